@@ -1,0 +1,72 @@
+"""Decay functions f(t, T) of the step t and the number of steps T (arXiv v2, section 4.1).
+
+t is 0-based and counts weight updates. Each function takes float tensors and returns one of their dtype.
+"""
+
+import math
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+
+def linear(t, T):
+    """ld = 1 - t/T; 0 past T."""
+    return 1.0 - tf.minimum(t, T) / T
+
+
+def cyclical(t, T, n=0.5):
+    """cd_n = (1 + cos(2πn·t/T)) / 2; past T it holds its value at T. n = 1/2 is cosine decay, 1 -> 0."""
+    return 0.5 * (1.0 + tf.cos(2.0 * math.pi * n * tf.minimum(t, T) / T))
+
+
+def restart(t, T, n):
+    """rd_n = (1 + cos(π·((t·n) mod T)/T)) / 2; 0 from T on, where the formula would start anew at 1."""
+    decayed = 0.5 * (1.0 + tf.cos(math.pi * tf.math.floormod(t * n, T) / T))
+    return tf.where(t < T, decayed, tf.zeros_like(decayed))
+
+
+def annealed_noise_stddev(t):
+    """Standard deviation of ε_t ~ N(0, 1/(1+t)^0.55), whose variance is the 1/(1+t)^0.55."""
+    return (1.0 + t) ** (-0.55 / 2)
+
+
+_KINDS = {"ld": linear, "cd": cyclical, "rd": restart}
+_ALLOWED = '"ld", "cd", "cd_n" or "rd_n" with a number n > 0, such as "cd_1" or "rd_20"'
+
+
+@dataclass(frozen=True)
+class Decay:
+    """A named decay: called with (t, T) it returns f(t, T).
+
+    Args:
+      name: "ld", "cd" (n = 1/2), "cd_n" or "rd_n" with a number n > 0.
+
+    Raises:
+      ValueError: If the name is none of these.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from neural_optimizer_search.decays import Decay
+      >>> float(Decay("ld")(tf.constant(25.0), tf.constant(100.0)))
+      0.75
+    """
+
+    name: str
+
+    def __post_init__(self):
+        self._parts()
+
+    def _parts(self):
+        kind, _, n = str(self.name).partition("_")
+        try:
+            periods = (float(n),) if n else ()
+        except ValueError:
+            periods = (0.0,)
+        needed = {"ld": (0,), "cd": (0, 1), "rd": (1,)}.get(kind, ())
+        if len(periods) not in needed or not all(0 < p < math.inf for p in periods):
+            raise ValueError(f"Argument `decay` must be {_ALLOWED}. Received: {self.name!r}.")
+        return _KINDS[kind], periods
+
+    def __call__(self, t, T):
+        function, periods = self._parts()
+        return function(t, T, *periods)

@@ -1,0 +1,97 @@
+"""Expression trees: what a rule computes, free of how its string spells it."""
+
+from dataclasses import dataclass
+from typing import Union
+
+
+@dataclass(frozen=True)
+class Operand:
+    name: str
+
+
+@dataclass(frozen=True)
+class Unary:
+    name: str
+    x: "Expression"
+
+
+@dataclass(frozen=True)
+class Binary:
+    name: str
+    x: "Expression"
+    y: "Expression"
+
+
+Expression = Union[Operand, Unary, Binary]
+
+ONE = Operand("1")
+
+
+def children(expression):
+    return [getattr(expression, side) for side in ("x", "y") if hasattr(expression, side)]
+
+
+def operands(expression):
+    """The names of the operands that the expression reads, as a set."""
+    if isinstance(expression, Operand):
+        return {expression.name}
+    return set().union(*map(operands, children(expression)))
+
+
+# The same values by another name. The second element is what the first one equals, whatever x is.
+_SIMPLER_UNARY = {
+    ("sign", Operand("g")): Operand("sign(g)"),
+    ("sign", Operand("g^3")): Operand("sign(g)"),
+    ("sign", Operand("m")): Operand("sign(m)"),
+    ("sign", Operand("sign(g)")): Operand("sign(g)"),
+    ("sign", Operand("sign(m)")): Operand("sign(m)"),
+    ("sign", ONE): ONE,
+    ("sign", Operand("2")): ONE,
+    ("sqrt", ONE): ONE,
+}
+_NEUTRAL_RIGHT = {("mul", ONE), ("div", ONE), ("pow", ONE)}
+_OPPOSITE = {"add": "sub", "sub": "add"}
+_COMMUTATIVE = {"add", "mul"}
+
+
+def simplify(expression):
+    """An expression of equal value with the redundant words gone (division by 1+δ counts as by 1)."""
+    if isinstance(expression, Operand):
+        return expression
+    if isinstance(expression, Unary):
+        return _simplify_unary(expression.name, simplify(expression.x))
+    return _simplify_binary(expression.name, simplify(expression.x), simplify(expression.y))
+
+
+def _simplify_unary(name, x):
+    if name == "identity" or (name == "sign" and isinstance(x, Unary) and x.name == "sign"):
+        return x
+    if name == "neg" and isinstance(x, Unary) and x.name == "neg":
+        return x.x
+    return _SIMPLER_UNARY.get((name, x), Unary(name, x))
+
+
+def _simplify_binary(name, x, y):
+    if name == "left" or (name, y) in _NEUTRAL_RIGHT:
+        return x
+    if name == "mul" and x == ONE:
+        return y
+    if name in _OPPOSITE and isinstance(y, Unary) and y.name == "neg":
+        return _simplify_binary(_OPPOSITE[name], x, y.x)
+    return Binary(name, x, y)
+
+
+def canonical(expression):
+    """The simplified expression with the sides of + and * in a fixed order: equal for a*b and b*a."""
+    return _ordered(simplify(expression))
+
+
+def _ordered(expression):
+    if isinstance(expression, Operand):
+        return expression
+    if isinstance(expression, Unary):
+        return Unary(expression.name, _ordered(expression.x))
+    x, y = _ordered(expression.x), _ordered(expression.y)
+    if expression.name in _COMMUTATIVE and repr(y) < repr(x):
+        x, y = y, x
+    return Binary(expression.name, x, y)

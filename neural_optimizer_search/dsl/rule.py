@@ -1,0 +1,202 @@
+"""An update rule as the paper writes it: n iterations of (op1, op2, u1, u2, b)."""
+
+from dataclasses import dataclass
+from typing import NamedTuple, Union
+
+from neural_optimizer_search.dsl import expression as ex
+from neural_optimizer_search.dsl import printing
+from neural_optimizer_search.dsl.vocabulary import BINARIES, FULL, OPERANDS, UNARIES
+
+
+class Iteration(NamedTuple):
+    """b(u1(op1), u2(op2)). An operand is a name, or the number of an earlier iteration."""
+
+    op1: Union[str, int]
+    op2: Union[str, int]
+    u1: str
+    u2: str
+    b: str
+
+
+TOKENS_PER_ITERATION = len(Iteration._fields)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """An update rule: the output of the last iteration is the update direction, w <- w - λ·output.
+
+    Two rules are equal when their strings are; `canonical()` is equal for more spellings of a function.
+
+    Args:
+      iterations: Tuple of `Iteration`s (or 5-tuples), one per level of the paper's binary tree.
+
+    Raises:
+      ValueError: If a word is unknown or an operand refers to an iteration that does not come before.
+
+    Example:
+      >>> from neural_optimizer_search import parse_formula
+      >>> rule = parse_formula("exp(sign(g) * sign(m)) * g")
+      >>> rule.depth, rule.averages, rule.formula()
+      (2, ('m',), 'exp(sign(g) * sign(m)) * g')
+    """
+
+    iterations: tuple
+
+    def __post_init__(self):
+        iterations = tuple(Iteration(*iteration) for iteration in self.iterations)
+        object.__setattr__(self, "iterations", iterations)
+        if not iterations:
+            raise ValueError("Argument `iterations` must hold at least one iteration. Received: ().")
+        for k, iteration in enumerate(iterations):
+            _check_iteration(k, iteration)
+
+    # -- Tokens ----------------------------------------------------------------------------------------
+
+    @classmethod
+    def from_tokens(cls, tokens, vocabulary=FULL):
+        """The rule that `5n` token ids spell; an operand id past the table is an earlier output.
+
+        Raises:
+          ValueError: If the number of tokens or a token is not allowed; the message says at which position.
+        """
+        tokens = [int(token) for token in tokens]
+        if not tokens or len(tokens) % TOKENS_PER_ITERATION:
+            raise ValueError(
+                f"Argument `tokens` must hold a positive multiple of {TOKENS_PER_ITERATION} ids "
+                f"(op1, op2, u1, u2, b per iteration). Received: {len(tokens)} ids."
+            )
+        words = [_word(token, position, vocabulary) for position, token in enumerate(tokens)]
+        return cls(tuple(zip(*[iter(words)] * TOKENS_PER_ITERATION)))
+
+    def to_tokens(self, vocabulary=FULL):
+        """The rule's `5n` token ids, as a tuple of ints.
+
+        Raises:
+          ValueError: If the rule has a word that `vocabulary` lacks.
+        """
+        tokens = []
+        for iteration in self.iterations:
+            for field, word in zip(Iteration._fields, iteration):
+                words = _words(field, vocabulary)
+                if isinstance(word, int):
+                    tokens.append(len(words) + word)
+                elif word in words:
+                    tokens.append(words.index(word))
+                else:
+                    raise ValueError(
+                        f"The rule `{self.formula()}` has the word {word!r}, which is not in this "
+                        f"vocabulary. Allowed for {field}: {', '.join(words)}."
+                    )
+        return tuple(tokens)
+
+    # -- Meaning ---------------------------------------------------------------------------------------
+
+    @classmethod
+    def from_expression(cls, expression):
+        """The shortest rule that computes an expression; equal sub-expressions share one iteration."""
+        iterations, index = [], {}
+
+        def emit(node):
+            if node not in index:
+                if isinstance(node, ex.Binary):
+                    (op1, u1), (op2, u2) = argument(node.x), argument(node.y)
+                    iteration = Iteration(op1, op2, u1, u2, node.name)
+                else:
+                    op1, u1 = argument(node)
+                    iteration = Iteration(op1, "g" if op1 == "1" else "1", u1, "identity", "left")
+                index[node] = len(iterations)
+                iterations.append(iteration)
+            return index[node]
+
+        def argument(node):
+            x, unary = (node.x, node.name) if isinstance(node, ex.Unary) else (node, "identity")
+            return (x.name if isinstance(x, ex.Operand) else emit(x)), unary
+
+        emit(expression)
+        return cls(tuple(iterations))
+
+    def expression(self):
+        """The expression tree as spelled; iterations that nothing reads are left out."""
+        outputs = []
+
+        def operand(op):
+            return outputs[op] if isinstance(op, int) else ex.Operand(op)
+
+        for op1, op2, u1, u2, b in self.iterations:
+            x, y = ex.Unary(u1, operand(op1)), ex.Unary(u2, operand(op2))
+            outputs.append(x if b == "left" else ex.Binary(b, x, y))
+        return outputs[-1]
+
+    def canonical(self):
+        """A simplified text that is equal for the spellings of one function that are easily seen."""
+        return printing.text(ex.canonical(self.expression()))
+
+    @property
+    def depth(self):
+        """The number of iterations n."""
+        return len(self.iterations)
+
+    @property
+    def live(self):
+        """The numbers of the iterations that the output depends on, as a set."""
+        live = {self.depth - 1}
+        for k in reversed(range(self.depth)):
+            op1, op2, _, _, b = self.iterations[k]
+            if k in live:
+                live |= {op for op in ((op1,) if b == "left" else (op1, op2)) if isinstance(op, int)}
+        return live
+
+    @property
+    def averages(self):
+        """The running averages that the rule reads: a sub-tuple of ("m", "v", "gamma")."""
+        read = {name for word in ex.operands(self.expression()) for name in OPERANDS[word].averages}
+        return tuple(name for name in ("m", "v", "gamma") if name in read)
+
+    @property
+    def decays(self):
+        """Whether the rule reads t/T, and so needs the number of steps T."""
+        return any(OPERANDS[name].decays for name in ex.operands(self.expression()))
+
+    def formula(self):
+        """Simplified infix text; `parse_formula` reads it back."""
+        return printing.text(ex.simplify(self.expression()))
+
+    def latex(self):
+        """Simplified LaTeX."""
+        return printing.latex(ex.simplify(self.expression()))
+
+    def __str__(self):
+        return self.formula()
+
+
+def _words(field, vocabulary):
+    table = {"op1": "operands", "op2": "operands", "u1": "unaries", "u2": "unaries", "b": "binaries"}
+    return getattr(vocabulary, table[field])
+
+
+def _word(token, position, vocabulary):
+    iteration, place = divmod(position, TOKENS_PER_ITERATION)
+    field = Iteration._fields[place]
+    words = _words(field, vocabulary)
+    earlier = iteration if field in ("op1", "op2") else 0
+    if not 0 <= token < len(words) + earlier:
+        outputs = "".join(f", {len(words) + k} = #{k}" for k in range(earlier))
+        allowed = ", ".join(f"{i} = {word}" for i, word in enumerate(words)) + outputs
+        raise ValueError(
+            f"Argument `tokens` must have a legal id at position {position} ({field} of iteration "
+            f"{iteration}). Received: {token}. Allowed: {allowed}."
+        )
+    return words[token] if token < len(words) else token - len(words)
+
+
+def _check_iteration(k, iteration):
+    for field, word in zip(Iteration._fields, iteration):
+        table = {"op1": OPERANDS, "op2": OPERANDS, "u1": UNARIES, "u2": UNARIES, "b": BINARIES}[field]
+        if field in ("op1", "op2") and isinstance(word, int) and 0 <= word < k:
+            continue
+        if word not in table:
+            earlier = f", or an earlier iteration's number below {k}" if k and field[0] == "o" else ""
+            raise ValueError(
+                f"{field} of iteration {k} must be one of: {', '.join(table)}{earlier}. "
+                f"Received: {word!r}."
+            )

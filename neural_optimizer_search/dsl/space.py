@@ -1,0 +1,216 @@
+"""Search spaces: which strings of 5n tokens a controller may emit (arXiv v2, section 4.1)."""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from neural_optimizer_search.dsl.rule import TOKENS_PER_ITERATION, Rule
+from neural_optimizer_search.dsl.vocabulary import BASE_OPERANDS, BINARIES, OPERANDS, UNARIES, Vocabulary
+
+MAX_DEPTH = 4
+OP1, OP2, U1, U2, B = range(TOKENS_PER_ITERATION)
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """A vocabulary, a depth and the paper's three constraints.
+
+    Args:
+      name: The name under which a run records it.
+      operands, unaries, binaries: Names from the tables of `dsl.vocabulary`; token k is the k-th of them.
+        In iteration i the operand ids from `len(operands)` on are the i earlier outputs.
+      depth: Iterations n; strings have 5n tokens. 1 to 4.
+      distinct_operands: op1 and op2 of an iteration differ.
+      no_final_addition: The last binary function is not +.
+      reuse_outputs: From the second iteration on, at least one operand is an earlier output.
+
+    Raises:
+      ValueError: If a word is unknown or repeated, the depth is out of range, or no string is legal.
+
+    Example:
+      >>> from neural_optimizer_search import search_space
+      >>> space = search_space("arxiv2017_no_decay", depth=1)
+      >>> space.size, space.unconstrained().size
+      (195840, 249696)
+    """
+
+    name: str
+    operands: tuple
+    unaries: tuple
+    binaries: tuple
+    depth: int = 2
+    distinct_operands: bool = True
+    no_final_addition: bool = True
+    reuse_outputs: bool = True
+
+    def __post_init__(self):
+        for field, table in (("operands", OPERANDS), ("unaries", UNARIES), ("binaries", BINARIES)):
+            words = tuple(getattr(self, field))
+            object.__setattr__(self, field, words)
+            unknown = [word for word in words if word not in table]
+            if not words or unknown or len(set(words)) < len(words):
+                raise ValueError(
+                    f"Argument `{field}` must name different words of: {', '.join(table)}. "
+                    f"Received: {', '.join(map(str, words)) or 'none'}."
+                )
+        if not (isinstance(self.depth, int) and 1 <= self.depth <= MAX_DEPTH):
+            raise ValueError(f"Argument `depth` must be 1 to {MAX_DEPTH}. Received: {self.depth}.")
+        if self.size == 0:
+            raise ValueError(
+                f"No string of the space {self.name!r} is legal: distinct operands need two operands, and "
+                "no final addition needs another binary function."
+            )
+
+    # -- Shape and size --------------------------------------------------------------------------------
+
+    @property
+    def vocabulary(self):
+        return Vocabulary(self.operands, self.unaries, self.binaries)
+
+    @property
+    def length(self):
+        """Tokens in a string, 5n."""
+        return TOKENS_PER_ITERATION * self.depth
+
+    @property
+    def sizes(self):
+        """The number of ids at each of the 5n positions."""
+        operands, unaries, binaries = map(len, (self.operands, self.unaries, self.binaries))
+        return tuple(
+            size
+            for k in range(self.depth)
+            for size in (operands + k, operands + k, unaries, unaries, binaries)
+        )
+
+    @property
+    def size(self):
+        """The exact number of legal strings, as an int."""
+        base = len(self.operands)
+        functions = len(self.unaries) ** 2
+        binaries = [len(self.binaries)] * self.depth
+        binaries[-1] -= self.no_final_addition and "add" in self.binaries
+        return math.prod(
+            self._pairs(base + k, base if k and self.reuse_outputs else 0) * functions * binaries[k]
+            for k in range(self.depth)
+        )
+
+    def _pairs(self, operands, excluded):
+        """Ordered operand pairs, less those within the first `excluded`."""
+        if self.distinct_operands:
+            return operands * (operands - 1) - excluded * (excluded - 1)
+        return operands**2 - excluded**2
+
+    def unconstrained(self):
+        """The same words and depth without the three constraints."""
+        return dataclasses.replace(
+            self, distinct_operands=False, no_final_addition=False, reuse_outputs=False
+        )
+
+    # -- Legal tokens ----------------------------------------------------------------------------------
+
+    def legal_tokens(self, prefixes):
+        """Which ids may follow each prefix: the constraints as masks.
+
+        Args:
+          prefixes: Int array `[batch, position]` of the tokens so far, with `position < 5n`.
+
+        Returns:
+          Bool array `[batch, max(sizes)]`; at least one id is legal after a legal prefix.
+        """
+        prefixes = np.asarray(prefixes)
+        batch, position = prefixes.shape
+        k, place = divmod(position, TOKENS_PER_ITERATION)
+        legal = np.zeros((batch, max(self.sizes)), bool)
+        legal[:, : self.sizes[position]] = True
+        if place == OP2:
+            first, base = prefixes[:, -1], len(self.operands)
+            if k and self.reuse_outputs:
+                legal[first < base, :base] = False
+            if self.distinct_operands:
+                legal[np.arange(batch), first] = False
+        if place == B and k == self.depth - 1 and self.no_final_addition and "add" in self.binaries:
+            legal[:, self.binaries.index("add")] = False
+        return legal
+
+    def is_legal(self, tokens):
+        """Whether `5n` tokens obey vocabulary and constraints."""
+        tokens = np.asarray(tokens)
+        return tokens.shape == (self.length,) and all(
+            0 <= token < self.sizes[i] and self.legal_tokens(tokens[None, :i])[0, token]
+            for i, token in enumerate(tokens)
+        )
+
+    def sample(self, rng, count):
+        """`count` strings, each token uniform over the legal ids: int32 `[count, 5n]`.
+
+        This is what a controller with all logits equal emits.
+        """
+        tokens = np.zeros((count, 0), np.int32)
+        for _ in range(self.length):
+            scores = np.where(self.legal_tokens(tokens), rng.random((count, max(self.sizes))), -1.0)
+            tokens = np.concatenate([tokens, scores.argmax(1)[:, None].astype(np.int32)], axis=1)
+        return tokens
+
+    # -- Rules -----------------------------------------------------------------------------------------
+
+    def decode(self, tokens):
+        """Tokens of this space -> `Rule`."""
+        return Rule.from_tokens(tokens, self.vocabulary)
+
+    def encode(self, rule):
+        """`Rule` -> tokens of this space."""
+        return rule.to_tokens(self.vocabulary)
+
+
+def _without(table, *words):
+    return tuple(word for word in table if word not in words)
+
+
+_V2 = dict(unaries=_without(UNARIES, "sigmoid"), binaries=tuple(BINARIES))
+
+# Name -> the words. The two papers' whole spaces, then subsets of the size that the paper says it searched.
+PRESETS = {
+    "arxiv2017": dict(operands=tuple(OPERANDS), **_V2),
+    "arxiv2017_no_decay": dict(operands=tuple(BASE_OPERANDS), **_V2),
+    "icml2017": dict(
+        operands=_without(BASE_OPERANDS, "2"),
+        unaries=_without(UNARIES, "sqrt", "sigmoid"),
+        binaries=_without(BINARIES, "pow"),
+    ),
+    "moments": dict(
+        operands=("g", "g^2", "m", "v", "sign(g)", "sign(m)", "1", "Adam", "RMSProp"),
+        unaries=("identity", "neg", "exp", "log", "sqrt", "sign"),
+        binaries=("add", "sub", "mul", "div", "left"),
+    ),
+    "signs": dict(
+        operands=("g", "m", "sign(g)", "sign(m)", "1", "2"),
+        unaries=("identity", "neg", "exp", "sqrt", "sign"),
+        binaries=("add", "sub", "mul", "div", "pow"),
+    ),
+    "internal_decays": dict(
+        operands=("g", "m", "sign(g)", "sign(m)", "1", "2", "ld", "cd"),
+        unaries=("identity", "neg", "exp", "drop_0.1"),
+        binaries=("add", "sub", "mul", "pow"),
+    ),
+}
+
+
+def search_space(name="arxiv2017", depth=2, **constraints):
+    """A preset space by name.
+
+    Args:
+      name: One of `PRESETS`. "arxiv2017" is v2 of the paper with the decay operands,
+        "arxiv2017_no_decay" without them, "icml2017" is v1; the others are subsets.
+      depth: Iterations n, 1 to 4; "icml2017" has 1 to 3.
+      **constraints: `distinct_operands`, `no_final_addition`, `reuse_outputs`: False switches one off.
+
+    Raises:
+      ValueError: If the name or the depth is not allowed.
+    """
+    if name not in PRESETS:
+        raise ValueError(f"Argument `name` must be one of: {', '.join(PRESETS)}. Received: {name!r}.")
+    if name == "icml2017" and depth > 3:
+        raise ValueError(f"Argument `depth` must be 1 to 3 in the space 'icml2017'. Received: {depth}.")
+    return SearchSpace(name, depth=depth, **PRESETS[name], **constraints)
