@@ -25,9 +25,9 @@ def restart(t, T, n):
     return tf.where(t < T, decayed, tf.zeros_like(decayed))
 
 
-def annealed_noise_stddev(t):
+def annealed_noise_stddev(t, variance_decay=0.55):
     """Standard deviation of ε_t ~ N(0, 1/(1+t)^0.55), whose variance is the 1/(1+t)^0.55."""
-    return (1.0 + t) ** (-0.55 / 2)
+    return (1.0 + t) ** (-variance_decay / 2)
 
 
 _KINDS = {"ld": linear, "cd": cyclical, "rd": restart}

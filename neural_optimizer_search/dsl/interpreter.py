@@ -5,6 +5,7 @@ takes a `Rule` while tracing, so only its own words enter the graph; `update_fro
 tensor, so one graph runs every rule.
 """
 
+import math
 from dataclasses import dataclass
 
 import tensorflow as tf
@@ -53,7 +54,9 @@ class Inputs:
         """The bias-corrected average: average / (1 - β^(t+1))."""
         beta = {row[0]: row[1] for row in AVERAGES}[name]
         steps = tf.cast(self.t + 1, tf.float32)
-        return self.averages[name] / tf.cast(1.0 - tf.pow(beta, steps), self.g.dtype)
+        # expm1, because 1 - 0.999^1 in float32 is off by 1e-5.
+        correction = -tf.math.expm1(steps * math.log(beta))
+        return self.averages[name] / tf.cast(correction, self.g.dtype)
 
     def decay(self, name):
         value = Decay(name)(tf.cast(self.t, tf.float32), tf.cast(self.T, tf.float32))
@@ -63,8 +66,8 @@ class Inputs:
         return tf.ones_like(self.g) * value
 
     def random_seed(self, place):
-        """A stateless seed; `place` numbers the token that draws, below 256."""
-        return tf.stack([self.seed, self.t * 256 + tf.cast(place, tf.int64)])
+        """A stateless seed; `place` numbers the token that draws, below 2^16."""
+        return tf.stack([self.seed, self.t * 2**16 + tf.cast(place, tf.int64)])
 
     def normal(self, place, stddev):
         noise = tf.random.stateless_normal(tf.shape(self.g), self.random_seed(place), dtype=self.g.dtype)

@@ -1,0 +1,199 @@
+"""Training a child with a rule, with one trace for all rules.
+
+Compiling a Keras model for each rule and learning rate costs seconds; here the tokens, the learning rate, the seed
+and the step counts are tensors, so that one traced function trains them all (`benchmarks/evaluation_speed.py`
+measures both ways).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from neural_optimizer_search.dsl.interpreter import AVERAGES, Inputs, next_average, update_from_tokens
+
+VALIDATION_BATCH = 500
+
+
+class Run(NamedTuple):
+    """One training run.
+
+    Attributes:
+      finite: Whether loss and weights stayed finite; if not, the run stopped at once.
+      steps: Steps done.
+      accuracies, losses: Validation accuracy and mean cross-entropy (nats) every `validate_every` steps; 0 where
+        a run that was not finite did not get.
+      update_rms: Root mean square of all updates, before the learning rate.
+    """
+
+    finite: bool
+    steps: int
+    accuracies: np.ndarray
+    losses: np.ndarray
+    update_rms: float
+
+
+class _State(NamedTuple):
+    step: tf.Tensor
+    weights: tf.Tensor
+    averages: tuple
+    finite: tf.Tensor
+    squares: tf.Tensor
+    curves: tf.TensorArray
+
+
+class ChildTraining:
+    """A child network, its data, and the traced function that trains it.
+
+    The trained weights are one flat vector: a rule is applied once a step, not once per layer.
+
+    Args:
+      make_model: Makes the Keras model, which returns logits.
+      train, validation: `Examples`.
+      batch_size: Examples a step; an epoch is a new random order of all whole batches.
+    """
+
+    def __init__(self, make_model, train, validation, batch_size):
+        self._make_model = make_model
+        self._model = make_model()
+        self._shapes = [variable.shape for variable in self._model.trainable_variables]
+        self._train_data = [tf.constant(part) for part in train]
+        self._validation_data = [tf.constant(part) for part in validation]
+        self._batch_size = batch_size
+        self._initial = {}
+        self._rates = tf.constant([beta for _, beta, _ in AVERAGES])
+        scalar = tf.TensorSpec([], tf.int64)
+        self._train = tf.function(
+            self._training,
+            input_signature=[
+                tf.TensorSpec([None], tf.int32),
+                tf.TensorSpec([], tf.float32),
+                scalar,
+                scalar,
+                scalar,
+                [tf.TensorSpec(variable.shape) for variable in self._model.variables],
+            ],
+            autograph=False,  # there is nothing to convert, and looking at each branch doubles the trace time
+        )
+
+    def __call__(self, tokens, learning_rate, seed, steps, validate_every):
+        """Trains a fresh child.
+
+        Args:
+          tokens: The rule's 5n ids of `vocabulary.FULL`.
+          learning_rate: λ in w <- w - λ·update.
+          seed: Sets the initial weights, the batches and the rule's noise.
+          steps: Number of steps; T of the decay operands.
+          validate_every: Steps between validations; divides `steps`.
+
+        Returns:
+          A `Run`.
+        """
+        finite, steps, curves, rms = self._train(
+            tf.constant(tokens, tf.int32),
+            tf.constant(learning_rate, tf.float32),
+            tf.constant(seed, tf.int64),
+            tf.constant(steps, tf.int64),
+            tf.constant(validate_every, tf.int64),
+            self._initial_variables(seed),
+        )
+        return Run(bool(finite), int(steps), curves[:, 0].numpy(), curves[:, 1].numpy(), float(rms))
+
+    @property
+    def traces(self):
+        """How many times the training function was traced."""
+        return self._train.experimental_get_tracing_count()
+
+    def _initial_variables(self, seed):
+        if seed not in self._initial:
+            # Keras initializers draw their own seeds from the global generators.
+            tf.keras.utils.set_random_seed(seed)
+            self._initial[seed] = [tf.constant(variable) for variable in self._make_model().variables]
+        return self._initial[seed]
+
+    # -- Traced ----------------------------------------------------------------------------------------
+
+    def _training(self, tokens, learning_rate, seed, steps, validate_every, initial):
+        for variable, value in zip(self._model.variables, initial):
+            variable.assign(value)
+        batches = self._batches(seed, steps)
+
+        def train_step(state):
+            gradient = self._gradient(batches[state.step])
+            averages = tuple(
+                next_average(average, gradient.value, beta, power)
+                for average, (_, beta, power) in zip(state.averages, AVERAGES)
+            )
+            named = {name: average for average, (name, _, _) in zip(averages, AVERAGES)}
+            inputs = Inputs(gradient.value, state.weights, named, state.step, steps, seed)
+            update = update_from_tokens(tokens, inputs)
+            weights = state.weights - learning_rate * update
+            self._assign(weights)
+            finite = tf.math.is_finite(gradient.loss) & tf.math.is_finite(tf.reduce_sum(weights))
+            squares = state.squares + tf.reduce_sum(tf.cast(update, tf.float64) ** 2)
+            done = state.step + 1
+            curves = tf.cond(
+                tf.equal(done % validate_every, 0) & finite,
+                lambda: state.curves.write(tf.cast(done // validate_every - 1, tf.int32), self._validate()),
+                lambda: state.curves,
+            )
+            return (_State(done, weights, averages, finite, squares, curves),)
+
+        state = self._initial_state(tf.cast(steps // validate_every, tf.int32))
+        (state,) = tf.while_loop(
+            lambda state: (state.step < steps) & state.finite, train_step, (state,), parallel_iterations=1
+        )
+        values = tf.cast(state.step, tf.float64) * tf.size(state.weights, tf.float64)
+        return state.finite, state.step, state.curves.stack(), tf.sqrt(state.squares / values)
+
+    def _initial_state(self, validations):
+        weights = tf.concat([tf.reshape(v, [-1]) for v in self._model.trainable_variables], 0)
+        return _State(
+            step=tf.constant(0, tf.int64),
+            weights=weights,
+            averages=(tf.zeros_like(weights),) * len(AVERAGES),
+            finite=tf.constant(True),
+            squares=tf.constant(0.0, tf.float64),
+            curves=tf.TensorArray(tf.float32, size=validations, element_shape=[2]),
+        )
+
+    def _batches(self, seed, steps):
+        """Indices `[steps or more, batch_size]`: whole epochs, each in its own order."""
+        examples = len(self._train_data[1])
+        per_epoch = examples // self._batch_size
+        epochs = tf.cast((steps + per_epoch - 1) // per_epoch, tf.int32)
+        # A rule's noise uses the seeds (seed, 0 and above).
+        draws = tf.random.stateless_uniform([epochs, examples], tf.stack([seed, tf.constant(-1, tf.int64)]))
+        order = tf.argsort(draws)[:, : per_epoch * self._batch_size]
+        return tf.reshape(order, [-1, self._batch_size])
+
+    def _gradient(self, batch):
+        images, labels = (tf.gather(part, batch) for part in self._train_data)
+        with tf.GradientTape() as tape:
+            logits = self._model(images, training=True)
+            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+        parts = tape.gradient(loss, self._model.trainable_variables)
+        return _Gradient(loss, tf.concat([tf.reshape(part, [-1]) for part in parts], 0))
+
+    def _assign(self, weights):
+        sizes = [shape.num_elements() for shape in self._shapes]
+        parts = tf.split(weights, sizes)
+        for variable, shape, part in zip(self._model.trainable_variables, self._shapes, parts):
+            variable.assign(tf.reshape(part, shape))
+
+    def _validate(self):
+        """[accuracy, mean cross-entropy] on the whole validation split, in batches that bound the memory."""
+        images, labels = self._validation_data
+        total = tf.zeros([2])
+        for start in range(0, len(labels), VALIDATION_BATCH):
+            y = labels[start : start + VALIDATION_BATCH]
+            logits = self._model(images[start : start + VALIDATION_BATCH], training=False)
+            correct = tf.cast(tf.argmax(logits, 1, tf.int32) == y, tf.float32)
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
+            total += tf.stack([tf.reduce_sum(correct), tf.reduce_sum(losses)])
+        return total / len(labels)
+
+
+class _Gradient(NamedTuple):
+    loss: tf.Tensor
+    value: tf.Tensor

@@ -1,0 +1,71 @@
+"""AddSign (arXiv v2, section 5.1)."""
+
+import tensorflow as tf
+
+from neural_optimizer_search.decays import Decay
+from neural_optimizer_search.optimizers import base as shared
+
+
+@shared.serializable
+class AddSign(shared.DirectionOptimizer):
+    """Steps where the gradient and its running average agree in sign, by default none elsewhere.
+
+        m <- beta * m + (1 - beta) * g
+        w <- w - learning_rate * (alpha + f(t) * sign(g) * sign(m)) * g
+
+    m starts at 0 and has the current gradient in it when its sign is taken. t counts the weight
+    updates from 0. f = 1 without `decay`; as f goes to 0 the update becomes that of SGD, times
+    alpha.
+
+    Args:
+      learning_rate: A number or a `LearningRateSchedule`. Defaults to 0.1; what suits SGD is
+        usually a good first choice.
+      alpha: A finite number. Defaults to 1, with which signs that differ give no step.
+      beta: Decay rate of m, 0 <= beta < 1. Defaults to 0.9.
+      decay: The internal decay f: None, "ld" (the authors' advice for AddSign), "cd", "cd_n",
+        "rd_n" with a number n > 0, or a `Decay`. Past T, ld and rd_n are 0 and cd_n keeps its
+        last value.
+      decay_steps: The number of training steps T, an int > 0. Needed with `decay`, forbidden
+        without.
+      **kwargs: What every Keras optimizer takes, such as `weight_decay` or `clipnorm`.
+
+    Raises:
+      ValueError: If an argument is out of range, or only one of `decay` and `decay_steps` is given.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from neural_optimizer_search.optimizers import AddSign
+      >>> w, optimizer = tf.Variable(1.0), AddSign(learning_rate=0.1)
+      >>> for g in (1.0, -0.5):  # m is 0.1, then 0.04
+      ...     _ = optimizer.apply_gradients([(tf.constant(g), w)])
+      ...     print(f"{float(w):.1f}")
+      0.8
+      0.8
+
+    Source: Bello et al. (2017), arXiv:1709.07417v2, section 5.1; usage in section 8.1.
+    """
+
+    averages = ("m",)
+
+    def __init__(
+        self, learning_rate=0.1, alpha=1.0, beta=0.9, decay=None, decay_steps=None, **kwargs
+    ):
+        super().__init__(learning_rate, **kwargs)
+        self.alpha = shared.number("alpha", alpha)
+        self.beta = shared.number("beta", beta, "a number >= 0 and < 1", lambda beta: 0 <= beta < 1)
+        self.decay = decay if decay is None or isinstance(decay, Decay) else Decay(decay)
+        self.decay_steps = shared.steps_of_decay(self.decay, decay_steps)
+
+    def update_direction(self, step):
+        g, f = step.g, self.f(step)
+        m = self.beta * step.averages["m"] + (1.0 - self.beta) * g
+        return (self.alpha + f * tf.sign(g) * tf.sign(m)) * g, {"m": m}
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "alpha": self.alpha,
+            "beta": self.beta,
+            "decay": self.decay and self.decay.name,
+            "decay_steps": self.decay_steps,
+        }

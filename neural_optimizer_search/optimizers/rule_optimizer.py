@@ -1,0 +1,96 @@
+"""Any update rule as an optimizer."""
+
+import numbers
+
+import tensorflow as tf
+
+from neural_optimizer_search.dsl import interpreter
+from neural_optimizer_search.dsl.formula import parse_formula
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.optimizers import base as shared
+
+_AVERAGES = {name: (beta, power) for name, beta, power in interpreter.AVERAGES}
+_SEED_BITS = 32
+
+
+@shared.serializable
+class RuleOptimizer(shared.DirectionOptimizer):
+    """w <- w - learning_rate * rule(g, w, averages, t), for a rule of the search's language.
+
+    The optimizer keeps only the running averages that the rule reads: m, v and gamma of g, g^2
+    and g^3, with decay rates 0.9, 0.999 and 0.999. They start at 0, have the current gradient in
+    them when they are read, and are read bias-corrected. Random words draw numbers that depend
+    only on `seed`, the step, the weight tensor and the place in the rule, so that a resumed run
+    repeats them; only with XLA (`jit_compile`) they are others.
+
+    Args:
+      rule: A `Rule`, or its formula as text; see `parse_formula` for the words.
+      learning_rate: A number or a `LearningRateSchedule`. Defaults to 0.01.
+      decay_steps: The number of training steps T, an int > 0. Needed if the rule reads ld, cd,
+        cd_1, rd_10 or rd_20, else unused. Past T, ld and rd are 0 and cd keeps its last value.
+      seed: Of the random words, an int of 32 bits with sign. Defaults to 0.
+      **kwargs: What every Keras optimizer takes, such as `weight_decay` or `clipnorm`.
+
+    Raises:
+      ValueError: If an argument is out of range, or the rule reads t/T and has no `decay_steps`.
+      FormulaError: If the text is not a formula of the language.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from neural_optimizer_search.optimizers import RuleOptimizer
+      >>> w = tf.Variable(1.0)
+      >>> optimizer = RuleOptimizer("sign(g) * sqrt(|g|)", learning_rate=0.1)
+      >>> _ = optimizer.apply_gradients([(tf.constant(4.0), w)])
+      >>> f"{float(w):.2f}"
+      '0.80'
+
+    Source: Bello et al. (2017), arXiv:1709.07417v2, sections 3.1, 4.1 and 4.2.
+    """
+
+    def __init__(self, rule, learning_rate=0.01, decay_steps=None, seed=0, **kwargs):
+        super().__init__(learning_rate, **kwargs)
+        self.rule = _rule(rule)
+        if decay_steps is not None or self.rule.decays:
+            decay_steps = shared.steps(decay_steps, f"the rule `{self.rule}`")
+        self.decay_steps = decay_steps
+        if not (isinstance(seed, numbers.Integral) and -(2**31) <= seed < 2**31):
+            raise ValueError(f"Argument `seed` must be an int of 32 bits. Received: {seed!r}.")
+        self.seed = int(seed)
+
+    @property
+    def averages(self):
+        return self.rule.averages
+
+    def update_direction(self, step):
+        averages = {
+            name: interpreter.next_average(average, step.g, *_AVERAGES[name])
+            for name, average in step.averages.items()
+        }
+        inputs = interpreter.Inputs(
+            g=step.g,
+            w=step.w,
+            averages=averages,
+            t=step.t,
+            T=tf.constant(self.decay_steps or 1, tf.int64),
+            seed=tf.constant((self.seed << _SEED_BITS) + step.index, tf.int64),
+        )
+        return interpreter.update(self.rule, inputs), averages
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            # Not the formula: it is simplified, and noise depends on the places in the rule.
+            "rule": [list(iteration) for iteration in self.rule.iterations],
+            "decay_steps": self.decay_steps,
+            "seed": self.seed,
+        }
+
+
+def _rule(rule):
+    if isinstance(rule, str):
+        return parse_formula(rule)
+    if isinstance(rule, (list, tuple)):  # from a config
+        return Rule(rule)
+    if isinstance(rule, Rule):
+        return rule
+    raise ValueError(f"Argument `rule` must be a Rule or a formula as text. Received: {rule!r}.")

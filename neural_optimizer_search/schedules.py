@@ -1,0 +1,173 @@
+"""Learning-rate schedules that the search found (arXiv v2, section 5.2)."""
+
+import math
+import numbers
+
+import tensorflow as tf
+
+from neural_optimizer_search.decays import annealed_noise_stddev, cyclical, linear
+
+_serializable = tf.keras.utils.register_keras_serializable(package="neural_optimizer_search")
+
+
+@_serializable
+class LinearCosineDecay(tf.keras.optimizers.schedules.LearningRateSchedule):
+    """Linear decay times cosine decay.
+
+        learning_rate(t) = initial_learning_rate * ((alpha + ld) * cd_n + beta)
+
+    with ld = 1 - t/T, cd_n = (1 + cos(2πn·t/T)) / 2, T = `decay_steps` and n = `num_periods`. The
+    paper's is ld * cd, which is `beta=0`. Past T the value is that at T: with the default n,
+    `initial_learning_rate * beta`. It equals `tf.compat.v1.train.linear_cosine_decay`.
+
+    Args:
+      initial_learning_rate: A number > 0. It can be larger than with cosine decay alone.
+      decay_steps: T, an int > 0.
+      num_periods: n, a number >= 0. Defaults to 0.5, which is cosine decay without restarts.
+      alpha: A finite number. Defaults to 0.
+      beta: A finite number. Defaults to 0.001.
+
+    Raises:
+      ValueError: If an argument is out of range.
+
+    Example:
+      >>> from neural_optimizer_search.schedules import LinearCosineDecay
+      >>> schedule = LinearCosineDecay(2.0, decay_steps=100, beta=0.0)
+      >>> [round(float(schedule(t)), 3) for t in (0, 50, 100, 150)]
+      [2.0, 0.5, 0.0, 0.0]
+
+    Source: Bello et al. (2017), arXiv:1709.07417v2, section 5.2 and 8.1.
+    """
+
+    def __init__(self, initial_learning_rate, decay_steps, num_periods=0.5, alpha=0.0, beta=0.001):
+        self.initial_learning_rate = _number("initial_learning_rate", initial_learning_rate, "> 0")
+        self.decay_steps = _int("decay_steps", decay_steps, "> 0")
+        self.num_periods = _number("num_periods", num_periods, ">= 0")
+        self.alpha = _number("alpha", alpha)
+        self.beta = _number("beta", beta)
+
+    def __call__(self, step):
+        t, T = tf.cast(step, tf.float32), float(self.decay_steps)
+        ld, cd = linear(t, T), cyclical(t, T, self.num_periods)
+        return self.initial_learning_rate * ((self.alpha + ld) * cd + self.beta)
+
+    def get_config(self):
+        return {
+            "initial_learning_rate": self.initial_learning_rate,
+            "decay_steps": self.decay_steps,
+            "num_periods": self.num_periods,
+            "alpha": self.alpha,
+            "beta": self.beta,
+        }
+
+
+@_serializable
+class NoisyLinearCosineDecay(tf.keras.optimizers.schedules.LearningRateSchedule):
+    """Linear decay with annealed noise, times cosine decay.
+
+        learning_rate(t) = initial_learning_rate * ((alpha + ld + ε_t) * cd_n + beta)
+        ε_t ~ N(0, initial_variance / (1 + t)^variance_decay)
+
+    with ld, cd_n, T and n as in `LinearCosineDecay`. It has the distribution of
+    `tf.compat.v1.train.noisy_linear_cosine_decay`, but the noise depends on `seed` and the step
+    alone: however often a step's learning rate is read, it is the same, and a resumed run repeats
+    it; only with XLA (`jit_compile`) it is another.
+
+    The learning rate can be negative: with the defaults for 16 % of the seeds at t = 0, and often
+    again towards T, where the noise outweighs ld but cd_n makes both small. The original does
+    nothing about it, and neither does this: such a step goes uphill.
+
+    Past T, ld and cd_n keep their values at T, ε_t has the variance of step T, and the noise goes
+    on. With the default n, cd_n is 0 there, which leaves `initial_learning_rate * beta`.
+
+    Args:
+      initial_learning_rate: A number > 0.
+      decay_steps: T, an int > 0.
+      initial_variance: Variance of ε_0, a number >= 0. Defaults to 1.
+      variance_decay: A number >= 0. Defaults to 0.55.
+      num_periods: n, a number >= 0. Defaults to 0.5, which is cosine decay without restarts.
+      alpha: A finite number. Defaults to 0.
+      beta: A finite number. Defaults to 0.001.
+      seed: Of the noise, an int of 64 bits with sign. Defaults to 0.
+
+    Raises:
+      ValueError: If an argument is out of range.
+
+    Example:
+      >>> from neural_optimizer_search.schedules import NoisyLinearCosineDecay
+      >>> schedule = NoisyLinearCosineDecay(2.0, decay_steps=100)
+      >>> float(schedule(10)) == float(schedule(10))
+      True
+      >>> round(float(schedule(100)), 4)
+      0.002
+
+    Source: Bello et al. (2017), arXiv:1709.07417v2, sections 4.1, 5.2 and 8.1.
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate,
+        decay_steps,
+        initial_variance=1.0,
+        variance_decay=0.55,
+        num_periods=0.5,
+        alpha=0.0,
+        beta=0.001,
+        seed=0,
+    ):
+        self.initial_learning_rate = _number("initial_learning_rate", initial_learning_rate, "> 0")
+        self.decay_steps = _int("decay_steps", decay_steps, "> 0")
+        self.initial_variance = _number("initial_variance", initial_variance, ">= 0")
+        self.variance_decay = _number("variance_decay", variance_decay, ">= 0")
+        self.num_periods = _number("num_periods", num_periods, ">= 0")
+        self.alpha = _number("alpha", alpha)
+        self.beta = _number("beta", beta)
+        self.seed = _int("seed", seed, "of 64 bits")
+
+    def __call__(self, step):
+        t, T = tf.cast(step, tf.float32), float(self.decay_steps)
+        ld, cd = linear(t, T), cyclical(t, T, self.num_periods)
+        noise = self._stddev(tf.minimum(t, T)) * self._normal(step)
+        return self.initial_learning_rate * ((self.alpha + ld + noise) * cd + self.beta)
+
+    def _stddev(self, t):
+        return math.sqrt(self.initial_variance) * annealed_noise_stddev(t, self.variance_decay)
+
+    def _normal(self, step):
+        seed = tf.stack([tf.constant(self.seed, tf.int64), tf.cast(step, tf.int64)])
+        return tf.random.stateless_normal([], seed)
+
+    def get_config(self):
+        return {
+            "initial_learning_rate": self.initial_learning_rate,
+            "decay_steps": self.decay_steps,
+            "initial_variance": self.initial_variance,
+            "variance_decay": self.variance_decay,
+            "num_periods": self.num_periods,
+            "alpha": self.alpha,
+            "beta": self.beta,
+            "seed": self.seed,
+        }
+
+
+_VALID = {
+    "": lambda value: True,
+    "> 0": lambda value: value > 0,
+    ">= 0": lambda value: value >= 0,
+    "of 64 bits": lambda value: -(2**63) <= value < 2**63,
+}
+
+
+def _number(argument, value, allowed=""):
+    if not (isinstance(value, numbers.Real) and math.isfinite(value) and _VALID[allowed](value)):
+        raise ValueError(
+            f"Argument `{argument}` must be a finite number {allowed}".rstrip()
+            + f". Received: {value!r}."
+        )
+    return float(value)
+
+
+def _int(argument, value, allowed):
+    if not (isinstance(value, numbers.Integral) and _VALID[allowed](value)):
+        raise ValueError(f"Argument `{argument}` must be an int {allowed}. Received: {value!r}.")
+    return int(value)

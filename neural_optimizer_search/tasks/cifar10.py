@@ -1,0 +1,70 @@
+"""`cifar10`: the paper's task, the images of CIFAR-10 through `tensorflow_datasets`."""
+
+import os
+
+import numpy as np
+
+from neural_optimizer_search.tasks.children import ConvNet
+from neural_optimizer_search.tasks.protocol import DECADES, Protocol
+from neural_optimizer_search.tasks.task import Examples, Task
+
+
+def load(data_dir=None):
+    """Reads CIFAR-10 from a `tensorflow_datasets` directory; without one, downloads it (162 MiB) to the default.
+
+    Raises:
+      FileNotFoundError: If `data_dir` is given and holds no CIFAR-10.
+    """
+    import tensorflow_datasets as tfds
+
+    if data_dir is not None and not os.path.isdir(os.path.join(data_dir, "cifar10")):
+        raise FileNotFoundError(
+            f"--data_dir must be a tensorflow_datasets directory that holds cifar10. Received: {data_dir!r}, "
+            "which does not. Leave the flag out to download CIFAR-10 (162 MiB) to ~/tensorflow_datasets."
+        )
+    part = tfds.load("cifar10", split="train", data_dir=data_dir, batch_size=-1, download=data_dir is None)
+    return Examples(np.asarray(part["image"]), np.asarray(part["label"], np.int32))
+
+
+PAPER = Protocol(
+    child=ConvNet(),
+    train_examples=45_000,
+    validation_examples=5_000,
+    learning_rates=DECADES,
+    sweep_steps=100,  # one epoch of 10,000 images
+    final_steps=2_250,  # five epochs
+    validate_every=450,
+    centred=False,
+    reward="final_accuracy",
+    seeds=(0,),
+)
+
+CIFAR10 = Task(
+    name="cifar10",
+    classes=10,
+    load=load,
+    protocols={
+        "paper": PAPER,
+        # About a tenth of the paper's steps, for a search overnight on a few cores.
+        "default": Protocol(
+            child=ConvNet(),
+            train_examples=45_000,
+            validation_examples=5_000,
+            learning_rates=tuple(10.0 ** (i / 2) for i in range(-9, -2)),
+            sweep_steps=30,
+            final_steps=225,
+            validate_every=45,
+            seeds=(0,),
+        ),
+        "reduced": Protocol(
+            child=ConvNet(filters=16),
+            train_examples=5_000,
+            validation_examples=1_000,
+            learning_rates=tuple(10.0 ** (i / 2) for i in range(-9, -2)),
+            sweep_steps=10,
+            final_steps=50,
+            validate_every=10,
+            seeds=(0,),
+        ),
+    },
+)

@@ -1,0 +1,71 @@
+"""How a child network is trained and paid for: every size of it is a field of `Protocol`."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Callable
+
+DECADES = tuple(10.0**i for i in range(-5, 2))  # section 4.2: 10^i with i from -5 to 1
+
+# What a final run is paid, given its validation accuracies and cross-entropies (in nats) and the number of
+# classes. Each is in [0, 1], and a run that diverged is paid 0.
+REWARDS = {
+    "final_accuracy": lambda accuracies, losses, classes: accuracies[-1],
+    "mean_accuracy": lambda accuracies, losses, classes: sum(accuracies) / len(accuracies),
+    # 1 - H/log(classes): 0 for a uniform guess, 1 for certainty.
+    "mean_cross_entropy": lambda accuracies, losses, classes: max(
+        0.0, 1.0 - sum(losses) / len(losses) / math.log(classes)
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """The measurement of one update rule on one task.
+
+    For each learning rate and seed the child is trained for `sweep_steps`; the rate with the lowest mean
+    validation cross-entropy trains it for `final_steps`; the reward is the mean over seeds.
+
+    Args:
+      child: Makes the Keras model: called with (input shape, classes).
+      train_examples, validation_examples: Sizes of the fixed split; what remains is the test split.
+      batch_size: Examples a step.
+      learning_rates: The rates of the sweep.
+      centred: Divide the rates by the root mean square of the rule's updates, measured in `probe_steps` steps at
+        the initial weights, so that a positive factor in a rule has no effect. Off in the paper.
+      probe_steps: See `centred`.
+      sweep_steps, final_steps: Steps of a run; T of the decay operands is the number of steps of that run.
+      validate_every: Steps between validations in the final run.
+      reward: A row of `REWARDS`.
+      seeds: Each rule is trained with the same seeds; a seed sets initial weights, batches and noise.
+    """
+
+    child: Callable
+    train_examples: int
+    validation_examples: int
+    learning_rates: tuple
+    sweep_steps: int
+    final_steps: int
+    validate_every: int
+    batch_size: int = 100
+    centred: bool = True
+    probe_steps: int = 10
+    reward: str = "mean_accuracy"
+    seeds: tuple = field(default=(0, 1, 2))
+
+    def __post_init__(self):
+        if self.reward not in REWARDS:
+            raise ValueError(
+                f"Argument `reward` must be one of: {', '.join(REWARDS)}. Received: {self.reward!r}."
+            )
+        if self.validate_every < 1 or self.final_steps % self.validate_every:
+            raise ValueError(
+                f"Argument `validate_every` must divide final_steps={self.final_steps}. "
+                f"Received: {self.validate_every}."
+            )
+        if not 1 <= self.batch_size <= self.train_examples:
+            raise ValueError(
+                f"Argument `batch_size` must be 1 to train_examples={self.train_examples}. "
+                f"Received: {self.batch_size}."
+            )
+        if not self.learning_rates or not self.seeds:
+            raise ValueError("Arguments `learning_rates` and `seeds` must not be empty.")

@@ -1,0 +1,298 @@
+import unicodedata
+
+import numpy as np
+import pytest
+import reference
+
+from neural_optimizer_search import FormulaError, Rule, parse_formula
+from neural_optimizer_search.dsl.vocabulary import OPERANDS
+
+
+def same_draws(size=24):
+    """Draws that are the same wherever in a rule a word stands."""
+    rng = np.random.default_rng(0)
+    draws = {word: rng.normal(size=size) for word in ("eps", "eps_t")}
+    draws.update({f"drop_{p}": rng.uniform(size=size) for p in (0.1, 0.3, 0.5)})
+    return lambda word, place, t: draws[word]
+
+
+# -- What the paper found --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("formula", reference.PUBLISHED)
+def test_published_rules(formula):
+    depth, averages, value = reference.PUBLISHED[formula]
+    rule = parse_formula(formula)
+    assert rule.depth == depth
+    assert rule.averages == tuple(averages.split())
+    assert rule.decays == ("ld" in formula or "cd" in formula or "rd" in formula)
+    for t in (0, 40, 100):
+        step = reference.random_step(np.random.default_rng(t), t=t)
+        step.draw = same_draws()
+        with np.errstate(all="ignore"):
+            expected = value(step)
+        np.testing.assert_allclose(reference.direction(rule, step), expected, rtol=1e-9)
+
+
+def test_two_spellings_of_adam():
+    # Figure 2: one iteration from the primitives, or the operand.
+    step = reference.random_step(np.random.default_rng(0))
+    spelled, operand = parse_formula("m / sqrt(v)"), parse_formula("Adam")
+    assert (spelled.depth, operand.depth) == (1, 1)
+    np.testing.assert_allclose(
+        reference.direction(spelled, step), reference.direction(operand, step), rtol=1e-12
+    )
+
+
+# -- Grammar ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", OPERANDS)
+def test_every_operand_can_be_written(name):
+    assert parse_formula(name).iterations[-1].op1 == name
+
+
+@pytest.mark.parametrize(
+    "formula, word",
+    [
+        ("exp(v)", "exp"),
+        ("log(v)", "log"),
+        ("sqrt(v)", "sqrt"),
+        ("sign(v)", "sign"),
+        ("sigmoid(v)", "sigmoid"),
+        ("-v", "neg"),
+        ("clip(v, 1e-5)", "clip_1e-5"),
+        ("clip(v, 1e-4)", "clip_1e-4"),
+        ("clip(v, 0.001)", "clip_1e-3"),
+        ("drop(v, 0.1)", "drop_0.1"),
+        ("drop(v, .3)", "drop_0.3"),
+        ("drop(v, 5e-1)", "drop_0.5"),
+    ],
+)
+def test_functions(formula, word):
+    assert parse_formula(formula).iterations == (("v", "1", word, "identity", "left"),)
+
+
+@pytest.mark.parametrize(
+    "symbol, word", [("+", "add"), ("-", "sub"), ("*", "mul"), ("/", "div"), ("^", "pow")]
+)
+def test_operators(symbol, word):
+    rule = parse_formula(f"v {symbol} m")
+    assert rule.iterations == (("v", "m", "identity", "identity", word),)
+
+
+@pytest.mark.parametrize(
+    "formula, brackets",
+    [
+        ("g + m * v", "g + (m * v)"),
+        ("g - m + v", "(g - m) + v"),
+        ("g / m * v", "(g / m) * v"),
+        ("g * m / v", "(g * m) / v"),
+        ("g / m ^ v", "g / (m ^ v)"),
+        ("g ^ m ^ v", "g ^ (m ^ v)"),
+        ("-g ^ m", "-(g ^ m)"),
+        ("g ^ -m", "g ^ (-m)"),
+        ("g * -m", "g * (-m)"),
+        ("-g * m", "(-g) * m"),
+        ("e ^ g ^ m", "exp(g ^ m)"),
+        ("e ^ -g * m", "exp(-g) * m"),
+        ("1 + 1e-4*w * g", "1 + ((1e-4*w) * g)"),
+        ("g ^ 2 * m", "(g * g) * m"),
+        ("m - g ^ 3 / v", "m - ((g * g * g) / v)"),
+    ],
+)
+def test_precedence(formula, brackets):
+    step = reference.random_step(np.random.default_rng(0))
+    one, other = (reference.direction(parse_formula(text), step) for text in (formula, brackets))
+    np.testing.assert_allclose(one, other, rtol=1e-12)
+    assert np.isfinite(one).any()
+
+
+@pytest.mark.parametrize(
+    "formula, plain",
+    [
+        ("  g+m ", "g + m"),
+        ("((g))", "g"),
+        ("+g", "g"),
+        ("\tg\n* m", "g * m"),
+        ("adam + rmsprop + GAMMA", "Adam + RMSProp + gamma"),
+        ("g ** 2", "g^2"),
+        ("g**3", "g^3"),
+        ("m ** 2", "m ^ 2"),
+        ("e^m", "exp(m)"),
+        ("e**(m * g)", "exp(m * g)"),
+        ("log(|m|)", "log(m)"),
+        ("sqrt( | g - m | )", "sqrt(g - m)"),
+        ("1.0 + 2.", "1 + 2"),
+        ("0.1*w", "1e-1*w"),
+        ("w * 0.01", "1e-2*w"),
+        ("1E-3 * w", "1e-3*w"),
+        ("m\u0302 − g · v\u0302", "m - g * v"),
+        ("e^(sign(g)·sign(m\u0302)) × g", "exp(sign(g) * sign(m)) * g"),
+        ("γ + γ\u0302", "gamma + gamma"),
+        ("ε · ε_t", "eps * eps_t"),
+        ("g − −m", "g + m"),
+    ],
+)
+def test_spellings(formula, plain):
+    assert parse_formula(formula) == parse_formula(plain)
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD", "NFKC"])
+def test_unicode_normalisation_does_not_matter(form):
+    formula = unicodedata.normalize(form, "m\u0302 / (γ\u0302 + ε)")
+    assert parse_formula(formula) == parse_formula("m / (gamma + eps)")
+
+
+@pytest.mark.parametrize(
+    "formula, plain",
+    [
+        ("-1e-3*w", "-(1e-3*w)"),
+        ("exp(-1e-3*w)", "exp(-(1e-3*w))"),
+        ("g * -1e-3*w", "g * -(1e-3*w)"),
+        ("g * 1e-3*w", "g * (1e-3*w)"),
+    ],
+)
+def test_a_scaled_weight_within_a_product(formula, plain):
+    assert parse_formula(formula).canonical() == parse_formula(plain).canonical()
+
+
+@pytest.mark.parametrize("formula", ["g / 1e-3*w", "1e-3*w^2", "g^1e-3*w"])
+def test_a_scaled_weight_is_not_read_against_precedence(formula):
+    with pytest.raises(FormulaError):
+        parse_formula(formula)
+
+
+# -- Errors ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "formula, position, what, allowed",
+    [
+        ("", 0, "its end where an operand", "operands g, g^2"),
+        ("   ", 0, "its end where an operand", "operands g, g^2"),
+        ("g +", 3, "its end where an operand", "eps_t"),
+        ("g + * m", 4, "'*' where an operand", "RMSProp"),
+        ("g ** ** m", 5, "'**' where an operand", "RMSProp"),
+        ("()", 1, "')' where an operand", "RMSProp"),
+        ("(g + m", 6, "its end", "')' here"),
+        ("g + m)", 5, "')' after a whole expression", "+ - * / ^"),
+        ("g m", 2, "'m' after a whole expression", "+ - * / ^"),
+        ("g, m", 1, "',' after a whole expression", "+ - * / ^"),
+        ("|g|", 0, "'|' where an operand", "sqrt"),
+        ("  h * g", 2, "unknown word 'h'", "operands g, g^2, g^3, m, v, gamma"),
+        ("g * cd_7", 4, "unknown word 'cd_7'", "cd_1, rd_10, rd_20"),
+        ("g * _x", 4, "unknown word '_x'", "cd_1, rd_10, rd_20"),
+        ("sign * g", 0, "unknown word 'sign'", "functions exp, log"),
+        ("g * tanh(m)", 4, "unknown function 'tanh'", "clip(x, constant)"),
+        ("g(m)", 0, "unknown function 'g'", "drop(x, constant)"),
+        ("__import__(g)", 0, "unknown function '__import__'", "operators + - * / ^"),
+        ("g $ m", 2, "unexpected character '$'", "operators + - * / ^"),
+        ("g * m  @", 7, "unexpected character '@'", "operators + - * / ^"),
+        ("g = m", 2, "unexpected character '='", "operators + - * / ^"),
+        ("g · ∇", 4, "unexpected character '∇'", "operators + - * / ^"),
+        ("sign()", 5, "')' where an operand", "functions exp"),
+        ("exp(g, m)", 5, "','", "')' here"),
+        ("exp(g", 5, "its end", "')' here"),
+        ("log(|g)", 6, "')'", "'|' here"),
+        ("log(|g|", 7, "its end", "')' here"),
+        ("clip(g)", 6, "')'", "',' here"),
+        ("clip(g, 0.1)", 8, "a constant of clip", "1e-05, 0.0001, 0.001."),
+        ("drop(g, 0.2)", 8, "a constant of drop", "0.1, 0.3, 0.5."),
+        ("drop(g, m)", 8, "a constant of drop", "0.1, 0.3, 0.5."),
+        ("drop(g, 0.1, 0.3)", 11, "','", "')' here"),
+        ("3 * g", 0, "the number 3", "1, 2, 1e-4*w"),
+        ("g + 0.5", 4, "the number 0.5", "1, 2, 1e-4*w"),
+        ("g ^ 4", 4, "the number 4", "g^2, g^3"),
+        ("m ^ 3", 4, "the number 3", "g^2, g^3"),
+        ("1e999", 0, "the number inf", "1, 2, 1e-4*w"),
+        ("g + w", 4, "'w' without its factor", "1e-4*w, 1e-3*w, 1e-2*w, 1e-1*w"),
+        ("1e-5*w", 0, "the number 1e-05", "1e-4*w, 1e-3*w, 1e-2*w, 1e-1*w"),
+        ("2 * w", 4, "'w' without its factor", "1e-4*w, 1e-3*w, 1e-2*w, 1e-1*w"),
+        ("g * e", 4, "'e' without an exponent", "exp(x)"),
+        ("e", 0, "'e' without an exponent", "exp(x)"),
+    ],
+)
+def test_malformed_formulas(formula, position, what, allowed):
+    with pytest.raises(FormulaError) as error:
+        parse_formula(formula)
+    headline, text, caret, last = str(error.value).split("\n")
+    assert what in headline and headline.endswith(f"at position {position}:")
+    assert text == f"  {formula}"
+    assert caret == "  " + " " * position + "^"
+    assert last.startswith("Allowed: ") and allowed in last
+
+
+@pytest.mark.parametrize("formula", [None, 3, b"g", ["g"], Rule.from_tokens([0, 8, 0, 0, 0])])
+def test_only_text_is_read(formula):
+    with pytest.raises(TypeError, match="`formula` must be a str"):
+        parse_formula(formula)
+
+
+def test_formula_errors_are_value_errors():
+    with pytest.raises(ValueError, match="position 0"):
+        parse_formula("h")
+
+
+NESTED = {
+    "brackets": lambda n: "(" * n + "g" + ")" * n,
+    "functions": lambda n: "exp(" * n + "g" + ")" * n,
+    "constants": lambda n: "clip(" * n + "g" + ", 1e-3)" * n,
+    "powers": lambda n: "m^" * n + "g",
+    "signs": lambda n: "-" * n + "g",
+    "bars": lambda n: "log(|" * n + "g" + "|)" * n,
+    "products": lambda n: "m*(" * n + "g" + ")" * n,
+}
+
+
+@pytest.mark.parametrize("kind", NESTED)
+def test_deep_nesting_is_an_error_with_a_place(kind):
+    for n in (101, 1000, 5000):
+        with pytest.raises(FormulaError, match=r"levels.* at position \d+"):
+            parse_formula(NESTED[kind](n))
+
+
+@pytest.mark.parametrize("kind", NESTED)
+def test_what_is_not_refused_can_be_printed(kind):
+    rule = parse_formula(NESTED[kind](40))
+    assert parse_formula(rule.formula()) == rule
+    assert rule.latex() and rule.canonical()
+
+
+# Neither brackets nor length alone make a tree deep.
+CHAINS = {
+    "sum of 300": " + ".join(["g"] * 300),
+    "sum of 3000": " + ".join(["g"] * 3000),
+    "product of 3000": " / ".join(["g"] * 3000),
+    "sums in brackets": "(" * 90 + "g" + (" + g" * 90 + ")") * 90,
+}
+
+
+@pytest.mark.parametrize("kind", CHAINS)
+def test_a_long_chain_is_read_or_refused(kind):
+    try:
+        rule = parse_formula(CHAINS[kind])
+    except FormulaError as error:
+        assert "Allowed: " in str(error)
+    else:
+        assert parse_formula(rule.formula()) == rule
+
+
+# -- Round trips -----------------------------------------------------------------------------------
+
+
+def test_thousands_of_rules_survive_being_written():
+    rng = np.random.default_rng(0)
+    steps = [reference.random_step(rng, t=t) for t in (0, 3, 40, 100)]
+    for step in steps:
+        step.draw = same_draws()
+    for i, iterations in enumerate(reference.random_rules(seed=4, count=3000)):
+        step = steps[i // 4 % 4]
+        rule = parse_formula(Rule(iterations).formula())
+        # Division by 1 + δ counts as division by 1, hence not to the last digit.
+        np.testing.assert_allclose(
+            reference.direction(rule, step),
+            reference.direction(iterations, step),
+            rtol=1e-6,
+            err_msg=f"{iterations} as {rule}",
+        )

@@ -1,0 +1,447 @@
+import itertools
+
+import numpy as np
+import pytest
+import reference
+import tensorflow as tf
+
+from neural_optimizer_search import Rule, parse_formula
+from neural_optimizer_search.dsl import interpreter, vocabulary
+
+SIZE = 24
+T = 100
+# The step and the decays are float32 in the code, whatever the weights are.
+CLOSE = dict(rtol=1e-4, atol=1e-7)
+
+
+def inputs(step, seed=0, dtype=tf.float64):
+    return interpreter.Inputs(
+        g=tf.constant(step.g, dtype),
+        w=tf.constant(step.w, dtype),
+        averages={name: tf.constant(x, dtype) for name, x in step.averages.items()},
+        t=tf.constant(step.t, tf.int64),
+        T=tf.constant(step.T, tf.int64),
+        seed=tf.constant(seed, tf.int64),
+    )
+
+
+def step_at(t, size=SIZE, seed=0):
+    return reference.random_step(np.random.default_rng([seed, t]), t=t, T=T, size=size)
+
+
+def ones_at(t, size):
+    one = np.ones(size)
+    return reference.Step(one, one, dict.fromkeys(reference.BETA, one), t, T)
+
+
+_VECTOR, _SCALAR = tf.TensorSpec([SIZE], tf.float64), tf.TensorSpec([], tf.int64)
+
+
+@tf.function(
+    input_signature=[tf.TensorSpec([None], tf.int32)] + [_VECTOR] * 5 + [_SCALAR] * 3,
+)
+def _traced(tokens, g, w, m, v, gamma, t, T, seed):
+    averages = {"m": m, "v": v, "gamma": gamma}
+    values = interpreter.Inputs(g, w, averages, t, T, seed)
+    return interpreter.update_from_tokens(tokens, values)
+
+
+def by_rule(iterations, step, seed=0):
+    return interpreter.update(Rule(iterations), inputs(step, seed)).numpy()
+
+
+def by_tokens(iterations, step, seed=0):
+    tokens = tf.constant(Rule(iterations).to_tokens(), tf.int32)
+    averages = [step.averages[name] for name in ("m", "v", "gamma")]
+    return _traced(tokens, step.g, step.w, *averages, step.t, step.T, seed).numpy()
+
+
+BOTH = pytest.mark.parametrize("run", [by_rule, by_tokens])
+
+
+def drawn(seed=0, size=SIZE):
+    """The interpreter's own draws, for the reference to use."""
+
+    def draw(word, place, t):
+        state = inputs(ones_at(t, size), seed)
+        if word == "eps":
+            return interpreter.OPERAND_VALUES["eps"](state, place).numpy() / 0.1
+        if word == "eps_t":
+            noise = interpreter.OPERAND_VALUES["eps_t"](state, place).numpy()
+            return noise / np.sqrt(reference.noise_variance(t))
+        # 0 for what is dropped and 1 for what is kept serve as uniform draws.
+        return interpreter.UNARY_VALUES[word](state.g, state, place).numpy()
+
+    return draw
+
+
+# -- One word at a time ----------------------------------------------------------------------------
+
+
+@BOTH
+@pytest.mark.parametrize("word", [word for word in reference.OPERANDS if "eps" not in word])
+def test_operands(word, run):
+    other = "g" if word == "1" else "1"
+    for t in (0, 1, 37, 50, 99, 100, 250):
+        step = step_at(t)
+        value = run([(word, other, "identity", "identity", "left")], step)
+        np.testing.assert_allclose(value, step(word), **CLOSE, err_msg=f"t = {t}")
+
+
+@BOTH
+@pytest.mark.parametrize("word", [word for word in reference.UNARIES if "drop" not in word])
+def test_unaries(word, run):
+    step = step_at(3)
+    with np.errstate(divide="ignore"):
+        expected = reference.UNARIES[word](step.g, step, None)
+    np.testing.assert_allclose(run([("g", "1", word, "neg", "left")], step), expected, rtol=1e-9)
+    np.testing.assert_allclose(run([("1", "g", "sign", word, "mul")], step), expected, rtol=1e-9)
+
+
+@BOTH
+@pytest.mark.parametrize("word", reference.BINARIES)
+def test_binaries(word, run):
+    step = step_at(3)
+    with np.errstate(all="ignore"):
+        expected = reference.BINARIES[word](step.g, np.abs(step.w / 10))
+        swapped = reference.BINARIES[word](np.abs(step.w / 10), step.g)
+    # |x| is written as (sqrt|x|)^2.
+    root = ("1e-1*w", "2", "sqrt", "identity", "pow")
+    value = run([root, ("g", 0, "identity", "identity", word)], step)
+    np.testing.assert_allclose(value, expected, rtol=1e-9)
+    value = run([root, (0, "g", "identity", "identity", word)], step)
+    np.testing.assert_allclose(value, swapped, rtol=1e-9)
+
+
+EDGES = np.array([0, -0.0, 1, -1, 2, -2, 0.5, -0.5, 1e-30, -1e-8, 3, -np.inf, np.inf, np.nan])
+
+
+@pytest.mark.parametrize("dtype", [tf.float32, tf.float64])
+@pytest.mark.parametrize("word", [word for word in reference.UNARIES if "drop" not in word])
+def test_unaries_at_the_edges(word, dtype):
+    with np.errstate(all="ignore"):
+        expected = reference.UNARIES[word](EDGES, None, None)
+    value = interpreter.UNARY_VALUES[word](tf.constant(EDGES, dtype), None, None)
+    np.testing.assert_allclose(value, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [tf.float32, tf.float64])
+@pytest.mark.parametrize("word", reference.BINARIES)
+def test_binaries_at_the_edges(word, dtype):
+    x, y = (side.ravel().astype(dtype.as_numpy_dtype) for side in np.meshgrid(EDGES, EDGES))
+    with np.errstate(all="ignore"):
+        expected = reference.BINARIES[word](x, y)
+    value = interpreter.BINARY_VALUES[word](tf.constant(x), tf.constant(y))
+    # TensorFlow takes subnormal numbers for 0.
+    np.testing.assert_allclose(value, expected, rtol=1e-6, atol=1e-37)
+
+
+def test_the_first_averages_are_the_gradient_s_powers():
+    # Here 1 - β^(t+1) is smallest, and loses four digits if it is computed as it stands in float32.
+    g = np.array([0.3, -2.0, 0.0])
+    averages = reference.next_averages(dict.fromkeys(reference.BETA, np.zeros(3)), g)
+    state = inputs(reference.Step(g, g, averages, 0, T))
+    for name, power in (("m", 1), ("v", 2), ("gamma", 3)):
+        value = interpreter.OPERAND_VALUES[name](state, 0)
+        np.testing.assert_allclose(value, g**power, rtol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("name, beta, power", interpreter.AVERAGES)
+def test_averages_are_exponential(name, beta, power):
+    gradients = np.random.default_rng(0).normal(size=(30, 5))
+    average = tf.zeros(5, tf.float64)
+    for g in gradients:
+        average = interpreter.next_average(average, tf.constant(g), beta, power)
+    ages = np.arange(29, -1, -1)[:, None]
+    b = {"m": 0.9, "v": 0.999, "gamma": 0.999}[name]
+    expected = ((1 - b) * b**ages * gradients ** {"m": 1, "v": 2, "gamma": 3}[name]).sum(0)
+    np.testing.assert_allclose(average, expected, rtol=1e-9)
+
+
+# -- The tables' flags -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("word", vocabulary.OPERANDS)
+def test_operands_read_the_averages_that_their_row_says(word):
+    for name in reference.BETA:
+        state = inputs(step_at(5))
+        state.averages[name] += np.nan
+        value = interpreter.OPERAND_VALUES[word](state, 0)
+        assert np.isnan(value).any() == (name in vocabulary.OPERANDS[word].averages), name
+
+
+@pytest.mark.parametrize("word", vocabulary.OPERANDS)
+def test_operands_read_the_number_of_steps_where_their_row_says(word):
+    state = inputs(step_at(33))
+    one = interpreter.OPERAND_VALUES[word](state, 0)
+    state.T = state.T * 3
+    other = interpreter.OPERAND_VALUES[word](state, 0)
+    assert (one.numpy() != other.numpy()).any() == vocabulary.OPERANDS[word].decays
+
+
+@pytest.mark.parametrize("word", [*vocabulary.OPERANDS, *vocabulary.UNARIES])
+def test_words_draw_where_their_row_says(word):
+    step = step_at(5)
+    if word in vocabulary.OPERANDS:
+        iteration, row = (word, "m", "identity", "neg", "left"), vocabulary.OPERANDS[word]
+    else:
+        iteration, row = ("m", "1", word, "neg", "left"), vocabulary.UNARIES[word]
+    one, other = (by_rule([iteration], step, seed) for seed in (0, 1))
+    assert (one != other).any() == row.random
+
+
+def test_update_needs_no_more_averages_than_the_rule_says():
+    for iterations in reference.random_rules(seed=7, count=300):
+        rule, state = Rule(iterations), inputs(step_at(5))
+        state.averages = {name: state.averages[name] for name in rule.averages}
+        interpreter.update(rule, state)
+
+
+# -- Random words ----------------------------------------------------------------------------------
+
+MANY = 200_000
+
+
+@pytest.mark.parametrize(
+    "word, t, variance",
+    [
+        ("eps", 0, 0.01),
+        ("eps", 999, 0.01),
+        ("eps_t", 0, 1.0),
+        ("eps_t", 9, 10**-0.55),
+        ("eps_t", 9999, 10**-2.2),
+    ],
+)
+def test_noise(word, t, variance):
+    noise = interpreter.OPERAND_VALUES[word](inputs(ones_at(t, MANY)), 0).numpy()
+    deviation = np.sqrt(variance)
+    assert abs(noise.mean()) < 5 * deviation / np.sqrt(MANY)
+    np.testing.assert_allclose(noise.var(), variance, rtol=0.02)
+    # Of a normal distribution 68.3 % and 95.4 % lie within one and two deviations.
+    np.testing.assert_allclose((abs(noise) < deviation).mean(), 0.683, atol=0.006)
+    np.testing.assert_allclose((abs(noise) < 2 * deviation).mean(), 0.954, atol=0.003)
+
+
+@pytest.mark.parametrize("word", ["drop_0.1", "drop_0.3", "drop_0.5"])
+def test_drop(word):
+    step = step_at(5, MANY)
+    step.g[step.g == 0] = 1.0
+    state = inputs(step)
+    value = interpreter.UNARY_VALUES[word](state.g, state, 2).numpy()
+    kept = value != 0
+    # Nothing is rescaled, unlike in a dropout layer.
+    np.testing.assert_array_equal(value[kept], step.g[kept])
+    np.testing.assert_allclose(1 - kept.mean(), float(word[5:]), atol=0.006)
+
+
+def test_drop_zeroes_what_is_not_a_number():
+    step = ones_at(5, 1000)
+    step.g *= np.nan
+    value = interpreter.update(parse_formula("drop(g, 0.5)"), inputs(step)).numpy()
+    assert 300 < (value == 0).sum() < 700
+
+
+@pytest.mark.parametrize("word", reference.RANDOM)
+def test_draws_depend_on_seed_step_and_place_only(word):
+    def draw(seed, t, place, step=None):
+        state = inputs(step or ones_at(t, 64), seed)
+        if word in vocabulary.OPERANDS:
+            value = interpreter.OPERAND_VALUES[word](state, place).numpy()
+            # eps_t also shrinks with t, which is not meant here.
+            return value / np.sqrt(reference.noise_variance(t) if word == "eps_t" else 1)
+        return interpreter.UNARY_VALUES[word](tf.ones_like(state.g), state, place).numpy()
+
+    where = list(itertools.product((0, 1, 2**40), (0, 1, 2, 255, 10**9), range(20)))
+    draws = {draw(*place).tobytes() for place in where}
+    assert len(draws) == len(where)
+    np.testing.assert_array_equal(draw(3, 5, 7), draw(3, 5, 7))
+    np.testing.assert_array_equal(draw(3, 5, 7), draw(3, 5, 7, step_at(5, 64)))
+
+
+def test_neighbouring_draws_are_independent():
+    size = 20_000
+    draws = [
+        interpreter.OPERAND_VALUES["eps"](inputs(ones_at(t, size), seed), place).numpy()
+        for seed, t, place in itertools.product((0, 1), (0, 1, 2), range(5))
+    ]
+    correlations = np.corrcoef(draws) - np.eye(len(draws))
+    assert abs(correlations).max() < 0.04
+
+
+def test_places_within_a_rule_draw_separately():
+    step = ones_at(5, SIZE)
+    assert by_rule([("eps", "eps", "identity", "identity", "sub")], step).all()
+    # Two drops of one half: a quarter is left, and not a half.
+    step = ones_at(5, 10_000)
+    rule = parse_formula("drop(g, 0.5) * drop(g, 0.5)")
+    assert 0.2 < interpreter.update(rule, inputs(step)).numpy().mean() < 0.3
+    # An iteration that is read twice draws once.
+    rule = parse_formula("(g + eps) - (g + eps)")
+    assert not interpreter.update(rule, inputs(step)).numpy().any()
+
+
+NOISY = "(1 + drop(m, 0.3)) * eps / (exp(eps_t) + drop(eps, 0.5))"
+
+
+def test_noise_is_the_same_eager_and_traced():
+    rule, step = parse_formula(NOISY), step_at(5)
+    state = inputs(step, seed=11)
+    eager = interpreter.update(rule, state).numpy()
+    traced = tf.function(lambda: interpreter.update(rule, state))
+    np.testing.assert_allclose(traced(), eager, rtol=1e-9)
+    np.testing.assert_allclose(by_tokens(rule.iterations, step, seed=11), eager, rtol=1e-9)
+
+
+def test_noise_repeats_under_xla():
+    # XLA has other generators than TensorFlow's kernels, so the numbers are not the eager ones.
+    rule, state = parse_formula(NOISY), inputs(step_at(5))
+
+    @tf.function(jit_compile=True)
+    def compiled(t, seed):
+        state.t, state.seed = t, seed
+        return interpreter.update(rule, state)
+
+    where = [tf.constant(x, tf.int64) for x in (5, 11, 12)]
+    one = compiled(where[0], where[1]).numpy()
+    np.testing.assert_array_equal(compiled(where[0], where[1]), one)
+    assert (compiled(where[0], where[2]).numpy() != one).any()
+    assert (compiled(where[1], where[1]).numpy() != one).any()
+
+
+# -- Whole rules -----------------------------------------------------------------------------------
+
+
+def test_random_rules_three_ways():
+    rng = np.random.default_rng(0)
+    draw, count = drawn(), 300
+    compared = 0
+    for i, iterations in enumerate(reference.random_rules(seed=8, count=count)):
+        step = step_at((3, 40, 77, 130)[i // 4 % 4], seed=i)
+        step.draw = draw
+        expected = reference.direction(iterations, step)
+        # Where a small change of the numbers changes the answer, rounding does so too.
+        moved = reference.direction(iterations, reference.rescaled(step, rng))
+        steady = np.isclose(moved, expected, rtol=1e-3, atol=0, equal_nan=True)
+        compared += steady.mean() / count
+        static, dynamic = by_rule(iterations, step), by_tokens(iterations, step)
+        np.testing.assert_allclose(dynamic, static, rtol=1e-9, err_msg=str(iterations))
+        np.testing.assert_allclose(
+            static[steady], expected[steady], rtol=2e-3, err_msg=str(iterations)
+        )
+    assert compared > 0.97
+
+
+def test_one_trace_runs_every_rule():
+    for iterations in reference.random_rules(seed=9, count=8):
+        by_tokens(iterations, step_at(5))
+    assert _traced.experimental_get_tracing_count() == 1
+
+
+@pytest.mark.parametrize("formula", reference.PUBLISHED)
+def test_published_rules(formula):
+    rule = parse_formula(formula)
+    words = list(itertools.chain(*rule.iterations))
+    draw = drawn()
+    for t in (0, 40, 99):
+        step = step_at(t)
+        # Each random word stands in one place only.
+        step.draw = lambda word, place, t: draw(word, words.index(word), t)
+        with np.errstate(all="ignore"):
+            expected = reference.PUBLISHED[formula][2](step)
+        for run in (by_rule, by_tokens):
+            np.testing.assert_allclose(run(rule.iterations, step), expected, rtol=1e-3)
+
+
+@pytest.mark.parametrize("formula", ["Adam", "m * (1 + eps) * sigmoid(1e-4*w)", "1e-2*w + ld*m"])
+def test_steps_follow_one_another(formula):
+    rule, seed, rate = parse_formula(formula), 5, 0.1
+    gradients = np.random.default_rng(0).normal(size=(12, SIZE))
+    w = np.linspace(-3, 3, SIZE)
+    steps = reference.run_rule(rule, gradients, w, rate, T=10, draw=drawn(seed))
+    averages = dict.fromkeys(reference.BETA, tf.zeros(SIZE, tf.float64))
+    for t, (g, expected) in enumerate(zip(gradients, steps)):
+        for name, beta, power in interpreter.AVERAGES:
+            averages[name] = interpreter.next_average(averages[name], tf.constant(g), beta, power)
+        step = reference.Step(g, w, averages, t, 10)
+        direction = by_rule(rule.iterations, step, seed)
+        np.testing.assert_allclose(direction, expected, **CLOSE)
+        w = w - rate * direction
+
+
+@pytest.mark.parametrize("dtype", [tf.bfloat16, tf.float16, tf.float32, tf.float64])
+@pytest.mark.parametrize("shape", [(), (3, 2), (0,)])
+def test_the_update_has_the_gradient_s_shape_and_type(shape, dtype):
+    one = np.ones(shape)
+    step = reference.Step(one, one, dict.fromkeys(reference.BETA, one), 5, T)
+    for word in (word for word in vocabulary.OPERANDS if word != "1"):
+        rule = Rule([(word, "1", "drop_0.1", "exp", "add")])
+        value = interpreter.update(rule, inputs(step, dtype=dtype))
+        assert value.shape == shape and value.dtype == dtype, word
+
+
+# -- The baselines as textbook loops ---------------------------------------------------------------
+
+CURVATURE = np.array([1.0, 10.0, -0.5, 3.0])
+START = np.array([1.0, -2.0, 0.5, 0.0])
+RATE = 0.03
+
+
+def sgd(w, t, g, state):
+    return w - RATE * g
+
+
+def momentum(w, t, g, state):
+    state["m"] = 0.9 * state.get("m", 0) + 0.1 * g
+    return w - RATE * state["m"] / (1 - 0.9**t)
+
+
+def rmsprop(w, t, g, state):
+    state["v"] = 0.999 * state.get("v", 0) + 0.001 * g**2
+    return w - RATE * g / (np.sqrt(state["v"] / (1 - 0.999**t)) + 1e-8)
+
+
+def adam(w, t, g, state):
+    state["m"] = 0.9 * state.get("m", 0) + 0.1 * g
+    state["v"] = 0.999 * state.get("v", 0) + 0.001 * g**2
+    m, v = state["m"] / (1 - 0.9**t), state["v"] / (1 - 0.999**t)
+    return w - RATE * m / (np.sqrt(v) + 1e-8)
+
+
+def power_sign(w, t, g, state):
+    state["m"] = 0.9 * state.get("m", 0) + 0.1 * g
+    return w - RATE * np.e ** (np.sign(g) * np.sign(state["m"])) * g
+
+
+def add_sign(w, t, g, state):
+    state["m"] = 0.9 * state.get("m", 0) + 0.1 * g
+    return w - RATE * (1 + np.sign(g) * np.sign(state["m"])) * g
+
+
+@pytest.mark.parametrize(
+    "formula, textbook",
+    [
+        ("g", sgd),
+        ("m", momentum),
+        ("RMSProp", rmsprop),
+        ("g / sqrt(v)", rmsprop),
+        ("Adam", adam),
+        ("m / sqrt(v)", adam),
+        ("exp(sign(g) * sign(m)) * g", power_sign),
+        ("(1 + sign(g) * sign(m)) * g", add_sign),
+    ],
+)
+def test_baselines(formula, textbook):
+    rng = np.random.default_rng(0)
+    rule, state = parse_formula(formula), {}
+    expected = w = START
+    averages = {name: tf.zeros(4, tf.float64) for name in rule.averages}
+    for t in range(20):
+        # Noise makes signs of g and m differ now and then.
+        noise = rng.normal(size=4)
+        expected = textbook(expected, t + 1, CURVATURE * expected + noise, state)
+        g = tf.constant(CURVATURE * w + noise)
+        for name, beta, power in interpreter.AVERAGES:
+            if name in averages:
+                averages[name] = interpreter.next_average(averages[name], g, beta, power)
+        w = w - RATE * interpreter.update(rule, inputs(reference.Step(g, w, averages, t, T)))
+        np.testing.assert_allclose(w, expected, rtol=1e-4, atol=1e-5)

@@ -1,0 +1,220 @@
+from dataclasses import FrozenInstanceError
+
+import numpy as np
+import pytest
+import reference
+
+from neural_optimizer_search import Rule, parse_formula
+from neural_optimizer_search.dsl import expression
+from neural_optimizer_search.dsl.vocabulary import Vocabulary
+
+ADAM = ("Adam", "1", "identity", "identity", "left")
+AGREE = ("sign(g)", "sign(m)", "identity", "identity", "mul")
+SMALL = Vocabulary(("m", "1", "g"), ("identity", "sign"), ("mul", "left"))
+
+
+def test_tokens_are_ids_with_earlier_outputs_after_the_operands():
+    rule = Rule((AGREE, ("g", 0, "identity", "exp", "mul")))
+    # 23 operands, so #0 is 23.
+    assert rule.to_tokens() == (6, 7, 0, 0, 2, 0, 23, 0, 2, 2)
+    assert Rule.from_tokens([6, 7, 0, 0, 2, 0, 23, 0, 2, 2]) == rule
+
+
+def test_tokens_follow_the_vocabulary():
+    rule = Rule((("g", "m", "sign", "identity", "mul"), (0, "1", "identity", "identity", "left")))
+    assert rule.to_tokens(SMALL) == (2, 0, 1, 0, 0, 3, 1, 0, 0, 1)
+    assert Rule.from_tokens((2, 0, 1, 0, 0, 3, 1, 0, 0, 1), SMALL) == rule
+
+
+def test_tokens_to_rule_and_back_for_thousands_of_rules():
+    for iterations in reference.random_rules(seed=0, count=3000):
+        rule = Rule(iterations)
+        tokens = rule.to_tokens()
+        assert len(tokens) == 5 * len(iterations) and all(type(token) is int for token in tokens)
+        assert Rule.from_tokens(tokens) == Rule.from_tokens(np.array(tokens, np.int32)) == rule
+
+
+@pytest.mark.parametrize(
+    "tokens, phrases",
+    [
+        ([], ["multiple of 5", "0 ids"]),
+        ([0, 1, 0, 0], ["multiple of 5", "4 ids"]),
+        ([0, 1, 0, 0, 0, 0], ["multiple of 5", "6 ids"]),
+        ([23, 1, 0, 0, 0], ["position 0 ", "op1 of iteration 0", "Received: 23", "22 = eps_t."]),
+        ([0, -1, 0, 0, 0], ["position 1 ", "op2 of iteration 0", "Received: -1", "0 = g, 1 = g^2"]),
+        ([0, 1, 13, 0, 0], ["position 2 ", "u1 of iteration 0", "Received: 13", "12 = sigmoid."]),
+        ([0, 1, 0, 13, 0], ["position 3 ", "u2 of iteration 0", "Received: 13", "0 = identity"]),
+        ([0, 1, 0, 0, 6], ["position 4 ", "b of iteration 0", "Received: 6", "5 = left."]),
+        ([0, 1, 0, 0, 0, 24, 1, 0, 0, 0], ["position 5 ", "op1 of iteration 1", "23 = #0."]),
+        ([0, 1, 0, 0, 0, 0, 1, 13, 0, 0], ["position 7 ", "u1 of iteration 1", "12 = sigmoid."]),
+        ([0, 1, 0, 0, 0] * 2 + [0, 25, 0, 0, 0], ["position 11 ", "23 = #0, 24 = #1."]),
+    ],
+)
+def test_malformed_tokens(tokens, phrases):
+    with pytest.raises(ValueError) as error:
+        Rule.from_tokens(tokens)
+    for phrase in phrases:
+        assert phrase in str(error.value)
+    assert tokens or "Received" in str(error.value)
+
+
+def test_a_word_outside_the_vocabulary_has_no_token():
+    with pytest.raises(ValueError, match=r"'v'.*Allowed for op2: m, 1, g\."):
+        Rule((("g", "v", "identity", "identity", "mul"),)).to_tokens(SMALL)
+    with pytest.raises(ValueError, match=r"'exp'.*Allowed for u1: identity, sign\."):
+        Rule((("g", "m", "exp", "identity", "mul"),)).to_tokens(SMALL)
+
+
+@pytest.mark.parametrize(
+    "iterations, phrases",
+    [
+        ([], ["at least one"]),
+        ([("h", "m", "identity", "neg", "add")], ["op1 of iteration 0", "g, g^2", "'h'"]),
+        ([("g", 0, "identity", "neg", "add")], ["op2 of iteration 0", "Received: 0"]),
+        ([("g", "m", "cosine", "neg", "add")], ["u1 of iteration 0", "identity, neg", "'cosine'"]),
+        ([("g", "m", "neg", 1, "add")], ["u2 of iteration 0", "Received: 1"]),
+        ([ADAM, ("g", "m", "neg", "neg", "max")], ["b of iteration 1", "add, sub", "'max'"]),
+        ([ADAM, (1, 0, "neg", "neg", "add")], ["op1 of iteration 1", "number below 1"]),
+        ([ADAM, (-1, 0, "neg", "neg", "add")], ["op1 of iteration 1", "Received: -1"]),
+    ],
+)
+def test_malformed_iterations(iterations, phrases):
+    with pytest.raises(ValueError) as error:
+        Rule(tuple(iterations))
+    for phrase in phrases:
+        assert phrase in str(error.value)
+
+
+def test_rules_are_values():
+    rule = Rule([list(AGREE)])
+    assert rule == Rule((AGREE,)) and hash(rule) == hash(Rule((AGREE,)))
+    assert rule != Rule((ADAM,))
+    with pytest.raises(FrozenInstanceError):
+        rule.iterations = ()
+
+
+def test_depth_and_str():
+    rule = Rule((AGREE, ("g", 0, "identity", "exp", "mul")))
+    assert rule.depth == 2
+    assert str(rule) == rule.formula() == "g * exp(sign(g) * sign(m))"
+
+
+@pytest.mark.parametrize(
+    "iterations, live, averages, decays",
+    [
+        ([ADAM], {0}, ("m", "v"), False),
+        ([("g", "Adam", "exp", "exp", "left")], {0}, (), False),
+        ([("gamma", "sign(m)", "exp", "exp", "add")], {0}, ("m", "gamma"), False),
+        ([("g", "RMSProp", "exp", "exp", "add")], {0}, ("v",), False),
+        ([("eps_t", "g", "exp", "exp", "add")], {0}, (), False),
+        ([("g", "rd_20", "exp", "exp", "mul")], {0}, (), True),
+        ([("g", "rd_20", "exp", "exp", "left")], {0}, (), False),
+        ([ADAM, ("g", "ld", "neg", "neg", "mul")], {1}, (), True),
+        ([ADAM, ("g", 0, "neg", "neg", "left")], {1}, (), False),
+        ([ADAM, (0, "g", "neg", "neg", "left")], {0, 1}, ("m", "v"), False),
+        ([ADAM, AGREE, (1, 0, "neg", "neg", "left"), (2, 2, "exp", "log", "pow")], {1, 2, 3},
+         ("m",), False),
+    ],
+)  # fmt: skip
+def test_only_what_the_output_depends_on_counts(iterations, live, averages, decays):
+    rule = Rule(tuple(iterations))
+    assert rule.live == live
+    assert rule.averages == averages
+    assert rule.decays is decays
+
+
+@pytest.mark.parametrize("change", [lambda x: x, expression.simplify, expression.canonical])
+def test_expressions_keep_the_value(change):
+    rng = np.random.default_rng(1)
+    for iterations in reference.random_rules(seed=1, count=1000, without=reference.RANDOM):
+        step = reference.random_step(rng)
+        again = Rule.from_expression(change(Rule(iterations).expression()))
+        # Division by 1 + δ counts as division by 1, hence not to the last digit.
+        np.testing.assert_allclose(
+            reference.direction(again, step),
+            reference.direction(iterations, step),
+            rtol=1e-6,
+            err_msg=f"{iterations} as {again}",
+        )
+
+
+def test_equal_parts_share_an_iteration():
+    rule = parse_formula("(g + m) * exp(g + m)")
+    assert rule.iterations == (
+        ("g", "m", "identity", "identity", "add"),
+        (0, 0, "identity", "exp", "mul"),
+    )
+
+
+# -- canonical() -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "one, other",
+    [
+        ("g * m", "m * g"),
+        ("g + m", "m + g"),
+        ("g - -m", "m + g"),
+        ("g / 1", "g"),
+        ("1 * g", "g ^ 1"),
+        ("--g", "g"),
+        ("sign(sign(g * m))", "sign(m * g)"),
+        ("sign(g^3)", "sign(g)"),
+        ("exp(sign(g) * sign(m)) * g", "g * e^(sign(m) * sign(g))"),
+        ("(1 + sign(g) * sign(m)) * g", "g * (sign(m) * sign(g) + 1)"),
+        ("g + -m", "-m + g"),
+    ],
+)
+def test_canonical_is_equal_for_spellings_of_one_function(one, other):
+    assert parse_formula(one).canonical() == parse_formula(other).canonical()
+
+
+@pytest.mark.parametrize(
+    "one, other",
+    [
+        ("g - m", "m - g"),
+        ("g / m", "m / g"),
+        ("g ^ m", "m ^ g"),
+        ("g", "-g"),
+        ("sign(v)", "1"),
+        ("clip(g, 1e-4)", "clip(g, 1e-5)"),
+        ("drop(g, 0.1)", "drop(g, 0.3)"),
+        ("cd * g", "cd_1 * g"),
+        ("sqrt(2)", "1"),
+    ],
+)
+def test_canonical_differs_for_different_functions(one, other):
+    assert parse_formula(one).canonical() != parse_formula(other).canonical()
+
+
+def _commuted(rng, iterations):
+    """The same function with the sides of some sums and products changed over."""
+
+    def commuted(op1, op2, u1, u2, b):
+        if b in ("add", "mul") and rng.random() < 0.5:
+            return op2, op1, u2, u1, b
+        return op1, op2, u1, u2, b
+
+    return tuple(commuted(*iteration) for iteration in iterations)
+
+
+def test_canonical_does_not_see_the_order_of_sides():
+    rng = np.random.default_rng(2)
+    rules = reference.random_rules(seed=2, count=2000)
+    pairs = [(Rule(rule), Rule(_commuted(rng, rule))) for rule in rules]
+    different = [(str(a), str(b)) for a, b in pairs if a.canonical() != b.canonical()]
+    assert not different, f"{len(different)} of {len(rules)}: {different}"
+
+
+def test_equal_canonical_means_equal_value():
+    rng = np.random.default_rng(3)
+    step = reference.random_step(rng)
+    values = {}
+    for iterations in reference.random_rules(seed=3, count=3000, without=reference.RANDOM):
+        value = reference.direction(iterations, step)
+        values.setdefault(Rule(iterations).canonical(), []).append(value)
+    repeated = [group for group in values.values() if len(group) > 1]
+    assert len(repeated) > 20
+    for first, *others in repeated:
+        for other in others:
+            np.testing.assert_allclose(other, first, rtol=1e-6)

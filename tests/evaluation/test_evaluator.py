@@ -1,0 +1,88 @@
+import dataclasses
+
+import fakes
+import numpy as np
+import pytest
+
+from neural_optimizer_search import parse_formula
+from neural_optimizer_search.evaluation.evaluator import Evaluator
+
+
+@pytest.fixture(scope="module")
+def evaluate():
+    return Evaluator(fakes.BLOBS, fakes.TINY)
+
+
+def test_a_good_rule(evaluate):
+    result = evaluate(parse_formula("g"))
+    assert result.status == "ok"
+    assert result.message == "Trained 8 steps with 2 seeds."
+    assert result.reward == pytest.approx(np.mean(result.rewards))
+    assert len(result.rewards) == 2
+    assert len(result.sweep) == 2
+    assert result.learning_rate == min(result.sweep, key=lambda point: point[1])[0]
+
+
+def test_rates_are_centred_on_the_updates(evaluate):
+    rms = evaluate.train(parse_formula("g").to_tokens(), 0.0, 0, 3, 3).update_rms
+    rates = [rate for rate, _ in evaluate(parse_formula("g")).sweep]
+    assert rates == pytest.approx([1e-2 / rms, 1e-1 / rms])
+
+
+def test_a_positive_factor_does_not_change_the_reward(evaluate):
+    plain, doubled = evaluate(parse_formula("g")), evaluate(parse_formula("g * 2"))
+    assert doubled.rewards == pytest.approx(plain.rewards, abs=1e-5)
+    assert doubled.learning_rate == pytest.approx(plain.learning_rate / 2, rel=1e-4)
+
+
+def test_without_centring_the_rates_are_the_protocols():
+    plain = dataclasses.replace(fakes.TINY, centred=False)
+    result = Evaluator(fakes.BLOBS, plain)(parse_formula("g"))
+    assert [rate for rate, _ in result.sweep] == [1e-2, 1e-1]
+
+
+def test_a_rule_that_is_not_finite_is_a_status(evaluate):
+    result = evaluate(parse_formula("log(g - g)"))
+    assert (result.status, result.reward, result.learning_rate) == ("diverged", 0.0, None)
+    assert result.message == "The update is not finite."
+    assert result.sweep == ()
+
+
+def test_diverged_at_every_rate_is_a_status():
+    wild = dataclasses.replace(fakes.TINY, centred=False, learning_rates=(1e20, 1e30))
+    result = Evaluator(fakes.BLOBS, wild)(parse_formula("exp(1e-1*w) * g"))
+    assert (result.status, result.reward) == ("diverged", 0.0)
+    assert result.message == "Diverged in the sweep at every learning rate from 1e+20 to 1e+30."
+    assert result.sweep == ((1e20, None), (1e30, None))
+
+
+def test_diverging_in_the_final_run_pays_nothing():
+    # cd_1 is 0 half-way, which only a run of an even number of steps meets: not the probe's, not the sweep's.
+    odd = dataclasses.replace(fakes.TINY, sweep_steps=3)
+    result = Evaluator(fakes.BLOBS, odd)(parse_formula("log(cd_1) + g"))
+    assert (result.status, result.reward, result.rewards) == ("diverged", 0.0, (0.0, 0.0))
+    assert result.message == "Diverged in 2 of 2 final runs, first at step 5 of 8."
+    assert result.learning_rate is not None
+
+
+def test_a_rule_that_never_moves_is_harmless(evaluate):
+    result = evaluate(parse_formula("g - g"))
+    assert result.status == "ok"
+
+
+def test_rewards_do_not_depend_on_what_ran_before(evaluate):
+    fresh = Evaluator(fakes.BLOBS, fakes.TINY)
+    rule = parse_formula("drop(g, 0.1) + eps * g")
+    evaluate(parse_formula("Adam"))
+    assert evaluate(rule).rewards == fresh(rule).rewards
+
+
+@pytest.mark.parametrize("task", ["digits", "digits_mlp"])
+@pytest.mark.parametrize("name", ["default", "reduced", "paper"])
+def test_shipped_protocols_run(task, name):
+    from neural_optimizer_search.tasks import TASKS
+
+    protocol = dataclasses.replace(TASKS[task].protocols[name], seeds=(0,))
+    result = Evaluator(TASKS[task], protocol)(parse_formula("Adam"))
+    assert result.status == "ok"
+    assert 0.0 <= result.reward <= 1.0

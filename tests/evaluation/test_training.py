@@ -1,0 +1,107 @@
+import fakes
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from neural_optimizer_search import RuleOptimizer, parse_formula
+from neural_optimizer_search.evaluation.training import ChildTraining
+
+DIVERGING = "log(g - g)"
+
+
+@pytest.fixture(scope="module")
+def training():
+    splits = fakes.BLOBS.splits(fakes.TINY)
+    return ChildTraining(lambda: fakes.TINY.child((2, 2, 1), 2), *splits, fakes.TINY.batch_size)
+
+
+def run(training, formula, learning_rate=0.1, seed=0, steps=8, validate_every=4):
+    return training(parse_formula(formula).to_tokens(), learning_rate, seed, steps, validate_every)
+
+
+@pytest.mark.parametrize(
+    "formula", ["g", "m", "Adam", "exp(sign(g) * sign(m)) * g", "ld * RMSProp + 1e-2*w", "sqrt(gamma)"]
+)
+def test_trains_as_the_keras_optimizer_does(training, formula):
+    """The traced function is `apply_gradients` of the same rule on the same batches."""
+    steps, learning_rate, seed = 8, 0.05, 3
+    traced = run(training, formula, learning_rate, seed, steps)
+
+    splits = fakes.BLOBS.splits(fakes.TINY)
+    model = fakes.TINY.child((2, 2, 1), 2)
+    for variable, value in zip(model.variables, training._initial_variables(seed)):
+        variable.assign(value)
+    optimizer = RuleOptimizer(formula, learning_rate=learning_rate, decay_steps=steps)
+    loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    for batch in training._batches(tf.constant(seed, tf.int64), tf.constant(steps, tf.int64))[:steps]:
+        with tf.GradientTape() as tape:
+            value = loss(splits.train.labels[batch], model(splits.train.images[batch]))
+        gradients = tape.gradient(value, model.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, model.trainable_variables))
+    expected = float(loss(splits.validation.labels, model(splits.validation.images)))
+    assert traced.losses[-1] == pytest.approx(expected, rel=1e-4)
+
+
+def test_learns(training):
+    curve = run(training, "g", steps=40, validate_every=10)
+    assert curve.losses[-1] < curve.losses[0]
+    assert curve.accuracies[-1] > 0.9
+
+
+def test_one_trace_for_all_rules_rates_seeds_and_steps(training):
+    run(training, "g")
+    for formula in ("Adam", "(1 + sign(g) * sign(m)) * g", "drop(m, 0.1) / (exp(g^2) + eps)"):
+        run(training, formula, learning_rate=0.3, seed=2, steps=6, validate_every=3)
+    assert training.traces == 1
+
+
+def test_same_seed_same_run_whatever_ran_between(training):
+    first = run(training, "drop(g, 0.3) * (1 + eps)")
+    run(training, "m", seed=1)
+    again = run(training, "drop(g, 0.3) * (1 + eps)")
+    other = run(training, "drop(g, 0.3) * (1 + eps)", seed=1)
+    np.testing.assert_array_equal(first.losses, again.losses)
+    assert not np.array_equal(first.losses, other.losses)
+
+
+def test_divergence_stops_the_run(training):
+    stopped = run(training, DIVERGING)
+    assert not stopped.finite
+    assert stopped.steps == 1
+    np.testing.assert_array_equal(stopped.accuracies, [0, 0])
+
+
+def test_a_large_finite_update_diverges_later(training):
+    late = run(training, "exp(1e-1*w) * g", learning_rate=1e6)
+    assert not late.finite
+    assert 1 <= late.steps < 8
+
+
+def test_each_epoch_has_every_batch_once_in_its_own_order(training):
+    batches = training._batches(tf.constant(0, tf.int64), tf.constant(8, tf.int64)).numpy()
+    first, second = batches[:4].ravel(), batches[4:8].ravel()
+    assert sorted(first) == sorted(second) == list(range(40))
+    assert list(first) != list(second)
+
+
+def test_update_rms(training):
+    assert run(training, "2", learning_rate=0.0).update_rms == pytest.approx(2.0)
+    assert run(training, "1 - 1", learning_rate=0.0).update_rms == 0.0
+    one, half = (run(training, f, learning_rate=0.0).update_rms for f in ("g", "g / 2"))
+    assert half == pytest.approx(one / 2, rel=1e-4)
+
+
+def test_tiny_updates_have_an_rms():
+    splits = fakes.BLOBS.splits(fakes.TINY)
+    training = ChildTraining(lambda: fakes.TINY.child((2, 2, 1), 2), *splits, 10)
+    tiny = run(training, "clip(1, 1e-5) * clip(1, 1e-5) * clip(1, 1e-5) * clip(1, 1e-5)", learning_rate=0.0)
+    assert tiny.update_rms == pytest.approx(1e-20, rel=1e-3)
+
+
+def test_validation_in_parts_is_validation_in_one(monkeypatch, training):
+    from neural_optimizer_search.evaluation import training as module
+
+    monkeypatch.setattr(module, "VALIDATION_BATCH", 7)
+    splits = fakes.BLOBS.splits(fakes.TINY)
+    parts = ChildTraining(lambda: fakes.TINY.child((2, 2, 1), 2), *splits, 10)
+    np.testing.assert_allclose(run(parts, "g").losses, run(training, "g").losses, rtol=1e-5)

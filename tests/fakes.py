@@ -1,0 +1,56 @@
+"""Stand-ins for what is slow: a tiny task, and an evaluator that trains nothing."""
+
+import hashlib
+
+import numpy as np
+
+from neural_optimizer_search.evaluation.evaluation import Evaluation
+from neural_optimizer_search.tasks.children import MLP
+from neural_optimizer_search.tasks.protocol import Protocol
+from neural_optimizer_search.tasks.task import Examples, Task
+
+TINY = Protocol(
+    child=MLP(units=4),
+    train_examples=40,
+    validation_examples=20,
+    batch_size=10,
+    learning_rates=(1e-2, 1e-1),
+    probe_steps=3,
+    sweep_steps=4,
+    final_steps=8,
+    validate_every=4,
+    seeds=(0, 1),
+)
+
+
+def two_classes(data_dir=None):
+    """Two Gaussian blobs as 2x2 images."""
+    rng = np.random.default_rng(1)
+    labels = rng.integers(0, 2, 60).astype(np.int32)
+    images = rng.normal(size=(60, 2, 2, 1)) + 3.0 * labels[:, None, None, None]
+    return Examples(images.astype(np.float32), labels)
+
+
+BLOBS = Task("blobs", 2, two_classes, {"tiny": TINY})
+
+
+def fake_evaluation(rule, reward=None):
+    """An evaluation whose reward depends on what the rule computes, and on nothing else."""
+    if reward is None:
+        reward = int(hashlib.sha1(rule.canonical().encode()).hexdigest()[:6], 16) / 16**6
+    return Evaluation(
+        rule=rule,
+        reward=reward,
+        status="ok",
+        message="Made up.",
+        learning_rate=0.1,
+        accuracy=reward,
+        rewards=(reward,),
+        sweep=((0.1, 1.0), (1.0, None)),
+        seconds=0.0,
+    )
+
+
+def fake_executor(rules):
+    """As the process executor, it yields in an order of its own."""
+    return (fake_evaluation(rule) for rule in reversed(rules))

@@ -1,0 +1,25 @@
+import fakes
+
+from neural_optimizer_search import parse_formula
+from neural_optimizer_search.search.baselines import BASELINES
+from neural_optimizer_search.search.leaderboard import best, leaderboard
+
+FOUND = [
+    fakes.fake_evaluation(parse_formula(text), reward)
+    for text, reward in (("g * m", 0.3), ("exp(g)", 0.7), ("log(g)", 0.5))
+]
+KNOWN = [fakes.fake_evaluation(rule, 0.1) for rule in BASELINES.values()]
+
+
+def test_best():
+    assert [e.reward for e in best(FOUND, 2)] == [0.7, 0.5]
+    assert best(FOUND[:1] * 3, 2) == FOUND[:1] * 2
+
+
+def test_leaderboard_shows_the_best_and_the_known():
+    lines = leaderboard(FOUND, KNOWN, count=2).splitlines()
+    assert lines[1].split() == ["1", "0.7000", "0.7000", "0.1", "exp(g)"]
+    assert "log(|g|)" in lines[2]
+    assert not any("g * m" in line for line in lines[:4])
+    for name in ("SGD: g", "Momentum: m", "RMSProp", "Adam", "PowerSign: exp(sign(g) * sign(m)) * g", "AddSign"):
+        assert any(name in line for line in lines), name

@@ -1,0 +1,110 @@
+import fakes
+import pytest
+
+from neural_optimizer_search import parse_formula, search_space
+from neural_optimizer_search.evaluation.ledger import Ledger
+from neural_optimizer_search.search.loop import PATIENCE, Score, search
+from neural_optimizer_search.search.random_search import RandomSearch
+
+SPACE = search_space("signs", depth=1)
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    return Ledger(tmp_path / "ledger.sqlite", {})
+
+
+def run(ledger, budget, executor=fakes.fake_executor, seed=0):
+    algorithm = RandomSearch(SPACE, batch_size=5, seed=seed, completed=ledger.steps)
+    return list(search(algorithm, Score(executor, ledger), ledger, budget))
+
+
+def test_score_keeps_the_order_and_trains_each_function_once(ledger):
+    trained = []
+    score = Score(fakes.fake_executor, ledger, lambda evaluation: trained.append(evaluation.rule))
+    rules = [parse_formula(text) for text in ("g * m", "m * g", "sign(g)", "g * m")]
+    assert [e.rule for e in score(rules)] == rules
+    assert len(trained) == score.trained == 2
+    assert [e.reward for e in score(rules)] == [fakes.fake_evaluation(rule).reward for rule in rules]
+    assert score.trained == 2
+
+
+def test_baselines_do_not_count(ledger):
+    score = Score(fakes.fake_executor, ledger)
+    score([parse_formula("g")], role="baseline")
+    assert score.trained == 0
+    score([parse_formula("g"), parse_formula("m")])
+    assert score.trained == 1
+    assert Score(fakes.fake_executor, ledger).trained == 1
+
+
+def test_each_evaluation_is_recorded_at_once(ledger):
+    def executor(rules):
+        for n, rule in enumerate(rules):
+            assert len(ledger.evaluations()) == n
+            yield fakes.fake_evaluation(rule)
+
+    Score(executor, ledger)([parse_formula(text) for text in ("g", "m", "g * m")])
+
+
+def test_search_trains_the_budget(ledger):
+    steps = run(ledger, 23)
+    assert 23 <= steps[-1].trained == len(ledger.evaluations("search")) <= 27
+    assert [step.number for step in steps] == list(range(len(steps)))
+    assert len(ledger.samples()) == 5 * len(steps)
+
+
+class Stop(Exception):
+    pass
+
+
+def stopping(after):
+    """An executor that breaks down within a batch."""
+    count = iter(range(after))
+
+    def executor(rules):
+        for evaluation in fakes.fake_executor(rules):
+            if next(count, None) is None:
+                raise Stop
+            yield evaluation
+
+    return executor
+
+
+@pytest.mark.parametrize("after", [0, 1, 7, 18])
+def test_a_search_that_broke_down_goes_on_as_if_it_had_not(tmp_path, after):
+    whole = Ledger(tmp_path / "whole.sqlite", {})
+    run(whole, 30)
+    broken = Ledger(tmp_path / "broken.sqlite", {})
+    with pytest.raises(Stop):
+        run(broken, 30, stopping(after))
+    assert len(broken.evaluations()) == after
+    run(broken, 30)
+    assert broken.samples() == whole.samples()
+    by_text = lambda ledger: {e.rule.canonical(): e.reward for e in ledger.evaluations()}  # noqa: E731
+    assert by_text(broken) == by_text(whole)
+
+
+def test_a_search_ends_when_there_is_nothing_new(ledger):
+    class Stubborn:
+        def step(self, score):
+            return score([parse_formula("g")])
+
+        def save(self):
+            pass
+
+        def restore(self):
+            return 0
+
+    steps = list(search(Stubborn(), Score(fakes.fake_executor, ledger), ledger, 10))
+    assert len(steps) == PATIENCE + 1
+    assert steps[-1].trained == 1
+
+
+def test_random_search_depends_on_its_seed(tmp_path):
+    proposals = []
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        ledger = Ledger(tmp_path / name, {})
+        run(ledger, 10, seed=seed)
+        proposals.append(ledger.samples())
+    assert proposals[0] == proposals[1] != proposals[2]

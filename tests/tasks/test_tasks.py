@@ -1,0 +1,94 @@
+import dataclasses
+import os
+import pathlib
+
+import fakes
+import numpy as np
+import pytest
+
+from neural_optimizer_search.tasks import TASKS, cifar10, digits
+from neural_optimizer_search.tasks.children import MLP, ConvNet
+
+CIFAR10_DIR = os.environ.get("NOS_DATA_DIR", str(pathlib.Path(__file__).parents[3] / "shared/data/tfds"))
+
+
+def test_splits_are_fixed_disjoint_and_of_the_right_size():
+    splits = fakes.BLOBS.splits(fakes.TINY)
+    again = fakes.BLOBS.splits(fakes.TINY)
+    np.testing.assert_array_equal(splits.train.images, again.train.images)
+    assert len(splits.train.labels) == 40
+    assert len(splits.validation.labels) == 20
+    rows = np.concatenate([splits.train.images, splits.validation.images]).reshape(60, -1)
+    assert len(np.unique(rows, axis=0)) == 60
+
+
+def test_more_examples_than_there_are():
+    greedy = dataclasses.replace(fakes.TINY, train_examples=41)
+    with pytest.raises(ValueError, match="wants 61 examples .* 'blobs' has 60"):
+        fakes.BLOBS.splits(greedy)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (dict(reward="best"), "`reward` must be one of: final_accuracy, .* Received: 'best'"),
+        (dict(validate_every=3), "`validate_every` must divide final_steps=8. Received: 3"),
+        (dict(batch_size=41), "`batch_size` must be 1 to train_examples=40. Received: 41"),
+        (dict(seeds=()), "must not be empty"),
+        (dict(learning_rates=()), "must not be empty"),
+    ],
+)
+def test_protocol_checks(change, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(fakes.TINY, **change)
+
+
+def test_digits_are_the_digits_without_the_test_split():
+    from sklearn.datasets import load_digits
+
+    examples = digits.load()
+    assert examples.images.shape == (1700, 8, 8, 1)
+    np.testing.assert_allclose(examples.images[3, :, :, 0] * 16, load_digits().images[3])
+
+
+def test_every_task_has_the_three_protocols():
+    for task in TASKS.values():
+        assert set(task.protocols) == {"default", "reduced", "paper"}
+
+
+def test_the_papers_protocol():
+    """Section 4.2."""
+    p = TASKS["cifar10"].protocols["paper"]
+    assert p.child == ConvNet(filters=32, pool=False)
+    assert p.learning_rates == pytest.approx([10.0**i for i in range(-5, 2)])
+    assert (p.batch_size, p.validation_examples) == (100, 5000)
+    assert p.sweep_steps * p.batch_size == 10_000
+    assert p.final_steps * p.batch_size == 5 * p.train_examples
+    assert p.reward == "final_accuracy"
+    assert not p.centred
+
+
+def test_conv_net_is_the_papers():
+    model = ConvNet()((32, 32, 3), 10)
+    kinds = [type(layer).__name__ for layer in model.layers]
+    assert kinds == ["Conv2D", "ReLU", "BatchNormalization"] * 2 + ["Flatten", "Dense"]
+    assert [layer.filters for layer in model.layers if hasattr(layer, "filters")] == [32, 32]
+    assert model.output_shape == (None, 10)
+
+
+def test_mlp():
+    assert MLP(20)((8, 8, 1), 10).count_params() == 64 * 20 + 20 + 20 * 10 + 10
+
+
+@pytest.mark.skipif(not os.path.isdir(CIFAR10_DIR), reason="no CIFAR-10: set NOS_DATA_DIR to a TFDS directory")
+def test_cifar10_reads_real_images():
+    splits = TASKS["cifar10"].splits(TASKS["cifar10"].protocols["reduced"], CIFAR10_DIR)
+    assert splits.train.images.shape == (5000, 32, 32, 3)
+    assert splits.train.images.dtype == np.float32
+    assert 0.0 <= splits.train.images.min() < 0.1 < 0.9 < splits.train.images.max() <= 1.0
+    assert set(splits.validation.labels) == set(range(10))
+
+
+def test_cifar10_without_data(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"--data_dir must be .* holds cifar10\. Received: .*162 MiB"):
+        cifar10.load(str(tmp_path))

@@ -1,0 +1,80 @@
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from neural_optimizer_search.decays import (
+    Decay,
+    annealed_noise_stddev,
+    cyclical,
+    linear,
+    restart,
+)
+
+schedules = tf.keras.optimizers.schedules
+
+
+def values(name, ts, T, dtype=tf.float32):
+    return Decay(name)(tf.constant(ts, dtype), tf.constant(T, dtype)).numpy().tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("ld", [1.0, 0.75, 0.5, 0.25, 0.0, 0.0]),
+        ("cd", [1.0, (2 + math.sqrt(2)) / 4, 0.5, (2 - math.sqrt(2)) / 4, 0.0, 0.0]),
+        ("cd_0.5", [1.0, (2 + math.sqrt(2)) / 4, 0.5, (2 - math.sqrt(2)) / 4, 0.0, 0.0]),
+        ("cd_1", [1.0, 0.5, 0.0, 0.5, 1.0, 1.0]),
+        ("cd_2", [1.0, 0.0, 1.0, 0.0, 1.0, 1.0]),
+        ("rd_1", [1.0, (2 + math.sqrt(2)) / 4, 0.5, (2 - math.sqrt(2)) / 4, 0.0, 0.0]),
+        ("rd_2", [1.0, 0.5, 1.0, 0.5, 0.0, 0.0]),
+        ("rd_4", [1.0, 1.0, 1.0, 1.0, 0.0, 0.0]),
+    ],
+)
+def test_values_at_quarters_and_past_T(name, expected):
+    np.testing.assert_allclose(values(name, [0, 2, 4, 6, 8, 100], 8), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("n", [1, 10, 20])
+def test_restart_decay_is_cosine_decay_restarts_before_T(n):
+    T = 200
+    oracle = schedules.CosineDecayRestarts(1.0, T // n, t_mul=1.0, m_mul=1.0)
+    ts = np.arange(T) + 0.5 / n  # between the restarts, where rounding decides the side
+    expected = [float(oracle(t)) for t in ts]
+    np.testing.assert_allclose(values(f"rd_{n}", ts, T), expected, atol=1e-4)
+
+
+def test_cosine_decay_is_that_of_keras():
+    oracle = schedules.CosineDecay(1.0, 70)
+    ts = np.arange(100)
+    np.testing.assert_allclose(values("cd", ts, 70), [float(oracle(t)) for t in ts], atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [tf.float16, tf.bfloat16, tf.float32, tf.float64])
+def test_the_dtype_is_kept(dtype):
+    t, T = tf.constant(3.0, dtype), tf.constant(8.0, dtype)
+    for value in (linear(t, T), cyclical(t, T), restart(t, T, 2), annealed_noise_stddev(t)):
+        assert value.dtype == dtype
+
+
+def test_the_names_stand_for_the_functions():
+    t, T = tf.constant(3.0), tf.constant(8.0)
+    assert Decay("ld")(t, T) == linear(t, T)
+    assert Decay("cd")(t, T) == cyclical(t, T, 0.5)
+    assert Decay("cd_3")(t, T) == cyclical(t, T, 3)
+    assert Decay("rd_2.5")(t, T) == restart(t, T, 2.5)
+
+
+def test_annealed_noise_has_the_paper_variance():
+    t = tf.constant([0.0, 1.0, 99.0])
+    variance = annealed_noise_stddev(t).numpy() ** 2
+    np.testing.assert_allclose(variance, [1.0, 2**-0.55, 100**-0.55], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "LD", "xd", "ld_1", "rd", "cd_0", "cd_-1", "cd_x", "rd_inf", "rd_nan", 3, None]
+)
+def test_other_names_are_refused(name):
+    with pytest.raises(ValueError, match=r"Argument `decay` must be .* Received: "):
+        Decay(name)

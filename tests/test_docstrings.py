@@ -1,0 +1,31 @@
+"""The examples in the docstrings run."""
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+import neural_optimizer_search
+import tf_agents_env
+
+
+def modules():
+    for package in (neural_optimizer_search, tf_agents_env):
+        for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            yield info.name
+
+
+@pytest.mark.parametrize("name", list(modules()))
+def test_examples(name):
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
+
+
+def test_the_public_names_have_examples():
+    finder = doctest.DocTestFinder(recurse=False)
+    for name in neural_optimizer_search.__all__:
+        value = getattr(neural_optimizer_search, name)
+        if isinstance(value, type) and issubclass(value, Exception):
+            continue
+        examples = [example for test in finder.find(value, name) for example in test.examples]
+        assert examples or name == "search_space", name

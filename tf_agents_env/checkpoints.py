@@ -1,0 +1,78 @@
+"""Checkpoints of which one that is half written, or damaged later, does no harm."""
+
+import pathlib
+import re
+import warnings
+
+import tensorflow as tf
+from tf_agents.utils import common
+
+KEPT = 2
+
+
+class Checkpoints:
+    """The newest two states of some trackable objects, in a directory of their own.
+
+    Args:
+      directory: Where they are; made when the first one is saved.
+      **items: What to save: variables, networks, optimizers.
+    """
+
+    def __init__(self, directory, **items):
+        self._directory, self._items = pathlib.Path(directory), items
+        self._checkpointer = None
+
+    def save(self, number):
+        """Saves the items as checkpoint `number`.
+
+        Raises:
+          ValueError: If the directory holds checkpoints and `restore` was not called; another run's, maybe.
+        """
+        if self._checkpointer is None:
+            if self._saved():
+                raise ValueError(
+                    f"The directory {self._directory} holds checkpoints already: call `restore()` to go on "
+                    "from the newest, or choose another directory."
+                )
+            self._open()
+        self._checkpointer.save(number)
+
+    def restore(self):
+        """Restores the newest checkpoint that can be read in full; returns whether there is one."""
+        saved = self._saved()
+        whole = [prefix for prefix in saved if _is_whole(prefix)]
+        if whole != saved:
+            damaged = ", ".join(sorted(set(saved) - set(whole)))
+            warnings.warn(f"Passed over checkpoints that cannot be read: {damaged}.", stacklevel=3)
+        if saved:
+            self._point_to(whole)
+        self._open()
+        return bool(whole)
+
+    def _open(self):
+        # Restores what the directory's state file names as the newest.
+        self._checkpointer = common.Checkpointer(str(self._directory), max_to_keep=KEPT, **self._items)
+
+    def _saved(self):
+        """The checkpoints' path prefixes, oldest first, also of those that the state file does not know."""
+        numbers = [re.fullmatch(r"ckpt-(\d+)\.index", path.name) for path in self._directory.glob("*.index")]
+        return [
+            str(self._directory / f"ckpt-{number}")
+            for number in sorted(int(match[1]) for match in numbers if match)
+        ]
+
+    def _point_to(self, whole):
+        if whole:
+            tf.compat.v1.train.update_checkpoint_state(str(self._directory), whole[-1], whole)
+        else:
+            (self._directory / "checkpoint").unlink(missing_ok=True)
+
+
+def _is_whole(prefix):
+    try:
+        reader = tf.train.load_checkpoint(prefix)
+        for name in reader.get_variable_to_shape_map():
+            reader.get_tensor(name)  # Compares the checksum.
+    except (tf.errors.OpError, RuntimeError, ValueError):
+        return False
+    return True

@@ -1,0 +1,111 @@
+"""The flags of `nos-search`: what is allowed, what a resumed run keeps, one clear line when something is wrong."""
+
+import argparse
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Optional
+
+from neural_optimizer_search.dsl.space import MAX_DEPTH, PRESETS, search_space
+from neural_optimizer_search.tasks import TASKS
+from tf_agents_env.controllers import PRESETS as CONTROLLER_PRESETS
+
+ALGORITHMS = ("ppo", "random")
+CHANGEABLE_ON_RESUME = {"resume", "budget", "workers", "data_dir"}
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """What defines a search; recorded in its ledger."""
+
+    task: str = "digits"
+    protocol: str = "default"
+    space: str = "arxiv2017_no_decay"
+    depth: int = 2
+    algorithm: str = "ppo"
+    preset: str = "fast"
+    budget: int = 300
+    seed: int = 0
+    workers: Optional[int] = None
+    data_dir: Optional[str] = None
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def _whole_number(least):
+    def parse(text):
+        if not text.lstrip("-").isdigit() or int(text) < least:
+            raise argparse.ArgumentTypeError(
+                f"must be a whole number of at least {least}. Received: {text}."
+            )
+        return int(text)
+
+    return parse
+
+
+def parser():
+    """The parser; a flag that is not given is absent from its result."""
+    d = SearchConfig()
+    p = _Parser(
+        prog="nos-search",
+        description="Searches for an update rule: a controller proposes, children are trained, a ledger remembers.",
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+    )
+    p.add_argument("--task", choices=TASKS, help=f"what rules are measured on (default: {d.task})")
+    p.add_argument("--protocol", help=f"how children are trained: default, reduced, paper (default: {d.protocol})")
+    p.add_argument("--space", choices=PRESETS, help=f"which rules may be proposed (default: {d.space})")
+    p.add_argument(
+        "--depth",
+        type=int,
+        choices=range(1, MAX_DEPTH + 1),
+        help=f"iterations n, for strings of 5n tokens (default: {d.depth})",
+    )
+    p.add_argument("--algorithm", choices=ALGORITHMS, help=f"who proposes (default: {d.algorithm})")
+    p.add_argument(
+        "--preset", choices=CONTROLLER_PRESETS, help=f"the controller's settings (default: {d.preset})"
+    )
+    p.add_argument("--budget", type=_whole_number(1), help=f"rules to train (default: {d.budget})")
+    p.add_argument("--workers", type=_whole_number(1), help="worker processes (default: one per core)")
+    p.add_argument("--seed", type=_whole_number(0), help=f"sets what is proposed (default: {d.seed})")
+    p.add_argument("--out", type=Path, help="directory of the run (default: a new one under runs/)")
+    p.add_argument("--data_dir", help="tensorflow_datasets directory, for tasks that read one")
+    p.add_argument("--resume", type=Path, metavar="RUN", help="directory of a run to continue")
+    return p
+
+
+def new_config(p, given):
+    """A checked `SearchConfig` of the given flags."""
+    names = {field.name for field in fields(SearchConfig)}
+    config = SearchConfig(**{name: value for name, value in given.items() if name in names})
+    protocols = TASKS[config.task].protocols
+    if config.protocol not in protocols:
+        p.error(
+            f"argument --protocol: invalid choice: {config.protocol!r} "
+            f"(choose from {', '.join(map(repr, protocols))})"
+        )
+    try:
+        search_space(config.space, config.depth)
+    except ValueError as error:
+        p.error(f"argument --depth: {error}")
+    return config
+
+
+def resumed_config(p, given, recorded):
+    """The recorded configuration with what may change on resuming."""
+    fixed = sorted(set(given) - CHANGEABLE_ON_RESUME)
+    if fixed:
+        kept = f" ({recorded[fixed[0]]})" if fixed[0] in recorded else ""
+        p.error(
+            f"argument --{fixed[0]}: not allowed with --resume: a resumed run keeps its own{kept}. "
+            f"Only {', '.join('--' + name for name in sorted(CHANGEABLE_ON_RESUME - {'resume'}))} may change."
+        )
+    changed = {name: value for name, value in given.items() if name != "resume"}
+    return SearchConfig(**{**recorded, **changed})
+
+
+def record(config):
+    """The configuration as a JSON-able dict."""
+    return asdict(config)

@@ -1,0 +1,104 @@
+"""The controller's networks: an LSTM that spells rules, and the moving-average baseline."""
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+from tf_agents.keras_layers import dynamic_unroll_layer
+from tf_agents.networks import network
+from tf_agents.trajectories import time_step as ts
+
+WEIGHT_RANGE = 0.08  # arXiv v2, section 4.2
+
+
+class ControllerNetwork(network.Network):
+    """A single-layer LSTM with its own softmax at every position (arXiv v2, sections 3.2 and 4.2).
+
+      h_i      = LSTM(one_hot(prev_i), one_hot(i); h_{i-1})
+      token_i ~ softmax(where(mask_i, h_i·W_i + c_i, -inf)),   i = 0 .. 5n-1
+
+    All weights and biases start uniform in ±0.08. The state starts anew where an episode does.
+
+    Args:
+      input_tensor_spec: The observation spec of a `RuleEnvironment`.
+      units: Size of the hidden state; 150.
+      seed: Seed of the initial weights.
+      name: Name of the network.
+
+    Call:
+      observation: `{prev, pos, mask}` with outer dimensions `[B]` (one step) or `[B, T]`.
+      step_type: Int32 of the outer dimensions; None if no episode starts within.
+      network_state: Two float32 `[B, units]`, or () at the start.
+
+    Returns:
+      An int32 `Categorical` with float32 logits `[..., V]`, and the next state.
+    """
+
+    def __init__(self, input_tensor_spec, units=150, seed=0, name="ControllerNetwork"):
+        super().__init__(input_tensor_spec, state_spec=[tf.TensorSpec([units])] * 2, name=name)
+        self._length = int(input_tensor_spec["pos"].maximum) + 1
+        self._width = input_tensor_spec["mask"].shape[0]
+        # One seed per weight: Keras draws equal numbers from equal seeds, whatever the shape.
+        seeds = np.random.SeedSequence(seed).generate_state(5) >> 1
+        kernel, recurrent, bias, head, head_bias = (
+            tf.keras.initializers.RandomUniform(-WEIGHT_RANGE, WEIGHT_RANGE, seed=int(seed))
+            for seed in seeds
+        )
+        self._lstm = dynamic_unroll_layer.DynamicUnroll(
+            tf.keras.layers.LSTMCell(
+                units,
+                kernel_initializer=kernel,
+                recurrent_initializer=recurrent,
+                bias_initializer=bias,
+                unit_forget_bias=False,
+            )
+        )
+        self._head = tf.Variable(head([self._length, units, self._width]), name="head/kernel")
+        self._head_bias = tf.Variable(head_bias([self._length, self._width]), name="head/bias")
+
+    def call(self, observation, step_type=None, network_state=(), training=False):
+        single = observation["prev"].shape.rank == 1
+        if single:
+            observation = {name: value[:, None] for name, value in observation.items()}
+        positions = tf.one_hot(observation["pos"], self._length)
+        inputs = tf.concat([tf.one_hot(observation["prev"], self._width + 1), positions], axis=-1)
+        hidden, state = self._lstm(inputs, network_state, reset_mask=_starts(step_type, single))
+        # A product with one-hot vectors keeps the gradient dense, and so its sums in a fixed order.
+        logits = tf.einsum("btp,btk,pkv->btv", positions, hidden, self._head)
+        logits += tf.einsum("btp,pv->btv", positions, self._head_bias)
+        logits = tf.where(observation["mask"] > 0, logits, -np.inf)
+        return tfp.distributions.Categorical(logits=logits[:, 0] if single else logits), state
+
+
+def _starts(step_type, single):
+    if step_type is None:
+        return None
+    starts = tf.equal(step_type, ts.StepType.FIRST)
+    return starts[:, None] if single else starts
+
+
+class BaselineNetwork(network.Network):
+    """A value network that knows one number, the moving average of past rewards (arXiv v2, section 3.2).
+
+      b <- decay·b + (1 - decay)·mean(rewards)
+
+    after each batch. No gradient reaches b. `start` makes the first batch's mean the first b.
+
+    Args:
+      input_tensor_spec: The observation spec of a `RuleEnvironment`.
+      name: Name of the network.
+    """
+
+    def __init__(self, input_tensor_spec, name="BaselineNetwork"):
+        super().__init__(input_tensor_spec, state_spec=(), name=name)
+        self.baseline = tf.Variable(0.0, trainable=False, name="baseline")
+
+    def call(self, observation, step_type=None, network_state=(), training=False):
+        return tf.zeros_like(observation["prev"], tf.float32) + self.baseline, network_state
+
+    def start(self, rewards):
+        """Float `[batch]`: the first batch has no past, so that its own mean stands in."""
+        self.baseline.assign(np.mean(rewards))
+
+    def update(self, rewards, decay):
+        """Float `[batch]` of pays, after the training on them."""
+        self.baseline.assign(decay * self.baseline + (1.0 - decay) * np.mean(rewards))

@@ -1,0 +1,119 @@
+"""The game that the controller plays: spell update rules token by token; the last token is paid."""
+
+import numpy as np
+from tf_agents.environments import py_environment
+from tf_agents.specs import array_spec
+from tf_agents.trajectories import time_step as ts
+
+
+class RuleEnvironment(py_environment.PyEnvironment):
+    """A batch of episodes in step, each of which spells one rule of a search space (arXiv v2, section 3.2).
+
+    An episode has exactly 5n steps. The action is a token, int32 `[batch]`; the observation is a dict of
+
+      prev: int32 `[batch]`, the last token, or V before the first one;
+      pos:  int32 `[batch]`, the position of the next token, 0 .. 5n-1;
+      mask: int32 `[batch, V]`, 1 where a token is legal (the constraints of section 4.1),
+
+    where V is the space's largest vocabulary. Rewards are 0 but for the last step. The observation after it
+    is that of a fresh episode with `pos` held in range, so that a policy can act on it; the action is ignored.
+
+    Args:
+      space: A `SearchSpace`.
+      score: Called once per batch of episodes, on the last step, with the list of `Rule`s in batch order;
+        returns their evaluations, each with a float `reward`. May be replaced between episodes.
+      batch_size: Rules per batch.
+      pay: Called with (rules, rewards), returns what the episodes pay; by default the rewards themselves.
+
+    Attributes:
+      rules, evaluations: Of the last batch of episodes that ended, in batch order.
+
+    Raises:
+      ValueError: From `step`, if a token is not legal, or a reward or pay is not finite.
+
+    Example:
+      >>> from neural_optimizer_search import search_space
+      >>> environment = RuleEnvironment(search_space("signs", depth=1), score=None, batch_size=3)
+      >>> environment.reset().observation["mask"][0]
+      array([1, 1, 1, 1, 1, 1], dtype=int32)
+    """
+
+    def __init__(self, space, score, batch_size, pay=None):
+        super().__init__(handle_auto_reset=True)
+        self.space, self.score = space, score
+        self.rules, self.evaluations = [], []
+        self._batch_size = batch_size
+        self._pay = pay or (lambda rules, rewards: rewards)
+        self._width = max(space.sizes)
+        self._tokens = self._no_tokens()
+
+    @property
+    def batched(self):
+        return True
+
+    @property
+    def batch_size(self):
+        return self._batch_size
+
+    def action_spec(self):
+        return array_spec.BoundedArraySpec((), np.int32, 0, self._width - 1, name="token")
+
+    def observation_spec(self):
+        return {
+            "prev": array_spec.BoundedArraySpec((), np.int32, 0, self._width, name="prev"),
+            "pos": array_spec.BoundedArraySpec((), np.int32, 0, self.space.length - 1, name="pos"),
+            "mask": array_spec.BoundedArraySpec((self._width,), np.int32, 0, 1, name="mask"),
+        }
+
+    def _reset(self):
+        self._tokens = self._no_tokens()
+        return ts.restart(self._observation(), batch_size=self._batch_size)
+
+    def _step(self, action):
+        tokens = np.asarray(action, np.int32).reshape(self._batch_size)
+        self._check_legal(tokens)
+        self._tokens = np.concatenate([self._tokens, tokens[:, None]], axis=1)
+        if self._tokens.shape[1] == self.space.length:
+            return ts.termination(self._observation(), self._rewards())
+        nothing = np.zeros(self._batch_size, np.float32)
+        return ts.transition(self._observation(), nothing, np.ones_like(nothing))
+
+    def _no_tokens(self):
+        return np.zeros((self._batch_size, 0), np.int32)
+
+    def _observation(self):
+        position = self._tokens.shape[1]
+        ended = position == self.space.length
+        return {
+            "prev": self._tokens[:, -1] if position else np.full(self._batch_size, self._width, np.int32),
+            "pos": np.full(self._batch_size, position - ended, np.int32),
+            "mask": self.space.legal_tokens(self._no_tokens() if ended else self._tokens).astype(np.int32),
+        }
+
+    def _check_legal(self, tokens):
+        legal = self.space.legal_tokens(self._tokens)
+        for row, token in zip(legal, tokens):
+            if not (0 <= token < self._width and row[token]):
+                raise ValueError(
+                    f"Argument `action` must have a legal token at position {self._tokens.shape[1]}. "
+                    f"Received: {token}. Allowed: {', '.join(map(str, np.flatnonzero(row)))}."
+                )
+
+    def _rewards(self):
+        rules = self.rules = [self.space.decode(tokens) for tokens in self._tokens]
+        self.evaluations = list(self.score(rules))
+        if len(self.evaluations) != len(rules):
+            raise ValueError(
+                f"Argument `score` must return one evaluation per rule. "
+                f"Received: {len(self.evaluations)} for {len(rules)} rules."
+            )
+        pays = self._pay(rules, [float(evaluation.reward) for evaluation in self.evaluations])
+        rewards = np.asarray(pays, np.float32)
+        for rule, reward in zip(rules, rewards):
+            # One NaN makes every weight of the controller NaN, for good.
+            if not np.isfinite(reward):
+                raise ValueError(
+                    f"The reward of the rule `{rule}` must be a finite number, 0 for one that diverged. "
+                    f"Received: {reward}."
+                )
+        return rewards

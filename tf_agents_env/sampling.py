@@ -1,0 +1,65 @@
+"""How a batch of rules is drawn: random numbers that a resumed run draws again, and the driver."""
+
+import tensorflow as tf
+from tf_agents.drivers import py_driver
+from tf_agents.policies import py_tf_eager_policy, tf_policy
+
+
+class StatelessPolicy(tf_policy.TFPolicy):
+    """Draws the tokens of another policy as a function of its distribution and of (seed, iteration, pos).
+
+    Args:
+      policy: A policy over the observations of a `RuleEnvironment`; its info is passed on.
+      seed: Int, below 2^63.
+      iteration: Int64 scalar variable, the number of batches drawn before.
+    """
+
+    def __init__(self, policy, seed, iteration):
+        super().__init__(
+            policy.time_step_spec,
+            policy.action_spec,
+            policy_state_spec=policy.policy_state_spec,
+            info_spec=policy.info_spec,
+            clip=False,
+        )
+        self._policy, self._seed, self._iteration = policy, seed, iteration
+        self._length = int(policy.time_step_spec.observation["pos"].maximum) + 1
+
+    def _variables(self):
+        return [*self._policy.variables(), self._iteration]
+
+    def _distribution(self, time_step, policy_state):
+        return self._policy.distribution(time_step, policy_state)
+
+    def _action(self, time_step, policy_state, seed=None):
+        step = self._distribution(time_step, policy_state)
+        position = tf.cast(time_step.observation["pos"][0], tf.int64)
+        place = tf.stack([tf.constant(self._seed, tf.int64), self._iteration * self._length + position])
+        tokens = tf.random.stateless_categorical(step.action.logits, 1, place, dtype=tf.int32)
+        return step._replace(action=tokens[:, 0])
+
+
+class BatchCollector:
+    """Plays one batch of episodes in a `RuleEnvironment`.
+
+    Args:
+      environment: The `RuleEnvironment`.
+      policy: A TF policy over its observations.
+    """
+
+    def __init__(self, environment, policy):
+        self._environment = environment
+        self._policy = py_tf_eager_policy.PyTFEagerPolicy(
+            policy, use_tf_function=True, batch_time_steps=False
+        )
+        self._frames = []
+        self._driver = py_driver.PyDriver(
+            environment, self._policy, [self._frames.append], max_episodes=environment.batch_size
+        )
+
+    def __call__(self):
+        """Returns a `Trajectory` `[batch, 5n+1]`; without its boundary frame PPO takes all returns for 0."""
+        self._frames.clear()
+        state = self._policy.get_initial_state(self._environment.batch_size)
+        self._driver.run(self._environment.reset(), state)
+        return tf.nest.map_structure(lambda *values: tf.stack(values, axis=1), *self._frames)

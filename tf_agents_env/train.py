@@ -1,0 +1,160 @@
+"""`nos-search`: the training binary. Reads top to bottom: configuration, ledger, workers, algorithm, loop, report."""
+
+import datetime
+import sqlite3
+import sys
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+import tensorflow as tf
+from tqdm import tqdm
+
+from neural_optimizer_search.dsl.space import search_space
+from neural_optimizer_search.evaluation.executors import ProcessExecutor
+from neural_optimizer_search.evaluation.ledger import Ledger
+from neural_optimizer_search.search.baselines import BASELINES
+from neural_optimizer_search.search.leaderboard import leaderboard
+from neural_optimizer_search.search.loop import Score, search
+from neural_optimizer_search.search.random_search import RandomSearch
+from neural_optimizer_search.tasks import TASKS
+from tf_agents_env import flags
+from tf_agents_env.controllers import PRESETS, PPOController
+
+LEDGER = "ledger.sqlite"
+STOPPED = 130  # the shell's code for Ctrl-C
+
+
+def main(argv=None):
+    """Runs a search from the command line; returns the exit code."""
+    p = flags.parser()
+    given = vars(p.parse_args(argv))
+    config, out, ledger = _resumed(p, given) if "resume" in given else _new(p, given)
+    try:
+        _run(config, out, ledger)
+    except KeyboardInterrupt:
+        print(f"\nStopped. What was measured is kept. Go on with: nos-search --resume {out}")
+        return STOPPED
+    except FileNotFoundError as error:
+        p.error(str(error))
+    except (OSError, sqlite3.OperationalError, tf.errors.OpError) as error:
+        _fail(f"cannot go on: {error}. When that is mended: nos-search --resume {out}")
+        return 1
+    except BrokenProcessPool:
+        _fail(f"a worker process died (out of memory?). Try fewer --workers: nos-search --resume {out}")
+        return 1
+    finally:
+        ledger.close()
+    return 0
+
+
+def _fail(message):
+    print(f"nos-search: {message}", file=sys.stderr)
+
+
+def _new(p, given):
+    config = flags.new_config(p, given)
+    now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    out = given.get("out") or Path("runs", f"{config.task}-{config.algorithm}-seed{config.seed}-{now}")
+    if (out / LEDGER).exists():
+        p.error(f"argument --out: {out} holds a run. Use --resume {out}, or another directory.")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        ledger = Ledger(out / LEDGER, flags.record(config))
+    except (OSError, sqlite3.OperationalError) as error:
+        p.error(f"argument --out: cannot write to {out}: {error}")
+    return config, out, ledger
+
+
+def _resumed(p, given):
+    out = given["resume"]
+    try:
+        ledger = Ledger(out / LEDGER)
+    except (FileNotFoundError, ValueError, sqlite3.DatabaseError) as error:
+        p.error(f"argument --resume: {out} is not a run: {error}")
+    return flags.resumed_config(p, given, ledger.config), out, ledger
+
+
+def _algorithm(config, space, out, ledger):
+    preset = PRESETS[config.preset]
+    return {
+        "ppo": lambda: PPOController(space, preset, config.seed, out / "controller"),
+        "random": lambda: RandomSearch(space, preset.batch_size, config.seed, ledger.steps),
+    }[config.algorithm]()
+
+
+def _run(config, out, ledger):
+    task = TASKS[config.task]
+    space = search_space(config.space, config.depth)
+    with ProcessExecutor(task, task.protocols[config.protocol], config.data_dir, config.workers) as executor:
+        who = {"ppo": f"PPO ({config.preset})", "random": "random search"}[config.algorithm]
+        print(
+            f"{who} over {space.name} at depth {space.depth} ({space.size:.2g} strings), {config.task}/"
+            f"{config.protocol}, seed {config.seed}, {executor.workers} workers -> {out}",
+            flush=True,
+        )
+        algorithm = _algorithm(config, space, out, ledger)
+        with _bar(len(BASELINES), "known optimizers") as bar:
+            Score(executor, ledger, lambda evaluation: bar.update())(BASELINES.values(), role="baseline")
+        with _bar(config.budget, "rules") as bar:
+            score = Score(executor, ledger, _Progress(bar, ledger))
+            bar.update(score.trained)
+            bar.unpause()
+            writer = tf.summary.create_file_writer(str(out / "tensorboard"))
+            for step in search(algorithm, score, ledger, config.budget):
+                _write_scalars(writer, step, ledger, algorithm.metrics)
+    _report(out, ledger, config.budget)
+
+
+def _bar(total, unit):
+    # A terminal redraws the bar; a file gets a line now and then.
+    return tqdm(
+        total=total,
+        mininterval=0.2 if sys.stderr.isatty() else 15,
+        bar_format="{n_fmt}/{total_fmt} " + unit + " |{bar:20}| {elapsed}, {remaining} left{postfix}",
+    )
+
+
+class _Progress:
+    """Shows each new evaluation on the bar."""
+
+    def __init__(self, bar, ledger):
+        self._bar = bar
+        self._best = max((e.reward for e in ledger.evaluations("search")), default=0.0)
+
+    def __call__(self, evaluation):
+        self._best = max(self._best, evaluation.reward)
+        self._bar.update()
+        rate = self._bar.format_dict["rate"]
+        speed = f", {60 * rate:.0f} rules/min" if rate else ""
+        self._bar.set_postfix_str(f"best {self._best:.4f}{speed}", refresh=False)
+
+
+def _write_scalars(writer, step, ledger, metrics):
+    rewards = [e.reward for e in step.evaluations]
+    scalars = {
+        "reward/mean": sum(rewards) / len(rewards),
+        "reward/best_of_step": max(rewards),
+        "reward/best": max(e.reward for e in ledger.evaluations("search")),
+        "rules/trained": step.trained,
+        "rules/distinct_in_step": len({e.rule.canonical() for e in step.evaluations}),
+        **{f"controller/{name}": value for name, value in metrics.items()},
+    }
+    with writer.as_default(step.number):
+        for name, value in scalars.items():
+            tf.summary.scalar(name, value)
+    writer.flush()
+
+
+def _report(out, ledger, budget):
+    found = ledger.evaluations("search")
+    table = leaderboard(found, ledger.evaluations("baseline"))
+    (out / "leaderboard.txt").write_text(table + "\n")
+    sampled = len(ledger.samples())
+    diverged = sum(e.status == "diverged" for e in found)
+    if len(found) < budget:
+        print(f"Stopped at {len(found)} of {budget} rules: the controller proposes only what it has seen.")
+    print(f"\n{table}\n\n{sampled} sampled, {len(found)} trained, of these {diverged} diverged. Kept in {out}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
