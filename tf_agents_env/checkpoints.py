@@ -8,6 +8,7 @@ import tensorflow as tf
 from tf_agents.utils import common
 
 KEPT = 2
+_INDEX = re.compile(r"ckpt-(\d+)\.index")
 
 
 class Checkpoints:
@@ -26,13 +27,14 @@ class Checkpoints:
         """Saves the items as checkpoint `number`.
 
         Raises:
-          ValueError: If the directory holds checkpoints and `restore` was not called; another run's, maybe.
+          ValueError: If the directory holds checkpoints and `restore` was not called: they may be
+            another run's.
         """
         if self._checkpointer is None:
             if self._saved():
                 raise ValueError(
-                    f"The directory {self._directory} holds checkpoints already: call `restore()` to go on "
-                    "from the newest, or choose another directory."
+                    f"The directory {self._directory} holds checkpoints already: call `restore()` "
+                    "to go on from the newest, or choose another directory."
                 )
             self._open()
         self._checkpointer.save(number)
@@ -44,22 +46,19 @@ class Checkpoints:
         if whole != saved:
             damaged = ", ".join(sorted(set(saved) - set(whole)))
             warnings.warn(f"Passed over checkpoints that cannot be read: {damaged}.", stacklevel=3)
-        if saved:
-            self._point_to(whole)
+        self._point_to(whole)
         self._open()
         return bool(whole)
 
     def _open(self):
         # Restores what the directory's state file names as the newest.
-        self._checkpointer = common.Checkpointer(str(self._directory), max_to_keep=KEPT, **self._items)
+        self._checkpointer = common.Checkpointer(str(self._directory), KEPT, **self._items)
 
     def _saved(self):
-        """The checkpoints' path prefixes, oldest first, also of those that the state file does not know."""
-        numbers = [re.fullmatch(r"ckpt-(\d+)\.index", path.name) for path in self._directory.glob("*.index")]
-        return [
-            str(self._directory / f"ckpt-{number}")
-            for number in sorted(int(match[1]) for match in numbers if match)
-        ]
+        """Path prefixes, oldest first, with those that the directory's state file does not know."""
+        files = [path.name for path in self._directory.glob("ckpt-*.index")]
+        numbers = sorted(int(name[1]) for name in map(_INDEX.fullmatch, files) if name)
+        return [str(self._directory / f"ckpt-{number}") for number in numbers]
 
     def _point_to(self, whole):
         if whole:
@@ -73,6 +72,7 @@ def _is_whole(prefix):
         reader = tf.train.load_checkpoint(prefix)
         for name in reader.get_variable_to_shape_map():
             reader.get_tensor(name)  # Compares the checksum.
-    except (tf.errors.OpError, RuntimeError, ValueError):
+    # IndexError is TensorFlow's word for a file that ends too early.
+    except (tf.errors.OpError, IndexError, RuntimeError, ValueError):
         return False
     return True

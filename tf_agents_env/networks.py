@@ -77,7 +77,7 @@ def _starts(step_type, single):
 
 
 class BaselineNetwork(network.Network):
-    """A value network that knows one number, the moving average of past rewards (arXiv v2, section 3.2).
+    """A value network of one number, the moving average of past rewards (arXiv v2, section 3.2).
 
       b <- decay·b + (1 - decay)·mean(rewards)
 

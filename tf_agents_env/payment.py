@@ -6,16 +6,16 @@ import collections
 def pay(rules, rewards, emitted, repeat_share):
     """Pays each rule reward·repeat_share^k, where k counts its earlier emissions in this run.
 
-    A policy gradient that is paid in full for repeats collapses onto a few rules; with `repeat_share` 1 it is.
+    A policy gradient that is paid in full for repeats (share 1) collapses onto a few rules.
 
     Args:
-      rules: The `Rule`s of a batch, in order. Spellings of one `Rule.canonical()` count as one rule.
+      rules: The `Rule`s of a batch, in order. All spellings of one `Rule.canonical()` are one rule.
       rewards: Their rewards; at least 0, or a smaller share would be a better pay.
       emitted: `Counter` of the canonical texts emitted before this batch; it stays as it is.
       repeat_share: What each repeat leaves of the pay, in [0, 1].
 
     Returns:
-      The pays, as a list of floats; a rule that stands twice in the batch is a repeat the second time.
+      The pays, as a list of floats. A rule's second emission within the batch is a repeat too.
 
     Example:
       >>> from neural_optimizer_search import parse_formula

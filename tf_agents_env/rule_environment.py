@@ -7,23 +7,24 @@ from tf_agents.trajectories import time_step as ts
 
 
 class RuleEnvironment(py_environment.PyEnvironment):
-    """A batch of episodes in step, each of which spells one rule of a search space (arXiv v2, section 3.2).
+    """Episodes in step, each of which spells one rule of a search space (arXiv v2, section 3.2).
 
-    An episode has exactly 5n steps. The action is a token, int32 `[batch]`; the observation is a dict of
+    An episode has exactly 5n steps. The action is a token, int32 `[batch]`; the observation a dict of
 
       prev: int32 `[batch]`, the last token, or V before the first one;
       pos:  int32 `[batch]`, the position of the next token, 0 .. 5n-1;
       mask: int32 `[batch, V]`, 1 where a token is legal (the constraints of section 4.1),
 
-    where V is the space's largest vocabulary. Rewards are 0 but for the last step. The observation after it
-    is that of a fresh episode with `pos` held in range, so that a policy can act on it; the action is ignored.
+    where V is the space's largest vocabulary. Rewards are 0 but for the last step. After it `pos`
+    stays in range and `mask` is that of a first token, so that a policy can act; nobody listens.
 
     Args:
       space: A `SearchSpace`.
-      score: Called once per batch of episodes, on the last step, with the list of `Rule`s in batch order;
-        returns their evaluations, each with a float `reward`. May be replaced between episodes.
+      score: Called once per batch of episodes, on the last step, with the list of `Rule`s in batch
+        order; returns their evaluations, each with a float `reward`. Another may take its place
+        between episodes.
       batch_size: Rules per batch.
-      pay: Called with (rules, rewards), returns what the episodes pay; by default the rewards themselves.
+      pay: Called with (rules, rewards), returns what the episodes pay; by default the rewards.
 
     Attributes:
       rules, evaluations: Of the last batch of episodes that ended, in batch order.
@@ -84,10 +85,12 @@ class RuleEnvironment(py_environment.PyEnvironment):
     def _observation(self):
         position = self._tokens.shape[1]
         ended = position == self.space.length
+        start = np.full(self._batch_size, self._width, np.int32)
+        legal = self.space.legal_tokens(self._no_tokens() if ended else self._tokens)
         return {
-            "prev": self._tokens[:, -1] if position else np.full(self._batch_size, self._width, np.int32),
+            "prev": self._tokens[:, -1] if position else start,
             "pos": np.full(self._batch_size, position - ended, np.int32),
-            "mask": self.space.legal_tokens(self._no_tokens() if ended else self._tokens).astype(np.int32),
+            "mask": legal.astype(np.int32),
         }
 
     def _check_legal(self, tokens):
@@ -95,8 +98,9 @@ class RuleEnvironment(py_environment.PyEnvironment):
         for row, token in zip(legal, tokens):
             if not (0 <= token < self._width and row[token]):
                 raise ValueError(
-                    f"Argument `action` must have a legal token at position {self._tokens.shape[1]}. "
-                    f"Received: {token}. Allowed: {', '.join(map(str, np.flatnonzero(row)))}."
+                    "Argument `action` must have a legal token at position "
+                    f"{self._tokens.shape[1]}. Received: {token}. "
+                    f"Allowed: {', '.join(map(str, np.flatnonzero(row)))}."
                 )
 
     def _rewards(self):
@@ -108,12 +112,13 @@ class RuleEnvironment(py_environment.PyEnvironment):
                 f"Received: {len(self.evaluations)} for {len(rules)} rules."
             )
         pays = self._pay(rules, [float(evaluation.reward) for evaluation in self.evaluations])
-        rewards = np.asarray(pays, np.float32)
+        with np.errstate(over="ignore"):
+            rewards = np.asarray(pays, np.float32)
         for rule, reward in zip(rules, rewards):
             # One NaN makes every weight of the controller NaN, for good.
             if not np.isfinite(reward):
                 raise ValueError(
-                    f"The reward of the rule `{rule}` must be a finite number, 0 for one that diverged. "
+                    f"The reward of the rule `{rule}` must be a finite number, 0 if it diverged. "
                     f"Received: {reward}."
                 )
         return rewards

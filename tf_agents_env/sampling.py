@@ -6,7 +6,7 @@ from tf_agents.policies import py_tf_eager_policy, tf_policy
 
 
 class StatelessPolicy(tf_policy.TFPolicy):
-    """Draws the tokens of another policy as a function of its distribution and of (seed, iteration, pos).
+    """Draws another policy's tokens as a function of its distribution and (seed, iteration, pos).
 
     Args:
       policy: A policy over the observations of a `RuleEnvironment`; its info is passed on.
@@ -34,8 +34,9 @@ class StatelessPolicy(tf_policy.TFPolicy):
     def _action(self, time_step, policy_state, seed=None):
         step = self._distribution(time_step, policy_state)
         position = tf.cast(time_step.observation["pos"][0], tf.int64)
-        place = tf.stack([tf.constant(self._seed, tf.int64), self._iteration * self._length + position])
-        tokens = tf.random.stateless_categorical(step.action.logits, 1, place, dtype=tf.int32)
+        place = self._iteration * self._length + position
+        seed = tf.stack([tf.constant(self._seed, tf.int64), place])
+        tokens = tf.random.stateless_categorical(step.action.logits, 1, seed, dtype=tf.int32)
         return step._replace(action=tokens[:, 0])
 
 
@@ -58,7 +59,10 @@ class BatchCollector:
         )
 
     def __call__(self):
-        """Returns a `Trajectory` `[batch, 5n+1]`; without its boundary frame PPO takes all returns for 0."""
+        """Returns a `Trajectory` `[batch, 5n+1]` whose last frame is the boundary of the episodes.
+
+        Without that frame PPO takes every return for 0.
+        """
         self._frames.clear()
         state = self._policy.get_initial_state(self._environment.batch_size)
         self._driver.run(self._environment.reset(), state)

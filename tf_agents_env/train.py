@@ -1,4 +1,4 @@
-"""`nos-search`: the training binary. Reads top to bottom: configuration, ledger, workers, algorithm, loop, report."""
+"""`nos-search`: the training binary. Configuration, ledger, workers, algorithm, loop, report."""
 
 import datetime
 import sqlite3
@@ -89,7 +89,8 @@ def _run(config, out, ledger):
         who = {"ppo": f"PPO ({config.preset})", "random": "random search"}[config.algorithm]
         print(
             f"{who} over {space.name} at depth {space.depth} ({space.size:.2g} strings), {config.task}/"
-            f"{config.protocol}, seed {config.seed}, {executor.workers} workers -> {out}",
+            f"{config.protocol}, seed {config.seed}, "
+            f"{executor.workers} worker{"s" * (executor.workers > 1)} -> {out}",
             flush=True,
         )
         algorithm = _algorithm(config, space, out, ledger)
@@ -123,6 +124,8 @@ class _Progress:
 
     def __call__(self, evaluation):
         self._best = max(self._best, evaluation.reward)
+        # The step that reaches the budget is finished, and may train more than the budget.
+        self._bar.total = max(self._bar.total, self._bar.n + 1)
         self._bar.update()
         rate = self._bar.format_dict["rate"]
         speed = f", {60 * rate:.0f} rules/min" if rate else ""

@@ -91,7 +91,9 @@ def _ordered(expression):
         return expression
     if isinstance(expression, Unary):
         return Unary(expression.name, _ordered(expression.x))
-    x, y = _ordered(expression.x), _ordered(expression.y)
-    if expression.name in _COMMUTATIVE and repr(y) < repr(x):
+    name, x, y = expression.name, _ordered(expression.x), _ordered(expression.y)
+    if name == "sub":
+        name, y = "add", _simplify_unary("neg", y)
+    if name in _COMMUTATIVE and repr(y) < repr(x):
         x, y = y, x
-    return Binary(expression.name, x, y)
+    return Binary(name, x, y)

@@ -17,7 +17,9 @@ from neural_optimizer_search.dsl.expression import Binary, Operand, Unary, simpl
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.dsl.vocabulary import OPERANDS, UNARIES
 
+# Far beyond any update rule, and below what Python's stack holds.
 MAX_NESTING = 100
+MAX_OPERATORS = 250
 
 _NAMES = {
     **{name: name for name in OPERANDS if name.isidentifier()},
@@ -85,6 +87,7 @@ class _Parser:
         self.formula = formula
         self.tokens = list(self._tokenize(formula.translate(_SAME_LENGTH)))
         self.nesting = 0
+        self.operators = [t for t in self.tokens if t.kind == "symbol" and t.text not in "(),|"]
 
     def _tokenize(self, text):
         position, end = 0, len(text.rstrip())
@@ -120,31 +123,34 @@ class _Parser:
         token = self.tokens[0]
         if token.kind != "end":
             self._fail(f"{token.text!r} after a whole expression", token.position, "+ - * / ^ or the end.")
+        if len(self.operators) > MAX_OPERATORS:
+            position = self.operators[MAX_OPERATORS].position
+            self._fail("too many operators", position, f"{MAX_OPERATORS} operators.")
         return result
 
     def _sum(self):
-        left = self._whole(self._product())
+        left = self._product()
         while operator := self._take("+", "-"):
-            left = Binary(_SYMBOLS[operator.text], left, self._whole(self._product()))
+            left = Binary(_SYMBOLS[operator.text], left, self._product())
         return left
 
     def _product(self):
-        left = self._factor()
+        left = self._whole(self._factor())
         while operator := self._take("*", "/"):
-            right = self._factor()
-            scaled = self._scaled_weight(left, right) if operator.text == "*" else None
-            left = scaled or Binary(_SYMBOLS[operator.text], self._whole(left), self._whole(right))
+            right = self._factor(scales=operator.text == "*")
+            left = Binary(_SYMBOLS[operator.text], left, self._whole(right))
         return left
 
-    def _factor(self):
+    def _factor(self, scales=True):
+        """`scales`: whether a number may take the next factor, w, to itself without changing a precedence."""
         self.nesting += 1
         if self.nesting > MAX_NESTING:
             self._fail("too many levels", self.tokens[0].position, f"{MAX_NESTING} levels of nesting.")
         if self._take("-"):
-            result = Unary("neg", self._whole(self._factor()))
+            result = Unary("neg", self._whole(self._factor(scales)))
         else:
             self._take("+")
-            result = self._power()
+            result = self._scaled_weight(self._power()) if scales else self._power()
         self.nesting -= 1
         return result
 
@@ -152,7 +158,7 @@ class _Parser:
         base = self._atom()
         if not self._take("^", "**"):
             return base
-        exponent = self._factor()
+        exponent = self._factor(scales=False)
         if base == _Loose("e", getattr(base, "position", None)):
             return Unary("exp", self._whole(exponent))
         base = self._whole(base)
@@ -203,12 +209,16 @@ class _Parser:
 
     # -- Words of two pieces ---------------------------------------------------------------------------
 
-    def _scaled_weight(self, left, right):
-        if isinstance(left, _Loose) and isinstance(right, _Loose):
-            number, weight = sorted((left.value, right.value), key=str)
-            name = _WEIGHT_SCALES.get(number) if weight == "w" else None
-            return Operand(name) if name else None
-        return None
+    def _scaled_weight(self, node):
+        times, other, after = [*self.tokens, *self.tokens[-1:] * 2][:3]
+        if isinstance(node, _Loose) and times.text == "*" and after.text not in ("^", "**"):
+            value = float(other.text) if other.kind == "number" else other.text
+            if "w" in (node.value, value):
+                name = _WEIGHT_SCALES.get(value if node.value == "w" else node.value)
+                if name:
+                    del self.tokens[:2]
+                    return Operand(name)
+        return node
 
     def _whole(self, node):
         if not isinstance(node, _Loose):

@@ -18,7 +18,7 @@ def load(data_dir=None):
 
 
 DEFAULT = Protocol(
-    child=ConvNet(filters=16, pool=True, batch_norm_momentum=0.5),
+    child=ConvNet(filters=16, strides=2, batch_norm_momentum=0.5),
     train_examples=1200,
     validation_examples=500,
     learning_rates=tuple(10.0 ** (-2.5 + i / 3) for i in range(7)),
@@ -34,7 +34,7 @@ DIGITS = Task(
     protocols={
         "default": DEFAULT,
         "reduced": Protocol(
-            child=ConvNet(filters=4, pool=True),
+            child=ConvNet(filters=4, strides=2),
             train_examples=600,
             validation_examples=200,
             learning_rates=(1e-3, 1e-2, 1e-1),

@@ -59,7 +59,7 @@ def test_every_task_has_the_three_protocols():
 def test_the_papers_protocol():
     """Section 4.2."""
     p = TASKS["cifar10"].protocols["paper"]
-    assert p.child == ConvNet(filters=32, pool=False)
+    assert p.child == ConvNet(filters=32, strides=1)
     assert p.learning_rates == pytest.approx([10.0**i for i in range(-5, 2)])
     assert (p.batch_size, p.validation_examples) == (100, 5000)
     assert p.sweep_steps * p.batch_size == 10_000

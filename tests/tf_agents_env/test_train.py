@@ -1,0 +1,181 @@
+"""Every path of the command line, at tiny size, through `main` or as a process of its own."""
+
+import os
+import pathlib
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+
+import pytest
+
+from neural_optimizer_search.evaluation.ledger import Ledger
+from tf_agents_env import train
+
+ROOT = pathlib.Path(__file__).parents[2]
+TINY = ["--protocol", "reduced", "--space", "signs", "--depth", "1", "--workers", "1"]
+
+
+def found(out):
+    """What a search proposed and what it was paid, in order."""
+    ledger = Ledger(out / "ledger.sqlite")
+    try:
+        return ledger.samples()
+    finally:
+        ledger.close()
+
+
+@pytest.fixture(scope="module")
+def ppo_run(tmp_path_factory):
+    out = tmp_path_factory.mktemp("ppo") / "run"
+    assert train.main([*TINY, "--budget", "12", "--out", str(out)]) == 0
+    return out
+
+
+def test_ppo(ppo_run, capfd):
+    table = (ppo_run / "leaderboard.txt").read_text()
+    for name in ("SGD", "Momentum", "RMSProp", "Adam", "PowerSign", "AddSign"):
+        assert name in table
+    assert list((ppo_run / "tensorboard").glob("events.*"))
+    ledger = Ledger(ppo_run / "ledger.sqlite")
+    assert len(ledger.evaluations("search")) >= 12
+    assert len(ledger.evaluations("baseline")) == 6
+    assert ledger.config["algorithm"] == "ppo"
+    # Already at its budget: shows the result again and trains nothing.
+    before = found(ppo_run)
+    assert train.main(["--resume", str(ppo_run)]) == 0
+    assert found(ppo_run) == before
+    assert "update rule" in capfd.readouterr().out
+
+
+def test_resumed_with_a_larger_budget_is_the_larger_run(ppo_run, tmp_path):
+    whole = tmp_path / "whole"
+    assert train.main([*TINY, "--budget", "20", "--out", str(whole)]) == 0
+    assert train.main(["--resume", str(ppo_run), "--budget", "20"]) == 0
+    assert found(ppo_run) == found(whole)
+
+
+def test_random_on_the_other_task(tmp_path, capfd):
+    out = tmp_path / "run"
+    flags = [*TINY, "--task", "digits_mlp", "--algorithm", "random", "--budget", "5", "--seed", "3"]
+    assert train.main([*flags, "--out", str(out)]) == 0
+    captured = capfd.readouterr()
+    assert captured.out.startswith("random search over signs at depth 1")
+    assert re.search(r"(\d+)/\1 rules", captured.err)
+    assert "best 0." in captured.err
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
+def test_stopped_and_resumed_is_undisturbed(tmp_path, stop):
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    flags = [*TINY, "--budget", "15", "--seed", "1"]
+    assert train.main([*flags, "--out", str(whole)]) == 0
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tf_agents_env.train", *flags, "--out", str(stopped)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    wait_for_evaluations(stopped / "ledger.sqlite", 6 + 7, process)
+    # As a terminal does it: Ctrl-C reaches every process of the search.
+    os.killpg(process.pid, stop) if stop == signal.SIGINT else process.send_signal(stop)
+    output, _ = process.communicate(timeout=60)
+    if stop == signal.SIGINT:
+        assert process.returncode == train.STOPPED
+        assert f"Go on with: nos-search --resume {stopped}" in output
+        assert "Traceback" not in output
+    assert len(found(stopped)) < len(found(whole))
+    assert train.main(["--resume", str(stopped)]) == 0
+    assert found(stopped) == found(whole)
+
+
+def wait_for_evaluations(path, count, process):
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
+                if db.execute("SELECT COUNT(*) FROM evaluations").fetchone()[0] >= count:
+                    return
+        except sqlite3.OperationalError:
+            pass  # not there yet
+        time.sleep(0.01)
+    pytest.fail(f"The search did not get to {count} evaluations: {process.communicate()[0]}")
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--task", "mnist"], "argument --task: invalid choice: 'mnist' (choose from 'digits', "),
+        (["--protocol", "long"], "argument --protocol: invalid choice: 'long' (choose from 'default', "),
+        (["--space", "all"], "argument --space: invalid choice: 'all' (choose from 'arxiv2017', "),
+        (["--depth", "5"], "argument --depth: invalid choice: 5 (choose from 1, 2, 3, 4)"),
+        (["--space", "icml2017", "--depth", "4"], "argument --depth: Argument `depth` must be 1 to 3"),
+        (["--algorithm", "sgd"], "argument --algorithm: invalid choice: 'sgd' (choose from 'ppo', 'random')"),
+        (["--preset", "slow"], "argument --preset: invalid choice: 'slow' (choose from 'paper', 'fast')"),
+        (["--budget", "0"], "argument --budget: must be a whole number of at least 1. Received: 0."),
+        (["--budget", "many"], "argument --budget: must be a whole number of at least 1. Received: many."),
+        (["--workers", "0"], "argument --workers: must be a whole number of at least 1. Received: 0."),
+        (["--seed", "-1"], "argument --seed: must be a whole number of at least 0. Received: -1."),
+        (["--nonsense"], "unrecognized arguments: --nonsense"),
+        (["--resume", "nowhere"], "argument --resume: nowhere is not a run: "),
+        (["--out", "/proc/here"], "argument --out: cannot write to /proc/here: "),
+    ],
+)
+def test_a_wrong_flag_gives_one_clear_line(flags, message, capfd, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stopped:
+        train.main(flags)
+    assert stopped.value.code == 2
+    error = capfd.readouterr().err
+    assert error.startswith(f"nos-search: {message}")
+    assert error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_resumed_run_keeps_its_own_flags(ppo_run, capfd):
+    with pytest.raises(SystemExit) as stopped:
+        train.main(["--resume", str(ppo_run), "--seed", "7"])
+    assert stopped.value.code == 2
+    assert "argument --seed: not allowed with --resume: a resumed run keeps its own (0)." in capfd.readouterr().err
+
+
+def test_a_run_is_not_overwritten(ppo_run, capfd):
+    before = found(ppo_run)
+    with pytest.raises(SystemExit) as stopped:
+        train.main(["--out", str(ppo_run)])
+    assert stopped.value.code == 2
+    assert f"holds a run. Use --resume {ppo_run}, or another directory." in capfd.readouterr().err
+    assert found(ppo_run) == before
+
+
+def test_missing_data(tmp_path, capfd):
+    with pytest.raises(SystemExit) as stopped:
+        train.main([*TINY, "--task", "cifar10", "--data_dir", str(tmp_path), "--out", str(tmp_path / "run")])
+    assert stopped.value.code == 2
+    assert "nos-search: --data_dir must be a tensorflow_datasets directory" in capfd.readouterr().err
+
+
+def test_a_dead_worker_is_said(tmp_path, capfd, monkeypatch):
+    monkeypatch.setattr(train, "ProcessExecutor", lambda *arguments: _Dying())
+    out = tmp_path / "run"
+    assert train.main([*TINY, "--budget", "5", "--out", str(out)]) == 1
+    assert f"a worker process died (out of memory?). Try fewer --workers: nos-search --resume {out}" in (
+        capfd.readouterr().err
+    )
+
+
+class _Dying:
+    workers = 1
+
+    def __call__(self, rules):
+        raise train.BrokenProcessPool
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
