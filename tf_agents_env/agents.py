@@ -7,7 +7,7 @@ from tf_agents.agents.ppo import ppo_clip_agent
 class MovingBaselineAgent(ppo_clip_agent.PPOClipAgent):
     """PPO whose advantage at every token of an episode is A = R - b (arXiv v2, section 3.2).
 
-      loss = -mean(min(r·A, clip(r, 1 - ε, 1 + ε)·A)) - c·mean(entropy),  r = p(token) / p_old(token)
+      loss = -mean(min(r·A, clip(r, 1 - ε, 1 + ε)·A)) - c·mean(entropy),  r = p(token)/p_old(token)
 
     One gradient step per `train`; calling it again with the same experience is the next epoch.
 

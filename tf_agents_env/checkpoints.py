@@ -1,5 +1,6 @@
 """Checkpoints of which one that is half written, or damaged later, does no harm."""
 
+import os
 import pathlib
 import re
 import warnings
@@ -61,10 +62,16 @@ class Checkpoints:
         return [str(self._directory / f"ckpt-{number}") for number in numbers]
 
     def _point_to(self, whole):
-        if whole:
-            tf.compat.v1.train.update_checkpoint_state(str(self._directory), whole[-1], whole)
-        else:
+        if not whole:
             (self._directory / "checkpoint").unlink(missing_ok=True)
+            return
+        tf.compat.v1.train.update_checkpoint_state(
+            str(self._directory),
+            whole[-1],
+            whole,
+            # Checkpoints without a time would be kept for good.
+            [os.path.getmtime(f"{prefix}.index") for prefix in whole],
+        )
 
 
 def _is_whole(prefix):

@@ -87,8 +87,8 @@ class PPOController:
     Args:
       space: The `SearchSpace` of the rules.
       config: A `ControllerConfig`, such as `PRESETS["fast"]`.
-      seed: Int of at least 0; sets the initial weights. The rules of iteration k depend on (seed, k)
-        and the weights, and on nothing else.
+      seed: Int of at least 0; sets the initial weights. The rules of iteration k depend on (seed, k),
+        on the weights, and on nothing else.
       directory: Where `save` keeps the two newest checkpoints; with None it does nothing.
 
     Attributes:

@@ -9,7 +9,7 @@ from tf_agents.trajectories import time_step as ts
 class RuleEnvironment(py_environment.PyEnvironment):
     """Episodes in step, each of which spells one rule of a search space (arXiv v2, section 3.2).
 
-    An episode has exactly 5n steps. The action is a token, int32 `[batch]`; the observation a dict of
+    An episode has exactly 5n steps. An action is a token, int32 `[batch]`; an observation, a dict of
 
       prev: int32 `[batch]`, the last token, or V before the first one;
       pos:  int32 `[batch]`, the position of the next token, 0 .. 5n-1;

@@ -90,7 +90,7 @@ def _run(config, out, ledger):
         print(
             f"{who} over {space.name} at depth {space.depth} ({space.size:.2g} strings), {config.task}/"
             f"{config.protocol}, seed {config.seed}, "
-            f"{executor.workers} worker{"s" * (executor.workers > 1)} -> {out}",
+            f"{executor.workers} worker{'s' * (executor.workers > 1)} -> {out}",
             flush=True,
         )
         algorithm = _algorithm(config, space, out, ledger)

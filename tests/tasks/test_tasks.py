@@ -24,7 +24,7 @@ def test_splits_are_fixed_disjoint_and_of_the_right_size():
 
 def test_more_examples_than_there_are():
     greedy = dataclasses.replace(fakes.TINY, train_examples=41)
-    with pytest.raises(ValueError, match="wants 61 examples .* 'blobs' has 60"):
+    with pytest.raises(ValueError, match=r"wants 61 examples .* 'blobs' has 60"):
         fakes.BLOBS.splits(greedy)
 
 

@@ -14,6 +14,7 @@ from tf_agents.agents.ppo import ppo_agent
 from tf_agents.utils import common
 
 from neural_optimizer_search import SearchSpace, search_space
+from tf_agents_env.checkpoints import Checkpoints
 from tf_agents_env.controllers import PRESETS, ControllerConfig, PPOController
 
 Evaluation = collections.namedtuple("Evaluation", "reward rule")
@@ -115,7 +116,8 @@ def test_ratios_are_1_in_the_first_epoch_and_move_after_it(losses):
 
 
 def test_advantages_are_reward_less_baseline(losses):
-    controller = PPOController(SPACE, QUICK, seed=0)
+    config = dataclasses.replace(QUICK, repeat_share=1.0)
+    controller = PPOController(SPACE, config, seed=0)
     controller.step(constant(0.1, 0.2, 0.3, 0.4, 0.5))
     controller.step(constant(0.9, 0.0, 0.7, 0.0, 0.7))
     # The first batch stands in for its own past; then the average is half of 0.3 and half of 0.3.
@@ -329,6 +331,16 @@ def test_a_state_file_without_checkpoints_does_no_harm(copy):
     for path in copy.glob("ckpt-*"):
         path.unlink()
     assert restored(copy)[1] == 0
+
+
+def test_two_checkpoints_are_kept_across_restarts(copy):
+    variable = tf.Variable(0)
+    for number in (4, 5, 6, 7):
+        checkpoints = Checkpoints(copy, variable=variable)
+        checkpoints.restore()
+        checkpoints.save(number)
+        kept = sorted(path.name for path in copy.glob("*.index"))
+        assert kept == [f"ckpt-{number - 1}.index", f"ckpt-{number}.index"]
 
 
 def test_checkpoints_of_another_run_are_not_overwritten(copy):

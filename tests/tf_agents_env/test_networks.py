@@ -157,6 +157,8 @@ def test_500_sampled_strings_obey_the_constraints(depth):
     np.testing.assert_array_equal(collect().action[:, :-1], tokens)
     iteration.assign_add(1)
     assert (collect().action[:, :-1].numpy() != tokens).any()
+    # Neither rows nor positions share their random numbers.
+    assert (tokens[0] != tokens[1]).any() and (tokens[:, 2] != tokens[:, 3]).any()
     # Near-uniform weights emit every legal first operand.
     assert len(np.unique(tokens[:, 0])) == space.sizes[0]
 
