@@ -62,16 +62,21 @@ class Checkpoints:
         return [str(self._directory / f"ckpt-{number}") for number in numbers]
 
     def _point_to(self, whole):
+        """Writes the state file anew, at a stroke, so that it names these checkpoints."""
+        file = self._directory / "checkpoint"
         if not whole:
-            (self._directory / "checkpoint").unlink(missing_ok=True)
+            file.unlink(missing_ok=True)
             return
-        tf.compat.v1.train.update_checkpoint_state(
+        state = tf.compat.v1.train.generate_checkpoint_state_proto(
             str(self._directory),
             whole[-1],
             whole,
-            # Checkpoints without a time would be kept for good.
-            [os.path.getmtime(f"{prefix}.index") for prefix in whole],
+            # Checkpoints without a time would never be deleted.
+            all_model_checkpoint_timestamps=[os.path.getmtime(f"{p}.index") for p in whole],
         )
+        draft = file.with_suffix(".new")
+        draft.write_text(str(state))
+        draft.replace(file)
 
 
 def _is_whole(prefix):

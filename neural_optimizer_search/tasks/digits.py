@@ -25,6 +25,7 @@ DEFAULT = Protocol(
     sweep_steps=12,
     final_steps=36,
     validate_every=6,
+    reward="mean_cross_entropy",
 )
 
 DIGITS = Task(
