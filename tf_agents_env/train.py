@@ -97,12 +97,12 @@ def _run(config, out, ledger):
         with _bar(len(BASELINES), "known optimizers") as bar:
             Score(executor, ledger, lambda evaluation: bar.update())(BASELINES.values(), role="baseline")
         with _bar(config.budget, "rules") as bar:
-            score = Score(executor, ledger, _Progress(bar, ledger))
+            score = Score(executor, ledger, lambda evaluation: _advance(bar, score.best))
             bar.update(score.trained)
             bar.unpause()
             writer = tf.summary.create_file_writer(str(out / "tensorboard"))
             for step in search(algorithm, score, ledger, config.budget):
-                _write_scalars(writer, step, ledger, algorithm.metrics)
+                _write_scalars(writer, step, algorithm.metrics)
     _report(out, ledger, config.budget)
 
 
@@ -115,29 +115,21 @@ def _bar(total, unit):
     )
 
 
-class _Progress:
-    """Shows each new evaluation on the bar."""
-
-    def __init__(self, bar, ledger):
-        self._bar = bar
-        self._best = max((e.reward for e in ledger.evaluations("search")), default=0.0)
-
-    def __call__(self, evaluation):
-        self._best = max(self._best, evaluation.reward)
-        # The step that reaches the budget is finished, and may train more than the budget.
-        self._bar.total = max(self._bar.total, self._bar.n + 1)
-        self._bar.update()
-        rate = self._bar.format_dict["rate"]
-        speed = f", {60 * rate:.0f} rules/min" if rate else ""
-        self._bar.set_postfix_str(f"best {self._best:.4f}{speed}", refresh=False)
+def _advance(bar, best):
+    # The step that reaches the budget is finished, and may train more than the budget.
+    bar.total = max(bar.total, bar.n + 1)
+    bar.update()
+    rate = bar.format_dict["rate"]
+    speed = f", {60 * rate:.0f} rules/min" if rate else ""
+    bar.set_postfix_str(f"best {best:.4f}{speed}", refresh=False)
 
 
-def _write_scalars(writer, step, ledger, metrics):
+def _write_scalars(writer, step, metrics):
     rewards = [e.reward for e in step.evaluations]
     scalars = {
         "reward/mean": sum(rewards) / len(rewards),
         "reward/best_of_step": max(rewards),
-        "reward/best": max(e.reward for e in ledger.evaluations("search")),
+        "reward/best": step.best,
         "rules/trained": step.trained,
         "rules/distinct_in_step": len({e.rule.canonical() for e in step.evaluations}),
         **{f"controller/{name}": value for name, value in metrics.items()},

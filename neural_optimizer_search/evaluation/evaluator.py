@@ -12,7 +12,7 @@ LARGEST_RATE = float(np.finfo(np.float32).max)
 
 
 class Evaluator:
-    """Measures rules on one task under one protocol; everything is traced once, at the first rule.
+    """Measures rules on one task under one protocol; everything is traced once, when it is made.
 
     Args:
       task: A `Task`.

@@ -66,6 +66,7 @@ class ProcessExecutor:
         self._pool.shutdown(wait=False, cancel_futures=True)
         for process in processes:
             process.terminate()
+        self._pool.shutdown(wait=True)
 
 
 def _start_worker(task, protocol, data_dir):

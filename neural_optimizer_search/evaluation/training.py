@@ -63,7 +63,7 @@ class ChildTraining:
         self._initial = {}
         self._rates = tf.constant([beta for _, beta, _ in AVERAGES])
         scalar = tf.TensorSpec([], tf.int64)
-        self._train = tf.function(
+        self._function = tf.function(
             self._training,
             input_signature=[
                 tf.TensorSpec([None], tf.int32),
@@ -75,6 +75,8 @@ class ChildTraining:
             ],
             autograph=False,  # there is nothing to convert, and looking at each branch doubles the trace time
         )
+        # Called directly: the checks of a `tf.function` cost more than a step of a small child.
+        self._train = self._function.get_concrete_function()
 
     def __call__(self, tokens, learning_rate, seed, steps, validate_every):
         """Trains a fresh child.
@@ -102,7 +104,7 @@ class ChildTraining:
     @property
     def traces(self):
         """How many times the training function was traced."""
-        return self._train.experimental_get_tracing_count()
+        return self._function.experimental_get_tracing_count()
 
     def _initial_variables(self, seed):
         if seed not in self._initial:

@@ -18,6 +18,10 @@ class Score:
       executor: rules -> iterator of evaluations, in any order.
       ledger: A `Ledger`; what it holds already is not measured again.
       on_evaluation: Called with each new evaluation.
+
+    Attributes:
+      trained: Number of rules measured for the search, not counting baselines.
+      best: Their highest reward; 0 while there is none.
     """
 
     def __init__(self, executor, ledger, on_evaluation=lambda evaluation: None):
@@ -25,7 +29,9 @@ class Score:
         self._ledger = ledger
         self._on_evaluation = on_evaluation
         self._known = {e.rule.canonical(): e for e in ledger.evaluations()}
-        self.trained = len(ledger.evaluations("search"))
+        found = ledger.evaluations("search")
+        self.trained = len(found)
+        self.best = max((e.reward for e in found), default=0.0)
 
     def __call__(self, rules, role="search"):
         """The evaluations of the rules, in their order; each carries the rule as it was spelled here."""
@@ -37,17 +43,20 @@ class Score:
         for evaluation in self._executor(list(new.values())):
             self._ledger.add_evaluation(evaluation, role)
             self._known[evaluation.rule.canonical()] = evaluation
-            self.trained += role == "search"
+            if role == "search":
+                self.trained += 1
+                self.best = max(self.best, evaluation.reward)
             self._on_evaluation(evaluation)
         return [dataclasses.replace(self._known[rule.canonical()], rule=rule) for rule in rules]
 
 
 class Step(NamedTuple):
-    """One step of a search: its number, what was proposed, and how many rules were trained by then."""
+    """One step of a search: its number, what was proposed; by then, how many were trained, and the best reward."""
 
     number: int
     evaluations: list
     trained: int
+    best: float
 
 
 def search(algorithm, score, ledger, budget):
@@ -74,5 +83,5 @@ def search(algorithm, score, ledger, budget):
         ledger.add_samples(number, evaluations)
         algorithm.save()
         idle = 0 if score.trained > before else idle + 1
-        yield Step(number, evaluations, score.trained)
+        yield Step(number, evaluations, score.trained, score.best)
         number += 1

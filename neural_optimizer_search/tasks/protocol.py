@@ -48,7 +48,7 @@ class Protocol:
     validate_every: int
     batch_size: int = 100
     centred: bool = True
-    probe_steps: int = 10
+    probe_steps: int = 5
     reward: str = "mean_accuracy"
     seeds: tuple = field(default=(0, 1, 2))
 
