@@ -19,8 +19,8 @@ class SearchConfig:
 
     task: str = "digits"
     protocol: str = "default"
-    space: str = "arxiv2017_no_decay"
-    depth: int = 2
+    space: str = "signs"
+    depth: int = 3
     algorithm: str = "ppo"
     preset: str = "fast"
     budget: int = 300
