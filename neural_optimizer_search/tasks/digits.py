@@ -26,6 +26,7 @@ DEFAULT = Protocol(
     final_steps=36,
     validate_every=6,
     reward="mean_cross_entropy",
+    seeds=(0, 1, 2, 3, 4),
 )
 
 DIGITS = Task(
