@@ -47,7 +47,7 @@ CIFAR10 = Task(
         "paper": PAPER,
         # About a tenth of the paper's steps, for a search overnight on a few cores.
         "default": Protocol(
-            child=ConvNet(),
+            child=ConvNet(batch_norm_momentum=0.5),
             train_examples=45_000,
             validation_examples=5_000,
             learning_rates=tuple(10.0 ** (i / 2) for i in range(-9, -2)),
@@ -57,7 +57,7 @@ CIFAR10 = Task(
             seeds=(0,),
         ),
         "reduced": Protocol(
-            child=ConvNet(filters=16),
+            child=ConvNet(filters=16, batch_norm_momentum=0.5),
             train_examples=5_000,
             validation_examples=1_000,
             learning_rates=tuple(10.0 ** (i / 2) for i in range(-9, -2)),
