@@ -80,7 +80,7 @@ import {CORE}, {CORE}.search.loop, {CORE}.evaluation.executors, {CORE}.tasks
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
-@pytest.mark.parametrize("name", [CORE, "tf_agents_env.train"])
+@pytest.mark.parametrize("name", [CORE, "tf_agents_env.train", "benchmarks.evaluation_speed"])
 def test_importing_prints_nothing(name):
     code = f"import os; os.environ.pop('TF_CPP_MIN_LOG_LEVEL', None); import {name}"
     result = subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True, text=True)
