@@ -70,7 +70,7 @@ def test_random_on_the_other_task(tmp_path, capfd):
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
 def test_stopped_and_resumed_is_undisturbed(tmp_path, stop):
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
-    flags = [*TINY, "--budget", "15", "--seed", "1"]
+    flags = [*TINY, "--budget", "40", "--seed", "1"]  # far more than is done when it is stopped
     assert train.main([*flags, "--out", str(whole)]) == 0
     process = subprocess.Popen(
         [sys.executable, "-m", "tf_agents_env.train", *flags, "--out", str(stopped)],
