@@ -1,6 +1,5 @@
 import dataclasses
 import os
-import pathlib
 
 import fakes
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 from neural_optimizer_search.tasks import TASKS, cifar10, digits
 from neural_optimizer_search.tasks.children import MLP, ConvNet
 
-CIFAR10_DIR = os.environ.get("NOS_DATA_DIR", str(pathlib.Path(__file__).parents[3] / "shared/data/tfds"))
+CIFAR10_DIR = os.environ.get("NOS_DATA_DIR", os.path.expanduser("~/tensorflow_datasets"))
 
 
 def test_splits_are_fixed_disjoint_and_of_the_right_size():
@@ -80,7 +79,10 @@ def test_mlp():
     assert MLP(20)((8, 8, 1), 10).count_params() == 64 * 20 + 20 + 20 * 10 + 10
 
 
-@pytest.mark.skipif(not os.path.isdir(CIFAR10_DIR), reason="no CIFAR-10: set NOS_DATA_DIR to a TFDS directory")
+@pytest.mark.skipif(
+    not os.path.isdir(os.path.join(CIFAR10_DIR, "cifar10")),
+    reason="no CIFAR-10: set NOS_DATA_DIR to a tensorflow_datasets directory",
+)
 def test_cifar10_reads_real_images():
     splits = TASKS["cifar10"].splits(TASKS["cifar10"].protocols["reduced"], CIFAR10_DIR)
     assert splits.train.images.shape == (5000, 32, 32, 3)
