@@ -61,7 +61,6 @@ class ChildTraining:
         self._validation_data = [tf.constant(part) for part in validation]
         self._batch_size = batch_size
         self._initial = {}
-        self._rates = tf.constant([beta for _, beta, _ in AVERAGES])
         scalar = tf.TensorSpec([], tf.int64)
         self._function = tf.function(
             self._training,
