@@ -56,7 +56,7 @@ class ChildTraining:
     def __init__(self, make_model, train, validation, batch_size):
         self._make_model = make_model
         self._model = make_model()
-        self._shapes = [variable.shape for variable in self._model.trainable_variables]
+        self._variables = self._model.trainable_variables + self._model.non_trainable_variables
         self._train_data = [tf.constant(part) for part in train]
         self._validation_data = [tf.constant(part) for part in validation]
         self._batch_size = batch_size
@@ -70,7 +70,7 @@ class ChildTraining:
                 scalar,
                 scalar,
                 scalar,
-                [tf.TensorSpec(variable.shape) for variable in self._model.variables],
+                tf.TensorSpec([sum(variable.shape.num_elements() for variable in self._variables)]),
             ],
             autograph=False,  # there is nothing to convert, and looking at each branch doubles the trace time
         )
@@ -98,7 +98,8 @@ class ChildTraining:
             tf.constant(validate_every, tf.int64),
             self._initial_variables(seed),
         )
-        return Run(bool(finite), int(steps), curves[:, 0].numpy(), curves[:, 1].numpy(), float(rms))
+        accuracies, losses = curves.numpy().T
+        return Run(bool(finite), int(steps), accuracies, losses, float(rms))
 
     @property
     def traces(self):
@@ -109,14 +110,14 @@ class ChildTraining:
         if seed not in self._initial:
             # Keras initializers draw their own seeds from the global generators.
             tf.keras.utils.set_random_seed(seed)
-            self._initial[seed] = [tf.constant(variable) for variable in self._make_model().variables]
+            model = self._make_model()
+            self._initial[seed] = _flat(model.trainable_variables + model.non_trainable_variables)
         return self._initial[seed]
 
     # -- Traced ----------------------------------------------------------------------------------------
 
     def _training(self, tokens, learning_rate, seed, steps, validate_every, initial):
-        for variable, value in zip(self._model.variables, initial):
-            variable.assign(value)
+        _assign(self._variables, initial)
         batches = self._batches(seed, steps)
 
         def train_step(state):
@@ -129,7 +130,7 @@ class ChildTraining:
             inputs = Inputs(gradient.value, state.weights, named, state.step, steps, seed)
             update = update_from_tokens(tokens, inputs)
             weights = state.weights - learning_rate * update
-            self._assign(weights)
+            _assign(self._model.trainable_variables, weights)
             finite = tf.math.is_finite(gradient.loss) & tf.math.is_finite(tf.reduce_sum(weights))
             squares = state.squares + tf.reduce_sum(tf.cast(update, tf.float64) ** 2)
             done = state.step + 1
@@ -148,7 +149,7 @@ class ChildTraining:
         return state.finite, state.step, state.curves.stack(), tf.sqrt(state.squares / values)
 
     def _initial_state(self, validations):
-        weights = tf.concat([tf.reshape(v, [-1]) for v in self._model.trainable_variables], 0)
+        weights = _flat(self._model.trainable_variables)
         return _State(
             step=tf.constant(0, tf.int64),
             weights=weights,
@@ -174,13 +175,7 @@ class ChildTraining:
             logits = self._model(images, training=True)
             loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
         parts = tape.gradient(loss, self._model.trainable_variables)
-        return _Gradient(loss, tf.concat([tf.reshape(part, [-1]) for part in parts], 0))
-
-    def _assign(self, weights):
-        sizes = [shape.num_elements() for shape in self._shapes]
-        parts = tf.split(weights, sizes)
-        for variable, shape, part in zip(self._model.trainable_variables, self._shapes, parts):
-            variable.assign(tf.reshape(part, shape))
+        return _Gradient(loss, _flat(parts))
 
     def _validate(self):
         """[accuracy, mean cross-entropy] on the whole validation split, in batches that bound the memory."""
@@ -198,3 +193,15 @@ class ChildTraining:
 class _Gradient(NamedTuple):
     loss: tf.Tensor
     value: tf.Tensor
+
+
+def _flat(tensors):
+    """All elements as one vector."""
+    return tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors], 0)
+
+
+def _assign(variables, flat):
+    """Undoes `_flat` into the variables."""
+    parts = tf.split(flat, [variable.shape.num_elements() for variable in variables])
+    for variable, part in zip(variables, parts):
+        variable.assign(tf.reshape(part, variable.shape))

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from neural_optimizer_search import RuleOptimizer, parse_formula
-from neural_optimizer_search.evaluation.training import ChildTraining
+from neural_optimizer_search.evaluation.training import ChildTraining, _assign
 
 DIVERGING = "log(g - g)"
 
@@ -29,8 +29,7 @@ def test_trains_as_the_keras_optimizer_does(training, formula):
 
     splits = fakes.BLOBS.splits(fakes.TINY)
     model = fakes.TINY.child((2, 2, 1), 2)
-    for variable, value in zip(model.variables, training._initial_variables(seed)):
-        variable.assign(value)
+    _assign(model.trainable_variables + model.non_trainable_variables, training._initial_variables(seed))
     optimizer = RuleOptimizer(formula, learning_rate=learning_rate, decay_steps=steps)
     loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     for batch in training._batches(tf.constant(seed, tf.int64), tf.constant(steps, tf.int64))[:steps]:
