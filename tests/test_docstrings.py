@@ -18,6 +18,8 @@ def modules():
 
 @pytest.mark.parametrize("name", list(modules()))
 def test_examples(name):
+    if name.startswith("tf_agents_env"):
+        pytest.importorskip("tf_agents")
     assert doctest.testmod(importlib.import_module(name)).failed == 0
 
 

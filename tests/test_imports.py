@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "benchmarks": {CORE, f"{CORE}.search", f"{CORE}.evaluation", f"{CORE}.tasks", DSL},
 }
 # Within the DSL, each file may import those before it.
-DSL_ORDER = ("vocabulary", "expression", "printing", "rule", "formula", "space", "interpreter")
+DSL_ORDER = ("vocabulary", "expression", "printing", "source", "rule", "formula", "space", "interpreter")
 
 
 def room(module):

@@ -1,10 +1,11 @@
 """An update rule as the paper writes it: n iterations of (op1, op2, u1, u2, b)."""
 
+import json
 from dataclasses import dataclass
 from typing import NamedTuple, Union
 
 from neural_optimizer_search.dsl import expression as ex
-from neural_optimizer_search.dsl import printing
+from neural_optimizer_search.dsl import printing, source
 from neural_optimizer_search.dsl.vocabulary import BINARIES, FULL, OPERANDS, UNARIES
 
 
@@ -89,6 +90,56 @@ class Rule:
                     )
         return tuple(tokens)
 
+    # -- Other forms -----------------------------------------------------------------------------------
+
+    def to_json(self):
+        """One line of JSON: the iterations, and for the reader formula and LaTeX; `from_json` reads it back.
+
+        Example:
+          >>> from neural_optimizer_search import Rule, parse_formula
+          >>> rule = parse_formula("sign(m) * sqrt(|g|)")
+          >>> Rule.from_json(rule.to_json()) == rule
+          True
+        """
+        content = {"formula": self.formula(), "latex": self.latex(), "iterations": self.iterations}
+        return json.dumps(content)
+
+    @classmethod
+    def from_json(cls, text):
+        """The rule whose `iterations` stand in JSON text; nothing else in the text is read.
+
+        Raises:
+          ValueError: If the text is not JSON or does not hold a rule.
+        """
+        try:
+            iterations = tuple(_iteration_from_json(words) for words in json.loads(text)["iterations"])
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
+            raise ValueError(
+                "Argument `text` must be JSON as `Rule.to_json()` writes it, with `iterations`, a list of lists "
+                f"[op1, op2, u1, u2, b]. Received: {text!r:.200}."
+            ) from error
+        return cls(iterations)
+
+    def to_source(self, name):
+        """The text of a Python file that needs only TensorFlow: this rule as a Keras optimizer class.
+
+        The class trains as `RuleOptimizer(rule, ...)` does and takes the same arguments, but `decay_steps` only
+        if the rule reads t/T, and `seed` only if it draws random numbers.
+
+        Args:
+          name: The name of the class.
+
+        Raises:
+          ValueError: If the name is not a Python identifier, or one that the file itself needs.
+
+        Example:
+          >>> from neural_optimizer_search import parse_formula
+          >>> text = parse_formula("exp(sign(g) * sign(m)) * g").to_source("MyOptimizer")
+          >>> [line.strip() for line in text.splitlines() if "return tf.exp" in line]
+          ['return tf.exp(tf.sign(g) * tf.sign(m)) * g']
+        """
+        return source.keras_optimizer(name, self.expression(source.placed), self.formula(), self.latex())
+
     # -- Meaning ---------------------------------------------------------------------------------------
 
     @classmethod
@@ -115,15 +166,20 @@ class Rule:
         emit(expression)
         return cls(tuple(iterations))
 
-    def expression(self):
-        """The expression tree as spelled; iterations that nothing reads are left out."""
+    def expression(self, spell=lambda word, place: word):
+        """The expression tree as spelled; iterations that nothing reads are left out.
+
+        Operands and unary functions are named by `spell(word, place)`; a place is a position in the string.
+        """
         outputs = []
 
-        def operand(op):
-            return outputs[op] if isinstance(op, int) else ex.Operand(op)
+        def operand(op, place):
+            return outputs[op] if isinstance(op, int) else ex.Operand(spell(op, place))
 
-        for op1, op2, u1, u2, b in self.iterations:
-            x, y = ex.Unary(u1, operand(op1)), ex.Unary(u2, operand(op2))
+        for k, (op1, op2, u1, u2, b) in enumerate(self.iterations):
+            place = TOKENS_PER_ITERATION * k
+            x = ex.Unary(spell(u1, place + 2), operand(op1, place))
+            y = ex.Unary(spell(u2, place + 3), operand(op2, place + 1))
             outputs.append(x if b == "left" else ex.Binary(b, x, y))
         return outputs[-1]
 
@@ -167,6 +223,12 @@ class Rule:
 
     def __str__(self):
         return self.formula()
+
+
+def _iteration_from_json(words):
+    if isinstance(words, list) and all(type(word) in (str, int) for word in words):
+        return Iteration(*words)  # a TypeError if they are not five
+    raise TypeError
 
 
 def _words(field, vocabulary):

@@ -18,6 +18,10 @@ class PowerSign(shared.DirectionOptimizer):
     m starts at 0 and has the current gradient in it when its sign is taken. t counts the weight
     updates from 0. f = 1 without `decay`; as f goes to 0 the update becomes that of SGD.
 
+    With Keras 3's `gradient_accumulation_steps`, an update sees the mean of the accumulated
+    gradients, and t counts the updates; but for a `LearningRateSchedule` Keras counts the
+    gradients.
+
     Args:
       learning_rate: A number or a `LearningRateSchedule`. Defaults to 0.1; what suits SGD is
         usually a good first choice.
@@ -46,8 +50,6 @@ class PowerSign(shared.DirectionOptimizer):
     Source: Bello et al. (2017), arXiv:1709.07417v2, section 5.1; usage in section 8.1.
     """
 
-    averages = ("m",)
-
     def __init__(
         self, learning_rate=0.1, base=math.e, beta=0.9, decay=None, decay_steps=None, **kwargs
     ):
@@ -57,10 +59,24 @@ class PowerSign(shared.DirectionOptimizer):
         self.decay = decay if decay is None or isinstance(decay, Decay) else Decay(decay)
         self.decay_steps = shared.steps_of_decay(self.decay, decay_steps)
 
+    @property
+    def averages(self):
+        return {"m": (self.beta, 1)}
+
     def update_direction(self, step):
-        g, f = step.g, self.f(step)
-        m = self.beta * step.averages["m"] + (1.0 - self.beta) * g
-        return self.base ** (f * tf.sign(g) * tf.sign(m)) * g, {"m": m}
+        g, m, f = step.g, step.averages["m"], self.f(step)
+        return self.base ** (f * tf.sign(g) * tf.sign(m)) * g
+
+    def apply_kernel(self, step, learning_rate):
+        tf.raw_ops.ResourceApplyPowerSign(
+            var=step.w.handle,
+            m=step.averages["m"].handle,
+            lr=learning_rate,
+            logbase=tf.constant(math.log(self.base), step.g.dtype),
+            sign_decay=tf.cast(self.f(step), step.g.dtype),
+            beta=tf.constant(self.beta, step.g.dtype),
+            grad=step.g,
+        )
 
     def get_config(self):
         return {

@@ -23,6 +23,10 @@ class RuleOptimizer(shared.DirectionOptimizer):
     only on `seed`, the step, the weight tensor and the place in the rule, so that a resumed run
     repeats them; only with XLA (`jit_compile`) they are others.
 
+    t counts the weight updates from 0. With Keras 3's `gradient_accumulation_steps`, an update sees
+    the mean of the accumulated gradients, and t counts the updates; but for a
+    `LearningRateSchedule` Keras counts the gradients.
+
     Args:
       rule: A `Rule`, or its formula as text; see `parse_formula` for the words.
       learning_rate: A number or a `LearningRateSchedule`. Defaults to 0.01.
@@ -59,22 +63,20 @@ class RuleOptimizer(shared.DirectionOptimizer):
 
     @property
     def averages(self):
-        return self.rule.averages
+        return {name: _AVERAGES[name] for name in self.rule.averages}
 
     def update_direction(self, step):
-        averages = {
-            name: interpreter.next_average(average, step.g, *_AVERAGES[name])
-            for name, average in step.averages.items()
-        }
+        # Half precision is too coarse for the language: in float16 its δ = 1e-8 is 0, and a zero gradient 0/0.
+        dtype = step.g.dtype if step.g.dtype.size >= 4 else tf.float32
         inputs = interpreter.Inputs(
-            g=step.g,
-            w=step.w,
-            averages=averages,
+            g=tf.cast(step.g, dtype),
+            w=tf.cast(step.w, dtype),
+            averages={name: tf.cast(average, dtype) for name, average in step.averages.items()},
             t=step.t,
             T=tf.constant(self.decay_steps or 1, tf.int64),
             seed=tf.constant((self.seed << _SEED_BITS) + step.index, tf.int64),
         )
-        return interpreter.update(self.rule, inputs), averages
+        return tf.cast(interpreter.update(self.rule, inputs), step.g.dtype)
 
     def get_config(self):
         return {

@@ -1,3 +1,4 @@
+import json
 from dataclasses import FrozenInstanceError
 
 import numpy as np
@@ -144,6 +145,40 @@ def test_equal_parts_share_an_iteration():
         ("g", "m", "identity", "identity", "add"),
         (0, 0, "identity", "exp", "mul"),
     )
+
+
+# -- JSON ------------------------------------------------------------------------------------------
+
+
+def test_json_and_back():
+    for iterations in reference.random_rules(seed=4, count=200):
+        assert Rule.from_json(Rule(iterations).to_json()) == Rule(iterations)
+
+
+def test_json_tells_the_formula():
+    rule = Rule((AGREE, ("g", 0, "identity", "exp", "mul")))
+    content = json.loads(rule.to_json())
+    assert (content["formula"], content["latex"]) == (rule.formula(), rule.latex())
+    assert content["iterations"] == [list(iteration) for iteration in rule.iterations]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "null", "7", "{}", "[" * 100_000, None, 5]
+    + [
+        json.dumps({"iterations": iterations})
+        for iterations in (None, 3, "g", {"a": 1}, ["gmgmg"], [["g", "m", "neg", "neg"]], [[["g"], *ADAM[1:]]])
+    ]
+    + [json.dumps({"iterations": [[op1, "g", "neg", "neg", "add"]]}) for op1 in (True, 1.0, None)],
+)
+def test_malformed_json(text):
+    with pytest.raises(ValueError, match=r"^Argument `text` must be JSON as .* Received: .{,210}\.$"):
+        Rule.from_json(text)
+
+
+def test_json_of_unknown_words():
+    with pytest.raises(ValueError, match=r"op1 of iteration 0 must be one of: g, .*Received: 'h'"):
+        Rule.from_json(json.dumps({"iterations": [["h", "m", "neg", "neg", "add"]]}))
 
 
 # -- canonical() -----------------------------------------------------------------------------------

@@ -77,7 +77,7 @@ def test_fit_lowers_the_loss():
     tf.keras.utils.set_random_seed(0)
     x = RNG.normal(size=(64, 3)).astype(np.float32)
     model = tf.keras.Sequential([tf.keras.Input((3,)), tf.keras.layers.Dense(1)])
-    model.compile(optimizer=RuleOptimizer("drop(m, 0.1) * exp(g^2)", 0.05), loss="mse")
+    model.compile(optimizer=RuleOptimizer("drop(m, 0.1) * exp(sign(g) * sign(m))", 0.05), loss="mse")
     losses = model.fit(x, x[:, :1], batch_size=16, epochs=5, verbose=0).history["loss"]
     assert losses[-1] < 0.5 * losses[0]
 
@@ -153,58 +153,12 @@ def test_a_formula_alone_would_not_keep_the_noise():
     assert not np.allclose(*paths)
 
 
-def test_a_saved_model_keeps_its_rule_and_averages(tmp_path):
-    x = RNG.normal(size=(32, 3)).astype(np.float32)
-    model = tf.keras.Sequential([tf.keras.Input((3,)), tf.keras.layers.Dense(1)])
-    optimizer = RuleOptimizer("drop(m, 0.1) / (exp(g^2) + eps)", learning_rate=0.1, seed=1)
-    model.compile(optimizer=optimizer, loss="mse")
-    model.fit(x, x[:, :1], batch_size=8, verbose=0, shuffle=False)
-    model.save(tmp_path / "model.keras")
-    again = tf.keras.models.load_model(tmp_path / "model.keras")
-    for each in (model, again):
-        each.fit(x, x[:, :1], batch_size=8, verbose=0, shuffle=False)
-    for a, b in zip(model.get_weights(), again.get_weights()):
-        np.testing.assert_array_equal(a, b)
-
-
-def test_further_steps_trace_nothing():
-    w, optimizer, traces = tf.Variable(tf.ones(4)), RuleOptimizer("ld * Adam", decay_steps=5), []
-
-    @tf.function
-    def train(g):
-        traces.append(None)
-        optimizer.apply_gradients([(g, w)])
-
-    train(tf.constant(GRADIENTS[0]))
-    before = len(traces)
-    train(tf.constant(GRADIENTS[1]))
-    assert len(traces) == before
-
-
 # -- Errors ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("argument", "arguments"),
-    [
-        ("decay_steps", {"rule": "ld * g"}),
-        ("decay_steps", {"rule": "g + rd_20 * m", "decay_steps": 0}),
-        ("decay_steps", {"rule": "g", "decay_steps": 2.5}),
-        ("rule", {"rule": None}),
-        ("rule", {"rule": 7}),
-        ("formula", {"rule": "g +"}),
-        ("seed", {"rule": "g", "seed": 0.5}),
-        ("seed", {"rule": "g", "seed": 2**31}),
-    ],
-)
-def test_arguments_out_of_range_are_refused(argument, arguments):
-    with pytest.raises(ValueError, match=rf"Argument `{argument}` "):
-        RuleOptimizer(**arguments)
-
-
-def test_the_error_names_the_rule_that_needs_decay_steps():
-    with pytest.raises(ValueError, match=r"for the rule `ld \* g`"):
-        RuleOptimizer("ld * g")
+def test_text_that_is_no_formula_is_refused():
+    with pytest.raises(ValueError, match="Argument `formula` "):
+        RuleOptimizer("g +")
 
 
 def test_annealed_noise_needs_no_decay_steps():

@@ -92,5 +92,6 @@ def test_cifar10_reads_real_images():
 
 
 def test_cifar10_without_data(tmp_path):
+    pytest.importorskip("tensorflow_datasets")
     with pytest.raises(FileNotFoundError, match=r"--data_dir must be .* holds cifar10\. Received: .*162 MiB"):
         cifar10.load(str(tmp_path))

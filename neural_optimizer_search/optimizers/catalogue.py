@@ -1,0 +1,217 @@
+"""Every published update rule as one row of a table, and optimizers by name.
+
+v2 is arXiv:1709.07417v2, v1 the ICML 2017 paper. What v2 (section 8.1) says about usage: for PowerSign and AddSign
+the learning rate that suits SGD is usually a good first choice, and a larger one where it is to decay.
+"""
+
+import difflib
+from dataclasses import dataclass, field
+
+import tensorflow as tf
+
+from neural_optimizer_search.dsl.formula import FormulaError, parse_formula
+from neural_optimizer_search.optimizers.add_sign import AddSign
+from neural_optimizer_search.optimizers.power_sign import PowerSign
+from neural_optimizer_search.optimizers.rule_optimizer import RuleOptimizer
+
+_RECOMMENDED_DECAYS = {PowerSign: "cd", AddSign: "ld"}  # v2, section 8.1
+
+
+@dataclass(frozen=True)
+class PublishedRule:
+    """One row of the catalogue: w <- w - learning_rate * formula.
+
+    Attributes:
+      name: Lower case, words joined by "-".
+      formula: Text that `parse_formula` reads.
+      source: Where it is printed.
+      optimizer: The class that computes it.
+      arguments: What the class needs besides the formula to be this row, such as {"decay": "ld"}.
+
+    Example:
+      >>> from neural_optimizer_search.optimizers import CATALOGUE
+      >>> row = CATALOGUE["addsign-cd"]
+      >>> row.formula, row.slots, row.recommended_decay
+      ('(1 + cd * sign(g) * sign(m)) * g', 1, 'ld')
+    """
+
+    name: str
+    formula: str
+    source: str
+    optimizer: type = RuleOptimizer
+    arguments: dict = field(default_factory=dict, hash=False)
+
+    @property
+    def rule(self):
+        """The formula as a `Rule`."""
+        return parse_formula(self.formula)
+
+    @property
+    def slots(self):
+        """The number of running averages that are kept for each parameter."""
+        return len(self.rule.averages)
+
+    @property
+    def recommended_decay(self):
+        """The internal decay with which the row's family works best, or None if the paper names none."""
+        return _RECOMMENDED_DECAYS.get(self.optimizer)
+
+    def make(self, **arguments):
+        """An optimizer of this rule; the arguments are the class's, such as `learning_rate`."""
+        rule = {"rule": self.rule} if self.optimizer is RuleOptimizer else {}
+        return self.optimizer(**rule, **self.arguments, **arguments)
+
+
+def _table(*rows):
+    return {row.name: row for row in (PublishedRule(*row) for row in rows)}
+
+
+# Name -> row. Table 6 prints `sign(m) * sqrt(|g|)` twice, with two results, and PowerSign as `g * exp(sign(g) *
+# sign(m))`: each has one row here.
+CATALOGUE = _table(
+    ("sgd", "g", "v2 Table 6; v1 Table 1"),
+    ("momentum", "m", "v2 Table 6; v1 Table 1"),
+    ("rmsprop", "RMSProp", "v2 Table 6; v1 Table 1"),
+    ("adam", "Adam", "v2 Table 6; v1 Table 1"),
+    ("powersign", "exp(sign(g) * sign(m)) * g", "v2 sec. 5.1, Table 6; v1 Table 1", PowerSign),
+    ("powersign-ld", "exp(ld * sign(g) * sign(m)) * g", "v2 sec. 5.1, Table 1", PowerSign, {"decay": "ld"}),
+    ("powersign-cd", "exp(cd * sign(g) * sign(m)) * g", "v2 sec. 5.1, Table 1", PowerSign, {"decay": "cd"}),
+    ("powersign-rd10", "exp(rd_10 * sign(g) * sign(m)) * g", "v2 Table 1", PowerSign, {"decay": "rd_10"}),
+    ("powersign-rd20", "exp(rd_20 * sign(g) * sign(m)) * g", "v2 Table 1", PowerSign, {"decay": "rd_20"}),
+    ("powersign2", "2 ^ (sign(g) * sign(m)) * g", "v2 sec. 5.1", PowerSign, {"base": 2.0}),
+    ("addsign", "(1 + sign(g) * sign(m)) * g", "v2 sec. 5.1, Table 1", AddSign),
+    ("addsign-ld", "(1 + ld * sign(g) * sign(m)) * g", "v2 sec. 5.1, Table 1", AddSign, {"decay": "ld"}),
+    ("addsign-cd", "(1 + cd * sign(g) * sign(m)) * g", "v2 sec. 5.1, Table 1", AddSign, {"decay": "cd"}),
+    ("addsign-rd10", "(1 + rd_10 * sign(g) * sign(m)) * g", "v2 Table 1", AddSign, {"decay": "rd_10"}),
+    ("addsign-rd20", "(1 + rd_20 * sign(g) * sign(m)) * g", "v2 Table 1", AddSign, {"decay": "rd_20"}),
+    ("addsign2", "(2 + sign(g) * sign(m)) * g", "v2 sec. 5.1", AddSign, {"alpha": 2.0}),
+    # From here on as in Table 6, in its order.
+    ("noisy-m-sigmoid-w", "m * (1 + eps) * sigmoid(1e-4*w)", "v2 Table 6"),
+    ("sign-m-sqrt-g", "sign(m) * sqrt(|g|)", "v2 Table 6"),
+    ("sign-g-abs-m", "sign(g) * sign(m) * m", "v2 Table 6"),
+    ("addsign-sign-g", "(1 + sign(g) * sign(m)) * sign(g)", "v2 Table 6"),
+    ("addsign-sign-m", "(1 + sign(g) * sign(m)) * sign(m)", "v2 Table 6"),
+    ("sign-g-sqrt-m", "sign(g) * sqrt(|m|)", "v2 Table 6"),
+    ("sqrt-g-m", "sqrt(|g|) * m", "v2 Table 6"),
+    ("sqrt-g-g", "sqrt(|g|) * g", "v2 Table 6"),
+    ("addsign-momentum", "(1 + sign(g) * sign(m)) * m", "v2 Table 6"),
+    ("addsign-rmsprop", "(1 + sign(g) * sign(m)) * RMSProp", "v2 Table 6"),
+    ("addsign-adam", "(1 + sign(g) * sign(m)) * Adam", "v2 Table 6"),
+    ("powersign-plus-clip", "(exp(sign(g) * sign(m)) + clip(g, 1e-4)) * g", "v2 Table 6; v1 Table 1"),
+    ("clip-m-exp-v", "clip(m, 1e-4) * exp(v)", "v2 Table 6; v1 Table 1"),
+    ("m-exp-v", "m * exp(v)", "v2 Table 6; v1 Table 1"),
+    ("powersign-drop0.3", "drop(g, 0.3) * exp(sign(g) * sign(m))", "v2 Table 6; v1 Table 1"),
+    ("m-exp-g2", "m * exp(g^2)", "v2 Table 6; v1 Table 1"),
+    ("drop-m-over-exp-g2", "drop(m, 0.1) / (exp(g^2) + eps)", "v2 Table 6; v1 Table 1"),
+    ("powersign-drop0.1", "drop(g, 0.1) * exp(sign(g) * sign(m))", "v2 Table 6; v1 Table 1"),
+    ("rmsprop-plus-drop-m", "clip(RMSProp, 1e-5) + drop(m, 0.3)", "v2 Table 6; v1 Table 1"),
+    ("powersign-adam", "Adam * exp(sign(g) * sign(m))", "v2 Table 6; v1 Table 1"),
+    ("adam-exp-m", "Adam * exp(m)", "v2 Table 6; v1 Table 1"),
+    ("g-plus-drop-m", "g + drop(m, 0.3)", "v2 Table 6; v1 Table 1"),
+    ("drop-m-exp-g3", "drop(m, 0.1) * exp(g^3)", "v2 Table 6; v1 Table 1"),
+    ("g-clip-g2", "g - clip(g^2, 1e-4)", "v2 Table 6; v1 Table 1"),
+    ("exp-g-exp-m", "exp(g) - exp(m)", "v2 Table 6; v1 Table 1"),
+    ("drop-m-exp-w", "drop(m, 0.3) * exp(1e-3*w)", "v2 Table 6; v1 Table 1"),
+)
+
+
+def normalized(name):
+    """A name as the catalogue spells it: lower case, "-" for "_"."""
+    return name.lower().replace("_", "-")
+
+
+def get(identifier, **arguments):
+    """An optimizer by name, by formula or from a config.
+
+    Args:
+      identifier: A name of the `CATALOGUE`, in upper or lower case, with "-" or "_"; else a formula, as
+        `parse_formula` reads it; or a config that `serialize` gave; or an optimizer, which is returned as it is.
+      **arguments: With a name or a formula, the arguments of `PowerSign`, `AddSign` or `RuleOptimizer`, such as
+        `learning_rate`; names with a decay in them need `decay_steps`.
+
+    Raises:
+      ValueError: If the text is neither a name nor a formula, the identifier is of no type above, there are
+        arguments with a config or an optimizer, or an argument is out of range.
+      TypeError: If the name already says the value of an argument.
+
+    Example:
+      >>> from neural_optimizer_search import optimizers
+      >>> optimizer = optimizers.get("AddSign-ld", learning_rate=0.5, decay_steps=100)
+      >>> optimizer.decay.name, optimizer.decay_steps
+      ('ld', 100)
+      >>> print(optimizers.get("exp(g) - exp(m)").rule)
+      exp(g) - exp(m)
+
+    Source: v2 sections 5.1 and 8 and Table 1, v1 Table 1; `nos-optimizers` lists all.
+    """
+    if isinstance(identifier, str):
+        return _from_text(identifier, arguments)
+    if arguments:
+        raise ValueError(
+            f"Argument `arguments` must be empty unless `identifier` is a name or a formula. Received: {arguments!r}."
+        )
+    if isinstance(identifier, tf.keras.optimizers.Optimizer):
+        return identifier
+    if isinstance(identifier, dict):
+        return deserialize(identifier)
+    raise ValueError(
+        "Argument `identifier` must be a name of the catalogue, a formula, a config dict or a Keras optimizer. "
+        f"Received: {identifier!r}."
+    )
+
+
+def _from_text(text, arguments):
+    # Names first; no name is also the formula of another rule.
+    name = normalized(text)
+    if name in CATALOGUE:
+        return CATALOGUE[name].make(**arguments)
+    try:
+        rule = parse_formula(text)
+    except FormulaError as error:
+        close = ", ".join(difflib.get_close_matches(name, CATALOGUE))
+        reason = str(error).replace("Argument `formula`", "it", 1)
+        raise ValueError(
+            "Argument `identifier` must be a name of the catalogue, which the command `nos-optimizers` lists, or a "
+            f"formula. Received: {text!r}.{close and f' Names like it: {close}.'}\nRead as a formula, {reason}"
+        ) from None
+    return RuleOptimizer(rule, **arguments)
+
+
+def serialize(optimizer):
+    """The config of an optimizer, from which `deserialize` makes an equal one.
+
+    Example:
+      >>> from neural_optimizer_search import optimizers
+      >>> config = optimizers.serialize(optimizers.get("powersign2"))
+      >>> config["class_name"], config["config"]["base"]
+      ('PowerSign', 2.0)
+    """
+    return tf.keras.optimizers.serialize(optimizer)
+
+
+def deserialize(config):
+    """The optimizer that a config describes.
+
+    Args:
+      config: What `serialize` gave, or {"class_name": "PowerSign", "config": {"learning_rate": 0.1}}; Keras's own
+        optimizers are read too.
+
+    Raises:
+      ValueError: If the config is not of this form, or Keras does not know its class.
+
+    Example:
+      >>> from neural_optimizer_search import optimizers
+      >>> optimizer = optimizers.get("m * exp(v)", learning_rate=0.5, seed=3)
+      >>> again = optimizers.deserialize(optimizers.serialize(optimizer))
+      >>> print(again.rule, again.seed)
+      m * exp(v) 3
+    """
+    if not (isinstance(config, dict) and {"class_name", "config"} <= set(config)):
+        raise ValueError(
+            f"Argument `config` must be a dict with `class_name` and `config`. Received: {config!r}."
+        )
+    ours = {optimizer.__name__: optimizer for optimizer in (PowerSign, AddSign, RuleOptimizer)}
+    with tf.keras.utils.custom_object_scope(ours):
+        # Keras's `get`, for it reads configs with and without a module and refuses unknown classes clearly; a copy,
+        # for it writes into the config.
+        return tf.keras.optimizers.get(dict(config))

@@ -1,0 +1,62 @@
+"""`nos-optimizers`: prints the catalogue."""
+
+import argparse
+import os
+import sys
+
+from neural_optimizer_search.optimizers.catalogue import CATALOGUE, normalized
+
+_HEADER = ("name", "formula", "slots", "best decay", "source")
+_NOTE = """\
+w <- w - learning_rate * formula. slots: running averages kept per parameter. best decay: the internal decay with
+which PowerSign and AddSign work best, says v2 (section 8.1). v2 is arXiv:1709.07417v2, v1 the ICML 2017 paper.
+In Python, with T training steps: optimizers.get("addsign-ld", learning_rate=0.1, decay_steps=T)"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def main(argv=None):
+    """Prints the rows whose names match; returns the exit code."""
+    p = _Parser(
+        prog="nos-optimizers", description="Lists the published update rules by name.", allow_abbrev=False
+    )
+    p.add_argument("name", nargs="?", default="", metavar="NAME", help="only names with this text in them")
+    p.add_argument("--latex", action="store_true", help="formulas in LaTeX")
+    given = p.parse_args(argv)
+    rows = [row for row in CATALOGUE.values() if normalized(given.name) in row.name]
+    if not rows:
+        p.error(f"argument NAME: must be text in the name of an optimizer. Received: {given.name!r}.")
+    try:
+        print(table(rows, given.latex), _NOTE, sep="\n\n", flush=True)
+    except BrokenPipeError:
+        # `head` and the like have read enough; Python would complain about the rest when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def table(rows, latex=False):
+    """The rows as aligned text.
+
+    Example:
+      >>> from neural_optimizer_search.optimizers import CATALOGUE
+      >>> from neural_optimizer_search.optimizers.listing import table
+      >>> print(table([CATALOGUE["addsign"], CATALOGUE["adam"]]))
+      name     formula                      slots  best decay  source
+      addsign  (1 + sign(g) * sign(m)) * g  1      ld          v2 sec. 5.1, Table 1
+      adam     Adam                         2      -           v2 Table 6; v1 Table 1
+    """
+    lines = [_HEADER, *(_cells(row, latex) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+
+
+def _cells(row, latex):
+    formula = row.rule.latex() if latex else row.formula
+    return row.name, formula, str(row.slots), row.recommended_decay or "-", row.source
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,81 @@
+"""`nos-optimizers`: what it prints, and how it ends."""
+
+import configparser
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from neural_optimizer_search.optimizers import CATALOGUE
+from neural_optimizer_search.optimizers.listing import main
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def printed(capsys, *arguments):
+    """The header, the rows and the note, each as lines."""
+    assert main(list(arguments)) == 0
+    table, note = capsys.readouterr().out.split("\n\n")
+    header, *rows = table.splitlines()
+    return header, rows, note.splitlines()
+
+
+def test_every_row_is_aligned_and_fits(capsys):
+    header, rows, note = printed(capsys)
+    starts = [header.index(word) for word in ("name", "formula", "slots", "best decay", "source")]
+    bounds = list(zip(starts, [*starts[1:], None]))
+    for line, row in zip(rows, CATALOGUE.values()):
+        cells = [line[start:end].strip() for start, end in bounds]
+        assert cells == [row.name, row.formula, str(row.slots), row.recommended_decay or "-", row.source]
+    assert len(rows) == len(CATALOGUE)
+    assert all(line == line.rstrip() and line.isascii() and len(line) <= 120 for line in [header, *rows, *note])
+
+
+def test_latex(capsys):
+    _, rows, _ = printed(capsys, "--latex")
+    for line, row in zip(rows, CATALOGUE.values()):
+        assert f" {row.rule.latex()} " in line
+
+
+@pytest.mark.parametrize("text", ["addsign-", "ADDSIGN_"])
+def test_only_names_with_a_text_in_them(capsys, text):
+    _, rows, _ = printed(capsys, text)
+    assert [line.split()[0] for line in rows] == [name for name in CATALOGUE if "addsign-" in name]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--text"], "unrecognized arguments: --text"),
+        (["--late"], "unrecognized arguments: --late"),
+        (["adam", "sgd"], "unrecognized arguments: sgd"),
+        (["nadam"], "argument NAME: must be text in the name of an optimizer. Received: 'nadam'."),
+    ],
+)
+def test_a_wrong_argument_gives_one_line_and_code_2(capsys, arguments, said):
+    with pytest.raises(SystemExit) as exit_info:
+        main(arguments)
+    output = capsys.readouterr()
+    assert exit_info.value.code == 2
+    assert (output.out, output.err) == ("", f"nos-optimizers: {said}\n")
+
+
+def test_a_closed_pipe_is_no_error():
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "neural_optimizer_search.optimizers.listing"]
+    # As in a shell; unbuffered, nothing would be left to write at the exit.
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    result = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=env)
+    os.close(writer)
+    assert result.returncode == 0
+    assert "Traceback" not in result.stderr and "BrokenPipe" not in result.stderr
+
+
+def test_the_command_is_installed():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    scripts = config["options.entry_points"]["console_scripts"]
+    assert f"nos-optimizers = {main.__module__}:main" in scripts.splitlines()

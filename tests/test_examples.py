@@ -1,0 +1,23 @@
+"""The examples run and do what they say."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+
+def output(example):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, ROOT / "examples" / example]
+    return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.mark.slow
+def test_train_with_powersign():
+    printed = output("train_with_powersign.py")
+    assert "The same weights, bit for bit: True" in printed
+    assert float(printed.split("Test accuracy: ")[1]) > 0.85
