@@ -8,6 +8,9 @@ PYTHON ?= $(shell for p in python3.11 python3 python; do $$p -c '' 2>/dev/null &
 INSTALLED := .venv/installed
 INSTALLED_KERAS3 := .venv-keras3/installed
 
+# A process a core, a file at a time; to see one test alone: make test PARALLEL= ARGS=tests/dsl/test_rule.py
+PARALLEL ?= -n auto --dist loadfile
+
 .PHONY: help search test test-keras3 lint clean
 
 help: ## Show this help
@@ -17,13 +20,13 @@ search: $(INSTALLED) ## Search for optimizers; its options: make search ARGS=--h
 	@.venv/bin/nos-search $(ARGS)
 
 test: $(INSTALLED) ## Run the tests; pytest's options: make test ARGS="-k decays"
-	@.venv/bin/python -m pytest $(ARGS)
+	@.venv/bin/python -m pytest $(PARALLEL) $(ARGS)
 
 test-keras3: $(INSTALLED_KERAS3) ## Run the tests of the core with Keras 3, and of the optimizers with tf_keras
-	@.venv-keras3/bin/python -m pytest tests --ignore=tests/tf_agents_env --ignore=tests/test_imports.py \
-	    --ignore=tests/test_readme.py $(ARGS)
-	@TF_USE_LEGACY_KERAS=1 .venv-keras3/bin/python -m pytest tests/optimizers tests/contracts tests/test_schedules.py \
-	    $(ARGS)
+	@.venv-keras3/bin/python -m pytest $(PARALLEL) tests --ignore=tests/tf_agents_env \
+	    --ignore=tests/test_imports.py --ignore=tests/test_readme.py $(ARGS)
+	@TF_USE_LEGACY_KERAS=1 .venv-keras3/bin/python -m pytest $(PARALLEL) tests/optimizers tests/contracts \
+	    tests/test_schedules.py $(ARGS)
 
 lint: $(INSTALLED) ## Check the code with ruff
 	@.venv/bin/ruff check $(ARGS)

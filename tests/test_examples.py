@@ -21,3 +21,10 @@ def test_train_with_powersign():
     printed = output("train_with_powersign.py")
     assert "The same weights, bit for bit: True" in printed
     assert float(printed.split("Test accuracy: ")[1]) > 0.85
+
+
+@pytest.mark.slow
+def test_search_your_model():
+    printed = output("search_your_model.py")
+    for name in ("Adam", "SGD", "PowerSign"):
+        assert name in printed

@@ -41,7 +41,11 @@ class Checkpoints:
         self._checkpointer.save(number)
 
     def restore(self):
-        """Restores the newest checkpoint that can be read in full; returns whether there is one."""
+        """Restores the newest checkpoint that can be read in full; returns whether there is one.
+
+        Raises:
+          ValueError: If it lacks one of the items, or a part of one.
+        """
         saved = self._saved()
         whole = [prefix for prefix in saved if _is_whole(prefix)]
         if whole != saved:
@@ -49,7 +53,19 @@ class Checkpoints:
             warnings.warn(f"Passed over checkpoints that cannot be read: {damaged}.", stacklevel=3)
         self._point_to(whole)
         self._open()
+        if whole:
+            self._check_complete(whole[-1])
         return bool(whole)
+
+    def _check_complete(self, prefix):
+        # TensorFlow leaves an item that is not in the checkpoint as it is, and says nothing.
+        try:
+            self._checkpointer.initialize_or_restore().assert_existing_objects_matched()
+        except AssertionError as error:
+            raise ValueError(
+                f"The checkpoint {prefix} does not have all that is to be restored: it was saved with other "
+                "settings, or by another version."
+            ) from error
 
     def _open(self):
         # Restores what the directory's state file names as the newest.

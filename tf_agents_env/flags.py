@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Optional
 
 from neural_optimizer_search.dsl.space import MAX_DEPTH, PRESETS, search_space
-from neural_optimizer_search.tasks import TASKS
-from tf_agents_env.controllers import PRESETS as CONTROLLER_PRESETS
+from neural_optimizer_search.tasks import TASKS, UnknownTask, find_task
+from tf_agents_env.controllers import CONTROLLERS
 
-ALGORITHMS = ("ppo", "random")
-CHANGEABLE_ON_RESUME = {"resume", "budget", "workers", "data_dir"}
+ALGORITHMS = (*CONTROLLERS, "random", "evolution", "exhaustive")
+CONTROLLER_PRESETS = tuple(CONTROLLERS["ppo"])
+CHANGEABLE_ON_RESUME = {"resume", "budget", "workers", "data_dir", "cache"}
+NO_CACHE = "none"
 
 
 @dataclass(frozen=True)
@@ -23,10 +25,19 @@ class SearchConfig:
     depth: int = 3
     algorithm: str = "ppo"
     preset: str = "fast"
-    budget: int = 300
+    budget: Optional[int] = 300
     seed: int = 0
+    seeds_per_rule: Optional[int] = None
+    unconstrained: bool = False
+    screen: Optional[str] = None
+    cache: str = "runs/cache.sqlite"
     workers: Optional[int] = None
     data_dir: Optional[str] = None
+
+    @property
+    def screens(self):
+        """Whether rules are screened; by default in every preset but the paper's."""
+        return self.screen == "on" or (self.screen is None and self.preset != "paper")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -54,7 +65,11 @@ def parser():
         argument_default=argparse.SUPPRESS,
         allow_abbrev=False,
     )
-    p.add_argument("--task", choices=TASKS, help=f"what rules are measured on (default: {d.task})")
+    p.add_argument(
+        "--task",
+        help=f"what rules are measured on: {', '.join(TASKS)}, or module:attribute of your own KerasTask "
+        f"(default: {d.task})",
+    )
     p.add_argument("--protocol", help=f"how children are trained: default, reduced, paper (default: {d.protocol})")
     p.add_argument("--space", choices=PRESETS, help=f"which rules may be proposed (default: {d.space})")
     p.add_argument(
@@ -67,9 +82,25 @@ def parser():
     p.add_argument(
         "--preset", choices=CONTROLLER_PRESETS, help=f"the controller's settings (default: {d.preset})"
     )
-    p.add_argument("--budget", type=_whole_number(1), help=f"rules to train (default: {d.budget})")
+    p.add_argument("--budget", type=_whole_number(1), help=f"rules to train (default: {d.budget}; exhaustive: all)")
     p.add_argument("--workers", type=_whole_number(1), help="worker processes (default: one per core)")
     p.add_argument("--seed", type=_whole_number(0), help=f"sets what is proposed (default: {d.seed})")
+    p.add_argument(
+        "--seeds_per_rule", type=_whole_number(1), help="trainings of each rule (default: the protocol's)"
+    )
+    p.add_argument(
+        "--unconstrained", action="store_true", help="propose also what the paper's constraints forbid"
+    )
+    p.add_argument(
+        "--screen",
+        choices=("on", "off"),
+        help="look at a rule before training, and train each function once (default: on, in preset paper off)",
+    )
+    p.add_argument(
+        "--cache",
+        metavar="FILE",
+        help=f"what other searches measured; {NO_CACHE}: measure all anew (default: {d.cache})",
+    )
     p.add_argument("--out", type=Path, help="directory of the run (default: a new one under runs/)")
     p.add_argument("--data_dir", help="tensorflow_datasets directory, for tasks that read one")
     p.add_argument("--resume", type=Path, metavar="RUN", help="directory of a run to continue")
@@ -79,8 +110,14 @@ def parser():
 def new_config(p, given):
     """A checked `SearchConfig` of the given flags."""
     names = {field.name for field in fields(SearchConfig)}
-    config = SearchConfig(**{name: value for name, value in given.items() if name in names})
-    protocols = TASKS[config.task].protocols
+    given = {name: value for name, value in given.items() if name in names}
+    if given.get("algorithm") == "exhaustive":
+        given.setdefault("budget", None)
+    config = SearchConfig(**given)
+    try:
+        protocols = find_task(config.task).protocols
+    except UnknownTask as error:
+        p.error(f"argument --task: {error}")
     if config.protocol not in protocols:
         p.error(
             f"argument --protocol: invalid choice: {config.protocol!r} "

@@ -1,5 +1,6 @@
 """`nos-search`: the training binary. Configuration, ledger, workers, algorithm, loop, report."""
 
+import dataclasses
 import datetime
 import sqlite3
 import sys
@@ -10,17 +11,24 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from neural_optimizer_search.dsl.space import search_space
+from neural_optimizer_search.evaluation.cache import EvaluationCache
 from neural_optimizer_search.evaluation.executors import ProcessExecutor
 from neural_optimizer_search.evaluation.ledger import Ledger
+from neural_optimizer_search.evaluation.screen import Screen
 from neural_optimizer_search.search.baselines import BASELINES
+from neural_optimizer_search.search.evolution import Evolution, EvolutionConfig
+from neural_optimizer_search.search.exhaustive import Exhaustive
 from neural_optimizer_search.search.leaderboard import leaderboard
-from neural_optimizer_search.search.loop import Score, search
+from neural_optimizer_search.search.loop import Score, search, spelled
 from neural_optimizer_search.search.random_search import RandomSearch
-from neural_optimizer_search.tasks import TASKS
+from neural_optimizer_search.tasks import UnknownTask, find_task
 from tf_agents_env import flags
-from tf_agents_env.controllers import PRESETS, PPOController
+from tf_agents_env.controllers import CONTROLLERS, Controller
 
 LEDGER = "ledger.sqlite"
+CONTROLLER_NAMES = {"ppo": "PPO", "reinforce": "REINFORCE", "trpo": "TRPO"}
+BATCH = 5  # as the paper's
+EXHAUSTIVE_BATCH = 1000  # strings, of which some tens are trained
 STOPPED = 130  # the shell's code for Ctrl-C
 
 
@@ -34,7 +42,7 @@ def main(argv=None):
     except KeyboardInterrupt:
         print(f"\nStopped. What was measured is kept. Go on with: nos-search --resume {out}")
         return STOPPED
-    except FileNotFoundError as error:
+    except (FileNotFoundError, UnknownTask) as error:
         p.error(str(error))
     except (OSError, sqlite3.OperationalError, tf.errors.OpError) as error:
         _fail(f"cannot go on: {error}. When that is mended: nos-search --resume {out}")
@@ -54,7 +62,8 @@ def _fail(message):
 def _new(p, given):
     config = flags.new_config(p, given)
     now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    out = given.get("out") or Path("runs", f"{config.task}-{config.algorithm}-seed{config.seed}-{now}")
+    task = config.task.replace(":", ".")
+    out = given.get("out") or Path("runs", f"{task}-{config.algorithm}-seed{config.seed}-{now}")
     if (out / LEDGER).exists():
         p.error(f"argument --out: {out} holds a run. Use --resume {out}, or another directory.")
     try:
@@ -75,35 +84,64 @@ def _resumed(p, given):
 
 
 def _algorithm(config, space, out, ledger):
-    preset = PRESETS[config.preset]
+    """(what it is called, the algorithm)."""
+    if config.algorithm in CONTROLLERS:
+        settings = CONTROLLERS[config.algorithm][config.preset]
+        name = f"{CONTROLLER_NAMES[config.algorithm]} ({config.preset})"
+        return name, Controller(space, settings, config.seed, out / "controller")
     return {
-        "ppo": lambda: PPOController(space, preset, config.seed, out / "controller"),
-        "random": lambda: RandomSearch(space, preset.batch_size, config.seed, ledger.steps),
+        "random": lambda: ("Random search", RandomSearch(space, BATCH, config.seed, ledger.steps)),
+        "evolution": lambda: (
+            "Regularized evolution",
+            Evolution(space, EvolutionConfig(BATCH), config.seed, ledger.samples()),
+        ),
+        "exhaustive": lambda: (
+            "Exhaustive search",
+            Exhaustive(space, EXHAUSTIVE_BATCH, ledger.steps),
+        ),
     }[config.algorithm]()
 
 
 def _run(config, out, ledger):
-    task = TASKS[config.task]
+    task = find_task(config.task)
+    protocol = task.protocols[config.protocol]
+    if config.seeds_per_rule:
+        protocol = dataclasses.replace(protocol, seeds=tuple(range(config.seeds_per_rule)))
     space = search_space(config.space, config.depth)
-    with ProcessExecutor(task, task.protocols[config.protocol], config.data_dir, config.workers) as executor:
-        who = {"ppo": f"PPO ({config.preset})", "random": "random search"}[config.algorithm]
+    if config.unconstrained:
+        space = space.unconstrained()
+    parts = dict(
+        screen=Screen() if config.screens else spelled,
+        cache=_cache(config, task, protocol),
+    )
+    with ProcessExecutor(task, protocol, config.data_dir, config.workers) as executor:
+        who, algorithm = _algorithm(config, space, out, ledger)
         print(
             f"{who} over {space.name} at depth {space.depth} ({space.size:.2g} strings), {config.task}/"
             f"{config.protocol}, seed {config.seed}, "
             f"{executor.workers} worker{'s' * (executor.workers > 1)} -> {out}",
             flush=True,
         )
-        algorithm = _algorithm(config, space, out, ledger)
         with _bar(len(BASELINES), "known optimizers") as bar:
-            Score(executor, ledger, lambda evaluation: bar.update())(BASELINES.values(), role="baseline")
+            score = Score(executor, ledger, **parts, on_evaluation=lambda evaluation: bar.update())
+            score(BASELINES.values(), role="baseline")
         with _bar(config.budget, "rules") as bar:
-            score = Score(executor, ledger, lambda evaluation: _advance(bar, score.best))
+            score = Score(executor, ledger, **parts, on_evaluation=lambda e: _advance(bar, score.best, e))
             bar.update(score.trained)
             bar.unpause()
             writer = tf.summary.create_file_writer(str(out / "tensorboard"))
             for step in search(algorithm, score, ledger, config.budget):
                 _write_scalars(writer, step, algorithm.metrics)
-    _report(out, ledger, config.budget)
+    _report(out, ledger, config)
+
+
+def _cache(config, task, protocol):
+    # The cache knows nothing of the code of a user's module, which may change between searches.
+    if config.cache == flags.NO_CACHE or ":" in config.task:
+        return None
+    path = Path(config.cache)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return EvaluationCache(path, task, protocol)
 
 
 def _bar(total, unit):
@@ -115,10 +153,11 @@ def _bar(total, unit):
     )
 
 
-def _advance(bar, best):
-    # The step that reaches the budget is finished, and may train more than the budget.
-    bar.total = max(bar.total, bar.n + 1)
-    bar.update()
+def _advance(bar, best, evaluation):
+    if not evaluation.cached:
+        # The step that reaches the budget is finished, and may train more than the budget.
+        bar.total = bar.total and max(bar.total, bar.n + 1)
+        bar.update()
     rate = bar.format_dict["rate"]
     speed = f", {60 * rate:.0f} rules/min" if rate else ""
     bar.set_postfix_str(f"best {best:.4f}{speed}", refresh=False)
@@ -131,7 +170,8 @@ def _write_scalars(writer, step, metrics):
         "reward/best_of_step": max(rewards),
         "reward/best": step.best,
         "rules/trained": step.trained,
-        "rules/distinct_in_step": len({e.rule.canonical() for e in step.evaluations}),
+        "rules/distinct_in_step": len({e.key for e in step.evaluations if e.key}),
+        "rules/screened_in_step": sum(not e.key for e in step.evaluations),
         **{f"controller/{name}": value for name, value in metrics.items()},
     }
     with writer.as_default(step.number):
@@ -140,15 +180,21 @@ def _write_scalars(writer, step, metrics):
     writer.flush()
 
 
-def _report(out, ledger, budget):
+def _report(out, ledger, config):
     found = ledger.evaluations("search")
     table = leaderboard(found, ledger.evaluations("baseline"))
     (out / "leaderboard.txt").write_text(table + "\n")
-    sampled = len(ledger.samples())
-    diverged = sum(e.status == "diverged" for e in found)
-    if len(found) < budget:
-        print(f"Stopped at {len(found)} of {budget} rules: the controller proposes only what it has seen.")
-    print(f"\n{table}\n\n{sampled} sampled, {len(found)} trained, of these {diverged} diverged. Kept in {out}")
+    counts = ledger.counts()
+    if config.budget and counts["trained"] < config.budget:
+        print(
+            f"Stopped at {counts['trained']} of {config.budget} rules: "
+            f"{config.algorithm} proposes only what it has seen."
+        )
+    print(
+        f"\n{table}\n\n{counts['sampled']} sampled: {counts['screened']} screened out, "
+        f"{counts['repeated']} repeated, {counts['cached']} cached, {counts['trained']} trained, "
+        f"of these {counts['diverged']} diverged. Kept in {out}"
+    )
 
 
 if __name__ == "__main__":

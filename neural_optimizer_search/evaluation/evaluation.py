@@ -13,13 +13,18 @@ class Evaluation:
     Attributes:
       rule: The `Rule`.
       reward: What a controller is paid: the mean of `rewards`; 0 if the rule diverged with every seed.
-      status: "ok", or "diverged" if a final run, or every run of the sweep, stopped being finite.
+      status: "ok", "diverged" if a final run, or every run of the sweep, stopped being finite, or "screened" if the
+        screen saw that no child needs to be trained.
       message: One sentence that says what happened.
       learning_rate: The chosen learning rate; None if every rate diverged.
       accuracy: Mean over seeds of the validation accuracy at the end of the final run.
       rewards: One per seed.
-      sweep: (learning rate, mean validation cross-entropy or None if it diverged), one per rate.
+      sweep: (learning rate, mean validation cross-entropy over the seeds it was tried with, or None if it diverged),
+        one per rate.
       seconds: Time it took.
+      key: Equal for rules that are one function to the search, and so have one evaluation.
+      flipped: Whether `rule` is the sign flip of what was proposed.
+      cached: Whether it was measured by another search.
     """
 
     rule: Rule
@@ -31,3 +36,21 @@ class Evaluation:
     rewards: tuple
     sweep: tuple
     seconds: float
+    key: str = ""
+    flipped: bool = False
+    cached: bool = False
+
+
+def screened(rule, reason):
+    """The evaluation of a rule with which no child was trained."""
+    return Evaluation(
+        rule=rule,
+        reward=0.0,
+        status="screened",
+        message=reason,
+        learning_rate=None,
+        accuracy=0.0,
+        rewards=(),
+        sweep=(),
+        seconds=0.0,
+    )

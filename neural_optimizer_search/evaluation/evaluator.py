@@ -31,24 +31,15 @@ class Evaluator:
     def __init__(self, task, protocol, data_dir=None):
         self.protocol = protocol
         self.classes = task.classes
-        splits = task.splits(protocol, data_dir)
-        shape = splits.train.images.shape[1:]
-        self.train = ChildTraining(
-            lambda: protocol.child(shape, task.classes),
-            splits.train,
-            splits.validation,
-            protocol.batch_size,
-        )
+        self.train = ChildTraining(task.child(protocol, data_dir))
 
     def __call__(self, rule):
         """Trains children with a `Rule` and returns its `Evaluation`; a rule that diverges is no error."""
         started = time.perf_counter()
         tokens = rule.to_tokens()
         learning_rates = self._learning_rates(tokens)
-        sweep = tuple((rate, self._sweep_loss(tokens, rate)) for rate in learning_rates)
-        finite = [(loss, rate) for rate, loss in sweep if loss is not None]
-        chosen = min(finite)[1] if finite else None
-        outcome = self._final_run(tokens, chosen) if finite else self._diverged_at_once(learning_rates)
+        sweep, chosen = self._sweep(tokens, learning_rates)
+        outcome = self._diverged_at_once(learning_rates) if chosen is None else self._final_run(tokens, chosen)
         return Evaluation(rule=rule, sweep=sweep, seconds=time.perf_counter() - started, **outcome)
 
     def _learning_rates(self, tokens):
@@ -63,15 +54,31 @@ class Evaluator:
         scale = probe.update_rms or 1.0  # a rule that never moves is harmless at any rate
         return tuple(min(rate / scale, LARGEST_RATE) for rate in p.learning_rates)
 
-    def _sweep_loss(self, tokens, rate):
-        """Mean validation cross-entropy over the seeds after the sweep's steps; None if a run diverged."""
+    def _sweep(self, tokens, rates):
+        """((rate, loss with the seeds that it was tried with, or None), ...) and the best rate, or None."""
+        first, *others = self.protocol.seeds
+        losses = {rate: self._losses(tokens, rate, [first]) for rate in rates}
+        complete = []
+        for rate in sorted(rates, key=losses.get):
+            if len(complete) == self.protocol.finalists or losses[rate] == [np.inf]:
+                break
+            losses[rate] += self._losses(tokens, rate, others)
+            if np.isfinite(losses[rate]).all():
+                complete.append((np.mean(losses[rate]), rate))
+        sweep = tuple(
+            (rate, float(np.mean(losses[rate])) if np.isfinite(losses[rate]).all() else None) for rate in rates
+        )
+        return sweep, min(complete)[1] if complete else None
+
+    def _losses(self, tokens, rate, seeds):
+        """Validation cross-entropies after the sweep's steps; with the first seed that diverges it ends in inf."""
         p, losses = self.protocol, []
-        for seed in p.seeds:
+        for seed in seeds:
             run = self.train(tokens, rate, seed, p.sweep_steps, p.sweep_steps)
             if not (run.finite and np.isfinite(run.losses[-1])):
-                return None
+                return [*losses, np.inf]
             losses.append(float(run.losses[-1]))
-        return sum(losses) / len(losses)
+        return losses
 
     def _diverged_at_once(self, rates):
         return dict(

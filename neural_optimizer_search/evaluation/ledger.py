@@ -6,25 +6,39 @@ that a child computed is lost.
 
 import json
 import sqlite3
+from typing import NamedTuple
 
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.evaluation.evaluation import Evaluation
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SCHEMA = """
 CREATE TABLE run (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE evaluations (
-    canonical TEXT PRIMARY KEY, role TEXT NOT NULL, rule TEXT NOT NULL, formula TEXT NOT NULL,
+    key TEXT PRIMARY KEY, role TEXT NOT NULL, rule TEXT NOT NULL, formula TEXT NOT NULL,
     reward REAL NOT NULL, status TEXT NOT NULL, message TEXT NOT NULL, learning_rate REAL,
-    accuracy REAL NOT NULL, rewards TEXT NOT NULL, sweep TEXT NOT NULL, seconds REAL NOT NULL
+    accuracy REAL NOT NULL, rewards TEXT NOT NULL, sweep TEXT NOT NULL, seconds REAL NOT NULL,
+    flipped INTEGER NOT NULL, cached INTEGER NOT NULL
 );
 CREATE TABLE samples (
-    position INTEGER PRIMARY KEY, step INTEGER NOT NULL, canonical TEXT NOT NULL, rule TEXT NOT NULL,
+    position INTEGER PRIMARY KEY, step INTEGER NOT NULL, key TEXT NOT NULL, rule TEXT NOT NULL,
     reward REAL NOT NULL
 );
 """
 _JSON_FIELDS = ("rewards", "sweep")
-_FIELDS = ("reward", "status", "message", "learning_rate", "accuracy", "seconds", *_JSON_FIELDS)
+_FIELDS = (
+    "key", "reward", "status", "message", "learning_rate", "accuracy", "seconds", "flipped", "cached", *_JSON_FIELDS
+)  # fmt: skip
+COLUMNS = ("rule", *_FIELDS)  # of an evaluation
+
+
+class Sample(NamedTuple):
+    """What an algorithm proposed: the `Rule` as it was spelled; an empty key says that the screen let it not pass."""
+
+    step: int
+    rule: Rule
+    reward: float
+    key: str
 
 
 class Ledger:
@@ -66,15 +80,7 @@ class Ledger:
 
     def add_evaluation(self, evaluation, role):
         """Records an evaluation; `role` is "search" or "baseline"."""
-        values = {field: getattr(evaluation, field) for field in _FIELDS}
-        values.update({field: json.dumps(values[field]) for field in _JSON_FIELDS})
-        row = dict(
-            canonical=evaluation.rule.canonical(),
-            role=role,
-            rule=json.dumps(evaluation.rule.iterations),
-            formula=evaluation.rule.formula(),
-            **values,
-        )
+        row = {"role": role, "formula": evaluation.rule.formula(), **to_row(evaluation)}
         with self._db:
             self._db.execute(
                 f"INSERT INTO evaluations ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})",
@@ -84,10 +90,10 @@ class Ledger:
     def evaluations(self, role=None):
         """The evaluations of a role, or all, in the order in which they were recorded."""
         rows = self._db.execute(
-            f"SELECT rule, {', '.join(_FIELDS)} FROM evaluations WHERE ? IS NULL OR role = ? ORDER BY rowid",
+            f"SELECT {', '.join(COLUMNS)} FROM evaluations WHERE ? IS NULL OR role = ? ORDER BY rowid",
             [role, role],
         )
-        return [_evaluation(rule, dict(zip(_FIELDS, values))) for rule, *values in rows]
+        return [from_row(dict(zip(COLUMNS, row))) for row in rows]
 
     # -- Samples ---------------------------------------------------------------------------------------
 
@@ -95,9 +101,9 @@ class Ledger:
         """Records what an algorithm proposed in one step, repeats included, in order."""
         with self._db:
             self._db.executemany(
-                "INSERT INTO samples (step, canonical, rule, reward) VALUES (?, ?, ?, ?)",
+                "INSERT INTO samples (step, key, rule, reward) VALUES (?, ?, ?, ?)",
                 [
-                    (step, e.rule.canonical(), json.dumps(e.rule.iterations), e.reward)
+                    (step, e.key, json.dumps(e.rule.iterations), e.reward)
                     for e in evaluations
                 ],
             )
@@ -113,10 +119,24 @@ class Ledger:
         (last,) = self._db.execute("SELECT MAX(step) FROM samples").fetchone()
         return 0 if last is None else last + 1
 
+    def counts(self):
+        """How many rules were sampled and what became of them, by name."""
+        (sampled, screened), (cached, trained, diverged) = (
+            self._db.execute(query).fetchone()
+            for query in (
+                "SELECT COUNT(*), TOTAL(key = '') FROM samples",
+                "SELECT TOTAL(cached), TOTAL(NOT cached), TOTAL(status = 'diverged' AND NOT cached) "
+                "FROM evaluations WHERE role = 'search'",
+            )
+        )
+        counts = dict(sampled=sampled, screened=screened, cached=cached, trained=trained, diverged=diverged)
+        counts["repeated"] = sampled - screened - cached - trained
+        return {name: int(count) for name, count in counts.items()}
+
     def samples(self):
-        """(step, `Rule` as it was spelled, reward) of every sample, in order."""
-        rows = self._db.execute("SELECT step, rule, reward FROM samples ORDER BY position")
-        return [(step, _rule(rule), reward) for step, rule, reward in rows]
+        """Every `Sample`, in order."""
+        rows = self._db.execute("SELECT step, rule, reward, key FROM samples ORDER BY position")
+        return [Sample(step, _rule(rule), reward, key) for step, rule, reward, key in rows]
 
     def close(self):
         self._db.close()
@@ -126,7 +146,17 @@ def _rule(text):
     return Rule(tuple(tuple(iteration) for iteration in json.loads(text)))
 
 
-def _evaluation(rule, values):
-    values["rewards"] = tuple(json.loads(values["rewards"]))
-    values["sweep"] = tuple(tuple(point) for point in json.loads(values["sweep"]))
-    return Evaluation(rule=_rule(rule), **values)
+def to_row(evaluation):
+    """An `Evaluation` as values that SQLite holds, by column."""
+    row = {field: getattr(evaluation, field) for field in _FIELDS}
+    row.update({field: json.dumps(row[field]) for field in _JSON_FIELDS})
+    return {"rule": json.dumps(evaluation.rule.iterations), **row}
+
+
+def from_row(row):
+    """Undoes `to_row`."""
+    row = dict(row)
+    row["rewards"] = tuple(json.loads(row["rewards"]))
+    row["sweep"] = tuple(tuple(point) for point in json.loads(row["sweep"]))
+    row.update(rule=_rule(row["rule"]), flipped=bool(row["flipped"]), cached=bool(row["cached"]))
+    return Evaluation(**row)

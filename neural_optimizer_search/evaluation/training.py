@@ -11,8 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from neural_optimizer_search.dsl.interpreter import AVERAGES, Inputs, next_average, update_from_tokens
-
-VALIDATION_BATCH = 500
+from neural_optimizer_search.tasks.task import length, predicted
 
 
 class Run(NamedTuple):
@@ -21,8 +20,8 @@ class Run(NamedTuple):
     Attributes:
       finite: Whether loss and weights stayed finite; if not, the run stopped at once.
       steps: Steps done.
-      accuracies, losses: Validation accuracy and mean cross-entropy (nats) every `validate_every` steps; 0 where
-        a run that was not finite did not get.
+      accuracies, losses: What `Child.measure` gave of the validation data every `validate_every` steps: the accuracy,
+        or the score in its place, and the mean loss; 0 where a run that was not finite did not get.
       update_rms: Root mean square of all updates, before the learning rate.
     """
 
@@ -48,18 +47,14 @@ class ChildTraining:
     The trained weights are one flat vector: a rule is applied once a step, not once per layer.
 
     Args:
-      make_model: Makes the Keras model, which returns logits.
-      train, validation: `Examples`.
-      batch_size: Examples a step; an epoch is a new random order of all whole batches.
+      child: A `Child`.
     """
 
-    def __init__(self, make_model, train, validation, batch_size):
-        self._make_model = make_model
-        self._model = make_model()
-        self._variables = self._model.trainable_variables + self._model.non_trainable_variables
-        self._train_data = [tf.constant(part) for part in train]
-        self._validation_data = [tf.constant(part) for part in validation]
-        self._batch_size = batch_size
+    def __init__(self, child):
+        self._child = child
+        self._model, self._variables = _made(child.make_model)
+        self._train_data = _tensors(child.train)
+        self._validation_data = _tensors(child.validation)
         self._initial = {}
         scalar = tf.TensorSpec([], tf.int64)
         self._function = tf.function(
@@ -70,7 +65,7 @@ class ChildTraining:
                 scalar,
                 scalar,
                 scalar,
-                tf.TensorSpec([sum(variable.shape.num_elements() for variable in self._variables)]),
+                [tf.TensorSpec(variable.shape, variable.dtype) for variable in self._variables],
             ],
             autograph=False,  # there is nothing to convert, and looking at each branch doubles the trace time
         )
@@ -96,7 +91,7 @@ class ChildTraining:
             tf.constant(seed, tf.int64),
             tf.constant(steps, tf.int64),
             tf.constant(validate_every, tf.int64),
-            self._initial_variables(seed),
+            self._initial_values(seed),
         )
         accuracies, losses = curves.numpy().T
         return Run(bool(finite), int(steps), accuracies, losses, float(rms))
@@ -106,18 +101,20 @@ class ChildTraining:
         """How many times the training function was traced."""
         return self._function.experimental_get_tracing_count()
 
-    def _initial_variables(self, seed):
+    def _initial_values(self, seed):
+        """What the variables of a fresh model hold."""
         if seed not in self._initial:
             # Keras initializers draw their own seeds from the global generators.
             tf.keras.utils.set_random_seed(seed)
-            model = self._make_model()
-            self._initial[seed] = _flat(model.trainable_variables + model.non_trainable_variables)
+            _, variables = _made(self._child.make_model)
+            self._initial[seed] = [tf.identity(variable) for variable in variables]
         return self._initial[seed]
 
     # -- Traced ----------------------------------------------------------------------------------------
 
     def _training(self, tokens, learning_rate, seed, steps, validate_every, initial):
-        _assign(self._variables, initial)
+        for variable, value in zip(self._variables, initial):
+            variable.assign(value)
         batches = self._batches(seed, steps)
 
         def train_step(state):
@@ -161,38 +158,48 @@ class ChildTraining:
 
     def _batches(self, seed, steps):
         """Indices `[steps or more, batch_size]`: whole epochs, each in its own order."""
-        examples = len(self._train_data[1])
-        per_epoch = examples // self._batch_size
+        examples = length(self._train_data)
+        batch_size = self._child.batch_size
+        per_epoch = examples // batch_size
         epochs = tf.cast((steps + per_epoch - 1) // per_epoch, tf.int32)
         # A rule's noise uses the seeds (seed, 0 and above).
         draws = tf.random.stateless_uniform([epochs, examples], tf.stack([seed, tf.constant(-1, tf.int64)]))
-        order = tf.argsort(draws)[:, : per_epoch * self._batch_size]
-        return tf.reshape(order, [-1, self._batch_size])
+        order = tf.argsort(draws)[:, : per_epoch * batch_size]
+        return tf.reshape(order, [-1, batch_size])
 
     def _gradient(self, batch):
-        images, labels = (tf.gather(part, batch) for part in self._train_data)
+        inputs, targets = tf.nest.map_structure(lambda part: tf.gather(part, batch), self._train_data)
         with tf.GradientTape() as tape:
-            logits = self._model(images, training=True)
-            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
-        parts = tape.gradient(loss, self._model.trainable_variables)
+            loss = self._child.loss(targets, self._model(inputs, training=True))
+            if self._model.losses:  # of regularizers
+                loss += tf.add_n(self._model.losses)
+        weights = self._model.trainable_variables
+        parts = tape.gradient(loss, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         return _Gradient(loss, _flat(parts))
 
     def _validate(self):
-        """[accuracy, mean cross-entropy] on the whole validation split, in batches that bound the memory."""
-        images, labels = self._validation_data
-        total = tf.zeros([2])
-        for start in range(0, len(labels), VALIDATION_BATCH):
-            y = labels[start : start + VALIDATION_BATCH]
-            logits = self._model(images[start : start + VALIDATION_BATCH], training=False)
-            correct = tf.cast(tf.argmax(logits, 1, tf.int32) == y, tf.float32)
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
-            total += tf.stack([tf.reduce_sum(correct), tf.reduce_sum(losses)])
-        return total / len(labels)
+        return self._child.measure(predicted(self._model, self._validation_data))
 
 
 class _Gradient(NamedTuple):
     loss: tf.Tensor
     value: tf.Tensor
+
+
+def _made(make_model):
+    """A model, and every variable that was made with it: also a random generator's state, which no model lists."""
+    variables = []
+
+    def keep(create, **arguments):
+        variables.append(create(**arguments))
+        return variables[-1]
+
+    with tf.variable_creator_scope(keep):
+        return make_model(), variables
+
+
+def _tensors(data):
+    return tf.nest.map_structure(tf.convert_to_tensor, tuple(data))
 
 
 def _flat(tensors):

@@ -2,7 +2,7 @@
 
 import math
 import numbers
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import tensorflow as tf
 

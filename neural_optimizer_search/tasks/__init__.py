@@ -1,7 +1,35 @@
-"""The shipped tasks, by name. Adding one is one file and one row here."""
+"""The shipped tasks, by name, and how to find them and your own. Adding a task is one file and one row here."""
 
 from neural_optimizer_search.tasks.cifar10 import CIFAR10
 from neural_optimizer_search.tasks.digits import DIGITS
 from neural_optimizer_search.tasks.digits_mlp import DIGITS_MLP
+from neural_optimizer_search.tasks.keras_task import KerasTask
+from neural_optimizer_search.tasks.named_task import NamedTask, UnknownTask, load
+
+__all__ = ["TASKS", "KerasTask", "UnknownTask", "find_task"]
 
 TASKS = {task.name: task for task in (DIGITS, DIGITS_MLP, CIFAR10)}
+
+
+def find_task(name):
+    """The task of a name: a shipped one, or "module:attribute" for a `KerasTask` (or `Task`) of your own.
+
+    Modules are looked for in the current directory too. What is found by "module:attribute" can be sent to worker
+    processes, which import it again.
+
+    Raises:
+      UnknownTask: If there is none. An error that the module itself raises passes through.
+
+    Example:
+      >>> from neural_optimizer_search.tasks import find_task
+      >>> list(find_task("digits").protocols)
+      ['default', 'reduced', 'paper']
+    """
+    if name in TASKS:
+        return TASKS[name]
+    if name.count(":") != 1 or not all(name.split(":")):
+        raise UnknownTask(
+            f"must be one of: {', '.join(TASKS)}, or module:attribute of a task of your own. Received: {name!r}."
+        )
+    load(name)  # so that what is wrong shows now
+    return NamedTask(name)

@@ -60,6 +60,7 @@ DEFAULT = Protocol(
     final_steps=36,
     validate_every=6,
     reward="mean_cross_entropy",
+    finalists=3,
     seeds=(0, 1, 2, 3, 4),
 )
 

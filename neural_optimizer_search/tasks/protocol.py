@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import Callable
+from typing import Callable, Optional
 
 DECADES = tuple(10.0**i for i in range(-5, 2))  # section 4.2: 10^i with i from -5 to 1
 
@@ -23,7 +23,8 @@ class Protocol:
     """The measurement of one update rule on one task.
 
     For each learning rate and seed the child is trained for `sweep_steps`; the rate with the lowest mean
-    validation cross-entropy trains it for `final_steps`; the reward is the mean over seeds.
+    validation cross-entropy trains it for `final_steps`; the reward is the mean over seeds. With `finalists`, the
+    sweep has two stages: all rates with the first seed, then the best few with the other seeds.
 
     Args:
       child: Makes the Keras model: called with (input shape, classes).
@@ -33,6 +34,7 @@ class Protocol:
       centred: Divide the rates by the root mean square of the rule's updates, measured in `probe_steps` steps at
         the initial weights, so that a positive factor in a rule has no effect. Off in the paper.
       probe_steps: See `centred`.
+      finalists: Rates in the second stage of the sweep, or None for all of them. None in the paper.
       sweep_steps, final_steps: Steps of a run; T of the decay operands is the number of steps of that run.
       validate_every: Steps between validations in the final run.
       reward: A row of `REWARDS`.
@@ -49,6 +51,7 @@ class Protocol:
     batch_size: int = 100
     centred: bool = True
     probe_steps: int = 5
+    finalists: Optional[int] = None
     reward: str = "mean_accuracy"
     seeds: tuple = field(default=(0, 1, 2))
 
@@ -67,5 +70,7 @@ class Protocol:
                 f"Argument `batch_size` must be 1 to train_examples={self.train_examples}. "
                 f"Received: {self.batch_size}."
             )
+        if self.finalists is not None and self.finalists < 1:
+            raise ValueError(f"Argument `finalists` must be None or at least 1. Received: {self.finalists}.")
         if not self.learning_rates or not self.seeds:
             raise ValueError("Arguments `learning_rates` and `seeds` must not be empty.")

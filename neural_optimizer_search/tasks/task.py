@@ -1,9 +1,13 @@
 """A task: data and the protocols under which update rules are measured on it."""
 
 from dataclasses import dataclass
-from typing import Callable, NamedTuple
+from typing import Any, Callable, NamedTuple
 
 import numpy as np
+import tensorflow as tf
+
+VALIDATION_BATCH = 500
+VALIDATION_BATCHES = 20  # at most: each is a copy of the model in the graph
 
 
 class Examples(NamedTuple):
@@ -16,6 +20,56 @@ class Examples(NamedTuple):
 class Splits(NamedTuple):
     train: Examples
     validation: Examples
+
+
+def cross_entropy(labels, logits):
+    """Mean cross-entropy of a batch, in nats."""
+    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+
+
+def accuracy_and_cross_entropy(batches):
+    """[accuracy, mean cross-entropy in nats] of all examples of the (labels, logits) of `batches`."""
+    total, examples = tf.zeros([2]), 0
+    for labels, logits in batches:
+        correct = tf.cast(tf.argmax(logits, 1, tf.int32) == labels, tf.float32)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+        total += tf.stack([tf.reduce_sum(correct), tf.reduce_sum(losses)])
+        examples += labels.shape[0]
+    return total / examples
+
+
+class Child(NamedTuple):
+    """What is trained. Data are (inputs, targets): nests of tensors or arrays whose first axis counts examples.
+
+    Attributes:
+      make_model: Makes the Keras model, with all its variables.
+      train, validation: Data.
+      batch_size: Examples a step; an epoch is a new random order of all whole batches.
+      loss: (targets, predictions) -> what a training step makes smaller, a scalar.
+      measure: Batches of the validation data as (targets, predictions) -> float32 [score, loss]. A reward is made of
+        the scores, which are higher the better; the learning rate with the lowest loss is chosen.
+    """
+
+    make_model: Callable
+    train: Any
+    validation: Any
+    batch_size: int
+    loss: Callable = cross_entropy
+    measure: Callable = accuracy_and_cross_entropy
+
+
+def predicted(model, data):
+    """Yields (targets, predictions) of all the data, in batches that bound the memory."""
+    size = max(VALIDATION_BATCH, -(-length(data) // VALIDATION_BATCHES))
+    for start in range(0, length(data), size):
+        batch = slice(start, start + size)
+        inputs, targets = tf.nest.map_structure(lambda part, batch=batch: part[batch], data)
+        yield targets, model(inputs, training=False)
+
+
+def length(data):
+    """The number of examples."""
+    return tf.nest.flatten(data)[0].shape[0]
 
 
 @dataclass(frozen=True)
@@ -34,6 +88,12 @@ class Task:
     classes: int
     load: Callable
     protocols: dict
+
+    def child(self, protocol, data_dir=None):
+        """The `Child` that rules are measured on."""
+        splits = self.splits(protocol, data_dir)
+        shape = splits.train.images.shape[1:]
+        return Child(lambda: protocol.child(shape, self.classes), *splits, protocol.batch_size)
 
     def splits(self, protocol, data_dir=None):
         """The fixed training and validation splits: the same for every rule, seed and process.

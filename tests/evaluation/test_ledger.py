@@ -4,7 +4,7 @@ import fakes
 import pytest
 
 from neural_optimizer_search import parse_formula
-from neural_optimizer_search.evaluation.ledger import Ledger
+from neural_optimizer_search.evaluation.ledger import SCHEMA_VERSION, Ledger
 
 RULES = [parse_formula(text) for text in ("g", "m * g", "drop(g, 0.3) * exp(sign(g) * sign(m))")]
 
@@ -33,7 +33,7 @@ def test_samples(path):
     ledger.add_samples(0, [fakes.fake_evaluation(rule) for rule in RULES])
     ledger.add_samples(1, [fakes.fake_evaluation(RULES[0])])
     assert ledger.steps == 2
-    assert [rule for _, rule, _ in ledger.samples()] == [*RULES, RULES[0]]
+    assert [sample.rule for sample in ledger.samples()] == [*RULES, RULES[0]]
     ledger.drop_samples(1)
     assert ledger.steps == 1
     assert len(ledger.samples()) == 3
@@ -62,7 +62,7 @@ def test_later_version(path):
     Ledger(path, {}).close()
     with sqlite3.connect(path) as db:
         db.execute("PRAGMA user_version = 99")
-    with pytest.raises(ValueError, match="version 99, and this release reads version 1"):
+    with pytest.raises(ValueError, match=f"version 99, and this release reads version {SCHEMA_VERSION}"):
         Ledger(path)
 
 

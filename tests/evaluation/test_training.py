@@ -4,15 +4,16 @@ import pytest
 import tensorflow as tf
 
 from neural_optimizer_search import RuleOptimizer, parse_formula
-from neural_optimizer_search.evaluation.training import ChildTraining, _assign
+from neural_optimizer_search.evaluation.training import ChildTraining
+from neural_optimizer_search.tasks.keras_task import generators_with_state
+from neural_optimizer_search.tasks.task import Child
 
 DIVERGING = "log(g - g)"
 
 
 @pytest.fixture(scope="module")
 def training():
-    splits = fakes.BLOBS.splits(fakes.TINY)
-    return ChildTraining(lambda: fakes.TINY.child((2, 2, 1), 2), *splits, fakes.TINY.batch_size)
+    return ChildTraining(fakes.BLOBS.child(fakes.TINY))
 
 
 def run(training, formula, learning_rate=0.1, seed=0, steps=8, validate_every=4):
@@ -29,7 +30,7 @@ def test_trains_as_the_keras_optimizer_does(training, formula):
 
     splits = fakes.BLOBS.splits(fakes.TINY)
     model = fakes.TINY.child((2, 2, 1), 2)
-    _assign(model.trainable_variables + model.non_trainable_variables, training._initial_variables(seed))
+    model.set_weights([value for value in training._initial_values(seed) if value.dtype == tf.float32])
     optimizer = RuleOptimizer(formula, learning_rate=learning_rate, decay_steps=steps)
     loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     for batch in training._batches(tf.constant(seed, tf.int64), tf.constant(steps, tf.int64))[:steps]:
@@ -91,16 +92,76 @@ def test_update_rms(training):
 
 
 def test_tiny_updates_have_an_rms():
-    splits = fakes.BLOBS.splits(fakes.TINY)
-    training = ChildTraining(lambda: fakes.TINY.child((2, 2, 1), 2), *splits, 10)
+    training = ChildTraining(fakes.BLOBS.child(fakes.TINY))
     tiny = run(training, "clip(1, 1e-5) * clip(1, 1e-5) * clip(1, 1e-5) * clip(1, 1e-5)", learning_rate=0.0)
     assert tiny.update_rms == pytest.approx(1e-20, rel=1e-3)
 
 
 def test_validation_in_parts_is_validation_in_one(monkeypatch, training):
-    from neural_optimizer_search.evaluation import training as module
+    from neural_optimizer_search.tasks import task as module
 
     monkeypatch.setattr(module, "VALIDATION_BATCH", 7)
-    splits = fakes.BLOBS.splits(fakes.TINY)
-    parts = ChildTraining(lambda: fakes.TINY.child((2, 2, 1), 2), *splits, 10)
+    parts = ChildTraining(fakes.BLOBS.child(fakes.TINY))
     np.testing.assert_allclose(run(parts, "g").losses, run(training, "g").losses, rtol=1e-5)
+
+
+# -- Children that are no classifiers of images --------------------------------------------------------------------
+
+
+def squared_error(targets, predictions):
+    return tf.reduce_mean((targets - predictions[:, 0]) ** 2)
+
+
+def two_squared_errors(batches):
+    return tf.stack([sum(squared_error(*batch) for batch in batches)] * 2)
+
+
+def child_of(layers):
+    """A regression from three ids to their sum."""
+    ids = np.random.default_rng(0).integers(0, 5, size=(40, 3)).astype(np.int32)
+    data = (ids, ids.sum(axis=1).astype(np.float32))
+
+    def make_model():
+        with generators_with_state():
+            model = tf.keras.Sequential([tf.keras.Input((3,), dtype="int32"), *layers(), tf.keras.layers.Dense(1)])
+            model(ids[:1])
+        return model
+
+    return Child(make_model, data, data, 10, squared_error, two_squared_errors)
+
+
+def test_sparse_gradients_moving_statistics_and_regularizers():
+    """The traced function is `apply_gradients` of what Keras's `fit` would differentiate."""
+    steps, learning_rate, seed = 8, 0.01, 3
+    child = child_of(
+        lambda: [
+            tf.keras.layers.Embedding(5, 2),
+            tf.keras.layers.Flatten(),
+            tf.keras.layers.BatchNormalization(momentum=0.5),
+            tf.keras.layers.Dense(3, kernel_regularizer=tf.keras.regularizers.L2(0.1)),
+        ]
+    )
+    training = ChildTraining(child)
+    traced = run(training, "Adam", learning_rate, seed, steps)
+
+    tf.keras.utils.set_random_seed(seed)
+    model = child.make_model()
+    optimizer = RuleOptimizer("Adam", learning_rate=learning_rate)
+    inputs, targets = child.train
+    for batch in training._batches(tf.constant(seed, tf.int64), tf.constant(steps, tf.int64))[:steps]:
+        with tf.GradientTape() as tape:
+            value = squared_error(targets[batch], model(inputs[batch], training=True)) + sum(model.losses)
+        gradients = tape.gradient(value, model.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, model.trainable_variables))
+    assert traced.losses[-1] == pytest.approx(float(squared_error(targets, model(inputs))), rel=1e-4)
+
+
+def test_dropout_draws_anew_each_step_and_alike_in_each_run():
+    layers = tf.keras.layers
+    child = child_of(lambda: [layers.Embedding(5, 20), layers.Flatten(), layers.Dropout(0.5)])
+    training = ChildTraining(child._replace(batch_size=40))
+    # All examples are in each batch, and at rate 0 the weights stay: only what dropout draws can change the gradient.
+    one, two = (run(training, "g", 0.0, steps=steps, validate_every=steps).update_rms for steps in (1, 2))
+    assert abs(one - two) > 1e-3 * one
+    assert run(training, "g", 0.0, steps=1, validate_every=1).update_rms == one
+    assert run(training, "g", 0.0, seed=1, steps=1, validate_every=1).update_rms != pytest.approx(one)

@@ -21,7 +21,9 @@ def run(ledger, budget, executor=fakes.fake_executor, seed=0):
 
 def test_score_keeps_the_order_and_trains_each_function_once(ledger):
     trained = []
-    score = Score(fakes.fake_executor, ledger, lambda evaluation: trained.append(evaluation.rule))
+    score = Score(
+        fakes.fake_executor, ledger, on_evaluation=lambda evaluation: trained.append(evaluation.rule)
+    )
     rules = [parse_formula(text) for text in ("g * m", "m * g", "sign(g)", "g * m")]
     assert [e.rule for e in score(rules)] == rules
     assert len(trained) == score.trained == 2
@@ -108,3 +110,30 @@ def test_random_search_depends_on_its_seed(tmp_path):
         run(ledger, 10, seed=seed)
         proposals.append(ledger.samples())
     assert proposals[0] == proposals[1] != proposals[2]
+
+
+def test_a_screen_spares_what_is_no_optimizer_and_trains_each_function_once(ledger):
+    from neural_optimizer_search.evaluation.screen import Screen
+
+    score = Score(fakes.fake_executor, ledger, screen=Screen())
+    rules = [parse_formula(text) for text in ("g^2", "g", "2 * g", "-g", "m")]
+    evaluations = score(rules)
+    assert [e.rule for e in evaluations] == rules
+    assert [e.status for e in evaluations] == ["screened", "ok", "ok", "ok", "ok"]
+    assert evaluations[0].reward == 0.0 and "descend" in evaluations[0].message
+    assert len({e.key for e in evaluations[1:4]}) == 1 and score.trained == 2
+    ledger.add_samples(0, evaluations)
+    counts = ledger.counts()
+    assert (counts["sampled"], counts["screened"], counts["repeated"], counts["trained"]) == (5, 1, 2, 2)
+
+
+def test_the_flip_of_an_ascending_rule_is_trained(ledger):
+    from neural_optimizer_search.evaluation.screen import Screen, flip
+
+    trained = []
+    rule = parse_formula("-m * exp(v)")
+    score = Score(fakes.fake_executor, ledger, screen=Screen(), on_evaluation=trained.append)
+    (evaluation,) = score([rule])
+    assert evaluation.rule == rule and evaluation.flipped
+    assert [(e.rule, e.flipped) for e in trained] == [(flip(rule), True)]
+    assert ledger.evaluations()[0].flipped

@@ -15,7 +15,7 @@ from neural_optimizer_search.evaluation.ledger import Ledger
 from tf_agents_env import train
 
 ROOT = pathlib.Path(__file__).parents[2]
-TINY = ["--protocol", "reduced", "--space", "signs", "--depth", "1", "--workers", "1"]
+TINY = ["--protocol", "reduced", "--space", "signs", "--depth", "1", "--workers", "1", "--cache", "none"]
 
 
 def found(out):
@@ -62,7 +62,7 @@ def test_random_on_the_other_task(tmp_path, capfd):
     flags = [*TINY, "--task", "digits_mlp", "--algorithm", "random", "--budget", "5", "--seed", "3"]
     assert train.main([*flags, "--out", str(out)]) == 0
     captured = capfd.readouterr()
-    assert captured.out.startswith("random search over signs at depth 1")
+    assert captured.out.startswith("Random search over signs at depth 1")
     assert re.search(r"(\d+)/\1 rules", captured.err)
     assert "best 0." in captured.err
 
@@ -109,12 +109,12 @@ def wait_for_evaluations(path, count, process):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--task", "mnist"], "argument --task: invalid choice: 'mnist' (choose from 'digits', "),
+        (["--task", "mnist"], "argument --task: must be one of: digits, "),
         (["--protocol", "long"], "argument --protocol: invalid choice: 'long' (choose from 'default', "),
         (["--space", "all"], "argument --space: invalid choice: 'all' (choose from 'arxiv2017', "),
         (["--depth", "5"], "argument --depth: invalid choice: 5 (choose from 1, 2, 3, 4)"),
         (["--space", "icml2017", "--depth", "4"], "argument --depth: Argument `depth` must be 1 to 3"),
-        (["--algorithm", "sgd"], "argument --algorithm: invalid choice: 'sgd' (choose from 'ppo', 'random')"),
+        (["--algorithm", "sgd"], "argument --algorithm: invalid choice: 'sgd' (choose from 'ppo', "),
         (["--preset", "slow"], "argument --preset: invalid choice: 'slow' (choose from 'paper', 'fast')"),
         (["--budget", "0"], "argument --budget: must be a whole number of at least 1. Received: 0."),
         (["--budget", "many"], "argument --budget: must be a whole number of at least 1. Received: many."),
@@ -179,3 +179,28 @@ class _Dying:
 
     def __exit__(self, *error):
         pass
+
+
+@pytest.mark.parametrize("algorithm", ["reinforce", "trpo", "evolution"])
+def test_other_algorithms(tmp_path, algorithm, capfd):
+    out = tmp_path / "run"
+    flags = [*TINY, "--task", "digits_mlp", "--algorithm", algorithm, "--budget", "5", "--seeds_per_rule", "1"]
+    assert train.main([*flags, "--out", str(out)]) == 0
+    ledger = Ledger(out / "ledger.sqlite")
+    assert ledger.counts()["trained"] >= 5
+    assert all(len(e.rewards) == 1 for e in ledger.evaluations("search") if e.status == "ok")
+    assert "screened out" in capfd.readouterr().out
+
+
+def test_a_cache_spares_what_another_run_has_trained(tmp_path):
+    flags = [*TINY[:-2], "--algorithm", "random", "--cache", str(tmp_path / "cache.sqlite"), "--budget", "4"]
+    for name in ("first", "second"):
+        assert train.main([*flags, "--out", str(tmp_path / name)]) == 0
+    first, second = (Ledger(tmp_path / name / "ledger.sqlite").counts() for name in ("first", "second"))
+    assert first["cached"] == 0 and second["cached"] == first["trained"]
+
+
+def test_preset_paper_trains_what_the_screen_would_reject(tmp_path):
+    out = tmp_path / "run"
+    assert train.main([*TINY, "--algorithm", "random", "--preset", "paper", "--budget", "12", "--out", str(out)]) == 0
+    assert Ledger(out / "ledger.sqlite").counts()["screened"] == 0

@@ -1,0 +1,81 @@
+r"""The reward of every distinct rule of depth 1, as a file on which search algorithms are compared without training.
+
+    nos-search --algorithm exhaustive --unconstrained --space arxiv2017_no_decay --depth 1 \
+        --seeds_per_rule 3 --out RUN
+    python -m benchmarks.depth1_table RUN
+
+The first command trains for an hour or two on two cores; the second writes its ledger to `TABLE`.
+"""
+
+import argparse
+import csv
+import gzip
+import json
+import pathlib
+import statistics
+
+import tensorflow as tf
+
+from neural_optimizer_search import Rule
+from neural_optimizer_search.evaluation.evaluation import Evaluation
+from neural_optimizer_search.evaluation.ledger import Ledger
+
+TABLE = pathlib.Path(__file__).parent / "results" / "digits_depth1.csv.gz"
+COLUMNS = ("key", "status", "learning_rate", "accuracy", "rewards", "rule", "formula")
+
+
+def write(ledger, path=TABLE):
+    """The evaluations of a ledger, baselines included, best first; returns their number."""
+    evaluations = sorted(ledger.evaluations(), key=lambda e: (-e.reward, e.key))
+    config = {key: value for key, value in ledger.config.items() if key not in ("workers", "data_dir", "cache")}
+    # No time in the header of the archive: the same table is the same file.
+    with open(path, "wb") as file, gzip.GzipFile(fileobj=file, mode="wb", mtime=0) as archive:
+        lines = [f"# nos-search {json.dumps(config)}; TensorFlow {tf.__version__}\n", ",".join(COLUMNS) + "\n"]
+        archive.writelines(line.encode() for line in lines)
+        for e in evaluations:
+            rate = "" if e.learning_rate is None else f"{e.learning_rate:.4g}"
+            rewards = " ".join(f"{reward:.5f}" for reward in e.rewards)
+            rule = " ".join(" ".join(map(str, iteration)) for iteration in e.rule.iterations)
+            row = (e.key, e.status, rate, f"{e.accuracy:.4f}", rewards, rule, e.rule.formula())
+            archive.write((",".join(f'"{x}"' if "," in x else x for x in row) + "\n").encode())
+    return len(evaluations)
+
+
+def read(path=TABLE):
+    """key -> `Evaluation`."""
+    with gzip.open(path, "rt") as file:
+        rows = csv.DictReader(line for line in file if not line.startswith("#"))
+        return {row["key"]: _evaluation(row) for row in rows}
+
+
+def _evaluation(row):
+    words = [int(word) if word in ("0",) and i % 5 < 2 else word for i, word in enumerate(row["rule"].split())]
+    rewards = tuple(map(float, row["rewards"].split()))
+    return Evaluation(
+        rule=Rule(tuple(zip(*[iter(words)] * 5))),
+        reward=statistics.fmean(rewards),
+        status=row["status"],
+        message="From the table.",
+        learning_rate=float(row["learning_rate"]) if row["learning_rate"] else None,
+        accuracy=float(row["accuracy"]),
+        rewards=rewards,
+        sweep=(),
+        seconds=0.0,
+        key=row["key"],
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=pathlib.Path, help="directory of the exhaustive search")
+    arguments = parser.parse_args()
+    ledger = Ledger(arguments.run / "ledger.sqlite")
+    rows = write(ledger)
+    rewards = sorted((e.reward for e in ledger.evaluations()), reverse=True)
+    print(f"{rows} rules -> {TABLE} ({TABLE.stat().st_size / 1e3:.0f} kB)")
+    quantiles = {f"top_{share:g}": rewards[max(0, round(share * rows) - 1)] for share in (0.001, 0.01, 0.1, 0.5)}
+    print(json.dumps(dict(rules=rows, best=rewards[0], counts=ledger.counts(), **quantiles)))
+
+
+if __name__ == "__main__":
+    main()

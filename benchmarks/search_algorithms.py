@@ -1,0 +1,202 @@
+"""How many rules must each algorithm train to find a good one? Replayed on a table of all rules of depth 1.
+
+The table (`benchmarks/depth1_table.py`) holds the reward of every distinct rule, so that a search costs seconds and
+can be repeated with many seeds. All algorithms have the same screen and the same cache: only new functions count.
+"random, no screen" counts every string that is not spelled as an earlier one.
+
+    python -m benchmarks.search_algorithms --algorithms random evolution ppo --seeds 20
+
+Finished runs are kept in `results/search_algorithms.csv` and not repeated.
+"""
+
+import argparse
+import concurrent.futures
+import csv
+import json
+import math
+import multiprocessing
+import pathlib
+
+import numpy as np
+from tqdm import tqdm
+
+from benchmarks import depth1_table
+from neural_optimizer_search.dsl.space import search_space
+from neural_optimizer_search.evaluation.evaluation import screened
+from neural_optimizer_search.evaluation.screen import Screen
+from neural_optimizer_search.search.evolution import Evolution, EvolutionConfig
+from neural_optimizer_search.search.random_search import RandomSearch
+
+RESULTS = pathlib.Path(__file__).parent / "results"
+RECORDS = RESULTS / "search_algorithms.csv"
+BATCH = 5
+TOPS = (0.01, 0.001)
+# Seeds below this one were used to choose the controllers' settings; the reported ones start here.
+FIRST_SEED = 100
+IDLE = 400  # steps without a new rule after which a search has collapsed
+
+
+def _controller(algorithm, preset):
+    def make(space, seed):
+        from tf_agents_env.controllers import CONTROLLERS, Controller
+
+        return Controller(space, CONTROLLERS[algorithm][preset], seed)
+
+    return make
+
+
+ALGORITHMS = {
+    "random": lambda space, seed: RandomSearch(space, BATCH, seed),
+    "random, no screen": lambda space, seed: RandomSearch(space, BATCH, seed),
+    "evolution": lambda space, seed: Evolution(space, EvolutionConfig(), seed),
+    "ppo": _controller("ppo", "fast"),
+    "ppo, paper": _controller("ppo", "paper"),
+    "reinforce": _controller("reinforce", "fast"),
+    "trpo": _controller("trpo", "fast"),
+}
+
+
+class Replay:
+    """A `score` that looks rewards up; `curve` has the reward of each new rule, in order."""
+
+    def __init__(self, table, screens=True):
+        self._table, self._screens, self._screen = table, screens, Screen()
+        self._seen = set()
+        self.curve = []
+        self.sampled = 0
+
+    def __call__(self, rules):
+        return [self._score(rule) for rule in rules]
+
+    def _score(self, rule):
+        self.sampled += 1
+        screening = self._screen(rule)
+        key = screening.key if self._screens else rule.canonical()
+        evaluation = self._table[screening.key] if screening.rule else screened(rule, screening.reason)
+        if (screening.rule or not self._screens) and key not in self._seen:
+            self._seen.add(key)
+            # Without a screen nothing flips a rule that ascends.
+            self.curve.append(0.0 if screening.flipped and not self._screens else evaluation.reward)
+        return evaluation
+
+
+def replay(name, seed, budget):
+    """(rules sampled, rewards of the new ones) of one search."""
+    space = search_space("arxiv2017_no_decay", depth=1)
+    score = Replay(depth1_table.read(), screens=name != "random, no screen")
+    algorithm = ALGORITHMS[name](space, seed)
+    idle = 0
+    while len(score.curve) < budget and idle < IDLE:
+        before = len(score.curve)
+        algorithm.step(score)
+        idle = 0 if len(score.curve) > before else idle + 1
+    return score.sampled, score.curve[:budget]
+
+
+def first_within(curve, threshold):
+    """The number of rules trained when the first one of at least this reward was; inf if none was."""
+    return next((i for i, reward in enumerate(curve, 1) if reward >= threshold), math.inf)
+
+
+def median_interval(values, rng, resamples=2000):
+    """The median and its 95 % bootstrap interval; a run that never got there counts as infinitely long."""
+    values = np.array(values)
+    medians = [_median(rng.choice(values, len(values))) for _ in range(resamples)]
+    return _median(values), *np.quantile(medians, (0.025, 0.975), method="nearest")
+
+
+def _median(values):
+    # numpy's interpolates, and inf - inf is no number
+    return float(np.sort(values)[len(values) // 2])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--algorithms", nargs="+", choices=ALGORITHMS, default=list(ALGORITHMS))
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--budget", type=int, default=1000, help="rules to train")
+    parser.add_argument("--workers", type=int, default=2)
+    arguments = parser.parse_args()
+    seeds = range(FIRST_SEED, FIRST_SEED + arguments.seeds)
+    done = load(arguments.budget)
+    missing = [(name, seed) for name in arguments.algorithms for seed in seeds if (name, seed) not in done]
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(arguments.workers, mp_context=context) as pool:
+        futures = {pool.submit(replay, *job, arguments.budget): job for job in missing}
+        for future in tqdm(concurrent.futures.as_completed(futures), total=len(futures), unit="run"):
+            append(*futures[future], arguments.budget, *future.result())
+    done = load(arguments.budget)
+    report({name: [done[name, seed] for seed in seeds] for name in arguments.algorithms}, arguments)
+
+
+def append(name, seed, budget, sampled, curve):
+    with open(RECORDS, "a", newline="") as file:
+        csv.writer(file).writerow([name, seed, budget, sampled, " ".join(f"{reward:.4f}" for reward in curve)])
+
+
+def load(budget):
+    """(algorithm, seed) -> (sampled, curve) of the finished runs of this budget."""
+    if not RECORDS.exists():
+        return {}
+    with open(RECORDS, newline="") as file:
+        return {
+            (name, int(seed)): (int(sampled), [float(reward) for reward in curve.split()])
+            for name, seed, of, sampled, curve in csv.reader(file)
+            if int(of) == budget
+        }
+
+
+def report(runs, arguments):
+    rng = np.random.default_rng(0)
+    rewards = np.sort([e.reward for e in depth1_table.read().values()])[::-1]
+    thresholds = {top: rewards[round(top * len(rewards)) - 1] for top in TOPS}
+    print(
+        f"\n{len(rewards)} rules; " + ", ".join(f"top {top:.1%}: reward >= {r:.4f}" for top, r in thresholds.items())
+    )
+    print(f"{arguments.seeds} seeds, median trained rules until the first of the top (95 % bootstrap interval)\n")
+    print(f"{'algorithm':18s}" + "".join(f"{f'top {top:.1%}':>22s}" for top in TOPS) + "     mean best   sampled")
+    figures = {}
+    for name, results in runs.items():
+        row = {}
+        for top, threshold in thresholds.items():
+            counts = [first_within(np.array(curve) + 5e-5, threshold) for _, curve in results]
+            row[f"top_{top:g}"] = median_interval(counts, rng)
+        best = [max(curve) for _, curve in results]
+        sampled = float(np.mean([n for n, _ in results]))
+        cells = "".join(f"{f'{m:.0f} ({low:.0f}-{high:.0f})':>22s}" for m, low, high in row.values())
+        print(f"{name:18s}{cells}{np.mean(best):14.4f}{sampled:10.0f}")
+        figures[name] = dict(row, mean_best=float(np.mean(best)), sampled=sampled)
+    plot(runs, thresholds, arguments)
+    print(json.dumps(dict(rules=len(rewards), seeds=arguments.seeds, budget=arguments.budget, algorithms=figures)))
+
+
+def plot(runs, thresholds, arguments):
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(7, 4.5))
+    rng = np.random.default_rng(0)
+    for name, results in runs.items():
+        bests = np.array([_padded(np.maximum.accumulate(curve), arguments.budget) for _, curve in results])
+        means = rng.choice(bests, (500, len(bests))).mean(axis=1)
+        low, high = np.quantile(means, (0.025, 0.975), axis=0)
+        (line,) = axes.plot(np.arange(1, arguments.budget + 1), bests.mean(axis=0), label=name)
+        axes.fill_between(np.arange(1, arguments.budget + 1), low, high, alpha=0.2, color=line.get_color())
+    for top, threshold in thresholds.items():
+        axes.axhline(threshold, color="gray", linewidth=0.7)
+        axes.annotate(f"top {top:.1%}", (1, threshold), fontsize=8, va="bottom")
+    axes.set(xscale="log", xlabel="trained rules", ylabel="best reward so far", ylim=(0.75, None))
+    axes.legend(loc="lower right", fontsize=8)
+    axes.set_title(f"Depth 1 on digits: mean of {arguments.seeds} searches, 95 % bootstrap bands", fontsize=10)
+    figure.tight_layout()
+    figure.savefig(RESULTS / "search_algorithms.png", dpi=150)
+
+
+def _padded(values, length):
+    return np.concatenate([values, np.full(length - len(values), values[-1])])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""Regularized evolution (Real et al., 2019, arXiv:1802.01548): tournaments for parents, and the oldest dies."""
+
+import collections
+from dataclasses import dataclass
+
+import numpy as np
+
+MUTATION_TRIES = 100
+
+
+@dataclass(frozen=True)
+class EvolutionConfig:
+    """Args:
+    batch_size: Children a step.
+    population: Rules that live at a time; the first ones are random.
+    tournament: Rules drawn for a tournament, whose best is the parent.
+    """
+
+    batch_size: int = 5
+    population: int = 30
+    tournament: int = 10
+
+
+class Evolution:
+    """Proposes mutated strings of good rules: one token of the parent is another legal one.
+
+    Only rules that the screen lets pass join the population. Step k draws from (seed, k) and the population alone.
+
+    Args:
+      space: A `SearchSpace`.
+      config: An `EvolutionConfig`.
+      seed: Sets the rules.
+      samples: The `Sample`s of the steps done before, which is all its state.
+    """
+
+    def __init__(self, space, config, seed, samples=()):
+        self._space, self._config, self._seed = space, config, seed
+        self._completed = 0 if not samples else samples[-1].step + 1
+        self._population = collections.deque(maxlen=config.population)
+        self._population.extend((space.encode(s.rule), s.reward) for s in samples if s.key)
+        self.metrics = {}
+
+    def step(self, score):
+        """Proposes a batch and returns its evaluations."""
+        rng = np.random.default_rng([self._seed, self._completed])
+        strings = [self._propose(rng) for _ in range(self._config.batch_size)]
+        evaluations = score([self._space.decode(string) for string in strings])
+        self._population.extend(
+            (string, e.reward) for string, e in zip(strings, evaluations) if e.status != "screened"
+        )
+        self._completed += 1
+        self.metrics = {"population/mean": float(np.mean([reward for _, reward in self._population] or [0.0]))}
+        return evaluations
+
+    def _propose(self, rng):
+        if len(self._population) < self._config.population:
+            return tuple(self._space.sample(rng, 1)[0])
+        drawn = rng.choice(len(self._population), self._config.tournament, replace=False)
+        parent, _ = max((self._population[i] for i in drawn), key=lambda member: member[1])
+        return mutated(parent, self._space, rng)
+
+    def save(self):
+        """Nothing to do: the ledger has the samples."""
+
+    def restore(self):
+        return self._completed
+
+
+def mutated(tokens, space, rng):
+    """A legal string that differs in one token; after many vain tries, a random one."""
+    for _ in range(MUTATION_TRIES):
+        child = list(tokens)
+        position = rng.integers(space.length)
+        child[position] = int(rng.integers(space.sizes[position]))
+        if child[position] != tokens[position] and space.is_legal(child):
+            return tuple(child)
+    return tuple(space.sample(rng, 1)[0])

@@ -1,0 +1,82 @@
+"""Evolution and exhaustive search; random search is tested with the loop."""
+
+import fakes
+import numpy as np
+import pytest
+
+from neural_optimizer_search import search_space
+from neural_optimizer_search.evaluation.ledger import Ledger
+from neural_optimizer_search.search.evolution import Evolution, EvolutionConfig, mutated
+from neural_optimizer_search.search.exhaustive import Exhaustive
+from neural_optimizer_search.search.loop import Score, search
+from neural_optimizer_search.search.random_search import RandomSearch
+
+SPACE = search_space("signs", depth=2)
+SMALL = EvolutionConfig(batch_size=4, population=8, tournament=3)
+
+
+def short_is_good(rules):
+    """A reward that mutations can climb."""
+    return [fakes.fake_evaluation(rule, reward=1.0 / len(rule.canonical())) for rule in rules]
+
+
+def mean_reward(algorithm, steps=60, last=20):
+    return np.mean([e.reward for _ in range(steps) for e in algorithm.step(short_is_good)][-4 * last :])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_evolution_climbs(seed):
+    assert mean_reward(Evolution(SPACE, SMALL, seed)) > 1.5 * mean_reward(RandomSearch(SPACE, 4, seed))
+
+
+def test_a_mutation_changes_one_token_and_stays_legal():
+    rng = np.random.default_rng(0)
+    for parent in SPACE.sample(rng, 50):
+        child = mutated(tuple(parent), SPACE, rng)
+        assert SPACE.is_legal(child) and sum(a != b for a, b in zip(parent, child)) == 1
+
+
+def test_what_the_screen_rejects_does_not_join_the_population():
+    from neural_optimizer_search.evaluation.evaluation import screened
+
+    evolution = Evolution(SPACE, SMALL, 0)
+    for _ in range(5):
+        evolution.step(lambda rules: [screened(rule, "No.") for rule in rules])
+    assert not evolution._population
+
+
+@pytest.mark.parametrize("cut", [3, 17])
+def test_evolution_goes_on_from_its_samples(tmp_path, cut):
+    def run(ledger, budget):
+        evolution = Evolution(SPACE, SMALL, 5, ledger.samples())
+        list(search(evolution, Score(fakes.fake_executor, ledger), ledger, budget))
+
+    whole, broken = Ledger(tmp_path / "whole", {}), Ledger(tmp_path / "broken", {})
+    run(whole, 40)
+    run(broken, cut)
+    run(broken, 40)
+    assert broken.samples() == whole.samples()
+
+
+@pytest.mark.parametrize("space", [search_space("signs", 1), search_space("signs", 1).unconstrained()])
+def test_exhaustive_proposes_every_legal_string_once(space):
+    exhaustive, seen = Exhaustive(space, batch_size=97), []
+    while evaluations := exhaustive.step(short_is_good):
+        seen += [e.rule for e in evaluations]
+    assert len(seen) == len(set(seen)) == space.size
+    assert all(space.is_legal(space.encode(rule)) for rule in seen[::53])
+
+
+def test_an_exhaustive_search_ends_and_goes_on(tmp_path):
+    space = search_space("signs", 1)
+
+    def run(ledger, budget):
+        list(search(Exhaustive(space, 200, ledger.steps), Score(fakes.fake_executor, ledger), ledger, budget))
+
+    whole, broken = Ledger(tmp_path / "whole", {}), Ledger(tmp_path / "broken", {})
+    run(whole, None)
+    run(broken, 100)
+    run(broken, None)
+    assert [s.rule for s in broken.samples()] == [s.rule for s in whole.samples()]
+    assert len(whole.samples()) == space.size
+    assert whole.counts()["trained"] == broken.counts()["trained"] < space.size

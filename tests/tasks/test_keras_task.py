@@ -1,0 +1,411 @@
+import dataclasses
+import pathlib
+import pickle
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from neural_optimizer_search import parse_formula
+from neural_optimizer_search.evaluation.evaluator import Evaluator
+from neural_optimizer_search.evaluation.executors import ProcessExecutor
+from neural_optimizer_search.tasks import KerasTask, UnknownTask, find_task
+from neural_optimizer_search.tasks.digits import DIGITS
+from neural_optimizer_search.tasks.in_memory import in_memory
+
+ROOT = pathlib.Path(__file__).parent.parent.parent
+layers = tf.keras.layers
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(70, 3))
+Y = X.sum(axis=1)
+IDS = RNG.integers(1, 9, size=(70, 5))
+HAS_A_3 = (IDS == 3).any(axis=1).astype(np.int32)
+RULES = ("g", "Adam", "drop(m, 0.1) / (exp(g^2) + eps)")
+
+
+def part(data, start, stop):
+    return tf.nest.map_structure(lambda array: array[start:stop], data)
+
+
+def batches(data, size=20):
+    return tf.data.Dataset.from_tensor_slices(data).batch(size)
+
+
+def linear():
+    return tf.keras.Sequential([layers.Dense(1)])
+
+
+def keras_task(data=(X, Y), **changes):
+    settings = dict(
+        model=linear,
+        train=part(data, 0, 50),
+        validation=part(data, 50, 70),
+        loss="mse",
+        steps=6,
+        sizes=dict(batch_size=10, learning_rates=(1e-2, 1e-1), probe_steps=2, seeds=(0,)),
+    )
+    return KerasTask(**{**settings, **changes})
+
+
+def child(task, name="default"):
+    return task.child(task.protocols[name])
+
+
+# -- Models: each is trained with several rules ------------------------------------------------------------------
+
+
+class Reader(tf.keras.Model):
+    """Subclassed: its weights are made when it is called."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding = layers.Embedding(9, 4)
+        self.pool = layers.GlobalAveragePooling1D()
+        self.dropout = layers.Dropout(0.5)
+        self.classify = layers.Dense(1)
+
+    def call(self, inputs, training=False):
+        return self.classify(self.dropout(self.pool(self.embedding(inputs)), training=training))
+
+
+def two_inputs_two_outputs():
+    numbers, ids = tf.keras.Input((3,), name="numbers"), tf.keras.Input((5,), dtype="int32", name="ids")
+    hidden = layers.Concatenate()([numbers, layers.Flatten()(layers.Embedding(9, 2)(ids))])
+    hidden = layers.BatchNormalization(momentum=0.5)(layers.Dense(4, kernel_regularizer="l2")(hidden))
+    outputs = {"sum": layers.Dense(1)(hidden), "has": layers.Dense(1, activation="sigmoid")(hidden)}
+    return tf.keras.Model({"numbers": numbers, "ids": ids}, outputs)
+
+
+def loss_of_both(targets, predictions):
+    error = tf.reduce_mean((targets["sum"] - predictions["sum"][:, 0]) ** 2)
+    has = tf.cast(targets["has"][:, None], tf.float32)
+    return error + tf.reduce_mean(tf.keras.losses.binary_crossentropy(has, predictions["has"]))
+
+
+TASKS = {
+    "subclassed, embedding, dropout": lambda: keras_task(
+        (IDS, HAS_A_3),
+        model=Reader,
+        loss=tf.keras.losses.BinaryCrossentropy(from_logits=True),
+        metric=tf.keras.metrics.AUC(from_logits=True),
+    ),
+    "dicts, batch normalization, regularizer": lambda: keras_task(
+        ({"numbers": X, "ids": IDS}, {"sum": Y, "has": HAS_A_3}),
+        model=two_inputs_two_outputs,
+        loss=loss_of_both,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_any_model_is_traced_once_for_all_rules(name):
+    task = TASKS[name]()
+    evaluate = Evaluator(task, task.protocols["default"])
+    results = [evaluate(parse_formula(formula)) for formula in RULES]
+    for result in results:
+        assert result.status == "ok"
+        assert 0.0 <= result.reward <= 1.0
+        assert all(loss is not None for _, loss in result.sweep)
+    assert len({result.reward for result in results}) > 1
+    # What layers draw, and all other state, begins anew with each run.
+    assert evaluate(parse_formula(RULES[0])).rewards == results[0].rewards
+    diverged = evaluate(parse_formula("log(g - g)"))
+    assert (diverged.status, diverged.reward) == ("diverged", 0.0)
+    assert evaluate.train.traces == 1
+
+
+# -- Scores --------------------------------------------------------------------------------------------------------
+
+
+def scores(targets, predictions, **changes):
+    """[score, loss] of batches of unequal sizes, by a task whose model is of no matter."""
+    measure = child(keras_task(**changes)).measure
+    pairs = [(tf.constant(t), tf.constant(p)) for t, p in zip(targets, predictions)]
+    return measure(pairs).numpy()
+
+
+TARGETS = ([1.0, 2.0, 3.0], [6.0])
+PREDICTIONS = ([[1.0], [2.0], [4.0]], [[3.0]])  # one axis more than the targets, as of a Dense(1)
+
+
+def test_a_lower_metric_is_scored_by_the_worst():
+    np.testing.assert_allclose(scores(TARGETS, PREDICTIONS, metric="mae", worst=4.0), [1 - 1.0 / 4.0, 10.0 / 4])
+    np.testing.assert_allclose(scores(TARGETS, PREDICTIONS, worst=4.0), [1 - 2.5 / 4.0, 2.5])
+    np.testing.assert_allclose(scores(TARGETS, PREDICTIONS, worst=2.0), [0.0, 2.5])
+
+
+def test_the_worst_is_the_untrained_models():
+    tf.keras.utils.set_random_seed(0)
+    model = linear()
+    untrained = np.abs(model(X[50:].astype(np.float32))[:, 0] - Y[50:]).mean()
+    score, _ = scores(TARGETS, PREDICTIONS, metric="mae")
+    assert score == pytest.approx(1 - 1.0 / untrained, rel=1e-5)
+
+
+def root_mean_square(targets, predictions):
+    return (targets - predictions) ** 2
+
+
+def test_a_function_is_averaged_over_examples():
+    score, _ = scores(TARGETS, PREDICTIONS, metric=root_mean_square, higher_is_better=False, worst=5.0)
+    assert score == pytest.approx(1 - 2.5 / 5.0)
+
+
+@pytest.mark.parametrize(
+    ("targets", "predictions", "loss"),
+    [
+        ([[1, 0, 1], [1]], [[[2.0], [0.3], [-1.0]], [[0.4]]], "binary, logits"),
+        ([[1, 0, 1], [1]], [[[0.9], [0.3], [0.2]], [[0.6]]], "binary_crossentropy"),
+        ([[1, 0, 1], [1]], [[[0.1, 0.9], [0.7, 0.3], [0.8, 0.2]], [[0, 1.0]]], "sparse_categorical_crossentropy"),
+        ([[[0, 1], [1, 0], [0, 1]], [[0, 1]]], [[[0.1, 0.9], [0.7, 0.3], [0.8, 0.2]], [[0, 1.0]]], "mse"),
+    ],
+)
+def test_which_accuracy(targets, predictions, loss):
+    logits = loss == "binary, logits"
+    if logits:
+        loss = tf.keras.losses.BinaryCrossentropy(from_logits=True)
+    outputs = np.shape(predictions[0])[-1]
+    task = keras_task(
+        (X, (np.eye(2)[HAS_A_3] if loss == "mse" else HAS_A_3)),
+        model=lambda: tf.keras.Sequential([layers.Dense(outputs)]),
+        loss=loss,
+        metric="accuracy",
+    )
+    measure = child(task).measure
+    score, _ = measure([(tf.constant(t), tf.constant(p)) for t, p in zip(targets, predictions)]).numpy()
+    # Of four examples the second logit is on the wrong side of 0, and the third answer is wrong in all cases.
+    assert score == pytest.approx(0.5 if logits else 0.75)
+
+
+def test_a_metric_that_is_not_a_number_is_paid_nothing():
+    score, loss = scores(([1.0],), ([[2.0]],), metric=lambda t, p: p * np.nan, higher_is_better=True)
+    assert (score, loss) == (0.0, 1.0)
+
+
+def test_the_loss_of_a_compiled_model():
+    def compiled():
+        model = linear()
+        model.compile(loss="mae")
+        return model
+
+    np.testing.assert_allclose(scores(TARGETS, PREDICTIONS, model=compiled, loss=None, worst=4.0), [0.75, 1.0])
+
+
+# -- Data ----------------------------------------------------------------------------------------------------------
+
+
+def test_arrays_datasets_and_functions_agree():
+    data = ({"numbers": X, "ids": IDS}, Y)
+    expected = in_memory(data, "train")
+    assert expected[0]["numbers"].dtype == tf.float32
+    np.testing.assert_allclose(expected[0]["numbers"], X, rtol=1e-6)
+    for same in (batches(data), lambda: batches(data, 7), lambda: data):
+        got = in_memory(same, "train")
+        tf.nest.map_structure(np.testing.assert_array_equal, got, expected)
+    first = in_memory(batches(data).repeat(), "train", limit=45)
+    tf.nest.map_structure(np.testing.assert_array_equal, first, part(expected, 0, 45))
+
+
+def test_sequences_are_padded():
+    sequences = tf.data.Dataset.from_generator(
+        lambda: zip([[1, 2], [3], [4, 5, 6]], [0, 1, 0]),
+        output_signature=(tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32)),
+    )
+    for dataset in (sequences.padded_batch(2), sequences.ragged_batch(2)):
+        np.testing.assert_array_equal(in_memory(dataset, "train")[0], [[1, 2, 0], [3, 0, 0], [4, 5, 6]])
+    words = tf.data.Dataset.from_tensor_slices((tf.ragged.constant([["a"], ["b", "c"]]), [0, 1])).batch(1)
+    np.testing.assert_array_equal(in_memory(words, "train")[0], [[b"a", b""], [b"b", b"c"]])
+
+
+def test_what_a_function_shuffles_is_alike_in_each_process():
+    def shuffled():
+        return batches((X, Y)).unbatch().shuffle(70).batch(20)
+
+    tf.random.set_seed(1)
+    first = in_memory(shuffled, "train")
+    tf.random.set_seed(2)
+    tf.nest.map_structure(np.testing.assert_array_equal, in_memory(shuffled, "train"), first)
+    assert not np.array_equal(first[1], Y.astype(np.float32))
+
+
+BAD_DATA = {
+    "endless": (lambda: batches((X, Y)).repeat(), r"`train` must end.*sizes=dict\(train_examples=\.\.\.\), or leave"),
+    "large": (lambda: batches((X, Y)), r"`train` must fit in memory, .*=500 of each .* 40 examples take 640\. Take"),
+    "empty": (lambda: batches((X, Y)).take(0), "`train` must have examples"),
+    "not batched": (lambda: tf.data.Dataset.from_tensor_slices((X, Y)), r"Received shapes: \(\(3,\), \(\)\).*batch"),
+    "of two lengths": (lambda: (X, Y[1:]), r"Received shapes: \(\(70, 3\), \(69,\)\)"),
+    "weights": (lambda: (X, Y, Y), "Received: tuple of 3 parts. Weights of examples are not supported"),
+    "an array": (lambda: X, "`train` must be a tf.data.Dataset of batches .* Received: ndarray"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_DATA)
+def test_bad_data(name):
+    data, message = BAD_DATA[name]
+    with pytest.raises(ValueError, match=message):
+        child(keras_task(train=data, max_bytes=500))
+
+
+# -- Arguments -----------------------------------------------------------------------------------------------------
+
+
+def test_protocols():
+    p = KerasTask(linear, (X, Y), (X, Y), "mse", steps=90, sizes=dict(batch_size=32, seeds=(5, 6))).protocols
+    assert set(p) == set(DIGITS.protocols)
+    default, reduced, paper = p["default"], p["reduced"], p["paper"]
+    assert (default.sweep_steps, default.final_steps, default.validate_every) == (30, 90, 15)
+    assert (default.batch_size, default.seeds, default.centred) == (32, (5, 6), True)
+    assert (reduced.sweep_steps, reduced.final_steps, reduced.validate_every) == (10, 30, 5)
+    assert (reduced.batch_size, reduced.seeds) == (32, (5,))
+    assert set(reduced.learning_rates) < set(default.learning_rates)
+    assert paper.learning_rates == DIGITS.protocols["paper"].learning_rates
+    assert (paper.final_steps, paper.validate_every, paper.reward) == (90, 90, "final_accuracy")
+    assert not paper.centred
+
+
+SHARED = linear()
+BAD_ARGUMENTS = {
+    "a model": (dict(model=SHARED), "`model` must be a function without arguments .* Received: <"),
+    "no steps": (dict(steps=0), "`steps` must be a whole number of at least 1. Received: 0"),
+    "sizes": (dict(sizes=dict(epochs=3)), "`sizes` must be a dict with keys among: batch_size, .* Received: epochs"),
+    "reward": (dict(sizes=dict(reward="mean_cross_entropy")), "reward among: mean_accuracy, final_accuracy"),
+    "direction": (dict(metric=lambda t, p: p), "`higher_is_better` must be True or False .* Received: None"),
+}
+BAD_CHILDREN = {
+    "no model": (dict(model=lambda: 3), "`model` must be a function that makes a Keras model. It made: 3"),
+    "the same model": (dict(model=lambda: SHARED), "Two models that it made share weights"),
+    "no weights": (dict(model=lambda: tf.keras.Sequential([layers.Flatten()])), "Two models that it made have none"),
+    "float64": (
+        dict(model=lambda: tf.keras.Sequential([layers.Dense(1, dtype="float64")])),
+        "trainable weights are float32. Received: float64",
+    ),
+    "no loss": (dict(loss=None), "`loss` must be given, because the model was not compiled with one"),
+    "unknown loss": (dict(loss="best"), "`loss` must be a loss of Keras, .* Received: 'best'"),
+    "unknown metric": (dict(metric="quality", higher_is_better=True), "`metric` must be .* Received: 'quality'"),
+    "batches": (dict(sizes=dict(batch_size=51)), "batch_size of at most 50, .* Received: 51"),
+    "a metric below 0": (
+        dict(metric=lambda t, p: -1.0 + 0.0 * p, higher_is_better=False),
+        "`worst` must be a finite number above 0 .* Received: None; the untrained model has -1",
+    ),
+    "worst": (dict(metric="accuracy", worst=1.0), "`worst` must be less than 1 for a metric .* better the higher"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_ARGUMENTS)
+def test_bad_arguments(name):
+    changes, message = BAD_ARGUMENTS[name]
+    with pytest.raises(ValueError, match=message):
+        keras_task(**changes)
+
+
+@pytest.mark.parametrize("name", BAD_CHILDREN)
+def test_bad_children(name):
+    changes, message = BAD_CHILDREN[name]
+    with pytest.raises(ValueError, match=message):
+        child(keras_task(**changes))
+
+
+def test_accuracy_of_two_outputs():
+    with pytest.raises(ValueError, match=r'for more than one output\. Received: "accuracy"'):
+        child(dataclasses.replace(TASKS["dicts, batch normalization, regularizer"](), metric="accuracy"))
+
+
+# -- By name -------------------------------------------------------------------------------------------------------
+
+MODULE = """
+    import numpy as np
+    import tensorflow as tf
+    from neural_optimizer_search.tasks import KerasTask
+
+    x = np.random.default_rng(0).normal(size=(70, 3)).astype("float32")
+    data = tf.data.Dataset.from_tensor_slices((x, x.sum(1)))  # does not pickle, and neither do lambdas
+    task = KerasTask(
+        model=lambda: tf.keras.Sequential([tf.keras.layers.Dense(1)]),
+        train=data.take(50).batch(16),
+        validation=data.skip(50).batch(16),
+        loss="mse",
+        metric="mae",
+        steps=30,
+        sizes=dict(batch_size=10, learning_rates=(1e-1,), probe_steps=2, seeds=(0,)),
+    )
+    number = 3
+"""
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch, request):
+    """The name of a module in the current directory."""
+    name = f"own_model_{request.node.name.split('[')[0]}"
+    (tmp_path / f"{name}.py").write_text(textwrap.dedent(MODULE))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", list(sys.path))
+    return name
+
+
+def test_a_named_task_here_and_in_a_worker(module):
+    task = find_task(f"{module}:task")
+    protocol = task.protocols["default"]
+    evaluate = Evaluator(task, protocol)
+    adam, still = parse_formula("Adam"), parse_formula("g - g")
+    here = evaluate(adam)
+    run = evaluate.train(adam.to_tokens(), here.learning_rate, 0, protocol.final_steps, protocol.validate_every)
+    assert here.reward == pytest.approx(np.mean(run.accuracies))
+    assert here.accuracy == pytest.approx(run.accuracies[-1])
+    assert here.accuracy > 0.5  # of the untrained model's error is gone
+    assert evaluate(still).reward == 0.0  # and here none
+    with ProcessExecutor(task, protocol, workers=1) as executor:
+        (there,) = executor([adam])
+    assert there.rewards == pytest.approx(here.rewards, abs=1e-5)
+
+
+def test_a_named_task_pickles_as_its_name(module):
+    task = find_task(f"{module}:task")
+    assert pickle.loads(pickle.dumps(task)) == task
+    assert len(pickle.dumps(task)) < 200
+    assert task.name == f"{module}:task"
+
+
+def test_a_dataset_does_not_pickle():
+    task = keras_task(train=batches((X, Y)))
+    with pytest.raises(TypeError, match=r"`train` must be a function .* find_task\('module:attribute'\)"):
+        pickle.dumps(task)
+    pickle.dumps(keras_task())
+
+
+def test_shipped_tasks_are_found():
+    assert find_task("digits") is DIGITS
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("mnist", "must be one of: digits, digits_mlp, cifar10, or module:attribute of a task .* 'mnist'"),
+        (":task", "must be one of: .* Received: ':task'"),
+        ("nothing.there:task", "there is no module 'nothing.there' in .* without .py. Received: 'nothing.there:"),
+        ("{module}:tusk", r"module '{module}' \(.*\.py\) has no 'tusk'. Received"),
+        ("{module}:number", "'{module}:number' must be a KerasTask or a Task. Received: 3"),
+    ],
+)
+def test_names_of_nothing(module, name, message):
+    with pytest.raises(UnknownTask, match=message.format(module=module)):
+        find_task(name.format(module=module))
+
+
+def test_an_error_in_the_users_module_passes_through(tmp_path, monkeypatch):
+    (tmp_path / "own_model_that_fails.py").write_text("import a_package_that_is_not_there\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", list(sys.path))
+    with pytest.raises(ModuleNotFoundError, match="a_package_that_is_not_there"):
+        find_task("own_model_that_fails:task")
+
+
+def test_the_example(monkeypatch):
+    pytest.importorskip("sklearn")
+    monkeypatch.chdir(ROOT)
+    task = find_task("examples.search_your_model:task")
+    data = child(task).train
+    assert data[0].shape == (350, 30)
+    assert set(data[1].numpy()) == {0, 1}

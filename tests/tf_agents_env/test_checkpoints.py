@@ -1,0 +1,187 @@
+"""Determinism, saving and restoring."""
+
+import dataclasses
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from toys import QUICK, SMALL, SPACE, score, spell, state
+
+from tf_agents_env.agents.ppo import PPO
+from tf_agents_env.agents.reinforce import Reinforce
+from tf_agents_env.checkpoints import Checkpoints
+from tf_agents_env.controllers import Controller
+
+IN_ANOTHER_PROCESS = """
+import test_checkpoints as t
+controller = t.Controller(t.SPACE, t.QUICK, seed=7)
+print(t.spell(controller, 3), t.digest(controller))
+"""
+
+
+def digest(controller):
+    return hashlib.sha1(repr(state(controller)).encode()).hexdigest()
+
+
+def test_two_processes_do_the_same():
+    controller = Controller(SPACE, QUICK, seed=7)
+    # Global seeds and draws in between make no difference.
+    tf.random.set_seed(123)
+    texts = spell(controller, 1)
+    tf.random.uniform([3])
+    np.random.seed(5)
+    texts += spell(controller, 2)
+    path = os.pathsep.join([str(pathlib.Path(__file__).parent), *sys.path])
+    other = subprocess.run(
+        [sys.executable, "-c", IN_ANOTHER_PROCESS],
+        env={**os.environ, "PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    assert other.stdout.strip() == f"{texts} {digest(controller)}"
+
+
+RESUMED = {
+    "ppo": QUICK,
+    "reinforce, queue": dataclasses.replace(QUICK, algorithm=Reinforce(1e-2), queue_size=3),
+}
+
+
+@pytest.mark.parametrize("config", RESUMED.values(), ids=RESUMED)
+def test_a_restored_run_goes_on_bit_for_bit(config, tmp_path):
+    undisturbed = Controller(SMALL, config, seed=2, directory=tmp_path)
+    assert undisturbed.restore() == 0
+    spell(undisturbed, 3)
+    undisturbed.save()
+    saved = state(undisturbed)
+    expected = spell(undisturbed, 3)  # For the other controller lost: not saved.
+
+    resumed = Controller(SMALL, config, seed=2, directory=tmp_path)
+    assert resumed.restore() == resumed.iteration == 3
+    assert state(resumed) == saved
+    assert spell(resumed, 3) == expected
+    assert state(resumed) == state(undisturbed) != saved
+    assert resumed.metrics == undisturbed.metrics
+    # Rules repeated, so that the counts were needed.
+    assert resumed.metrics["pay"] < resumed.metrics["reward"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A directory with checkpoints 2 and 3 of a run; its weights and counts after each step."""
+    directory = tmp_path_factory.mktemp("controller")
+    controller = Controller(SMALL, QUICK, seed=2, directory=directory)
+    states = [state(controller)]
+    for _ in range(3):
+        controller.step(score)
+        controller.save()
+        states.append(state(controller))
+    names = sorted(path.name for path in directory.glob("*.index"))
+    assert names == ["ckpt-2.index", "ckpt-3.index"]
+    return directory, states
+
+
+@pytest.fixture
+def copy(run, tmp_path):
+    return shutil.copytree(run[0], tmp_path / "run")
+
+
+def restored(directory):
+    controller = Controller(SMALL, QUICK, seed=2, directory=directory)
+    return controller, controller.restore()
+
+
+def cut(path, share):
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+
+
+def zero(path):
+    path.write_bytes(bytes(path.stat().st_size))
+
+
+INDEX, DATA = "ckpt-{}.index", "ckpt-{}.data-00000-of-00001"
+DAMAGES = {
+    "data cut": (DATA, lambda path: cut(path, 0.5)),
+    "data cut at the end": (DATA, lambda path: cut(path, 0.9999)),
+    "data empty": (DATA, lambda path: cut(path, 0)),
+    "data missing": (DATA, lambda path: path.unlink()),
+    "data zeroed": (DATA, zero),
+    "index cut": (INDEX, lambda path: cut(path, 0.5)),
+    "index empty": (INDEX, lambda path: cut(path, 0)),
+    "index zeroed": (INDEX, zero),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_checkpoint_is_passed_over(run, copy, damage):
+    name, destroy = DAMAGES[damage]
+    destroy(copy / name.format(3))
+    with pytest.warns(UserWarning, match="cannot be read: .*ckpt-3"):
+        controller, number = restored(copy)
+    assert number == 2
+    assert state(controller) == run[1][2]
+
+
+def test_no_whole_checkpoint_leaves_a_fresh_controller(run, copy):
+    for number in (2, 3):
+        cut(copy / DATA.format(number), 0.5)
+    with pytest.warns(UserWarning, match=r"ckpt-2, .*ckpt-3"):
+        controller, number = restored(copy)
+    assert number == 0
+    assert state(controller) == run[1][0]
+    # What it saves from now on counts, though their numbers are higher.
+    controller.step(score)
+    controller.save()
+    with pytest.warns(UserWarning, match="cannot be read"):
+        assert restored(copy)[1] == 1
+
+
+@pytest.mark.parametrize("content", [None, b"", b"model_checkpoint_path: 'ckpt-"])
+def test_the_state_file_is_not_needed(run, copy, content):
+    (copy / "checkpoint").unlink()
+    if content is not None:
+        (copy / "checkpoint").write_bytes(content)
+    controller, number = restored(copy)
+    assert number == 3
+    assert state(controller) == run[1][3]
+
+
+def test_a_state_file_without_checkpoints_does_no_harm(copy):
+    for path in copy.glob("ckpt-*"):
+        path.unlink()
+    assert restored(copy)[1] == 0
+
+
+def test_two_checkpoints_are_kept_across_restarts(tmp_path):
+    variable = tf.Variable(0)
+    for number in (4, 5, 6, 7):
+        checkpoints = Checkpoints(tmp_path, variable=variable)
+        checkpoints.restore()
+        checkpoints.save(number)
+        kept = sorted(path.name for path in tmp_path.glob("*.index"))
+        assert kept == [f"ckpt-{number - 1}.index", f"ckpt-{number}.index"][number == 4 :]
+
+
+def test_checkpoints_of_another_run_are_not_overwritten(copy):
+    with pytest.raises(ValueError, match=r"holds checkpoints already: call `restore\(\)`"):
+        Controller(SMALL, QUICK, seed=0, directory=copy).save()
+
+
+@pytest.mark.parametrize("change", [dict(algorithm=Reinforce()), dict(algorithm=PPO(), queue_size=3)], ids=str)
+def test_a_checkpoint_of_other_settings_is_not_taken_for_this(change, copy):
+    controller = Controller(SMALL, dataclasses.replace(QUICK, **change), seed=2, directory=copy)
+    with pytest.raises(ValueError, match="ckpt-3 does not have all that is to be restored"):
+        controller.restore()
+
+
+def test_without_a_directory_nothing_is_kept():
+    controller = Controller(SMALL, QUICK, seed=0)
+    controller.save()
+    assert controller.restore() == 0

@@ -1,0 +1,60 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from tf_agents.utils import common
+from toys import QUICK, SPACE, constant
+
+from neural_optimizer_search import parse_formula
+from tf_agents_env.controllers import Controller
+from tf_agents_env.priority_queue import PriorityQueue
+
+
+@pytest.fixture
+def controller(monkeypatch):
+    # Takes less time than tracing what runs a few times.
+    monkeypatch.setattr(common, "function", lambda function: function)
+    return Controller(SPACE, dataclasses.replace(QUICK, queue_size=3, queue_learning_rate=1e-2), seed=0)
+
+
+def tokens(*texts):
+    return np.array([SPACE.encode(parse_formula(text)) for text in texts], np.int32)
+
+
+def rules(queue):
+    return [(reward, str(SPACE.decode(row))) for reward, row in queue.best]
+
+
+def test_it_keeps_the_best_distinct_rules(controller):
+    queue = PriorityQueue(SPACE, 3, controller._actor, 1e-3)
+    queue.add(tokens("g * m", "g / m", "g - m"), [0.5, 0.2, 0.0])
+    assert rules(queue) == [(0.5, "g * m"), (0.2, "g / m")]
+    # Another spelling, one that is as good, one that is better, one too many.
+    queue.add(tokens("m * g", "m / g", "g ^ m", "m - g"), [0.5, 0.5, 0.7, 0.1])
+    assert rules(queue) == [(0.7, "g ^ m"), (0.5, "g * m"), (0.5, "m / g")]
+
+
+def test_an_empty_queue_teaches_nothing(controller):
+    before = [variable.numpy() for variable in controller._actor.variables]
+    assert controller._queue.imitate() == 0
+    for variable, value in zip(controller._actor.variables, before):
+        np.testing.assert_array_equal(variable, value)
+
+
+def test_it_makes_the_best_rules_likelier(controller):
+    seen, train = [], controller._train
+    controller._train = lambda experience, weights: seen.append(experience) or train(experience, weights)
+    controller.step(constant(0.0, 0.9, 0.0, 0.0, 0.8))
+    best = [1, 4]
+
+    def log_p():
+        """By way of what the environment showed."""
+        token, _ = controller._actor(seen[0].observation, seen[0].step_type)
+        return token.log_prob(seen[0].action).numpy()[best, :-1].sum(axis=1)
+
+    before = log_p()
+    # Two of its three places are taken.
+    loss = controller._queue.imitate()
+    assert loss == pytest.approx(-before.mean(), rel=1e-5)
+    assert loss < controller.metrics["imitation"]
+    assert (log_p() > before).all()

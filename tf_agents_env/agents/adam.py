@@ -1,0 +1,11 @@
+"""Adam as the agents use it."""
+
+import tensorflow as tf
+
+
+def adam(learning_rate, network):
+    """Adam for the weights of a network, whose moments exist already: a checkpoint is restored into them."""
+    network.create_variables()
+    optimizer = tf.keras.optimizers.Adam(learning_rate)
+    optimizer.build(network.trainable_variables)
+    return optimizer

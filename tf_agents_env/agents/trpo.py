@@ -1,0 +1,174 @@
+"""TRPO, which the ICML version of the paper trains its controller with."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+from tf_agents.agents import tf_agent
+from tf_agents.policies import actor_policy
+from tf_agents.utils import common
+
+from tf_agents_env.settings import check
+
+SHRINK, TRIES = 0.8, 15  # Of the line search; its shortest step is 0.8^14 = 4 % of the first.
+
+
+@dataclass(frozen=True)
+class TRPO:
+    """Trust region policy optimization (Schulman et al., 2015; ICML version of the paper, section 3.2).
+
+    The paper has no numbers for it, but for Adam's learning rate, which TRPO has no use for.
+
+    Args:
+      kl_radius: δ, the largest mean KL divergence of a token's distribution from what it was, in nats.
+      damping: λ, added to the diagonal of the Fisher matrix.
+      cg_iterations: Of conjugate gradient, at most.
+
+    Raises:
+      ValueError: If a value is out of range.
+    """
+
+    kl_radius: float = 0.01
+    damping: float = 0.1
+    cg_iterations: int = 10
+
+    epochs = 1  # The trust region is around the policy that drew the batch.
+
+    def __post_init__(self):
+        check(self, "above 0", "kl_radius", "cg_iterations")
+        check(self, "at least 0", "damping")
+
+    def agent(self, time_step_spec, action_spec, actor, baseline, entropy):
+        return TRPOAgent(time_step_spec, action_spec, actor, baseline, entropy, self)
+
+
+class TRPOAgent(tf_agent.TFAgent):
+    """One step per batch, the natural gradient's, as far as a trust region reaches.
+
+      L(θ) = mean(r·A + c·entropy),  r = p(token)/p_old(token),  A = R - b
+      D(θ) = mean(KL(p_old || p))
+      x = (F + λ·I)^-1·∇L,  F = ∇∇D
+      θ = θ_old + s·sqrt(2δ / x·Fx)·x
+
+    where means are over the tokens of all rules, derivatives are taken at θ_old, and s is the first of 1, 0.8, 0.8²,
+    ... with D(θ) <= δ and L(θ) > L(θ_old). If there is none, θ stays.
+
+    Args:
+      time_step_spec, action_spec: Of a `RuleEnvironment`, as tensor specs.
+      actor: A `ControllerNetwork`.
+      baseline: A `BaselineNetwork`, which holds b.
+      entropy: c.
+      settings: A `TRPO`.
+    """
+
+    def __init__(self, time_step_spec, action_spec, actor, baseline, entropy, settings):
+        policy = actor_policy.ActorPolicy(time_step_spec, action_spec, actor, clip=False)
+        step = tf.Variable(0, dtype=tf.int64, trainable=False)
+        super().__init__(time_step_spec, action_spec, policy, policy, None, train_step_counter=step)
+        self._actor, self._baseline, self._entropy, self._settings = actor, baseline, entropy, settings
+        actor.create_variables()
+
+    def _train(self, experience, weights):
+        spelled = tf.nest.map_structure(lambda x: x[:, :-1], experience)  # Without the boundary frame.
+        advantages = tf.reduce_sum(spelled.reward, axis=1) - self._baseline.baseline
+        old = tfp.distributions.Categorical(logits=self._token(spelled).logits)
+
+        def outcome():
+            """L and D of the weights as they are."""
+            token = self._token(spelled)
+            ratios = tf.exp(token.log_prob(spelled.action) - old.log_prob(spelled.action))
+            gains = ratios * advantages[:, None] + self._entropy * token.entropy()
+            kl = tfp.distributions.kl_divergence(old, token)
+            return tf.reduce_mean(weights[:, None] * gains), tf.reduce_mean(kl)
+
+        before, step = self._natural_step(outcome)
+
+        def accepted():
+            surrogate, divergence = outcome()
+            return (divergence <= self._settings.kl_radius) & (surrogate > before)
+
+        share = self._line_search(step, accepted)
+        self.train_step_counter.assign_add(1)
+        return tf_agent.LossInfo(-before, extra={"step": share, "improvement": outcome()[0] - before})
+
+    def _token(self, spelled):
+        return self._actor(spelled.observation, spelled.step_type)[0]
+
+    def _natural_step(self, outcome):
+        """L, and the flat sqrt(2δ / x·Fx)·x, which would take D to δ if D were quadratic."""
+        variables = self._actor.trainable_variables
+        with tf.GradientTape() as tape:
+            surrogate, _ = outcome()
+        gradient = flat(tape.gradient(surrogate, variables))
+        radius, damping = self._settings.kl_radius, self._settings.damping
+        # Traced once, for both places.
+        fisher = common.function(lambda v: hessian_product(lambda: outcome()[1], variables, v))
+        x = conjugate_gradient(lambda v: fisher(v) + damping * v, gradient, self._settings.cg_iterations)
+        length = tf.math.divide_no_nan(2 * radius, dot(x, fisher(x)))
+        return surrogate, tf.sqrt(length) * x
+
+    def _line_search(self, step, accepted):
+        """Moves the weights by the largest share of the step that is accepted; returns it, 0 if there is none."""
+        variables = self._actor.trainable_variables
+        start = flat(variables)
+
+        def move(weights):
+            for variable, value in zip(variables, split(weights, variables)):
+                variable.assign(value)
+
+        def attempt(share, done):
+            move(start + share * SHRINK * step)
+            return share * SHRINK, accepted()
+
+        share, done = tf.while_loop(
+            lambda share, done: ~done, attempt, (1 / SHRINK, tf.constant(False)), maximum_iterations=TRIES
+        )
+        # Not by a share of 0, which a step that is not finite would survive.
+        move(tf.where(done, start + share * step, start))
+        return tf.where(done, share, 0.0)
+
+
+def hessian_product(function, variables, v):
+    """(∇∇ function)·v of a function () -> scalar of the variables; v and the result are flat."""
+    with tf.GradientTape() as outer:
+        with tf.GradientTape() as inner:
+            value = function()
+        slope = dot(flat(inner.gradient(value, variables)), v)
+    return flat(outer.gradient(slope, variables))
+
+
+def conjugate_gradient(product, b, iterations, tolerance=1e-10):
+    """Solves F·x = b, where F is symmetric, positive definite, and known by its products.
+
+    Args:
+      product: Flat v -> F·v.
+      b: Flat.
+      iterations: At most so many.
+      tolerance: Ends when |b - F·x|² is no more than this part of |b|².
+    """
+
+    def improve(x, r, p, rr):
+        Fp = product(p)
+        alpha = rr / dot(p, Fp)
+        x, r = x + alpha * p, r - alpha * Fp
+        return x, r, r + dot(r, r) / rr * p, dot(r, r)
+
+    least = tolerance * dot(b, b)
+    start = (tf.zeros_like(b), b, b, dot(b, b))
+    return tf.while_loop(lambda x, r, p, rr: rr > least, improve, start, maximum_iterations=iterations)[0]
+
+
+def dot(x, y):
+    return tf.reduce_sum(x * y)
+
+
+def flat(tensors):
+    """Tensors as one vector."""
+    return tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors], axis=0)
+
+
+def split(vector, like):
+    """The reverse of `flat`, with the shapes of `like`."""
+    parts = tf.split(vector, [int(np.prod(tensor.shape)) for tensor in like])
+    return [tf.reshape(part, tensor.shape) for part, tensor in zip(parts, like)]

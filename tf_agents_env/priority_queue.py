@@ -1,0 +1,92 @@
+"""Priority queue training: the controller also imitates the best rules so far."""
+
+import json
+
+import numpy as np
+import tensorflow as tf
+from tf_agents.utils import common
+
+from tf_agents_env.agents.adam import adam
+
+
+class PriorityQueue(tf.Module):
+    """The k best distinct rules so far, and the gradient step that makes them likelier (Abolafia et al., 2018).
+
+      loss = -mean(log p(rule)) over the queue
+
+    Saved by a checkpoint: the queue, and Adam's moments.
+
+    Args:
+      space: The `SearchSpace` of the rules.
+      size: k.
+      actor: A `ControllerNetwork` over the space.
+      learning_rate: Of an Adam of its own.
+    """
+
+    def __init__(self, space, size, actor, learning_rate):
+        super().__init__()
+        self._space, self._size, self._actor = space, size, actor
+        self._best = _Best()
+        self._optimizer = adam(learning_rate, actor)
+        self._train = common.function(self._gradient_step)
+
+    @property
+    def best(self):
+        """(reward, tokens) of the rules, best first, of equal ones the older first."""
+        return self._best.rows
+
+    def add(self, tokens, rewards):
+        """Takes in a batch; a rule that is worth nothing stays outside, as does any but the first spelling.
+
+        Args:
+          tokens: Int `[batch, 5n]`.
+          rewards: Floats.
+        """
+        rows = {}
+        for reward, row in [*self.best, *zip(rewards, np.asarray(tokens).tolist())]:
+            if reward > 0:
+                rows.setdefault(self._space.decode(row).canonical(), [float(reward), row])
+        self._best.rows = sorted(rows.values(), key=lambda row: -row[0])[: self._size]
+
+    def imitate(self):
+        """One gradient step; returns its loss, 0 if the queue is empty."""
+        if not self.best:
+            return 0.0
+        # Always k rows, of which the empty ones weigh nothing: another shape would be traced anew.
+        rows = [tokens for _, tokens in self.best]
+        tokens = np.array(rows + rows[:1] * (self._size - len(rows)), np.int32)
+        weights = np.arange(self._size) < len(rows)
+        return float(self._train(_observation(self._space, tokens), tokens, weights.astype(np.float32) / len(rows)))
+
+    def _gradient_step(self, observation, tokens, weights):
+        variables = self._actor.trainable_variables
+        with tf.GradientTape() as tape:
+            log_p = tf.reduce_sum(self._actor(observation)[0].log_prob(tokens), axis=1)
+            loss = -tf.reduce_sum(weights * log_p)
+        self._optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables))
+        return loss
+
+
+class _Best(tf.train.experimental.PythonState):
+    """The rows of the queue, as a part of the checkpoint."""
+
+    def __init__(self):
+        self.rows = []
+
+    def serialize(self):
+        return json.dumps(self.rows)
+
+    def deserialize(self, string_value):
+        self.rows = json.loads(string_value)
+
+
+def _observation(space, tokens):
+    """What a `RuleEnvironment` shows while these strings are spelled, `[batch, 5n, ...]`."""
+    batch, length = tokens.shape
+    start = np.full((batch, 1), max(space.sizes), np.int32)
+    masks = [space.legal_tokens(tokens[:, :position]) for position in range(length)]
+    return {
+        "prev": tf.constant(np.concatenate([start, tokens[:, :-1]], axis=1)),
+        "pos": tf.constant(np.tile(np.arange(length, dtype=np.int32), [batch, 1])),
+        "mask": tf.constant(np.stack(masks, axis=1).astype(np.int32)),
+    }
