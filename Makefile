@@ -36,6 +36,8 @@ clean: ## Remove caches and build artefacts; environments and runs stay
 	@find . -name '.venv*' -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # $(call install,directory,constraints,what,time)
+# pip calls a package installed once its metadata is there, but writes INSTALLER only after its files: what lacks it goes.
+# gym comes as source; without --use-pep517 the pip of Python 3.11 warns about how it builds it.
 define install
 	@python="$(PYTHON)"; first="Install Python 3.11"; \
 	if $(1)/bin/python -c '' 2>/dev/null; then \
@@ -49,14 +51,12 @@ define install
 	*) echo "Python $$version is too new: $(2) is for Python 3.11, the last that TF-Agents 0.19" \
 	    "and its TensorFlow 2.15 run on. $$advice" ;; \
 	esac >&2; exit 1
-# pip calls a package installed once its metadata is there, but writes INSTALLER only after its files.
 	@for info in $(1)/lib/python3.11/site-packages/*.dist-info; do \
 	    [ -e "$$info/INSTALLER" ] || rm -rf "$$info"; done
 	@{ $(1)/bin/python -c '' 2>/dev/null || "$(PYTHON)" -m venv --clear --without-pip $(1); } && \
 	{ $(1)/bin/python -m pip --version >/dev/null 2>&1 || $(1)/bin/python -m ensurepip >/dev/null; } || \
 	{ echo "This Python lacks its venv module: on Debian or Ubuntu, apt install python3.11-venv" >&2; exit 1; }
 	@echo "Installing into $(1) (about $(4), once) ..."
-# gym comes as source; without --use-pep517 the pip of Python 3.11 warns about how it builds it.
 	@$(1)/bin/python -m pip install -qq --disable-pip-version-check --use-pep517 -c $(2) $(3)
 	@touch $@
 endef

@@ -84,6 +84,7 @@ def test_mlp():
     reason="no CIFAR-10: set NOS_DATA_DIR to a tensorflow_datasets directory",
 )
 def test_cifar10_reads_real_images():
+    pytest.importorskip("tensorflow_datasets")
     splits = TASKS["cifar10"].splits(TASKS["cifar10"].protocols["reduced"], CIFAR10_DIR)
     assert splits.train.images.shape == (5000, 32, 32, 3)
     assert splits.train.images.dtype == np.float32
