@@ -17,6 +17,7 @@ import statistics
 import tensorflow as tf
 
 from neural_optimizer_search import Rule
+from neural_optimizer_search.dsl.space import search_space
 from neural_optimizer_search.evaluation.evaluation import Evaluation
 from neural_optimizer_search.evaluation.ledger import Ledger
 
@@ -28,9 +29,10 @@ def write(ledger, path=TABLE):
     """The evaluations of a ledger, baselines included, best first; returns their number."""
     evaluations = sorted(ledger.evaluations(), key=lambda e: (-e.reward, e.key))
     config = {key: value for key, value in ledger.config.items() if key not in ("workers", "data_dir", "cache")}
-    # No time in the header of the archive: the same table is the same file.
-    with open(path, "wb") as file, gzip.GzipFile(fileobj=file, mode="wb", mtime=0) as archive:
-        lines = [f"# nos-search {json.dumps(config)}; TensorFlow {tf.__version__}\n", ",".join(COLUMNS) + "\n"]
+    # No name and no time in the header of the archive: the same table is the same file.
+    with open(path, "wb") as file, gzip.GzipFile("", "wb", fileobj=file, mtime=0) as archive:
+        header = json.dumps({"config": config, "tensorflow": tf.__version__})
+        lines = [f"# {header}\n", ",".join(COLUMNS) + "\n"]
         archive.writelines(line.encode() for line in lines)
         for e in evaluations:
             rate = "" if e.learning_rate is None else f"{e.learning_rate:.4g}"
@@ -39,6 +41,14 @@ def write(ledger, path=TABLE):
             row = (e.key, e.status, rate, f"{e.accuracy:.4f}", rewards, rule, e.rule.formula())
             archive.write((",".join(f'"{x}"' if "," in x else x for x in row) + "\n").encode())
     return len(evaluations)
+
+
+def space(path=TABLE):
+    """The `SearchSpace` whose rules the table holds."""
+    with gzip.open(path, "rt") as file:
+        config = json.loads(file.readline().removeprefix("# "))["config"]
+    found = search_space(config["space"], config["depth"])
+    return found.unconstrained() if config["unconstrained"] else found
 
 
 def read(path=TABLE):

@@ -1,0 +1,83 @@
+"""Replaying searches on a table, on one with made-up rewards."""
+
+import pytest
+
+from benchmarks import depth1_table, search_algorithms
+from neural_optimizer_search import search_space
+from neural_optimizer_search.evaluation.evaluation import Evaluation
+from neural_optimizer_search.evaluation.ledger import Ledger
+from neural_optimizer_search.evaluation.screen import Screen
+from neural_optimizer_search.search.exhaustive import Exhaustive
+from neural_optimizer_search.search.loop import Score, search
+
+CONFIG = dict(space="signs", depth=1, unconstrained=True, workers=2)
+
+
+def made_up(rules):
+    for rule in rules:
+        rewards = (len(rule.formula()) / 40, 0.5)
+        yield Evaluation(rule, sum(rewards) / 2, "ok", "Made up.", 0.1, 0.25, rewards, (), 0.0)
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory):
+    ledger = Ledger(tmp_path_factory.mktemp("run") / "ledger.sqlite", CONFIG)
+    algorithm = Exhaustive(search_space("signs", 1).unconstrained(), 1000)
+    for _ in search(algorithm, Score(made_up, ledger, Screen()), ledger, None):
+        pass
+    yield ledger
+    ledger.close()
+
+
+@pytest.fixture(scope="module")
+def table(ledger, tmp_path_factory):
+    path = tmp_path_factory.mktemp("table") / "table.csv.gz"
+    assert depth1_table.write(ledger, path) == len(ledger.evaluations())
+    return path
+
+
+def test_what_is_written_is_read(ledger, table):
+    read = depth1_table.read(table)
+    for evaluation in ledger.evaluations():
+        told = read[evaluation.key]
+        assert told.rule == evaluation.rule
+        assert told.reward == pytest.approx(evaluation.reward, abs=1e-5)
+        kept = ("status", "learning_rate", "accuracy")
+        assert [getattr(told, name) for name in kept] == [getattr(evaluation, name) for name in kept]
+    assert depth1_table.space(table) == search_space("signs", 1).unconstrained()
+
+
+def test_the_same_table_is_the_same_file(ledger, table, tmp_path):
+    depth1_table.write(ledger, tmp_path / "again.csv.gz")
+    assert (tmp_path / "again.csv.gz").read_bytes() == table.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["random", "evolution"])
+def test_a_search_is_paid_what_the_table_says(name, table):
+    rewards = sorted((e.reward for e in depth1_table.read(table).values()), reverse=True)
+    sampled, curve = search_algorithms.replay(name, 0, len(rewards), table)
+    assert sampled > len(curve)
+    # Each function once; small as the space is, random search finds nearly all of it.
+    assert set(curve) <= set(rewards)
+    assert len(curve) <= len(rewards)
+    if name == "random":
+        assert len(curve) > 0.9 * len(rewards)
+    assert curve != sorted(curve, reverse=True)
+
+
+def test_without_a_screen_useless_rules_are_trained(table):
+    _, curve = search_algorithms.replay("random, no screen", 0, 50, table)
+    assert len(curve) == 50
+    assert curve.count(0.0) > 25
+
+
+def test_a_run_that_never_gets_there_counts_as_endless():
+    assert search_algorithms.first_within([0.1, 0.5, 0.9], 0.5) == 2
+    assert search_algorithms.first_within([0.1], 0.5) == float("inf")
+
+
+def test_what_a_table_lacks_is_an_error(ledger):
+    """A rule that the screen lets pass and the table does not have is no rule of reward 0."""
+    look_up = search_algorithms.LookUp({})
+    with pytest.raises(KeyError):
+        list(look_up([ledger.evaluations()[0].rule]))
