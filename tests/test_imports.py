@@ -15,13 +15,22 @@ DSL = f"{CORE}.dsl"
 MAY_IMPORT = {
     CORE: {f"{CORE}.optimizers", f"{CORE}.schedules", DSL},  # __init__.py: the public names
     f"{CORE}.decays": set(),
+    f"{CORE}.vectors": set(),
+    f"{CORE}.command_line": set(),
     f"{CORE}.schedules": {f"{CORE}.decays"},
     DSL: {f"{CORE}.decays"},
-    f"{CORE}.optimizers": {f"{CORE}.decays", DSL},
+    f"{CORE}.optimizers": {f"{CORE}.decays", f"{CORE}.command_line", DSL},
     f"{CORE}.tasks": {f"{CORE}.optimizers", DSL},
-    f"{CORE}.evaluation": {f"{CORE}.tasks", DSL},
-    f"{CORE}.search": {f"{CORE}.evaluation", DSL},
-    "tf_agents_env": {f"{CORE}.search", f"{CORE}.evaluation", f"{CORE}.tasks", DSL},
+    f"{CORE}.evaluation": {f"{CORE}.tasks", f"{CORE}.vectors", DSL},
+    f"{CORE}.search": {f"{CORE}.evaluation", f"{CORE}.optimizers", DSL},
+    "tf_agents_env": {
+        f"{CORE}.search",
+        f"{CORE}.evaluation",
+        f"{CORE}.tasks",
+        f"{CORE}.vectors",
+        f"{CORE}.command_line",
+        DSL,
+    },
     "benchmarks": {CORE, f"{CORE}.search", f"{CORE}.evaluation", f"{CORE}.tasks", DSL},
     "benchmarks.search_algorithms": {f"{CORE}.search", f"{CORE}.evaluation", DSL, "benchmarks", "tf_agents_env"},
 }

@@ -12,6 +12,10 @@ KEPT = 2
 _INDEX = re.compile(r"ckpt-(\d+)\.index")
 
 
+class OtherCheckpoint(ValueError):
+    """A checkpoint of other settings, or of another version."""
+
+
 class Checkpoints:
     """The newest two states of some trackable objects, in a directory of their own.
 
@@ -44,7 +48,7 @@ class Checkpoints:
         """Restores the newest checkpoint that can be read in full; returns whether there is one.
 
         Raises:
-          ValueError: If it lacks one of the items, or a part of one.
+          OtherCheckpoint: If it lacks one of the items, or a part of one.
         """
         saved = self._saved()
         whole = [prefix for prefix in saved if _is_whole(prefix)]
@@ -62,7 +66,7 @@ class Checkpoints:
         try:
             self._checkpointer.initialize_or_restore().assert_existing_objects_matched()
         except AssertionError as error:
-            raise ValueError(
+            raise OtherCheckpoint(
                 f"The checkpoint {prefix} does not have all that is to be restored: it was saved with other "
                 "settings, or by another version."
             ) from error

@@ -203,7 +203,7 @@ class Controller:
           The number of completed steps; 0 if there is no checkpoint.
 
         Raises:
-          ValueError: If the checkpoint is of other settings.
+          OtherCheckpoint: If the checkpoint is of other settings.
         """
         return self.iteration if self._checkpoints and self._checkpoints.restore() else 0
 

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Optional
 
+from neural_optimizer_search.command_line import Parser
 from neural_optimizer_search.dsl.space import MAX_DEPTH, PRESETS, search_space
 from neural_optimizer_search.tasks import TASKS, UnknownTask, find_task
 from tf_agents_env.controllers import CONTROLLERS
@@ -40,11 +41,6 @@ class SearchConfig:
         return self.screen == "on" or (self.screen is None and self.preset != "paper")
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message):
-        self.exit(2, f"{self.prog}: {message}\n")
-
-
 def _whole_number(least):
     def parse(text):
         if not text.lstrip("-").isdigit() or int(text) < least:
@@ -59,7 +55,7 @@ def _whole_number(least):
 def parser():
     """The parser; a flag that is not given is absent from its result."""
     d = SearchConfig()
-    p = _Parser(
+    p = Parser(
         prog="nos-search",
         description="Searches for an update rule: a controller proposes, children are trained, a ledger remembers.",
         argument_default=argparse.SUPPRESS,

@@ -1,5 +1,6 @@
 """`nos-search`: the training binary. Configuration, ledger, workers, algorithm, loop, report."""
 
+import contextlib
 import dataclasses
 import datetime
 import sqlite3
@@ -23,6 +24,7 @@ from neural_optimizer_search.search.loop import Score, search, spelled
 from neural_optimizer_search.search.random_search import RandomSearch
 from neural_optimizer_search.tasks import UnknownTask, find_task
 from tf_agents_env import flags
+from tf_agents_env.checkpoints import OtherCheckpoint
 from tf_agents_env.controllers import CONTROLLERS, Controller
 
 LEDGER = "ledger.sqlite"
@@ -44,6 +46,8 @@ def main(argv=None):
         return STOPPED
     except (FileNotFoundError, UnknownTask) as error:
         p.error(str(error))
+    except OtherCheckpoint as error:
+        p.error(f"argument --resume: {error} Go on with the release that wrote it.")
     except (OSError, sqlite3.OperationalError, tf.errors.OpError) as error:
         _fail(f"cannot go on: {error}. When that is mended: nos-search --resume {out}")
         return 1
@@ -110,11 +114,12 @@ def _run(config, out, ledger):
     space = search_space(config.space, config.depth)
     if config.unconstrained:
         space = space.unconstrained()
-    parts = dict(
-        screen=Screen() if config.screens else spelled,
-        cache=_cache(config, task, protocol),
-    )
-    with ProcessExecutor(task, protocol, config.data_dir, config.workers) as executor:
+    with contextlib.ExitStack() as stack:
+        executor = stack.enter_context(ProcessExecutor(task, protocol, config.data_dir, config.workers))
+        parts = dict(
+            screen=Screen() if config.screens else spelled,
+            cache=_cache(config, task, protocol, stack),
+        )
         who, algorithm = _algorithm(config, space, out, ledger)
         print(
             f"{who} over {space.name} at depth {space.depth} ({space.size:.2g} strings), {config.task}/"
@@ -135,13 +140,13 @@ def _run(config, out, ledger):
     _report(out, ledger, config)
 
 
-def _cache(config, task, protocol):
+def _cache(config, task, protocol, stack):
     # The cache knows nothing of the code of a user's module, which may change between searches.
     if config.cache == flags.NO_CACHE or ":" in config.task:
         return None
     path = Path(config.cache)
     path.parent.mkdir(parents=True, exist_ok=True)
-    return EvaluationCache(path, task, protocol)
+    return stack.enter_context(contextlib.closing(EvaluationCache(path, task, protocol)))
 
 
 def _bar(total, unit):

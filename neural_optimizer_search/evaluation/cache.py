@@ -14,7 +14,7 @@ import neural_optimizer_search
 from neural_optimizer_search.evaluation.ledger import COLUMNS, from_row, to_row
 
 # What a reward is computed by. The screen's file makes the keys.
-MEASURING = ("decays.py", "dsl/interpreter.py", "dsl/vocabulary.py", "evaluation/*.py", "tasks/*.py")
+MEASURING = ("decays.py", "vectors.py", "dsl/interpreter.py", "dsl/vocabulary.py", "evaluation/*.py", "tasks/*.py")
 BUSY_SECONDS = 60  # to wait for another search that writes
 
 

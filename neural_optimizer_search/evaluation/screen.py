@@ -114,7 +114,7 @@ class _Probe:
             g=tf.constant(g),
             w=tf.constant(w),
             averages={
-                name: tf.constant(_averaged(g**power, beta)) for name, beta, power in interpreter.AVERAGES
+                name: tf.constant(_averaged(g, beta, power)) for name, beta, power in interpreter.AVERAGES
             },
             t=tf.constant(np.tile(t, (len(SCALES), 1))),
             T=tf.constant(STEPS, tf.int64),
@@ -165,12 +165,12 @@ def _sums(values):
     return values.reshape(len(SCALES), STEPS, 2, PAIRS).sum(axis=(1, 3))
 
 
-def _averaged(values, beta):
+def _averaged(g, beta, power):
     """The running average of each scale's steps, from 0."""
-    averages = np.zeros_like(values)
-    for i, value in enumerate(values):
+    averages = np.zeros_like(g)
+    for i, gradient in enumerate(g):
         before = averages[i - 1] if i % STEPS else 0.0
-        averages[i] = beta * before + (1.0 - beta) * value
+        averages[i] = interpreter.next_average(before, gradient, beta, power)
     return averages
 
 

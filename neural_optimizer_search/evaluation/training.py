@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from neural_optimizer_search.dsl.interpreter import AVERAGES, Inputs, next_average, update_from_tokens
 from neural_optimizer_search.tasks.task import length, predicted
+from neural_optimizer_search.vectors import assign, flat
 
 
 class Run(NamedTuple):
@@ -127,7 +128,7 @@ class ChildTraining:
             inputs = Inputs(gradient.value, state.weights, named, state.step, steps, seed)
             update = update_from_tokens(tokens, inputs)
             weights = state.weights - learning_rate * update
-            _assign(self._model.trainable_variables, weights)
+            assign(self._model.trainable_variables, weights)
             finite = tf.math.is_finite(gradient.loss) & tf.math.is_finite(tf.reduce_sum(weights))
             squares = state.squares + tf.reduce_sum(tf.cast(update, tf.float64) ** 2)
             done = state.step + 1
@@ -146,7 +147,7 @@ class ChildTraining:
         return state.finite, state.step, state.curves.stack(), tf.sqrt(state.squares / values)
 
     def _initial_state(self, validations):
-        weights = _flat(self._model.trainable_variables)
+        weights = flat(self._model.trainable_variables)
         return _State(
             step=tf.constant(0, tf.int64),
             weights=weights,
@@ -175,7 +176,7 @@ class ChildTraining:
                 loss += tf.add_n(self._model.losses)
         weights = self._model.trainable_variables
         parts = tape.gradient(loss, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        return _Gradient(loss, _flat(parts))
+        return _Gradient(loss, flat(parts))
 
     def _validate(self):
         return self._child.measure(predicted(self._model, self._validation_data))
@@ -200,15 +201,3 @@ def _made(make_model):
 
 def _tensors(data):
     return tf.nest.map_structure(tf.convert_to_tensor, tuple(data))
-
-
-def _flat(tensors):
-    """All elements as one vector."""
-    return tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors], 0)
-
-
-def _assign(variables, flat):
-    """Undoes `_flat` into the variables."""
-    parts = tf.split(flat, [variable.shape.num_elements() for variable in variables])
-    for variable, part in zip(variables, parts):
-        variable.assign(tf.reshape(part, variable.shape))

@@ -40,9 +40,8 @@ class Step(NamedTuple):
 class DirectionOptimizer(tf.keras.optimizers.Optimizer):
     """w <- w - learning_rate * direction, where a subclass states the direction.
 
-    A subclass defines `averages` and `update_direction`. One with an
-    internal decay also sets `decay`, a function of (t, T), and `decay_steps`, T. One whose update
-    TensorFlow has a kernel for also defines `apply_kernel`.
+    A subclass defines `averages` and `update_direction`. One with an internal decay also sets `decay`, a function
+    of (t, T), and `decay_steps`, T. One whose update TensorFlow has a kernel for also defines `apply_kernel`.
 
     Args:
       learning_rate: A number or a `LearningRateSchedule`.

@@ -1,9 +1,9 @@
 """`nos-optimizers`: prints the catalogue."""
 
-import argparse
 import os
 import sys
 
+from neural_optimizer_search.command_line import Parser
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE, normalized
 
 _HEADER = ("name", "formula", "slots", "best decay", "source")
@@ -13,14 +13,9 @@ which PowerSign and AddSign work best, says v2 (section 8.1). v2 is arXiv:1709.0
 In Python, with T training steps: optimizers.get("addsign-ld", learning_rate=0.1, decay_steps=T)"""
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message):
-        self.exit(2, f"{self.prog}: {message}\n")
-
-
 def main(argv=None):
     """Prints the rows whose names match; returns the exit code."""
-    p = _Parser(
+    p = Parser(
         prog="nos-optimizers", description="Lists the published update rules by name.", allow_abbrev=False
     )
     p.add_argument("name", nargs="?", default="", metavar="NAME", help="only names with this text in them")

@@ -31,7 +31,8 @@ def leaderboard(found, baselines, count=10):
     seeds = len((found or baselines)[0].rewards)
     note = (
         f"reward: mean ± standard deviation over {seeds} training seeds, on the validation data that chose the "
-        "rules and rates,\nso the best are flattered. accuracy: validation accuracy at the end of the final run."
+        "rules and rates,\nso the best are flattered. accuracy: validation accuracy, or your own task's score, "
+        "at the end of the final run."
         if seeds > 1
         else "reward and accuracy (at the end of the final run): one training seed, on the validation data that "
         "chose the\nrules and rates, so the best are flattered."

@@ -177,7 +177,7 @@ def test_the_line_search_takes_the_first_accepted_share():
     agent = controller(algorithm=TRPO())
     start, step = weights(agent), np.ones_like(weights(agent))
     answers = iter([False, False, True])
-    share = agent._agent._line_search(step, lambda: tf.constant(next(answers)))
+    share = agent._agent.learn._line_search(step, lambda: tf.constant(next(answers)))
     assert float(share) == pytest.approx(0.64)
     np.testing.assert_allclose(weights(agent), start + 0.64, rtol=1e-6)
 
@@ -191,7 +191,7 @@ def test_the_line_search_goes_back_if_no_share_is_accepted(step):
         attempts.append(weights(agent))
         return tf.constant(False)
 
-    share = agent._agent._line_search(np.full_like(start, step), accepted)
+    share = agent._agent.learn._line_search(np.full_like(start, step), accepted)
     assert len(attempts) == trpo.TRIES
     assert (attempts[0] != start).all()
     assert float(share) == 0

@@ -1,5 +1,6 @@
 """Every path of the command line, at tiny size, through `main` or as a process of its own."""
 
+import dataclasses
 import os
 import pathlib
 import re
@@ -13,6 +14,7 @@ import pytest
 
 from neural_optimizer_search.evaluation.ledger import Ledger
 from tf_agents_env import train
+from tf_agents_env.controllers import CONTROLLERS
 
 ROOT = pathlib.Path(__file__).parents[2]
 TINY = ["--protocol", "reduced", "--space", "signs", "--depth", "1", "--workers", "1", "--cache", "none"]
@@ -141,6 +143,16 @@ def test_a_resumed_run_keeps_its_own_flags(ppo_run, capfd):
         train.main(["--resume", str(ppo_run), "--seed", "7"])
     assert stopped.value.code == 2
     assert "argument --seed: not allowed with --resume: a resumed run keeps its own (0)." in capfd.readouterr().err
+
+
+def test_a_checkpoint_of_other_settings_is_one_clear_line(ppo_run, capfd, monkeypatch):
+    other = dataclasses.replace(CONTROLLERS["ppo"]["fast"], queue_size=3)
+    monkeypatch.setitem(CONTROLLERS["ppo"], "fast", other)
+    with pytest.raises(SystemExit, match="2"):
+        train.main(["--resume", str(ppo_run), "--budget", "1000"])
+    last = capfd.readouterr().err.splitlines()[-1]
+    assert last.startswith("nos-search: argument --resume: The checkpoint ")
+    assert last.endswith("by another version. Go on with the release that wrote it.")
 
 
 def test_a_run_is_not_overwritten(ppo_run, capfd):

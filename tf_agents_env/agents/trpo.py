@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 from tf_agents.agents import tf_agent
-from tf_agents.policies import actor_policy
 from tf_agents.utils import common
 
+from neural_optimizer_search.vectors import assign, flat
+from tf_agents_env.agents.episodes import EpisodeAgent
 from tf_agents_env.settings import check
 
 SHRINK, TRIES = 0.8, 15  # Of the line search; its shortest step is 0.8^14 = 4 % of the first.
@@ -40,10 +40,10 @@ class TRPO:
         check(self, "at least 0", "damping")
 
     def agent(self, time_step_spec, action_spec, actor, baseline, entropy):
-        return TRPOAgent(time_step_spec, action_spec, actor, baseline, entropy, self)
+        return EpisodeAgent(time_step_spec, action_spec, actor, baseline, _TrustRegionStep(actor, entropy, self))
 
 
-class TRPOAgent(tf_agent.TFAgent):
+class _TrustRegionStep(tf.Module):
     """One step per batch, the natural gradient's, as far as a trust region reaches.
 
       L(θ) = mean(r·A + c·entropy),  r = p(token)/p_old(token),  A = R - b
@@ -53,31 +53,20 @@ class TRPOAgent(tf_agent.TFAgent):
 
     where means are over the tokens of all rules, derivatives are taken at θ_old, and s is the first of 1, 0.8, 0.8²,
     ... with D(θ) <= δ and L(θ) > L(θ_old). If there is none, θ stays.
-
-    Args:
-      time_step_spec, action_spec: Of a `RuleEnvironment`, as tensor specs.
-      actor: A `ControllerNetwork`.
-      baseline: A `BaselineNetwork`, which holds b.
-      entropy: c.
-      settings: A `TRPO`.
     """
 
-    def __init__(self, time_step_spec, action_spec, actor, baseline, entropy, settings):
-        policy = actor_policy.ActorPolicy(time_step_spec, action_spec, actor, clip=False)
-        step = tf.Variable(0, dtype=tf.int64, trainable=False)
-        super().__init__(time_step_spec, action_spec, policy, policy, None, train_step_counter=step)
-        self._actor, self._baseline, self._entropy, self._settings = actor, baseline, entropy, settings
+    def __init__(self, actor, entropy, settings):
+        super().__init__()
+        self._actor, self._entropy, self._settings = actor, entropy, settings
         actor.create_variables()
 
-    def _train(self, experience, weights):
-        spelled = tf.nest.map_structure(lambda x: x[:, :-1], experience)  # Without the boundary frame.
-        advantages = tf.reduce_sum(spelled.reward, axis=1) - self._baseline.baseline
-        old = tfp.distributions.Categorical(logits=self._token(spelled).logits)
+    def __call__(self, episodes, advantages, weights):
+        old = tfp.distributions.Categorical(logits=self._token(episodes).logits)
 
         def outcome():
             """L and D of the weights as they are."""
-            token = self._token(spelled)
-            ratios = tf.exp(token.log_prob(spelled.action) - old.log_prob(spelled.action))
+            token = self._token(episodes)
+            ratios = tf.exp(token.log_prob(episodes.action) - old.log_prob(episodes.action))
             gains = ratios * advantages[:, None] + self._entropy * token.entropy()
             kl = tfp.distributions.kl_divergence(old, token)
             return tf.reduce_mean(weights[:, None] * gains), tf.reduce_mean(kl)
@@ -89,11 +78,10 @@ class TRPOAgent(tf_agent.TFAgent):
             return (divergence <= self._settings.kl_radius) & (surrogate > before)
 
         share = self._line_search(step, accepted)
-        self.train_step_counter.assign_add(1)
         return tf_agent.LossInfo(-before, extra={"step": share, "improvement": outcome()[0] - before})
 
-    def _token(self, spelled):
-        return self._actor(spelled.observation, spelled.step_type)[0]
+    def _token(self, episodes):
+        return self._actor(episodes.observation, episodes.step_type)[0]
 
     def _natural_step(self, outcome):
         """L, and the flat sqrt(2δ / x·Fx)·x, which would take D to δ if D were quadratic."""
@@ -113,19 +101,15 @@ class TRPOAgent(tf_agent.TFAgent):
         variables = self._actor.trainable_variables
         start = flat(variables)
 
-        def move(weights):
-            for variable, value in zip(variables, split(weights, variables)):
-                variable.assign(value)
-
         def attempt(share, done):
-            move(start + share * SHRINK * step)
+            assign(variables, start + share * SHRINK * step)
             return share * SHRINK, accepted()
 
         share, done = tf.while_loop(
             lambda share, done: ~done, attempt, (1 / SHRINK, tf.constant(False)), maximum_iterations=TRIES
         )
         # Not by a share of 0, which a step that is not finite would survive.
-        move(tf.where(done, start + share * step, start))
+        assign(variables, tf.where(done, start + share * step, start))
         return tf.where(done, share, 0.0)
 
 
@@ -161,14 +145,3 @@ def conjugate_gradient(product, b, iterations, tolerance=1e-10):
 
 def dot(x, y):
     return tf.reduce_sum(x * y)
-
-
-def flat(tensors):
-    """Tensors as one vector."""
-    return tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors], axis=0)
-
-
-def split(vector, like):
-    """The reverse of `flat`, with the shapes of `like`."""
-    parts = tf.split(vector, [int(np.prod(tensor.shape)) for tensor in like])
-    return [tf.reshape(part, tensor.shape) for part, tensor in zip(parts, like)]
