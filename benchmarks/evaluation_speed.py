@@ -41,7 +41,7 @@ def naive_seconds(task, protocol, splits, rule, learning_rates):
             data,
             epochs=validations,
             steps_per_epoch=steps // validations,
-            validation_data=tuple(splits.validation),
+            validation_data=tuple(splits.measured),
             validation_batch_size=500,
             verbose=0,
         )

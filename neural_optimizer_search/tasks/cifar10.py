@@ -9,7 +9,7 @@ from neural_optimizer_search.tasks.protocol import DECADES, Protocol
 from neural_optimizer_search.tasks.task import Examples, Task
 
 
-def load(data_dir=None):
+def load(data_dir=None, split="train"):
     """Reads CIFAR-10 from a `tensorflow_datasets` directory; without one, downloads it (162 MiB) to the default.
 
     Raises:
@@ -22,8 +22,12 @@ def load(data_dir=None):
             f"--data_dir must be a tensorflow_datasets directory that holds cifar10. Received: {data_dir!r}, "
             "which does not. Leave the flag out to download CIFAR-10 (162 MiB) to ~/tensorflow_datasets."
         )
-    part = tfds.load("cifar10", split="train", data_dir=data_dir, batch_size=-1, download=data_dir is None)
+    part = tfds.load("cifar10", split=split, data_dir=data_dir, batch_size=-1, download=data_dir is None)
     return Examples(np.asarray(part["image"]), np.asarray(part["label"], np.int32))
+
+
+def load_test(data_dir=None):
+    return load(data_dir, "test")
 
 
 PAPER = Protocol(
@@ -43,6 +47,7 @@ CIFAR10 = Task(
     name="cifar10",
     classes=10,
     load=load,
+    load_test=load_test,
     protocols={
         "paper": PAPER,
         # About a tenth of the paper's steps, for a search overnight on a few cores.

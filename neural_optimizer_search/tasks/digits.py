@@ -46,11 +46,19 @@ TEST_EXAMPLES = 97  # the last ones; no search sees them
 
 
 def load(data_dir=None):
+    return _examples(slice(None, -TEST_EXAMPLES))
+
+
+def load_test(data_dir=None):
+    return _examples(slice(-TEST_EXAMPLES, None))
+
+
+def _examples(part):
     from sklearn.datasets import load_digits
 
     digits = load_digits()
-    images = (digits.images[..., np.newaxis] / 16.0).astype(np.float32)
-    return Examples(images[:-TEST_EXAMPLES], digits.target[:-TEST_EXAMPLES].astype(np.int32))
+    images = (digits.images[part, ..., np.newaxis] / 16.0).astype(np.float32)
+    return Examples(images, digits.target[part].astype(np.int32))
 
 
 DEFAULT = Protocol(
@@ -70,6 +78,7 @@ DIGITS = Task(
     name="digits",
     classes=10,
     load=load,
+    load_test=load_test,
     protocols={
         "default": DEFAULT,
         "reduced": Protocol(

@@ -12,6 +12,7 @@ DIGITS_MLP = Task(
     name="digits_mlp",
     classes=10,
     load=digits.load,
+    load_test=digits.load_test,
     protocols={
         "default": replace(
             _SHIPPED["default"],

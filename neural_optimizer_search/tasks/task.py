@@ -1,7 +1,7 @@
 """A task: data and the protocols under which update rules are measured on it."""
 
 from dataclasses import dataclass
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable, NamedTuple, Optional
 
 import numpy as np
 import tensorflow as tf
@@ -18,8 +18,10 @@ class Examples(NamedTuple):
 
 
 class Splits(NamedTuple):
+    """What a child is trained with, and what it is measured on."""
+
     train: Examples
-    validation: Examples
+    measured: Examples
 
 
 def cross_entropy(labels, logits):
@@ -82,12 +84,28 @@ class Task:
       load: Called with a data directory (or None), returns the `Examples` that protocols cut into training and
         validation. A test split is never among them.
       protocols: Name -> `Protocol`.
+      load_test: As `load`, of the test split. None if there is none.
+      on_test: Measure on the test split in place of the validation split. Not for a search: for what it found, once.
+
+    Example:
+      >>> import dataclasses
+      >>> from neural_optimizer_search.tasks import TASKS
+      >>> digits = TASKS["digits"]
+      >>> final = dataclasses.replace(digits, on_test=True)
+      >>> [len(final.splits(digits.protocols["default"])[i].labels) for i in (0, 1)]
+      [1200, 97]
     """
 
     name: str
     classes: int
     load: Callable
     protocols: dict
+    load_test: Optional[Callable] = None
+    on_test: bool = False
+
+    def __post_init__(self):
+        if self.on_test and self.load_test is None:
+            raise ValueError(f"Argument `on_test` must be False: the task {self.name!r} has no `load_test`.")
 
     def child(self, protocol, data_dir=None):
         """The `Child` that rules are measured on."""
@@ -96,7 +114,7 @@ class Task:
         return Child(lambda: protocol.child(shape, self.classes), *splits, protocol.batch_size)
 
     def splits(self, protocol, data_dir=None):
-        """The fixed training and validation splits: the same for every rule, seed and process.
+        """The fixed `Splits`: the same for every rule, seed and process.
 
         Raises:
           ValueError: If the protocol wants more examples than there are.
@@ -110,11 +128,15 @@ class Task:
             )
         order = np.random.default_rng(0).permutation(len(examples.labels))
         validation, train, _ = np.split(order, [protocol.validation_examples, wanted])
-        return Splits(_select(examples, train), _select(examples, validation))
+        measured = self.load_test(data_dir) if self.on_test else _select(examples, validation)
+        return Splits(*map(_as_float, (_select(examples, train), measured)))
 
 
 def _select(examples, index):
-    images = examples.images[index]
-    if images.dtype == np.uint8:
-        images = images.astype(np.float32) / 255.0
-    return Examples(images, examples.labels[index])
+    return Examples(examples.images[index], examples.labels[index])
+
+
+def _as_float(examples):
+    if examples.images.dtype == np.uint8:
+        return examples._replace(images=examples.images.astype(np.float32) / 255.0)
+    return examples

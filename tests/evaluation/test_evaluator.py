@@ -6,6 +6,7 @@ import pytest
 
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.evaluation.evaluator import Evaluator
+from neural_optimizer_search.tasks import TASKS
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,23 @@ def test_a_positive_factor_does_not_change_the_reward(evaluate):
     plain, doubled = evaluate(parse_formula("g")), evaluate(parse_formula("g * 2"))
     assert doubled.rewards == pytest.approx(plain.rewards, abs=1e-5)
     assert doubled.learning_rate == pytest.approx(plain.learning_rate / 2, rel=1e-4)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    task = TASKS["digits"]
+    return Evaluator(task, dataclasses.replace(task.protocols["default"], seeds=(0, 1, 2)))
+
+
+@pytest.mark.parametrize("formula", ["exp(sign(g) * sign(m)) * g", "Adam", "clip(m, 1e-4)"])
+def test_factors_between_two_rates_of_the_sweep_do_not_change_the_reward(formula, digits):
+    """The factors are 10^0.25, 10^0.5 and 10^0.75."""
+    ten = "((1 + 2)^2 + 1)"
+    plain = digits(parse_formula(formula))
+    for factor in (f"sqrt(sqrt({ten}))", f"sqrt({ten})", f"sqrt({ten}) * sqrt(sqrt({ten}))"):
+        scaled = digits(parse_formula(f"({formula}) * ({factor})"))
+        assert abs(scaled.reward - plain.reward) <= np.std(plain.rewards, ddof=1)
+        assert scaled.learning_rate < 0.6 * plain.learning_rate
 
 
 def test_without_centring_the_rates_are_the_protocols():

@@ -16,8 +16,8 @@ def test_splits_are_fixed_disjoint_and_of_the_right_size():
     again = fakes.BLOBS.splits(fakes.TINY)
     np.testing.assert_array_equal(splits.train.images, again.train.images)
     assert len(splits.train.labels) == 40
-    assert len(splits.validation.labels) == 20
-    rows = np.concatenate([splits.train.images, splits.validation.images]).reshape(60, -1)
+    assert len(splits.measured.labels) == 20
+    rows = np.concatenate([splits.train.images, splits.measured.images]).reshape(60, -1)
     assert len(np.unique(rows, axis=0)) == 60
 
 
@@ -48,6 +48,18 @@ def test_digits_are_the_digits_without_the_test_split():
     examples = digits.load()
     assert examples.images.shape == (1700, 8, 8, 1)
     np.testing.assert_allclose(examples.images[3, :, :, 0] * 16, load_digits().images[3])
+
+
+def test_the_test_split_is_the_last_digits_and_no_search_sees_it():
+    from sklearn.datasets import load_digits
+
+    protocol = digits.DIGITS.protocols["default"]
+    searched = digits.DIGITS.splits(protocol)
+    final = dataclasses.replace(digits.DIGITS, on_test=True).splits(protocol)
+    np.testing.assert_array_equal(final.train.images, searched.train.images)
+    np.testing.assert_array_equal(final.measured.labels, load_digits().target[-97:])
+    with pytest.raises(ValueError, match="`on_test` must be False: the task 'blobs' has no `load_test`"):
+        dataclasses.replace(fakes.BLOBS, on_test=True)
 
 
 def test_every_task_has_the_three_protocols():
@@ -85,11 +97,15 @@ def test_mlp():
 )
 def test_cifar10_reads_real_images():
     pytest.importorskip("tensorflow_datasets")
-    splits = TASKS["cifar10"].splits(TASKS["cifar10"].protocols["reduced"], CIFAR10_DIR)
+    task, protocol = TASKS["cifar10"], TASKS["cifar10"].protocols["reduced"]
+    splits = task.splits(protocol, CIFAR10_DIR)
     assert splits.train.images.shape == (5000, 32, 32, 3)
     assert splits.train.images.dtype == np.float32
     assert 0.0 <= splits.train.images.min() < 0.1 < 0.9 < splits.train.images.max() <= 1.0
-    assert set(splits.validation.labels) == set(range(10))
+    assert set(splits.measured.labels) == set(range(10))
+    test = dataclasses.replace(task, on_test=True).splits(protocol, CIFAR10_DIR)
+    assert test.measured.images.shape == (10_000, 32, 32, 3)
+    assert test.measured.images.max() <= 1.0
 
 
 def test_cifar10_without_data(tmp_path):
