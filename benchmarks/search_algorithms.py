@@ -22,7 +22,8 @@ import tempfile
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks import depth1_table
+from benchmarks import curves, depth1_table
+from benchmarks.curves import RESULTS
 from neural_optimizer_search.evaluation.evaluation import screened
 from neural_optimizer_search.evaluation.ledger import Ledger
 from neural_optimizer_search.evaluation.screen import Screen
@@ -30,7 +31,6 @@ from neural_optimizer_search.search.evolution import Evolution, EvolutionConfig
 from neural_optimizer_search.search.loop import Score, search, spelled
 from neural_optimizer_search.search.random_search import RandomSearch
 
-RESULTS = pathlib.Path(__file__).parent / "results"
 RECORDS = RESULTS / "search_algorithms.csv"
 BATCH = 5
 TOPS = (0.01, 0.001)
@@ -102,18 +102,6 @@ def first_within(curve, threshold):
     return next((i for i, reward in enumerate(curve, 1) if reward >= threshold), math.inf)
 
 
-def median_interval(values, rng, resamples=2000):
-    """The median and its 95 % bootstrap interval; a run that never got there counts as infinitely long."""
-    values = np.array(values)
-    medians = [_median(rng.choice(values, len(values))) for _ in range(resamples)]
-    return _median(values), *np.quantile(medians, (0.025, 0.975), method="nearest")
-
-
-def _median(values):
-    # numpy's interpolates, and inf - inf is no number
-    return float(np.sort(values)[len(values) // 2])
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--algorithms", nargs="+", choices=ALGORITHMS, default=list(ALGORITHMS))
@@ -164,42 +152,20 @@ def report(runs, arguments):
         row = {}
         for top, threshold in thresholds.items():
             counts = [first_within(np.array(curve) + 5e-5, threshold) for _, curve in results]
-            row[f"top_{top:g}"] = median_interval(counts, rng)
+            row[f"top_{top:g}"] = curves.median_interval(counts, rng)
         best = [max(curve) for _, curve in results]
         sampled = float(np.mean([n for n, _ in results]))
         cells = "".join(f"{f'{m:.0f} ({low:.0f}-{high:.0f})':>22s}" for m, low, high in row.values())
         print(f"{name:18s}{cells}{np.mean(best):14.4f}{sampled:10.0f}")
         figures[name] = dict(row, mean_best=float(np.mean(best)), sampled=sampled)
-    plot(runs, thresholds, arguments)
+    curves.plot(
+        {name: [curve for _, curve in results] for name, results in runs.items()},
+        arguments.budget,
+        RESULTS / "search_algorithms.png",
+        f"Depth 1 on digits: mean of {arguments.seeds} searches, 95 % bootstrap bands",
+        {f"top {top:.1%}": threshold for top, threshold in thresholds.items()},
+    )
     print(json.dumps(dict(rules=len(rewards), seeds=arguments.seeds, budget=arguments.budget, algorithms=figures)))
-
-
-def plot(runs, thresholds, arguments):
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(7, 4.5))
-    rng = np.random.default_rng(0)
-    for name, results in runs.items():
-        bests = np.array([_padded(np.maximum.accumulate(curve), arguments.budget) for _, curve in results])
-        means = rng.choice(bests, (500, len(bests))).mean(axis=1)
-        low, high = np.quantile(means, (0.025, 0.975), axis=0)
-        (line,) = axes.plot(np.arange(1, arguments.budget + 1), bests.mean(axis=0), label=name)
-        axes.fill_between(np.arange(1, arguments.budget + 1), low, high, alpha=0.2, color=line.get_color())
-    for top, threshold in thresholds.items():
-        axes.axhline(threshold, color="gray", linewidth=0.7)
-        axes.annotate(f"top {top:.1%}", (1, threshold), fontsize=8, va="bottom")
-    axes.set(xscale="log", xlabel="trained rules", ylabel="best reward so far", ylim=(0.75, None))
-    axes.legend(loc="lower right", fontsize=8)
-    axes.set_title(f"Depth 1 on digits: mean of {arguments.seeds} searches, 95 % bootstrap bands", fontsize=10)
-    figure.tight_layout()
-    figure.savefig(RESULTS / "search_algorithms.png", dpi=150)
-
-
-def _padded(values, length):
-    return np.concatenate([values, np.full(length - len(values), values[-1])])
 
 
 if __name__ == "__main__":

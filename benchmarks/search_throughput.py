@@ -1,0 +1,135 @@
+"""How many rules does a search train in an hour, what do two workers gain, and what does all else cost?
+
+A search is run with one worker and with several in turn, so that the noise of the machine meets both. "Beside the
+children" is the time that the search spends on anything but waiting for a worker: controller, screen, ledger.
+
+    python -m benchmarks.search_throughput --repeats 3
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import pathlib
+import statistics
+import tempfile
+import time
+
+from neural_optimizer_search.dsl.space import search_space
+from neural_optimizer_search.evaluation.executors import ProcessExecutor
+from neural_optimizer_search.evaluation.ledger import Ledger
+from neural_optimizer_search.evaluation.screen import Screen
+from neural_optimizer_search.search.baselines import BASELINES
+from neural_optimizer_search.search.loop import Score, search
+from neural_optimizer_search.tasks import TASKS
+from tf_agents_env.controllers import CONTROLLERS, Controller
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--task", choices=TASKS, default="digits")
+    parser.add_argument("--space", default="arxiv2017_no_decay")
+    parser.add_argument("--depth", type=int, default=2)
+    parser.add_argument("--seeds_per_rule", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="compared with one")
+    parser.add_argument("--budget", type=int, default=150, help="rules a measurement")
+    parser.add_argument("--repeats", type=int, default=3)
+    arguments = parser.parse_args()
+    task = TASKS[arguments.task]
+    protocol = dataclasses.replace(task.protocols["default"], seeds=tuple(range(arguments.seeds_per_rule)))
+    counts = sorted({1, arguments.workers})
+    rows = []
+    with tempfile.TemporaryDirectory() as scratch:
+        executors = {workers: ProcessExecutor(task, protocol, workers=workers) for workers in counts}
+        try:
+            for executor in executors.values():
+                list(executor(list(BASELINES.values()) * 2))  # starts and traces every worker
+            for repeat in range(arguments.repeats):
+                for workers, executor in executors.items():
+                    out = pathlib.Path(scratch, f"{workers}-{repeat}")
+                    rows.append(dict(repeat=repeat, workers=workers, **measured(executor, out, repeat, arguments)))
+                print(f"repeat {repeat + 1} of {arguments.repeats} done", flush=True)
+        finally:
+            for executor in executors.values():
+                executor.__exit__()
+    report(rows, counts, arguments)
+
+
+def measured(executor, out, seed, arguments):
+    """What one search took: rules an hour, and shares of its time."""
+    out.mkdir()
+    ledger = Ledger(out / "ledger.sqlite", config={})
+    waiting = Waiting(executor)
+    score = Score(waiting, ledger, screen=Screen())
+    space = search_space(arguments.space, arguments.depth)
+    controller = Controller(space, CONTROLLERS["ppo"]["fast"], seed, out / "controller")
+    steps = search(controller, score, ledger, arguments.budget)
+    next(steps)  # traces the controller
+    before, waiting.seconds, waiting.busy = score.trained, 0.0, 0.0
+    started = time.perf_counter()
+    for _ in steps:
+        pass
+    wall = time.perf_counter() - started
+    ledger.close()
+    return dict(
+        rules_per_hour=3600 * (score.trained - before) / wall,
+        beside_the_children=1 - waiting.seconds / wall,
+        workers_busy=waiting.busy / executor.workers / wall,
+    )
+
+
+class Waiting:
+    """An executor that counts the seconds that a search waits for it, and those that its workers work."""
+
+    def __init__(self, executor):
+        self._executor = executor
+        self.seconds = self.busy = 0.0
+
+    def __call__(self, rules):
+        evaluations = self._executor(rules)
+        while True:
+            started = time.perf_counter()
+            evaluation = next(evaluations, None)
+            self.seconds += time.perf_counter() - started
+            if evaluation is None:
+                return
+            self.busy += evaluation.seconds
+            yield evaluation
+
+
+def report(rows, counts, arguments):
+    names = ("rules_per_hour", "beside_the_children", "workers_busy")
+    print("\nworkers  rules an hour (lowest-highest)  beside the children  workers busy   (medians)")
+    figures = {}
+    for workers in counts:
+        columns = {name: [row[name] for row in rows if row["workers"] == workers] for name in names}
+        figures[workers] = {name: statistics.median(column) for name, column in columns.items()}
+        rates = columns["rules_per_hour"]
+        print(
+            f"{workers:7d}  {statistics.median(rates):13.0f} ({min(rates):.0f}-{max(rates):.0f})"
+            f"  {figures[workers]['beside_the_children']:19.1%}  {figures[workers]['workers_busy']:12.1%}"
+        )
+    gains = [
+        many["rules_per_hour"] / one["rules_per_hour"]
+        for one in rows
+        for many in rows
+        if one["repeat"] == many["repeat"] and (one["workers"], many["workers"]) == (counts[0], counts[-1])
+    ]
+    print(f"\n{counts[-1]} workers train {statistics.median(gains):.2f} times the rules of {counts[0]}.")
+    print(
+        json.dumps(
+            dict(
+                task=arguments.task,
+                seeds_per_rule=arguments.seeds_per_rule,
+                budget=arguments.budget,
+                repeats=arguments.repeats,
+                workers=figures,
+                gain=statistics.median(gains),
+                gains=gains,
+            )
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
