@@ -137,6 +137,8 @@ def _run(config, out, ledger):
             writer = tf.summary.create_file_writer(str(out / "tensorboard"))
             for step in search(algorithm, score, ledger, config.budget):
                 _write_scalars(writer, step, algorithm.metrics)
+                if not config.budget:  # as many as there will be if the rest is like what was proposed
+                    bar.total = round(bar.n / algorithm.metrics["share_proposed"])
     _report(out, ledger, config)
 
 

@@ -14,14 +14,16 @@ class Exhaustive:
 
     def __init__(self, space, batch_size, completed=0):
         self._space, self._batch_size, self._completed = space, batch_size, completed
+        self._strings_in_all = int(np.prod(space.sizes))
         self.metrics = {}
 
     def step(self, score):
         """Proposes the next strings and returns their evaluations; none after the last."""
         evaluations = []
-        while not evaluations and self._first < np.prod(self._space.sizes):
+        while not evaluations and self._first < self._strings_in_all:
             evaluations = score([self._space.decode(string) for string in self._strings()])
             self._completed += 1
+        self.metrics = {"share_proposed": min(1.0, self._first / self._strings_in_all)}
         return evaluations
 
     @property
@@ -29,7 +31,7 @@ class Exhaustive:
         return self._completed * self._batch_size
 
     def _strings(self):
-        last = min(self._first + self._batch_size, int(np.prod(self._space.sizes)))
+        last = min(self._first + self._batch_size, self._strings_in_all)
         tokens = np.stack(np.unravel_index(np.arange(self._first, last), self._space.sizes), axis=1)
         legal = np.ones(len(tokens), bool)
         for position in range(self._space.length):
