@@ -113,12 +113,19 @@ def main():
     done = load(arguments.budget)
     missing = [(name, seed) for name in arguments.algorithms for seed in seeds if (name, seed) not in done]
     context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(arguments.workers, mp_context=context) as pool:
+    with concurrent.futures.ProcessPoolExecutor(arguments.workers, context, _one_thread) as pool:
         futures = {pool.submit(replay, *job, arguments.budget): job for job in missing}
         for future in tqdm(concurrent.futures.as_completed(futures), total=len(futures), unit="run"):
             append(*futures[future], arguments.budget, *future.result())
     done = load(arguments.budget)
     report({name: [done[name, seed] for seed in seeds] for name in arguments.algorithms}, arguments)
+
+
+def _one_thread():
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
 def append(name, seed, budget, sampled, curve):

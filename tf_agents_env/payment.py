@@ -1,5 +1,6 @@
-"""What the controller is paid for a rule, which may be less than the rule's reward."""
+"""What the controller is paid for a rule, which need not be the rule's reward."""
 
+import bisect
 import collections
 
 
@@ -26,3 +27,27 @@ def pay(keys, rewards, emitted, repeat_share):
         pays.append(reward * repeat_share ** emitted[key])
         emitted[key] += 1
     return pays
+
+
+def by_rank(rewards, known, power):
+    """Pays each rule (the share of the known rules that it beats)^power.
+
+    The rewards of useful rules are close together: a policy gradient that is paid in rewards soon tells useful rules
+    from useless ones, and hardly sees which is better. Ranks are as far apart at the top as anywhere.
+
+    Args:
+      rewards: At least 0; a reward of 0 pays 0.
+      known: The rewards above 0 of all distinct rules so far, these included, sorted.
+      power: p, above 0; the larger, the more of the pay is for the best.
+
+    Returns:
+      The pays, as a list of floats: ((r - 1/2) / n)^p for the r-th of n known rules, counted from the worst.
+
+    Example:
+      >>> by_rank([0.8, 0.0, 0.9], [0.5, 0.7, 0.8, 0.9], 1.0)
+      [0.625, 0.0, 0.875]
+    """
+    return [
+        ((bisect.bisect_left(known, reward) + 0.5) / len(known)) ** power if reward > 0 else 0.0
+        for reward in rewards
+    ]

@@ -18,7 +18,7 @@ class EvolutionConfig:
 
     batch_size: int = 5
     population: int = 30
-    tournament: int = 10
+    tournament: int = 3
 
 
 class Evolution:

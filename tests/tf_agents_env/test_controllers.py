@@ -42,9 +42,9 @@ def test_the_paper_presets_are_the_papers(algorithm):
     assert (paper.batch_size, paper.units, paper.entropy, paper.repeat_share) == (5, 150, 0.0015, 1.0)
     assert getattr(paper.algorithm, "learning_rate", 1e-5) == 1e-5
     assert type(paper.algorithm) is type(fast.algorithm)
+    # What the paper does not have is off.
+    assert (paper.rank_power, paper.risk, paper.queue_size) == (0.0, 1.0, 0)
     assert fast.repeat_share == 0.5
-    for config in (paper, fast):
-        assert (config.risk, config.queue_size) == (1.0, 0)
 
 
 def test_the_settings_reach_the_agent():
@@ -62,6 +62,7 @@ def test_the_settings_reach_the_agent():
         (ControllerConfig, "entropy", -0.1),
         (ControllerConfig, "baseline_decay", 1.1),
         (ControllerConfig, "repeat_share", 2.0),
+        (ControllerConfig, "rank_power", -1.0),
         (ControllerConfig, "risk", 0.0),
         (ControllerConfig, "queue_size", -1),
         (ControllerConfig, "queue_learning_rate", 0.0),
@@ -106,6 +107,17 @@ def test_advantages_are_reward_less_baseline(losses):
         spelled = advantages[:, : SPACE.length]
         np.testing.assert_allclose(spelled, np.tile(np.c_[rewards], SPACE.length), atol=1e-6)
         np.testing.assert_array_equal(mask, [[1] * SPACE.length + [0]] * 5)
+
+
+def test_paid_by_rank_among_all_rules_so_far(losses):
+    config = dataclasses.replace(QUICK, rank_power=2.0, repeat_share=1.0, baseline_decay=0.0)
+    controller = Controller(SPACE, config, seed=0)
+    controller.step(constant(0.5, 0.1, 0.4, 0.0, 0.3))
+    first = np.array([3.5, 0.5, 2.5, 0.0, 1.5]) / 4
+    np.testing.assert_allclose(losses[0][1][:, 0], first**2 - np.mean(first**2), atol=1e-6)
+    controller.step(constant(0.45, 0.6, 0.0, 0.0, 0.0))  # among 0.1, 0.3, 0.4, 0.45, 0.5, 0.6
+    second = np.array([3.5, 5.5, 0.0, 0.0, 0.0]) / 6
+    np.testing.assert_allclose(losses[-1][1][:, 0], second**2 - np.mean(first**2), atol=1e-6)
 
 
 def test_risk_seeking_learns_from_the_best_of_a_batch(losses):

@@ -37,7 +37,7 @@ def spell(controller, steps, score=score):
 
 def state(controller):
     """All that a controller has learned, and what it has emitted."""
-    parts = [controller._agent] + [controller._queue] * bool(controller._queue)
+    parts = [controller._agent, getattr(controller._agent, "learn", None), controller._queue]
     optimizers = [part._optimizer for part in parts if hasattr(part, "_optimizer")]
     variables = [*controller._actor.variables, controller._baseline.baseline]
     variables += [variable for optimizer in optimizers for variable in optimizer.variables]
