@@ -24,7 +24,7 @@ test: $(INSTALLED) ## Run the tests; pytest's options: make test ARGS="-k decays
 
 test-keras3: $(INSTALLED_KERAS3) ## Run the tests of the core with Keras 3, and of the optimizers with tf_keras
 	@.venv-keras3/bin/python -m pytest $(PARALLEL) tests --ignore=tests/tf_agents_env \
-	    --ignore=tests/test_imports.py --ignore=tests/test_readme.py $(ARGS)
+	    --ignore=tests/benchmarks --ignore=tests/test_imports.py --ignore=tests/test_readme.py $(ARGS)
 	@TF_USE_LEGACY_KERAS=1 .venv-keras3/bin/python -m pytest $(PARALLEL) tests/optimizers tests/contracts \
 	    tests/test_schedules.py $(ARGS)
 

@@ -164,7 +164,9 @@ def report(runs, arguments):
         sampled = float(np.mean([n for n, _ in results]))
         cells = "".join(f"{f'{m:.0f} ({low:.0f}-{high:.0f})':>22s}" for m, low, high in row.values())
         print(f"{name:18s}{cells}{np.mean(best):14.4f}{sampled:10.0f}")
-        figures[name] = dict(row, mean_best=float(np.mean(best)), sampled=sampled)
+        # JSON has no infinity.
+        finite = {top: [x if math.isfinite(x) else None for x in interval] for top, interval in row.items()}
+        figures[name] = dict(finite, mean_best=float(np.mean(best)), sampled=sampled)
     curves.plot(
         {name: [curve for _, curve in results] for name, results in runs.items()},
         arguments.budget,

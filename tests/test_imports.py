@@ -31,8 +31,7 @@ MAY_IMPORT = {
         f"{CORE}.command_line",
         DSL,
     },
-    "benchmarks": {CORE, f"{CORE}.search", f"{CORE}.evaluation", f"{CORE}.tasks", DSL},
-    "benchmarks.search_algorithms": {f"{CORE}.search", f"{CORE}.evaluation", DSL, "benchmarks", "tf_agents_env"},
+    "benchmarks": {CORE, f"{CORE}.search", f"{CORE}.evaluation", f"{CORE}.tasks", DSL, "tf_agents_env"},
 }
 # Within the DSL, each file may import those before it.
 DSL_ORDER = ("vocabulary", "expression", "printing", "source", "rule", "formula", "space", "interpreter")

@@ -22,8 +22,8 @@ class SearchConfig:
 
     task: str = "digits"
     protocol: str = "default"
-    space: str = "signs"
-    depth: int = 3
+    space: str = "arxiv2017_no_decay"
+    depth: int = 2
     algorithm: str = "ppo"
     preset: str = "fast"
     budget: Optional[int] = 300

@@ -29,8 +29,9 @@ from tf_agents_env.controllers import CONTROLLERS, Controller
 
 LEDGER = "ledger.sqlite"
 CONTROLLER_NAMES = {"ppo": "PPO", "reinforce": "REINFORCE", "trpo": "TRPO"}
-BATCH = 5  # as the paper's
-EXHAUSTIVE_BATCH = 1000  # strings, of which some tens are trained
+# Strings a step; the screen lets some pass, which then keep the workers busy together.
+RANDOM_BATCH = 20
+EXHAUSTIVE_BATCH = 1000
 STOPPED = 130  # the shell's code for Ctrl-C
 
 
@@ -94,10 +95,10 @@ def _algorithm(config, space, out, ledger):
         name = f"{CONTROLLER_NAMES[config.algorithm]} ({config.preset})"
         return name, Controller(space, settings, config.seed, out / "controller")
     return {
-        "random": lambda: ("Random search", RandomSearch(space, BATCH, config.seed, ledger.steps)),
+        "random": lambda: ("Random search", RandomSearch(space, RANDOM_BATCH, config.seed, ledger.steps)),
         "evolution": lambda: (
             "Regularized evolution",
-            Evolution(space, EvolutionConfig(BATCH), config.seed, ledger.samples()),
+            Evolution(space, EvolutionConfig(), config.seed, ledger.samples()),
         ),
         "exhaustive": lambda: (
             "Exhaustive search",
