@@ -56,20 +56,17 @@ class Checkpoints:
             damaged = ", ".join(sorted(set(saved) - set(whole)))
             warnings.warn(f"Passed over checkpoints that cannot be read: {damaged}.", stacklevel=3)
         self._point_to(whole)
-        self._open()
-        if whole:
-            self._check_complete(whole[-1])
-        return bool(whole)
-
-    def _check_complete(self, prefix):
-        # TensorFlow leaves an item that is not in the checkpoint as it is, and says nothing.
         try:
-            self._checkpointer.initialize_or_restore().assert_existing_objects_matched()
-        except AssertionError as error:
+            self._open()
+            if whole:
+                # TensorFlow leaves an item that is not in the checkpoint as it is, and says nothing.
+                self._checkpointer.initialize_or_restore().assert_existing_objects_matched()
+        except (AssertionError, ValueError) as error:  # an item that is not there, or of another shape
             raise OtherCheckpoint(
-                f"The checkpoint {prefix} does not have all that is to be restored: it was saved with other "
+                f"The checkpoint {whole[-1]} does not have all that is to be restored: it was saved with other "
                 "settings, or by another version."
             ) from error
+        return bool(whole)
 
     def _open(self):
         # Restores what the directory's state file names as the newest.

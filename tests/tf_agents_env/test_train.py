@@ -145,11 +145,14 @@ def test_a_resumed_run_keeps_its_own_flags(ppo_run, capfd):
     assert "argument --seed: not allowed with --resume: a resumed run keeps its own (0)." in capfd.readouterr().err
 
 
-def test_a_checkpoint_of_other_settings_is_one_clear_line(ppo_run, capfd, monkeypatch):
-    other = dataclasses.replace(CONTROLLERS["ppo"]["fast"], queue_size=3)
-    monkeypatch.setitem(CONTROLLERS["ppo"], "fast", other)
+@pytest.mark.parametrize("change", [dict(queue_size=0), dict(units=16)])
+def test_a_checkpoint_of_other_settings_is_one_clear_line(change, tmp_path, capfd, monkeypatch):
+    fast, out = CONTROLLERS["ppo"]["fast"], tmp_path / "run"
+    monkeypatch.setitem(CONTROLLERS["ppo"], "fast", dataclasses.replace(fast, **change))
+    assert train.main([*TINY, "--budget", "3", "--out", str(out)]) == 0
+    monkeypatch.setitem(CONTROLLERS["ppo"], "fast", fast)
     with pytest.raises(SystemExit, match="2"):
-        train.main(["--resume", str(ppo_run), "--budget", "1000"])
+        train.main(["--resume", str(out), "--budget", "6"])
     last = capfd.readouterr().err.splitlines()[-1]
     assert last.startswith("nos-search: argument --resume: The checkpoint ")
     assert last.endswith("by another version. Go on with the release that wrote it.")
