@@ -134,7 +134,7 @@ class Controller:
       >>> Evaluation = namedtuple("Evaluation", "reward")
       >>> controller = Controller(search_space("signs", depth=1), CONTROLLERS["ppo"]["fast"], seed=0)
       >>> len(controller.step(lambda rules: [Evaluation(1.0 / len(str(r))) for r in rules]))
-      5
+      10
     """
 
     def __init__(self, space, config, seed, directory=None):
