@@ -10,6 +10,7 @@ Searches that were stopped go on, and those that are done are not repeated.
 """
 
 import argparse
+import csv
 import dataclasses
 import json
 import pathlib
@@ -49,6 +50,7 @@ def main():
         for name in arguments.algorithms:
             run(name, seed, arguments)
             found[name].append(read(out(name, seed, arguments)))
+    write(found, arguments)
     figures = report(found, arguments)
     print(json.dumps(dict(figures, test=report_test(found, arguments))))
 
@@ -88,6 +90,17 @@ def read(directory):
     counts, evaluations = ledger.counts(), ledger.evaluations("search")
     ledger.close()
     return counts, evaluations
+
+
+def write(found, arguments):
+    """Keeps what the ledgers say: counts, and the rewards of the trained rules in order."""
+    with open(RESULTS / f"real_search_{arguments.task}.csv", "w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["algorithm", "seed", *next(iter(found.values()))[0][0], "rewards"])
+        for name, runs in found.items():
+            for seed, (counts, evaluations) in enumerate(runs):
+                rewards = " ".join(f"{e.reward:.4f}" for e in evaluations)
+                table.writerow([name, seed, *counts.values(), rewards])
 
 
 def report(found, arguments):
