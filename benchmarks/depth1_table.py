@@ -9,7 +9,9 @@ The first command trains for an hour or two on two cores; the second writes its 
 
 import argparse
 import csv
+import functools
 import gzip
+import io
 import json
 import pathlib
 import statistics
@@ -30,17 +32,21 @@ def write(ledger, path=TABLE):
     """The evaluations of a ledger, baselines included, best first; returns their number."""
     evaluations = sorted(ledger.evaluations(), key=lambda e: (-e.reward, e.key))
     config = {key: value for key, value in ledger.config.items() if key not in ("workers", "data_dir", "cache")}
+    header = json.dumps({"config": config, "tensorflow": tf.__version__})
     # No name and no time in the header of the archive: the same table is the same file.
-    with open(path, "wb") as file, gzip.GzipFile("", "wb", fileobj=file, mtime=0) as archive:
-        header = json.dumps({"config": config, "tensorflow": tf.__version__})
-        lines = [f"# {header}\n", ",".join(COLUMNS) + "\n"]
-        archive.writelines(line.encode() for line in lines)
+    with (
+        open(path, "wb") as file,
+        gzip.GzipFile("", "wb", fileobj=file, mtime=0) as archive,
+        io.TextIOWrapper(archive, newline="") as text,
+    ):
+        text.write(f"# {header}\n")
+        table = csv.writer(text, lineterminator="\n")
+        table.writerow(COLUMNS)
         for e in evaluations:
             rate = "" if e.learning_rate is None else f"{e.learning_rate:.4g}"
             rewards = " ".join(f"{reward:.5f}" for reward in e.rewards)
             rule = " ".join(" ".join(map(str, iteration)) for iteration in e.rule.iterations)
-            row = (e.key, e.status, rate, f"{e.accuracy:.4f}", rewards, rule, e.rule.formula())
-            archive.write((",".join(f'"{x}"' if "," in x else x for x in row) + "\n").encode())
+            table.writerow([e.key, e.status, rate, f"{e.accuracy:.4f}", rewards, rule, e.rule.formula()])
     return len(evaluations)
 
 
@@ -52,6 +58,7 @@ def space(path=TABLE):
     return found.unconstrained() if config["unconstrained"] else found
 
 
+@functools.lru_cache(maxsize=1)  # a process replays many searches on one table
 def read(path=TABLE):
     """key -> `Evaluation`."""
     with gzip.open(path, "rt") as file:
@@ -60,7 +67,8 @@ def read(path=TABLE):
 
 
 def _evaluation(row):
-    words = [int(word) if word in ("0",) and i % 5 < 2 else word for i, word in enumerate(row["rule"].split())]
+    # "0" is the output of the first iteration, which a flipped rule negates.
+    words = [0 if word == "0" else word for word in row["rule"].split()]
     rewards = tuple(map(float, row["rewards"].split()))
     return Evaluation(
         rule=Rule(tuple(zip(*[iter(words)] * 5))),

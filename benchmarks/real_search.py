@@ -15,6 +15,7 @@ import dataclasses
 import json
 import pathlib
 import statistics
+from typing import NamedTuple
 
 import numpy as np
 
@@ -49,7 +50,7 @@ def main():
     for seed in range(arguments.seeds):
         for name in arguments.algorithms:
             run(name, seed, arguments)
-            found[name].append(read(out(name, seed, arguments)))
+            found[name].append(read(out(name, seed, arguments), arguments.budget))
     write(found, arguments)
     figures = report(found, arguments)
     print(json.dumps(dict(figures, test=report_test(found, arguments))))
@@ -84,30 +85,39 @@ def run(name, seed, arguments):
         raise SystemExit(code)
 
 
-def read(directory):
-    """(counts, evaluations of the search) of a run."""
+class Run(NamedTuple):
+    """What a search's ledger says: counts, the trained rules up to the budget, name -> reward of known optimizers."""
+
+    counts: dict
+    trained: list
+    known: dict
+
+
+def read(directory, budget):
     ledger = Ledger(directory / train.LEDGER)
-    counts, evaluations = ledger.counts(), ledger.evaluations("search")
+    rewards = {e.rule: e.reward for e in ledger.evaluations("baseline")}
+    known = {name: rewards[rule] for name, rule in BASELINES.items()}
+    run = Run(ledger.counts(), ledger.evaluations("search")[:budget], known)
     ledger.close()
-    return counts, evaluations
+    return run
 
 
 def write(found, arguments):
     """Keeps what the ledgers say: counts, and the rewards of the trained rules in order."""
     with open(RESULTS / f"real_search_{arguments.task}.csv", "w", newline="") as file:
         table = csv.writer(file)
-        table.writerow(["algorithm", "seed", *next(iter(found.values()))[0][0], "rewards"])
+        table.writerow(["algorithm", "seed", *next(iter(found.values()))[0].counts, "rewards"])
         for name, runs in found.items():
-            for seed, (counts, evaluations) in enumerate(runs):
-                rewards = " ".join(f"{e.reward:.4f}" for e in evaluations)
-                table.writerow([name, seed, *counts.values(), rewards])
+            for seed, run in enumerate(runs):
+                rewards = " ".join(f"{e.reward:.4f}" for e in run.trained)
+                table.writerow([name, seed, *run.counts.values(), rewards])
 
 
 def report(found, arguments):
     """Prints and plots what the searches found; returns the figures."""
     rng = np.random.default_rng(0)
     budget = arguments.budget
-    rewards = {name: [[e.reward for e in trained[:budget]] for _, trained in runs] for name, runs in found.items()}
+    rewards = {name: [[e.reward for e in run.trained] for run in runs] for name, runs in found.items()}
     marks = sorted({min(budget, 100), budget})
     print(f"\nBest reward after so many trained rules, mean of {arguments.seeds} searches (95 % interval)\n")
     print(f"{'algorithm':10s}" + "".join(f"{mark:>25d}" for mark in marks) + "   sampled screened repeated diverged")
@@ -117,12 +127,12 @@ def report(found, arguments):
         intervals = {mark: curves.mean_interval(values, rng) for mark, values in bests.items()}
         cells = "".join(f"{f'{m:.4f} ({low:.4f}-{high:.4f})':>25s}" for m, low, high in intervals.values())
         counts = {
-            count: statistics.fmean(counts[count] for counts, _ in runs)
+            count: statistics.fmean(run.counts[count] for run in runs)
             for count in ("sampled", "screened", "repeated", "diverged")
         }
         print(f"{name:10s}{cells}   " + " ".join(f"{value:8.0f}" for value in counts.values()))
         figures[name] = dict(counts, best={mark: tuple(map(float, row)) for mark, row in intervals.items()})
-    known = read_known(out(arguments.algorithms[0], 0, arguments))
+    known = found[arguments.algorithms[0]][0].known
     curves.plot(
         rewards,
         budget,
@@ -133,17 +143,10 @@ def report(found, arguments):
     return dict(task=arguments.task, seeds=arguments.seeds, budget=budget, depth=arguments.depth, algorithms=figures)
 
 
-def read_known(directory):
-    ledger = Ledger(directory / train.LEDGER)
-    rewards = {e.rule: e.reward for e in ledger.evaluations("baseline")}
-    ledger.close()
-    return {name: rewards[rule] for name, rule in BASELINES.items()}
-
-
 def report_test(found, arguments):
     """Trains the best rules and the known optimizers with fresh seeds; prints and returns what they get."""
     rows = {(name, rule): reward for name, rule, reward in chosen(found, arguments)}
-    known = read_known(out(arguments.algorithms[0], 0, arguments))
+    known = found[arguments.algorithms[0]][0].known
     rows.update({(name, rule): known[name] for name, rule in BASELINES.items()})
     task = TASKS[arguments.task]
     seeds = tuple(range(FRESH_SEED, FRESH_SEED + arguments.fresh_seeds))
@@ -176,7 +179,7 @@ def report_test(found, arguments):
 def chosen(found, arguments):
     """The best distinct rules of each algorithm, over its seeds: (algorithm, rule, reward)."""
     for name, runs in found.items():
-        by_key = {e.key: e for _, evaluations in runs for e in evaluations[: arguments.budget]}
+        by_key = {e.key: e for run in runs for e in run.trained}
         for e in best(by_key.values(), arguments.top):
             yield name, e.rule, e.reward
 

@@ -7,6 +7,7 @@ children" is the time that the search spends on anything but waiting for a worke
 """
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import os
@@ -39,19 +40,16 @@ def main():
     protocol = dataclasses.replace(task.protocols["default"], seeds=tuple(range(arguments.seeds_per_rule)))
     counts = sorted({1, arguments.workers})
     rows = []
-    with tempfile.TemporaryDirectory() as scratch:
-        executors = {workers: ProcessExecutor(task, protocol, workers=workers) for workers in counts}
-        try:
-            for executor in executors.values():
-                list(executor(list(BASELINES.values()) * 2))  # starts and traces every worker
-            for repeat in range(arguments.repeats):
-                for workers, executor in executors.items():
-                    out = pathlib.Path(scratch, f"{workers}-{repeat}")
-                    rows.append(dict(repeat=repeat, workers=workers, **measured(executor, out, repeat, arguments)))
-                print(f"repeat {repeat + 1} of {arguments.repeats} done", flush=True)
-        finally:
-            for executor in executors.values():
-                executor.__exit__()
+    with contextlib.ExitStack() as stack:
+        scratch = stack.enter_context(tempfile.TemporaryDirectory())
+        executors = {n: stack.enter_context(ProcessExecutor(task, protocol, workers=n)) for n in counts}
+        for executor in executors.values():
+            list(executor(list(BASELINES.values()) * 2))  # starts and traces every worker
+        for repeat in range(arguments.repeats):
+            for workers, executor in executors.items():
+                out = pathlib.Path(scratch, f"{workers}-{repeat}")
+                rows.append(dict(repeat=repeat, workers=workers, **measured(executor, out, repeat, arguments)))
+            print(f"repeat {repeat + 1} of {arguments.repeats} done", flush=True)
     report(rows, counts, arguments)
 
 

@@ -18,18 +18,18 @@ from tqdm import tqdm
 from neural_optimizer_search.dsl.space import search_space
 from neural_optimizer_search.evaluation.evaluator import Evaluator
 from neural_optimizer_search.evaluation.screen import Screen
-from neural_optimizer_search.tasks import find_task
+from neural_optimizer_search.tasks import TASKS
 
 DEPTHS = (1, 2, 3)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--task", default="digits")
+    parser.add_argument("--task", choices=TASKS, default="digits")
     parser.add_argument("--rules", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0, help="sets the rules")
     arguments = parser.parse_args()
-    task = find_task(arguments.task)
+    task = TASKS[arguments.task]
     protocol = task.protocols["default"]
     evaluate = Evaluator(task, protocol)
     evaluate.train = train = Counted(evaluate.train)
@@ -64,9 +64,8 @@ def distinct_rules(seed):
     rng, screen, seen = np.random.default_rng(seed), Screen(), set()
     for depth in itertools.cycle(DEPTHS):
         space = search_space("arxiv2017_no_decay", depth)
-        screening = screen(space.decode(space.sample(rng, 1)[0]))
-        while not screening.rule or screening.key in seen:
-            screening = screen(space.decode(space.sample(rng, 1)[0]))
+        draws = (screen(space.decode(space.sample(rng, 1)[0])) for _ in itertools.count())
+        screening = next(drawn for drawn in draws if drawn.rule and drawn.key not in seen)
         seen.add(screening.key)
         yield screening.rule
 
