@@ -119,6 +119,15 @@ class Ledger:
         (last,) = self._db.execute("SELECT MAX(step) FROM samples").fetchone()
         return 0 if last is None else last + 1
 
+    @property
+    def trained(self):
+        """The number of rules that were trained, by and for the search, because of the samples recorded."""
+        (count,) = self._db.execute(
+            "SELECT COUNT(*) FROM evaluations WHERE role = 'search' AND NOT cached "
+            "AND key IN (SELECT key FROM samples)"
+        ).fetchone()
+        return count
+
     def counts(self):
         """How many rules were sampled and what became of them, by name."""
         (sampled, screened), (cached, trained, diverged) = (

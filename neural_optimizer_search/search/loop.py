@@ -13,6 +13,8 @@ from neural_optimizer_search.evaluation.screen import Screening
 
 # Steps without one new rule after which a search is over: its algorithm proposes only what it has seen.
 PATIENCE = 200
+# Saving a controller costs a quarter of its step; to redo ten steps, whose rules the ledger knows, costs a second.
+STEPS_PER_SAVE = 10
 
 
 def spelled(rule):
@@ -94,7 +96,8 @@ class Step(NamedTuple):
 def search(algorithm, score, ledger, budget):
     """Runs an algorithm until `budget` rules were trained; the step in progress is finished.
 
-    A search whose ledger holds earlier steps continues after the last one that the algorithm has saved.
+    A search whose ledger holds earlier steps continues after the last one that the algorithm has saved; what it
+    proposes again on its way to where it was, the ledger knows.
 
     Args:
       algorithm: See above.
@@ -106,17 +109,21 @@ def search(algorithm, score, ledger, budget):
     Yields:
       A `Step` after each step. It ends early after `PATIENCE` steps without a new rule.
     """
-    number = algorithm.restore()
+    number = saved = algorithm.restore()
     ledger.drop_samples(number)
-    idle = 0
-    while (budget is None or score.trained < budget) and idle < PATIENCE:
-        before = score.trained
+    trained, idle = ledger.trained, 0
+    while (budget is None or trained < budget) and idle < PATIENCE:
         evaluations = algorithm.step(score)
         if not evaluations:
-            return
+            break
         # In this order: a step whose samples are recorded and whose state is not is done again.
         ledger.add_samples(number, evaluations)
-        algorithm.save()
-        idle = 0 if score.trained > before else idle + 1
-        yield Step(number, evaluations, score.trained, score.best)
         number += 1
+        if number % STEPS_PER_SAVE == 0:
+            algorithm.save()
+            saved = number
+        before, trained = trained, ledger.trained
+        idle = 0 if trained > before else idle + 1
+        yield Step(number - 1, evaluations, trained, score.best)
+    if number > saved:
+        algorithm.save()

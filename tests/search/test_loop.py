@@ -1,9 +1,10 @@
 import fakes
+import numpy as np
 import pytest
 
 from neural_optimizer_search import parse_formula, search_space
 from neural_optimizer_search.evaluation.ledger import Ledger
-from neural_optimizer_search.search.loop import PATIENCE, Score, search
+from neural_optimizer_search.search.loop import PATIENCE, STEPS_PER_SAVE, Score, search
 from neural_optimizer_search.search.random_search import RandomSearch
 
 SPACE = search_space("signs", depth=1)
@@ -85,6 +86,51 @@ def test_a_search_that_broke_down_goes_on_as_if_it_had_not(tmp_path, after):
     assert broken.samples() == whole.samples()
     by_text = lambda ledger: {e.rule.canonical(): e.reward for e in ledger.evaluations()}  # noqa: E731
     assert by_text(broken) == by_text(whole)
+
+
+class Saving:
+    """Proposes rule after rule, and remembers how many only where it has saved."""
+
+    def __init__(self, saved=0):
+        self.saved = self.number = saved
+
+    def step(self, score):
+        rules = SPACE.sample(np.random.default_rng(self.number), 3)
+        self.number += 1
+        return score([SPACE.decode(tokens) for tokens in rules])
+
+    def save(self):
+        self.saved = self.number
+
+    def restore(self):
+        self.number = self.saved
+        return self.saved
+
+
+@pytest.mark.parametrize("killed_at", [1, STEPS_PER_SAVE - 1, STEPS_PER_SAVE, STEPS_PER_SAVE + 3, "the end"])
+def test_steps_after_the_last_save_are_done_again_without_training(tmp_path, killed_at):
+    def run(ledger, algorithm, budget=60):
+        yield from search(algorithm, Score(executor, ledger), ledger, budget)
+
+    trained = []
+
+    def executor(rules):
+        for rule in rules:
+            trained.append(rule)
+            yield fakes.fake_evaluation(rule)
+
+    whole, broken = (Ledger(tmp_path / name, {}) for name in ("whole", "broken"))
+    algorithm = Saving()
+    steps = list(run(whole, algorithm))
+    assert len(steps) > STEPS_PER_SAVE + 3 and algorithm.saved == len(steps)
+    algorithm, count = Saving(), len(trained)
+    for step in run(broken, algorithm):
+        if step.number + 1 == (len(steps) if killed_at == "the end" else killed_at):
+            break
+    assert algorithm.saved == algorithm.number // STEPS_PER_SAVE * STEPS_PER_SAVE < len(steps)
+    list(run(broken, Saving(algorithm.saved)))
+    assert broken.samples() == whole.samples() and broken.counts() == whole.counts()
+    assert len(trained) == 2 * count
 
 
 def test_a_search_ends_when_there_is_nothing_new(ledger):
