@@ -58,7 +58,9 @@ def plot(curves, length, path, title, levels):
     for name, level in levels.items():
         axes.axhline(level, color="gray", linewidth=0.7, linestyle="--")
         axes.annotate(name, (1, level), fontsize=8, va="bottom", color="gray")
-    lowest = min(min(levels.values()), *(np.mean([best_so_far(r, 10)[-1] for r in runs]) for runs in curves.values()))
+    # The first tenth may run below the frame: what comes after is what one wants to see.
+    early = [np.mean([best_so_far(run, max(1, length // 10))[-1] for run in runs]) for runs in curves.values()]
+    lowest = min(*levels.values(), *early)
     axes.set(xscale="log", xlabel="trained rules", ylabel="best reward so far", ylim=(lowest - 0.02, None))
     axes.legend(loc="lower right", fontsize=8)
     axes.set_title(title, fontsize=10)
