@@ -20,6 +20,7 @@ MAY_IMPORT = {
     f"{CORE}.schedules": {f"{CORE}.decays"},
     DSL: {f"{CORE}.decays"},
     f"{CORE}.optimizers": {f"{CORE}.decays", f"{CORE}.command_line", DSL},
+    f"{CORE}.objectives": set(),
     f"{CORE}.tasks": {f"{CORE}.optimizers", DSL},
     f"{CORE}.evaluation": {f"{CORE}.tasks", f"{CORE}.vectors", DSL},
     f"{CORE}.search": {f"{CORE}.evaluation", f"{CORE}.optimizers", DSL},
@@ -31,7 +32,17 @@ MAY_IMPORT = {
         f"{CORE}.command_line",
         DSL,
     },
-    "benchmarks": {CORE, f"{CORE}.search", f"{CORE}.evaluation", f"{CORE}.tasks", DSL, "tf_agents_env"},
+    "benchmarks": {
+        CORE,
+        f"{CORE}.search",
+        f"{CORE}.evaluation",
+        f"{CORE}.tasks",
+        f"{CORE}.objectives",
+        f"{CORE}.optimizers",
+        f"{CORE}.command_line",
+        DSL,
+        "tf_agents_env",
+    },
 }
 # Within the DSL, each file may import those before it.
 DSL_ORDER = ("vocabulary", "expression", "printing", "source", "rule", "formula", "space", "interpreter")

@@ -1,0 +1,148 @@
+"""ImageNet with the mobile NASNet-A (arXiv v2, section 6.3, Table 3).
+
+The network is Keras's own. Of the training of Zoph et al. (2017) it has the crops, the label smoothing and their
+RMSProp. It lacks the drop path, the auxiliary classifier and the dropout before the last layer, which Keras's network
+does not have, as well as the distortion of colours, the weight decay and the moving average of the weights, on which
+Bello et al. say nothing: less regularization, for all optimizers the same.
+"""
+
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from benchmarks import images, training
+from benchmarks.models.nasnet import NASNetA
+from benchmarks.protocol import Metric, Sweep
+
+TITLE = "NASNet-A mobile on ImageNet (v2 Table 3)"
+METRIC = Metric("validation accuracy", larger_is_better=True, format=".1%")
+SCALED_DOWN = (
+    "Scaled down: Imagenette, ten of the 1,000 classes: 1,700 images to train, 300 to validate and 500 to test, of "
+    "48x48 pixels in place of 224x224; a network of 76,628 parameters in place of 5.3 million; 200 updates with 32 "
+    "images each, 3.8 epochs, in place of 250,000 with 1,600."
+)
+COLUMNS = {"test": ("top-1", ".1%"), "test_top5": ("top-5", ".1%"), "test_final": ("final top-1", ".1%")}
+PAPER = {
+    "rmsprop@cosine": {"test": 0.735, "test_top5": 0.915},
+    "powersign-cd@cosine": {"test": 0.739, "test_top5": 0.919},
+    "addsign-ld@cosine": {"test": 0.738, "test_top5": 0.916},
+}
+FIGURES = {}
+# What RMSProp is tried with: Keras's defaults, and what Zoph et al. trained with.
+RMSPROP = ({}, {"rho": 0.9, "momentum": 0.9, "epsilon": 1.0})
+
+
+@dataclass(frozen=True)
+class Setting:
+    """
+    Args:
+      sweep: The `Sweep`.
+      model: A `NASNetA`.
+      dataset: Of `images.SOURCES`.
+      classes: Of the data set.
+      validation: Number of training images that are not trained on but validate: the first ones, which are a random
+        sample, because TFDS stores images in a fixed random order. The data set's own validation images test.
+      pixels: Side of the images. 224 in the paper.
+      batch_size: Of all replicas together; in the paper 50 replicas with 32 images each.
+      steps: Weight updates of a training. 250,000 in the paper.
+      evaluations: How often the validation data are measured.
+      label_smoothing: Part of the target that is spread over all classes.
+      made_up: Random images in place of the data set.
+    """
+
+    sweep: Sweep
+    model: NASNetA
+    dataset: str = "imagenet2012"
+    classes: int = 1000
+    validation: int = 10_000
+    pixels: int = 224
+    batch_size: int = 50 * 32
+    steps: int = 250_000
+    evaluations: int = 100
+    label_smoothing: float = 0.1
+    made_up: bool = False
+
+
+_CONTENDERS = ("rmsprop", "adam", "powersign-cd", "addsign-ld")
+_DECADES = tuple(10.0**power for power in range(-3, 1))
+SETTINGS = {
+    "smoke": Setting(
+        Sweep(("powersign-cd",), (1e-2,), seeds=1, schedule="cosine"),
+        NASNetA(penultimate_filters=96, blocks=1, stem_filters=4, batch_norm_momentum=0.5),
+        dataset="imagenette/320px-v2",
+        classes=10,
+        validation=4,
+        pixels=32,
+        batch_size=4,
+        steps=4,
+        evaluations=2,
+        made_up=True,
+    ),
+    "small": Setting(
+        Sweep(_CONTENDERS, _DECADES, refine=10**0.5, seeds=3, schedule="cosine"),
+        NASNetA(penultimate_filters=192, blocks=1, stem_filters=16, batch_norm_momentum=0.9),
+        dataset="imagenette/320px-v2",
+        classes=10,
+        validation=300,
+        pixels=48,
+        batch_size=32,
+        steps=200,
+        evaluations=5,
+    ),
+    # The paper tried 1.0, 2.5 and 4.0 for its own optimizers.
+    "paper": Setting(Sweep(_CONTENDERS, (*_DECADES, 2.5, 4.0), schedule="cosine"), NASNetA()),
+}
+
+
+def options(setting, contender):
+    return RMSPROP if contender.startswith("rmsprop@") else ({},)
+
+
+def run(setting, trial, contender, data_dir, strategy):
+    if setting.made_up:
+        import tensorflow_datasets as tfds
+
+        with tfds.testing.mock_data(num_examples=2 * setting.batch_size):
+            return _run(setting, trial, contender, None, strategy)
+    return _run(setting, trial, contender, data_dir, strategy)
+
+
+def _run(setting, trial, contender, data_dir, strategy):
+    # Before the data are made: TensorFlow mixes the global seed into their order.
+    builder = images.builder(setting.dataset, data_dir)
+    held_out, pixels, batch = setting.validation, setting.pixels, setting.batch_size
+    test = images.evaluation(builder, "validation", pixels, batch)
+    work = training.Work(
+        model=lambda: setting.model(pixels, setting.classes),
+        loss=smoothed_cross_entropy(setting.classes, setting.label_smoothing),
+        metrics=accuracies,
+        train=images.training(builder, f"train[{held_out}:]", pixels, batch, trial.seed),
+        validation=images.evaluation(builder, f"train[:{held_out}]", pixels, batch),
+        test=test,
+        steps=setting.steps,
+        evaluations=setting.evaluations,
+        measure=lambda logs: logs["top1"],
+        larger_is_better=True,
+    )
+
+    def finish(model):
+        return {"test_top5": model.evaluate(test, verbose=0, return_dict=True)["top5"]}
+
+    return training.train(work, contender, trial, strategy, finish)
+
+
+def accuracies():
+    return [
+        tf.keras.metrics.SparseCategoricalAccuracy(name="top1"),
+        tf.keras.metrics.SparseTopKCategoricalAccuracy(k=5, name="top5"),
+    ]
+
+
+def smoothed_cross_entropy(classes, smoothing):
+    """Keras smooths only targets that are no class numbers."""
+
+    def loss(labels, logits):
+        targets = tf.one_hot(tf.reshape(labels, [-1]), classes)
+        return tf.keras.losses.categorical_crossentropy(targets, logits, from_logits=True, label_smoothing=smoothing)
+
+    return loss

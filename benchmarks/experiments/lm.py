@@ -1,0 +1,169 @@
+"""Language modelling on the Penn Treebank (arXiv v2, section 6.5, Table 5).
+
+The loss is summed over the steps of backpropagation and averaged over the streams, as is customary for this task; a
+gradient norm of 5 and learning rates are meant so. Validation and test begin with a state of zero, carry it to the
+end of the text, and average over the words, without dropout; they leave the state of the training as it is. Weight
+decay, which the paper tuned to values that it does not tell, is left out.
+"""
+
+import functools
+import math
+import pathlib
+import tempfile
+from dataclasses import dataclass
+from typing import Optional
+
+import numpy as np
+import tensorflow as tf
+
+from benchmarks import text, training
+from benchmarks.models.lstm_lm import LSTMLanguageModel
+from benchmarks.protocol import Metric, Sweep
+
+TITLE = "LSTM language model (v2 Table 5)"
+METRIC = Metric("validation perplexity", larger_is_better=False, format=".1f")
+SCALED_DOWN = (
+    "Scaled down: WikiText-2 cut to its 5,000 most frequent words in place of the Penn Treebank, so perplexities "
+    "are others; 128 units (0.8 million parameters) in place of 650 (10 million), batches of 20 x 20 words in place "
+    "of 64 x 35, 400 updates (8% of the text) in place of 150,000; the first 10,000 words of validation and test."
+)
+COLUMNS = {"best": ("validation", ".1f"), "test": ("test", ".1f")}
+PAPER = {
+    "adam@cosine": {"best": 65.7, "test": 63.3},
+    "sgd@cosine": {"best": 71.7, "test": 68.3},
+    "powersign@cosine": {"best": 68.5, "test": 64.8},
+    "addsign@cosine": {"best": 68.8, "test": 65.2},
+}
+FIGURES = {}
+# Each worker would read other batches than those that follow each other.
+SEVERAL_READERS = (tf.distribute.MultiWorkerMirroredStrategy, tf.distribute.ParameterServerStrategy)
+CONTENDERS = ("adam", "sgd", "powersign", "addsign")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """
+    Args:
+      sweep: The `Sweep`.
+      model: A `LSTMLanguageModel`.
+      text: Of `text.TEXTS`. "ptb" in the paper.
+      vocabulary: Number of the most frequent words that are kept; None: all.
+      streams: Rows of a batch. 64 in the paper.
+      truncation: Steps that gradients go back, the columns of a batch. 35 in the paper.
+      steps: Weight updates of a training. 150,000 in the paper.
+      evaluations: How often the validation data are measured.
+      evaluated: Words of the validation and of the test text that are used, the first ones; None: all.
+      clipnorm: The most that the norm of the gradient may be. 5 in the paper.
+      made_up: A made-up text in the form of `text`.
+    """
+
+    sweep: Sweep
+    model: LSTMLanguageModel
+    text: str = "ptb"
+    vocabulary: Optional[int] = None
+    streams: int = 64
+    truncation: int = 35
+    steps: int = 150_000
+    evaluations: int = 150
+    evaluated: Optional[int] = None
+    clipnorm: float = 5.0
+    made_up: bool = False
+
+
+_RATES = tuple(10.0**power for power in range(-3, 1))
+SETTINGS = {
+    "smoke": Setting(
+        Sweep(("adam", "powersign"), (1e-1,), seeds=1, schedule="cosine"),
+        LSTMLanguageModel(units=8, embedding_dropout=0.1, state_dropout=0.1, output_dropout=0.1),
+        text="wikitext2",
+        vocabulary=20,
+        streams=4,
+        truncation=5,
+        steps=20,
+        evaluations=2,
+        made_up=True,
+    ),
+    "small": Setting(
+        Sweep(CONTENDERS, _RATES, refine=10**0.5, schedule="cosine"),
+        LSTMLanguageModel(units=128, embedding_dropout=0.1, state_dropout=0.1, output_dropout=0.1),
+        text="wikitext2",
+        vocabulary=5_000,
+        streams=20,
+        truncation=20,
+        steps=400,
+        evaluations=5,
+        evaluated=10_000,
+    ),
+    "paper": Setting(Sweep(CONTENDERS, (*_RATES, 10.0), refine=10**0.5, schedule="cosine"), LSTMLanguageModel()),
+}
+
+
+def options(setting, contender):
+    return ({},)
+
+
+def run(setting, trial, contender, data_dir, strategy):
+    corpus = load(setting.text, setting.vocabulary, setting.made_up, data_dir)
+    rows = rows_of_a_replica(setting, strategy)
+
+    def evaluated(tokens):
+        return text.batches(tokens[: setting.evaluated], setting.streams, setting.truncation)
+
+    work = training.Work(
+        model=lambda: setting.model(corpus.vocabulary, rows),
+        loss=summed_cross_entropy,
+        metrics=nats_per_word,
+        train=text.batches(corpus.train, setting.streams, setting.truncation, endless=True),
+        validation=evaluated(corpus.valid),
+        test=evaluated(corpus.test),
+        steps=setting.steps,
+        evaluations=setting.evaluations,
+        measure=lambda logs: perplexity(logs["nats"]),
+        larger_is_better=False,
+        clipnorm=setting.clipnorm,
+    )
+    return training.train(work, contender, trial, strategy)
+
+
+def rows_of_a_replica(setting, strategy):
+    replicas = strategy.num_replicas_in_sync
+    if isinstance(strategy, SEVERAL_READERS) or setting.streams % replicas:
+        raise ValueError(
+            "argument --strategy: must be default or mirrored, and the number of replicas must divide "
+            f"{setting.streams}, for a stream stays with its replica. Received: {type(strategy).__name__}, {replicas}"
+        )
+    return setting.streams // replicas
+
+
+def summed_cross_entropy(targets, logits):
+    """Of each stream; Keras takes the mean."""
+    nats = tf.keras.losses.sparse_categorical_crossentropy(targets, logits, from_logits=True)
+    return tf.reduce_sum(nats, axis=1)
+
+
+def nats_per_word():
+    """What perplexity is made of; the loss that `evaluate` tells is the mean over batches, which differ in length."""
+    return [tf.keras.metrics.SparseCategoricalCrossentropy(from_logits=True, name="nats")]
+
+
+def perplexity(nats):
+    return math.exp(nats) if nats < math.log(np.finfo(np.float64).max) else math.inf
+
+
+@functools.lru_cache(maxsize=1)
+def load(name, vocabulary, made_up, data_dir):
+    if not made_up:
+        return text.load(name, data_dir, vocabulary)
+    with tempfile.TemporaryDirectory() as directory:
+        write_made_up(name, pathlib.Path(directory))
+        return text.load(name, pathlib.Path(directory), vocabulary)
+
+
+def write_made_up(name, data_dir, lines=40, words=25):
+    """Files in the form of a text, in which each word nearly tells the next."""
+    random = np.random.default_rng(0)
+    (data_dir / name).mkdir()
+    for part in text.PARTS:
+        jumps = random.integers(1, 3, size=(lines, 12))
+        written = [" ".join(f"w{word}" for word in line) for line in np.cumsum(jumps, axis=1) % words]
+        (data_dir / name / text.TEXTS[name].file.format(part=part)).write_text("\n".join(written) + "\n")

@@ -1,0 +1,176 @@
+"""Translation from English to German by GNMT (arXiv v2, section 6.4, Table 4).
+
+The loss is the mean cross-entropy over the subwords of a batch, and the perplexity the exponential of the mean over
+all subwords of a set; padding counts in neither. BLEU is of beam search. The perplexity on the training data is
+without dropout, on as many of their sentences as there are for validation.
+"""
+
+import functools
+import math
+import pathlib
+import tempfile
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import sentencepiece
+import tensorflow as tf
+
+from benchmarks import training
+from benchmarks.models.gnmt import GNMT, PAD
+from benchmarks.parallel_text import CORPORA, LANGUAGES, SPLITS, Pairs
+from benchmarks.protocol import Metric, Sweep
+from benchmarks.subwords import batches, encoded, training_batches, vocabulary
+from benchmarks.translation import Beam, bleu, translate
+
+TITLE = "English to German by GNMT (v2 Table 4)"
+METRIC = Metric("validation perplexity", larger_is_better=False, format=".2f")
+SCALED_DOWN = (
+    "Scaled down: Multi30k (captions, 29,000 pairs) in place of WMT 2014; 2,000 subwords in place of 32,000; 2+2 "
+    "layers of 64 units (0.6 million weights), no dropout, in place of 8+8 of 1024 (277 million); 700 updates of 32 "
+    "sentences, less than one pass over the data. At so low a BLEU the perplexity tells more of the optimizers."
+)
+COLUMNS = {
+    "train_perplexity": ("train perplexity", ".2f"),
+    "best": ("validation perplexity", ".2f"),
+    "test": ("test perplexity", ".2f"),
+    "bleu": ("test BLEU", ".1f"),
+}
+PAPER = {
+    "adam@constant": {"train_perplexity": 1.49, "bleu": 24.5},
+    "powersign@constant": {"train_perplexity": 1.39, "bleu": 25.0},
+}
+FIGURES = {}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """
+    Args:
+      sweep: The `Sweep`.
+      network: A `GNMT`; its defaults are the paper's.
+      beam: A `Beam`.
+      corpus: Of `CORPORA`. "wmt14" in the paper.
+      batch_size: Sentences of an update. 128 in the paper, from each of 12 workers by itself.
+      longest: Subwords of the longest sentence that is trained on.
+      steps: Weight updates. The paper has no number; 340,000 is a usual one for this network and data.
+      evaluations: How often the validation data are measured.
+      clipnorm: The most that the norm of the gradient may be. 5 in Wu et al. (2016).
+    """
+
+    sweep: Sweep
+    network: GNMT
+    beam: Beam
+    corpus: str = "wmt14"
+    batch_size: int = 128
+    longest: int = 50
+    steps: int = 340_000
+    evaluations: int = 68
+    clipnorm: float = 5.0
+
+
+DIGITS = {
+    "zero": "null", "one": "eins", "two": "zwei", "three": "drei", "four": "vier",
+    "five": "fünf", "six": "sechs", "seven": "sieben", "eight": "acht", "nine": "neun",
+}  # fmt: skip
+_RATES = tuple(10.0**power for power in range(-3, 2))
+SETTINGS = {
+    "smoke": Setting(
+        Sweep(("adam", "powersign"), (1e-2,), seeds=1),
+        GNMT(vocabulary=60, layers=3, units=8, initial=0.1),
+        Beam(width=2, stretch=1),
+        corpus="made_up",
+        batch_size=16,
+        longest=30,
+        steps=20,
+        evaluations=2,
+    ),
+    "small": Setting(
+        Sweep(("adam", "powersign", "sgd", "addsign"), _RATES, refine=10**0.5, seeds=3),
+        GNMT(vocabulary=2000, layers=2, units=64, dropout=0.0, initial=0.2),
+        Beam(),
+        corpus="multi30k",
+        batch_size=32,
+        longest=30,
+        steps=700,
+        evaluations=5,
+    ),
+    "paper": Setting(Sweep(("adam", "powersign"), (1e-4, *_RATES), refine=10**0.5), GNMT(), Beam()),
+}
+
+
+class Data(NamedTuple):
+    """The `Pairs` of subwords of each split, the subwords, and what to compare the translations with."""
+
+    train: Pairs
+    validation: Pairs
+    test: Pairs
+    subwords: sentencepiece.SentencePieceProcessor
+    references: list
+
+
+def options(setting, contender):
+    return ({},)
+
+
+def run(setting, trial, contender, data_dir, strategy):
+    data = load(setting.corpus, setting.network.vocabulary, data_dir)
+
+    def once(pairs):
+        return batches(pairs, setting.batch_size)
+
+    def finish(model):
+        found = translate(model, data.test.source, setting.beam, setting.batch_size)
+        trained = _part(data.train, int(data.validation.source.nrows()))
+        logs = model.evaluate(once(trained), verbose=0, return_dict=True)
+        return dict(train_perplexity=perplexity(logs), **bleu(data.subwords.decode(found), data.references))
+
+    work = training.Work(
+        model=setting.network,
+        loss=tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=PAD),
+        # Averages over the subwords, where the loss that `evaluate` tells averages over the batches.
+        metrics=lambda: [
+            tf.keras.metrics.SparseCategoricalCrossentropy(from_logits=True, ignore_class=PAD, name="nats")
+        ],
+        train=training_batches(data.train, setting.batch_size, setting.longest, trial.seed),
+        validation=once(data.validation),
+        test=once(data.test),
+        steps=setting.steps,
+        evaluations=setting.evaluations,
+        measure=perplexity,
+        larger_is_better=False,
+        clipnorm=setting.clipnorm,
+    )
+    return training.train(work, contender, trial, strategy, finish)
+
+
+def perplexity(logs):
+    return math.exp(logs["nats"]) if logs["nats"] < math.log(np.finfo(np.float64).max) else math.inf
+
+
+def _part(pairs, count):
+    """So many pairs, from all over the text."""
+    every = max(1, int(pairs.source.nrows()) // count)
+    return Pairs(*(sentences[::every][:count] for sentences in pairs))
+
+
+@functools.lru_cache(maxsize=1)
+def load(corpus, size, data_dir):
+    with tempfile.TemporaryDirectory() as made_up:
+        if corpus == "made_up":
+            data_dir = pathlib.Path(made_up)
+            write_made_up(data_dir)
+        texts = {split: CORPORA[corpus].read(split, data_dir) for split in SPLITS}
+        subwords = vocabulary(texts["train"], size, made_up if corpus == "made_up" else None)
+    return Data(*(encoded(texts[split], subwords) for split in SPLITS), subwords, list(texts["test"].target))
+
+
+def write_made_up(data_dir, sentences=40):
+    """Numbers, digit by digit, in the files of the corpus "made_up"."""
+    random = np.random.default_rng(0)
+    (data_dir / "made_up").mkdir()
+    for split in SPLITS:
+        numbers = [random.integers(10, size=random.integers(2, 8)) for _ in range(sentences)]
+        for language, names in zip(LANGUAGES, (list(DIGITS), list(DIGITS.values()))):
+            text = "".join(" ".join(names[digit] for digit in number) + "\n" for number in numbers)
+            (data_dir / "made_up" / f"{split}.{language}").write_text(text, encoding="utf-8")

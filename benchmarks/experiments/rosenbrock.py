@@ -1,0 +1,120 @@
+"""The Rosenbrock function (arXiv v2, section 6.1, Figure 5): a valley to follow, with exact gradients.
+
+A "seed" is a starting point: the customary one for tuning, others around it for the trials that count.
+"""
+
+import math
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.protocol import TUNING_SEED, Metric, Sweep
+from neural_optimizer_search.objectives import LANDSCAPES
+
+TITLE = "Rosenbrock function (v2 Figure 5)"
+METRIC = Metric("value at the end", larger_is_better=False, format=".2e")
+SCALED_DOWN = "Nothing is scaled down; twenty starting points around the customary one in place of that one alone."
+COLUMNS = {"final": ("value at the end", ".2e")}
+# The figure has no numbers; in words: PowerSign is better than Adam, RMSProp and SGD, and close to Momentum.
+PAPER = {}
+CONTENDERS = ("sgd", "momentum", "rmsprop", "adam", "powersign", "addsign")
+START_DEVIATION = 0.3
+
+
+@dataclass(frozen=True)
+class Setting:
+    """
+    Args:
+      sweep: The `Sweep`.
+      iterations: Updates of each trial; 4,000 in the paper.
+      epsilons: What Adam's δ is tuned over; 10^-3 to 10^-8 in the paper.
+      points: Points of the trajectory that are kept.
+    """
+
+    sweep: Sweep
+    iterations: int = 4000
+    epsilons: tuple = tuple(10.0**-power for power in range(3, 9))
+    points: int = 200
+
+
+_RATES = (1e-4, 1e-3, 1e-2, 1e-1)
+SETTINGS = {
+    "smoke": Setting(Sweep(("adam", "powersign"), _RATES[1:3], seeds=1), iterations=200, epsilons=(1e-8,), points=20),
+    "small": Setting(Sweep(CONTENDERS, _RATES, seeds=20)),
+    "paper": Setting(Sweep(CONTENDERS, _RATES, seeds=20)),
+}
+
+
+def options(setting, contender):
+    if contender.startswith("adam@"):
+        return tuple({"epsilon": epsilon} for epsilon in setting.epsilons)
+    return ({},)
+
+
+def run(setting, trial, contender, data_dir, strategy):
+    started = time.perf_counter()
+    optimizer = contender.make(trial.learning_rate, setting.iterations, **dict(trial.options))
+    every = setting.iterations // setting.points
+    path = minimize(LANDSCAPES["rosenbrock"].value, start(trial.seed), optimizer, setting.points, every)
+    values = LANDSCAPES["rosenbrock"].value(tf.constant(path, tf.float32)).numpy()
+    finite = np.isfinite(values)
+    diverged = not finite.all()
+    shown = len(values) if not diverged else int(finite.argmin())
+    final = None if diverged else float(values[-1])
+    curve = [[int(i * every), float(values[i])] for i in range(shown)]
+    return dict(
+        curve=curve,
+        best=final,
+        best_step=None if diverged else setting.iterations,
+        final=final,
+        diverged=diverged,
+        path=[[round(float(x), 4) for x in point] for point in path[:shown]] if trial.seed == TUNING_SEED else None,
+        seconds=round(time.perf_counter() - started, 1),
+    )
+
+
+def start(seed):
+    customary = np.array(LANDSCAPES["rosenbrock"].start)
+    if seed == TUNING_SEED:
+        return customary
+    return customary + START_DEVIATION * np.random.default_rng(seed).normal(size=2)
+
+
+def minimize(value, at, optimizer, points, every):
+    """The trajectory: `points` + 1 places, `every` updates apart."""
+    x = tf.Variable(at, dtype=tf.float32)
+    optimizer.build([x])
+
+    @tf.function
+    def advance():
+        for _ in tf.range(every):
+            with tf.GradientTape() as tape:
+                loss = value(x)
+            optimizer.apply_gradients([(tape.gradient(loss, x), x)])
+
+    path = [x.numpy()]
+    for _ in range(points):
+        advance()
+        path.append(x.numpy())
+        if not math.isfinite(path[-1].sum()):
+            break
+    return path
+
+
+def trajectories(axes, module, records, found, styles):
+    """The way from the customary start at each contender's chosen rate, over contours of the function."""
+    x, y = np.meshgrid(np.linspace(-1.6, 1.6, 200), np.linspace(-0.6, 1.8, 200))
+    values = LANDSCAPES["rosenbrock"].value(tf.constant(np.stack([x, y], axis=-1))).numpy()
+    axes.contour(x, y, np.log10(values + 1e-3), levels=12, colors="gray", linewidths=0.5)
+    for name, style in styles.items():
+        row = found[name]
+        for r in records.of(name):
+            if r["path"] and r["learning_rate"] == row["learning_rate"] and dict(r["options"]) == row["options"]:
+                axes.plot(*zip(*r["path"]), label=name, **style)
+    axes.plot(*LANDSCAPES["rosenbrock"].minimum, "ko")
+    axes.set(xlim=(-1.6, 1.6), ylim=(-0.6, 1.8), xlabel="x", ylabel="y")
+
+
+FIGURES = {"Trajectories over contours": ("trajectories", trajectories)}

@@ -1,0 +1,66 @@
+"""Pictures of the papers' experiments: on white, a line style for each colour, so that a print can be read too."""
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+STYLES = ("-", "--", "-.", ":")
+DPI = 150
+
+
+def draw(module, name, scale, records, contenders, found, out):
+    """Writes the pictures of an experiment; returns title -> path."""
+    pictures = {
+        "Validation during training": (curves, out / f"{name}-{scale}-curves.png"),
+        "Sensitivity to the learning rate": (sensitivity, out / f"{name}-{scale}-rates.png"),
+        **{title: (plot, out / f"{name}-{scale}-{file}.png") for title, (file, plot) in module.FIGURES.items()},
+    }
+    styles = {c: dict(linestyle=STYLES[i % len(STYLES)], color=f"C{i % 10}") for i, c in enumerate(contenders)}
+    for title, (plot, path) in pictures.items():
+        figure, axes = plt.subplots(figsize=(7, 4.5), facecolor="white")
+        plot(axes, module, records, found, styles)
+        axes.set_title(f"{module.TITLE}: {title.lower()}", fontsize=9)
+        axes.legend(fontsize=7)
+        figure.tight_layout()
+        figure.savefig(path, dpi=DPI)
+        plt.close(figure)
+    return {title: path for title, (_, path) in pictures.items()}
+
+
+def curves(axes, module, records, found, styles):
+    """Mean validation of the trials at the chosen rate, with one standard deviation."""
+    for name, style in styles.items():
+        chosen = [r for r in records.of(name) if _chosen(r, found[name]) and not r["diverged"]]
+        if not chosen:
+            continue
+        steps = [step for step, _ in chosen[0]["curve"]]
+        values = np.array([[value for _, value in r["curve"]] for r in chosen])
+        mean, deviation = values.mean(axis=0), values.std(axis=0)
+        axes.plot(steps, mean, label=name, **style)
+        axes.fill_between(steps, mean - deviation, mean + deviation, alpha=0.15, color=style["color"], linewidth=0)
+    axes.set(xlabel="weight updates", ylabel=module.METRIC.name)
+    if not module.METRIC.larger_is_better:
+        axes.set_yscale("log")
+
+
+def _chosen(record, row):
+    same = record["learning_rate"] == row["learning_rate"] and dict(record["options"]) == row["options"]
+    return same and record["seed"] != 0
+
+
+def sensitivity(axes, module, records, found, styles):
+    """Best validation of each tuning trial over its learning rate; a rate that diverged has no point."""
+    for name, style in styles.items():
+        by_rate = {}
+        for r in records.of(name):
+            if r["seed"] == 0 and not r["diverged"]:
+                by_rate.setdefault(r["learning_rate"], []).append(r["best"])
+        points = sorted((rate, module.METRIC.best(values)) for rate, values in by_rate.items())
+        if points:
+            axes.plot(*zip(*points), label=name, marker="o", markersize=3, **style)
+    axes.set(xscale="log", xlabel="learning rate", ylabel=f"best {module.METRIC.name}, one seed")
+    if not module.METRIC.larger_is_better:
+        axes.set_yscale("log")

@@ -1,0 +1,60 @@
+"""The Wide ResNet of Zagoruyko & Komodakis (2016)."""
+
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+GROUPS = ((16, 1), (32, 2), (64, 2))  # (filters for each unit of width, stride of the first block)
+
+
+@dataclass(frozen=True)
+class WideResNet:
+    """3x3 convolution, three groups of residual blocks (BN -> ReLU -> 3x3, twice), BN, ReLU, mean of places, linear.
+
+    Args:
+      depth: Number of convolutions, 6n + 4. 40 with width 4 has 9 million parameters, as the paper's.
+      width: k, times the filters of an ordinary ResNet.
+      batch_norm_momentum: 0.9 in the authors' code.
+    """
+
+    depth: int = 40
+    width: int = 4
+    batch_norm_momentum: float = 0.9
+
+    def __post_init__(self):
+        if self.depth < 10 or (self.depth - 4) % 6:
+            raise ValueError(f"Argument `depth` must be 6n + 4 with n >= 1. Received: {self.depth}.")
+
+    def __call__(self, input_shape, classes, weight_decay=0.0):
+        """A Keras model that returns logits; the loss includes `weight_decay`/2 times the sum of squared weights."""
+        keras = tf.keras.layers
+        regularizer = tf.keras.regularizers.L2(weight_decay / 2) if weight_decay else None
+
+        def convolution(filters, size=3, stride=1):
+            return keras.Conv2D(
+                filters,
+                size,
+                stride,
+                padding="same",
+                use_bias=False,
+                kernel_initializer="he_normal",
+                kernel_regularizer=regularizer,
+            )
+
+        def normalized(x):
+            return keras.ReLU()(keras.BatchNormalization(momentum=self.batch_norm_momentum)(x))
+
+        def block(x, filters, stride):
+            before = normalized(x)
+            # Where the shape changes, both ways start from the normalized input.
+            shortcut = x if x.shape[-1] == filters and stride == 1 else convolution(filters, 1, stride)(before)
+            inner = convolution(filters, stride=stride)(before)
+            return keras.Add()([shortcut, convolution(filters)(normalized(inner))])
+
+        images = keras.Input(input_shape)
+        x = convolution(16)(images)
+        for filters, stride in GROUPS:
+            for i in range((self.depth - 4) // 6):
+                x = block(x, filters * self.width, stride if i == 0 else 1)
+        x = keras.GlobalAveragePooling2D()(normalized(x))
+        return tf.keras.Model(images, keras.Dense(classes, kernel_regularizer=regularizer)(x))

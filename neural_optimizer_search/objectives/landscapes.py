@@ -1,0 +1,52 @@
+"""Functions of a few numbers that are known for their shape."""
+
+from dataclasses import dataclass
+from typing import Callable
+
+import tensorflow as tf
+
+
+def rosenbrock(x):
+    """(1 - x)² + 100 (y - x²)²: a long, flat, curved valley."""
+    x, y = tf.unstack(x, axis=-1)
+    return (1.0 - x) ** 2 + 100.0 * (y - x**2) ** 2
+
+
+def beale(x):
+    """(1.5 - x + xy)² + (2.25 - x + xy²)² + (2.625 - x + xy³)²: flat far from the minimum, with steep corners."""
+    x, y = tf.unstack(x, axis=-1)
+    return sum((c - x + x * y**power) ** 2 for power, c in enumerate((1.5, 2.25, 2.625), 1))
+
+
+def quadratic(x):
+    """½ (x² + 100 y²): a valley along one axis."""
+    x, y = tf.unstack(x, axis=-1)
+    return 0.5 * (x**2 + 100.0 * y**2)
+
+
+@dataclass(frozen=True)
+class Landscape:
+    """A function to minimize.
+
+    Attributes:
+      value: Float `[..., 2]` -> `[...]`.
+      start: Where minimizing customarily begins.
+      minimum: Where the value is lowest, namely 0.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from neural_optimizer_search.objectives import LANDSCAPES
+      >>> float(LANDSCAPES["rosenbrock"].value(tf.constant([0.0, 0.0])))
+      1.0
+    """
+
+    value: Callable
+    start: tuple
+    minimum: tuple
+
+
+LANDSCAPES = {
+    "rosenbrock": Landscape(rosenbrock, (-1.2, 1.0), (1.0, 1.0)),
+    "beale": Landscape(beale, (1.0, 1.0), (3.0, 0.5)),
+    "quadratic": Landscape(quadratic, (1.0, 1.0), (0.0, 0.0)),
+}

@@ -1,0 +1,141 @@
+"""CIFAR-10: the networks at full size, the augmentation, and whole trainings on made-up images."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from benchmarks import cifar
+from benchmarks.contenders import contender
+from benchmarks.experiments import cifar_convnet, cifar_wrn
+from benchmarks.models.wide_resnet import WideResNet
+from benchmarks.protocol import Trial
+
+SHAPE = (32, 32, 3)
+
+
+def parameters(depth, width):
+    """By hand, from Zagoruyko & Komodakis (2016), Table 1: convolutions, batch normalizations, the linear layer."""
+    blocks, count, before = (depth - 4) // 6, 3 * 9 * 16, 16
+    for filters in (16 * width, 32 * width, 64 * width):
+        for block in range(blocks):
+            count += 9 * (before + filters) * filters + 4 * (before + filters)
+            if block == 0 and (before != filters or filters > 16 * width):
+                count += before * filters
+            before = filters
+    return count + 4 * before + 10 * before + 10
+
+
+@pytest.mark.parametrize(("depth", "width"), [(10, 1), (16, 2), (40, 4)])
+def test_the_network_has_the_papers_size(depth, width):
+    assert WideResNet(depth, width)(SHAPE, 10).count_params() == parameters(depth, width)
+
+
+def test_at_paper_scale_it_has_nine_million_parameters_and_trains():
+    setting = cifar_wrn.SETTINGS["paper"]
+    model = setting.model(SHAPE, 10, 5e-4)
+    assert 8.9e6 < model.count_params() < 9.1e6
+    images, labels = tf.random.stateless_normal((4, *SHAPE), (0, 1)), tf.constant([0, 1, 2, 3])
+    loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer=contender("powersign-cd@linear_cosine").make(0.01, setting.steps), loss=loss)
+    before = model.get_weights()
+    model.train_on_batch(images, labels)
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())
+    assert sum((a != b).any() for a, b in zip(before, model.get_weights())) > 0.9 * len(before)
+
+
+def test_weight_decay_is_a_part_of_the_loss():
+    with_decay, without = (WideResNet(10, 1)(SHAPE, 10, decay) for decay in (0.1, 0.0))
+    kernels = [weight for weight in with_decay.trainable_weights if "kernel" in weight.name]
+    expected = 0.05 * sum(float(tf.reduce_sum(kernel**2)) for kernel in kernels)
+    assert float(tf.add_n(with_decay.losses)) == pytest.approx(expected, rel=1e-4)
+    assert not without.losses
+
+
+def test_depth_is_checked():
+    with pytest.raises(ValueError, match=r"6n \+ 4"):
+        WideResNet(depth=12)
+
+
+def test_only_the_common_optimizers_have_their_weight_decay_tuned():
+    setting = cifar_wrn.SETTINGS["paper"]
+    assert len(cifar_wrn.options(setting, "sgd@cosine")) == 3
+    assert cifar_wrn.options(setting, "powersign@cosine") == ({"weight_decay": 0.0},)
+
+
+def test_every_row_of_the_tables_is_run_at_paper_scale():
+    assert len(cifar_wrn.PAPER) == 14 + 16
+    contenders = [str(contender(name)) for name in cifar_wrn.SETTINGS["paper"].sweep.contenders]
+    assert contenders == list(cifar_wrn.PAPER)
+
+
+def test_an_image_is_shifted_by_an_eighth_at_most_and_mirrored_or_not():
+    image = np.arange(1.0, 8 * 8 * 3 + 1, dtype=np.float32).reshape(8, 8, 3)
+    padded = np.pad(image, [(1, 1), (1, 1), (0, 0)])
+    possible = {
+        padded[top : top + 8, left : left + 8][:, ::step].tobytes()
+        for top in range(3)
+        for left in range(3)
+        for step in (1, -1)
+    }
+    seen = {i.tobytes() for i in cifar._augmented(tf.constant([image] * 300), tf.constant([1, 2], tf.int64)).numpy()}
+    assert seen == possible
+
+
+def test_batches_depend_on_the_seed_alone():
+    setting = cifar_wrn.SETTINGS["smoke"]
+    examples, _, _ = cifar.load(setting.side, setting.validation_examples, True, None)
+    first, again, other = (
+        [images.numpy() for images, _ in cifar.batches(examples, setting, seed).take(2)] for seed in (1, 1, 2)
+    )
+    assert np.array_equal(first, again) and not np.array_equal(first, other)
+    assert not np.array_equal(first[0], first[1])
+
+
+@pytest.mark.parametrize("module", [cifar_convnet, cifar_wrn])
+def test_a_training_says_what_the_report_needs(module):
+    setting = module.SETTINGS["smoke"]
+    (option,) = module.options(setting, "adam@constant")
+    trial = Trial("adam@constant", 1e-3, tuple(option.items()), seed=1)
+    result = module.run(setting, trial, contender("adam"), None, tf.distribute.get_strategy())
+    assert [step for step, _ in result["curve"]] == [setting.steps // 2, setting.steps]
+    assert {*module.COLUMNS, "best", "final", "seconds"} <= set(result) and not result["diverged"]
+    assert all(0 <= result[key] <= 1 for key in ("best", "final", *module.COLUMNS))
+    tuning = module.run(setting, trial._replace(seed=0), contender("adam"), None, tf.distribute.get_strategy())
+    assert "test" not in tuning
+
+
+def test_what_diverges_ends_at_once():
+    setting = cifar_wrn.SETTINGS["smoke"]
+    trial = Trial("sgd@constant", 1e38, (("weight_decay", 0.0),), seed=1)
+    result = cifar_wrn.run(setting, trial, contender("sgd"), None, tf.distribute.get_strategy())
+    assert result["diverged"] and result["final"] is None and result["test"] is None
+
+
+def test_missing_images_are_named_with_the_flag(tmp_path):
+    setting = cifar_wrn.SETTINGS["small"]
+    with pytest.raises(FileNotFoundError, match="--data_dir must be a tensorflow_datasets directory"):
+        cifar.load(setting.side, setting.validation_examples, setting.made_up, tmp_path)
+
+
+MIRRORED = """
+import tensorflow as tf
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+from benchmarks.contenders import contender
+from benchmarks.experiments import cifar_wrn
+from benchmarks.protocol import Trial
+from benchmarks.strategies import STRATEGIES
+strategy = STRATEGIES["mirrored"]()
+assert strategy.num_replicas_in_sync == 2, strategy.num_replicas_in_sync
+trial = Trial("powersign-cd@cosine", 1e-2, (("weight_decay", 0.0),), 1)
+result = cifar_wrn.run(cifar_wrn.SETTINGS["smoke"], trial, contender("powersign-cd@cosine"), None, strategy)
+assert len(result["curve"]) == 2 and 0 <= result["test"] <= 1
+"""
+
+
+def test_it_trains_on_two_mirrored_devices():
+    subprocess.run([sys.executable, "-c", MIRRORED], check=True)

@@ -1,0 +1,162 @@
+"""What translation rests on: beam search, parallel text, and its subwords."""
+
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from benchmarks.experiments import nmt
+from benchmarks.models.gnmt import PAD
+from benchmarks.parallel_text import CORPORA, Pairs
+from benchmarks.subwords import END, START, batches, encoded, training_batches, vocabulary
+from benchmarks.translation import Beam, beam_search
+
+
+@pytest.fixture(scope="module")
+def data():
+    return nmt.load("made_up", 60, None)
+
+
+# -- Beam search -----------------------------------------------------------------------------------
+
+
+VOCABULARY = 6
+
+
+def hand_made(random):
+    """Log-probabilities of the next subword that depend on the last two: (last, before last) -> [vocabulary]."""
+    logits = random.normal(scale=2.0, size=(VOCABULARY, VOCABULARY, VOCABULARY))
+    return tf.constant(logits - np.log(np.exp(logits).sum(-1, keepdims=True)), tf.float32)
+
+
+def searched(table, longest, beam, sentences=1):
+    def step(last, states):
+        (before,) = states
+        return tf.gather_nd(table, tf.stack([last, before], axis=1)), [last]
+
+    states = [tf.fill([sentences * beam.width], PAD)]
+    return beam_search(step, states, sentences, tf.fill([sentences], longest), beam)
+
+
+def scored(table, sequence, beam):
+    states = [PAD, START, *sequence]
+    total = sum(float(table[last, before, after]) for before, last, after in zip(states, states[1:], states[2:]))
+    return total / float(beam.penalty(len(sequence)))
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_wide_beam_finds_what_brute_force_finds(seed, alpha):
+    table, longest, words = hand_made(np.random.default_rng(seed)), 4, [1, 2, 4, 5]
+    beam = Beam(width=VOCABULARY**3, alpha=alpha)
+    sequences = [(*stem, END) for n in range(longest) for stem in itertools.product(words, repeat=n)]
+    sequences += itertools.product(words, repeat=longest)  # cut off
+    best = max(sequences, key=lambda sequence: scored(table, sequence, beam))
+    hypotheses = searched(table, longest, beam)
+    found = [word for word in hypotheses.subwords[0, 0].numpy() if word != PAD]
+    assert found == list(best)
+    score = hypotheses.log_probability[0, 0] / beam.penalty(hypotheses.length[0, 0])
+    assert float(score) == pytest.approx(scored(table, best, beam), rel=1e-4)
+
+
+def test_longer_sequences_pay_less_with_length_normalization():
+    beam = Beam(alpha=0.2)
+    assert float(beam.penalty(1)) == 1.0
+    assert float(beam.penalty(7)) == pytest.approx(2.0**0.2)
+
+
+# -- Subwords --------------------------------------------------------------------------------------
+
+
+def test_batches_begin_and_end_sentences_and_pad_them(data):
+    (source, target_in), target = next(iter(batches(data.test, 8)))
+    for row_in, row_out in zip(target_in.numpy(), target.numpy()):
+        length = (row_out != PAD).sum()
+        assert row_in[0] == START and row_out[length - 1] == END
+        np.testing.assert_array_equal(row_in[1:length], row_out[: length - 1])
+    assert source.dtype == target.dtype == tf.int32
+
+
+def test_all_pairs_come_once_for_validation_and_translate_each_other(data):
+    rows = [row.numpy() for _, target in batches(data.validation, 7) for row in target]
+    assert sorted(tuple(row[row != PAD]) for row in rows) == sorted(map(tuple, data.validation.target.to_list()))
+
+
+def test_training_batches_are_of_like_length_and_follow_the_seed(data):
+    def some(seed):
+        return [target.numpy() for _, target in training_batches(data.train, 4, 20, seed).take(30)]
+
+    one, again, other = some(0), some(0), some(1)
+    assert all(np.array_equal(a, b) for a, b in zip(one, again))
+    assert not all(np.array_equal(a, b) for a, b in zip(one, other))
+    assert {len(batch) for batch in one} == {4}
+    assert max(batch.shape[1] for batch in one) <= 20
+    with pytest.raises(ValueError, match="`longest` = 1 subwords leaves no training sentence"):
+        training_batches(data.train, 4, 1, seed=0)
+
+
+def test_subwords_are_kept_found_again_and_checked(tmp_path):
+    pairs = Pairs(["one two three", "two three four"], ["eins zwei drei", "zwei drei vier"])
+    model = vocabulary(pairs, 30, tmp_path)
+    assert model.decode(encoded(pairs, model).target.to_list()) == list(pairs.target)
+    (path,) = tmp_path.iterdir()
+    written = path.stat().st_mtime_ns
+    assert vocabulary(pairs, 30, tmp_path).encode("two") == model.encode("two")
+    assert path.stat().st_mtime_ns == written
+    vocabulary(pairs, 28, tmp_path)
+    (other,) = set(tmp_path.iterdir()) - {path}
+    path.write_bytes(other.read_bytes())
+    with pytest.raises(ValueError, match=rf"{path.name} must hold 30 subwords.*Received: 28"):
+        vocabulary(pairs, 30, tmp_path)
+    path.write_bytes(b"no model")
+    with pytest.raises(ValueError, match=rf"{path.name} must be a model of sentencepiece"):
+        vocabulary(pairs, 30, tmp_path)
+    with pytest.raises(ValueError, match="`vocabulary` of 5000 subwords does not fit the text"):
+        vocabulary(pairs, 5000, tmp_path)
+
+
+# -- Text ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "german, message",
+    [
+        ("eins\nzwei\n", "received: 3 and 2, so that line 3 stands alone"),
+        ("eins\n \ndrei\n", r"train\.de, line 2, is empty"),
+        (b"eins\nzwei\n\xff\n", r"train\.de, line 3, must be UTF-8"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_named_with_its_line(tmp_path, german, message):
+    (tmp_path / "made_up").mkdir()
+    (tmp_path / "made_up" / "train.en").write_text("one\ntwo\nthree\n")
+    (tmp_path / "made_up" / "train.de").write_bytes(german if isinstance(german, bytes) else german.encode())
+    with pytest.raises(ValueError, match=f"(?i){message}"):
+        CORPORA["made_up"].read("train", tmp_path)
+
+
+def test_only_line_feeds_end_lines(tmp_path):
+    (tmp_path / "made_up").mkdir()
+    (tmp_path / "made_up" / "test.en").write_bytes("one\u2028two\r\nthree".encode())
+    (tmp_path / "made_up" / "test.de").write_bytes("eins\u0085zwei\ndrei\n".encode())
+    assert CORPORA["made_up"].read("test", tmp_path).source == ["one\u2028two", "three"]
+
+
+@pytest.mark.parametrize("corpus, words", [("multi30k", r"\(1.3 MB.*curl"), ("wmt14", r"\(1.7 GB.*tfds build")])
+def test_a_missing_corpus_is_explained(tmp_path, corpus, words):
+    for data_dir, directory in ((None, "DATA_DIR"), (tmp_path, str(tmp_path))):
+        message = f"argument --data_dir: must be a directory with .*{words}.*{directory}/"
+        with pytest.raises(FileNotFoundError, match=message):
+            CORPORA[corpus].read("train", data_dir)
+
+
+def test_wmt_is_read_from_tfds_or_from_text_files(tmp_path):
+    with tfds.testing.mock_data(num_examples=5):
+        pairs = CORPORA["wmt14"].read("train", tmp_path)
+    assert len(pairs.source) == len(pairs.target) == 5
+    assert all(isinstance(text, str) for text in (*pairs.source, *pairs.target))
+    (tmp_path / "wmt14").mkdir()
+    (tmp_path / "wmt14" / "train.en").write_text("one\n")
+    (tmp_path / "wmt14" / "train.de").write_text("eins\n")
+    assert CORPORA["wmt14"].read("train", tmp_path) == Pairs(["one"], ["eins"])
