@@ -94,8 +94,8 @@ def _read(made_up, data_dir):
         rng = np.random.default_rng(0)
         images = rng.integers(0, 256, (2, 200, 32, 32, 3), np.uint8)
         return [Examples(part, rng.integers(0, CLASSES, len(part), np.int32)) for part in images]
-    if data_dir is not None and (data_dir / "tfds").is_dir():
-        data_dir = data_dir / "tfds"
+    if data_dir is not None:
+        data_dir = str(data_dir / "tfds" if (data_dir / "tfds").is_dir() else data_dir)
     return cifar10.load(data_dir), cifar10.load_test(data_dir)
 
 

@@ -89,7 +89,7 @@ def run(name, arguments):
     module = experiment(name)
     setting = module.SETTINGS[arguments.scale]
     sweep = setting.sweep
-    named = {str(c): c for c in (contender(x, sweep.schedule) for x in arguments.optimizers or sweep.contenders)}
+    named = _named(arguments.optimizers or sweep.contenders, sweep.schedule)
     options = functools.partial(module.options, setting)
     records = Records(arguments.out / f"{name}-{arguments.scale}.jsonl", setting)
     if arguments.seeds:
@@ -107,6 +107,14 @@ def run(name, arguments):
 
         compare(sweep, list(named), options, module.METRIC, records, measure)
     return report.show(name, arguments.scale, records, list(named))
+
+
+def _named(texts, schedule):
+    try:
+        found = [contender(text, schedule) for text in texts]
+    except ValueError as error:
+        raise ValueError(f"argument --optimizers: {error}") from None
+    return {str(c): c for c in found}
 
 
 def _trainer(name, arguments, stack):
