@@ -31,16 +31,16 @@ def draw(module, name, scale, records, contenders, found, out):
 
 
 def curves(axes, module, records, found, styles):
-    """Mean validation of the trials at the chosen rate, with one standard deviation."""
+    """Mean validation of the trials at the chosen rate; the band goes from the lowest to the highest of them."""
     for name, style in styles.items():
         chosen = [r for r in records.of(name) if _chosen(r, found[name]) and not r["diverged"]]
         if not chosen:
             continue
         steps = [step for step, _ in chosen[0]["curve"]]
         values = np.array([[value for _, value in r["curve"]] for r in chosen])
-        mean, deviation = values.mean(axis=0), values.std(axis=0)
-        axes.plot(steps, mean, label=name, **style)
-        axes.fill_between(steps, mean - deviation, mean + deviation, alpha=0.15, color=style["color"], linewidth=0)
+        axes.plot(steps, values.mean(axis=0), label=name, **style)
+        band = values.min(axis=0), values.max(axis=0)
+        axes.fill_between(steps, *band, alpha=0.15, color=style["color"], linewidth=0)
     axes.set(xlabel="weight updates", ylabel=module.METRIC.name)
     if not module.METRIC.larger_is_better:
         axes.set_yscale("log")

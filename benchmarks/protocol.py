@@ -137,12 +137,15 @@ class Records:
       path: The file; made with the first record.
       setting: A frozen dataclass with all that a result depends on beside the trial.
 
+    Attributes:
+      setting: The setting without its sweep, as JSON has it.
+
     Raises:
       OtherSetting: If the file's records were made with another setting.
     """
 
     def __init__(self, path, setting):
-        self._path, self._setting = path, json.loads(json.dumps(_trained(setting)))
+        self._path, self.setting = path, json.loads(json.dumps(_trained(setting)))
         self._records = {}
         if path.exists():
             self._read()
@@ -153,8 +156,8 @@ class Records:
             self._path.write_text("".join(f"{line}\n" for line in lines))
         for line in lines:
             record = json.loads(line)
-            if record["setting"] != self._setting:
-                other = {k for k, v in record["setting"].items() if self._setting.get(k) != v}
+            if record["setting"] != self.setting:
+                other = {k for k, v in record["setting"].items() if self.setting.get(k) != v}
                 raise OtherSetting(
                     f"{self._path} holds results of another setting ({', '.join(sorted(other))}). Delete it, or "
                     "choose another directory with --out"
@@ -168,7 +171,7 @@ class Records:
         return len(self._records)
 
     def add(self, trial, result):
-        record = {**trial._asdict(), **result, "setting": self._setting}
+        record = {**trial._asdict(), **result, "setting": self.setting}
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with open(self._path, "a") as file:
             # One write: a kill leaves a whole line, or a torn one at the end.

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from benchmarks import contenders
 from benchmarks.protocol import TUNING_SEED, Metric, Sweep
 from neural_optimizer_search.objectives import LANDSCAPES
 
@@ -30,13 +31,13 @@ class Setting:
       sweep: The `Sweep`.
       iterations: Updates of each trial; 4,000 in the paper.
       epsilons: What Adam's δ is tuned over; 10^-3 to 10^-8 in the paper.
-      points: Points of the trajectory that are kept.
+      points: Values that are kept of each trial, at equal distances.
     """
 
     sweep: Sweep
     iterations: int = 4000
     epsilons: tuple = tuple(10.0**-power for power in range(3, 9))
-    points: int = 200
+    points: int = 40
 
 
 _RATES = (1e-4, 1e-3, 1e-2, 1e-1)
@@ -70,7 +71,6 @@ def run(setting, trial, contender, data_dir, strategy):
         best_step=None if diverged else setting.iterations,
         final=final,
         diverged=diverged,
-        path=[[round(float(x), 4) for x in point] for point in path[:shown]] if trial.seed == TUNING_SEED else None,
         seconds=round(time.perf_counter() - started, 1),
     )
 
@@ -108,11 +108,12 @@ def trajectories(axes, module, records, found, styles):
     x, y = np.meshgrid(np.linspace(-1.6, 1.6, 200), np.linspace(-0.6, 1.8, 200))
     values = LANDSCAPES["rosenbrock"].value(tf.constant(np.stack([x, y], axis=-1))).numpy()
     axes.contour(x, y, np.log10(values + 1e-3), levels=12, colors="gray", linewidths=0.5)
+    iterations = records.setting["iterations"]
     for name, style in styles.items():
-        row = found[name]
-        for r in records.of(name):
-            if r["path"] and r["learning_rate"] == row["learning_rate"] and dict(r["options"]) == row["options"]:
-                axes.plot(*zip(*r["path"]), label=name, **style)
+        rate, options = found[name]["learning_rate"], found[name]["options"]
+        optimizer = contenders.contender(name).make(rate, iterations, **options)
+        path = minimize(LANDSCAPES["rosenbrock"].value, start(TUNING_SEED), optimizer, iterations, every=1)
+        axes.plot(*zip(*path), label=name, **style)
     axes.plot(*LANDSCAPES["rosenbrock"].minimum, "ko")
     axes.set(xlim=(-1.6, 1.6), ylim=(-0.6, 1.8), xlabel="x", ylabel="y")
 
