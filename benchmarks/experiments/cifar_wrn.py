@@ -9,7 +9,7 @@ __all__ = ["options", "run"]
 TITLE = "Wide ResNet on CIFAR-10 (v2 Tables 1 and 2, Figures 6 and 7)"
 METRIC = Metric("validation accuracy", larger_is_better=True, format=".1%")
 SCALED_DOWN = (
-    "Scaled down: WRN-10-1 (78,000 parameters) on images of 16x16 pixels for 500 updates, in place of WRN-40-4 "
+    "Scaled down: WRN-10-1 (78,000 parameters) on images of 16x16 pixels for 250 updates, in place of WRN-40-4 "
     "(9 million) for 300 epochs; 12 of the 30 rows; the weight decay of the common optimizers is 0, not tuned. The "
     "images are those of CIFAR-10 stored anew as JPEG of quality 75, so that accuracies are not comparable with "
     "published ones."
@@ -76,8 +76,8 @@ SETTINGS = {
     "small": Setting(
         Sweep(_SMALL, _DECADES, refine=10**0.5),
         WideResNet(depth=10, width=1),
-        steps=500,
-        evaluations=10,
+        steps=250,
+        evaluations=5,
         side=16,
     ),
     "paper": Setting(
