@@ -11,7 +11,7 @@ INSTALLED_KERAS3 := .venv-keras3/installed
 # A process a core, a file at a time; to see one test alone: make test PARALLEL= ARGS=tests/dsl/test_rule.py
 PARALLEL ?= -n auto --dist loadfile
 
-.PHONY: help search test test-keras3 smoke lint clean
+.PHONY: help search test test-keras3 lint clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -27,9 +27,6 @@ test-keras3: $(INSTALLED_KERAS3) ## Run the tests of the core with Keras 3, and 
 	    --ignore=tests/benchmarks --ignore=tests/test_imports.py --ignore=tests/test_readme.py $(ARGS)
 	@TF_USE_LEGACY_KERAS=1 .venv-keras3/bin/python -m pytest $(PARALLEL) tests/optimizers tests/contracts \
 	    tests/test_schedules.py $(ARGS)
-
-smoke: $(INSTALLED) ## Run all experiments of the papers on made-up data, which shows that they run
-	@.venv/bin/python -m benchmarks.run all --scale smoke --workers 2 --out runs/smoke $(ARGS)
 
 lint: $(INSTALLED) ## Check the code with ruff
 	@.venv/bin/ruff check $(ARGS)

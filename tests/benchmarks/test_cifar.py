@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from benchmarks import cifar
 from benchmarks.contenders import contender
-from benchmarks.experiments import cifar_convnet, cifar_wrn
+from benchmarks.experiments import cifar_wrn
 from benchmarks.models.wide_resnet import WideResNet
 from benchmarks.protocol import Trial
 
@@ -92,19 +92,6 @@ def test_batches_depend_on_the_seed_alone():
     )
     assert np.array_equal(first, again) and not np.array_equal(first, other)
     assert not np.array_equal(first[0], first[1])
-
-
-@pytest.mark.parametrize("module", [cifar_convnet, cifar_wrn])
-def test_a_training_says_what_the_report_needs(module):
-    setting = module.SETTINGS["smoke"]
-    (option,) = module.options(setting, "adam@constant")
-    trial = Trial("adam@constant", 1e-3, tuple(option.items()), seed=1)
-    result = module.run(setting, trial, contender("adam"), None, tf.distribute.get_strategy())
-    assert [step for step, _ in result["curve"]] == [setting.steps // 2, setting.steps]
-    assert {*module.COLUMNS, "best", "final", "seconds"} <= set(result) and not result["diverged"]
-    assert all(0 <= result[key] <= 1 for key in ("best", "final", *module.COLUMNS))
-    tuning = module.run(setting, trial._replace(seed=0), contender("adam"), None, tf.distribute.get_strategy())
-    assert "test" not in tuning
 
 
 def test_what_diverges_ends_at_once():

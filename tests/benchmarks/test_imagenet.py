@@ -8,7 +8,6 @@ import tensorflow_datasets as tfds
 from benchmarks import images
 from benchmarks.contenders import contender
 from benchmarks.experiments import imagenet
-from benchmarks.protocol import Trial
 
 DATASET = "imagenette/320px-v2"
 PAPER = imagenet.SETTINGS["paper"]
@@ -103,15 +102,6 @@ def test_the_loss_is_smoothed():
 
 
 # -- The experiment --------------------------------------------------------------------------------
-
-
-def test_the_smoke_run_keeps_what_it_should():
-    setting, chosen = imagenet.SETTINGS["smoke"], contender("powersign-cd", "cosine")
-    result = imagenet.run(setting, Trial(str(chosen), 1e-2, (), 1), chosen, None, STRATEGY)
-    assert not result["diverged"]
-    assert [step for step, _ in result["curve"]] == [2, 4]
-    assert {"best", *imagenet.COLUMNS} <= set(result)
-    assert result["test_final"] <= result["test_top5"] <= 1
 
 
 def test_rmsprop_is_also_tried_as_nasnet_was_trained():

@@ -12,7 +12,6 @@ from benchmarks import text
 from benchmarks.contenders import contender
 from benchmarks.experiments import lm
 from benchmarks.models.lstm_lm import LSTMLanguageModel
-from benchmarks.protocol import Trial
 
 STRATEGY = tf.distribute.get_strategy()
 SMALL = LSTMLanguageModel(units=6, state_reset=0.0)
@@ -193,16 +192,6 @@ def test_each_word_counts_the_same_in_the_perplexity():
 def test_perplexity():
     assert lm.perplexity(math.log(50)) == pytest.approx(50)
     assert lm.perplexity(1e6) == math.inf
-
-
-def test_the_smoke_run_keeps_what_it_should():
-    setting, chosen = lm.SETTINGS["smoke"], contender("adam", "cosine")
-    result = lm.run(setting, Trial(str(chosen), 1e-2, (), 1), chosen, None, STRATEGY)
-    assert not result["diverged"]
-    assert [step for step, _ in result["curve"]] == [10, 20]
-    assert result["best"] == min(value for _, value in result["curve"]) < setting.vocabulary
-    assert {"test", *lm.COLUMNS} <= set(result)
-    assert 1 < result["test"] < setting.vocabulary
 
 
 def test_sizes_fit():

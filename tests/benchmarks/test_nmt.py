@@ -155,18 +155,6 @@ def test_sentences_do_not_disturb_each_other(model, data):
 # -- The whole -------------------------------------------------------------------------------------
 
 
-def test_a_run_keeps_what_the_table_needs():
-    setting = nmt.SETTINGS["smoke"]
-    trial = Trial("adam@constant", 1e-2, (), seed=1)
-    result = nmt.run(setting, trial, contender("adam"), None, tf.distribute.get_strategy())
-    assert not result["diverged"]
-    assert [step for step, _ in result["curve"]] == [10, 20]
-    assert 1 < result["best"] < setting.network.vocabulary
-    assert set(nmt.COLUMNS) < set(result)
-    assert 0 <= result["bleu"] <= 100
-    assert result["bleu_signature"].startswith("nrefs:1|")
-
-
 def test_the_setting_of_the_paper_runs_on_its_data_with_a_tiny_network(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     network = dataclasses.replace(TINY, vocabulary=30)

@@ -1,0 +1,36 @@
+"""Every experiment of the papers, from the command line to its table, on made-up data."""
+
+import json
+import math
+
+import pytest
+
+from benchmarks import run
+from benchmarks.experiments import EXPERIMENTS, experiment
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory):
+    return tmp_path_factory.mktemp("smoke")
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_an_experiment_runs(name, out, capsys):
+    module = experiment(name)
+    assert run.main([name, "--scale", "smoke", "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    figures = json.loads(printed.splitlines()[-1])["experiments"][name]
+    setting = module.SETTINGS["smoke"]
+    assert [row.partition("@")[0] for row in figures] == [x.partition("@")[0] for x in setting.sweep.contenders]
+    for row in figures.values():
+        assert row["seeds"] == 1 and row["diverged"] == 0
+        assert all(math.isfinite(value) for key in module.COLUMNS for value in row[key])
+    assert all(heading in printed for heading, _ in module.COLUMNS.values())
+    records = [json.loads(line) for line in (out / f"{name}-smoke.jsonl").read_text().splitlines()]
+    # Nothing is measured on the test data while tuning.
+    assert all(("test" in r) == (r["seed"] > 0) or name == "rosenbrock" for r in records)
+
+
+def test_all_of_them_are_there_already(out, capsys):
+    assert run.main(["all", "--scale", "smoke", "--out", str(out)]) == 0
+    assert set(json.loads(capsys.readouterr().out.splitlines()[-1])["experiments"]) == set(EXPERIMENTS)
