@@ -15,7 +15,7 @@ from benchmarks.protocol import TUNING_SEED, Metric, Sweep
 from neural_optimizer_search.objectives import LANDSCAPES
 
 TITLE = "Rosenbrock function (v2 Figure 5)"
-METRIC = Metric("value at the end", larger_is_better=False, format=".2e")
+METRIC = Metric("value", larger_is_better=False, format=".2e")
 SCALED_DOWN = "Nothing is scaled down; twenty starting points around the customary one in place of that one alone."
 COLUMNS = {"final": ("value at the end", ".2e")}
 # The figure has no numbers; in words: PowerSign is better than Adam, RMSProp and SGD, and close to Momentum.
