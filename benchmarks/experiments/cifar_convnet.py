@@ -11,9 +11,9 @@ __all__ = ["options", "run"]
 TITLE = "Two-layer ConvNet on CIFAR-10 (v1 Figure 5)"
 METRIC = Metric("validation accuracy", larger_is_better=True, format=".1%")
 SCALED_DOWN = (
-    "Scaled down: 500 updates, 1.1 epochs, in place of 100 epochs, on images of 16x16 pixels, with 16 filters in place "
-    "of 32. The images are those of CIFAR-10 stored anew as JPEG of quality 75, so that accuracies are not comparable "
-    "with published ones."
+    "Scaled down: 500 updates, 1.1 epochs, in place of 100 epochs, on images of 16x16 pixels, with 16 filters in "
+    "place of 32. The images are those of CIFAR-10 stored anew as JPEG of quality 75, so that accuracies are not "
+    "comparable with published ones."
 )
 COLUMNS = {"test": ("best test", ".1%"), "test_final": ("final test", ".1%")}
 # The figure has no numbers; in words: the found ones slightly above Momentum and SGD, far above RMSProp and Adam.
