@@ -19,7 +19,6 @@ import multiprocessing
 import os
 import pathlib
 import runpy
-import signal
 import sys
 from concurrent.futures.process import BrokenProcessPool
 
@@ -32,6 +31,7 @@ from benchmarks.experiments import EXPERIMENTS, SCALES, experiment
 from benchmarks.protocol import Records, compare, trial_count
 from benchmarks.strategies import STRATEGIES
 from neural_optimizer_search.command_line import Parser
+from neural_optimizer_search.evaluation.executors import WORKER_ENVIRONMENT, start_worker
 
 SCRIPTS = {
     "optimizer_step": "milliseconds and memory of a step of each optimizer",
@@ -123,8 +123,9 @@ def _trainer(name, arguments, stack):
     if arguments.workers == 1:
         strategy = STRATEGIES[arguments.strategy]()
         return lambda jobs: ((job[0], train(*job, strategy)) for job in jobs)
+    os.environ.update({k: v for k, v in WORKER_ENVIRONMENT.items() if k not in os.environ})
     context = multiprocessing.get_context("spawn")
-    pool = stack.enter_context(concurrent.futures.ProcessPoolExecutor(arguments.workers, context, _one_thread))
+    pool = stack.enter_context(concurrent.futures.ProcessPoolExecutor(arguments.workers, context, start_worker))
     # After Ctrl-C nothing waits for trainings whose result nobody will read.
     stack.callback(lambda: [process.terminate() for process in (pool._processes or {}).values()])
 
@@ -142,13 +143,6 @@ def _train(name, scale, data_dir, trial, chosen, strategy=None):
     return module.run(
         module.SETTINGS[scale], trial, chosen, data_dir, strategy or tf.distribute.get_strategy()
     )
-
-
-def _one_thread():
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from tqdm import tqdm
 from benchmarks import curves, depth1_table
 from benchmarks.curves import RESULTS
 from neural_optimizer_search.evaluation.evaluation import screened
+from neural_optimizer_search.evaluation.executors import start_worker
 from neural_optimizer_search.evaluation.ledger import Ledger
 from neural_optimizer_search.evaluation.screen import Screen
 from neural_optimizer_search.search.evolution import Evolution, EvolutionConfig
@@ -113,19 +114,12 @@ def main():
     done = load(arguments.budget)
     missing = [(name, seed) for name in arguments.algorithms for seed in seeds if (name, seed) not in done]
     context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(arguments.workers, context, _one_thread) as pool:
+    with concurrent.futures.ProcessPoolExecutor(arguments.workers, context, start_worker) as pool:
         futures = {pool.submit(replay, *job, arguments.budget): job for job in missing}
         for future in tqdm(concurrent.futures.as_completed(futures), total=len(futures), unit="run"):
             append(*futures[future], arguments.budget, *future.result())
     done = load(arguments.budget)
     report({name: [done[name, seed] for seed in seeds] for name in arguments.algorithms}, arguments)
-
-
-def _one_thread():
-    import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
 def append(name, seed, budget, sampled, curve):

@@ -69,17 +69,22 @@ class ProcessExecutor:
         self._pool.shutdown(wait=True)
 
 
-def _start_worker(task, protocol, data_dir):
-    global _make_evaluator
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the search's to handle
+def start_worker():
+    """Called first in a worker process: it has one thread, leaves Ctrl-C to its parent, and ends when that ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def _start_worker(task, protocol, data_dir):
+    global _make_evaluator
+    start_worker()
     _make_evaluator = functools.lru_cache(lambda: Evaluator(task, protocol, data_dir))
 
 
 def _end_with_parent():
-    """A worker whose search was killed would wait for rules forever."""
+    """A worker whose parent was killed would go on, or wait for work forever."""
     multiprocessing.parent_process().join()
     os._exit(1)
 
