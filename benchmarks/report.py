@@ -91,7 +91,7 @@ def table(module, figures_by_name):
 
 
 def _row(module, name, row, paper):
-    options = "".join(f", {key} {value:.0e}" for key, value in row["options"].items())
+    options = "".join(f", {key} {value:.0e}" for key, value in row["options"].items() if value)
     cells = [f"`{name}`", f"{row['learning_rate']:.2g}{options}"]
     cells += ["–" if row[key] is None else _cell(row[key], form) for key, (_, form) in module.COLUMNS.items()]
     known = module.PAPER.get(name, {})
