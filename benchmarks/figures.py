@@ -7,6 +7,8 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
+from benchmarks.protocol import chosen_and_rest
+
 STYLES = ("-", "--", "-.", ":")
 DPI = 150
 
@@ -33,7 +35,8 @@ def draw(module, name, scale, records, contenders, found, out):
 def curves(axes, module, records, found, styles):
     """Mean validation of the trials at the chosen rate; the band goes from the lowest to the highest of them."""
     for name, style in styles.items():
-        chosen = [r for r in records.of(name) if _chosen(r, found[name]) and not r["diverged"]]
+        _, _, final = chosen_and_rest(records, name, module.METRIC)
+        chosen = [r for r in final if not r["diverged"]]
         if not chosen:
             continue
         steps = [step for step, _ in chosen[0]["curve"]]
@@ -46,17 +49,13 @@ def curves(axes, module, records, found, styles):
         axes.set_yscale("log")
 
 
-def _chosen(record, row):
-    same = record["learning_rate"] == row["learning_rate"] and dict(record["options"]) == row["options"]
-    return same and record["seed"] != 0
-
-
 def sensitivity(axes, module, records, found, styles):
     """Best validation of each tuning trial over its learning rate; a rate that diverged has no point."""
     for name, style in styles.items():
         by_rate = {}
-        for r in records.of(name):
-            if r["seed"] == 0 and not r["diverged"]:
+        _, tuned, _ = chosen_and_rest(records, name, module.METRIC)
+        for r in tuned:
+            if not r["diverged"]:
                 by_rate.setdefault(r["learning_rate"], []).append(r["best"])
         points = sorted((rate, module.METRIC.best(values)) for rate, values in by_rate.items())
         if points:

@@ -114,6 +114,14 @@ def choose(records, contender, metric, rates=None):
     return trial_of(sorted(tuned, key=lambda r: merit(r, metric))[-1])
 
 
+def chosen_and_rest(records, contender, metric):
+    """(the chosen trial, the records of the tuning, those of the trials at the chosen rate)."""
+    best = choose(records, contender, metric)
+    tuned = [r for r in records.of(contender) if not trial_of(r).tests]
+    final = [r for r in records.of(contender) if trial_of(r).tests and trial_of(r)._replace(seed=best.seed) == best]
+    return best, tuned, final
+
+
 def merit(record, metric):
     """The best validation of a training, so that more is better; of one that diverged, the worst there is."""
     if record["diverged"] or record["best"] is None:

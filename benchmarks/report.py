@@ -11,7 +11,7 @@ import statistics
 
 from benchmarks import figures
 from benchmarks.experiments import EXPERIMENTS, SCALES, experiment
-from benchmarks.protocol import Records, choose, merit, trial_of
+from benchmarks.protocol import Records, chosen_and_rest, merit
 from neural_optimizer_search.command_line import Parser
 
 BEGIN, END = "<!-- begin: python -m benchmarks.report -->", "<!-- end: python -m benchmarks.report -->"
@@ -20,7 +20,7 @@ REFERENCE = "adam"  # what speed-ups are counted against
 
 def summary(module, records, contenders):
     """Contender -> what its trials say: figures that JSON can hold."""
-    chosen = {name: trials(module, records, name) for name in contenders}
+    chosen = {name: chosen_and_rest(records, name, module.METRIC) for name in contenders}
     adam = reference(module.METRIC, [final for name, (*_, final) in chosen.items() if name.startswith(REFERENCE)])
     return {
         name: dict(
@@ -36,14 +36,6 @@ def summary(module, records, contenders):
         )
         for name, (best, tuned, final) in chosen.items()
     }
-
-
-def trials(module, records, name):
-    """(the chosen trial, the records of the tuning, those of the trials at the chosen rate)."""
-    best = choose(records, name, module.METRIC)
-    tuned = [r for r in records.of(name) if not trial_of(r).tests]
-    final = [r for r in records.of(name) if trial_of(r).tests and trial_of(r)._replace(seed=best.seed) == best]
-    return best, tuned, final
 
 
 def spread(values):
