@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks import training
+from benchmarks.data_dir import tfds_directory
 from benchmarks.protocol import Sweep
 from neural_optimizer_search.tasks import cifar10
 from neural_optimizer_search.tasks.task import Examples
@@ -95,7 +96,7 @@ def _read(made_up, data_dir):
         images = rng.integers(0, 256, (2, 200, 32, 32, 3), np.uint8)
         return [Examples(part, rng.integers(0, CLASSES, len(part), np.int32)) for part in images]
     if data_dir is not None:
-        data_dir = str(data_dir / "tfds" if (data_dir / "tfds").is_dir() else data_dir)
+        data_dir = str(tfds_directory(data_dir))
     return cifar10.load(data_dir), cifar10.load_test(data_dir)
 
 

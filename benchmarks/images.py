@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from benchmarks.data_dir import tfds_directory
+
 CENTRAL = 0.875  # the part of the shorter side that an evaluation looks at, as is customary for ImageNet
 AREA, ASPECT = (0.08, 1.0), (3 / 4, 4 / 3)  # of a random crop (Szegedy et al., 2015)
 
@@ -54,7 +56,7 @@ def builder(name, data_dir=None):
         except AssertionError:  # TFDS's words for files that must be downloaded by hand
             raise _missing(name, data_dir) from None
         return found
-    directory = data_dir / "tfds" if (data_dir / "tfds").is_dir() else data_dir
+    directory = tfds_directory(data_dir)
     if not (directory / name).is_dir():
         raise _missing(name, data_dir)
     return tfds.builder(name, data_dir=directory)

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 import tensorflow_datasets as tfds
 
+from benchmarks.data_dir import tfds_directory
+
 LANGUAGES = ("en", "de")
 SPLITS = ("train", "validation", "test")
 
@@ -48,7 +50,7 @@ class Corpus:
         return _of_files(*(data_dir / name for name in names))
 
     def _of_tfds(self, split, data_dir):
-        directory = data_dir / "tfds" if (data_dir / "tfds").is_dir() else data_dir
+        directory = tfds_directory(data_dir)
         try:
             data = tfds.load(self.tfds, split=split, data_dir=directory, download=False)
         except AssertionError:  # so TFDS says that a set is not there

@@ -1,6 +1,7 @@
 """One training by `model.compile` and `model.fit`, measured now and then on the validation data."""
 
 import math
+import sys
 import time
 from dataclasses import dataclass
 from typing import Any, Callable
@@ -131,6 +132,11 @@ class Watch(tf.keras.callbacks.Callback):
             self.best, self.best_step = value, step
             if self._keep:
                 self.weights = self.model.get_weights()
+
+
+def perplexity(nats):
+    """exp(nats), or infinity where that is no float."""
+    return math.exp(nats) if nats < math.log(sys.float_info.max) else math.inf
 
 
 def _sharded(data):

@@ -7,7 +7,6 @@ decay, which the paper tuned to values that it does not tell, is left out.
 """
 
 import functools
-import math
 import pathlib
 import tempfile
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import tensorflow as tf
 from benchmarks import text, training
 from benchmarks.models.lstm_lm import LSTMLanguageModel
 from benchmarks.protocol import Metric, Sweep
+from benchmarks.training import perplexity
 
 TITLE = "LSTM language model (v2 Table 5)"
 METRIC = Metric("validation perplexity", larger_is_better=False, format=".1f")
@@ -144,10 +144,6 @@ def summed_cross_entropy(targets, logits):
 def nats_per_word():
     """What perplexity is made of; the loss that `evaluate` tells is the mean over batches, which differ in length."""
     return [tf.keras.metrics.SparseCategoricalCrossentropy(from_logits=True, name="nats")]
-
-
-def perplexity(nats):
-    return math.exp(nats) if nats < math.log(np.finfo(np.float64).max) else math.inf
 
 
 @functools.lru_cache(maxsize=1)

@@ -6,7 +6,6 @@ without dropout, on as many of their sentences as there are for validation.
 """
 
 import functools
-import math
 import pathlib
 import tempfile
 from dataclasses import dataclass
@@ -145,7 +144,7 @@ def run(setting, trial, contender, data_dir, strategy):
 
 
 def perplexity(logs):
-    return math.exp(logs["nats"]) if logs["nats"] < math.log(np.finfo(np.float64).max) else math.inf
+    return training.perplexity(logs["nats"])
 
 
 def _part(pairs, count):
