@@ -1,6 +1,9 @@
 """How our commands speak to a person who got something wrong."""
 
 import argparse
+import importlib
+import os
+import sys
 
 
 class Parser(argparse.ArgumentParser):
@@ -8,3 +11,30 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message):
         self.exit(2, f"{self.prog}: {message}\n")
+
+
+class NotFound(ValueError):
+    """There is nothing of a name."""
+
+
+def imported(name):
+    """What a person named by "module:attribute"; modules of the current directory count.
+
+    Raises:
+      NotFound: If there is no such module or attribute. An error that the module itself raises passes through.
+    """
+    module_name, _, attribute = name.partition(":")
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())  # as `python -m` does, and a console script does not
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if not f"{module_name}.".startswith(f"{error.name}."):
+            raise  # the module is there, and imports one that is not
+        raise NotFound(
+            f"there is no module {module_name!r} in {os.getcwd()} or on Python's path. Write it as in an import "
+            f"statement: directory.file, without .py. Received: {name!r}."
+        ) from None
+    if not hasattr(module, attribute):
+        raise NotFound(f"module {module_name!r} ({module.__file__}) has no {attribute!r}. Received: {name!r}.")
+    return getattr(module, attribute)

@@ -1,5 +1,22 @@
-"""Functions to minimize whose shape is known."""
+"""Functions to minimize: some whose shape is known, and families of random ones."""
 
+from neural_optimizer_search.objectives.families import (
+    FAMILIES,
+    Family,
+    LogisticRegression,
+    Objectives,
+    RobustRegression,
+    TwoLayerClassifier,
+)
 from neural_optimizer_search.objectives.landscapes import LANDSCAPES, Landscape
 
-__all__ = ["LANDSCAPES", "Landscape"]
+__all__ = [
+    "FAMILIES",
+    "LANDSCAPES",
+    "Family",
+    "Landscape",
+    "LogisticRegression",
+    "Objectives",
+    "RobustRegression",
+    "TwoLayerClassifier",
+]

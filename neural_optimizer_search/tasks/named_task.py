@@ -1,11 +1,9 @@
 """A task of the user's own, by the name of its module."""
 
 import functools
-import importlib
-import os
-import sys
 from dataclasses import dataclass
 
+from neural_optimizer_search.command_line import NotFound, imported
 from neural_optimizer_search.tasks.keras_task import KerasTask
 from neural_optimizer_search.tasks.task import Task
 
@@ -40,21 +38,10 @@ class NamedTask:
 @functools.lru_cache
 def load(name):
     """Imports a task; see `find_task`."""
-    module_name, _, attribute = name.partition(":")
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())  # as `python -m` does, and a console script does not
     try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if not f"{module_name}.".startswith(f"{error.name}."):
-            raise  # the module is there, and imports one that is not
-        raise UnknownTask(
-            f"there is no module {module_name!r} in {os.getcwd()} or on Python's path. Write it as in an import "
-            f"statement: directory.file, without .py. Received: {name!r}."
-        ) from None
-    if not hasattr(module, attribute):
-        raise UnknownTask(f"module {module_name!r} ({module.__file__}) has no {attribute!r}. Received: {name!r}.")
-    task = getattr(module, attribute)
+        task = imported(name)
+    except NotFound as error:
+        raise UnknownTask(str(error)) from None
     if not isinstance(task, (KerasTask, Task)):
         raise UnknownTask(f"{name!r} must be a KerasTask or a Task. Received: {task!r}.")
     return task

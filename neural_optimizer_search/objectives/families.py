@@ -1,0 +1,301 @@
+"""Kinds of objective functions: draws of them, and many computed at once (Li & Malik 2017, sections 6.1-6.3)."""
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+
+class Family:
+    """A kind of objective functions that differ only in their data.
+
+    A subclass says in `draw` how one function comes about, and in `values` what it is; the gradients come of
+    themselves. `dimension` is how many numbers an iterate has. Families are hashable, as frozen dataclasses are.
+
+    Example:
+      >>> import numpy as np
+      >>> import tensorflow as tf
+      >>> class Bowls(Family):
+      ...     dimension = 2
+      ...     def draw(self, rng):
+      ...         return (rng.normal(size=2),)
+      ...     def values(self, data, x):
+      ...         return tf.reduce_sum((x - data[0][:, None]) ** 2, axis=-1)
+      >>> values, gradients = Bowls().sample(count=3, seed=0).values_and_gradients(np.zeros([3, 5, 2]))
+      >>> values.shape, gradients.shape
+      ((3, 5), (3, 5, 2))
+    """
+
+    dimension = None
+
+    def draw(self, rng):
+        """The data of one function.
+
+        Args:
+          rng: A `numpy.random.Generator`.
+
+        Returns:
+          A tuple of float arrays, whose shapes are those of every other draw.
+        """
+        raise NotImplementedError
+
+    def values(self, data, x):
+        """The values of F functions at S points each, written with TensorFlow.
+
+        Args:
+          data: What `draw` returns, of F functions: float64 `[F, ...]` each.
+          x: float64 `[F, S, dimension]`.
+
+        Returns:
+          float64 `[F, S]`.
+        """
+        raise NotImplementedError
+
+    def sample(self, count, seed):
+        """Random functions of the family.
+
+        Args:
+          count: How many.
+          seed: An int or a sequence of ints; the same functions for the same seed.
+
+        Returns:
+          `Objectives`.
+        """
+        rng = np.random.default_rng(seed)
+        draws = [self.draw(rng) for _ in range(count)]
+        return Objectives(self, tuple(np.stack(arrays).astype(np.float64) for arrays in zip(*draws)))
+
+
+class Objectives:
+    """Some functions of one family, computed together; `[i]`, `[i:j]` and `[[i, j]]` are some of them.
+
+    Args:
+      family: The `Family`.
+      data: A tuple of float64 arrays `[F, ...]`, the data of the functions.
+    """
+
+    def __init__(self, family, data):
+        self.family, self.data = family, data
+
+    def __len__(self):
+        return len(self.data[0])
+
+    def __getitem__(self, chosen):
+        chosen = [chosen] if np.ndim(chosen) == 0 and not isinstance(chosen, slice) else chosen
+        return Objectives(self.family, tuple(array[chosen] for array in self.data))
+
+    @property
+    def dimension(self):
+        return self.family.dimension
+
+    def values_and_gradients(self, x):
+        """float64 `[F, S, dimension]` -> values `[F, S]` and gradients `[F, S, dimension]`."""
+        values, gradients = _traced(self.family)[0](self.data, self._checked(x))
+        return values.numpy(), gradients.numpy()
+
+    def hessians(self, x):
+        """float64 `[F, S, dimension]` -> `[F, S, dimension, dimension]`."""
+        return _traced(self.family)[1](self.data, self._checked(x)).numpy()
+
+    def _checked(self, x):
+        x = np.asarray(x, np.float64)
+        if x.ndim != 3 or x.shape[0] != len(self) or x.shape[2] != self.dimension:
+            raise ValueError(
+                f"Argument `x` must have the shape [{len(self)}, points, {self.dimension}]: some points of "
+                f"{self.dimension} numbers for each of the {len(self)} functions. Received: shape {list(x.shape)}."
+            )
+        return x
+
+
+@functools.cache
+def _traced(family):
+    # One trace for any number of functions and points.
+    @tf.function(reduce_retracing=True)
+    def values_and_gradients(data, x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            values = family.values(data, x)
+        return values, tape.gradient(values, x)
+
+    @tf.function(reduce_retracing=True)
+    def hessians(data, x):
+        with tf.GradientTape(persistent=True) as outer:
+            outer.watch(x)
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                values = family.values(data, x)
+            gradients = inner.gradient(values, x)
+            # A point's gradient depends on that point alone, so the sum over points keeps them apart.
+            parts = [gradients[..., i] for i in range(family.dimension)]
+        rows = [outer.gradient(part, x, unconnected_gradients=tf.UnconnectedGradients.ZERO) for part in parts]
+        return tf.stack(rows, axis=-2)
+
+    return values_and_gradients, hessians
+
+
+def _gaussian(rng, features, instances):
+    """Draws from a Gaussian with a random mean and a random covariance."""
+    factor = rng.normal(size=(features, features)) / np.sqrt(features)
+    return rng.normal(size=features) + rng.normal(size=(instances, features)) @ factor.T
+
+
+def _affine(weights, bias, inputs):
+    """w·x + b: weights `[F, S, d]`, bias `[F, S]`, inputs `[F, n, d]` -> `[F, S, n]`."""
+    return tf.matmul(weights, inputs, transpose_b=True) + bias[..., None]
+
+
+@dataclass(frozen=True)
+class LogisticRegression(Family):
+    """-1/n Σ [yᵢ log σ(w·xᵢ + b) + (1 - yᵢ) log(1 - σ(w·xᵢ + b))] + λ/2 ‖w‖² (section 6.1); an iterate is (w, b).
+
+    Half of the instances are from one Gaussian with a random mean and covariance, half from another; which one is
+    the label. Convex.
+
+    Args:
+      features: Numbers d of an instance.
+      instances: Their number n, even.
+      regularization: λ.
+
+    Example:
+      >>> LogisticRegression().sample(count=90, seed=0).dimension
+      4
+    """
+
+    features: int = 3
+    instances: int = 100
+    regularization: float = 0.0005
+
+    def __post_init__(self):
+        if self.instances < 2 or self.instances % 2:
+            raise ValueError(f"Argument `instances` must be an even int >= 2. Received: {self.instances}.")
+
+    @property
+    def dimension(self):
+        return self.features + 1
+
+    def draw(self, rng):
+        half = self.instances // 2
+        inputs = np.concatenate([_gaussian(rng, self.features, half) for _ in range(2)])
+        return inputs, np.repeat([0.0, 1.0], half)
+
+    def values(self, data, x):
+        inputs, labels = data
+        weights, bias = x[..., : self.features], x[..., self.features]
+        logits = _affine(weights, bias, inputs)
+        labels = tf.broadcast_to(labels[:, None], tf.shape(logits))
+        loss = tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits)
+        return tf.reduce_mean(loss, axis=-1) + self.regularization / 2 * tf.reduce_sum(weights**2, axis=-1)
+
+
+@dataclass(frozen=True)
+class RobustRegression(Family):
+    """1/n Σ rᵢ² / (c + rᵢ²) with rᵢ = yᵢ - w·xᵢ - b, of Geman and McClure (section 6.2); an iterate is (w, b).
+
+    The instances are from four Gaussians with random means and the identity as covariance; each Gaussian has a random
+    vector and a random bias, and its labels are the projections on the vector plus the bias plus noise. Not convex.
+
+    Args:
+      features: Numbers d of an instance.
+      gaussians: How many.
+      instances: From each of them.
+      scale: c.
+      noise: Standard deviation of the labels' noise; the paper does not give it.
+
+    Example:
+      >>> RobustRegression().sample(count=120, seed=0).dimension
+      4
+    """
+
+    features: int = 3
+    gaussians: int = 4
+    instances: int = 25
+    scale: float = 1.0
+    noise: float = 0.1
+
+    @property
+    def dimension(self):
+        return self.features + 1
+
+    def draw(self, rng):
+        inputs, labels = [], []
+        for _ in range(self.gaussians):
+            x = rng.normal(size=self.features) + rng.normal(size=(self.instances, self.features))
+            vector, bias = rng.normal(size=self.features), rng.normal()
+            inputs.append(x)
+            labels.append(x @ vector + bias + self.noise * rng.normal(size=self.instances))
+        return np.concatenate(inputs), np.concatenate(labels)
+
+    def values(self, data, x):
+        inputs, labels = data
+        residuals = labels[:, None] - _affine(x[..., : self.features], x[..., self.features], inputs)
+        return tf.reduce_mean(residuals**2 / (self.scale + residuals**2), axis=-1)
+
+
+@dataclass(frozen=True)
+class TwoLayerClassifier(Family):
+    """Cross-entropy of softmax(U max(Wxᵢ + b, 0) + c) + λ/2 ‖W‖² + λ/2 ‖U‖² (section 6.3).
+
+    An iterate is (W, b, U, c). The instances are from Gaussians with random means and covariances; those of one
+    Gaussian have the same random label, and not all of the Gaussians have the same. Many local optima.
+
+    Args:
+      features, hidden, classes: d, h and p.
+      gaussians: How many; four in training, more to see whether a policy transfers (appendix 8.1).
+      instances: From each of them.
+      regularization: λ.
+
+    Example:
+      >>> TwoLayerClassifier().sample(count=80, seed=0).dimension
+      12
+    """
+
+    features: int = 2
+    hidden: int = 2
+    classes: int = 2
+    gaussians: int = 4
+    instances: int = 25
+    regularization: float = 0.0005
+
+    def __post_init__(self):
+        for name in ("classes", "gaussians"):
+            if getattr(self, name) < 2:
+                raise ValueError(f"Argument `{name}` must be an int >= 2. Received: {getattr(self, name)}.")
+
+    @property
+    def _shapes(self):
+        return (self.hidden, self.features), (self.hidden,), (self.classes, self.hidden), (self.classes,)
+
+    @property
+    def dimension(self):
+        return sum(int(np.prod(shape)) for shape in self._shapes)
+
+    def draw(self, rng):
+        labels = np.zeros(self.gaussians, int)
+        while len(set(labels)) == 1:
+            labels = rng.integers(self.classes, size=self.gaussians)
+        inputs = [_gaussian(rng, self.features, self.instances) for _ in labels]
+        return np.concatenate(inputs), np.eye(self.classes)[np.repeat(labels, self.instances)]
+
+    def values(self, data, x):
+        inputs, labels = data
+        sizes = [int(np.prod(shape)) for shape in self._shapes]
+        first, b, second, c = (
+            tf.reshape(part, tf.concat([tf.shape(x)[:2], shape], 0))
+            for part, shape in zip(tf.split(x, sizes, axis=-1), self._shapes)
+        )
+        hidden = tf.nn.relu(tf.einsum("fshd,fnd->fsnh", first, inputs) + b[:, :, None])
+        logits = tf.einsum("fsph,fsnh->fsnp", second, hidden) + c[:, :, None]
+        labels = tf.broadcast_to(labels[:, None], tf.shape(logits))
+        loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(labels=labels, logits=logits), axis=-1)
+        norms = tf.reduce_sum(first**2, axis=[-2, -1]) + tf.reduce_sum(second**2, axis=[-2, -1])
+        return loss + self.regularization / 2 * norms
+
+
+FAMILIES = {
+    "logistic": LogisticRegression(),
+    "robust": RobustRegression(),
+    "classifier": TwoLayerClassifier(),
+    # Two numbers, to be drawn on paper (section 6.4).
+    "logistic_2d": LogisticRegression(features=1),
+}
