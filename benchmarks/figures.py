@@ -51,6 +51,7 @@ def curves(axes, module, records, found, styles):
 
 def sensitivity(axes, module, records, found, styles):
     """Best validation of each tuning trial over its learning rate; a rate that diverged has no point."""
+    shown = []
     for name, style in styles.items():
         by_rate = {}
         _, tuned, _ = chosen_and_rest(records, name, module.METRIC)
@@ -60,6 +61,9 @@ def sensitivity(axes, module, records, found, styles):
         points = sorted((rate, module.METRIC.best(values)) for rate, values in by_rate.items())
         if points:
             axes.plot(*zip(*points), label=name, marker="o", markersize=3, **style)
+            shown += [value for _, value in points]
     axes.set(xscale="log", xlabel="learning rate", ylabel=f"best {module.METRIC.name}, one seed")
     if not module.METRIC.larger_is_better:
         axes.set_yscale("log")
+        # A perplexity of 10^24 would leave no room for the others.
+        axes.set_ylim(0.5 * min(shown), min(2 * max(shown), 10 * np.quantile(shown, 0.75)))
