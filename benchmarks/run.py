@@ -36,6 +36,7 @@ from neural_optimizer_search.evaluation.executors import WORKER_ENVIRONMENT, sta
 SCRIPTS = {
     "optimizer_step": "milliseconds and memory of a step of each optimizer",
     "evaluation_speed": "one traced training function against model.compile for each rule",
+    "learned_optimizers": "Li & Malik's learned optimizers against hand-made ones",
     "search_algorithms": "PPO, evolution and random search on a table of all rules of depth 1",
 }
 ALL = "all"

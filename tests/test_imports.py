@@ -21,10 +21,13 @@ MAY_IMPORT = {
     DSL: {f"{CORE}.decays"},
     f"{CORE}.optimizers": {f"{CORE}.decays", f"{CORE}.command_line", DSL},
     f"{CORE}.objectives": set(),
-    f"{CORE}.tasks": {f"{CORE}.optimizers", DSL},
+    f"{CORE}.l2o": {CORE, f"{CORE}.objectives", f"{CORE}.optimizers", f"{CORE}.command_line"},
+    f"{CORE}.tasks": {f"{CORE}.optimizers", f"{CORE}.command_line", DSL},
     f"{CORE}.evaluation": {f"{CORE}.tasks", f"{CORE}.vectors", DSL},
     f"{CORE}.search": {f"{CORE}.evaluation", f"{CORE}.optimizers", DSL},
     "tf_agents_env": {
+        f"{CORE}.l2o",
+        f"{CORE}.objectives",
         f"{CORE}.search",
         f"{CORE}.evaluation",
         f"{CORE}.tasks",
@@ -38,6 +41,7 @@ MAY_IMPORT = {
         f"{CORE}.evaluation",
         f"{CORE}.tasks",
         f"{CORE}.objectives",
+        f"{CORE}.l2o",
         f"{CORE}.optimizers",
         f"{CORE}.command_line",
         DSL,
@@ -95,7 +99,7 @@ def test_the_core_runs_without_tf_agents():
 import sys
 for name in ("tf_agents", "sklearn", "tensorflow_datasets", "tqdm"):
     sys.modules[name] = None
-import {CORE}, {CORE}.search.loop, {CORE}.evaluation.executors, {CORE}.tasks
+import {CORE}, {CORE}.search.loop, {CORE}.evaluation.executors, {CORE}.tasks, {CORE}.l2o
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 

@@ -15,6 +15,12 @@ def test_the_snippet(capsys):
     assert 0.0 <= float(capsys.readouterr().out) < 8.0  # the loss of predicting nothing
 
 
+def test_the_learned_optimizer(capsys):
+    block = next(block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "PredictedStep" in block)
+    exec(block, {})
+    assert 0.0 < float(capsys.readouterr().out) < 0.3  # log 2 at the start
+
+
 def test_every_flag_is_in_the_readme():
     from tf_agents_env.flags import parser
 

@@ -1,0 +1,83 @@
+"""Pictures of learned optimizers beside hand-made ones, as in Figures 1 to 5 of Li & Malik (2017)."""
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from benchmarks.figures import DPI, STYLES
+
+
+def draw(comparisons, learned, fixed, directory):
+    """Writes a picture for each comparison: mean margins with fixed steps, with all, and two functions.
+
+    Args:
+      comparisons: List of `Comparison`.
+      learned: Name of the learned optimizer.
+      fixed: Names of those with fixed steps.
+      directory: Where the pictures go.
+    """
+    for comparison in comparisons:
+        names = [learned, *(name for name in comparison.values if name != learned)]
+        styles = {name: _style(i) for i, name in enumerate(names)}
+        figure, axes = plt.subplots(1, 4, figsize=(18, 4.2), facecolor="white")
+        _margins(axes[0], comparison, [learned, *fixed], styles, "fixed steps")
+        _margins(axes[1], comparison, names, styles, "all")
+        for number in (0, 1):
+            _values(axes[2 + number], comparison, number, learned, styles)
+        axes[1].legend(fontsize=6, ncols=2)
+        axes[0].legend(fontsize=7)
+        _save(figure, directory / f"learned_optimizers-{_file(comparison.name)}.png")
+
+
+def trajectories(objectives, ways, directory):
+    """Writes where optimizers go on functions of two numbers, over contours: `[F, T + 1, 2]` for each name."""
+    figure, axes = plt.subplots(1, len(objectives), figsize=(4.5 * len(objectives), 4.2), facecolor="white")
+    for number, axis in enumerate(np.atleast_1d(axes)):
+        points = np.concatenate([way[number] for way in ways.values()])
+        points = points[np.isfinite(points).all(axis=-1)]
+        low, high = np.quantile(points, (0.02, 0.98), axis=0)
+        margin = 0.3 * (high - low) + 0.3
+        x, y = np.meshgrid(*(np.linspace(a, b, 80) for a, b in zip(low - margin, high + margin)))
+        grid = np.stack([x.ravel(), y.ravel()], axis=-1)
+        values = objectives[number].values_and_gradients(grid[None])[0].reshape(x.shape)
+        axis.contour(x, y, np.log(values), levels=15, colors="gray", linewidths=0.5)
+        for i, (name, way) in enumerate(ways.items()):
+            axis.plot(*way[number].T, label=name, marker="o", markersize=2, **_style(i))
+        axis.set(xlim=(x.min(), x.max()), ylim=(y.min(), y.max()), xlabel="w", ylabel="b")
+    np.atleast_1d(axes)[0].legend(fontsize=7)
+    _save(figure, directory / "learned_optimizers-trajectories.png")
+
+
+def _margins(axis, comparison, names, styles, title):
+    for name, margin in comparison.margins([name for name in names if name != names[0]]).items():
+        steps, mean = np.arange(margin.shape[1]), margin.mean(axis=0)
+        axis.plot(steps, mean, label=name, **styles[name])
+        axis.fill_between(steps, margin.min(axis=0), margin.max(axis=0), alpha=0.2, color=styles[name]["color"])
+    # Those that diverge leave the picture, as they do in the paper's.
+    axis.set(title=f"{comparison.name}: mean margin of victory, {title}", xlabel="iteration", ylim=(-0.2, 0.1))
+
+
+def _values(axis, comparison, number, learned, styles):
+    for name, style in styles.items():
+        values = comparison.values[name][0, number] if name == learned else comparison.values[name][number]
+        axis.plot(values, label=name, **style)
+    ours = comparison.values[learned][0, number]
+    axis.set(title=f"a function's value ({number + 1})", xlabel="iteration", ylim=(0.95 * ours.min(), 1.1 * ours[0]))
+    axis.set_yscale("log")
+
+
+def _style(i):
+    return dict(linestyle=STYLES[(i // 4) % len(STYLES)], color=f"C{i % 10}", linewidth=2.0 if i == 0 else 1.0)
+
+
+def _file(name):
+    return name.replace(", ", "-").replace(" ", "_")
+
+
+def _save(figure, path):
+    figure.tight_layout()
+    figure.savefig(path, dpi=DPI)
+    plt.close(figure)

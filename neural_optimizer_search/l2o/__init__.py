@@ -1,0 +1,8 @@
+"""Learning to optimize (Li & Malik 2017): an optimizer that is a policy, learned by guided policy search.
+
+Using a policy needs no more than TensorFlow; learning one needs the extra `l2o`.
+"""
+
+from neural_optimizer_search.l2o.predicted_step_descent import Minimum, PredictedStepDescent
+
+__all__ = ["Minimum", "PredictedStepDescent"]

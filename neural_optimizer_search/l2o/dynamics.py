@@ -1,0 +1,81 @@
+"""How the next gradient comes of a step: time-varying linear-Gaussian models with a Gaussian mixture as their prior.
+
+Levine & Abbeel (2014), section 3.1; Li & Malik (2017), section 5: ten Gaussians. Only what is unknown is modelled,
+namely y' = (f(x') - f(x), ∇f(x')) of (x, y, a): the next iterate x + a and the shift of the history are known.
+"""
+
+import warnings
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
+
+from neural_optimizer_search.l2o.linearization import increments
+from neural_optimizer_search.l2o.lqg import Dynamics
+
+COMPONENTS = 10
+# The mixture is a prior: that many draws tell it well enough, and its time grows with them.
+MIXTURE_SAMPLES = 10_000
+JITTER = 1e-6
+
+
+def transitions(trajectories):
+    """(x, y, a, y') of each step: `[F, S, T, 2 d + 2 q]` with q = 1 + d; y of the first step has the change 0."""
+    y = increments(trajectories)
+    x, a = trajectories.iterates[..., :-1, :], trajectories.steps
+    return np.concatenate([x, y[..., :-1, :], a, y[..., 1:, :]], axis=-1)
+
+
+def fit_prior(samples, seed, components=COMPONENTS):
+    """A scikit-learn `GaussianMixture` of the transitions of all functions and times.
+
+    Args:
+      samples: Float `[..., p]`.
+      seed: int.
+      components: Number of Gaussians.
+    """
+    flat = samples.reshape(-1, samples.shape[-1])
+    rng = np.random.default_rng(seed)
+    chosen = flat[rng.choice(len(flat), min(len(flat), MIXTURE_SAMPLES), replace=False)]
+    mixture = GaussianMixture(components, reg_covar=JITTER, max_iter=30, init_params="k-means++", random_state=seed)
+    with warnings.catch_warnings():
+        # Thirty rounds of EM are enough for a prior.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return mixture.fit(chosen)
+
+
+def fit_dynamics(samples, prior, outputs):
+    """The `Dynamics` of one function: at each time the conditional of the last `outputs` numbers given the others.
+
+    The joint Gaussian is the mean of its posterior under a normal-inverse-Wishart prior, whose mean and covariance
+    are those of the mixture's Gaussians, weighted by their responsibility for the samples. It counts like one sample
+    for the mean and like `outputs` samples for the covariance.
+
+    Args:
+      samples: Transitions of S runs, float `[S, T, p]`.
+      prior: As of `fit_prior`.
+      outputs: q.
+    """
+    count, steps, size = samples.shape
+    weights = prior.predict_proba(samples.reshape(-1, size)).reshape(count, steps, -1).mean(axis=0)
+    fitted = [_conditional(samples[:, t], *_moments(prior, weights[t]), outputs) for t in range(steps)]
+    return Dynamics(*(np.stack(parts) for parts in zip(*fitted)))
+
+
+def _moments(prior, weights):
+    """Mean and covariance of the mixture with these weights."""
+    mean = weights @ prior.means_
+    away = prior.means_ - mean
+    return mean, np.tensordot(weights, prior.covariances_, 1) + (weights[:, None] * away).T @ away
+
+
+def _conditional(samples, prior_mean, prior_covariance, outputs):
+    count, size = samples.shape
+    mean = samples.mean(axis=0)
+    away, shift = samples - mean, mean - prior_mean
+    scatter = away.T @ away + count / (count + 1) * np.outer(shift, shift) + outputs * prior_covariance
+    covariance = scatter / (count + outputs) + JITTER * np.eye(size)
+    inputs = size - outputs
+    matrix = np.linalg.solve(covariance[:inputs, :inputs], covariance[:inputs, inputs:]).T
+    noise = covariance[inputs:, inputs:] - matrix @ covariance[:inputs, inputs:]
+    return matrix, mean[inputs:] - matrix @ mean[:inputs], (noise + noise.T) / 2

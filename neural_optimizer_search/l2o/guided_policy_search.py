@@ -1,0 +1,225 @@
+"""Guided policy search for optimizers (Levine & Abbeel 2014; Li & Malik 2017, sections 3.3 and 5).
+
+Each iteration follows the policy with noise on every function, models what happens, finds near the policy a better
+target for each function, and fits the policy to the targets. The trajectories are the policy's own, so that what the
+target may not depart from is the policy: the dual variable of the bound is at once the weight of the penalty on their
+divergence. Trajectories of the targets in place of the policy's were tried first: such policies go astray late.
+"""
+
+import dataclasses
+from typing import NamedTuple
+
+import numpy as np
+
+from neural_optimizer_search.l2o import dynamics, lqg
+from neural_optimizer_search.l2o.linearization import linearized, shift_states
+from neural_optimizer_search.l2o.momentum import CHOICES, momentum, tuned
+from neural_optimizer_search.l2o.step_policy import StepPolicy, fit, new_policy
+from neural_optimizer_search.l2o.trajectories import (
+    HISTORY,
+    HORIZON,
+    Trajectories,
+    capped,
+    mean_value,
+    observations,
+    run,
+    starts,
+)
+
+# What random numbers are for; with the seed and the iteration they make a stream each.
+TRAINING, VALIDATION, SAMPLES, STARTS, WEIGHTS = range(5)
+
+
+@dataclasses.dataclass(frozen=True)
+class GuidedPolicySearchConfig:
+    """Settings of a training; those of the paper by default where it gives any.
+
+    Args:
+      functions: To learn on; 90 for logistic regression, 120 for robust regression, 80 for the classifier.
+      runs: Trajectories of each function in each iteration.
+      horizon: Their steps.
+      history: H.
+      iterations: Rounds of improving targets and imitating them, after one that imitates momentum.
+      momentum: "shared", one tuned setting for all functions, or "each", one for each as in the paper: those no
+        single policy can imitate.
+      bound: Of the divergence of a target from the policy, in nats for each step.
+      noise: Standard deviation of the sampled steps, as a part of their median size.
+      least_noise: The least standard deviation.
+      kept: Batches of targets that the policy is fitted to.
+      updates: Of the policy's weights in each fit.
+      validation: Functions on which one of the policies is chosen.
+      validation_steps: Their steps.
+      seed: Of all that is random.
+    """
+
+    functions: int = 90
+    runs: int = 20
+    horizon: int = HORIZON
+    history: int = HISTORY
+    iterations: int = 3
+    momentum: str = "shared"
+    bound: float = 0.3
+    noise: float = 0.7
+    least_noise: float = 0.03
+    kept: int = 4
+    updates: int = 10_000
+    validation: int = 100
+    validation_steps: int = 100
+    seed: int = 0
+
+    def __post_init__(self):
+        for name in ("functions", "runs", "horizon", "history", "kept", "updates", "validation", "validation_steps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"Argument `{name}` must be an int >= 1. Received: {getattr(self, name)}.")
+        for name in ("iterations", "seed"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"Argument `{name}` must be an int >= 0. Received: {getattr(self, name)}.")
+        if self.momentum not in CHOICES:
+            raise ValueError(f"Argument `momentum` must be one of {', '.join(CHOICES)}. Received: {self.momentum!r}.")
+
+
+class Batch(NamedTuple):
+    """What the policy is fitted to: where runs went, and what the target does there.
+
+    Attributes:
+      trajectories: `Trajectories` of `[F, S]` runs.
+      steps: `[F, S, T, d]`, the means of the target; NaN where a run left the finite numbers.
+      precisions: `[F, T, d, d]`, its inverse covariances.
+    """
+
+    trajectories: Trajectories
+    steps: np.ndarray
+    precisions: np.ndarray
+
+
+class Iteration(NamedTuple):
+    """Where a training is.
+
+    Attributes:
+      number: 0 after the imitation of momentum.
+      policy: The `StepPolicy` fitted last.
+      merit: Mean value on the validation functions over all steps; less is better.
+      best, best_merit: The policy with the least merit so far.
+      batches: The last `Batch`es.
+      weights: `[F]`, the last dual variables.
+    """
+
+    number: int
+    policy: StepPolicy
+    merit: float
+    best: StepPolicy
+    best_merit: float
+    batches: tuple
+    weights: np.ndarray
+
+
+def learn(config, family, last=None, advance=lambda: None):
+    """Learns to minimize the functions of a family.
+
+    Args:
+      config: `GuidedPolicySearchConfig`.
+      family: `Family`.
+      last: The `Iteration` to go on after; a training that goes on does what an undisturbed one does.
+      advance: Called after each function of an iteration.
+
+    Yields:
+      An `Iteration` for each iteration, the imitation of momentum first.
+    """
+    functions = family.sample(config.functions, [config.seed, TRAINING])
+    validation = family.sample(config.validation, [config.seed, VALIDATION])
+    start = starts(config.validation, 1, family.dimension, [config.seed, VALIDATION, STARTS])
+    for number in range(0 if last is None else last.number + 1, config.iterations + 1):
+        if number == 0:
+            batches, weights, policy = (_imitation(config, functions),), np.ones(config.functions), None
+        else:
+            batch, weights = _improvement(config, functions, number, last.policy, last.weights, advance)
+            batches, policy = (*last.batches, batch)[-config.kept :], last.policy
+        policy = _fitted(config, batches, policy, [config.seed, number, WEIGHTS])
+        merit = mean_value(run(validation, policy, start, config.validation_steps, history=config.history))
+        better = last is None or merit < last.best_merit
+        best = (policy, merit) if better else (last.best, last.best_merit)
+        last = Iteration(number, policy, merit, *best, batches, weights)
+        yield last
+
+
+def _sampled(config, objectives, policy, number):
+    """Runs with noise from one fresh starting point for each function, and the noise's deviations `[T]`."""
+    rng = np.random.default_rng([config.seed, number, SAMPLES])
+    start = starts(len(objectives), 1, objectives.dimension, rng)
+    quiet = run(objectives, policy, start, config.horizon, history=config.history)
+    median = np.median(capped(np.abs(quiet.steps)), axis=(0, 1, 3))
+    deviations = np.maximum(config.noise * median, config.least_noise)
+    noise = rng.normal(size=(len(objectives), config.runs, config.horizon, objectives.dimension))
+    start = np.repeat(start, config.runs, axis=1)
+    return run(objectives, policy, start, config.horizon, noise * deviations[:, None], config.history), deviations
+
+
+def _imitation(config, functions):
+    """A `Batch` whose target is gradient descent with momentum."""
+    start = starts(len(functions), 1, functions.dimension, [config.seed, 0, STARTS])
+    policy = momentum(*tuned(functions, start, config.horizon, config.momentum), config.history)
+    trajectories, deviations = _sampled(config, functions, policy, 0)
+    seen = observations(trajectories, config.history)
+    steps = np.stack([policy(seen[:, :, t]) for t in range(config.horizon)], axis=2)
+    precisions = np.eye(functions.dimension) / deviations[:, None, None] ** 2
+    return Batch(trajectories, steps, np.broadcast_to(precisions, [len(functions), *precisions.shape]))
+
+
+def _improvement(config, functions, number, policy, weights, advance):
+    """A `Batch` whose targets are better than the policy and near it, and the dual variables."""
+    trajectories, deviations = _sampled(config, functions, policy, number)
+    samples = dynamics.transitions(trajectories)
+    finite = np.isfinite(samples).all(axis=(1, 2, 3))
+    if not finite.any():
+        raise FloatingPointError(
+            f"In iteration {number} the policy leaves the finite numbers on every function: it did not learn to "
+            "imitate. Give it more `updates`, or more `functions`."
+        )
+    prior = dynamics.fit_prior(samples[finite], config.seed)
+    states = shift_states(trajectories, config.history)
+    seen = observations(trajectories, config.history).mean(axis=1)
+    steps, weights = np.full_like(trajectories.steps, np.nan), weights.copy()
+    precisions = np.zeros([*steps.shape[::2], *[functions.dimension] * 2])
+    for i in np.flatnonzero(finite):
+        target, weights[i] = lqg.constrained(
+            dynamics.fit_dynamics(samples[i], prior, 1 + functions.dimension),
+            _cost(functions[i : i + 1], trajectories.iterates[i, :, 1:].mean(axis=0)),
+            states[i, 0, 0],
+            linearized(policy, seen[i], deviations),
+            config.bound * config.horizon,
+            guess=weights[i],
+        )
+        steps[i] = np.einsum("tdn,stn->std", target.gain, states[i]) + target.offset
+        precisions[i] = np.linalg.inv(target.covariance)
+        advance()
+    return Batch(trajectories, steps, precisions), weights
+
+
+def _cost(function, iterates):
+    """The quadratic of a function at iterates `[T, d]`, a `Cost`; concave directions count as flat."""
+    gradient = function.values_and_gradients(iterates[None])[1][0]
+    eigenvalues, vectors = np.linalg.eigh(function.hessians(iterates[None])[0])
+    hessian = (vectors * np.maximum(eigenvalues, 0.0)[:, None]) @ np.swapaxes(vectors, -1, -2)
+    return lqg.Cost(hessian, gradient - np.einsum("tij,tj->ti", hessian, iterates))
+
+
+def _fitted(config, batches, policy, seed):
+    """The policy that imitates the targets of some batches: the given one fitted further, or a new one."""
+    dimension = batches[0].steps.shape[-1]
+    seen = _rows([observations(batch.trajectories, config.history) for batch in batches], 1)
+    steps = _rows([batch.steps for batch in batches], 1)
+    precisions = _rows(
+        [np.broadcast_to(b.precisions[:, None], [*b.steps.shape, dimension]) for b in batches], 2
+    )
+    finite = np.isfinite(steps).all(axis=-1)
+    seen, steps, precisions = seen[finite], steps[finite], precisions[finite]
+    if policy is None:
+        policy = new_policy(seen, dimension, seed, config.history)
+    # Only the proportions of the precisions matter; with the mean 1 one learning rate suits all families.
+    precisions /= np.einsum("nii->n", precisions).mean() / dimension
+    return fit(policy, seen, steps, precisions, config.updates, int(np.random.default_rng(seed).integers(2**31)))
+
+
+def _rows(arrays, kept):
+    """Arrays of any leading dimensions under each other, the last ones kept."""
+    return np.concatenate([array.reshape(-1, *array.shape[array.ndim - kept :]) for array in arrays])

@@ -1,0 +1,55 @@
+"""From what a policy sees to the coordinates of `lqg`, in which the history is a pure shift, and a policy there."""
+
+import numpy as np
+
+from neural_optimizer_search.l2o.lqg import Controller
+from neural_optimizer_search.l2o.trajectories import HISTORY
+
+
+def increments(trajectories):
+    """y = (f(xₜ) - f(xₜ₋₁), ∇f(xₜ)) at each iterate: `[F, S, T+1, 1 + d]`; the first change is 0."""
+    with np.errstate(invalid="ignore"):  # inf - inf, of a run that diverged
+        changes = np.diff(trajectories.values, axis=-1, prepend=trajectories.values[..., :1])
+    return np.concatenate([changes[..., None], trajectories.gradients], axis=-1)
+
+
+def shift_states(trajectories, history=HISTORY):
+    """(xₜ, yₜ, yₜ₋₁, .., yₜ₋ᴴ₊₁) before each step: `[F, S, T, d + H (1 + d)]`; zeros where there is no past."""
+    y = increments(trajectories)[:, :, :-1]
+    padded = np.concatenate([np.zeros([*y.shape[:2], history - 1, y.shape[-1]]), y], axis=2)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, history, axis=2)[..., ::-1]
+    past = np.swapaxes(windows, -1, -2).reshape(*y.shape[:3], -1)
+    return np.concatenate([trajectories.iterates[:, :, :-1], past], axis=-1)
+
+
+def observation_matrix(t, dimension, history=HISTORY):
+    """What is seen at time t, as a linear function of the state: `[H + H d, d + H (1 + d)]`."""
+    size = 1 + dimension
+    matrix = np.zeros([history * size, dimension + history * size])
+    for i in range(min(t, history)):
+        # f(xₜ) - f(xₜ₋ᵢ₋₁) is the sum of the last i + 1 changes.
+        matrix[i, dimension : dimension + (i + 1) * size : size] = 1.0
+    for i in range(history):
+        row, column = history + i * dimension, dimension + i * size + 1
+        matrix[row : row + dimension, column : column + dimension] = np.eye(dimension)
+    return matrix
+
+
+def linearized(policy, seen, deviations):
+    """A policy near what it sees.
+
+    Args:
+      policy: `StepPolicy`.
+      seen: Float `[T, H + H d]`, what it sees at each time.
+      deviations: Float `[T]`, standard deviations of its steps.
+
+    Returns:
+      `Controller`.
+    """
+    jacobian = policy.jacobian(seen)
+    matrices = [observation_matrix(t, policy.dimension, policy.history) for t in range(len(seen))]
+    return Controller(
+        gain=np.stack([slope @ matrix for slope, matrix in zip(jacobian, matrices)]),
+        offset=policy(seen) - np.einsum("tdo,to->td", jacobian, seen),
+        covariance=np.eye(policy.dimension) * deviations[:, None, None] ** 2,
+    )

@@ -1,0 +1,48 @@
+"""Gradient descent with momentum as a policy: what a learned one imitates first (Li & Malik 2017, section 5)."""
+
+import itertools
+
+import numpy as np
+
+from neural_optimizer_search.l2o.trajectories import HISTORY, capped, run
+
+RATES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+DECAYS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95)
+CHOICES = ("shared", "each")
+
+
+def momentum(rates, decays, history=HISTORY):
+    """-rate Σⱼ decayʲ ∇f(x⁽ᵗ⁻ʲ⁾) over the gradients that are seen (Table 1).
+
+    Args:
+      rates, decays: Floats, or `[F]` for a setting for each function.
+      history: H.
+
+    Returns:
+      A policy: `[F, S, H + H d]` -> `[F, S, d]`.
+    """
+    coefficients = -np.reshape(rates, [-1, 1]) * np.reshape(decays, [-1, 1]) ** np.arange(history)
+
+    def policy(seen):
+        gradients = seen[..., history:].reshape(*seen.shape[:-1], history, -1)
+        return np.einsum("fh,fshd->fsd", np.broadcast_to(coefficients, [len(seen), history]), gradients)
+
+    return policy
+
+
+def tuned(objectives, start, steps, choice="shared"):
+    """The rates and decays of a grid with the least mean value over the steps.
+
+    Args:
+      objectives: `Objectives`, F functions.
+      start: Float `[F, S, d]`.
+      steps: Of each run, without noise.
+      choice: One of `CHOICES`. "shared": one setting for all functions; "each": one for each.
+
+    Returns:
+      (rates, decays): floats, or `[F]` each.
+    """
+    grid = np.array(list(itertools.product(RATES, DECAYS)))
+    values = np.stack([run(objectives, momentum(*setting), start, steps).values[..., 1:] for setting in grid])
+    means = capped(values).mean(axis=(2, 3))
+    return tuple((grid[means.mean(axis=1).argmin()] if choice == "shared" else grid[means.argmin(axis=0)]).T)

@@ -1,0 +1,148 @@
+"""`PredictedStepDescent`: a learned policy as an optimizer that a person can use (Li & Malik 2017, section 6)."""
+
+import json
+import pathlib
+import zipfile
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from neural_optimizer_search.l2o.step_policy import StepPolicy
+from neural_optimizer_search.l2o.trajectories import run
+
+SHIPPED = pathlib.Path(__file__).parent / "policies"
+
+
+class Minimum(NamedTuple):
+    """What a minimization found.
+
+    Attributes:
+      x: float64 `[d]`, the iterate with the lowest value.
+      value: Its value, a float.
+      iterates: float64 `[steps + 1, d]`, the start first.
+      values: float64 `[steps + 1]`.
+    """
+
+    x: np.ndarray
+    value: float
+    iterates: np.ndarray
+    values: np.ndarray
+
+
+class PredictedStepDescent:
+    """Descends by steps that a network predicts from the last 25 gradients and changes of the objective.
+
+    The network was trained on one family of functions. It needs neither a learning rate nor any other setting, and
+    knows nothing of functions whose gradients or minima are of another size than those of its family.
+
+    Args:
+      policy: A `StepPolicy`.
+      about: A dict of what JSON can hold: how it was learned.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from neural_optimizer_search.l2o import PredictedStepDescent
+      >>> descent = PredictedStepDescent.load("logistic")
+      >>> inputs, labels = tf.random.stateless_normal([100, 3], seed=[0, 1], dtype=tf.float64), tf.eye(100)[0]
+      >>> def loss(x):  # x = (w, b)
+      ...     logits = tf.linalg.matvec(inputs, x[:3]) + x[3]
+      ...     return tf.reduce_mean(tf.nn.softplus(logits) - tf.cast(labels, tf.float64) * logits)
+      >>> found = descent.minimize(loss, x0=[0.0, 0.0, 0.0, 0.0], steps=50)
+      >>> bool(found.value < 0.1 * found.values[0])
+      True
+    """
+
+    def __init__(self, policy, about=None):
+        self.policy, self.about = policy, dict(about or {})
+
+    @property
+    def dimension(self):
+        """How many numbers an iterate has."""
+        return self.policy.dimension
+
+    @classmethod
+    def load(cls, name):
+        """A policy that is shipped, or one that `nos-learn` has written.
+
+        Args:
+          name: "logistic", "robust", "classifier", or the path of a file.
+
+        Raises:
+          ValueError: If it is neither, or the file holds no policy.
+        """
+        shipped = {path.stem: path for path in sorted(SHIPPED.glob("*.npz"))}
+        path = shipped.get(str(name), pathlib.Path(name))
+        try:
+            # Without pickles: a file from somebody else holds numbers and no code.
+            with np.load(path, allow_pickle=False) as file:
+                policy = StepPolicy(*(np.asarray(file[field], np.float64) for field in StepPolicy._fields))
+                about = json.loads(str(file["about"]))
+        except FileNotFoundError:
+            raise ValueError(
+                f"Argument `name` must be one of {', '.join(shipped)}, or the path of a policy's file. "
+                f"Received: {name!r}."
+            ) from None
+        except (OSError, EOFError, zipfile.BadZipFile, ValueError, KeyError) as error:
+            raise ValueError(f"Argument `name`: {path} holds no policy: {error}") from None
+        return cls(policy, about)
+
+    def save(self, path):
+        """Writes a file for `load`, the weights in float32."""
+        arrays = {name: array.astype(np.float32) for name, array in self.policy._asdict().items()}
+        with open(path, "wb") as file:
+            np.savez_compressed(file, about=json.dumps(self.about), **arrays)
+
+    def minimize(self, objective, x0, steps=100):
+        """Minimizes a function.
+
+        Args:
+          objective: A callable float64 tensor `[d]` -> scalar tensor, made of TensorFlow operations.
+          x0: Where to begin: d floats.
+          steps: Of the descent, an int >= 1.
+
+        Returns:
+          `Minimum`.
+
+        Raises:
+          ValueError: If `x0` has not as many numbers as the functions that the policy was learned on, or the
+            objective's value is not a scalar or does not depend on x.
+        """
+        start = np.asarray(x0, np.float64)
+        if start.shape != (self.dimension,):
+            family = f" of the family {self.about['family']!r}" if "family" in self.about else ""
+            raise ValueError(
+                f"Argument `x0` must have the shape [{self.dimension}]: the policy was learned on functions{family} "
+                f"of {self.dimension} numbers, and its network knows no others. Received: shape {list(start.shape)}. "
+                "Learn one for yours with: nos-learn --family module:attribute"
+            )
+        if steps < 1:
+            raise ValueError(f"Argument `steps` must be an int >= 1. Received: {steps}.")
+        found = run(_One(objective), self.policy, start[None, None], steps, history=self.policy.history)
+        iterates, values = found.iterates[0, 0], found.values[0, 0]
+        best = np.argmin(np.nan_to_num(values, nan=np.inf))
+        return Minimum(iterates[best], float(values[best]), iterates, values)
+
+
+class _One:
+    """One objective, for `run`."""
+
+    def __init__(self, objective):
+        self._objective = objective
+
+    def values_and_gradients(self, x):
+        x = tf.constant(x[0, 0])
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            value = tf.convert_to_tensor(self._objective(x))
+        if value.shape.rank != 0:
+            raise ValueError(
+                f"Argument `objective` must return a scalar. Received: shape {value.shape.as_list()}."
+            )
+        gradient = tape.gradient(value, x)
+        if gradient is None:
+            raise ValueError(
+                "Argument `objective` must compute its value of x by TensorFlow operations. Received: a value that "
+                "does not depend on x."
+            )
+        return value.numpy()[None, None], gradient.numpy()[None, None]

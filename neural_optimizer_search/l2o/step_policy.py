@@ -1,0 +1,102 @@
+"""The policy: one hidden layer of 50 softplus units between what is seen and the step (Li & Malik, section 5)."""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from neural_optimizer_search.l2o.trajectories import HISTORY
+
+HIDDEN = 50
+
+
+class StepPolicy(NamedTuple):
+    """step = W₂ softplus(W₁ (scale · seen) + b₁) + b₂; the mean of the policy, whose covariance is fixed.
+
+    Attributes:
+      scale: `[H + H d]`; one number for all changes and one for all gradients.
+      first, first_bias: W₁ transposed `[H + H d, 50]`, b₁ `[50]`.
+      second, second_bias: W₂ transposed `[50, d]`, b₂ `[d]`.
+    """
+
+    scale: np.ndarray
+    first: np.ndarray
+    first_bias: np.ndarray
+    second: np.ndarray
+    second_bias: np.ndarray
+
+    @property
+    def dimension(self):
+        return len(self.second_bias)
+
+    @property
+    def history(self):
+        return len(self.scale) // (1 + self.dimension)
+
+    def __call__(self, seen):
+        """Float `[..., H + H d]` -> steps `[..., d]`."""
+        return np.logaddexp(0.0, self._before(seen)) @ self.second + self.second_bias
+
+    def jacobian(self, seen):
+        """d step / d seen: `[..., H + H d]` -> `[..., d, H + H d]`."""
+        active = 1.0 / (1.0 + np.exp(-self._before(seen)))
+        return np.einsum("...h,hd,oh->...do", active, self.second, self.first * self.scale[:, None], optimize=True)
+
+    def _before(self, seen):
+        return (seen * self.scale) @ self.first + self.first_bias
+
+
+def new_policy(seen, dimension, seed, history=HISTORY, hidden=HIDDEN):
+    """A policy with random weights, its scales such that what is seen has the mean square 1.
+
+    Args:
+      seen: Float `[..., H + H d]`, typical observations.
+      dimension: d.
+      seed: int.
+    """
+    rng = np.random.default_rng(seed)
+    sizes = (seen.shape[-1], hidden, dimension)
+    weights = [rng.normal(size=size) / np.sqrt(size[0]) for size in zip(sizes, sizes[1:])]
+    changes, gradients = (1.0 / np.sqrt(np.mean(part**2)) for part in np.split(seen, [history], axis=-1))
+    scale = np.repeat([changes, gradients], [history, history * dimension])
+    return StepPolicy(scale, weights[0], np.zeros(hidden), weights[1], np.zeros(dimension))
+
+
+def fit(policy, seen, steps, precisions, updates, seed, learning_rate=3e-3, batch_size=500):
+    """Fits the policy's weights: the least mean of (π(seen) - step)ᵀ precision (π(seen) - step), by Adam.
+
+    Args:
+      policy: The `StepPolicy` to begin with.
+      seen: Float `[N, H + H d]`.
+      steps: Float `[N, d]`, the means of the target's actions.
+      precisions: Float `[N, d, d]`, the inverse covariances of the target.
+      updates: Of the weights; the learning rate falls to 0 along a cosine.
+      seed: Int, of the examples that each update is made with.
+
+    Returns:
+      A `StepPolicy`.
+    """
+    dimension = policy.dimension
+    model = tf.keras.Sequential(
+        [tf.keras.layers.Dense(len(policy.first_bias), "softplus"), tf.keras.layers.Dense(dimension)]
+    )
+    model.build([None, seen.shape[-1]])
+    model.set_weights(list(policy[1:]))
+
+    def mahalanobis(target, predicted):
+        step, precision = target[:, :dimension], tf.reshape(target[:, dimension:], [-1, dimension, dimension])
+        away = predicted - step
+        return tf.einsum("bi,bij,bj->b", away, precision, away)
+
+    rate = tf.keras.optimizers.schedules.CosineDecay(learning_rate, updates)
+    # Without many steps an execution, most of the time is Keras's own.
+    model.compile(tf.keras.optimizers.Adam(rate), mahalanobis, steps_per_execution=min(50, updates))
+    inputs = tf.constant(seen * policy.scale, tf.float32)
+    targets = tf.constant(np.concatenate([steps, precisions.reshape(len(steps), -1)], axis=-1), tf.float32)
+
+    def batch(step):
+        chosen = tf.random.stateless_uniform([batch_size], [seed, step], maxval=len(seen), dtype=tf.int64)
+        return tf.gather(inputs, chosen), tf.gather(targets, chosen)
+
+    model.fit(tf.data.Dataset.range(updates).map(batch), verbose=0)
+    return StepPolicy(policy.scale, *(weight.astype(np.float64) for weight in model.get_weights()))

@@ -1,0 +1,125 @@
+"""The Markov decision process of Li & Malik (2017, section 5): what a policy sees, and runs of many policies' steps.
+
+A state is the iterate, the changes of the objective and the gradients over the last H steps, zeros where there is no
+past yet; an action is the step; the cost of a state is the objective's value. The policy sees all but the iterate.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+HISTORY = 25  # H
+HORIZON = 40  # T, while learning
+CAP = 1e3  # what a larger value counts as, and one that is not a number: a diverged run must not hide all others
+
+
+class Trajectories(NamedTuple):
+    """Runs of T steps, float64; the leading dimensions are functions and runs.
+
+    Attributes:
+      iterates: `[F, S, T+1, d]`.
+      values: `[F, S, T+1]`, of the objective at the iterates.
+      gradients: `[F, S, T+1, d]`, likewise.
+    """
+
+    iterates: np.ndarray
+    values: np.ndarray
+    gradients: np.ndarray
+
+    @property
+    def steps(self):
+        """`[F, S, T, d]`."""
+        with np.errstate(invalid="ignore"):  # inf - inf, of a run that diverged
+            return np.diff(self.iterates, axis=-2)
+
+
+def observation(values, gradients, history=HISTORY):
+    """What a policy sees after some iterates.
+
+    Args:
+      values: `[..., t+1]`, of the objective at all iterates so far, the last one the current.
+      gradients: `[..., t+1, d]`, likewise.
+      history: H.
+
+    Returns:
+      `[..., H + H d]`: f(x⁽ᵗ⁾) - f(x⁽ᵗ⁻ⁱ⁾) for i = 1..H, then the gradients at x⁽ᵗ⁾, x⁽ᵗ⁻¹⁾, .., x⁽ᵗ⁻ᴴ⁺¹⁾. The
+      paper's words leave out the current gradient, without which not even gradient descent would be a policy.
+
+    Example:
+      >>> observation(np.array([5.0, 3.0]), np.array([[7.0], [6.0]]), history=3)
+      array([-2.,  0.,  0.,  6.,  7.,  0.])
+    """
+    *batch, dimension = gradients.shape[:-2] + gradients.shape[-1:]
+    before = values[..., :-1][..., ::-1][..., :history]
+    recent = gradients[..., ::-1, :][..., :history, :]
+    seen = np.zeros([*batch, history * (1 + dimension)])
+    with np.errstate(invalid="ignore"):  # inf - inf, of a run that diverged
+        seen[..., : before.shape[-1]] = values[..., -1:] - before
+    seen[..., history : history + recent.shape[-2] * dimension] = recent.reshape([*batch, -1])
+    return seen
+
+
+def observations(trajectories, history=HISTORY):
+    """What a policy saw before each step: `[F, S, T, H + H d]`."""
+    values, gradients = trajectories.values, trajectories.gradients
+    steps = values.shape[-1] - 1
+    return np.stack(
+        [observation(values[..., : t + 1], gradients[..., : t + 1, :], history) for t in range(steps)], axis=-2
+    )
+
+
+def run(objectives, policy, start, steps=HORIZON, noise=None, history=HISTORY):
+    """Follows a policy on many functions at once.
+
+    Args:
+      objectives: `Objectives`, F functions.
+      policy: Observations `[F, S, H + H d]` -> steps `[F, S, d]`.
+      start: Float `[F, S, d]`, S starting points for each function.
+      steps: T.
+      noise: Float `[F, S, T, d]`, added to the steps; none by default.
+      history: H.
+
+    Returns:
+      `Trajectories`. A run that leaves the finite numbers goes on with what is there, infinity or NaN.
+    """
+
+    def move(past):
+        seen = observation(past.values, past.gradients, history)
+        step = policy(seen) if noise is None else policy(seen) + noise[:, :, past.values.shape[-1] - 1]
+        x = past.iterates[:, :, -1] + step
+        return x, *objectives.values_and_gradients(x)
+
+    return follow(objectives, move, start, steps)
+
+
+def follow(objectives, move, start, steps):
+    """`Trajectories` in which move(the `Trajectories` so far) gives the next iterates, their values and gradients."""
+    shape = [*start.shape[:2], steps + 1, start.shape[2]]
+    whole = Trajectories(np.empty(shape), np.empty(shape[:-1]), np.empty(shape))
+    with np.errstate(all="ignore"):
+        for t in range(steps + 1):
+            past = Trajectories(*(array[:, :, :t] for array in whole))
+            point = move(past) if t else (start, *objectives.values_and_gradients(start))
+            for array, part in zip(whole, point):
+                array[:, :, t] = part
+    return whole
+
+
+def starts(functions, points, dimension, seed):
+    """Standard normal starting points `[functions, points, dimension]`; the paper says no more than random.
+
+    Args:
+      seed: An int, a sequence of ints or a Generator. Not the seed that the functions were drawn with: that would
+        give the same numbers as their data.
+    """
+    return np.random.default_rng(seed).normal(size=(functions, points, dimension))
+
+
+def mean_value(trajectories):
+    """The mean of the values after all steps of all runs; a float."""
+    return float(capped(trajectories.values[..., 1:]).mean())
+
+
+def capped(values):
+    """Values of which none counts more than `CAP`."""
+    return np.nan_to_num(np.minimum(values, CAP), nan=CAP)

@@ -1,0 +1,76 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from benchmarks import learned_figures, learned_optimizers
+from benchmarks.margins import diverged, margins, share
+from neural_optimizer_search.l2o.step_policy import new_policy
+from neural_optimizer_search.objectives import FAMILIES
+
+SETTINGS = {
+    "gradient descent": dict(step=1.0),
+    "momentum": dict(step=1.0, alpha=0.5),
+    "conjugate gradient": dict(step=0.1),
+    "l-bfgs": dict(step=1.0, memory=5),
+    "adam": dict(learning_rate=0.1),
+}
+
+
+def test_margins_by_hand():
+    """Two functions, three optimizers, one iteration."""
+    values = {"a": np.array([[1.0], [4.0]]), "b": np.array([[2.0], [2.0]]), "c": np.array([[5.0], [np.inf]])}
+    found = margins(values)
+    assert found["a"][0] == pytest.approx((1.0 - 2.0) / 2)  # first by 1, then behind by 2
+    assert found["b"][0] == pytest.approx((-1.0 + 2.0) / 2)
+    assert found["c"][0] == pytest.approx((-4.0 + (2.0 - 1000.0)) / 2)  # what diverged counts as the cap
+
+
+def test_share_leaves_out_the_start():
+    assert share(np.array([9.0, 1.0, 2.0, 3.0, 4.0]), np.array([0.0, 2.0, 1.0, 1.0, 4.0])) == 0.5
+
+
+def test_diverged():
+    values = np.array([[1.0, 0.5], [1.0, 2.0], [1.0, np.nan], [1.0, 1.0]])
+    np.testing.assert_array_equal(diverged(values), [False, True, True, False])
+
+
+@pytest.fixture
+def comparison(monkeypatch):
+    monkeypatch.setattr(learned_optimizers, "HELD_OUT", 6)
+    seen = np.random.default_rng(0).normal(size=(50, 125))
+    policies = [new_policy(seen, 4, seed)._replace(second=np.zeros([50, 4])) for seed in (0, 1)]
+    return learned_optimizers.compare("logistic", FAMILIES["logistic"], policies, SETTINGS)
+
+
+def test_a_policy_that_stays_loses(comparison):
+    found = learned_optimizers.figures(comparison, SETTINGS)
+    ours = found[learned_optimizers.LEARNED]
+    assert ours["values"][1] == ours["values"][100]
+    assert found["gradient descent"]["share"] == [0.0, 0.0]
+    lead, low, high = found["adam"]["lead"]
+    assert low <= lead <= high < 0
+    assert ours["evaluations"] == found["gradient descent"]["evaluations"] == 1.0
+    json.dumps(found)
+
+
+def test_the_table_has_a_row_each(comparison):
+    text = learned_optimizers.table("logistic", learned_optimizers.figures(comparison, SETTINGS))
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(rows) == 2 + 1 + len(SETTINGS)
+    assert len({row.count("|") for row in rows}) == 1
+
+
+def test_curves_and_pictures(comparison, tmp_path):
+    learned_optimizers.write_curves(tmp_path / "curves.csv", [comparison])
+    rows = list(csv.DictReader((tmp_path / "curves.csv").read_text().splitlines()))
+    assert len(rows) == 6 * 2 * 101
+    learned_figures.draw([comparison], learned_optimizers.LEARNED, learned_optimizers.FIXED, tmp_path)
+    assert (tmp_path / "learned_optimizers-logistic.png").stat().st_size > 10_000
+
+
+def test_trajectories(tmp_path):
+    ways = {"one": np.random.default_rng(0).normal(size=(3, 5, 2))}
+    learned_figures.trajectories(FAMILIES["logistic_2d"].sample(3, 0), ways, tmp_path)
+    assert (tmp_path / "learned_optimizers-trajectories.png").stat().st_size > 10_000

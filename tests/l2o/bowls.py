@@ -1,0 +1,25 @@
+"""A family of two numbers, small enough to learn in seconds."""
+
+import tensorflow as tf
+
+from neural_optimizer_search.l2o.guided_policy_search import GuidedPolicySearchConfig
+from neural_optimizer_search.objectives import Family
+
+
+class Bowls(Family):
+    """½ Σᵢ aᵢ (xᵢ - cᵢ)²."""
+
+    dimension = 2
+
+    def draw(self, rng):
+        return rng.uniform(0.5, 2.0, size=2), rng.normal(size=2)
+
+    def values(self, data, x):
+        curvatures, centers = data
+        return 0.5 * tf.reduce_sum(curvatures[:, None] * (x - centers[:, None]) ** 2, axis=-1)
+
+
+BOWLS = Bowls()
+TINY = GuidedPolicySearchConfig(
+    functions=8, runs=6, horizon=8, history=4, iterations=2, updates=1500, validation=10, validation_steps=12
+)

@@ -1,0 +1,92 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from bowls import BOWLS, TINY
+
+from neural_optimizer_search.l2o import guided_policy_search as gps
+from neural_optimizer_search.l2o.momentum import momentum, tuned
+from neural_optimizer_search.l2o.trajectories import mean_value, run, starts
+
+
+@pytest.fixture(scope="module")
+def iterations():
+    return list(gps.learn(TINY, BOWLS))
+
+
+def test_it_learns(iterations):
+    """From an imitation of momentum to something better, on functions that it was not fitted to."""
+    assert [iteration.number for iteration in iterations] == [0, 1, 2]
+    first, last = iterations[0], iterations[-1]
+    held_out, start = BOWLS.sample(50, [5, 5]), starts(50, 1, 2, [5, 6])
+    before, after = (
+        mean_value(run(held_out, policy, start, 8, history=4)) for policy in (first.policy, last.best)
+    )
+    still = mean_value(run(held_out, lambda seen: np.zeros([50, 1, 2]), start, 8, history=4))
+    assert after < before < 0.5 * still
+
+
+def test_the_first_policy_imitates_momentum(iterations):
+    batch = gps._imitation(TINY, BOWLS.sample(8, [0, gps.TRAINING]))
+    seen = gps.observations(batch.trajectories, 4)
+    predicted = iterations[0].policy(seen)
+    assert np.corrcoef(predicted.ravel(), batch.steps.ravel())[0, 1] > 0.98
+
+
+def test_the_best_is_kept(iterations):
+    merits = [iteration.merit for iteration in iterations]
+    assert [iteration.best_merit for iteration in iterations] == list(np.minimum.accumulate(merits))
+
+
+def test_old_batches_go():
+    config = dataclasses.replace(TINY, kept=2, updates=300)
+    assert [len(iteration.batches) for iteration in gps.learn(config, BOWLS)] == [1, 2, 2]
+
+
+def test_going_on_is_the_same_as_not_stopping(iterations):
+    (again,) = gps.learn(TINY, BOWLS, iterations[1])
+    for ours, theirs in zip(again.policy, iterations[2].policy):
+        np.testing.assert_array_equal(ours, theirs)
+    assert again.merit == iterations[2].merit
+
+
+def test_targets_are_better_than_the_policy_and_near_it(iterations):
+    """Along the model's own trajectories: where the target's mean steps lead has lower values."""
+    policy, functions = iterations[0].policy, BOWLS.sample(8, [0, gps.TRAINING])
+    batch, weights = gps._improvement(TINY, functions, 1, policy, np.ones(8), advance=lambda: None)
+    assert (weights > 0).all()
+    seen = gps.observations(batch.trajectories, 4)
+    moved = np.abs(batch.steps - policy(seen)).mean() / np.abs(policy(seen)).mean()
+    assert 0.01 < moved < 2
+    # One step from where the policy stands, in the direction of the target, is downwards for most.
+    gradients = batch.trajectories.gradients[:, :, :-1]
+    change = np.einsum("fstd,fstd->fst", gradients, batch.steps - policy(seen))
+    assert np.mean(change[:, :, :4]) < 0
+
+
+def test_momentum_for_each_function():
+    functions, start = BOWLS.sample(6, 0), starts(6, 1, 2, 1)
+    shared, each = (tuned(functions, start, 8, choice) for choice in ("shared", "each"))
+    values = [mean_value(run(functions, momentum(*setting), start, 8)) for setting in (shared, each)]
+    assert np.shape(each) == (2, 6)
+    assert values[1] <= values[0]
+    batch = gps._imitation(dataclasses.replace(TINY, functions=6, momentum="each"), functions)
+    assert np.isfinite(batch.steps).all()
+
+
+def test_momentum_is_that_of_the_table():
+    policy = momentum(0.1, 0.5, history=3)
+    seen = np.array([0, 0, 0, 4.0, 2.0, 1.0]).reshape(1, 1, 6)  # three changes, then gradients, the newest first
+    assert policy(seen).item() == pytest.approx(-0.1 * (4 + 0.5 * 2 + 0.25 * 1))
+
+
+def test_a_policy_that_diverges_everywhere_is_an_error(iterations):
+    away = iterations[0].policy._replace(second=1e200 * np.ones_like(iterations[0].policy.second))
+    with pytest.raises(FloatingPointError, match="updates"):
+        gps._improvement(TINY, BOWLS.sample(8, 1), 1, away, np.ones(8), advance=lambda: None)
+
+
+@pytest.mark.parametrize("change", [dict(functions=0), dict(iterations=-1), dict(momentum="none")])
+def test_bad_settings_are_named(change):
+    with pytest.raises(ValueError, match=f"Argument `{next(iter(change))}` must be"):
+        dataclasses.replace(TINY, **change)

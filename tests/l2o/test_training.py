@@ -1,0 +1,117 @@
+"""`nos-learn` as a person uses it."""
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from bowls import BOWLS, TINY
+
+from neural_optimizer_search.l2o import PredictedStepDescent, saved, training
+
+SMALL = dict(dataclasses.asdict(TINY), updates=300)
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    for name, value in SMALL.items():
+        monkeypatch.setattr(saved.GuidedPolicySearchConfig, name, value)
+    monkeypatch.setitem(training.FAMILIES, "bowls", BOWLS)
+
+
+def learn(directory, *flags):
+    # Small settings are written in the place of the usual ones.
+    directory.mkdir()
+    saved.save_config(directory, "bowls", saved.GuidedPolicySearchConfig(**SMALL))
+    return training.main(["--resume", str(directory), *flags])
+
+
+def test_it_learns_and_says_how_to_use_it(tmp_path, capsys):
+    assert learn(tmp_path / "run") == 0
+    said = capsys.readouterr().out
+    assert "8 functions of 2 numbers" in said and "seconds" in said
+    descent = PredictedStepDescent.load(tmp_path / "run" / "policy.npz")
+    assert descent.about["family"] == "bowls" and descent.about["functions"] == 8
+    assert str(tmp_path / "run" / "policy.npz") in said
+
+
+def test_resumed_is_the_same_as_undisturbed(tmp_path):
+    learn(tmp_path / "whole")
+    learn(tmp_path / "parts", "--iterations", "1")
+    assert training.main(["--resume", str(tmp_path / "parts")]) == 0
+    whole, parts = (saved.load_iteration(tmp_path / name) for name in ("whole", "parts"))
+    assert whole.number == parts.number == 2
+    for ours, theirs in zip(whole.policy, parts.policy):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_finished_training_is_not_repeated(tmp_path, capsys):
+    learn(tmp_path / "run")
+    before = (tmp_path / "run" / "policy.npz").stat().st_mtime_ns
+    assert training.main(["--resume", str(tmp_path / "run")]) == 0
+    assert (tmp_path / "run" / "policy.npz").stat().st_mtime_ns == before
+
+
+def test_a_half_written_state_does_no_harm(tmp_path):
+    learn(tmp_path / "run", "--iterations", "1")
+    (tmp_path / "run" / "state.unfinished").write_bytes(b"half")
+    assert training.main(["--resume", str(tmp_path / "run")]) == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--family", "bowl"], "must be one of"),
+        (["--family", "nowhere:family"], "no module 'nowhere'"),
+        (["--family", "bowls:TINY"], "must be an instance of Family"),
+        (["--functions", "0"], "`functions` must be"),
+        (["--seed", "-1"], "`seed` must be"),
+        (["--momentum", "none"], "invalid choice"),
+        (["--resume", "nowhere"], "is not a training"),
+    ],
+)
+def test_wrong_flags_are_one_line(flags, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        training.main(flags)
+    said = capsys.readouterr().err
+    assert stop.value.code == 2 and said.count("\n") == 1 and message in said
+
+
+def test_a_directory_with_a_training_is_not_overwritten(tmp_path, capsys):
+    learn(tmp_path / "run")
+    for flags in (["--out"], ["--seed", "1", "--resume"]):
+        with pytest.raises(SystemExit):
+            training.main([*flags, str(tmp_path / "run")])
+    said = capsys.readouterr().err
+    assert "holds a training" in said and "argument --seed: not allowed with --resume" in said
+
+
+def test_ctrl_c_keeps_what_is_done(tmp_path):
+    directory = tmp_path / "run"
+    directory.mkdir()
+    settings = dict(SMALL, iterations=500)
+    (directory / "config.json").write_text(json.dumps(dict(family="bowls:BOWLS", **settings)))
+    path = os.pathsep.join([*sys.path])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "neural_optimizer_search.l2o.training", "--resume", str(directory)],
+        env={**os.environ, "PYTHONPATH": path},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    deadline = time.monotonic() + 120
+    while not (directory / "policy.npz").exists():
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert f"nos-learn --resume {directory}" in said and "Traceback" not in said
+    assert saved.load_iteration(directory) is not None

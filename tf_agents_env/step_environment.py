@@ -1,0 +1,122 @@
+"""Learning to Optimize as TF-Agents sees it: an episode minimizes a function step by step (Li & Malik 2017)."""
+
+import numpy as np
+from tf_agents.environments import py_environment
+from tf_agents.specs import array_spec
+from tf_agents.trajectories import time_step as ts
+
+from neural_optimizer_search.l2o.trajectories import CAP, HISTORY, HORIZON, observation, starts
+from tf_agents_env.settings import check
+
+
+class StepEnvironment(py_environment.PyEnvironment):
+    """Episodes in step, each of which minimizes one function (sections 4 and 5).
+
+    An episode starts at a standard normal point and has exactly `horizon` steps. An action is the step from an
+    iterate to the next, float32 `[F, d]`; the reward, float32 `[F]`, is minus the objective at the iterate that it
+    leads to. The discount is 1, and 0 at the end. An observation is the state, a dict of
+
+      iterate:   float32 `[F, d]`, which the policy of the paper does not see;
+      changes:   float32 `[F, H]`, f(x⁽ᵗ⁾) - f(x⁽ᵗ⁻ⁱ⁾) for i = 1..H;
+      gradients: float32 `[F, H, d]`, at x⁽ᵗ⁾, x⁽ᵗ⁻¹⁾, .., x⁽ᵗ⁻ᴴ⁺¹⁾;
+
+    with zeros where there is no past yet.
+
+    Agents see finite numbers only: one NaN makes every weight of an agent NaN, for good. Objective, gradients and
+    iterate are cut off at ±`CAP` (1000), in observations as in rewards; a NaN is 1000 as an objective, else 0. So
+    a run that diverges pays 1000 a step. Its episode goes on: an early end would save the costs of the steps to come.
+    The run itself is not cut off and may come back.
+
+    Args:
+      objectives: `Objectives`, F functions; F is the batch.
+      horizon: T, steps of an episode.
+      history: H, steps that an observation goes back.
+      seed: Int of at least 0, or a sequence of them. The starting points of episode k depend on (seed, k) alone;
+        those of the first are `trajectories.starts(F, 1, d, seed)`. With the seed of the functions they would be the
+        numbers that the functions are made of.
+      bound: Largest absolute value in `action_spec`, to which some agents scale their actions; tuned gradient descent
+        stays well below 10 on the functions of the paper. Larger steps are taken as they are.
+
+    Raises:
+      ValueError: If `horizon`, `history` or `bound` is not above 0; from `step`, if the action has another shape.
+
+    Example:
+      >>> from neural_optimizer_search.objectives import FAMILIES
+      >>> environment = StepEnvironment(FAMILIES["logistic"].sample(count=3, seed=0), seed=1)
+      >>> seen = environment.reset().observation
+      >>> seen["iterate"].shape, seen["changes"].shape, seen["gradients"].shape
+      ((3, 4), (3, 25), (3, 25, 4))
+      >>> descent = environment.step(-0.1 * seen["gradients"][:, 0])
+      >>> bool((descent.observation["changes"][:, 0] < 0).all())
+      True
+    """
+
+    def __init__(self, objectives, horizon=HORIZON, history=HISTORY, seed=0, bound=10.0):
+        super().__init__(handle_auto_reset=True)
+        self.objectives, self.horizon, self.history, self.bound = objectives, horizon, history, bound
+        check(self, "above 0", "horizon", "history", "bound")
+        self._rng = np.random.default_rng(seed)
+        self._iterate, self._values, self._gradients = None, [], []
+
+    @property
+    def batched(self):
+        return True
+
+    @property
+    def batch_size(self):
+        return len(self.objectives)
+
+    def action_spec(self):
+        return _bounded([self.objectives.dimension], self.bound, "step")
+
+    def observation_spec(self):
+        dimension = self.objectives.dimension
+        return {
+            "iterate": _bounded([dimension], CAP, "iterate"),
+            "changes": _bounded([self.history], 2 * CAP, "changes"),
+            "gradients": _bounded([self.history, dimension], CAP, "gradients"),
+        }
+
+    def _reset(self):
+        # NumPy takes a generator for a seed, and goes on with it.
+        self._iterate = starts(self.batch_size, 1, self.objectives.dimension, self._rng)[:, 0]
+        self._values, self._gradients = [], []
+        self._visit()
+        return ts.restart(self._observation(), batch_size=self.batch_size)
+
+    def _step(self, action):
+        action = np.asarray(action, np.float64)
+        if action.shape != self._iterate.shape:
+            raise ValueError(
+                f"Argument `action` must have the shape {list(self._iterate.shape)}: a step for each function. "
+                f"Received: shape {list(action.shape)}."
+            )
+        with np.errstate(invalid="ignore"):  # ∞ - ∞
+            self._iterate = self._iterate + action
+        self._visit()
+        rewards = (-self._values[-1]).astype(np.float32)
+        if len(self._values) > self.horizon:
+            return ts.termination(self._observation(), rewards)
+        return ts.transition(self._observation(), rewards, np.ones_like(rewards))
+
+    def _visit(self):
+        values, gradients = self.objectives.values_and_gradients(self._iterate[:, None])
+        self._values.append(_limited(values[:, 0], nan=CAP))
+        self._gradients.append(_limited(gradients[:, 0]))
+
+    def _observation(self):
+        seen = observation(np.stack(self._values, -1), np.stack(self._gradients, -2), self.history)
+        changes, gradients = np.split(seen.astype(np.float32), [self.history], axis=-1)
+        return {
+            "iterate": _limited(self._iterate).astype(np.float32),
+            "changes": changes,
+            "gradients": gradients.reshape(self.batch_size, self.history, -1),
+        }
+
+
+def _bounded(shape, limit, name):
+    return array_spec.BoundedArraySpec(shape, np.float32, -limit, limit, name=name)
+
+
+def _limited(numbers, nan=0.0):
+    return np.clip(np.nan_to_num(numbers, nan=nan), -CAP, CAP)
