@@ -10,6 +10,7 @@ import numpy as np
 from benchmarks.protocol import chosen_and_rest
 
 STYLES = ("-", "--", "-.", ":")
+BANDS = 8  # with more of them in one picture none can be told from another
 DPI = 150
 
 
@@ -22,10 +23,10 @@ def draw(module, name, scale, records, contenders, found, out):
     }
     styles = {c: dict(linestyle=STYLES[i % len(STYLES)], color=f"C{i % 10}") for i, c in enumerate(contenders)}
     for title, (plot, path) in pictures.items():
-        figure, axes = plt.subplots(figsize=(7, 4.5), facecolor="white")
+        figure, axes = plt.subplots(figsize=(8.5, 4.5), facecolor="white")
         plot(axes, module, records, found, styles)
         axes.set_title(f"{module.TITLE}: {title.lower()}", fontsize=9)
-        axes.legend(fontsize=7)
+        axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.01, 1.0))
         figure.tight_layout()
         figure.savefig(path, dpi=DPI)
         plt.close(figure)
@@ -33,7 +34,7 @@ def draw(module, name, scale, records, contenders, found, out):
 
 
 def curves(axes, module, records, found, styles):
-    """Mean validation of the trials at the chosen rate; the band goes from the lowest to the highest of them."""
+    """Mean validation of the trials at the chosen rate; the bands go from the lowest to the highest of them."""
     for name, style in styles.items():
         _, _, final = chosen_and_rest(records, name, module.METRIC)
         chosen = [r for r in final if not r["diverged"]]
@@ -42,8 +43,9 @@ def curves(axes, module, records, found, styles):
         steps = [step for step, _ in chosen[0]["curve"]]
         values = np.array([[value for _, value in r["curve"]] for r in chosen])
         axes.plot(steps, values.mean(axis=0), label=name, **style)
-        band = values.min(axis=0), values.max(axis=0)
-        axes.fill_between(steps, *band, alpha=0.15, color=style["color"], linewidth=0)
+        if len(styles) <= BANDS:
+            band = values.min(axis=0), values.max(axis=0)
+            axes.fill_between(steps, *band, alpha=0.15, color=style["color"], linewidth=0)
     axes.set(xlabel="weight updates", ylabel=module.METRIC.name)
     if not module.METRIC.larger_is_better:
         axes.set_yscale("log")
