@@ -56,13 +56,13 @@ class GuidedPolicySearchConfig:
     runs: int = 20
     horizon: int = HORIZON
     history: int = HISTORY
-    iterations: int = 3
+    iterations: int = 12
     momentum: str = "shared"
     bound: float = 0.3
     noise: float = 0.7
     least_noise: float = 0.03
     kept: int = 4
-    updates: int = 10_000
+    updates: int = 6000
     validation: int = 100
     validation_steps: int = 100
     seed: int = 0
