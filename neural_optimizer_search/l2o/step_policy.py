@@ -98,5 +98,5 @@ def fit(policy, seen, steps, precisions, updates, seed, learning_rate=3e-3, batc
         chosen = tf.random.stateless_uniform([batch_size], [seed, step], maxval=len(seen), dtype=tf.int64)
         return tf.gather(inputs, chosen), tf.gather(targets, chosen)
 
-    model.fit(tf.data.Dataset.range(updates).map(batch), verbose=0)
+    model.fit(tf.data.Dataset.range(updates).map(batch), shuffle=False, verbose=0)
     return StepPolicy(policy.scale, *(weight.astype(np.float64) for weight in model.get_weights()))
