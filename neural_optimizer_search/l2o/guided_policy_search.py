@@ -83,7 +83,8 @@ class Batch(NamedTuple):
 
     Attributes:
       trajectories: `Trajectories` of `[F, S]` runs.
-      steps: `[F, S, T, d]`, the means of the target; NaN where a run left the finite numbers.
+      steps: `[F, S, T, d]`, the means of the target; NaN for a function without one, because its runs left the finite
+        numbers or its model did.
       precisions: `[F, T, d, d]`, its inverse covariances.
     """
 
@@ -181,17 +182,21 @@ def _improvement(config, functions, number, policy, weights, advance):
     steps, weights = np.full_like(trajectories.steps, np.nan), weights.copy()
     precisions = np.zeros([*steps.shape[::2], *[functions.dimension] * 2])
     for i in np.flatnonzero(finite):
-        target, weights[i] = lqg.constrained(
-            dynamics.fit_dynamics(samples[i], prior, 1 + functions.dimension),
-            _cost(functions[i : i + 1], trajectories.iterates[i, :, 1:].mean(axis=0)),
-            states[i, 0, 0],
-            linearized(policy, seen[i], deviations),
-            config.bound * config.horizon,
-            guess=weights[i],
-        )
+        try:
+            target, weights[i] = lqg.constrained(
+                dynamics.fit_dynamics(samples[i], prior, 1 + functions.dimension),
+                _cost(functions[i], trajectories.iterates[i, :, 1:].mean(axis=0)),
+                states[i, 0, 0],
+                linearized(policy, seen[i], deviations),
+                config.bound * config.horizon,
+                guess=weights[i],
+            )
+        except lqg.UnstableModel:
+            continue  # this function has no target this time; seen with one of some hundred models
+        finally:
+            advance()
         steps[i] = np.einsum("tdn,stn->std", target.gain, states[i]) + target.offset
         precisions[i] = np.linalg.inv(target.covariance)
-        advance()
     return Batch(trajectories, steps, precisions), weights
 
 

@@ -14,6 +14,11 @@ from scipy.optimize import brentq
 
 BRACKET = np.log(4.0)  # the dual variable is looked for in steps of this factor
 LEAST_LOG_WEIGHT = np.log(1e-8)  # with less of it the constraint counts as absent
+MOST_LOG_WEIGHT = np.log(1e8)  # with more of it nothing but the constraint counts
+
+
+class UnstableModel(ValueError):
+    """In the model the states grow beyond what float64 can tell apart, so that no divergence can be computed."""
 
 
 class Dynamics(NamedTuple):
@@ -182,13 +187,20 @@ def constrained(dynamics, cost, start, previous, bound, guess=1.0):
 
     Returns:
       (`Controller`, η).
+
+    Raises:
+      UnstableModel: If the model is such that nothing can be said.
     """
     within = {}
 
     @functools.cache
     def excess(log_weight):
-        found = lqg(dynamics, cost, previous, np.exp(log_weight))
-        nats = divergence(dynamics, start, found, previous)
+        with np.errstate(all="ignore"):
+            found = lqg(dynamics, cost, previous, np.exp(log_weight))
+            nats = divergence(dynamics, start, found, previous)
+        # It cannot be negative, nor large with all weight on it.
+        if not nats > -1e-3 * bound or (log_weight > MOST_LOG_WEIGHT and nats > bound):
+            raise UnstableModel(f"The divergence comes out as {nats:.3g}: the model's states explode.")
         if nats <= bound:
             within[log_weight] = found
         return np.log(max(nats, 1e-9) / bound)

@@ -64,6 +64,24 @@ def test_targets_are_better_than_the_policy_and_near_it(iterations):
     assert np.mean(change[:, :, :4]) < 0
 
 
+def test_a_function_whose_model_explodes_is_left_out(iterations, monkeypatch):
+    constrained, calls = gps.lqg.constrained, []
+
+    def second_fails(*arguments, **named):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise gps.lqg.UnstableModel("explodes")
+        return constrained(*arguments, **named)
+
+    monkeypatch.setattr(gps.lqg, "constrained", second_fails)
+    advanced, functions = [], BOWLS.sample(8, [0, gps.TRAINING])
+    batch, _ = gps._improvement(TINY, functions, 1, iterations[0].policy, np.ones(8), lambda: advanced.append(1))
+    assert len(advanced) == 8
+    np.testing.assert_array_equal(np.isnan(batch.steps).all(axis=(1, 2, 3)), np.arange(8) == 1)
+    fitted = gps._fitted(dataclasses.replace(TINY, updates=50), [batch], iterations[0].policy, [0])
+    assert all(np.isfinite(part).all() for part in fitted)
+
+
 def test_momentum_for_each_function():
     functions, start = BOWLS.sample(6, 0), starts(6, 1, 2, 1)
     shared, each = (tuned(functions, start, 8, choice) for choice in ("shared", "each"))

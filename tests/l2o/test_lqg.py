@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from neural_optimizer_search.l2o.lqg import Controller, Cost, Dynamics, constrained, divergence, lqg
+from neural_optimizer_search.l2o.lqg import (
+    Controller,
+    Cost,
+    Dynamics,
+    UnstableModel,
+    constrained,
+    divergence,
+    lqg,
+)
 
 D, Q, H, T = 2, 3, 3, 4
 N = D + Q * H
@@ -131,3 +139,9 @@ def test_a_wide_bound_leaves_the_cost_alone(system):
     assert weight < 1e-7
     # One step at a time is best here, so that more freedom gives no less.
     assert expected(system, found)[0] <= expected(system, lqg(dynamics, cost, previous, 1e-3))[0]
+
+
+def test_a_model_that_explodes_is_said(system):
+    dynamics, cost, previous, start = system
+    with pytest.raises(UnstableModel, match="explode"):
+        constrained(dynamics._replace(matrix=1e80 * dynamics.matrix), cost, start, previous, 1.0)
