@@ -174,7 +174,7 @@ def _improvement(config, functions, number, policy, weights, advance):
     if not finite.any():
         raise FloatingPointError(
             f"In iteration {number} the policy leaves the finite numbers on every function: it did not learn to "
-            "imitate. Give it more `updates`, or more `functions`."
+            "imitate. Give it more functions."
         )
     prior = dynamics.fit_prior(samples[finite], config.seed)
     states = shift_states(trajectories, config.history)

@@ -33,6 +33,9 @@ def main(argv=None):
     except OSError as error:
         print(f"nos-learn: cannot go on: {error}. When that is mended: nos-learn --resume {out}", file=sys.stderr)
         return 1
+    except FloatingPointError as error:
+        print(f"nos-learn: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -115,3 +115,13 @@ def test_ctrl_c_keeps_what_is_done(tmp_path):
     assert process.returncode == 130
     assert f"nos-learn --resume {directory}" in said and "Traceback" not in said
     assert saved.load_iteration(directory) is not None
+
+
+def test_a_policy_that_diverges_everywhere_is_one_line(tmp_path, capsys, monkeypatch):
+    def fail(*arguments, **named):
+        raise FloatingPointError("In iteration 1 it left the finite numbers.")
+        yield
+
+    monkeypatch.setattr(training, "learn", fail)
+    assert learn(tmp_path / "run") == 1
+    assert "nos-learn: In iteration 1" in capsys.readouterr().err
