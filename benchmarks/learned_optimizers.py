@@ -178,7 +178,10 @@ def main(argv=None):
     p.add_argument("--out", type=pathlib.Path, default=OUT, help=f"for the trainings; default: {OUT}")
     p.add_argument("--results", type=pathlib.Path, default=RESULTS, help="for the curves and pictures")
     arguments = p.parse_args(argv)
-    files = learn_all(arguments.families, arguments.seeds, arguments.out, arguments.workers)
+    try:
+        files = learn_all(arguments.families, arguments.seeds, arguments.out, arguments.workers)
+    except subprocess.CalledProcessError as error:
+        p.error(f"a training failed, and says why in {arguments.out}/*.log; the others are kept. It was: {error}")
     found, comparisons = {}, []
     for name in arguments.families:
         family = FAMILIES[name]
