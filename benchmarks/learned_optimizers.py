@@ -160,6 +160,14 @@ def write_curves(path, comparisons):
                         writer.writerow([comparison.name, name, seed, t, f"{value:.6g}", *among])
 
 
+def _kinds(name, family):
+    """What a policy of a family is tried on: the classifier's also on data of more Gaussians (appendix 8.1)."""
+    if name != "classifier":
+        return {name: family}
+    more = {f"{name}, {n} Gaussians": dataclasses.replace(family, gaussians=n) for n in GAUSSIANS}
+    return {name: family, **more}
+
+
 def _ways(policy):
     """Three held-out functions of two numbers, and where each optimizer goes on them."""
     family = FAMILIES["logistic_2d"]
@@ -187,8 +195,7 @@ def main(argv=None):
         family = FAMILIES[name]
         policies = [PredictedStepDescent.load(files[name, seed]).policy for seed in range(arguments.seeds)]
         settings = tuned(family, FUNCTIONS[name])
-        others = {f"{name}, {n} Gaussians": dataclasses.replace(family, gaussians=n) for n in GAUSSIANS}
-        for title, kind in {name: family, **(others if name == "classifier" else {})}.items():
+        for title, kind in _kinds(name, family).items():
             comparison = compare(title, kind, policies, settings)
             found[title] = figures(comparison, settings)
             comparisons.append(comparison)

@@ -74,3 +74,14 @@ def test_trajectories(tmp_path):
     ways = {"one": np.random.default_rng(0).normal(size=(3, 5, 2))}
     learned_figures.trajectories(FAMILIES["logistic_2d"].sample(3, 0), ways, tmp_path)
     assert (tmp_path / "learned_optimizers-trajectories.png").stat().st_size > 10_000
+
+
+def test_what_policies_are_tried_on():
+    found = {name: learned_optimizers._kinds(name, family) for name, family in FAMILIES.items()}
+    assert {name: len(kinds) for name, kinds in found.items()} == {
+        "logistic": 1,
+        "robust": 1,
+        "classifier": 5,
+        "logistic_2d": 1,
+    }
+    assert found["classifier"]["classifier, 12 Gaussians"].gaussians == 12
