@@ -3,7 +3,7 @@
 Each iteration follows the policy with noise on every function, models what happens, finds near the policy a better
 target for each function, and fits the policy to the targets. The trajectories are the policy's own, so that what the
 target may not depart from is the policy: the dual variable of the bound is at once the weight of the penalty on their
-divergence. Trajectories of the targets in place of the policy's were tried first: such policies go astray late.
+divergence. In a prototype that followed the targets in place of the policy, the policies went astray late.
 """
 
 import dataclasses
