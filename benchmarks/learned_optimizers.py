@@ -168,12 +168,11 @@ def _kinds(name, family):
     return {name: family, **more}
 
 
-def _ways(policy):
+def _ways(policy, settings):
     """Three held-out functions of two numbers, and where each optimizer goes on them."""
     family = FAMILIES["logistic_2d"]
     functions, start = family.sample(3, [0, TEST]), starts(3, 1, 2, [0, TEST, STARTS])
-    settings = tuned(family, FUNCTIONS["logistic_2d"])
-    ways = {LEARNED: run(functions, PredictedStepDescent.load(policy).policy, start, ITERATIONS)}
+    ways = {LEARNED: run(functions, policy, start, ITERATIONS)}
     ways |= {name: BASELINES[name].run(functions, start, ITERATIONS, **settings[name]) for name in FIXED}
     return functions, {name: way.iterates[:, 0] for name, way in ways.items()}
 
@@ -200,10 +199,10 @@ def main(argv=None):
             found[title] = figures(comparison, settings)
             comparisons.append(comparison)
             print(table(title, found[title]), flush=True)
+        if name == "logistic_2d":
+            learned_figures.trajectories(*_ways(policies[0], settings), arguments.results)
     write_curves(arguments.results / "learned_optimizers.csv", comparisons)
     learned_figures.draw(comparisons, LEARNED, FIXED, arguments.results)
-    if "logistic_2d" in arguments.families:
-        learned_figures.trajectories(*_ways(files["logistic_2d", 0]), arguments.results)
     print(json.dumps(found))
 
 

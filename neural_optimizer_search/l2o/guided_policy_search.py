@@ -192,7 +192,7 @@ def _improvement(config, functions, number, policy, weights, advance):
                 guess=weights[i],
             )
         except lqg.UnstableModel:
-            continue  # this function has no target this time; seen with one of some hundred models
+            continue  # this function has no target this time; with logistic regression that is rare
         finally:
             advance()
         steps[i] = np.einsum("tdn,stn->std", target.gain, states[i]) + target.offset

@@ -3,7 +3,7 @@
 The coordinates here are those in which the history is a pure shift: a state is s = (x, yₜ, yₜ₋₁, .., yₜ₋ᴴ₊₁) with
 yₜ = (f(xₜ) - f(xₜ₋₁), ∇f(xₜ)), so that s' = (x + a, y', yₜ, .., yₜ₋ᴴ₊₂), and only y' has to be modelled. Both passes
 use that: of a matrix over (s, a) only the rows of x and y' are multiplied, the rest moves. With 337 numbers in a
-state, as for the two-layer classifier, a pass costs a tenth of one with full matrices.
+state, as for the two-layer classifier, a step back (`_before`) costs a fifth of one with full matrices.
 """
 
 import functools

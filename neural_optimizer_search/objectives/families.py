@@ -138,7 +138,7 @@ def _gaussian(rng, features, instances):
     """Draws from a Gaussian with a mean μ ~ N(0, I) and a covariance A Aᵀ, A standard normal too.
 
     The paper says no more than random. With these, as in its figures, fixed-step conjugate gradient falls behind and
-    L-BFGS ends a little lower than momentum; with A Aᵀ / d both are far ahead.
+    L-BFGS ends a little lower than momentum; with A Aᵀ / d both end below momentum.
     """
     factor = rng.normal(size=(features, features))
     return rng.normal(size=features) + rng.normal(size=(instances, features)) @ factor.T

@@ -85,3 +85,10 @@ def test_what_policies_are_tried_on():
         "logistic_2d": 1,
     }
     assert found["classifier"]["classifier, 12 Gaussians"].gaussians == 12
+
+
+def test_ways_of_two_numbers():
+    policy = new_policy(np.random.default_rng(0).normal(size=(50, 75)), 2, 0)._replace(second=np.zeros([50, 2]))
+    functions, ways = learned_optimizers._ways(policy, SETTINGS)
+    assert len(functions) == 3 and set(ways) == {learned_optimizers.LEARNED, *learned_optimizers.FIXED}
+    assert all(way.shape == (3, 101, 2) for way in ways.values())
