@@ -88,7 +88,7 @@ def _of_run(text):
     if not path or not rank.isdecimal() or int(rank) < 1:
         raise ValueError(f"a rule of a run is written run:RUN#K with K = 1 for the best. Received: {text!r}")
     try:
-        ledger = Ledger(pathlib.Path(path) / "ledger.sqlite")
+        ledger = Ledger(pathlib.Path(path) / "ledger.sqlite", read_only=True)
     except FileNotFoundError as error:
         raise ValueError(f"{path} is not a run of nos-search: {error}") from None
     found = best(ledger.evaluations("search"), int(rank))

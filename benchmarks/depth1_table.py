@@ -88,7 +88,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=pathlib.Path, help="directory of the exhaustive search")
     arguments = parser.parse_args()
-    ledger = Ledger(arguments.run / "ledger.sqlite")
+    ledger = Ledger(arguments.run / "ledger.sqlite", read_only=True)
     rows = write(ledger)
     rewards = sorted((e.reward for e in ledger.evaluations()), reverse=True)
     print(f"{rows} rules -> {TABLE} ({TABLE.stat().st_size / 1e3:.0f} kB)")

@@ -16,7 +16,7 @@ import time
 import tensorflow as tf
 
 from neural_optimizer_search import RuleOptimizer
-from neural_optimizer_search.evaluation.executors import ProcessExecutor
+from neural_optimizer_search.evaluation.workers import ProcessExecutor
 from neural_optimizer_search.search.baselines import BASELINES
 from neural_optimizer_search.tasks import TASKS
 

@@ -21,8 +21,8 @@ from tqdm import tqdm
 from benchmarks import learned_figures
 from benchmarks.curves import RESULTS, mean_interval
 from benchmarks.margins import diverged, margins, share
-from neural_optimizer_search.command_line import Parser
-from neural_optimizer_search.evaluation.executors import WORKER_ENVIRONMENT
+from neural_optimizer_search.command_line import Parser, whole_number
+from neural_optimizer_search.evaluation.workers import WORKER_ENVIRONMENT
 from neural_optimizer_search.l2o import PredictedStepDescent
 from neural_optimizer_search.l2o.baselines import BASELINES, Counted, tune
 from neural_optimizer_search.l2o.guided_policy_search import STARTS, TRAINING
@@ -38,6 +38,7 @@ HELD_OUT = 100
 TEST = 99  # its stream of random numbers; those of a training are `TRAINING`, `VALIDATION`, ...
 GAUSSIANS = (5, 6, 8, 12)
 SHOWN = (1, 5, 40, 100)
+PICTURED = "logistic_2d"  # one training is enough for a picture of where it goes
 OUT = pathlib.Path("runs", "learned_optimizers")
 
 
@@ -77,7 +78,7 @@ def learn(family, seed, out):
 def learn_all(families, seeds, out, workers):
     """(family, seed) -> the policy's file."""
     out.mkdir(parents=True, exist_ok=True)
-    jobs = [(family, seed) for family in families for seed in range(seeds)]
+    jobs = [(family, seed) for family in families for seed in range(_trainings(family, seeds))]
     with concurrent.futures.ThreadPoolExecutor(workers) as pool, tqdm(total=len(jobs), unit="training") as bar:
         futures = {pool.submit(learn, *job, out): job for job in jobs}
         for _ in concurrent.futures.as_completed(futures):
@@ -98,11 +99,18 @@ def compare(name, family, policies, settings):
     return Comparison(name, values, evaluations)
 
 
-def tuned(family, count):
-    """Baseline -> its setting with the least mean value over `ITERATIONS` on the training functions of seed 0."""
+def tuned(family, count, path):
+    """Baseline -> its setting with the least mean value over `ITERATIONS` on the training functions of seed 0.
+
+    Each is kept in the JSON file `path`, and not tuned again.
+    """
     functions = family.sample(count, [0, TRAINING])
     start = starts(count, 1, family.dimension, [0, 0, STARTS])
-    return {name: tune(name, functions, start, ITERATIONS) for name in tqdm(BASELINES, desc="tuning", leave=False)}
+    found = json.loads(path.read_text()) if path.exists() else {}
+    for name in tqdm([name for name in BASELINES if name not in found], desc="tuning", leave=False):
+        found[name] = tune(name, functions, start, ITERATIONS)
+        path.write_text(json.dumps(found))
+    return found
 
 
 def figures(comparison, settings):
@@ -160,6 +168,10 @@ def write_curves(path, comparisons):
                         writer.writerow([comparison.name, name, seed, t, f"{value:.6g}", *among])
 
 
+def _trainings(family, seeds):
+    return 1 if family == PICTURED else seeds
+
+
 def _kinds(name, family):
     """What a policy of a family is tried on: the classifier's also on data of more Gaussians (appendix 8.1)."""
     if name != "classifier":
@@ -170,7 +182,7 @@ def _kinds(name, family):
 
 def _ways(policy, settings):
     """Three held-out functions of two numbers, and where each optimizer goes on them."""
-    family = FAMILIES["logistic_2d"]
+    family = FAMILIES[PICTURED]
     functions, start = family.sample(3, [0, TEST]), starts(3, 1, 2, [0, TEST, STARTS])
     ways = {LEARNED: run(functions, policy, start, ITERATIONS)}
     ways |= {name: BASELINES[name].run(functions, start, ITERATIONS, **settings[name]) for name in FIXED}
@@ -180,8 +192,8 @@ def _ways(policy, settings):
 def main(argv=None):
     p = Parser("python -m benchmarks.run learned_optimizers", description=__doc__.splitlines()[0])
     p.add_argument("--families", nargs="+", choices=FAMILIES, default=list(FAMILIES), metavar="FAMILY")
-    p.add_argument("--seeds", type=int, default=3, help="trainings of each family; default: 3")
-    p.add_argument("--workers", type=int, default=1, help="trainings at once")
+    p.add_argument("--seeds", type=whole_number(1), default=3, help="trainings of each family; default: 3")
+    p.add_argument("--workers", type=whole_number(1), default=1, help="trainings at once")
     p.add_argument("--out", type=pathlib.Path, default=OUT, help=f"for the trainings; default: {OUT}")
     p.add_argument("--results", type=pathlib.Path, default=RESULTS, help="for the curves and pictures")
     arguments = p.parse_args(argv)
@@ -192,14 +204,14 @@ def main(argv=None):
     found, comparisons = {}, []
     for name in arguments.families:
         family = FAMILIES[name]
-        policies = [PredictedStepDescent.load(files[name, seed]).policy for seed in range(arguments.seeds)]
-        settings = tuned(family, FUNCTIONS[name])
+        policies = [PredictedStepDescent.load(files[name, seed]).policy for seed in range(_trainings(name, arguments.seeds))]
+        settings = tuned(family, FUNCTIONS[name], arguments.out / f"{name}-baselines.json")
         for title, kind in _kinds(name, family).items():
             comparison = compare(title, kind, policies, settings)
             found[title] = figures(comparison, settings)
             comparisons.append(comparison)
             print(table(title, found[title]), flush=True)
-        if name == "logistic_2d":
+        if name == PICTURED:
             learned_figures.trajectories(*_ways(policies[0], settings), arguments.results)
     write_curves(arguments.results / "learned_optimizers.csv", comparisons)
     learned_figures.draw(comparisons, LEARNED, FIXED, arguments.results)

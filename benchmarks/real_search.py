@@ -94,7 +94,7 @@ class Run(NamedTuple):
 
 
 def read(directory, budget):
-    ledger = Ledger(directory / train.LEDGER)
+    ledger = Ledger(directory / train.LEDGER, read_only=True)
     rewards = {e.rule: e.reward for e in ledger.evaluations("baseline")}
     known = {name: rewards[rule] for name, rule in BASELINES.items()}
     run = Run(ledger.counts(), ledger.evaluations("search")[:budget], known)

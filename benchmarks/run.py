@@ -30,8 +30,8 @@ from benchmarks.contenders import contender
 from benchmarks.experiments import EXPERIMENTS, SCALES, experiment
 from benchmarks.protocol import Records, compare, trial_count
 from benchmarks.strategies import STRATEGIES
-from neural_optimizer_search.command_line import Parser
-from neural_optimizer_search.evaluation.executors import WORKER_ENVIRONMENT, start_worker
+from neural_optimizer_search.command_line import Parser, whole_number
+from neural_optimizer_search.evaluation.workers import WORKER_ENVIRONMENT, start_worker
 
 SCRIPTS = {
     "optimizer_step": "milliseconds and memory of a step of each optimizer",
@@ -58,15 +58,12 @@ def main(argv=None):
     p.add_argument("experiment", choices=(*EXPERIMENTS, ALL, *SCRIPTS), metavar="EXPERIMENT", help=", ".join(LISTED))
     p.add_argument("--scale", choices=SCALES, default="small", help="smoke: made-up data; small: for 2 cores")
     p.add_argument("--optimizers", nargs="+", metavar="NAME", help="default: the paper's")
-    p.add_argument("--seeds", type=int, help="trainings at the chosen learning rate; default: the scale's")
+    p.add_argument("--seeds", type=whole_number(1), help="trainings at the chosen learning rate; default: the scale's")
     p.add_argument("--data_dir", type=pathlib.Path, help="where the data sets are")
     p.add_argument("--out", type=pathlib.Path, default=OUT, help=f"for the results; default: {OUT}")
     p.add_argument("--strategy", choices=STRATEGIES, default="default", help="of tf.distribute")
-    p.add_argument("--workers", type=int, default=1, help="trainings at once, each a process with one thread")
+    p.add_argument("--workers", type=whole_number(1), default=1, help="trainings at once, each a process with one thread")
     arguments = p.parse_args(argv)
-    for flag in ("seeds", "workers"):
-        if getattr(arguments, flag) is not None and getattr(arguments, flag) < 1:
-            p.error(f"argument --{flag}: must be an int >= 1. Received: {getattr(arguments, flag)}")
     if arguments.workers > 1 and arguments.strategy != "default":
         p.error("argument --workers: must be 1 with a --strategy, which has workers of its own")
     figures = {}

@@ -16,8 +16,8 @@ import time
 import numpy as np
 
 from neural_optimizer_search.dsl.space import search_space
-from neural_optimizer_search.evaluation.executors import ProcessExecutor
 from neural_optimizer_search.evaluation.screen import Screen
+from neural_optimizer_search.evaluation.workers import ProcessExecutor
 from neural_optimizer_search.search.baselines import BASELINES
 from neural_optimizer_search.tasks import TASKS
 

@@ -24,10 +24,11 @@ from tqdm import tqdm
 
 from benchmarks import curves, depth1_table
 from benchmarks.curves import RESULTS
-from neural_optimizer_search.evaluation.evaluation import screened
-from neural_optimizer_search.evaluation.executors import start_worker
+from neural_optimizer_search.evaluation.evaluation import without_reward
+from neural_optimizer_search.evaluation.executors import InProcess
 from neural_optimizer_search.evaluation.ledger import Ledger
 from neural_optimizer_search.evaluation.screen import Screen
+from neural_optimizer_search.evaluation.workers import start_worker
 from neural_optimizer_search.search.evolution import Evolution, EvolutionConfig
 from neural_optimizer_search.search.loop import Score, search, spelled
 from neural_optimizer_search.search.random_search import RandomSearch
@@ -67,7 +68,7 @@ def replay(name, seed, budget, table=depth1_table.TABLE):
     with tempfile.TemporaryDirectory() as scratch:
         ledger = Ledger(pathlib.Path(scratch, "ledger.sqlite"), config={})
         score = Score(
-            look_up,
+            InProcess(look_up),
             ledger,
             screen=spelled if name in UNSCREENED else look_up.screen,
             on_evaluation=lambda evaluation: curve.append(evaluation.reward),
@@ -80,7 +81,7 @@ def replay(name, seed, budget, table=depth1_table.TABLE):
 
 
 class LookUp:
-    """An executor that trains nothing: rules -> their evaluations in the table.
+    """An executor that trains nothing: rule -> its evaluation in the table.
 
     What the screen rejects is not in the table, and gets the reward 0; most of it would get little more.
     """
@@ -89,13 +90,12 @@ class LookUp:
         self.screen = Screen()
         self._table = table
 
-    def __call__(self, rules):
-        for rule in rules:
-            screening = self.screen(rule)
-            # Nothing has flipped a rule that is here and ascends.
-            descends = screening.rule and not screening.flipped
-            found = self._table[screening.key] if descends else screened(rule, screening.reason)
-            yield dataclasses.replace(found, rule=rule)
+    def __call__(self, rule):
+        screening = self.screen(rule)
+        # Nothing has flipped a rule that is here and ascends.
+        descends = screening.rule and not screening.flipped
+        found = self._table[screening.key] if descends else without_reward(rule, "screened", screening.reason)
+        return dataclasses.replace(found, rule=rule)
 
 
 def first_within(curve, threshold):

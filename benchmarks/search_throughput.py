@@ -17,9 +17,9 @@ import tempfile
 import time
 
 from neural_optimizer_search.dsl.space import search_space
-from neural_optimizer_search.evaluation.executors import ProcessExecutor
 from neural_optimizer_search.evaluation.ledger import Ledger
 from neural_optimizer_search.evaluation.screen import Screen
+from neural_optimizer_search.evaluation.workers import ProcessExecutor
 from neural_optimizer_search.search.baselines import BASELINES
 from neural_optimizer_search.search.loop import Score, search
 from neural_optimizer_search.tasks import TASKS
@@ -57,13 +57,12 @@ def measured(executor, out, seed, arguments):
     """What one search took: rules an hour, and shares of its time."""
     out.mkdir()
     ledger = Ledger(out / "ledger.sqlite", config={})
-    waiting = Waiting(executor)
-    score = Score(waiting, ledger, screen=Screen())
+    score = Waiting(executor, ledger, screen=Screen())
     space = search_space(arguments.space, arguments.depth)
     controller = Controller(space, CONTROLLERS["ppo"]["fast"], seed, out / "controller")
     steps = search(controller, score, ledger, arguments.budget)
     next(steps)  # traces the controller
-    before, waiting.seconds, waiting.busy = score.trained, 0.0, 0.0
+    before, score.seconds, score.busy = score.trained, 0.0, 0.0
     started = time.perf_counter()
     for _ in steps:
         pass
@@ -71,28 +70,25 @@ def measured(executor, out, seed, arguments):
     ledger.close()
     return dict(
         rules_per_hour=3600 * (score.trained - before) / wall,
-        beside_the_children=1 - waiting.seconds / wall,
-        workers_busy=waiting.busy / executor.workers / wall,
+        beside_the_children=1 - score.seconds / wall,
+        workers_busy=score.busy / executor.workers / wall,
     )
 
 
-class Waiting:
-    """An executor that counts the seconds that a search waits for it, and those that its workers work."""
+class Waiting(Score):
+    """Counts the seconds that a search waits for its workers, and those that they work."""
 
-    def __init__(self, executor):
-        self._executor = executor
+    def __init__(self, *arguments, **named):
+        super().__init__(*arguments, on_evaluation=self._count, **named)
         self.seconds = self.busy = 0.0
 
-    def __call__(self, rules):
-        evaluations = self._executor(rules)
-        while True:
-            started = time.perf_counter()
-            evaluation = next(evaluations, None)
-            self.seconds += time.perf_counter() - started
-            if evaluation is None:
-                return
-            self.busy += evaluation.seconds
-            yield evaluation
+    def wait(self):
+        started = time.perf_counter()
+        super().wait()
+        self.seconds += time.perf_counter() - started
+
+    def _count(self, evaluation):
+        self.busy += evaluation.seconds
 
 
 def report(rows, counts, arguments):

@@ -14,7 +14,7 @@ import json
 import numpy as np
 
 from neural_optimizer_search import parse_formula
-from neural_optimizer_search.evaluation.executors import ProcessExecutor
+from neural_optimizer_search.evaluation.workers import ProcessExecutor
 from neural_optimizer_search.search.baselines import BASELINES
 from neural_optimizer_search.tasks import TASKS
 

@@ -13,6 +13,17 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}\n")
 
 
+def whole_number(least):
+    """The `type` of a flag that takes whole numbers of at least this one."""
+
+    def parse(text):
+        if not text.lstrip("-").isdigit() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"must be a whole number of at least {least}. Received: {text}.")
+        return int(text)
+
+    return parse
+
+
 class NotFound(ValueError):
     """There is nothing of a name."""
 

@@ -3,6 +3,7 @@
 import collections
 import json
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -10,6 +11,7 @@ import tensorflow_probability as tfp
 from tf_agents.train.utils import spec_utils
 from tf_agents.utils import common
 
+from neural_optimizer_search.search.proposal import Proposal
 from tf_agents_env.agents.ppo import PPO
 from tf_agents_env.agents.reinforce import Reinforce
 from tf_agents_env.agents.trpo import TRPO
@@ -17,7 +19,7 @@ from tf_agents_env.checkpoints import Checkpoints
 from tf_agents_env.networks import BaselineNetwork, ControllerNetwork
 from tf_agents_env.payment import by_rank, pay
 from tf_agents_env.priority_queue import PriorityQueue
-from tf_agents_env.rule_environment import RuleEnvironment
+from tf_agents_env.rule_environment import RuleEnvironment, finite, unpaid
 from tf_agents_env.sampling import BatchCollector, StatelessPolicy
 from tf_agents_env.settings import check
 
@@ -113,42 +115,53 @@ class _Emitted(tf.train.experimental.PythonState):
         self.counts = collections.Counter(counts)
 
 
+class Drawn(NamedTuple):
+    """What a batch of rules was drawn by: the `Trajectory` `[batch, 5n+1]`, paid nothing yet, and the logits."""
+
+    experience: Any
+    logits: Any
+
+
 class Controller:
     """Draws batches of rules and learns from their rewards.
 
     Args:
       space: The `SearchSpace` of the rules.
       config: A `ControllerConfig`, such as `CONTROLLERS["ppo"]["fast"]`.
-      seed: Int of at least 0; sets the initial weights. The rules of iteration k depend on (seed, k),
-        on the weights, and on nothing else.
+      seed: Int of at least 0; sets the initial weights. The rules of proposal k depend on (seed, k), on the
+        weights, and on nothing else.
       directory: Where `save` keeps the two newest checkpoints; with None it does nothing.
 
     Attributes:
-      iteration: The number of completed steps.
-      emitted: `Counter` of the keys of all rules drawn so far; `save` saves it too.
-      metrics: Floats of the last step, by name. Entropy and KL are in nats per rule.
+      iteration: The number of proposals learned from.
+      emitted: `Counter` of the keys of all rules learned from so far; `save` saves it too.
+      metrics: Floats of the last one, by name. Entropy and KL are in nats per rule.
 
     Example:
       >>> from collections import namedtuple
       >>> from neural_optimizer_search import search_space
       >>> Evaluation = namedtuple("Evaluation", "reward")
       >>> controller = Controller(search_space("signs", depth=1), CONTROLLERS["ppo"]["fast"], seed=0)
-      >>> len(controller.step(lambda rules: [Evaluation(1.0 / len(str(r))) for r in rules]))
-      10
+      >>> proposal = controller.propose(0)
+      >>> controller.learn(proposal, [Evaluation(1.0 / len(str(rule))) for rule in proposal.rules])
+      >>> len(proposal.rules), controller.iteration
+      (10, 1)
     """
 
     def __init__(self, space, config, seed, directory=None):
         self.config, self.metrics = config, {}
         self._emitted = _Emitted()
         self._iteration = tf.Variable(0, dtype=tf.int64, trainable=False)
-        self._environment = RuleEnvironment(space, None, config.batch_size, self._pay)
+        # What the rules are worth, nobody knows when they are drawn.
+        self._drawn = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self._environment = RuleEnvironment(space, unpaid, config.batch_size)
         observation_spec, action_spec, time_step_spec = spec_utils.get_tensor_specs(self._environment)
         self._actor = ControllerNetwork(observation_spec, config.units, seed)
         self._baseline = BaselineNetwork(observation_spec)
         self._agent = config.algorithm.agent(
             time_step_spec, action_spec, self._actor, self._baseline, config.entropy
         )
-        policy = StatelessPolicy(self._agent.collect_policy, seed, self._iteration)
+        policy = StatelessPolicy(self._agent.collect_policy, seed, self._drawn)
         self._collect = BatchCollector(self._environment, policy)
         self._train = common.function(self._agent.train)
         self._logits = common.function(lambda seen: self._actor(seen.observation, seen.step_type)[0].logits)
@@ -168,44 +181,50 @@ class Controller:
     def emitted(self):
         return self._emitted.counts
 
-    def step(self, score):
-        """Draws a batch of rules, has it scored, and learns from what it pays.
-
-        Args:
-          score: Called once with a list of `batch_size` `Rule`s; returns their evaluations in its
-            order, each with a float `reward`. If it raises, the controller stays as it was.
+    def propose(self, number):
+        """Draws the batch of this number; the controller stays as it is.
 
         Returns:
-          The evaluations, untouched, in batch order.
+          A `Proposal` of `batch_size` rules.
+        """
+        self._drawn.assign(number)
+        experience = self._collect()
+        return Proposal(self._environment.rules, Drawn(experience, self._logits(experience)))
+
+    def learn(self, proposal, evaluations):
+        """Learns from what a batch is worth; other batches may have been learned from since it was drawn.
+
+        Args:
+          proposal: From `propose`.
+          evaluations: Of its rules, in their order, each with a float `reward`.
 
         Raises:
-          ValueError: If a reward is not finite.
+          ValueError: If a reward is not finite; the controller then stays as it was.
         """
-        self._environment.score = score
-        experience = self._collect()
-        evaluations = self._environment.evaluations
-        pays = tf.reduce_sum(experience.reward, axis=1)
-        rewards = [evaluation.reward for evaluation in evaluations]
-        keys = self._keys()
-
-        before = self._logits(experience)
-        learned = self._learn(experience, pays)
+        experience, drawn_with = proposal.drawn
+        rewards = [float(evaluation.reward) for evaluation in evaluations]
+        keys = [getattr(e, "key", "") or rule.canonical() for rule, e in zip(proposal.rules, evaluations)]
+        finite(proposal.rules, rewards)
+        pays = np.asarray(self._pays(keys, rewards), np.float32)
+        # The last step of an episode is paid.
+        paid = np.zeros(experience.reward.shape, np.float32)
+        paid[:, -2] = pays
+        learned = self._learn(experience._replace(reward=tf.constant(paid)), tf.constant(pays))
         if self._queue:
             self._queue.add(experience.action[:, :-1], rewards)
             learned["imitation"] = self._queue.imitate()
-        entropy, kl = _entropy_and_kl(before, self._logits(experience))
+        entropy, kl = _entropy_and_kl(drawn_with, self._logits(experience))
         self.metrics = {
             **learned,
             "entropy": entropy,
             "kl": kl,
             "reward": float(np.mean(rewards)),
-            "pay": float(tf.reduce_mean(pays)),
+            "pay": float(np.mean(pays)),
             "baseline": float(self._baseline.baseline),
             "repeats": float(np.mean([key in self.emitted for key in keys])),
         }
         self._emitted.add(keys, rewards)
         self._iteration.assign_add(1)
-        return evaluations
 
     def save(self):
         """Saves all that the next steps depend on.
@@ -222,26 +241,17 @@ class Controller:
         With the arguments of the run that saved it, the next steps are that run's, bit for bit.
 
         Returns:
-          The number of completed steps; 0 if there is no checkpoint.
+          The number of proposals learned from; 0 if there is no checkpoint.
 
         Raises:
           OtherCheckpoint: If the checkpoint is of other settings.
         """
         return self.iteration if self._checkpoints and self._checkpoints.restore() else 0
 
-    def _pay(self, rules, rewards):
-        keys = self._keys()
+    def _pays(self, keys, rewards):
         if self.config.rank_power:
             rewards = by_rank(rewards, self._emitted.with_rewards(keys, rewards), self.config.rank_power)
         return pay(keys, rewards, self.emitted, self.config.repeat_share)
-
-    def _keys(self):
-        """What is one function to the search, or else one spelling."""
-        environment = self._environment
-        return [
-            getattr(evaluation, "key", "") or rule.canonical()
-            for rule, evaluation in zip(environment.rules, environment.evaluations)
-        ]
 
     def _learn(self, experience, pays):
         """Trains on a batch; returns what the last epoch has to show."""

@@ -5,14 +5,17 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Optional
 
-from neural_optimizer_search.command_line import Parser
+from neural_optimizer_search.command_line import Parser, whole_number
 from neural_optimizer_search.dsl.space import MAX_DEPTH, PRESETS, search_space
 from neural_optimizer_search.tasks import TASKS, UnknownTask, find_task
 from tf_agents_env.controllers import CONTROLLERS
 
 ALGORITHMS = (*CONTROLLERS, "random", "evolution", "exhaustive")
 CONTROLLER_PRESETS = tuple(CONTROLLERS["ppo"])
-CHANGEABLE_ON_RESUME = {"resume", "budget", "workers", "data_dir", "cache"}
+CHANGEABLE_ON_RESUME = {
+    "resume", "budget", "workers", "data_dir", "cache", "executor", "ray_address", "timeout"
+}  # fmt: skip
+EXECUTORS = ("local", "ray")
 NO_CACHE = "none"
 
 
@@ -34,22 +37,15 @@ class SearchConfig:
     cache: str = "runs/cache.sqlite"
     workers: Optional[int] = None
     data_dir: Optional[str] = None
+    executor: str = "local"
+    ray_address: Optional[str] = None
+    asynchronous: bool = False
+    timeout: Optional[int] = None
 
     @property
     def screens(self):
         """Whether rules are screened; by default in every preset but the paper's."""
         return self.screen == "on" or (self.screen is None and self.preset != "paper")
-
-
-def _whole_number(least):
-    def parse(text):
-        if not text.lstrip("-").isdigit() or int(text) < least:
-            raise argparse.ArgumentTypeError(
-                f"must be a whole number of at least {least}. Received: {text}."
-            )
-        return int(text)
-
-    return parse
 
 
 def parser():
@@ -78,11 +74,35 @@ def parser():
     p.add_argument(
         "--preset", choices=CONTROLLER_PRESETS, help=f"the controller's settings (default: {d.preset})"
     )
-    p.add_argument("--budget", type=_whole_number(1), help=f"rules to train (default: {d.budget}; exhaustive: all)")
-    p.add_argument("--workers", type=_whole_number(1), help="worker processes (default: one per core)")
-    p.add_argument("--seed", type=_whole_number(0), help=f"sets what is proposed (default: {d.seed})")
+    p.add_argument("--budget", type=whole_number(1), help=f"rules to train (default: {d.budget}; exhaustive: all)")
     p.add_argument(
-        "--seeds_per_rule", type=_whole_number(1), help="trainings of each rule (default: the protocol's)"
+        "--workers",
+        type=whole_number(1),
+        help="worker processes (default: one per core, of this machine or of the cluster)",
+    )
+    p.add_argument(
+        "--executor", choices=EXECUTORS, help=f"what runs the workers: processes here, or Ray (default: {d.executor})"
+    )
+    p.add_argument(
+        "--ray_address",
+        metavar="ADDRESS",
+        help="of a running Ray cluster, such as auto or ray://host:10001 (default: Ray on this machine alone)",
+    )
+    p.add_argument(
+        "--async",
+        dest="asynchronous",
+        action="store_true",
+        help="learn from whichever batch is finished, so that no worker waits; not repeatable to the bit",
+    )
+    p.add_argument(
+        "--timeout",
+        type=whole_number(1),
+        metavar="SECONDS",
+        help="that a rule may take (default: ten times the slowest known optimizer, at least a minute)",
+    )
+    p.add_argument("--seed", type=whole_number(0), help=f"sets what is proposed (default: {d.seed})")
+    p.add_argument(
+        "--seeds_per_rule", type=whole_number(1), help="trainings of each rule (default: the protocol's)"
     )
     p.add_argument(
         "--unconstrained", action="store_true", help="propose also what the paper's constraints forbid"
@@ -119,6 +139,8 @@ def new_config(p, given):
             f"argument --protocol: invalid choice: {config.protocol!r} "
             f"(choose from {', '.join(map(repr, protocols))})"
         )
+    if config.ray_address and config.executor != "ray":
+        p.error("argument --ray_address: needs --executor ray")
     try:
         search_space(config.space, config.depth)
     except ValueError as error:
@@ -131,8 +153,9 @@ def resumed_config(p, given, recorded):
     fixed = sorted(set(given) - CHANGEABLE_ON_RESUME)
     if fixed:
         kept = f" ({recorded[fixed[0]]})" if fixed[0] in recorded else ""
+        flag = {"asynchronous": "async"}.get(fixed[0], fixed[0])
         p.error(
-            f"argument --{fixed[0]}: not allowed with --resume: a resumed run keeps its own{kept}. "
+            f"argument --{flag}: not allowed with --resume: a resumed run keeps its own{kept}. "
             f"Only {', '.join('--' + name for name in sorted(CHANGEABLE_ON_RESUME - {'resume'}))} may change."
         )
     changed = {name: value for name, value in given.items() if name != "resume"}

@@ -1,5 +1,7 @@
 """The game that the controller plays: spell update rules token by token; the last token is paid."""
 
+from typing import NamedTuple
+
 import numpy as np
 from tf_agents.environments import py_environment
 from tf_agents.specs import array_spec
@@ -21,16 +23,14 @@ class RuleEnvironment(py_environment.PyEnvironment):
     Args:
       space: A `SearchSpace`.
       score: Called once per batch of episodes, on the last step, with the list of `Rule`s in batch
-        order; returns their evaluations, each with a float `reward`. Another may take its place
-        between episodes.
+        order; returns their evaluations, each with a float `reward`. With `unpaid` the rules are paid later.
       batch_size: Rules per batch.
-      pay: Called with (rules, rewards), returns what the episodes pay; by default the rewards.
 
     Attributes:
       rules, evaluations: Of the last batch of episodes that ended, in batch order.
 
     Raises:
-      ValueError: From `step`, if a token is not legal, or a reward or pay is not finite.
+      ValueError: From `step`, if a token is not legal, or a reward is not finite.
 
     Example:
       >>> from neural_optimizer_search import search_space
@@ -39,12 +39,11 @@ class RuleEnvironment(py_environment.PyEnvironment):
       array([1, 1, 1, 1, 1, 1], dtype=int32)
     """
 
-    def __init__(self, space, score, batch_size, pay=None):
+    def __init__(self, space, score, batch_size):
         super().__init__(handle_auto_reset=True)
         self.space, self.score = space, score
         self.rules, self.evaluations = [], []
         self._batch_size = batch_size
-        self._pay = pay or (lambda rules, rewards: rewards)
         self._width = max(space.sizes)
         self._tokens = self._no_tokens()
 
@@ -111,14 +110,29 @@ class RuleEnvironment(py_environment.PyEnvironment):
                 f"Argument `score` must return one evaluation per rule. "
                 f"Received: {len(self.evaluations)} for {len(rules)} rules."
             )
-        pays = self._pay(rules, [float(evaluation.reward) for evaluation in self.evaluations])
-        with np.errstate(over="ignore"):
-            rewards = np.asarray(pays, np.float32)
-        for rule, reward in zip(rules, rewards):
-            # One NaN makes every weight of the controller NaN, for good.
-            if not np.isfinite(reward):
-                raise ValueError(
-                    f"The reward of the rule `{rule}` must be a finite number, 0 if it diverged. "
-                    f"Received: {reward}."
-                )
-        return rewards
+        return finite(rules, [float(evaluation.reward) for evaluation in self.evaluations])
+
+
+class _Unpaid(NamedTuple):
+    reward: float = 0.0
+
+
+def unpaid(rules):
+    """For `RuleEnvironment`'s `score`: the rewards come when the episodes are over."""
+    return [_Unpaid() for _ in rules]
+
+
+def finite(rules, rewards):
+    """What rules are paid, as float32.
+
+    Raises:
+      ValueError: If a reward is not finite: one NaN makes every weight of the controller NaN, for good.
+    """
+    with np.errstate(over="ignore"):
+        rewards = np.asarray(rewards, np.float32)
+    for rule, reward in zip(rules, rewards):
+        if not np.isfinite(reward):
+            raise ValueError(
+                f"The reward of the rule `{rule}` must be a finite number, 0 if it diverged. Received: {reward}."
+            )
+    return rewards

@@ -3,19 +3,21 @@
 import contextlib
 import dataclasses
 import datetime
+import importlib.metadata
+import platform
 import sqlite3
 import sys
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import tensorflow as tf
-from tqdm import tqdm
 
 from neural_optimizer_search.dsl.space import search_space
 from neural_optimizer_search.evaluation.cache import EvaluationCache
-from neural_optimizer_search.evaluation.executors import ProcessExecutor
-from neural_optimizer_search.evaluation.ledger import Ledger
+from neural_optimizer_search.evaluation.executors import TaskFailed
+from neural_optimizer_search.evaluation.ledger import InUse, Ledger
+from neural_optimizer_search.evaluation.ray_workers import RayMissing, ray_executor
 from neural_optimizer_search.evaluation.screen import Screen
+from neural_optimizer_search.evaluation.workers import ProcessExecutor
 from neural_optimizer_search.search.baselines import BASELINES
 from neural_optimizer_search.search.evolution import Evolution, EvolutionConfig
 from neural_optimizer_search.search.exhaustive import Exhaustive
@@ -26,12 +28,16 @@ from neural_optimizer_search.tasks import UnknownTask, find_task
 from tf_agents_env import flags
 from tf_agents_env.checkpoints import OtherCheckpoint
 from tf_agents_env.controllers import CONTROLLERS, Controller
+from tf_agents_env.progress import Bar, write_scalars
 
 LEDGER = "ledger.sqlite"
 CONTROLLER_NAMES = {"ppo": "PPO", "reinforce": "REINFORCE", "trpo": "TRPO"}
 # Strings a step; the screen lets some pass, which then keep the workers busy together.
 RANDOM_BATCH = 20
 EXHAUSTIVE_BATCH = 1000
+# With --async: one in work and one that waits, so that no worker ever does.
+RULES_A_WORKER = 2
+LEAST_TIMEOUT = 60
 STOPPED = 130  # the shell's code for Ctrl-C
 
 
@@ -45,15 +51,14 @@ def main(argv=None):
     except KeyboardInterrupt:
         print(f"\nStopped. What was measured is kept. Go on with: nos-search --resume {out}")
         return STOPPED
-    except (FileNotFoundError, UnknownTask) as error:
+    except (TaskFailed, UnknownTask, RayMissing) as error:
         p.error(str(error))
+    except ConnectionError as error:
+        p.error(f"argument --ray_address: {config.ray_address}: no Ray cluster answers: {error}")
     except OtherCheckpoint as error:
         p.error(f"argument --resume: {error} Go on with the release that wrote it.")
     except (OSError, sqlite3.OperationalError, tf.errors.OpError) as error:
         _fail(f"cannot go on: {error}. When that is mended: nos-search --resume {out}")
-        return 1
-    except BrokenProcessPool:
-        _fail(f"a worker process died (out of memory?). Try fewer --workers: nos-search --resume {out}")
         return 1
     finally:
         ledger.close()
@@ -83,6 +88,8 @@ def _resumed(p, given):
     out = given["resume"]
     try:
         ledger = Ledger(out / LEDGER)
+    except InUse as error:
+        p.error(f"argument --resume: {error} Wait for it, or stop it.")
     except (FileNotFoundError, ValueError, sqlite3.DatabaseError) as error:
         p.error(f"argument --resume: {out} is not a run: {error}")
     return flags.resumed_config(p, given, ledger.config), out, ledger
@@ -116,7 +123,8 @@ def _run(config, out, ledger):
     if config.unconstrained:
         space = space.unconstrained()
     with contextlib.ExitStack() as stack:
-        executor = stack.enter_context(ProcessExecutor(task, protocol, config.data_dir, config.workers))
+        executor = stack.enter_context(_executor(config, task, protocol))
+        ledger.add_versions(_versions())
         parts = dict(
             screen=Screen() if config.screens else spelled,
             cache=_cache(config, task, protocol, stack),
@@ -128,19 +136,46 @@ def _run(config, out, ledger):
             f"{executor.workers} worker{'s' * (executor.workers > 1)} -> {out}",
             flush=True,
         )
-        with _bar(len(BASELINES), "known optimizers") as bar:
-            score = Score(executor, ledger, **parts, on_evaluation=lambda evaluation: bar.update())
+        with Bar(len(BASELINES), "known optimizers") as bar:
+            score = Score(executor, ledger, **parts, on_evaluation=lambda e: bar.advance(e, score.best))
             score(BASELINES.values(), role="baseline")
-        with _bar(config.budget, "rules") as bar:
-            score = Score(executor, ledger, **parts, on_evaluation=lambda e: _advance(bar, score.best, e))
-            bar.update(score.trained)
-            bar.unpause()
+        executor.timeout = config.timeout or _timeout(ledger)
+        with Bar(config.budget, "rules") as bar:
+            score = Score(executor, ledger, **parts, on_evaluation=lambda e: bar.advance(e, score.best))
+            bar.start(score.trained)
             writer = tf.summary.create_file_writer(str(out / "tensorboard"))
-            for step in search(algorithm, score, ledger, config.budget):
-                _write_scalars(writer, step, algorithm.metrics)
+            ahead = RULES_A_WORKER * executor.workers if config.asynchronous else 0
+            for step in search(algorithm, score, ledger, config.budget, ahead):
+                write_scalars(writer, step, algorithm.metrics)
+                bar.count(ledger.counts())
                 if not config.budget:  # as many as there will be if the rest is like what was proposed
-                    bar.total = round(bar.n / algorithm.metrics["share_proposed"])
+                    bar.tqdm.total = round(bar.tqdm.n / algorithm.metrics["share_proposed"])
     _report(out, ledger, config)
+
+
+def _executor(config, task, protocol):
+    if config.executor == "ray":
+        return ray_executor(task, protocol, config.data_dir, config.workers, config.ray_address)
+    return ProcessExecutor(task, protocol, config.data_dir, config.workers)
+
+
+def _timeout(ledger):
+    """Seconds for a rule: what the known optimizers take tells of the task and the machine."""
+    slowest = max((evaluation.seconds for evaluation in ledger.evaluations("baseline")), default=0.0)
+    return max(LEAST_TIMEOUT, 10 * slowest)
+
+
+def _versions():
+    names = ("neural-optimizer-search", "tensorflow", "tf-agents", "keras", "numpy")
+    found = {name: _version(name) for name in names}
+    return {"python": platform.python_version(), **{name: version for name, version in found.items() if version}}
+
+
+def _version(package):
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:  # run from a checkout
+        return None
 
 
 def _cache(config, task, protocol, stack):
@@ -150,42 +185,6 @@ def _cache(config, task, protocol, stack):
     path = Path(config.cache)
     path.parent.mkdir(parents=True, exist_ok=True)
     return stack.enter_context(contextlib.closing(EvaluationCache(path, task, protocol)))
-
-
-def _bar(total, unit):
-    # A terminal redraws the bar; a file gets a line now and then.
-    return tqdm(
-        total=total,
-        mininterval=0.2 if sys.stderr.isatty() else 15,
-        bar_format="{n_fmt}/{total_fmt} " + unit + " |{bar:20}| {elapsed}, {remaining} left{postfix}",
-    )
-
-
-def _advance(bar, best, evaluation):
-    if not evaluation.cached:
-        # The step that reaches the budget is finished, and may train more than the budget.
-        bar.total = bar.total and max(bar.total, bar.n + 1)
-        bar.update()
-    rate = bar.format_dict["rate"]
-    speed = f", {60 * rate:.0f} rules/min" if rate else ""
-    bar.set_postfix_str(f"best {best:.4f}{speed}", refresh=False)
-
-
-def _write_scalars(writer, step, metrics):
-    rewards = [e.reward for e in step.evaluations]
-    scalars = {
-        "reward/mean": sum(rewards) / len(rewards),
-        "reward/best_of_step": max(rewards),
-        "reward/best": step.best,
-        "rules/trained": step.trained,
-        "rules/distinct_in_step": len({e.key for e in step.evaluations if e.key}),
-        "rules/screened_in_step": sum(not e.key for e in step.evaluations),
-        **{f"controller/{name}": value for name, value in metrics.items()},
-    }
-    with writer.as_default(step.number):
-        for name, value in scalars.items():
-            tf.summary.scalar(name, value)
-    writer.flush()
 
 
 def _report(out, ledger, config):
@@ -201,7 +200,7 @@ def _report(out, ledger, config):
     print(
         f"\n{table}\n\n{counts['sampled']} sampled: {counts['screened']} screened out, "
         f"{counts['repeated']} repeated, {counts['cached']} cached, {counts['trained']} trained, "
-        f"of these {counts['diverged']} diverged. Kept in {out}"
+        f"of these {counts['diverged']} diverged and {counts['failed']} failed. Kept in {out}"
     )
 
 

@@ -11,7 +11,7 @@ import sqlite3
 import tensorflow as tf
 
 import neural_optimizer_search
-from neural_optimizer_search.evaluation.ledger import COLUMNS, from_row, to_row
+from neural_optimizer_search.evaluation.ledger import COLUMNS, SCHEMA_VERSION, from_row, to_row
 
 # What a reward is computed by. The screen's file makes the keys.
 MEASURING = ("decays.py", "vectors.py", "dsl/interpreter.py", "dsl/vocabulary.py", "evaluation/*.py", "tasks/*.py")
@@ -28,19 +28,21 @@ class EvaluationCache:
 
     def __init__(self, path, task, protocol):
         self._context = f"{task.name} {protocol!r} {code_version()}"
+        self._table = f"evaluations_{SCHEMA_VERSION}"  # a file may hold those of other releases
         self._db = sqlite3.connect(path, timeout=BUSY_SECONDS)
         self._db.execute("PRAGMA journal_mode=WAL")
         columns = ", ".join(f"{name} NOT NULL" if name == "key" else name for name in COLUMNS)
         with self._db:
             self._db.execute(
-                "CREATE TABLE IF NOT EXISTS evaluations "
+                f"CREATE TABLE IF NOT EXISTS {self._table} "
                 f"(context TEXT NOT NULL, {columns}, PRIMARY KEY (context, key))"
             )
 
     def get(self, key):
         """The `Evaluation` of a key, or None."""
         row = self._db.execute(
-            f"SELECT {', '.join(COLUMNS)} FROM evaluations WHERE context = ? AND key = ?", [self._context, key]
+            f"SELECT {', '.join(COLUMNS)} FROM {self._table} WHERE context = ? AND key = ?",
+            [self._context, key],
         ).fetchone()
         return row and from_row(dict(zip(COLUMNS, row)))
 
@@ -49,7 +51,7 @@ class EvaluationCache:
         row = to_row(evaluation)
         with self._db:
             self._db.execute(
-                f"INSERT OR IGNORE INTO evaluations (context, {', '.join(row)}) VALUES (?{', ?' * len(row)})",
+                f"INSERT OR IGNORE INTO {self._table} (context, {', '.join(row)}) VALUES (?{', ?' * len(row)})",
                 [self._context, *row.values()],
             )
 

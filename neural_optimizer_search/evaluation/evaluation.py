@@ -13,8 +13,8 @@ class Evaluation:
     Attributes:
       rule: The `Rule`.
       reward: What a controller is paid: the mean of `rewards`; 0 if the rule diverged with every seed.
-      status: "ok", "diverged" if a final run, or every run of the sweep, stopped being finite, or "screened" if the
-        screen saw that no child needs to be trained.
+      status: "ok"; "diverged" if a final run, or every run of the sweep, stopped being finite; "screened" if the
+        screen saw that no child needs to be trained; or one of `FAILURES`: it could not be measured, twice.
       message: One sentence that says what happened.
       learning_rate: The chosen learning rate; None if every rate diverged.
       accuracy: Mean over seeds of the validation accuracy at the end of the final run.
@@ -22,6 +22,8 @@ class Evaluation:
       sweep: (learning rate, mean validation cross-entropy over the seeds it was tried with, or None if it diverged),
         one per rate.
       seconds: Time it took.
+      seeds: Of the trainings.
+      worker: Where it was measured: the machine's name and the process's number.
       key: Equal for rules that are one function to the search, and so have one evaluation.
       flipped: Whether `rule` is the sign flip of what was proposed.
       cached: Whether it was measured by another search.
@@ -36,21 +38,18 @@ class Evaluation:
     rewards: tuple
     sweep: tuple
     seconds: float
+    seeds: tuple = ()
+    worker: str = ""
     key: str = ""
     flipped: bool = False
     cached: bool = False
 
 
-def screened(rule, reason):
-    """The evaluation of a rule with which no child was trained."""
-    return Evaluation(
-        rule=rule,
-        reward=0.0,
-        status="screened",
-        message=reason,
-        learning_rate=None,
-        accuracy=0.0,
-        rewards=(),
-        sweep=(),
-        seconds=0.0,
-    )
+# The task raised an error; the worker's time was up; its process ended; its memory was not enough.
+FAILURES = ("failed", "timeout", "killed", "out of memory")
+
+
+def without_reward(rule, status, message, **more):
+    """The evaluation of a rule that no child was trained with to its end: "screened", or a failure."""
+    nothing = dict(reward=0.0, learning_rate=None, accuracy=0.0, rewards=(), sweep=(), seconds=0.0)
+    return Evaluation(rule=rule, status=status, message=message, **{**nothing, **more})

@@ -40,7 +40,8 @@ class Evaluator:
         learning_rates = self._learning_rates(tokens)
         sweep, chosen = self._sweep(tokens, learning_rates)
         outcome = self._diverged_at_once(learning_rates) if chosen is None else self._final_run(tokens, chosen)
-        return Evaluation(rule=rule, sweep=sweep, seconds=time.perf_counter() - started, **outcome)
+        seconds = time.perf_counter() - started
+        return Evaluation(rule=rule, sweep=sweep, seconds=seconds, seeds=self.protocol.seeds, **outcome)
 
     def _learning_rates(self, tokens):
         """The protocol's rates, centred on the rule's scale; none if the update itself is not finite."""

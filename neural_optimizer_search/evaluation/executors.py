@@ -1,60 +1,79 @@
-"""Where rules are measured: in this process, or in one process per core.
+"""Where rules are measured: in this process, in one process per core, or on a cluster (`ray_workers`).
 
-An executor is a callable: rules -> iterator of `Evaluation`s, each as soon as it is there. Every rule is trained with
-the same seeds, so neither the number of workers nor their order changes a reward.
+An executor has `submit(rule) -> concurrent.futures.Future` of an `Evaluation`. Every rule is trained with the same
+seeds, so neither the number of workers nor their order changes a reward.
 """
 
 import concurrent.futures
-import functools
-import multiprocessing
-import os
-import signal
+import queue
 import threading
 
-import tensorflow as tf
+from neural_optimizer_search.evaluation.evaluation import without_reward
 
-from neural_optimizer_search.evaluation.evaluator import Evaluator
-
-# One thread a worker and one worker a core: the children are too small for more threads to help. oneDNN's kernels
-# halve the time of a child step, and whether they are TensorFlow's default depends on the processor.
-WORKER_ENVIRONMENT = {
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    "TF_ENABLE_ONEDNN_OPTS": "1",
-    "OMP_NUM_THREADS": "1",
-}
-
-_make_evaluator = None  # the worker process's own
+# Seconds for a rule until `timeout` is set to what suits the task.
+FIRST_TIMEOUT = 3600.0
+# So many rules that failed, and none that was measured: it is the task.
+HOPELESS = 3
 
 
-def in_process(evaluate):
-    """Makes an executor of an `Evaluator`, for tests and notebooks."""
-    return lambda rules: map(evaluate, rules)
+class InProcess:
+    """Measures rules with an `Evaluator` in this process, for tests and notebooks; its errors reach the caller."""
+
+    def __init__(self, evaluate):
+        self._evaluate = evaluate
+
+    def submit(self, rule):
+        future = concurrent.futures.Future()
+        future.set_result(self._evaluate(rule))
+        return future
 
 
-class ProcessExecutor:
-    """Measures rules in worker processes.
+class Failure(Exception):
+    """A worker could not measure a rule: `args` are a status, one of `FAILURES`, and a sentence."""
+
+
+class TaskFailed(Exception):
+    """The task fails for every rule."""
+
+
+class WorkerPool:
+    """Measures rules with workers that may fail.
+
+    A rule with which a worker fails is tried once more, by whichever worker is free; then its evaluation has the
+    failure's status and the reward 0. A worker that did more than raise an error is started anew.
 
     Args:
-      task, protocol, data_dir: As for `Evaluator`; the task and the protocol must pickle.
-      workers: Number of processes; default one per core.
+      make_worker: Makes a worker, which starts with its first rule: `worker(rule, seconds) -> Evaluation` may raise
+        `Failure`, or `TaskFailed` if no rule can be measured; `stop()` lets the next rule start it anew.
+      workers: Their number.
+
+    Attributes:
+      workers: Their number.
+      timeout: Seconds that a rule may take.
 
     Use it as a context manager: leaving the context ends the workers.
     """
 
-    def __init__(self, task, protocol, data_dir=None, workers=None):
-        # Read when a worker imports TensorFlow; processes start at the first rule.
-        os.environ.update({k: v for k, v in WORKER_ENVIRONMENT.items() if k not in os.environ})
-        self.workers = workers or os.cpu_count()
-        self._pool = concurrent.futures.ProcessPoolExecutor(
-            self.workers,
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=_start_worker,
-            initargs=(task, protocol, data_dir),
-        )
+    def __init__(self, make_worker, workers):
+        self.workers, self.timeout = workers, FIRST_TIMEOUT
+        self._jobs = queue.SimpleQueue()
+        self._mind = threading.Lock()
+        self._any_measured, self._failures, self._end = False, [], None
+        self._crew = [make_worker() for _ in range(workers)]
+        # A thread for each worker waits for it.
+        self._threads = [threading.Thread(target=self._serve, args=[worker], daemon=True) for worker in self._crew]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, rule):
+        """A `concurrent.futures.Future` of the rule's evaluation; it raises `TaskFailed` if all rules fail."""
+        future = concurrent.futures.Future()
+        self._jobs.put((rule, future, []))
+        return future
 
     def __call__(self, rules):
-        futures = [self._pool.submit(_work, rule) for rule in rules]
-        for future in concurrent.futures.as_completed(futures):
+        """Yields the evaluation of each rule as soon as it is there."""
+        for future in concurrent.futures.as_completed([self.submit(rule) for rule in rules]):
             yield future.result()
 
     def __enter__(self):
@@ -62,33 +81,40 @@ class ProcessExecutor:
 
     def __exit__(self, *error):
         # Nothing waits for children whose result nobody will read.
-        processes = list((self._pool._processes or {}).values())
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        for process in processes:
-            process.terminate()
-        self._pool.shutdown(wait=True)
+        self._end = TaskFailed("The workers were stopped.")
+        for _ in self._crew:
+            self._jobs.put(None)
+        for worker, thread in zip(self._crew, self._threads):
+            while thread.is_alive():
+                worker.stop()  # again, if it was just starting
+                thread.join(0.1)
 
+    def _serve(self, worker):
+        while job := self._jobs.get():
+            rule, future, failures = job
+            try:
+                if self._end:
+                    raise self._end
+                result = worker(rule, self.timeout)
+                self._any_measured = True
+            except Failure as failure:
+                if failure.args[0] != "failed":
+                    worker.stop()  # nobody knows in which state it is
+                failures.append(failure)
+                if len(failures) == 1 and not self._end:
+                    self._jobs.put(job)
+                    continue
+                result = self._failed(rule, failures)
+            except Exception as error:
+                self._end = error
+            future.set_exception(self._end) if self._end else future.set_result(result)
+        worker.stop()
 
-def start_worker():
-    """Called first in a worker process: it has one thread, leaves Ctrl-C to its parent, and ends when that ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-
-
-def _start_worker(task, protocol, data_dir):
-    global _make_evaluator
-    start_worker()
-    _make_evaluator = functools.lru_cache(lambda: Evaluator(task, protocol, data_dir))
-
-
-def _end_with_parent():
-    """A worker whose parent was killed would go on, or wait for work forever."""
-    multiprocessing.parent_process().join()
-    os._exit(1)
-
-
-def _work(rule):
-    # Made at the first rule and not at the start, so that an error of the task reaches the caller as it is.
-    return _make_evaluator()(rule)
+    def _failed(self, rule, failures):
+        status, message = failures[-1].args
+        with self._mind:
+            self._failures.append(failures[0])
+            if len(self._failures) >= HOPELESS and not self._any_measured:
+                first = self._failures[0].args[1]
+                self._end = TaskFailed(f"The task failed for all of the first {HOPELESS} rules. First: {first}")
+        return without_reward(rule, status, f"{message} Tried twice.")

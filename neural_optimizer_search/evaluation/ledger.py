@@ -1,7 +1,7 @@
 """The record of a search: one SQLite file with the run's configuration, every evaluation and every sample.
 
 One process writes; others may read while it does. An evaluation is committed the moment it is there, so that nothing
-that a child computed is lost.
+that a child computed is lost. A ledger holds JSON and numbers and no code: one from a stranger is safe to read.
 """
 
 import json
@@ -9,36 +9,50 @@ import sqlite3
 from typing import NamedTuple
 
 from neural_optimizer_search.dsl.rule import Rule
-from neural_optimizer_search.evaluation.evaluation import Evaluation
+from neural_optimizer_search.evaluation.evaluation import FAILURES, Evaluation
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 SCHEMA = """
 CREATE TABLE run (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE evaluations (
     key TEXT PRIMARY KEY, role TEXT NOT NULL, rule TEXT NOT NULL, formula TEXT NOT NULL,
     reward REAL NOT NULL, status TEXT NOT NULL, message TEXT NOT NULL, learning_rate REAL,
     accuracy REAL NOT NULL, rewards TEXT NOT NULL, sweep TEXT NOT NULL, seconds REAL NOT NULL,
-    flipped INTEGER NOT NULL, cached INTEGER NOT NULL
+    seeds TEXT NOT NULL, worker TEXT NOT NULL, flipped INTEGER NOT NULL, cached INTEGER NOT NULL
 );
 CREATE TABLE samples (
     position INTEGER PRIMARY KEY, step INTEGER NOT NULL, key TEXT NOT NULL, rule TEXT NOT NULL,
-    reward REAL NOT NULL
+    reward REAL NOT NULL, staleness INTEGER NOT NULL
 );
 """
-_JSON_FIELDS = ("rewards", "sweep")
+_JSON_FIELDS = ("rewards", "sweep", "seeds")
 _FIELDS = (
-    "key", "reward", "status", "message", "learning_rate", "accuracy", "seconds", "flipped", "cached", *_JSON_FIELDS
+    "key", "reward", "status", "message", "learning_rate", "accuracy", "seconds", "worker", "flipped", "cached",
+    *_JSON_FIELDS
 )  # fmt: skip
 COLUMNS = ("rule", *_FIELDS)  # of an evaluation
 
 
 class Sample(NamedTuple):
-    """What an algorithm proposed: the `Rule` as it was spelled; an empty key says that the screen let it not pass."""
+    """What an algorithm proposed.
+
+    Attributes:
+      step: The batch, in the order in which the algorithm learned from them.
+      rule: The `Rule` as it was spelled.
+      reward: Of it.
+      key: Of its evaluation; empty if the screen let it not pass.
+      staleness: How many batches the algorithm had learned from between proposing this one and learning from it.
+    """
 
     step: int
     rule: Rule
     reward: float
     key: str
+    staleness: int = 0
+
+
+class InUse(RuntimeError):
+    """Another process writes the ledger."""
 
 
 class Ledger:
@@ -47,34 +61,63 @@ class Ledger:
     Args:
       path: The file.
       config: A JSON-able dict that describes the run; given to make a new ledger, left out to open one.
+      read_only: Open it to read; another process may be writing.
 
     Raises:
       FileExistsError, FileNotFoundError: If a ledger to make is there, or one to open is not.
-      ValueError: If the file was written by a later version.
+      InUse: If another process has it open and may write.
+      ValueError: If the file was written by another version.
     """
 
-    def __init__(self, path, config=None):
+    def __init__(self, path, config=None, read_only=False):
         if config is not None and path.exists():
             raise FileExistsError(f"{path} exists.")
         if config is None and not path.exists():
             raise FileNotFoundError(f"{path} does not exist.")
-        self._db = sqlite3.connect(path)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        if config is not None:
-            with self._db:
-                self._db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
-                self._db.execute("INSERT INTO run VALUES ('config', ?)", [json.dumps(config)])
+        self._lock = None if read_only else _lock(path)
+        self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}", uri=True)
+        try:
+            if not read_only:
+                self._db.execute("PRAGMA journal_mode=WAL")
+            if config is not None:
+                self._make(config)
+            self._check_version(path)
+        except BaseException:
+            self.close()
+            raise
+
+    def _make(self, config):
+        with self._db:
+            self._db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
+            self._db.execute("INSERT INTO run VALUES ('config', ?)", [json.dumps(config)])
+
+    def _check_version(self, path):
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if version != SCHEMA_VERSION:
+            other = "a later" if version > SCHEMA_VERSION else "an earlier"
             raise ValueError(
-                f"{path} has ledger version {version}, and this release reads version {SCHEMA_VERSION}. "
-                "Use the release that wrote it."
+                f"{path} has ledger version {version}, of {other} release than this one, which reads version "
+                f"{SCHEMA_VERSION}. Use the release that wrote it."
             )
 
     @property
     def config(self):
         (value,) = self._db.execute("SELECT value FROM run WHERE key = 'config'").fetchone()
         return json.loads(value)
+
+    @property
+    def versions(self):
+        """What the run was computed with, a dict for each time that it changed."""
+        found = self._db.execute("SELECT value FROM run WHERE key = 'versions'").fetchone()
+        return json.loads(found[0]) if found else []
+
+    def add_versions(self, versions):
+        """Records with what the run is computed from now on, by name."""
+        known = self.versions
+        if known[-1:] != [versions]:
+            with self._db:
+                text = json.dumps([*known, versions])
+                self._db.execute("INSERT OR REPLACE INTO run VALUES ('versions', ?)", [text])
 
     # -- Evaluations -----------------------------------------------------------------------------------
 
@@ -97,15 +140,12 @@ class Ledger:
 
     # -- Samples ---------------------------------------------------------------------------------------
 
-    def add_samples(self, step, evaluations):
+    def add_samples(self, step, evaluations, staleness=0):
         """Records what an algorithm proposed in one step, repeats included, in order."""
         with self._db:
             self._db.executemany(
-                "INSERT INTO samples (step, key, rule, reward) VALUES (?, ?, ?, ?)",
-                [
-                    (step, e.key, json.dumps(e.rule.iterations), e.reward)
-                    for e in evaluations
-                ],
+                "INSERT INTO samples (step, key, rule, reward, staleness) VALUES (?, ?, ?, ?, ?)",
+                [(step, e.key, json.dumps(e.rule.iterations), e.reward, staleness) for e in evaluations],
             )
 
     def drop_samples(self, step):
@@ -130,25 +170,42 @@ class Ledger:
 
     def counts(self):
         """How many rules were sampled and what became of them, by name."""
-        (sampled, screened), (cached, trained, diverged) = (
+        failed = f"status IN ({', '.join(map(repr, FAILURES))})"
+        (sampled, screened), (cached, trained, diverged, failed) = (
             self._db.execute(query).fetchone()
             for query in (
                 "SELECT COUNT(*), TOTAL(key = '') FROM samples",
-                "SELECT TOTAL(cached), TOTAL(NOT cached), TOTAL(status = 'diverged' AND NOT cached) "
-                "FROM evaluations WHERE role = 'search'",
+                "SELECT TOTAL(cached), TOTAL(NOT cached), TOTAL(status = 'diverged' AND NOT cached), "
+                f"TOTAL({failed}) FROM evaluations WHERE role = 'search'",
             )
         )
-        counts = dict(sampled=sampled, screened=screened, cached=cached, trained=trained, diverged=diverged)
+        counts = dict(sampled=sampled, screened=screened, cached=cached, trained=trained)
+        counts.update(diverged=diverged, failed=failed)
         counts["repeated"] = sampled - screened - cached - trained
         return {name: int(count) for name, count in counts.items()}
 
     def samples(self):
         """Every `Sample`, in order."""
-        rows = self._db.execute("SELECT step, rule, reward, key FROM samples ORDER BY position")
-        return [Sample(step, _rule(rule), reward, key) for step, rule, reward, key in rows]
+        rows = self._db.execute("SELECT step, rule, reward, key, staleness FROM samples ORDER BY position")
+        return [Sample(step, _rule(rule), *rest) for step, rule, *rest in rows]
 
     def close(self):
         self._db.close()
+        if self._lock:
+            self._lock.close()
+
+
+def _lock(path):
+    """A connection that holds a lock for as long as it is open; a killed process's lock is gone with it."""
+    lock = sqlite3.connect(path.with_suffix(".lock"), timeout=0, isolation_level=None)
+    try:
+        lock.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        lock.close()
+        if "locked" not in str(error):
+            raise
+        raise InUse(f"{path} is being written by another process.") from None
+    return lock
 
 
 def _rule(text):
@@ -165,7 +222,7 @@ def to_row(evaluation):
 def from_row(row):
     """Undoes `to_row`."""
     row = dict(row)
-    row["rewards"] = tuple(json.loads(row["rewards"]))
-    row["sweep"] = tuple(tuple(point) for point in json.loads(row["sweep"]))
+    row.update({field: tuple(json.loads(row[field])) for field in _JSON_FIELDS})
+    row["sweep"] = tuple(tuple(point) for point in row["sweep"])
     row.update(rule=_rule(row["rule"]), flipped=bool(row["flipped"]), cached=bool(row["cached"]))
     return Evaluation(**row)

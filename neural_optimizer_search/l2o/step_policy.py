@@ -8,26 +8,30 @@ import tensorflow as tf
 from neural_optimizer_search.l2o.trajectories import HISTORY
 
 HIDDEN = 50
+LINEAR = 3.0  # times the usual size: below, what is seen is hardly compressed
 
 
 class StepPolicy(NamedTuple):
-    """step = W₂ softplus(W₁ (scale · seen) + b₁) + b₂; the mean of the policy, whose covariance is fixed.
+    """step = W₂ (softplus(W₁ s + b₁) - softplus(b₁)), s = LINEAR · arsinh(scale · seen / LINEAR).
+
+    That is the mean of the policy, whose covariance is fixed. Two things are not in the paper. Where nothing is seen,
+    no gradient and no change, the step is 0: with a free b₂ it is a small one forever. And what is seen is compressed
+    where it is large: on the few functions that are much steeper than the rest, policies without that left for good.
 
     Attributes:
       scale: `[H + H d]`; one number for all changes and one for all gradients.
       first, first_bias: W₁ transposed `[H + H d, 50]`, b₁ `[50]`.
-      second, second_bias: W₂ transposed `[50, d]`, b₂ `[d]`.
+      second: W₂ transposed `[50, d]`.
     """
 
     scale: np.ndarray
     first: np.ndarray
     first_bias: np.ndarray
     second: np.ndarray
-    second_bias: np.ndarray
 
     @property
     def dimension(self):
-        return len(self.second_bias)
+        return self.second.shape[1]
 
     @property
     def history(self):
@@ -35,15 +39,20 @@ class StepPolicy(NamedTuple):
 
     def __call__(self, seen):
         """Float `[..., H + H d]` -> steps `[..., d]`."""
-        return np.logaddexp(0.0, self._before(seen)) @ self.second + self.second_bias
+        return (np.logaddexp(0.0, self._before(seen)) - np.logaddexp(0.0, self.first_bias)) @ self.second
 
     def jacobian(self, seen):
         """d step / d seen: `[..., H + H d]` -> `[..., d, H + H d]`."""
         active = 1.0 / (1.0 + np.exp(-self._before(seen)))
-        return np.einsum("...h,hd,oh->...do", active, self.second, self.first * self.scale[:, None], optimize=True)
+        slope = self.scale / np.sqrt(1.0 + (self.scale * seen / LINEAR) ** 2)
+        return np.einsum("...h,hd,oh,...o->...do", active, self.second, self.first, slope, optimize=True)
+
+    def compressed(self, seen):
+        """What the network is given."""
+        return LINEAR * np.arcsinh(self.scale * seen / LINEAR)
 
     def _before(self, seen):
-        return (seen * self.scale) @ self.first + self.first_bias
+        return self.compressed(seen) @ self.first + self.first_bias
 
 
 def new_policy(seen, dimension, seed, history=HISTORY, hidden=HIDDEN):
@@ -59,7 +68,7 @@ def new_policy(seen, dimension, seed, history=HISTORY, hidden=HIDDEN):
     weights = [rng.normal(size=size) / np.sqrt(size[0]) for size in zip(sizes, sizes[1:])]
     changes, gradients = (1.0 / np.sqrt(np.mean(part**2)) for part in np.split(seen, [history], axis=-1))
     scale = np.repeat([changes, gradients], [history, history * dimension])
-    return StepPolicy(scale, weights[0], np.zeros(hidden), weights[1], np.zeros(dimension))
+    return StepPolicy(scale, weights[0], np.zeros(hidden), weights[1])
 
 
 def fit(policy, seen, steps, precisions, updates, seed, learning_rate=3e-3, batch_size=500):
@@ -77,10 +86,10 @@ def fit(policy, seen, steps, precisions, updates, seed, learning_rate=3e-3, batc
       A `StepPolicy`.
     """
     dimension = policy.dimension
-    model = tf.keras.Sequential(
-        [tf.keras.layers.Dense(len(policy.first_bias), "softplus"), tf.keras.layers.Dense(dimension)]
-    )
-    model.build([None, seen.shape[-1]])
+    hidden = tf.keras.layers.Dense(len(policy.first_bias), "softplus")
+    output = tf.keras.layers.Dense(dimension, use_bias=False)
+    compressed = tf.keras.Input([seen.shape[-1]])
+    model = tf.keras.Model(compressed, output(hidden(compressed) - hidden(tf.zeros_like(compressed))))
     model.set_weights(list(policy[1:]))
 
     def mahalanobis(target, predicted):
@@ -91,7 +100,7 @@ def fit(policy, seen, steps, precisions, updates, seed, learning_rate=3e-3, batc
     rate = tf.keras.optimizers.schedules.CosineDecay(learning_rate, updates)
     # Without many steps an execution, most of the time is Keras's own.
     model.compile(tf.keras.optimizers.Adam(rate), mahalanobis, steps_per_execution=min(50, updates))
-    inputs = tf.constant(seen * policy.scale, tf.float32)
+    inputs = tf.constant(policy.compressed(seen), tf.float32)
     targets = tf.constant(np.concatenate([steps, precisions.reshape(len(steps), -1)], axis=-1), tf.float32)
 
     def batch(step):

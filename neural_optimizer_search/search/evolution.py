@@ -5,13 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neural_optimizer_search.search.proposal import Proposal
+
 MUTATION_TRIES = 100
 
 
 @dataclass(frozen=True)
 class EvolutionConfig:
     """Args:
-    batch_size: Children a step.
+    batch_size: Children a proposal.
     population: Rules that live at a time; the first ones are random.
     tournament: Rules drawn for a tournament, whose best is the parent.
     """
@@ -24,7 +26,7 @@ class EvolutionConfig:
 class Evolution:
     """Proposes mutated strings of good rules: one token of the parent is another legal one.
 
-    Only rules that the screen lets pass join the population. Step k draws from (seed, k) and the population alone.
+    Only rules that the screen lets pass join the population. Proposal k draws from (seed, k) and the population.
 
     Args:
       space: A `SearchSpace`.
@@ -40,19 +42,18 @@ class Evolution:
         self._population.extend((space.encode(s.rule), s.reward) for s in samples if s.key)
         self.metrics = {}
 
-    def step(self, score):
-        """Proposes a batch and returns its evaluations."""
-        rng = np.random.default_rng([self._seed, self._completed])
-        strings = [self._propose(rng) for _ in range(self._config.batch_size)]
-        evaluations = score([self._space.decode(string) for string in strings])
-        self._population.extend(
-            (string, e.reward) for string, e in zip(strings, evaluations) if e.status != "screened"
-        )
-        self._completed += 1
-        self.metrics = {"population/mean": float(np.mean([reward for _, reward in self._population] or [0.0]))}
-        return evaluations
+    def propose(self, number):
+        """The `Proposal` of this number."""
+        rng = np.random.default_rng([self._seed, number])
+        strings = [self._string(rng) for _ in range(self._config.batch_size)]
+        return Proposal([self._space.decode(string) for string in strings])
 
-    def _propose(self, rng):
+    def learn(self, proposal, evaluations):
+        """The proposed rules join the population; as many of the oldest die."""
+        self._population.extend((self._space.encode(e.rule), e.reward) for e in evaluations if e.status != "screened")
+        self.metrics = {"population/mean": float(np.mean([reward for _, reward in self._population] or [0.0]))}
+
+    def _string(self, rng):
         if len(self._population) < self._config.population:
             return tuple(self._space.sample(rng, 1)[0])
         drawn = rng.choice(len(self._population), self._config.tournament, replace=False)

@@ -2,14 +2,16 @@
 
 import numpy as np
 
+from neural_optimizer_search.search.proposal import Proposal
+
 
 class Exhaustive:
-    """Proposes every legal string once, in the order of its tokens; then nothing.
+    """Proposes every legal string once, in the order of its tokens.
 
     Args:
       space: A `SearchSpace`; one whose strings can be counted to their end.
-      batch_size: Strings a step.
-      completed: Steps done before, which is all its state.
+      batch_size: Strings a proposal; the legal ones of them are its rules.
+      completed: Proposals learned from before, which is all its state.
     """
 
     def __init__(self, space, batch_size, completed=0):
@@ -17,22 +19,20 @@ class Exhaustive:
         self._strings_in_all = int(np.prod(space.sizes))
         self.metrics = {}
 
-    def step(self, score):
-        """Proposes the next strings and returns their evaluations; none after the last."""
-        evaluations = []
-        while not evaluations and self._first < self._strings_in_all:
-            evaluations = score([self._space.decode(string) for string in self._strings()])
-            self._completed += 1
-        self.metrics = {"share_proposed": min(1.0, self._first / self._strings_in_all)}
-        return evaluations
+    def propose(self, number):
+        """The `Proposal` of this number; None after the last string."""
+        first = number * self._batch_size
+        if first >= self._strings_in_all:
+            return None
+        last = min(first + self._batch_size, self._strings_in_all)
+        return Proposal([self._space.decode(string) for string in self._legal(first, last)], last)
 
-    @property
-    def _first(self):
-        return self._completed * self._batch_size
+    def learn(self, proposal, evaluations):
+        """Notes how far the search is."""
+        self.metrics = {"share_proposed": proposal.drawn / self._strings_in_all}
 
-    def _strings(self):
-        last = min(self._first + self._batch_size, self._strings_in_all)
-        tokens = np.stack(np.unravel_index(np.arange(self._first, last), self._space.sizes), axis=1)
+    def _legal(self, first, last):
+        tokens = np.stack(np.unravel_index(np.arange(first, last), self._space.sizes), axis=1)
         legal = np.ones(len(tokens), bool)
         for position in range(self._space.length):
             # What follows an illegal prefix does not matter.

@@ -2,15 +2,17 @@
 
 import numpy as np
 
+from neural_optimizer_search.search.proposal import Proposal
+
 
 class RandomSearch:
-    """Proposes rules whose tokens are uniform over the legal ids; step k draws from (seed, k) alone.
+    """Proposes rules whose tokens are uniform over the legal ids; proposal k draws from (seed, k) alone.
 
     Args:
       space: A `SearchSpace`.
-      batch_size: Rules a step.
+      batch_size: Rules a proposal.
       seed: Sets the rules.
-      completed: Steps done before, which is all its state.
+      completed: Proposals learned from before, which is all its state.
     """
 
     def __init__(self, space, batch_size, seed, completed=0):
@@ -18,13 +20,13 @@ class RandomSearch:
         self._completed = completed
         self.metrics = {}
 
-    def step(self, score):
-        """Proposes a batch and returns its evaluations."""
-        rng = np.random.default_rng([self._seed, self._completed])
-        tokens = self._space.sample(rng, self._batch_size)
-        evaluations = score([self._space.decode(string) for string in tokens])
-        self._completed += 1
-        return evaluations
+    def propose(self, number):
+        """The `Proposal` of this number."""
+        tokens = self._space.sample(np.random.default_rng([self._seed, number]), self._batch_size)
+        return Proposal([self._space.decode(string) for string in tokens])
+
+    def learn(self, proposal, evaluations):
+        """Nothing to do: that is what makes it the control."""
 
     def save(self):
         """Nothing to do: the ledger knows the number of steps."""

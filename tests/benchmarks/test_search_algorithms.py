@@ -5,6 +5,7 @@ import pytest
 from benchmarks import depth1_table, search_algorithms
 from neural_optimizer_search import search_space
 from neural_optimizer_search.evaluation.evaluation import Evaluation
+from neural_optimizer_search.evaluation.executors import InProcess
 from neural_optimizer_search.evaluation.ledger import Ledger
 from neural_optimizer_search.evaluation.screen import Screen
 from neural_optimizer_search.search.exhaustive import Exhaustive
@@ -13,17 +14,16 @@ from neural_optimizer_search.search.loop import Score, search
 CONFIG = dict(space="signs", depth=1, unconstrained=True, workers=2)
 
 
-def made_up(rules):
-    for rule in rules:
-        rewards = (len(rule.formula()) / 40, 0.5)
-        yield Evaluation(rule, sum(rewards) / 2, "ok", "Made up.", 0.1, 0.25, rewards, (), 0.0)
+def made_up(rule):
+    rewards = (len(rule.formula()) / 40, 0.5)
+    return Evaluation(rule, sum(rewards) / 2, "ok", "Made up.", 0.1, 0.25, rewards, (), 0.0)
 
 
 @pytest.fixture(scope="module")
 def ledger(tmp_path_factory):
     ledger = Ledger(tmp_path_factory.mktemp("run") / "ledger.sqlite", CONFIG)
     algorithm = Exhaustive(search_space("signs", 1).unconstrained(), 1000)
-    for _ in search(algorithm, Score(made_up, ledger, Screen()), ledger, None):
+    for _ in search(algorithm, Score(InProcess(made_up), ledger, Screen()), ledger, None):
         pass
     yield ledger
     ledger.close()
@@ -80,4 +80,4 @@ def test_what_a_table_lacks_is_an_error(ledger):
     """A rule that the screen lets pass and the table does not have is no rule of reward 0."""
     look_up = search_algorithms.LookUp({})
     with pytest.raises(KeyError):
-        list(look_up([ledger.evaluations()[0].rule]))
+        look_up(ledger.evaluations()[0].rule)

@@ -6,6 +6,7 @@ import pytest
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.evaluation import cache as module
 from neural_optimizer_search.evaluation.cache import EvaluationCache
+from neural_optimizer_search.evaluation.executors import InProcess
 from neural_optimizer_search.evaluation.ledger import Ledger
 from neural_optimizer_search.search.loop import Score
 
@@ -53,13 +54,13 @@ def test_the_code_version_changes_with_a_file(monkeypatch):
 def test_a_search_takes_what_another_has_measured(tmp_path, path):
     def score(name):
         cache = EvaluationCache(path, fakes.BLOBS, fakes.TINY)
-        return Score(counting, Ledger(tmp_path / name, {}), cache=cache)
+        return Score(InProcess(counting), Ledger(tmp_path / name, {}), cache=cache)
 
     measured = []
 
-    def counting(rules):
-        measured.extend(rules)
-        return fakes.fake_executor(rules)
+    def counting(rule):
+        measured.append(rule)
+        return fakes.fake_evaluation(rule)
 
     first = score("first")
     first(RULES[:2])
@@ -70,5 +71,5 @@ def test_a_search_takes_what_another_has_measured(tmp_path, path):
     assert [e.cached for e in evaluations] == [True, True, False]
     assert [e.reward for e in evaluations] == [fakes.fake_evaluation(rule).reward for rule in RULES]
     # A resumed search knows which were cached.
-    assert Score(counting, second._ledger).trained == 1
+    assert Score(InProcess(counting), second._ledger).trained == 1
     assert second._ledger.counts()["cached"] == 2

@@ -1,11 +1,17 @@
+import dataclasses
+import pathlib
+import signal
 import sqlite3
+import subprocess
+import sys
 
 import fakes
 import pytest
 
 from neural_optimizer_search import parse_formula
-from neural_optimizer_search.evaluation.ledger import SCHEMA_VERSION, Ledger
+from neural_optimizer_search.evaluation.ledger import SCHEMA_VERSION, InUse, Ledger
 
+ROOT = pathlib.Path(__file__).parents[2]
 RULES = [parse_formula(text) for text in ("g", "m * g", "drop(g, 0.3) * exp(sign(g) * sign(m))")]
 
 
@@ -58,12 +64,55 @@ def test_missing(path):
     assert not path.exists()
 
 
-def test_later_version(path):
+@pytest.mark.parametrize(("version", "other"), [(99, "a later"), (1, "an earlier")])
+def test_another_version(path, version, other):
     Ledger(path, {}).close()
     with sqlite3.connect(path) as db:
-        db.execute("PRAGMA user_version = 99")
-    with pytest.raises(ValueError, match=f"version 99, and this release reads version {SCHEMA_VERSION}"):
+        db.execute(f"PRAGMA user_version = {version}")
+    message = f"version {version}, of {other} release than this one, which reads version {SCHEMA_VERSION}"
+    for _ in range(2):  # what it said no to, it has let go
+        with pytest.raises(ValueError, match=message):
+            Ledger(path)
+
+
+def test_one_process_writes(path):
+    ledger = Ledger(path, {"seed": 3})
+    with pytest.raises(InUse, match="is being written by another process"):
         Ledger(path)
+    reader = Ledger(path, read_only=True)
+    ledger.add_evaluation(fakes.fake_evaluation(RULES[0]), "search")
+    assert reader.evaluations() == ledger.evaluations() != []
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        reader.add_evaluation(fakes.fake_evaluation(RULES[1]), "search")
+    ledger.close()
+    Ledger(path).close()
+
+
+def test_a_killed_process_lets_go(path):
+    holding = f"""
+import os, pathlib, signal
+from neural_optimizer_search.evaluation.ledger import Ledger
+ledger = Ledger(pathlib.Path({str(path)!r}), {{}})
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", holding], cwd=ROOT).returncode == -signal.SIGKILL
+    Ledger(path).close()
+
+
+def test_versions_are_noted_when_they_change(path):
+    ledger = Ledger(path, {})
+    assert ledger.versions == []
+    for versions in ({"numpy": "1"}, {"numpy": "1"}, {"numpy": "2"}):
+        ledger.add_versions(versions)
+    assert ledger.versions == [{"numpy": "1"}, {"numpy": "2"}]
+
+
+def test_failures_are_counted(path):
+    ledger = Ledger(path, {})
+    for rule, status in zip(RULES, ("ok", "failed", "timeout")):
+        ledger.add_evaluation(dataclasses.replace(fakes.fake_evaluation(rule), status=status), "search")
+    counts = ledger.counts()
+    assert (counts["trained"], counts["diverged"], counts["failed"]) == (3, 0, 2)
 
 
 def test_not_a_ledger(path):

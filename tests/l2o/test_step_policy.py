@@ -5,10 +5,36 @@ from neural_optimizer_search.l2o.step_policy import StepPolicy, fit, new_policy
 
 
 def test_the_equation():
-    """One unit, one number: step = 3 softplus(2 · (0.5 · 4) + 1) - 1."""
-    policy = StepPolicy(*map(np.array, ([0.5, 0.5], [[2.0], [0.0]], [1.0], [[3.0]], [-1.0])))
+    """One unit, one number: step = 3 (softplus(2 · 3 arsinh(0.5 · 4 / 3) + 1) - softplus(1))."""
+    policy = StepPolicy(*map(np.array, ([0.5, 0.5], [[2.0], [0.0]], [1.0], [[3.0]])))
     assert (policy.dimension, policy.history) == (1, 1)
-    assert policy(np.array([4.0, 7.0])).item() == pytest.approx(3 * np.log(1 + np.exp(5.0)) - 1)
+    softplus = lambda x: np.log(1 + np.exp(x))  # noqa: E731
+    expected = 3 * (softplus(6 * np.arcsinh(2 / 3) + 1) - softplus(1))
+    assert policy(np.array([4.0, 7.0])).item() == pytest.approx(expected)
+
+
+@pytest.fixture
+def policy():
+    return new_policy(np.random.default_rng(1).normal(size=(100, 6)), dimension=2, seed=3, history=2)
+
+
+def test_where_nothing_is_seen_it_stays(policy):
+    policy = policy._replace(first_bias=np.random.default_rng(2).normal(size=50))
+    np.testing.assert_array_equal(policy(np.zeros(6)), [0.0, 0.0])
+
+
+def test_the_jacobian_is_that_of_differences(policy):
+    seen = np.random.default_rng(4).normal(size=6) * [1, 10, 1, 1, 30, 1]
+    ways = 1e-6 * np.eye(6)
+    differences = [(policy(seen + way) - policy(seen - way)) / 2e-6 for way in ways]
+    np.testing.assert_allclose(policy.jacobian(seen), np.transpose(differences), rtol=1e-5, atol=1e-8)
+
+
+def test_what_is_large_is_compressed(policy):
+    seen = np.array([[0.1], [1000.0]]) * np.ones(6)
+    small, large = policy._replace(scale=np.ones(6)).compressed(seen)
+    np.testing.assert_allclose(small, 0.1, rtol=1e-3)
+    assert (large < 20).all()
 
 
 def test_scales_are_one_for_changes_and_one_for_gradients():
@@ -32,7 +58,7 @@ def test_fit_finds_a_linear_policy():
 
 def test_the_distance_is_mahalanobis():
     """Two targets that exclude each other: the fit is their mean weighted by the precisions."""
-    seen = np.zeros([2, 6])
+    seen = np.ones([2, 6])
     steps = np.array([[0.0, 0.0], [1.0, 2.0]])
     precisions = np.array([[[2.0, 1.0], [1.0, 2.0]], [[1.0, 0.0], [0.0, 3.0]]])
     expected = np.linalg.solve(precisions.sum(axis=0), precisions[1] @ steps[1])

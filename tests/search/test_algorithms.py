@@ -1,14 +1,17 @@
 """Evolution and exhaustive search; random search is tested with the loop."""
 
+import itertools
+
 import fakes
 import numpy as np
 import pytest
 
 from neural_optimizer_search import search_space
+from neural_optimizer_search.evaluation.evaluation import without_reward
 from neural_optimizer_search.evaluation.ledger import Ledger
 from neural_optimizer_search.search.evolution import Evolution, EvolutionConfig, mutated
 from neural_optimizer_search.search.exhaustive import Exhaustive
-from neural_optimizer_search.search.loop import Score, search
+from neural_optimizer_search.search.loop import Score, search, step
 from neural_optimizer_search.search.random_search import RandomSearch
 
 SPACE = search_space("signs", depth=2)
@@ -21,7 +24,7 @@ def short_is_good(rules):
 
 
 def mean_reward(algorithm, steps=60, last=20):
-    return np.mean([e.reward for _ in range(steps) for e in algorithm.step(short_is_good)][-4 * last :])
+    return np.mean([e.reward for k in range(steps) for e in step(algorithm, short_is_good, k)][-4 * last :])
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -37,11 +40,9 @@ def test_a_mutation_changes_one_token_and_stays_legal():
 
 
 def test_what_the_screen_rejects_does_not_join_the_population():
-    from neural_optimizer_search.evaluation.evaluation import screened
-
     evolution = Evolution(SPACE, SMALL, 0)
-    for _ in range(5):
-        evolution.step(lambda rules: [screened(rule, "No.") for rule in rules])
+    for k in range(5):
+        step(evolution, lambda rules: [without_reward(rule, "screened", "No.") for rule in rules], k)
     assert not evolution._population
 
 
@@ -61,7 +62,9 @@ def test_evolution_goes_on_from_its_samples(tmp_path, cut):
 @pytest.mark.parametrize("space", [search_space("signs", 1), search_space("signs", 1).unconstrained()])
 def test_exhaustive_proposes_every_legal_string_once(space):
     exhaustive, seen = Exhaustive(space, batch_size=97), []
-    while evaluations := exhaustive.step(short_is_good):
+    for k in itertools.count():
+        if (evaluations := step(exhaustive, short_is_good, k)) is None:
+            break
         seen += [e.rule for e in evaluations]
     assert len(seen) == len(set(seen)) == space.size
     assert all(space.is_legal(space.encode(rule)) for rule in seen[::53])

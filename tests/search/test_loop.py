@@ -3,8 +3,10 @@ import numpy as np
 import pytest
 
 from neural_optimizer_search import parse_formula, search_space
+from neural_optimizer_search.evaluation.executors import InProcess
 from neural_optimizer_search.evaluation.ledger import Ledger
 from neural_optimizer_search.search.loop import PATIENCE, STEPS_PER_SAVE, Score, search
+from neural_optimizer_search.search.proposal import Proposal
 from neural_optimizer_search.search.random_search import RandomSearch
 
 SPACE = search_space("signs", depth=1)
@@ -42,12 +44,14 @@ def test_baselines_do_not_count(ledger):
 
 
 def test_each_evaluation_is_recorded_at_once(ledger):
-    def executor(rules):
-        for n, rule in enumerate(rules):
-            assert len(ledger.evaluations()) == n
-            yield fakes.fake_evaluation(rule)
+    seen = []
 
-    Score(executor, ledger)([parse_formula(text) for text in ("g", "m", "g * m")])
+    def measure(rule):
+        seen.append(len(ledger.evaluations()))
+        return fakes.fake_evaluation(rule)
+
+    Score(InProcess(measure), ledger)([parse_formula(text) for text in ("g", "m", "g * m")])
+    assert seen == [0, 1, 2]
 
 
 def test_search_trains_the_budget(ledger):
@@ -65,13 +69,12 @@ def stopping(after):
     """An executor that breaks down within a batch."""
     count = iter(range(after))
 
-    def executor(rules):
-        for evaluation in fakes.fake_executor(rules):
-            if next(count, None) is None:
-                raise Stop
-            yield evaluation
+    def measure(rule):
+        if next(count, None) is None:
+            raise Stop
+        return fakes.fake_evaluation(rule)
 
-    return executor
+    return InProcess(measure)
 
 
 @pytest.mark.parametrize("after", [0, 1, 7, 18])
@@ -94,10 +97,12 @@ class Saving:
     def __init__(self, saved=0):
         self.saved = self.number = saved
 
-    def step(self, score):
-        rules = SPACE.sample(np.random.default_rng(self.number), 3)
+    def propose(self, number):
+        rules = SPACE.sample(np.random.default_rng(number), 3)
+        return Proposal([SPACE.decode(tokens) for tokens in rules])
+
+    def learn(self, proposal, evaluations):
         self.number += 1
-        return score([SPACE.decode(tokens) for tokens in rules])
 
     def save(self):
         self.saved = self.number
@@ -110,14 +115,13 @@ class Saving:
 @pytest.mark.parametrize("killed_at", [1, STEPS_PER_SAVE - 1, STEPS_PER_SAVE, STEPS_PER_SAVE + 3, "the end"])
 def test_steps_after_the_last_save_are_done_again_without_training(tmp_path, killed_at):
     def run(ledger, algorithm, budget=60):
-        yield from search(algorithm, Score(executor, ledger), ledger, budget)
+        yield from search(algorithm, Score(InProcess(measure), ledger), ledger, budget)
 
     trained = []
 
-    def executor(rules):
-        for rule in rules:
-            trained.append(rule)
-            yield fakes.fake_evaluation(rule)
+    def measure(rule):
+        trained.append(rule)
+        return fakes.fake_evaluation(rule)
 
     whole, broken = (Ledger(tmp_path / name, {}) for name in ("whole", "broken"))
     algorithm = Saving()
@@ -135,8 +139,11 @@ def test_steps_after_the_last_save_are_done_again_without_training(tmp_path, kil
 
 def test_a_search_ends_when_there_is_nothing_new(ledger):
     class Stubborn:
-        def step(self, score):
-            return score([parse_formula("g")])
+        def propose(self, number):
+            return Proposal([parse_formula("g")])
+
+        def learn(self, proposal, evaluations):
+            pass
 
         def save(self):
             pass

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 from tf_agents.utils import common
-from toys import FAMILY, QUICK, SPACE, by, constant, divisions, is_hit, random_hits, score, spell, state
+from toys import FAMILY, QUICK, SPACE, by, constant, divisions, is_hit, random_hits, spell, state, step
 
 from tf_agents_env.agents import trpo
 from tf_agents_env.agents.reinforce import Reinforce
@@ -56,7 +56,7 @@ def spied(controller, rewards):
         return loss
 
     controller._train = spy
-    controller.step(constant(*rewards))
+    step(controller, constant(*rewards))
     controller._train = train
     return seen[0]
 
@@ -115,7 +115,6 @@ def test_hessian_product_by_hand():
 def test_fisher_product_is_that_of_the_explicit_fisher_matrix(eagerly):
     """F = mean over tokens of Jᵀ(diag(p) - p·pᵀ)J, where J is the Jacobian of the logits."""
     agent = controller(units=3)
-    agent._environment.score = score
     experience = agent._collect()
     actor, seen = agent._actor, tf.nest.map_structure(lambda x: x[:2, :-1], experience)
     legal = seen.observation["mask"].numpy() > 0
@@ -168,7 +167,7 @@ def test_trpo_steps_to_the_edge_of_the_trust_region_and_improves(eagerly):
 def test_trpo_stays_where_it_is_when_there_is_nothing_to_gain(eagerly):
     agent = controller(algorithm=COARSE, entropy=0.0)
     before = weights(agent)
-    agent.step(constant(*[0.5] * 5))
+    step(agent, constant(*[0.5] * 5))
     np.testing.assert_array_equal(weights(agent), before)
     assert (agent.metrics["step"], agent.metrics["kl"]) == (0, 0)
 
@@ -206,9 +205,9 @@ def learner(request, tmp_path_factory):
     """A controller that drew 40 batches; which rules were hits, the texts of the last 10 batches, and its state."""
     directory = tmp_path_factory.mktemp(request.param)
     learner = Controller(FAMILY, CONTROLLERS[request.param]["fast"], seed=0, directory=directory)
-    evaluations = [e for _ in range(30) for e in learner.step(by(divisions))]
+    evaluations = [e for _ in range(30) for e in step(learner, by(divisions))]
     learner.save()
-    last = [e for _ in range(10) for e in learner.step(by(divisions))]
+    last = [e for _ in range(10) for e in step(learner, by(divisions))]
     return learner, [is_hit(e) for e in evaluations + last], [str(e.rule) for e in last], state(learner)
 
 

@@ -11,7 +11,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
-from toys import QUICK, SMALL, SPACE, score, spell, state
+from toys import QUICK, SMALL, SPACE, score, spell, state, step
 
 from tf_agents_env.agents.ppo import PPO
 from tf_agents_env.agents.reinforce import Reinforce
@@ -80,7 +80,7 @@ def run(tmp_path_factory):
     controller = Controller(SMALL, QUICK, seed=2, directory=directory)
     states = [state(controller)]
     for _ in range(3):
-        controller.step(score)
+        step(controller, score)
         controller.save()
         states.append(state(controller))
     names = sorted(path.name for path in directory.glob("*.index"))
@@ -137,7 +137,7 @@ def test_no_whole_checkpoint_leaves_a_fresh_controller(run, copy):
     assert number == 0
     assert state(controller) == run[1][0]
     # What it saves from now on counts, though their numbers are higher.
-    controller.step(score)
+    step(controller, score)
     controller.save()
     with pytest.warns(UserWarning, match="cannot be read"):
         assert restored(copy)[1] == 1

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from tf_agents.agents.ppo import ppo_agent
 from tf_agents.utils import common
-from toys import QUICK, SMALL, SPACE, constant, score, spell
+from toys import QUICK, SMALL, SPACE, constant, score, spell, step
 
 from neural_optimizer_search import SearchSpace, search_space
 from tf_agents_env.agents.ppo import PPO
@@ -88,7 +88,7 @@ def test_ratios_are_1_in_the_first_epoch_and_move_after_it(losses):
     config = dataclasses.replace(CONTROLLERS["ppo"]["fast"], algorithm=PPO(learning_rate=1e-3, epochs=2))
     controller = Controller(search_space("arxiv2017", depth=2), config, seed=0)
     for _ in range(3):
-        controller.step(score)
+        step(controller, score)
     assert len(losses) == 3 * 2
     for i, (ratios, _, mask) in enumerate(losses):
         error = np.abs(ratios - 1)[mask > 0].max()
@@ -98,8 +98,8 @@ def test_ratios_are_1_in_the_first_epoch_and_move_after_it(losses):
 def test_advantages_are_reward_less_baseline(losses):
     config = dataclasses.replace(QUICK, repeat_share=1.0)
     controller = Controller(SPACE, config, seed=0)
-    controller.step(constant(0.1, 0.2, 0.3, 0.4, 0.5))
-    controller.step(constant(0.9, 0.0, 0.7, 0.0, 0.7))
+    step(controller, constant(0.1, 0.2, 0.3, 0.4, 0.5))
+    step(controller, constant(0.9, 0.0, 0.7, 0.0, 0.7))
     # The first batch stands in for its own past; then the average is half of 0.3 and half of 0.3.
     expected = [[-0.2, -0.1, 0.0, 0.1, 0.2]] * 2 + [[0.6, -0.3, 0.4, -0.3, 0.4]] * 2
     assert len(losses) == 4
@@ -112,24 +112,24 @@ def test_advantages_are_reward_less_baseline(losses):
 def test_paid_by_rank_among_all_rules_so_far(losses):
     config = dataclasses.replace(QUICK, rank_power=2.0, repeat_share=1.0, baseline_decay=0.0)
     controller = Controller(SPACE, config, seed=0)
-    controller.step(constant(0.5, 0.1, 0.4, 0.0, 0.3))
+    step(controller, constant(0.5, 0.1, 0.4, 0.0, 0.3))
     first = np.array([3.5, 0.5, 2.5, 0.0, 1.5]) / 4
     np.testing.assert_allclose(losses[0][1][:, 0], first**2 - np.mean(first**2), atol=1e-6)
-    controller.step(constant(0.45, 0.6, 0.0, 0.0, 0.0))  # among 0.1, 0.3, 0.4, 0.45, 0.5, 0.6
+    step(controller, constant(0.45, 0.6, 0.0, 0.0, 0.0))  # among 0.1, 0.3, 0.4, 0.45, 0.5, 0.6
     second = np.array([3.5, 5.5, 0.0, 0.0, 0.0]) / 6
     np.testing.assert_allclose(losses[-1][1][:, 0], second**2 - np.mean(first**2), atol=1e-6)
 
 
 def test_risk_seeking_learns_from_the_best_of_a_batch(losses):
     controller = Controller(SPACE, dataclasses.replace(QUICK, risk=0.4, repeat_share=1.0), seed=0)
-    controller.step(constant(0.5, 0.1, 0.4, 0.2, 0.3))
+    step(controller, constant(0.5, 0.1, 0.4, 0.2, 0.3))
     # The 0.6-quantile of 0.1 .. 0.5 is 0.34: four tenths of the way from the third to the fourth.
     for _, advantages, mask in losses:
         np.testing.assert_array_equal(mask[:, 0], [1, 0, 1, 0, 0])
         np.testing.assert_allclose(advantages[[0, 2], 0], [0.16, 0.06], atol=1e-6)
     assert controller.metrics["baseline"] == pytest.approx(0.34)
     # None pays more than the quantile: nothing to learn.
-    controller.step(constant(*[0.3] * 5))
+    step(controller, constant(*[0.3] * 5))
     assert not losses[-1][2].any()
 
 
@@ -138,7 +138,7 @@ def test_the_baseline_is_the_average_of_past_pays_and_nothing_trains_it():
     controller = Controller(SPACE, config, seed=0)
     baselines = []
     for reward in (0.4, 0.8, 0.0):
-        controller.step(constant(*[reward] * 5))
+        step(controller, constant(*[reward] * 5))
         baselines.append(controller.metrics["baseline"])
     # 0.4, then 3/4·0.4 + 1/4·0.8, then 3/4·0.5.
     np.testing.assert_allclose(baselines, [0.4, 0.5, 0.375], rtol=1e-6)
@@ -146,7 +146,7 @@ def test_the_baseline_is_the_average_of_past_pays_and_nothing_trains_it():
 
 def test_metrics():
     controller = Controller(SMALL, QUICK, seed=0)
-    controller.step(constant(0.1, 0.2, 0.3, 0.4, 0.5))
+    step(controller, constant(0.1, 0.2, 0.3, 0.4, 0.5))
     metrics = controller.metrics
     names = ["baseline", "clip_fraction", "entropy", "kl", "loss", "pay", "repeats", "reward"]
     assert sorted(metrics) == names
@@ -165,11 +165,11 @@ def test_repeats_pay_less_and_evaluations_stay_untouched():
     # Two strings, g*m and m*g, that are one rule.
     space = SearchSpace("one", ("g", "m"), ("identity",), ("mul",), depth=1)
     controller = Controller(space, QUICK, seed=0)
-    evaluations = controller.step(constant(*[0.8] * 5))
+    evaluations = step(controller, constant(*[0.8] * 5))
     assert [e.reward for e in evaluations] == [0.8] * 5
     halves = 1 + 1 / 2 + 1 / 4 + 1 / 8 + 1 / 16
     assert controller.metrics["pay"] == pytest.approx(0.8 * halves / 5)
-    controller.step(constant(*[0.8] * 5))
+    step(controller, constant(*[0.8] * 5))
     assert controller.metrics["pay"] == pytest.approx(0.8 * halves / 32 / 5)
     assert controller.metrics["reward"] == pytest.approx(0.8)
     assert controller.metrics["repeats"] == 1.0
@@ -179,7 +179,7 @@ def test_repeats_pay_less_and_evaluations_stay_untouched():
 def test_the_paper_pays_repeats_in_full():
     space = SearchSpace("one", ("g", "m"), ("identity",), ("mul",), depth=1)
     controller = Controller(space, dataclasses.replace(CONTROLLERS["ppo"]["paper"], units=16), seed=0)
-    controller.step(constant(*[0.8] * 5))
+    step(controller, constant(*[0.8] * 5))
     assert controller.metrics["pay"] == pytest.approx(0.8)
 
 
@@ -192,9 +192,9 @@ def test_a_step_that_fails_leaves_the_controller_as_it_was():
     assert spell(disturbed, 1) == expected[:1]
 
     with pytest.raises(ValueError, match="must be a finite number"):
-        disturbed.step(constant(0.1, 0.2, float("nan"), 0.4, 0.5))
+        step(disturbed, constant(0.1, 0.2, float("nan"), 0.4, 0.5))
     with pytest.raises(KeyboardInterrupt):
-        disturbed.step(lambda rules: (_ for _ in ()).throw(KeyboardInterrupt))
+        step(disturbed, lambda rules: (_ for _ in ()).throw(KeyboardInterrupt))
     assert disturbed.iteration == 1
     assert sum(disturbed.emitted.values()) == 5
     assert spell(disturbed, 2) == expected[1:]

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 from tf_agents.utils import common
-from toys import QUICK, SPACE, constant
+from toys import QUICK, SPACE, constant, step
 
 from neural_optimizer_search import parse_formula
 from tf_agents_env.controllers import Controller
@@ -44,7 +44,7 @@ def test_an_empty_queue_teaches_nothing(controller):
 def test_it_makes_the_best_rules_likelier(controller):
     seen, train = [], controller._train
     controller._train = lambda experience, weights: seen.append(experience) or train(experience, weights)
-    controller.step(constant(0.0, 0.9, 0.0, 0.0, 0.8))
+    step(controller, constant(0.0, 0.9, 0.0, 0.0, 0.8))
     best = [1, 4]
 
     def log_p():

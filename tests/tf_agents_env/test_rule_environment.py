@@ -6,7 +6,7 @@ from tf_agents.environments import utils
 
 from neural_optimizer_search import SearchSpace, search_space
 from tf_agents_env.payment import pay
-from tf_agents_env.rule_environment import RuleEnvironment
+from tf_agents_env.rule_environment import RuleEnvironment, unpaid
 
 Evaluation = collections.namedtuple("Evaluation", "reward")
 # Three operands, two unary and two binary functions, so that V = 4 in the second iteration.
@@ -132,12 +132,10 @@ def test_a_wrong_number_of_evaluations_raises():
         play(RuleEnvironment(SPACE, Scorer(0.1, 0.2, 0.3), batch_size=2), STRINGS)
 
 
-def test_what_is_paid_may_differ_from_the_reward():
-    environment = RuleEnvironment(
-        SPACE, Scorer(0.5, 1.0), 2, pay=lambda rules, rewards: [reward / 4 for reward in rewards]
-    )
-    np.testing.assert_array_equal(play(environment, STRINGS)[-1].reward, [0.125, 0.25])
-    assert environment.evaluations == [Evaluation(0.5), Evaluation(1.0)]
+def test_rules_may_be_paid_later():
+    environment = RuleEnvironment(SPACE, unpaid, 2)
+    np.testing.assert_array_equal(play(environment, STRINGS)[-1].reward, [0.0, 0.0])
+    assert environment.rules == [SPACE.decode(string) for string in STRINGS]
 
 
 def test_repeats_pay_a_half_and_a_quarter():

@@ -187,26 +187,41 @@ def test_missing_data(tmp_path, capfd):
     assert "nos-search: --data_dir must be a tensorflow_datasets directory" in capfd.readouterr().err
 
 
-def test_a_dead_worker_is_said(tmp_path, capfd, monkeypatch):
-    monkeypatch.setattr(train, "ProcessExecutor", lambda *arguments: _Dying())
-    out = tmp_path / "run"
-    assert train.main([*TINY, "--budget", "5", "--out", str(out)]) == 1
-    assert f"a worker process died (out of memory?). Try fewer --workers: nos-search --resume {out}" in (
-        capfd.readouterr().err
+def test_a_task_that_always_fails_stops_the_search(tmp_path, capfd, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(
+        "import numpy as np, tensorflow as tf\n"
+        "from neural_optimizer_search.tasks import KerasTask\n"
+        "def make():\n"
+        "    raise RuntimeError('no such layer')\n"
+        "data = (np.zeros([40, 2], np.float32), np.zeros([40], np.int32))\n"
+        "task = KerasTask(make, data, data, loss='mse', batch_size=10)\n"
     )
+    flags = [*TINY, "--task", "mine:task", "--budget", "5", "--out", str(tmp_path / "run")]
+    with pytest.raises(SystemExit, match="2"):
+        train.main(flags)
+    error = capfd.readouterr().err
+    assert "nos-search: " in error and "RuntimeError: no such layer (mine.py:4)" in error
+    assert "Traceback" not in error
 
 
-class _Dying:
-    workers = 1
+def test_two_processes_do_not_write_one_run(ppo_run, capfd):
+    holding = Ledger(ppo_run / "ledger.sqlite")
+    with pytest.raises(SystemExit, match="2"):
+        train.main(["--resume", str(ppo_run)])
+    holding.close()
+    assert "is being written by another process. Wait for it, or stop it." in capfd.readouterr().err
 
-    def __call__(self, rules):
-        raise train.BrokenProcessPool
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        pass
+def test_asynchronous(tmp_path):
+    out = tmp_path / "run"
+    flags = [*TINY, "--task", "digits_mlp", "--depth", "2", "--async", "--budget", "30", "--out", str(out)]
+    assert train.main(flags) == 0
+    ledger = Ledger(out / "ledger.sqlite", read_only=True)
+    assert ledger.config["asynchronous"] and ledger.counts()["trained"] >= 30
+    assert ledger.versions[0]["python"]
+    assert {e.status for e in ledger.evaluations()} <= {"ok", "diverged"}
+    assert all(e.worker and e.seeds for e in ledger.evaluations())
 
 
 @pytest.mark.parametrize("algorithm", ["reinforce", "trpo", "evolution"])

@@ -6,6 +6,7 @@ import hashlib
 import numpy as np
 
 from neural_optimizer_search import SearchSpace, search_space
+from neural_optimizer_search.search import loop
 from tf_agents_env.agents.ppo import PPO
 from tf_agents_env.controllers import ControllerConfig
 
@@ -30,9 +31,14 @@ def by(reward):
     return lambda rules: [Evaluation(reward(rule), rule) for rule in rules]
 
 
+def step(controller, score):
+    """Lets a controller draw and learn once; returns the evaluations."""
+    return loop.step(controller, score, controller.iteration)
+
+
 def spell(controller, steps, score=score):
     """The texts of the rules that the next steps draw."""
-    return [[str(e.rule) for e in controller.step(score)] for _ in range(steps)]
+    return [[str(e.rule) for e in step(controller, score)] for _ in range(steps)]
 
 
 def state(controller):

@@ -1,0 +1,98 @@
+"""Workers on a Ray that the tests start on this machine, with two CPUs."""
+
+import importlib.util
+import os
+import sys
+
+import fakes
+import pytest
+from test_workers import RULES, Misbehaving, rewards
+
+from neural_optimizer_search import parse_formula
+from neural_optimizer_search.evaluation.executors import WorkerPool
+from neural_optimizer_search.evaluation.ray_workers import RayMissing, RayWorker, ray_executor
+from neural_optimizer_search.evaluation.workers import Measuring, ProcessExecutor
+
+# Not imported here: Ray reads its environment at the first import.
+pytestmark = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed.")
+
+
+# As the kernel shows them: 127.0.0.1, ::1, and ::ffff:127.0.0.1.
+LOOPBACK = {"0100007F", "0" * 24 + "01000000", "0" * 16 + "FFFF00000100007F"}
+
+
+@pytest.fixture(scope="module")
+def executor():
+    with ray_executor(fakes.BLOBS, fakes.TINY, workers=2) as executor:
+        yield executor
+
+
+def test_it_listens_on_loopback_alone(executor):
+    import ray
+
+    assert executor.workers == 2
+    assert {node["NodeManagerAddress"] for node in ray.nodes()} == {"127.0.0.1"}
+    listening = {address for address, pid in _listening() if _is_of(pid, os.getpid())}
+    assert listening and listening <= LOOPBACK
+
+
+def _listening():
+    """(local address in hexadecimal, process) of every listening TCP socket of this machine."""
+    inodes = {}
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with open(table) as file:
+            for line in list(file)[1:]:
+                fields = line.split()
+                if fields[3] == "0A":
+                    inodes[fields[9]] = fields[1].partition(":")[0]
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            for number in os.listdir(f"/proc/{pid}/fd"):
+                target = os.readlink(f"/proc/{pid}/fd/{number}")
+                if target.startswith("socket:[") and target[8:-1] in inodes:
+                    yield inodes[target[8:-1]], int(pid)
+        except OSError:
+            pass  # it ended, or is somebody else's
+
+
+def _is_of(pid, ancestor):
+    while pid > 1:
+        if pid == ancestor:
+            return True
+        try:
+            with open(f"/proc/{pid}/stat") as file:
+                pid = int(file.read().rpartition(")")[2].split()[1])
+        except OSError:
+            return False
+    return False
+
+
+def test_the_rewards_are_those_of_the_local_workers(executor):
+    on_ray = rewards(executor, RULES)
+    with ProcessExecutor(fakes.BLOBS, fakes.TINY, workers=1) as local:
+        assert on_ray == rewards(local, RULES)
+
+
+def test_a_worker_that_fails(executor, tmp_path):
+    import ray
+
+    (tmp_path / "g").write_text("die 1")
+    (tmp_path / "m").write_text("die 2")
+    (tmp_path / "v").write_text("fail 2")
+    (tmp_path / "g^2").write_text("hang 1")
+    rules = [parse_formula(text) for text in ("g", "m", "v", "g^2", "sign(g)")]
+    # The other pool's actors hold both CPUs.
+    for worker in executor._crew:
+        worker.stop()
+    environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    with WorkerPool(lambda: RayWorker(ray, Measuring, Misbehaving(tmp_path), environment=environment), 2) as pool:
+        pool.timeout = 5.0
+        found = {evaluation.rule.formula(): evaluation.status for evaluation in pool(rules)}
+    assert found == {"g": "ok", "m": "killed", "v": "failed", "g^2": "ok", "sign(g)": "ok"}
+
+
+def test_without_ray(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    message = r"pip install 'neural-optimizer-search\[distributed\]'"
+    with pytest.raises(RayMissing, match=message), ray_executor(fakes.BLOBS, fakes.TINY):
+        pass
