@@ -62,7 +62,9 @@ def main(argv=None):
     p.add_argument("--data_dir", type=pathlib.Path, help="where the data sets are")
     p.add_argument("--out", type=pathlib.Path, default=OUT, help=f"for the results; default: {OUT}")
     p.add_argument("--strategy", choices=STRATEGIES, default="default", help="of tf.distribute")
-    p.add_argument("--workers", type=whole_number(1), default=1, help="trainings at once, each a process with one thread")
+    p.add_argument(
+        "--workers", type=whole_number(1), default=1, help="trainings at once, each a process with one thread"
+    )
     arguments = p.parse_args(argv)
     if arguments.workers > 1 and arguments.strategy != "default":
         p.error("argument --workers: must be 1 with a --strategy, which has workers of its own")
