@@ -12,13 +12,18 @@ _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 @dataclass(frozen=True)
 class Scale:
-    """Values from `low` to `high` (logarithms, if `log`) to pixels from `start` to `end`; others to the edge."""
+    """Values from `low` to `high` (logarithms, if `log`) to pixels from `start` to `end`; others to the edge.
+
+    Attributes:
+      whole: Whether ticks are at whole numbers; of a logarithm, at powers of ten.
+    """
 
     low: float
     high: float
     start: float
     end: float
     log: bool = False
+    whole: bool = False
 
     def __call__(self, value):
         if self.log:
@@ -29,7 +34,7 @@ class Scale:
     def ticks(self, count):
         """About so many (value, label)s; round ones."""
         step = _round_step((self.high - self.low) / count)
-        if self.log:
+        if self.whole:
             step = max(1, round(step))
         first = math.ceil(self.low / step - 1e-9)
         values = [k * step for k in range(first, math.floor(self.high / step + 1e-9) + 1)]
@@ -43,7 +48,7 @@ def linear(values, start, end, floor=None):
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
     if floor is not None and low >= floor:
         low = floor
-    if high <= low:
+    if high - low <= 1e-9 * max(abs(low), abs(high), 1e-9):  # equal, or not to be told apart on an axis
         high = low + max(abs(low), 1.0)
     step = _round_step((high - low) / 5)
     return Scale(low if low == floor else math.floor(low / step) * step, math.ceil(high / step) * step, start, end)
@@ -51,7 +56,7 @@ def linear(values, start, end, floor=None):
 
 def counting(last, start, end):
     """A `Scale` of the numbers 1 to `last`, from 0 on."""
-    return Scale(0.0, float(max(last, 1)), start, end)
+    return Scale(0.0, float(max(last, 1)), start, end, whole=True)
 
 
 def decades(values):
@@ -62,7 +67,7 @@ def decades(values):
 def logarithmic(values, start, end, span):
     """A `Scale` of `span` powers of ten and a margin, in whose middle the values are, which are above 0."""
     middle = (math.log10(max(values)) + math.log10(min(values))) / 2 if values else 0.0
-    return Scale(middle - 0.54 * span, middle + 0.54 * span, start, end, log=True)
+    return Scale(middle - 0.54 * span, middle + 0.54 * span, start, end, log=True, whole=True)
 
 
 def frame(x, y, x_title, y_title, ticks=(6, 5)):

@@ -174,7 +174,7 @@ def _rates(points):
 
 
 def _on_log_axis(rate):
-    return is_plottable(rate) and rate > 0
+    return is_plottable(rate) and rate > 1e-100
 
 
 def _loss(loss):
@@ -196,7 +196,7 @@ def _sweep_mark(rate, loss, chosen, x, y):
 
 def seeds(rewards, mean, low, high):
     """The reward of each seed as a dot, and their mean as a stroke, on a line from `low` to `high`."""
-    width, height = 150, 22
+    width, height = 120, 22
     x = axes.Scale(low, high if high > low else low + 1.0, 6, width - 6)
     dots = [
         element("circle", element("title", wording.score(reward)), cx=x(reward), cy=height / 2, r=3, class_="seed")

@@ -128,12 +128,12 @@ def blocks(run):
         f"Parts that at least two of the best {len(top)} rules have, first those that are more frequent there than "
         f"among the {len(sampled):,} sampled rules."
     )
-    head = ("part", "", f"of the best {len(top)}", "", f"of {len(sampled):,} sampled")
+    head = ("part", f"of the best {len(top)}", "", f"of {len(sampled):,} sampled", "")
     return section(
         "What the best rules are made of",
         element("p", intro, class_="note"),
         _verdict(top, sampled),
-        scrolling(table(head, rows, numbers=(2, 4)), "Building blocks"),
+        scrolling(table(head, rows, numbers=(1, 3)), "Building blocks"),
         id_="parts",
     )
 
@@ -143,7 +143,7 @@ def mathml_of(expression):
 
 
 def _shares(share, whole, class_="top"):
-    return charts.bar(share, class_), wording.share(share * whole, whole)
+    return wording.share(share * whole, whole), charts.bar(share, class_)
 
 
 def _verdict(top, sampled):
@@ -207,6 +207,7 @@ def _time(run):
 def settings(run):
     """What was recorded about the run, and the command that repeats it."""
     rows = [[name, shown(value)] for name, value in run.config.items()]
+    rows += [["computed with", shown(versions)] for versions in run.versions]
     cached = run.counts["cached"]
     cache = (
         f"{wording.several(cached, 'evaluation')} came from that cache; without it these rules are trained "

@@ -9,28 +9,29 @@ from neural_optimizer_search.report.run import is_plottable
 from neural_optimizer_search.report.statistics import spread
 from neural_optimizer_search.report.tree import tree
 
-HEAD = ("", "reward", "update rule", "reward of each seed", "accuracy", "learning rate")
-
 
 def leaderboard(run, count):
     """The best rules and, under them, the known optimizers."""
     top = run.top[:count]
     if not top and not run.baselines:
         return section("Best rules", element("p", "No rule has been measured yet."), id_="best")
-    rewards = [r for e in (*top, *(e for _, e in run.baselines)) for r in (*e.rewards, e.reward) if is_plottable(r)]
-    ends = (min(rewards), max(rewards)) if rewards else (0.0, 1.0)
+    shown = [*top, *(e for _, e in run.baselines)]
+    rewards = [reward for e in shown for reward in (*e.rewards, e.reward) if is_plottable(reward)]
+    # Of one seed there is nothing to see that the number does not say.
+    ends = (min(rewards), max(rewards)) if max(len(e.rewards) for e in shown) > 1 and rewards else None
     found = [[str(rank), *_row(e, ends)] for rank, e in enumerate(top, 1)]
     known = [["", *_row(e, ends, name)] for name, e in run.baselines]
+    head = ("", "reward", "update rule", *(("reward of each seed",) if ends else ()), "accuracy", "learning rate")
     note = (
-        f"{_seeds(run)} All on the validation data that chose the rules and their learning rates, so the best are "
+        f"{_seeds(shown)} All on the validation data that chose the rules and their learning rates, so the best are "
         "flattered; known optimizers had the same learning rates to choose from. Accuracy: validation accuracy, or "
         "your own task's score, at the end of the final run."
     )
     rows = table(
-        HEAD,
-        found or [["", "", "No proposed rule has been measured with success.", *[""] * 3]],
+        head,
+        found or [["", "", "No proposed rule has been measured with success.", *[""] * (len(head) - 3)]],
         ["Known optimizers, by the same protocol", *known] if known else [],
-        numbers=(0, 1, 4, 5),
+        numbers=(0, 1, len(head) - 2, len(head) - 1),
     )
     return section(
         "Best rules",
@@ -86,14 +87,14 @@ def _row(e, ends, name=None):
     return [
         wording.with_spread(e.reward, spread(e.rewards)),
         element("td", called, math(e.rule), status, class_="rule"),
-        charts.seeds(e.rewards, e.reward, *ends),
+        *([charts.seeds(e.rewards, e.reward, *ends)] if ends else []),
         wording.score(e.accuracy),
         wording.rate(e.learning_rate),
     ]
 
 
-def _seeds(run):
-    counts = sorted({len(e.rewards) for e in (*run.top, *(e for _, e in run.baselines)) if e.rewards})
+def _seeds(evaluations):
+    counts = sorted({len(e.rewards) for e in evaluations if e.rewards})
     if counts in ([], [1]):
         return "Reward: of one training seed."
     span = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"

@@ -13,11 +13,12 @@ from neural_optimizer_search.search.baselines import BASELINES
 from neural_optimizer_search.search.leaderboard import best
 
 LEDGER = "ledger.sqlite"
-# What `nos-search` takes and a ledger records; a configuration may have more, which are no flags.
-FLAGS = (
+# What `nos-search` takes, by the name under which a ledger records it; what else one may record is no flag.
+_NAMES = (
     "task", "protocol", "space", "depth", "algorithm", "preset", "budget", "seed", "seeds_per_rule", "unconstrained",
-    "screen", "cache", "workers", "data_dir",
+    "screen", "cache", "workers", "data_dir", "executor", "ray_address", "timeout",
 )  # fmt: skip
+FLAGS = {**{name: f"--{name}" for name in _NAMES}, "asynchronous": "--async"}
 # A rule that nobody proposed could be a tree of 2^1000 words.
 MAX_ITERATIONS = 64
 MAX_WORDS = 1000
@@ -39,6 +40,7 @@ class Run:
       baselines: (name, `Evaluation`) of the known optimizers, the best first.
       samples: Everything that was proposed, in order.
       counts: What became of it, as `Ledger.counts()`.
+      versions: What it was computed with, a dict for each time that it changed.
     """
 
     place: Path
@@ -48,6 +50,7 @@ class Run:
     baselines: list
     samples: list
     counts: dict
+    versions: tuple = ()
 
     @property
     def top(self):
@@ -76,10 +79,11 @@ def read(place):
         with _snapshot(ledger_path) as ledger:
             config, counts, samples = ledger.config, ledger.counts(), ledger.samples()
             found, baselines = ledger.evaluations("search"), ledger.evaluations("baseline")
-        _check(config, found + baselines, samples)
+            versions = getattr(ledger, "versions", ())  # not every release records them
+        _check(config, versions, found + baselines, samples)
     except (ValueError, TypeError, KeyError, RecursionError, OSError, sqlite3.Error) as error:
         raise NotARun(f"{place} is not a run that can be read: {error}") from error
-    return Run(place, place.resolve().name, config, found, _named(baselines), samples, counts)
+    return Run(place, place.resolve().name, config, found, _named(baselines), samples, counts, tuple(versions))
 
 
 def reproduction(config):
@@ -91,13 +95,13 @@ def reproduction(config):
       "nos-search --task 'my module:task' --depth 2 --unconstrained"
     """
     words = ["nos-search"]
-    for name in FLAGS:
+    for name, flag in FLAGS.items():
         value = config.get(name)
         if value is True:
-            words.append(f"--{name}")
+            words.append(flag)
         elif isinstance(value, (str, int, float)) and value is not False:
             # With = a value that starts with a dash is no flag.
-            words += [f"--{name}={value}"] if str(value).startswith("-") else [f"--{name}", str(value)]
+            words += [f"{flag}={value}"] if str(value).startswith("-") else [flag, str(value)]
     return shlex.join(words)
 
 
@@ -127,10 +131,10 @@ def _named(baselines):
 # -- Checks ----------------------------------------------------------------------------------------
 
 
-def _check(config, evaluations, samples):
+def _check(config, versions, evaluations, samples):
     """SQLite holds any value in any column: a ValueError for what no search writes."""
-    if not isinstance(config, dict):
-        raise ValueError("its configuration is no table of names and values.")
+    if not all(isinstance(table, dict) for table in (config, *versions)):
+        raise ValueError("its configuration or its versions are no table of names and values.")
     for rule in {one.rule for one in (*evaluations, *samples)}:
         if rule.depth > MAX_ITERATIONS or _words(rule) > MAX_WORDS:
             raise ValueError(f"it has a rule of more than {MAX_WORDS} words or {MAX_ITERATIONS} iterations.")

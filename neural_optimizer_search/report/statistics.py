@@ -84,7 +84,8 @@ def sub_expressions(rule):
         if part not in parts:
             parts.add(part)
             left += ex.children(part)
-    return parts
+    # The canonical a - b is a + -b: what is negated is there, and the sign is no part of its own.
+    return {part for part in parts if part.name != "neg"}
 
 
 def building_blocks(top, sampled, count=12):

@@ -44,7 +44,7 @@ def duration(seconds):
     """
     if not math.isfinite(seconds):
         return NOTHING
-    if seconds < 10:
+    if not 10 <= seconds < 1e10:
         return f"{seconds:.2g} s"
     left, parts = round(seconds), []
     for size, unit in _UNITS:
