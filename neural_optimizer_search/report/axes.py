@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from neural_optimizer_search.report.markup import element
 
 # Room for the ticks' labels and the axes' titles.
-LEFT, RIGHT, TOP, BOTTOM = 46, 14, 26, 42
+LEFT, RIGHT, TOP, BOTTOM = 52, 14, 26, 42
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 

@@ -56,7 +56,7 @@ def rewards(points, sampled, known, window, size):
       points: The `Point`s.
       sampled: How many rules were sampled, with those that have no point.
       known: (name, reward) of the best known optimizer, or None.
-      window: Points in the moving mean.
+      window: Points in the moving mean; None for none.
       size: A `Size`.
     """
     values = [point.reward for point in points] + ([known[1]] if known else [])
@@ -82,7 +82,8 @@ def rewards(points, sampled, known, window, size):
             element("title", f"{known[0]}: {wording.score(known[1])}"),
             x1=x.start, x2=x.end, y1=y(known[1]), y2=y(known[1]), class_="known",
         )  # fmt: skip
-    yield _line(evenly(moving_mean(points, window), size.marks), x, y, "mean")
+    if window:
+        yield _line(evenly(moving_mean(points, window), size.marks), x, y, "mean")
     yield _line(best, x, y, "best", steps=True)
 
 

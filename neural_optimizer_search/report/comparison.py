@@ -14,6 +14,9 @@ _MEASURE = ("task", "protocol", "seeds_per_rule")
 
 def comparison_page(runs):
     """The text of a page that lays the `Run`s over one another."""
+    names = [run.name for run in runs]
+    if len(set(names)) < len(names):
+        names = [str(run.place) for run in runs]
     return page(
         f"{len(runs)} searches",
         element(
@@ -22,17 +25,18 @@ def comparison_page(runs):
             element("h1", f"{wording.several(len(runs), 'search').replace('searchs', 'searches')} compared"),
             _warning(runs),
         ),
-        _curves(runs),
-        _bests(runs),
-        _settings(runs),
-        _commands(runs),
+        _curves(names, runs),
+        _bests(names, runs),
+        _settings(names, runs),
+        _commands(names, runs),
     )
 
 
-def _curves(runs):
-    curves = [(str(run.place), [(n, e.reward) for n, e in enumerate(run.found, 1)]) for run in runs]
+def _curves(names, runs):
+    curves = [(name, [(n, e.reward) for n, e in enumerate(run.found, 1)]) for name, run in zip(names, runs)]
     known = best_known(runs[0]) if not _differ(runs) else None
-    ends = ", ".join(f"{wording.score(run.top[0].reward) if run.top else 'nothing'} in {run.place}" for run in runs)
+    bests = [wording.score(run.top[0].reward) if run.top else "nothing" for run in runs]
+    ends = ", ".join(f"{best} in {name}" for name, best in zip(names, bests))
     drawn = charts.both_widths(
         lambda size: charts.best_of_runs(curves, known, size),
         f"Best reward so far against trained rules. At the end it is {ends}.",
@@ -45,35 +49,46 @@ def _curves(runs):
     )
 
 
-def _bests(runs):
-    rows = [
-        [
-            str(run.place),
-            wording.with_spread(best.reward, spread(best.rewards)) if best else wording.NOTHING,
-            math(best.rule) if best else "",
-            wording.rate(best.learning_rate) if best else "",
-            f"{run.counts['trained']:,}",
-            f"{run.counts['sampled']:,}",
-            wording.with_spread(known[1].reward, spread(known[1].rewards)) if known else wording.NOTHING,
-            known[0] if known else "",
-        ]
-        for run, best, known in ((r, (r.top or [None])[0], (r.baselines or [None])[0]) for r in runs)
-    ]
-    head = ("run", "best reward", "its rule", "learning rate", "trained", "sampled", "best known", "")
-    return section("Bests", scrolling(table(head, rows, numbers=(1, 3, 4, 5, 6)), "Best of each run"), id_="bests")
+def _bests(names, runs):
+    rows = []
+    for name, run in zip(names, runs):
+        best, (known_name, known) = (run.top or [None])[0], (run.baselines or [(None, None)])[0]
+        rows.append(
+            [
+                name,
+                _reward(best),
+                element("td", math(best.rule), class_="rule") if best else "",
+                wording.rate(best.learning_rate) if best else "",
+                f"{run.counts['trained']:,} of {run.counts['sampled']:,}",
+                f"{known_name}, {_reward(known)}" if known else wording.NOTHING,
+            ]
+        )
+    head = ("run", "best reward", "its rule", "learning rate", "trained of sampled", "best known optimizer")
+    return section("Bests", scrolling(table(head, rows, numbers=(1, 3, 4)), "Best of each run"), id_="bests")
 
 
-def _settings(runs):
-    names = list(dict.fromkeys(name for run in runs for name in run.config))
-    rows = [[name, *(shown(run.config[name]) if name in run.config else "" for run in runs)] for name in names]
-    head = ("setting", *(str(run.place) for run in runs))
-    return section("Settings", scrolling(table(head, rows), "Settings of each run"), id_="settings")
+def _reward(e):
+    return wording.with_spread(e.reward, spread(e.rewards)) if e else wording.NOTHING
 
 
-def _commands(runs):
+def _settings(names, runs):
+    rows = []
+    for setting in dict.fromkeys(setting for run in runs for setting in run.config):
+        values = [shown(run.config[setting]) if setting in run.config else "" for run in runs]
+        differ = len(set(values)) > 1
+        rows.append([setting, *(element("strong", value) if differ else value for value in values)])
+    return section(
+        "Settings",
+        element("p", "Those that are not the same for all are bold.", class_="note"),
+        scrolling(table(("setting", *names), rows), "Settings of each run"),
+        id_="settings",
+    )
+
+
+def _commands(names, runs):
     blocks = [
-        (element("h3", str(run.place)), element("pre", reproduction(run.config), class_="command", tabindex=0))
-        for run in runs
+        (element("h3", name), element("pre", reproduction(run.config), class_="command", tabindex=0))
+        for name, run in zip(names, runs)
     ]
     return section("The commands that make them again", blocks, id_="commands")
 

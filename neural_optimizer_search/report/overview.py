@@ -1,12 +1,10 @@
-"""What a search was, how it went, and what its rules are made of."""
+"""What a search was, how it went, and how to repeat it."""
 
 import json
 
-from neural_optimizer_search.dsl.formula import parse_formula
 from neural_optimizer_search.report import charts, wording
 from neural_optimizer_search.report import statistics as stats
 from neural_optimizer_search.report.markup import element
-from neural_optimizer_search.report.mathml import math, mathml
 from neural_optimizer_search.report.page import copy_button, scrolling, section, table
 from neural_optimizer_search.report.run import reproduction
 
@@ -16,7 +14,7 @@ _ALGORITHMS = {
     "evolution": "Regularized evolution", "exhaustive": "Exhaustive search",
 }  # fmt: skip
 _WITH_PRESET = ("ppo", "reinforce", "trpo")
-_AGREEMENT = parse_formula("sign(g) * sign(m)")
+LEAST_WINDOW = 5  # rules in a moving mean
 
 
 def summary(run):
@@ -64,7 +62,8 @@ def rewards(run):
     if not points:
         return section("Rewards", element("p", "No rule that was sampled has been measured yet."), id_="rewards")
     known = best_known(run)
-    window = max(1, min(50, len(points) // 4))
+    window = min(50, len(points) // 4)
+    window = window if window >= LEAST_WINDOW else None
     label = (
         f"Reward of {wording.several(len(points), 'sampled rule')}; the best has "
         f"{wording.score(max(point.reward for point in points))}."
@@ -73,13 +72,14 @@ def rewards(run):
     legend = [
         ("circle", "new", "a rule, the first time"),
         ("circle", "again", "a rule proposed again"),
-        ("line", "mean", f"mean of the last {window}"),
+        *([("line", "mean", f"mean of the last {window}")] if window else []),
         ("line", "best", "best so far"),
         *([("line", "known", f"{known[0]}, the best known optimizer")] if known else []),
     ]
     caption = (
-        "The reward of each sampled rule, as in the paper's Figure 4. What the screen stopped has no dot: "
-        f"{wording.several(run.counts['screened'], 'rule')}. "
+        "The reward of each sampled rule, as in the paper's Figure 4. "
+        + f"The {wording.several(run.counts['screened'], 'rule')} that the screen stopped have no dot. "
+        * (run.counts["screened"] > 0)
     )
     fewer = f"Of {len(points):,} dots some {charts.WIDE.marks:,} are drawn, and all that were the best." * (
         len(points) > charts.WIDE.marks
@@ -109,96 +109,6 @@ def key(rows):
     ]
     lines = [element("li", swatch, meaning) for swatch, (*_, meaning) in zip(swatches, rows)]
     return element("ul", lines, class_="legend")
-
-
-# -- Building blocks -------------------------------------------------------------------------------
-
-
-def blocks(run):
-    """Which sub-expressions the best rules have."""
-    top = [e.rule for e in run.top[: max(stats.LEAST_TOP, len(run.top) // 10)]]
-    if len(top) < 2:
-        return None
-    sampled = [sample.rule for sample in stats.evenly(run.samples, stats.MOST_RULES)]
-    rows = [
-        [mathml_of(block.expression), *_shares(block.top, len(top)), *_shares(block.sampled, len(sampled), "sampled")]
-        for block in stats.building_blocks(top, sampled)
-    ]
-    intro = (
-        f"Parts that at least two of the best {len(top)} rules have, first those that are more frequent there than "
-        f"among the {len(sampled):,} sampled rules."
-    )
-    head = ("part", f"of the best {len(top)}", "", f"of {len(sampled):,} sampled", "")
-    return section(
-        "What the best rules are made of",
-        element("p", intro, class_="note"),
-        _verdict(top, sampled),
-        scrolling(table(head, rows, numbers=(1, 3)), "Building blocks"),
-        id_="parts",
-    )
-
-
-def mathml_of(expression):
-    return element("math", mathml(expression), displaystyle="true")
-
-
-def _shares(share, whole, class_="top"):
-    return wording.share(share * whole, whole), charts.bar(share, class_)
-
-
-def _verdict(top, sampled):
-    have, all_have = (sum(map(stats.agrees, rules)) for rules in (top, sampled))
-    ranks = [str(rank) for rank, rule in enumerate(top, 1) if stats.agrees(rule)]
-    where = f"{have} of them (rank {', '.join(ranks[:8])}{' …' * (len(ranks) > 8)})" if have else "none of them"
-    return element(
-        "p",
-        math(_AGREEMENT),
-        f", the part that the paper found again and again, is in {where}, and in {all_have:,} of the "
-        f"{len(sampled):,} sampled rules ({wording.share(all_have, len(sampled))}).",
-        class_="verdict",
-    )
-
-
-# -- What became of the proposals ------------------------------------------------------------------
-
-
-def outcomes(run):
-    """Where the sampled rules went, and the time."""
-    sampled, trained = run.counts["sampled"], run.counts["trained"]
-    head = ("", "rules", "share", "")
-    first = [_outcome_row(outcome, sampled) for outcome in stats.sampled_outcomes(run)]
-    second = [_outcome_row(outcome, trained) for outcome in stats.trained_outcomes(run)]
-    failures = [[status, wording.shortened(message), f"{n:,}"] for (status, message), n in stats.messages(run)]
-    return section(
-        "What became of the proposals",
-        scrolling(
-            table(head, [f"{sampled:,} sampled", *first], [f"{trained:,} trained", *second], numbers=(1, 2)),
-            "Outcomes",
-        ),
-        element("p", _time(run), class_="note"),
-        [
-            element("h3", "Rules that did not train to the end"),
-            scrolling(table(("status", "message", "rules"), failures, numbers=(2,)), "Failures"),
-        ]
-        if failures
-        else None,
-        id_="outcomes",
-    )
-
-
-def _outcome_row(outcome, whole):
-    share = outcome.count / whole if whole else 0.0
-    return [outcome.name, f"{outcome.count:,}", wording.share(outcome.count, whole), charts.bar(share, "top")]
-
-
-def _time(run):
-    times = sorted(e.seconds for e in run.found if not e.cached)
-    if not times:
-        return "No time was spent on training proposed rules."
-    return (
-        f"Training the proposed rules took {wording.duration(sum(times))} in all, summed over workers; a rule "
-        f"{wording.duration(times[len(times) // 2])} (median), at most {wording.duration(times[-1])}."
-    )
 
 
 # -- Settings --------------------------------------------------------------------------------------

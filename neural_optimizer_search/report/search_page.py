@@ -1,6 +1,6 @@
 """One search on one page."""
 
-from neural_optimizer_search.report import overview, rules
+from neural_optimizer_search.report import overview, proposals, rules
 from neural_optimizer_search.report.page import page
 
 TOP = 10
@@ -23,7 +23,7 @@ def search_page(run, count=TOP):
         rules.leaderboard(run, count),
         rules.cards(run, count),
         rules.baseline_sweeps(run, count),
-        overview.blocks(run),
-        overview.outcomes(run),
+        proposals.blocks(run),
+        proposals.outcomes(run),
         overview.settings(run),
     )

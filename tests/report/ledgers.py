@@ -18,7 +18,7 @@ FORMULAS = (
     "(1 + sign(g) * sign(m)) * Adam",
     "clip(m / sqrt(|v|), 1e-3) ^ 2",
     "log(gamma) + drop(1e-4*w, 0.5) / (eps + 2)",
-    "g * m",
+    "clip(sign(g^2) ^ drop(g, 0.1), 1e-5) * drop(g, 0.5)",
     "sigmoid(g) - g^3",
 )
 # As long as a rule of depth 4 gets.

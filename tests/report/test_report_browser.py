@@ -29,6 +29,10 @@ OVERFLOWING = """() => [...document.querySelectorAll("body *")].filter(e => {
   return box.right > innerWidth + 1 && box.width > 0;
 }).map(e => e.tagName + "." + e.className)"""
 
+# Formulas that reach out of their cells of a table.
+BEYOND_CELLS = """() => [...document.querySelectorAll("td math")].filter(m =>
+  m.getBoundingClientRect().right > m.closest("td").getBoundingClientRect().right + 1).map(m => m.textContent)"""
+
 # Texts whose contrast with what is behind them is below 4.5, which WCAG 2 asks for.
 FAINT = """() => {
   const rgb = c => c.match(/[\\d.]+/g).map(Number);
@@ -104,6 +108,7 @@ def test_it_fits_and_can_be_read(browser, request, which, width, scheme):
         page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.evaluate(OVERFLOWING) == []
+        assert page.evaluate(BEYOND_CELLS) == []
         assert page.evaluate(FAINT) == []
         dark = page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
         assert dark == (scheme == "dark")
