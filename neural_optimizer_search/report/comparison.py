@@ -63,7 +63,7 @@ def _bests(names, runs):
                 f"{known_name}, {_reward(known)}" if known else wording.NOTHING,
             ]
         )
-    head = ("run", "best reward", "its rule", "learning rate", "trained of sampled", "best known optimizer")
+    head = ("run", "best reward", "its rule", "learning rate", "rules trained", "best known")
     return section("Bests", scrolling(table(head, rows, numbers=(1, 3, 4)), "Best of each run"), id_="bests")
 
 
