@@ -25,6 +25,7 @@ MAY_IMPORT = {
     f"{CORE}.tasks": {f"{CORE}.optimizers", f"{CORE}.command_line", DSL},
     f"{CORE}.evaluation": {f"{CORE}.tasks", f"{CORE}.vectors", DSL},
     f"{CORE}.search": {f"{CORE}.evaluation", f"{CORE}.optimizers", DSL},
+    f"{CORE}.report": {f"{CORE}.search", f"{CORE}.evaluation", f"{CORE}.command_line", DSL},
     "tf_agents_env": {
         f"{CORE}.l2o",
         f"{CORE}.objectives",
@@ -99,7 +100,7 @@ def test_the_core_runs_without_tf_agents():
 import sys
 for name in ("tf_agents", "sklearn", "tensorflow_datasets", "tqdm"):
     sys.modules[name] = None
-import {CORE}, {CORE}.search.loop, {CORE}.evaluation.executors, {CORE}.tasks, {CORE}.l2o
+import {CORE}, {CORE}.search.loop, {CORE}.evaluation.executors, {CORE}.tasks, {CORE}.l2o, {CORE}.report.command
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 

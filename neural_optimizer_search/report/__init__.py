@@ -1,0 +1,1 @@
+"""A search as a page to read: `nos-report`."""

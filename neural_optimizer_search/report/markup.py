@@ -1,0 +1,69 @@
+"""Elements of a page. What a ledger says gets into it as text or as an attribute's value, and so is never markup."""
+
+import unicodedata
+import xml.etree.ElementTree as ET
+
+# They hide what a text says, or turn it round: line and tab are layout, U+2061 is MathML's application of a function.
+_UNSEEN = {"Cc", "Cf", "Cs"}
+_ALLOWED = "\n\t\u2061"
+
+
+def element(tag, *children, **attributes):
+    """An element; `class_` is class, `aria_label` aria-label, and an attribute that is None is left out.
+
+    Args:
+      tag: Its name.
+      *children: Elements, texts, numbers, None for nothing, or lists of these.
+      **attributes: Texts and numbers.
+
+    Example:
+      >>> from neural_optimizer_search.report.markup import element, html
+      >>> html(element("p", "1 < 2 ", element("b", "<script>"), class_="a"))
+      '<p class="a">1 &lt; 2 <b>&lt;script&gt;</b></p>'
+    """
+    made = ET.Element(tag)
+    for name, value in attributes.items():
+        if value is not None:
+            made.set(name.rstrip("_").replace("_", "-"), _text(value))
+    _fill(made, children)
+    return made
+
+
+def html(made):
+    """An element as the text of a page."""
+    return ET.tostring(made, encoding="unicode", method="html")
+
+
+def visible(text):
+    r"""The text with the characters that nobody sees written out.
+
+    Example:
+      >>> from neural_optimizer_search.report.markup import visible
+      >>> print(visible("a\u202eb"))
+      a\u202eb
+    """
+    return "".join(
+        c if c in _ALLOWED or unicodedata.category(c) not in _UNSEEN else c.encode("unicode_escape").decode()
+        for c in text
+    )
+
+
+def _text(value):
+    return f"{round(value, 1):g}" if isinstance(value, float) else visible(str(value))
+
+
+def _fill(parent, children):
+    for child in children:
+        if isinstance(child, ET.Element):
+            parent.append(child)
+        elif isinstance(child, (str, int, float)):
+            _append_text(parent, _text(child))
+        elif child is not None:
+            _fill(parent, child)
+
+
+def _append_text(parent, text):
+    if len(parent):
+        parent[-1].tail = (parent[-1].tail or "") + text
+    else:
+        parent.text = (parent.text or "") + text

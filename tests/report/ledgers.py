@@ -1,0 +1,60 @@
+"""Searches that nobody ran, as directories that `nos-report` reads."""
+
+import dataclasses
+
+import fakes
+
+from neural_optimizer_search import parse_formula
+from neural_optimizer_search.evaluation.ledger import Ledger
+from neural_optimizer_search.search.baselines import BASELINES
+
+CONFIG = dict(
+    task="digits", protocol="default", space="arxiv2017_no_decay", depth=2, algorithm="ppo", preset="fast", budget=8,
+    seed=0, seeds_per_rule=None, unconstrained=False, screen=None, cache="none", workers=2, data_dir=None,
+)  # fmt: skip
+FORMULAS = (
+    "Adam - drop(-RMSProp, 0.3)",
+    "2 ^ (sign(g) * sign(m)) * g",
+    "(1 + sign(g) * sign(m)) * Adam",
+    "clip(m / sqrt(|v|), 1e-3) ^ 2",
+    "log(gamma) + drop(1e-4*w, 0.5) / (eps + 2)",
+    "clip(sign(g^2) ^ drop(g, 0.1), 1e-5) * drop(g, 0.5)",
+    "sigmoid(g) - g^3",
+)
+# As long as a rule of depth 4 gets.
+LONG = "*".join(["(Adam + clip(RMSProp, 1e-5) / (sqrt(|gamma|) + drop(1e-4*w, 0.5)))"] * 2)
+
+
+def evaluation(formula, reward, **changes):
+    """An evaluation with the looks of a real one: five seeds, seven learning rates."""
+    made = fakes.fake_evaluation(parse_formula(formula), reward)
+    return dataclasses.replace(
+        made,
+        rewards=tuple(reward + 0.01 * k for k in (-2, -1, 0, 1, 2)),
+        sweep=tuple((10.0**k, 2.0 - 0.5 * reward * k if k < 1 else None) for k in range(-5, 2)),
+        seconds=1.5,
+        **changes,
+    )
+
+
+def known():
+    return [evaluation(rule.formula(), 0.6 + 0.02 * k) for k, rule in enumerate(BASELINES.values())]
+
+
+def found():
+    return [evaluation(formula, 0.7 - 0.05 * k) for k, formula in enumerate((*FORMULAS, LONG))]
+
+
+def write(directory, evaluations=(), baselines=(), config=CONFIG, screened_out=0):
+    """A run whose algorithm proposed the evaluations, each twice, and what the screen stopped."""
+    directory.mkdir(parents=True, exist_ok=True)
+    ledger = Ledger(directory / "ledger.sqlite", config)
+    for e in baselines:
+        ledger.add_evaluation(e, "baseline")
+    for e in evaluations:
+        ledger.add_evaluation(e, "search")
+    stopped = dataclasses.replace(fakes.fake_evaluation(parse_formula("g^2"), 0.0), status="screened", key="")
+    ledger.add_samples(0, [stopped] * screened_out)
+    ledger.add_samples(1, [*evaluations, *evaluations])
+    ledger.close()
+    return directory

@@ -1,0 +1,197 @@
+"""The page in a real browser: it fits, it is silent, it loads nothing, its buttons copy, and an attack is text."""
+
+import contextlib
+import re
+import shutil
+
+import ledgers
+import pytest
+from test_report_page import ODD, hostile
+
+from neural_optimizer_search.report.comparison import comparison_page
+from neural_optimizer_search.report.run import read, reproduction
+from neural_optimizer_search.report.search_page import search_page
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chrome")
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium on PATH")
+QUIET = (
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync",
+)  # fmt: skip
+DESKTOP, PHONE = 1280, 390
+
+# What is drawn wider than the window, other than in a box that scrolls.
+OVERFLOWING = """() => [...document.querySelectorAll("body *")].filter(e => {
+  for (let p = e.parentElement; p; p = p.parentElement)
+    if (/auto|scroll|hidden/.test(getComputedStyle(p).overflowX)) return false;
+  const box = e.getBoundingClientRect();
+  return box.right > innerWidth + 1 && box.width > 0;
+}).map(e => e.tagName + "." + e.className)"""
+
+# Formulas that reach out of their cells of a table.
+BEYOND_CELLS = """() => [...document.querySelectorAll("td math")].filter(m =>
+  m.getBoundingClientRect().right > m.closest("td").getBoundingClientRect().right + 1).map(m => m.textContent)"""
+
+# Texts whose contrast with what is behind them is below 4.5, which WCAG 2 asks for.
+FAINT = """() => {
+  const rgb = c => c.match(/[\\d.]+/g).map(Number);
+  const light = c => rgb(c).slice(0, 3).map(v => v / 255)
+    .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = e => {
+    for (; e; e = e.parentElement) {
+      const style = getComputedStyle(e), color = style.backgroundColor;
+      const box = e.tagName === "g" && e.querySelector("rect");
+      if (box) return getComputedStyle(box).fill;
+      if ((rgb(color)[3] ?? 1) > 0) return color;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  return [...document.querySelectorAll("body *")].filter(e => e.checkVisibility() && !e.closest("title, script")
+    && [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim())).map(e => {
+    const [a, b] = [light(getComputedStyle(e)[e instanceof SVGElement ? "fill" : "color"]), light(behind(e))];
+    return [(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), e.tagName, e.textContent.slice(0, 40)];
+  }).filter(([ratio]) => ratio < 4.5);
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as p:
+        browser = p.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        yield browser
+        browser.close()
+
+
+@contextlib.contextmanager
+def opened(browser, path, **options):
+    """The page of a file; it must have asked for nothing else and complained of nothing when it is left."""
+    context = browser.new_context(**options)
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    asked, complaints = [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: complaints.append((message.type, message.text)))
+    page.on("pageerror", lambda error: complaints.append(("error", str(error))))
+    page.on("dialog", lambda dialog: complaints.append(("dialog", dialog.message)))
+    page.goto(path.as_uri())
+    yield page
+    assert complaints == []
+    assert asked == [path.as_uri()]
+    context.close()
+
+
+def written(tmp_path, text):
+    path = tmp_path / "page.html"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def report(tmp_path):
+    return written(tmp_path, search_page(read(ledgers.write(tmp_path / "run", ledgers.found(), ledgers.known()))))
+
+
+@pytest.fixture
+def comparison(tmp_path):
+    run = read(ledgers.write(tmp_path / ("a-long-name" * 8), ledgers.found(), ledgers.known()))
+    return written(tmp_path, comparison_page([run] * 8))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [DESKTOP, PHONE])
+@pytest.mark.parametrize("which", ["report", "comparison"])
+def test_it_fits_and_can_be_read(browser, request, which, width, scheme):
+    path = request.getfixturevalue(which)
+    with opened(browser, path, viewport=dict(width=width, height=800), color_scheme=scheme) as page:
+        page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate(OVERFLOWING) == []
+        assert page.evaluate(BEYOND_CELLS) == []
+        assert page.evaluate(FAINT) == []
+        dark = page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
+        assert dark == (scheme == "dark")
+        # A phone has its own pictures, with letters of readable size.
+        assert page.locator("svg.narrow").first.is_visible() == (width == PHONE)
+        assert page.locator("svg.wide").first.is_visible() == (width == DESKTOP)
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_runs_fit_a_phone(browser, tmp_path, name):
+    path = written(tmp_path, search_page(read(ledgers.write(tmp_path / "run", *ODD[name]))))
+    with opened(browser, path, viewport=dict(width=PHONE, height=800)) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
+        assert page.evaluate(OVERFLOWING) == []
+
+
+def test_the_buttons_copy(browser, report):
+    rule = ledgers.found()[1].rule
+    texts = {
+        "rule 2 as formula": rule.formula(),
+        "rule 2 as tokens": str(list(rule.to_tokens())),
+        "rule 2 as source": rule.to_source("FoundOptimizer2"),
+        "command": reproduction(ledgers.CONFIG),
+    }
+    with opened(browser, report) as page:
+        for what, text in texts.items():
+            button = page.get_by_role("button", name=f"Copy {what}", exact=True)
+            button.click()
+            playwright.expect(button).to_have_text("Copied")
+            playwright.expect(page.locator("#said")).to_have_text(f"Copy {what}: copied")
+            assert page.evaluate("navigator.clipboard.readText()") == text
+
+
+def test_the_buttons_copy_where_the_clipboard_is_not_given(browser, report):
+    with opened(browser, report) as page:
+        page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+        page.evaluate("document.addEventListener('copy', () => window.copied = document.activeElement.value)")
+        page.get_by_role("button", name="Copy rule 1 as formula").click()
+        playwright.expect(page.locator("#said")).to_have_text("Copy rule 1 as formula: copied")
+        assert page.evaluate("window.copied") == ledgers.found()[0].rule.formula()
+        assert page.locator("textarea").count() == 0
+
+
+def test_without_scripts_all_can_be_read(browser, report):
+    with opened(browser, report, java_script_enabled=False) as page:
+        assert page.get_by_role("button").count() == 0
+        assert page.locator("#formula-1").is_visible()
+        page.locator("summary").first.click()
+        assert page.locator("#source-1").is_visible()
+
+
+def test_pictures_have_names_and_formulas_are_math(browser, report):
+    with opened(browser, report) as page:
+        names = page.get_by_role("img").evaluate_all("all => all.map(e => e.getAttribute('aria-label'))")
+        assert len(names) > 20 and all(names)
+        assert page.locator("math").count() > 20
+        # Chromium lays MathML out: a fraction is higher than a line.
+        assert page.locator("mfrac").first.bounding_box()["height"] > 25
+
+
+@pytest.mark.parametrize("to_page", [search_page, lambda run: comparison_page([run])], ids=["report", "comparison"])
+def test_an_attack_is_text(browser, tmp_path, to_page):
+    path = written(tmp_path, to_page(read(hostile(tmp_path))))
+    with opened(browser, path, viewport=dict(width=PHONE, height=800)) as page:
+        page.wait_for_timeout(200)
+        assert page.evaluate("window.attacked") is None
+        assert page.locator("img, iframe, object, embed, form").count() == 0
+        assert page.locator("script").count() == 1
+        assert "<script>window.attacked = 1</script>" in page.locator("body").inner_text()
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
+
+
+def test_the_policy_stops_what_would_get_through(browser, report, tmp_path):
+    """Not that anything does: a script, a handler and a style put into the finished page are not heeded."""
+    attack = "<script>window.attacked = 1</script><b onclick='window.attacked = 2' style='color: red'>b</b>"
+    path = written(tmp_path, report.read_text(encoding="utf-8").replace("<main>", f"<main>{attack}"))
+    context = browser.new_context()
+    page = context.new_page()
+    refused = []
+    page.on("console", lambda message: refused.append(message.text))
+    page.goto(path.as_uri())
+    page.locator("b").first.click()
+    assert page.evaluate("window.attacked") is None
+    assert page.evaluate("getComputedStyle(document.querySelector('b')).color") != "rgb(255, 0, 0)"
+    assert len([text for text in refused if re.search("Content.Security.Policy", text)]) == 3
+    context.close()

@@ -1,0 +1,143 @@
+"""Pictures are XML, all their numbers are, and marks lie within them."""
+
+import math
+import re
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from neural_optimizer_search import parse_formula
+from neural_optimizer_search.report import axes, charts
+from neural_optimizer_search.report.markup import html
+from neural_optimizer_search.report.statistics import Point
+from neural_optimizer_search.report.tree import MOST_LEAVES, tree
+
+HUGE, NAN = 1e308, float("nan")
+NUMBERS = ("x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "r", "width", "height", "d")
+
+
+def checked(made):
+    """The picture, parsed again, after a look at its every number."""
+    root = ET.fromstring(html(made))
+    assert root.get("aria-label") or root.get("aria-hidden")
+    for node in root.iter():
+        for name in NUMBERS:
+            if name in node.attrib:
+                assert re.fullmatch(r"([MLHVClmz ]*-?\d+(\.\d+)?)+[ z]*", node.get(name)), ET.tostring(node)
+    return root
+
+
+def marks(root, class_):
+    return [node for node in root.iter() if node.get("class") == class_]
+
+
+@pytest.mark.parametrize(
+    "rewards", [[], [0.5], [0.5] * 3, [-1.0, 0.0], [0.0, 1e99], [0.5, 0.5 + 1e-16], [1e-300, 0.0]]
+)
+@pytest.mark.parametrize("known", [None, ("Adam", 0.7)])
+def test_rewards(rewards, known):
+    points = [Point(k, parse_formula("g"), reward, k > 1) for k, reward in enumerate(rewards, 1)]
+    for made in charts.both_widths(lambda size: charts.rewards(points, len(points) + 2, known, 2, size), "Rewards."):
+        root = checked(made)
+        assert len(marks(root, "new")) + len(marks(root, "again")) == len(rewards)
+        assert len(marks(root, "known")) == (known is not None)
+
+
+def test_the_best_are_among_the_dots_of_a_long_search():
+    points = [Point(k, parse_formula("g"), 0.9 if k == 777 else 0.1, True) for k in range(1, 5000)]
+    made = charts.picture(1, 1, *charts.rewards(points, 5000, None, 10, charts.NARROW), label="Rewards.")
+    titles = [title.text for title in checked(made).iter("title")]
+    assert len(titles) < 2 * charts.NARROW.marks
+    assert "777: g, reward 0.9000" in titles
+
+
+SWEEPS = {
+    "usual": ((1e-3, 2.0), (1e-2, 1.0), (1e-1, 1.5)),
+    "diverged": ((1e-3, 2.0), (1e-2, None), (1e-1, NAN)),
+    "nothing": (),
+    "only diverged": ((1e-3, None),),
+    "huge": ((1e-300, 1.0), (1e-3, HUGE), (1e-2, -HUGE), (1.0, math.inf), (HUGE, 1.0), (math.inf, 1.0), (NAN, 1.0)),
+    "no rate": ((0.0, 1.0), (-1.0, 1.0)),
+}
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_sweep(name):
+    shared = charts.sweep_axes(list(SWEEPS.values()))
+    for with_others in (shared, charts.sweep_axes([SWEEPS[name]]), charts.sweep_axes([])):
+        checked(charts.sweep(SWEEPS[name], 1e-2, with_others, "it"))
+
+
+def test_sweep_shows_what_happened_at_each_rate():
+    sweep = ((1e-4, 1.2), (1e-3, 1.0), (1e-2, 1.1), (1e-1, 1.3), (1.0, 1.4), (10.0, 99.0), (100.0, None))
+    root = checked(charts.sweep(sweep, 1e-3, charts.sweep_axes([sweep]), "it"))
+    said = {class_: [mark[0].text for mark in marks(root, class_)] for class_ in ("chosen", "beyond", "diverged")}
+    assert said == {
+        "chosen": ["learning rate 0.001: 1, chosen"],
+        "beyond": ["learning rate 10: 99"],
+        "diverged": ["learning rate 100: diverged"],
+    }
+    assert len(marks(root, "tried")) == 4
+    assert "100: diverged" in root.get("aria-label")
+
+
+def test_best_of_runs():
+    curves = [(f"<{k}>", [(1, 0.1), (2, 0.1 * k)]) for k in range(9)] + [("nothing", [])]
+    root = checked(charts.picture(1, 1, *charts.best_of_runs(curves, ("Adam", 0.5), charts.WIDE), label="Best."))
+    assert [path[0].text for path in root.iter("path")] == [f"<{k}>" for k in range(9)]
+    assert len({path.get("class") for path in root.iter("path")}) == 9
+
+
+@pytest.mark.parametrize("rewards", [(), (0.5,), (0.1, 0.9), (NAN, HUGE, 0.5)])
+def test_seeds(rewards):
+    checked(charts.seeds(rewards, rewards[0] if rewards else 0.0, 0.0, 1.0))
+    checked(charts.seeds(rewards, 0.5, 0.5, 0.5))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0, 7.0, -1.0])
+def test_bar(share):
+    checked(charts.bar(share, "top"))
+
+
+def test_ticks():
+    assert axes.linear([0.12, 0.47], 0, 1, floor=0.0).ticks(5) == [
+        (0.0, "0"), (0.1, "0.1"), (0.2, "0.2"), (pytest.approx(0.3), "0.3"), (0.4, "0.4"), (0.5, "0.5"),
+    ]  # fmt: skip
+    for scale, count, labels in (
+        (axes.logarithmic([1e-3, 10.0], 0, 1, 4), 5, ["10⁻³", "10⁻²", "10⁻¹", "10⁰", "10¹"]),
+        (axes.counting(3, 0, 1), 10, ["0", "1", "2", "3"]),
+        (axes.counting(25000, 0, 1), 5, ["0", "5,000", "10,000", "15,000", "20,000", "25,000"]),
+    ):
+        assert [label for _, label in scale.ticks(count)] == labels
+
+
+@pytest.mark.parametrize(
+    "formula, words",
+    [
+        ("g", ["g"]),
+        ("-exp(1e-4*w)", ["1e-4 w", "exp", "negate"]),
+        ("clip(m, 1e-3) / sqrt(|v|) ^ 2", ["m", "clip 1e-3", "v", "√|·|", "2", "^", "÷"]),
+    ],
+)
+def test_tree(formula, words):
+    root = checked(tree(parse_formula(formula)))
+    assert [text.text for text in root.iter("text")] == words
+    assert len(list(root.iter("path"))) == len(words) - 1
+    width = float(root.get("width"))
+    for box in root.iter("rect"):
+        assert 0 <= float(box.get("x")) <= float(box.get("x")) + float(box.get("width")) <= width
+
+
+def test_boxes_of_a_tree_do_not_overlap():
+    made = tree(parse_formula("(clip(g, 1e-5) + exp(m)) * drop(g * m * v * gamma, 0.5) / sigmoid(RMSProp + 1)"))
+    rows = {}
+    for box in checked(made).iter("rect"):
+        rows.setdefault(box.get("y"), []).append((float(box.get("x")), float(box.get("width"))))
+    for boxes in rows.values():
+        boxes.sort()
+        for (x, width), (following, _) in zip(boxes, boxes[1:]):
+            assert x + width < following
+
+
+def test_a_tree_that_nobody_could_look_at_is_not_drawn():
+    assert tree(parse_formula("*".join("g" * (MOST_LEAVES + 1)))) is None

@@ -1,0 +1,169 @@
+"""Reading a ledger: what is there, what may come from a stranger, and what a search at work does meanwhile."""
+
+import dataclasses
+import json
+import shlex
+import sqlite3
+
+import ledgers
+import pytest
+
+from neural_optimizer_search.evaluation.ledger import Ledger
+from neural_optimizer_search.report.run import FLAGS, MAX_ITERATIONS, NotARun, read, reproduction
+
+
+def test_a_run_is_read_as_it_was_written(tmp_path):
+    found, known = ledgers.found(), ledgers.known()
+    run = read(ledgers.write(tmp_path / "one", found, known))
+    assert (run.name, run.config, run.found) == ("one", ledgers.CONFIG, found)
+    assert [name for name, _ in run.baselines] == ["AddSign", "PowerSign", "Adam", "RMSProp", "Momentum", "SGD"]
+    assert run.top == found  # they were written best first
+    assert run.counts["trained"] == 8 and run.finished
+
+
+def test_reading_leaves_nothing_behind(tmp_path):
+    ledgers.write(tmp_path, ledgers.found())
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    read(tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_reading_while_a_search_writes(tmp_path):
+    found = ledgers.found()
+    ledger = Ledger(tmp_path / "ledger.sqlite", ledgers.CONFIG)
+    for count, e in enumerate(found, 1):
+        ledger.add_evaluation(e, "search")
+        ledger.add_samples(count, [e])
+        run = read(tmp_path)
+        assert run.found == found[:count]
+        assert run.finished == (count == 8)
+    with ledger._db:  # a transaction that is not at its end
+        ledger._db.execute("DELETE FROM evaluations")
+        assert len(read(tmp_path).found) == 8
+    ledger.close()
+
+
+@pytest.mark.parametrize("status", ["failed", "timeout", "killed", "out of memory", "screened", "of tomorrow"])
+def test_what_did_not_train_is_not_among_the_best(tmp_path, status):
+    found = [dataclasses.replace(e, status=status) for e in ledgers.found()]
+    assert read(ledgers.write(tmp_path, found)).top == []
+
+
+def test_no_budget_has_no_end(tmp_path):
+    assert read(ledgers.write(tmp_path, config={**ledgers.CONFIG, "budget": None})).finished is None
+
+
+# -- What is no run --------------------------------------------------------------------------------
+
+
+def test_no_ledger(tmp_path):
+    with pytest.raises(NotARun, match=r"nowhere is not a run of nos-search: .*ledger.sqlite does not exist"):
+        read(tmp_path / "nowhere")
+    (tmp_path / "ledger.sqlite").mkdir()
+    with pytest.raises(NotARun, match="does not exist"):
+        read(tmp_path)
+
+
+def test_no_database(tmp_path):
+    (tmp_path / "ledger.sqlite").write_text("not a database, but long enough to be taken for one" * 100)
+    with pytest.raises(NotARun, match="not a database"):
+        read(tmp_path)
+
+
+def damage(tmp_path, statement, *values):
+    ledgers.write(tmp_path, ledgers.found()[:1])
+    db = sqlite3.connect(tmp_path / "ledger.sqlite")
+    with db:
+        db.execute(statement, values)
+    db.close()
+    with pytest.raises(NotARun) as caught:
+        read(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "column, value",
+    [
+        ("reward", "<b>much</b>"),
+        ("accuracy", b"\0"),
+        ("seconds", "long"),
+        ("learning_rate", "fast"),
+        ("rewards", '["1"]'),
+        ("rewards", "1"),
+        ("rewards", "{"),
+        ("rewards", "[" * 100_000),
+        ("rewards", f"[{'9' * 400}]"),
+        ("sweep", "[[1]]"),
+        ("sweep", '[["<b>", 1]]'),
+        ("sweep", '[[0.1, "<b>"]]'),
+        ("status", b"ok"),
+        ("message", b"5"),
+        ("rule", '[["os.system", "g", "exp", "exp", "mul"]]'),
+        ("rule", "[]"),
+        ("rule", "null"),
+    ],
+)
+def test_an_evaluation_that_no_search_writes(tmp_path, column, value):
+    damage(tmp_path, f"UPDATE evaluations SET {column} = ?", value)
+
+
+@pytest.mark.parametrize(
+    "statement, value",
+    [
+        ("UPDATE run SET value = ?", "[]"),
+        ("UPDATE run SET value = ?", "{"),
+        ("UPDATE run SET key = ?", "other"),
+        ("UPDATE samples SET reward = ?", "<b>"),
+        ("UPDATE samples SET key = ?", b"k"),
+        ("UPDATE samples SET rule = ?", json.dumps([["g", "m", "exp", "exp", "mul"]] * (MAX_ITERATIONS + 1))),
+        # A tree of 2^40 words.
+        (
+            "UPDATE samples SET rule = ?",
+            json.dumps([["g", "m", "exp", "exp", "mul"], *([k, k, "exp", "exp", "mul"] for k in range(40))]),
+        ),
+    ],
+)
+def test_a_ledger_that_no_search_writes(tmp_path, statement, value):
+    damage(tmp_path, statement, value)
+
+
+def test_a_ledger_without_its_tables(tmp_path):
+    ledgers.write(tmp_path)
+    with sqlite3.connect(tmp_path / "ledger.sqlite") as db:
+        db.execute("DROP TABLE samples")
+    with pytest.raises(NotARun, match="no such table"):
+        read(tmp_path)
+
+
+# -- The command -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        dict(task="digits_mlp", unconstrained=True, screen="off", seeds_per_rule=2, workers=None),
+        dict(cache="it's a; rm -rf $HOME/`x`.sqlite", data_dir="--help"),
+        dict(algorithm="exhaustive", budget=None, depth=1),
+    ],
+)
+def test_the_command_makes_the_same_run(changes):
+    pytest.importorskip("tf_agents")
+    from tf_agents_env import flags
+
+    config = {**flags.record(flags.SearchConfig()), **changes}
+    words = shlex.split(reproduction({**config, "a note": "no flag"}))
+    assert words[0] == "nos-search"
+    p = flags.parser()
+    assert flags.record(flags.new_config(p, vars(p.parse_args(words[1:])))) == config
+
+
+def test_every_flag_is_known():
+    pytest.importorskip("tf_agents")
+    from tf_agents_env.flags import SearchConfig
+
+    assert {field.name for field in dataclasses.fields(SearchConfig)} <= set(FLAGS)
+
+
+def test_values_that_are_no_flags_are_left_out():
+    assert reproduction({"task": ["a"], "seed": {"b": 1}, "--x": "y"}) == "nos-search"

@@ -1,0 +1,94 @@
+import dataclasses
+
+import ledgers
+import pytest
+
+from neural_optimizer_search import parse_formula
+from neural_optimizer_search.dsl.printing import text
+from neural_optimizer_search.report import statistics as stats
+from neural_optimizer_search.report.run import read
+
+
+def rules(*formulas):
+    return [parse_formula(formula) for formula in formulas]
+
+
+def test_spread():
+    assert stats.spread((0.5,)) is None
+    assert stats.spread((1.0, 3.0)) == pytest.approx(2**0.5)
+    assert stats.spread((1.0, float("nan"))) is None
+
+
+def test_history_knows_what_was_proposed_before(tmp_path):
+    run = read(ledgers.write(tmp_path, ledgers.found()[:2], screened_out=3))
+    points = stats.history(run.samples)
+    assert [point.number for point in points] == [4, 5, 6, 7]  # the first three have no reward
+    assert [point.repeated for point in points] == [False, False, True, True]
+    assert [point.reward for point in points] == pytest.approx([0.7, 0.65, 0.7, 0.65])
+
+
+def test_improvements():
+    pairs = [(1, 0.2), (2, float("inf")), (3, 0.1), (4, 0.5), (5, 0.4)]
+    assert stats.improvements(pairs) == [(1, 0.2), (4, 0.5), (5, 0.5)]
+    assert stats.improvements([]) == []
+
+
+def test_moving_mean():
+    points = [stats.Point(number, None, reward, False) for number, reward in ((1, 0.0), (4, 1.0), (5, 5.0))]
+    assert stats.moving_mean(points, 2) == [(4, 0.5), (5, 3.0)]
+
+
+def test_sub_expressions_have_one_spelling():
+    parts = {text(part) for part in stats.sub_expressions(parse_formula("g - exp(m * g)"))}
+    assert parts == {text(part) for part in stats.sub_expressions(parse_formula("-exp(g * m) + g"))}
+    assert {"g", "m", "g * m", "exp(g * m)"} <= parts
+    assert not any(part.startswith("-") for part in parts)
+
+
+def test_building_blocks():
+    top = rules("exp(g) * m", "exp(g) - v", "g")
+    blocks = stats.building_blocks(top, top + rules("v", "m", "2"))
+    shares = {text(block.expression): (block.top, block.sampled) for block in blocks}
+    assert shares == {"g": (1.0, 0.5), "exp(g)": (2 / 3, 1 / 3)}  # the others are in one top rule
+    assert text(blocks[0].expression) == "g"
+
+
+@pytest.mark.parametrize(
+    "formula, expected",
+    [
+        ("exp(sign(g) * sign(m)) * g", True),
+        ("exp(sign(m) * sign(g)) * g", True),
+        ("(1 + ld * sign(g) * sign(m)) * g", True),
+        ("sign(g) * (ld * -sign(m))", True),
+        ("sign(g) / sign(m) - 1", True),
+        ("sign(m * g)", True),
+        ("sign(m * g^3 * m)", True),
+        ("sign(g) + sign(m)", False),
+        ("sign(g) * m", False),
+        ("sign(g + m)", False),
+        ("sign(g^2 * m)", False),
+    ],
+)
+def test_agreement(formula, expected):
+    assert stats.agrees(parse_formula(formula)) == expected
+
+
+def test_evenly():
+    assert stats.evenly(list(range(10)), 20) == list(range(10))
+    assert stats.evenly(list(range(10)), 5) == [0, 2, 4, 6, 8]
+
+
+def test_outcomes(tmp_path):
+    found = ledgers.found()[:4]
+    found[1] = dataclasses.replace(found[1], status="diverged", message="It diverged.")
+    found[2] = dataclasses.replace(found[2], status="out of memory", message="Too much.")
+    found[3] = dataclasses.replace(found[3], cached=True)
+    run = read(ledgers.write(tmp_path, found, screened_out=5))
+    sampled = {outcome.name: outcome.count for outcome in stats.sampled_outcomes(run)}
+    assert sampled == {
+        "screened out: the update does not descend": 5, "repeated": 4, "taken from the cache": 1, "trained": 3,
+    }  # fmt: skip
+    assert sum(sampled.values()) == run.counts["sampled"]
+    trained = {outcome.name: outcome.count for outcome in stats.trained_outcomes(run)}
+    assert trained == {"ok": 1, "diverged": 1, "out of memory": 1}
+    assert stats.messages(run) == [(("diverged", "It diverged."), 1), (("out of memory", "Too much."), 1)]
