@@ -204,7 +204,7 @@ def main(argv=None):
     found, comparisons = {}, []
     for name in arguments.families:
         family = FAMILIES[name]
-        policies = [PredictedStepDescent.load(files[name, seed]).policy for seed in range(_trainings(name, arguments.seeds))]
+        policies = [PredictedStepDescent.load(file).policy for (of, _), file in files.items() if of == name]
         settings = tuned(family, FUNCTIONS[name], arguments.out / f"{name}-baselines.json")
         for title, kind in _kinds(name, family).items():
             comparison = compare(title, kind, policies, settings)

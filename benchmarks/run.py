@@ -58,7 +58,9 @@ def main(argv=None):
     p.add_argument("experiment", choices=(*EXPERIMENTS, ALL, *SCRIPTS), metavar="EXPERIMENT", help=", ".join(LISTED))
     p.add_argument("--scale", choices=SCALES, default="small", help="smoke: made-up data; small: for 2 cores")
     p.add_argument("--optimizers", nargs="+", metavar="NAME", help="default: the paper's")
-    p.add_argument("--seeds", type=whole_number(1), help="trainings at the chosen learning rate; default: the scale's")
+    p.add_argument(
+        "--seeds", type=whole_number(1), help="trainings at the chosen learning rate; default: the scale's"
+    )
     p.add_argument("--data_dir", type=pathlib.Path, help="where the data sets are")
     p.add_argument("--out", type=pathlib.Path, default=OUT, help=f"for the results; default: {OUT}")
     p.add_argument("--strategy", choices=STRATEGIES, default="default", help="of tf.distribute")

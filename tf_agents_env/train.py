@@ -201,6 +201,7 @@ def _report(out, ledger, config):
         f"\n{table}\n\n{counts['sampled']} sampled: {counts['screened']} screened out, "
         f"{counts['repeated']} repeated, {counts['cached']} cached, {counts['trained']} trained, "
         f"of these {counts['diverged']} diverged and {counts['failed']} failed. Kept in {out}"
+        f"\nAs a page to look at: nos-report {out}"
     )
 
 
