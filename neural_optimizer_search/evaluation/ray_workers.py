@@ -51,13 +51,11 @@ class RayWorker:
 
 
 @contextlib.contextmanager
-def ray_executor(task, protocol, data_dir=None, workers=None, address=None):
-    """A `WorkerPool` on Ray.
+def started_ray(workers=None, address=None):
+    """The module `ray`, connected.
 
     Args:
-      task, protocol, data_dir: As for `Evaluator`; the task and the protocol must pickle, and every node of a cluster
-        needs this package, the data, and the module of a task of your own.
-      workers: Their number; by default as many as the cluster has CPUs.
+      workers: CPUs of a Ray that is started here; by default the machine's.
       address: Of a running cluster, such as "auto" or "ray://host:10001". None starts Ray on this machine alone; if
         Ray was not imported before, it then listens on the loopback address only.
 
@@ -74,14 +72,27 @@ def ray_executor(task, protocol, data_dir=None, workers=None, address=None):
             "--executor ray needs Ray: pip install 'neural-optimizer-search[distributed]', or use --executor local."
         ) from None
     here = dict(num_cpus=workers, include_dashboard=False)
-    # A node elsewhere has another file system.
-    paths = {} if address else {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     ray.init(logging_level="ERROR", log_to_driver=False, **(dict(address=address) if address else here))
     try:
-        count = workers or int(ray.cluster_resources()["CPU"])
-        make = functools.partial(evaluator, task, protocol, data_dir)
-        environment = {**WORKER_ENVIRONMENT, **paths}
-        with WorkerPool(lambda: RayWorker(ray, Measuring, make, environment=environment), count) as pool:
-            yield pool
+        yield ray
     finally:
         ray.shutdown()
+
+
+@contextlib.contextmanager
+def ray_executor(task, protocol, data_dir=None, workers=None, address=None):
+    """A `WorkerPool` on Ray.
+
+    Args:
+      task, protocol, data_dir: As for `Evaluator`; the task and the protocol must pickle, and every node of a cluster
+        needs this package, the data, and the module of a task of your own.
+      workers: Their number; by default as many as the cluster has CPUs.
+      address: As for `started_ray`, which may raise.
+    """
+    # A node elsewhere has another file system.
+    paths = {} if address else {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    make, environment = functools.partial(evaluator, task, protocol, data_dir), {**WORKER_ENVIRONMENT, **paths}
+    with started_ray(workers, address) as ray:
+        count = workers or int(ray.cluster_resources()["CPU"])
+        with WorkerPool(lambda: RayWorker(ray, Measuring, make, environment=environment), count) as pool:
+            yield pool

@@ -1,0 +1,139 @@
+"""How many workers can one search keep busy?
+
+    python -m benchmarks.scaling --workers 1 4 16 64
+
+The real search (PPO, ledger, Ray) with children replaced by sleeps, as long as the evaluations of a real search on
+CIFAR-10 took. The efficiency is the time that workers sleep over their number times the time that the search takes;
+the workers' start is left out.
+"""
+
+import argparse
+import concurrent.futures
+import contextlib
+import csv
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+import statistics
+import tempfile
+import time
+
+import numpy as np
+
+from benchmarks.curves import RESULTS
+from benchmarks.sleeping import Sleeping
+from neural_optimizer_search.command_line import whole_number
+from neural_optimizer_search.dsl.space import search_space
+from neural_optimizer_search.evaluation.evaluation import Evaluation
+from neural_optimizer_search.evaluation.executors import WorkerPool
+from neural_optimizer_search.evaluation.ledger import Ledger
+from neural_optimizer_search.evaluation.ray_workers import RayWorker, started_ray
+from neural_optimizer_search.search.loop import Score, search
+from tf_agents_env.controllers import CONTROLLERS, Controller
+from tf_agents_env.train import RULES_A_WORKER
+
+SECONDS = RESULTS / "cifar10_seconds.csv"
+SPACE = search_space("arxiv2017_no_decay", 2)
+# Mode -> (rules a proposal, rules to keep in work or waiting), by the number of workers.
+MODES = {
+    "synchronous, batch 10": lambda workers: (10, 0),
+    "synchronous, batch 4 x workers": lambda workers: (4 * workers, 0),
+    "asynchronous, batch 10": lambda workers: (10, RULES_A_WORKER * workers),
+}
+
+
+class Sleeper:
+    """An executor: each rule takes a time drawn from the measured ones, the same whenever it is asked for."""
+
+    def __init__(self, pool, durations):
+        self._pool, self._durations = pool, durations
+        self.slept = []
+
+    def submit(self, rule):
+        number = int(hashlib.sha1(rule.canonical().encode()).hexdigest()[:12], 16)
+        future, done = self._pool.submit(self._durations[number % len(self._durations)]), concurrent.futures.Future()
+        future.add_done_callback(lambda _: self._end(rule, number / 16**12, future, done))
+        return done
+
+    def _end(self, rule, reward, future, done):
+        try:
+            began, ended = future.result()
+        except Exception as error:
+            done.set_exception(error)
+            return
+        self.slept.append((began, ended))
+        done.set_result(Evaluation(rule, reward, "ok", "Slept.", 0.1, reward, (reward,), (), ended - began))
+
+
+def measured(ray, workers, mode, durations, seconds, seed):
+    """What one search took, in steps of at least so many seconds together."""
+    batch, ahead = MODES[mode](workers)
+    config = dataclasses.replace(CONTROLLERS["ppo"]["fast"], batch_size=batch)
+    with contextlib.ExitStack() as stack:
+        scratch = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        ledger = stack.enter_context(contextlib.closing(Ledger(scratch / "ledger.sqlite", {})))
+        pool = stack.enter_context(WorkerPool(lambda: RayWorker(ray, Sleeping, environment={}), workers))
+        list(pool([0.01] * 20 * workers))  # starts every worker
+        Controller(SPACE, config, seed).propose(0)
+        sleeper = Sleeper(pool, durations)
+        controller = Controller(SPACE, config, seed, scratch / "controller")
+        began, processor, steps = time.time(), time.process_time(), []
+        for step in search(controller, Score(sleeper, ledger), ledger, None, ahead):
+            steps.append(step)
+            if time.time() - began >= seconds:
+                break
+        ended, processor = time.time(), time.process_time() - processor
+        while len(sleeper.slept) < step.trained + (workers if ahead else 0):
+            time.sleep(0.1)  # those in work then have slept a part of it
+    busy = sum(max(0.0, min(end, ended) - max(start, began)) for start, end in sleeper.slept)
+    return dict(
+        efficiency=busy / workers / (ended - began),
+        rules_per_hour=3600 * step.trained / (ended - began),
+        seconds=ended - began,
+        processor_ms_per_rule=1000 * processor / step.trained,
+        staleness=statistics.mean(step.staleness for step in steps),
+    )
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser("python -m benchmarks.scaling", description=__doc__.splitlines()[0])
+    parser.add_argument("--workers", nargs="+", type=whole_number(1), default=[1, 4, 16, 64])
+    parser.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES))
+    parser.add_argument("--seconds", type=whole_number(1), default=60, help="of a measurement, at least")
+    parser.add_argument("--repeats", type=whole_number(1), default=1)
+    arguments = parser.parse_args(argv)
+    with open(SECONDS, newline="") as file:
+        durations = [float(row["seconds"]) for row in csv.DictReader(file)]
+    found = []
+    with started_ray(workers=max(arguments.workers)) as ray:
+        for repeat in range(arguments.repeats):
+            for workers in arguments.workers:
+                for mode in arguments.modes:
+                    row = measured(ray, workers, mode, durations, arguments.seconds, repeat)
+                    found.append(dict(workers=workers, mode=mode, repeat=repeat, **row))
+                    print(f"{workers} workers, {mode}: {row['efficiency']:.1%}", flush=True)
+    report(found, durations, arguments)
+
+
+def report(found, durations, arguments):
+    print(f"\nChildren: {statistics.mean(durations):.1f} ± {statistics.stdev(durations):.1f} s. {os.cpu_count()} cores.")
+    print("\n| workers | mode | efficiency | rules an hour | processor time a rule | staleness |")
+    print("|---|---|---|---|---|---|")
+    for workers in arguments.workers:
+        for mode in arguments.modes:
+            rows = [row for row in found if (row["workers"], row["mode"]) == (workers, mode)]
+            e = [row["efficiency"] for row in rows]
+            rate, processor, stale = (
+                statistics.mean(row[name] for row in rows)
+                for name in ("rules_per_hour", "processor_ms_per_rule", "staleness")
+            )
+            spread = f" ({min(e):.1%} to {max(e):.1%})" if len(e) > 1 else ""
+            cells = f"{np.mean(e):.1%}{spread} | {rate:.0f} | {processor:.0f} ms | {stale:.1f}"
+            print(f"| {workers} | {mode} | {cells} |")
+    print(json.dumps(dict(seconds=[statistics.mean(durations), statistics.stdev(durations)], measured=found)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""A search that is killed again and again proposes and pays what an undisturbed one does."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from killed_search import search
+
+from neural_optimizer_search.evaluation.ledger import Ledger
+
+HERE = pathlib.Path(__file__).parent
+FLAGS = ["--depth", "2", "--seed", "1"]
+# A third of the kills wait for a save, after ten steps of some five new rules each: what is left suffices for all.
+KILLS, BUDGET = (24, 800) if os.environ.get("NOS_LONG") else (3, 100)
+
+
+def record(out):
+    """Everything that a search proposed and was paid, and what it measured."""
+    ledger = Ledger(out / "ledger.sqlite", read_only=True)
+    evaluations = sorted((e.key, e.reward, e.status) for e in ledger.evaluations())
+    found = ledger.samples(), evaluations, ledger.counts()
+    ledger.close()
+    return found
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    out = tmp_path_factory.mktemp("undisturbed")
+    assert search([*FLAGS, "--budget", str(BUDGET), "--out", str(out)]) == 0
+    return record(out)
+
+
+def test_killed_at_random_moments(tmp_path, undisturbed):
+    out, rng, moments = tmp_path / "run", np.random.default_rng(), []
+    for kill in range(KILLS):
+        # A save takes some 50 ms. The first six evaluations are the known optimizers.
+        save = ("save", 1, rng.uniform(0, 0.05))
+        moments.append(save if kill % 3 == 2 else ("evaluation", rng.integers(1, 15), rng.uniform(0, 0.1)))
+        begun = (out / "ledger.sqlite").exists()
+        flags = ["--resume", out] if begun else [*FLAGS, "--budget", BUDGET, "--out", out]
+        path = os.pathsep.join([str(HERE), *filter(None, sys.path)])
+        process = subprocess.run(
+            [sys.executable, HERE / "killed_search.py", *map(str, (*moments[-1], *flags))],
+            env={**os.environ, "PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+        )
+        assert process.returncode == -signal.SIGKILL, (moments, process.stderr)
+    assert len(record(out)[0]) < len(undisturbed[0])
+    assert search(["--resume", str(out)]) == 0
+    assert record(out) == undisturbed, moments
