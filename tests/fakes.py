@@ -1,5 +1,6 @@
 """Stand-ins for what is slow: a tiny task, and an evaluator that trains nothing."""
 
+import dataclasses
 import hashlib
 
 import numpy as np
@@ -55,3 +56,21 @@ def fake_evaluation(rule, reward=None):
 def fake_executor(rules):
     """As the process executor, it yields in an order of its own."""
     return (fake_evaluation(rule) for rule in reversed(rules))
+
+
+class FakeProcesses:
+    """In place of a `ProcessExecutor`: a longer training gives another reward."""
+
+    def __init__(self, task, protocol, data_dir=None, workers=None):
+        self.protocol = protocol
+
+    def __call__(self, rules):
+        steps = self.protocol.final_steps
+        for evaluation in fake_executor(list(rules)):
+            yield dataclasses.replace(evaluation, reward=(evaluation.reward * steps * 7) % 1.0)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
