@@ -1,6 +1,7 @@
 """An update rule as the paper writes it: n iterations of (op1, op2, u1, u2, b)."""
 
 import json
+import operator
 from dataclasses import dataclass
 from typing import NamedTuple, Union
 
@@ -44,10 +45,18 @@ class Rule:
     iterations: tuple
 
     def __post_init__(self):
+        if not isinstance(self.iterations, (tuple, list)) or not self.iterations:
+            raise ValueError(
+                f"Argument `iterations` must hold at least one iteration. Received: {self.iterations!r:.200}."
+            )
+        for k, iteration in enumerate(self.iterations):
+            if not isinstance(iteration, (tuple, list)) or len(iteration) != TOKENS_PER_ITERATION:
+                raise ValueError(
+                    f"Iteration {k} must be a tuple of {TOKENS_PER_ITERATION} words (op1, op2, u1, u2, b). "
+                    f"Received: {iteration!r:.200}."
+                )
         iterations = tuple(Iteration(*iteration) for iteration in self.iterations)
         object.__setattr__(self, "iterations", iterations)
-        if not iterations:
-            raise ValueError("Argument `iterations` must hold at least one iteration. Received: ().")
         for k, iteration in enumerate(iterations):
             _check_iteration(k, iteration)
 
@@ -60,7 +69,12 @@ class Rule:
         Raises:
           ValueError: If the number of tokens or a token is not allowed; the message says at which position.
         """
-        tokens = [int(token) for token in tokens]
+        try:
+            tokens = [operator.index(token) for token in tokens]
+        except TypeError as error:
+            raise ValueError(
+                f"Argument `tokens` must be a sequence of whole numbers. Received: {tokens!r:.200}."
+            ) from error
         if not tokens or len(tokens) % TOKENS_PER_ITERATION:
             raise ValueError(
                 f"Argument `tokens` must hold a positive multiple of {TOKENS_PER_ITERATION} ids "
@@ -254,11 +268,12 @@ def _word(token, position, vocabulary):
 def _check_iteration(k, iteration):
     for field, word in zip(Iteration._fields, iteration):
         table = {"op1": OPERANDS, "op2": OPERANDS, "u1": UNARIES, "u2": UNARIES, "b": BINARIES}[field]
-        if field in ("op1", "op2") and isinstance(word, int) and 0 <= word < k:
+        # JSON has true and lists, too.
+        if field in ("op1", "op2") and type(word) is int and 0 <= word < k:
             continue
-        if word not in table:
+        if not isinstance(word, str) or word not in table:
             earlier = f", or an earlier iteration's number below {k}" if k and field[0] == "o" else ""
             raise ValueError(
                 f"{field} of iteration {k} must be one of: {', '.join(table)}{earlier}. "
-                f"Received: {word!r}."
+                f"Received: {word!r:.200}."
             )
