@@ -1,8 +1,7 @@
 """How far each promoted rule got, and where the search had it."""
 
-import statistics
-
 from neural_optimizer_search.search.baselines import BASELINES
+from neural_optimizer_search.search.leaderboard import spread
 
 ROW = "{now:>4s}  {search:>6s}  {rung:>5s}  {reward:>15s}  {accuracy:>8s}  {rate:>9s}  {formula}"
 NOTE = (
@@ -55,12 +54,11 @@ def promotion_table(rungs, candidates, in_all):
 
 def _row(now, search, rung, evaluation, formula):
     e = evaluation
-    spread = f" ± {statistics.stdev(e.rewards):.4f}" if len(e.rewards) > 1 else ""
     return ROW.format(
         now=now,
         search=search,
         rung=rung,
-        reward=f"{e.reward:.4f}{spread}" if e.status == "ok" else e.status,
+        reward=f"{e.reward:.4f}{spread(e)}" if e.status == "ok" else e.status,
         accuracy=f"{e.accuracy:.4f}",
         rate="-" if e.learning_rate is None else f"{e.learning_rate:.3g}",
         formula=formula,
