@@ -152,7 +152,7 @@ def _found(p, run):
     try:
         with contextlib.closing(Ledger(run / saved.LEDGER)) as ledger:
             return ledger.evaluations("search")
-    except (OSError, ValueError, TypeError, sqlite3.Error) as error:
+    except (OSError, ValueError, TypeError, RecursionError, sqlite3.Error) as error:
         p.error(f"argument RUN: {run} is not a run of nos-search: {error}")
 
 
