@@ -22,7 +22,7 @@ from neural_optimizer_search.dsl.vocabulary import OPERANDS, UNARIES
 # Far beyond any update rule, and below what Python's stack holds.
 MAX_LENGTH = 100_000
 MAX_NESTING = 100
-MAX_OPERATORS = 250
+MAX_OPERATORS = 100
 # An error shows so many characters before and after its place.
 SHOWN = 100
 

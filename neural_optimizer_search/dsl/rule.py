@@ -21,6 +21,11 @@ class Iteration(NamedTuple):
 
 
 TOKENS_PER_ITERATION = len(Iteration._fields)
+# Of a rule as a tree, far beyond any that is of use: as high as Python's stack can hold, and what prints in a second.
+# A tree has an output as often as it is read, so that forty iterations could spell 2^40 words.
+MAX_HEIGHT = 400
+MAX_WORDS = 2**14
+MAX_TOKENS = 2**16  # noise depends on the place of a token, which has so many bits in a seed
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,8 @@ class Rule:
       iterations: Tuple of `Iteration`s (or 5-tuples), one per level of the paper's binary tree.
 
     Raises:
-      ValueError: If a word is unknown or an operand refers to an iteration that does not come before.
+      ValueError: If a word is unknown, an operand refers to an iteration that does not come before, or the rule is
+        larger than can be printed.
 
     Example:
       >>> from neural_optimizer_search import parse_formula
@@ -49,6 +55,11 @@ class Rule:
             raise ValueError(
                 f"Argument `iterations` must hold at least one iteration. Received: {self.iterations!r:.200}."
             )
+        if TOKENS_PER_ITERATION * len(self.iterations) > MAX_TOKENS:
+            raise ValueError(
+                f"Argument `iterations` must hold at most {MAX_TOKENS // TOKENS_PER_ITERATION} iterations. "
+                f"Received: {len(self.iterations)}."
+            )
         for k, iteration in enumerate(self.iterations):
             if not isinstance(iteration, (tuple, list)) or len(iteration) != TOKENS_PER_ITERATION:
                 raise ValueError(
@@ -59,6 +70,7 @@ class Rule:
         object.__setattr__(self, "iterations", iterations)
         for k, iteration in enumerate(iterations):
             _check_iteration(k, iteration)
+        _check_extent(iterations)
 
     # -- Tokens ----------------------------------------------------------------------------------------
 
@@ -276,4 +288,19 @@ def _check_iteration(k, iteration):
             raise ValueError(
                 f"{field} of iteration {k} must be one of: {', '.join(table)}{earlier}. "
                 f"Received: {word!r:.200}."
+            )
+
+
+def _check_extent(iterations):
+    heights, words = [], []
+    for op1, op2, _, _, b in iterations:
+        sides = [op1] if b == "left" else [op1, op2]
+        # `canonical` writes x - y as x + -y.
+        above = len(sides) + (b == "sub")
+        heights.append(above + max(heights[op] if isinstance(op, int) else 1 for op in sides))
+        words.append(1 + sum(1 + (words[op] if isinstance(op, int) else 1) for op in sides))
+        if heights[-1] > MAX_HEIGHT or words[-1] > MAX_WORDS:
+            raise ValueError(
+                f"Argument `iterations` must spell a tree of height at most {MAX_HEIGHT} with at most {MAX_WORDS} "
+                f"words. Received: {len(iterations)} iterations, of which number {len(words) - 1} spells more."
             )

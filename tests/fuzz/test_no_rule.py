@@ -1,5 +1,6 @@
 """What is no rule, by every way that a stranger's data become one: a `ValueError`, and nothing is run."""
 
+import itertools
 import json
 import sqlite3
 
@@ -74,6 +75,32 @@ def test_a_vocabulary_of_other_words_makes_no_rule():
 def test_json_that_is_no_rule_is_a_value_error(text):
     with pytest.raises(ValueError, match="must"):
         Rule.from_json(text)
+
+
+def chain(n, u1, b, deep):
+    """n iterations, each of which reads the one before on the sides in `deep`."""
+    first = ("g", "m", "exp", "exp", "add")
+    return (first, *((k if 0 in deep else "g", k if 1 in deep else "m", u1, "exp", b) for k in range(n - 1)))
+
+
+CHAINS = list(itertools.product(("exp", "identity"), ("sub", "pow", "left"), ((0,), (1,), (0, 1))))
+
+
+@pytest.mark.parametrize(("u1", "b", "deep"), CHAINS, ids=repr)
+def test_a_rule_that_cannot_be_printed_is_refused(u1, b, deep):
+    """However many words it would be written with."""
+    sizes = []
+    for n in (5, 14, 133, 200, 400, 1000, 100_000):
+        try:
+            rule = Rule(chain(n, u1, b, deep))
+        except ValueError as error:
+            assert "`iterations` must " in str(error)
+        else:
+            sizes.append(n)
+            assert rule.formula() and rule.latex() and rule.canonical() and rule.to_json()
+            rule.to_source("Found")
+    # A side that `left` does not read is no part of the tree.
+    assert sizes and sizes[-1] <= (1000 if b == "left" and deep == (1,) else 400)
 
 
 # A rule's column in a ledger: JSON that is no rule, whatever else it is.
