@@ -118,7 +118,8 @@ def main(argv=None):
 
 
 def report(found, durations, arguments):
-    print(f"\nChildren: {statistics.mean(durations):.1f} ± {statistics.stdev(durations):.1f} s. {os.cpu_count()} cores.")
+    mean, deviation = statistics.mean(durations), statistics.stdev(durations)
+    print(f"\nChildren: {mean:.1f} ± {deviation:.1f} s. {os.cpu_count()} cores.")
     print("\n| workers | mode | efficiency | rules an hour | processor time a rule | staleness |")
     print("|---|---|---|---|---|---|")
     for workers in arguments.workers:
@@ -132,7 +133,7 @@ def report(found, durations, arguments):
             spread = f" ({min(e):.1%} to {max(e):.1%})" if len(e) > 1 else ""
             cells = f"{np.mean(e):.1%}{spread} | {rate:.0f} | {processor:.0f} ms | {stale:.1f}"
             print(f"| {workers} | {mode} | {cells} |")
-    print(json.dumps(dict(seconds=[statistics.mean(durations), statistics.stdev(durations)], measured=found)))
+    print(json.dumps(dict(seconds=[mean, deviation], measured=found)))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ def whole_number(least):
     """The `type` of a flag that takes whole numbers of at least this one."""
 
     def parse(text):
-        if not text.lstrip("-").isdigit() or int(text) < least:
+        if not text.removeprefix("-").isdecimal() or int(text) < least:
             raise argparse.ArgumentTypeError(f"must be a whole number of at least {least}. Received: {text}.")
         return int(text)
 

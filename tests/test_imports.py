@@ -26,6 +26,13 @@ MAY_IMPORT = {
     f"{CORE}.evaluation": {f"{CORE}.tasks", f"{CORE}.vectors", DSL},
     f"{CORE}.search": {f"{CORE}.evaluation", f"{CORE}.optimizers", DSL},
     f"{CORE}.report": {f"{CORE}.search", f"{CORE}.evaluation", f"{CORE}.command_line", DSL},
+    f"{CORE}.promotion": {
+        f"{CORE}.search",
+        f"{CORE}.evaluation",
+        f"{CORE}.tasks",
+        f"{CORE}.command_line",
+        DSL,
+    },
     "tf_agents_env": {
         f"{CORE}.l2o",
         f"{CORE}.objectives",

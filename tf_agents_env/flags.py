@@ -150,6 +150,8 @@ def new_config(p, given):
 
 def resumed_config(p, given, recorded):
     """The recorded configuration with what may change on resuming."""
+    if not {field.name for field in fields(SearchConfig)} >= set(recorded):
+        p.error(f"argument --resume: {given['resume']} was not written by nos-search.")
     fixed = sorted(set(given) - CHANGEABLE_ON_RESUME)
     if fixed:
         kept = f" ({recorded[fixed[0]]})" if fixed[0] in recorded else ""

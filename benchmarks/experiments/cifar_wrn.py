@@ -1,8 +1,8 @@
 """Wide ResNet on CIFAR-10 (arXiv v2, section 6.2, Tables 1 and 2, Figures 6 and 7)."""
 
 from benchmarks.cifar import Setting, options, run
-from benchmarks.models.wide_resnet import WideResNet
 from benchmarks.protocol import Metric, Sweep
+from neural_optimizer_search.tasks.wide_resnet import WideResNet
 
 __all__ = ["options", "run"]
 

@@ -83,17 +83,24 @@ def _simplify_binary(name, x, y):
 
 def canonical(expression):
     """The simplified expression with the sides of + and * in a fixed order: equal for a*b and b*a."""
-    return _ordered(simplify(expression))
+    return _ordered(simplify(expression))[0]
 
 
 def _ordered(expression):
+    """(the expression in order, its `repr`): made on the way up, as asking each for its own would go down again."""
     if isinstance(expression, Operand):
-        return expression
+        return expression, repr(expression)
     if isinstance(expression, Unary):
-        return Unary(expression.name, _ordered(expression.x))
+        return _with_text(Unary, expression.name, _ordered(expression.x))
     name, x, y = expression.name, _ordered(expression.x), _ordered(expression.y)
     if name == "sub":
-        name, y = "add", _simplify_unary("neg", y)
-    if name in _COMMUTATIVE and repr(y) < repr(x):
+        # `simplify` leaves no -y here.
+        name, y = "add", _with_text(Unary, "neg", y)
+    if name in _COMMUTATIVE and y[1] < x[1]:
         x, y = y, x
-    return Binary(name, x, y)
+    return _with_text(Binary, name, x, y)
+
+
+def _with_text(kind, name, *sides):
+    texts = "".join(f", {side}={text}" for side, (_, text) in zip("xy", sides))
+    return kind(name, *(x for x, _ in sides)), f"{kind.__name__}(name={name!r}{texts})"

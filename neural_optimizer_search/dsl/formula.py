@@ -10,7 +10,9 @@
 a division adds δ to the divisor, as in the paper.
 """
 
+import itertools
 import re
+from collections import deque
 from typing import NamedTuple
 
 from neural_optimizer_search.dsl.expression import Binary, Operand, Unary, simplify
@@ -18,8 +20,11 @@ from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.dsl.vocabulary import OPERANDS, UNARIES
 
 # Far beyond any update rule, and below what Python's stack holds.
+MAX_LENGTH = 100_000
 MAX_NESTING = 100
-MAX_OPERATORS = 250
+MAX_OPERATORS = 100
+# An error shows so many characters before and after its place.
+SHOWN = 100
 
 _NAMES = {
     **{name: name for name in OPERANDS if name.isidentifier()},
@@ -85,7 +90,9 @@ def parse_formula(formula):
 class _Parser:
     def __init__(self, formula):
         self.formula = formula
-        self.tokens = list(self._tokenize(formula.translate(_SAME_LENGTH)))
+        if len(formula) > MAX_LENGTH:
+            self._fail("too many characters", MAX_LENGTH, f"{MAX_LENGTH} characters.")
+        self.tokens = deque(self._tokenize(formula.translate(_SAME_LENGTH)))
         self.nesting = 0
         self.operators = [t for t in self.tokens if t.kind == "symbol" and t.text not in "(),|"]
 
@@ -101,20 +108,24 @@ class _Parser:
         yield _Token("end", "", end)
 
     def _fail(self, what, position, allowed):
+        start = max(0, position - SHOWN)
+        # What does not print could move the mark, or do worse to a terminal.
+        near = self.formula[start : position + SHOWN]
+        shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in near)
         raise FormulaError(
             f"Argument `formula` has {what} at position {position}:\n"
-            f"  {self.formula}\n  {' ' * position}^\nAllowed: {allowed}"
+            f"  {shown}\n  {' ' * (position - start)}^\nAllowed: {allowed}"
         )
 
     def _take(self, *texts):
         if self.tokens[0].kind == "symbol" and self.tokens[0].text in texts:
-            return self.tokens.pop(0)
+            return self.tokens.popleft()
         return None
 
     def _expect(self, text):
         if not self._take(text):
             token = self.tokens[0]
-            self._fail(f"{token.text!r}" if token.text else "its end", token.position, f"{text!r} here.")
+            self._fail(f"{token.text!r:.50}" if token.text else "its end", token.position, f"{text!r} here.")
 
     # -- The grammar -----------------------------------------------------------------------------------
 
@@ -122,7 +133,7 @@ class _Parser:
         result = self._sum()
         token = self.tokens[0]
         if token.kind != "end":
-            self._fail(f"{token.text!r} after a whole expression", token.position, "+ - * / ^ or the end.")
+            self._fail(f"{token.text!r:.50} after a whole expression", token.position, "+ - * / ^ or the end.")
         if len(self.operators) > MAX_OPERATORS:
             position = self.operators[MAX_OPERATORS].position
             self._fail("too many operators", position, f"{MAX_OPERATORS} operators.")
@@ -168,7 +179,7 @@ class _Parser:
         return Binary("pow", base, self._whole(exponent))
 
     def _atom(self):
-        token = self.tokens.pop(0)
+        token = self.tokens.popleft()
         if token.kind == "number":
             return _Loose(float(token.text), token.position)
         if token.kind == "name":
@@ -179,18 +190,18 @@ class _Parser:
             name = _NAMES.get(token.text) or _NAMES.get(token.text.lower())
             if name:
                 return Operand(name)
-            self._fail(f"an unknown word {token.text!r}", token.position, _LEGEND)
+            self._fail(f"an unknown word {token.text!r:.50}", token.position, _LEGEND)
         if token.text == "(":
             result = self._sum()
             self._expect(")")
             return result
-        what = f"{token.text!r}" if token.text else "its end"
+        what = f"{token.text!r:.50}" if token.text else "its end"
         self._fail(f"{what} where an operand must stand", token.position, _LEGEND)
 
     def _function(self, token):
         words = _FUNCTIONS.get(token.text)
         if not words:
-            self._fail(f"an unknown function {token.text!r}", token.position, _LEGEND)
+            self._fail(f"an unknown function {token.text!r:.50}", token.position, _LEGEND)
         bars = token.text in ("log", "sqrt") and self._take("|")
         x = self._sum()
         if bars:
@@ -200,7 +211,7 @@ class _Parser:
             self._expect(",")
             position = self.tokens[0].position
             if self.tokens[0].kind == "number":
-                constant = float(self.tokens.pop(0).text)
+                constant = float(self.tokens.popleft().text)
             if constant not in words:
                 allowed = ", ".join(f"{c:g}" for c in words)
                 self._fail(f"a constant of {token.text} that is not allowed", position, f"{allowed}.")
@@ -210,13 +221,15 @@ class _Parser:
     # -- Words of two pieces ---------------------------------------------------------------------------
 
     def _scaled_weight(self, node):
-        times, other, after = [*self.tokens, *self.tokens[-1:] * 2][:3]
+        end = self.tokens[-1]
+        times, other, after = itertools.islice(itertools.chain(self.tokens, (end, end)), 3)
         if isinstance(node, _Loose) and times.text == "*" and after.text not in ("^", "**"):
             value = float(other.text) if other.kind == "number" else other.text
             if "w" in (node.value, value):
                 name = _WEIGHT_SCALES.get(value if node.value == "w" else node.value)
                 if name:
-                    del self.tokens[:2]
+                    self.tokens.popleft()
+                    self.tokens.popleft()
                     return Operand(name)
         return node
 

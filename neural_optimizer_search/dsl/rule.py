@@ -1,6 +1,7 @@
 """An update rule as the paper writes it: n iterations of (op1, op2, u1, u2, b)."""
 
 import json
+import operator
 from dataclasses import dataclass
 from typing import NamedTuple, Union
 
@@ -20,6 +21,11 @@ class Iteration(NamedTuple):
 
 
 TOKENS_PER_ITERATION = len(Iteration._fields)
+# Of a rule as a tree, far beyond any that is of use: as high as Python's stack can hold, and what prints in a second.
+# A tree has an output as often as it is read, so that forty iterations could spell 2^40 words.
+MAX_HEIGHT = 400
+MAX_WORDS = 2**14
+MAX_TOKENS = 2**16  # noise depends on the place of a token, which has so many bits in a seed
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,8 @@ class Rule:
       iterations: Tuple of `Iteration`s (or 5-tuples), one per level of the paper's binary tree.
 
     Raises:
-      ValueError: If a word is unknown or an operand refers to an iteration that does not come before.
+      ValueError: If a word is unknown, an operand refers to an iteration that does not come before, or the rule is
+        larger than can be printed.
 
     Example:
       >>> from neural_optimizer_search import parse_formula
@@ -44,12 +51,26 @@ class Rule:
     iterations: tuple
 
     def __post_init__(self):
+        if not isinstance(self.iterations, (tuple, list)) or not self.iterations:
+            raise ValueError(
+                f"Argument `iterations` must hold at least one iteration. Received: {self.iterations!r:.200}."
+            )
+        if TOKENS_PER_ITERATION * len(self.iterations) > MAX_TOKENS:
+            raise ValueError(
+                f"Argument `iterations` must hold at most {MAX_TOKENS // TOKENS_PER_ITERATION} iterations. "
+                f"Received: {len(self.iterations)}."
+            )
+        for k, iteration in enumerate(self.iterations):
+            if not isinstance(iteration, (tuple, list)) or len(iteration) != TOKENS_PER_ITERATION:
+                raise ValueError(
+                    f"Iteration {k} must be a tuple of {TOKENS_PER_ITERATION} words (op1, op2, u1, u2, b). "
+                    f"Received: {iteration!r:.200}."
+                )
         iterations = tuple(Iteration(*iteration) for iteration in self.iterations)
         object.__setattr__(self, "iterations", iterations)
-        if not iterations:
-            raise ValueError("Argument `iterations` must hold at least one iteration. Received: ().")
         for k, iteration in enumerate(iterations):
             _check_iteration(k, iteration)
+        _check_extent(iterations)
 
     # -- Tokens ----------------------------------------------------------------------------------------
 
@@ -60,7 +81,12 @@ class Rule:
         Raises:
           ValueError: If the number of tokens or a token is not allowed; the message says at which position.
         """
-        tokens = [int(token) for token in tokens]
+        try:
+            tokens = [operator.index(token) for token in tokens]
+        except TypeError as error:
+            raise ValueError(
+                f"Argument `tokens` must be a sequence of whole numbers. Received: {tokens!r:.200}."
+            ) from error
         if not tokens or len(tokens) % TOKENS_PER_ITERATION:
             raise ValueError(
                 f"Argument `tokens` must hold a positive multiple of {TOKENS_PER_ITERATION} ids "
@@ -254,11 +280,27 @@ def _word(token, position, vocabulary):
 def _check_iteration(k, iteration):
     for field, word in zip(Iteration._fields, iteration):
         table = {"op1": OPERANDS, "op2": OPERANDS, "u1": UNARIES, "u2": UNARIES, "b": BINARIES}[field]
-        if field in ("op1", "op2") and isinstance(word, int) and 0 <= word < k:
+        # JSON has true and lists, too.
+        if field in ("op1", "op2") and type(word) is int and 0 <= word < k:
             continue
-        if word not in table:
+        if not isinstance(word, str) or word not in table:
             earlier = f", or an earlier iteration's number below {k}" if k and field[0] == "o" else ""
             raise ValueError(
                 f"{field} of iteration {k} must be one of: {', '.join(table)}{earlier}. "
-                f"Received: {word!r}."
+                f"Received: {word!r:.200}."
+            )
+
+
+def _check_extent(iterations):
+    heights, words = [], []
+    for op1, op2, _, _, b in iterations:
+        sides = [op1] if b == "left" else [op1, op2]
+        # `canonical` writes x - y as x + -y.
+        above = len(sides) + (b == "sub")
+        heights.append(above + max(heights[op] if isinstance(op, int) else 1 for op in sides))
+        words.append(1 + sum(1 + (words[op] if isinstance(op, int) else 1) for op in sides))
+        if heights[-1] > MAX_HEIGHT or words[-1] > MAX_WORDS:
+            raise ValueError(
+                f"Argument `iterations` must spell a tree of height at most {MAX_HEIGHT} with at most {MAX_WORDS} "
+                f"words. Received: {len(iterations)} iterations, of which number {len(words) - 1} spells more."
             )

@@ -4,6 +4,7 @@ One process writes; others may read while it does. An evaluation is committed th
 that a child computed is lost. A ledger holds JSON and numbers and no code: one from a stranger is safe to read.
 """
 
+import contextlib
 import json
 import sqlite3
 from typing import NamedTuple
@@ -75,21 +76,17 @@ class Ledger:
         if config is None and not path.exists():
             raise FileNotFoundError(f"{path} does not exist.")
         self._lock = None if read_only else _lock(path)
-        self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}", uri=True)
+        self._db = None
         try:
+            if config is not None:
+                _make(path, config)
+            self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}", uri=True)
             if not read_only:
                 self._db.execute("PRAGMA journal_mode=WAL")
-            if config is not None:
-                self._make(config)
             self._check_version(path)
         except BaseException:
             self.close()
             raise
-
-    def _make(self, config):
-        with self._db:
-            self._db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
-            self._db.execute("INSERT INTO run VALUES ('config', ?)", [json.dumps(config)])
 
     def _check_version(self, path):
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
@@ -190,9 +187,19 @@ class Ledger:
         return [Sample(step, _rule(rule), *rest) for step, rule, *rest in rows]
 
     def close(self):
-        self._db.close()
-        if self._lock:
-            self._lock.close()
+        for connection in (self._db, self._lock):
+            if connection:
+                connection.close()
+
+
+def _make(path, config):
+    """Makes the file, whole or not at all."""
+    new = path.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    with contextlib.closing(sqlite3.connect(new)) as db, db:
+        db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
+        db.execute("INSERT INTO run VALUES ('config', ?)", [json.dumps(config)])
+    new.replace(path)
 
 
 def _lock(path):
@@ -209,7 +216,10 @@ def _lock(path):
 
 
 def _rule(text):
-    return Rule(tuple(tuple(iteration) for iteration in json.loads(text)))
+    try:
+        return Rule(tuple(tuple(iteration) for iteration in json.loads(text)))
+    except (TypeError, RecursionError) as error:
+        raise ValueError(f"The ledger has what is no rule: {text:.100}") from error
 
 
 def to_row(evaluation):
@@ -222,7 +232,10 @@ def to_row(evaluation):
 def from_row(row):
     """Undoes `to_row`."""
     row = dict(row)
-    row.update({field: tuple(json.loads(row[field])) for field in _JSON_FIELDS})
-    row["sweep"] = tuple(tuple(point) for point in row["sweep"])
+    try:
+        row.update({field: tuple(json.loads(row[field])) for field in _JSON_FIELDS})
+        row["sweep"] = tuple((rate, loss) for rate, loss in row["sweep"])
+    except (TypeError, RecursionError) as error:
+        raise ValueError(f"The ledger has what is no evaluation, of the rule {row['rule']:.100}") from error
     row.update(rule=_rule(row["rule"]), flipped=bool(row["flipped"]), cached=bool(row["cached"]))
     return Evaluation(**row)

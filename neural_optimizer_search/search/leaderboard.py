@@ -1,6 +1,6 @@
 """The best rules of a search beside the optimizers that everybody knows."""
 
-import statistics
+import numpy as np
 
 from neural_optimizer_search.search.baselines import BASELINES
 
@@ -40,9 +40,14 @@ def leaderboard(found, baselines, count=10):
     return "\n".join([header, *rows, "", "The same protocol, known optimizers:", *known, "", note])
 
 
+def spread(evaluation):
+    """The standard deviation over seeds as text, " ± 0.0123"; empty if there is one seed."""
+    # NumPy, because a ledger may hold what is no number, for which `statistics.stdev` raises an AttributeError.
+    return f" ± {np.std(evaluation.rewards, ddof=1):.4f}" if len(evaluation.rewards) > 1 else ""
+
+
 def _row(rank, evaluation, formula):
-    spread = statistics.stdev(evaluation.rewards) if len(evaluation.rewards) > 1 else None
-    reward = f"{evaluation.reward:.4f}" + (f" ± {spread:.4f}" if spread is not None else "")
+    reward = f"{evaluation.reward:.4f}{spread(evaluation)}"
     rate = "-" if evaluation.learning_rate is None else f"{evaluation.learning_rate:.3g}"
     accuracy = f"{evaluation.accuracy:.4f}"
     return ROW.format(rank=rank, reward=reward, accuracy=accuracy, rate=rate, formula=formula)

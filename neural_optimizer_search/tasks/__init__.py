@@ -1,6 +1,7 @@
 """The shipped tasks, by name, and how to find them and your own. Adding a task is one file and one row here."""
 
 from neural_optimizer_search.tasks.cifar10 import CIFAR10
+from neural_optimizer_search.tasks.cifar10_wrn import CIFAR10_WRN
 from neural_optimizer_search.tasks.digits import DIGITS
 from neural_optimizer_search.tasks.digits_mlp import DIGITS_MLP
 from neural_optimizer_search.tasks.keras_task import KerasTask
@@ -8,7 +9,7 @@ from neural_optimizer_search.tasks.named_task import NamedTask, UnknownTask, loa
 
 __all__ = ["TASKS", "KerasTask", "UnknownTask", "find_task"]
 
-TASKS = {task.name: task for task in (DIGITS, DIGITS_MLP, CIFAR10)}
+TASKS = {task.name: task for task in (DIGITS, DIGITS_MLP, CIFAR10, CIFAR10_WRN)}
 
 
 def find_task(name):

@@ -10,8 +10,8 @@ import tensorflow as tf
 from benchmarks import cifar
 from benchmarks.contenders import contender
 from benchmarks.experiments import cifar_wrn
-from benchmarks.models.wide_resnet import WideResNet
 from benchmarks.protocol import Trial
+from neural_optimizer_search.tasks.wide_resnet import WideResNet
 
 SHAPE = (32, 32, 3)
 

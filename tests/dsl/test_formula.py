@@ -296,3 +296,33 @@ def test_thousands_of_rules_survive_being_written():
             rtol=1e-6,
             err_msg=f"{iterations} as {rule}",
         )
+
+
+# -- Texts of strangers ----------------------------------------------------------------------------
+
+
+def test_a_text_without_end_is_refused_before_it_is_read():
+    with pytest.raises(FormulaError, match=r"too many characters at position 100000:\n.*\n.*\nAllowed: 100000 char"):
+        parse_formula("g" + "+g" * 10**6)
+
+
+def test_an_error_shows_the_part_around_its_place():
+    with pytest.raises(FormulaError) as error:
+        parse_formula("g + " * 200 + "what + " + "g + " * 200)
+    _, shown, mark, _ = str(error.value).split("\n")
+    assert len(shown) < 250
+    assert shown[mark.index("^") :].startswith("what + g")
+
+
+def test_an_error_can_be_printed_whatever_the_text():
+    with pytest.raises(FormulaError) as error:
+        parse_formula("g\n\0\x1b[2J\ud800 + what")
+    _, shown, mark, _ = str(error.value).split("\n")
+    assert (shown + mark).isprintable() and shown.encode()
+    assert shown[mark.index("^")] == "\N{REPLACEMENT CHARACTER}"
+
+
+def test_an_error_quotes_the_start_of_a_long_word():
+    with pytest.raises(FormulaError, match="an unknown word 'xxx") as error:
+        parse_formula("x" * 10_000)
+    assert len(str(error.value)) < 1500

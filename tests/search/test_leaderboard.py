@@ -1,3 +1,5 @@
+import dataclasses
+
 import fakes
 
 from neural_optimizer_search import parse_formula
@@ -23,3 +25,9 @@ def test_leaderboard_shows_the_best_and_the_known():
     assert not any("g * m" in line for line in lines[:4])
     known = {line.split()[3]: line.split(maxsplit=4)[4] for line in lines[lines.index("") + 2 : -3]}
     assert known == {name: rule.formula() for name, rule in BASELINES.items()}
+
+
+def test_numbers_that_are_none_are_shown_as_what_they_are():
+    """As a ledger that somebody sent may hold them."""
+    odd = dataclasses.replace(FOUND[0], rewards=(0.5, float("nan")))
+    assert "0.3000 ± nan" in leaderboard([odd], KNOWN)

@@ -7,6 +7,7 @@ import pytest
 
 from neural_optimizer_search.tasks import TASKS, cifar10, digits
 from neural_optimizer_search.tasks.children import MLP, ConvNet
+from neural_optimizer_search.tasks.wide_resnet import WideResNet
 
 CIFAR10_DIR = os.environ.get("NOS_DATA_DIR", os.path.expanduser("~/tensorflow_datasets"))
 
@@ -112,3 +113,16 @@ def test_cifar10_without_data(tmp_path):
     pytest.importorskip("tensorflow_datasets")
     with pytest.raises(FileNotFoundError, match=r"--data_dir must be .* holds cifar10\. Received: .*162 MiB"):
         cifar10.load(str(tmp_path))
+
+
+def test_the_wide_resnet_is_measured_on_the_images_of_cifar10():
+    task = TASKS["cifar10_wrn"]
+    assert (task.load, task.load_test) == (TASKS["cifar10"].load, TASKS["cifar10"].load_test)
+    p = task.protocols["paper"]
+    assert p.child == WideResNet(depth=40, width=4)
+    assert p.final_steps * p.batch_size == pytest.approx(300 * p.train_examples, rel=0.01)
+
+
+def test_a_wide_resnet_may_see_smaller_images():
+    sizes = [WideResNet(10, 1, pool=pool)((32, 32, 3), 10).layers[-3].output.shape[1:3] for pool in (1, 2)]
+    assert sizes == [(8, 8), (4, 4)]

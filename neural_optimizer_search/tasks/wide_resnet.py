@@ -15,11 +15,13 @@ class WideResNet:
       depth: Number of convolutions, 6n + 4. 40 with width 4 has 9 million parameters, as the paper's.
       width: k, times the filters of an ordinary ResNet.
       batch_norm_momentum: 0.9 in the authors' code.
+      pool: Images are averaged over squares of this many pixels first; 1 leaves them as they are.
     """
 
     depth: int = 40
     width: int = 4
     batch_norm_momentum: float = 0.9
+    pool: int = 1
 
     def __post_init__(self):
         if self.depth < 10 or (self.depth - 4) % 6:
@@ -52,7 +54,7 @@ class WideResNet:
             return keras.Add()([shortcut, convolution(filters)(normalized(inner))])
 
         images = keras.Input(input_shape)
-        x = convolution(16)(images)
+        x = convolution(16)(keras.AveragePooling2D(self.pool)(images) if self.pool > 1 else images)
         for filters, stride in GROUPS:
             for i in range((self.depth - 4) // 6):
                 x = block(x, filters * self.width, stride if i == 0 else 1)

@@ -1,0 +1,39 @@
+"""Which rules of a search are promoted."""
+
+from typing import NamedTuple
+
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.evaluation.screen import Screen
+from neural_optimizer_search.search.baselines import BASELINES
+from neural_optimizer_search.search.leaderboard import best
+
+
+class Candidate(NamedTuple):
+    """A rule that a search found, its place in the search's leaderboard, and the reward there."""
+
+    rule: Rule
+    rank: int
+    reward: float
+
+
+def candidates(evaluations, top):
+    """The best `top` rules that are different functions, of those that trained to the end; no known optimizer.
+
+    Args:
+      evaluations: What a search found.
+      top: Number of rules.
+    """
+    screen = Screen()
+    seen = {name for rule in BASELINES.values() for name in _names(rule, screen)}
+    chosen = []
+    for rank, evaluation in enumerate(best(evaluations, len(evaluations)), 1):
+        names = _names(evaluation.rule, screen)
+        if evaluation.status == "ok" and not names & seen and len(chosen) < top:
+            chosen.append(Candidate(evaluation.rule, rank, evaluation.reward))
+            seen |= names
+    return chosen
+
+
+def _names(rule, screen):
+    """By which another spelling of the function is recognized; a search without a screen trains several of one."""
+    return {rule.canonical(), screen(rule).key} - {""}

@@ -1,0 +1,81 @@
+"""Successive halving (Jamieson & Talwalkar, 2016): many rules for a short time, the best of them for longer."""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+@dataclass(frozen=True)
+class Halving:
+    """How many rules are trained for how long.
+
+    Args:
+      rungs: Number of rounds; the last one trains as long as the protocol says.
+      keep: Share of a rung's rules that go on to the next. A rung is 1/keep times as long as the one before it, so
+        that all of them take about as long.
+
+    Example:
+      >>> from neural_optimizer_search.promotion.halving import Halving
+      >>> Halving(rungs=3, keep=0.5).counts(20)
+      [20, 10, 5]
+    """
+
+    rungs: int = 3
+    keep: float = 1 / 3
+
+    def __post_init__(self):
+        if self.rungs < 1:
+            raise ValueError(f"Argument `rungs` must be at least 1. Received: {self.rungs}.")
+        if not 0 < self.keep < 1:
+            raise ValueError(f"Argument `keep` must be more than 0 and less than 1. Received: {self.keep}.")
+
+    def kept(self, count):
+        """How many of so many rules go on: at least one."""
+        return max(1, math.ceil(count * self.keep - 1e-9))  # 0.1 * 30 is a little more than 3
+
+    def counts(self, count):
+        """The number of rules of each rung, the first of which has `count`."""
+        counts = [count]
+        while len(counts) < self.rungs:
+            counts.append(self.kept(counts[-1]))
+        return counts
+
+    def protocol(self, protocol, rung):
+        """The protocol of a rung (from 1): sweep and final run are shorter, and validated as often."""
+        share = self.keep ** (self.rungs - rung)
+        every = max(1, round(protocol.validate_every * share))
+        return dataclasses.replace(
+            protocol,
+            sweep_steps=max(1, round(protocol.sweep_steps * share)),
+            final_steps=every * (protocol.final_steps // protocol.validate_every),
+            validate_every=every,
+        )
+
+
+class Rung(NamedTuple):
+    """What one round gave: its number, from 1, and the evaluations of the found rules and of the known optimizers."""
+
+    number: int
+    found: list
+    known: list
+
+
+def climb(rules, halving, measure):
+    """Trains rules rung by rung.
+
+    Args:
+      rules: The rules of the first rung.
+      halving: A `Halving`.
+      measure: (number of a rung, rules) -> `Rung`.
+
+    Yields:
+      Each `Rung`. It ends early if no rule of a rung was trained to its end.
+    """
+    for number in range(1, halving.rungs + 1):
+        rung = measure(number, rules)
+        yield rung
+        whole = sorted((e for e in rung.found if e.status == "ok"), key=lambda e: -e.reward)
+        rules = [e.rule for e in whole[: halving.kept(len(rules))]]
+        if not rules:
+            return

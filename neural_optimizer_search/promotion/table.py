@@ -1,0 +1,65 @@
+"""How far each promoted rule got, and where the search had it."""
+
+from neural_optimizer_search.search.baselines import BASELINES
+from neural_optimizer_search.search.leaderboard import spread
+
+ROW = "{now:>4s}  {search:>6s}  {rung:>5s}  {reward:>15s}  {accuracy:>8s}  {rate:>9s}  {formula}"
+NOTE = (
+    "now, search: rank here and among all rules of the search. rung: how far it got; a rung has longer trainings\n"
+    "than the one before, and rewards of different rungs do not compare. All is measured on the validation data\n"
+    "that chose the rules and rates, so the best are flattered. The test set was not touched."
+)
+
+
+def ranked(rungs):
+    """(number of the last rung that it was in, its `Evaluation` there) of each rule, the best first.
+
+    Args:
+      rungs: The `Rung`s, in order.
+    """
+    last = {e.rule: (rung.number, e) for rung in rungs for e in rung.found}
+    return sorted(last.values(), key=lambda row: (-row[0], row[1].status != "ok", -row[1].reward))
+
+
+def promotion_table(rungs, candidates, in_all):
+    """The table as text.
+
+    Args:
+      rungs: The `Rung`s so far.
+      candidates: The `Candidate`s.
+      in_all: Number of rungs of the promotion.
+    """
+    header = ROW.format(
+        now="now",
+        search="search",
+        rung="rung",
+        reward="reward",
+        accuracy="accuracy",
+        rate="rate",
+        formula="update rule (w <- w - rate * rule)",
+    )
+    before = {c.rule: str(c.rank) for c in candidates}
+    found = [
+        _row(str(now), before[e.rule], f"{number}/{in_all}", e, e.rule.formula())
+        for now, (number, e) in enumerate(ranked(rungs), 1)
+    ]
+    names = {rule: name for name, rule in BASELINES.items()}
+    last = rungs[-1]
+    known = [
+        _row("", "", f"{last.number}/{in_all}", e, f"{names[e.rule]:10s} {e.rule.formula()}")
+        for e in sorted(last.known, key=lambda e: -e.reward)
+    ]
+    return "\n".join([header, *found, "", "The same trainings, known optimizers:", *known, "", NOTE])
+
+
+def _row(now, search, rung, evaluation, formula):
+    e = evaluation
+    return ROW.format(
+        now=now,
+        search=search,
+        rung=rung,
+        reward=f"{e.reward:.4f}{spread(e)}" if e.status == "ok" else e.status,
+        accuracy=f"{e.accuracy:.4f}",
+        rate="-" if e.learning_rate is None else f"{e.learning_rate:.3g}",
+        formula=formula,
+    )

@@ -1,0 +1,174 @@
+"""Random strings of tokens: what a controller, a ledger or a stranger may hand to a rule.
+
+`NOS_LONG=1` makes it 10^5 strings in place of 2,000.
+"""
+
+import ast
+import dataclasses
+import os
+
+import fakes
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from neural_optimizer_search import parse_formula
+from neural_optimizer_search.dsl.interpreter import AVERAGES, Inputs, update, update_from_tokens
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.dsl.space import PRESETS, search_space
+from neural_optimizer_search.evaluation import screen
+from neural_optimizer_search.search.baselines import BASELINES
+from neural_optimizer_search.search.leaderboard import best, leaderboard
+
+LONG = os.environ.get("NOS_LONG") == "1"
+STRINGS = 100_000 if LONG else 2_000
+SPACES = [search_space(name, depth) for name in PRESETS for depth in (1, 2, 3)]
+SPACES += [search_space("arxiv2017", 4), search_space("arxiv2017", 2).unconstrained()]
+# What a written optimizer may call or read, besides the names of its own lines.
+ATTRIBUTES = {
+    "tf": {"exp", "abs", "sqrt", "sign", "sigmoid", "clip_by_value", "where", "cos", "minimum", "shape", "add"}
+    | {"ones_like", "math", "random"},
+    "math": {"pi", "log", "expm1"},
+    "random": {"stateless_normal", "stateless_uniform"},
+    "self": {"decay_steps"},
+    "g": {"dtype"},
+}
+
+
+def legal_rules(count):
+    """Rules of all the spaces in turn."""
+    rng = np.random.default_rng(0)
+    share = -(-count // len(SPACES))
+    return [space.decode(tokens) for space in SPACES for tokens in space.sample(rng, share)][:count]
+
+
+def random_ids(rng):
+    """Up to 25 integers: mostly such as tokens are, some out of range, some absurd."""
+    length = rng.choice([0, 1, 4, 5, 10, 15, 20, 25])
+    high = rng.choice([6, 13, 23, 30])
+    ids = [int(i) for i in rng.integers(-1 if rng.random() < 0.1 else 0, high, length)]
+    if ids and rng.random() < 0.1:
+        ids[rng.integers(length)] = int(rng.choice([-(2**63), 2**63 - 1])) * 10 ** int(rng.integers(0, 40))
+    return ids
+
+
+def read_back(rule):
+    """The rule of its formula, checked."""
+    again = parse_formula(rule.formula())
+    # The operand g^2 and the power of g and 2 are one formula, which is read as the operand.
+    same = parse_formula(again.formula()) if "g ^ 2" in rule.formula() else rule
+    assert again.canonical() == same.canonical(), rule.iterations
+    return again
+
+
+@pytest.fixture(scope="module")
+def rules():
+    return legal_rules(STRINGS)
+
+
+def test_a_rule_is_read_back_from_all_that_it_is_written_as(rules):
+    for rule in rules:
+        assert Rule.from_tokens(rule.to_tokens()) == rule
+        assert Rule.from_json(rule.to_json()) == rule
+        assert read_back(rule) and rule.latex()
+
+
+def test_the_formula_is_the_same_function(rules, monkeypatch):
+    """To the last bit, if division by 1 + δ is by 1; of rules without what depends on the place."""
+    monkeypatch.setitem(screen.BINARIES, "div", np.divide)
+    probe = screen._Probe(0)
+    with np.errstate(all="ignore"):
+        for rule in rules:
+            if not any(word in rule.formula() for word in ("drop", "eps", "g ^ 2")):
+                again = parse_formula(rule.formula())
+                np.testing.assert_array_equal(probe.update(again), probe.update(rule), err_msg=str(rule))
+
+
+def test_the_screen_takes_every_rule(rules):
+    look = screen.Screen()
+    for rule in rules:
+        screening = look(rule)
+        assert bool(screening.rule) == bool(screening.key) != bool(screening.reason)
+
+
+def test_the_written_optimizer_is_made_of_the_vocabulary(rules):
+    for rule in rules[:: 20 if LONG else 10]:
+        module = ast.parse(rule.to_source("Found"))
+        (direction,) = [n for n in ast.walk(module) if isinstance(n, ast.FunctionDef) and n.name == "direction"]
+        assigned = {node.id for node in ast.walk(direction) if isinstance(getattr(node, "ctx", None), ast.Store)
+                    and isinstance(node, ast.Name)}  # fmt: skip
+        known = assigned | {argument.arg for argument in direction.args.args} | {"tf", "math"}
+        for node in ast.walk(direction):
+            if isinstance(node, ast.Name):
+                assert node.id in known, rule.iterations
+            elif isinstance(node, ast.Attribute):
+                owner = node.value.attr if isinstance(node.value, ast.Attribute) else node.value.id
+                assert node.attr in ATTRIBUTES[owner], (node.attr, rule.iterations)
+            elif isinstance(node, ast.Call):
+                assert isinstance(node.func, ast.Attribute), rule.iterations
+        compile(module, "found.py", "exec")
+
+
+def _inputs():
+    g = tf.constant([0.0, 1e-30, -1e-3, 0.5, -3.0, 1e10])
+    averages = {name: 0.1 * g**power for name, _, power in AVERAGES}
+    numbers = (tf.constant(n, tf.int64) for n in (3, 10, 0))
+    return Inputs(g, tf.ones_like(g), averages, *numbers)
+
+
+def test_a_rule_computes_something_for_every_gradient(rules):
+    inputs = _inputs()
+    some_tokens = [tf.TensorSpec([None], tf.int32)]
+    run = tf.function(lambda tokens: update_from_tokens(tokens, inputs), some_tokens)
+    for i, rule in enumerate(rules[:: 5 if LONG else 4]):
+        result = run(tf.constant(rule.to_tokens()))
+        assert result.shape == inputs.g.shape
+        if i % 25 == 0:
+            np.testing.assert_allclose(update(rule, inputs), result, rtol=1e-5, err_msg=str(rule))
+
+
+def test_ids_are_a_rule_or_an_error_that_says_what_is_wrong():
+    rng = np.random.default_rng(1)
+    spelled = 0
+    for _ in range(STRINGS):
+        ids = random_ids(rng)
+        try:
+            rule = Rule.from_tokens(ids)
+        except ValueError as error:
+            assert str(error).startswith("Argument `tokens` must h"), ids
+            assert "Received: " in str(error)
+        else:
+            spelled += 1
+            assert list(rule.to_tokens()) == ids
+            assert read_back(rule)
+    assert spelled > STRINGS / 20
+
+
+@pytest.mark.parametrize("space", SPACES[::4], ids=lambda space: f"{space.name}-{space.depth}")
+def test_a_space_decodes_nothing_that_it_has_no_word_for(space):
+    rng = np.random.default_rng(2)
+    for _ in range(STRINGS // 20):
+        ids = random_ids(rng)
+        legal = len(ids) <= 20 and space.is_legal(ids) if all(abs(i) < 2**63 for i in ids) else False
+        try:
+            rule = space.decode(ids)
+        except ValueError:
+            assert not legal
+        else:
+            assert space.encode(rule) == tuple(ids)
+
+
+def test_the_leaderboard_shows_every_rule(rules):
+    """Whatever the numbers beside it are."""
+    rng = np.random.default_rng(3)
+    numbers = (0.0, 0.5, -1.0, 1e300, float("nan"), float("inf"))
+    found = []
+    for rule in rules:
+        reward, accuracy, rate = rng.choice(numbers, 3)
+        rewards = tuple(rng.choice(numbers, rng.integers(0, 4)))
+        row = dict(accuracy=accuracy, rewards=rewards, learning_rate=None if rng.random() < 0.1 else rate)
+        found.append(dataclasses.replace(fakes.fake_evaluation(rule, reward), **row))
+    with np.errstate(all="ignore"):
+        table = leaderboard(found, [fakes.fake_evaluation(rule) for rule in BASELINES.values()], len(found))
+    for evaluation, line in zip(best(found, len(found)), table.splitlines()[1:]):
+        assert line.endswith(f"  {evaluation.rule.formula()}")

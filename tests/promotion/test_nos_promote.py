@@ -1,0 +1,139 @@
+"""The command, with an executor that trains nothing; and once for real."""
+
+import pathlib
+import signal
+import subprocess
+import sys
+
+import fakes
+import pytest
+from promotions import FORMULAS, SMALL, promote
+
+from neural_optimizer_search import parse_formula
+from neural_optimizer_search.evaluation.ledger import Ledger
+from neural_optimizer_search.promotion import command, saved
+from neural_optimizer_search.search.baselines import BASELINES
+
+ROOT = pathlib.Path(__file__).parents[2]
+# Trains nothing, counts what it was asked for, and is killed at a certain rule.
+KILLED = """
+import os, signal, sys
+sys.path[:0] = {path!r}
+import fakes
+from neural_optimizer_search.promotion import command
+asked = 0
+class Executor(fakes.FakeProcesses):
+    def submit(self, rule):
+        global asked
+        asked += 1
+        if asked > {count}:
+            os.kill(os.getpid(), signal.SIG{stop})
+        return super().submit(rule)
+command.ProcessExecutor = Executor
+sys.exit(command.main({arguments!r}))
+"""
+
+
+def evaluations(path, role=None):
+    ledger = Ledger(path)
+    try:
+        return ledger.evaluations(role)
+    finally:
+        ledger.close()
+
+
+def test_three_rungs(run, trained, capfd):
+    assert promote(run) == 0
+    out = run / "promoted-digits"
+    found = [evaluations(out / name, "search") for name in ("rung1.sqlite", "rung2.sqlite", saved.LEDGER)]
+    assert [len(rung) for rung in found] == [9, 3, 1]
+    for rung, after in zip(found, found[1:]):
+        best = sorted(rung, key=lambda e: -e.reward)[: len(after)]
+        assert {e.rule for e in best} == {e.rule for e in after}
+    assert {e.rule.formula() for e in found[0]} == set(FORMULAS[3:])
+    assert {e.rule for e in evaluations(out / saved.LEDGER, "baseline")} == set(BASELINES.values())
+    assert len(trained) == 9 + 3 + 1 + 3 * len(BASELINES)
+
+    printed = capfd.readouterr().out
+    assert "rungs of 9, 3, 1 rules" in printed
+    assert "The test set was not touched." in printed
+    assert (out / saved.LEADERBOARD).read_text() in printed
+    rows = [line.split(maxsplit=6) for line in printed.splitlines() if "/3 " in line][:9]
+    assert [row[2] for row in rows] == ["3/3", "2/3", "2/3"] + ["1/3"] * 6
+    assert [row[0] for row in rows] == list("123456789")
+    for _, search, *_, formula in rows:
+        assert FORMULAS[-int(search)] == formula
+
+
+def test_called_again_it_trains_nothing_and_says_the_same(run, trained, capfd):
+    assert promote(run) == 0
+    first, count = capfd.readouterr().out, len(trained)
+    assert promote(run) == 0
+    assert capfd.readouterr().out == first
+    assert len(trained) == count
+
+
+@pytest.mark.parametrize(("count", "stop"), [(4, "KILL"), (17, "INT")])
+def test_stopped_anywhere_it_goes_on_and_trains_nothing_twice(run, trained, tmp_path, count, stop):
+    out = tmp_path / "stopped"
+    arguments = [str(run), *SMALL, "--top", "9", "--out", str(out)]
+    code = KILLED.format(path=[str(ROOT), str(ROOT / "tests")], count=count, stop=stop, arguments=arguments)
+    process = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    if stop == "INT":
+        assert process.returncode == command.STOPPED
+        assert "The same command goes on." in process.stderr and "Traceback" not in process.stderr
+    else:
+        assert process.returncode == -signal.SIGKILL
+    before = sum(len(evaluations(path)) for path in out.glob("*.sqlite"))
+    assert before == count
+    assert promote(run, "--out", str(out)) == 0
+    assert len(trained) == 31 - before
+    trained.clear()
+    assert promote(run, "--out", str(tmp_path / "whole")) == 0
+    whole, stopped = ((tmp_path / name / saved.LEADERBOARD).read_text() for name in ("whole", "stopped"))
+    assert whole == stopped
+
+
+@pytest.mark.parametrize("name", ["rung1.sqlite", saved.RECORD])
+def test_half_a_file_is_no_obstacle(run, trained, name):
+    out = run / "promoted-digits"
+    out.mkdir()
+    (out / name).with_suffix(".new").write_text("half")
+    assert promote(run) == 0
+
+
+def test_the_rules_are_those_that_it_began_with(run, trained, monkeypatch):
+    monkeypatch.setattr(command, "_run", lambda *arguments: None)
+    assert promote(run) == 0
+    before = saved.load(run / "promoted-digits")
+    ledger = Ledger(run / saved.LEDGER)
+    ledger.add_evaluation(fakes.fake_evaluation(parse_formula("g + m"), 0.9), "search")
+    ledger.close()
+    assert promote(run) == 0
+    assert saved.load(run / "promoted-digits") == before
+
+
+def test_a_moved_run_goes_on(run, trained, tmp_path):
+    assert promote(run) == 0
+    moved = run.rename(tmp_path / "moved")
+    assert promote(moved) == 0
+
+
+@pytest.mark.slow
+def test_for_real(run):
+    assert command.main([str(run), *SMALL, "--top", "2", "--rungs", "2", "--keep", "1/2"]) == 0
+    out = run / "promoted-digits"
+    assert len(evaluations(out / saved.LEDGER, "search")) == 1
+    (best,) = evaluations(out / saved.LEDGER, "search")
+    assert best.status == "ok" and best.message == "Trained 12 steps with 1 seeds."
+
+
+def test_the_result_reads_as_a_run():
+    train = pytest.importorskip("tf_agents_env.train")
+    assert saved.LEDGER == train.LEDGER

@@ -1,0 +1,94 @@
+"""What `nos-promote` refuses, and that it does so in one line."""
+
+import json
+import re
+import sqlite3
+
+import pytest
+from promotions import SMALL, promote
+
+from neural_optimizer_search.promotion import command, saved
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--top", "8"], "argument --top: {out} holds a promotion with --top 9. Received: 8. Give another --out"),
+        (["--rungs", "2"], "argument --rungs: {out} holds a promotion with --rungs 3. Received: 2."),
+        (["--keep", "1/2"], "argument --keep: {out} holds a promotion with --keep 0.333. Received: 0.5."),
+        (["--protocol", "default"], "argument --protocol: {out} holds a promotion with --protocol reduced. "),
+        (["--seeds_per_rule", "2"], "argument --seeds_per_rule: {out} holds a .* with --seeds_per_rule left out. "),
+        (["--task", "digits_mlp"], "argument --task: {out} holds a promotion with --task digits. "),
+    ],
+)
+def test_other_arguments_are_refused(run, trained, capfd, flags, message):
+    out = run / "promoted-digits"
+    assert promote(run) == 0
+    assert_refused([str(run), *SMALL, "--top", "9", "--out", str(out), *flags], message.format(out=out), capfd)
+
+
+def test_another_run_is_refused(run, trained, tmp_path, capfd):
+    assert promote(run, "--out", str(tmp_path / "out")) == 0
+    flags = [str(tmp_path), *SMALL, "--top", "9", "--out", str(tmp_path / "out")]
+    assert_refused(flags, f"holds a promotion with RUN {run}. Received: {tmp_path}. Give", capfd)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--task", "mnist"], "argument --task: must be one of: digits, "),
+        (["--protocol", "long"], "argument --protocol: must be one of: .*reduced, with --task cifar10_wrn. "),
+        (["--top", "0"], "argument --top: must be a whole number of at least 1. Received: 0."),
+        (["--rungs", "²"], "argument --rungs: must be a whole number of at least 1."),
+        (["--keep", "1"], "argument --keep: must be more than 0 and less than 1, such as 1/3 or 0.5. Received: 1."),
+        (["--keep", "1/0"], "argument --keep: must be more than 0"),
+    ],
+)
+def test_wrong_flags(run, capfd, flags, message):
+    assert_refused([str(run), *flags], message, capfd)
+
+
+def test_no_such_run(tmp_path, capfd):
+    assert_refused([str(tmp_path / "none"), *SMALL], "argument RUN: .*none is not a run of nos-search: ", capfd)
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_run_that_is_no_database(run, capfd):
+    (run / saved.LEDGER).write_text("not a database at all, " * 100)
+    assert_refused([str(run), *SMALL], "argument RUN: .* is not a run of nos-search: file is not a database", capfd)
+
+
+def test_a_run_without_a_rule_that_works(run, capfd):
+    with sqlite3.connect(run / saved.LEDGER) as db:
+        db.execute("UPDATE evaluations SET status = 'diverged'")
+    assert_refused([str(run), *SMALL], "argument RUN: .* has no rule that trained to the end", capfd)
+
+
+def test_a_run_with_a_rule_that_is_none(run, capfd):
+    with sqlite3.connect(run / saved.LEDGER) as db:
+        db.execute("UPDATE evaluations SET rule = ?", [json.dumps([["g", "__import__", "exp", "exp", "add"]])])
+    assert_refused([str(run), *SMALL], "argument RUN: .* is not a run .*: op2 of iteration 0 must be", capfd)
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 100_000, "{}", '{"candidates": [1]}'])
+def test_a_damaged_promotion(run, capfd, text):
+    out = run / "promoted-digits"
+    out.mkdir()
+    (out / saved.RECORD).write_text(text)
+    assert_refused([str(run), *SMALL], "argument --out: .*promotion.json is damaged: ", capfd)
+
+
+def test_no_images_at_all(run, tmp_path, capfd):
+    pytest.importorskip("tensorflow_datasets")
+    flags = [str(run), "--protocol", "reduced", "--workers", "1", "--data_dir", str(tmp_path)]
+    assert_refused(flags, "--data_dir must be a tensorflow_datasets directory that holds cifar10", capfd)
+
+
+def assert_refused(flags, message, capfd):
+    """Exit code 2, and one line that has the pattern `message`."""
+    with pytest.raises(SystemExit) as stopped:
+        command.main(flags)
+    assert stopped.value.code == 2
+    error = capfd.readouterr().err.strip().splitlines()[-1]
+    assert re.search(message, error), error
+    assert error.startswith("nos-promote: ")
