@@ -11,7 +11,7 @@ INSTALLED_KERAS3 := .venv-keras3/installed
 # A process a core, a file at a time; to see one test alone: make test PARALLEL= ARGS=tests/dsl/test_rule.py
 PARALLEL ?= -n auto --dist loadfile
 
-.PHONY: help search test test-keras3 lint clean
+.PHONY: help search test test-long test-keras3 lint clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -21,6 +21,10 @@ search: $(INSTALLED) ## Search for optimizers; its options: make search ARGS=--h
 
 test: $(INSTALLED) ## Run the tests; pytest's options: make test ARGS="-k decays"
 	@.venv/bin/python -m pytest $(PARALLEL) $(ARGS)
+
+test-long: $(INSTALLED) ## Run what make test runs at small size, kills and fuzzing, at full size
+	@NOS_LONG=1 .venv/bin/python -m pytest $(PARALLEL) tests/tf_agents_env/test_kills.py tests/fuzz \
+	    tests/evaluation/test_workers.py tests/evaluation/test_ray_workers.py tests/report $(ARGS)
 
 test-keras3: $(INSTALLED_KERAS3) ## Run the tests of the core with Keras 3, and of the optimizers with tf_keras
 	@.venv-keras3/bin/python -m pytest $(PARALLEL) tests --ignore=tests/tf_agents_env \

@@ -21,6 +21,7 @@ import tempfile
 import time
 
 import numpy as np
+import tensorflow as tf
 
 from benchmarks.curves import RESULTS
 from benchmarks.sleeping import Sleeping
@@ -76,24 +77,25 @@ def measured(ray, workers, mode, durations, seconds, seed):
         ledger = stack.enter_context(contextlib.closing(Ledger(scratch / "ledger.sqlite", {})))
         pool = stack.enter_context(WorkerPool(lambda: RayWorker(ray, Sleeping, environment={}), workers))
         list(pool([0.01] * 20 * workers))  # starts every worker
-        Controller(SPACE, config, seed).propose(0)
         sleeper = Sleeper(pool, durations)
         controller = Controller(SPACE, config, seed, scratch / "controller")
-        began, processor, steps = time.time(), time.process_time(), []
-        for step in search(controller, Score(sleeper, ledger), ledger, None, ahead):
-            steps.append(step)
-            if time.time() - began >= seconds:
-                break
+        steps = search(controller, Score(sleeper, ledger), ledger, None, ahead)
+        first = next(steps)  # traces the controller
+        began, processor, staleness = time.time(), time.process_time(), []
+        while time.time() < began + seconds:
+            last = next(steps)
+            staleness.append(last.staleness)
         ended, processor = time.time(), time.process_time() - processor
-        while len(sleeper.slept) < step.trained + (workers if ahead else 0):
-            time.sleep(0.1)  # those in work then have slept a part of it
+        if ahead:
+            time.sleep(max(durations))  # those in work have slept a part of it
     busy = sum(max(0.0, min(end, ended) - max(start, began)) for start, end in sleeper.slept)
+    rules = last.trained - first.trained
     return dict(
         efficiency=busy / workers / (ended - began),
-        rules_per_hour=3600 * step.trained / (ended - began),
+        rules_per_hour=3600 * rules / (ended - began),
         seconds=ended - began,
-        processor_ms_per_rule=1000 * processor / step.trained,
-        staleness=statistics.mean(step.staleness for step in steps),
+        processor_ms_per_rule=1000 * processor / rules,
+        staleness=statistics.mean(staleness),
     )
 
 
@@ -104,6 +106,7 @@ def main(argv=None):
     parser.add_argument("--seconds", type=whole_number(1), default=60, help="of a measurement, at least")
     parser.add_argument("--repeats", type=whole_number(1), default=1)
     arguments = parser.parse_args(argv)
+    tf.get_logger().setLevel("ERROR")  # it warns of each search's own trace
     with open(SECONDS, newline="") as file:
         durations = [float(row["seconds"]) for row in csv.DictReader(file)]
     found = []
