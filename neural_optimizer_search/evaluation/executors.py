@@ -7,7 +7,9 @@ seeds, so neither the number of workers nor their order changes a reward.
 import concurrent.futures
 import queue
 import threading
+from typing import NamedTuple
 
+from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.evaluation.evaluation import without_reward
 
 # Seconds for a rule until `timeout` is set to what suits the task.
@@ -28,6 +30,12 @@ class InProcess:
         return future
 
 
+class _Job(NamedTuple):
+    rule: Rule
+    future: concurrent.futures.Future
+    failures: list
+
+
 class Failure(Exception):
     """A worker could not measure a rule: `args` are a status, one of `FAILURES`, and a sentence."""
 
@@ -43,8 +51,9 @@ class WorkerPool:
     failure's status and the reward 0. A worker that did more than raise an error is started anew.
 
     Args:
-      make_worker: Makes a worker, which starts with its first rule: `worker(rule, seconds) -> Evaluation` may raise
-        `Failure`, or `TaskFailed` if no rule can be measured; `stop()` lets the next rule start it anew.
+      make_worker: Makes a worker: `start()`, and then `worker(rule, seconds) -> Evaluation`, which may both raise
+        `Failure`, or `TaskFailed` if no rule can be measured; `started`; and `stop()`, after which it can start anew.
+        Workers start with the first rule.
       workers: Their number.
 
     Attributes:
@@ -67,9 +76,9 @@ class WorkerPool:
 
     def submit(self, rule):
         """A `concurrent.futures.Future` of the rule's evaluation; it raises `TaskFailed` if all rules fail."""
-        future = concurrent.futures.Future()
-        self._jobs.put((rule, future, []))
-        return future
+        job = _Job(rule, concurrent.futures.Future(), [])
+        self._jobs.put(job)
+        return job.future
 
     def __call__(self, rules):
         """Yields the evaluation of each rule as soon as it is there."""
@@ -91,30 +100,44 @@ class WorkerPool:
 
     def _serve(self, worker):
         while job := self._jobs.get():
-            rule, future, failures = job
             try:
                 if self._end:
                     raise self._end
-                result = worker(rule, self.timeout)
+                if not worker.started:
+                    # Others may do it meanwhile: a worker may wait long for a place on a cluster.
+                    self._jobs.put(job)
+                    job = None
+                    worker.start()
+                    continue
+                result = worker(job.rule, self.timeout)
                 self._any_measured = True
+                job.future.set_result(result)
             except Failure as failure:
                 if failure.args[0] != "failed":
                     worker.stop()  # nobody knows in which state it is
-                failures.append(failure)
-                if len(failures) == 1 and not self._end:
-                    self._jobs.put(job)
-                    continue
-                result = self._failed(rule, failures)
+                job = job or self._jobs.get()
+                if job is None:
+                    break
+                self._failed(job, failure)
             except Exception as error:
                 self._end = error
-            future.set_exception(self._end) if self._end else future.set_result(result)
+                if job:
+                    job.future.set_exception(error)
         worker.stop()
 
-    def _failed(self, rule, failures):
-        status, message = failures[-1].args
+    def _failed(self, job, failure):
+        """The rule goes back into the queue, or is given up."""
+        job.failures.append(failure)
+        if len(job.failures) == 1 and not self._end:
+            self._jobs.put(job)
+            return
         with self._mind:
-            self._failures.append(failures[0])
+            self._failures.append(job.failures[0])
             if len(self._failures) >= HOPELESS and not self._any_measured:
                 first = self._failures[0].args[1]
                 self._end = TaskFailed(f"The task failed for all of the first {HOPELESS} rules. First: {first}")
-        return without_reward(rule, status, f"{message} Tried twice.")
+        if self._end:
+            job.future.set_exception(self._end)
+        else:
+            status, message = failure.args
+            job.future.set_result(without_reward(job.rule, status, f"{message} Tried twice."))

@@ -29,13 +29,25 @@ class RayWorker:
         self._ray, self._arguments, self._actor = ray, arguments, None
         self._remote = ray.remote(num_cpus=1, runtime_env={"env_vars": environment})(actor)
 
+    @property
+    def started(self):
+        return self._actor is not None
+
+    def start(self):
+        """However long the cluster has no place for it."""
+        self._actor = self._remote.remote(*self._arguments)
+        self._answer(self._actor.ready.remote(), None)
+
     def __call__(self, rule, seconds):
+        actor = self._actor
+        if actor is None:
+            raise Failure("killed", "It was stopped.")
+        return self._answer(actor.measure.remote(rule), seconds)
+
+    def _answer(self, reference, seconds):
         ray = self._ray
         try:
-            if self._actor is None:
-                self._actor = self._remote.remote(*self._arguments)
-                understood(ray.get(self._actor.ready.remote()))  # however long the cluster has no place for it
-            return understood(ray.get(self._actor.measure.remote(rule), timeout=seconds))
+            return understood(ray.get(reference, timeout=seconds))
         except ray.exceptions.GetTimeoutError:
             raise Failure("timeout", f"It took longer than {seconds:.0f} seconds.") from None
         except ray.exceptions.OutOfMemoryError:

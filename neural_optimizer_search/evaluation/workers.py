@@ -83,10 +83,15 @@ class ProcessWorker:
     def __init__(self, make):
         self._make, self._process, self._pipe = make, None, None
 
+    @property
+    def started(self):
+        return self._process is not None
+
+    def start(self):
+        self._process = self._new_process()
+        understood(self._answer(START_SECONDS))
+
     def __call__(self, rule, seconds):
-        if self._process is None:
-            self._process = self._started()
-            understood(self._answer(START_SECONDS))
         with contextlib.suppress(OSError):  # the process ended; so says the answer
             self._pipe.send(rule)
         return understood(self._answer(seconds))
@@ -106,7 +111,7 @@ class ProcessWorker:
             process.kill()
             process.join()
 
-    def _started(self):
+    def _new_process(self):
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs, self._make), daemon=True)

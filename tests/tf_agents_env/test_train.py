@@ -195,7 +195,7 @@ def test_a_task_that_always_fails_stops_the_search(tmp_path, capfd, monkeypatch)
         "def make():\n"
         "    raise RuntimeError('no such layer')\n"
         "data = (np.zeros([40, 2], np.float32), np.zeros([40], np.int32))\n"
-        "task = KerasTask(make, data, data, loss='mse', batch_size=10)\n"
+        "task = KerasTask(make, data, data, loss='mse', sizes=dict(batch_size=10))\n"
     )
     flags = [*TINY, "--task", "mine:task", "--budget", "5", "--out", str(tmp_path / "run")]
     with pytest.raises(SystemExit, match="2"):
