@@ -12,6 +12,7 @@ import concurrent.futures
 import contextlib
 import csv
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -45,6 +46,12 @@ MODES = {
 }
 
 
+def durations():
+    """Seconds that evaluations took in the search of section 8 of the results."""
+    with open(SECONDS, newline="") as file:
+        return [float(row["seconds"]) for row in csv.DictReader(file)]
+
+
 class Sleeper:
     """An executor: each rule takes a time drawn from the measured ones, the same whenever it is asked for."""
 
@@ -68,14 +75,14 @@ class Sleeper:
         done.set_result(Evaluation(rule, reward, "ok", "Slept.", 0.1, reward, (reward,), (), ended - began))
 
 
-def measured(ray, workers, mode, durations, seconds, seed):
+def measured(make_worker, workers, mode, durations, seconds, seed):
     """What one search took, in steps of at least so many seconds together."""
     batch, ahead = MODES[mode](workers)
     config = dataclasses.replace(CONTROLLERS["ppo"]["fast"], batch_size=batch)
     with contextlib.ExitStack() as stack:
         scratch = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
         ledger = stack.enter_context(contextlib.closing(Ledger(scratch / "ledger.sqlite", {})))
-        pool = stack.enter_context(WorkerPool(lambda: RayWorker(ray, Sleeping, environment={}), workers))
+        pool = stack.enter_context(WorkerPool(make_worker, workers))
         list(pool([0.01] * 20 * workers))  # starts every worker
         sleeper = Sleeper(pool, durations)
         controller = Controller(SPACE, config, seed, scratch / "controller")
@@ -107,17 +114,16 @@ def main(argv=None):
     parser.add_argument("--repeats", type=whole_number(1), default=1)
     arguments = parser.parse_args(argv)
     tf.get_logger().setLevel("ERROR")  # it warns of each search's own trace
-    with open(SECONDS, newline="") as file:
-        durations = [float(row["seconds"]) for row in csv.DictReader(file)]
     found = []
     with started_ray(workers=max(arguments.workers)) as ray:
+        make_worker = functools.partial(RayWorker, ray, Sleeping, environment={})
         for repeat in range(arguments.repeats):
             for workers in arguments.workers:
                 for mode in arguments.modes:
-                    row = measured(ray, workers, mode, durations, arguments.seconds, repeat)
+                    row = measured(make_worker, workers, mode, durations(), arguments.seconds, repeat)
                     found.append(dict(workers=workers, mode=mode, repeat=repeat, **row))
                     print(f"{workers} workers, {mode}: {row['efficiency']:.1%}", flush=True)
-    report(found, durations, arguments)
+    report(found, durations(), arguments)
 
 
 def report(found, durations, arguments):

@@ -181,7 +181,10 @@ def _improvement(config, functions, number, policy, weights, advance):
     seen = observations(trajectories, config.history).mean(axis=1)
     steps, weights = np.full_like(trajectories.steps, np.nan), weights.copy()
     precisions = np.zeros([*steps.shape[::2], *[functions.dimension] * 2])
-    for i in np.flatnonzero(finite):
+    for i in range(len(functions)):
+        if not finite[i]:
+            advance()
+            continue
         try:
             target, weights[i] = lqg.constrained(
                 dynamics.fit_dynamics(samples[i], prior, 1 + functions.dimension),
