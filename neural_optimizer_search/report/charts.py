@@ -157,7 +157,7 @@ def sweep(points, chosen, shared, label, size=SMALL):
       label: Whose it is.
     """
     x, y = axes.logarithmic(_rates(points), LEFT, size.width - RIGHT, shared.span), shared.y
-    points = sorted((rate, loss) for rate, loss in points if _on_log_axis(rate))
+    points = sorted(((rate, loss) for rate, loss in points if _on_log_axis(rate)), key=lambda point: point[0])
     line = [(rate, min(loss, y.high)) for rate, loss in points if is_plottable(loss)]
     says = ", ".join(f"{wording.rate(rate)}: {_loss(loss)}" for rate, loss in points) or "Nothing was tried"
     return picture(
