@@ -28,7 +28,8 @@ test-long: $(INSTALLED) ## Run what make test runs at small size, kills and fuzz
 
 test-keras3: $(INSTALLED_KERAS3) ## Run the tests of the core with Keras 3, and of the optimizers with tf_keras
 	@.venv-keras3/bin/python -m pytest $(PARALLEL) tests --ignore=tests/tf_agents_env \
-	    --ignore=tests/benchmarks --ignore=tests/test_imports.py --ignore=tests/test_readme.py $(ARGS)
+	    --ignore=tests/benchmarks --ignore=tests/report --ignore=tests/promotion --ignore=tests/fuzz \
+	    --ignore=tests/test_imports.py --ignore=tests/test_readme.py $(ARGS)
 	@TF_USE_LEGACY_KERAS=1 .venv-keras3/bin/python -m pytest $(PARALLEL) tests/optimizers tests/contracts \
 	    tests/test_schedules.py $(ARGS)
 

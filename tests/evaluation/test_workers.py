@@ -20,27 +20,28 @@ from neural_optimizer_search.tasks.task import Task
 RULES = [parse_formula(text) for text in ("g", "Adam", "drop(g, 0.3) * (1 + eps)", "log(g - g)", "m")]
 
 
-def rewards(executor, rules):
+def evaluations(executor, rules):
     futures = {rule: executor.submit(rule) for rule in rules}
-    return {rule: future.result().rewards for rule, future in futures.items()}
+    return {rule: future.result() for rule, future in futures.items()}
+
+
+def rewards(executor, rules):
+    return {rule: evaluation.rewards for rule, evaluation in evaluations(executor, rules).items()}
 
 
 def test_rewards_depend_neither_on_workers_nor_on_order():
     alone = rewards(InProcess(Evaluator(fakes.BLOBS, fakes.TINY)), RULES)
     with ProcessExecutor(fakes.BLOBS, fakes.TINY, workers=1) as one:
-        first = rewards(one, RULES)
-        for rule in RULES:
-            assert first[rule] == pytest.approx(alone[rule], abs=1e-6)
+        found = evaluations(one, RULES)
+    first = {rule: evaluation.rewards for rule, evaluation in found.items()}
+    for rule in RULES:
+        assert first[rule] == pytest.approx(alone[rule], abs=1e-6)
+        # It says where it was measured, and with what.
+        assert found[rule].seeds == fakes.TINY.seeds
+        host, number = found[rule].worker.split(":")
+        assert host and int(number) != os.getpid()
     with ProcessExecutor(fakes.BLOBS, fakes.TINY, workers=2) as two:
         assert rewards(two, RULES[::-1]) == first
-
-
-def test_every_evaluation_says_where_it_was_made_and_with_which_seeds():
-    with ProcessExecutor(fakes.BLOBS, fakes.TINY, workers=1) as executor:
-        (evaluation,) = executor(RULES[:1])
-    assert evaluation.seeds == fakes.TINY.seeds
-    host, number = evaluation.worker.split(":")
-    assert host and int(number) != os.getpid()
 
 
 def missing(data_dir=None):

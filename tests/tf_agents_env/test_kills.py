@@ -15,7 +15,7 @@ from neural_optimizer_search.evaluation.ledger import Ledger
 HERE = pathlib.Path(__file__).parent
 FLAGS = ["--depth", "2", "--seed", "1"]
 # A third of the kills wait for a save, after ten steps of some five new rules each: what is left suffices for all.
-KILLS, BUDGET = (24, 800) if os.environ.get("NOS_LONG") else (3, 100)
+KILLS, BUDGET = (24, 800) if os.environ.get("NOS_LONG") else (2, 100)
 
 
 def record(out):
@@ -39,7 +39,7 @@ def test_killed_at_random_moments(tmp_path, undisturbed):
     for kill in range(KILLS):
         # A save takes some 50 ms. The first six evaluations are the known optimizers.
         save = ("save", 1, rng.uniform(0, 0.05))
-        moments.append(save if kill % 3 == 2 else ("evaluation", rng.integers(1, 15), rng.uniform(0, 0.1)))
+        moments.append(save if kill % 3 == 1 else ("evaluation", rng.integers(1, 15), rng.uniform(0, 0.1)))
         begun = (out / "ledger.sqlite").exists()
         flags = ["--resume", out] if begun else [*FLAGS, "--budget", BUDGET, "--out", out]
         path = os.pathsep.join([str(HERE), *filter(None, sys.path)])
