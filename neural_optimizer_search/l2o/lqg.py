@@ -210,8 +210,9 @@ def constrained(dynamics, cost, start, previous, bound, guess=1.0):
         high += BRACKET
     low = high - BRACKET
     while excess(low) <= 0 and low > LEAST_LOG_WEIGHT:
-        low -= BRACKET
+        # Kept, not computed again: low + BRACKET is not high to the last bit, and the divergence may jump there.
+        low, high = low - BRACKET, low
     if excess(low) > 0:
-        brentq(excess, low, low + BRACKET, xtol=0.05)
+        brentq(excess, low, high, xtol=0.05)
     weight = min(within)
     return within[weight], np.exp(weight)
