@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
+from neural_optimizer_search.l2o import lqg as module
 from neural_optimizer_search.l2o.lqg import (
     Controller,
     Cost,
@@ -145,3 +146,15 @@ def test_a_model_that_explodes_is_said(system):
     dynamics, cost, previous, start = system
     with pytest.raises(UnstableModel, match="explode"):
         constrained(dynamics._replace(matrix=1e80 * dynamics.matrix), cost, start, previous, 1.0)
+
+
+def test_a_divergence_that_jumps_at_the_bracket_is_no_obstacle(monkeypatch):
+    bracket = module.BRACKET
+    logs = np.linspace(-3.0, 3.0, 10_000)
+    guess = np.exp(next(log for log in logs if np.exp(np.log(np.exp(log)) - bracket + bracket) < np.exp(log)))
+    monkeypatch.setattr(module, "lqg", lambda dynamics, cost, previous, weight: weight)
+    edge = np.exp(np.log(guess))
+    assert np.exp(np.log(guess) - bracket + bracket) < edge
+    monkeypatch.setattr(module, "divergence", lambda _, start, weight, previous: 0.5 if weight >= edge else 2.0)
+    weight, dual = constrained(None, None, None, None, bound=1.0, guess=guess)
+    assert weight == dual == pytest.approx(guess)
