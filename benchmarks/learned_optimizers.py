@@ -33,6 +33,7 @@ from neural_optimizer_search.objectives import FAMILIES
 LEARNED = "predicted step descent"
 # The paper's four have no line search; the other set has all.
 FIXED = ("gradient descent", "momentum", "conjugate gradient", "l-bfgs")
+OTHERS = tuple(name for name in BASELINES if name not in FIXED)
 ITERATIONS = 100
 HELD_OUT = 100
 TEST = 99  # its stream of random numbers; those of a training are `TRAINING`, `VALIDATION`, ...
@@ -99,7 +100,7 @@ def compare(name, family, policies, settings):
     return Comparison(name, values, evaluations)
 
 
-def tuned(family, count, path):
+def tuned(family, count, path, names=tuple(BASELINES)):
     """Baseline -> its setting with the least mean value over `ITERATIONS` on the training functions of seed 0.
 
     Each is kept in the JSON file `path`, and not tuned again.
@@ -107,10 +108,10 @@ def tuned(family, count, path):
     functions = family.sample(count, [0, TRAINING])
     start = starts(count, 1, family.dimension, [0, 0, STARTS])
     found = json.loads(path.read_text()) if path.exists() else {}
-    for name in tqdm([name for name in BASELINES if name not in found], desc="tuning", leave=False):
+    for name in tqdm([name for name in names if name not in found], desc="tuning", leave=False):
         found[name] = tune(name, functions, start, ITERATIONS)
         path.write_text(json.dumps(found))
-    return found
+    return {name: found[name] for name in names}
 
 
 def figures(comparison, settings):
@@ -194,6 +195,10 @@ def main(argv=None):
     p.add_argument("--families", nargs="+", choices=FAMILIES, default=list(FAMILIES), metavar="FAMILY")
     p.add_argument("--seeds", type=whole_number(1), default=3, help="trainings of each family; default: 3")
     p.add_argument("--workers", type=whole_number(1), default=1, help="trainings at once")
+    p.add_argument(
+        "--baselines", nargs="*", choices=OTHERS, default=OTHERS, metavar="NAME",
+        help=f"beside those with fixed steps; default: all of {', '.join(OTHERS)}",
+    )  # fmt: skip
     p.add_argument("--out", type=pathlib.Path, default=OUT, help=f"for the trainings; default: {OUT}")
     p.add_argument("--results", type=pathlib.Path, default=RESULTS, help="for the curves and pictures")
     arguments = p.parse_args(argv)
@@ -205,7 +210,8 @@ def main(argv=None):
     for name in arguments.families:
         family = FAMILIES[name]
         policies = [PredictedStepDescent.load(file).policy for (of, _), file in files.items() if of == name]
-        settings = tuned(family, FUNCTIONS[name], arguments.out / f"{name}-baselines.json")
+        path = arguments.out / f"{name}-baselines.json"
+        settings = tuned(family, FUNCTIONS[name], path, (*FIXED, *arguments.baselines))
         for title, kind in _kinds(name, family).items():
             comparison = compare(title, kind, policies, settings)
             found[title] = figures(comparison, settings)
