@@ -26,4 +26,4 @@ def test_every_flag_is_in_the_readme():
 
     for action in parser()._actions:
         if action.dest != "help":
-            assert f"`--{action.dest}`" in README
+            assert f"`{action.option_strings[0]}`" in README
