@@ -22,7 +22,7 @@ TINY = ["--protocol", "reduced", "--space", "signs", "--depth", "1", "--workers"
 
 def found(out):
     """What a search proposed and what it was paid, in order."""
-    ledger = Ledger(out / "ledger.sqlite")
+    ledger = Ledger(out / "ledger.sqlite", read_only=True)
     try:
         return ledger.samples()
     finally:
@@ -30,7 +30,7 @@ def found(out):
 
 
 def trained(out):
-    ledger = Ledger(out / "ledger.sqlite")
+    ledger = Ledger(out / "ledger.sqlite", read_only=True)
     try:
         return ledger.counts()["trained"]
     finally:
@@ -49,7 +49,7 @@ def test_ppo(ppo_run, capfd):
     for name in ("SGD", "Momentum", "RMSProp", "Adam", "PowerSign", "AddSign"):
         assert name in table
     assert list((ppo_run / "tensorboard").glob("events.*"))
-    ledger = Ledger(ppo_run / "ledger.sqlite")
+    ledger = Ledger(ppo_run / "ledger.sqlite", read_only=True)
     assert len(ledger.evaluations("search")) >= 12
     assert len(ledger.evaluations("baseline")) == 6
     assert ledger.config["algorithm"] == "ppo"
@@ -229,7 +229,7 @@ def test_other_algorithms(tmp_path, algorithm, capfd):
     out = tmp_path / "run"
     flags = [*TINY, "--task", "digits_mlp", "--algorithm", algorithm, "--budget", "5", "--seeds_per_rule", "1"]
     assert train.main([*flags, "--out", str(out)]) == 0
-    ledger = Ledger(out / "ledger.sqlite")
+    ledger = Ledger(out / "ledger.sqlite", read_only=True)
     assert ledger.counts()["trained"] >= 5
     assert all(len(e.rewards) == 1 for e in ledger.evaluations("search") if e.status == "ok")
     assert "screened out" in capfd.readouterr().out
@@ -239,11 +239,11 @@ def test_a_cache_spares_what_another_run_has_trained(tmp_path):
     flags = [*TINY[:-2], "--algorithm", "random", "--cache", str(tmp_path / "cache.sqlite"), "--budget", "4"]
     for name in ("first", "second"):
         assert train.main([*flags, "--out", str(tmp_path / name)]) == 0
-    first, second = (Ledger(tmp_path / name / "ledger.sqlite").counts() for name in ("first", "second"))
+    first, second = (Ledger(tmp_path / name / "ledger.sqlite", read_only=True).counts() for name in ("first", "second"))
     assert first["cached"] == 0 and second["cached"] == first["trained"]
 
 
 def test_preset_paper_trains_what_the_screen_would_reject(tmp_path):
     out = tmp_path / "run"
     assert train.main([*TINY, "--algorithm", "random", "--preset", "paper", "--budget", "12", "--out", str(out)]) == 0
-    assert Ledger(out / "ledger.sqlite").counts()["screened"] == 0
+    assert Ledger(out / "ledger.sqlite", read_only=True).counts()["screened"] == 0
