@@ -382,7 +382,7 @@ def test_shipped_tasks_are_found():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("mnist", "must be one of: digits, digits_mlp, cifar10, cifar10_wrn, or module:attribute of a task .* 'mnist'"),
+        ("mnist", "must be one of: digits, digits_mlp, cifar10, cifar10_wrn, or module:attribute of a .* 'mnist'"),
         (":task", "must be one of: .* Received: ':task'"),
         ("nothing.there:task", "there is no module 'nothing.there' in .* without .py. Received: 'nothing.there:"),
         ("{module}:tusk", r"module '{module}' \(.*\.py\) has no 'tusk'. Received"),

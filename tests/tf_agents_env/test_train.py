@@ -239,7 +239,8 @@ def test_a_cache_spares_what_another_run_has_trained(tmp_path):
     flags = [*TINY[:-2], "--algorithm", "random", "--cache", str(tmp_path / "cache.sqlite"), "--budget", "4"]
     for name in ("first", "second"):
         assert train.main([*flags, "--out", str(tmp_path / name)]) == 0
-    first, second = (Ledger(tmp_path / name / "ledger.sqlite", read_only=True).counts() for name in ("first", "second"))
+    ledgers = [Ledger(tmp_path / name / "ledger.sqlite", read_only=True) for name in ("first", "second")]
+    first, second = (ledger.counts() for ledger in ledgers)
     assert first["cached"] == 0 and second["cached"] == first["trained"]
 
 
