@@ -89,7 +89,7 @@ def fit(policy, seen, steps, precisions, updates, seed, learning_rate=3e-3, batc
     hidden = tf.keras.layers.Dense(len(policy.first_bias), "softplus")
     output = tf.keras.layers.Dense(dimension, use_bias=False)
     compressed = tf.keras.Input([seen.shape[-1]])
-    model = tf.keras.Model(compressed, output(hidden(compressed) - hidden(tf.zeros_like(compressed))))
+    model = tf.keras.Model(compressed, output(hidden(compressed) - hidden(0.0 * compressed)))
     model.set_weights(list(policy[1:]))
 
     def mahalanobis(target, predicted):
