@@ -92,7 +92,11 @@ def _resumed(p, given):
         p.error(f"argument --resume: {error} Wait for it, or stop it.")
     except (FileNotFoundError, ValueError, sqlite3.DatabaseError) as error:
         p.error(f"argument --resume: {out} is not a run: {error}")
-    return flags.resumed_config(p, given, ledger.config), out, ledger
+    try:
+        return flags.resumed_config(p, given, ledger.config), out, ledger
+    except SystemExit:
+        ledger.close()
+        raise
 
 
 def _algorithm(config, space, out, ledger):

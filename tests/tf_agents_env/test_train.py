@@ -156,6 +156,7 @@ def test_a_resumed_run_keeps_its_own_flags(ppo_run, capfd):
         train.main(["--resume", str(ppo_run), "--seed", "7"])
     assert stopped.value.code == 2
     assert "argument --seed: not allowed with --resume: a resumed run keeps its own (0)." in capfd.readouterr().err
+    Ledger(ppo_run / "ledger.sqlite").close()  # nobody holds it, although the exception still holds its frames
 
 
 @pytest.mark.parametrize("change", [dict(queue_size=0), dict(units=16)])
