@@ -23,7 +23,7 @@ from benchmarks.curves import RESULTS, mean_interval
 from benchmarks.margins import diverged, margins, share
 from neural_optimizer_search.command_line import Parser, whole_number
 from neural_optimizer_search.evaluation.workers import WORKER_ENVIRONMENT
-from neural_optimizer_search.l2o import PredictedStepDescent
+from neural_optimizer_search.l2o import PredictedStepDescent, saved
 from neural_optimizer_search.l2o.baselines import BASELINES, Counted, tune
 from neural_optimizer_search.l2o.guided_policy_search import STARTS, TRAINING
 from neural_optimizer_search.l2o.training import FUNCTIONS
@@ -67,13 +67,15 @@ class Comparison:
 def learn(family, seed, out):
     """Learns with `nos-learn`, or goes on; its messages are in a file beside. Returns the policy's file."""
     directory = out / f"{family}-seed{seed}"
-    begun = (directory / "config.json").exists()
+    if saved.finished(directory):
+        return directory / saved.POLICY
+    begun = (directory / saved.CONFIG).exists()
     flags = ["--resume", directory] if begun else ["--family", family, "--seed", seed, "--out", directory]
     environment = {**WORKER_ENVIRONMENT, **os.environ}  # a thread for each training
     command = [sys.executable, "-m", "neural_optimizer_search.l2o.training", *map(str, flags)]
     with open(out / f"{family}-seed{seed}.log", "a") as log:
         subprocess.run(command, check=True, stdout=log, stderr=log, env=environment)
-    return directory / "policy.npz"
+    return directory / saved.POLICY
 
 
 def learn_all(families, seeds, out, workers):

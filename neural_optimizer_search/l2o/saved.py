@@ -60,6 +60,14 @@ def load_iteration(directory):
         )
 
 
+def finished(directory):
+    """Whether a training is there and has had all its iterations."""
+    if not (directory / STATE).exists():
+        return False
+    with np.load(directory / STATE, allow_pickle=False) as file:
+        return int(file["number"]) >= load_config(directory)[1].iterations
+
+
 def _tuple(file, kind, prefix):
     return kind(*(file[f"{prefix}.{field}"] for field in kind._fields))
 

@@ -134,11 +134,12 @@ def test_momentum_is_the_heavy_ball():
 def test_conjugate_gradient_is_the_recursion_of_fletcher_and_reeves(restart):
     objectives, start = on("logistic")
     run = baselines.fixed_step(baselines.conjugate_gradient, objectives, start, 20, step=0.1, restart=restart)
+    direction, last = 0.0, np.inf
     for t, g in enumerate(np.moveaxis(run.gradients, 2, 0)[:-1]):
         square = np.sum(g**2, axis=-1, keepdims=True)
-        direction = -g if t % (restart or 99) == 0 else -g + square / last * direction  # noqa: F821
+        direction = -g if t % (restart or 99) == 0 else -g + square / last * direction
         np.testing.assert_allclose(run.steps[:, :, t], 0.1 * direction, rtol=1e-9, atol=1e-12)
-        last = square  # noqa: F841
+        last = square
 
 
 def test_conjugate_gradient_solves_a_quadratic_in_as_many_steps_as_dimensions():

@@ -42,8 +42,11 @@ def test_it_learns_and_says_how_to_use_it(tmp_path, capsys):
 
 def test_resumed_is_the_same_as_undisturbed(tmp_path):
     learn(tmp_path / "whole")
+    assert not saved.finished(tmp_path / "parts")
     learn(tmp_path / "parts", "--iterations", "1")
+    assert not saved.finished(tmp_path / "parts")
     assert training.main(["--resume", str(tmp_path / "parts")]) == 0
+    assert saved.finished(tmp_path / "parts")
     whole, parts = (saved.load_iteration(tmp_path / name) for name in ("whole", "parts"))
     assert whole.number == parts.number == 2
     for ours, theirs in zip(whole.policy, parts.policy):

@@ -8,8 +8,8 @@ def test_the_equation():
     """One unit, one number: step = 3 (softplus(2 · 3 arsinh(0.5 · 4 / 3) + 1) - softplus(1))."""
     policy = StepPolicy(*map(np.array, ([0.5, 0.5], [[2.0], [0.0]], [1.0], [[3.0]])))
     assert (policy.dimension, policy.history) == (1, 1)
-    softplus = lambda x: np.log(1 + np.exp(x))  # noqa: E731
-    expected = 3 * (softplus(6 * np.arcsinh(2 / 3) + 1) - softplus(1))
+    active, inactive = (np.log(1 + np.exp(x)) for x in (6 * np.arcsinh(2 / 3) + 1, 1))
+    expected = 3 * (active - inactive)
     assert policy(np.array([4.0, 7.0])).item() == pytest.approx(expected)
 
 

@@ -87,8 +87,8 @@ def test_a_search_that_broke_down_goes_on_as_if_it_had_not(tmp_path, after):
     assert len(broken.evaluations()) == after
     run(broken, 30)
     assert broken.samples() == whole.samples()
-    by_text = lambda ledger: {e.rule.canonical(): e.reward for e in ledger.evaluations()}  # noqa: E731
-    assert by_text(broken) == by_text(whole)
+    rewards, expected = ({e.rule.canonical(): e.reward for e in ledger.evaluations()} for ledger in (broken, whole))
+    assert rewards == expected
 
 
 class Saving:
