@@ -83,7 +83,8 @@ def started_ray(workers=None, address=None):
         raise RayMissing(
             "--executor ray needs Ray: pip install 'neural-optimizer-search[distributed]', or use --executor local."
         ) from None
-    here = dict(num_cpus=workers, include_dashboard=False)
+    # Without an address Ray would join whatever cluster was started last on this machine.
+    here = dict(address="local", num_cpus=workers, include_dashboard=False)
     ray.init(logging_level="ERROR", log_to_driver=False, **(dict(address=address) if address else here))
     try:
         yield ray
