@@ -10,6 +10,8 @@ from neural_optimizer_search.evaluation.workers import WORKER_ENVIRONMENT, Measu
 
 # Ray's own switch, which it reads when it is imported: without clusters it has no need for another address.
 LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+# Likewise: how often it knocks at a cluster, half a minute each; by its own default twenty times.
+KNOCKS = "RAY_NUM_REDIS_GET_RETRIES"
 
 
 class RayMissing(ImportError):
@@ -68,15 +70,14 @@ def started_ray(workers=None, address=None):
 
     Args:
       workers: CPUs of a Ray that is started here; by default the machine's.
-      address: Of a running cluster, such as "auto" or "ray://host:10001". None starts Ray on this machine alone; if
+      address: Of a running cluster, such as "auto" or "host:6379". None starts Ray on this machine alone; if
         Ray was not imported before, it then listens on the loopback address only.
 
     Raises:
       RayMissing: If Ray is not installed.
       ConnectionError: If there is no cluster at the address.
     """
-    if not address:
-        os.environ.setdefault(LOOPBACK, "0")
+    os.environ.setdefault(*((KNOCKS, "2") if address else (LOOPBACK, "0")))
     try:
         import ray
     except ImportError:
