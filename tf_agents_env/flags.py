@@ -86,7 +86,7 @@ def parser():
     p.add_argument(
         "--ray_address",
         metavar="ADDRESS",
-        help="of a running Ray cluster, such as auto or ray://host:10001 (default: Ray on this machine alone)",
+        help="of a running Ray cluster, such as auto or host:6379 (default: Ray on this machine alone)",
     )
     p.add_argument(
         "--async",
