@@ -44,9 +44,7 @@ SPACE = search_space("arxiv2017_no_decay", 2)
 # Mode -> (rules a proposal, rules to keep in work or waiting), by the number of workers.
 MODES = {
     "synchronous, batch 10": lambda workers: (10, 0),
-    "synchronous, batch 4 x workers": lambda workers: (4 * workers, 0),
-    "synchronous, batch 16 x workers": lambda workers: (16 * workers, 0),
-    "synchronous, batch 32 x workers": lambda workers: (32 * workers, 0),
+    **{f"synchronous, batch {n} x workers": lambda workers, n=n: (n * workers, 0) for n in (4, 16, 32, 64)},
     "asynchronous, batch 10": lambda workers: (10, RULES_A_WORKER * workers),
 }
 PAPER = 100  # workers (arXiv v2, section 4.1)

@@ -56,7 +56,7 @@ class GuidedPolicySearchConfig:
     runs: int = 20
     horizon: int = HORIZON
     history: int = HISTORY
-    iterations: int = 12
+    iterations: int = 24
     momentum: str = "shared"
     bound: float = 0.3
     noise: float = 0.7
