@@ -1,0 +1,119 @@
+"""Searches that are stopped, cannot go on, wait for nobody, or need not be done; at tiny size."""
+
+import dataclasses
+import os
+import pathlib
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+
+import pytest
+from tiny_searches import TINY, found, trained
+
+from neural_optimizer_search.evaluation.ledger import Ledger
+from tf_agents_env import train
+from tf_agents_env.controllers import CONTROLLERS
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def test_stopped_with_ctrl_c_and_resumed_is_undisturbed(tmp_path):
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    flags = [*TINY, "--depth", "2", "--seed", "1"]  # at depth 1 a controller soon repeats itself
+    # However late a busy machine stops it, it is not done.
+    endless = [*flags, "--budget", "100000", "--out", str(stopped)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tf_agents_env.train", *endless],
+        # A shell starts what it runs in the background with Ctrl-C ignored, these tests and their processes too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    wait_for_evaluations(stopped / "ledger.sqlite", 6 + 7, process)
+    # As a terminal does it: Ctrl-C reaches every process of the search.
+    os.killpg(process.pid, signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == train.STOPPED
+    assert f"Go on with: nos-search --resume {stopped}" in output
+    assert "Traceback" not in output
+    budget = f"--budget={trained(stopped) + 3}"
+    assert train.main([*flags, budget, "--out", str(whole)]) == 0
+    assert len(found(stopped)) < len(found(whole))
+    assert train.main(["--resume", str(stopped), budget]) == 0
+    assert found(stopped) == found(whole)
+
+
+def wait_for_evaluations(path, count, process):
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
+                if db.execute("SELECT COUNT(*) FROM evaluations").fetchone()[0] >= count:
+                    return
+        except sqlite3.OperationalError:
+            pass  # not there yet
+        time.sleep(0.01)
+    pytest.fail(f"The search did not get to {count} evaluations: {process.communicate()[0]}")
+
+
+@pytest.mark.parametrize("change", [dict(queue_size=0), dict(units=16)])
+def test_a_checkpoint_of_other_settings_is_one_clear_line(change, tmp_path, capfd, monkeypatch):
+    fast, out = CONTROLLERS["ppo"]["fast"], tmp_path / "run"
+    monkeypatch.setitem(CONTROLLERS["ppo"], "fast", dataclasses.replace(fast, **change))
+    assert train.main([*TINY, "--budget", "3", "--out", str(out)]) == 0
+    monkeypatch.setitem(CONTROLLERS["ppo"], "fast", fast)
+    with pytest.raises(SystemExit, match="2"):
+        train.main(["--resume", str(out), "--budget", "6"])
+    last = capfd.readouterr().err.splitlines()[-1]
+    assert last.startswith("nos-search: argument --resume: The checkpoint ")
+    assert last.endswith("by another version. Go on with the release that wrote it.")
+
+
+def test_missing_data(tmp_path, capfd):
+    with pytest.raises(SystemExit) as stopped:
+        train.main([*TINY, "--task", "cifar10", "--data_dir", str(tmp_path), "--out", str(tmp_path / "run")])
+    assert stopped.value.code == 2
+    assert "nos-search: --data_dir must be a tensorflow_datasets directory" in capfd.readouterr().err
+
+
+def test_a_task_that_always_fails_stops_the_search(tmp_path, capfd, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(
+        "import numpy as np, tensorflow as tf\n"
+        "from neural_optimizer_search.tasks import KerasTask\n"
+        "def make():\n"
+        "    raise RuntimeError('no such layer')\n"
+        "data = (np.zeros([40, 2], np.float32), np.zeros([40], np.int32))\n"
+        "task = KerasTask(make, data, data, loss='mse', sizes=dict(batch_size=10))\n"
+    )
+    flags = [*TINY, "--task", "mine:task", "--budget", "5", "--out", str(tmp_path / "run")]
+    with pytest.raises(SystemExit, match="2"):
+        train.main(flags)
+    error = capfd.readouterr().err
+    assert "nos-search: " in error and "RuntimeError: no such layer (mine.py:4)" in error
+    assert "Traceback" not in error
+
+
+def test_asynchronous(tmp_path):
+    out = tmp_path / "run"
+    flags = [*TINY, "--task", "digits_mlp", "--depth", "2", "--async", "--budget", "30", "--out", str(out)]
+    assert train.main(flags) == 0
+    ledger = Ledger(out / "ledger.sqlite", read_only=True)
+    assert ledger.config["asynchronous"] and ledger.counts()["trained"] >= 30
+    assert ledger.versions[0]["python"]
+    assert {e.status for e in ledger.evaluations()} <= {"ok", "diverged"}
+    assert all(e.worker and e.seeds for e in ledger.evaluations())
+
+
+def test_a_cache_spares_what_another_run_has_trained(tmp_path):
+    flags = [*TINY[:-2], "--algorithm", "random", "--cache", str(tmp_path / "cache.sqlite"), "--budget", "4"]
+    for name in ("first", "second"):
+        assert train.main([*flags, "--out", str(tmp_path / name)]) == 0
+    ledgers = [Ledger(tmp_path / name / "ledger.sqlite", read_only=True) for name in ("first", "second")]
+    first, second = (ledger.counts() for ledger in ledgers)
+    assert first["cached"] == 0 and second["cached"] == first["trained"]
