@@ -1,0 +1,53 @@
+"""A Ray of two nodes. Apart from the other tests of Ray: a process has one Ray at a time, and theirs stays."""
+
+import importlib.util
+import os
+import sys
+import time
+
+import fakes
+import pytest
+
+from neural_optimizer_search import parse_formula
+from neural_optimizer_search.evaluation.executors import WorkerPool
+from neural_optimizer_search.evaluation.ray_workers import RayWorker, started_ray
+from neural_optimizer_search.evaluation.workers import Measuring
+
+# Not imported here: Ray reads its environment at the first import.
+pytestmark = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed.")
+
+
+@pytest.mark.skipif(not os.environ.get("NOS_LONG"), reason="Two nodes are slow; make test-long has them.")
+def test_a_node_that_is_killed(tmp_path):
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args=dict(num_cpus=1))
+    node = cluster.add_node(num_cpus=1)
+    rules = [parse_formula(text) for text in ("g", "m", "v", "g^2", "sign(g)", "m * g", "exp(g)", "sign(m)")]
+    environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    try:
+        with (
+            started_ray(address=cluster.address) as ray,
+            WorkerPool(lambda: RayWorker(ray, Measuring, Slow(), environment=environment), 2) as pool,
+        ):
+            found = pool(rules)
+            first = [next(found) for _ in range(3)]
+            cluster.remove_node(node, allow_graceful=False)
+            evaluations = [*first, *found]
+    finally:
+        cluster.shutdown()
+    assert {e.rule: (e.status, e.reward) for e in evaluations} == {
+        rule: ("ok", fakes.fake_evaluation(rule).reward) for rule in rules
+    }
+    assert len({e.worker for e in evaluations}) == 2
+
+
+class Slow:
+    """Makes what measures nothing in a second."""
+
+    def __call__(self):
+        return self.evaluate
+
+    def evaluate(self, rule):
+        time.sleep(1.0)
+        return fakes.fake_evaluation(rule)
