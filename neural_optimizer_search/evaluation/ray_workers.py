@@ -77,7 +77,10 @@ def started_ray(workers=None, address=None):
       RayMissing: If Ray is not installed.
       ConnectionError: If there is no cluster at the address.
     """
-    os.environ.setdefault(*((KNOCKS, "2") if address else (LOOPBACK, "0")))
+    if address:
+        os.environ.setdefault(KNOCKS, "2")
+    else:
+        os.environ.setdefault(LOOPBACK, "0")
     try:
         import ray
     except ImportError:
