@@ -24,8 +24,9 @@ test: $(INSTALLED) ## Run the tests; pytest's options: make test ARGS="-k decays
 	@.venv/bin/python -m pytest $(PARALLEL) $(ARGS)
 
 test-long: $(INSTALLED) ## Run what make test runs at small size, kills and fuzzing, at full size
-	@NOS_LONG=1 .venv/bin/python -m pytest $(PARALLEL) tests/tf_agents_env/test_kills.py tests/fuzz \
-	    tests/evaluation/test_workers.py tests/evaluation/test_ray_workers.py tests/evaluation/test_ray_nodes.py tests/report $(ARGS)
+	@NOS_LONG=1 .venv/bin/python -m pytest $(PARALLEL) tests/tf_agents_env/test_kills.py \
+	    tests/tf_agents_env/test_train_stopped.py tests/fuzz tests/evaluation/test_workers.py \
+	    tests/evaluation/test_ray_workers.py tests/evaluation/test_ray_nodes.py tests/report $(ARGS)
 
 test-keras3: $(INSTALLED_KERAS3) ## Run the tests of the core with Keras 3, and of the optimizers with tf_keras
 	@.venv-keras3/bin/python -m pytest $(PARALLEL) tests --ignore=tests/tf_agents_env \

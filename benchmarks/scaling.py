@@ -47,7 +47,7 @@ MODES = {
     **{f"synchronous, batch {n} x workers": lambda workers, n=n: (n * workers, 0) for n in (4, 16, 32, 64)},
     "asynchronous, batch 10": lambda workers: (10, RULES_A_WORKER * workers),
 }
-PAPER = 100  # workers (arXiv v2, section 4.1)
+PAPER = 100  # workers (arXiv v2, section 4.2)
 
 
 def durations():

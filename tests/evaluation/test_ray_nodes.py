@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason=
 
 
 @pytest.mark.skipif(not os.environ.get("NOS_LONG"), reason="Two nodes are slow; make test-long has them.")
-def test_a_node_that_is_killed(tmp_path):
+def test_a_node_that_is_killed():
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(initialize_head=True, head_node_args=dict(num_cpus=1))

@@ -17,9 +17,12 @@ from tf_agents_env import train
 from tf_agents_env.controllers import CONTROLLERS
 
 ROOT = pathlib.Path(__file__).parents[2]
+# `make test` kills searches in test_kills.py, with children that train nothing.
+LONG = pytest.mark.skipif(not os.environ.get("NOS_LONG"), reason="Slow; make test-long has it.")
 
 
-def test_stopped_with_ctrl_c_and_resumed_is_undisturbed(tmp_path):
+@pytest.mark.parametrize("stop", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=LONG)])
+def test_stopped_and_resumed_is_undisturbed(tmp_path, stop):
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     flags = [*TINY, "--depth", "2", "--seed", "1"]  # at depth 1 a controller soon repeats itself
     # However late a busy machine stops it, it is not done.
@@ -36,12 +39,13 @@ def test_stopped_with_ctrl_c_and_resumed_is_undisturbed(tmp_path):
     )
     wait_for_evaluations(stopped / "ledger.sqlite", 6 + 7, process)
     # As a terminal does it: Ctrl-C reaches every process of the search.
-    os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, stop) if stop == signal.SIGINT else process.send_signal(stop)
     output, _ = process.communicate(timeout=60)
-    assert process.returncode == train.STOPPED
-    assert f"Go on with: nos-search --resume {stopped}" in output
-    assert "Traceback" not in output
-    budget = f"--budget={trained(stopped) + 3}"
+    if stop == signal.SIGINT:
+        assert process.returncode == train.STOPPED
+        assert f"Go on with: nos-search --resume {stopped}" in output
+        assert "Traceback" not in output
+    budget = f"--budget={trained(stopped) + 10}"
     assert train.main([*flags, budget, "--out", str(whole)]) == 0
     assert len(found(stopped)) < len(found(whole))
     assert train.main(["--resume", str(stopped), budget]) == 0
