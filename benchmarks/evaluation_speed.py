@@ -27,6 +27,7 @@ OURS_PER_NAIVE = 7
 
 def naive_seconds(task, protocol, splits, rule, learning_rates):
     """Seconds of the sweep and the final run with a Keras model compiled for each."""
+
     def fit(learning_rate, steps, validations):
         tf.keras.utils.set_random_seed(protocol.seeds[0])
         model = protocol.child(splits.train.images.shape[1:], task.classes)
@@ -86,9 +87,7 @@ def report(rows, start_up, first_seconds, arguments):
     print(f"\n{'rule':10s} {'traced once, s':>15s} {'compile + fit, s':>17s} {'ratio':>6s}   (medians)")
     ratios = []
     for name in RULES:
-        ours, naive = (
-            statistics.median(row[column] for row in rows if row[0] == name) for column in (1, 2)
-        )
+        ours, naive = (statistics.median(row[column] for row in rows if row[0] == name) for column in (1, 2))
         ratios.append(naive / ours)
         print(f"{name:10s} {ours:15.3f} {naive:17.2f} {naive / ours:6.1f}")
     every = sorted(naive / ours for _, ours, naive in rows)

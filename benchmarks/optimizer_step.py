@@ -59,8 +59,11 @@ class Bench:
 
     def bytes_per_parameter(self):
         """Of the optimizer's state."""
-        sizes = [np.prod(variable.shape) * tf.as_dtype(variable.dtype).size for variable in self.optimizer.variables
-                 if len(variable.shape)]
+        sizes = [
+            np.prod(variable.shape) * tf.as_dtype(variable.dtype).size
+            for variable in self.optimizer.variables
+            if len(variable.shape)
+        ]
         return sum(sizes) / sum(np.prod(variable.shape) for variable in self.variables)
 
 

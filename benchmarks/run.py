@@ -142,9 +142,7 @@ def _trainer(name, arguments, stack):
 def _train(name, scale, data_dir, trial, chosen, strategy=None):
     module = experiment(name)
     tf.keras.utils.set_random_seed(trial.seed)  # the order of shuffled data depends on it too
-    return module.run(
-        module.SETTINGS[scale], trial, chosen, data_dir, strategy or tf.distribute.get_strategy()
-    )
+    return module.run(module.SETTINGS[scale], trial, chosen, data_dir, strategy or tf.distribute.get_strategy())
 
 
 if __name__ == "__main__":

@@ -161,8 +161,7 @@ _VALID = {
 def _number(argument, value, allowed=""):
     if not (isinstance(value, numbers.Real) and math.isfinite(value) and _VALID[allowed](value)):
         raise ValueError(
-            f"Argument `{argument}` must be a finite number {allowed}".rstrip()
-            + f". Received: {value!r}."
+            f"Argument `{argument}` must be a finite number {allowed}".rstrip() + f". Received: {value!r}."
         )
     return float(value)
 

@@ -187,9 +187,7 @@ def random_rule(rng, depth, without=()):
     def operand(k):
         return int(rng.integers(k)) if k and rng.random() < 0.5 else word(operands)
 
-    return tuple(
-        (operand(k), operand(k), word(unaries), word(unaries), word(binaries)) for k in range(depth)
-    )
+    return tuple((operand(k), operand(k), word(unaries), word(unaries), word(binaries)) for k in range(depth))
 
 
 def random_rules(seed, count, without=()):

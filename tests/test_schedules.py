@@ -41,9 +41,7 @@ def test_linear_cosine_by_hand():
 @pytest.mark.parametrize("shape", SHAPES)
 def test_without_variance_the_noisy_one_is_the_quiet_one(shape):
     noisy = NoisyLinearCosineDecay(0.7, T, initial_variance=0.0, **shape)
-    np.testing.assert_array_equal(
-        values(noisy, PAST_T), values(LinearCosineDecay(0.7, T, **shape), PAST_T)
-    )
+    np.testing.assert_array_equal(values(noisy, PAST_T), values(LinearCosineDecay(0.7, T, **shape), PAST_T))
 
 
 def stddev(t, initial_variance=1.0, variance_decay=0.55, num_periods=0.5):
@@ -66,9 +64,7 @@ NOISES = [
 def test_noise_has_the_moments_of_the_original(t, noise):
     count = 4000
     oracle = original(LinearCosineDecay(1.0, T), "noisy_linear_cosine_decay", t, **noise)
-    draw = tf.function(
-        lambda: tf.map_fn(lambda _: oracle(), tf.range(count), fn_output_signature=tf.float32)
-    )
+    draw = tf.function(lambda: tf.map_fn(lambda _: oracle(), tf.range(count), fn_output_signature=tf.float32))
     tf.random.set_seed(1)
     theirs = draw().numpy()
     quiet = float(LinearCosineDecay(1.0, T, noise.get("num_periods", 0.5))(t))
@@ -87,9 +83,7 @@ def test_noise_is_standard_normal_before_its_scale():
     schedule = NoisyLinearCosineDecay(1.0, count, variance_decay=0.0, num_periods=0.0, beta=0.0)
     quiet = LinearCosineDecay(1.0, count, num_periods=0.0, beta=0.0)
     z = tf.function(
-        lambda: tf.map_fn(
-            lambda t: schedule(t) - quiet(t), tf.range(count), fn_output_signature=tf.float32
-        )
+        lambda: tf.map_fn(lambda t: schedule(t) - quiet(t), tf.range(count), fn_output_signature=tf.float32)
     )().numpy()
     assert abs(z.mean()) < 0.08 and abs(z.std() - 1) < 0.06
     assert abs(np.mean(z**3)) < 0.2 and abs(np.mean(z**4) - 3) < 0.5

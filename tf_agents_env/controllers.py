@@ -158,9 +158,7 @@ class Controller:
         observation_spec, action_spec, time_step_spec = spec_utils.get_tensor_specs(self._environment)
         self._actor = ControllerNetwork(observation_spec, config.units, seed)
         self._baseline = BaselineNetwork(observation_spec)
-        self._agent = config.algorithm.agent(
-            time_step_spec, action_spec, self._actor, self._baseline, config.entropy
-        )
+        self._agent = config.algorithm.agent(time_step_spec, action_spec, self._actor, self._baseline, config.entropy)
         policy = StatelessPolicy(self._agent.collect_policy, seed, self._drawn)
         self._collect = BatchCollector(self._environment, policy)
         self._train = common.function(self._agent.train)

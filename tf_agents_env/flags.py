@@ -71,9 +71,7 @@ def parser():
         help=f"iterations n, for strings of 5n tokens (default: {d.depth})",
     )
     p.add_argument("--algorithm", choices=ALGORITHMS, help=f"who proposes (default: {d.algorithm})")
-    p.add_argument(
-        "--preset", choices=CONTROLLER_PRESETS, help=f"the controller's settings (default: {d.preset})"
-    )
+    p.add_argument("--preset", choices=CONTROLLER_PRESETS, help=f"the controller's settings (default: {d.preset})")
     p.add_argument("--budget", type=whole_number(1), help=f"rules to train (default: {d.budget}; exhaustive: all)")
     p.add_argument(
         "--workers",
@@ -101,12 +99,8 @@ def parser():
         help="that a rule may take (default: ten times the slowest known optimizer, at least a minute)",
     )
     p.add_argument("--seed", type=whole_number(0), help=f"sets what is proposed (default: {d.seed})")
-    p.add_argument(
-        "--seeds_per_rule", type=whole_number(1), help="trainings of each rule (default: the protocol's)"
-    )
-    p.add_argument(
-        "--unconstrained", action="store_true", help="propose also what the paper's constraints forbid"
-    )
+    p.add_argument("--seeds_per_rule", type=whole_number(1), help="trainings of each rule (default: the protocol's)")
+    p.add_argument("--unconstrained", action="store_true", help="propose also what the paper's constraints forbid")
     p.add_argument(
         "--screen",
         choices=("on", "off"),

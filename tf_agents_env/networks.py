@@ -40,8 +40,7 @@ class ControllerNetwork(network.Network):
         # One seed per weight: Keras draws equal numbers from equal seeds, whatever the shape.
         seeds = np.random.SeedSequence(seed).generate_state(5) >> 1
         kernel, recurrent, bias, head, head_bias = (
-            tf.keras.initializers.RandomUniform(-WEIGHT_RANGE, WEIGHT_RANGE, seed=int(seed))
-            for seed in seeds
+            tf.keras.initializers.RandomUniform(-WEIGHT_RANGE, WEIGHT_RANGE, seed=int(seed)) for seed in seeds
         )
         self._lstm = dynamic_unroll_layer.DynamicUnroll(
             tf.keras.layers.LSTMCell(

@@ -48,6 +48,5 @@ def by_rank(rewards, known, power):
       [0.625, 0.0, 0.875]
     """
     return [
-        ((bisect.bisect_left(known, reward) + 0.5) / len(known)) ** power if reward > 0 else 0.0
-        for reward in rewards
+        ((bisect.bisect_left(known, reward) + 0.5) / len(known)) ** power if reward > 0 else 0.0 for reward in rewards
     ]

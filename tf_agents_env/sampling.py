@@ -50,9 +50,7 @@ class BatchCollector:
 
     def __init__(self, environment, policy):
         self._environment = environment
-        self._policy = py_tf_eager_policy.PyTFEagerPolicy(
-            policy, use_tf_function=True, batch_time_steps=False
-        )
+        self._policy = py_tf_eager_policy.PyTFEagerPolicy(policy, use_tf_function=True, batch_time_steps=False)
         self._frames = []
         self._driver = py_driver.PyDriver(
             environment, self._policy, [self._frames.append], max_episodes=environment.batch_size

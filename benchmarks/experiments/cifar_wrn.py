@@ -19,7 +19,7 @@ FIGURES = {}
 
 
 def _rows(text):
-    """"name best final" a line, in percent."""
+    """ "name best final" a line, in percent."""
     words = [line.split() for line in text.strip().splitlines()]
     return {name: {"test": float(best) / 100, "test_final": float(final) / 100} for name, best, final in words}
 

@@ -286,8 +286,7 @@ def _check_iteration(k, iteration):
         if not isinstance(word, str) or word not in table:
             earlier = f", or an earlier iteration's number below {k}" if k and field[0] == "o" else ""
             raise ValueError(
-                f"{field} of iteration {k} must be one of: {', '.join(table)}{earlier}. "
-                f"Received: {word!r:.200}."
+                f"{field} of iteration {k} must be one of: {', '.join(table)}{earlier}. Received: {word!r:.200}."
             )
 
 

@@ -79,9 +79,7 @@ class SearchSpace:
         """The number of ids at each of the 5n positions."""
         operands, unaries, binaries = map(len, (self.operands, self.unaries, self.binaries))
         return tuple(
-            size
-            for k in range(self.depth)
-            for size in (operands + k, operands + k, unaries, unaries, binaries)
+            size for k in range(self.depth) for size in (operands + k, operands + k, unaries, unaries, binaries)
         )
 
     @property
@@ -104,9 +102,7 @@ class SearchSpace:
 
     def unconstrained(self):
         """The same words and depth without the three constraints."""
-        return dataclasses.replace(
-            self, distinct_operands=False, no_final_addition=False, reuse_outputs=False
-        )
+        return dataclasses.replace(self, distinct_operands=False, no_final_addition=False, reuse_outputs=False)
 
     # -- Legal tokens ----------------------------------------------------------------------------------
 

@@ -51,6 +51,4 @@ FAILURES = ("failed", "timeout", "killed", "out of memory")
 
 def without_reward(rule, status, message):
     """The evaluation of a rule that no child was trained with to its end: "screened", or a failure."""
-    return Evaluation(
-        rule, 0.0, status, message, learning_rate=None, accuracy=0.0, rewards=(), sweep=(), seconds=0.0
-    )
+    return Evaluation(rule, 0.0, status, message, learning_rate=None, accuracy=0.0, rewards=(), sweep=(), seconds=0.0)

@@ -99,8 +99,7 @@ class Evaluator:
         finite = [run.finite and bool(np.isfinite(run.losses).all()) for run in runs]
         pay = REWARDS[p.reward]
         rewards = tuple(
-            float(pay(run.accuracies, run.losses, self.classes)) if ok else 0.0
-            for run, ok in zip(runs, finite)
+            float(pay(run.accuracies, run.losses, self.classes)) if ok else 0.0 for run, ok in zip(runs, finite)
         )
         accuracies = [float(run.accuracies[-1]) if ok else 0.0 for run, ok in zip(runs, finite)]
         diverged = finite.count(False)

@@ -113,9 +113,7 @@ class _Probe:
         inputs = interpreter.Inputs(
             g=tf.constant(g),
             w=tf.constant(w),
-            averages={
-                name: tf.constant(_averaged(g, beta, power)) for name, beta, power in interpreter.AVERAGES
-            },
+            averages={name: tf.constant(_averaged(g, beta, power)) for name, beta, power in interpreter.AVERAGES},
             t=tf.constant(np.tile(t, (len(SCALES), 1))),
             T=tf.constant(STEPS, tf.int64),
             seed=None,

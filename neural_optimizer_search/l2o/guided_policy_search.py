@@ -216,9 +216,7 @@ def _fitted(config, batches, policy, seed):
     dimension = batches[0].steps.shape[-1]
     seen = _rows([observations(batch.trajectories, config.history) for batch in batches], 1)
     steps = _rows([batch.steps for batch in batches], 1)
-    precisions = _rows(
-        [np.broadcast_to(b.precisions[:, None], [*b.steps.shape, dimension]) for b in batches], 2
-    )
+    precisions = _rows([np.broadcast_to(b.precisions[:, None], [*b.steps.shape, dimension]) for b in batches], 2)
     finite = np.isfinite(steps).all(axis=-1)
     seen, steps, precisions = seen[finite], steps[finite], precisions[finite]
     if policy is None:

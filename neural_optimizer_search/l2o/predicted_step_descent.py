@@ -136,9 +136,7 @@ class _One:
             tape.watch(x)
             value = tf.convert_to_tensor(self._objective(x))
         if value.shape.rank != 0:
-            raise ValueError(
-                f"Argument `objective` must return a scalar. Received: shape {value.shape.as_list()}."
-            )
+            raise ValueError(f"Argument `objective` must return a scalar. Received: shape {value.shape.as_list()}.")
         gradient = tape.gradient(value, x)
         if gradient is None:
             raise ValueError(

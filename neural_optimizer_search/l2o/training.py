@@ -72,9 +72,7 @@ def _resumed(p, given):
     out = given.pop("resume")
     fixed = sorted(set(given) - {"iterations"})
     if fixed:
-        p.error(
-            f"argument --{fixed[0]}: not allowed with --resume: a training keeps its own, all but --iterations"
-        )
+        p.error(f"argument --{fixed[0]}: not allowed with --resume: a training keeps its own, all but --iterations")
     try:
         name, config = saved.load_config(out)
     except (OSError, ValueError, TypeError, KeyError) as error:

@@ -49,9 +49,7 @@ class AddSign(shared.DirectionOptimizer):
     Source: Bello et al. (2017), arXiv:1709.07417v2, section 5.1; usage in section 8.1.
     """
 
-    def __init__(
-        self, learning_rate=0.1, alpha=1.0, beta=0.9, decay=None, decay_steps=None, **kwargs
-    ):
+    def __init__(self, learning_rate=0.1, alpha=1.0, beta=0.9, decay=None, decay_steps=None, **kwargs):
         super().__init__(learning_rate, **kwargs)
         self.alpha = shared.number("alpha", alpha)
         self.beta = shared.number("beta", beta, "a number >= 0 and < 1", lambda beta: 0 <= beta < 1)

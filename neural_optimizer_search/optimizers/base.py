@@ -189,7 +189,5 @@ def steps_of_decay(decay, decay_steps):
     if decay is not None:
         return steps(decay_steps, f"`decay` = {decay.name!r}")
     if decay_steps is not None:
-        raise ValueError(
-            f"Argument `decay_steps` must be None without `decay`. Received: {decay_steps!r}."
-        )
+        raise ValueError(f"Argument `decay_steps` must be None without `decay`. Received: {decay_steps!r}.")
     return None

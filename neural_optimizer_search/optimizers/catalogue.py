@@ -207,9 +207,7 @@ def deserialize(config):
       m * exp(v) 3
     """
     if not (isinstance(config, dict) and {"class_name", "config"} <= set(config)):
-        raise ValueError(
-            f"Argument `config` must be a dict with `class_name` and `config`. Received: {config!r}."
-        )
+        raise ValueError(f"Argument `config` must be a dict with `class_name` and `config`. Received: {config!r}.")
     ours = {optimizer.__name__: optimizer for optimizer in (PowerSign, AddSign, RuleOptimizer)}
     with tf.keras.utils.custom_object_scope(ours):
         # Keras's `get`, for it reads configs with and without a module and refuses unknown classes clearly; a copy,

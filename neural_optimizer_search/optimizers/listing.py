@@ -15,9 +15,7 @@ In Python, with T training steps: optimizers.get("addsign-ld", learning_rate=0.1
 
 def main(argv=None):
     """Prints the rows whose names match; returns the exit code."""
-    p = Parser(
-        prog="nos-optimizers", description="Lists the published update rules by name.", allow_abbrev=False
-    )
+    p = Parser(prog="nos-optimizers", description="Lists the published update rules by name.", allow_abbrev=False)
     p.add_argument("name", nargs="?", default="", metavar="NAME", help="only names with this text in them")
     p.add_argument("--latex", action="store_true", help="formulas in LaTeX")
     given = p.parse_args(argv)

@@ -50,9 +50,7 @@ class PowerSign(shared.DirectionOptimizer):
     Source: Bello et al. (2017), arXiv:1709.07417v2, section 5.1; usage in section 8.1.
     """
 
-    def __init__(
-        self, learning_rate=0.1, base=math.e, beta=0.9, decay=None, decay_steps=None, **kwargs
-    ):
+    def __init__(self, learning_rate=0.1, base=math.e, beta=0.9, decay=None, decay_steps=None, **kwargs):
         super().__init__(learning_rate, **kwargs)
         self.base = shared.number("base", base, "a finite number > 0", lambda base: base > 0)
         self.beta = shared.number("beta", beta, "a number >= 0 and < 1", lambda beta: 0 <= beta < 1)

@@ -170,9 +170,7 @@ def _run(config, chosen, protocol, out, flags):
 
         def measure(number, rules):
             bar.set_description_str(f"rung {number}/{config.rungs} ")
-            executor = ProcessExecutor(
-                find_task(config.task), protocols[number], flags.data_dir, flags.workers
-            )
+            executor = ProcessExecutor(find_task(config.task), protocols[number], flags.data_dir, flags.workers)
             with executor, contextlib.closing(saved.open_ledger(out, config, number)) as ledger:
                 return _rung(number, rules, executor, ledger, lambda e: _advance(bar, steps[number - 1], e))
 

@@ -41,8 +41,7 @@ class PromotionConfig:
 def save(out, config, candidates):
     """Writes what a promotion is, whole or not at all."""
     rows = [
-        dict(rank=c.rank, reward=c.reward, formula=c.rule.formula(), iterations=c.rule.iterations)
-        for c in candidates
+        dict(rank=c.rank, reward=c.reward, formula=c.rule.formula(), iterations=c.rule.iterations) for c in candidates
     ]
     unfinished = out / f"{RECORD}.unfinished"
     unfinished.write_text(json.dumps(dict(config=dataclasses.asdict(config), candidates=rows), indent=1) + "\n")

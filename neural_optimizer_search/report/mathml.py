@@ -21,9 +21,7 @@ def math(rule, display="inline"):
       '<mrow><mi>g</mi><mo>+</mo><mn>1</mn></mrow></math>'
     """
     expression = simplify(rule.expression())
-    return element(
-        "math", mathml(expression), display=display, displaystyle="true", alttext=text(expression)
-    )
+    return element("math", mathml(expression), display=display, displaystyle="true", alttext=text(expression))
 
 
 def mathml(expression):
@@ -81,10 +79,7 @@ _OPERANDS = {
     "cd_1": lambda: element("msub", _i("cd"), _n("1")),
     "rd_10": lambda: element("msub", _i("rd"), _n("10")),
     "rd_20": lambda: element("msub", _i("rd"), _n("20")),
-    **{
-        f"1e-{k}*w": lambda k=k: element("mrow", _ten_to(str(k)), _i("w"))
-        for k in (4, 3, 2, 1)
-    },
+    **{f"1e-{k}*w": lambda k=k: element("mrow", _ten_to(str(k)), _i("w")) for k in (4, 3, 2, 1)},
 }
 _CONSTANTS = {f"1e-{k}": lambda k=k: _ten_to(str(k)) for k in (5, 4, 3)}
 

@@ -68,9 +68,7 @@ def improvements(points):
 def moving_mean(points, window):
     """(number, mean reward of the last `window` points), from the first full window on."""
     sums = [0.0, *accumulate(point.reward for point in points)]
-    return [
-        (points[i - 1].number, (sums[i] - sums[i - window]) / window) for i in range(window, len(points) + 1)
-    ]
+    return [(points[i - 1].number, (sums[i] - sums[i - window]) / window) for i in range(window, len(points) + 1)]
 
 
 # -- Building blocks -------------------------------------------------------------------------------

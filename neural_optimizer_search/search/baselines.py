@@ -3,6 +3,5 @@
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 
 BASELINES = {
-    name: CATALOGUE[name.lower()].rule
-    for name in ("SGD", "Momentum", "RMSProp", "Adam", "PowerSign", "AddSign")
+    name: CATALOGUE[name.lower()].rule for name in ("SGD", "Momentum", "RMSProp", "Adam", "PowerSign", "AddSign")
 }

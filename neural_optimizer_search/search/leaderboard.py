@@ -25,8 +25,7 @@ def leaderboard(found, baselines, count=10):
     names = {rule.canonical(): name for name, rule in BASELINES.items()}
     rows = [_row(str(rank), e, e.rule.formula()) for rank, e in enumerate(best(found, count), 1)]
     known = [
-        _row("", e, f"{names[e.rule.canonical()]:10s} {e.rule.formula()}")
-        for e in best(baselines, len(baselines))
+        _row("", e, f"{names[e.rule.canonical()]:10s} {e.rule.formula()}") for e in best(baselines, len(baselines))
     ]
     seeds = len((found or baselines)[0].rewards)
     note = (

@@ -57,9 +57,7 @@ class Protocol:
 
     def __post_init__(self):
         if self.reward not in REWARDS:
-            raise ValueError(
-                f"Argument `reward` must be one of: {', '.join(REWARDS)}. Received: {self.reward!r}."
-            )
+            raise ValueError(f"Argument `reward` must be one of: {', '.join(REWARDS)}. Received: {self.reward!r}.")
         if self.validate_every < 1 or self.final_steps % self.validate_every:
             raise ValueError(
                 f"Argument `validate_every` must divide final_steps={self.final_steps}. "

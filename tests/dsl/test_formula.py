@@ -39,9 +39,7 @@ def test_two_spellings_of_adam():
     step = reference.random_step(np.random.default_rng(0))
     spelled, operand = parse_formula("m / sqrt(v)"), parse_formula("Adam")
     assert (spelled.depth, operand.depth) == (1, 1)
-    np.testing.assert_allclose(
-        reference.direction(spelled, step), reference.direction(operand, step), rtol=1e-12
-    )
+    np.testing.assert_allclose(reference.direction(spelled, step), reference.direction(operand, step), rtol=1e-12)
 
 
 # -- Grammar ---------------------------------------------------------------------------------------
@@ -73,9 +71,7 @@ def test_functions(formula, word):
     assert parse_formula(formula).iterations == (("v", "1", word, "identity", "left"),)
 
 
-@pytest.mark.parametrize(
-    "symbol, word", [("+", "add"), ("-", "sub"), ("*", "mul"), ("/", "div"), ("^", "pow")]
-)
+@pytest.mark.parametrize("symbol, word", [("+", "add"), ("-", "sub"), ("*", "mul"), ("/", "div"), ("^", "pow")])
 def test_operators(symbol, word):
     rule = parse_formula(f"v {symbol} m")
     assert rule.iterations == (("v", "m", "identity", "identity", word),)

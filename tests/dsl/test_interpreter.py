@@ -325,9 +325,7 @@ def test_random_rules_three_ways():
         compared += steady.mean() / count
         static, dynamic = by_rule(iterations, step), by_tokens(iterations, step)
         np.testing.assert_allclose(dynamic, static, rtol=1e-9, err_msg=str(iterations))
-        np.testing.assert_allclose(
-            static[steady], expected[steady], rtol=1e-4, err_msg=str(iterations)
-        )
+        np.testing.assert_allclose(static[steady], expected[steady], rtol=1e-4, err_msg=str(iterations))
     assert compared > 0.99
 
 

@@ -126,9 +126,7 @@ def test_subsets_are_of_the_size_the_paper_searched(name):
 
 def test_every_preset_can_be_had_at_every_depth():
     for name in spaces.PRESETS:
-        sizes = [
-            search_space(name, depth).size for depth in range(1, 4 if name == "icml2017" else 5)
-        ]
+        sizes = [search_space(name, depth).size for depth in range(1, 4 if name == "icml2017" else 5)]
         assert sizes == sorted(set(sizes))
         assert search_space(name).name == name and search_space(name).depth == 2
 

@@ -19,9 +19,7 @@ def test_it_learns(iterations):
     assert [iteration.number for iteration in iterations] == [0, 1, 2]
     first, last = iterations[0], iterations[-1]
     held_out, start = BOWLS.sample(50, [5, 5]), starts(50, 1, 2, [5, 6])
-    before, after = (
-        mean_value(run(held_out, policy, start, 8, history=4)) for policy in (first.policy, last.best)
-    )
+    before, after = (mean_value(run(held_out, policy, start, 8, history=4)) for policy in (first.policy, last.best))
     still = mean_value(run(held_out, lambda seen: np.zeros([50, 1, 2]), start, 8, history=4))
     assert after < before < 0.5 * still
 

@@ -24,9 +24,7 @@ def run(ledger, budget, executor=fakes.fake_executor, seed=0):
 
 def test_score_keeps_the_order_and_trains_each_function_once(ledger):
     trained = []
-    score = Score(
-        fakes.fake_executor, ledger, on_evaluation=lambda evaluation: trained.append(evaluation.rule)
-    )
+    score = Score(fakes.fake_executor, ledger, on_evaluation=lambda evaluation: trained.append(evaluation.rule))
     rules = [parse_formula(text) for text in ("g * m", "m * g", "sign(g)", "g * m")]
     assert [e.rule for e in score(rules)] == rules
     assert len(trained) == score.trained == 2

@@ -22,9 +22,7 @@ def losses(monkeypatch):
     def spy(self, time_steps, actions, log_probs, advantages, distribution, mask, **named):
         ratios = tf.exp(distribution.log_prob(actions) - log_probs)
         seen.append(tuple(value.numpy() for value in (ratios, advantages, mask)))
-        return original(
-            self, time_steps, actions, log_probs, advantages, distribution, mask, **named
-        )
+        return original(self, time_steps, actions, log_probs, advantages, distribution, mask, **named)
 
     monkeypatch.setattr(ppo_agent.PPOAgent, "policy_gradient_loss", spy)
     # The spy sees values, not symbols, if training runs eagerly.
