@@ -25,15 +25,15 @@ test: $(INSTALLED) ## Run the tests; pytest's options: make test ARGS="-k decays
 
 test-long: $(INSTALLED) ## Run what make test runs at small size, kills and fuzzing, at full size
 	@NOS_LONG=1 .venv/bin/python -m pytest $(PARALLEL) tests/tf_agents_env/test_kills.py \
-	    tests/tf_agents_env/test_train_stopped.py tests/fuzz tests/evaluation/test_workers.py \
-	    tests/evaluation/test_ray_workers.py tests/evaluation/test_ray_nodes.py tests/report $(ARGS)
+	    tests/tf_agents_env/test_train_stopped.py tests/fuzz tests/workers/test_processes.py \
+	    tests/workers/test_ray_workers.py tests/workers/test_ray_nodes.py tests/report $(ARGS)
 
 test-keras3: $(INSTALLED_KERAS3) ## Run the tests of the core with Keras 3, and of the optimizers with tf_keras
 	@.venv-keras3/bin/python -m pytest $(PARALLEL) tests --ignore=tests/tf_agents_env \
 	    --ignore=tests/benchmarks --ignore=tests/report --ignore=tests/promotion --ignore=tests/fuzz \
 	    --ignore=tests/test_imports.py --ignore=tests/test_readme.py \
-	    --ignore=tests/evaluation/test_workers.py --ignore=tests/l2o/test_nos_learn.py \
-	    --deselect=tests/evaluation/test_screen.py::test_equal_keys_mean_equal_functions $(ARGS)
+	    --ignore=tests/workers/test_processes.py --ignore=tests/l2o/test_nos_learn.py \
+	    --deselect=tests/measuring/test_screen.py::test_equal_keys_mean_equal_functions $(ARGS)
 	@TF_USE_LEGACY_KERAS=1 .venv-keras3/bin/python -m pytest $(PARALLEL) tests/optimizers tests/contracts \
 	    tests/test_schedules.py $(ARGS)
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from neural_optimizer_search import LinearCosineDecay, NoisyLinearCosineDecay, optimizers
-from neural_optimizer_search.evaluation.ledger import Ledger
+from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.leaderboard import best
 
 SCHEDULES = {

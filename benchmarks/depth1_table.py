@@ -21,8 +21,8 @@ import tensorflow as tf
 from benchmarks.curves import RESULTS
 from neural_optimizer_search import Rule
 from neural_optimizer_search.dsl.space import search_space
-from neural_optimizer_search.evaluation.evaluation import Evaluation
-from neural_optimizer_search.evaluation.ledger import Ledger
+from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.records.ledger import Ledger
 
 TABLE = RESULTS / "digits_depth1.csv.gz"
 COLUMNS = ("key", "status", "learning_rate", "accuracy", "rewards", "rule", "formula")

@@ -16,9 +16,9 @@ import time
 import tensorflow as tf
 
 from neural_optimizer_search import RuleOptimizer
-from neural_optimizer_search.evaluation.workers import ProcessExecutor
-from neural_optimizer_search.search.baselines import BASELINES
+from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.tasks import TASKS
+from neural_optimizer_search.workers.processes import ProcessExecutor
 
 RULES = ("Adam", "PowerSign", "AddSign", "RMSProp")
 # The quick way is measured more often: a fifth of a second alone would measure how the machine woke up.
@@ -66,7 +66,7 @@ def main():
     task = TASKS[arguments.task]
     protocol = dataclasses.replace(task.protocols[arguments.protocol], seeds=(0,))
     splits = task.splits(protocol, arguments.data_dir)
-    rules = [BASELINES[name] for name in RULES]
+    rules = [KNOWN_OPTIMIZERS[name] for name in RULES]
 
     with ProcessExecutor(task, protocol, arguments.data_dir, workers=1) as executor:
         started = time.perf_counter()

@@ -22,13 +22,13 @@ from benchmarks import learned_figures
 from benchmarks.curves import RESULTS, mean_interval
 from benchmarks.margins import diverged, margins, share
 from neural_optimizer_search.command_line import Parser, whole_number
-from neural_optimizer_search.evaluation.workers import WORKER_ENVIRONMENT
 from neural_optimizer_search.l2o import PredictedStepDescent, saved
 from neural_optimizer_search.l2o.baselines import BASELINES, Counted, tune
 from neural_optimizer_search.l2o.guided_policy_search import STARTS, TRAINING
 from neural_optimizer_search.l2o.training import FUNCTIONS
 from neural_optimizer_search.l2o.trajectories import capped, run, starts
 from neural_optimizer_search.objectives import FAMILIES
+from neural_optimizer_search.workers.processes import WORKER_ENVIRONMENT
 
 LEARNED = "predicted step descent"
 # The paper's four have no line search; the other set has all.

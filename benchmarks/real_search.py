@@ -21,9 +21,9 @@ import numpy as np
 
 from benchmarks import curves
 from benchmarks.curves import RESULTS
-from neural_optimizer_search.evaluation.evaluator import Evaluator
-from neural_optimizer_search.evaluation.ledger import Ledger
-from neural_optimizer_search.search.baselines import BASELINES
+from neural_optimizer_search.measuring.evaluator import Evaluator
+from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.search.leaderboard import best
 from neural_optimizer_search.tasks import TASKS
 from tf_agents_env import train
@@ -96,7 +96,7 @@ class Run(NamedTuple):
 def read(directory, budget):
     ledger = Ledger(directory / train.LEDGER, read_only=True)
     rewards = {e.rule: e.reward for e in ledger.evaluations("baseline")}
-    known = {name: rewards[rule] for name, rule in BASELINES.items()}
+    known = {name: rewards[rule] for name, rule in KNOWN_OPTIMIZERS.items()}
     run = Run(ledger.counts(), ledger.evaluations("search")[:budget], known)
     ledger.close()
     return run
@@ -147,7 +147,7 @@ def report_test(found, arguments):
     """Trains the best rules and the known optimizers with fresh seeds; prints and returns what they get."""
     rows = {(name, rule): reward for name, rule, reward in chosen(found, arguments)}
     known = found[arguments.algorithms[0]][0].known
-    rows.update({(name, rule): known[name] for name, rule in BASELINES.items()})
+    rows.update({(name, rule): known[name] for name, rule in KNOWN_OPTIMIZERS.items()})
     task = TASKS[arguments.task]
     seeds = tuple(range(FRESH_SEED, FRESH_SEED + arguments.fresh_seeds))
     protocol = dataclasses.replace(task.protocols[arguments.protocol], seeds=seeds, finalists=None)

@@ -31,11 +31,11 @@ from benchmarks import sleeping
 from benchmarks.curves import RESULTS
 from neural_optimizer_search.command_line import whole_number
 from neural_optimizer_search.dsl.space import search_space
-from neural_optimizer_search.evaluation.evaluation import Evaluation
-from neural_optimizer_search.evaluation.executors import WorkerPool
-from neural_optimizer_search.evaluation.ledger import Ledger
-from neural_optimizer_search.evaluation.ray_workers import RayWorker, started_ray
-from neural_optimizer_search.search.loop import Score, search
+from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.search.loop import EvaluationRecorder, search
+from neural_optimizer_search.workers.pool import WorkerPool
+from neural_optimizer_search.workers.ray_workers import RayWorker, started_ray
 from tf_agents_env.controllers import CONTROLLERS, Controller
 from tf_agents_env.train import RULES_A_WORKER
 
@@ -90,7 +90,7 @@ def measured(make_worker, workers, mode, durations, seconds, seed):
         list(pool([0.01] * 20 * workers))  # starts every worker
         sleeper = Sleeper(pool, durations)
         controller = Controller(SPACE, config, seed, scratch / "controller")
-        steps = search(controller, Score(sleeper, ledger), ledger, None, ahead)
+        steps = search(controller, EvaluationRecorder(sleeper, ledger), ledger, None, ahead)
         first = next(steps)  # traces the controller
         began, processor, staleness = time.time(), time.process_time(), []
         while time.time() < began + seconds:

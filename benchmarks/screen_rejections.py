@@ -16,10 +16,10 @@ import time
 import numpy as np
 
 from neural_optimizer_search.dsl.space import search_space
-from neural_optimizer_search.evaluation.screen import Screen
-from neural_optimizer_search.evaluation.workers import ProcessExecutor
-from neural_optimizer_search.search.baselines import BASELINES
+from neural_optimizer_search.measuring.screen import Screen
+from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.tasks import TASKS
+from neural_optimizer_search.workers.processes import ProcessExecutor
 
 DEPTHS = (1, 2, 3, 4)
 LOOKS = 20_000
@@ -39,7 +39,7 @@ def main():
     print("depth  rejected  flipped  ms a look  false rejections  best rejected")
     figures = {}
     with ProcessExecutor(task, protocol, arguments.data_dir) as executor:
-        known = {e.rule: e.reward for e in executor(BASELINES.values())}
+        known = {e.rule: e.reward for e in executor(KNOWN_OPTIMIZERS.values())}
         for depth in DEPTHS:
             looked, rejected = look(depth, arguments.seed)
             chosen = list(itertools.islice(rejected.values(), arguments.rules))
@@ -60,7 +60,7 @@ def main():
             )
             for e in false[:5]:
                 print(f"       {e.reward:.4f} {e.rule.formula()}")
-    print("\nKnown optimizers: " + ", ".join(f"{name} {known[rule]:.4f}" for name, rule in BASELINES.items()))
+    print("\nKnown optimizers: " + ", ".join(f"{name} {known[rule]:.4f}" for name, rule in KNOWN_OPTIMIZERS.items()))
     print(json.dumps(dict(task=arguments.task, seed=arguments.seed, worst_known=min(known.values()), depths=figures)))
 
 

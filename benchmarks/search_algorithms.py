@@ -2,7 +2,7 @@
 
 The table (`benchmarks/depth1_table.py`) holds the reward of every distinct rule, so that a search costs seconds and
 can be repeated with many seeds. All algorithms have the same screen and the same cache: only new functions count.
-"random, no screen" and "ppo, paper" count every string that is not spelled as an earlier one.
+"random, no screen" and "ppo, paper" count every string that is not screen_nothing as an earlier one.
 
     python -m benchmarks.search_algorithms --algorithms random evolution ppo --seeds 20
 
@@ -24,14 +24,14 @@ from tqdm import tqdm
 
 from benchmarks import curves, depth1_table
 from benchmarks.curves import RESULTS
-from neural_optimizer_search.evaluation.evaluation import without_reward
-from neural_optimizer_search.evaluation.executors import InProcess
-from neural_optimizer_search.evaluation.ledger import Ledger
-from neural_optimizer_search.evaluation.screen import Screen
-from neural_optimizer_search.evaluation.workers import start_worker
+from neural_optimizer_search.measuring.evaluation import without_reward
+from neural_optimizer_search.measuring.screen import Screen
+from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.evolution import Evolution, EvolutionConfig
-from neural_optimizer_search.search.loop import Score, search, spelled
+from neural_optimizer_search.search.loop import EvaluationRecorder, screen_nothing, search
 from neural_optimizer_search.search.random_search import RandomSearch
+from neural_optimizer_search.workers.pool import InProcess
+from neural_optimizer_search.workers.processes import start_worker
 
 RECORDS = RESULTS / "search_algorithms.csv"
 BATCH = 5
@@ -67,10 +67,10 @@ def replay(name, seed, budget, table=depth1_table.TABLE):
     curve = []
     with tempfile.TemporaryDirectory() as scratch:
         ledger = Ledger(pathlib.Path(scratch, "ledger.sqlite"), config={})
-        score = Score(
+        score = EvaluationRecorder(
             InProcess(look_up),
             ledger,
-            screen=spelled if name in UNSCREENED else look_up.screen,
+            screen=screen_nothing if name in UNSCREENED else look_up.screen,
             on_evaluation=lambda evaluation: curve.append(evaluation.reward),
         )
         for _ in search(ALGORITHMS[name](depth1_table.space(table), seed), score, ledger, budget):

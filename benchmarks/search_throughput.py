@@ -17,12 +17,12 @@ import tempfile
 import time
 
 from neural_optimizer_search.dsl.space import search_space
-from neural_optimizer_search.evaluation.ledger import Ledger
-from neural_optimizer_search.evaluation.screen import Screen
-from neural_optimizer_search.evaluation.workers import ProcessExecutor
-from neural_optimizer_search.search.baselines import BASELINES
-from neural_optimizer_search.search.loop import Score, search
+from neural_optimizer_search.measuring.screen import Screen
+from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
+from neural_optimizer_search.search.loop import EvaluationRecorder, search
 from neural_optimizer_search.tasks import TASKS
+from neural_optimizer_search.workers.processes import ProcessExecutor
 from tf_agents_env.controllers import CONTROLLERS, Controller
 
 
@@ -44,7 +44,7 @@ def main():
         scratch = stack.enter_context(tempfile.TemporaryDirectory())
         executors = {n: stack.enter_context(ProcessExecutor(task, protocol, workers=n)) for n in counts}
         for executor in executors.values():
-            list(executor(list(BASELINES.values()) * 2))  # starts and traces every worker
+            list(executor(list(KNOWN_OPTIMIZERS.values()) * 2))  # starts and traces every worker
         for repeat in range(arguments.repeats):
             for workers, executor in executors.items():
                 out = pathlib.Path(scratch, f"{workers}-{repeat}")
@@ -75,7 +75,7 @@ def measured(executor, out, seed, arguments):
     )
 
 
-class Waiting(Score):
+class Waiting(EvaluationRecorder):
     """Counts the seconds that a search waits for its workers, and those that they work."""
 
     def __init__(self, *arguments, **named):

@@ -16,8 +16,8 @@ import numpy as np
 from tqdm import tqdm
 
 from neural_optimizer_search.dsl.space import search_space
-from neural_optimizer_search.evaluation.evaluator import Evaluator
-from neural_optimizer_search.evaluation.screen import Screen
+from neural_optimizer_search.measuring.evaluator import Evaluator
+from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.tasks import TASKS
 
 DEPTHS = (1, 2, 3)

@@ -14,9 +14,9 @@ import json
 import numpy as np
 
 from neural_optimizer_search import parse_formula
-from neural_optimizer_search.evaluation.workers import ProcessExecutor
-from neural_optimizer_search.search.baselines import BASELINES
+from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.tasks import TASKS
+from neural_optimizer_search.workers.processes import ProcessExecutor
 
 TABLE_6 = (
     "m * (1 + eps) * sigmoid(1e-4*w)",
@@ -44,7 +44,7 @@ def main():
     arguments = parser.parse_args()
     task = TASKS[arguments.task]
     protocol = task.protocols[arguments.protocol]
-    rules = {**BASELINES, **{formula: parse_formula(formula) for formula in TABLE_6}}
+    rules = {**KNOWN_OPTIMIZERS, **{formula: parse_formula(formula) for formula in TABLE_6}}
 
     rewards = {name: [] for name in rules}
     seeds = len(protocol.seeds)

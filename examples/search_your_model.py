@@ -14,7 +14,7 @@ import neural_optimizer_search as nos  # before TensorFlow, whose notices it kee
 import tensorflow as tf  # isort: skip
 from sklearn.datasets import load_breast_cancer
 
-from neural_optimizer_search.evaluation.evaluator import Evaluator
+from neural_optimizer_search.measuring.evaluator import Evaluator
 from neural_optimizer_search.tasks import KerasTask
 
 TRAIN, VALIDATION = slice(0, 350), slice(350, 500)  # the last 69 are for you: the search never sees them

@@ -28,7 +28,7 @@ class NotFound(ValueError):
     """There is nothing of a name."""
 
 
-def imported(name):
+def import_named(name):
     """What a person named by "module:attribute"; modules of the current directory count.
 
     Raises:

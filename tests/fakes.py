@@ -5,11 +5,11 @@ import hashlib
 
 import numpy as np
 
-from neural_optimizer_search.evaluation.evaluation import Evaluation
-from neural_optimizer_search.evaluation.executors import InProcess
-from neural_optimizer_search.tasks.children import MLP
+from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.tasks.protocol import Protocol
+from neural_optimizer_search.tasks.small_networks import MLP
 from neural_optimizer_search.tasks.task import Examples, Task
+from neural_optimizer_search.workers.pool import InProcess
 
 TINY = Protocol(
     child=MLP(units=4),

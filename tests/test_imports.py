@@ -15,7 +15,7 @@ DSL = f"{CORE}.dsl"
 MAY_IMPORT = {
     CORE: {f"{CORE}.optimizers", f"{CORE}.schedules", DSL},  # __init__.py: the public names
     f"{CORE}.decays": set(),
-    f"{CORE}.vectors": set(),
+    f"{CORE}.flat_weights": set(),
     f"{CORE}.command_line": set(),
     f"{CORE}.schedules": {f"{CORE}.decays"},
     DSL: {f"{CORE}.decays"},
@@ -23,12 +23,16 @@ MAY_IMPORT = {
     f"{CORE}.objectives": set(),
     f"{CORE}.l2o": {CORE, f"{CORE}.objectives", f"{CORE}.optimizers", f"{CORE}.command_line"},
     f"{CORE}.tasks": {f"{CORE}.optimizers", f"{CORE}.command_line", DSL},
-    f"{CORE}.evaluation": {f"{CORE}.tasks", f"{CORE}.vectors", DSL},
-    f"{CORE}.search": {f"{CORE}.evaluation", f"{CORE}.optimizers", DSL},
-    f"{CORE}.report": {f"{CORE}.search", f"{CORE}.evaluation", f"{CORE}.command_line", DSL},
+    f"{CORE}.measuring": {f"{CORE}.tasks", f"{CORE}.flat_weights", DSL},
+    f"{CORE}.workers": {f"{CORE}.measuring", f"{CORE}.tasks", DSL},
+    f"{CORE}.records": {f"{CORE}.measuring", DSL},
+    f"{CORE}.search": {f"{CORE}.records", f"{CORE}.measuring", f"{CORE}.optimizers", DSL},
+    f"{CORE}.report": {f"{CORE}.search", f"{CORE}.records", f"{CORE}.measuring", f"{CORE}.command_line", DSL},
     f"{CORE}.promotion": {
         f"{CORE}.search",
-        f"{CORE}.evaluation",
+        f"{CORE}.measuring",
+        f"{CORE}.workers",
+        f"{CORE}.records",
         f"{CORE}.tasks",
         f"{CORE}.command_line",
         DSL,
@@ -37,16 +41,20 @@ MAY_IMPORT = {
         f"{CORE}.l2o",
         f"{CORE}.objectives",
         f"{CORE}.search",
-        f"{CORE}.evaluation",
+        f"{CORE}.measuring",
+        f"{CORE}.workers",
+        f"{CORE}.records",
         f"{CORE}.tasks",
-        f"{CORE}.vectors",
+        f"{CORE}.flat_weights",
         f"{CORE}.command_line",
         DSL,
     },
     "benchmarks": {
         CORE,
         f"{CORE}.search",
-        f"{CORE}.evaluation",
+        f"{CORE}.measuring",
+        f"{CORE}.workers",
+        f"{CORE}.records",
         f"{CORE}.tasks",
         f"{CORE}.objectives",
         f"{CORE}.l2o",
@@ -71,7 +79,7 @@ def modules():
             yield ".".join(part for part in parts if part != "__init__"), path
 
 
-def imported(path):
+def import_named(path):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -84,7 +92,7 @@ def imported(path):
 @pytest.mark.parametrize(("module", "path"), list(modules()), ids=str)
 def test_imports_point_one_way(module, path):
     here = room(module)
-    for name in imported(path):
+    for name in import_named(path):
         there = room(name)
         # `from neural_optimizer_search import x` is reported as both; the room of x decides.
         if there in (None, here) or (there == CORE and here.startswith("benchmarks")):
@@ -97,7 +105,7 @@ def test_imports_point_one_way(module, path):
 @pytest.mark.parametrize("name", DSL_ORDER)
 def test_the_dsl_has_an_order(name):
     earlier = DSL_ORDER[: DSL_ORDER.index(name)]
-    for imported_name in imported(ROOT / CORE / "dsl" / f"{name}.py"):
+    for imported_name in import_named(ROOT / CORE / "dsl" / f"{name}.py"):
         if imported_name.startswith(f"{DSL}."):
             assert imported_name.split(".")[2] in earlier
 
@@ -107,7 +115,7 @@ def test_the_core_runs_without_tf_agents():
 import sys
 for name in ("tf_agents", "sklearn", "tensorflow_datasets", "tqdm"):
     sys.modules[name] = None
-import {CORE}, {CORE}.search.loop, {CORE}.evaluation.executors, {CORE}.tasks, {CORE}.l2o, {CORE}.report.command
+import {CORE}, {CORE}.search.loop, {CORE}.workers.pool, {CORE}.tasks, {CORE}.l2o, {CORE}.report.command
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 

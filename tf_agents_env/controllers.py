@@ -17,8 +17,8 @@ from tf_agents_env.agents.reinforce import Reinforce
 from tf_agents_env.agents.trpo import TRPO
 from tf_agents_env.checkpoints import Checkpoints
 from tf_agents_env.networks import BaselineNetwork, ControllerNetwork
-from tf_agents_env.payment import by_rank, pay
 from tf_agents_env.priority_queue import PriorityQueue
+from tf_agents_env.reward_shaping import by_rank, pay
 from tf_agents_env.rule_environment import RuleEnvironment, finite, unpaid
 from tf_agents_env.sampling import BatchCollector, StatelessPolicy
 from tf_agents_env.settings import check

@@ -12,19 +12,19 @@ from pathlib import Path
 import tensorflow as tf
 
 from neural_optimizer_search.dsl.space import search_space
-from neural_optimizer_search.evaluation.cache import EvaluationCache
-from neural_optimizer_search.evaluation.executors import TaskFailed
-from neural_optimizer_search.evaluation.ledger import InUse, Ledger
-from neural_optimizer_search.evaluation.ray_workers import RayMissing, ray_executor
-from neural_optimizer_search.evaluation.screen import Screen
-from neural_optimizer_search.evaluation.workers import ProcessExecutor
-from neural_optimizer_search.search.baselines import BASELINES
+from neural_optimizer_search.measuring.screen import Screen
+from neural_optimizer_search.records.cache import EvaluationCache
+from neural_optimizer_search.records.ledger import InUse, Ledger
 from neural_optimizer_search.search.evolution import Evolution, EvolutionConfig
 from neural_optimizer_search.search.exhaustive import Exhaustive
+from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.search.leaderboard import leaderboard
-from neural_optimizer_search.search.loop import Score, search, spelled
+from neural_optimizer_search.search.loop import EvaluationRecorder, screen_nothing, search
 from neural_optimizer_search.search.random_search import RandomSearch
 from neural_optimizer_search.tasks import UnknownTask, find_task
+from neural_optimizer_search.workers.pool import TaskFailed
+from neural_optimizer_search.workers.processes import ProcessExecutor
+from neural_optimizer_search.workers.ray_workers import RayMissing, ray_executor
 from tf_agents_env import flags
 from tf_agents_env.checkpoints import OtherCheckpoint
 from tf_agents_env.controllers import CONTROLLERS, Controller
@@ -130,7 +130,7 @@ def _run(config, out, ledger):
         executor = stack.enter_context(_executor(config, task, protocol))
         ledger.add_versions(_versions())
         parts = dict(
-            screen=Screen() if config.screens else spelled,
+            screen=Screen() if config.screens else screen_nothing,
             cache=_cache(config, task, protocol, stack),
         )
         who, algorithm = _algorithm(config, space, out, ledger)
@@ -140,12 +140,12 @@ def _run(config, out, ledger):
             f"{executor.workers} worker{'s' * (executor.workers > 1)} -> {out}",
             flush=True,
         )
-        with Bar(len(BASELINES), "known optimizers") as bar:
-            score = Score(executor, ledger, **parts, on_evaluation=lambda e: bar.advance(e, score.best))
-            score(BASELINES.values(), role="baseline")
+        with Bar(len(KNOWN_OPTIMIZERS), "known optimizers") as bar:
+            score = EvaluationRecorder(executor, ledger, **parts, on_evaluation=lambda e: bar.advance(e, score.best))
+            score(KNOWN_OPTIMIZERS.values(), role="baseline")
         executor.timeout = config.timeout or _timeout(ledger)
         with Bar(config.budget, "rules") as bar:
-            score = Score(executor, ledger, **parts, on_evaluation=lambda e: bar.advance(e, score.best))
+            score = EvaluationRecorder(executor, ledger, **parts, on_evaluation=lambda e: bar.advance(e, score.best))
             bar.start(score.trained)
             writer = tf.summary.create_file_writer(str(out / "tensorboard"))
             ahead = RULES_A_WORKER * executor.workers if config.asynchronous else 0

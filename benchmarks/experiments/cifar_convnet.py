@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from benchmarks.cifar import Setting, options, run
 from benchmarks.protocol import Metric, Sweep
-from neural_optimizer_search.tasks.children import ConvNet
+from neural_optimizer_search.tasks.small_networks import ConvNet
 
 __all__ = ["options", "run"]
 

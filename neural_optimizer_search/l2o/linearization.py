@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from neural_optimizer_search.l2o.lqg import Controller
+from neural_optimizer_search.l2o.lqg import LinearController
 from neural_optimizer_search.l2o.trajectories import HISTORY
 
 
@@ -44,11 +44,11 @@ def linearized(policy, seen, deviations):
       deviations: Float `[T]`, standard deviations of its steps.
 
     Returns:
-      `Controller`.
+      `LinearController`.
     """
     jacobian = policy.jacobian(seen)
     matrices = [observation_matrix(t, policy.dimension, policy.history) for t in range(len(seen))]
-    return Controller(
+    return LinearController(
         gain=np.stack([slope @ matrix for slope, matrix in zip(jacobian, matrices)]),
         offset=policy(seen) - np.einsum("tdo,to->td", jacobian, seen),
         covariance=np.eye(policy.dimension) * deviations[:, None, None] ** 2,

@@ -47,7 +47,7 @@ class Cost(NamedTuple):
     slope: np.ndarray
 
 
-class Controller(NamedTuple):
+class LinearController(NamedTuple):
     """A time-varying linear-Gaussian controller: a ~ N(gain · s + offset, covariance).
 
     Attributes:
@@ -88,15 +88,15 @@ def lqg(dynamics, cost, previous, weight):
     Args:
       dynamics: `Dynamics`.
       cost: `Cost`.
-      previous: `Controller`.
+      previous: `LinearController`.
       weight: Float > 0.
 
     Returns:
-      `Controller`.
+      `LinearController`.
     """
     steps, d, n = previous.gain.shape
     at = _Layout(dynamics, n)
-    found = Controller(np.empty([steps, d, n]), np.empty([steps, d]), np.empty([steps, d, d]))
+    found = LinearController(np.empty([steps, d, n]), np.empty([steps, d]), np.empty([steps, d, d]))
     value, slope = np.zeros([n, n]), np.zeros(n)
     for t in reversed(range(steps)):
         value[:d, :d] += cost.hessian[t]
@@ -181,12 +181,12 @@ def constrained(dynamics, cost, start, previous, bound, guess=1.0):
     Args:
       dynamics, cost: As of `lqg`.
       start: The state s₀, float `[n]`.
-      previous: `Controller`.
+      previous: `LinearController`.
       bound: Of the sum over the steps, in nats; > 0.
       guess: Where to look for η first: of the same function, that of the last iteration is near.
 
     Returns:
-      (`Controller`, η).
+      (`LinearController`, η).
 
     Raises:
       UnstableModel: If the model is such that nothing can be said.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from neural_optimizer_search.command_line import NotFound, Parser, imported
+from neural_optimizer_search.command_line import NotFound, Parser, import_named
 from neural_optimizer_search.l2o import saved
 from neural_optimizer_search.l2o.guided_policy_search import GuidedPolicySearchConfig, learn
 from neural_optimizer_search.l2o.momentum import CHOICES
@@ -94,7 +94,7 @@ def _family(p, name):
     if ":" not in name:
         p.error(f"argument --family: must be one of {', '.join(FAMILIES)}, or module:attribute. Received: {name!r}")
     try:
-        family = imported(name)
+        family = import_named(name)
     except NotFound as error:
         p.error(f"argument --family: {error}")
     if not isinstance(family, Family):

@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from neural_optimizer_search.dsl.rule import Rule
-from neural_optimizer_search.evaluation.screen import Screen
-from neural_optimizer_search.search.baselines import BASELINES
+from neural_optimizer_search.measuring.screen import Screen
+from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.search.leaderboard import best
 
 
@@ -24,7 +24,7 @@ def candidates(evaluations, top):
       top: Number of rules.
     """
     screen = Screen()
-    seen = {name for rule in BASELINES.values() for name in _names(rule, screen)}
+    seen = {name for rule in KNOWN_OPTIMIZERS.values() for name in _names(rule, screen)}
     chosen = []
     for rank, evaluation in enumerate(best(evaluations, len(evaluations)), 1):
         names = _names(evaluation.rule, screen)

@@ -12,17 +12,17 @@ from pathlib import Path
 from tqdm import tqdm
 
 from neural_optimizer_search.command_line import Parser, whole_number
-from neural_optimizer_search.evaluation.executors import TaskFailed
-from neural_optimizer_search.evaluation.ledger import InUse, Ledger
-from neural_optimizer_search.evaluation.workers import ProcessExecutor
 from neural_optimizer_search.promotion import saved
 from neural_optimizer_search.promotion.candidates import candidates
 from neural_optimizer_search.promotion.halving import Halving, Rung, climb
 from neural_optimizer_search.promotion.saved import PromotionConfig
 from neural_optimizer_search.promotion.table import promotion_table
-from neural_optimizer_search.search.baselines import BASELINES
-from neural_optimizer_search.search.loop import Score
+from neural_optimizer_search.records.ledger import InUse, Ledger
+from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
+from neural_optimizer_search.search.loop import EvaluationRecorder
 from neural_optimizer_search.tasks import TASKS, UnknownTask, find_task
+from neural_optimizer_search.workers.pool import TaskFailed
+from neural_optimizer_search.workers.processes import ProcessExecutor
 
 STOPPED = 130  # the shell's code for Ctrl-C
 
@@ -156,7 +156,8 @@ def _run(config, chosen, protocol, out, flags):
     halving = Halving(config.rungs, config.keep)
     counts = halving.counts(len(chosen))
     print(
-        f"{len(chosen)} rules of {flags.run} and {len(BASELINES)} known optimizers, {config.task}/{config.protocol}, "
+        f"{len(chosen)} rules of {flags.run} and {len(KNOWN_OPTIMIZERS)} known optimizers, "
+        f"{config.task}/{config.protocol}, "
         f"{len(protocol.seeds)} seed{'s' * (len(protocol.seeds) > 1)}, rungs of {', '.join(map(str, counts))} rules "
         f"-> {out}",
         flush=True,
@@ -164,7 +165,7 @@ def _run(config, chosen, protocol, out, flags):
     protocols = {number: halving.protocol(protocol, number) for number in range(1, config.rungs + 1)}
     steps = [p.final_steps for p in protocols.values()]
     rungs = []
-    total = sum(s * (count + len(BASELINES)) for s, count in zip(steps, counts))
+    total = sum(s * (count + len(KNOWN_OPTIMIZERS)) for s, count in zip(steps, counts))
     done = sum(s * count for s, count in zip(steps, saved.progress(out, config)))
     with _bar(total, done) as bar:
 
@@ -184,8 +185,8 @@ def _run(config, chosen, protocol, out, flags):
 
 
 def _rung(number, rules, executor, ledger, on_evaluation):
-    score = Score(executor, ledger, on_evaluation=on_evaluation)
-    return Rung(number, known=score(BASELINES.values(), role="baseline"), found=score(rules))
+    score = EvaluationRecorder(executor, ledger, on_evaluation=on_evaluation)
+    return Rung(number, known=score(KNOWN_OPTIMIZERS.values(), role="baseline"), found=score(rules))
 
 
 def _bar(total, done):

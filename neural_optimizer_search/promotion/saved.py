@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Optional
 
 from neural_optimizer_search.dsl.rule import Rule
-from neural_optimizer_search.evaluation.ledger import Ledger
 from neural_optimizer_search.promotion.candidates import Candidate
+from neural_optimizer_search.records.ledger import Ledger
 
 RECORD = "promotion.json"
 LEADERBOARD = "leaderboard.txt"

@@ -1,6 +1,6 @@
 """How far each promoted rule got, and where the search had it."""
 
-from neural_optimizer_search.search.baselines import BASELINES
+from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.search.leaderboard import spread
 
 ROW = "{now:>4s}  {search:>6s}  {rung:>5s}  {reward:>15s}  {accuracy:>8s}  {rate:>9s}  {formula}"
@@ -43,7 +43,7 @@ def promotion_table(rungs, candidates, in_all):
         _row(str(now), before[e.rule], f"{number}/{in_all}", e, e.rule.formula())
         for now, (number, e) in enumerate(ranked(rungs), 1)
     ]
-    names = {rule: name for name, rule in BASELINES.items()}
+    names = {rule: name for name, rule in KNOWN_OPTIMIZERS.items()}
     last = rungs[-1]
     known = [
         _row("", "", f"{last.number}/{in_all}", e, f"{names[e.rule]:10s} {e.rule.formula()}")

@@ -13,7 +13,7 @@ _MEASURE = ("task", "protocol", "seeds_per_rule")
 
 
 def comparison_page(runs):
-    """The text of a page that lays the `Run`s over one another."""
+    """The text of a page that lays the `RecordedSearch`s over one another."""
     names = [run.name for run in runs]
     if len(set(names)) < len(names):
         names = [str(run.place) for run in runs]

@@ -8,8 +8,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from neural_optimizer_search.evaluation.ledger import Ledger
-from neural_optimizer_search.search.baselines import BASELINES
+from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.search.leaderboard import best
 
 LEDGER = "ledger.sqlite"
@@ -29,7 +29,7 @@ class NotARun(ValueError):
 
 
 @dataclass(frozen=True)
-class Run:
+class RecordedSearch:
     """A search, or what there is of it so far.
 
     Attributes:
@@ -66,7 +66,7 @@ class Run:
 
 
 def read(place):
-    """The `Run` in a directory.
+    """The `RecordedSearch` in a directory.
 
     Raises:
       NotARun: If there is none, or its ledger is of another release or damaged.
@@ -83,7 +83,9 @@ def read(place):
         _check(config, versions, found + baselines, samples)
     except (ValueError, TypeError, KeyError, RecursionError, OSError, sqlite3.Error) as error:
         raise NotARun(f"{place} is not a run that can be read: {error}") from error
-    return Run(place, place.resolve().name, config, found, _named(baselines), samples, counts, tuple(versions))
+    return RecordedSearch(
+        place, place.resolve().name, config, found, _named(baselines), samples, counts, tuple(versions)
+    )
 
 
 def reproduction(config):
@@ -123,7 +125,7 @@ def _read_only(path):
 
 
 def _named(baselines):
-    names = {rule.canonical(): name for name, rule in BASELINES.items()}
+    names = {rule.canonical(): name for name, rule in KNOWN_OPTIMIZERS.items()}
     ranked = best(baselines, len(baselines))
     return [(names.get(e.rule.canonical(), e.rule.formula()), e) for e in ranked]
 

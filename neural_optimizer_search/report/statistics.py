@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from neural_optimizer_search.dsl import expression as ex
 from neural_optimizer_search.dsl.printing import text
-from neural_optimizer_search.evaluation.screen import Screen
+from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.report.run import is_plottable
 
 # Rules that are looked at one by one; of more, evenly chosen ones are.

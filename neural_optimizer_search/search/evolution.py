@@ -24,7 +24,7 @@ class EvolutionConfig:
 
 
 class Evolution:
-    """Proposes mutated strings of good rules: one token of the parent is another legal one.
+    """Proposes mutate strings of good rules: one token of the parent is another legal one.
 
     Only rules that the screen lets pass join the population. Proposal k draws from (seed, k) and the population.
 
@@ -58,7 +58,7 @@ class Evolution:
             return tuple(self._space.sample(rng, 1)[0])
         drawn = rng.choice(len(self._population), self._config.tournament, replace=False)
         parent, _ = max((self._population[i] for i in drawn), key=lambda member: member[1])
-        return mutated(parent, self._space, rng)
+        return mutate(parent, self._space, rng)
 
     def save(self):
         """Nothing to do: the ledger has the samples."""
@@ -67,7 +67,7 @@ class Evolution:
         return self._completed
 
 
-def mutated(tokens, space, rng):
+def mutate(tokens, space, rng):
     """A legal string that differs in one token; after many vain tries, a random one."""
     for _ in range(MUTATION_TRIES):
         child = list(tokens)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from neural_optimizer_search.search.baselines import BASELINES
+from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 
 ROW = "{rank:>4s}  {reward:>15s}  {accuracy:>8s}  {rate:>9s}  {formula}"
 
@@ -22,7 +22,7 @@ def leaderboard(found, baselines, count=10):
     header = ROW.format(
         rank="", reward="reward", accuracy="accuracy", rate="rate", formula="update rule (w <- w - rate * rule)"
     )
-    names = {rule.canonical(): name for name, rule in BASELINES.items()}
+    names = {rule.canonical(): name for name, rule in KNOWN_OPTIMIZERS.items()}
     rows = [_row(str(rank), e, e.rule.formula()) for rank, e in enumerate(best(found, count), 1)]
     known = [
         _row("", e, f"{names[e.rule.canonical()]:10s} {e.rule.formula()}") for e in best(baselines, len(baselines))

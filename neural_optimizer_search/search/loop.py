@@ -9,8 +9,8 @@ import concurrent.futures
 import dataclasses
 from typing import NamedTuple
 
-from neural_optimizer_search.evaluation.evaluation import FAILURES, without_reward
-from neural_optimizer_search.evaluation.screen import Screening
+from neural_optimizer_search.measuring.evaluation import FAILURES, without_reward
+from neural_optimizer_search.measuring.screen import Screening
 from neural_optimizer_search.search.proposal import Proposal
 
 # Steps without one new rule after which a search is over: its algorithm proposes only what it has seen.
@@ -19,12 +19,12 @@ PATIENCE = 200
 STEPS_PER_SAVE = 10
 
 
-def spelled(rule):
+def screen_nothing(rule):
     """In place of a screen: every rule is trained, and one with another spelling is another rule."""
     return Screening(rule, False, rule.canonical())
 
 
-class Score:
+class EvaluationRecorder:
     """Measures rules with an executor, each distinct function once, and records each evaluation at once.
 
     Called with rules, it waits for their evaluations; `start`, `wait`, `finished` and `evaluations` are its parts.
@@ -41,7 +41,7 @@ class Score:
       best: The highest reward found; 0 while there is none.
     """
 
-    def __init__(self, executor, ledger, screen=spelled, cache=None, on_evaluation=lambda evaluation: None):
+    def __init__(self, executor, ledger, screen=screen_nothing, cache=None, on_evaluation=lambda evaluation: None):
         self._executor = executor
         self._ledger = ledger
         self._screen = screen
@@ -54,7 +54,7 @@ class Score:
         self.best = max((e.reward for e in found), default=0.0)
 
     def __call__(self, rules, role="search"):
-        """The evaluations of the rules, in their order; each carries the rule as it was spelled here."""
+        """The evaluations of the rules, in their order; each carries the rule as it was screen_nothing here."""
         screenings = self.start(rules, role)
         while not self.finished(screenings):
             self.wait()
@@ -115,7 +115,7 @@ class Score:
         self._on_evaluation(evaluation)
 
 
-class Step(NamedTuple):
+class SearchStep(NamedTuple):
     """One step of a search: its number, what was proposed; by then, how many were trained, and the best reward.
 
     `staleness` is the number of steps between the proposal and this one, that learned from it.
@@ -154,7 +154,7 @@ def search(algorithm, score, ledger, budget, ahead=0):
 
     Args:
       algorithm: See above.
-      score: A `Score`.
+      score: A `EvaluationRecorder`.
       ledger: The `Ledger` of the run.
       budget: Number of trained rules, or None for no limit; what was screened out, repeated or cached does
         not count.
@@ -163,7 +163,7 @@ def search(algorithm, score, ledger, budget, ahead=0):
         what is learned from is a little stale.
 
     Yields:
-      A `Step` after each step. It ends early after `PATIENCE` steps without a new rule.
+      A `SearchStep` after each step. It ends early after `PATIENCE` steps without a new rule.
     """
     number = saved = proposed = algorithm.restore()
     ledger.drop_samples(number)
@@ -191,7 +191,7 @@ def search(algorithm, score, ledger, budget, ahead=0):
             before, trained = trained, ledger.trained
             idle = idle + 1 if evaluations and trained == before else 0
             if evaluations:
-                yield Step(number - 1, evaluations, trained, score.best, staleness)
+                yield SearchStep(number - 1, evaluations, trained, score.best, staleness)
         elif flying:
             score.wait()
         else:

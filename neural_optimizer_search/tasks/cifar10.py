@@ -4,8 +4,8 @@ import os
 
 import numpy as np
 
-from neural_optimizer_search.tasks.children import ConvNet
 from neural_optimizer_search.tasks.protocol import DECADES, Protocol
+from neural_optimizer_search.tasks.small_networks import ConvNet
 from neural_optimizer_search.tasks.task import Examples, Task
 
 

@@ -38,8 +38,8 @@ to 3.5.
 
 import numpy as np
 
-from neural_optimizer_search.tasks.children import ConvNet
 from neural_optimizer_search.tasks.protocol import DECADES, Protocol
+from neural_optimizer_search.tasks.small_networks import ConvNet
 from neural_optimizer_search.tasks.task import Examples, Task
 
 TEST_EXAMPLES = 97  # the last ones; no search sees them

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from neural_optimizer_search.tasks import digits
-from neural_optimizer_search.tasks.children import MLP
+from neural_optimizer_search.tasks.small_networks import MLP
 from neural_optimizer_search.tasks.task import Task
 
 _SHIPPED = digits.DIGITS.protocols

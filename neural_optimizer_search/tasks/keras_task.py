@@ -7,15 +7,15 @@ from typing import Any, Callable, Optional
 import tensorflow as tf
 
 from neural_optimizer_search.tasks.in_memory import ALL, in_memory
-from neural_optimizer_search.tasks.protocol import DECADES, Protocol
-from neural_optimizer_search.tasks.scoring import (
-    Scale,
+from neural_optimizer_search.tasks.keras_losses_metrics import (
+    MetricScale,
     higher_is_better,
     keras_metric,
     mean_loss,
     measurement,
 )
-from neural_optimizer_search.tasks.task import Child, predicted
+from neural_optimizer_search.tasks.protocol import DECADES, Protocol
+from neural_optimizer_search.tasks.task import Child, predict
 
 SIZES = {field.name for field in fields(Protocol)} - {"child", "final_steps"}
 REWARDS = ("mean_accuracy", "final_accuracy")  # of the scores; cross-entropy is one metric among others
@@ -65,7 +65,7 @@ class KerasTask:
     Example:
       >>> import numpy as np
       >>> from neural_optimizer_search import parse_formula
-      >>> from neural_optimizer_search.evaluation.evaluator import Evaluator
+      >>> from neural_optimizer_search.measuring.evaluator import Evaluator
       >>> from neural_optimizer_search.tasks import KerasTask
       >>> x = np.random.default_rng(0).normal(size=(300, 4))
       >>> y = x.sum(axis=1)
@@ -157,9 +157,9 @@ class KerasTask:
         model = make_model()
         _check_weights(model, make_model())
         loss = mean_loss(self._loss(model))
-        metric = keras_metric(self.metric, self._loss(model), *next(predicted(model, validation)))
+        metric = keras_metric(self.metric, self._loss(model), *next(predict(model, validation)))
         measure = measurement(metric, loss)
-        scale = self._scale(float(measure(predicted(model, validation))[0]))
+        scale = self._scale(float(measure(predict(model, validation))[0]))
 
         def scored(batches):
             value, mean = measure(batches)
@@ -188,7 +188,7 @@ class KerasTask:
                 f"is the better the {'higher' if best else 'lower'}. Received: {self.worst}; the untrained model has "
                 f"{untrained:.4g}. A metric of another range needs a function that maps it to one from 0 to 1."
             )
-        return Scale(best, worst)
+        return MetricScale(best, worst)
 
 
 def _protocols(steps, sizes):

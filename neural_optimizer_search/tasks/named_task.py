@@ -3,7 +3,7 @@
 import functools
 from dataclasses import dataclass
 
-from neural_optimizer_search.command_line import NotFound, imported
+from neural_optimizer_search.command_line import NotFound, import_named
 from neural_optimizer_search.tasks.keras_task import KerasTask
 from neural_optimizer_search.tasks.task import Task
 
@@ -39,7 +39,7 @@ class NamedTask:
 def load(name):
     """Imports a task; see `find_task`."""
     try:
-        task = imported(name)
+        task = import_named(name)
     except NotFound as error:
         raise UnknownTask(str(error)) from None
     if not isinstance(task, (KerasTask, Task)):

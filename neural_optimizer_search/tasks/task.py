@@ -60,7 +60,7 @@ class Child(NamedTuple):
     measure: Callable = accuracy_and_cross_entropy
 
 
-def predicted(model, data):
+def predict(model, data):
     """Yields (targets, predictions) of all the data, in batches that bound the memory."""
     size = max(VALIDATION_BATCH, -(-length(data) // VALIDATION_BATCHES))
     for start in range(0, length(data), size):

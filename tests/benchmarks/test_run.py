@@ -7,8 +7,8 @@ import pytest
 
 from benchmarks import report, run
 from neural_optimizer_search import parse_formula
-from neural_optimizer_search.evaluation.evaluation import Evaluation
-from neural_optimizer_search.evaluation.ledger import Ledger
+from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.records.ledger import Ledger
 
 SMOKE = ["rosenbrock", "--scale", "smoke"]
 

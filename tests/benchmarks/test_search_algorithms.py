@@ -4,12 +4,12 @@ import pytest
 
 from benchmarks import depth1_table, search_algorithms
 from neural_optimizer_search import search_space
-from neural_optimizer_search.evaluation.evaluation import Evaluation
-from neural_optimizer_search.evaluation.executors import InProcess
-from neural_optimizer_search.evaluation.ledger import Ledger
-from neural_optimizer_search.evaluation.screen import Screen
+from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.measuring.screen import Screen
+from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.exhaustive import Exhaustive
-from neural_optimizer_search.search.loop import Score, search
+from neural_optimizer_search.search.loop import EvaluationRecorder, search
+from neural_optimizer_search.workers.pool import InProcess
 
 CONFIG = dict(space="signs", depth=1, unconstrained=True, workers=2)
 
@@ -23,7 +23,7 @@ def made_up(rule):
 def ledger(tmp_path_factory):
     ledger = Ledger(tmp_path_factory.mktemp("run") / "ledger.sqlite", CONFIG)
     algorithm = Exhaustive(search_space("signs", 1).unconstrained(), 1000)
-    for _ in search(algorithm, Score(InProcess(made_up), ledger, Screen()), ledger, None):
+    for _ in search(algorithm, EvaluationRecorder(InProcess(made_up), ledger, Screen()), ledger, None):
         pass
     yield ledger
     ledger.close()

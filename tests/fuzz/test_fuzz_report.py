@@ -11,8 +11,8 @@ import fakes
 import numpy as np
 from test_fuzz_rules import legal_rules
 
-from neural_optimizer_search.evaluation.evaluation import FAILURES
-from neural_optimizer_search.evaluation.ledger import Ledger
+from neural_optimizer_search.measuring.evaluation import FAILURES
+from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.report.markup import html
 from neural_optimizer_search.report.mathml import math
 from neural_optimizer_search.report.run import read

@@ -16,8 +16,8 @@ from neural_optimizer_search import parse_formula
 from neural_optimizer_search.dsl.interpreter import AVERAGES, Inputs, update, update_from_tokens
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.dsl.space import PRESETS, search_space
-from neural_optimizer_search.evaluation import screen
-from neural_optimizer_search.search.baselines import BASELINES
+from neural_optimizer_search.measuring import screen
+from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.search.leaderboard import best, leaderboard
 
 LONG = os.environ.get("NOS_LONG") == "1"
@@ -169,6 +169,6 @@ def test_the_leaderboard_shows_every_rule(rules):
         row = dict(accuracy=accuracy, rewards=rewards, learning_rate=None if rng.random() < 0.1 else rate)
         found.append(dataclasses.replace(fakes.fake_evaluation(rule, reward), **row))
     with np.errstate(all="ignore"):
-        table = leaderboard(found, [fakes.fake_evaluation(rule) for rule in BASELINES.values()], len(found))
+        table = leaderboard(found, [fakes.fake_evaluation(rule) for rule in KNOWN_OPTIMIZERS.values()], len(found))
     for evaluation, line in zip(best(found, len(found)), table.splitlines()[1:]):
         assert line.endswith(f"  {evaluation.rule.formula()}")

@@ -10,7 +10,7 @@ import pytest
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.dsl.vocabulary import FULL, Vocabulary
-from neural_optimizer_search.evaluation.ledger import Ledger
+from neural_optimizer_search.records.ledger import Ledger
 
 JUNK = [
     None, True, False, 1.5, float("nan"), "", "g", "identity", "add", "__import__('os')", "g\0", "ĝ", [], ["g"], {},

@@ -6,9 +6,9 @@ from scipy.optimize import minimize
 
 from neural_optimizer_search.l2o import lqg as module
 from neural_optimizer_search.l2o.lqg import (
-    Controller,
     Cost,
     Dynamics,
+    LinearController,
     UnstableModel,
     constrained,
     divergence,
@@ -33,7 +33,7 @@ def system():
         np.stack([covariance(rng, Q, 0.01) for _ in range(T)]),
     )
     cost = Cost(np.stack([covariance(rng, D, 1.0) for _ in range(T)]), rng.normal(size=(T, D)))
-    previous = Controller(
+    previous = LinearController(
         0.2 * rng.normal(size=(T, D, N)),
         0.2 * rng.normal(size=(T, D)),
         np.stack([covariance(rng, D, 0.05) for _ in range(T)]),
@@ -90,7 +90,7 @@ def test_no_other_controller_is_better(system, weight):
     least, rng = total(found), np.random.default_rng(1)
     for size in (1e-3, 1e-2, 1e-1):
         for _ in range(30):
-            other = Controller(
+            other = LinearController(
                 found.gain + size * rng.normal(size=found.gain.shape),
                 found.offset + size * rng.normal(size=found.offset.shape),
                 found.covariance * np.exp(size * rng.normal()),

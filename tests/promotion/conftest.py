@@ -5,8 +5,8 @@ import promotions
 import pytest
 
 from neural_optimizer_search import parse_formula
-from neural_optimizer_search.evaluation.ledger import Ledger
 from neural_optimizer_search.promotion import command, saved
+from neural_optimizer_search.records.ledger import Ledger
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import pytest
 from promotions import FORMULAS, SMALL, promote
 
 from neural_optimizer_search import parse_formula
-from neural_optimizer_search.evaluation.ledger import Ledger
 from neural_optimizer_search.promotion import command, saved
-from neural_optimizer_search.search.baselines import BASELINES
+from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 
 ROOT = pathlib.Path(__file__).parents[2]
 # Trains nothing, counts what it was asked for, and is killed at a certain rule.
@@ -51,8 +51,8 @@ def test_three_rungs(run, trained, capfd):
         best = sorted(rung, key=lambda e: -e.reward)[: len(after)]
         assert {e.rule for e in best} == {e.rule for e in after}
     assert {e.rule.formula() for e in found[0]} == set(FORMULAS[3:])
-    assert {e.rule for e in evaluations(out / saved.LEDGER, "baseline")} == set(BASELINES.values())
-    assert len(trained) == 9 + 3 + 1 + 3 * len(BASELINES)
+    assert {e.rule for e in evaluations(out / saved.LEDGER, "baseline")} == set(KNOWN_OPTIMIZERS.values())
+    assert len(trained) == 9 + 3 + 1 + 3 * len(KNOWN_OPTIMIZERS)
 
     printed = capfd.readouterr().out
     assert "rungs of 9, 3, 1 rules" in printed

@@ -5,8 +5,8 @@ import dataclasses
 import fakes
 
 from neural_optimizer_search import parse_formula
-from neural_optimizer_search.evaluation.ledger import Ledger
-from neural_optimizer_search.search.baselines import BASELINES
+from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 
 CONFIG = dict(
     task="digits", protocol="default", space="arxiv2017_no_decay", depth=2, algorithm="ppo", preset="fast", budget=8,
@@ -38,7 +38,7 @@ def evaluation(formula, reward, **changes):
 
 
 def known():
-    return [evaluation(rule.formula(), 0.6 + 0.02 * k) for k, rule in enumerate(BASELINES.values())]
+    return [evaluation(rule.formula(), 0.6 + 0.02 * k) for k, rule in enumerate(KNOWN_OPTIMIZERS.values())]
 
 
 def found():

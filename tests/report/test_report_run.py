@@ -8,7 +8,7 @@ import sqlite3
 import ledgers
 import pytest
 
-from neural_optimizer_search.evaluation.ledger import Ledger
+from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.report.run import FLAGS, MAX_ITERATIONS, NotARun, read, reproduction
 
 

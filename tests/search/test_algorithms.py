@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from neural_optimizer_search import search_space
-from neural_optimizer_search.evaluation.evaluation import without_reward
-from neural_optimizer_search.evaluation.ledger import Ledger
-from neural_optimizer_search.search.evolution import Evolution, EvolutionConfig, mutated
+from neural_optimizer_search.measuring.evaluation import without_reward
+from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.search.evolution import Evolution, EvolutionConfig, mutate
 from neural_optimizer_search.search.exhaustive import Exhaustive
-from neural_optimizer_search.search.loop import Score, search, step
+from neural_optimizer_search.search.loop import EvaluationRecorder, search, step
 from neural_optimizer_search.search.random_search import RandomSearch
 
 SPACE = search_space("signs", depth=2)
@@ -35,7 +35,7 @@ def test_evolution_climbs(seed):
 def test_a_mutation_changes_one_token_and_stays_legal():
     rng = np.random.default_rng(0)
     for parent in SPACE.sample(rng, 50):
-        child = mutated(tuple(parent), SPACE, rng)
+        child = mutate(tuple(parent), SPACE, rng)
         assert SPACE.is_legal(child) and sum(a != b for a, b in zip(parent, child)) == 1
 
 
@@ -50,7 +50,7 @@ def test_what_the_screen_rejects_does_not_join_the_population():
 def test_evolution_goes_on_from_its_samples(tmp_path, cut):
     def run(ledger, budget):
         evolution = Evolution(SPACE, SMALL, 5, ledger.samples())
-        list(search(evolution, Score(fakes.fake_executor, ledger), ledger, budget))
+        list(search(evolution, EvaluationRecorder(fakes.fake_executor, ledger), ledger, budget))
 
     whole, broken = Ledger(tmp_path / "whole", {}), Ledger(tmp_path / "broken", {})
     run(whole, 40)
@@ -74,7 +74,11 @@ def test_an_exhaustive_search_ends_and_goes_on(tmp_path):
     space = search_space("signs", 1)
 
     def run(ledger, budget):
-        list(search(Exhaustive(space, 200, ledger.steps), Score(fakes.fake_executor, ledger), ledger, budget))
+        list(
+            search(
+                Exhaustive(space, 200, ledger.steps), EvaluationRecorder(fakes.fake_executor, ledger), ledger, budget
+            )
+        )
 
     whole, broken = Ledger(tmp_path / "whole", {}), Ledger(tmp_path / "broken", {})
     run(whole, None)

@@ -3,14 +3,14 @@ import dataclasses
 import fakes
 
 from neural_optimizer_search import parse_formula
-from neural_optimizer_search.search.baselines import BASELINES
+from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.search.leaderboard import best, leaderboard
 
 FOUND = [
     fakes.fake_evaluation(parse_formula(text), reward)
     for text, reward in (("g * m", 0.3), ("exp(g)", 0.7), ("log(g)", 0.5))
 ]
-KNOWN = [fakes.fake_evaluation(rule, 0.1) for rule in BASELINES.values()]
+KNOWN = [fakes.fake_evaluation(rule, 0.1) for rule in KNOWN_OPTIMIZERS.values()]
 
 
 def test_best():
@@ -24,7 +24,7 @@ def test_leaderboard_shows_the_best_and_the_known():
     assert "log(|g|)" in lines[2]
     assert not any("g * m" in line for line in lines[:4])
     known = {line.split()[3]: line.split(maxsplit=4)[4] for line in lines[lines.index("") + 2 : -3]}
-    assert known == {name: rule.formula() for name, rule in BASELINES.items()}
+    assert known == {name: rule.formula() for name, rule in KNOWN_OPTIMIZERS.items()}
 
 
 def test_numbers_that_are_none_are_shown_as_what_they_are():

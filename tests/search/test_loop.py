@@ -3,11 +3,11 @@ import numpy as np
 import pytest
 
 from neural_optimizer_search import parse_formula, search_space
-from neural_optimizer_search.evaluation.executors import InProcess
-from neural_optimizer_search.evaluation.ledger import Ledger
-from neural_optimizer_search.search.loop import PATIENCE, STEPS_PER_SAVE, Score, search
+from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.search.loop import PATIENCE, STEPS_PER_SAVE, EvaluationRecorder, search
 from neural_optimizer_search.search.proposal import Proposal
 from neural_optimizer_search.search.random_search import RandomSearch
+from neural_optimizer_search.workers.pool import InProcess
 
 SPACE = search_space("signs", depth=1)
 
@@ -19,12 +19,14 @@ def ledger(tmp_path):
 
 def run(ledger, budget, executor=fakes.fake_executor, seed=0):
     algorithm = RandomSearch(SPACE, batch_size=5, seed=seed, completed=ledger.steps)
-    return list(search(algorithm, Score(executor, ledger), ledger, budget))
+    return list(search(algorithm, EvaluationRecorder(executor, ledger), ledger, budget))
 
 
 def test_score_keeps_the_order_and_trains_each_function_once(ledger):
     trained = []
-    score = Score(fakes.fake_executor, ledger, on_evaluation=lambda evaluation: trained.append(evaluation.rule))
+    score = EvaluationRecorder(
+        fakes.fake_executor, ledger, on_evaluation=lambda evaluation: trained.append(evaluation.rule)
+    )
     rules = [parse_formula(text) for text in ("g * m", "m * g", "sign(g)", "g * m")]
     assert [e.rule for e in score(rules)] == rules
     assert len(trained) == score.trained == 2
@@ -33,12 +35,12 @@ def test_score_keeps_the_order_and_trains_each_function_once(ledger):
 
 
 def test_baselines_do_not_count(ledger):
-    score = Score(fakes.fake_executor, ledger)
+    score = EvaluationRecorder(fakes.fake_executor, ledger)
     score([parse_formula("g")], role="baseline")
     assert score.trained == 0
     score([parse_formula("g"), parse_formula("m")])
     assert score.trained == 1
-    assert Score(fakes.fake_executor, ledger).trained == 1
+    assert EvaluationRecorder(fakes.fake_executor, ledger).trained == 1
 
 
 def test_each_evaluation_is_recorded_at_once(ledger):
@@ -48,7 +50,7 @@ def test_each_evaluation_is_recorded_at_once(ledger):
         seen.append(len(ledger.evaluations()))
         return fakes.fake_evaluation(rule)
 
-    Score(InProcess(measure), ledger)([parse_formula(text) for text in ("g", "m", "g * m")])
+    EvaluationRecorder(InProcess(measure), ledger)([parse_formula(text) for text in ("g", "m", "g * m")])
     assert seen == [0, 1, 2]
 
 
@@ -113,7 +115,7 @@ class Saving:
 @pytest.mark.parametrize("killed_at", [1, STEPS_PER_SAVE - 1, STEPS_PER_SAVE, STEPS_PER_SAVE + 3, "the end"])
 def test_steps_after_the_last_save_are_done_again_without_training(tmp_path, killed_at):
     def run(ledger, algorithm, budget=60):
-        yield from search(algorithm, Score(InProcess(measure), ledger), ledger, budget)
+        yield from search(algorithm, EvaluationRecorder(InProcess(measure), ledger), ledger, budget)
 
     trained = []
 
@@ -149,7 +151,7 @@ def test_a_search_ends_when_there_is_nothing_new(ledger):
         def restore(self):
             return 0
 
-    steps = list(search(Stubborn(), Score(fakes.fake_executor, ledger), ledger, 10))
+    steps = list(search(Stubborn(), EvaluationRecorder(fakes.fake_executor, ledger), ledger, 10))
     assert len(steps) == PATIENCE + 1
     assert steps[-1].trained == 1
 
@@ -164,9 +166,9 @@ def test_random_search_depends_on_its_seed(tmp_path):
 
 
 def test_a_screen_spares_what_is_no_optimizer_and_trains_each_function_once(ledger):
-    from neural_optimizer_search.evaluation.screen import Screen
+    from neural_optimizer_search.measuring.screen import Screen
 
-    score = Score(fakes.fake_executor, ledger, screen=Screen())
+    score = EvaluationRecorder(fakes.fake_executor, ledger, screen=Screen())
     rules = [parse_formula(text) for text in ("g^2", "g", "2 * g", "-g", "m")]
     evaluations = score(rules)
     assert [e.rule for e in evaluations] == rules
@@ -179,11 +181,11 @@ def test_a_screen_spares_what_is_no_optimizer_and_trains_each_function_once(ledg
 
 
 def test_the_flip_of_an_ascending_rule_is_trained(ledger):
-    from neural_optimizer_search.evaluation.screen import Screen, flip
+    from neural_optimizer_search.measuring.screen import Screen, flip
 
     trained = []
     rule = parse_formula("-m * exp(v)")
-    score = Score(fakes.fake_executor, ledger, screen=Screen(), on_evaluation=trained.append)
+    score = EvaluationRecorder(fakes.fake_executor, ledger, screen=Screen(), on_evaluation=trained.append)
     (evaluation,) = score([rule])
     assert evaluation.rule == rule and evaluation.flipped
     assert [(e.rule, e.flipped) for e in trained] == [(flip(rule), True)]

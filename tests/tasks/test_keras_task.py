@@ -9,11 +9,11 @@ import pytest
 import tensorflow as tf
 
 from neural_optimizer_search import parse_formula
-from neural_optimizer_search.evaluation.evaluator import Evaluator
-from neural_optimizer_search.evaluation.workers import ProcessExecutor
+from neural_optimizer_search.measuring.evaluator import Evaluator
 from neural_optimizer_search.tasks import KerasTask, UnknownTask, find_task
 from neural_optimizer_search.tasks.digits import DIGITS
 from neural_optimizer_search.tasks.in_memory import in_memory
+from neural_optimizer_search.workers.processes import ProcessExecutor
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 layers = tf.keras.layers

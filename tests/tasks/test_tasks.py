@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from neural_optimizer_search.tasks import TASKS, cifar10, digits
-from neural_optimizer_search.tasks.children import MLP, ConvNet
+from neural_optimizer_search.tasks.small_networks import MLP, ConvNet
 from neural_optimizer_search.tasks.wide_resnet import WideResNet
 
 CIFAR10_DIR = os.environ.get("NOS_DATA_DIR", os.path.expanduser("~/tensorflow_datasets"))

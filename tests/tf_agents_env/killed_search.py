@@ -11,7 +11,7 @@ import time
 
 import fakes
 
-from neural_optimizer_search.evaluation.executors import InProcess
+from neural_optimizer_search.workers.pool import InProcess
 from tf_agents_env import train
 from tf_agents_env.checkpoints import Checkpoints
 

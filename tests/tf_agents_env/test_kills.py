@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from killed_search import search
 
-from neural_optimizer_search.evaluation.ledger import Ledger
+from neural_optimizer_search.records.ledger import Ledger
 
 HERE = pathlib.Path(__file__).parent
 FLAGS = ["--depth", "2", "--seed", "1"]

@@ -5,7 +5,7 @@ import pytest
 from tf_agents.environments import utils
 
 from neural_optimizer_search import SearchSpace, search_space
-from tf_agents_env.payment import pay
+from tf_agents_env.reward_shaping import pay
 from tf_agents_env.rule_environment import RuleEnvironment, unpaid
 
 Evaluation = collections.namedtuple("Evaluation", "reward")

@@ -5,7 +5,7 @@ import re
 import pytest
 from tiny_searches import TINY, found
 
-from neural_optimizer_search.evaluation.ledger import Ledger
+from neural_optimizer_search.records.ledger import Ledger
 from tf_agents_env import train
 
 

@@ -12,7 +12,7 @@ import time
 import pytest
 from tiny_searches import TINY, found, trained
 
-from neural_optimizer_search.evaluation.ledger import Ledger
+from neural_optimizer_search.records.ledger import Ledger
 from tf_agents_env import train
 from tf_agents_env.controllers import CONTROLLERS
 

@@ -1,6 +1,6 @@
 """A search at tiny size, and what it found."""
 
-from neural_optimizer_search.evaluation.ledger import Ledger
+from neural_optimizer_search.records.ledger import Ledger
 
 TINY = ["--protocol", "reduced", "--space", "signs", "--depth", "1", "--workers", "1", "--cache", "none"]
 

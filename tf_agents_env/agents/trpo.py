@@ -7,7 +7,7 @@ import tensorflow_probability as tfp
 from tf_agents.agents import tf_agent
 from tf_agents.utils import common
 
-from neural_optimizer_search.vectors import assign, flat
+from neural_optimizer_search.flat_weights import assign, flat
 from tf_agents_env.agents.episodes import EpisodeAgent
 from tf_agents_env.settings import check
 

@@ -2,6 +2,6 @@
 
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 
-BASELINES = {
+KNOWN_OPTIMIZERS = {
     name: CATALOGUE[name.lower()].rule for name in ("SGD", "Momentum", "RMSProp", "Adam", "PowerSign", "AddSign")
 }

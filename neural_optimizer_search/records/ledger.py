@@ -10,7 +10,7 @@ import sqlite3
 from typing import NamedTuple
 
 from neural_optimizer_search.dsl.rule import Rule
-from neural_optimizer_search.evaluation.evaluation import FAILURES, Evaluation
+from neural_optimizer_search.measuring.evaluation import FAILURES, Evaluation
 
 SCHEMA_VERSION = 3
 SCHEMA = """

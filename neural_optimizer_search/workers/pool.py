@@ -10,7 +10,7 @@ import threading
 from typing import NamedTuple
 
 from neural_optimizer_search.dsl.rule import Rule
-from neural_optimizer_search.evaluation.evaluation import without_reward
+from neural_optimizer_search.measuring.evaluation import without_reward
 
 # Seconds for a rule until `timeout` is set to what suits the task.
 FIRST_TIMEOUT = 3600.0

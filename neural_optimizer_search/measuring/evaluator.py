@@ -4,8 +4,8 @@ import time
 
 import numpy as np
 
-from neural_optimizer_search.evaluation.evaluation import Evaluation
-from neural_optimizer_search.evaluation.training import ChildTraining
+from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.measuring.training import ChildTraining
 from neural_optimizer_search.tasks.protocol import REWARDS
 
 LARGEST_RATE = float(np.finfo(np.float32).max)
@@ -21,7 +21,7 @@ class Evaluator:
 
     Example:
       >>> from neural_optimizer_search import parse_formula
-      >>> from neural_optimizer_search.evaluation.evaluator import Evaluator
+      >>> from neural_optimizer_search.measuring.evaluator import Evaluator
       >>> from neural_optimizer_search.tasks import TASKS
       >>> evaluate = Evaluator(TASKS["digits"], TASKS["digits"].protocols["reduced"])
       >>> evaluate(parse_formula("sign(g) * sqrt(v)")).status

@@ -11,11 +11,11 @@ import numpy as np
 import tensorflow as tf
 
 from neural_optimizer_search.dsl.interpreter import AVERAGES, Inputs, next_average, update_from_tokens
-from neural_optimizer_search.tasks.task import length, predicted
-from neural_optimizer_search.vectors import assign, flat
+from neural_optimizer_search.flat_weights import assign, flat
+from neural_optimizer_search.tasks.task import length, predict
 
 
-class Run(NamedTuple):
+class TrainingRun(NamedTuple):
     """One training run.
 
     Attributes:
@@ -53,7 +53,7 @@ class ChildTraining:
 
     def __init__(self, child):
         self._child = child
-        self._model, self._variables = _made(child.make_model)
+        self._model, self._variables = _make_with_variables(child.make_model)
         self._train_data = _tensors(child.train)
         self._validation_data = _tensors(child.validation)
         self._initial = {}
@@ -84,7 +84,7 @@ class ChildTraining:
           validate_every: Steps between validations; divides `steps`.
 
         Returns:
-          A `Run`.
+          A `TrainingRun`.
         """
         finite, steps, curves, rms = self._train(
             tf.constant(tokens, tf.int32),
@@ -95,7 +95,7 @@ class ChildTraining:
             self._initial_values(seed),
         )
         accuracies, losses = curves.numpy().T
-        return Run(bool(finite), int(steps), accuracies, losses, float(rms))
+        return TrainingRun(bool(finite), int(steps), accuracies, losses, float(rms))
 
     @property
     def traces(self):
@@ -107,7 +107,7 @@ class ChildTraining:
         if seed not in self._initial:
             # Keras initializers draw their own seeds from the global generators.
             tf.keras.utils.set_random_seed(seed)
-            _, variables = _made(self._child.make_model)
+            _, variables = _make_with_variables(self._child.make_model)
             self._initial[seed] = [tf.identity(variable) for variable in variables]
         return self._initial[seed]
 
@@ -179,7 +179,7 @@ class ChildTraining:
         return _Gradient(loss, flat(parts))
 
     def _validate(self):
-        return self._child.measure(predicted(self._model, self._validation_data))
+        return self._child.measure(predict(self._model, self._validation_data))
 
 
 class _Gradient(NamedTuple):
@@ -187,7 +187,7 @@ class _Gradient(NamedTuple):
     value: tf.Tensor
 
 
-def _made(make_model):
+def _make_with_variables(make_model):
     """A model, and every variable that was made with it: also a random generator's state, which no model lists."""
     variables = []
 

@@ -12,9 +12,9 @@ import traceback
 
 import tensorflow as tf
 
-from neural_optimizer_search.evaluation.evaluator import Evaluator
-from neural_optimizer_search.evaluation.executors import Failure, TaskFailed, WorkerPool
+from neural_optimizer_search.measuring.evaluator import Evaluator
 from neural_optimizer_search.tasks import UnknownTask
+from neural_optimizer_search.workers.pool import Failure, TaskFailed, WorkerPool
 
 # One thread a worker and one worker a core: the children are too small for more threads to help. oneDNN's kernels
 # halve the time of a child step, and whether they are TensorFlow's default depends on the processor.

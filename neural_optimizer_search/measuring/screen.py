@@ -51,7 +51,7 @@ class Screen:
 
     Example:
       >>> from neural_optimizer_search import parse_formula
-      >>> from neural_optimizer_search.evaluation.screen import Screen
+      >>> from neural_optimizer_search.measuring.screen import Screen
       >>> screen = Screen()
       >>> screen(parse_formula("g^2")).reason
       'The update does not descend.'

@@ -8,8 +8,8 @@ import tensorflow as tf
 from neural_optimizer_search import Rule, parse_formula, search_space
 from neural_optimizer_search.dsl import interpreter
 from neural_optimizer_search.dsl.vocabulary import BINARIES, UNARIES
-from neural_optimizer_search.evaluation import screen as module
-from neural_optimizer_search.evaluation.screen import Screen, flip
+from neural_optimizer_search.measuring import screen as module
+from neural_optimizer_search.measuring.screen import Screen, flip
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 
 SCREEN = Screen()

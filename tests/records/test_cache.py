@@ -4,11 +4,11 @@ import fakes
 import pytest
 
 from neural_optimizer_search import parse_formula
-from neural_optimizer_search.evaluation import cache as module
-from neural_optimizer_search.evaluation.cache import EvaluationCache
-from neural_optimizer_search.evaluation.executors import InProcess
-from neural_optimizer_search.evaluation.ledger import Ledger
-from neural_optimizer_search.search.loop import Score
+from neural_optimizer_search.records import cache as module
+from neural_optimizer_search.records.cache import EvaluationCache
+from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.search.loop import EvaluationRecorder
+from neural_optimizer_search.workers.pool import InProcess
 
 RULES = [parse_formula(text) for text in ("g", "m * g", "drop(g, 0.3) * exp(sign(g) * sign(m))")]
 
@@ -54,7 +54,7 @@ def test_the_code_version_changes_with_a_file(monkeypatch):
 def test_a_search_takes_what_another_has_measured(tmp_path, path):
     def score(name):
         cache = EvaluationCache(path, fakes.BLOBS, fakes.TINY)
-        return Score(InProcess(counting), Ledger(tmp_path / name, {}), cache=cache)
+        return EvaluationRecorder(InProcess(counting), Ledger(tmp_path / name, {}), cache=cache)
 
     measured = []
 
@@ -71,5 +71,5 @@ def test_a_search_takes_what_another_has_measured(tmp_path, path):
     assert [e.cached for e in evaluations] == [True, True, False]
     assert [e.reward for e in evaluations] == [fakes.fake_evaluation(rule).reward for rule in RULES]
     # A resumed search knows which were cached.
-    assert Score(InProcess(counting), second._ledger).trained == 1
+    assert EvaluationRecorder(InProcess(counting), second._ledger).trained == 1
     assert second._ledger.counts()["cached"] == 2

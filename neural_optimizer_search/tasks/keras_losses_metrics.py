@@ -20,7 +20,7 @@ LOWER_IS_BETTER = (
 
 
 @dataclass(frozen=True)
-class Scale:
+class MetricScale:
     """From a metric to a score: (value - worst) / (best - worst), 0 if that is less or not a number."""
 
     best: float

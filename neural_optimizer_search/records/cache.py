@@ -11,10 +11,17 @@ import sqlite3
 import tensorflow as tf
 
 import neural_optimizer_search
-from neural_optimizer_search.evaluation.ledger import COLUMNS, SCHEMA_VERSION, from_row, to_row
+from neural_optimizer_search.records.ledger import COLUMNS, SCHEMA_VERSION, from_row, to_row
 
 # What a reward is computed by. The screen's file makes the keys.
-MEASURING = ("decays.py", "vectors.py", "dsl/interpreter.py", "dsl/vocabulary.py", "evaluation/*.py", "tasks/*.py")
+MEASURING = (
+    "decays.py",
+    "flat_weights.py",
+    "dsl/interpreter.py",
+    "dsl/vocabulary.py",
+    "measuring/*.py",
+    "tasks/*.py",
+)
 BUSY_SECONDS = 60  # to wait for another search that writes
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from neural_optimizer_search import parse_formula
-from neural_optimizer_search.evaluation.evaluator import Evaluator
+from neural_optimizer_search.measuring.evaluator import Evaluator
 from neural_optimizer_search.tasks import TASKS
 
 

@@ -11,11 +11,11 @@ import fakes
 import pytest
 
 from neural_optimizer_search import parse_formula
-from neural_optimizer_search.evaluation.evaluator import Evaluator
-from neural_optimizer_search.evaluation.executors import InProcess, TaskFailed, WorkerPool
-from neural_optimizer_search.evaluation.workers import ProcessExecutor, ProcessWorker
+from neural_optimizer_search.measuring.evaluator import Evaluator
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
+from neural_optimizer_search.workers.pool import InProcess, TaskFailed, WorkerPool
+from neural_optimizer_search.workers.processes import ProcessExecutor, ProcessWorker
 
 RULES = [parse_formula(text) for text in ("g", "Adam", "drop(g, 0.3) * (1 + eps)", "log(g - g)", "m")]
 
@@ -115,7 +115,7 @@ def test_a_rule_is_tried_once_more_and_the_others_go_on(tmp_path):
         found = {evaluation.rule.formula(): evaluation for evaluation in executor(rules)}
     assert len(found) == len(rules)
     expected = {
-        "sign(g)": ("failed", r"RuntimeError: the cable fell out \(test_workers.py:\d+\) Tried twice\."),
+        "sign(g)": ("failed", r"RuntimeError: the cable fell out \(test_processes.py:\d+\) Tried twice\."),
         "sign(m)": ("timeout", r"It took longer than 5 seconds\. Tried twice\."),
         "-g": ("killed", r"Its process ended with exit code -9\. Tried twice\."),
         "-m": ("out of memory", r"MemoryError: no more .* Tried twice\."),

@@ -9,9 +9,9 @@ import fakes
 import pytest
 
 from neural_optimizer_search import parse_formula
-from neural_optimizer_search.evaluation.executors import WorkerPool
-from neural_optimizer_search.evaluation.ray_workers import RayWorker, started_ray
-from neural_optimizer_search.evaluation.workers import Measuring
+from neural_optimizer_search.workers.pool import WorkerPool
+from neural_optimizer_search.workers.processes import Measuring
+from neural_optimizer_search.workers.ray_workers import RayWorker, started_ray
 
 # Not imported here: Ray reads its environment at the first import.
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed.")

@@ -6,12 +6,12 @@ import sys
 
 import fakes
 import pytest
-from test_workers import RULES, Misbehaving, rewards
+from test_processes import RULES, Misbehaving, rewards
 
 from neural_optimizer_search import parse_formula
-from neural_optimizer_search.evaluation.executors import WorkerPool
-from neural_optimizer_search.evaluation.ray_workers import RayMissing, RayWorker, ray_executor
-from neural_optimizer_search.evaluation.workers import Measuring, ProcessExecutor
+from neural_optimizer_search.workers.pool import WorkerPool
+from neural_optimizer_search.workers.processes import Measuring, ProcessExecutor
+from neural_optimizer_search.workers.ray_workers import RayMissing, RayWorker, ray_executor
 
 # Not imported here: Ray reads its environment at the first import.
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed.")

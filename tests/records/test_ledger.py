@@ -9,7 +9,7 @@ import fakes
 import pytest
 
 from neural_optimizer_search import parse_formula
-from neural_optimizer_search.evaluation.ledger import SCHEMA_VERSION, InUse, Ledger
+from neural_optimizer_search.records.ledger import SCHEMA_VERSION, InUse, Ledger
 
 ROOT = pathlib.Path(__file__).parents[2]
 RULES = [parse_formula(text) for text in ("g", "m * g", "drop(g, 0.3) * exp(sign(g) * sign(m))")]
@@ -91,7 +91,7 @@ def test_one_process_writes(path):
 def test_a_killed_process_lets_go(path):
     holding = f"""
 import os, pathlib, signal
-from neural_optimizer_search.evaluation.ledger import Ledger
+from neural_optimizer_search.records.ledger import Ledger
 ledger = Ledger(pathlib.Path({str(path)!r}), {{}})
 os.kill(os.getpid(), signal.SIGKILL)
 """

@@ -5,8 +5,8 @@ import functools
 import os
 import sys
 
-from neural_optimizer_search.evaluation.executors import Failure, WorkerPool
-from neural_optimizer_search.evaluation.workers import WORKER_ENVIRONMENT, Measuring, evaluator, understood
+from neural_optimizer_search.workers.pool import Failure, WorkerPool
+from neural_optimizer_search.workers.processes import WORKER_ENVIRONMENT, Measuring, evaluator, understood
 
 # Ray's own switch, which it reads when it is imported: without clusters it has no need for another address.
 LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
