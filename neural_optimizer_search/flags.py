@@ -1,0 +1,190 @@
+"""Flags as fields of frozen dataclasses.
+
+One field holds all that is to be said of a flag: its name, type, default, sentence, and whether it may change when a
+run is resumed. The parser, what a run records, the command that repeats it and the README's table are made from it.
+"""
+
+import argparse
+import dataclasses
+import shlex
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Optional, TypeVar, Union
+
+from neural_optimizer_search.command_line import Parser
+
+_KEY = "flag"
+Config = TypeVar("Config")
+
+
+@dataclass(frozen=True)
+class Flag:
+    """What is said of a flag beside its name and its default.
+
+    Attributes:
+      help: One sentence without its default.
+      parse: Makes a value of the text that was given; raises `argparse.ArgumentTypeError`.
+      choices: The values allowed, or a function that gives them; None if `parse` decides.
+      default_text: The default in words, where the value does not tell it.
+      metavar: What stands for the value in the help.
+      option: The flag as it is typed, if not "--" and the field's name.
+      positional: Whether it is typed without its name.
+      nargs: As for `argparse`.
+      changeable: Whether a resumed run may be given another value.
+      recorded: Whether it is a part of what a run records of itself.
+    """
+
+    help: str
+    parse: Callable[[str], Any] = str
+    choices: Union[Iterable, Callable[[], Iterable], None] = None
+    default_text: Optional[str] = None
+    metavar: Optional[str] = None
+    option: Optional[str] = None
+    positional: bool = False
+    nargs: Optional[str] = None
+    changeable: bool = False
+    recorded: bool = True
+
+
+def flag(default: Any, help: str, **more: Any) -> Any:
+    """A dataclass field that is a flag.
+
+    Args:
+      default: The field's default.
+      help: One sentence.
+      **more: Other attributes of its `Flag`.
+
+    Example:
+      >>> from dataclasses import dataclass
+      >>> from neural_optimizer_search.command_line import whole_number
+      >>> from neural_optimizer_search.flags import build_parser, flag
+      >>> @dataclass(frozen=True)
+      ... class Config:
+      ...     depth: int = flag(2, "iterations of the language", parse=whole_number(1))
+      >>> vars(build_parser("nos-example", "An example.", Config).parse_args(["--depth", "3"]))
+      {'depth': 3}
+    """
+    return dataclasses.field(default=default, metadata={_KEY: Flag(help, **more)})
+
+
+def with_default(config: type, name: str, default: Any) -> Any:
+    """The field of another configuration as a field of this one, with another default."""
+    (field,) = (field for field in dataclasses.fields(config) if field.name == name)
+    return dataclasses.field(default=default, metadata=field.metadata)
+
+
+def flags_of(*configs: type) -> dict[str, tuple[Flag, Any]]:
+    """(its `Flag`, its default) of each flag of the dataclasses, by the field's name."""
+    return {
+        field.name: (field.metadata[_KEY], field.default)
+        for config in configs
+        for field in dataclasses.fields(config)
+        if _KEY in field.metadata
+    }
+
+
+def spell(config: type, name: str) -> str:
+    """A flag as it is typed, such as "--async" for the field `asynchronous`."""
+    return _spell(name, flags_of(config)[name][0])
+
+
+def build_parser(prog: str, description: Optional[str], *configs: type) -> Parser:
+    """A parser of the flags of the dataclasses; a flag that is not given is absent from its result."""
+    p = Parser(prog, description=description, argument_default=argparse.SUPPRESS, allow_abbrev=False)
+    for name, (one, default) in flags_of(*configs).items():
+        p.add_argument(_spell(name, one), help=_help(one, default), **_arguments(name, one, default))
+    return p
+
+
+def configure(config: type[Config], given: Mapping[str, Any], **defaults: Any) -> Config:
+    """A configuration of what was given on the command line; flags of other configurations are left aside.
+
+    Args:
+      config: The dataclass.
+      given: Values by the field's name.
+      **defaults: Values of fields that were not given, in place of their defaults.
+    """
+    return config(**{name: value for name, value in {**defaults, **given}.items() if name in _field_names(config)})
+
+
+def record(config: Any) -> dict[str, Any]:
+    """What a run records of its configuration: a JSON-able dict."""
+    kept = {name for name, (one, _) in flags_of(type(config)).items() if one.recorded}
+    return {name: value for name, value in dataclasses.asdict(config).items() if name in kept}
+
+
+def changed_on_resume(
+    p: Parser, config: type[Config], given: Mapping[str, Any], recorded: Mapping[str, Any]
+) -> Config:
+    """The recorded configuration with what was given anew; ends the command if a flag may not change."""
+    known = flags_of(config)
+    changeable = {name for name, (one, _) in known.items() if one.changeable}
+    fixed = sorted(name for name in given if name in known and known[name][0].recorded and name not in changeable)
+    if fixed:
+        kept = f" ({recorded[fixed[0]]})" if fixed[0] in recorded else ""
+        may_change = ", ".join(sorted(spell(config, name) for name in changeable))
+        p.error(
+            f"argument {spell(config, fixed[0])}: not allowed with --resume: a resumed run keeps its own{kept}. "
+            f"Only {may_change} may change."
+        )
+    return configure(config, {**recorded, **given})
+
+
+def command(prog: str, config: type, recorded: Mapping[str, Any]) -> str:
+    """The command line that gives a configuration, from what was recorded of it, which may be anything."""
+    words = [prog]
+    for name, (one, _) in flags_of(config).items():
+        value, word = recorded.get(name), _spell(name, one)
+        if value is True:
+            words.append(word)
+        elif isinstance(value, (str, int, float)) and value is not False:
+            # With = a value that starts with a dash is no flag.
+            words += [f"{word}={value}"] if str(value).startswith("-") else [word, str(value)]
+    return shlex.join(words)
+
+
+def markdown_table(*configs: type) -> str:
+    """The flags as a table for a document: flag, what it is, default."""
+    rows = [_row(name, one, default) for name, (one, default) in flags_of(*configs).items()]
+    return "\n".join(["| flag | what | default |", "|---|---|---|", *rows])
+
+
+def _spell(name: str, one: Flag) -> str:
+    return name if one.positional else one.option or f"--{name}"
+
+
+def _choices(one: Flag) -> Optional[list]:
+    choices = one.choices() if callable(one.choices) else one.choices
+    return None if choices is None else list(choices)
+
+
+def _arguments(name: str, one: Flag, default: Any) -> dict[str, Any]:
+    """What `add_argument` takes beside the name and the help."""
+    dest = {} if one.positional else {"dest": name}
+    if default is False:
+        return {**dest, "action": "store_true"}
+    more = {"metavar": one.metavar, "nargs": one.nargs, "choices": _choices(one)}
+    return {**dest, "type": one.parse, **{key: value for key, value in more.items() if value is not None}}
+
+
+def _default_text(one: Flag, default: Any) -> str:
+    if one.default_text is not None:
+        return one.default_text
+    if default is None or default is False:
+        return "" if default is None else "off"
+    return " ".join(map(str, default)) if isinstance(default, tuple) else str(default)
+
+
+def _help(one: Flag, default: Any) -> str:
+    text = "" if default is False else _default_text(one, default)
+    return (one.help + (f" (default: {text})" if text else "")).replace("%", "%%")
+
+
+def _row(name: str, one: Flag, default: Any) -> str:
+    choices = "".join(f", `{choice}`" for choice in _choices(one) or ())
+    cells = f"`{_spell(name, one)}`", one.help + choices.replace(",", ":", 1), _default_text(one, default)
+    return " | ".join(["", *(cell.replace("|", "\\|") for cell in cells), ""]).strip()
+
+
+def _field_names(config: type) -> set:
+    return {field.name for field in dataclasses.fields(config)}
