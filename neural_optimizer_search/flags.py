@@ -183,7 +183,8 @@ def _help(one: Flag, default: Any) -> str:
 def _row(name: str, one: Flag, default: Any) -> str:
     choices = "".join(f", `{choice}`" for choice in _choices(one) or ())
     cells = f"`{_spell(name, one)}`", one.help + choices.replace(",", ":", 1), _default_text(one, default)
-    return " | ".join(["", *(cell.replace("|", "\\|") for cell in cells), ""]).strip()
+    line = " | ".join(["", *(cell.replace("|", "\\|") for cell in cells), ""]).strip()
+    return line.replace("|  |", "| |")  # no default
 
 
 def _field_names(config: type) -> set:
