@@ -73,7 +73,7 @@ endef
 comma := ,
 
 $(INSTALLED): setup.cfg pyproject.toml constraints.txt
-	$(call install,.venv,constraints.txt,-e ".[search$(comma)distributed$(comma)benchmarks$(comma)test]",three minutes)
+	$(call install,.venv,constraints.txt,-e ".[tf-agents$(comma)distributed$(comma)benchmarks$(comma)test]",three minutes)
 
 $(INSTALLED_KERAS3): setup.cfg pyproject.toml constraints-keras3.txt
-	$(call install,.venv-keras3,constraints-keras3.txt,-e ".[l2o$(comma)test]" tf_keras,a minute)
+	$(call install,.venv-keras3,constraints-keras3.txt,-e ".[search$(comma)l2o$(comma)test]" tf_keras,a minute)

@@ -14,11 +14,11 @@ import statistics
 import time
 
 import tensorflow as tf
+from neural_optimizer_search.workers.processes import ProcessExecutor
 
 from neural_optimizer_search import RuleOptimizer
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.tasks import TASKS
-from neural_optimizer_search.workers.processes import ProcessExecutor
 
 RULES = ("Adam", "PowerSign", "AddSign", "RMSProp")
 # The quick way is measured more often: a fifth of a second alone would measure how the machine woke up.

@@ -16,6 +16,7 @@ import subprocess
 import sys
 
 import numpy as np
+from neural_optimizer_search.workers.processes import WORKER_ENVIRONMENT
 from tqdm import tqdm
 
 from benchmarks import learned_figures
@@ -28,7 +29,6 @@ from neural_optimizer_search.l2o.guided_policy_search import STARTS, TRAINING
 from neural_optimizer_search.l2o.training import FUNCTIONS
 from neural_optimizer_search.l2o.trajectories import capped, run, starts
 from neural_optimizer_search.objectives import FAMILIES
-from neural_optimizer_search.workers.processes import WORKER_ENVIRONMENT
 
 LEARNED = "predicted step descent"
 # The paper's four have no line search; the other set has all.

@@ -18,6 +18,7 @@ import statistics
 from typing import NamedTuple
 
 import numpy as np
+from tf_agents_env.flags import ALGORITHMS
 
 from benchmarks import curves
 from benchmarks.curves import RESULTS
@@ -27,7 +28,6 @@ from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.search.leaderboard import best
 from neural_optimizer_search.tasks import TASKS
 from tf_agents_env import train
-from tf_agents_env.flags import ALGORITHMS
 
 FRESH_SEED = 1000  # the first of the seeds that no search trained with
 

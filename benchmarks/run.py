@@ -23,6 +23,7 @@ import sys
 from concurrent.futures.process import BrokenProcessPool
 
 import tensorflow as tf
+from neural_optimizer_search.workers.processes import WORKER_ENVIRONMENT, start_worker
 from tqdm import tqdm
 
 from benchmarks import report
@@ -31,7 +32,6 @@ from benchmarks.experiments import EXPERIMENTS, SCALES, experiment
 from benchmarks.protocol import Records, compare, trial_count
 from benchmarks.strategies import STRATEGIES
 from neural_optimizer_search.command_line import Parser, whole_number
-from neural_optimizer_search.workers.processes import WORKER_ENVIRONMENT, start_worker
 
 SCRIPTS = {
     "optimizer_step": "milliseconds and memory of a step of each optimizer",

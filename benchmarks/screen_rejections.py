@@ -14,12 +14,12 @@ import json
 import time
 
 import numpy as np
+from neural_optimizer_search.workers.processes import ProcessExecutor
 
 from neural_optimizer_search.dsl.space import search_space
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.tasks import TASKS
-from neural_optimizer_search.workers.processes import ProcessExecutor
 
 DEPTHS = (1, 2, 3, 4)
 LOOKS = 20_000

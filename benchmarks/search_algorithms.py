@@ -20,6 +20,7 @@ import pathlib
 import tempfile
 
 import numpy as np
+from neural_optimizer_search.workers.processes import start_worker
 from tqdm import tqdm
 
 from benchmarks import curves, depth1_table
@@ -31,7 +32,6 @@ from neural_optimizer_search.search.evolution import Evolution, EvolutionConfig
 from neural_optimizer_search.search.loop import EvaluationRecorder, screen_nothing, search
 from neural_optimizer_search.search.random_search import RandomSearch
 from neural_optimizer_search.workers.pool import InProcess
-from neural_optimizer_search.workers.processes import start_worker
 
 RECORDS = RESULTS / "search_algorithms.csv"
 BATCH = 5

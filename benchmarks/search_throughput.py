@@ -16,13 +16,14 @@ import statistics
 import tempfile
 import time
 
+from neural_optimizer_search.workers.processes import ProcessExecutor
+
 from neural_optimizer_search.dsl.space import search_space
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.search.loop import EvaluationRecorder, search
 from neural_optimizer_search.tasks import TASKS
-from neural_optimizer_search.workers.processes import ProcessExecutor
 from tf_agents_env.controllers import CONTROLLERS, Controller
 
 

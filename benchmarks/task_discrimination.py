@@ -12,11 +12,11 @@ import dataclasses
 import json
 
 import numpy as np
+from neural_optimizer_search.workers.processes import ProcessExecutor
 
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.tasks import TASKS
-from neural_optimizer_search.workers.processes import ProcessExecutor
 
 TABLE_6 = (
     "m * (1 + eps) * sigmoid(1e-4*w)",

@@ -2,18 +2,21 @@
 
 import argparse
 import importlib
+import importlib.util
 import os
 import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, and the exit code 2."""
 
-    def error(self, message):
+    def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}\n")
 
 
-def whole_number(least):
+def whole_number(least: int) -> Callable[[str], int]:
     """The `type` of a flag that takes whole numbers of at least this one."""
 
     def parse(text):
@@ -24,11 +27,36 @@ def whole_number(least):
     return parse
 
 
+def require(p: argparse.ArgumentParser, extra: str, *modules: str) -> None:
+    """Ends the command with one line if one of these modules is not installed.
+
+    Args:
+      p: The command's parser.
+      extra: The extra of this package that brings them.
+      *modules: Names as in an import statement.
+    """
+    missing = [name for name in modules if not is_installed(name)]
+    if missing:
+        p.error(f"needs {', '.join(missing)}: pip install 'neural-optimizer-search[{extra}]'")
+
+
+def is_installed(module: str) -> bool:
+    """Whether a module can be imported, without importing it."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):  # None in `sys.modules`: someone says that it is not there
+        return False
+
+
+class MissingPackage(ImportError):
+    """What was asked for needs a package that is not installed; the message says how to install it."""
+
+
 class NotFound(ValueError):
     """There is nothing of a name."""
 
 
-def import_named(name):
+def import_named(name: str) -> Any:
     """What a person named by "module:attribute"; modules of the current directory count.
 
     Raises:

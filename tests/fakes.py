@@ -6,13 +6,13 @@ import hashlib
 import numpy as np
 
 from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.tasks.image_task import Examples, ImageTask, Setting
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.small_networks import MLP
-from neural_optimizer_search.tasks.task import Examples, Task
-from neural_optimizer_search.workers.pool import InProcess
+from neural_optimizer_search.workers.in_process import InProcess
 
 TINY = Protocol(
-    child=MLP(units=4),
+    name="tiny",
     train_examples=40,
     validation_examples=20,
     batch_size=10,
@@ -33,7 +33,7 @@ def two_classes(data_dir=None):
     return Examples(images.astype(np.float32), labels)
 
 
-BLOBS = Task("blobs", 2, two_classes, {"tiny": TINY})
+BLOBS = ImageTask("blobs", 2, two_classes, (Setting(TINY, MLP(units=4)),))
 
 
 def fake_evaluation(rule, reward=None):
@@ -57,19 +57,11 @@ def fake_evaluation(rule, reward=None):
 fake_executor = InProcess(fake_evaluation)
 
 
-class FakeProcesses(InProcess):
-    """In place of a `ProcessExecutor`: a longer training gives another reward."""
+def longer_is_other(protocol):
+    """An evaluator that trains nothing, for which a longer training gives another reward."""
 
-    def __init__(self, task, protocol, data_dir=None, workers=None):
-        super().__init__(self._longer)
-        self.protocol, self.workers = protocol, workers or 1
-
-    def _longer(self, rule):
+    def evaluate(rule):
         evaluation = fake_evaluation(rule)
-        return dataclasses.replace(evaluation, reward=(evaluation.reward * self.protocol.final_steps * 7) % 1.0)
+        return dataclasses.replace(evaluation, reward=(evaluation.reward * protocol.final_steps * 7) % 1.0)
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        pass
+    return evaluate

@@ -18,20 +18,26 @@ MAY_IMPORT = {
     CORE: {f"{CORE}.optimizers", f"{CORE}.schedules", DSL},  # __init__.py: the public names
     f"{CORE}.decays": set(),
     f"{CORE}.flat_weights": set(),
+    f"{CORE}.atomic_write": set(),
     f"{CORE}.command_line": set(),
     f"{CORE}.flags": {f"{CORE}.command_line"},
     f"{CORE}.schedules": {f"{CORE}.decays"},
     DSL: {f"{CORE}.decays"},
     f"{CORE}.optimizers": {f"{CORE}.decays", *COMMANDS, DSL},
     f"{CORE}.objectives": set(),
-    f"{CORE}.l2o": {CORE, f"{CORE}.objectives", f"{CORE}.optimizers", f"{CORE}.records", *COMMANDS},
+    f"{CORE}.l2o": {
+        CORE,
+        *(f"{CORE}.{place}" for place in ("atomic_write", "objectives", "optimizers", "records")),
+        *COMMANDS,
+    },
     f"{CORE}.tasks": {f"{CORE}.optimizers", *COMMANDS, DSL},
-    f"{CORE}.measuring": {f"{CORE}.tasks", f"{CORE}.flat_weights", DSL},
+    f"{CORE}.measuring": {CORE, f"{CORE}.tasks", f"{CORE}.flat_weights", DSL},
     f"{CORE}.workers": {f"{CORE}.measuring", f"{CORE}.tasks", *COMMANDS, DSL},
-    f"{CORE}.records": {f"{CORE}.measuring", f"{CORE}.tasks", DSL},
+    f"{CORE}.records": {f"{CORE}.atomic_write", f"{CORE}.measuring", DSL},
 }
 MAY_IMPORT[f"{CORE}.search"] = {
-    *(f"{CORE}.{place}" for place in ("records", "workers", "measuring", "tasks", "optimizers")), *COMMANDS, DSL
+    *(f"{CORE}.{place}" for place in ("atomic_write", "records", "workers", "measuring", "tasks", "optimizers")),
+    *COMMANDS, DSL
 }  # fmt: skip
 MAY_IMPORT[f"{CORE}.report"] = MAY_IMPORT[f"{CORE}.promotion"] = {f"{CORE}.search", *MAY_IMPORT[f"{CORE}.search"]}
 MAY_IMPORT["tf_agents_env"] = {
@@ -89,7 +95,7 @@ def test_the_core_runs_without_tf_agents():
 import sys
 for name in ("tf_agents", "sklearn", "tensorflow_datasets", "tqdm"):
     sys.modules[name] = None
-import {CORE}, {CORE}.search.loop, {CORE}.workers.pool, {CORE}.tasks, {CORE}.l2o, {CORE}.report.command
+import {CORE}, {CORE}.search.command, {CORE}.workers.config, {CORE}.tasks, {CORE}.l2o, {CORE}.report.command
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 

@@ -3,6 +3,9 @@
 import pathlib
 import re
 
+from neural_optimizer_search.flags import flags_of, spell
+from neural_optimizer_search.search.config import RunConfig, SearchConfig
+
 README = (pathlib.Path(__file__).parent.parent / "README.md").read_text()
 
 
@@ -22,8 +25,5 @@ def test_the_learned_optimizer(capsys):
 
 
 def test_every_flag_is_in_the_readme():
-    from tf_agents_env.flags import parser
-
-    for action in parser()._actions:
-        if action.dest != "help":
-            assert f"`{action.option_strings[0]}`" in README
+    for name in flags_of(SearchConfig, RunConfig):
+        assert f"`{spell(SearchConfig if name in flags_of(SearchConfig) else RunConfig, name)}`" in README

@@ -8,12 +8,10 @@ import warnings
 import tensorflow as tf
 from tf_agents.utils import common
 
+from neural_optimizer_search.search.algorithm import StateLost
+
 KEPT = 2
 _INDEX = re.compile(r"ckpt-(\d+)\.index")
-
-
-class OtherCheckpoint(ValueError):
-    """A checkpoint of other settings, or of another version."""
 
 
 class Checkpoints:
@@ -48,7 +46,7 @@ class Checkpoints:
         """Restores the newest checkpoint that can be read in full; returns whether there is one.
 
         Raises:
-          OtherCheckpoint: If it lacks one of the items, or a part of one.
+          StateLost: If it lacks one of the items, or a part of one.
         """
         saved = self._saved()
         whole = [prefix for prefix in saved if _is_whole(prefix)]
@@ -62,9 +60,9 @@ class Checkpoints:
                 # TensorFlow leaves an item that is not in the checkpoint as it is, and says nothing.
                 self._checkpointer.initialize_or_restore().assert_existing_objects_matched()
         except (AssertionError, ValueError) as error:  # an item that is not there, or of another shape
-            raise OtherCheckpoint(
+            raise StateLost(
                 f"The checkpoint {whole[-1]} does not have all that is to be restored: it was saved with other "
-                "settings, or by another version."
+                "settings, or by another version. Go on with the release that wrote it."
             ) from error
         return bool(whole)
 

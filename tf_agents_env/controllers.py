@@ -11,7 +11,7 @@ import tensorflow_probability as tfp
 from tf_agents.train.utils import spec_utils
 from tf_agents.utils import common
 
-from neural_optimizer_search.search.proposal import Proposal
+from neural_optimizer_search.search.algorithm import Algorithm, Proposal
 from tf_agents_env.agents.ppo import PPO
 from tf_agents_env.agents.reinforce import Reinforce
 from tf_agents_env.agents.trpo import TRPO
@@ -122,7 +122,7 @@ class Drawn(NamedTuple):
     logits: Any
 
 
-class Controller:
+class Controller(Algorithm):
     """Draws batches of rules and learns from their rewards.
 
     Args:
@@ -242,7 +242,7 @@ class Controller:
           The number of proposals learned from; 0 if there is no checkpoint.
 
         Raises:
-          OtherCheckpoint: If the checkpoint is of other settings.
+          StateLost: If the checkpoint is of other settings.
         """
         return self.iteration if self._checkpoints and self._checkpoints.restore() else 0
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Optional
 
+import numpy as np
+
 from neural_optimizer_search.dsl.rule import Rule
 
 
@@ -44,11 +46,22 @@ class Evaluation:
     flipped: bool = False
     cached: bool = False
 
+    @property
+    def screened(self) -> bool:
+        """Whether the screen saw that no child needs to be trained."""
+        return self.status == "screened"
+
+    @property
+    def deviation(self) -> Optional[float]:
+        """The standard deviation of the rewards over the seeds; None if there is one seed."""
+        # NumPy, because a ledger may hold what is no number, for which `statistics.stdev` raises an AttributeError.
+        return float(np.std(self.rewards, ddof=1)) if len(self.rewards) > 1 else None
+
 
 # The task raised an error; the worker's time was up; its process ended; its memory was not enough.
 FAILURES = ("failed", "timeout", "killed", "out of memory")
 
 
-def without_reward(rule, status, message):
+def without_reward(rule: Rule, status: str, message: str) -> Evaluation:
     """The evaluation of a rule that no child was trained with to its end: "screened", or a failure."""
     return Evaluation(rule, 0.0, status, message, learning_rate=None, accuracy=0.0, rewards=(), sweep=(), seconds=0.0)

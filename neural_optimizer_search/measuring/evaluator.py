@@ -30,8 +30,9 @@ class Evaluator:
 
     def __init__(self, task, protocol, data_dir=None):
         self.protocol = protocol
-        self.classes = task.classes
-        self.train = ChildTraining(task.child(protocol, data_dir))
+        child = task.child(protocol, data_dir)
+        self.uniform_loss = child.uniform_loss
+        self.train = ChildTraining(child)
 
     def __call__(self, rule):
         """Trains children with a `Rule` and returns its `Evaluation`; a rule that diverges is no error."""
@@ -99,7 +100,7 @@ class Evaluator:
         finite = [run.finite and bool(np.isfinite(run.losses).all()) for run in runs]
         pay = REWARDS[p.reward]
         rewards = tuple(
-            float(pay(run.accuracies, run.losses, self.classes)) if ok else 0.0 for run, ok in zip(runs, finite)
+            float(pay(run.accuracies, run.losses, self.uniform_loss)) if ok else 0.0 for run, ok in zip(runs, finite)
         )
         accuracies = [float(run.accuracies[-1]) if ok else 0.0 for run, ok in zip(runs, finite)]
         diverged = finite.count(False)

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from neural_optimizer_search.dsl.interpreter import AVERAGES, Inputs, next_average, update_from_tokens
 from neural_optimizer_search.flat_weights import assign, flat
-from neural_optimizer_search.tasks.task import length, predict
+from neural_optimizer_search.tasks.child import length, predict
 
 
 class TrainingRun(NamedTuple):

@@ -1,11 +1,13 @@
 """Which rules of a search are promoted."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.screen import Screen
+from neural_optimizer_search.records.run_directory import rank
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
-from neural_optimizer_search.search.leaderboard import best
 
 
 class Candidate(NamedTuple):
@@ -16,7 +18,7 @@ class Candidate(NamedTuple):
     reward: float
 
 
-def candidates(evaluations, top):
+def choose_candidates(evaluations: Sequence[Evaluation], top: int) -> list[Candidate]:
     """The best `top` rules that are different functions, of those that trained to the end; no known optimizer.
 
     Args:
@@ -26,10 +28,10 @@ def candidates(evaluations, top):
     screen = Screen()
     seen = {name for rule in KNOWN_OPTIMIZERS.values() for name in _names(rule, screen)}
     chosen = []
-    for rank, evaluation in enumerate(best(evaluations, len(evaluations)), 1):
+    for place, evaluation in enumerate(rank(evaluations), 1):
         names = _names(evaluation.rule, screen)
         if evaluation.status == "ok" and not names & seen and len(chosen) < top:
-            chosen.append(Candidate(evaluation.rule, rank, evaluation.reward))
+            chosen.append(Candidate(evaluation.rule, place, evaluation.reward))
             seen |= names
     return chosen
 

@@ -2,8 +2,14 @@
 
 import dataclasses
 import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
+
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.records.run_directory import rank
+from neural_optimizer_search.tasks.protocol import Protocol
 
 
 @dataclass(frozen=True)
@@ -30,18 +36,18 @@ class Halving:
         if not 0 < self.keep < 1:
             raise ValueError(f"Argument `keep` must be more than 0 and less than 1. Received: {self.keep}.")
 
-    def kept(self, count):
+    def kept(self, count: int) -> int:
         """How many of so many rules go on: at least one."""
         return max(1, math.ceil(count * self.keep - 1e-9))  # 0.1 * 30 is a little more than 3
 
-    def counts(self, count):
+    def counts(self, count: int) -> list[int]:
         """The number of rules of each rung, the first of which has `count`."""
         counts = [count]
         while len(counts) < self.rungs:
             counts.append(self.kept(counts[-1]))
         return counts
 
-    def protocol(self, protocol, rung):
+    def protocol(self, protocol: Protocol, rung: int) -> Protocol:
         """The protocol of a rung (from 1): sweep and final run are shorter, and validated as often."""
         share = self.keep ** (self.rungs - rung)
         every = max(1, round(protocol.validate_every * share))
@@ -57,11 +63,11 @@ class Rung(NamedTuple):
     """What one round gave: its number, from 1, and the evaluations of the found rules and of the known optimizers."""
 
     number: int
-    found: list
-    known: list
+    found: list[Evaluation]
+    known: list[Evaluation]
 
 
-def climb(rules, halving, measure):
+def climb(rules: Sequence[Rule], halving: Halving, measure: Callable[[int, Sequence[Rule]], Rung]) -> Iterator[Rung]:
     """Trains rules rung by rung.
 
     Args:
@@ -75,7 +81,7 @@ def climb(rules, halving, measure):
     for number in range(1, halving.rungs + 1):
         rung = measure(number, rules)
         yield rung
-        whole = sorted((e for e in rung.found if e.status == "ok"), key=lambda e: -e.reward)
+        whole = rank(e for e in rung.found if e.status == "ok")
         rules = [e.rule for e in whole[: halving.kept(len(rules))]]
         if not rules:
             return

@@ -1,54 +1,32 @@
 """A promotion on disk: what it is, which rules take part, and a ledger for each rung."""
 
 import contextlib
-import dataclasses
 import json
-import os
-from dataclasses import dataclass
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Optional
 
+from neural_optimizer_search import flags
+from neural_optimizer_search.atomic_write import write_whole
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.promotion.candidates import Candidate
+from neural_optimizer_search.promotion.config import PromotionConfig
 from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.records.run_directory import LEDGER
 
 RECORD = "promotion.json"
-LEADERBOARD = "leaderboard.txt"
-# As of a search: what reads the one reads the other.
-LEDGER = "ledger.sqlite"
 
 
-@dataclass(frozen=True)
-class PromotionConfig:
-    """What defines a promotion.
-
-    Attributes:
-      run: The search's directory, as seen from the promotion's: both may be moved together.
-      top: Rules that take part.
-      task, protocol: What they are measured on.
-      rungs, keep: As of `Halving`.
-      seeds_per_rule: Trainings of each rule; None for the protocol's.
-    """
-
-    run: str
-    top: int = 20
-    task: str = "cifar10_wrn"
-    protocol: str = "default"
-    rungs: int = 3
-    keep: float = 1 / 3
-    seeds_per_rule: Optional[int] = None
-
-
-def save(out, config, candidates):
+def save(out: Path, config: PromotionConfig, candidates: Sequence[Candidate]) -> None:
     """Writes what a promotion is, whole or not at all."""
     rows = [
         dict(rank=c.rank, reward=c.reward, formula=c.rule.formula(), iterations=c.rule.iterations) for c in candidates
     ]
-    unfinished = out / f"{RECORD}.unfinished"
-    unfinished.write_text(json.dumps(dict(config=dataclasses.asdict(config), candidates=rows), indent=1) + "\n")
-    os.replace(unfinished, out / RECORD)
+    text = json.dumps(dict(config=flags.record(config), candidates=rows), indent=1)
+    write_whole(out / RECORD, lambda path: path.write_text(f"{text}\n"))
 
 
-def load(out):
+def load(out: Path) -> Optional[tuple[PromotionConfig, list[Candidate]]]:
     """(the `PromotionConfig`, the `Candidate`s), or None if there is no promotion in the directory.
 
     Raises:
@@ -64,14 +42,14 @@ def load(out):
         raise ValueError(f"{out / RECORD} is damaged: {error}") from error
 
 
-def open_ledger(out, config, number):
+def open_ledger(out: Path, config: PromotionConfig, number: int) -> Ledger:
     """The `Ledger` of a rung, which is made if there is none; that of the last rung is the promotion's result."""
     path = _ledger(out, config, number)
-    new = None if path.exists() else dict(promotion=dataclasses.asdict(config), rung=number)
+    new = None if path.exists() else dict(promotion=flags.record(config), rung=number)
     return Ledger(path, new)
 
 
-def progress(out, config):
+def count_evaluations(out: Path, config: PromotionConfig) -> list[int]:
     """The number of evaluations that each rung has so far."""
     counts = []
     for number in range(1, config.rungs + 1):

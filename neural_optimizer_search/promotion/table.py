@@ -1,7 +1,13 @@
 """How far each promoted rule got, and where the search had it."""
 
+from collections.abc import Sequence
+
+from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.promotion.candidates import Candidate
+from neural_optimizer_search.promotion.halving import Rung
+from neural_optimizer_search.records.run_directory import rank
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
-from neural_optimizer_search.search.leaderboard import spread
+from neural_optimizer_search.search.leaderboard import format_reward
 
 ROW = "{now:>4s}  {search:>6s}  {rung:>5s}  {reward:>15s}  {accuracy:>8s}  {rate:>9s}  {formula}"
 NOTE = (
@@ -11,7 +17,7 @@ NOTE = (
 )
 
 
-def ranked(rungs):
+def rank_rules(rungs: Sequence[Rung]) -> list[tuple[int, Evaluation]]:
     """(number of the last rung that it was in, its `Evaluation` there) of each rule, the best first.
 
     Args:
@@ -21,7 +27,7 @@ def ranked(rungs):
     return sorted(last.values(), key=lambda row: (-row[0], row[1].status != "ok", -row[1].reward))
 
 
-def promotion_table(rungs, candidates, in_all):
+def promotion_table(rungs: Sequence[Rung], candidates: Sequence[Candidate], in_all: int) -> str:
     """The table as text.
 
     Args:
@@ -41,13 +47,13 @@ def promotion_table(rungs, candidates, in_all):
     before = {c.rule: str(c.rank) for c in candidates}
     found = [
         _row(str(now), before[e.rule], f"{number}/{in_all}", e, e.rule.formula())
-        for now, (number, e) in enumerate(ranked(rungs), 1)
+        for now, (number, e) in enumerate(rank_rules(rungs), 1)
     ]
     names = {rule: name for name, rule in KNOWN_OPTIMIZERS.items()}
     last = rungs[-1]
     known = [
         _row("", "", f"{last.number}/{in_all}", e, f"{names[e.rule]:10s} {e.rule.formula()}")
-        for e in sorted(last.known, key=lambda e: -e.reward)
+        for e in rank(last.known)
     ]
     return "\n".join([header, *found, "", "The same trainings, known optimizers:", *known, "", NOTE])
 
@@ -58,7 +64,7 @@ def _row(now, search, rung, evaluation, formula):
         now=now,
         search=search,
         rung=rung,
-        reward=f"{e.reward:.4f}{spread(e)}" if e.status == "ok" else e.status,
+        reward=format_reward(e) if e.status == "ok" else e.status,
         accuracy=f"{e.accuracy:.4f}",
         rate="-" if e.learning_rate is None else f"{e.learning_rate:.3g}",
         formula=formula,

@@ -4,24 +4,14 @@ A reward depends on the function, the task, the protocol and the code that train
 key of an entry.
 """
 
-import hashlib
-import pathlib
 import sqlite3
+from pathlib import Path
+from typing import Optional
 
-import tensorflow as tf
-
-import neural_optimizer_search
+from neural_optimizer_search.measuring.code_version import code_version
+from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import COLUMNS, SCHEMA_VERSION, from_row, to_row
 
-# What a reward is computed by. The screen's file makes the keys.
-MEASURING = (
-    "decays.py",
-    "flat_weights.py",
-    "dsl/interpreter.py",
-    "dsl/vocabulary.py",
-    "measuring/*.py",
-    "tasks/*.py",
-)
 BUSY_SECONDS = 60  # to wait for another search that writes
 
 
@@ -30,11 +20,11 @@ class EvaluationCache:
 
     Args:
       path: The file; several searches may use it at a time.
-      task, protocol: What is searched on.
+      identity: What is searched on, from `Task.identity`.
     """
 
-    def __init__(self, path, task, protocol):
-        self._context = f"{task.name} {protocol!r} {code_version()}"
+    def __init__(self, path: Path, identity: str):
+        self._context = f"{identity} {code_version()}"
         self._table = f"evaluations_{SCHEMA_VERSION}"  # a file may hold those of other releases
         self._db = sqlite3.connect(path, timeout=BUSY_SECONDS)
         self._db.execute("PRAGMA journal_mode=WAL")
@@ -45,7 +35,7 @@ class EvaluationCache:
                 f"(context TEXT NOT NULL, {columns}, PRIMARY KEY (context, key))"
             )
 
-    def get(self, key):
+    def get(self, key: str) -> Optional[Evaluation]:
         """The `Evaluation` of a key, or None."""
         row = self._db.execute(
             f"SELECT {', '.join(COLUMNS)} FROM {self._table} WHERE context = ? AND key = ?",
@@ -53,7 +43,7 @@ class EvaluationCache:
         ).fetchone()
         return row and from_row(dict(zip(COLUMNS, row)))
 
-    def put(self, evaluation):
+    def put(self, evaluation: Evaluation) -> None:
         """Keeps an `Evaluation` under its key; the first one stays."""
         row = to_row(evaluation)
         with self._db:
@@ -62,14 +52,5 @@ class EvaluationCache:
                 [self._context, *row.values()],
             )
 
-    def close(self):
+    def close(self) -> None:
         self._db.close()
-
-
-def code_version():
-    """Changes with TensorFlow and with the text of every file that a reward is computed by."""
-    root = pathlib.Path(neural_optimizer_search.__file__).parent
-    digest = hashlib.sha1(tf.__version__.encode())
-    for path in sorted(path for pattern in MEASURING for path in root.glob(pattern)):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]

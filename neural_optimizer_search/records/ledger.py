@@ -7,8 +7,11 @@ that a child computed is lost. A ledger holds JSON and numbers and no code: one 
 import contextlib
 import json
 import sqlite3
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Optional
 
+from neural_optimizer_search.atomic_write import write_whole
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import FAILURES, Evaluation
 
@@ -51,6 +54,11 @@ class Sample(NamedTuple):
     key: str
     staleness: int = 0
 
+    @property
+    def screened(self) -> bool:
+        """Whether the screen saw that no child needs to be trained."""
+        return not self.key
+
 
 class InUse(RuntimeError):
     """Another process writes the ledger."""
@@ -70,7 +78,7 @@ class Ledger:
       ValueError: If the file was written by another version.
     """
 
-    def __init__(self, path, config=None, read_only=False):
+    def __init__(self, path: Path, config: Optional[Mapping[str, Any]] = None, read_only: bool = False):
         if config is not None and path.exists():
             raise FileExistsError(f"{path} exists.")
         if config is None and not path.exists():
@@ -98,17 +106,18 @@ class Ledger:
             )
 
     @property
-    def config(self):
+    def config(self) -> dict[str, Any]:
+        """What defines the run."""
         (value,) = self._db.execute("SELECT value FROM run WHERE key = 'config'").fetchone()
         return json.loads(value)
 
     @property
-    def versions(self):
+    def versions(self) -> list[dict[str, str]]:
         """What the run was computed with, a dict for each time that it changed."""
         found = self._db.execute("SELECT value FROM run WHERE key = 'versions'").fetchone()
         return json.loads(found[0]) if found else []
 
-    def add_versions(self, versions):
+    def add_versions(self, versions: Mapping[str, str]) -> None:
         """Records with what the run is computed from now on, by name."""
         known = self.versions
         if known[-1:] != [versions]:
@@ -118,7 +127,7 @@ class Ledger:
 
     # -- Evaluations -----------------------------------------------------------------------------------
 
-    def add_evaluation(self, evaluation, role):
+    def add_evaluation(self, evaluation: Evaluation, role: str) -> None:
         """Records an evaluation; `role` is "search" or "baseline"."""
         row = {"role": role, "formula": evaluation.rule.formula(), **to_row(evaluation)}
         with self._db:
@@ -127,7 +136,7 @@ class Ledger:
                 list(row.values()),
             )
 
-    def evaluations(self, role=None):
+    def evaluations(self, role: Optional[str] = None) -> list[Evaluation]:
         """The evaluations of a role, or all, in the order in which they were recorded."""
         rows = self._db.execute(
             f"SELECT {', '.join(COLUMNS)} FROM evaluations WHERE ? IS NULL OR role = ? ORDER BY rowid",
@@ -137,7 +146,7 @@ class Ledger:
 
     # -- Samples ---------------------------------------------------------------------------------------
 
-    def add_samples(self, step, evaluations, staleness=0):
+    def add_samples(self, step: int, evaluations: Sequence[Evaluation], staleness: int = 0) -> None:
         """Records what an algorithm proposed in one step, repeats included, in order."""
         with self._db:
             self._db.executemany(
@@ -145,19 +154,19 @@ class Ledger:
                 [(step, e.key, json.dumps(e.rule.iterations), e.reward, staleness) for e in evaluations],
             )
 
-    def drop_samples(self, step):
+    def drop_samples(self, step: int) -> None:
         """Forgets the samples of this step and later ones; their evaluations stay."""
         with self._db:
             self._db.execute("DELETE FROM samples WHERE step >= ?", [step])
 
     @property
-    def steps(self):
+    def steps(self) -> int:
         """The number of whole steps recorded."""
         (last,) = self._db.execute("SELECT MAX(step) FROM samples").fetchone()
         return 0 if last is None else last + 1
 
     @property
-    def trained(self):
+    def trained(self) -> int:
         """The number of rules that were trained, by and for the search, because of the samples recorded."""
         (count,) = self._db.execute(
             "SELECT COUNT(*) FROM evaluations WHERE role = 'search' AND NOT cached "
@@ -165,7 +174,7 @@ class Ledger:
         ).fetchone()
         return count
 
-    def counts(self):
+    def counts(self) -> dict[str, int]:
         """How many rules were sampled and what became of them, by name."""
         failed = f"status IN ({', '.join(map(repr, FAILURES))})"
         (sampled, screened), (cached, trained, diverged, failed) = (
@@ -181,12 +190,12 @@ class Ledger:
         counts["repeated"] = sampled - screened - cached - trained
         return {name: int(count) for name, count in counts.items()}
 
-    def samples(self):
+    def samples(self) -> list[Sample]:
         """Every `Sample`, in order."""
         rows = self._db.execute("SELECT step, rule, reward, key, staleness FROM samples ORDER BY position")
         return [Sample(step, _rule(rule), *rest) for step, rule, *rest in rows]
 
-    def close(self):
+    def close(self) -> None:
         for connection in (self._db, self._lock):
             if connection:
                 connection.close()
@@ -194,12 +203,14 @@ class Ledger:
 
 def _make(path, config):
     """Makes the file, whole or not at all."""
-    new = path.with_suffix(".new")
-    new.unlink(missing_ok=True)
-    with contextlib.closing(sqlite3.connect(new)) as db, db:
-        db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
-        db.execute("INSERT INTO run VALUES ('config', ?)", [json.dumps(config)])
-    new.replace(path)
+
+    def write(new):
+        new.unlink(missing_ok=True)
+        with contextlib.closing(sqlite3.connect(new)) as db, db:
+            db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
+            db.execute("INSERT INTO run VALUES ('config', ?)", [json.dumps(config)])
+
+    write_whole(path, write)
 
 
 def _lock(path):
@@ -222,14 +233,14 @@ def _rule(text):
         raise ValueError(f"The ledger has what is no rule: {text:.100}") from error
 
 
-def to_row(evaluation):
+def to_row(evaluation: Evaluation) -> dict[str, Any]:
     """An `Evaluation` as values that SQLite holds, by column."""
     row = {field: getattr(evaluation, field) for field in _FIELDS}
     row.update({field: json.dumps(row[field]) for field in _JSON_FIELDS})
     return {"rule": json.dumps(evaluation.rule.iterations), **row}
 
 
-def from_row(row):
+def from_row(row: Mapping[str, Any]) -> Evaluation:
     """Undoes `to_row`."""
     row = dict(row)
     try:

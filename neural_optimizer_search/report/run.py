@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.records.run_directory import rank
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
-from neural_optimizer_search.search.leaderboard import best
 
 LEDGER = "ledger.sqlite"
 # What `nos-search` takes, by the name under which a ledger records it; what else one may record is no flag.
@@ -56,7 +56,7 @@ class RecordedSearch:
     def top(self):
         """What was measured and works, the best first."""
         works = [e for e in self.found if e.status == "ok" or (e.status == "diverged" and e.reward > 0)]
-        return best(works, len(works))
+        return rank(works)
 
     @property
     def finished(self):
@@ -126,7 +126,7 @@ def _read_only(path):
 
 def _named(baselines):
     names = {rule.canonical(): name for name, rule in KNOWN_OPTIMIZERS.items()}
-    ranked = best(baselines, len(baselines))
+    ranked = rank(baselines)
     return [(names.get(e.rule.canonical(), e.rule.formula()), e) for e in ranked]
 
 

@@ -1,11 +1,15 @@
 """Regularized evolution (Real et al., 2019, arXiv:1802.01548): tournaments for parents, and the oldest dies."""
 
 import collections
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from neural_optimizer_search.search.proposal import Proposal
+from neural_optimizer_search.dsl.space import SearchSpace
+from neural_optimizer_search.records.ledger import Sample
+from neural_optimizer_search.search.algorithm import Algorithm, Proposal
+from neural_optimizer_search.search.registry import AlgorithmEntry
 
 MUTATION_TRIES = 100
 
@@ -23,34 +27,33 @@ class EvolutionConfig:
     tournament: int = 3
 
 
-class Evolution:
-    """Proposes mutate strings of good rules: one token of the parent is another legal one.
+class Evolution(Algorithm):
+    """Proposes mutated strings of good rules: one token of the parent is another legal one.
 
     Only rules that the screen lets pass join the population. Proposal k draws from (seed, k) and the population.
 
     Args:
       space: A `SearchSpace`.
       config: An `EvolutionConfig`.
-      seed: Sets the rules.
+      seed: Seed of the rules.
       samples: The `Sample`s of the steps done before, which is all its state.
     """
 
-    def __init__(self, space, config, seed, samples=()):
+    def __init__(self, space: SearchSpace, config: EvolutionConfig, seed: int, samples: Sequence[Sample] = ()):
         self._space, self._config, self._seed = space, config, seed
         self._completed = 0 if not samples else samples[-1].step + 1
         self._population = collections.deque(maxlen=config.population)
-        self._population.extend((space.encode(s.rule), s.reward) for s in samples if s.key)
-        self.metrics = {}
+        self._population.extend((space.encode(s.rule), s.reward) for s in samples if not s.screened)
 
-    def propose(self, number):
+    def propose(self, number: int) -> Proposal:
         """The `Proposal` of this number."""
         rng = np.random.default_rng([self._seed, number])
         strings = [self._string(rng) for _ in range(self._config.batch_size)]
         return Proposal([self._space.decode(string) for string in strings])
 
-    def learn(self, proposal, evaluations):
+    def learn(self, proposal, evaluations) -> None:
         """The proposed rules join the population; as many of the oldest die."""
-        self._population.extend((self._space.encode(e.rule), e.reward) for e in evaluations if e.status != "screened")
+        self._population.extend((self._space.encode(e.rule), e.reward) for e in evaluations if not e.screened)
         self.metrics = {"population/mean": float(np.mean([reward for _, reward in self._population] or [0.0]))}
 
     def _string(self, rng):
@@ -60,14 +63,11 @@ class Evolution:
         parent, _ = max((self._population[i] for i in drawn), key=lambda member: member[1])
         return mutate(parent, self._space, rng)
 
-    def save(self):
-        """Nothing to do: the ledger has the samples."""
-
-    def restore(self):
+    def restore(self) -> int:
         return self._completed
 
 
-def mutate(tokens, space, rng):
+def mutate(tokens: Sequence[int], space: SearchSpace, rng: np.random.Generator) -> tuple[int, ...]:
     """A legal string that differs in one token; after many vain tries, a random one."""
     for _ in range(MUTATION_TRIES):
         child = list(tokens)
@@ -76,3 +76,9 @@ def mutate(tokens, space, rng):
         if child[position] != tokens[position] and space.is_legal(child):
             return tuple(child)
     return tuple(space.sample(rng, 1)[0])
+
+
+ENTRY = AlgorithmEntry(
+    "Regularized evolution",
+    lambda setting: Evolution(setting.space, EvolutionConfig(), setting.seed, setting.ledger.samples()),
+)

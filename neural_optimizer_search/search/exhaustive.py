@@ -1,11 +1,17 @@
 """Exhaustive search: every string of a space, in order."""
 
+from typing import Optional
+
 import numpy as np
 
-from neural_optimizer_search.search.proposal import Proposal
+from neural_optimizer_search.dsl.space import SearchSpace
+from neural_optimizer_search.search.algorithm import Algorithm, Proposal
+from neural_optimizer_search.search.registry import AlgorithmEntry
+
+BATCH = 1000  # strings a proposal, of which few are legal
 
 
-class Exhaustive:
+class Exhaustive(Algorithm):
     """Proposes every legal string once, in the order of its tokens.
 
     Args:
@@ -14,12 +20,12 @@ class Exhaustive:
       completed: Proposals learned from before, which is all its state.
     """
 
-    def __init__(self, space, batch_size, completed=0):
+    def __init__(self, space: SearchSpace, batch_size: int, completed: int = 0):
         self._space, self._batch_size, self._completed = space, batch_size, completed
         self._strings_in_all = int(np.prod(space.sizes))
-        self.metrics = {}
+        self.share = 0.0
 
-    def propose(self, number):
+    def propose(self, number: int) -> Optional[Proposal]:
         """The `Proposal` of this number; None after the last string."""
         first = number * self._batch_size
         if first >= self._strings_in_all:
@@ -27,9 +33,10 @@ class Exhaustive:
         last = min(first + self._batch_size, self._strings_in_all)
         return Proposal([self._space.decode(string) for string in self._legal(first, last)], last)
 
-    def learn(self, proposal, evaluations):
+    def learn(self, proposal, evaluations) -> None:
         """Notes how far the search is."""
-        self.metrics = {"share_proposed": proposal.drawn / self._strings_in_all}
+        self.share = proposal.drawn / self._strings_in_all
+        self.metrics = {"share_proposed": self.share}
 
     def _legal(self, first, last):
         tokens = np.stack(np.unravel_index(np.arange(first, last), self._space.sizes), axis=1)
@@ -40,8 +47,12 @@ class Exhaustive:
             legal &= allowed[np.arange(len(tokens)), tokens[:, position]]
         return tokens[legal]
 
-    def save(self):
-        """Nothing to do: the ledger knows the number of steps."""
-
-    def restore(self):
+    def restore(self) -> int:
         return self._completed
+
+
+ENTRY = AlgorithmEntry(
+    "Exhaustive search",
+    lambda setting: Exhaustive(setting.space, BATCH, setting.ledger.steps),
+    defaults={"budget": None},
+)

@@ -1,18 +1,15 @@
 """The best rules of a search beside the optimizers that everybody knows."""
 
-import numpy as np
+from collections.abc import Sequence
 
+from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.records.run_directory import rank
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 
 ROW = "{rank:>4s}  {reward:>15s}  {accuracy:>8s}  {rate:>9s}  {formula}"
 
 
-def best(evaluations, count=10):
-    """The `count` evaluations of highest reward; of equal ones, the one found first."""
-    return sorted(evaluations, key=lambda e: -e.reward)[:count]
-
-
-def leaderboard(found, baselines, count=10):
+def leaderboard(found: Sequence[Evaluation], baselines: Sequence[Evaluation], count: int = 10) -> str:
     """A table as text.
 
     Args:
@@ -23,10 +20,8 @@ def leaderboard(found, baselines, count=10):
         rank="", reward="reward", accuracy="accuracy", rate="rate", formula="update rule (w <- w - rate * rule)"
     )
     names = {rule.canonical(): name for name, rule in KNOWN_OPTIMIZERS.items()}
-    rows = [_row(str(rank), e, e.rule.formula()) for rank, e in enumerate(best(found, count), 1)]
-    known = [
-        _row("", e, f"{names[e.rule.canonical()]:10s} {e.rule.formula()}") for e in best(baselines, len(baselines))
-    ]
+    rows = [_row(str(number), e, e.rule.formula()) for number, e in enumerate(rank(found)[:count], 1)]
+    known = [_row("", e, f"{names[e.rule.canonical()]:10s} {e.rule.formula()}") for e in rank(baselines)]
     seeds = len((found or baselines)[0].rewards)
     note = (
         f"reward: mean ± standard deviation over {seeds} training seeds, on the validation data that chose the "
@@ -39,14 +34,13 @@ def leaderboard(found, baselines, count=10):
     return "\n".join([header, *rows, "", "The same protocol, known optimizers:", *known, "", note])
 
 
-def spread(evaluation):
-    """The standard deviation over seeds as text, " ± 0.0123"; empty if there is one seed."""
-    # NumPy, because a ledger may hold what is no number, for which `statistics.stdev` raises an AttributeError.
-    return f" ± {np.std(evaluation.rewards, ddof=1):.4f}" if len(evaluation.rewards) > 1 else ""
+def format_reward(evaluation: Evaluation) -> str:
+    """The reward, and its standard deviation over seeds if there are several: "0.8872 ± 0.0141"."""
+    spread = "" if evaluation.deviation is None else f" ± {evaluation.deviation:.4f}"
+    return f"{evaluation.reward:.4f}{spread}"
 
 
-def _row(rank, evaluation, formula):
-    reward = f"{evaluation.reward:.4f}{spread(evaluation)}"
+def _row(number, evaluation, formula):
     rate = "-" if evaluation.learning_rate is None else f"{evaluation.learning_rate:.3g}"
     accuracy = f"{evaluation.accuracy:.4f}"
-    return ROW.format(rank=rank, reward=reward, accuracy=accuracy, rate=rate, formula=formula)
+    return ROW.format(rank=number, reward=format_reward(evaluation), accuracy=accuracy, rate=rate, formula=formula)

@@ -1,17 +1,12 @@
-"""The search loop: an algorithm proposes rules, each new one is trained once, everything is recorded.
+"""The search loop: an algorithm proposes rules, each new one is trained once, everything is recorded."""
 
-An algorithm is an object with `propose(number) -> Proposal`, which changes nothing (None: there is nothing left),
-`learn(proposal, evaluations)`, `save()` and `restore() -> how many proposals it has learned from`. The loop knows no
-more of it.
-"""
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, Optional
 
-import concurrent.futures
-import dataclasses
-from typing import NamedTuple
-
-from neural_optimizer_search.measuring.evaluation import FAILURES, without_reward
-from neural_optimizer_search.measuring.screen import Screening
-from neural_optimizer_search.search.proposal import Proposal
+from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.search.algorithm import Algorithm, Proposal
+from neural_optimizer_search.search.recorder import EvaluationRecorder, Screened
 
 # Steps without one new rule after which a search is over: its algorithm proposes only what it has seen.
 PATIENCE = 200
@@ -19,142 +14,55 @@ PATIENCE = 200
 STEPS_PER_SAVE = 10
 
 
-def screen_nothing(rule):
-    """In place of a screen: every rule is trained, and one with another spelling is another rule."""
-    return Screening(rule, False, rule.canonical())
-
-
-class EvaluationRecorder:
-    """Measures rules with an executor, each distinct function once, and records each evaluation at once.
-
-    Called with rules, it waits for their evaluations; `start`, `wait`, `finished` and `evaluations` are its parts.
-
-    Args:
-      executor: Has `submit(rule) -> concurrent.futures.Future` of its evaluation.
-      ledger: A `Ledger`; what it holds already is not measured again.
-      screen: rule -> `Screening`.
-      cache: An `EvaluationCache`, or None to measure what other searches have measured too.
-      on_evaluation: Called with each new evaluation.
+class SearchStep(NamedTuple):
+    """One step of a search.
 
     Attributes:
-      trained: Number of rules measured by and for the search: no baselines, and none from the cache.
-      best: The highest reward found; 0 while there is none.
-    """
-
-    def __init__(self, executor, ledger, screen=screen_nothing, cache=None, on_evaluation=lambda evaluation: None):
-        self._executor = executor
-        self._ledger = ledger
-        self._screen = screen
-        self._cache = cache
-        self._on_evaluation = on_evaluation
-        self._known = {e.key: e for e in ledger.evaluations()}
-        self._measured = {}  # key -> (future, screening, role)
-        found = ledger.evaluations("search")
-        self.trained = sum(not e.cached for e in found)
-        self.best = max((e.reward for e in found), default=0.0)
-
-    def __call__(self, rules, role="search"):
-        """The evaluations of the rules, in their order; each carries the rule as it was screen_nothing here."""
-        screenings = self.start(rules, role)
-        while not self.finished(screenings):
-            self.wait()
-        return self.evaluations(screenings)
-
-    @property
-    def being_measured(self):
-        """The number of rules started and not recorded yet."""
-        return len(self._measured)
-
-    def start(self, rules, role="search"):
-        """Has measured what is new among the rules; returns (rule, `Screening`) of each."""
-        screenings = [(rule, self._screen(rule)) for rule in rules]
-        for _, screening in screenings:
-            if screening.rule and screening.key not in self._known and screening.key not in self._measured:
-                if evaluation := self._cache and self._cache.get(screening.key):
-                    self._record(dataclasses.replace(evaluation, cached=True), role)
-                else:
-                    self._measured[screening.key] = self._executor.submit(screening.rule), screening, role
-                    self._record_measured([screening.key])
-        return screenings
-
-    def wait(self):
-        """Waits until one more rule is measured, and records all that are."""
-        futures = [future for future, *_ in self._measured.values()]
-        concurrent.futures.wait(futures, return_when=concurrent.futures.FIRST_COMPLETED)
-        self._record_measured(list(self._measured))
-
-    def finished(self, screenings):
-        """Whether all these rules are measured."""
-        return all(screening.key in self._known for _, screening in screenings if screening.rule)
-
-    def evaluations(self, screenings):
-        """The evaluations of finished rules, in their order."""
-        return [
-            dataclasses.replace(self._known[screening.key], rule=rule)
-            if screening.rule
-            else without_reward(rule, "screened", screening.reason)
-            for rule, screening in screenings
-        ]
-
-    def _record_measured(self, keys):
-        for key in keys:
-            future, screening, role = self._measured[key]
-            if future.done():
-                evaluation = dataclasses.replace(future.result(), key=key, flipped=screening.flipped)
-                if self._cache and evaluation.status not in FAILURES:
-                    self._cache.put(evaluation)
-                self._record(evaluation, role)
-                del self._measured[key]
-
-    def _record(self, evaluation, role):
-        self._ledger.add_evaluation(evaluation, role)
-        self._known[evaluation.key] = evaluation
-        if role == "search":
-            self.trained += not evaluation.cached
-            self.best = max(self.best, evaluation.reward)
-        self._on_evaluation(evaluation)
-
-
-class SearchStep(NamedTuple):
-    """One step of a search: its number, what was proposed; by then, how many were trained, and the best reward.
-
-    `staleness` is the number of steps between the proposal and this one, that learned from it.
+      number: Its number, from 0.
+      evaluations: What was learned from.
+      trained: How many rules were trained by then.
+      best: The best reward by then.
+      staleness: Steps between the proposal and this one, that learned from it.
     """
 
     number: int
-    evaluations: list
+    evaluations: Sequence[Evaluation]
     trained: int
     best: float
     staleness: int
 
 
-class _Flight(NamedTuple):
+class _InFlight(NamedTuple):
     """A proposal whose rules are being measured; `number` steps were done when it was made."""
 
     number: int
     proposal: Proposal
-    screenings: list
+    batch: Sequence[Screened]
 
 
-def step(algorithm, score, number):
+def step(
+    algorithm: Algorithm, evaluate: Callable[[Sequence], Sequence[Evaluation]], number: int
+) -> Optional[Sequence[Evaluation]]:
     """Lets an algorithm propose once and learn from it; returns the evaluations, or None if there is nothing left."""
     proposal = algorithm.propose(number)
     if proposal is None:
         return None
-    evaluations = score(proposal.rules)
+    evaluations = evaluate(proposal.rules)
     algorithm.learn(proposal, evaluations)
     return evaluations
 
 
-def search(algorithm, score, ledger, budget, ahead=0):
+def search(
+    algorithm: Algorithm, recorder: EvaluationRecorder, ledger: Ledger, budget: Optional[int], ahead: int = 0
+) -> Iterator[SearchStep]:
     """Runs an algorithm until `budget` rules were trained; what is in progress then is finished.
 
     A search whose ledger holds earlier steps continues after the last one that the algorithm has saved; what it
     proposes again on its way to where it was, the ledger knows.
 
     Args:
-      algorithm: See above.
-      score: A `EvaluationRecorder`.
+      algorithm: An `Algorithm`.
+      recorder: An `EvaluationRecorder`.
       ledger: The `Ledger` of the run.
       budget: Number of trained rules, or None for no limit; what was screened out, repeated or cached does
         not count.
@@ -167,21 +75,13 @@ def search(algorithm, score, ledger, budget, ahead=0):
     """
     number = saved = proposed = algorithm.restore()
     ledger.drop_samples(number)
-    trained, idle, flying, left = ledger.trained, 0, [], True
+    trained, idle, exhausted = ledger.trained, 0, False
+    in_flight: list[_InFlight] = []
     while True:
-        finished = [flight for flight in flying if score.finished(flight.screenings)]
-        wanted = budget is None or trained + (score.being_measured if flying else 0) < budget
-        if left and wanted and idle < PATIENCE and not finished and (not flying or score.being_measured < ahead):
-            proposal = algorithm.propose(proposed)
-            left = proposal is not None
-            if left:
-                proposed += 1
-                flying.append(_Flight(number, proposal, score.start(proposal.rules)))
-        elif finished:
-            flight = finished[0]
-            flying.remove(flight)
-            evaluations, staleness = score.evaluations(flight.screenings), number - flight.number
-            algorithm.learn(flight.proposal, evaluations)
+        if finished := _first_finished(in_flight, recorder):
+            in_flight.remove(finished)
+            evaluations, staleness = recorder.evaluations(finished.batch), number - finished.number
+            algorithm.learn(finished.proposal, evaluations)
             # In this order: a step whose samples are recorded and whose state is not is done again.
             ledger.add_samples(number, evaluations, staleness)
             number += 1
@@ -191,10 +91,29 @@ def search(algorithm, score, ledger, budget, ahead=0):
             before, trained = trained, ledger.trained
             idle = idle + 1 if evaluations and trained == before else 0
             if evaluations:
-                yield SearchStep(number - 1, evaluations, trained, score.best, staleness)
-        elif flying:
-            score.wait()
+                yield SearchStep(number - 1, evaluations, trained, recorder.best, staleness)
+        elif not exhausted and idle < PATIENCE and _has_room(in_flight, recorder, trained, budget, ahead):
+            proposal = algorithm.propose(proposed)
+            exhausted = proposal is None
+            if proposal is not None:
+                proposed += 1
+                in_flight.append(_InFlight(number, proposal, recorder.start(proposal.rules)))
+        elif in_flight:
+            recorder.wait()
         else:
             break
     if number > saved:
         algorithm.save()
+
+
+def _first_finished(in_flight, recorder):
+    """The oldest proposal whose rules are all measured, or None."""
+    return next((one for one in in_flight if recorder.finished(one.batch)), None)
+
+
+def _has_room(in_flight, recorder, trained, budget, ahead):
+    """Whether another proposal may be made now."""
+    if not in_flight:
+        return budget is None or trained < budget
+    within_budget = budget is None or trained + recorder.being_measured < budget
+    return within_budget and recorder.being_measured < ahead

@@ -2,34 +2,39 @@
 
 import numpy as np
 
-from neural_optimizer_search.search.proposal import Proposal
+from neural_optimizer_search.dsl.space import SearchSpace
+from neural_optimizer_search.search.algorithm import Algorithm, Proposal
+from neural_optimizer_search.search.registry import AlgorithmEntry
+
+BATCH = 20  # the screen lets some pass, which then keep the workers busy together
 
 
-class RandomSearch:
+class RandomSearch(Algorithm):
     """Proposes rules whose tokens are uniform over the legal ids; proposal k draws from (seed, k) alone.
 
     Args:
       space: A `SearchSpace`.
       batch_size: Rules a proposal.
-      seed: Sets the rules.
+      seed: Seed of the rules.
       completed: Proposals learned from before, which is all its state.
     """
 
-    def __init__(self, space, batch_size, seed, completed=0):
+    def __init__(self, space: SearchSpace, batch_size: int, seed: int, completed: int = 0):
         self._space, self._batch_size, self._seed = space, batch_size, seed
         self._completed = completed
-        self.metrics = {}
 
-    def propose(self, number):
+    def propose(self, number: int) -> Proposal:
         """The `Proposal` of this number."""
         tokens = self._space.sample(np.random.default_rng([self._seed, number]), self._batch_size)
         return Proposal([self._space.decode(string) for string in tokens])
 
-    def learn(self, proposal, evaluations):
+    def learn(self, proposal, evaluations) -> None:
         """Nothing to do: that is what makes it the control."""
 
-    def save(self):
-        """Nothing to do: the ledger knows the number of steps."""
-
-    def restore(self):
+    def restore(self) -> int:
         return self._completed
+
+
+ENTRY = AlgorithmEntry(
+    "Random search", lambda setting: RandomSearch(setting.space, BATCH, setting.seed, setting.ledger.steps)
+)

@@ -6,14 +6,15 @@ from neural_optimizer_search.tasks.digits import DIGITS
 from neural_optimizer_search.tasks.digits_mlp import DIGITS_MLP
 from neural_optimizer_search.tasks.keras_task import KerasTask
 from neural_optimizer_search.tasks.named_task import NamedTask, UnknownTask, load
+from neural_optimizer_search.tasks.task import Task
 
-__all__ = ["TASKS", "KerasTask", "UnknownTask", "find_task"]
+__all__ = ["TASKS", "KerasTask", "Task", "UnknownTask", "find_task"]
 
-TASKS = {task.name: task for task in (DIGITS, DIGITS_MLP, CIFAR10, CIFAR10_WRN)}
+TASKS: dict[str, Task] = {task.name: task for task in (DIGITS, DIGITS_MLP, CIFAR10, CIFAR10_WRN)}
 
 
-def find_task(name):
-    """The task of a name: a shipped one, or "module:attribute" for a `KerasTask` (or `Task`) of your own.
+def find_task(name: str) -> Task:
+    """The task of a name: a shipped one, or "module:attribute" for a `KerasTask` (or another `Task`) of your own.
 
     Modules are looked for in the current directory too. What is found by "module:attribute" can be sent to worker
     processes, which import it again.

@@ -4,9 +4,9 @@ import os
 
 import numpy as np
 
+from neural_optimizer_search.tasks.image_task import Examples, ImageTask, Setting
 from neural_optimizer_search.tasks.protocol import DECADES, Protocol
 from neural_optimizer_search.tasks.small_networks import ConvNet
-from neural_optimizer_search.tasks.task import Examples, Task
 
 
 def load(data_dir=None, split="train"):
@@ -31,7 +31,7 @@ def load_test(data_dir=None):
 
 
 PAPER = Protocol(
-    child=ConvNet(),
+    name="paper",
     train_examples=45_000,
     validation_examples=5_000,
     learning_rates=DECADES,
@@ -43,33 +43,39 @@ PAPER = Protocol(
     seeds=(0,),
 )
 
-CIFAR10 = Task(
+CIFAR10 = ImageTask(
     name="cifar10",
     classes=10,
     load=load,
     load_test=load_test,
-    protocols={
-        "paper": PAPER,
+    settings=(
+        Setting(PAPER, ConvNet()),
         # About a tenth of the paper's steps, for a search overnight on a few cores.
-        "default": Protocol(
-            child=ConvNet(batch_norm_momentum=0.5),
-            train_examples=45_000,
-            validation_examples=5_000,
-            learning_rates=tuple(10.0 ** (i / 2) for i in range(-9, -2)),
-            sweep_steps=30,
-            final_steps=225,
-            validate_every=45,
-            seeds=(0,),
+        Setting(
+            Protocol(
+                name="default",
+                train_examples=45_000,
+                validation_examples=5_000,
+                learning_rates=tuple(10.0 ** (i / 2) for i in range(-9, -2)),
+                sweep_steps=30,
+                final_steps=225,
+                validate_every=45,
+                seeds=(0,),
+            ),
+            ConvNet(batch_norm_momentum=0.5),
         ),
-        "reduced": Protocol(
-            child=ConvNet(filters=16, batch_norm_momentum=0.5),
-            train_examples=5_000,
-            validation_examples=1_000,
-            learning_rates=tuple(10.0 ** (i / 2) for i in range(-9, -2)),
-            sweep_steps=10,
-            final_steps=50,
-            validate_every=10,
-            seeds=(0,),
+        Setting(
+            Protocol(
+                name="reduced",
+                train_examples=5_000,
+                validation_examples=1_000,
+                learning_rates=tuple(10.0 ** (i / 2) for i in range(-9, -2)),
+                sweep_steps=10,
+                final_steps=50,
+                validate_every=10,
+                seeds=(0,),
+            ),
+            ConvNet(filters=16, batch_norm_momentum=0.5),
         ),
-    },
+    ),
 )

@@ -8,15 +8,16 @@ made by `python -m benchmarks.run cifar_wrn`, which is also where numbers for a 
 from dataclasses import replace
 
 from neural_optimizer_search.tasks import cifar10
+from neural_optimizer_search.tasks.image_task import ImageTask, Setting
 from neural_optimizer_search.tasks.protocol import DECADES, Protocol
-from neural_optimizer_search.tasks.task import Task
 from neural_optimizer_search.tasks.wide_resnet import WideResNet
 
 BATCH = 128  # Zagoruyko & Komodakis (2016)
 EPOCH = 45_000 // BATCH
 
+NETWORK = WideResNet(depth=16, width=1, pool=2, batch_norm_momentum=0.5)
 DEFAULT = Protocol(
-    child=WideResNet(depth=16, width=1, pool=2, batch_norm_momentum=0.5),
+    name="default",
     train_examples=45_000,
     validation_examples=5_000,
     learning_rates=tuple(10.0 ** (i / 2) for i in range(-9, -2)),
@@ -27,36 +28,43 @@ DEFAULT = Protocol(
     seeds=(0, 1),
 )
 
-CIFAR10_WRN = Task(
+CIFAR10_WRN = ImageTask(
     name="cifar10_wrn",
     classes=10,
     load=cifar10.load,
     load_test=cifar10.load_test,
-    protocols={
+    settings=(
         # 9 million parameters, 300 epochs, and every rate for one of them.
-        "paper": Protocol(
-            child=WideResNet(),
-            train_examples=45_000,
-            validation_examples=5_000,
-            batch_size=BATCH,
-            learning_rates=DECADES,
-            sweep_steps=EPOCH,
-            final_steps=300 * EPOCH,
-            validate_every=EPOCH,
-            centred=False,
-            reward="final_accuracy",
-            seeds=(0,),
+        Setting(
+            Protocol(
+                name="paper",
+                train_examples=45_000,
+                validation_examples=5_000,
+                batch_size=BATCH,
+                learning_rates=DECADES,
+                sweep_steps=EPOCH,
+                final_steps=300 * EPOCH,
+                validate_every=EPOCH,
+                centred=False,
+                reward="final_accuracy",
+                seeds=(0,),
+            ),
+            WideResNet(),
         ),
-        "default": DEFAULT,
-        "reduced": replace(
-            DEFAULT,
-            train_examples=5_000,
-            validation_examples=500,
-            learning_rates=DEFAULT.learning_rates[::2],
-            sweep_steps=6,
-            final_steps=36,
-            validate_every=9,
-            seeds=(0,),
+        Setting(DEFAULT, NETWORK),
+        Setting(
+            replace(
+                DEFAULT,
+                name="reduced",
+                train_examples=5_000,
+                validation_examples=500,
+                learning_rates=DEFAULT.learning_rates[::2],
+                sweep_steps=6,
+                final_steps=36,
+                validate_every=9,
+                seeds=(0,),
+            ),
+            NETWORK,
         ),
-    },
+    ),
 )

@@ -38,9 +38,9 @@ to 3.5.
 
 import numpy as np
 
+from neural_optimizer_search.tasks.image_task import Examples, ImageTask, Setting
 from neural_optimizer_search.tasks.protocol import DECADES, Protocol
 from neural_optimizer_search.tasks.small_networks import ConvNet
-from neural_optimizer_search.tasks.task import Examples, Task
 
 TEST_EXAMPLES = 97  # the last ones; no search sees them
 
@@ -62,7 +62,7 @@ def _examples(part):
 
 
 DEFAULT = Protocol(
-    child=ConvNet(filters=16, strides=2, padding=("valid", "same"), batch_norm_momentum=0.5),
+    name="default",
     train_examples=1200,
     validation_examples=500,
     learning_rates=tuple(10.0 ** (-2.5 + i / 3) for i in range(7)),
@@ -74,34 +74,40 @@ DEFAULT = Protocol(
     seeds=(0, 1, 2, 3, 4),
 )
 
-DIGITS = Task(
+DIGITS = ImageTask(
     name="digits",
     classes=10,
     load=load,
     load_test=load_test,
-    protocols={
-        "default": DEFAULT,
-        "reduced": Protocol(
-            child=ConvNet(filters=4, strides=2),
-            train_examples=600,
-            validation_examples=200,
-            learning_rates=(1e-3, 1e-2, 1e-1),
-            sweep_steps=6,
-            final_steps=12,
-            validate_every=6,
-            seeds=(0,),
+    settings=(
+        Setting(DEFAULT, ConvNet(filters=16, strides=2, padding=("valid", "same"), batch_norm_momentum=0.5)),
+        Setting(
+            Protocol(
+                name="reduced",
+                train_examples=600,
+                validation_examples=200,
+                learning_rates=(1e-3, 1e-2, 1e-1),
+                sweep_steps=6,
+                final_steps=12,
+                validate_every=6,
+                seeds=(0,),
+            ),
+            ConvNet(filters=4, strides=2),
         ),
-        "paper": Protocol(
-            child=ConvNet(),
-            train_examples=1200,
-            validation_examples=500,
-            learning_rates=DECADES,
-            sweep_steps=12,
-            final_steps=60,
-            validate_every=60,
-            centred=False,
-            reward="final_accuracy",
-            seeds=(0,),
+        Setting(
+            Protocol(
+                name="paper",
+                train_examples=1200,
+                validation_examples=500,
+                learning_rates=DECADES,
+                sweep_steps=12,
+                final_steps=60,
+                validate_every=60,
+                centred=False,
+                reward="final_accuracy",
+                seeds=(0,),
+            ),
+            ConvNet(),
         ),
-    },
+    ),
 )

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import tensorflow as tf
 
-from neural_optimizer_search.tasks.task import length
+from neural_optimizer_search.tasks.child import length
 
 ALL = sys.maxsize  # as a number of examples
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from neural_optimizer_search.tasks.task import length
+from neural_optimizer_search.tasks.child import length
 
 # How the names of metrics end, in lower case and without what is not a letter or digit.
 HIGHER_IS_BETTER = (

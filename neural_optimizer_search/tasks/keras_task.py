@@ -6,6 +6,7 @@ from typing import Any, Callable, Optional
 
 import tensorflow as tf
 
+from neural_optimizer_search.tasks.child import Child, predict
 from neural_optimizer_search.tasks.in_memory import ALL, in_memory
 from neural_optimizer_search.tasks.keras_losses_metrics import (
     MetricScale,
@@ -15,9 +16,8 @@ from neural_optimizer_search.tasks.keras_losses_metrics import (
     measurement,
 )
 from neural_optimizer_search.tasks.protocol import DECADES, Protocol
-from neural_optimizer_search.tasks.task import Child, predict
 
-SIZES = {field.name for field in fields(Protocol)} - {"child", "final_steps"}
+SIZES = {field.name for field in fields(Protocol)} - {"name", "final_steps"}
 REWARDS = ("mean_accuracy", "final_accuracy")  # of the scores; cross-entropy is one metric among others
 VALIDATIONS = 6  # at most, in a final run
 
@@ -93,9 +93,7 @@ class KerasTask:
     sizes: dict = field(default_factory=dict)
     max_bytes: int = 2**31
     name: str = "keras"
-    protocols: dict = field(init=False, repr=False)
-
-    classes = None  # the rewards that ask for it are not among `REWARDS`
+    protocols: dict[str, Protocol] = field(init=False, repr=False)
 
     def __post_init__(self):
         if isinstance(self.model, tf.keras.Model) or not callable(self.model):
@@ -131,7 +129,11 @@ class KerasTask:
                 )
         return self.__dict__
 
-    def child(self, protocol, data_dir=None):
+    def identity(self, protocol: Protocol) -> None:
+        """None: the code of a model of the user's own may change between two searches."""
+        return None
+
+    def child(self, protocol: Protocol, data_dir: Optional[str] = None) -> Child:
         """The `Child` that rules are measured on; `data_dir` is not for it."""
         train = in_memory(self.train, "train", protocol.train_examples, self.max_bytes)
         validation = in_memory(self.validation, "validation", protocol.validation_examples, self.max_bytes)
@@ -194,7 +196,7 @@ class KerasTask:
 def _protocols(steps, sizes):
     """The three protocols of a task, by name; `sizes` are fields of the first."""
     defaults = dict(
-        child=None,  # the task makes its model itself
+        name="default",
         train_examples=ALL,
         validation_examples=ALL,
         learning_rates=tuple(10.0 ** (i / 2) for i in range(-8, 1)),
@@ -206,6 +208,7 @@ def _protocols(steps, sizes):
     default = Protocol(**{**defaults, **sizes})
     reduced = replace(
         default,
+        name="reduced",
         learning_rates=default.learning_rates[::2],
         sweep_steps=_part(default.sweep_steps, 3),
         final_steps=_part(steps, 3),
@@ -214,6 +217,7 @@ def _protocols(steps, sizes):
     )
     paper = replace(
         default,
+        name="paper",
         learning_rates=DECADES,
         sweep_steps=_part(steps, 5),  # one epoch and five in the paper
         validate_every=steps,
@@ -222,7 +226,7 @@ def _protocols(steps, sizes):
         reward="final_accuracy",
         seeds=default.seeds[:1],
     )
-    return {"default": default, "reduced": reduced, "paper": paper}
+    return {protocol.name: protocol for protocol in (default, reduced, paper)}
 
 
 def _part(steps, parts):

@@ -1,10 +1,13 @@
 """A task of the user's own, by the name of its module."""
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Optional
 
 from neural_optimizer_search.command_line import NotFound, import_named
-from neural_optimizer_search.tasks.keras_task import KerasTask
+from neural_optimizer_search.tasks.child import Child
+from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
 
 
@@ -23,25 +26,27 @@ class NamedTask:
     name: str
 
     @property
-    def protocols(self):
+    def protocols(self) -> Mapping[str, Protocol]:
+        """The protocols of the task."""
         return load(self.name).protocols
 
-    @property
-    def classes(self):
-        return load(self.name).classes
-
-    def child(self, protocol, data_dir=None):
+    def child(self, protocol: Protocol, data_dir: Optional[str] = None) -> Child:
         """The `Child` that rules are measured on."""
         return load(self.name).child(protocol, data_dir)
 
+    def identity(self, protocol: Protocol) -> None:
+        """None: the code of a module of the user's own may change between two searches."""
+        return None
+
 
 @functools.lru_cache
-def load(name):
+def load(name: str) -> Task:
     """Imports a task; see `find_task`."""
     try:
         task = import_named(name)
     except NotFound as error:
         raise UnknownTask(str(error)) from None
-    if not isinstance(task, (KerasTask, Task)):
-        raise UnknownTask(f"{name!r} must be a KerasTask or a Task. Received: {task!r}.")
+    # A class has what its instances have.
+    if isinstance(task, type) or not isinstance(task, Task):
+        raise UnknownTask(f"{name!r} must be a KerasTask, or another Task. Received: {task!r}.")
     return task

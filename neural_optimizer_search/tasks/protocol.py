@@ -1,33 +1,32 @@
-"""How a child network is trained and paid for: every size of it is a field of `Protocol`."""
+"""How rules are measured: a schedule of trainings, all sizes of which are fields of `Protocol`."""
 
-import math
-from dataclasses import dataclass, field
-from typing import Callable, Optional
+from dataclasses import dataclass
+from typing import Optional
 
 DECADES = tuple(10.0**i for i in range(-5, 2))  # section 4.2: 10^i with i from -5 to 1
 
-# What a final run is paid, given its validation accuracies and cross-entropies (in nats) and the number of
-# classes. Each is in [0, 1], and a run that diverged is paid 0.
+# What a final run is paid, given its validation accuracies and cross-entropies (in nats) and the cross-entropy of a
+# uniform guess. Each is in [0, 1], and a run that diverged is paid 0.
 REWARDS = {
-    "final_accuracy": lambda accuracies, losses, classes: accuracies[-1],
-    "mean_accuracy": lambda accuracies, losses, classes: sum(accuracies) / len(accuracies),
+    "final_accuracy": lambda accuracies, losses, uniform_loss: accuracies[-1],
+    "mean_accuracy": lambda accuracies, losses, uniform_loss: sum(accuracies) / len(accuracies),
     # 1 - H/log(classes): 0 for a uniform guess, 1 for certainty.
-    "mean_cross_entropy": lambda accuracies, losses, classes: max(
-        0.0, 1.0 - sum(losses) / len(losses) / math.log(classes)
+    "mean_cross_entropy": lambda accuracies, losses, uniform_loss: max(
+        0.0, 1.0 - sum(losses) / len(losses) / uniform_loss
     ),
 }
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """The measurement of one update rule on one task.
+    """The schedule by which one update rule is measured on one task.
 
     For each learning rate and seed the child is trained for `sweep_steps`; the rate with the lowest mean
     validation cross-entropy trains it for `final_steps`; the reward is the mean over seeds. With `finalists`, the
     sweep has two stages: all rates with the first seed, then the best few with the other seeds.
 
     Args:
-      child: Makes the Keras model: called with (input shape, classes).
+      name: The name for `--protocol`.
       train_examples, validation_examples: Sizes of the fixed split; what remains is the test split.
       batch_size: Examples a step.
       learning_rates: The rates of the sweep.
@@ -41,7 +40,7 @@ class Protocol:
       seeds: Each rule is trained with the same seeds; a seed sets initial weights, batches and noise.
     """
 
-    child: Callable
+    name: str
     train_examples: int
     validation_examples: int
     learning_rates: tuple
@@ -53,7 +52,7 @@ class Protocol:
     probe_steps: int = 5
     finalists: Optional[int] = None
     reward: str = "mean_accuracy"
-    seeds: tuple = field(default=(0, 1, 2))
+    seeds: tuple = (0, 1, 2)
 
     def __post_init__(self):
         if self.reward not in REWARDS:

@@ -4,9 +4,16 @@ import contextlib
 import functools
 import os
 import sys
+from collections.abc import Iterator, Mapping
+from typing import Any, Optional
 
-from neural_optimizer_search.workers.pool import Failure, WorkerPool
-from neural_optimizer_search.workers.processes import WORKER_ENVIRONMENT, Measuring, evaluator, understood
+from neural_optimizer_search.command_line import MissingPackage
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.tasks.protocol import Protocol
+from neural_optimizer_search.tasks.task import Task
+from neural_optimizer_search.workers.measuring_worker import WORKER_ENVIRONMENT, MeasuringWorker, make_evaluator
+from neural_optimizer_search.workers.pool import WorkerPool
+from neural_optimizer_search.workers.worker import Answer, Failed, StartAnswer
 
 # Ray's own switch, which it reads when it is imported: without clusters it has no need for another address.
 LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
@@ -14,58 +21,54 @@ LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 KNOCKS = "RAY_NUM_REDIS_GET_RETRIES"
 
 
-class RayMissing(ImportError):
-    """Ray is not installed."""
-
-
 class RayWorker:
-    """A worker that is a Ray actor with a CPU of its own; see `WorkerPool`.
+    """A `Worker` that is a Ray actor with a CPU of its own.
 
     Args:
       ray: The module.
-      actor: A class like `Measuring`, and its arguments.
+      actor: A class like `MeasuringWorker`, and its arguments.
       environment: Environment variables of its process.
     """
 
-    def __init__(self, ray, actor, *arguments, environment=WORKER_ENVIRONMENT):
+    def __init__(self, ray: Any, actor: type, *arguments: Any, environment: Mapping[str, str] = WORKER_ENVIRONMENT):
         self._ray, self._arguments, self._actor = ray, arguments, None
-        self._remote = ray.remote(num_cpus=1, runtime_env={"env_vars": environment})(actor)
+        self._remote = ray.remote(num_cpus=1, runtime_env={"env_vars": dict(environment)})(actor)
 
     @property
-    def started(self):
+    def started(self) -> bool:
         return self._actor is not None
 
-    def start(self):
+    def start(self) -> StartAnswer:
         """However long the cluster has no place for it."""
         self._actor = self._remote.remote(*self._arguments)
-        self._answer(self._actor.ready.remote(), None)
+        return self._answer(self._actor.prepare.remote(), None)
 
-    def __call__(self, rule, seconds):
+    def measure(self, rule: Rule, seconds: float) -> Answer:
         actor = self._actor
         if actor is None:
-            raise Failure("killed", "It was stopped.")
+            return Failed("killed", "It was stopped.")
         return self._answer(actor.measure.remote(rule), seconds)
 
-    def _answer(self, reference, seconds):
-        ray = self._ray
-        try:
-            return understood(ray.get(reference, timeout=seconds))
-        except ray.exceptions.GetTimeoutError:
-            raise Failure("timeout", f"It took longer than {seconds:.0f} seconds.") from None
-        except ray.exceptions.OutOfMemoryError:
-            raise Failure("out of memory", "Ray ended its process for want of memory.") from None
-        except ray.exceptions.RayActorError as error:
-            reason = str(error).strip().splitlines()[-1]
-            raise Failure("killed", f"Its process or its node ended: {reason}") from None
-
-    def stop(self):
+    def stop(self) -> None:
         actor, self._actor = self._actor, None
         if actor is not None:
             self._ray.kill(actor)
 
+    def _answer(self, reference, seconds):
+        ray = self._ray
+        try:
+            return ray.get(reference, timeout=seconds)
+        except ray.exceptions.GetTimeoutError:
+            return Failed("timeout", f"It took longer than {seconds:.0f} seconds.")
+        except ray.exceptions.OutOfMemoryError:
+            return Failed("out of memory", "Ray ended its process for want of memory.")
+        except ray.exceptions.RayActorError as error:
+            reason = str(error).strip().splitlines()[-1]
+            return Failed("killed", f"Its process or its node ended: {reason}")
+
 
 @contextlib.contextmanager
-def started_ray(workers=None, address=None):
+def start_ray(workers: Optional[int] = None, address: Optional[str] = None) -> Iterator[Any]:
     """The module `ray`, connected.
 
     Args:
@@ -74,7 +77,7 @@ def started_ray(workers=None, address=None):
         Ray was not imported before, it then listens on the loopback address only.
 
     Raises:
-      RayMissing: If Ray is not installed.
+      MissingPackage: If Ray is not installed.
       ConnectionError: If there is no cluster at the address.
     """
     if address:
@@ -84,7 +87,7 @@ def started_ray(workers=None, address=None):
     try:
         import ray
     except ImportError:
-        raise RayMissing(
+        raise MissingPackage(
             "--executor ray needs Ray: pip install 'neural-optimizer-search[distributed]', or use --executor local."
         ) from None
     # Without an address Ray would join whatever cluster was started last on this machine.
@@ -97,19 +100,25 @@ def started_ray(workers=None, address=None):
 
 
 @contextlib.contextmanager
-def ray_executor(task, protocol, data_dir=None, workers=None, address=None):
-    """A `WorkerPool` on Ray.
+def ray_executor(
+    task: Task,
+    protocol: Protocol,
+    data_dir: Optional[str] = None,
+    workers: Optional[int] = None,
+    address: Optional[str] = None,
+) -> Iterator[WorkerPool]:
+    """An `Executor` whose workers run on Ray.
 
     Args:
       task, protocol, data_dir: As for `Evaluator`; the task and the protocol must pickle, and every node of a cluster
         needs this package, the data, and the module of a task of your own.
       workers: Their number; by default as many as the cluster has CPUs.
-      address: As for `started_ray`, which may raise.
+      address: As for `start_ray`, which may raise.
     """
     # A node elsewhere has another file system.
     paths = {} if address else {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    make, environment = functools.partial(evaluator, task, protocol, data_dir), {**WORKER_ENVIRONMENT, **paths}
-    with started_ray(workers, address) as ray:
+    make, environment = functools.partial(make_evaluator, task, protocol, data_dir), {**WORKER_ENVIRONMENT, **paths}
+    with start_ray(workers, address) as ray:
         count = workers or int(ray.cluster_resources()["CPU"])
-        with WorkerPool(lambda: RayWorker(ray, Measuring, make, environment=environment), count) as pool:
+        with WorkerPool(lambda: RayWorker(ray, MeasuringWorker, make, environment=environment), count) as pool:
             yield pool

@@ -8,8 +8,9 @@ from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.exhaustive import Exhaustive
-from neural_optimizer_search.search.loop import EvaluationRecorder, search
-from neural_optimizer_search.workers.pool import InProcess
+from neural_optimizer_search.search.loop import search
+from neural_optimizer_search.search.recorder import EvaluationRecorder
+from neural_optimizer_search.workers.in_process import InProcess
 
 CONFIG = dict(space="signs", depth=1, unconstrained=True, workers=2)
 

@@ -29,7 +29,7 @@ def test_trains_as_the_keras_optimizer_does(training, formula):
     traced = run(training, formula, learning_rate, seed, steps)
 
     splits = fakes.BLOBS.splits(fakes.TINY)
-    model = fakes.TINY.child((2, 2, 1), 2)
+    model = fakes.BLOBS.networks["tiny"]((2, 2, 1), 2)
     model.set_weights([value for value in training._initial_values(seed) if value.dtype == tf.float32])
     optimizer = RuleOptimizer(formula, learning_rate=learning_rate, decay_steps=steps)
     loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -98,7 +98,7 @@ def test_tiny_updates_have_an_rms():
 
 
 def test_validation_in_parts_is_validation_in_one(monkeypatch, training):
-    from neural_optimizer_search.tasks import task as module
+    from neural_optimizer_search.tasks import child as module
 
     monkeypatch.setattr(module, "VALIDATION_BATCH", 7)
     parts = ChildTraining(fakes.BLOBS.child(fakes.TINY))

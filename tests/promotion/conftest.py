@@ -5,8 +5,10 @@ import promotions
 import pytest
 
 from neural_optimizer_search import parse_formula
-from neural_optimizer_search.promotion import command, saved
 from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.records.run_directory import LEDGER
+from neural_optimizer_search.workers.config import EXECUTORS
+from neural_optimizer_search.workers.in_process import InProcess
 
 
 @pytest.fixture
@@ -14,7 +16,7 @@ def run(tmp_path):
     """A search of twelve rules, the last of which is the best."""
     directory = tmp_path / "run"
     directory.mkdir()
-    ledger = Ledger(directory / saved.LEDGER, {})
+    ledger = Ledger(directory / LEDGER, {})
     for i, formula in enumerate(promotions.FORMULAS):
         ledger.add_evaluation(fakes.fake_evaluation(parse_formula(formula), i / 100), "search")
     ledger.close()
@@ -23,13 +25,15 @@ def run(tmp_path):
 
 @pytest.fixture
 def trained(monkeypatch):
-    """What the executors of the test trained: (final steps, rule)."""
+    """What the executors of the test trained, which are behind `--executor local`: (final steps, rule)."""
     rows = []
 
-    class Executor(fakes.FakeProcesses):
-        def submit(self, rule):
-            rows.append((self.protocol.final_steps, rule))
-            return super().submit(rule)
+    def open_counting(config, task, protocol, data_dir):
+        def evaluate(rule):
+            rows.append((protocol.final_steps, rule))
+            return fakes.longer_is_other(protocol)(rule)
 
-    monkeypatch.setattr(command, "ProcessExecutor", Executor)
+        return InProcess(evaluate)
+
+    monkeypatch.setitem(EXECUTORS, "local", open_counting)
     return rows

@@ -12,6 +12,7 @@ from promotions import FORMULAS, SMALL, promote
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.promotion import command, saved
 from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.records.run_directory import LEADERBOARD, LEDGER, STOPPED, rank, read_found
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -21,15 +22,18 @@ import os, signal, sys
 sys.path[:0] = {path!r}
 import fakes
 from neural_optimizer_search.promotion import command
+from neural_optimizer_search.workers.config import EXECUTORS
+from neural_optimizer_search.workers.in_process import InProcess
 asked = 0
-class Executor(fakes.FakeProcesses):
-    def submit(self, rule):
+def open_killing(config, task, protocol, data_dir):
+    def evaluate(rule):
         global asked
         asked += 1
         if asked > {count}:
             os.kill(os.getpid(), signal.SIG{stop})
-        return super().submit(rule)
-command.ProcessExecutor = Executor
+        return fakes.longer_is_other(protocol)(rule)
+    return InProcess(evaluate)
+EXECUTORS["local"] = open_killing
 sys.exit(command.main({arguments!r}))
 """
 
@@ -45,19 +49,19 @@ def evaluations(path, role=None):
 def test_three_rungs(run, trained, capfd):
     assert promote(run) == 0
     out = run / "promoted-digits"
-    found = [evaluations(out / name, "search") for name in ("rung1.sqlite", "rung2.sqlite", saved.LEDGER)]
+    found = [evaluations(out / name, "search") for name in ("rung1.sqlite", "rung2.sqlite", LEDGER)]
     assert [len(rung) for rung in found] == [9, 3, 1]
     for rung, after in zip(found, found[1:]):
         best = sorted(rung, key=lambda e: -e.reward)[: len(after)]
         assert {e.rule for e in best} == {e.rule for e in after}
     assert {e.rule.formula() for e in found[0]} == set(FORMULAS[3:])
-    assert {e.rule for e in evaluations(out / saved.LEDGER, "baseline")} == set(KNOWN_OPTIMIZERS.values())
+    assert {e.rule for e in evaluations(out / LEDGER, "baseline")} == set(KNOWN_OPTIMIZERS.values())
     assert len(trained) == 9 + 3 + 1 + 3 * len(KNOWN_OPTIMIZERS)
 
     printed = capfd.readouterr().out
     assert "rungs of 9, 3, 1 rules" in printed
     assert "The test set was not touched." in printed
-    assert (out / saved.LEADERBOARD).read_text() in printed
+    assert (out / LEADERBOARD).read_text() in printed
     rows = [line.split(maxsplit=6) for line in printed.splitlines() if "/3 " in line][:9]
     assert [row[2] for row in rows] == ["3/3", "2/3", "2/3"] + ["1/3"] * 6
     assert [row[0] for row in rows] == list("123456789")
@@ -86,7 +90,7 @@ def test_stopped_anywhere_it_goes_on_and_trains_nothing_twice(run, trained, tmp_
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     if stop == "INT":
-        assert process.returncode == command.STOPPED
+        assert process.returncode == STOPPED
         assert "The same command goes on." in process.stderr and "Traceback" not in process.stderr
     else:
         assert process.returncode == -signal.SIGKILL
@@ -96,7 +100,7 @@ def test_stopped_anywhere_it_goes_on_and_trains_nothing_twice(run, trained, tmp_
     assert len(trained) == 31 - before
     trained.clear()
     assert promote(run, "--out", str(tmp_path / "whole")) == 0
-    whole, stopped = ((tmp_path / name / saved.LEADERBOARD).read_text() for name in ("whole", "stopped"))
+    whole, stopped = ((tmp_path / name / LEADERBOARD).read_text() for name in ("whole", "stopped"))
     assert whole == stopped
 
 
@@ -104,15 +108,15 @@ def test_stopped_anywhere_it_goes_on_and_trains_nothing_twice(run, trained, tmp_
 def test_half_a_file_is_no_obstacle(run, trained, name):
     out = run / "promoted-digits"
     out.mkdir()
-    (out / name).with_suffix(".new").write_text("half")
+    (out / name).with_name(f"{name}.unfinished").write_text("half")
     assert promote(run) == 0
 
 
 def test_the_rules_are_those_that_it_began_with(run, trained, monkeypatch):
-    monkeypatch.setattr(command, "_run", lambda *arguments: None)
+    monkeypatch.setattr(command, "_promote", lambda *arguments: None)
     assert promote(run) == 0
     before = saved.load(run / "promoted-digits")
-    ledger = Ledger(run / saved.LEDGER)
+    ledger = Ledger(run / LEDGER)
     ledger.add_evaluation(fakes.fake_evaluation(parse_formula("g + m"), 0.9), "search")
     ledger.close()
     assert promote(run) == 0
@@ -129,11 +133,11 @@ def test_a_moved_run_goes_on(run, trained, tmp_path):
 def test_for_real(run):
     assert command.main([str(run), *SMALL, "--top", "2", "--rungs", "2", "--keep", "1/2"]) == 0
     out = run / "promoted-digits"
-    assert len(evaluations(out / saved.LEDGER, "search")) == 1
-    (best,) = evaluations(out / saved.LEDGER, "search")
+    assert len(evaluations(out / LEDGER, "search")) == 1
+    (best,) = evaluations(out / LEDGER, "search")
     assert best.status == "ok" and best.message == "Trained 12 steps with 1 seeds."
 
 
-def test_the_result_reads_as_a_run():
-    train = pytest.importorskip("tf_agents_env.train")
-    assert saved.LEDGER == train.LEDGER
+def test_the_result_reads_as_a_run(run, trained):
+    assert promote(run) == 0
+    assert [e.rule.formula() for e in rank(read_found(run / "promoted-digits"))] == [FORMULAS[-1]]

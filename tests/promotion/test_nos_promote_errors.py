@@ -8,6 +8,7 @@ import pytest
 from promotions import SMALL, promote
 
 from neural_optimizer_search.promotion import command, saved
+from neural_optimizer_search.records.run_directory import LEDGER
 
 
 @pytest.mark.parametrize(
@@ -54,18 +55,18 @@ def test_no_such_run(tmp_path, capfd):
 
 
 def test_a_run_that_is_no_database(run, capfd):
-    (run / saved.LEDGER).write_text("not a database at all, " * 100)
+    (run / LEDGER).write_text("not a database at all, " * 100)
     assert_refused([str(run), *SMALL], "argument RUN: .* is not a run of nos-search: file is not a database", capfd)
 
 
 def test_a_run_without_a_rule_that_works(run, capfd):
-    with sqlite3.connect(run / saved.LEDGER) as db:
+    with sqlite3.connect(run / LEDGER) as db:
         db.execute("UPDATE evaluations SET status = 'diverged'")
     assert_refused([str(run), *SMALL], "argument RUN: .* has no rule that trained to the end", capfd)
 
 
 def test_a_run_with_a_rule_that_is_none(run, capfd):
-    with sqlite3.connect(run / saved.LEDGER) as db:
+    with sqlite3.connect(run / LEDGER) as db:
         db.execute("UPDATE evaluations SET rule = ?", [json.dumps([["g", "__import__", "exp", "exp", "add"]])])
     assert_refused([str(run), *SMALL], "argument RUN: .* is not a run .*: op2 of iteration 0 must be", capfd)
 

@@ -7,8 +7,8 @@ from neural_optimizer_search import parse_formula
 from neural_optimizer_search.records import cache as module
 from neural_optimizer_search.records.cache import EvaluationCache
 from neural_optimizer_search.records.ledger import Ledger
-from neural_optimizer_search.search.loop import EvaluationRecorder
-from neural_optimizer_search.workers.pool import InProcess
+from neural_optimizer_search.search.recorder import EvaluationRecorder
+from neural_optimizer_search.workers.in_process import InProcess
 
 RULES = [parse_formula(text) for text in ("g", "m * g", "drop(g, 0.3) * exp(sign(g) * sign(m))")]
 
@@ -20,40 +20,34 @@ def path(tmp_path):
 
 def test_what_was_put_is_there_for_others(path):
     evaluation = fakes.fake_evaluation(RULES[2])
-    EvaluationCache(path, fakes.BLOBS, fakes.TINY).put(evaluation)
-    cache = EvaluationCache(path, fakes.BLOBS, fakes.TINY)
+    EvaluationCache(path, fakes.BLOBS.identity(fakes.TINY)).put(evaluation)
+    cache = EvaluationCache(path, fakes.BLOBS.identity(fakes.TINY))
     assert cache.get(evaluation.key) == evaluation
     assert cache.get("another") is None
 
 
 def test_the_first_one_stays(path):
-    cache = EvaluationCache(path, fakes.BLOBS, fakes.TINY)
+    cache = EvaluationCache(path, fakes.BLOBS.identity(fakes.TINY))
     for reward in (0.25, 0.5):
         cache.put(fakes.fake_evaluation(RULES[0], reward))
     assert cache.get(RULES[0].canonical()).reward == 0.25
 
 
 def test_another_task_protocol_or_code_has_entries_of_its_own(path, monkeypatch):
-    EvaluationCache(path, fakes.BLOBS, fakes.TINY).put(fakes.fake_evaluation(RULES[0]))
+    EvaluationCache(path, fakes.BLOBS.identity(fakes.TINY)).put(fakes.fake_evaluation(RULES[0]))
     key = RULES[0].canonical()
     others = (
         (dataclasses.replace(fakes.BLOBS, name="other"), fakes.TINY),
         (fakes.BLOBS, dataclasses.replace(fakes.TINY, seeds=(0,))),
     )
-    assert [EvaluationCache(path, *other).get(key) for other in others] == [None, None]
+    assert [EvaluationCache(path, task.identity(protocol)).get(key) for task, protocol in others] == [None, None]
     monkeypatch.setattr(module, "code_version", lambda: "later")
-    assert EvaluationCache(path, fakes.BLOBS, fakes.TINY).get(key) is None
-
-
-def test_the_code_version_changes_with_a_file(monkeypatch):
-    before = module.code_version()
-    monkeypatch.setattr(module, "MEASURING", (*module.MEASURING, "schedules.py"))
-    assert module.code_version() != before == before
+    assert EvaluationCache(path, fakes.BLOBS.identity(fakes.TINY)).get(key) is None
 
 
 def test_a_search_takes_what_another_has_measured(tmp_path, path):
     def score(name):
-        cache = EvaluationCache(path, fakes.BLOBS, fakes.TINY)
+        cache = EvaluationCache(path, fakes.BLOBS.identity(fakes.TINY))
         return EvaluationRecorder(InProcess(counting), Ledger(tmp_path / name, {}), cache=cache)
 
     measured = []

@@ -8,8 +8,11 @@ import sqlite3
 import ledgers
 import pytest
 
+from neural_optimizer_search import flags
 from neural_optimizer_search.records.ledger import Ledger
-from neural_optimizer_search.report.run import FLAGS, MAX_ITERATIONS, NotARun, read, reproduction
+from neural_optimizer_search.report.run import MAX_ITERATIONS, NotARun, read, reproduction
+from neural_optimizer_search.search.config import SearchConfig
+from neural_optimizer_search.search.registry import find_algorithm
 
 
 def test_a_run_is_read_as_it_was_written(tmp_path):
@@ -148,21 +151,12 @@ def test_a_ledger_without_its_tables(tmp_path):
     ],
 )
 def test_the_command_makes_the_same_run(changes):
-    pytest.importorskip("tf_agents")
-    from tf_agents_env import flags
-
-    config = {**flags.record(flags.SearchConfig()), **changes}
+    config = {**flags.record(SearchConfig()), **changes}
     words = shlex.split(reproduction({**config, "a note": "no flag"}))
     assert words[0] == "nos-search"
-    p = flags.parser()
-    assert flags.record(flags.new_config(p, vars(p.parse_args(words[1:])))) == config
-
-
-def test_every_flag_is_known():
-    pytest.importorskip("tf_agents")
-    from tf_agents_env.flags import SearchConfig
-
-    assert {field.name for field in dataclasses.fields(SearchConfig)} <= set(FLAGS)
+    p = flags.build_parser("nos-search", None, SearchConfig)
+    defaults = find_algorithm(config["algorithm"]).defaults
+    assert flags.record(flags.configure(SearchConfig, vars(p.parse_args(words[1:])), **defaults)) == config
 
 
 def test_values_that_are_no_flags_are_left_out():

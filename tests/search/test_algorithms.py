@@ -11,8 +11,9 @@ from neural_optimizer_search.measuring.evaluation import without_reward
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.evolution import Evolution, EvolutionConfig, mutate
 from neural_optimizer_search.search.exhaustive import Exhaustive
-from neural_optimizer_search.search.loop import EvaluationRecorder, search, step
+from neural_optimizer_search.search.loop import search, step
 from neural_optimizer_search.search.random_search import RandomSearch
+from neural_optimizer_search.search.recorder import EvaluationRecorder
 
 SPACE = search_space("signs", depth=2)
 SMALL = EvolutionConfig(batch_size=4, population=8, tournament=3)

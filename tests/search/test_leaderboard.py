@@ -3,8 +3,9 @@ import dataclasses
 import fakes
 
 from neural_optimizer_search import parse_formula
+from neural_optimizer_search.records.run_directory import rank
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
-from neural_optimizer_search.search.leaderboard import best, leaderboard
+from neural_optimizer_search.search.leaderboard import leaderboard
 
 FOUND = [
     fakes.fake_evaluation(parse_formula(text), reward)
@@ -14,8 +15,8 @@ KNOWN = [fakes.fake_evaluation(rule, 0.1) for rule in KNOWN_OPTIMIZERS.values()]
 
 
 def test_best():
-    assert [e.reward for e in best(FOUND, 2)] == [0.7, 0.5]
-    assert best(FOUND[:1] * 3, 2) == FOUND[:1] * 2
+    assert [e.reward for e in rank(FOUND)[:2]] == [0.7, 0.5]
+    assert rank(FOUND[:1] * 3) == FOUND[:1] * 3
 
 
 def test_leaderboard_shows_the_best_and_the_known():

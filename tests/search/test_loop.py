@@ -4,10 +4,11 @@ import pytest
 
 from neural_optimizer_search import parse_formula, search_space
 from neural_optimizer_search.records.ledger import Ledger
-from neural_optimizer_search.search.loop import PATIENCE, STEPS_PER_SAVE, EvaluationRecorder, search
-from neural_optimizer_search.search.proposal import Proposal
+from neural_optimizer_search.search.algorithm import Algorithm, Proposal
+from neural_optimizer_search.search.loop import PATIENCE, STEPS_PER_SAVE, search
 from neural_optimizer_search.search.random_search import RandomSearch
-from neural_optimizer_search.workers.pool import InProcess
+from neural_optimizer_search.search.recorder import EvaluationRecorder
+from neural_optimizer_search.workers.in_process import InProcess
 
 SPACE = search_space("signs", depth=1)
 
@@ -91,7 +92,7 @@ def test_a_search_that_broke_down_goes_on_as_if_it_had_not(tmp_path, after):
     assert rewards == expected
 
 
-class Saving:
+class Saving(Algorithm):
     """Proposes rule after rule, and remembers how many only where it has saved."""
 
     def __init__(self, saved=0):
@@ -138,7 +139,7 @@ def test_steps_after_the_last_save_are_done_again_without_training(tmp_path, kil
 
 
 def test_a_search_ends_when_there_is_nothing_new(ledger):
-    class Stubborn:
+    class Stubborn(Algorithm):
         def propose(self, number):
             return Proposal([parse_formula("g")])
 

@@ -13,7 +13,7 @@ from neural_optimizer_search.measuring.evaluator import Evaluator
 from neural_optimizer_search.tasks import KerasTask, UnknownTask, find_task
 from neural_optimizer_search.tasks.digits import DIGITS
 from neural_optimizer_search.tasks.in_memory import in_memory
-from neural_optimizer_search.workers.processes import ProcessExecutor
+from neural_optimizer_search.workers.process_workers import process_executor
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 layers = tf.keras.layers
@@ -356,7 +356,7 @@ def test_a_named_task_here_and_in_a_worker(module):
     assert here.accuracy == pytest.approx(run.accuracies[-1])
     assert here.accuracy > 0.5  # of the untrained model's error is gone
     assert evaluate(still).reward == 0.0  # and here none
-    with ProcessExecutor(task, protocol, workers=1) as executor:
+    with process_executor(task, protocol, workers=1) as executor:
         (there,) = executor([adam])
     assert there.rewards == pytest.approx(here.rewards, abs=1e-5)
 
@@ -386,7 +386,7 @@ def test_shipped_tasks_are_found():
         (":task", "must be one of: .* Received: ':task'"),
         ("nothing.there:task", "there is no module 'nothing.there' in .* without .py. Received: 'nothing.there:"),
         ("{module}:tusk", r"module '{module}' \(.*\.py\) has no 'tusk'. Received"),
-        ("{module}:number", "'{module}:number' must be a KerasTask or a Task. Received: 3"),
+        ("{module}:number", "'{module}:number' must be a KerasTask, or another Task. Received: 3"),
     ],
 )
 def test_names_of_nothing(module, name, message):

@@ -71,7 +71,7 @@ def test_every_task_has_the_three_protocols():
 def test_the_papers_protocol():
     """Section 4.2."""
     p = TASKS["cifar10"].protocols["paper"]
-    assert p.child == ConvNet(filters=32, strides=1)
+    assert TASKS["cifar10"].networks["paper"] == ConvNet(filters=32, strides=1)
     assert p.learning_rates == pytest.approx([10.0**i for i in range(-5, 2)])
     assert (p.batch_size, p.validation_examples) == (100, 5000)
     assert p.sweep_steps * p.batch_size == 10_000
@@ -119,7 +119,7 @@ def test_the_wide_resnet_is_measured_on_the_images_of_cifar10():
     task = TASKS["cifar10_wrn"]
     assert (task.load, task.load_test) == (TASKS["cifar10"].load, TASKS["cifar10"].load_test)
     p = task.protocols["paper"]
-    assert p.child == WideResNet(depth=40, width=4)
+    assert task.networks["paper"] == WideResNet(depth=40, width=4)
     assert p.final_steps * p.batch_size == pytest.approx(300 * p.train_examples, rel=0.01)
 
 

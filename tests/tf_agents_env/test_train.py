@@ -6,13 +6,13 @@ import pytest
 from tiny_searches import TINY, found
 
 from neural_optimizer_search.records.ledger import Ledger
-from tf_agents_env import train
+from neural_optimizer_search.search import command
 
 
 @pytest.fixture(scope="module")
 def ppo_run(tmp_path_factory):
     out = tmp_path_factory.mktemp("ppo") / "run"
-    assert train.main([*TINY, "--budget", "12", "--out", str(out)]) == 0
+    assert command.main([*TINY, "--budget", "12", "--out", str(out)]) == 0
     return out
 
 
@@ -27,22 +27,22 @@ def test_ppo(ppo_run, capfd):
     assert ledger.config["algorithm"] == "ppo"
     # Already at its budget: shows the result again and trains nothing.
     before = found(ppo_run)
-    assert train.main(["--resume", str(ppo_run)]) == 0
+    assert command.main(["--resume", str(ppo_run)]) == 0
     assert found(ppo_run) == before
     assert "update rule" in capfd.readouterr().out
 
 
 def test_resumed_with_a_larger_budget_is_the_larger_run(ppo_run, tmp_path):
     whole = tmp_path / "whole"
-    assert train.main([*TINY, "--budget", "20", "--out", str(whole)]) == 0
-    assert train.main(["--resume", str(ppo_run), "--budget", "20"]) == 0
+    assert command.main([*TINY, "--budget", "20", "--out", str(whole)]) == 0
+    assert command.main(["--resume", str(ppo_run), "--budget", "20"]) == 0
     assert found(ppo_run) == found(whole)
 
 
 def test_random_on_the_other_task(tmp_path, capfd):
     out = tmp_path / "run"
     flags = [*TINY, "--task", "digits_mlp", "--algorithm", "random", "--budget", "5", "--seed", "3"]
-    assert train.main([*flags, "--out", str(out)]) == 0
+    assert command.main([*flags, "--out", str(out)]) == 0
     captured = capfd.readouterr()
     assert captured.out.startswith("Random search over signs at depth 1")
     assert re.search(r"(\d+)/\1 rules", captured.err)
@@ -53,11 +53,14 @@ def test_random_on_the_other_task(tmp_path, capfd):
     ("flags", "message"),
     [
         (["--task", "mnist"], "argument --task: must be one of: digits, "),
-        (["--protocol", "long"], "argument --protocol: invalid choice: 'long' (choose from 'default', "),
+        (
+            ["--protocol", "long"],
+            "argument --protocol: must be one of: default, reduced, paper, with --task digits. Received: 'long'.",
+        ),
         (["--space", "all"], "argument --space: invalid choice: 'all' (choose from 'arxiv2017', "),
         (["--depth", "5"], "argument --depth: invalid choice: 5 (choose from 1, 2, 3, 4)"),
         (["--space", "icml2017", "--depth", "4"], "argument --depth: Argument `depth` must be 1 to 3"),
-        (["--algorithm", "sgd"], "argument --algorithm: invalid choice: 'sgd' (choose from 'ppo', "),
+        (["--algorithm", "sgd"], "argument --algorithm: invalid choice: 'sgd' (choose from 'random', "),
         (["--preset", "slow"], "argument --preset: invalid choice: 'slow' (choose from 'paper', 'fast')"),
         (["--budget", "0"], "argument --budget: must be a whole number of at least 1. Received: 0."),
         (["--budget", "many"], "argument --budget: must be a whole number of at least 1. Received: many."),
@@ -71,7 +74,7 @@ def test_random_on_the_other_task(tmp_path, capfd):
 def test_a_wrong_flag_gives_one_clear_line(flags, message, capfd, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as stopped:
-        train.main(flags)
+        command.main(flags)
     assert stopped.value.code == 2
     error = capfd.readouterr().err
     assert error.startswith(f"nos-search: {message}")
@@ -81,7 +84,7 @@ def test_a_wrong_flag_gives_one_clear_line(flags, message, capfd, monkeypatch, t
 
 def test_a_resumed_run_keeps_its_own_flags(ppo_run, capfd):
     with pytest.raises(SystemExit) as stopped:
-        train.main(["--resume", str(ppo_run), "--seed", "7"])
+        command.main(["--resume", str(ppo_run), "--seed", "7"])
     assert stopped.value.code == 2
     assert "argument --seed: not allowed with --resume: a resumed run keeps its own (0)." in capfd.readouterr().err
     Ledger(ppo_run / "ledger.sqlite").close()  # nobody holds it, although the exception still holds its frames
@@ -90,7 +93,7 @@ def test_a_resumed_run_keeps_its_own_flags(ppo_run, capfd):
 def test_a_run_is_not_overwritten(ppo_run, capfd):
     before = found(ppo_run)
     with pytest.raises(SystemExit) as stopped:
-        train.main(["--out", str(ppo_run)])
+        command.main(["--out", str(ppo_run)])
     assert stopped.value.code == 2
     assert f"holds a run. Use --resume {ppo_run}, or another directory." in capfd.readouterr().err
     assert found(ppo_run) == before
@@ -99,7 +102,7 @@ def test_a_run_is_not_overwritten(ppo_run, capfd):
 def test_two_processes_do_not_write_one_run(ppo_run, capfd):
     holding = Ledger(ppo_run / "ledger.sqlite")
     with pytest.raises(SystemExit, match="2"):
-        train.main(["--resume", str(ppo_run)])
+        command.main(["--resume", str(ppo_run)])
     holding.close()
     assert "is being written by another process. Wait for it, or stop it." in capfd.readouterr().err
 
@@ -108,7 +111,7 @@ def test_two_processes_do_not_write_one_run(ppo_run, capfd):
 def test_other_algorithms(tmp_path, algorithm, capfd):
     out = tmp_path / "run"
     flags = [*TINY, "--task", "digits_mlp", "--algorithm", algorithm, "--budget", "5", "--seeds_per_rule", "1"]
-    assert train.main([*flags, "--out", str(out)]) == 0
+    assert command.main([*flags, "--out", str(out)]) == 0
     ledger = Ledger(out / "ledger.sqlite", read_only=True)
     assert ledger.counts()["trained"] >= 5
     assert all(len(e.rewards) == 1 for e in ledger.evaluations("search") if e.status == "ok")
@@ -117,5 +120,7 @@ def test_other_algorithms(tmp_path, algorithm, capfd):
 
 def test_preset_paper_trains_what_the_screen_would_reject(tmp_path):
     out = tmp_path / "run"
-    assert train.main([*TINY, "--algorithm", "random", "--preset", "paper", "--budget", "12", "--out", str(out)]) == 0
+    assert (
+        command.main([*TINY, "--algorithm", "random", "--preset", "paper", "--budget", "12", "--out", str(out)]) == 0
+    )
     assert Ledger(out / "ledger.sqlite", read_only=True).counts()["screened"] == 0

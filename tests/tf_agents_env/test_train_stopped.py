@@ -13,7 +13,8 @@ import pytest
 from tiny_searches import TINY, found, trained
 
 from neural_optimizer_search.records.ledger import Ledger
-from tf_agents_env import train
+from neural_optimizer_search.records.run_directory import STOPPED
+from neural_optimizer_search.search import command
 from tf_agents_env.controllers import CONTROLLERS
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -42,13 +43,13 @@ def test_stopped_and_resumed_is_undisturbed(tmp_path, stop):
     os.killpg(process.pid, stop) if stop == signal.SIGINT else process.send_signal(stop)
     output, _ = process.communicate(timeout=60)
     if stop == signal.SIGINT:
-        assert process.returncode == train.STOPPED
+        assert process.returncode == STOPPED
         assert f"Go on with: nos-search --resume {stopped}" in output
         assert "Traceback" not in output
     budget = f"--budget={trained(stopped) + 10}"
-    assert train.main([*flags, budget, "--out", str(whole)]) == 0
+    assert command.main([*flags, budget, "--out", str(whole)]) == 0
     assert len(found(stopped)) < len(found(whole))
-    assert train.main(["--resume", str(stopped), budget]) == 0
+    assert command.main(["--resume", str(stopped), budget]) == 0
     assert found(stopped) == found(whole)
 
 
@@ -69,10 +70,10 @@ def wait_for_evaluations(path, count, process):
 def test_a_checkpoint_of_other_settings_is_one_clear_line(change, tmp_path, capfd, monkeypatch):
     fast, out = CONTROLLERS["ppo"]["fast"], tmp_path / "run"
     monkeypatch.setitem(CONTROLLERS["ppo"], "fast", dataclasses.replace(fast, **change))
-    assert train.main([*TINY, "--budget", "3", "--out", str(out)]) == 0
+    assert command.main([*TINY, "--budget", "3", "--out", str(out)]) == 0
     monkeypatch.setitem(CONTROLLERS["ppo"], "fast", fast)
     with pytest.raises(SystemExit, match="2"):
-        train.main(["--resume", str(out), "--budget", "6"])
+        command.main(["--resume", str(out), "--budget", "6"])
     last = capfd.readouterr().err.splitlines()[-1]
     assert last.startswith("nos-search: argument --resume: The checkpoint ")
     assert last.endswith("by another version. Go on with the release that wrote it.")
@@ -80,7 +81,7 @@ def test_a_checkpoint_of_other_settings_is_one_clear_line(change, tmp_path, capf
 
 def test_missing_data(tmp_path, capfd):
     with pytest.raises(SystemExit) as stopped:
-        train.main([*TINY, "--task", "cifar10", "--data_dir", str(tmp_path), "--out", str(tmp_path / "run")])
+        command.main([*TINY, "--task", "cifar10", "--data_dir", str(tmp_path), "--out", str(tmp_path / "run")])
     assert stopped.value.code == 2
     assert "nos-search: --data_dir must be a tensorflow_datasets directory" in capfd.readouterr().err
 
@@ -97,7 +98,7 @@ def test_a_task_that_always_fails_stops_the_search(tmp_path, capfd, monkeypatch)
     )
     flags = [*TINY, "--task", "mine:task", "--budget", "5", "--out", str(tmp_path / "run")]
     with pytest.raises(SystemExit, match="2"):
-        train.main(flags)
+        command.main(flags)
     error = capfd.readouterr().err
     assert "nos-search: " in error and "RuntimeError: no such layer (mine.py:4)" in error
     assert "Traceback" not in error
@@ -106,7 +107,7 @@ def test_a_task_that_always_fails_stops_the_search(tmp_path, capfd, monkeypatch)
 def test_asynchronous(tmp_path):
     out = tmp_path / "run"
     flags = [*TINY, "--task", "digits_mlp", "--depth", "2", "--async", "--budget", "30", "--out", str(out)]
-    assert train.main(flags) == 0
+    assert command.main(flags) == 0
     ledger = Ledger(out / "ledger.sqlite", read_only=True)
     assert ledger.config["asynchronous"] and ledger.counts()["trained"] >= 30
     assert ledger.versions[0]["python"]
@@ -117,7 +118,7 @@ def test_asynchronous(tmp_path):
 def test_a_cache_spares_what_another_run_has_trained(tmp_path):
     flags = [*TINY[:-2], "--algorithm", "random", "--cache", str(tmp_path / "cache.sqlite"), "--budget", "4"]
     for name in ("first", "second"):
-        assert train.main([*flags, "--out", str(tmp_path / name)]) == 0
+        assert command.main([*flags, "--out", str(tmp_path / name)]) == 0
     ledgers = [Ledger(tmp_path / name / "ledger.sqlite", read_only=True) for name in ("first", "second")]
     first, second = (ledger.counts() for ledger in ledgers)
     assert first["cached"] == 0 and second["cached"] == first["trained"]

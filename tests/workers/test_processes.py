@@ -12,10 +12,12 @@ import pytest
 
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.measuring.evaluator import Evaluator
+from neural_optimizer_search.tasks.image_task import ImageTask, Setting
 from neural_optimizer_search.tasks.protocol import Protocol
-from neural_optimizer_search.tasks.task import Task
-from neural_optimizer_search.workers.pool import InProcess, TaskFailed, WorkerPool
-from neural_optimizer_search.workers.processes import ProcessExecutor, ProcessWorker
+from neural_optimizer_search.workers.executor import TaskFailed
+from neural_optimizer_search.workers.in_process import InProcess
+from neural_optimizer_search.workers.pool import WorkerPool
+from neural_optimizer_search.workers.process_workers import ProcessWorker, process_executor
 
 RULES = [parse_formula(text) for text in ("g", "Adam", "drop(g, 0.3) * (1 + eps)", "log(g - g)", "m")]
 
@@ -31,7 +33,7 @@ def rewards(executor, rules):
 
 def test_rewards_depend_neither_on_workers_nor_on_order():
     alone = rewards(InProcess(Evaluator(fakes.BLOBS, fakes.TINY)), RULES)
-    with ProcessExecutor(fakes.BLOBS, fakes.TINY, workers=1) as one:
+    with process_executor(fakes.BLOBS, fakes.TINY, workers=1) as one:
         found = evaluations(one, RULES)
     first = {rule: evaluation.rewards for rule, evaluation in found.items()}
     for rule in RULES:
@@ -40,7 +42,7 @@ def test_rewards_depend_neither_on_workers_nor_on_order():
         assert found[rule].seeds == fakes.TINY.seeds
         host, number = found[rule].worker.split(":")
         assert host and int(number) != os.getpid()
-    with ProcessExecutor(fakes.BLOBS, fakes.TINY, workers=2) as two:
+    with process_executor(fakes.BLOBS, fakes.TINY, workers=2) as two:
         assert rewards(two, RULES[::-1]) == first
 
 
@@ -49,9 +51,9 @@ def missing(data_dir=None):
 
 
 def test_a_task_that_cannot_be_made_is_said_at_once():
-    task = Task("missing", 2, missing, {})
-    protocol = Protocol(fakes.TINY.child, 1, 1, (1.0,), 1, 1, 1, batch_size=1)
-    with ProcessExecutor(task, protocol, workers=1) as executor, pytest.raises(TaskFailed, match=r"^no data here$"):
+    protocol = Protocol("tiny", 1, 1, (1.0,), 1, 1, 1, batch_size=1)
+    task = ImageTask("missing", 2, missing, (Setting(protocol, fakes.BLOBS.networks["tiny"]),))
+    with process_executor(task, protocol, workers=1) as executor, pytest.raises(TaskFailed, match=r"^no data here$"):
         list(executor(RULES[:1]))
 
 

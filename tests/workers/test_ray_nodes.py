@@ -9,9 +9,9 @@ import fakes
 import pytest
 
 from neural_optimizer_search import parse_formula
+from neural_optimizer_search.workers.measuring_worker import MeasuringWorker
 from neural_optimizer_search.workers.pool import WorkerPool
-from neural_optimizer_search.workers.processes import Measuring
-from neural_optimizer_search.workers.ray_workers import RayWorker, started_ray
+from neural_optimizer_search.workers.ray_workers import RayWorker, start_ray
 
 # Not imported here: Ray reads its environment at the first import.
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed.")
@@ -27,8 +27,8 @@ def test_a_node_that_is_killed():
     environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
     try:
         with (
-            started_ray(address=cluster.address) as ray,
-            WorkerPool(lambda: RayWorker(ray, Measuring, Slow(), environment=environment), 2) as pool,
+            start_ray(address=cluster.address) as ray,
+            WorkerPool(lambda: RayWorker(ray, MeasuringWorker, Slow(), environment=environment), 2) as pool,
         ):
             found = pool(rules)
             first = [next(found) for _ in range(3)]

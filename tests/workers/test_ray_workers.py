@@ -9,9 +9,11 @@ import pytest
 from test_processes import RULES, Misbehaving, rewards
 
 from neural_optimizer_search import parse_formula
+from neural_optimizer_search.command_line import MissingPackage
+from neural_optimizer_search.workers.measuring_worker import MeasuringWorker
 from neural_optimizer_search.workers.pool import WorkerPool
-from neural_optimizer_search.workers.processes import Measuring, ProcessExecutor
-from neural_optimizer_search.workers.ray_workers import RayMissing, RayWorker, ray_executor
+from neural_optimizer_search.workers.process_workers import process_executor
+from neural_optimizer_search.workers.ray_workers import RayWorker, ray_executor
 
 # Not imported here: Ray reads its environment at the first import.
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed.")
@@ -69,7 +71,7 @@ def _is_of(pid, ancestor):
 
 def test_the_rewards_are_those_of_the_local_workers(executor):
     on_ray = rewards(executor, RULES)
-    with ProcessExecutor(fakes.BLOBS, fakes.TINY, workers=1) as local:
+    with process_executor(fakes.BLOBS, fakes.TINY, workers=1) as local:
         assert on_ray == rewards(local, RULES)
 
 
@@ -84,7 +86,9 @@ def test_a_worker_that_fails(executor, tmp_path):
     for worker in executor._crew:
         worker.stop()
     environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
-    with WorkerPool(lambda: RayWorker(ray, Measuring, Misbehaving(tmp_path), environment=environment), 2) as pool:
+    with WorkerPool(
+        lambda: RayWorker(ray, MeasuringWorker, Misbehaving(tmp_path), environment=environment), 2
+    ) as pool:
         pool.timeout = 5.0
         found = {evaluation.rule.formula(): evaluation.status for evaluation in pool(rules)}
     assert found == {"g": "ok", "v": "failed", "g^2": "ok", "sign(g)": "ok"}
@@ -93,5 +97,5 @@ def test_a_worker_that_fails(executor, tmp_path):
 def test_without_ray(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     message = r"pip install 'neural-optimizer-search\[distributed\]'"
-    with pytest.raises(RayMissing, match=message), ray_executor(fakes.BLOBS, fakes.TINY):
+    with pytest.raises(MissingPackage, match=message), ray_executor(fakes.BLOBS, fakes.TINY):
         pass

@@ -1,0 +1,43 @@
+"""The flags of `nos-promote`."""
+
+import argparse
+import contextlib
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Optional
+
+from neural_optimizer_search.command_line import whole_number
+from neural_optimizer_search.flags import flag, with_default
+from neural_optimizer_search.tasks.config import TaskConfig
+from neural_optimizer_search.workers.config import WorkerConfig
+
+
+def _share(text):
+    with contextlib.suppress(ValueError, ZeroDivisionError):
+        if 0 < Fraction(text) < 1:
+            return float(Fraction(text))
+    raise argparse.ArgumentTypeError(f"must be more than 0 and less than 1, such as 1/3 or 0.5. Received: {text}.")
+
+
+@dataclass(frozen=True)
+class PromotionConfig(WorkerConfig, TaskConfig):
+    """What defines a promotion; recorded in its directory.
+
+    The search is recorded as it is seen from there, so that both may be moved together.
+    """
+
+    task: str = with_default(TaskConfig, "task", "cifar10_wrn")
+    run: str = flag("", "directory of a search", positional=True, metavar="RUN")
+    top: int = flag(20, "rules that take part", parse=whole_number(1))
+    rungs: int = flag(3, "rounds of training", parse=whole_number(1))
+    keep: float = flag(1 / 3, "share of a rung that goes on, such as 1/2", parse=_share, default_text="1/3")
+
+
+@dataclass(frozen=True)
+class OutConfig:
+    """Where a promotion is kept."""
+
+    out: Optional[Path] = flag(
+        None, "directory of the promotion", parse=Path, default_text="RUN/promoted-TASK", recorded=False
+    )

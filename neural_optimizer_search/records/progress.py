@@ -1,0 +1,61 @@
+"""The one progress bar of all commands."""
+
+import sys
+from typing import Any, Optional
+
+
+class ProgressBar:
+    """What is done, how long it took, how long it will take, and a note.
+
+    Args:
+      total: How much there is to do; None if nobody knows.
+      unit: What is counted, such as "rules"; None shows a percentage, for what means nothing to a reader.
+      done: How much was done before.
+
+    A terminal redraws the bar; a file gets a line now and then. Use it as a context manager.
+    """
+
+    def __init__(self, total: Optional[int], unit: Optional[str], done: int = 0):
+        from tqdm import tqdm
+
+        count = "{percentage:.0f}%" if unit is None else "{n_fmt}/{total_fmt} " + unit
+        self._bar = tqdm(
+            total=total,
+            initial=done,
+            mininterval=0.2 if sys.stderr.isatty() else 15,
+            bar_format="{desc}" + count + " |{bar:20}| {elapsed}, {remaining} left{postfix}",
+        )
+
+    def __enter__(self) -> "ProgressBar":
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._bar.close()
+
+    @property
+    def done(self) -> int:
+        """How much is done."""
+        return self._bar.n
+
+    @property
+    def speed(self) -> Optional[float]:
+        """How much is done a second; None if nobody knows yet."""
+        return self._bar.format_dict["rate"]
+
+    def expect(self, total: Optional[int]) -> None:
+        """Sets how much there is to do."""
+        self._bar.total = total
+
+    def advance(self, count: int = 1) -> None:
+        """So much more is done. More than there was to do moves the end."""
+        if self._bar.total is not None:
+            self._bar.total = max(self._bar.total, self._bar.n + count)
+        self._bar.update(count)
+
+    def note(self, text: str) -> None:
+        """What stands behind the bar."""
+        self._bar.set_postfix_str(text, refresh=False)
+
+    def title(self, text: str) -> None:
+        """What stands before the bar."""
+        self._bar.set_description_str(text + "  " if text else "")

@@ -1,0 +1,74 @@
+"""The contract of an algorithm: what proposes rules, and learns from what they are worth."""
+
+import abc
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Optional
+
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.measuring.evaluation import Evaluation
+
+
+class Proposal(NamedTuple):
+    """A batch of rules.
+
+    Attributes:
+      rules: `Rule`s; none if none of those considered is legal.
+      drawn: What the algorithm wants to know of them when it learns from their evaluations.
+    """
+
+    rules: Sequence[Rule]
+    drawn: Any = None
+
+
+class StateLost(ValueError):
+    """What an algorithm kept of its state cannot be restored; the message says what to do."""
+
+
+class Algorithm(abc.ABC):
+    """Proposes batches of rules and learns from them.
+
+    Every implementation passes `tests/contracts/test_algorithms.py`.
+
+    The loop calls `restore` first, and then `propose` and `learn`, each with the numbers 0, 1, 2, ... in order. It
+    trains each rule once, records everything, and knows no more of an algorithm than this. A search is repeatable:
+    what is proposed depends on the seed, on the number, and on what was learned from, and on nothing else.
+
+    Attributes:
+      metrics: Numbers of the last `learn` to show, by name.
+      share: The share of its proposals that is made; None for an algorithm that could go on forever.
+    """
+
+    metrics: Mapping[str, float] = {}
+    share: Optional[float] = None
+
+    @abc.abstractmethod
+    def propose(self, number: int) -> Optional[Proposal]:
+        """The proposal of this number; None if there is nothing left to propose.
+
+        It changes nothing that `learn` or `save` see, for a search that was stopped proposes again. There may be
+        several proposals before the first is learned from: a search with `--async` lets no worker wait.
+        """
+
+    @abc.abstractmethod
+    def learn(self, proposal: Proposal, evaluations: Sequence[Evaluation]) -> None:
+        """Learns from a proposal.
+
+        Args:
+          proposal: One that `propose` made; others may have been learned from since.
+          evaluations: Of its rules, in their order. What the screen stopped is among them, with `screened` set.
+        """
+
+    @abc.abstractmethod
+    def restore(self) -> int:
+        """Goes back to where it was saved; called once, before anything else.
+
+        Returns:
+          How many proposals it has learned from; 0 if it was never saved. The loop makes the later ones again.
+
+        Raises:
+          StateLost: If it was saved with other settings, or by another version.
+        """
+
+    def save(self) -> None:
+        """Keeps what `restore` needs beside the ledger. By default nothing: the ledger has all that was learned."""
+        return None

@@ -1,0 +1,209 @@
+"""`nos-search`: searches for an update rule; an algorithm proposes, children are trained, a ledger remembers."""
+
+import contextlib
+import datetime
+import sqlite3
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Optional
+
+import tensorflow as tf
+
+from neural_optimizer_search import flags
+from neural_optimizer_search.command_line import MissingPackage, require
+from neural_optimizer_search.measuring.screen import Screen
+from neural_optimizer_search.records.cache import EvaluationCache
+from neural_optimizer_search.records.ledger import InUse, Ledger
+from neural_optimizer_search.records.run_directory import (
+    CONTROLLER,
+    LEADERBOARD,
+    LEDGER,
+    STOPPED,
+    TENSORBOARD,
+    find_versions,
+)
+from neural_optimizer_search.search.algorithm import StateLost
+from neural_optimizer_search.search.config import NO_CACHE, RunConfig, SearchConfig
+from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
+from neural_optimizer_search.search.leaderboard import leaderboard
+from neural_optimizer_search.search.loop import search
+from neural_optimizer_search.search.progress import RuleBar, write_scalars
+from neural_optimizer_search.search.recorder import EvaluationRecorder, pass_every_rule
+from neural_optimizer_search.search.registry import (
+    SearchSetting,
+    UnknownAlgorithm,
+    default_algorithm,
+    find_algorithm,
+    find_usable_algorithm,
+    title_of,
+)
+from neural_optimizer_search.search.timeout import find_timeout
+from neural_optimizer_search.tasks import UnknownTask
+from neural_optimizer_search.workers.executor import TaskFailed
+
+# With --async: one in work and one that waits, so that no worker ever does.
+RULES_PER_WORKER = 2
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Runs a search from the command line; returns the exit code."""
+    p = flags.build_parser("nos-search", __doc__.partition(": ")[2], SearchConfig, RunConfig)
+    given = vars(p.parse_args(argv))
+    require(p, "search", "tqdm")
+    config, out, ledger = _open_old(p, given) if "resume" in given else _open_new(p, given)
+    try:
+        _run(config, out, ledger)
+    except KeyboardInterrupt:
+        print(f"\nStopped. What was measured is kept. Go on with: nos-search --resume {out}")
+        return STOPPED
+    except (TaskFailed, UnknownTask, MissingPackage) as error:
+        p.error(str(error))
+    except ConnectionError as error:
+        p.error(f"argument --ray_address: {config.ray_address}: no Ray cluster answers: {error}")
+    except StateLost as error:
+        p.error(f"argument --resume: {error}")
+    except (OSError, sqlite3.OperationalError, tf.errors.OpError) as error:
+        message = f"cannot go on: {error}. When that is mended: nos-search --resume {out}"
+        print(f"nos-search: {message}", file=sys.stderr)
+        return 1
+    finally:
+        ledger.close()
+    return 0
+
+
+# -- Which search ----------------------------------------------------------------------------------
+
+
+def _open_new(p, given):
+    if "algorithm" not in given:
+        given["algorithm"] = default_algorithm()
+        missing = find_algorithm(SearchConfig.algorithm).missing
+        if missing:
+            print(f"{title_of(given['algorithm'])}, because {SearchConfig.algorithm} needs TF-Agents: {missing}")
+    try:
+        defaults = find_usable_algorithm(given["algorithm"]).defaults
+    except UnknownAlgorithm as error:
+        p.error(f"argument --algorithm: {error}")
+    config = flags.configure(SearchConfig, given, **defaults)
+    config.check(p)
+    out = given.get("out") or _new_directory(config)
+    if (out / LEDGER).exists():
+        p.error(f"argument --out: {out} holds a run. Use --resume {out}, or another directory.")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        ledger = Ledger(out / LEDGER, flags.record(config))
+    except (OSError, sqlite3.OperationalError) as error:
+        p.error(f"argument --out: cannot write to {out}: {error}")
+    return config, out, ledger
+
+
+def _new_directory(config):
+    now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    return Path("runs", f"{config.task.replace(':', '.')}-{config.algorithm}-seed{config.seed}-{now}")
+
+
+def _open_old(p, given):
+    out = given["resume"]
+    try:
+        ledger = Ledger(out / LEDGER)
+    except InUse as error:
+        p.error(f"argument --resume: {error} Wait for it, or stop it.")
+    except (FileNotFoundError, ValueError, sqlite3.DatabaseError) as error:
+        p.error(f"argument --resume: {out} is not a run: {error}")
+    try:
+        recorded = ledger.config
+        if not set(flags.flags_of(SearchConfig)) >= set(recorded):
+            p.error(f"argument --resume: {out} was not written by nos-search.")
+        config = flags.changed_on_resume(p, SearchConfig, given, recorded)
+        config.check(p)
+        find_usable_algorithm(config.algorithm)
+        return config, out, ledger
+    except UnknownAlgorithm as error:
+        ledger.close()
+        p.error(f"argument --resume: the algorithm {error}")
+    except SystemExit:
+        ledger.close()
+        raise
+
+
+# -- The work --------------------------------------------------------------------------------------
+
+
+def _run(config, out, ledger):
+    task, protocol = config.find()
+    space, who = config.make_space(), title_of(config.algorithm, config.preset)
+    with contextlib.ExitStack() as stack:
+        executor = stack.enter_context(config.open_executor(task, protocol, config.data_dir))
+        ledger.add_versions(find_versions())
+        screen = Screen() if config.screens else pass_every_rule
+        cache = _open_cache(config, task.identity(protocol), stack)
+        setting = SearchSetting(space, config.preset, config.seed, out / CONTROLLER, ledger)
+        algorithm = find_algorithm(config.algorithm).make(setting)
+        print(
+            f"{who} over {space.name} at depth {space.depth} ({space.size:.2g} strings), {config.task}/"
+            f"{config.protocol}, seed {config.seed}, "
+            f"{executor.workers} worker{'' if executor.workers == 1 else 's'} -> {out}",
+            flush=True,
+        )
+        _measure_known_optimizers(executor, ledger, screen, cache)
+        executor.timeout = config.timeout or find_timeout(ledger.evaluations("baseline"))
+        _search(config, out, algorithm, EvaluationRecorder(executor, ledger, screen, cache), ledger)
+    _report(out, ledger, config)
+
+
+def _measure_known_optimizers(executor, ledger, screen, cache):
+    with RuleBar(len(KNOWN_OPTIMIZERS), "known optimizers") as bar:
+        best = max((e.reward for e in ledger.evaluations("baseline")), default=0.0)
+
+        def show(evaluation):
+            nonlocal best
+            best = max(best, evaluation.reward)
+            bar.show(evaluation, best)
+
+        recorder = EvaluationRecorder(executor, ledger, screen, cache, show)
+        recorder(KNOWN_OPTIMIZERS.values(), role="baseline")
+
+
+def _search(config, out, algorithm, recorder, ledger):
+    ahead = RULES_PER_WORKER * recorder.executor.workers if config.asynchronous else 0
+    writer = tf.summary.create_file_writer(str(out / TENSORBOARD))
+    with RuleBar(config.budget, "rules", done=recorder.trained) as bar:
+        recorder.on_evaluation = lambda evaluation: bar.show(evaluation, recorder.best)
+        for step in search(algorithm, recorder, ledger, config.budget, ahead):
+            write_scalars(writer, step, algorithm.metrics)
+            bar.count(ledger.counts())
+            if not config.budget and algorithm.share:
+                # As many as there will be if the rest is like what was proposed.
+                bar.expect(round(bar.done / algorithm.share))
+
+
+def _open_cache(config, identity, stack):
+    # What has no identity is not shared: a user's module may change between searches.
+    if config.cache == NO_CACHE or identity is None:
+        return None
+    path = Path(config.cache)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return stack.enter_context(contextlib.closing(EvaluationCache(path, identity)))
+
+
+def _report(out, ledger, config):
+    found = ledger.evaluations("search")
+    table = leaderboard(found, ledger.evaluations("baseline"))
+    (out / LEADERBOARD).write_text(table + "\n")
+    counts = ledger.counts()
+    if config.budget and counts["trained"] < config.budget:
+        print(
+            f"Stopped at {counts['trained']} of {config.budget} rules: "
+            f"{config.algorithm} proposes only what it has seen."
+        )
+    print(
+        f"\n{table}\n\n{counts['sampled']} sampled: {counts['screened']} screened out, "
+        f"{counts['repeated']} repeated, {counts['cached']} cached, {counts['trained']} trained, "
+        f"of these {counts['diverged']} diverged and {counts['failed']} failed. Kept in {out}"
+        f"\nAs a page to look at: nos-report {out}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""The flags of `nos-search`."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+from neural_optimizer_search.command_line import Parser, whole_number
+from neural_optimizer_search.dsl.space import MAX_DEPTH, SearchSpace, search_space
+from neural_optimizer_search.dsl.space import PRESETS as SPACES
+from neural_optimizer_search.flags import flag
+from neural_optimizer_search.search.registry import algorithm_names
+from neural_optimizer_search.tasks.config import TaskConfig
+from neural_optimizer_search.workers.config import WorkerConfig
+
+HYPERPARAMETERS = ("paper", "fast")
+NO_CACHE = "none"
+
+
+@dataclass(frozen=True)
+class SearchConfig(WorkerConfig, TaskConfig):
+    """What defines a search; recorded in its ledger."""
+
+    space: str = flag("arxiv2017_no_decay", "which rules may be proposed", choices=SPACES)
+    depth: int = flag(
+        2, "iterations n of the language, for strings of 5n tokens", parse=int, choices=range(1, MAX_DEPTH + 1)
+    )
+    algorithm: str = flag(
+        "ppo", "what proposes", choices=algorithm_names, default_text="ppo; without TF-Agents evolution"
+    )
+    preset: str = flag(
+        "fast",
+        "the controller's settings; the paper's need many thousands of rules",
+        choices=HYPERPARAMETERS,
+    )
+    budget: Optional[int] = flag(
+        300,
+        "rules to train; what is screened out, repeated or cached is free",
+        parse=whole_number(1),
+        default_text="300; exhaustive: all",
+        changeable=True,
+    )
+    seed: int = flag(0, "seed of what is proposed", parse=whole_number(0))
+    unconstrained: bool = flag(False, "propose also what the paper's three constraints forbid")
+    screen: Optional[str] = flag(
+        None,
+        "look at a rule before training it, and train each function once",
+        choices=("on", "off"),
+        default_text="on; in preset paper off",
+    )
+    cache: str = flag(
+        os.path.join("runs", "cache.sqlite"),
+        f"what other searches have measured; {NO_CACHE}: measure all anew",
+        metavar="FILE",
+        changeable=True,
+    )
+    asynchronous: bool = flag(
+        False,
+        "learn from whichever batch is finished, so that no worker waits; not repeatable to the bit",
+        option="--async",
+    )
+
+    @property
+    def screens(self) -> bool:
+        """Whether rules are screened; by default in every preset but the paper's."""
+        return self.screen == "on" or (self.screen is None and self.preset != "paper")
+
+    def make_space(self) -> SearchSpace:
+        """The `SearchSpace` that the flags name."""
+        space = search_space(self.space, self.depth)
+        return space.unconstrained() if self.unconstrained else space
+
+    def check(self, p: Parser) -> None:
+        """Ends the command with one line if the flags do not go together."""
+        self.check_task(p)
+        self.check_workers(p)
+        try:
+            self.make_space()
+        except ValueError as error:
+            p.error(f"argument --depth: {error}")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Where a search is kept."""
+
+    out: Optional[Path] = flag(
+        None, "directory of the run", parse=Path, default_text="a new one under runs", recorded=False
+    )
+    resume: Optional[Path] = flag(None, "directory of a run to go on with", parse=Path, metavar="RUN", recorded=False)

@@ -1,0 +1,62 @@
+"""What a person sees of a search while it runs: a bar, and TensorBoard."""
+
+from collections.abc import Mapping
+from typing import Any, Optional
+
+import tensorflow as tf
+
+from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.records.progress import ProgressBar
+from neural_optimizer_search.search.loop import SearchStep
+
+
+class RuleBar(ProgressBar):
+    """A progress bar over rules.
+
+    Args:
+      total: Rules to train; None if nobody knows.
+      unit: What they are called.
+      done: Rules that were trained before.
+    """
+
+    def __init__(self, total: Optional[int], unit: str, done: int = 0):
+        super().__init__(total, unit, done)
+        self._counts = ""
+
+    def show(self, evaluation: Evaluation, best: float) -> None:
+        """One rule more; a cached one is not trained, and does not count.
+
+        Args:
+          evaluation: Of the rule.
+          best: The highest reward so far.
+        """
+        if not evaluation.cached:
+            self.advance()
+        speed = f", {60 * self.speed:.0f} rules/min" if self.speed else ""
+        self.note(f"best {best:.4f}{speed}{self._counts}")
+
+    def count(self, counts: Mapping[str, int]) -> None:
+        """Shows what became of the rules: `Ledger.counts`."""
+        shares = {"passed the screen": counts["sampled"] - counts["screened"], "cached": counts["cached"]}
+        shown = [f", {count / counts['sampled']:.0%} {name}" for name, count in shares.items() if count]
+        failed = [f", {counts['failed']} failed"] if counts["failed"] else []
+        self._counts = "".join([*shown, *failed])
+
+
+def write_scalars(writer: Any, step: SearchStep, metrics: Mapping[str, float]) -> None:
+    """Writes a step and the algorithm's metrics for TensorBoard."""
+    rewards = [e.reward for e in step.evaluations]
+    scalars = {
+        "reward/mean": sum(rewards) / len(rewards),
+        "reward/best_of_step": max(rewards),
+        "reward/best": step.best,
+        "rules/trained": step.trained,
+        "rules/distinct_in_step": len({e.key for e in step.evaluations if not e.screened}),
+        "rules/screened_in_step": sum(e.screened for e in step.evaluations),
+        "rules/staleness": step.staleness,
+        **{f"controller/{name}": value for name, value in metrics.items()},
+    }
+    with writer.as_default(step.number):
+        for name, value in scalars.items():
+            tf.summary.scalar(name, value)
+    writer.flush()

@@ -1,0 +1,132 @@
+"""Measures each distinct function once, and records every evaluation the moment it is there."""
+
+import concurrent.futures
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, Optional
+
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.measuring.evaluation import FAILURES, Evaluation, without_reward
+from neural_optimizer_search.measuring.screen import Screening
+from neural_optimizer_search.records.cache import EvaluationCache
+from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.workers.executor import Executor
+
+
+class Screened(NamedTuple):
+    """A rule as it was proposed, and what the screen says of it."""
+
+    rule: Rule
+    screening: Screening
+
+
+class _Measurement(NamedTuple):
+    future: "concurrent.futures.Future[Evaluation]"
+    screening: Screening
+    role: str
+
+
+def pass_every_rule(rule: Rule) -> Screening:
+    """In place of a screen: every rule is trained, and one with another spelling is another rule."""
+    return Screening(rule, False, rule.canonical())
+
+
+class EvaluationRecorder:
+    """Measures rules with an executor, and records their evaluations.
+
+    Called with rules, it waits for their evaluations; `start`, `wait`, `finished` and `evaluations` are its parts.
+
+    Args:
+      executor: An `Executor`.
+      ledger: A `Ledger`; what it holds already is not measured again.
+      screen: Rule -> `Screening`.
+      cache: An `EvaluationCache`, or None to measure what other searches have measured too.
+      on_evaluation: Called with each new evaluation.
+
+    Attributes:
+      executor, on_evaluation: As given; `on_evaluation` may be set later.
+      trained: Number of rules measured by and for the search: no known optimizers, and none from the cache.
+      best: The highest reward found; 0 while there is none.
+    """
+
+    def __init__(
+        self,
+        executor: Executor,
+        ledger: Ledger,
+        screen: Callable[[Rule], Screening] = pass_every_rule,
+        cache: Optional[EvaluationCache] = None,
+        on_evaluation: Callable[[Evaluation], None] = lambda evaluation: None,
+    ):
+        self.executor = executor
+        self._ledger = ledger
+        self._screen = screen
+        self._cache = cache
+        self.on_evaluation = on_evaluation
+        self._known = {e.key: e for e in ledger.evaluations()}
+        self._measured: dict[str, _Measurement] = {}
+        found = ledger.evaluations("search")
+        self.trained = sum(not e.cached for e in found)
+        self.best = max((e.reward for e in found), default=0.0)
+
+    def __call__(self, rules: Iterable[Rule], role: str = "search") -> list[Evaluation]:
+        """The evaluations of the rules, in their order; each carries the rule as it was spelled here."""
+        batch = self.start(rules, role)
+        while not self.finished(batch):
+            self.wait()
+        return self.evaluations(batch)
+
+    @property
+    def being_measured(self) -> int:
+        """The number of rules started and not recorded yet."""
+        return len(self._measured)
+
+    def start(self, rules: Iterable[Rule], role: str = "search") -> list[Screened]:
+        """Has measured what is new among the rules."""
+        batch = [Screened(rule, self._screen(rule)) for rule in rules]
+        for _, screening in batch:
+            if screening.rule and screening.key not in self._known and screening.key not in self._measured:
+                cached = self._cache.get(screening.key) if self._cache else None
+                if cached:
+                    self._record(dataclasses.replace(cached, cached=True), role)
+                else:
+                    future = self.executor.submit(screening.rule)
+                    self._measured[screening.key] = _Measurement(future, screening, role)
+                    self._record_measured([screening.key])
+        return batch
+
+    def wait(self) -> None:
+        """Waits until one more rule is measured, and records all that are."""
+        futures = [measurement.future for measurement in self._measured.values()]
+        concurrent.futures.wait(futures, return_when=concurrent.futures.FIRST_COMPLETED)
+        self._record_measured(list(self._measured))
+
+    def finished(self, batch: Sequence[Screened]) -> bool:
+        """Whether all these rules are measured."""
+        return all(screening.key in self._known for _, screening in batch if screening.rule)
+
+    def evaluations(self, batch: Sequence[Screened]) -> list[Evaluation]:
+        """The evaluations of finished rules, in their order."""
+        return [
+            dataclasses.replace(self._known[screening.key], rule=rule)
+            if screening.rule
+            else without_reward(rule, "screened", screening.reason)
+            for rule, screening in batch
+        ]
+
+    def _record_measured(self, keys):
+        for key in keys:
+            future, screening, role = self._measured[key]
+            if future.done():
+                evaluation = dataclasses.replace(future.result(), key=key, flipped=screening.flipped)
+                if self._cache and evaluation.status not in FAILURES:
+                    self._cache.put(evaluation)
+                self._record(evaluation, role)
+                del self._measured[key]
+
+    def _record(self, evaluation, role):
+        self._ledger.add_evaluation(evaluation, role)
+        self._known[evaluation.key] = evaluation
+        if role == "search":
+            self.trained += not evaluation.cached
+            self.best = max(self.best, evaluation.reward)
+        self.on_evaluation(evaluation)

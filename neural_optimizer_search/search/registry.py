@@ -1,0 +1,150 @@
+"""Which algorithms there are: a row for each of this package, and the entry points of all that are installed.
+
+A package of your own adds one by an entry point of the group `neural_optimizer_search.algorithms`, which names an
+`AlgorithmEntry`:
+
+    [options.entry_points]
+    neural_optimizer_search.algorithms =
+        mine = my_package:ENTRY
+"""
+
+import importlib
+import importlib.metadata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, Optional
+
+from neural_optimizer_search.command_line import is_installed
+from neural_optimizer_search.dsl.space import SearchSpace
+from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.search.algorithm import Algorithm
+
+GROUP = "neural_optimizer_search.algorithms"
+# The algorithms of this package.
+_SHIPPED = {
+    name: f"neural_optimizer_search.search.{module}:ENTRY"
+    for name, module in {"random": "random_search", "evolution": "evolution", "exhaustive": "exhaustive"}.items()
+}
+# What runs if nothing else is asked for: the first that has what it needs.
+_PREFERRED = ("ppo", "evolution")
+
+
+class UnknownAlgorithm(ValueError):
+    """There is no algorithm of a name, or it cannot run here; the message says why."""
+
+
+class SearchSetting(NamedTuple):
+    """What an algorithm is made for.
+
+    Attributes:
+      space: The `SearchSpace` that its rules are of.
+      preset: "fast", or "paper" for the paper's hyperparameters; for algorithms that have both.
+      seed: Seed of all that is random in it.
+      directory: Where it may keep what the ledger does not have; not made yet.
+      ledger: The `Ledger` of the run, to read: `steps` and `samples()` are what was learned from before.
+    """
+
+    space: SearchSpace
+    preset: str
+    seed: int
+    directory: Path
+    ledger: Ledger
+
+
+@dataclass(frozen=True)
+class AlgorithmEntry:
+    """A row of the registry.
+
+    Args:
+      title: What a reader sees.
+      make: Makes the algorithm of a `SearchSetting`.
+      has_presets: Whether a preset changes it.
+      needs: What must be installed: name of a module -> how to install it.
+      defaults: Defaults of other flags in place of theirs, by the field of `SearchConfig`.
+    """
+
+    title: str
+    make: Callable[[SearchSetting], Algorithm]
+    has_presets: bool = False
+    needs: Mapping[str, str] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def missing(self) -> Optional[str]:
+        """How to install what is missing; None if nothing is."""
+        return next((how for name, how in self.needs.items() if not is_installed(name)), None)
+
+
+def algorithm_names() -> list[str]:
+    """The names of all algorithms, of this package first."""
+    return list(_places())
+
+
+def find_algorithm(name: str) -> AlgorithmEntry:
+    """The `AlgorithmEntry` of a name.
+
+    Raises:
+      UnknownAlgorithm: If there is none, or the package that has it cannot be imported.
+    """
+    place = _places().get(name)
+    if place is None:
+        raise UnknownAlgorithm(f"must be one of: {', '.join(algorithm_names())}. Received: {name!r}.")
+    module, _, attribute = place.partition(":")
+    try:
+        entry = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise UnknownAlgorithm(f"{name} cannot be loaded from {place}: {error}.") from error
+    if not isinstance(entry, AlgorithmEntry):
+        raise UnknownAlgorithm(f"{name} is no AlgorithmEntry at {place}: {entry!r}.")
+    return entry
+
+
+def find_usable_algorithm(name: str) -> AlgorithmEntry:
+    """The `AlgorithmEntry` of a name, which can run here.
+
+    Raises:
+      UnknownAlgorithm: As `find_algorithm`, and if something that it needs is not installed.
+    """
+    entry = find_algorithm(name)
+    if entry.missing:
+        usable = [other for other in algorithm_names() if _is_usable(other)]
+        raise UnknownAlgorithm(
+            f"{name} needs what is not installed: {entry.missing}. What can run here: {', '.join(usable)}."
+        )
+    return entry
+
+
+def default_algorithm() -> str:
+    """The name of the algorithm that runs if nothing else is asked for."""
+    return next(name for name in _PREFERRED if _is_usable(name))
+
+
+def title_of(name: str, preset: Optional[str] = None) -> str:
+    """What a reader sees of an algorithm, also of one that is not installed here.
+
+    Example:
+      >>> from neural_optimizer_search.search.registry import title_of
+      >>> title_of("evolution", "fast"), title_of("somebody's", "fast")
+      ('Regularized evolution', "somebody's")
+    """
+    try:
+        entry = find_algorithm(name)
+    except UnknownAlgorithm:
+        return name
+    return f"{entry.title} ({preset})" if preset and entry.has_presets else entry.title
+
+
+def _is_usable(name):
+    try:
+        return find_algorithm(name).missing is None
+    except UnknownAlgorithm:
+        return False
+
+
+def _places():
+    """Name -> "module:attribute"."""
+    found = importlib.metadata.entry_points()
+    # Before Python 3.10 a dict of lists.
+    entries = found.select(group=GROUP) if hasattr(found, "select") else found.get(GROUP, ())
+    return {**_SHIPPED, **{entry.name: entry.value.partition("[")[0].strip() for entry in entries}}

@@ -1,0 +1,48 @@
+"""The flags that say what rules are measured on."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Optional
+
+from neural_optimizer_search.command_line import Parser, whole_number
+from neural_optimizer_search.flags import flag
+from neural_optimizer_search.tasks import TASKS, UnknownTask, find_task
+from neural_optimizer_search.tasks.protocol import Protocol
+from neural_optimizer_search.tasks.task import Task
+
+
+@dataclass(frozen=True)
+class TaskConfig:
+    """What rules are measured on; `nos-search` and `nos-promote` share these flags."""
+
+    task: str = flag("digits", f"what rules are measured on: {', '.join(TASKS)}, or module:attribute of your own")
+    protocol: str = flag("default", "how children are trained: default, reduced or paper")
+    seeds_per_rule: Optional[int] = flag(
+        None, "trainings of each rule, whose mean is the reward", parse=whole_number(1), default_text="the protocol's"
+    )
+    data_dir: Optional[str] = flag(None, "tensorflow_datasets directory, for tasks that read one", changeable=True)
+
+    def find(self) -> tuple[Task, Protocol]:
+        """The `Task` and the `Protocol` that the flags name.
+
+        Raises:
+          UnknownTask: If there is no such task.
+          KeyError: If the task has no such protocol.
+        """
+        task = find_task(self.task)
+        protocol = task.protocols[self.protocol]
+        if self.seeds_per_rule is not None:
+            protocol = dataclasses.replace(protocol, seeds=tuple(range(self.seeds_per_rule)))
+        return task, protocol
+
+    def check_task(self, p: Parser) -> None:
+        """Ends the command with one line if there is no such task or protocol."""
+        try:
+            protocols = find_task(self.task).protocols
+        except UnknownTask as error:
+            p.error(f"argument --task: {error}")
+        if self.protocol not in protocols:
+            p.error(
+                f"argument --protocol: must be one of: {', '.join(protocols)}, with --task {self.task}. "
+                f"Received: {self.protocol!r}."
+            )

@@ -1,0 +1,125 @@
+"""Tasks that classify images: one set of examples, cut into a fixed split by the protocol."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple, Optional
+
+import numpy as np
+import tensorflow as tf
+
+from neural_optimizer_search.tasks.child import Child
+from neural_optimizer_search.tasks.protocol import Protocol
+
+
+class Examples(NamedTuple):
+    """Images `[n, height, width, channels]`, float32 in [0, 1] or uint8, and labels `[n]`, int32."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+
+class Splits(NamedTuple):
+    """What a child is trained with, and what it is measured on."""
+
+    train: Examples
+    measured: Examples
+
+
+class Setting(NamedTuple):
+    """A protocol, and the network that it trains.
+
+    Attributes:
+      protocol: The `Protocol`.
+      network: Called with (input shape, classes), makes the Keras model.
+    """
+
+    protocol: Protocol
+    network: Callable[[tuple, int], tf.keras.Model]
+
+
+@dataclass(frozen=True)
+class ImageTask:
+    """Images, the networks that classify them, and the protocols: a `Task`.
+
+    Args:
+      name: The name for `--task`.
+      classes: Number of classes.
+      load: Called with a data directory (or None), returns the `Examples` that protocols cut into training and
+        validation. A test split is never among them.
+      settings: The `Setting`s, one for each protocol.
+      load_test: As `load`, of the test split. None if there is none.
+      on_test: Measure on the test split in place of the validation split. Not for a search: for what it found, once.
+
+    Example:
+      >>> import dataclasses
+      >>> from neural_optimizer_search.tasks import TASKS
+      >>> digits = TASKS["digits"]
+      >>> final = dataclasses.replace(digits, on_test=True)
+      >>> [len(final.splits(digits.protocols["default"])[i].labels) for i in (0, 1)]
+      [1200, 97]
+    """
+
+    name: str
+    classes: int
+    load: Callable[[Optional[str]], Examples]
+    settings: tuple[Setting, ...]
+    load_test: Optional[Callable[[Optional[str]], Examples]] = None
+    on_test: bool = False
+
+    def __post_init__(self):
+        if self.on_test and self.load_test is None:
+            raise ValueError(f"Argument `on_test` must be False: the task {self.name!r} has no `load_test`.")
+
+    @property
+    def protocols(self) -> dict[str, Protocol]:
+        """The protocols by name."""
+        return {setting.protocol.name: setting.protocol for setting in self.settings}
+
+    @property
+    def networks(self) -> dict[str, Callable[[tuple, int], tf.keras.Model]]:
+        """What makes the network, by the protocol's name."""
+        return {setting.protocol.name: setting.network for setting in self.settings}
+
+    def child(self, protocol: Protocol, data_dir: Optional[str] = None) -> Child:
+        """The `Child` that rules are measured on."""
+        splits = self.splits(protocol, data_dir)
+        shape, network = splits.train.images.shape[1:], self.networks[protocol.name]
+        return Child(
+            lambda: network(shape, self.classes),
+            *splits,
+            protocol.batch_size,
+            uniform_loss=math.log(self.classes),
+        )
+
+    def identity(self, protocol: Protocol) -> str:
+        """Its name, the split, the protocol and the network."""
+        return f"{self.name}{' on test' if self.on_test else ''} {protocol!r} {self.networks[protocol.name]!r}"
+
+    def splits(self, protocol: Protocol, data_dir: Optional[str] = None) -> Splits:
+        """The fixed `Splits`: the same for every rule, seed and process.
+
+        Raises:
+          ValueError: If the protocol wants more examples than there are.
+        """
+        examples = self.load(data_dir)
+        wanted = protocol.train_examples + protocol.validation_examples
+        if wanted > len(examples.labels):
+            raise ValueError(
+                f"The protocol wants {wanted} examples (`train_examples` + `validation_examples`), and the "
+                f"task {self.name!r} has {len(examples.labels)}."
+            )
+        order = np.random.default_rng(0).permutation(len(examples.labels))
+        validation, train, _ = np.split(order, [protocol.validation_examples, wanted])
+        measured = self.load_test(data_dir) if self.on_test else _select(examples, validation)
+        return Splits(*map(_as_float, (_select(examples, train), measured)))
+
+
+def _select(examples, index):
+    return Examples(examples.images[index], examples.labels[index])
+
+
+def _as_float(examples):
+    if examples.images.dtype == np.uint8:
+        return examples._replace(images=examples.images.astype(np.float32) / 255.0)
+    return examples

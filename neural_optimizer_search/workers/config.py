@@ -1,0 +1,74 @@
+"""The flags that say what runs the workers, and the one way to an executor for all commands."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Optional
+
+from neural_optimizer_search.command_line import Parser, whole_number
+from neural_optimizer_search.flags import flag
+from neural_optimizer_search.tasks.protocol import Protocol
+from neural_optimizer_search.tasks.task import Task
+from neural_optimizer_search.workers.executor import Executor
+from neural_optimizer_search.workers.process_workers import process_executor
+from neural_optimizer_search.workers.ray_workers import ray_executor
+
+
+@dataclass(frozen=True)
+class WorkerConfig:
+    """What runs the workers; `nos-search` and `nos-promote` share these flags."""
+
+    workers: Optional[int] = flag(
+        None,
+        "how many workers measure rules",
+        parse=whole_number(1),
+        default_text="one per core, of this machine or of the cluster",
+        changeable=True,
+    )
+    executor: str = flag(
+        "local", "what runs the workers: processes here, or Ray", choices=lambda: EXECUTORS, changeable=True
+    )
+    ray_address: Optional[str] = flag(
+        None,
+        "address of a running Ray cluster, such as auto or host:6379",
+        metavar="ADDRESS",
+        default_text="Ray on this machine alone",
+        changeable=True,
+    )
+    timeout: Optional[int] = flag(
+        None,
+        "seconds that a rule may take",
+        parse=whole_number(1),
+        metavar="SECONDS",
+        default_text="ten times the slowest known optimizer, at least a minute",
+        changeable=True,
+    )
+
+    def open_executor(
+        self, task: Task, protocol: Protocol, data_dir: Optional[str] = None
+    ) -> AbstractContextManager[Executor]:
+        """A context manager of the `Executor`.
+
+        Args:
+          task, protocol, data_dir: As for `Evaluator`.
+
+        Raises:
+          MissingPackage: When it is entered, if Ray is wanted and not installed.
+          ConnectionError: When it is entered, if no cluster answers at `ray_address`.
+        """
+        return EXECUTORS[self.executor](self, task, protocol, data_dir)
+
+    def check_workers(self, p: Parser) -> None:
+        """Ends the command with one line if two flags exclude each other."""
+        if self.ray_address and self.executor != "ray":
+            p.error("argument --ray_address: needs --executor ray")
+
+
+OpenExecutor = Callable[[WorkerConfig, Task, Protocol, Optional[str]], AbstractContextManager[Executor]]
+# What `--executor` may name; an executor is one row here.
+EXECUTORS: dict[str, OpenExecutor] = {
+    "local": lambda config, task, protocol, data_dir: process_executor(task, protocol, data_dir, config.workers),
+    "ray": lambda config, task, protocol, data_dir: ray_executor(
+        task, protocol, data_dir, config.workers, config.ray_address
+    ),
+}

@@ -1,0 +1,28 @@
+"""An executor that is this process, for tests and notebooks."""
+
+import concurrent.futures
+from collections.abc import Callable
+
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.workers.executor import Executor
+
+
+class InProcess(Executor):
+    """Measures each rule at once, in this process: nothing can stop it, and an error is the future's.
+
+    Args:
+      evaluate: Rule -> `Evaluation`, such as an `Evaluator`.
+    """
+
+    def __init__(self, evaluate: Callable[[Rule], Evaluation]):
+        self._evaluate = evaluate
+
+    def submit(self, rule: Rule) -> "concurrent.futures.Future[Evaluation]":
+        """A future that is done."""
+        future: concurrent.futures.Future[Evaluation] = concurrent.futures.Future()
+        try:
+            future.set_result(self._evaluate(rule))
+        except Exception as error:
+            future.set_exception(error)
+        return future

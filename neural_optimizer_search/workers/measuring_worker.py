@@ -1,0 +1,75 @@
+"""What a worker does, wherever it is: it makes an evaluator ready, and measures rules with it."""
+
+import dataclasses
+import os
+import socket
+import traceback
+from collections.abc import Callable
+from typing import Optional
+
+import tensorflow as tf
+
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.measuring.evaluator import Evaluator
+from neural_optimizer_search.tasks import Task, UnknownTask
+from neural_optimizer_search.tasks.protocol import Protocol
+from neural_optimizer_search.workers.worker import Answer, Failed, Measured, Ready, StartAnswer, Unmeasurable
+
+# One thread a worker and one worker a core: the children are too small for more threads to help. oneDNN's kernels
+# halve the time of a child step, and whether they are TensorFlow's default depends on the processor.
+WORKER_ENVIRONMENT = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "TF_ENABLE_ONEDNN_OPTS": "1",
+    "OMP_NUM_THREADS": "1",
+}
+
+
+class MeasuringWorker:
+    """Measures rules. An error is told in words: its class may be one that only the worker knows.
+
+    Args:
+      make: Called without arguments, returns rule -> `Evaluation`.
+    """
+
+    def __init__(self, make: Callable[[], Callable[[Rule], Evaluation]]):
+        self._make, self._evaluate = make, None
+        self._name = f"{socket.gethostname()}:{os.getpid()}"
+
+    def prepare(self) -> StartAnswer:
+        """Makes ready for rules."""
+        try:
+            self._evaluate = self._make()
+        except (FileNotFoundError, UnknownTask) as error:
+            return Unmeasurable(str(error))
+        except Exception as error:
+            return Unmeasurable(_describe(error))
+        return Ready()
+
+    def measure(self, rule: Rule) -> Answer:
+        """Measures a rule after `prepare`."""
+        try:
+            return Measured(dataclasses.replace(self._evaluate(rule), worker=self._name))
+        except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+            return Failed("out of memory", _describe(error))
+        except Exception as error:
+            return Failed("failed", _describe(error))
+
+
+def make_evaluator(task: Task, protocol: Protocol, data_dir: Optional[str]) -> Evaluator:
+    """An `Evaluator` that computes in one thread of this process."""
+    use_one_thread()
+    return Evaluator(task, protocol, data_dir)
+
+
+def use_one_thread() -> None:
+    """Has TensorFlow compute in one thread of this process."""
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def _describe(error):
+    """One line: what was raised, and where."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0] if text else ''} ({os.path.basename(place.filename)}:{place.lineno})"

@@ -1,0 +1,63 @@
+"""The contract of a worker, which measures one rule at a time, and what it answers."""
+
+import typing
+from typing import NamedTuple, Union
+
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.measuring.evaluation import Evaluation
+
+
+class Ready(NamedTuple):
+    """The worker can measure rules."""
+
+
+class Measured(NamedTuple):
+    """A rule was measured."""
+
+    evaluation: Evaluation
+
+
+class Failed(NamedTuple):
+    """The worker could not measure a rule, or not start.
+
+    Attributes:
+      status: One of `evaluation.FAILURES`. After any but "failed" nobody knows in which state the worker is.
+      message: A sentence.
+    """
+
+    status: str
+    message: str
+
+
+class Unmeasurable(NamedTuple):
+    """No worker can measure any rule of the task; the message says why."""
+
+    message: str
+
+
+Answer = Union[Measured, Failed]
+StartAnswer = Union[Ready, Failed, Unmeasurable]
+
+
+class Worker(typing.Protocol):
+    """Measures one rule at a time for a `WorkerPool`; it answers, and raises nothing.
+
+    Every implementation passes `tests/contracts/test_workers.py`.
+    """
+
+    @property
+    def started(self) -> bool:
+        """Whether it was started and not stopped since."""
+        ...
+
+    def start(self) -> StartAnswer:
+        """Waits until it can measure rules. After `stop` it can start anew."""
+        ...
+
+    def measure(self, rule: Rule, seconds: float) -> Answer:
+        """Measures a rule in at most so many seconds."""
+        ...
+
+    def stop(self) -> None:
+        """Ends it at once, from any thread, in whichever state it is."""
+        ...
