@@ -140,4 +140,5 @@ def test_for_real(run):
 
 def test_the_result_reads_as_a_run(run, trained):
     assert promote(run) == 0
-    assert [e.rule.formula() for e in rank(read_found(run / "promoted-digits"))] == [FORMULAS[-1]]
+    out = run / "promoted-digits"
+    assert rank(read_found(out)) == evaluations(out / LEDGER, "search") != []
