@@ -10,7 +10,7 @@ import ledgers
 import pytest
 
 from neural_optimizer_search.report.comparison import comparison_page
-from neural_optimizer_search.report.markup import element, html, visible
+from neural_optimizer_search.report.markup import element, html, reveal
 from neural_optimizer_search.report.run import read
 from neural_optimizer_search.report.search_page import search_page
 
@@ -202,5 +202,5 @@ def test_the_policy_allows_this_style_and_this_script_alone(tmp_path):
 
 
 def test_what_nobody_sees_is_written_out():
-    assert visible("a\0\x1b[31m\u202eb\ud800\n") == "a\\x00\\x1b[31m\\u202eb\\ud800\n"
+    assert reveal("a\0\x1b[31m\u202eb\ud800\n") == "a\\x00\\x1b[31m\\u202eb\\ud800\n"
     assert html(element("p", "\u202e", title="\0")) == '<p title="\\x00">\\u202e</p>'

@@ -8,8 +8,10 @@ import sqlite3
 import ledgers
 import pytest
 
+from neural_optimizer_search.flags import flags_of
 from neural_optimizer_search.records.ledger import Ledger
-from neural_optimizer_search.report.run import FLAGS, MAX_ITERATIONS, NotARun, read, reproduction
+from neural_optimizer_search.report.checks import MAX_ITERATIONS
+from neural_optimizer_search.report.run import NotARun, SearchFlags, read, reproduction
 
 
 def test_a_run_is_read_as_it_was_written(tmp_path):
@@ -18,7 +20,7 @@ def test_a_run_is_read_as_it_was_written(tmp_path):
     assert (run.name, run.config, run.found) == ("one", ledgers.CONFIG, found)
     assert [name for name, _ in run.baselines] == ["AddSign", "PowerSign", "Adam", "RMSProp", "Momentum", "SGD"]
     assert run.top == found  # they were written best first
-    assert run.counts["trained"] == 8 and run.finished
+    assert run.counts["trained"] == 8 and run.is_finished
 
 
 def test_reading_leaves_nothing_behind(tmp_path):
@@ -36,7 +38,7 @@ def test_reading_while_a_search_writes(tmp_path):
         ledger.add_samples(count, [e])
         run = read(tmp_path)
         assert run.found == found[:count]
-        assert run.finished == (count == 8)
+        assert run.is_finished == (count == 8)
     with ledger._db:  # a transaction that is not at its end
         ledger._db.execute("DELETE FROM evaluations")
         assert len(read(tmp_path).found) == 8
@@ -50,7 +52,7 @@ def test_what_did_not_train_is_not_among_the_best(tmp_path, status):
 
 
 def test_no_budget_has_no_end(tmp_path):
-    assert read(ledgers.write(tmp_path, config={**ledgers.CONFIG, "budget": None})).finished is None
+    assert read(ledgers.write(tmp_path, config={**ledgers.CONFIG, "budget": None})).is_finished is None
 
 
 # -- What is no run --------------------------------------------------------------------------------
@@ -162,7 +164,7 @@ def test_every_flag_is_known():
     pytest.importorskip("tf_agents")
     from tf_agents_env.flags import SearchConfig
 
-    assert {field.name for field in dataclasses.fields(SearchConfig)} <= set(FLAGS)
+    assert {field.name for field in dataclasses.fields(SearchConfig)} <= set(flags_of(SearchFlags))
 
 
 def test_values_that_are_no_flags_are_left_out():
