@@ -85,11 +85,8 @@ def test_sweep_shows_what_happened_at_each_rate():
 
 def test_best_of_runs():
     curves = [charts.Curve(f"<{k}>", [(1, 0.1), (2, 0.1 * k)]) for k in range(9)] + [charts.Curve("nothing", [])]
-    root = check(
-        pictures.picture(
-            1, 1, *charts.best_of_runs(curves, charts.Reference("Adam", 0.5), pictures.WIDE), label="Best."
-        )
-    )
+    drawn = charts.best_of_runs(curves, charts.Reference("Adam", 0.5), pictures.WIDE)
+    root = check(pictures.picture(1, 1, *drawn, label="Best."))
     assert [path[0].text for path in root.iter("path")] == [f"<{k}>" for k in range(9)]
     assert len({path.get("class") for path in root.iter("path")}) == 9
 

@@ -1,8 +1,10 @@
 """Reading a ledger: what is there, what may come from a stranger, and what a search at work does meanwhile."""
 
+import contextlib
 import dataclasses
 import json
 import shlex
+import shutil
 import sqlite3
 
 import ledgers
@@ -72,15 +74,25 @@ def test_no_database(tmp_path):
         read(tmp_path)
 
 
-def damage(tmp_path, statement, *values):
-    ledgers.write(tmp_path, ledgers.found()[:1])
-    db = sqlite3.connect(tmp_path / "ledger.sqlite")
-    with db:
-        db.execute(statement, values)
-    db.close()
-    with pytest.raises(NotARun) as caught:
-        read(tmp_path)
-    assert "\n" not in str(caught.value)
+@pytest.fixture(scope="module")
+def one_rule(tmp_path_factory):
+    return ledgers.write(tmp_path_factory.mktemp("one"), ledgers.found()[:1])
+
+
+@pytest.fixture
+def refuse_after(one_rule, tmp_path):
+    """Gives the message with which a ledger of one rule is refused after an SQL statement."""
+
+    def change(statement, *values):
+        shutil.copytree(one_rule, tmp_path, dirs_exist_ok=True)
+        with contextlib.closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as db, db:
+            db.execute(statement, values)
+        with pytest.raises(NotARun) as caught:
+            read(tmp_path)
+        assert "\n" not in str(caught.value)
+        return str(caught.value)
+
+    return change
 
 
 @pytest.mark.parametrize(
@@ -105,8 +117,8 @@ def damage(tmp_path, statement, *values):
         ("rule", "null"),
     ],
 )
-def test_an_evaluation_that_no_search_writes(tmp_path, column, value):
-    damage(tmp_path, f"UPDATE evaluations SET {column} = ?", value)
+def test_an_evaluation_that_no_search_writes(refuse_after, column, value):
+    assert refuse_after(f"UPDATE evaluations SET {column} = ?", value)
 
 
 @pytest.mark.parametrize(
@@ -125,8 +137,14 @@ def test_an_evaluation_that_no_search_writes(tmp_path, column, value):
         ),
     ],
 )
-def test_a_ledger_that_no_search_writes(tmp_path, statement, value):
-    damage(tmp_path, statement, value)
+def test_a_ledger_that_no_search_writes(refuse_after, statement, value):
+    assert refuse_after(statement, value)
+
+
+def test_the_message_names_what_is_wrong(refuse_after):
+    assert "the evaluation of Adam - drop(-RMSProp, 0.3) has a reward of another type." in refuse_after(
+        "UPDATE evaluations SET reward = ?", "<b>much</b>"
+    )
 
 
 def test_a_ledger_without_its_tables(tmp_path):
