@@ -1,9 +1,8 @@
 """What a ledger may hold: SQLite takes any value in any column, and a ledger may come from a stranger."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Callable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Sample
 
@@ -12,7 +11,7 @@ MAX_ITERATIONS = 64
 MAX_WORDS = 1000
 
 
-def check(config: Any, versions: Iterable[Any], evaluations: list[Evaluation], samples: list[Sample]) -> None:
+def check(config: Any, versions: Iterable[Any], evaluations: Sequence[Evaluation], samples: Sequence[Sample]) -> None:
     """Checks that a search can have written these.
 
     Args:
@@ -39,7 +38,7 @@ def check(config: Any, versions: Iterable[Any], evaluations: list[Evaluation], s
             raise ValueError(f"a sample has a {wrong} of another type.")
 
 
-def _check_size(rule: Rule) -> None:
+def _check_size(rule):
     if rule.depth > MAX_ITERATIONS or _count_words(rule) > MAX_WORDS:
         raise ValueError(f"it has a rule of more than {MAX_WORDS} words or {MAX_ITERATIONS} iterations.")
 
@@ -52,8 +51,8 @@ def _count_words(rule):
     return counts[-1]
 
 
-def _find_wrong_field(record, allowed: Mapping[str, Callable[[Any], bool]]):
-    """The name of the first field whose value is not allowed, or None."""
+def _find_wrong_field(record, allowed):
+    """The name of the first field whose value its row of the table does not allow, or None."""
     return next((field for field, is_allowed in allowed.items() if not is_allowed(getattr(record, field))), None)
 
 

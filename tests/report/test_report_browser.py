@@ -66,21 +66,33 @@ def browser():
 
 
 @contextlib.contextmanager
-def open_page(browser, path, **options):
-    """The page of a file; it must have asked for nothing else and complained of nothing when it is left."""
+def new_tab(browser, **options):
+    """Gives a function that opens a file; what it opens must ask for nothing else and complain of nothing."""
     context = browser.new_context(**options)
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = context.new_page()
-    asked, complaints = [], []
+    opened, asked, complaints = [], [], []
     page.on("request", lambda request: asked.append(request.url))
     page.on("console", lambda message: complaints.append((message.type, message.text)))
     page.on("pageerror", lambda error: complaints.append(("error", str(error))))
     page.on("dialog", lambda dialog: complaints.append(("dialog", dialog.message)))
-    page.goto(path.as_uri())
-    yield page
+
+    def visit(path):
+        opened.append(path.as_uri())
+        page.goto(path.as_uri())
+        return page
+
+    yield visit
     assert complaints == []
-    assert asked == [path.as_uri()]
+    assert asked == opened
     context.close()
+
+
+@contextlib.contextmanager
+def open_page(browser, path, **options):
+    """The page of a file, in a tab of its own."""
+    with new_tab(browser, **options) as visit:
+        yield visit(path)
 
 
 @pytest.fixture(scope="module")
@@ -132,12 +144,17 @@ def test_it_fits_and_can_be_read(opened, which, width, scheme):
     assert page.locator("svg.wide").first.is_visible() == (width == DESKTOP)
 
 
+@pytest.fixture(scope="module")
+def visit_by_phone(browser):
+    with new_tab(browser, viewport=dict(width=PHONE, height=800)) as visit:
+        yield visit
+
+
 @pytest.mark.parametrize("name", ledgers.ODD)
-def test_odd_runs_fit_a_phone(browser, recorded, write, name):
-    path = write(search_page(recorded(name)))
-    with open_page(browser, path, viewport=dict(width=PHONE, height=800)) as page:
-        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
-        assert page.evaluate(OVERFLOWING) == []
+def test_odd_runs_fit_a_phone(visit_by_phone, recorded, write, name):
+    page = visit_by_phone(write(search_page(recorded(name))))
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
+    assert page.evaluate(OVERFLOWING) == []
 
 
 def test_the_buttons_copy(browser, report):
@@ -185,15 +202,14 @@ def test_pictures_have_names_and_formulas_are_math(browser, report):
 
 
 @pytest.mark.parametrize("to_page", [search_page, lambda run: comparison_page([run])], ids=["report", "comparison"])
-def test_an_attack_is_text(browser, recorded, write, to_page):
-    path = write(to_page(recorded("hostile")))
-    with open_page(browser, path, viewport=dict(width=PHONE, height=800)) as page:
-        page.wait_for_timeout(200)
-        assert page.evaluate("window.attacked") is None
-        assert page.locator("img, iframe, object, embed, form").count() == 0
-        assert page.locator("script").count() == 1
-        assert "<script>window.attacked = 1</script>" in page.locator("body").inner_text()
-        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
+def test_an_attack_is_text(visit_by_phone, recorded, write, to_page):
+    page = visit_by_phone(write(to_page(recorded("hostile"))))
+    page.wait_for_timeout(200)
+    assert page.evaluate("window.attacked") is None
+    assert page.locator("img, iframe, object, embed, form").count() == 0
+    assert page.locator("script").count() == 1
+    assert "<script>window.attacked = 1</script>" in page.locator("body").inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
 
 
 def test_the_policy_stops_what_would_get_through(browser, report, write):
