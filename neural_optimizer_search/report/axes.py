@@ -1,21 +1,28 @@
 """Scales, ticks and frames of charts: from values to places in an SVG."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Optional
 
-from neural_optimizer_search.report.markup import element
+from neural_optimizer_search.report.markup import Element, element
 
-# Room for the ticks' labels and the axes' titles.
+# Margins around the plot, for the ticks' labels and the axes' titles.
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 26, 42
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Values from `low` to `high` (logarithms, if `log`) to pixels from `start` to `end`; others to the edge.
+    """Places values on an axis. A value outside it goes to the nearer end.
 
     Attributes:
-      whole: Whether ticks are at whole numbers; of a logarithm, at powers of ten.
+      low: The value at `start`; its logarithm, if `log`.
+      high: The value at `end`; its logarithm, if `log`.
+      start: The pixel where the axis begins.
+      end: The pixel where the axis ends.
+      log: Whether the axis is logarithmic.
+      whole: Whether ticks are at whole numbers; on a logarithmic axis, at powers of ten.
     """
 
     low: float
@@ -25,14 +32,15 @@ class Scale:
     log: bool = False
     whole: bool = False
 
-    def __call__(self, value):
+    def __call__(self, value: float) -> float:
+        """The pixel of a value."""
         if self.log:
             value = math.log10(value)
         share = (value - self.low) / (self.high - self.low)
         return self.start + (self.end - self.start) * min(max(share, 0.0), 1.0)
 
-    def ticks(self, count):
-        """About so many (value, label)s; round ones."""
+    def ticks(self, count: int) -> list[tuple[float, str]]:
+        """About `count` round values on the axis, each with its label."""
         step = _round_step((self.high - self.low) / count)
         if self.whole:
             step = max(1, round(step))
@@ -43,8 +51,20 @@ class Scale:
         return [(value, _label(value)) for value in values]
 
 
-def linear(values, start, end, floor=None):
-    """A linear `Scale` that has room for all values, and begins at `floor` if they are not below it."""
+def is_plottable(value: Optional[float]) -> bool:
+    """Whether a number has a place on an axis: differences of larger ones are not finite."""
+    return value is not None and math.isfinite(value) and abs(value) < 1e100
+
+
+def linear_scale(values: Sequence[float], start: float, end: float, floor: Optional[float] = None) -> Scale:
+    """A linear `Scale` that holds all values.
+
+    Args:
+      values: The values; there may be none.
+      start: The pixel where the axis begins.
+      end: The pixel where the axis ends.
+      floor: Where the axis begins, if no value is below it.
+    """
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
     if floor is not None and low >= floor:
         low = floor
@@ -54,37 +74,45 @@ def linear(values, start, end, floor=None):
     return Scale(low if low == floor else math.floor(low / step) * step, math.ceil(high / step) * step, start, end)
 
 
-def counting(last, start, end):
-    """A `Scale` of the numbers 1 to `last`, from 0 on."""
+def counting_scale(last: int, start: float, end: float) -> Scale:
+    """A `Scale` of the numbers 1 to `last`, which begins at 0."""
     return Scale(0.0, float(max(last, 1)), start, end, whole=True)
 
 
-def decades(values):
-    """How many powers of ten lie between values above 0; at least one."""
+def count_decades(values: Sequence[float]) -> float:
+    """How many powers of ten lie between the least and the largest of values above 0; at least one."""
     return max(math.log10(max(values)) - math.log10(min(values)), 1.0) if values else 1.0
 
 
-def logarithmic(values, start, end, span):
-    """A `Scale` of `span` powers of ten and a margin, in whose middle the values are, which are above 0."""
+def logarithmic_scale(values: Sequence[float], start: float, end: float, span: float) -> Scale:
+    """A logarithmic `Scale` of `span` powers of ten and a margin, with values above 0 in its middle."""
     middle = (math.log10(max(values)) + math.log10(min(values))) / 2 if values else 0.0
     return Scale(middle - 0.54 * span, middle + 0.54 * span, start, end, log=True, whole=True)
 
 
-def frame(x, y, x_title, y_title, ticks=(6, 5)):
-    """Grid lines, ticks and titles around two scales, as a group."""
-    lines = [
-        element("line", x1=x.start, x2=x.end, y1=y(value), y2=y(value), class_="grid")
-        for value, _ in y.ticks(ticks[1])
-    ]
-    labels = [
-        *(element("text", label, x=x(v), y=y.start + 17, class_="tick middle") for v, label in x.ticks(ticks[0])),
-        *(element("text", label, x=x.start - 7, y=y(v) + 4, class_="tick end") for v, label in y.ticks(ticks[1])),
-    ]
+def frame(x: Scale, y: Scale, x_title: str, y_title: str, ticks: tuple[int, int] = (6, 5)) -> Element:
+    """Draws grid lines, ticks and titles.
+
+    Args:
+      x: The horizontal scale.
+      y: The vertical scale.
+      x_title: What the horizontal axis shows.
+      y_title: What the vertical axis shows.
+      ticks: About how many ticks each axis has.
+
+    Returns:
+      A `g` element.
+    """
+    x_ticks, y_ticks = x.ticks(ticks[0]), y.ticks(ticks[1])
+    lines = [element("line", x1=x.start, x2=x.end, y1=y(value), y2=y(value), class_="grid") for value, _ in y_ticks]
     marks = [
-        element("line", x1=x(value), x2=x(value), y1=y.start, y2=y.start + 4, class_="axis")
-        for value, _ in x.ticks(ticks[0])
+        element("line", x1=x(value), x2=x(value), y1=y.start, y2=y.start + 4, class_="axis") for value, _ in x_ticks
     ]
     axis = element("line", x1=x.start, x2=x.end, y1=y.start, y2=y.start, class_="axis")
+    labels = [
+        *(element("text", label, x=x(value), y=y.start + 17, class_="tick middle") for value, label in x_ticks),
+        *(element("text", label, x=x.start - 7, y=y(value) + 4, class_="tick end") for value, label in y_ticks),
+    ]
     titles = [
         element("text", y_title, x=2, y=12, class_="title"),
         element("text", x_title, x=x.end, y=y.start + 36, class_="title end"),

@@ -1,31 +1,57 @@
 """`nos-report`: writes what a search found as one HTML file, which needs no network."""
 
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Optional
 
-from neural_optimizer_search.command_line import Parser
+from neural_optimizer_search.flags import build_parser, configure, flag
+from neural_optimizer_search.records.run_directory import LEDGER, REPORT
 from neural_optimizer_search.report.comparison import comparison_page
-from neural_optimizer_search.report.run import LEDGER, NotARun, read
+from neural_optimizer_search.report.run import NotARun, read
 from neural_optimizer_search.report.search_page import search_page
 
-REPORT = "report.html"
 COMPARISON = "comparison.html"
 
 
-def main(argv=None):
-    """Writes a report from the command line; returns the exit code."""
-    p = _parser()
-    given = p.parse_args(argv)
-    if len(given.runs) > 1 and not given.compare:
-        p.error(f"argument RUN: one run has one report. For {len(given.runs)} runs on one page: --compare")
-    out = given.out or (Path(COMPARISON) if given.compare else given.runs[0] / REPORT)
+@dataclass(frozen=True)
+class ReportConfig:
+    """The flags of `nos-report`."""
+
+    runs: Sequence[Path] = flag(
+        (), "directory of a search, which may be at work", parse=Path, metavar="RUN", positional=True, nargs="+"
+    )
+    compare: bool = flag(False, "lay several runs over one another")
+    out: Optional[str] = flag(
+        None,
+        "where to write",
+        metavar="FILE",
+        default_text=f"{REPORT} in RUN, or {COMPARISON} here with --compare",
+    )
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Writes a report from the command line.
+
+    Args:
+      argv: The arguments; those of the process if None.
+
+    Returns:
+      The exit code.
+    """
+    p = build_parser("nos-report", __doc__, ReportConfig)
+    config = configure(ReportConfig, vars(p.parse_args(argv)))
+    if len(config.runs) > 1 and not config.compare:
+        p.error(f"argument RUN: one run has one report. For {len(config.runs)} runs on one page: --compare")
+    out = _choose_file(config)
     if out.name.startswith(LEDGER):
         p.error(f"argument --out: {out} is a search's ledger. Name a file that ends in .html")
     try:
-        runs = [read(place) for place in given.runs]
+        runs = [read(place) for place in config.runs]
     except NotARun as error:
         p.error(f"argument RUN: {error}")
-    text = comparison_page(runs) if given.compare else search_page(runs[0])
+    text = comparison_page(runs) if config.compare else search_page(runs[0])
     try:
         out.write_text(text, encoding="utf-8")
     except OSError as error:
@@ -34,17 +60,10 @@ def main(argv=None):
     return 0
 
 
-def _parser():
-    p = Parser("nos-report", description=__doc__, allow_abbrev=False)
-    p.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="directory of a search, which may be at work")
-    p.add_argument("--compare", action="store_true", help="lay several runs over one another")
-    p.add_argument(
-        "--out",
-        type=Path,
-        metavar="FILE",
-        help=f"where to write (default: {REPORT} in RUN, or {COMPARISON} here with --compare)",
-    )
-    return p
+def _choose_file(config):
+    if config.out is not None:
+        return Path(config.out)
+    return Path(COMPARISON) if config.compare else config.runs[0] / REPORT
 
 
 if __name__ == "__main__":

@@ -1,28 +1,37 @@
 """Several searches on one page."""
 
+from collections.abc import Sequence
+
 from neural_optimizer_search.report import charts, wording
 from neural_optimizer_search.report.markup import element
 from neural_optimizer_search.report.mathml import math
-from neural_optimizer_search.report.overview import FLATTERED, best_known, key, shown
-from neural_optimizer_search.report.page import page, scrolling, section, table
-from neural_optimizer_search.report.run import reproduction
-from neural_optimizer_search.report.statistics import spread
+from neural_optimizer_search.report.overview import FLATTERED
+from neural_optimizer_search.report.page import page, scroll_box, section, table
+from neural_optimizer_search.report.pictures import LegendRow, both_widths, color, legend
+from neural_optimizer_search.report.rewards import best_known
+from neural_optimizer_search.report.run import RecordedSearch, reproduction
+from neural_optimizer_search.report.statistics import deviation
 
 # Rewards of runs that differ in one of these measure different things.
 _MEASURE = ("task", "protocol", "seeds_per_rule")
 
 
-def comparison_page(runs):
-    """The text of a page that lays the `RecordedSearch`s over one another."""
+def comparison_page(runs: Sequence[RecordedSearch]) -> str:
+    """Makes the text of a page that lays several searches over one another.
+
+    Args:
+      runs: The searches, at least one.
+    """
     names = [run.name for run in runs]
     if len(set(names)) < len(names):
         names = [str(run.place) for run in runs]
+    searches = wording.several(len(runs), "search", "searches")
     return page(
-        f"{len(runs)} searches",
+        searches,
         element(
             "header",
             element("p", "Neural Optimizer Search", class_="eyebrow"),
-            element("h1", f"{wording.several(len(runs), 'search').replace('searchs', 'searches')} compared"),
+            element("h1", f"{searches} compared"),
             _warning(runs),
         ),
         _curves(names, runs),
@@ -32,55 +41,71 @@ def comparison_page(runs):
     )
 
 
+def _warning(runs):
+    differ = _differ(runs)
+    if not differ:
+        return element("p", FLATTERED, class_="note")
+    return element(
+        "p", f"The runs differ in {', '.join(differ)}: their rewards do not measure the same thing.", class_="verdict"
+    )
+
+
+def _differ(runs):
+    """The settings in which the runs differ and that make their rewards incomparable."""
+    return [name for name in _MEASURE if len({str(run.config.get(name)) for run in runs}) > 1]
+
+
 def _curves(names, runs):
-    curves = [(name, [(n, e.reward) for n, e in enumerate(run.found, 1)]) for name, run in zip(names, runs)]
+    curves = [
+        charts.Curve(name, [(n, e.reward) for n, e in enumerate(run.found, 1)]) for name, run in zip(names, runs)
+    ]
     known = best_known(runs[0]) if not _differ(runs) else None
     bests = [wording.score(run.top[0].reward) if run.top else "nothing" for run in runs]
     ends = ", ".join(f"{best} in {name}" for name, best in zip(names, bests))
-    drawn = charts.both_widths(
+    drawn = both_widths(
         lambda size: charts.best_of_runs(curves, known, size),
         f"Best reward so far against trained rules. At the end it is {ends}.",
     )
-    legend = [("line", charts.color(k), name) for k, (name, _) in enumerate(curves)]
-    legend += [("line", "known", f"{known[0]}, the best known optimizer")] if known else []
+    rows = [LegendRow("line", color(k), name) for k, name in enumerate(names)]
+    rows += [LegendRow("line", "known", f"{known.name}, the best known optimizer")] if known else []
     caption = "Rules from the cache count as trained here, so that runs with and without one can be compared."
     return section(
-        "Best reward so far", element("figure", drawn, key(legend), element("figcaption", caption)), id_="curves"
+        "Best reward so far", element("figure", drawn, legend(rows), element("figcaption", caption)), id_="curves"
     )
 
 
 def _bests(names, runs):
-    rows = []
-    for name, run in zip(names, runs):
-        best, (known_name, known) = (run.top or [None])[0], (run.baselines or [(None, None)])[0]
-        rows.append(
-            [
-                name,
-                _reward(best),
-                element("td", math(best.rule), class_="rule") if best else "",
-                wording.rate(best.learning_rate) if best else "",
-                f"{run.counts['trained']:,} of {run.counts['sampled']:,}",
-                f"{known_name}, {_reward(known)}" if known else wording.NOTHING,
-            ]
-        )
     head = ("run", "best reward", "its rule", "learning rate", "rules trained", "best known")
-    return section("Bests", scrolling(table(head, rows, numbers=(1, 3, 4)), "Best of each run"), id_="bests")
+    rows = [_best(name, run) for name, run in zip(names, runs)]
+    return section("Bests", scroll_box(table(head, rows, numbers=(1, 3, 4)), "Best of each run"), id_="bests")
+
+
+def _best(name, run):
+    best, (known_name, known) = (run.top or [None])[0], (run.baselines or [(None, None)])[0]
+    return [
+        name,
+        _reward(best),
+        element("td", math(best.rule), class_="rule") if best else "",
+        wording.rate(best.learning_rate) if best else "",
+        f"{run.counts['trained']:,} of {run.counts['sampled']:,}",
+        f"{known_name}, {_reward(known)}" if known else wording.NOTHING,
+    ]
 
 
 def _reward(e):
-    return wording.with_spread(e.reward, spread(e.rewards)) if e else wording.NOTHING
+    return wording.score_with_deviation(e.reward, deviation(e.rewards)) if e else wording.NOTHING
 
 
 def _settings(names, runs):
     rows = []
     for setting in dict.fromkeys(setting for run in runs for setting in run.config):
-        values = [shown(run.config[setting]) if setting in run.config else "" for run in runs]
+        values = [wording.setting(run.config[setting]) if setting in run.config else "" for run in runs]
         differ = len(set(values)) > 1
         rows.append([setting, *(element("strong", value) if differ else value for value in values)])
     return section(
         "Settings",
         element("p", "Those that are not the same for all are bold.", class_="note"),
-        scrolling(table(("setting", *names), rows), "Settings of each run"),
+        scroll_box(table(("setting", *names), rows), "Settings of each run"),
         id_="settings",
     )
 
@@ -91,16 +116,3 @@ def _commands(names, runs):
         for name, run in zip(names, runs)
     ]
     return section("The commands that make them again", blocks, id_="commands")
-
-
-def _differ(runs):
-    return [name for name in _MEASURE if len({str(run.config.get(name)) for run in runs}) > 1]
-
-
-def _warning(runs):
-    differ = _differ(runs)
-    if not differ:
-        return element("p", FLATTERED, class_="note")
-    return element(
-        "p", f"The runs differ in {', '.join(differ)}: their rewards do not measure the same thing.", class_="verdict"
-    )

@@ -2,26 +2,35 @@
 
 import unicodedata
 import xml.etree.ElementTree as ET
+from collections.abc import Iterable
+from typing import Any, Union
+from xml.etree.ElementTree import Element
+
+# What may stand in an element: nothing, a text, a number, an element, or a list of these.
+Content = Union[None, str, float, Element, Iterable[Any]]
 
 # They hide what a text says, or turn it round: line and tab are layout, U+2061 is MathML's application of a function.
 _UNSEEN = {"Cc", "Cf", "Cs"}
 _ALLOWED = "\n\t\u2061"
 
 
-def element(tag, *children, **attributes):
-    """An element; `class_` is class, `aria_label` aria-label, and an attribute that is None is left out.
+def element(tag: str, *children: Content, **attributes: Union[str, float, None]) -> Element:
+    """Makes an element.
 
     Args:
       tag: Its name.
-      *children: Elements, texts, numbers, None for nothing, or lists of these.
-      **attributes: Texts and numbers.
+      *children: What stands in it.
+      **attributes: Its attributes. `class_` is class, `aria_label` is aria-label, and one that is None is left out.
+
+    Returns:
+      The element.
 
     Example:
       >>> from neural_optimizer_search.report.markup import element, html
       >>> html(element("p", "1 < 2 ", element("b", "<script>"), class_="a"))
       '<p class="a">1 &lt; 2 <b>&lt;script&gt;</b></p>'
     """
-    made = ET.Element(tag)
+    made = Element(tag)
     for name, value in attributes.items():
         if value is not None:
             made.set(name.rstrip("_").replace("_", "-"), _text(value))
@@ -29,17 +38,17 @@ def element(tag, *children, **attributes):
     return made
 
 
-def html(made):
+def html(node: Element) -> str:
     """An element as the text of a page."""
-    return ET.tostring(made, encoding="unicode", method="html")
+    return ET.tostring(node, encoding="unicode", method="html")
 
 
-def visible(text):
+def reveal(text: str) -> str:
     r"""The text with the characters that nobody sees written out.
 
     Example:
-      >>> from neural_optimizer_search.report.markup import visible
-      >>> print(visible("a\u202eb"))
+      >>> from neural_optimizer_search.report.markup import reveal
+      >>> print(reveal("a\u202eb"))
       a\u202eb
     """
     return "".join(
@@ -49,12 +58,12 @@ def visible(text):
 
 
 def _text(value):
-    return f"{round(value, 1):g}" if isinstance(value, float) else visible(str(value))
+    return f"{round(value, 1):g}" if isinstance(value, float) else reveal(str(value))
 
 
 def _fill(parent, children):
     for child in children:
-        if isinstance(child, ET.Element):
+        if isinstance(child, Element):
             parent.append(child)
         elif isinstance(child, (str, int, float)):
             _append_text(parent, _text(child))

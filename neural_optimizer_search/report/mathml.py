@@ -1,8 +1,9 @@
 """Expressions as MathML, with the brackets that `printing.latex` sets."""
 
-from neural_optimizer_search.dsl.expression import Operand, Unary, simplify
+from neural_optimizer_search.dsl.expression import Expression, Operand, Unary, simplify
 from neural_optimizer_search.dsl.printing import text
-from neural_optimizer_search.report.markup import element
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.report.markup import Element, element
 
 # How tightly an expression holds together; an argument that binds less than needed gets brackets.
 _SUM, _PRODUCT, _NEGATION, _POWER, _ATOM = range(5)
@@ -10,8 +11,12 @@ _INFIX = {"add": ("+", _SUM), "sub": ("−", _SUM), "mul": ("·", _PRODUCT)}
 _DELTA = "δ"
 
 
-def math(rule, display="inline"):
-    """A `Rule`, simplified, as a `math` element; `display` is "inline" or "block".
+def math(rule: Rule, display: str = "inline") -> Element:
+    """A rule, simplified, as a `math` element.
+
+    Args:
+      rule: The rule.
+      display: "inline" or "block".
 
     Example:
       >>> from neural_optimizer_search import parse_formula
@@ -24,7 +29,7 @@ def math(rule, display="inline"):
     return element("math", mathml(expression), display=display, displaystyle="true", alttext=text(expression))
 
 
-def mathml(expression):
+def mathml(expression: Expression) -> Element:
     """An expression as an element to stand in `math`."""
     return _mathml(expression)[0]
 
@@ -55,10 +60,10 @@ def _ten_to(exponent):
 
 def _call(function, *arguments):
     separated = [part for argument in arguments for part in (_o(","), argument)][1:]
-    return element("mrow", _i(function), _o("\u2061"), _bracketed(*separated))
+    return element("mrow", _i(function), _o("\u2061"), _bracket(*separated))
 
 
-def _bracketed(*parts, left="(", right=")"):
+def _bracket(*parts, left="(", right=")"):
     return element("mrow", element("mo", left, form="prefix"), parts, element("mo", right, form="postfix"))
 
 
@@ -94,27 +99,37 @@ def _mathml(expression):
         row = _OPERANDS.get(name, lambda: _i(name))
         return row(), _PRODUCT if "*" in name else _POWER if "^" in name else _ATOM
     if isinstance(expression, Unary):
-        return _unary(expression.name, *_mathml(expression.x))
+        x = _mathml(expression.x)
+        row = _UNARIES.get(expression.name)
+        return row(*x) if row else (_function(expression.name, x[0]), _ATOM)
     if expression.name == "left":
         return _mathml(expression.x)
     return _binary(expression.name, _mathml(expression.x), _mathml(expression.y))
 
 
-def _unary(name, x, binding):
-    if name == "identity":
-        return x, binding
-    if name == "neg":
-        return element("mrow", element("mo", "−", form="prefix"), _bracket(x, binding, _NEGATION)), _NEGATION
-    if name == "exp":
-        return element("msup", _i("e"), x), _POWER
-    size = _bracketed(x, left="|", right="|")
-    if name == "sqrt":
-        return element("msqrt", size), _ATOM
-    if name == "log":
-        return element("mrow", _i("log"), _o("\u2061"), size), _POWER  # an exponent would seem to be in it
+def _size(x):
+    return _bracket(x, left="|", right="|")
+
+
+# What is not written as function(x): from the argument and how tightly it binds to the whole.
+_UNARIES = {
+    "identity": lambda x, binding: (x, binding),
+    "neg": lambda x, binding: (
+        element("mrow", element("mo", "−", form="prefix"), _bracket_if_loose(x, binding, _NEGATION)),
+        _NEGATION,
+    ),
+    "exp": lambda x, _: (element("msup", _i("e"), x), _POWER),
+    "sqrt": lambda x, _: (element("msqrt", _size(x)), _ATOM),
+    # Without brackets, an exponent would seem to belong to what the logarithm is taken of.
+    "log": lambda x, _: (element("mrow", _i("log"), _o("\u2061"), _size(x)), _POWER),
+}
+
+
+def _function(name, x):
+    """A function of x and, as in clip_1e-3, a constant."""
     function, _, constant = name.partition("_")
     constants = [_CONSTANTS.get(constant, lambda: _n(constant))()] if constant else []
-    return _call(function, x, *constants), _ATOM
+    return _call(function, x, *constants)
 
 
 def _binary(name, x, y):
@@ -122,10 +137,11 @@ def _binary(name, x, y):
         # It looks whole beside anything but an exponent.
         return element("mfrac", x[0], element("mrow", y[0], _o("+"), _i(_DELTA))), _POWER
     if name == "pow":
-        return element("msup", _bracket(*x, _ATOM), y[0]), _POWER
+        return element("msup", _bracket_if_loose(*x, _ATOM), y[0]), _POWER
     symbol, binding = _INFIX[name]
-    return element("mrow", _bracket(*x, binding), _o(symbol), _bracket(*y, binding + 1)), binding
+    left, right = _bracket_if_loose(*x, binding), _bracket_if_loose(*y, binding + 1)
+    return element("mrow", left, _o(symbol), right), binding
 
 
-def _bracket(x, binding, needed):
-    return x if binding >= needed else _bracketed(x)
+def _bracket_if_loose(x, binding, needed):
+    return x if binding >= needed else _bracket(x)

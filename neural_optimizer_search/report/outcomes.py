@@ -1,93 +1,91 @@
-"""What an algorithm proposed: what the good part is made of, and what became of the rest."""
+"""What became of the proposals of a search: which were trained, which were not and why, and how long it took."""
 
-from neural_optimizer_search.dsl.formula import parse_formula
-from neural_optimizer_search.report import charts, wording
-from neural_optimizer_search.report import statistics as stats
-from neural_optimizer_search.report.markup import element
-from neural_optimizer_search.report.mathml import math, mathml
-from neural_optimizer_search.report.page import scrolling, section, table
+from collections import Counter
+from typing import NamedTuple
 
-_AGREEMENT = parse_formula("sign(g) * sign(m)")
+from neural_optimizer_search.measuring.screen import Screen
+from neural_optimizer_search.report import marks, wording
+from neural_optimizer_search.report.markup import Element, element
+from neural_optimizer_search.report.page import scroll_box, section, table
+from neural_optimizer_search.report.run import RecordedSearch
 
-
-# -- Building blocks -------------------------------------------------------------------------------
-
-
-def blocks(run):
-    """Which sub-expressions the best rules have."""
-    top = [e.rule for e in run.top[: max(stats.LEAST_TOP, len(run.top) // 10)]]
-    if len(top) < 2:
-        return None
-    sampled = [sample.rule for sample in stats.evenly(run.samples, stats.MOST_RULES)]
-    rows = [
-        [_part(block.expression), *_shares(block.top, len(top)), *_shares(block.sampled, len(sampled), "sampled")]
-        for block in stats.building_blocks(top, sampled)
-    ]
-    intro = (
-        f"Parts that at least two of the best {len(top)} rules have, first those that are more frequent there than "
-        f"among the {len(sampled):,} sampled rules."
-    )
-    head = ("part", f"of the best {len(top)}", "", f"of {len(sampled):,} sampled", "")
-    return section(
-        "What the best rules are made of",
-        element("p", intro, class_="note"),
-        _verdict(top, sampled),
-        scrolling(table(head, rows, numbers=(1, 3)), "Building blocks"),
-        id_="parts",
-    )
+MOST_SCREENED = 5_000  # rules that the screen looks at again, to say why it stopped them
+MOST_MESSAGES = 10
 
 
-def _part(expression):
-    return element("td", element("math", mathml(expression), displaystyle="true"), class_="rule")
+class Outcome(NamedTuple):
+    """What became of some rules.
+
+    Attributes:
+      name: What became of them, in words.
+      count: How many rules it happened to.
+    """
+
+    name: str
+    count: int
 
 
-def _shares(share, whole, class_="top"):
-    return wording.share(share * whole, whole), charts.bar(share, class_)
-
-
-def _verdict(top, sampled):
-    have, all_have = (sum(map(stats.agrees, rules)) for rules in (top, sampled))
-    ranks = [str(rank) for rank, rule in enumerate(top, 1) if stats.agrees(rule)]
-    where = f"{have} of them (rank {', '.join(ranks[:8])}{' …' * (len(ranks) > 8)})" if have else "none of them"
-    return element(
-        "p",
-        math(_AGREEMENT),
-        f", the part that the paper found again and again, is in {where}, and in {all_have:,} of the "
-        f"{len(sampled):,} sampled rules ({wording.share(all_have, len(sampled))}).",
-        class_="verdict",
-    )
-
-
-# -- What became of the proposals ------------------------------------------------------------------
-
-
-def outcomes(run):
-    """Where the sampled rules went, and the time."""
+def outcomes(run: RecordedSearch) -> Element:
+    """The section about where the sampled rules went, and the time."""
     sampled, trained = run.counts["sampled"], run.counts["trained"]
-    head = ("", "rules", "share", "")
-    first = [_outcome_row(outcome, sampled) for outcome in stats.sampled_outcomes(run)]
-    second = [_outcome_row(outcome, trained) for outcome in stats.trained_outcomes(run)]
-    failures = [[status, wording.shortened(message), f"{n:,}"] for (status, message), n in stats.messages(run)]
+    rows = table(
+        ("", "rules", "share", ""),
+        [f"{sampled:,} sampled", *(_row(outcome, sampled) for outcome in sampled_outcomes(run))],
+        [f"{trained:,} trained", *(_row(outcome, trained) for outcome in trained_outcomes(run))],
+        numbers=(1, 2),
+    )
     return section(
         "What became of the proposals",
-        scrolling(
-            table(head, [f"{sampled:,} sampled", *first], [f"{trained:,} trained", *second], numbers=(1, 2)),
-            "Outcomes",
-        ),
+        scroll_box(rows, "Outcomes"),
         element("p", _time(run), class_="note"),
-        [
-            element("h3", "Rules that did not train to the end"),
-            scrolling(table(("status", "message", "rules"), failures, numbers=(2,)), "Failures"),
-        ]
-        if failures
-        else None,
+        _failures(run),
         id_="outcomes",
     )
 
 
-def _outcome_row(outcome, whole):
+def sampled_outcomes(run: RecordedSearch) -> list[Outcome]:
+    """What became of all samples. The counts add up to them, unless a search is writing or was resumed just now."""
+    counts = run.counts
+    screened = [sample.rule for sample in run.samples if not sample.key]
+    reasons = _count_reasons(screened) if len(screened) <= MOST_SCREENED else Counter()
+    stopped = [Outcome(f"screened out: {_within_sentence(reason)}", n) for reason, n in reasons.items()]
+    rest = max(counts["screened"] - sum(reasons.values()), 0)
+    return [
+        *sorted(stopped, key=lambda outcome: -outcome.count),
+        *([Outcome("screened out", rest)] if rest or not stopped else []),
+        Outcome("repeated", max(counts["repeated"], 0)),
+        Outcome("taken from the cache", counts["cached"]),
+        Outcome("trained", counts["trained"]),
+    ]
+
+
+def trained_outcomes(run: RecordedSearch) -> list[Outcome]:
+    """What became of the rules that were trained, by status."""
+    statuses = Counter(e.status for e in run.found if not e.cached)
+    return [Outcome(status, n) for status, n in {"ok": 0, "diverged": 0, **statuses}.items()]
+
+
+def failure_messages(run: RecordedSearch) -> list[tuple[tuple[str, str], int]]:
+    """((status, message), count) of the rules that did not train to the end, the most frequent first."""
+    failures = Counter((e.status, e.message) for e in run.found if e.status != "ok" and not e.cached)
+    return failures.most_common(MOST_MESSAGES)
+
+
+def _count_reasons(rules):
+    """Why the screen stopped rules: a ledger does not say it, and looking again costs little."""
+    if not rules:
+        return Counter()
+    screen = Screen()
+    return Counter(reason for reason in (screen(rule).reason for rule in rules) if reason)
+
+
+def _within_sentence(sentence):
+    return f"{sentence[0].lower()}{sentence[1:].rstrip('.')}"
+
+
+def _row(outcome, whole):
     share = outcome.count / whole if whole else 0.0
-    return [outcome.name, f"{outcome.count:,}", wording.share(outcome.count, whole), charts.bar(share, "top")]
+    return [outcome.name, f"{outcome.count:,}", wording.share(outcome.count, whole), marks.bar(share, "top")]
 
 
 def _time(run):
@@ -98,3 +96,13 @@ def _time(run):
         f"Training the proposed rules took {wording.duration(sum(times))} in all, summed over workers; a rule "
         f"{wording.duration(times[len(times) // 2])} (median), at most {wording.duration(times[-1])}."
     )
+
+
+def _failures(run):
+    rows = [[status, wording.shorten(message), f"{n:,}"] for (status, message), n in failure_messages(run)]
+    if not rows:
+        return None
+    return [
+        element("h3", "Rules that did not train to the end"),
+        scroll_box(table(("status", "message", "rules"), rows, numbers=(2,)), "Failures"),
+    ]

@@ -2,15 +2,24 @@
 
 import base64
 import hashlib
+from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import Union
 
-from neural_optimizer_search.report.markup import element, html
+from neural_optimizer_search.report.markup import Content, Element, element, html
+
+# A row of a table: its cells, or a text for a heading of the rows below. A cell that is a `td` stays as it is.
+Row = Union[str, Sequence[Content]]
 
 _STYLE, _SCRIPT = (Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("style.css", "copy.js"))
 
 
-def page(title, *sections):
-    """The text of a page of these elements.
+def page(title: str, *sections: Content) -> str:
+    """Makes the text of a page.
+
+    Args:
+      title: The title in the browser's tab.
+      *sections: What is on the page, in order; None for nothing.
 
     Example:
       >>> from neural_optimizer_search.report.markup import element
@@ -31,51 +40,57 @@ def page(title, *sections):
     return "<!DOCTYPE html>\n" + html(element("html", head, body, lang="en")) + "\n"
 
 
-def section(title, *children, id_):
-    """A part of the page under its heading."""
+def section(title: str, *children: Content, id_: str) -> Element:
+    """Makes a section of the page.
+
+    Args:
+      title: Its heading.
+      *children: What is under the heading.
+      id_: The id of the heading, which is unique on the page.
+    """
     return element("section", element("h2", title, id=id_), children, aria_labelledby=id_)
 
 
-def scrolling(table, label):
+def scroll_box(table: Element, label: str) -> Element:
     """A table in a box of its own, so that a wide one does not widen the page; the keyboard scrolls it too."""
     return element("div", table, class_="scroll", role="region", aria_label=label, tabindex=0)
 
 
-def table(head, *bodies, numbers=()):
-    """A table.
+def table(head: Sequence[str], *bodies: Sequence[Row], numbers: Collection[int] = ()) -> Element:
+    """Makes a table.
 
     Args:
       head: The titles of the columns.
-      *bodies: Lists of rows, each a `tbody`; a row is a list of cells, and a row that is a text is a heading.
+      *bodies: Lists of rows, each a `tbody`. One that begins with a heading is set apart from what is above.
       numbers: The columns that hold numbers, from 0 on.
     """
-
-    def cell(k, content):
-        if getattr(content, "tag", None) == "td":
-            return content
-        return element("td", content, class_="number" if k in numbers else None)
-
-    titles = [
-        element("th", title, scope="col", class_="number" if k in numbers else None) for k, title in enumerate(head)
-    ]
-    parts = [
-        element(
-            "tbody",
-            [
-                element("tr", element("th", row, scope="rowgroup", colspan=len(head)))
-                if isinstance(row, str)
-                else element("tr", [cell(k, content) for k, content in enumerate(row)])
-                for row in body
-            ],
-            class_="apart" if body and isinstance(body[0], str) else None,
-        )
-        for body in bodies
-    ]
-    return element("table", element("thead", element("tr", titles)), parts)
+    classes = ["number" if k in numbers else None for k in range(len(head))]
+    titles = [element("th", title, scope="col", class_=class_) for title, class_ in zip(head, classes)]
+    return element("table", element("thead", element("tr", titles)), [_body(rows, classes) for rows in bodies])
 
 
-def copy_button(of, what):
-    """A button that copies the text of the element with the id `of`; the script shows it."""
+def _body(rows, classes):
+    has_heading = bool(rows) and isinstance(rows[0], str)
+    return element("tbody", [_row(row, classes) for row in rows], class_="apart" if has_heading else None)
+
+
+def _row(row, classes):
+    if isinstance(row, str):
+        return element("tr", element("th", row, scope="rowgroup", colspan=len(classes)))
+    return element("tr", [_cell(content, class_) for content, class_ in zip(row, classes)])
+
+
+def _cell(content, class_):
+    return content if getattr(content, "tag", None) == "td" else element("td", content, class_=class_)
+
+
+def copy_button(of: str, what: str) -> Element:
+    """Makes a button that copies a text; the script shows it.
+
+    Args:
+      of: The id of the element with the text.
+      what: The name of the text, for those who cannot see it.
+    """
     return element("button", "Copy", type="button", data_copy=of, aria_label=f"Copy {what}", hidden="hidden")
 
 

@@ -1,13 +1,39 @@
 """One search on one page."""
 
-from neural_optimizer_search.report import outcomes, overview, rules
+from collections.abc import Callable
+from typing import Optional
+
+from neural_optimizer_search.report.building_blocks import building_blocks
+from neural_optimizer_search.report.cards import baseline_sweeps, cards
+from neural_optimizer_search.report.leaderboard import leaderboard
+from neural_optimizer_search.report.markup import Element
+from neural_optimizer_search.report.outcomes import outcomes
+from neural_optimizer_search.report.overview import settings, summary
 from neural_optimizer_search.report.page import page
+from neural_optimizer_search.report.rewards import rewards
+from neural_optimizer_search.report.run import RecordedSearch
 
-TOP = 10
+# A section makes its part of the page of any search that can be read, or None if there is nothing to show.
+Section = Callable[[RecordedSearch], Optional[Element]]
+
+# In the order of the page. A new section is one function and one row.
+SECTIONS: tuple[Section, ...] = (
+    summary,
+    rewards,
+    leaderboard,
+    cards,
+    baseline_sweeps,
+    building_blocks,
+    outcomes,
+    settings,
+)
 
 
-def search_page(run, count=TOP):
-    """The text of a page about a `RecordedSearch`, with its `count` best rules.
+def search_page(run: RecordedSearch) -> str:
+    """Makes the text of a page about a search.
+
+    Args:
+      run: The search.
 
     Example:
       >>> from neural_optimizer_search.report.run import RecordedSearch
@@ -16,14 +42,4 @@ def search_page(run, count=TOP):
       >>> "No rule has been measured yet." in search_page(RecordedSearch("runs/a", "a", {}, [], [], [], nothing))
       True
     """
-    return page(
-        f"{run.name}: Neural Optimizer Search",
-        overview.summary(run),
-        overview.rewards(run),
-        rules.leaderboard(run, count),
-        rules.cards(run, count),
-        rules.baseline_sweeps(run, count),
-        outcomes.blocks(run),
-        outcomes.outcomes(run),
-        overview.settings(run),
-    )
+    return page(f"{run.name}: Neural Optimizer Search", *(section(run) for section in SECTIONS))

@@ -1,14 +1,15 @@
 """An expression tree as SVG: functions above what they are applied to."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from neural_optimizer_search.dsl import expression as ex
-from neural_optimizer_search.report.charts import picture
-from neural_optimizer_search.report.markup import element
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.report.markup import Element, element
+from neural_optimizer_search.report.pictures import picture
 
 ROW, GAP, HEIGHT = 52, 14, 28
 MARGIN = 4
-LETTER = 8.2  # pixels, of the font in style.css
+LETTER = 8.2  # width of a letter in pixels, in the font of style.css
 MOST_LEAVES = 64
 
 # Other words are written by their names.
@@ -24,7 +25,7 @@ class _Node(NamedTuple):
     row: int
 
 
-def tree(rule):
+def tree(rule: Rule) -> Optional[Element]:
     """The simplified expression of a `Rule` as an `svg` element; None if it is too large to look at."""
     expression = ex.simplify(rule.expression())
     if _leaves(expression) > MOST_LEAVES:
@@ -36,20 +37,20 @@ def tree(rule):
         width,
         height,
         [element("path", d=_edge(*edge), class_="edge") for edge in edges],
-        [_drawn(node) for node in nodes],
+        [_draw(node) for node in nodes],
         label=f"Expression tree of {rule.formula()}",
         class_="tree",
     )
-    # As wide as it is, so that letters have their size; a wider one than the window scrolls.
+    # A fixed width keeps the letters at their size; a tree wider than the window scrolls.
     made.set("width", f"{width:.0f}")
     made.set("height", f"{height:.0f}")
     return made
 
 
 def _place(expression, row, left, nodes, edges):
-    """Appends the nodes of an expression that has the room from `left` on, its own the last."""
+    """Appends the nodes of an expression that stands from `left` on, its own node last."""
     label, children, width = _label(expression), ex.children(expression), _width(expression)
-    at = left + (width - _room(children)) / 2
+    at = left + (width - _children_width(children)) / 2
     below = []
     for child in children:
         _place(child, row + 1, at, nodes, edges)
@@ -62,10 +63,10 @@ def _place(expression, row, left, nodes, edges):
 
 
 def _width(expression):
-    return max(_box(_label(expression)), _room(ex.children(expression)))
+    return max(_box(_label(expression)), _children_width(ex.children(expression)))
 
 
-def _room(children):
+def _children_width(children):
     return sum(map(_width, children)) + GAP * (len(children) - 1) if children else 0
 
 
@@ -79,7 +80,7 @@ def _edge(node, child):
     return f"M{node.x:.1f} {top} C{node.x:.1f} {bend} {child.x:.1f} {bend} {child.x:.1f} {bottom}"
 
 
-def _drawn(node):
+def _draw(node):
     width, y = _box(node.label), MARGIN + ROW * node.row
     kind = "operand" if node.leaf else "function"
     box = element("rect", x=node.x - width / 2, y=y, width=width, height=HEIGHT, rx=6, class_=kind)

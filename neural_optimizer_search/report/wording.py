@@ -1,12 +1,14 @@
-"""Numbers as a reader wants them."""
+"""Numbers and recorded values as a reader wants them."""
 
+import json
 import math
+from typing import Any, Optional
 
 NOTHING = "–"
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
-def score(value):
+def score(value: Optional[float]) -> str:
     """A reward or an accuracy.
 
     Example:
@@ -19,22 +21,28 @@ def score(value):
     return f"{value:.4f}" if abs(value) < 1e4 else f"{value:.4g}"
 
 
-def with_spread(value, spread):
-    """A reward ± its deviation, if there is one."""
-    return score(value) + (f" ± {score(spread)}" if spread is not None else "")
+def score_with_deviation(value: Optional[float], deviation: Optional[float]) -> str:
+    """A reward ± its standard deviation, if there is one.
+
+    Example:
+      >>> from neural_optimizer_search.report.wording import score_with_deviation
+      >>> score_with_deviation(0.7, 0.0158), score_with_deviation(0.7, None)
+      ('0.7000 ± 0.0158', '0.7000')
+    """
+    return score(value) if deviation is None else f"{score(value)} ± {score(deviation)}"
 
 
-def rate(value):
+def rate(value: Optional[float]) -> str:
     """A learning rate or a loss."""
     return NOTHING if value is None else f"{value:.3g}"
 
 
-def share(part, whole):
+def share(part: float, whole: float) -> str:
     """A percentage; of nothing there is none."""
     return f"{100 * part / whole:.1f} %" if whole else NOTHING
 
 
-def duration(seconds):
+def duration(seconds: float) -> str:
     """A time in its two largest units.
 
     Example:
@@ -54,17 +62,43 @@ def duration(seconds):
     return " ".join(parts[:2])
 
 
-def shortened(text, length=300):
-    """A text that does not fill the page."""
-    return text if len(text) <= length else text[: length - 1] + "…"
-
-
-def several(count, noun):
+def several(count: int, noun: str, plural: Optional[str] = None) -> str:
     """A count with its noun.
+
+    Args:
+      count: The count.
+      noun: The noun for one.
+      plural: The noun for several; by default with an s.
 
     Example:
       >>> from neural_optimizer_search.report.wording import several
-      >>> several(1, "rule"), several(1200, "rule")
-      ('1 rule', '1,200 rules')
+      >>> several(1, "rule"), several(1200, "rule"), several(2, "search", "searches")
+      ('1 rule', '1,200 rules', '2 searches')
     """
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
+
+
+def shorten(text: str, length: int = 300) -> str:
+    """A text that does not fill the page.
+
+    Example:
+      >>> from neural_optimizer_search.report.wording import shorten
+      >>> shorten("out of memory", 7)
+      'out of…'
+    """
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def setting(value: Any) -> str:
+    """A recorded value.
+
+    Example:
+      >>> from neural_optimizer_search.report.wording import setting
+      >>> setting(None), setting(True), setting("digits"), setting({"python": "3.11.2", "ray": "2.9"})
+      ('default', 'true', 'digits', 'python 3.11.2, ray 2.9')
+    """
+    if value is None:
+        return "default"
+    if isinstance(value, dict):
+        return shorten(", ".join(f"{name} {part}" for name, part in value.items()))
+    return shorten(value if isinstance(value, str) else json.dumps(value))

@@ -23,6 +23,8 @@ FORMULAS = (
 )
 # As long as a rule of depth 4 gets.
 LONG = "*".join(["(Adam + clip(RMSProp, 1e-5) / (sqrt(|gamma|) + drop(1e-4*w, 0.5)))"] * 2)
+FAILED = ("diverged", "failed", "timeout", "killed", "out of memory")
+ATTACK = "</title></style></script><script>window.attacked = 1</script><img src=x onerror='window.attacked = 2'>\"'"
 
 
 def evaluation(formula, reward, **changes):
@@ -58,3 +60,71 @@ def write(directory, evaluations=(), baselines=(), config=CONFIG, screened_out=0
     ledger.add_samples(1, [*evaluations, *evaluations])
     ledger.close()
     return directory
+
+
+# -- Searches of every kind ------------------------------------------------------------------------
+
+
+def failed():
+    return [
+        dataclasses.replace(
+            e, status=status, message=f"It {status}.", reward=0.0, rewards=(), sweep=(), learning_rate=None
+        )
+        for status, e in zip(FAILED, found())
+    ]
+
+
+def odd():
+    """Numbers that no training gives, and that a ledger may hold."""
+    return [
+        dataclasses.replace(
+            e,
+            reward=reward,
+            rewards=(reward, float("nan"), -1e308),
+            sweep=((1e-3, float("nan")), (1e-2, None), (1e300, 1e308), (float("inf"), 1.0)),
+            seconds=reward,
+        )
+        for reward, e in zip((1e308, float("inf"), 1e-320, 1e12, -5.0), found())
+    ]
+
+
+def one_seed(evaluations):
+    return [dataclasses.replace(e, rewards=(e.reward,)) for e in evaluations]
+
+
+def hostile():
+    """Evaluations whose every text is an attack."""
+    return [
+        *(dataclasses.replace(e, status=ATTACK, message=ATTACK, key=ATTACK + e.key) for e in found()[:2]),
+        *(dataclasses.replace(e, status="diverged", message=ATTACK) for e in found()[2:4]),
+    ]
+
+
+# What `write` is given, by name; `conftest.recorded` writes and reads each once.
+SEARCHES = {
+    "whole": dict(evaluations=found(), baselines=known(), screened_out=3),
+    "at work": dict(evaluations=found()[:3]),
+    "nothing": {},
+    "only known": dict(baselines=known()),
+    "only found": dict(evaluations=found()),
+    "only failed": dict(evaluations=failed(), baselines=known()),
+    "odd numbers": dict(evaluations=odd()),
+    "odd settings": dict(
+        evaluations=found()[:2],
+        config={"task": ["a"], "budget": "many", "seed": {"b": 1}, "algorithm": 5, "preset": [], "x": 10**400},
+    ),
+    "no settings": dict(evaluations=found()[:2], baselines=known(), config={}),
+    "one seed": dict(evaluations=one_seed(found()), baselines=one_seed(known())),
+    "hostile": dict(
+        evaluations=hostile(),
+        baselines=known(),
+        config={**dict.fromkeys(CONFIG, ATTACK), ATTACK: [ATTACK], "table": {ATTACK: ATTACK}},
+    ),
+}
+DIRECTORIES = {"whole": "a-run", "hostile": "<img src=x onerror='window.attacked = 3'>"}
+ODD = tuple(name for name in SEARCHES if name not in ("whole", "at work", "hostile"))
+
+
+def write_named(parent, name):
+    """The search of a name in `SEARCHES`, as a directory in this one."""
+    return write(parent / DIRECTORIES.get(name, "run"), **SEARCHES[name])

@@ -11,7 +11,7 @@ from neural_optimizer_search.report.markup import html
 from neural_optimizer_search.report.mathml import math
 
 
-def shown(formula):
+def to_tex(formula):
     """The MathML within `math`, with groups as {} and scripts in TeX's way, which is short enough to be read."""
     return _tex(math(parse_formula(formula))[0])
 
@@ -94,7 +94,7 @@ def _tex(node):
     ],
 )
 def test_golden(formula, expected):
-    assert shown(formula) == expected
+    assert to_tex(formula) == expected
 
 
 def _formula(node):

@@ -1,15 +1,16 @@
 """The page in a real browser: it fits, it is silent, it loads nothing, its buttons copy, and an attack is text."""
 
 import contextlib
+import dataclasses
 import re
 import shutil
+from pathlib import Path
 
 import ledgers
 import pytest
-from test_report_page import ODD, hostile
 
 from neural_optimizer_search.report.comparison import comparison_page
-from neural_optimizer_search.report.run import read, reproduction
+from neural_optimizer_search.report.run import reproduction
 from neural_optimizer_search.report.search_page import search_page
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -65,64 +66,95 @@ def browser():
 
 
 @contextlib.contextmanager
-def opened(browser, path, **options):
-    """The page of a file; it must have asked for nothing else and complained of nothing when it is left."""
+def new_tab(browser, **options):
+    """Gives a function that opens a file; what it opens must ask for nothing else and complain of nothing."""
     context = browser.new_context(**options)
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = context.new_page()
-    asked, complaints = [], []
+    opened, asked, complaints = [], [], []
     page.on("request", lambda request: asked.append(request.url))
     page.on("console", lambda message: complaints.append((message.type, message.text)))
     page.on("pageerror", lambda error: complaints.append(("error", str(error))))
     page.on("dialog", lambda dialog: complaints.append(("dialog", dialog.message)))
-    page.goto(path.as_uri())
-    yield page
+
+    def visit(path):
+        opened.append(path.as_uri())
+        page.goto(path.as_uri())
+        return page
+
+    yield visit
     assert complaints == []
-    assert asked == [path.as_uri()]
+    assert asked == opened
     context.close()
 
 
-def written(tmp_path, text):
-    path = tmp_path / "page.html"
-    path.write_text(text, encoding="utf-8")
-    return path
+@contextlib.contextmanager
+def open_page(browser, path, **options):
+    """The page of a file, in a tab of its own."""
+    with new_tab(browser, **options) as visit:
+        yield visit(path)
 
 
-@pytest.fixture
-def report(tmp_path):
-    return written(tmp_path, search_page(read(ledgers.write(tmp_path / "run", ledgers.found(), ledgers.known()))))
+@pytest.fixture(scope="module")
+def write(tmp_path_factory):
+    """Gives the path of a new file with a text."""
+
+    def write_new(text):
+        path = tmp_path_factory.mktemp("page") / "page.html"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write_new
 
 
-@pytest.fixture
-def comparison(tmp_path):
-    run = read(ledgers.write(tmp_path / ("a-long-name" * 8), ledgers.found(), ledgers.known()))
-    return written(tmp_path, comparison_page([run] * 8))
+@pytest.fixture(scope="module")
+def report(recorded, write):
+    return write(search_page(recorded("whole")))
+
+
+@pytest.fixture(scope="module")
+def comparison(recorded, write):
+    return write(comparison_page([dataclasses.replace(recorded("whole"), place=Path("a-long-name" * 8))] * 8))
+
+
+@pytest.fixture(scope="module")
+def opened(browser, report, comparison):
+    """Both pages, opened once and unfolded; to open one takes longer than to look at it."""
+    with open_page(browser, report) as one, open_page(browser, comparison) as other:
+        for page in (one, other):
+            page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+        yield {"report": one, "comparison": other}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [DESKTOP, PHONE])
 @pytest.mark.parametrize("which", ["report", "comparison"])
-def test_it_fits_and_can_be_read(browser, request, which, width, scheme):
-    path = request.getfixturevalue(which)
-    with opened(browser, path, viewport=dict(width=width, height=800), color_scheme=scheme) as page:
-        page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert page.evaluate(OVERFLOWING) == []
-        assert page.evaluate(BEYOND_CELLS) == []
-        assert page.evaluate(FAINT) == []
-        dark = page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
-        assert dark == (scheme == "dark")
-        # A phone has its own pictures, with letters of readable size.
-        assert page.locator("svg.narrow").first.is_visible() == (width == PHONE)
-        assert page.locator("svg.wide").first.is_visible() == (width == DESKTOP)
+def test_it_fits_and_can_be_read(opened, which, width, scheme):
+    page = opened[which]
+    page.set_viewport_size(dict(width=width, height=800))
+    page.emulate_media(color_scheme=scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(OVERFLOWING) == []
+    assert page.evaluate(BEYOND_CELLS) == []
+    assert page.evaluate(FAINT) == []
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
+    assert dark == (scheme == "dark")
+    # A phone has its own pictures, with letters of readable size.
+    assert page.locator("svg.narrow").first.is_visible() == (width == PHONE)
+    assert page.locator("svg.wide").first.is_visible() == (width == DESKTOP)
 
 
-@pytest.mark.parametrize("name", ODD)
-def test_odd_runs_fit_a_phone(browser, tmp_path, name):
-    path = written(tmp_path, search_page(read(ledgers.write(tmp_path / "run", *ODD[name]))))
-    with opened(browser, path, viewport=dict(width=PHONE, height=800)) as page:
-        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
-        assert page.evaluate(OVERFLOWING) == []
+@pytest.fixture(scope="module")
+def visit_by_phone(browser):
+    with new_tab(browser, viewport=dict(width=PHONE, height=800)) as visit:
+        yield visit
+
+
+@pytest.mark.parametrize("name", ledgers.ODD)
+def test_odd_runs_fit_a_phone(visit_by_phone, recorded, write, name):
+    page = visit_by_phone(write(search_page(recorded(name))))
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
+    assert page.evaluate(OVERFLOWING) == []
 
 
 def test_the_buttons_copy(browser, report):
@@ -133,7 +165,7 @@ def test_the_buttons_copy(browser, report):
         "rule 2 as source": rule.to_source("FoundOptimizer2"),
         "command": reproduction(ledgers.CONFIG),
     }
-    with opened(browser, report) as page:
+    with open_page(browser, report) as page:
         for what, text in texts.items():
             button = page.get_by_role("button", name=f"Copy {what}", exact=True)
             button.click()
@@ -143,7 +175,7 @@ def test_the_buttons_copy(browser, report):
 
 
 def test_the_buttons_copy_where_the_clipboard_is_not_given(browser, report):
-    with opened(browser, report) as page:
+    with open_page(browser, report) as page:
         page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
         page.evaluate("document.addEventListener('copy', () => window.copied = document.activeElement.value)")
         page.get_by_role("button", name="Copy rule 1 as formula").click()
@@ -153,7 +185,7 @@ def test_the_buttons_copy_where_the_clipboard_is_not_given(browser, report):
 
 
 def test_without_scripts_all_can_be_read(browser, report):
-    with opened(browser, report, java_script_enabled=False) as page:
+    with open_page(browser, report, java_script_enabled=False) as page:
         assert page.get_by_role("button").count() == 0
         assert page.locator("#formula-1").is_visible()
         page.locator("summary").first.click()
@@ -161,7 +193,7 @@ def test_without_scripts_all_can_be_read(browser, report):
 
 
 def test_pictures_have_names_and_formulas_are_math(browser, report):
-    with opened(browser, report) as page:
+    with open_page(browser, report) as page:
         names = page.get_by_role("img").evaluate_all("all => all.map(e => e.getAttribute('aria-label'))")
         assert len(names) > 20 and all(names)
         assert page.locator("math").count() > 20
@@ -170,21 +202,20 @@ def test_pictures_have_names_and_formulas_are_math(browser, report):
 
 
 @pytest.mark.parametrize("to_page", [search_page, lambda run: comparison_page([run])], ids=["report", "comparison"])
-def test_an_attack_is_text(browser, tmp_path, to_page):
-    path = written(tmp_path, to_page(read(hostile(tmp_path))))
-    with opened(browser, path, viewport=dict(width=PHONE, height=800)) as page:
-        page.wait_for_timeout(200)
-        assert page.evaluate("window.attacked") is None
-        assert page.locator("img, iframe, object, embed, form").count() == 0
-        assert page.locator("script").count() == 1
-        assert "<script>window.attacked = 1</script>" in page.locator("body").inner_text()
-        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
+def test_an_attack_is_text(visit_by_phone, recorded, write, to_page):
+    page = visit_by_phone(write(to_page(recorded("hostile"))))
+    page.wait_for_timeout(200)
+    assert page.evaluate("window.attacked") is None
+    assert page.locator("img, iframe, object, embed, form").count() == 0
+    assert page.locator("script").count() == 1
+    assert "<script>window.attacked = 1</script>" in page.locator("body").inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
 
 
-def test_the_policy_stops_what_would_get_through(browser, report, tmp_path):
+def test_the_policy_stops_what_would_get_through(browser, report, write):
     """Not that anything does: a script, a handler and a style put into the finished page are not heeded."""
     attack = "<script>window.attacked = 1</script><b onclick='window.attacked = 2' style='color: red'>b</b>"
-    path = written(tmp_path, report.read_text(encoding="utf-8").replace("<main>", f"<main>{attack}"))
+    path = write(report.read_text(encoding="utf-8").replace("<main>", f"<main>{attack}"))
     context = browser.new_context()
     page = context.new_page()
     refused = []

@@ -7,16 +7,17 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from neural_optimizer_search import parse_formula
-from neural_optimizer_search.report import axes, charts
+from neural_optimizer_search.report import axes, charts, marks, pictures
 from neural_optimizer_search.report.markup import html
 from neural_optimizer_search.report.statistics import Point
+from neural_optimizer_search.report.sweeps import share_axes, sweep_chart
 from neural_optimizer_search.report.tree import MOST_LEAVES, tree
 
 HUGE, NAN = 1e308, float("nan")
 NUMBERS = ("x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "r", "width", "height", "d")
 
 
-def checked(made):
+def check(made):
     """The picture, parsed again, after a look at its every number."""
     root = ET.fromstring(html(made))
     assert root.get("aria-label") or root.get("aria-hidden")
@@ -27,27 +28,28 @@ def checked(made):
     return root
 
 
-def marks(root, class_):
+def find(root, class_):
     return [node for node in root.iter() if node.get("class") == class_]
 
 
 @pytest.mark.parametrize(
     "rewards", [[], [0.5], [0.5] * 3, [-1.0, 0.0], [0.0, 1e99], [0.5, 0.5 + 1e-16], [1e-300, 0.0]]
 )
-@pytest.mark.parametrize("known", [None, ("Adam", 0.7)])
+@pytest.mark.parametrize("known", [None, charts.Reference("Adam", 0.7)])
 def test_rewards(rewards, known):
     points = [Point(k, parse_formula("g"), reward, k > 1) for k, reward in enumerate(rewards, 1)]
-    for made in charts.both_widths(lambda size: charts.rewards(points, len(points) + 2, known, 2, size), "Rewards."):
-        root = checked(made)
-        assert len(marks(root, "new")) + len(marks(root, "again")) == len(rewards)
-        assert len(marks(root, "known")) == (known is not None)
+    drawn = pictures.both_widths(lambda size: charts.rewards(points, len(points) + 2, known, 2, size), "Rewards.")
+    for made in drawn:
+        root = check(made)
+        assert len(find(root, "new")) + len(find(root, "again")) == len(rewards)
+        assert len(find(root, "known")) == (known is not None)
 
 
 def test_the_best_are_among_the_dots_of_a_long_search():
     points = [Point(k, parse_formula("g"), 0.9 if k == 777 else 0.1, True) for k in range(1, 5000)]
-    made = charts.picture(1, 1, *charts.rewards(points, 5000, None, 10, charts.NARROW), label="Rewards.")
-    titles = [title.text for title in checked(made).iter("title")]
-    assert len(titles) < 2 * charts.NARROW.marks
+    made = pictures.picture(1, 1, *charts.rewards(points, 5000, None, 10, pictures.NARROW), label="Rewards.")
+    titles = [title.text for title in check(made).iter("title")]
+    assert len(titles) < 2 * pictures.NARROW.marks
     assert "777: g, reward 0.9000" in titles
 
 
@@ -63,50 +65,51 @@ SWEEPS = {
 
 @pytest.mark.parametrize("name", SWEEPS)
 def test_sweep(name):
-    shared = charts.sweep_axes(list(SWEEPS.values()))
-    for with_others in (shared, charts.sweep_axes([SWEEPS[name]]), charts.sweep_axes([])):
-        checked(charts.sweep(SWEEPS[name], 1e-2, with_others, "it"))
+    shared = share_axes(list(SWEEPS.values()))
+    for with_others in (shared, share_axes([SWEEPS[name]]), share_axes([])):
+        check(sweep_chart(SWEEPS[name], 1e-2, with_others, "it"))
 
 
 def test_sweep_shows_what_happened_at_each_rate():
     sweep = ((1e-4, 1.2), (1e-3, 1.0), (1e-2, 1.1), (1e-1, 1.3), (1.0, 1.4), (10.0, 99.0), (100.0, None))
-    root = checked(charts.sweep(sweep, 1e-3, charts.sweep_axes([sweep]), "it"))
-    said = {class_: [mark[0].text for mark in marks(root, class_)] for class_ in ("chosen", "beyond", "diverged")}
+    root = check(sweep_chart(sweep, 1e-3, share_axes([sweep]), "it"))
+    said = {class_: [mark[0].text for mark in find(root, class_)] for class_ in ("chosen", "beyond", "diverged")}
     assert said == {
         "chosen": ["learning rate 0.001: 1, chosen"],
         "beyond": ["learning rate 10: 99"],
         "diverged": ["learning rate 100: diverged"],
     }
-    assert len(marks(root, "tried")) == 4
+    assert len(find(root, "tried")) == 4
     assert "100: diverged" in root.get("aria-label")
 
 
 def test_best_of_runs():
-    curves = [(f"<{k}>", [(1, 0.1), (2, 0.1 * k)]) for k in range(9)] + [("nothing", [])]
-    root = checked(charts.picture(1, 1, *charts.best_of_runs(curves, ("Adam", 0.5), charts.WIDE), label="Best."))
+    curves = [charts.Curve(f"<{k}>", [(1, 0.1), (2, 0.1 * k)]) for k in range(9)] + [charts.Curve("nothing", [])]
+    drawn = charts.best_of_runs(curves, charts.Reference("Adam", 0.5), pictures.WIDE)
+    root = check(pictures.picture(1, 1, *drawn, label="Best."))
     assert [path[0].text for path in root.iter("path")] == [f"<{k}>" for k in range(9)]
     assert len({path.get("class") for path in root.iter("path")}) == 9
 
 
 @pytest.mark.parametrize("rewards", [(), (0.5,), (0.1, 0.9), (NAN, HUGE, 0.5)])
 def test_seeds(rewards):
-    checked(charts.seeds(rewards, rewards[0] if rewards else 0.0, 0.0, 1.0))
-    checked(charts.seeds(rewards, 0.5, 0.5, 0.5))
+    check(marks.seeds(rewards, rewards[0] if rewards else 0.0, 0.0, 1.0))
+    check(marks.seeds(rewards, 0.5, 0.5, 0.5))
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0, 7.0, -1.0])
 def test_bar(share):
-    checked(charts.bar(share, "top"))
+    check(marks.bar(share, "top"))
 
 
 def test_ticks():
-    assert axes.linear([0.12, 0.47], 0, 1, floor=0.0).ticks(5) == [
+    assert axes.linear_scale([0.12, 0.47], 0, 1, floor=0.0).ticks(5) == [
         (0.0, "0"), (0.1, "0.1"), (0.2, "0.2"), (pytest.approx(0.3), "0.3"), (0.4, "0.4"), (0.5, "0.5"),
     ]  # fmt: skip
     for scale, count, labels in (
-        (axes.logarithmic([1e-3, 10.0], 0, 1, 4), 5, ["10⁻³", "10⁻²", "10⁻¹", "10⁰", "10¹"]),
-        (axes.counting(3, 0, 1), 10, ["0", "1", "2", "3"]),
-        (axes.counting(25000, 0, 1), 5, ["0", "5,000", "10,000", "15,000", "20,000", "25,000"]),
+        (axes.logarithmic_scale([1e-3, 10.0], 0, 1, 4), 5, ["10⁻³", "10⁻²", "10⁻¹", "10⁰", "10¹"]),
+        (axes.counting_scale(3, 0, 1), 10, ["0", "1", "2", "3"]),
+        (axes.counting_scale(25000, 0, 1), 5, ["0", "5,000", "10,000", "15,000", "20,000", "25,000"]),
     ):
         assert [label for _, label in scale.ticks(count)] == labels
 
@@ -120,7 +123,7 @@ def test_ticks():
     ],
 )
 def test_tree(formula, words):
-    root = checked(tree(parse_formula(formula)))
+    root = check(tree(parse_formula(formula)))
     assert [text.text for text in root.iter("text")] == words
     assert len(list(root.iter("path"))) == len(words) - 1
     width = float(root.get("width"))
@@ -131,7 +134,7 @@ def test_tree(formula, words):
 def test_boxes_of_a_tree_do_not_overlap():
     made = tree(parse_formula("(clip(g, 1e-5) + exp(m)) * drop(g * m * v * gamma, 0.5) / sigmoid(RMSProp + 1)"))
     rows = {}
-    for box in checked(made).iter("rect"):
+    for box in check(made).iter("rect"):
         rows.setdefault(box.get("y"), []).append((float(box.get("x")), float(box.get("width"))))
     for boxes in rows.values():
         boxes.sort()

@@ -1,8 +1,10 @@
 """Reading a ledger: what is there, what may come from a stranger, and what a search at work does meanwhile."""
 
+import contextlib
 import dataclasses
 import json
 import shlex
+import shutil
 import sqlite3
 
 import ledgers
@@ -10,7 +12,8 @@ import pytest
 
 from neural_optimizer_search import flags
 from neural_optimizer_search.records.ledger import Ledger
-from neural_optimizer_search.report.run import MAX_ITERATIONS, NotARun, read, reproduction
+from neural_optimizer_search.report.checks import MAX_ITERATIONS
+from neural_optimizer_search.report.run import NotARun, read, reproduction
 from neural_optimizer_search.search.config import SearchConfig
 from neural_optimizer_search.search.registry import find_algorithm
 
@@ -21,7 +24,7 @@ def test_a_run_is_read_as_it_was_written(tmp_path):
     assert (run.name, run.config, run.found) == ("one", ledgers.CONFIG, found)
     assert [name for name, _ in run.baselines] == ["AddSign", "PowerSign", "Adam", "RMSProp", "Momentum", "SGD"]
     assert run.top == found  # they were written best first
-    assert run.counts["trained"] == 8 and run.finished
+    assert run.counts["trained"] == 8 and run.is_finished
 
 
 def test_reading_leaves_nothing_behind(tmp_path):
@@ -39,7 +42,7 @@ def test_reading_while_a_search_writes(tmp_path):
         ledger.add_samples(count, [e])
         run = read(tmp_path)
         assert run.found == found[:count]
-        assert run.finished == (count == 8)
+        assert run.is_finished == (count == 8)
     with ledger._db:  # a transaction that is not at its end
         ledger._db.execute("DELETE FROM evaluations")
         assert len(read(tmp_path).found) == 8
@@ -53,7 +56,7 @@ def test_what_did_not_train_is_not_among_the_best(tmp_path, status):
 
 
 def test_no_budget_has_no_end(tmp_path):
-    assert read(ledgers.write(tmp_path, config={**ledgers.CONFIG, "budget": None})).finished is None
+    assert read(ledgers.write(tmp_path, config={**ledgers.CONFIG, "budget": None})).is_finished is None
 
 
 # -- What is no run --------------------------------------------------------------------------------
@@ -73,15 +76,25 @@ def test_no_database(tmp_path):
         read(tmp_path)
 
 
-def damage(tmp_path, statement, *values):
-    ledgers.write(tmp_path, ledgers.found()[:1])
-    db = sqlite3.connect(tmp_path / "ledger.sqlite")
-    with db:
-        db.execute(statement, values)
-    db.close()
-    with pytest.raises(NotARun) as caught:
-        read(tmp_path)
-    assert "\n" not in str(caught.value)
+@pytest.fixture(scope="module")
+def one_rule(tmp_path_factory):
+    return ledgers.write(tmp_path_factory.mktemp("one"), ledgers.found()[:1])
+
+
+@pytest.fixture
+def refuse_after(one_rule, tmp_path):
+    """Gives the message with which a ledger of one rule is refused after an SQL statement."""
+
+    def change(statement, *values):
+        shutil.copytree(one_rule, tmp_path, dirs_exist_ok=True)
+        with contextlib.closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as db, db:
+            db.execute(statement, values)
+        with pytest.raises(NotARun) as caught:
+            read(tmp_path)
+        assert "\n" not in str(caught.value)
+        return str(caught.value)
+
+    return change
 
 
 @pytest.mark.parametrize(
@@ -106,8 +119,8 @@ def damage(tmp_path, statement, *values):
         ("rule", "null"),
     ],
 )
-def test_an_evaluation_that_no_search_writes(tmp_path, column, value):
-    damage(tmp_path, f"UPDATE evaluations SET {column} = ?", value)
+def test_an_evaluation_that_no_search_writes(refuse_after, column, value):
+    assert refuse_after(f"UPDATE evaluations SET {column} = ?", value)
 
 
 @pytest.mark.parametrize(
@@ -126,8 +139,14 @@ def test_an_evaluation_that_no_search_writes(tmp_path, column, value):
         ),
     ],
 )
-def test_a_ledger_that_no_search_writes(tmp_path, statement, value):
-    damage(tmp_path, statement, value)
+def test_a_ledger_that_no_search_writes(refuse_after, statement, value):
+    assert refuse_after(statement, value)
+
+
+def test_the_message_names_what_is_wrong(refuse_after):
+    assert "the evaluation of Adam - drop(-RMSProp, 0.3) has a reward of another type." in refuse_after(
+        "UPDATE evaluations SET reward = ?", "<b>much</b>"
+    )
 
 
 def test_a_ledger_without_its_tables(tmp_path):

@@ -6,6 +6,7 @@ import pytest
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.dsl.printing import text
 from neural_optimizer_search.report import statistics as stats
+from neural_optimizer_search.report.outcomes import failure_messages, sampled_outcomes, trained_outcomes
 from neural_optimizer_search.report.run import read
 
 
@@ -13,10 +14,10 @@ def rules(*formulas):
     return [parse_formula(formula) for formula in formulas]
 
 
-def test_spread():
-    assert stats.spread((0.5,)) is None
-    assert stats.spread((1.0, 3.0)) == pytest.approx(2**0.5)
-    assert stats.spread((1.0, float("nan"))) is None
+def test_deviation():
+    assert stats.deviation((0.5,)) is None
+    assert stats.deviation((1.0, 3.0)) == pytest.approx(2**0.5)
+    assert stats.deviation((1.0, float("nan"))) is None
 
 
 def test_history_knows_what_was_proposed_before(tmp_path):
@@ -73,9 +74,9 @@ def test_agreement(formula, expected):
     assert stats.agrees(parse_formula(formula)) == expected
 
 
-def test_evenly():
-    assert stats.evenly(list(range(10)), 20) == list(range(10))
-    assert stats.evenly(list(range(10)), 5) == [0, 2, 4, 6, 8]
+def test_thin_out():
+    assert stats.thin_out(list(range(10)), 20) == list(range(10))
+    assert stats.thin_out(list(range(10)), 5) == [0, 2, 4, 6, 8]
 
 
 def test_outcomes(tmp_path):
@@ -84,11 +85,11 @@ def test_outcomes(tmp_path):
     found[2] = dataclasses.replace(found[2], status="out of memory", message="Too much.")
     found[3] = dataclasses.replace(found[3], cached=True)
     run = read(ledgers.write(tmp_path, found, screened_out=5))
-    sampled = {outcome.name: outcome.count for outcome in stats.sampled_outcomes(run)}
+    sampled = {outcome.name: outcome.count for outcome in sampled_outcomes(run)}
     assert sampled == {
         "screened out: the update does not descend": 5, "repeated": 4, "taken from the cache": 1, "trained": 3,
     }  # fmt: skip
     assert sum(sampled.values()) == run.counts["sampled"]
-    trained = {outcome.name: outcome.count for outcome in stats.trained_outcomes(run)}
+    trained = {outcome.name: outcome.count for outcome in trained_outcomes(run)}
     assert trained == {"ok": 1, "diverged": 1, "out of memory": 1}
-    assert stats.messages(run) == [(("diverged", "It diverged."), 1), (("out of memory", "Too much."), 1)]
+    assert failure_messages(run) == [(("diverged", "It diverged."), 1), (("out of memory", "Too much."), 1)]

@@ -1,0 +1,67 @@
+"""What the best rules of a search are made of."""
+
+from typing import Optional
+
+from neural_optimizer_search.dsl.formula import parse_formula
+from neural_optimizer_search.report import marks, statistics, wording
+from neural_optimizer_search.report.markup import Element, element
+from neural_optimizer_search.report.mathml import math, mathml
+from neural_optimizer_search.report.page import scroll_box, section, table
+from neural_optimizer_search.report.run import RecordedSearch
+
+MOST_RULES = 20_000  # sampled rules that are taken apart
+LEAST_TOP = 10  # rules that count as the best; of a long search, a tenth
+MOST_RANKS = 8
+
+_AGREEMENT = parse_formula("sign(g) * sign(m)")
+
+
+def building_blocks(run: RecordedSearch) -> Optional[Element]:
+    """The section about the sub-expressions that the best rules have; None if too few rules work."""
+    top = [e.rule for e in run.top[: max(LEAST_TOP, len(run.top) // 10)]]
+    if len(top) < 2:
+        return None
+    sampled = [sample.rule for sample in statistics.thin_out(run.samples, MOST_RULES)]
+    rows = [
+        [
+            _formula(block.expression),
+            *_shares(block.top, len(top), "top"),
+            *_shares(block.sampled, len(sampled), "sampled"),
+        ]
+        for block in statistics.building_blocks(top, sampled)
+    ]
+    intro = (
+        f"Parts that at least two of the best {len(top)} rules have, first those that are more frequent there than "
+        f"among the {len(sampled):,} sampled rules."
+    )
+    head = ("part", f"of the best {len(top)}", "", f"of {len(sampled):,} sampled", "")
+    return section(
+        "What the best rules are made of",
+        element("p", intro, class_="note"),
+        _verdict(top, sampled),
+        scroll_box(table(head, rows, numbers=(1, 3)), "Building blocks"),
+        id_="building-blocks",
+    )
+
+
+def _formula(expression):
+    return element("td", element("math", mathml(expression), displaystyle="true"), class_="rule")
+
+
+def _shares(share, whole, class_):
+    return wording.share(share * whole, whole), marks.bar(share, class_)
+
+
+def _verdict(top, sampled):
+    """How many rules have the part that the paper names."""
+    ranks = [str(rank) for rank, rule in enumerate(top, 1) if statistics.agrees(rule)]
+    in_sampled = sum(map(statistics.agrees, sampled))
+    listed = ", ".join(ranks[:MOST_RANKS]) + (" …" if len(ranks) > MOST_RANKS else "")
+    where = f"{len(ranks)} of them (rank {listed})" if ranks else "none of them"
+    return element(
+        "p",
+        math(_AGREEMENT),
+        f", the part that the paper found again and again, is in {where}, and in {in_sampled:,} of the "
+        f"{len(sampled):,} sampled rules ({wording.share(in_sampled, len(sampled))}).",
+        class_="verdict",
+    )

@@ -1,0 +1,111 @@
+"""The best rules of a search one by one, and the learning rates of all that is shown."""
+
+from typing import Optional
+
+from neural_optimizer_search.dsl.rule import Iteration
+from neural_optimizer_search.report import wording
+from neural_optimizer_search.report.leaderboard import best_rules
+from neural_optimizer_search.report.markup import Element, element
+from neural_optimizer_search.report.mathml import math
+from neural_optimizer_search.report.page import copy_button, section
+from neural_optimizer_search.report.run import RecordedSearch
+from neural_optimizer_search.report.statistics import deviation
+from neural_optimizer_search.report.sweeps import share_axes, sweep_chart
+from neural_optimizer_search.report.tree import tree
+
+
+def cards(run: RecordedSearch) -> Optional[Element]:
+    """The section with each of the best rules: formula, tree, learning rates, and itself to take along."""
+    top = best_rules(run)
+    if not top:
+        return None
+    shared = _sweep_axes(run)
+    note = (
+        "For each rule its expression tree, and the validation loss after a short training at each learning rate: "
+        "the filled dot is the rate of the final run, a cross is a rate that diverged, a triangle one whose loss "
+        "lies above the axis. All these axes have the same scale; where that of the learning rate begins, differs."
+    )
+    return section(
+        "The best rules, one by one",
+        element("p", note, class_="note"),
+        [_card(rank, e, shared) for rank, e in enumerate(top, 1)],
+        id_="rules",
+    )
+
+
+def baseline_sweeps(run: RecordedSearch) -> Optional[Element]:
+    """The section about how the known optimizers depend on the learning rate, on the axes of the rules."""
+    if not run.baselines:
+        return None
+    shared = _sweep_axes(run)
+    charts = [
+        element("div", element("h3", name), sweep_chart(e.sweep, e.learning_rate, shared, name))
+        for name, e in run.baselines
+    ]
+    return section(
+        "Learning rates of the known optimizers",
+        element("p", "To the scale of the rules above.", class_="note"),
+        element("div", charts, class_="small"),
+        id_="known",
+    )
+
+
+def _sweep_axes(run):
+    return share_axes(e.sweep for e in (*best_rules(run), *(e for _, e in run.baselines)))
+
+
+def _card(rank, e, shared):
+    reward = wording.score_with_deviation(e.reward, deviation(e.rewards))
+    numbers = (
+        f"reward {reward}, accuracy {wording.score(e.accuracy)}, "
+        f"learning rate {wording.rate(e.learning_rate)}, trained for {wording.duration(e.seconds)}"
+    )
+    name = f"rule-{rank}"
+    chart = sweep_chart(e.sweep, e.learning_rate, shared, f"rule {rank}")
+    return element(
+        "article",
+        element("header", element("h3", f"Rule {rank}", id=name), element("span", numbers, class_="numbers")),
+        element("div", math(e.rule, "block"), class_="formula", tabindex=0, role="group", aria_label="Formula"),
+        element(
+            "div",
+            element("div", element("h4", "Expression tree"), _tree(e.rule)),
+            element("div", element("h4", "Sensitivity to the learning rate"), chart),
+            class_="pair",
+        ),
+        element("dl", _forms(rank, e.rule), class_="forms"),
+        element("p", wording.shorten(e.message), class_="note") if e.status != "ok" else None,
+        class_="card",
+        aria_labelledby=name,
+    )
+
+
+def _tree(rule):
+    drawn = tree(rule)
+    if drawn is None:
+        return element("p", "Too large to draw.", class_="note")
+    return element("div", drawn, class_="tree-box", tabindex=0, role="group", aria_label="Expression tree")
+
+
+def _forms(rank, rule):
+    """The rule as text for other programs, each with its button."""
+    tokens, source = f"[{', '.join(map(str, rule.to_tokens()))}]", rule.to_source(f"FoundOptimizer{rank}")
+    words = " ".join(f"{field}={word}" for row in rule.iterations for field, word in zip(Iteration._fields, row))
+    code = element("pre", source, id=f"source-{rank}", tabindex=0, aria_label=f"Python source of rule {rank}")
+    summary = element("summary", f"a Keras optimizer in {source.count(chr(10))} lines, which needs TensorFlow alone")
+    parts = (
+        ("Formula", "formula", _line(f"formula-{rank}", rule.formula(), "RuleOptimizer(…) reads it")),
+        ("Tokens", "tokens", _line(f"tokens-{rank}", tokens, f"Rule.from_tokens(…) reads them: {words}")),
+        ("Python", "source", element("details", summary, code)),
+    )
+    return [
+        element(
+            "div",
+            element("dt", title),
+            element("dd", form, copy_button(f"{kind}-{rank}", f"rule {rank} as {kind}")),
+        )
+        for title, kind, form in parts
+    ]
+
+
+def _line(id_, text, title):
+    return element("code", text, id=id_, class_="code", tabindex=0, title=title)

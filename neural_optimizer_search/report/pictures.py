@@ -1,0 +1,123 @@
+"""What pictures are made of: an SVG with its sentence for readers who cannot see it, lines, and a legend."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, Optional
+
+from neural_optimizer_search.report.axes import Scale
+from neural_optimizer_search.report.markup import Content, Element, element
+
+COLORS = 6  # in style.css: .c0 to .c5; then they begin again, with dashes
+
+
+class Size(NamedTuple):
+    """The size of a picture, and how much is drawn in it.
+
+    Attributes:
+      width: Its width in pixels.
+      height: Its height in pixels.
+      marks: How many marks it may have.
+      ticks: About how many ticks its axes have, horizontal and vertical.
+    """
+
+    width: int
+    height: int
+    marks: int
+    ticks: tuple[int, int]
+
+
+# Text in a wide picture that is made narrow is too small to read: a phone gets its own.
+WIDE = Size(960, 380, 1500, (10, 5))
+NARROW = Size(360, 300, 300, (4, 5))
+
+
+class LegendRow(NamedTuple):
+    """A mark of a chart and what it means.
+
+    Attributes:
+      mark: "circle" or "line".
+      class_: Its class in style.css.
+      meaning: What it means, in words.
+    """
+
+    mark: str
+    class_: str
+    meaning: str
+
+
+def picture(width: float, height: float, *children: Content, label: str, class_: Optional[str] = None) -> Element:
+    """An `svg` element that fills the width there is.
+
+    Args:
+      width: The width of its coordinates.
+      height: The height of its coordinates.
+      *children: What is drawn.
+      label: The sentence that stands for it where it cannot be seen.
+      class_: Its class in style.css.
+    """
+    return element("svg", *children, viewBox=f"0 0 {width:g} {height:g}", role="img", aria_label=label, class_=class_)
+
+
+def both_widths(draw: Callable[[Size], Iterable[Content]], label: str) -> list[Element]:
+    """One picture for wide windows and one for narrow ones.
+
+    Args:
+      draw: Makes the marks for a `Size`.
+      label: The sentence that stands for the picture.
+    """
+    return [
+        picture(size.width, size.height, *draw(size), label=label, class_=name)
+        for name, size in (("wide", WIDE), ("narrow", NARROW))
+    ]
+
+
+def color(k: int) -> str:
+    """The class of the k-th of several lines."""
+    return f"c{k % COLORS}" + (" dashed" if k // COLORS % 2 else "")
+
+
+def line(
+    pairs: Sequence[tuple[float, float]],
+    x: Scale,
+    y: Scale,
+    class_: str,
+    steps: bool = False,
+    title: Optional[str] = None,
+) -> Optional[Element]:
+    """A line through points, or None if there are none.
+
+    Args:
+      pairs: The points.
+      x: The horizontal scale.
+      y: The vertical scale.
+      class_: Its class in style.css.
+      steps: Whether the value stays until the next point.
+      title: What is shown when the pointer is on it.
+    """
+    if not pairs:
+        return None
+    places = [f"{x(a):.1f} {y(b):.1f}" for a, b in pairs]
+    if steps:
+        turns = [f"H{x(a):.1f} V{y(b):.1f}" for a, b in pairs[1:]]
+        path = " ".join([f"M{places[0]}", *turns])
+    else:
+        path = "M" + " L".join(places)
+    return element("path", element("title", title) if title else None, d=path, class_=f"line {class_}")
+
+
+def legend(rows: Iterable[LegendRow]) -> Element:
+    """The legend of a chart as a list."""
+    lines = [
+        element(
+            "li",
+            element("svg", _SWATCHES[mark](class_), viewBox="0 0 24 12", width=24, aria_hidden="true"),
+            meaning,
+        )
+        for mark, class_, meaning in rows
+    ]
+    return element("ul", lines, class_="legend")
+
+
+_SWATCHES = {
+    "circle": lambda class_: element("circle", cx=12, cy=6, r=4, class_=class_),
+    "line": lambda class_: element("line", x1=0, x2=24, y1=6, y2=6, class_=f"line {class_}"),
+}

@@ -1,0 +1,19 @@
+"""Searches that are written and read once for all tests of the report."""
+
+import functools
+
+import ledgers
+import pytest
+
+from neural_optimizer_search.report.run import read
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory):
+    """Gives the `RecordedSearch` of a name in `ledgers.SEARCHES`."""
+
+    @functools.cache
+    def read_once(name):
+        return read(ledgers.write_named(tmp_path_factory.mktemp("search"), name))
+
+    return read_once
