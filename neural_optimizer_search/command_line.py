@@ -2,18 +2,25 @@
 
 import argparse
 import importlib
+import importlib.util
 import os
 import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+# Where a package is installed by another name than it is imported by.
+_INSTALLED_AS = {"sklearn": "scikit-learn"}
 
 
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, and the exit code 2."""
 
-    def error(self, message):
+    def error(self, message: str) -> NoReturn:
+        """Ends the command."""
         self.exit(2, f"{self.prog}: {message}\n")
 
 
-def whole_number(least):
+def whole_number(least: int) -> Callable[[str], int]:
     """The `type` of a flag that takes whole numbers of at least this one."""
 
     def parse(text):
@@ -24,11 +31,25 @@ def whole_number(least):
     return parse
 
 
+def require(p: argparse.ArgumentParser, extra: str, *modules: str) -> None:
+    """Ends a command whose packages are not all installed, and says in one line how to install them.
+
+    Args:
+      p: The command's parser.
+      extra: Which of our package's extras brings them.
+      *modules: What the command imports, such as "sklearn".
+    """
+    missing = [name for name in modules if importlib.util.find_spec(name) is None]
+    if missing:
+        names = _list([_INSTALLED_AS.get(name, name.replace("_", "-")) for name in missing])
+        p.error(f"needs {names}: pip install 'neural-optimizer-search[{extra}]'")
+
+
 class NotFound(ValueError):
     """There is nothing of a name."""
 
 
-def import_named(name):
+def import_named(name: str) -> Any:
     """What a person named by "module:attribute"; modules of the current directory count.
 
     Raises:
@@ -49,3 +70,8 @@ def import_named(name):
     if not hasattr(module, attribute):
         raise NotFound(f"module {module_name!r} ({module.__file__}) has no {attribute!r}. Received: {name!r}.")
     return getattr(module, attribute)
+
+
+def _list(words):
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last

@@ -1,7 +1,9 @@
 """Kinds of objective functions: draws of them, and many computed at once (Li & Malik 2017, sections 6.1-6.3)."""
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Union
 
 import numpy as np
 import tensorflow as tf
@@ -18,18 +20,18 @@ class Family:
       >>> import tensorflow as tf
       >>> class Bowls(Family):
       ...     dimension = 2
-      ...     def draw(self, rng):
+      ...     def draw(self, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
       ...         return (rng.normal(size=2),)
-      ...     def values(self, data, x):
+      ...     def values(self, data: Sequence[tf.Tensor], x: tf.Tensor) -> tf.Tensor:
       ...         return tf.reduce_sum((x - data[0][:, None]) ** 2, axis=-1)
       >>> values, gradients = Bowls().sample(count=3, seed=0).values_and_gradients(np.zeros([3, 5, 2]))
       >>> values.shape, gradients.shape
       ((3, 5), (3, 5, 2))
     """
 
-    dimension = None
+    dimension: int
 
-    def draw(self, rng):
+    def draw(self, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         """The data of one function.
 
         Args:
@@ -40,7 +42,7 @@ class Family:
         """
         raise NotImplementedError
 
-    def values(self, data, x):
+    def values(self, data: Sequence[tf.Tensor], x: tf.Tensor) -> tf.Tensor:
         """The values of F functions at S points each, written with TensorFlow.
 
         Args:
@@ -52,7 +54,7 @@ class Family:
         """
         raise NotImplementedError
 
-    def sample(self, count, seed):
+    def sample(self, count: int, seed: Union[int, Sequence[int]]) -> "Objectives":
         """Random functions of the family.
 
         Args:
@@ -75,30 +77,30 @@ class Objectives:
       data: A tuple of float64 arrays `[F, ...]`, the data of the functions.
     """
 
-    def __init__(self, family, data):
+    def __init__(self, family: Family, data: tuple[np.ndarray, ...]) -> None:
         self.family, self.data = family, data
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.data[0])
 
-    def __getitem__(self, chosen):
+    def __getitem__(self, chosen: Union[int, slice, Sequence[int], np.ndarray]) -> "Objectives":
         chosen = [chosen] if np.ndim(chosen) == 0 and not isinstance(chosen, slice) else chosen
         return Objectives(self.family, tuple(array[chosen] for array in self.data))
 
     @property
-    def dimension(self):
+    def dimension(self) -> int:
         return self.family.dimension
 
-    def values_and_gradients(self, x):
+    def values_and_gradients(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """float64 `[F, S, dimension]` -> values `[F, S]` and gradients `[F, S, dimension]`."""
-        values, gradients = _traced(self.family)[0](self.data, self._checked(x))
+        values, gradients = _trace(self.family)[0](self.data, self._check(x))
         return values.numpy(), gradients.numpy()
 
-    def hessians(self, x):
+    def hessians(self, x: np.ndarray) -> np.ndarray:
         """float64 `[F, S, dimension]` -> `[F, S, dimension, dimension]`."""
-        return _traced(self.family)[1](self.data, self._checked(x)).numpy()
+        return _trace(self.family)[1](self.data, self._check(x)).numpy()
 
-    def _checked(self, x):
+    def _check(self, x):
         x = np.asarray(x, np.float64)
         if x.ndim != 3 or x.shape[0] != len(self) or x.shape[2] != self.dimension:
             raise ValueError(
@@ -109,7 +111,7 @@ class Objectives:
 
 
 @functools.cache
-def _traced(family):
+def _trace(family):
     # One trace for any number of functions and points.
     @tf.function(reduce_retracing=True)
     def values_and_gradients(data, x):
@@ -134,7 +136,7 @@ def _traced(family):
     return values_and_gradients, hessians
 
 
-def _gaussian(rng, features, instances):
+def _draw_gaussian(rng, features, instances):
     """Draws from a Gaussian with a mean μ ~ N(0, I) and a covariance A Aᵀ, A standard normal too.
 
     The paper says no more than random. With these, as in its figures, fixed-step conjugate gradient falls behind and
@@ -170,20 +172,20 @@ class LogisticRegression(Family):
     instances: int = 100
     regularization: float = 0.0005
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.instances < 2 or self.instances % 2:
             raise ValueError(f"Argument `instances` must be an even int >= 2. Received: {self.instances}.")
 
     @property
-    def dimension(self):
+    def dimension(self) -> int:
         return self.features + 1
 
-    def draw(self, rng):
+    def draw(self, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         half = self.instances // 2
-        inputs = np.concatenate([_gaussian(rng, self.features, half) for _ in range(2)])
+        inputs = np.concatenate([_draw_gaussian(rng, self.features, half) for _ in range(2)])
         return inputs, np.repeat([0.0, 1.0], half)
 
-    def values(self, data, x):
+    def values(self, data: Sequence[tf.Tensor], x: tf.Tensor) -> tf.Tensor:
         inputs, labels = data
         weights, bias = x[..., : self.features], x[..., self.features]
         logits = _affine(weights, bias, inputs)
@@ -218,10 +220,10 @@ class RobustRegression(Family):
     noise: float = 0.1
 
     @property
-    def dimension(self):
+    def dimension(self) -> int:
         return self.features + 1
 
-    def draw(self, rng):
+    def draw(self, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         inputs, labels = [], []
         for _ in range(self.gaussians):
             x = rng.normal(size=self.features) + rng.normal(size=(self.instances, self.features))
@@ -230,7 +232,7 @@ class RobustRegression(Family):
             labels.append(x @ vector + bias + self.noise * rng.normal(size=self.instances))
         return np.concatenate(inputs), np.concatenate(labels)
 
-    def values(self, data, x):
+    def values(self, data: Sequence[tf.Tensor], x: tf.Tensor) -> tf.Tensor:
         inputs, labels = data
         residuals = labels[:, None] - _affine(x[..., : self.features], x[..., self.features], inputs)
         return tf.reduce_mean(residuals**2 / (self.scale + residuals**2), axis=-1)
@@ -261,7 +263,7 @@ class TwoLayerClassifier(Family):
     instances: int = 25
     regularization: float = 0.0005
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("classes", "gaussians"):
             if getattr(self, name) < 2:
                 raise ValueError(f"Argument `{name}` must be an int >= 2. Received: {getattr(self, name)}.")
@@ -271,17 +273,17 @@ class TwoLayerClassifier(Family):
         return (self.hidden, self.features), (self.hidden,), (self.classes, self.hidden), (self.classes,)
 
     @property
-    def dimension(self):
+    def dimension(self) -> int:
         return sum(int(np.prod(shape)) for shape in self._shapes)
 
-    def draw(self, rng):
+    def draw(self, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         labels = np.zeros(self.gaussians, int)
         while len(set(labels)) == 1:
             labels = rng.integers(self.classes, size=self.gaussians)
-        inputs = [_gaussian(rng, self.features, self.instances) for _ in labels]
+        inputs = [_draw_gaussian(rng, self.features, self.instances) for _ in labels]
         return np.concatenate(inputs), np.eye(self.classes)[np.repeat(labels, self.instances)]
 
-    def values(self, data, x):
+    def values(self, data: Sequence[tf.Tensor], x: tf.Tensor) -> tf.Tensor:
         inputs, labels = data
         sizes = [int(np.prod(shape)) for shape in self._shapes]
         first, b, second, c = (
