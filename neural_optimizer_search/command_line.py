@@ -8,11 +8,15 @@ import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+# Where a package is installed by another name than it is imported by.
+_INSTALLED_AS = {"sklearn": "scikit-learn"}
+
 
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, and the exit code 2."""
 
     def error(self, message: str) -> NoReturn:
+        """Ends the command."""
         self.exit(2, f"{self.prog}: {message}\n")
 
 
@@ -28,16 +32,17 @@ def whole_number(least: int) -> Callable[[str], int]:
 
 
 def require(p: argparse.ArgumentParser, extra: str, *modules: str) -> None:
-    """Ends the command with one line if one of these modules is not installed.
+    """Ends a command whose packages are not all installed, and says in one line how to install them.
 
     Args:
       p: The command's parser.
-      extra: The extra of this package that brings them.
-      *modules: Names as in an import statement.
+      extra: Which of our package's extras brings them.
+      *modules: What the command imports, such as "sklearn".
     """
     missing = [name for name in modules if not is_installed(name)]
     if missing:
-        p.error(f"needs {', '.join(missing)}: pip install 'neural-optimizer-search[{extra}]'")
+        names = _list([_INSTALLED_AS.get(name, name.replace("_", "-")) for name in missing])
+        p.error(f"needs {names}: pip install 'neural-optimizer-search[{extra}]'")
 
 
 def is_installed(module: str) -> bool:
@@ -77,3 +82,8 @@ def import_named(name: str) -> Any:
     if not hasattr(module, attribute):
         raise NotFound(f"module {module_name!r} ({module.__file__}) has no {attribute!r}. Received: {name!r}.")
     return getattr(module, attribute)
+
+
+def _list(words):
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last

@@ -5,27 +5,30 @@ t is 0-based and counts weight updates. Each function takes float tensors and re
 
 import math
 from dataclasses import dataclass
+from typing import Union
 
 import tensorflow as tf
 
+Number = Union[float, tf.Tensor]
 
-def linear(t, T):
+
+def linear(t: tf.Tensor, T: Number) -> tf.Tensor:
     """ld = 1 - t/T; 0 past T."""
     return 1.0 - tf.minimum(t, T) / T
 
 
-def cyclical(t, T, n=0.5):
+def cyclical(t: tf.Tensor, T: Number, n: float = 0.5) -> tf.Tensor:
     """cd_n = (1 + cos(2πn·t/T)) / 2; past T it holds its value at T. n = 1/2 is cosine decay, 1 -> 0."""
     return 0.5 * (1.0 + tf.cos(2.0 * math.pi * n * tf.minimum(t, T) / T))
 
 
-def restart(t, T, n):
+def restart(t: tf.Tensor, T: Number, n: float) -> tf.Tensor:
     """rd_n = (1 + cos(π·((t·n) mod T)/T)) / 2; 0 from T on, where the formula would start anew at 1."""
     decayed = 0.5 * (1.0 + tf.cos(math.pi * tf.math.floormod(t * n, T) / T))
     return tf.where(t < T, decayed, tf.zeros_like(decayed))
 
 
-def annealed_noise_stddev(t, variance_decay=0.55):
+def annealed_noise_stddev(t: tf.Tensor, variance_decay: float = 0.55) -> tf.Tensor:
     """Standard deviation of ε_t ~ N(0, 1/(1+t)^0.55), whose variance is the 1/(1+t)^0.55."""
     return (1.0 + t) ** (-variance_decay / 2)
 
@@ -53,7 +56,7 @@ class Decay:
 
     name: str
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self._parts()
 
     def _parts(self):
@@ -67,6 +70,6 @@ class Decay:
             raise ValueError(f"Argument `decay` must be {_ALLOWED}. Received: {self.name!r}.")
         return _KINDS[kind], periods
 
-    def __call__(self, t, T):
+    def __call__(self, t: tf.Tensor, T: Number) -> tf.Tensor:
         function, periods = self._parts()
         return function(t, T, *periods)

@@ -2,6 +2,7 @@
 
 import math
 import numbers
+from typing import Union
 
 import tensorflow as tf
 
@@ -39,19 +40,26 @@ class LinearCosineDecay(tf.keras.optimizers.schedules.LearningRateSchedule):
     Source: Bello et al. (2017), arXiv:1709.07417v2, section 5.2 and 8.1.
     """
 
-    def __init__(self, initial_learning_rate, decay_steps, num_periods=0.5, alpha=0.0, beta=0.001):
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        num_periods: float = 0.5,
+        alpha: float = 0.0,
+        beta: float = 0.001,
+    ) -> None:
         self.initial_learning_rate = _number("initial_learning_rate", initial_learning_rate, "> 0")
         self.decay_steps = _int("decay_steps", decay_steps, "> 0")
         self.num_periods = _number("num_periods", num_periods, ">= 0")
         self.alpha = _number("alpha", alpha)
         self.beta = _number("beta", beta)
 
-    def __call__(self, step):
+    def __call__(self, step: Union[int, tf.Tensor]) -> tf.Tensor:
         t, T = tf.cast(step, tf.float32), float(self.decay_steps)
         ld, cd = linear(t, T), cyclical(t, T, self.num_periods)
         return self.initial_learning_rate * ((self.alpha + ld) * cd + self.beta)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Union[float, int]]:
         return {
             "initial_learning_rate": self.initial_learning_rate,
             "decay_steps": self.decay_steps,
@@ -88,7 +96,7 @@ class NoisyLinearCosineDecay(tf.keras.optimizers.schedules.LearningRateSchedule)
       num_periods: n, a number >= 0. Defaults to 0.5, which is cosine decay without restarts.
       alpha: A finite number. Defaults to 0.
       beta: A finite number. Defaults to 0.001.
-      seed: Of the noise, an int of 64 bits with sign. Defaults to 0.
+      seed: Seed of the noise, an int of 64 bits with sign. Defaults to 0.
 
     Raises:
       ValueError: If an argument is out of range.
@@ -106,15 +114,15 @@ class NoisyLinearCosineDecay(tf.keras.optimizers.schedules.LearningRateSchedule)
 
     def __init__(
         self,
-        initial_learning_rate,
-        decay_steps,
-        initial_variance=1.0,
-        variance_decay=0.55,
-        num_periods=0.5,
-        alpha=0.0,
-        beta=0.001,
-        seed=0,
-    ):
+        initial_learning_rate: float,
+        decay_steps: int,
+        initial_variance: float = 1.0,
+        variance_decay: float = 0.55,
+        num_periods: float = 0.5,
+        alpha: float = 0.0,
+        beta: float = 0.001,
+        seed: int = 0,
+    ) -> None:
         self.initial_learning_rate = _number("initial_learning_rate", initial_learning_rate, "> 0")
         self.decay_steps = _int("decay_steps", decay_steps, "> 0")
         self.initial_variance = _number("initial_variance", initial_variance, ">= 0")
@@ -124,7 +132,7 @@ class NoisyLinearCosineDecay(tf.keras.optimizers.schedules.LearningRateSchedule)
         self.beta = _number("beta", beta)
         self.seed = _int("seed", seed, "of 64 bits")
 
-    def __call__(self, step):
+    def __call__(self, step: Union[int, tf.Tensor]) -> tf.Tensor:
         t, T = tf.cast(step, tf.float32), float(self.decay_steps)
         ld, cd = linear(t, T), cyclical(t, T, self.num_periods)
         noise = self._stddev(tf.minimum(t, T)) * self._normal(step)
@@ -137,7 +145,7 @@ class NoisyLinearCosineDecay(tf.keras.optimizers.schedules.LearningRateSchedule)
         seed = tf.stack([tf.constant(self.seed, tf.int64), tf.cast(step, tf.int64)])
         return tf.random.stateless_normal([], seed)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Union[float, int]]:
         return {
             "initial_learning_rate": self.initial_learning_rate,
             "decay_steps": self.decay_steps,

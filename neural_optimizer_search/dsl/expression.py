@@ -6,17 +6,23 @@ from typing import Union
 
 @dataclass(frozen=True)
 class Operand:
+    """A leaf."""
+
     name: str
 
 
 @dataclass(frozen=True)
 class Unary:
+    """A function of one expression."""
+
     name: str
     x: "Expression"
 
 
 @dataclass(frozen=True)
 class Binary:
+    """A function of two expressions."""
+
     name: str
     x: "Expression"
     y: "Expression"
@@ -27,11 +33,12 @@ Expression = Union[Operand, Unary, Binary]
 ONE = Operand("1")
 
 
-def children(expression):
+def children(expression: Expression) -> list[Expression]:
+    """The arguments of a function; none of an operand."""
     return [getattr(expression, side) for side in ("x", "y") if hasattr(expression, side)]
 
 
-def operands(expression):
+def operands(expression: Expression) -> set[str]:
     """The names of the operands that the expression reads, as a set."""
     if isinstance(expression, Operand):
         return {expression.name}
@@ -54,7 +61,7 @@ _OPPOSITE = {"add": "sub", "sub": "add"}
 _COMMUTATIVE = {"add", "mul"}
 
 
-def simplify(expression):
+def simplify(expression: Expression) -> Expression:
     """An expression of equal value with the redundant words gone (division by 1+δ counts as by 1)."""
     if isinstance(expression, Operand):
         return expression
@@ -81,26 +88,26 @@ def _simplify_binary(name, x, y):
     return Binary(name, x, y)
 
 
-def canonical(expression):
+def canonical(expression: Expression) -> Expression:
     """The simplified expression with the sides of + and * in a fixed order: equal for a*b and b*a."""
-    return _ordered(simplify(expression))[0]
+    return _order(simplify(expression))[0]
 
 
-def _ordered(expression):
+def _order(expression):
     """(the expression in order, its `repr`): made on the way up, as asking each for its own would go down again."""
     if isinstance(expression, Operand):
         return expression, repr(expression)
     if isinstance(expression, Unary):
-        return _with_text(Unary, expression.name, _ordered(expression.x))
-    name, x, y = expression.name, _ordered(expression.x), _ordered(expression.y)
+        return _build(Unary, expression.name, _order(expression.x))
+    name, x, y = expression.name, _order(expression.x), _order(expression.y)
     if name == "sub":
         # `simplify` leaves no -y here.
-        name, y = "add", _with_text(Unary, "neg", y)
+        name, y = "add", _build(Unary, "neg", y)
     if name in _COMMUTATIVE and y[1] < x[1]:
         x, y = y, x
-    return _with_text(Binary, name, x, y)
+    return _build(Binary, name, x, y)
 
 
-def _with_text(kind, name, *sides):
+def _build(kind, name, *sides):
     texts = "".join(f", {side}={text}" for side, (_, text) in zip("xy", sides))
     return kind(name, *(x for x, _ in sides)), f"{kind.__name__}(name={name!r}{texts})"

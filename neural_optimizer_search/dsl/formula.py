@@ -63,7 +63,7 @@ class _Loose(NamedTuple):
     position: int
 
 
-def parse_formula(formula):
+def parse_formula(formula: str) -> Rule:
     """Reads an update rule from infix text.
 
     Args:

@@ -6,12 +6,14 @@ tensor, so one graph runs every rule.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Union
 
 import tensorflow as tf
 
 from neural_optimizer_search.decays import Decay, annealed_noise_stddev
-from neural_optimizer_search.dsl.rule import TOKENS_PER_ITERATION
+from neural_optimizer_search.dsl.rule import TOKENS_PER_ITERATION, Rule
 from neural_optimizer_search.dsl.vocabulary import (
     BETA_1,
     BETA_2,
@@ -26,7 +28,7 @@ from neural_optimizer_search.dsl.vocabulary import (
 AVERAGES = (("m", BETA_1, 1), ("v", BETA_2, 2), ("gamma", BETA_3, 3))
 
 
-def next_average(average, g, beta, power):
+def next_average(average: tf.Tensor, g: tf.Tensor, beta: float, power: int) -> tf.Tensor:
     """β·average + (1-β)·g^power."""
     return average + (g**power - average) * (1.0 - beta)
 
@@ -45,12 +47,12 @@ class Inputs:
 
     g: tf.Tensor
     w: tf.Tensor
-    averages: dict
+    averages: Mapping[str, tf.Tensor]
     t: tf.Tensor
     T: tf.Tensor
     seed: tf.Tensor
 
-    def corrected(self, name):
+    def corrected(self, name: str) -> tf.Tensor:
         """The bias-corrected average: average / (1 - β^(t+1))."""
         beta = {row[0]: row[1] for row in AVERAGES}[name]
         steps = tf.cast(self.t + 1, tf.float32)
@@ -58,22 +60,26 @@ class Inputs:
         correction = -tf.math.expm1(steps * math.log(beta))
         return self.averages[name] / tf.cast(correction, self.g.dtype)
 
-    def decay(self, name):
+    def decay(self, name: str) -> tf.Tensor:
+        """A function of t/T, as large as the gradient."""
         value = Decay(name)(tf.cast(self.t, tf.float32), tf.cast(self.T, tf.float32))
         return self.constant(tf.cast(value, self.g.dtype))
 
-    def constant(self, value):
+    def constant(self, value: Union[float, tf.Tensor]) -> tf.Tensor:
+        """A number as a tensor of the gradient's shape."""
         return tf.ones_like(self.g) * value
 
-    def random_seed(self, place):
+    def random_seed(self, place: Union[int, tf.Tensor]) -> tf.Tensor:
         """A stateless seed; `place` numbers the token that draws, below 2^16."""
         return tf.stack([self.seed, self.t * 2**16 + tf.cast(place, tf.int64)])
 
-    def normal(self, place, stddev):
+    def normal(self, place: Union[int, tf.Tensor], stddev: Union[float, tf.Tensor]) -> tf.Tensor:
+        """Gaussian noise of the gradient's shape."""
         noise = tf.random.stateless_normal(tf.shape(self.g), self.random_seed(place), dtype=self.g.dtype)
         return noise * tf.cast(stddev, self.g.dtype)
 
-    def root(self, name):
+    def root(self, name: str) -> tf.Tensor:
+        """What Adam and RMSProp divide by."""
         return tf.sqrt(self.corrected(name)) + DELTA
 
 
@@ -144,7 +150,7 @@ BINARY_VALUES = {
 }
 
 
-def update(rule, inputs):
+def update(rule: Rule, inputs: Inputs) -> tf.Tensor:
     """The update direction of a `Rule` that is known while tracing."""
     outputs = []
 
@@ -165,7 +171,7 @@ def update(rule, inputs):
     return outputs[-1]
 
 
-def update_from_tokens(tokens, inputs):
+def update_from_tokens(tokens: tf.Tensor, inputs: Inputs) -> tf.Tensor:
     """The update direction of the rule whose tokens are an int32 tensor `[5n]` of any n.
 
     The ids are those of `vocabulary.FULL`; all three averages must be in `inputs`.

@@ -2,7 +2,7 @@
 
 from string import Template
 
-from neural_optimizer_search.dsl.expression import Operand, Unary
+from neural_optimizer_search.dsl.expression import Expression, Operand, Unary
 from neural_optimizer_search.dsl.vocabulary import BINARIES, OPERANDS, UNARIES
 
 # How tightly an expression holds together; an argument that binds less than needed gets brackets.
@@ -12,7 +12,7 @@ _SYMBOL = {"add": " + ", "sub": " - ", "mul": " * ", "div": " / ", "pow": " ^ "}
 _TEXT = {"neg": "-$x", "log": "log(|$x|)", "sqrt": "sqrt(|$x|)"}
 
 
-def text(expression):
+def text(expression: Expression) -> str:
     """Infix text that `parse_formula` reads back, such as `exp(sign(g) * sign(m)) * g`."""
     return _text(expression)[0]
 
@@ -45,7 +45,7 @@ def _bracket(x, binding, needed):
     return x if binding >= needed else f"({x})"
 
 
-def latex(expression):
+def latex(expression: Expression) -> str:
     r"""LaTeX, such as `e^{\operatorname{sign}(g) \cdot \operatorname{sign}(\hat{m})} \cdot g`."""
     return _latex(expression)[0]
 

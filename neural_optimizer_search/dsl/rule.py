@@ -1,13 +1,15 @@
 """An update rule as the paper writes it: n iterations of (op1, op2, u1, u2, b)."""
 
+import functools
 import json
 import operator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import NamedTuple, Union
+from typing import Any, NamedTuple, Union
 
 from neural_optimizer_search.dsl import expression as ex
 from neural_optimizer_search.dsl import printing, source
-from neural_optimizer_search.dsl.vocabulary import BINARIES, FULL, OPERANDS, UNARIES
+from neural_optimizer_search.dsl.vocabulary import BINARIES, FULL, OPERANDS, UNARIES, Vocabulary
 
 
 class Iteration(NamedTuple):
@@ -48,9 +50,9 @@ class Rule:
       (2, ('m',), 'exp(sign(g) * sign(m)) * g')
     """
 
-    iterations: tuple
+    iterations: tuple[Iteration, ...]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not isinstance(self.iterations, (tuple, list)) or not self.iterations:
             raise ValueError(
                 f"Argument `iterations` must hold at least one iteration. Received: {self.iterations!r:.200}."
@@ -75,7 +77,7 @@ class Rule:
     # -- Tokens ----------------------------------------------------------------------------------------
 
     @classmethod
-    def from_tokens(cls, tokens, vocabulary=FULL):
+    def from_tokens(cls, tokens: Iterable[int], vocabulary: Vocabulary = FULL) -> "Rule":
         """The rule that `5n` token ids spell; an operand id past the table is an earlier output.
 
         Raises:
@@ -95,7 +97,7 @@ class Rule:
         words = [_word(token, position, vocabulary) for position, token in enumerate(tokens)]
         return cls(tuple(zip(*[iter(words)] * TOKENS_PER_ITERATION)))
 
-    def to_tokens(self, vocabulary=FULL):
+    def to_tokens(self, vocabulary: Vocabulary = FULL) -> tuple[int, ...]:
         """The rule's `5n` token ids, as a tuple of ints.
 
         Raises:
@@ -118,7 +120,7 @@ class Rule:
 
     # -- Other forms -----------------------------------------------------------------------------------
 
-    def to_json(self):
+    def to_json(self) -> str:
         """One line of JSON: the iterations, and for the reader formula and LaTeX; `from_json` reads it back.
 
         Example:
@@ -131,7 +133,7 @@ class Rule:
         return json.dumps(content)
 
     @classmethod
-    def from_json(cls, text):
+    def from_json(cls, text: str) -> "Rule":
         """The rule whose `iterations` stand in JSON text; nothing else in the text is read.
 
         Raises:
@@ -146,7 +148,7 @@ class Rule:
             ) from error
         return cls(iterations)
 
-    def to_source(self, name):
+    def to_source(self, name: str) -> str:
         """The text of a Python file that needs only TensorFlow: this rule as a Keras optimizer class.
 
         The class trains as `RuleOptimizer(rule, ...)` does and takes the same arguments, but `decay_steps` only
@@ -164,12 +166,12 @@ class Rule:
           >>> [line.strip() for line in text.splitlines() if "return tf.exp" in line]
           ['return tf.exp(tf.sign(g) * tf.sign(m)) * g']
         """
-        return source.keras_optimizer(name, self.expression(source.placed), self.formula(), self.latex())
+        return source.write_keras_optimizer(name, self.expression(source.mark_place), self.formula(), self.latex())
 
     # -- Meaning ---------------------------------------------------------------------------------------
 
     @classmethod
-    def from_expression(cls, expression):
+    def from_expression(cls, expression: ex.Expression) -> "Rule":
         """The shortest rule that computes an expression; equal sub-expressions share one iteration."""
         iterations, index = [], {}
 
@@ -192,7 +194,7 @@ class Rule:
         emit(expression)
         return cls(tuple(iterations))
 
-    def expression(self, spell=lambda word, place: word):
+    def expression(self, spell: Callable[[str, int], str] = lambda word, place: word) -> ex.Expression:
         """The expression tree as spelled; iterations that nothing reads are left out.
 
         Operands and unary functions are named by `spell(word, place)`; a place is a position in the string.
@@ -209,46 +211,50 @@ class Rule:
             outputs.append(x if b == "left" else ex.Binary(b, x, y))
         return outputs[-1]
 
-    def canonical(self):
+    def canonical(self) -> str:
         """A simplified text that is equal for the spellings of one function that are easily seen."""
         return printing.text(ex.canonical(self.expression()))
 
     @property
-    def depth(self):
+    def depth(self) -> int:
         """The number of iterations n."""
         return len(self.iterations)
 
-    @property
-    def live(self):
-        """The numbers of the iterations that the output depends on, as a set."""
+    @functools.cached_property
+    def live(self) -> frozenset[int]:
+        """The numbers of the iterations that the output depends on."""
         live = {self.depth - 1}
         for k in reversed(range(self.depth)):
             op1, op2, _, _, b = self.iterations[k]
             if k in live:
                 live |= {op for op in ((op1,) if b == "left" else (op1, op2)) if isinstance(op, int)}
-        return live
+        return frozenset(live)
 
     @property
-    def averages(self):
+    def averages(self) -> tuple[str, ...]:
         """The running averages that the rule reads: a sub-tuple of ("m", "v", "gamma")."""
         read = {name for word in ex.operands(self.expression()) for name in OPERANDS[word].averages}
         return tuple(name for name in ("m", "v", "gamma") if name in read)
 
     @property
-    def decays(self):
+    def decays(self) -> bool:
         """Whether the rule reads t/T, and so needs the number of steps T."""
         return any(OPERANDS[name].decays for name in ex.operands(self.expression()))
 
-    def formula(self):
+    def formula(self) -> str:
         """Simplified infix text; `parse_formula` reads it back."""
         return printing.text(ex.simplify(self.expression()))
 
-    def latex(self):
+    def latex(self) -> str:
         """Simplified LaTeX."""
         return printing.latex(ex.simplify(self.expression()))
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.formula()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A pickled or copied rule is its iterations; what is kept to save time stays behind.
+        return {"iterations": self.iterations}
 
 
 def _iteration_from_json(words):

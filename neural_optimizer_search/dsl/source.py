@@ -38,33 +38,33 @@ _DELTA = re.sub(r"e-0", "e-", str(DELTA))
 _NORMAL = "tf.random.stateless_normal(tf.shape(g), tf.add(seed, [0, $place]), dtype=g.dtype)"
 
 
-def _corrected(name, beta):
+def _correct(name, beta):
     # expm1 as in the interpreter: 1 - 0.999^1 in float32 is off by 1e-5.
     return f"{name} / -tf.math.expm1((t + 1) * math.log({beta}))  # 1 - {beta}^(t + 1)"
 
 
-def _cosine(angle):
+def _write_cosine(angle):
     return f"0.5 * (1.0 + tf.cos({angle}))"
 
 
-def _restart(n):
-    return f"tf.where(t < T, {_cosine(f'math.pi * ({n} * t % T) / T')}, 0.0)"
+def _write_restart(n):
+    return f"tf.where(t < T, {_write_cosine(f'math.pi * ({n} * t % T) / T')}, 0.0)"
 
 
 # Lines before the equation, name -> value. A line may read others and what `update_step` of the template hands over:
 # g, w, the averages, which have g in them, t and seed. `$place` is that of a random word.
 _LINES = {
-    "m_hat": _corrected("m", BETA_1),
-    "v_hat": _corrected("v", BETA_2),
-    "gamma_hat": _corrected("gamma", BETA_3),
+    "m_hat": _correct("m", BETA_1),
+    "v_hat": _correct("v", BETA_2),
+    "gamma_hat": _correct("gamma", BETA_3),
     "adam": f"m_hat / (tf.sqrt(v_hat) + {_DELTA})",
     "rmsprop": f"g / (tf.sqrt(v_hat) + {_DELTA})",
     "T": "self.decay_steps",
     "ld": "1.0 - tf.minimum(t, T) / T",
-    "cd": _cosine("math.pi * tf.minimum(t, T) / T"),
-    "cd_1": _cosine("2.0 * math.pi * tf.minimum(t, T) / T"),
-    "rd_10": _restart(10),
-    "rd_20": _restart(20),
+    "cd": _write_cosine("math.pi * tf.minimum(t, T) / T"),
+    "cd_1": _write_cosine("2.0 * math.pi * tf.minimum(t, T) / T"),
+    "rd_10": _write_restart(10),
+    "rd_20": _write_restart(20),
     "eps": f"0.1 * {_NORMAL}",
     "stddev": "(1.0 + t) ** -0.275",
     "eps_t": f"stddev * {_NORMAL}",
@@ -121,7 +121,7 @@ _BINARIES = {
 # -- The equation ----------------------------------------------------------------------------------
 
 
-def placed(word, place):
+def mark_place(word: str, place: int) -> str:
     """The word, with its place behind an @ if it draws random numbers: they depend on the place."""
     if word == "g^3":
         return "g^3@"  # `simplify` takes sign(g^3) for sign(g), which it is not where g^3 underflows.
@@ -130,7 +130,7 @@ def placed(word, place):
 
 
 class _Equation:
-    """The lines of Python that compute an expression of `placed` words; the last one is a return."""
+    """The lines of Python that compute an expression of words with `mark_place`; the last one is a return."""
 
     def __init__(self, expression):
         self.reads = _reads(expression)
@@ -317,12 +317,12 @@ _OTHERS = ("t", "seed")
 _ARGUMENTS = {"T": ("decay_steps", None), "seed": ("seed", 0)}
 
 
-def keras_optimizer(name, expression, formula, latex):
+def write_keras_optimizer(name: str, expression: ex.Expression, formula: str, latex: str) -> str:
     """The text of a Python file with a Keras optimizer class.
 
     Args:
       name: The name of the class, a Python identifier.
-      expression: What it computes, in `placed` words.
+      expression: What it computes, in words with `mark_place`.
       formula, latex: The same for the class's docstring.
 
     Raises:
@@ -336,7 +336,7 @@ def keras_optimizer(name, expression, formula, latex):
         names |= {"i"}
     arguments = [row for read, row in _ARGUMENTS.items() if read in names]
     own = [f'"{argument}": self.{argument}' for argument, _ in arguments]
-    return Template(_written(names)).substitute(
+    return Template(_select_lines(names)).substitute(
         name=name,
         formula=_paragraph(f"direction = {formula}"),
         latex=_paragraph(latex),
@@ -352,7 +352,7 @@ def keras_optimizer(name, expression, formula, latex):
     )
 
 
-def _written(names):
+def _select_lines(names):
     """The template's lines that an optimizer with these names needs."""
     matches = [(line, _CONDITION.fullmatch(line)) for line in _TEMPLATE.lstrip().split("\n")]
     return "\n".join(match[1] if match else line for line, match in matches if not match or match[2] in names)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,15 +38,15 @@ class SearchSpace:
     """
 
     name: str
-    operands: tuple
-    unaries: tuple
-    binaries: tuple
+    operands: tuple[str, ...]
+    unaries: tuple[str, ...]
+    binaries: tuple[str, ...]
     depth: int = 2
     distinct_operands: bool = True
     no_final_addition: bool = True
     reuse_outputs: bool = True
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for field, table in (("operands", OPERANDS), ("unaries", UNARIES), ("binaries", BINARIES)):
             words = tuple(getattr(self, field))
             object.__setattr__(self, field, words)
@@ -66,16 +67,17 @@ class SearchSpace:
     # -- Shape and size --------------------------------------------------------------------------------
 
     @property
-    def vocabulary(self):
+    def vocabulary(self) -> Vocabulary:
+        """The words that this space's tokens number."""
         return Vocabulary(self.operands, self.unaries, self.binaries)
 
     @property
-    def length(self):
+    def length(self) -> int:
         """Tokens in a string, 5n."""
         return TOKENS_PER_ITERATION * self.depth
 
     @property
-    def sizes(self):
+    def sizes(self) -> tuple[int, ...]:
         """The number of ids at each of the 5n positions."""
         operands, unaries, binaries = map(len, (self.operands, self.unaries, self.binaries))
         return tuple(
@@ -83,7 +85,7 @@ class SearchSpace:
         )
 
     @property
-    def size(self):
+    def size(self) -> int:
         """The exact number of legal strings, as an int."""
         base = len(self.operands)
         functions = len(self.unaries) ** 2
@@ -100,13 +102,13 @@ class SearchSpace:
             return operands * (operands - 1) - excluded * (excluded - 1)
         return operands**2 - excluded**2
 
-    def unconstrained(self):
+    def unconstrained(self) -> "SearchSpace":
         """The same words and depth without the three constraints."""
         return dataclasses.replace(self, distinct_operands=False, no_final_addition=False, reuse_outputs=False)
 
     # -- Legal tokens ----------------------------------------------------------------------------------
 
-    def legal_tokens(self, prefixes):
+    def legal_tokens(self, prefixes: np.ndarray) -> np.ndarray:
         """Which ids may follow each prefix: the constraints as masks.
 
         Args:
@@ -130,7 +132,7 @@ class SearchSpace:
             legal[:, self.binaries.index("add")] = False
         return legal
 
-    def is_legal(self, tokens):
+    def is_legal(self, tokens: Iterable[int]) -> bool:
         """Whether `5n` tokens obey vocabulary and constraints."""
         tokens = np.asarray(tokens)
         return tokens.shape == (self.length,) and all(
@@ -138,7 +140,7 @@ class SearchSpace:
             for i, token in enumerate(tokens)
         )
 
-    def sample(self, rng, count):
+    def sample(self, rng: np.random.Generator, count: int) -> np.ndarray:
         """`count` strings, each token uniform over the legal ids: int32 `[count, 5n]`.
 
         This is what a controller with all logits equal emits.
@@ -151,11 +153,11 @@ class SearchSpace:
 
     # -- Rules -----------------------------------------------------------------------------------------
 
-    def decode(self, tokens):
+    def decode(self, tokens: Iterable[int]) -> Rule:
         """Tokens of this space -> `Rule`."""
         return Rule.from_tokens(tokens, self.vocabulary)
 
-    def encode(self, rule):
+    def encode(self, rule: Rule) -> tuple[int, ...]:
         """`Rule` -> tokens of this space."""
         return rule.to_tokens(self.vocabulary)
 
@@ -193,7 +195,7 @@ PRESETS = {
 }
 
 
-def search_space(name="arxiv2017", depth=2, **constraints):
+def search_space(name: str = "arxiv2017", depth: int = 2, **constraints: bool) -> SearchSpace:
     """A preset space by name.
 
     Args:

@@ -21,7 +21,7 @@ class Word:
 
     name: str
     latex: str
-    averages: tuple = ()
+    averages: tuple[str, ...] = ()
     random: bool = False
     decays: bool = False
 
@@ -30,9 +30,9 @@ class Word:
 class Vocabulary:
     """The words that tokens number, in order; a token is an index into one of these tuples."""
 
-    operands: tuple
-    unaries: tuple
-    binaries: tuple
+    operands: tuple[str, ...]
+    unaries: tuple[str, ...]
+    binaries: tuple[str, ...]
 
 
 def _table(*words):

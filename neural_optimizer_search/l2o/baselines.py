@@ -4,35 +4,40 @@ A direction is a function of the past, the `Trajectories` so far; a fixed step o
 """
 
 import itertools
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Callable, NamedTuple
+from typing import Any, NamedTuple, Optional, Union
 
 import numpy as np
 import tensorflow as tf
 
-from neural_optimizer_search.l2o.trajectories import follow, mean_value
+from neural_optimizer_search.l2o.trajectories import Differentiable, Trajectories, follow, mean_value
+from neural_optimizer_search.objectives import Objectives
 from neural_optimizer_search.optimizers import AddSign, PowerSign
 
 TRIALS = 20  # Points that a line search tries at most.
 LEAST_SLOPE = 1e-14  # Relative to the value; with less, rounding decides whether a point is lower.
 LEAST_CURVATURE = 1e-10  # s·y / y·y of the pairs that L-BFGS keeps.
 
+# (the past, setting) -> directions `[F, S, d]`.
+Direction = Callable[..., np.ndarray]
+
 
 def _dot(a, b):
     return np.sum(a * b, axis=-1, keepdims=True)
 
 
-def gradient_descent(past):
+def gradient_descent(past: Trajectories) -> np.ndarray:
     """-gₜ."""
     return -past.gradients[:, :, -1]
 
 
-def momentum(past, alpha):
+def momentum(past: Trajectories, alpha: float) -> np.ndarray:
     """-Σⱼ αʲ gₜ₋ⱼ."""
     return -np.einsum("t,fstd->fsd", alpha ** np.arange(past.gradients.shape[2])[::-1], past.gradients)
 
 
-def conjugate_gradient(past, restart=None):
+def conjugate_gradient(past: Trajectories, restart: Optional[int] = None) -> np.ndarray:
     """-Σⱼ ‖gₜ‖² / ‖gⱼ‖² gⱼ (Fletcher and Reeves); the sum begins anew every `restart` steps, if that is given."""
     latest = past.gradients.shape[2] - 1
     gradients = past.gradients[:, :, latest // restart * restart if restart else 0 :]
@@ -40,7 +45,7 @@ def conjugate_gradient(past, restart=None):
     return -np.sum(np.where(squares > 0, squares[:, :, -1:] / squares, 0.0) * gradients, axis=2)
 
 
-def l_bfgs(past, memory):
+def l_bfgs(past: Trajectories, memory: int) -> np.ndarray:
     """-H gₜ: H estimates the inverse Hessian from the last changes s of the iterate and y of the gradient."""
     s, y = (np.moveaxis(np.diff(part[:, :, -memory - 1 :], axis=2), 2, 0) for part in (past.iterates, past.gradients))
     sy, yy = _dot(s, y), _dot(y, y)
@@ -58,7 +63,9 @@ def l_bfgs(past, memory):
     return -r
 
 
-def fixed_step(direction, objectives, start, steps, step, **setting):
+def fixed_step(
+    direction: Direction, objectives: Differentiable, start: np.ndarray, steps: int, step: float, **setting: Any
+) -> Trajectories:
     """x <- x + step · direction."""
 
     def move(past):
@@ -68,7 +75,16 @@ def fixed_step(direction, objectives, start, steps, step, **setting):
     return follow(objectives, move, start, steps)
 
 
-def line_search(direction, objectives, start, steps, first, decrease=1e-4, curvature=np.inf, **setting):
+def line_search(
+    direction: Direction,
+    objectives: Objectives,
+    start: np.ndarray,
+    steps: int,
+    first: float,
+    decrease: float = 1e-4,
+    curvature: float = np.inf,
+    **setting: Any,
+) -> Trajectories:
     """x <- x + t · direction, or x - t · g where the direction leads upwards; `_search` tries t = `first` first."""
 
     def move(past):
@@ -106,7 +122,13 @@ def _search(objectives, x, values, gradients, towards, first, decrease, curvatur
     return found
 
 
-def keras_rule(optimizer, objectives, start, steps, **setting):
+def keras_rule(
+    optimizer: type[tf.keras.optimizers.Optimizer],
+    objectives: Differentiable,
+    start: np.ndarray,
+    steps: int,
+    **setting: Any,
+) -> Trajectories:
     """The steps of a Keras optimizer. Its rule is elementwise: one variable `[F, S, d]` is as good as F·S of them."""
     optimizer, variable = optimizer(**setting), tf.Variable(start, dtype=tf.float64)
 
@@ -126,8 +148,8 @@ class Baseline(NamedTuple):
       grid: The setting's names -> their values; some 40 settings each.
     """
 
-    run: Callable
-    grid: dict
+    run: Callable[..., Trajectories]
+    grid: Mapping[str, tuple]
 
 
 RATES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -149,12 +171,12 @@ BASELINES = {name: Baseline(partial(form, rule), grid) for name, form, rule, gri
 )}  # fmt: skip
 
 
-def tune(name, objectives, start, steps):
-    """The setting of a baseline with the least `mean_value`, out of its grid; a dict.
+def tune(name: str, objectives: Objectives, start: np.ndarray, steps: int) -> dict[str, Any]:
+    """Finds the setting of a baseline with the least `mean_value`, out of its grid.
 
     Args:
-      name: Of the `BASELINES`.
-      objectives, start, steps: As of its `run`.
+      name: One of the `BASELINES`.
+      objectives, start, steps: As for its `run`.
     """
     if name not in BASELINES:
         raise ValueError(f"Argument `name` must be one of {', '.join(map(repr, BASELINES))}. Received: {name!r}.")
@@ -174,12 +196,13 @@ class Counted:
       True
     """
 
-    def __init__(self, objectives, whole=None):
+    def __init__(self, objectives: Objectives, whole: Optional["Counted"] = None) -> None:
         self.objectives, self.whole, self.evaluations = objectives, self if whole is None else whole, 0
 
-    def __getitem__(self, chosen):
+    def __getitem__(self, chosen: Union[slice, np.ndarray]) -> "Counted":
         return Counted(self.objectives[chosen], self.whole)
 
-    def values_and_gradients(self, x):
+    def values_and_gradients(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As for `Objectives`."""
         self.whole.evaluations += x.shape[0] * x.shape[1]
         return self.objectives.values_and_gradients(x)

@@ -5,13 +5,13 @@ namely y' = (f(x') - f(x), ∇f(x')) of (x, y, a): the next iterate x + a and th
 """
 
 import warnings
+from typing import Any
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
 
 from neural_optimizer_search.l2o.linearization import increments
 from neural_optimizer_search.l2o.lqg import Dynamics
+from neural_optimizer_search.l2o.trajectories import Trajectories
 
 COMPONENTS = 10
 # The mixture is a prior: that many draws tell it well enough, and its time grows with them.
@@ -19,14 +19,14 @@ MIXTURE_SAMPLES = 10_000
 JITTER = 1e-6
 
 
-def transitions(trajectories):
+def transitions(trajectories: Trajectories) -> np.ndarray:
     """(x, y, a, y') of each step: `[F, S, T, 2 d + 2 q]` with q = 1 + d; y of the first step has the change 0."""
     y = increments(trajectories)
     x, a = trajectories.iterates[..., :-1, :], trajectories.steps
     return np.concatenate([x, y[..., :-1, :], a, y[..., 1:, :]], axis=-1)
 
 
-def fit_prior(samples, seed, components=COMPONENTS):
+def fit_prior(samples: np.ndarray, seed: int, components: int = COMPONENTS) -> Any:
     """A scikit-learn `GaussianMixture` of the transitions of all functions and times.
 
     Args:
@@ -34,6 +34,10 @@ def fit_prior(samples, seed, components=COMPONENTS):
       seed: int.
       components: Number of Gaussians.
     """
+    # Here, so that `nos-learn --help` answers without scikit-learn.
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.mixture import GaussianMixture
+
     flat = samples.reshape(-1, samples.shape[-1])
     rng = np.random.default_rng(seed)
     chosen = flat[rng.choice(len(flat), min(len(flat), MIXTURE_SAMPLES), replace=False)]
@@ -44,7 +48,7 @@ def fit_prior(samples, seed, components=COMPONENTS):
         return mixture.fit(chosen)
 
 
-def fit_dynamics(samples, prior, outputs):
+def fit_dynamics(samples: np.ndarray, prior: Any, outputs: int) -> Dynamics:
     """The `Dynamics` of one function: at each time the conditional of the last `outputs` numbers given the others.
 
     The joint Gaussian is the mean of its posterior under a normal-inverse-Wishart prior, whose mean and covariance
@@ -58,7 +62,7 @@ def fit_dynamics(samples, prior, outputs):
     """
     count, steps, size = samples.shape
     weights = prior.predict_proba(samples.reshape(-1, size)).reshape(count, steps, -1).mean(axis=0)
-    fitted = [_conditional(samples[:, t], *_moments(prior, weights[t]), outputs) for t in range(steps)]
+    fitted = [_condition(samples[:, t], *_moments(prior, weights[t]), outputs) for t in range(steps)]
     return Dynamics(*(np.stack(parts) for parts in zip(*fitted)))
 
 
@@ -69,7 +73,7 @@ def _moments(prior, weights):
     return mean, np.tensordot(weights, prior.covariances_, 1) + (weights[:, None] * away).T @ away
 
 
-def _conditional(samples, prior_mean, prior_covariance, outputs):
+def _condition(samples, prior_mean, prior_covariance, outputs):
     count, size = samples.shape
     mean = samples.mean(axis=0)
     away, shift = samples - mean, mean - prior_mean

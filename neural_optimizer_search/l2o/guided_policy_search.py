@@ -6,76 +6,21 @@ target may not depart from is the policy: the dual variable of the bound is at o
 divergence. In a prototype that followed the targets in place of the policy, the policies went astray late.
 """
 
-import dataclasses
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, Optional
 
 import numpy as np
 
 from neural_optimizer_search.l2o import dynamics, lqg
-from neural_optimizer_search.l2o.linearization import linearized, shift_states
-from neural_optimizer_search.l2o.momentum import CHOICES, momentum, tuned
+from neural_optimizer_search.l2o.config import GuidedPolicySearchConfig
+from neural_optimizer_search.l2o.linearization import linearize, shift_states
+from neural_optimizer_search.l2o.momentum import momentum, tune
 from neural_optimizer_search.l2o.step_policy import StepPolicy, fit, new_policy
-from neural_optimizer_search.l2o.trajectories import (
-    HISTORY,
-    HORIZON,
-    Trajectories,
-    capped,
-    mean_value,
-    observations,
-    run,
-    starts,
-)
+from neural_optimizer_search.l2o.trajectories import Trajectories, cap, mean_value, observe_all, run, starts
+from neural_optimizer_search.objectives import Family
 
 # What random numbers are for; with the seed and the iteration they make a stream each.
 TRAINING, VALIDATION, SAMPLES, STARTS, WEIGHTS = range(5)
-
-
-@dataclasses.dataclass(frozen=True)
-class GuidedPolicySearchConfig:
-    """Settings of a training; those of the paper by default where it gives any.
-
-    Args:
-      functions: To learn on; 90 for logistic regression, 120 for robust regression, 80 for the classifier.
-      runs: Trajectories of each function in each iteration.
-      horizon: Their steps.
-      history: H.
-      iterations: Rounds of improving targets and imitating them, after one that imitates momentum.
-      momentum: "shared", one tuned setting for all functions, or "each", one for each as in the paper: those no
-        single policy can imitate.
-      bound: Of the divergence of a target from the policy, in nats for each step.
-      noise: Standard deviation of the sampled steps, as a part of their median size.
-      least_noise: The least standard deviation.
-      kept: Batches of targets that the policy is fitted to.
-      updates: Of the policy's weights in each fit.
-      validation: Functions on which one of the policies is chosen.
-      validation_steps: Their steps.
-      seed: Of all that is random.
-    """
-
-    functions: int = 90
-    runs: int = 20
-    horizon: int = HORIZON
-    history: int = HISTORY
-    iterations: int = 24
-    momentum: str = "shared"
-    bound: float = 0.3
-    noise: float = 0.7
-    least_noise: float = 0.03
-    kept: int = 4
-    updates: int = 6000
-    validation: int = 100
-    validation_steps: int = 100
-    seed: int = 0
-
-    def __post_init__(self):
-        for name in ("functions", "runs", "horizon", "history", "kept", "updates", "validation", "validation_steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"Argument `{name}` must be an int >= 1. Received: {getattr(self, name)}.")
-        for name in ("iterations", "seed"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"Argument `{name}` must be an int >= 0. Received: {getattr(self, name)}.")
-        if self.momentum not in CHOICES:
-            raise ValueError(f"Argument `momentum` must be one of {', '.join(CHOICES)}. Received: {self.momentum!r}.")
 
 
 class Batch(NamedTuple):
@@ -110,11 +55,16 @@ class Iteration(NamedTuple):
     merit: float
     best: StepPolicy
     best_merit: float
-    batches: tuple
+    batches: tuple[Batch, ...]
     weights: np.ndarray
 
 
-def learn(config, family, last=None, advance=lambda: None):
+def learn(
+    config: GuidedPolicySearchConfig,
+    family: Family,
+    last: Optional[Iteration] = None,
+    advance: Callable[[], object] = lambda: None,
+) -> Iterator[Iteration]:
     """Learns to minimize the functions of a family.
 
     Args:
@@ -131,11 +81,11 @@ def learn(config, family, last=None, advance=lambda: None):
     start = starts(config.validation, 1, family.dimension, [config.seed, VALIDATION, STARTS])
     for number in range(0 if last is None else last.number + 1, config.iterations + 1):
         if number == 0:
-            batches, weights, policy = (_imitation(config, functions),), np.ones(config.functions), None
+            batches, weights, policy = (_imitate_momentum(config, functions),), np.ones(config.functions), None
         else:
-            batch, weights = _improvement(config, functions, number, last.policy, last.weights, advance)
+            batch, weights = _improve_targets(config, functions, number, last.policy, last.weights, advance)
             batches, policy = (*last.batches, batch)[-config.kept :], last.policy
-        policy = _fitted(config, batches, policy, [config.seed, number, WEIGHTS])
+        policy = _fit_policy(config, batches, policy, [config.seed, number, WEIGHTS])
         merit = mean_value(run(validation, policy, start, config.validation_steps, history=config.history))
         better = last is None or merit < last.best_merit
         best = (policy, merit) if better else (last.best, last.best_merit)
@@ -143,32 +93,32 @@ def learn(config, family, last=None, advance=lambda: None):
         yield last
 
 
-def _sampled(config, objectives, policy, number):
+def _sample_runs(config, objectives, policy, number):
     """Runs with noise from one fresh starting point for each function, and the noise's deviations `[T]`."""
     rng = np.random.default_rng([config.seed, number, SAMPLES])
     start = starts(len(objectives), 1, objectives.dimension, rng)
     quiet = run(objectives, policy, start, config.horizon, history=config.history)
-    median = np.median(capped(np.abs(quiet.steps)), axis=(0, 1, 3))
+    median = np.median(cap(np.abs(quiet.steps)), axis=(0, 1, 3))
     deviations = np.maximum(config.noise * median, config.least_noise)
     noise = rng.normal(size=(len(objectives), config.runs, config.horizon, objectives.dimension))
     start = np.repeat(start, config.runs, axis=1)
     return run(objectives, policy, start, config.horizon, noise * deviations[:, None], config.history), deviations
 
 
-def _imitation(config, functions):
+def _imitate_momentum(config, functions):
     """A `Batch` whose target is gradient descent with momentum."""
     start = starts(len(functions), 1, functions.dimension, [config.seed, 0, STARTS])
-    policy = momentum(*tuned(functions, start, config.horizon, config.momentum), config.history)
-    trajectories, deviations = _sampled(config, functions, policy, 0)
-    seen = observations(trajectories, config.history)
+    policy = momentum(*tune(functions, start, config.horizon, config.momentum), config.history)
+    trajectories, deviations = _sample_runs(config, functions, policy, 0)
+    seen = observe_all(trajectories, config.history)
     steps = np.stack([policy(seen[:, :, t]) for t in range(config.horizon)], axis=2)
     precisions = np.eye(functions.dimension) / deviations[:, None, None] ** 2
     return Batch(trajectories, steps, np.broadcast_to(precisions, [len(functions), *precisions.shape]))
 
 
-def _improvement(config, functions, number, policy, weights, advance):
+def _improve_targets(config, functions, number, policy, weights, advance):
     """A `Batch` whose targets are better than the policy and near it, and the dual variables."""
-    trajectories, deviations = _sampled(config, functions, policy, number)
+    trajectories, deviations = _sample_runs(config, functions, policy, number)
     samples = dynamics.transitions(trajectories)
     finite = np.isfinite(samples).all(axis=(1, 2, 3))
     if not finite.any():
@@ -178,32 +128,37 @@ def _improvement(config, functions, number, policy, weights, advance):
         )
     prior = dynamics.fit_prior(samples[finite], config.seed)
     states = shift_states(trajectories, config.history)
-    seen = observations(trajectories, config.history).mean(axis=1)
-    steps, weights = np.full_like(trajectories.steps, np.nan), weights.copy()
-    precisions = np.zeros([*steps.shape[::2], *[functions.dimension] * 2])
-    for i in range(len(functions)):
+    seen = observe_all(trajectories, config.history).mean(axis=1)
+
+    def find_target(i):
+        """(the target of a function, its dual variable); None if its runs or its model leave the finite numbers."""
         if not finite[i]:
-            advance()
-            continue
+            return None
         try:
-            target, weights[i] = lqg.constrained(
+            return lqg.solve_constrained(
                 dynamics.fit_dynamics(samples[i], prior, 1 + functions.dimension),
-                _cost(functions[i], trajectories.iterates[i, :, 1:].mean(axis=0)),
+                _approximate_cost(functions[i], trajectories.iterates[i, :, 1:].mean(axis=0)),
                 states[i, 0, 0],
-                linearized(policy, seen[i], deviations),
+                linearize(policy, seen[i], deviations),
                 config.bound * config.horizon,
                 guess=weights[i],
             )
         except lqg.UnstableModel:
-            continue  # this function has no target this time; with logistic regression that is rare
-        finally:
-            advance()
-        steps[i] = np.einsum("tdn,stn->std", target.gain, states[i]) + target.offset
-        precisions[i] = np.linalg.inv(target.covariance)
-    return Batch(trajectories, steps, precisions), weights
+            return None  # this time; with logistic regression that is rare
+
+    steps, new_weights = np.full_like(trajectories.steps, np.nan), weights.copy()
+    precisions = np.zeros([*steps.shape[::2], *[functions.dimension] * 2])
+    for i in range(len(functions)):
+        found = find_target(i)
+        if found is not None:
+            target, new_weights[i] = found
+            steps[i] = np.einsum("tdn,stn->std", target.gain, states[i]) + target.offset
+            precisions[i] = np.linalg.inv(target.covariance)
+        advance()
+    return Batch(trajectories, steps, precisions), new_weights
 
 
-def _cost(function, iterates):
+def _approximate_cost(function, iterates):
     """The quadratic of a function at iterates `[T, d]`, a `Cost`; concave directions count as flat."""
     gradient = function.values_and_gradients(iterates[None])[1][0]
     eigenvalues, vectors = np.linalg.eigh(function.hessians(iterates[None])[0])
@@ -211,12 +166,12 @@ def _cost(function, iterates):
     return lqg.Cost(hessian, gradient - np.einsum("tij,tj->ti", hessian, iterates))
 
 
-def _fitted(config, batches, policy, seed):
+def _fit_policy(config, batches, policy, seed):
     """The policy that imitates the targets of some batches: the given one fitted further, or a new one."""
     dimension = batches[0].steps.shape[-1]
-    seen = _rows([observations(batch.trajectories, config.history) for batch in batches], 1)
-    steps = _rows([batch.steps for batch in batches], 1)
-    precisions = _rows([np.broadcast_to(b.precisions[:, None], [*b.steps.shape, dimension]) for b in batches], 2)
+    seen = _stack([observe_all(batch.trajectories, config.history) for batch in batches], 1)
+    steps = _stack([batch.steps for batch in batches], 1)
+    precisions = _stack([np.broadcast_to(b.precisions[:, None], [*b.steps.shape, dimension]) for b in batches], 2)
     finite = np.isfinite(steps).all(axis=-1)
     seen, steps, precisions = seen[finite], steps[finite], precisions[finite]
     if policy is None:
@@ -226,6 +181,6 @@ def _fitted(config, batches, policy, seed):
     return fit(policy, seen, steps, precisions, config.updates, int(np.random.default_rng(seed).integers(2**31)))
 
 
-def _rows(arrays, kept):
+def _stack(arrays, kept):
     """Arrays of any leading dimensions under each other, the last ones kept."""
     return np.concatenate([array.reshape(-1, *array.shape[array.ndim - kept :]) for array in arrays])

@@ -3,17 +3,18 @@
 import numpy as np
 
 from neural_optimizer_search.l2o.lqg import LinearController
-from neural_optimizer_search.l2o.trajectories import HISTORY
+from neural_optimizer_search.l2o.step_policy import StepPolicy
+from neural_optimizer_search.l2o.trajectories import HISTORY, Trajectories
 
 
-def increments(trajectories):
+def increments(trajectories: Trajectories) -> np.ndarray:
     """y = (f(xₜ) - f(xₜ₋₁), ∇f(xₜ)) at each iterate: `[F, S, T+1, 1 + d]`; the first change is 0."""
     with np.errstate(invalid="ignore"):  # inf - inf, of a run that diverged
         changes = np.diff(trajectories.values, axis=-1, prepend=trajectories.values[..., :1])
     return np.concatenate([changes[..., None], trajectories.gradients], axis=-1)
 
 
-def shift_states(trajectories, history=HISTORY):
+def shift_states(trajectories: Trajectories, history: int = HISTORY) -> np.ndarray:
     """(xₜ, yₜ, yₜ₋₁, .., yₜ₋ᴴ₊₁) before each step: `[F, S, T, d + H (1 + d)]`; zeros where there is no past."""
     y = increments(trajectories)[:, :, :-1]
     padded = np.concatenate([np.zeros([*y.shape[:2], history - 1, y.shape[-1]]), y], axis=2)
@@ -22,7 +23,7 @@ def shift_states(trajectories, history=HISTORY):
     return np.concatenate([trajectories.iterates[:, :, :-1], past], axis=-1)
 
 
-def observation_matrix(t, dimension, history=HISTORY):
+def observation_matrix(t: int, dimension: int, history: int = HISTORY) -> np.ndarray:
     """What is seen at time t, as a linear function of the state: `[H + H d, d + H (1 + d)]`."""
     size = 1 + dimension
     matrix = np.zeros([history * size, dimension + history * size])
@@ -35,8 +36,8 @@ def observation_matrix(t, dimension, history=HISTORY):
     return matrix
 
 
-def linearized(policy, seen, deviations):
-    """A policy near what it sees.
+def linearize(policy: StepPolicy, seen: np.ndarray, deviations: np.ndarray) -> LinearController:
+    """The linear controller that a policy is near what it sees.
 
     Args:
       policy: `StepPolicy`.

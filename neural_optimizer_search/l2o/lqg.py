@@ -10,7 +10,6 @@ import functools
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import brentq
 
 BRACKET = np.log(4.0)  # the dual variable is looked for in steps of this factor
 LEAST_LOG_WEIGHT = np.log(1e-8)  # with less of it the constraint counts as absent
@@ -82,7 +81,7 @@ class _Layout:
         return np.concatenate([step, dynamics.matrix[t]]), np.concatenate([np.zeros(d), dynamics.offset[t]])
 
 
-def lqg(dynamics, cost, previous, weight):
+def solve(dynamics: Dynamics, cost: Cost, previous: LinearController, weight: float) -> LinearController:
     """The controller ψ with the lowest Σ E[cost] + weight · Σ E[KL(ψ ‖ previous)], by dynamic programming.
 
     Args:
@@ -137,7 +136,7 @@ def _add_penalty(q_matrix, q_slope, weight, previous, t):
     q_slope -= scaled.T @ previous.offset[t]
 
 
-def divergence(dynamics, start, controller, other):
+def divergence(dynamics: Dynamics, start: np.ndarray, controller: LinearController, other: LinearController) -> float:
     """Σₜ E[KL(controller ‖ other)] over the states that the controller visits from `start`, float `[n]`."""
     at = _Layout(dynamics, len(start))
     mean, covariance = start, np.zeros([len(start)] * 2)
@@ -172,17 +171,19 @@ def _after(at, dynamics, t, mean, covariance, controller):
     return np.concatenate([matrix @ both[at.inputs] + offset, both[at.kept]]), after
 
 
-def constrained(dynamics, cost, start, previous, bound, guess=1.0):
+def solve_constrained(
+    dynamics: Dynamics, cost: Cost, start: np.ndarray, previous: LinearController, bound: float, guess: float = 1.0
+) -> tuple[LinearController, float]:
     """The controller ψ with the lowest Σ E[cost] under Σ E[KL(ψ ‖ previous)] <= bound.
 
     The dual variable η is the weight of the divergence. More of it, less divergence: it is where the two sides are
     equal, to within some percent, found by bracketing and SciPy's root finder.
 
     Args:
-      dynamics, cost: As of `lqg`.
+      dynamics, cost: As for `solve`.
       start: The state s₀, float `[n]`.
       previous: `LinearController`.
-      bound: Of the sum over the steps, in nats; > 0.
+      bound: Largest sum of the divergence over the steps, in nats; > 0.
       guess: Where to look for η first: of the same function, that of the last iteration is near.
 
     Returns:
@@ -191,12 +192,14 @@ def constrained(dynamics, cost, start, previous, bound, guess=1.0):
     Raises:
       UnstableModel: If the model is such that nothing can be said.
     """
+    from scipy.optimize import brentq  # here, so that `nos-learn --help` answers without it
+
     within = {}
 
     @functools.cache
     def excess(log_weight):
         with np.errstate(all="ignore"):
-            found = lqg(dynamics, cost, previous, np.exp(log_weight))
+            found = solve(dynamics, cost, previous, np.exp(log_weight))
             nats = divergence(dynamics, start, found, previous)
         # It cannot be negative, nor large with all weight on it.
         if not nats > -1e-3 * bound or (log_weight > MOST_LOG_WEIGHT and nats > bound):

@@ -1,17 +1,19 @@
 """Gradient descent with momentum as a policy: what a learned one imitates first (Li & Malik 2017, section 5)."""
 
 import itertools
+from typing import Union
 
 import numpy as np
 
-from neural_optimizer_search.l2o.trajectories import HISTORY, capped, run
+from neural_optimizer_search.l2o.trajectories import HISTORY, Policy, cap, run
+from neural_optimizer_search.objectives import Objectives
 
 RATES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 DECAYS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95)
 CHOICES = ("shared", "each")
 
 
-def momentum(rates, decays, history=HISTORY):
+def momentum(rates: Union[float, np.ndarray], decays: Union[float, np.ndarray], history: int = HISTORY) -> Policy:
     """-rate Σⱼ decayʲ ∇f(x⁽ᵗ⁻ʲ⁾) over the gradients that are seen (Table 1).
 
     Args:
@@ -30,13 +32,15 @@ def momentum(rates, decays, history=HISTORY):
     return policy
 
 
-def tuned(objectives, start, steps, choice="shared"):
-    """The rates and decays of a grid with the least mean value over the steps.
+def tune(
+    objectives: Objectives, start: np.ndarray, steps: int, choice: str = "shared"
+) -> tuple[Union[float, np.ndarray], Union[float, np.ndarray]]:
+    """Finds the rates and decays of a grid with the least mean value over the steps.
 
     Args:
       objectives: `Objectives`, F functions.
       start: Float `[F, S, d]`.
-      steps: Of each run, without noise.
+      steps: Steps of each run, without noise.
       choice: One of `CHOICES`. "shared": one setting for all functions; "each": one for each.
 
     Returns:
@@ -44,5 +48,5 @@ def tuned(objectives, start, steps, choice="shared"):
     """
     grid = np.array(list(itertools.product(RATES, DECAYS)))
     values = np.stack([run(objectives, momentum(*setting), start, steps).values[..., 1:] for setting in grid])
-    means = capped(values).mean(axis=(2, 3))
+    means = cap(values).mean(axis=(2, 3))
     return tuple((grid[means.mean(axis=1).argmin()] if choice == "shared" else grid[means.argmin(axis=0)]).T)

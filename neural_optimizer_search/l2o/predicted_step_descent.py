@@ -1,9 +1,11 @@
 """`PredictedStepDescent`: a learned policy as an optimizer that a person can use (Li & Malik 2017, section 6)."""
 
 import json
+import os
 import pathlib
 import zipfile
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Optional, Union
 
 import numpy as np
 import tensorflow as tf
@@ -53,16 +55,16 @@ class PredictedStepDescent:
       True
     """
 
-    def __init__(self, policy, about=None):
+    def __init__(self, policy: StepPolicy, about: Optional[Mapping[str, Any]] = None) -> None:
         self.policy, self.about = policy, dict(about or {})
 
     @property
-    def dimension(self):
+    def dimension(self) -> int:
         """How many numbers an iterate has."""
         return self.policy.dimension
 
     @classmethod
-    def load(cls, name):
+    def load(cls, name: Union[str, os.PathLike]) -> "PredictedStepDescent":
         """A policy that is shipped, or one that `nos-learn` has written.
 
         Args:
@@ -87,19 +89,19 @@ class PredictedStepDescent:
             raise ValueError(f"Argument `name`: {path} holds no policy: {error}") from None
         return cls(policy, about)
 
-    def save(self, path):
+    def save(self, path: Union[str, os.PathLike]) -> None:
         """Writes a file for `load`, the weights in float32."""
         arrays = {name: array.astype(np.float32) for name, array in self.policy._asdict().items()}
         with open(path, "wb") as file:
             np.savez_compressed(file, about=json.dumps(self.about), **arrays)
 
-    def minimize(self, objective, x0, steps=100):
+    def minimize(self, objective: Callable[[tf.Tensor], tf.Tensor], x0: np.ndarray, steps: int = 100) -> Minimum:
         """Minimizes a function.
 
         Args:
           objective: A callable float64 tensor `[d]` -> scalar tensor, made of TensorFlow operations.
           x0: Where to begin: d floats.
-          steps: Of the descent, an int >= 1.
+          steps: Steps of the descent, an int >= 1.
 
         Returns:
           `Minimum`.

@@ -2,11 +2,15 @@
 
 import dataclasses
 import json
-import os
+import pathlib
+from collections.abc import Mapping
+from typing import Any, Optional
 
 import numpy as np
 
-from neural_optimizer_search.l2o.guided_policy_search import Batch, GuidedPolicySearchConfig, Iteration
+from neural_optimizer_search.atomic_write import write_whole
+from neural_optimizer_search.l2o.config import GuidedPolicySearchConfig
+from neural_optimizer_search.l2o.guided_policy_search import Batch, Iteration
 from neural_optimizer_search.l2o.predicted_step_descent import PredictedStepDescent
 from neural_optimizer_search.l2o.step_policy import StepPolicy
 from neural_optimizer_search.l2o.trajectories import Trajectories
@@ -14,20 +18,20 @@ from neural_optimizer_search.l2o.trajectories import Trajectories
 CONFIG, STATE, POLICY = "config.json", "state.npz", "policy.npz"
 
 
-def save_config(directory, family, config):
+def save_config(directory: pathlib.Path, family: str, config: GuidedPolicySearchConfig) -> None:
     """Writes what the training is, its family's name and its `GuidedPolicySearchConfig`."""
     text = json.dumps(dict(family=family, **dataclasses.asdict(config)), indent=2)
-    (directory / CONFIG).write_text(f"{text}\n")
+    write_whole(directory / CONFIG, lambda unfinished: unfinished.write_text(f"{text}\n"))
 
 
-def load_config(directory):
+def load_config(directory: pathlib.Path) -> tuple[str, GuidedPolicySearchConfig]:
     """(the family's name, the `GuidedPolicySearchConfig`)."""
     found = json.loads((directory / CONFIG).read_text())
     return found.pop("family"), GuidedPolicySearchConfig(**found)
 
 
-def save_iteration(directory, iteration, about):
-    """Writes an `Iteration`, and its best policy for `PredictedStepDescent.load`; whole or not at all."""
+def save_iteration(directory: pathlib.Path, iteration: Iteration, about: Mapping[str, Any]) -> None:
+    """Writes an `Iteration`, and its best policy for `PredictedStepDescent.load`."""
     arrays = dict(number=iteration.number, merit=iteration.merit, best_merit=iteration.best_merit)
     arrays.update(weights=iteration.weights, kept=len(iteration.batches))
     for name in ("policy", "best"):
@@ -35,11 +39,11 @@ def save_iteration(directory, iteration, about):
     for i, batch in enumerate(iteration.batches):
         arrays.update({f"{i}.{field}": array for field, array in batch.trajectories._asdict().items()})
         arrays.update({f"{i}.steps": batch.steps, f"{i}.precisions": batch.precisions})
-    _replace(directory / STATE, lambda path: _savez(path, arrays))
-    _replace(directory / POLICY, PredictedStepDescent(iteration.best, about).save)
+    write_whole(directory / STATE, lambda unfinished: _write_arrays(unfinished, arrays))
+    write_whole(directory / POLICY, PredictedStepDescent(iteration.best, about).save)
 
 
-def load_iteration(directory):
+def load_iteration(directory: pathlib.Path) -> Optional[Iteration]:
     """The last `Iteration`, or None before the first."""
     try:
         file = np.load(directory / STATE, allow_pickle=False)
@@ -51,16 +55,16 @@ def load_iteration(directory):
             merit=float(file["merit"]),
             best_merit=float(file["best_merit"]),
             weights=file["weights"],
-            policy=_tuple(file, StepPolicy, "policy"),
-            best=_tuple(file, StepPolicy, "best"),
+            policy=_read_tuple(file, StepPolicy, "policy"),
+            best=_read_tuple(file, StepPolicy, "best"),
             batches=tuple(
-                Batch(_tuple(file, Trajectories, i), file[f"{i}.steps"], file[f"{i}.precisions"])
+                Batch(_read_tuple(file, Trajectories, i), file[f"{i}.steps"], file[f"{i}.precisions"])
                 for i in range(int(file["kept"]))
             ),
         )
 
 
-def finished(directory):
+def finished(directory: pathlib.Path) -> bool:
     """Whether a training is there and has had all its iterations."""
     if not (directory / STATE).exists():
         return False
@@ -68,16 +72,10 @@ def finished(directory):
         return int(file["number"]) >= load_config(directory)[1].iterations
 
 
-def _tuple(file, kind, prefix):
+def _read_tuple(file, kind, prefix):
     return kind(*(file[f"{prefix}.{field}"] for field in kind._fields))
 
 
-def _savez(path, arrays):
+def _write_arrays(path, arrays):
     with open(path, "wb") as file:
         np.savez(file, **arrays)
-
-
-def _replace(path, write):
-    unfinished = path.with_suffix(".unfinished")
-    write(unfinished)
-    os.replace(unfinished, path)

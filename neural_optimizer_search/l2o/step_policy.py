@@ -1,6 +1,7 @@
 """The policy: one hidden layer of 50 softplus units between what is seen and the step (Li & Malik, section 5)."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, Union
 
 import numpy as np
 import tensorflow as tf
@@ -30,38 +31,42 @@ class StepPolicy(NamedTuple):
     second: np.ndarray
 
     @property
-    def dimension(self):
+    def dimension(self) -> int:
+        """d."""
         return self.second.shape[1]
 
     @property
-    def history(self):
+    def history(self) -> int:
+        """H."""
         return len(self.scale) // (1 + self.dimension)
 
-    def __call__(self, seen):
+    def __call__(self, seen: np.ndarray) -> np.ndarray:
         """Float `[..., H + H d]` -> steps `[..., d]`."""
         return (np.logaddexp(0.0, self._before(seen)) - np.logaddexp(0.0, self.first_bias)) @ self.second
 
-    def jacobian(self, seen):
+    def jacobian(self, seen: np.ndarray) -> np.ndarray:
         """d step / d seen: `[..., H + H d]` -> `[..., d, H + H d]`."""
         active = 1.0 / (1.0 + np.exp(-self._before(seen)))
         slope = self.scale / np.sqrt(1.0 + (self.scale * seen / LINEAR) ** 2)
         return np.einsum("...h,hd,oh,...o->...do", active, self.second, self.first, slope, optimize=True)
 
-    def compressed(self, seen):
+    def compress(self, seen: np.ndarray) -> np.ndarray:
         """What the network is given."""
         return LINEAR * np.arcsinh(self.scale * seen / LINEAR)
 
     def _before(self, seen):
-        return self.compressed(seen) @ self.first + self.first_bias
+        return self.compress(seen) @ self.first + self.first_bias
 
 
-def new_policy(seen, dimension, seed, history=HISTORY, hidden=HIDDEN):
+def new_policy(
+    seen: np.ndarray, dimension: int, seed: Union[int, Sequence[int]], history: int = HISTORY, hidden: int = HIDDEN
+) -> StepPolicy:
     """A policy with random weights, its scales such that what is seen has the mean square 1.
 
     Args:
       seen: Float `[..., H + H d]`, typical observations.
       dimension: d.
-      seed: int.
+      seed: An int or a sequence of ints.
     """
     rng = np.random.default_rng(seed)
     sizes = (seen.shape[-1], hidden, dimension)
@@ -71,7 +76,16 @@ def new_policy(seen, dimension, seed, history=HISTORY, hidden=HIDDEN):
     return StepPolicy(scale, weights[0], np.zeros(hidden), weights[1])
 
 
-def fit(policy, seen, steps, precisions, updates, seed, learning_rate=3e-3, batch_size=500):
+def fit(
+    policy: StepPolicy,
+    seen: np.ndarray,
+    steps: np.ndarray,
+    precisions: np.ndarray,
+    updates: int,
+    seed: int,
+    learning_rate: float = 3e-3,
+    batch_size: int = 500,
+) -> StepPolicy:
     """Fits the policy's weights: the least mean of (π(seen) - step)ᵀ precision (π(seen) - step), by Adam.
 
     Args:
@@ -79,8 +93,8 @@ def fit(policy, seen, steps, precisions, updates, seed, learning_rate=3e-3, batc
       seen: Float `[N, H + H d]`.
       steps: Float `[N, d]`, the means of the target's actions.
       precisions: Float `[N, d, d]`, the inverse covariances of the target.
-      updates: Of the weights; the learning rate falls to 0 along a cosine.
-      seed: Int, of the examples that each update is made with.
+      updates: Updates of the weights; the learning rate falls to 0 along a cosine.
+      seed: Seed of the examples that each update is made with, an int.
 
     Returns:
       A `StepPolicy`.
@@ -100,7 +114,7 @@ def fit(policy, seen, steps, precisions, updates, seed, learning_rate=3e-3, batc
     rate = tf.keras.optimizers.schedules.CosineDecay(learning_rate, updates)
     # Without many steps an execution, most of the time is Keras's own.
     model.compile(tf.keras.optimizers.Adam(rate), mahalanobis, steps_per_execution=min(50, updates))
-    inputs = tf.constant(policy.compressed(seen), tf.float32)
+    inputs = tf.constant(policy.compress(seen), tf.float32)
     targets = tf.constant(np.concatenate([steps, precisions.reshape(len(steps), -1)], axis=-1), tf.float32)
 
     def batch(step):

@@ -1,17 +1,17 @@
 """`nos-learn`: learns an optimizer for a family of functions, by guided policy search."""
 
-import argparse
 import dataclasses
+import pathlib
 import sys
 import time
-from pathlib import Path
+from collections.abc import Sequence
+from typing import Optional
 
-from tqdm import tqdm
-
-from neural_optimizer_search.command_line import NotFound, Parser, import_named
+from neural_optimizer_search.command_line import NotFound, import_named, require
+from neural_optimizer_search.flags import build_parser, changed_on_resume, configure, flag, spell
 from neural_optimizer_search.l2o import saved
-from neural_optimizer_search.l2o.guided_policy_search import GuidedPolicySearchConfig, learn
-from neural_optimizer_search.l2o.momentum import CHOICES
+from neural_optimizer_search.l2o.config import GuidedPolicySearchConfig
+from neural_optimizer_search.l2o.guided_policy_search import learn
 from neural_optimizer_search.objectives import FAMILIES, Family
 
 # As many as in the paper; a family of your own gets the default.
@@ -19,12 +19,22 @@ FUNCTIONS = {"logistic": 90, "robust": 120, "classifier": 80, "logistic_2d": 90}
 STOPPED = 130  # the shell's code for Ctrl-C
 
 
-def main(argv=None):
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """What `nos-learn` learns on, and where it keeps that."""
+
+    family: str = flag("logistic", f"{', '.join(FAMILIES)}, or module:attribute of your own")
+    out: Optional[str] = flag(None, "directory of the training", default_text="runs/learn-FAMILY-seedSEED")
+    resume: Optional[str] = flag(None, "go on with a training; --iterations may be more", metavar="RUN")
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
     """Learns a policy from the command line; returns the exit code."""
-    p = _parser()
+    p = build_parser("nos-learn", __doc__, Training, GuidedPolicySearchConfig)
     given = vars(p.parse_args(argv))
-    out, name, config = _resumed(p, given) if "resume" in given else _new(p, given)
-    family = _family(p, name)
+    require(p, "l2o", "tqdm", "sklearn", "scipy")
+    out, name, config = _resume(p, given) if "resume" in given else _begin(p, given)
+    family = _find_family(p, name)
     try:
         _learn(out, name, family, config)
     except KeyboardInterrupt:
@@ -39,25 +49,14 @@ def main(argv=None):
     return 0
 
 
-def _parser():
-    d = GuidedPolicySearchConfig()
-    p = Parser("nos-learn", description=__doc__, argument_default=argparse.SUPPRESS, allow_abbrev=False)
-    p.add_argument("--family", help=f"{', '.join(FAMILIES)}, or module:attribute of your own (default: logistic)")
-    p.add_argument("--functions", type=int, help="functions to learn on (default: as many as in the paper)")
-    p.add_argument("--iterations", type=int, help=f"of guided policy search (default: {d.iterations})")
-    p.add_argument("--momentum", choices=CHOICES, help=f"what is imitated first (default: {d.momentum})")
-    p.add_argument("--seed", type=int, help=f"of all that is random (default: {d.seed})")
-    p.add_argument("--out", type=Path, help="directory of the training (default: runs/learn-FAMILY-seedSEED)")
-    p.add_argument("--resume", type=Path, metavar="RUN", help="go on with a training; --iterations may be more")
-    return p
-
-
-def _new(p, given):
-    name = given.get("family", "logistic")
-    _family(p, name)
-    config = GuidedPolicySearchConfig(functions=FUNCTIONS.get(name, GuidedPolicySearchConfig.functions))
-    config = _changed(p, config, given)
-    out = given.get("out") or Path("runs", f"learn-{name.replace(':', '.')}-seed{config.seed}")
+def _begin(p, given):
+    """(the directory, the family's name, the configuration) of a new training, which is written down."""
+    training = configure(Training, given)
+    name = training.family
+    _find_family(p, name)
+    functions = FUNCTIONS.get(name, GuidedPolicySearchConfig.functions)
+    config = configure(GuidedPolicySearchConfig, given, functions=functions)
+    out = pathlib.Path(training.out or f"runs/learn-{name.replace(':', '.')}-seed{config.seed}")
     if (out / saved.CONFIG).exists():
         p.error(f"argument --out: {out} holds a training. Use --resume {out}, or another directory")
     try:
@@ -68,27 +67,20 @@ def _new(p, given):
     return out, name, config
 
 
-def _resumed(p, given):
-    out = given.pop("resume")
-    fixed = sorted(set(given) - {"iterations"})
-    if fixed:
-        p.error(f"argument --{fixed[0]}: not allowed with --resume: a training keeps its own, all but --iterations")
+def _resume(p, given):
+    """The same of a training that is there."""
+    out = pathlib.Path(given["resume"])
+    for name in ("family", "out"):
+        if name in given:
+            p.error(f"argument {spell(Training, name)}: not allowed with --resume: a resumed run keeps its own")
     try:
         name, config = saved.load_config(out)
     except (OSError, ValueError, TypeError, KeyError) as error:
         p.error(f"argument --resume: {out} is not a training of nos-learn: {error}")
-    return out, name, _changed(p, config, given)
+    return out, name, changed_on_resume(p, GuidedPolicySearchConfig, given, dataclasses.asdict(config))
 
 
-def _changed(p, config, given):
-    names = {field.name for field in dataclasses.fields(config)}
-    try:
-        return dataclasses.replace(config, **{name: value for name, value in given.items() if name in names})
-    except ValueError as error:
-        p.error(str(error))
-
-
-def _family(p, name):
+def _find_family(p, name):
     if name in FAMILIES:
         return FAMILIES[name]
     if ":" not in name:
@@ -103,6 +95,8 @@ def _family(p, name):
 
 
 def _learn(out, name, family, config):
+    from tqdm import tqdm  # here, so that `--help` answers without it
+
     began = time.monotonic()
     last = saved.load_iteration(out)
     what = f"{config.functions} functions of {family.dimension} numbers"

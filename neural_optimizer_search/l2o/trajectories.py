@@ -4,13 +4,25 @@ A state is the iterate, the changes of the objective and the gradients over the 
 past yet; an action is the step; the cost of a state is the objective's value. The policy sees all but the iterate.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Optional, Protocol, Union
 
 import numpy as np
 
 HISTORY = 25  # H
 HORIZON = 40  # T, while learning
 CAP = 1e3  # what a larger value counts as, and one that is not a number: a diverged run must not hide all others
+
+
+# What is seen, `[F, S, H + H d]` -> steps `[F, S, d]`.
+Policy = Callable[[np.ndarray], np.ndarray]
+
+
+class Differentiable(Protocol):
+    """Functions that can be followed, as `Objectives` are."""
+
+    def values_and_gradients(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """`[F, S, d]` -> values `[F, S]` and gradients `[F, S, d]`."""
 
 
 class Trajectories(NamedTuple):
@@ -27,13 +39,13 @@ class Trajectories(NamedTuple):
     gradients: np.ndarray
 
     @property
-    def steps(self):
+    def steps(self) -> np.ndarray:
         """`[F, S, T, d]`."""
         with np.errstate(invalid="ignore"):  # inf - inf, of a run that diverged
             return np.diff(self.iterates, axis=-2)
 
 
-def observation(values, gradients, history=HISTORY):
+def observe(values: np.ndarray, gradients: np.ndarray, history: int = HISTORY) -> np.ndarray:
     """What a policy sees after some iterates.
 
     Args:
@@ -46,7 +58,7 @@ def observation(values, gradients, history=HISTORY):
       paper's words leave out the current gradient, without which not even gradient descent would be a policy.
 
     Example:
-      >>> observation(np.array([5.0, 3.0]), np.array([[7.0], [6.0]]), history=3)
+      >>> observe(np.array([5.0, 3.0]), np.array([[7.0], [6.0]]), history=3)
       array([-2.,  0.,  0.,  6.,  7.,  0.])
     """
     *batch, dimension = gradients.shape[:-2] + gradients.shape[-1:]
@@ -59,21 +71,28 @@ def observation(values, gradients, history=HISTORY):
     return seen
 
 
-def observations(trajectories, history=HISTORY):
+def observe_all(trajectories: Trajectories, history: int = HISTORY) -> np.ndarray:
     """What a policy saw before each step: `[F, S, T, H + H d]`."""
     values, gradients = trajectories.values, trajectories.gradients
     steps = values.shape[-1] - 1
     return np.stack(
-        [observation(values[..., : t + 1], gradients[..., : t + 1, :], history) for t in range(steps)], axis=-2
+        [observe(values[..., : t + 1], gradients[..., : t + 1, :], history) for t in range(steps)], axis=-2
     )
 
 
-def run(objectives, policy, start, steps=HORIZON, noise=None, history=HISTORY):
+def run(
+    objectives: Differentiable,
+    policy: Policy,
+    start: np.ndarray,
+    steps: int = HORIZON,
+    noise: Optional[np.ndarray] = None,
+    history: int = HISTORY,
+) -> Trajectories:
     """Follows a policy on many functions at once.
 
     Args:
       objectives: `Objectives`, F functions.
-      policy: Observations `[F, S, H + H d]` -> steps `[F, S, d]`.
+      policy: What is seen, `[F, S, H + H d]` -> steps `[F, S, d]`.
       start: Float `[F, S, d]`, S starting points for each function.
       steps: T.
       noise: Float `[F, S, T, d]`, added to the steps; none by default.
@@ -84,7 +103,7 @@ def run(objectives, policy, start, steps=HORIZON, noise=None, history=HISTORY):
     """
 
     def move(past):
-        seen = observation(past.values, past.gradients, history)
+        seen = observe(past.values, past.gradients, history)
         step = policy(seen) if noise is None else policy(seen) + noise[:, :, past.values.shape[-1] - 1]
         x = past.iterates[:, :, -1] + step
         return x, *objectives.values_and_gradients(x)
@@ -92,7 +111,12 @@ def run(objectives, policy, start, steps=HORIZON, noise=None, history=HISTORY):
     return follow(objectives, move, start, steps)
 
 
-def follow(objectives, move, start, steps):
+def follow(
+    objectives: Differentiable,
+    move: Callable[[Trajectories], tuple[np.ndarray, np.ndarray, np.ndarray]],
+    start: np.ndarray,
+    steps: int,
+) -> Trajectories:
     """`Trajectories` in which move(the `Trajectories` so far) gives the next iterates, their values and gradients."""
     shape = [*start.shape[:2], steps + 1, start.shape[2]]
     whole = Trajectories(np.empty(shape), np.empty(shape[:-1]), np.empty(shape))
@@ -105,7 +129,9 @@ def follow(objectives, move, start, steps):
     return whole
 
 
-def starts(functions, points, dimension, seed):
+def starts(
+    functions: int, points: int, dimension: int, seed: Union[int, Sequence[int], np.random.Generator]
+) -> np.ndarray:
     """Standard normal starting points `[functions, points, dimension]`; the paper says no more than random.
 
     Args:
@@ -115,11 +141,11 @@ def starts(functions, points, dimension, seed):
     return np.random.default_rng(seed).normal(size=(functions, points, dimension))
 
 
-def mean_value(trajectories):
+def mean_value(trajectories: Trajectories) -> float:
     """The mean of the values after all steps of all runs; a float."""
-    return float(capped(trajectories.values[..., 1:]).mean())
+    return float(cap(trajectories.values[..., 1:]).mean())
 
 
-def capped(values):
-    """Values of which none counts more than `CAP`."""
+def cap(values: np.ndarray) -> np.ndarray:
+    """The values, of which none counts more than `CAP`."""
     return np.nan_to_num(np.minimum(values, CAP), nan=CAP)

@@ -2,12 +2,11 @@
 
 from neural_optimizer_search.objectives.families import (
     FAMILIES,
-    Family,
     LogisticRegression,
-    Objectives,
     RobustRegression,
     TwoLayerClassifier,
 )
+from neural_optimizer_search.objectives.family import Family, Objectives
 from neural_optimizer_search.objectives.landscapes import LANDSCAPES, Landscape
 
 __all__ = [

@@ -1,140 +1,15 @@
-"""Kinds of objective functions: draws of them, and many computed at once (Li & Malik 2017, sections 6.1-6.3)."""
+"""Kinds of objective functions that optimizers are learned for (Li & Malik 2017, sections 6.1-6.3)."""
 
-import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
-
-class Family:
-    """A kind of objective functions that differ only in their data.
-
-    A subclass says in `draw` how one function comes about, and in `values` what it is; the gradients come of
-    themselves. `dimension` is how many numbers an iterate has. Families are hashable, as frozen dataclasses are.
-
-    Example:
-      >>> import numpy as np
-      >>> import tensorflow as tf
-      >>> class Bowls(Family):
-      ...     dimension = 2
-      ...     def draw(self, rng):
-      ...         return (rng.normal(size=2),)
-      ...     def values(self, data, x):
-      ...         return tf.reduce_sum((x - data[0][:, None]) ** 2, axis=-1)
-      >>> values, gradients = Bowls().sample(count=3, seed=0).values_and_gradients(np.zeros([3, 5, 2]))
-      >>> values.shape, gradients.shape
-      ((3, 5), (3, 5, 2))
-    """
-
-    dimension = None
-
-    def draw(self, rng):
-        """The data of one function.
-
-        Args:
-          rng: A `numpy.random.Generator`.
-
-        Returns:
-          A tuple of float arrays, whose shapes are those of every other draw.
-        """
-        raise NotImplementedError
-
-    def values(self, data, x):
-        """The values of F functions at S points each, written with TensorFlow.
-
-        Args:
-          data: What `draw` returns, of F functions: float64 `[F, ...]` each.
-          x: float64 `[F, S, dimension]`.
-
-        Returns:
-          float64 `[F, S]`.
-        """
-        raise NotImplementedError
-
-    def sample(self, count, seed):
-        """Random functions of the family.
-
-        Args:
-          count: How many.
-          seed: An int or a sequence of ints; the same functions for the same seed.
-
-        Returns:
-          `Objectives`.
-        """
-        rng = np.random.default_rng(seed)
-        draws = [self.draw(rng) for _ in range(count)]
-        return Objectives(self, tuple(np.stack(arrays).astype(np.float64) for arrays in zip(*draws)))
+from neural_optimizer_search.objectives.family import Family
 
 
-class Objectives:
-    """Some functions of one family, computed together; `[i]`, `[i:j]` and `[[i, j]]` are some of them.
-
-    Args:
-      family: The `Family`.
-      data: A tuple of float64 arrays `[F, ...]`, the data of the functions.
-    """
-
-    def __init__(self, family, data):
-        self.family, self.data = family, data
-
-    def __len__(self):
-        return len(self.data[0])
-
-    def __getitem__(self, chosen):
-        chosen = [chosen] if np.ndim(chosen) == 0 and not isinstance(chosen, slice) else chosen
-        return Objectives(self.family, tuple(array[chosen] for array in self.data))
-
-    @property
-    def dimension(self):
-        return self.family.dimension
-
-    def values_and_gradients(self, x):
-        """float64 `[F, S, dimension]` -> values `[F, S]` and gradients `[F, S, dimension]`."""
-        values, gradients = _traced(self.family)[0](self.data, self._checked(x))
-        return values.numpy(), gradients.numpy()
-
-    def hessians(self, x):
-        """float64 `[F, S, dimension]` -> `[F, S, dimension, dimension]`."""
-        return _traced(self.family)[1](self.data, self._checked(x)).numpy()
-
-    def _checked(self, x):
-        x = np.asarray(x, np.float64)
-        if x.ndim != 3 or x.shape[0] != len(self) or x.shape[2] != self.dimension:
-            raise ValueError(
-                f"Argument `x` must have the shape [{len(self)}, points, {self.dimension}]: some points of "
-                f"{self.dimension} numbers for each of the {len(self)} functions. Received: shape {list(x.shape)}."
-            )
-        return x
-
-
-@functools.cache
-def _traced(family):
-    # One trace for any number of functions and points.
-    @tf.function(reduce_retracing=True)
-    def values_and_gradients(data, x):
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            values = family.values(data, x)
-        return values, tape.gradient(values, x)
-
-    @tf.function(reduce_retracing=True)
-    def hessians(data, x):
-        with tf.GradientTape(persistent=True) as outer:
-            outer.watch(x)
-            with tf.GradientTape() as inner:
-                inner.watch(x)
-                values = family.values(data, x)
-            gradients = inner.gradient(values, x)
-            # A point's gradient depends on that point alone, so the sum over points keeps them apart.
-            parts = [gradients[..., i] for i in range(family.dimension)]
-        rows = [outer.gradient(part, x, unconnected_gradients=tf.UnconnectedGradients.ZERO) for part in parts]
-        return tf.stack(rows, axis=-2)
-
-    return values_and_gradients, hessians
-
-
-def _gaussian(rng, features, instances):
+def _draw_gaussian(rng, features, instances):
     """Draws from a Gaussian with a mean μ ~ N(0, I) and a covariance A Aᵀ, A standard normal too.
 
     The paper says no more than random. With these, as in its figures, fixed-step conjugate gradient falls behind and
@@ -170,20 +45,20 @@ class LogisticRegression(Family):
     instances: int = 100
     regularization: float = 0.0005
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.instances < 2 or self.instances % 2:
             raise ValueError(f"Argument `instances` must be an even int >= 2. Received: {self.instances}.")
 
     @property
-    def dimension(self):
+    def dimension(self) -> int:
         return self.features + 1
 
-    def draw(self, rng):
+    def draw(self, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         half = self.instances // 2
-        inputs = np.concatenate([_gaussian(rng, self.features, half) for _ in range(2)])
+        inputs = np.concatenate([_draw_gaussian(rng, self.features, half) for _ in range(2)])
         return inputs, np.repeat([0.0, 1.0], half)
 
-    def values(self, data, x):
+    def values(self, data: Sequence[tf.Tensor], x: tf.Tensor) -> tf.Tensor:
         inputs, labels = data
         weights, bias = x[..., : self.features], x[..., self.features]
         logits = _affine(weights, bias, inputs)
@@ -218,10 +93,10 @@ class RobustRegression(Family):
     noise: float = 0.1
 
     @property
-    def dimension(self):
+    def dimension(self) -> int:
         return self.features + 1
 
-    def draw(self, rng):
+    def draw(self, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         inputs, labels = [], []
         for _ in range(self.gaussians):
             x = rng.normal(size=self.features) + rng.normal(size=(self.instances, self.features))
@@ -230,7 +105,7 @@ class RobustRegression(Family):
             labels.append(x @ vector + bias + self.noise * rng.normal(size=self.instances))
         return np.concatenate(inputs), np.concatenate(labels)
 
-    def values(self, data, x):
+    def values(self, data: Sequence[tf.Tensor], x: tf.Tensor) -> tf.Tensor:
         inputs, labels = data
         residuals = labels[:, None] - _affine(x[..., : self.features], x[..., self.features], inputs)
         return tf.reduce_mean(residuals**2 / (self.scale + residuals**2), axis=-1)
@@ -261,7 +136,7 @@ class TwoLayerClassifier(Family):
     instances: int = 25
     regularization: float = 0.0005
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("classes", "gaussians"):
             if getattr(self, name) < 2:
                 raise ValueError(f"Argument `{name}` must be an int >= 2. Received: {getattr(self, name)}.")
@@ -271,17 +146,17 @@ class TwoLayerClassifier(Family):
         return (self.hidden, self.features), (self.hidden,), (self.classes, self.hidden), (self.classes,)
 
     @property
-    def dimension(self):
+    def dimension(self) -> int:
         return sum(int(np.prod(shape)) for shape in self._shapes)
 
-    def draw(self, rng):
+    def draw(self, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         labels = np.zeros(self.gaussians, int)
         while len(set(labels)) == 1:
             labels = rng.integers(self.classes, size=self.gaussians)
-        inputs = [_gaussian(rng, self.features, self.instances) for _ in labels]
+        inputs = [_draw_gaussian(rng, self.features, self.instances) for _ in labels]
         return np.concatenate(inputs), np.eye(self.classes)[np.repeat(labels, self.instances)]
 
-    def values(self, data, x):
+    def values(self, data: Sequence[tf.Tensor], x: tf.Tensor) -> tf.Tensor:
         inputs, labels = data
         sizes = [int(np.prod(shape)) for shape in self._shapes]
         first, b, second, c = (

@@ -1,24 +1,24 @@
 """Functions of a few numbers that are known for their shape."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable
 
 import tensorflow as tf
 
 
-def rosenbrock(x):
+def rosenbrock(x: tf.Tensor) -> tf.Tensor:
     """(1 - x)² + 100 (y - x²)²: a long, flat, curved valley."""
     x, y = tf.unstack(x, axis=-1)
     return (1.0 - x) ** 2 + 100.0 * (y - x**2) ** 2
 
 
-def beale(x):
+def beale(x: tf.Tensor) -> tf.Tensor:
     """(1.5 - x + xy)² + (2.25 - x + xy²)² + (2.625 - x + xy³)²: flat far from the minimum, with steep corners."""
     x, y = tf.unstack(x, axis=-1)
     return sum((c - x + x * y**power) ** 2 for power, c in enumerate((1.5, 2.25, 2.625), 1))
 
 
-def quadratic(x):
+def quadratic(x: tf.Tensor) -> tf.Tensor:
     """½ (x² + 100 y²): a valley along one axis."""
     x, y = tf.unstack(x, axis=-1)
     return 0.5 * (x**2 + 100.0 * y**2)
@@ -40,9 +40,9 @@ class Landscape:
       1.0
     """
 
-    value: Callable
-    start: tuple
-    minimum: tuple
+    value: Callable[[tf.Tensor], tf.Tensor]
+    start: tuple[float, float]
+    minimum: tuple[float, float]
 
 
 LANDSCAPES = {

@@ -1,13 +1,17 @@
 """AddSign (arXiv v2, section 5.1)."""
 
+from typing import Any, Optional, Union
+
 import tensorflow as tf
 
 from neural_optimizer_search.decays import Decay
-from neural_optimizer_search.optimizers import base as shared
+from neural_optimizer_search.optimizers.arguments import number
+from neural_optimizer_search.optimizers.base import LearningRate, serializable
+from neural_optimizer_search.optimizers.sign_optimizer import SignOptimizer
 
 
-@shared.serializable
-class AddSign(shared.DirectionOptimizer):
+@serializable
+class AddSign(SignOptimizer):
     """Steps where the gradient and its running average agree in sign, by default none elsewhere.
 
         m <- beta * m + (1 - beta) * g
@@ -49,37 +53,23 @@ class AddSign(shared.DirectionOptimizer):
     Source: Bello et al. (2017), arXiv:1709.07417v2, section 5.1; usage in section 8.1.
     """
 
-    def __init__(self, learning_rate=0.1, alpha=1.0, beta=0.9, decay=None, decay_steps=None, **kwargs):
-        super().__init__(learning_rate, **kwargs)
-        self.alpha = shared.number("alpha", alpha)
-        self.beta = shared.number("beta", beta, "a number >= 0 and < 1", lambda beta: 0 <= beta < 1)
-        self.decay = decay if decay is None or isinstance(decay, Decay) else Decay(decay)
-        self.decay_steps = shared.steps_of_decay(self.decay, decay_steps)
+    own_argument = "alpha"
+    kernel = staticmethod(tf.raw_ops.ResourceApplyAddSign)
 
-    @property
-    def averages(self):
-        return {"m": (self.beta, 1)}
+    def __init__(
+        self,
+        learning_rate: LearningRate = 0.1,
+        alpha: float = 1.0,
+        beta: float = 0.9,
+        decay: Union[str, Decay, None] = None,
+        decay_steps: Optional[int] = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(learning_rate, beta, decay, decay_steps, **kwargs)
+        self.alpha = number("alpha", alpha)
 
-    def update_direction(self, step):
-        g, m, f = step.g, step.averages["m"], self.f(step)
-        return (self.alpha + f * tf.sign(g) * tf.sign(m)) * g
+    def factor(self, agreement: tf.Tensor) -> tf.Tensor:
+        return self.alpha + agreement
 
-    def apply_kernel(self, step, learning_rate):
-        tf.raw_ops.ResourceApplyAddSign(
-            var=step.w.handle,
-            m=step.averages["m"].handle,
-            lr=learning_rate,
-            alpha=tf.constant(self.alpha, step.g.dtype),
-            sign_decay=tf.cast(self.f(step), step.g.dtype),
-            beta=tf.constant(self.beta, step.g.dtype),
-            grad=step.g,
-        )
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "alpha": self.alpha,
-            "beta": self.beta,
-            "decay": self.decay and self.decay.name,
-            "decay_steps": self.decay_steps,
-        }
+    def kernel_arguments(self) -> dict[str, float]:
+        return {"alpha": self.alpha}

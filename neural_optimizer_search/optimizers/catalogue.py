@@ -6,10 +6,12 @@ the learning rate that suits SGD is usually a good first choice, and a larger on
 
 import difflib
 from dataclasses import dataclass, field
+from typing import Any, Optional, Union
 
 import tensorflow as tf
 
 from neural_optimizer_search.dsl.formula import FormulaError, parse_formula
+from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.optimizers.add_sign import AddSign
 from neural_optimizer_search.optimizers.power_sign import PowerSign
 from neural_optimizer_search.optimizers.rule_optimizer import RuleOptimizer
@@ -39,24 +41,24 @@ class PublishedRule:
     formula: str
     source: str
     optimizer: type = RuleOptimizer
-    arguments: dict = field(default_factory=dict, hash=False)
+    arguments: dict[str, Any] = field(default_factory=dict, hash=False)
 
     @property
-    def rule(self):
+    def rule(self) -> Rule:
         """The formula as a `Rule`."""
         return parse_formula(self.formula)
 
     @property
-    def slots(self):
+    def slots(self) -> int:
         """The number of running averages that are kept for each parameter."""
         return len(self.rule.averages)
 
     @property
-    def recommended_decay(self):
+    def recommended_decay(self) -> Optional[str]:
         """The internal decay with which the row's family works best, or None if the paper names none."""
         return _RECOMMENDED_DECAYS.get(self.optimizer)
 
-    def make(self, **arguments):
+    def make(self, **arguments: Any) -> tf.keras.optimizers.Optimizer:
         """An optimizer of this rule; the arguments are the class's, such as `learning_rate`."""
         rule = {"rule": self.rule} if self.optimizer is RuleOptimizer else {}
         return self.optimizer(**rule, **self.arguments, **arguments)
@@ -115,12 +117,14 @@ CATALOGUE = _table(
 )
 
 
-def normalized(name):
+def normalize_name(name: str) -> str:
     """A name as the catalogue spells it: lower case, "-" for "_"."""
     return name.lower().replace("_", "-")
 
 
-def get(identifier, **arguments):
+def get(
+    identifier: Union[str, dict, tf.keras.optimizers.Optimizer], **arguments: Any
+) -> tf.keras.optimizers.Optimizer:
     """An optimizer by name, by formula or from a config.
 
     Args:
@@ -162,7 +166,7 @@ def get(identifier, **arguments):
 
 def _from_text(text, arguments):
     # Names first; no name is also the formula of another rule.
-    name = normalized(text)
+    name = normalize_name(text)
     if name in CATALOGUE:
         return CATALOGUE[name].make(**arguments)
     try:
@@ -177,7 +181,7 @@ def _from_text(text, arguments):
     return RuleOptimizer(rule, **arguments)
 
 
-def serialize(optimizer):
+def serialize(optimizer: tf.keras.optimizers.Optimizer) -> dict[str, Any]:
     """The config of an optimizer, from which `deserialize` makes an equal one.
 
     Example:
@@ -189,7 +193,7 @@ def serialize(optimizer):
     return tf.keras.optimizers.serialize(optimizer)
 
 
-def deserialize(config):
+def deserialize(config: dict[str, Any]) -> tf.keras.optimizers.Optimizer:
     """The optimizer that a config describes.
 
     Args:

@@ -2,9 +2,12 @@
 
 import os
 import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Optional
 
-from neural_optimizer_search.command_line import Parser
-from neural_optimizer_search.optimizers.catalogue import CATALOGUE, normalized
+from neural_optimizer_search.flags import build_parser, configure, flag
+from neural_optimizer_search.optimizers.catalogue import CATALOGUE, PublishedRule, normalize_name
 
 _HEADER = ("name", "formula", "slots", "best decay", "source")
 _NOTE = """\
@@ -13,30 +16,36 @@ which PowerSign and AddSign work best, says v2 (section 8.1). v2 is arXiv:1709.0
 In Python, with T training steps: optimizers.get("addsign-ld", learning_rate=0.1, decay_steps=T)"""
 
 
-def main(argv=None):
+@dataclass(frozen=True)
+class Listing:
+    """What `nos-optimizers` is asked for."""
+
+    name: str = flag("", "only names with this text in them", positional=True, nargs="?", metavar="NAME")
+    latex: bool = flag(False, "formulas in LaTeX")
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
     """Prints the rows whose names match; returns the exit code."""
-    p = Parser(prog="nos-optimizers", description="Lists the published update rules by name.", allow_abbrev=False)
-    p.add_argument("name", nargs="?", default="", metavar="NAME", help="only names with this text in them")
-    p.add_argument("--latex", action="store_true", help="formulas in LaTeX")
-    given = p.parse_args(argv)
-    rows = [row for row in CATALOGUE.values() if normalized(given.name) in row.name]
+    p = build_parser("nos-optimizers", "Lists the published update rules by name.", Listing)
+    asked = configure(Listing, vars(p.parse_args(argv)))
+    rows = [row for row in CATALOGUE.values() if normalize_name(asked.name) in row.name]
     if not rows:
-        p.error(f"argument NAME: must be text in the name of an optimizer. Received: {given.name!r}.")
+        p.error(f"argument NAME: must be text in the name of an optimizer. Received: {asked.name!r}.")
     try:
-        print(table(rows, given.latex), _NOTE, sep="\n\n", flush=True)
+        print(format_table(rows, asked.latex), _NOTE, sep="\n\n", flush=True)
     except BrokenPipeError:
         # `head` and the like have read enough; Python would complain about the rest when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
-def table(rows, latex=False):
+def format_table(rows: Iterable[PublishedRule], latex: bool = False) -> str:
     """The rows as aligned text.
 
     Example:
       >>> from neural_optimizer_search.optimizers import CATALOGUE
-      >>> from neural_optimizer_search.optimizers.listing import table
-      >>> print(table([CATALOGUE["addsign"], CATALOGUE["adam"]]))
+      >>> from neural_optimizer_search.optimizers.listing import format_table
+      >>> print(format_table([CATALOGUE["addsign"], CATALOGUE["adam"]]))
       name     formula                      slots  best decay  source
       addsign  (1 + sign(g) * sign(m)) * g  1      ld          v2 sec. 5.1, Table 1
       adam     Adam                         2      -           v2 Table 6; v1 Table 1

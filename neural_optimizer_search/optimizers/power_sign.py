@@ -1,15 +1,18 @@
 """PowerSign (arXiv v2, section 5.1)."""
 
 import math
+from typing import Any, Optional, Union
 
 import tensorflow as tf
 
 from neural_optimizer_search.decays import Decay
-from neural_optimizer_search.optimizers import base as shared
+from neural_optimizer_search.optimizers.arguments import number
+from neural_optimizer_search.optimizers.base import LearningRate, serializable
+from neural_optimizer_search.optimizers.sign_optimizer import SignOptimizer
 
 
-@shared.serializable
-class PowerSign(shared.DirectionOptimizer):
+@serializable
+class PowerSign(SignOptimizer):
     """Larger steps where the gradient and its running average agree in sign, smaller elsewhere.
 
         m <- beta * m + (1 - beta) * g
@@ -50,37 +53,23 @@ class PowerSign(shared.DirectionOptimizer):
     Source: Bello et al. (2017), arXiv:1709.07417v2, section 5.1; usage in section 8.1.
     """
 
-    def __init__(self, learning_rate=0.1, base=math.e, beta=0.9, decay=None, decay_steps=None, **kwargs):
-        super().__init__(learning_rate, **kwargs)
-        self.base = shared.number("base", base, "a finite number > 0", lambda base: base > 0)
-        self.beta = shared.number("beta", beta, "a number >= 0 and < 1", lambda beta: 0 <= beta < 1)
-        self.decay = decay if decay is None or isinstance(decay, Decay) else Decay(decay)
-        self.decay_steps = shared.steps_of_decay(self.decay, decay_steps)
+    own_argument = "base"
+    kernel = staticmethod(tf.raw_ops.ResourceApplyPowerSign)
 
-    @property
-    def averages(self):
-        return {"m": (self.beta, 1)}
+    def __init__(
+        self,
+        learning_rate: LearningRate = 0.1,
+        base: float = math.e,
+        beta: float = 0.9,
+        decay: Union[str, Decay, None] = None,
+        decay_steps: Optional[int] = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(learning_rate, beta, decay, decay_steps, **kwargs)
+        self.base = number("base", base, "a finite number > 0", lambda base: base > 0)
 
-    def update_direction(self, step):
-        g, m, f = step.g, step.averages["m"], self.f(step)
-        return self.base ** (f * tf.sign(g) * tf.sign(m)) * g
+    def factor(self, agreement: tf.Tensor) -> tf.Tensor:
+        return self.base**agreement
 
-    def apply_kernel(self, step, learning_rate):
-        tf.raw_ops.ResourceApplyPowerSign(
-            var=step.w.handle,
-            m=step.averages["m"].handle,
-            lr=learning_rate,
-            logbase=tf.constant(math.log(self.base), step.g.dtype),
-            sign_decay=tf.cast(self.f(step), step.g.dtype),
-            beta=tf.constant(self.beta, step.g.dtype),
-            grad=step.g,
-        )
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "base": self.base,
-            "beta": self.beta,
-            "decay": self.decay and self.decay.name,
-            "decay_steps": self.decay_steps,
-        }
+    def kernel_arguments(self) -> dict[str, float]:
+        return {"logbase": math.log(self.base)}

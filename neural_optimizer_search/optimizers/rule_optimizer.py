@@ -1,20 +1,22 @@
 """Any update rule as an optimizer."""
 
 import numbers
+from typing import Any, Optional, Union
 
 import tensorflow as tf
 
 from neural_optimizer_search.dsl import interpreter
 from neural_optimizer_search.dsl.formula import parse_formula
 from neural_optimizer_search.dsl.rule import Rule
-from neural_optimizer_search.optimizers import base as shared
+from neural_optimizer_search.optimizers.arguments import step_count
+from neural_optimizer_search.optimizers.base import DirectionOptimizer, LearningRate, Step, serializable
 
 _AVERAGES = {name: (beta, power) for name, beta, power in interpreter.AVERAGES}
 _SEED_BITS = 32
 
 
-@shared.serializable
-class RuleOptimizer(shared.DirectionOptimizer):
+@serializable
+class RuleOptimizer(DirectionOptimizer):
     """w <- w - learning_rate * rule(g, w, averages, t), for a rule of the search's language.
 
     The optimizer keeps only the running averages that the rule reads: m, v and gamma of g, g^2
@@ -32,7 +34,7 @@ class RuleOptimizer(shared.DirectionOptimizer):
       learning_rate: A number or a `LearningRateSchedule`. Defaults to 0.01.
       decay_steps: The number of training steps T, an int > 0. Needed if the rule reads ld, cd,
         cd_1, rd_10 or rd_20, else unused. Past T, ld and rd are 0 and cd keeps its last value.
-      seed: Of the random words, an int of 32 bits with sign. Defaults to 0.
+      seed: Seed of the random words, an int of 32 bits with sign. Defaults to 0.
       **kwargs: What every Keras optimizer takes, such as `weight_decay` or `clipnorm`.
 
     Raises:
@@ -51,21 +53,28 @@ class RuleOptimizer(shared.DirectionOptimizer):
     Source: Bello et al. (2017), arXiv:1709.07417v2, sections 3.1, 4.1 and 4.2.
     """
 
-    def __init__(self, rule, learning_rate=0.01, decay_steps=None, seed=0, **kwargs):
+    def __init__(
+        self,
+        rule: Union[Rule, str],
+        learning_rate: LearningRate = 0.01,
+        decay_steps: Optional[int] = None,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(learning_rate, **kwargs)
-        self.rule = _rule(rule)
+        self.rule = _read_rule(rule)
         if decay_steps is not None or self.rule.decays:
-            decay_steps = shared.steps(decay_steps, f"the rule `{self.rule}`")
+            decay_steps = step_count(decay_steps, f"the rule `{self.rule}`")
         self.decay_steps = decay_steps
         if not (isinstance(seed, numbers.Integral) and -(2**31) <= seed < 2**31):
             raise ValueError(f"Argument `seed` must be an int of 32 bits. Received: {seed!r}.")
         self.seed = int(seed)
 
     @property
-    def averages(self):
+    def averages(self) -> dict[str, tuple[float, int]]:
         return {name: _AVERAGES[name] for name in self.rule.averages}
 
-    def update_direction(self, step):
+    def update_direction(self, step: Step) -> tf.Tensor:
         # Half precision is too coarse for the language: in float16 its δ = 1e-8 is 0, and a zero gradient 0/0.
         dtype = step.g.dtype if step.g.dtype.size >= 4 else tf.float32
         inputs = interpreter.Inputs(
@@ -78,7 +87,7 @@ class RuleOptimizer(shared.DirectionOptimizer):
         )
         return tf.cast(interpreter.update(self.rule, inputs), step.g.dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             # Not the formula: it is simplified, and noise depends on the places in the rule.
@@ -88,7 +97,7 @@ class RuleOptimizer(shared.DirectionOptimizer):
         }
 
 
-def _rule(rule):
+def _read_rule(rule):
     if isinstance(rule, str):
         return parse_formula(rule)
     if isinstance(rule, (list, tuple)):  # from a config

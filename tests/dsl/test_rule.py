@@ -1,4 +1,6 @@
+import copy
 import json
+import pickle
 from dataclasses import FrozenInstanceError
 
 import numpy as np
@@ -122,6 +124,15 @@ def test_only_what_the_output_depends_on_counts(iterations, live, averages, deca
     assert rule.live == live
     assert rule.averages == averages
     assert rule.decays is decays
+
+
+def test_what_a_rule_keeps_to_save_time_is_no_part_of_it():
+    fresh, used = parse_formula("exp(g) * m"), parse_formula("exp(g) * m")
+    assert used.live is used.live
+    assert fresh == used and hash(fresh) == hash(used) and repr(fresh) == repr(used)
+    assert pickle.dumps(fresh) == pickle.dumps(used)
+    again = pickle.loads(pickle.dumps(used))
+    assert again == used and again.live == used.live and copy.deepcopy(used) == used
 
 
 @pytest.mark.parametrize("change", [lambda x: x, expression.simplify, expression.canonical])

@@ -5,7 +5,7 @@ import pytest
 from bowls import BOWLS, TINY
 
 from neural_optimizer_search.l2o import guided_policy_search as gps
-from neural_optimizer_search.l2o.momentum import momentum, tuned
+from neural_optimizer_search.l2o.momentum import momentum, tune
 from neural_optimizer_search.l2o.trajectories import mean_value, run, starts
 
 
@@ -25,8 +25,8 @@ def test_it_learns(iterations):
 
 
 def test_the_first_policy_imitates_momentum(iterations):
-    batch = gps._imitation(TINY, BOWLS.sample(8, [0, gps.TRAINING]))
-    seen = gps.observations(batch.trajectories, 4)
+    batch = gps._imitate_momentum(TINY, BOWLS.sample(8, [0, gps.TRAINING]))
+    seen = gps.observe_all(batch.trajectories, 4)
     predicted = iterations[0].policy(seen)
     assert np.corrcoef(predicted.ravel(), batch.steps.ravel())[0, 1] > 0.98
 
@@ -51,9 +51,9 @@ def test_going_on_is_the_same_as_not_stopping(iterations):
 def test_targets_are_better_than_the_policy_and_near_it(iterations):
     """Along the model's own trajectories: where the target's mean steps lead has lower values."""
     policy, functions = iterations[0].policy, BOWLS.sample(8, [0, gps.TRAINING])
-    batch, weights = gps._improvement(TINY, functions, 1, policy, np.ones(8), advance=lambda: None)
+    batch, weights = gps._improve_targets(TINY, functions, 1, policy, np.ones(8), advance=lambda: None)
     assert (weights > 0).all()
-    seen = gps.observations(batch.trajectories, 4)
+    seen = gps.observe_all(batch.trajectories, 4)
     moved = np.abs(batch.steps - policy(seen)).mean() / np.abs(policy(seen)).mean()
     assert 0.01 < moved < 2
     # One step from where the policy stands, in the direction of the target, is downwards for most.
@@ -63,30 +63,30 @@ def test_targets_are_better_than_the_policy_and_near_it(iterations):
 
 
 def test_a_function_whose_model_explodes_is_left_out(iterations, monkeypatch):
-    constrained, calls = gps.lqg.constrained, []
+    solve_constrained, calls = gps.lqg.solve_constrained, []
 
     def second_fails(*arguments, **named):
         calls.append(arguments)
         if len(calls) == 2:
             raise gps.lqg.UnstableModel("explodes")
-        return constrained(*arguments, **named)
+        return solve_constrained(*arguments, **named)
 
-    monkeypatch.setattr(gps.lqg, "constrained", second_fails)
+    monkeypatch.setattr(gps.lqg, "solve_constrained", second_fails)
     advanced, functions = [], BOWLS.sample(8, [0, gps.TRAINING])
-    batch, _ = gps._improvement(TINY, functions, 1, iterations[0].policy, np.ones(8), lambda: advanced.append(1))
+    batch, _ = gps._improve_targets(TINY, functions, 1, iterations[0].policy, np.ones(8), lambda: advanced.append(1))
     assert len(advanced) == 8
     np.testing.assert_array_equal(np.isnan(batch.steps).all(axis=(1, 2, 3)), np.arange(8) == 1)
-    fitted = gps._fitted(dataclasses.replace(TINY, updates=50), [batch], iterations[0].policy, [0])
+    fitted = gps._fit_policy(dataclasses.replace(TINY, updates=50), [batch], iterations[0].policy, [0])
     assert all(np.isfinite(part).all() for part in fitted)
 
 
 def test_momentum_for_each_function():
     functions, start = BOWLS.sample(6, 0), starts(6, 1, 2, 1)
-    shared, each = (tuned(functions, start, 8, choice) for choice in ("shared", "each"))
+    shared, each = (tune(functions, start, 8, choice) for choice in ("shared", "each"))
     values = [mean_value(run(functions, momentum(*setting), start, 8)) for setting in (shared, each)]
     assert np.shape(each) == (2, 6)
     assert values[1] <= values[0]
-    batch = gps._imitation(dataclasses.replace(TINY, functions=6, momentum="each"), functions)
+    batch = gps._imitate_momentum(dataclasses.replace(TINY, functions=6, momentum="each"), functions)
     assert np.isfinite(batch.steps).all()
 
 
@@ -99,7 +99,7 @@ def test_momentum_is_that_of_the_table():
 def test_a_policy_that_diverges_everywhere_is_an_error(iterations):
     away = iterations[0].policy._replace(second=1e200 * np.ones_like(iterations[0].policy.second))
     with pytest.raises(FloatingPointError, match="more functions"):
-        gps._improvement(TINY, BOWLS.sample(8, 1), 1, away, np.ones(8), advance=lambda: None)
+        gps._improve_targets(TINY, BOWLS.sample(8, 1), 1, away, np.ones(8), advance=lambda: None)
 
 
 @pytest.mark.parametrize("change", [dict(functions=0), dict(iterations=-1), dict(momentum="none")])

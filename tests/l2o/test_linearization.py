@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from neural_optimizer_search.l2o.linearization import linearized, observation_matrix, shift_states
+from neural_optimizer_search.l2o.linearization import linearize, observation_matrix, shift_states
 from neural_optimizer_search.l2o.momentum import momentum
 from neural_optimizer_search.l2o.step_policy import new_policy
-from neural_optimizer_search.l2o.trajectories import observations, run, starts
+from neural_optimizer_search.l2o.trajectories import observe_all, run, starts
 from neural_optimizer_search.objectives import FAMILIES
 
 HISTORY, STEPS = 5, 9
@@ -25,15 +25,15 @@ def test_states_shift(trajectories):
 
 
 def test_what_is_seen_is_linear_in_the_state(trajectories):
-    states, seen = shift_states(trajectories, HISTORY), observations(trajectories, HISTORY)
+    states, seen = shift_states(trajectories, HISTORY), observe_all(trajectories, HISTORY)
     for t in range(STEPS):
         np.testing.assert_allclose(states[:, :, t] @ observation_matrix(t, 4, HISTORY).T, seen[:, :, t], atol=1e-12)
 
 
 def test_the_linearized_policy_touches_the_policy(trajectories):
-    states, seen = shift_states(trajectories, HISTORY)[0, 0], observations(trajectories, HISTORY)[0, 0]
+    states, seen = shift_states(trajectories, HISTORY)[0, 0], observe_all(trajectories, HISTORY)[0, 0]
     policy = new_policy(seen, dimension=4, seed=0, history=HISTORY, hidden=7)
-    found = linearized(policy, seen, np.full(STEPS, 0.5))
+    found = linearize(policy, seen, np.full(STEPS, 0.5))
     np.testing.assert_allclose(np.einsum("tdn,tn->td", found.gain, states) + found.offset, policy(seen), atol=1e-10)
     np.testing.assert_array_equal(found.covariance, np.broadcast_to(0.25 * np.eye(4), found.covariance.shape))
     direction, size = np.random.default_rng(0).normal(size=seen.shape), 1e-6

@@ -10,9 +10,9 @@ from neural_optimizer_search.l2o.lqg import (
     Dynamics,
     LinearController,
     UnstableModel,
-    constrained,
     divergence,
-    lqg,
+    solve,
+    solve_constrained,
 )
 
 D, Q, H, T = 2, 3, 3, 4
@@ -73,7 +73,7 @@ def expected(system, controller):
 
 def test_the_divergence_is_that_of_full_matrices(system):
     dynamics, cost, previous, start = system
-    found = lqg(dynamics, cost, previous, 0.7)
+    found = solve(dynamics, cost, previous, 0.7)
     assert divergence(dynamics, start, found, previous) == pytest.approx(expected(system, found)[1], rel=1e-10)
     assert divergence(dynamics, start, previous, previous) == pytest.approx(0.0, abs=1e-10)
 
@@ -81,7 +81,7 @@ def test_the_divergence_is_that_of_full_matrices(system):
 @pytest.mark.parametrize("weight", [0.1, 1.0, 10.0])
 def test_no_other_controller_is_better(system, weight):
     dynamics, cost, previous, _ = system
-    found = lqg(dynamics, cost, previous, weight)
+    found = solve(dynamics, cost, previous, weight)
 
     def total(controller):
         value, nats = expected(system, controller)
@@ -115,7 +115,7 @@ def test_brute_force_finds_the_same_steps(system):
         return value
 
     best = minimize(total, np.zeros(T * D), tol=1e-10).x.reshape(T, D)
-    found, s = lqg(dynamics, cost, previous, weight), start
+    found, s = solve(dynamics, cost, previous, weight), start
     for t in range(T):
         action = found.gain[t] @ s + found.offset[t]
         np.testing.assert_allclose(action, best[t], atol=1e-4)
@@ -127,34 +127,34 @@ def test_brute_force_finds_the_same_steps(system):
 @pytest.mark.parametrize("guess", [1e-4, 1.0, 1e4])
 def test_the_bound_holds_and_is_used(system, bound, guess):
     dynamics, cost, previous, start = system
-    found, weight = constrained(dynamics, cost, start, previous, bound, guess)
+    found, weight = solve_constrained(dynamics, cost, start, previous, bound, guess)
     value, nats = expected(system, found)
     assert 0.85 * bound < nats <= bound
     assert value < expected(system, previous)[0]
-    np.testing.assert_allclose(found.gain, lqg(dynamics, cost, previous, weight).gain)
+    np.testing.assert_allclose(found.gain, solve(dynamics, cost, previous, weight).gain)
 
 
 def test_a_wide_bound_leaves_the_cost_alone(system):
     dynamics, cost, previous, start = system
-    found, weight = constrained(dynamics, cost, start, previous, 1e6)
+    found, weight = solve_constrained(dynamics, cost, start, previous, 1e6)
     assert weight < 1e-7
     # One step at a time is best here, so that more freedom gives no less.
-    assert expected(system, found)[0] <= expected(system, lqg(dynamics, cost, previous, 1e-3))[0]
+    assert expected(system, found)[0] <= expected(system, solve(dynamics, cost, previous, 1e-3))[0]
 
 
 def test_a_model_that_explodes_is_said(system):
     dynamics, cost, previous, start = system
     with pytest.raises(UnstableModel, match="explode"):
-        constrained(dynamics._replace(matrix=1e80 * dynamics.matrix), cost, start, previous, 1.0)
+        solve_constrained(dynamics._replace(matrix=1e80 * dynamics.matrix), cost, start, previous, 1.0)
 
 
 def test_a_divergence_that_jumps_at_the_bracket_is_no_obstacle(monkeypatch):
     bracket = module.BRACKET
     logs = np.linspace(-3.0, 3.0, 10_000)
     guess = np.exp(next(log for log in logs if np.exp(np.log(np.exp(log)) - bracket + bracket) < np.exp(log)))
-    monkeypatch.setattr(module, "lqg", lambda dynamics, cost, previous, weight: weight)
+    monkeypatch.setattr(module, "solve", lambda dynamics, cost, previous, weight: weight)
     edge = np.exp(np.log(guess))
     assert np.exp(np.log(guess) - bracket + bracket) < edge
     monkeypatch.setattr(module, "divergence", lambda _, start, weight, previous: 0.5 if weight >= edge else 2.0)
-    weight, dual = constrained(None, None, None, None, bound=1.0, guess=guess)
+    weight, dual = solve_constrained(None, None, None, None, bound=1.0, guess=guess)
     assert weight == dual == pytest.approx(guess)

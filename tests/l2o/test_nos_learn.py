@@ -62,7 +62,7 @@ def test_a_finished_training_is_not_repeated(tmp_path, capsys):
 
 def test_a_half_written_state_does_no_harm(tmp_path):
     learn(tmp_path / "run", "--iterations", "1")
-    (tmp_path / "run" / "state.unfinished").write_bytes(b"half")
+    (tmp_path / "run" / "state.npz.unfinished").write_bytes(b"half")
     assert training.main(["--resume", str(tmp_path / "run")]) == 0
 
 
@@ -72,8 +72,9 @@ def test_a_half_written_state_does_no_harm(tmp_path):
         (["--family", "bowl"], "must be one of"),
         (["--family", "nowhere:family"], "no module 'nowhere'"),
         (["--family", "bowls:TINY"], "must be an instance of Family"),
-        (["--functions", "0"], "`functions` must be"),
-        (["--seed", "-1"], "`seed` must be"),
+        (["--functions", "0"], "argument --functions: must be a whole number of at least 1. Received: 0."),
+        (["--iterations", "few"], "argument --iterations: must be a whole number of at least 0. Received: few."),
+        (["--seed", "-1"], "argument --seed: must be a whole number of at least 0. Received: -1."),
         (["--momentum", "none"], "invalid choice"),
         (["--resume", "nowhere"], "is not a training"),
     ],
@@ -93,6 +94,40 @@ def test_a_directory_with_a_training_is_not_overwritten(tmp_path, capsys):
             training.main([*flags, str(tmp_path / "run")])
     said = capsys.readouterr().err
     assert "holds a training" in said and "argument --seed: not allowed with --resume" in said
+
+
+@pytest.mark.parametrize(("flag", "value"), [("--family", "robust"), ("--out", "there"), ("--functions", "3")])
+def test_a_resumed_training_keeps_its_own(flag, value, capsys, tmp_path):
+    saved.save_config(tmp_path, "bowls", saved.GuidedPolicySearchConfig(**SMALL))
+    with pytest.raises(SystemExit):
+        training.main(["--resume", str(tmp_path), flag, value])
+    assert f"argument {flag}: not allowed with --resume: a resumed run keeps its own" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "said"),
+    [
+        (["--help"], 0, "--resume RUN"),
+        ([], 2, "needs tqdm, scikit-learn and scipy: pip install 'neural-optimizer-search[l2o]'\n"),
+    ],
+)
+def test_without_the_packages_that_learning_needs(flags, code, said, tmp_path):
+    program = f"""
+import sys
+for name in ("tqdm", "sklearn", "scipy"):
+    sys.modules[name] = None
+from neural_optimizer_search.l2o import training
+sys.exit(training.main({flags}))
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == code and said in result.stdout + result.stderr
+    assert code == 0 or result.stderr == f"nos-learn: {said}"
 
 
 def test_ctrl_c_keeps_what_is_done(tmp_path):

@@ -32,7 +32,7 @@ def test_the_jacobian_is_that_of_differences(policy):
 
 def test_what_is_large_is_compressed(policy):
     seen = np.array([[0.1], [1000.0]]) * np.ones(6)
-    small, large = policy._replace(scale=np.ones(6)).compressed(seen)
+    small, large = policy._replace(scale=np.ones(6)).compress(seen)
     np.testing.assert_allclose(small, 0.1, rtol=1e-3)
     assert (large < 20).all()
 

@@ -6,8 +6,8 @@ from neural_optimizer_search.l2o.trajectories import (
     HISTORY,
     HORIZON,
     Trajectories,
-    observation,
-    observations,
+    observe,
+    observe_all,
     run,
     starts,
 )
@@ -54,19 +54,19 @@ def still(seen):
     ],
 )
 def test_what_a_policy_sees(iterates, history, changes, gradients):
-    seen = observation(VALUES[:iterates], GRADIENTS[:iterates], history)
+    seen = observe(VALUES[:iterates], GRADIENTS[:iterates], history)
     np.testing.assert_array_equal(seen, [*changes, *gradients])
 
 
 def test_what_a_policy_sees_of_many_runs():
     scales = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
-    seen = observation(scales[..., None] * VALUES, scales[..., None, None] * GRADIENTS, history=2)
+    seen = observe(scales[..., None] * VALUES, scales[..., None, None] * GRADIENTS, history=2)
     np.testing.assert_array_equal(seen, scales[..., None] * [-1, -3, 4, -4, 3, -3])
 
 
 def test_the_sizes_of_the_paper():
     assert (HISTORY, HORIZON) == (25, 40)
-    assert observation(VALUES, GRADIENTS).shape == (25 + 25 * 2,)
+    assert observe(VALUES, GRADIENTS).shape == (25 + 25 * 2,)
     trajectories = run(BOWLS, still, START)
     assert trajectories.iterates.shape == trajectories.gradients.shape == (3, 4, 41, 2)
     assert trajectories.values.shape == (3, 4, 41) and trajectories.steps.shape == (3, 4, 40, 2)
@@ -82,7 +82,7 @@ def test_observations_are_what_the_policy_saw(history):
 
     trajectories = run(BOWLS, policy, START, steps=6, history=history)
     assert len(saw) == 6
-    np.testing.assert_array_equal(observations(trajectories, history), np.stack(saw, axis=2))
+    np.testing.assert_array_equal(observe_all(trajectories, history), np.stack(saw, axis=2))
 
 
 @pytest.mark.parametrize("name", FAMILIES)

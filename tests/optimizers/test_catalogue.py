@@ -125,7 +125,7 @@ def test_a_row_trains_a_model(row, model):
 
 def test_no_name_is_the_formula_of_another_rule():
     for name, row in CATALOGUE.items():
-        assert row.name == name == optimizers.catalogue.normalized(name)
+        assert row.name == name == optimizers.catalogue.normalize_name(name)
         assert row.formula == row.rule.formula()
         with contextlib.suppress(ValueError):
             assert parse_formula(name) == row.rule

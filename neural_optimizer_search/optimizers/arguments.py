@@ -1,0 +1,28 @@
+"""Checks of the arguments that optimizers take."""
+
+import math
+import numbers
+from collections.abc import Callable
+from typing import Any
+
+
+def number(
+    argument: str,
+    value: Any,
+    allowed: str = "a finite number",
+    is_valid: Callable[[float], bool] = lambda value: True,
+) -> float:
+    """The value as a float, if it is a finite number and valid; else a ValueError."""
+    if not (isinstance(value, numbers.Real) and math.isfinite(value) and is_valid(value)):
+        raise ValueError(f"Argument `{argument}` must be {allowed}. Received: {value!r}.")
+    return float(value)
+
+
+def step_count(decay_steps: Any, reader: str) -> int:
+    """`decay_steps` as an int, if it is one > 0; else a ValueError that names its `reader`."""
+    if not (isinstance(decay_steps, numbers.Integral) and decay_steps > 0):
+        raise ValueError(
+            "Argument `decay_steps` must be the number of training steps, an int > 0, for "
+            f"{reader}. Received: {decay_steps!r}."
+        )
+    return int(decay_steps)

@@ -1,0 +1,43 @@
+"""Keras 2 and Keras 3: the one file that knows which of them is there, and in what their optimizers differ."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+# False for Keras 2.15 and for tf_keras, which stands behind `tf.keras` if TF_USE_LEGACY_KERAS=1.
+KERAS_3 = hasattr(tf.keras.optimizers.Optimizer, "add_optimizer_variables")
+
+
+def initialize(optimizer: tf.keras.optimizers.Optimizer, learning_rate: Any, **kwargs: Any) -> None:
+    """Keras's own constructor; that of Keras 2 takes no learning rate."""
+    if KERAS_3:
+        tf.keras.optimizers.Optimizer.__init__(optimizer, learning_rate, **kwargs)
+    else:
+        tf.keras.optimizers.Optimizer.__init__(optimizer, **kwargs)
+        optimizer._learning_rate = optimizer._build_learning_rate(learning_rate)
+
+
+def complete_config(optimizer: tf.keras.optimizers.Optimizer, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Keras's own config with the learning rate, which Keras 2 leaves to the optimizer."""
+    if KERAS_3:
+        return dict(config)
+    return {**config, "learning_rate": optimizer._serialize_hyperparameter(optimizer._learning_rate)}
+
+
+def drop_foreign(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config without the arguments that only the other Keras has and no training depends on."""
+    return {key: value for key, value in config.items() if not _is_foreign(key, value)}
+
+
+def variable_index(optimizer: tf.keras.optimizers.Optimizer, variable: tf.Variable) -> int:
+    """The place of a variable among those that the optimizer was built for."""
+    if KERAS_3:
+        return optimizer._get_variable_index(variable)
+    return optimizer._index_dict[optimizer._var_key(variable)]
+
+
+def _is_foreign(key, value):
+    if KERAS_3:
+        return key in ("is_legacy_optimizer", "jit_compile")
+    return key in ("loss_scale_factor", "gradient_accumulation_steps") and value is None
