@@ -41,8 +41,7 @@ def require(p: argparse.ArgumentParser, extra: str, *modules: str) -> None:
     """
     missing = [name for name in modules if not is_installed(name)]
     if missing:
-        names = _list([_INSTALLED_AS.get(name, name.replace("_", "-")) for name in missing])
-        p.error(f"needs {names}: pip install 'neural-optimizer-search[{extra}]'")
+        p.error(f"needs {_list([_name(module) for module in missing])}: {_advise(extra)}")
 
 
 def is_installed(module: str) -> bool:
@@ -55,6 +54,23 @@ def is_installed(module: str) -> bool:
 
 class MissingPackage(ImportError):
     """What was asked for needs a package that is not installed; the message says how to install it."""
+
+
+def import_package(module: str, extra: str, purpose: str) -> Any:
+    """Imports what a part of this package needs, and the rest does not.
+
+    Args:
+      module: The module, such as "sklearn.datasets".
+      extra: Which of our package's extras brings it.
+      purpose: What needs it, for the message.
+
+    Raises:
+      MissingPackage: If it is not installed.
+    """
+    package = module.partition(".")[0]
+    if not is_installed(package):
+        raise MissingPackage(f"{purpose} needs {_name(package)}: {_advise(extra)}")
+    return importlib.import_module(module)
 
 
 class NotFound(ValueError):
@@ -82,6 +98,14 @@ def import_named(name: str) -> Any:
     if not hasattr(module, attribute):
         raise NotFound(f"module {module_name!r} ({module.__file__}) has no {attribute!r}. Received: {name!r}.")
     return getattr(module, attribute)
+
+
+def _name(module):
+    return _INSTALLED_AS.get(module, module.replace("_", "-"))
+
+
+def _advise(extra):
+    return f"pip install 'neural-optimizer-search[{extra}]'"
 
 
 def _list(words):

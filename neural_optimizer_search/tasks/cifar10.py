@@ -1,32 +1,34 @@
 """`cifar10`: the paper's task, the images of CIFAR-10 through `tensorflow_datasets`."""
 
 import os
+from typing import Optional
 
 import numpy as np
 
+from neural_optimizer_search.command_line import import_package
 from neural_optimizer_search.tasks.image_task import Examples, ImageTask, Setting
 from neural_optimizer_search.tasks.protocol import DECADES, Protocol
 from neural_optimizer_search.tasks.small_networks import ConvNet
 
 
-def load(data_dir=None, split="train"):
+def load(data_dir: Optional[str] = None, split: str = "train") -> Examples:
     """Reads CIFAR-10 from a `tensorflow_datasets` directory; without one, downloads it (162 MiB) to the default.
 
     Raises:
       FileNotFoundError: If `data_dir` is given and holds no CIFAR-10.
     """
-    import tensorflow_datasets as tfds
-
     if data_dir is not None and not os.path.isdir(os.path.join(data_dir, "cifar10")):
         raise FileNotFoundError(
             f"--data_dir must be a tensorflow_datasets directory that holds cifar10. Received: {data_dir!r}, "
             "which does not. Leave the flag out to download CIFAR-10 (162 MiB) to ~/tensorflow_datasets."
         )
+    tfds = import_package("tensorflow_datasets", "datasets", "the task cifar10")
     part = tfds.load("cifar10", split=split, data_dir=data_dir, batch_size=-1, download=data_dir is None)
     return Examples(np.asarray(part["image"]), np.asarray(part["label"], np.int32))
 
 
-def load_test(data_dir=None):
+def load_test(data_dir: Optional[str] = None) -> Examples:
+    """The test split, likewise."""
     return load(data_dir, "test")
 
 

@@ -9,6 +9,7 @@ from typing import Optional
 
 import tensorflow as tf
 
+from neural_optimizer_search.command_line import MissingPackage
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.evaluator import Evaluator
@@ -40,7 +41,7 @@ class MeasuringWorker:
         """Makes ready for rules."""
         try:
             self._evaluate = self._make()
-        except (FileNotFoundError, UnknownTask) as error:
+        except (FileNotFoundError, UnknownTask, MissingPackage) as error:
             return Unmeasurable(str(error))
         except Exception as error:
             return Unmeasurable(_describe(error))

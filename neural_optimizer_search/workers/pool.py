@@ -50,7 +50,10 @@ class WorkerPool(Executor):
     def submit(self, rule: Rule) -> "concurrent.futures.Future[Evaluation]":
         """A future of the rule's evaluation; it raises `TaskFailed` if all rules fail."""
         job = _Job(rule, concurrent.futures.Future(), [])
-        self._jobs.put(job)
+        if self._end:
+            job.future.set_exception(self._end)
+        else:
+            self._jobs.put(job)
         return job.future
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, Optional
 
-from neural_optimizer_search.command_line import MissingPackage
+from neural_optimizer_search.command_line import import_package
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
@@ -84,12 +84,7 @@ def start_ray(workers: Optional[int] = None, address: Optional[str] = None) -> I
         os.environ.setdefault(KNOCKS, "2")
     else:
         os.environ.setdefault(LOOPBACK, "0")
-    try:
-        import ray
-    except ImportError:
-        raise MissingPackage(
-            "--executor ray needs Ray: pip install 'neural-optimizer-search[distributed]', or use --executor local."
-        ) from None
+    ray = import_package("ray", "distributed", "--executor ray")
     # Without an address Ray would join whatever cluster was started last on this machine.
     here = dict(address="local", num_cpus=workers, include_dashboard=False)
     ray.init(logging_level="ERROR", log_to_driver=False, **(dict(address=address) if address else here))

@@ -1,0 +1,130 @@
+"""What every executor promises; one joins by a row."""
+
+import concurrent.futures
+import importlib.util
+import os
+import pathlib
+import sys
+
+import fakes
+import pytest
+
+from neural_optimizer_search import parse_formula
+from neural_optimizer_search.workers.config import EXECUTORS, WorkerConfig
+from neural_optimizer_search.workers.executor import Executor, TaskFailed
+from neural_optimizer_search.workers.in_process import InProcess
+from neural_optimizer_search.workers.pool import WorkerPool
+from neural_optimizer_search.workers.process_workers import ProcessWorker
+
+RULES = [parse_formula(text) for text in ("g", "m", "sign(g)", "v", "m * g")]
+needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed.")
+
+
+class Faulty:
+    """Makes what measures nothing and cannot measure the rule v."""
+
+    def __call__(self):
+        return self.evaluate
+
+    def evaluate(self, rule):
+        if rule.formula() == "v":
+            raise RuntimeError("the cable fell out")
+        return fakes.fake_evaluation(rule)
+
+
+def in_process():
+    return InProcess(Faulty().evaluate)
+
+
+def processes():
+    return WorkerPool(lambda: ProcessWorker(Faulty()), workers=2)
+
+
+def ray():
+    from neural_optimizer_search.workers.measuring_worker import MeasuringWorker
+    from neural_optimizer_search.workers.ray_workers import RayWorker, start_ray
+
+    here = [str(pathlib.Path(__file__).parent), *filter(None, sys.path)]
+
+    class OnRay(WorkerPool):
+        def __init__(self):
+            self._ray = start_ray(workers=1)
+            module = self._ray.__enter__()
+            environment = {"PYTHONPATH": os.pathsep.join(here)}
+            super().__init__(lambda: RayWorker(module, MeasuringWorker, Faulty(), environment=environment), workers=1)
+
+        def close(self):
+            super().close()
+            self._ray.__exit__(None, None, None)
+
+    return OnRay()
+
+
+ROWS = {
+    "in process": in_process,
+    "processes": processes,
+    "ray": pytest.param(ray, marks=needs_ray),
+}
+
+
+@pytest.fixture(scope="module", params=list(ROWS.values()), ids=list(ROWS))
+def executor(request):
+    with request.param() as executor:
+        yield executor
+
+
+def test_it_is_whole(executor):
+    assert isinstance(executor, Executor)
+    assert executor.workers >= 1 and executor.timeout > 0
+
+
+def test_submit_gives_futures_of_evaluations(executor):
+    good = [rule for rule in RULES if rule.formula() != "v"]
+    futures = {rule: executor.submit(rule) for rule in good}
+    assert all(isinstance(future, concurrent.futures.Future) for future in futures.values())
+    for rule, future in futures.items():
+        evaluation = future.result(timeout=120)
+        assert (evaluation.rule, evaluation.reward) == (rule, fakes.fake_evaluation(rule).reward)
+
+
+def test_called_it_yields_each_as_it_is_there(executor):
+    good = [rule for rule in RULES if rule.formula() != "v"]
+    assert {e.rule for e in executor(good)} == set(good)
+
+
+def test_a_rule_that_fails_fails_alone(executor):
+    future = executor.submit(parse_formula("v"))
+    if isinstance(executor, InProcess):  # its errors are the caller's
+        with pytest.raises(RuntimeError, match="the cable fell out"):
+            future.result()
+    else:
+        evaluation = future.result(timeout=120)
+        assert (evaluation.status, evaluation.reward) == ("failed", 0.0)
+        assert "the cable fell out" in evaluation.message
+    assert executor.submit(parse_formula("g")).result(timeout=120).status == "ok"
+
+
+def test_the_time_limit_may_change(executor):
+    before, executor.timeout = executor.timeout, 100.0
+    assert executor.submit(parse_formula("g")).result(timeout=120).status == "ok"
+    executor.timeout = before
+
+
+def test_left_it_measures_no_more():
+    with processes() as executor:
+        pass
+    assert not any(thread.is_alive() for thread in executor._threads)
+
+
+def test_one_factory_knows_all(tmp_path):
+    assert list(EXECUTORS) == ["local", "ray"]
+    with WorkerConfig(workers=1).open_executor(fakes.BLOBS, fakes.TINY) as executor:
+        assert isinstance(executor, Executor) and executor.workers == 1
+
+
+def test_a_stopped_executor_says_so():
+    executor = processes()
+    executor.close()
+    future = executor.submit(RULES[0])
+    with pytest.raises(TaskFailed, match="The workers were stopped"):
+        future.result(timeout=10)

@@ -1,0 +1,80 @@
+"""What every task promises; one joins by its row in `TASKS`, or in `OWN`."""
+
+import dataclasses
+import os
+import pickle
+
+import fakes
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from neural_optimizer_search.tasks import TASKS, KerasTask, Task
+from neural_optimizer_search.tasks.child import Child, length
+from neural_optimizer_search.tasks.protocol import Protocol
+
+_X = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
+OWN = {
+    "images": fakes.BLOBS,
+    "keras": KerasTask(
+        model=lambda: tf.keras.Sequential([tf.keras.layers.Dense(1)]),
+        train=(_X[:40], _X[:40].sum(1)),
+        validation=(_X[40:], _X[40:].sum(1)),
+        loss="mse",
+        steps=12,
+        sizes=dict(batch_size=10),
+    ),
+}
+DATA_DIR = os.environ.get("NOS_DATA_DIR", os.path.expanduser("~/tensorflow_datasets"))
+
+
+@pytest.fixture(params=[*TASKS, *OWN])
+def task(request):
+    return {**TASKS, **OWN}[request.param]
+
+
+def smallest(task):
+    return task.protocols.get("reduced") or next(iter(task.protocols.values()))
+
+
+def child_of(task):
+    try:
+        return task.child(smallest(task), DATA_DIR)
+    except FileNotFoundError:
+        pytest.skip(f"no data for {task.name}: set NOS_DATA_DIR to a tensorflow_datasets directory")
+    except ImportError as error:
+        pytest.skip(str(error))
+
+
+def test_it_is_a_task(task):
+    assert isinstance(task, Task) and task.name
+
+
+def test_its_protocols_have_their_names(task):
+    for name, protocol in task.protocols.items():
+        assert isinstance(protocol, Protocol) and protocol.name == name
+
+
+def test_a_child_has_what_its_protocol_says(task):
+    child, protocol = child_of(task), smallest(task)
+    assert isinstance(child, Child) and child.batch_size == protocol.batch_size
+    assert length(child.train) == min(protocol.train_examples, length(child.train)) >= child.batch_size
+    assert length(child.validation) == min(protocol.validation_examples, length(child.validation)) > 0
+
+
+def test_its_reward_can_be_computed(task):
+    child = child_of(task)
+    assert (child.uniform_loss or 0) > 0 or smallest(task).reward != "mean_cross_entropy"
+    assert child.make_model().trainable_variables is not child.make_model().trainable_variables
+
+
+def test_an_identity_tells_protocols_apart(task):
+    protocol = smallest(task)
+    identities = {task.identity(protocol), task.identity(dataclasses.replace(protocol, seeds=(7, 8, 9)))}
+    assert identities == {None} or (len(identities) == 2 and all(isinstance(text, str) for text in identities))
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_shipped_task_goes_to_workers(name):
+    assert pickle.loads(pickle.dumps(TASKS[name])) == TASKS[name]
+    assert set(TASKS[name].protocols) == {"default", "reduced", "paper"}

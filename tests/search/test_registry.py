@@ -1,0 +1,89 @@
+"""Which algorithms are found, and what is said of those that are not."""
+
+import subprocess
+import sys
+
+import pytest
+
+from neural_optimizer_search.search import registry
+from neural_optimizer_search.search.registry import UnknownAlgorithm, find_algorithm, find_usable_algorithm, title_of
+
+MINE = """
+from neural_optimizer_search.search.algorithm import Algorithm, Proposal
+from neural_optimizer_search.search.registry import AlgorithmEntry
+
+class Mine(Algorithm):
+    def __init__(self, setting):
+        self._space, self._completed = setting.space, setting.ledger.steps
+
+    def propose(self, number):
+        import numpy as np
+        return Proposal([self._space.decode(t) for t in self._space.sample(np.random.default_rng(number), 3)])
+
+    def learn(self, proposal, evaluations):
+        self.metrics = {"learned": len(evaluations)}
+
+    def restore(self):
+        return self._completed
+
+ENTRY = AlgorithmEntry("An algorithm of mine", Mine)
+"""
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A directory as pip leaves one for a package of one file that has an entry point."""
+    (tmp_path / "my_package.py").write_text(MINE)
+    info = tmp_path / "my_package-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        f"[{registry.GROUP}]\nmine = my_package:ENTRY\ngone = my_package:NOTHING\nlost = no_such_package:ENTRY\n"
+    )
+    return tmp_path
+
+
+def test_an_algorithm_of_another_package_runs(package, tmp_path):
+    out = tmp_path / "run"
+    flags = ["--algorithm", "mine", "--space", "signs", "--depth", "1", "--protocol", "reduced", "--budget", "3"]
+    flags += ["--workers", "1", "--cache", "none", "--out", str(out)]
+    code = (
+        "import sys; sys.path.insert(0, sys.argv.pop(1))\n"
+        "from neural_optimizer_search.search.command import main\nsys.exit(main(sys.argv[1:]))"
+    )
+    result = subprocess.run([sys.executable, "-c", code, str(package), *flags], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("An algorithm of mine over signs at depth 1")
+    assert "update rule" in (out / "leaderboard.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("gone", "gone cannot be loaded from my_package:NOTHING: module 'my_package' has no attribute 'NOTHING'"),
+        ("lost", "lost cannot be loaded from no_such_package:ENTRY: No module named 'no_such_package'"),
+    ],
+)
+def test_an_entry_point_to_nothing(package, monkeypatch, name, message):
+    monkeypatch.syspath_prepend(package)
+    assert "mine" in registry.algorithm_names()
+    with pytest.raises(UnknownAlgorithm, match=message):
+        find_algorithm(name)
+    assert title_of(name) == name
+
+
+def test_unknown():
+    with pytest.raises(UnknownAlgorithm, match=r"must be one of: random, evolution, exhaustive.*Received: 'sgd'"):
+        find_algorithm("sgd")
+
+
+def test_without_tf_agents(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tf_agents", None)
+    if "ppo" not in registry.algorithm_names():
+        pytest.skip("The entry points of this package are not installed.")
+    with pytest.raises(UnknownAlgorithm, match=r"ppo needs what is not installed: pip install .*\[tf-agents\]"):
+        find_usable_algorithm("ppo")
+    with pytest.raises(UnknownAlgorithm, match="What can run here: random, evolution, exhaustive"):
+        find_usable_algorithm("ppo")
+    assert registry.default_algorithm() == "evolution"
+    assert title_of("ppo", "fast") == "PPO (fast)"
