@@ -36,14 +36,19 @@ class Config:
 
     scale: str = flag("small", "smoke: made-up data; small: for 2 cores; paper: as in the paper", choices=SCALES)
     optimizers: Optional[Sequence[str]] = flag(
-        None, "who takes part, such as adam@cosine", nargs="+", metavar="NAME", default_text="the paper's"
+        None,
+        "who takes part: names of nos-optimizers, formulas, or run:RUN#K for the K-th best rule of a search; "
+        "@cosine and the like after one set the decay of its learning rate",
+        nargs="+",
+        metavar="NAME",
+        default_text="the paper's",
     )
     seeds: Optional[int] = flag(
         None, "trainings at the chosen learning rate", parse=whole_number(1), default_text="the scale's"
     )
     data_dir: Optional[pathlib.Path] = flag(None, "where the data sets are", parse=pathlib.Path)
     out: pathlib.Path = flag(OUT, "directory of the results", parse=pathlib.Path)
-    strategy: str = flag("default", "of tf.distribute", choices=STRATEGIES)
+    strategy: str = flag("default", "strategy of tf.distribute", choices=STRATEGIES)
     workers: int = flag(1, "trainings at once, each a process with one thread", parse=whole_number(1))
 
     def __post_init__(self):

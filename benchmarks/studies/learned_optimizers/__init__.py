@@ -49,7 +49,7 @@ class Config:
     """The flags of this study."""
 
     families: Sequence[str] = flag(
-        tuple(FAMILIES), "families of functions", choices=FAMILIES, nargs="+", metavar="FAMILY"
+        tuple(FAMILIES), "families of functions to learn for", choices=FAMILIES, nargs="+", metavar="FAMILY"
     )
     seeds: int = flag(3, "trainings of each family", parse=whole_number(1))
     workers: int = flag(1, "trainings at once", parse=whole_number(1))

@@ -51,7 +51,11 @@ class Config:
     task: str = task_flag()
     protocol: str = protocol_flag()
     algorithms: Sequence[str] = flag(
-        ("ppo", "random", "evolution"), "who searches", choices=ALGORITHMS, nargs="+", metavar="NAME"
+        ("ppo", "random", "evolution"),
+        f"who searches, of {', '.join(ALGORITHMS)}",
+        choices=ALGORITHMS,
+        nargs="+",
+        metavar="NAME",
     )
     seeds: int = flag(5, "searches of each algorithm", parse=whole_number(1))
     space: str = space_flag()

@@ -50,11 +50,16 @@ class Config:
 
     workers: Sequence[int] = flag((1, 4, 16, 64), "numbers of workers", parse=whole_number(1), nargs="+")
     modes: Sequence[str] = flag(
-        tuple(MODES), "how the search waits", choices=MODES, nargs="+", metavar="MODE", default_text="all of these"
+        tuple(MODES),
+        f"how the search waits, of {', '.join(map(repr, MODES))}",
+        choices=MODES,
+        nargs="+",
+        metavar="MODE",
+        default_text="all of these",
     )
-    seconds: int = flag(60, "of a measurement, at least", parse=whole_number(1))
+    seconds: int = flag(60, "seconds of a measurement, at least", parse=whole_number(1))
     quicker: float = flag(1.0, "divides the children's durations", parse=positive_number)
-    repeats: int = flag(1, "measurements of each", parse=whole_number(1))
+    repeats: int = flag(1, "measurements of each mode with each number of workers", parse=whole_number(1))
 
 
 def run(config: Config) -> dict[str, Any]:

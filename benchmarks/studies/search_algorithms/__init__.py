@@ -45,7 +45,12 @@ class Config:
     """The flags of this study."""
 
     algorithms: Sequence[str] = flag(
-        tuple(ALGORITHMS), "who searches", choices=ALGORITHMS, nargs="+", metavar="NAME", default_text="all of these"
+        tuple(ALGORITHMS),
+        f"who searches, of {', '.join(map(repr, ALGORITHMS))}",
+        choices=ALGORITHMS,
+        nargs="+",
+        metavar="NAME",
+        default_text="all of these",
     )
     seeds: int = flag(20, "searches of each algorithm", parse=whole_number(1))
     budget: int = flag(1000, "rules to train", parse=whole_number(1))
