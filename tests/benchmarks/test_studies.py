@@ -2,6 +2,9 @@
 
 import dataclasses
 import json
+import pathlib
+import re
+import shlex
 
 import pytest
 
@@ -79,6 +82,33 @@ def test_a_name_is_needed(words, capsys):
         run.main(words)
     assert stopped.value.code == 2
     assert capsys.readouterr().err.startswith("python -m benchmarks.run: ")
+
+
+# -- Documents -------------------------------------------------------------------------------------
+
+
+ROOT = pathlib.Path(__file__).parents[2]
+DOCUMENTS = (
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "benchmarks/results/README.md")),
+    *sorted((ROOT / "benchmarks").rglob("*.py")),
+    *sorted((ROOT / "neural_optimizer_search" / "tasks").glob("*.py")),
+)
+
+
+# In backticks, or a line of its own with a comment perhaps.
+COMMAND = re.compile(
+    r"`python -m benchmarks\.([^`\n]+)`|^ *(?:\.venv/bin/)?python -m benchmarks\.([^`\n]+?)(?: +#.*)?$", re.MULTILINE
+)
+
+
+def test_every_command_in_a_document_can_be_given():
+    found = [(path, one or other) for path in DOCUMENTS for one, other in COMMAND.findall(path.read_text())]
+    assert len(found) > 30
+    for path, text in found:
+        module, *words = shlex.split(text.replace("--task yours", "--task digits"))
+        assert module == "run", f"{path}: {text}"
+        if words:
+            flags.build_parser(text, None, run.load_command(words[0]).config).parse_args(words[1:])
 
 
 # -- What the command does with any study ----------------------------------------------------------

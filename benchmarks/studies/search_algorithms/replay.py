@@ -20,7 +20,7 @@ from neural_optimizer_search.workers.pool import InProcess
 BATCH = 5
 
 
-def _controller(algorithm: str, preset: str) -> Callable[[Any, int], Any]:
+def _make_controller(algorithm: str, preset: str) -> Callable[[Any, int], Any]:
     def make(space, seed):
         from tf_agents_env.controllers import CONTROLLERS, Controller
 
@@ -34,10 +34,10 @@ ALGORITHMS = {
     "random": lambda space, seed: RandomSearch(space, BATCH, seed),
     "random, no screen": lambda space, seed: RandomSearch(space, BATCH, seed),
     "evolution": lambda space, seed: Evolution(space, EvolutionConfig(), seed),
-    "ppo": _controller("ppo", "fast"),
-    "ppo, paper": _controller("ppo", "paper"),
-    "reinforce": _controller("reinforce", "fast"),
-    "trpo": _controller("trpo", "fast"),
+    "ppo": _make_controller("ppo", "fast"),
+    "ppo, paper": _make_controller("ppo", "paper"),
+    "reinforce": _make_controller("reinforce", "fast"),
+    "trpo": _make_controller("trpo", "fast"),
 }
 UNSCREENED = {"random, no screen", "ppo, paper"}  # as the paper's: every string that is new is trained
 
