@@ -1,148 +1,115 @@
-"""The papers' experiments on any optimizers, each with one command.
+"""The one command of the benchmarks: the papers' experiments, our own studies, and the report.
 
     python -m benchmarks.run rosenbrock --scale small
     python -m benchmarks.run cifar_wrn --scale small --data_dir DATA --optimizers adam powersign-cd "sign(g) * m"
     python -m benchmarks.run all --scale smoke
+    python -m benchmarks.run task_discrimination --task digits
+    python -m benchmarks.run report
 
-An optimizer is a name that `nos-optimizers` lists, a formula, or `run:RUN#1`, the best rule of a search; `@cosine`,
-`@linear_cosine`, `@noisy_linear_cosine` or `@constant` after it sets the decay of its learning rate. Every finished
-training is kept in OUT/EXPERIMENT-SCALE.jsonl and not repeated; `python -m benchmarks.report` makes tables and
-pictures of them.
+Each prints a table that can be read, and one JSON object with its figures as the last line.
 """
 
-import concurrent.futures
-import contextlib
-import dataclasses
 import functools
 import json
-import multiprocessing
-import os
-import pathlib
-import runpy
 import sys
+from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
+from typing import Any, NamedTuple, Optional
 
-import tensorflow as tf
-from neural_optimizer_search.workers.processes import WORKER_ENVIRONMENT, start_worker
-from tqdm import tqdm
+from benchmarks.commands import experiment, report
+from benchmarks.experiments import EXPERIMENTS, load_experiment
+from benchmarks.studies import STUDIES, StudyFailed, load_study
+from neural_optimizer_search.command_line import Parser
+from neural_optimizer_search.flags import build_parser, configure
+from neural_optimizer_search.workers.pool import TaskFailed
 
-from benchmarks import report
-from benchmarks.contenders import contender
-from benchmarks.experiments import EXPERIMENTS, SCALES, experiment
-from benchmarks.protocol import Records, compare, trial_count
-from benchmarks.strategies import STRATEGIES
-from neural_optimizer_search.command_line import Parser, whole_number
-
-SCRIPTS = {
-    "optimizer_step": "milliseconds and memory of a step of each optimizer",
-    "evaluation_speed": "one traced training function against model.compile for each rule",
-    "learned_optimizers": "Li & Malik's learned optimizers against hand-made ones",
-    "search_algorithms": "PPO, evolution and random search on a table of all rules of depth 1",
-}
-ALL = "all"
-OUT = pathlib.Path("runs", "benchmarks")
-LISTED = (*EXPERIMENTS, f"{ALL} of these")
+PROG = "python -m benchmarks.run"
+ALL, REPORT = "all", "report"
+NAMES = (*EXPERIMENTS, ALL, *STUDIES, REPORT)
+STOPPED = 130  # the shell's code for Ctrl-C
 
 
-def main(argv=None):
-    argv = sys.argv[1:] if argv is None else argv
-    if argv and argv[0] in SCRIPTS:
-        sys.argv[1:] = argv[1:]
-        runpy.run_module(f"benchmarks.{argv[0]}", run_name="__main__")
+class Command(NamedTuple):
+    """What a name stands for.
+
+    Attributes:
+      title: One line.
+      config: A frozen dataclass whose fields are flags.
+      run: Called with a `config`; prints a table and returns figures for JSON.
+    """
+
+    title: str
+    config: type
+    run: Callable[[Any], dict[str, Any]]
+
+
+def load_command(name: str) -> Command:
+    """The `Command` of one of `NAMES`; imported when it is needed, for each has libraries of its own."""
+    if name in STUDIES:
+        return _command_of(load_study(name))
+    if name == REPORT:
+        return _command_of(report)
+    names = EXPERIMENTS if name == ALL else (name,)
+    title = "all of these, one after the other" if name == ALL else load_experiment(name).TITLE
+    return Command(title, experiment.Config, functools.partial(experiment.run_experiments, names))
+
+
+def _command_of(module):
+    return Command(module.TITLE, module.Config, module.run)
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Runs what the command line names; returns the exit code."""
+    name, *words = list(sys.argv[1:] if argv is None else argv) or [""]
+    if name in ("-h", "--help"):
+        print(describe())
         return 0
-    p = Parser(
-        "python -m benchmarks.run",
-        description=__doc__.splitlines()[0],
-        epilog="Also, with flags of their own: " + "; ".join(f"{name}: {what}" for name, what in SCRIPTS.items()),
-    )
-    p.add_argument("experiment", choices=(*EXPERIMENTS, ALL, *SCRIPTS), metavar="EXPERIMENT", help=", ".join(LISTED))
-    p.add_argument("--scale", choices=SCALES, default="small", help="smoke: made-up data; small: for 2 cores")
-    p.add_argument("--optimizers", nargs="+", metavar="NAME", help="default: the paper's")
-    p.add_argument(
-        "--seeds", type=whole_number(1), help="trainings at the chosen learning rate; default: the scale's"
-    )
-    p.add_argument("--data_dir", type=pathlib.Path, help="where the data sets are")
-    p.add_argument("--out", type=pathlib.Path, default=OUT, help=f"for the results; default: {OUT}")
-    p.add_argument("--strategy", choices=STRATEGIES, default="default", help="of tf.distribute")
-    p.add_argument(
-        "--workers", type=whole_number(1), default=1, help="trainings at once, each a process with one thread"
-    )
-    arguments = p.parse_args(argv)
-    if arguments.workers > 1 and arguments.strategy != "default":
-        p.error("argument --workers: must be 1 with a --strategy, which has workers of its own")
-    figures = {}
+    _check_name(name)
     try:
-        for name in EXPERIMENTS if arguments.experiment == ALL else (arguments.experiment,):
-            figures[name] = run(name, arguments)
-    except (ValueError, FileNotFoundError) as error:
+        command = load_command(name)
+    except ImportError as error:
+        Parser(f"{PROG} {name}").error(f'{error}. To install what it needs: pip install -e ".[search,benchmarks]"')
+    p = build_parser(f"{PROG} {name}", command.title, command.config)
+    given = vars(p.parse_args(words))
+    try:
+        figures = command.run(configure(command.config, given))
+    except (ValueError, FileNotFoundError, StudyFailed, TaskFailed) as error:
         p.error(str(error))
     except BrokenProcessPool:
         print(f"{p.prog}: a worker died (out of memory?). Try fewer --workers: it goes on.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nStopped. What is finished is kept; the same command goes on.", file=sys.stderr)
-        return 130
-    print(json.dumps(dict(scale=arguments.scale, experiments=figures)))
+        return STOPPED
+    print(json.dumps(figures))
     return 0
 
 
-def run(name, arguments):
-    """Makes the trials of an experiment that are missing; prints its table and returns its figures."""
-    module = experiment(name)
-    setting = module.SETTINGS[arguments.scale]
-    sweep = setting.sweep
-    named = _named(arguments.optimizers or sweep.contenders, sweep.schedule)
-    options = functools.partial(module.options, setting)
-    records = Records(arguments.out / f"{name}-{arguments.scale}.jsonl", setting)
-    if arguments.seeds:
-        sweep = dataclasses.replace(sweep, seeds=arguments.seeds)
-    with contextlib.ExitStack() as stack:
-        bar = stack.enter_context(tqdm(total=trial_count(sweep, named, options), unit="training", desc=name))
-        train = _trainer(name, arguments, stack)
-
-        def measure(trials):
-            bar.update(len(records) - bar.n)  # what an earlier call has done
-            for trial, result in train([(trial, named[trial.contender]) for trial in trials]):
-                records.add(trial, result)
-                bar.set_postfix_str(f"{trial.contender} {trial.learning_rate:.2g}: {result['best']}", refresh=False)
-                bar.update()
-
-        compare(sweep, list(named), options, module.METRIC, records, measure)
-    return report.show(name, arguments.scale, records, list(named))
+def _check_name(name):
+    p = Parser(PROG, add_help=False)
+    p.add_argument("name", choices=NAMES, metavar="NAME")
+    p.parse_args([name] if name else [])
 
 
-def _named(texts, schedule):
+def describe() -> str:
+    """The help: every name with its title."""
+    groups = {
+        "experiments of the papers": (*EXPERIMENTS, ALL),
+        "studies": STUDIES,
+        "what the experiments have measured": (REPORT,),
+    }
+    width = max(map(len, NAMES)) + 2
+    lines = [f"usage: {PROG} NAME ...", "", f"The flags of one: {PROG} NAME --help"]
+    for title, names in groups.items():
+        lines += ["", f"{title}:", *(f"  {name:{width}s}{_find_title(name)}" for name in names)]
+    return "\n".join(lines)
+
+
+def _find_title(name):
     try:
-        found = [contender(text, schedule) for text in texts]
-    except ValueError as error:
-        raise ValueError(f"argument --optimizers: {error}") from None
-    return {str(c): c for c in found}
-
-
-def _trainer(name, arguments, stack):
-    """A callable: (trial, contender) pairs -> (trial, result) pairs as they come, from here or from processes."""
-    train = functools.partial(_train, name, arguments.scale, arguments.data_dir)
-    if arguments.workers == 1:
-        strategy = STRATEGIES[arguments.strategy]()
-        return lambda jobs: ((job[0], train(*job, strategy)) for job in jobs)
-    os.environ.update({k: v for k, v in WORKER_ENVIRONMENT.items() if k not in os.environ})
-    context = multiprocessing.get_context("spawn")
-    pool = stack.enter_context(concurrent.futures.ProcessPoolExecutor(arguments.workers, context, start_worker))
-    # After Ctrl-C nothing waits for trainings whose result nobody will read.
-    stack.callback(lambda: [process.terminate() for process in (pool._processes or {}).values()])
-
-    def in_processes(jobs):
-        futures = {pool.submit(train, *job): job[0] for job in jobs}
-        for future in concurrent.futures.as_completed(futures):
-            yield futures[future], future.result()
-
-    return in_processes
-
-
-def _train(name, scale, data_dir, trial, chosen, strategy=None):
-    module = experiment(name)
-    tf.keras.utils.set_random_seed(trial.seed)  # the order of shuffled data depends on it too
-    return module.run(module.SETTINGS[scale], trial, chosen, data_dir, strategy or tf.distribute.get_strategy())
+        return load_command(name).title
+    except ImportError as error:
+        return f"(cannot run: {error})"
 
 
 if __name__ == "__main__":

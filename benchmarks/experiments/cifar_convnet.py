@@ -1,12 +1,15 @@
 """The search's own child network, trained for long on all of CIFAR-10 (ICML paper, Figure 5)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.cifar import Setting, options, run
-from benchmarks.protocol import Metric, Sweep
+import tensorflow as tf
+
+from benchmarks.experiments.cifar_images import Setting, list_options, run_trial
+from benchmarks.trials.trials import Metric, Sweep
 from neural_optimizer_search.tasks.small_networks import ConvNet
 
-__all__ = ["options", "run"]
+__all__ = ["list_options", "run_trial"]
 
 TITLE = "Two-layer ConvNet on CIFAR-10 (v1 Figure 5)"
 METRIC = Metric("validation accuracy", larger_is_better=True, format=".1%")
@@ -18,7 +21,7 @@ SCALED_DOWN = (
 COLUMNS = {"test": ("best test", ".1%"), "test_final": ("final test", ".1%")}
 # The figure has no numbers; in words: the found ones slightly above Momentum and SGD, far above RMSProp and Adam.
 PAPER = {}
-FIGURES = {}
+PICTURES = {}
 # The last two are the figure's "Optimizer 1" and "Optimizer 2".
 CONTENDERS = (
     "sgd", "momentum", "rmsprop", "adam", "powersign", "addsign", "powersign-plus-clip", "drop-m-exp-w",
@@ -29,7 +32,7 @@ CONTENDERS = (
 class Child(ConvNet):
     """The child, which has no weight decay."""
 
-    def __call__(self, input_shape, classes, weight_decay):
+    def __call__(self, input_shape: Sequence[int], classes: int, weight_decay: float) -> tf.keras.Model:
         return super().__call__(input_shape, classes)
 
 

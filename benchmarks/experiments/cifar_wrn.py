@@ -1,10 +1,10 @@
 """Wide ResNet on CIFAR-10 (arXiv v2, section 6.2, Tables 1 and 2, Figures 6 and 7)."""
 
-from benchmarks.cifar import Setting, options, run
-from benchmarks.protocol import Metric, Sweep
+from benchmarks.experiments.cifar_images import Setting, list_options, run_trial
+from benchmarks.trials.trials import Metric, Sweep
 from neural_optimizer_search.tasks.wide_resnet import WideResNet
 
-__all__ = ["options", "run"]
+__all__ = ["list_options", "run_trial"]
 
 TITLE = "Wide ResNet on CIFAR-10 (v2 Tables 1 and 2, Figures 6 and 7)"
 METRIC = Metric("validation accuracy", larger_is_better=True, format=".1%")
@@ -15,7 +15,7 @@ SCALED_DOWN = (
     "published ones."
 )
 COLUMNS = {"test": ("best test", ".1%"), "test_final": ("final test", ".1%")}
-FIGURES = {}
+PICTURES = {}
 
 
 def _rows(text):

@@ -6,13 +6,18 @@ does not have, as well as the distortion of colours, the weight decay and the mo
 Bello et al. say nothing: less regularization, for all optimizers the same.
 """
 
+import pathlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Optional
 
 import tensorflow as tf
 
-from benchmarks import images, training
-from benchmarks.models.nasnet import NASNetA
-from benchmarks.protocol import Metric, Sweep
+from benchmarks.data import photos
+from benchmarks.networks.nasnet import NASNetA
+from benchmarks.trials import training
+from benchmarks.trials.contenders import Contender
+from benchmarks.trials.trials import Metric, Sweep, Trial
 
 TITLE = "NASNet-A mobile on ImageNet (v2 Table 3)"
 METRIC = Metric("validation accuracy", larger_is_better=True, format=".1%")
@@ -27,23 +32,24 @@ PAPER = {
     "powersign-cd@cosine": {"test": 0.739, "test_top5": 0.919},
     "addsign-ld@cosine": {"test": 0.738, "test_top5": 0.916},
 }
-FIGURES = {}
+PICTURES = {}
 # What RMSProp is tried with: Keras's defaults, and what Zoph et al. trained with.
 RMSPROP = ({}, {"rho": 0.9, "momentum": 0.9, "epsilon": 1.0})
 
 
 @dataclass(frozen=True)
 class Setting:
-    """
+    """The sizes of the experiment.
+
     Args:
       sweep: The `Sweep`.
       model: A `NASNetA`.
-      dataset: Of `images.SOURCES`.
-      classes: Of the data set.
+      dataset: A name of `photos.SOURCES`.
+      classes: Number of classes of the data set.
       validation: Number of training images that are not trained on but validate: the first ones, which are a random
         sample, because TFDS stores images in a fixed random order. The data set's own validation images test.
       pixels: Side of the images. 224 in the paper.
-      batch_size: Of all replicas together; in the paper 50 replicas with 32 images each.
+      batch_size: Images of a batch of all replicas together; in the paper 50 replicas with 32 images each.
       steps: Weight updates of a training. 250,000 in the paper.
       evaluations: How often the validation data are measured.
       label_smoothing: Part of the target that is spread over all classes.
@@ -94,30 +100,38 @@ SETTINGS = {
 }
 
 
-def options(setting, contender):
-    return RMSPROP if contender.startswith("rmsprop@") else ({},)
+def list_options(setting: Setting, name: str) -> tuple[dict[str, float], ...]:
+    """What RMSProp is tuned over; the others have the learning rate alone."""
+    return RMSPROP if name.startswith("rmsprop@") else ({},)
 
 
-def run(setting, trial, contender, data_dir, strategy):
+def run_trial(
+    setting: Setting,
+    trial: Trial,
+    contender: Contender,
+    data_dir: Optional[pathlib.Path],
+    strategy: tf.distribute.Strategy,
+) -> dict[str, Any]:
+    """Trains once."""
     if setting.made_up:
         import tensorflow_datasets as tfds
 
         with tfds.testing.mock_data(num_examples=2 * setting.batch_size):
-            return _run(setting, trial, contender, None, strategy)
-    return _run(setting, trial, contender, data_dir, strategy)
+            return _run_trial(setting, trial, contender, None, strategy)
+    return _run_trial(setting, trial, contender, data_dir, strategy)
 
 
-def _run(setting, trial, contender, data_dir, strategy):
+def _run_trial(setting, trial, contender, data_dir, strategy):
     # Before the data are made: TensorFlow mixes the global seed into their order.
-    builder = images.builder(setting.dataset, data_dir)
+    builder = photos.open_builder(setting.dataset, data_dir)
     held_out, pixels, batch = setting.validation, setting.pixels, setting.batch_size
-    test = images.evaluation(builder, "validation", pixels, batch)
+    test = photos.make_evaluation_batches(builder, "validation", pixels, batch)
     work = training.Work(
         model=lambda: setting.model(pixels, setting.classes),
         loss=smoothed_cross_entropy(setting.classes, setting.label_smoothing),
-        metrics=accuracies,
-        train=images.training(builder, f"train[{held_out}:]", pixels, batch, trial.seed),
-        validation=images.evaluation(builder, f"train[:{held_out}]", pixels, batch),
+        metrics=make_accuracies,
+        train=photos.make_training_batches(builder, f"train[{held_out}:]", pixels, batch, trial.seed),
+        validation=photos.make_evaluation_batches(builder, f"train[:{held_out}]", pixels, batch),
         test=test,
         steps=setting.steps,
         evaluations=setting.evaluations,
@@ -131,14 +145,15 @@ def _run(setting, trial, contender, data_dir, strategy):
     return training.train(work, contender, trial, strategy, finish)
 
 
-def accuracies():
+def make_accuracies() -> list[tf.keras.metrics.Metric]:
+    """The metrics: top 1 and top 5."""
     return [
         tf.keras.metrics.SparseCategoricalAccuracy(name="top1"),
         tf.keras.metrics.SparseTopKCategoricalAccuracy(k=5, name="top5"),
     ]
 
 
-def smoothed_cross_entropy(classes, smoothing):
+def smoothed_cross_entropy(classes: int, smoothing: float) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     """Keras smooths only targets that are no class numbers."""
 
     def loss(labels, logits):

@@ -10,15 +10,17 @@ import functools
 import pathlib
 import tempfile
 from dataclasses import dataclass
-from typing import Optional
+from typing import Any, Optional
 
 import numpy as np
 import tensorflow as tf
 
-from benchmarks import text, training
-from benchmarks.models.lstm_lm import LSTMLanguageModel
-from benchmarks.protocol import Metric, Sweep
-from benchmarks.training import perplexity
+from benchmarks.data import text
+from benchmarks.networks.lstm_lm import LSTMLanguageModel
+from benchmarks.trials import training
+from benchmarks.trials.contenders import Contender
+from benchmarks.trials.training import perplexity
+from benchmarks.trials.trials import Metric, Sweep, Trial
 
 TITLE = "LSTM language model (v2 Table 5)"
 METRIC = Metric("validation perplexity", larger_is_better=False, format=".1f")
@@ -34,7 +36,7 @@ PAPER = {
     "powersign@cosine": {"best": 68.5, "test": 64.8},
     "addsign@cosine": {"best": 68.8, "test": 65.2},
 }
-FIGURES = {}
+PICTURES = {}
 # Each worker would read other batches than those that follow each other.
 SEVERAL_READERS = (tf.distribute.MultiWorkerMirroredStrategy, tf.distribute.ParameterServerStrategy)
 CONTENDERS = ("adam", "sgd", "powersign", "addsign")
@@ -42,11 +44,12 @@ CONTENDERS = ("adam", "sgd", "powersign", "addsign")
 
 @dataclass(frozen=True)
 class Setting:
-    """
+    """The sizes of the experiment.
+
     Args:
       sweep: The `Sweep`.
       model: A `LSTMLanguageModel`.
-      text: Of `text.TEXTS`. "ptb" in the paper.
+      text: A name of `text.TEXTS`. "ptb" in the paper.
       vocabulary: Number of the most frequent words that are kept; None: all.
       streams: Rows of a batch. 64 in the paper.
       truncation: Steps that gradients go back, the columns of a batch. 35 in the paper.
@@ -98,24 +101,32 @@ SETTINGS = {
 }
 
 
-def options(setting, contender):
+def list_options(setting: Setting, name: str) -> tuple[dict[str, float], ...]:
+    """Nothing is tuned beside the learning rate."""
     return ({},)
 
 
-def run(setting, trial, contender, data_dir, strategy):
+def run_trial(
+    setting: Setting,
+    trial: Trial,
+    contender: Contender,
+    data_dir: Optional[pathlib.Path],
+    strategy: tf.distribute.Strategy,
+) -> dict[str, Any]:
+    """Trains once."""
     corpus = load(setting.text, setting.vocabulary, setting.made_up, data_dir)
-    rows = rows_of_a_replica(setting, strategy)
+    rows = count_rows(setting, strategy)
 
-    def evaluated(tokens):
-        return text.batches(tokens[: setting.evaluated], setting.streams, setting.truncation)
+    def make_batches(tokens):
+        return text.make_batches(tokens[: setting.evaluated], setting.streams, setting.truncation)
 
     work = training.Work(
         model=lambda: setting.model(corpus.vocabulary, rows),
         loss=summed_cross_entropy,
-        metrics=nats_per_word,
-        train=text.batches(corpus.train, setting.streams, setting.truncation, endless=True),
-        validation=evaluated(corpus.valid),
-        test=evaluated(corpus.test),
+        metrics=make_nats_per_word,
+        train=text.make_batches(corpus.train, setting.streams, setting.truncation, endless=True),
+        validation=make_batches(corpus.valid),
+        test=make_batches(corpus.test),
         steps=setting.steps,
         evaluations=setting.evaluations,
         measure=lambda logs: perplexity(logs["nats"]),
@@ -125,7 +136,12 @@ def run(setting, trial, contender, data_dir, strategy):
     return training.train(work, contender, trial, strategy)
 
 
-def rows_of_a_replica(setting, strategy):
+def count_rows(setting: Setting, strategy: tf.distribute.Strategy) -> int:
+    """The rows of a batch that each replica has.
+
+    Raises:
+      ValueError: If they cannot be divided so that a stream stays with its replica.
+    """
     replicas = strategy.num_replicas_in_sync
     if isinstance(strategy, SEVERAL_READERS) or setting.streams % replicas:
         raise ValueError(
@@ -135,19 +151,20 @@ def rows_of_a_replica(setting, strategy):
     return setting.streams // replicas
 
 
-def summed_cross_entropy(targets, logits):
-    """Of each stream; Keras takes the mean."""
+def summed_cross_entropy(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """The loss of each stream; Keras takes the mean."""
     nats = tf.keras.losses.sparse_categorical_crossentropy(targets, logits, from_logits=True)
     return tf.reduce_sum(nats, axis=1)
 
 
-def nats_per_word():
+def make_nats_per_word() -> list[tf.keras.metrics.Metric]:
     """What perplexity is made of; the loss that `evaluate` tells is the mean over batches, which differ in length."""
     return [tf.keras.metrics.SparseCategoricalCrossentropy(from_logits=True, name="nats")]
 
 
 @functools.lru_cache(maxsize=1)
-def load(name, vocabulary, made_up, data_dir):
+def load(name: str, vocabulary: Optional[int], made_up: bool, data_dir: Optional[pathlib.Path]) -> text.TokenizedText:
+    """The text of a name, or one made up in its form."""
     if not made_up:
         return text.load(name, data_dir, vocabulary)
     with tempfile.TemporaryDirectory() as directory:
@@ -155,7 +172,7 @@ def load(name, vocabulary, made_up, data_dir):
         return text.load(name, pathlib.Path(directory), vocabulary)
 
 
-def write_made_up(name, data_dir, lines=40, words=25):
+def write_made_up(name: str, data_dir: pathlib.Path, lines: int = 40, words: int = 25) -> None:
     """Files in the form of a text, in which each word nearly tells the next."""
     random = np.random.default_rng(0)
     (data_dir / name).mkdir()

@@ -9,18 +9,19 @@ import functools
 import pathlib
 import tempfile
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, Optional
 
 import numpy as np
 import sentencepiece
 import tensorflow as tf
 
-from benchmarks import training
-from benchmarks.models.gnmt import GNMT, PAD
-from benchmarks.parallel_text import CORPORA, LANGUAGES, SPLITS, Pairs
-from benchmarks.protocol import Metric, Sweep
-from benchmarks.subwords import batches, encoded, training_batches, vocabulary
-from benchmarks.translation import Beam, bleu, translate
+from benchmarks.data.parallel_text import CORPORA, LANGUAGES, SPLITS, Pairs
+from benchmarks.data.subwords import PAD, encode, make_batches, make_training_batches, make_vocabulary
+from benchmarks.networks.gnmt import GNMT
+from benchmarks.networks.translation import Beam, measure_bleu, translate
+from benchmarks.trials import training
+from benchmarks.trials.contenders import Contender
+from benchmarks.trials.trials import Metric, Sweep, Trial
 
 TITLE = "English to German by GNMT (v2 Table 4)"
 METRIC = Metric("validation perplexity", larger_is_better=False, format=".2f")
@@ -39,17 +40,18 @@ PAPER = {
     "adam@constant": {"train_perplexity": 1.49, "bleu": 24.5},
     "powersign@constant": {"train_perplexity": 1.39, "bleu": 25.0},
 }
-FIGURES = {}
+PICTURES = {}
 
 
 @dataclass(frozen=True)
 class Setting:
-    """
+    """The sizes of the experiment.
+
     Args:
       sweep: The `Sweep`.
       network: A `GNMT`; its defaults are the paper's.
       beam: A `Beam`.
-      corpus: Of `CORPORA`. "wmt14" in the paper.
+      corpus: A name of `CORPORA`. "wmt14" in the paper.
       batch_size: Sentences of an update. 128 in the paper, from each of 12 workers by itself.
       longest: Subwords of the longest sentence that is trained on.
       steps: Weight updates. The paper has no number; 340,000 is a usual one for this network and data.
@@ -108,21 +110,29 @@ class Data(NamedTuple):
     references: list
 
 
-def options(setting, contender):
+def list_options(setting: Setting, name: str) -> tuple[dict[str, float], ...]:
+    """Nothing is tuned beside the learning rate."""
     return ({},)
 
 
-def run(setting, trial, contender, data_dir, strategy):
+def run_trial(
+    setting: Setting,
+    trial: Trial,
+    contender: Contender,
+    data_dir: Optional[pathlib.Path],
+    strategy: tf.distribute.Strategy,
+) -> dict[str, Any]:
+    """Trains once."""
     data = load(setting.corpus, setting.network.vocabulary, data_dir)
 
-    def once(pairs):
-        return batches(pairs, setting.batch_size)
+    def read_once(pairs):
+        return make_batches(pairs, setting.batch_size)
 
     def finish(model):
         found = translate(model, data.test.source, setting.beam, setting.batch_size)
-        trained = _part(data.train, int(data.validation.source.nrows()))
-        logs = model.evaluate(once(trained), verbose=0, return_dict=True)
-        return dict(train_perplexity=perplexity(logs), **bleu(data.subwords.decode(found), data.references))
+        trained = _thin_out(data.train, int(data.validation.source.nrows()))
+        logs = model.evaluate(read_once(trained), verbose=0, return_dict=True)
+        return dict(train_perplexity=perplexity(logs), **measure_bleu(data.subwords.decode(found), data.references))
 
     work = training.Work(
         model=setting.network,
@@ -131,9 +141,9 @@ def run(setting, trial, contender, data_dir, strategy):
         metrics=lambda: [
             tf.keras.metrics.SparseCategoricalCrossentropy(from_logits=True, ignore_class=PAD, name="nats")
         ],
-        train=training_batches(data.train, setting.batch_size, setting.longest, trial.seed),
-        validation=once(data.validation),
-        test=once(data.test),
+        train=make_training_batches(data.train, setting.batch_size, setting.longest, trial.seed),
+        validation=read_once(data.validation),
+        test=read_once(data.test),
         steps=setting.steps,
         evaluations=setting.evaluations,
         measure=perplexity,
@@ -143,28 +153,30 @@ def run(setting, trial, contender, data_dir, strategy):
     return training.train(work, contender, trial, strategy, finish)
 
 
-def perplexity(logs):
+def perplexity(logs: dict[str, float]) -> float:
+    """The perplexity of what `evaluate` tells."""
     return training.perplexity(logs["nats"])
 
 
-def _part(pairs, count):
+def _thin_out(pairs, count):
     """So many pairs, from all over the text."""
     every = max(1, int(pairs.source.nrows()) // count)
     return Pairs(*(sentences[::every][:count] for sentences in pairs))
 
 
 @functools.lru_cache(maxsize=1)
-def load(corpus, size, data_dir):
+def load(corpus: str, size: int, data_dir: Optional[pathlib.Path]) -> Data:
+    """The sentences of a corpus, as so many subwords."""
     with tempfile.TemporaryDirectory() as made_up:
         if corpus == "made_up":
             data_dir = pathlib.Path(made_up)
             write_made_up(data_dir)
         texts = {split: CORPORA[corpus].read(split, data_dir) for split in SPLITS}
-        subwords = vocabulary(texts["train"], size, made_up if corpus == "made_up" else None)
-    return Data(*(encoded(texts[split], subwords) for split in SPLITS), subwords, list(texts["test"].target))
+        subwords = make_vocabulary(texts["train"], size, made_up if corpus == "made_up" else None)
+    return Data(*(encode(texts[split], subwords) for split in SPLITS), subwords, list(texts["test"].target))
 
 
-def write_made_up(data_dir, sentences=40):
+def write_made_up(data_dir: pathlib.Path, sentences: int = 40) -> None:
     """Numbers, digit by digit, in the files of the corpus "made_up"."""
     random = np.random.default_rng(0)
     (data_dir / "made_up").mkdir()

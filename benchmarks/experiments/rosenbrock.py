@@ -4,14 +4,18 @@ A "seed" is a starting point: the customary one for tuning, others around it for
 """
 
 import math
+import pathlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Optional
 
 import numpy as np
 import tensorflow as tf
 
-from benchmarks import contenders
-from benchmarks.protocol import TUNING_SEED, Metric, Sweep
+from benchmarks.trials.contenders import Contender, read_contender
+from benchmarks.trials.pictures import Plot
+from benchmarks.trials.trials import TUNING_SEED, Metric, Sweep, Trial
 from neural_optimizer_search.objectives import LANDSCAPES
 
 TITLE = "Rosenbrock function (v2 Figure 5)"
@@ -26,7 +30,8 @@ START_DEVIATION = 0.3
 
 @dataclass(frozen=True)
 class Setting:
-    """
+    """The sizes of the experiment.
+
     Args:
       sweep: The `Sweep`.
       iterations: Updates of each trial; 4,000 in the paper.
@@ -36,7 +41,7 @@ class Setting:
 
     sweep: Sweep
     iterations: int = 4000
-    epsilons: tuple = tuple(10.0**-power for power in range(3, 9))
+    epsilons: tuple[float, ...] = tuple(10.0**-power for power in range(3, 9))
     points: int = 40
 
 
@@ -48,17 +53,25 @@ SETTINGS = {
 }
 
 
-def options(setting, contender):
-    if contender.startswith("adam@"):
+def list_options(setting: Setting, name: str) -> tuple[dict[str, float], ...]:
+    """What Adam's δ is tuned over; the others have the learning rate alone."""
+    if name.startswith("adam@"):
         return tuple({"epsilon": epsilon} for epsilon in setting.epsilons)
     return ({},)
 
 
-def run(setting, trial, contender, data_dir, strategy):
+def run_trial(
+    setting: Setting,
+    trial: Trial,
+    contender: Contender,
+    data_dir: Optional[pathlib.Path],
+    strategy: tf.distribute.Strategy,
+) -> dict[str, Any]:
+    """Follows the function from one start; it needs neither data nor strategy."""
     started = time.perf_counter()
     optimizer = contender.make(trial.learning_rate, setting.iterations, **dict(trial.options))
     every = setting.iterations // setting.points
-    path = minimize(LANDSCAPES["rosenbrock"].value, start(trial.seed), optimizer, setting.points, every)
+    path = minimize(LANDSCAPES["rosenbrock"].value, choose_start(trial.seed), optimizer, setting.points, every)
     values = LANDSCAPES["rosenbrock"].value(tf.constant(path, tf.float32)).numpy()
     finite = np.isfinite(values)
     diverged = not finite.all()
@@ -75,14 +88,21 @@ def run(setting, trial, contender, data_dir, strategy):
     )
 
 
-def start(seed):
+def choose_start(seed: int) -> np.ndarray:
+    """The customary start for tuning, and one around it for every other seed."""
     customary = np.array(LANDSCAPES["rosenbrock"].start)
     if seed == TUNING_SEED:
         return customary
     return customary + START_DEVIATION * np.random.default_rng(seed).normal(size=2)
 
 
-def minimize(value, at, optimizer, points, every):
+def minimize(
+    value: Callable[[tf.Tensor], tf.Tensor],
+    at: np.ndarray,
+    optimizer: tf.keras.optimizers.Optimizer,
+    points: int,
+    every: int,
+) -> list[np.ndarray]:
     """The trajectory: `points` + 1 places, `every` updates apart."""
     x = tf.Variable(at, dtype=tf.float32)
     optimizer.build([x])
@@ -103,19 +123,19 @@ def minimize(value, at, optimizer, points, every):
     return path
 
 
-def trajectories(axes, module, records, found, styles):
+def plot_trajectories(axes: Any, plot: Plot) -> None:
     """The way from the customary start at each contender's chosen rate, over contours of the function."""
     x, y = np.meshgrid(np.linspace(-1.6, 1.6, 200), np.linspace(-0.6, 1.8, 200))
     values = LANDSCAPES["rosenbrock"].value(tf.constant(np.stack([x, y], axis=-1))).numpy()
     axes.contour(x, y, np.log10(values + 1e-3), levels=12, colors="gray", linewidths=0.5)
-    iterations = records.setting["iterations"]
-    for name, style in styles.items():
-        rate, options = found[name]["learning_rate"], found[name]["options"]
-        optimizer = contenders.contender(name).make(rate, iterations, **options)
-        path = minimize(LANDSCAPES["rosenbrock"].value, start(TUNING_SEED), optimizer, iterations, every=1)
+    iterations = plot.records.setting["iterations"]
+    for name, style in plot.styles.items():
+        rate, options = plot.figures[name]["learning_rate"], plot.figures[name]["options"]
+        optimizer = read_contender(name).make(rate, iterations, **options)
+        path = minimize(LANDSCAPES["rosenbrock"].value, choose_start(TUNING_SEED), optimizer, iterations, every=1)
         axes.plot(*zip(*path), label=name, **style)
     axes.plot(*LANDSCAPES["rosenbrock"].minimum, "ko")
     axes.set(xlim=(-1.6, 1.6), ylim=(-0.6, 1.8), xlabel="x", ylabel="y")
 
 
-FIGURES = {"Trajectories over contours": ("trajectories", trajectories)}
+PICTURES = {"Trajectories over contours": ("trajectories", plot_trajectories)}

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from benchmarks import cifar
-from benchmarks.contenders import contender
+from benchmarks.data import cifar
+from benchmarks.data.cifar import make_training_batches as make_batches
 from benchmarks.experiments import cifar_wrn
-from benchmarks.protocol import Trial
+from benchmarks.trials.contenders import read_contender
+from benchmarks.trials.trials import Trial
 from neural_optimizer_search.tasks.wide_resnet import WideResNet
 
 SHAPE = (32, 32, 3)
@@ -39,7 +40,7 @@ def test_at_paper_scale_it_has_nine_million_parameters_and_trains():
     assert 8.9e6 < model.count_params() < 9.1e6
     images, labels = tf.random.stateless_normal((4, *SHAPE), (0, 1)), tf.constant([0, 1, 2, 3])
     loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer=contender("powersign-cd@linear_cosine").make(0.01, setting.steps), loss=loss)
+    model.compile(optimizer=read_contender("powersign-cd@linear_cosine").make(0.01, setting.steps), loss=loss)
     before = model.get_weights()
     model.train_on_batch(images, labels)
     assert all(np.isfinite(weight).all() for weight in model.get_weights())
@@ -61,13 +62,13 @@ def test_depth_is_checked():
 
 def test_only_the_common_optimizers_have_their_weight_decay_tuned():
     setting = cifar_wrn.SETTINGS["paper"]
-    assert len(cifar_wrn.options(setting, "sgd@cosine")) == 3
-    assert cifar_wrn.options(setting, "powersign@cosine") == ({"weight_decay": 0.0},)
+    assert len(cifar_wrn.list_options(setting, "sgd@cosine")) == 3
+    assert cifar_wrn.list_options(setting, "powersign@cosine") == ({"weight_decay": 0.0},)
 
 
 def test_every_row_of_the_tables_is_run_at_paper_scale():
     assert len(cifar_wrn.PAPER) == 14 + 16
-    contenders = [str(contender(name)) for name in cifar_wrn.SETTINGS["paper"].sweep.contenders]
+    contenders = [str(read_contender(name)) for name in cifar_wrn.SETTINGS["paper"].sweep.contenders]
     assert contenders == list(cifar_wrn.PAPER)
 
 
@@ -80,7 +81,7 @@ def test_an_image_is_shifted_by_an_eighth_at_most_and_mirrored_or_not():
         for left in range(3)
         for step in (1, -1)
     }
-    seen = {i.tobytes() for i in cifar._augmented(tf.constant([image] * 300), tf.constant([1, 2], tf.int64)).numpy()}
+    seen = {i.tobytes() for i in cifar._augment(tf.constant([image] * 300), tf.constant([1, 2], tf.int64)).numpy()}
     assert seen == possible
 
 
@@ -88,7 +89,8 @@ def test_batches_depend_on_the_seed_alone():
     setting = cifar_wrn.SETTINGS["smoke"]
     examples, _, _ = cifar.load(setting.side, setting.validation_examples, True, None)
     first, again, other = (
-        [images.numpy() for images, _ in cifar.batches(examples, setting, seed).take(2)] for seed in (1, 1, 2)
+        [images.numpy() for images, _ in make_batches(examples, setting.batch_size, setting.augment, seed).take(2)]
+        for seed in (1, 1, 2)
     )
     assert np.array_equal(first, again) and not np.array_equal(first, other)
     assert not np.array_equal(first[0], first[1])
@@ -97,7 +99,7 @@ def test_batches_depend_on_the_seed_alone():
 def test_what_diverges_ends_at_once():
     setting = cifar_wrn.SETTINGS["smoke"]
     trial = Trial("sgd@constant", 1e38, (("weight_decay", 0.0),), seed=1)
-    result = cifar_wrn.run(setting, trial, contender("sgd"), None, tf.distribute.get_strategy())
+    result = cifar_wrn.run_trial(setting, trial, read_contender("sgd"), None, tf.distribute.get_strategy())
     assert result["diverged"] and result["final"] is None and result["test"] is None
 
 
@@ -112,14 +114,15 @@ import tensorflow as tf
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
-from benchmarks.contenders import contender
 from benchmarks.experiments import cifar_wrn
-from benchmarks.protocol import Trial
-from benchmarks.strategies import STRATEGIES
+from benchmarks.trials.contenders import read_contender
+from benchmarks.trials.strategies import STRATEGIES
+from benchmarks.trials.trials import Trial
 strategy = STRATEGIES["mirrored"]()
 assert strategy.num_replicas_in_sync == 2, strategy.num_replicas_in_sync
 trial = Trial("powersign-cd@cosine", 1e-2, (("weight_decay", 0.0),), 1)
-result = cifar_wrn.run(cifar_wrn.SETTINGS["smoke"], trial, contender("powersign-cd@cosine"), None, strategy)
+contender = read_contender("powersign-cd@cosine")
+result = cifar_wrn.run_trial(cifar_wrn.SETTINGS["smoke"], trial, contender, None, strategy)
 assert len(result["curve"]) == 2 and 0 <= result["test"] <= 1
 """
 

@@ -5,9 +5,9 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from benchmarks import images
-from benchmarks.contenders import contender
+from benchmarks.data import photos
 from benchmarks.experiments import imagenet
+from benchmarks.trials.contenders import read_contender
 
 DATASET = "imagenette/320px-v2"
 PAPER = imagenet.SETTINGS["paper"]
@@ -17,7 +17,7 @@ STRATEGY = tf.distribute.get_strategy()
 @pytest.fixture(scope="module")
 def builder():
     with tfds.testing.mock_data(num_examples=12):
-        yield images.builder(DATASET)
+        yield photos.open_builder(DATASET)
 
 
 def of(data):
@@ -28,7 +28,9 @@ def of(data):
 
 
 def test_the_seed_sets_the_training_batches(builder):
-    first, again, other = (of(images.training(builder, "train", 16, 4, seed=seed).take(4)) for seed in (1, 1, 2))
+    first, again, other = (
+        of(photos.make_training_batches(builder, "train", 16, 4, seed=seed).take(4)) for seed in (1, 1, 2)
+    )
     for (pixels, labels), (same, same_labels) in zip(first, again):
         np.testing.assert_array_equal(pixels, same)
         np.testing.assert_array_equal(labels, same_labels)
@@ -38,13 +40,13 @@ def test_the_seed_sets_the_training_batches(builder):
 
 
 def test_each_round_crops_anew(builder):
-    rounds = of(images.training(builder, "train", 16, 12, seed=1).take(2))
+    rounds = of(photos.make_training_batches(builder, "train", 16, 12, seed=1).take(2))
     assert sorted(rounds[0][1]) == sorted(rounds[1][1])  # twelve examples, each once
     assert {p.tobytes() for p in rounds[0][0]}.isdisjoint(p.tobytes() for p in rounds[1][0])
 
 
 def test_evaluation_takes_each_image_once_in_order(builder):
-    first, again = (of(images.evaluation(builder, "validation", 16, 5)) for _ in range(2))
+    first, again = (of(photos.make_evaluation_batches(builder, "validation", 16, 5)) for _ in range(2))
     assert [len(labels) for _, labels in first] == [5, 5, 2]
     for (pixels, _), (same, _) in zip(first, again):
         np.testing.assert_array_equal(pixels, same)
@@ -53,15 +55,15 @@ def test_evaluation_takes_each_image_once_in_order(builder):
 def test_the_central_crop_is_the_centre():
     image = np.zeros([100, 200, 3], np.uint8)
     image[7:93, 57:143] = 255  # just inside of what is kept
-    assert images.central_crop(tf.constant(image), 32).numpy().min() > -1
-    assert images.central_crop(tf.constant(255 - image), 8)[1:-1, 1:-1].numpy().max() == -1
+    assert photos.central_crop(tf.constant(image), 32).numpy().min() > -1
+    assert photos.central_crop(tf.constant(255 - image), 8)[1:-1, 1:-1].numpy().max() == -1
 
 
 def test_a_missing_data_set_says_how_to_get_it(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"argument --data_dir: .*imagenet2012.*155 GB.*by hand"):
-        images.builder("imagenet2012", tmp_path)
+        photos.open_builder("imagenet2012", tmp_path)
     with pytest.raises(FileNotFoundError, match=r"argument --data_dir: .*imagenette.*330 MB"):
-        images.builder(DATASET, tmp_path)
+        photos.open_builder(DATASET, tmp_path)
 
 
 # -- The network -----------------------------------------------------------------------------------
@@ -78,7 +80,7 @@ def test_the_papers_network(network):
 
 
 def test_a_step_of_the_papers_network(network):
-    optimizer = contender("powersign-cd", "cosine").make(0.1, PAPER.steps)
+    optimizer = read_contender("powersign-cd", "cosine").make(0.1, PAPER.steps)
     with tf.GradientTape() as tape:
         logits = network(tf.random.uniform([1, 224, 224, 3], -1, 1), training=True)
         loss = imagenet.smoothed_cross_entropy(1000, PAPER.label_smoothing)(tf.constant([3]), logits)
@@ -106,10 +108,10 @@ def test_the_loss_is_smoothed():
 
 def test_rmsprop_is_also_tried_as_nasnet_was_trained():
     setting = imagenet.SETTINGS["small"]
-    assert imagenet.options(setting, "rmsprop@cosine") == imagenet.RMSPROP
-    assert imagenet.options(setting, "powersign-cd@cosine") == ({},)
+    assert imagenet.list_options(setting, "rmsprop@cosine") == imagenet.RMSPROP
+    assert imagenet.list_options(setting, "powersign-cd@cosine") == ({},)
     for options in imagenet.RMSPROP:
-        contender("rmsprop", "cosine").make(0.1, 10, **options)
+        read_contender("rmsprop", "cosine").make(0.1, 10, **options)
 
 
 def test_sizes_fit():

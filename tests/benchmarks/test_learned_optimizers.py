@@ -4,8 +4,10 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks import learned_figures, learned_optimizers
-from benchmarks.margins import diverged, margins, share
+from benchmarks.studies import learned_optimizers
+from benchmarks.studies.learned_optimizers import comparison as comparing
+from benchmarks.studies.learned_optimizers import pictures
+from benchmarks.studies.learned_optimizers.margins import has_diverged, margins, share
 from neural_optimizer_search.l2o.step_policy import new_policy
 from neural_optimizer_search.objectives import FAMILIES
 
@@ -33,20 +35,20 @@ def test_share_leaves_out_the_start():
 
 def test_diverged():
     values = np.array([[1.0, 0.5], [1.0, 2.0], [1.0, np.nan], [1.0, 1.0]])
-    np.testing.assert_array_equal(diverged(values), [False, True, True, False])
+    np.testing.assert_array_equal(has_diverged(values), [False, True, True, False])
 
 
 @pytest.fixture
 def comparison(monkeypatch):
-    monkeypatch.setattr(learned_optimizers, "HELD_OUT", 6)
+    monkeypatch.setattr(comparing, "HELD_OUT", 6)
     seen = np.random.default_rng(0).normal(size=(50, 125))
     policies = [new_policy(seen, 4, seed)._replace(second=np.zeros([50, 4])) for seed in (0, 1)]
-    return learned_optimizers.compare("logistic", FAMILIES["logistic"], policies, SETTINGS)
+    return comparing.compare("logistic", FAMILIES["logistic"], policies, SETTINGS)
 
 
 def test_a_policy_that_stays_loses(comparison):
-    found = learned_optimizers.figures(comparison, SETTINGS)
-    ours = found[learned_optimizers.LEARNED]
+    found = comparing.summarize(comparison, SETTINGS)
+    ours = found[comparing.LEARNED]
     assert ours["values"][1] == ours["values"][100]
     assert found["gradient descent"]["share"] == [0.0, 0.0]
     lead, low, high = found["adam"]["lead"]
@@ -56,28 +58,28 @@ def test_a_policy_that_stays_loses(comparison):
 
 
 def test_the_table_has_a_row_each(comparison):
-    text = learned_optimizers.table("logistic", learned_optimizers.figures(comparison, SETTINGS))
+    text = comparing.make_table("logistic", comparing.summarize(comparison, SETTINGS))
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert len(rows) == 2 + 1 + len(SETTINGS)
     assert len({row.count("|") for row in rows}) == 1
 
 
 def test_curves_and_pictures(comparison, tmp_path):
-    learned_optimizers.write_curves(tmp_path / "curves.csv", [comparison])
+    comparing.write_curves(tmp_path / "curves.csv", [comparison])
     rows = list(csv.DictReader((tmp_path / "curves.csv").read_text().splitlines()))
     assert len(rows) == 6 * 2 * 101
-    learned_figures.draw([comparison], learned_optimizers.LEARNED, learned_optimizers.FIXED, tmp_path)
+    pictures.draw([comparison], comparing.LEARNED, comparing.FIXED, tmp_path)
     assert (tmp_path / "learned_optimizers-logistic.png").stat().st_size > 10_000
 
 
 def test_trajectories(tmp_path):
     ways = {"one": np.random.default_rng(0).normal(size=(3, 5, 2))}
-    learned_figures.trajectories(FAMILIES["logistic_2d"].sample(3, 0), ways, tmp_path)
+    pictures.draw_ways(FAMILIES["logistic_2d"].sample(3, 0), ways, tmp_path)
     assert (tmp_path / "learned_optimizers-trajectories.png").stat().st_size > 10_000
 
 
 def test_what_policies_are_tried_on():
-    found = {name: learned_optimizers._kinds(name, family) for name, family in FAMILIES.items()}
+    found = {name: learned_optimizers.list_kinds(name, family) for name, family in FAMILIES.items()}
     assert {name: len(kinds) for name, kinds in found.items()} == {
         "logistic": 1,
         "robust": 1,
@@ -89,6 +91,6 @@ def test_what_policies_are_tried_on():
 
 def test_ways_of_two_numbers():
     policy = new_policy(np.random.default_rng(0).normal(size=(50, 75)), 2, 0)._replace(second=np.zeros([50, 2]))
-    functions, ways = learned_optimizers._ways(policy, SETTINGS)
-    assert len(functions) == 3 and set(ways) == {learned_optimizers.LEARNED, *learned_optimizers.FIXED}
+    functions, ways = learned_optimizers.find_ways(policy, SETTINGS)
+    assert len(functions) == 3 and set(ways) == {comparing.LEARNED, *comparing.FIXED}
     assert all(way.shape == (3, 101, 2) for way in ways.values())

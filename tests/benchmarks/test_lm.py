@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from benchmarks import text
-from benchmarks.contenders import contender
+from benchmarks.data import text
 from benchmarks.experiments import lm
-from benchmarks.models.lstm_lm import LSTMLanguageModel
+from benchmarks.networks.lstm_lm import LSTMLanguageModel
+from benchmarks.trials.contenders import read_contender
 
 STRATEGY = tf.distribute.get_strategy()
 SMALL = LSTMLanguageModel(units=6, state_reset=0.0)
@@ -45,11 +45,11 @@ def test_the_papers_model_has_ten_million_parameters():
 def test_a_step_of_the_papers_model():
     setting = lm.SETTINGS["paper"]
     model = setting.model(10_000, streams=4)
-    optimizer = contender("powersign", "cosine").make(0.1, setting.steps, global_clipnorm=setting.clipnorm)
+    optimizer = read_contender("powersign", "cosine").make(0.1, setting.steps, global_clipnorm=setting.clipnorm)
     model.compile(optimizer, lm.summed_cross_entropy)
     tokens = np.random.default_rng(0).integers(10_000, size=1_000)
     before = model.get_weights()
-    history = model.fit(text.batches(tokens, 4, setting.truncation, endless=True), steps_per_epoch=1, verbose=0)
+    history = model.fit(text.make_batches(tokens, 4, setting.truncation, endless=True), steps_per_epoch=1, verbose=0)
     assert history.history["loss"][0] == pytest.approx(setting.truncation * math.log(10_000), rel=0.05)
     assert all(np.isfinite(weight).all() for weight in model.get_weights())
     assert any((weight != old).any() for weight, old in zip(model.get_weights(), before))
@@ -153,7 +153,7 @@ def test_an_empty_file_is_an_error(data_dir):
 
 
 def test_streams_go_on_from_batch_to_batch():
-    first, second = text.batches(np.arange(13, dtype=np.int32), 2, 3)
+    first, second = text.make_batches(np.arange(13, dtype=np.int32), 2, 3)
     for batch, start, end in ((first, 0, 3), (second, 3, 5)):
         (words, continued), targets = batch
         assert words.numpy().tolist() == [list(range(start, end)), list(range(6 + start, 6 + end))]
@@ -162,14 +162,14 @@ def test_streams_go_on_from_batch_to_batch():
 
 
 def test_a_training_begins_the_text_again():
-    data = text.batches(np.arange(13, dtype=np.int32), 2, 2, endless=True)
+    data = text.make_batches(np.arange(13, dtype=np.int32), 2, 2, endless=True)
     seen = [(words.numpy()[0].tolist(), float(continued[0])) for (words, continued), _ in data.take(3)]
     assert seen == [([0, 1], 0.0), ([2, 3], 1.0), ([0, 1], 0.0)]
 
 
 def test_a_text_that_is_too_short_is_an_error():
     with pytest.raises(ValueError, match=r"2 streams of 3 steps need 8 words\. Received: 7"):
-        text.batches(np.arange(7), 2, 3)
+        text.make_batches(np.arange(7), 2, 3)
 
 
 # -- The experiment --------------------------------------------------------------------------------
@@ -178,11 +178,11 @@ def test_a_text_that_is_too_short_is_an_error():
 def test_each_word_counts_the_same_in_the_perplexity():
     """The last batch is shorter: a mean over batches would be another number."""
     model = UNDROPPED(VOCABULARY, streams=2)
-    model.compile(loss=lm.summed_cross_entropy, metrics=lm.nats_per_word())
+    model.compile(loss=lm.summed_cross_entropy, metrics=lm.make_nats_per_word())
     tokens = np.random.default_rng(0).integers(VOCABULARY, size=17, dtype=np.int32)
     model.embedding.embeddings.assign(np.random.default_rng(1).normal(size=(VOCABULARY, 6)))
-    told = model.evaluate(text.batches(tokens, 2, 5), verbose=0, return_dict=True)["nats"]
-    (words, begin), targets = next(iter(text.batches(tokens, 2, 7)))
+    told = model.evaluate(text.make_batches(tokens, 2, 5), verbose=0, return_dict=True)["nats"]
+    (words, begin), targets = next(iter(text.make_batches(tokens, 2, 7)))
     probabilities = tf.nn.softmax(model((words, begin))).numpy()
     nats = -np.log(np.take_along_axis(probabilities, targets.numpy()[..., None], axis=2))
     assert nats.size == 14
@@ -198,7 +198,7 @@ def test_sizes_fit():
     for setting in lm.SETTINGS.values():
         assert setting.steps % setting.evaluations == 0
         assert setting.clipnorm == 5
-    assert {str(contender(name, "cosine")) for name in lm.CONTENDERS} == set(lm.PAPER)
+    assert {str(read_contender(name, "cosine")) for name in lm.CONTENDERS} == set(lm.PAPER)
 
 
 def test_a_stream_stays_with_its_replica():
@@ -207,6 +207,6 @@ def test_a_stream_stays_with_its_replica():
     class Replicas(NamedTuple):
         num_replicas_in_sync: int
 
-    assert lm.rows_of_a_replica(setting, Replicas(2)) == setting.streams // 2
+    assert lm.count_rows(setting, Replicas(2)) == setting.streams // 2
     with pytest.raises(ValueError, match=r"argument --strategy: .*must divide 20.*Replicas, 3"):
-        lm.rows_of_a_replica(setting, Replicas(3))
+        lm.count_rows(setting, Replicas(3))

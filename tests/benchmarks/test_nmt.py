@@ -9,13 +9,13 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from benchmarks.contenders import contender
+from benchmarks.data.subwords import END, PAD, START, make_batches
 from benchmarks.experiments import nmt
-from benchmarks.models.fused_lstm import FusedLSTM
-from benchmarks.models.gnmt import GNMT, PAD
-from benchmarks.protocol import Trial
-from benchmarks.subwords import END, START, batches
-from benchmarks.translation import Beam, translate
+from benchmarks.networks.fused_lstm import FusedLSTM
+from benchmarks.networks.gnmt import GNMT
+from benchmarks.networks.translation import Beam, translate
+from benchmarks.trials.contenders import read_contender
+from benchmarks.trials.trials import Trial
 
 TINY = GNMT(vocabulary=60, layers=3, units=8, initial=0.5)
 WORK = dict(
@@ -60,7 +60,7 @@ def test_a_step_of_the_full_network():
     setting = nmt.SETTINGS["paper"]
     full = setting.network()
     assert full.count_params() == setting.network.parameters()
-    optimizer = contender("powersign").make(0.1, setting.steps, global_clipnorm=setting.clipnorm)
+    optimizer = read_contender("powersign").make(0.1, setting.steps, global_clipnorm=setting.clipnorm)
     full.compile(optimizer=optimizer, loss=WORK["loss"])
     source = np.array([[5, 6, 7, END], [8, END, PAD, PAD]], np.int32)
     target_in, target = np.array([[START, 31_999], [START, 9]]), np.array([[31_999, END], [9, END]])
@@ -121,12 +121,12 @@ def test_a_later_word_does_not_change_an_earlier_prediction(model):
 def test_perplexity_averages_over_subwords_and_the_loss_over_those_of_its_batch(model, data):
     model.compile(**WORK)
     nats, in_batch = [], []
-    for inputs, target in batches(data.validation, 7):
+    for inputs, target in make_batches(data.validation, 7):
         terms = tf.nn.sparse_softmax_cross_entropy_with_logits(target, model(inputs)).numpy()[target.numpy() != PAD]
         nats.extend(terms)
         in_batch.append(terms.mean())
         assert model.test_on_batch(inputs, target, return_dict=True)["loss"] == pytest.approx(terms.mean(), rel=1e-5)
-    logs = model.evaluate(batches(data.validation, 7), verbose=0, return_dict=True)
+    logs = model.evaluate(make_batches(data.validation, 7), verbose=0, return_dict=True)
     assert nmt.perplexity(logs) == pytest.approx(math.exp(np.mean(nats)), rel=1e-5)
     assert np.mean(nats) != pytest.approx(np.mean(in_batch), rel=1e-4)
     assert nmt.perplexity({"nats": 1e6}) == math.inf
@@ -161,5 +161,5 @@ def test_the_setting_of_the_paper_runs_on_its_data_with_a_tiny_network(tmp_path,
     setting = dataclasses.replace(nmt.SETTINGS["paper"], network=network, batch_size=4, steps=2, evaluations=1)
     trial = Trial("powersign@constant", 0.1, (), seed=0)
     with tfds.testing.mock_data(num_examples=12):
-        result = nmt.run(setting, trial, contender("powersign"), tmp_path, tf.distribute.get_strategy())
+        result = nmt.run_trial(setting, trial, read_contender("powersign"), tmp_path, tf.distribute.get_strategy())
     assert [step for step, _ in result["curve"]] == [2]

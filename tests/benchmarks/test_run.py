@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from benchmarks import report, run
+from benchmarks import run
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Ledger
@@ -23,7 +23,7 @@ def test_an_experiment_prints_its_table_and_figures_and_the_report_makes_picture
     assert run.main(arguments) == 0
     assert capsys.readouterr().out == first and (tmp_path / "rosenbrock-smoke.jsonl").read_text() == records
 
-    report.main(["--out", str(tmp_path)])
+    assert run.main(["report", "--out", str(tmp_path)]) == 0
     text = (tmp_path / "README.md").read_text()
     assert "`sign(g) * m@constant`" in text
     for picture in ("curves", "rates", "trajectories"):
@@ -45,7 +45,7 @@ def test_a_rule_of_a_run_takes_part(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["rosenbroc"], "argument EXPERIMENT: invalid choice"),
+        (["rosenbroc"], "argument NAME: invalid choice"),
         ([*SMOKE, "--seeds", "0"], "argument --seeds: must be a whole number of at least 1"),
         ([*SMOKE, "--optimizers", "adan"], "argument --optimizers: .*adam"),
         ([*SMOKE, "--workers", "2", "--strategy", "mirrored"], "argument --workers: must be 1"),

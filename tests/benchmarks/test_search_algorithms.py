@@ -2,7 +2,8 @@
 
 import pytest
 
-from benchmarks import depth1_table, search_algorithms
+from benchmarks.studies import depth1_table, search_algorithms
+from benchmarks.studies.search_algorithms.replay import LookUp, replay
 from neural_optimizer_search import search_space
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.screen import Screen
@@ -33,30 +34,30 @@ def ledger(tmp_path_factory):
 @pytest.fixture(scope="module")
 def table(ledger, tmp_path_factory):
     path = tmp_path_factory.mktemp("table") / "table.csv.gz"
-    assert depth1_table.write(ledger, path) == len(ledger.evaluations())
+    assert depth1_table.write_table(ledger, path) == len(ledger.evaluations())
     return path
 
 
 def test_what_is_written_is_read(ledger, table):
-    read = depth1_table.read(table)
+    read = depth1_table.read_table(table)
     for evaluation in ledger.evaluations():
         told = read[evaluation.key]
         assert told.rule == evaluation.rule
         assert told.reward == pytest.approx(evaluation.reward, abs=1e-5)
         kept = ("status", "learning_rate", "accuracy")
         assert [getattr(told, name) for name in kept] == [getattr(evaluation, name) for name in kept]
-    assert depth1_table.space(table) == search_space("signs", 1).unconstrained()
+    assert depth1_table.read_space(table) == search_space("signs", 1).unconstrained()
 
 
 def test_the_same_table_is_the_same_file(ledger, table, tmp_path):
-    depth1_table.write(ledger, tmp_path / "again.csv.gz")
+    depth1_table.write_table(ledger, tmp_path / "again.csv.gz")
     assert (tmp_path / "again.csv.gz").read_bytes() == table.read_bytes()
 
 
 @pytest.mark.parametrize("name", ["random", "evolution"])
 def test_a_search_is_paid_what_the_table_says(name, table):
-    rewards = sorted((e.reward for e in depth1_table.read(table).values()), reverse=True)
-    sampled, curve = search_algorithms.replay(name, 0, len(rewards), table)
+    rewards = sorted((e.reward for e in depth1_table.read_table(table).values()), reverse=True)
+    sampled, curve = replay(name, 0, len(rewards), table)
     assert sampled > len(curve)
     # Each function once; small as the space is, random search finds nearly all of it.
     assert set(curve) <= set(rewards)
@@ -67,7 +68,7 @@ def test_a_search_is_paid_what_the_table_says(name, table):
 
 
 def test_without_a_screen_useless_rules_are_trained(table):
-    _, curve = search_algorithms.replay("random, no screen", 0, 50, table)
+    _, curve = replay("random, no screen", 0, 50, table)
     assert len(curve) == 50
     assert curve.count(0.0) > 25
 
@@ -79,6 +80,6 @@ def test_a_run_that_never_gets_there_counts_as_endless():
 
 def test_what_a_table_lacks_is_an_error(ledger):
     """A rule that the screen lets pass and the table does not have is no rule of reward 0."""
-    look_up = search_algorithms.LookUp({})
+    look_up = LookUp({})
     with pytest.raises(KeyError):
         look_up(ledger.evaluations()[0].rule)

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from benchmarks import run
-from benchmarks.experiments import EXPERIMENTS, experiment
+from benchmarks.experiments import EXPERIMENTS, load_experiment
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,7 @@ def out(tmp_path_factory):
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_an_experiment_runs(name, out, capsys):
-    module = experiment(name)
+    module = load_experiment(name)
     assert run.main([name, "--scale", "smoke", "--out", str(out)]) == 0
     printed = capsys.readouterr().out
     figures = json.loads(printed.splitlines()[-1])["experiments"][name]

@@ -7,11 +7,18 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from benchmarks.data.parallel_text import CORPORA, Pairs
+from benchmarks.data.subwords import (
+    END,
+    PAD,
+    START,
+    encode,
+    make_batches,
+    make_training_batches,
+    make_vocabulary,
+)
 from benchmarks.experiments import nmt
-from benchmarks.models.gnmt import PAD
-from benchmarks.parallel_text import CORPORA, Pairs
-from benchmarks.subwords import END, START, batches, encoded, training_batches, vocabulary
-from benchmarks.translation import Beam, beam_search
+from benchmarks.networks.translation import Beam, beam_search
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +78,7 @@ def test_longer_sequences_pay_less_with_length_normalization():
 
 
 def test_batches_begin_and_end_sentences_and_pad_them(data):
-    (source, target_in), target = next(iter(batches(data.test, 8)))
+    (source, target_in), target = next(iter(make_batches(data.test, 8)))
     for row_in, row_out in zip(target_in.numpy(), target.numpy()):
         length = (row_out != PAD).sum()
         assert row_in[0] == START and row_out[length - 1] == END
@@ -80,13 +87,13 @@ def test_batches_begin_and_end_sentences_and_pad_them(data):
 
 
 def test_all_pairs_come_once_for_validation_and_translate_each_other(data):
-    rows = [row.numpy() for _, target in batches(data.validation, 7) for row in target]
+    rows = [row.numpy() for _, target in make_batches(data.validation, 7) for row in target]
     assert sorted(tuple(row[row != PAD]) for row in rows) == sorted(map(tuple, data.validation.target.to_list()))
 
 
 def test_training_batches_are_of_like_length_and_follow_the_seed(data):
     def some(seed):
-        return [target.numpy() for _, target in training_batches(data.train, 4, 20, seed).take(30)]
+        return [target.numpy() for _, target in make_training_batches(data.train, 4, 20, seed).take(30)]
 
     one, again, other = some(0), some(0), some(1)
     assert all(np.array_equal(a, b) for a, b in zip(one, again))
@@ -94,27 +101,27 @@ def test_training_batches_are_of_like_length_and_follow_the_seed(data):
     assert {len(batch) for batch in one} == {4}
     assert max(batch.shape[1] for batch in one) <= 20
     with pytest.raises(ValueError, match="`longest` = 1 subwords leaves no training sentence"):
-        training_batches(data.train, 4, 1, seed=0)
+        make_training_batches(data.train, 4, 1, seed=0)
 
 
 def test_subwords_are_kept_found_again_and_checked(tmp_path):
     pairs = Pairs(["one two three", "two three four"], ["eins zwei drei", "zwei drei vier"])
-    model = vocabulary(pairs, 30, tmp_path)
-    assert model.decode(encoded(pairs, model).target.to_list()) == list(pairs.target)
+    model = make_vocabulary(pairs, 30, tmp_path)
+    assert model.decode(encode(pairs, model).target.to_list()) == list(pairs.target)
     (path,) = tmp_path.iterdir()
     written = path.stat().st_mtime_ns
-    assert vocabulary(pairs, 30, tmp_path).encode("two") == model.encode("two")
+    assert make_vocabulary(pairs, 30, tmp_path).encode("two") == model.encode("two")
     assert path.stat().st_mtime_ns == written
-    vocabulary(pairs, 28, tmp_path)
+    make_vocabulary(pairs, 28, tmp_path)
     (other,) = set(tmp_path.iterdir()) - {path}
     path.write_bytes(other.read_bytes())
     with pytest.raises(ValueError, match=rf"{path.name} must hold 30 subwords.*Received: 28"):
-        vocabulary(pairs, 30, tmp_path)
+        make_vocabulary(pairs, 30, tmp_path)
     path.write_bytes(b"no model")
     with pytest.raises(ValueError, match=rf"{path.name} must be a model of sentencepiece"):
-        vocabulary(pairs, 30, tmp_path)
+        make_vocabulary(pairs, 30, tmp_path)
     with pytest.raises(ValueError, match="`vocabulary` of 5000 subwords does not fit the text"):
-        vocabulary(pairs, 5000, tmp_path)
+        make_vocabulary(pairs, 5000, tmp_path)
 
 
 # -- Text ------------------------------------------------------------------------------------------

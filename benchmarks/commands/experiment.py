@@ -1,0 +1,110 @@
+"""Makes the trials of the papers' experiments that are missing, and prints their tables.
+
+An optimizer is a name that `nos-optimizers` lists, a formula, or `run:RUN#1`, the best rule of a search; `@cosine`,
+`@linear_cosine`, `@noisy_linear_cosine` or `@constant` after it sets the decay of its learning rate. Every finished
+training is kept in OUT/EXPERIMENT-SCALE.jsonl and not repeated.
+"""
+
+# ruff: noqa: RUF009
+# `flag` makes a dataclass field.
+
+import dataclasses
+import functools
+import pathlib
+from collections.abc import Sequence
+from typing import Any, Optional
+
+from tqdm import tqdm
+
+from benchmarks.experiments import load_experiment
+from benchmarks.trials.comparison import compare, count_trials
+from benchmarks.trials.contenders import Contender, read_contender
+from benchmarks.trials.execution import trial_runner
+from benchmarks.trials.experiment import SCALES
+from benchmarks.trials.records import Records
+from benchmarks.trials.strategies import STRATEGIES
+from benchmarks.trials.summary import make_table, summarize
+from neural_optimizer_search.command_line import whole_number
+from neural_optimizer_search.flags import flag
+
+OUT = pathlib.Path("runs", "benchmarks")
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """The flags of an experiment."""
+
+    scale: str = flag("small", "smoke: made-up data; small: for 2 cores; paper: as in the paper", choices=SCALES)
+    optimizers: Optional[Sequence[str]] = flag(
+        None,
+        "who takes part: names of nos-optimizers, formulas, or run:RUN#K for the K-th best rule of a search; "
+        "@cosine and the like after one set the decay of its learning rate",
+        nargs="+",
+        metavar="NAME",
+        default_text="the paper's",
+    )
+    seeds: Optional[int] = flag(
+        None, "trainings at the chosen learning rate", parse=whole_number(1), default_text="the scale's"
+    )
+    data_dir: Optional[pathlib.Path] = flag(None, "where the data sets are", parse=pathlib.Path)
+    out: pathlib.Path = flag(OUT, "directory of the results", parse=pathlib.Path)
+    strategy: str = flag("default", "strategy of tf.distribute", choices=STRATEGIES)
+    workers: int = flag(1, "trainings at once, each a process with one thread", parse=whole_number(1))
+
+    def __post_init__(self):
+        if self.workers > 1 and self.strategy != "default":
+            raise ValueError("argument --workers: must be 1 with a --strategy, which has workers of its own")
+
+
+def run_experiments(names: Sequence[str], config: Config) -> dict[str, Any]:
+    """Runs one experiment after the other.
+
+    Args:
+      names: Names of `EXPERIMENTS`.
+      config: The flags.
+
+    Returns:
+      The scale, and name -> figures of each experiment.
+
+    Raises:
+      ValueError: If an optimizer is not known, or the records are of another setting.
+      FileNotFoundError: If the data are missing.
+    """
+    return dict(scale=config.scale, experiments={name: _run_experiment(name, config) for name in names})
+
+
+def _run_experiment(name, config):
+    experiment = load_experiment(name)
+    setting = experiment.SETTINGS[config.scale]
+    sweep = setting.sweep
+    contenders = _read_contenders(config.optimizers or sweep.contenders, sweep.schedule)
+    if config.seeds:
+        sweep = dataclasses.replace(sweep, seeds=config.seeds)
+    records = Records(config.out / f"{name}-{config.scale}.jsonl", setting)
+    list_options = functools.partial(experiment.list_options, setting)
+    with (
+        tqdm(total=count_trials(sweep, list(contenders), list_options), unit="training", desc=name) as bar,
+        trial_runner(
+            experiment.__name__, config.scale, config.data_dir, config.strategy, config.workers
+        ) as run_trials,
+    ):
+
+        def measure(trials):
+            bar.update(len(records) - bar.n)  # what an earlier call has done
+            for trial, result in run_trials([(trial, contenders[trial.contender]) for trial in trials]):
+                records.add(trial, result)
+                bar.set_postfix_str(f"{trial.contender} {trial.learning_rate:.2g}: {result['best']}", refresh=False)
+                bar.update()
+
+        compare(sweep, list(contenders), list_options, experiment.METRIC, records, measure)
+    figures = summarize(experiment, records, list(contenders))
+    print(f"\n{experiment.TITLE}, scale {config.scale}\n\n{make_table(experiment, figures)}\n", flush=True)
+    return figures
+
+
+def _read_contenders(texts: Sequence[str], schedule: str) -> dict[str, Contender]:
+    try:
+        found = [read_contender(text, schedule) for text in texts]
+    except ValueError as error:
+        raise ValueError(f"argument --optimizers: {error}") from None
+    return {str(one): one for one in found}

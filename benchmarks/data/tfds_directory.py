@@ -1,0 +1,8 @@
+"""What the flag --data_dir means to TensorFlow Datasets."""
+
+import pathlib
+
+
+def tfds_directory(data_dir: pathlib.Path) -> pathlib.Path:
+    """DATA_DIR/tfds if that is there, else DATA_DIR itself."""
+    return data_dir / "tfds" if (data_dir / "tfds").is_dir() else data_dir

@@ -1,6 +1,0 @@
-"""What the flag --data_dir means to TensorFlow Datasets."""
-
-
-def tfds_directory(data_dir):
-    """DATA_DIR/tfds if that is there, else DATA_DIR itself."""
-    return data_dir / "tfds" if (data_dir / "tfds").is_dir() else data_dir

@@ -1,0 +1,77 @@
+"""What the two experiments on CIFAR-10 share: their sizes, what is tuned, and one trial."""
+
+import pathlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Optional
+
+import tensorflow as tf
+
+from benchmarks.data import cifar
+from benchmarks.trials import training
+from benchmarks.trials.contenders import Contender
+from benchmarks.trials.trials import Sweep, Trial
+
+COMMON = ("sgd", "momentum", "adam", "rmsprop")  # the optimizers whose weight decay the paper tuned
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The sizes of an experiment.
+
+    Args:
+      sweep: The `Sweep`.
+      model: (input shape, classes, weight decay) -> Keras model.
+      steps: Weight updates of a training.
+      evaluations: How often the validation data are measured.
+      batch_size: 128 in Zagoruyko & Komodakis (2016), 100 for the search's child.
+      side: Images are averaged down to this many pixels; 32 leaves them.
+      augment: Whether training images are shifted by up to an eighth and mirrored at random.
+      validation_examples: How many of the 50,000 training images validate and are not trained on; 5,000 in the paper.
+      weight_decays: What the weight decay of the common optimizers is tuned over; the found ones have none.
+      made_up: Random images in place of CIFAR-10.
+    """
+
+    sweep: Sweep
+    model: Callable[..., tf.keras.Model]
+    steps: int
+    evaluations: int
+    batch_size: int = 100
+    side: int = 32
+    augment: bool = True
+    validation_examples: int = 5_000
+    weight_decays: tuple[float, ...] = (0.0,)
+    made_up: bool = False
+
+
+def list_options(setting: Setting, name: str) -> tuple[dict[str, float], ...]:
+    """The weight decays that an optimizer is tried with."""
+    decays = setting.weight_decays if name.partition("@")[0] in COMMON else (0.0,)
+    return tuple({"weight_decay": decay} for decay in decays)
+
+
+def run_trial(
+    setting: Setting,
+    trial: Trial,
+    contender: Contender,
+    data_dir: Optional[pathlib.Path],
+    strategy: tf.distribute.Strategy,
+) -> dict[str, Any]:
+    """Trains once."""
+    train, validation, test = cifar.load(setting.side, setting.validation_examples, setting.made_up, data_dir)
+    shape = (setting.side, setting.side, 3)
+    (_, weight_decay), *_ = trial.options
+    work = training.Work(
+        model=lambda: setting.model(shape, cifar.CLASSES, weight_decay),
+        loss=tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=lambda: ["accuracy"],
+        train=cifar.make_training_batches(train, setting.batch_size, setting.augment, trial.seed),
+        validation=tf.data.Dataset.from_tensor_slices(validation).batch(500),
+        test=tf.data.Dataset.from_tensor_slices(test).batch(500),
+        steps=setting.steps,
+        evaluations=setting.evaluations,
+        measure=lambda logs: logs["accuracy"],
+        larger_is_better=True,
+    )
+    # The weight decay is the model's, as a part of its loss.
+    return training.train(work, contender, trial._replace(options=()), strategy)

@@ -1,1 +1,0 @@
-"""Networks of the papers' experiments: frozen sizes that make a Keras model."""

@@ -1,0 +1,41 @@
+"""NASNet-A (Zoph et al., 2017), as Keras has it."""
+
+from dataclasses import dataclass
+
+import tensorflow as tf
+from keras.src.applications.nasnet import NASNet  # tf.keras exports two sizes of it alone
+
+
+@dataclass(frozen=True)
+class NASNetA:
+    """Keras's NASNet-A; the defaults are the mobile one of 5.3 million parameters.
+
+    Args:
+      penultimate_filters: Filters of the last cell; a multiple of 96.
+      blocks: N, the number of normal cells between reductions.
+      stem_filters: Filters of the first convolution.
+      batch_norm_momentum: 0.9997 in Zoph et al., which takes 10,000 steps until the moving averages of batch
+        normalization, used in evaluation, are those of the data; a short training needs less.
+    """
+
+    penultimate_filters: int = 1056
+    blocks: int = 4
+    stem_filters: int = 32
+    batch_norm_momentum: float = 0.9997
+
+    def __call__(self, pixels: int, classes: int) -> tf.keras.Model:
+        """A Keras model that returns logits."""
+        model = NASNet(
+            input_shape=(pixels, pixels, 3),
+            penultimate_filters=self.penultimate_filters,
+            num_blocks=self.blocks,
+            stem_block_filters=self.stem_filters,
+            skip_reduction=False,
+            weights=None,
+            classes=classes,
+            classifier_activation=None,
+        )
+        for layer in model.layers:
+            if isinstance(layer, tf.keras.layers.BatchNormalization):
+                layer.momentum = self.batch_norm_momentum  # the constructor has no argument for it
+        return model

@@ -1,0 +1,26 @@
+"""Means and medians of few searches, with the uncertainty that so few leave."""
+
+from typing import Any
+
+import numpy as np
+
+RESAMPLES = 2000
+
+
+def mean_interval(values: Any, rng: np.random.Generator) -> tuple[Any, Any, Any]:
+    """The mean over the first axis, and its 95 % bootstrap interval."""
+    values = np.asarray(values)
+    means = np.array([rng.choice(values, len(values)).mean(axis=0) for _ in range(RESAMPLES)])
+    return values.mean(axis=0), *np.quantile(means, (0.025, 0.975), axis=0)
+
+
+def median_interval(values: Any, rng: np.random.Generator) -> tuple[float, float, float]:
+    """The median and its 95 % bootstrap interval, of numbers that may be infinite."""
+    values = np.asarray(values)
+    medians = [_median(rng.choice(values, len(values))) for _ in range(RESAMPLES)]
+    return _median(values), *map(float, np.quantile(medians, (0.025, 0.975), method="nearest"))
+
+
+def _median(values):
+    # NumPy's interpolates, and inf - inf is no number.
+    return float(np.sort(values)[len(values) // 2])

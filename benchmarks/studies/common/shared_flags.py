@@ -1,0 +1,53 @@
+"""Flags that several studies have, and the checks that belong to them. Each call makes the field of a dataclass."""
+
+import dataclasses
+import pathlib
+from typing import Any
+
+from benchmarks.studies.common import RESULTS
+from neural_optimizer_search.dsl.space import MAX_DEPTH, PRESETS
+from neural_optimizer_search.flags import flag
+from neural_optimizer_search.tasks import TASKS
+
+
+def task_flag() -> Any:
+    """The field `task`."""
+    return flag("digits", "what rules are measured on", choices=TASKS)
+
+
+def protocol_flag() -> Any:
+    """The field `protocol`."""
+    return flag("default", "how children are trained, such as default, reduced or paper")
+
+
+def data_dir_flag() -> Any:
+    """The field `data_dir`."""
+    return flag(None, "tensorflow_datasets directory, for tasks that read one")
+
+
+def space_flag() -> Any:
+    """The field `space`."""
+    return flag("arxiv2017_no_decay", "which rules may be proposed", choices=PRESETS)
+
+
+def depth_flag(default: int) -> Any:
+    """The field `depth`."""
+    return flag(default, "iterations of the language", parse=int, choices=range(1, MAX_DEPTH + 1))
+
+
+def results_flag() -> Any:
+    """The field `results`."""
+    return flag(
+        RESULTS, "directory of the curves and pictures", parse=pathlib.Path, default_text="benchmarks/results"
+    )
+
+
+def find_protocol(task: Any, name: str, **changes: Any) -> Any:
+    """A task's protocol of a name, with changes.
+
+    Raises:
+      ValueError: If the task has none of this name.
+    """
+    if name not in task.protocols:
+        raise ValueError(f"argument --protocol: must be one of {', '.join(task.protocols)}. Received: {name!r}.")
+    return dataclasses.replace(task.protocols[name], **changes)

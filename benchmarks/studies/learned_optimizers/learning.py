@@ -1,0 +1,71 @@
+"""The trainings by `nos-learn` and the tuning of the baselines, each kept and not repeated."""
+
+import concurrent.futures
+import json
+import os
+import pathlib
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from tqdm import tqdm
+
+from benchmarks.studies import StudyFailed
+from benchmarks.studies.learned_optimizers.comparison import ITERATIONS
+from neural_optimizer_search.l2o import saved
+from neural_optimizer_search.l2o.baselines import BASELINES, tune
+from neural_optimizer_search.l2o.guided_policy_search import STARTS, TRAINING
+from neural_optimizer_search.l2o.trajectories import starts
+from neural_optimizer_search.workers.processes import WORKER_ENVIRONMENT
+
+
+def learn(family: str, seed: int, out: pathlib.Path) -> pathlib.Path:
+    """Learns with `nos-learn`, or goes on; its messages are in a file beside. Returns the policy's file."""
+    directory = out / f"{family}-seed{seed}"
+    if saved.finished(directory):
+        return directory / saved.POLICY
+    begun = (directory / saved.CONFIG).exists()
+    flags = ["--resume", directory] if begun else ["--family", family, "--seed", seed, "--out", directory]
+    environment = {**WORKER_ENVIRONMENT, **os.environ}  # a thread for each training
+    command = [sys.executable, "-m", "neural_optimizer_search.l2o.training", *map(str, flags)]
+    with open(out / f"{family}-seed{seed}.log", "a") as log:
+        subprocess.run(command, check=True, stdout=log, stderr=log, env=environment)
+    return directory / saved.POLICY
+
+
+def learn_all(
+    jobs: Sequence[tuple[str, int]], out: pathlib.Path, workers: int
+) -> dict[tuple[str, int], pathlib.Path]:
+    """(family, seed) -> the policy's file, for each of these.
+
+    Raises:
+      StudyFailed: If a training fails.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool, tqdm(total=len(jobs), unit="training") as bar:
+        futures = {pool.submit(learn, *job, out): job for job in jobs}
+        for _ in concurrent.futures.as_completed(futures):
+            bar.update()
+    try:
+        return {job: future.result() for future, job in futures.items()}
+    except subprocess.CalledProcessError as error:
+        raise StudyFailed(
+            f"a training failed, and says why in {out}/*.log; the others are kept. It was: {error}"
+        ) from None
+
+
+def tune_baselines(
+    family: Any, count: int, path: pathlib.Path, names: Sequence[str] = tuple(BASELINES)
+) -> dict[str, Any]:
+    """Baseline -> its setting with the least mean value over `ITERATIONS` on the training functions of seed 0.
+
+    Each is kept in the JSON file `path`, and not tuned again.
+    """
+    functions = family.sample(count, [0, TRAINING])
+    start = starts(count, 1, family.dimension, [0, 0, STARTS])
+    found = json.loads(path.read_text()) if path.exists() else {}
+    for name in tqdm([name for name in names if name not in found], desc="tuning", leave=False):
+        found[name] = tune(name, functions, start, ITERATIONS)
+        path.write_text(json.dumps(found))
+    return {name: found[name] for name in names}

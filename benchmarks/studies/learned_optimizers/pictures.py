@@ -1,0 +1,77 @@
+"""Pictures of learned optimizers beside hand-made ones, as in Figures 1 to 5 of Li & Malik (2017)."""
+
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from benchmarks.plotting import STYLES, make_figure, save_figure
+from benchmarks.studies.learned_optimizers.comparison import Comparison
+
+
+def draw(comparisons: Sequence[Comparison], learned: str, fixed: Sequence[str], directory: pathlib.Path) -> None:
+    """Writes a picture for each comparison: mean margins with fixed steps, with all, and two functions.
+
+    Args:
+      comparisons: What optimizers did on each family.
+      learned: Name of the learned optimizer.
+      fixed: Names of those with fixed steps.
+      directory: Where the pictures go.
+    """
+    for comparison in comparisons:
+        names = [learned, *(name for name in comparison.values if name != learned)]
+        styles = {name: _choose_style(i) for i, name in enumerate(names)}
+        figure, axes = make_figure(1, 4, width=18, height=4.2)
+        _plot_margins(axes[0], comparison, [learned, *fixed], styles, "fixed steps")
+        _plot_margins(axes[1], comparison, names, styles, "all")
+        for number in (0, 1):
+            _plot_values(axes[2 + number], comparison, number, learned, styles)
+        axes[1].legend(fontsize=6, ncols=2)
+        axes[0].legend(fontsize=7)
+        save_figure(figure, directory / f"learned_optimizers-{_spell_file(comparison.name)}.png")
+
+
+def draw_ways(objectives: Any, ways: Mapping[str, np.ndarray], directory: pathlib.Path) -> None:
+    """Writes where optimizers go on functions of two numbers, over contours: `[F, T + 1, 2]` for each name."""
+    figure, axes = make_figure(1, len(objectives), width=4.5 * len(objectives), height=4.2)
+    for number, axis in enumerate(np.atleast_1d(axes)):
+        points = np.concatenate([way[number] for way in ways.values()])
+        points = points[np.isfinite(points).all(axis=-1)]
+        low, high = np.quantile(points, (0.02, 0.98), axis=0)
+        margin = 0.3 * (high - low) + 0.3
+        x, y = np.meshgrid(*(np.linspace(a, b, 80) for a, b in zip(low - margin, high + margin)))
+        grid = np.stack([x.ravel(), y.ravel()], axis=-1)
+        values = objectives[number].values_and_gradients(grid[None])[0].reshape(x.shape)
+        axis.contour(x, y, np.log(values), levels=15, colors="gray", linewidths=0.5)
+        for i, (name, way) in enumerate(ways.items()):
+            axis.plot(*way[number].T, label=name, marker="o", markersize=2, **_choose_style(i))
+        axis.set(xlim=(x.min(), x.max()), ylim=(y.min(), y.max()), xlabel="w", ylabel="b")
+    np.atleast_1d(axes)[0].legend(fontsize=7)
+    save_figure(figure, directory / "learned_optimizers-trajectories.png")
+
+
+def _plot_margins(axis, comparison, names, styles, title):
+    for name, margin in comparison.margins([name for name in names if name != names[0]]).items():
+        steps, mean = np.arange(margin.shape[1]), margin.mean(axis=0)
+        axis.plot(steps, mean, label=name, **styles[name])
+        axis.fill_between(steps, margin.min(axis=0), margin.max(axis=0), alpha=0.2, color=styles[name]["color"])
+    # Those that diverge leave the picture, as they do in the paper's.
+    axis.set(title=f"{comparison.name}: mean margin of victory, {title}", xlabel="iteration", ylim=(-0.2, 0.1))
+
+
+def _plot_values(axis, comparison, number, learned, styles):
+    for name, style in styles.items():
+        values = comparison.values[name][0, number] if name == learned else comparison.values[name][number]
+        axis.plot(values, label=name, **style)
+    ours = comparison.values[learned][0, number]
+    axis.set(title=f"a function's value ({number + 1})", xlabel="iteration", ylim=(0.95 * ours.min(), 1.1 * ours[0]))
+    axis.set_yscale("log")
+
+
+def _choose_style(i):
+    return dict(linestyle=STYLES[(i // 4) % len(STYLES)], color=f"C{i % 10}", linewidth=2.0 if i == 0 else 1.0)
+
+
+def _spell_file(name):
+    return name.replace(", ", "-").replace(" ", "_")

@@ -1,0 +1,117 @@
+"""Real searches by several algorithms, and what the best found rules are worth on data that no search saw.
+
+Each algorithm runs with each seed as `nos-search` would. Then the best rules of each algorithm, over its seeds, and
+the six known optimizers are trained with fresh seeds: the learning rate is chosen on the validation split with the
+fresh seeds and all rates, for known optimizers as for found ones, and the child is measured once on the test split.
+
+    python -m benchmarks.run real_search --algorithms ppo random evolution --seeds 5 --budget 300 --depth 2
+
+Searches that were stopped go on, and those that are done are not repeated.
+"""
+
+# ruff: noqa: RUF009
+# `flag` makes a dataclass field.
+
+import csv
+import pathlib
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Optional
+
+import numpy as np
+
+from benchmarks.studies.common.bootstrap import mean_interval
+from benchmarks.studies.common.curves import plot_searches
+from benchmarks.studies.common.shared_flags import (
+    data_dir_flag,
+    depth_flag,
+    find_protocol,
+    protocol_flag,
+    results_flag,
+    space_flag,
+    task_flag,
+)
+from benchmarks.studies.real_search.fresh_seeds import measure_best_rules
+from benchmarks.studies.real_search.searches import Searched, read_search, search_directory, search_with
+from neural_optimizer_search.command_line import whole_number
+from neural_optimizer_search.flags import flag
+from neural_optimizer_search.tasks import TASKS
+from tf_agents_env.flags import ALGORITHMS
+
+TITLE = "real searches by several algorithms, and their best rules on data that no search saw"
+COUNTS = ("sampled", "screened", "repeated", "diverged")
+EARLY = 100  # trained rules after which the searches are compared too
+
+
+@dataclass(frozen=True)
+class Config:
+    """The flags of this study."""
+
+    task: str = task_flag()
+    protocol: str = protocol_flag()
+    algorithms: Sequence[str] = flag(
+        ("ppo", "random", "evolution"),
+        f"who searches, of {', '.join(ALGORITHMS)}",
+        choices=ALGORITHMS,
+        nargs="+",
+        metavar="NAME",
+    )
+    seeds: int = flag(5, "searches of each algorithm", parse=whole_number(1))
+    space: str = space_flag()
+    depth: int = depth_flag(2)
+    budget: int = flag(300, "rules that a search trains", parse=whole_number(1))
+    top: int = flag(5, "rules of each algorithm to train again", parse=whole_number(1))
+    fresh_seeds: int = flag(20, "trainings of each of them", parse=whole_number(2))
+    data_dir: Optional[str] = data_dir_flag()
+    runs: pathlib.Path = flag(pathlib.Path("runs", "real_search"), "directory of the searches", parse=pathlib.Path)
+    results: pathlib.Path = results_flag()
+
+
+def run(config: Config) -> dict[str, Any]:
+    """Searches, and tests the best rules; returns what the searches found and what their rules are worth."""
+    find_protocol(TASKS[config.task], config.protocol)  # so that what is wrong shows now
+    found = {name: [] for name in config.algorithms}
+    for seed in range(config.seeds):
+        for name in config.algorithms:
+            search_with(name, seed, config)
+            found[name].append(read_search(search_directory(name, seed, config), config.budget))
+    write_curves(found, config.results / f"real_search_{config.task}.csv")
+    return dict(_summarize(found, config), test=measure_best_rules(found, config))
+
+
+def write_curves(found: dict[str, list[Searched]], path: pathlib.Path) -> None:
+    """Keeps what the ledgers say: counts, and the rewards of the trained rules in order."""
+    with open(path, "w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["algorithm", "seed", *next(iter(found.values()))[0].counts, "rewards"])
+        for name, searches in found.items():
+            for seed, one in enumerate(searches):
+                rewards = " ".join(f"{e.reward:.4f}" for e in one.trained)
+                table.writerow([name, seed, *one.counts.values(), rewards])
+
+
+def _summarize(found: dict[str, list[Searched]], config: Config) -> dict[str, Any]:
+    """Prints and plots what the searches found; returns the figures."""
+    rng = np.random.default_rng(0)
+    rewards = {name: [[e.reward for e in one.trained] for one in searches] for name, searches in found.items()}
+    marks = sorted({min(config.budget, EARLY), config.budget})
+    print(f"\nBest reward after so many trained rules, mean of {config.seeds} searches (95 % interval)\n")
+    print(f"{'algorithm':10s}" + "".join(f"{mark:>25d}" for mark in marks) + "   sampled screened repeated diverged")
+    figures = {}
+    for name, searches in found.items():
+        bests = {mark: [max(curve[:mark]) for curve in rewards[name]] for mark in marks}
+        intervals = {mark: mean_interval(values, rng) for mark, values in bests.items()}
+        cells = "".join(f"{f'{m:.4f} ({low:.4f}-{high:.4f})':>25s}" for m, low, high in intervals.values())
+        counts = {count: statistics.fmean(one.counts[count] for one in searches) for count in COUNTS}
+        print(f"{name:10s}{cells}   " + " ".join(f"{value:8.0f}" for value in counts.values()))
+        figures[name] = dict(counts, best={mark: tuple(map(float, row)) for mark, row in intervals.items()})
+    known = found[config.algorithms[0]][0].known
+    plot_searches(
+        rewards,
+        config.budget,
+        config.results / f"real_search_{config.task}.png",
+        f"Depth {config.depth} on {config.task}: mean of {config.seeds} searches, 95 % bootstrap bands",
+        {name: known[name] for name in ("Adam", "SGD")},
+    )
+    return dict(task=config.task, seeds=config.seeds, budget=config.budget, depth=config.depth, algorithms=figures)

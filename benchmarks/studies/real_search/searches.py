@@ -1,0 +1,73 @@
+"""The searches themselves, each in a directory of its own, by `nos-search`."""
+
+import pathlib
+from typing import Any, NamedTuple
+
+from benchmarks.studies import StudyFailed
+from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
+from tf_agents_env import train
+
+STOPPED = 130  # nos-search's exit code for Ctrl-C
+
+
+class Searched(NamedTuple):
+    """What a search's ledger says.
+
+    Attributes:
+      counts: Number of rules sampled, screened, and so on.
+      trained: Evaluations of the trained rules up to the budget, in order.
+      known: Name -> reward of the known optimizers.
+    """
+
+    counts: dict[str, int]
+    trained: list[Evaluation]
+    known: dict[str, float]
+
+
+def search_directory(name: str, seed: int, config: Any) -> pathlib.Path:
+    """The directory of a search."""
+    return config.runs / f"{config.task}-{name}-{seed}"
+
+
+def search_with(name: str, seed: int, config: Any) -> None:
+    """One search, from where it stopped.
+
+    Raises:
+      StudyFailed: If it cannot go on; `nos-search` has said why.
+    """
+    directory = search_directory(name, seed, config)
+    words = [f"--budget={config.budget}"]
+    if config.data_dir:
+        words.append(f"--data_dir={config.data_dir}")
+    if directory.exists():
+        words.append(f"--resume={directory}")
+    else:
+        # No cache: an algorithm would be given what another one has trained.
+        new = dict(
+            task=config.task,
+            protocol=config.protocol,
+            algorithm=name,
+            seed=seed,
+            space=config.space,
+            depth=config.depth,
+            cache="none",
+            out=directory,
+        )
+        words += [f"--{flag}={value}" for flag, value in new.items()]
+    code = train.main(words)
+    if code == STOPPED:
+        raise KeyboardInterrupt
+    if code:
+        raise StudyFailed(f"the search in {directory} failed with exit code {code}")
+
+
+def read_search(directory: pathlib.Path, budget: int) -> Searched:
+    """What the ledger of a search says of its first rules, as many as the budget."""
+    ledger = Ledger(directory / train.LEDGER, read_only=True)
+    rewards = {e.rule: e.reward for e in ledger.evaluations("baseline")}
+    known = {name: rewards[rule] for name, rule in KNOWN_OPTIMIZERS.items()}
+    found = Searched(ledger.counts(), ledger.evaluations("search")[:budget], known)
+    ledger.close()
+    return found

@@ -1,0 +1,114 @@
+"""How many rules must each algorithm train to find a good one? Replayed on a table of all rules of depth 1.
+
+The table (`benchmarks/studies/depth1_table.py`) holds the reward of every distinct rule, so that a search costs
+seconds and can be repeated with many seeds. All algorithms have the same screen and the same cache: only new
+functions count. "random, no screen" and "ppo, paper" count every string that is not spelled as an earlier one.
+
+    python -m benchmarks.run search_algorithms --algorithms random evolution ppo --seeds 20
+
+Finished searches are kept in RESULTS/search_algorithms.csv and not repeated.
+"""
+
+# ruff: noqa: RUF009
+# `flag` makes a dataclass field.
+
+import concurrent.futures
+import math
+import multiprocessing
+import pathlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from benchmarks.studies.common.bootstrap import median_interval
+from benchmarks.studies.common.curves import plot_searches
+from benchmarks.studies.common.shared_flags import results_flag
+from benchmarks.studies.depth1_table import read_table
+from benchmarks.studies.search_algorithms.kept import FILE, Replayed, append_search, read_searches
+from benchmarks.studies.search_algorithms.replay import ALGORITHMS, replay
+from neural_optimizer_search.command_line import whole_number
+from neural_optimizer_search.flags import flag
+from neural_optimizer_search.workers.processes import start_worker
+
+TITLE = "how many rules must each algorithm train to find a good one? On the table of depth1_table"
+TOPS = (0.01, 0.001)
+# Seeds below this one were used to choose the controllers' settings; the reported ones start here.
+FIRST_SEED = 100
+ROUNDING = 5e-5  # the kept rewards have four digits
+
+
+@dataclass(frozen=True)
+class Config:
+    """The flags of this study."""
+
+    algorithms: Sequence[str] = flag(
+        tuple(ALGORITHMS),
+        f"who searches, of {', '.join(map(repr, ALGORITHMS))}",
+        choices=ALGORITHMS,
+        nargs="+",
+        metavar="NAME",
+        default_text="all of these",
+    )
+    seeds: int = flag(20, "searches of each algorithm", parse=whole_number(1))
+    budget: int = flag(1000, "rules to train", parse=whole_number(1))
+    workers: int = flag(2, "searches at once", parse=whole_number(1))
+    results: pathlib.Path = results_flag()
+
+
+def run(config: Config) -> dict[str, Any]:
+    """Replays the searches that are missing; returns how many rules each algorithm needs."""
+    seeds = range(FIRST_SEED, FIRST_SEED + config.seeds)
+    path = config.results / FILE
+    _replay_missing([(name, seed) for name in config.algorithms for seed in seeds], path, config)
+    kept = read_searches(path, config.budget)
+    searches = {name: [kept[name, seed] for seed in seeds] for name in config.algorithms}
+    rewards = np.sort([e.reward for e in read_table().values()])[::-1]
+    thresholds = {top: rewards[round(top * len(rewards)) - 1] for top in TOPS}
+    print(
+        f"\n{len(rewards)} rules; " + ", ".join(f"top {top:.1%}: reward >= {r:.4f}" for top, r in thresholds.items())
+    )
+    print(f"{config.seeds} seeds, median trained rules until the first of the top (95 % bootstrap interval)\n")
+    print(f"{'algorithm':18s}" + "".join(f"{f'top {top:.1%}':>22s}" for top in TOPS) + "     mean best   sampled")
+    rng = np.random.default_rng(0)
+    figures = {name: _summarize(name, found, thresholds, rng) for name, found in searches.items()}
+    plot_searches(
+        {name: [one.curve for one in found] for name, found in searches.items()},
+        config.budget,
+        config.results / "search_algorithms.png",
+        f"Depth 1 on digits: mean of {config.seeds} searches, 95 % bootstrap bands",
+        {f"top {top:.1%}": threshold for top, threshold in thresholds.items()},
+    )
+    return dict(rules=len(rewards), seeds=config.seeds, budget=config.budget, algorithms=figures)
+
+
+def _replay_missing(jobs, path, config):
+    done = read_searches(path, config.budget)
+    missing = [job for job in jobs if job not in done]
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(config.workers, context, start_worker) as pool:
+        futures = {pool.submit(replay, *job, config.budget): job for job in missing}
+        for future in tqdm(concurrent.futures.as_completed(futures), total=len(futures), unit="search"):
+            append_search(path, *futures[future], config.budget, *future.result())
+
+
+def _summarize(name: str, found: list[Replayed], thresholds: dict[float, float], rng: np.random.Generator):
+    """Prints the row of an algorithm and returns its figures."""
+    intervals = {}
+    for top, threshold in thresholds.items():
+        counts = [first_within(np.array(one.curve) + ROUNDING, threshold) for one in found]
+        intervals[f"top_{top:g}"] = median_interval(counts, rng)
+    best = [max(one.curve) for one in found]
+    sampled = float(np.mean([one.sampled for one in found]))
+    cells = "".join(f"{f'{m:.0f} ({low:.0f}-{high:.0f})':>22s}" for m, low, high in intervals.values())
+    print(f"{name:18s}{cells}{np.mean(best):14.4f}{sampled:10.0f}")
+    # JSON has no infinity.
+    finite = {top: [x if math.isfinite(x) else None for x in interval] for top, interval in intervals.items()}
+    return dict(finite, mean_best=float(np.mean(best)), sampled=sampled)
+
+
+def first_within(curve: Sequence[float], threshold: float) -> float:
+    """The number of rules trained when the first one of at least this reward was; inf if none was."""
+    return next((i for i, reward in enumerate(curve, 1) if reward >= threshold), math.inf)

@@ -1,0 +1,79 @@
+"""One search on the table, by any algorithm: it looks rewards up and trains nothing."""
+
+import dataclasses
+import pathlib
+import tempfile
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from benchmarks.studies.depth1_table import TABLE, read_space, read_table
+from benchmarks.studies.search_algorithms.kept import Replayed
+from neural_optimizer_search import Rule
+from neural_optimizer_search.measuring.evaluation import Evaluation, without_reward
+from neural_optimizer_search.measuring.screen import Screen
+from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.search.evolution import Evolution, EvolutionConfig
+from neural_optimizer_search.search.loop import EvaluationRecorder, screen_nothing, search
+from neural_optimizer_search.search.random_search import RandomSearch
+from neural_optimizer_search.workers.pool import InProcess
+
+BATCH = 5
+
+
+def _make_controller(algorithm: str, preset: str) -> Callable[[Any, int], Any]:
+    def make(space, seed):
+        from tf_agents_env.controllers import CONTROLLERS, Controller
+
+        return Controller(space, CONTROLLERS[algorithm][preset], seed)
+
+    return make
+
+
+# Name -> function of the space and the seed that makes the algorithm.
+ALGORITHMS = {
+    "random": lambda space, seed: RandomSearch(space, BATCH, seed),
+    "random, no screen": lambda space, seed: RandomSearch(space, BATCH, seed),
+    "evolution": lambda space, seed: Evolution(space, EvolutionConfig(), seed),
+    "ppo": _make_controller("ppo", "fast"),
+    "ppo, paper": _make_controller("ppo", "paper"),
+    "reinforce": _make_controller("reinforce", "fast"),
+    "trpo": _make_controller("trpo", "fast"),
+}
+UNSCREENED = {"random, no screen", "ppo, paper"}  # as the paper's: every string that is new is trained
+
+
+def replay(name: str, seed: int, budget: int, table: pathlib.Path = TABLE) -> Replayed:
+    """One search by an algorithm, with a budget of rules to train."""
+    look_up = LookUp(read_table(table))
+    curve = []
+    with tempfile.TemporaryDirectory() as scratch:
+        ledger = Ledger(pathlib.Path(scratch, "ledger.sqlite"), config={})
+        score = EvaluationRecorder(
+            InProcess(look_up),
+            ledger,
+            screen=screen_nothing if name in UNSCREENED else look_up.screen,
+            on_evaluation=lambda evaluation: curve.append(evaluation.reward),
+        )
+        for _ in search(ALGORITHMS[name](read_space(table), seed), score, ledger, budget):
+            pass
+        sampled = ledger.counts()["sampled"]
+        ledger.close()
+    return Replayed(sampled, curve[:budget])
+
+
+class LookUp:
+    """Trains nothing: rule -> its evaluation in the table.
+
+    What the screen rejects is not in the table, and gets the reward 0; most of it would get little more.
+    """
+
+    def __init__(self, table: Mapping[str, Evaluation]):
+        self.screen = Screen()
+        self._table = table
+
+    def __call__(self, rule: Rule) -> Evaluation:
+        screening = self.screen(rule)
+        # Nothing has flipped a rule that is here and ascends.
+        descends = screening.rule and not screening.flipped
+        found = self._table[screening.key] if descends else without_reward(rule, "screened", screening.reason)
+        return dataclasses.replace(found, rule=rule)

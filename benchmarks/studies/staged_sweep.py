@@ -1,0 +1,108 @@
+"""What does a sweep of two stages save, and what does it lose? Against the sweep of all rates with all seeds.
+
+Each rule is evaluated with every number of finalists, on the same training runs. A choice is as good if it is the
+same learning rate, or if the reward differs by no more than one deviation of a seed.
+
+    python -m benchmarks.run staged_sweep --rules 200
+"""
+
+import dataclasses
+import functools
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any, Optional
+
+import numpy as np
+from tqdm import tqdm
+
+from benchmarks.studies.common.shared_flags import find_protocol, task_flag
+from neural_optimizer_search import Rule
+from neural_optimizer_search.command_line import whole_number
+from neural_optimizer_search.dsl.space import search_space
+from neural_optimizer_search.flags import flag
+from neural_optimizer_search.measuring.evaluator import Evaluator
+from neural_optimizer_search.measuring.screen import Screen
+from neural_optimizer_search.tasks import TASKS
+
+TITLE = "what does a sweep of two stages save, and what does it lose?"
+DEPTHS = (1, 2, 3)
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """The flags of this study."""
+
+    task: str = task_flag()
+    rules: int = flag(200, "rules to evaluate", parse=whole_number(1))
+    seed: int = flag(0, "sets the rules", parse=whole_number(0))
+
+
+def run(config: Config) -> dict[str, Any]:
+    """Evaluates random rules with every number of finalists; returns what each number of them costs and changes."""
+    task = TASKS[config.task]
+    protocol = find_protocol(task, "default")
+    evaluate = Evaluator(task, protocol)
+    evaluate.train = train = CountedTraining(evaluate.train)
+    table = []
+    for rule in tqdm(list(itertools.islice(draw_distinct_rules(config.seed), config.rules)), unit="rule"):
+        row = []
+        for finalists in range(1, len(protocol.learning_rates) + 1):
+            evaluate.protocol = dataclasses.replace(protocol, finalists=finalists)
+            train.steps = {}
+            evaluation = evaluate(rule)
+            row.append((evaluation, train.steps.get(protocol.sweep_steps, 0), sum(train.steps.values())))
+        table.append(row)
+    print(f"\n{len(table)} rules, {len(table[0][-1][0].rewards)} seeds\n")
+    print("finalists  same rate  same or within noise  sweep's steps  all steps  reward - full sweep's")
+    *_, full = zip(*table)
+    figures = {finalists: _summarize(finalists, staged, full) for finalists, staged in enumerate(zip(*table), 1)}
+    diverged = sum(evaluation.status == "diverged" for evaluation, _, _ in full)
+    print(f"\n{diverged} of the rules diverge.")
+    return dict(task=config.task, rules=len(table), seed=config.seed, finalists=figures)
+
+
+class CountedTraining:
+    """A `ChildTraining` that does no run twice, and counts the steps of each kind of run as if it did."""
+
+    def __init__(self, train: Any):
+        self._train = functools.lru_cache(maxsize=1000)(train)
+        self.steps = {}
+
+    def __call__(
+        self, tokens: Sequence[int], rate: float, seed: int, steps: int, validate_every: Optional[int]
+    ) -> Any:
+        trained = self._train(tuple(tokens), rate, seed, steps, validate_every)
+        self.steps[steps] = self.steps.get(steps, 0) + trained.steps
+        return trained
+
+
+def draw_distinct_rules(seed: int) -> Iterator[Rule]:
+    """Random rules that the screen lets pass, of each depth in turn."""
+    rng, screen, seen = np.random.default_rng(seed), Screen(), set()
+    for depth in itertools.cycle(DEPTHS):
+        space = search_space("arxiv2017_no_decay", depth)
+        draws = (screen(space.decode(space.sample(rng, 1)[0])) for _ in itertools.count())
+        screening = next(drawn for drawn in draws if drawn.rule and drawn.key not in seen)
+        seen.add(screening.key)
+        yield screening.rule
+
+
+def _summarize(finalists, staged, full):
+    """Prints the row of a number of finalists, against the full sweep, and returns its figures."""
+    same = [s.learning_rate == f.learning_rate for (s, _, _), (f, _, _) in zip(staged, full)]
+    difference = np.array([s.reward - f.reward for (s, _, _), (f, _, _) in zip(staged, full)])
+    noise = np.array([np.std(f.rewards, ddof=1) for f, _, _ in full])
+    sweep, total = (sum(s[i] for s in staged) / sum(f[i] for f in full) for i in (1, 2))
+    row = dict(
+        same=np.mean(same),
+        as_good=np.mean(same | (np.abs(difference) <= noise)),
+        sweep_cost=sweep,
+        cost=total,
+        difference=difference.mean(),
+        worst=difference.min(),
+    )
+    print(
+        f"{finalists:9d}  {row['same']:9.1%}  {row['as_good']:20.1%}  {sweep:13.1%}  {total:9.1%}  "
+        f"{row['difference']:+.4f} (worst {row['worst']:+.4f})"
+    )
+    return {name: round(float(value), 4) for name, value in row.items()}

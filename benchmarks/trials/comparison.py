@@ -1,0 +1,97 @@
+"""How optimizers are compared: the same trials for each, selection on validation data, the test data once.
+
+Each contender is tried at every learning rate of one grid, the same for all, with one seed; then at the two rates
+around its best one. The rate that is best on the validation data is trained again with fresh seeds, and these
+trainings alone are measured on the test data.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Optional
+
+from benchmarks.trials.records import Record, Records, trial_of
+from benchmarks.trials.trials import TUNING_SEED, Metric, Sweep, Trial
+
+ListOptions = Callable[[str], tuple[dict[str, Any], ...]]
+
+
+def compare(
+    sweep: Sweep,
+    contenders: Sequence[str],
+    list_options: ListOptions,
+    metric: Metric,
+    records: Records,
+    measure: Callable[[list[Trial]], None],
+) -> None:
+    """Makes all trials of a comparison, one wave after the other.
+
+    Args:
+      sweep: Learning rates and seeds.
+      contenders: Names.
+      list_options: Contender -> tuple of dicts, the options to try it with.
+      metric: What the validation is measured by.
+      records: What is there is not done again.
+      measure: Called with the list of trials to make; adds each record as it comes.
+    """
+
+    def make_wave(trials):
+        missing = [trial for trial in dict.fromkeys(trials) if trial not in records]
+        if missing:
+            measure(missing)
+
+    tried = [(name, tuple(sorted(option.items()))) for name in contenders for option in list_options(name)]
+    make_wave(Trial(name, rate, option, TUNING_SEED) for name, option in tried for rate in sweep.learning_rates)
+    if sweep.refine:
+        make_wave(
+            trial._replace(learning_rate=trial.learning_rate * factor)
+            for trial in [choose(records, name, metric, sweep.learning_rates) for name in contenders]
+            for factor in (1 / sweep.refine, sweep.refine)
+        )
+    make_wave(
+        choose(records, name, metric)._replace(seed=TUNING_SEED + 1 + seed)
+        for name in contenders
+        for seed in range(sweep.seeds)
+    )
+
+
+def count_trials(sweep: Sweep, contenders: Sequence[str], list_options: ListOptions) -> int:
+    """The number of trials that `compare` makes."""
+    tuned = sum(len(list_options(name)) for name in contenders) * len(sweep.learning_rates)
+    return tuned + len(contenders) * ((2 if sweep.refine else 0) + sweep.seeds)
+
+
+def choose(records: Records, contender: str, metric: Metric, rates: Optional[Sequence[float]] = None) -> Trial:
+    """The tuning trial of a contender, at one of these rates, with the best validation; a diverged one if all did."""
+    tuned = [r for r in records.of(contender) if r["seed"] == TUNING_SEED]
+    if rates:
+        tuned = [r for r in tuned if r["learning_rate"] in rates]
+    return trial_of(sorted(tuned, key=lambda r: merit(r, metric))[-1])
+
+
+class Choice(NamedTuple):
+    """What was chosen for a contender, and the records that say so.
+
+    Attributes:
+      best: The tuning trial with the best validation.
+      tuned: Records of the tuning.
+      final: Records of the trials at the chosen rate with fresh seeds.
+    """
+
+    best: Trial
+    tuned: list[Record]
+    final: list[Record]
+
+
+def find_choice(records: Records, contender: str, metric: Metric) -> Choice:
+    """The `Choice` of a contender."""
+    best = choose(records, contender, metric)
+    tuned = [r for r in records.of(contender) if not trial_of(r).tests]
+    final = [r for r in records.of(contender) if trial_of(r).tests and trial_of(r)._replace(seed=best.seed) == best]
+    return Choice(best, tuned, final)
+
+
+def merit(record: Record, metric: Metric) -> float:
+    """The best validation of a training, so that more is better; of one that diverged, the worst there is."""
+    if record["diverged"] or record["best"] is None:
+        return -math.inf
+    return record["best"] if metric.larger_is_better else -record["best"]

@@ -1,0 +1,63 @@
+"""Where the trials of an experiment are made: in this process, or in several."""
+
+import concurrent.futures
+import contextlib
+import functools
+import importlib
+import multiprocessing
+import os
+import pathlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Optional
+
+import tensorflow as tf
+
+from benchmarks.trials.contenders import Contender
+from benchmarks.trials.strategies import STRATEGIES
+from benchmarks.trials.trials import Trial
+from neural_optimizer_search.workers.processes import WORKER_ENVIRONMENT, start_worker
+
+Jobs = Iterable[tuple[Trial, Contender]]
+RunTrials = Callable[[Jobs], Iterator[tuple[Trial, dict[str, Any]]]]
+
+
+@contextlib.contextmanager
+def trial_runner(
+    module: str, scale: str, data_dir: Optional[pathlib.Path], strategy: str, workers: int
+) -> Iterator[RunTrials]:
+    """A context that gives a callable: (trial, contender) pairs -> (trial, result) pairs as they come.
+
+    Args:
+      module: Name of the experiment's module; each process imports it.
+      scale: One of `SCALES`.
+      data_dir: Where the data are.
+      strategy: A name of `STRATEGIES`.
+      workers: Trainings at once; each of several is a process with one thread.
+    """
+    run_one = functools.partial(_run_trial, module, scale, data_dir)
+    if workers == 1:
+        here = STRATEGIES[strategy]()
+        yield lambda jobs: ((job[0], run_one(*job, here)) for job in jobs)
+        return
+    os.environ.update({k: v for k, v in WORKER_ENVIRONMENT.items() if k not in os.environ})
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(workers, context, start_worker) as pool:
+
+        def run_in_processes(jobs):
+            futures = {pool.submit(run_one, *job): job[0] for job in jobs}
+            for future in concurrent.futures.as_completed(futures):
+                yield futures[future], future.result()
+
+        try:
+            yield run_in_processes
+        finally:
+            # After Ctrl-C nothing waits for trainings whose result nobody will read.
+            for process in (pool._processes or {}).values():
+                process.terminate()
+
+
+def _run_trial(module, scale, data_dir, trial, contender, strategy=None):
+    experiment = importlib.import_module(module)
+    tf.keras.utils.set_random_seed(trial.seed)  # the order of shuffled data depends on it too
+    setting = experiment.SETTINGS[scale]
+    return experiment.run_trial(setting, trial, contender, data_dir, strategy or tf.distribute.get_strategy())

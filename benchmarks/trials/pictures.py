@@ -1,0 +1,93 @@
+"""Pictures of an experiment, made of its records."""
+
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from benchmarks.plotting import STYLES, make_figure, save_figure
+from benchmarks.trials.comparison import find_choice
+from benchmarks.trials.experiment import Experiment
+from benchmarks.trials.records import Records
+
+BANDS = 8  # with more of them in one picture none can be told from another
+
+
+@dataclass(frozen=True)
+class Plot:
+    """What a function that plots is given beside the axes.
+
+    Attributes:
+      experiment: The experiment.
+      records: Its records.
+      figures: Contender -> what `summarize` says of it.
+      styles: Contender -> line style and colour.
+    """
+
+    experiment: Experiment
+    records: Records
+    figures: Mapping[str, Mapping[str, Any]]
+    styles: Mapping[str, Mapping[str, str]]
+
+
+def draw(plot: Plot, stem: pathlib.Path) -> dict[str, pathlib.Path]:
+    """Writes the pictures of an experiment to STEM-WORD.png; returns title -> path."""
+    pictures: dict[str, tuple[str, Callable]] = {
+        "Validation during training": ("curves", plot_curves),
+        "Sensitivity to the learning rate": ("rates", plot_sensitivity),
+        **plot.experiment.PICTURES,
+    }
+    paths = {}
+    for title, (word, draw_axes) in pictures.items():
+        figure, axes = make_figure(width=8.5, height=4.5)
+        draw_axes(axes, plot)
+        axes.set_title(f"{plot.experiment.TITLE}: {title.lower()}", fontsize=9)
+        axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.01, 1.0))
+        paths[title] = stem.with_name(f"{stem.name}-{word}.png")
+        save_figure(figure, paths[title])
+    return paths
+
+
+def choose_styles(contenders: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Contender -> line style and colour."""
+    return {c: dict(linestyle=STYLES[i % len(STYLES)], color=f"C{i % 10}") for i, c in enumerate(contenders)}
+
+
+def plot_curves(axes: Any, plot: Plot) -> None:
+    """Mean validation of the trials at the chosen rate; the bands go from the lowest to the highest of them."""
+    metric = plot.experiment.METRIC
+    for name, style in plot.styles.items():
+        final = find_choice(plot.records, name, metric).final
+        sound = [r for r in final if not r["diverged"]]
+        if not sound:
+            continue
+        steps = [step for step, _ in sound[0]["curve"]]
+        values = np.array([[value for _, value in r["curve"]] for r in sound])
+        axes.plot(steps, values.mean(axis=0), label=name, **style)
+        if len(plot.styles) <= BANDS:
+            band = values.min(axis=0), values.max(axis=0)
+            axes.fill_between(steps, *band, alpha=0.15, color=style["color"], linewidth=0)
+    axes.set(xlabel="weight updates", ylabel=metric.name)
+    if not metric.larger_is_better:
+        axes.set_yscale("log")
+
+
+def plot_sensitivity(axes: Any, plot: Plot) -> None:
+    """Best validation of each tuning trial over its learning rate; a rate that diverged has no point."""
+    metric, shown = plot.experiment.METRIC, []
+    for name, style in plot.styles.items():
+        by_rate = {}
+        for r in find_choice(plot.records, name, metric).tuned:
+            if not r["diverged"]:
+                by_rate.setdefault(r["learning_rate"], []).append(r["best"])
+        points = sorted((rate, metric.best(values)) for rate, values in by_rate.items())
+        if points:
+            axes.plot(*zip(*points), label=name, marker="o", markersize=3, **style)
+            shown += [value for _, value in points]
+    axes.set(xscale="log", xlabel="learning rate", ylabel=f"best {metric.name}, one seed")
+    if not metric.larger_is_better:
+        axes.set_yscale("log")
+        # A perplexity of 10^24 would squeeze the others together.
+        axes.set_ylim(0.5 * min(shown), min(2 * max(shown), 10 * np.quantile(shown, 0.75)))

@@ -1,0 +1,100 @@
+"""What the trials of an experiment say, as figures that JSON can hold and as a table."""
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Optional
+
+from benchmarks.trials.comparison import find_choice, merit
+from benchmarks.trials.experiment import Experiment
+from benchmarks.trials.records import Record, Records
+from benchmarks.trials.trials import Metric
+
+REFERENCE = "adam"  # what speed-ups are counted against
+Figures = Mapping[str, Mapping[str, Any]]
+
+
+def summarize(experiment: Experiment, records: Records, contenders: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Contender -> what its trials say: figures that JSON can hold."""
+    choices = {name: find_choice(records, name, experiment.METRIC) for name in contenders}
+    adam = find_reference(
+        experiment.METRIC, [choice.final for name, choice in choices.items() if name.startswith(REFERENCE)]
+    )
+    return {
+        name: dict(
+            learning_rate=best.learning_rate,
+            options=dict(best.options),
+            trials=len(tuned),
+            diverged_in_tuning=sum(r["diverged"] for r in tuned),
+            diverged=sum(r["diverged"] for r in final),
+            seeds=len(final),
+            **{key: mean_and_deviation([r.get(key) for r in final]) for key in ("best", *experiment.COLUMNS)},
+            **compare_steps(experiment.METRIC, final, adam),
+            seconds=round(sum(r["seconds"] for r in (*tuned, *final))),
+        )
+        for name, (best, tuned, final) in choices.items()
+    }
+
+
+def mean_and_deviation(values: Iterable[Optional[float]]) -> Optional[list[float]]:
+    """[mean, standard deviation] of what is there; None without."""
+    values = [value for value in values if value is not None]
+    if not values:
+        return None
+    return [statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else 0.0]
+
+
+def find_reference(metric: Metric, candidates: Iterable[list[Record]]) -> list[Record]:
+    """Of the lists of records, each at a tuned Adam's rate, the one with the best mean validation; [] of none."""
+    sound = [records for records in candidates if not any(r["diverged"] for r in records)]
+    return max(sound, default=[], key=lambda records: statistics.fmean(merit(r, metric) for r in records))
+
+
+def compare_steps(metric: Metric, final: list[Record], adam: list[Record]) -> dict[str, Any]:
+    """How many updates it takes to where every Adam came, and how many times faster that is than Adam."""
+    if not adam:
+        return dict(reached=None, steps=None, speed_up=None)
+    target = min(adam, key=lambda r: merit(r, metric))["best"]
+    steps, theirs = find_first_steps(metric, target, final), find_first_steps(metric, target, adam)
+    mean = statistics.fmean(steps) if steps and None not in steps else None
+    reached = sum(step is not None for step in steps)
+    return dict(reached=reached, steps=mean, speed_up=mean and statistics.fmean(theirs) / mean)
+
+
+def find_first_steps(metric: Metric, target: float, records: list[Record]) -> list[Optional[int]]:
+    """The first step of each training at which its validation is as good as the target; None if there is none."""
+    return [
+        next((step for step, value in record["curve"] if metric.is_reached(value, target)), None)
+        for record in records
+    ]
+
+
+def make_table(experiment: Experiment, figures: Figures) -> str:
+    """A Markdown table that is also readable as it is."""
+    columns = experiment.COLUMNS
+    known = {key for row in experiment.PAPER.values() for key in row}
+    paper = [key for key in columns if key in known]
+    head = ["optimizer", "rate", *(heading for heading, _ in columns.values())]
+    head += [f"paper: {columns[key][0]}" for key in paper]
+    head += ["steps to Adam's worst", "speed-up", "diverged"]
+    rows = [_make_row(experiment, name, row, paper) for name, row in figures.items()]
+    widths = [max(len(line[i]) for line in (head, *rows)) for i in range(len(head))]
+    lines = [head, ["-" * width for width in widths], *rows]
+    return "\n".join("| " + " | ".join(x.ljust(w) for x, w in zip(line, widths)) + " |" for line in lines)
+
+
+def _make_row(experiment, name, row, paper):
+    columns, published = experiment.COLUMNS, experiment.PAPER.get(name, {})
+    options = "".join(f", {key} {value:.0e}" for key, value in row["options"].items() if value)
+    cells = [f"`{name}`", f"{row['learning_rate']:.2g}{options}"]
+    cells += [_make_cell(row[key], form) for key, (_, form) in columns.items()]
+    cells += [format(published[key], columns[key][1]) if key in published else "" for key in paper]
+    steps = "–" if row["reached"] is None else f"{row['reached']} of {row['seeds']} reach it"
+    if row["steps"] is not None:
+        steps = f"{row['steps']:.0f}"
+    speed_up = f"{row['speed_up']:.2f}" if row["speed_up"] else "–"
+    diverged = f"{row['diverged_in_tuning']} of {row['trials']}, {row['diverged']} of {row['seeds']}"
+    return [*cells, steps, speed_up, diverged]
+
+
+def _make_cell(numbers, form):
+    return "–" if numbers is None else " ± ".join(format(number, form) for number in numbers)

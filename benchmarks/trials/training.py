@@ -1,0 +1,161 @@
+"""One training by `model.compile` and `model.fit`, measured now and then on the validation data."""
+
+import math
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Optional
+
+import tensorflow as tf
+
+from benchmarks.trials.contenders import Contender
+from benchmarks.trials.trials import Trial
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is to be trained, and on what.
+
+    Args:
+      model: Called within the strategy's scope; returns a Keras model.
+      loss: As `compile` takes it.
+      train: A `tf.data.Dataset` of batches without end.
+      validation, test: Datasets of batches.
+      steps: Number of weight updates.
+      evaluations: How often, at equal distances, the validation data are measured; divides `steps`.
+      measure: Logs of `evaluate` (such as {"loss": 1.2, "accuracy": 0.5}) -> the number that is reported.
+      larger_is_better: Whether a larger number is better.
+      metrics: Called within the scope; returns what `compile` takes.
+      clipnorm: Gradients are scaled so that their common norm is at most this; None: not.
+    """
+
+    model: Callable
+    loss: Any
+    train: Any
+    validation: Any
+    test: Any
+    steps: int
+    evaluations: int
+    measure: Callable
+    larger_is_better: bool
+    metrics: Callable = list
+    clipnorm: Optional[float] = None
+
+    def __post_init__(self):
+        if self.steps % self.evaluations:
+            raise ValueError(f"{self.evaluations} evaluations do not divide {self.steps} steps.")
+
+
+def train(
+    work: Work,
+    contender: Contender,
+    trial: Trial,
+    strategy: tf.distribute.Strategy,
+    finish: Callable[[tf.keras.Model], dict[str, Any]] = lambda model: {},
+) -> dict[str, Any]:
+    """Trains and measures; returns what is worth keeping.
+
+    Args:
+      work: What is trained, and on what.
+      contender: The optimizer.
+      trial: Its learning rate, options and seed.
+      strategy: Where it is trained.
+      finish: Called with the model of the best step, of a trial that tests; returns what else is to be kept.
+
+    Returns:
+      curve: [[step, validation], ...]; best, final: of these; best_step; diverged: whether the loss left the finite
+      numbers, which ends the training; seconds; and of a trial that tests, test (of the weights of the best step)
+      and test_final.
+    """
+    started = time.perf_counter()
+    tf.keras.utils.set_random_seed(trial.seed)
+    asynchronous = isinstance(strategy, tf.distribute.ParameterServerStrategy)
+    model = _compile(work, contender, trial, strategy)
+    watch = Watch(work, asynchronous, trial.tests)
+    # Workers that do not wait for each other do not tell the losses of single batches.
+    callbacks = [watch] if asynchronous else [watch, tf.keras.callbacks.TerminateOnNaN()]
+    tf.keras.utils.disable_interactive_logging()  # that callback would print where it stops
+    model.fit(
+        _shard(work.train),
+        epochs=work.evaluations,
+        steps_per_epoch=work.steps // work.evaluations,
+        callbacks=callbacks,
+        verbose=0,
+    )
+    diverged = len(watch.curve) < work.evaluations
+    result = dict(
+        curve=watch.curve,
+        best=watch.best,
+        best_step=watch.best_step,
+        final=None if diverged else watch.curve[-1][1],
+        diverged=diverged,
+    )
+    if trial.tests:
+        result.update(test=None, test_final=None)
+        if watch.weights and not diverged:
+            result["test_final"] = watch.measure(work.test)
+            model.set_weights(watch.weights)
+            result.update(test=watch.measure(work.test), **finish(model))
+    return dict(result, seconds=round(time.perf_counter() - started, 1))
+
+
+def _compile(work, contender, trial, strategy):
+    """The compiled model."""
+    with strategy.scope():
+        model = work.model()
+        clip = {} if work.clipnorm is None else {"global_clipnorm": work.clipnorm}
+        optimizer = contender.make(trial.learning_rate, work.steps, **clip, **dict(trial.options))
+        model.compile(optimizer=optimizer, loss=work.loss, metrics=work.metrics())
+        # Else Keras makes the slots within the first step, and traces that twice.
+        optimizer.build(model.trainable_variables)
+    return model
+
+
+class Watch(tf.keras.callbacks.Callback):
+    """Measures the validation data after each epoch of `fit`, keeps the best weights, stops what has diverged.
+
+    Args:
+      work: What is trained, and on what.
+      asynchronous: Whether workers evaluate that do not wait for each other. They may see some batches twice and
+        others not.
+      keep: Whether the weights of the best step are kept.
+    """
+
+    def __init__(self, work: Work, asynchronous: bool, keep: bool):
+        super().__init__()
+        self._work, self._asynchronous, self._keep = work, asynchronous, keep
+        self.curve, self.best, self.best_step, self.weights = [], None, None, None
+
+    def measure(self, data: tf.data.Dataset) -> Optional[float]:
+        """The reported number; None if it, or the loss, is no finite number."""
+        data, steps = _shard(data), None
+        if self._asynchronous:
+            data, steps = data.repeat(), sum(1 for _ in data)  # they cannot tell when the data end
+        logs = self.model.evaluate(data, steps=steps, verbose=0, return_dict=True)
+        value = self._work.measure(logs) if math.isfinite(logs["loss"]) else math.nan
+        return float(value) if math.isfinite(value) else None
+
+    def on_epoch_end(self, epoch: int, logs: Optional[dict] = None) -> None:
+        value = self.measure(self._work.validation) if math.isfinite(logs["loss"]) else None
+        if value is None:
+            self.model.stop_training = True
+            return
+        step = (epoch + 1) * self._work.steps // self._work.evaluations
+        self.curve.append([step, value])
+        if self.best is None or (value > self.best if self._work.larger_is_better else value < self.best):
+            self.best, self.best_step = value, step
+            if self._keep:
+                self.weights = self.model.get_weights()
+
+
+def perplexity(nats: float) -> float:
+    """exp(nats), or infinity where that is no float."""
+    return math.exp(nats) if nats < math.log(sys.float_info.max) else math.inf
+
+
+def _shard(data):
+    """The data, divided among the workers of a strategy by batches: they are in too few files to divide these."""
+    policy = tf.data.Options()
+    policy.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    return data.with_options(policy)

@@ -1,0 +1,66 @@
+"""What `benchmarks.trials.experiment.Experiment` says, of every experiment."""
+
+import dataclasses
+import pathlib
+
+import pytest
+
+from benchmarks.experiments import EXPERIMENTS, load_experiment
+from benchmarks.trials.contenders import read_contender
+from benchmarks.trials.experiment import SCALES, Experiment
+from benchmarks.trials.records import Records
+from benchmarks.trials.trials import Metric, Sweep
+
+RESULTS = pathlib.Path(__file__).parents[2] / "benchmarks" / "results"
+
+
+@pytest.fixture(params=EXPERIMENTS)
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def experiment(name):
+    return load_experiment(name)
+
+
+def test_it_has_all_that_an_experiment_has(experiment):
+    assert isinstance(experiment, Experiment)
+    assert isinstance(experiment.METRIC, Metric)
+    assert experiment.TITLE and "\n" not in experiment.TITLE
+    assert experiment.SCALED_DOWN.endswith(".")
+
+
+def test_it_has_a_frozen_setting_with_a_sweep_at_each_scale(experiment):
+    assert tuple(experiment.SETTINGS) == SCALES
+    for setting in experiment.SETTINGS.values():
+        assert isinstance(setting.sweep, Sweep)
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setting.sweep = None
+
+
+def test_its_contenders_exist_and_have_options(experiment):
+    for setting in experiment.SETTINGS.values():
+        for text in setting.sweep.contenders:
+            contender = read_contender(text, setting.sweep.schedule)
+            options = experiment.list_options(setting, str(contender))
+            assert options and all(isinstance(one, dict) for one in options)
+
+
+def test_the_papers_numbers_are_of_known_contenders_and_columns(experiment):
+    for contender, numbers in experiment.PAPER.items():
+        assert str(read_contender(contender)) == contender
+        assert set(numbers) <= set(experiment.COLUMNS)
+
+
+def test_its_columns_and_pictures_have_names(experiment):
+    assert all(heading and format(0.5, form) for heading, form in experiment.COLUMNS.values())
+    assert all(word.isidentifier() and callable(plot) for word, plot in experiment.PICTURES.values())
+
+
+def test_its_kept_results_are_resumed(name, experiment):
+    """Also a setting's fields are keys of the records: a renamed one would make them results of another setting."""
+    setting = experiment.SETTINGS["small"]
+    records = Records(RESULTS / f"{name}-small.jsonl", setting)
+    expected = [str(read_contender(text, setting.sweep.schedule)) for text in setting.sweep.contenders]
+    assert set(records.contenders) >= set(expected)

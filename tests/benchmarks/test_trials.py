@@ -1,0 +1,191 @@
+"""The comparisons, on made-up trainings."""
+
+import dataclasses
+import json
+import math
+
+import pytest
+
+from benchmarks.commands import report
+from benchmarks.trials.comparison import choose, compare, count_trials
+from benchmarks.trials.contenders import Contender, read_contender
+from benchmarks.trials.records import OtherSetting, Records
+from benchmarks.trials.summary import compare_steps, make_table, summarize
+from benchmarks.trials.trials import Metric, Sweep, Trial
+
+ACCURACY = Metric("accuracy", larger_is_better=True)
+LOSS = Metric("loss", larger_is_better=False)
+SWEEP = Sweep(("adam@constant", "g@constant"), (1e-3, 1e-2, 1e-1), refine=10**0.5, seeds=2)
+BEST_RATE = {"adam@constant": 1e-2 * 10**0.5, "g@constant": 1e-1}
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    sweep: Sweep = SWEEP
+    steps: int = 10
+
+
+def list_no_options(contender):
+    return ({},)
+
+
+def made_up(trial):
+    """Best at one rate, linear in training, and diverged at 0.3 with Adam."""
+    best = 1.0 - abs(math.log10(trial.learning_rate / BEST_RATE[trial.contender])) / 4
+    diverged = trial.contender.startswith("adam") and trial.learning_rate > 0.09
+    result = dict(curve=[[5, best / 2], [10, best]], best=best, diverged=diverged, final=best, seconds=1.0)
+    return dict(result, test=best - 0.01 * trial.seed) if trial.tests else result
+
+
+def compared(path, sweep=SWEEP, list_options=list_no_options, stop_after=None):
+    """(the records, the trials that were made) of one comparison."""
+    records, made = Records(path, Setting(sweep)), []
+
+    def measure(trials):
+        for trial in trials:
+            if len(made) == stop_after:
+                raise KeyboardInterrupt
+            made.append(trial)
+            records.add(trial, made_up(trial))
+
+    compare(sweep, sweep.contenders, list_options, ACCURACY, records, measure)
+    return records, made
+
+
+def test_every_contender_has_the_same_trials_and_the_best_is_trained_with_fresh_seeds(tmp_path):
+    records, made = compared(tmp_path / "records.jsonl")
+    assert len(made) == len(set(made)) == count_trials(SWEEP, SWEEP.contenders, list_no_options) == 2 * (3 + 2 + 2)
+    for name in SWEEP.contenders:
+        rates = sorted(trial.learning_rate for trial in made if trial.contender == name and not trial.tests)
+        assert len(rates) == 5
+        tested = [trial for trial in made if trial.contender == name and trial.tests]
+        assert [trial.seed for trial in tested] == [1, 2]
+        assert [trial.learning_rate for trial in tested] == pytest.approx([BEST_RATE[name]] * 2)
+    assert choose(records, "adam@constant", ACCURACY).learning_rate == pytest.approx(BEST_RATE["adam@constant"])
+
+
+def test_options_are_tuned_too(tmp_path):
+    _, made = compared(tmp_path / "records.jsonl", list_options=lambda name: ({"epsilon": 1e-3}, {"epsilon": 1e-8}))
+    assert len(made) == 2 * (6 + 2 + 2)
+    assert {trial.options for trial in made} == {(("epsilon", 1e-3),), (("epsilon", 1e-8),)}
+
+
+@pytest.mark.parametrize("stop_after", [0, 1, 6, 9, 13])
+def test_a_comparison_goes_on_where_it_stopped(tmp_path, stop_after):
+    whole, _ = compared(tmp_path / "whole.jsonl")
+    with pytest.raises(KeyboardInterrupt):
+        compared(tmp_path / "broken.jsonl", stop_after=stop_after)
+    if stop_after:
+        with open(tmp_path / "broken.jsonl", "a") as file:
+            file.write('{"contender": "adam@const')  # as a kill leaves it
+    broken, made = compared(tmp_path / "broken.jsonl")
+    assert len(made) == 14 - stop_after
+    for name in SWEEP.contenders:
+        assert broken.of(name) == whole.of(name)
+    assert len(Records(tmp_path / "broken.jsonl", Setting())) == 14
+
+
+def test_records_of_another_setting_are_refused_and_other_contenders_are_not(tmp_path):
+    compared(tmp_path / "records.jsonl")
+    assert len(Records(tmp_path / "records.jsonl", Setting(sweep=Sweep((), ())))) == 14
+    with pytest.raises(OtherSetting, match=r"another setting \(steps\)"):
+        Records(tmp_path / "records.jsonl", Setting(steps=11))
+
+
+@dataclasses.dataclass(frozen=True)
+class Pooled:
+    size: int = 3
+    pool: int = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class WithNetwork:
+    network: Pooled = Pooled()
+    sweep: Sweep = SWEEP
+    steps: int = 10
+    clip: float = 0.0
+
+
+def test_a_field_newer_than_the_records_had_its_default(tmp_path):
+    path = tmp_path / "records.jsonl"
+    record = dict(contender="g@constant", learning_rate=0.1, options=[], seed=0, best=0.1, diverged=False)
+    path.write_text(json.dumps(dict(record, setting=dict(network=dict(size=3), steps=10))) + "\n")
+    assert len(Records(path, WithNetwork())) == 1
+    for other, word in ((WithNetwork(Pooled(pool=2)), "network"), (WithNetwork(clip=0.5), "clip")):
+        with pytest.raises(OtherSetting, match=rf"another setting \({word}\)"):
+            Records(path, other)
+
+
+def test_what_diverged_is_never_chosen(tmp_path):
+    records = Records(tmp_path / "records.jsonl", Setting())
+    for rate, best, diverged in ((0.1, 0.9, True), (0.2, 0.1, False), (0.3, None, True)):
+        records.add(Trial("g@constant", rate, (), 0), dict(best=best, diverged=diverged))
+    assert choose(records, "g@constant", ACCURACY).learning_rate == 0.2
+    assert choose(records, "g@constant", LOSS).learning_rate == 0.2
+
+
+class Experiment:
+    METRIC, COLUMNS, PAPER = ACCURACY, {"test": ("test", ".2f")}, {"g@constant": {"test": 0.5}}
+
+
+def test_the_table_says_what_the_trials_gave(tmp_path):
+    records, _ = compared(tmp_path / "records.jsonl")
+    found = summarize(Experiment, records, SWEEP.contenders)
+    adam, sgd = found["adam@constant"], found["g@constant"]
+    assert (adam["diverged_in_tuning"], adam["trials"], adam["diverged"], adam["seeds"]) == (1, 5, 0, 2)
+    assert sgd["test"] == [pytest.approx(0.985), pytest.approx(0.01 / 2**0.5)]
+    assert (sgd["reached"], sgd["steps"], sgd["speed_up"]) == (2, 10, 1.0)
+    assert "| `g@constant`    | 0.1  " in make_table(Experiment, found)
+    assert "0.98 ± 0.01 | 0.50 " in make_table(Experiment, found)
+
+
+def test_steps_count_to_where_every_adam_came():
+    def record(*values):
+        return dict(best=max(values), diverged=False, curve=[[i, value] for i, value in enumerate(values, 1)])
+
+    adam = [record(0.1, 0.2, 0.5), record(0.1, 0.3, 0.4)]
+    assert compare_steps(ACCURACY, adam, adam) == dict(reached=2, steps=3.0, speed_up=1.0)
+    assert compare_steps(ACCURACY, [record(0.4, 0.4, 0.4)], adam) == dict(reached=1, steps=1.0, speed_up=3.0)
+    assert compare_steps(ACCURACY, [record(0.4), record(0.3)], adam) == dict(reached=1, steps=None, speed_up=None)
+    assert compare_steps(ACCURACY, [record(0.4)], []) == dict(reached=None, steps=None, speed_up=None)
+
+
+def test_the_report_renews_its_part_of_a_file_alone(tmp_path):
+    path = tmp_path / "README.md"
+    path.write_text("# Numbers\n\nBefore.\n")
+    report.renew(path, "one")
+    path.write_text(path.read_text() + "\nAfter.\n")
+    report.renew(path, "two")
+    text = path.read_text()
+    assert text.startswith("# Numbers\n\nBefore.\n") and text.endswith("\nAfter.\n")
+    assert "two" in text and "one" not in text and text.count(report.BEGIN) == 1
+    report.renew(path, "two")
+    assert path.read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("adam", Contender("adam", "cosine")),
+        ("PowerSign_cd@linear_cosine", Contender("powersign-cd", "linear_cosine")),
+        ("sign(g) * m@constant", Contender("sign(g) * m", "constant")),
+    ],
+)
+def test_contenders_are_read(text, read):
+    assert read_contender(text, "cosine") == read
+    optimizer = read.make(0.1, 100)
+    assert callable(optimizer.learning_rate) or float(optimizer.learning_rate) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("adan", "adam"),
+        ("adam@cosin", "one of constant, cosine"),
+        ("run:nowhere#1", "nowhere is not a run"),
+        ("run:nowhere", "run:RUN#K"),
+    ],
+)
+def test_contenders_that_are_none_are_named(text, message):
+    with pytest.raises(ValueError, match=message):
+        read_contender(text)
