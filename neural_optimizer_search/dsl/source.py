@@ -252,7 +252,7 @@ $latex
     Args:
       learning_rate: A number or a `LearningRateSchedule`.
       decay_steps: The number of training steps T, an int > 0.  #if T
-      seed: Of the random numbers, an int of 32 bits with sign.  #if seed
+      seed: Seed of the random numbers, an int of 32 bits with sign.  #if seed
       **kwargs: What every Keras optimizer takes, such as `weight_decay` or `clipnorm`.
     """
 

@@ -57,7 +57,7 @@ def fit_dynamics(samples: np.ndarray, prior: Any, outputs: int) -> Dynamics:
 
     Args:
       samples: Transitions of S runs, float `[S, T, p]`.
-      prior: As of `fit_prior`.
+      prior: What `fit_prior` gives.
       outputs: q.
     """
     count, steps, size = samples.shape

@@ -1,3 +1,4 @@
+import functools
 import itertools
 
 import numpy as np
@@ -62,6 +63,7 @@ BOTH = pytest.mark.parametrize("run", [by_rule, by_tokens])
 def drawn(seed=0, size=SIZE):
     """The interpreter's own draws, for the reference to use."""
 
+    @functools.cache
     def draw(word, place, t):
         state = inputs(ones_at(t, size), seed)
         if word == "eps":

@@ -37,7 +37,7 @@ def test_the_best_is_kept(iterations):
 
 
 def test_old_batches_go():
-    config = dataclasses.replace(TINY, kept=2, updates=300)
+    config = dataclasses.replace(TINY, kept=2, updates=20)
     assert [len(iteration.batches) for iteration in gps.learn(config, BOWLS)] == [1, 2, 2]
 
 

@@ -49,7 +49,7 @@ def test_fit_finds_a_linear_policy():
     seen = rng.normal(size=(2000, 6))
     steps = seen @ rng.normal(size=(6, 2)) * 0.3
     precisions = np.broadcast_to(np.eye(2), [2000, 2, 2])
-    policy = fit(new_policy(seen, 2, seed=0, history=2), seen, steps, precisions, updates=3000, seed=0)
+    policy = fit(new_policy(seen, 2, seed=0, history=2), seen, steps, precisions, updates=1500, seed=0)
     other = rng.normal(size=(500, 6))
     away = policy(seen) - steps
     assert np.sqrt(np.mean(away**2)) < 0.05 * steps.std()
