@@ -21,12 +21,12 @@ from benchmarks.experiments import EXPERIMENTS, load_experiment
 from benchmarks.studies import STUDIES, StudyFailed, load_study
 from neural_optimizer_search.command_line import Parser
 from neural_optimizer_search.flags import build_parser, configure
-from neural_optimizer_search.workers.pool import TaskFailed
+from neural_optimizer_search.records.run_directory import STOPPED
+from neural_optimizer_search.workers.executor import TaskFailed
 
 PROG = "python -m benchmarks.run"
 ALL, REPORT = "all", "report"
 NAMES = (*EXPERIMENTS, ALL, *STUDIES, REPORT)
-STOPPED = 130  # the shell's code for Ctrl-C
 
 
 class Command(NamedTuple):

@@ -5,7 +5,7 @@ from tf_agents.environments import py_environment
 from tf_agents.specs import array_spec
 from tf_agents.trajectories import time_step as ts
 
-from neural_optimizer_search.l2o.trajectories import CAP, HISTORY, HORIZON, observation, starts
+from neural_optimizer_search.l2o.trajectories import CAP, HISTORY, HORIZON, observe, starts
 from tf_agents_env.settings import check
 
 
@@ -105,7 +105,7 @@ class StepEnvironment(py_environment.PyEnvironment):
         self._gradients.append(_limited(gradients[:, 0]))
 
     def _observation(self):
-        seen = observation(np.stack(self._values, -1), np.stack(self._gradients, -2), self.history)
+        seen = observe(np.stack(self._values, -1), np.stack(self._gradients, -2), self.history)
         changes, gradients = np.split(seen.astype(np.float32), [self.history], axis=-1)
         return {
             "iterate": _limited(self._iterate).astype(np.float32),

@@ -5,7 +5,6 @@ An optimizer is a name that `nos-optimizers` lists, a formula, or `run:RUN#1`, t
 training is kept in OUT/EXPERIMENT-SCALE.jsonl and not repeated.
 """
 
-# ruff: noqa: RUF009
 # `flag` makes a dataclass field.
 
 import dataclasses

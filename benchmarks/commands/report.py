@@ -5,7 +5,6 @@
 prints a table for each experiment, writes its pictures, and renews the part of OUT/README.md between its two markers.
 """
 
-# ruff: noqa: RUF009
 # `flag` makes a dataclass field.
 
 import pathlib

@@ -7,7 +7,6 @@ r"""The reward of every distinct rule of depth 1, as a file on which search algo
 The first command trains for an hour or two on two cores; the second writes its ledger to `TABLE`.
 """
 
-# ruff: noqa: RUF009
 # `flag` makes a dataclass field.
 
 import csv

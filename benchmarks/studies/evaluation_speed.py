@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from typing import Any, Optional
 
 import tensorflow as tf
-from neural_optimizer_search.workers.processes import ProcessExecutor
 
 from benchmarks.studies.common.shared_flags import data_dir_flag, find_protocol, protocol_flag, task_flag
 from neural_optimizer_search import Rule, RuleOptimizer
@@ -22,6 +21,7 @@ from neural_optimizer_search.command_line import whole_number
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.tasks import TASKS
+from neural_optimizer_search.workers.process_workers import process_executor
 
 TITLE = "how much faster is one traced training than model.compile for every learning rate?"
 RULES = ("Adam", "PowerSign", "AddSign", "RMSProp")
@@ -70,7 +70,7 @@ def _measure(task, protocol, config):
     """[(rule, seconds traced, seconds naive)], the seconds of the worker's start, and those of its first rule."""
     splits = task.splits(protocol, config.data_dir)
     rules = [KNOWN_OPTIMIZERS[name] for name in RULES]
-    with ProcessExecutor(task, protocol, config.data_dir, workers=1) as executor:
+    with process_executor(task, protocol, config.data_dir, workers=1) as executor:
         started = time.perf_counter()
         first = next(executor(rules[:1]))
         start_up = time.perf_counter() - started - first.seconds
@@ -92,7 +92,7 @@ def measure_naive_seconds(
 
     def fit(learning_rate, steps, validations):
         tf.keras.utils.set_random_seed(protocol.seeds[0])
-        model = protocol.child(splits.train.images.shape[1:], task.classes)
+        model = task.networks[protocol.name](splits.train.images.shape[1:], task.classes)
         model.compile(
             optimizer=RuleOptimizer(rule, learning_rate=learning_rate),
             loss=tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True),

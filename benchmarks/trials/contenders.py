@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from neural_optimizer_search import LinearCosineDecay, NoisyLinearCosineDecay, Rule, optimizers
-from neural_optimizer_search.records.ledger import Ledger
-from neural_optimizer_search.search.leaderboard import best
+from neural_optimizer_search.records.run_directory import rank, read_found
 
 SCHEDULES = {
     "constant": lambda rate, steps: rate,
@@ -52,7 +51,7 @@ class Contender(NamedTuple):
     @property
     def rule(self) -> Rule:
         """What it computes, as a `Rule` of the search's language."""
-        name = optimizers.catalogue.normalized(self.optimizer)
+        name = optimizers.catalogue.normalize_name(self.optimizer)
         return optimizers.CATALOGUE[name].rule if name in optimizers.CATALOGUE else _read_rule(self.optimizer)
 
 
@@ -72,7 +71,7 @@ def read_contender(text: str, schedule: str = "constant") -> Contender:
         raise ValueError(f"a learning-rate decay must be one of {', '.join(SCHEDULES)}. Received: {after!r}")
     if name.startswith(RUN):
         return Contender(_read_rule_of_run(name).formula(), after)
-    known = optimizers.catalogue.normalized(name)
+    known = optimizers.catalogue.normalize_name(name)
     if known in optimizers.CATALOGUE:
         return Contender(known, after)
     return Contender(_read_rule(name).formula(), after)
@@ -84,15 +83,13 @@ def _read_rule(formula):
 
 
 def _read_rule_of_run(text):
-    path, _, rank = text.removeprefix(RUN).rpartition("#")
-    if not path or not rank.isdecimal() or int(rank) < 1:
+    path, _, number = text.removeprefix(RUN).rpartition("#")
+    if not path or not number.isdecimal() or int(number) < 1:
         raise ValueError(f"a rule of a run is written run:RUN#K with K = 1 for the best. Received: {text!r}")
     try:
-        ledger = Ledger(pathlib.Path(path) / "ledger.sqlite", read_only=True)
+        found = rank(read_found(pathlib.Path(path)))
     except FileNotFoundError as error:
         raise ValueError(f"{path} is not a run of nos-search: {error}") from None
-    found = best(ledger.evaluations("search"), int(rank))
-    ledger.close()
-    if len(found) < int(rank):
-        raise ValueError(f"{path} has {len(found)} rules, and none of rank {rank}")
-    return found[-1].rule
+    if len(found) < int(number):
+        raise ValueError(f"{path} has {len(found)} rules, and none of rank {number}")
+    return found[int(number) - 1].rule

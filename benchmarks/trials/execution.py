@@ -15,7 +15,8 @@ import tensorflow as tf
 from benchmarks.trials.contenders import Contender
 from benchmarks.trials.strategies import STRATEGIES
 from benchmarks.trials.trials import Trial
-from neural_optimizer_search.workers.processes import WORKER_ENVIRONMENT, start_worker
+from neural_optimizer_search.workers.measuring_worker import WORKER_ENVIRONMENT
+from neural_optimizer_search.workers.process_workers import begin_worker
 
 Jobs = Iterable[tuple[Trial, Contender]]
 RunTrials = Callable[[Jobs], Iterator[tuple[Trial, dict[str, Any]]]]
@@ -41,7 +42,7 @@ def trial_runner(
         return
     os.environ.update({k: v for k, v in WORKER_ENVIRONMENT.items() if k not in os.environ})
     context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(workers, context, start_worker) as pool:
+    with concurrent.futures.ProcessPoolExecutor(workers, context, begin_worker) as pool:
 
         def run_in_processes(jobs):
             futures = {pool.submit(run_one, *job): job[0] for job in jobs}

@@ -11,7 +11,8 @@ from benchmarks.studies import scaling
 from benchmarks.studies.scaling.measurement import Sleeper, compute_limit, count_seconds, measure, time_search
 from benchmarks.studies.scaling.sleeping import Sleeping
 from neural_optimizer_search import parse_formula
-from neural_optimizer_search.search.loop import EvaluationRecorder
+from neural_optimizer_search.search.recorder import EvaluationRecorder
+from neural_optimizer_search.workers.worker import Measured
 
 
 class VirtualWorkers:
@@ -96,8 +97,8 @@ class Worker(Sleeping):
 
     started = True
 
-    def __call__(self, seconds, timeout):
-        return self.measure(seconds)
+    def measure(self, rule, seconds):
+        return Measured(super().measure(rule))
 
     def stop(self):
         pass

@@ -101,7 +101,7 @@ def test_it_is_the_run_of_the_same_policy(name):
     for t, step in enumerate(played):
         np.testing.assert_array_equal(step.observation["iterate"], run.iterates[:, 0, t].astype(np.float32))
         np.testing.assert_array_equal(step.reward, -run.values[:, 0, t].astype(np.float32) if t else np.zeros(4))
-    seen = trajectories.observations(run, history)[:, 0].astype(np.float32)
+    seen = trajectories.observe_all(run, history)[:, 0].astype(np.float32)
     np.testing.assert_array_equal(np.stack([flat(step.observation) for step in played[:-1]], 1), seen)
 
 

@@ -6,7 +6,6 @@ learns a policy for each family and seed with `nos-learn`, tunes every baseline 
 and follows all of them for 100 iterations on 100 held-out functions. Trainings are kept in OUT and not repeated.
 """
 
-# ruff: noqa: RUF009
 # `flag` makes a dataclass field.
 
 import dataclasses

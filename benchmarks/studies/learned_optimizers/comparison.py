@@ -12,7 +12,7 @@ from benchmarks.studies.common.bootstrap import mean_interval
 from benchmarks.studies.learned_optimizers.margins import has_diverged, margins, share
 from neural_optimizer_search.l2o.baselines import BASELINES, Counted
 from neural_optimizer_search.l2o.guided_policy_search import STARTS
-from neural_optimizer_search.l2o.trajectories import capped, run, starts
+from neural_optimizer_search.l2o.trajectories import cap, run, starts
 
 LEARNED = "predicted step descent"
 # The paper's four have no line search; the other set has all.
@@ -65,14 +65,14 @@ def summarize(comparison: Comparison, settings: Settings) -> dict[str, dict[str,
     found = {}
     for name, values in comparison.values.items():
         by_seed = values if name == LEARNED else values[None]
-        means = capped(by_seed).mean(axis=1)
+        means = cap(by_seed).mean(axis=1)
         row = dict(setting=settings.get(name, {}), evaluations=comparison.evaluations[name])
         row["values"] = {t: [float(means[:, t].mean()), float(means[:, t].std())] for t in SHOWN}
         row["diverged"] = int(has_diverged(by_seed).sum())
         if name != LEARNED:
             among = fixed if name in FIXED else every
             row["share"] = [share(*pair) for pair in zip(among[LEARNED], among[name])]
-            lead = capped(values)[:, -1] - capped(ours)[..., -1].mean(axis=0)
+            lead = cap(values)[:, -1] - cap(ours)[..., -1].mean(axis=0)
             row["lead"] = list(map(float, mean_interval(lead, rng)))
             # Where gradient descent stays, does the learned one?
             row["only_learned_diverged"] = int((has_diverged(ours) & ~has_diverged(values)).sum())
@@ -108,6 +108,6 @@ def write_curves(path: pathlib.Path, comparisons: Sequence[Comparison]) -> None:
             for name in comparison.values:
                 for seed in range(len(comparison.values[LEARNED])):
                     values = comparison.values[name][seed] if name == LEARNED else comparison.values[name]
-                    for t, value in enumerate(capped(values).mean(axis=0)):
+                    for t, value in enumerate(cap(values).mean(axis=0)):
                         among = [f"{m[name][seed, t]:.6g}" if name in m else "" for m in (fixed, every)]
                         writer.writerow([comparison.name, name, seed, t, f"{value:.6g}", *among])

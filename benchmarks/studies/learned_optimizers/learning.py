@@ -17,7 +17,7 @@ from neural_optimizer_search.l2o import saved
 from neural_optimizer_search.l2o.baselines import BASELINES, tune
 from neural_optimizer_search.l2o.guided_policy_search import STARTS, TRAINING
 from neural_optimizer_search.l2o.trajectories import starts
-from neural_optimizer_search.workers.processes import WORKER_ENVIRONMENT
+from neural_optimizer_search.workers.measuring_worker import WORKER_ENVIRONMENT
 
 
 def learn(family: str, seed: int, out: pathlib.Path) -> pathlib.Path:

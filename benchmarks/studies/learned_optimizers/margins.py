@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from neural_optimizer_search.l2o.trajectories import capped
+from neural_optimizer_search.l2o.trajectories import cap
 
 
 def margins(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -16,7 +16,7 @@ def margins(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     Returns:
       Optimizer -> `[T + 1]`: the mean over functions of the least value of all others minus its own.
     """
-    stacked = capped(np.stack(list(values.values())))
+    stacked = cap(np.stack(list(values.values())))
     return {
         name: (np.delete(stacked, i, axis=0).min(axis=0) - stacked[i]).mean(axis=0) for i, name in enumerate(values)
     }

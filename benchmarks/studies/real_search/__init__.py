@@ -9,7 +9,6 @@ fresh seeds and all rates, for known optimizers as for found ones, and the child
 Searches that were stopped go on, and those that are done are not repeated.
 """
 
-# ruff: noqa: RUF009
 # `flag` makes a dataclass field.
 
 import csv
@@ -36,8 +35,8 @@ from benchmarks.studies.real_search.fresh_seeds import measure_best_rules
 from benchmarks.studies.real_search.searches import Searched, read_search, search_directory, search_with
 from neural_optimizer_search.command_line import whole_number
 from neural_optimizer_search.flags import flag
+from neural_optimizer_search.search.registry import algorithm_names
 from neural_optimizer_search.tasks import TASKS
-from tf_agents_env.flags import ALGORITHMS
 
 TITLE = "real searches by several algorithms, and their best rules on data that no search saw"
 COUNTS = ("sampled", "screened", "repeated", "diverged")
@@ -52,8 +51,8 @@ class Config:
     protocol: str = protocol_flag()
     algorithms: Sequence[str] = flag(
         ("ppo", "random", "evolution"),
-        f"who searches, of {', '.join(ALGORITHMS)}",
-        choices=ALGORITHMS,
+        "what searches",
+        choices=algorithm_names,
         nargs="+",
         metavar="NAME",
     )

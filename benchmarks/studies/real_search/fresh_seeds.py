@@ -10,8 +10,8 @@ from benchmarks.studies.common.shared_flags import find_protocol
 from benchmarks.studies.real_search.searches import Searched
 from neural_optimizer_search import Rule
 from neural_optimizer_search.measuring.evaluator import Evaluator
+from neural_optimizer_search.records.run_directory import rank
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
-from neural_optimizer_search.search.leaderboard import best
 from neural_optimizer_search.tasks import TASKS
 
 FRESH_SEED = 1000  # the first of the seeds that no search trained with
@@ -58,5 +58,5 @@ def choose_rules(found: dict[str, list[Searched]], top: int) -> Iterator[tuple[s
     """The best distinct rules of each algorithm, over its seeds: (algorithm, rule, reward)."""
     for name, searches in found.items():
         by_key = {e.key: e for one in searches for e in one.trained}
-        for e in best(by_key.values(), top):
+        for e in rank(by_key.values())[:top]:
             yield name, e.rule, e.reward

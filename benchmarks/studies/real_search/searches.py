@@ -6,10 +6,9 @@ from typing import Any, NamedTuple
 from benchmarks.studies import StudyFailed
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.records.run_directory import LEDGER, STOPPED
+from neural_optimizer_search.search import command
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
-from tf_agents_env import train
-
-STOPPED = 130  # nos-search's exit code for Ctrl-C
 
 
 class Searched(NamedTuple):
@@ -56,7 +55,7 @@ def search_with(name: str, seed: int, config: Any) -> None:
             out=directory,
         )
         words += [f"--{flag}={value}" for flag, value in new.items()]
-    code = train.main(words)
+    code = command.main(words)
     if code == STOPPED:
         raise KeyboardInterrupt
     if code:
@@ -65,7 +64,7 @@ def search_with(name: str, seed: int, config: Any) -> None:
 
 def read_search(directory: pathlib.Path, budget: int) -> Searched:
     """What the ledger of a search says of its first rules, as many as the budget."""
-    ledger = Ledger(directory / train.LEDGER, read_only=True)
+    ledger = Ledger(directory / LEDGER, read_only=True)
     rewards = {e.rule: e.reward for e in ledger.evaluations("baseline")}
     known = {name: rewards[rule] for name, rule in KNOWN_OPTIMIZERS.items()}
     found = Searched(ledger.counts(), ledger.evaluations("search")[:budget], known)

@@ -18,17 +18,18 @@ from neural_optimizer_search import Rule
 from neural_optimizer_search.dsl.space import search_space
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Ledger
-from neural_optimizer_search.search.loop import EvaluationRecorder, search
+from neural_optimizer_search.search.command import RULES_PER_WORKER
+from neural_optimizer_search.search.loop import search
+from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.workers.pool import WorkerPool
 from tf_agents_env.controllers import CONTROLLERS, Controller
-from tf_agents_env.train import RULES_A_WORKER
 
 SPACE = search_space("arxiv2017_no_decay", 2)
 # Mode -> (rules a proposal, rules to keep in work or waiting), by the number of workers.
 MODES = {
     "synchronous, batch 10": lambda workers: (10, 0),
     **{f"synchronous, batch {n} x workers": lambda workers, n=n: (n * workers, 0) for n in (4, 16, 32, 64)},
-    "asynchronous, batch 10": lambda workers: (10, RULES_A_WORKER * workers),
+    "asynchronous, batch 10": lambda workers: (10, RULES_PER_WORKER * workers),
 }
 
 

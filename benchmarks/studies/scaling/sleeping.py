@@ -4,10 +4,10 @@ import time
 
 
 class Sleeping:
-    """Stands where `Measuring` does: seconds -> (when it began, when it ended), by the clock."""
+    """Stands where `MeasuringWorker` does: seconds -> (when it began, when it ended), by the clock."""
 
-    def ready(self) -> None:
-        """It always is."""
+    def prepare(self) -> None:
+        """Nothing to do."""
 
     def measure(self, seconds: float) -> list[float]:
         began = time.time()

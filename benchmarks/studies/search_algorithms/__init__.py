@@ -9,7 +9,6 @@ functions count. "random, no screen" and "ppo, paper" count every string that is
 Finished searches are kept in RESULTS/search_algorithms.csv and not repeated.
 """
 
-# ruff: noqa: RUF009
 # `flag` makes a dataclass field.
 
 import concurrent.futures
@@ -31,7 +30,7 @@ from benchmarks.studies.search_algorithms.kept import FILE, Replayed, append_sea
 from benchmarks.studies.search_algorithms.replay import ALGORITHMS, replay
 from neural_optimizer_search.command_line import whole_number
 from neural_optimizer_search.flags import flag
-from neural_optimizer_search.workers.processes import start_worker
+from neural_optimizer_search.workers.process_workers import begin_worker
 
 TITLE = "how many rules must each algorithm train to find a good one? On the table of depth1_table"
 TOPS = (0.01, 0.001)
@@ -88,7 +87,7 @@ def _replay_missing(jobs, path, config):
     done = read_searches(path, config.budget)
     missing = [job for job in jobs if job not in done]
     context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(config.workers, context, start_worker) as pool:
+    with concurrent.futures.ProcessPoolExecutor(config.workers, context, begin_worker) as pool:
         futures = {pool.submit(replay, *job, config.budget): job for job in missing}
         for future in tqdm(concurrent.futures.as_completed(futures), total=len(futures), unit="search"):
             append_search(path, *futures[future], config.budget, *future.result())

@@ -13,9 +13,10 @@ from neural_optimizer_search.measuring.evaluation import Evaluation, without_rew
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.evolution import Evolution, EvolutionConfig
-from neural_optimizer_search.search.loop import EvaluationRecorder, screen_nothing, search
+from neural_optimizer_search.search.loop import search
 from neural_optimizer_search.search.random_search import RandomSearch
-from neural_optimizer_search.workers.pool import InProcess
+from neural_optimizer_search.search.recorder import EvaluationRecorder, pass_every_rule
+from neural_optimizer_search.workers.in_process import InProcess
 
 BATCH = 5
 
@@ -51,7 +52,7 @@ def replay(name: str, seed: int, budget: int, table: pathlib.Path = TABLE) -> Re
         score = EvaluationRecorder(
             InProcess(look_up),
             ledger,
-            screen=screen_nothing if name in UNSCREENED else look_up.screen,
+            screen=pass_every_rule if name in UNSCREENED else look_up.screen,
             on_evaluation=lambda evaluation: curve.append(evaluation.reward),
         )
         for _ in search(ALGORITHMS[name](read_space(table), seed), score, ledger, budget):
