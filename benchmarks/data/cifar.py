@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from benchmarks.data.tfds_directory import tfds_directory
 from neural_optimizer_search.tasks import cifar10
-from neural_optimizer_search.tasks.task import Examples
+from neural_optimizer_search.tasks.image_task import Examples
 
 CLASSES = 10
 SIDE = 32  # pixels

@@ -5,8 +5,8 @@ import tensorflow as tf
 
 from neural_optimizer_search import RuleOptimizer, parse_formula
 from neural_optimizer_search.measuring.training import ChildTraining
+from neural_optimizer_search.tasks.child import Child
 from neural_optimizer_search.tasks.keras_task import generators_with_state
-from neural_optimizer_search.tasks.task import Child
 
 DIVERGING = "log(g - g)"
 
