@@ -12,7 +12,7 @@ INSTALLED_KERAS3 := .venv-keras3/installed
 # A process a core, a file at a time; to see one test alone: make test PARALLEL= ARGS=tests/dsl/test_rule.py
 PARALLEL ?= -n auto --dist loadfile
 
-.PHONY: help search test test-long test-keras3 lint clean
+.PHONY: help docs search test test-long test-keras3 lint clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -31,11 +31,14 @@ test-long: $(INSTALLED) ## Run what make test runs at small size, kills and fuzz
 test-keras3: $(INSTALLED_KERAS3) ## Run the tests of the core with Keras 3, and of the optimizers with tf_keras
 	@.venv-keras3/bin/python -m pytest $(PARALLEL) tests --ignore=tests/tf_agents_env \
 	    --ignore=tests/benchmarks --ignore=tests/report --ignore=tests/promotion --ignore=tests/fuzz \
-	    --ignore=tests/test_imports.py --ignore=tests/test_readme.py \
+	    --ignore=tests/test_imports.py --ignore=tests/test_readme.py --ignore=tests/test_documents.py \
 	    --ignore=tests/workers/test_processes.py --ignore=tests/l2o/test_nos_learn.py \
 	    --deselect=tests/measuring/test_screen.py::test_equal_keys_mean_equal_functions $(ARGS)
 	@TF_USE_LEGACY_KERAS=1 .venv-keras3/bin/python -m pytest $(PARALLEL) tests/optimizers tests/contracts \
 	    tests/test_schedules.py $(ARGS)
+
+docs: $(INSTALLED) ## Write anew what README.md and CONTRIBUTING.md say of the code
+	@.venv/bin/python -m tools.docs
 
 lint: $(INSTALLED) ## Check the code with ruff
 	@.venv/bin/ruff check $(ARGS)

@@ -67,9 +67,9 @@ def algorithms() -> str:
 
 
 def published_rules() -> str:
-    """What `nos-optimizers powersign` prints, without its note."""
-    rows = format_table([row for name, row in CATALOGUE.items() if "powersign" in name])
-    return f"```\n$ nos-optimizers powersign\n{rows}\n```"
+    """What `nos-optimizers addsign` prints, without its note."""
+    rows = format_table([row for name, row in CATALOGUE.items() if "addsign" in name])
+    return f"```\n$ nos-optimizers addsign\n{rows}\n```"
 
 
 # -- Where things are ------------------------------------------------------------------------------
