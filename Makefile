@@ -37,7 +37,7 @@ test-keras3: $(INSTALLED_KERAS3) ## Run the tests of the core with Keras 3, and 
 	@TF_USE_LEGACY_KERAS=1 .venv-keras3/bin/python -m pytest $(PARALLEL) tests/optimizers tests/contracts \
 	    tests/test_schedules.py $(ARGS)
 
-docs: $(INSTALLED) ## Write anew what README.md and CONTRIBUTING.md say of the code
+docs: $(INSTALLED) ## Rewrite what README.md and CONTRIBUTING.md say of the code
 	@.venv/bin/python -m tools.docs
 
 lint: $(INSTALLED) ## Check the code with ruff

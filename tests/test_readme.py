@@ -8,6 +8,8 @@ import pytest
 from neural_optimizer_search.flags import flags_of, spell
 from neural_optimizer_search.search import command
 from neural_optimizer_search.search.config import RunConfig, SearchConfig
+from neural_optimizer_search.tasks import find_task
+from neural_optimizer_search.tasks.child import length
 
 README = (pathlib.Path(__file__).parent.parent / "README.md").read_text()
 
@@ -25,6 +27,16 @@ def test_the_learned_optimizer(capsys):
     block = next(block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "PredictedStep" in block)
     exec(block, {})
     assert 0.0 < float(capsys.readouterr().out) < 0.3  # log 2 at the start
+
+
+def test_your_own_model(tmp_path, monkeypatch):
+    block = next(block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "KerasTask" in block)
+    (tmp_path / "my_module.py").write_text(block)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    task = find_task("my_module:my_task")
+    child = task.child(task.protocols["default"])
+    assert length(child.train) == 300 and length(child.validation) == 142
 
 
 def test_every_flag_is_in_the_readme():
