@@ -1,6 +1,7 @@
 """The controller: policy gradients over strings of tokens, paid by the rewards (arXiv v2, section 3.2)."""
 
 import collections
+import functools
 import json
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -67,7 +68,8 @@ class ControllerConfig:
 # The paper's learning rate makes PPO and REINFORCE learn nothing visible in 1,000 rules. PPO's "fast" was chosen on
 # the table of `benchmarks/search_algorithms.py`, with other seeds than it reports, as was evolution's population:
 # paying ranks and a short queue made it the surest to arrive. The other two have the same, untuned.
-_FAST = dict(
+_fast = functools.partial(
+    ControllerConfig,
     batch_size=10,
     entropy=0.01,
     baseline_decay=0.5,
@@ -79,15 +81,15 @@ _FAST = dict(
 CONTROLLERS = {
     "ppo": {
         "paper": ControllerConfig(PPO()),
-        "fast": ControllerConfig(PPO(learning_rate=1e-3), **_FAST),
+        "fast": _fast(PPO(learning_rate=1e-3)),
     },
     "reinforce": {
         "paper": ControllerConfig(Reinforce()),
-        "fast": ControllerConfig(Reinforce(learning_rate=5e-3), **_FAST),
+        "fast": _fast(Reinforce(learning_rate=5e-3)),
     },
     "trpo": {
         "paper": ControllerConfig(TRPO()),
-        "fast": ControllerConfig(TRPO(kl_radius=0.02), **_FAST),
+        "fast": _fast(TRPO(kl_radius=0.02)),
     },
 }
 
@@ -151,9 +153,9 @@ class Controller(Algorithm):
     def __init__(self, space, config, seed, directory=None):
         self.config, self.metrics = config, {}
         self._emitted = _Emitted()
-        self._iteration = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self._iteration = tf.Variable(tf.constant(0, tf.int64), trainable=False)
         # What the rules are worth, nobody knows when they are drawn.
-        self._drawn = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self._drawn = tf.Variable(tf.constant(0, tf.int64), trainable=False)
         self._environment = RuleEnvironment(space, unpaid, config.batch_size)
         observation_spec, action_spec, time_step_spec = spec_utils.get_tensor_specs(self._environment)
         self._actor = ControllerNetwork(observation_spec, config.units, seed)
@@ -163,7 +165,7 @@ class Controller(Algorithm):
         self._collect = BatchCollector(self._environment, policy)
         self._train = common.function(self._agent.train)
         self._logits = common.function(lambda seen: self._actor(seen.observation, seen.step_type)[0].logits)
-        kept = dict(agent=self._agent, iteration=self._iteration, emitted=self._emitted)
+        kept: dict[str, Any] = dict(agent=self._agent, iteration=self._iteration, emitted=self._emitted)
         self._queue = None
         if config.queue_size:
             kept["queue"] = self._queue = PriorityQueue(

@@ -1,5 +1,7 @@
 """The controller's networks: an LSTM that spells rules, and the moving-average baseline."""
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -42,7 +44,7 @@ class ControllerNetwork(network.Network):
         kernel, recurrent, bias, head, head_bias = (
             tf.keras.initializers.RandomUniform(-WEIGHT_RANGE, WEIGHT_RANGE, seed=int(seed)) for seed in seeds
         )
-        self._lstm = dynamic_unroll_layer.DynamicUnroll(
+        self._lstm: Any = dynamic_unroll_layer.DynamicUnroll(
             tf.keras.layers.LSTMCell(
                 units,
                 kernel_initializer=kernel,
@@ -89,7 +91,7 @@ class BaselineNetwork(network.Network):
 
     def __init__(self, input_tensor_spec, name="BaselineNetwork"):
         super().__init__(input_tensor_spec, state_spec=(), name=name)
-        self.baseline = tf.Variable(0.0, trainable=False, name="baseline")
+        self.baseline = tf.Variable(tf.constant(0.0), trainable=False, name="baseline")
 
     def call(self, observation, step_type=None, network_state=(), training=False):
         return tf.zeros_like(observation["prev"], tf.float32) + self.baseline, network_state

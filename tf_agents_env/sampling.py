@@ -1,5 +1,7 @@
 """How a batch of rules is drawn: random numbers that a resumed run draws again, and the driver."""
 
+from typing import Any
+
 import tensorflow as tf
 from tf_agents.drivers import py_driver
 from tf_agents.policies import py_tf_eager_policy, tf_policy
@@ -28,10 +30,10 @@ class StatelessPolicy(tf_policy.TFPolicy):
     def _variables(self):
         return [*self._policy.variables(), self._iteration]
 
-    def _distribution(self, time_step, policy_state):
+    def _distribution(self, time_step, policy_state) -> Any:
         return self._policy.distribution(time_step, policy_state)
 
-    def _action(self, time_step, policy_state, seed=None):
+    def _action(self, time_step: Any, policy_state: Any, seed=None):
         step = self._distribution(time_step, policy_state)
         position = tf.cast(time_step.observation["pos"][0], tf.int64)
         place = self._iteration * self._length + position

@@ -56,7 +56,8 @@ class StepEnvironment(py_environment.PyEnvironment):
         self.objectives, self.horizon, self.history, self.bound = objectives, horizon, history, bound
         check(self, "above 0", "horizon", "history", "bound")
         self._rng = np.random.default_rng(seed)
-        self._iterate, self._values, self._gradients = None, [], []
+        self._iterate = np.zeros([len(objectives), objectives.dimension])
+        self._values, self._gradients = [], []
 
     @property
     def batched(self):

@@ -69,7 +69,7 @@ class PowerSign(SignOptimizer):
         self.base = number("base", base, "a finite number > 0", lambda base: base > 0)
 
     def factor(self, agreement: tf.Tensor) -> tf.Tensor:
-        return self.base**agreement
+        return self.base**agreement  # pyright: ignore[reportOperatorIssue]  TensorFlow's stubs lack __rpow__
 
     def kernel_arguments(self) -> dict[str, float]:
         return {"logbase": math.log(self.base)}

@@ -111,7 +111,8 @@ class ImageTask:
             )
         order = np.random.default_rng(0).permutation(len(examples.labels))
         validation, train, _ = np.split(order, [protocol.validation_examples, wanted])
-        measured = self.load_test(data_dir) if self.on_test else _select(examples, validation)
+        load_test = self.load_test if self.on_test else None
+        measured = load_test(data_dir) if load_test else _select(examples, validation)
         return Splits(*map(_as_float, (_select(examples, train), measured)))
 
 

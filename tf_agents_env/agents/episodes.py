@@ -18,7 +18,7 @@ class EpisodeAgent(tf_agent.TFAgent):
 
     def __init__(self, time_step_spec, action_spec, actor, baseline, learn):
         policy = actor_policy.ActorPolicy(time_step_spec, action_spec, actor, clip=False)
-        step = tf.Variable(0, dtype=tf.int64, trainable=False)
+        step = tf.Variable(tf.constant(0, tf.int64), trainable=False)
         super().__init__(time_step_spec, action_spec, policy, policy, None, train_step_counter=step)
         self._baseline, self.learn = baseline, learn
 

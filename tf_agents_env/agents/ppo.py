@@ -62,7 +62,7 @@ class PPOAgent(ppo_clip_agent.PPOClipAgent):
             value_pred_loss_coef=0.0,
             normalize_rewards=False,
             normalize_observations=False,
-            train_step_counter=tf.Variable(0, dtype=tf.int64, trainable=False),
+            train_step_counter=tf.Variable(tf.constant(0, tf.int64), trainable=False),
         )
 
     def get_loss(self, time_steps, actions, log_probs, returns, normalized, *rest, **named):
