@@ -10,7 +10,7 @@ def number(
     argument: str,
     value: Any,
     allowed: str = "a finite number",
-    is_valid: Callable[[float], bool] = lambda value: True,
+    is_valid: Callable[[Any], bool] = lambda value: True,
 ) -> float:
     """The value as a float, if it is a finite number and valid; else a ValueError."""
     if not (isinstance(value, numbers.Real) and math.isfinite(value) and is_valid(value)):
@@ -20,7 +20,7 @@ def number(
 
 def step_count(decay_steps: Any, reader: str) -> int:
     """`decay_steps` as an int, if it is one > 0; else a ValueError that names its `reader`."""
-    if not (isinstance(decay_steps, numbers.Integral) and decay_steps > 0):
+    if not (isinstance(decay_steps, numbers.Integral) and int(decay_steps) > 0):
         raise ValueError(
             "Argument `decay_steps` must be the number of training steps, an int > 0, for "
             f"{reader}. Received: {decay_steps!r}."

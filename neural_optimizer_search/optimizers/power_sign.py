@@ -1,6 +1,7 @@
 """PowerSign (arXiv v2, section 5.1)."""
 
 import math
+from collections.abc import Callable
 from typing import Any, Optional, Union
 
 import tensorflow as tf
@@ -53,8 +54,8 @@ class PowerSign(SignOptimizer):
     Source: Bello et al. (2017), arXiv:1709.07417v2, section 5.1; usage in section 8.1.
     """
 
-    own_argument = "base"
-    kernel = staticmethod(tf.raw_ops.ResourceApplyPowerSign)
+    own_argument: str = "base"
+    kernel: Callable = staticmethod(tf.raw_ops.ResourceApplyPowerSign)
 
     def __init__(
         self,
@@ -69,7 +70,7 @@ class PowerSign(SignOptimizer):
         self.base = number("base", base, "a finite number > 0", lambda base: base > 0)
 
     def factor(self, agreement: tf.Tensor) -> tf.Tensor:
-        return self.base**agreement
+        return self.base**agreement  # pyright: ignore[reportOperatorIssue]  TensorFlow's stubs lack __rpow__
 
     def kernel_arguments(self) -> dict[str, float]:
         return {"logbase": math.log(self.base)}

@@ -101,7 +101,7 @@ def _read_rule(rule):
     if isinstance(rule, str):
         return parse_formula(rule)
     if isinstance(rule, (list, tuple)):  # from a config
-        return Rule(rule)
+        return Rule(tuple(rule))
     if isinstance(rule, Rule):
         return rule
     raise ValueError(f"Argument `rule` must be a Rule or a formula as text. Received: {rule!r}.")

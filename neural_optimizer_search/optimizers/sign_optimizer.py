@@ -53,6 +53,7 @@ class SignOptimizer(DirectionOptimizer):
         """The internal decay f(t) in the dtype of the gradient; 1 if `decay` is None."""
         if self.decay is None:
             return 1.0
+        assert self.decay_steps is not None  # `_check_steps`
         value = self.decay(tf.cast(step.t, tf.float32), tf.cast(self.decay_steps, tf.float32))
         return tf.cast(value, step.g.dtype)
 

@@ -3,12 +3,15 @@
 import abc
 import concurrent.futures
 from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
 
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation
 
 # Seconds for a rule until `timeout` is set to what suits the task.
 FIRST_TIMEOUT = 3600.0
+
+_Executor = TypeVar("_Executor", bound="Executor")
 
 
 class TaskFailed(Exception):
@@ -48,8 +51,8 @@ class Executor(abc.ABC):
         for future in concurrent.futures.as_completed([self.submit(rule) for rule in rules]):
             yield future.result()
 
-    def __enter__(self) -> "Executor":
+    def __enter__(self: _Executor) -> _Executor:
         return self
 
-    def __exit__(self, *error) -> None:
+    def __exit__(self, *error: Any) -> None:
         self.close()
