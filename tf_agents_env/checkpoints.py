@@ -4,7 +4,7 @@ import os
 import pathlib
 import re
 import warnings
-from typing import Optional
+from typing import Any, Optional, Union
 
 import tensorflow as tf
 from tf_agents.utils import common
@@ -23,12 +23,12 @@ class Checkpoints:
       **items: What to save: variables, networks, optimizers.
     """
 
-    def __init__(self, directory, **items):
+    def __init__(self, directory: Union[str, os.PathLike], **items: Any):
         self._directory, self._items = pathlib.Path(directory), items
         self._checkpointer: Optional[common.Checkpointer] = None
 
-    def save(self, number):
-        """Saves the items as checkpoint `number`.
+    def save(self, number: Any) -> None:
+        """Saves the items as checkpoint `number`, an int or a variable.
 
         Raises:
           ValueError: If the directory holds checkpoints and `restore` was not called: they may be
@@ -43,7 +43,7 @@ class Checkpoints:
             self._checkpointer = self._open()
         self._checkpointer.save(number)
 
-    def restore(self):
+    def restore(self) -> bool:
         """Restores the newest checkpoint that can be read in full; returns whether there is one.
 
         Raises:

@@ -1,5 +1,7 @@
 """Ranges of hyperparameters."""
 
+from typing import Any
+
 _HOLDS = {
     "above 0": lambda value: value > 0,
     "at least 0": lambda value: value >= 0,
@@ -8,7 +10,7 @@ _HOLDS = {
 }
 
 
-def check(settings, allowed, *fields):
+def check(settings: Any, allowed: str, *fields: str) -> None:
     """Raises a ValueError unless these fields of a settings object are `allowed`, as in "above 0"."""
     for field in fields:
         value = getattr(settings, field)

@@ -1,5 +1,6 @@
 """AddSign (arXiv v2, section 5.1)."""
 
+from collections.abc import Callable
 from typing import Any, Optional, Union
 
 import tensorflow as tf
@@ -53,8 +54,8 @@ class AddSign(SignOptimizer):
     Source: Bello et al. (2017), arXiv:1709.07417v2, section 5.1; usage in section 8.1.
     """
 
-    own_argument = "alpha"
-    kernel = staticmethod(tf.raw_ops.ResourceApplyAddSign)
+    own_argument: str = "alpha"
+    kernel: Callable = staticmethod(tf.raw_ops.ResourceApplyAddSign)
 
     def __init__(
         self,

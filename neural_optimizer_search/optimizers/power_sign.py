@@ -1,6 +1,7 @@
 """PowerSign (arXiv v2, section 5.1)."""
 
 import math
+from collections.abc import Callable
 from typing import Any, Optional, Union
 
 import tensorflow as tf
@@ -53,8 +54,8 @@ class PowerSign(SignOptimizer):
     Source: Bello et al. (2017), arXiv:1709.07417v2, section 5.1; usage in section 8.1.
     """
 
-    own_argument = "base"
-    kernel = staticmethod(tf.raw_ops.ResourceApplyPowerSign)
+    own_argument: str = "base"
+    kernel: Callable = staticmethod(tf.raw_ops.ResourceApplyPowerSign)
 
     def __init__(
         self,

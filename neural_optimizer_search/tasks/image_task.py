@@ -35,7 +35,7 @@ class Setting(NamedTuple):
     """
 
     protocol: Protocol
-    network: Callable[[tuple, int], tf.keras.Model]
+    network: Callable[[tuple[int, ...], int], tf.keras.Model]
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class ImageTask:
     load_test: Optional[Callable[[Optional[str]], Examples]] = None
     on_test: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.on_test and self.load_test is None:
             raise ValueError(f"Argument `on_test` must be False: the task {self.name!r} has no `load_test`.")
 
@@ -77,7 +77,7 @@ class ImageTask:
         return {setting.protocol.name: setting.protocol for setting in self.settings}
 
     @property
-    def networks(self) -> dict[str, Callable[[tuple, int], tf.keras.Model]]:
+    def networks(self) -> dict[str, Callable[[tuple[int, ...], int], tf.keras.Model]]:
         """What makes the network, by the protocol's name."""
         return {setting.protocol.name: setting.network for setting in self.settings}
 

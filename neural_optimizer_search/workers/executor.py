@@ -3,7 +3,7 @@
 import abc
 import concurrent.futures
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation
@@ -54,5 +54,5 @@ class Executor(abc.ABC):
     def __enter__(self: _Executor) -> _Executor:
         return self
 
-    def __exit__(self, *error) -> None:
+    def __exit__(self, *error: Any) -> None:
         self.close()
