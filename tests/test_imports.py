@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 ROOT = pathlib.Path(__file__).parent.parent
 CORE = "neural_optimizer_search"
 DSL = f"{CORE}.dsl"

@@ -3,8 +3,12 @@
 import pathlib
 import re
 
+import pytest
+
 from neural_optimizer_search.flags import flags_of, spell
 from neural_optimizer_search.search.config import RunConfig, SearchConfig
+
+pytestmark = pytest.mark.once
 
 README = (pathlib.Path(__file__).parent.parent / "README.md").read_text()
 

@@ -19,7 +19,7 @@ class TaskFailed(Exception):
 
 
 class Executor(abc.ABC):
-    """Measures rules, several at a time. Every implementation passes `tests/contracts/test_executors.py`.
+    """Measures rules, several at a time. Every implementation passes `tests/contracts/test_executor_contract.py`.
 
     Every rule is trained with the same seeds, so neither the number of workers nor their order changes a reward.
 
