@@ -1,4 +1,4 @@
-"""Every public function, method and class attribute says its types; the syntax trees are read, nothing is imported."""
+"""What is public says its types: functions, methods, class attributes. Syntax trees are read; nothing is imported."""
 
 import ast
 import pathlib
