@@ -8,9 +8,9 @@ from tf_agents.environments import py_environment
 from tf_agents.specs import array_spec
 from tf_agents.trajectories import time_step as ts
 
+from neural_optimizer_search.arguments import check_fields
 from neural_optimizer_search.l2o.trajectories import CAP, HISTORY, HORIZON, observe, starts
 from neural_optimizer_search.objectives import Objectives
-from tf_agents_env.settings import check
 
 
 class StepEnvironment(py_environment.PyEnvironment):
@@ -65,7 +65,7 @@ class StepEnvironment(py_environment.PyEnvironment):
     ):
         super().__init__(handle_auto_reset=True)
         self.objectives, self.horizon, self.history, self.bound = objectives, horizon, history, bound
-        check(self, "above 0", "horizon", "history", "bound")
+        check_fields(self, "above 0", "horizon", "history", "bound")
         self._rng = np.random.default_rng(seed)
         self._iterate = np.zeros([len(objectives), objectives.dimension])
         self._values, self._gradients = [], []

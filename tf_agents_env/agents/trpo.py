@@ -11,10 +11,10 @@ from tf_agents.networks.network import Network
 from tf_agents.trajectories.time_step import TimeStep
 from tf_agents.utils import common
 
+from neural_optimizer_search.arguments import check_fields
 from neural_optimizer_search.flat_weights import assign, flat
 from tf_agents_env.agents.episodes import EpisodeAgent
 from tf_agents_env.networks import BaselineNetwork
-from tf_agents_env.settings import check
 
 SHRINK, TRIES = 0.8, 15  # Of the line search; its shortest step is 0.8^14 = 4 % of the first.
 
@@ -39,8 +39,8 @@ class TRPO:
     cg_iterations: int = 10
 
     def __post_init__(self) -> None:
-        check(self, "above 0", "kl_radius", "cg_iterations")
-        check(self, "at least 0", "damping")
+        check_fields(self, "above 0", "kl_radius", "cg_iterations")
+        check_fields(self, "at least 0", "damping")
 
     @property
     def epochs(self) -> int:
