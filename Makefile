@@ -1,6 +1,5 @@
 # Everything runs in .venv, installed once with the versions in constraints.txt; the tests of the core also run with
-# Keras 3 in .venv-keras3, which has no TF-Agents: that needs Keras 2. Of these, what takes long and knows no Keras
-# (processes, commands, 10^5 rules) runs once.
+# Keras 3 in .venv-keras3, which has no TF-Agents: that needs Keras 2. What knows no Keras runs once.
 
 # Tried by running it: a version manager can put names on PATH that do not run.
 PYTHON ?= $(shell for p in python3.11 python3 python; do $$p -c '' 2>/dev/null && echo $$p && break; done)
@@ -24,16 +23,10 @@ test: $(INSTALLED) ## Run the tests; pytest's options: make test ARGS="-k decays
 	@.venv/bin/python -m pytest $(PARALLEL) $(ARGS)
 
 test-long: $(INSTALLED) ## Run what make test runs at small size, kills and fuzzing, at full size
-	@NOS_LONG=1 .venv/bin/python -m pytest $(PARALLEL) tests/tf_agents_env/test_kills.py \
-	    tests/tf_agents_env/test_train_stopped.py tests/fuzz tests/workers/test_processes.py \
-	    tests/workers/test_ray_workers.py tests/workers/test_ray_nodes.py tests/report $(ARGS)
+	@NOS_LONG=1 .venv/bin/python -m pytest $(PARALLEL) -m long $(ARGS)
 
 test-keras3: $(INSTALLED_KERAS3) ## Run the tests of the core with Keras 3, and of the optimizers with tf_keras
-	@.venv-keras3/bin/python -m pytest $(PARALLEL) tests --ignore=tests/tf_agents_env \
-	    --ignore=tests/benchmarks --ignore=tests/report --ignore=tests/promotion --ignore=tests/fuzz \
-	    --ignore=tests/test_imports.py --ignore=tests/test_readme.py --ignore=tests/test_documents.py \
-	    --ignore=tests/workers/test_processes.py --ignore=tests/l2o/test_nos_learn.py \
-	    --deselect=tests/measuring/test_screen.py::test_equal_keys_mean_equal_functions $(ARGS)
+	@.venv-keras3/bin/python -m pytest $(PARALLEL) -m "not once" $(ARGS)
 	@TF_USE_LEGACY_KERAS=1 .venv-keras3/bin/python -m pytest $(PARALLEL) tests/optimizers tests/contracts \
 	    tests/test_schedules.py $(ARGS)
 

@@ -5,11 +5,13 @@ t is 0-based and counts weight updates. Each function takes float tensors and re
 
 import math
 from dataclasses import dataclass
-from typing import Union
+from typing import Any, Union
 
+import numpy as np
 import tensorflow as tf
 
 Number = Union[float, tf.Tensor]
+Values = Union[tf.Tensor, np.ndarray]
 
 
 def linear(t: tf.Tensor, T: Number) -> tf.Tensor:
@@ -28,8 +30,8 @@ def restart(t: tf.Tensor, T: Number, n: float) -> tf.Tensor:
     return tf.where(t < T, decayed, tf.zeros_like(decayed))
 
 
-def annealed_noise_stddev(t: tf.Tensor, variance_decay: float = 0.55) -> tf.Tensor:
-    """Standard deviation of ε_t ~ N(0, 1/(1+t)^0.55), whose variance is the 1/(1+t)^0.55."""
+def annealed_noise_stddev(t: Values, variance_decay: float = 0.55) -> Any:
+    """Standard deviation of ε_t ~ N(0, 1/(1+t)^0.55), whose variance is the 1/(1+t)^0.55; an array of an array."""
     return (1.0 + t) ** (-variance_decay / 2)
 
 

@@ -1,12 +1,13 @@
 """The weights of a network as one vector."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import tensorflow as tf
 
 
-def flat(tensors: Iterable[tf.Tensor]) -> tf.Tensor:
-    """All elements as one vector, in order."""
+def flat(tensors: Iterable[Any]) -> tf.Tensor:
+    """All elements of tensors, variables or gradients as one vector, in order."""
     return tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors], axis=0)
 
 

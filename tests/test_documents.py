@@ -16,6 +16,8 @@ from neural_optimizer_search.report.command import ReportConfig
 from neural_optimizer_search.search.config import RunConfig, SearchConfig
 from tools import docs
 
+pytestmark = pytest.mark.once
+
 ROOT = docs.ROOT
 DOCUMENTS = {name: (ROOT / name).read_text() for name in docs.DOCUMENTS}
 COMMANDS = {

@@ -11,6 +11,8 @@ from neural_optimizer_search.search.config import RunConfig, SearchConfig
 from neural_optimizer_search.tasks import find_task
 from neural_optimizer_search.tasks.child import length
 
+pytestmark = pytest.mark.once
+
 README = (pathlib.Path(__file__).parent.parent / "README.md").read_text()
 
 

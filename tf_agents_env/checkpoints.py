@@ -4,6 +4,7 @@ import os
 import pathlib
 import re
 import warnings
+from typing import Any, Optional, Union
 
 import tensorflow as tf
 from tf_agents.utils import common
@@ -22,12 +23,12 @@ class Checkpoints:
       **items: What to save: variables, networks, optimizers.
     """
 
-    def __init__(self, directory, **items):
+    def __init__(self, directory: Union[str, os.PathLike], **items: Any):
         self._directory, self._items = pathlib.Path(directory), items
-        self._checkpointer = None
+        self._checkpointer: Optional[common.Checkpointer] = None
 
-    def save(self, number):
-        """Saves the items as checkpoint `number`.
+    def save(self, number: Any) -> None:
+        """Saves the items as checkpoint `number`, an int or a variable.
 
         Raises:
           ValueError: If the directory holds checkpoints and `restore` was not called: they may be
@@ -39,10 +40,10 @@ class Checkpoints:
                     f"The directory {self._directory} holds checkpoints already: call `restore()` "
                     "to go on from the newest, or choose another directory."
                 )
-            self._open()
+            self._checkpointer = self._open()
         self._checkpointer.save(number)
 
-    def restore(self):
+    def restore(self) -> bool:
         """Restores the newest checkpoint that can be read in full; returns whether there is one.
 
         Raises:
@@ -55,10 +56,10 @@ class Checkpoints:
             warnings.warn(f"Passed over checkpoints that cannot be read: {damaged}.", stacklevel=3)
         self._point_to(whole)
         try:
-            self._open()
+            checkpointer = self._checkpointer = self._open()
             if whole:
                 # TensorFlow leaves an item that is not in the checkpoint as it is, and says nothing.
-                self._checkpointer.initialize_or_restore().assert_existing_objects_matched()
+                checkpointer.initialize_or_restore().assert_existing_objects_matched()
         except (AssertionError, ValueError) as error:  # an item that is not there, or of another shape
             raise StateLost(
                 f"The checkpoint {whole[-1]} does not have all that is to be restored: it was saved with other "
@@ -68,7 +69,7 @@ class Checkpoints:
 
     def _open(self):
         # Restores what the directory's state file names as the newest.
-        self._checkpointer = common.Checkpointer(str(self._directory), KEPT, **self._items)
+        return common.Checkpointer(str(self._directory), KEPT, **self._items)
 
     def _saved(self):
         """Path prefixes, oldest first, with those that the directory's state file does not know."""

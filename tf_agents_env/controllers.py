@@ -1,9 +1,12 @@
 """The controller: policy gradients over strings of tokens, paid by the rewards (arXiv v2, section 3.2)."""
 
 import collections
+import functools
 import json
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Union
 
 import numpy as np
 import tensorflow as tf
@@ -11,17 +14,20 @@ import tensorflow_probability as tfp
 from tf_agents.train.utils import spec_utils
 from tf_agents.utils import common
 
+from neural_optimizer_search.arguments import check_fields
+from neural_optimizer_search.dsl.space import SearchSpace
+from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
+from tf_agents_env.agents.agent_settings import AgentSettings
 from tf_agents_env.agents.ppo import PPO
 from tf_agents_env.agents.reinforce import Reinforce
 from tf_agents_env.agents.trpo import TRPO
 from tf_agents_env.checkpoints import Checkpoints
 from tf_agents_env.networks import BaselineNetwork, ControllerNetwork
 from tf_agents_env.priority_queue import PriorityQueue
-from tf_agents_env.reward_shaping import by_rank, pay
-from tf_agents_env.rule_environment import RuleEnvironment, finite, unpaid
+from tf_agents_env.reward_shaping import pay, pay_by_rank
+from tf_agents_env.rule_environment import RuleEnvironment, pay_nothing, require_finite
 from tf_agents_env.sampling import BatchCollector, StatelessPolicy
-from tf_agents_env.settings import check
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,7 @@ class ControllerConfig:
       baseline_decay: Of the moving average of rewards, per batch; 0.95, not in the paper.
       units: Hidden state of the LSTM; 150.
       repeat_share: What each repeat of a rule leaves of its pay; 1 pays repeats in full.
-      rank_power: p; above 0, a rule is paid by its rank among the rules so far (`payment.by_rank`), not by its
+      rank_power: p; above 0, a rule is paid by its rank among the rules so far (`pay_by_rank`), not by its
         reward. Not in the paper.
       risk: ε; below 1, only rules that pay more than the (1 - ε)-quantile of their batch are learned from, and the
         quantile is their baseline (Petersen et al., 2021). Not in the paper.
@@ -46,7 +52,7 @@ class ControllerConfig:
       ValueError: If a value is out of range.
     """
 
-    algorithm: object = PPO()
+    algorithm: AgentSettings = field(default_factory=PPO)
     batch_size: int = 5
     entropy: float = 0.0015
     baseline_decay: float = 0.95
@@ -57,17 +63,18 @@ class ControllerConfig:
     queue_size: int = 0
     queue_learning_rate: float = 1e-3
 
-    def __post_init__(self):
-        check(self, "above 0", "batch_size", "units", "queue_learning_rate")
-        check(self, "at least 0", "queue_size", "rank_power")
-        check(self, "in [0, 1]", "entropy", "baseline_decay", "repeat_share")
-        check(self, "in (0, 1]", "risk")
+    def __post_init__(self) -> None:
+        check_fields(self, "above 0", "batch_size", "units", "queue_learning_rate")
+        check_fields(self, "at least 0", "queue_size", "rank_power")
+        check_fields(self, "in [0, 1]", "entropy", "baseline_decay", "repeat_share")
+        check_fields(self, "in (0, 1]", "risk")
 
 
 # The paper's learning rate makes PPO and REINFORCE learn nothing visible in 1,000 rules. PPO's "fast" was chosen on
 # the table of `benchmarks/search_algorithms.py`, with other seeds than it reports, as was evolution's population:
 # paying ranks and a short queue made it the surest to arrive. The other two have the same, untuned.
-_FAST = dict(
+_fast = functools.partial(
+    ControllerConfig,
     batch_size=10,
     entropy=0.01,
     baseline_decay=0.5,
@@ -79,15 +86,15 @@ _FAST = dict(
 CONTROLLERS = {
     "ppo": {
         "paper": ControllerConfig(PPO()),
-        "fast": ControllerConfig(PPO(learning_rate=1e-3), **_FAST),
+        "fast": _fast(PPO(learning_rate=1e-3)),
     },
     "reinforce": {
         "paper": ControllerConfig(Reinforce()),
-        "fast": ControllerConfig(Reinforce(learning_rate=5e-3), **_FAST),
+        "fast": _fast(Reinforce(learning_rate=5e-3)),
     },
     "trpo": {
         "paper": ControllerConfig(TRPO()),
-        "fast": ControllerConfig(TRPO(kl_radius=0.02), **_FAST),
+        "fast": _fast(TRPO(kl_radius=0.02)),
     },
 }
 
@@ -148,13 +155,19 @@ class Controller(Algorithm):
       (10, 1)
     """
 
-    def __init__(self, space, config, seed, directory=None):
+    def __init__(
+        self,
+        space: SearchSpace,
+        config: ControllerConfig,
+        seed: int,
+        directory: Union[str, os.PathLike, None] = None,
+    ):
         self.config, self.metrics = config, {}
         self._emitted = _Emitted()
-        self._iteration = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self._iteration = tf.Variable(tf.constant(0, tf.int64), trainable=False)
         # What the rules are worth, nobody knows when they are drawn.
-        self._drawn = tf.Variable(0, dtype=tf.int64, trainable=False)
-        self._environment = RuleEnvironment(space, unpaid, config.batch_size)
+        self._drawn = tf.Variable(tf.constant(0, tf.int64), trainable=False)
+        self._environment = RuleEnvironment(space, pay_nothing, config.batch_size)
         observation_spec, action_spec, time_step_spec = spec_utils.get_tensor_specs(self._environment)
         self._actor = ControllerNetwork(observation_spec, config.units, seed)
         self._baseline = BaselineNetwork(observation_spec)
@@ -163,23 +176,23 @@ class Controller(Algorithm):
         self._collect = BatchCollector(self._environment, policy)
         self._train = common.function(self._agent.train)
         self._logits = common.function(lambda seen: self._actor(seen.observation, seen.step_type)[0].logits)
-        kept = dict(agent=self._agent, iteration=self._iteration, emitted=self._emitted)
+        kept: dict[str, Any] = dict(agent=self._agent, iteration=self._iteration, emitted=self._emitted)
         self._queue = None
         if config.queue_size:
             kept["queue"] = self._queue = PriorityQueue(
                 space, config.queue_size, self._actor, config.queue_learning_rate
             )
-        self._checkpoints = directory and Checkpoints(directory, **kept)
+        self._checkpoints = None if directory is None else Checkpoints(directory, **kept)
 
     @property
-    def iteration(self):
+    def iteration(self) -> int:
         return int(self._iteration)
 
     @property
-    def emitted(self):
+    def emitted(self) -> "collections.Counter[str]":
         return self._emitted.counts
 
-    def propose(self, number):
+    def propose(self, number: int) -> Proposal:
         """Draws the batch of this number; the controller stays as it is.
 
         Returns:
@@ -189,7 +202,7 @@ class Controller(Algorithm):
         experience = self._collect()
         return Proposal(self._environment.rules, Drawn(experience, self._logits(experience)))
 
-    def learn(self, proposal, evaluations):
+    def learn(self, proposal: Proposal, evaluations: Sequence[Evaluation]) -> None:
         """Learns from what a batch is worth; other batches may have been learned from since it was drawn.
 
         Args:
@@ -202,7 +215,7 @@ class Controller(Algorithm):
         experience, drawn_with = proposal.drawn
         rewards = [float(evaluation.reward) for evaluation in evaluations]
         keys = [getattr(e, "key", "") or rule.canonical() for rule, e in zip(proposal.rules, evaluations)]
-        finite(proposal.rules, rewards)
+        require_finite(proposal.rules, rewards)
         pays = np.asarray(self._pays(keys, rewards), np.float32)
         # The last step of an episode is paid.
         paid = np.zeros(experience.reward.shape, np.float32)
@@ -224,7 +237,7 @@ class Controller(Algorithm):
         self._emitted.add(keys, rewards)
         self._iteration.assign_add(1)
 
-    def save(self):
+    def save(self) -> None:
         """Saves all that the next steps depend on.
 
         Raises:
@@ -233,7 +246,7 @@ class Controller(Algorithm):
         if self._checkpoints:
             self._checkpoints.save(self._iteration)
 
-    def restore(self):
+    def restore(self) -> int:
         """Goes back to the newest whole checkpoint, `emitted` included.
 
         With the arguments of the run that saved it, the next steps are that run's, bit for bit.
@@ -248,7 +261,7 @@ class Controller(Algorithm):
 
     def _pays(self, keys, rewards):
         if self.config.rank_power:
-            rewards = by_rank(rewards, self._emitted.with_rewards(keys, rewards), self.config.rank_power)
+            rewards = pay_by_rank(rewards, self._emitted.with_rewards(keys, rewards), self.config.rank_power)
         return pay(keys, rewards, self.emitted, self.config.repeat_share)
 
     def _learn(self, experience, pays):

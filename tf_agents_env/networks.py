@@ -1,5 +1,8 @@
 """The controller's networks: an LSTM that spells rules, and the moving-average baseline."""
 
+from collections.abc import Mapping
+from typing import Any, Optional
+
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -33,7 +36,9 @@ class ControllerNetwork(network.Network):
       An int32 `Categorical` with float32 logits `[..., V]`, and the next state.
     """
 
-    def __init__(self, input_tensor_spec, units=150, seed=0, name="ControllerNetwork"):
+    def __init__(
+        self, input_tensor_spec: Mapping[str, Any], units: int = 150, seed: int = 0, name: str = "ControllerNetwork"
+    ):
         super().__init__(input_tensor_spec, state_spec=[tf.TensorSpec([units])] * 2, name=name)
         self._length = int(input_tensor_spec["pos"].maximum) + 1
         self._width = input_tensor_spec["mask"].shape[0]
@@ -42,7 +47,7 @@ class ControllerNetwork(network.Network):
         kernel, recurrent, bias, head, head_bias = (
             tf.keras.initializers.RandomUniform(-WEIGHT_RANGE, WEIGHT_RANGE, seed=int(seed)) for seed in seeds
         )
-        self._lstm = dynamic_unroll_layer.DynamicUnroll(
+        self._lstm: Any = dynamic_unroll_layer.DynamicUnroll(
             tf.keras.layers.LSTMCell(
                 units,
                 kernel_initializer=kernel,
@@ -54,7 +59,13 @@ class ControllerNetwork(network.Network):
         self._head = tf.Variable(head([self._length, units, self._width]), name="head/kernel")
         self._head_bias = tf.Variable(head_bias([self._length, self._width]), name="head/bias")
 
-    def call(self, observation, step_type=None, network_state=(), training=False):
+    def call(
+        self,
+        observation: Mapping[str, tf.Tensor],
+        step_type: Optional[tf.Tensor] = None,
+        network_state: Any = (),
+        training: bool = False,
+    ) -> tuple[Any, Any]:
         single = observation["prev"].shape.rank == 1
         if single:
             observation = {name: value[:, None] for name, value in observation.items()}
@@ -87,17 +98,23 @@ class BaselineNetwork(network.Network):
       name: Name of the network.
     """
 
-    def __init__(self, input_tensor_spec, name="BaselineNetwork"):
+    def __init__(self, input_tensor_spec: Mapping[str, Any], name: str = "BaselineNetwork"):
         super().__init__(input_tensor_spec, state_spec=(), name=name)
-        self.baseline = tf.Variable(0.0, trainable=False, name="baseline")
+        self.baseline = tf.Variable(tf.constant(0.0), trainable=False, name="baseline")
 
-    def call(self, observation, step_type=None, network_state=(), training=False):
+    def call(
+        self,
+        observation: Mapping[str, tf.Tensor],
+        step_type: Optional[tf.Tensor] = None,
+        network_state: Any = (),
+        training: bool = False,
+    ) -> tuple[tf.Tensor, Any]:
         return tf.zeros_like(observation["prev"], tf.float32) + self.baseline, network_state
 
-    def start(self, rewards):
+    def start(self, rewards: Any) -> None:
         """Float `[batch]`: the first batch has no past, so that its own mean stands in."""
         self.baseline.assign(np.mean(rewards))
 
-    def update(self, rewards, decay):
+    def update(self, rewards: Any, decay: float) -> None:
         """Float `[batch]` of pays, after the training on them."""
         self.baseline.assign(decay * self.baseline + (1.0 - decay) * np.mean(rewards))

@@ -1,11 +1,15 @@
 """Priority queue training: the controller also imitates the best rules so far."""
 
 import json
+from collections.abc import Sequence
+from typing import Any, Union
 
 import numpy as np
 import tensorflow as tf
+from tf_agents.networks.network import Network
 from tf_agents.utils import common
 
+from neural_optimizer_search.dsl.space import SearchSpace
 from tf_agents_env.agents.adam import adam
 
 
@@ -23,7 +27,7 @@ class PriorityQueue(tf.Module):
       learning_rate: Of an Adam of its own.
     """
 
-    def __init__(self, space, size, actor, learning_rate):
+    def __init__(self, space: SearchSpace, size: int, actor: Network, learning_rate: float):
         super().__init__()
         self._space, self._size, self._actor = space, size, actor
         self._best = _Best()
@@ -31,11 +35,11 @@ class PriorityQueue(tf.Module):
         self._train = common.function(self._gradient_step)
 
     @property
-    def best(self):
+    def best(self) -> list[list[Any]]:
         """(reward, tokens) of the rules, best first, of equal ones the older first."""
         return self._best.rows
 
-    def add(self, tokens, rewards):
+    def add(self, tokens: Union[tf.Tensor, np.ndarray], rewards: Sequence[float]) -> None:
         """Takes in a batch; a rule that is worth nothing stays outside, as does any but the first spelling.
 
         Args:
@@ -48,7 +52,7 @@ class PriorityQueue(tf.Module):
                 rows.setdefault(self._space.decode(row).canonical(), [float(reward), row])
         self._best.rows = sorted(rows.values(), key=lambda row: -row[0])[: self._size]
 
-    def imitate(self):
+    def imitate(self) -> float:
         """One gradient step; returns its loss, 0 if the queue is empty."""
         if not self.best:
             return 0.0

@@ -2,9 +2,12 @@
 
 import bisect
 import collections
+from collections.abc import Mapping, Sequence
 
 
-def pay(keys, rewards, emitted, repeat_share):
+def pay(
+    keys: Sequence[str], rewards: Sequence[float], emitted: Mapping[str, int], repeat_share: float
+) -> list[float]:
     """Pays each rule reward·repeat_share^k, where k counts its earlier emissions in this run.
 
     A policy gradient that is paid in full for repeats (share 1) collapses onto a few rules.
@@ -22,14 +25,14 @@ def pay(keys, rewards, emitted, repeat_share):
       >>> pay(["m * g", "m", "m * g"], [0.8, 0.6, 0.8], {}, 0.5)
       [0.8, 0.6, 0.4]
     """
-    emitted, pays = collections.Counter(emitted), []
+    counts, pays = collections.Counter(emitted), []
     for key, reward in zip(keys, rewards):
-        pays.append(reward * repeat_share ** emitted[key])
-        emitted[key] += 1
+        pays.append(reward * repeat_share ** counts[key])
+        counts[key] += 1
     return pays
 
 
-def by_rank(rewards, known, power):
+def pay_by_rank(rewards: Sequence[float], known: Sequence[float], power: float) -> list[float]:
     """Pays each rule (the share of the known rules that it beats)^power.
 
     The rewards of useful rules are close together: a policy gradient that is paid in rewards soon tells useful rules
@@ -44,7 +47,7 @@ def by_rank(rewards, known, power):
       The pays, as a list of floats: ((r - 1/2) / n)^p for the r-th of n known rules, counted from the worst.
 
     Example:
-      >>> by_rank([0.8, 0.0, 0.9], [0.5, 0.7, 0.8, 0.9], 1.0)
+      >>> pay_by_rank([0.8, 0.0, 0.9], [0.5, 0.7, 0.8, 0.9], 1.0)
       [0.625, 0.0, 0.875]
     """
     return [

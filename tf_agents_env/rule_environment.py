@@ -1,11 +1,25 @@
 """The game that the controller plays: spell update rules token by token; the last token is paid."""
 
+import typing
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from tf_agents.environments import py_environment
 from tf_agents.specs import array_spec
 from tf_agents.trajectories import time_step as ts
+
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.dsl.space import SearchSpace
+
+
+class Worth(typing.Protocol):
+    """What an evaluation says of a rule to whoever pays for it."""
+
+    @property
+    def reward(self) -> float:
+        """The reward."""
+        ...
 
 
 class RuleEnvironment(py_environment.PyEnvironment):
@@ -23,7 +37,7 @@ class RuleEnvironment(py_environment.PyEnvironment):
     Args:
       space: A `SearchSpace`.
       score: Called once per batch of episodes, on the last step, with the list of `Rule`s in batch
-        order; returns their evaluations, each with a float `reward`. With `unpaid` the rules are paid later.
+        order; returns their evaluations, each with a float `reward`. With `pay_nothing` the rules are paid later.
       batch_size: Rules per batch.
 
     Attributes:
@@ -34,31 +48,32 @@ class RuleEnvironment(py_environment.PyEnvironment):
 
     Example:
       >>> from neural_optimizer_search import search_space
-      >>> environment = RuleEnvironment(search_space("signs", depth=1), score=None, batch_size=3)
+      >>> environment = RuleEnvironment(search_space("signs", depth=1), pay_nothing, batch_size=3)
       >>> environment.reset().observation["mask"][0]
       array([1, 1, 1, 1, 1, 1], dtype=int32)
     """
 
-    def __init__(self, space, score, batch_size):
+    def __init__(self, space: SearchSpace, score: Callable[[list[Rule]], Iterable[Worth]], batch_size: int):
         super().__init__(handle_auto_reset=True)
         self.space, self.score = space, score
-        self.rules, self.evaluations = [], []
+        self.rules: list[Rule] = []
+        self.evaluations: list[Worth] = []
         self._batch_size = batch_size
         self._width = max(space.sizes)
         self._tokens = self._no_tokens()
 
     @property
-    def batched(self):
+    def batched(self) -> bool:
         return True
 
     @property
-    def batch_size(self):
+    def batch_size(self) -> int:
         return self._batch_size
 
-    def action_spec(self):
+    def action_spec(self) -> array_spec.BoundedArraySpec:
         return array_spec.BoundedArraySpec((), np.int32, 0, self._width - 1, name="token")
 
-    def observation_spec(self):
+    def observation_spec(self) -> dict[str, array_spec.BoundedArraySpec]:
         return {
             "prev": array_spec.BoundedArraySpec((), np.int32, 0, self._width, name="prev"),
             "pos": array_spec.BoundedArraySpec((), np.int32, 0, self.space.length - 1, name="pos"),
@@ -110,29 +125,29 @@ class RuleEnvironment(py_environment.PyEnvironment):
                 f"Argument `score` must return one evaluation per rule. "
                 f"Received: {len(self.evaluations)} for {len(rules)} rules."
             )
-        return finite(rules, [float(evaluation.reward) for evaluation in self.evaluations])
+        return require_finite(rules, [float(evaluation.reward) for evaluation in self.evaluations])
 
 
 class _Unpaid(NamedTuple):
     reward: float = 0.0
 
 
-def unpaid(rules):
+def pay_nothing(rules: Sequence[Rule]) -> list[Worth]:
     """For `RuleEnvironment`'s `score`: the rewards come when the episodes are over."""
     return [_Unpaid() for _ in rules]
 
 
-def finite(rules, rewards):
+def require_finite(rules: Sequence[Rule], rewards: Sequence[float]) -> np.ndarray:
     """What rules are paid, as float32.
 
     Raises:
       ValueError: If a reward is not finite: one NaN makes every weight of the controller NaN, for good.
     """
     with np.errstate(over="ignore"):
-        rewards = np.asarray(rewards, np.float32)
-    for rule, reward in zip(rules, rewards):
+        paid = np.asarray(rewards, np.float32)
+    for rule, reward in zip(rules, paid):
         if not np.isfinite(reward):
             raise ValueError(
                 f"The reward of the rule `{rule}` must be a finite number, 0 if it diverged. Received: {reward}."
             )
-    return rewards
+    return paid

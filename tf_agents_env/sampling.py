@@ -1,8 +1,13 @@
 """How a batch of rules is drawn: random numbers that a resumed run draws again, and the driver."""
 
+from typing import Any
+
 import tensorflow as tf
 from tf_agents.drivers import py_driver
 from tf_agents.policies import py_tf_eager_policy, tf_policy
+from tf_agents.trajectories import Trajectory
+
+from tf_agents_env.rule_environment import RuleEnvironment
 
 
 class StatelessPolicy(tf_policy.TFPolicy):
@@ -14,7 +19,7 @@ class StatelessPolicy(tf_policy.TFPolicy):
       iteration: Int64 scalar variable, the number of batches drawn before.
     """
 
-    def __init__(self, policy, seed, iteration):
+    def __init__(self, policy: tf_policy.TFPolicy, seed: int, iteration: tf.Variable):
         super().__init__(
             policy.time_step_spec,
             policy.action_spec,
@@ -23,15 +28,16 @@ class StatelessPolicy(tf_policy.TFPolicy):
             clip=False,
         )
         self._policy, self._seed, self._iteration = policy, seed, iteration
-        self._length = int(policy.time_step_spec.observation["pos"].maximum) + 1
+        observation: Any = policy.time_step_spec.observation
+        self._length = int(observation["pos"].maximum) + 1
 
     def _variables(self):
         return [*self._policy.variables(), self._iteration]
 
-    def _distribution(self, time_step, policy_state):
+    def _distribution(self, time_step, policy_state) -> Any:
         return self._policy.distribution(time_step, policy_state)
 
-    def _action(self, time_step, policy_state, seed=None):
+    def _action(self, time_step: Any, policy_state: Any, seed=None):
         step = self._distribution(time_step, policy_state)
         position = tf.cast(time_step.observation["pos"][0], tf.int64)
         place = self._iteration * self._length + position
@@ -48,7 +54,7 @@ class BatchCollector:
       policy: A TF policy over its observations.
     """
 
-    def __init__(self, environment, policy):
+    def __init__(self, environment: RuleEnvironment, policy: tf_policy.TFPolicy):
         self._environment = environment
         self._policy = py_tf_eager_policy.PyTFEagerPolicy(policy, use_tf_function=True, batch_time_steps=False)
         self._frames = []
@@ -56,7 +62,7 @@ class BatchCollector:
             environment, self._policy, [self._frames.append], max_episodes=environment.batch_size
         )
 
-    def __call__(self):
+    def __call__(self) -> Trajectory:
         """Returns a `Trajectory` `[batch, 5n+1]` whose last frame is the boundary of the episodes.
 
         Without that frame PPO takes every return for 0.

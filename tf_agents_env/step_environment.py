@@ -1,12 +1,16 @@
 """Learning to Optimize as TF-Agents sees it: an episode minimizes a function step by step (Li & Malik 2017)."""
 
+from collections.abc import Sequence
+from typing import Union
+
 import numpy as np
 from tf_agents.environments import py_environment
 from tf_agents.specs import array_spec
 from tf_agents.trajectories import time_step as ts
 
+from neural_optimizer_search.arguments import check_fields
 from neural_optimizer_search.l2o.trajectories import CAP, HISTORY, HORIZON, observe, starts
-from tf_agents_env.settings import check
+from neural_optimizer_search.objectives import Objectives
 
 
 class StepEnvironment(py_environment.PyEnvironment):
@@ -51,25 +55,33 @@ class StepEnvironment(py_environment.PyEnvironment):
       True
     """
 
-    def __init__(self, objectives, horizon=HORIZON, history=HISTORY, seed=0, bound=10.0):
+    def __init__(
+        self,
+        objectives: Objectives,
+        horizon: int = HORIZON,
+        history: int = HISTORY,
+        seed: Union[int, Sequence[int]] = 0,
+        bound: float = 10.0,
+    ):
         super().__init__(handle_auto_reset=True)
         self.objectives, self.horizon, self.history, self.bound = objectives, horizon, history, bound
-        check(self, "above 0", "horizon", "history", "bound")
+        check_fields(self, "above 0", "horizon", "history", "bound")
         self._rng = np.random.default_rng(seed)
-        self._iterate, self._values, self._gradients = None, [], []
+        self._iterate = np.zeros([len(objectives), objectives.dimension])
+        self._values, self._gradients = [], []
 
     @property
-    def batched(self):
+    def batched(self) -> bool:
         return True
 
     @property
-    def batch_size(self):
+    def batch_size(self) -> int:
         return len(self.objectives)
 
-    def action_spec(self):
+    def action_spec(self) -> array_spec.BoundedArraySpec:
         return _bounded([self.objectives.dimension], self.bound, "step")
 
-    def observation_spec(self):
+    def observation_spec(self) -> dict[str, array_spec.BoundedArraySpec]:
         dimension = self.objectives.dimension
         return {
             "iterate": _bounded([dimension], CAP, "iterate"),

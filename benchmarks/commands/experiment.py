@@ -50,7 +50,7 @@ class Config:
     strategy: str = flag("default", "strategy of tf.distribute", choices=STRATEGIES)
     workers: int = flag(1, "trainings at once, each a process with one thread", parse=whole_number(1))
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.workers > 1 and self.strategy != "default":
             raise ValueError("argument --workers: must be 1 with a --strategy, which has workers of its own")
 

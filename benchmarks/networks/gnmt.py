@@ -37,7 +37,7 @@ class GNMT:
     dropout: float = 0.2
     initial: float = 0.04
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.layers < 2:
             raise ValueError(f"Argument `layers` must be at least 2. Received: {self.layers}.")
 

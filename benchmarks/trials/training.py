@@ -42,7 +42,7 @@ class Work:
     metrics: Callable = list
     clipnorm: Optional[float] = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.steps % self.evaluations:
             raise ValueError(f"{self.evaluations} evaluations do not divide {self.steps} steps.")
 

@@ -46,7 +46,7 @@ def operands(expression: Expression) -> set[str]:
 
 
 # The same values by another name. The second element is what the first one equals, whatever x is.
-_SIMPLER_UNARY = {
+_SIMPLER_UNARY: dict[tuple[str, Expression], Expression] = {
     ("sign", Operand("g")): Operand("sign(g)"),
     ("sign", Operand("g^3")): Operand("sign(g)"),
     ("sign", Operand("m")): Operand("sign(m)"),

@@ -13,7 +13,7 @@ a division adds δ to the divisor, as in the paper.
 import itertools
 import re
 from collections import deque
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn, Optional, Union
 
 from neural_optimizer_search.dsl.expression import Binary, Operand, Unary, simplify
 from neural_optimizer_search.dsl.rule import Rule
@@ -32,13 +32,13 @@ _NAMES = {
     "m\u0302": "m", "v\u0302": "v", "γ": "gamma", "γ\u0302": "gamma", "ε": "eps", "ε_t": "eps_t",
 }  # fmt: skip
 # Function -> its constants -> the word. A function without constants has the row None.
-_FUNCTIONS = {}
+_FUNCTIONS: dict[str, dict[Optional[float], str]] = {}
 for _word in UNARIES:
     _function, _, _constant = _word.partition("_")
     if _word not in ("identity", "neg"):
         _FUNCTIONS.setdefault(_function, {})[float(_constant) if _constant else None] = _word
 _SYMBOLS = {"+": "add", "-": "sub", "*": "mul", "/": "div"}
-_WEIGHT_SCALES = {float(name[:-2]): name for name in OPERANDS if name.endswith("*w")}
+_WEIGHT_SCALES: dict[Union[float, str], str] = {float(name[:-2]): name for name in OPERANDS if name.endswith("*w")}
 _SAME_LENGTH = str.maketrans("·×−", "**-")
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
@@ -59,7 +59,7 @@ class _Token(NamedTuple):
 class _Loose(NamedTuple):
     """A number or `w` that is a word only together with its neighbour, as in 1e-3*w or g^3."""
 
-    value: object
+    value: Union[float, str]
     position: int
 
 
@@ -103,11 +103,13 @@ class _Parser:
             if not match:
                 position += len(text[position:]) - len(text[position:].lstrip())
                 self._fail(f"an unexpected character {text[position]!r}", position, _LEGEND)
-            yield _Token(match.lastgroup, match[match.lastgroup], match.start(match.lastgroup))
+            kind = match.lastgroup
+            assert kind is not None  # each alternative has a name
+            yield _Token(kind, match[kind], match.start(kind))
             position = match.end()
         yield _Token("end", "", end)
 
-    def _fail(self, what, position, allowed):
+    def _fail(self, what, position, allowed) -> NoReturn:
         start = max(0, position - SHOWN)
         # What does not print could move the mark, or do worse to a terminal.
         near = self.formula[start : position + SHOWN]
@@ -170,7 +172,7 @@ class _Parser:
         if not self._take("^", "**"):
             return base
         exponent = self._factor(scales=False)
-        if base == _Loose("e", getattr(base, "position", None)):
+        if isinstance(base, _Loose) and base.value == "e":
             return Unary("exp", self._whole(exponent))
         base = self._whole(base)
         number = exponent.value if isinstance(exponent, _Loose) else None

@@ -6,13 +6,13 @@ tensor, so one graph runs every rule.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Union
+from typing import Any, Union
 
 import tensorflow as tf
 
-from neural_optimizer_search.decays import Decay, annealed_noise_stddev
+from neural_optimizer_search.decays import Decay, Values, annealed_noise_stddev
 from neural_optimizer_search.dsl.rule import TOKENS_PER_ITERATION, Rule
 from neural_optimizer_search.dsl.vocabulary import (
     BETA_1,
@@ -28,8 +28,8 @@ from neural_optimizer_search.dsl.vocabulary import (
 AVERAGES = (("m", BETA_1, 1), ("v", BETA_2, 2), ("gamma", BETA_3, 3))
 
 
-def next_average(average: tf.Tensor, g: tf.Tensor, beta: float, power: int) -> tf.Tensor:
-    """β·average + (1-β)·g^power."""
+def next_average(average: Values, g: Values, beta: float, power: int) -> Any:
+    """β·average + (1-β)·g^power, a tensor of tensors and an array of arrays."""
     return average + (g**power - average) * (1.0 - beta)
 
 
@@ -194,7 +194,7 @@ def update_from_tokens(tokens: tf.Tensor, inputs: Inputs) -> tf.Tensor:
 
 def _operand(token, outputs, inputs, place):
     base = len(OPERANDS)
-    branches = [lambda name=name: OPERAND_VALUES[name](inputs, place) for name in OPERANDS]
+    branches: list[Callable] = [lambda name=name: OPERAND_VALUES[name](inputs, place) for name in OPERANDS]
     branches.append(lambda: outputs.read(token - base))
     return tf.switch_case(tf.minimum(token, base), branches)
 

@@ -17,7 +17,7 @@ def text(expression: Expression) -> str:
     return _text(expression)[0]
 
 
-def _text(expression):
+def _text(expression) -> tuple[str, int]:
     if isinstance(expression, Operand):
         name = expression.name
         return name, _PRODUCT if "*" in name else _POWER if "^" in name else _ATOM
@@ -50,7 +50,7 @@ def latex(expression: Expression) -> str:
     return _latex(expression)[0]
 
 
-def _latex(expression):
+def _latex(expression) -> tuple[str, int]:
     if isinstance(expression, Operand):
         source = OPERANDS[expression.name].latex
         return source, _PRODUCT if "*" in expression.name else _POWER if "^" in source else _ATOM

@@ -95,7 +95,7 @@ class Rule:
                 f"(op1, op2, u1, u2, b per iteration). Received: {len(tokens)} ids."
             )
         words = [_word(token, position, vocabulary) for position, token in enumerate(tokens)]
-        return cls(tuple(zip(*[iter(words)] * TOKENS_PER_ITERATION)))
+        return cls(tuple(Iteration(*five) for five in zip(*[iter(words)] * TOKENS_PER_ITERATION)))
 
     def to_tokens(self, vocabulary: Vocabulary = FULL) -> tuple[int, ...]:
         """The rule's `5n` token ids, as a tuple of ints.

@@ -166,28 +166,28 @@ def _without(table, *words):
     return tuple(word for word in table if word not in words)
 
 
-_V2 = dict(unaries=_without(UNARIES, "sigmoid"), binaries=tuple(BINARIES))
+_V2 = _without(UNARIES, "sigmoid"), tuple(BINARIES)
 
 # Name -> the words. The two papers' whole spaces, then subsets of the size that the paper says it searched.
 PRESETS = {
-    "arxiv2017": dict(operands=tuple(OPERANDS), **_V2),
-    "arxiv2017_no_decay": dict(operands=tuple(BASE_OPERANDS), **_V2),
-    "icml2017": dict(
+    "arxiv2017": Vocabulary(tuple(OPERANDS), *_V2),
+    "arxiv2017_no_decay": Vocabulary(tuple(BASE_OPERANDS), *_V2),
+    "icml2017": Vocabulary(
         operands=_without(BASE_OPERANDS, "2"),
         unaries=_without(UNARIES, "sqrt", "sigmoid"),
         binaries=_without(BINARIES, "pow"),
     ),
-    "moments": dict(
+    "moments": Vocabulary(
         operands=("g", "g^2", "m", "v", "sign(g)", "sign(m)", "1", "Adam", "RMSProp"),
         unaries=("identity", "neg", "exp", "log", "sqrt", "sign"),
         binaries=("add", "sub", "mul", "div", "left"),
     ),
-    "signs": dict(
+    "signs": Vocabulary(
         operands=("g", "m", "sign(g)", "sign(m)", "1", "2"),
         unaries=("identity", "neg", "exp", "sqrt", "sign"),
         binaries=("add", "sub", "mul", "div", "pow"),
     ),
-    "internal_decays": dict(
+    "internal_decays": Vocabulary(
         operands=("g", "m", "sign(g)", "sign(m)", "1", "2", "ld", "cd"),
         unaries=("identity", "neg", "exp", "drop_0.1"),
         binaries=("add", "sub", "mul", "pow"),
@@ -211,4 +211,5 @@ def search_space(name: str = "arxiv2017", depth: int = 2, **constraints: bool) -
         raise ValueError(f"Argument `name` must be one of: {', '.join(PRESETS)}. Received: {name!r}.")
     if name == "icml2017" and depth > 3:
         raise ValueError(f"Argument `depth` must be 1 to 3 in the space 'icml2017'. Received: {depth}.")
-    return SearchSpace(name, depth=depth, **PRESETS[name], **constraints)
+    words = PRESETS[name]
+    return SearchSpace(name, words.operands, words.unaries, words.binaries, depth, **constraints)

@@ -57,7 +57,7 @@ def l_bfgs(past: Trajectories, memory: int) -> np.ndarray:
         q = q - a[i] * y[i]
     for i in range(len(s)):
         scale = np.where(kept[i], sy[i] / yy[i], scale)
-    r = scale * q
+    r: np.ndarray = scale * q
     for i in range(len(s)):
         r = r + (a[i] - rho[i] * _dot(y[i], r)) * s[i]
     return -r
@@ -88,9 +88,10 @@ def line_search(
     """x <- x + t · direction, or x - t · g where the direction leads upwards; `_search` tries t = `first` first."""
 
     def move(past):
-        towards, gradients = direction(past, **setting), past.gradients[:, :, -1]
+        x, values, gradients = (array[:, :, -1] for array in past)
+        towards = direction(past, **setting)
         towards = np.where(_dot(gradients, towards) < 0, towards, -gradients)
-        return _search(objectives, *(array[:, :, -1] for array in past), towards, first, decrease, curvature)
+        return _search(objectives, x, values, gradients, towards, first, decrease, curvature)
 
     return follow(objectives, move, start, steps)
 
@@ -130,10 +131,10 @@ def keras_rule(
     **setting: Any,
 ) -> Trajectories:
     """The steps of a Keras optimizer. Its rule is elementwise: one variable `[F, S, d]` is as good as F·S of them."""
-    optimizer, variable = optimizer(**setting), tf.Variable(start, dtype=tf.float64)
+    stepper, variable = optimizer(**setting), tf.Variable(tf.constant(start, tf.float64))
 
     def move(past):
-        optimizer.apply_gradients([(tf.constant(past.gradients[:, :, -1]), variable)])
+        stepper.apply_gradients([(tf.constant(past.gradients[:, :, -1]), variable)])
         x = variable.numpy()
         return x, *objectives.values_and_gradients(x)
 

@@ -80,16 +80,18 @@ def learn(
     validation = family.sample(config.validation, [config.seed, VALIDATION])
     start = starts(config.validation, 1, family.dimension, [config.seed, VALIDATION, STARTS])
     for number in range(0 if last is None else last.number + 1, config.iterations + 1):
-        if number == 0:
+        if last is None:
             batches, weights, policy = (_imitate_momentum(config, functions),), np.ones(config.functions), None
         else:
             batch, weights = _improve_targets(config, functions, number, last.policy, last.weights, advance)
             batches, policy = (*last.batches, batch)[-config.kept :], last.policy
         policy = _fit_policy(config, batches, policy, [config.seed, number, WEIGHTS])
         merit = mean_value(run(validation, policy, start, config.validation_steps, history=config.history))
-        better = last is None or merit < last.best_merit
-        best = (policy, merit) if better else (last.best, last.best_merit)
-        last = Iteration(number, policy, merit, *best, batches, weights)
+        if last is None or merit < last.best_merit:
+            best, best_merit = policy, merit
+        else:
+            best, best_merit = last.best, last.best_merit
+        last = Iteration(number, policy, merit, best, best_merit, batches, weights)
         yield last
 
 

@@ -145,4 +145,5 @@ class _One:
                 "Argument `objective` must compute its value of x by TensorFlow operations. Received: a value that "
                 "does not depend on x."
             )
-        return value.numpy()[None, None], gradient.numpy()[None, None]
+        # Some operations, such as `tf.gather`, have a gradient that is not dense.
+        return value.numpy()[None, None], tf.convert_to_tensor(gradient).numpy()[None, None]

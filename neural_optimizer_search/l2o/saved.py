@@ -32,7 +32,7 @@ def load_config(directory: pathlib.Path) -> tuple[str, GuidedPolicySearchConfig]
 
 def save_iteration(directory: pathlib.Path, iteration: Iteration, about: Mapping[str, Any]) -> None:
     """Writes an `Iteration`, and its best policy for `PredictedStepDescent.load`."""
-    arrays = dict(number=iteration.number, merit=iteration.merit, best_merit=iteration.best_merit)
+    arrays: dict[str, Any] = dict(number=iteration.number, merit=iteration.merit, best_merit=iteration.best_merit)
     arrays.update(weights=iteration.weights, kept=len(iteration.batches))
     for name in ("policy", "best"):
         arrays.update({f"{name}.{field}": array for field, array in getattr(iteration, name)._asdict().items()})

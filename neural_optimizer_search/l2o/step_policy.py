@@ -118,7 +118,7 @@ def fit(
     targets = tf.constant(np.concatenate([steps, precisions.reshape(len(steps), -1)], axis=-1), tf.float32)
 
     def batch(step):
-        chosen = tf.random.stateless_uniform([batch_size], [seed, step], maxval=len(seen), dtype=tf.int64)
+        chosen = tf.random.stateless_uniform([batch_size], (seed, step), maxval=len(seen), dtype=tf.int64)
         return tf.gather(inputs, chosen), tf.gather(targets, chosen)
 
     model.fit(tf.data.Dataset.range(updates).map(batch), shuffle=False, verbose=0)

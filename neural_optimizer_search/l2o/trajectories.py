@@ -23,6 +23,7 @@ class Differentiable(Protocol):
 
     def values_and_gradients(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """`[F, S, d]` -> values `[F, S]` and gradients `[F, S, d]`."""
+        ...
 
 
 class Trajectories(NamedTuple):

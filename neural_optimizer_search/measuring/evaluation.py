@@ -37,10 +37,10 @@ class Evaluation:
     message: str
     learning_rate: Optional[float]
     accuracy: float
-    rewards: tuple
-    sweep: tuple
+    rewards: tuple[float, ...]
+    sweep: tuple[tuple[float, Optional[float]], ...]
     seconds: float
-    seeds: tuple = ()
+    seeds: tuple[int, ...] = ()
     worker: str = ""
     key: str = ""
     flipped: bool = False

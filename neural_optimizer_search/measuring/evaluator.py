@@ -1,12 +1,15 @@
 """From a rule to its reward: probe, learning-rate sweep, final run (section 4.2)."""
 
 import time
+from typing import Any, Optional
 
 import numpy as np
 
+from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.training import ChildTraining
-from neural_optimizer_search.tasks.protocol import REWARDS
+from neural_optimizer_search.tasks.protocol import REWARDS, Protocol
+from neural_optimizer_search.tasks.task import Task
 
 LARGEST_RATE = float(np.finfo(np.float32).max)
 
@@ -28,13 +31,13 @@ class Evaluator:
       'ok'
     """
 
-    def __init__(self, task, protocol, data_dir=None):
+    def __init__(self, task: Task, protocol: Protocol, data_dir: Optional[str] = None):
         self.protocol = protocol
         child = task.child(protocol, data_dir)
         self.uniform_loss = child.uniform_loss
         self.train = ChildTraining(child)
 
-    def __call__(self, rule):
+    def __call__(self, rule: Rule) -> Evaluation:
         """Trains children with a `Rule` and returns its `Evaluation`; a rule that diverges is no error."""
         started = time.perf_counter()
         tokens = rule.to_tokens()
@@ -61,7 +64,7 @@ class Evaluator:
         first, *others = self.protocol.seeds
         losses = {rate: self._losses(tokens, rate, [first]) for rate in rates}
         complete = []
-        for rate in sorted(rates, key=losses.get):
+        for rate in sorted(rates, key=losses.__getitem__):
             if len(complete) == self.protocol.finalists or losses[rate] == [np.inf]:
                 break
             losses[rate] += self._losses(tokens, rate, others)
@@ -82,7 +85,7 @@ class Evaluator:
             losses.append(float(run.losses[-1]))
         return losses
 
-    def _diverged_at_once(self, rates):
+    def _diverged_at_once(self, rates) -> dict[str, Any]:
         return dict(
             reward=0.0,
             status="diverged",
@@ -94,7 +97,7 @@ class Evaluator:
             rewards=(0.0,) * len(self.protocol.seeds),
         )
 
-    def _final_run(self, tokens, rate):
+    def _final_run(self, tokens, rate) -> dict[str, Any]:
         p = self.protocol
         runs = [self.train(tokens, rate, seed, p.final_steps, p.validate_every) for seed in p.seeds]
         finite = [run.finite and bool(np.isfinite(run.losses).all()) for run in runs]

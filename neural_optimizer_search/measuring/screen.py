@@ -61,10 +61,10 @@ class Screen:
       True
     """
 
-    def __init__(self, seed=0):
+    def __init__(self, seed: int = 0):
         self._probe = _Probe(seed)
 
-    def __call__(self, rule):
+    def __call__(self, rule: Rule) -> Screening:
         """The `Screening` of a `Rule`."""
         with np.errstate(all="ignore"):
             update = self._probe.update(rule)
@@ -81,14 +81,14 @@ class Screen:
         return Screening(None, False, "", "The update does not descend.")
 
 
-def flip(rule):
+def flip(rule: Rule) -> Rule:
     """The rule with its sign flipped; flipping again gives the rule."""
     if rule.iterations[-1] == Iteration(rule.depth - 2, "1", "neg", "identity", "left"):
         return Rule(rule.iterations[:-1])
-    return Rule((*rule.iterations, (rule.depth - 1, "1", "neg", "identity", "left")))
+    return Rule((*rule.iterations, Iteration(rule.depth - 1, "1", "neg", "identity", "left")))
 
 
-def fingerprint(update):
+def fingerprint(update: np.ndarray) -> str:
     """A short text that is equal for equal arrays, up to rounding."""
     rounded = np.round(update, DIGITS) + 0.0  # no -0
     return hashlib.blake2b(rounded.tobytes(), digest_size=12).hexdigest()
@@ -116,7 +116,7 @@ class _Probe:
             averages={name: tf.constant(_averaged(g, beta, power)) for name, beta, power in interpreter.AVERAGES},
             t=tf.constant(np.tile(t, (len(SCALES), 1))),
             T=tf.constant(STEPS, tf.int64),
-            seed=None,
+            seed=tf.constant(seed, tf.int64),  # nothing draws from it: the noise is `_draw`'s
         )
         self._stddev = {"eps": 0.1, "eps_t": interpreter.annealed_noise_stddev(np.tile(t, (len(SCALES), 1)))}
         self._operands = {
@@ -167,7 +167,7 @@ def _averaged(g, beta, power):
     """The running average of each scale's steps, from 0."""
     averages = np.zeros_like(g)
     for i, gradient in enumerate(g):
-        before = averages[i - 1] if i % STEPS else 0.0
+        before = averages[i - 1] if i % STEPS else np.zeros_like(gradient)
         averages[i] = interpreter.next_average(before, gradient, beta, power)
     return averages
 

@@ -5,6 +5,7 @@ and the step counts are tensors, so that one traced function trains them all (`b
 measures both ways).
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ import tensorflow as tf
 
 from neural_optimizer_search.dsl.interpreter import AVERAGES, Inputs, next_average, update_from_tokens
 from neural_optimizer_search.flat_weights import assign, flat
-from neural_optimizer_search.tasks.child import length, predict
+from neural_optimizer_search.tasks.child import Child, length, predict
 
 
 class TrainingRun(NamedTuple):
@@ -36,7 +37,7 @@ class TrainingRun(NamedTuple):
 class _State(NamedTuple):
     step: tf.Tensor
     weights: tf.Tensor
-    averages: tuple
+    averages: tuple[tf.Tensor, ...]
     finite: tf.Tensor
     squares: tf.Tensor
     curves: tf.TensorArray
@@ -51,7 +52,7 @@ class ChildTraining:
       child: A `Child`.
     """
 
-    def __init__(self, child):
+    def __init__(self, child: Child):
         self._child = child
         self._model, self._variables = _make_with_variables(child.make_model)
         self._train_data = _tensors(child.train)
@@ -73,7 +74,9 @@ class ChildTraining:
         # Called directly: the checks of a `tf.function` cost more than a step of a small child.
         self._train = self._function.get_concrete_function()
 
-    def __call__(self, tokens, learning_rate, seed, steps, validate_every):
+    def __call__(
+        self, tokens: Sequence[int], learning_rate: float, seed: int, steps: int, validate_every: int
+    ) -> TrainingRun:
         """Trains a fresh child.
 
         Args:
@@ -98,7 +101,7 @@ class ChildTraining:
         return TrainingRun(bool(finite), int(steps), accuracies, losses, float(rms))
 
     @property
-    def traces(self):
+    def traces(self) -> int:
         """How many times the training function was traced."""
         return self._function.experimental_get_tracing_count()
 

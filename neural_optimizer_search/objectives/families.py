@@ -60,7 +60,7 @@ class LogisticRegression(Family):
 
     def values(self, data: Sequence[tf.Tensor], x: tf.Tensor) -> tf.Tensor:
         inputs, labels = data
-        weights, bias = x[..., : self.features], x[..., self.features]
+        weights, bias = x[:, :, : self.features], x[:, :, self.features]
         logits = _affine(weights, bias, inputs)
         labels = tf.broadcast_to(labels[:, None], tf.shape(logits))
         loss = tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits)
@@ -107,7 +107,7 @@ class RobustRegression(Family):
 
     def values(self, data: Sequence[tf.Tensor], x: tf.Tensor) -> tf.Tensor:
         inputs, labels = data
-        residuals = labels[:, None] - _affine(x[..., : self.features], x[..., self.features], inputs)
+        residuals = labels[:, None] - _affine(x[:, :, : self.features], x[:, :, self.features], inputs)
         return tf.reduce_mean(residuals**2 / (self.scale + residuals**2), axis=-1)
 
 

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Sequence
-from typing import Union
+from typing import Any, Union
 
 import numpy as np
 import tensorflow as tf
@@ -83,8 +83,8 @@ class Objectives:
         return len(self.data[0])
 
     def __getitem__(self, chosen: Union[int, slice, Sequence[int], np.ndarray]) -> "Objectives":
-        chosen = [chosen] if np.ndim(chosen) == 0 and not isinstance(chosen, slice) else chosen
-        return Objectives(self.family, tuple(array[chosen] for array in self.data))
+        some: Any = chosen if isinstance(chosen, slice) or np.ndim(chosen) else [chosen]
+        return Objectives(self.family, tuple(array[some] for array in self.data))
 
     @property
     def dimension(self) -> int:

@@ -15,7 +15,8 @@ def rosenbrock(x: tf.Tensor) -> tf.Tensor:
 def beale(x: tf.Tensor) -> tf.Tensor:
     """(1.5 - x + xy)² + (2.25 - x + xy²)² + (2.625 - x + xy³)²: flat far from the minimum, with steep corners."""
     x, y = tf.unstack(x, axis=-1)
-    return sum((c - x + x * y**power) ** 2 for power, c in enumerate((1.5, 2.25, 2.625), 1))
+    first, second, third = ((c - x + x * y**power) ** 2 for power, c in enumerate((1.5, 2.25, 2.625), 1))
+    return first + second + third
 
 
 def quadratic(x: tf.Tensor) -> tf.Tensor:

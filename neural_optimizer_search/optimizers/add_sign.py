@@ -1,11 +1,12 @@
 """AddSign (arXiv v2, section 5.1)."""
 
+from collections.abc import Callable
 from typing import Any, Optional, Union
 
 import tensorflow as tf
 
+from neural_optimizer_search.arguments import check_number
 from neural_optimizer_search.decays import Decay
-from neural_optimizer_search.optimizers.arguments import number
 from neural_optimizer_search.optimizers.base import LearningRate, serializable
 from neural_optimizer_search.optimizers.sign_optimizer import SignOptimizer
 
@@ -53,8 +54,8 @@ class AddSign(SignOptimizer):
     Source: Bello et al. (2017), arXiv:1709.07417v2, section 5.1; usage in section 8.1.
     """
 
-    own_argument = "alpha"
-    kernel = staticmethod(tf.raw_ops.ResourceApplyAddSign)
+    own_argument: str = "alpha"
+    kernel: Callable = staticmethod(tf.raw_ops.ResourceApplyAddSign)
 
     def __init__(
         self,
@@ -66,7 +67,7 @@ class AddSign(SignOptimizer):
         **kwargs: Any,
     ) -> None:
         super().__init__(learning_rate, beta, decay, decay_steps, **kwargs)
-        self.alpha = number("alpha", alpha)
+        self.alpha = check_number("alpha", alpha)
 
     def factor(self, agreement: tf.Tensor) -> tf.Tensor:
         return self.alpha + agreement

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple, Optional, Union
 
 import tensorflow as tf
 
+from neural_optimizer_search.arguments import check_number
 from neural_optimizer_search.optimizers import keras_versions
-from neural_optimizer_search.optimizers.arguments import number
 
 LearningRate = Union[float, tf.keras.optimizers.schedules.LearningRateSchedule]
 
@@ -62,7 +62,9 @@ class DirectionOptimizer(tf.keras.optimizers.Optimizer):
     ) -> None:
         kwargs.update(name=name or type(self).__name__, weight_decay=weight_decay or None)
         if not (callable(learning_rate) or tf.is_tensor(learning_rate)):  # a schedule is callable
-            learning_rate = number("learning_rate", learning_rate, "a finite number or a `LearningRateSchedule`")
+            learning_rate = check_number(
+                "learning_rate", learning_rate, "a finite number or a `LearningRateSchedule`"
+            )
         keras_versions.initialize(self, learning_rate, **kwargs)
 
     @property
@@ -96,8 +98,6 @@ class DirectionOptimizer(tf.keras.optimizers.Optimizer):
         self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: Optional[tf.Tensor] = None
     ) -> None:
         """Updates one variable and its averages; only Keras 3 passes the learning rate."""
-        if learning_rate is None:
-            learning_rate = self.learning_rate
         index = keras_versions.variable_index(self, variable)
         step = Step(
             g=tf.cast(tf.convert_to_tensor(gradient), variable.dtype),
@@ -106,14 +106,14 @@ class DirectionOptimizer(tf.keras.optimizers.Optimizer):
             t=tf.cast(tf.convert_to_tensor(self.iterations), tf.int64),
             index=index,
         )
-        learning_rate = tf.cast(learning_rate, step.g.dtype)
+        rate = tf.cast(self.learning_rate if learning_rate is None else learning_rate, step.g.dtype)
         if self.apply_kernel:
-            self.apply_kernel(step, learning_rate)
+            self.apply_kernel(step, rate)
             return
         for name, (beta, power) in self.averages.items():
             average, observed = step.averages[name], step.g if power == 1 else step.g**power
             _subtract(average, 1.0 - beta, tf.convert_to_tensor(average) - observed)
-        _subtract(variable, learning_rate, self.update_direction(step.read()))
+        _subtract(variable, rate, self.update_direction(step.read()))
 
     def get_config(self) -> dict[str, Any]:
         return keras_versions.complete_config(self, super().get_config())

@@ -11,10 +11,11 @@ KERAS_3 = hasattr(tf.keras.optimizers.Optimizer, "add_optimizer_variables")
 
 def initialize(optimizer: tf.keras.optimizers.Optimizer, learning_rate: Any, **kwargs: Any) -> None:
     """Keras's own constructor; that of Keras 2 takes no learning rate."""
+    construct: Any = tf.keras.optimizers.Optimizer.__init__  # its type is Keras 2's
     if KERAS_3:
-        tf.keras.optimizers.Optimizer.__init__(optimizer, learning_rate, **kwargs)
+        construct(optimizer, learning_rate, **kwargs)
     else:
-        tf.keras.optimizers.Optimizer.__init__(optimizer, **kwargs)
+        construct(optimizer, **kwargs)
         optimizer._learning_rate = optimizer._build_learning_rate(learning_rate)
 
 

@@ -1,12 +1,13 @@
 """PowerSign (arXiv v2, section 5.1)."""
 
 import math
+from collections.abc import Callable
 from typing import Any, Optional, Union
 
 import tensorflow as tf
 
+from neural_optimizer_search.arguments import check_number
 from neural_optimizer_search.decays import Decay
-from neural_optimizer_search.optimizers.arguments import number
 from neural_optimizer_search.optimizers.base import LearningRate, serializable
 from neural_optimizer_search.optimizers.sign_optimizer import SignOptimizer
 
@@ -53,8 +54,8 @@ class PowerSign(SignOptimizer):
     Source: Bello et al. (2017), arXiv:1709.07417v2, section 5.1; usage in section 8.1.
     """
 
-    own_argument = "base"
-    kernel = staticmethod(tf.raw_ops.ResourceApplyPowerSign)
+    own_argument: str = "base"
+    kernel: Callable = staticmethod(tf.raw_ops.ResourceApplyPowerSign)
 
     def __init__(
         self,
@@ -66,10 +67,10 @@ class PowerSign(SignOptimizer):
         **kwargs: Any,
     ) -> None:
         super().__init__(learning_rate, beta, decay, decay_steps, **kwargs)
-        self.base = number("base", base, "a finite number > 0", lambda base: base > 0)
+        self.base = check_number("base", base, "a finite number > 0", lambda base: base > 0)
 
     def factor(self, agreement: tf.Tensor) -> tf.Tensor:
-        return self.base**agreement
+        return self.base**agreement  # pyright: ignore[reportOperatorIssue]  TensorFlow's stubs lack __rpow__
 
     def kernel_arguments(self) -> dict[str, float]:
         return {"logbase": math.log(self.base)}

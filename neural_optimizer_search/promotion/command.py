@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Optional
 
 from neural_optimizer_search import flags
-from neural_optimizer_search.command_line import MissingPackage, require
+from neural_optimizer_search.command_line import MissingPackage, Parser, require
+from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.promotion import saved
 from neural_optimizer_search.promotion.candidates import choose_candidates
 from neural_optimizer_search.promotion.config import OutConfig, PromotionConfig
@@ -28,7 +29,7 @@ from neural_optimizer_search.workers.executor import TaskFailed
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Promotes rules from the command line; returns the exit code."""
-    p = flags.build_parser("nos-promote", __doc__.partition(": ")[2], PromotionConfig, OutConfig)
+    p = flags.build_parser("nos-promote", (__doc__ or "").partition(": ")[2], PromotionConfig, OutConfig)
     given = vars(p.parse_args(argv))
     require(p, "search", "tqdm")
     asked = flags.configure(PromotionConfig, given)
@@ -71,7 +72,7 @@ def _begin(p, asked, run, out):
     if kept:
         _check_same(p, config, kept[0], out)
         return config, kept[1]
-    chosen = choose_candidates(_found(p, run), config.top)
+    chosen = choose_candidates(_read_evaluations(p, run), config.top)
     if not chosen:
         p.error(f"argument RUN: {run} has no rule that trained to the end. Search longer, or give another run.")
     try:
@@ -99,7 +100,7 @@ def _show(name, value, out):
     return f"{value:.3g}" if isinstance(value, float) else "left out" if value is None else value
 
 
-def _found(p, run):
+def _read_evaluations(p: Parser, run) -> list[Evaluation]:
     """What a search found."""
     try:
         return read_found(run)

@@ -30,7 +30,7 @@ class Halving:
     rungs: int = 3
     keep: float = 1 / 3
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.rungs < 1:
             raise ValueError(f"Argument `rungs` must be at least 1. Received: {self.rungs}.")
         if not 0 < self.keep < 1:

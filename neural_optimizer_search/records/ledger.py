@@ -83,18 +83,17 @@ class Ledger:
             raise FileExistsError(f"{path} exists.")
         if config is None and not path.exists():
             raise FileNotFoundError(f"{path} does not exist.")
-        self._lock = None if read_only else _lock(path)
-        self._db = None
-        try:
+        with contextlib.ExitStack() as stack:
+            if not read_only:
+                stack.enter_context(contextlib.closing(_lock(path)))
             if config is not None:
                 _make(path, config)
-            self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}", uri=True)
+            uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}"
+            self._db = stack.enter_context(contextlib.closing(sqlite3.connect(uri, uri=True)))
             if not read_only:
                 self._db.execute("PRAGMA journal_mode=WAL")
             self._check_version(path)
-        except BaseException:
-            self.close()
-            raise
+            self._opened = stack.pop_all()
 
     def _check_version(self, path):
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
@@ -196,9 +195,7 @@ class Ledger:
         return [Sample(step, _rule(rule), *rest) for step, rule, *rest in rows]
 
     def close(self) -> None:
-        for connection in (self._db, self._lock):
-            if connection:
-                connection.close()
+        self._opened.close()
 
 
 def _make(path, config):
@@ -228,9 +225,14 @@ def _lock(path):
 
 def _rule(text):
     try:
-        return Rule(tuple(tuple(iteration) for iteration in json.loads(text)))
+        return Rule(_as_tuples(json.loads(text)))
     except (TypeError, RecursionError) as error:
         raise ValueError(f"The ledger has what is no rule: {text:.100}") from error
+
+
+def _as_tuples(rows) -> Any:
+    """Tuples of lists; `Rule` checks what is in them."""
+    return tuple(tuple(row) for row in rows)
 
 
 def to_row(evaluation: Evaluation) -> dict[str, Any]:

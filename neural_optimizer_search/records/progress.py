@@ -1,7 +1,9 @@
 """The one progress bar of all commands."""
 
 import sys
-from typing import Any, Optional
+from typing import Any, Optional, TypeVar
+
+_Bar = TypeVar("_Bar", bound="ProgressBar")
 
 
 class ProgressBar:
@@ -26,7 +28,7 @@ class ProgressBar:
             bar_format="{desc}" + count + " |{bar:20}| {elapsed}, {remaining} left{postfix}",
         )
 
-    def __enter__(self) -> "ProgressBar":
+    def __enter__(self: _Bar) -> _Bar:
         return self
 
     def __exit__(self, *error: Any) -> None:

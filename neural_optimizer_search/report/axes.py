@@ -3,9 +3,12 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
 from neural_optimizer_search.report.markup import Element, element
+
+if TYPE_CHECKING:  # Python 3.9 has it elsewhere
+    from typing_extensions import TypeGuard
 
 # Margins around the plot, for the ticks' labels and the axes' titles.
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 26, 42
@@ -51,7 +54,7 @@ class Scale:
         return [(value, _label(value)) for value in values]
 
 
-def is_plottable(value: Optional[float]) -> bool:
+def is_plottable(value: Optional[float]) -> "TypeGuard[float]":
     """Whether a number has a place on an axis: differences of larger ones are not finite."""
     return value is not None and math.isfinite(value) and abs(value) < 1e100
 

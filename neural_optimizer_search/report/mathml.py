@@ -92,7 +92,7 @@ _CONSTANTS = {f"1e-{k}": lambda k=k: _ten_to(str(k)) for k in (5, 4, 3)}
 # -- The tree --------------------------------------------------------------------------------------
 
 
-def _mathml(expression):
+def _mathml(expression) -> tuple[Element, int]:
     """(the element, how tightly it binds)."""
     if isinstance(expression, Operand):
         name = expression.name
@@ -132,7 +132,7 @@ def _function(name, x):
     return _call(function, x, *constants)
 
 
-def _binary(name, x, y):
+def _binary(name, x: tuple[Element, int], y: tuple[Element, int]):
     if name == "div":
         # It looks whole beside anything but an exponent.
         return element("mfrac", x[0], element("mrow", y[0], _o("+"), _i(_DELTA))), _POWER

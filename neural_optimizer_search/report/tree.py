@@ -87,7 +87,7 @@ def _draw(node):
     return element("g", box, element("text", node.label, x=node.x, y=y + 19, class_="middle"))
 
 
-def _label(expression):
+def _label(expression: ex.Expression) -> str:
     if isinstance(expression, ex.Operand):
         return expression.name.replace("*", " ")
     return _SYMBOLS.get(expression.name, expression.name.replace("_", " "))

@@ -27,7 +27,7 @@ class StateLost(ValueError):
 class Algorithm(abc.ABC):
     """Proposes batches of rules and learns from them.
 
-    Every implementation passes `tests/contracts/test_algorithms.py`.
+    Every implementation passes `tests/contracts/test_algorithm_contract.py`.
 
     The loop calls `restore` first, and then `propose` and `learn`, each with the numbers 0, 1, 2, ... in order. It
     trains each rule once, records everything, and knows no more of an algorithm than this. A search is repeatable:

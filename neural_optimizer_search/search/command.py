@@ -11,7 +11,7 @@ from typing import Optional
 import tensorflow as tf
 
 from neural_optimizer_search import flags
-from neural_optimizer_search.command_line import MissingPackage, require
+from neural_optimizer_search.command_line import MissingPackage, Parser, require
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.records.cache import EvaluationCache
 from neural_optimizer_search.records.ledger import InUse, Ledger
@@ -48,9 +48,9 @@ RULES_PER_WORKER = 2
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs a search from the command line; returns the exit code."""
-    p = flags.build_parser("nos-search", __doc__.partition(": ")[2], SearchConfig, RunConfig)
+    p = flags.build_parser("nos-search", (__doc__ or "").partition(": ")[2], SearchConfig, RunConfig)
     given = vars(p.parse_args(argv))
-    require(p, "search", "tqdm")
+    require(p, "search", "tqdm", "tensorboard")
     config, out, ledger = _open_old(p, given) if "resume" in given else _open_new(p, given)
     try:
         _run(config, out, ledger)
@@ -75,7 +75,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 # -- Which search ----------------------------------------------------------------------------------
 
 
-def _open_new(p, given):
+def _open_new(p: Parser, given) -> tuple[SearchConfig, Path, Ledger]:
     if "algorithm" not in given:
         given["algorithm"] = default_algorithm()
         missing = find_algorithm(SearchConfig.algorithm).missing
@@ -103,7 +103,7 @@ def _new_directory(config):
     return Path("runs", f"{config.task.replace(':', '.')}-{config.algorithm}-seed{config.seed}-{now}")
 
 
-def _open_old(p, given):
+def _open_old(p: Parser, given) -> tuple[SearchConfig, Path, Ledger]:
     out = given["resume"]
     try:
         ledger = Ledger(out / LEDGER)

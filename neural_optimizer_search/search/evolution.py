@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from neural_optimizer_search.dsl.space import SearchSpace
+from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Sample
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
 from neural_optimizer_search.search.registry import AlgorithmEntry
@@ -51,7 +52,7 @@ class Evolution(Algorithm):
         strings = [self._string(rng) for _ in range(self._config.batch_size)]
         return Proposal([self._space.decode(string) for string in strings])
 
-    def learn(self, proposal, evaluations) -> None:
+    def learn(self, proposal: Proposal, evaluations: Sequence[Evaluation]) -> None:
         """The proposed rules join the population; as many of the oldest die."""
         self._population.extend((self._space.encode(e.rule), e.reward) for e in evaluations if not e.screened)
         self.metrics = {"population/mean": float(np.mean([reward for _, reward in self._population] or [0.0]))}

@@ -1,10 +1,12 @@
 """Exhaustive search: every string of a space, in order."""
 
+from collections.abc import Sequence
 from typing import Optional
 
 import numpy as np
 
 from neural_optimizer_search.dsl.space import SearchSpace
+from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
 from neural_optimizer_search.search.registry import AlgorithmEntry
 
@@ -33,10 +35,10 @@ class Exhaustive(Algorithm):
         last = min(first + self._batch_size, self._strings_in_all)
         return Proposal([self._space.decode(string) for string in self._legal(first, last)], last)
 
-    def learn(self, proposal, evaluations) -> None:
+    def learn(self, proposal: Proposal, evaluations: Sequence[Evaluation]) -> None:
         """Notes how far the search is."""
-        self.share = proposal.drawn / self._strings_in_all
-        self.metrics = {"share_proposed": self.share}
+        share = proposal.drawn / self._strings_in_all
+        self.share, self.metrics = share, {"share_proposed": share}
 
     def _legal(self, first, last):
         tokens = np.stack(np.unravel_index(np.arange(first, last), self._space.sizes), axis=1)

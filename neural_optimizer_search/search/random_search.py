@@ -1,8 +1,11 @@
 """Random search: the control that every other algorithm must beat."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from neural_optimizer_search.dsl.space import SearchSpace
+from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
 from neural_optimizer_search.search.registry import AlgorithmEntry
 
@@ -28,7 +31,7 @@ class RandomSearch(Algorithm):
         tokens = self._space.sample(np.random.default_rng([self._seed, number]), self._batch_size)
         return Proposal([self._space.decode(string) for string in tokens])
 
-    def learn(self, proposal, evaluations) -> None:
+    def learn(self, proposal: Proposal, evaluations: Sequence[Evaluation]) -> None:
         """Nothing to do: that is what makes it the control."""
 
     def restore(self) -> int:

@@ -14,7 +14,7 @@ def cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
 
 
-def accuracy_and_cross_entropy(batches: Iterable[tuple[tf.Tensor, tf.Tensor]]) -> tf.Tensor:
+def accuracy_and_cross_entropy(batches: Iterable[tuple[Any, Any]]) -> tf.Tensor:
     """[accuracy, mean cross-entropy in nats] of all examples of the (labels, logits) of `batches`."""
     total, examples = tf.zeros([2]), 0
     for labels, logits in batches:

@@ -35,7 +35,7 @@ class Setting(NamedTuple):
     """
 
     protocol: Protocol
-    network: Callable[[tuple, int], tf.keras.Model]
+    network: Callable[[tuple[int, ...], int], tf.keras.Model]
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class ImageTask:
     load_test: Optional[Callable[[Optional[str]], Examples]] = None
     on_test: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.on_test and self.load_test is None:
             raise ValueError(f"Argument `on_test` must be False: the task {self.name!r} has no `load_test`.")
 
@@ -77,7 +77,7 @@ class ImageTask:
         return {setting.protocol.name: setting.protocol for setting in self.settings}
 
     @property
-    def networks(self) -> dict[str, Callable[[tuple, int], tf.keras.Model]]:
+    def networks(self) -> dict[str, Callable[[tuple[int, ...], int], tf.keras.Model]]:
         """What makes the network, by the protocol's name."""
         return {setting.protocol.name: setting.network for setting in self.settings}
 
@@ -111,7 +111,8 @@ class ImageTask:
             )
         order = np.random.default_rng(0).permutation(len(examples.labels))
         validation, train, _ = np.split(order, [protocol.validation_examples, wanted])
-        measured = self.load_test(data_dir) if self.on_test else _select(examples, validation)
+        load_test = self.load_test if self.on_test else None
+        measured = load_test(data_dir) if load_test else _select(examples, validation)
         return Splits(*map(_as_float, (_select(examples, train), measured)))
 
 

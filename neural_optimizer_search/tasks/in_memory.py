@@ -5,6 +5,7 @@ order of its seed. So the data are read once, in each process.
 """
 
 import sys
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -14,7 +15,7 @@ from neural_optimizer_search.tasks.child import length
 ALL = sys.maxsize  # as a number of examples
 
 
-def in_memory(data, argument, limit=ALL, max_bytes=2**31):
+def in_memory(data: Any, argument: str, limit: int = ALL, max_bytes: int = 2**31) -> tuple[Any, Any]:
     """(inputs, targets) of at most the first `limit` examples: nests of tensors whose first axis counts examples.
 
     Args:

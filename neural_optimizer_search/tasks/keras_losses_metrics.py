@@ -2,7 +2,10 @@
 
 import contextlib
 import re
+import typing
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any, Optional
 
 import tensorflow as tf
 
@@ -26,12 +29,12 @@ class MetricScale:
     best: float
     worst: float
 
-    def __call__(self, value):
+    def __call__(self, value: tf.Tensor) -> tf.Tensor:
         score = (value - self.worst) / (self.best - self.worst)
         return tf.where(tf.math.is_finite(score), tf.maximum(score, 0.0), 0.0)
 
 
-def higher_is_better(metric):
+def higher_is_better(metric: Any) -> Optional[bool]:
     """Whether a metric (a name, function or Keras object) is the better the higher; None if its name does not say."""
     name = metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)
     name = re.sub("[^a-z0-9]", "", name.lower())
@@ -40,7 +43,7 @@ def higher_is_better(metric):
     return False if name.endswith(LOWER_IS_BETTER) else None
 
 
-def mean_loss(loss):
+def mean_loss(loss: Any) -> Callable[[Any, Any], tf.Tensor]:
     """(targets, predictions) -> mean over the batch of a loss of Keras or a function: a float32 scalar.
 
     Raises:
@@ -58,8 +61,24 @@ def mean_loss(loss):
     return lambda targets, predictions: _mean(function(*_aligned(targets, predictions)))
 
 
-def keras_metric(metric, loss, targets, predictions):
-    """An object with a Keras metric's `reset_state`, `update_state(targets, predictions)` and `result`.
+class BatchMetric(typing.Protocol):
+    """What of a Keras metric is of use here."""
+
+    def reset_state(self) -> Any:
+        """Forgets all batches."""
+        ...
+
+    def update_state(self, targets: Any, predictions: Any, /) -> Any:
+        """Takes in a batch."""
+        ...
+
+    def result(self) -> Any:
+        """The value of all batches since the last reset."""
+        ...
+
+
+def keras_metric(metric: Any, loss: Any, targets: Any, predictions: Any) -> BatchMetric:
+    """The object that computes a metric batch by batch.
 
     Args:
       metric: "loss", "accuracy", a metric of Keras or its name, or a function of (targets, predictions).
@@ -88,7 +107,9 @@ def keras_metric(metric, loss, targets, predictions):
     return _MeanOf(lambda targets, predictions: _mean(found(*_aligned(targets, predictions))))
 
 
-def measurement(metric, loss):
+def measurement(
+    metric: BatchMetric, loss: Callable[[Any, Any], tf.Tensor]
+) -> Callable[[Iterable[tuple[Any, Any]]], tuple[tf.Tensor, Any]]:
     """Batches of (targets, predictions) -> (metric, mean loss) of all their examples.
 
     Args:

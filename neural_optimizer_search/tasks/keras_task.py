@@ -1,8 +1,9 @@
 """`KerasTask`: your own Keras model as what update rules are measured on."""
 
 import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Callable, Optional
+from typing import Any, Optional
 
 import tensorflow as tf
 
@@ -82,7 +83,7 @@ class KerasTask:
       True
     """
 
-    model: Callable
+    model: Callable[[], tf.keras.Model]
     train: Any
     validation: Any
     loss: Any = None
@@ -90,12 +91,12 @@ class KerasTask:
     higher_is_better: Optional[bool] = None
     worst: Optional[float] = None
     steps: int = 100
-    sizes: dict = field(default_factory=dict)
+    sizes: Mapping[str, Any] = field(default_factory=dict)
     max_bytes: int = 2**31
     name: str = "keras"
     protocols: dict[str, Protocol] = field(init=False, repr=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if isinstance(self.model, tf.keras.Model) or not callable(self.model):
             raise ValueError(
                 "Argument `model` must be a function without arguments that makes a new Keras model each time. "
@@ -120,7 +121,7 @@ class KerasTask:
             )
         object.__setattr__(self, "protocols", _protocols(self.steps, self.sizes))
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         for argument in ("train", "validation"):
             if isinstance(getattr(self, argument), tf.data.Dataset):
                 raise TypeError(
@@ -256,7 +257,7 @@ def _check_weights(model, another):
 
 
 @contextlib.contextmanager
-def generators_with_state():
+def generators_with_state() -> Iterator[None]:
     """Layers made here draw from generators whose state a run can set; else Keras 2 draws go on from run to run."""
     switch = getattr(tf.keras.backend, "experimental", None)  # Keras 3 has none: its generators are such
     if switch is None or switch.is_tf_random_generator_enabled():

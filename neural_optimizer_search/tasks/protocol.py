@@ -1,5 +1,6 @@
 """How rules are measured: a schedule of trainings, all sizes of which are fields of `Protocol`."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Optional
 
@@ -7,7 +8,7 @@ DECADES = tuple(10.0**i for i in range(-5, 2))  # section 4.2: 10^i with i from 
 
 # What a final run is paid, given its validation accuracies and cross-entropies (in nats) and the cross-entropy of a
 # uniform guess. Each is in [0, 1], and a run that diverged is paid 0.
-REWARDS = {
+REWARDS: dict[str, Callable[..., float]] = {
     "final_accuracy": lambda accuracies, losses, uniform_loss: accuracies[-1],
     "mean_accuracy": lambda accuracies, losses, uniform_loss: sum(accuracies) / len(accuracies),
     # 1 - H/log(classes): 0 for a uniform guess, 1 for certainty.
@@ -43,7 +44,7 @@ class Protocol:
     name: str
     train_examples: int
     validation_examples: int
-    learning_rates: tuple
+    learning_rates: tuple[float, ...]
     sweep_steps: int
     final_steps: int
     validate_every: int
@@ -52,9 +53,9 @@ class Protocol:
     probe_steps: int = 5
     finalists: Optional[int] = None
     reward: str = "mean_accuracy"
-    seeds: tuple = (0, 1, 2)
+    seeds: tuple[int, ...] = (0, 1, 2)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.reward not in REWARDS:
             raise ValueError(f"Argument `reward` must be one of: {', '.join(REWARDS)}. Received: {self.reward!r}.")
         if self.validate_every < 1 or self.final_steps % self.validate_every:

@@ -1,6 +1,7 @@
 """Child networks: frozen sizes that make a Keras model."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import tensorflow as tf
 
@@ -20,10 +21,10 @@ class ConvNet:
 
     filters: int = 32
     strides: int = 1
-    padding: tuple = ("same", "same")
+    padding: tuple[Literal["same", "valid"], ...] = ("same", "same")
     batch_norm_momentum: float = 0.9
 
-    def __call__(self, input_shape, classes):
+    def __call__(self, input_shape: tuple[int, ...], classes: int) -> tf.keras.Model:
         layers = tf.keras.layers
         model = tf.keras.Sequential([layers.InputLayer(input_shape)])
         for padding in self.padding:
@@ -41,7 +42,7 @@ class MLP:
 
     units: int = 20
 
-    def __call__(self, input_shape, classes):
+    def __call__(self, input_shape: tuple[int, ...], classes: int) -> tf.keras.Model:
         layers = tf.keras.layers
         return tf.keras.Sequential(
             [

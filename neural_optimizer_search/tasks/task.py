@@ -12,7 +12,7 @@ from neural_optimizer_search.tasks.protocol import Protocol
 class Task(typing.Protocol):
     """Names its protocols, and makes the child that rules are measured on under one of them.
 
-    Every implementation passes `tests/contracts/test_tasks.py`.
+    Every implementation passes `tests/contracts/test_task_contract.py`.
     """
 
     @property

@@ -23,11 +23,11 @@ class WideResNet:
     batch_norm_momentum: float = 0.9
     pool: int = 1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.depth < 10 or (self.depth - 4) % 6:
             raise ValueError(f"Argument `depth` must be 6n + 4 with n >= 1. Received: {self.depth}.")
 
-    def __call__(self, input_shape, classes, weight_decay=0.0):
+    def __call__(self, input_shape: tuple[int, ...], classes: int, weight_decay: float = 0.0) -> tf.keras.Model:
         """A Keras model that returns logits; the loss includes `weight_decay`/2 times the sum of squared weights."""
         keras = tf.keras.layers
         regularizer = tf.keras.regularizers.L2(weight_decay / 2) if weight_decay else None

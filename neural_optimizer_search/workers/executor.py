@@ -3,6 +3,7 @@
 import abc
 import concurrent.futures
 from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
 
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation
@@ -10,13 +11,15 @@ from neural_optimizer_search.measuring.evaluation import Evaluation
 # Seconds for a rule until `timeout` is set to what suits the task.
 FIRST_TIMEOUT = 3600.0
 
+_Executor = TypeVar("_Executor", bound="Executor")
+
 
 class TaskFailed(Exception):
     """No rule can be measured; the message says why."""
 
 
 class Executor(abc.ABC):
-    """Measures rules, several at a time. Every implementation passes `tests/contracts/test_executors.py`.
+    """Measures rules, several at a time. Every implementation passes `tests/contracts/test_executor_contract.py`.
 
     Every rule is trained with the same seeds, so neither the number of workers nor their order changes a reward.
 
@@ -48,8 +51,8 @@ class Executor(abc.ABC):
         for future in concurrent.futures.as_completed([self.submit(rule) for rule in rules]):
             yield future.result()
 
-    def __enter__(self) -> "Executor":
+    def __enter__(self: _Executor) -> _Executor:
         return self
 
-    def __exit__(self, *error) -> None:
+    def __exit__(self, *error: Any) -> None:
         self.close()

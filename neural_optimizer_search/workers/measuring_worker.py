@@ -34,7 +34,8 @@ class MeasuringWorker:
     """
 
     def __init__(self, make: Callable[[], Callable[[Rule], Evaluation]]):
-        self._make, self._evaluate = make, None
+        self._make = make
+        self._evaluate: Optional[Callable[[Rule], Evaluation]] = None
         self._name = f"{socket.gethostname()}:{os.getpid()}"
 
     def prepare(self) -> StartAnswer:
@@ -50,6 +51,7 @@ class MeasuringWorker:
     def measure(self, rule: Rule) -> Answer:
         """Measures a rule after `prepare`."""
         try:
+            assert self._evaluate is not None
             return Measured(dataclasses.replace(self._evaluate(rule), worker=self._name))
         except (MemoryError, tf.errors.ResourceExhaustedError) as error:
             return Failed("out of memory", _describe(error))

@@ -7,6 +7,8 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from typing import Optional
 
 from neural_optimizer_search.dsl.rule import Rule
@@ -34,7 +36,9 @@ class ProcessWorker:
     """
 
     def __init__(self, make: Callable[[], Callable[[Rule], Evaluation]]):
-        self._make, self._process, self._pipe = make, None, None
+        self._make = make
+        self._process: Optional[BaseProcess] = None
+        self._pipe: Connection  # `start` makes it
 
     @property
     def started(self) -> bool:
@@ -97,7 +101,9 @@ def begin_worker() -> None:
 
 def _end_with_parent():
     """A worker whose parent was killed would go on, or wait for work forever."""
-    multiprocessing.parent_process().join()
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
     os._exit(1)
 
 

@@ -42,7 +42,7 @@ StartAnswer = Union[Ready, Failed, Unmeasurable]
 class Worker(typing.Protocol):
     """Measures one rule at a time for a `WorkerPool`; it answers, and raises nothing.
 
-    Every implementation passes `tests/contracts/test_workers.py`.
+    Every implementation passes `tests/contracts/test_worker_contract.py`.
     """
 
     @property

@@ -18,6 +18,8 @@ from bowls import BOWLS, TINY
 
 from neural_optimizer_search.l2o import PredictedStepDescent, saved, training
 
+pytestmark = pytest.mark.once
+
 SMALL = dict(dataclasses.asdict(TINY), updates=50)
 
 

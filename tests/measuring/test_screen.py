@@ -121,6 +121,7 @@ def test_most_random_strings_are_rejected(depth, least):
 
 
 @pytest.mark.slow
+@pytest.mark.once
 def test_equal_keys_mean_equal_functions():
     """10^5 random rules: those of one key have one key on a probe with other numbers too.
 

@@ -1,6 +1,7 @@
 """A search to promote rules of, and an executor that trains nothing."""
 
 import fakes
+import marks
 import promotions
 import pytest
 
@@ -9,6 +10,8 @@ from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.run_directory import LEDGER
 from neural_optimizer_search.workers.config import EXECUTORS
 from neural_optimizer_search.workers.in_process import InProcess
+
+pytest_collection_modifyitems = marks.mark_below(__file__, pytest.mark.once)
 
 
 @pytest.fixture

@@ -3,9 +3,12 @@
 import functools
 
 import ledgers
+import marks
 import pytest
 
 from neural_optimizer_search.report.run import read
+
+pytest_collection_modifyitems = marks.mark_below(__file__, pytest.mark.once, pytest.mark.long)
 
 
 @pytest.fixture(scope="session")

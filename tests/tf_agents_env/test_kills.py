@@ -12,6 +12,8 @@ from killed_search import search
 
 from neural_optimizer_search.records.ledger import Ledger
 
+pytestmark = pytest.mark.long
+
 HERE = pathlib.Path(__file__).parent
 FLAGS = ["--depth", "2", "--seed", "1"]
 # A third of the kills wait for a save, after ten steps of some five new rules each: what is left suffices for all.

@@ -6,7 +6,7 @@ from tf_agents.environments import utils
 
 from neural_optimizer_search import SearchSpace, search_space
 from tf_agents_env.reward_shaping import pay
-from tf_agents_env.rule_environment import RuleEnvironment, unpaid
+from tf_agents_env.rule_environment import RuleEnvironment, pay_nothing
 
 Evaluation = collections.namedtuple("Evaluation", "reward")
 # Three operands, two unary and two binary functions, so that V = 4 in the second iteration.
@@ -133,7 +133,7 @@ def test_a_wrong_number_of_evaluations_raises():
 
 
 def test_rules_may_be_paid_later():
-    environment = RuleEnvironment(SPACE, unpaid, 2)
+    environment = RuleEnvironment(SPACE, pay_nothing, 2)
     np.testing.assert_array_equal(play(environment, STRINGS)[-1].reward, [0.0, 0.0])
     assert environment.rules == [SPACE.decode(string) for string in STRINGS]
 

@@ -17,6 +17,8 @@ from neural_optimizer_search.records.run_directory import STOPPED
 from neural_optimizer_search.search import command
 from tf_agents_env.controllers import CONTROLLERS
 
+pytestmark = pytest.mark.long
+
 ROOT = pathlib.Path(__file__).parents[2]
 # `make test` kills searches in test_kills.py, with children that train nothing.
 LONG = pytest.mark.skipif(not os.environ.get("NOS_LONG"), reason="Slow; make test-long has it.")
@@ -79,31 +81,6 @@ def test_a_checkpoint_of_other_settings_is_one_clear_line(change, tmp_path, capf
     assert last.endswith("by another version. Go on with the release that wrote it.")
 
 
-def test_missing_data(tmp_path, capfd):
-    with pytest.raises(SystemExit) as stopped:
-        command.main([*TINY, "--task", "cifar10", "--data_dir", str(tmp_path), "--out", str(tmp_path / "run")])
-    assert stopped.value.code == 2
-    assert "nos-search: --data_dir must be a tensorflow_datasets directory" in capfd.readouterr().err
-
-
-def test_a_task_that_always_fails_stops_the_search(tmp_path, capfd, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "mine.py").write_text(
-        "import numpy as np, tensorflow as tf\n"
-        "from neural_optimizer_search.tasks import KerasTask\n"
-        "def make():\n"
-        "    raise RuntimeError('no such layer')\n"
-        "data = (np.zeros([40, 2], np.float32), np.zeros([40], np.int32))\n"
-        "task = KerasTask(make, data, data, loss='mse', sizes=dict(batch_size=10))\n"
-    )
-    flags = [*TINY, "--task", "mine:task", "--budget", "5", "--out", str(tmp_path / "run")]
-    with pytest.raises(SystemExit, match="2"):
-        command.main(flags)
-    error = capfd.readouterr().err
-    assert "nos-search: " in error and "RuntimeError: no such layer (mine.py:4)" in error
-    assert "Traceback" not in error
-
-
 def test_asynchronous(tmp_path):
     out = tmp_path / "run"
     flags = [*TINY, "--task", "digits_mlp", "--depth", "2", "--async", "--budget", "30", "--out", str(out)]
@@ -113,12 +90,3 @@ def test_asynchronous(tmp_path):
     assert ledger.versions[0]["python"]
     assert {e.status for e in ledger.evaluations()} <= {"ok", "diverged"}
     assert all(e.worker and e.seeds for e in ledger.evaluations())
-
-
-def test_a_cache_spares_what_another_run_has_trained(tmp_path):
-    flags = [*TINY[:-2], "--algorithm", "random", "--cache", str(tmp_path / "cache.sqlite"), "--budget", "4"]
-    for name in ("first", "second"):
-        assert command.main([*flags, "--out", str(tmp_path / name)]) == 0
-    ledgers = [Ledger(tmp_path / name / "ledger.sqlite", read_only=True) for name in ("first", "second")]
-    first, second = (ledger.counts() for ledger in ledgers)
-    assert first["cached"] == 0 and second["cached"] == first["trained"]

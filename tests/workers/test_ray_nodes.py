@@ -14,7 +14,11 @@ from neural_optimizer_search.workers.pool import WorkerPool
 from neural_optimizer_search.workers.ray_workers import RayWorker, start_ray
 
 # Not imported here: Ray reads its environment at the first import.
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed.")
+pytestmark = [
+    pytest.mark.once,
+    pytest.mark.long,
+    pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed."),
+]
 
 
 @pytest.mark.skipif(not os.environ.get("NOS_LONG"), reason="Two nodes are slow; make test-long has them.")

@@ -16,7 +16,11 @@ from neural_optimizer_search.workers.process_workers import process_executor
 from neural_optimizer_search.workers.ray_workers import RayWorker, ray_executor
 
 # Not imported here: Ray reads its environment at the first import.
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed.")
+pytestmark = [
+    pytest.mark.once,
+    pytest.mark.long,
+    pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed."),
+]
 
 
 # As the kernel shows them: 127.0.0.1, ::1, and ::ffff:127.0.0.1.

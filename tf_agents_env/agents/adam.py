@@ -1,9 +1,10 @@
 """Adam as the agents use it."""
 
 import tensorflow as tf
+from tf_agents.networks.network import Network
 
 
-def adam(learning_rate, network):
+def adam(learning_rate: float, network: Network) -> tf.keras.optimizers.Adam:
     """Adam for the weights of a network, whose moments exist already: a checkpoint is restored into them."""
     network.create_variables()
     optimizer = tf.keras.optimizers.Adam(learning_rate)

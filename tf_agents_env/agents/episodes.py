@@ -1,8 +1,15 @@
 """An agent that learns from whole episodes, by a way that is a plain callable."""
 
+from collections.abc import Callable
+from typing import Any
+
 import tensorflow as tf
 from tf_agents.agents import tf_agent
+from tf_agents.networks.network import Network
 from tf_agents.policies import actor_policy
+from tf_agents.trajectories.time_step import TimeStep
+
+from tf_agents_env.networks import BaselineNetwork
 
 
 class EpisodeAgent(tf_agent.TFAgent):
@@ -16,9 +23,16 @@ class EpisodeAgent(tf_agent.TFAgent):
         without the boundary; A = R - b and the weights are `[batch]`. A `tf.Module`'s state is saved.
     """
 
-    def __init__(self, time_step_spec, action_spec, actor, baseline, learn):
+    def __init__(
+        self,
+        time_step_spec: TimeStep,
+        action_spec: Any,
+        actor: Network,
+        baseline: BaselineNetwork,
+        learn: Callable[[Any, Any, Any], tf_agent.LossInfo],
+    ):
         policy = actor_policy.ActorPolicy(time_step_spec, action_spec, actor, clip=False)
-        step = tf.Variable(0, dtype=tf.int64, trainable=False)
+        step = tf.Variable(tf.constant(0, tf.int64), trainable=False)
         super().__init__(time_step_spec, action_spec, policy, policy, None, train_step_counter=step)
         self._baseline, self.learn = baseline, learn
 

@@ -1,12 +1,17 @@
 """PPO as the paper has it: with a moving average of past rewards for its baseline."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import tensorflow as tf
+from tf_agents.agents import tf_agent
 from tf_agents.agents.ppo import ppo_clip_agent
+from tf_agents.networks.network import Network
+from tf_agents.trajectories.time_step import TimeStep
 
+from neural_optimizer_search.arguments import check_fields
 from tf_agents_env.agents.adam import adam
-from tf_agents_env.settings import check
+from tf_agents_env.networks import BaselineNetwork
 
 
 @dataclass(frozen=True)
@@ -26,10 +31,13 @@ class PPO:
     epochs: int = 5
     clipping: float = 0.2
 
-    def __post_init__(self):
-        check(self, "above 0", "learning_rate", "epochs", "clipping")
+    def __post_init__(self) -> None:
+        check_fields(self, "above 0", "learning_rate", "epochs", "clipping")
 
-    def agent(self, time_step_spec, action_spec, actor, baseline, entropy):
+    def agent(
+        self, time_step_spec: TimeStep, action_spec: Any, actor: Network, baseline: BaselineNetwork, entropy: float
+    ) -> "PPOAgent":
+        """The agent; `AgentSettings` says what it does."""
         return PPOAgent(time_step_spec, action_spec, actor, baseline, entropy, self)
 
 
@@ -48,7 +56,15 @@ class PPOAgent(ppo_clip_agent.PPOClipAgent):
       settings: A `PPO`.
     """
 
-    def __init__(self, time_step_spec, action_spec, actor, baseline, entropy, settings):
+    def __init__(
+        self,
+        time_step_spec: TimeStep,
+        action_spec: Any,
+        actor: Network,
+        baseline: BaselineNetwork,
+        entropy: float,
+        settings: PPO,
+    ):
         super().__init__(
             time_step_spec,
             action_spec,
@@ -62,13 +78,22 @@ class PPOAgent(ppo_clip_agent.PPOClipAgent):
             value_pred_loss_coef=0.0,
             normalize_rewards=False,
             normalize_observations=False,
-            train_step_counter=tf.Variable(0, dtype=tf.int64, trainable=False),
+            train_step_counter=tf.Variable(tf.constant(0, tf.int64), trainable=False),
         )
 
-    def get_loss(self, time_steps, actions, log_probs, returns, normalized, *rest, **named):
+    def get_loss(
+        self,
+        time_steps: TimeStep,
+        actions: Any,
+        act_log_probs: tf.Tensor,
+        returns: tf.Tensor,
+        normalized_advantages: tf.Tensor,
+        *rest: Any,
+        **named: Any,
+    ) -> tf_agent.LossInfo:
         # TF-Agents normalizes advantages over the batch, whatever the options; that would cancel b.
         advantages = returns - named["old_value_predictions"]
-        return super().get_loss(time_steps, actions, log_probs, returns, advantages, *rest, **named)
+        return super().get_loss(time_steps, actions, act_log_probs, returns, advantages, *rest, **named)
 
     def _train(self, experience, weights):
         # TF-Agents multiplies them into [batch, 5n+1].

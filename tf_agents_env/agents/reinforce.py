@@ -1,13 +1,17 @@
 """REINFORCE with a moving average of past rewards for its baseline: what the paper compares with."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import tensorflow as tf
 from tf_agents.agents import tf_agent
+from tf_agents.networks.network import Network
+from tf_agents.trajectories.time_step import TimeStep
 
+from neural_optimizer_search.arguments import check_fields
 from tf_agents_env.agents.adam import adam
 from tf_agents_env.agents.episodes import EpisodeAgent
-from tf_agents_env.settings import check
+from tf_agents_env.networks import BaselineNetwork
 
 
 @dataclass(frozen=True)
@@ -23,12 +27,18 @@ class Reinforce:
 
     learning_rate: float = 1e-5
 
-    epochs = 1  # The gradient is that of the policy that drew the batch, hence of the first step only.
+    def __post_init__(self) -> None:
+        check_fields(self, "above 0", "learning_rate")
 
-    def __post_init__(self):
-        check(self, "above 0", "learning_rate")
+    @property
+    def epochs(self) -> int:
+        """1: the gradient is that of the policy that drew the batch, hence of the first step only."""
+        return 1
 
-    def agent(self, time_step_spec, action_spec, actor, baseline, entropy):
+    def agent(
+        self, time_step_spec: TimeStep, action_spec: Any, actor: Network, baseline: BaselineNetwork, entropy: float
+    ) -> EpisodeAgent:
+        """The agent; `AgentSettings` says what it does."""
         return EpisodeAgent(time_step_spec, action_spec, actor, baseline, _GradientStep(actor, entropy, self))
 
 

@@ -1,15 +1,20 @@
 """TRPO, which the ICML version of the paper trains its controller with."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import tensorflow as tf
 import tensorflow_probability as tfp
 from tf_agents.agents import tf_agent
+from tf_agents.networks.network import Network
+from tf_agents.trajectories.time_step import TimeStep
 from tf_agents.utils import common
 
+from neural_optimizer_search.arguments import check_fields
 from neural_optimizer_search.flat_weights import assign, flat
 from tf_agents_env.agents.episodes import EpisodeAgent
-from tf_agents_env.settings import check
+from tf_agents_env.networks import BaselineNetwork
 
 SHRINK, TRIES = 0.8, 15  # Of the line search; its shortest step is 0.8^14 = 4 % of the first.
 
@@ -33,13 +38,19 @@ class TRPO:
     damping: float = 0.1
     cg_iterations: int = 10
 
-    epochs = 1  # The trust region is around the policy that drew the batch.
+    def __post_init__(self) -> None:
+        check_fields(self, "above 0", "kl_radius", "cg_iterations")
+        check_fields(self, "at least 0", "damping")
 
-    def __post_init__(self):
-        check(self, "above 0", "kl_radius", "cg_iterations")
-        check(self, "at least 0", "damping")
+    @property
+    def epochs(self) -> int:
+        """1: the trust region is around the policy that drew the batch."""
+        return 1
 
-    def agent(self, time_step_spec, action_spec, actor, baseline, entropy):
+    def agent(
+        self, time_step_spec: TimeStep, action_spec: Any, actor: Network, baseline: BaselineNetwork, entropy: float
+    ) -> EpisodeAgent:
+        """The agent; `AgentSettings` says what it does."""
         return EpisodeAgent(time_step_spec, action_spec, actor, baseline, _TrustRegionStep(actor, entropy, self))
 
 
@@ -113,7 +124,7 @@ class _TrustRegionStep(tf.Module):
         return tf.where(done, share, 0.0)
 
 
-def hessian_product(function, variables, v):
+def hessian_product(function: Callable[[], tf.Tensor], variables: Sequence[tf.Variable], v: tf.Tensor) -> tf.Tensor:
     """(∇∇ function)·v of a function () -> scalar of the variables; v and the result are flat."""
     with tf.GradientTape() as outer:
         with tf.GradientTape() as inner:
@@ -122,7 +133,9 @@ def hessian_product(function, variables, v):
     return flat(outer.gradient(slope, variables))
 
 
-def conjugate_gradient(product, b, iterations, tolerance=1e-10):
+def conjugate_gradient(
+    product: Callable[[tf.Tensor], tf.Tensor], b: tf.Tensor, iterations: int, tolerance: float = 1e-10
+) -> tf.Tensor:
     """Solves F·x = b, where F is symmetric, positive definite, and known by its products.
 
     Args:
@@ -143,5 +156,6 @@ def conjugate_gradient(product, b, iterations, tolerance=1e-10):
     return tf.while_loop(lambda x, r, p, rr: rr > least, improve, start, maximum_iterations=iterations)[0]
 
 
-def dot(x, y):
+def dot(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+    """Σ xᵢ·yᵢ."""
     return tf.reduce_sum(x * y)

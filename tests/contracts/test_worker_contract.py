@@ -1,0 +1,122 @@
+"""What every worker promises; one joins by a row."""
+
+import dataclasses
+import importlib.util
+import os
+import pathlib
+import signal
+import sys
+import time
+
+import fakes
+import pytest
+
+from neural_optimizer_search import parse_formula
+from neural_optimizer_search.workers.measuring_worker import MeasuringWorker
+from neural_optimizer_search.workers.process_workers import ProcessWorker
+from neural_optimizer_search.workers.worker import Failed, Measured, Ready, Unmeasurable
+
+pytestmark = pytest.mark.once
+SECONDS = 120.0  # for what is quick
+
+
+@dataclasses.dataclass(frozen=True)
+class Make:
+    """Makes what measures nothing: a rule's formula says what happens with it."""
+
+    works: bool = True
+
+    def __call__(self):
+        if not self.works:
+            raise FileNotFoundError("no data here")
+        return self.evaluate
+
+    def evaluate(self, rule):
+        if rule.formula() == "v":
+            raise RuntimeError("the cable fell out")
+        if rule.formula() == "g^2":
+            raise MemoryError("no more")
+        if rule.formula() == "-g":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if rule.formula() == "-m":
+            time.sleep(1000)
+        return fakes.fake_evaluation(rule)
+
+
+@pytest.fixture(scope="module")
+def ray():
+    if importlib.util.find_spec("ray") is None:
+        pytest.skip("Ray is not installed.")
+    from neural_optimizer_search.workers.ray_workers import start_ray
+
+    with start_ray(workers=1) as ray:
+        yield ray
+
+
+def on_ray(ray, make):
+    from neural_optimizer_search.workers.ray_workers import RayWorker
+
+    path = os.pathsep.join([str(pathlib.Path(__file__).parent), *filter(None, sys.path)])
+    return RayWorker(ray, MeasuringWorker, make, environment={"PYTHONPATH": path})
+
+
+@pytest.fixture(scope="module", params=["process", "ray"])
+def make_worker(request):
+    """Gives a worker, not started yet, of what makes an evaluator."""
+    workers = []
+
+    def make_worker(make):
+        one = ProcessWorker(make) if request.param == "process" else on_ray(request.getfixturevalue("ray"), make)
+        workers.append(one)
+        return one
+
+    yield make_worker
+    for worker in workers:
+        worker.stop()
+
+
+@pytest.fixture(scope="module")
+def worker(make_worker):
+    worker = make_worker(Make())
+    assert not worker.started
+    assert worker.start() == Ready() and worker.started
+    yield worker
+    worker.stop()
+
+
+def test_it_measures(worker):
+    rule = parse_formula("m")
+    answer = worker.measure(rule, SECONDS)
+    assert isinstance(answer, Measured)
+    assert (answer.evaluation.rule, answer.evaluation.reward) == (rule, fakes.fake_evaluation(rule).reward)
+    host, number = answer.evaluation.worker.split(":")
+    assert host and int(number) != os.getpid()
+
+
+@pytest.mark.parametrize(("formula", "status", "message"), [
+    ("v", "failed", "RuntimeError: the cable fell out"),
+    ("g^2", "out of memory", "MemoryError: no more"),
+])  # fmt: skip
+def test_it_answers_what_went_wrong_and_goes_on(worker, formula, status, message):
+    answer = worker.measure(parse_formula(formula), SECONDS)
+    assert isinstance(answer, Failed)
+    assert answer.status == status and answer.message.startswith(message)
+    assert isinstance(worker.measure(parse_formula("g"), SECONDS), Measured)
+
+
+@pytest.mark.parametrize(("formula", "seconds", "status"), [("-g", SECONDS, "killed"), ("-m", 0.5, "timeout")])
+def test_stopped_after_the_worst_it_starts_anew(worker, formula, seconds, status):
+    answer = worker.measure(parse_formula(formula), seconds)
+    assert isinstance(answer, Failed) and answer.status == status
+    worker.stop()
+    assert not worker.started
+    assert worker.start() == Ready()
+    assert isinstance(worker.measure(parse_formula("g"), SECONDS), Measured)
+
+
+def test_nothing_can_be_measured(worker, make_worker):
+    worker.stop()  # a place for the other one
+    without_data = make_worker(Make(works=False))
+    assert without_data.start() == Unmeasurable("no data here")
+    without_data.stop()
+    assert worker.start() == Ready()

@@ -1,0 +1,183 @@
+"""The command line of `nos-search`, at tiny size, through `main`, with an algorithm that needs no TF-Agents."""
+
+import re
+import sys
+
+import pytest
+from tiny_searches import TINY, found
+
+from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.search import command
+
+EVOLUTION = [*TINY, "--algorithm", "evolution"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    out = tmp_path_factory.mktemp("evolution") / "run"
+    assert command.main([*EVOLUTION, "--budget", "12", "--out", str(out)]) == 0
+    return out
+
+
+def test_a_search_from_beginning_to_end(run, capfd):
+    table = (run / "leaderboard.txt").read_text()
+    for name in ("SGD", "Momentum", "RMSProp", "Adam", "PowerSign", "AddSign"):
+        assert name in table
+    assert list((run / "tensorboard").glob("events.*"))
+    ledger = Ledger(run / "ledger.sqlite", read_only=True)
+    assert len(ledger.evaluations("search")) >= 12
+    assert len(ledger.evaluations("baseline")) == 6
+    assert ledger.config["algorithm"] == "evolution"
+    # Already at its budget: shows the result again and trains nothing.
+    before = found(run)
+    assert command.main(["--resume", str(run)]) == 0
+    assert found(run) == before
+    assert "update rule" in capfd.readouterr().out
+
+
+def test_random_on_the_other_task(tmp_path, capfd):
+    out = tmp_path / "run"
+    flags = [*TINY, "--task", "digits_mlp", "--algorithm", "random", "--budget", "5", "--seed", "3"]
+    assert command.main([*flags, "--seeds_per_rule", "1", "--out", str(out)]) == 0
+    captured = capfd.readouterr()
+    assert captured.out.startswith("Random search over signs at depth 1")
+    assert "screened out" in captured.out
+    assert re.search(r"(\d+)/\1 rules", captured.err)
+    known, rules = (part.rpartition("best ")[2] for part in captured.err.split("0/5 rules"))
+    assert float(known.split()[0].rstrip(",")) > 0 and float(rules.split()[0].rstrip(",")) > 0
+    ledger = Ledger(out / "ledger.sqlite", read_only=True)
+    assert all(len(e.rewards) == 1 for e in ledger.evaluations("search") if e.status == "ok")
+
+
+def test_a_whole_space_needs_no_budget(tmp_path, capfd):
+    out = tmp_path / "run"
+    flags = [*TINY, "--task", "digits_mlp", "--algorithm", "exhaustive", "--budget", "3", "--out", str(out)]
+    assert command.main(flags) == 0
+    assert Ledger(out / "ledger.sqlite", read_only=True).config["budget"] == 3
+    assert capfd.readouterr().out.startswith("Exhaustive search over signs")
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--task", "mnist"], "argument --task: must be one of: digits, "),
+        (
+            ["--protocol", "long"],
+            "argument --protocol: must be one of: default, reduced, paper, with --task digits. Received: 'long'.",
+        ),
+        (["--space", "all"], "argument --space: invalid choice: 'all' (choose from "),
+        (["--depth", "5"], "argument --depth: invalid choice: 5 (choose from 1, 2, 3, 4)"),
+        (["--space", "icml2017", "--depth", "4"], "argument --depth: Argument `depth` must be 1 to 3"),
+        (["--algorithm", "sgd"], "argument --algorithm: invalid choice: 'sgd' (choose from "),
+        (["--preset", "slow"], "argument --preset: invalid choice: 'slow' (choose from "),
+        (["--budget", "0"], "argument --budget: must be a whole number of at least 1. Received: 0."),
+        (["--budget", "many"], "argument --budget: must be a whole number of at least 1. Received: many."),
+        (["--workers", "0"], "argument --workers: must be a whole number of at least 1. Received: 0."),
+        (["--seed", "-1"], "argument --seed: must be a whole number of at least 0. Received: -1."),
+        (["--ray_address", "auto"], "argument --ray_address: needs --executor ray"),
+        (["--nonsense"], "unrecognized arguments: --nonsense"),
+        (["--resume", "nowhere"], "argument --resume: nowhere is not a run: "),
+        (["--out", "/proc/here"], "argument --out: cannot write to /proc/here: "),
+    ],
+)
+def test_a_wrong_flag_gives_one_clear_line(flags, message, capfd, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stopped:
+        command.main(flags)
+    assert stopped.value.code == 2
+    error = capfd.readouterr().err
+    assert error.startswith(f"nos-search: {message}")
+    assert error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_tf_agents(tmp_path, capfd, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tf_agents", None)
+    with pytest.raises(SystemExit) as stopped:
+        command.main(["--algorithm", "ppo", "--out", str(tmp_path / "none")])
+    assert stopped.value.code == 2
+    error = capfd.readouterr().err
+    assert error.startswith("nos-search: argument --algorithm: ppo needs what is not installed: pip install ")
+    assert "What can run here: random, evolution, exhaustive" in error and error.count("\n") == 1
+    assert not (tmp_path / "none").exists()
+    out = tmp_path / "run"
+    assert command.main([*TINY, "--task", "digits_mlp", "--budget", "2", "--out", str(out)]) == 0
+    first, second, *_ = capfd.readouterr().out.splitlines()
+    assert first.startswith("Regularized evolution, because ppo needs TF-Agents: pip install ")
+    assert second.startswith("Regularized evolution over signs")
+    assert Ledger(out / "ledger.sqlite", read_only=True).config["algorithm"] == "evolution"
+
+
+def test_without_a_package_of_the_command(capfd, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    with pytest.raises(SystemExit, match="2"):
+        command.main([])
+    assert capfd.readouterr().err == "nos-search: needs tqdm: pip install 'neural-optimizer-search[search]'\n"
+
+
+def test_a_resumed_run_keeps_its_own_flags(run, capfd):
+    with pytest.raises(SystemExit) as stopped:
+        command.main(["--resume", str(run), "--seed", "7"])
+    assert stopped.value.code == 2
+    assert "argument --seed: not allowed with --resume: a resumed run keeps its own (0)." in capfd.readouterr().err
+    Ledger(run / "ledger.sqlite").close()  # nobody holds it, although the exception still holds its frames
+
+
+def test_a_run_is_not_overwritten(run, capfd):
+    before = found(run)
+    with pytest.raises(SystemExit) as stopped:
+        command.main(["--out", str(run)])
+    assert stopped.value.code == 2
+    assert f"holds a run. Use --resume {run}, or another directory." in capfd.readouterr().err
+    assert found(run) == before
+
+
+def test_two_processes_do_not_write_one_run(run, capfd):
+    holding = Ledger(run / "ledger.sqlite")
+    with pytest.raises(SystemExit, match="2"):
+        command.main(["--resume", str(run)])
+    holding.close()
+    assert "is being written by another process. Wait for it, or stop it." in capfd.readouterr().err
+
+
+def test_preset_paper_trains_what_the_screen_would_reject(tmp_path):
+    out = tmp_path / "run"
+    flags = [*TINY, "--algorithm", "random", "--preset", "paper", "--budget", "12"]
+    assert command.main([*flags, "--out", str(out)]) == 0
+    assert Ledger(out / "ledger.sqlite", read_only=True).counts()["screened"] == 0
+
+
+def test_a_cache_spares_what_another_run_has_trained(tmp_path):
+    flags = [*TINY[:-2], "--algorithm", "random", "--cache", str(tmp_path / "cache.sqlite"), "--budget", "4"]
+    for name in ("first", "second"):
+        assert command.main([*flags, "--out", str(tmp_path / name)]) == 0
+    ledgers = [Ledger(tmp_path / name / "ledger.sqlite", read_only=True) for name in ("first", "second")]
+    first, second = (ledger.counts() for ledger in ledgers)
+    assert first["cached"] == 0 and second["cached"] == first["trained"]
+
+
+def test_missing_data(tmp_path, capfd):
+    pytest.importorskip("tensorflow_datasets")
+    flags = [*TINY, "--algorithm", "random", "--task", "cifar10", "--data_dir", str(tmp_path)]
+    with pytest.raises(SystemExit) as stopped:
+        command.main([*flags, "--out", str(tmp_path / "run")])
+    assert stopped.value.code == 2
+    assert "nos-search: --data_dir must be a tensorflow_datasets directory" in capfd.readouterr().err
+
+
+def test_a_task_that_always_fails_stops_the_search(tmp_path, capfd, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(
+        "import numpy as np, tensorflow as tf\n"
+        "from neural_optimizer_search.tasks import KerasTask\n"
+        "def make():\n"
+        "    raise RuntimeError('no such layer')\n"
+        "data = (np.zeros([40, 2], np.float32), np.zeros([40], np.int32))\n"
+        "task = KerasTask(make, data, data, loss='mse', sizes=dict(batch_size=10))\n"
+    )
+    flags = [*TINY, "--algorithm", "random", "--task", "mine:task", "--budget", "5"]
+    with pytest.raises(SystemExit, match="2"):
+        command.main([*flags, "--out", str(tmp_path / "run")])
+    error = capfd.readouterr().err
+    assert "nos-search: " in error and "RuntimeError: no such layer (mine.py:4)" in error
+    assert "Traceback" not in error
