@@ -27,7 +27,7 @@ from tf_agents_env.priority_queue import PriorityQueue
 from tf_agents_env.reward_shaping import pay, pay_by_rank
 from tf_agents_env.rule_environment import RuleEnvironment, pay_nothing, require_finite
 from tf_agents_env.sampling import BatchCollector, StatelessPolicy
-from tf_agents_env.settings import check
+from tf_agents_env.settings import check_fields
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,10 @@ class ControllerConfig:
     queue_learning_rate: float = 1e-3
 
     def __post_init__(self) -> None:
-        check(self, "above 0", "batch_size", "units", "queue_learning_rate")
-        check(self, "at least 0", "queue_size", "rank_power")
-        check(self, "in [0, 1]", "entropy", "baseline_decay", "repeat_share")
-        check(self, "in (0, 1]", "risk")
+        check_fields(self, "above 0", "batch_size", "units", "queue_learning_rate")
+        check_fields(self, "at least 0", "queue_size", "rank_power")
+        check_fields(self, "in [0, 1]", "entropy", "baseline_decay", "repeat_share")
+        check_fields(self, "in (0, 1]", "risk")
 
 
 # The paper's learning rate makes PPO and REINFORCE learn nothing visible in 1,000 rules. PPO's "fast" was chosen on

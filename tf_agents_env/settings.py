@@ -10,7 +10,7 @@ _HOLDS = {
 }
 
 
-def check(settings: Any, allowed: str, *fields: str) -> None:
+def check_fields(settings: Any, allowed: str, *fields: str) -> None:
     """Raises a ValueError unless these fields of a settings object are `allowed`, as in "above 0"."""
     for field in fields:
         value = getattr(settings, field)

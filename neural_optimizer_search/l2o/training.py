@@ -98,7 +98,7 @@ def _learn(out, name, family, config):
     from tqdm import tqdm  # here, so that `--help` answers without it
 
     began = time.monotonic()
-    last = saved.load_iteration(out)
+    last = saved.load_state(out)
     what = f"{config.functions} functions of {family.dimension} numbers"
     print(f"{name}: {what}, seed {config.seed} -> {out}", flush=True)
     form = "{n_fmt}/{total_fmt} functions |{bar:20}| {elapsed}, {remaining} left{postfix}"
@@ -106,7 +106,7 @@ def _learn(out, name, family, config):
     with tqdm(total=config.functions * config.iterations, initial=config.functions * done, bar_format=form) as bar:
         for iteration in learn(config, family, last, advance=bar.update):
             last = iteration
-            saved.save_iteration(out, last, about=dict(family=name, **dataclasses.asdict(config)))
+            saved.save_state(out, last, about=dict(family=name, **dataclasses.asdict(config)))
             bar.set_postfix_str(f"mean value {last.best_merit:.4f}")
     if last is not None:
         print(

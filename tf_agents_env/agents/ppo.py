@@ -11,7 +11,7 @@ from tf_agents.trajectories.time_step import TimeStep
 
 from tf_agents_env.agents.adam import adam
 from tf_agents_env.networks import BaselineNetwork
-from tf_agents_env.settings import check
+from tf_agents_env.settings import check_fields
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class PPO:
     clipping: float = 0.2
 
     def __post_init__(self) -> None:
-        check(self, "above 0", "learning_rate", "epochs", "clipping")
+        check_fields(self, "above 0", "learning_rate", "epochs", "clipping")
 
     def agent(
         self, time_step_spec: TimeStep, action_spec: Any, actor: Network, baseline: BaselineNetwork, entropy: float

@@ -11,7 +11,7 @@ from tf_agents.trajectories.time_step import TimeStep
 from tf_agents_env.agents.adam import adam
 from tf_agents_env.agents.episodes import EpisodeAgent
 from tf_agents_env.networks import BaselineNetwork
-from tf_agents_env.settings import check
+from tf_agents_env.settings import check_fields
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Reinforce:
     learning_rate: float = 1e-5
 
     def __post_init__(self) -> None:
-        check(self, "above 0", "learning_rate")
+        check_fields(self, "above 0", "learning_rate")
 
     @property
     def epochs(self) -> int:
