@@ -33,8 +33,12 @@ test-keras3: $(INSTALLED_KERAS3) ## Run the tests of the core with Keras 3, and 
 docs: $(INSTALLED) ## Rewrite what README.md and CONTRIBUTING.md say of the code
 	@.venv/bin/python -m tools.docs
 
-lint: $(INSTALLED) ## Check the code with ruff
-	@.venv/bin/ruff check $(ARGS)
+# Without these pyright would take the settings of any directory above that has some, and ask the package index whether
+# there is a later pyright.
+lint: $(INSTALLED) ## Check style, format and types
+	@.venv/bin/ruff check
+	@.venv/bin/ruff format --check
+	@PYRIGHT_PYTHON_IGNORE_WARNINGS=1 .venv/bin/pyright --project pyproject.toml
 
 clean: ## Remove caches and build artefacts; environments and runs stay
 	@rm -rf build dist *.egg-info .pytest_cache .ruff_cache
@@ -69,7 +73,7 @@ endef
 comma := ,
 
 $(INSTALLED): setup.cfg pyproject.toml constraints.txt
-	$(call install,.venv,constraints.txt,-e ".[tf-agents$(comma)distributed$(comma)benchmarks$(comma)test]",three minutes)
+	$(call install,.venv,constraints.txt,-e ".[tf-agents$(comma)distributed$(comma)benchmarks$(comma)test$(comma)lint]",three minutes)
 
 $(INSTALLED_KERAS3): setup.cfg pyproject.toml constraints-keras3.txt
 	$(call install,.venv-keras3,constraints-keras3.txt,-e ".[search$(comma)l2o$(comma)test]" tf_keras,a minute)

@@ -62,7 +62,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs what the command line names; returns the exit code."""
     name, *words = list(sys.argv[1:] if argv is None else argv) or [""]
     if name in ("-h", "--help"):
-        print(describe())
+        print(make_help())
         return 0
     _check_name(name)
     try:
@@ -91,7 +91,7 @@ def _check_name(name):
     p.parse_args([name] if name else [])
 
 
-def describe() -> str:
+def make_help() -> str:
     """The help: every name with its title."""
     groups = {
         "experiments of the papers": (*EXPERIMENTS, ALL),

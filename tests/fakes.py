@@ -6,7 +6,7 @@ import hashlib
 import numpy as np
 
 from neural_optimizer_search.measuring.evaluation import Evaluation
-from neural_optimizer_search.tasks.image_task import Examples, ImageTask, Setting
+from neural_optimizer_search.tasks.image_task import Examples, ImageTask, TaskSetting
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.small_networks import MLP
 from neural_optimizer_search.workers.in_process import InProcess
@@ -33,7 +33,7 @@ def two_classes(data_dir=None):
     return Examples(images.astype(np.float32), labels)
 
 
-BLOBS = ImageTask("blobs", 2, two_classes, (Setting(TINY, MLP(units=4)),))
+BLOBS = ImageTask("blobs", 2, two_classes, (TaskSetting(TINY, MLP(units=4)),))
 
 
 def fake_evaluation(rule, reward=None):

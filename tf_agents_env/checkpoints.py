@@ -35,7 +35,7 @@ class Checkpoints:
             another run's.
         """
         if self._checkpointer is None:
-            if self._saved():
+            if self._find_saved():
                 raise ValueError(
                     f"The directory {self._directory} holds checkpoints already: call `restore()` "
                     "to go on from the newest, or choose another directory."
@@ -49,7 +49,7 @@ class Checkpoints:
         Raises:
           StateLost: If it lacks one of the items, or a part of one.
         """
-        saved = self._saved()
+        saved = self._find_saved()
         whole = [prefix for prefix in saved if _is_whole(prefix)]
         if whole != saved:
             damaged = ", ".join(sorted(set(saved) - set(whole)))
@@ -71,7 +71,7 @@ class Checkpoints:
         # Restores what the directory's state file names as the newest.
         return common.Checkpointer(str(self._directory), KEPT, **self._items)
 
-    def _saved(self):
+    def _find_saved(self):
         """Path prefixes, oldest first, with those that the directory's state file does not know."""
         files = [path.name for path in self._directory.glob("ckpt-*.index")]
         numbers = sorted(int(name[1]) for name in map(_INDEX.fullmatch, files) if name)

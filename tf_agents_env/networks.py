@@ -71,7 +71,7 @@ class ControllerNetwork(network.Network):
             observation = {name: value[:, None] for name, value in observation.items()}
         positions = tf.one_hot(observation["pos"], self._length)
         inputs = tf.concat([tf.one_hot(observation["prev"], self._width + 1), positions], axis=-1)
-        hidden, state = self._lstm(inputs, network_state, reset_mask=_starts(step_type, single))
+        hidden, state = self._lstm(inputs, network_state, reset_mask=_find_starts(step_type, single))
         # A product with one-hot vectors keeps the gradient dense, and so its sums in a fixed order.
         logits = tf.einsum("btp,btk,pkv->btv", positions, hidden, self._head)
         logits += tf.einsum("btp,pv->btv", positions, self._head_bias)
@@ -79,7 +79,7 @@ class ControllerNetwork(network.Network):
         return tfp.distributions.Categorical(logits=logits[:, 0] if single else logits), state
 
 
-def _starts(step_type, single):
+def _find_starts(step_type, single):
     if step_type is None:
         return None
     starts = tf.equal(step_type, ts.StepType.FIRST)

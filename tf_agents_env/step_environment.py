@@ -79,14 +79,14 @@ class StepEnvironment(py_environment.PyEnvironment):
         return len(self.objectives)
 
     def action_spec(self) -> array_spec.BoundedArraySpec:
-        return _bounded([self.objectives.dimension], self.bound, "step")
+        return _bound([self.objectives.dimension], self.bound, "step")
 
     def observation_spec(self) -> dict[str, array_spec.BoundedArraySpec]:
         dimension = self.objectives.dimension
         return {
-            "iterate": _bounded([dimension], CAP, "iterate"),
-            "changes": _bounded([self.history], 2 * CAP, "changes"),
-            "gradients": _bounded([self.history, dimension], CAP, "gradients"),
+            "iterate": _bound([dimension], CAP, "iterate"),
+            "changes": _bound([self.history], 2 * CAP, "changes"),
+            "gradients": _bound([self.history, dimension], CAP, "gradients"),
         }
 
     def _reset(self):
@@ -113,22 +113,22 @@ class StepEnvironment(py_environment.PyEnvironment):
 
     def _visit(self):
         values, gradients = self.objectives.values_and_gradients(self._iterate[:, None])
-        self._values.append(_limited(values[:, 0], nan=CAP))
-        self._gradients.append(_limited(gradients[:, 0]))
+        self._values.append(_limit(values[:, 0], nan=CAP))
+        self._gradients.append(_limit(gradients[:, 0]))
 
     def _observation(self):
         seen = observe(np.stack(self._values, -1), np.stack(self._gradients, -2), self.history)
         changes, gradients = np.split(seen.astype(np.float32), [self.history], axis=-1)
         return {
-            "iterate": _limited(self._iterate).astype(np.float32),
+            "iterate": _limit(self._iterate).astype(np.float32),
             "changes": changes,
             "gradients": gradients.reshape(self.batch_size, self.history, -1),
         }
 
 
-def _bounded(shape, limit, name):
+def _bound(shape, limit, name):
     return array_spec.BoundedArraySpec(shape, np.float32, -limit, limit, name=name)
 
 
-def _limited(numbers, nan=0.0):
+def _limit(numbers, nan=0.0):
     return np.clip(np.nan_to_num(numbers, nan=nan), -CAP, CAP)

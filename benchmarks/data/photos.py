@@ -14,7 +14,7 @@ CENTRAL = 0.875  # the part of the shorter side that an evaluation looks at, as 
 AREA, ASPECT = (0.08, 1.0), (3 / 4, 4 / 3)  # of a random crop (Szegedy et al., 2015)
 
 
-class Source(NamedTuple):
+class PhotoSource(NamedTuple):
     """Where a data set comes from.
 
     Attributes:
@@ -28,8 +28,8 @@ class Source(NamedTuple):
 
 _LEAVE_OUT = "leave the flag out to have it downloaded to ~/tensorflow_datasets"
 SOURCES = {
-    "imagenette/320px-v2": Source("330 MB", _LEAVE_OUT),
-    "imagenet2012": Source(
+    "imagenette/320px-v2": PhotoSource("330 MB", _LEAVE_OUT),
+    "imagenet2012": PhotoSource(
         "155 GB",
         "download ILSVRC2012_img_train.tar and ILSVRC2012_img_val.tar by hand from "
         "https://image-net.org/download-images to ~/tensorflow_datasets/downloads/manual, and leave the flag out",

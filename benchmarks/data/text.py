@@ -17,7 +17,7 @@ PARTS = ("train", "valid", "test")
 END, UNKNOWN = "<eos>", "<unk>"
 
 
-class Source(NamedTuple):
+class TextSource(NamedTuple):
     """Where a text comes from.
 
     Attributes:
@@ -32,13 +32,13 @@ class Source(NamedTuple):
 
 
 TEXTS = {
-    "ptb": Source(
+    "ptb": TextSource(
         "ptb.{part}.txt",
         "35 MB",
         "curl -L http://www.fit.vutbr.cz/~imikolov/rnnlm/simple-examples.tgz"
         " | tar -xz -C {directory} --strip-components=3 ./simple-examples/data",
     ),
-    "wikitext2": Source(
+    "wikitext2": TextSource(
         "wiki.{part}.tokens",
         "4 MB",
         "curl -LO https://wikitext.smerity.com/wikitext-2-v1.zip && unzip -j wikitext-2-v1.zip -d {directory}",

@@ -29,7 +29,7 @@ CONTENDERS = (
 
 
 @dataclass(frozen=True)
-class Child(ConvNet):
+class ChildNetwork(ConvNet):
     """The child, which has no weight decay."""
 
     def __call__(self, input_shape: Sequence[int], classes: int, weight_decay: float) -> tf.keras.Model:
@@ -39,10 +39,17 @@ class Child(ConvNet):
 _DECADES = tuple(10.0**power for power in range(-4, 1))
 SETTINGS = {
     "smoke": Setting(
-        Sweep(("adam", "powersign"), _DECADES[2:3], seeds=1), Child(filters=4), 20, 2, batch_size=10, made_up=True
+        Sweep(("adam", "powersign"), _DECADES[2:3], seeds=1),
+        ChildNetwork(filters=4),
+        20,
+        2,
+        batch_size=10,
+        made_up=True,
     ),
-    "small": Setting(Sweep(CONTENDERS, _DECADES, refine=10**0.5), Child(filters=16), 500, 10, side=16, augment=False),
+    "small": Setting(
+        Sweep(CONTENDERS, _DECADES, refine=10**0.5), ChildNetwork(filters=16), 500, 10, side=16, augment=False
+    ),
     "paper": Setting(
-        Sweep(CONTENDERS, tuple(10.0**power for power in range(-5, 2))), Child(), 45_000, 100, augment=False
+        Sweep(CONTENDERS, tuple(10.0**power for power in range(-5, 2))), ChildNetwork(), 45_000, 100, augment=False
     ),
 }

@@ -132,7 +132,9 @@ def run_trial(
         found = translate(model, data.test.source, setting.beam, setting.batch_size)
         trained = _thin_out(data.train, int(data.validation.source.nrows()))
         logs = model.evaluate(read_once(trained), verbose=0, return_dict=True)
-        return dict(train_perplexity=perplexity(logs), **measure_bleu(data.subwords.decode(found), data.references))
+        return dict(
+            train_perplexity=read_perplexity(logs), **measure_bleu(data.subwords.decode(found), data.references)
+        )
 
     work = training.Work(
         model=setting.network,
@@ -146,14 +148,14 @@ def run_trial(
         test=read_once(data.test),
         steps=setting.steps,
         evaluations=setting.evaluations,
-        measure=perplexity,
+        measure=read_perplexity,
         larger_is_better=False,
         clipnorm=setting.clipnorm,
     )
     return training.train(work, contender, trial, strategy, finish)
 
 
-def perplexity(logs: dict[str, float]) -> float:
+def read_perplexity(logs: dict[str, float]) -> float:
     """The perplexity of what `evaluate` tells."""
     return training.perplexity(logs["nats"])
 

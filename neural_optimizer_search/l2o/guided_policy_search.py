@@ -14,7 +14,7 @@ import numpy as np
 from neural_optimizer_search.l2o import dynamics, lqg
 from neural_optimizer_search.l2o.config import GuidedPolicySearchConfig
 from neural_optimizer_search.l2o.linearization import linearize, shift_states
-from neural_optimizer_search.l2o.momentum import momentum, tune
+from neural_optimizer_search.l2o.momentum import momentum_policy, tune_momentum
 from neural_optimizer_search.l2o.step_policy import StepPolicy, fit, new_policy
 from neural_optimizer_search.l2o.trajectories import Trajectories, cap, mean_value, observe_all, run, starts
 from neural_optimizer_search.objectives import Family
@@ -38,7 +38,7 @@ class Batch(NamedTuple):
     precisions: np.ndarray
 
 
-class Iteration(NamedTuple):
+class TrainingState(NamedTuple):
     """Where a training is.
 
     Attributes:
@@ -62,19 +62,19 @@ class Iteration(NamedTuple):
 def learn(
     config: GuidedPolicySearchConfig,
     family: Family,
-    last: Optional[Iteration] = None,
+    last: Optional[TrainingState] = None,
     advance: Callable[[], object] = lambda: None,
-) -> Iterator[Iteration]:
+) -> Iterator[TrainingState]:
     """Learns to minimize the functions of a family.
 
     Args:
       config: `GuidedPolicySearchConfig`.
       family: `Family`.
-      last: The `Iteration` to go on after; a training that goes on does what an undisturbed one does.
+      last: The `TrainingState` to go on after; a training that goes on does what an undisturbed one does.
       advance: Called after each function of an iteration.
 
     Yields:
-      An `Iteration` for each iteration, the imitation of momentum first.
+      A `TrainingState` after each iteration, the imitation of momentum first.
     """
     functions = family.sample(config.functions, [config.seed, TRAINING])
     validation = family.sample(config.validation, [config.seed, VALIDATION])
@@ -91,7 +91,7 @@ def learn(
             best, best_merit = policy, merit
         else:
             best, best_merit = last.best, last.best_merit
-        last = Iteration(number, policy, merit, best, best_merit, batches, weights)
+        last = TrainingState(number, policy, merit, best, best_merit, batches, weights)
         yield last
 
 
@@ -110,7 +110,7 @@ def _sample_runs(config, objectives, policy, number):
 def _imitate_momentum(config, functions):
     """A `Batch` whose target is gradient descent with momentum."""
     start = starts(len(functions), 1, functions.dimension, [config.seed, 0, STARTS])
-    policy = momentum(*tune(functions, start, config.horizon, config.momentum), config.history)
+    policy = momentum_policy(*tune_momentum(functions, start, config.horizon, config.momentum), config.history)
     trajectories, deviations = _sample_runs(config, functions, policy, 0)
     seen = observe_all(trajectories, config.history)
     steps = np.stack([policy(seen[:, :, t]) for t in range(config.horizon)], axis=2)

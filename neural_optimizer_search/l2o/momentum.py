@@ -13,7 +13,9 @@ DECAYS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95)
 CHOICES = ("shared", "each")
 
 
-def momentum(rates: Union[float, np.ndarray], decays: Union[float, np.ndarray], history: int = HISTORY) -> Policy:
+def momentum_policy(
+    rates: Union[float, np.ndarray], decays: Union[float, np.ndarray], history: int = HISTORY
+) -> Policy:
     """-rate Σⱼ decayʲ ∇f(x⁽ᵗ⁻ʲ⁾) over the gradients that are seen (Table 1).
 
     Args:
@@ -32,7 +34,7 @@ def momentum(rates: Union[float, np.ndarray], decays: Union[float, np.ndarray], 
     return policy
 
 
-def tune(
+def tune_momentum(
     objectives: Objectives, start: np.ndarray, steps: int, choice: str = "shared"
 ) -> tuple[Union[float, np.ndarray], Union[float, np.ndarray]]:
     """Finds the rates and decays of a grid with the least mean value over the steps.
@@ -47,6 +49,6 @@ def tune(
       (rates, decays): floats, or `[F]` each.
     """
     grid = np.array(list(itertools.product(RATES, DECAYS)))
-    values = np.stack([run(objectives, momentum(*setting), start, steps).values[..., 1:] for setting in grid])
+    values = np.stack([run(objectives, momentum_policy(*setting), start, steps).values[..., 1:] for setting in grid])
     means = cap(values).mean(axis=(2, 3))
     return tuple((grid[means.mean(axis=1).argmin()] if choice == "shared" else grid[means.argmin(axis=0)]).T)

@@ -4,7 +4,7 @@ import json
 import os
 import pathlib
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Optional, Union
 
 import numpy as np
@@ -95,7 +95,9 @@ class PredictedStepDescent:
         with open(path, "wb") as file:
             np.savez_compressed(file, about=json.dumps(self.about), **arrays)
 
-    def minimize(self, objective: Callable[[tf.Tensor], tf.Tensor], x0: np.ndarray, steps: int = 100) -> Minimum:
+    def minimize(
+        self, objective: Callable[[tf.Tensor], tf.Tensor], x0: Union[Sequence[float], np.ndarray], steps: int = 100
+    ) -> Minimum:
         """Minimizes a function.
 
         Args:

@@ -10,7 +10,7 @@ import numpy as np
 
 from neural_optimizer_search.atomic_write import write_whole
 from neural_optimizer_search.l2o.config import GuidedPolicySearchConfig
-from neural_optimizer_search.l2o.guided_policy_search import Batch, Iteration
+from neural_optimizer_search.l2o.guided_policy_search import Batch, TrainingState
 from neural_optimizer_search.l2o.predicted_step_descent import PredictedStepDescent
 from neural_optimizer_search.l2o.step_policy import StepPolicy
 from neural_optimizer_search.l2o.trajectories import Trajectories
@@ -30,27 +30,27 @@ def load_config(directory: pathlib.Path) -> tuple[str, GuidedPolicySearchConfig]
     return found.pop("family"), GuidedPolicySearchConfig(**found)
 
 
-def save_iteration(directory: pathlib.Path, iteration: Iteration, about: Mapping[str, Any]) -> None:
-    """Writes an `Iteration`, and its best policy for `PredictedStepDescent.load`."""
-    arrays: dict[str, Any] = dict(number=iteration.number, merit=iteration.merit, best_merit=iteration.best_merit)
-    arrays.update(weights=iteration.weights, kept=len(iteration.batches))
+def save_state(directory: pathlib.Path, state: TrainingState, about: Mapping[str, Any]) -> None:
+    """Writes a `TrainingState`, and its best policy for `PredictedStepDescent.load`."""
+    arrays: dict[str, Any] = dict(number=state.number, merit=state.merit, best_merit=state.best_merit)
+    arrays.update(weights=state.weights, kept=len(state.batches))
     for name in ("policy", "best"):
-        arrays.update({f"{name}.{field}": array for field, array in getattr(iteration, name)._asdict().items()})
-    for i, batch in enumerate(iteration.batches):
+        arrays.update({f"{name}.{field}": array for field, array in getattr(state, name)._asdict().items()})
+    for i, batch in enumerate(state.batches):
         arrays.update({f"{i}.{field}": array for field, array in batch.trajectories._asdict().items()})
         arrays.update({f"{i}.steps": batch.steps, f"{i}.precisions": batch.precisions})
     write_whole(directory / STATE, lambda unfinished: _write_arrays(unfinished, arrays))
-    write_whole(directory / POLICY, PredictedStepDescent(iteration.best, about).save)
+    write_whole(directory / POLICY, PredictedStepDescent(state.best, about).save)
 
 
-def load_iteration(directory: pathlib.Path) -> Optional[Iteration]:
-    """The last `Iteration`, or None before the first."""
+def load_state(directory: pathlib.Path) -> Optional[TrainingState]:
+    """The last `TrainingState`, or None before the first."""
     try:
         file = np.load(directory / STATE, allow_pickle=False)
     except FileNotFoundError:
         return None
     with file:
-        return Iteration(
+        return TrainingState(
             number=int(file["number"]),
             merit=float(file["merit"]),
             best_merit=float(file["best_merit"]),
@@ -64,7 +64,7 @@ def load_iteration(directory: pathlib.Path) -> Optional[Iteration]:
         )
 
 
-def finished(directory: pathlib.Path) -> bool:
+def is_finished(directory: pathlib.Path) -> bool:
     """Whether a training is there and has had all its iterations."""
     if not (directory / STATE).exists():
         return False

@@ -97,14 +97,14 @@ def _find_family(p, name):
 
 def _learn(out, name, family, config):
     began = time.monotonic()
-    last = saved.load_iteration(out)
+    last = saved.load_state(out)
     what = f"{config.functions} functions of {family.dimension} numbers"
     print(f"{name}: {what}, seed {config.seed} -> {out}", flush=True)
     done = 0 if last is None else last.number
     with ProgressBar(config.functions * config.iterations, "functions", config.functions * done) as bar:
         for iteration in learn(config, family, last, advance=bar.advance):
             last = iteration
-            saved.save_iteration(out, last, about=dict(family=name, **dataclasses.asdict(config)))
+            saved.save_state(out, last, about=dict(family=name, **dataclasses.asdict(config)))
             bar.note(f"mean value {last.best_merit:.4f}")
     if last is not None:
         print(

@@ -43,7 +43,7 @@ class Evaluator:
         tokens = rule.to_tokens()
         learning_rates = self._learning_rates(tokens)
         sweep, chosen = self._sweep(tokens, learning_rates)
-        outcome = self._diverged_at_once(learning_rates) if chosen is None else self._final_run(tokens, chosen)
+        outcome = self._describe_divergence(learning_rates) if chosen is None else self._final_run(tokens, chosen)
         seconds = time.perf_counter() - started
         return Evaluation(rule=rule, sweep=sweep, seconds=seconds, seeds=self.protocol.seeds, **outcome)
 
@@ -85,7 +85,7 @@ class Evaluator:
             losses.append(float(run.losses[-1]))
         return losses
 
-    def _diverged_at_once(self, rates) -> dict[str, Any]:
+    def _describe_divergence(self, rates) -> dict[str, Any]:
         return dict(
             reward=0.0,
             status="diverged",

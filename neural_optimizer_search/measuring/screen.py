@@ -113,7 +113,7 @@ class _Probe:
         inputs = interpreter.Inputs(
             g=tf.constant(g),
             w=tf.constant(w),
-            averages={name: tf.constant(_averaged(g, beta, power)) for name, beta, power in interpreter.AVERAGES},
+            averages={name: tf.constant(_average(g, beta, power)) for name, beta, power in interpreter.AVERAGES},
             t=tf.constant(np.tile(t, (len(SCALES), 1))),
             T=tf.constant(STEPS, tf.int64),
             seed=tf.constant(seed, tf.int64),  # nothing draws from it: the noise is `_draw`'s
@@ -163,7 +163,7 @@ def _sums(values):
     return values.reshape(len(SCALES), STEPS, 2, PAIRS).sum(axis=(1, 3))
 
 
-def _averaged(g, beta, power):
+def _average(g, beta, power):
     """The running average of each scale's steps, from 0."""
     averages = np.zeros_like(g)
     for i, gradient in enumerate(g):

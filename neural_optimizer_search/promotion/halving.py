@@ -36,7 +36,7 @@ class Halving:
         if not 0 < self.keep < 1:
             raise ValueError(f"Argument `keep` must be more than 0 and less than 1. Received: {self.keep}.")
 
-    def kept(self, count: int) -> int:
+    def count_kept(self, count: int) -> int:
         """How many of so many rules go on: at least one."""
         return max(1, math.ceil(count * self.keep - 1e-9))  # 0.1 * 30 is a little more than 3
 
@@ -44,7 +44,7 @@ class Halving:
         """The number of rules of each rung, the first of which has `count`."""
         counts = [count]
         while len(counts) < self.rungs:
-            counts.append(self.kept(counts[-1]))
+            counts.append(self.count_kept(counts[-1]))
         return counts
 
     def protocol(self, protocol: Protocol, rung: int) -> Protocol:
@@ -82,6 +82,6 @@ def climb(rules: Sequence[Rule], halving: Halving, measure: Callable[[int, Seque
         rung = measure(number, rules)
         yield rung
         whole = rank(e for e in rung.found if e.status == "ok")
-        rules = [e.rule for e in whole[: halving.kept(len(rules))]]
+        rules = [e.rule for e in whole[: halving.count_kept(len(rules))]]
         if not rules:
             return

@@ -28,7 +28,7 @@ def building_blocks(run: RecordedSearch) -> Optional[Element]:
             *_shares(block.top, len(top), "top"),
             *_shares(block.sampled, len(sampled), "sampled"),
         ]
-        for block in statistics.building_blocks(top, sampled)
+        for block in statistics.find_building_blocks(top, sampled)
     ]
     intro = (
         f"Parts that at least two of the best {len(top)} rules have, first those that are more frequent there than "

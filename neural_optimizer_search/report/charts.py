@@ -34,7 +34,7 @@ class Curve(NamedTuple):
     points: Sequence[tuple[int, float]]
 
 
-def rewards(
+def draw_rewards(
     points: Sequence[Point], sampled: int, known: Optional[Reference], window: Optional[int], size: Size
 ) -> Iterator[Content]:
     """Draws the reward of each sampled rule, their moving mean and the best so far: Figure 4 of the paper.
@@ -59,7 +59,7 @@ def rewards(
     yield line(best, x, y, "best", steps=True)
 
 
-def best_of_runs(curves: Iterable[Curve], known: Optional[Reference], size: Size) -> Iterator[Content]:
+def draw_best_of_runs(curves: Iterable[Curve], known: Optional[Reference], size: Size) -> Iterator[Content]:
     """Draws the best reward so far against trained rules, one line for each search.
 
     Args:

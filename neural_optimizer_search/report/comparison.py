@@ -63,7 +63,7 @@ def _curves(names, runs):
     bests = [wording.score(run.top[0].reward) if run.top else "nothing" for run in runs]
     ends = ", ".join(f"{best} in {name}" for name, best in zip(names, bests))
     drawn = both_widths(
-        lambda size: charts.best_of_runs(curves, known, size),
+        lambda size: charts.draw_best_of_runs(curves, known, size),
         f"Best reward so far against trained rules. At the end it is {ends}.",
     )
     rows = [LegendRow("line", color(k), name) for k, name in enumerate(names)]

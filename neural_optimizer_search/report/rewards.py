@@ -26,7 +26,7 @@ def rewards(run: RecordedSearch) -> Element:
         f"Reward of {wording.several(len(points), 'sampled rule')}; the best has "
         f"{wording.score(max(point.reward for point in points))}."
     )
-    drawn = both_widths(lambda size: charts.rewards(points, len(run.samples), known, window, size), label)
+    drawn = both_widths(lambda size: charts.draw_rewards(points, len(run.samples), known, window, size), label)
     caption = element("figcaption", *_caption(run.counts["screened"], len(points)))
     return section("Rewards", element("figure", drawn, _legend(known, window), caption), id_="rewards")
 

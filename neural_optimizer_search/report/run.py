@@ -21,7 +21,7 @@ class NotARun(ValueError):
     """There is no search where one was said to be, or it is damaged; the message says what and where."""
 
 
-class Baseline(NamedTuple):
+class KnownOptimizer(NamedTuple):
     """A known optimizer, measured as the rules of the search were.
 
     Attributes:
@@ -52,7 +52,7 @@ class RecordedSearch:
     name: str
     config: dict[str, Any]
     found: list[Evaluation]
-    baselines: list[Baseline]
+    baselines: list[KnownOptimizer]
     samples: list[Sample]
     counts: dict[str, int]
     versions: tuple[dict[str, str], ...] = ()
@@ -126,7 +126,7 @@ def _open_read_only(path):
 def _name_baselines(evaluations):
     names = {rule.canonical(): name for name, rule in KNOWN_OPTIMIZERS.items()}
     ranked = rank(evaluations)
-    return [Baseline(names.get(e.rule.canonical(), e.rule.formula()), e) for e in ranked]
+    return [KnownOptimizer(names.get(e.rule.canonical(), e.rule.formula()), e) for e in ranked]
 
 
 # -- The command that repeats it -------------------------------------------------------------------

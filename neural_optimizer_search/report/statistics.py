@@ -103,7 +103,7 @@ def sub_expressions(rule: Rule) -> set[ex.Expression]:
     return {part for part in parts if part.name != "neg"}
 
 
-def building_blocks(top: Sequence[Rule], sampled: Sequence[Rule], count: int = 12) -> list[Block]:
+def find_building_blocks(top: Sequence[Rule], sampled: Sequence[Rule], count: int = 12) -> list[Block]:
     """What the top rules are made of, rather than all that was sampled.
 
     Args:

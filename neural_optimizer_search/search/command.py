@@ -26,7 +26,7 @@ from neural_optimizer_search.records.run_directory import (
 from neural_optimizer_search.search.algorithm import StateLost
 from neural_optimizer_search.search.config import NO_CACHE, RunConfig, SearchConfig
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
-from neural_optimizer_search.search.leaderboard import leaderboard
+from neural_optimizer_search.search.leaderboard import format_leaderboard
 from neural_optimizer_search.search.loop import search
 from neural_optimizer_search.search.progress import RuleBar, write_scalars
 from neural_optimizer_search.search.recorder import EvaluationRecorder, pass_every_rule
@@ -189,7 +189,7 @@ def _open_cache(config, identity, stack):
 
 def _report(out, ledger, config):
     found = ledger.evaluations("search")
-    table = leaderboard(found, ledger.evaluations("baseline"))
+    table = format_leaderboard(found, ledger.evaluations("baseline"))
     (out / LEADERBOARD).write_text(table + "\n")
     counts = ledger.counts()
     if config.budget and counts["trained"] < config.budget:

@@ -33,14 +33,14 @@ class Exhaustive(Algorithm):
         if first >= self._strings_in_all:
             return None
         last = min(first + self._batch_size, self._strings_in_all)
-        return Proposal([self._space.decode(string) for string in self._legal(first, last)], last)
+        return Proposal([self._space.decode(string) for string in self._find_legal(first, last)], last)
 
     def learn(self, proposal: Proposal, evaluations: Sequence[Evaluation]) -> None:
         """Notes how far the search is."""
         share = proposal.drawn / self._strings_in_all
         self.share, self.metrics = share, {"share_proposed": share}
 
-    def _legal(self, first, last):
+    def _find_legal(self, first, last):
         tokens = np.stack(np.unravel_index(np.arange(first, last), self._space.sizes), axis=1)
         legal = np.ones(len(tokens), bool)
         for position in range(self._space.length):

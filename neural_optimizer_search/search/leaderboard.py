@@ -9,7 +9,7 @@ from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 ROW = "{rank:>4s}  {reward:>15s}  {accuracy:>8s}  {rate:>9s}  {formula}"
 
 
-def leaderboard(found: Sequence[Evaluation], baselines: Sequence[Evaluation], count: int = 10) -> str:
+def format_leaderboard(found: Sequence[Evaluation], baselines: Sequence[Evaluation], count: int = 10) -> str:
     """A table as text.
 
     Args:

@@ -108,12 +108,12 @@ def search(
 
 def _first_finished(in_flight, recorder):
     """The oldest proposal whose rules are all measured, or None."""
-    return next((one for one in in_flight if recorder.finished(one.batch)), None)
+    return next((one for one in in_flight if recorder.is_finished(one.batch)), None)
 
 
 def _has_room(in_flight, recorder, trained, budget, ahead):
     """Whether another proposal may be made now."""
     if not in_flight:
         return budget is None or trained < budget
-    within_budget = budget is None or trained + recorder.being_measured < budget
-    return within_budget and recorder.being_measured < ahead
+    within_budget = budget is None or trained + recorder.pending_count < budget
+    return within_budget and recorder.pending_count < ahead

@@ -34,7 +34,7 @@ def pass_every_rule(rule: Rule) -> Screening:
 class EvaluationRecorder:
     """Measures rules with an executor, and records their evaluations.
 
-    Called with rules, it waits for their evaluations; `start`, `wait`, `finished` and `evaluations` are its parts.
+    Called with rules, it waits for their evaluations; `start`, `wait`, `is_finished` and `evaluations` are its parts.
 
     Args:
       executor: An `Executor`.
@@ -71,12 +71,12 @@ class EvaluationRecorder:
     def __call__(self, rules: Iterable[Rule], role: str = "search") -> list[Evaluation]:
         """The evaluations of the rules, in their order; each carries the rule as it was spelled here."""
         batch = self.start(rules, role)
-        while not self.finished(batch):
+        while not self.is_finished(batch):
             self.wait()
         return self.evaluations(batch)
 
     @property
-    def being_measured(self) -> int:
+    def pending_count(self) -> int:
         """The number of rules started and not recorded yet."""
         return len(self._measured)
 
@@ -100,7 +100,7 @@ class EvaluationRecorder:
         concurrent.futures.wait(futures, return_when=concurrent.futures.FIRST_COMPLETED)
         self._record_measured(list(self._measured))
 
-    def finished(self, batch: Sequence[Screened]) -> bool:
+    def is_finished(self, batch: Sequence[Screened]) -> bool:
         """Whether all these rules are measured."""
         return all(screening.key in self._known for _, screening in batch if screening.rule)
 

@@ -6,7 +6,7 @@ from typing import Optional
 import numpy as np
 
 from neural_optimizer_search.command_line import import_package
-from neural_optimizer_search.tasks.image_task import Examples, ImageTask, Setting
+from neural_optimizer_search.tasks.image_task import Examples, ImageTask, TaskSetting
 from neural_optimizer_search.tasks.protocol import DECADES, Protocol
 from neural_optimizer_search.tasks.small_networks import ConvNet
 
@@ -51,9 +51,9 @@ CIFAR10 = ImageTask(
     load=load,
     load_test=load_test,
     settings=(
-        Setting(PAPER, ConvNet()),
+        TaskSetting(PAPER, ConvNet()),
         # About a tenth of the paper's steps, for a search overnight on a few cores.
-        Setting(
+        TaskSetting(
             Protocol(
                 name="default",
                 train_examples=45_000,
@@ -66,7 +66,7 @@ CIFAR10 = ImageTask(
             ),
             ConvNet(batch_norm_momentum=0.5),
         ),
-        Setting(
+        TaskSetting(
             Protocol(
                 name="reduced",
                 train_examples=5_000,

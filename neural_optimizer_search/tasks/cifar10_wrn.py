@@ -8,7 +8,7 @@ made by `python -m benchmarks.run cifar_wrn`, which is also where numbers for a 
 from dataclasses import replace
 
 from neural_optimizer_search.tasks import cifar10
-from neural_optimizer_search.tasks.image_task import ImageTask, Setting
+from neural_optimizer_search.tasks.image_task import ImageTask, TaskSetting
 from neural_optimizer_search.tasks.protocol import DECADES, Protocol
 from neural_optimizer_search.tasks.wide_resnet import WideResNet
 
@@ -35,7 +35,7 @@ CIFAR10_WRN = ImageTask(
     load_test=cifar10.load_test,
     settings=(
         # 9 million parameters, 300 epochs, and every rate for one of them.
-        Setting(
+        TaskSetting(
             Protocol(
                 name="paper",
                 train_examples=45_000,
@@ -51,8 +51,8 @@ CIFAR10_WRN = ImageTask(
             ),
             WideResNet(),
         ),
-        Setting(DEFAULT, NETWORK),
-        Setting(
+        TaskSetting(DEFAULT, NETWORK),
+        TaskSetting(
             replace(
                 DEFAULT,
                 name="reduced",

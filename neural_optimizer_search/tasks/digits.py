@@ -42,7 +42,7 @@ from typing import Optional
 import numpy as np
 
 from neural_optimizer_search.command_line import import_package
-from neural_optimizer_search.tasks.image_task import Examples, ImageTask, Setting
+from neural_optimizer_search.tasks.image_task import Examples, ImageTask, TaskSetting
 from neural_optimizer_search.tasks.protocol import DECADES, Protocol
 from neural_optimizer_search.tasks.small_networks import ConvNet
 
@@ -84,8 +84,8 @@ DIGITS = ImageTask(
     load=load,
     load_test=load_test,
     settings=(
-        Setting(DEFAULT, ConvNet(filters=16, strides=2, padding=("valid", "same"), batch_norm_momentum=0.5)),
-        Setting(
+        TaskSetting(DEFAULT, ConvNet(filters=16, strides=2, padding=("valid", "same"), batch_norm_momentum=0.5)),
+        TaskSetting(
             Protocol(
                 name="reduced",
                 train_examples=600,
@@ -98,7 +98,7 @@ DIGITS = ImageTask(
             ),
             ConvNet(filters=4, strides=2),
         ),
-        Setting(
+        TaskSetting(
             Protocol(
                 name="paper",
                 train_examples=1200,

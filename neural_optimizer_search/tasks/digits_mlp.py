@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from neural_optimizer_search.tasks import digits
-from neural_optimizer_search.tasks.image_task import ImageTask, Setting
+from neural_optimizer_search.tasks.image_task import ImageTask, TaskSetting
 from neural_optimizer_search.tasks.small_networks import MLP
 
 _SHIPPED = digits.DIGITS.protocols
@@ -14,7 +14,7 @@ DIGITS_MLP = ImageTask(
     load=digits.load,
     load_test=digits.load_test,
     settings=(
-        Setting(
+        TaskSetting(
             replace(
                 _SHIPPED["default"],
                 learning_rates=tuple(10.0 ** (i / 2) for i in range(-9, 4)),
@@ -24,7 +24,7 @@ DIGITS_MLP = ImageTask(
             ),
             MLP(units=20),
         ),
-        Setting(replace(_SHIPPED["reduced"], reward="mean_cross_entropy"), MLP(units=10)),
-        Setting(_SHIPPED["paper"], MLP(units=20)),
+        TaskSetting(replace(_SHIPPED["reduced"], reward="mean_cross_entropy"), MLP(units=10)),
+        TaskSetting(_SHIPPED["paper"], MLP(units=20)),
     ),
 )

@@ -26,7 +26,7 @@ class Splits(NamedTuple):
     measured: Examples
 
 
-class Setting(NamedTuple):
+class TaskSetting(NamedTuple):
     """A protocol, and the network that it trains.
 
     Attributes:
@@ -47,7 +47,7 @@ class ImageTask:
       classes: Number of classes.
       load: Called with a data directory (or None), returns the `Examples` that protocols cut into training and
         validation. A test split is never among them.
-      settings: The `Setting`s, one for each protocol.
+      settings: The `TaskSetting`s, one for each protocol.
       load_test: As `load`, of the test split. None if there is none.
       on_test: Measure on the test split in place of the validation split. Not for a search: for what it found, once.
 
@@ -63,7 +63,7 @@ class ImageTask:
     name: str
     classes: int
     load: Callable[[Optional[str]], Examples]
-    settings: tuple[Setting, ...]
+    settings: tuple[TaskSetting, ...]
     load_test: Optional[Callable[[Optional[str]], Examples]] = None
     on_test: bool = False
 

@@ -15,7 +15,7 @@ from neural_optimizer_search.tasks.child import length
 ALL = sys.maxsize  # as a number of examples
 
 
-def in_memory(data: Any, argument: str, limit: int = ALL, max_bytes: int = 2**31) -> tuple[Any, Any]:
+def read_into_memory(data: Any, argument: str, limit: int = ALL, max_bytes: int = 2**31) -> tuple[Any, Any]:
     """(inputs, targets) of at most the first `limit` examples: nests of tensors whose first axis counts examples.
 
     Args:
@@ -36,7 +36,7 @@ def in_memory(data: Any, argument: str, limit: int = ALL, max_bytes: int = 2**31
         tf.keras.utils.set_random_seed(0)
         data = data()
     is_dataset = isinstance(data, tf.data.Dataset)
-    pair = _read(data, argument, limit, max_bytes) if is_dataset else _dense(data, argument)
+    pair = _read(data, argument, limit, max_bytes) if is_dataset else _make_dense(data, argument)
     return tf.nest.map_structure(lambda part: part[:limit], pair)
 
 
@@ -49,7 +49,7 @@ def _read(dataset, argument, limit, max_bytes):
         )
     batches, examples, size = [], 0, 0
     for batch in dataset:
-        batches.append(_dense(batch, argument))
+        batches.append(_make_dense(batch, argument))
         examples += length(batches[-1])
         size += sum(part.shape.num_elements() * part.dtype.size for part in tf.nest.flatten(batches[-1]))
         if size > max_bytes:
@@ -62,10 +62,10 @@ def _read(dataset, argument, limit, max_bytes):
     if not batches:
         raise ValueError(f"Argument `{argument}` must have examples. Received: an empty dataset.")
     columns = zip(*(tf.nest.flatten(batch) for batch in batches))
-    return tf.nest.pack_sequence_as(batches[0], [_concatenated(column) for column in columns])
+    return tf.nest.pack_sequence_as(batches[0], [_concatenate(column) for column in columns])
 
 
-def _dense(pair, argument):
+def _make_dense(pair, argument):
     """(inputs, targets) as tensors, checked."""
     if not isinstance(pair, tuple) or len(pair) != 2:
         more = f" of {len(pair)} parts" if isinstance(pair, (tuple, list)) else ""
@@ -74,7 +74,7 @@ def _dense(pair, argument):
             f"targets) of arrays, or a function that returns either. Received: {type(pair).__name__}{more}. "
             "Weights of examples are not supported; a loss of your own can read them from the targets."
         )
-    pair = tf.nest.map_structure(_tensor, pair)
+    pair = tf.nest.map_structure(_as_tensor, pair)
     lengths = {part.shape[0] if part.shape.rank else None for part in tf.nest.flatten(pair)}
     if len(lengths) != 1 or None in lengths:
         raise ValueError(
@@ -85,7 +85,7 @@ def _dense(pair, argument):
     return pair
 
 
-def _tensor(part):
+def _as_tensor(part):
     if isinstance(part, tf.RaggedTensor):
         part = part.to_tensor()
     elif isinstance(part, tf.SparseTensor):
@@ -95,13 +95,13 @@ def _tensor(part):
     return tf.cast(part, tf.float32) if part.dtype == tf.float64 else part
 
 
-def _concatenated(parts):
+def _concatenate(parts):
     longest = np.max([part.shape.as_list() for part in parts], axis=0)[1:]
-    padded = [_padded(part, [part.shape[0], *longest]) for part in parts]
+    padded = [_pad(part, [part.shape[0], *longest]) for part in parts]
     return tf.concat(padded, 0)
 
 
-def _padded(part, shape):
+def _pad(part, shape):
     if part.shape.as_list() == shape:
         return part
     fill = "" if part.dtype == tf.string else tf.zeros([], part.dtype)

@@ -58,7 +58,7 @@ def mean_loss(loss: Any) -> Callable[[Any, Any], tf.Tensor]:
             "Argument `loss` must be a loss of Keras, its name, or a function of (targets, predictions); more than "
             f"one output needs a function. Received: {loss!r}."
         )
-    return lambda targets, predictions: _mean(function(*_aligned(targets, predictions)))
+    return lambda targets, predictions: _mean(function(*_align(targets, predictions)))
 
 
 class BatchMetric(typing.Protocol):
@@ -104,7 +104,7 @@ def keras_metric(metric: Any, loss: Any, targets: Any, predictions: Any) -> Batc
             'Argument `metric` must be "loss", "accuracy", a metric of Keras, its name such as "mae" or "AUC", or a '
             f"function of (targets, predictions). Received: {metric!r}."
         )
-    return _MeanOf(lambda targets, predictions: _mean(found(*_aligned(targets, predictions))))
+    return _MeanOf(lambda targets, predictions: _mean(found(*_align(targets, predictions))))
 
 
 def measurement(
@@ -120,7 +120,7 @@ def measurement(
         metric.reset_state()
         total, examples = 0.0, 0
         for targets, predictions in batches:
-            metric.update_state(*_aligned(targets, predictions))
+            metric.update_state(*_align(targets, predictions))
             total += length(targets) * loss(targets, predictions)
             examples += length(targets)
         return tf.cast(metric.result(), tf.float32), total / examples
@@ -159,7 +159,7 @@ def _mean(values):
     return tf.reduce_mean(tf.cast(values, tf.float32))
 
 
-def _aligned(targets, predictions):
+def _align(targets, predictions):
     """`[n]` beside `[n, 1]` would be broadcast to `[n, n]`: both get the last axis, as in Keras's `fit`."""
     if not (tf.nest.is_nested(targets) or tf.nest.is_nested(predictions)):
         if targets.shape.rank + 1 == predictions.shape.rank and predictions.shape[-1] == 1:

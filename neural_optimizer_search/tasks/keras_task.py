@@ -8,7 +8,7 @@ from typing import Any, Optional
 import tensorflow as tf
 
 from neural_optimizer_search.tasks.child import Child, predict
-from neural_optimizer_search.tasks.in_memory import ALL, in_memory
+from neural_optimizer_search.tasks.in_memory import ALL, read_into_memory
 from neural_optimizer_search.tasks.keras_losses_metrics import (
     MetricScale,
     higher_is_better,
@@ -136,8 +136,8 @@ class KerasTask:
 
     def child(self, protocol: Protocol, data_dir: Optional[str] = None) -> Child:
         """The `Child` that rules are measured on; `data_dir` is not for it."""
-        train = in_memory(self.train, "train", protocol.train_examples, self.max_bytes)
-        validation = in_memory(self.validation, "validation", protocol.validation_examples, self.max_bytes)
+        train = read_into_memory(self.train, "train", protocol.train_examples, self.max_bytes)
+        validation = read_into_memory(self.validation, "validation", protocol.validation_examples, self.max_bytes)
         examples = tf.nest.flatten(train)[0].shape[0]
         if protocol.batch_size > examples:
             raise ValueError(
@@ -164,11 +164,11 @@ class KerasTask:
         measure = measurement(metric, loss)
         scale = self._scale(float(measure(predict(model, validation))[0]))
 
-        def scored(batches):
+        def score(batches):
             value, mean = measure(batches)
             return tf.stack([scale(value), mean])
 
-        return Child(make_model, train, validation, protocol.batch_size, loss, scored)
+        return Child(make_model, train, validation, protocol.batch_size, loss, score)
 
     def _loss(self, model):
         loss = getattr(model, "loss", None) if self.loss is None else self.loss

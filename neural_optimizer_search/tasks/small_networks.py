@@ -1,5 +1,6 @@
 """Child networks: frozen sizes that make a Keras model."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,7 +25,7 @@ class ConvNet:
     padding: tuple[Literal["same", "valid"], ...] = ("same", "same")
     batch_norm_momentum: float = 0.9
 
-    def __call__(self, input_shape: tuple[int, ...], classes: int) -> tf.keras.Model:
+    def __call__(self, input_shape: Sequence[int], classes: int) -> tf.keras.Model:
         layers = tf.keras.layers
         model = tf.keras.Sequential([layers.InputLayer(input_shape)])
         for padding in self.padding:
@@ -42,7 +43,7 @@ class MLP:
 
     units: int = 20
 
-    def __call__(self, input_shape: tuple[int, ...], classes: int) -> tf.keras.Model:
+    def __call__(self, input_shape: Sequence[int], classes: int) -> tf.keras.Model:
         layers = tf.keras.layers
         return tf.keras.Sequential(
             [

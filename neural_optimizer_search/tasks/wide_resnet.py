@@ -1,5 +1,6 @@
 """The Wide ResNet of Zagoruyko & Komodakis (2016)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import tensorflow as tf
@@ -27,7 +28,7 @@ class WideResNet:
         if self.depth < 10 or (self.depth - 4) % 6:
             raise ValueError(f"Argument `depth` must be 6n + 4 with n >= 1. Received: {self.depth}.")
 
-    def __call__(self, input_shape: tuple[int, ...], classes: int, weight_decay: float = 0.0) -> tf.keras.Model:
+    def __call__(self, input_shape: Sequence[int], classes: int, weight_decay: float = 0.0) -> tf.keras.Model:
         """A Keras model that returns logits; the loss includes `weight_decay`/2 times the sum of squared weights."""
         keras = tf.keras.layers
         regularizer = tf.keras.regularizers.L2(weight_decay / 2) if weight_decay else None
@@ -43,20 +44,20 @@ class WideResNet:
                 kernel_regularizer=regularizer,
             )
 
-        def normalized(x):
+        def normalize(x):
             return keras.ReLU()(keras.BatchNormalization(momentum=self.batch_norm_momentum)(x))
 
         def block(x, filters, stride):
-            before = normalized(x)
+            before = normalize(x)
             # Where the shape changes, both ways start from the normalized input.
             shortcut = x if x.shape[-1] == filters and stride == 1 else convolution(filters, 1, stride)(before)
             inner = convolution(filters, stride=stride)(before)
-            return keras.Add()([shortcut, convolution(filters)(normalized(inner))])
+            return keras.Add()([shortcut, convolution(filters)(normalize(inner))])
 
         images = keras.Input(input_shape)
         x = convolution(16)(keras.AveragePooling2D(self.pool)(images) if self.pool > 1 else images)
         for filters, stride in GROUPS:
             for i in range((self.depth - 4) // 6):
                 x = block(x, filters * self.width, stride if i == 0 else 1)
-        x = keras.GlobalAveragePooling2D()(normalized(x))
+        x = keras.GlobalAveragePooling2D()(normalize(x))
         return tf.keras.Model(images, keras.Dense(classes, kernel_regularizer=regularizer)(x))

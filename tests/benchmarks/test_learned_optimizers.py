@@ -7,7 +7,7 @@ import pytest
 from benchmarks.studies import learned_optimizers
 from benchmarks.studies.learned_optimizers import comparison as comparing
 from benchmarks.studies.learned_optimizers import pictures
-from benchmarks.studies.learned_optimizers.margins import has_diverged, margins, share
+from benchmarks.studies.learned_optimizers.margins import has_diverged, margins, share_ahead
 from neural_optimizer_search.l2o.step_policy import new_policy
 from neural_optimizer_search.objectives import FAMILIES
 
@@ -30,7 +30,7 @@ def test_margins_by_hand():
 
 
 def test_share_leaves_out_the_start():
-    assert share(np.array([9.0, 1.0, 2.0, 3.0, 4.0]), np.array([0.0, 2.0, 1.0, 1.0, 4.0])) == 0.5
+    assert share_ahead(np.array([9.0, 1.0, 2.0, 3.0, 4.0]), np.array([0.0, 2.0, 1.0, 1.0, 4.0])) == 0.5
 
 
 def test_diverged():
@@ -43,11 +43,11 @@ def comparison(monkeypatch):
     monkeypatch.setattr(comparing, "HELD_OUT", 6)
     seen = np.random.default_rng(0).normal(size=(50, 125))
     policies = [new_policy(seen, 4, seed)._replace(second=np.zeros([50, 4])) for seed in (0, 1)]
-    return comparing.compare("logistic", FAMILIES["logistic"], policies, SETTINGS)
+    return comparing.compare_on_family("logistic", FAMILIES["logistic"], policies, SETTINGS)
 
 
 def test_a_policy_that_stays_loses(comparison):
-    found = comparing.summarize(comparison, SETTINGS)
+    found = comparing.summarize_comparison(comparison, SETTINGS)
     ours = found[comparing.LEARNED]
     assert ours["values"][1] == ours["values"][100]
     assert found["gradient descent"]["share"] == [0.0, 0.0]
@@ -58,17 +58,17 @@ def test_a_policy_that_stays_loses(comparison):
 
 
 def test_the_table_has_a_row_each(comparison):
-    text = comparing.make_table("logistic", comparing.summarize(comparison, SETTINGS))
+    text = comparing.make_comparison_table("logistic", comparing.summarize_comparison(comparison, SETTINGS))
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert len(rows) == 2 + 1 + len(SETTINGS)
     assert len({row.count("|") for row in rows}) == 1
 
 
 def test_curves_and_pictures(comparison, tmp_path):
-    comparing.write_curves(tmp_path / "curves.csv", [comparison])
+    comparing.write_comparisons(tmp_path / "curves.csv", [comparison])
     rows = list(csv.DictReader((tmp_path / "curves.csv").read_text().splitlines()))
     assert len(rows) == 6 * 2 * 101
-    pictures.draw([comparison], comparing.LEARNED, comparing.FIXED, tmp_path)
+    pictures.draw_comparisons([comparison], comparing.LEARNED, comparing.FIXED, tmp_path)
     assert (tmp_path / "learned_optimizers-logistic.png").stat().st_size > 10_000
 
 

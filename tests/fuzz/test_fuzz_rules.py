@@ -19,7 +19,7 @@ from neural_optimizer_search.dsl.space import PRESETS, search_space
 from neural_optimizer_search.measuring import screen
 from neural_optimizer_search.records.run_directory import rank
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
-from neural_optimizer_search.search.leaderboard import leaderboard
+from neural_optimizer_search.search.leaderboard import format_leaderboard
 
 LONG = os.environ.get("NOS_LONG") == "1"
 STRINGS = 100_000 if LONG else 2_000
@@ -172,6 +172,8 @@ def test_the_leaderboard_shows_every_rule(rules):
         row = dict(accuracy=accuracy, rewards=rewards, learning_rate=None if rng.random() < 0.1 else rate)
         found.append(dataclasses.replace(fakes.fake_evaluation(rule, reward), **row))
     with np.errstate(all="ignore"):
-        table = leaderboard(found, [fakes.fake_evaluation(rule) for rule in KNOWN_OPTIMIZERS.values()], len(found))
+        table = format_leaderboard(
+            found, [fakes.fake_evaluation(rule) for rule in KNOWN_OPTIMIZERS.values()], len(found)
+        )
     for evaluation, line in zip(rank(found), table.splitlines()[1:]):
         assert line.endswith(f"  {evaluation.rule.formula()}")

@@ -5,7 +5,7 @@ import pytest
 from bowls import BOWLS, TINY
 
 from neural_optimizer_search.l2o import guided_policy_search as gps
-from neural_optimizer_search.l2o.momentum import momentum, tune
+from neural_optimizer_search.l2o.momentum import momentum_policy, tune_momentum
 from neural_optimizer_search.l2o.trajectories import mean_value, run, starts
 
 
@@ -82,8 +82,8 @@ def test_a_function_whose_model_explodes_is_left_out(iterations, monkeypatch):
 
 def test_momentum_for_each_function():
     functions, start = BOWLS.sample(6, 0), starts(6, 1, 2, 1)
-    shared, each = (tune(functions, start, 8, choice) for choice in ("shared", "each"))
-    values = [mean_value(run(functions, momentum(*setting), start, 8)) for setting in (shared, each)]
+    shared, each = (tune_momentum(functions, start, 8, choice) for choice in ("shared", "each"))
+    values = [mean_value(run(functions, momentum_policy(*setting), start, 8)) for setting in (shared, each)]
     assert np.shape(each) == (2, 6)
     assert values[1] <= values[0]
     batch = gps._imitate_momentum(dataclasses.replace(TINY, functions=6, momentum="each"), functions)
@@ -91,7 +91,7 @@ def test_momentum_for_each_function():
 
 
 def test_momentum_is_that_of_the_table():
-    policy = momentum(0.1, 0.5, history=3)
+    policy = momentum_policy(0.1, 0.5, history=3)
     seen = np.array([0, 0, 0, 4.0, 2.0, 1.0]).reshape(1, 1, 6)  # three changes, then gradients, the newest first
     assert policy(seen).item() == pytest.approx(-0.1 * (4 + 0.5 * 2 + 0.25 * 1))
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from neural_optimizer_search.l2o.linearization import linearize, observation_matrix, shift_states
-from neural_optimizer_search.l2o.momentum import momentum
+from neural_optimizer_search.l2o.momentum import momentum_policy
 from neural_optimizer_search.l2o.step_policy import new_policy
 from neural_optimizer_search.l2o.trajectories import observe_all, run, starts
 from neural_optimizer_search.objectives import FAMILIES
@@ -13,7 +13,7 @@ HISTORY, STEPS = 5, 9
 @pytest.fixture
 def trajectories():
     objectives = FAMILIES["logistic"].sample(3, 0)
-    return run(objectives, momentum(1.0, 0.5, HISTORY), starts(3, 2, 4, 0), STEPS, history=HISTORY)
+    return run(objectives, momentum_policy(1.0, 0.5, HISTORY), starts(3, 2, 4, 0), STEPS, history=HISTORY)
 
 
 def test_states_shift(trajectories):

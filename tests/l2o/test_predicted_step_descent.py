@@ -59,6 +59,12 @@ def test_bad_objectives(descent, objective, steps, message):
         descent.minimize(objective, np.zeros(4), steps)
 
 
+def test_a_gradient_that_is_not_dense_is_as_good(descent):
+    dense = descent.minimize(bowl, np.zeros(4), 5)
+    gathered = descent.minimize(lambda x: bowl(tf.gather(x, [0, 1, 2, 3])), np.zeros(4), 5)
+    np.testing.assert_array_equal(gathered.iterates, dense.iterates)
+
+
 def test_a_value_that_is_no_number_is_never_the_best(descent):
     found = descent.minimize(lambda x: tf.math.log(x[0] + 1.0) + 0.0 * tf.reduce_sum(x), np.full(4, -0.9), steps=5)
     assert np.isfinite(found.value)

@@ -89,7 +89,7 @@ def test_what_it_computes_is_what_the_interpreter_computes():
     probe = SCREEN._probe
     noisy = ("eps", "eps_t", "drop_0.1", "drop_0.3", "drop_0.5")
     g = probe._g[: module.STEPS]
-    averages = {name: module._averaged(g, beta, power) for name, beta, power in interpreter.AVERAGES}
+    averages = {name: module._average(g, beta, power) for name, beta, power in interpreter.AVERAGES}
     w = probe._operands["1e-4*w"][: module.STEPS] * 1e4
     for iterations in reference.random_rules(5, 60, without=noisy):
         rule = Rule(iterations)

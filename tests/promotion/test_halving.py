@@ -20,7 +20,7 @@ def test_counts(rungs, keep, counts):
 
 
 def test_a_share_that_is_no_binary_number_keeps_no_more():
-    assert Halving(keep=0.1).kept(30) == 3
+    assert Halving(keep=0.1).count_kept(30) == 3
 
 
 def test_rungs_grow_to_the_protocols_length_and_are_validated_as_often():

@@ -38,7 +38,9 @@ def find(root, class_):
 @pytest.mark.parametrize("known", [None, charts.Reference("Adam", 0.7)])
 def test_rewards(rewards, known):
     points = [Point(k, parse_formula("g"), reward, k > 1) for k, reward in enumerate(rewards, 1)]
-    drawn = pictures.both_widths(lambda size: charts.rewards(points, len(points) + 2, known, 2, size), "Rewards.")
+    drawn = pictures.both_widths(
+        lambda size: charts.draw_rewards(points, len(points) + 2, known, 2, size), "Rewards."
+    )
     for made in drawn:
         root = check(made)
         assert len(find(root, "new")) + len(find(root, "again")) == len(rewards)
@@ -47,7 +49,7 @@ def test_rewards(rewards, known):
 
 def test_the_best_are_among_the_dots_of_a_long_search():
     points = [Point(k, parse_formula("g"), 0.9 if k == 777 else 0.1, True) for k in range(1, 5000)]
-    made = pictures.picture(1, 1, *charts.rewards(points, 5000, None, 10, pictures.NARROW), label="Rewards.")
+    made = pictures.picture(1, 1, *charts.draw_rewards(points, 5000, None, 10, pictures.NARROW), label="Rewards.")
     titles = [title.text for title in check(made).iter("title")]
     assert len(titles) < 2 * pictures.NARROW.marks
     assert "777: g, reward 0.9000" in titles
@@ -85,7 +87,7 @@ def test_sweep_shows_what_happened_at_each_rate():
 
 def test_best_of_runs():
     curves = [charts.Curve(f"<{k}>", [(1, 0.1), (2, 0.1 * k)]) for k in range(9)] + [charts.Curve("nothing", [])]
-    drawn = charts.best_of_runs(curves, charts.Reference("Adam", 0.5), pictures.WIDE)
+    drawn = charts.draw_best_of_runs(curves, charts.Reference("Adam", 0.5), pictures.WIDE)
     root = check(pictures.picture(1, 1, *drawn, label="Best."))
     assert [path[0].text for path in root.iter("path")] == [f"<{k}>" for k in range(9)]
     assert len({path.get("class") for path in root.iter("path")}) == 9

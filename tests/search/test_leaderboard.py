@@ -5,7 +5,7 @@ import fakes
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.records.run_directory import rank
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
-from neural_optimizer_search.search.leaderboard import leaderboard
+from neural_optimizer_search.search.leaderboard import format_leaderboard
 
 FOUND = [
     fakes.fake_evaluation(parse_formula(text), reward)
@@ -20,7 +20,7 @@ def test_best():
 
 
 def test_leaderboard_shows_the_best_and_the_known():
-    lines = leaderboard(FOUND, KNOWN, count=2).splitlines()
+    lines = format_leaderboard(FOUND, KNOWN, count=2).splitlines()
     assert lines[1].split() == ["1", "0.7000", "0.7000", "0.1", "exp(g)"]
     assert "log(|g|)" in lines[2]
     assert not any("g * m" in line for line in lines[:4])
@@ -31,4 +31,4 @@ def test_leaderboard_shows_the_best_and_the_known():
 def test_numbers_that_are_none_are_shown_as_what_they_are():
     """As a ledger that somebody sent may hold them."""
     odd = dataclasses.replace(FOUND[0], rewards=(0.5, float("nan")))
-    assert "0.3000 ± nan" in leaderboard([odd], KNOWN)
+    assert "0.3000 ± nan" in format_leaderboard([odd], KNOWN)

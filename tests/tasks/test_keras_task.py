@@ -12,7 +12,7 @@ from neural_optimizer_search import parse_formula
 from neural_optimizer_search.measuring.evaluator import Evaluator
 from neural_optimizer_search.tasks import KerasTask, UnknownTask, find_task
 from neural_optimizer_search.tasks.digits import DIGITS
-from neural_optimizer_search.tasks.in_memory import in_memory
+from neural_optimizer_search.tasks.in_memory import read_into_memory
 from neural_optimizer_search.workers.process_workers import process_executor
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
@@ -199,13 +199,13 @@ def test_the_loss_of_a_compiled_model():
 
 def test_arrays_datasets_and_functions_agree():
     data = ({"numbers": X, "ids": IDS}, Y)
-    expected = in_memory(data, "train")
+    expected = read_into_memory(data, "train")
     assert expected[0]["numbers"].dtype == tf.float32
     np.testing.assert_allclose(expected[0]["numbers"], X, rtol=1e-6)
     for same in (batches(data), lambda: batches(data, 7), lambda: data):
-        got = in_memory(same, "train")
+        got = read_into_memory(same, "train")
         tf.nest.map_structure(np.testing.assert_array_equal, got, expected)
-    first = in_memory(batches(data).repeat(), "train", limit=45)
+    first = read_into_memory(batches(data).repeat(), "train", limit=45)
     tf.nest.map_structure(np.testing.assert_array_equal, first, part(expected, 0, 45))
 
 
@@ -215,9 +215,9 @@ def test_sequences_are_padded():
         output_signature=(tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32)),
     )
     for dataset in (sequences.padded_batch(2), sequences.ragged_batch(2)):
-        np.testing.assert_array_equal(in_memory(dataset, "train")[0], [[1, 2, 0], [3, 0, 0], [4, 5, 6]])
+        np.testing.assert_array_equal(read_into_memory(dataset, "train")[0], [[1, 2, 0], [3, 0, 0], [4, 5, 6]])
     words = tf.data.Dataset.from_tensor_slices((tf.ragged.constant([["a"], ["b", "c"]]), [0, 1])).batch(1)
-    np.testing.assert_array_equal(in_memory(words, "train")[0], [[b"a", b""], [b"b", b"c"]])
+    np.testing.assert_array_equal(read_into_memory(words, "train")[0], [[b"a", b""], [b"b", b"c"]])
 
 
 def test_what_a_function_shuffles_is_alike_in_each_process():
@@ -225,9 +225,9 @@ def test_what_a_function_shuffles_is_alike_in_each_process():
         return batches((X, Y)).unbatch().shuffle(70).batch(20)
 
     tf.random.set_seed(1)
-    first = in_memory(shuffled, "train")
+    first = read_into_memory(shuffled, "train")
     tf.random.set_seed(2)
-    tf.nest.map_structure(np.testing.assert_array_equal, in_memory(shuffled, "train"), first)
+    tf.nest.map_structure(np.testing.assert_array_equal, read_into_memory(shuffled, "train"), first)
     assert not np.array_equal(first[1], Y.astype(np.float32))
 
 

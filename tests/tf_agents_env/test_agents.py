@@ -82,10 +82,10 @@ def test_reinforce_loss(eagerly):
 
 def test_conjugate_gradient_solves_by_hand():
     matrix, b = tf.constant([[4.0, 1.0], [1.0, 3.0]]), tf.constant([1.0, 2.0])
-    x = trpo.conjugate_gradient(lambda v: tf.linalg.matvec(matrix, v), b, iterations=2)
+    x = trpo.solve_by_conjugate_gradient(lambda v: tf.linalg.matvec(matrix, v), b, iterations=2)
     np.testing.assert_allclose(x, [1 / 11, 7 / 11], rtol=1e-6)
     # One iteration goes along b as far as |b|²/(b·F·b) = 5/20.
-    x = trpo.conjugate_gradient(lambda v: tf.linalg.matvec(matrix, v), b, iterations=1)
+    x = trpo.solve_by_conjugate_gradient(lambda v: tf.linalg.matvec(matrix, v), b, iterations=1)
     np.testing.assert_allclose(x, [0.25, 0.5], rtol=1e-6)
 
 
@@ -98,11 +98,11 @@ def test_conjugate_gradient_solves_a_random_system_and_stops_when_it_has():
         return tf.linalg.matvec(matrix, v)
 
     b = tf.constant(np.arange(30.0))
-    x = trpo.conjugate_gradient(product, b, iterations=1000)
+    x = trpo.solve_by_conjugate_gradient(product, b, iterations=1000)
     np.testing.assert_allclose(x, np.linalg.solve(matrix, b), rtol=1e-3)
     assert len(products) <= 30
     # Nothing to solve, and nothing divided by it.
-    np.testing.assert_array_equal(trpo.conjugate_gradient(product, 0 * b, 10), np.zeros(30))
+    np.testing.assert_array_equal(trpo.solve_by_conjugate_gradient(product, 0 * b, 10), np.zeros(30))
 
 
 def test_hessian_product_by_hand():

@@ -12,7 +12,7 @@ import pytest
 
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.measuring.evaluator import Evaluator
-from neural_optimizer_search.tasks.image_task import ImageTask, Setting
+from neural_optimizer_search.tasks.image_task import ImageTask, TaskSetting
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.workers.executor import TaskFailed
 from neural_optimizer_search.workers.in_process import InProcess
@@ -54,7 +54,7 @@ def missing(data_dir=None):
 
 def test_a_task_that_cannot_be_made_is_said_at_once():
     protocol = Protocol("tiny", 1, 1, (1.0,), 1, 1, 1, batch_size=1)
-    task = ImageTask("missing", 2, missing, (Setting(protocol, fakes.BLOBS.networks["tiny"]),))
+    task = ImageTask("missing", 2, missing, (TaskSetting(protocol, fakes.BLOBS.networks["tiny"]),))
     with process_executor(task, protocol, workers=1) as executor, pytest.raises(TaskFailed, match=r"^no data here$"):
         list(executor(RULES[:1]))
 

@@ -84,11 +84,11 @@ class _TrustRegionStep(tf.Module):
 
         before, step = self._natural_step(outcome)
 
-        def accepted():
+        def is_accepted():
             surrogate, divergence = outcome()
             return (divergence <= self._settings.kl_radius) & (surrogate > before)
 
-        share = self._line_search(step, accepted)
+        share = self._line_search(step, is_accepted)
         return tf_agent.LossInfo(-before, extra={"step": share, "improvement": outcome()[0] - before})
 
     def _token(self, episodes):
@@ -103,18 +103,18 @@ class _TrustRegionStep(tf.Module):
         radius, damping = self._settings.kl_radius, self._settings.damping
         # Traced once, for both places.
         fisher = common.function(lambda v: hessian_product(lambda: outcome()[1], variables, v))
-        x = conjugate_gradient(lambda v: fisher(v) + damping * v, gradient, self._settings.cg_iterations)
+        x = solve_by_conjugate_gradient(lambda v: fisher(v) + damping * v, gradient, self._settings.cg_iterations)
         length = tf.math.divide_no_nan(2 * radius, dot(x, fisher(x)))
         return surrogate, tf.sqrt(length) * x
 
-    def _line_search(self, step, accepted):
+    def _line_search(self, step, is_accepted):
         """Moves the weights by the largest share of the step that is accepted; returns it, 0 if there is none."""
         variables = self._actor.trainable_variables
         start = flat(variables)
 
         def attempt(share, done):
             assign(variables, start + share * SHRINK * step)
-            return share * SHRINK, accepted()
+            return share * SHRINK, is_accepted()
 
         share, done = tf.while_loop(
             lambda share, done: ~done, attempt, (1 / SHRINK, tf.constant(False)), maximum_iterations=TRIES
@@ -133,7 +133,7 @@ def hessian_product(function: Callable[[], tf.Tensor], variables: Sequence[tf.Va
     return flat(outer.gradient(slope, variables))
 
 
-def conjugate_gradient(
+def solve_by_conjugate_gradient(
     product: Callable[[tf.Tensor], tf.Tensor], b: tf.Tensor, iterations: int, tolerance: float = 1e-10
 ) -> tf.Tensor:
     """Solves F·x = b, where F is symmetric, positive definite, and known by its products.

@@ -23,10 +23,10 @@ from benchmarks.studies.learned_optimizers.comparison import (
     LEARNED,
     TEST,
     Settings,
-    compare,
-    make_table,
-    summarize,
-    write_curves,
+    compare_on_family,
+    make_comparison_table,
+    summarize_comparison,
+    write_comparisons,
 )
 from benchmarks.studies.learned_optimizers.learning import learn_all, tune_baselines
 from neural_optimizer_search.command_line import whole_number
@@ -77,14 +77,14 @@ def run(config: Config) -> dict[str, Any]:
         path = config.out / f"{name}-baselines.json"
         settings = tune_baselines(family, FUNCTIONS[name], path, (*FIXED, *config.baselines))
         for title, kind in list_kinds(name, family).items():
-            comparison = compare(title, kind, policies, settings)
-            figures[title] = summarize(comparison, settings)
+            comparison = compare_on_family(title, kind, policies, settings)
+            figures[title] = summarize_comparison(comparison, settings)
             comparisons.append(comparison)
-            print(make_table(title, figures[title]), flush=True)
+            print(make_comparison_table(title, figures[title]), flush=True)
         if name == PICTURED:
             pictures.draw_ways(*find_ways(policies[0], settings), config.results)
-    write_curves(config.results / "learned_optimizers.csv", comparisons)
-    pictures.draw(comparisons, LEARNED, FIXED, config.results)
+    write_comparisons(config.results / "learned_optimizers.csv", comparisons)
+    pictures.draw_comparisons(comparisons, LEARNED, FIXED, config.results)
     return figures
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.studies.common.bootstrap import mean_interval
-from benchmarks.studies.learned_optimizers.margins import has_diverged, margins, share
+from benchmarks.studies.learned_optimizers.margins import has_diverged, margins, share_ahead
 from neural_optimizer_search.l2o.baselines import BASELINES, Counted
 from neural_optimizer_search.l2o.guided_policy_search import STARTS
 from neural_optimizer_search.l2o.trajectories import cap, run, starts
@@ -45,7 +45,7 @@ class Comparison:
         return {name: np.stack([one[name] for one in each]) for name in (LEARNED, *names)}
 
 
-def compare(name: str, family: Any, policies: Sequence[Any], settings: Settings) -> Comparison:
+def compare_on_family(name: str, family: Any, policies: Sequence[Any], settings: Settings) -> Comparison:
     """A `Comparison` on held-out functions of a family."""
     functions = family.sample(HELD_OUT, [0, TEST])
     start = starts(HELD_OUT, 1, family.dimension, [0, TEST, STARTS])
@@ -58,7 +58,7 @@ def compare(name: str, family: Any, policies: Sequence[Any], settings: Settings)
     return Comparison(name, values, evaluations)
 
 
-def summarize(comparison: Comparison, settings: Settings) -> dict[str, dict[str, Any]]:
+def summarize_comparison(comparison: Comparison, settings: Settings) -> dict[str, dict[str, Any]]:
     """Optimizer -> what the table shows, for JSON."""
     fixed, every = comparison.margins(FIXED), comparison.margins(list(settings))
     ours, rng = comparison.values[LEARNED], np.random.default_rng(0)
@@ -71,7 +71,7 @@ def summarize(comparison: Comparison, settings: Settings) -> dict[str, dict[str,
         row["diverged"] = int(has_diverged(by_seed).sum())
         if name != LEARNED:
             among = fixed if name in FIXED else every
-            row["share"] = [share(*pair) for pair in zip(among[LEARNED], among[name])]
+            row["share"] = [share_ahead(*pair) for pair in zip(among[LEARNED], among[name])]
             lead = cap(values)[:, -1] - cap(ours)[..., -1].mean(axis=0)
             row["lead"] = list(map(float, mean_interval(lead, rng)))
             # Where gradient descent stays, does the learned one?
@@ -80,7 +80,7 @@ def summarize(comparison: Comparison, settings: Settings) -> dict[str, dict[str,
     return found
 
 
-def make_table(title: str, figures: Mapping[str, Mapping[str, Any]]) -> str:
+def make_comparison_table(title: str, figures: Mapping[str, Mapping[str, Any]]) -> str:
     """A title and a Markdown table."""
     head = ["optimizer", "setting", *(f"value at {t}" for t in SHOWN), "computations", "diverged"]
     lines = [[*head, "learned one is ahead in", "its lead at 100"]]
@@ -100,7 +100,7 @@ def make_table(title: str, figures: Mapping[str, Mapping[str, Any]]) -> str:
     return f"\n{title}\n\n" + "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def write_curves(path: pathlib.Path, comparisons: Sequence[Comparison]) -> None:
+def write_comparisons(path: pathlib.Path, comparisons: Sequence[Comparison]) -> None:
     """Mean value and mean margin of each optimizer at each iteration, as CSV."""
     with open(path, "w", newline="") as file:
         writer = csv.writer(file)

@@ -20,10 +20,10 @@ from neural_optimizer_search.l2o.trajectories import starts
 from neural_optimizer_search.workers.measuring_worker import WORKER_ENVIRONMENT
 
 
-def learn(family: str, seed: int, out: pathlib.Path) -> pathlib.Path:
+def learn_policy(family: str, seed: int, out: pathlib.Path) -> pathlib.Path:
     """Learns with `nos-learn`, or goes on; its messages are in a file beside. Returns the policy's file."""
     directory = out / f"{family}-seed{seed}"
-    if saved.finished(directory):
+    if saved.is_finished(directory):
         return directory / saved.POLICY
     begun = (directory / saved.CONFIG).exists()
     flags = ["--resume", directory] if begun else ["--family", family, "--seed", seed, "--out", directory]
@@ -44,7 +44,7 @@ def learn_all(
     """
     out.mkdir(parents=True, exist_ok=True)
     with concurrent.futures.ThreadPoolExecutor(workers) as pool, tqdm(total=len(jobs), unit="training") as bar:
-        futures = {pool.submit(learn, *job, out): job for job in jobs}
+        futures = {pool.submit(learn_policy, *job, out): job for job in jobs}
         for _ in concurrent.futures.as_completed(futures):
             bar.update()
     try:

@@ -22,7 +22,7 @@ def margins(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     }
 
 
-def share(ours: np.ndarray, theirs: np.ndarray) -> float:
+def share_ahead(ours: np.ndarray, theirs: np.ndarray) -> float:
     """The share of the iterations after the start at which one mean margin is higher than the other."""
     return float(np.mean(ours[1:] > theirs[1:]))
 

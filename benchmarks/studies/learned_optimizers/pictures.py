@@ -10,7 +10,9 @@ from benchmarks.plotting import STYLES, make_figure, save_figure
 from benchmarks.studies.learned_optimizers.comparison import Comparison
 
 
-def draw(comparisons: Sequence[Comparison], learned: str, fixed: Sequence[str], directory: pathlib.Path) -> None:
+def draw_comparisons(
+    comparisons: Sequence[Comparison], learned: str, fixed: Sequence[str], directory: pathlib.Path
+) -> None:
     """Writes a picture for each comparison: mean margins with fixed steps, with all, and two functions.
 
     Args:
