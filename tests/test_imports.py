@@ -22,6 +22,7 @@ MAY_IMPORT = {
     f"{CORE}.flat_weights": set(),
     f"{CORE}.arguments": set(),
     f"{CORE}.atomic_write": set(),
+    f"{CORE}.code_hash": set(),
     f"{CORE}.command_line": set(),
     f"{CORE}.flags": {f"{CORE}.command_line"},
     f"{CORE}.schedules": {f"{CORE}.decays"},
@@ -33,8 +34,8 @@ MAY_IMPORT = {
         *(f"{CORE}.{place}" for place in ("atomic_write", "objectives", "optimizers", "records")),
         *COMMANDS,
     },
-    f"{CORE}.tasks": {f"{CORE}.optimizers", *COMMANDS, DSL},
-    f"{CORE}.measuring": {CORE, f"{CORE}.tasks", f"{CORE}.flat_weights", DSL},
+    f"{CORE}.tasks": {f"{CORE}.code_hash", f"{CORE}.optimizers", *COMMANDS, DSL},
+    f"{CORE}.measuring": {f"{CORE}.code_hash", f"{CORE}.tasks", f"{CORE}.flat_weights", DSL},
     f"{CORE}.workers": {f"{CORE}.measuring", f"{CORE}.tasks", *COMMANDS, DSL},
     f"{CORE}.records": {f"{CORE}.atomic_write", f"{CORE}.measuring", DSL},
 }

@@ -1,5 +1,6 @@
 """Tasks that classify images: one set of examples, cut into a fixed split by the protocol."""
 
+import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import NamedTuple, Optional
 import numpy as np
 import tensorflow as tf
 
+from neural_optimizer_search.code_hash import hash_code
 from neural_optimizer_search.tasks.child import Child
 from neural_optimizer_search.tasks.protocol import Protocol
 
@@ -92,9 +94,19 @@ class ImageTask:
             uniform_loss=math.log(self.classes),
         )
 
-    def identity(self, protocol: Protocol) -> str:
-        """Its name, the split, the protocol and the network."""
-        return f"{self.name}{' on test' if self.on_test else ''} {protocol!r} {self.networks[protocol.name]!r}"
+    def identity(self, protocol: Protocol) -> Optional[str]:
+        """Its name, split, protocol and network, and a hash of the code that loads the images and makes the network.
+
+        None if `load` is no function, or one of that code is in no file.
+        """
+        network = self.networks[protocol.name]
+        if not inspect.isfunction(self.load):
+            return None
+        try:
+            code = hash_code(self.load.__module__, type(network).__module__)
+        except (ImportError, ValueError):
+            return None
+        return f"{self.name}{' on test' if self.on_test else ''} {protocol!r} {network!r} {code}"
 
     def splits(self, protocol: Protocol, data_dir: Optional[str] = None) -> Splits:
         """The fixed `Splits`: the same for every rule, seed and process.

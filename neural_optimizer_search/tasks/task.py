@@ -39,7 +39,7 @@ class Task(typing.Protocol):
         ...
 
     def identity(self, protocol: Protocol) -> Optional[str]:
-        """A text that differs whenever a reward may, code of this package apart; None if there is no such text.
+        """A text that differs whenever a reward may, the code of the measuring apart; None if there is no such text.
 
         Searches share the rewards of tasks with one `identity`. What a module of the user's own computes may change
         between two searches, so it has none.

@@ -1,18 +1,22 @@
 """What a reward depends on is in the key of the cache, and nothing else."""
 
 import ast
+import dataclasses
+import functools
 import pathlib
-import shutil
 
 import pytest
 
+from neural_optimizer_search.code_hash import hash_code
 from neural_optimizer_search.measuring import code_version as module
 from neural_optimizer_search.measuring.code_version import MODULES, code_version
+from neural_optimizer_search.tasks import TASKS
 
 PACKAGE = pathlib.Path(module.__file__).parent.parent
 # What the measuring imports and a reward of a shipped task does not depend on, and why.
 WITHOUT_INFLUENCE = {
     "": "names of the package",
+    "code_hash": "hashes code",
     "command_line": "words for a person",
     "dsl.expression": "formulas; a rule is measured by its tokens",
     "dsl.formula": "reads formulas",
@@ -60,46 +64,53 @@ def test_all_that_is_imported_to_measure_is_in_it_or_has_no_influence():
 
 
 @pytest.fixture
-def copy(tmp_path, monkeypatch):
-    """A copy of the package whose files may be changed; the version is that of the copy."""
+def package(tmp_path, monkeypatch):
+    """A package of one module."""
+    path = tmp_path / "a_package" / "a_module.py"
+    path.parent.mkdir()
+    (path.parent / "__init__.py").write_text("")
+    path.write_text('"""A docstring."""\n\n\ndef f(x):\n    """Another."""\n    return x + 1  # one more\n')
+    monkeypatch.syspath_prepend(tmp_path)
+    return path
+
+
+def test_a_hash_changes_with_code_and_not_with_words(package):
+    before = hash_code("a_package.a_module")
+    text = package.read_text()
+    package.write_text(
+        text.replace("Another.", "Better.").replace("# one more", "") + '\n"""A text that stands alone."""\n'
+    )
+    assert hash_code("a_package.a_module") == before
+    package.write_text(text.replace("x + 1", "x + 2"))
+    assert hash_code("a_package.a_module") != before
+
+
+def test_without_a_file_there_is_no_hash():
+    for name in ("no_such_module", "sys"):
+        with pytest.raises(ModuleNotFoundError, match=f"there is no file of the module '{name}'"):
+            hash_code(name)
+
+
+def test_each_module_counts(monkeypatch):
+    versions = {code_version()}
     for name in MODULES:
-        path = PACKAGE.joinpath(*name.split(".")).with_suffix(".py")
-        target = tmp_path / path.relative_to(PACKAGE)
-        target.parent.mkdir(exist_ok=True)
-        shutil.copy(path, target)
-    (tmp_path / "__init__.py").write_text("")
-    monkeypatch.setattr(module.neural_optimizer_search, "__file__", str(tmp_path / "__init__.py"))
-    return tmp_path
-
-
-def append(path, text):
-    path.write_text(path.read_text() + text)
-
-
-def test_it_is_that_of_the_files(copy, monkeypatch):
-    here = code_version()
-    monkeypatch.undo()
-    assert code_version() == here
-
-
-@pytest.mark.parametrize("name", MODULES)
-def test_it_changes_with_code_and_not_with_words(copy, name):
-    before = code_version()
-    path = copy.joinpath(*name.split(".")).with_suffix(".py")
-    append(path, '\n\n# A comment.\n"""A text that stands alone."""\n')
-    assert code_version() == before
-    append(path, "\nNEW = 1\n")
-    assert code_version() != before
-
-
-def test_it_does_not_change_with_another_file(copy):
-    before = code_version()
-    (copy / "workers").mkdir()
-    (copy / "workers" / "ray_workers.py").write_text("NEW = 1\n")
-    assert code_version() == before
+        monkeypatch.setattr(module, "MODULES", tuple(other for other in MODULES if other != name))
+        versions.add(code_version())
+    assert len(versions) == 1 + len(MODULES)
 
 
 def test_it_changes_with_tensorflow(monkeypatch):
     before = code_version()
     monkeypatch.setattr(module.tf, "__version__", "0.0")
     assert code_version() != before
+
+
+def test_a_task_has_its_own_code_in_its_identity():
+    digits, mlp = (TASKS[name].identity(TASKS[name].protocols["paper"]) for name in ("digits", "digits_mlp"))
+    assert digits.startswith("digits Protocol(name='paper'") and "ConvNet(filters=32" in digits
+    assert digits.split()[-1] == hash_code(
+        "neural_optimizer_search.tasks.digits", "neural_optimizer_search.tasks.small_networks"
+    )
+    assert digits.split()[-1] == mlp.split()[-1]  # the same files
+    somewhere = dataclasses.replace(TASKS["digits"], load=functools.partial(TASKS["digits"].load))
+    assert somewhere.identity(somewhere.protocols["paper"]) is None
