@@ -4,8 +4,8 @@ import tensorflow as tf
 
 from neural_optimizer_search.code_hash import hash_code
 
-# The modules that the reward of any task depends on; those of one task are in its `identity`. The screen makes the keys
-# of evaluations.
+# The modules that the reward of any task depends on; those of one task are in its `identity`. The screen makes the
+# keys of evaluations.
 MODULES = (
     "decays", "flat_weights", "dsl.interpreter", "dsl.rule", "dsl.vocabulary",
     "measuring.evaluator", "measuring.screen", "measuring.training",
