@@ -89,8 +89,15 @@ def spell(config: type, name: str) -> str:
 
 
 def build_parser(prog: str, description: Optional[str], *configs: type) -> Parser:
-    """A parser of the flags of the dataclasses; a flag that is not given is absent from its result."""
-    p = Parser(prog, description=description, argument_default=argparse.SUPPRESS, allow_abbrev=False)
+    """A parser of the flags of the dataclasses; a flag that is not given is absent from its result.
+
+    Args:
+      prog: The command.
+      description: What it does; a command's docstring, which begins with its name, does.
+      *configs: The dataclasses.
+    """
+    text = (description or "").removeprefix(f"`{prog}`: ")
+    p = Parser(prog, description=text[:1].upper() + text[1:], argument_default=argparse.SUPPRESS, allow_abbrev=False)
     for name, (one, default) in flags_of(*configs).items():
         p.add_argument(_spell(name, one), help=_help(one, default), **_arguments(name, one, default))
     return p

@@ -13,13 +13,14 @@ ROOT = pathlib.Path(__file__).parent.parent
 CORE = "neural_optimizer_search"
 DSL = f"{CORE}.dsl"
 
-COMMANDS = {f"{CORE}.command_line", f"{CORE}.flags"}
+COMMANDS = {f"{CORE}.arguments", f"{CORE}.command_line", f"{CORE}.flags"}
 
 # Place -> the places it may import; the longest name that a module starts with is its place.
 MAY_IMPORT = {
     CORE: {f"{CORE}.optimizers", f"{CORE}.schedules", DSL},  # __init__.py: the public names
     f"{CORE}.decays": set(),
     f"{CORE}.flat_weights": set(),
+    f"{CORE}.arguments": set(),
     f"{CORE}.atomic_write": set(),
     f"{CORE}.command_line": set(),
     f"{CORE}.flags": {f"{CORE}.command_line"},

@@ -14,6 +14,7 @@ import tensorflow_probability as tfp
 from tf_agents.train.utils import spec_utils
 from tf_agents.utils import common
 
+from neural_optimizer_search.arguments import check_fields
 from neural_optimizer_search.dsl.space import SearchSpace
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
@@ -27,7 +28,6 @@ from tf_agents_env.priority_queue import PriorityQueue
 from tf_agents_env.reward_shaping import pay, pay_by_rank
 from tf_agents_env.rule_environment import RuleEnvironment, pay_nothing, require_finite
 from tf_agents_env.sampling import BatchCollector, StatelessPolicy
-from tf_agents_env.settings import check_fields
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from tf_agents.environments import py_environment
 from tf_agents.specs import array_spec
 from tf_agents.trajectories import time_step as ts
 
+from neural_optimizer_search.arguments import check_fields
 from neural_optimizer_search.l2o.trajectories import CAP, HISTORY, HORIZON, observe, starts
 from neural_optimizer_search.objectives import Objectives
-from tf_agents_env.settings import check_fields
 
 
 class StepEnvironment(py_environment.PyEnvironment):

@@ -21,7 +21,7 @@ from neural_optimizer_search.command_line import whole_number
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.tasks import TASKS
-from neural_optimizer_search.workers.process_workers import process_executor
+from neural_optimizer_search.workers.config import WorkerConfig
 
 TITLE = "how much faster is one traced training than model.compile for every learning rate?"
 RULES = ("Adam", "PowerSign", "AddSign", "RMSProp")
@@ -70,7 +70,7 @@ def _measure(task, protocol, config):
     """[(rule, seconds traced, seconds naive)], the seconds of the worker's start, and those of its first rule."""
     splits = task.splits(protocol, config.data_dir)
     rules = [KNOWN_OPTIMIZERS[name] for name in RULES]
-    with process_executor(task, protocol, config.data_dir, workers=1) as executor:
+    with WorkerConfig(workers=1).open_executor(task, protocol, config.data_dir) as executor:
         started = time.perf_counter()
         first = next(executor(rules[:1]))
         start_up = time.perf_counter() - started - first.seconds

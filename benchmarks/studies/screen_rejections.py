@@ -22,7 +22,7 @@ from neural_optimizer_search.flags import flag
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.tasks import TASKS
-from neural_optimizer_search.workers.process_workers import process_executor
+from neural_optimizer_search.workers.config import WorkerConfig
 
 TITLE = "what does the screen reject, and how much of it would have been worth training?"
 DEPTHS = (1, 2, 3, 4)
@@ -46,7 +46,7 @@ def run(config: Config) -> dict[str, Any]:
     protocol = find_protocol(task, "default", seeds=tuple(range(config.seeds_per_rule)))
     print(f"{LOOKS} uniform samples at each depth; {config.rules} of the rejected rules are trained\n")
     print("depth  rejected  flipped  ms a look  false rejections  best rejected")
-    with process_executor(task, protocol, config.data_dir) as executor:
+    with WorkerConfig().open_executor(task, protocol, config.data_dir) as executor:
         known = {e.rule: e.reward for e in executor(KNOWN_OPTIMIZERS.values())}
         worst = min(known.values())
         figures = {depth: _measure_depth(depth, executor, worst, config) for depth in DEPTHS}

@@ -26,7 +26,7 @@ from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.search.loop import search
 from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.tasks import TASKS
-from neural_optimizer_search.workers.process_workers import process_executor
+from neural_optimizer_search.workers.config import WorkerConfig
 from tf_agents_env.controllers import CONTROLLERS, Controller
 
 TITLE = "how many rules does a search train in an hour, and what does all but their training cost?"
@@ -55,7 +55,7 @@ def run(config: Config) -> dict[str, Any]:
     rows = []
     with contextlib.ExitStack() as stack:
         scratch = stack.enter_context(tempfile.TemporaryDirectory())
-        executors = {n: stack.enter_context(process_executor(task, protocol, workers=n)) for n in counts}
+        executors = {n: stack.enter_context(WorkerConfig(workers=n).open_executor(task, protocol)) for n in counts}
         for executor in executors.values():
             list(executor(list(KNOWN_OPTIMIZERS.values()) * 2))  # starts and traces every worker
         for repeat in range(config.repeats):

@@ -19,7 +19,7 @@ from neural_optimizer_search.command_line import whole_number
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.tasks import TASKS
-from neural_optimizer_search.workers.process_workers import process_executor
+from neural_optimizer_search.workers.config import WorkerConfig
 
 TITLE = "does a task tell good rules from better ones?"
 TABLE_6 = (
@@ -84,7 +84,7 @@ def _measure(task: Any, protocol: Any, config: Config) -> Mapping[str, Sequence[
     seeds = len(protocol.seeds)
     for repeat in range(config.repeats):
         fresh = dataclasses.replace(protocol, seeds=tuple(range(repeat * seeds, (repeat + 1) * seeds)))
-        with process_executor(task, fresh, config.data_dir, config.workers) as executor:
+        with WorkerConfig(workers=config.workers).open_executor(task, fresh, config.data_dir) as executor:
             by_rule = {evaluation.rule: evaluation for evaluation in executor(rules.values())}
         for name, rule in rules.items():
             rewards[name].append(by_rule[rule].reward)

@@ -13,10 +13,11 @@ from neural_optimizer_search.l2o import saved
 from neural_optimizer_search.l2o.config import GuidedPolicySearchConfig
 from neural_optimizer_search.l2o.guided_policy_search import learn
 from neural_optimizer_search.objectives import FAMILIES, Family
+from neural_optimizer_search.records.progress import ProgressBar
+from neural_optimizer_search.records.run_directory import STOPPED
 
 # As many as in the paper; a family of your own gets the default.
 FUNCTIONS = {"logistic": 90, "robust": 120, "classifier": 80, "logistic_2d": 90}
-STOPPED = 130  # the shell's code for Ctrl-C
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,19 +96,16 @@ def _find_family(p, name):
 
 
 def _learn(out, name, family, config):
-    from tqdm import tqdm  # here, so that `--help` answers without it
-
     began = time.monotonic()
     last = saved.load_state(out)
     what = f"{config.functions} functions of {family.dimension} numbers"
     print(f"{name}: {what}, seed {config.seed} -> {out}", flush=True)
-    form = "{n_fmt}/{total_fmt} functions |{bar:20}| {elapsed}, {remaining} left{postfix}"
     done = 0 if last is None else last.number
-    with tqdm(total=config.functions * config.iterations, initial=config.functions * done, bar_format=form) as bar:
-        for iteration in learn(config, family, last, advance=bar.update):
+    with ProgressBar(config.functions * config.iterations, "functions", config.functions * done) as bar:
+        for iteration in learn(config, family, last, advance=bar.advance):
             last = iteration
             saved.save_state(out, last, about=dict(family=name, **dataclasses.asdict(config)))
-            bar.set_postfix_str(f"mean value {last.best_merit:.4f}")
+            bar.note(f"mean value {last.best_merit:.4f}")
     if last is not None:
         print(
             f"Mean value over {config.validation_steps} steps on {config.validation} other functions: "

@@ -5,8 +5,8 @@ from typing import Any, Optional, Union
 
 import tensorflow as tf
 
+from neural_optimizer_search.arguments import check_number
 from neural_optimizer_search.decays import Decay
-from neural_optimizer_search.optimizers.arguments import number
 from neural_optimizer_search.optimizers.base import LearningRate, serializable
 from neural_optimizer_search.optimizers.sign_optimizer import SignOptimizer
 
@@ -67,7 +67,7 @@ class AddSign(SignOptimizer):
         **kwargs: Any,
     ) -> None:
         super().__init__(learning_rate, beta, decay, decay_steps, **kwargs)
-        self.alpha = number("alpha", alpha)
+        self.alpha = check_number("alpha", alpha)
 
     def factor(self, agreement: tf.Tensor) -> tf.Tensor:
         return self.alpha + agreement

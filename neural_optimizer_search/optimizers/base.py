@@ -5,8 +5,8 @@ from typing import Any, NamedTuple, Optional, Union
 
 import tensorflow as tf
 
+from neural_optimizer_search.arguments import check_number
 from neural_optimizer_search.optimizers import keras_versions
-from neural_optimizer_search.optimizers.arguments import number
 
 LearningRate = Union[float, tf.keras.optimizers.schedules.LearningRateSchedule]
 
@@ -62,7 +62,9 @@ class DirectionOptimizer(tf.keras.optimizers.Optimizer):
     ) -> None:
         kwargs.update(name=name or type(self).__name__, weight_decay=weight_decay or None)
         if not (callable(learning_rate) or tf.is_tensor(learning_rate)):  # a schedule is callable
-            learning_rate = number("learning_rate", learning_rate, "a finite number or a `LearningRateSchedule`")
+            learning_rate = check_number(
+                "learning_rate", learning_rate, "a finite number or a `LearningRateSchedule`"
+            )
         keras_versions.initialize(self, learning_rate, **kwargs)
 
     @property

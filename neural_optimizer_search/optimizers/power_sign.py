@@ -6,8 +6,8 @@ from typing import Any, Optional, Union
 
 import tensorflow as tf
 
+from neural_optimizer_search.arguments import check_number
 from neural_optimizer_search.decays import Decay
-from neural_optimizer_search.optimizers.arguments import number
 from neural_optimizer_search.optimizers.base import LearningRate, serializable
 from neural_optimizer_search.optimizers.sign_optimizer import SignOptimizer
 
@@ -67,7 +67,7 @@ class PowerSign(SignOptimizer):
         **kwargs: Any,
     ) -> None:
         super().__init__(learning_rate, beta, decay, decay_steps, **kwargs)
-        self.base = number("base", base, "a finite number > 0", lambda base: base > 0)
+        self.base = check_number("base", base, "a finite number > 0", lambda base: base > 0)
 
     def factor(self, agreement: tf.Tensor) -> tf.Tensor:
         return self.base**agreement  # pyright: ignore[reportOperatorIssue]  TensorFlow's stubs lack __rpow__

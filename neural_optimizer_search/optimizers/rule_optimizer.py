@@ -5,10 +5,10 @@ from typing import Any, Optional, Union
 
 import tensorflow as tf
 
+from neural_optimizer_search.arguments import check_step_count
 from neural_optimizer_search.dsl import interpreter
 from neural_optimizer_search.dsl.formula import parse_formula
 from neural_optimizer_search.dsl.rule import Rule
-from neural_optimizer_search.optimizers.arguments import step_count
 from neural_optimizer_search.optimizers.base import DirectionOptimizer, LearningRate, Step, serializable
 
 _AVERAGES = {name: (beta, power) for name, beta, power in interpreter.AVERAGES}
@@ -64,7 +64,7 @@ class RuleOptimizer(DirectionOptimizer):
         super().__init__(learning_rate, **kwargs)
         self.rule = _read_rule(rule)
         if decay_steps is not None or self.rule.decays:
-            decay_steps = step_count(decay_steps, f"the rule `{self.rule}`")
+            decay_steps = check_step_count(decay_steps, f"the rule `{self.rule}`")
         self.decay_steps = decay_steps
         if not (isinstance(seed, numbers.Integral) and -(2**31) <= seed < 2**31):
             raise ValueError(f"Argument `seed` must be an int of 32 bits. Received: {seed!r}.")

@@ -5,8 +5,8 @@ from typing import Any, Optional, Union
 
 import tensorflow as tf
 
+from neural_optimizer_search.arguments import check_number, check_step_count
 from neural_optimizer_search.decays import Decay
-from neural_optimizer_search.optimizers.arguments import number, step_count
 from neural_optimizer_search.optimizers.base import DirectionOptimizer, LearningRate, Step
 
 
@@ -37,7 +37,7 @@ class SignOptimizer(DirectionOptimizer):
         **kwargs: Any,
     ) -> None:
         super().__init__(learning_rate, **kwargs)
-        self.beta = number("beta", beta, "a number >= 0 and < 1", lambda beta: 0 <= beta < 1)
+        self.beta = check_number("beta", beta, "a number >= 0 and < 1", lambda beta: 0 <= beta < 1)
         self.decay = decay if decay is None or isinstance(decay, Decay) else Decay(decay)
         self.decay_steps = _check_steps(self.decay, decay_steps)
 
@@ -88,7 +88,7 @@ class SignOptimizer(DirectionOptimizer):
 
 def _check_steps(decay, decay_steps):
     if decay is not None:
-        return step_count(decay_steps, f"`decay` = {decay.name!r}")
+        return check_step_count(decay_steps, f"`decay` = {decay.name!r}")
     if decay_steps is not None:
         raise ValueError(f"Argument `decay_steps` must be None without `decay`. Received: {decay_steps!r}.")
     return None

@@ -29,7 +29,7 @@ from neural_optimizer_search.workers.executor import TaskFailed
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Promotes rules from the command line; returns the exit code."""
-    p = flags.build_parser("nos-promote", (__doc__ or "").partition(": ")[2], PromotionConfig, OutConfig)
+    p = flags.build_parser("nos-promote", __doc__, PromotionConfig, OutConfig)
     given = vars(p.parse_args(argv))
     require(p, "search", "tqdm")
     asked = flags.configure(PromotionConfig, given)

@@ -48,7 +48,7 @@ RULES_PER_WORKER = 2
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs a search from the command line; returns the exit code."""
-    p = flags.build_parser("nos-search", (__doc__ or "").partition(": ")[2], SearchConfig, RunConfig)
+    p = flags.build_parser("nos-search", __doc__, SearchConfig, RunConfig)
     given = vars(p.parse_args(argv))
     require(p, "search", "tqdm", "tensorboard")
     config, out, ledger = _open_old(p, given) if "resume" in given else _open_new(p, given)

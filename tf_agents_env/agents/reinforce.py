@@ -8,10 +8,10 @@ from tf_agents.agents import tf_agent
 from tf_agents.networks.network import Network
 from tf_agents.trajectories.time_step import TimeStep
 
+from neural_optimizer_search.arguments import check_fields
 from tf_agents_env.agents.adam import adam
 from tf_agents_env.agents.episodes import EpisodeAgent
 from tf_agents_env.networks import BaselineNetwork
-from tf_agents_env.settings import check_fields
 
 
 @dataclass(frozen=True)

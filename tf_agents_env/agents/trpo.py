@@ -11,10 +11,10 @@ from tf_agents.networks.network import Network
 from tf_agents.trajectories.time_step import TimeStep
 from tf_agents.utils import common
 
+from neural_optimizer_search.arguments import check_fields
 from neural_optimizer_search.flat_weights import assign, flat
 from tf_agents_env.agents.episodes import EpisodeAgent
 from tf_agents_env.networks import BaselineNetwork
-from tf_agents_env.settings import check_fields
 
 SHRINK, TRIES = 0.8, 15  # Of the line search; its shortest step is 0.8^14 = 4 % of the first.
 

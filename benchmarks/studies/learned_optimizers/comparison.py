@@ -87,7 +87,10 @@ def make_comparison_table(title: str, figures: Mapping[str, Mapping[str, Any]]) 
     lines.append(["---"] * len(lines[0]))
     for name, row in figures.items():
         setting = ", ".join(f"{key} {value:.3g}" for key, value in row["setting"].items() if value is not None)
-        values = [f"{mean:.4f}" + f" ± {std:.4f}" * (name == LEARNED) for mean, std in row["values"].values()]
+        values = [
+            f"{mean:.4f} ± {deviation:.4f}" if name == LEARNED else f"{mean:.4f}"
+            for mean, deviation in row["values"].values()
+        ]
         ahead = ["", ""]
         if name != LEARNED:
             lead, low, high = row["lead"]
