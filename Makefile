@@ -11,7 +11,7 @@ INSTALLED_KERAS3 := .venv-keras3/installed
 # A process a core, a file at a time; to see one test alone: make test PARALLEL= ARGS=tests/dsl/test_rule.py
 PARALLEL ?= -n auto --dist loadfile
 
-.PHONY: help search test test-long test-keras3 lint clean
+.PHONY: help docs search test test-long test-keras3 lint clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +29,9 @@ test-keras3: $(INSTALLED_KERAS3) ## Run the tests of the core with Keras 3, and 
 	@.venv-keras3/bin/python -m pytest $(PARALLEL) -m "not once" $(ARGS)
 	@TF_USE_LEGACY_KERAS=1 .venv-keras3/bin/python -m pytest $(PARALLEL) tests/optimizers tests/contracts \
 	    tests/test_schedules.py $(ARGS)
+
+docs: $(INSTALLED) ## Rewrite what README.md and CONTRIBUTING.md say of the code
+	@.venv/bin/python -m tools.docs
 
 # Without these pyright would take the settings of any directory above that has some, and ask the package index whether
 # there is a later pyright.

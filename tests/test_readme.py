@@ -1,4 +1,4 @@
-"""The README's snippet is short, comes early, and runs."""
+"""The README's snippet is short, comes early, and runs; its sample of a search looks as the command prints it."""
 
 import pathlib
 import re
@@ -6,7 +6,10 @@ import re
 import pytest
 
 from neural_optimizer_search.flags import flags_of, spell
+from neural_optimizer_search.search import command
 from neural_optimizer_search.search.config import RunConfig, SearchConfig
+from neural_optimizer_search.tasks import find_task
+from neural_optimizer_search.tasks.child import length
 
 pytestmark = pytest.mark.once
 
@@ -28,6 +31,50 @@ def test_the_learned_optimizer(capsys):
     assert 0.0 < float(capsys.readouterr().out) < 0.3  # log 2 at the start
 
 
+def test_your_own_model(tmp_path, monkeypatch):
+    block = next(block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "KerasTask" in block)
+    (tmp_path / "my_module.py").write_text(block)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    task = find_task("my_module:my_task")
+    child = task.child(task.protocols["default"])
+    assert length(child.train) == 300 and length(child.validation) == 142
+
+
 def test_every_flag_is_in_the_readme():
     for name in flags_of(SearchConfig, RunConfig):
         assert f"`{spell(SearchConfig if name in flags_of(SearchConfig) else RunConfig, name)}`" in README
+
+
+@pytest.mark.slow
+def test_the_sample_of_a_search_has_the_form_of_a_search(tmp_path, capfd):
+    """Whoever changes what is printed makes the sample anew, with the command beside it."""
+    pytest.importorskip("tf_agents")
+    sample = re.search(r"prints\n.*?```\n(.*?)```", README, re.DOTALL)[1]
+    out = tmp_path / "run"
+    small = ["--protocol", "reduced", "--seeds_per_rule", "2", "--depth", "1", "--budget", "12", "--workers", "1"]
+    assert command.main([*small, "--cache", "none", "--out", str(out)]) == 0
+    printed, shown = capfd.readouterr()
+    first, rest = printed.replace(str(out), "runs/digits-ppo-0").split("\n", 1)
+    assert skeleton("\n".join([first, *last_bars(shown), rest])) == skeleton(sample)
+
+
+def last_bars(shown):
+    """The bars as they stay on a terminal: the last of each unit."""
+    bars = [line.strip() for line in re.split(r"[\r\n]+", shown) if "left" in line]
+    return {re.sub(r"^\S+ (.*?) \|.*", r"\1", bar): bar for bar in bars}.values()
+
+
+def skeleton(text):
+    """The lines with numbers, formulas and spaces alike; rows that are alike are one."""
+    text = re.sub(r"(digits/)\w+", r"\1PROTOCOL", text)
+    # What is said of the speed, and of shares, comes with the time.
+    text = re.sub(r"(left, best \S+?)(, .*)?$", r"\1", text, flags=re.MULTILINE)
+    row = r"± \S+ +\S+ +\S+"
+    text = re.sub(rf"^( +\d\S+ {row}) +\w+ +.*$", r"\1 NAME FORMULA", text, flags=re.MULTILINE)
+    text = re.sub(rf"^( +\d+  \S+ {row}) +.*$", r"\1 FORMULA", text, flags=re.MULTILINE)
+    text = re.sub(r"\|[^|\n]{20}\|", "BAR", text)
+    text = re.sub(r"\d[\d.:e+-]*(?=\W)|\d[\d.:e+-]*$", "N", text, flags=re.MULTILINE)
+    text = re.sub(r"\bN workers?\b", "N workers", text)
+    lines = [re.sub(r" +", " ", line).strip() for line in text.strip().splitlines()]
+    return [line for line, before in zip(lines, [None, *lines]) if line != before]

@@ -1,4 +1,4 @@
-"""The search for update rules as TF-Agents sees it: environment, networks, controllers, training binary."""
+"""What needs TF-Agents: PPO, REINFORCE and TRPO for the search, and two environments."""
 
 # Before anything here imports TensorFlow: it sets the log level that keeps TensorFlow quiet.
 import neural_optimizer_search  # noqa: F401

@@ -1,1 +1,1 @@
-"""What `benchmarks.run` runs beside the studies: an experiment of the papers, and the report about all of them."""
+"""What `benchmarks.run` runs beside the studies: the experiments, and the report about them."""

@@ -1,1 +1,1 @@
-"""What the experiments read, a file for each kind of data; also made-up data of the same form."""
+"""What the experiments read, a file for each kind of data, and made-up data of the same form."""

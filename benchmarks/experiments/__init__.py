@@ -1,4 +1,4 @@
-"""The papers' transfer experiments, a file each, all of the shape that `trials.experiment.Experiment` states."""
+"""The papers' transfer experiments, a file each, of the shape `trials.experiment.Experiment`."""
 
 import importlib
 

@@ -1,1 +1,1 @@
-"""Networks of the papers' experiments: frozen sizes that make a Keras model, and how one translates."""
+"""Networks of the papers' experiments, and how one of them translates."""

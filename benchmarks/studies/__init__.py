@@ -1,4 +1,4 @@
-"""Our own studies of the search, of what it finds and of its speed; a module each, all of one shape, `Study`."""
+"""Our own studies of the search, its rules and its speed, a module each, of the shape `Study`."""
 
 import importlib
 from typing import Any, Protocol, runtime_checkable

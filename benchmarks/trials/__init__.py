@@ -1,1 +1,1 @@
-"""How optimizers are compared: trials, how one is trained, what is kept of it, and what tables and pictures say."""
+"""How optimizers are compared: trials, training, selection, records, tables and pictures."""

@@ -1,4 +1,4 @@
-"""Learning to optimize (Li & Malik 2017): an optimizer that is a policy, learned by guided policy search.
+"""Learned optimizers (Li & Malik 2017): guided policy search, and the command `nos-learn`.
 
 Using a policy needs no more than TensorFlow; learning one needs the extra `l2o`.
 """

@@ -1,0 +1,1 @@
+"""The best rules of a search, trained for longer: `nos-promote`."""

@@ -1,0 +1,1 @@
+"""What is kept of a search: its ledger, its directory, and the cache that searches share."""

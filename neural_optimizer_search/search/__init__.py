@@ -1,0 +1,1 @@
+"""The search: its loop, its algorithms, and the command `nos-search`."""

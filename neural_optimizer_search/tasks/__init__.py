@@ -1,4 +1,4 @@
-"""The shipped tasks, by name, and how to find them and your own. Adding a task is one file and one row here."""
+"""The shipped tasks, by name, and how to find them and your own."""
 
 from neural_optimizer_search.tasks.cifar10 import CIFAR10
 from neural_optimizer_search.tasks.cifar10_wrn import CIFAR10_WRN

@@ -1,0 +1,1 @@
+"""Where rules are measured: executors, and the workers that they run."""

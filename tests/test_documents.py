@@ -1,0 +1,172 @@
+"""What README.md and CONTRIBUTING.md say of the code is so: generated blocks, paths, modules, commands, links."""
+
+import importlib
+import re
+import shlex
+import string
+
+import pytest
+
+from neural_optimizer_search import flags
+from neural_optimizer_search.l2o.config import GuidedPolicySearchConfig
+from neural_optimizer_search.l2o.training import Training
+from neural_optimizer_search.optimizers.listing import Listing
+from neural_optimizer_search.promotion.config import OutConfig, PromotionConfig
+from neural_optimizer_search.report.command import ReportConfig
+from neural_optimizer_search.search.config import RunConfig, SearchConfig
+from tools import docs
+
+pytestmark = pytest.mark.once
+
+ROOT = docs.ROOT
+DOCUMENTS = {name: (ROOT / name).read_text() for name in docs.DOCUMENTS}
+COMMANDS = {
+    "nos-search": (SearchConfig, RunConfig),
+    "nos-promote": (PromotionConfig, OutConfig),
+    "nos-report": (ReportConfig,),
+    "nos-optimizers": (Listing,),
+    "nos-learn": (Training, GuidedPolicySearchConfig),
+}
+# What a reader is to write, or a command writes.
+INVENTED = ("my_", "runs/", "comparison.html")
+EXTENSIONS = "py|md|cfg|toml|txt|css|js|gz|csv|png|html"
+
+
+@pytest.fixture(params=DOCUMENTS)
+def text(request):
+    return DOCUMENTS[request.param]
+
+
+def find(pattern, text):
+    """The first group of each match, or the match; there must be some."""
+    found = [match[1] if match.re.groups else match[0] for match in re.finditer(pattern, text, re.MULTILINE)]
+    assert found, f"The pattern finds nothing: {pattern}"
+    return found
+
+
+# -- Blocks made from the code ---------------------------------------------------------------------
+
+
+def test_the_blocks_are_those_of_the_code(text):
+    assert docs.rewrite(text) == text, "The code has changed. Run: make docs"
+
+
+def test_every_block_stands_in_a_document_and_is_closed():
+    names = [name for text in DOCUMENTS.values() for name in find(r"<!-- ([^>]+): make docs -->", text)]
+    assert sorted(names) == sorted(docs.BLOCKS)
+    assert len(names) == sum(text.count("<!-- end -->") for text in DOCUMENTS.values())
+
+
+def test_a_stale_block_is_seen():
+    new = docs.rewrite("<!-- tasks: make docs -->\n| an old table |\n<!-- end -->")
+    assert docs.tasks() in new and "an old table" not in new
+    assert docs.rewrite(f"before\n{new}\nafter") == f"before\n{new}\nafter"
+
+
+def test_every_package_says_what_it_is():
+    lines = docs.code_map().splitlines()[1:-1]
+    assert len(lines) > 15
+    assert all(len(line.split("/", 1)[1].strip()) > 10 and len(line) < 120 for line in lines)
+
+
+# -- Paths and modules -----------------------------------------------------------------------------
+
+
+def test_every_path_exists(text):
+    """Relative to the root, or to the package `neural_optimizer_search`."""
+    prose = re.sub(r"\S+://\S+|`\.\[.*?`", "", docs.BLOCK.sub("", text))
+    file = rf"[\w-]+\.(?:[\w-]+\.)*(?:{EXTENSIONS})"
+    pattern = rf"(?<![\w./*-])((?:[a-z][\w-]+/)+(?:{file})?|{file})(?![\w/*.-]\w)"
+    missing = [path for path in find(pattern, prose) if not path.startswith(INVENTED) and not exists(path)]
+    assert not missing
+
+
+def exists(path):
+    return any((ROOT / place / path).exists() for place in ("", docs.PACKAGES[0]))
+
+
+def test_every_module_exists(text):
+    groups = find(r"^([\w.]+) =$", (ROOT / "setup.cfg").read_text())
+    for name in find(rf"(?<![\w/])((?:{'|'.join(docs.PACKAGES)})(?:\.\w+)+)", text):
+        if name not in groups and not name.endswith(tuple(f".{end}" for end in EXTENSIONS.split("|"))):
+            resolve(name)
+
+
+def resolve(name):
+    """The module or the attribute of a dotted name."""
+    module, _, attribute = name.rpartition(".")
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError:
+        return getattr(importlib.import_module(module), attribute)
+
+
+def test_every_link_leads_somewhere(text):
+    for link in find(r"\]\(([^)]+)\)", text):
+        path, _, heading = link.partition("#")
+        assert (ROOT / path).is_file(), link
+        assert not heading or heading in anchors((ROOT / path).read_text()), link
+
+
+def anchors(text):
+    """The ids that GitHub gives to headings."""
+    kept = string.ascii_lowercase + string.digits + " -_"
+    headings = find(r"^#+ (.+)$", text)
+    return {"".join(c for c in heading.lower() if c in kept).replace(" ", "-") for heading in headings}
+
+
+# -- Commands --------------------------------------------------------------------------------------
+
+
+def commands(text):
+    """The lines of shell blocks, and what stands in backticks in a line."""
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
+    inline = re.findall(r"(?<!`)`([^`\n]+)`(?!`)", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    return [re.sub(r"\s+#\s.*$|\s+…$", "", line) for line in (*lines, *inline) if line.strip()]
+
+
+def test_every_command_of_ours_can_be_given():
+    given = [command.removeprefix(".venv/bin/") for text in DOCUMENTS.values() for command in commands(text)]
+    given = [command.replace("--algorithm mine", "--algorithm random") for command in given]  # a reader's own
+    ours = [shlex.split(command) for command in given if command.split()[0] in COMMANDS]
+    assert len(ours) > 10
+    for program, *words in ours:
+        if words:
+            flags.build_parser(program, None, *COMMANDS[program]).parse_args(words)
+
+
+def test_every_target_of_make_exists():
+    targets = set(find(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text()))
+    given = [shlex.split(c) for text in DOCUMENTS.values() for c in commands(text) if c.startswith("make ")]
+    assert len(given) > 5
+    for _, *words in given:
+        variables = dict(word.split("=", 1) for word in words if "=" in word)
+        chosen = [word for word in words if "=" not in word]
+        assert set(chosen) <= targets and set(variables) <= {"ARGS", "PARALLEL"}, words
+        if chosen == ["search"] and variables.get("ARGS", "…") != "…":
+            flags.build_parser("make", None, *COMMANDS["nos-search"]).parse_args(shlex.split(variables["ARGS"]))
+
+
+def test_every_module_that_is_run_exists():
+    for text in DOCUMENTS.values():
+        for name in re.findall(r"python -m ([\w.]+)", text):
+            assert importlib.util.find_spec(name), name
+
+
+def test_every_extra_exists():
+    extras = set(find(r"^([a-z0-9-]+) =$", (ROOT / "setup.cfg").read_text().partition("extras_require]")[2]))
+    for text in DOCUMENTS.values():
+        for names in re.findall(r"(?:neural-optimizer-search|'\.|`\.|-e \"\.)\[([\w, -]+)\]", text):
+            assert set(names.split(",")) <= extras, names
+
+
+def test_no_table_of_flags_is_written_by_hand():
+    for name, text in DOCUMENTS.items():
+        left = docs.BLOCK.sub("", text)
+        assert "| flag |" not in left, name
+
+
+def test_the_changelog_names_what_exists_now():
+    for name in find(r"^\| `[^|]+` \| `([\w.…]+)` \|$", (ROOT / "CHANGELOG.md").read_text()):
+        resolve(name.replace("…", docs.PACKAGES[0]))

@@ -1,0 +1,146 @@
+"""Writes the parts of README.md and CONTRIBUTING.md that are made from the code: `make docs`.
+
+Such a part stands between `<!-- NAME: make docs -->` and `<!-- end -->`, where NAME is one of `BLOCKS`.
+"""
+
+import ast
+import importlib
+import pathlib
+import re
+import sys
+
+from neural_optimizer_search.flags import markdown_table
+from neural_optimizer_search.optimizers import CATALOGUE
+from neural_optimizer_search.optimizers.listing import format_table
+from neural_optimizer_search.promotion.config import OutConfig, PromotionConfig
+from neural_optimizer_search.search.config import RunConfig, SearchConfig
+from neural_optimizer_search.search.registry import algorithm_names, find_algorithm
+from neural_optimizer_search.tasks import TASKS
+
+ROOT = pathlib.Path(__file__).parents[1]
+DOCUMENTS = ("README.md", "CONTRIBUTING.md")
+PACKAGES = ("neural_optimizer_search", "tf_agents_env", "benchmarks")
+# As a rule goes through them; others follow.
+READING_ORDER = (
+    "dsl", "optimizers", "tasks", "measuring", "workers", "records", "search", "report", "promotion", "objectives",
+)  # fmt: skip
+BLOCK = re.compile(r"<!-- ([^>]+): make docs -->\n.*?<!-- end -->", re.DOTALL)
+
+
+def rewrite(text: str) -> str:
+    """The text of a document with its blocks made anew.
+
+    Raises:
+      KeyError: If a block has a name that is not in `BLOCKS`.
+    """
+    return BLOCK.sub(lambda block: f"<!-- {block[1]}: make docs -->\n{BLOCKS[block[1]]()}\n<!-- end -->", text)
+
+
+# -- Flags, tasks, algorithms, rules ---------------------------------------------------------------
+
+
+def search_flags() -> str:
+    """The flags of nos-search."""
+    return markdown_table(SearchConfig, RunConfig)
+
+
+def promotion_flags() -> str:
+    """The flags that nos-promote does not share with nos-search."""
+    shared = search_flags().splitlines()[2:]
+    lines = markdown_table(PromotionConfig, OutConfig).splitlines()
+    return "\n".join(line for line in lines if line not in shared and not line.startswith("| `run`"))
+
+
+def tasks() -> str:
+    """The shipped tasks. Each has a module of its name, whose docstring begins "`name`: "."""
+    modules = {name: importlib.import_module(f"neural_optimizer_search.tasks.{name}") for name in TASKS}
+    rows = [(f"`{name}`", _first_sentence(module.__doc__.partition(": ")[2])) for name, module in modules.items()]
+    return _table(("`--task`", "what"), rows)
+
+
+def algorithms() -> str:
+    """The algorithms of our packages; others that are installed here are left out."""
+    entries = {name: find_algorithm(name) for name in algorithm_names()}
+    ours = {name: entry for name, entry in entries.items() if entry.make.__module__.startswith(PACKAGES)}
+    rows = [(f"`{name}`", entry.title, ", ".join(entry.needs.values())) for name, entry in ours.items()]
+    return _table(("`--algorithm`", "what", "needs"), rows)
+
+
+def published_rules() -> str:
+    """What `nos-optimizers addsign` prints, without its note."""
+    rows = format_table([row for name, row in CATALOGUE.items() if "addsign" in name])
+    return f"```\n$ nos-optimizers addsign\n{rows}\n```"
+
+
+# -- Where things are ------------------------------------------------------------------------------
+
+
+def code_map() -> str:
+    """The packages as a tree, with the first sentence of each docstring."""
+    places = _packages()
+    names = [("    " + place.partition("/")[2] if "/" in place else place) + "/" for place in places]
+    width = max(map(len, names)) + 2
+    lines = [f"{name:{width}s}{_purpose(ROOT / place)}" for name, place in zip(names, places)]
+    return "\n".join(["```", *lines, "```"])
+
+
+def files() -> str:
+    """The packages with the files of each, as a table."""
+    rows = [(f"`{place}/`", ", ".join(f"`{name}`" for name in _names_in(place))) for place in _packages()]
+    return _table(("place", "files"), rows)
+
+
+def _packages():
+    """The packages and those in them, in the order of `READING_ORDER`."""
+    places = []
+    for top in PACKAGES:
+        inner = sorted(path.parent.name for path in (ROOT / top).glob("*/__init__.py"))
+        known = [name for name in READING_ORDER if name in inner]
+        places += [top, *(f"{top}/{name}" for name in (*known, *(name for name in inner if name not in known)))]
+    return places
+
+
+def _names_in(place):
+    """The modules in a place, and the packages that have no row of their own."""
+    folder = ROOT / place
+    modules = [path.stem for path in folder.glob("*.py") if path.name != "__init__.py"]
+    packages = [path.parent.name + "/" for path in folder.glob("*/__init__.py")] if "/" in place else []
+    return sorted([*modules, *packages])
+
+
+def _purpose(path):
+    """The first sentence of a module's docstring, or of a package's."""
+    file = path / "__init__.py" if path.is_dir() else path
+    return _first_sentence(ast.get_docstring(ast.parse(file.read_text())) or "")
+
+
+def _first_sentence(text):
+    return " ".join(re.split(r"\.(?:\s|$)|\n\n", text, maxsplit=1)[0].split())
+
+
+def _table(head, rows):
+    lines = [f"| {' | '.join(cells)} |".replace("|  |", "| |") for cells in (head, *rows)]
+    return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:]])
+
+
+BLOCKS = {
+    "flags of nos-search": search_flags,
+    "flags of nos-promote": promotion_flags,
+    "tasks": tasks,
+    "algorithms": algorithms,
+    "published rules": published_rules,
+    "map of the code": code_map,
+    "files": files,
+}
+
+
+def main() -> int:
+    """Rewrites the documents."""
+    for name in DOCUMENTS:
+        path = ROOT / name
+        path.write_text(rewrite(path.read_text()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
