@@ -3,8 +3,20 @@
 import gc
 import os
 
+import pytest
+
 # The kernels that the worker processes use (see `measuring_worker.py`).
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
+
+
+@pytest.fixture
+def trains_nothing(monkeypatch):
+    """Commands with `--executor local` train nothing: rewards are made up."""
+    import fakes
+
+    from neural_optimizer_search.workers.config import EXECUTORS
+
+    monkeypatch.setitem(EXECUTORS, "local", fakes.open_nothing)
 
 
 def pytest_collection_finish(session):

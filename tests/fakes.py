@@ -57,6 +57,11 @@ def fake_evaluation(rule, reward=None):
 fake_executor = InProcess(fake_evaluation)
 
 
+def open_nothing(config, task, protocol, data_dir):
+    """For a row of `EXECUTORS`: trains nothing, so that a test of something else is quick."""
+    return InProcess(fake_evaluation)
+
+
 def longer_is_other(protocol):
     """An evaluator that trains nothing, for which a longer training gives another reward."""
 

@@ -30,10 +30,10 @@ class RuleBar(ProgressBar):
           evaluation: Of the rule.
           best: The highest reward so far.
         """
-        if not evaluation.cached:
-            self.advance()
         speed = f", {60 * self.speed:.0f} rules/min" if self.speed else ""
         self.note(f"best {best:.4f}{speed}{self._counts}")
+        if not evaluation.cached:
+            self.advance()
 
     def count(self, counts: Mapping[str, int]) -> None:
         """Shows what became of the rules: `Ledger.counts`."""

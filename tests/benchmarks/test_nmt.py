@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import os
 import tempfile
 
 import numpy as np
@@ -18,6 +19,8 @@ from benchmarks.trials.contenders import read_contender
 from benchmarks.trials.trials import Trial
 
 TINY = GNMT(vocabulary=60, layers=3, units=8, initial=0.5)
+# A gigabyte of weights, and as much of their gradients and averages.
+LONG = pytest.mark.skipif(not os.environ.get("NOS_LONG"), reason="Large; make test-long has it.")
 WORK = dict(
     loss=tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=PAD),
     metrics=[tf.keras.metrics.SparseCategoricalCrossentropy(from_logits=True, ignore_class=PAD, name="nats")],
@@ -56,10 +59,13 @@ def test_a_network_of_one_layer_is_refused():
 
 
 @pytest.mark.slow
-def test_a_step_of_the_full_network():
+@pytest.mark.long
+@pytest.mark.parametrize("units", [64, pytest.param(1024, marks=LONG)])
+def test_a_step_of_the_full_network(units):
     setting = nmt.SETTINGS["paper"]
-    full = setting.network()
-    assert full.count_params() == setting.network.parameters()
+    network = dataclasses.replace(setting.network, units=units)
+    full = network()
+    assert full.count_params() == network.parameters()
     optimizer = read_contender("powersign").make(0.1, setting.steps, global_clipnorm=setting.clipnorm)
     full.compile(optimizer=optimizer, loss=WORK["loss"])
     source = np.array([[5, 6, 7, END], [8, END, PAD, PAD]], np.int32)
@@ -127,9 +133,9 @@ def test_perplexity_averages_over_subwords_and_the_loss_over_those_of_its_batch(
         in_batch.append(terms.mean())
         assert model.test_on_batch(inputs, target, return_dict=True)["loss"] == pytest.approx(terms.mean(), rel=1e-5)
     logs = model.evaluate(make_batches(data.validation, 7), verbose=0, return_dict=True)
-    assert nmt.perplexity(logs) == pytest.approx(math.exp(np.mean(nats)), rel=1e-5)
+    assert nmt.read_perplexity(logs) == pytest.approx(math.exp(np.mean(nats)), rel=1e-5)
     assert np.mean(nats) != pytest.approx(np.mean(in_batch), rel=1e-4)
-    assert nmt.perplexity({"nats": 1e6}) == math.inf
+    assert nmt.read_perplexity({"nats": 1e6}) == math.inf
 
 
 # -- Translation -----------------------------------------------------------------------------------

@@ -18,12 +18,21 @@ SPACE = search_space("signs", depth=1)
 NAMES = registry.algorithm_names()
 
 
-@pytest.fixture(params=NAMES)
+@pytest.fixture(scope="module", params=NAMES)
 def entry(request):
     entry = registry.find_algorithm(request.param)
     if entry.missing:
         pytest.skip(f"needs what is not installed: {entry.missing}")
     return entry
+
+
+@pytest.fixture(scope="module")
+def made(entry, tmp_path_factory):
+    """One of the algorithm, which has learned nothing yet."""
+    algorithm = entry.make(setting(tmp_path_factory.mktemp("made")))
+    assert isinstance(algorithm, Algorithm)
+    assert algorithm.restore() == 0
+    return algorithm
 
 
 def setting(directory, seed=0, preset="fast"):
@@ -46,32 +55,33 @@ def test_the_row_is_whole(entry):
     assert all(isinstance(how, str) and how for how in entry.needs.values())
 
 
-@pytest.mark.parametrize("preset", HYPERPARAMETERS)
-def test_it_is_made_for_either_preset(entry, preset, tmp_path):
-    algorithm = entry.make(setting(tmp_path, preset=preset))
-    assert isinstance(algorithm, Algorithm)
-    assert algorithm.restore() == 0
-    assert isinstance(algorithm.propose(0), Proposal)
+def test_there_is_one_of_the_papers_hyperparameters(entry, tmp_path):
+    algorithm = entry.make(setting(tmp_path, preset="paper"))
+    assert algorithm.restore() == 0 and isinstance(algorithm.propose(0), Proposal)
+    assert set(HYPERPARAMETERS) == {"fast", "paper"}
 
 
-def test_proposing_changes_nothing_and_depends_on_the_number(entry, tmp_path):
-    algorithm = entry.make(setting(tmp_path))
-    algorithm.restore()
-    first = algorithm.propose(0)
+def test_proposing_changes_nothing_and_depends_on_the_number(made):
+    first = made.propose(0)
     assert all(SPACE.is_legal(SPACE.encode(rule)) for rule in first.rules)
-    later = algorithm.propose(1)
-    assert texts(algorithm.propose(0)) == texts(first) != texts(later)
+    later = made.propose(1)
+    assert texts(made.propose(0)) == texts(first) != texts(later)
 
 
-def test_it_learns_from_what_was_proposed_before_others(entry, tmp_path):
+def test_seeds_differ(entry, made, tmp_path):
+    other = entry.make(setting(tmp_path, seed=1))
+    other.restore()
+    same = texts(other.propose(0)) == texts(made.propose(0))
+    assert same == (made.share is not None)  # a whole space has one order
+
+
+def test_it_learns_from_what_was_proposed_before_others(made):
     """As with `--async`: the second proposal is made before the first is learned from."""
-    algorithm = entry.make(setting(tmp_path))
-    algorithm.restore()
-    first, second = algorithm.propose(0), algorithm.propose(1)
+    first, second = made.propose(0), made.propose(1)
     for proposal in (second, first):
-        algorithm.learn(proposal, evaluate(proposal.rules))
-    assert all(math.isfinite(value) for value in algorithm.metrics.values())
-    assert algorithm.share is None or 0 < algorithm.share <= 1
+        made.learn(proposal, evaluate(proposal.rules))
+    assert all(math.isfinite(value) for value in made.metrics.values())
+    assert made.share is None or 0 < made.share <= 1
 
 
 def test_stopped_and_restored_it_goes_on_as_if_it_had_not_been(entry, tmp_path):
@@ -87,16 +97,5 @@ def test_stopped_and_restored_it_goes_on_as_if_it_had_not_been(entry, tmp_path):
         return samples
 
     whole = run(tmp_path / "whole")
-    run(tmp_path / "stopped", steps=1)
-    if whole[-1].step > STEPS_PER_SAVE:
-        run(tmp_path / "stopped", steps=STEPS_PER_SAVE)
+    run(tmp_path / "stopped", steps=min(STEPS_PER_SAVE, whole[-1].step // 2))
     assert run(tmp_path / "stopped") == whole
-
-
-def test_seeds_differ(entry, tmp_path):
-    algorithms = [entry.make(setting(tmp_path / str(seed), seed)) for seed in (0, 1)]
-    proposed = []
-    for algorithm in algorithms:
-        algorithm.restore()
-        proposed.append(texts(algorithm.propose(0)))
-    assert (proposed[0] != proposed[1]) == (algorithms[0].share is None)  # a whole space has one order

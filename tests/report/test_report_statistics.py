@@ -48,7 +48,7 @@ def test_sub_expressions_have_one_spelling():
 
 def test_building_blocks():
     top = rules("exp(g) * m", "exp(g) - v", "g")
-    blocks = stats.building_blocks(top, top + rules("v", "m", "2"))
+    blocks = stats.find_building_blocks(top, top + rules("v", "m", "2"))
     shares = {text(block.expression): (block.top, block.sampled) for block in blocks}
     assert shares == {"g": (1.0, 0.5), "exp(g)": (2 / 3, 1 / 3)}  # the others are in one top rule
     assert text(blocks[0].expression) == "g"

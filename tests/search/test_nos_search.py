@@ -6,6 +6,7 @@ import sys
 import pytest
 from tiny_searches import TINY, found
 
+from neural_optimizer_search import search_space
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search import command
 
@@ -49,12 +50,15 @@ def test_random_on_the_other_task(tmp_path, capfd):
     assert all(len(e.rewards) == 1 for e in ledger.evaluations("search") if e.status == "ok")
 
 
-def test_a_whole_space_needs_no_budget(tmp_path, capfd):
+def test_a_whole_space_needs_no_budget(tmp_path, capfd, trains_nothing):
     out = tmp_path / "run"
-    flags = [*TINY, "--task", "digits_mlp", "--algorithm", "exhaustive", "--budget", "3", "--out", str(out)]
-    assert command.main(flags) == 0
-    assert Ledger(out / "ledger.sqlite", read_only=True).config["budget"] == 3
-    assert capfd.readouterr().out.startswith("Exhaustive search over signs")
+    assert command.main([*TINY, "--algorithm", "exhaustive", "--out", str(out)]) == 0
+    ledger = Ledger(out / "ledger.sqlite", read_only=True)
+    assert ledger.config["budget"] is None
+    assert ledger.counts()["sampled"] == search_space("signs", 1).size
+    captured = capfd.readouterr()
+    assert captured.out.startswith("Exhaustive search over signs")
+    assert re.search(r"(\d+)/\1 rules", captured.err)  # the end that was expected
 
 
 @pytest.mark.parametrize(
@@ -91,7 +95,7 @@ def test_a_wrong_flag_gives_one_clear_line(flags, message, capfd, monkeypatch, t
     assert not list(tmp_path.iterdir())
 
 
-def test_without_tf_agents(tmp_path, capfd, monkeypatch):
+def test_without_tf_agents(tmp_path, capfd, monkeypatch, trains_nothing):
     monkeypatch.setitem(sys.modules, "tf_agents", None)
     with pytest.raises(SystemExit) as stopped:
         command.main(["--algorithm", "ppo", "--out", str(tmp_path / "none")])
@@ -140,14 +144,14 @@ def test_two_processes_do_not_write_one_run(run, capfd):
     assert "is being written by another process. Wait for it, or stop it." in capfd.readouterr().err
 
 
-def test_preset_paper_trains_what_the_screen_would_reject(tmp_path):
+def test_preset_paper_trains_what_the_screen_would_reject(tmp_path, trains_nothing):
     out = tmp_path / "run"
     flags = [*TINY, "--algorithm", "random", "--preset", "paper", "--budget", "12"]
     assert command.main([*flags, "--out", str(out)]) == 0
     assert Ledger(out / "ledger.sqlite", read_only=True).counts()["screened"] == 0
 
 
-def test_a_cache_spares_what_another_run_has_trained(tmp_path):
+def test_a_cache_spares_what_another_run_has_trained(tmp_path, trains_nothing):
     flags = [*TINY[:-2], "--algorithm", "random", "--cache", str(tmp_path / "cache.sqlite"), "--budget", "4"]
     for name in ("first", "second"):
         assert command.main([*flags, "--out", str(tmp_path / name)]) == 0

@@ -21,21 +21,21 @@ def test_ppo_is_the_default(ppo_run):
     assert list((ppo_run / "controller").glob("ckpt-*.index"))
 
 
-def test_resumed_with_a_larger_budget_is_the_larger_run(ppo_run, tmp_path):
-    whole = tmp_path / "whole"
-    assert train.main([*TINY, "--budget", "20", "--out", str(whole)]) == 0
-    assert train.main(["--resume", str(ppo_run), "--budget", "20"]) == 0
-    assert found(ppo_run) == found(whole)
+def test_resumed_with_a_larger_budget_is_the_larger_run(tmp_path, trains_nothing):
+    resumed, whole = tmp_path / "resumed", tmp_path / "whole"
+    for flags in (["--budget=12", f"--out={resumed}"], ["--budget=20", f"--out={whole}"]):
+        assert train.main([*TINY, *flags]) == 0
+    assert train.main(["--resume", str(resumed), "--budget", "20"]) == 0
+    assert found(resumed) == found(whole)
 
 
 @pytest.mark.parametrize("algorithm", ["reinforce", "trpo"])
-def test_other_algorithms(tmp_path, algorithm, capfd):
+def test_other_algorithms(tmp_path, algorithm, capfd, trains_nothing):
     out = tmp_path / "run"
     flags = [*TINY, "--task", "digits_mlp", "--algorithm", algorithm, "--budget", "5", "--seeds_per_rule", "1"]
     assert train.main([*flags, "--out", str(out)]) == 0
     ledger = Ledger(out / "ledger.sqlite", read_only=True)
     assert ledger.counts()["trained"] >= 5
-    assert all(len(e.rewards) == 1 for e in ledger.evaluations("search") if e.status == "ok")
     printed = capfd.readouterr().out
     assert printed.startswith(f"{algorithm.upper()} (fast) over signs") and "screened out" in printed
 

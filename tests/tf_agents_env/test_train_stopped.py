@@ -24,10 +24,18 @@ ROOT = pathlib.Path(__file__).parents[2]
 LONG = pytest.mark.skipif(not os.environ.get("NOS_LONG"), reason="Slow; make test-long has it.")
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=LONG)])
-def test_stopped_and_resumed_is_undisturbed(tmp_path, stop):
+@pytest.mark.parametrize(
+    ("stop", "algorithm"),
+    [
+        (signal.SIGINT, "evolution"),
+        pytest.param(signal.SIGINT, "ppo", marks=LONG),
+        pytest.param(signal.SIGKILL, "ppo", marks=LONG),
+    ],
+)
+def test_stopped_and_resumed_is_undisturbed(tmp_path, stop, algorithm):
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
-    flags = [*TINY, "--depth", "2", "--seed", "1"]  # at depth 1 a controller soon repeats itself
+    # At depth 1 a controller soon repeats itself.
+    flags = [*TINY, "--algorithm", algorithm, "--depth", "2", "--seed", "1"]
     # However late a busy machine stops it, it is not done.
     endless = [*flags, "--budget", "100000", "--out", str(stopped)]
     process = subprocess.Popen(
@@ -69,7 +77,7 @@ def wait_for_evaluations(path, count, process):
 
 
 @pytest.mark.parametrize("change", [dict(queue_size=0), dict(units=16)])
-def test_a_checkpoint_of_other_settings_is_one_clear_line(change, tmp_path, capfd, monkeypatch):
+def test_a_checkpoint_of_other_settings_is_one_clear_line(change, tmp_path, capfd, monkeypatch, trains_nothing):
     fast, out = CONTROLLERS["ppo"]["fast"], tmp_path / "run"
     monkeypatch.setitem(CONTROLLERS["ppo"], "fast", dataclasses.replace(fast, **change))
     assert command.main([*TINY, "--budget", "3", "--out", str(out)]) == 0
@@ -81,12 +89,11 @@ def test_a_checkpoint_of_other_settings_is_one_clear_line(change, tmp_path, capf
     assert last.endswith("by another version. Go on with the release that wrote it.")
 
 
-def test_asynchronous(tmp_path):
+def test_asynchronous(tmp_path, trains_nothing):
     out = tmp_path / "run"
     flags = [*TINY, "--task", "digits_mlp", "--depth", "2", "--async", "--budget", "30", "--out", str(out)]
     assert command.main(flags) == 0
     ledger = Ledger(out / "ledger.sqlite", read_only=True)
     assert ledger.config["asynchronous"] and ledger.counts()["trained"] >= 30
     assert ledger.versions[0]["python"]
-    assert {e.status for e in ledger.evaluations()} <= {"ok", "diverged"}
-    assert all(e.worker and e.seeds for e in ledger.evaluations())
+    assert {e.status for e in ledger.evaluations()} == {"ok"}

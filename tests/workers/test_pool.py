@@ -70,6 +70,48 @@ def test_a_worker_that_never_starts_is_given_up_and_the_others_go_on():
     assert broken.attempts == STARTS
 
 
+FAILURES = {
+    "failed": "RuntimeError: the cable fell out (a.py:1)",
+    "timeout": "It took longer than 5 seconds.",
+    "killed": "Its process ended with exit code -9.",
+    "out of memory": "MemoryError: no more (a.py:1)",
+}
+
+
+def test_every_failure_is_tried_once_more_and_the_others_go_on():
+    """Each status once for a rule that then works, and twice for one that does not."""
+    formulas = {status: (f"drop(g, 0.{p})", f"drop(m, 0.{p})") for status, p in zip(FAILURES, (1, 3, 5))}
+    formulas["out of memory"] = ("exp(g)", "exp(m)")
+    left = {text: status for status, texts in formulas.items() for text in texts}
+    lock, counts, stops = threading.Lock(), dict.fromkeys(left, 0), []
+
+    class Faulty(Worker):
+        def measure(self, rule, seconds):
+            text = rule.formula()
+            with lock:
+                counts[text] = counts.get(text, 0) + 1
+                often = 2 if "m" in text else 1
+                if text in left and counts[text] <= often:
+                    return Failed(left[text], FAILURES[left[text]])
+            return super().measure(rule, seconds)
+
+        def stop(self):
+            if self.started:
+                stops.append(1)
+            super().stop()
+
+    rules = [parse_formula(text) for text in left]
+    with WorkerPool(Faulty, 2) as pool:
+        found = {e.rule.formula(): e for e in pool([*RULES, *rules])}
+        stopped = len(stops)
+    for status, (once, twice) in formulas.items():
+        assert (found[once].status, found[once].reward) == ("ok", fakes.fake_evaluation(parse_formula(once)).reward)
+        assert (found[twice].status, found[twice].reward) == (status, 0.0)
+        assert found[twice].message == f"{FAILURES[status]} Tried twice."
+    assert all(found[rule.formula()].status == "ok" for rule in RULES)
+    assert stopped == 3 * 3  # whoever did more than raise an error was started anew
+
+
 def test_if_no_worker_starts_it_says_so_and_charges_no_rule():
     with WorkerPool(lambda: Worker(*vain(100)), 2) as pool:
         futures = [pool.submit(rule) for rule in RULES]
