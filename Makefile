@@ -9,7 +9,7 @@ INSTALLED := .venv/installed
 INSTALLED_KERAS3 := .venv-keras3/installed
 
 # A process a core, a file at a time; to see one test alone: make test PARALLEL= ARGS=tests/dsl/test_rule.py
-PARALLEL ?= -n auto --dist loadfile
+PARALLEL ?= -n auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: help docs search test test-long test-keras3 lint clean
 

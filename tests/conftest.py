@@ -19,6 +19,13 @@ def trains_nothing(monkeypatch):
     monkeypatch.setitem(EXECUTORS, "local", fakes.open_nothing)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Files with slow tests come first: else one process would still be at them when the others are done."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 def pytest_collection_finish(session):
     """A collection of garbage looks at TensorFlow's 280,000 objects, for a third of a second; they stay anyway."""
     gc.collect()

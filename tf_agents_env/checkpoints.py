@@ -9,6 +9,7 @@ from typing import Any, Optional, Union
 import tensorflow as tf
 from tf_agents.utils import common
 
+from neural_optimizer_search.atomic_write import write_whole
 from neural_optimizer_search.search.algorithm import StateLost
 
 KEPT = 2
@@ -90,9 +91,7 @@ class Checkpoints:
             # Checkpoints without a time would never be deleted.
             all_model_checkpoint_timestamps=[os.path.getmtime(f"{p}.index") for p in whole],
         )
-        draft = file.with_suffix(".new")
-        draft.write_text(str(state))
-        draft.replace(file)
+        write_whole(file, lambda unfinished: unfinished.write_text(str(state)))
 
 
 def _is_whole(prefix):

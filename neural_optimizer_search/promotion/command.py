@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Optional
 
 from neural_optimizer_search import flags
+from neural_optimizer_search.atomic_write import write_whole
 from neural_optimizer_search.command_line import MissingPackage, Parser, require
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.promotion import saved
@@ -145,7 +146,7 @@ def _promote(config, chosen, run, out):
         for rung in climb([c.rule for c in chosen], halving, measure):
             rungs.append(rung)
             table = promotion_table(rungs, chosen, config.rungs)
-            (out / LEADERBOARD).write_text(table + "\n")
+            write_whole(out / LEADERBOARD, lambda unfinished, table=table: unfinished.write_text(f"{table}\n"))
     if len(rungs) < config.rungs:
         print(f"Stopped after rung {len(rungs)} of {config.rungs}: none of its rules trained to the end.")
     print(f"\n{table}\n\nKept in {out}")

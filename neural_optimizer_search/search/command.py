@@ -11,6 +11,7 @@ from typing import Optional
 import tensorflow as tf
 
 from neural_optimizer_search import flags
+from neural_optimizer_search.atomic_write import write_whole
 from neural_optimizer_search.command_line import MissingPackage, Parser, require
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.records.cache import EvaluationCache
@@ -190,7 +191,7 @@ def _open_cache(config, identity, stack):
 def _report(out, ledger, config):
     found = ledger.evaluations("search")
     table = format_leaderboard(found, ledger.evaluations("baseline"))
-    (out / LEADERBOARD).write_text(table + "\n")
+    write_whole(out / LEADERBOARD, lambda unfinished: unfinished.write_text(f"{table}\n"))
     counts = ledger.counts()
     if config.budget and counts["trained"] < config.budget:
         print(

@@ -8,6 +8,8 @@ import pytest
 from benchmarks import run
 from benchmarks.experiments import EXPERIMENTS, load_experiment
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory):

@@ -14,6 +14,8 @@ from neural_optimizer_search.search.loop import STEPS_PER_SAVE, search
 from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.search.registry import AlgorithmEntry, SearchSetting
 
+pytestmark = pytest.mark.slow
+
 SPACE = search_space("signs", depth=1)
 NAMES = registry.algorithm_names()
 

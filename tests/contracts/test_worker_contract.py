@@ -16,7 +16,7 @@ from neural_optimizer_search.workers.measuring_worker import MeasuringWorker
 from neural_optimizer_search.workers.process_workers import ProcessWorker
 from neural_optimizer_search.workers.worker import Failed, Measured, Ready, Unmeasurable
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.slow]
 SECONDS = 120.0  # for what is quick
 
 

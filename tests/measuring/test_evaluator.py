@@ -1,3 +1,4 @@
+import copy
 import dataclasses
 
 import fakes
@@ -12,6 +13,13 @@ from neural_optimizer_search.tasks import TASKS
 @pytest.fixture(scope="module")
 def evaluate():
     return Evaluator(fakes.BLOBS, fakes.TINY)
+
+
+def under(evaluate, protocol):
+    """An evaluator under another protocol of the same network and data, which need not be traced again."""
+    other = copy.copy(evaluate)
+    other.protocol = protocol
+    return other
 
 
 def test_a_good_rule(evaluate):
@@ -53,9 +61,9 @@ def test_factors_between_two_rates_of_the_sweep_do_not_change_the_reward(formula
         assert scaled.learning_rate < 0.6 * plain.learning_rate
 
 
-def test_without_centring_the_rates_are_the_protocols():
+def test_without_centring_the_rates_are_the_protocols(evaluate):
     plain = dataclasses.replace(fakes.TINY, centred=False)
-    result = Evaluator(fakes.BLOBS, plain)(parse_formula("g"))
+    result = under(evaluate, plain)(parse_formula("g"))
     assert [rate for rate, _ in result.sweep] == [1e-2, 1e-1]
 
 
@@ -66,18 +74,18 @@ def test_a_rule_that_is_not_finite_is_a_status(evaluate):
     assert result.sweep == ()
 
 
-def test_diverged_at_every_rate_is_a_status():
+def test_diverged_at_every_rate_is_a_status(evaluate):
     wild = dataclasses.replace(fakes.TINY, centred=False, learning_rates=(1e20, 1e30))
-    result = Evaluator(fakes.BLOBS, wild)(parse_formula("exp(1e-1*w) * g"))
+    result = under(evaluate, wild)(parse_formula("exp(1e-1*w) * g"))
     assert (result.status, result.reward) == ("diverged", 0.0)
     assert result.message == "Diverged in the sweep at every learning rate from 1e+20 to 1e+30."
     assert result.sweep == ((1e20, None), (1e30, None))
 
 
-def test_diverging_in_the_final_run_pays_nothing():
+def test_diverging_in_the_final_run_pays_nothing(evaluate):
     # cd_1 is 0 half-way, which only a run of an even number of steps meets: not the probe's, not the sweep's.
     odd = dataclasses.replace(fakes.TINY, sweep_steps=3)
-    result = Evaluator(fakes.BLOBS, odd)(parse_formula("log(cd_1) + g"))
+    result = under(evaluate, odd)(parse_formula("log(cd_1) + g"))
     assert (result.status, result.reward, result.rewards) == ("diverged", 0.0, (0.0, 0.0))
     assert result.message == "Diverged in 2 of 2 final runs, first at step 5 of 8."
     assert result.learning_rate is not None
@@ -95,12 +103,19 @@ def test_rewards_do_not_depend_on_what_ran_before(evaluate):
     assert evaluate(rule).rewards == fresh(rule).rewards
 
 
+@pytest.fixture(scope="module")
+def traced(digits):
+    """The evaluators so far, by what is traced."""
+    return {(TASKS["digits"].networks["default"], digits.protocol.train_examples): digits}
+
+
 @pytest.mark.parametrize("task", ["digits", "digits_mlp"])
 @pytest.mark.parametrize("name", ["default", "reduced", "paper"])
-def test_shipped_protocols_run(task, name):
-    from neural_optimizer_search.tasks import TASKS
-
+def test_shipped_protocols_run(task, name, traced):
     protocol = dataclasses.replace(TASKS[task].protocols[name], seeds=(0,))
-    result = Evaluator(TASKS[task], protocol)(parse_formula("Adam"))
+    key = TASKS[task].networks[name], protocol.train_examples
+    if key not in traced:
+        traced[key] = Evaluator(TASKS[task], protocol)
+    result = under(traced[key], protocol)(parse_formula("Adam"))
     assert result.status == "ok"
     assert 0.0 <= result.reward <= 1.0

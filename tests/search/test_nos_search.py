@@ -10,6 +10,8 @@ from neural_optimizer_search import search_space
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search import command
 
+pytestmark = pytest.mark.slow
+
 EVOLUTION = [*TINY, "--algorithm", "evolution"]
 
 

@@ -12,7 +12,7 @@ from killed_search import search
 
 from neural_optimizer_search.records.ledger import Ledger
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.slow]
 
 HERE = pathlib.Path(__file__).parent
 FLAGS = ["--depth", "2", "--seed", "1"]

@@ -8,6 +8,8 @@ from neural_optimizer_search.search.config import HYPERPARAMETERS
 from tf_agents_env import algorithms, train
 from tf_agents_env.controllers import CONTROLLERS
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def ppo_run(tmp_path_factory):

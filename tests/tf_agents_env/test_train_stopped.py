@@ -17,7 +17,7 @@ from neural_optimizer_search.records.run_directory import STOPPED
 from neural_optimizer_search.search import command
 from tf_agents_env.controllers import CONTROLLERS
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.slow]
 
 ROOT = pathlib.Path(__file__).parents[2]
 # `make test` kills searches in test_kills.py, with children that train nothing.

@@ -19,7 +19,7 @@ from neural_optimizer_search.workers.in_process import InProcess
 from neural_optimizer_search.workers.pool import WorkerPool
 from neural_optimizer_search.workers.process_workers import ProcessWorker, process_executor
 
-pytestmark = [pytest.mark.once, pytest.mark.long]
+pytestmark = [pytest.mark.once, pytest.mark.long, pytest.mark.slow]
 
 RULES = [parse_formula(text) for text in ("g", "Adam", "drop(g, 0.3) * (1 + eps)", "log(g - g)", "m")]
 

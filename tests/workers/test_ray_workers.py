@@ -19,6 +19,7 @@ from neural_optimizer_search.workers.ray_workers import RayWorker, ray_executor
 pytestmark = [
     pytest.mark.once,
     pytest.mark.long,
+    pytest.mark.slow,
     pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed."),
 ]
 
