@@ -27,8 +27,8 @@ test-long: $(INSTALLED) ## Run what make test runs at small size, kills and fuzz
 
 test-keras3: $(INSTALLED_KERAS3) ## Run the tests of the core with Keras 3, and of the optimizers with tf_keras
 	@.venv-keras3/bin/python -m pytest $(PARALLEL) -m "not once" $(ARGS)
-	@TF_USE_LEGACY_KERAS=1 .venv-keras3/bin/python -m pytest $(PARALLEL) tests/optimizers tests/contracts \
-	    tests/test_schedules.py $(ARGS)
+	@TF_USE_LEGACY_KERAS=1 .venv-keras3/bin/python -m pytest $(PARALLEL) -m "not once" \
+	    tests/optimizers tests/contracts tests/test_schedules.py $(ARGS)
 
 docs: $(INSTALLED) ## Rewrite what README.md and CONTRIBUTING.md say of the code
 	@.venv/bin/python -m tools.docs

@@ -16,6 +16,8 @@ from neural_optimizer_search.workers.in_process import InProcess
 from neural_optimizer_search.workers.pool import WorkerPool
 from neural_optimizer_search.workers.process_workers import ProcessWorker
 
+pytestmark = pytest.mark.once
+
 RULES = [parse_formula(text) for text in ("g", "m", "sign(g)", "v", "m * g")]
 needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed.")
 
