@@ -40,7 +40,7 @@ def _code(text):
         body = getattr(node, "body", None)
         if isinstance(body, list):
             # Texts that stand alone do nothing.
-            node.body = [line for line in body if not (isinstance(line, ast.Expr) and _is_text(line.value))]
+            body[:] = [line for line in body if not (isinstance(line, ast.Expr) and _is_text(line.value))]
     return ast.dump(tree)
 
 
