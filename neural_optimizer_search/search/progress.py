@@ -21,7 +21,7 @@ class RuleBar(ProgressBar):
 
     def __init__(self, total: Optional[int], unit: str, done: int = 0):
         super().__init__(total, unit, done)
-        self._counts = ""
+        self._best, self._counts = None, ""
 
     def show(self, evaluation: Evaluation, best: float) -> None:
         """One rule more; a cached one is not trained, and does not count.
@@ -30,8 +30,8 @@ class RuleBar(ProgressBar):
           evaluation: Of the rule.
           best: The highest reward so far.
         """
-        speed = f", {60 * self.speed:.0f} rules/min" if self.speed else ""
-        self.note(f"best {best:.4f}{speed}{self._counts}")
+        self._best = best
+        self._write_note()
         if not evaluation.cached:
             self.advance()
 
@@ -41,6 +41,12 @@ class RuleBar(ProgressBar):
         shown = [f", {count / counts['sampled']:.0%} {name}" for name, count in shares.items() if count]
         failed = [f", {counts['failed']} failed"] if counts["failed"] else []
         self._counts = "".join([*shown, *failed])
+        self._write_note()
+
+    def _write_note(self):
+        if self._best is not None:
+            speed = f", {60 * self.speed:.0f} rules/min" if self.speed else ""
+            self.note(f"best {self._best:.4f}{speed}{self._counts}")
 
 
 def write_scalars(writer: Any, step: SearchStep, metrics: Mapping[str, float]) -> None:
