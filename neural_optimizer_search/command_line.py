@@ -84,6 +84,8 @@ def import_named(name: str) -> Any:
       NotFound: If there is no such module or attribute. An error that the module itself raises passes through.
     """
     module_name, _, attribute = name.partition(":")
+    if not attribute or not all(module_name.split(".")):
+        raise NotFound(f"must be module:attribute, such as directory.file:name. Received: {name!r}.")
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())  # as `python -m` does, and a console script does not
     try:

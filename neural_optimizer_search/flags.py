@@ -128,7 +128,7 @@ def changed_on_resume(
     changeable = {name for name, (one, _) in known.items() if one.changeable}
     fixed = sorted(name for name in given if name in known and known[name][0].recorded and name not in changeable)
     if fixed:
-        kept = f" ({recorded[fixed[0]]})" if fixed[0] in recorded else ""
+        kept = f" ({_tell(recorded[fixed[0]])})" if fixed[0] in recorded else ""
         may_change = ", ".join(sorted(spell(config, name) for name in changeable))
         p.error(
             f"argument {spell(config, fixed[0])}: not allowed with --resume: a resumed run keeps its own{kept}. "
@@ -154,6 +154,12 @@ def markdown_table(*configs: type) -> str:
     """The flags as a table for a document: flag, what it is, default."""
     rows = [_row(name, one, default) for name, (one, default) in flags_of(*configs).items()]
     return "\n".join(["| flag | what | default |", "|---|---|---|", *rows])
+
+
+def _tell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return "left out" if value is None else str(value)
 
 
 def _spell(name: str, one: Flag) -> str:

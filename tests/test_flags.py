@@ -60,7 +60,7 @@ def test_what_may_change_on_resume_changes():
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"asynchronous": True}, "argument --async: not allowed with --resume: a resumed run keeps its own (False)"),
+        ({"asynchronous": True}, "argument --async: not allowed with --resume: a resumed run keeps its own (off)"),
         ({"task": "digits"}, "argument --task: not allowed with --resume: a resumed run keeps its own (cifar10)"),
     ],
 )

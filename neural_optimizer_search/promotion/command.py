@@ -68,7 +68,7 @@ def _begin(p, asked, run, out):
     config = dataclasses.replace(asked, run=os.path.relpath(run.resolve(), out.resolve()))
     try:
         kept = saved.load(out)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         p.error(f"argument --out: {error}. Give another directory.")
     if kept:
         _check_same(p, config, kept[0], out)

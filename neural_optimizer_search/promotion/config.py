@@ -14,9 +14,10 @@ from neural_optimizer_search.workers.config import WorkerConfig
 
 
 def _share(text):
-    with contextlib.suppress(ValueError, ZeroDivisionError):
-        if 0 < Fraction(text) < 1:
-            return float(Fraction(text))
+    with contextlib.suppress(ValueError, ZeroDivisionError, OverflowError):
+        share = float(Fraction(text))
+        if 0 < share < 1:  # as a float: 1e-400 is 0
+            return share
     raise argparse.ArgumentTypeError(f"must be more than 0 and less than 1, such as 1/3 or 0.5. Received: {text}.")
 
 

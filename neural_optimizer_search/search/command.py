@@ -106,6 +106,8 @@ def _new_directory(config):
 
 def _open_old(p: Parser, given) -> tuple[SearchConfig, Path, Ledger]:
     out = given["resume"]
+    if "out" in given:
+        p.error("argument --out: not allowed with --resume: a resumed run stays in its directory.")
     try:
         ledger = Ledger(out / LEDGER)
     except InUse as error:

@@ -93,8 +93,8 @@ def find_algorithm(name: str) -> AlgorithmEntry:
     module, _, attribute = place.partition(":")
     try:
         entry = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise UnknownAlgorithm(f"{name} cannot be loaded from {place}: {error}.") from error
+    except Exception as error:  # whatever another package does when it is imported
+        raise UnknownAlgorithm(f"{name} cannot be loaded from {place}: {type(error).__name__}: {error}.") from error
     if not isinstance(entry, AlgorithmEntry):
         raise UnknownAlgorithm(f"{name} is no AlgorithmEntry at {place}: {entry!r}.")
     return entry
@@ -147,4 +147,6 @@ def _places():
     found = importlib.metadata.entry_points()
     # Before Python 3.10 a dict of lists.
     entries = found.select(group=GROUP) if hasattr(found, "select") else found.get(GROUP, ())
-    return {**_SHIPPED, **{entry.name: entry.value.partition("[")[0].strip() for entry in entries}}
+    others = {entry.name: entry.value.partition("[")[0].strip() for entry in entries}
+    # No other package changes what a name of this one means.
+    return {**_SHIPPED, **{name: place for name, place in others.items() if name not in _SHIPPED}}

@@ -16,7 +16,7 @@ class TaskConfig:
     """What rules are measured on; `nos-search` and `nos-promote` share these flags."""
 
     task: str = flag("digits", f"what rules are measured on: {', '.join(TASKS)}, or module:attribute of your own")
-    protocol: str = flag("default", "how children are trained: default, reduced (a quick try, which ranks little) or paper")
+    protocol: str = flag("default", "how children are trained: default, paper, or reduced for a quick try")
     seeds_per_rule: Optional[int] = flag(
         None, "trainings of each rule, whose mean is the reward", parse=whole_number(1), default_text="the protocol's"
     )

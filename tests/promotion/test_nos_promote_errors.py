@@ -43,6 +43,10 @@ def test_another_run_is_refused(run, trained, tmp_path, capfd):
         (["--rungs", "²"], "argument --rungs: must be a whole number of at least 1."),
         (["--keep", "1"], "argument --keep: must be more than 0 and less than 1, such as 1/3 or 0.5. Received: 1."),
         (["--keep", "1/0"], "argument --keep: must be more than 0"),
+        (["--keep", "1e-400"], "argument --keep: must be more than 0"),
+        (["--keep", "0.99999999999999999999"], "argument --keep: must be more than 0 and less than 1"),
+        (["--out", "/etc/hostname"], "argument --out: .*Not a directory.*Give another directory"),
+        (["--task", "..:x"], "argument --task: must be module:attribute"),
     ],
 )
 def test_wrong_flags(run, capfd, flags, message):

@@ -82,6 +82,7 @@ def test_a_whole_space_needs_no_budget(tmp_path, capfd, trains_nothing):
         (["--seed", "-1"], "argument --seed: must be a whole number of at least 0. Received: -1."),
         (["--ray_address", "auto"], "argument --ray_address: needs --executor ray"),
         (["--nonsense"], "unrecognized arguments: --nonsense"),
+        (["--resume", "nowhere", "--out", "here"], "argument --out: not allowed with --resume: a resumed run stays"),
         (["--resume", "nowhere"], "argument --resume: nowhere is not a run: "),
         (["--out", "/proc/here"], "argument --out: cannot write to /proc/here: "),
     ],

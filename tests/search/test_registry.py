@@ -39,7 +39,9 @@ def package(tmp_path):
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(
         f"[{registry.GROUP}]\nmine = my_package:ENTRY\ngone = my_package:NOTHING\nlost = no_such_package:ENTRY\n"
+        "broken = a_broken_package:ENTRY\nrandom = my_package:ENTRY\n"
     )
+    (tmp_path / "a_broken_package.py").write_text("1 / 0\n")
     return tmp_path
 
 
@@ -60,8 +62,15 @@ def test_an_algorithm_of_another_package_runs(package, tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("gone", "gone cannot be loaded from my_package:NOTHING: module 'my_package' has no attribute 'NOTHING'"),
-        ("lost", "lost cannot be loaded from no_such_package:ENTRY: No module named 'no_such_package'"),
+        (
+            "gone",
+            "gone cannot be loaded from my_package:NOTHING: AttributeError: module 'my_package' has no attribute 'NOTHING'",
+        ),
+        (
+            "lost",
+            "lost cannot be loaded from no_such_package:ENTRY: ModuleNotFoundError: No module named 'no_such_package'",
+        ),
+        ("broken", "broken cannot be loaded from a_broken_package:ENTRY: ZeroDivisionError: division by zero"),
     ],
 )
 def test_an_entry_point_to_nothing(package, monkeypatch, name, message):
@@ -70,6 +79,11 @@ def test_an_entry_point_to_nothing(package, monkeypatch, name, message):
     with pytest.raises(UnknownAlgorithm, match=message):
         find_algorithm(name)
     assert title_of(name) == name
+
+
+def test_no_other_package_takes_a_name_of_this_one(package, monkeypatch):
+    monkeypatch.syspath_prepend(package)
+    assert find_algorithm("random").title == "Random search"
 
 
 def test_unknown():
