@@ -1,7 +1,17 @@
 """Marks for all tests of a directory; its conftest.py says which."""
 
 import importlib.util
+import os
 import pathlib
+
+import pytest
+
+NEEDS_RAY = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed.")
+
+
+def only_long(why):
+    """Skips a test but in `make test-long`, and says why."""
+    return pytest.mark.skipif(not os.environ.get("NOS_LONG"), reason=f"{why} make test-long has it.")
 
 
 def mark_below(conftest, *marks):

@@ -2,9 +2,9 @@
 
 import dataclasses
 import math
-import os
 import tempfile
 
+import marks
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -20,7 +20,7 @@ from benchmarks.trials.trials import Trial
 
 TINY = GNMT(vocabulary=60, layers=3, units=8, initial=0.5)
 # A gigabyte of weights, and as much of their gradients and averages.
-LONG = pytest.mark.skipif(not os.environ.get("NOS_LONG"), reason="Large; make test-long has it.")
+LONG = marks.only_long("Large.")
 WORK = dict(
     loss=tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=PAD),
     metrics=[tf.keras.metrics.SparseCategoricalCrossentropy(from_logits=True, ignore_class=PAD, name="nats")],

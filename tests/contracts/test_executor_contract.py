@@ -1,12 +1,12 @@
 """What every executor promises; one joins by a row."""
 
 import concurrent.futures
-import importlib.util
 import os
 import pathlib
 import sys
 
 import fakes
+import marks
 import pytest
 
 from neural_optimizer_search import parse_formula
@@ -19,7 +19,6 @@ from neural_optimizer_search.workers.process_workers import ProcessWorker
 pytestmark = pytest.mark.once
 
 RULES = [parse_formula(text) for text in ("g", "m", "sign(g)", "v", "m * g")]
-needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed.")
 
 
 class Faulty:
@@ -65,7 +64,7 @@ def ray():
 ROWS = {
     "in process": in_process,
     "processes": processes,
-    "ray": pytest.param(ray, marks=needs_ray),
+    "ray": pytest.param(ray, marks=marks.NEEDS_RAY),
 }
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import marks
 import pytest
 from tiny_searches import TINY, found, trained
 
@@ -21,7 +22,7 @@ pytestmark = [pytest.mark.long, pytest.mark.slow]
 
 ROOT = pathlib.Path(__file__).parents[2]
 # `make test` kills searches in test_kills.py, with children that train nothing.
-LONG = pytest.mark.skipif(not os.environ.get("NOS_LONG"), reason="Slow; make test-long has it.")
+LONG = marks.only_long("Slow.")
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,11 @@
 """A Ray of two nodes. Apart from the other tests of Ray: a process has one Ray at a time, and theirs stays."""
 
-import importlib.util
 import os
 import sys
 import time
 
 import fakes
+import marks
 import pytest
 
 from neural_optimizer_search import parse_formula
@@ -17,11 +17,11 @@ from neural_optimizer_search.workers.ray_workers import RayWorker, start_ray
 pytestmark = [
     pytest.mark.once,
     pytest.mark.long,
-    pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed."),
+    marks.NEEDS_RAY,
 ]
 
 
-@pytest.mark.skipif(not os.environ.get("NOS_LONG"), reason="Two nodes are slow; make test-long has them.")
+@marks.only_long("Two nodes are slow.")
 def test_a_node_that_is_killed():
     from ray.cluster_utils import Cluster
 

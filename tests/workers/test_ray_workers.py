@@ -1,10 +1,10 @@
 """Workers on a Ray that the tests start on this machine, with two CPUs."""
 
-import importlib.util
 import os
 import sys
 
 import fakes
+import marks
 import pytest
 from test_processes import RULES, Misbehaving, rewards
 
@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.once,
     pytest.mark.long,
     pytest.mark.slow,
-    pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed."),
+    marks.NEEDS_RAY,
 ]
 
 
@@ -80,7 +80,7 @@ def test_the_rewards_are_those_of_the_local_workers(executor):
         assert on_ray == rewards(local, RULES)
 
 
-@pytest.mark.skipif(not os.environ.get("NOS_LONG"), reason="Slow; tests/contracts has each failure.")
+@marks.only_long("Slow; tests/contracts has each failure.")
 def test_a_worker_that_fails(executor, tmp_path):
     import ray
 
