@@ -84,7 +84,7 @@ def flags_of(*configs: type) -> dict[str, tuple[Flag, Any]]:
 
 
 def spell(config: type, name: str) -> str:
-    """A flag as it is typed, such as "--async" for the field `asynchronous`."""
+    """What a person calls a flag: "--async" for the field `asynchronous`, RUN for a positional argument."""
     return _spell(name, flags_of(config)[name][0])
 
 
@@ -99,7 +99,8 @@ def build_parser(prog: str, description: Optional[str], *configs: type) -> Parse
     text = (description or "").removeprefix(f"`{prog}`: ")
     p = Parser(prog, description=text[:1].upper() + text[1:], argument_default=argparse.SUPPRESS, allow_abbrev=False)
     for name, (one, default) in flags_of(*configs).items():
-        p.add_argument(_spell(name, one), help=_help(one, default), **_arguments(name, one, default))
+        word = name if one.positional else _spell(name, one)  # argparse shows its metavar
+        p.add_argument(word, help=_help(one, default), **_arguments(name, one, default))
     return p
 
 
@@ -128,7 +129,7 @@ def changed_on_resume(
     changeable = {name for name, (one, _) in known.items() if one.changeable}
     fixed = sorted(name for name in given if name in known and known[name][0].recorded and name not in changeable)
     if fixed:
-        kept = f" ({_tell(recorded[fixed[0]])})" if fixed[0] in recorded else ""
+        kept = f" ({tell(recorded[fixed[0]])})" if fixed[0] in recorded else ""
         may_change = ", ".join(sorted(spell(config, name) for name in changeable))
         p.error(
             f"argument {spell(config, fixed[0])}: not allowed with --resume: a resumed run keeps its own{kept}. "
@@ -156,14 +157,15 @@ def markdown_table(*configs: type) -> str:
     return "\n".join(["| flag | what | default |", "|---|---|---|", *rows])
 
 
-def _tell(value: Any) -> str:
+def tell(value: Any) -> str:
+    """A flag's value in words, for a message."""
     if isinstance(value, bool):
         return "on" if value else "off"
     return "left out" if value is None else str(value)
 
 
 def _spell(name: str, one: Flag) -> str:
-    return name if one.positional else one.option or f"--{name}"
+    return one.metavar or name if one.positional else one.option or f"--{name}"
 
 
 def _choices(one: Flag) -> Optional[list]:

@@ -89,6 +89,16 @@ def test_choices_may_be_a_function(capsys):
     assert "argument --algorithm: invalid choice: 'yours' (choose from" in capsys.readouterr().err
 
 
+def test_a_positional_argument_is_called_by_its_metavar():
+    @dataclasses.dataclass(frozen=True)
+    class Positional:
+        run: str = flag("", "directory of a search", positional=True, metavar="RUN")
+
+    assert vars(flags.build_parser("nos-example", None, Positional).parse_args(["here"])) == {"run": "here"}
+    assert flags.spell(Positional, "run") == "RUN"
+    assert flags.markdown_table(Positional).splitlines()[-1] == "| `RUN` | directory of a search | |"
+
+
 def test_the_table():
     assert flags.markdown_table(Config).splitlines() == [
         "| flag | what | default |",

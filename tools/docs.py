@@ -48,7 +48,7 @@ def promotion_flags() -> str:
     """The flags that nos-promote does not share with nos-search."""
     shared = search_flags().splitlines()[2:]
     lines = markdown_table(PromotionConfig, OutConfig).splitlines()
-    return "\n".join(line for line in lines if line not in shared and not line.startswith("| `run`"))
+    return "\n".join(line for line in lines if line not in shared)
 
 
 def tasks() -> str:

@@ -88,7 +88,7 @@ def _check_same(p, config, kept, out):
     for name, (one, _) in flags.flags_of(PromotionConfig).items():
         value, received = getattr(kept, name), getattr(config, name)
         if value != received and not one.changeable:
-            flag = "RUN" if name == "run" else flags.spell(PromotionConfig, name)
+            flag = flags.spell(PromotionConfig, name)
             p.error(
                 f"argument {flag}: {out} holds a promotion with {flag} {_show(name, value, out)}. "
                 f"Received: {_show(name, received, out)}. Give another --out for another promotion."
@@ -98,7 +98,7 @@ def _check_same(p, config, kept, out):
 def _show(name, value, out):
     if name == "run":
         return os.path.normpath(out / value)
-    return f"{value:.3g}" if isinstance(value, float) else "left out" if value is None else value
+    return f"{value:.3g}" if isinstance(value, float) else flags.tell(value)
 
 
 def _read_evaluations(p: Parser, run) -> list[Evaluation]:

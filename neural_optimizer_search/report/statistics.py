@@ -55,7 +55,7 @@ def history(samples: Iterable[Sample]) -> list[Point]:
     """A `Point` for each sample that passed the screen and has a reward that can be drawn."""
     points, seen = [], set()
     for number, sample in enumerate(samples, 1):
-        if sample.key:
+        if not sample.screened:
             if is_plottable(sample.reward):
                 points.append(Point(number, sample.rule, sample.reward, sample.key in seen))
             seen.add(sample.key)

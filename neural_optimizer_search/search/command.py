@@ -32,6 +32,7 @@ from neural_optimizer_search.search.loop import search
 from neural_optimizer_search.search.progress import RuleBar, write_scalars
 from neural_optimizer_search.search.recorder import EvaluationRecorder, pass_every_rule
 from neural_optimizer_search.search.registry import (
+    PREFERRED,
     SearchSetting,
     UnknownAlgorithm,
     default_algorithm,
@@ -79,9 +80,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 def _open_new(p: Parser, given) -> tuple[SearchConfig, Path, Ledger]:
     if "algorithm" not in given:
         given["algorithm"] = default_algorithm()
-        missing = find_algorithm(SearchConfig.algorithm).missing
-        if missing:
-            print(f"{title_of(given['algorithm'])}, because {SearchConfig.algorithm} needs TF-Agents: {missing}")
+        if given["algorithm"] != PREFERRED:
+            print(f"{title_of(given['algorithm'])}, because {_explain_absence(PREFERRED)}")
     try:
         defaults = find_usable_algorithm(given["algorithm"]).defaults
     except UnknownAlgorithm as error:
@@ -97,6 +97,13 @@ def _open_new(p: Parser, given) -> tuple[SearchConfig, Path, Ledger]:
     except (OSError, sqlite3.OperationalError) as error:
         p.error(f"argument --out: cannot write to {out}: {error}")
     return config, out, ledger
+
+
+def _explain_absence(name):
+    try:
+        return f"{name} needs TF-Agents: {find_algorithm(name).missing}"
+    except UnknownAlgorithm:  # a checkout that is not installed has no entry points
+        return f"{name} is not among the installed algorithms"
 
 
 def _new_directory(config):
@@ -156,23 +163,17 @@ def _run(config, out, ledger):
 
 
 def _measure_known_optimizers(executor, ledger, screen, cache):
-    with RuleBar(len(KNOWN_OPTIMIZERS), "known optimizers") as bar:
-        best = max((e.reward for e in ledger.evaluations("baseline")), default=0.0)
-
-        def show(evaluation):
-            nonlocal best
-            best = max(best, evaluation.reward)
-            bar.show(evaluation, best)
-
-        recorder = EvaluationRecorder(executor, ledger, screen, cache, show)
+    best = max((e.reward for e in ledger.evaluations("baseline")), default=0.0)
+    with RuleBar(len(KNOWN_OPTIMIZERS), "known optimizers", best=best) as bar:
+        recorder = EvaluationRecorder(executor, ledger, screen, cache, bar.show)
         recorder(KNOWN_OPTIMIZERS.values(), role="baseline")
 
 
 def _search(config, out, algorithm, recorder, ledger):
     ahead = RULES_PER_WORKER * recorder.executor.workers if config.asynchronous else 0
     writer = tf.summary.create_file_writer(str(out / TENSORBOARD))
-    with RuleBar(config.budget, "rules", done=recorder.trained) as bar:
-        recorder.on_evaluation = lambda evaluation: bar.show(evaluation, recorder.best)
+    with RuleBar(config.budget, "rules", recorder.trained, recorder.best) as bar:
+        recorder.on_evaluation = bar.show
         for step in search(algorithm, recorder, ledger, config.budget, ahead):
             write_scalars(writer, step, algorithm.metrics)
             bar.count(ledger.counts())

@@ -9,7 +9,7 @@ from neural_optimizer_search.command_line import Parser, whole_number
 from neural_optimizer_search.dsl.space import MAX_DEPTH, SearchSpace, search_space
 from neural_optimizer_search.dsl.space import PRESETS as SPACES
 from neural_optimizer_search.flags import flag
-from neural_optimizer_search.search.registry import algorithm_names
+from neural_optimizer_search.search.registry import FALLBACK, PREFERRED, algorithm_names
 from neural_optimizer_search.tasks.config import TaskConfig
 from neural_optimizer_search.workers.config import WorkerConfig
 
@@ -26,7 +26,10 @@ class SearchConfig(WorkerConfig, TaskConfig):
         2, "iterations n of the language, for strings of 5n tokens", parse=int, choices=range(1, MAX_DEPTH + 1)
     )
     algorithm: str = flag(
-        "ppo", "what proposes", choices=algorithm_names, default_text="ppo; without TF-Agents evolution"
+        PREFERRED,
+        "what proposes",
+        choices=algorithm_names,
+        default_text=f"{PREFERRED}; without TF-Agents {FALLBACK}",
     )
     preset: str = flag(
         "fast",

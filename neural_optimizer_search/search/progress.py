@@ -17,20 +17,16 @@ class RuleBar(ProgressBar):
       total: Rules to train; None if nobody knows.
       unit: What they are called.
       done: Rules that were trained before.
+      best: The highest reward before.
     """
 
-    def __init__(self, total: Optional[int], unit: str, done: int = 0):
+    def __init__(self, total: Optional[int], unit: str, done: int = 0, best: float = 0.0):
         super().__init__(total, unit, done)
-        self._best, self._counts = None, ""
+        self._best, self._any, self._counts = best, False, ""
 
-    def show(self, evaluation: Evaluation, best: float) -> None:
-        """One rule more; a cached one is not trained, and does not count.
-
-        Args:
-          evaluation: Of the rule.
-          best: The highest reward so far.
-        """
-        self._best = best
+    def show(self, evaluation: Evaluation) -> None:
+        """One rule more; a cached one is not trained, and does not count."""
+        self._best, self._any = max(self._best, evaluation.reward), True
         self._write_note()
         if not evaluation.cached:
             self.advance()
@@ -44,7 +40,7 @@ class RuleBar(ProgressBar):
         self._write_note()
 
     def _write_note(self):
-        if self._best is not None:
+        if self._any:
             speed = f", {60 * self.speed:.0f} rules/min" if self.speed else ""
             self.note(f"best {self._best:.4f}{speed}{self._counts}")
 

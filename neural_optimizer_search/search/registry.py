@@ -26,8 +26,8 @@ _SHIPPED = {
     name: f"neural_optimizer_search.search.{module}:ENTRY"
     for name, module in {"random": "random_search", "evolution": "evolution", "exhaustive": "exhaustive"}.items()
 }
-# What runs if nothing else is asked for: the first that has what it needs.
-_PREFERRED = ("ppo", "evolution")
+# What runs if nothing else is asked for, and what runs where that cannot.
+PREFERRED, FALLBACK = "ppo", "evolution"
 
 
 class UnknownAlgorithm(ValueError):
@@ -117,7 +117,7 @@ def find_usable_algorithm(name: str) -> AlgorithmEntry:
 
 def default_algorithm() -> str:
     """The name of the algorithm that runs if nothing else is asked for."""
-    return next(name for name in _PREFERRED if _is_usable(name))
+    return PREFERRED if _is_usable(PREFERRED) else FALLBACK
 
 
 def title_of(name: str, preset: Optional[str] = None) -> str:

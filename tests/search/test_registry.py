@@ -1,11 +1,12 @@
 """Which algorithms are found, and what is said of those that are not."""
 
+import importlib.metadata
 import subprocess
 import sys
 
 import pytest
 
-from neural_optimizer_search.search import registry
+from neural_optimizer_search.search import command, registry
 from neural_optimizer_search.search.registry import UnknownAlgorithm, find_algorithm, find_usable_algorithm, title_of
 
 MINE = """
@@ -101,3 +102,11 @@ def test_without_tf_agents(monkeypatch):
         find_usable_algorithm("ppo")
     assert registry.default_algorithm() == "evolution"
     assert title_of("ppo", "fast") == "PPO (fast)"
+
+
+def test_a_checkout_that_is_not_installed_says_so(tmp_path, capfd, monkeypatch, trains_nothing):
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda: {})
+    flags = ["--space", "signs", "--depth", "1", "--budget", "1", "--cache", "none", "--out", str(tmp_path / "run")]
+    assert command.main(flags) == 0
+    first = capfd.readouterr().out.splitlines()[0]
+    assert first == "Regularized evolution, because ppo is not among the installed algorithms"
