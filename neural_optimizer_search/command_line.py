@@ -4,6 +4,7 @@ import argparse
 import importlib
 import importlib.util
 import os
+import pathlib
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -20,15 +21,42 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}\n")
 
 
-def whole_number(least: int) -> Callable[[str], int]:
-    """The `type` of a flag that takes whole numbers of at least this one."""
+# What a 32-bit number holds: TensorFlow, NumPy and SQLite take no larger one everywhere.
+LARGEST = 2**31 - 1
+# What the file systems of today take, with room for the names of the files in a directory.
+LONGEST_NAME, LONGEST_PATH = 255, 3500
+
+
+def whole_number(least: int, most: int = LARGEST) -> Callable[[str], int]:
+    """The `type` of a flag that takes whole numbers from `least` to `most`."""
 
     def parse(text):
-        if not text.removeprefix("-").isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"must be a whole number of at least {least}. Received: {text}.")
+        # Python refuses to read thousands of digits.
+        if not text.removeprefix("-").isdecimal() or len(text) > 20 or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(
+                f"must be a whole number from {least} to {most}. Received: {shorten(text)}."
+            )
         return int(text)
 
     return parse
+
+
+def path(text: str) -> pathlib.Path:
+    """The `type` of a flag that names a file or a directory."""
+    if not text or "\0" in text:
+        raise argparse.ArgumentTypeError(f"must be the name of a file or a directory. Received: {shorten(text)!r}.")
+    named = pathlib.Path(text)
+    longest = max((len(os.fsencode(part)) for part in named.parts), default=0)
+    if longest > LONGEST_NAME or len(os.fsencode(text)) > LONGEST_PATH:
+        raise argparse.ArgumentTypeError(
+            f"must have names of at most {LONGEST_NAME} bytes and {LONGEST_PATH} in all. Received: {shorten(text)}."
+        )
+    return named
+
+
+def shorten(text: str, most: int = 60) -> str:
+    """The text, or its beginning if it is longer than a message should be."""
+    return text if len(text) <= most else f"{text[:most]}... ({len(text)} characters)"
 
 
 def require(p: argparse.ArgumentParser, extra: str, *modules: str) -> None:

@@ -7,11 +7,13 @@ run is resumed. The parser, what a run records, the command that repeats it and 
 import argparse
 import dataclasses
 import shlex
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Optional, TypeVar, Union
 
-from neural_optimizer_search.command_line import Parser
+from neural_optimizer_search.command_line import Parser, shorten
+from neural_optimizer_search.files import Damaged
 
 _KEY = "flag"
 Config = TypeVar("Config")
@@ -32,6 +34,8 @@ class Flag:
       nargs: As for `argparse`.
       changeable: Whether a resumed run may be given another value.
       recorded: Whether it is a part of what a run records of itself.
+      is_local: Tells of a value whether it names something of one machine, such as a file, an address or a module of
+        the user's own. Of a run that was made elsewhere nobody takes it without being told to.
     """
 
     help: str
@@ -44,6 +48,7 @@ class Flag:
     nargs: Optional[str] = None
     changeable: bool = False
     recorded: bool = True
+    is_local: Callable[[Any], bool] = lambda value: False
 
 
 def flag(default: Any, help: str, **more: Any) -> Any:
@@ -122,20 +127,87 @@ def record(config: Any) -> dict[str, Any]:
 
 
 def changed_on_resume(
-    p: Parser, config: type[Config], given: Mapping[str, Any], recorded: Mapping[str, Any]
+    p: Parser, config: type[Config], given: Mapping[str, Any], recorded: Mapping[str, Any], made_here: bool = True
 ) -> Config:
-    """The recorded configuration with what was given anew; ends the command if a flag may not change."""
+    """The recorded configuration with what was given anew.
+
+    Ends the command if a flag may not change, or if what the run names on this machine has to be confirmed.
+
+    Args:
+      p: The command's parser.
+      config: The dataclass.
+      given: What was given now, by the field's name.
+      recorded: What the run recorded, checked by `check_recorded`.
+      made_here: Whether the run was made here: see `origin.is_made_here`.
+    """
     known = flags_of(config)
-    changeable = {name for name, (one, _) in known.items() if one.changeable}
-    fixed = sorted(name for name in given if name in known and known[name][0].recorded and name not in changeable)
-    if fixed:
-        kept = f" ({tell(recorded[fixed[0]])})" if fixed[0] in recorded else ""
-        may_change = ", ".join(sorted(spell(config, name) for name in changeable))
-        p.error(
-            f"argument {spell(config, fixed[0])}: not allowed with --resume: a resumed run keeps its own{kept}. "
-            f"Only {may_change} may change."
+    for name in sorted(given.keys() & known.keys()):
+        one, default = known[name]
+        if one.recorded and not one.changeable and given[name] != recorded.get(name, default):
+            kept = f" ({tell(recorded[name])})" if name in recorded else ""
+            may_change = ", ".join(sorted(spell(config, name) for name, (one, _) in known.items() if one.changeable))
+            p.error(
+                f"argument {spell(config, name)}: not allowed with --resume: a resumed run keeps its own{kept}. "
+                f"Only {may_change} may change."
+            )
+    believed = recorded if made_here else _without_local(p, config, given, recorded)
+    return configure(config, {**believed, **given})
+
+
+def _without_local(p, config, given, recorded):
+    """What a run that was made elsewhere recorded, without the names of what is on this machine."""
+    believed = dict(recorded)
+    for name, (one, default) in flags_of(config).items():
+        value, word = recorded.get(name, default), spell(config, name)
+        if name in given or value == default or not one.is_local(value):
+            continue
+        by_whom = "was made by another user, on another machine or in another directory"
+        if not one.changeable:
+            p.error(
+                f"argument {word}: the run {by_whom}, and goes on only with code that it names: {shorten(value)}. "
+                f"If you trust that code: {word} {shlex.quote(shorten(value))}"
+            )
+        print(
+            f"{p.prog}: the run {by_whom}: {word} is {tell(default)}, not {shorten(tell(value))} as recorded.",
+            file=sys.stderr,
         )
-    return configure(config, {**recorded, **given})
+        believed[name] = default
+    return believed
+
+
+def check_recorded(config: type, recorded: Any) -> None:
+    """Checks that a command can have recorded this of its flags.
+
+    Args:
+      config: The dataclass.
+      recorded: What a file says of its fields, which may be anything.
+
+    Raises:
+      Damaged: If it cannot; the message says what is wrong.
+    """
+    known = flags_of(config)
+    if not isinstance(recorded, dict):
+        raise Damaged("its configuration is no table of names and values.")
+    unknown = sorted(set(recorded) - set(known))
+    if unknown:
+        raise Damaged(f"its configuration has {shorten(unknown[0])!r}, which is none of this command's flags.")
+    for name, value in recorded.items():
+        if not _is_allowed(*known[name], value):
+            raise Damaged(f"its configuration has {shorten(tell(value))} for {spell(config, name)}.")
+
+
+def _is_allowed(one, default, value):
+    """Whether the command line, or the default, gives this value."""
+    if isinstance(value, bool) or isinstance(default, bool):
+        return isinstance(value, bool) and isinstance(default, bool)
+    if value is None:
+        return default is None
+    try:
+        parsed = one.parse(str(value))
+    except (argparse.ArgumentTypeError, ValueError, TypeError):
+        return False
+    choices = _choices(one)
+    return type(parsed) is type(value) and parsed == value and (choices is None or value in choices)
 
 
 def command(prog: str, config: type, recorded: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 CORE = "neural_optimizer_search"
 DSL = f"{CORE}.dsl"
 
-COMMANDS = {f"{CORE}.arguments", f"{CORE}.command_line", f"{CORE}.flags"}
+COMMANDS = {f"{CORE}.arguments", f"{CORE}.command_line", f"{CORE}.files", f"{CORE}.flags", f"{CORE}.origin"}
 
 # Place -> the places it may import; the longest name that a module starts with is its place.
 MAY_IMPORT = {
@@ -21,26 +21,27 @@ MAY_IMPORT = {
     f"{CORE}.decays": set(),
     f"{CORE}.flat_weights": set(),
     f"{CORE}.arguments": set(),
-    f"{CORE}.atomic_write": set(),
+    f"{CORE}.files": set(),
     f"{CORE}.code_hash": set(),
     f"{CORE}.command_line": set(),
-    f"{CORE}.flags": {f"{CORE}.command_line"},
+    f"{CORE}.origin": set(),
+    f"{CORE}.flags": {f"{CORE}.command_line", f"{CORE}.files"},
     f"{CORE}.schedules": {f"{CORE}.decays"},
     DSL: {f"{CORE}.decays"},
     f"{CORE}.optimizers": {f"{CORE}.decays", *COMMANDS, DSL},
     f"{CORE}.objectives": set(),
     f"{CORE}.l2o": {
         CORE,
-        *(f"{CORE}.{place}" for place in ("atomic_write", "objectives", "optimizers", "records")),
+        *(f"{CORE}.{place}" for place in ("objectives", "optimizers", "records")),
         *COMMANDS,
     },
     f"{CORE}.tasks": {f"{CORE}.code_hash", f"{CORE}.optimizers", *COMMANDS, DSL},
     f"{CORE}.measuring": {f"{CORE}.code_hash", f"{CORE}.tasks", f"{CORE}.flat_weights", DSL},
     f"{CORE}.workers": {f"{CORE}.measuring", f"{CORE}.tasks", *COMMANDS, DSL},
-    f"{CORE}.records": {f"{CORE}.atomic_write", f"{CORE}.measuring", DSL},
+    f"{CORE}.records": {f"{CORE}.measuring", *COMMANDS, DSL},
 }
 MAY_IMPORT[f"{CORE}.search"] = {
-    *(f"{CORE}.{place}" for place in ("atomic_write", "records", "workers", "measuring", "tasks", "optimizers")),
+    *(f"{CORE}.{place}" for place in ("records", "workers", "measuring", "tasks", "optimizers")),
     *COMMANDS, DSL
 }  # fmt: skip
 MAY_IMPORT[f"{CORE}.report"] = MAY_IMPORT[f"{CORE}.promotion"] = {f"{CORE}.search", *MAY_IMPORT[f"{CORE}.search"]}

@@ -9,7 +9,7 @@ from typing import Any, Optional, Union
 import tensorflow as tf
 from tf_agents.utils import common
 
-from neural_optimizer_search.atomic_write import write_whole
+from neural_optimizer_search.files import write_whole
 from neural_optimizer_search.search.algorithm import StateLost
 
 KEPT = 2

@@ -42,13 +42,16 @@ class GuidedPolicySearchConfig:
     """
 
     functions: int = flag(
-        90, "functions to learn on", parse=whole_number(_LEAST["functions"]), default_text="as many as in the paper"
+        90,
+        "functions to learn on",
+        parse=whole_number(_LEAST["functions"], 100_000),
+        default_text="as many as in the paper",
     )
     runs: int = 20
     horizon: int = HORIZON
     history: int = HISTORY
     iterations: int = flag(
-        24, "rounds of guided policy search", parse=whole_number(_LEAST["iterations"]), changeable=True
+        24, "rounds of guided policy search", parse=whole_number(_LEAST["iterations"], 100_000), changeable=True
     )
     momentum: str = flag("shared", "what is imitated first", choices=CHOICES)
     bound: float = 0.3

@@ -8,7 +8,7 @@ from typing import Any, Optional
 
 import numpy as np
 
-from neural_optimizer_search.atomic_write import write_whole
+from neural_optimizer_search.files import write_whole
 from neural_optimizer_search.l2o.config import GuidedPolicySearchConfig
 from neural_optimizer_search.l2o.guided_policy_search import Batch, TrainingState
 from neural_optimizer_search.l2o.predicted_step_descent import PredictedStepDescent

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Optional
 
 from neural_optimizer_search import flags
-from neural_optimizer_search.atomic_write import write_whole
 from neural_optimizer_search.command_line import MissingPackage, Parser, require
+from neural_optimizer_search.files import write_whole
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.promotion import saved
 from neural_optimizer_search.promotion.candidates import choose_candidates

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Optional
 
 from neural_optimizer_search import flags
-from neural_optimizer_search.atomic_write import write_whole
 from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.files import write_whole
 from neural_optimizer_search.promotion.candidates import Candidate
 from neural_optimizer_search.promotion.config import PromotionConfig
 from neural_optimizer_search.records.ledger import Ledger

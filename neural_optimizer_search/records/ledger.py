@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
-from neural_optimizer_search.atomic_write import write_whole
 from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.files import write_whole
 from neural_optimizer_search.measuring.evaluation import FAILURES, Evaluation
 
 SCHEMA_VERSION = 3

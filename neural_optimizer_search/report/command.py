@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
+from neural_optimizer_search.command_line import path
 from neural_optimizer_search.flags import build_parser, configure, flag
 from neural_optimizer_search.records.run_directory import LEDGER, REPORT
 from neural_optimizer_search.report.comparison import comparison_page
@@ -20,12 +21,13 @@ class ReportConfig:
     """The flags of `nos-report`."""
 
     runs: Sequence[Path] = flag(
-        (), "directory of a search, which may be at work", parse=Path, metavar="RUN", positional=True, nargs="+"
+        (), "directory of a search, which may be at work", parse=path, metavar="RUN", positional=True, nargs="+"
     )
     compare: bool = flag(False, "lay several runs over one another")
-    out: Optional[str] = flag(
+    out: Optional[Path] = flag(
         None,
         "where to write",
+        parse=path,
         metavar="FILE",
         default_text=f"{REPORT} in RUN, or {COMPARISON} here with --compare",
     )
@@ -62,7 +64,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 def _choose_file(config):
     if config.out is not None:
-        return Path(config.out)
+        return config.out
     return Path(COMPARISON) if config.compare else config.runs[0] / REPORT
 
 

@@ -11,8 +11,8 @@ from typing import Optional
 import tensorflow as tf
 
 from neural_optimizer_search import flags
-from neural_optimizer_search.atomic_write import write_whole
 from neural_optimizer_search.command_line import MissingPackage, Parser, require
+from neural_optimizer_search.files import write_whole
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.records.cache import EvaluationCache
 from neural_optimizer_search.records.ledger import InUse, Ledger

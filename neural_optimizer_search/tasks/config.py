@@ -15,12 +15,24 @@ from neural_optimizer_search.tasks.task import Task
 class TaskConfig:
     """What rules are measured on; `nos-search` and `nos-promote` share these flags."""
 
-    task: str = flag("digits", f"what rules are measured on: {', '.join(TASKS)}, or module:attribute of your own")
+    task: str = flag(
+        "digits",
+        f"what rules are measured on: {', '.join(TASKS)}, or module:attribute of your own",
+        is_local=lambda value: ":" in value,
+    )
     protocol: str = flag("default", "how children are trained: default, paper, or reduced for a quick try")
     seeds_per_rule: Optional[int] = flag(
-        None, "trainings of each rule, whose mean is the reward", parse=whole_number(1), default_text="the protocol's"
+        None,
+        "trainings of each rule, whose mean is the reward",
+        parse=whole_number(1, 1000),
+        default_text="the protocol's",
     )
-    data_dir: Optional[str] = flag(None, "tensorflow_datasets directory, for tasks that read one", changeable=True)
+    data_dir: Optional[str] = flag(
+        None,
+        "tensorflow_datasets directory, for tasks that read one",
+        changeable=True,
+        is_local=lambda value: True,
+    )
 
     def find(self) -> tuple[Task, Protocol]:
         """The `Task` and the `Protocol` that the flags name.

@@ -21,7 +21,7 @@ class WorkerConfig:
     workers: Optional[int] = flag(
         None,
         "how many workers measure rules",
-        parse=whole_number(1),
+        parse=whole_number(1, 10_000),
         default_text="one per core, of this machine or of the cluster",
         changeable=True,
     )
@@ -34,11 +34,12 @@ class WorkerConfig:
         metavar="ADDRESS",
         default_text="Ray on this machine alone",
         changeable=True,
+        is_local=lambda value: True,
     )
     timeout: Optional[int] = flag(
         None,
         "seconds that a rule may take",
-        parse=whole_number(1),
+        parse=whole_number(1, 1_000_000),
         metavar="SECONDS",
         default_text="ten times the slowest known optimizer, at least a minute",
         changeable=True,

@@ -46,7 +46,7 @@ def test_a_rule_of_a_run_takes_part(tmp_path, capsys):
     ("flags", "message"),
     [
         (["rosenbroc"], "argument NAME: invalid choice"),
-        ([*SMOKE, "--seeds", "0"], "argument --seeds: must be a whole number of at least 1"),
+        ([*SMOKE, "--seeds", "0"], "argument --seeds: must be a whole number from 1 to 2147483647"),
         ([*SMOKE, "--optimizers", "adan"], "argument --optimizers: .*adam"),
         ([*SMOKE, "--workers", "2", "--strategy", "mirrored"], "argument --workers: must be 1"),
         (["lm", "--scale", "small"], "argument --data_dir: must be a directory with wikitext2"),

@@ -39,8 +39,8 @@ def test_another_run_is_refused(run, trained, tmp_path, capfd):
     [
         (["--task", "mnist"], "argument --task: must be one of: digits, "),
         (["--protocol", "long"], "argument --protocol: must be one of: .*reduced, with --task cifar10_wrn. "),
-        (["--top", "0"], "argument --top: must be a whole number of at least 1. Received: 0."),
-        (["--rungs", "²"], "argument --rungs: must be a whole number of at least 1."),
+        (["--top", "0"], "argument --top: must be a whole number from 1 to 100000. Received: 0."),
+        (["--rungs", "²"], "argument --rungs: must be a whole number from 1 to 100."),
         (["--keep", "1"], "argument --keep: must be more than 0 and less than 1, such as 1/3 or 0.5. Received: 1."),
         (["--keep", "1/0"], "argument --keep: must be more than 0"),
         (["--keep", "1e-400"], "argument --keep: must be more than 0"),

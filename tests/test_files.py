@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from neural_optimizer_search.atomic_write import write_whole
+from neural_optimizer_search.files import write_whole
 
 
 def test_a_file_is_written_and_written_over(tmp_path):
