@@ -60,6 +60,7 @@ class Evaluation:
 
 # The task raised an error; the worker's time was up; its process ended; its memory was not enough.
 FAILURES = ("failed", "timeout", "killed", "out of memory")
+STATUSES = ("ok", "diverged", "screened", *FAILURES)
 
 
 def without_reward(rule: Rule, status: str, message: str) -> Evaluation:

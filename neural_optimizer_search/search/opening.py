@@ -77,12 +77,19 @@ def open_old(p: Parser, given: Mapping[str, Any]) -> OpenSearch:
         p.error(f"argument --resume: {error} Wait for it, or stop it.")
     except NotThisRun:
         p.error(f"argument --resume: {out} was not written by nos-search.")
-    except (OSError, ValueError, sqlite3.Error) as error:
+    except FileNotFoundError as error:
+        p.error(f"argument --resume: {out} is not a run: {error}")
+    except (OSError, sqlite3.OperationalError) as error:
+        p.error(f"argument --resume: {out} cannot be opened now: {error}. Mend that, and try again.")
+    except (ValueError, sqlite3.Error) as error:
         p.error(f"argument --resume: {out} is not a run: {error}")
     try:
         config = _read_config(p, given, out, ledger)
         ledger.set_config(flags.record(config))
         return OpenSearch(config, out, ledger)
+    except sqlite3.OperationalError as error:
+        ledger.close()
+        p.error(f"argument --resume: {out} cannot be written now: {error}. It is whole; mend that, and try again.")
     except BaseException:  # what ends the command lets the ledger go at once
         ledger.close()
         raise
@@ -98,7 +105,7 @@ def _read_config(p, given, out, ledger):
         ledger.check_samples()
     except UnknownAlgorithm as error:
         p.error(f"argument --resume: the algorithm {error}")
-    except (Damaged, sqlite3.Error) as error:
+    except Damaged as error:
         p.error(f"argument --resume: {out} is not a run: {error}")
     config = flags.changed_on_resume(p, SearchConfig, given, recorded, is_made_here(origin, out))
     config.check(p)
