@@ -7,7 +7,6 @@ be written says so once, and goes on.
 
 import functools
 import sqlite3
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Optional
@@ -18,10 +17,7 @@ from neural_optimizer_search.measuring.code_version import code_version
 from neural_optimizer_search.measuring.evaluation import Evaluation, is_reward
 from neural_optimizer_search.records.cache_file import BUSY_SECONDS, CacheFile
 from neural_optimizer_search.records.ledger import COLUMNS, SCHEMA_VERSION, from_row, to_row
-
-
-def _print_notice(sentence):
-    print(f"nos-search: {sentence}", file=sys.stderr)
+from neural_optimizer_search.records.progress import write_above_bar
 
 
 class EvaluationCache:
@@ -42,7 +38,7 @@ class EvaluationCache:
         path: Path,
         identity: str,
         find_key: Optional[Callable[[Rule], str]] = None,
-        notify: Callable[[str], Any] = _print_notice,
+        notify: Callable[[str], Any] = write_above_bar,
     ):
         self._path, self._find_key, self._notify = path, find_key, notify
         self._context = f"{identity} {code_version()}"

@@ -88,7 +88,7 @@ class CacheFile:
     # -- Whose file it is --------------------------------------------------------------------------
 
     def _require_ours(self):
-        """Whether there is a file, which then is ours."""
+        """Whether there is a file, which then is ours; `Damaged` if it is ours and SQLite need not try to read it."""
         for part in self._parts():
             try:
                 require_regular(part)
@@ -107,10 +107,10 @@ class CacheFile:
     def _is_ours(self):
         with open(self._real, "rb") as file:
             head = file.read(_HEADER)
-        if not head:
-            return True
         if not head.startswith(_MAGIC) or len(head) < _HEADER:
-            return self._real.name == NAME
+            if head and self._real.name != NAME:
+                return False
+            raise Damaged("it is no SQLite file" if head else "it is empty")
         application_id = int.from_bytes(head[_ID_PLACE], "big")
         if application_id:
             return application_id == APPLICATION_ID
@@ -169,7 +169,7 @@ class CacheFile:
         # The file itself last: what SQLite left beside it would else be put into a new one.
         for part, suffix in reversed(parts.items()):
             os.rename(part, self._aside(number, suffix))
-        reason = str(error).rstrip(".")
+        reason = str(error).removeprefix("it is damaged: ").rstrip(".")
         self._notify(
             f"the cache {self._path} is damaged ({reason}). It is now {self._aside(number, '')}, and a new one begins."
         )
