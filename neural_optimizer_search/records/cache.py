@@ -16,8 +16,10 @@ from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.measuring.code_version import code_version
 from neural_optimizer_search.measuring.evaluation import Evaluation, is_reward
 from neural_optimizer_search.records.cache_file import BUSY_SECONDS, CacheFile
-from neural_optimizer_search.records.ledger import COLUMNS, SCHEMA_VERSION, from_row, to_row
 from neural_optimizer_search.records.progress import write_above_bar
+from neural_optimizer_search.records.rows import COLUMNS, from_row, to_row
+
+TABLE = "evaluations_3"  # another number when `COLUMNS` change: a file may hold the tables of several releases
 
 
 class EvaluationCache:
@@ -42,11 +44,8 @@ class EvaluationCache:
     ):
         self._path, self._find_key, self._notify = path, find_key, notify
         self._context = f"{identity} {code_version()}"
-        self._table = f"evaluations_{SCHEMA_VERSION}"  # a file may hold those of other releases
         columns = ", ".join(f"{name} NOT NULL" if name == "key" else name for name in COLUMNS)
-        self._file = CacheFile(
-            path, self._table, f"context TEXT NOT NULL, {columns}, PRIMARY KEY (context, key)", notify
-        )
+        self._file = CacheFile(path, TABLE, f"context TEXT NOT NULL, {columns}, PRIMARY KEY (context, key)", notify)
         self._db: Optional[sqlite3.Connection] = None
         self._is_writable = True
         self._wrong: set[str] = set()
@@ -81,7 +80,7 @@ class EvaluationCache:
 
     def _read(self, db, key):
         row = db.execute(
-            f"SELECT {', '.join(COLUMNS)} FROM {self._table} WHERE context = ? AND key = ?", [self._context, key]
+            f"SELECT {', '.join(COLUMNS)} FROM {TABLE} WHERE context = ? AND key = ?", [self._context, key]
         ).fetchone()
         return row and self._checked(from_row(dict(zip(COLUMNS, row))), key)
 
@@ -101,8 +100,7 @@ class EvaluationCache:
         try:
             with db:
                 db.execute(
-                    f"INSERT OR {conflict} INTO {self._table} (context, {', '.join(row)}) "
-                    f"VALUES (?{', ?' * len(row)})",
+                    f"INSERT OR {conflict} INTO {TABLE} (context, {', '.join(row)}) VALUES (?{', ?' * len(row)})",
                     [self._context, *row.values()],
                 )
         except sqlite3.OperationalError as error:

@@ -101,7 +101,9 @@ class CacheFile:
                 raise Damaged("the file itself is gone")  # SQLite would put what was left into a new one
             return False
         if not self._is_ours():
-            raise NotACache(f"{self._path} is a file, but no cache of nos-search. It stays as it is: name another file.")
+            raise NotACache(
+                f"{self._path} is a file, but no cache of nos-search. It stays as it is: name another file."
+            )
         return True
 
     def _is_ours(self):

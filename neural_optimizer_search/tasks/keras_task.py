@@ -169,7 +169,13 @@ class KerasTask:
             return tf.stack([scale(value), mean])
 
         return Child(
-            make_model, train, validation, protocol.batch_size, loss, score, metric=lambda batches: measure(batches)[0]
+            make_model,
+            train,
+            validation,
+            protocol.batch_size,
+            loss,
+            score,
+            metric=lambda batches: measure(batches)[0],
         )
 
     def _loss(self, model):
