@@ -112,8 +112,10 @@ class Evaluator:
         message = (
             f"Diverged in {diverged} of {len(runs)} final runs, first at step {first} of {p.final_steps}."
             if diverged
-            else f"Trained {p.final_steps} steps with {len(runs)} seeds.{'' if any(rewards) else self._describe_zero()}"
+            else f"Trained {p.final_steps} steps with {len(runs)} seeds."
         )
+        if not (diverged or any(rewards)):
+            message += self._describe_metric()
         return dict(
             reward=sum(rewards) / len(rewards),
             status="diverged" if diverged else "ok",
@@ -123,13 +125,13 @@ class Evaluator:
             rewards=rewards,
         )
 
-    def _describe_zero(self):
+    def _describe_metric(self):
         metric = self.train.final_metric()
         return "" if metric is None else f" The metric is {metric:.4g} at the end, which is paid nothing."
 
 
 def _check_scores(scores):
-    """A score is an accuracy, or as good as one: else rewards are no rewards, and the best rules of a search wrong."""
+    """A score of another range is no reward: which rule is best would be chance."""
     if not all(map(is_reward, scores)):
         raise ValueError(
             "A task must have scores in [0, 1], where 1 is the best: map its metric to that range. "

@@ -1,8 +1,8 @@
 """What earlier searches have measured: an SQLite file that the searches of a machine share.
 
 A reward depends on the function, the task, the protocol and the code that trains, and on nothing else; these are the
-key of an entry. A cache saves time, and nothing is kept in it alone: a search whose cache is damaged, locked or cannot
-be written says so once, and goes on.
+key of an entry. Nothing is kept in a cache alone: a search whose cache is damaged, locked or cannot be written
+says so once, and goes on.
 """
 
 import functools
@@ -106,8 +106,8 @@ class EvaluationCache:
         except sqlite3.OperationalError as error:
             self._is_writable = False
             self._notify(
-                f"the cache {self._path} cannot be written: {_explain(error)}. The search goes on, and what it measures "
-                "is in its ledger alone."
+                f"the cache {self._path} cannot be written: {_explain(error)}. The search goes on, and only its "
+                "ledger has what it measures."
             )
 
     # -- A cache that cannot be used ---------------------------------------------------------------

@@ -8,8 +8,8 @@ A file where the cache should be is ours, so that it may be written to and moved
 - it is empty; or
 - nobody can read what it defines, and it has the name that the default cache has.
 
-Whatever else is there is `NotACache`: a text, a database of another program, a search's ledger, a pipe. It is read, and
-that only as far as it takes to see this.
+Whatever else is there is `NotACache`: a text, a database of another program, a search's ledger, a pipe. It is neither
+moved nor written to.
 """
 
 import contextlib
@@ -173,7 +173,8 @@ class CacheFile:
             os.rename(part, self._aside(number, suffix))
         reason = str(error).removeprefix("it is damaged: ").rstrip(".")
         self._notify(
-            f"the cache {self._path} is damaged ({reason}). It is now {self._aside(number, '')}, and a new one begins."
+            f"the cache {self._path} is damaged ({reason}). It is now {self._aside(number, '')}, and a new one "
+            "begins."
         )
 
     def _aside(self, number, suffix):
