@@ -18,6 +18,7 @@ from benchmarks.trials import pictures
 from benchmarks.trials.experiment import SCALES
 from benchmarks.trials.records import Records
 from benchmarks.trials.summary import make_table, summarize
+from neural_optimizer_search.command_line import path
 from neural_optimizer_search.flags import flag
 
 TITLE = "tables and pictures of all experiments that were run"
@@ -29,7 +30,7 @@ BEGIN, END = f"<!-- begin: {COMMAND} report -->", f"<!-- end: {COMMAND} report -
 class Config:
     """The flags of the report."""
 
-    out: pathlib.Path = flag(OUT, "directory of the results, the same as of the experiments", parse=pathlib.Path)
+    out: pathlib.Path = flag(OUT, "directory of the results, the same as of the experiments", parse=path)
 
 
 def run(config: Config) -> dict[str, Any]:

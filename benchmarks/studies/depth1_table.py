@@ -24,6 +24,7 @@ import tensorflow as tf
 from benchmarks.studies.common import RESULTS
 from neural_optimizer_search import Rule
 from neural_optimizer_search.dsl.space import SearchSpace, search_space
+from neural_optimizer_search.command_line import path
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Ledger
@@ -38,9 +39,9 @@ class Config:
     """The flags of this study."""
 
     run: Optional[pathlib.Path] = flag(
-        None, "directory of the exhaustive search", parse=pathlib.Path, positional=True, metavar="RUN"
+        None, "directory of the exhaustive search", parse=path, positional=True, metavar="RUN"
     )
-    table: pathlib.Path = flag(TABLE, "file to write", parse=pathlib.Path, default_text="that of benchmarks/results")
+    table: pathlib.Path = flag(TABLE, "file to write", parse=path, default_text="that of benchmarks/results")
 
 
 def run(config: Config) -> dict[str, Any]:

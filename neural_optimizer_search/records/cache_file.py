@@ -36,6 +36,56 @@ class NotACache(ValueError):
     """What is at the place of the cache is not ours; the message says what is there."""
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is a file at the place of a cache, which then is ours.
+
+    Raises:
+      NotACache: If what is there is not ours.
+      Damaged: If it is ours, and SQLite need not even try to read it.
+      OSError, sqlite3.OperationalError: If it cannot be looked at.
+    """
+    real = Path(os.path.realpath(path))
+    parts = [part for part in _with_journals(real) if os.path.lexists(part)]
+    for part in parts:
+        try:
+            require_regular(part)
+        except Damaged as error:
+            raise NotACache(str(error)) from None
+    if parts and real not in parts:
+        raise Damaged("the file itself is gone")  # SQLite would put what was left beside it into a new one
+    if parts and not _is_ours(real):
+        raise NotACache(f"{path} is a file, but no cache of nos-search. It stays as it is: name another file.")
+    return bool(parts)
+
+
+def refuse_other_files(path: Path) -> None:
+    """Raises `NotACache` if what is at the place of a cache is not ours; all else is for `CacheFile`."""
+    with contextlib.suppress(Damaged, OSError, sqlite3.Error):
+        is_there(path)
+
+
+def _is_ours(path):
+    with open(path, "rb") as file:
+        head = file.read(_HEADER)
+    if not head.startswith(_MAGIC) or len(head) < _HEADER:
+        if head and path.name != NAME:
+            return False
+        raise Damaged("it is no SQLite file" if head else "it is empty")
+    application_id = int.from_bytes(head[_ID_PLACE], "big")
+    if application_id:
+        return application_id == APPLICATION_ID
+    try:
+        with contextlib.closing(_connect_to_look(path)) as db:
+            names = {table for _, _, table, _ in read_schema(db)}
+    except Damaged:
+        return path.name == NAME
+    return bool(names) and all(map(_TABLES.fullmatch, names))
+
+
+def _with_journals(path):
+    return [path.with_name(path.name + suffix) for suffix in ("", *JOURNALS)]
+
+
 class CacheFile:
     """A file with one table, which several processes may open, make and find damaged at once.
 
@@ -70,7 +120,7 @@ class CacheFile:
         with _hold(self._real.parent):
             try:
                 condemn()
-                if not self._require_ours():
+                if not is_there(self._path):
                     self._make()
                 db = self._connect()
             except Damaged as error:
@@ -84,44 +134,6 @@ class CacheFile:
         # Another process may have set the file aside since.
         if self._opened and self._real.exists() and os.path.samestat(self._opened, os.stat(self._real)):
             raise Damaged(str(reason))
-
-    # -- Whose file it is --------------------------------------------------------------------------
-
-    def _require_ours(self):
-        """Whether there is a file, which then is ours; `Damaged` if it is ours and SQLite need not try to read it."""
-        for part in self._parts():
-            try:
-                require_regular(part)
-            except FileNotFoundError:
-                continue
-            except Damaged as error:
-                raise NotACache(str(error)) from None
-        if not self._real.exists():
-            if any(map(os.path.exists, self._parts())):
-                raise Damaged("the file itself is gone")  # SQLite would put what was left into a new one
-            return False
-        if not self._is_ours():
-            raise NotACache(
-                f"{self._path} is a file, but no cache of nos-search. It stays as it is: name another file."
-            )
-        return True
-
-    def _is_ours(self):
-        with open(self._real, "rb") as file:
-            head = file.read(_HEADER)
-        if not head.startswith(_MAGIC) or len(head) < _HEADER:
-            if head and self._real.name != NAME:
-                return False
-            raise Damaged("it is no SQLite file" if head else "it is empty")
-        application_id = int.from_bytes(head[_ID_PLACE], "big")
-        if application_id:
-            return application_id == APPLICATION_ID
-        try:
-            with contextlib.closing(_connect_to_look(self._real)) as db:
-                names = {table for _, _, table, _ in read_schema(db)}
-        except Damaged:
-            return self._real.name == NAME
-        return bool(names) and all(map(_TABLES.fullmatch, names))
 
     # -- Opening -----------------------------------------------------------------------------------
 
@@ -181,7 +193,7 @@ class CacheFile:
         return self._real.with_name(f"{self._real.name}.damaged-{number}{suffix}")
 
     def _parts(self):
-        return [self._real.with_name(self._real.name + suffix) for suffix in ("", *JOURNALS)]
+        return _with_journals(self._real)
 
 
 def _connect_to_look(path):
