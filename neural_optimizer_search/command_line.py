@@ -66,7 +66,9 @@ def number(least: float, most: float) -> Callable[[str], float]:
         except ValueError:
             value = float("nan")
         if not least <= value <= most:
-            raise argparse.ArgumentTypeError(f"must be a number from {least:g} to {most:g}. Received: {shorten(text)}.")
+            raise argparse.ArgumentTypeError(
+                f"must be a number from {least:g} to {most:g}. Received: {shorten(text)}."
+            )
         return value
 
     return parse

@@ -15,7 +15,23 @@ from neural_optimizer_search.search.config import RunConfig, SearchConfig
 pytestmark = pytest.mark.once
 
 CONFIGS = (SearchConfig, RunConfig, PromotionConfig, OutConfig, ReportConfig, GuidedPolicySearchConfig)
-NO_NUMBERS = ("", " ", "x", "1e3", "٣", "²", "0x10", "1_0", "nan", "inf", "-inf", "9" * 5000, "1e-999999999", "-", "\0")
+NO_NUMBERS = (
+    "",
+    " ",
+    "x",
+    "1e3",
+    "٣",
+    "²",
+    "0x10",
+    "1_0",
+    "nan",
+    "inf",
+    "-inf",
+    "9" * 5000,
+    "1e-999999999",
+    "-",
+    "\0",
+)
 
 
 def configs():

@@ -44,7 +44,7 @@ def is_there(path: Path) -> bool:
       Damaged: If it is ours, and SQLite need not even try to read it.
       OSError, sqlite3.OperationalError: If it cannot be looked at.
     """
-    real = Path(os.path.realpath(path))
+    real = _follow(path)
     parts = [part for part in _with_journals(real) if os.path.lexists(part)]
     for part in parts:
         try:
@@ -82,6 +82,10 @@ def _is_ours(path):
     return bool(names) and all(map(_TABLES.fullmatch, names))
 
 
+def _follow(path):
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
 def _with_journals(path):
     return [path.with_name(path.name + suffix) for suffix in ("", *JOURNALS)]
 
@@ -97,7 +101,7 @@ class CacheFile:
     """
 
     def __init__(self, path: Path, table: str, columns: str, notify: Callable[[str], Any]):
-        self._path, self._real = path, Path(os.path.realpath(path))
+        self._path, self._real = path, _follow(path)
         self._table, self._definition = table, f"CREATE TABLE {table} ({columns})"
         self._notify = notify
         self._opened = None
@@ -199,7 +203,7 @@ class CacheFile:
 def _connect_to_look(path):
     """A connection that writes nothing, and nothing beside the file unless somebody else has it open."""
     journals = any(path.with_name(path.name + suffix).exists() for suffix in JOURNALS)
-    return sqlite3.connect(f"{path.as_uri()}?{'mode=ro' if journals else 'immutable=1'}", uri=True)
+    return sqlite3.connect(f"{path.absolute().as_uri()}?{'mode=ro' if journals else 'immutable=1'}", uri=True)
 
 
 @contextlib.contextmanager

@@ -29,7 +29,10 @@ class SearchConfig(WorkerConfig, TaskConfig):
 
     space: str = flag("arxiv2017_no_decay", "which rules may be proposed", choices=SPACES)
     depth: int = flag(
-        2, "iterations n of the language, for strings of 5n tokens", parse=whole_number(1, MAX_DEPTH), choices=range(1, MAX_DEPTH + 1)
+        2,
+        "iterations n of the language, for strings of 5n tokens",
+        parse=whole_number(1, MAX_DEPTH),
+        choices=range(1, MAX_DEPTH + 1),
     )
     algorithm: str = flag(
         PREFERRED,

@@ -320,3 +320,13 @@ def test_six_that_make_one_cache_at_once(path, damaged):
         thread.join()
     assert found == [FOUND[0]] * 6
     assert len(notices) == damaged
+
+
+def test_a_link_to_a_damaged_cache_stays_a_link(path, tmp_path):
+    (tmp_path / "shared").mkdir()
+    real = tmp_path / "shared" / "cache.sqlite"
+    real.write_text("garbage")
+    path.symlink_to(real)
+    (notice,) = use(path)
+    assert f"It is now {real}.damaged-1" in notice
+    assert path.is_symlink() and real.with_name("cache.sqlite.damaged-1").read_text() == "garbage"

@@ -42,7 +42,9 @@ def evaluate(task, formula="g"):
 @pytest.mark.parametrize("score", [37.0, 1.01])
 def test_a_score_out_of_range_is_refused_with_what_was_received(score):
     task = keras_task(metric=constant(score), higher_is_better=True)
-    with pytest.raises(ValueError, match=rf"scores in \[0, 1\].*Received scores from {score:g} to {score:g}\.") as error:
+    with pytest.raises(
+        ValueError, match=rf"scores in \[0, 1\].*Received scores from {score:g} to {score:g}\."
+    ) as error:
         evaluate(task)
     assert "\n" not in str(error.value)
 
@@ -55,7 +57,9 @@ def test_rounding_is_no_reason_to_refuse_a_score():
 def test_a_metric_that_is_paid_nothing_is_told(value):
     found = evaluate(keras_task(metric=constant(value), higher_is_better=True))
     assert (found.reward, found.status) == (0.0, "ok")
-    assert found.message == f"Trained 6 steps with 1 seeds. The metric is {value:g} at the end, which is paid nothing."
+    assert (
+        found.message == f"Trained 6 steps with 1 seeds. The metric is {value:g} at the end, which is paid nothing."
+    )
 
 
 def run(tmp_path, monkeypatch, capfd, task):
@@ -73,7 +77,8 @@ def test_nan_in_the_data(tmp_path, monkeypatch, capfd):
     x[7, 1] = np.nan
     last = run(tmp_path, monkeypatch, capfd, keras_task(x))
     assert last == (
-        "nos-search: every known optimizer has the reward 0 (SGD: Diverged in 1 of 1 final runs, first at step 3 of 6). "
+        "nos-search: every known optimizer has the reward 0 "
+        "(SGD: Diverged in 1 of 1 final runs, first at step 3 of 6). "
         "Look for NaN and infinity in the data, and at what the loss computes."
     )
 
@@ -81,8 +86,8 @@ def test_nan_in_the_data(tmp_path, monkeypatch, capfd):
 def test_a_metric_that_is_always_negative(tmp_path, monkeypatch, capfd):
     last = run(tmp_path, monkeypatch, capfd, keras_task(metric=constant(-3.0), higher_is_better=True))
     assert last.startswith(
-        "nos-search: every known optimizer has the reward 0 (SGD: Trained 6 steps with 1 seeds. The metric is -3 at the "
-        "end, which is paid nothing). Look at the metric: "
+        "nos-search: every known optimizer has the reward 0 (SGD: Trained 6 steps with 1 seeds. The metric is -3 at "
+        "the end, which is paid nothing). Look at the metric: "
     )
 
 

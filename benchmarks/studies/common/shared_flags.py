@@ -32,14 +32,14 @@ def space_flag() -> Any:
 
 def depth_flag(default: int) -> Any:
     """The field `depth`."""
-    return flag(default, "iterations of the language", parse=whole_number(1, MAX_DEPTH), choices=range(1, MAX_DEPTH + 1))
+    return flag(
+        default, "iterations of the language", parse=whole_number(1, MAX_DEPTH), choices=range(1, MAX_DEPTH + 1)
+    )
 
 
 def results_flag() -> Any:
     """The field `results`."""
-    return flag(
-        RESULTS, "directory of the curves and pictures", parse=path, default_text="benchmarks/results"
-    )
+    return flag(RESULTS, "directory of the curves and pictures", parse=path, default_text="benchmarks/results")
 
 
 def find_protocol(task: Any, name: str, **changes: Any) -> Any:

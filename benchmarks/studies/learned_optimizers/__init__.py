@@ -60,9 +60,7 @@ class Config:
         metavar="NAME",
         default_text="all of these",
     )
-    out: pathlib.Path = flag(
-        pathlib.Path("runs", "learned_optimizers"), "directory of the trainings", parse=path
-    )
+    out: pathlib.Path = flag(pathlib.Path("runs", "learned_optimizers"), "directory of the trainings", parse=path)
     results: pathlib.Path = results_flag()
 
 
