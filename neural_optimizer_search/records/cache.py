@@ -127,8 +127,8 @@ class EvaluationCache:
 
     def _open(self, open_file, *errors):
         try:
-            self._db = open_file()
-            self._db.text_factory = bytes.decode  # text that is not UTF-8 is a ValueError, as all that is wrong
+            self._db = db = open_file()
+            db.text_factory = bytes.decode  # text that is not UTF-8 is a ValueError, as all that is wrong
         except errors as error:
             self._give_up(error)
 
