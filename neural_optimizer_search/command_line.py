@@ -74,8 +74,8 @@ def number(least: float, most: float) -> Callable[[str], float]:
     return parse
 
 
-def place(text: str) -> str:
-    """The `type` of a flag that names a file or a directory and keeps how it was written, such as an address."""
+def path_text(text: str) -> str:
+    """As `path`, for what is no file of this machine's: an address such as gs://bucket stays as it is."""
     path(text)
     return text
 

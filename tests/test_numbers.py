@@ -101,7 +101,7 @@ def test_no_other_flag_has_a_number():
 
 
 def test_names_of_files(capsys):
-    flags = find_flags(["path", "place", "cache_file"])
+    flags = find_flags(["path", "path_text", "cache_file"])
     assert len(flags) > 15
     for config, flag in flags:
         for value in ("", "\0", "x" * 5000, "x/" * 3000):

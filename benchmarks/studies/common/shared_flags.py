@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 from benchmarks.studies.common import RESULTS
-from neural_optimizer_search.command_line import path, place, whole_number
+from neural_optimizer_search.command_line import path, path_text, whole_number
 from neural_optimizer_search.dsl.space import MAX_DEPTH, PRESETS
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.tasks import TASKS
@@ -22,7 +22,7 @@ def protocol_flag() -> Any:
 
 def data_dir_flag() -> Any:
     """The field `data_dir`."""
-    return flag(None, "tensorflow_datasets directory, for tasks that read one", parse=place)
+    return flag(None, "tensorflow_datasets directory, for tasks that read one", parse=path_text)
 
 
 def space_flag() -> Any:
