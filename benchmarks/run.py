@@ -11,6 +11,7 @@ Each prints a table that can be read, and one JSON object with its figures as th
 
 import functools
 import json
+import sqlite3
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -75,6 +76,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         figures = command.run(configure(command.config, given))
     except (ValueError, FileNotFoundError, StudyFailed, TaskFailed) as error:
         p.error(str(error))
+    except (OSError, sqlite3.Error) as error:
+        print(f"{p.prog}: cannot go on: {error}. What is finished is kept.", file=sys.stderr)
+        return 1
     except BrokenProcessPool:
         print(f"{p.prog}: a worker died (out of memory?). Try fewer --workers: it goes on.", file=sys.stderr)
         return 1

@@ -22,7 +22,7 @@ from neural_optimizer_search.promotion.table import promotion_table
 from neural_optimizer_search.records.ledger import NotThisRun
 from neural_optimizer_search.records.progress import ProgressBar
 from neural_optimizer_search.records.run_directory import LEADERBOARD, STOPPED, find_owner, read_found
-from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
+from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS, require_reward
 from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.search.timeout import find_timeout
 from neural_optimizer_search.tasks import UnknownTask
@@ -163,6 +163,8 @@ def _promote(promotion, run, out):
 
 def _measure_rung(number, rules, recorder, config):
     known = recorder(KNOWN_OPTIMIZERS.values(), role="baseline")
+    if number == 1:
+        require_reward(known)
     recorder.executor.timeout = config.timeout or find_timeout(known)
     return Rung(number, known=known, found=recorder(rules))
 

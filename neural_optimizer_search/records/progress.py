@@ -3,6 +3,14 @@
 import sys
 from typing import Any, Optional, TypeVar
 
+
+def write_above_bar(text: str) -> None:
+    """A line on standard error; a bar that is there is drawn again below it."""
+    from tqdm import tqdm
+
+    tqdm.write(text, file=sys.stderr)
+
+
 _Bar = TypeVar("_Bar", bound="ProgressBar")
 
 

@@ -15,6 +15,8 @@ from neural_optimizer_search.file_lock import Moved
 from neural_optimizer_search.files import Damaged, write_whole
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.records.cache import EvaluationCache
+from neural_optimizer_search.records.cache_file import NotACache
+from neural_optimizer_search.records.progress import write_above_bar
 from neural_optimizer_search.records.run_directory import (
     CONTROLLER,
     LEADERBOARD,
@@ -25,7 +27,7 @@ from neural_optimizer_search.records.run_directory import (
 from neural_optimizer_search.search.algorithm import StateLost
 from neural_optimizer_search.search.checking import check_run
 from neural_optimizer_search.search.config import NO_CACHE, RunConfig, SearchConfig
-from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
+from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS, require_reward
 from neural_optimizer_search.search.leaderboard import format_leaderboard
 from neural_optimizer_search.search.loop import search
 from neural_optimizer_search.search.opening import open_new, open_old
@@ -63,6 +65,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         p.error(str(error))
     except ConnectionError as error:
         p.error(f"argument --ray_address: {config.ray_address}: no Ray cluster answers: {error}")
+    except NotACache as error:
+        p.error(f"argument --cache: {error}")
     except StateLost as error:
         p.error(f"argument --resume: {error}")
     except Damaged as error:
@@ -90,7 +94,7 @@ def _run(config, out, ledger):
         executor = stack.enter_context(config.open_executor(task, protocol, config.data_dir))
         ledger.add_versions(find_versions())
         screen = Screen() if config.screens else pass_every_rule
-        cache = _open_cache(config, task.identity(protocol), stack)
+        cache = _open_cache(config, task.identity(protocol), screen, stack)
         setting = SearchSetting(space, config.preset, config.seed, out / CONTROLLER, ledger)
         algorithm = find_algorithm(config.algorithm).make(setting)
         print(
@@ -109,7 +113,7 @@ def _measure_known_optimizers(executor, ledger, screen, cache):
     best = max((e.reward for e in ledger.evaluations("baseline")), default=0.0)
     with RuleBar(len(KNOWN_OPTIMIZERS), "known optimizers", best=best) as bar:
         recorder = EvaluationRecorder(executor, ledger, screen, cache, bar.show)
-        recorder(KNOWN_OPTIMIZERS.values(), role="baseline")
+        require_reward(recorder(KNOWN_OPTIMIZERS.values(), role="baseline"))
 
 
 def _search(config, out, algorithm, recorder, ledger):
@@ -125,13 +129,16 @@ def _search(config, out, algorithm, recorder, ledger):
                 bar.expect(round(bar.done / algorithm.share))
 
 
-def _open_cache(config, identity, stack):
+def _open_cache(config, identity, screen, stack):
     # What has no identity is not shared: a user's module may change between searches.
     if config.cache == NO_CACHE or identity is None:
         return None
-    path = Path(config.cache)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return stack.enter_context(contextlib.closing(EvaluationCache(path, identity)))
+    cache = EvaluationCache(Path(config.cache), identity, lambda rule: screen(rule).key, _say)
+    return stack.enter_context(contextlib.closing(cache))
+
+
+def _say(sentence):
+    write_above_bar(f"nos-search: {sentence}")
 
 
 def _report(out, ledger, config):

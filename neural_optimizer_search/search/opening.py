@@ -1,6 +1,8 @@
 """Which search a command line means: a new one in a directory of its own, or one to go on with."""
 
+import contextlib
 import datetime
+import itertools
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
@@ -50,8 +52,9 @@ def open_new(p: Parser, given: dict[str, Any]) -> OpenSearch:
         p.error(f"argument --algorithm: {error}")
     config = flags.configure(SearchConfig, given, **defaults)
     config.check(p)
-    out = given.get("out") or _new_directory(config)
+    out = given.get("out", Path("runs"))
     try:
+        out = given.get("out") or _make_directory(config)
         owner = find_owner(out)
         if owner == "a search":
             p.error(f"argument --out: {out} holds a run. Use --resume {out}, or another directory.")
@@ -119,6 +122,14 @@ def _explain_absence(name):
         return f"{name} is not among the installed algorithms"
 
 
-def _new_directory(config):
+def _make_directory(config):
+    """A new one, which no other search takes: two may begin in one second."""
     now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    return Path("runs", f"{config.task.replace(':', '.')}-{config.algorithm}-seed{config.seed}-{now}")
+    name = f"{config.task.replace(':', '.')}-{config.algorithm}-seed{config.seed}-{now}"
+    Path("runs").mkdir(exist_ok=True)
+    for suffix in itertools.chain([""], (f"-{number}" for number in itertools.count(2))):
+        with contextlib.suppress(FileExistsError):
+            place = Path("runs", f"{name}{suffix}")
+            place.mkdir()
+            return place
+    raise AssertionError("There is always a next number.")
