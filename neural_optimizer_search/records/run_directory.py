@@ -16,7 +16,6 @@ CONTROLLER = "controller"  # checkpoints of an algorithm
 TENSORBOARD = "tensorboard"
 REPORT = "report.html"
 
-STOPPED = 130  # the shell's exit code for Ctrl-C
 
 # What a reward, or what is proposed, may depend on.
 _PACKAGES = ("neural-optimizer-search", "tensorflow", "tf-agents", "keras", "numpy")

@@ -10,7 +10,7 @@ from typing import Optional
 
 import tensorflow as tf
 
-from neural_optimizer_search import flags
+from neural_optimizer_search import console, flags
 from neural_optimizer_search.command_line import MissingPackage, Parser, require
 from neural_optimizer_search.files import write_whole
 from neural_optimizer_search.measuring.screen import Screen
@@ -20,7 +20,6 @@ from neural_optimizer_search.records.run_directory import (
     CONTROLLER,
     LEADERBOARD,
     LEDGER,
-    STOPPED,
     TENSORBOARD,
     find_versions,
 )
@@ -48,27 +47,25 @@ from neural_optimizer_search.workers.executor import TaskFailed
 RULES_PER_WORKER = 2
 
 
+@console.command("nos-search")
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs a search from the command line; returns the exit code."""
     p = flags.build_parser("nos-search", __doc__, SearchConfig, RunConfig)
     given = vars(p.parse_args(argv))
     require(p, "search", "tqdm", "tensorboard")
     config, out, ledger = _open_old(p, given) if "resume" in given else _open_new(p, given)
+    again = f"nos-search --resume {out}"
+    console.goes_on(f"What was measured is kept. Go on with: {again}", f"When that is mended: {again}")
     try:
         _run(config, out, ledger)
-    except KeyboardInterrupt:
-        print(f"\nStopped. What was measured is kept. Go on with: nos-search --resume {out}")
-        return STOPPED
     except (TaskFailed, UnknownTask, MissingPackage) as error:
         p.error(str(error))
     except ConnectionError as error:
         p.error(f"argument --ray_address: {config.ray_address}: no Ray cluster answers: {error}")
     except StateLost as error:
         p.error(f"argument --resume: {error}")
-    except (OSError, sqlite3.OperationalError, tf.errors.OpError) as error:
-        message = f"cannot go on: {error}. When that is mended: nos-search --resume {out}"
-        print(f"nos-search: {message}", file=sys.stderr)
-        return 1
+    except tf.errors.OpError as error:  # of a file, such as TensorBoard's
+        raise OSError(str(error)) from error
     finally:
         ledger.close()
     return 0
