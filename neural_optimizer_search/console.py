@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Optional
 
+from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.stopping import Stopping
 
 # The arguments, or None for those of the process -> the exit code.
@@ -99,7 +100,8 @@ def command(name: str) -> Callable[[Main], Main]:
     """Makes of what a command does its `main`.
 
     Standard output and standard error may end meanwhile: the command goes on without them. Signals stop it (see
-    `Stopping`). What a disk or a database refuses ends it with one sentence.
+    `Stopping`). What a disk or a database refuses, and a damaged file, end it with
+    one sentence.
 
     Args:
       name: As a person calls it.
@@ -161,7 +163,7 @@ class _Command:
         try:
             try:
                 code = work(argv)
-            except (OSError, sqlite3.Error) as error:
+            except (OSError, sqlite3.Error, Damaged) as error:
                 self._say(f"cannot go on: {error}. {self.mended}".rstrip())
                 code = 1
             self._stopping.over = self._outermost

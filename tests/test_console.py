@@ -19,6 +19,7 @@ from tiny_searches import TINY
 
 from benchmarks import run as benchmark
 from neural_optimizer_search import console, parse_formula
+from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.l2o import training
 from neural_optimizer_search.optimizers import listing
 from neural_optimizer_search.promotion import command as promotion
@@ -225,10 +226,10 @@ def test_a_signal_that_is_ignored_stays_ignored(row, place, work):
 
 
 @each_command
-@pytest.mark.parametrize("error", [OSError("The disk is full"), sqlite3.OperationalError("The disk is full")])
-def test_what_a_disk_refuses_is_one_sentence(row, error, place, work, capsys):
+@pytest.mark.parametrize("kind", [OSError, sqlite3.OperationalError, Damaged])
+def test_what_a_disk_refuses_is_one_sentence(row, kind, place, work, capsys):
     def fail():
-        raise error
+        raise kind("The disk is full")
 
     work["do"] = fail
     assert run_command(row, place) == 1

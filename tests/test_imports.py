@@ -14,7 +14,8 @@ CORE = "neural_optimizer_search"
 DSL = f"{CORE}.dsl"
 
 COMMANDS = {
-    *(f"{CORE}.{name}" for name in ("arguments", "command_line", "console", "files", "flags", "origin", "stopping"))
+    f"{CORE}.{name}"
+    for name in ("arguments", "command_line", "console", "file_lock", "files", "flags", "origin", "stopping")
 }
 
 # Place -> the places it may import; the longest name that a module starts with is its place.
@@ -28,7 +29,8 @@ MAY_IMPORT = {
     f"{CORE}.command_line": set(),
     f"{CORE}.origin": set(),
     f"{CORE}.stopping": set(),
-    f"{CORE}.console": {f"{CORE}.stopping"},
+    f"{CORE}.console": {f"{CORE}.files", f"{CORE}.stopping"},
+    f"{CORE}.file_lock": set(),
     f"{CORE}.flags": {f"{CORE}.command_line", f"{CORE}.files"},
     f"{CORE}.schedules": {f"{CORE}.decays"},
     DSL: {f"{CORE}.decays"},
