@@ -164,7 +164,7 @@ class _Command:
             try:
                 code = work(argv)
             except (OSError, sqlite3.Error, Damaged) as error:
-                self._say(f"cannot go on: {error}. {self.mended}".rstrip())
+                self._say(f"cannot go on: {str(error).rstrip('.')}. {self.mended}".rstrip())
                 code = 1
             self._stopping.over = self._outermost
             return code

@@ -226,7 +226,7 @@ def test_a_signal_that_is_ignored_stays_ignored(row, place, work):
 
 
 @each_command
-@pytest.mark.parametrize("kind", [OSError, sqlite3.OperationalError, Damaged])
+@pytest.mark.parametrize("kind", [OSError, sqlite3.OperationalError])
 def test_what_a_disk_refuses_is_one_sentence(row, kind, place, work, capsys):
     def fail():
         raise kind("The disk is full")
@@ -234,6 +234,16 @@ def test_what_a_disk_refuses_is_one_sentence(row, kind, place, work, capsys):
     work["do"] = fail
     assert run_command(row, place) == 1
     assert f"{row.name}: cannot go on: The disk is full." in capsys.readouterr().err
+
+
+def test_a_damaged_file_is_one_sentence(capsys):
+    @console.command("nos-test")
+    def main(argv=None):
+        console.goes_on("", "When that is mended: again.")
+        raise Damaged("The file is empty.")
+
+    assert main() == 1
+    assert capsys.readouterr().err == "nos-test: cannot go on: The file is empty. When that is mended: again.\n"
 
 
 # -- What a command may do to be hard to stop ------------------------------------------------------
