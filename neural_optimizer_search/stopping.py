@@ -1,8 +1,10 @@
 """Signals end a command as Ctrl-C does: what is done is kept, and nothing is left running."""
 
+import gc
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from types import FrameType, TracebackType
@@ -45,21 +47,19 @@ class Stopping:
         self.over = False
 
     def __enter__(self) -> "Stopping":
-        try:
+        self._unraisable, sys.unraisablehook = sys.unraisablehook, self._drop
+        if threading.current_thread() is threading.main_thread():
             for number in SIGNALS:
                 if signal.getsignal(number) is not signal.SIG_IGN:
                     self._before[number] = signal.signal(number, self._hear)
-        except ValueError:  # not the main thread
-            return self
-        self._unraisable, sys.unraisablehook = sys.unraisablehook, self._drop
         return self
 
     def __exit__(self, kind: Optional[type], error: Optional[BaseException], trace: Optional[TracebackType]) -> None:
         self.over = True
-        if not self._before:
-            return
         if self.number is not None:
             signal.setitimer(signal.ITIMER_REAL, 0)
+            # Else Python looks at all of TensorFlow's objects before it exits, for a second and more.
+            gc.freeze()
         for number, handler in self._before.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
         sys.unraisablehook = self._unraisable

@@ -1,5 +1,6 @@
 """Every command outlives its output, and a signal ends it as Ctrl-C does."""
 
+import concurrent.futures
 import contextlib
 import dataclasses
 import io
@@ -311,6 +312,11 @@ def test_what_is_done_when_the_signal_comes_stays_done(monkeypatch):
 
     with standard_files(monkeypatch, Late(), io.StringIO()):
         assert listing.main([]) == 0
+
+
+def test_in_another_thread(capsys):
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        assert pool.submit(listing.main, []).result() == 0
 
 
 def test_a_command_within_another(capsys):
