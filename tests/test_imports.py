@@ -13,7 +13,10 @@ ROOT = pathlib.Path(__file__).parent.parent
 CORE = "neural_optimizer_search"
 DSL = f"{CORE}.dsl"
 
-COMMANDS = {f"{CORE}.{name}" for name in ("arguments", "command_line", "file_lock", "files", "flags", "origin")}
+COMMANDS = {
+    f"{CORE}.{name}"
+    for name in ("arguments", "command_line", "console", "file_lock", "files", "flags", "origin", "stopping")
+}
 
 # Place -> the places it may import; the longest name that a module starts with is its place.
 MAY_IMPORT = {
@@ -25,6 +28,8 @@ MAY_IMPORT = {
     f"{CORE}.code_hash": set(),
     f"{CORE}.command_line": set(),
     f"{CORE}.origin": set(),
+    f"{CORE}.stopping": set(),
+    f"{CORE}.console": {f"{CORE}.files", f"{CORE}.stopping"},
     f"{CORE}.file_lock": set(),
     f"{CORE}.flags": {f"{CORE}.command_line", f"{CORE}.files"},
     f"{CORE}.schedules": {f"{CORE}.decays"},

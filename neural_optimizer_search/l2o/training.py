@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Optional
 
+from neural_optimizer_search import console
 from neural_optimizer_search.command_line import NotFound, import_named, require
 from neural_optimizer_search.flags import build_parser, changed_on_resume, configure, flag, spell
 from neural_optimizer_search.l2o import saved
@@ -14,7 +15,6 @@ from neural_optimizer_search.l2o.config import GuidedPolicySearchConfig
 from neural_optimizer_search.l2o.guided_policy_search import learn
 from neural_optimizer_search.objectives import FAMILIES, Family
 from neural_optimizer_search.records.progress import ProgressBar
-from neural_optimizer_search.records.run_directory import STOPPED
 
 # As many as in the paper; a family of your own gets the default.
 FUNCTIONS = {"logistic": 90, "robust": 120, "classifier": 80, "logistic_2d": 90}
@@ -29,6 +29,7 @@ class Training:
     resume: Optional[str] = flag(None, "go on with a training; --iterations may be more", metavar="RUN")
 
 
+@console.command("nos-learn")
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Learns a policy from the command line; returns the exit code."""
     p = build_parser("nos-learn", __doc__, Training, GuidedPolicySearchConfig)
@@ -36,14 +37,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     require(p, "l2o", "tqdm", "sklearn", "scipy")
     out, name, config = _resume(p, given) if "resume" in given else _begin(p, given)
     family = _find_family(p, name)
+    again = f"nos-learn --resume {out}"
+    console.goes_on(f"Finished iterations are kept. Go on with: {again}", f"When that is mended: {again}")
     try:
         _learn(out, name, family, config)
-    except KeyboardInterrupt:
-        print(f"\nStopped. Finished iterations are kept. Go on with: nos-learn --resume {out}", file=sys.stderr)
-        return STOPPED
-    except OSError as error:
-        print(f"nos-learn: cannot go on: {error}. When that is mended: nos-learn --resume {out}", file=sys.stderr)
-        return 1
     except FloatingPointError as error:
         print(f"nos-learn: {error}", file=sys.stderr)
         return 1

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
 
-from neural_optimizer_search import flags
+from neural_optimizer_search import console, flags
 from neural_optimizer_search.command_line import MissingPackage, Parser, require
 from neural_optimizer_search.file_lock import InUse, Moved
 from neural_optimizer_search.files import Damaged, write_whole
@@ -21,7 +21,7 @@ from neural_optimizer_search.promotion.halving import Halving, Rung, climb
 from neural_optimizer_search.promotion.table import promotion_table
 from neural_optimizer_search.records.ledger import NotThisRun
 from neural_optimizer_search.records.progress import ProgressBar
-from neural_optimizer_search.records.run_directory import LEADERBOARD, STOPPED, find_owner, read_found
+from neural_optimizer_search.records.run_directory import LEADERBOARD, find_owner, read_found
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS, require_reward
 from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.search.timeout import find_timeout
@@ -29,6 +29,7 @@ from neural_optimizer_search.tasks import UnknownTask
 from neural_optimizer_search.workers.executor import TaskFailed
 
 
+@console.command("nos-promote")
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Promotes rules from the command line; returns the exit code."""
     p = flags.build_parser("nos-promote", __doc__, PromotionConfig, OutConfig)
@@ -40,11 +41,11 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     run = Path(asked.run)
     out = given.get("out") or run / f"promoted-{asked.task.replace(':', '.')}"
     promotion = _begin(p, asked, run, out)
+    console.goes_on(
+        "What was measured is kept. The same command goes on.", "When that is mended, the same command goes on."
+    )
     try:
         _promote(promotion, run, out)
-    except KeyboardInterrupt:
-        _say("Stopped. What was measured is kept. The same command goes on.")
-        return STOPPED
     except (TaskFailed, UnknownTask, MissingPackage) as error:
         p.error(str(error))
     except ConnectionError as error:
@@ -54,16 +55,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     except (Damaged, NotThisRun) as error:
         p.error(f"argument --out: {error} Give another directory.")
     except Moved as error:
-        _say(f"{error} What was measured is kept there.")
-        return 1
-    except (OSError, sqlite3.Error) as error:
-        _say(f"cannot go on: {error}. When that is mended, the same command goes on.")
+        print(f"\nnos-promote: {error} What was measured is kept there.", file=sys.stderr)
         return 1
     return 0
-
-
-def _say(message):
-    print(f"\nnos-promote: {message}", file=sys.stderr)
 
 
 # -- Which promotion -------------------------------------------------------------------------------

@@ -24,7 +24,6 @@ TRAINING_FILE = "state.npz"
 # What a directory belongs to that has such a file.
 _OWNERS = {PROMOTION_FILE: "a promotion", LEDGER: "a search", TRAINING_FILE: "a training of nos-learn"}
 
-STOPPED = 130  # the shell's exit code for Ctrl-C
 
 # What a reward, or what is proposed, may depend on.
 _PACKAGES = ("neural-optimizer-search", "tensorflow", "tf-agents", "keras", "numpy")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
+from neural_optimizer_search import console
 from neural_optimizer_search.command_line import path
 from neural_optimizer_search.flags import build_parser, configure, flag
 from neural_optimizer_search.records.run_directory import REPORT
@@ -34,6 +35,7 @@ class ReportConfig:
     )
 
 
+@console.command("nos-report")
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Writes a report from the command line.
 

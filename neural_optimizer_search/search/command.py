@@ -1,7 +1,6 @@
 """`nos-search`: searches for an update rule; an algorithm proposes, children are trained, a ledger remembers."""
 
 import contextlib
-import sqlite3
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Optional
 
 import tensorflow as tf
 
-from neural_optimizer_search import flags
+from neural_optimizer_search import console, flags
 from neural_optimizer_search.command_line import MissingPackage, require
 from neural_optimizer_search.file_lock import Moved
 from neural_optimizer_search.files import Damaged, write_whole
@@ -20,7 +19,6 @@ from neural_optimizer_search.records.progress import write_above_bar
 from neural_optimizer_search.records.run_directory import (
     CONTROLLER,
     LEADERBOARD,
-    STOPPED,
     TENSORBOARD,
     find_versions,
 )
@@ -46,6 +44,7 @@ from neural_optimizer_search.workers.executor import TaskFailed
 RULES_PER_WORKER = 2
 
 
+@console.command("nos-search")
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs a search from the command line; returns the exit code."""
     p = flags.build_parser("nos-search", __doc__, SearchConfig, RunConfig)
@@ -56,11 +55,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         return 0 if whole else 1
     require(p, "search", "tqdm", "tensorboard")
     config, out, ledger = open_old(p, given) if "resume" in given else open_new(p, given)
+    again = f"nos-search --resume {out}"
+    console.goes_on(f"What was measured is kept. Go on with: {again}", f"When that is mended: {again}")
     try:
         _run(config, out, ledger)
-    except KeyboardInterrupt:
-        print(f"\nStopped. What was measured is kept. Go on with: nos-search --resume {out}")
-        return STOPPED
     except (TaskFailed, UnknownTask, MissingPackage) as error:
         p.error(str(error))
     except ConnectionError as error:
@@ -75,10 +73,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         where = f" Go on with: nos-search --resume {error.place.parent}" if error.place else ""
         print(f"nos-search: {error} What was measured is kept there.{where}", file=sys.stderr)
         return 1
-    except (OSError, sqlite3.OperationalError, tf.errors.OpError) as error:
-        message = f"cannot go on: {error}. When that is mended: nos-search --resume {out}"
-        print(f"nos-search: {message}", file=sys.stderr)
-        return 1
+    except tf.errors.OpError as error:  # of a file, such as TensorBoard's
+        raise OSError(str(error)) from error
     finally:
         ledger.close()
     return 0

@@ -11,6 +11,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Optional
 
+from neural_optimizer_search.console import guard_output
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.tasks.protocol import Protocol
@@ -95,6 +96,7 @@ def process_executor(
 def begin_worker() -> None:
     """Called first in a worker process: it has one thread, leaves Ctrl-C to its parent, and ends when that ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    guard_output()  # what a user's task prints is no reason for it to fail
     threading.Thread(target=_end_with_parent, daemon=True).start()
     use_one_thread()
 

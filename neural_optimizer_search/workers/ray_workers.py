@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import os
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, Optional
@@ -87,7 +88,10 @@ def start_ray(workers: Optional[int] = None, address: Optional[str] = None) -> I
     ray = import_package("ray", "distributed", "--executor ray")
     # Without an address Ray would join whatever cluster was started last on this machine.
     here = dict(address="local", num_cpus=workers, include_dashboard=False)
+    handler = signal.getsignal(signal.SIGTERM)
     ray.init(logging_level="ERROR", log_to_driver=False, **(dict(address=address) if address else here))
+    if signal.getsignal(signal.SIGTERM) is not handler:
+        signal.signal(signal.SIGTERM, handler)  # Ray's own would end the command, without a word
     try:
         yield ray
     finally:
