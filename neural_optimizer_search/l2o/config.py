@@ -115,10 +115,9 @@ class GuidedPolicySearchConfig:
 
 
 def _check_range(name: str, value: Any, least: float, most: float) -> None:
-    kind = numbers.Integral if isinstance(least, int) else numbers.Real
+    kind: Any = numbers.Integral if isinstance(least, int) else numbers.Real
     # A comparison with NaN is False.
     if isinstance(value, bool) or not isinstance(value, kind) or not least <= value <= most:
         allowed = "an int" if kind is numbers.Integral else "a float"
-        raise ValueError(
-            f"Argument `{name}` must be {allowed} from {least} to {most}. Received: {shorten(repr(value))}."
-        )
+        received = shorten(repr(value))
+        raise ValueError(f"Argument `{name}` must be {allowed} from {least} to {most}. Received: {received}.")

@@ -176,9 +176,7 @@ def _fit_policy(config, batches, policy, seed):
     precisions = _stack([np.broadcast_to(b.precisions[:, None], [*b.steps.shape, dimension]) for b in batches], 2)
     finite = np.isfinite(steps).all(axis=-1)
     if not finite.any():
-        raise FloatingPointError(
-            "No function has a target that the policy could be fitted to. Give it more functions."
-        )
+        raise FloatingPointError("No function has a target to fit the policy to. Give it more functions.")
     seen, steps, precisions = seen[finite], steps[finite], precisions[finite]
     if policy is None:
         policy = new_policy(seen, dimension, seed, config.history)

@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import io
 import json
-import math
 import pathlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional
@@ -14,12 +13,11 @@ import numpy as np
 from neural_optimizer_search.file_lock import FileLock
 from neural_optimizer_search.files import Damaged, read_bytes, read_text, require_regular, write_whole
 from neural_optimizer_search.flags import check_recorded
-from neural_optimizer_search.l2o.arrays import ArrayFile, open_arrays
-from neural_optimizer_search.l2o.config import RANGES, GuidedPolicySearchConfig, Training
-from neural_optimizer_search.l2o.guided_policy_search import Batch, TrainingState
+from neural_optimizer_search.l2o.arrays import open_arrays
+from neural_optimizer_search.l2o.config import GuidedPolicySearchConfig, Training
+from neural_optimizer_search.l2o.guided_policy_search import TrainingState
 from neural_optimizer_search.l2o.predicted_step_descent import PredictedStepDescent
-from neural_optimizer_search.l2o.step_policy import StepPolicy, policy_shapes
-from neural_optimizer_search.l2o.trajectories import Trajectories
+from neural_optimizer_search.l2o.state_arrays import most_bytes, read_state, to_arrays
 from neural_optimizer_search.origin import find_origin
 
 CONFIG, STATE, POLICY, LOCK = "config.json", "state.npz", "policy.npz", "training.lock"
@@ -107,13 +105,7 @@ def save_state(directory: pathlib.Path, state: TrainingState, about: Mapping[str
       state: The `TrainingState`.
       about: Of `describe`.
     """
-    arrays: dict[str, Any] = dict(number=state.number, merit=state.merit, best_merit=state.best_merit)
-    arrays.update(weights=state.weights, kept=len(state.batches), about=json.dumps(about))
-    for name in ("policy", "best"):
-        arrays.update({f"{name}.{field}": array for field, array in getattr(state, name)._asdict().items()})
-    for i, batch in enumerate(state.batches):
-        arrays.update({f"{i}.{field}": array for field, array in batch.trajectories._asdict().items()})
-        arrays.update({f"{i}.steps": batch.steps, f"{i}.precisions": batch.precisions})
+    arrays = dict(to_arrays(state), about=json.dumps(about))
     write_whole(directory / POLICY, PredictedStepDescent(state.best, about).save)
     write_whole(directory / STATE, lambda unfinished: _write_arrays(unfinished, arrays))
 
@@ -145,10 +137,10 @@ def load_state(directory: pathlib.Path, dimension: int) -> Optional[TrainingStat
     path = directory / STATE
     try:
         # The state is not packed: its arrays have no more bytes than the file.
-        most = min(_most_bytes(config, dimension), path.stat().st_size)
+        most = min(most_bytes(config, dimension), path.stat().st_size)
         with open_arrays(path, "state of this training", most) as file:
             _check_about(file, family, config)
-            return _read_state(file, config, dimension)
+            return read_state(file, config, dimension)
     except FileNotFoundError:
         return None
 
@@ -163,46 +155,6 @@ def is_finished(directory: pathlib.Path) -> bool:
         return False
 
 
-def _read_state(file: ArrayFile, config, dimension):
-    number = _read_int(file, "number", RANGES["iterations"][1])
-    kept = _read_int(file, "kept", RANGES["kept"][1])
-    if kept != min(number + 1, config.kept):
-        raise ValueError(f"it keeps {kept} batches after {number} iterations, not {min(number + 1, config.kept)}.")
-    weights = file.read("weights", [config.functions])
-    if weights.min() <= 0.0:
-        raise ValueError("'weights' has numbers that are not above 0.")
-    return TrainingState(
-        number=number,
-        merit=float(file.read("merit")),
-        best_merit=float(file.read("best_merit")),
-        weights=weights,
-        policy=_read_policy(file, "policy", config, dimension),
-        best=_read_policy(file, "best", config, dimension),
-        batches=tuple(_read_batch(file, i, config, dimension) for i in range(kept)),
-    )
-
-
-def _read_int(file, name, most):
-    value = int(file.read(name, dtypes=["int64"]))
-    if not 0 <= value <= most:
-        raise ValueError(f"{name!r} is {value}, where 0 to {most} was expected.")
-    return value
-
-
-def _read_policy(file, prefix, config, dimension):
-    shapes = policy_shapes(dimension, config.history)
-    return StepPolicy(**{name: file.read(f"{prefix}.{name}", shape) for name, shape in shapes.items()})
-
-
-def _read_batch(file, i, config, dimension):
-    # Infinity and NaN are allowed: runs may leave the finite numbers.
-    arrays = {
-        name: file.read(f"{i}.{name}", shape, finite=False)
-        for name, shape in _batch_shapes(config, dimension).items()
-    }
-    return Batch(Trajectories(*map(arrays.get, Trajectories._fields)), arrays["steps"], arrays["precisions"])
-
-
 def _check_about(file, family, config):
     """States of earlier releases do not say what they are of."""
     if "about" in file and _identify(json.loads(file.read_text("about"))) != _identify(describe(family, config)):
@@ -210,27 +162,10 @@ def _check_about(file, family, config):
 
 
 def _identify(about):
-    return (
-        {name: value for name, value in about.items() if name != "iterations"} if isinstance(about, dict) else about
-    )
-
-
-def _batch_shapes(config, dimension):
-    runs = config.functions, config.runs
-    return {
-        "iterates": (*runs, config.horizon + 1, dimension),
-        "values": (*runs, config.horizon + 1),
-        "gradients": (*runs, config.horizon + 1, dimension),
-        "steps": (*runs, config.horizon, dimension),
-        "precisions": (config.functions, config.horizon, dimension, dimension),
-    }
-
-
-def _most_bytes(config, dimension):
-    """Of a state's file: float64 numbers, and what NumPy and zip say of each array."""
-    policy = sum(map(math.prod, policy_shapes(dimension, config.history).values()))
-    batch = sum(map(math.prod, _batch_shapes(config, dimension).values()))
-    return 8 * (config.functions + 2 * policy + config.kept * batch) + 2**10 * (2**6 + 5 * config.kept)
+    """All that may not change when a training goes on."""
+    if not isinstance(about, dict):
+        return None
+    return {name: value for name, value in about.items() if name != "iterations"}
 
 
 def _write_arrays(path, arrays):

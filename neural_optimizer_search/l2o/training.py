@@ -122,7 +122,7 @@ def _resume(p, given, stack):
     return _Work(out, name, family, config, lock, last)
 
 
-def _find_family(p, name):
+def _find_family(p: Parser, name: str) -> Family:
     try:
         return find_family(name)
     except UnknownFamily as error:

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import io
-import json
 import os
 import pathlib
 import shutil
@@ -150,8 +149,7 @@ training.main([])
 def test_ctrl_c_keeps_what_is_done(tmp_path):
     directory = tmp_path / "run"
     directory.mkdir()
-    settings = dict(SMALL, iterations=500)
-    (directory / "config.json").write_text(json.dumps(dict(family="bowls:BOWLS", **settings)))
+    saved.save_config(directory, "bowls:BOWLS", saved.GuidedPolicySearchConfig(**dict(SMALL, iterations=500)))
     path = os.pathsep.join([*sys.path])
     process = subprocess.Popen(
         [sys.executable, "-m", "neural_optimizer_search.l2o.training", "--resume", str(directory)],
@@ -162,7 +160,7 @@ def test_ctrl_c_keeps_what_is_done(tmp_path):
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     deadline = time.monotonic() + 120
-    while not (directory / "policy.npz").exists():
+    while not (directory / "state.npz").exists():
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
