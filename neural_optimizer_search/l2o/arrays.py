@@ -7,8 +7,8 @@ import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
-from typing import Any, Optional, Union
+from collections.abc import Iterator, Mapping, Sequence
+from typing import IO, Any, Optional, Union
 
 import numpy as np
 
@@ -116,6 +116,18 @@ def open_arrays(path: Union[str, os.PathLike], what: str, most: Optional[int] = 
         except _UNREADABLE as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             raise Damaged(f"{path} holds no {what}: {shorten(reason.rstrip('.'), _LONGEST_REASON)}.") from None
+
+
+def write_arrays(file: IO[bytes], arrays: Mapping[str, Any], packed: bool = False) -> None:
+    """Writes what `np.savez`, or with `packed` what `np.savez_compressed` writes, to the byte.
+
+    Those leave a `ZipFile` open when the disk is full, which prints a traceback of its own when it is collected.
+    """
+    compression = zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED
+    with zipfile.ZipFile(file, "w", compression) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
 
 
 def _require_at_most(most, size):

@@ -9,7 +9,7 @@ from typing import IO, Any, NamedTuple, Optional, Union
 import numpy as np
 import tensorflow as tf
 
-from neural_optimizer_search.l2o.arrays import open_arrays
+from neural_optimizer_search.l2o.arrays import open_arrays, write_arrays
 from neural_optimizer_search.l2o.step_policy import StepPolicy, policy_shapes
 from neural_optimizer_search.l2o.trajectories import run
 
@@ -99,7 +99,7 @@ class PredictedStepDescent:
     def write(self, file: IO[bytes]) -> None:
         """Writes what `save` does to an open file."""
         arrays = {name: array.astype(np.float32) for name, array in self.policy._asdict().items()}
-        np.savez_compressed(file, about=json.dumps(self.about), **arrays)
+        write_arrays(file, dict(about=json.dumps(self.about), **arrays), packed=True)
 
     def minimize(
         self, objective: Callable[[tf.Tensor], tf.Tensor], x0: Union[Sequence[float], np.ndarray], steps: int = 100

@@ -8,12 +8,10 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional
 
-import numpy as np
-
 from neural_optimizer_search.file_lock import FileLock
 from neural_optimizer_search.files import Damaged, read_bytes, read_text, require_regular, write_whole
 from neural_optimizer_search.flags import check_recorded
-from neural_optimizer_search.l2o.arrays import open_arrays
+from neural_optimizer_search.l2o.arrays import open_arrays, write_arrays
 from neural_optimizer_search.l2o.config import GuidedPolicySearchConfig, Training
 from neural_optimizer_search.l2o.guided_policy_search import TrainingState
 from neural_optimizer_search.l2o.predicted_step_descent import PredictedStepDescent
@@ -107,7 +105,7 @@ def save_state(directory: pathlib.Path, state: TrainingState, about: Mapping[str
     """
     arrays = dict(to_arrays(state), about=json.dumps(about))
     write_whole(directory / POLICY, PredictedStepDescent(state.best, about).save)
-    write_whole(directory / STATE, lambda unfinished: _write_arrays(unfinished, arrays))
+    write_whole(directory / STATE, lambda unfinished: _write_state(unfinished, arrays))
 
 
 def restore_policy(directory: pathlib.Path, state: TrainingState, about: Mapping[str, Any]) -> None:
@@ -168,6 +166,6 @@ def _identify(about):
     return {name: value for name, value in about.items() if name != "iterations"}
 
 
-def _write_arrays(path, arrays):
+def _write_state(path, arrays):
     with open(path, "wb") as file:
-        np.savez(file, **arrays)
+        write_arrays(file, arrays)

@@ -5,6 +5,7 @@
 
 import dataclasses
 import hashlib
+import io
 import json
 import os
 import pathlib
@@ -19,7 +20,7 @@ import trainings
 from bowls import BOWLS
 
 from neural_optimizer_search.files import Damaged
-from neural_optimizer_search.l2o import PredictedStepDescent, saved, training
+from neural_optimizer_search.l2o import PredictedStepDescent, arrays, saved, training
 from neural_optimizer_search.objectives import FAMILIES
 
 pytestmark = pytest.mark.once
@@ -417,3 +418,12 @@ def test_no_policy_file(make, tmp_path, limit):
 def test_a_policy_that_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError, match="path of a policy's file"):
         PredictedStepDescent.load(tmp_path / "policy.npz")
+
+
+@pytest.mark.parametrize(("packed", "save"), [(False, np.savez), (True, np.savez_compressed)])
+def test_what_is_written_is_what_numpy_writes(packed, save):
+    ours, numpys = io.BytesIO(), io.BytesIO()
+    content = dict(number=3, text="text", numbers=np.asfortranarray(np.eye(3)), half=np.ones(2, np.float32))
+    arrays.write_arrays(ours, content, packed)
+    save(numpys, **content)
+    assert ours.getvalue() == numpys.getvalue()
