@@ -17,8 +17,9 @@ from neural_optimizer_search.l2o.guided_policy_search import TrainingState
 from neural_optimizer_search.l2o.predicted_step_descent import PredictedStepDescent
 from neural_optimizer_search.l2o.state_arrays import most_bytes, read_state, to_arrays
 from neural_optimizer_search.origin import find_origin
+from neural_optimizer_search.records.run_directory import TRAINING_FILE
 
-CONFIG, STATE, POLICY, LOCK = "config.json", "state.npz", "policy.npz", "training.lock"
+CONFIG, STATE, POLICY, LOCK = "config.json", TRAINING_FILE, "policy.npz", "training.lock"
 
 
 def lock(directory: pathlib.Path) -> FileLock:

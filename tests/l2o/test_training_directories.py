@@ -294,6 +294,21 @@ def test_a_directory_that_is_deleted_while_it_is_written(capsys, tmp_path, monke
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("name", [saved.CONFIG, saved.STATE, saved.POLICY, saved.LOCK, f"{saved.STATE}.unfinished"])
+def test_nothing_is_written_where_a_link_leads(name, tmp_path):
+    directory, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
+    trainings.write(directory)
+    give_origin(directory, None)  # so that the settings are written, too
+    if (directory / name).exists():
+        (directory / name).rename(elsewhere)
+    else:
+        elsewhere.write_bytes(b"of somebody")
+    (directory / name).symlink_to(elsewhere)
+    before = elsewhere.read_bytes(), elsewhere.stat().st_mtime_ns
+    assert training.main(["--resume", str(directory)]) == 0
+    assert (elsewhere.read_bytes(), elsewhere.stat().st_mtime_ns) == before
+
+
 @pytest.mark.parametrize("damage", ["missing", "older", "damaged", "a pipe"])
 def test_the_policy_is_that_of_the_state(damage, tmp_path):
     directory, path = tmp_path / "run", tmp_path / "run" / saved.POLICY
