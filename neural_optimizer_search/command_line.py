@@ -81,8 +81,9 @@ def path_text(text: str) -> str:
 
 
 def shorten(text: str, most: int = 60) -> str:
-    """The text, or its beginning if it is longer than a message should be."""
-    return text if len(text) <= most else f"{text[:most]}... ({len(text)} characters)"
+    """The text, or its beginning if it is longer than a message should be, with its control characters spelled."""
+    shown = "".join(one if one.isprintable() else repr(one)[1:-1] for one in text[:most])
+    return shown if len(text) <= most else f"{shown}... ({len(text)} characters)"
 
 
 def require(p: argparse.ArgumentParser, extra: str, *modules: str) -> None:
