@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Optional
 
 from neural_optimizer_search.command_line import import_package
+from neural_optimizer_search.describe_error import describe_error
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
@@ -19,6 +20,10 @@ from neural_optimizer_search.workers.worker import Answer, Failed, StartAnswer
 LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 # Likewise: how often it knocks at a cluster, half a minute each; by its own default twenty times.
 KNOCKS = "RAY_NUM_REDIS_GET_RETRIES"
+
+
+class NoCluster(ConnectionError):
+    """No Ray cluster answers at an address, or Ray does not start on this machine; the message says which."""
 
 
 class RayWorker:
@@ -38,10 +43,10 @@ class RayWorker:
     def started(self) -> bool:
         return self._actor is not None
 
-    def start(self) -> StartAnswer:
-        """However long the cluster has no place for it."""
+    def start(self, seconds: Optional[float] = None) -> StartAnswer:
+        """Waits also for a place on the cluster."""
         self._actor = self._remote.remote(*self._arguments)
-        return self._answer(self._actor.prepare.remote(), None)
+        return self._answer(self._actor.prepare.remote(), seconds, "Its start, or a place for it on the cluster,")
 
     def measure(self, rule: Rule, seconds: float) -> Answer:
         actor = self._actor
@@ -54,12 +59,12 @@ class RayWorker:
         if actor is not None:
             self._ray.kill(actor)
 
-    def _answer(self, reference, seconds):
+    def _answer(self, reference, seconds, what="It"):
         ray = self._ray
         try:
             return ray.get(reference, timeout=seconds)
         except ray.exceptions.GetTimeoutError:
-            return Failed("timeout", f"It took longer than {seconds:.0f} seconds.")
+            return Failed("timeout", f"{what} took longer than {seconds:.0f} seconds.")
         except ray.exceptions.OutOfMemoryError:
             return Failed("out of memory", "Ray ended its process for want of memory.")
         except ray.exceptions.RayActorError as error:
@@ -78,7 +83,7 @@ def start_ray(workers: Optional[int] = None, address: Optional[str] = None) -> I
 
     Raises:
       MissingPackage: If Ray is not installed.
-      ConnectionError: If there is no cluster at the address.
+      NoCluster: If there is no cluster at the address, or none can be started.
     """
     if address:
         os.environ.setdefault(KNOCKS, "2")
@@ -87,7 +92,11 @@ def start_ray(workers: Optional[int] = None, address: Optional[str] = None) -> I
     ray = import_package("ray", "distributed", "--executor ray")
     # Without an address Ray would join whatever cluster was started last on this machine.
     here = dict(address="local", num_cpus=workers, include_dashboard=False)
-    ray.init(logging_level="ERROR", log_to_driver=False, **(dict(address=address) if address else here))
+    try:
+        ray.init(logging_level="ERROR", log_to_driver=False, **(dict(address=address) if address else here))
+    except Exception as error:  # of many classes, by what is wrong with an address or a machine
+        what = f"argument --ray_address: {address}: no Ray cluster answers" if address else "Ray does not start here"
+        raise NoCluster(f"{what}: {describe_error(error)}") from error
     try:
         yield ray
     finally:

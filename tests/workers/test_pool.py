@@ -19,7 +19,7 @@ class Worker:
     def __init__(self, *starts):
         self._starts, self.started, self.attempts = iter(starts), False, 0
 
-    def start(self):
+    def start(self, seconds=None):
         self.attempts += 1
         answer = next(self._starts, Ready())
         self.started = isinstance(answer, Ready)
@@ -53,7 +53,7 @@ def test_a_worker_that_never_starts_is_given_up_and_the_others_go_on():
     given_up = threading.Event()
 
     class Broken(Worker):
-        def start(self):
+        def start(self, seconds=None):
             super().start()
             if self.attempts == STARTS:
                 given_up.set()
@@ -132,7 +132,7 @@ def test_a_task_of_which_nothing_can_be_measured_is_said_at_once():
 
 def test_an_error_of_the_pools_own_reaches_everyone_who_waits():
     class Wrong(Worker):
-        def start(self):
+        def start(self, seconds=None):
             raise ConnectionError("the cluster is gone")
 
     with WorkerPool(Wrong, 2) as pool:
