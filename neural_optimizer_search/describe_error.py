@@ -1,8 +1,8 @@
 """What went wrong in somebody's code, in one line: their own error, and the place in their own file.
 
-TensorFlow and Keras wrap the errors of what they call. What was raised while a function is traced stands in a text that
-begins with "in user code:", what was raised in a `tf.py_function` or a generator in the text of an op's error, and Keras
-puts the arguments of a layer around it.
+TensorFlow and Keras wrap the errors of what they call. What is raised while a function is traced stands in a text
+that begins with "in user code:", what is raised in a `tf.py_function` or a generator in the error of an op,
+and Keras puts the arguments of a layer around it.
 """
 
 import os

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, Optional, TypeVar
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation
 
-# Seconds for a rule until `timeout` is set to what suits the task, and for a worker to import TensorFlow, read data and
-# trace: a noisy machine or a large download takes its time.
+# Seconds for a rule until `timeout` is set to what suits the task, and for a worker to import TensorFlow, read data
+# and trace: a noisy machine or a large download takes its time.
 FIRST_TIMEOUT = 3600
 # The most seconds that may be set: `poll`, which waits for a worker, takes less than 2^31 milliseconds.
 LONGEST_TIMEOUT = 1_000_000

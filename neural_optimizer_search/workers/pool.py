@@ -135,6 +135,11 @@ class WorkerPool(Executor):
             self._any_measured = True
             job.future.set_result(answer.evaluation)
             return
+        if isinstance(answer, Unmeasurable):
+            self._tell_failure(job.rule.formula(), answer)
+            self._end = TaskFailed(answer.message, answer.traceback)
+            job.future.set_exception(self._end)
+            return
         if answer.status != "failed":
             worker.stop()  # nobody knows in which state it is
         self._give_back(job, answer)
@@ -176,8 +181,9 @@ def _check(answer):
         reward = answer.evaluation.reward
         if isinstance(reward, numbers.Real) and math.isfinite(reward):
             return answer
-        return Failed("failed", f"The reward must be a finite number. Received: {str(reward):.60}.")
-    return answer if isinstance(answer, Failed) and answer.status in FAILURES else _no_answer(answer)
+        return Failed("failed", f"The reward must be a finite number. Received: {reward!s:.60}.")
+    is_answer = isinstance(answer, Unmeasurable) or (isinstance(answer, Failed) and answer.status in FAILURES)
+    return answer if is_answer else _no_answer(answer)
 
 
 def _no_answer(answer):

@@ -15,7 +15,7 @@ from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
-from neural_optimizer_search.workers.end_with_parent import end_with_parent
+from neural_optimizer_search.workers.end_with_parent import BindingName, end_with_parent
 from neural_optimizer_search.workers.measuring_worker import (
     WORKER_ENVIRONMENT,
     MeasuringWorker,
@@ -74,7 +74,7 @@ class ProcessWorker:
     def _new_process(self):
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs, self._make), daemon=True)
+        process = context.Process(target=_serve, args=(theirs, self._make), daemon=True, name=BindingName("worker"))
         with _without_interrupts():
             process.start()
         theirs.close()  # so that its end is seen here

@@ -43,7 +43,7 @@ class Unmeasurable(NamedTuple):
     traceback: str = ""
 
 
-Answer = Union[Measured, Failed]
+Answer = Union[Measured, Failed, Unmeasurable]
 StartAnswer = Union[Ready, Failed, Unmeasurable]
 
 
