@@ -106,9 +106,13 @@ def begin_worker() -> None:
 @contextlib.contextmanager
 def _without_interrupts():
     """A process that is started here leaves Ctrl-C to its parent also before `begin_worker`, while it imports."""
-    if not hasattr(signal, "pthread_sigmask"):
+    if not hasattr(signal, "pthread_sigmask"):  # on Windows
         yield
         return
+    from multiprocessing import resource_tracker
+
+    # Otherwise started with the first process, and then it lets interrupts through again.
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield
