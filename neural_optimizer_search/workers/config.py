@@ -38,11 +38,11 @@ class WorkerConfig:
     )
     timeout: Optional[int] = flag(
         None,
-        f"seconds that a rule may take, and a worker's start, which has at least {LEAST_START_TIMEOUT}",
+        f"seconds that a rule may take; a worker's start may take as many, and at least {LEAST_START_TIMEOUT}",
         parse=whole_number(1, LONGEST_TIMEOUT),
         metavar="SECONDS",
         default_text="ten times the slowest known optimizer, at least a minute; "
-        f"for the known optimizers and a start {FIRST_TIMEOUT}",
+        f"{FIRST_TIMEOUT} for a known optimizer and for a start, which has no limit on Ray",
         changeable=True,
     )
 

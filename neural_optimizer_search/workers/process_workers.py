@@ -69,7 +69,7 @@ class ProcessWorker:
             return Failed("killed", f"Its process ended{'' if process is None else _exit_code(process)}.")
         except Exception as error:  # what is unpickled may be of a class of somebody's own
             return Failed("killed", f"Its answer cannot be read: {describe_error(error)}.")
-        return Failed("timeout", f"{what} took longer than {seconds:.0f} seconds.")
+        return Failed("timeout", f"{what} took longer than the limit of {seconds:.0f} s.")
 
     def _new_process(self):
         context = multiprocessing.get_context("spawn")

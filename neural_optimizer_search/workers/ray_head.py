@@ -10,6 +10,7 @@ import time
 from typing import Any, Optional
 
 LOOK_SECONDS = 5.0  # between two looks
+ANSWER_SECONDS = 5.0  # that a look may take
 VAIN_LOOKS = 4  # after so many in a row it is lost; a network may be busy
 
 
@@ -49,7 +50,7 @@ def _heads(address):
 def _answers(address):
     host, _, port = address.rpartition(":")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=LOOK_SECONDS).close()
-    except OSError:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_SECONDS).close()
+    except (OSError, ValueError):
         return False
     return True

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Optional
 
 from neural_optimizer_search.command_line import import_package
-from neural_optimizer_search.describe_error import describe_error
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
@@ -70,18 +69,19 @@ class RayWorker:
                 with contextlib.suppress(ray.exceptions.GetTimeoutError):
                     return ray.get(reference, timeout=max(0.0, min(LOOK_SECONDS, end - time.monotonic())))
                 if time.monotonic() >= end:
-                    return Failed("timeout", f"{what} took longer than {seconds:.0f} seconds.")
+                    return Failed("timeout", f"{what} took longer than the limit of {seconds:.0f} s.")
             return Unmeasurable(f"The Ray cluster at {self._head.address} does not answer any more.")
         except ray.exceptions.OutOfMemoryError:
             return Failed("out of memory", "Ray ended its process for want of memory.")
         except ray.exceptions.RayActorError as error:
-            return Failed("killed", f"Its process or its node ended: {_last_line(error)}")
+            return Failed("killed", f"Its process or its node ended: {_lines(error)[-1]}")
         except ray.exceptions.RayError as error:
-            return Failed("killed", f"Ray failed: {_last_line(error)}")
+            return Failed("killed", f"Ray failed: {_lines(error)[-1]}")
 
 
-def _last_line(error):
-    return next((line.strip() for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__)
+def _lines(error):
+    """The lines of its text, or its class if it has none."""
+    return [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
 
 
 @contextlib.contextmanager
@@ -108,7 +108,7 @@ def start_ray(workers: Optional[int] = None, address: Optional[str] = None) -> I
         ray.init(logging_level="ERROR", log_to_driver=False, **(dict(address=address) if address else here))
     except Exception as error:  # of many classes, by what is wrong with an address or a machine
         what = f"argument --ray_address: {address}: no Ray cluster answers" if address else "Ray does not start here"
-        raise NoCluster(f"{what}: {describe_error(error)}") from error
+        raise NoCluster(f"{what}: {_lines(error)[0]}") from error
     head = head_of(ray)
     try:
         yield ray
