@@ -15,8 +15,10 @@ DSL = f"{CORE}.dsl"
 
 COMMANDS = {
     f"{CORE}.{name}"
-    for name in ("arguments", "command_line", "console", "file_lock", "files", "flags", "origin", "stopping")
-}
+    for name in (
+        "arguments", "command_line", "console", "describe_error", "file_lock", "files", "flags", "origin", "stopping"
+    )
+}  # fmt: skip
 
 # Place -> the places it may import; the longest name that a module starts with is its place.
 MAY_IMPORT = {
@@ -31,6 +33,7 @@ MAY_IMPORT = {
     f"{CORE}.stopping": set(),
     f"{CORE}.console": {f"{CORE}.files", f"{CORE}.stopping"},
     f"{CORE}.file_lock": set(),
+    f"{CORE}.describe_error": {f"{CORE}.command_line"},
     f"{CORE}.flags": {f"{CORE}.command_line", f"{CORE}.files"},
     f"{CORE}.schedules": {f"{CORE}.decays"},
     DSL: {f"{CORE}.decays"},

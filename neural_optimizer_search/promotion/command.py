@@ -21,12 +21,14 @@ from neural_optimizer_search.promotion.halving import Halving, Rung, climb
 from neural_optimizer_search.promotion.table import promotion_table
 from neural_optimizer_search.records.ledger import NotThisRun
 from neural_optimizer_search.records.progress import ProgressBar
-from neural_optimizer_search.records.run_directory import LEADERBOARD, find_owner, read_found
+from neural_optimizer_search.records.run_directory import LEADERBOARD, TRACEBACKS, find_owner, read_found
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS, require_reward
 from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.search.timeout import find_timeout
+from neural_optimizer_search.search.tracebacks import keep_tracebacks
 from neural_optimizer_search.tasks import UnknownTask
 from neural_optimizer_search.workers.executor import TaskFailed
+from neural_optimizer_search.workers.ray_workers import NoCluster
 
 
 @console.command("nos-promote")
@@ -46,10 +48,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     )
     try:
         _promote(promotion, run, out)
-    except (TaskFailed, UnknownTask, MissingPackage) as error:
+    except (TaskFailed, UnknownTask, MissingPackage, NoCluster) as error:
         p.error(str(error))
-    except ConnectionError as error:
-        p.error(f"argument --ray_address: {asked.ray_address}: no Ray cluster answers: {error}")
     except InUse as error:
         p.error(f"argument --out: {error} Wait for it, or stop it.")
     except (Damaged, NotThisRun) as error:
@@ -143,8 +143,10 @@ def _promote(promotion, run, out):
 
             with contextlib.ExitStack() as stack:
                 executor = stack.enter_context(config.open_executor(task, protocols[number], config.data_dir))
+                stack.enter_context(keep_tracebacks(executor, out / TRACEBACKS))
                 ledger = stack.enter_context(contextlib.closing(saved.open_ledger(out, promotion, number)))
-                return _measure_rung(number, rules, EvaluationRecorder(executor, ledger, on_evaluation=show), config)
+                recorder = EvaluationRecorder(executor, ledger, on_evaluation=show, on_wait=bar.wait_for)
+                return _measure_rung(number, rules, recorder, config)
 
         for rung in climb([c.rule for c in chosen], halving, measure):
             rungs.append(rung)

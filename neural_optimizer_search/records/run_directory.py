@@ -15,6 +15,7 @@ from neural_optimizer_search.records.ledger import Ledger
 LEDGER = "ledger.sqlite"
 LEADERBOARD = "leaderboard.txt"
 CONTROLLER = "controller"  # checkpoints of an algorithm
+TRACEBACKS = "tracebacks.txt"  # of rules that failed
 TENSORBOARD = "tensorboard"
 REPORT = "report.html"
 TRACEBACKS = "tracebacks.txt"

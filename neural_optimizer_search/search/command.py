@@ -20,6 +20,7 @@ from neural_optimizer_search.records.run_directory import (
     CONTROLLER,
     LEADERBOARD,
     TENSORBOARD,
+    TRACEBACKS,
     find_versions,
 )
 from neural_optimizer_search.search.algorithm import StateLost
@@ -37,8 +38,10 @@ from neural_optimizer_search.search.registry import (
     title_of,
 )
 from neural_optimizer_search.search.timeout import find_timeout
+from neural_optimizer_search.search.tracebacks import keep_tracebacks
 from neural_optimizer_search.tasks import UnknownTask
 from neural_optimizer_search.workers.executor import TaskFailed
+from neural_optimizer_search.workers.ray_workers import NoCluster
 
 # With --async: one in work and one that waits, so that no worker ever does.
 RULES_PER_WORKER = 2
@@ -59,10 +62,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     console.goes_on(f"What was measured is kept. Go on with: {again}", f"When that is mended: {again}")
     try:
         _run(config, out, ledger)
-    except (TaskFailed, UnknownTask, MissingPackage) as error:
+    except (TaskFailed, UnknownTask, MissingPackage, NoCluster) as error:
         p.error(str(error))
-    except ConnectionError as error:
-        p.error(f"argument --ray_address: {config.ray_address}: no Ray cluster answers: {error}")
     except NotACache as error:
         p.error(f"argument --cache: {error}")
     except StateLost as error:
@@ -99,6 +100,7 @@ def _run(config, out, ledger):
             f"{executor.workers} worker{'' if executor.workers == 1 else 's'} -> {out}",
             flush=True,
         )
+        stack.enter_context(keep_tracebacks(executor, out / TRACEBACKS))
         _measure_known_optimizers(executor, ledger, screen, cache)
         executor.timeout = config.timeout or find_timeout(ledger.evaluations("baseline"))
         _search(config, out, algorithm, EvaluationRecorder(executor, ledger, screen, cache), ledger)
@@ -108,7 +110,7 @@ def _run(config, out, ledger):
 def _measure_known_optimizers(executor, ledger, screen, cache):
     best = max((e.reward for e in ledger.evaluations("baseline")), default=0.0)
     with RuleBar(len(KNOWN_OPTIMIZERS), "known optimizers", best=best) as bar:
-        recorder = EvaluationRecorder(executor, ledger, screen, cache, bar.show)
+        recorder = EvaluationRecorder(executor, ledger, screen, cache, bar.show, bar.wait_for)
         require_reward(recorder(KNOWN_OPTIMIZERS.values(), role="baseline"))
 
 
@@ -116,7 +118,7 @@ def _search(config, out, algorithm, recorder, ledger):
     ahead = RULES_PER_WORKER * recorder.executor.workers if config.asynchronous else 0
     writer = tf.summary.create_file_writer(str(out / TENSORBOARD))
     with RuleBar(config.budget, "rules", recorder.trained, recorder.best) as bar:
-        recorder.on_evaluation = bar.show
+        recorder.on_evaluation, recorder.on_wait = bar.show, bar.wait_for
         for step in search(algorithm, recorder, ledger, config.budget, ahead):
             write_scalars(writer, step, algorithm.metrics)
             bar.count(ledger.counts())
