@@ -23,6 +23,7 @@ class Iteration(NamedTuple):
 
 
 TOKENS_PER_ITERATION = len(Iteration._fields)
+_TABLES = (OPERANDS, OPERANDS, UNARIES, UNARIES, BINARIES)  # the words of each place of an iteration
 # Of a rule as a tree, far beyond any that is of use: as high as Python's stack can hold, and what prints in a second.
 # A tree has an output as often as it is read, so that forty iterations could spell 2^40 words.
 MAX_HEIGHT = 400
@@ -284,8 +285,7 @@ def _word(token, position, vocabulary):
 
 
 def _check_iteration(k, iteration):
-    for field, word in zip(Iteration._fields, iteration):
-        table = {"op1": OPERANDS, "op2": OPERANDS, "u1": UNARIES, "u2": UNARIES, "b": BINARIES}[field]
+    for field, table, word in zip(Iteration._fields, _TABLES, iteration):
         # JSON has true and lists, too.
         if field in ("op1", "op2") and type(word) is int and 0 <= word < k:
             continue

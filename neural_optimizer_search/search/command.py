@@ -156,17 +156,17 @@ def _run(config, out, ledger):
             f"{executor.workers} worker{'' if executor.workers == 1 else 's'} -> {out}",
             flush=True,
         )
-        _measure_known_optimizers(executor, ledger, screen, cache)
-        executor.timeout = config.timeout or find_timeout(ledger.evaluations("baseline"))
-        _search(config, out, algorithm, EvaluationRecorder(executor, ledger, screen, cache), ledger)
+        recorder = EvaluationRecorder(executor, ledger, screen, cache)
+        executor.timeout = config.timeout or find_timeout(_measure_known_optimizers(recorder, ledger))
+        _search(config, out, algorithm, recorder, ledger)
     _report(out, ledger, config)
 
 
-def _measure_known_optimizers(executor, ledger, screen, cache):
+def _measure_known_optimizers(recorder, ledger):
     best = max((e.reward for e in ledger.evaluations("baseline")), default=0.0)
     with RuleBar(len(KNOWN_OPTIMIZERS), "known optimizers", best=best) as bar:
-        recorder = EvaluationRecorder(executor, ledger, screen, cache, bar.show)
-        recorder(KNOWN_OPTIMIZERS.values(), role="baseline")
+        recorder.on_evaluation = bar.show
+        return recorder(KNOWN_OPTIMIZERS.values(), role="baseline")
 
 
 def _search(config, out, algorithm, recorder, ledger):

@@ -62,9 +62,10 @@ class EvaluationRecorder:
         self._screen = screen
         self._cache = cache
         self.on_evaluation = on_evaluation
-        self._known = {e.key: e for e in ledger.evaluations()}
         self._measured: dict[str, _Measurement] = {}
+        # Each is read once: a long search has very many.
         found = ledger.evaluations("search")
+        self._known = {e.key: e for e in (*found, *ledger.evaluations("baseline"))}
         self.trained = sum(not e.cached for e in found)
         self.best = max((e.reward for e in found), default=0.0)
 
