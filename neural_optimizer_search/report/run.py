@@ -1,9 +1,10 @@
 """A search as its ledger has it: read once, checked, and then plain values."""
 
 import contextlib
+import functools
 import sqlite3
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Optional, Union
@@ -13,6 +14,7 @@ from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Ledger, Sample
 from neural_optimizer_search.records.run_directory import LEDGER, rank
 from neural_optimizer_search.report.checks import check
+from neural_optimizer_search.report.columns import History, Measured, Ranked
 from neural_optimizer_search.search.config import SearchConfig
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 
@@ -51,17 +53,26 @@ class RecordedSearch:
     place: Path
     name: str
     config: dict[str, Any]
-    found: list[Evaluation]
+    found: Sequence[Evaluation]
     baselines: list[KnownOptimizer]
-    samples: list[Sample]
+    samples: Sequence[Sample]
     counts: dict[str, int]
     versions: tuple[dict[str, str], ...] = ()
 
-    @property
-    def top(self) -> list[Evaluation]:
+    @functools.cached_property
+    def measured(self) -> Measured:
+        """What became of all that was found."""
+        return Measured(self.found)
+
+    @functools.cached_property
+    def history(self) -> History:
+        """The samples that were measured."""
+        return History(self.samples)
+
+    @functools.cached_property
+    def top(self) -> Ranked:
         """The rules that were measured and that work, the best first."""
-        works = [e for e in self.found if e.status == "ok" or (e.status == "diverged" and e.reward > 0)]
-        return rank(works)
+        return Ranked(self.found, self.measured.working, self.measured.rewards)
 
     @property
     def is_finished(self) -> Optional[bool]:
