@@ -1,9 +1,9 @@
-"""A search as its ledger has it: read once, checked, and then plain values."""
+"""A search as its ledger has it: all of it is checked, and what a page does not show stays in a copy of the file."""
 
 import contextlib
 import functools
 import sqlite3
-import tempfile
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,6 @@ from neural_optimizer_search import flags
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Ledger, Sample
 from neural_optimizer_search.records.run_directory import LEDGER, rank
-from neural_optimizer_search.report.checks import check
 from neural_optimizer_search.report.columns import History, Measured, Ranked
 from neural_optimizer_search.search.config import SearchConfig
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
@@ -74,6 +73,11 @@ class RecordedSearch:
         """The rules that were measured and that work, the best first."""
         return Ranked(self.found, self.measured.working, self.measured.rewards)
 
+    def look_at_all(self) -> None:
+        """Reads every row once, which checks it: what is damaged is seen before there is a page."""
+        for name in ("measured", "history"):
+            getattr(self, name)
+
     @property
     def is_finished(self) -> Optional[bool]:
         """Whether the budget is spent; None if there is no budget."""
@@ -95,43 +99,26 @@ def read(place: Union[str, Path]) -> RecordedSearch:
     """
     place = Path(place)
     ledger_path = place / LEDGER
-    if not ledger_path.is_file():
-        raise NotARun(f"{place} is not a run of nos-search: {ledger_path} does not exist.")
     try:
-        with _open_snapshot(ledger_path) as ledger:
-            config, counts, samples = ledger.config, ledger.counts(), ledger.samples()
-            found, baselines = ledger.evaluations("search"), ledger.evaluations("baseline")
-            versions = ledger.versions
-        check(config, versions, found + baselines, samples)
-    except (ValueError, TypeError, KeyError, RecursionError, OSError, sqlite3.Error) as error:
+        with contextlib.ExitStack() as stack:
+            ledger = stack.enter_context(contextlib.closing(Ledger(ledger_path, read_only=True)))
+            run = RecordedSearch(
+                place=place,
+                name=place.resolve().name,
+                config=ledger.config,
+                found=ledger.evaluation_rows("search"),
+                baselines=_name_baselines(ledger.evaluations("baseline")),
+                samples=ledger.sample_rows(),
+                counts=ledger.counts(),
+                versions=tuple(ledger.versions),
+            )
+            run.look_at_all()
+            weakref.finalize(run, stack.pop_all().close)
+            return run
+    except FileNotFoundError:
+        raise NotARun(f"{place} is not a run of nos-search: {ledger_path} does not exist.") from None
+    except (ValueError, OSError, sqlite3.Error) as error:
         raise NotARun(f"{place} is not a run that can be read: {error}") from error
-    return RecordedSearch(
-        place=place,
-        name=place.resolve().name,
-        config=config,
-        found=found,
-        baselines=_name_baselines(baselines),
-        samples=samples,
-        counts=counts,
-        versions=tuple(versions),
-    )
-
-
-@contextlib.contextmanager
-def _open_snapshot(path):
-    """Opens a copy of the ledger as it is now: a search that writes does not change it, nor does reading the file."""
-    with tempfile.TemporaryDirectory() as directory:
-        copy = Path(directory, LEDGER)
-        with contextlib.closing(_open_read_only(path)) as source, contextlib.closing(sqlite3.connect(copy)) as target:
-            source.backup(target)
-        with contextlib.closing(Ledger(copy)) as ledger:
-            yield ledger
-
-
-def _open_read_only(path):
-    # Without a journal beside it nobody writes, and then SQLite need not leave files there, or be able to.
-    mode = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "immutable=1"
-    return sqlite3.connect(f"{path.resolve().as_uri()}?{mode}", uri=True)
 
 
 def _name_baselines(evaluations):

@@ -12,10 +12,11 @@ import tensorflow as tf
 
 from neural_optimizer_search import flags
 from neural_optimizer_search.command_line import MissingPackage, Parser, require
+from neural_optimizer_search.file_lock import InUse
 from neural_optimizer_search.files import write_whole
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.records.cache import EvaluationCache
-from neural_optimizer_search.records.ledger import InUse, Ledger
+from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.run_directory import (
     CONTROLLER,
     LEADERBOARD,
@@ -27,7 +28,7 @@ from neural_optimizer_search.records.run_directory import (
 from neural_optimizer_search.search.algorithm import StateLost
 from neural_optimizer_search.search.config import NO_CACHE, RunConfig, SearchConfig
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
-from neural_optimizer_search.search.leaderboard import format_leaderboard
+from neural_optimizer_search.search.leaderboard import SHOWN, format_leaderboard
 from neural_optimizer_search.search.loop import search
 from neural_optimizer_search.search.progress import RuleBar, write_scalars
 from neural_optimizer_search.search.recorder import EvaluationRecorder, pass_every_rule
@@ -192,8 +193,7 @@ def _open_cache(config, identity, stack):
 
 
 def _report(out, ledger, config):
-    found = ledger.evaluations("search")
-    table = format_leaderboard(found, ledger.evaluations("baseline"))
+    table = format_leaderboard(ledger.best_evaluations("search", SHOWN), ledger.evaluations("baseline"))
     write_whole(out / LEADERBOARD, lambda unfinished: unfinished.write_text(f"{table}\n"))
     counts = ledger.counts()
     if config.budget and counts["trained"] < config.budget:

@@ -86,5 +86,5 @@ def mutate(tokens: Sequence[int], space: SearchSpace, rng: np.random.Generator) 
 
 ENTRY = AlgorithmEntry(
     "Regularized evolution",
-    lambda setting: Evolution(setting.space, EvolutionConfig(), setting.seed, setting.ledger.samples()),
+    lambda setting: Evolution(setting.space, EvolutionConfig(), setting.seed, setting.ledger.sample_rows()),
 )

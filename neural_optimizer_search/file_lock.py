@@ -1,0 +1,86 @@
+"""A file that one process writes at a time. The lock lies on the file itself, whatever name it is opened by."""
+
+import fcntl
+import os
+from pathlib import Path
+from typing import Union
+
+# (device, number) of the files that this process holds. To open and close such a file once more would end the locks
+# that SQLite has on it: POSIX gives them up when a process closes any descriptor of the file.
+_held: set[tuple[int, int]] = set()
+
+
+class InUse(RuntimeError):
+    """Another process writes the file, or another part of this one."""
+
+
+class Moved(RuntimeError):
+    """The file is not where it was opened.
+
+    Attributes:
+      place: Where it is now; None if it was deleted, or nobody can say.
+    """
+
+    def __init__(self, message: str, place: Union[Path, None]):
+        super().__init__(message)
+        self.place = place
+
+
+class FileLock:
+    """Holds a file until it is closed, or the process ends, however that may be.
+
+    Args:
+      path: The file, which must be there.
+
+    Raises:
+      InUse: If it is held by another process, or by this one.
+      OSError: If it cannot be opened to be written.
+    """
+
+    def __init__(self, path: Union[str, os.PathLike]):
+        self._path = Path(path)
+        self._file = _identify(os.stat(path))
+        if self._file in _held:
+            raise InUse(_message(path))
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(self._descriptor)
+            if isinstance(error, BlockingIOError):
+                raise InUse(_message(path)) from None
+            raise
+        # What was opened counts: the path may have become another file's since.
+        self._file = _identify(os.fstat(self._descriptor))
+        _held.add(self._file)
+
+    def require_in_place(self) -> None:
+        """Raises `Moved` if the path leads to another file now, or to none."""
+        try:
+            if _identify(os.stat(self._path)) == self._file:
+                return
+        except FileNotFoundError:
+            pass
+        place = self._find()
+        where = f"was moved to {place}" if place else "was moved or deleted"
+        raise Moved(f"{self._path} {where} while it was written.", place)
+
+    def close(self) -> None:
+        """Lets the file go."""
+        _held.discard(self._file)
+        os.close(self._descriptor)
+
+    def _find(self):
+        try:
+            place = Path(os.readlink(f"/proc/self/fd/{self._descriptor}"))  # Linux only
+        except OSError:
+            return None
+        return place if place.exists() else None
+
+
+def _message(path):
+    return f"{path} is being written by another process."
+
+
+def _identify(status):
+    return status.st_dev, status.st_ino

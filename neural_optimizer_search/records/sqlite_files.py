@@ -1,0 +1,108 @@
+"""SQLite files that anybody may have written: nothing in them runs, nothing hangs, and reading leaves no trace."""
+
+import contextlib
+import shutil
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from neural_optimizer_search.files import Damaged, require_regular
+
+# What SQLite writes beside a file.
+JOURNALS = ("-wal", "-shm", "-journal")
+
+
+def connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
+    """Opens a file that is there.
+
+    Args:
+      path: The file.
+      mode: SQLite's: "rw", or "ro" to read.
+
+    Raises:
+      FileNotFoundError, sqlite3.Error: If it cannot be opened.
+      Damaged: If it, or what lies beside it, is a pipe or the like, for which SQLite would wait forever.
+    """
+    require_plain(path)
+    return _connect(path, f"mode={mode}")
+
+
+def require_plain(path: Path) -> None:
+    """Checks that a file, and what SQLite would read beside it, are regular files, and that it is not empty.
+
+    Raises:
+      FileNotFoundError: If the file is not there.
+      Damaged: If one of them is something else, or the file is empty.
+    """
+    require_regular(path)
+    real = path.resolve()  # SQLite looks beside what a link leads to
+    for journal in JOURNALS:
+        with contextlib.suppress(FileNotFoundError):
+            require_regular(real.with_name(real.name + journal))
+    if not real.stat().st_size:
+        raise Damaged(f"{path} is empty.")
+
+
+def copy(path: Path, target: Path) -> None:
+    """Copies a file as it is now, with what its writer has not yet merged into it; leaves nothing beside it.
+
+    Args:
+      path: The file; somebody may be writing it, and its directory may be read-only.
+      target: Where the copy is made; another directory.
+
+    Raises:
+      FileNotFoundError, OSError, sqlite3.Error: If it cannot be read, or the copy not be written.
+      Damaged: If it is no SQLite file, or damaged.
+    """
+    require_plain(path)
+    real = path.resolve()
+    journals = [real.with_name(real.name + journal) for journal in JOURNALS]
+    # Without a journal beside it nobody writes, and then SQLite need not leave files there, or be able to.
+    mode = "mode=ro" if any(journal.exists() for journal in journals) else "immutable=1"
+    try:
+        with contextlib.closing(_connect(path, mode)) as source, contextlib.closing(sqlite3.connect(target)) as made:
+            source.backup(made)
+    except sqlite3.OperationalError as error:
+        if "unable to open" not in str(error):
+            raise
+        # A journal without its index, in a directory where SQLite may not make one: whoever wrote it is gone.
+        for file in (real, *filter(Path.exists, journals)):
+            shutil.copyfile(file, target.with_name(file.name.replace(real.name, target.name, 1)))
+    except sqlite3.DatabaseError as error:
+        raise Damaged(f"{path} is damaged: {error}.") from error
+
+
+def read_rows(db: sqlite3.Connection, query: str, values: Sequence[Any] = ()) -> Iterator[tuple]:
+    """Yields the rows that a query finds.
+
+    Raises:
+      Damaged: If the file is damaged there.
+      sqlite3.OperationalError: If it cannot be read for another reason.
+    """
+    try:
+        cursor = db.execute(query, values)
+        while row := cursor.fetchone():  # `yield from` would use the cursor when the file may be closed
+            yield row
+    except sqlite3.OperationalError as error:
+        if "decode" not in str(error):  # SQLite's word for text that is not UTF-8
+            raise
+        raise Damaged(f"it has text that is not UTF-8: {error!s:.100}.") from error
+    except sqlite3.DatabaseError as error:
+        raise Damaged(f"it is damaged: {error}.") from error
+
+
+def read_schema(db: sqlite3.Connection) -> list[tuple]:
+    """Everything that a file defines: tables, indices, views and triggers."""
+    return sorted(read_rows(db, "SELECT type, name, tbl_name, COALESCE(sql, '') FROM sqlite_master"))
+
+
+def make_schema(statements: str) -> list[tuple]:
+    """What `read_schema` reads of a file that was made with these statements."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as db:
+        db.executescript(statements)
+        return read_schema(db)
+
+
+def _connect(path, mode):
+    return sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True)
