@@ -40,6 +40,7 @@ def make_run(directory: Path, evaluations: int) -> None:
     rng = np.random.default_rng(0)
     rules = _draw_new(config.make_space(), rng)
     with contextlib.closing(Ledger(directory / LEDGER, flags.record(config))) as ledger:
+        ledger._db.execute("PRAGMA synchronous = OFF")  # to wait for the disk at each row takes half an hour
         for rule in KNOWN_OPTIMIZERS.values():
             ledger.add_evaluation(make_evaluation(rule), "baseline")
         found: list[Evaluation] = []
