@@ -56,9 +56,7 @@ def _differ(runs):
 
 
 def _curves(names, runs):
-    curves = [
-        charts.Curve(name, improvements(enumerate(run.measured.rewards, 1))) for name, run in zip(names, runs)
-    ]
+    curves = [charts.Curve(name, improvements(enumerate(run.measured.rewards, 1))) for name, run in zip(names, runs)]
     known = best_known(runs[0]) if not _differ(runs) else None
     bests = [wording.score(run.top[0].reward) if run.top else "nothing" for run in runs]
     ends = ", ".join(f"{best} in {name}" for name, best in zip(names, bests))

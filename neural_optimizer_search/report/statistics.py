@@ -68,9 +68,7 @@ def improvements(points: Iterable[tuple[int, float]]) -> list[tuple[int, float]]
     return rises if last is None else [*rises, (last, rises[-1][1])]
 
 
-def moving_mean(
-    numbers: Sequence[int], rewards: Sequence[float], window: int, most: int
-) -> list[tuple[int, float]]:
+def moving_mean(numbers: Sequence[int], rewards: Sequence[float], window: int, most: int) -> list[tuple[int, float]]:
     """(number, mean of the last `window` rewards), at most so many, from the first full window on."""
     sums = array("d", accumulate(rewards, initial=0.0))
     ends = thin_out(range(window, len(rewards) + 1), most)
@@ -131,7 +129,8 @@ def find_building_blocks(
     shared = {part: n for part, n in in_top.counts.items() if n > 1}
     in_sampled = count_parts(sampled, among=shared)
     blocks = [
-        Block(part, n / in_top.rules, in_sampled.counts[part] / max(in_sampled.rules, 1)) for part, n in shared.items()
+        Block(part, n / in_top.rules, in_sampled.counts[part] / max(in_sampled.rules, 1))
+        for part, n in shared.items()
     ]
     blocks.sort(key=lambda block: (block.sampled - block.top, -block.top, text(block.expression)))
     return blocks[:count], in_top, in_sampled

@@ -152,3 +152,15 @@ def test_boxes_of_a_tree_do_not_overlap():
 
 def test_a_tree_that_nobody_could_look_at_is_not_drawn():
     assert tree(parse_formula("*".join("g" * (MOST_LEAVES + 1)))) is None
+
+
+@pytest.mark.parametrize("last", [7, 300, 20_000, 300_000, 5_000_000])
+def test_no_tick_is_cut_off(last):
+    for size in (pictures.WIDE, pictures.NARROW):
+        x = axes.counting_scale(last, axes.LEFT, size.width - axes.RIGHT)
+        y = axes.linear_scale([0.0, 1.0], size.height - axes.BOTTOM, axes.TOP)
+        drawn = axes.frame(x, y, "rules", "reward", size.ticks)
+        for label in [node for node in drawn.iter("text") if float(node.get("y")) == y.start + 17]:
+            width = axes.DIGIT * len(label.text)
+            after = 0 if label.get("class") == "tick end" else width / 2
+            assert float(label.get("x")) + after <= size.width

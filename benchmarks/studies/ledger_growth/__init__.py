@@ -107,7 +107,7 @@ def _measure_steps(directory, count):
 
 
 def _measure_ppo(size, count):
-    """Milliseconds of a step of PPO, and of saving it, when it has emitted so many rules; none where it cannot run."""
+    """Milliseconds of a step of PPO, and of saving it, after so many rules; none where it cannot run."""
     if not is_installed("tf_agents"):
         return {}
     from tf_agents_env.controllers import CONTROLLERS, Controller

@@ -1,4 +1,4 @@
-"""Ledgers of searches that nobody ran: as many rules as one wants, with the looks of real ones and made-up rewards."""
+"""Ledgers of searches that nobody ran: as many rules as one wants, with made-up rewards."""
 
 import contextlib
 from collections.abc import Iterator
@@ -61,7 +61,7 @@ def make_evaluation(rule: Rule) -> Evaluation:
     key = rule.canonical()
     rng = np.random.default_rng(list(key.encode()))
     diverged = rng.random() < DIVERGED
-    rewards = [0.0] * len(SEEDS) if diverged else rng.normal(rng.beta(4, 2), 0.01, len(SEEDS)).clip(0.0).tolist()
+    rewards = [0.0] * len(SEEDS) if diverged else rng.normal(rng.beta(4, 2), 0.01, len(SEEDS)).clip(0.0, 1.0).tolist()
     losses = (2.3 * rng.random(len(RATES))).tolist()
     return Evaluation(
         rule=rule,
