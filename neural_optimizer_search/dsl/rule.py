@@ -287,9 +287,9 @@ def _word(token, position, vocabulary):
 def _check_iteration(k, iteration):
     for field, table, word in zip(Iteration._fields, _TABLES, iteration):
         # JSON has true and lists, too.
-        if field in ("op1", "op2") and type(word) is int and 0 <= word < k:
+        if isinstance(word, str) and word in table:
             continue
-        if not isinstance(word, str) or word not in table:
+        if not (field in ("op1", "op2") and type(word) is int and 0 <= word < k):
             earlier = f", or an earlier iteration's number below {k}" if k and field[0] == "o" else ""
             raise ValueError(
                 f"{field} of iteration {k} must be one of: {', '.join(table)}{earlier}. Received: {word!r:.200}."
