@@ -1,5 +1,6 @@
 """The controller: policy gradients over strings of tokens, paid by the rewards (arXiv v2, section 3.2)."""
 
+import bisect
 import collections
 import functools
 import json
@@ -105,13 +106,14 @@ class _Emitted(tf.train.experimental.PythonState):
     def __init__(self):
         self.counts, self.rewards = collections.Counter(), []
 
-    def with_rewards(self, keys, rewards):
-        """The rewards above 0 of all keys, these included."""
+    def find_new(self, keys, rewards):
+        """The rewards above 0 of those keys that were not emitted before, each once."""
         new = {key: reward for key, reward in zip(keys, rewards) if reward > 0 and key not in self.counts}
-        return sorted([*self.rewards, *new.values()])
+        return list(new.values())
 
     def add(self, keys, rewards):
-        self.rewards = self.with_rewards(keys, rewards)
+        for reward in self.find_new(keys, rewards):
+            bisect.insort(self.rewards, reward)
         self.counts.update(keys)
 
     def serialize(self):
@@ -265,7 +267,8 @@ class Controller(Algorithm):
 
     def _pays(self, keys, rewards):
         if self.config.rank_power:
-            rewards = pay_by_rank(rewards, self._emitted.with_rewards(keys, rewards), self.config.rank_power)
+            new = self._emitted.find_new(keys, rewards)
+            rewards = pay_by_rank(rewards, self._emitted.rewards, self.config.rank_power, new)
         return pay(keys, rewards, self.emitted, self.config.repeat_share)
 
     def _learn(self, experience, pays):

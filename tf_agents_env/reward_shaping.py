@@ -1,7 +1,6 @@
 """What the controller is paid for a rule, which need not be the rule's reward."""
 
 import bisect
-import collections
 from collections.abc import Mapping, Sequence
 
 
@@ -15,7 +14,7 @@ def pay(
     Args:
       keys: What the rules of a batch are, in order: rules with equal keys are one function.
       rewards: Their rewards; at least 0, or a smaller share would be a better pay.
-      emitted: `Counter` of the keys emitted before this batch; it stays as it is.
+      emitted: How often each key was emitted before this batch; it stays as it is.
       repeat_share: What each repeat leaves of the pay, in [0, 1].
 
     Returns:
@@ -25,14 +24,17 @@ def pay(
       >>> pay(["m * g", "m", "m * g"], [0.8, 0.6, 0.8], {}, 0.5)
       [0.8, 0.6, 0.4]
     """
-    counts, pays = collections.Counter(emitted), []
+    # Of these keys alone: a long run has emitted very many.
+    counts, pays = {key: emitted.get(key, 0) for key in keys}, []
     for key, reward in zip(keys, rewards):
         pays.append(reward * repeat_share ** counts[key])
         counts[key] += 1
     return pays
 
 
-def pay_by_rank(rewards: Sequence[float], known: Sequence[float], power: float) -> list[float]:
+def pay_by_rank(
+    rewards: Sequence[float], known: Sequence[float], power: float, new: Sequence[float] = ()
+) -> list[float]:
     """Pays each rule (the share of the known rules that it beats)^power.
 
     The rewards of useful rules are close together: a policy gradient that is paid in rewards soon tells useful rules
@@ -40,8 +42,9 @@ def pay_by_rank(rewards: Sequence[float], known: Sequence[float], power: float) 
 
     Args:
       rewards: At least 0; a reward of 0 pays 0.
-      known: The rewards above 0 of all distinct rules so far, these included, sorted.
+      known: The rewards above 0 of all distinct rules so far, sorted.
       power: p, above 0; the larger, the more of the pay is for the best.
+      new: More of them that `known` lacks, in any order: these rules' own, so that nobody has to sort anew.
 
     Returns:
       The pays, as a list of floats: ((r - 1/2) / n)^p for the r-th of n known rules, counted from the worst.
@@ -49,7 +52,13 @@ def pay_by_rank(rewards: Sequence[float], known: Sequence[float], power: float) 
     Example:
       >>> pay_by_rank([0.8, 0.0, 0.9], [0.5, 0.7, 0.8, 0.9], 1.0)
       [0.625, 0.0, 0.875]
+      >>> pay_by_rank([0.8, 0.0, 0.9], [0.5, 0.7], 1.0, new=[0.9, 0.8])
+      [0.625, 0.0, 0.875]
     """
-    return [
-        ((bisect.bisect_left(known, reward) + 0.5) / len(known)) ** power if reward > 0 else 0.0 for reward in rewards
-    ]
+    new, count = sorted(new), len(known) + len(new)
+
+    def pay_one(reward):
+        beaten = bisect.bisect_left(known, reward) + bisect.bisect_left(new, reward)
+        return ((beaten + 0.5) / count) ** power
+
+    return [pay_one(reward) if reward > 0 else 0.0 for reward in rewards]

@@ -15,6 +15,7 @@ STUDIES = (
     "learned_optimizers",
     "scaling",
     "optimizer_step",
+    "ledger_growth",
 )
 
 

@@ -23,6 +23,7 @@ class Iteration(NamedTuple):
 
 
 TOKENS_PER_ITERATION = len(Iteration._fields)
+_TABLES = (OPERANDS, OPERANDS, UNARIES, UNARIES, BINARIES)  # the words of each place of an iteration
 # Of a rule as a tree, far beyond any that is of use: as high as Python's stack can hold, and what prints in a second.
 # A tree has an output as often as it is read, so that forty iterations could spell 2^40 words.
 MAX_HEIGHT = 400
@@ -284,12 +285,11 @@ def _word(token, position, vocabulary):
 
 
 def _check_iteration(k, iteration):
-    for field, word in zip(Iteration._fields, iteration):
-        table = {"op1": OPERANDS, "op2": OPERANDS, "u1": UNARIES, "u2": UNARIES, "b": BINARIES}[field]
+    for field, table, word in zip(Iteration._fields, _TABLES, iteration):
         # JSON has true and lists, too.
-        if field in ("op1", "op2") and type(word) is int and 0 <= word < k:
+        if isinstance(word, str) and word in table:
             continue
-        if not isinstance(word, str) or word not in table:
+        if not (field in ("op1", "op2") and type(word) is int and 0 <= word < k):
             earlier = f", or an earlier iteration's number below {k}" if k and field[0] == "o" else ""
             raise ValueError(
                 f"{field} of iteration {k} must be one of: {', '.join(table)}{earlier}. Received: {word!r:.200}."

@@ -5,6 +5,7 @@ that a child computed is lost. A ledger holds JSON and numbers and no code: one 
 """
 
 import contextlib
+import functools
 import json
 import sqlite3
 import tempfile
@@ -28,6 +29,7 @@ from neural_optimizer_search.records.rows import (
     to_row,
     write_rule,
 )
+from neural_optimizer_search.records.stored import StoredRows
 
 SCHEMA_VERSION = 4
 SCHEMA = """
@@ -44,6 +46,7 @@ CREATE TABLE samples (
 );
 CREATE INDEX samples_by_key ON samples (key);
 """
+LAST_RULES = 4096  # that are not read anew when they come again
 # What a ledger may be of.
 SEARCH, PROMOTION = "search", "promotion"
 
@@ -186,10 +189,24 @@ class Ledger:
 
     def evaluations(self, role: Optional[str] = None) -> list[Evaluation]:
         """The evaluations of a role, or all, in the order in which they were recorded."""
-        query = f"SELECT {', '.join(COLUMNS)} FROM evaluations WHERE ? IS NULL OR role = ? ORDER BY rowid"
+        with self._naming():
+            return list(self.evaluation_rows(role))
+
+    def evaluation_rows(self, role: Optional[str] = None) -> StoredRows[Evaluation]:
+        """As `evaluations`, but each is read when it is asked for."""
+
+        def make(*row):
+            return from_row(dict(zip(COLUMNS, row)))
+
+        query = f"SELECT {', '.join(COLUMNS)} FROM evaluations"
+        return StoredRows(self._db, query, "? IS NULL OR role = ?", [role, role], make)
+
+    def best_evaluations(self, role: str, count: int) -> list[Evaluation]:
+        """The evaluations of a role with the highest rewards, the best first; of equal ones, the first recorded."""
+        query = f"SELECT {', '.join(COLUMNS)} FROM evaluations WHERE role = ? ORDER BY reward DESC, rowid LIMIT ?"
         with self._naming():
             return [
-                from_row(dict(zip(COLUMNS, row))) for row in sqlite_files.read_rows(self._db, query, [role, role])
+                from_row(dict(zip(COLUMNS, row))) for row in sqlite_files.read_rows(self._db, query, [role, count])
             ]
 
     # -- Samples ---------------------------------------------------------------------------------------
@@ -212,15 +229,17 @@ class Ledger:
 
     def samples(self) -> list[Sample]:
         """Every `Sample`, in order."""
-        query = "SELECT step, rule, reward, key, staleness FROM samples ORDER BY position"
-        rules = {}  # most samples repeat an earlier one
         with self._naming():
-            samples = []
-            for step, text, *rest in sqlite_files.read_rows(self._db, query):
-                if text not in rules:
-                    rules[text] = read_rule(text)
-                samples.append(check_sample(Sample(step, rules[text], *rest)))
-            return samples
+            return list(self.sample_rows())
+
+    def sample_rows(self) -> StoredRows[Sample]:
+        """As `samples`, but each is read when it is asked for."""
+        read = functools.lru_cache(LAST_RULES)(read_rule)  # many samples repeat an earlier one
+
+        def make(step, text, *rest):
+            return check_sample(Sample(step, read(text), *rest))
+
+        return StoredRows(self._db, "SELECT step, rule, reward, key, staleness FROM samples", "TRUE", [], make)
 
     def check_pages(self) -> None:
         """Has SQLite check the whole file, which takes as long as reading it.

@@ -66,14 +66,14 @@ def from_row(row: Mapping[str, Any]) -> Evaluation:
         row["sweep"] = tuple((rate, loss) for rate, loss in row["sweep"])
     except (TypeError, ValueError, RecursionError) as error:
         raise Damaged(f"the evaluation of {rule.formula():.100} is no evaluation: {error!s:.100}.") from error
-    _check_fields(row, _EVALUATION, f"the evaluation of {rule.formula():.100}")
+    _check_fields(row, _EVALUATION, lambda: f"the evaluation of {rule.formula():.100}")
     row.update(rule=rule, flipped=bool(row["flipped"]), cached=bool(row["cached"]))
     return Evaluation(**row)
 
 
 def check_sample(sample: Sample) -> Sample:
     """The sample, if a search can have written it; else `Damaged`."""
-    _check_fields(sample._asdict(), _SAMPLE, "a sample")
+    _check_fields(sample._asdict(), _SAMPLE, lambda: "a sample")
     return sample
 
 
@@ -111,7 +111,7 @@ def _count_words(rule):
 def _check_fields(record, allowed, what):
     for field, is_allowed in allowed.items():
         if not is_allowed(record[field]):
-            raise Damaged(f"{what} has a {field} that no search writes: {record[field]!r:.60}.")
+            raise Damaged(f"{what()} has a {field} that no search writes: {record[field]!r:.60}.")
 
 
 def _is_text(value):

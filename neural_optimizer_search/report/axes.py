@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # Python 3.9 has it elsewhere
 
 # Margins around the plot, for the ticks' labels and the axes' titles.
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 26, 42
+DIGIT = 7  # width of a tick's digit, in the font of style.css
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -113,7 +114,7 @@ def frame(x: Scale, y: Scale, x_title: str, y_title: str, ticks: tuple[int, int]
     ]
     axis = element("line", x1=x.start, x2=x.end, y1=y.start, y2=y.start, class_="axis")
     labels = [
-        *(element("text", label, x=x(value), y=y.start + 17, class_="tick middle") for value, label in x_ticks),
+        *(_label_below(label, x(value), x.end + RIGHT, y.start + 17) for value, label in x_ticks),
         *(element("text", label, x=x.start - 7, y=y(value) + 4, class_="tick end") for value, label in y_ticks),
     ]
     titles = [
@@ -121,6 +122,12 @@ def frame(x: Scale, y: Scale, x_title: str, y_title: str, ticks: tuple[int, int]
         element("text", x_title, x=x.end, y=y.start + 36, class_="title end"),
     ]
     return element("g", lines, marks, axis, labels, titles, aria_hidden="true")
+
+
+def _label_below(label, at, edge, y):
+    """A label under its tick; one that would be cut off ends at the picture's edge."""
+    fits = at + DIGIT * len(label) / 2 <= edge
+    return element("text", label, x=at if fits else edge, y=y, class_=f"tick {'middle' if fits else 'end'}")
 
 
 def _round_step(size):

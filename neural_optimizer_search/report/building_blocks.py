@@ -10,7 +10,7 @@ from neural_optimizer_search.report.page import scroll_box, section, table
 from neural_optimizer_search.report.run import RecordedSearch
 
 MOST_RULES = 20_000  # sampled rules that are taken apart
-LEAST_TOP = 10  # rules that count as the best; of a long search, a tenth
+LEAST_TOP, MOST_TOP = 10, 1_000  # rules that count as the best; of a search between, a tenth
 MOST_RANKS = 8
 
 _AGREEMENT = parse_formula("sign(g) * sign(m)")
@@ -18,23 +18,27 @@ _AGREEMENT = parse_formula("sign(g) * sign(m)")
 
 def building_blocks(run: RecordedSearch) -> Optional[Element]:
     """The section about the sub-expressions that the best rules have; None if too few rules work."""
-    top = [e.rule for e in run.top[: max(LEAST_TOP, len(run.top) // 10)]]
-    if len(top) < 2:
+    count = min(len(run.top), max(LEAST_TOP, min(len(run.top) // 10, MOST_TOP)))
+    if count < 2:
         return None
-    sampled = [sample.rule for sample in statistics.thin_out(run.samples, MOST_RULES)]
+    # Rule after rule: all of them at a time would fill memory.
+    places = statistics.thin_out(range(len(run.samples)), MOST_RULES)
+    blocks, top, sampled = statistics.find_building_blocks(
+        (run.top[place].rule for place in range(count)), (run.samples[place].rule for place in places)
+    )
     rows = [
         [
             _formula(block.expression),
-            *_shares(block.top, len(top), "top"),
-            *_shares(block.sampled, len(sampled), "sampled"),
+            *_shares(block.top, top.rules, "top"),
+            *_shares(block.sampled, sampled.rules, "sampled"),
         ]
-        for block in statistics.find_building_blocks(top, sampled)
+        for block in blocks
     ]
     intro = (
-        f"Parts that at least two of the best {len(top)} rules have, first those that are more frequent there than "
-        f"among the {len(sampled):,} sampled rules."
+        f"Parts that at least two of the best {top.rules} rules have, first those that are more frequent there than "
+        f"among the {sampled.rules:,} sampled rules."
     )
-    head = ("part", f"of the best {len(top)}", "", f"of {len(sampled):,} sampled", "")
+    head = ("part", f"of the best {top.rules}", "", f"of {sampled.rules:,} sampled", "")
     return section(
         "What the best rules are made of",
         element("p", intro, class_="note"),
@@ -54,14 +58,13 @@ def _shares(share, whole, class_):
 
 def _verdict(top, sampled):
     """How many rules have the part that the paper names."""
-    ranks = [str(rank) for rank, rule in enumerate(top, 1) if statistics.agrees(rule)]
-    in_sampled = sum(map(statistics.agrees, sampled))
+    ranks, in_sampled = [str(rank) for rank in top.agreeing], len(sampled.agreeing)
     listed = ", ".join(ranks[:MOST_RANKS]) + (" …" if len(ranks) > MOST_RANKS else "")
     where = f"{len(ranks)} of them (rank {listed})" if ranks else "none of them"
     return element(
         "p",
         math(_AGREEMENT),
         f", the part that the paper found again and again, is in {where}, and in {in_sampled:,} of the "
-        f"{len(sampled):,} sampled rules ({wording.share(in_sampled, len(sampled))}).",
+        f"{sampled.rules:,} sampled rules ({wording.share(in_sampled, sampled.rules)}).",
         class_="verdict",
     )

@@ -5,9 +5,10 @@ from typing import NamedTuple, Optional
 
 from neural_optimizer_search.report import axes, wording
 from neural_optimizer_search.report.axes import BOTTOM, LEFT, RIGHT, TOP
+from neural_optimizer_search.report.columns import History
 from neural_optimizer_search.report.markup import Content, element
 from neural_optimizer_search.report.pictures import Size, color, line
-from neural_optimizer_search.report.statistics import Point, improvements, moving_mean, thin_out
+from neural_optimizer_search.report.statistics import improvements, moving_mean, thin_out
 
 
 class Reference(NamedTuple):
@@ -35,27 +36,27 @@ class Curve(NamedTuple):
 
 
 def draw_rewards(
-    points: Sequence[Point], sampled: int, known: Optional[Reference], window: Optional[int], size: Size
+    history: History, sampled: int, known: Optional[Reference], window: Optional[int], size: Size
 ) -> Iterator[Content]:
     """Draws the reward of each sampled rule, their moving mean and the best so far: Figure 4 of the paper.
 
     Args:
-      points: The rules that were measured.
+      history: The rules that were measured.
       sampled: How many rules were sampled, with those that have no point.
       known: The best known optimizer.
       window: How many points a moving mean is over; None for no line.
       size: The size of the picture.
     """
     x = axes.counting_scale(sampled, LEFT, size.width - RIGHT)
-    y = axes.linear_scale(_values((point.reward for point in points), known), size.height - BOTTOM, TOP, floor=0.0)
-    best = improvements((point.number, point.reward) for point in points)
-    rises = {number for number, _ in best}
-    dots = {*thin_out(points, size.marks), *(point for point in points if point.number in rises)}
+    ends = [min(history.rewards), max(history.rewards)] if len(history) else []
+    y = axes.linear_scale(_values(ends, known), size.height - BOTTOM, TOP, floor=0.0)
+    best = improvements(zip(history.numbers, history.rewards))
+    dots = {*thin_out(range(len(history)), size.marks), *(history.find(number) for number, _ in best)}
     yield axes.frame(x, y, "rules sampled", "reward", size.ticks)
-    yield [_dot(point, x, y) for point in sorted(dots, key=lambda point: point.number)]
+    yield [_dot(history[place], x, y) for place in sorted(dots)]
     yield _reference_line(known, x, y)
     if window:
-        yield line(thin_out(moving_mean(points, window), size.marks), x, y, "mean")
+        yield line(moving_mean(history.numbers, history.rewards, window, size.marks), x, y, "mean")
     yield line(best, x, y, "best", steps=True)
 
 

@@ -46,8 +46,9 @@ def outcomes(run: RecordedSearch) -> Element:
 def sampled_outcomes(run: RecordedSearch) -> list[Outcome]:
     """What became of all samples. The counts add up to them, unless a search is writing or was resumed just now."""
     counts = run.counts
-    screened = [sample.rule for sample in run.samples if not sample.key]
-    reasons = _count_reasons(screened) if len(screened) <= MOST_SCREENED else Counter()
+    screened = run.history.screened
+    few = len(screened) <= MOST_SCREENED
+    reasons = _count_reasons([run.samples[place].rule for place in screened]) if few else Counter()
     stopped = [Outcome(f"screened out: {_within_sentence(reason)}", n) for reason, n in reasons.items()]
     rest = max(counts["screened"] - sum(reasons.values()), 0)
     return [
@@ -61,14 +62,12 @@ def sampled_outcomes(run: RecordedSearch) -> list[Outcome]:
 
 def trained_outcomes(run: RecordedSearch) -> list[Outcome]:
     """What became of the rules that were trained, by status."""
-    statuses = Counter(e.status for e in run.found if not e.cached)
-    return [Outcome(status, n) for status, n in {"ok": 0, "diverged": 0, **statuses}.items()]
+    return [Outcome(status, n) for status, n in {"ok": 0, "diverged": 0, **run.measured.statuses}.items()]
 
 
 def failure_messages(run: RecordedSearch) -> list[tuple[tuple[str, str], int]]:
     """((status, message), count) of the rules that did not train to the end, the most frequent first."""
-    failures = Counter((e.status, e.message) for e in run.found if e.status != "ok" and not e.cached)
-    return failures.most_common(MOST_MESSAGES)
+    return run.measured.failures.most_common(MOST_MESSAGES)
 
 
 def _count_reasons(rules):
@@ -89,7 +88,7 @@ def _row(outcome, whole):
 
 
 def _time(run):
-    times = sorted(e.seconds for e in run.found if not e.cached)
+    times = sorted(run.measured.seconds)
     if not times:
         return "No time was spent on training proposed rules."
     return (

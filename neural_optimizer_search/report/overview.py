@@ -19,7 +19,7 @@ FLATTERED = "Rewards are those of the data that chose the rules: the best are fl
 def summary(run: RecordedSearch) -> Element:
     """Heading, one paragraph, the figures that matter."""
     best, known = (run.top or [None])[0], (run.baselines or [(None, None)])[0]
-    seconds = sum(e.seconds for e in (*run.found, *(e for _, e in run.baselines)) if not e.cached)
+    seconds = sum([*run.measured.seconds, *(e.seconds for _, e in run.baselines if not e.cached)])
     tiles = [
         ("Best rule", *_reward(best)),
         ("Best known optimizer", *_reward(known[1], known[0])),

@@ -9,22 +9,22 @@ from neural_optimizer_search.report.markup import Element, element
 from neural_optimizer_search.report.page import section
 from neural_optimizer_search.report.pictures import WIDE, LegendRow, both_widths, legend
 from neural_optimizer_search.report.run import RecordedSearch
-from neural_optimizer_search.report.statistics import history
 
-LONGEST_WINDOW, LEAST_WINDOW = 50, 5  # rules in a moving mean
+LONGEST_WINDOW, LEAST_WINDOW = 50, 5  # rules in a moving mean, but of very many
 
 
 def rewards(run: RecordedSearch) -> Element:
     """The section with the paper's Figure 4."""
-    points = history(run.samples)
-    if not points:
+    points = run.history
+    if not len(points):
         return section("Rewards", element("p", "No rule that was sampled has been measured yet."), id_="rewards")
     known = best_known(run)
-    window = min(LONGEST_WINDOW, len(points) // 4)
+    # So long that each rule counts in one of the means that are drawn.
+    window = max(min(LONGEST_WINDOW, len(points) // 4), len(points) // WIDE.marks)
     window = window if window >= LEAST_WINDOW else None
     label = (
         f"Reward of {wording.several(len(points), 'sampled rule')}; the best has "
-        f"{wording.score(max(point.reward for point in points))}."
+        f"{wording.score(max(points.rewards))}."
     )
     drawn = both_widths(lambda size: charts.draw_rewards(points, len(run.samples), known, window, size), label)
     caption = element("figcaption", *_caption(run.counts["screened"], len(points)))
@@ -40,7 +40,7 @@ def _legend(known, window):
     rows = [
         LegendRow("circle", "new", "a rule, the first time"),
         LegendRow("circle", "again", "a rule proposed again"),
-        LegendRow("line", "mean", f"mean of the last {window}") if window else None,
+        LegendRow("line", "mean", f"mean of the last {window:,}") if window else None,
         LegendRow("line", "best", "best so far"),
         LegendRow("line", "known", f"{known.name}, the best known optimizer") if known else None,
     ]

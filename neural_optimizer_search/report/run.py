@@ -1,8 +1,10 @@
-"""A search as its ledger has it: read once, checked, and then plain values."""
+"""A search as its ledger has it: all of it is checked, and what a page does not show stays in a copy of the file."""
 
 import contextlib
+import functools
 import sqlite3
-from collections.abc import Mapping
+import weakref
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Optional, Union
@@ -11,6 +13,7 @@ from neural_optimizer_search import flags
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Ledger, Sample
 from neural_optimizer_search.records.run_directory import LEDGER, rank
+from neural_optimizer_search.report.columns import History, Measured, Ranked
 from neural_optimizer_search.search.config import SearchConfig
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 
@@ -49,17 +52,31 @@ class RecordedSearch:
     place: Path
     name: str
     config: dict[str, Any]
-    found: list[Evaluation]
+    found: Sequence[Evaluation]
     baselines: list[KnownOptimizer]
-    samples: list[Sample]
+    samples: Sequence[Sample]
     counts: dict[str, int]
     versions: tuple[dict[str, str], ...] = ()
 
-    @property
-    def top(self) -> list[Evaluation]:
+    @functools.cached_property
+    def measured(self) -> Measured:
+        """What became of all that was found."""
+        return Measured(self.found)
+
+    @functools.cached_property
+    def history(self) -> History:
+        """The samples that were measured."""
+        return History(self.samples)
+
+    @functools.cached_property
+    def top(self) -> Ranked:
         """The rules that were measured and that work, the best first."""
-        works = [e for e in self.found if e.status == "ok" or (e.status == "diverged" and e.reward > 0)]
-        return rank(works)
+        return Ranked(self.found, self.measured.working, self.measured.rewards)
+
+    def look_at_all(self) -> None:
+        """Reads every row once, which checks it: what is damaged is seen before there is a page."""
+        for name in ("measured", "history"):
+            getattr(self, name)
 
     @property
     def is_finished(self) -> Optional[bool]:
@@ -83,23 +100,25 @@ def read(place: Union[str, Path]) -> RecordedSearch:
     place = Path(place)
     ledger_path = place / LEDGER
     try:
-        with contextlib.closing(Ledger(ledger_path, read_only=True)) as ledger:
-            config, versions, counts, samples = ledger.config, ledger.versions, ledger.counts(), ledger.samples()
-            found, baselines = ledger.evaluations("search"), ledger.evaluations("baseline")
+        with contextlib.ExitStack() as stack:
+            ledger = stack.enter_context(contextlib.closing(Ledger(ledger_path, read_only=True)))
+            run = RecordedSearch(
+                place=place,
+                name=place.resolve().name,
+                config=ledger.config,
+                found=ledger.evaluation_rows("search"),
+                baselines=_name_baselines(ledger.evaluations("baseline")),
+                samples=ledger.sample_rows(),
+                counts=ledger.counts(),
+                versions=tuple(ledger.versions),
+            )
+            run.look_at_all()
+            weakref.finalize(run, stack.pop_all().close)
+            return run
     except FileNotFoundError:
         raise NotARun(f"{place} is not a run of nos-search: {ledger_path} does not exist.") from None
     except (ValueError, OSError, sqlite3.Error) as error:
         raise NotARun(f"{place} is not a run that can be read: {error}") from error
-    return RecordedSearch(
-        place=place,
-        name=place.resolve().name,
-        config=config,
-        found=found,
-        baselines=_name_baselines(baselines),
-        samples=samples,
-        counts=counts,
-        versions=tuple(versions),
-    )
 
 
 def _name_baselines(evaluations):

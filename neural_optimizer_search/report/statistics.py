@@ -1,35 +1,33 @@
 """What the rules of a search tell when all are looked at together: how rewards rose, what good rules are made of."""
 
 import statistics
+from array import array
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from itertools import accumulate
 from typing import NamedTuple, Optional
 
 from neural_optimizer_search.dsl import expression as ex
 from neural_optimizer_search.dsl.printing import text
 from neural_optimizer_search.dsl.rule import Rule
-from neural_optimizer_search.records.ledger import Sample
 from neural_optimizer_search.report.axes import is_plottable
 
 _SIGNS = {"sign(g)", "sign(m)"}
 _SIGN_OF = {"g": "sign(g)", "g^3": "sign(g)", "m": "sign(m)", "sign(g)": "sign(g)", "sign(m)": "sign(m)"}
 
 
-class Point(NamedTuple):
-    """One sampled rule that was measured.
+class Parts(NamedTuple):
+    """What some rules are made of.
 
     Attributes:
-      number: Its place among the samples, from 1 on.
-      rule: The `Rule` as it was sampled.
-      reward: Its reward.
-      repeated: Whether the same function was sampled before.
+      counts: How many of the rules have each part.
+      rules: How many rules there are.
+      agreeing: The places, from 1 on, of those that have sign(g) * sign(m): see `agrees`.
     """
 
-    number: int
-    rule: Rule
-    reward: float
-    repeated: bool
+    counts: "Counter[ex.Expression]"
+    rules: int
+    agreeing: list[int]
 
 
 class Block(NamedTuple):
@@ -51,17 +49,6 @@ def deviation(rewards: Sequence[float]) -> Optional[float]:
     return statistics.stdev(rewards) if len(rewards) > 1 and all(map(is_plottable, rewards)) else None
 
 
-def history(samples: Iterable[Sample]) -> list[Point]:
-    """A `Point` for each sample that passed the screen and has a reward that can be drawn."""
-    points, seen = [], set()
-    for number, sample in enumerate(samples, 1):
-        if not sample.screened:
-            if is_plottable(sample.reward):
-                points.append(Point(number, sample.rule, sample.reward, sample.key in seen))
-            seen.add(sample.key)
-    return points
-
-
 def improvements(points: Iterable[tuple[int, float]]) -> list[tuple[int, float]]:
     """The best reward so far, wherever it rises and at the end.
 
@@ -71,16 +58,21 @@ def improvements(points: Iterable[tuple[int, float]]) -> list[tuple[int, float]]
     Returns:
       (number, best reward so far) pairs.
     """
-    pairs = [(number, reward) for number, reward in points if is_plottable(reward)]
-    best = list(accumulate((reward for _, reward in pairs), max))
-    rises = [i for i in range(len(pairs)) if i == 0 or best[i] > best[i - 1]]
-    return [(pairs[i][0], best[i]) for i in (*rises, *([len(pairs) - 1] if pairs else []))]
+    rises, last = [], None
+    for number, reward in points:
+        if not is_plottable(reward):
+            continue
+        last = number
+        if not rises or reward > rises[-1][1]:
+            rises.append((number, reward))
+    return rises if last is None else [*rises, (last, rises[-1][1])]
 
 
-def moving_mean(points: Sequence[Point], window: int) -> list[tuple[int, float]]:
-    """(number, mean reward of the last `window` points), from the first full window on."""
-    sums = [0.0, *accumulate(point.reward for point in points)]
-    return [(points[i - 1].number, (sums[i] - sums[i - window]) / window) for i in range(window, len(points) + 1)]
+def moving_mean(numbers: Sequence[int], rewards: Sequence[float], window: int, most: int) -> list[tuple[int, float]]:
+    """(number, mean of the last `window` rewards), at most so many, from the first full window on."""
+    sums = array("d", accumulate(rewards, initial=0.0))
+    ends = thin_out(range(window, len(rewards) + 1), most)
+    return [(numbers[i - 1], (sums[i] - sums[i - window]) / window) for i in ends]
 
 
 def thin_out(values: Sequence, most: int) -> Sequence:
@@ -103,25 +95,45 @@ def sub_expressions(rule: Rule) -> set[ex.Expression]:
     return {part for part in parts if part.name != "neg"}
 
 
-def find_building_blocks(top: Sequence[Rule], sampled: Sequence[Rule], count: int = 12) -> list[Block]:
+def count_parts(rules: Iterable[Rule], among: Optional[Container[ex.Expression]] = None) -> Parts:
+    """Takes rules apart.
+
+    Args:
+      rules: The rules; each is looked at once.
+      among: The parts to count; all by default.
+    """
+    counts, agreeing, number = Counter(), [], 0
+    for number, rule in enumerate(rules, 1):
+        parts = sub_expressions(rule)
+        counts.update(part for part in parts if among is None or part in among)
+        if _agree(parts):
+            agreeing.append(number)
+    return Parts(counts, number, agreeing)
+
+
+def find_building_blocks(
+    top: Iterable[Rule], sampled: Iterable[Rule], count: int = 12
+) -> tuple[list[Block], Parts, Parts]:
     """What the top rules are made of, rather than all that was sampled.
 
     Args:
       top: The best rules.
       sampled: All sampled rules, or some from all over the search.
-      count: The most to return.
+      count: The most `Block`s to return.
 
     Returns:
-      The `Block`s that are in at least two top rules, those with the largest difference of shares first.
+      The `Block`s that are in at least two top rules, those with the largest difference of shares first; the parts of
+      the top rules; and the sampled rules' share of these.
     """
-    in_top, in_sampled = (
-        Counter(part for rule in rules for part in sub_expressions(rule)) for rules in (top, sampled)
-    )
+    in_top = count_parts(top)
+    shared = {part: n for part, n in in_top.counts.items() if n > 1}
+    in_sampled = count_parts(sampled, among=shared)
     blocks = [
-        Block(part, n / len(top), in_sampled[part] / max(len(sampled), 1)) for part, n in in_top.items() if n > 1
+        Block(part, n / in_top.rules, in_sampled.counts[part] / max(in_sampled.rules, 1))
+        for part, n in shared.items()
     ]
     blocks.sort(key=lambda block: (block.sampled - block.top, -block.top, text(block.expression)))
-    return blocks[:count]
+    return blocks[:count], in_top, in_sampled
 
 
 def agrees(rule: Rule) -> bool:
@@ -133,9 +145,13 @@ def agrees(rule: Rule) -> bool:
       >>> [agrees(parse_formula(text)) for text in ("ld * sign(g) * -sign(m)", "sign(g * m)", "sign(g) + sign(m)")]
       [True, True, False]
     """
+    return _agree(sub_expressions(rule))
+
+
+def _agree(parts):
     return any(
         factors >= _SIGNS
-        for part in sub_expressions(rule)
+        for part in parts
         for factors in (
             {factor.name for factor in _factors(part) if isinstance(factor, ex.Operand)},
             {_SIGN_OF.get(factor.name) for factor in _factors_under_sign(part) if isinstance(factor, ex.Operand)},

@@ -27,7 +27,7 @@ from neural_optimizer_search.search.algorithm import StateLost
 from neural_optimizer_search.search.checking import check_run
 from neural_optimizer_search.search.config import NO_CACHE, RunConfig, SearchConfig
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS, require_reward
-from neural_optimizer_search.search.leaderboard import format_leaderboard
+from neural_optimizer_search.search.leaderboard import SHOWN, format_leaderboard
 from neural_optimizer_search.search.loop import search
 from neural_optimizer_search.search.opening import open_new, open_old
 from neural_optimizer_search.search.progress import RuleBar, write_scalars
@@ -101,17 +101,19 @@ def _run(config, out, ledger):
             flush=True,
         )
         stack.enter_context(keep_tracebacks(executor, out / TRACEBACKS))
-        _measure_known_optimizers(executor, ledger, screen, cache)
-        executor.timeout = config.timeout or find_timeout(ledger.evaluations("baseline"))
-        _search(config, out, algorithm, EvaluationRecorder(executor, ledger, screen, cache), ledger)
+        recorder = EvaluationRecorder(executor, ledger, screen, cache)
+        executor.timeout = config.timeout or find_timeout(_measure_known_optimizers(recorder, ledger))
+        _search(config, out, algorithm, recorder, ledger)
     _report(out, ledger, config)
 
 
-def _measure_known_optimizers(executor, ledger, screen, cache):
+def _measure_known_optimizers(recorder, ledger):
     best = max((e.reward for e in ledger.evaluations("baseline")), default=0.0)
     with RuleBar(len(KNOWN_OPTIMIZERS), "known optimizers", best=best) as bar:
-        recorder = EvaluationRecorder(executor, ledger, screen, cache, bar.show, bar.wait_for)
-        require_reward(recorder(KNOWN_OPTIMIZERS.values(), role="baseline"))
+        recorder.on_evaluation, recorder.on_wait = bar.show, bar.wait_for
+        known = recorder(KNOWN_OPTIMIZERS.values(), role="baseline")
+    require_reward(known)
+    return known
 
 
 def _search(config, out, algorithm, recorder, ledger):
@@ -141,8 +143,7 @@ def _say(sentence):
 
 def _report(out, ledger, config):
     ledger.require_in_place()  # else the leaderboard would be written where the run no longer is
-    found = ledger.evaluations("search")
-    table = format_leaderboard(found, ledger.evaluations("baseline"))
+    table = format_leaderboard(ledger.best_evaluations("search", SHOWN), ledger.evaluations("baseline"))
     write_whole(out / LEADERBOARD, lambda unfinished: unfinished.write_text(f"{table}\n"))
     counts = ledger.counts()
     if config.budget and counts["trained"] < config.budget:

@@ -1,6 +1,7 @@
 """Regularized evolution (Real et al., 2019, arXiv:1802.01548): tournaments for parents, and the oldest dies."""
 
 import collections
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -37,14 +38,18 @@ class Evolution(Algorithm):
       space: A `SearchSpace`.
       config: An `EvolutionConfig`.
       seed: Seed of the rules.
-      samples: The `Sample`s of the steps done before, which is all its state.
+      samples: The `Sample`s of the steps done before, which is all its state; of many, the last ones, with at
+        least a population that the screen let pass.
     """
 
     def __init__(self, space: SearchSpace, config: EvolutionConfig, seed: int, samples: Sequence[Sample] = ()):
         self._space, self._config, self._seed = space, config, seed
         self._completed = 0 if not samples else samples[-1].step + 1
-        self._population = collections.deque(maxlen=config.population)
-        self._population.extend((space.encode(s.rule), s.reward) for s in samples if not s.screened)
+        measured = (s for s in reversed(samples) if not s.screened)
+        youngest = list(itertools.islice(measured, config.population))
+        self._population = collections.deque(
+            ((space.encode(s.rule), s.reward) for s in reversed(youngest)), maxlen=config.population
+        )
 
     def propose(self, number: int) -> Proposal:
         """The `Proposal` of this number."""
@@ -81,5 +86,5 @@ def mutate(tokens: Sequence[int], space: SearchSpace, rng: np.random.Generator) 
 
 ENTRY = AlgorithmEntry(
     "Regularized evolution",
-    lambda setting: Evolution(setting.space, EvolutionConfig(), setting.seed, setting.ledger.samples()),
+    lambda setting: Evolution(setting.space, EvolutionConfig(), setting.seed, setting.ledger.sample_rows()),
 )

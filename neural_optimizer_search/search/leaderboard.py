@@ -6,10 +6,11 @@ from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.run_directory import rank
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 
+SHOWN = 10  # rules
 ROW = "{rank:>4s}  {reward:>15s}  {accuracy:>8s}  {rate:>9s}  {formula}"
 
 
-def format_leaderboard(found: Sequence[Evaluation], baselines: Sequence[Evaluation], count: int = 10) -> str:
+def format_leaderboard(found: Sequence[Evaluation], baselines: Sequence[Evaluation], count: int = SHOWN) -> str:
     """A table as text.
 
     Args:

@@ -68,9 +68,10 @@ class EvaluationRecorder:
         self._cache = cache
         self.on_evaluation = on_evaluation
         self.on_wait = on_wait
-        self._known = {e.key: e for e in ledger.evaluations()}
         self._measured: dict[str, _Measurement] = {}
+        # Each is read once: a long search has very many.
         found = ledger.evaluations("search")
+        self._known = {e.key: e for e in (*found, *ledger.evaluations("baseline"))}
         self.trained = sum(not e.cached for e in found)
         self.best = max((e.reward for e in found), default=0.0)
 
@@ -126,9 +127,10 @@ class EvaluationRecorder:
             future, screening, role = self._measured[key]
             if future.done():
                 evaluation = dataclasses.replace(future.result(), key=key, flipped=screening.flipped)
+                # The ledger first: one that is killed between would take for another search's what it measured itself.
+                self._record(evaluation, role)
                 if self._cache and evaluation.status not in FAILURES:
                     self._cache.put(evaluation)
-                self._record(evaluation, role)
                 del self._measured[key]
 
     def _record(self, evaluation, role):

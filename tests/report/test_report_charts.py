@@ -7,9 +7,10 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from neural_optimizer_search import parse_formula
+from neural_optimizer_search.records.ledger import Sample
 from neural_optimizer_search.report import axes, charts, marks, pictures
+from neural_optimizer_search.report.columns import History
 from neural_optimizer_search.report.markup import html
-from neural_optimizer_search.report.statistics import Point
 from neural_optimizer_search.report.sweeps import share_axes, sweep_chart
 from neural_optimizer_search.report.tree import MOST_LEAVES, tree
 
@@ -32,12 +33,17 @@ def find(root, class_):
     return [node for node in root.iter() if node.get("class") == class_]
 
 
+def history(rewards):
+    """That of a search that proposed one rule again and again."""
+    return History([Sample(0, parse_formula("g"), reward, key="g") for reward in rewards])
+
+
 @pytest.mark.parametrize(
     "rewards", [[], [0.5], [0.5] * 3, [-1.0, 0.0], [0.0, 1e99], [0.5, 0.5 + 1e-16], [1e-300, 0.0]]
 )
 @pytest.mark.parametrize("known", [None, charts.Reference("Adam", 0.7)])
 def test_rewards(rewards, known):
-    points = [Point(k, parse_formula("g"), reward, k > 1) for k, reward in enumerate(rewards, 1)]
+    points = history(rewards)
     drawn = pictures.both_widths(
         lambda size: charts.draw_rewards(points, len(points) + 2, known, 2, size), "Rewards."
     )
@@ -48,7 +54,7 @@ def test_rewards(rewards, known):
 
 
 def test_the_best_are_among_the_dots_of_a_long_search():
-    points = [Point(k, parse_formula("g"), 0.9 if k == 777 else 0.1, True) for k in range(1, 5000)]
+    points = history([0.9 if k == 777 else 0.1 for k in range(1, 5000)])
     made = pictures.picture(1, 1, *charts.draw_rewards(points, 5000, None, 10, pictures.NARROW), label="Rewards.")
     titles = [title.text for title in check(made).iter("title")]
     assert len(titles) < 2 * pictures.NARROW.marks
@@ -146,3 +152,15 @@ def test_boxes_of_a_tree_do_not_overlap():
 
 def test_a_tree_that_nobody_could_look_at_is_not_drawn():
     assert tree(parse_formula("*".join("g" * (MOST_LEAVES + 1)))) is None
+
+
+@pytest.mark.parametrize("last", [7, 300, 20_000, 300_000, 5_000_000])
+def test_no_tick_is_cut_off(last):
+    for size in (pictures.WIDE, pictures.NARROW):
+        x = axes.counting_scale(last, axes.LEFT, size.width - axes.RIGHT)
+        y = axes.linear_scale([0.0, 1.0], size.height - axes.BOTTOM, axes.TOP)
+        drawn = axes.frame(x, y, "rules", "reward", size.ticks)
+        for label in [node for node in drawn.iter("text") if float(node.get("y")) == y.start + 17]:
+            width = axes.DIGIT * len(label.text)
+            after = 0 if label.get("class") == "tick end" else width / 2
+            assert float(label.get("x")) + after <= size.width

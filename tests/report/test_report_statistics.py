@@ -22,7 +22,7 @@ def test_deviation():
 
 def test_history_knows_what_was_proposed_before(tmp_path):
     run = read(ledgers.write(tmp_path, ledgers.found()[:2], screened_out=3))
-    points = stats.history(run.samples)
+    points = run.history
     assert [point.number for point in points] == [4, 5, 6, 7]  # the first three have no reward
     assert [point.repeated for point in points] == [False, False, True, True]
     assert [point.reward for point in points] == pytest.approx([0.7, 0.65, 0.7, 0.65])
@@ -35,8 +35,8 @@ def test_improvements():
 
 
 def test_moving_mean():
-    points = [stats.Point(number, None, reward, False) for number, reward in ((1, 0.0), (4, 1.0), (5, 5.0))]
-    assert stats.moving_mean(points, 2) == [(4, 0.5), (5, 3.0)]
+    assert stats.moving_mean([1, 4, 5], [0.0, 1.0, 5.0], 2, most=10) == [(4, 0.5), (5, 3.0)]
+    assert stats.moving_mean([1, 4, 5], [0.0, 1.0, 5.0], 2, most=1) == [(4, 0.5)]
 
 
 def test_sub_expressions_have_one_spelling():
@@ -48,7 +48,7 @@ def test_sub_expressions_have_one_spelling():
 
 def test_building_blocks():
     top = rules("exp(g) * m", "exp(g) - v", "g")
-    blocks = stats.find_building_blocks(top, top + rules("v", "m", "2"))
+    blocks, *_ = stats.find_building_blocks(top, top + rules("v", "m", "2"))
     shares = {text(block.expression): (block.top, block.sampled) for block in blocks}
     assert shares == {"g": (1.0, 0.5), "exp(g)": (2 / 3, 1 / 3)}  # the others are in one top rule
     assert text(blocks[0].expression) == "g"
@@ -72,6 +72,13 @@ def test_building_blocks():
 )
 def test_agreement(formula, expected):
     assert stats.agrees(parse_formula(formula)) == expected
+
+
+def test_the_parts_of_all_rules_are_counted():
+    counted = stats.count_parts(rules("exp(g) * m", "sign(g) * sign(m)", "g"))
+    assert (counted.rules, counted.agreeing) == (3, [2])
+    assert {text(part): n for part, n in counted.counts.items()}["g"] == 2
+    assert stats.count_parts([]) == ({}, 0, [])
 
 
 def test_thin_out():

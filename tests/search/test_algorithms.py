@@ -60,6 +60,29 @@ def test_evolution_goes_on_from_its_samples(tmp_path, cut):
     assert broken.samples() == whole.samples()
 
 
+def test_the_last_samples_are_enough_for_a_population(tmp_path):
+    ledger = Ledger(tmp_path / "ledger", {})
+    stopped = without_reward(SPACE.decode(SPACE.sample(np.random.default_rng(0), 1)[0]), "screened", "No.")
+    for number, rules in enumerate(SPACE.sample(np.random.default_rng(1), 40).reshape(10, 4, -1)):
+        ledger.add_samples(number, [*short_is_good([SPACE.decode(tokens) for tokens in rules]), stopped])
+    ledger.add_samples(10, [stopped] * 3)
+    measured = [(SPACE.encode(s.rule), s.reward) for s in ledger.samples() if not s.screened]
+
+    class Samples(list):
+        """A list of which nobody may look at the older ones."""
+
+        def __iter__(self):
+            raise AssertionError
+
+        def __reversed__(self):
+            return iter(list.__getitem__(self, slice(-1, -20, -1)))
+
+    for samples in (ledger.sample_rows(), Samples(ledger.samples())):
+        evolution = Evolution(SPACE, SMALL, 0, samples)
+        assert list(evolution._population) == measured[-SMALL.population :]
+        assert evolution.restore() == 11
+
+
 @pytest.mark.parametrize("space", [search_space("signs", 1), search_space("signs", 1).unconstrained()])
 def test_exhaustive_proposes_every_legal_string_once(space):
     exhaustive, seen = Exhaustive(space, batch_size=97), []

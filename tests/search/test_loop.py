@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from neural_optimizer_search import parse_formula, search_space
+from neural_optimizer_search.records import ledger as ledger_module
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
 from neural_optimizer_search.search.loop import PATIENCE, STEPS_PER_SAVE, search
@@ -42,6 +43,14 @@ def test_baselines_do_not_count(ledger):
     score([parse_formula("g"), parse_formula("m")])
     assert score.trained == 1
     assert EvaluationRecorder(fakes.fake_executor, ledger).trained == 1
+
+
+def test_a_search_that_goes_on_reads_each_evaluation_once(ledger, monkeypatch):
+    run(ledger, 12)
+    read, rows = [], ledger_module.from_row
+    monkeypatch.setattr(ledger_module, "from_row", lambda row: read.append(row["key"]) or rows(row))
+    EvaluationRecorder(fakes.fake_executor, ledger)
+    assert len(read) == len(set(read)) == ledger.trained >= 12
 
 
 def test_each_evaluation_is_recorded_at_once(ledger):

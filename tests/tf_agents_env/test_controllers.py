@@ -1,3 +1,4 @@
+import collections
 import dataclasses
 
 import numpy as np
@@ -172,6 +173,19 @@ def test_repeats_pay_less_and_evaluations_stay_untouched():
     assert controller.metrics["reward"] == pytest.approx(0.8)
     assert controller.metrics["repeats"] == 1.0
     assert list(controller.emitted.values()) == [10]
+
+
+def test_what_was_emitted_is_counted_and_its_rewards_are_sorted():
+    controller = Controller(SPACE, QUICK, seed=1)
+    rng, expected, counts = np.random.default_rng(0), {}, collections.Counter()
+    for _ in range(100):
+        keys = [str(key) for key in rng.integers(40, size=5)]
+        rewards = [max(int(key) / 10 - 1, 0.0) for key in keys]
+        controller._emitted.add(keys, rewards)
+        expected.update(zip(keys, rewards))
+        counts.update(keys)
+    assert controller._emitted.rewards == sorted(reward for reward in expected.values() if reward > 0)
+    assert controller.emitted == counts
 
 
 def test_the_paper_pays_repeats_in_full():

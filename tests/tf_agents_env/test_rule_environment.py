@@ -1,3 +1,4 @@
+import bisect
 import collections
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 from tf_agents.environments import utils
 
 from neural_optimizer_search import SearchSpace, search_space
-from tf_agents_env.reward_shaping import pay
+from tf_agents_env.reward_shaping import pay, pay_by_rank
 from tf_agents_env.rule_environment import RuleEnvironment, pay_nothing
 
 Evaluation = collections.namedtuple("Evaluation", "reward")
@@ -146,3 +147,31 @@ def test_repeats_pay_a_half_and_a_quarter():
 
 def test_repeats_may_be_paid_in_full():
     assert pay("aaa", [0.8] * 3, {"a": 5}, 1.0) == [0.8] * 3
+
+
+def test_a_pay_by_rank_is_that_of_all_rewards_sorted():
+    rng = np.random.default_rng(0)
+    known: list[float] = []
+    for _ in range(200):
+        # Coarse, so that many are equal; of those above 0 some are known already.
+        rewards = np.round(rng.random(rng.integers(1, 8)), 1).tolist()
+        new = [reward for reward in rewards if reward > 0 and rng.random() < 0.7]
+        if known or new:
+            expected = [
+                ((bisect.bisect_left(sorted([*known, *new]), reward) + 0.5) / (len(known) + len(new))) ** 2.0
+                if reward > 0
+                else 0.0
+                for reward in rewards
+            ]
+            assert pay_by_rank(rewards, known, 2.0, new) == expected
+        known = sorted([*known, *new])
+
+
+def test_a_pay_asks_for_the_keys_of_its_batch_alone():
+    class Emitted(dict):
+        def __iter__(self):
+            raise AssertionError("A long run has emitted very many.")
+
+        keys = items = values = __iter__
+
+    assert pay("aab", [0.8, 0.8, 0.4], Emitted(a=1), 0.5) == [0.4, 0.2, 0.4]

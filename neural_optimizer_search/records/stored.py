@@ -1,0 +1,60 @@
+"""Rows of a ledger as a sequence that stays in its file: a long search has more than memory should hold."""
+
+import sqlite3
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar, Union, overload
+
+from neural_optimizer_search.records.sqlite_files import read_rows
+
+_Row = TypeVar("_Row")
+
+
+class StoredRows(Sequence[_Row]):
+    """Rows of a table in the order of their numbers; each is read, and checked, when it is asked for.
+
+    The ledger must stay open, and these rows as they are.
+
+    Args:
+      db: The ledger's connection.
+      query: SELECT of the columns FROM the table.
+      where: Which rows, as a condition in SQL.
+      values: Those that the condition names by "?".
+      make: Makes a row of the values of its columns.
+    """
+
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        query: str,
+        where: str,
+        values: Sequence[Any],
+        make: Callable[..., _Row],
+    ):
+        self._db, self._query, self._where, self._values, self._make = db, query, where, values, make
+        table = query.partition(" FROM ")[2]
+        numbers = read_rows(db, f"SELECT rowid FROM {table} WHERE {where} ORDER BY rowid", values)
+        self._numbers = array("q", (number for (number,) in numbers))
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __iter__(self) -> Iterator[_Row]:
+        for row in read_rows(self._db, f"{self._query} WHERE {self._where} ORDER BY rowid", self._values):
+            yield self._make(*row)
+
+    @overload
+    def __getitem__(self, place: int) -> _Row: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[_Row]: ...
+    def __getitem__(self, place: Union[int, slice]) -> Union[_Row, list[_Row]]:
+        if isinstance(place, slice):
+            return [self._read(number) for number in self._numbers[place]]
+        return self._read(self._numbers[place])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and len(self) == len(other) and all(a == b for a, b in zip(self, other))
+
+    def _read(self, number):
+        (row,) = read_rows(self._db, f"{self._query} WHERE rowid = ?", [number])
+        return self._make(*row)
