@@ -46,7 +46,7 @@ class Command(NamedTuple):
     result: Callable[[World, str], Any] = lambda world, subject: None
 
 
-def _record(path):
+def record(path):
     """Everything that a search, or a rung, proposed and was paid, and what it measured."""
     with contextlib.closing(Ledger(path, read_only=True)) as ledger:
         evaluations = sorted((e.key, e.reward, e.status) for e in ledger.evaluations())
@@ -54,7 +54,7 @@ def _record(path):
 
 
 def _promoted(out):
-    rungs = [_record(path)[1] for path in (out / "rung1.sqlite", out / "ledger.sqlite")]
+    rungs = [record(path)[1] for path in (out / "rung1.sqlite", out / "ledger.sqlite")]
     return rungs, (out / "leaderboard.txt").read_text()
 
 
@@ -107,7 +107,7 @@ COMMANDS = {
     "nos-search --resume": Command(
         lambda world, subject: search.main(["--resume", _place(world, subject)]),
         lambda subject: [f"{subject}*", f"{CACHES}/{subject}.sqlite*"],
-        lambda world, subject: _record(world.here / subject / "ledger.sqlite"),
+        lambda world, subject: record(world.here / subject / "ledger.sqlite"),
     ),
     "nos-search --cache": Command(
         lambda world, subject: search.main([
@@ -115,7 +115,7 @@ COMMANDS = {
             "--cache", str(world.cache_of(subject)),
         ]),
         lambda subject: ["new*", f"{CACHES}/{subject}.sqlite*"],
-        lambda world, subject: _record(world.here / "new" / "ledger.sqlite")[0],
+        lambda world, subject: record(world.here / "new" / "ledger.sqlite")[0],
     ),
 }  # fmt: skip
 if "check" not in flags.flags_of(RunConfig):
