@@ -41,14 +41,14 @@ class FileLock:
         self._path = Path(path)
         self._file = _identify(os.stat(path))
         if self._file in _held:
-            raise InUse(f"{path} is being written by this process already.")
+            raise InUse(_message(path))
         self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             os.close(self._descriptor)
             if isinstance(error, BlockingIOError):
-                raise InUse(f"{path} is being written by another process.") from None
+                raise InUse(_message(path)) from None
             raise
         # What was opened counts: the path may have become another file's since.
         self._file = _identify(os.fstat(self._descriptor))
@@ -76,6 +76,10 @@ class FileLock:
         except OSError:
             return None
         return place if place.exists() else None
+
+
+def _message(path):
+    return f"{path} is being written by another process."
 
 
 def _identify(status):

@@ -11,6 +11,7 @@ from typing import Optional
 
 from neural_optimizer_search import flags
 from neural_optimizer_search.command_line import MissingPackage, Parser, require
+from neural_optimizer_search.file_lock import InUse
 from neural_optimizer_search.files import write_whole
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.promotion import saved
@@ -18,7 +19,6 @@ from neural_optimizer_search.promotion.candidates import choose_candidates
 from neural_optimizer_search.promotion.config import OutConfig, PromotionConfig
 from neural_optimizer_search.promotion.halving import Halving, Rung, climb
 from neural_optimizer_search.promotion.table import promotion_table
-from neural_optimizer_search.records.ledger import InUse
 from neural_optimizer_search.records.progress import ProgressBar
 from neural_optimizer_search.records.run_directory import LEADERBOARD, STOPPED, read_found
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS

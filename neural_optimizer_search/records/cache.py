@@ -10,7 +10,8 @@ from typing import Optional
 
 from neural_optimizer_search.measuring.code_version import code_version
 from neural_optimizer_search.measuring.evaluation import Evaluation
-from neural_optimizer_search.records.ledger import COLUMNS, SCHEMA_VERSION, from_row, to_row
+from neural_optimizer_search.records.ledger import SCHEMA_VERSION
+from neural_optimizer_search.records.rows import COLUMNS, from_row, to_row
 
 BUSY_SECONDS = 60  # to wait for another search that writes
 

@@ -7,15 +7,29 @@ that a child computed is lost. A ledger holds JSON and numbers and no code: one 
 import contextlib
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+import tempfile
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
-from neural_optimizer_search.dsl.rule import Rule
-from neural_optimizer_search.files import write_whole
-from neural_optimizer_search.measuring.evaluation import FAILURES, Evaluation
+from neural_optimizer_search.file_lock import FileLock, Moved
+from neural_optimizer_search.files import Damaged, write_whole
+from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.origin import find_origin
+from neural_optimizer_search.records import sqlite_files
+from neural_optimizer_search.records.counts import Counts
+from neural_optimizer_search.records.rows import (
+    COLUMNS,
+    Sample,
+    check_sample,
+    from_row,
+    read_rule,
+    to_row,
+    write_rule,
+)
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 SCHEMA = """
 CREATE TABLE run (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE evaluations (
@@ -28,40 +42,14 @@ CREATE TABLE samples (
     position INTEGER PRIMARY KEY, step INTEGER NOT NULL, key TEXT NOT NULL, rule TEXT NOT NULL,
     reward REAL NOT NULL, staleness INTEGER NOT NULL
 );
+CREATE INDEX samples_by_key ON samples (key);
 """
-_JSON_FIELDS = ("rewards", "sweep", "seeds")
-_FIELDS = (
-    "key", "reward", "status", "message", "learning_rate", "accuracy", "seconds", "worker", "flipped", "cached",
-    *_JSON_FIELDS
-)  # fmt: skip
-COLUMNS = ("rule", *_FIELDS)  # of an evaluation
+# What a ledger may be of.
+SEARCH, PROMOTION = "search", "promotion"
 
 
-class Sample(NamedTuple):
-    """What an algorithm proposed.
-
-    Attributes:
-      step: The batch, in the order in which the algorithm learned from them.
-      rule: The `Rule` as it was spelled.
-      reward: Of it.
-      key: Of its evaluation; empty if the screen let it not pass.
-      staleness: How many batches the algorithm had learned from between proposing this one and learning from it.
-    """
-
-    step: int
-    rule: Rule
-    reward: float
-    key: str
-    staleness: int = 0
-
-    @property
-    def screened(self) -> bool:
-        """Whether the screen saw that no child needs to be trained."""
-        return not self.key
-
-
-class InUse(RuntimeError):
-    """Another process writes the ledger."""
+class NotThisRun(ValueError):
+    """The ledger is of another run, or of something else than a search or a promotion was expected."""
 
 
 class Ledger:
@@ -70,185 +58,275 @@ class Ledger:
     Args:
       path: The file.
       config: A JSON-able dict that describes the run; given to make a new ledger, left out to open one.
-      read_only: Open it to read; another process may be writing.
+      read_only: Read the ledger as it is now. Another process may go on writing it; no right to write is needed.
+      kind: "search" or "promotion": what the ledger is of. Of one that is opened it is required, if it is given.
+      run_id: The name of the run, which no other run has; by default a new one is made. Likewise required.
 
     Raises:
       FileExistsError, FileNotFoundError: If a ledger to make is there, or one to open is not.
       InUse: If another process has it open and may write.
+      Damaged: If the file is no ledger, or damaged, as far as that is seen without reading all of it.
+      NotThisRun: If it is of another kind or of another run than required.
       ValueError: If the file was written by another version.
     """
 
-    def __init__(self, path: Path, config: Optional[Mapping[str, Any]] = None, read_only: bool = False):
+    def __init__(
+        self,
+        path: Path,
+        config: Optional[Mapping[str, Any]] = None,
+        read_only: bool = False,
+        kind: Optional[str] = None,
+        run_id: Optional[str] = None,
+    ):
         if config is not None and path.exists():
             raise FileExistsError(f"{path} exists.")
         if config is None and not path.exists():
             raise FileNotFoundError(f"{path} does not exist.")
+        self._path, self._lock, self._counts = path, None, None
         with contextlib.ExitStack() as stack:
-            if not read_only:
-                stack.enter_context(contextlib.closing(_lock(path)))
             if config is not None:
-                _make(path, config)
-            uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}"
-            self._db = stack.enter_context(contextlib.closing(sqlite3.connect(uri, uri=True)))
+                _make(path, config, kind or SEARCH, run_id or uuid.uuid4().hex)
             if not read_only:
-                self._db.execute("PRAGMA journal_mode=WAL")
-            self._check_version(path)
+                sqlite_files.require_plain(path)
+                self._lock = stack.enter_context(contextlib.closing(FileLock(path)))
+            place = _copy(path, stack) if read_only else path
+            self._db = stack.enter_context(contextlib.closing(_open(place, read_only)))
+            self._check_file()
+            self._check_run(kind, run_id)
             self._opened = stack.pop_all()
 
-    def _check_version(self, path):
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+    def _check_file(self):
+        """Checks that this is a ledger of this version, and nothing but that."""
+        with self._naming():
+            ((version,),) = sqlite_files.read_rows(self._db, "PRAGMA user_version")
+            if version == SCHEMA_VERSION and sqlite_files.read_schema(self._db) != _SCHEMA:
+                raise Damaged("it has other tables than a ledger.")
         if version != SCHEMA_VERSION:
             other = "a later" if version > SCHEMA_VERSION else "an earlier"
             raise ValueError(
-                f"{path} has ledger version {version}, of {other} release than this one, which reads version "
+                f"{self._path} has ledger version {version}, of {other} release than this one, which reads version "
                 f"{SCHEMA_VERSION}. Use the release that wrote it."
             )
+
+    def _check_run(self, kind, run_id):
+        if kind not in (None, self.kind):
+            raise NotThisRun(f"{self._path} is the ledger of a {self.kind}, not of a {kind}.")
+        if run_id not in (None, self.run_id):
+            raise NotThisRun(f"{self._path} is the ledger of another run.")
+
+    # -- The run ---------------------------------------------------------------------------------------
 
     @property
     def config(self) -> dict[str, Any]:
         """What defines the run."""
-        (value,) = self._db.execute("SELECT value FROM run WHERE key = 'config'").fetchone()
-        return json.loads(value)
+        return self._about("config", dict)
+
+    @property
+    def kind(self) -> str:
+        """What it is the ledger of: "search" or "promotion"."""
+        return self._about("kind", str)
+
+    @property
+    def run_id(self) -> str:
+        """The name of the run, which no other run has."""
+        return self._about("id", str)
+
+    @property
+    def origin(self) -> dict[str, str]:
+        """Who made the run, and where: see `find_origin`."""
+        return self._about("origin", dict)
 
     @property
     def versions(self) -> list[dict[str, str]]:
         """What the run was computed with, a dict for each time that it changed."""
-        found = self._db.execute("SELECT value FROM run WHERE key = 'versions'").fetchone()
-        return json.loads(found[0]) if found else []
+        found = self._about("versions", list)
+        if not all(isinstance(table, dict) for table in found):
+            raise Damaged(f"{self._path}: its versions are no tables of names and values.")
+        return found
+
+    def set_config(self, config: Mapping[str, Any]) -> None:
+        """Records the configuration with which the run goes on, here."""
+        self._set_about(config=config, origin=find_origin(self._path.parent))
 
     def add_versions(self, versions: Mapping[str, str]) -> None:
         """Records with what the run is computed from now on, by name."""
         known = self.versions
         if known[-1:] != [versions]:
-            with self._db:
-                text = json.dumps([*known, versions])
-                self._db.execute("INSERT OR REPLACE INTO run VALUES ('versions', ?)", [text])
+            self._set_about(versions=[*known, versions])
+
+    def _about(self, key, kind):
+        with self._naming():
+            found = list(sqlite_files.read_rows(self._db, "SELECT value FROM run WHERE key = ?", [key]))
+            try:
+                ((text,),) = found
+                value = json.loads(text)
+            except (TypeError, ValueError, RecursionError) as error:
+                raise Damaged(f"its {key} is damaged: {error!s:.100}.") from error
+            if not isinstance(value, kind):
+                raise Damaged(f"its {key} is no {_WORDS[kind]}.")
+            return value
+
+    def _set_about(self, **values):
+        with self._writing() as db:
+            rows = [(key, json.dumps(value)) for key, value in values.items()]
+            db.executemany("INSERT OR REPLACE INTO run VALUES (?, ?)", rows)
 
     # -- Evaluations -----------------------------------------------------------------------------------
 
     def add_evaluation(self, evaluation: Evaluation, role: str) -> None:
         """Records an evaluation; `role` is "search" or "baseline"."""
         row = {"role": role, "formula": evaluation.rule.formula(), **to_row(evaluation)}
-        with self._db:
-            self._db.execute(
+        with self._writing() as db:
+            db.execute(
                 f"INSERT INTO evaluations ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})",
                 list(row.values()),
             )
+        if self._counts:
+            self._counts.add_evaluation(evaluation, role)
 
     def evaluations(self, role: Optional[str] = None) -> list[Evaluation]:
         """The evaluations of a role, or all, in the order in which they were recorded."""
-        rows = self._db.execute(
-            f"SELECT {', '.join(COLUMNS)} FROM evaluations WHERE ? IS NULL OR role = ? ORDER BY rowid",
-            [role, role],
-        )
-        return [from_row(dict(zip(COLUMNS, row))) for row in rows]
+        query = f"SELECT {', '.join(COLUMNS)} FROM evaluations WHERE ? IS NULL OR role = ? ORDER BY rowid"
+        with self._naming():
+            return [
+                from_row(dict(zip(COLUMNS, row))) for row in sqlite_files.read_rows(self._db, query, [role, role])
+            ]
 
     # -- Samples ---------------------------------------------------------------------------------------
 
     def add_samples(self, step: int, evaluations: Sequence[Evaluation], staleness: int = 0) -> None:
         """Records what an algorithm proposed in one step, repeats included, in order."""
-        with self._db:
-            self._db.executemany(
+        if self._counts:
+            self._counts.add_samples(evaluations)
+        with self._writing() as db:
+            db.executemany(
                 "INSERT INTO samples (step, key, rule, reward, staleness) VALUES (?, ?, ?, ?, ?)",
-                [(step, e.key, json.dumps(e.rule.iterations), e.reward, staleness) for e in evaluations],
+                [(step, e.key, write_rule(e.rule), e.reward, staleness) for e in evaluations],
             )
 
     def drop_samples(self, step: int) -> None:
         """Forgets the samples of this step and later ones; their evaluations stay."""
-        with self._db:
-            self._db.execute("DELETE FROM samples WHERE step >= ?", [step])
+        self._counts = None
+        with self._writing() as db:
+            db.execute("DELETE FROM samples WHERE step >= ?", [step])
+
+    def samples(self) -> list[Sample]:
+        """Every `Sample`, in order."""
+        query = "SELECT step, rule, reward, key, staleness FROM samples ORDER BY position"
+        rules = {}  # most samples repeat an earlier one
+        with self._naming():
+            samples = []
+            for step, text, *rest in sqlite_files.read_rows(self._db, query):
+                if text not in rules:
+                    rules[text] = read_rule(text)
+                samples.append(check_sample(Sample(step, rules[text], *rest)))
+            return samples
+
+    def check_samples(self) -> None:
+        """Checks the samples together: none is missing among them, and each is one of an evaluation.
+
+        Raises:
+          Damaged: If that is not so.
+        """
+        with self._naming():
+            for query, what in _SAMPLE_CHECKS.items():
+                ((count,),) = sqlite_files.read_rows(self._db, query)
+                if count:
+                    raise Damaged(f"{count} of its samples {what}.")
 
     @property
     def steps(self) -> int:
         """The number of whole steps recorded."""
-        (last,) = self._db.execute("SELECT MAX(step) FROM samples").fetchone()
-        return 0 if last is None else last + 1
+        with self._naming():
+            query = "SELECT step FROM samples ORDER BY position DESC LIMIT 1"
+            last = list(sqlite_files.read_rows(self._db, query))
+        return last[0][0] + 1 if last else 0
 
     @property
     def trained(self) -> int:
         """The number of rules that were trained, by and for the search, because of the samples recorded."""
-        (count,) = self._db.execute(
-            "SELECT COUNT(*) FROM evaluations WHERE role = 'search' AND NOT cached "
-            "AND key IN (SELECT key FROM samples)"
-        ).fetchone()
-        return count
+        return self._count().trained_for_samples
 
     def counts(self) -> dict[str, int]:
         """How many rules were sampled and what became of them, by name."""
-        failed = f"status IN ({', '.join(map(repr, FAILURES))})"
-        (sampled, screened), (cached, trained, diverged, failed) = (
-            self._db.execute(query).fetchone()
-            for query in (
-                "SELECT COUNT(*), TOTAL(key = '') FROM samples",
-                "SELECT TOTAL(cached), TOTAL(NOT cached), TOTAL(status = 'diverged' AND NOT cached), "
-                f"TOTAL({failed}) FROM evaluations WHERE role = 'search'",
-            )
-        )
-        counts = dict(sampled=sampled, screened=screened, cached=cached, trained=trained)
-        counts.update(diverged=diverged, failed=failed)
-        counts["repeated"] = sampled - screened - cached - trained
-        return {name: int(count) for name, count in counts.items()}
+        return self._count().as_dict()
 
-    def samples(self) -> list[Sample]:
-        """Every `Sample`, in order."""
-        rows = self._db.execute("SELECT step, rule, reward, key, staleness FROM samples ORDER BY position")
-        return [Sample(step, _rule(rule), *rest) for step, rule, *rest in rows]
+    def _count(self):
+        if self._counts is None:
+            with self._naming():
+                self._counts = Counts(self._db)
+        return self._counts
+
+    # -- The file --------------------------------------------------------------------------------------
+
+    def require_in_place(self) -> None:
+        """Raises `Moved` if the ledger is not where it was opened, with the run's directory or without."""
+        if self._lock is not None:
+            try:
+                self._lock.require_in_place()
+            except Moved:
+                # The journal may have been left behind; the open files know what it holds.
+                with contextlib.suppress(sqlite3.Error):
+                    self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                raise
 
     def close(self) -> None:
         self._opened.close()
 
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        self.require_in_place()
+        with self._db:
+            yield self._db
 
-def _make(path, config):
+    @contextlib.contextmanager
+    def _naming(self) -> Iterator[None]:
+        """Has `Damaged` name the file."""
+        try:
+            yield
+        except Damaged as error:
+            raise Damaged(f"{self._path}: {error}") from error
+
+
+_SCHEMA = sqlite_files.make_schema(SCHEMA)
+_WORDS = {dict: "table of names and values", list: "list", str: "text"}
+_SAMPLE_CHECKS = {
+    "SELECT COUNT(*) FROM samples WHERE typeof(step) != 'integer' OR step < 0 OR typeof(key) != 'text' OR "
+    "typeof(rule) != 'text' OR typeof(reward) != 'real' OR typeof(staleness) != 'integer'": "are of no type that "
+    "a search writes",
+    "SELECT COALESCE(MAX(position), 0) - COUNT(*) FROM samples": "are missing",
+    "SELECT COUNT(*) FROM samples WHERE key != '' AND key NOT IN (SELECT key FROM evaluations)": "have no evaluation",
+    "SELECT COUNT(*) FROM samples JOIN evaluations USING (key) WHERE samples.reward != evaluations.reward": "have "
+    "another reward than their evaluation",
+}
+
+
+def _copy(path, stack):
+    """A copy of the ledger as it is now, which is gone when the stack is closed."""
+    copy = Path(stack.enter_context(tempfile.TemporaryDirectory()), path.name)
+    sqlite_files.copy(path, copy)
+    return copy
+
+
+def _open(path, read_only):
+    db = sqlite_files.connect(path)
+    try:
+        db.execute("PRAGMA query_only = 1" if read_only else "PRAGMA journal_mode = WAL")
+    except sqlite3.DatabaseError as error:
+        db.close()
+        if isinstance(error, sqlite3.OperationalError):
+            raise
+        raise Damaged(f"{path} is damaged: {error}.") from error
+    return db
+
+
+def _make(path, config, kind, run_id):
     """Makes the file, whole or not at all."""
+    about = {"config": config, "kind": kind, "id": run_id, "origin": find_origin(path.parent), "versions": []}
 
     def write(new):
-        new.unlink(missing_ok=True)
         with contextlib.closing(sqlite3.connect(new)) as db, db:
             db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
-            db.execute("INSERT INTO run VALUES ('config', ?)", [json.dumps(config)])
+            db.executemany("INSERT INTO run VALUES (?, ?)", [(key, json.dumps(v)) for key, v in about.items()])
 
     write_whole(path, write)
-
-
-def _lock(path):
-    """A connection that holds a lock for as long as it is open; a killed process's lock is gone with it."""
-    lock = sqlite3.connect(path.with_suffix(".lock"), timeout=0, isolation_level=None)
-    try:
-        lock.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
-        lock.close()
-        if "locked" not in str(error):
-            raise
-        raise InUse(f"{path} is being written by another process.") from None
-    return lock
-
-
-def _rule(text):
-    try:
-        return Rule(_as_tuples(json.loads(text)))
-    except (TypeError, RecursionError) as error:
-        raise ValueError(f"The ledger has what is no rule: {text:.100}") from error
-
-
-def _as_tuples(rows) -> Any:
-    """Tuples of lists; `Rule` checks what is in them."""
-    return tuple(tuple(row) for row in rows)
-
-
-def to_row(evaluation: Evaluation) -> dict[str, Any]:
-    """An `Evaluation` as values that SQLite holds, by column."""
-    row = {field: getattr(evaluation, field) for field in _FIELDS}
-    row.update({field: json.dumps(row[field]) for field in _JSON_FIELDS})
-    return {"rule": json.dumps(evaluation.rule.iterations), **row}
-
-
-def from_row(row: Mapping[str, Any]) -> Evaluation:
-    """Undoes `to_row`."""
-    row = dict(row)
-    try:
-        row.update({field: tuple(json.loads(row[field])) for field in _JSON_FIELDS})
-        row["sweep"] = tuple((rate, loss) for rate, loss in row["sweep"])
-    except (TypeError, RecursionError) as error:
-        raise ValueError(f"The ledger has what is no evaluation, of the rule {row['rule']:.100}") from error
-    row.update(rule=_rule(row["rule"]), flipped=bool(row["flipped"]), cached=bool(row["cached"]))
-    return Evaluation(**row)

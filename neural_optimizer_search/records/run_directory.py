@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.metadata
+import os
 import platform
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,6 +16,11 @@ LEADERBOARD = "leaderboard.txt"
 CONTROLLER = "controller"  # checkpoints of an algorithm
 TENSORBOARD = "tensorboard"
 REPORT = "report.html"
+PROMOTION = "promotion.json"
+TRAINING = "state.npz"
+
+# What a directory belongs to that has such a file.
+_OWNERS = {PROMOTION: "a promotion", LEDGER: "a search", TRAINING: "a training of nos-learn"}
 
 STOPPED = 130  # the shell's exit code for Ctrl-C
 
@@ -26,10 +32,15 @@ def read_found(directory: Path) -> list[Evaluation]:
     """What the search, or the promotion, in a directory has found so far, in order.
 
     Raises:
-      OSError, ValueError, sqlite3.Error: If there is no run, or it is damaged.
+      OSError, ValueError, sqlite3.Error: If there is no run, or it is damaged, or of another version.
     """
     with contextlib.closing(Ledger(directory / LEDGER, read_only=True)) as ledger:
         return ledger.evaluations("search")
+
+
+def find_owner(directory: Path) -> Optional[str]:
+    """What a directory belongs to, such as "a search"; None if it is free for anything. A directory has one owner."""
+    return next((owner for name, owner in _OWNERS.items() if os.path.lexists(directory / name)), None)
 
 
 def rank(evaluations: Iterable[Evaluation]) -> list[Evaluation]:

@@ -81,11 +81,13 @@ def read_rows(db: sqlite3.Connection, query: str, values: Sequence[Any] = ()) ->
       sqlite3.OperationalError: If it cannot be read for another reason.
     """
     try:
-        yield from db.execute(query, values)
+        cursor = db.execute(query, values)
+        while row := cursor.fetchone():  # `yield from` would use the cursor when the file may be closed
+            yield row
     except sqlite3.OperationalError as error:
         if "decode" not in str(error):  # SQLite's word for text that is not UTF-8
             raise
-        raise Damaged(f"it has text that is not UTF-8: {error:.100}.") from error
+        raise Damaged(f"it has text that is not UTF-8: {error!s:.100}.") from error
     except sqlite3.DatabaseError as error:
         raise Damaged(f"it is damaged: {error}.") from error
 

@@ -12,10 +12,11 @@ import tensorflow as tf
 
 from neural_optimizer_search import flags
 from neural_optimizer_search.command_line import MissingPackage, Parser, require
+from neural_optimizer_search.file_lock import InUse
 from neural_optimizer_search.files import write_whole
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.records.cache import EvaluationCache
-from neural_optimizer_search.records.ledger import InUse, Ledger
+from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.run_directory import (
     CONTROLLER,
     LEADERBOARD,

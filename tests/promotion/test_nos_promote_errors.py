@@ -60,7 +60,11 @@ def test_no_such_run(tmp_path, capfd):
 
 def test_a_run_that_is_no_database(run, capfd):
     (run / LEDGER).write_text("not a database at all, " * 100)
-    assert_refused([str(run), *SMALL], "argument RUN: .* is not a run of nos-search: file is not a database", capfd)
+    assert_refused(
+        [str(run), *SMALL],
+        "argument RUN: .* is not a run of nos-search: .*ledger.sqlite is damaged: file is not a database",
+        capfd,
+    )
 
 
 def test_a_run_without_a_rule_that_works(run, capfd):

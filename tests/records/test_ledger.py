@@ -9,7 +9,9 @@ import fakes
 import pytest
 
 from neural_optimizer_search import parse_formula
-from neural_optimizer_search.records.ledger import SCHEMA_VERSION, InUse, Ledger
+from neural_optimizer_search.file_lock import InUse
+from neural_optimizer_search.files import Damaged
+from neural_optimizer_search.records.ledger import SCHEMA_VERSION, Ledger
 
 ROOT = pathlib.Path(__file__).parents[2]
 RULES = [parse_formula(text) for text in ("g", "m * g", "drop(g, 0.3) * exp(sign(g) * sign(m))")]
@@ -79,8 +81,8 @@ def test_one_process_writes(path):
     ledger = Ledger(path, {"seed": 3})
     with pytest.raises(InUse, match="is being written by another process"):
         Ledger(path)
-    reader = Ledger(path, read_only=True)
     ledger.add_evaluation(fakes.fake_evaluation(RULES[0]), "search")
+    reader = Ledger(path, read_only=True)
     assert reader.evaluations() == ledger.evaluations() != []
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
         reader.add_evaluation(fakes.fake_evaluation(RULES[1]), "search")
@@ -117,5 +119,6 @@ def test_failures_are_counted(path):
 
 def test_not_a_ledger(path):
     path.write_text("something else, and long enough to be taken for a file of its own" * 100)
-    with pytest.raises(sqlite3.DatabaseError):
-        Ledger(path)
+    for read_only in (True, False):
+        with pytest.raises(Damaged, match=r"ledger\.sqlite.*not a database"):
+            Ledger(path, read_only=read_only)

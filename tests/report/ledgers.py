@@ -80,11 +80,11 @@ def odd():
         dataclasses.replace(
             e,
             reward=reward,
-            rewards=(reward, float("nan"), -1e308),
-            sweep=((1e-3, float("nan")), (1e-2, None), (1e300, 1e308), (float("inf"), 1.0)),
+            rewards=(reward, 5e-324, -1e308),
+            sweep=((1e-3, -1e308), (1e-2, None), (1e300, 1e308), (5e-324, 1.0)),
             seconds=reward,
         )
-        for reward, e in zip((1e308, float("inf"), 1e-320, 1e12, -5.0), found())
+        for reward, e in zip((1e308, 1e-308, 1e-320, 1e12, -5.0), found())
     ]
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from neural_optimizer_search import flags
 from neural_optimizer_search.records.ledger import Ledger
-from neural_optimizer_search.report.checks import MAX_ITERATIONS
+from neural_optimizer_search.records.rows import MAX_ITERATIONS
 from neural_optimizer_search.report.run import NotARun, read, reproduction
 from neural_optimizer_search.search.config import SearchConfig
 from neural_optimizer_search.search.registry import find_algorithm
@@ -66,7 +66,7 @@ def test_no_ledger(tmp_path):
     with pytest.raises(NotARun, match=r"nowhere is not a run of nos-search: .*ledger.sqlite does not exist"):
         read(tmp_path / "nowhere")
     (tmp_path / "ledger.sqlite").mkdir()
-    with pytest.raises(NotARun, match="does not exist"):
+    with pytest.raises(NotARun, match=r"ledger\.sqlite is a directory, where a file was expected"):
         read(tmp_path)
 
 
@@ -115,6 +115,16 @@ def refuse_after(one_rule, tmp_path):
         ("status", b"ok"),
         ("message", b"5"),
         ("rule", '[["os.system", "g", "exp", "exp", "mul"]]'),
+        ("reward", float("inf")),
+        ("seconds", float("-inf")),
+        ("rewards", "[NaN]"),
+        ("sweep", "[[Infinity, 1.0]]"),
+        ("sweep", "[[0.1, NaN]]"),
+        ("seeds", "[-1]"),
+        ("seeds", '["0"]'),
+        ("worker", b"me"),
+        ("flipped", 2),
+        ("cached", "no"),
         ("rule", "[]"),
         ("rule", "null"),
     ],
@@ -128,8 +138,14 @@ def test_an_evaluation_that_no_search_writes(refuse_after, column, value):
     [
         ("UPDATE run SET value = ?", "[]"),
         ("UPDATE run SET value = ?", "{"),
-        ("UPDATE run SET key = ?", "other"),
+        ("UPDATE run SET key = key || ?", "other"),
         ("UPDATE samples SET reward = ?", "<b>"),
+        ("UPDATE samples SET reward = ?", float("inf")),
+        ("UPDATE samples SET step = ?", "first"),
+        ("UPDATE samples SET step = ?", -1),
+        ("UPDATE samples SET staleness = ?", 0.5),
+        ("UPDATE run SET value = ? WHERE key = 'versions'", "[[]]"),
+        ("UPDATE run SET value = ? WHERE key = 'config'", "[" * 100_000),
         ("UPDATE samples SET key = ?", b"k"),
         ("UPDATE samples SET rule = ?", json.dumps([["g", "m", "exp", "exp", "mul"]] * (MAX_ITERATIONS + 1))),
         # A tree of 2^40 words.
@@ -144,8 +160,9 @@ def test_a_ledger_that_no_search_writes(refuse_after, statement, value):
 
 
 def test_the_message_names_what_is_wrong(refuse_after):
-    assert "the evaluation of Adam - drop(-RMSProp, 0.3) has a reward of another type." in refuse_after(
-        "UPDATE evaluations SET reward = ?", "<b>much</b>"
+    message = refuse_after("UPDATE evaluations SET reward = ?", "<b>much</b>")
+    assert (
+        "the evaluation of Adam - drop(-RMSProp, 0.3) has a reward that no search writes: '<b>much</b>'." in message
     )
 
 
@@ -153,7 +170,7 @@ def test_a_ledger_without_its_tables(tmp_path):
     ledgers.write(tmp_path)
     with sqlite3.connect(tmp_path / "ledger.sqlite") as db:
         db.execute("DROP TABLE samples")
-    with pytest.raises(NotARun, match="no such table"):
+    with pytest.raises(NotARun, match="it has other tables than a ledger"):
         read(tmp_path)
 
 

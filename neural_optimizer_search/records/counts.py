@@ -1,0 +1,73 @@
+"""How many rules a search has sampled, and what became of them: counted once, and then kept up to date.
+
+To count anew at each step would cost a quarter of a second at 10^5 rules.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+
+from neural_optimizer_search.measuring.evaluation import FAILURES, Evaluation
+from neural_optimizer_search.records.sqlite_files import read_rows
+
+_OF_SAMPLES = "SELECT COUNT(*), TOTAL(key = '') FROM samples"
+_OF_EVALUATIONS = (
+    "SELECT TOTAL(cached), TOTAL(NOT cached), TOTAL(status = 'diverged' AND NOT cached), "
+    f"TOTAL(status IN ({', '.join(map(repr, FAILURES))})) FROM evaluations WHERE role = 'search'"
+)
+_TRAINED_FOR_SAMPLES = (
+    "SELECT COUNT(*) FROM evaluations WHERE role = 'search' AND NOT cached AND key IN (SELECT key FROM samples)"
+)
+
+
+class Counts:
+    """The counts of an open ledger.
+
+    Args:
+      db: The ledger's connection.
+
+    Attributes:
+      sampled, screened: Samples, and those of them that the screen stopped.
+      cached, trained: Evaluations of the search that came from the cache, and those that did not.
+      diverged, failed: Those of the trained that did.
+      trained_for_samples: Those of the trained whose rule is among the samples.
+    """
+
+    def __init__(self, db: sqlite3.Connection):
+        self._db = db
+        self.sampled, self.screened = self._count(_OF_SAMPLES)
+        self.cached, self.trained, self.diverged, self.failed = self._count(_OF_EVALUATIONS)
+        (self.trained_for_samples,) = self._count(_TRAINED_FOR_SAMPLES)
+
+    def add_evaluation(self, evaluation: Evaluation, role: str) -> None:
+        """An evaluation was recorded."""
+        if role != "search":
+            return
+        self.cached += evaluation.cached
+        self.trained += not evaluation.cached
+        self.diverged += evaluation.status == "diverged" and not evaluation.cached
+        self.failed += evaluation.status in FAILURES
+        self.trained_for_samples += not evaluation.cached and self._is_sampled(evaluation.key)
+
+    def add_samples(self, evaluations: Sequence[Evaluation]) -> None:
+        """Samples are to be recorded; called before they are."""
+        self.sampled += len(evaluations)
+        self.screened += sum(not e.key for e in evaluations)
+        for key in {e.key for e in evaluations if e.key}:
+            if not self._is_sampled(key):
+                (trained,) = self._count(
+                    "SELECT COUNT(*) FROM evaluations WHERE key = ? AND role = 'search' AND NOT cached", key
+                )
+                self.trained_for_samples += trained
+
+    def as_dict(self) -> dict[str, int]:
+        """What `Ledger.counts` gives."""
+        names = ("sampled", "screened", "cached", "trained", "diverged", "failed")
+        counts = {name: getattr(self, name) for name in names}
+        return {**counts, "repeated": self.sampled - self.screened - self.cached - self.trained}
+
+    def _is_sampled(self, key):
+        return bool(self._count("SELECT EXISTS (SELECT 1 FROM samples WHERE key = ?)", key)[0])
+
+    def _count(self, query, *values):
+        (row,) = read_rows(self._db, query, values)
+        return [int(value) for value in row]

@@ -1,0 +1,165 @@
+"""Evaluations and samples as rows of SQLite, which takes any value in any column.
+
+What no search writes is `Damaged`, whoever reads it: a ledger may come from a stranger, and a file may rot.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.files import Damaged
+from neural_optimizer_search.measuring.evaluation import Evaluation
+
+_JSON_FIELDS = ("rewards", "sweep", "seeds")
+_FIELDS = (
+    "key", "reward", "status", "message", "learning_rate", "accuracy", "seconds", "worker", "flipped", "cached",
+    *_JSON_FIELDS
+)  # fmt: skip
+COLUMNS = ("rule", *_FIELDS)  # of an evaluation
+
+# A rule that nobody proposed could be a tree of 2^1000 words.
+MAX_ITERATIONS = 64
+MAX_WORDS = 1000
+
+
+class Sample(NamedTuple):
+    """What an algorithm proposed.
+
+    Attributes:
+      step: The batch, in the order in which the algorithm learned from them.
+      rule: The `Rule` as it was spelled.
+      reward: Its reward.
+      key: The key of its evaluation; empty if the screen let it not pass.
+      staleness: How many batches the algorithm had learned from between proposing this one and learning from it.
+    """
+
+    step: int
+    rule: Rule
+    reward: float
+    key: str
+    staleness: int = 0
+
+    @property
+    def screened(self) -> bool:
+        """Whether the screen saw that no child needs to be trained."""
+        return not self.key
+
+
+def to_row(evaluation: Evaluation) -> dict[str, Any]:
+    """An `Evaluation` as values that SQLite holds, by column."""
+    row = {field: getattr(evaluation, field) for field in _FIELDS}
+    row.update({field: json.dumps(row[field]) for field in _JSON_FIELDS})
+    return {"rule": write_rule(evaluation.rule), **row}
+
+
+def from_row(row: Mapping[str, Any]) -> Evaluation:
+    """Undoes `to_row`.
+
+    Raises:
+      Damaged: If no search writes such a row.
+    """
+    row, rule = dict(row), read_rule(row["rule"])
+    try:
+        row.update({field: tuple(json.loads(row[field])) for field in _JSON_FIELDS})
+        row["sweep"] = tuple((rate, loss) for rate, loss in row["sweep"])
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Damaged(f"the evaluation of {rule.formula():.100} is no evaluation: {error!s:.100}.") from error
+    _check_fields(row, _EVALUATION, f"the evaluation of {rule.formula():.100}")
+    row.update(rule=rule, flipped=bool(row["flipped"]), cached=bool(row["cached"]))
+    return Evaluation(**row)
+
+
+def check_sample(sample: Sample) -> Sample:
+    """The sample, if a search can have written it; else `Damaged`."""
+    _check_fields(sample._asdict(), _SAMPLE, "a sample")
+    return sample
+
+
+def write_rule(rule: Rule) -> str:
+    """A `Rule` as text."""
+    return json.dumps(rule.iterations)
+
+
+def read_rule(text: Any) -> Rule:
+    """Undoes `write_rule`.
+
+    Raises:
+      Damaged: If the text is no rule, or one that no search proposes.
+    """
+    try:
+        rule = Rule(json.loads(text))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Damaged(f"it has what is no rule: {error!s:.300}") from error
+    if rule.depth > MAX_ITERATIONS or _count_words(rule) > MAX_WORDS:
+        raise Damaged(f"it has a rule of more than {MAX_WORDS} words or {MAX_ITERATIONS} iterations.")
+    return rule
+
+
+def _count_words(rule):
+    """The words of the rule as a tree, in which an output stands as often as it is read."""
+    counts = []
+    for op1, op2, *_ in rule.iterations:
+        counts.append(3 + sum(counts[op] if isinstance(op, int) else 1 for op in (op1, op2)))
+    return counts[-1]
+
+
+# -- What each field may hold ----------------------------------------------------------------------
+
+
+def _check_fields(record, allowed, what):
+    for field, is_allowed in allowed.items():
+        if not is_allowed(record[field]):
+            raise Damaged(f"{what} has a {field} that no search writes: {record[field]!r:.60}.")
+
+
+def _is_text(value):
+    return isinstance(value, str)
+
+
+def _is_number(value):
+    # JSON has whole numbers of any length, which cannot become a float.
+    return math.isfinite(value) if isinstance(value, float) else isinstance(value, int) and abs(value) < 2**63
+
+
+def _is_number_or_none(value):
+    return value is None or _is_number(value)
+
+
+def _is_count(value):
+    return isinstance(value, int) and 0 <= value < 2**63
+
+
+def _is_flag(value):
+    return value in (0, 1)
+
+
+def _are_numbers(values):
+    return all(map(_is_number, values))
+
+
+def _are_counts(values):
+    return all(map(_is_count, values))
+
+
+def _is_sweep(pairs):
+    return all(_is_number(rate) and _is_number_or_none(loss) for rate, loss in pairs)
+
+
+_EVALUATION = {
+    "key": _is_text,
+    "reward": _is_number,
+    "status": _is_text,
+    "message": _is_text,
+    "learning_rate": _is_number_or_none,
+    "accuracy": _is_number,
+    "seconds": _is_number,
+    "worker": _is_text,
+    "flipped": _is_flag,
+    "cached": _is_flag,
+    "rewards": _are_numbers,
+    "sweep": _is_sweep,
+    "seeds": _are_counts,
+}
+_SAMPLE = {"step": _is_count, "reward": _is_number, "key": _is_text, "staleness": _is_count}
