@@ -8,6 +8,8 @@ import sys
 
 from damaged_json import JUNK, with_junk
 
+from neural_optimizer_search.records.ledger import SCHEMA_VERSION
+
 COLUMNS = {
     "evaluations": (
         "key", "role", "rule", "formula", "reward", "status", "message", "learning_rate", "accuracy", "rewards",
@@ -16,7 +18,9 @@ COLUMNS = {
     "samples": ("position", "step", "key", "rule", "reward", "staleness"),
     "run": ("value",),
 }  # fmt: skip
-CACHE_COLUMNS = {"evaluations_3": ("context", *(c for c in COLUMNS["evaluations"] if c not in ("role", "formula")))}
+CACHE_COLUMNS = {
+    f"evaluations_{SCHEMA_VERSION}": ("context", *(c for c in COLUMNS["evaluations"] if c not in ("role", "formula")))
+}
 VALUES = {
     "NULL": None,
     "a blob": b"\xff\x00\xfe" * 10,
@@ -188,7 +192,10 @@ def _lead(path, rng):
 
 
 PRAGMAS = {
-    **{f"version {number}": _do(f"PRAGMA user_version = {number}") for number in (0, 1, 2, 4, -1, 2**31 - 1)},
+    **{
+        f"version {number}": _do(f"PRAGMA user_version = {number}")
+        for number in (0, SCHEMA_VERSION - 1, SCHEMA_VERSION + 1, -1, 2**31 - 1)
+    },
     **{f"application {number}": _do(f"PRAGMA application_id = {number}") for number in (7, -1)},
     "no WAL": _do("PRAGMA journal_mode = DELETE"),
     "vacuumed": _do("PRAGMA journal_mode = DELETE", "PRAGMA page_size = 512", "VACUUM"),

@@ -46,7 +46,7 @@ class Command(NamedTuple):
     result: Callable[[World, str], Any] = lambda world, subject: None
 
 
-def record(path):
+def record(path: pathlib.Path) -> tuple:
     """Everything that a search, or a rung, proposed and was paid, and what it measured."""
     with contextlib.closing(Ledger(path, read_only=True)) as ledger:
         evaluations = sorted((e.key, e.reward, e.status) for e in ledger.evaluations())
@@ -158,7 +158,7 @@ def run(world: World, name: str, subject: str, healthy: Any, read_output: Callab
         faults.append(("traceback", _tell(error)))
     said = read_output()
     if not faults:
-        faults += _judge_ending(code, said)
+        faults += judge(code, said)
     after = _list_files(world.here)
     own = [re.escape(one).replace(r"\*", ".*") for one in command.owns(subject)]
     own.append(rf"{re.escape(subject)}/.*(-shm|\.lock(-journal)?)")  # SQLite's, which a reader makes too
@@ -192,7 +192,8 @@ _MAY_GO = re.compile(r"-wal$|-shm$|-journal$|unfinished$")  # what SQLite, or a 
 _BAR = re.compile(r"\|.{20}\| \d\d:\d\d")
 
 
-def _judge_ending(code, said):
+def judge(code: Any, said: str) -> list[tuple[str, str]]:
+    """The faults, kind and words, of how a command ended: its exit code, and what it wrote to stderr."""
     lines = [line for line in re.split(r"[\r\n]+", said) if line.strip() and not _BAR.search(line)]
     if code not in CODES:
         return [("message", f"exit code {code!r}")]

@@ -5,15 +5,14 @@ import random
 import shutil
 
 import pytest
+from children import CHECKPOINT, KILLED, kill_at
 from harness import record
-from killed import CHECKPOINT, kill_at
 from worlds import RUNGS, SMALL, nothing_trained
 
 from neural_optimizer_search.promotion import command as promotion
 from neural_optimizer_search.search import command as search
 
 LONG = bool(os.environ.get("NOS_LONG"))
-KILLED = -9
 
 
 def find(out):

@@ -1,21 +1,28 @@
-"""Commands that kill themselves with SIGKILL at a certain moment of a write; for `test_killed_inside`."""
+"""Commands in processes of their own, which are killed in the midst of a write, or have no room to write."""
 
-import contextlib
 import multiprocessing
 import os
+import resource
 import signal
 import sqlite3
+import sys
+import traceback
 from collections.abc import Callable, Sequence
+from multiprocessing import reduction
+from typing import Optional
 
 from worlds import nothing_trained
 
-# Imported once, by a process that computes nothing, from which each process to be killed is forked.
+Main = Callable[[list[str]], int]
+KILLED = -signal.SIGKILL
+
+# Imported once, by a process that computes nothing, from which the others are forked.
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["killed", "harness", "tf_agents_env.algorithms", "tf_agents_env.controllers"])
+_context.set_forkserver_preload(["children", "harness", "tf_agents_env.algorithms", "tf_agents_env.controllers"])
 
 
-def kill_at(place: str, count: int, main: Callable[[list[str]], int], argv: Sequence[str]) -> int:
-    """Runs a command in a process of its own that is killed when it comes to a place for the count-th time.
+def kill_at(place: str, count: int, main: Main, argv: Sequence[str]) -> Optional[int]:
+    """Runs a command in a process that kills itself when it comes to a place for the count-th time.
 
     Args:
       place: Of `PLACES`.
@@ -24,15 +31,44 @@ def kill_at(place: str, count: int, main: Callable[[list[str]], int], argv: Sequ
       argv: Its arguments.
 
     Returns:
-      The process's exit code; -9 if it was killed.
+      The exit code; `KILLED` if it came so far.
     """
-    process = _context.Process(target=_run, args=(place, count, main, list(argv)))
+    return _run(_killed, place, count, main, argv)[0]
+
+
+def run_with_room(size: int, main: Main, argv: Sequence[str]) -> tuple[Optional[int], str]:
+    """Runs a command that cannot make a file larger than this, as on a full disk; its exit code, and its stderr."""
+    return _run(_limited, size, main, argv)
+
+
+def _run(target, *arguments):
+    """Runs one of the functions below in a process of its own; its exit code, and what it wrote to stderr."""
+    reader, writer = os.pipe()
+    process = _context.Process(target=_quietly, args=(reduction.DupFd(writer), target, *arguments))
     process.start()
+    os.close(writer)
+    with open(reader, errors="replace") as pipe:
+        said = pipe.read()
     process.join()
-    return process.exitcode
+    return process.exitcode, said
 
 
-def _run(place, count, main, argv):
+def _quietly(stderr, target, *arguments):
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    os.dup2(stderr.detach(), 2)
+    try:
+        with nothing_trained():
+            code = target(*arguments)
+    except SystemExit as error:
+        code = error.code
+    except BaseException:
+        traceback.print_exc()
+        code = 70
+    sys.stderr.flush()
+    os._exit(code)  # without the time that TensorFlow takes to end
+
+
+def _killed(place, count, main, argv):
     passed = 0
 
     def come(act=lambda: None):
@@ -42,11 +78,14 @@ def _run(place, count, main, argv):
             act()
             os.kill(os.getpid(), signal.SIGKILL)
 
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
-        with nothing_trained():
-            PLACES[place](come)
-            code = main(argv)
-    os._exit(code)  # without the time that TensorFlow takes to end
+    PLACES[place](come)
+    return main(list(argv))
+
+
+def _limited(size, main, argv):
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # then writing fails with EFBIG
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+    return main(list(argv))
 
 
 # -- Places ----------------------------------------------------------------------------------------
