@@ -1,6 +1,7 @@
 """Runs the commands on what is damaged, and judges how they end."""
 
 import contextlib
+import fnmatch
 import hashlib
 import os
 import pathlib
@@ -160,10 +161,9 @@ def run(world: World, name: str, subject: str, healthy: Any, read_output: Callab
     if not faults:
         faults += judge(code, said)
     after = _list_files(world.here)
-    own = [re.escape(one).replace(r"\*", ".*") for one in command.owns(subject)]
-    own.append(rf"{re.escape(subject)}/.*(-shm|\.lock(-journal)?)")  # SQLite's, which a reader makes too
     changed = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
-    foreign = [path for path in changed if not any(re.fullmatch(one, path) for one in own)]
+    own = _find_own(world, command, subject)
+    foreign = [path for path in changed if not any(fnmatch.fnmatchcase(path, pattern) for pattern in own)]
     faults += [("foreign write", path) for path in foreign]
     if code and not faults:
         gone = [path for path in before.keys() - after.keys() if not _MAY_GO.search(path)]
@@ -171,6 +171,14 @@ def run(world: World, name: str, subject: str, healthy: Any, read_output: Callab
     if code == 0 and not faults and healthy is not None:
         faults += _compare(command, world, subject, healthy)
     return Ending(code, said, faults)
+
+
+def _find_own(world, command, subject):
+    """The patterns of the paths that a command may write."""
+    real = os.path.relpath(os.path.realpath(world.here / subject), world.here)
+    # Who names a link to a run names that run; but no promotion is made where there is a search.
+    names = [subject] if command is COMMANDS["nos-promote again"] else [subject, real]
+    return [pattern for name in names for pattern in command.owns(name)]
 
 
 def _compare(command, world, subject, healthy):

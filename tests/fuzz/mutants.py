@@ -5,6 +5,7 @@ A mutant's name is "subject/file/what was done to it": its randomness is seeded 
 
 import os
 import random
+import re
 import shutil
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -244,10 +245,25 @@ BACKUPS = [
 ]
 
 
+# -- What nobody can see ---------------------------------------------------------------------------
+
+# Why what a command makes of these may differ from what it makes of the healthy run; the name of each is matched.
+BELIEVABLE = {
+    "evolution/(ledger.sqlite|directory)/(link to )?another's": "It is another run, whole.",
+    ".*/the ledger is older": "So was the run once; but the cache knows what it measured later.",
+    ".*-wal/": "SQLite takes a log that ends early for one that a kill has cut.",
+    ".*(sqlite|cache)/bits flipped": "SQLite's pages have no checksum.",
+}
+
+
 def _all():
     found = [*_file_mutants(), *_content_mutants(), *BACKUPS]
     assert len({mutant.name for mutant in found}) == len(found)
-    return found
+    return [one._replace(believable=_find_reason(one.name)) for one in found]
+
+
+def _find_reason(name):
+    return next((reason for pattern, reason in BELIEVABLE.items() if re.match(pattern, name)), "")
 
 
 MUTANTS = _all()

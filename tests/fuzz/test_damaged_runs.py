@@ -67,5 +67,5 @@ def test_damaged(mutant, world, healthy, capfd, record_property):
                 if release:
                     release()
             found += [(command, *fault) for fault in ending.faults]
-            record_property("command", [command, ending.faults])
+            record_property("ending", [command, ending.faults])
     assert not found, "\n".join(" | ".join(fault) for fault in found)
