@@ -1,19 +1,38 @@
-"""Checkpoints of which one that is half written, or damaged later, does no harm."""
+"""Checkpoints of which one that is half written, damaged later, or another run's does no harm."""
 
 import os
 import pathlib
 import re
 import warnings
-from typing import Any, Optional, Union
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Optional, Union
 
+import numpy as np
 import tensorflow as tf
 from tf_agents.utils import common
 
-from neural_optimizer_search.files import write_whole
+from neural_optimizer_search.files import Damaged, require_regular, write_whole
 from neural_optimizer_search.search.algorithm import StateLost
 
 KEPT = 2
-_INDEX = re.compile(r"ckpt-(\d+)\.index")
+# Where those lie that are of a later step than the ledger has.
+PASSED_OVER = "passed_over"
+_INDEX = re.compile(r"ckpt-(\d{1,18})\.index")
+_VALUE = "{}/.ATTRIBUTES/VARIABLE_VALUE"  # TensorFlow's name for a variable in a checkpoint
+
+
+class SavedCheckpoint(NamedTuple):
+    """A checkpoint that can be read in full.
+
+    Attributes:
+      prefix: The path of its files, without what follows the number.
+      run_id: The run that saved it; None if it does not say.
+      number: The number that it was saved with.
+    """
+
+    prefix: str
+    run_id: Optional[str]
+    number: int
 
 
 class Checkpoints:
@@ -21,11 +40,14 @@ class Checkpoints:
 
     Args:
       directory: Where they are; made when the first one is saved.
+      run_id: The run that they are of.
       **items: What to save: variables, networks, optimizers.
     """
 
-    def __init__(self, directory: Union[str, os.PathLike], **items: Any):
-        self._directory, self._items = pathlib.Path(directory), items
+    def __init__(self, directory: Union[str, os.PathLike], run_id: str = "", **items: Any):
+        self._directory, self._run_id = pathlib.Path(directory), run_id
+        self._number = tf.Variable(tf.constant(0, tf.int64), trainable=False)
+        self._items = {**items, "run_id": tf.Variable(run_id, trainable=False), "number": self._number}
         self._checkpointer: Optional[common.Checkpointer] = None
 
     def save(self, number: Any) -> None:
@@ -36,47 +58,72 @@ class Checkpoints:
             another run's.
         """
         if self._checkpointer is None:
-            if self._find_saved():
+            if find_prefixes(self._directory):
                 raise ValueError(
                     f"The directory {self._directory} holds checkpoints already: call `restore()` "
                     "to go on from the newest, or choose another directory."
                 )
             self._checkpointer = self._open()
+        self._number.assign(int(number))
         self._checkpointer.save(number)
 
-    def restore(self) -> bool:
+    def restore(self, latest: Optional[int] = None) -> bool:
         """Restores the newest checkpoint that can be read in full; returns whether there is one.
 
+        Args:
+          latest: Later ones are passed over and set aside: what they learned from is not there any more.
+
         Raises:
-          StateLost: If it lacks one of the items, or a part of one.
+          StateLost: If it lacks one of the items, or a part of one, or is another run's.
         """
-        saved = self._find_saved()
-        whole = [prefix for prefix in saved if _is_whole(prefix)]
-        if whole != saved:
-            damaged = ", ".join(sorted(set(saved) - set(whole)))
-            warnings.warn(f"Passed over checkpoints that cannot be read: {damaged}.", stacklevel=3)
-        self._point_to(whole)
+        usable = self._find_usable(latest)
+        self._point_to(usable)
         try:
             checkpointer = self._checkpointer = self._open()
-            if whole:
+            if usable:
                 # TensorFlow leaves an item that is not in the checkpoint as it is, and says nothing.
                 checkpointer.initialize_or_restore().assert_existing_objects_matched()
-        except (AssertionError, ValueError) as error:  # an item that is not there, or of another shape
+        # An item that is not there, or of another shape; what a Python object kept is not what it keeps.
+        except (AssertionError, ValueError, TypeError, RecursionError) as error:
             raise StateLost(
-                f"The checkpoint {whole[-1]} does not have all that is to be restored: it was saved with other "
+                f"The checkpoint {usable[-1]} does not have all that is to be restored: it was saved with other "
                 "settings, or by another version. Go on with the release that wrote it."
             ) from error
-        return bool(whole)
+        return bool(usable)
+
+    def _find_usable(self, latest):
+        """Path prefixes, oldest first, of the checkpoints of this run up to the latest."""
+        prefixes = find_prefixes(self._directory)
+        whole = [saved for saved in map(read_checkpoint, prefixes) if saved]
+        damaged = sorted(set(prefixes) - {saved.prefix for saved in whole})
+        if damaged:
+            warnings.warn(f"Passed over checkpoints that cannot be read: {', '.join(damaged)}.", stacklevel=4)
+        for saved in whole:
+            if saved.run_id not in (None, self._run_id):
+                raise StateLost(
+                    f"The checkpoint {saved.prefix} is another run's. Move {self._directory} away: the search then "
+                    "learns anew from what its ledger has."
+                )
+        late = [saved.prefix for saved in whole if latest is not None and saved.number > latest]
+        if late:
+            warnings.warn(
+                f"Passed over checkpoints of later steps than the ledger has, which has {latest}: "
+                f"{', '.join(late)}. They are in {self._directory / PASSED_OVER}.",
+                stacklevel=4,
+            )
+            self._set_aside(late)
+        return [saved.prefix for saved in whole if saved.prefix not in late]
+
+    def _set_aside(self, prefixes):
+        aside = self._directory / PASSED_OVER
+        aside.mkdir(exist_ok=True)
+        for prefix in prefixes:
+            for file in self._directory.glob(f"{pathlib.Path(prefix).name}.*"):
+                os.replace(file, aside / file.name)
 
     def _open(self):
         # Restores what the directory's state file names as the newest.
         return common.Checkpointer(str(self._directory), KEPT, **self._items)
-
-    def _find_saved(self):
-        """Path prefixes, oldest first, with those that the directory's state file does not know."""
-        files = [path.name for path in self._directory.glob("ckpt-*.index")]
-        numbers = sorted(int(name[1]) for name in map(_INDEX.fullmatch, files) if name)
-        return [str(self._directory / f"ckpt-{number}") for number in numbers]
 
     def _point_to(self, whole):
         """Writes the state file anew, at a stroke, so that it names these checkpoints."""
@@ -94,12 +141,58 @@ class Checkpoints:
         write_whole(file, lambda unfinished: unfinished.write_text(str(state)))
 
 
-def _is_whole(prefix):
+def find_prefixes(directory: Union[str, os.PathLike]) -> list[str]:
+    """The path prefixes of the checkpoints in a directory, oldest first, known to its state file or not."""
+    files = [path.name for path in pathlib.Path(directory).glob("ckpt-*.index")]
+    numbers = sorted(int(name[1]) for name in map(_INDEX.fullmatch, files) if name)
+    return [os.path.join(directory, f"ckpt-{number}") for number in numbers]
+
+
+def read_checkpoint(prefix: str) -> Optional[SavedCheckpoint]:
+    """The checkpoint of a prefix; None if it cannot be read in full, or has what is no finite number."""
     try:
+        for file in _files_of(prefix):
+            require_regular(file)  # a pipe would be waited for
         reader = tf.train.load_checkpoint(prefix)
-        for name in reader.get_variable_to_shape_map():
-            reader.get_tensor(name)  # Compares the checksum.
+        values = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}  # compares checksums
+        if not all(map(_is_finite, values.values())):
+            return None
+        run_id = values.get(_VALUE.format("run_id"))
+        number = values.get(_VALUE.format("number"), int(prefix.rpartition("-")[2]))
+        return SavedCheckpoint(prefix, None if run_id is None else run_id.decode(), int(number))
     # IndexError is TensorFlow's word for a file that ends too early.
-    except (tf.errors.OpError, IndexError, RuntimeError, ValueError):
-        return False
-    return True
+    except (tf.errors.OpError, OSError, Damaged, IndexError, RuntimeError, ValueError, TypeError, AttributeError):
+        return None
+
+
+def check_checkpoints(directory: Union[str, os.PathLike], run_id: str, steps: int) -> str:
+    """Says in a few words which checkpoints there are.
+
+    Args:
+      directory: Where they are.
+      run_id: The run that they must be of.
+      steps: The number of steps of which the ledger knows what was learned from.
+
+    Raises:
+      Damaged: If one cannot be read, or is another run's or of a later step.
+    """
+    numbers = []
+    for prefix in find_prefixes(directory):
+        saved = read_checkpoint(prefix)
+        if saved is None:
+            raise Damaged(f"the checkpoint {prefix} cannot be read.")
+        if saved.run_id != run_id:
+            raise Damaged(f"the checkpoint {prefix} is another run's.")
+        if saved.number > steps:
+            raise Damaged(f"the checkpoint {prefix} is of step {saved.number}, and the ledger has {steps}.")
+        numbers.append(str(saved.number))
+    return f"checkpoints of the steps {', '.join(numbers)}" if numbers else "no checkpoint"
+
+
+def _files_of(prefix: str) -> Sequence[pathlib.Path]:
+    path = pathlib.Path(prefix)
+    return sorted(path.parent.glob(f"{path.name}.*"))
+
+
+def _is_finite(value):
+    return not np.issubdtype(np.asarray(value).dtype, np.floating) or bool(np.isfinite(value).all())

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Union
+from typing import Any, NamedTuple, Optional, Union
 
 import numpy as np
 import tensorflow as tf
@@ -138,6 +138,8 @@ class Controller(Algorithm):
       seed: Int of at least 0; sets the initial weights. The rules of proposal k depend on (seed, k), on the
         weights, and on nothing else.
       directory: Where `save` keeps the two newest checkpoints; with None it does nothing.
+      run_id: The run that it proposes for; a checkpoint of another run is not restored.
+      latest: The number of proposals whose evaluations are known; later checkpoints are not restored. None: any.
 
     Attributes:
       iteration: The number of proposals learned from.
@@ -161,8 +163,10 @@ class Controller(Algorithm):
         config: ControllerConfig,
         seed: int,
         directory: Union[str, os.PathLike, None] = None,
+        run_id: str = "",
+        latest: Optional[int] = None,
     ):
-        self.config, self.metrics = config, {}
+        self.config, self.metrics, self._latest = config, {}, latest
         self._emitted = _Emitted()
         self._iteration = tf.Variable(tf.constant(0, tf.int64), trainable=False)
         # What the rules are worth, nobody knows when they are drawn.
@@ -182,7 +186,7 @@ class Controller(Algorithm):
             kept["queue"] = self._queue = PriorityQueue(
                 space, config.queue_size, self._actor, config.queue_learning_rate
             )
-        self._checkpoints = None if directory is None else Checkpoints(directory, **kept)
+        self._checkpoints = None if directory is None else Checkpoints(directory, run_id, **kept)
 
     @property
     def iteration(self) -> int:
@@ -255,9 +259,9 @@ class Controller(Algorithm):
           The number of proposals learned from; 0 if there is no checkpoint.
 
         Raises:
-          StateLost: If the checkpoint is of other settings.
+          StateLost: If the checkpoint is of other settings, or of another run.
         """
-        return self.iteration if self._checkpoints and self._checkpoints.restore() else 0
+        return self.iteration if self._checkpoints and self._checkpoints.restore(self._latest) else 0
 
     def _pays(self, keys, rewards):
         if self.config.rank_power:

@@ -11,16 +11,17 @@ from typing import Optional
 
 from neural_optimizer_search import flags
 from neural_optimizer_search.command_line import MissingPackage, Parser, require
-from neural_optimizer_search.file_lock import InUse
-from neural_optimizer_search.files import write_whole
+from neural_optimizer_search.file_lock import InUse, Moved
+from neural_optimizer_search.files import Damaged, write_whole
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.promotion import saved
 from neural_optimizer_search.promotion.candidates import choose_candidates
 from neural_optimizer_search.promotion.config import OutConfig, PromotionConfig
 from neural_optimizer_search.promotion.halving import Halving, Rung, climb
 from neural_optimizer_search.promotion.table import promotion_table
+from neural_optimizer_search.records.ledger import NotThisRun
 from neural_optimizer_search.records.progress import ProgressBar
-from neural_optimizer_search.records.run_directory import LEADERBOARD, STOPPED, read_found
+from neural_optimizer_search.records.run_directory import LEADERBOARD, STOPPED, find_owner, read_found
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.search.timeout import find_timeout
@@ -38,18 +39,23 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     asked.check_workers(p)
     run = Path(asked.run)
     out = given.get("out") or run / f"promoted-{asked.task.replace(':', '.')}"
-    config, chosen = _begin(p, asked, run, out)
+    promotion = _begin(p, asked, run, out)
     try:
-        _promote(config, chosen, run, out)
+        _promote(promotion, run, out)
     except KeyboardInterrupt:
         _say("Stopped. What was measured is kept. The same command goes on.")
         return STOPPED
     except (TaskFailed, UnknownTask, MissingPackage) as error:
         p.error(str(error))
     except ConnectionError as error:
-        p.error(f"argument --ray_address: {config.ray_address}: no Ray cluster answers: {error}")
+        p.error(f"argument --ray_address: {asked.ray_address}: no Ray cluster answers: {error}")
     except InUse as error:
         p.error(f"argument --out: {error} Wait for it, or stop it.")
+    except (Damaged, NotThisRun) as error:
+        p.error(f"argument --out: {error} Give another directory.")
+    except Moved as error:
+        _say(f"{error} What was measured is kept there.")
+        return 1
     except (OSError, sqlite3.Error) as error:
         _say(f"cannot go on: {error}. When that is mended, the same command goes on.")
         return 1
@@ -64,24 +70,26 @@ def _say(message):
 
 
 def _begin(p, asked, run, out):
-    """(the configuration, the candidates) of a new promotion, or of one that the same arguments began."""
+    """A new promotion, or the one that the same arguments began."""
     config = dataclasses.replace(asked, run=os.path.relpath(run.resolve(), out.resolve()))
     try:
         kept = saved.load(out)
-    except (ValueError, OSError) as error:
-        p.error(f"argument --out: {error}. Give another directory.")
+        owner = find_owner(out)
+    except (Damaged, OSError) as error:
+        p.error(f"argument --out: {error} Give another directory.")
     if kept:
-        _check_same(p, config, kept[0], out)
-        return config, kept[1]
+        _check_same(p, config, kept.config, out)
+        return kept._replace(config=config)
+    if owner:
+        p.error(f"argument --out: {out} holds {owner}. Give another directory.")
     chosen = choose_candidates(_read_evaluations(p, run), config.top)
     if not chosen:
         p.error(f"argument RUN: {run} has no rule that trained to the end. Search longer, or give another run.")
     try:
         out.mkdir(parents=True, exist_ok=True)
-        saved.save(out, config, chosen)
+        return saved.save(out, config, chosen)
     except OSError as error:
-        p.error(f"argument --out: cannot write to {out}: {error}")
-    return config, chosen
+        p.error(f"argument --out: cannot write to {out}: {error}. Give another directory with --out.")
 
 
 def _check_same(p, config, kept, out):
@@ -105,14 +113,15 @@ def _read_evaluations(p: Parser, run) -> list[Evaluation]:
     """What a search found."""
     try:
         return read_found(run)
-    except (OSError, ValueError, TypeError, RecursionError, sqlite3.Error) as error:
+    except (OSError, ValueError, sqlite3.Error) as error:
         p.error(f"argument RUN: {run} is not a run of nos-search: {error}")
 
 
 # -- The work --------------------------------------------------------------------------------------
 
 
-def _promote(config, chosen, run, out):
+def _promote(promotion, run, out):
+    config, chosen = promotion.config, promotion.candidates
     task, protocol = config.find()
     halving = Halving(config.rungs, config.keep)
     counts = halving.counts(len(chosen))
@@ -127,7 +136,7 @@ def _promote(config, chosen, run, out):
     # In training steps, which take equally long: a rule of the last rung is worth many of the first.
     steps = [p.final_steps for p in protocols.values()]
     total = sum(s * (count + len(KNOWN_OPTIMIZERS)) for s, count in zip(steps, counts))
-    done = sum(s * count for s, count in zip(steps, saved.count_evaluations(out, config)))
+    done = sum(s * count for s, count in zip(steps, saved.count_evaluations(out, promotion)))
     rungs, table = [], ""
     with ProgressBar(total, unit=None, done=done) as bar:
 
@@ -140,7 +149,7 @@ def _promote(config, chosen, run, out):
 
             with contextlib.ExitStack() as stack:
                 executor = stack.enter_context(config.open_executor(task, protocols[number], config.data_dir))
-                ledger = stack.enter_context(contextlib.closing(saved.open_ledger(out, config, number)))
+                ledger = stack.enter_context(contextlib.closing(saved.open_ledger(out, promotion, number)))
                 return _measure_rung(number, rules, EvaluationRecorder(executor, ledger, on_evaluation=show), config)
 
         for rung in climb([c.rule for c in chosen], halving, measure):

@@ -2,64 +2,102 @@
 
 import contextlib
 import json
+import math
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Optional
+from typing import NamedTuple, Optional
 
 from neural_optimizer_search import flags
-from neural_optimizer_search.dsl.rule import Rule
-from neural_optimizer_search.files import write_whole
+from neural_optimizer_search.files import Damaged, read_text, write_whole
 from neural_optimizer_search.promotion.candidates import Candidate
 from neural_optimizer_search.promotion.config import PromotionConfig
-from neural_optimizer_search.records.ledger import Ledger
-from neural_optimizer_search.records.run_directory import LEDGER
+from neural_optimizer_search.records.ledger import PROMOTION, Ledger
+from neural_optimizer_search.records.rows import read_rule
+from neural_optimizer_search.records.run_directory import LEDGER, PROMOTION_FILE
 
-RECORD = "promotion.json"
+
+class Promotion(NamedTuple):
+    """What a promotion is.
+
+    Attributes:
+      run_id: Its name, which no other run has; the ledgers of its rungs bear it.
+      config: Its `PromotionConfig`.
+      candidates: The `Candidate`s that take part.
+    """
+
+    run_id: str
+    config: PromotionConfig
+    candidates: list[Candidate]
 
 
-def save(out: Path, config: PromotionConfig, candidates: Sequence[Candidate]) -> None:
-    """Writes what a promotion is, whole or not at all."""
+def save(out: Path, config: PromotionConfig, candidates: Sequence[Candidate]) -> Promotion:
+    """Writes what a new promotion is, whole or not at all."""
+    run_id = uuid.uuid4().hex
     rows = [
         dict(rank=c.rank, reward=c.reward, formula=c.rule.formula(), iterations=c.rule.iterations) for c in candidates
     ]
-    text = json.dumps(dict(config=flags.record(config), candidates=rows), indent=1)
-    write_whole(out / RECORD, lambda path: path.write_text(f"{text}\n"))
+    text = json.dumps(dict(id=run_id, config=flags.record(config), candidates=rows), indent=1)
+    write_whole(out / PROMOTION_FILE, lambda path: path.write_text(f"{text}\n"))
+    return Promotion(run_id, config, list(candidates))
 
 
-def load(out: Path) -> Optional[tuple[PromotionConfig, list[Candidate]]]:
-    """(the `PromotionConfig`, the `Candidate`s), or None if there is no promotion in the directory.
+def load(out: Path) -> Optional[Promotion]:
+    """The `Promotion` in a directory, or None if there is none.
 
     Raises:
-      ValueError: If the file is not one that `save` wrote.
+      OSError: If it cannot be read.
+      Damaged: If the file is not one that `save` wrote.
     """
     try:
-        found = json.loads((out / RECORD).read_text())
-        rows = [Candidate(Rule(row["iterations"]), row["rank"], row["reward"]) for row in found["candidates"]]
-        return PromotionConfig(**found["config"]), rows
+        found = json.loads(read_text(out / PROMOTION_FILE))
+        flags.check_recorded(PromotionConfig, found["config"])
+        candidates = [_read_candidate(row) for row in found["candidates"]]
+        if not (isinstance(found["id"], str) and candidates):
+            raise Damaged("it names no run, or no rules.")
+        return Promotion(found["id"], PromotionConfig(**found["config"]), candidates)
     except FileNotFoundError:
         return None
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise ValueError(f"{out / RECORD} is damaged: {error}") from error
+    except KeyError as error:
+        raise Damaged(f"{out / PROMOTION_FILE} is damaged: it lacks {error}, or is of another release.") from error
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Damaged(f"{out / PROMOTION_FILE} is damaged: {error}") from error
 
 
-def open_ledger(out: Path, config: PromotionConfig, number: int) -> Ledger:
-    """The `Ledger` of a rung, which is made if there is none; that of the last rung is the promotion's result."""
-    path = _ledger(out, config, number)
-    new = None if path.exists() else dict(promotion=flags.record(config), rung=number)
-    return Ledger(path, new)
+def _read_candidate(row):
+    rank, reward = row["rank"], row["reward"]
+    if not (isinstance(rank, int) and isinstance(reward, float) and math.isfinite(reward)):
+        raise Damaged(f"a rule has the rank {rank!r:.30} and the reward {reward!r:.30}.")
+    return Candidate(read_rule(json.dumps(row["iterations"])), rank, reward)
 
 
-def count_evaluations(out: Path, config: PromotionConfig) -> list[int]:
-    """The number of evaluations that each rung has so far."""
+def open_ledger(out: Path, promotion: Promotion, number: int) -> Ledger:
+    """The `Ledger` of a rung, which is made if there is none; that of the last rung is the promotion's result.
+
+    Raises:
+      NotThisRun: If there is a ledger of something else in its place.
+      Damaged, OSError, sqlite3.Error: If it cannot be used.
+    """
+    path = _place(out, promotion, number)
+    if path.is_symlink():
+        raise Damaged(f"{path} is a link; a promotion's files must be its own.")
+    new = None if path.exists() else dict(promotion=flags.record(promotion.config), rung=number)
+    return Ledger(path, new, kind=PROMOTION, run_id=promotion.run_id)
+
+
+def count_evaluations(out: Path, promotion: Promotion) -> list[int]:
+    """The number of evaluations that each rung has so far; raises as `open_ledger`."""
     counts = []
-    for number in range(1, config.rungs + 1):
-        if not _ledger(out, config, number).exists():
+    for number in range(1, promotion.config.rungs + 1):
+        path = _place(out, promotion, number)
+        if not path.exists():
             counts.append(0)
             continue
-        with contextlib.closing(Ledger(_ledger(out, config, number), read_only=True)) as ledger:
+        kept = Ledger(path, read_only=True, kind=PROMOTION, run_id=promotion.run_id)
+        with contextlib.closing(kept) as ledger:
             counts.append(len(ledger.evaluations()))
     return counts
 
 
-def _ledger(out, config, number):
-    return out / (LEDGER if number == config.rungs else f"rung{number}.sqlite")
+def _place(out, promotion, number):
+    return out / (LEDGER if number == promotion.config.rungs else f"rung{number}.sqlite")

@@ -222,6 +222,17 @@ class Ledger:
                 samples.append(check_sample(Sample(step, rules[text], *rest)))
             return samples
 
+    def check_pages(self) -> None:
+        """Has SQLite check the whole file, which takes as long as reading it.
+
+        Raises:
+          Damaged: If something is wrong.
+        """
+        with self._naming():
+            ((found,), *_) = sqlite_files.read_rows(self._db, "PRAGMA integrity_check")
+            if found != "ok":
+                raise Damaged(f"it is damaged: {found.splitlines()[0]:.200}.")
+
     def check_samples(self) -> None:
         """Checks the samples together: none is missing among them, and each is one of an evaluation.
 

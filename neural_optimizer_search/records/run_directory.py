@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Optional
 
+from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Ledger
 
@@ -16,11 +17,12 @@ LEADERBOARD = "leaderboard.txt"
 CONTROLLER = "controller"  # checkpoints of an algorithm
 TENSORBOARD = "tensorboard"
 REPORT = "report.html"
-PROMOTION = "promotion.json"
-TRAINING = "state.npz"
+TRACEBACKS = "tracebacks.txt"
+PROMOTION_FILE = "promotion.json"
+TRAINING_FILE = "state.npz"
 
 # What a directory belongs to that has such a file.
-_OWNERS = {PROMOTION: "a promotion", LEDGER: "a search", TRAINING: "a training of nos-learn"}
+_OWNERS = {PROMOTION_FILE: "a promotion", LEDGER: "a search", TRAINING_FILE: "a training of nos-learn"}
 
 STOPPED = 130  # the shell's exit code for Ctrl-C
 
@@ -41,6 +43,21 @@ def read_found(directory: Path) -> list[Evaluation]:
 def find_owner(directory: Path) -> Optional[str]:
     """What a directory belongs to, such as "a search"; None if it is free for anything. A directory has one owner."""
     return next((owner for name, owner in _OWNERS.items() if os.path.lexists(directory / name)), None)
+
+
+def require_own_files(directory: Path) -> None:
+    """Checks that what a run writes in its directory is not, by a link, somewhere else.
+
+    Raises:
+      Damaged: If a file or directory of it is a link, or the ledger has another name too.
+    """
+    for name in (LEDGER, CONTROLLER, TENSORBOARD, TRACEBACKS):
+        place = directory / name
+        if place.is_symlink():
+            raise Damaged(f"{place} is a link to {os.readlink(place)}; a run's files must be its own.")
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        if (directory / LEDGER).stat().st_nlink > 1 and not (directory / LEDGER).is_dir():
+            raise Damaged(f"{directory / LEDGER} has other names too (hard links); make it a file of its own.")
 
 
 def rank(evaluations: Iterable[Evaluation]) -> list[Evaluation]:

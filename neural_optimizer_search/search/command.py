@@ -1,7 +1,6 @@
 """`nos-search`: searches for an update rule; an algorithm proposes, children are trained, a ledger remembers."""
 
 import contextlib
-import datetime
 import sqlite3
 import sys
 from collections.abc import Sequence
@@ -11,34 +10,30 @@ from typing import Optional
 import tensorflow as tf
 
 from neural_optimizer_search import flags
-from neural_optimizer_search.command_line import MissingPackage, Parser, require
-from neural_optimizer_search.file_lock import InUse
-from neural_optimizer_search.files import write_whole
+from neural_optimizer_search.command_line import MissingPackage, require
+from neural_optimizer_search.file_lock import Moved
+from neural_optimizer_search.files import Damaged, write_whole
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.records.cache import EvaluationCache
-from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.run_directory import (
     CONTROLLER,
     LEADERBOARD,
-    LEDGER,
     STOPPED,
     TENSORBOARD,
     find_versions,
 )
 from neural_optimizer_search.search.algorithm import StateLost
+from neural_optimizer_search.search.checking import check_run
 from neural_optimizer_search.search.config import NO_CACHE, RunConfig, SearchConfig
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.search.leaderboard import format_leaderboard
 from neural_optimizer_search.search.loop import search
+from neural_optimizer_search.search.opening import open_new, open_old
 from neural_optimizer_search.search.progress import RuleBar, write_scalars
 from neural_optimizer_search.search.recorder import EvaluationRecorder, pass_every_rule
 from neural_optimizer_search.search.registry import (
-    PREFERRED,
     SearchSetting,
-    UnknownAlgorithm,
-    default_algorithm,
     find_algorithm,
-    find_usable_algorithm,
     title_of,
 )
 from neural_optimizer_search.search.timeout import find_timeout
@@ -53,8 +48,12 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs a search from the command line; returns the exit code."""
     p = flags.build_parser("nos-search", __doc__, SearchConfig, RunConfig)
     given = vars(p.parse_args(argv))
+    if "check" in given:
+        whole, sentence = check_run(given["check"])
+        print(sentence)
+        return 0 if whole else 1
     require(p, "search", "tqdm", "tensorboard")
-    config, out, ledger = _open_old(p, given) if "resume" in given else _open_new(p, given)
+    config, out, ledger = open_old(p, given) if "resume" in given else open_new(p, given)
     try:
         _run(config, out, ledger)
     except KeyboardInterrupt:
@@ -66,6 +65,12 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         p.error(f"argument --ray_address: {config.ray_address}: no Ray cluster answers: {error}")
     except StateLost as error:
         p.error(f"argument --resume: {error}")
+    except Damaged as error:
+        p.error(f"argument --resume: {out} is damaged: {error}")
+    except Moved as error:
+        where = f" Go on with: nos-search --resume {error.place.parent}" if error.place else ""
+        print(f"nos-search: {error} What was measured is kept there.{where}", file=sys.stderr)
+        return 1
     except (OSError, sqlite3.OperationalError, tf.errors.OpError) as error:
         message = f"cannot go on: {error}. When that is mended: nos-search --resume {out}"
         print(f"nos-search: {message}", file=sys.stderr)
@@ -73,69 +78,6 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     finally:
         ledger.close()
     return 0
-
-
-# -- Which search ----------------------------------------------------------------------------------
-
-
-def _open_new(p: Parser, given) -> tuple[SearchConfig, Path, Ledger]:
-    if "algorithm" not in given:
-        given["algorithm"] = default_algorithm()
-        if given["algorithm"] != PREFERRED:
-            print(f"{title_of(given['algorithm'])}, because {_explain_absence(PREFERRED)}")
-    try:
-        defaults = find_usable_algorithm(given["algorithm"]).defaults
-    except UnknownAlgorithm as error:
-        p.error(f"argument --algorithm: {error}")
-    config = flags.configure(SearchConfig, given, **defaults)
-    config.check(p)
-    out = given.get("out") or _new_directory(config)
-    if (out / LEDGER).exists():
-        p.error(f"argument --out: {out} holds a run. Use --resume {out}, or another directory.")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        ledger = Ledger(out / LEDGER, flags.record(config))
-    except (OSError, sqlite3.OperationalError) as error:
-        p.error(f"argument --out: cannot write to {out}: {error}")
-    return config, out, ledger
-
-
-def _explain_absence(name):
-    try:
-        return f"{name} needs TF-Agents: {find_algorithm(name).missing}"
-    except UnknownAlgorithm:  # a checkout that is not installed has no entry points
-        return f"{name} is not among the installed algorithms"
-
-
-def _new_directory(config):
-    now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    return Path("runs", f"{config.task.replace(':', '.')}-{config.algorithm}-seed{config.seed}-{now}")
-
-
-def _open_old(p: Parser, given) -> tuple[SearchConfig, Path, Ledger]:
-    out = given["resume"]
-    if "out" in given:
-        p.error("argument --out: not allowed with --resume: a resumed run stays in its directory.")
-    try:
-        ledger = Ledger(out / LEDGER)
-    except InUse as error:
-        p.error(f"argument --resume: {error} Wait for it, or stop it.")
-    except (FileNotFoundError, ValueError, sqlite3.DatabaseError) as error:
-        p.error(f"argument --resume: {out} is not a run: {error}")
-    try:
-        recorded = ledger.config
-        if not set(flags.flags_of(SearchConfig)) >= set(recorded):
-            p.error(f"argument --resume: {out} was not written by nos-search.")
-        config = flags.changed_on_resume(p, SearchConfig, given, recorded)
-        config.check(p)
-        find_usable_algorithm(config.algorithm)
-        return config, out, ledger
-    except UnknownAlgorithm as error:
-        ledger.close()
-        p.error(f"argument --resume: the algorithm {error}")
-    except SystemExit:
-        ledger.close()
-        raise
 
 
 # -- The work --------------------------------------------------------------------------------------
@@ -193,6 +135,7 @@ def _open_cache(config, identity, stack):
 
 
 def _report(out, ledger, config):
+    ledger.require_in_place()  # else the leaderboard would be written where the run no longer is
     found = ledger.evaluations("search")
     table = format_leaderboard(found, ledger.evaluations("baseline"))
     write_whole(out / LEADERBOARD, lambda unfinished: unfinished.write_text(f"{table}\n"))

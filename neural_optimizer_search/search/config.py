@@ -98,3 +98,10 @@ class RunConfig:
         None, "directory of the run", parse=path, default_text="a new one under runs", recorded=False
     )
     resume: Optional[Path] = flag(None, "directory of a run to go on with", parse=path, metavar="RUN", recorded=False)
+    check: Optional[Path] = flag(
+        None,
+        "only say whether the files of a run are whole and belong together",
+        parse=path,
+        metavar="RUN",
+        recorded=False,
+    )

@@ -62,6 +62,9 @@ class AlgorithmEntry:
       has_presets: Whether a preset changes it.
       needs: What must be installed: name of a module -> how to install it.
       defaults: Defaults of other flags in place of theirs, by the field of `SearchConfig`.
+      check_state: Checks what it keeps in `SearchSetting.directory`: given that, the run's id and the number of steps
+        that the ledger has, it returns a few words that say what is there, or raises `Damaged`. None: it keeps
+        nothing.
     """
 
     title: str
@@ -69,6 +72,7 @@ class AlgorithmEntry:
     has_presets: bool = False
     needs: Mapping[str, str] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    check_state: Optional[Callable[[Path, str, int], str]] = None
 
     @property
     def missing(self) -> Optional[str]:

@@ -104,7 +104,7 @@ def test_stopped_anywhere_it_goes_on_and_trains_nothing_twice(run, trained, tmp_
     assert whole == stopped
 
 
-@pytest.mark.parametrize("name", ["rung1.sqlite", saved.RECORD])
+@pytest.mark.parametrize("name", ["rung1.sqlite", saved.PROMOTION_FILE])
 def test_half_a_file_is_no_obstacle(run, trained, name):
     out = run / "promoted-digits"
     out.mkdir()

@@ -62,7 +62,7 @@ def test_a_run_that_is_no_database(run, capfd):
     (run / LEDGER).write_text("not a database at all, " * 100)
     assert_refused(
         [str(run), *SMALL],
-        "argument RUN: .* is not a run of nos-search: .*ledger.sqlite is damaged: file is not a database",
+        "argument RUN: .* is not a run .*: .* is damaged: file is not a database",
         capfd,
     )
 
@@ -83,7 +83,7 @@ def test_a_run_with_a_rule_that_is_none(run, capfd):
 def test_a_damaged_promotion(run, capfd, text):
     out = run / "promoted-digits"
     out.mkdir()
-    (out / saved.RECORD).write_text(text)
+    (out / saved.PROMOTION_FILE).write_text(text)
     assert_refused([str(run), *SMALL], "argument --out: .*promotion.json is damaged: ", capfd)
 
 

@@ -1,0 +1,72 @@
+"""Whether the files of a search are whole and belong together. Nothing is written, and nothing runs."""
+
+import contextlib
+import math
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from neural_optimizer_search import flags
+from neural_optimizer_search.files import Damaged
+from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.records.ledger import SEARCH, Ledger
+from neural_optimizer_search.records.run_directory import CONTROLLER, LEDGER, require_own_files
+from neural_optimizer_search.search.config import SearchConfig
+from neural_optimizer_search.search.registry import UnknownAlgorithm, find_algorithm
+
+
+class Verdict(NamedTuple):
+    """What there is to say of a run.
+
+    Attributes:
+      whole: Whether nothing is wrong.
+      sentence: One line.
+    """
+
+    whole: bool
+    sentence: str
+
+
+def check_run(out: Path) -> Verdict:
+    """Checks the ledger, what the algorithm keeps beside it, and what the cache says of the same rules.
+
+    Args:
+      out: The directory of a search, which may be at work.
+    """
+    try:
+        require_own_files(out)
+        with contextlib.closing(Ledger(out / LEDGER, read_only=True, kind=SEARCH)) as ledger:
+            found = [_check_ledger(ledger), _check_state(out, ledger)]
+    except (OSError, ValueError, sqlite3.Error) as error:
+        return Verdict(False, f"{out} is damaged, or no search: {error}")
+    return Verdict(True, f"{out} is whole: {', '.join(filter(None, found))}.")
+
+
+def _check_ledger(ledger):
+    ledger.check_pages()
+    ledger.check_samples()
+    flags.check_recorded(SearchConfig, ledger.config)
+    evaluations, samples = ledger.evaluations(), ledger.samples()
+    _check_rewards(evaluations)
+    return f"{len(evaluations)} rules measured, {len(samples)} proposed in {ledger.steps} steps"
+
+
+def _check_rewards(evaluations: Sequence[Evaluation]):
+    """A reward is the mean over the seeds."""
+    for e in evaluations:
+        if e.rewards and not math.isclose(e.reward, sum(e.rewards) / len(e.rewards), rel_tol=1e-9, abs_tol=1e-12):
+            raise Damaged(f"the reward of {e.rule.formula():.100} is not the mean of its seeds' rewards.")
+
+
+def _check_state(out, ledger):
+    name = ledger.config["algorithm"]
+    try:
+        entry = find_algorithm(name)
+    except UnknownAlgorithm:
+        return f"what {name} keeps cannot be checked, for it is not installed"
+    if entry.check_state is None:
+        return ""
+    if entry.missing:
+        return f"what {name} keeps cannot be checked: {entry.missing}"
+    return entry.check_state(out / CONTROLLER, ledger.run_id, ledger.steps)

@@ -1,0 +1,117 @@
+"""Which search a command line means: a new one in a directory of its own, or one to go on with."""
+
+import datetime
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from neural_optimizer_search import flags
+from neural_optimizer_search.command_line import Parser
+from neural_optimizer_search.file_lock import InUse
+from neural_optimizer_search.files import Damaged
+from neural_optimizer_search.origin import is_made_here
+from neural_optimizer_search.records.ledger import SEARCH, Ledger, NotThisRun
+from neural_optimizer_search.records.run_directory import LEDGER, find_owner, require_own_files
+from neural_optimizer_search.search.config import SearchConfig
+from neural_optimizer_search.search.registry import (
+    PREFERRED,
+    UnknownAlgorithm,
+    default_algorithm,
+    find_algorithm,
+    find_usable_algorithm,
+    title_of,
+)
+
+
+class OpenSearch(NamedTuple):
+    """A search that may be written.
+
+    Attributes:
+      config: Its `SearchConfig`.
+      out: Its directory.
+      ledger: Its `Ledger`, which no other process can open to write now.
+    """
+
+    config: SearchConfig
+    out: Path
+    ledger: Ledger
+
+
+def open_new(p: Parser, given: dict[str, Any]) -> OpenSearch:
+    """Makes a search of what was given on the command line; ends the command if that cannot be."""
+    if "algorithm" not in given:
+        given["algorithm"] = default_algorithm()
+        if given["algorithm"] != PREFERRED:
+            print(f"{title_of(given['algorithm'])}, because {_explain_absence(PREFERRED)}")
+    try:
+        defaults = find_usable_algorithm(given["algorithm"]).defaults
+    except UnknownAlgorithm as error:
+        p.error(f"argument --algorithm: {error}")
+    config = flags.configure(SearchConfig, given, **defaults)
+    config.check(p)
+    out = given.get("out") or _new_directory(config)
+    try:
+        owner = find_owner(out)
+        if owner == "a search":
+            p.error(f"argument --out: {out} holds a run. Use --resume {out}, or another directory.")
+        if owner:
+            p.error(f"argument --out: {out} holds {owner}. Give another directory.")
+        out.mkdir(parents=True, exist_ok=True)
+        require_own_files(out)
+        ledger = Ledger(out / LEDGER, flags.record(config), kind=SEARCH)
+    except (OSError, Damaged, InUse, sqlite3.Error) as error:
+        p.error(f"argument --out: cannot write to {out}: {error}")
+    return OpenSearch(config, out, ledger)
+
+
+def open_old(p: Parser, given: Mapping[str, Any]) -> OpenSearch:
+    """Opens the search to go on with; ends the command if there is none, or it is damaged."""
+    out = given["resume"]
+    if "out" in given:
+        p.error("argument --out: not allowed with --resume: a resumed run stays in its directory.")
+    try:
+        require_own_files(out)
+        ledger = Ledger(out / LEDGER, kind=SEARCH)
+    except InUse as error:
+        p.error(f"argument --resume: {error} Wait for it, or stop it.")
+    except NotThisRun:
+        p.error(f"argument --resume: {out} was not written by nos-search.")
+    except (OSError, ValueError, sqlite3.Error) as error:
+        p.error(f"argument --resume: {out} is not a run: {error}")
+    try:
+        config = _read_config(p, given, out, ledger)
+        ledger.set_config(flags.record(config))
+        return OpenSearch(config, out, ledger)
+    except BaseException:  # what ends the command lets the ledger go at once
+        ledger.close()
+        raise
+
+
+def _read_config(p, given, out, ledger):
+    """The configuration that the ledger has, with what was given anew."""
+    try:
+        recorded, origin = ledger.config, ledger.origin
+        if isinstance(recorded.get("algorithm"), str):
+            find_usable_algorithm(recorded["algorithm"])
+        flags.check_recorded(SearchConfig, recorded)
+        ledger.check_samples()
+    except UnknownAlgorithm as error:
+        p.error(f"argument --resume: the algorithm {error}")
+    except (Damaged, sqlite3.Error) as error:
+        p.error(f"argument --resume: {out} is not a run: {error}")
+    config = flags.changed_on_resume(p, SearchConfig, given, recorded, is_made_here(origin, out))
+    config.check(p)
+    return config
+
+
+def _explain_absence(name):
+    try:
+        return f"{name} needs TF-Agents: {find_algorithm(name).missing}"
+    except UnknownAlgorithm:  # a checkout that is not installed has no entry points
+        return f"{name} is not among the installed algorithms"
+
+
+def _new_directory(config):
+    now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    return Path("runs", f"{config.task.replace(':', '.')}-{config.algorithm}-seed{config.seed}-{now}")
