@@ -20,12 +20,10 @@ from typing import Any, NamedTuple
 from worlds import CACHES, RUNGS, SMALL, World, nothing_trained
 
 from benchmarks.trials.contenders import read_contender
-from neural_optimizer_search import flags
 from neural_optimizer_search.promotion import command as promotion
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.report import command as report
 from neural_optimizer_search.search import command as search
-from neural_optimizer_search.search.config import RunConfig
 
 SECONDS = float(os.environ.get("NOS_HANG", 60))  # a command takes at most three
 MEMORY = 4 * 2**30  # what a command may have more than it began with
@@ -40,11 +38,13 @@ class Command(NamedTuple):
       run: (world, subject) -> exit code.
       owns: (subject) -> patterns of the paths that it may write.
       result: (world, subject) -> what it found, which must be what it finds in a healthy run; or None.
+      answers: Whether what it says of damage is its result, and goes to stdout.
     """
 
     run: Callable[[World, str], int]
     owns: Callable[[str], list[str]]
     result: Callable[[World, str], Any] = lambda world, subject: None
+    answers: bool = False
 
 
 def record(path: pathlib.Path) -> tuple:
@@ -81,6 +81,7 @@ COMMANDS = {
     "nos-search --check": Command(
         lambda world, subject: search.main(["--check", _place(world, subject)]),
         lambda subject: [],
+        answers=True,
     ),
     "nos-report": Command(
         lambda world, subject: report.main([_place(world, subject)]),
@@ -119,8 +120,6 @@ COMMANDS = {
         lambda world, subject: record(world.here / "new" / "ledger.sqlite")[0],
     ),
 }  # fmt: skip
-if "check" not in flags.flags_of(RunConfig):
-    del COMMANDS["nos-search --check"]
 
 
 class Hang(BaseException):
@@ -135,7 +134,7 @@ class Ending(NamedTuple):
     faults: list[tuple[str, str]]
 
 
-def run(world: World, name: str, subject: str, healthy: Any, read_output: Callable[[], str]) -> Ending:
+def run(world: World, name: str, subject: str, healthy: Any, read_output: Callable[[], tuple[str, str]]) -> Ending:
     """Runs a command.
 
     Args:
@@ -143,7 +142,7 @@ def run(world: World, name: str, subject: str, healthy: Any, read_output: Callab
       name: Of `COMMANDS`.
       subject: What it is run on.
       healthy: What it finds where nothing is damaged; None if that is not to be compared.
-      read_output: Gives what was written to stderr since it was called last.
+      read_output: Gives what was written to stdout and to stderr since it was called last.
     """
     command, faults, code = COMMANDS[name], [], None
     before = _list_files(world.here)
@@ -157,7 +156,8 @@ def run(world: World, name: str, subject: str, healthy: Any, read_output: Callab
         faults.append(("hang", f"did not end in {SECONDS:.0f} seconds"))
     except BaseException as error:
         faults.append(("traceback", _tell(error)))
-    said = read_output()
+    answer, said = read_output()
+    said = f"{said}nos-search: {answer}" if command.answers else said
     if not faults:
         faults += judge(code, said)
     after = _list_files(world.here)
@@ -178,7 +178,8 @@ def _find_own(world, command, subject):
     real = os.path.relpath(os.path.realpath(world.here / subject), world.here)
     # Who names a link to a run names that run; but no promotion is made where there is a search.
     names = [subject] if command is COMMANDS["nos-promote again"] else [subject, real]
-    return [pattern for name in names for pattern in command.owns(name)]
+    index = f"{real}/*.sqlite-shm"  # of a log, which each reader makes anew
+    return [index, *(pattern for name in names for pattern in command.owns(name))]
 
 
 def _compare(command, world, subject, healthy):
