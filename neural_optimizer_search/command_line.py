@@ -54,6 +54,12 @@ def path(text: str) -> pathlib.Path:
     return named
 
 
+def path_text(text: str) -> str:
+    """As `path`, for what is no file of this machine's: an address such as gs://bucket stays as it is."""
+    path(text)
+    return text
+
+
 def shorten(text: str, most: int = 60) -> str:
     """The text, or its beginning if it is longer than a message should be."""
     return text if len(text) <= most else f"{text[:most]}... ({len(text)} characters)"

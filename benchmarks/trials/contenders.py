@@ -2,6 +2,7 @@
 
 import functools
 import pathlib
+import sqlite3
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -88,8 +89,8 @@ def _read_rule_of_run(text):
         raise ValueError(f"a rule of a run is written run:RUN#K with K = 1 for the best. Received: {text!r}")
     try:
         found = rank(read_found(pathlib.Path(path)))
-    except FileNotFoundError as error:
-        raise ValueError(f"{path} is not a run of nos-search: {error}") from None
+    except (OSError, ValueError, sqlite3.Error) as error:
+        raise ValueError(f"{path} is not a run of nos-search that can be read: {error}") from None
     if len(found) < int(number):
         raise ValueError(f"{path} has {len(found)} rules, and none of rank {number}")
     return found[int(number) - 1].rule

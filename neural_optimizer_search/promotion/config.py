@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Optional
 
-from neural_optimizer_search.command_line import path, whole_number
+from neural_optimizer_search.command_line import path, path_text, whole_number
 from neural_optimizer_search.flags import flag, with_default
 from neural_optimizer_search.tasks.config import TaskConfig
 from neural_optimizer_search.workers.config import WorkerConfig
@@ -29,7 +29,7 @@ class PromotionConfig(WorkerConfig, TaskConfig):
     """
 
     task: str = with_default(TaskConfig, "task", "cifar10_wrn")
-    run: str = flag("", "directory of a search", parse=lambda text: str(path(text)), positional=True, metavar="RUN")
+    run: str = flag("", "directory of a search", parse=path_text, positional=True, metavar="RUN")
     top: int = flag(20, "rules that take part", parse=whole_number(1, 100_000))
     rungs: int = flag(3, "rounds of training", parse=whole_number(1, 100))
     keep: float = flag(1 / 3, "share of a rung that goes on, such as 1/2", parse=_share, default_text="1/3")

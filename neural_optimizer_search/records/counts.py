@@ -6,6 +6,7 @@ To count anew at each step would cost a quarter of a second at 10^5 rules.
 import sqlite3
 from collections.abc import Sequence
 
+from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.measuring.evaluation import FAILURES, Evaluation
 from neural_optimizer_search.records.sqlite_files import read_rows
 
@@ -70,4 +71,7 @@ class Counts:
 
     def _count(self, query, *values):
         (row,) = read_rows(self._db, query, values)
-        return [int(value) for value in row]
+        try:
+            return [int(value) for value in row]
+        except (OverflowError, ValueError) as error:  # what is counted may be anything
+            raise Damaged(f"what it has cannot be counted: {error}.") from error

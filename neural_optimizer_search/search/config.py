@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from neural_optimizer_search.command_line import Parser, path, whole_number
+from neural_optimizer_search.command_line import Parser, path, path_text, whole_number
 from neural_optimizer_search.dsl.space import MAX_DEPTH, SearchSpace, search_space
 from neural_optimizer_search.dsl.space import PRESETS as SPACES
 from neural_optimizer_search.flags import flag
@@ -15,11 +15,6 @@ from neural_optimizer_search.workers.config import WorkerConfig
 
 HYPERPARAMETERS = ("paper", "fast")
 NO_CACHE = "none"
-
-
-def cache_file(text: str) -> str:
-    """The `type` of `--cache`."""
-    return str(path(text))
 
 
 @dataclass(frozen=True)
@@ -59,7 +54,7 @@ class SearchConfig(WorkerConfig, TaskConfig):
     cache: str = flag(
         os.path.join("runs", "cache.sqlite"),
         f"what other searches have measured; {NO_CACHE}: measure all anew",
-        parse=cache_file,
+        parse=path_text,
         metavar="FILE",
         changeable=True,
         is_local=lambda value: value != NO_CACHE,

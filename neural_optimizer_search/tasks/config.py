@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Optional
 
-from neural_optimizer_search.command_line import Parser, whole_number
+from neural_optimizer_search.command_line import Parser, path_text, whole_number
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.tasks import TASKS, UnknownTask, find_task
 from neural_optimizer_search.tasks.protocol import Protocol
@@ -30,6 +30,7 @@ class TaskConfig:
     data_dir: Optional[str] = flag(
         None,
         "tensorflow_datasets directory, for tasks that read one",
+        parse=path_text,
         changeable=True,
         is_local=lambda value: True,
     )

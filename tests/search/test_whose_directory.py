@@ -1,0 +1,253 @@
+"""A directory belongs to one run, and what a received one says of this machine is not believed."""
+
+import os
+import shutil
+import sqlite3
+
+import pytest
+from tiny_searches import TINY, found
+
+from neural_optimizer_search.promotion import command as promote
+from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.search import command
+
+pytestmark = [pytest.mark.once, pytest.mark.usefixtures("trains_nothing")]
+
+FLAGS = [*TINY, "--algorithm", "evolution", "--budget", "10"]
+SMALL = ["--task", "digits", "--protocol", "reduced", "--workers", "1", "--top", "4", "--rungs", "2"]
+TASK = "from neural_optimizer_search.tasks import TASKS\nopen('imported', 'a').close()\ntask = TASKS['digits']\n"
+
+
+@pytest.fixture
+def run(tmp_path):
+    assert command.main([*FLAGS, "--out", str(tmp_path / "run")]) == 0
+    return tmp_path / "run"
+
+
+def refused(main, flags, capfd):
+    """The one line with which a command ends with the exit code 2."""
+    capfd.readouterr()
+    with pytest.raises(SystemExit) as stopped:
+        main([str(flag) for flag in flags])
+    assert stopped.value.code == 2
+    (line,) = capfd.readouterr().err.strip().splitlines()
+    return line
+
+
+def content(directory):
+    return {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+
+
+def set_about(run, key, text):
+    with sqlite3.connect(run / "ledger.sqlite") as db:
+        db.execute("UPDATE run SET value = ? WHERE key = ?", [text, key])
+    db.close()
+
+
+# -- One owner -------------------------------------------------------------------------------------
+
+
+def test_a_promotion_does_not_write_into_a_search(run, capfd):
+    before = content(run)
+    assert "argument --out: " in (line := refused(promote.main, [run, *SMALL, "--out", run], capfd))
+    assert "run holds a search. Give another directory." in line
+    assert content(run) == before
+
+
+def test_a_search_does_not_write_into_a_promotion(run, tmp_path, capfd):
+    out = tmp_path / "promoted"
+    assert promote.main([str(run), *SMALL, "--out", str(out)]) == 0
+    for name in ("ledger.sqlite", "nothing"):
+        (out / name).unlink(missing_ok=True)  # as a promotion is before its last rung
+        before = content(out)
+        assert "promoted holds a promotion." in refused(command.main, [*FLAGS, "--out", out], capfd)
+        assert content(out) == before
+    assert "is not a run" in refused(command.main, ["--resume", out], capfd)
+
+
+def test_a_promotion_is_no_search(run, tmp_path, capfd):
+    assert promote.main([str(run), *SMALL, "--out", str(tmp_path / "promoted")]) == 0
+    line = refused(command.main, ["--resume", tmp_path / "promoted"], capfd)
+    assert line.endswith("was not written by nos-search.")
+
+
+def test_the_rung_of_another_promotion(run, tmp_path, capfd):
+    one, other = tmp_path / "one", tmp_path / "other"
+    for out in (one, other):
+        assert promote.main([str(run), *SMALL, "--out", str(out)]) == 0
+    shutil.copy(other / "rung1.sqlite", one / "rung1.sqlite")
+    line = refused(promote.main, [run, *SMALL, "--out", one], capfd)
+    assert "rung1.sqlite is the ledger of another run. Give another directory." in line
+
+
+@pytest.mark.parametrize("flag", ["--out", "--resume", "--check", "--cache", "--data_dir"])
+@pytest.mark.parametrize("name", ["", "a" * 300, "nul\0"], ids=["empty", "long", "NUL"])
+def test_what_is_no_name(flag, name, capfd):
+    assert f"argument {flag}: must " in refused(command.main, [f"{flag}={name}"], capfd)
+
+
+@pytest.mark.parametrize("name", ["ledger.sqlite", "controller", "tensorboard"])
+def test_a_link_to_what_is_another_s(run, tmp_path, name, capfd):
+    (run / name).rename(tmp_path / name) if (run / name).exists() else (tmp_path / name).mkdir()
+    (run / name).symlink_to(tmp_path / name)
+    before = content(tmp_path)
+    assert f"{name} is a link to " in refused(command.main, ["--resume", run], capfd)
+    assert content(tmp_path) == before
+
+
+def test_a_ledger_with_two_names(run, tmp_path, capfd):
+    os.link(run / "ledger.sqlite", tmp_path / "backup.sqlite")
+    assert "has other names too (hard links)" in refused(command.main, ["--resume", run], capfd)
+
+
+def test_a_run_that_is_moved_while_it_runs(tmp_path, monkeypatch, capfd):
+    out, moved = tmp_path / "run", tmp_path / "moved"
+    add_samples = Ledger.add_samples
+
+    def move(ledger, step, *arguments):
+        if step == 2:
+            out.rename(moved)
+        add_samples(ledger, step, *arguments)
+
+    monkeypatch.setattr(Ledger, "add_samples", move)
+    assert command.main([*FLAGS, "--out", str(out)]) == 1
+    error = capfd.readouterr().err.strip().splitlines()[-1]
+    assert "was moved" in error and "What was measured is kept there." in error
+    assert f"nos-search --resume {moved}" in error
+    assert not out.exists()
+    monkeypatch.undo()
+    assert len(found(moved)) > 0
+
+
+# -- What a received run says ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def received(tmp_path, monkeypatch):
+    """A run with a task of somebody's own, a cache and the like, that was made elsewhere and copied here."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "their_task.py").write_text(TASK)
+    flags = [*TINY[:-2], "--algorithm", "evolution", "--budget", "10", "--task", "their_task:task"]
+    assert command.main([*flags, "--cache", "their_cache.sqlite", "--out", "theirs"]) == 0
+    (tmp_path / "theirs").rename(tmp_path / "mine")
+    (tmp_path / "imported").unlink(missing_ok=True)
+    for name in ("their_task",):
+        monkeypatch.delitem(__import__("sys").modules, name)
+    return tmp_path / "mine"
+
+
+def test_its_module_is_not_imported_unasked(received, tmp_path, capfd):
+    line = refused(command.main, ["--resume", received], capfd)
+    assert "argument --task: the run was made by another user, on another machine or in another directory" in line
+    assert line.endswith("If you trust that code: --task their_task:task")
+    assert not (tmp_path / "imported").exists()
+    assert "not allowed with --resume" in refused(command.main, ["--resume", received, "--task", "digits"], capfd)
+
+
+def test_what_is_given_now_is_used(received, tmp_path, capfd):
+    assert command.main(["--resume", str(received), "--task", "their_task:task", "--cache", "none"]) == 0
+    # From now on it is a run of this place.
+    capfd.readouterr()
+    assert command.main(["--resume", str(received)]) == 0
+    assert "another machine" not in capfd.readouterr().err
+
+
+def test_its_cache_is_not_opened(run, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    with Ledger_of(run) as ledger:
+        ledger.set_config({**ledger.config, "cache": "their_cache.sqlite"})
+    run.rename(tmp_path / "mine")
+    assert command.main(["--resume", "mine"]) == 0
+    assert "--cache is runs/cache.sqlite, not their_cache.sqlite as recorded" in capfd.readouterr().err
+    assert not (tmp_path / "their_cache.sqlite").exists()
+
+
+class Ledger_of:
+    """A ledger that is closed at the end."""
+
+    def __init__(self, run):
+        self.ledger = Ledger(run / "ledger.sqlite")
+
+    def __enter__(self):
+        return self.ledger
+
+    def __exit__(self, *error):
+        self.ledger.close()
+
+
+@pytest.mark.parametrize("origin", ["{}", '{"user": "root"}', "[]", "null"])
+def test_an_origin_that_is_none(run, origin, capfd):
+    set_about(run, "origin", origin)
+    if origin.startswith("{"):
+        assert command.main(["--resume", str(run)]) == 0
+    else:
+        assert "its origin is no table" in refused(command.main, ["--resume", run], capfd)
+
+
+# -- What a damaged configuration says -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ("null", "its config is no table"),
+        ("[" * 100_000, "its config is damaged"),
+        ('{"depth": "two"}', "has two for --depth"),
+        ('{"depth": 10000000000}', "has 10000000000 for --depth"),
+        ('{"budget": true}', "has on for --budget"),
+        ('{"seed": -1}', "has -1 for --seed"),
+        ('{"seed": 1.0}', "has 1.0 for --seed"),
+        ('{"task": ["digits"]}', "has ['digits'] for --task"),
+        ('{"unconstrained": 1}', "has 1 for --unconstrained"),
+        ('{"screen": "perhaps"}', "has perhaps for --screen"),
+        ('{"speed": 1}', "has 'speed', which is none of this command's flags"),
+        ('{"algorithm": "magic"}', "the algorithm must be one of"),
+    ],
+)
+def test_a_configuration_that_no_search_records(run, config, message, capfd):
+    set_about(run, "config", config)
+    assert message in refused(command.main, ["--resume", run], capfd)
+
+
+# -- --check ---------------------------------------------------------------------------------------
+
+
+def check(run, capfd):
+    capfd.readouterr()
+    code = command.main(["--check", str(run)])
+    (line,) = capfd.readouterr().out.strip().splitlines()
+    return code, line
+
+
+def test_a_whole_run(run, capfd):
+    before = content(run)
+    code, line = check(run, capfd)
+    assert code == 0 and "run is whole: " in line and "rules measured" in line
+    assert content(run) == before
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        (
+            "UPDATE evaluations SET reward = reward / 2 WHERE key NOT IN (SELECT key FROM samples)",
+            "is not the mean of its seeds' rewards",
+        ),
+        ("UPDATE samples SET reward = reward / 2 WHERE position = 1", "another reward than their evaluation"),
+        ("DELETE FROM samples WHERE position = 2", "1 of its samples are missing"),
+        ("DELETE FROM evaluations WHERE key = (SELECT key FROM samples WHERE key != '')", "have no evaluation"),
+        ("DROP INDEX samples_by_key", "other tables than a ledger"),
+        ("CREATE TRIGGER t AFTER INSERT ON samples BEGIN DELETE FROM samples; END", "other tables than a ledger"),
+    ],
+)
+def test_a_run_that_is_not_whole(run, statement, message, capfd):
+    with sqlite3.connect(run / "ledger.sqlite") as db:
+        db.execute(statement)
+    db.close()
+    code, line = check(run, capfd)
+    assert code == 1 and message in line
+
+
+def test_what_is_no_run(tmp_path, capfd):
+    code, line = check(tmp_path, capfd)
+    assert code == 1 and "is damaged, or no search" in line
