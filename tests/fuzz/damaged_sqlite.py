@@ -261,7 +261,11 @@ CONFIG = {
 }
 
 
-def _values(tables):
+IN_RUNG = {name: COLUMNS[name] for name in ("evaluations", "run")}
+
+
+def values(tables):
+    """Damages that put a value into a column of one row."""
     return {
         f"{column} of {table} is {name}": _put(table, column, value)
         for table, columns in tables.items()
@@ -271,7 +275,5 @@ def _values(tables):
     }
 
 
-LEDGER = {**_values(COLUMNS), **_structures(COLUMNS), **PRAGMAS, **ROWS, **CONFIG}
-_IN_RUNG = {name: COLUMNS[name] for name in ("evaluations", "run")}
-RUNG = {**_values(_IN_RUNG), **_structures(COLUMNS), **PRAGMAS, **ROWS}
-CACHE = {**_values(CACHE_COLUMNS), **_structures(CACHE_COLUMNS), **PRAGMAS}
+LEDGER = {**_structures(COLUMNS), **PRAGMAS, **ROWS}
+CACHE = {**_structures(CACHE_COLUMNS), **PRAGMAS}

@@ -183,13 +183,19 @@ def _file_mutants():
 
 # -- What the SQLite files and the JSON files hold -------------------------------------------------
 
+# (subject, file, kind, table of damages, which share of them): there are more than a night has time for.
 DATABASES = [
+    ("evolution", LEDGER, "run", damaged_sqlite.values(damaged_sqlite.COLUMNS), 0.3),
+    ("evolution", LEDGER, "run", damaged_sqlite.CONFIG, 0.5),
     ("evolution", LEDGER, "run", damaged_sqlite.LEDGER, 1.0),
-    ("ppo", LEDGER, "checkpoint", damaged_sqlite.LEDGER, 0.02),
-    ("promoted", "rung1.sqlite", "promotion", damaged_sqlite.RUNG, 0.15),
-    ("promoted", LEDGER, "promotion", damaged_sqlite.RUNG, 0.15),
-    ("whole", LEDGER, "source", damaged_sqlite.LEDGER, 0.05),
-    ("evolution", "cache", "cache", damaged_sqlite.CACHE, 0.5),
+    ("ppo", LEDGER, "checkpoint", damaged_sqlite.LEDGER, 0.1),
+    ("promoted", "rung1.sqlite", "promotion", damaged_sqlite.values(damaged_sqlite.IN_RUNG), 0.1),
+    ("promoted", "rung1.sqlite", "promotion", damaged_sqlite.LEDGER, 0.2),
+    ("promoted", LEDGER, "promotion", damaged_sqlite.values(damaged_sqlite.IN_RUNG), 0.1),
+    ("promoted", LEDGER, "promotion", damaged_sqlite.LEDGER, 0.2),
+    ("whole", LEDGER, "source", damaged_sqlite.values(damaged_sqlite.COLUMNS), 0.05),
+    ("evolution", "cache", "cache", damaged_sqlite.values(damaged_sqlite.CACHE_COLUMNS), 0.15),
+    ("evolution", "cache", "cache", damaged_sqlite.CACHE, 0.6),
 ]
 
 
