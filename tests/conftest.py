@@ -27,21 +27,17 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """How commands ended on what was damaged: the sum of all `record_property("ending", [command, faults])`."""
+    """How commands ended on what was damaged: the sum of all `record_property("ending", [mutant, command, faults])`."""
     reports = [report for reports in terminalreporter.stats.values() for report in reports]
-    told = [
-        [ending for name, ending in report.user_properties if name == "ending"]
-        for report in reports
-        if getattr(report, "when", "") == "call"
-    ]
-    endings = [ending for one in told for ending in one]
+    called = [report for report in reports if getattr(report, "when", "") == "call"]
+    endings = [ending for report in called for name, ending in report.user_properties if name == "ending"]
     if endings:
-        kinds = ("traceback", "hang", "foreign write", "message", "wrong result", "lost file")
-        found = [kind for _, faults in endings for kind, _ in faults]
-        counts = ", ".join(f"{found.count(kind)} {kind}{'' if found.count(kind) == 1 else 's'}" for kind in kinds)
-        commands = len({command for command, _ in endings})
+        mutants, commands, faults = zip(*endings)
+        found = [kind for some in faults for kind, _ in some]
+        kinds = ("tracebacks", "hangs", "foreign writes", "unclear messages", "wrong results", "lost files")
+        counts = ", ".join(f"{found.count(kind)} {kind}" for kind in kinds)
         terminalreporter.write_line(
-            f"{sum(map(bool, told))} mutants, {len(endings)} runs of {commands} commands: {counts}"
+            f"{len(set(mutants))} mutants, {len(endings)} runs of {len(set(commands))} commands: {counts}"
         )
 
 

@@ -28,7 +28,6 @@ from neural_optimizer_search.search import command as search
 SECONDS = float(os.environ.get("NOS_HANG", 60))  # a command takes at most three
 MEMORY = 4 * 2**30  # what a command may have more than it began with
 CODES = (0, 1, 2, 130)
-FAULTS = ("traceback", "hang", "foreign write", "message", "wrong result", "lost file")
 
 
 class Command(NamedTuple):
@@ -153,9 +152,9 @@ def run(world: World, name: str, subject: str, healthy: Any, read_output: Callab
     except SystemExit as error:
         code = error.code
     except Hang:
-        faults.append(("hang", f"did not end in {SECONDS:.0f} seconds"))
+        faults.append(("hangs", f"did not end in {SECONDS:.0f} seconds"))
     except BaseException as error:
-        faults.append(("traceback", _tell(error)))
+        faults.append(("tracebacks", _tell(error)))
     answer, said = read_output()
     said = f"{said}nos-search: {answer}" if command.answers else said
     if not faults:
@@ -164,10 +163,10 @@ def run(world: World, name: str, subject: str, healthy: Any, read_output: Callab
     changed = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
     own = _find_own(world, command, subject)
     foreign = [path for path in changed if not any(fnmatch.fnmatchcase(path, pattern) for pattern in own)]
-    faults += [("foreign write", path) for path in foreign]
+    faults += [("foreign writes", path) for path in foreign]
     if code and not faults:
         gone = [path for path in before.keys() - after.keys() if not _MAY_GO.search(path)]
-        faults += [("lost file", path) for path in sorted(gone)]
+        faults += [("lost files", path) for path in sorted(gone)]
     if code == 0 and not faults and healthy is not None:
         faults += _compare(command, world, subject, healthy)
     return Ending(code, said, faults)
@@ -186,8 +185,8 @@ def _compare(command, world, subject, healthy):
     try:
         found = command.result(world, subject)
     except Exception as error:
-        return [("wrong result", f"ends with 0, and leaves what cannot be read: {_tell(error)}")]
-    return [] if found == healthy else [("wrong result", "ends with 0 and another result than the healthy run")]
+        return [("wrong results", f"ends with 0, and leaves what cannot be read: {_tell(error)}")]
+    return [] if found == healthy else [("wrong results", "ends with 0 and another result than the healthy run")]
 
 
 def _tell(error):
@@ -205,13 +204,17 @@ def judge(code: Any, said: str) -> list[tuple[str, str]]:
     """The faults, kind and words, of how a command ended: its exit code, and what it wrote to stderr."""
     lines = [line for line in re.split(r"[\r\n]+", said) if line.strip() and not _BAR.search(line)]
     if code not in CODES:
-        return [("message", f"exit code {code!r}")]
+        return [("unclear messages", f"exit code {code!r}")]
     if code in (1, 2) and len(lines) != 1:
-        return [("message", f"{len(lines)} lines in place of one: {' // '.join(lines)[:500]}")]
+        return [("unclear messages", f"{len(lines)} lines in place of one: {' // '.join(lines)[:500]}")]
     if code in (1, 2) and len(lines[0]) > 1000:
-        return [("message", f"a line of {len(lines[0])} characters: {lines[0][:300]}")]
+        return [("unclear messages", f"a line of {len(lines[0])} characters: {lines[0][:300]}")]
     strange = [line for line in lines if not re.match(r"(nos-\w+|benchmarks): ", line)]
-    return [("message", f"exit code {code}, with what is no message of ours: {strange[0][:300]}")] if strange else []
+    return (
+        [("unclear messages", f"exit code {code}, with what is no message of ours: {strange[0][:300]}")]
+        if strange
+        else []
+    )
 
 
 # -- Files -----------------------------------------------------------------------------------------

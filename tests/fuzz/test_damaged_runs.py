@@ -66,5 +66,5 @@ def test_damaged(mutant, world, healthy, capfd, record_property):
             if release:
                 release()
         found += [(command, *fault) for fault in ending.faults]
-        record_property("ending", [command, ending.faults])
+        record_property("ending", [mutant.name, command, ending.faults])
     assert not found, "\n".join(" | ".join(fault) for fault in found)
