@@ -237,10 +237,13 @@ def _list_files(directory):
 
 
 def _walk(directory):
+    mode = os.stat(directory).st_mode
+    os.chmod(directory, mode | 0o700)
     for entry in os.scandir(directory):
         yield entry.path
         if entry.is_dir(follow_symlinks=False):
             yield from _walk(entry.path)
+    os.chmod(directory, mode)
 
 
 # -- Hangs -----------------------------------------------------------------------------------------

@@ -98,6 +98,9 @@ def remove(path: pathlib.Path) -> None:
     if path.is_symlink() or not path.is_dir():
         path.unlink(missing_ok=True)
         return
-    for directory, _, _ in os.walk(path):
-        os.chmod(directory, 0o700)
+    path.chmod(0o700)
+    for directory, names, _ in os.walk(path):
+        for name in names:
+            if not os.path.islink(os.path.join(directory, name)):
+                os.chmod(os.path.join(directory, name), 0o700)
     shutil.rmtree(path)
