@@ -27,7 +27,7 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """The sum of all `record_property("ending", [mutant, command, faults])`: how commands ended on what was damaged."""
+    """Sums up `record_property("ending", [mutant, command, faults])`: how commands ended on what was damaged."""
     reports = [report for reports in terminalreporter.stats.values() for report in reports]
     called = [report for report in reports if getattr(report, "when", "") == "call"]
     endings = [ending for report in called for name, ending in report.user_properties if name == "ending"]

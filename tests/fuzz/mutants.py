@@ -260,6 +260,8 @@ BELIEVABLE = {
     ".*/the ledger is older": "So was the run once; but the cache knows what it measured later.",
     ".*-wal/": "SQLite takes a log that ends early for one that a kill has cut.",
     ".*(sqlite|cache)/bits flipped": "SQLite's pages have no checksum.",
+    ".*/a candidate (fewer|more)|.*/a candidate's (rank|reward) is zero": "So may a promotion have begun.",
+    "promoted/.*/evaluations are doubled": "A rung may have measured more.",
 }
 
 
