@@ -127,7 +127,7 @@ class EvaluationRecorder:
             future, screening, role = self._measured[key]
             if future.done():
                 evaluation = dataclasses.replace(future.result(), key=key, flipped=screening.flipped)
-                # The ledger first: one that is killed between would take for another search's what it measured itself.
+                # The ledger first: a search killed in between would count what it measured itself as cached.
                 self._record(evaluation, role)
                 if self._cache and evaluation.status not in FAILURES:
                     self._cache.put(evaluation)
