@@ -32,9 +32,14 @@ class BindingName(str):
 
 def end_with_parent() -> None:
     """Called in a worker process that the `multiprocessing` of its parent started."""
+    ask_kernel()
+    threading.Thread(target=_wait_and_end, daemon=True).start()
+
+
+def ask_kernel() -> None:
+    """Has the kernel kill this process when its parent ends; not on every system."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, int(signal.SIGKILL))
-    threading.Thread(target=_wait_and_end, daemon=True).start()
 
 
 def _wait_and_end():

@@ -14,6 +14,7 @@ from neural_optimizer_search.command_line import import_package
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
+from neural_optimizer_search.workers.end_with_parent import ask_kernel
 from neural_optimizer_search.workers.measuring_worker import WORKER_ENVIRONMENT, MeasuringWorker, make_evaluator
 from neural_optimizer_search.workers.pool import WorkerPool
 from neural_optimizer_search.workers.ray_head import LOOK_SECONDS, head_of
@@ -121,6 +122,12 @@ def start_ray(workers: Optional[int] = None, address: Optional[str] = None) -> I
             ray.shutdown()
 
 
+def _make_evaluator(task, protocol, data_dir):
+    # A worker sees by itself that Ray ended, unless it was stopped.
+    ask_kernel()
+    return make_evaluator(task, protocol, data_dir)
+
+
 @contextlib.contextmanager
 def ray_executor(
     task: Task,
@@ -139,7 +146,7 @@ def ray_executor(
     """
     # A node elsewhere has another file system.
     paths = {} if address else {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    make, environment = functools.partial(make_evaluator, task, protocol, data_dir), {**WORKER_ENVIRONMENT, **paths}
+    make, environment = functools.partial(_make_evaluator, task, protocol, data_dir), {**WORKER_ENVIRONMENT, **paths}
     with start_ray(workers, address) as ray:
         count = workers or int(ray.cluster_resources()["CPU"])
         with WorkerPool(lambda: RayWorker(ray, MeasuringWorker, make, environment=environment), count) as pool:
