@@ -7,13 +7,11 @@ run is resumed. The parser, what a run records, the command that repeats it and 
 import argparse
 import dataclasses
 import shlex
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Optional, TypeVar, Union
 
-from neural_optimizer_search.command_line import Parser, shorten
-from neural_optimizer_search.files import Damaged
+from neural_optimizer_search.command_line import Parser
 
 _KEY = "flag"
 Config = TypeVar("Config")
@@ -120,96 +118,6 @@ def configure(config: type[Config], given: Mapping[str, Any], **defaults: Any) -
     return config(**{name: value for name, value in {**defaults, **given}.items() if name in _field_names(config)})
 
 
-def record(config: Any) -> dict[str, Any]:
-    """What a run records of its configuration: a JSON-able dict."""
-    kept = {name for name, (one, _) in flags_of(type(config)).items() if one.recorded}
-    return {name: value for name, value in dataclasses.asdict(config).items() if name in kept}
-
-
-def changed_on_resume(
-    p: Parser, config: type[Config], given: Mapping[str, Any], recorded: Mapping[str, Any], made_here: bool = True
-) -> Config:
-    """The recorded configuration with what was given anew.
-
-    Ends the command if a flag may not change, or if what the run names on this machine has to be confirmed.
-
-    Args:
-      p: The command's parser.
-      config: The dataclass.
-      given: What was given now, by the field's name.
-      recorded: What the run recorded, checked by `check_recorded`.
-      made_here: Whether the run was made here: see `origin.is_made_here`.
-    """
-    known = flags_of(config)
-    for name in sorted(given.keys() & known.keys()):
-        one, default = known[name]
-        if one.recorded and not one.changeable and given[name] != recorded.get(name, default):
-            kept = f" ({tell(recorded[name])})" if name in recorded else ""
-            may_change = ", ".join(sorted(spell(config, name) for name, (one, _) in known.items() if one.changeable))
-            only = f" Only {may_change} may change." if may_change else ""
-            p.error(
-                f"argument {spell(config, name)}: not allowed with --resume: a resumed run keeps its own{kept}.{only}"
-            )
-    believed = recorded if made_here else _without_local(p, config, given, recorded)
-    return configure(config, {**believed, **given})
-
-
-def _without_local(p, config, given, recorded):
-    """What a run that was made elsewhere recorded, without the names of what is on this machine."""
-    believed = dict(recorded)
-    for name, (one, default) in flags_of(config).items():
-        value, word = recorded.get(name, default), spell(config, name)
-        if name in given or value == default or not one.is_local(value):
-            continue
-        by_whom = "was made by another user, on another machine or in another directory"
-        if not one.changeable:
-            p.error(
-                f"argument {word}: the run {by_whom}, and goes on only with code that it names: {shorten(value)}. "
-                f"If you trust that code: {word} {shlex.quote(shorten(value))}"
-            )
-        print(
-            f"{p.prog}: the run {by_whom}: {word} is {tell(default)}, not {shorten(tell(value))} as recorded.",
-            file=sys.stderr,
-        )
-        believed[name] = default
-    return believed
-
-
-def check_recorded(config: type, recorded: Any) -> None:
-    """Checks that a command can have recorded this of its flags.
-
-    Args:
-      config: The dataclass.
-      recorded: What a file says of its fields, which may be anything.
-
-    Raises:
-      Damaged: If it cannot; the message says what is wrong.
-    """
-    known = flags_of(config)
-    if not isinstance(recorded, dict):
-        raise Damaged("its configuration is no table of names and values.")
-    unknown = sorted(set(recorded) - set(known))
-    if unknown:
-        raise Damaged(f"its configuration has {shorten(unknown[0])!r}, which is none of this command's flags.")
-    for name, value in recorded.items():
-        if not _is_allowed(*known[name], value):
-            raise Damaged(f"its configuration has {shorten(tell(value))} for {spell(config, name)}.")
-
-
-def _is_allowed(one, default, value):
-    """Whether the command line, or the default, gives this value."""
-    if isinstance(value, bool) or isinstance(default, bool):
-        return isinstance(value, bool) and isinstance(default, bool)
-    if value is None:
-        return default is None
-    try:
-        parsed = one.parse(str(value))
-    except (argparse.ArgumentTypeError, ValueError, TypeError):
-        return False
-    choices = _choices(one)
-    return type(parsed) is type(value) and parsed == value and (choices is None or value in choices)
-
-
 def command(prog: str, config: type, recorded: Mapping[str, Any]) -> str:
     """The command line that gives a configuration, from what was recorded of it, which may be anything."""
     words = [prog]
@@ -240,7 +148,7 @@ def _spell(name: str, one: Flag) -> str:
     return one.metavar or name if one.positional else one.option or f"--{name}"
 
 
-def _choices(one: Flag) -> Optional[list]:
+def choices_of(one: Flag) -> Optional[list]:
     choices = one.choices() if callable(one.choices) else one.choices
     return None if choices is None else list(choices)
 
@@ -250,7 +158,7 @@ def _arguments(name: str, one: Flag, default: Any) -> dict[str, Any]:
     dest = {} if one.positional else {"dest": name}
     if default is False:
         return {**dest, "action": "store_true"}
-    more = {"metavar": one.metavar, "nargs": one.nargs, "choices": _choices(one)}
+    more = {"metavar": one.metavar, "nargs": one.nargs, "choices": choices_of(one)}
     return {**dest, "type": one.parse, **{key: value for key, value in more.items() if value is not None}}
 
 
@@ -268,7 +176,7 @@ def _help(one: Flag, default: Any) -> str:
 
 
 def _row(name: str, one: Flag, default: Any) -> str:
-    choices = "".join(f", `{choice}`" for choice in _choices(one) or ())
+    choices = "".join(f", `{choice}`" for choice in choices_of(one) or ())
     cells = f"`{_spell(name, one)}`", one.help + choices.replace(",", ":", 1), _default_text(one, default)
     line = " | ".join(["", *(cell.replace("|", "\\|") for cell in cells), ""]).strip()
     return line.replace("|  |", "| |")  # no default

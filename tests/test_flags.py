@@ -8,6 +8,7 @@ import pytest
 from neural_optimizer_search import flags
 from neural_optimizer_search.command_line import whole_number
 from neural_optimizer_search.flags import flag
+from neural_optimizer_search.recorded_flags import changed_on_resume, record
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +44,7 @@ def test_a_configuration_is_what_was_given_and_the_defaults():
 
 
 def test_only_flags_that_are_to_be_recorded_are():
-    assert flags.record(Config(out="here", derived=4)) == {
+    assert record(Config(out="here", derived=4)) == {
         "task": "cifar10",
         "workers": None,
         "algorithm": "random",
@@ -53,8 +54,8 @@ def test_only_flags_that_are_to_be_recorded_are():
 
 def test_what_may_change_on_resume_changes():
     p = flags.build_parser("nos-example", None, Config)
-    recorded = flags.record(Config(workers=1))
-    assert flags.changed_on_resume(p, Config, {"workers": 5}, recorded) == Config(workers=5)
+    recorded = record(Config(workers=1))
+    assert changed_on_resume(p, Config, {"workers": 5}, recorded) == Config(workers=5)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,7 @@ def test_what_may_change_on_resume_changes():
 def test_what_may_not_is_refused_by_name(given, words, capsys):
     p = flags.build_parser("nos-example", None, Config)
     with pytest.raises(SystemExit) as stop:
-        flags.changed_on_resume(p, Config, given, flags.record(Config()))
+        changed_on_resume(p, Config, given, record(Config()))
     assert stop.value.code == 2
     message = capsys.readouterr().err
     assert words in message and "Only --workers may change." in message
@@ -75,7 +76,7 @@ def test_what_may_not_is_refused_by_name(given, words, capsys):
 
 def test_the_command_gives_the_configuration_back():
     config = Config(task="a b", workers=3, asynchronous=True)
-    line = flags.command("nos-example", Config, {**flags.record(config), "stranger": [1]})
+    line = flags.command("nos-example", Config, {**record(config), "stranger": [1]})
     assert line == "nos-example --task 'a b' --workers 3 --algorithm random --async"
 
 

@@ -16,7 +16,8 @@ DSL = f"{CORE}.dsl"
 COMMANDS = {
     f"{CORE}.{name}"
     for name in (
-        "arguments", "command_line", "console", "describe_error", "file_lock", "files", "flags", "origin", "stopping"
+        "arguments", "command_line", "console", "describe_error", "file_lock", "files", "flags", "origin",
+        "recorded_flags", "stopping"
     )
 }  # fmt: skip
 
@@ -34,7 +35,8 @@ MAY_IMPORT = {
     f"{CORE}.console": {f"{CORE}.files", f"{CORE}.stopping"},
     f"{CORE}.file_lock": set(),
     f"{CORE}.describe_error": {f"{CORE}.command_line"},
-    f"{CORE}.flags": {f"{CORE}.command_line", f"{CORE}.files"},
+    f"{CORE}.flags": {f"{CORE}.command_line"},
+    f"{CORE}.recorded_flags": {f"{CORE}.command_line", f"{CORE}.files", f"{CORE}.flags"},
     f"{CORE}.schedules": {f"{CORE}.decays"},
     DSL: {f"{CORE}.decays"},
     f"{CORE}.optimizers": {f"{CORE}.decays", *COMMANDS, DSL},

@@ -10,13 +10,13 @@ from typing import Any, NamedTuple, Optional
 
 from neural_optimizer_search.file_lock import FileLock
 from neural_optimizer_search.files import Damaged, read_bytes, read_text, require_regular, write_whole
-from neural_optimizer_search.flags import check_recorded
 from neural_optimizer_search.l2o.arrays import open_arrays, write_arrays
 from neural_optimizer_search.l2o.config import GuidedPolicySearchConfig, Training
 from neural_optimizer_search.l2o.guided_policy_search import TrainingState
 from neural_optimizer_search.l2o.predicted_step_descent import PredictedStepDescent
 from neural_optimizer_search.l2o.state_arrays import most_bytes, read_state, to_arrays
 from neural_optimizer_search.origin import find_origin
+from neural_optimizer_search.recorded_flags import check_recorded
 from neural_optimizer_search.records.run_directory import TRAINING_FILE
 
 CONFIG, STATE, POLICY, LOCK = "config.json", TRAINING_FILE, "policy.npz", "training.lock"

@@ -16,13 +16,14 @@ from neural_optimizer_search import console
 from neural_optimizer_search.command_line import Parser, path, require, shorten
 from neural_optimizer_search.file_lock import FileLock, InUse, Moved
 from neural_optimizer_search.files import Damaged
-from neural_optimizer_search.flags import build_parser, changed_on_resume, configure, spell
+from neural_optimizer_search.flags import build_parser, configure, spell
 from neural_optimizer_search.l2o import saved
 from neural_optimizer_search.l2o.config import GuidedPolicySearchConfig, Training
 from neural_optimizer_search.l2o.guided_policy_search import TrainingState, learn
 from neural_optimizer_search.l2o.named_family import UnknownFamily, find_family
 from neural_optimizer_search.objectives import Family
 from neural_optimizer_search.origin import is_made_here
+from neural_optimizer_search.recorded_flags import changed_on_resume
 from neural_optimizer_search.records.progress import ProgressBar
 from neural_optimizer_search.records.run_directory import find_owner
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Optional
 
-from neural_optimizer_search import flags
 from neural_optimizer_search.files import Damaged, read_text, write_whole
 from neural_optimizer_search.promotion.candidates import Candidate
 from neural_optimizer_search.promotion.config import PromotionConfig
+from neural_optimizer_search.recorded_flags import check_recorded, record
 from neural_optimizer_search.records.ledger import PROMOTION, Ledger
 from neural_optimizer_search.records.rows import read_rule
 from neural_optimizer_search.records.run_directory import LEDGER, PROMOTION_FILE
@@ -37,7 +37,7 @@ def save(out: Path, config: PromotionConfig, candidates: Sequence[Candidate]) ->
     rows = [
         dict(rank=c.rank, reward=c.reward, formula=c.rule.formula(), iterations=c.rule.iterations) for c in candidates
     ]
-    text = json.dumps(dict(id=run_id, config=flags.record(config), candidates=rows), indent=1)
+    text = json.dumps(dict(id=run_id, config=record(config), candidates=rows), indent=1)
     write_whole(out / PROMOTION_FILE, lambda path: path.write_text(f"{text}\n"))
     return Promotion(run_id, config, list(candidates))
 
@@ -51,7 +51,7 @@ def load(out: Path) -> Optional[Promotion]:
     """
     try:
         found = json.loads(read_text(out / PROMOTION_FILE))
-        flags.check_recorded(PromotionConfig, found["config"])
+        check_recorded(PromotionConfig, found["config"])
         candidates = [_read_candidate(row) for row in found["candidates"]]
         if not (isinstance(found["id"], str) and candidates):
             raise Damaged("it names no run, or no rules.")
@@ -81,7 +81,7 @@ def open_ledger(out: Path, promotion: Promotion, number: int) -> Ledger:
     path = _place(out, promotion, number)
     if path.is_symlink():
         raise Damaged(f"{path} is a link; a promotion's files must be its own.")
-    new = None if path.exists() else dict(promotion=flags.record(promotion.config), rung=number)
+    new = None if path.exists() else dict(promotion=record(promotion.config), rung=number)
     return Ledger(path, new, kind=PROMOTION, run_id=promotion.run_id)
 
 

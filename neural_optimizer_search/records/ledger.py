@@ -8,17 +8,16 @@ import contextlib
 import functools
 import json
 import sqlite3
-import tempfile
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
 from neural_optimizer_search.file_lock import FileLock, Moved
-from neural_optimizer_search.files import Damaged, write_whole
+from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.origin import find_origin
-from neural_optimizer_search.records import sqlite_files
+from neural_optimizer_search.records import ledger_file, sqlite_files
 from neural_optimizer_search.records.counts import Counts
 from neural_optimizer_search.records.rows import (
     COLUMNS,
@@ -31,21 +30,6 @@ from neural_optimizer_search.records.rows import (
 )
 from neural_optimizer_search.records.stored import StoredRows
 
-SCHEMA_VERSION = 4
-SCHEMA = """
-CREATE TABLE run (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE evaluations (
-    key TEXT PRIMARY KEY, role TEXT NOT NULL, rule TEXT NOT NULL, formula TEXT NOT NULL,
-    reward REAL NOT NULL, status TEXT NOT NULL, message TEXT NOT NULL, learning_rate REAL,
-    accuracy REAL NOT NULL, rewards TEXT NOT NULL, sweep TEXT NOT NULL, seconds REAL NOT NULL,
-    seeds TEXT NOT NULL, worker TEXT NOT NULL, flipped INTEGER NOT NULL, cached INTEGER NOT NULL
-);
-CREATE TABLE samples (
-    position INTEGER PRIMARY KEY, step INTEGER NOT NULL, key TEXT NOT NULL, rule TEXT NOT NULL,
-    reward REAL NOT NULL, staleness INTEGER NOT NULL
-);
-CREATE INDEX samples_by_key ON samples (key);
-"""
 LAST_RULES = 4096  # that are not read anew when they come again
 # What a ledger may be of.
 SEARCH, PROMOTION = "search", "promotion"
@@ -88,28 +72,18 @@ class Ledger:
         self._path, self._lock, self._counts = path, None, None
         with contextlib.ExitStack() as stack:
             if config is not None:
-                _make(path, config, kind or SEARCH, run_id or uuid.uuid4().hex)
+                name, origin = run_id or uuid.uuid4().hex, find_origin(path.parent)
+                about = {"config": config, "kind": kind or SEARCH, "id": name, "origin": origin, "versions": []}
+                ledger_file.make_ledger_file(path, about)
             if not read_only:
                 sqlite_files.require_plain(path)
                 self._lock = stack.enter_context(contextlib.closing(FileLock(path)))
-            place = _copy(path, stack) if read_only else path
-            self._db = stack.enter_context(contextlib.closing(_open(place, read_only)))
-            self._check_file()
+            db = ledger_file.open_to_read(path, stack) if read_only else ledger_file.open_to_write(path)
+            self._db = stack.enter_context(contextlib.closing(db))
+            with self._naming():
+                ledger_file.check_version(self._db, path)
             self._check_run(kind, run_id)
             self._opened = stack.pop_all()
-
-    def _check_file(self):
-        """Checks that this is a ledger of this version, and nothing but that."""
-        with self._naming():
-            ((version,),) = sqlite_files.read_rows(self._db, "PRAGMA user_version")
-            if version == SCHEMA_VERSION and sqlite_files.read_schema(self._db) != _SCHEMA:
-                raise Damaged("it has other tables than a ledger.")
-        if version != SCHEMA_VERSION:
-            other = "a later" if version > SCHEMA_VERSION else "an earlier"
-            raise ValueError(
-                f"{self._path} has ledger version {version}, of {other} release than this one, which reads version "
-                f"{SCHEMA_VERSION}. Use the release that wrote it."
-            )
 
     def _check_run(self, kind, run_id):
         if kind not in (None, self.kind):
@@ -248,9 +222,7 @@ class Ledger:
           Damaged: If something is wrong.
         """
         with self._naming():
-            ((found,), *_) = sqlite_files.read_rows(self._db, "PRAGMA integrity_check")
-            if found != "ok":
-                raise Damaged(f"it is damaged: {found.splitlines()[0]:.200}.")
+            ledger_file.check_pages(self._db)
 
     def check_samples(self) -> None:
         """Checks the samples together: none is missing among them, and each is one of an evaluation.
@@ -259,10 +231,7 @@ class Ledger:
           Damaged: If that is not so.
         """
         with self._naming():
-            for query, what in _SAMPLE_CHECKS.items():
-                ((count,),) = sqlite_files.read_rows(self._db, query)
-                if count:
-                    raise Damaged(f"{count} of its samples {what}.")
+            ledger_file.check_samples(self._db)
 
     @property
     def steps(self) -> int:
@@ -318,45 +287,4 @@ class Ledger:
             raise Damaged(f"{self._path}: {error}") from error
 
 
-_SCHEMA = sqlite_files.make_schema(SCHEMA)
 _WORDS = {dict: "table of names and values", list: "list", str: "text"}
-_SAMPLE_CHECKS = {
-    "SELECT COUNT(*) FROM samples WHERE typeof(step) != 'integer' OR step < 0 OR typeof(key) != 'text' OR "
-    "typeof(rule) != 'text' OR typeof(reward) != 'real' OR typeof(staleness) != 'integer'": "are of no type that "
-    "a search writes",
-    "SELECT COALESCE(MAX(position), 0) - COUNT(*) FROM samples": "are missing",
-    "SELECT COUNT(*) FROM samples WHERE key != '' AND key NOT IN (SELECT key FROM evaluations)": "have no evaluation",
-    "SELECT COUNT(*) FROM samples JOIN evaluations USING (key) WHERE samples.reward != evaluations.reward": "have "
-    "another reward than their evaluation",
-}
-
-
-def _copy(path, stack):
-    """A copy of the ledger as it is now, which is gone when the stack is closed."""
-    copy = Path(stack.enter_context(tempfile.TemporaryDirectory()), path.name)
-    sqlite_files.copy(path, copy)
-    return copy
-
-
-def _open(path, read_only):
-    db = sqlite_files.connect(path)
-    try:
-        db.execute("PRAGMA query_only = 1" if read_only else "PRAGMA journal_mode = WAL")
-    except sqlite3.DatabaseError as error:
-        db.close()
-        if isinstance(error, sqlite3.OperationalError):
-            raise
-        raise Damaged(f"{path} is damaged: {error}.") from error
-    return db
-
-
-def _make(path, config, kind, run_id):
-    """Makes the file, whole or not at all."""
-    about = {"config": config, "kind": kind, "id": run_id, "origin": find_origin(path.parent), "versions": []}
-
-    def write(new):
-        with contextlib.closing(sqlite3.connect(new)) as db, db:
-            db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
-            db.executemany("INSERT INTO run VALUES (?, ?)", [(key, json.dumps(v)) for key, v in about.items()])
-
-    write_whole(path, write)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from neural_optimizer_search import flags
 from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.recorded_flags import check_recorded
 from neural_optimizer_search.records.ledger import SEARCH, Ledger
 from neural_optimizer_search.records.run_directory import CONTROLLER, LEDGER, require_own_files
 from neural_optimizer_search.search.config import SearchConfig
@@ -46,7 +46,7 @@ def check_run(out: Path) -> Verdict:
 def _check_ledger(ledger):
     ledger.check_pages()
     ledger.check_samples()
-    flags.check_recorded(SearchConfig, ledger.config)
+    check_recorded(SearchConfig, ledger.config)
     evaluations, samples = ledger.evaluations(), ledger.samples()
     _check_rewards(evaluations)
     return f"{len(evaluations)} rules measured, {len(samples)} proposed in {ledger.steps} steps"

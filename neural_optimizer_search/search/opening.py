@@ -13,6 +13,7 @@ from neural_optimizer_search.command_line import Parser
 from neural_optimizer_search.file_lock import InUse
 from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.origin import is_made_here
+from neural_optimizer_search.recorded_flags import changed_on_resume, check_recorded, record
 from neural_optimizer_search.records.ledger import SEARCH, Ledger, NotThisRun
 from neural_optimizer_search.records.run_directory import LEDGER, find_owner, require_own_files
 from neural_optimizer_search.search.config import SearchConfig
@@ -62,7 +63,7 @@ def open_new(p: Parser, given: dict[str, Any]) -> OpenSearch:
             p.error(f"argument --out: {out} holds {owner}. Give another directory.")
         out.mkdir(parents=True, exist_ok=True)
         require_own_files(out)
-        ledger = Ledger(out / LEDGER, flags.record(config), kind=SEARCH)
+        ledger = Ledger(out / LEDGER, record(config), kind=SEARCH)
     except (OSError, Damaged, InUse, sqlite3.Error) as error:
         p.error(f"argument --out: cannot write to {out}: {error}")
     return OpenSearch(config, out, ledger)
@@ -88,7 +89,7 @@ def open_old(p: Parser, given: Mapping[str, Any]) -> OpenSearch:
         p.error(f"argument --resume: {out} is not a run: {error}")
     try:
         config = _read_config(p, given, out, ledger)
-        ledger.set_config(flags.record(config))
+        ledger.set_config(record(config))
         return OpenSearch(config, out, ledger)
     except sqlite3.OperationalError as error:
         ledger.close()
@@ -104,13 +105,13 @@ def _read_config(p, given, out, ledger):
         recorded, origin = ledger.config, ledger.origin
         if isinstance(recorded.get("algorithm"), str):
             find_usable_algorithm(recorded["algorithm"])
-        flags.check_recorded(SearchConfig, recorded)
+        check_recorded(SearchConfig, recorded)
         ledger.check_samples()
     except UnknownAlgorithm as error:
         p.error(f"argument --resume: the algorithm {error}")
     except Damaged as error:
         p.error(f"argument --resume: {out} is not a run: {error}")
-    config = flags.changed_on_resume(p, SearchConfig, given, recorded, is_made_here(origin, out))
+    config = changed_on_resume(p, SearchConfig, given, recorded, is_made_here(origin, out))
     config.check(p)
     return config
 

@@ -87,7 +87,11 @@ def test_what_a_table_lacks_is_an_error(ledger):
         look_up(ledger.evaluations()[0].rule)
 
 
-@pytest.mark.parametrize("data", [b"mine", gzip.compress(b"mine"), gzip.compress(b"mine" * 1000)[:30], b""])
+@pytest.mark.parametrize(
+    "data",
+    [b"mine", gzip.compress(b"mine"), gzip.compress(b"mine" * 1000)[:30], b""],
+    ids=["text", "other", "cut", "empty"],
+)
 def test_a_file_that_is_no_table_is_not_written_over(tmp_path, data):
     path = tmp_path / "mine.gz"
     path.write_bytes(data)

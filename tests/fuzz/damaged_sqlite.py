@@ -8,7 +8,7 @@ import sys
 
 from damaged_json import JUNK, with_junk
 
-from neural_optimizer_search.records.ledger import SCHEMA_VERSION
+from neural_optimizer_search.records.ledger_file import SCHEMA_VERSION
 
 COLUMNS = {
     "evaluations": (

@@ -53,7 +53,7 @@ def kill_and_go_on(main, flags, kills):
 
 
 # The n-th time that a place is come to; a search of this size begins some 150 statements.
-STATEMENTS = range(1, 200, 1) if LONG else random.sample(range(10, 130), 3)
+STATEMENTS = range(1, 200) if LONG else (17, 60, 111)  # fixed, so that every process of a run collects the same
 CHECKPOINTS = range(1, 8) if LONG else (3,)
 
 
@@ -89,7 +89,7 @@ def test_in_a_checkpoint(tmp_path, undisturbed, place, count):
 @pytest.mark.skipif(not LONG, reason="make test-long does")
 @pytest.mark.slow
 def test_in_many_checkpoints(tmp_path, undisturbed):
-    rng = random.Random()
+    rng = random.Random(1)
     kills = [(rng.choice(list(CHECKPOINT)), rng.randrange(1, 3)) for _ in range(12)]
     assert kill_and_go_on(search_on, flags_of("ppo", tmp_path), kills)
     assert find(tmp_path / "run") == undisturbed["ppo"]

@@ -11,7 +11,8 @@ import pytest
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.file_lock import InUse
 from neural_optimizer_search.files import Damaged
-from neural_optimizer_search.records.ledger import SCHEMA_VERSION, Ledger
+from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.records.ledger_file import SCHEMA_VERSION
 
 ROOT = pathlib.Path(__file__).parents[2]
 RULES = [parse_formula(text) for text in ("g", "m * g", "drop(g, 0.3) * exp(sign(g) * sign(m))")]

@@ -11,6 +11,7 @@ import ledgers
 import pytest
 
 from neural_optimizer_search import flags
+from neural_optimizer_search.recorded_flags import record
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.rows import MAX_ITERATIONS
 from neural_optimizer_search.report.run import NotARun, read, reproduction
@@ -186,12 +187,12 @@ def test_a_ledger_without_its_tables(tmp_path):
     ],
 )
 def test_the_command_makes_the_same_run(changes):
-    config = {**flags.record(SearchConfig()), **changes}
+    config = {**record(SearchConfig()), **changes}
     words = shlex.split(reproduction({**config, "a note": "no flag"}))
     assert words[0] == "nos-search"
     p = flags.build_parser("nos-search", None, SearchConfig)
     defaults = find_algorithm(config["algorithm"]).defaults
-    assert flags.record(flags.configure(SearchConfig, vars(p.parse_args(words[1:])), **defaults)) == config
+    assert record(flags.configure(SearchConfig, vars(p.parse_args(words[1:])), **defaults)) == config
 
 
 def test_values_that_are_no_flags_are_left_out():

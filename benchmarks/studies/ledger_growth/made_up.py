@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from neural_optimizer_search import flags
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.dsl.space import SearchSpace
 from neural_optimizer_search.measuring.evaluation import Evaluation, without_reward
+from neural_optimizer_search.recorded_flags import record
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.run_directory import LEDGER
 from neural_optimizer_search.search.config import NO_CACHE, SearchConfig
@@ -39,7 +39,7 @@ def make_run(directory: Path, evaluations: int) -> None:
     config = make_config(evaluations)
     rng = np.random.default_rng(0)
     rules = _draw_new(config.make_space(), rng)
-    with contextlib.closing(Ledger(directory / LEDGER, flags.record(config))) as ledger:
+    with contextlib.closing(Ledger(directory / LEDGER, record(config))) as ledger:
         ledger._db.execute("PRAGMA synchronous = OFF")  # to wait for the disk at each row takes half an hour
         for rule in KNOWN_OPTIMIZERS.values():
             ledger.add_evaluation(make_evaluation(rule), "baseline")

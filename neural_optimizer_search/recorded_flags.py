@@ -1,0 +1,107 @@
+"""What a run records of its flags, and what of that counts when it is resumed."""
+
+import argparse
+import dataclasses
+import shlex
+import sys
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from neural_optimizer_search import flags
+from neural_optimizer_search.command_line import Parser, shorten
+from neural_optimizer_search.files import Damaged
+
+Config = TypeVar("Config")
+
+
+def record(config: Any) -> dict[str, Any]:
+    """What a run records of its configuration: a JSON-able dict."""
+    kept = {name for name, (one, _) in flags.flags_of(type(config)).items() if one.recorded}
+    return {name: value for name, value in dataclasses.asdict(config).items() if name in kept}
+
+
+def changed_on_resume(
+    p: Parser, config: type[Config], given: Mapping[str, Any], recorded: Mapping[str, Any], made_here: bool = True
+) -> Config:
+    """The recorded configuration with what was given anew.
+
+    Ends the command if a flag may not change, or if what the run names on this machine has to be confirmed.
+
+    Args:
+      p: The command's parser.
+      config: The dataclass.
+      given: What was given now, by the field's name.
+      recorded: What the run recorded, checked by `check_recorded`.
+      made_here: Whether the run was made here: see `origin.is_made_here`.
+    """
+    known = flags.flags_of(config)
+    for name in sorted(given.keys() & known.keys()):
+        one, default = known[name]
+        if one.recorded and not one.changeable and given[name] != recorded.get(name, default):
+            _refuse_change(p, config, name, recorded)
+    believed = recorded if made_here else _without_local(p, config, given, recorded)
+    return flags.configure(config, {**believed, **given})
+
+
+def _refuse_change(p, config, name, recorded):
+    kept = f" ({flags.tell(recorded[name])})" if name in recorded else ""
+    may_change = sorted(
+        flags.spell(config, name) for name, (one, _) in flags.flags_of(config).items() if one.changeable
+    )
+    only = f" Only {', '.join(may_change)} may change." if may_change else ""
+    word = flags.spell(config, name)
+    p.error(f"argument {word}: not allowed with --resume: a resumed run keeps its own{kept}.{only}")
+
+
+def _without_local(p, config, given, recorded):
+    """What a run that was made elsewhere recorded, without the names of what is on this machine."""
+    believed = dict(recorded)
+    for name, (one, default) in flags.flags_of(config).items():
+        value, word = recorded.get(name, default), flags.spell(config, name)
+        if name in given or value == default or not one.is_local(value):
+            continue
+        by_whom = "was made by another user, on another machine or in another directory"
+        if not one.changeable:
+            p.error(
+                f"argument {word}: the run {by_whom}, and goes on only with code that it names: {shorten(value)}. "
+                f"If you trust that code: {word} {shlex.quote(shorten(value))}"
+            )
+        instead = f"{flags.tell(default)}, not {shorten(flags.tell(value))} as recorded"
+        print(f"{p.prog}: the run {by_whom}: {word} is {instead}.", file=sys.stderr)
+        believed[name] = default
+    return believed
+
+
+def check_recorded(config: type, recorded: Any) -> None:
+    """Checks that a command can have recorded this of its flags.
+
+    Args:
+      config: The dataclass.
+      recorded: What a file says of its fields, which may be anything.
+
+    Raises:
+      Damaged: If it cannot; the message says what is wrong.
+    """
+    known = flags.flags_of(config)
+    if not isinstance(recorded, dict):
+        raise Damaged("its configuration is no table of names and values.")
+    unknown = sorted(set(recorded) - set(known))
+    if unknown:
+        raise Damaged(f"its configuration has {shorten(unknown[0])!r}, which is none of this command's flags.")
+    for name, value in recorded.items():
+        if not _is_allowed(*known[name], value):
+            raise Damaged(f"its configuration has {shorten(flags.tell(value))} for {flags.spell(config, name)}.")
+
+
+def _is_allowed(one, default, value):
+    """Whether the command line, or the default, gives this value."""
+    if isinstance(value, bool) or isinstance(default, bool):
+        return isinstance(value, bool) and isinstance(default, bool)
+    if value is None:
+        return default is None
+    try:
+        parsed = one.parse(str(value))
+    except (argparse.ArgumentTypeError, ValueError, TypeError):
+        return False
+    choices = flags.choices_of(one)
+    return type(parsed) is type(value) and parsed == value and (choices is None or value in choices)

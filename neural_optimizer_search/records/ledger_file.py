@@ -1,0 +1,119 @@
+"""The file of a ledger: its tables, how it is made and opened, and what must be true of all rows together."""
+
+import contextlib
+import json
+import sqlite3
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from neural_optimizer_search.files import Damaged, write_whole
+from neural_optimizer_search.records import sqlite_files
+
+SCHEMA_VERSION = 4
+SCHEMA = """
+CREATE TABLE run (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE evaluations (
+    key TEXT PRIMARY KEY, role TEXT NOT NULL, rule TEXT NOT NULL, formula TEXT NOT NULL,
+    reward REAL NOT NULL, status TEXT NOT NULL, message TEXT NOT NULL, learning_rate REAL,
+    accuracy REAL NOT NULL, rewards TEXT NOT NULL, sweep TEXT NOT NULL, seconds REAL NOT NULL,
+    seeds TEXT NOT NULL, worker TEXT NOT NULL, flipped INTEGER NOT NULL, cached INTEGER NOT NULL
+);
+CREATE TABLE samples (
+    position INTEGER PRIMARY KEY, step INTEGER NOT NULL, key TEXT NOT NULL, rule TEXT NOT NULL,
+    reward REAL NOT NULL, staleness INTEGER NOT NULL
+);
+CREATE INDEX samples_by_key ON samples (key);
+"""
+
+
+def make_ledger_file(path: Path, about: Mapping[str, Any]) -> None:
+    """Makes the file of an empty ledger, whole or not at all.
+
+    Args:
+      path: The file.
+      about: What it says of the run: JSON-able values by name.
+    """
+
+    def write(new):
+        with contextlib.closing(sqlite3.connect(new)) as db, db:
+            db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
+            rows = [(key, json.dumps(value)) for key, value in about.items()]
+            db.executemany("INSERT INTO run VALUES (?, ?)", rows)
+
+    write_whole(path, write)
+
+
+def open_to_write(path: Path) -> sqlite3.Connection:
+    """Opens the file of a ledger to write it.
+
+    Raises:
+      OSError, sqlite3.OperationalError: If it cannot be opened now.
+      Damaged: If it is no SQLite file.
+    """
+    return _connect(path, "PRAGMA journal_mode = WAL")
+
+
+def open_to_read(path: Path, stack: contextlib.ExitStack) -> sqlite3.Connection:
+    """Opens a copy of the file as it is now; the copy is gone when the stack is closed. Raises as `open_to_write`."""
+    copy = Path(stack.enter_context(tempfile.TemporaryDirectory()), path.name)
+    sqlite_files.copy(path, copy)
+    return _connect(copy, "PRAGMA query_only = 1")
+
+
+def check_version(db: sqlite3.Connection, path: Path) -> None:
+    """Checks that an open file is a ledger of this release, and nothing but that.
+
+    Raises:
+      ValueError: If another version wrote it.
+      Damaged: If it has other tables, or views or triggers.
+    """
+    ((version,),) = sqlite_files.read_rows(db, "PRAGMA user_version")
+    if version != SCHEMA_VERSION:
+        other = "a later" if version > SCHEMA_VERSION else "an earlier"
+        raise ValueError(
+            f"{path} has ledger version {version}, of {other} release than this one, which reads version "
+            f"{SCHEMA_VERSION}. Use the release that wrote it."
+        )
+    if sqlite_files.read_schema(db) != _SCHEMA:
+        raise Damaged("it has other tables than a ledger.")
+
+
+def check_pages(db: sqlite3.Connection) -> None:
+    """Has SQLite check the whole file, which takes as long as reading it; raises `Damaged`."""
+    ((found,), *_) = sqlite_files.read_rows(db, "PRAGMA integrity_check")
+    if found != "ok":
+        raise Damaged(f"it is damaged: {found.splitlines()[0]:.200}.")
+
+
+def check_samples(db: sqlite3.Connection) -> None:
+    """Checks the samples together: none is missing, and each is one of an evaluation; raises `Damaged`."""
+    for query, what in _SAMPLE_CHECKS.items():
+        ((count,),) = sqlite_files.read_rows(db, query)
+        if count:
+            raise Damaged(f"{count} of its samples {what}.")
+
+
+def _connect(path, pragma):
+    db = sqlite_files.connect(path)
+    try:
+        db.execute(pragma)
+    except sqlite3.DatabaseError as error:
+        db.close()
+        if isinstance(error, sqlite3.OperationalError):
+            raise
+        raise Damaged(f"{path} is damaged: {error}.") from error
+    return db
+
+
+_SCHEMA = sqlite_files.make_schema(SCHEMA)
+_SAMPLE_CHECKS = {
+    "SELECT COUNT(*) FROM samples WHERE typeof(step) != 'integer' OR step < 0 OR typeof(key) != 'text' OR "
+    "typeof(rule) != 'text' OR typeof(reward) != 'real' OR typeof(staleness) != 'integer'": "are of no type that "
+    "a search writes",
+    "SELECT COALESCE(MAX(position), 0) - COUNT(*) FROM samples": "are missing",
+    "SELECT COUNT(*) FROM samples WHERE key != '' AND key NOT IN (SELECT key FROM evaluations)": "have no evaluation",
+    "SELECT COUNT(*) FROM samples JOIN evaluations USING (key) WHERE samples.reward != evaluations.reward": "have "
+    "another reward than their evaluation",
+}
