@@ -234,7 +234,9 @@ def test_what_a_disk_refuses_is_one_sentence(row, kind, place, work, capsys):
 
     work["do"] = fail
     assert run_command(row, place) == 1
-    assert f"{row.name}: cannot go on: The disk is full." in capsys.readouterr().err
+    name, _, rest = capsys.readouterr().err.splitlines()[-1].partition(": ")
+    # The benchmarks say which one it was.
+    assert name.startswith(row.name) and rest.startswith("cannot go on: The disk is full.")
 
 
 def test_a_damaged_file_is_one_sentence(capsys):
