@@ -8,6 +8,7 @@ import sys
 
 from damaged_json import JUNK, with_junk
 
+from neural_optimizer_search.records.cache import TABLE
 from neural_optimizer_search.records.ledger_file import SCHEMA_VERSION
 
 COLUMNS = {
@@ -18,9 +19,7 @@ COLUMNS = {
     "samples": ("position", "step", "key", "rule", "reward", "staleness"),
     "run": ("value",),
 }  # fmt: skip
-CACHE_COLUMNS = {
-    f"evaluations_{SCHEMA_VERSION}": ("context", *(c for c in COLUMNS["evaluations"] if c not in ("role", "formula")))
-}
+CACHE_COLUMNS = {TABLE: ("context", *(c for c in COLUMNS["evaluations"] if c not in ("role", "formula")))}
 VALUES = {
     "NULL": None,
     "a blob": b"\xff\x00\xfe" * 10,

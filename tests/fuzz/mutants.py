@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import damaged_json
 import damaged_sqlite
 import pytest
-from worlds import CACHES, World, remove
+from worlds import World, remove
 
 
 class Mutant(NamedTuple):
@@ -157,7 +157,8 @@ FILES = [
 def _find(world, subject, name):
     """Where a file of `FILES` is."""
     if name.startswith("cache"):
-        return world.here / CACHES / f"{subject}.sqlite{name.removeprefix('cache')}"
+        cache = world.cache_of(subject)
+        return cache.with_name(cache.name + name.removeprefix("cache"))
     path = world.here / subject / name
     if path.name.startswith(("newest.", "oldest.")):
         saved = sorted(path.parent.glob("ckpt-*.index"), key=lambda one: int(one.stem.removeprefix("ckpt-")))
@@ -169,7 +170,8 @@ def _find(world, subject, name):
 def _find_stranger(world, subject, owner, name):
     """The same file of somebody else, or another file of theirs if they have none such."""
     path = _find(world, owner, name)
-    return path if path.exists() else world.here / owner / LEDGER
+    # A cache may be shared; no other file of a run may.
+    return path if path.exists() and not name.startswith("cache") else world.here / owner / LEDGER
 
 
 def _file_mutants():
@@ -261,7 +263,9 @@ BELIEVABLE = {
     ".*-wal/": "SQLite takes a log that ends early for one that a kill has cut.",
     ".*(sqlite|cache)/bits flipped": "SQLite's pages have no checksum.",
     ".*/a candidate (fewer|more)|.*/a candidate's (rank|reward) is zero": "So may a promotion have begun.",
-    "promoted/.*/evaluations are doubled": "A rung may have measured more.",
+    "promoted/.*/(evaluations are doubled|key of evaluations)": "A rung may have measured more.",
+    "evolution/.*/evaluations are doubled": "Only the screen knows which key a rule has.",
+    ".*/the last sample is missing": "A step may have so many.",
 }
 
 

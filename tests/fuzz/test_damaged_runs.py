@@ -18,7 +18,7 @@ ON = {
     "checkpoint": ("nos-search --check", "nos-search --resume"),
     "promotion": ("nos-report", "run:RUN#1", "nos-search --resume", "nos-promote again"),
     "source": ("nos-report", "run:RUN#1", "nos-promote"),
-    "cache": ("nos-search --cache", "nos-search --resume"),
+    "cache": ("nos-search --cache", "nos-search --resume with a cache"),
 }  # fmt: skip
 CHOSEN = 40
 

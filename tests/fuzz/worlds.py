@@ -10,7 +10,8 @@ import fakes
 import pytest
 
 from neural_optimizer_search.promotion import command as promotion
-from neural_optimizer_search.records import cache
+from neural_optimizer_search.records import cache_file
+from neural_optimizer_search.records.cache_file import NAME
 from neural_optimizer_search.search import command, loop
 from neural_optimizer_search.workers.config import EXECUTORS
 from neural_optimizer_search.workers.in_process import InProcess
@@ -63,19 +64,15 @@ class World:
             nonlocal done
             done += 1
             if done in copies:
-                for path in self._files_of(name):
-                    target = copies[done] / path.relative_to(self.here)
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copytree(path, target) if path.is_dir() else shutil.copy2(path, target)
+                for path in (self.here / name, self.cache_of(name).parent):
+                    if path.exists():
+                        shutil.copytree(path, copies[done] / path.relative_to(self.here))
             return fakes.fake_evaluation(rule)
 
         patch.setitem(EXECUTORS, "local", lambda *arguments: InProcess(evaluate))
 
-    def _files_of(self, name):
-        return [self.here / name, *(self.here / CACHES).glob(f"{name}.sqlite*")]
-
     def cache_of(self, name: str) -> pathlib.Path:
-        return self.here / CACHES / f"{name}.sqlite"
+        return self.here / CACHES / name / NAME
 
     def set_back(self) -> None:
         """Makes `here` what it was."""
@@ -89,7 +86,7 @@ def nothing_trained() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(EXECUTORS, "local", fakes.open_nothing)
         patch.setattr(loop, "STEPS_PER_SAVE", 1)
-        patch.setattr(cache, "BUSY_SECONDS", 0.1)
+        patch.setattr(cache_file, "BUSY_SECONDS", 0.1)
         yield
 
 
