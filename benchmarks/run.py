@@ -11,6 +11,7 @@ Each prints a table that can be read, and one JSON object with its figures as th
 
 import functools
 import json
+import sqlite3
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -19,9 +20,9 @@ from typing import Any, NamedTuple, Optional
 from benchmarks.commands import experiment, report
 from benchmarks.experiments import EXPERIMENTS, load_experiment
 from benchmarks.studies import STUDIES, StudyFailed, load_study
+from neural_optimizer_search import console
 from neural_optimizer_search.command_line import Parser
 from neural_optimizer_search.flags import build_parser, configure
-from neural_optimizer_search.records.run_directory import STOPPED
 from neural_optimizer_search.workers.executor import TaskFailed
 
 PROG = "python -m benchmarks.run"
@@ -58,6 +59,7 @@ def _command_of(module):
     return Command(module.TITLE, module.Config, module.run)
 
 
+@console.command(PROG)
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs what the command line names; returns the exit code."""
     name, *words = list(sys.argv[1:] if argv is None else argv) or [""]
@@ -71,16 +73,19 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         Parser(f"{PROG} {name}").error(f'{error}. To install what it needs: pip install -e ".[search,benchmarks]"')
     p = build_parser(f"{PROG} {name}", command.title, command.config)
     given = vars(p.parse_args(words))
+    console.goes_on(
+        "What is finished is kept; the same command goes on.", "When that is mended, the same command goes on."
+    )
     try:
         figures = command.run(configure(command.config, given))
     except (ValueError, FileNotFoundError, StudyFailed, TaskFailed) as error:
         p.error(str(error))
+    except (OSError, sqlite3.Error) as error:
+        print(f"{p.prog}: cannot go on: {error}. What is finished is kept.", file=sys.stderr)
+        return 1
     except BrokenProcessPool:
         print(f"{p.prog}: a worker died (out of memory?). Try fewer --workers: it goes on.", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("\nStopped. What is finished is kept; the same command goes on.", file=sys.stderr)
-        return STOPPED
     print(json.dumps(figures))
     return 0
 

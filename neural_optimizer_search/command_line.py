@@ -5,6 +5,7 @@ import importlib
 import importlib.util
 import os
 import pathlib
+import re
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -27,12 +28,14 @@ LARGEST = 2**31 - 1
 LONGEST_NAME, LONGEST_PATH = 255, 3500
 
 
+_WHOLE = re.compile("-?[0-9]{1,19}")  # Python refuses to read thousands of digits
+
+
 def whole_number(least: int, most: int = LARGEST) -> Callable[[str], int]:
     """The `type` of a flag that takes whole numbers from `least` to `most`."""
 
     def parse(text):
-        # Python refuses to read thousands of digits.
-        if not text.removeprefix("-").isdecimal() or len(text) > 20 or not least <= int(text) <= most:
+        if not _WHOLE.fullmatch(text) or not least <= int(text) <= most:
             raise argparse.ArgumentTypeError(
                 f"must be a whole number from {least} to {most}. Received: {shorten(text)}."
             )
@@ -54,6 +57,23 @@ def path(text: str) -> pathlib.Path:
     return named
 
 
+def number(least: float, most: float) -> Callable[[str], float]:
+    """The `type` of a flag that takes numbers from `least` to `most`."""
+
+    def parse(text):
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(
+                f"must be a number from {least:g} to {most:g}. Received: {shorten(text)}."
+            )
+        return value
+
+    return parse
+
+
 def path_text(text: str) -> str:
     """As `path`, for what is no file of this machine's: an address such as gs://bucket stays as it is."""
     path(text)
@@ -61,8 +81,9 @@ def path_text(text: str) -> str:
 
 
 def shorten(text: str, most: int = 60) -> str:
-    """The text, or its beginning if it is longer than a message should be."""
-    return text if len(text) <= most else f"{text[:most]}... ({len(text)} characters)"
+    """The text, or its beginning if it is longer than a message should be, with its control characters spelled."""
+    shown = "".join(one if one.isprintable() else repr(one)[1:-1] for one in text[:most])
+    return shown if len(text) <= most else f"{shown}... ({len(text)} characters)"
 
 
 def require(p: argparse.ArgumentParser, extra: str, *modules: str) -> None:

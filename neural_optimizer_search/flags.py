@@ -146,9 +146,9 @@ def changed_on_resume(
         if one.recorded and not one.changeable and given[name] != recorded.get(name, default):
             kept = f" ({tell(recorded[name])})" if name in recorded else ""
             may_change = ", ".join(sorted(spell(config, name) for name, (one, _) in known.items() if one.changeable))
+            only = f" Only {may_change} may change." if may_change else ""
             p.error(
-                f"argument {spell(config, name)}: not allowed with --resume: a resumed run keeps its own{kept}. "
-                f"Only {may_change} may change."
+                f"argument {spell(config, name)}: not allowed with --resume: a resumed run keeps its own{kept}.{only}"
             )
     believed = recorded if made_here else _without_local(p, config, given, recorded)
     return configure(config, {**believed, **given})

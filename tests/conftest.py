@@ -26,6 +26,21 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.path not in slow)
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Sums up `record_property("ending", [mutant, command, faults])`: how commands ended on what was damaged."""
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    called = [report for report in reports if getattr(report, "when", "") == "call"]
+    endings = [ending for report in called for name, ending in report.user_properties if name == "ending"]
+    if endings:
+        mutants, commands, faults = zip(*endings)
+        found = [kind for some in faults for kind, _ in some]
+        kinds = ("tracebacks", "hangs", "foreign writes", "unclear messages", "wrong results", "lost files")
+        counts = ", ".join(f"{found.count(kind)} {kind}" for kind in kinds)
+        terminalreporter.write_line(
+            f"{len(set(mutants))} mutants, {len(endings)} runs of {len(set(commands))} commands: {counts}"
+        )
+
+
 def pytest_collection_finish(session):
     """A collection of garbage looks at TensorFlow's 280,000 objects, for a third of a second; they stay anyway."""
     gc.collect()

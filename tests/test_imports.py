@@ -13,7 +13,12 @@ ROOT = pathlib.Path(__file__).parent.parent
 CORE = "neural_optimizer_search"
 DSL = f"{CORE}.dsl"
 
-COMMANDS = {f"{CORE}.{name}" for name in ("arguments", "command_line", "file_lock", "files", "flags", "origin")}
+COMMANDS = {
+    f"{CORE}.{name}"
+    for name in (
+        "arguments", "command_line", "console", "describe_error", "file_lock", "files", "flags", "origin", "stopping"
+    )
+}  # fmt: skip
 
 # Place -> the places it may import; the longest name that a module starts with is its place.
 MAY_IMPORT = {
@@ -25,7 +30,10 @@ MAY_IMPORT = {
     f"{CORE}.code_hash": set(),
     f"{CORE}.command_line": set(),
     f"{CORE}.origin": set(),
+    f"{CORE}.stopping": set(),
+    f"{CORE}.console": {f"{CORE}.files", f"{CORE}.stopping"},
     f"{CORE}.file_lock": set(),
+    f"{CORE}.describe_error": {f"{CORE}.command_line"},
     f"{CORE}.flags": {f"{CORE}.command_line", f"{CORE}.files"},
     f"{CORE}.schedules": {f"{CORE}.decays"},
     DSL: {f"{CORE}.decays"},

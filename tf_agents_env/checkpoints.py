@@ -47,7 +47,7 @@ class Checkpoints:
     def __init__(self, directory: Union[str, os.PathLike], run_id: str = "", **items: Any):
         self._directory, self._run_id = pathlib.Path(directory), run_id
         self._number = tf.Variable(tf.constant(0, tf.int64), trainable=False)
-        self._items = {**items, "run_id": tf.Variable(run_id, trainable=False), "number": self._number}
+        self._items = {**items, "run_id": tf.Variable(tf.constant(run_id), trainable=False), "number": self._number}
         self._checkpointer: Optional[common.Checkpointer] = None
 
     def save(self, number: Any) -> None:

@@ -23,7 +23,7 @@ from benchmarks.trials.experiment import SCALES
 from benchmarks.trials.records import Records
 from benchmarks.trials.strategies import STRATEGIES
 from benchmarks.trials.summary import make_table, summarize
-from neural_optimizer_search.command_line import whole_number
+from neural_optimizer_search.command_line import path, whole_number
 from neural_optimizer_search.flags import flag
 
 OUT = pathlib.Path("runs", "benchmarks")
@@ -43,12 +43,12 @@ class Config:
         default_text="the paper's",
     )
     seeds: Optional[int] = flag(
-        None, "trainings at the chosen learning rate", parse=whole_number(1), default_text="the scale's"
+        None, "trainings at the chosen learning rate", parse=whole_number(1, 1_000), default_text="the scale's"
     )
-    data_dir: Optional[pathlib.Path] = flag(None, "where the data sets are", parse=pathlib.Path)
-    out: pathlib.Path = flag(OUT, "directory of the results", parse=pathlib.Path)
+    data_dir: Optional[pathlib.Path] = flag(None, "where the data sets are", parse=path)
+    out: pathlib.Path = flag(OUT, "directory of the results", parse=path)
     strategy: str = flag("default", "strategy of tf.distribute", choices=STRATEGIES)
-    workers: int = flag(1, "trainings at once, each a process with one thread", parse=whole_number(1))
+    workers: int = flag(1, "trainings at once, each a process with one thread", parse=whole_number(1, 1_000))
 
     def __post_init__(self) -> None:
         if self.workers > 1 and self.strategy != "default":

@@ -7,6 +7,7 @@ prints a table for each experiment, writes its pictures, and renews the part of 
 
 # `flag` makes a dataclass field.
 
+import os
 import pathlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from benchmarks.trials import pictures
 from benchmarks.trials.experiment import SCALES
 from benchmarks.trials.records import Records
 from benchmarks.trials.summary import make_table, summarize
+from neural_optimizer_search.command_line import path
+from neural_optimizer_search.files import read_text, write_whole
 from neural_optimizer_search.flags import flag
 
 TITLE = "tables and pictures of all experiments that were run"
@@ -29,7 +32,7 @@ BEGIN, END = f"<!-- begin: {COMMAND} report -->", f"<!-- end: {COMMAND} report -
 class Config:
     """The flags of the report."""
 
-    out: pathlib.Path = flag(OUT, "directory of the results, the same as of the experiments", parse=pathlib.Path)
+    out: pathlib.Path = flag(OUT, "directory of the results, the same as of the experiments", parse=path)
 
 
 def run(config: Config) -> dict[str, Any]:
@@ -78,8 +81,15 @@ def make_section(name: str, scale: str, records: Records, out: pathlib.Path) -> 
 
 
 def renew(path: pathlib.Path, text: str) -> None:
-    """Replaces what stands between the markers of a file; a file without them gets them at its end."""
-    before = path.read_text() if path.exists() else "# What was measured\n"
-    head, _, rest = before.partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    path.write_text(f"{head.rstrip()}\n\n{BEGIN}\n\n{text}\n\n{END}\n{tail.lstrip()}")
+    """Replaces what stands between the markers of a file; a file without them gets them at its end.
+
+    Raises:
+      ValueError: If it is no text file, or has one of the markers alone: nobody knows what of it to replace.
+    """
+    before = read_text(path) if path.exists() else "# What was measured\n"
+    head, begin, rest = before.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if bool(begin) != bool(end) or (not begin and END in before):
+        raise ValueError(f"argument --out: {path} must have the line {BEGIN} with {END} after it, or none of both.")
+    new = f"{head.rstrip()}\n\n{BEGIN}\n\n{text}\n\n{END}\n{tail.lstrip()}"
+    write_whole(os.path.realpath(path), lambda unfinished: unfinished.write_text(new, encoding="utf-8"))

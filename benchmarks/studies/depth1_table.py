@@ -9,13 +9,16 @@ The first command trains for an hour or two on two cores; the second writes its 
 
 # `flag` makes a dataclass field.
 
+import contextlib
 import csv
 import functools
 import gzip
 import io
 import json
+import os
 import pathlib
 import statistics
+import zlib
 from dataclasses import dataclass
 from typing import Any, Optional
 
@@ -23,13 +26,16 @@ import tensorflow as tf
 
 from benchmarks.studies.common import RESULTS
 from neural_optimizer_search import Rule
+from neural_optimizer_search.command_line import path
 from neural_optimizer_search.dsl.space import SearchSpace, search_space
+from neural_optimizer_search.files import require_regular, write_whole
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Ledger
 
 TITLE = "the reward of every distinct rule of depth 1, as a file for search_algorithms"
 TABLE = RESULTS / "digits_depth1.csv.gz"
+_BEGINNING = '# {"config"'
 COLUMNS = ("key", "status", "learning_rate", "accuracy", "rewards", "rule", "formula")
 
 
@@ -38,9 +44,9 @@ class Config:
     """The flags of this study."""
 
     run: Optional[pathlib.Path] = flag(
-        None, "directory of the exhaustive search", parse=pathlib.Path, positional=True, metavar="RUN"
+        None, "directory of the exhaustive search", parse=path, positional=True, metavar="RUN"
     )
-    table: pathlib.Path = flag(TABLE, "file to write", parse=pathlib.Path, default_text="that of benchmarks/results")
+    table: pathlib.Path = flag(TABLE, "file to write", parse=path, default_text="that of benchmarks/results")
 
 
 def run(config: Config) -> dict[str, Any]:
@@ -61,6 +67,23 @@ def write_table(ledger: Ledger, path: pathlib.Path = TABLE) -> int:
     evaluations = sorted(ledger.evaluations(), key=lambda e: (-e.reward, e.key))
     config = {key: value for key, value in ledger.config.items() if key not in ("workers", "data_dir", "cache")}
     header = json.dumps({"config": config, "tensorflow": tf.__version__})
+    _require_replaceable(path)
+    write_whole(path, lambda unfinished: _write_rows(unfinished, header, evaluations))
+    return len(evaluations)
+
+
+def _require_replaceable(path):
+    """Checks that what is at the place is a table of this study, if anything is."""
+    if not os.path.lexists(path):
+        return
+    require_regular(path)
+    with contextlib.suppress(OSError, EOFError, zlib.error), gzip.open(path) as file:
+        if file.read(len(_BEGINNING)) == _BEGINNING.encode():
+            return
+    raise ValueError(f"argument --table: {path} is there, and no table of this study: it stays as it is.")
+
+
+def _write_rows(path, header, evaluations):
     # No name and no time in the header of the archive: the same table is the same file.
     with (
         open(path, "wb") as file,
@@ -75,7 +98,6 @@ def write_table(ledger: Ledger, path: pathlib.Path = TABLE) -> int:
             rewards = " ".join(f"{reward:.5f}" for reward in e.rewards)
             rule = " ".join(" ".join(map(str, iteration)) for iteration in e.rule.iterations)
             table.writerow([e.key, e.status, rate, f"{e.accuracy:.4f}", rewards, rule, e.rule.formula()])
-    return len(evaluations)
 
 
 def read_space(path: pathlib.Path = TABLE) -> SearchSpace:

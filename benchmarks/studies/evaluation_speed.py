@@ -35,7 +35,7 @@ class Config:
 
     task: str = task_flag()
     protocol: str = protocol_flag()
-    repeats: int = flag(3, "measurements of each rule", parse=whole_number(1))
+    repeats: int = flag(3, "measurements of each rule", parse=whole_number(1, 1_000))
     data_dir: Optional[str] = data_dir_flag()
 
 

@@ -43,7 +43,7 @@ STEPS_PER_TURN = 3
 class Config:
     """The flags of this study."""
 
-    rounds: int = flag(40, "turns of each optimizer", parse=whole_number(1))
+    rounds: int = flag(40, "turns of each optimizer", parse=whole_number(1, 100_000))
 
 
 class TracedOptimizer:

@@ -34,8 +34,8 @@ class Config:
     """The flags of this study."""
 
     task: str = task_flag()
-    rules: int = flag(200, "rejected rules to train, of each depth", parse=whole_number(1))
-    seeds_per_rule: int = flag(3, "trainings of each rule", parse=whole_number(1))
+    rules: int = flag(200, "rejected rules to train, of each depth", parse=whole_number(1, 1_000_000))
+    seeds_per_rule: int = flag(3, "trainings of each rule", parse=whole_number(1, 1_000))
     seed: int = flag(0, "sets the rules", parse=whole_number(0))
     data_dir: Optional[str] = data_dir_flag()
 

@@ -39,12 +39,12 @@ class Config:
     task: str = task_flag()
     space: str = space_flag()
     depth: int = depth_flag(2)
-    seeds_per_rule: int = flag(3, "trainings of each rule", parse=whole_number(1))
+    seeds_per_rule: int = flag(3, "trainings of each rule", parse=whole_number(1, 1_000))
     workers: Optional[int] = flag(
-        None, "worker processes, compared with one", parse=whole_number(1), default_text="one per core"
+        None, "worker processes, compared with one", parse=whole_number(1, 1_000), default_text="one per core"
     )
-    budget: int = flag(150, "rules a measurement", parse=whole_number(1))
-    repeats: int = flag(3, "measurements", parse=whole_number(1))
+    budget: int = flag(150, "rules a measurement", parse=whole_number(1, 1_000_000))
+    repeats: int = flag(3, "measurements", parse=whole_number(1, 1_000))
 
 
 def run(config: Config) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class Config:
     """The flags of this study."""
 
     task: str = task_flag()
-    rules: int = flag(200, "rules to evaluate", parse=whole_number(1))
+    rules: int = flag(200, "rules to evaluate", parse=whole_number(1, 1_000_000))
     seed: int = flag(0, "sets the rules", parse=whole_number(0))
 
 

@@ -44,9 +44,9 @@ class Config:
 
     task: str = task_flag()
     protocol: str = protocol_flag()
-    repeats: int = flag(5, "measurements of each rule, with other seeds each", parse=whole_number(2))
+    repeats: int = flag(5, "measurements of each rule, with other seeds each", parse=whole_number(2, 1_000))
     data_dir: Optional[str] = data_dir_flag()
-    workers: Optional[int] = flag(None, "worker processes", parse=whole_number(1), default_text="one per core")
+    workers: Optional[int] = flag(None, "worker processes", parse=whole_number(1, 1_000), default_text="one per core")
 
 
 def run(config: Config) -> dict[str, Any]:

@@ -1,18 +1,61 @@
-"""The settings of guided policy search."""
+"""The settings of `nos-learn`: what it learns on, and those of guided policy search."""
 
+import argparse
+import numbers
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Optional
 
-from neural_optimizer_search.command_line import whole_number
+from neural_optimizer_search.command_line import LARGEST, LONGEST_NAME, path, shorten, whole_number
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.l2o.momentum import CHOICES
 from neural_optimizer_search.l2o.trajectories import HISTORY, HORIZON
+from neural_optimizer_search.objectives import FAMILIES
 
-# The least value of each setting that is a whole number.
-_LEAST = {
-    **dict.fromkeys(("functions", "runs", "horizon", "history", "kept", "updates"), 1),
-    **dict.fromkeys(("validation", "validation_steps"), 1),
-    **dict.fromkeys(("iterations", "seed"), 0),
+# The least and the largest value of each number; whole numbers where the least is one.
+RANGES = {
+    "functions": (1, 100_000),
+    "runs": (1, 10_000),
+    "horizon": (1, 10_000),
+    "history": (1, 1000),
+    "iterations": (0, 100_000),
+    "bound": (1e-6, 1e6),
+    "noise": (0.0, 1e6),
+    "least_noise": (1e-6, 1e6),
+    "kept": (1, 1000),
+    "updates": (1, 10_000_000),
+    "validation": (1, 100_000),
+    "validation_steps": (1, 100_000),
+    "seed": (0, LARGEST),
 }
+
+
+def family_name(text: str) -> str:
+    """The `type` of `--family`."""
+    if not text.isprintable() or not 0 < len(text) <= LONGEST_NAME:
+        raise argparse.ArgumentTypeError(
+            f"must be one of {', '.join(FAMILIES)}, or module:attribute of at most {LONGEST_NAME} characters. "
+            f"Received: {shorten(text)!r}."
+        )
+    return text
+
+
+@dataclass(frozen=True)
+class Training:
+    """What `nos-learn` learns on, and where it keeps that."""
+
+    family: str = flag(
+        "logistic",
+        f"{', '.join(FAMILIES)}, or module:attribute of your own",
+        parse=family_name,
+        is_local=lambda value: ":" in value,
+    )
+    out: Optional[Path] = flag(
+        None, "directory of the training", parse=path, default_text="runs/learn-FAMILY-seedSEED", recorded=False
+    )
+    resume: Optional[Path] = flag(
+        None, "go on with a training; --iterations may be more", parse=path, metavar="RUN", recorded=False
+    )
 
 
 @dataclass(frozen=True)
@@ -44,14 +87,14 @@ class GuidedPolicySearchConfig:
     functions: int = flag(
         90,
         "functions to learn on",
-        parse=whole_number(_LEAST["functions"], 100_000),
+        parse=whole_number(*RANGES["functions"]),
         default_text="as many as in the paper",
     )
     runs: int = 20
     horizon: int = HORIZON
     history: int = HISTORY
     iterations: int = flag(
-        24, "rounds of guided policy search", parse=whole_number(_LEAST["iterations"], 100_000), changeable=True
+        24, "rounds of guided policy search", parse=whole_number(*RANGES["iterations"]), changeable=True
     )
     momentum: str = flag("shared", "what is imitated first", choices=CHOICES)
     bound: float = 0.3
@@ -61,11 +104,20 @@ class GuidedPolicySearchConfig:
     updates: int = 6000
     validation: int = 100
     validation_steps: int = 100
-    seed: int = flag(0, "seed of all that is random", parse=whole_number(_LEAST["seed"]))
+    seed: int = flag(0, "seed of all that is random", parse=whole_number(*RANGES["seed"]))
 
     def __post_init__(self) -> None:
-        for name, least in _LEAST.items():
-            if getattr(self, name) < least:
-                raise ValueError(f"Argument `{name}` must be an int >= {least}. Received: {getattr(self, name)}.")
-        if self.momentum not in CHOICES:
-            raise ValueError(f"Argument `momentum` must be one of {', '.join(CHOICES)}. Received: {self.momentum!r}.")
+        for name, (least, most) in RANGES.items():
+            _check_range(name, getattr(self, name), least, most)
+        if not isinstance(self.momentum, str) or self.momentum not in CHOICES:
+            received = shorten(repr(self.momentum))
+            raise ValueError(f"Argument `momentum` must be one of {', '.join(CHOICES)}. Received: {received}.")
+
+
+def _check_range(name: str, value: Any, least: float, most: float) -> None:
+    kind: Any = numbers.Integral if isinstance(least, int) else numbers.Real
+    # A comparison with NaN is False.
+    if isinstance(value, bool) or not isinstance(value, kind) or not least <= value <= most:
+        allowed = "an int" if kind is numbers.Integral else "a float"
+        received = shorten(repr(value))
+        raise ValueError(f"Argument `{name}` must be {allowed} from {least} to {most}. Received: {received}.")

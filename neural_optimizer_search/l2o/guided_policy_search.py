@@ -145,7 +145,7 @@ def _improve_targets(config, functions, number, policy, weights, advance):
                 config.bound * config.horizon,
                 guess=weights[i],
             )
-        except lqg.UnstableModel:
+        except (lqg.UnstableModel, np.linalg.LinAlgError):
             return None  # this time; with logistic regression that is rare
 
     steps, new_weights = np.full_like(trajectories.steps, np.nan), weights.copy()
@@ -175,6 +175,8 @@ def _fit_policy(config, batches, policy, seed):
     steps = _stack([batch.steps for batch in batches], 1)
     precisions = _stack([np.broadcast_to(b.precisions[:, None], [*b.steps.shape, dimension]) for b in batches], 2)
     finite = np.isfinite(steps).all(axis=-1)
+    if not finite.any():
+        raise FloatingPointError("No function has a target to fit the policy to. Give it more functions.")
     seen, steps, precisions = seen[finite], steps[finite], precisions[finite]
     if policy is None:
         policy = new_policy(seen, dimension, seed, config.history)

@@ -3,17 +3,22 @@
 import json
 import os
 import pathlib
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Optional, Union
+from typing import IO, Any, NamedTuple, Optional, Union
 
 import numpy as np
 import tensorflow as tf
 
-from neural_optimizer_search.l2o.step_policy import StepPolicy
+from neural_optimizer_search.l2o.arrays import open_arrays, write_arrays
+from neural_optimizer_search.l2o.step_policy import StepPolicy, policy_shapes
 from neural_optimizer_search.l2o.trajectories import run
 
 SHIPPED = pathlib.Path(__file__).parent / "policies"
+LARGEST = 2**26  # bytes of a policy's file and of its arrays; one for 10,000 numbers has fewer
+
+
+class NoPolicy(FileNotFoundError, ValueError):
+    """There is no policy of a name: it is neither shipped nor a file."""
 
 
 class Minimum(NamedTuple):
@@ -71,29 +76,30 @@ class PredictedStepDescent:
           name: "logistic", "robust", "classifier", or the path of a file.
 
         Raises:
-          ValueError: If it is neither, or the file holds no policy.
+          NoPolicy: If it is neither; a FileNotFoundError and a ValueError.
+          Damaged: If the file holds no policy; a ValueError.
+          OSError: If the file cannot be read.
         """
         shipped = {path.stem: path for path in sorted(SHIPPED.glob("*.npz"))}
         path = shipped.get(str(name), pathlib.Path(name))
         try:
-            # Without pickles: a file from somebody else holds numbers and no code.
-            with np.load(path, allow_pickle=False) as file:
-                policy = StepPolicy(*(np.asarray(file[field], np.float64) for field in StepPolicy._fields))
-                about = json.loads(str(file["about"]))
+            with open_arrays(path, "policy", LARGEST) as file:
+                return cls(*_read(file))
         except FileNotFoundError:
-            raise ValueError(
+            raise NoPolicy(
                 f"Argument `name` must be one of {', '.join(shipped)}, or the path of a policy's file. "
                 f"Received: {name!r}."
             ) from None
-        except (OSError, EOFError, zipfile.BadZipFile, ValueError, KeyError) as error:
-            raise ValueError(f"Argument `name`: {path} holds no policy: {error}") from None
-        return cls(policy, about)
 
     def save(self, path: Union[str, os.PathLike]) -> None:
         """Writes a file for `load`, the weights in float32."""
-        arrays = {name: array.astype(np.float32) for name, array in self.policy._asdict().items()}
         with open(path, "wb") as file:
-            np.savez_compressed(file, about=json.dumps(self.about), **arrays)
+            self.write(file)
+
+    def write(self, file: IO[bytes]) -> None:
+        """Writes what `save` does to an open file."""
+        arrays = {name: array.astype(np.float32) for name, array in self.policy._asdict().items()}
+        write_arrays(file, dict(about=json.dumps(self.about), **arrays), packed=True)
 
     def minimize(
         self, objective: Callable[[tf.Tensor], tf.Tensor], x0: Union[Sequence[float], np.ndarray], steps: int = 100
@@ -149,3 +155,22 @@ class _One:
             )
         # Some operations, such as `tf.gather`, have a gradient that is not dense.
         return value.numpy()[None, None], tf.convert_to_tensor(gradient).numpy()[None, None]
+
+
+def _read(file):
+    """(the `StepPolicy`, how it was learned) of an `ArrayFile`."""
+    hidden, dimension = file.shape("second", rank=2)
+    (seen,) = file.shape("scale", rank=1)
+    history = seen // (1 + dimension)
+    if min(hidden, dimension, history) < 1:
+        raise ValueError("one of its layers is empty.")
+    policy = StepPolicy(
+        **{
+            name: file.read(name, shape, dtypes=("float32", "float64")).astype(np.float64)
+            for name, shape in policy_shapes(dimension, history, hidden).items()
+        }
+    )
+    about = json.loads(file.read_text("about"))
+    if not isinstance(about, dict):
+        raise ValueError("'about' is no table of names and values.")
+    return policy, about

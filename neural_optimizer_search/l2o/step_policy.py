@@ -58,6 +58,18 @@ class StepPolicy(NamedTuple):
         return self.compress(seen) @ self.first + self.first_bias
 
 
+def policy_shapes(dimension: int, history: int, hidden: int = HIDDEN) -> dict[str, tuple[int, ...]]:
+    """The shapes of a `StepPolicy`'s arrays, by name.
+
+    Args:
+      dimension: d.
+      history: H.
+      hidden: Units of the hidden layer.
+    """
+    seen = history * (1 + dimension)
+    return dict(scale=(seen,), first=(seen, hidden), first_bias=(hidden,), second=(hidden, dimension))
+
+
 def new_policy(
     seen: np.ndarray, dimension: int, seed: Union[int, Sequence[int]], history: int = HISTORY, hidden: int = HIDDEN
 ) -> StepPolicy:

@@ -1,110 +1,171 @@
 """`nos-learn`: learns an optimizer for a family of functions, by guided policy search."""
 
+import argparse
+import contextlib
 import dataclasses
+import os
 import pathlib
 import sys
 import time
 from collections.abc import Sequence
-from typing import Optional
+from typing import NamedTuple, NoReturn, Optional
 
-from neural_optimizer_search.command_line import NotFound, import_named, require
-from neural_optimizer_search.flags import build_parser, changed_on_resume, configure, flag, spell
+import tensorflow as tf
+
+from neural_optimizer_search import console
+from neural_optimizer_search.command_line import Parser, path, require, shorten
+from neural_optimizer_search.file_lock import FileLock, InUse, Moved
+from neural_optimizer_search.files import Damaged
+from neural_optimizer_search.flags import build_parser, changed_on_resume, configure, spell
 from neural_optimizer_search.l2o import saved
-from neural_optimizer_search.l2o.config import GuidedPolicySearchConfig
-from neural_optimizer_search.l2o.guided_policy_search import learn
-from neural_optimizer_search.objectives import FAMILIES, Family
+from neural_optimizer_search.l2o.config import GuidedPolicySearchConfig, Training
+from neural_optimizer_search.l2o.guided_policy_search import TrainingState, learn
+from neural_optimizer_search.l2o.named_family import UnknownFamily, find_family
+from neural_optimizer_search.objectives import Family
+from neural_optimizer_search.origin import is_made_here
 from neural_optimizer_search.records.progress import ProgressBar
-from neural_optimizer_search.records.run_directory import STOPPED
+from neural_optimizer_search.records.run_directory import find_owner
 
 # As many as in the paper; a family of your own gets the default.
 FUNCTIONS = {"logistic": 90, "robust": 120, "classifier": 80, "logistic_2d": 90}
 
 
-@dataclasses.dataclass(frozen=True)
-class Training:
-    """What `nos-learn` learns on, and where it keeps that."""
+class _Work(NamedTuple):
+    """A training that this process holds, and where it is; `last` is None before the first iteration."""
 
-    family: str = flag("logistic", f"{', '.join(FAMILIES)}, or module:attribute of your own")
-    out: Optional[str] = flag(None, "directory of the training", default_text="runs/learn-FAMILY-seedSEED")
-    resume: Optional[str] = flag(None, "go on with a training; --iterations may be more", metavar="RUN")
+    out: pathlib.Path
+    name: str
+    family: Family
+    config: GuidedPolicySearchConfig
+    lock: FileLock
+    last: Optional[TrainingState] = None
 
 
+@console.command("nos-learn")
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Learns a policy from the command line; returns the exit code."""
     p = build_parser("nos-learn", __doc__, Training, GuidedPolicySearchConfig)
     given = vars(p.parse_args(argv))
     require(p, "l2o", "tqdm", "sklearn", "scipy")
-    out, name, config = _resume(p, given) if "resume" in given else _begin(p, given)
-    family = _find_family(p, name)
-    try:
-        _learn(out, name, family, config)
-    except KeyboardInterrupt:
-        print(f"\nStopped. Finished iterations are kept. Go on with: nos-learn --resume {out}", file=sys.stderr)
-        return STOPPED
-    except OSError as error:
-        print(f"nos-learn: cannot go on: {error}. When that is mended: nos-learn --resume {out}", file=sys.stderr)
-        return 1
-    except FloatingPointError as error:
-        print(f"nos-learn: {error}", file=sys.stderr)
-        return 1
+    with contextlib.ExitStack() as stack:
+        work = (_resume if "resume" in given else _begin)(p, given, stack)
+        again = f"nos-learn --resume {work.out}"
+        console.goes_on(f"Finished iterations are kept. Go on with: {again}", f"When that is mended: {again}")
+        try:
+            _learn(work)
+        except (OSError, MemoryError, Moved, tf.errors.OpError) as error:
+            print(f"nos-learn: cannot go on: {_explain(error, work)}", file=sys.stderr)
+            return 1
+        except FloatingPointError as error:
+            print(f"nos-learn: {error}", file=sys.stderr)
+            return 1
     return 0
 
 
-def _begin(p, given):
-    """(the directory, the family's name, the configuration) of a new training, which is written down."""
+# -- Which training --------------------------------------------------------------------------------
+
+
+def _begin(p, given, stack):
+    """A new training, which is written down."""
     training = configure(Training, given)
-    name = training.family
-    _find_family(p, name)
-    functions = FUNCTIONS.get(name, GuidedPolicySearchConfig.functions)
+    family = _find_family(p, training.family)
+    functions = FUNCTIONS.get(training.family, GuidedPolicySearchConfig.functions)
     config = configure(GuidedPolicySearchConfig, given, functions=functions)
-    out = pathlib.Path(training.out or f"runs/learn-{name.replace(':', '.')}-seed{config.seed}")
-    if (out / saved.CONFIG).exists():
-        p.error(f"argument --out: {out} holds a training. Use --resume {out}, or another directory")
+    try:
+        out = training.out or path(f"runs/learn-{training.family.replace(':', '.')}-seed{config.seed}")
+    except argparse.ArgumentTypeError as error:
+        p.error(f"argument --out: {error}")
+    _require_free(p, out)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        saved.save_config(out, name, config)
     except OSError as error:
         p.error(f"argument --out: cannot write to {out}: {error}")
-    return out, name, config
+    lock = _hold(p, "--out", out, stack)
+    _require_free(p, out)  # another process may have had it in between
+    _save_config(p, "--out", out, training.family, config)
+    return _Work(out, training.family, family, config, lock)
 
 
-def _resume(p, given):
-    """The same of a training that is there."""
-    out = pathlib.Path(given["resume"])
-    for name in ("family", "out"):
-        if name in given:
-            p.error(f"argument {spell(Training, name)}: not allowed with --resume: a resumed run keeps its own")
+def _require_free(p, out):
+    if os.path.lexists(out / saved.CONFIG):
+        p.error(f"argument --out: {out} holds a training. Use --resume {out}, or another directory")
+    owner = find_owner(out)
+    if owner is not None:
+        p.error(f"argument --out: {out} holds {owner}. Give another directory")
+
+
+def _resume(p, given, stack):
+    """A training that is there."""
+    out = given["resume"]
+    if "out" in given:
+        p.error(f"argument {spell(Training, 'out')}: not allowed with --resume: a resumed run keeps its own")
     try:
-        name, config = saved.load_config(out)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        recorded = saved.load_config(out)
+    except OSError as error:
         p.error(f"argument --resume: {out} is not a training of nos-learn: {error}")
-    return out, name, changed_on_resume(p, GuidedPolicySearchConfig, given, dataclasses.asdict(config))
-
-
-def _find_family(p, name):
-    if name in FAMILIES:
-        return FAMILIES[name]
-    if ":" not in name:
-        p.error(f"argument --family: must be one of {', '.join(FAMILIES)}, or module:attribute. Received: {name!r}")
+    except Damaged as error:
+        p.error(f"argument --resume: {error} Put back a copy of it, or begin anew with another --out.")
+    made_here = is_made_here(recorded.origin, out)
+    name = changed_on_resume(p, Training, given, {"family": recorded.family}, made_here).family
+    config = changed_on_resume(p, GuidedPolicySearchConfig, given, dataclasses.asdict(recorded.config))
+    family = _find_family(p, name)
+    lock = _hold(p, "--resume", out, stack)
     try:
-        family = import_named(name)
-    except NotFound as error:
+        last = saved.load_state(out, family.dimension)
+    except Damaged as error:
+        p.error(f"argument --resume: {error} Put back a copy of the file; without it the training begins anew.")
+    except (OSError, MemoryError) as error:
+        p.error(f"argument --resume: cannot read {out / saved.STATE}: {error}")
+    if not made_here:
+        _save_config(p, "--resume", out, name, recorded.config)
+    return _Work(out, name, family, config, lock, last)
+
+
+def _find_family(p: Parser, name: str) -> Family:
+    try:
+        return find_family(name)
+    except UnknownFamily as error:
         p.error(f"argument --family: {error}")
-    if not isinstance(family, Family):
-        p.error(f"argument --family: {name!r} must be an instance of Family. Received: {family!r}")
-    return family
 
 
-def _learn(out, name, family, config):
+def _hold(p: Parser, word: str, out: pathlib.Path, stack: contextlib.ExitStack) -> FileLock:
+    """The lock of a directory, until the stack is closed."""
+    try:
+        return stack.enter_context(contextlib.closing(saved.lock(out)))
+    except InUse:
+        p.error(f"argument {word}: the training in {out} is being run by another process. Wait for it, or stop it.")
+    except (OSError, Damaged) as error:
+        _cannot_write(p, word, out, error)
+
+
+def _save_config(p, word, out, name, config):
+    try:
+        saved.save_config(out, name, config)
+    except OSError as error:
+        _cannot_write(p, word, out, error)
+
+
+def _cannot_write(p: Parser, word: str, out: pathlib.Path, error: Exception) -> NoReturn:
+    p.error(f"argument {word}: cannot write to {out}: {error}")
+
+
+# -- The work --------------------------------------------------------------------------------------
+
+
+def _learn(work):
+    out, config, last = work.out, work.config, work.last
+    about = saved.describe(work.name, config)
     began = time.monotonic()
-    last = saved.load_state(out)
-    what = f"{config.functions} functions of {family.dimension} numbers"
-    print(f"{name}: {what}, seed {config.seed} -> {out}", flush=True)
+    if last is not None:
+        saved.restore_policy(out, last, about)
+    what = f"{config.functions} functions of {work.family.dimension} numbers"
+    print(f"{work.name}: {what}, seed {config.seed} -> {out}", flush=True)
     done = 0 if last is None else last.number
     with ProgressBar(config.functions * config.iterations, "functions", config.functions * done) as bar:
-        for iteration in learn(config, family, last, advance=bar.advance):
+        for iteration in learn(config, work.family, last, advance=bar.advance):
             last = iteration
-            saved.save_state(out, last, about=dict(family=name, **dataclasses.asdict(config)))
+            work.lock.require_in_place()  # nothing is written to what stands in its place now
+            saved.save_state(out, last, about)
             bar.note(f"mean value {last.best_merit:.4f}")
     if last is not None:
         print(
@@ -112,6 +173,20 @@ def _learn(out, name, family, config):
             f"{last.best_merit:.4f}. {time.monotonic() - began:.0f} seconds. "
             f'Use it: PredictedStepDescent.load("{out / saved.POLICY}")'
         )
+
+
+def _explain(error, work):
+    """What ended the work, and what to do."""
+    try:
+        work.lock.require_in_place()
+    except Moved as moved:
+        error = moved  # whatever came of it
+    if not isinstance(error, Moved):
+        what = shorten(" ".join(str(error).split()), 300) or "there is not enough memory"
+        return f"{what}. When that is mended: nos-learn --resume {work.out}"
+    if error.place is None:
+        return f"{error} If it was moved, go on where it is now: nos-learn --resume DIRECTORY"
+    return f"{error} Go on where it is now: nos-learn --resume {error.place.parent}"
 
 
 if __name__ == "__main__":

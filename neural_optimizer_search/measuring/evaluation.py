@@ -60,6 +60,15 @@ class Evaluation:
 
 # The task raised an error; the worker's time was up; its process ended; its memory was not enough.
 FAILURES = ("failed", "timeout", "killed", "out of memory")
+STATUSES = ("ok", "diverged", "screened", *FAILURES)
+
+# How far rounding may take a score out of [0, 1].
+_ROUNDING = 1e-6
+
+
+def is_reward(value: float) -> bool:
+    """Whether a number can be a reward, or a score that one is made of: it is in [0, 1], up to rounding."""
+    return -_ROUNDING <= value <= 1.0 + _ROUNDING
 
 
 def without_reward(rule: Rule, status: str, message: str) -> Evaluation:

@@ -6,7 +6,7 @@ from typing import Any, Optional
 import numpy as np
 
 from neural_optimizer_search.dsl.rule import Rule
-from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.measuring.evaluation import Evaluation, is_reward
 from neural_optimizer_search.measuring.training import ChildTraining
 from neural_optimizer_search.tasks.protocol import REWARDS, Protocol
 from neural_optimizer_search.tasks.task import Task
@@ -105,6 +105,7 @@ class Evaluator:
         rewards = tuple(
             float(pay(run.accuracies, run.losses, self.uniform_loss)) if ok else 0.0 for run, ok in zip(runs, finite)
         )
+        _check_scores([*rewards, *(score for run, ok in zip(runs, finite) if ok for score in run.accuracies)])
         accuracies = [float(run.accuracies[-1]) if ok else 0.0 for run, ok in zip(runs, finite)]
         diverged = finite.count(False)
         first = min(run.steps for run in runs)
@@ -113,6 +114,8 @@ class Evaluator:
             if diverged
             else f"Trained {p.final_steps} steps with {len(runs)} seeds."
         )
+        if not (diverged or any(rewards)):
+            message += self._describe_metric()
         return dict(
             reward=sum(rewards) / len(rewards),
             status="diverged" if diverged else "ok",
@@ -120,4 +123,17 @@ class Evaluator:
             learning_rate=rate,
             accuracy=sum(accuracies) / len(accuracies),
             rewards=rewards,
+        )
+
+    def _describe_metric(self):
+        metric = self.train.final_metric()
+        return "" if metric is None else f" The metric is {metric:.4g} at the end, which is paid nothing."
+
+
+def _check_scores(scores):
+    """A score of another range is no reward: which rule is best would be chance."""
+    if not all(map(is_reward, scores)):
+        raise ValueError(
+            "A task must have scores in [0, 1], where 1 is the best: map its metric to that range. "
+            f"Received scores from {min(scores):.4g} to {max(scores):.4g}."
         )

@@ -6,7 +6,7 @@ measures both ways).
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 import numpy as np
 import tensorflow as tf
@@ -99,6 +99,12 @@ class ChildTraining:
         )
         accuracies, losses = curves.numpy().T
         return TrainingRun(bool(finite), int(steps), accuracies, losses, float(rms))
+
+    def final_metric(self) -> Optional[float]:
+        """`Child.metric` of the child as the last training left it; None if there is no such metric."""
+        if self._child.metric is None:
+            return None
+        return float(self._child.metric(predict(self._model, self._validation_data)))
 
     @property
     def traces(self) -> int:

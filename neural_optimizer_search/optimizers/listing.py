@@ -1,11 +1,11 @@
 """`nos-optimizers`: prints the catalogue."""
 
-import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
+from neural_optimizer_search import console
 from neural_optimizer_search.flags import build_parser, configure, flag
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE, PublishedRule, normalize_name
 
@@ -24,6 +24,7 @@ class Listing:
     latex: bool = flag(False, "formulas in LaTeX")
 
 
+@console.command("nos-optimizers")
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Prints the rows whose names match; returns the exit code."""
     p = build_parser("nos-optimizers", "Lists the published update rules by name.", Listing)
@@ -31,11 +32,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     rows = [row for row in CATALOGUE.values() if normalize_name(asked.name) in row.name]
     if not rows:
         p.error(f"argument NAME: must be text in the name of an optimizer. Received: {asked.name!r}.")
-    try:
-        print(format_table(rows, asked.latex), _NOTE, sep="\n\n", flush=True)
-    except BrokenPipeError:
-        # `head` and the like have read enough; Python would complain about the rest when it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    print(format_table(rows, asked.latex), _NOTE, sep="\n\n")
     return 0
 
 

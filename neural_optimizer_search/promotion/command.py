@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
 
-from neural_optimizer_search import flags
+from neural_optimizer_search import console, flags
 from neural_optimizer_search.command_line import MissingPackage, Parser, require
 from neural_optimizer_search.file_lock import InUse, Moved
 from neural_optimizer_search.files import Damaged, write_whole
@@ -21,14 +21,17 @@ from neural_optimizer_search.promotion.halving import Halving, Rung, climb
 from neural_optimizer_search.promotion.table import promotion_table
 from neural_optimizer_search.records.ledger import NotThisRun
 from neural_optimizer_search.records.progress import ProgressBar
-from neural_optimizer_search.records.run_directory import LEADERBOARD, STOPPED, find_owner, read_found
-from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
+from neural_optimizer_search.records.run_directory import LEADERBOARD, TRACEBACKS, find_owner, read_found
+from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS, require_reward
 from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.search.timeout import find_timeout
+from neural_optimizer_search.search.tracebacks import keep_tracebacks
 from neural_optimizer_search.tasks import UnknownTask
 from neural_optimizer_search.workers.executor import TaskFailed
+from neural_optimizer_search.workers.ray_workers import NoCluster
 
 
+@console.command("nos-promote")
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Promotes rules from the command line; returns the exit code."""
     p = flags.build_parser("nos-promote", __doc__, PromotionConfig, OutConfig)
@@ -40,30 +43,21 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     run = Path(asked.run)
     out = given.get("out") or run / f"promoted-{asked.task.replace(':', '.')}"
     promotion = _begin(p, asked, run, out)
+    console.goes_on(
+        "What was measured is kept. The same command goes on.", "When that is mended, the same command goes on."
+    )
     try:
         _promote(promotion, run, out)
-    except KeyboardInterrupt:
-        _say("Stopped. What was measured is kept. The same command goes on.")
-        return STOPPED
-    except (TaskFailed, UnknownTask, MissingPackage) as error:
+    except (TaskFailed, UnknownTask, MissingPackage, NoCluster) as error:
         p.error(str(error))
-    except ConnectionError as error:
-        p.error(f"argument --ray_address: {asked.ray_address}: no Ray cluster answers: {error}")
     except InUse as error:
         p.error(f"argument --out: {error} Wait for it, or stop it.")
     except (Damaged, NotThisRun) as error:
         p.error(f"argument --out: {error} Give another directory.")
     except Moved as error:
-        _say(f"{error} What was measured is kept there.")
-        return 1
-    except (OSError, sqlite3.Error) as error:
-        _say(f"cannot go on: {error}. When that is mended, the same command goes on.")
+        print(f"\nnos-promote: {error} What was measured is kept there.", file=sys.stderr)
         return 1
     return 0
-
-
-def _say(message):
-    print(f"\nnos-promote: {message}", file=sys.stderr)
 
 
 # -- Which promotion -------------------------------------------------------------------------------
@@ -149,8 +143,10 @@ def _promote(promotion, run, out):
 
             with contextlib.ExitStack() as stack:
                 executor = stack.enter_context(config.open_executor(task, protocols[number], config.data_dir))
+                stack.enter_context(keep_tracebacks(executor, out / TRACEBACKS))
                 ledger = stack.enter_context(contextlib.closing(saved.open_ledger(out, promotion, number)))
-                return _measure_rung(number, rules, EvaluationRecorder(executor, ledger, on_evaluation=show), config)
+                recorder = EvaluationRecorder(executor, ledger, on_evaluation=show, on_wait=bar.wait_for)
+                return _measure_rung(number, rules, recorder, config)
 
         for rung in climb([c.rule for c in chosen], halving, measure):
             rungs.append(rung)
@@ -163,6 +159,8 @@ def _promote(promotion, run, out):
 
 def _measure_rung(number, rules, recorder, config):
     known = recorder(KNOWN_OPTIMIZERS.values(), role="baseline")
+    if number == 1:
+        require_reward(known)
     recorder.executor.timeout = config.timeout or find_timeout(known)
     return Rung(number, known=known, found=recorder(rules))
 

@@ -3,22 +3,25 @@
 import argparse
 import contextlib
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Optional
 
-from neural_optimizer_search.command_line import path, path_text, whole_number
+from neural_optimizer_search.command_line import path, path_text, shorten, whole_number
 from neural_optimizer_search.flags import flag, with_default
 from neural_optimizer_search.tasks.config import TaskConfig
 from neural_optimizer_search.workers.config import WorkerConfig
 
 
 def _share(text):
-    with contextlib.suppress(ValueError, ZeroDivisionError, OverflowError):
-        share = float(Fraction(text))
-        if 0 < share < 1:  # as a float: 1e-400 is 0
+    with contextlib.suppress(ValueError, ZeroDivisionError):
+        # Floats, because a Fraction of 1e-999999999 takes all memory.
+        over, slash, under = text.partition("/")
+        share = float(over) / float(under) if slash else float(over)
+        if 0 < share < 1:
             return share
-    raise argparse.ArgumentTypeError(f"must be more than 0 and less than 1, such as 1/3 or 0.5. Received: {text}.")
+    raise argparse.ArgumentTypeError(
+        f"must be more than 0 and less than 1, such as 1/3 or 0.5. Received: {shorten(text)}."
+    )
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,25 @@
 """What earlier searches have measured: an SQLite file that the searches of a machine share.
 
 A reward depends on the function, the task, the protocol and the code that trains, and on nothing else; these are the
-key of an entry.
+key of an entry. Nothing is kept in a cache alone: a search whose cache is damaged, locked or cannot be written
+says so once, and goes on.
 """
 
+import functools
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.measuring.code_version import code_version
-from neural_optimizer_search.measuring.evaluation import Evaluation
-from neural_optimizer_search.records.ledger import SCHEMA_VERSION
+from neural_optimizer_search.measuring.evaluation import Evaluation, is_reward
+from neural_optimizer_search.records.cache_file import BUSY_SECONDS, CacheFile
+from neural_optimizer_search.records.progress import write_above_bar
 from neural_optimizer_search.records.rows import COLUMNS, from_row, to_row
 
-BUSY_SECONDS = 60  # to wait for another search that writes
+TABLE = "evaluations_3"  # another number when `COLUMNS` change: a file may hold the tables of several releases
 
 
 class EvaluationCache:
@@ -22,36 +28,114 @@ class EvaluationCache:
     Args:
       path: The file; several searches may use it at a time.
       identity: What is searched on, from `Task.identity`.
+      find_key: Rule -> its key, by which a row that has another rule's evaluation is seen; None if nobody knows.
+      notify: Called with a sentence that a person should read.
+
+    Raises:
+      NotACache: If there is a file that is no cache; nothing is done to it.
     """
 
-    def __init__(self, path: Path, identity: str):
+    def __init__(
+        self,
+        path: Path,
+        identity: str,
+        find_key: Optional[Callable[[Rule], str]] = None,
+        notify: Callable[[str], Any] = write_above_bar,
+    ):
+        self._path, self._find_key, self._notify = path, find_key, notify
         self._context = f"{identity} {code_version()}"
-        self._table = f"evaluations_{SCHEMA_VERSION}"  # a file may hold those of other releases
-        self._db = sqlite3.connect(path, timeout=BUSY_SECONDS)
-        self._db.execute("PRAGMA journal_mode=WAL")
         columns = ", ".join(f"{name} NOT NULL" if name == "key" else name for name in COLUMNS)
-        with self._db:
-            self._db.execute(
-                f"CREATE TABLE IF NOT EXISTS {self._table} "
-                f"(context TEXT NOT NULL, {columns}, PRIMARY KEY (context, key))"
-            )
+        self._file = CacheFile(path, TABLE, f"context TEXT NOT NULL, {columns}, PRIMARY KEY (context, key)", notify)
+        self._db: Optional[sqlite3.Connection] = None
+        self._is_writable = True
+        self._wrong: set[str] = set()
+        self._open(self._file.open, OSError, sqlite3.Error, Damaged)
 
     def get(self, key: str) -> Optional[Evaluation]:
         """The `Evaluation` of a key, or None."""
-        row = self._db.execute(
-            f"SELECT {', '.join(COLUMNS)} FROM {self._table} WHERE context = ? AND key = ?",
-            [self._context, key],
-        ).fetchone()
-        return row and from_row(dict(zip(COLUMNS, row)))
+        try:
+            return self._attempt(self._read, key)
+        except ValueError as error:
+            if not self._wrong:
+                reason = str(error).rstrip(".")
+                self._notify(
+                    f"the cache {self._path} has rows that no search wrote, such as one of which this is to be said: "
+                    f"{reason}. They are ignored, and their rules measured anew."
+                )
+            self._wrong.add(key)
+            return None
 
     def put(self, evaluation: Evaluation) -> None:
         """Keeps an `Evaluation` under its key; the first one stays."""
-        row = to_row(evaluation)
-        with self._db:
-            self._db.execute(
-                f"INSERT OR IGNORE INTO {self._table} (context, {', '.join(row)}) VALUES (?{', ?' * len(row)})",
-                [self._context, *row.values()],
-            )
+        if self._is_writable:
+            self._attempt(self._write, evaluation)
 
     def close(self) -> None:
-        self._db.close()
+        """Closes the file."""
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+    # -- One entry ---------------------------------------------------------------------------------
+
+    def _read(self, db, key):
+        row = db.execute(
+            f"SELECT {', '.join(COLUMNS)} FROM {TABLE} WHERE context = ? AND key = ?", [self._context, key]
+        ).fetchone()
+        return row and self._checked(from_row(dict(zip(COLUMNS, row))), key)
+
+    def _checked(self, evaluation, key):
+        if evaluation.status not in ("ok", "diverged"):
+            raise Damaged(f"an evaluation has the status {evaluation.status!r:.60}")
+        for value in (evaluation.reward, evaluation.accuracy, *evaluation.rewards):
+            if not is_reward(value):
+                raise Damaged(f"the reward {value} is not in [0, 1]")
+        if self._find_key and self._find_key(evaluation.rule) != key:
+            raise Damaged(f"the rule {evaluation.rule.formula():.60} has another key")
+        return evaluation
+
+    def _write(self, db, evaluation):
+        row = to_row(evaluation)
+        conflict = "REPLACE" if evaluation.key in self._wrong else "IGNORE"
+        try:
+            with db:
+                db.execute(
+                    f"INSERT OR {conflict} INTO {TABLE} (context, {', '.join(row)}) VALUES (?{', ?' * len(row)})",
+                    [self._context, *row.values()],
+                )
+        except sqlite3.OperationalError as error:
+            self._is_writable = False
+            self._notify(
+                f"the cache {self._path} cannot be written: {_explain(error)}. The search goes on, and only its "
+                "ledger has what it measures."
+            )
+
+    # -- A cache that cannot be used ---------------------------------------------------------------
+
+    def _attempt(self, work, *arguments):
+        """What the work gives; None if the file cannot be used."""
+        if self._db is None:
+            return None
+        try:
+            return work(self._db, *arguments)
+        except sqlite3.OperationalError as error:
+            self._give_up(error)
+        except sqlite3.DatabaseError as error:
+            self.close()
+            self._open(functools.partial(self._file.open_another, error), OSError, sqlite3.Error, ValueError)
+        return None
+
+    def _open(self, open_file, *errors):
+        try:
+            self._db = db = open_file()
+            db.text_factory = bytes.decode  # text that is not UTF-8 is a ValueError, as all that is wrong
+        except errors as error:
+            self._give_up(error)
+
+    def _give_up(self, error):
+        self.close()
+        self._notify(f"the cache {self._path} cannot be used: {_explain(error)}. The search goes on without it.")
+
+
+def _explain(error):
+    return f"another process has held it for {BUSY_SECONDS} seconds" if "locked" in str(error) else str(error)

@@ -1,7 +1,16 @@
 """The one progress bar of all commands."""
 
 import sys
+import time
 from typing import Any, Optional, TypeVar
+
+
+def write_above_bar(text: str) -> None:
+    """A line on standard error; a bar that is there is drawn again below it."""
+    from tqdm import tqdm
+
+    tqdm.write(text, file=sys.stderr)
+
 
 _Bar = TypeVar("_Bar", bound="ProgressBar")
 
@@ -20,6 +29,7 @@ class ProgressBar:
     def __init__(self, total: Optional[int], unit: Optional[str], done: int = 0):
         from tqdm import tqdm
 
+        self._note, self._waiting, self._told = "", False, 0.0
         count = "{percentage:.0f}%" if unit is None else "{n_fmt}/{total_fmt} " + unit
         self._bar = tqdm(
             total=total,
@@ -56,7 +66,15 @@ class ProgressBar:
 
     def note(self, text: str) -> None:
         """What stands behind the bar."""
+        self._note, self._waiting = text, False
         self._bar.set_postfix_str(text, refresh=False)
+
+    def wait_for(self, text: str) -> None:
+        """What keeps the bar where it is, which stands behind the note; "" if nothing does."""
+        # Nothing is done that would redraw the bar.
+        if (text or self._waiting) and time.monotonic() >= self._told + self._bar.mininterval:
+            self._waiting, self._told = bool(text), time.monotonic()
+            self._bar.set_postfix_str(", ".join(filter(None, (self._note, text))))
 
     def title(self, text: str) -> None:
         """What stands before the bar."""

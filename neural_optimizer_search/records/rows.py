@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.files import Damaged
-from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.measuring.evaluation import STATUSES, Evaluation
 
 _JSON_FIELDS = ("rewards", "sweep", "seeds")
 _FIELDS = (
@@ -150,7 +150,7 @@ def _is_sweep(pairs):
 _EVALUATION = {
     "key": _is_text,
     "reward": _is_number,
-    "status": _is_text,
+    "status": lambda value: value in STATUSES,
     "message": _is_text,
     "learning_rate": _is_number_or_none,
     "accuracy": _is_number,

@@ -15,6 +15,7 @@ from neural_optimizer_search.records.ledger import Ledger
 LEDGER = "ledger.sqlite"
 LEADERBOARD = "leaderboard.txt"
 CONTROLLER = "controller"  # checkpoints of an algorithm
+TRACEBACKS = "tracebacks.txt"  # of rules that failed
 TENSORBOARD = "tensorboard"
 REPORT = "report.html"
 TRACEBACKS = "tracebacks.txt"
@@ -24,7 +25,6 @@ TRAINING_FILE = "state.npz"
 # What a directory belongs to that has such a file.
 _OWNERS = {PROMOTION_FILE: "a promotion", LEDGER: "a search", TRAINING_FILE: "a training of nos-learn"}
 
-STOPPED = 130  # the shell's exit code for Ctrl-C
 
 # What a reward, or what is proposed, may depend on.
 _PACKAGES = ("neural-optimizer-search", "tensorflow", "tf-agents", "keras", "numpy")

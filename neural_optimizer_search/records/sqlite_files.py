@@ -64,9 +64,9 @@ def copy(path: Path, target: Path) -> None:
         with contextlib.closing(_connect(path, mode)) as source, contextlib.closing(sqlite3.connect(target)) as made:
             source.backup(made)
     except sqlite3.OperationalError as error:
-        if not any(words in str(error) for words in ("unable to open", "readonly database")):
+        if not any(words in str(error) for words in ("unable to open", "readonly database", "disk I/O error")):
             raise
-        # A journal without its index, or one to be undone, which SQLite cannot do here: whoever wrote it is gone.
+        # SQLite may not, or has no space to, make the index of a journal or undo one: whoever wrote it is gone.
         for file in (real, *filter(Path.exists, journals)):
             shutil.copyfile(file, target.with_name(file.name.replace(real.name, target.name, 1)))
     except sqlite3.DatabaseError as error:

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
+from neural_optimizer_search import console
 from neural_optimizer_search.command_line import path
 from neural_optimizer_search.flags import build_parser, configure, flag
-from neural_optimizer_search.records.run_directory import LEDGER, REPORT
+from neural_optimizer_search.records.run_directory import REPORT
 from neural_optimizer_search.report.comparison import comparison_page
+from neural_optimizer_search.report.output import NotAReport, is_stdout, write_page
 from neural_optimizer_search.report.run import NotARun, read
 from neural_optimizer_search.report.search_page import search_page
 
@@ -33,6 +35,7 @@ class ReportConfig:
     )
 
 
+@console.command("nos-report")
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Writes a report from the command line.
 
@@ -47,18 +50,19 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     if len(config.runs) > 1 and not config.compare:
         p.error(f"argument RUN: one run has one report. For {len(config.runs)} runs on one page: --compare")
     out = _choose_file(config)
-    if out.name.startswith(LEDGER):
-        p.error(f"argument --out: {out} is a search's ledger. Name a file that ends in .html")
     try:
         runs = [read(place) for place in config.runs]
     except NotARun as error:
         p.error(f"argument RUN: {error}")
     text = comparison_page(runs) if config.compare else search_page(runs[0])
     try:
-        out.write_text(text, encoding="utf-8")
+        write_page(out, text)
+    except NotAReport as error:
+        p.error(f"argument --out: {error}")
     except OSError as error:
-        p.error(f"argument --out: cannot write to {out}: {error}")
-    print(out)
+        p.error(f"argument --out: cannot write to {out}: {error.strerror or error}. Name another file.")
+    if not is_stdout(out):
+        print(out)
     return 0
 
 

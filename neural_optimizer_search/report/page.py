@@ -2,12 +2,14 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Union
 
 from neural_optimizer_search.report.markup import Content, Element, element, html
 
+_GENERATOR = "nos-report"
 # A row of a table: its cells, or a text for a heading of the rows below. A cell that is a `td` stays as it is.
 Row = Union[str, Sequence[Content]]
 
@@ -30,6 +32,7 @@ def page(title: str, *sections: Content) -> str:
     head = element(
         "head",
         element("meta", charset="utf-8"),
+        element("meta", name="generator", content=_GENERATOR),
         element("meta", http_equiv="Content-Security-Policy", content=_policy()),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("title", title),
@@ -38,6 +41,18 @@ def page(title: str, *sections: Content) -> str:
     said = element("p", id="said", class_="unseen", role="status")
     body = element("body", element("main", sections), said, element("script", _SCRIPT))
     return "<!DOCTYPE html>\n" + html(element("html", head, body, lang="en")) + "\n"
+
+
+def is_page(beginning: str) -> bool:
+    """Whether a file that begins so is a page that `page` made."""
+    return _BEGINNING.match(beginning) is not None
+
+
+# A page of before has no generator, but our policy in its place.
+_BEGINNING = re.compile(
+    r'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><meta (name="generator" content="nos-report"|'
+    r"http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-)"
+)
 
 
 def section(title: str, *children: Content, id_: str) -> Element:

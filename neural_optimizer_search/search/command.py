@@ -1,7 +1,6 @@
 """`nos-search`: searches for an update rule; an algorithm proposes, children are trained, a ledger remembers."""
 
 import contextlib
-import sqlite3
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,23 +8,25 @@ from typing import Optional
 
 import tensorflow as tf
 
-from neural_optimizer_search import flags
+from neural_optimizer_search import console, flags
 from neural_optimizer_search.command_line import MissingPackage, require
 from neural_optimizer_search.file_lock import Moved
 from neural_optimizer_search.files import Damaged, write_whole
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.records.cache import EvaluationCache
+from neural_optimizer_search.records.cache_file import NotACache
+from neural_optimizer_search.records.progress import write_above_bar
 from neural_optimizer_search.records.run_directory import (
     CONTROLLER,
     LEADERBOARD,
-    STOPPED,
     TENSORBOARD,
+    TRACEBACKS,
     find_versions,
 )
 from neural_optimizer_search.search.algorithm import StateLost
 from neural_optimizer_search.search.checking import check_run
 from neural_optimizer_search.search.config import NO_CACHE, RunConfig, SearchConfig
-from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
+from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS, require_reward
 from neural_optimizer_search.search.leaderboard import SHOWN, format_leaderboard
 from neural_optimizer_search.search.loop import search
 from neural_optimizer_search.search.opening import open_new, open_old
@@ -37,13 +38,16 @@ from neural_optimizer_search.search.registry import (
     title_of,
 )
 from neural_optimizer_search.search.timeout import find_timeout
+from neural_optimizer_search.search.tracebacks import keep_tracebacks
 from neural_optimizer_search.tasks import UnknownTask
 from neural_optimizer_search.workers.executor import TaskFailed
+from neural_optimizer_search.workers.ray_workers import NoCluster
 
 # With --async: one in work and one that waits, so that no worker ever does.
 RULES_PER_WORKER = 2
 
 
+@console.command("nos-search")
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs a search from the command line; returns the exit code."""
     p = flags.build_parser("nos-search", __doc__, SearchConfig, RunConfig)
@@ -54,15 +58,14 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         return 0 if whole else 1
     require(p, "search", "tqdm", "tensorboard")
     config, out, ledger = open_old(p, given) if "resume" in given else open_new(p, given)
+    again = f"nos-search --resume {out}"
+    console.goes_on(f"What was measured is kept. Go on with: {again}", f"When that is mended: {again}")
     try:
         _run(config, out, ledger)
-    except KeyboardInterrupt:
-        print(f"\nStopped. What was measured is kept. Go on with: nos-search --resume {out}")
-        return STOPPED
-    except (TaskFailed, UnknownTask, MissingPackage) as error:
+    except (TaskFailed, UnknownTask, MissingPackage, NoCluster) as error:
         p.error(str(error))
-    except ConnectionError as error:
-        p.error(f"argument --ray_address: {config.ray_address}: no Ray cluster answers: {error}")
+    except NotACache as error:
+        p.error(f"argument --cache: {error}")
     except StateLost as error:
         p.error(f"argument --resume: {error}")
     except Damaged as error:
@@ -71,10 +74,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         where = f" Go on with: nos-search --resume {error.place.parent}" if error.place else ""
         print(f"nos-search: {error} What was measured is kept there.{where}", file=sys.stderr)
         return 1
-    except (OSError, sqlite3.OperationalError, tf.errors.OpError) as error:
-        message = f"cannot go on: {error}. When that is mended: nos-search --resume {out}"
-        print(f"nos-search: {message}", file=sys.stderr)
-        return 1
+    except tf.errors.OpError as error:  # of a file, such as TensorBoard's
+        raise OSError(str(error)) from error
     finally:
         ledger.close()
     return 0
@@ -90,7 +91,7 @@ def _run(config, out, ledger):
         executor = stack.enter_context(config.open_executor(task, protocol, config.data_dir))
         ledger.add_versions(find_versions())
         screen = Screen() if config.screens else pass_every_rule
-        cache = _open_cache(config, task.identity(protocol), stack)
+        cache = _open_cache(config, task.identity(protocol), screen, stack)
         setting = SearchSetting(space, config.preset, config.seed, out / CONTROLLER, ledger)
         algorithm = find_algorithm(config.algorithm).make(setting)
         print(
@@ -99,6 +100,7 @@ def _run(config, out, ledger):
             f"{executor.workers} worker{'' if executor.workers == 1 else 's'} -> {out}",
             flush=True,
         )
+        stack.enter_context(keep_tracebacks(executor, out / TRACEBACKS))
         recorder = EvaluationRecorder(executor, ledger, screen, cache)
         executor.timeout = config.timeout or find_timeout(_measure_known_optimizers(recorder, ledger))
         _search(config, out, algorithm, recorder, ledger)
@@ -108,15 +110,17 @@ def _run(config, out, ledger):
 def _measure_known_optimizers(recorder, ledger):
     best = max((e.reward for e in ledger.evaluations("baseline")), default=0.0)
     with RuleBar(len(KNOWN_OPTIMIZERS), "known optimizers", best=best) as bar:
-        recorder.on_evaluation = bar.show
-        return recorder(KNOWN_OPTIMIZERS.values(), role="baseline")
+        recorder.on_evaluation, recorder.on_wait = bar.show, bar.wait_for
+        known = recorder(KNOWN_OPTIMIZERS.values(), role="baseline")
+    require_reward(known)
+    return known
 
 
 def _search(config, out, algorithm, recorder, ledger):
     ahead = RULES_PER_WORKER * recorder.executor.workers if config.asynchronous else 0
     writer = tf.summary.create_file_writer(str(out / TENSORBOARD))
     with RuleBar(config.budget, "rules", recorder.trained, recorder.best) as bar:
-        recorder.on_evaluation = bar.show
+        recorder.on_evaluation, recorder.on_wait = bar.show, bar.wait_for
         for step in search(algorithm, recorder, ledger, config.budget, ahead):
             write_scalars(writer, step, algorithm.metrics)
             bar.count(ledger.counts())
@@ -125,13 +129,16 @@ def _search(config, out, algorithm, recorder, ledger):
                 bar.expect(round(bar.done / algorithm.share))
 
 
-def _open_cache(config, identity, stack):
+def _open_cache(config, identity, screen, stack):
     # What has no identity is not shared: a user's module may change between searches.
     if config.cache == NO_CACHE or identity is None:
         return None
-    path = Path(config.cache)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return stack.enter_context(contextlib.closing(EvaluationCache(path, identity)))
+    cache = EvaluationCache(Path(config.cache), identity, lambda rule: screen(rule).key, _say)
+    return stack.enter_context(contextlib.closing(cache))
+
+
+def _say(sentence):
+    write_above_bar(f"nos-search: {sentence}")
 
 
 def _report(out, ledger, config):

@@ -9,6 +9,7 @@ from neural_optimizer_search.command_line import Parser, path, path_text, whole_
 from neural_optimizer_search.dsl.space import MAX_DEPTH, SearchSpace, search_space
 from neural_optimizer_search.dsl.space import PRESETS as SPACES
 from neural_optimizer_search.flags import flag
+from neural_optimizer_search.records.cache_file import NAME, NotACache, refuse_other_files
 from neural_optimizer_search.search.registry import FALLBACK, PREFERRED, algorithm_names
 from neural_optimizer_search.tasks.config import TaskConfig
 from neural_optimizer_search.workers.config import WorkerConfig
@@ -23,7 +24,10 @@ class SearchConfig(WorkerConfig, TaskConfig):
 
     space: str = flag("arxiv2017_no_decay", "which rules may be proposed", choices=SPACES)
     depth: int = flag(
-        2, "iterations n of the language, for strings of 5n tokens", parse=int, choices=range(1, MAX_DEPTH + 1)
+        2,
+        "iterations n of the language, for strings of 5n tokens",
+        parse=whole_number(1, MAX_DEPTH),
+        choices=range(1, MAX_DEPTH + 1),
     )
     algorithm: str = flag(
         PREFERRED,
@@ -52,7 +56,7 @@ class SearchConfig(WorkerConfig, TaskConfig):
         default_text="on; in preset paper off",
     )
     cache: str = flag(
-        os.path.join("runs", "cache.sqlite"),
+        os.path.join("runs", NAME),
         f"what other searches have measured; {NO_CACHE}: measure all anew",
         parse=path_text,
         metavar="FILE",
@@ -75,10 +79,18 @@ class SearchConfig(WorkerConfig, TaskConfig):
         space = search_space(self.space, self.depth)
         return space.unconstrained() if self.unconstrained else space
 
+    def _check_cache(self, p):
+        try:
+            if self.cache != NO_CACHE:
+                refuse_other_files(Path(self.cache))
+        except NotACache as error:
+            p.error(f"argument --cache: {error}")
+
     def check(self, p: Parser) -> None:
         """Ends the command with one line if the flags do not go together."""
         self.check_task(p)
         self.check_workers(p)
+        self._check_cache(p)
         try:
             self.make_space()
         except ValueError as error:

@@ -22,7 +22,7 @@ def format_leaderboard(found: Sequence[Evaluation], baselines: Sequence[Evaluati
     )
     names = {rule.canonical(): name for name, rule in KNOWN_OPTIMIZERS.items()}
     rows = [_row(str(number), e, e.rule.formula()) for number, e in enumerate(rank(found)[:count], 1)]
-    known = [_row("", e, f"{names[e.rule.canonical()]:10s} {e.rule.formula()}") for e in rank(baselines)]
+    known = [_row("", e, f"{names.get(e.rule.canonical(), '?'):10s} {e.rule.formula()}") for e in rank(baselines)]
     seeds = len((found or baselines)[0].rewards)
     note = (
         f"reward: mean ± standard deviation over {seeds} training seeds, on the validation data that chose the "

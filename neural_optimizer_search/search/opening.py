@@ -1,6 +1,8 @@
 """Which search a command line means: a new one in a directory of its own, or one to go on with."""
 
+import contextlib
 import datetime
+import itertools
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
@@ -50,8 +52,9 @@ def open_new(p: Parser, given: dict[str, Any]) -> OpenSearch:
         p.error(f"argument --algorithm: {error}")
     config = flags.configure(SearchConfig, given, **defaults)
     config.check(p)
-    out = given.get("out") or _new_directory(config)
+    out = given.get("out", Path("runs"))
     try:
+        out = given.get("out") or _make_directory(config)
         owner = find_owner(out)
         if owner == "a search":
             p.error(f"argument --out: {out} holds a run. Use --resume {out}, or another directory.")
@@ -77,12 +80,19 @@ def open_old(p: Parser, given: Mapping[str, Any]) -> OpenSearch:
         p.error(f"argument --resume: {error} Wait for it, or stop it.")
     except NotThisRun:
         p.error(f"argument --resume: {out} was not written by nos-search.")
-    except (OSError, ValueError, sqlite3.Error) as error:
+    except FileNotFoundError as error:
+        p.error(f"argument --resume: {out} is not a run: {error}")
+    except (OSError, sqlite3.OperationalError) as error:
+        p.error(f"argument --resume: {out} cannot be opened now: {error}. Mend that, and try again.")
+    except (ValueError, sqlite3.Error) as error:
         p.error(f"argument --resume: {out} is not a run: {error}")
     try:
         config = _read_config(p, given, out, ledger)
         ledger.set_config(flags.record(config))
         return OpenSearch(config, out, ledger)
+    except sqlite3.OperationalError as error:
+        ledger.close()
+        p.error(f"argument --resume: {out} cannot be written now: {error}. It is whole; mend that, and try again.")
     except BaseException:  # what ends the command lets the ledger go at once
         ledger.close()
         raise
@@ -98,7 +108,7 @@ def _read_config(p, given, out, ledger):
         ledger.check_samples()
     except UnknownAlgorithm as error:
         p.error(f"argument --resume: the algorithm {error}")
-    except (Damaged, sqlite3.Error) as error:
+    except Damaged as error:
         p.error(f"argument --resume: {out} is not a run: {error}")
     config = flags.changed_on_resume(p, SearchConfig, given, recorded, is_made_here(origin, out))
     config.check(p)
@@ -112,6 +122,14 @@ def _explain_absence(name):
         return f"{name} is not among the installed algorithms"
 
 
-def _new_directory(config):
+def _make_directory(config):
+    """A new one, which no other search takes: two may begin in one second."""
     now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    return Path("runs", f"{config.task.replace(':', '.')}-{config.algorithm}-seed{config.seed}-{now}")
+    name = f"{config.task.replace(':', '.')}-{config.algorithm}-seed{config.seed}-{now}"
+    Path("runs").mkdir(exist_ok=True)
+    for suffix in itertools.chain([""], (f"-{number}" for number in itertools.count(2))):
+        with contextlib.suppress(FileExistsError):
+            place = Path("runs", f"{name}{suffix}")
+            place.mkdir()
+            return place
+    raise AssertionError("There is always a next number.")

@@ -12,6 +12,9 @@ from neural_optimizer_search.records.cache import EvaluationCache
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.workers.executor import Executor
 
+# While a rule is waited for, it is said every so often what takes long; what takes less is not long.
+TELL_SECONDS, LONG_SECONDS = 5.0, 15.0
+
 
 class Screened(NamedTuple):
     """A rule as it was proposed, and what the screen says of it."""
@@ -42,9 +45,10 @@ class EvaluationRecorder:
       screen: Rule -> `Screening`.
       cache: An `EvaluationCache`, or None to measure what other searches have measured too.
       on_evaluation: Called with each new evaluation.
+      on_wait: Called every few seconds of waiting, with what takes long, in words; with "" if nothing does.
 
     Attributes:
-      executor, on_evaluation: As given; `on_evaluation` may be set later.
+      executor, on_evaluation, on_wait: As given; what is called may be set later.
       trained: Number of rules measured by and for the search: no known optimizers, and none from the cache.
       best: The highest reward found; 0 while there is none.
     """
@@ -56,12 +60,14 @@ class EvaluationRecorder:
         screen: Callable[[Rule], Screening] = pass_every_rule,
         cache: Optional[EvaluationCache] = None,
         on_evaluation: Callable[[Evaluation], None] = lambda evaluation: None,
+        on_wait: Callable[[str], None] = lambda work: None,
     ):
         self.executor = executor
         self._ledger = ledger
         self._screen = screen
         self._cache = cache
         self.on_evaluation = on_evaluation
+        self.on_wait = on_wait
         self._measured: dict[str, _Measurement] = {}
         # Each is read once: a long search has very many.
         found = ledger.evaluations("search")
@@ -98,7 +104,9 @@ class EvaluationRecorder:
     def wait(self) -> None:
         """Waits until one more rule is measured, and records all that are."""
         futures = [measurement.future for measurement in self._measured.values()]
-        concurrent.futures.wait(futures, return_when=concurrent.futures.FIRST_COMPLETED)
+        while futures and not concurrent.futures.wait(futures, TELL_SECONDS, concurrent.futures.FIRST_COMPLETED).done:
+            work = self.executor.longest_work
+            self.on_wait(str(work) if work and work.seconds >= LONG_SECONDS else "")
         self._record_measured(list(self._measured))
 
     def is_finished(self, batch: Sequence[Screened]) -> bool:
@@ -119,9 +127,10 @@ class EvaluationRecorder:
             future, screening, role = self._measured[key]
             if future.done():
                 evaluation = dataclasses.replace(future.result(), key=key, flipped=screening.flipped)
+                # The ledger first: a search killed in between would count what it measured itself as cached.
+                self._record(evaluation, role)
                 if self._cache and evaluation.status not in FAILURES:
                     self._cache.put(evaluation)
-                self._record(evaluation, role)
                 del self._measured[key]
 
     def _record(self, evaluation, role):

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.workers.executor import LONGEST_TIMEOUT
 
 LEAST_SECONDS = 60
 TIMES_SLOWEST = 10
@@ -14,4 +15,6 @@ def find_timeout(known: Iterable[Evaluation]) -> float:
     Args:
       known: Evaluations of the known optimizers.
     """
-    return max(LEAST_SECONDS, TIMES_SLOWEST * max((evaluation.seconds for evaluation in known), default=0.0))
+    # A ledger of somebody's may say anything.
+    likely = (e.seconds for e in known if 0 <= e.seconds <= LONGEST_TIMEOUT)
+    return min(LONGEST_TIMEOUT, max(LEAST_SECONDS, TIMES_SLOWEST * max(likely, default=0.0)))

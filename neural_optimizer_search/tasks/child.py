@@ -37,6 +37,8 @@ class Child(NamedTuple):
         the scores, which are higher the better; the learning rate with the lowest loss is chosen.
       uniform_loss: Loss of a uniform guess, which the reward "mean_cross_entropy" pays nothing; None if there is no
         such loss.
+      metric: Batches as for `measure` -> the value that the score is made of, to tell it where a score is 0; None if
+        it is the score itself.
     """
 
     make_model: Callable[[], tf.keras.Model]
@@ -46,6 +48,7 @@ class Child(NamedTuple):
     loss: Callable[[Any, Any], tf.Tensor] = cross_entropy
     measure: Callable[[Iterable], tf.Tensor] = accuracy_and_cross_entropy
     uniform_loss: Optional[float] = None
+    metric: Optional[Callable[[Iterable], tf.Tensor]] = None
 
 
 def predict(model: tf.keras.Model, data: Any) -> Iterator[tuple[Any, Any]]:

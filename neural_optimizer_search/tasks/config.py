@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Optional
 
 from neural_optimizer_search.command_line import Parser, path_text, whole_number
+from neural_optimizer_search.describe_error import describe_error
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.tasks import TASKS, UnknownTask, find_task
 from neural_optimizer_search.tasks.protocol import Protocol
@@ -54,6 +55,12 @@ class TaskConfig:
             protocols = find_task(self.task).protocols
         except UnknownTask as error:
             p.error(f"argument --task: {error}")
+        except (Exception, SystemExit) as error:  # the module is somebody's own
+            module = self.task.partition(":")[0]
+            p.error(
+                f"argument --task: module {module!r} raises {describe_error(error)}. For the whole traceback: "
+                f"python -c 'import {module}'"
+            )
         if self.protocol not in protocols:
             p.error(
                 f"argument --protocol: must be one of: {', '.join(protocols)}, with --task {self.task}. "

@@ -37,7 +37,14 @@ def read_into_memory(data: Any, argument: str, limit: int = ALL, max_bytes: int 
         data = data()
     is_dataset = isinstance(data, tf.data.Dataset)
     pair = _read(data, argument, limit, max_bytes) if is_dataset else _make_dense(data, argument)
-    return tf.nest.map_structure(lambda part: part[:limit], pair)
+    pair = tf.nest.map_structure(lambda part: part[:limit], pair)
+    if not length(pair):
+        raise ValueError(f"Argument `{argument}` must have examples. Received: {_describe_empty(argument, limit)}.")
+    return pair
+
+
+def _describe_empty(argument, limit):
+    return f"sizes=dict({argument}_examples={limit})" if limit < 1 else "data of 0 examples"
 
 
 def _read(dataset, argument, limit, max_bytes):

@@ -168,7 +168,15 @@ class KerasTask:
             value, mean = measure(batches)
             return tf.stack([scale(value), mean])
 
-        return Child(make_model, train, validation, protocol.batch_size, loss, score)
+        return Child(
+            make_model,
+            train,
+            validation,
+            protocol.batch_size,
+            loss,
+            score,
+            metric=lambda batches: measure(batches)[0],
+        )
 
     def _loss(self, model):
         loss = getattr(model, "loss", None) if self.loss is None else self.loss

@@ -1,7 +1,7 @@
 """The flags that say what runs the workers, and the one way to an executor for all commands."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Optional
 
@@ -9,7 +9,7 @@ from neural_optimizer_search.command_line import Parser, whole_number
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
-from neural_optimizer_search.workers.executor import Executor
+from neural_optimizer_search.workers.executor import FIRST_TIMEOUT, LEAST_START_TIMEOUT, LONGEST_TIMEOUT, Executor
 from neural_optimizer_search.workers.process_workers import process_executor
 from neural_optimizer_search.workers.ray_workers import ray_executor
 
@@ -38,26 +38,30 @@ class WorkerConfig:
     )
     timeout: Optional[int] = flag(
         None,
-        "seconds that a rule may take",
-        parse=whole_number(1, 1_000_000),
+        f"seconds that a rule may take; a worker's start may take as many, and at least {LEAST_START_TIMEOUT}",
+        parse=whole_number(1, LONGEST_TIMEOUT),
         metavar="SECONDS",
-        default_text="ten times the slowest known optimizer, at least a minute",
+        default_text="ten times the slowest known optimizer, at least a minute; "
+        f"{FIRST_TIMEOUT} for a known optimizer and for a start, which has no limit on Ray",
         changeable=True,
     )
 
-    def open_executor(
-        self, task: Task, protocol: Protocol, data_dir: Optional[str] = None
-    ) -> AbstractContextManager[Executor]:
-        """A context manager of the `Executor`.
+    @contextmanager
+    def open_executor(self, task: Task, protocol: Protocol, data_dir: Optional[str] = None) -> Iterator[Executor]:
+        """A context manager of the `Executor`, with the time limits that the flags name.
 
         Args:
           task, protocol, data_dir: As for `Evaluator`.
 
         Raises:
           MissingPackage: When it is entered, if Ray is wanted and not installed.
-          ConnectionError: When it is entered, if no cluster answers at `ray_address`.
+          NoCluster: When it is entered, if no cluster answers at `ray_address`.
         """
-        return EXECUTORS[self.executor](self, task, protocol, data_dir)
+        with EXECUTORS[self.executor](self, task, protocol, data_dir) as executor:
+            if self.timeout is not None:
+                executor.timeout = self.timeout
+                executor.start_timeout = max(self.timeout, LEAST_START_TIMEOUT)
+            yield executor
 
     def check_workers(self, p: Parser) -> None:
         """Ends the command with one line if two flags exclude each other."""

@@ -2,20 +2,64 @@
 
 import abc
 import concurrent.futures
-from collections.abc import Iterable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple, Optional, TypeVar
 
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation
 
-# Seconds for a rule until `timeout` is set to what suits the task.
-FIRST_TIMEOUT = 3600.0
+# Seconds for a rule until `timeout` is set to what suits the task, and for a worker to import TensorFlow, read data
+# and trace: a noisy machine or a large download takes its time.
+FIRST_TIMEOUT = 3600
+# The most seconds that may be set: `poll`, which waits for a worker, takes less than 2^31 milliseconds.
+LONGEST_TIMEOUT = 1_000_000
+# The least that a start is given when a rule is given less: TensorFlow alone takes seconds to import.
+LEAST_START_TIMEOUT = 60
 
 _Executor = TypeVar("_Executor", bound="Executor")
 
 
 class TaskFailed(Exception):
-    """No rule can be measured; the message says why."""
+    """No rule can be measured; the message says why.
+
+    Attributes:
+      traceback: Of the error that says why, if there was one.
+    """
+
+    def __init__(self, message: str, traceback: str = ""):
+        super().__init__(message)
+        self.traceback = traceback
+
+
+class Work(NamedTuple):
+    """What a worker is doing.
+
+    Attributes:
+      what: Such as "a rule has been in work".
+      seconds: Since when.
+      limit: Seconds that it may take; None if there is no limit.
+    """
+
+    what: str
+    seconds: float
+    limit: Optional[float]
+
+    def __str__(self) -> str:
+        return f"{self.what} for {self.seconds:.0f} s ({f'limit {self.limit:.0f} s' if self.limit else 'no limit'})"
+
+
+class Failure(NamedTuple):
+    """A worker that did not start, or did not measure a rule.
+
+    Attributes:
+      formula: The rule's; "" if it is no rule's fault.
+      message: A sentence.
+      traceback: Of the error, if there was one.
+    """
+
+    formula: str
+    message: str
+    traceback: str
 
 
 class Executor(abc.ABC):
@@ -26,12 +70,21 @@ class Executor(abc.ABC):
     Attributes:
       workers: How many rules it measures at a time.
       timeout: Seconds that a rule may take; it may be set at any time, for rules that are not begun.
+      start_timeout: Seconds that a worker's start may take; None if there is no limit. Likewise.
+      on_failure: Called with each `Failure` of a worker, by one thread at a time; it raises nothing. Likewise.
 
     Use it as a context manager: leaving the context ends the workers, and does not wait for what they measure.
     """
 
     workers: int = 1
     timeout: float = FIRST_TIMEOUT
+    start_timeout: Optional[float] = FIRST_TIMEOUT
+    on_failure: Callable[[Failure], None] = staticmethod(lambda failure: None)
+
+    @property
+    def longest_work(self) -> Optional[Work]:
+        """What has been under way for longest; None if nothing is, or if it cannot be told."""
+        return None
 
     @abc.abstractmethod
     def submit(self, rule: Rule) -> "concurrent.futures.Future[Evaluation]":

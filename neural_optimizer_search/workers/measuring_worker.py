@@ -3,13 +3,13 @@
 import dataclasses
 import os
 import socket
-import traceback
 from collections.abc import Callable
 from typing import Optional
 
 import tensorflow as tf
 
 from neural_optimizer_search.command_line import MissingPackage
+from neural_optimizer_search.describe_error import describe_error, format_traceback, is_of_this_package
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.evaluator import Evaluator
@@ -24,6 +24,8 @@ WORKER_ENVIRONMENT = {
     "TF_ENABLE_ONEDNN_OPTS": "1",
     "OMP_NUM_THREADS": "1",
 }
+# Whatever a task raises, which may be somebody's own code, and may also call `sys.exit`.
+_THEIRS = (Exception, SystemExit)
 
 
 class MeasuringWorker:
@@ -42,10 +44,9 @@ class MeasuringWorker:
         """Makes ready for rules."""
         try:
             self._evaluate = self._make()
-        except (FileNotFoundError, UnknownTask, MissingPackage) as error:
-            return Unmeasurable(str(error))
-        except Exception as error:
-            return Unmeasurable(_describe(error))
+        except _THEIRS as error:
+            says_all = _says_all(error)
+            return Unmeasurable(str(error)) if says_all else Unmeasurable(*_describe(error))
         return Ready()
 
     def measure(self, rule: Rule) -> Answer:
@@ -54,9 +55,9 @@ class MeasuringWorker:
             assert self._evaluate is not None
             return Measured(dataclasses.replace(self._evaluate(rule), worker=self._name))
         except (MemoryError, tf.errors.ResourceExhaustedError) as error:
-            return Failed("out of memory", _describe(error))
-        except Exception as error:
-            return Failed("failed", _describe(error))
+            return Failed("out of memory", *_describe(error))
+        except _THEIRS as error:
+            return Failed("failed", *_describe(error))
 
 
 def make_evaluator(task: Task, protocol: Protocol, data_dir: Optional[str]) -> Evaluator:
@@ -71,8 +72,15 @@ def use_one_thread() -> None:
     tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
+def _says_all(error):
+    """Whether its text was written for whoever gave the command."""
+    if isinstance(error, FileNotFoundError):
+        return error.errno is None and bool(str(error))  # else the system's, which says no place
+    return isinstance(error, (UnknownTask, MissingPackage)) or (
+        isinstance(error, ValueError) and is_of_this_package(error)
+    )
+
+
 def _describe(error):
-    """One line: what was raised, and where."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0] if text else ''} ({os.path.basename(place.filename)}:{place.lineno})"
+    """(one line, the whole traceback)."""
+    return describe_error(error), format_traceback(error)

@@ -1,15 +1,19 @@
-"""An executor of workers that may fail: the queue, the retries and the time limit."""
+"""An executor of workers that may fail: the queue, the retries and the time limits."""
 
 import concurrent.futures
+import contextlib
+import math
+import numbers
 import queue
 import threading
+import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from neural_optimizer_search.dsl.rule import Rule
-from neural_optimizer_search.measuring.evaluation import Evaluation, without_reward
-from neural_optimizer_search.workers.executor import Executor, TaskFailed
-from neural_optimizer_search.workers.worker import Answer, Failed, Measured, Ready, Unmeasurable, Worker
+from neural_optimizer_search.measuring.evaluation import FAILURES, Evaluation, without_reward
+from neural_optimizer_search.workers.executor import Executor, Failure, TaskFailed, Work
+from neural_optimizer_search.workers.worker import Failed, Measured, Ready, Unmeasurable, Worker
 
 # So many rules that failed, and none that was measured: it is the task.
 HOPELESS = 3
@@ -40,12 +44,20 @@ class WorkerPool(Executor):
         self._jobs: queue.SimpleQueue = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._any_measured, self._failures, self._end = False, [], None
+        self._under_way = {}  # worker's number -> (what, when it began, limit)
         self._crew = [make_worker() for _ in range(workers)]
         self._serving, self._last_vain_start = workers, ""
         # A thread for each worker waits for it.
         self._threads = [threading.Thread(target=self._serve, args=[worker], daemon=True) for worker in self._crew]
         for thread in self._threads:
             thread.start()
+
+    @property
+    def longest_work(self) -> Optional[Work]:
+        """The start or the rule that has been under way for longest."""
+        now = time.monotonic()
+        works = [Work(what, now - begun, limit) for what, begun, limit in list(self._under_way.values())]
+        return max(works, key=lambda work: work.seconds, default=None)
 
     def submit(self, rule: Rule) -> "concurrent.futures.Future[Evaluation]":
         """A future of the rule's evaluation; it raises `TaskFailed` if all rules fail."""
@@ -75,7 +87,7 @@ class WorkerPool(Executor):
                 if self._end:
                     job.future.set_exception(self._end)
                 elif worker.started:
-                    self._settle(worker, job, worker.measure(job.rule, self.timeout))
+                    self._measure(worker, job)
                 else:
                     # Others may do it meanwhile: a worker may wait long for a place on a cluster.
                     self._jobs.put(job)
@@ -91,12 +103,17 @@ class WorkerPool(Executor):
 
     def _start(self, worker):
         """Whether the worker starts."""
-        answer = worker.start()
+        limit = self.start_timeout
+        with self._timed(worker, "a worker has been starting", limit):
+            answer = worker.start(limit)
         if isinstance(answer, Ready):
             return True
         worker.stop()
+        if not isinstance(answer, (Failed, Unmeasurable)):
+            answer = _no_answer(answer)
+        self._tell_failure("", answer)
         if isinstance(answer, Unmeasurable):
-            self._end = TaskFailed(answer.message)
+            self._end = TaskFailed(answer.message, answer.traceback)
         else:
             self._last_vain_start = answer.message
         return False
@@ -110,10 +127,18 @@ class WorkerPool(Executor):
         self._end = self._end or TaskFailed(f"No worker starts. The last one: {self._last_vain_start}")
         return False
 
-    def _settle(self, worker, job, answer: Answer):
+    def _measure(self, worker, job):
+        limit = self.timeout
+        with self._timed(worker, "a rule has been in work", limit):
+            answer = _check(worker.measure(job.rule, limit))
         if isinstance(answer, Measured):
             self._any_measured = True
             job.future.set_result(answer.evaluation)
+            return
+        if isinstance(answer, Unmeasurable):
+            self._tell_failure(job.rule.formula(), answer)
+            self._end = TaskFailed(answer.message, answer.traceback)
+            job.future.set_exception(self._end)
             return
         if answer.status != "failed":
             worker.stop()  # nobody knows in which state it is
@@ -121,6 +146,7 @@ class WorkerPool(Executor):
 
     def _give_back(self, job, failure: Failed):
         """The rule goes back into the queue, or is given up."""
+        self._tell_failure(job.rule.formula(), failure)
         job.failures.append(failure)
         if len(job.failures) == 1 and not self._end:
             self._jobs.put(job)
@@ -128,9 +154,37 @@ class WorkerPool(Executor):
         with self._lock:
             self._failures.append(job.failures[0])
             if len(self._failures) >= HOPELESS and not self._any_measured:
-                first = self._failures[0].message
-                self._end = TaskFailed(f"The task failed for all of the first {HOPELESS} rules. First: {first}")
+                first = self._failures[0]
+                message = f"The task failed for all of the first {HOPELESS} rules. First: {first.message}"
+                self._end = TaskFailed(message, first.traceback)
         if self._end:
             job.future.set_exception(self._end)
         else:
             job.future.set_result(without_reward(job.rule, failure.status, f"{failure.message} Tried twice."))
+
+    def _tell_failure(self, formula, failure):
+        with self._lock:
+            self.on_failure(Failure(formula, failure.message, failure.traceback))
+
+    @contextlib.contextmanager
+    def _timed(self, worker, what, limit):
+        self._under_way[id(worker)] = what, time.monotonic(), limit
+        try:
+            yield
+        finally:
+            del self._under_way[id(worker)]
+
+
+def _check(answer):
+    """The answer to a rule, or what is wrong with it: a worker runs somebody's code."""
+    if isinstance(answer, Measured):
+        reward = answer.evaluation.reward
+        if isinstance(reward, numbers.Real) and math.isfinite(reward):
+            return answer
+        return Failed("failed", f"The reward must be a finite number. Received: {reward!s:.60}.")
+    is_answer = isinstance(answer, Unmeasurable) or (isinstance(answer, Failed) and answer.status in FAILURES)
+    return answer if is_answer else _no_answer(answer)
+
+
+def _no_answer(answer):
+    return Failed("killed", f"The worker answered what is no answer: {type(answer).__name__}.")

@@ -5,16 +5,18 @@ import functools
 import multiprocessing
 import os
 import signal
-import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Optional
 
+from neural_optimizer_search.console import guard_output
+from neural_optimizer_search.describe_error import describe_error
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
+from neural_optimizer_search.workers.end_with_parent import BindingName, end_with_parent
 from neural_optimizer_search.workers.measuring_worker import (
     WORKER_ENVIRONMENT,
     MeasuringWorker,
@@ -23,9 +25,6 @@ from neural_optimizer_search.workers.measuring_worker import (
 )
 from neural_optimizer_search.workers.pool import WorkerPool
 from neural_optimizer_search.workers.worker import Answer, Failed, StartAnswer
-
-# To import TensorFlow, read data and trace: a noisy machine or a large download takes its time.
-START_SECONDS = 3600.0
 
 
 class ProcessWorker:
@@ -44,9 +43,12 @@ class ProcessWorker:
     def started(self) -> bool:
         return self._process is not None
 
-    def start(self) -> StartAnswer:
-        self._process = self._new_process()
-        return self._answer(START_SECONDS)
+    def start(self, seconds: Optional[float] = None) -> StartAnswer:
+        try:
+            self._process = self._new_process()
+        except OSError as error:  # too many processes or open files
+            return Failed("killed", f"It could not start: {error}.")
+        return self._answer(seconds, "Its start")
 
     def measure(self, rule: Rule, seconds: float) -> Answer:
         with contextlib.suppress(OSError):  # the process ended; so says the answer
@@ -59,20 +61,23 @@ class ProcessWorker:
             process.kill()
             process.join()
 
-    def _answer(self, seconds):
+    def _answer(self, seconds, what="It"):
         process = self._process
         try:
             if self._pipe.poll(seconds):
                 return self._pipe.recv()
         except (EOFError, OSError):
             return Failed("killed", f"Its process ended{'' if process is None else _exit_code(process)}.")
-        return Failed("timeout", f"It took longer than {seconds:.0f} seconds.")
+        except Exception as error:  # what is unpickled may be of a class of somebody's own
+            return Failed("killed", f"Its answer cannot be read: {describe_error(error)}.")
+        return Failed("timeout", f"{what} took longer than the limit of {seconds:.0f} s.")
 
     def _new_process(self):
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs, self._make), daemon=True)
-        process.start()
+        process = context.Process(target=_serve, args=(theirs, self._make), daemon=True, name=BindingName("worker"))
+        with _without_interrupts():
+            process.start()
         theirs.close()  # so that its end is seen here
         return process
 
@@ -94,17 +99,27 @@ def process_executor(
 
 def begin_worker() -> None:
     """Called first in a worker process: it has one thread, leaves Ctrl-C to its parent, and ends when that ends."""
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    guard_output()  # what a user's task prints is no reason for it to fail
     use_one_thread()
 
 
-def _end_with_parent():
-    """A worker whose parent was killed would go on, or wait for work forever."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
+@contextlib.contextmanager
+def _without_interrupts():
+    """A process that is started here leaves Ctrl-C to its parent also before `begin_worker`, while it imports."""
+    if not hasattr(signal, "pthread_sigmask"):  # on Windows
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    # Otherwise started with the first process, and then it lets interrupts through again.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _exit_code(process):
@@ -115,6 +130,8 @@ def _exit_code(process):
 def _serve(pipe, make):
     begin_worker()
     worker = MeasuringWorker(make)
-    pipe.send(worker.prepare())
-    while True:
-        pipe.send(worker.measure(pipe.recv()))
+    # The pipe ends when the parent does; then there is nobody to tell.
+    with contextlib.suppress(EOFError, ConnectionError):
+        pipe.send(worker.prepare())
+        while True:
+            pipe.send(worker.measure(pipe.recv()))

@@ -2,8 +2,11 @@
 
 import contextlib
 import functools
+import math
 import os
+import signal
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Optional
 
@@ -11,9 +14,11 @@ from neural_optimizer_search.command_line import import_package
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
+from neural_optimizer_search.workers.end_with_parent import ask_kernel
 from neural_optimizer_search.workers.measuring_worker import WORKER_ENVIRONMENT, MeasuringWorker, make_evaluator
 from neural_optimizer_search.workers.pool import WorkerPool
-from neural_optimizer_search.workers.worker import Answer, Failed, StartAnswer
+from neural_optimizer_search.workers.ray_head import LOOK_SECONDS, head_of
+from neural_optimizer_search.workers.worker import Answer, Failed, StartAnswer, Unmeasurable
 
 # Ray's own switch, which it reads when it is imported: without clusters it has no need for another address.
 LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
@@ -21,27 +26,32 @@ LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 KNOCKS = "RAY_NUM_REDIS_GET_RETRIES"
 
 
+class NoCluster(ConnectionError):
+    """No Ray cluster answers at an address, or Ray does not start on this machine; the message says which."""
+
+
 class RayWorker:
     """A `Worker` that is a Ray actor with a CPU of its own.
 
     Args:
-      ray: The module.
+      ray: The module, connected.
       actor: A class like `MeasuringWorker`, and its arguments.
       environment: Environment variables of its process.
     """
 
     def __init__(self, ray: Any, actor: type, *arguments: Any, environment: Mapping[str, str] = WORKER_ENVIRONMENT):
         self._ray, self._arguments, self._actor = ray, arguments, None
+        self._head = head_of(ray)
         self._remote = ray.remote(num_cpus=1, runtime_env={"env_vars": dict(environment)})(actor)
 
     @property
     def started(self) -> bool:
         return self._actor is not None
 
-    def start(self) -> StartAnswer:
-        """However long the cluster has no place for it."""
+    def start(self, seconds: Optional[float] = None) -> StartAnswer:
+        """Waits also for a place on the cluster."""
         self._actor = self._remote.remote(*self._arguments)
-        return self._answer(self._actor.prepare.remote(), None)
+        return self._answer(self._actor.prepare.remote(), seconds, "Its start, or a place for it on the cluster,")
 
     def measure(self, rule: Rule, seconds: float) -> Answer:
         actor = self._actor
@@ -51,20 +61,29 @@ class RayWorker:
 
     def stop(self) -> None:
         actor, self._actor = self._actor, None
-        if actor is not None:
+        if actor is not None and not self._head.is_lost():
             self._ray.kill(actor)
 
-    def _answer(self, reference, seconds):
-        ray = self._ray
+    def _answer(self, reference, seconds, what="It"):
+        ray, end = self._ray, math.inf if seconds is None else time.monotonic() + seconds
         try:
-            return ray.get(reference, timeout=seconds)
-        except ray.exceptions.GetTimeoutError:
-            return Failed("timeout", f"It took longer than {seconds:.0f} seconds.")
+            while not self._head.is_lost():
+                with contextlib.suppress(ray.exceptions.GetTimeoutError):
+                    return ray.get(reference, timeout=max(0.0, min(LOOK_SECONDS, end - time.monotonic())))
+                if time.monotonic() >= end:
+                    return Failed("timeout", f"{what} took longer than the limit of {seconds:.0f} s.")
+            return Unmeasurable(f"The Ray cluster at {self._head.address} does not answer any more.")
         except ray.exceptions.OutOfMemoryError:
             return Failed("out of memory", "Ray ended its process for want of memory.")
         except ray.exceptions.RayActorError as error:
-            reason = str(error).strip().splitlines()[-1]
-            return Failed("killed", f"Its process or its node ended: {reason}")
+            return Failed("killed", f"Its process or its node ended: {_lines(error)[-1]}")
+        except ray.exceptions.RayError as error:
+            return Failed("killed", f"Ray failed: {_lines(error)[-1]}")
+
+
+def _lines(error):
+    """The lines of its text, or its class if it has none."""
+    return [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
 
 
 @contextlib.contextmanager
@@ -78,7 +97,7 @@ def start_ray(workers: Optional[int] = None, address: Optional[str] = None) -> I
 
     Raises:
       MissingPackage: If Ray is not installed.
-      ConnectionError: If there is no cluster at the address.
+      NoCluster: If there is no cluster at the address, or none can be started.
     """
     if address:
         os.environ.setdefault(KNOCKS, "2")
@@ -87,11 +106,26 @@ def start_ray(workers: Optional[int] = None, address: Optional[str] = None) -> I
     ray = import_package("ray", "distributed", "--executor ray")
     # Without an address Ray would join whatever cluster was started last on this machine.
     here = dict(address="local", num_cpus=workers, include_dashboard=False)
-    ray.init(logging_level="ERROR", log_to_driver=False, **(dict(address=address) if address else here))
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        ray.init(logging_level="ERROR", log_to_driver=False, **(dict(address=address) if address else here))
+    except Exception as error:  # of many classes, by what is wrong with an address or a machine
+        what = f"argument --ray_address: {address}: no Ray cluster answers" if address else "Ray does not start here"
+        raise NoCluster(f"{what}: {_lines(error)[0]}") from error
+    if signal.getsignal(signal.SIGTERM) is not handler:
+        signal.signal(signal.SIGTERM, handler)  # Ray's own would end the command, without a word
+    head = head_of(ray)
     try:
         yield ray
     finally:
-        ray.shutdown()
+        if not head.is_lost():
+            ray.shutdown()
+
+
+def _make_evaluator(task, protocol, data_dir):
+    # A worker sees by itself that Ray ended, unless it was stopped.
+    ask_kernel()
+    return make_evaluator(task, protocol, data_dir)
 
 
 @contextlib.contextmanager
@@ -112,8 +146,9 @@ def ray_executor(
     """
     # A node elsewhere has another file system.
     paths = {} if address else {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    make, environment = functools.partial(make_evaluator, task, protocol, data_dir), {**WORKER_ENVIRONMENT, **paths}
+    make, environment = functools.partial(_make_evaluator, task, protocol, data_dir), {**WORKER_ENVIRONMENT, **paths}
     with start_ray(workers, address) as ray:
         count = workers or int(ray.cluster_resources()["CPU"])
         with WorkerPool(lambda: RayWorker(ray, MeasuringWorker, make, environment=environment), count) as pool:
+            pool.start_timeout = None  # others may have the cluster's places for long
             yield pool

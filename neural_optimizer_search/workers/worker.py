@@ -1,7 +1,7 @@
 """The contract of a worker, which measures one rule at a time, and what it answers."""
 
 import typing
-from typing import NamedTuple, Union
+from typing import NamedTuple, Optional, Union
 
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation
@@ -23,19 +23,27 @@ class Failed(NamedTuple):
     Attributes:
       status: One of `evaluation.FAILURES`. After any but "failed" nobody knows in which state the worker is.
       message: A sentence.
+      traceback: Of the error, if there was one.
     """
 
     status: str
     message: str
+    traceback: str = ""
 
 
 class Unmeasurable(NamedTuple):
-    """No worker can measure any rule of the task; the message says why."""
+    """No worker can measure any rule of the task.
+
+    Attributes:
+      message: Why.
+      traceback: Of the error, if the message does not say all.
+    """
 
     message: str
+    traceback: str = ""
 
 
-Answer = Union[Measured, Failed]
+Answer = Union[Measured, Failed, Unmeasurable]
 StartAnswer = Union[Ready, Failed, Unmeasurable]
 
 
@@ -50,8 +58,8 @@ class Worker(typing.Protocol):
         """Whether it was started and not stopped since."""
         ...
 
-    def start(self) -> StartAnswer:
-        """Waits until it can measure rules. After `stop` it can start anew."""
+    def start(self, seconds: Optional[float] = None) -> StartAnswer:
+        """Waits until it can measure rules, for at most so many seconds. After `stop` it can start anew."""
         ...
 
     def measure(self, rule: Rule, seconds: float) -> Answer:

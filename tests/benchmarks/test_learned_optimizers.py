@@ -1,12 +1,14 @@
 import csv
 import json
+import threading
+import time
 
 import numpy as np
 import pytest
 
 from benchmarks.studies import learned_optimizers
 from benchmarks.studies.learned_optimizers import comparison as comparing
-from benchmarks.studies.learned_optimizers import pictures
+from benchmarks.studies.learned_optimizers import learning, pictures
 from benchmarks.studies.learned_optimizers.margins import has_diverged, margins, share_ahead
 from neural_optimizer_search.l2o.step_policy import new_policy
 from neural_optimizer_search.objectives import FAMILIES
@@ -94,3 +96,29 @@ def test_ways_of_two_numbers():
     functions, ways = learned_optimizers.find_ways(policy, SETTINGS)
     assert len(functions) == 3 and set(ways) == {comparing.LEARNED, *comparing.FIXED}
     assert all(way.shape == (3, 101, 2) for way in ways.values())
+
+
+def test_whoever_stops_the_trainings_leaves_none(monkeypatch, tmp_path):
+    class Training:
+        def __init__(self, *arguments, **named):
+            self.ended = threading.Event()
+            begun.append(self)
+
+        def wait(self):
+            assert self.ended.wait(60)
+            return 143
+
+        def terminate(self):
+            self.ended.set()
+
+    def stop(futures):
+        while len(begun) < 2:
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    begun = []
+    monkeypatch.setattr(learning.subprocess, "Popen", Training)
+    monkeypatch.setattr(learning.concurrent.futures, "as_completed", stop)
+    with pytest.raises(KeyboardInterrupt):
+        learning.learn_all([("logistic", seed) for seed in range(3)], tmp_path, workers=2)
+    assert len(begun) == 2

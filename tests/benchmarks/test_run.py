@@ -6,6 +6,7 @@ import re
 import pytest
 
 from benchmarks import run
+from benchmarks.commands import report
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Ledger
@@ -46,7 +47,7 @@ def test_a_rule_of_a_run_takes_part(tmp_path, capsys):
     ("flags", "message"),
     [
         (["rosenbroc"], "argument NAME: invalid choice"),
-        ([*SMOKE, "--seeds", "0"], "argument --seeds: must be a whole number from 1 to 2147483647"),
+        ([*SMOKE, "--seeds", "0"], "argument --seeds: must be a whole number from 1 to 1000. Received: 0."),
         ([*SMOKE, "--optimizers", "adan"], "argument --optimizers: .*adam"),
         ([*SMOKE, "--workers", "2", "--strategy", "mirrored"], "argument --workers: must be 1"),
         (["lm", "--scale", "small"], "argument --data_dir: must be a directory with wikitext2"),
@@ -58,3 +59,35 @@ def test_bad_flags_are_one_error(flags, message, tmp_path, capsys):
     assert stopped.value.code == 2
     assert re.search(message, capsys.readouterr().err, re.DOTALL)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"mine {report.BEGIN} what I wrote after it",
+        f"mine {report.END} what I wrote after it",
+        f"{report.END} mine {report.BEGIN}",
+        b"\xff\xfe",
+    ],
+)
+def test_the_report_leaves_a_file_in_which_it_has_no_place(tmp_path, text):
+    path = tmp_path / "README.md"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=r"README\.md"):
+        report.renew(path, "what was measured")
+    assert path.read_bytes() == before
+
+
+def test_the_report_keeps_what_is_around_it(tmp_path):
+    path = tmp_path / "README.md"
+    path.write_text("mine")
+    for text in ("first", "second"):
+        report.renew(path, text)
+    assert path.read_text() == f"mine\n\n{report.BEGIN}\n\nsecond\n\n{report.END}\n"
+
+
+def test_a_place_where_nothing_can_be_written_is_one_line(capsys):
+    assert run.main([*SMOKE, "--out", "/etc/hostname/x"]) == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("python -m benchmarks.run rosenbrock: cannot go on: ")

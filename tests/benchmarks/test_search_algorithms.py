@@ -1,5 +1,7 @@
 """Replaying searches on a table, on one with made-up rewards."""
 
+import gzip
+
 import pytest
 
 from benchmarks.studies import depth1_table, search_algorithms
@@ -83,3 +85,13 @@ def test_what_a_table_lacks_is_an_error(ledger):
     look_up = LookUp({})
     with pytest.raises(KeyError):
         look_up(ledger.evaluations()[0].rule)
+
+
+@pytest.mark.parametrize("data", [b"mine", gzip.compress(b"mine"), gzip.compress(b"mine" * 1000)[:30], b""])
+def test_a_file_that_is_no_table_is_not_written_over(tmp_path, data):
+    path = tmp_path / "mine.gz"
+    path.write_bytes(data)
+    ledger = Ledger(tmp_path / "ledger.sqlite", {})
+    with pytest.raises(ValueError, match=r"argument --table: .* is there, and no table of this study"):
+        depth1_table.write_table(ledger, path)
+    assert path.read_bytes() == data

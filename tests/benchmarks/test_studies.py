@@ -11,6 +11,7 @@ import pytest
 from benchmarks import run
 from benchmarks.studies import STUDIES, Study, StudyFailed, load_study
 from neural_optimizer_search import flags
+from neural_optimizer_search.stopping import STOPPED
 
 
 @pytest.fixture(params=STUDIES)
@@ -153,7 +154,7 @@ def test_ctrl_c_is_no_error(run_study, capsys):
     def do(config):
         raise KeyboardInterrupt
 
-    assert run_study(do) == run.STOPPED
+    assert run_study(do) == STOPPED
     assert "Stopped." in capsys.readouterr().err
 
 

@@ -4,6 +4,7 @@ import concurrent.futures
 import os
 import pathlib
 import sys
+import time
 
 import fakes
 import marks
@@ -11,7 +12,14 @@ import pytest
 
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.workers.config import EXECUTORS, WorkerConfig
-from neural_optimizer_search.workers.executor import Executor, TaskFailed
+from neural_optimizer_search.workers.executor import (
+    FIRST_TIMEOUT,
+    LEAST_START_TIMEOUT,
+    LONGEST_TIMEOUT,
+    Executor,
+    TaskFailed,
+    Work,
+)
 from neural_optimizer_search.workers.in_process import InProcess
 from neural_optimizer_search.workers.pool import WorkerPool
 from neural_optimizer_search.workers.process_workers import ProcessWorker
@@ -76,7 +84,8 @@ def executor(request):
 
 def test_it_is_whole(executor):
     assert isinstance(executor, Executor)
-    assert executor.workers >= 1 and executor.timeout > 0
+    assert executor.workers >= 1 and 0 < executor.timeout <= LONGEST_TIMEOUT
+    assert executor.start_timeout is None or 0 < executor.start_timeout <= LONGEST_TIMEOUT
 
 
 def test_submit_gives_futures_of_evaluations(executor):
@@ -93,7 +102,18 @@ def test_called_it_yields_each_as_it_is_there(executor):
     assert {e.rule for e in executor(good)} == set(good)
 
 
+def test_it_tells_what_is_under_way(executor):
+    future = executor.submit(parse_formula("g"))
+    while not future.done():
+        work = executor.longest_work
+        assert work is None or (isinstance(work, Work) and work.seconds >= 0)
+        assert work is None or work.limit in (executor.timeout, executor.start_timeout)
+        time.sleep(0.01)
+
+
 def test_a_rule_that_fails_fails_alone(executor):
+    failures = []
+    executor.on_failure = failures.append
     future = executor.submit(parse_formula("v"))
     if isinstance(executor, InProcess):  # its errors are the caller's
         with pytest.raises(RuntimeError, match="the cable fell out"):
@@ -102,6 +122,9 @@ def test_a_rule_that_fails_fails_alone(executor):
         evaluation = future.result(timeout=120)
         assert (evaluation.status, evaluation.reward) == ("failed", 0.0)
         assert "the cable fell out" in evaluation.message
+        assert [failure.formula for failure in failures] == ["v", "v"]
+        assert all("the cable fell out" in failure.message for failure in failures)
+        assert all("Traceback (most recent call last)" in failure.traceback for failure in failures)
     assert executor.submit(parse_formula("g")).result(timeout=120).status == "ok"
 
 
@@ -121,6 +144,13 @@ def test_one_factory_knows_all(tmp_path):
     assert list(EXECUTORS) == ["local", "ray"]
     with WorkerConfig(workers=1).open_executor(fakes.BLOBS, fakes.TINY) as executor:
         assert isinstance(executor, Executor) and executor.workers == 1
+        assert executor.timeout == executor.start_timeout == FIRST_TIMEOUT
+
+
+@pytest.mark.parametrize(("timeout", "start"), [(1, LEAST_START_TIMEOUT), (100, 100), (LONGEST_TIMEOUT,) * 2])
+def test_the_flag_limits_a_rule_and_a_start_from_the_first_one_on(timeout, start):
+    with WorkerConfig(workers=1, timeout=timeout).open_executor(fakes.BLOBS, fakes.TINY) as executor:
+        assert (executor.timeout, executor.start_timeout) == (timeout, start)
 
 
 def test_a_stopped_executor_says_so():

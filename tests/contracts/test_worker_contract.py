@@ -36,6 +36,8 @@ class Make:
             raise RuntimeError("the cable fell out")
         if rule.formula() == "g^2":
             raise MemoryError("no more")
+        if rule.formula() == "m * g":
+            sys.exit("enough")
         if rule.formula() == "-g":
             os.kill(os.getpid(), signal.SIGKILL)
         if rule.formula() == "-m":
@@ -96,11 +98,14 @@ def test_it_measures(worker):
 @pytest.mark.parametrize(("formula", "status", "message"), [
     ("v", "failed", "RuntimeError: the cable fell out"),
     ("g^2", "out of memory", "MemoryError: no more"),
+    ("m * g", "failed", "SystemExit: enough"),
 ])  # fmt: skip
 def test_it_answers_what_went_wrong_and_goes_on(worker, formula, status, message):
     answer = worker.measure(parse_formula(formula), SECONDS)
     assert isinstance(answer, Failed)
     assert answer.status == status and answer.message.startswith(message)
+    assert answer.traceback.startswith("Traceback (most recent call last):")
+    assert answer.traceback.rstrip().endswith(message)
     assert isinstance(worker.measure(parse_formula("g"), SECONDS), Measured)
 
 
@@ -112,6 +117,14 @@ def test_stopped_after_the_worst_it_starts_anew(worker, formula, seconds, status
     assert not worker.started
     assert worker.start() == Ready()
     assert isinstance(worker.measure(parse_formula("g"), SECONDS), Measured)
+
+
+def test_a_start_takes_no_longer_than_it_may(worker):
+    worker.stop()
+    answer = worker.start(0.01)
+    assert isinstance(answer, Failed) and answer.status == "timeout"
+    worker.stop()
+    assert worker.start(SECONDS) == Ready()
 
 
 def test_nothing_can_be_measured(worker, make_worker):

@@ -11,7 +11,7 @@ import fakes
 import numpy as np
 from test_fuzz_rules import legal_rules
 
-from neural_optimizer_search.measuring.evaluation import FAILURES
+from neural_optimizer_search.measuring.evaluation import STATUSES
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.report.markup import html
 from neural_optimizer_search.report.mathml import math
@@ -40,7 +40,7 @@ def test_a_page_of_random_rules_and_numbers(tmp_path):
         one, two, three, four = (NUMBERS[i] for i in rng.integers(len(NUMBERS), size=4))
         evaluation = dataclasses.replace(
             fakes.fake_evaluation(rule, reward=one),
-            status=str(rng.choice(["ok", "diverged", "?", *FAILURES])),
+            status=str(rng.choice(STATUSES)),
             message=bytes(rng.integers(1, 256, 20).astype(np.uint8)).decode("latin-1"),
             rewards=(two,) * int(rng.integers(3)),
             sweep=((three, None), (four, one))[: rng.integers(3)],

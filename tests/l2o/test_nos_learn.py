@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import io
-import json
 import os
 import pathlib
 import shutil
@@ -17,6 +16,7 @@ import pytest
 from bowls import BOWLS, TINY
 
 from neural_optimizer_search.l2o import PredictedStepDescent, saved, training
+from neural_optimizer_search.objectives import FAMILIES
 
 pytestmark = pytest.mark.once
 
@@ -25,7 +25,7 @@ SMALL = dict(dataclasses.asdict(TINY), updates=50)
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    monkeypatch.setitem(training.FAMILIES, "bowls", BOWLS)
+    monkeypatch.setitem(FAMILIES, "bowls", BOWLS)
 
 
 def begin(directory):
@@ -39,7 +39,7 @@ def learned(tmp_path_factory):
     """Two trainings, each to be looked at or copied: one in one go, one stopped after one of its two iterations."""
     directories = {}
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setitem(training.FAMILIES, "bowls", BOWLS)
+        monkeypatch.setitem(FAMILIES, "bowls", BOWLS)
         for name, flags in (("whole", []), ("half", ["--iterations", "1"])):
             directories[name] = tmp_path_factory.mktemp("trainings") / name
             begin(directories[name])
@@ -64,13 +64,13 @@ def test_it_learns_and_says_how_to_use_it(learned):
 
 def test_resumed_is_the_same_as_undisturbed(learned, tmp_path):
     assert not saved.is_finished(tmp_path / "nowhere")
-    assert not saved.is_finished(learned["half"]) and saved.load_state(learned["half"]).number == 1
+    assert not saved.is_finished(learned["half"]) and saved.load_state(learned["half"], 2).number == 1
     # What a killed process left of a state does no harm.
     resumed = copy_of(learned["half"], tmp_path)
     (resumed / "state.npz.unfinished").write_bytes(b"half")
     assert training.main(["--resume", str(resumed)]) == 0
     assert saved.is_finished(resumed)
-    whole, parts = (saved.load_state(directory) for directory in (learned["whole"], resumed))
+    whole, parts = (saved.load_state(directory, 2) for directory in (learned["whole"], resumed))
     assert whole.number == parts.number == 2
     for ours, theirs in zip(whole.policy, parts.policy):
         np.testing.assert_array_equal(ours, theirs)
@@ -149,8 +149,7 @@ training.main([])
 def test_ctrl_c_keeps_what_is_done(tmp_path):
     directory = tmp_path / "run"
     directory.mkdir()
-    settings = dict(SMALL, iterations=500)
-    (directory / "config.json").write_text(json.dumps(dict(family="bowls:BOWLS", **settings)))
+    saved.save_config(directory, "bowls:BOWLS", saved.GuidedPolicySearchConfig(**dict(SMALL, iterations=500)))
     path = os.pathsep.join([*sys.path])
     process = subprocess.Popen(
         [sys.executable, "-m", "neural_optimizer_search.l2o.training", "--resume", str(directory)],
@@ -161,14 +160,14 @@ def test_ctrl_c_keeps_what_is_done(tmp_path):
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     deadline = time.monotonic() + 120
-    while not (directory / "policy.npz").exists():
+    while not (directory / "state.npz").exists():
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert f"nos-learn --resume {directory}" in said and "Traceback" not in said
-    assert saved.load_state(directory) is not None
+    assert saved.load_state(directory, 2) is not None
 
 
 def test_a_policy_that_diverges_everywhere_is_one_line(tmp_path, capsys, monkeypatch):

@@ -12,8 +12,9 @@ from promotions import FORMULAS, SMALL, promote
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.promotion import command, saved
 from neural_optimizer_search.records.ledger import Ledger
-from neural_optimizer_search.records.run_directory import LEADERBOARD, LEDGER, STOPPED, rank, read_found
+from neural_optimizer_search.records.run_directory import LEADERBOARD, LEDGER, rank, read_found
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
+from neural_optimizer_search.stopping import STOPPED
 
 ROOT = pathlib.Path(__file__).parents[2]
 # Trains nothing, counts what it was asked for, and is killed at a certain rule.

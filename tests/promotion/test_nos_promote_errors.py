@@ -7,8 +7,11 @@ import sqlite3
 import pytest
 from promotions import SMALL, promote
 
+from neural_optimizer_search.measuring.evaluation import without_reward
 from neural_optimizer_search.promotion import command, saved
 from neural_optimizer_search.records.run_directory import LEDGER
+from neural_optimizer_search.workers.config import EXECUTORS
+from neural_optimizer_search.workers.in_process import InProcess
 
 
 @pytest.mark.parametrize(
@@ -101,3 +104,16 @@ def assert_refused(flags, message, capfd):
     error = capfd.readouterr().err.strip().splitlines()[-1]
     assert re.search(message, error), error
     assert error.startswith("nos-promote: ")
+
+
+def test_a_task_in_which_no_known_optimizer_has_a_reward(run, capfd, monkeypatch):
+    def diverge(rule):
+        return without_reward(rule, "diverged", "The update is not finite.")
+
+    monkeypatch.setitem(EXECUTORS, "local", lambda *_: InProcess(diverge))
+    with pytest.raises(SystemExit, match="2"):
+        promote(run)
+    assert capfd.readouterr().err.splitlines()[-1] == (
+        "nos-promote: every known optimizer has the reward 0 (SGD: The update is not finite). "
+        "Look for NaN and infinity in the data, and at what the loss computes."
+    )

@@ -95,7 +95,7 @@ def one_seed(evaluations):
 def hostile():
     """Evaluations whose every text is an attack."""
     return [
-        *(dataclasses.replace(e, status=ATTACK, message=ATTACK, key=ATTACK + e.key) for e in found()[:2]),
+        *(dataclasses.replace(e, message=ATTACK, key=ATTACK + e.key) for e in found()[:2]),
         *(dataclasses.replace(e, status="diverged", message=ATTACK) for e in found()[2:4]),
     ]
 

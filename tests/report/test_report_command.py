@@ -37,7 +37,10 @@ def test_compare(run, tmp_path, monkeypatch):
         (["run", "run"], "argument RUN: one run has one report. For 2 runs on one page: --compare"),
         ([], "the following arguments are required: RUN"),
         (["run", "--out", "no/where.html"], "argument --out: cannot write to no/where.html: "),
-        (["run", "--out", "run/ledger.sqlite"], "argument --out: run/ledger.sqlite is a search's ledger."),
+        (
+            ["run", "--out", "run/ledger.sqlite"],
+            "argument --out: run/ledger.sqlite is there, and no report of nos-rep",
+        ),
     ],
 )
 def test_wrong(run, monkeypatch, capsys, arguments, message):

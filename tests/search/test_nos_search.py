@@ -72,7 +72,7 @@ def test_a_whole_space_needs_no_budget(tmp_path, capfd, trains_nothing):
             "argument --protocol: must be one of: default, reduced, paper, with --task digits. Received: 'long'.",
         ),
         (["--space", "all"], "argument --space: invalid choice: 'all' (choose from "),
-        (["--depth", "5"], "argument --depth: invalid choice: 5 (choose from 1, 2, 3, 4)"),
+        (["--depth", "5"], "argument --depth: must be a whole number from 1 to 4. Received: 5."),
         (["--space", "icml2017", "--depth", "4"], "argument --depth: Argument `depth` must be 1 to 3"),
         (["--algorithm", "sgd"], "argument --algorithm: invalid choice: 'sgd' (choose from "),
         (["--preset", "slow"], "argument --preset: invalid choice: 'slow' (choose from "),
@@ -188,3 +188,5 @@ def test_a_task_that_always_fails_stops_the_search(tmp_path, capfd, monkeypatch)
     error = capfd.readouterr().err
     assert "nos-search: " in error and "RuntimeError: no such layer (mine.py:4)" in error
     assert "Traceback" not in error
+    assert error.rstrip().endswith(f"The traceback is in {tmp_path / 'run' / 'tracebacks.txt'}.")
+    assert 'mine.py", line 4, in make' in (tmp_path / "run" / "tracebacks.txt").read_text()

@@ -14,8 +14,8 @@ import pytest
 from tiny_searches import TINY, found, trained
 
 from neural_optimizer_search.records.ledger import Ledger
-from neural_optimizer_search.records.run_directory import STOPPED
 from neural_optimizer_search.search import command
+from neural_optimizer_search.stopping import STOPPED
 from tf_agents_env.controllers import CONTROLLERS
 
 pytestmark = [pytest.mark.long, pytest.mark.slow]

@@ -1,12 +1,14 @@
 """The pool with workers of the test's own: what is charged to whom."""
 
+import concurrent.futures
+import dataclasses
 import threading
 
 import fakes
 import pytest
 
 from neural_optimizer_search import parse_formula
-from neural_optimizer_search.workers.executor import TaskFailed
+from neural_optimizer_search.workers.executor import Failure, TaskFailed
 from neural_optimizer_search.workers.pool import STARTS, WorkerPool
 from neural_optimizer_search.workers.worker import Failed, Measured, Ready, Unmeasurable
 
@@ -19,7 +21,7 @@ class Worker:
     def __init__(self, *starts):
         self._starts, self.started, self.attempts = iter(starts), False, 0
 
-    def start(self):
+    def start(self, seconds=None):
         self.attempts += 1
         answer = next(self._starts, Ready())
         self.started = isinstance(answer, Ready)
@@ -53,7 +55,7 @@ def test_a_worker_that_never_starts_is_given_up_and_the_others_go_on():
     given_up = threading.Event()
 
     class Broken(Worker):
-        def start(self):
+        def start(self, seconds=None):
             super().start()
             if self.attempts == STARTS:
                 given_up.set()
@@ -132,10 +134,106 @@ def test_a_task_of_which_nothing_can_be_measured_is_said_at_once():
 
 def test_an_error_of_the_pools_own_reaches_everyone_who_waits():
     class Wrong(Worker):
-        def start(self):
+        def start(self, seconds=None):
             raise ConnectionError("the cluster is gone")
 
     with WorkerPool(Wrong, 2) as pool:
         for future in [pool.submit(rule) for rule in RULES]:
             with pytest.raises(ConnectionError, match="the cluster is gone"):
                 future.result(timeout=60)
+
+
+def test_what_is_under_way_is_told_with_its_limit():
+    seen, go_on = [], threading.Semaphore(0)
+
+    class Watched(Worker):
+        def start(self, seconds=None):
+            seen.append((pool.longest_work, seconds))
+            return super().start()
+
+        def measure(self, rule, seconds):
+            seen.append((pool.longest_work, seconds))
+            go_on.release()
+            return super().measure(rule, seconds)
+
+    with WorkerPool(Watched, 1) as pool:
+        assert pool.longest_work is None
+        pool.timeout, pool.start_timeout = 7.0, 60.0
+        pool.submit(RULES[0]).result(timeout=60)
+        pool.timeout = 9.0
+        pool.submit(RULES[1]).result(timeout=60)
+        assert go_on.acquire(timeout=60)
+    assert [(work.what, work.limit, seconds) for work, seconds in seen] == [
+        ("a worker has been starting", 60.0, 60.0),
+        ("a rule has been in work", 7.0, 7.0),
+        ("a rule has been in work", 9.0, 9.0),
+    ]
+    assert all(0 <= work.seconds < 60 for work, _ in seen)
+    assert pool.longest_work is None
+
+
+class Says(Worker):
+    """Answers the same to every rule, or to every start."""
+
+    def __init__(self, answer, at_start=False):
+        super().__init__(*([answer] * 100 if at_start else []))
+        self._answer = answer
+
+    def measure(self, rule, seconds):
+        return self._answer
+
+
+NONSENSE = {
+    "nothing": (None, "The worker answered what is no answer: NoneType."),
+    "a text": ("ok", "The worker answered what is no answer: str."),
+    "ready": (Ready(), "The worker answered what is no answer: Ready."),
+    "of no known status": (Failed("bored", "No."), "The worker answered what is no answer: Failed."),
+    **{
+        f"the reward {reward!r}": (
+            Measured(dataclasses.replace(fakes.fake_evaluation(RULES[0]), reward=reward)),
+            f"The reward must be a finite number. Received: {reward}.",
+        )
+        for reward in (float("nan"), float("inf"), None, "0.5")
+    },
+}
+
+
+@pytest.mark.parametrize("name", list(NONSENSE))
+def test_an_answer_that_is_none_is_a_failure(name):
+    answer, message = NONSENSE[name]
+    with WorkerPool(lambda: Says(answer), 1) as pool:
+        evaluation = pool.submit(RULES[0]).result(timeout=60)
+        assert (evaluation.reward, evaluation.message) == (0.0, f"{message} Tried twice.")
+
+
+def test_a_start_that_is_answered_with_nonsense_is_vain():
+    with WorkerPool(lambda: Says("hello", at_start=True), 1) as pool:
+        future = pool.submit(RULES[0])
+        with pytest.raises(TaskFailed, match=r"The last one: The worker answered what is no answer: str\.$"):
+            future.result(timeout=60)
+
+
+def test_every_failure_is_handed_on_with_its_traceback():
+    told = []
+    with WorkerPool(lambda: Says(Failed("failed", "OSError: x (a.py:1)", "Traceback ...")), 1) as pool:
+        pool.on_failure = told.append
+        futures = [pool.submit(rule) for rule in RULES[:3]]
+        concurrent.futures.wait(futures, timeout=60)
+    errors = [future.exception() for future in futures if future.exception()]
+    assert [(type(error), error.traceback) for error in errors] == [(TaskFailed, "Traceback ...")]
+    assert sorted(told) == sorted(
+        Failure(rule.formula(), "OSError: x (a.py:1)", "Traceback ...") for rule in RULES[:3] for _ in range(2)
+    )
+
+
+@pytest.mark.parametrize("at_start", [True, False])
+def test_what_no_worker_can_do_ends_all(at_start):
+    told = []
+    with WorkerPool(lambda: Says(Unmeasurable("no shard 7", "Traceback ..."), at_start), 1) as pool:
+        pool.on_failure = told.append
+        for future in [pool.submit(rule) for rule in RULES]:
+            with pytest.raises(TaskFailed, match=r"^no shard 7$") as caught:
+                future.result(timeout=60)
+            assert caught.value.traceback == "Traceback ..."
+    assert [failure[1:] for failure in told] == [("no shard 7", "Traceback ...")]
+    assert bool(told[0].formula) != at_start

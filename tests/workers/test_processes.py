@@ -1,11 +1,15 @@
 """Workers that are processes: rewards, and every way in which a worker fails."""
 
+import contextlib
 import dataclasses
 import os
 import pathlib
 import re
 import signal
+import subprocess
+import sys
 import time
+import types
 
 import fakes
 import pytest
@@ -137,3 +141,128 @@ def test_leaving_does_not_wait_for_a_hanging_child(tmp_path):
         while (tmp_path / "g").read_text() == "hang 9":
             time.sleep(0.01)
     assert future.done() and isinstance(future.exception(), TaskFailed)
+
+
+class Unreadable:
+    """Makes what answers with a class that only the worker has."""
+
+    def __call__(self):
+        return self.evaluate
+
+    def evaluate(self, rule):
+        module = types.ModuleType("only_here")
+        exec("class Reward(float): pass", module.__dict__)
+        module.Reward.__module__ = "only_here"
+        sys.modules["only_here"] = module
+        return dataclasses.replace(fakes.fake_evaluation(rule), reward=module.Reward(0.5))
+
+
+def test_an_answer_that_cannot_be_read_is_a_failure():
+    with WorkerPool(lambda: ProcessWorker(Unreadable()), 1) as executor:
+        evaluation = executor.submit(parse_formula("g")).result(timeout=300)
+    assert evaluation.status == "killed" and "Its answer cannot be read: ModuleNotFoundError" in evaluation.message
+
+
+def test_a_process_that_cannot_start(monkeypatch):
+    def fail(self):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(ProcessWorker, "_new_process", fail)
+    with (
+        WorkerPool(lambda: ProcessWorker(Misbehaving(pathlib.Path())), 1) as executor,
+        pytest.raises(TaskFailed, match=r"It could not start: .*temporarily unavailable"),
+    ):
+        list(executor(RULES[:1]))
+
+
+# -- A parent that ends ----------------------------------------------------------------------------
+
+PARENT = """
+import os, sys, time
+sys.path[:0] = {path!r}
+if __name__ == "__mp_main__" and {hangs!r}:
+    print("importing", os.getpid(), flush=True)
+    time.sleep(1000)
+if __name__ == "__main__":
+    import pathlib
+    from neural_optimizer_search import parse_formula
+    from test_processes import pool
+    with pool(pathlib.Path({directory!r}), {{"g": "hang 9"}}, workers=1, timeout=1000.0) as executor:
+        executor.submit(parse_formula("g")).result()
+"""
+
+
+@contextlib.contextmanager
+def parent_process(directory, hangs=False):
+    """A process whose one worker hangs with a rule, or while it imports."""
+    script = directory / "parent.py"
+    here = str(pathlib.Path(__file__).parent)
+    script.write_text(PARENT.format(path=[here, *sys.path], directory=str(directory), hangs=hangs))
+    command = [sys.executable, str(script)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as parent:
+        try:
+            yield parent
+        finally:
+            parent.kill()
+
+
+def wait_until(true, seconds=120.0):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def children(pid):
+    return pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split() + [
+        child
+        for thread in os.listdir(f"/proc/{pid}/task")
+        if thread != str(pid)
+        for child in pathlib.Path(f"/proc/{pid}/task/{thread}/children").read_text().split()
+    ]
+
+
+def lives(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="Elsewhere a thread of the worker does it.")
+
+
+@ON_LINUX
+@pytest.mark.parametrize(("death", "stopped"), [(signal.SIGKILL, True), (signal.SIGTERM, False)])
+def test_no_process_survives_its_parent(death, stopped, tmp_path):
+    with parent_process(tmp_path) as parent:
+        wait_until(lambda: (tmp_path / "g").exists() and (tmp_path / "g").read_text() == "hang 8")
+        left = children(parent.pid)
+        assert left
+        for pid in left if stopped else ():
+            if "spawn_main" in pathlib.Path(f"/proc/{pid}/cmdline").read_text():  # and not a helper of Python's
+                os.kill(int(pid), signal.SIGSTOP)
+        parent.send_signal(death)
+        parent.wait()
+        wait_until(lambda: not any(lives(pid) for pid in left), seconds=10.0)
+        assert "Traceback" not in parent.stderr.read()
+
+
+@ON_LINUX
+def test_no_worker_that_still_imports_survives_its_parent(tmp_path):
+    with parent_process(tmp_path, hangs=True) as parent:
+        assert parent.stdout.readline().startswith("importing")
+        left = children(parent.pid)
+        parent.kill()
+        parent.wait()
+        wait_until(lambda: not any(lives(pid) for pid in left), seconds=10.0)
+        assert "Traceback" not in parent.stderr.read()
+
+
+@ON_LINUX
+def test_a_worker_that_still_imports_leaves_ctrl_c_to_its_parent(tmp_path):
+    with parent_process(tmp_path, hangs=True) as parent:
+        _, worker = parent.stdout.readline().split()
+        os.kill(int(worker), signal.SIGINT)
+        time.sleep(0.5)
+        assert lives(worker)

@@ -1,10 +1,10 @@
 """Flags that several studies have, and the checks that belong to them. Each call makes the field of a dataclass."""
 
 import dataclasses
-import pathlib
 from typing import Any
 
 from benchmarks.studies.common import RESULTS
+from neural_optimizer_search.command_line import path, path_text, whole_number
 from neural_optimizer_search.dsl.space import MAX_DEPTH, PRESETS
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.tasks import TASKS
@@ -22,7 +22,7 @@ def protocol_flag() -> Any:
 
 def data_dir_flag() -> Any:
     """The field `data_dir`."""
-    return flag(None, "tensorflow_datasets directory, for tasks that read one")
+    return flag(None, "tensorflow_datasets directory, for tasks that read one", parse=path_text)
 
 
 def space_flag() -> Any:
@@ -32,14 +32,14 @@ def space_flag() -> Any:
 
 def depth_flag(default: int) -> Any:
     """The field `depth`."""
-    return flag(default, "iterations of the language", parse=int, choices=range(1, MAX_DEPTH + 1))
+    return flag(
+        default, "iterations of the language", parse=whole_number(1, MAX_DEPTH), choices=range(1, MAX_DEPTH + 1)
+    )
 
 
 def results_flag() -> Any:
     """The field `results`."""
-    return flag(
-        RESULTS, "directory of the curves and pictures", parse=pathlib.Path, default_text="benchmarks/results"
-    )
+    return flag(RESULTS, "directory of the curves and pictures", parse=path, default_text="benchmarks/results")
 
 
 def find_protocol(task: Any, name: str, **changes: Any) -> Any:

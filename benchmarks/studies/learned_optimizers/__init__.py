@@ -29,7 +29,7 @@ from benchmarks.studies.learned_optimizers.comparison import (
     write_comparisons,
 )
 from benchmarks.studies.learned_optimizers.learning import learn_all, tune_baselines
-from neural_optimizer_search.command_line import whole_number
+from neural_optimizer_search.command_line import path, whole_number
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.l2o import PredictedStepDescent, trajectories
 from neural_optimizer_search.l2o.baselines import BASELINES
@@ -50,8 +50,8 @@ class Config:
     families: Sequence[str] = flag(
         tuple(FAMILIES), "families of functions to learn for", choices=FAMILIES, nargs="+", metavar="FAMILY"
     )
-    seeds: int = flag(3, "trainings of each family", parse=whole_number(1))
-    workers: int = flag(1, "trainings at once", parse=whole_number(1))
+    seeds: int = flag(3, "trainings of each family", parse=whole_number(1, 1_000))
+    workers: int = flag(1, "trainings at once", parse=whole_number(1, 1_000))
     baselines: Sequence[str] = flag(
         OTHERS,
         f"hand-made ones beside those with fixed steps, of {', '.join(OTHERS)}",
@@ -60,9 +60,7 @@ class Config:
         metavar="NAME",
         default_text="all of these",
     )
-    out: pathlib.Path = flag(
-        pathlib.Path("runs", "learned_optimizers"), "directory of the trainings", parse=pathlib.Path
-    )
+    out: pathlib.Path = flag(pathlib.Path("runs", "learned_optimizers"), "directory of the trainings", parse=path)
     results: pathlib.Path = results_flag()
 
 

@@ -20,8 +20,14 @@ from neural_optimizer_search.l2o.trajectories import starts
 from neural_optimizer_search.workers.measuring_worker import WORKER_ENVIRONMENT
 
 
-def learn_policy(family: str, seed: int, out: pathlib.Path) -> pathlib.Path:
-    """Learns with `nos-learn`, or goes on; its messages are in a file beside. Returns the policy's file."""
+def learn_policy(family: str, seed: int, out: pathlib.Path, running: list[subprocess.Popen]) -> pathlib.Path:
+    """Learns with `nos-learn`, or goes on; its messages are in a file beside. Returns the policy's file.
+
+    Args:
+      family, seed: What to learn.
+      out: Directory of all trainings.
+      running: Gets the process, for whoever wants to end it.
+    """
     directory = out / f"{family}-seed{seed}"
     if saved.is_finished(directory):
         return directory / saved.POLICY
@@ -30,7 +36,10 @@ def learn_policy(family: str, seed: int, out: pathlib.Path) -> pathlib.Path:
     environment = {**WORKER_ENVIRONMENT, **os.environ}  # a thread for each training
     command = [sys.executable, "-m", "neural_optimizer_search.l2o.training", *map(str, flags)]
     with open(out / f"{family}-seed{seed}.log", "a") as log:
-        subprocess.run(command, check=True, stdout=log, stderr=log, env=environment)
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+    running.append(process)
+    if code := process.wait():
+        raise subprocess.CalledProcessError(code, command)
     return directory / saved.POLICY
 
 
@@ -43,10 +52,17 @@ def learn_all(
       StudyFailed: If a training fails.
     """
     out.mkdir(parents=True, exist_ok=True)
+    running: list[subprocess.Popen] = []
     with concurrent.futures.ThreadPoolExecutor(workers) as pool, tqdm(total=len(jobs), unit="training") as bar:
-        futures = {pool.submit(learn_policy, *job, out): job for job in jobs}
-        for _ in concurrent.futures.as_completed(futures):
-            bar.update()
+        futures = {pool.submit(learn_policy, *job, out, running): job for job in jobs}
+        try:
+            for _ in concurrent.futures.as_completed(futures):
+                bar.update()
+        except BaseException:  # whoever is stopped stops them; each keeps what is finished
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in running:
+                process.terminate()
+            raise
     try:
         return {job: future.result() for future, job in futures.items()}
     except subprocess.CalledProcessError as error:

@@ -33,7 +33,7 @@ from benchmarks.studies.common.shared_flags import (
 )
 from benchmarks.studies.real_search.fresh_seeds import measure_best_rules
 from benchmarks.studies.real_search.searches import Searched, read_search, search_directory, search_with
-from neural_optimizer_search.command_line import whole_number
+from neural_optimizer_search.command_line import path, whole_number
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.search.registry import algorithm_names
 from neural_optimizer_search.tasks import TASKS
@@ -56,14 +56,14 @@ class Config:
         nargs="+",
         metavar="NAME",
     )
-    seeds: int = flag(5, "searches of each algorithm", parse=whole_number(1))
+    seeds: int = flag(5, "searches of each algorithm", parse=whole_number(1, 1_000))
     space: str = space_flag()
     depth: int = depth_flag(2)
-    budget: int = flag(300, "rules that a search trains", parse=whole_number(1))
-    top: int = flag(5, "rules of each algorithm to train again", parse=whole_number(1))
-    fresh_seeds: int = flag(20, "trainings of each of them", parse=whole_number(2))
+    budget: int = flag(300, "rules that a search trains", parse=whole_number(1, 1_000_000))
+    top: int = flag(5, "rules of each algorithm to train again", parse=whole_number(1, 100_000))
+    fresh_seeds: int = flag(20, "trainings of each of them", parse=whole_number(2, 1_000))
     data_dir: Optional[str] = data_dir_flag()
-    runs: pathlib.Path = flag(pathlib.Path("runs", "real_search"), "directory of the searches", parse=pathlib.Path)
+    runs: pathlib.Path = flag(pathlib.Path("runs", "real_search"), "directory of the searches", parse=path)
     results: pathlib.Path = results_flag()
 
 

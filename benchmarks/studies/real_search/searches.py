@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from benchmarks.studies import StudyFailed
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Ledger
-from neural_optimizer_search.records.run_directory import LEDGER, STOPPED
+from neural_optimizer_search.records.run_directory import LEDGER
 from neural_optimizer_search.search import command
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 
@@ -56,7 +56,7 @@ def search_with(name: str, seed: int, config: Any) -> None:
         )
         words += [f"--{flag}={value}" for flag, value in new.items()]
     code = command.main(words)
-    if code == STOPPED:
+    if code >= 128:  # a signal stopped it
         raise KeyboardInterrupt
     if code:
         raise StudyFailed(f"the search in {directory} failed with exit code {code}")

@@ -9,7 +9,6 @@ child of a batch took time. For the paper's 100 workers it is estimated: their l
 the largest measured number of workers reached.
 """
 
-import argparse
 import csv
 import functools
 import os
@@ -24,7 +23,7 @@ import tensorflow as tf
 from benchmarks.studies.common import RESULTS
 from benchmarks.studies.scaling import sleeping
 from benchmarks.studies.scaling.measurement import MODES, compute_limit, measure
-from neural_optimizer_search.command_line import whole_number
+from neural_optimizer_search.command_line import number, whole_number
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.workers.ray_workers import RayWorker, start_ray
 from neural_optimizer_search.workers.worker import Answer, Failed, Measured, Ready, StartAnswer
@@ -34,22 +33,11 @@ SECONDS = RESULTS / "cifar10_seconds.csv"
 PAPER = 100  # workers (arXiv v2, section 4.2)
 
 
-def positive_number(text: str) -> float:
-    """The `parse` of a flag that takes positive numbers."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0.0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be a positive number. Received: {text}.")
-    return number
-
-
 @dataclass(frozen=True)
 class Config:
     """The flags of this study."""
 
-    workers: Sequence[int] = flag((1, 4, 16, 64), "numbers of workers", parse=whole_number(1), nargs="+")
+    workers: Sequence[int] = flag((1, 4, 16, 64), "numbers of workers", parse=whole_number(1, 1_000), nargs="+")
     modes: Sequence[str] = flag(
         tuple(MODES),
         f"how the search waits, of {', '.join(map(repr, MODES))}",
@@ -58,9 +46,9 @@ class Config:
         metavar="MODE",
         default_text="all of these",
     )
-    seconds: int = flag(60, "seconds of a measurement, at least", parse=whole_number(1))
-    quicker: float = flag(1.0, "divides the children's durations", parse=positive_number)
-    repeats: int = flag(1, "measurements of each mode with each number of workers", parse=whole_number(1))
+    seconds: int = flag(60, "seconds of a measurement, at least", parse=whole_number(1, 100_000))
+    quicker: float = flag(1.0, "divides the children's durations", parse=number(1e-3, 1e6))
+    repeats: int = flag(1, "measurements of each mode with each number of workers", parse=whole_number(1, 1_000))
 
 
 def run(config: Config) -> dict[str, Any]:

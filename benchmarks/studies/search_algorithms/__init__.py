@@ -51,9 +51,9 @@ class Config:
         metavar="NAME",
         default_text="all of these",
     )
-    seeds: int = flag(20, "searches of each algorithm", parse=whole_number(1))
-    budget: int = flag(1000, "rules to train", parse=whole_number(1))
-    workers: int = flag(2, "searches at once", parse=whole_number(1))
+    seeds: int = flag(20, "searches of each algorithm", parse=whole_number(1, 1_000))
+    budget: int = flag(1000, "rules to train", parse=whole_number(1, 1_000_000))
+    workers: int = flag(2, "searches at once", parse=whole_number(1, 1_000))
     results: pathlib.Path = results_flag()
 
 

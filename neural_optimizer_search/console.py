@@ -1,0 +1,196 @@
+"""How every command runs: its output may end, signals end it, and whatever ends it is one sentence."""
+
+import contextlib
+import functools
+import os
+import sqlite3
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Optional
+
+from neural_optimizer_search.files import Damaged
+from neural_optimizer_search.stopping import Stopping
+
+# The arguments, or None for those of the process -> the exit code.
+Main = Callable[..., int]
+
+
+class Output:
+    """A text stream that may end: after its first error it drops what is written.
+
+    Characters that its encoding lacks are replaced.
+
+    Args:
+      stream: The stream.
+
+    Attributes:
+      error: Its first error, or None.
+    """
+
+    def __init__(self, stream: Any):
+        self._stream = stream
+        self.error: Optional[Exception] = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Writes it if that goes."""
+        try:
+            self._attempt(self._stream.write, text)
+        except UnicodeEncodeError:
+            encoding = self._stream.encoding
+            self._attempt(self._stream.write, text.encode(encoding, "replace").decode(encoding))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Writes them if that goes."""
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        """Writes what waits if that goes."""
+        self._attempt(self._stream.flush)
+
+    def _attempt(self, do, *arguments):
+        if self.error is not None:
+            return
+        try:
+            do(*arguments)
+        except UnicodeError:
+            raise
+        except (OSError, ValueError) as error:  # ValueError: somebody closed it
+            self.error = error
+            # Python would try the rest again when it exits, and complain.
+            with contextlib.suppress(OSError, ValueError):
+                _lead_nowhere(self._stream.fileno())
+
+
+def _lead_nowhere(descriptor):
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    if nowhere != descriptor:
+        os.dup2(nowhere, descriptor)
+        os.close(nowhere)
+    os.set_inheritable(descriptor, True)
+
+
+def guard_output() -> tuple[Output, Output]:
+    """Makes an `Output` of `sys.stdout` and of `sys.stderr`, for good, and returns them."""
+    for descriptor in (0, 1, 2):
+        # Else the next file that is opened, such as a database, would get what is written to standard error.
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            _lead_nowhere(descriptor)
+    sys.stdout, sys.stderr = output, errors = _guard(sys.stdout), _guard(sys.stderr)
+    return output, errors
+
+
+def _guard(stream) -> Any:
+    if stream is None:  # it was closed when Python started
+        stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - it stays open
+    return stream if isinstance(stream, Output) else Output(stream)
+
+
+# The command that is being run; a benchmark runs others within it.
+_running: "list[_Command]" = []
+
+
+def command(name: str) -> Callable[[Main], Main]:
+    """Makes of what a command does its `main`.
+
+    Standard output and standard error may end meanwhile: the command goes on without them. Signals stop it (see
+    `Stopping`). What a disk or a database refuses, and a damaged file, end it with
+    one sentence.
+
+    Args:
+      name: As a person calls it.
+
+    Example:
+      >>> from neural_optimizer_search import console
+      >>> @console.command("nos-greet")
+      ... def main(argv=None):
+      ...     print("Hello.")
+      ...     return 0
+      >>> main()
+      Hello.
+      0
+    """
+
+    def decorate(work: Main) -> Main:
+        @functools.wraps(work)
+        def main(argv: Optional[Sequence[str]] = None) -> int:
+            return _Command(name).run(work, argv)
+
+        return main
+
+    return decorate
+
+
+def goes_on(stopped: str, mended: str) -> None:
+    """Has the running command say, from now on, how to go on with it.
+
+    Args:
+      stopped: For whoever stopped it, one or more sentences.
+      mended: For whoever has mended what ended it, such as a full disk.
+    """
+    if _running:
+        _running[-1].stopped, _running[-1].mended = stopped, mended
+
+
+class _Command:
+    def __init__(self, name):
+        self.name, self.stopped, self.mended = name, "", ""
+        self._outermost = not _running
+        self._stopping = Stopping(self._say_stopped) if self._outermost else _running[0]._stopping
+
+    def run(self, work, argv):
+        streams = sys.stdout, sys.stderr
+        output, errors = guard_output()
+        _running.append(self)
+        try:
+            with self._stopping if self._outermost else contextlib.nullcontext():
+                try:
+                    code = self._work(work, argv)
+                except SystemExit as ended:  # --help, or a wrong argument
+                    raise SystemExit(self._settle(output, errors, ended.code)) from None
+                return self._settle(output, errors, code)
+        finally:
+            _running.pop()
+            sys.stdout, sys.stderr = streams
+
+    def _work(self, work, argv):
+        try:
+            try:
+                code = work(argv)
+            except (OSError, sqlite3.Error, Damaged) as error:
+                self._say(f"cannot go on: {str(error).rstrip('.')}. {self.mended}".rstrip())
+                code = 1
+            self._stopping.over = self._outermost
+            return code
+        except SystemExit:
+            raise
+        except BaseException as error:
+            # TensorFlow may make another error of the interrupt.
+            if self._stopping.number is None and not isinstance(error, KeyboardInterrupt):
+                raise
+            self._stopping.over = self._outermost
+            self._say_stopped()
+            return self._stopping.exit_code
+
+    def _settle(self, output, errors, code):
+        """The exit code, when all that was said is written."""
+        output.flush()
+        lost = output.error
+        if self._outermost and lost is not None and not isinstance(lost, BrokenPipeError):
+            why = getattr(lost, "strerror", None) or lost
+            self._say(f"cannot write to standard output: {why}. The rest of the output is lost; files are whole.")
+            code = code or 1
+        errors.flush()
+        return code
+
+    def _say(self, message):
+        print(f"{self.name}: {message}", file=sys.stderr)
+
+    def _say_stopped(self):
+        print(f"\nStopped. {self.stopped}".rstrip(), file=sys.stderr)

@@ -1,0 +1,162 @@
+"""What went wrong in somebody's code, in one line: their own error, and the place in their own file.
+
+TensorFlow and Keras wrap the errors of what they call. What is raised while a function is traced stands in a text
+that begins with "in user code:", what is raised in a `tf.py_function` or a generator in the error of an op,
+and Keras puts the arguments of a layer around it.
+"""
+
+import os
+import re
+import sysconfig
+import traceback
+from typing import NamedTuple, Optional
+
+from neural_optimizer_search.command_line import shorten
+
+# Whose frames are nobody's own code.
+_NOT_THEIRS = {"tensorflow", "keras", "tf_keras", "numpy", "tf_agents"}
+_INSTALLED = {"site-packages", "dist-packages"}
+_STANDARD_LIBRARY = tuple({os.path.join(sysconfig.get_path(name), "") for name in ("stdlib", "platstdlib")})
+_THIS_PACKAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
+
+_FRAME = re.compile(r'( *)File "(.+)", line (\d+)')
+_KERAS = re.compile(
+    r"Exception encountered when calling .*?\n\n(.*?)(?:\n\n(?:Call a|A)rguments received by .*|$)", re.S
+)
+_COLOURS = re.compile(r"\x1b\[\d*m")
+# What an op's error begins and ends with: where TensorFlow keeps the op.
+_OP = re.compile(r"^(?:\{\{function_node .*?\}\} ?|Graph execution error:\s*)+|\s*\[\[\{+node.*|\s*\[Op:.*", re.S)
+_RAISED = re.compile(r"(?:[A-Za-z_][\w.<>]*\.)?([A-Za-z_]\w*)(?:: *(.*))?")
+# What a traceback of Python within a text begins with.
+_PYTHON = ("Traceback (most recent call last):", "in user code:")
+# And the frames in which an op of a graph was made.
+_GRAPH = "defined at (most recent call last):"
+# Lines behind a frame that are neither its code nor what was raised.
+_NO_ERROR = ("[Previous line repeated", "Node: ")
+MOST_CHARACTERS, MOST_OF_TRACEBACK = 500, 20_000
+
+
+class _Place(NamedTuple):
+    file: str
+    line: int
+
+
+class _Told(NamedTuple):
+    """An error's class, its text, and the frames that the text lists, the innermost last."""
+
+    name: str
+    text: str
+    places: list[_Place]
+
+
+def describe_error(error: BaseException) -> str:
+    """One line: what was raised, and where; of all files the innermost one that is of whoever wrote the task.
+
+    Args:
+      error: As it was caught.
+
+    Example:
+      >>> from neural_optimizer_search.describe_error import describe_error
+      >>> describe_error(OSError("cannot read shard 7"))
+      'OSError: cannot read shard 7'
+    """
+    told = _read(error)
+    place = _find_place([*_places(error), *told.places])
+    line = f"{told.name}{': ' if told.text else ''}{shorten(told.text, MOST_CHARACTERS)}{place}"
+    # A path in it may have bytes that are no text, which neither a ledger nor a file takes.
+    return line.encode(errors="backslashreplace").decode()
+
+
+def is_of_this_package(error: BaseException) -> bool:
+    """Whether this package raised the error without anybody's code in between, so that its text says all."""
+    places = _places(error)
+    return bool(places) and places[-1].file.startswith(_THIS_PACKAGE) and not any(_is_theirs(p.file) for p in places)
+
+
+def format_traceback(error: BaseException) -> str:
+    """The whole traceback of an error, but for what makes it too long for a pipe or a person."""
+    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    if len(text) > MOST_OF_TRACEBACK:
+        half = MOST_OF_TRACEBACK // 2
+        text = f"{text[:half]}\n...\n{text[-half:]}"
+    return text.encode(errors="backslashreplace").decode()
+
+
+def _read(error) -> _Told:
+    name = type(error).__name__
+    if isinstance(error, SyntaxError):
+        return _Told(name, error.msg or "", [])
+    text = _unwrap(_text(error))
+    return _read_traceback(name, text) or _Told(name, _first_line(text), [])
+
+
+def _text(error):
+    try:
+        return str(error)
+    except Exception:  # the class is somebody's own
+        return ""
+
+
+def _unwrap(text):
+    """The text without what Keras and TensorFlow put around it."""
+    keras = _KERAS.match(text)
+    return _OP.sub("", _COLOURS.sub("", keras[1] if keras else text))
+
+
+def _read_traceback(name, text) -> Optional[_Told]:
+    """What the last traceback within the text of an error of a class tells, if there is one."""
+    if not any(beginning in text for beginning in (*_PYTHON, _GRAPH)):
+        return None
+    lines = text.splitlines()
+    frames = [(number, frame) for number, line in enumerate(lines) if (frame := _FRAME.match(line))]
+    if not frames:
+        return None
+    last, frame = frames[-1]
+    # Behind the last frame stands its line of code, indented more, and then what was raised.
+    rest = [line for line in lines[last + 1 :] if line.strip() and not line.lstrip().startswith(_NO_ERROR)]
+    while rest and _indentation(rest[0]) > len(frame[1]):
+        rest.pop(0)
+    if not rest:
+        return None
+    places = [_Place(frame[2], int(frame[3])) for _, frame in frames]
+    raised = _RAISED.fullmatch(rest[0].strip())
+    # An op that fails by itself is of the class that the error has.
+    if raised and any(beginning in text for beginning in _PYTHON):
+        name, rest[0] = raised[1], raised[2] or ""
+    return _Told(name, _first_line(_unwrap("\n".join(rest))), places)
+
+
+def _indentation(line):
+    return len(line) - len(line.lstrip())
+
+
+def _first_line(text):
+    return next((line.strip() for line in text.splitlines() if line.strip()), "")
+
+
+# -- Where -----------------------------------------------------------------------------------------
+
+
+def _places(error):
+    places = [_Place(frame.filename, frame.lineno or 0) for frame in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError) and error.filename:
+        places.append(_Place(error.filename, error.lineno or 0))
+    return places
+
+
+def _find_place(places):
+    theirs = [place for place in places if _is_theirs(place.file)]
+    if not places:
+        return ""
+    place = (theirs or places)[-1]
+    return f" ({os.path.basename(place.file)}:{place.line})"
+
+
+def _is_theirs(file):
+    if file.startswith(("<frozen ", "<__array_function__")) or "__autograph_generated_file" in file:
+        return False
+    directories = os.path.normpath(file).split(os.sep)
+    for before, package in zip(directories, directories[1:]):
+        if before in _INSTALLED:
+            return package not in _NOT_THEIRS
+    return not file.startswith((*_STANDARD_LIBRARY, _THIS_PACKAGE))

@@ -1,0 +1,91 @@
+"""A `TrainingState` as named arrays, and back."""
+
+import math
+from typing import Any
+
+from neural_optimizer_search.l2o.arrays import ArrayFile
+from neural_optimizer_search.l2o.config import RANGES, GuidedPolicySearchConfig
+from neural_optimizer_search.l2o.guided_policy_search import Batch, TrainingState
+from neural_optimizer_search.l2o.step_policy import StepPolicy, policy_shapes
+from neural_optimizer_search.l2o.trajectories import Trajectories
+
+
+def to_arrays(state: TrainingState) -> dict[str, Any]:
+    """What `np.savez` writes of a state, by name."""
+    arrays: dict[str, Any] = dict(number=state.number, merit=state.merit, best_merit=state.best_merit)
+    arrays.update(weights=state.weights, kept=len(state.batches))
+    for name in ("policy", "best"):
+        arrays.update({f"{name}.{field}": array for field, array in getattr(state, name)._asdict().items()})
+    for i, batch in enumerate(state.batches):
+        arrays.update({f"{i}.{field}": array for field, array in batch.trajectories._asdict().items()})
+        arrays.update({f"{i}.steps": batch.steps, f"{i}.precisions": batch.precisions})
+    return arrays
+
+
+def read_state(file: ArrayFile, config: GuidedPolicySearchConfig, dimension: int) -> TrainingState:
+    """Undoes `to_arrays`.
+
+    Args:
+      file: An `ArrayFile`.
+      config: Of the training.
+      dimension: How many numbers the family's functions take.
+
+    Raises:
+      ValueError: If the arrays are not those of such a training.
+    """
+    number = _read_int(file, "number", RANGES["iterations"][1])
+    kept = _read_int(file, "kept", RANGES["kept"][1])
+    if kept != min(number + 1, config.kept):
+        raise ValueError(f"it keeps {kept} batches after {number} iterations, not {min(number + 1, config.kept)}.")
+    weights = file.read("weights", [config.functions])
+    if weights.min() <= 0.0:
+        raise ValueError("'weights' has numbers that are not above 0.")
+    return TrainingState(
+        number=number,
+        merit=float(file.read("merit")),
+        best_merit=float(file.read("best_merit")),
+        weights=weights,
+        policy=_read_policy(file, "policy", config, dimension),
+        best=_read_policy(file, "best", config, dimension),
+        batches=tuple(_read_batch(file, i, config, dimension) for i in range(kept)),
+    )
+
+
+def most_bytes(config: GuidedPolicySearchConfig, dimension: int) -> int:
+    """Bytes that a state's file may have: float64 numbers, and what NumPy and zip say of each array."""
+    policy = sum(map(math.prod, policy_shapes(dimension, config.history).values()))
+    batch = sum(map(math.prod, _batch_shapes(config, dimension).values()))
+    return 8 * (config.functions + 2 * policy + config.kept * batch) + 2**10 * (2**6 + 5 * config.kept)
+
+
+def _read_int(file, name, most):
+    value = int(file.read(name, dtypes=["int64"]))
+    if not 0 <= value <= most:
+        raise ValueError(f"{name!r} is {value}, where 0 to {most} was expected.")
+    return value
+
+
+def _read_policy(file, prefix, config, dimension):
+    shapes = policy_shapes(dimension, config.history)
+    return StepPolicy(**{name: file.read(f"{prefix}.{name}", shape) for name, shape in shapes.items()})
+
+
+def _read_batch(file, i, config, dimension):
+    # Infinity and NaN are allowed: runs may leave the finite numbers.
+    arrays = {
+        name: file.read(f"{i}.{name}", shape, finite=False)
+        for name, shape in _batch_shapes(config, dimension).items()
+    }
+    trajectories = Trajectories(**{name: arrays[name] for name in Trajectories._fields})
+    return Batch(trajectories, arrays["steps"], arrays["precisions"])
+
+
+def _batch_shapes(config, dimension):
+    runs = config.functions, config.runs
+    return {
+        "iterates": (*runs, config.horizon + 1, dimension),
+        "values": (*runs, config.horizon + 1),
+        "gradients": (*runs, config.horizon + 1, dimension),
+        "steps": (*runs, config.horizon, dimension),
+        "precisions": (config.functions, config.horizon, dimension, dimension),
+    }

@@ -1,0 +1,225 @@
+"""The file of a cache: made, opened, or set aside if it is damaged, and left alone if it is somebody else's.
+
+A file where the cache should be is ours, so that it may be written to and moved aside, if
+
+- it is an SQLite file with our `application_id`, which a cache has before it is in its place; or
+- it is an SQLite file with no `application_id` that defines tables of evaluations and nothing else, as a cache of an
+  earlier release does; or
+- it is empty; or
+- nobody can read what it defines, and it has the name that the default cache has.
+
+Whatever else is there is `NotACache`: a text, a database of another program, a search's ledger, a pipe. It is neither
+moved nor written to.
+"""
+
+import contextlib
+import fcntl
+import os
+import re
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from neural_optimizer_search.files import Damaged, require_regular, write_whole
+from neural_optimizer_search.records.sqlite_files import JOURNALS, connect, make_schema, read_schema
+
+NAME = "cache.sqlite"
+BUSY_SECONDS = 60  # to wait for another process
+APPLICATION_ID = 0x4E4F5343  # "NOSC"
+_MAGIC, _HEADER, _ID_PLACE = b"SQLite format 3\0", 100, slice(68, 72)
+_TABLES = re.compile(r"evaluations_\d+")
+
+
+class NotACache(ValueError):
+    """What is at the place of the cache is not ours; the message says what is there."""
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is a file at the place of a cache, which then is ours.
+
+    Raises:
+      NotACache: If what is there is not ours.
+      Damaged: If it is ours, and SQLite need not even try to read it.
+      OSError, sqlite3.OperationalError: If it cannot be looked at.
+    """
+    real = _follow(path)
+    parts = [part for part in _with_journals(real) if os.path.lexists(part)]
+    for part in parts:
+        try:
+            require_regular(part)
+        except Damaged as error:
+            raise NotACache(str(error)) from None
+    if parts and real not in parts:
+        raise Damaged("the file itself is gone")  # SQLite would put what was left beside it into a new one
+    if parts and not _is_ours(real):
+        raise NotACache(f"{path} is a file, but no cache of nos-search. It stays as it is: name another file.")
+    return bool(parts)
+
+
+def refuse_other_files(path: Path) -> None:
+    """Raises `NotACache` if what is at the place of a cache is not ours; all else is for `CacheFile`."""
+    with contextlib.suppress(Damaged, OSError, sqlite3.Error):
+        is_there(path)
+
+
+def _is_ours(path):
+    with open(path, "rb") as file:
+        head = file.read(_HEADER)
+    if not head.startswith(_MAGIC) or len(head) < _HEADER:
+        if head and path.name != NAME:
+            return False
+        raise Damaged("it is no SQLite file" if head else "it is empty")
+    application_id = int.from_bytes(head[_ID_PLACE], "big")
+    if application_id:
+        return application_id == APPLICATION_ID
+    try:
+        with contextlib.closing(_connect_to_look(path)) as db:
+            names = {table for _, _, table, _ in read_schema(db)}
+    except Damaged:
+        return path.name == NAME
+    return bool(names) and all(map(_TABLES.fullmatch, names))
+
+
+def _follow(path):
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
+def _with_journals(path):
+    return [path.with_name(path.name + suffix) for suffix in ("", *JOURNALS)]
+
+
+class CacheFile:
+    """A file with one table, which several processes may open, make and find damaged at once.
+
+    Args:
+      path: The file.
+      table: Name of the table.
+      columns: What stands in the brackets of its CREATE TABLE.
+      notify: Called with a sentence that a person should read.
+    """
+
+    def __init__(self, path: Path, table: str, columns: str, notify: Callable[[str], Any]):
+        self._path, self._real = path, _follow(path)
+        self._table, self._definition = table, f"CREATE TABLE {table} ({columns})"
+        self._notify = notify
+        self._opened = None
+
+    def open(self) -> sqlite3.Connection:
+        """Opens the file; one that is not there is made, and a damaged one set aside before.
+
+        Raises:
+          NotACache: If what is there is not ours.
+          OSError, sqlite3.OperationalError: If it cannot be used.
+        """
+        return self._open(lambda: None)
+
+    def open_another(self, reason: Exception) -> sqlite3.Connection:
+        """As `open`, after the file that was opened proved to be damaged."""
+        return self._open(lambda: self._condemn(reason))
+
+    def _open(self, condemn):
+        self._real.parent.mkdir(parents=True, exist_ok=True)
+        with _hold(self._real.parent):
+            try:
+                condemn()
+                if not is_there(self._path):
+                    self._make()
+                db = self._connect()
+            except Damaged as error:
+                self._set_aside(error)
+                self._make()
+                db = self._connect()
+            self._opened = os.stat(self._real)
+            return db
+
+    def _condemn(self, reason):
+        # Another process may have set the file aside since.
+        if self._opened and self._real.exists() and os.path.samestat(self._opened, os.stat(self._real)):
+            raise Damaged(str(reason))
+
+    # -- Opening -----------------------------------------------------------------------------------
+
+    def _make(self):
+        def write(new):
+            with contextlib.closing(sqlite3.connect(new)) as db:
+                db.execute(f"PRAGMA application_id={APPLICATION_ID}")
+                db.execute(self._definition)
+                db.commit()
+                db.execute("PRAGMA journal_mode=WAL")  # here, because no other process has the file yet
+
+        write_whole(self._real, write)
+
+    def _connect(self):
+        with contextlib.ExitStack() as stack:
+            db = stack.enter_context(contextlib.closing(connect(self._real)))
+            db.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
+            try:
+                schema = read_schema(db)
+            except sqlite3.OperationalError as error:
+                if "locked" in str(error):
+                    raise
+                # SQLite needs a file beside it, and may make none there.
+                db = stack.enter_context(contextlib.closing(_connect_to_look(self._real)))
+                schema = read_schema(db)
+            self._check(schema)
+            if not any(table == self._table for _, _, table, _ in schema):
+                with db:
+                    db.execute(self._definition)
+            stack.pop_all()
+            return db
+
+    def _check(self, schema):
+        if not all(kind in ("table", "index") and _TABLES.fullmatch(table) for kind, _, table, _ in schema):
+            raise Damaged("it defines what no cache has")
+        ours = [row for row in schema if row[2] == self._table]
+        if ours and ours != make_schema(self._definition):
+            raise Damaged(f"its table {self._table} has other columns")
+
+    # -- Setting aside -----------------------------------------------------------------------------
+
+    def _set_aside(self, error):
+        parts = {part: suffix for part, suffix in zip(self._parts(), ("", *JOURNALS)) if os.path.lexists(part)}
+        number = 1
+        while any(os.path.lexists(self._aside(number, suffix)) for suffix in ("", *JOURNALS)):
+            number += 1
+        # The file itself last: what SQLite left beside it would else be put into a new one.
+        for part, suffix in reversed(parts.items()):
+            os.rename(part, self._aside(number, suffix))
+        reason = str(error).removeprefix("it is damaged: ").rstrip(".")
+        self._notify(
+            f"the cache {self._path} is damaged ({reason}). It is now {self._aside(number, '')}, and a new one "
+            "begins."
+        )
+
+    def _aside(self, number, suffix):
+        return self._real.with_name(f"{self._real.name}.damaged-{number}{suffix}")
+
+    def _parts(self):
+        return _with_journals(self._real)
+
+
+def _connect_to_look(path):
+    """A connection that writes nothing, and nothing beside the file unless somebody else has it open."""
+    journals = any(path.with_name(path.name + suffix).exists() for suffix in JOURNALS)
+    return sqlite3.connect(f"{path.absolute().as_uri()}?{'mode=ro' if journals else 'immutable=1'}", uri=True)
+
+
+@contextlib.contextmanager
+def _hold(directory: Path) -> Iterator[None]:
+    """One process at a time makes, moves or opens a cache in a directory. Nothing is left there."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        end = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    raise TimeoutError(f"{directory} has been locked for {BUSY_SECONDS} seconds") from None
+                time.sleep(0.02)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,58 @@
+"""Where a report goes: to a new file, over an earlier report, or into a device; over nothing else."""
+
+import os
+import sys
+from pathlib import Path
+
+from neural_optimizer_search.files import Damaged, require_regular, write_whole
+from neural_optimizer_search.report.page import is_page
+
+_BEGINNING = 4096  # bytes of a page in which it says that it is one of ours
+
+
+class NotAReport(ValueError):
+    """What is at the place is no report, and stays as it is; the message says what is there."""
+
+
+def write_page(place: Path, text: str) -> None:
+    """Writes a page, whole or not at all.
+
+    Args:
+      place: The file. A link to a report stays a link, and the report it leads to is written over.
+      text: The page.
+
+    Raises:
+      NotAReport: If something else than a report is there.
+      OSError: If nothing can be written there.
+    """
+    if is_stdout(place):
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode())
+        sys.stdout.flush()
+    elif place.is_char_device():
+        place.write_text(text, encoding="utf-8")
+    else:
+        _require_replaceable(place)
+        write_whole(os.path.realpath(place), lambda unfinished: unfinished.write_text(text, encoding="utf-8"))
+
+
+def _require_replaceable(place):
+    try:
+        require_regular(place)
+    except FileNotFoundError:
+        if os.path.lexists(place):
+            raise NotAReport(f"{place} is a link that leads to nothing. Name another file.") from None
+        return
+    except Damaged as error:
+        raise NotAReport(f"{error} Name another file.") from None
+    with open(place, "rb") as file:
+        if not is_page(file.read(_BEGINNING).decode("utf-8", "replace")):
+            raise NotAReport(f"{place} is there, and no report of nos-report: it stays as it is. Name another file.")
+
+
+def is_stdout(place: Path) -> bool:
+    """Whether this is where the command prints, such as /dev/stdout, whatever that is: a pipe, a file, a terminal."""
+    try:
+        return os.path.samestat(os.stat(place), os.fstat(sys.stdout.fileno()))
+    except (OSError, ValueError):  # not there; or standard output is no file
+        return False

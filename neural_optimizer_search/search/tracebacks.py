@@ -1,0 +1,57 @@
+"""What went wrong in a task, as a file in the run's directory: a message has one line, and a traceback many."""
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from neural_optimizer_search.workers.executor import Executor, Failure, TaskFailed
+
+MOST_BYTES = 2**20  # a task that fails for one rule in ten tells nothing new after the first hundred
+
+
+@contextlib.contextmanager
+def keep_tracebacks(executor: Executor, path: Path) -> Iterator[None]:
+    """A context in which the tracebacks of an executor's failures are appended to a file, if they can be.
+
+    Raises:
+      TaskFailed: As raised within, but with the name of the file that has the traceback.
+    """
+    file = _TracebackFile(path)
+    executor.on_failure = file.append
+    try:
+        yield
+    except TaskFailed as error:
+        if not (error.traceback and file.is_written):
+            raise
+        raise TaskFailed(f"{str(error).rstrip('.')}. The traceback is in {path}.", error.traceback) from error
+
+
+class _TracebackFile:
+    def __init__(self, path):
+        self._path = path
+        self.is_written = False
+
+    def append(self, failure: Failure):
+        if failure.traceback:
+            what = f"Rule {failure.formula}" if failure.formula else "A worker's start"
+            # A full disk is no reason to end a search that does not need the file.
+            with contextlib.suppress(OSError):
+                self._write(f"{what}: {failure.message}\n\n{failure.traceback.rstrip()}\n\n\n".encode())
+
+    def _write(self, text):
+        with open(self._path, "ab", opener=_open_own) as file:
+            if file.tell() + len(text) <= MOST_BYTES:
+                file.write(text)
+                file.flush()
+                self.is_written = True
+
+
+def _open_own(path, flags):
+    """No link, which may lead to somebody's file, and no pipe, which may wait for a reader forever."""
+    number = os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), 0o666)
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise OSError(f"{path} is no regular file.")
+    return number

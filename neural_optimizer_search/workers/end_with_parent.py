@@ -1,0 +1,49 @@
+"""A worker process ends when its parent does, whatever ends that and whatever the worker is doing.
+
+On Linux the kernel kills the worker when the thread that started it ends, also if the worker is stopped or holds
+Python's lock. Elsewhere, and if the parent ended before, a thread of the worker waits for the parent's end.
+"""
+
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+
+# PR_SET_PDEATHSIG of Linux's <sys/prctl.h>.
+_SET_PARENT_DEATH_SIGNAL = 1
+
+
+class BindingName(str):
+    """A name of a process that binds it to its parent as the first thing that it does.
+
+    `multiprocessing` sends the name before it has the process import anything. The main module imports TensorFlow,
+    which may take longer than the parent lives; so the name is unpickled by a call that needs no module of ours.
+    """
+
+    def __reduce__(self) -> tuple[Callable[[str], str], tuple[str]]:
+        if sys.platform != "linux":
+            return str, (str(self),)
+        call = f"__import__('ctypes').CDLL(None).prctl({_SET_PARENT_DEATH_SIGNAL}, {int(signal.SIGKILL)})"
+        return eval, (f"({call}, {str(self)!r})[1]",)
+
+
+def end_with_parent() -> None:
+    """Called in a worker process that the `multiprocessing` of its parent started."""
+    ask_kernel()
+    threading.Thread(target=_wait_and_end, daemon=True).start()
+
+
+def ask_kernel() -> None:
+    """Has the kernel kill this process when its parent ends; not on every system."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, int(signal.SIGKILL))
+
+
+def _wait_and_end():
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

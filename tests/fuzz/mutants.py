@@ -1,0 +1,278 @@
+"""What can happen to the files of a run: a table of small functions, each of which damages one.
+
+A mutant's name is "subject/file/what was done to it": its randomness is seeded by the name, so each can be run alone.
+"""
+
+import os
+import random
+import re
+import shutil
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import damaged_json
+import damaged_sqlite
+import pytest
+from worlds import CACHES, World, remove
+
+
+class Mutant(NamedTuple):
+    """One damaged thing.
+
+    Attributes:
+      name: Tells it from all others.
+      subject: The directory whose part is damaged.
+      damage: Does it, given the `World` and a `random.Random`; what it returns is called when the commands are done.
+      kind: What decides which commands are run.
+      believable: Why nobody can see it, so that what a command makes of it may differ from the healthy run; or "".
+    """
+
+    name: str
+    subject: str
+    damage: Callable[[World, random.Random], Any]
+    kind: str = "run"
+    believable: str = ""
+
+
+# -- The bytes of a file ---------------------------------------------------------------------------
+
+
+def _bytes(change):
+    """A damage of the file's bytes."""
+
+    def damage(path, rng, stranger):
+        data = bytearray(path.read_bytes() if path.is_file() else b"")
+        path.write_bytes(change(data, rng))
+
+    return damage
+
+
+def _flip(data, rng):
+    for _ in range(min(20, len(data))):
+        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+    return data
+
+
+def _zero_page(data, rng):
+    start = 4096 * rng.randrange(max(1, len(data) // 4096))
+    data[start : start + 4096] = bytes(len(data[start : start + 4096]))
+    return data
+
+
+def _instead(make):
+    """Something else in the file's place."""
+
+    def damage(path, rng, stranger):
+        remove(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        make(path, stranger)
+
+    return damage
+
+
+def _copy(path, stranger):
+    shutil.copytree(stranger, path) if stranger.is_dir() else shutil.copy2(stranger, path)
+
+
+def _without_right(mode):
+    def damage(path, rng, stranger):
+        if path.exists():
+            path.chmod(mode)
+            if os.access(path, os.R_OK | os.W_OK):
+                pytest.skip("root may do everything")
+
+    return damage
+
+
+BYTES = {
+    "truncated": _bytes(lambda data, rng: data[: rng.randrange(len(data) or 1)]),
+    "truncated a little": _bytes(lambda data, rng: data[: -rng.randrange(1, 100)]),
+    "first bytes": _bytes(lambda data, rng: data[: rng.randrange(1, 100)]),
+    "page zeroed": _bytes(_zero_page),
+    "bits flipped": _bytes(_flip),
+    "emptied": _bytes(lambda data, rng: b""),
+    "garbage": _bytes(lambda data, rng: rng.randbytes(rng.randrange(1, 20_000))),
+    "text": _bytes(lambda data, rng: b"This is no such file.\n" * rng.randrange(1, 1000)),
+    "longer": _bytes(lambda data, rng: bytes(data) + rng.randbytes(5000)),
+}
+PLACES = {
+    "missing": lambda path, rng, stranger: remove(path),
+    "directory": _instead(lambda path, stranger: path.mkdir()),
+    "pipe": _instead(lambda path, stranger: os.mkfifo(path)),
+    "link to itself": _instead(lambda path, stranger: path.symlink_to(path.name)),
+    "link to nothing": _instead(lambda path, stranger: path.symlink_to("no such file")),
+    "link to the zeros": _instead(lambda path, stranger: path.symlink_to("/dev/zero")),
+    "link to the null": _instead(lambda path, stranger: path.symlink_to("/dev/null")),
+    "link to another's": _instead(lambda path, stranger: path.symlink_to(stranger)),
+    "link to a thesis": _instead(
+        lambda path, stranger: path.symlink_to(stranger.parents[1] / "mine" / "thesis.txt")
+    ),
+    "hard link to another's": _instead(
+        lambda path, stranger: path.mkdir() if stranger.is_dir() else path.hardlink_to(stranger)
+    ),
+    "another's": _instead(_copy),
+    "unreadable": _without_right(0),
+    "read-only": _without_right(0o400),
+}  # fmt: skip
+# Files and directories of each subject: (name, where the same of somebody else's is, kind, which damages).
+LEDGER = "ledger.sqlite"
+EVERY = {**BYTES, **PLACES}
+FILES = [
+    ("evolution", LEDGER, "other", "run", EVERY),
+    ("evolution", f"{LEDGER}-wal", "other", "run", EVERY),
+    ("evolution", f"{LEDGER}-shm", "other", "run", EVERY),
+    ("evolution", f"{LEDGER}-journal", "other", "run", EVERY),
+    ("evolution", "ledger.lock", "other", "run", EVERY),
+    ("evolution", f"{LEDGER}.unfinished", "other", "run", PLACES),
+    ("evolution", "leaderboard.txt", "other", "run", PLACES),
+    ("evolution", "leaderboard.txt.unfinished", "other", "run", PLACES),
+    ("evolution", "report.html", "other", "run", PLACES),
+    ("evolution", "report.html.unfinished", "other", "run", PLACES),
+    ("evolution", "tensorboard", "other", "run", PLACES),
+    ("evolution", "controller", "other", "run", PLACES),
+    ("evolution", "", "other", "run", PLACES),
+    ("ppo", "controller", "other-ppo", "checkpoint", PLACES),
+    ("ppo", "controller/checkpoint", "other-ppo", "checkpoint", EVERY),
+    ("ppo", "controller/checkpoint.unfinished", "other-ppo", "checkpoint", PLACES),
+    ("ppo", "controller/newest.index", "other-ppo", "checkpoint", EVERY),
+    ("ppo", "controller/newest.data-00000-of-00001", "other-ppo", "checkpoint", EVERY),
+    ("ppo", "controller/oldest.index", "other-ppo", "checkpoint", EVERY),
+    ("ppo", "controller/oldest.data-00000-of-00001", "other-ppo", "checkpoint", EVERY),
+    ("promoted", "promotion.json", "other", "promotion", EVERY),
+    ("promoted", "promotion.json.unfinished", "other", "promotion", PLACES),
+    ("promoted", "rung1.sqlite", "other", "promotion", EVERY),
+    ("promoted", LEDGER, "other", "promotion", EVERY),
+    ("promoted", f"{LEDGER}-wal", "other", "promotion", EVERY),
+    ("promoted", "rung1.lock", "other", "promotion", PLACES),
+    ("promoted", "leaderboard.txt", "other", "promotion", PLACES),
+    ("promoted", "leaderboard.txt.unfinished", "other", "promotion", PLACES),
+    ("promoted", "", "other", "promotion", PLACES),
+    ("evolution", "cache", "other", "cache", EVERY),
+    ("evolution", "cache-wal", "other", "cache", EVERY),
+    ("evolution", "cache-shm", "other", "cache", EVERY),
+    ("evolution", "cache-journal", "other", "cache", PLACES),
+]
+
+
+def _find(world, subject, name):
+    """Where a file of `FILES` is."""
+    if name.startswith("cache"):
+        return world.here / CACHES / f"{subject}.sqlite{name.removeprefix('cache')}"
+    path = world.here / subject / name
+    if path.name.startswith(("newest.", "oldest.")):
+        saved = sorted(path.parent.glob("ckpt-*.index"), key=lambda one: int(one.stem.removeprefix("ckpt-")))
+        chosen = saved[-1 if path.name.startswith("newest.") else 0]
+        return chosen.with_name(f"{chosen.stem}.{path.name.partition('.')[2]}")
+    return path
+
+
+def _find_stranger(world, subject, owner, name):
+    """The same file of somebody else, or another file of theirs if they have none such."""
+    path = _find(world, owner, name)
+    return path if path.exists() else world.here / owner / LEDGER
+
+
+def _file_mutants():
+    for subject, name, owner, kind, damages in FILES:
+        for what, damage in damages.items():
+
+            def apply(world, rng, subject=subject, name=name, owner=owner, damage=damage):
+                damage(_find(world, subject, name), rng, _find_stranger(world, subject, owner, name))
+
+            yield Mutant(f"{subject}/{name or 'directory'}/{what}", subject, apply, kind)
+
+
+# -- What the SQLite files and the JSON files hold -------------------------------------------------
+
+# (subject, file, kind, table of damages, which share of them): there are more than a night has time for.
+DATABASES = [
+    ("evolution", LEDGER, "run", damaged_sqlite.values(damaged_sqlite.COLUMNS), 0.3),
+    ("evolution", LEDGER, "run", damaged_sqlite.CONFIG, 0.5),
+    ("evolution", LEDGER, "run", damaged_sqlite.LEDGER, 1.0),
+    ("ppo", LEDGER, "checkpoint", damaged_sqlite.LEDGER, 0.1),
+    ("promoted", "rung1.sqlite", "promotion", damaged_sqlite.values(damaged_sqlite.IN_RUNG), 0.1),
+    ("promoted", "rung1.sqlite", "promotion", damaged_sqlite.LEDGER, 0.2),
+    ("promoted", LEDGER, "promotion", damaged_sqlite.values(damaged_sqlite.IN_RUNG), 0.1),
+    ("promoted", LEDGER, "promotion", damaged_sqlite.LEDGER, 0.2),
+    ("whole", LEDGER, "source", damaged_sqlite.values(damaged_sqlite.COLUMNS), 0.05),
+    ("evolution", "cache", "cache", damaged_sqlite.values(damaged_sqlite.CACHE_COLUMNS), 0.15),
+    ("evolution", "cache", "cache", damaged_sqlite.CACHE, 0.6),
+]
+
+
+def _content_mutants():
+    for subject, name, kind, table, share in DATABASES:
+        for what, damage in table.items():
+            if random.Random(f"{subject} {name} {what}").random() < share:
+
+                def apply(world, rng, subject=subject, name=name, damage=damage):
+                    return damage(_find(world, subject, name), rng)
+
+                yield Mutant(f"{subject}/{name}/{what}", subject, apply, kind)
+    for what, damage in damaged_json.PROMOTION.items():
+        yield Mutant(
+            f"promoted/promotion.json/{what}",
+            "promoted",
+            lambda world, rng, damage=damage: damage(world.here / "promoted" / "promotion.json", rng),
+            "promotion",
+        )
+
+
+# -- Backups that were put back in part ------------------------------------------------------------
+
+
+def _put_back(name, *patterns):
+    """Puts files of some steps before in the place of today's."""
+
+    def damage(world, rng):
+        for pattern in patterns:
+            for path in (world.here / name).glob(pattern):
+                remove(path)
+            for path in (world.earlier / name).glob(pattern):
+                _copy(world.here / name / path.relative_to(world.earlier / name), path)
+
+    return damage
+
+
+def _give(path, owner):
+    def damage(world, rng):
+        remove(world.here / path)
+        _copy(world.here / path, world.here / owner)
+
+    return damage
+
+
+BACKUPS = [
+    Mutant("ppo/the ledger is older than the checkpoints", "ppo", _put_back("ppo", f"{LEDGER}*"), "checkpoint"),
+    Mutant("ppo/the checkpoints are older", "ppo", _put_back("ppo", "controller"), "checkpoint"),
+    Mutant("ppo/both are older", "ppo", _put_back("ppo", "controller", f"{LEDGER}*"), "checkpoint"),
+    Mutant("ppo/the checkpoints are another's", "ppo", _give("ppo/controller", "other-ppo/controller"), "checkpoint"),
+    Mutant("evolution/the ledger is older", "evolution", _put_back("evolution", f"{LEDGER}*")),
+    Mutant("evolution/it has checkpoints", "evolution", _give("evolution/controller", "ppo/controller")),
+]
+
+
+# -- What nobody can see ---------------------------------------------------------------------------
+
+# Why what a command makes of these may differ from what it makes of the healthy run; the name of each is matched.
+BELIEVABLE = {
+    "evolution/(ledger.sqlite|directory)/(link to )?another's": "It is another run, whole.",
+    ".*/the ledger is older": "So was the run once; but the cache knows what it measured later.",
+    ".*-wal/": "SQLite takes a log that ends early for one that a kill has cut.",
+    ".*(sqlite|cache)/bits flipped": "SQLite's pages have no checksum.",
+    ".*/a candidate (fewer|more)|.*/a candidate's (rank|reward) is zero": "So may a promotion have begun.",
+    "promoted/.*/evaluations are doubled": "A rung may have measured more.",
+}
+
+
+def _all():
+    found = [*_file_mutants(), *_content_mutants(), *BACKUPS]
+    assert len({mutant.name for mutant in found}) == len(found)
+    return [one._replace(believable=_find_reason(one.name)) for one in found]
+
+
+def _find_reason(name):
+    return next((reason for pattern, reason in BELIEVABLE.items() if re.match(pattern, name)), "")
+
+
+MUTANTS = _all()

@@ -1,0 +1,61 @@
+"""A disk that is full at any moment: a command says so in one line, and goes on when there is room again.
+
+In place of a full disk no file may get larger than a certain size, for which nobody needs to be root.
+"""
+
+import os
+import shutil
+
+import pytest
+from children import run_with_room
+from harness import judge
+from test_killed_inside import find, flags_of, search_on, undisturbed  # noqa: F401
+from worlds import RUNGS, nothing_trained
+
+from neural_optimizer_search.promotion import command as promotion
+from neural_optimizer_search.report import command as report
+
+LONG = bool(os.environ.get("NOS_LONG"))
+# A ledger has some 60 kB, its log 400, a checkpoint 2,000.
+SIZES = (
+    (0, 1, 100, 1000, 4096, 8192, 20_000, 32_768, 40_000, 50_000, 65_536, 100_000, 200_000, 300_000, 500_000)
+    if LONG
+    else (0, 8192, 65_536)
+)
+
+
+def run_full(main, flags, sizes):
+    """Runs a command on ever less full a disk, and then with room enough."""
+    for size in sizes:
+        code, said = run_with_room(size, main, flags)
+        assert code in (0, 1, 2) and not judge(code, said), (size, code, said)
+    with nothing_trained():
+        assert main(flags) == 0
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_search(tmp_path, undisturbed, size):  # noqa: F811
+    run_full(search_on, flags_of("evolution", tmp_path), [size])
+    assert find(tmp_path / "run") == undisturbed["evolution"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", (100, 200_000, 500_000, 1_000_000, 1_900_000) if LONG else (1_000_000,))
+def test_a_search_with_checkpoints(tmp_path, undisturbed, size):  # noqa: F811
+    run_full(search_on, flags_of("ppo", tmp_path), [size])
+    assert find(tmp_path / "run") == undisturbed["ppo"]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_promotion(tmp_path, undisturbed, size):  # noqa: F811
+    shutil.copytree(undisturbed["searched"], tmp_path / "run", ignore=shutil.ignore_patterns("promoted*"))
+    run_full(promotion.main, [str(tmp_path / "run"), *RUNGS], [size])
+    assert find(tmp_path / "run" / "promoted-digits") == undisturbed["promotion"]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_report(tmp_path, undisturbed, size):  # noqa: F811
+    out = tmp_path / "report.html"
+    out.write_text("The report of before.")
+    run_full(report.main, [str(undisturbed["searched"]), "--out", str(out)], [size])
+    assert "</html>" in out.read_text()

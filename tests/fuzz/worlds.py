@@ -1,0 +1,106 @@
+"""A directory with a small run of each kind, made without training, as a kill has left them."""
+
+import contextlib
+import os
+import pathlib
+import shutil
+from collections.abc import Iterator
+
+import fakes
+import pytest
+
+from neural_optimizer_search.promotion import command as promotion
+from neural_optimizer_search.records import cache
+from neural_optimizer_search.search import command, loop
+from neural_optimizer_search.workers.config import EXECUTORS
+from neural_optimizer_search.workers.in_process import InProcess
+
+SMALL = ["--space", "signs", "--depth", "2", "--budget", "14", "--protocol", "reduced", "--workers", "1"]
+RUNGS = ["--task", "digits", "--protocol", "reduced", "--workers", "1", "--top", "4", "--rungs", "2", "--keep", "1/2"]
+# The known optimizers are the first six evaluations of each search and of each rung.
+EARLIER, KILLED = 12, 17
+CACHES = "caches"
+
+
+class World:
+    """The directory `here`, which can be set back to what it was.
+
+    Attributes:
+      here: It holds the searches "evolution" and "ppo" and the promotion "promoted" as kills left them, each search
+        with a file in "caches"; "whole" is the search that is promoted, and "other" and "other-ppo" are of other
+        people.
+      earlier: The searches as they were some steps before the kill.
+    """
+
+    def __init__(self, base: pathlib.Path):
+        self.here, self.earlier, self._kept = base / "here", base / "earlier", base / "kept"
+        self.here.mkdir()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(loop, "STEPS_PER_SAVE", 1)
+            for name, algorithm in (("whole", "evolution"), ("other", "evolution"), ("other-ppo", "ppo")):
+                self._search(patch, name, algorithm, len(name), {})
+                shutil.copytree(self.here / name, self._kept / name)
+            for name in ("evolution", "ppo"):
+                self._search(patch, name, name, 3, {EARLIER: self.earlier, KILLED: self._kept})
+            self._count(patch, "promoted", {4 + 6 + 6 + 1: self._kept})
+            assert promotion.main([str(self.here / "whole"), *RUNGS, "--out", str(self.here / "promoted")]) == 0
+        for name in ("reports", "mine"):
+            (self._kept / name).mkdir()
+        (self._kept / "mine" / "thesis.txt").write_text("Three years of work.")
+        for unlocked in self._kept.rglob("*.unfinished"):
+            raise AssertionError(f"{unlocked} is in the way")
+
+    def _search(self, patch, name, algorithm, seed, copies):
+        self._count(patch, name, copies)
+        place = ["--out", str(self.here / name), "--cache", str(self.cache_of(name))]
+        assert command.main(["--algorithm", algorithm, "--seed", str(seed), *SMALL, *place]) == 0
+
+    def _count(self, patch, name, copies):
+        """Has the run copied at some of its evaluations, with all its files open, as a kill leaves them."""
+        done = 0
+
+        def evaluate(rule):
+            nonlocal done
+            done += 1
+            if done in copies:
+                for path in self._files_of(name):
+                    target = copies[done] / path.relative_to(self.here)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copytree(path, target) if path.is_dir() else shutil.copy2(path, target)
+            return fakes.fake_evaluation(rule)
+
+        patch.setitem(EXECUTORS, "local", lambda *arguments: InProcess(evaluate))
+
+    def _files_of(self, name):
+        return [self.here / name, *(self.here / CACHES).glob(f"{name}.sqlite*")]
+
+    def cache_of(self, name: str) -> pathlib.Path:
+        return self.here / CACHES / f"{name}.sqlite"
+
+    def set_back(self) -> None:
+        """Makes `here` what it was."""
+        remove(self.here)
+        shutil.copytree(self._kept, self.here, symlinks=True)
+
+
+@contextlib.contextmanager
+def nothing_trained() -> Iterator[None]:
+    """Commands train nothing, save at each step, and do not wait long for another writer."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(EXECUTORS, "local", fakes.open_nothing)
+        patch.setattr(loop, "STEPS_PER_SAVE", 1)
+        patch.setattr(cache, "BUSY_SECONDS", 0.1)
+        yield
+
+
+def remove(path: pathlib.Path) -> None:
+    """Removes what is at a path, whatever it is and whoever may read it."""
+    if path.is_symlink() or not path.is_dir():
+        path.unlink(missing_ok=True)
+        return
+    path.chmod(0o700)
+    for directory, names, _ in os.walk(path):
+        for name in names:
+            if not os.path.islink(os.path.join(directory, name)):
+                os.chmod(os.path.join(directory, name), 0o700)
+    shutil.rmtree(path)

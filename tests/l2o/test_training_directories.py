@@ -1,0 +1,364 @@
+"""The directory of a training: who may go on with it, and what becomes of it when something goes wrong."""
+
+import errno
+import gc
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import types
+
+import numpy as np
+import pytest
+import trainings
+from bowls import BOWLS
+
+from neural_optimizer_search.l2o import PredictedStepDescent, saved, training
+from neural_optimizer_search.objectives import FAMILIES
+
+pytestmark = pytest.mark.once
+
+OWN = "bowls:BOWLS"
+
+
+@pytest.fixture(autouse=True)
+def stand_in(monkeypatch, tmp_path):
+    """Trains nothing, and does what a test puts in "then" after each iteration."""
+    does = {"then": lambda: None}
+
+    def learn(config, family, last, advance):
+        for number in range(0 if last is None else last.number + 1, config.iterations + 1):
+            state = trainings.new_state(number, config)
+            does["then"]()
+            yield state
+
+    monkeypatch.setattr(training, "learn", learn)
+    monkeypatch.setitem(FAMILIES, "bowls", BOWLS)
+    monkeypatch.chdir(tmp_path)
+    return does
+
+
+def refused(capsys, *flags):
+    with pytest.raises(SystemExit) as stop:
+        training.main(list(map(str, flags)))
+    said = capsys.readouterr().err
+    assert stop.value.code == 2 and said.count("\n") == 1 and len(said) < 1000, said
+    return said
+
+
+def stopped(capsys, *flags):
+    """What a command says that cannot go on, without its progress bar."""
+    assert training.main(list(map(str, flags))) == 1
+    (said,) = [line for line in capsys.readouterr().err.splitlines() if line.strip() and "functions |" not in line]
+    return said
+
+
+def recorded_origin(directory):
+    return json.loads((directory / saved.CONFIG).read_text()).get("origin")
+
+
+def give_origin(directory, origin):
+    settings = json.loads((directory / saved.CONFIG).read_text())
+    settings["origin"] = origin
+    (directory / saved.CONFIG).write_text(json.dumps({k: v for k, v in settings.items() if v is not None}))
+
+
+# -- Flags -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("flag", ["--functions", "--iterations", "--seed"])
+@pytest.mark.parametrize("number", ["99999999999", "9" * 5000, "-1", "1e3", "nan"])
+def test_numbers_have_limits(flag, number, capsys):
+    assert f"argument {flag}: must be a whole number from" in refused(capsys, flag, number)
+
+
+@pytest.mark.parametrize("flag", ["--out", "--resume"])
+@pytest.mark.parametrize("name", ["", "n" * 300, "d/" * 3000])
+def test_names_of_directories(flag, name, capsys):
+    assert f"argument {flag}: must " in refused(capsys, flag, name)
+
+
+@pytest.mark.parametrize("name", ["", "f" * 300, f"bowls:{'f' * 300}", "bowls:\n"])
+def test_names_of_families(name, capsys):
+    assert "argument --family: must be one of" in refused(capsys, "--family", name)
+
+
+def test_a_default_directory_with_a_long_name(capsys, monkeypatch, tmp_path):
+    name = f"{'m' * 250}:F"
+    monkeypatch.setitem(sys.modules, "m" * 250, types.SimpleNamespace(F=BOWLS))
+    assert "argument --out: must have names of at most 255 bytes" in refused(capsys, "--family", name)
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("1 / 0", "the module of 'broken:F' fails: ZeroDivisionError"),
+        ("F = (", "the module of 'broken:F' fails: SyntaxError"),
+        ("from neural_optimizer_search.objectives import Family as F", "must be an instance of Family"),
+        ("from neural_optimizer_search.objectives import Family\nF = Family()", "fails: AttributeError"),
+        (
+            "from bowls import Bowls\nclass F(Bowls):\n  dimension = 10**9\nF = F()",
+            "`dimension` must be an int from 1 to 10000",
+        ),
+        (
+            "from bowls import Bowls\nclass F(Bowls):\n  def values(self, data, x): return x\nF = F()",
+            "`values` must return float64 [2, 3]",
+        ),
+    ],
+)
+def test_a_family_that_does_not_work(code, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.delitem(sys.modules, "broken", raising=False)
+    (tmp_path / "broken.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    said = refused(capsys, "--family", "broken:F", "--out", "run")
+    assert message in said and not (tmp_path / "run").exists()
+
+
+# -- Whose it is -----------------------------------------------------------------------------------
+
+
+def test_a_new_training_says_where_it_was_made(tmp_path):
+    assert training.main(["--family", "bowls", "--iterations", "0", "--out", "run"]) == 0
+    assert recorded_origin(tmp_path / "run")["path"] == str(tmp_path / "run")
+
+
+@pytest.mark.parametrize("origin", [None, {"user": "somebody", "host": "else", "path": "/"}, "x", [1]])
+def test_somebody_elses_family_is_not_imported(origin, capsys, tmp_path, monkeypatch):
+    directory = tmp_path / "run"
+    trainings.write(directory, family="stranger:BOWLS")
+    give_origin(directory, origin)
+    (tmp_path / "stranger.py").write_text("open('imported', 'w').close()\nfrom bowls import BOWLS\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "stranger", raising=False)
+    said = refused(capsys, "--resume", directory)
+    assert "If you trust that code: --family stranger:BOWLS" in said
+    assert not (tmp_path / "imported").exists() and not (directory / saved.LOCK).exists()
+    assert "keeps its own (stranger:BOWLS)" in refused(capsys, "--resume", directory, "--family", OWN)
+    # Named now, it goes on, and is the user's own from then on.
+    assert training.main(["--resume", str(directory), "--family", "stranger:BOWLS"]) == 0
+    assert (tmp_path / "imported").exists()
+    assert training.main(["--resume", str(directory)]) == 0
+
+
+def test_one_of_our_families_needs_not_be_named(tmp_path):
+    trainings.write(tmp_path / "run")
+    moved = (tmp_path / "run").rename(tmp_path / "moved")
+    assert training.main(["--resume", str(moved)]) == 0
+    assert recorded_origin(moved)["path"] == str(moved)
+
+
+def test_the_same_family_may_be_named(tmp_path):
+    trainings.write(tmp_path / "run", family=OWN)
+    assert training.main(["--resume", "run", "--family", OWN]) == 0
+
+
+def test_more_iterations_of_one_time_are_not_recorded_with_the_origin(tmp_path):
+    trainings.write(tmp_path / "run")
+    give_origin(tmp_path / "run", None)
+    assert training.main(["--resume", "run", "--iterations", "6"]) == 0
+    assert saved.load_config(tmp_path / "run").config == trainings.CONFIG
+
+
+# -- One directory, one thing, one process -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "owner"), [("ledger.sqlite", "a search"), ("promotion.json", "a promotion")])
+def test_a_directory_of_something_else(name, owner, capsys, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / name).touch()
+    assert f"holds {owner}" in refused(capsys, "--family", "bowls", "--out", "run")
+    assert os.listdir(tmp_path / "run") == [name]
+
+
+def test_a_state_without_its_settings_is_not_overwritten(capsys, tmp_path):
+    trainings.write(tmp_path / "run")
+    (tmp_path / "run" / saved.CONFIG).unlink()
+    assert "holds a training" in refused(capsys, "--family", "bowls", "--out", "run")
+
+
+def test_one_process_at_a_time(capsys, tmp_path, stand_in):
+    trainings.write(tmp_path / "run")
+    said = []
+    stand_in["then"] = lambda: said.append(refused(capsys, "--resume", "run"))
+    assert training.main(["--resume", "run"]) == 0
+    assert said and all("is being run by another process. Wait for it, or stop it." in one for one in said)
+    assert training.main(["--resume", "run"]) == 0  # it is free again
+
+
+def test_two_that_begin_at_once(capsys, tmp_path, monkeypatch):
+    (tmp_path / "run").mkdir()
+    lock = saved.lock(tmp_path / "run")
+    assert "is being run by another process" in refused(capsys, "--family", "bowls", "--out", "run")
+    assert not (tmp_path / "run" / saved.CONFIG).exists()
+    lock.close()
+
+
+def test_what_refuses_lets_the_directory_go(capsys, tmp_path):
+    trainings.write(tmp_path / "run")
+    (tmp_path / "run" / saved.STATE).write_bytes(b"damaged")
+    refused(capsys, "--resume", "run")
+    saved.lock(tmp_path / "run").close()
+
+
+# -- Ends ------------------------------------------------------------------------------------------
+
+
+def fill_the_disk(monkeypatch):
+    def write(member, array, **_):
+        member.write(b"a part")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np.lib.format, "write_array", write)
+
+
+def limit_the_files(monkeypatch):
+    # What an open archive, and a buffer, still hold cannot be written either.
+    monkeypatch.setattr(saved, "write_whole", limited(saved.write_whole))
+
+
+def limited(write):
+    def write_little(*arguments):
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+        try:
+            write(*arguments)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return write_little
+
+
+@pytest.mark.parametrize("fill", [fill_the_disk, limit_the_files])
+def test_a_full_disk_keeps_what_was_there(fill, capsys, tmp_path, monkeypatch):
+    directory, ignored = tmp_path / "run", []
+    trainings.write(directory)
+    before = {path.name: path.read_bytes() for path in directory.iterdir()}
+    with monkeypatch.context() as full:
+        fill(full)
+        full.setattr(sys, "unraisablehook", ignored.append)
+        said = stopped(capsys, "--resume", directory)
+        gc.collect()
+    assert f"When that is mended: nos-learn --resume {directory}" in said and not ignored
+    assert {path.name: path.read_bytes() for path in directory.iterdir()} == {**before, saved.LOCK: b""}
+    assert training.main(["--resume", str(directory)]) == 0 and saved.is_finished(directory)
+
+
+def test_memory_that_does_not_suffice(capsys, tmp_path, stand_in):
+    trainings.write(tmp_path / "run")
+
+    def fail():
+        raise MemoryError
+
+    stand_in["then"] = fail
+    assert "there is not enough memory. When that is mended: nos-learn --resume run" in stopped(
+        capsys, "--resume", "run"
+    )
+
+
+def test_a_directory_that_is_moved(capsys, tmp_path, stand_in):
+    directory, moved = tmp_path / "run", tmp_path / "moved"
+    trainings.write(directory)
+
+    def move():
+        directory.rename(moved)
+        directory.mkdir()  # another's
+
+    stand_in["then"] = move
+    said = stopped(capsys, "--resume", "run")
+    assert f"Go on where it is now: nos-learn --resume {moved}" in said
+    assert not os.listdir(directory) and saved.load_state(moved, 2).number == 1
+    stand_in["then"] = lambda: None
+    assert training.main(["--resume", str(moved)]) == 0
+
+
+def test_a_directory_that_is_deleted(capsys, tmp_path, stand_in):
+    trainings.write(tmp_path / "run")
+    stand_in["then"] = lambda: shutil.rmtree(tmp_path / "run")
+    assert "was moved or deleted" in stopped(capsys, "--resume", "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_directory_that_is_deleted_while_it_is_written(capsys, tmp_path, monkeypatch):
+    trainings.write(tmp_path / "run")
+    write = PredictedStepDescent.save
+
+    def delete(self, path):
+        shutil.rmtree(tmp_path / "run")
+        write(self, path)
+
+    monkeypatch.setattr(PredictedStepDescent, "save", delete)
+    assert "was moved or deleted" in stopped(capsys, "--resume", "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", [saved.CONFIG, saved.STATE, saved.POLICY, saved.LOCK, f"{saved.STATE}.unfinished"])
+def test_nothing_is_written_where_a_link_leads(name, tmp_path):
+    directory, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
+    trainings.write(directory)
+    give_origin(directory, None)  # so that the settings are written, too
+    if (directory / name).exists():
+        (directory / name).rename(elsewhere)
+    else:
+        elsewhere.write_bytes(b"of somebody")
+    (directory / name).symlink_to(elsewhere)
+    before = elsewhere.read_bytes(), elsewhere.stat().st_mtime_ns
+    assert training.main(["--resume", str(directory)]) == 0
+    assert (elsewhere.read_bytes(), elsewhere.stat().st_mtime_ns) == before
+
+
+@pytest.mark.parametrize("damage", ["missing", "older", "damaged", "a pipe"])
+def test_the_policy_is_that_of_the_state(damage, tmp_path):
+    directory, path = tmp_path / "run", tmp_path / "run" / saved.POLICY
+    state = trainings.write(directory, state=trainings.new_state(5))
+    whole = path.read_bytes()
+    path.unlink()
+    if damage == "older":
+        PredictedStepDescent(trainings.new_state(4).best).save(path)
+    elif damage == "damaged":
+        path.write_bytes(whole[:-1])
+    elif damage == "a pipe":
+        os.mkfifo(path)
+    assert training.main(["--resume", str(directory)]) == 0
+    assert path.read_bytes() == whole
+    np.testing.assert_allclose(PredictedStepDescent.load(path).policy.second, state.best.second, rtol=1e-6)
+
+
+KILLED = """
+import os, signal, sys
+from neural_optimizer_search.l2o import saved, training
+write = saved.write_whole
+
+def write_or_die(path, how):
+    if path.name == saved.STATE and saved.load_state(path.parent, 2).number == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    write(path, how)
+
+saved.write_whole = write_or_die
+
+import trainings
+training.learn = lambda config, family, last, advance: (
+    trainings.new_state(number, config) for number in range(last.number + 1, config.iterations + 1)
+)
+training.main(["--resume", sys.argv[1]])
+"""
+
+
+def test_killed_between_the_policy_and_the_state(tmp_path):
+    directory, undisturbed = tmp_path / "run", tmp_path / "undisturbed"
+    for one in (directory, undisturbed):
+        trainings.write(one, family=OWN)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, str(directory)], env=environment, capture_output=True, timeout=120
+    )
+    assert killed.returncode == -9, killed.stderr
+    assert saved.load_state(directory, 2).number == 3
+    best = PredictedStepDescent.load(directory / saved.POLICY).policy
+    np.testing.assert_allclose(best.second, trainings.new_state(4).best.second, rtol=1e-6)  # one iteration ahead
+    for one in (directory, undisturbed):
+        assert training.main(["--resume", str(one)]) == 0
+    for name in (saved.STATE, saved.POLICY):
+        assert (directory / name).read_bytes() == (undisturbed / name).read_bytes()

@@ -1,0 +1,110 @@
+"""What is told of an error in a task of somebody's own, by `nos-search` from end to end, with workers in threads."""
+
+import functools
+import itertools
+
+import pytest
+from tiny_searches import TINY
+
+from neural_optimizer_search.search import command
+from neural_optimizer_search.workers.config import EXECUTORS
+from neural_optimizer_search.workers.measuring_worker import MeasuringWorker, make_evaluator
+from neural_optimizer_search.workers.pool import WorkerPool
+
+pytestmark = pytest.mark.slow
+NUMBERS = itertools.count()
+
+MODULE = """
+import numpy as np
+import tensorflow as tf
+from neural_optimizer_search.tasks import KerasTask
+
+def read(batch):
+    raise OSError("my data: cannot read shard 7")
+
+class Reading(tf.keras.layers.Layer):
+    def call(self, inputs, training=None):
+        return tf.ensure_shape(tf.numpy_function(read, [inputs], tf.float32), inputs.shape) if training else inputs
+
+def model(*layers):
+    return tf.keras.Sequential([*layers, tf.keras.layers.Dense(1)])
+
+x, y = np.ones([40, 2], np.float32), np.ones([40, 1], np.float32)
+data = dict(train=(x, y), validation=(x, y), steps=6, sizes=dict(batch_size=10, seeds=(0,)))
+"""
+SHARD = "OSError: my data: cannot read shard 7 ({module}.py:7)"
+TASKS = {
+    "the loss raises": (
+        "KerasTask(model, **data, loss=lambda targets, predictions: read(targets))",
+        f"{SHARD}. The traceback is in {{run}}/tracebacks.txt.",
+    ),
+    "a layer raises at run time": (
+        "KerasTask(lambda: model(Reading()), **data, loss='mse')",
+        f"The task failed for all of the first 3 rules. First: {SHARD}. The traceback is in {{run}}/tracebacks.txt.",
+    ),
+    "no validation data": (
+        "KerasTask(model, **{**data, 'validation': (x[:0], y[:0])}, loss='mse')",
+        "Argument `validation` must have examples. Received: data of 0 examples.",
+    ),
+    "no training data": (
+        "KerasTask(model, **{**data, 'train': (x[:0], y[:0])}, loss='mse')",
+        "Argument `train` must have examples. Received: data of 0 examples.",
+    ),
+    "no validation data wanted": (
+        "KerasTask(model, **{**data, 'sizes': dict(batch_size=10, validation_examples=0)}, loss='mse')",
+        "Argument `validation` must have examples. Received: sizes=dict(validation_examples=0).",
+    ),
+    "no file": (
+        "KerasTask(model, **{**data, 'train': lambda: open('/there/is/none')}, loss='mse')",
+        "FileNotFoundError: [Errno 2] No such file or directory: '/there/is/none' ({module}.py:18). "
+        "The traceback is in {run}/tracebacks.txt.",
+    ),
+    "the module raises": (
+        "1 / 0",
+        "argument --task: module '{module}' raises ZeroDivisionError: division by zero ({module}.py:18). "
+        "For the whole traceback: python -c 'import {module}'",
+    ),
+}
+
+
+class InThread:
+    """A `Worker` in the thread of its pool."""
+
+    def __init__(self, make):
+        self._worker, self.started = MeasuringWorker(make), False
+
+    def start(self, seconds=None):
+        self.started = True
+        return self._worker.prepare()
+
+    def measure(self, rule, seconds):
+        return self._worker.measure(rule)
+
+    def stop(self):
+        self.started = False
+
+
+def open_threads(config, task, protocol, data_dir):
+    return WorkerPool(lambda: InThread(functools.partial(make_evaluator, task, protocol, data_dir)), 1)
+
+
+@pytest.mark.parametrize("name", list(TASKS))
+def test_their_error_is_told(name, tmp_path, capfd, monkeypatch):
+    task, told = TASKS[name]
+    module, run = f"their_task_{next(NUMBERS)}", tmp_path / "run"
+    (tmp_path / f"{module}.py").write_text(f"{MODULE}task = {task}\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(EXECUTORS, "local", open_threads)
+    monkeypatch.setattr("neural_optimizer_search.workers.measuring_worker.use_one_thread", lambda: None)
+    with pytest.raises(SystemExit) as stopped:
+        command.main([*TINY, "--algorithm", "random", "--task", f"{module}:task", "--out", str(run)])
+    assert stopped.value.code == 2
+    error = capfd.readouterr().err
+    assert error.splitlines()[-1] == f"nos-search: {told.format(module=module, run=run)}"
+    assert "Traceback (most recent call last)" not in error
+    path = run / "tracebacks.txt"
+    assert path.exists() == ("tracebacks.txt" in told)
+    if path.exists():
+        text = path.read_text()
+        assert text.startswith(("Rule ", "A worker's start: ")) and "Traceback (most recent call last):" in text
+        assert told.partition(" (")[0].rpartition("First: ")[2] in text and f'{module}.py", line ' in text

@@ -1,0 +1,111 @@
+"""A task in which nothing can have a reward ends its search after the known optimizers, with what was seen."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tiny_searches import TINY, trained
+
+from neural_optimizer_search import parse_formula
+from neural_optimizer_search.measuring.evaluation import without_reward
+from neural_optimizer_search.measuring.evaluator import Evaluator
+from neural_optimizer_search.search import command
+from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS, require_reward
+from neural_optimizer_search.tasks import KerasTask
+from neural_optimizer_search.workers.config import EXECUTORS
+from neural_optimizer_search.workers.executor import TaskFailed
+from neural_optimizer_search.workers.in_process import InProcess
+
+X = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
+Y = X.sum(axis=1)
+
+
+def keras_task(x=X, y=Y, **changes):
+    return KerasTask(
+        model=lambda: tf.keras.Sequential([tf.keras.layers.Dense(1)]),
+        train=(x[:40], y[:40]),
+        validation=(X[40:], Y[40:]),
+        loss="mse",
+        steps=6,
+        sizes=dict(batch_size=10, learning_rates=(1e-2, 1e-1), probe_steps=2, seeds=(0,)),
+        **changes,
+    )
+
+
+def constant(value):
+    return lambda targets, predictions: tf.fill([tf.shape(targets)[0]], value)
+
+
+def evaluate(task, formula="g"):
+    return Evaluator(task, task.protocols["default"])(parse_formula(formula))
+
+
+@pytest.mark.parametrize("score", [37.0, 1.01])
+def test_a_score_out_of_range_is_refused_with_what_was_received(score):
+    task = keras_task(metric=constant(score), higher_is_better=True)
+    with pytest.raises(
+        ValueError, match=rf"scores in \[0, 1\].*Received scores from {score:g} to {score:g}\."
+    ) as error:
+        evaluate(task)
+    assert "\n" not in str(error.value)
+
+
+def test_rounding_is_no_reason_to_refuse_a_score():
+    assert evaluate(keras_task(metric=constant(1.0 + 2e-7), higher_is_better=True)).reward == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("value", [-3.0, float("nan"), float("inf"), float("-inf")])
+def test_a_metric_that_is_paid_nothing_is_told(value):
+    found = evaluate(keras_task(metric=constant(value), higher_is_better=True))
+    assert (found.reward, found.status) == (0.0, "ok")
+    assert (
+        found.message == f"Trained 6 steps with 1 seeds. The metric is {value:g} at the end, which is paid nothing."
+    )
+
+
+def run(tmp_path, monkeypatch, capfd, task):
+    """What `nos-search` prints on standard error, which ends with exit code 2."""
+    evaluator = Evaluator(task, task.protocols["default"])
+    monkeypatch.setitem(EXECUTORS, "local", lambda *_: InProcess(evaluator))
+    with pytest.raises(SystemExit) as stopped:
+        command.main([*TINY, "--algorithm", "random", "--budget", "5", "--out", str(tmp_path / "run")])
+    assert stopped.value.code == 2 and trained(tmp_path / "run") == 0
+    return capfd.readouterr().err.splitlines()[-1]
+
+
+def test_nan_in_the_data(tmp_path, monkeypatch, capfd):
+    x = X.copy()
+    x[7, 1] = np.nan
+    last = run(tmp_path, monkeypatch, capfd, keras_task(x))
+    assert last == (
+        "nos-search: every known optimizer has the reward 0 "
+        "(SGD: Diverged in 1 of 1 final runs, first at step 3 of 6). "
+        "Look for NaN and infinity in the data, and at what the loss computes."
+    )
+
+
+def test_a_metric_that_is_always_negative(tmp_path, monkeypatch, capfd):
+    last = run(tmp_path, monkeypatch, capfd, keras_task(metric=constant(-3.0), higher_is_better=True))
+    assert last.startswith(
+        "nos-search: every known optimizer has the reward 0 (SGD: Trained 6 steps with 1 seeds. The metric is -3 at "
+        "the end, which is paid nothing). Look at the metric: "
+    )
+
+
+def test_a_mix_is_told_kind_by_kind():
+    rules = list(KNOWN_OPTIMIZERS.values())
+    kinds = [
+        ("diverged", "Diverged at once."),
+        ("diverged", "Diverged later."),
+        ("timeout", "It took 60 s.\nLong."),
+        ("ok", "x" * 10_000),
+        ("ok", "Trained."),
+        ("of a stranger", "What?"),
+    ]
+    with pytest.raises(TaskFailed) as error:
+        require_reward([without_reward(rule, *kind) for rule, kind in zip(rules, kinds)])
+    message = str(error.value)
+    assert message.startswith(
+        "every known optimizer has the reward 0 (SGD: Diverged at once; RMSProp: It took 60 s. Long; Adam: xxx"
+    )
+    assert "; AddSign: What?). Look for NaN" in message and "Mend what failed. Look at the metric" in message
+    assert "\n" not in message and len(message) < 1000
