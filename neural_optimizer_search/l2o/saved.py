@@ -17,9 +17,9 @@ from neural_optimizer_search.l2o.predicted_step_descent import PredictedStepDesc
 from neural_optimizer_search.l2o.state_arrays import most_bytes, read_state, to_arrays
 from neural_optimizer_search.origin import find_origin
 from neural_optimizer_search.recorded_flags import check_recorded
-from neural_optimizer_search.records.run_directory import TRAINING_FILE
+from neural_optimizer_search.records.run_directory import TRAINING_CONFIG, TRAINING_LOCK, TRAINING_STATE
 
-CONFIG, STATE, POLICY, LOCK = "config.json", TRAINING_FILE, "policy.npz", "training.lock"
+CONFIG, STATE, POLICY, LOCK = TRAINING_CONFIG, TRAINING_STATE, "policy.npz", TRAINING_LOCK
 
 
 def lock(directory: pathlib.Path) -> FileLock:

@@ -5,8 +5,10 @@ key of an entry. Nothing is kept in a cache alone: a search whose cache is damag
 says so once, and goes on.
 """
 
+import contextlib
 import functools
 import sqlite3
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Optional
@@ -15,9 +17,10 @@ from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.measuring.code_version import code_version
 from neural_optimizer_search.measuring.evaluation import Evaluation, is_reward
-from neural_optimizer_search.records.cache_file import BUSY_SECONDS, CacheFile
+from neural_optimizer_search.records.cache_file import BUSY_SECONDS, CacheFile, is_there
 from neural_optimizer_search.records.progress import write_above_bar
 from neural_optimizer_search.records.rows import COLUMNS, from_row, to_row
+from neural_optimizer_search.records.sqlite_files import connect, copy, read_rows, read_schema
 
 TABLE = "evaluations_3"  # another number when `COLUMNS` change: a file may hold the tables of several releases
 
@@ -139,3 +142,26 @@ class EvaluationCache:
 
 def _explain(error):
     return f"another process has held it for {BUSY_SECONDS} seconds" if "locked" in str(error) else str(error)
+
+
+def read_rewards(path: Path, identity: str) -> dict[str, float]:
+    """The rewards that a cache has of one task, by key. The file is read and nothing else is done to it.
+
+    Args:
+      path: The file.
+      identity: What is searched on, from `Task.identity`.
+
+    Raises:
+      FileNotFoundError: If there is no cache.
+      NotACache, Damaged, OSError, sqlite3.Error: If it cannot be read.
+    """
+    if not is_there(path):
+        raise FileNotFoundError(f"{path} does not exist.")
+    with tempfile.TemporaryDirectory() as directory:
+        copied = Path(directory, path.name)
+        copy(path, copied)
+        with contextlib.closing(connect(copied)) as db:
+            if not any(table == TABLE for _, _, table, _ in read_schema(db)):
+                return {}
+            query = f"SELECT key, reward FROM {TABLE} WHERE context = ?"
+            return dict(read_rows(db, query, [f"{identity} {code_version()}"]))

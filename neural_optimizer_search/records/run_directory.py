@@ -20,10 +20,15 @@ TENSORBOARD = "tensorboard"
 REPORT = "report.html"
 TRACEBACKS = "tracebacks.txt"
 PROMOTION_FILE = "promotion.json"
-TRAINING_FILE = "state.npz"
+TRAINING_CONFIG, TRAINING_LOCK, TRAINING_STATE = "config.json", "training.lock", "state.npz"
 
-# What a directory belongs to that has such a file.
-_OWNERS = {PROMOTION_FILE: "a promotion", LEDGER: "a search", TRAINING_FILE: "a training of nos-learn"}
+# What a directory belongs to that has all these files.
+_OWNERS = {
+    (PROMOTION_FILE,): "a promotion",
+    (LEDGER,): "a search",
+    (TRAINING_STATE,): "a training of nos-learn",
+    (TRAINING_CONFIG, TRAINING_LOCK): "a training of nos-learn",  # before its first iteration
+}
 
 
 # What a reward, or what is proposed, may depend on.
@@ -42,7 +47,8 @@ def read_found(directory: Path) -> list[Evaluation]:
 
 def find_owner(directory: Path) -> Optional[str]:
     """What a directory belongs to, such as "a search"; None if it is free for anything. A directory has one owner."""
-    return next((owner for name, owner in _OWNERS.items() if os.path.lexists(directory / name)), None)
+    owners = (owner for names, owner in _OWNERS.items() if all(os.path.lexists(directory / name) for name in names))
+    return next(owners, None)
 
 
 def require_own_files(directory: Path) -> None:

@@ -9,10 +9,12 @@ from typing import NamedTuple
 
 from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.origin import is_made_here
 from neural_optimizer_search.recorded_flags import check_recorded
+from neural_optimizer_search.records.cache import read_rewards
 from neural_optimizer_search.records.ledger import SEARCH, Ledger
 from neural_optimizer_search.records.run_directory import CONTROLLER, LEDGER, require_own_files
-from neural_optimizer_search.search.config import SearchConfig
+from neural_optimizer_search.search.config import NO_CACHE, SearchConfig
 from neural_optimizer_search.search.registry import UnknownAlgorithm, find_algorithm
 
 
@@ -37,7 +39,7 @@ def check_run(out: Path) -> Verdict:
     try:
         require_own_files(out)
         with contextlib.closing(Ledger(out / LEDGER, read_only=True, kind=SEARCH)) as ledger:
-            found = [_check_ledger(ledger), _check_state(out, ledger)]
+            found = [_check_ledger(ledger), _check_state(out, ledger), _check_cache(out, ledger)]
     except (OSError, ValueError, sqlite3.Error) as error:
         return Verdict(False, f"{out} is damaged, or no search: {error}")
     return Verdict(True, f"{out} is whole: {', '.join(filter(None, found))}.")
@@ -70,3 +72,25 @@ def _check_state(out, ledger):
     if entry.missing:
         return f"what {name} keeps cannot be checked: {entry.missing}"
     return entry.check_state(out / CONTROLLER, ledger.run_id, ledger.steps)
+
+
+def _check_cache(out, ledger):
+    """A cache that has a rule of the run has the same reward for it."""
+    config = SearchConfig(**ledger.config)
+    # A task of somebody's own has no entry there, and to ask it would import its module.
+    if config.cache == NO_CACHE or ":" in config.task:
+        return "no cache"
+    if not is_made_here(ledger.origin, out):
+        return "the cache is where the run was made"
+    task, protocol = config.find()
+    identity = task.identity(protocol)
+    assert identity is not None  # a task of this package has one
+    try:
+        kept = read_rewards(Path(config.cache), identity)
+    except FileNotFoundError:
+        return f"no cache at {config.cache}"
+    shared = [e for e in ledger.evaluation_rows() if e.key in kept]
+    for e in shared:
+        if kept[e.key] != e.reward:
+            raise Damaged(f"the cache {config.cache} has another reward for {e.rule.formula():.100}.")
+    return f"the cache agrees about {len(shared)} rules"

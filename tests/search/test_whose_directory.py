@@ -1,6 +1,7 @@
 """A directory belongs to one run, and what a received one says of this machine is not believed."""
 
 import os
+import re
 import shutil
 import sqlite3
 
@@ -246,6 +247,21 @@ def test_a_run_that_is_not_whole(run, statement, message, capfd):
     db.close()
     code, line = check(run, capfd)
     assert code == 1 and message in line
+
+
+def test_the_cache_is_checked_too(tmp_path, capfd):
+    cache, out = tmp_path / "cache.sqlite", tmp_path / "cached"
+    assert command.main([*TINY[:-2], *FLAGS[len(TINY) :], "--cache", str(cache), "--out", str(out)]) == 0
+    code, line = check(out, capfd)
+    assert code == 0 and re.search("the cache agrees about [1-9][0-9]* rules", line)
+    with sqlite3.connect(cache) as db:
+        db.execute("UPDATE evaluations_3 SET reward = reward / 2")
+    db.close()
+    code, line = check(out, capfd)
+    assert code == 1 and "cache.sqlite has another reward for " in line
+    cache.unlink()
+    code, line = check(out, capfd)
+    assert code == 0 and "no cache at" in line
 
 
 def test_what_is_no_run(tmp_path, capfd):
