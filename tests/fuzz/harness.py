@@ -18,11 +18,10 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from worlds import CACHES, RUNGS, SMALL, World, nothing_trained
+from worlds import CACHES, RUNGS, SMALL, World, nothing_trained, record
 
 from benchmarks.trials.contenders import read_contender
 from neural_optimizer_search.promotion import command as promotion
-from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.report import command as report
 from neural_optimizer_search.search import command as search
 
@@ -47,13 +46,6 @@ class Command(NamedTuple):
     result: Callable[[World, str], Any] = lambda world, subject: None
     agree: Callable[[Any, Any], bool] = operator.eq
     answers: bool = False
-
-
-def record(path: pathlib.Path) -> tuple:
-    """Everything that a search, or a rung, proposed and was paid, and what it measured."""
-    with contextlib.closing(Ledger(path, read_only=True)) as ledger:
-        evaluations = sorted((e.key, e.reward, e.status) for e in ledger.evaluations())
-        return ledger.samples(), evaluations, ledger.counts()
 
 
 def _promoted(out):
@@ -93,7 +85,7 @@ COMMANDS = {
     ),
     "nos-report": Command(
         lambda world, subject: report.main([_place(world, subject)]),
-        lambda subject: [f"{subject}/report.html"],
+        lambda subject: [f"{subject}/report.html*"],
     ),
     "nos-report --compare": Command(
         lambda world, subject: report.main(
@@ -190,8 +182,8 @@ def _find_own(world, command, subject):
     real = os.path.relpath(os.path.realpath(world.here / subject), world.here)
     # Who names a link to a run names that run; but no promotion is made where there is a search.
     names = [subject] if command is COMMANDS["nos-promote again"] else [subject, real]
-    index = f"{real}/*.sqlite-shm"  # of a log, which each reader makes anew
-    return [index, *(pattern for name in names for pattern in command.owns(name))]
+    index = [f"{real}/*.sqlite-shm", f"{CACHES}/{real}/*-shm"]  # of a log, which each reader makes anew
+    return [*index, *(pattern for name in names for pattern in command.owns(name))]
 
 
 def _compare(command, world, subject, healthy):

@@ -20,6 +20,7 @@ ON = {
     "source": ("nos-report", "run:RUN#1", "nos-promote"),
     "cache": ("nos-search --cache", "nos-search --resume with a cache"),
 }  # fmt: skip
+REFUSED = [("nos-search --resume", "promoted")]
 CHOSEN = 40
 LONG = bool(os.environ.get("NOS_LONG"))
 
@@ -45,13 +46,17 @@ def healthy(world):
     def find(command, subject):
         if (command, subject) not in known:
             world.set_back()
-            ending = run(world, command, subject, None, lambda: ("", ""))
-            known[command, subject] = (
-                COMMANDS[command].result(world, subject) if ending.code == 0 and not ending.faults else None
-            )
+            ending = run(world, command, subject, None, lambda: ("", "nos-search: as ever"))
+            assert (ending.code, ending.faults) == (2 if (command, subject) in REFUSED else 0, [])
+            known[command, subject] = COMMANDS[command].result(world, subject) if ending.code == 0 else None
         return known[command, subject]
 
     return find
+
+
+def test_a_kill_alone_does_no_harm(world, healthy):
+    for name in ("evolution", "ppo"):
+        assert healthy("nos-search --resume", name) == world.undisturbed[name]
 
 
 @pytest.mark.parametrize("mutant", choose(), ids=lambda mutant: mutant.name)

@@ -6,8 +6,7 @@ import shutil
 
 import pytest
 from children import CHECKPOINT, KILLED, kill_at
-from harness import record
-from worlds import RUNGS, SMALL, nothing_trained
+from worlds import RUNGS, SMALL, nothing_trained, record
 
 from neural_optimizer_search.promotion import command as promotion
 from neural_optimizer_search.search import command as search

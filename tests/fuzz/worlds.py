@@ -12,6 +12,7 @@ import pytest
 from neural_optimizer_search.promotion import command as promotion
 from neural_optimizer_search.records import cache_file
 from neural_optimizer_search.records.cache_file import NAME
+from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search import command, loop
 from neural_optimizer_search.workers.config import EXECUTORS
 from neural_optimizer_search.workers.in_process import InProcess
@@ -35,10 +36,12 @@ class World:
         with a file in "caches"; "whole" is the search that is promoted, and "other" and "other-ppo" are of other
         people.
       earlier: The searches as they were some steps before the kill.
+      undisturbed: What the two searches find if nobody kills them, by name.
     """
 
     def __init__(self, base: pathlib.Path, with_controllers: bool = True):
         self.here, self.earlier, self._kept = base / "here", base / "earlier", base / "kept"
+        self.undisturbed: dict[str, tuple] = {}
         self.here.mkdir()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(loop, "STEPS_PER_SAVE", 1)
@@ -47,6 +50,7 @@ class World:
                 shutil.copytree(self.here / name, self._kept / name)
             for name in ("evolution", "ppo"):
                 self._search(patch, name, name, 3, {EARLIER: self.earlier, KILLED: self._kept})
+                self.undisturbed[name] = record(self.here / name / "ledger.sqlite")
             self._count(patch, "promoted", {4 + 6 + 6 + 1: self._kept})
             assert promotion.main([str(self.here / "whole"), *RUNGS, "--out", str(self.here / "promoted")]) == 0
         for name in ("reports", "mine"):
@@ -80,6 +84,13 @@ class World:
         """Makes `here` what it was."""
         remove(self.here)
         shutil.copytree(self._kept, self.here, symlinks=True)
+
+
+def record(path: pathlib.Path) -> tuple:
+    """Everything that a search, or a rung, proposed and was paid, and what it measured."""
+    with contextlib.closing(Ledger(path, read_only=True)) as ledger:
+        evaluations = sorted((e.key, e.reward, e.status) for e in ledger.evaluations())
+        return ledger.samples(), evaluations, ledger.counts()
 
 
 @contextlib.contextmanager
