@@ -160,10 +160,11 @@ def _find(world, subject, name):
         cache = world.cache_of(subject)
         return cache.with_name(cache.name + name.removeprefix("cache"))
     path = world.here / subject / name
-    if path.name.startswith(("newest.", "oldest.")):
+    which, _, ending = path.name.partition(".")
+    if which in ("newest", "oldest"):
         saved = sorted(path.parent.glob("ckpt-*.index"), key=lambda one: int(one.stem.removeprefix("ckpt-")))
-        chosen = saved[-1 if path.name.startswith("newest.") else 0]
-        return chosen.with_name(f"{chosen.stem}.{path.name.partition('.')[2]}")
+        if saved:
+            return saved[-1 if which == "newest" else 0].with_suffix(f".{ending}")
     return path
 
 

@@ -51,7 +51,7 @@ class World:
             for name in ("evolution", "ppo"):
                 self._search(patch, name, name, 3, {EARLIER: self.earlier, KILLED: self._kept})
                 self.undisturbed[name] = record(self.here / name / "ledger.sqlite")
-            self._count(patch, "promoted", {4 + 6 + 6 + 1: self._kept})
+            self._count(patch, "promoted", {4 + 6 + 6 + 2: self._kept})
             assert promotion.main([str(self.here / "whole"), *RUNGS, "--out", str(self.here / "promoted")]) == 0
         for name in ("reports", "mine"):
             (self._kept / name).mkdir()
