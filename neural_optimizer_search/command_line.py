@@ -6,9 +6,10 @@ import importlib.util
 import os
 import pathlib
 import re
+import shlex
 import sys
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Union
 
 # Where a package is installed by another name than it is imported by.
 _INSTALLED_AS = {"sklearn": "scikit-learn"}
@@ -19,7 +20,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Ends the command."""
-        self.exit(2, f"{self.prog}: {message}\n")
+        self.exit(2, f"{self.prog}: {one_line(message)}\n")
 
 
 # What a 32-bit number holds: TensorFlow, NumPy and SQLite take no larger one everywhere.
@@ -80,10 +81,27 @@ def path_text(text: str) -> str:
     return text
 
 
+def quote(place: Union[str, pathlib.Path]) -> str:
+    """A path as a word that can be pasted into a shell; one that begins with a dash is no flag then.
+
+    Example:
+      >>> from neural_optimizer_search.command_line import quote
+      >>> quote("runs/a"), quote("my runs/a"), quote("-x")
+      ('runs/a', "'my runs/a'", './-x')
+    """
+    text = str(place)
+    return shlex.quote(f"./{text}" if text.startswith("-") else text)
+
+
 def shorten(text: str, most: int = 60) -> str:
     """The text, or its beginning if it is longer than a message should be, with its control characters spelled."""
-    shown = "".join(one if one.isprintable() else repr(one)[1:-1] for one in text[:most])
+    shown = one_line(text[:most])
     return shown if len(text) <= most else f"{shown}... ({len(text)} characters)"
+
+
+def one_line(text: str) -> str:
+    """The text with its control characters spelled, so that it is one line and moves no cursor."""
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
 def require(p: argparse.ArgumentParser, extra: str, *modules: str) -> None:

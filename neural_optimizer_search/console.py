@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Optional
 
+from neural_optimizer_search.command_line import one_line
 from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.stopping import Stopping
 
@@ -190,7 +191,7 @@ class _Command:
         return code
 
     def _say(self, message):
-        print(f"{self.name}: {message}", file=sys.stderr)
+        print(f"{self.name}: {one_line(message)}", file=sys.stderr)
 
     def _say_stopped(self):
         print(f"\nStopped. {self.stopped}".rstrip(), file=sys.stderr)

@@ -83,6 +83,21 @@ def require_regular(path: Union[str, os.PathLike]) -> None:
         raise Damaged(f"{path} is {_KINDS.get(stat.S_IFMT(mode), 'no file')}, where a file was expected.")
 
 
+def require_own(path: Union[str, os.PathLike]) -> None:
+    """Checks that there is a file that nothing else leads to: what is written to it would be written there, too.
+
+    Raises:
+      FileNotFoundError, OSError: If nothing is there, or nobody may look.
+      Damaged: If it is no regular file, or a link, or has another name.
+    """
+    if os.path.islink(path):
+        raise Damaged(f"{path} is a link to {os.readlink(path)}, where a file of its own was expected.")
+    require_regular(path)
+    names = os.stat(path).st_nlink
+    if names > 1:
+        raise Damaged(f"{path} has {names} names (hard links), where a file of its own was expected. Make it a copy.")
+
+
 _KINDS = {
     stat.S_IFDIR: "a directory",
     stat.S_IFIFO: "a pipe",

@@ -2,13 +2,12 @@
 
 import argparse
 import dataclasses
-import shlex
 import sys
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from neural_optimizer_search import flags
-from neural_optimizer_search.command_line import Parser, shorten
+from neural_optimizer_search.command_line import Parser, quote, shorten
 from neural_optimizer_search.files import Damaged
 
 Config = TypeVar("Config")
@@ -64,7 +63,7 @@ def _without_local(p, config, given, recorded):
         if not one.changeable:
             p.error(
                 f"argument {word}: the run {by_whom}, and goes on only with code that it names: {shorten(value)}. "
-                f"If you trust that code: {word} {shlex.quote(shorten(value))}"
+                f"If you trust that code: {word} {quote(value)}"
             )
         instead = f"{flags.tell(default)}, not {shorten(flags.tell(value))} as recorded"
         print(f"{p.prog}: the run {by_whom}: {word} is {instead}.", file=sys.stderr)

@@ -32,7 +32,7 @@ MAY_IMPORT = {
     f"{CORE}.command_line": set(),
     f"{CORE}.origin": set(),
     f"{CORE}.stopping": set(),
-    f"{CORE}.console": {f"{CORE}.files", f"{CORE}.stopping"},
+    f"{CORE}.console": {f"{CORE}.command_line", f"{CORE}.files", f"{CORE}.stopping"},
     f"{CORE}.file_lock": set(),
     f"{CORE}.describe_error": {f"{CORE}.command_line"},
     f"{CORE}.flags": {f"{CORE}.command_line"},

@@ -13,7 +13,7 @@ from typing import NamedTuple, NoReturn, Optional
 import tensorflow as tf
 
 from neural_optimizer_search import console
-from neural_optimizer_search.command_line import Parser, path, require, shorten
+from neural_optimizer_search.command_line import Parser, path, quote, require, shorten
 from neural_optimizer_search.file_lock import FileLock, InUse, Moved
 from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.flags import build_parser, configure, spell
@@ -50,7 +50,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     require(p, "l2o", "tqdm", "sklearn", "scipy")
     with contextlib.ExitStack() as stack:
         work = (_resume if "resume" in given else _begin)(p, given, stack)
-        again = f"nos-learn --resume {work.out}"
+        again = f"nos-learn --resume {quote(work.out)}"
         console.goes_on(f"Finished iterations are kept. Go on with: {again}", f"When that is mended: {again}")
         try:
             _learn(work)
@@ -89,7 +89,7 @@ def _begin(p, given, stack):
 
 def _require_free(p, out):
     if os.path.lexists(out / saved.CONFIG):
-        p.error(f"argument --out: {out} holds a training. Use --resume {out}, or another directory")
+        p.error(f"argument --out: {out} holds a training. Use --resume {quote(out)}, or another directory")
     owner = find_owner(out)
     if owner is not None:
         p.error(f"argument --out: {out} holds {owner}. Give another directory")
@@ -172,7 +172,7 @@ def _learn(work):
         print(
             f"Mean value over {config.validation_steps} steps on {config.validation} other functions: "
             f"{last.best_merit:.4f}. {time.monotonic() - began:.0f} seconds. "
-            f'Use it: PredictedStepDescent.load("{out / saved.POLICY}")'
+            f"Use it: PredictedStepDescent.load({str(out / saved.POLICY)!r})"
         )
 
 
@@ -184,10 +184,10 @@ def _explain(error, work):
         error = moved  # whatever came of it
     if not isinstance(error, Moved):
         what = shorten(" ".join(str(error).split()), 300) or "there is not enough memory"
-        return f"{what}. When that is mended: nos-learn --resume {work.out}"
+        return f"{what}. When that is mended: nos-learn --resume {quote(work.out)}"
     if error.place is None:
         return f"{error} If it was moved, go on where it is now: nos-learn --resume DIRECTORY"
-    return f"{error} Go on where it is now: nos-learn --resume {error.place.parent}"
+    return f"{error} Go on where it is now: nos-learn --resume {quote(error.place.parent)}"
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 def _begin(p, asked, run, out):
     """A new promotion, or the one that the same arguments began."""
-    config = dataclasses.replace(asked, run=os.path.relpath(run.resolve(), out.resolve()))
+    config = dataclasses.replace(asked, run=os.path.relpath(os.path.realpath(run), os.path.realpath(out)))
     try:
         kept = saved.load(out)
         owner = find_owner(out)

@@ -79,8 +79,6 @@ def open_ledger(out: Path, promotion: Promotion, number: int) -> Ledger:
       Damaged, OSError, sqlite3.Error: If it cannot be used.
     """
     path = _place(out, promotion, number)
-    if path.is_symlink():
-        raise Damaged(f"{path} is a link; a promotion's files must be its own.")
     new = None if path.exists() else dict(promotion=record(promotion.config), rung=number)
     return Ledger(path, new, kind=PROMOTION, run_id=promotion.run_id)
 

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from neural_optimizer_search.files import Damaged, require_regular, write_whole
+from neural_optimizer_search.files import Damaged, require_own, write_whole
 from neural_optimizer_search.records.sqlite_files import JOURNALS, connect, make_schema, read_schema
 
 NAME = "cache.sqlite"
@@ -48,7 +48,7 @@ def is_there(path: Path) -> bool:
     parts = [part for part in _with_journals(real) if os.path.lexists(part)]
     for part in parts:
         try:
-            require_regular(part)
+            require_own(part)
         except Damaged as error:
             raise NotACache(str(error)) from None
     if parts and real not in parts:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from neural_optimizer_search.file_lock import FileLock, Moved
-from neural_optimizer_search.files import Damaged
+from neural_optimizer_search.files import Damaged, require_own
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.origin import find_origin
 from neural_optimizer_search.records import ledger_file, sqlite_files
@@ -52,7 +52,7 @@ class Ledger:
     Raises:
       FileExistsError, FileNotFoundError: If a ledger to make is there, or one to open is not.
       InUse: If another process has it open and may write.
-      Damaged: If the file is no ledger, or damaged, as far as that is seen without reading all of it.
+      Damaged: If the file is no ledger, or damaged. What stands in a row is checked when it is read.
       NotThisRun: If it is of another kind or of another run than required.
       ValueError: If the file was written by another version.
     """
@@ -76,12 +76,14 @@ class Ledger:
                 about = {"config": config, "kind": kind or SEARCH, "id": name, "origin": origin, "versions": []}
                 ledger_file.make_ledger_file(path, about)
             if not read_only:
+                require_own(path)
                 sqlite_files.require_plain(path)
                 self._lock = stack.enter_context(contextlib.closing(FileLock(path)))
             db = ledger_file.open_to_read(path, stack) if read_only else ledger_file.open_to_write(path)
             self._db = stack.enter_context(contextlib.closing(db))
             with self._naming():
                 ledger_file.check_version(self._db, path)
+                ledger_file.check_rows(self._db)
             self._check_run(kind, run_id)
             self._opened = stack.pop_all()
 
@@ -223,15 +225,6 @@ class Ledger:
         """
         with self._naming():
             ledger_file.check_pages(self._db)
-
-    def check_samples(self) -> None:
-        """Checks the samples together: none is missing among them, and each is one of an evaluation.
-
-        Raises:
-          Damaged: If that is not so.
-        """
-        with self._naming():
-            ledger_file.check_samples(self._db)
 
     @property
     def steps(self) -> int:

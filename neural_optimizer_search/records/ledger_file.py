@@ -12,6 +12,7 @@ from neural_optimizer_search.files import Damaged, write_whole
 from neural_optimizer_search.records import sqlite_files
 
 SCHEMA_VERSION = 4
+APPLICATION_ID = 0x4E4F534C  # "NOSL": what tells a ledger from other SQLite files, such as a cache
 SCHEMA = """
 CREATE TABLE run (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE evaluations (
@@ -38,7 +39,8 @@ def make_ledger_file(path: Path, about: Mapping[str, Any]) -> None:
 
     def write(new):
         with contextlib.closing(sqlite3.connect(new)) as db, db:
-            db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
+            pragmas = f"PRAGMA user_version={SCHEMA_VERSION}; PRAGMA application_id={APPLICATION_ID};"
+            db.executescript(f"BEGIN; {SCHEMA} {pragmas} COMMIT;")
             rows = [(key, json.dumps(value)) for key, value in about.items()]
             db.executemany("INSERT INTO run VALUES (?, ?)", rows)
 
@@ -87,12 +89,16 @@ def check_pages(db: sqlite3.Connection) -> None:
         raise Damaged(f"it is damaged: {found.splitlines()[0]:.200}.")
 
 
-def check_samples(db: sqlite3.Connection) -> None:
-    """Checks the samples together: none is missing, and each is one of an evaluation; raises `Damaged`."""
-    for query, what in _SAMPLE_CHECKS.items():
+def check_rows(db: sqlite3.Connection) -> None:
+    """Checks the rows together, such as that no sample is missing, and each is one of an evaluation.
+
+    Raises:
+      Damaged: If no search writes such rows.
+    """
+    for what, query in _ROW_CHECKS.items():
         ((count,),) = sqlite_files.read_rows(db, query)
         if count:
-            raise Damaged(f"{count} of its samples {what}.")
+            raise Damaged(f"{count} of its {what}.")
 
 
 def _connect(path, pragma):
@@ -108,12 +114,15 @@ def _connect(path, pragma):
 
 
 _SCHEMA = sqlite_files.make_schema(SCHEMA)
-_SAMPLE_CHECKS = {
-    "SELECT COUNT(*) FROM samples WHERE typeof(step) != 'integer' OR step < 0 OR typeof(key) != 'text' OR "
-    "typeof(rule) != 'text' OR typeof(reward) != 'real' OR typeof(staleness) != 'integer'": "are of no type that "
-    "a search writes",
-    "SELECT COALESCE(MAX(position), 0) - COUNT(*) FROM samples": "are missing",
-    "SELECT COUNT(*) FROM samples WHERE key != '' AND key NOT IN (SELECT key FROM evaluations)": "have no evaluation",
-    "SELECT COUNT(*) FROM samples JOIN evaluations USING (key) WHERE samples.reward != evaluations.reward": "have "
-    "another reward than their evaluation",
+# What is counted must be 0.
+_ROW_CHECKS = {
+    "evaluations are of no known role": "SELECT COUNT(*) FROM evaluations WHERE role NOT IN ('search', 'baseline')",
+    "samples are of no type that a search writes": "SELECT COUNT(*) FROM samples WHERE typeof(step) != 'integer' "
+    "OR step < 0 OR typeof(key) != 'text' OR typeof(rule) != 'text' OR typeof(reward) != 'real' "
+    "OR typeof(staleness) != 'integer'",
+    "samples are missing": "SELECT COALESCE(MAX(position), 0) - COUNT(*) FROM samples",
+    "samples have no evaluation": "SELECT COUNT(*) FROM samples WHERE key != '' "
+    "AND key NOT IN (SELECT key FROM evaluations)",
+    "samples have another reward than their evaluation": "SELECT COUNT(*) FROM samples JOIN evaluations USING (key) "
+    "WHERE samples.reward != evaluations.reward",
 }

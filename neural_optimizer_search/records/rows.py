@@ -111,7 +111,7 @@ def _count_words(rule):
 def _check_fields(record, allowed, what):
     for field, is_allowed in allowed.items():
         if not is_allowed(record[field]):
-            raise Damaged(f"{what()} has a {field} that no search writes: {record[field]!r:.60}.")
+            raise Damaged(f"{what()}: no search writes the {field} {record[field]!r:.60}.")
 
 
 def _is_text(value):

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Optional
 
-from neural_optimizer_search.files import Damaged
+from neural_optimizer_search.files import Damaged, require_own
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Ledger
 
@@ -52,18 +52,18 @@ def find_owner(directory: Path) -> Optional[str]:
 
 
 def require_own_files(directory: Path) -> None:
-    """Checks that what a run writes in its directory is not, by a link, somewhere else.
+    """Checks that what a run writes beside its ledger is not, by a link, somewhere else.
 
     Raises:
-      Damaged: If a file or directory of it is a link, or the ledger has another name too.
+      Damaged: If a file or directory of it is a link, or a file has another name too.
     """
-    for name in (LEDGER, CONTROLLER, TENSORBOARD, TRACEBACKS):
+    for name in (CONTROLLER, TENSORBOARD):
         place = directory / name
         if place.is_symlink():
-            raise Damaged(f"{place} is a link to {os.readlink(place)}; a run's files must be its own.")
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        if (directory / LEDGER).stat().st_nlink > 1 and not (directory / LEDGER).is_dir():
-            raise Damaged(f"{directory / LEDGER} has other names too (hard links); make it a file of its own.")
+            raise Damaged(f"{place} is a link to {os.readlink(place)}, where a directory of its own was expected.")
+    for place in (directory / TRACEBACKS, *sorted(directory.glob(f"{CONTROLLER}/*"))):
+        if os.path.lexists(place) and not place.is_dir():
+            require_own(place)
 
 
 def rank(evaluations: Iterable[Evaluation]) -> list[Evaluation]:

@@ -1,13 +1,14 @@
 """SQLite files that anybody may have written: nothing in them runs, nothing hangs, and reading leaves no trace."""
 
 import contextlib
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from neural_optimizer_search.files import Damaged, require_regular
+from neural_optimizer_search.files import Damaged, require_own, require_regular
 
 # What SQLite writes beside a file.
 JOURNALS = ("-wal", "-shm", "-journal")
@@ -29,17 +30,17 @@ def connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
 
 
 def require_plain(path: Path) -> None:
-    """Checks that a file, and what SQLite would read beside it, are regular files, and that it is not empty.
+    """Checks that a file is regular and not empty, and that what SQLite would use beside it belongs to it alone.
 
     Raises:
       FileNotFoundError: If the file is not there.
-      Damaged: If one of them is something else, or the file is empty.
+      Damaged: If that is not so.
     """
     require_regular(path)
-    real = path.resolve()  # SQLite looks beside what a link leads to
+    real = Path(os.path.realpath(path))  # SQLite looks beside what a link leads to
     for journal in JOURNALS:
         with contextlib.suppress(FileNotFoundError):
-            require_regular(real.with_name(real.name + journal))
+            require_own(real.with_name(real.name + journal))
     if not real.stat().st_size:
         raise Damaged(f"{path} is empty.")
 
@@ -56,10 +57,11 @@ def copy(path: Path, target: Path) -> None:
       Damaged: If it is no SQLite file, or damaged.
     """
     require_plain(path)
-    real = path.resolve()
+    real = Path(os.path.realpath(path))
     journals = [real.with_name(real.name + journal) for journal in JOURNALS]
     # Without a journal beside it nobody writes, and then SQLite need not leave files there, or be able to.
-    mode = "mode=ro" if any(journal.exists() for journal in journals) else "immutable=1"
+    is_written = any(journal.exists() for journal in journals if not journal.name.endswith("-shm"))
+    mode = "mode=ro" if is_written else "immutable=1"
     try:
         with contextlib.closing(_connect(path, mode)) as source, contextlib.closing(sqlite3.connect(target)) as made:
             source.backup(made)

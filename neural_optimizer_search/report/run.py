@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import os
 import sqlite3
 import weakref
 from collections.abc import Mapping, Sequence
@@ -104,7 +105,7 @@ def read(place: Union[str, Path]) -> RecordedSearch:
             ledger = stack.enter_context(contextlib.closing(Ledger(ledger_path, read_only=True)))
             run = RecordedSearch(
                 place=place,
-                name=place.resolve().name,
+                name=os.path.basename(os.path.realpath(place)),
                 config=ledger.config,
                 found=ledger.evaluation_rows("search"),
                 baselines=_name_baselines(ledger.evaluations("baseline")),

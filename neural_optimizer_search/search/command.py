@@ -9,7 +9,7 @@ from typing import Optional
 import tensorflow as tf
 
 from neural_optimizer_search import console, flags
-from neural_optimizer_search.command_line import MissingPackage, require
+from neural_optimizer_search.command_line import MissingPackage, quote, require
 from neural_optimizer_search.file_lock import Moved
 from neural_optimizer_search.files import Damaged, write_whole
 from neural_optimizer_search.measuring.screen import Screen
@@ -58,7 +58,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         return 0 if whole else 1
     require(p, "search", "tqdm", "tensorboard")
     config, out, ledger = open_old(p, given) if "resume" in given else open_new(p, given)
-    again = f"nos-search --resume {out}"
+    again = f"nos-search --resume {quote(out)}"
     console.goes_on(f"What was measured is kept. Go on with: {again}", f"When that is mended: {again}")
     try:
         _run(config, out, ledger)
@@ -71,7 +71,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     except Damaged as error:
         p.error(f"argument --resume: {out} is damaged: {error}")
     except Moved as error:
-        where = f" Go on with: nos-search --resume {error.place.parent}" if error.place else ""
+        where = f" Go on with: nos-search --resume {quote(error.place.parent)}" if error.place else ""
         print(f"nos-search: {error} What was measured is kept there.{where}", file=sys.stderr)
         return 1
     except tf.errors.OpError as error:  # of a file, such as TensorBoard's
@@ -155,7 +155,7 @@ def _report(out, ledger, config):
         f"\n{table}\n\n{counts['sampled']} sampled: {counts['screened']} screened out, "
         f"{counts['repeated']} repeated, {counts['cached']} cached, {counts['trained']} trained, "
         f"of these {counts['diverged']} diverged and {counts['failed']} failed. Kept in {out}"
-        f"\nAs a page to look at: nos-report {out}"
+        f"\nAs a page to look at: nos-report {quote(out)}"
     )
 
 

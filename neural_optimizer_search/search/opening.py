@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from neural_optimizer_search import flags
-from neural_optimizer_search.command_line import Parser
+from neural_optimizer_search.command_line import Parser, quote
 from neural_optimizer_search.file_lock import InUse
 from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.origin import is_made_here
@@ -58,7 +58,7 @@ def open_new(p: Parser, given: dict[str, Any]) -> OpenSearch:
         out = given.get("out") or _make_directory(config)
         owner = find_owner(out)
         if owner == "a search":
-            p.error(f"argument --out: {out} holds a run. Use --resume {out}, or another directory.")
+            p.error(f"argument --out: {out} holds a run. Use --resume {quote(out)}, or another directory.")
         if owner:
             p.error(f"argument --out: {out} holds {owner}. Give another directory.")
         out.mkdir(parents=True, exist_ok=True)
@@ -106,7 +106,6 @@ def _read_config(p, given, out, ledger):
         if isinstance(recorded.get("algorithm"), str):
             find_usable_algorithm(recorded["algorithm"])
         check_recorded(SearchConfig, recorded)
-        ledger.check_samples()
     except UnknownAlgorithm as error:
         p.error(f"argument --resume: the algorithm {error}")
     except Damaged as error:

@@ -17,7 +17,6 @@ def test_a_made_up_run_has_what_a_real_one_has(tmp_path):
     assert counts["trained"] == ledger.trained == len(found) == len({e.key for e in found}) == 45
     assert counts["repeated"] == counts["screened"] == 50 and counts["diverged"] > 0
     assert len(ledger.evaluations("baseline")) == 6
-    ledger.check_samples()
     ledger.close()
 
 

@@ -78,4 +78,4 @@ def test_the_command_is_installed():
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
     scripts = config["options.entry_points"]["console_scripts"]
-    assert f"nos-optimizers = {main.__module__}:main" in scripts.splitlines()
+    assert "nos-optimizers = nos_commands:optimizers" in scripts.splitlines()

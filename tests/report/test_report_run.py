@@ -162,8 +162,8 @@ def test_a_ledger_that_no_search_writes(refuse_after, statement, value):
 
 
 def test_the_message_names_what_is_wrong(refuse_after):
-    message = refuse_after("UPDATE evaluations SET reward = ?", "<b>much</b>")
-    assert "the evaluation of Adam - drop(-RMSProp, 0.3) has a reward that no search writes: '<b>much" in message
+    message = refuse_after("UPDATE evaluations SET accuracy = ?", "<b>much</b>")
+    assert "the evaluation of Adam - drop(-RMSProp, 0.3): no search writes the accuracy '<b>much</b>'." in message
 
 
 def test_a_ledger_without_its_tables(tmp_path):

@@ -98,7 +98,9 @@ def test_a_link_to_what_is_another_s(run, tmp_path, name, capfd):
 
 def test_a_ledger_with_two_names(run, tmp_path, capfd):
     os.link(run / "ledger.sqlite", tmp_path / "backup.sqlite")
-    assert "has other names too (hard links)" in refused(command.main, ["--resume", run], capfd)
+    assert "has 2 names (hard links), where a file of its own was expected" in refused(
+        command.main, ["--resume", run], capfd
+    )
 
 
 def test_a_run_that_is_moved_while_it_runs(tmp_path, monkeypatch, capfd):

@@ -1,0 +1,52 @@
+"""Where the commands begin: what stops one while it imports TensorFlow, for seconds, ends it without a traceback.
+
+This module lies beside the package, because importing anything in the package imports TensorFlow.
+"""
+
+import importlib
+import os
+import signal
+from types import FrameType
+from typing import Optional
+
+# As in `neural_optimizer_search.stopping`, which takes over when everything is imported.
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+
+
+def _stop(number: int, frame: Optional[FrameType]) -> None:
+    # Whatever is half imported would make another error of an exception.
+    os.write(2, b"\nStopped.\n")
+    os._exit(128 + number)
+
+
+def _run(module: str) -> int:
+    for name in _SIGNALS:
+        number = getattr(signal, name, None)  # not every system has all
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _stop)
+    return importlib.import_module(module).main()
+
+
+def search() -> int:
+    """`nos-search`."""
+    return _run("neural_optimizer_search.search.command")
+
+
+def promote() -> int:
+    """`nos-promote`."""
+    return _run("neural_optimizer_search.promotion.command")
+
+
+def learn() -> int:
+    """`nos-learn`."""
+    return _run("neural_optimizer_search.l2o.training")
+
+
+def report() -> int:
+    """`nos-report`."""
+    return _run("neural_optimizer_search.report.command")
+
+
+def optimizers() -> int:
+    """`nos-optimizers`."""
+    return _run("neural_optimizer_search.optimizers.listing")

@@ -1,0 +1,70 @@
+"""Commands that are stopped while they import what they need."""
+
+import configparser
+import importlib
+import pathlib
+import signal
+import subprocess
+import sys
+
+import pytest
+
+import nos_commands
+
+pytestmark = pytest.mark.once
+
+ROOT = pathlib.Path(__file__).parent.parent
+SLOW_IMPORT = """
+import importlib, time, nos_commands
+
+def import_slowly(module):
+    print("importing", module, flush=True)
+    time.sleep(60)
+
+importlib.import_module = import_slowly
+nos_commands.search()
+"""
+
+
+def read_scripts():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    lines = config["options.entry_points"]["console_scripts"].strip().splitlines()
+    return dict(line.split(" = ") for line in lines)
+
+
+def test_every_command_leads_to_its_main(monkeypatch):
+    modules = []
+
+    def keep(module):
+        modules.append(module)
+        return sys.modules[__name__]
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    monkeypatch.setattr(importlib, "import_module", keep)
+    try:
+        for name, place in read_scripts().items():
+            module, _, function = place.partition(":")
+            assert module == "nos_commands" and function == name.removeprefix("nos-")
+            assert getattr(nos_commands, function)() == 7
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    monkeypatch.undo()
+    assert all(callable(importlib.import_module(module).main) for module in modules)
+    assert len(set(modules)) == len(read_scripts())
+
+
+def main():
+    return 7
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_stop_during_the_imports(number):
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW_IMPORT], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline().startswith("importing neural_optimizer_search")
+    process.send_signal(number)
+    assert process.communicate(timeout=30)[1] == "\nStopped.\n"
+    assert process.returncode == 128 + number
