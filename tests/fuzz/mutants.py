@@ -260,7 +260,7 @@ BELIEVABLE = {
     ".*/a candidate (fewer|more|is missing)|.*/a candidate's (rank|reward) is zero": "So may a promotion have begun.",
     "promoted/.*/(evaluations are doubled|key of evaluations)": "A rung may have measured more.",
     "evolution/.*/evaluations are doubled": "Only the screen knows which key a rule has.",
-    ".*/the last sample is missing": "A step may have so many.",
+    ".*/(the last sample is missing|step of samples is zero)": "A step may have so many.",
 }
 
 
