@@ -1,23 +1,18 @@
 """Runs the commands on what is damaged, and judges how they end."""
 
-import contextlib
 import fnmatch
 import hashlib
 import operator
 import os
 import pathlib
 import re
-import resource
-import signal
-import sqlite3
 import stat
 import sys
-import threading
 import traceback
-import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from watch import SECONDS, Hang, watched
 from worlds import CACHES, RUNGS, SMALL, World, nothing_trained, record
 
 from benchmarks.trials.contenders import read_contender
@@ -25,8 +20,6 @@ from neural_optimizer_search.promotion import command as promotion
 from neural_optimizer_search.report import command as report
 from neural_optimizer_search.search import command as search
 
-SECONDS = float(os.environ.get("NOS_HANG", 60))  # a command takes at most three
-MEMORY = 4 * 2**30  # what a command may have more than it began with
 CODES = (0, 1, 2, 130)
 
 
@@ -126,10 +119,6 @@ COMMANDS["nos-search --resume with a cache"] = COMMANDS["nos-search --resume"]._
 )
 
 
-class Hang(BaseException):
-    """The command did not end."""
-
-
 class Ending(NamedTuple):
     """How a command ended: its exit code, None after an exception; what it said; and its faults, kind and words."""
 
@@ -152,7 +141,7 @@ def run(world: World, name: str, subject: str, healthy: Any, read_output: Callab
     before = _list_files(world.here)
     read_output()
     try:
-        with nothing_trained(), _watched():
+        with nothing_trained(), watched():
             code = command.run(world, subject)
     except SystemExit as error:
         code = error.code
@@ -253,50 +242,3 @@ def _walk(directory):
         if entry.is_dir(follow_symlinks=False):
             yield from _walk(entry.path)
     os.chmod(directory, mode)
-
-
-# -- Hangs -----------------------------------------------------------------------------------------
-
-
-class _Connection(sqlite3.Connection):
-    """One that the watch can interrupt: SQLite does not come back to Python while it looks for a row."""
-
-
-@contextlib.contextmanager
-def _watched() -> Iterator[None]:
-    """Raises `Hang` when the time is up, also in SQLite, and `MemoryError` when too much memory is wanted."""
-    connections: weakref.WeakSet = weakref.WeakSet()
-    connect, over = sqlite3.connect, threading.Event()
-
-    def connect_watched(*arguments, **more):
-        made = connect(*arguments, **{"factory": _Connection, **more})
-        connections.add(made)
-        return made
-
-    def end(signum, frame):
-        if not over.is_set():
-            raise Hang
-
-    def watch():
-        wait = SECONDS
-        while not over.wait(wait):
-            wait = 1
-            for one in list(connections):
-                with contextlib.suppress(sqlite3.Error):
-                    one.interrupt()
-            signal.pthread_kill(threading.main_thread().ident, signal.SIGALRM)
-
-    handler, limits = signal.signal(signal.SIGALRM, end), resource.getrlimit(resource.RLIMIT_AS)
-    used = int(pathlib.Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    watcher = threading.Thread(target=watch, daemon=True)
-    sqlite3.connect = connect_watched
-    try:
-        watcher.start()
-        resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, limits[1]))
-        yield
-    finally:
-        over.set()
-        sqlite3.connect = connect
-        resource.setrlimit(resource.RLIMIT_AS, limits)
-        watcher.join()
-        signal.signal(signal.SIGALRM, handler)
