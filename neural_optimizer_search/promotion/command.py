@@ -82,6 +82,8 @@ def _begin(p, asked, run, out):
     try:
         out.mkdir(parents=True, exist_ok=True)
         return saved.save(out, config, chosen)
+    except FileExistsError:  # another process was quicker
+        p.error(f"argument --out: {out} holds a promotion that has just begun. Wait for it, or stop it.")
     except OSError as error:
         p.error(f"argument --out: cannot write to {out}: {error}. Give another directory with --out.")
 

@@ -56,6 +56,7 @@ def test_a_promotion(tmp_path, undisturbed, size):  # noqa: F811
 @pytest.mark.parametrize("size", SIZES)
 def test_a_report(tmp_path, undisturbed, size):  # noqa: F811
     out = tmp_path / "report.html"
-    out.write_text("The report of before.")
-    run_full(report.main, [str(undisturbed["searched"]), "--out", str(out)], [size])
+    flags = [str(undisturbed["searched"]), "--out", str(out)]
+    assert report.main(flags) == 0  # the report of before
+    run_full(report.main, flags, [size])
     assert "</html>" in out.read_text()
