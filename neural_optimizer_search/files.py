@@ -39,7 +39,7 @@ def write_whole(path: Union[str, os.PathLike], write: Callable[[pathlib.Path], A
       '{}'
     """
     path = pathlib.Path(path)
-    unfinished = path.with_name(f"{path.name}.unfinished")
+    unfinished = path.with_name(f".{path.name}.unfinished")  # a name that no person gives
     with _hold_new(unfinished) as descriptor:
         try:
             if not replace and os.path.lexists(path):

@@ -56,7 +56,7 @@ def test_it_is_on_the_disk_before_it_is_in_its_place(tmp_path, monkeypatch):
 
 
 def test_a_file_that_a_killed_process_left_is_written_over(tmp_path):
-    (tmp_path / "a.json.unfinished").write_text("half of what somebody else wrote")
+    (tmp_path / ".a.json.unfinished").write_text("half of what somebody else wrote")
     write_whole(tmp_path / "a.json", lambda unfinished: unfinished.write_text("whole"))
     assert os.listdir(tmp_path) == ["a.json"] and (tmp_path / "a.json").read_text() == "whole"
 
@@ -95,7 +95,7 @@ def test_of_several_writers_one_waits_for_the_other(tmp_path, replace):
 
 @pytest.mark.parametrize("kind", ["link", "hard link", "pipe"])
 def test_what_lies_where_it_writes_leads_nowhere(tmp_path, kind):
-    other, unfinished = tmp_path / "other", tmp_path / "a.json.unfinished"
+    other, unfinished = tmp_path / "other", tmp_path / ".a.json.unfinished"
     other.write_text("mine")
     make = {"link": unfinished.symlink_to, "hard link": lambda to: os.link(to, unfinished)}
     make.get(kind, lambda to: os.mkfifo(unfinished))(other)

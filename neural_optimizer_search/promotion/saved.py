@@ -98,5 +98,10 @@ def count_evaluations(out: Path, promotion: Promotion) -> list[int]:
     return counts
 
 
+def rung_files(config: PromotionConfig) -> list[str]:
+    """The names of the ledgers of all rungs, in order."""
+    return [*(f"rung{number}.sqlite" for number in range(1, config.rungs)), LEDGER]
+
+
 def _place(out, promotion, number):
-    return out / (LEDGER if number == promotion.config.rungs else f"rung{number}.sqlite")
+    return out / rung_files(promotion.config)[number - 1]

@@ -183,7 +183,7 @@ def _find_own(world, command, subject):
     # Who names a link to a run names that run; but no promotion is made where there is a search.
     names = [subject] if command is COMMANDS["nos-promote again"] else [subject, real]
     index = [f"{real}/*.sqlite-shm", f"{CACHES}/{real}/*-shm"]  # of a log, which each reader makes anew
-    return [*index, *(pattern for name in names for pattern in command.owns(name))]
+    return [*index, f"{CACHES}/{real}", *(pattern for name in names for pattern in command.owns(name))]
 
 
 def _compare(command, world, subject, healthy):
