@@ -1,5 +1,7 @@
 """Files that are there whole or not at all, and files of which nobody knows who wrote them."""
 
+import contextlib
+import fcntl
 import os
 import pathlib
 import stat
@@ -11,16 +13,21 @@ class Damaged(ValueError):
     """A file does not hold what its name promises; the message says which file, and what is wrong with it."""
 
 
-def write_whole(path: Union[str, os.PathLike], write: Callable[[pathlib.Path], Any]) -> None:
+def write_whole(path: Union[str, os.PathLike], write: Callable[[pathlib.Path], Any], replace: bool = True) -> None:
     """Writes a file beside its place and moves it there when it is whole.
 
-    Whatever ends the writing, an error or the end of the process, the file of before stays. There may be one writer
-    at a time.
+    Whatever ends the writing, an error or the end of the process, the file of before stays. Of several writers one
+    waits for the other.
 
     Args:
       path: The file.
       write: Writes the unfinished file at the path that it is given. An error of its own passes through, and the
         unfinished file goes.
+      replace: Whether there may be a file.
+
+    Raises:
+      FileExistsError: If there is a file that may not be replaced.
+      OSError: If it cannot be written.
 
     Example:
       >>> import pathlib, tempfile
@@ -32,17 +39,45 @@ def write_whole(path: Union[str, os.PathLike], write: Callable[[pathlib.Path], A
       '{}'
     """
     path = pathlib.Path(path)
-    unfinished = path.with_name(f"{path.name}.unfinished")
-    # A link or a pipe with this name would lead what is written somewhere else.
-    unfinished.unlink(missing_ok=True)
+    unfinished = path.with_name(f".{path.name}.unfinished")  # a name that no person gives
+    with _hold_new(unfinished) as descriptor:
+        try:
+            if not replace and os.path.lexists(path):
+                raise FileExistsError(f"{path} exists.")
+            write(unfinished)
+            os.fsync(descriptor)  # else a crash of the machine may leave an empty file in place of either
+            os.replace(unfinished, path)
+        except BaseException:  # Ctrl-C, too
+            unfinished.unlink(missing_ok=True)
+            raise
+
+
+@contextlib.contextmanager
+def _hold_new(path):
+    """An empty file that this process alone writes, as its descriptor."""
+    while True:
+        found = _look(path)
+        if found and not (stat.S_ISREG(found.st_mode) and found.st_nlink == 1):
+            path.unlink(missing_ok=True)  # a link or a pipe would lead what is written somewhere else
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            found = _look(path)
+            # Whoever held it may have moved it to its place, or removed it.
+            if found and os.path.samestat(os.fstat(descriptor), found):
+                os.ftruncate(descriptor, 0)
+                yield descriptor
+                return
+        finally:
+            os.close(descriptor)
+
+
+def _look(path):
+    """What is at the path itself, not where it leads; None if nothing is."""
     try:
-        write(unfinished)
-        with open(unfinished, "rb") as file:
-            os.fsync(file.fileno())  # else a crash of the machine may leave an empty file in place of either
-        os.replace(unfinished, path)
-    except BaseException:  # Ctrl-C, too
-        unfinished.unlink(missing_ok=True)
-        raise
+        return os.lstat(path)
+    except FileNotFoundError:
+        return None
 
 
 def read_bytes(path: Union[str, os.PathLike], most: int = 2**30) -> bytes:

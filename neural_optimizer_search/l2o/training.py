@@ -25,7 +25,7 @@ from neural_optimizer_search.objectives import Family
 from neural_optimizer_search.origin import is_made_here
 from neural_optimizer_search.recorded_flags import changed_on_resume
 from neural_optimizer_search.records.progress import ProgressBar
-from neural_optimizer_search.records.run_directory import find_owner
+from neural_optimizer_search.records.run_directory import find_other_file, find_owner
 
 # As many as in the paper; a family of your own gets the default.
 FUNCTIONS = {"logistic": 90, "robust": 120, "classifier": 80, "logistic_2d": 90}
@@ -90,6 +90,9 @@ def _begin(p, given, stack):
 def _require_free(p, out):
     if os.path.lexists(out / saved.CONFIG):
         p.error(f"argument --out: {out} holds a training. Use --resume {quote(out)}, or another directory")
+    other = find_other_file(out, (saved.STATE, saved.POLICY))
+    if other:
+        p.error(f"argument --out: {out} has {other}, which the training would write over. Give another directory")
     owner = find_owner(out)
     if owner is not None:
         p.error(f"argument --out: {out} holds {owner}. Give another directory")

@@ -21,7 +21,13 @@ from neural_optimizer_search.promotion.halving import Halving, Rung, climb
 from neural_optimizer_search.promotion.table import promotion_table
 from neural_optimizer_search.records.ledger import NotThisRun
 from neural_optimizer_search.records.progress import ProgressBar
-from neural_optimizer_search.records.run_directory import LEADERBOARD, TRACEBACKS, find_owner, read_found
+from neural_optimizer_search.records.run_directory import (
+    LEADERBOARD,
+    TRACEBACKS,
+    find_other_file,
+    find_owner,
+    read_found,
+)
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS, require_reward
 from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.search.timeout import find_timeout
@@ -76,12 +82,17 @@ def _begin(p, asked, run, out):
         return kept._replace(config=config)
     if owner:
         p.error(f"argument --out: {out} holds {owner}. Give another directory.")
+    other = find_other_file(out, (LEADERBOARD, TRACEBACKS, *saved.rung_files(config)))
+    if other:
+        p.error(f"argument --out: {out} has {other}, which the promotion would write over. Give another directory.")
     chosen = choose_candidates(_read_evaluations(p, run), config.top)
     if not chosen:
         p.error(f"argument RUN: {run} has no rule that trained to the end. Search longer, or give another run.")
     try:
         out.mkdir(parents=True, exist_ok=True)
         return saved.save(out, config, chosen)
+    except FileExistsError:  # another process was quicker
+        p.error(f"argument --out: {out} holds a promotion that has just begun. Wait for it, or stop it.")
     except OSError as error:
         p.error(f"argument --out: cannot write to {out}: {error}. Give another directory with --out.")
 
@@ -107,7 +118,11 @@ def _read_evaluations(p: Parser, run) -> list[Evaluation]:
     """What a search found."""
     try:
         return read_found(run)
-    except (OSError, ValueError, sqlite3.Error) as error:
+    except FileNotFoundError as error:
+        p.error(f"argument RUN: {run} is not a run of nos-search: {error}")
+    except (OSError, sqlite3.OperationalError) as error:
+        p.error(f"argument RUN: {run} cannot be read now: {error}")
+    except (ValueError, sqlite3.Error) as error:
         p.error(f"argument RUN: {run} is not a run of nos-search: {error}")
 
 

@@ -32,13 +32,13 @@ class Promotion(NamedTuple):
 
 
 def save(out: Path, config: PromotionConfig, candidates: Sequence[Candidate]) -> Promotion:
-    """Writes what a new promotion is, whole or not at all."""
+    """Writes what a new promotion is, whole or not at all; a FileExistsError if there is one."""
     run_id = uuid.uuid4().hex
     rows = [
         dict(rank=c.rank, reward=c.reward, formula=c.rule.formula(), iterations=c.rule.iterations) for c in candidates
     ]
     text = json.dumps(dict(id=run_id, config=record(config), candidates=rows), indent=1)
-    write_whole(out / PROMOTION_FILE, lambda path: path.write_text(f"{text}\n"))
+    write_whole(out / PROMOTION_FILE, lambda path: path.write_text(f"{text}\n"), replace=False)
     return Promotion(run_id, config, list(candidates))
 
 
@@ -79,8 +79,9 @@ def open_ledger(out: Path, promotion: Promotion, number: int) -> Ledger:
       Damaged, OSError, sqlite3.Error: If it cannot be used.
     """
     path = _place(out, promotion, number)
-    new = None if path.exists() else dict(promotion=record(promotion.config), rung=number)
-    return Ledger(path, new, kind=PROMOTION, run_id=promotion.run_id)
+    with contextlib.suppress(FileExistsError):
+        return Ledger(path, dict(promotion=record(promotion.config), rung=number), False, PROMOTION, promotion.run_id)
+    return Ledger(path, kind=PROMOTION, run_id=promotion.run_id)
 
 
 def count_evaluations(out: Path, promotion: Promotion) -> list[int]:
@@ -97,5 +98,10 @@ def count_evaluations(out: Path, promotion: Promotion) -> list[int]:
     return counts
 
 
+def rung_files(config: PromotionConfig) -> list[str]:
+    """The names of the ledgers of all rungs, in order."""
+    return [*(f"rung{number}.sqlite" for number in range(1, config.rungs)), LEDGER]
+
+
 def _place(out, promotion, number):
-    return out / (LEDGER if number == promotion.config.rungs else f"rung{number}.sqlite")
+    return out / rung_files(promotion.config)[number - 1]

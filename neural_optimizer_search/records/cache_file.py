@@ -51,6 +51,8 @@ def is_there(path: Path) -> bool:
             require_own(part)
         except Damaged as error:
             raise NotACache(str(error)) from None
+        except FileNotFoundError:  # SQLite removes what is beside a file when the last process closes it
+            continue
     if parts and real not in parts:
         raise Damaged("the file itself is gone")  # SQLite would put what was left beside it into a new one
     if parts and not _is_ours(real):

@@ -30,7 +30,7 @@ CREATE INDEX samples_by_key ON samples (key);
 
 
 def make_ledger_file(path: Path, about: Mapping[str, Any]) -> None:
-    """Makes the file of an empty ledger, whole or not at all.
+    """Makes the file of an empty ledger, whole or not at all; a FileExistsError if there is one.
 
     Args:
       path: The file.
@@ -44,7 +44,7 @@ def make_ledger_file(path: Path, about: Mapping[str, Any]) -> None:
             rows = [(key, json.dumps(value)) for key, value in about.items()]
             db.executemany("INSERT INTO run VALUES (?, ?)", rows)
 
-    write_whole(path, write)
+    write_whole(path, write, replace=False)
 
 
 def open_to_write(path: Path) -> sqlite3.Connection:

@@ -51,6 +51,11 @@ def find_owner(directory: Path) -> Optional[str]:
     return next(owners, None)
 
 
+def find_other_file(directory: Path, names: Iterable[str]) -> Optional[str]:
+    """The first of these names that something in a directory has, of which no run made it; None if they are free."""
+    return next((name for name in names if os.path.lexists(directory / name)), None)
+
+
 def require_own_files(directory: Path) -> None:
     """Checks that what a run writes beside its ledger is not, by a link, somewhere else.
 

@@ -53,7 +53,7 @@ def copy(path: Path, target: Path) -> None:
       target: Where the copy is made; another directory.
 
     Raises:
-      FileNotFoundError, OSError, sqlite3.Error: If it cannot be read, or the copy not be written.
+      FileNotFoundError, OSError, sqlite3.Error: If it cannot be read, or there is no space for the copy.
       Damaged: If it is no SQLite file, or damaged.
     """
     require_plain(path)
@@ -66,6 +66,9 @@ def copy(path: Path, target: Path) -> None:
         with contextlib.closing(_connect(path, mode)) as source, contextlib.closing(sqlite3.connect(target)) as made:
             source.backup(made)
     except sqlite3.OperationalError as error:
+        if "full" in str(error):
+            where = f"{target.parent}, where TMPDIR leads"
+            raise OSError(f"there is no space for a copy of {path} in {where}") from error
         if not any(words in str(error) for words in ("unable to open", "readonly database", "disk I/O error")):
             raise
         # SQLite may not, or has no space to, make the index of a journal or undo one: whoever wrote it is gone.

@@ -118,7 +118,9 @@ def read(place: Union[str, Path]) -> RecordedSearch:
             return run
     except FileNotFoundError:
         raise NotARun(f"{place} is not a run of nos-search: {ledger_path} does not exist.") from None
-    except (ValueError, OSError, sqlite3.Error) as error:
+    except (OSError, sqlite3.OperationalError) as error:
+        raise NotARun(f"{place} cannot be read now: {error}") from error
+    except (ValueError, sqlite3.Error) as error:
         raise NotARun(f"{place} is not a run that can be read: {error}") from error
 
 

@@ -40,7 +40,11 @@ def check_run(out: Path) -> Verdict:
         require_own_files(out)
         with contextlib.closing(Ledger(out / LEDGER, read_only=True, kind=SEARCH)) as ledger:
             found = [_check_ledger(ledger), _check_state(out, ledger), _check_cache(out, ledger)]
-    except (OSError, ValueError, sqlite3.Error) as error:
+    except FileNotFoundError as error:
+        return Verdict(False, f"{out} is no search: {error}")
+    except (OSError, sqlite3.OperationalError) as error:
+        return Verdict(False, f"{out} cannot be checked now: {error}")
+    except (ValueError, sqlite3.Error) as error:
         return Verdict(False, f"{out} is damaged, or no search: {error}")
     return Verdict(True, f"{out} is whole: {', '.join(filter(None, found))}.")
 

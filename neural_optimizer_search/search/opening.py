@@ -15,7 +15,16 @@ from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.origin import is_made_here
 from neural_optimizer_search.recorded_flags import changed_on_resume, check_recorded, record
 from neural_optimizer_search.records.ledger import SEARCH, Ledger, NotThisRun
-from neural_optimizer_search.records.run_directory import LEDGER, find_owner, require_own_files
+from neural_optimizer_search.records.run_directory import (
+    CONTROLLER,
+    LEADERBOARD,
+    LEDGER,
+    TENSORBOARD,
+    TRACEBACKS,
+    find_other_file,
+    find_owner,
+    require_own_files,
+)
 from neural_optimizer_search.search.config import SearchConfig
 from neural_optimizer_search.search.registry import (
     PREFERRED,
@@ -61,10 +70,15 @@ def open_new(p: Parser, given: dict[str, Any]) -> OpenSearch:
             p.error(f"argument --out: {out} holds a run. Use --resume {quote(out)}, or another directory.")
         if owner:
             p.error(f"argument --out: {out} holds {owner}. Give another directory.")
+        other = find_other_file(out, (LEADERBOARD, TRACEBACKS, CONTROLLER, TENSORBOARD))
+        if other:
+            p.error(f"argument --out: {out} has {other}, which the run would write over. Give another directory.")
         out.mkdir(parents=True, exist_ok=True)
         require_own_files(out)
         ledger = Ledger(out / LEDGER, record(config), kind=SEARCH)
-    except (OSError, Damaged, InUse, sqlite3.Error) as error:
+    except (FileExistsError, InUse):  # another process was quicker
+        p.error(f"argument --out: {out} holds a run. Use --resume {quote(out)}, or another directory.")
+    except (OSError, Damaged, sqlite3.Error) as error:
         p.error(f"argument --out: cannot write to {out}: {error}")
     return OpenSearch(config, out, ledger)
 

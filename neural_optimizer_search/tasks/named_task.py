@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Optional
 
-from neural_optimizer_search.command_line import NotFound, import_named
+from neural_optimizer_search.command_line import NotFound, import_named, shorten
 from neural_optimizer_search.tasks.child import Child
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
@@ -48,5 +48,10 @@ def load(name: str) -> Task:
         raise UnknownTask(str(error)) from None
     # A class has what its instances have.
     if isinstance(task, type) or not isinstance(task, Task):
-        raise UnknownTask(f"{name!r} must be a KerasTask, or another Task. Received: {task!r}.")
+        raise UnknownTask(f"{name!r} must be a KerasTask, or another Task. Received: {shorten(repr(task))}.")
+    protocols = task.protocols
+    if not (isinstance(protocols, Mapping) and all(isinstance(p, Protocol) for p in protocols.values())):
+        raise UnknownTask(
+            f"{name!r} must have `protocols`, a dict of Protocols by name. Received: {shorten(repr(protocols))}."
+        )
     return task

@@ -25,7 +25,7 @@ WORKER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
 }
 # Whatever a task raises, which may be somebody's own code, and may also call `sys.exit`.
-_THEIRS = (Exception, SystemExit)
+_THEIRS = BaseException
 
 
 class MeasuringWorker:

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from benchmarks.studies import scaling
-from benchmarks.studies.scaling.measurement import Sleeper, compute_limit, count_seconds, measure, time_search
+from benchmarks.studies.scaling.measurement import (
+    Sleeper,
+    compute_limit,
+    count_seconds,
+    measure,
+    time_search,
+    write_sleep,
+)
 from benchmarks.studies.scaling.sleeping import Sleeping
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.search.recorder import EvaluationRecorder
@@ -32,7 +39,7 @@ class VirtualWorkers:
     def wake_one(self):
         ended, _, began, future = heapq.heappop(self._asleep)
         self._now = ended
-        future.set_result([began, ended])
+        future.set_result(write_sleep(began, ended))
 
     def time(self):
         return self._now
@@ -98,7 +105,7 @@ class Worker(Sleeping):
     started = True
 
     def measure(self, rule, seconds):
-        return Measured(super().measure(rule))
+        return Measured(write_sleep(*super().measure(rule)))
 
     def stop(self):
         pass

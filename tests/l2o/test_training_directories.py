@@ -294,7 +294,7 @@ def test_a_directory_that_is_deleted_while_it_is_written(capsys, tmp_path, monke
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("name", [saved.CONFIG, saved.STATE, saved.POLICY, saved.LOCK, f"{saved.STATE}.unfinished"])
+@pytest.mark.parametrize("name", [saved.CONFIG, saved.STATE, saved.POLICY, saved.LOCK, f".{saved.STATE}.unfinished"])
 def test_nothing_is_written_where_a_link_leads(name, tmp_path):
     directory, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
     trainings.write(directory)

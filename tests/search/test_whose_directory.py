@@ -268,4 +268,4 @@ def test_the_cache_is_checked_too(tmp_path, capfd):
 
 def test_what_is_no_run(tmp_path, capfd):
     code, line = check(tmp_path, capfd)
-    assert code == 1 and "is damaged, or no search" in line
+    assert code == 1 and "is no search: " in line

@@ -15,14 +15,14 @@ import os
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 import tensorflow as tf
 
 from benchmarks.studies.common import RESULTS
 from benchmarks.studies.scaling import sleeping
-from benchmarks.studies.scaling.measurement import MODES, compute_limit, measure
+from benchmarks.studies.scaling.measurement import MODES, compute_limit, measure, write_sleep
 from neural_optimizer_search.command_line import number, whole_number
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.workers.ray_workers import RayWorker, start_ray
@@ -77,12 +77,12 @@ def run(config: Config) -> dict[str, Any]:
 class RaySleeper(RayWorker):
     """Puts into answers what an actor says that knows nothing of this package."""
 
-    def start(self) -> StartAnswer:
-        return super().start() or Ready()
+    def start(self, seconds: Optional[float] = None) -> StartAnswer:
+        return super().start(seconds) or Ready()
 
     def measure(self, rule: Any, seconds: float) -> Answer:
         answer = super().measure(rule, seconds)
-        return answer if isinstance(answer, Failed) else Measured(answer)
+        return answer if isinstance(answer, Failed) else Measured(write_sleep(*answer))
 
 
 def read_durations() -> list[float]:

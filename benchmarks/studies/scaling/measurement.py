@@ -33,11 +33,17 @@ MODES = {
 }
 
 
+def write_sleep(began: float, ended: float) -> Evaluation:
+    """A sleep as what a worker answers: when it began and when it ended stand where the rewards do."""
+    rule = Rule((("g", "1", "identity", "identity", "left"),))
+    return Evaluation(rule, 0.0, "ok", "Slept.", None, 0.0, (began, ended), (), 0.0)
+
+
 class Sleeper:
     """An executor: each rule takes a time drawn from the measured ones, the same whenever it is asked for.
 
     Args:
-      pool: Has `submit(seconds) -> concurrent.futures.Future` of when a sleep began and when it ended.
+      pool: Has `submit(seconds) -> concurrent.futures.Future` of what `write_sleep` gives.
       durations: Seconds, which rules draw from.
 
     Attributes:
@@ -57,7 +63,7 @@ class Sleeper:
 
     def _end(self, rule, reward, future, done):
         try:
-            began, ended = future.result()
+            began, ended = future.result().rewards
         except Exception as error:
             done.set_exception(error)
             return
