@@ -78,7 +78,7 @@ COMMANDS = {
     ),
     "nos-report": Command(
         lambda world, subject: report.main([_place(world, subject)]),
-        lambda subject: [f"{subject}/report.html*"],
+        lambda subject: [f"{subject}/report.html", f"{subject}/.report.html.unfinished"],
     ),
     "nos-report --compare": Command(
         lambda world, subject: report.main(
