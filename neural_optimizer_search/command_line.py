@@ -49,6 +49,10 @@ def path(text: str) -> pathlib.Path:
     """The `type` of a flag that names a file or a directory."""
     if not text or "\0" in text:
         raise argparse.ArgumentTypeError(f"must be the name of a file or a directory. Received: {shorten(text)!r}.")
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # TensorFlow writes no file of such a name
+        raise argparse.ArgumentTypeError(f"must be a name of UTF-8 text. Received: {shorten(repr(text))}.") from None
     named = pathlib.Path(text)
     longest = max((len(os.fsencode(part)) for part in named.parts), default=0)
     if longest > LONGEST_NAME or len(os.fsencode(text)) > LONGEST_PATH:
@@ -159,17 +163,20 @@ def import_named(name: str) -> Any:
     module_name, _, attribute = name.partition(":")
     if not attribute or not all(module_name.split(".")):
         raise NotFound(f"must be module:attribute, such as directory.file:name. Received: {name!r}.")
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())  # as `python -m` does, and a console script does not
+    here = os.getcwd()
+    if here not in sys.path:
+        sys.path.insert(0, here)  # as `python -m` does, and a console script does not
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if not f"{module_name}.".startswith(f"{error.name}."):
             raise  # the module is there, and imports one that is not
         raise NotFound(
-            f"there is no module {module_name!r} in {os.getcwd()} or on Python's path. Write it as in an import "
+            f"there is no module {module_name!r} in {here} or on Python's path. Write it as in an import "
             f"statement: directory.file, without .py. Received: {name!r}."
         ) from None
+    finally:
+        os.chdir(here)  # many a script goes to its own directory; relative paths of the command stay as they were
     if not hasattr(module, attribute):
         raise NotFound(f"module {module_name!r} ({module.__file__}) has no {attribute!r}. Received: {name!r}.")
     return getattr(module, attribute)

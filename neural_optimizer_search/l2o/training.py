@@ -90,12 +90,12 @@ def _begin(p, given, stack):
 def _require_free(p, out):
     if os.path.lexists(out / saved.CONFIG):
         p.error(f"argument --out: {out} holds a training. Use --resume {quote(out)}, or another directory")
-    other = find_other_file(out, (saved.STATE, saved.POLICY))
-    if other:
-        p.error(f"argument --out: {out} has {other}, which the training would write over. Give another directory")
     owner = find_owner(out)
     if owner is not None:
         p.error(f"argument --out: {out} holds {owner}. Give another directory")
+    other = find_other_file(out, (saved.STATE, saved.POLICY))
+    if other:
+        p.error(f"argument --out: {out} has {other}, which the training would write over. Give another directory")
 
 
 def _resume(p, given, stack):

@@ -158,10 +158,12 @@ def _promote(promotion, run, out):
 
             with contextlib.ExitStack() as stack:
                 executor = stack.enter_context(config.open_executor(task, protocols[number], config.data_dir))
-                stack.enter_context(keep_tracebacks(executor, out / TRACEBACKS))
                 ledger = stack.enter_context(contextlib.closing(saved.open_ledger(out, promotion, number)))
+                stack.enter_context(keep_tracebacks(executor, out / TRACEBACKS, ledger.require_in_place))
                 recorder = EvaluationRecorder(executor, ledger, on_evaluation=show, on_wait=bar.wait_for)
-                return _measure_rung(number, rules, recorder, config)
+                rung = _measure_rung(number, rules, recorder, config)
+                ledger.require_in_place()  # else the leaderboard would be written where the promotion no longer is
+                return rung
 
         for rung in climb([c.rule for c in chosen], halving, measure):
             rungs.append(rung)

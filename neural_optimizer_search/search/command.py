@@ -53,6 +53,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     p = flags.build_parser("nos-search", __doc__, SearchConfig, RunConfig)
     given = vars(p.parse_args(argv))
     if "check" in given:
+        if len(given) > 1:
+            p.error("argument --check: no other flag is allowed with it: it changes nothing.")
         whole, sentence = check_run(given["check"])
         print(sentence)
         return 0 if whole else 1
@@ -100,7 +102,7 @@ def _run(config, out, ledger):
             f"{executor.workers} worker{'' if executor.workers == 1 else 's'} -> {out}",
             flush=True,
         )
-        stack.enter_context(keep_tracebacks(executor, out / TRACEBACKS))
+        stack.enter_context(keep_tracebacks(executor, out / TRACEBACKS, ledger.require_in_place))
         recorder = EvaluationRecorder(executor, ledger, screen, cache)
         executor.timeout = config.timeout or find_timeout(_measure_known_optimizers(recorder, ledger))
         _search(config, out, algorithm, recorder, ledger)

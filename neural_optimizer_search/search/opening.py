@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from neural_optimizer_search import flags
 from neural_optimizer_search.command_line import Parser, quote
-from neural_optimizer_search.file_lock import InUse
+from neural_optimizer_search.file_lock import InUse, Moved
 from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.origin import is_made_here
 from neural_optimizer_search.recorded_flags import changed_on_resume, check_recorded, record
@@ -105,6 +105,9 @@ def open_old(p: Parser, given: Mapping[str, Any]) -> OpenSearch:
         config = _read_config(p, given, out, ledger)
         ledger.set_config(record(config))
         return OpenSearch(config, out, ledger)
+    except Moved as error:
+        ledger.close()
+        p.error(f"argument --resume: {error}")
     except sqlite3.OperationalError as error:
         ledger.close()
         p.error(f"argument --resume: {out} cannot be written now: {error}. It is whole; mend that, and try again.")

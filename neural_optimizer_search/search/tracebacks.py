@@ -3,22 +3,28 @@
 import contextlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from neural_optimizer_search.file_lock import Moved
 from neural_optimizer_search.workers.executor import Executor, Failure, TaskFailed
 
 MOST_BYTES = 2**20  # a task that fails for one rule in ten tells nothing new after the first hundred
 
 
 @contextlib.contextmanager
-def keep_tracebacks(executor: Executor, path: Path) -> Iterator[None]:
+def keep_tracebacks(executor: Executor, path: Path, require_in_place: Callable[[], None]) -> Iterator[None]:
     """A context in which the tracebacks of an executor's failures are appended to a file, if they can be.
+
+    Args:
+      executor: The `Executor`.
+      path: The file, in a run's directory.
+      require_in_place: Raises `Moved` if the run is not where it was: another may be in its place.
 
     Raises:
       TaskFailed: As raised within, but with the name of the file that has the traceback.
     """
-    file = _TracebackFile(path)
+    file = _TracebackFile(path, require_in_place)
     executor.on_failure = file.append
     try:
         yield
@@ -29,15 +35,16 @@ def keep_tracebacks(executor: Executor, path: Path) -> Iterator[None]:
 
 
 class _TracebackFile:
-    def __init__(self, path):
-        self._path = path
+    def __init__(self, path, require_in_place):
+        self._path, self._require_in_place = path, require_in_place
         self.is_written = False
 
     def append(self, failure: Failure):
         if failure.traceback:
             what = f"Rule {failure.formula}" if failure.formula else "A worker's start"
             # A full disk is no reason to end a search that does not need the file.
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, Moved):
+                self._require_in_place()
                 self._write(f"{what}: {failure.message}\n\n{failure.traceback.rstrip()}\n\n\n".encode())
 
     def _write(self, text):

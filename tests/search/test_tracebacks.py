@@ -17,7 +17,7 @@ FAILURE = Failure(
 def fail(path, *failures, error=None):
     """What a command says at its end if these failures come and the executor gives up."""
     executor = InProcess(lambda rule: None)
-    with pytest.raises(TaskFailed) as caught, keep_tracebacks(executor, path):
+    with pytest.raises(TaskFailed) as caught, keep_tracebacks(executor, path, lambda: None):
         for failure in failures:
             executor.on_failure(failure)
         raise error or TaskFailed("All failed. First: OSError: no shard 7 (a.py:3)", FAILURE.traceback)

@@ -1,5 +1,6 @@
 """A directory belongs to one run, and what a received one says of this machine is not believed."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -11,6 +12,9 @@ from tiny_searches import TINY, found
 from neural_optimizer_search.promotion import command as promote
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search import command
+from neural_optimizer_search.search.tracebacks import keep_tracebacks
+from neural_optimizer_search.workers.executor import Failure
+from neural_optimizer_search.workers.in_process import InProcess
 
 pytestmark = [pytest.mark.once, pytest.mark.usefixtures("trains_nothing")]
 
@@ -82,7 +86,7 @@ def test_the_rung_of_another_promotion(run, tmp_path, capfd):
 
 
 @pytest.mark.parametrize("flag", ["--out", "--resume", "--check", "--cache", "--data_dir"])
-@pytest.mark.parametrize("name", ["", "a" * 300, "nul\0"], ids=["empty", "long", "NUL"])
+@pytest.mark.parametrize("name", ["", "a" * 300, "nul\0", "b\udcff"], ids=["empty", "long", "NUL", "bytes"])
 def test_what_is_no_name(flag, name, capfd):
     assert f"argument {flag}: must " in refused(command.main, [f"{flag}={name}"], capfd)
 
@@ -122,6 +126,42 @@ def test_a_run_that_is_moved_while_it_runs(tmp_path, monkeypatch, capfd):
     assert len(found(moved)) > 0
 
 
+def test_what_moved_gets_no_tracebacks(run, tmp_path):
+    def fail(rule):
+        raise OSError("cannot read shard 7")
+
+    with ledger_of(run) as ledger:
+        executor = InProcess(fail)
+        with keep_tracebacks(executor, run / "tracebacks.txt", ledger.require_in_place):
+            executor.on_failure(Failure("g", "It failed.", "Traceback of the first"))
+            run.rename(tmp_path / "moved")
+            shutil.copytree(tmp_path / "moved", run)
+            executor.on_failure(Failure("g", "It failed.", "Traceback of the second"))
+    assert "first" in (run / "tracebacks.txt").read_text()
+    assert "second" not in (run / "tracebacks.txt").read_text()
+
+
+@pytest.mark.parametrize("name", ["leaderboard.txt", "tracebacks.txt", "controller", "tensorboard"])
+def test_what_is_somebody_s_own_is_not_written_over(tmp_path, name, capfd):
+    (tmp_path / name).write_text("mine")
+    before = content(tmp_path)
+    assert f"has {name}, which the run would write over" in refused(command.main, [*FLAGS, "--out", tmp_path], capfd)
+    assert content(tmp_path) == before
+
+
+def test_check_goes_alone(run, capfd):
+    line = refused(command.main, ["--check", run, "--resume", run], capfd)
+    assert "argument --check: no other flag is allowed" in line
+
+
+def test_a_module_that_goes_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "wandering.py").write_text(f"import os\nos.chdir(os.path.dirname(__file__))\n{TASK}")
+    assert command.main([*FLAGS, "--task", "sub.wandering:task", "--out", "here"]) == 0
+    assert (tmp_path / "here" / "ledger.sqlite").exists()
+
+
 # -- What a received run says ----------------------------------------------------------------------
 
 
@@ -157,7 +197,7 @@ def test_what_is_given_now_is_used(received, tmp_path, capfd):
 
 def test_its_cache_is_not_opened(run, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
-    with Ledger_of(run) as ledger:
+    with ledger_of(run) as ledger:
         ledger.set_config({**ledger.config, "cache": "their_cache.sqlite"})
     run.rename(tmp_path / "mine")
     assert command.main(["--resume", "mine"]) == 0
@@ -165,17 +205,8 @@ def test_its_cache_is_not_opened(run, tmp_path, monkeypatch, capfd):
     assert not (tmp_path / "their_cache.sqlite").exists()
 
 
-class Ledger_of:
-    """A ledger that is closed at the end."""
-
-    def __init__(self, run):
-        self.ledger = Ledger(run / "ledger.sqlite")
-
-    def __enter__(self):
-        return self.ledger
-
-    def __exit__(self, *error):
-        self.ledger.close()
+def ledger_of(run):
+    return contextlib.closing(Ledger(run / "ledger.sqlite"))
 
 
 @pytest.mark.parametrize("origin", ["{}", '{"user": "root"}', "[]", "null"])
