@@ -174,12 +174,12 @@ BACKUPS = [
 # Why what a command makes of these may differ from what it makes of the healthy run; the name of each is matched.
 BELIEVABLE = {
     "evolution/(ledger.sqlite|directory)/(link to )?another's": "It is another run, whole.",
-    ".*/the ledger is older": "So was the run once; but the cache knows what it measured later.",
+    ".*/(the ledger is|both are) older": "So was the run once; but the cache knows what it measured later.",
     ".*-wal/": "SQLite takes a log that ends early for one that a kill has cut.",
     ".*(sqlite|cache)/bits flipped": "SQLite's pages have no checksum.",
     ".*/a candidate (fewer|more|is missing)|.*/a candidate's (rank|reward) is zero": "So may a promotion have begun.",
     "promoted/.*/(evaluations are doubled|key of evaluations)": "A rung may have measured more.",
-    "evolution/.*/evaluations are doubled": "Only the screen knows which key a rule has.",
+    "(evolution|ppo)/.*/(evaluations are doubled|key of evaluations)": "Only the screen knows which key a rule has.",
     "promoted/.*/reward of evaluations is zero": "A rule may be worth nothing.",
     ".*/(the last sample is missing|step of samples is zero)": "A step may have so many.",
 }
