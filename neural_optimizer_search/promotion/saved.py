@@ -55,6 +55,8 @@ def load(out: Path) -> Optional[Promotion]:
         candidates = [_read_candidate(row) for row in found["candidates"]]
         if not (isinstance(found["id"], str) and candidates):
             raise Damaged("it names no run, or no rules.")
+        if len({c.rank for c in candidates}) < len(candidates) or len({c.rule for c in candidates}) < len(candidates):
+            raise Damaged("it has a rule, or a rank, twice.")
         return Promotion(found["id"], PromotionConfig(**found["config"]), candidates)
     except FileNotFoundError:
         return None
@@ -66,7 +68,7 @@ def load(out: Path) -> Optional[Promotion]:
 
 def _read_candidate(row):
     rank, reward = row["rank"], row["reward"]
-    if not (isinstance(rank, int) and isinstance(reward, float) and math.isfinite(reward)):
+    if not (type(rank) is int and rank > 0 and isinstance(reward, float) and math.isfinite(reward)):
         raise Damaged(f"a rule has the rank {rank!r:.30} and the reward {reward!r:.30}.")
     return Candidate(read_rule(json.dumps(row["iterations"])), rank, reward)
 

@@ -52,9 +52,8 @@ class Ledger:
     Raises:
       FileExistsError, FileNotFoundError: If a ledger to make is there, or one to open is not.
       InUse: If another process has it open and may write.
-      Damaged: If the file is no ledger, or damaged. What stands in a row is checked when it is read.
+      Damaged: If the file is no ledger, damaged, or of another version. A row is checked when it is read.
       NotThisRun: If it is of another kind or of another run than required.
-      ValueError: If the file was written by another version.
     """
 
     def __init__(
@@ -82,7 +81,7 @@ class Ledger:
             db = ledger_file.open_to_read(path, stack) if read_only else ledger_file.open_to_write(path)
             self._db = stack.enter_context(contextlib.closing(db))
             with self._naming():
-                ledger_file.check_version(self._db, path)
+                ledger_file.check_version(self._db)
                 ledger_file.check_rows(self._db)
             self._check_run(kind, run_id)
             self._opened = stack.pop_all()

@@ -64,18 +64,17 @@ def open_to_read(path: Path, stack: contextlib.ExitStack) -> sqlite3.Connection:
     return _connect(copy, "PRAGMA query_only = 1")
 
 
-def check_version(db: sqlite3.Connection, path: Path) -> None:
+def check_version(db: sqlite3.Connection) -> None:
     """Checks that an open file is a ledger of this release, and nothing but that.
 
     Raises:
-      ValueError: If another version wrote it.
-      Damaged: If it has other tables, or views or triggers.
+      Damaged: If another version wrote it, or it has other tables, or views or triggers.
     """
     ((version,),) = sqlite_files.read_rows(db, "PRAGMA user_version")
     if version != SCHEMA_VERSION:
         other = "a later" if version > SCHEMA_VERSION else "an earlier"
-        raise ValueError(
-            f"{path} has ledger version {version}, of {other} release than this one, which reads version "
+        raise Damaged(
+            f"it has ledger version {version}, of {other} release than this one, which reads version "
             f"{SCHEMA_VERSION}. Use the release that wrote it."
         )
     if sqlite_files.read_schema(db) != _SCHEMA:
@@ -120,6 +119,8 @@ _ROW_CHECKS = {
     "samples are of no type that a search writes": "SELECT COUNT(*) FROM samples WHERE typeof(step) != 'integer' "
     "OR step < 0 OR typeof(key) != 'text' OR typeof(rule) != 'text' OR typeof(reward) != 'real' "
     "OR typeof(staleness) != 'integer'",
+    "samples are out of order": "SELECT COUNT(*) FROM samples JOIN samples AS later "
+    "ON later.position = samples.position + 1 WHERE later.step < samples.step",
     "samples are missing": "SELECT COALESCE(MAX(position), 0) - COUNT(*) FROM samples",
     "samples have no evaluation": "SELECT COUNT(*) FROM samples WHERE key != '' "
     "AND key NOT IN (SELECT key FROM evaluations)",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from neural_optimizer_search.command_line import shorten
 from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.origin import is_made_here
@@ -16,6 +17,7 @@ from neural_optimizer_search.records.ledger import SEARCH, Ledger
 from neural_optimizer_search.records.run_directory import CONTROLLER, LEDGER, require_own_files
 from neural_optimizer_search.search.config import NO_CACHE, SearchConfig
 from neural_optimizer_search.search.registry import UnknownAlgorithm, find_algorithm
+from neural_optimizer_search.tasks import UnknownTask
 
 
 class Verdict(NamedTuple):
@@ -85,7 +87,11 @@ def _check_cache(out, ledger):
         return "no cache"
     if not is_made_here(ledger.origin, out):
         return "the cache is where the run was made"
-    task, protocol = config.find()
+    try:
+        task, protocol = config.find()
+    except (UnknownTask, KeyError):
+        named = f"{shorten(config.task)} with the protocol {shorten(config.protocol)}"
+        raise Damaged(f"there is no task {named}.") from None
     identity = task.identity(protocol)
     assert identity is not None  # a task of this package has one
     try:

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from neural_optimizer_search import console, flags
 from neural_optimizer_search.command_line import MissingPackage, quote, require
+from neural_optimizer_search.describe_error import describe_error
 from neural_optimizer_search.file_lock import Moved
 from neural_optimizer_search.files import Damaged, write_whole
 from neural_optimizer_search.measuring.screen import Screen
@@ -77,7 +78,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         print(f"nos-search: {error} What was measured is kept there.{where}", file=sys.stderr)
         return 1
     except tf.errors.OpError as error:  # of a file, such as TensorBoard's
-        raise OSError(str(error)) from error
+        raise OSError(describe_error(error)) from error
     finally:
         ledger.close()
     return 0

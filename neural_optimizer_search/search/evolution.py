@@ -10,7 +10,7 @@ import numpy as np
 from neural_optimizer_search.dsl.space import SearchSpace
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Sample
-from neural_optimizer_search.search.algorithm import Algorithm, Proposal
+from neural_optimizer_search.search.algorithm import Algorithm, Proposal, StateLost
 from neural_optimizer_search.search.registry import AlgorithmEntry
 
 MUTATION_TRIES = 100
@@ -47,9 +47,11 @@ class Evolution(Algorithm):
         self._completed = 0 if not samples else samples[-1].step + 1
         measured = (s for s in reversed(samples) if not s.screened)
         youngest = list(itertools.islice(measured, config.population))
-        self._population = collections.deque(
-            ((space.encode(s.rule), s.reward) for s in reversed(youngest)), maxlen=config.population
-        )
+        try:
+            members = [(space.encode(sample.rule), sample.reward) for sample in reversed(youngest)]
+        except ValueError as error:  # a ledger may hold any rule
+            raise StateLost(f"the ledger has a sample that is not of the space {space.name}: {error}") from error
+        self._population = collections.deque(members, maxlen=config.population)
 
     def propose(self, number: int) -> Proposal:
         """The `Proposal` of this number."""

@@ -56,9 +56,10 @@ class _TracebackFile:
 
 
 def _open_own(path, flags):
-    """No link, which may lead to somebody's file, and no pipe, which may wait for a reader forever."""
+    """No link and no other name of somebody's file, and no pipe, which may wait for a reader forever."""
     number = os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), 0o666)
-    if not stat.S_ISREG(os.fstat(number).st_mode):
+    found = os.fstat(number)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
         os.close(number)
-        raise OSError(f"{path} is no regular file.")
+        raise OSError(f"{path} is no file of its own.")
     return number

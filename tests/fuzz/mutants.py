@@ -182,6 +182,9 @@ BELIEVABLE = {
     "(evolution|ppo)/.*/(evaluations are doubled|key of evaluations)": "Only the screen knows which key a rule has.",
     "promoted/.*/reward of evaluations is zero": "A rule may be worth nothing.",
     ".*/(the last sample is missing|step of samples is zero)": "A step may have so many.",
+    ".*/no --": "A run of before a flag was there has none of it, and goes on with its default.",
+    "evolution/.*/roles are exchanged": "A search may have found a known optimizer.",
+    ".*/staleness of samples is the largest": "A batch may have waited for any number of others.",
 }
 
 
