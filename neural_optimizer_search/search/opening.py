@@ -75,9 +75,10 @@ def open_new(p: Parser, given: dict[str, Any]) -> OpenSearch:
             p.error(f"argument --out: {out} has {other}, which the run would write over. Give another directory.")
         out.mkdir(parents=True, exist_ok=True)
         require_own_files(out)
-        ledger = Ledger(out / LEDGER, record(config), kind=SEARCH)
-    except (FileExistsError, InUse):  # another process was quicker
-        p.error(f"argument --out: {out} holds a run. Use --resume {quote(out)}, or another directory.")
+        try:
+            ledger = Ledger(out / LEDGER, record(config), kind=SEARCH)
+        except (FileExistsError, InUse):  # another process was quicker
+            p.error(f"argument --out: {out} holds a run. Use --resume {quote(out)}, or another directory.")
     except (OSError, Damaged, sqlite3.Error) as error:
         p.error(f"argument --out: cannot write to {out}: {error}")
     return OpenSearch(config, out, ledger)
