@@ -5,6 +5,7 @@ import functools
 import os
 import sqlite3
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Optional
 
@@ -146,8 +147,9 @@ class _Command:
         self._stopping = Stopping(self._say_stopped) if self._outermost else _running[0]._stopping
 
     def run(self, work, argv):
-        streams = sys.stdout, sys.stderr
+        streams, format_warning = (sys.stdout, sys.stderr), warnings.formatwarning
         output, errors = guard_output()
+        warnings.formatwarning = functools.partial(self._format_warning, format_warning)
         _running.append(self)
         try:
             with self._stopping if self._outermost else contextlib.nullcontext():
@@ -159,6 +161,7 @@ class _Command:
         finally:
             _running.pop()
             sys.stdout, sys.stderr = streams
+            warnings.formatwarning = format_warning
 
     def _work(self, work, argv):
         try:
@@ -189,6 +192,12 @@ class _Command:
             code = code or 1
         errors.flush()
         return code
+
+    def _format_warning(self, otherwise, message, category, *where):
+        """What a person should know is a sentence; to those who write code Python also says where it comes from."""
+        if category is UserWarning:
+            return f"{self.name}: {one_line(str(message))}\n"
+        return otherwise(message, category, *where)
 
     def _say(self, message):
         print(f"{self.name}: {one_line(message)}", file=sys.stderr)

@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -409,3 +410,18 @@ def test_whoever_does_not_end_is_ended():
     """
     result = subprocess.run([sys.executable, "-c", PROGRAM % hang], capture_output=True, timeout=50)
     assert (result.returncode, result.stderr) == (143, b"\nStopped. Go on.\n")
+
+
+def test_a_warning_is_a_sentence(capsys):
+    @console.command("nos-greet")
+    def main(argv=None):
+        # pytest keeps what is warned of; what would be printed is this.
+        for kind in (UserWarning, DeprecationWarning):
+            print(warnings.formatwarning(kind("Passed over\none."), kind, "file.py", 7, ""), end="")
+        return 0
+
+    before = warnings.formatwarning
+    assert main() == 0
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert first == "nos-greet: Passed over\\none." and second.startswith("file.py:7: DeprecationWarning")
+    assert warnings.formatwarning is before
