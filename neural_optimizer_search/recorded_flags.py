@@ -62,8 +62,8 @@ def _without_local(p, config, given, recorded):
         by_whom = "was made by another user, on another machine or in another directory"
         if not one.changeable:
             p.error(
-                f"argument {word}: the run {by_whom}, and goes on only with code that it names: {shorten(value)}. "
-                f"If you trust that code: {word} {quote(value)}"
+                f"argument {word}: the run {by_whom}, and resuming it runs the code of {shorten(value)}. "
+                f"If you trust that code, say so with {word} {quote(value)}"
             )
         instead = f"{flags.tell(default)}, not {shorten(flags.tell(value))} as recorded"
         print(f"{p.prog}: the run {by_whom}: {word} is {instead}.", file=sys.stderr)

@@ -43,7 +43,7 @@ def check_run(out: Path) -> Verdict:
         with contextlib.closing(Ledger(out / LEDGER, read_only=True, kind=SEARCH)) as ledger:
             found = [_check_ledger(ledger), _check_state(out, ledger), _check_cache(out, ledger)]
     except FileNotFoundError as error:
-        return Verdict(False, f"{out} is no search: {error}")
+        return Verdict(False, f"{out} is not a run of nos-search: {error}")
     except (OSError, sqlite3.OperationalError) as error:
         return Verdict(False, f"{out} cannot be checked now: {error}")
     except (ValueError, sqlite3.Error) as error:
@@ -56,7 +56,8 @@ def _check_ledger(ledger):
     check_recorded(SearchConfig, ledger.config)
     evaluations, samples = ledger.evaluations(), ledger.samples()
     _check_rewards(evaluations)
-    return f"{len(evaluations)} rules measured, {len(samples)} proposed in {ledger.steps} steps"
+    found = f"{len(evaluations)} rules measured, known optimizers included"
+    return f"{found}, and {len(samples)} proposed in {ledger.steps} step{'' if ledger.steps == 1 else 's'}"
 
 
 def _check_rewards(evaluations: Sequence[Evaluation]):

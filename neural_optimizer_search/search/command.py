@@ -105,14 +105,16 @@ def _run(config, out, ledger):
         )
         stack.enter_context(keep_tracebacks(executor, out / TRACEBACKS, ledger.require_in_place))
         recorder = EvaluationRecorder(executor, ledger, screen, cache)
-        executor.timeout = config.timeout or find_timeout(_measure_known_optimizers(recorder, ledger))
+        known = _measure_known_optimizers(recorder, ledger)
+        executor.timeout = config.timeout or find_timeout(known)
         _search(config, out, algorithm, recorder, ledger)
     _report(out, ledger, config)
 
 
 def _measure_known_optimizers(recorder, ledger):
-    best = max((e.reward for e in ledger.evaluations("baseline")), default=0.0)
-    with RuleBar(len(KNOWN_OPTIMIZERS), "known optimizers", best=best) as bar:
+    before = ledger.evaluations("baseline")
+    best = max((e.reward for e in before), default=0.0)
+    with RuleBar(len(KNOWN_OPTIMIZERS), "known optimizers", len(before), best) as bar:
         recorder.on_evaluation, recorder.on_wait = bar.show, bar.wait_for
         known = recorder(KNOWN_OPTIMIZERS.values(), role="baseline")
     require_reward(known)

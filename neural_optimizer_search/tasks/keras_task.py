@@ -1,6 +1,7 @@
 """`KerasTask`: your own Keras model as what update rules are measured on."""
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Optional
@@ -193,6 +194,11 @@ class KerasTask:
     def _scale(self, untrained):
         best = 1.0 if self._higher_is_better() else 0.0
         worst = (0.0 if best else untrained) if self.worst is None else self.worst
+        if self.worst is None and not best and not math.isfinite(untrained):
+            raise ValueError(
+                f"The metric of the untrained model on the validation data is {untrained}: look for NaN and infinity "
+                "in the data, and at what the metric computes."
+            )
         if not ((worst < best) if best else (0.0 < worst < float("inf"))):
             raise ValueError(
                 f"Argument `worst` must be {'less than 1' if best else 'a finite number above 0'} for a metric that "

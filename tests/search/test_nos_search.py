@@ -190,3 +190,14 @@ def test_a_task_that_always_fails_stops_the_search(tmp_path, capfd, monkeypatch)
     assert "Traceback" not in error
     assert error.rstrip().endswith(f"The traceback is in {tmp_path / 'run' / 'tracebacks.txt'}.")
     assert 'mine.py", line 4, in make' in (tmp_path / "run" / "tracebacks.txt").read_text()
+
+
+def test_a_time_limit_leaves_the_known_optimizers_in(tmp_path, capfd, trains_nothing):
+    out = tmp_path / "run"
+    assert command.main([*EVOLUTION, "--budget", "3", "--timeout", "60", "--out", str(out)]) == 0
+    ledger = Ledger(out / "ledger.sqlite", read_only=True)
+    assert len(ledger.evaluations("baseline")) == 6
+    assert "6/6 known optimizers" in capfd.readouterr().err
+    # They are there when it is resumed, and the bar says so.
+    assert command.main(["--resume", str(out)]) == 0
+    assert "0/6" not in (error := capfd.readouterr().err) and "6/6 known optimizers" in error

@@ -182,7 +182,9 @@ def received(tmp_path, monkeypatch):
 def test_its_module_is_not_imported_unasked(received, tmp_path, capfd):
     line = refused(command.main, ["--resume", received], capfd)
     assert "argument --task: the run was made by another user, on another machine or in another directory" in line
-    assert line.endswith("If you trust that code: --task their_task:task")
+    assert line.endswith(
+        "resuming it runs the code of their_task:task. If you trust that code, say so with --task their_task:task"
+    )
     assert not (tmp_path / "imported").exists()
     assert "not allowed with --resume" in refused(command.main, ["--resume", received, "--task", "digits"], capfd)
 
@@ -299,4 +301,4 @@ def test_the_cache_is_checked_too(tmp_path, capfd):
 
 def test_what_is_no_run(tmp_path, capfd):
     code, line = check(tmp_path, capfd)
-    assert code == 1 and "is no search: " in line
+    assert code == 1 and "is not a run of nos-search: " in line
