@@ -134,7 +134,7 @@ def test_somebody_elses_family_is_not_imported(origin, capsys, tmp_path, monkeyp
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "stranger", raising=False)
     said = refused(capsys, "--resume", directory)
-    assert "If you trust that code: --family stranger:BOWLS" in said
+    assert "If you trust that code, say so with --family stranger:BOWLS" in said
     assert not (tmp_path / "imported").exists() and not (directory / saved.LOCK).exists()
     assert "keeps its own (stranger:BOWLS)" in refused(capsys, "--resume", directory, "--family", OWN)
     # Named now, it goes on, and is the user's own from then on.
