@@ -82,7 +82,8 @@ def open_ledger(out: Path, promotion: Promotion, number: int) -> Ledger:
     """
     path = _place(out, promotion, number)
     with contextlib.suppress(FileExistsError):
-        return Ledger(path, dict(promotion=record(promotion.config), rung=number), False, PROMOTION, promotion.run_id)
+        new = dict(promotion=record(promotion.config), rung=number)
+        return Ledger(path, new, kind=PROMOTION, run_id=promotion.run_id)
     return Ledger(path, kind=PROMOTION, run_id=promotion.run_id)
 
 

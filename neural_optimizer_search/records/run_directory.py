@@ -18,7 +18,6 @@ CONTROLLER = "controller"  # checkpoints of an algorithm
 TRACEBACKS = "tracebacks.txt"  # of rules that failed
 TENSORBOARD = "tensorboard"
 REPORT = "report.html"
-TRACEBACKS = "tracebacks.txt"
 PROMOTION_FILE = "promotion.json"
 TRAINING_CONFIG, TRAINING_LOCK, TRAINING_STATE = "config.json", "training.lock", "state.npz"
 

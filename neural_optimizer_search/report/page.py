@@ -50,7 +50,7 @@ def is_page(beginning: str) -> bool:
 
 # A page of before has no generator, but our policy in its place.
 _BEGINNING = re.compile(
-    r'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><meta (name="generator" content="nos-report"|'
+    rf'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><meta (name="generator" content="{_GENERATOR}"|'
     r"http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-)"
 )
 
