@@ -103,10 +103,10 @@ class Evaluator:
         finite = [run.finite and bool(np.isfinite(run.losses).all()) for run in runs]
         pay = REWARDS[p.reward]
         rewards = tuple(
-            float(pay(run.accuracies, run.losses, self.uniform_loss)) if ok else 0.0 for run, ok in zip(runs, finite)
+            float(pay(run.scores, run.losses, self.uniform_loss)) if ok else 0.0 for run, ok in zip(runs, finite)
         )
-        _check_scores([*rewards, *(score for run, ok in zip(runs, finite) if ok for score in run.accuracies)])
-        accuracies = [float(run.accuracies[-1]) if ok else 0.0 for run, ok in zip(runs, finite)]
+        _check_scores([*rewards, *(score for run, ok in zip(runs, finite) if ok for score in run.scores)])
+        accuracies = [float(run.scores[-1]) if ok else 0.0 for run, ok in zip(runs, finite)]
         diverged = finite.count(False)
         first = min(run.steps for run in runs)
         message = (
@@ -115,7 +115,8 @@ class Evaluator:
             else f"Trained {p.final_steps} steps with {len(runs)} seeds."
         )
         if not (diverged or any(rewards)):
-            message += self._describe_metric()
+            metric = sum(float(run.metrics[-1]) for run in runs) / len(runs)
+            message += f" The metric is {metric:.4g} at the end, which is paid nothing."
         return dict(
             reward=sum(rewards) / len(rewards),
             status="diverged" if diverged else "ok",
@@ -124,10 +125,6 @@ class Evaluator:
             accuracy=sum(accuracies) / len(accuracies),
             rewards=rewards,
         )
-
-    def _describe_metric(self):
-        metric = self.train.final_metric()
-        return "" if metric is None else f" The metric is {metric:.4g} at the end, which is paid nothing."
 
 
 def _check_scores(scores):

@@ -5,15 +5,16 @@ and the step counts are tensors, so that one traced function trains them all (`b
 measures both ways).
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple, Optional
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from neural_optimizer_search.dsl.interpreter import AVERAGES, Inputs, next_average, update_from_tokens
-from neural_optimizer_search.flat_weights import assign, flat
-from neural_optimizer_search.tasks.child import Child, length, predict
+from neural_optimizer_search.measuring.token_optimizer import TokenOptimizer
+from neural_optimizer_search.optimizers.keras_versions import clipping_of, replace_optimizer
+from neural_optimizer_search.tasks.child import Child, length, rows
 
 
 class TrainingRun(NamedTuple):
@@ -22,31 +23,27 @@ class TrainingRun(NamedTuple):
     Attributes:
       finite: Whether loss and weights stayed finite; if not, the run stopped at once.
       steps: Steps done.
-      accuracies, losses: What `Child.measure` gave of the validation data every `validate_every` steps: the accuracy,
-        or the score in its place, and the mean loss; 0 where a run that was not finite did not get.
+      scores, losses, metrics: What `Child.validate` gave every `validate_every` steps; 0 where a run that was not
+        finite did not get.
       update_rms: Root mean square of all updates, before the learning rate.
     """
 
     finite: bool
     steps: int
-    accuracies: np.ndarray
+    scores: np.ndarray
     losses: np.ndarray
+    metrics: np.ndarray
     update_rms: float
 
 
 class _State(NamedTuple):
     step: tf.Tensor
-    weights: tf.Tensor
-    averages: tuple[tf.Tensor, ...]
     finite: tf.Tensor
-    squares: tf.Tensor
     curves: tf.TensorArray
 
 
 class ChildTraining:
     """A child network, its data, and the traced function that trains it.
-
-    The trained weights are one flat vector: a rule is applied once a step, not once per layer.
 
     Args:
       child: A `Child`.
@@ -54,10 +51,10 @@ class ChildTraining:
 
     def __init__(self, child: Child):
         self._child = child
-        self._model, self._variables = _make_with_variables(child.make_model)
         self._train_data = _tensors(child.train)
         self._validation_data = _tensors(child.validation)
-        self._initial = {}
+        self._initial: dict[int, list[tf.Tensor]] = {}
+        self._model, self._optimizer, self._variables = self._make(seed=0)
         scalar = tf.TensorSpec([], tf.int64)
         self._function = tf.function(
             self._training,
@@ -97,14 +94,7 @@ class ChildTraining:
             tf.constant(validate_every, tf.int64),
             self._initial_values(seed),
         )
-        accuracies, losses = curves.numpy().T
-        return TrainingRun(bool(finite), int(steps), accuracies, losses, float(rms))
-
-    def final_metric(self) -> Optional[float]:
-        """`Child.metric` of the child as the last training left it; None if there is no such metric."""
-        if self._child.metric is None:
-            return None
-        return float(self._child.metric(predict(self._model, self._validation_data)))
+        return TrainingRun(bool(finite), int(steps), *curves.numpy().T, float(rms))
 
     @property
     def traces(self) -> int:
@@ -112,59 +102,69 @@ class ChildTraining:
         return self._function.experimental_get_tracing_count()
 
     def _initial_values(self, seed):
-        """What the variables of a fresh model hold."""
+        """What the variables of a fresh child hold."""
         if seed not in self._initial:
-            # Keras initializers draw their own seeds from the global generators.
-            tf.keras.utils.set_random_seed(seed)
-            _, variables = _make_with_variables(self._child.make_model)
-            self._initial[seed] = [tf.identity(variable) for variable in variables]
+            self._make(seed)
         return self._initial[seed]
+
+    def _make(self, seed):
+        """A fresh model, its optimizer, and all variables that come with them; keeps what these hold at first.
+
+        Keras makes some variables late, at a model's first step, and while a function is traced none may be made: so
+        here is a first step. No model lists all its variables, such as the state of a random generator.
+        """
+        # Keras initializers draw their own seeds from the global generators.
+        tf.keras.utils.set_random_seed(seed)
+        with _new_variables() as made:
+            model = self._child.make_model()
+            values = [tf.identity(variable) for variable, _ in made]
+            optimizer = TokenOptimizer(**clipping_of(model))
+            replace_optimizer(model, optimizer)
+            batch_size = self._child.batch_size
+            with _eager_functions():
+                self._child.train_step(model, rows(self._train_data, 0, batch_size))
+                self._child.validate(model, rows(self._validation_data, 0, batch_size))
+        self._initial[seed] = [*values, *(value for _, value in made[len(values) :])]
+        return model, optimizer, [variable for variable, _ in made]
 
     # -- Traced ----------------------------------------------------------------------------------------
 
     def _training(self, tokens, learning_rate, seed, steps, validate_every, initial):
         for variable, value in zip(self._variables, initial):
             variable.assign(value)
+        self._optimizer.begin(tokens, learning_rate, seed, steps)
         batches = self._batches(seed, steps)
 
-        def train_step(state):
-            gradient = self._gradient(batches[state.step])
-            averages = tuple(
-                next_average(average, gradient.value, beta, power)
-                for average, (_, beta, power) in zip(state.averages, AVERAGES)
+        def train_step(step, finite):
+            batch = tf.nest.map_structure(lambda part: tf.gather(part, batches[step]), self._train_data)
+            loss = self._child.train_step(self._model, batch)
+            finite = tf.math.is_finite(loss) & tf.math.is_finite(self._optimizer.weights_sum)
+            return step + 1, finite
+
+        # The validation stands outside of this loop: a `tf.cond` in it would cost a step half of its time.
+        def train_and_validate(state):
+            step, finite = tf.while_loop(
+                lambda step, finite: (step < state.step + validate_every) & finite,
+                train_step,
+                (state.step, state.finite),
+                parallel_iterations=1,
             )
-            named = {name: average for average, (name, _, _) in zip(averages, AVERAGES)}
-            inputs = Inputs(gradient.value, state.weights, named, state.step, steps, seed)
-            update = update_from_tokens(tokens, inputs)
-            weights = state.weights - learning_rate * update
-            assign(self._model.trainable_variables, weights)
-            finite = tf.math.is_finite(gradient.loss) & tf.math.is_finite(tf.reduce_sum(weights))
-            squares = state.squares + tf.reduce_sum(tf.cast(update, tf.float64) ** 2)
-            done = state.step + 1
             curves = tf.cond(
-                tf.equal(done % validate_every, 0) & finite,
-                lambda: state.curves.write(tf.cast(done // validate_every - 1, tf.int32), self._validate()),
+                finite,
+                lambda: state.curves.write(tf.cast(step // validate_every - 1, tf.int32), self._validate()),
                 lambda: state.curves,
             )
-            return (_State(done, weights, averages, finite, squares, curves),)
+            return (_State(step, finite, curves),)
 
-        state = self._initial_state(tf.cast(steps // validate_every, tf.int32))
+        curves = tf.TensorArray(tf.float32, size=tf.cast(steps // validate_every, tf.int32), element_shape=[3])
         (state,) = tf.while_loop(
-            lambda state: (state.step < steps) & state.finite, train_step, (state,), parallel_iterations=1
+            lambda state: (state.step < steps) & state.finite,
+            train_and_validate,
+            (_State(tf.constant(0, tf.int64), tf.constant(True), curves),),
+            parallel_iterations=1,
         )
-        values = tf.cast(state.step, tf.float64) * tf.size(state.weights, tf.float64)
-        return state.finite, state.step, state.curves.stack(), tf.sqrt(state.squares / values)
-
-    def _initial_state(self, validations):
-        weights = flat(self._model.trainable_variables)
-        return _State(
-            step=tf.constant(0, tf.int64),
-            weights=weights,
-            averages=(tf.zeros_like(weights),) * len(AVERAGES),
-            finite=tf.constant(True),
-            squares=tf.constant(0.0, tf.float64),
-            curves=tf.TensorArray(tf.float32, size=validations, element_shape=[2]),
-        )
+        updates = tf.cast(state.step, tf.float64) * self._optimizer.size
+        return state.finite, state.step, state.curves.stack(), tf.sqrt(self._optimizer.squares / updates)
 
     def _batches(self, seed, steps):
         """Indices `[steps or more, batch_size]`: whole epochs, each in its own order."""
@@ -177,35 +177,33 @@ class ChildTraining:
         order = tf.argsort(draws)[:, : per_epoch * batch_size]
         return tf.reshape(order, [-1, batch_size])
 
-    def _gradient(self, batch):
-        inputs, targets = tf.nest.map_structure(lambda part: tf.gather(part, batch), self._train_data)
-        with tf.GradientTape() as tape:
-            loss = self._child.loss(targets, self._model(inputs, training=True))
-            if self._model.losses:  # of regularizers
-                loss += tf.add_n(self._model.losses)
-        weights = self._model.trainable_variables
-        parts = tape.gradient(loss, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        return _Gradient(loss, flat(parts))
-
     def _validate(self):
-        return self._child.measure(predict(self._model, self._validation_data))
+        return self._child.validate(self._model, self._validation_data)
 
 
-class _Gradient(NamedTuple):
-    loss: tf.Tensor
-    value: tf.Tensor
+@contextlib.contextmanager
+def _new_variables() -> Iterator[list[tuple[tf.Variable, tf.Tensor]]]:
+    """Gives a list of every variable that is made here, with what it holds when it is made."""
+    made: list[tuple[tf.Variable, tf.Tensor]] = []
 
-
-def _make_with_variables(make_model):
-    """A model, and every variable that was made with it: also a random generator's state, which no model lists."""
-    variables = []
-
-    def keep(create, **arguments):
-        variables.append(create(**arguments))
-        return variables[-1]
+    def keep(create: Any, **arguments: Any) -> tf.Variable:
+        variable = create(**arguments)
+        made.append((variable, tf.identity(variable)))
+        return variable
 
     with tf.variable_creator_scope(keep):
-        return make_model(), variables
+        yield made
+
+
+@contextlib.contextmanager
+def _eager_functions() -> Iterator[None]:
+    """Runs what a `tf.function` wraps as it stands: what is traced would be kept, with this step's numbers in it."""
+    before = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(before)
 
 
 def _tensors(data):

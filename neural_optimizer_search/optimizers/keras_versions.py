@@ -26,6 +26,24 @@ def complete_config(optimizer: tf.keras.optimizers.Optimizer, config: Mapping[st
     return {**config, "learning_rate": optimizer._serialize_hyperparameter(optimizer._learning_rate)}
 
 
+def clipping_of(model: tf.keras.Model) -> dict[str, Any]:
+    """How the model's optimizer, if it has one, clips gradients: Keras's arguments for it."""
+    optimizer = getattr(model, "optimizer", None)
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    return {name: getattr(optimizer, name, None) for name in ("clipnorm", "clipvalue", "global_clipnorm")}
+
+
+def replace_optimizer(model: tf.keras.Model, optimizer: tf.keras.optimizers.Optimizer) -> None:
+    """Has the model's `train_step` use another optimizer, with the loss scaling of the one it was compiled with."""
+    scaling = tf.keras.mixed_precision.LossScaleOptimizer
+    before = getattr(model, "optimizer", None)
+    if isinstance(before, scaling):
+        config = before.get_config()
+        names = ("dynamic", "initial_scale", "dynamic_growth_steps")
+        optimizer = scaling(optimizer, **{name: config[name] for name in names if name in config})
+    model.optimizer = optimizer
+
+
 def drop_foreign(config: Mapping[str, Any]) -> dict[str, Any]:
     """A config without the arguments that only the other Keras has and no training depends on."""
     return {key: value for key, value in config.items() if not _is_foreign(key, value)}

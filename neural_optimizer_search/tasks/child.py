@@ -1,6 +1,6 @@
 """A child: a small model and its data, which a rule trains and which measures the rule."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Optional
 
 import tensorflow as tf
@@ -14,52 +14,64 @@ def cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
 
 
-def accuracy_and_cross_entropy(batches: Iterable[tuple[Any, Any]]) -> tf.Tensor:
-    """[accuracy, mean cross-entropy in nats] of all examples of the (labels, logits) of `batches`."""
-    total, examples = tf.zeros([2]), 0
-    for labels, logits in batches:
+def minimize_cross_entropy(model: tf.keras.Model, batch: tuple[Any, Any]) -> tf.Tensor:
+    """A step of training on images and their labels; returns the loss."""
+    images, labels = batch
+    with tf.GradientTape() as tape:
+        loss = cross_entropy(labels, model(images, training=True))
+    weights = model.trainable_variables
+    model.optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights))
+    return loss
+
+
+def measure_accuracy(model: tf.keras.Model, data: Any) -> tf.Tensor:
+    """[accuracy, mean cross-entropy in nats, accuracy] of all examples."""
+    total = tf.zeros([2])
+    for labels, logits in predict(model, data):
         correct = tf.cast(tf.argmax(logits, 1, tf.int32) == labels, tf.float32)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
         total += tf.stack([tf.reduce_sum(correct), tf.reduce_sum(losses)])
-        examples += labels.shape[0]
-    return total / examples
+    accuracy, loss = tf.unstack(total / length(data))
+    return tf.stack([accuracy, loss, accuracy])
 
 
 class Child(NamedTuple):
-    """What is trained. Data are (inputs, targets): nests of tensors or arrays whose first axis counts examples.
+    """What is trained. Data are nests of tensors or arrays whose first axis counts examples.
 
     Attributes:
-      make_model: Makes the Keras model, with all its variables.
-      train, validation: Data.
+      make_model: Makes the Keras model, with fresh weights. It gets its optimizer afterwards.
+      train, validation: Data, such as (inputs, targets).
       batch_size: Examples a step; an epoch is a new random order of all whole batches.
-      loss: (targets, predictions) -> what a training step makes smaller, a scalar.
-      measure: Batches of the validation data as (targets, predictions) -> float32 [score, loss]. A reward is made of
-        the scores, which are higher the better; the learning rate with the lowest loss is chosen.
+      train_step: (model, batch) -> loss, a scalar. Has `model.optimizer` update the weights once.
+      validate: (model, data) -> float32 [score, loss, metric] of these validation data. A reward is made of the
+        scores, which are higher the better; the learning rate with the lowest loss is chosen; the metric is what the
+        score is made of, for people to see.
       uniform_loss: Loss of a uniform guess, which the reward "mean_cross_entropy" pays nothing; None if there is no
         such loss.
-      metric: Batches as for `measure` -> the value that the score is made of, to tell it where a score is 0; None if
-        it is the score itself.
     """
 
     make_model: Callable[[], tf.keras.Model]
     train: Any
     validation: Any
     batch_size: int
-    loss: Callable[[Any, Any], tf.Tensor] = cross_entropy
-    measure: Callable[[Iterable], tf.Tensor] = accuracy_and_cross_entropy
+    train_step: Callable[[tf.keras.Model, Any], tf.Tensor] = minimize_cross_entropy
+    validate: Callable[[tf.keras.Model, Any], tf.Tensor] = measure_accuracy
     uniform_loss: Optional[float] = None
-    metric: Optional[Callable[[Iterable], tf.Tensor]] = None
 
 
 def predict(model: tf.keras.Model, data: Any) -> Iterator[tuple[Any, Any]]:
     """Yields (targets, predictions) of all the data, in batches that bound the memory."""
     size = max(VALIDATION_BATCH, -(-length(data) // VALIDATION_BATCHES))
     for start in range(0, length(data), size):
-        batch = slice(start, start + size)
-        inputs, targets = tf.nest.map_structure(lambda part, batch=batch: part[batch], data)
+        inputs, targets = rows(data, start, start + size)
         yield targets, model(inputs, training=False)
 
 
 def length(data: Any) -> int:
     """The number of examples."""
     return tf.nest.flatten(data)[0].shape[0]
+
+
+def rows(data: Any, start: int, stop: int) -> Any:
+    """The examples from `start` to before `stop`."""
+    return tf.nest.map_structure(lambda part: part[start:stop], data)

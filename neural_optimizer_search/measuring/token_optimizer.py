@@ -1,0 +1,93 @@
+"""The optimizer of a child: any update rule, given by its tokens, on all weights at once."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Optional
+
+import tensorflow as tf
+
+from neural_optimizer_search.dsl.interpreter import AVERAGES, Inputs, next_average, update_from_tokens
+from neural_optimizer_search.dsl.rule import Iteration, Rule
+from neural_optimizer_search.flat_weights import assign, flat
+from neural_optimizer_search.optimizers.keras_versions import initialize
+
+_GRADIENT_DESCENT = Rule((Iteration("g", "1", "identity", "identity", "left"),)).to_tokens()
+
+
+class TokenOptimizer(tf.keras.optimizers.Optimizer):
+    """w <- w - learning_rate * rule, where a tensor says which rule.
+
+    A model's `train_step` calls it as it calls any optimizer of Keras. The weights are one vector, so that the rule is
+    evaluated once a step, not once a layer. What defines a run is in variables, so that one trace of `train_step` serves
+    all rules, rates and seeds, whatever functions it is nested in.
+
+    Args:
+      **clipping: Keras's `clipnorm`, `clipvalue` or `global_clipnorm`, for the gradients.
+
+    Attributes:
+      calls: How often it was called in Python; a function that is traced calls it once.
+      size: Number of weights that it updates.
+      weights_sum: Float32 variable, the sum of all weights after the last update: not finite if a weight is not.
+      squares: Float64 variable, the sum of the squares of all updates since `begin`, before the learning rate.
+    """
+
+    def __init__(self, **clipping: Optional[float]):
+        initialize(self, 0.0, name="token_optimizer", **clipping)
+        self._tokens = tf.Variable(_GRADIENT_DESCENT, shape=[None], dtype=tf.int32, trainable=False)
+        self._steps = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self._seed = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self._averages: list[tf.Variable] = []
+        self.weights_sum = tf.Variable(0.0, trainable=False)
+        self.squares = tf.Variable(0.0, dtype=tf.float64, trainable=False)
+        self.size = 0
+        self.calls = 0
+
+    def begin(self, tokens: tf.Tensor, learning_rate: tf.Tensor, seed: tf.Tensor, steps: tf.Tensor) -> None:
+        """Says what the next run is; all variables hold their first values.
+
+        Args:
+          tokens: Int32 `[5n]`, the ids of `vocabulary.FULL`.
+          learning_rate: Float32 scalar.
+          seed: Int64 scalar, of the rule's noise.
+          steps: Int64 scalar, T of the decay operands.
+        """
+        self._tokens.assign(tokens)
+        self._learning_rate.assign(learning_rate)
+        self._seed.assign(seed)
+        self._steps.assign(steps)
+
+    @tf.autograph.experimental.do_not_convert
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Any]], *args: Any, **kwargs: Any) -> Any:
+        """Updates the weights that have a gradient; what else Keras 2 gives is about several replicas."""
+        gradients, weights = zip(*grads_and_vars)
+        self.apply(gradients, weights)
+        return self.iterations
+
+    @tf.autograph.experimental.do_not_convert
+    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Any]) -> None:
+        """Updates the weights that have a gradient."""
+        self.calls += 1
+        pairs = [(g, w) for g, w in zip(grads, trainable_variables) if g is not None]
+        gradients, weights = zip(*pairs)
+        self._update(flat(self._clip_gradients(gradients)), weights)
+        for weight in weights:
+            if weight.constraint is not None:
+                weight.assign(weight.constraint(weight))
+        self.iterations.assign_add(1)
+
+    def _update(self, g, variables):
+        w = flat(variables)
+        if not self._averages:
+            self.size = w.shape[0]
+            with tf.init_scope():
+                self._averages = [tf.Variable(tf.zeros(w.shape), trainable=False) for _ in AVERAGES]
+        averages = {}
+        for variable, (name, beta, power) in zip(self._averages, AVERAGES):
+            averages[name] = next_average(variable.read_value(), g, beta, power)
+            variable.assign(averages[name])
+        t = tf.cast(self.iterations, tf.int64)
+        inputs = Inputs(g, w, averages, t, self._steps.read_value(), self._seed.read_value())
+        update = update_from_tokens(self._tokens.read_value(), inputs)
+        w = w - self._learning_rate * update
+        assign(variables, w)
+        self.weights_sum.assign(tf.reduce_sum(w))
+        self.squares.assign_add(tf.reduce_sum(tf.cast(update, tf.float64) ** 2))
