@@ -75,11 +75,7 @@ class ChildTraining:
         # Called directly: the checks of a `tf.function` cost more than a step of a small child.
         self._optimizer.calls = 0
         self._train = self._function.get_concrete_function()
-        if self._optimizer.calls != 1:
-            raise ValueError(
-                "The model's `train_step` must have `self.optimizer` apply gradients once. "
-                f"It does so {self._optimizer.calls} times."
-            )
+        _check_calls(self._optimizer.calls)
 
     def __call__(
         self, tokens: Sequence[int], learning_rate: float, seed: int, steps: int, validate_every: int
@@ -136,6 +132,7 @@ class ChildTraining:
                     self._child.train_step(model, rows(self._train_data, 0, batch_size))
                     if optimizer.calls:
                         break
+                _check_calls(optimizer.calls)
                 self._child.validate(model, rows(self._validation_data, 0, batch_size))
         self._initial[seed] = [*values, *(value for _, value in made[len(values) :])]
         return model, optimizer, [variable for variable, _ in made]
@@ -217,6 +214,14 @@ def _eager_functions() -> Iterator[None]:
         yield
     finally:
         tf.config.run_functions_eagerly(before)
+
+
+def _check_calls(calls):
+    """All weights are one vector, updated once a step."""
+    if calls != 1:
+        raise ValueError(
+            f"The model's `train_step` must have `self.optimizer` apply gradients once a step. It does so {calls} times."
+        )
 
 
 def _tensors(data):
