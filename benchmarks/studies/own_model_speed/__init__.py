@@ -1,8 +1,8 @@
 """How much faster is a trial of ours than what a careful person writes: `compile` once, then `fit` for each trial?
 
 A trial trains fresh weights with one learning rate and validates at the end. With Keras: one compiled model, whose
-weights and optimizer are set back and whose rate is set before each `fit`. Ours: the traced training that a search runs,
-with the tokens of Adam. Same model, data, batch size, numbers of steps and of validations; processor time, in
+weights and optimizer are set back and whose rate is set before each `fit`. Ours: the traced training that a search
+runs, with the tokens of Adam. Same model, data, batch size, numbers of steps and of validations; processor time, in
 alternating pairs, after a first trial of each that makes the traces.
 
     python -m benchmarks.run own_model_speed
@@ -45,9 +45,8 @@ def run(config: Config) -> dict[str, Any]:
         theirs, ours = (1000 * statistics.median(side) / STEPS for side in zip(*pairs))
         every = sorted(fit / traced for fit, traced in pairs)
         ratios[name], seconds[name] = statistics.median(every), [theirs, ours]
-        print(
-            f"{name:12s} {theirs:15.3f} {ours:16.3f} {ratios[name]:6.2f}   {every[0]:.2f} to {every[-1]:.2f}", flush=True
-        )
+        spread = f"{every[0]:.2f} to {every[-1]:.2f}"
+        print(f"{name:12s} {theirs:15.3f} {ours:16.3f} {ratios[name]:6.2f}   {spread}", flush=True)
     return dict(repeats=config.repeats, steps=STEPS, ms_a_step=seconds, ratios=ratios)
 
 
