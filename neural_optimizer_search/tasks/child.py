@@ -1,7 +1,8 @@
 """A child: a small model and its data, which a rule trains and which measures the rule."""
 
+import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple, Optional, cast
 
 import tensorflow as tf
 
@@ -19,8 +20,8 @@ def minimize_cross_entropy(model: tf.keras.Model, batch: tuple[Any, Any]) -> tf.
     images, labels = batch
     with tf.GradientTape() as tape:
         loss = cross_entropy(labels, model(images, training=True))
-    weights = model.trainable_variables
-    model.optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights))
+    weights, optimizer = model.trainable_variables, cast(tf.keras.optimizers.Optimizer, model.optimizer)
+    optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights))
     return loss
 
 
@@ -79,3 +80,14 @@ def length(data: Any) -> int:
 def rows(data: Any, start: int, stop: int) -> Any:
     """The examples from `start` to before `stop`."""
     return tf.nest.map_structure(lambda part: part[start:stop], data)
+
+
+@contextlib.contextmanager
+def eager_functions() -> Iterator[None]:
+    """Runs what a `tf.function` wraps as it stands: a trace takes seconds, and keeps this step's numbers."""
+    before = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(before)
