@@ -93,7 +93,7 @@ def describe_task(task: Task, protocol: Protocol, data_dir: Optional[str] = None
         ]
         if problems:
             raise UnsuitableTask(" ".join(problems))
-    score, loss, metric = map(float, untrained)
+    score, loss, metric = map(float, untrained + 0.0)  # no -0
     trainable, frozen = training.count_weights()
     return Description(
         trainable=trainable,

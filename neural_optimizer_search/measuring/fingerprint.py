@@ -59,8 +59,8 @@ class Fingerprint:
     def identity(self, task: Task, protocol: Protocol) -> str:
         """A text that differs whenever a reward may, as `Task.identity` gives it of a shipped task."""
         loss = f"{self.untrained:.4g}"  # rounded, so that machines may share it
-        parts = task.name, repr(protocol), _line(self.code), _line(self.data), loss, f"Keras {tf.keras.__version__}"
-        return " ".join(parts)
+        keras = getattr(tf.keras, "__version__", "")  # Keras 2 has that of TensorFlow, which goes for all rewards
+        return " ".join([task.name, repr(protocol), _line(self.code), _line(self.data), loss, f"Keras {keras}"])
 
 
 def _changed(before, now):

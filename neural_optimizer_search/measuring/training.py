@@ -112,7 +112,7 @@ class ChildTraining:
         """What `Child.validate` gives of a fresh child: float32 [score, loss, metric]."""
         for variable, value in zip(self._variables, self._initial_values(seed)):
             variable.assign(value)
-        return self._validate().numpy()
+        return tf.function(self._validate, autograph=False)().numpy()
 
     def count_weights(self) -> tuple[int, int]:
         """The numbers of the child's weights that training changes, and of those that it leaves."""
