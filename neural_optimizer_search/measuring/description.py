@@ -18,13 +18,13 @@ from neural_optimizer_search.measuring.task_checks import (
     UnsuitableTask,
     describe_other_data,
     describe_shared,
-    find_numbers_not_finite,
     find_single_class,
     find_state_outside,
     find_wrong_scores,
 )
 from neural_optimizer_search.measuring.training import ChildTraining
 from neural_optimizer_search.tasks.child import Child, hash_data, length
+from neural_optimizer_search.tasks.finite_data import find_numbers_not_finite
 from neural_optimizer_search.tasks.named_task import NamedTask
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
@@ -151,7 +151,7 @@ def _count_sweeps(protocol):
 
 
 def _find_problems(child, untrained, repeated) -> Iterator[str]:
-    yield from find_numbers_not_finite(child)
+    yield from find_numbers_not_finite(child.train, child.validation)
     yield from find_single_class(child)
     yield from find_wrong_scores(child, untrained, repeated)
     yield from find_state_outside(repeated)

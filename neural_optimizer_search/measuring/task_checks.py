@@ -1,7 +1,7 @@
 """What is wrong with a task before any rule is measured on it: each finding is a sentence that says what to do."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, Optional
+from typing import NamedTuple, Optional
 
 import numpy as np
 import tensorflow as tf
@@ -10,8 +10,6 @@ from neural_optimizer_search.measuring.evaluator import describe_wrong_scores
 from neural_optimizer_search.measuring.training import TrainingRun
 from neural_optimizer_search.tasks.child import Child, length
 from neural_optimizer_search.tasks.data_hash import count_shared
-
-PARTS = ("inputs", "targets", "sample weights")
 
 
 class UnsuitableTask(ValueError):
@@ -29,18 +27,6 @@ class Repeated(NamedTuple):
     first: TrainingRun
     again: TrainingRun
     changed: list[str]
-
-
-def find_numbers_not_finite(child: Child) -> Iterator[str]:
-    """A sentence for each part of the data that has NaN or infinity."""
-    for argument, data in (("train", child.train), ("validation", child.validation)):
-        for name, part in _name_parts(data):
-            rows, count = _rows_not_finite(part)
-            if count:
-                yield (
-                    f"Argument `{argument}` must have finite {name}: {count} values are NaN or infinite, in "
-                    f"{len(rows)} of {length(data)} examples, the first of which is number {rows[0]}, counted from 0."
-                )
 
 
 def find_single_class(child: Child) -> Iterator[str]:
@@ -103,36 +89,6 @@ def describe_shared(child: Child) -> Iterator[str]:
             f"{shared} of {length(child.validation)} examples of `validation` are also in `train`: if that is no "
             "accident of simple data, split them anew, for a rule that learns them by heart is paid for it."
         )
-
-
-def _name_parts(data) -> Iterator[tuple[str, Any]]:
-    for name, part in zip(PARTS, data):
-        if isinstance(part, Mapping):
-            yield from ((f"{name} {key!r}", leaf) for key in part for leaf in tf.nest.flatten(part[key]))
-        else:
-            leaves = tf.nest.flatten(part)
-            yield from ((f"{name} {i}" if len(leaves) > 1 else name, leaf) for i, leaf in enumerate(leaves))
-
-
-def _rows_not_finite(part):
-    """(rows with a value that is not finite, the number of such values)."""
-    if not tf.as_dtype(part.dtype).is_floating:
-        return np.array([], int), 0
-    if isinstance(part, tf.RaggedTensor):
-        values, rows = part.flat_values.numpy(), _rows_of_values(part)
-    else:
-        values, rows = np.asarray(part), np.arange(part.shape[0])
-    wrong = ~np.isfinite(values)
-    counts = wrong.reshape(len(values), -1).sum(axis=1)
-    return np.unique(rows[counts > 0]), int(counts.sum())
-
-
-def _rows_of_values(ragged):
-    """The example that each row of the flat values is of."""
-    rows = np.arange(ragged.shape[0])
-    for lengths in ragged.nested_row_lengths():
-        rows = np.repeat(rows, lengths.numpy())
-    return rows
 
 
 def _classes(targets) -> Optional[np.ndarray]:
