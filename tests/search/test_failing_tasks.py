@@ -32,7 +32,7 @@ def model(*layers):
 x, y = np.ones([40, 2], np.float32), np.ones([40, 1], np.float32)
 data = dict(train=(x, y), validation=(x, y), steps=6, sizes=dict(batch_size=10, seeds=(0,)))
 """
-SHARD = "OSError: my data: cannot read shard 7 ({module}.py:7)"
+SHARD = "OSError: my data: cannot read shard 7 ({module}.py:7, in read)"
 TASKS = {
     "the loss raises": (
         "KerasTask(model, **data, loss=lambda targets, predictions: read(targets))",
