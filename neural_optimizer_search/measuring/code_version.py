@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from neural_optimizer_search.code_hash import hash_code
+from neural_optimizer_search.optimizers import keras_versions
 
 # The modules that the reward of any task depends on; those of one task are in its `identity`. The screen makes the
 # keys of evaluations.
@@ -16,4 +17,5 @@ MODULES = (
 
 def code_version() -> str:
     """Changes with TensorFlow, with Keras and with the code of every module of `MODULES`."""
-    return f"{tf.__version__} {tf.keras.__version__} {hash_code(*(f'neural_optimizer_search.{name}' for name in MODULES))}"
+    code = hash_code(*(f"neural_optimizer_search.{name}" for name in MODULES))
+    return f"{tf.__version__} {keras_versions.VERSION} {code}"
