@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import tensorflow as tf
-
+from neural_optimizer_search.code_hash import hash_code
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
 
 TOLERANCE = 1e-4  # of the untrained loss, relative: another machine rounds differently
+# What rewards of such tasks depend on, beside `code_version.MODULES`.
+MODULES = ("in_memory", "keras_child", "keras_task", "metric_scale")
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,8 @@ class Fingerprint:
     def identity(self, task: Task, protocol: Protocol) -> str:
         """A text that differs whenever a reward may, as `Task.identity` gives it of a shipped task."""
         loss = f"{self.untrained:.4g}"  # rounded, so that machines may share it
-        keras = getattr(tf.keras, "__version__", "")  # Keras 2 has that of TensorFlow, which goes for all rewards
-        return " ".join([task.name, repr(protocol), _line(self.code), _line(self.data), loss, f"Keras {keras}"])
+        package = hash_code(*(f"neural_optimizer_search.tasks.{name}" for name in MODULES))
+        return " ".join([task.name, repr(protocol), _line(self.code), _line(self.data), loss, package])
 
 
 def _changed(before, now):
