@@ -104,7 +104,10 @@ def catch(call):
 def test_their_words_and_their_line(name):
     call, told, where = CASES[name]
     error = catch(call)
-    assert describe_error(error) == f"{told} (test_describe_error.py:{where.__code__.co_firstlineno + 1}, in {where.__name__})"
+    assert (
+        describe_error(error)
+        == f"{told} (test_describe_error.py:{where.__code__.co_firstlineno + 1}, in {where.__name__})"
+    )
     assert "Traceback (most recent call last)" in format_traceback(error)
 
 

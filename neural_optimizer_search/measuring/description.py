@@ -23,7 +23,7 @@ from neural_optimizer_search.measuring.task_checks import (
     find_wrong_scores,
 )
 from neural_optimizer_search.measuring.training import ChildTraining
-from neural_optimizer_search.tasks.child import Child, hash_data, length
+from neural_optimizer_search.tasks.child import hash_data, length
 from neural_optimizer_search.tasks.finite_data import find_numbers_not_finite
 from neural_optimizer_search.tasks.named_task import NamedTask
 from neural_optimizer_search.tasks.protocol import Protocol
@@ -124,7 +124,10 @@ class _Trial(NamedTuple):
 def _try_adam(training, protocol) -> _Trial:
     """Two final runs of one seed; between them another seed, whose runs are the sweep's."""
     adam = parse_formula("Adam").to_tokens()
-    seed, other = protocol.seeds[0], next(seed for seed in range(len(protocol.seeds) + 1) if seed != protocol.seeds[0])
+    seed, other = (
+        protocol.seeds[0],
+        next(seed for seed in range(len(protocol.seeds) + 1) if seed != protocol.seeds[0]),
+    )
     outside = training.find_foreign_variables()
     before = [variable.numpy() for variable in outside]
     first = training(adam, ADAM_RATE, seed, protocol.final_steps, protocol.validate_every)

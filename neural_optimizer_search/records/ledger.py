@@ -127,14 +127,14 @@ class Ledger:
     def fingerprint(self) -> Optional[Fingerprint]:
         """Of the user's own task that its rewards are of; None for a shipped task, or if none was recorded."""
         with self._naming():
-            if not list(sqlite_files.read_rows(self._db, "SELECT 1 FROM run WHERE key = 'fingerprint'")):
-                return None
-            try:
-                return Fingerprint.from_dict(self._about("fingerprint", dict))
-            except Damaged:
-                raise
-            except ValueError as error:
-                raise Damaged(str(error)) from error
+            there = list(sqlite_files.read_rows(self._db, "SELECT 1 FROM run WHERE key = 'fingerprint'"))
+        if not there:
+            return None
+        recorded = self._about("fingerprint", dict)
+        try:
+            return Fingerprint.from_dict(recorded)
+        except ValueError as error:
+            raise Damaged(f"{self._path}: {error}") from error
 
     def set_fingerprint(self, fingerprint: Fingerprint) -> None:
         """Records of which task of the user's own the rewards are from now on."""

@@ -54,7 +54,7 @@ def check_run(out: Path) -> Verdict:
 def _check_ledger(ledger):
     ledger.check_pages()
     check_recorded(SearchConfig, ledger.config)
-    evaluations, samples = ledger.evaluations(), ledger.samples()
+    evaluations, samples, _ = ledger.evaluations(), ledger.samples(), ledger.fingerprint
     _check_rewards(evaluations)
     found = f"{len(evaluations)} rules measured, known optimizers included"
     return f"{found}, and {len(samples)} proposed in {ledger.steps} step{'' if ledger.steps == 1 else 's'}"

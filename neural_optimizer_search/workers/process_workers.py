@@ -13,7 +13,6 @@ from typing import Any, Optional
 from neural_optimizer_search.console import guard_output
 from neural_optimizer_search.describe_error import describe_error
 from neural_optimizer_search.dsl.rule import Rule
-from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
 from neural_optimizer_search.workers.end_with_parent import BindingName, end_with_parent
@@ -76,7 +75,9 @@ class ProcessWorker:
     def _new_process(self):
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        process = context.Process(target=self._serve, args=(theirs, self._make), daemon=True, name=BindingName("worker"))
+        process = context.Process(
+            target=self._serve, args=(theirs, self._make), daemon=True, name=BindingName("worker")
+        )
         with _without_interrupts():
             process.start()
         theirs.close()  # so that its end is seen here

@@ -20,9 +20,7 @@ def model(*more, activation=None, loss="mse", metrics=("mae",)):
 
 
 def keras_task(make=model, train=(X[:40], LINEAR[:40]), validation=(X[40:], LINEAR[40:]), metric="mae", **more):
-    return KerasTask(
-        make, train, validation, metric=metric, steps=6, sizes=dict(batch_size=10, seeds=(0, 1)), **more
-    )
+    return KerasTask(make, train, validation, metric=metric, steps=6, sizes=dict(batch_size=10, seeds=(0, 1)), **more)
 
 
 def describe(task):
