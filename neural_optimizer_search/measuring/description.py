@@ -124,10 +124,8 @@ class _Trial(NamedTuple):
 def _try_adam(training, protocol) -> _Trial:
     """Two final runs of one seed; between them another seed, whose runs are the sweep's."""
     adam = parse_formula("Adam").to_tokens()
-    seed, other = (
-        protocol.seeds[0],
-        next(seed for seed in range(len(protocol.seeds) + 1) if seed != protocol.seeds[0]),
-    )
+    seed = protocol.seeds[0]
+    other = seed + 1
     outside = training.find_foreign_variables()
     before = [variable.numpy() for variable in outside]
     first = training(adam, ADAM_RATE, seed, protocol.final_steps, protocol.validate_every)

@@ -106,10 +106,8 @@ class Evaluator:
         rewards = tuple(
             float(pay(run.scores, run.losses, self.uniform_loss)) if ok else 0.0 for run, ok in zip(runs, finite)
         )
-        wrong = describe_wrong_scores(
-            [*rewards, *(score for run, ok in zip(runs, finite) if ok for score in run.scores)]
-        )
-        if wrong:
+        scores = [score for run, ok in zip(runs, finite) if ok for score in run.scores]
+        if wrong := describe_wrong_scores([*rewards, *scores]):
             raise ValueError(wrong)
         accuracies = [float(run.scores[-1]) if ok else 0.0 for run, ok in zip(runs, finite)]
         diverged = finite.count(False)

@@ -6,7 +6,6 @@ measures both ways).
 """
 
 import contextlib
-import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -116,7 +115,7 @@ class ChildTraining:
     def count_weights(self) -> tuple[int, int]:
         """The numbers of the child's weights that training changes, and of those that it leaves."""
         kinds = self._model.trainable_weights, self._model.non_trainable_weights
-        trainable, frozen = (sum(math.prod(weight.shape) for weight in weights) for weights in kinds)
+        trainable, frozen = (sum(int(tf.size(weight)) for weight in weights) for weights in kinds)
         return trainable, frozen
 
     def find_foreign_variables(self) -> list[tf.Variable]:

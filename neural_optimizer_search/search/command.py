@@ -120,14 +120,9 @@ def _describe(p, given):
 
 def _run(config, out, ledger, may_change):
     task, protocol = config.find()
+    describe, in_place = config.make_describer(), ledger.require_in_place
     task, identity, fingerprint = prepare_task(
-        "nos-search",
-        task,
-        protocol,
-        config.make_describer(),
-        config.data_dir,
-        out / TRACEBACKS,
-        ledger.require_in_place,
+        "nos-search", task, protocol, describe, config.data_dir, out / TRACEBACKS, in_place
     )
     record_fingerprint(ledger, fingerprint, may_change)
     space, who = config.make_space(), title_of(config.algorithm, config.preset)

@@ -117,6 +117,6 @@ class RunConfig:
     )
     changed_task: bool = flag(
         False,
-        "resume with a task of your own that is another than before; the rewards from before stay beside the new ones",
+        "resume although the task of your own is another than before; the rewards from before stay beside new ones",
         recorded=False,
     )

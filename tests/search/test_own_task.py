@@ -87,9 +87,8 @@ def test_what_will_be_trained_is_said_first(mine, capfd):
     assert search(mine, "--out", "run") == 0
     out, err = capfd.readouterr()
     first, second, third, *_ = out.splitlines()
-    assert first == (
-        f"{mine.task}: 9 weights, 40 examples in batches of 10, 20 to validate; at most 64 steps and about 0.5 s a rule"
-    )
+    sizes = "9 weights, 40 examples in batches of 10, 20 to validate; at most 64 steps and about 0.5 s a rule"
+    assert first == f"{mine.task}: {sizes}"
     assert second == "Untrained: accuracy 0.25, score 0.25, loss 1.5"
     assert third.startswith("Regularized evolution")
     assert err.startswith("nos-search: note: Nothing was looked at.\n")
@@ -203,7 +202,7 @@ def test_a_promotion_looks_at_its_task_too(mine, capfd):
 
 def test_a_worker_with_other_data_refuses(mine):
     task = NamedTask(mine.task, data="of another process")
-    with pytest.raises(ValueError, match="the data of own_task_.* are others in each process"):
+    with pytest.raises(ValueError, match=r"the data of own_task_.* are others in each process"):
         task.child(task.protocols["default"])
 
 
