@@ -9,8 +9,8 @@ from neural_optimizer_search.optimizers import keras_versions
 # keys of evaluations.
 MODULES = (
     "decays", "flat_weights", "dsl.interpreter", "dsl.rule", "dsl.vocabulary",
-    "measuring.evaluator", "measuring.screen", "measuring.token_optimizer", "measuring.training",
-    "optimizers.keras_versions",
+    "measuring.evaluator", "measuring.random_draws", "measuring.screen", "measuring.token_optimizer",
+    "measuring.training", "optimizers.keras_versions",
     "tasks.child", "tasks.image_task", "tasks.protocol",
 )  # fmt: skip
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from neural_optimizer_search.measuring.random_draws import repeatable_draws
 from neural_optimizer_search.measuring.token_optimizer import TokenOptimizer
 from neural_optimizer_search.optimizers.keras_versions import clipping_of, replace_optimizer
 from neural_optimizer_search.tasks.child import Child, length, rows
@@ -57,7 +58,7 @@ class ChildTraining:
         self._train_data = _tensors(child.train)
         self._validation_data = _tensors(child.validation)
         self._initial: dict[int, list[tf.Tensor]] = {}
-        self._model, self._optimizer, self._variables = self._make(seed=0)
+        self._model, self._optimizer, self._generator, self._variables = self._make(seed=0)
         scalar = tf.TensorSpec([], tf.int64)
         self._function = tf.function(
             self._training,
@@ -99,7 +100,8 @@ class ChildTraining:
             tf.constant(validate_every, tf.int64),
             self._initial_values(seed),
         )
-        return TrainingRun(bool(finite), int(steps), *curves.numpy().T, float(rms))
+        scores, losses, metrics = curves.numpy().T
+        return TrainingRun(bool(finite), int(steps), scores, losses, metrics, float(rms))
 
     @property
     def traces(self) -> int:
@@ -130,7 +132,7 @@ class ChildTraining:
         return self._initial[seed]
 
     def _make(self, seed):
-        """A fresh model, its optimizer, and all variables that come with them; keeps what these hold at first.
+        """A fresh model, its optimizer, what it draws from, and all their variables; keeps what these hold at first.
 
         Keras makes some variables late, at a model's first step, and while a function is traced none may be made: so
         here is a first step. No model lists all its variables, such as the state of a random generator.
@@ -142,8 +144,9 @@ class ChildTraining:
             values = [tf.identity(variable) for variable, _ in made]
             optimizer = TokenOptimizer(**clipping_of(model))
             replace_optimizer(model, optimizer)
+            generator = tf.random.Generator.from_seed(seed)
             batch_size = self._child.batch_size
-            with _eager_functions():
+            with _eager_functions(), repeatable_draws(generator):
                 for _ in range(MOST_WITHOUT_UPDATE):
                     self._child.train_step(model, rows(self._train_data, 0, batch_size))
                     if optimizer.calls:
@@ -151,11 +154,15 @@ class ChildTraining:
                 _check_calls(optimizer.calls)
                 self._child.validate(model, rows(self._validation_data, 0, batch_size))
         self._initial[seed] = [*values, *(value for _, value in made[len(values) :])]
-        return model, optimizer, [variable for variable, _ in made]
+        return model, optimizer, generator, [variable for variable, _ in made]
 
     # -- Traced ----------------------------------------------------------------------------------------
 
     def _training(self, tokens, learning_rate, seed, steps, validate_every, initial):
+        with repeatable_draws(self._generator):
+            return self._train_and_validate(tokens, learning_rate, seed, steps, validate_every, initial)
+
+    def _train_and_validate(self, tokens, learning_rate, seed, steps, validate_every, initial):
         for variable, value in zip(self._variables, initial):
             variable.assign(value)
         self._optimizer.begin(tokens, learning_rate, seed, steps)

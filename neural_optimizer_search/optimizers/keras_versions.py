@@ -40,7 +40,7 @@ def clipping_of(model: tf.keras.Model) -> dict[str, Any]:
 def replace_optimizer(model: tf.keras.Model, optimizer: tf.keras.optimizers.Optimizer) -> None:
     """Has the model's `train_step` use another optimizer, with the loss scaling of the one it was compiled with."""
     scaling = tf.keras.mixed_precision.LossScaleOptimizer
-    before = getattr(model, "optimizer", None)
+    before: Any = getattr(model, "optimizer", None)
     if isinstance(before, scaling):
         config = before.get_config()
         names = ("dynamic", "initial_scale", "dynamic_growth_steps")

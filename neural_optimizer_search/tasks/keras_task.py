@@ -223,8 +223,9 @@ class KerasTask:
         if not ((worst < best) if best else (0.0 < worst < float("inf"))):
             raise ValueError(
                 f"Argument `worst` must be {'less than 1' if best else 'a finite number above 0'} for a metric of "
-                f"which {'higher' if best else 'lower'} values are better. Received: {self.worst}; the untrained model has "
-                f"{untrained:.4g}. A metric of another range needs a function that maps it to one from 0 to 1."
+                f"which {'higher' if best else 'lower'} values are better. Received: {self.worst}; the untrained "
+                f"model has {untrained:.4g}. A metric of another range needs a function that maps it to one from 0 "
+                "to 1."
             )
         return MetricScale(best, worst)
 
