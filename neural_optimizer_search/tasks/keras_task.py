@@ -216,10 +216,9 @@ class KerasTask:
         best = 1.0 if self._higher_is_better() else 0.0
         worst = (0.0 if best else untrained) if self.worst is None else self.worst
         if self.worst is None and not best and not math.isfinite(untrained):
-            told = (
-                f"The metric of the untrained model on the validation data is {untrained}: look for NaN and infinity "
-            )
-            raise ValueError(" ".join([f"{told}in the data, and at what the metric computes.", *wrong_numbers]))
+            told = f"The metric of the untrained model on the validation data is {untrained}:"
+            advice = "look for NaN and infinity in the data, and at what the metric computes."
+            raise ValueError(" ".join([told, advice, *wrong_numbers]))
         if not ((worst < best) if best else (0.0 < worst < float("inf"))):
             raise ValueError(
                 f"Argument `worst` must be {'less than 1' if best else 'a finite number above 0'} for a metric of "
