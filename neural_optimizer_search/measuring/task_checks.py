@@ -65,7 +65,7 @@ def find_state_outside(repeated: Repeated) -> Iterator[str]:
         f"The runs change what is outside of `model`: {', '.join(repeated.changed)}. Make the layers that have it in "
         "that function."
         if repeated.changed
-        else "Random numbers must come from layers of Keras that `model` makes, or from stateless functions."
+        else "Random numbers must come from layers of Keras that `model` makes, or from functions of TensorFlow."
     )
     yield f"Argument `model` must make all that changes in training: Adam with one seed gave {told}. {cause}"
 
