@@ -19,7 +19,7 @@ _INSTALLED = {"site-packages", "dist-packages"}
 _STANDARD_LIBRARY = tuple({os.path.join(sysconfig.get_path(name), "") for name in ("stdlib", "platstdlib")})
 _THIS_PACKAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
 
-_FRAME = re.compile(r'( *)File "(.+)", line (\d+)')
+_FRAME = re.compile(r'( *)File "(.+)", line (\d+)(?:, in ([\w<>]+))?')
 _KERAS = re.compile(
     r"Exception encountered when calling .*?\n\n(.*?)(?:\n\n(?:Call a|A)rguments received by .*|$)", re.S
 )
@@ -39,6 +39,7 @@ MOST_CHARACTERS, MOST_OF_TRACEBACK = 500, 20_000
 class _Place(NamedTuple):
     file: str
     line: int
+    function: str = ""
 
 
 class _Told(NamedTuple):
@@ -118,7 +119,7 @@ def _read_traceback(name, text) -> Optional[_Told]:
         rest.pop(0)
     if not rest:
         return None
-    places = [_Place(frame[2], int(frame[3])) for _, frame in frames]
+    places = [_Place(frame[2], int(frame[3]), frame[4] or "") for _, frame in frames]
     raised = _RAISED.fullmatch(rest[0].strip())
     # An op that fails by itself is of the class that the error has.
     if raised and any(beginning in text for beginning in _PYTHON):
@@ -138,7 +139,8 @@ def _first_line(text):
 
 
 def _places(error):
-    places = [_Place(frame.filename, frame.lineno or 0) for frame in traceback.extract_tb(error.__traceback__)]
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [_Place(frame.filename, frame.lineno or 0, frame.name) for frame in frames]
     if isinstance(error, SyntaxError) and error.filename:
         places.append(_Place(error.filename, error.lineno or 0))
     return places
@@ -149,7 +151,9 @@ def _find_place(places):
     if not places:
         return ""
     place = (theirs or places)[-1]
-    return f" ({os.path.basename(place.file)}:{place.line})"
+    is_named = place.function and not place.function.startswith("<")  # no module and no lambda
+    function = f", in {place.function}" if is_named else ""
+    return f" ({os.path.basename(place.file)}:{place.line}{function})"
 
 
 def _is_theirs(file):

@@ -29,6 +29,7 @@ from neural_optimizer_search.records.run_directory import (
     read_found,
 )
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS, require_reward
+from neural_optimizer_search.search.own_task import prepare_task
 from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.search.timeout import find_timeout
 from neural_optimizer_search.search.tracebacks import keep_tracebacks
@@ -133,6 +134,9 @@ def _promote(promotion, run, out):
     config, chosen = promotion.config, promotion.candidates
     task, protocol = config.find()
     halving = Halving(config.rungs, config.keep)
+    protocols = {number: halving.protocol(protocol, number) for number in range(1, config.rungs + 1)}
+    describe = config.make_describer()
+    task = prepare_task("nos-promote", task, protocols[1], describe, config.data_dir, out / TRACEBACKS).task
     counts = halving.counts(len(chosen))
     seeds = len(protocol.seeds)
     print(
@@ -141,7 +145,6 @@ def _promote(promotion, run, out):
         f"rungs of {', '.join(map(str, counts))} rules -> {out}",
         flush=True,
     )
-    protocols = {number: halving.protocol(protocol, number) for number in range(1, config.rungs + 1)}
     # In training steps, which take equally long: a rule of the last rung is worth many of the first.
     steps = [p.final_steps for p in protocols.values()]
     total = sum(s * (count + len(KNOWN_OPTIMIZERS)) for s, count in zip(steps, counts))

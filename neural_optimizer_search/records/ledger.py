@@ -16,6 +16,7 @@ from typing import Any, Optional
 from neural_optimizer_search.file_lock import FileLock, Moved
 from neural_optimizer_search.files import Damaged, require_own
 from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.measuring.fingerprint import Fingerprint
 from neural_optimizer_search.origin import find_origin
 from neural_optimizer_search.records import ledger_file, sqlite_files
 from neural_optimizer_search.records.counts import Counts
@@ -121,6 +122,23 @@ class Ledger:
         if not all(isinstance(table, dict) for table in found):
             raise Damaged(f"{self._path}: its versions are no tables of names and values.")
         return found
+
+    @property
+    def fingerprint(self) -> Optional[Fingerprint]:
+        """Of the user's own task that its rewards are of; None for a shipped task, or if none was recorded."""
+        with self._naming():
+            there = list(sqlite_files.read_rows(self._db, "SELECT 1 FROM run WHERE key = 'fingerprint'"))
+        if not there:
+            return None
+        recorded = self._about("fingerprint", dict)
+        try:
+            return Fingerprint.from_dict(recorded)
+        except ValueError as error:
+            raise Damaged(f"{self._path}: {error}") from error
+
+    def set_fingerprint(self, fingerprint: Fingerprint) -> None:
+        """Records of which task of the user's own the rewards are from now on."""
+        self._set_about(fingerprint=fingerprint.as_dict())
 
     def set_config(self, config: Mapping[str, Any]) -> None:
         """Records the configuration with which the run goes on, here."""

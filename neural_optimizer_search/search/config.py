@@ -112,3 +112,11 @@ class RunConfig:
         metavar="RUN",
         recorded=False,
     )
+    describe: bool = flag(
+        False, "only say what would be trained, and how long it would take; nothing is written", recorded=False
+    )
+    changed_task: bool = flag(
+        False,
+        "resume although the task of your own is another than before; the rewards from before stay beside new ones",
+        recorded=False,
+    )

@@ -186,7 +186,7 @@ def test_a_task_that_always_fails_stops_the_search(tmp_path, capfd, monkeypatch)
     with pytest.raises(SystemExit, match="2"):
         command.main([*flags, "--out", str(tmp_path / "run")])
     error = capfd.readouterr().err
-    assert "nos-search: " in error and "RuntimeError: no such layer (mine.py:4)" in error
+    assert "nos-search: " in error and "RuntimeError: no such layer (mine.py:4, in make)" in error
     assert "Traceback" not in error
     assert error.rstrip().endswith(f"The traceback is in {tmp_path / 'run' / 'tracebacks.txt'}.")
     assert 'mine.py", line 4, in make' in (tmp_path / "run" / "tracebacks.txt").read_text()
