@@ -30,6 +30,7 @@ from neural_optimizer_search.records.run_directory import (
 )
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS, require_reward
 from neural_optimizer_search.search.recorder import EvaluationRecorder
+from neural_optimizer_search.search.score_words import score_words
 from neural_optimizer_search.search.timeout import find_timeout
 from neural_optimizer_search.search.tracebacks import keep_tracebacks
 from neural_optimizer_search.tasks import UnknownTask
@@ -167,7 +168,7 @@ def _promote(promotion, run, out):
 
         for rung in climb([c.rule for c in chosen], halving, measure):
             rungs.append(rung)
-            table = promotion_table(rungs, chosen, config.rungs)
+            table = promotion_table(rungs, chosen, config.rungs, score_words(config.task))
             write_whole(out / LEADERBOARD, lambda unfinished, table=table: unfinished.write_text(f"{table}\n"))
     if len(rungs) < config.rungs:
         print(f"Stopped after rung {len(rungs)} of {config.rungs}: none of its rules trained to the end.")

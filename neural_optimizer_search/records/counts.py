@@ -15,10 +15,9 @@ _OF_EVALUATIONS = (
     "SELECT TOTAL(cached), TOTAL(NOT cached), TOTAL(status = 'diverged' AND NOT cached), "
     f"TOTAL(status IN ({', '.join(map(repr, FAILURES))})) FROM evaluations WHERE role = 'search'"
 )
-_FOR_SAMPLES = (
-    "SELECT TOTAL(NOT cached), TOTAL(cached) FROM evaluations WHERE role = 'search' AND key IN (SELECT key FROM samples)"
-)
-_OF_KEY = "SELECT TOTAL(NOT cached), TOTAL(cached) FROM evaluations WHERE role = 'search' AND key = ?"
+_TRAINED_AND_CACHED = "SELECT TOTAL(NOT cached), TOTAL(cached) FROM evaluations WHERE role = 'search'"
+_FOR_SAMPLES = f"{_TRAINED_AND_CACHED} AND key IN (SELECT key FROM samples)"
+_OF_KEY = f"{_TRAINED_AND_CACHED} AND key = ?"
 
 
 class Counts:

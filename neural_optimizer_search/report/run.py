@@ -17,6 +17,7 @@ from neural_optimizer_search.records.run_directory import LEDGER, rank
 from neural_optimizer_search.report.columns import History, Measured, Ranked
 from neural_optimizer_search.search.config import SearchConfig
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
+from neural_optimizer_search.search.score_words import ScoreWords, score_words
 
 
 class NotARun(ValueError):
@@ -58,6 +59,11 @@ class RecordedSearch:
     samples: Sequence[Sample]
     counts: dict[str, int]
     versions: tuple[dict[str, str], ...] = ()
+
+    @property
+    def score_words(self) -> ScoreWords:
+        """What the number beside the reward is called."""
+        return score_words(str(self.config.get("task", "")))
 
     @functools.cached_property
     def measured(self) -> Measured:
