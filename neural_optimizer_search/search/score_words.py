@@ -29,8 +29,8 @@ def score_words(
       >>> from neural_optimizer_search.search.score_words import score_words
       >>> score_words("digits").note
       'accuracy: validation accuracy at the end of the final run.'
-      >>> score_words("mine:task", "mae", 1.5, 0.0).note
-      'score: at the end of the final run; 1 is the best, 0 is worth nothing; of mae, from 1.5 (score 0) to 0 (score 1).'
+      >>> score_words("mine:task", "mae").note
+      'score: at the end of the final run; 1 is the best, 0 is worth nothing; of mae.'
     """
     if ":" not in task:
         return ScoreWords("accuracy", "accuracy: validation accuracy at the end of the final run.")

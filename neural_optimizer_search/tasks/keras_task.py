@@ -140,7 +140,9 @@ class KerasTask:
                 f"given. Received: {self.metric!r}."
             )
         if self.loss is None and self.loss_weights is not None:
-            raise ValueError("Argument `loss_weights` must be None without `loss`: the model is compiled with its own.")
+            raise ValueError(
+                "Argument `loss_weights` must be None without `loss`: the model is compiled with its own."
+            )
         if self._higher_is_better() is None:
             raise ValueError(
                 f"Argument `higher_is_better` must be True or False for a metric whose name does not say it: "
@@ -278,7 +280,9 @@ def describe_metric(metric: Any) -> str:
     """What a person calls a metric."""
     if isinstance(metric, dict):
         return ", ".join(f"{describe_metric(value)} of {name}" for name, value in metric.items())
-    return metric if isinstance(metric, str) else getattr(metric, "__name__", None) or getattr(metric, "name", "metric")
+    return (
+        metric if isinstance(metric, str) else getattr(metric, "__name__", None) or getattr(metric, "name", "metric")
+    )
 
 
 def _check_batches(model, validation, batch_size):
