@@ -16,9 +16,9 @@ _GRADIENT_DESCENT = Rule((Iteration("g", "1", "identity", "identity", "left"),))
 class TokenOptimizer(tf.keras.optimizers.Optimizer):
     """w <- w - learning_rate * rule, where a tensor says which rule.
 
-    A model's `train_step` calls it as it calls any optimizer of Keras. The weights are one vector, so that the rule is
-    evaluated once a step, not once a layer. What defines a run is in variables, so that one trace of `train_step` serves
-    all rules, rates and seeds, whatever functions it is nested in.
+    A model's `train_step` calls it as it calls any optimizer of Keras. The weights are one vector, so that the rule
+    is evaluated once a step, not once a layer. What defines a run is in variables, so that one trace of `train_step`
+    serves all rules, rates and seeds, whatever functions it is nested in.
 
     Args:
       **clipping: Keras's `clipnorm`, `clipvalue` or `global_clipnorm`, for the gradients.

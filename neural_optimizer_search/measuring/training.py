@@ -16,7 +16,6 @@ from neural_optimizer_search.measuring.token_optimizer import TokenOptimizer
 from neural_optimizer_search.optimizers.keras_versions import clipping_of, replace_optimizer
 from neural_optimizer_search.tasks.child import Child, length, rows
 
-
 # Loss scaling leaves out the first updates until its scale, 2^15 at first, suits; gradients may be accumulated.
 MOST_WITHOUT_UPDATE = 16
 
@@ -220,7 +219,8 @@ def _check_calls(calls):
     """All weights are one vector, updated once a step."""
     if calls != 1:
         raise ValueError(
-            f"The model's `train_step` must have `self.optimizer` apply gradients once a step. It does so {calls} times."
+            "The model's `train_step` must have `self.optimizer` apply gradients once a step. "
+            f"It does so {calls} times."
         )
 
 

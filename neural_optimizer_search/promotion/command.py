@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Optional
 
 from neural_optimizer_search import console, flags
-from neural_optimizer_search.command_line import MissingPackage, Parser, require
+from neural_optimizer_search.command_line import MissingPackage, Parser, quote, require
 from neural_optimizer_search.file_lock import InUse, Moved
 from neural_optimizer_search.files import Damaged, write_whole
 from neural_optimizer_search.measuring.evaluation import Evaluation
@@ -50,9 +50,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     run = Path(asked.run)
     out = given.get("out") or run / f"promoted-{asked.task.replace(':', '.')}"
     promotion = _begin(p, asked, run, out)
-    console.goes_on(
-        "What was measured is kept. The same command goes on.", "When that is mended, the same command goes on."
-    )
+    again = flags.command("nos-promote", PromotionConfig, given) + (f" --out {quote(out)}" if "out" in given else "")
+    console.goes_on(f"What was measured is kept. Go on with: {again}", f"When that is mended: {again}")
     try:
         _promote(promotion, run, out)
     except (TaskFailed, UnknownTask, MissingPackage, NoCluster) as error:

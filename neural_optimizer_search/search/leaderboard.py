@@ -48,7 +48,10 @@ def format_leaderboard(
 
 def explain_zeros(shown: Iterable[tuple[str, Evaluation]]) -> list[str]:
     """A line for each evaluation, by its name, with the reward 0: what it says of itself."""
-    return [f"reward 0 of {name}: {shorten(e.message, 200)}" for name, e in shown if not e.reward]
+    rows = list(shown)
+    lines = [f"reward 0 of {name}: {shorten(e.message, 200)}" for name, e in rows if not e.reward]
+    late = any(not e.reward and e.status == "timeout" for _, e in rows)
+    return [*lines, *(["Rules took longer than the time limit: give a longer --timeout."] if late else [])]
 
 
 def format_reward(evaluation: Evaluation) -> str:

@@ -53,3 +53,7 @@ def test_a_reward_of_0_is_explained():
     lines = format_leaderboard(FOUND, [*others, worse], ACCURACY).splitlines()
     assert lines[-1] == "reward 0 of AddSign: The metric is 3 at the end,\\nwhich is paid nothing."
     assert not any("reward 0 of" in line for line in lines[:-1])
+    late = dataclasses.replace(worse, status="timeout", message="It took longer than the limit of 1 s. Tried twice.")
+    assert format_leaderboard([late], KNOWN, ACCURACY).endswith(
+        "of 1 s. Tried twice.\nRules took longer than the time limit: give a longer --timeout."
+    )

@@ -105,5 +105,5 @@ def test_a_mix_is_told_kind_by_kind():
     assert message.startswith(
         "every known optimizer has the reward 0 (SGD: Diverged at once; RMSProp: It took 60 s. Long; Adam: xxx"
     )
-    assert "; AddSign: What?). Look for NaN" in message and "Mend what failed. Look at the metric" in message
+    assert "; AddSign: What?). Look for NaN" in message and "Give a longer --timeout. Look at the metric" in message
     assert "\n" not in message and len(message) < 1000
