@@ -1,5 +1,6 @@
 """Keras 2 and Keras 3: the one file that knows which of them is there, and in what their optimizers differ."""
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -7,6 +8,9 @@ import tensorflow as tf
 
 # False for Keras 2.15 and for tf_keras, which stands behind `tf.keras` if TF_USE_LEGACY_KERAS=1.
 KERAS_3 = hasattr(tf.keras.optimizers.Optimizer, "add_optimizer_variables")
+
+# That of the package behind `tf.keras`, which itself has none.
+VERSION: str = sys.modules[tf.keras.Model.__module__.partition(".")[0]].__version__
 
 
 def initialize(optimizer: tf.keras.optimizers.Optimizer, learning_rate: Any, **kwargs: Any) -> None:
