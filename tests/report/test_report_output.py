@@ -79,7 +79,7 @@ def test_a_link_to_a_report_stays_a_link(run, tmp_path, capsys):
     link.symlink_to(report)
     assert "link.html is a link that leads to nothing" in refuse(capsys, run, "--out", link)
     report.write_text("mine")
-    assert "no report" in refuse(capsys, run, "--out", link)
+    assert "is not a report of nos-report" in refuse(capsys, run, "--out", link)
     report.write_text(page("A search"))
     assert main([str(run), "--out", str(link)]) == 0
     assert link.is_symlink() and "A search" not in report.read_text()

@@ -203,8 +203,8 @@ def test_a_task_that_is_not_here_is_told_with_what_to_do(received, tmp_path, mon
     assert command.main(["--resume", str(received), "--task", "their_task:task", "--cache", "none"]) == 0
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
-    monkeypatch.delitem(sys.modules, "their_task")
-    monkeypatch.setattr(sys, "path", [place for place in sys.path if place != str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "their_task", raising=False)
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if not os.path.exists(f"{place}/their_task.py")])
     load.cache_clear()
     line = refused(command.main, ["--resume", received], capfd)
     assert "argument --task: there is no module 'their_task' in " in line
