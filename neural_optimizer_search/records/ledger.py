@@ -217,7 +217,7 @@ class Ledger:
         return StoredRows(self._db, "SELECT step, rule, reward, key, staleness FROM samples", "TRUE", [], make)
 
     def unfinished_rows(self) -> StoredRows[Sample]:
-        """What was measured of steps that are not recorded, as samples of one step more, in the order of measuring."""
+        """What was measured of steps that are not recorded, as samples of one more step, in their order."""
         step = self.steps
 
         def make(text, *rest):
