@@ -11,7 +11,7 @@ import sysconfig
 import traceback
 from typing import NamedTuple, Optional
 
-from neural_optimizer_search.command_line import shorten
+from neural_optimizer_search.command_line import drop_error_numbers, shorten
 
 # Whose frames are nobody's own code.
 _NOT_THEIRS = {"tensorflow", "keras", "tf_keras", "numpy", "tf_agents"}
@@ -63,7 +63,8 @@ def describe_error(error: BaseException) -> str:
     """
     told = _read(error)
     place = _find_place([*_places(error), *told.places])
-    line = f"{told.name}{': ' if told.text else ''}{shorten(told.text, MOST_CHARACTERS)}{place}"
+    text = shorten(drop_error_numbers(told.text), MOST_CHARACTERS)
+    line = f"{told.name}{': ' if text else ''}{text}{place}"
     # A path in it may have bytes that are no text, which neither a ledger nor a file takes.
     return line.encode(errors="backslashreplace").decode()
 

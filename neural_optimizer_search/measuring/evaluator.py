@@ -115,7 +115,7 @@ class Evaluator:
         message = (
             f"Diverged in {diverged} of {len(runs)} final runs, first at step {first} of {p.final_steps}."
             if diverged
-            else f"Trained {p.final_steps} steps with {len(runs)} seeds."
+            else f"Trained {p.final_steps} steps with {len(runs)} seed{'' if len(runs) == 1 else 's'}."
         )
         if not (diverged or any(rewards)):
             metric = sum(float(run.metrics[-1]) for run in runs) / len(runs)

@@ -234,6 +234,16 @@ class Ledger:
 
         return StoredRows(self._db, "SELECT step, rule, reward, key, staleness FROM samples", "TRUE", [], make)
 
+    def unfinished_rows(self) -> StoredRows[Sample]:
+        """What was measured of steps that are not recorded, as samples of one more step, in their order."""
+        step = self.steps
+
+        def make(text, *rest):
+            return check_sample(Sample(step, read_rule(text), *rest))
+
+        where = "role = 'search' AND key NOT IN (SELECT key FROM samples)"
+        return StoredRows(self._db, "SELECT rule, reward, key FROM evaluations", where, [], make)
+
     def check_pages(self) -> None:
         """Has SQLite check the whole file, which takes as long as reading it.
 

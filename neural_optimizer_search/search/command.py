@@ -43,6 +43,7 @@ from neural_optimizer_search.search.registry import (
     find_algorithm,
     title_of,
 )
+from neural_optimizer_search.search.score_words import score_words
 from neural_optimizer_search.search.timeout import find_timeout
 from neural_optimizer_search.search.tracebacks import keep_tracebacks
 from neural_optimizer_search.tasks import UnknownTask
@@ -183,7 +184,8 @@ def _say(sentence):
 
 def _report(out, ledger, config):
     ledger.require_in_place()  # else the leaderboard would be written where the run no longer is
-    table = format_leaderboard(ledger.best_evaluations("search", SHOWN), ledger.evaluations("baseline"))
+    found, known = ledger.best_evaluations("search", SHOWN), ledger.evaluations("baseline")
+    table = format_leaderboard(found, known, score_words(config.task))
     write_whole(out / LEADERBOARD, lambda unfinished: unfinished.write_text(f"{table}\n"))
     counts = ledger.counts()
     if config.budget and counts["trained"] < config.budget:

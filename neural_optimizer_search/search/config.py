@@ -86,9 +86,14 @@ class SearchConfig(WorkerConfig, TaskConfig):
         except NotACache as error:
             p.error(f"argument --cache: {error}")
 
-    def check(self, p: Parser) -> None:
-        """Ends the command with one line if the flags do not go together."""
-        self.check_task(p)
+    def check(self, p: Parser, advice: str = "") -> None:
+        """Ends the command with one line if the flags do not go together.
+
+        Args:
+          p: The command's parser.
+          advice: What to do if there is no such task, in a sentence.
+        """
+        self.check_task(p, advice)
         self.check_workers(p)
         self._check_cache(p)
         try:

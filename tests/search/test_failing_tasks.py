@@ -57,7 +57,7 @@ TASKS = {
     ),
     "no file": (
         "KerasTask(model, **{**data, 'train': lambda: open('/there/is/none')}, loss='mse')",
-        "FileNotFoundError: [Errno 2] No such file or directory: '/there/is/none' ({module}.py:18). "
+        "FileNotFoundError: No such file or directory: '/there/is/none' ({module}.py:18). "
         "The traceback is in {run}/tracebacks.txt.",
     ),
     "the module raises": (
