@@ -30,7 +30,7 @@ class Repeated(NamedTuple):
 
 
 def find_single_class(child: Child) -> Iterator[str]:
-    """A sentence if all validation targets are of one class, for a metric that is the better the higher."""
+    """A sentence if all validation targets are of one class, for a metric of which higher values are better."""
     worst, best = child.scale
     targets = tf.nest.flatten(child.validation[1]) if len(child.validation) > 1 else []
     if worst < best and len(targets) == 1 and not isinstance(targets[0], tf.RaggedTensor):
