@@ -91,7 +91,7 @@ def rows(data: Any, start: int, stop: int) -> Any:
 
 @contextlib.contextmanager
 def eager_functions() -> Iterator[None]:
-    """Runs what a `tf.function` wraps as it stands: a trace would take seconds, and keep this step's numbers in it."""
+    """Runs what a `tf.function` wraps as it stands: a trace takes seconds, and keeps this step's numbers."""
     before = tf.config.functions_run_eagerly()
     tf.config.run_functions_eagerly(True)
     try:

@@ -57,7 +57,7 @@ class KerasTask:
       train, validation: What `fit` takes as data: a tuple (x, y) or (x, y, sample_weight) of arrays, tensors or
         pandas frames, of which x and y may be tuples or dicts; a `tf.data.Dataset` of batches; a Keras `Sequence` or
         `PyDataset`; a generator. Or, best, a function without arguments that returns one of these. They are read
-        once into memory, and padded to one length; a dataset must yield the same examples each time it is read.
+        once into memory; batches of several lengths are padded to one. They must be the same examples each time.
       loss: As for `compile`. None for a model that is compiled.
       metric: "loss", or the name under which Keras tells one of the metrics that the model is compiled with. With
         `loss`, what `compile` takes as one metric: a name, a function of (targets, predictions), an object, or
@@ -74,7 +74,7 @@ class KerasTask:
         finalists=3, seeds=(0, 1, 2). train_examples and validation_examples, for what is too large to keep, are the
         first so many. The other protocols follow: `reduced` is a third of it with one seed and every other rate,
         `paper` has the paper's rates and reward.
-      max_bytes: The most that the examples of a dataset may take in memory, in each process.
+      max_bytes: The most that the examples of either may take in memory, in each process.
       name: The name for messages.
 
     Example:

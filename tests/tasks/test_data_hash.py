@@ -21,7 +21,7 @@ def test_equal_data_have_equal_hashes():
 
 
 OTHER = {
-    "a number": ((X, Y), (np.where(X > X.max() - 1e-6, 0, X), Y)),
+    "a number": ((X, Y), (np.where(X.max() - 1e-6 < X, 0, X), Y)),
     "order": ((X, Y), (X[::-1], Y[::-1])),
     "a target": ((X, Y), (X, Y + (Y == 19))),
     "dtype": ((X, Y), (X, Y.astype(np.float32))),
