@@ -11,7 +11,10 @@ from neural_optimizer_search.tasks.task import Task
 
 TOLERANCE = 1e-4  # of the untrained loss, relative: another machine rounds differently
 # What rewards of such tasks depend on, beside `code_version.MODULES`.
-MODULES = ("in_memory", "keras_child", "keras_task", "metric_scale")
+MODULES = (
+    "batch_store", "class_weights", "fit_batches", "in_memory", "keras_child", "keras_task", "metric_scale",
+    "user_arrays",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
