@@ -44,7 +44,7 @@ def run(*scores, losses=(1.0,)):
         ((X, X, with_nan((0, 0))), ["finite sample weights: 1 values"], 0),
         (({"b": X, "a": with_nan((1, 0))}, X), ["finite inputs 'a': 1 values"], 1),
         (((X, with_nan((1, 0))), X + np.inf), ["finite inputs 1: 1 values", "finite targets: 12 values"], None),
-        ((RAGGED, X[:3]), ["finite inputs: 1 values are NaN or infinite, in 1 of 3 examples"], 2),
+        ((RAGGED, X[:3]), ["finite inputs: 1 value is NaN or infinite, in 1 of 3 examples"], 2),
         ((X, np.arange(6), np.array([b"a"] * 6)), [], None),
         ((tf.ragged.constant([["a"], []]), np.arange(2) > 0), [], None),
     ],
