@@ -17,6 +17,10 @@ from neural_optimizer_search.optimizers.keras_versions import clipping_of, repla
 from neural_optimizer_search.tasks.child import Child, length, rows
 
 
+# Loss scaling leaves out the first updates until its scale, 2^15 at first, suits; gradients may be accumulated.
+MOST_WITHOUT_UPDATE = 16
+
+
 class TrainingRun(NamedTuple):
     """One training run.
 
@@ -69,7 +73,9 @@ class ChildTraining:
             autograph=False,  # there is nothing to convert, and looking at each branch doubles the trace time
         )
         # Called directly: the checks of a `tf.function` cost more than a step of a small child.
+        self._optimizer.calls = 0
         self._train = self._function.get_concrete_function()
+        _check_calls(self._optimizer.calls)
 
     def __call__(
         self, tokens: Sequence[int], learning_rate: float, seed: int, steps: int, validate_every: int
@@ -122,7 +128,11 @@ class ChildTraining:
             replace_optimizer(model, optimizer)
             batch_size = self._child.batch_size
             with _eager_functions():
-                self._child.train_step(model, rows(self._train_data, 0, batch_size))
+                for _ in range(MOST_WITHOUT_UPDATE):
+                    self._child.train_step(model, rows(self._train_data, 0, batch_size))
+                    if optimizer.calls:
+                        break
+                _check_calls(optimizer.calls)
                 self._child.validate(model, rows(self._validation_data, 0, batch_size))
         self._initial[seed] = [*values, *(value for _, value in made[len(values) :])]
         return model, optimizer, [variable for variable, _ in made]
@@ -206,5 +216,15 @@ def _eager_functions() -> Iterator[None]:
         tf.config.run_functions_eagerly(before)
 
 
+def _check_calls(calls):
+    """All weights are one vector, updated once a step."""
+    if calls != 1:
+        raise ValueError(
+            f"The model's `train_step` must have `self.optimizer` apply gradients once a step. It does so {calls} times."
+        )
+
+
 def _tensors(data):
-    return tf.nest.map_structure(tf.convert_to_tensor, tuple(data))
+    return tf.nest.map_structure(
+        lambda part: part if isinstance(part, tf.RaggedTensor) else tf.convert_to_tensor(part), data
+    )

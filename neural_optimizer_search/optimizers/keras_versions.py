@@ -1,6 +1,6 @@
 """Keras 2 and Keras 3: the one file that knows which of them is there, and in what their optimizers differ."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -42,6 +42,11 @@ def replace_optimizer(model: tf.keras.Model, optimizer: tf.keras.optimizers.Opti
         names = ("dynamic", "initial_scale", "dynamic_growth_steps")
         optimizer = scaling(optimizer, **{name: config[name] for name in names if name in config})
     model.optimizer = optimizer
+
+
+def as_traced_by_fit(step: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A model's `train_step` or `test_step` as `fit` traces it: Keras 2 has AutoGraph convert it, Keras 3 has not."""
+    return step if KERAS_3 else tf.function(step)
 
 
 def drop_foreign(config: Mapping[str, Any]) -> dict[str, Any]:

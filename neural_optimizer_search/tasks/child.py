@@ -48,6 +48,8 @@ class Child(NamedTuple):
         score is made of, for people to see.
       uniform_loss: Loss of a uniform guess, which the reward "mean_cross_entropy" pays nothing; None if there is no
         such loss.
+      metric_name: What the metric is called.
+      scale: The values of the metric that have the scores 0 and 1.
     """
 
     make_model: Callable[[], tf.keras.Model]
@@ -57,6 +59,8 @@ class Child(NamedTuple):
     train_step: Callable[[tf.keras.Model, Any], tf.Tensor] = minimize_cross_entropy
     validate: Callable[[tf.keras.Model, Any], tf.Tensor] = measure_accuracy
     uniform_loss: Optional[float] = None
+    metric_name: str = "accuracy"
+    scale: tuple[float, float] = (0.0, 1.0)
 
 
 def predict(model: tf.keras.Model, data: Any) -> Iterator[tuple[Any, Any]]:

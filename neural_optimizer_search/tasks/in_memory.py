@@ -5,6 +5,7 @@ order of its seed. So the data are read once, in each process.
 """
 
 import sys
+import typing
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,16 @@ from neural_optimizer_search.tasks.child import length
 ALL = sys.maxsize  # as a number of examples
 
 
-def read_into_memory(data: Any, argument: str, limit: int = ALL, max_bytes: int = 2**31) -> tuple[Any, Any]:
+class InMemory(typing.NamedTuple):
+    data: typing.Any
+    batch_size: typing.Optional[int]
+
+
+def read_into_memory(data, argument, limit=ALL, max_bytes=2**31, batches=None, class_weight=None):
+    return InMemory(_read_into_memory(data, argument, limit, max_bytes), None)
+
+
+def _read_into_memory(data: Any, argument: str, limit: int = ALL, max_bytes: int = 2**31) -> tuple[Any, Any]:
     """(inputs, targets) of at most the first `limit` examples: nests of tensors whose first axis counts examples.
 
     Args:
