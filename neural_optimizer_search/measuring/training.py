@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from neural_optimizer_search.measuring.random_draws import repeatable_draws
 from neural_optimizer_search.measuring.token_optimizer import TokenOptimizer
 from neural_optimizer_search.optimizers.keras_versions import clipping_of, replace_optimizer
 from neural_optimizer_search.tasks.child import Child, length, rows
-
 
 # Loss scaling leaves out the first updates until its scale, 2^15 at first, suits; gradients may be accumulated.
 MOST_WITHOUT_UPDATE = 16
@@ -58,7 +58,7 @@ class ChildTraining:
         self._train_data = _tensors(child.train)
         self._validation_data = _tensors(child.validation)
         self._initial: dict[int, list[tf.Tensor]] = {}
-        self._model, self._optimizer, self._variables = self._make(seed=0)
+        self._model, self._optimizer, self._generator, self._variables = self._make(seed=0)
         scalar = tf.TensorSpec([], tf.int64)
         self._function = tf.function(
             self._training,
@@ -100,7 +100,8 @@ class ChildTraining:
             tf.constant(validate_every, tf.int64),
             self._initial_values(seed),
         )
-        return TrainingRun(bool(finite), int(steps), *curves.numpy().T, float(rms))
+        scores, losses, metrics = curves.numpy().T
+        return TrainingRun(bool(finite), int(steps), scores, losses, metrics, float(rms))
 
     @property
     def traces(self) -> int:
@@ -114,7 +115,7 @@ class ChildTraining:
         return self._initial[seed]
 
     def _make(self, seed):
-        """A fresh model, its optimizer, and all variables that come with them; keeps what these hold at first.
+        """A fresh model, its optimizer, what it draws from, and all their variables; keeps what these hold at first.
 
         Keras makes some variables late, at a model's first step, and while a function is traced none may be made: so
         here is a first step. No model lists all its variables, such as the state of a random generator.
@@ -126,8 +127,9 @@ class ChildTraining:
             values = [tf.identity(variable) for variable, _ in made]
             optimizer = TokenOptimizer(**clipping_of(model))
             replace_optimizer(model, optimizer)
+            generator = tf.random.Generator.from_seed(seed)
             batch_size = self._child.batch_size
-            with _eager_functions():
+            with _eager_functions(), repeatable_draws(generator):
                 for _ in range(MOST_WITHOUT_UPDATE):
                     self._child.train_step(model, rows(self._train_data, 0, batch_size))
                     if optimizer.calls:
@@ -135,11 +137,15 @@ class ChildTraining:
                 _check_calls(optimizer.calls)
                 self._child.validate(model, rows(self._validation_data, 0, batch_size))
         self._initial[seed] = [*values, *(value for _, value in made[len(values) :])]
-        return model, optimizer, [variable for variable, _ in made]
+        return model, optimizer, generator, [variable for variable, _ in made]
 
     # -- Traced ----------------------------------------------------------------------------------------
 
     def _training(self, tokens, learning_rate, seed, steps, validate_every, initial):
+        with repeatable_draws(self._generator):
+            return self._train_and_validate(tokens, learning_rate, seed, steps, validate_every, initial)
+
+    def _train_and_validate(self, tokens, learning_rate, seed, steps, validate_every, initial):
         for variable, value in zip(self._variables, initial):
             variable.assign(value)
         self._optimizer.begin(tokens, learning_rate, seed, steps)
@@ -220,7 +226,8 @@ def _check_calls(calls):
     """All weights are one vector, updated once a step."""
     if calls != 1:
         raise ValueError(
-            f"The model's `train_step` must have `self.optimizer` apply gradients once a step. It does so {calls} times."
+            "The model's `train_step` must have `self.optimizer` apply gradients once a step. "
+            f"It does so {calls} times."
         )
 
 

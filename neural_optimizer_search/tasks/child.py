@@ -1,7 +1,7 @@
 """A child: a small model and its data, which a rule trains and which measures the rule."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple, Optional, cast
 
 import tensorflow as tf
 
@@ -19,8 +19,8 @@ def minimize_cross_entropy(model: tf.keras.Model, batch: tuple[Any, Any]) -> tf.
     images, labels = batch
     with tf.GradientTape() as tape:
         loss = cross_entropy(labels, model(images, training=True))
-    weights = model.trainable_variables
-    model.optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights))
+    weights, optimizer = model.trainable_variables, cast(tf.keras.optimizers.Optimizer, model.optimizer)
+    optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights))
     return loss
 
 

@@ -37,8 +37,8 @@ class CompiledModel:
                 model.compile(loss=self.loss, loss_weights=self.loss_weights, metrics=self._metrics())
             elif getattr(model, "optimizer", None) is None:
                 raise ValueError(
-                    "Argument `model` must make a model that is compiled, or argument `loss` must be given: a loss of "
-                    "Keras, its name, or a function of (targets, predictions). Received: a model that is not "
+                    "Argument `model` must make a model that is compiled, or argument `loss` must be given: a loss "
+                    "of Keras, its name, or a function of (targets, predictions). Received: a model that is not "
                     "compiled, and no loss."
                 )
         if getattr(model, "run_eagerly", False):

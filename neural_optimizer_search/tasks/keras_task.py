@@ -140,7 +140,7 @@ class KerasTask:
                 f"given. Received: {self.metric!r}."
             )
         if self.loss is None and self.loss_weights is not None:
-            raise ValueError("Argument `loss_weights` must be None without `loss`: the model is compiled with its own.")
+            raise ValueError("Argument `loss_weights` must be None without `loss`: the compiled model has its own.")
         if self._higher_is_better() is None:
             raise ValueError(
                 f"Argument `higher_is_better` must be True or False for a metric whose name does not say it: "
@@ -221,9 +221,10 @@ class KerasTask:
             )
         if not ((worst < best) if best else (0.0 < worst < float("inf"))):
             raise ValueError(
-                f"Argument `worst` must be {'less than 1' if best else 'a finite number above 0'} for a metric of which "
-                f"{'higher' if best else 'lower'} values are better. Received: {self.worst}; the untrained model has "
-                f"{untrained:.4g}. A metric of another range needs a function that maps it to one from 0 to 1."
+                f"Argument `worst` must be {'less than 1' if best else 'a finite number above 0'} for a metric of "
+                f"which {'higher' if best else 'lower'} values are better. Received: {self.worst}; the untrained "
+                f"model has {untrained:.4g}. A metric of another range needs a function that maps it to one from 0 "
+                "to 1."
             )
         return MetricScale(best, worst)
 
@@ -278,7 +279,7 @@ def describe_metric(metric: Any) -> str:
     """What a person calls a metric."""
     if isinstance(metric, dict):
         return ", ".join(f"{describe_metric(value)} of {name}" for name, value in metric.items())
-    return metric if isinstance(metric, str) else getattr(metric, "__name__", None) or getattr(metric, "name", "metric")
+    return metric if isinstance(metric, str) else getattr(metric, "__name__", None) or metric.name
 
 
 def _check_batches(model, validation, batch_size):
@@ -291,8 +292,8 @@ def _check_batches(model, validation, batch_size):
         )
     if is_stateful(model):
         raise ValueError(
-            "Argument `model` must make a model without stateful=True: batches come in random order, so that no state "
-            "belongs to the next one."
+            "Argument `model` must make a model without stateful=True: batches come in random order, so that no "
+            "state belongs to the next one."
         )
 
 
