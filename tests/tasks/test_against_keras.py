@@ -1,9 +1,8 @@
 """Losses, metrics and outputs: what a task measures is what plain Keras measures."""
 
 import numpy as np
-import pytest
 import tensorflow as tf
-from keras_replays import Replay, check
+from keras_replays import Replay, check, each
 
 from neural_optimizer_search.optimizers.keras_versions import KERAS_3
 
@@ -33,7 +32,7 @@ linear = sequential(dense(1))
 classifier = sequential(dense(4, activation="tanh"), dense(3))
 
 
-# -- Losses and metrics of one output -----------------------------------------------------------------------------------
+# -- Losses and metrics of one output --------------------------------------------------------------------------------
 
 
 def squeezed(y_true, y_pred):
@@ -89,39 +88,65 @@ def binary_crossentropy():
 
 COLUMN = Y[:, None]
 ONE_OUTPUT = {
-    "mse": Replay(linear, (X, Y), lambda: dict(loss="mse")),
-    "mse, Adam": Replay(linear, (X, Y), lambda: dict(loss="mse", metrics=["mae"]), "mae", rule="Adam"),
-    "list of one loss": Replay(linear, (X, Y), lambda: dict(loss=["mse"], metrics=["mae"]), "mae"),
+    "mse": Replay(linear, (X, Y), lambda: dict(loss="mse"), long=True),
+    "mse, Adam": Replay(linear, (X, Y), lambda: dict(loss="mse", metrics=["mae"]), "mae", rule="Adam", long=True),
+    "list of one loss": Replay(linear, (X, Y), lambda: dict(loss=["mse"], metrics=["mae"]), "mae", long=True),
     "dict of one loss": Replay(
         named_output, (X, Y), lambda: dict(loss={"out": "mse"}, metrics={"out": "mae"}), "mae"
     ),
     "squeeze(y_true, -1)": Replay(linear, (X, COLUMN if KERAS_3 else Y), lambda: dict(loss=squeezed)),
-    "squeeze of a column": Replay(linear, (X, COLUMN), lambda: dict(loss=squeezed)),
-    "y_true[:, 0]": Replay(linear, (X, COLUMN if KERAS_3 else Y), lambda: dict(loss=first_column)),
+    "squeeze of a column": Replay(linear, (X, COLUMN), lambda: dict(loss=squeezed), long=True),
+    "y_true[:, 0]": Replay(linear, (X, COLUMN if KERAS_3 else Y), lambda: dict(loss=first_column), long=True),
     "one-hot weights": Replay(
         classifier, (X, CLASSES), lambda: dict(loss=weighted_classes, metrics=["accuracy"]), "accuracy"
     ),
-    "one-hot weights, column": Replay(classifier, (X, CLASSES[:, None]), lambda: dict(loss=weighted_classes)),
-    "loss of a batch": Replay(linear, (X, Y), lambda: dict(loss=scalar)),
-    "Loss subclass": Replay(linear, (X, Y), lambda: dict(loss=Huber())),
-    "loss of sums": Replay(linear, (X, Y), lambda: dict(loss=tf.keras.losses.MeanSquaredError(reduction="sum")), rate=0.01),
+    "one-hot weights, column": Replay(
+        classifier, (X, CLASSES[:, None]), lambda: dict(loss=weighted_classes), long=True
+    ),
+    "loss of a batch": Replay(linear, (X, Y), lambda: dict(loss=scalar), long=True),
+    "Loss subclass": Replay(linear, (X, Y), lambda: dict(loss=Huber()), long=True),
+    "loss of sums": Replay(
+        linear, (X, Y), lambda: dict(loss=tf.keras.losses.MeanSquaredError(reduction="sum")), rate=0.01, long=True
+    ),
     "metric function": Replay(
-        linear, (X, COLUMN), lambda: dict(loss="mse", metrics=[within_a_half]), "within_a_half", task=dict(higher_is_better=True)
+        linear,
+        (X, COLUMN),
+        lambda: dict(loss="mse", metrics=[within_a_half]),
+        "within_a_half",
+        task=dict(higher_is_better=True),
+        long=True,
     ),
     "metric function, flat targets": Replay(
-        linear, (X, Y), lambda: dict(loss="mse", metrics=[within_a_half]), "within_a_half", task=dict(higher_is_better=True)
+        linear,
+        (X, Y),
+        lambda: dict(loss="mse", metrics=[within_a_half]),
+        "within_a_half",
+        task=dict(higher_is_better=True),
     ),
     "Metric subclass": Replay(
-        linear, (X, Y), lambda: dict(loss="mse", metrics=[LargestError()]), "largest_error", task=dict(higher_is_better=False)
+        linear,
+        (X, Y),
+        lambda: dict(loss="mse", metrics=[LargestError()]),
+        "largest_error",
+        task=dict(higher_is_better=False),
+        long=True,
     ),
     "accuracy of one logit": Replay(
-        linear, (X, POSITIVE), lambda: dict(loss=binary_crossentropy(), metrics=["accuracy"]), "accuracy"
+        linear, (X, POSITIVE), lambda: dict(loss=binary_crossentropy(), metrics=["accuracy"]), "accuracy", long=True
     ),
     "AUC": Replay(
-        linear, (X, POSITIVE), lambda: dict(loss=binary_crossentropy(), metrics=[tf.keras.metrics.AUC(from_logits=True)]), "auc"
+        linear,
+        (X, POSITIVE),
+        lambda: dict(loss=binary_crossentropy(), metrics=[tf.keras.metrics.AUC(from_logits=True)]),
+        "auc",
     ),
     "accuracy of classes": Replay(
-        classifier, (X, CLASSES), lambda: dict(loss=crossentropy(), metrics=["accuracy"]), "accuracy", rule="Adam"
+        classifier,
+        (X, CLASSES),
+        lambda: dict(loss=crossentropy(), metrics=["accuracy"]),
+        "accuracy",
+        rule="Adam",
+        long=True,
     ),
     "compiled by the task": Replay(
         classifier,
@@ -130,6 +155,7 @@ ONE_OUTPUT = {
         "accuracy",
         compiled=False,
         task=dict(loss=crossentropy()),
+        long=True,
     ),
     "metric object of the task": Replay(
         linear,
@@ -146,16 +172,17 @@ ONE_OUTPUT = {
         "within_a_half",
         compiled=False,
         task=dict(loss=scalar, metric=within_a_half, higher_is_better=True),
+        long=True,
     ),
 }
 
 
-@pytest.mark.parametrize("name", ONE_OUTPUT)
+@each(ONE_OUTPUT)
 def test_one_output(name):
     check(ONE_OUTPUT[name])
 
 
-# -- Several inputs and outputs -----------------------------------------------------------------------------------------
+# -- Several inputs and outputs --------------------------------------------------------------------------------------
 
 IDS = RNG.integers(1, 9, size=(70, 5))
 HAS_A_3 = (IDS == 3).any(axis=1).astype(np.float32)
@@ -195,9 +222,11 @@ OUTPUTS = {
         "a_mae",
         rule="Adam",
     ),
-    "a function for both": Replay(named, NAMED, lambda: dict(loss=absolute, metrics={"a": "mae", "b": "mae"}), "a_mae"),
+    "a function for both": Replay(
+        named, NAMED, lambda: dict(loss=absolute, metrics={"a": "mae", "b": "mae"}), "a_mae"
+    ),
     "a function for each": Replay(
-        named, NAMED, lambda: dict(loss={"a": absolute, "b": absolute}, metrics={"a": "mae"}), "a_mae"
+        named, NAMED, lambda: dict(loss={"a": absolute, "b": absolute}, metrics={"a": "mae"}), "a_mae", long=True
     ),
     "lists": Replay(
         listed,
@@ -205,9 +234,11 @@ OUTPUTS = {
         lambda: dict(loss=list(BOTH.values()), loss_weights=[0.3, 2.0], metrics=[["mae"], ["accuracy"]]),
         "b_accuracy",
     ),
-    "the loss of one output": Replay(named, NAMED, lambda: dict(loss=BOTH), "b_loss", task=dict(higher_is_better=False)),
+    "the loss of one output": Replay(
+        named, NAMED, lambda: dict(loss=BOTH), "b_loss", task=dict(higher_is_better=False), long=True
+    ),
     "only one output has a loss": Replay(
-        named, NAMED, lambda: dict(loss={"a": "mse"}, metrics={"b": "accuracy"}), "b_accuracy"
+        named, NAMED, lambda: dict(loss={"a": "mse"}, metrics={"b": "accuracy"}), "b_accuracy", long=True
     ),
     "compiled by the task": Replay(
         named,
@@ -215,10 +246,11 @@ OUTPUTS = {
         lambda: dict(loss=BOTH, loss_weights={"a": 0.3, "b": 2.0}),
         compiled=False,
         task=dict(loss=BOTH, loss_weights={"a": 0.3, "b": 2.0}),
+        long=True,
     ),
 }
 
 
-@pytest.mark.parametrize("name", OUTPUTS)
+@each(OUTPUTS)
 def test_several_inputs_and_outputs(name):
     check(OUTPUTS[name])

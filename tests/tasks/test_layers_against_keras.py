@@ -1,12 +1,10 @@
 """Layers of every kind: what a task measures is what plain Keras measures."""
 
 import numpy as np
-import pytest
 import tensorflow as tf
-from keras_replays import Replay, check, dataset
+from keras_replays import Replay, check, dataset, each
 
 from neural_optimizer_search.optimizers.keras_versions import KERAS_3
-
 
 layers = tf.keras.layers
 
@@ -47,7 +45,7 @@ def dense(size=4, **kwargs):
     return lambda: layers.Dense(size, activation="tanh", **kwargs)
 
 
-# -- What changes or holds the weights ----------------------------------------------------------------------------------
+# -- What changes or holds the weights -------------------------------------------------------------------------------
 
 
 def non_negative():
@@ -105,25 +103,30 @@ def max_norm():
 WEIGHTS = {
     "constraint": Replay(non_negative, (X, -Y), mse),
     "constraints, Adam": Replay(
-        numbers(dense(kernel_constraint=max_norm(), bias_constraint=max_norm())), (X, Y), mse, "mae", rule="Adam"
+        numbers(dense(kernel_constraint=max_norm(), bias_constraint=max_norm())),
+        (X, Y),
+        mse,
+        "mae",
+        rule="Adam",
+        long=True,
     ),
     "regularizers": Replay(numbers(dense(kernel_regularizer="l2", bias_regularizer="l1")), (X, Y), mse),
-    "activity regularizer": Replay(numbers(dense(activity_regularizer="l2")), (X, Y), mse, "mae"),
+    "activity regularizer": Replay(numbers(dense(activity_regularizer="l2")), (X, Y), mse, "mae", long=True),
     "frozen": Replay(frozen, (X, Y), mse),
-    "unfrozen": Replay(unfrozen, (X, Y), mse),
-    "no gradient": Replay(numbers(dense(), Unused), (X, Y), mse),
+    "unfrozen": Replay(unfrozen, (X, Y), mse, long=True),
+    "no gradient": Replay(numbers(dense(), Unused), (X, Y), mse, long=True),
     "no gradient, Adam": Replay(numbers(Unused, dense()), (X, Y), mse, rule="Adam"),
     "assigns a weight of its own": Replay(numbers(dense(), Counter), (X, Y), mse),
-    "shared": Replay(shared, (X, Y), mse, "mae", rule="Adam"),
+    "shared": Replay(shared, (X, Y), mse, "mae", rule="Adam", long=True),
 }
 
 
-@pytest.mark.parametrize("name", WEIGHTS)
+@each(WEIGHTS)
 def test_weights(name):
     check(WEIGHTS[name])
 
 
-# -- What layers compute and draw ---------------------------------------------------------------------------------------
+# -- What layers compute and draw ------------------------------------------------------------------------------------
 
 
 def attention():
@@ -138,36 +141,51 @@ def spectral():
 
 
 COMPUTED = {
-    "Dropout": Replay(numbers(dense(), lambda: layers.Dropout(0.5)), (X, Y), mse, "mae"),
+    "Dropout": Replay(numbers(dense(), lambda: layers.Dropout(0.5)), (X, Y), mse, "mae", long=True),
     "two Dropouts and noise, Adam": Replay(
-        numbers(lambda: layers.GaussianNoise(0.1), dense(), lambda: layers.Dropout(0.5), dense(), lambda: layers.Dropout(0.2)),
+        numbers(
+            lambda: layers.GaussianNoise(0.1),
+            dense(),
+            lambda: layers.Dropout(0.5),
+            dense(),
+            lambda: layers.Dropout(0.2),
+        ),
         (X, Y),
         mse,
         rule="Adam",
     ),
     "augmentation": Replay(
-        images(lambda: layers.RandomFlip(), lambda: layers.RandomTranslation(0.2, 0.2), lambda: layers.Conv2D(2, 3)), (IMAGES, Y), mse
+        images(lambda: layers.RandomFlip(), lambda: layers.RandomTranslation(0.2, 0.2), lambda: layers.Conv2D(2, 3)),
+        (IMAGES, Y),
+        mse,
+        long=True,
     ),
-    "BatchNormalization": Replay(numbers(dense(), lambda: layers.BatchNormalization(momentum=0.5)), (X, Y), mse, "mae"),
+    "BatchNormalization": Replay(
+        numbers(dense(), lambda: layers.BatchNormalization(momentum=0.5)), (X, Y), mse, "mae"
+    ),
     "BatchNormalization, images": Replay(
-        images(lambda: layers.Conv2D(2, 3, activation="relu"), layers.BatchNormalization), (IMAGES, Y), mse, rule="Adam"
+        images(lambda: layers.Conv2D(2, 3, activation="relu"), layers.BatchNormalization),
+        (IMAGES, Y),
+        mse,
+        rule="Adam",
+        long=True,
     ),
     # Keras 2.15 cannot train its own: a tensor as a Python bool.
     **({"SpectralNormalization": Replay(numbers(spectral), (X, Y), mse)} if KERAS_3 else {}),
     "Bidirectional GRU": Replay(
-        words(lambda: layers.Bidirectional(layers.GRU(3))), (IDS, HAS_A_3), binary, "accuracy", rate=0.5
+        words(lambda: layers.Bidirectional(layers.GRU(3))), (IDS, HAS_A_3), binary, "accuracy", rate=0.5, long=True
     ),
     "attention": Replay(attention, (IDS, HAS_A_3), binary, rule="Adam"),
-    "Embedding": Replay(words(layers.GlobalAveragePooling1D), (IDS, HAS_A_3), binary, rate=0.5),
+    "Embedding": Replay(words(layers.GlobalAveragePooling1D), (IDS, HAS_A_3), binary, rate=0.5, long=True),
 }
 
 
-@pytest.mark.parametrize("name", COMPUTED)
+@each(COMPUTED)
 def test_computed(name):
     check(COMPUTED[name])
 
 
-# -- What layers look up ------------------------------------------------------------------------------------------------
+# -- What layers look up ---------------------------------------------------------------------------------------------
 
 TEXTS = np.array([" ".join("abcdefghi"[i] * 2 for i in row) for row in IDS])
 LETTERS = np.array([list("abcdefghi"[i] for i in row) for row in IDS])
@@ -198,7 +216,12 @@ LOOKED_UP = {
         lambda: reader(vectorization, ()), (tf.constant(TEXTS), HAS_A_3), binary, "accuracy", rate=0.5
     ),
     "TextVectorization, dataset": Replay(
-        lambda: reader(vectorization, (1,)), (TEXTS[:, None], HAS_A_3[:, None]), binary, given=dataset, as_dataset=True
+        lambda: reader(vectorization, (1,)),
+        (TEXTS[:, None], HAS_A_3[:, None]),
+        binary,
+        given=dataset,
+        in_batches=True,
+        long=True,
     ),
     "StringLookup": Replay(
         lambda: reader(lambda: layers.StringLookup(vocabulary=list("abcdefgh")), (5,)),
@@ -207,17 +230,17 @@ LOOKED_UP = {
         rate=0.5,
         rule="Adam",
     ),
-    "Normalization adapted in the factory": Replay(numbers(normalization, dense()), (X * 3 + 1, Y), mse),
+    "Normalization adapted in the factory": Replay(numbers(normalization, dense()), (X * 3 + 1, Y), mse, long=True),
     "Normalization adapted outside": Replay(numbers(lambda: OUTSIDE, dense()), (X * 3 + 1, Y), mse),
 }
 
 
-@pytest.mark.parametrize("name", LOOKED_UP)
+@each(LOOKED_UP)
 def test_looked_up(name):
     check(LOOKED_UP[name])
 
 
-# -- Half precision -----------------------------------------------------------------------------------------------------
+# -- Half precision --------------------------------------------------------------------------------------------------
 
 
 def half(build):
@@ -232,15 +255,17 @@ def half(build):
 
 
 def float32_output():
-    return tf.keras.Sequential([tf.keras.Input((3,)), layers.Dense(8, activation="tanh"), layers.Dense(1, dtype="float32")])
+    return tf.keras.Sequential(
+        [tf.keras.Input((3,)), layers.Dense(8, activation="tanh"), layers.Dense(1, dtype="float32")]
+    )
 
 
 HALF = {
     "mixed_float16": Replay(half(float32_output), (X, Y), mse, "mae"),
-    "mixed_float16, Adam": Replay(half(float32_output), (X, Y), mse, rule="Adam", rate=0.01),
+    "mixed_float16, Adam": Replay(half(float32_output), (X, Y), mse, rule="Adam", rate=0.01, long=True),
 }
 
 
-@pytest.mark.parametrize("name", HALF)
+@each(HALF)
 def test_half_precision(name):
     check(HALF[name])

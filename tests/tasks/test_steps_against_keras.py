@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from keras_replays import Replay, check, dataset, run
+from keras_replays import Replay, check, dataset, each, run
 
 from neural_optimizer_search.measuring.training import ChildTraining
 from neural_optimizer_search.optimizers.keras_versions import KERAS_3
@@ -19,7 +19,7 @@ def mse():
     return dict(loss="mse", metrics=["mae"])
 
 
-# -- Steps of the model's own -------------------------------------------------------------------------------------------
+# -- Steps of the model's own ----------------------------------------------------------------------------------------
 
 
 class Subclassed(tf.keras.Model):
@@ -150,27 +150,27 @@ class OwnLoss(Subclassed):
 
 
 STEPS = {
-    "subclassed": Replay(Subclassed, (X, Y), mse, "mae"),
-    "train_step": Replay(OwnStep, (X, Y[:, None]), mse, "mae"),
+    "subclassed": Replay(Subclassed, (X, Y), mse, "mae", long=True),
+    "train_step": Replay(OwnStep, (X, Y[:, None]), mse, "mae", long=True),
     "train_step, compiled metrics, Adam": Replay(OwnCompiledMetrics, (X, Y), mse, "mae", rule="Adam"),
     "train_step and test_step": Replay(Trackers, (X, Y), dict, "error", task=dict(higher_is_better=False), rate=0.01),
     "train_step and test_step, dataset": Replay(
-        Trackers, (X, Y), dict, given=dataset, as_dataset=True, rule="Adam"
+        Trackers, (X, Y), dict, given=dataset, in_batches=True, rule="Adam", long=True
     ),
-    "@tf.function": Replay(Traced, (X, Y[:, None]), mse, "mae"),
-    "@tf.function of a part": Replay(TracedPart, (X, Y), mse, "mae"),
+    "@tf.function": Replay(Traced, (X, Y[:, None]), mse, "mae", long=True),
+    "@tf.function of a part": Replay(TracedPart, (X, Y), mse, "mae", long=True),
     "if of a tensor": Replay(Branches, (X, Y), mse, "mae"),
-    "gradients times 0": Replay(SkipsSteps, (X, Y), mse, "mae"),
+    "gradients times 0": Replay(SkipsSteps, (X, Y), mse, "mae", long=True),
     "compute_loss": Replay(OwnLoss, (X, Y), lambda: dict(metrics=["mae"]), "mae"),
     "train_step, compiled by the task": Replay(
-        OwnCompiledMetrics, (X, Y), mse, "mae", compiled=False, task=dict(loss="mse")
+        OwnCompiledMetrics, (X, Y), mse, "mae", compiled=False, task=dict(loss="mse"), long=True
     ),
 }
 if not KERAS_3:  # whose layers convert no Python
-    STEPS["if of a tensor in call"] = Replay(BranchInCall, (X, Y), mse, "mae")
+    STEPS["if of a tensor in call"] = Replay(BranchInCall, (X, Y), mse, "mae", long=True)
 
 
-@pytest.mark.parametrize("name", STEPS)
+@each(STEPS)
 def test_steps(name):
     check(STEPS[name])
 
@@ -191,11 +191,11 @@ class Never(Subclassed):
 @pytest.mark.parametrize("model", [Twice, Never])
 def test_a_step_must_use_the_optimizer_once(model):
     task = Replay(model, (X, Y), mse).make_task()
-    with pytest.raises(ValueError, match="`train_step`.* once"):
+    with pytest.raises(ValueError, match=r"`train_step`.* once"):
         ChildTraining(task.child(task.protocols["default"]))
 
 
-# -- Losses added in layers ---------------------------------------------------------------------------------------------
+# -- Losses added in layers ------------------------------------------------------------------------------------------
 
 
 class Divergence(layers.Layer):
@@ -260,7 +260,9 @@ def siamese():
     left, right = tf.keras.Input((3,)), tf.keras.Input((3,))
     tower = tf.keras.Sequential([layers.Dense(4, activation="tanh"), layers.Dense(2)])
     difference = layers.Subtract()([tower(left), tower(right)])
-    return tf.keras.Model([left, right], layers.Lambda(lambda d: tf.sqrt(tf.reduce_sum(d**2, -1, True) + 1e-6))(difference))
+    return tf.keras.Model(
+        [left, right], layers.Lambda(lambda d: tf.sqrt(tf.reduce_sum(d**2, -1, True) + 1e-6))(difference)
+    )
 
 
 OTHERS = X[::-1].copy()
@@ -268,18 +270,18 @@ SAME = (np.sign(Y) == np.sign(OTHERS.sum(1))).astype(np.float32)
 
 ADDED = {
     "VAE without targets": Replay(vae(ByLayer), (X,)),
-    "VAE, Adam": Replay(vae(ByLayer), (X,), rule="Adam"),
-    "VAE from a dataset": Replay(
-        vae(ByLayer), (X,), given=lambda data: dataset(*data), as_dataset=True
-    ),
+    "VAE, Adam": Replay(vae(ByLayer), (X,), rule="Adam", long=True),
+    "VAE from a dataset": Replay(vae(ByLayer), (X,), given=lambda data: dataset(*data), in_batches=True, long=True),
     "Siamese": Replay(siamese, ([X, OTHERS], SAME), lambda: dict(loss=contrastive)),
-    "Siamese, columns, Adam": Replay(siamese, ([X, OTHERS], SAME[:, None]), lambda: dict(loss=contrastive), rule="Adam"),
+    "Siamese, columns, Adam": Replay(
+        siamese, ([X, OTHERS], SAME[:, None]), lambda: dict(loss=contrastive), rule="Adam", long=True
+    ),
 }
 if KERAS_3:
-    ADDED["VAE, seed generator"] = Replay(vae(ByGenerator), (X,))
+    ADDED["VAE, seed generator"] = Replay(vae(ByGenerator), (X,), long=True)
 
 
-@pytest.mark.parametrize("name", ADDED)
+@each(ADDED)
 def test_added(name):
     check(ADDED[name])
 

@@ -1,9 +1,8 @@
 """Weights of examples and classes, and masks: what a task measures is what plain Keras measures."""
 
 import numpy as np
-import pytest
 import tensorflow as tf
-from keras_replays import Replay, check, dataset
+from keras_replays import Replay, check, dataset, each
 
 layers = tf.keras.layers
 
@@ -28,14 +27,16 @@ def two_outputs():
 
 
 def weighted():
-    return dict(loss="mse", weighted_metrics=[tf.keras.metrics.MeanAbsoluteError(name="weighted_error")], metrics=["mae"])
+    return dict(
+        loss="mse", weighted_metrics=[tf.keras.metrics.MeanAbsoluteError(name="weighted_error")], metrics=["mae"]
+    )
 
 
 CASES = {
     "sample weights": Replay(linear, (X, Y, WEIGHTS), weighted, "weighted_error"),
-    "metrics without weights": Replay(linear, (X, Y, WEIGHTS), weighted, "mae", rule="Adam"),
-    "from a dataset": Replay(linear, (X, Y[:, None], WEIGHTS), weighted, "weighted_error", dataset, as_dataset=True),
-    "some weights are 0": Replay(linear, (X, Y, np.round(WEIGHTS / 2)), weighted, "weighted_error"),
+    "metrics without weights": Replay(linear, (X, Y, WEIGHTS), weighted, "mae", rule="Adam", long=True),
+    "from a dataset": Replay(linear, (X, Y[:, None], WEIGHTS), weighted, "weighted_error", dataset, in_batches=True),
+    "some weights are 0": Replay(linear, (X, Y, np.round(WEIGHTS / 2)), weighted, "weighted_error", long=True),
     "a weight an output": Replay(
         two_outputs,
         (X, {"a": Y, "b": CLASSES.astype(np.float32)}, {"a": WEIGHTS, "b": WEIGHTS[::-1].copy()}),
@@ -53,8 +54,9 @@ CASES = {
         (X, np.eye(3, dtype=np.float32)[CLASSES]),
         lambda: dict(loss="categorical_crossentropy", metrics=["accuracy"]),
         given=dataset,
-        as_dataset=True,
+        in_batches=True,
         class_weight={0: 1.0, 1: 3.0, 2: 0.2},
+        long=True,
     ),
     "class weights, task compiles": Replay(
         classifier,
@@ -64,16 +66,17 @@ CASES = {
         class_weight={0: 1.0, 1: 3.0, 2: 0.2},
         compiled=False,
         task=dict(loss="sparse_categorical_crossentropy"),
+        long=True,
     ),
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+@each(CASES)
 def test_weights(name):
     check(CASES[name])
 
 
-# -- Masks --------------------------------------------------------------------------------------------------------------
+# -- Masks -----------------------------------------------------------------------------------------------------------
 
 LENGTHS = RNG.integers(1, 6, 70)
 IDS = np.where(np.arange(5) < LENGTHS[:, None], RNG.integers(1, 9, size=(70, 5)), 0)
@@ -114,10 +117,15 @@ def error_of_steps(y_true, y_pred):
 
 MASKS = {
     "LSTM, loss object": Replay(
-        tagger(lambda: layers.LSTM(4, return_sequences=True)), (IDS, TAGS), tag_loss, "accuracy", rate=0.5
+        tagger(lambda: layers.LSTM(4, return_sequences=True)), (IDS, TAGS), tag_loss, "accuracy", rate=0.5, long=True
     ),
     "GRU, Adam": Replay(
-        tagger(lambda: layers.GRU(4, return_sequences=True)), (IDS, TAGS), tag_loss, "accuracy", rule="Adam"
+        tagger(lambda: layers.GRU(4, return_sequences=True)),
+        (IDS, TAGS),
+        tag_loss,
+        "accuracy",
+        rule="Adam",
+        long=True,
     ),
     "loss function": Replay(
         tagger(lambda: layers.SimpleRNN(4, return_sequences=True)),
@@ -126,7 +134,9 @@ MASKS = {
         "accuracy",
         rate=0.5,
     ),
-    "loss by name": Replay(masked_numbers, (IDS[..., None].astype(np.float32), TAGS[..., None]), lambda: dict(loss="mse")),
+    "loss by name": Replay(
+        masked_numbers, (IDS[..., None].astype(np.float32), TAGS[..., None]), lambda: dict(loss="mse"), long=True
+    ),
     "compiled by the task": Replay(
         tagger(lambda: layers.SimpleRNN(4, return_sequences=True)),
         (IDS, TAGS),
@@ -134,6 +144,7 @@ MASKS = {
         "accuracy",
         compiled=False,
         task=dict(loss=tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)),
+        long=True,
     ),
     "a weight a step": Replay(
         tagger(lambda: layers.SimpleRNN(4, return_sequences=True)),
@@ -143,11 +154,16 @@ MASKS = {
         rate=0.5,
     ),
     "a label a sequence": Replay(
-        reader, (IDS, HAS_A_3), lambda: dict(loss="binary_crossentropy", metrics=["accuracy"]), "accuracy", rate=0.5
+        reader,
+        (IDS, HAS_A_3),
+        lambda: dict(loss="binary_crossentropy", metrics=["accuracy"]),
+        "accuracy",
+        rate=0.5,
+        long=True,
     ),
 }
 
 
-@pytest.mark.parametrize("name", MASKS)
+@each(MASKS)
 def test_masks(name):
     check(MASKS[name])
