@@ -1,7 +1,7 @@
 """Random numbers that a run can repeat, whoever draws them.
 
-`tf.random.normal`, the `random_normal` of Keras 2's backend and their kin keep their state inside TensorFlow, where no
-run can set it: a second training with the same seed would draw other numbers. Variational autoencoders draw so in
+`tf.random.normal`, the `random_normal` of Keras 2's backend and their kin keep their state inside TensorFlow, where
+no run can set it: a second training with the same seed would draw other numbers. Variational autoencoders draw so in
 most tutorials.
 """
 

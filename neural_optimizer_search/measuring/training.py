@@ -15,7 +15,7 @@ import tensorflow as tf
 from neural_optimizer_search.measuring.random_draws import repeatable_draws
 from neural_optimizer_search.measuring.token_optimizer import TokenOptimizer
 from neural_optimizer_search.optimizers.keras_versions import clipping_of, replace_optimizer
-from neural_optimizer_search.tasks.child import Child, length, rows
+from neural_optimizer_search.tasks.child import Child, eager_functions, length, rows
 
 # Loss scaling leaves out the first updates until its scale, 2^15 at first, suits; gradients may be accumulated.
 MOST_WITHOUT_UPDATE = 16
@@ -129,7 +129,7 @@ class ChildTraining:
             replace_optimizer(model, optimizer)
             generator = tf.random.Generator.from_seed(seed)
             batch_size = self._child.batch_size
-            with _eager_functions(), repeatable_draws(generator):
+            with eager_functions(), repeatable_draws(generator):
                 for _ in range(MOST_WITHOUT_UPDATE):
                     self._child.train_step(model, rows(self._train_data, 0, batch_size))
                     if optimizer.calls:
@@ -209,17 +209,6 @@ def _new_variables() -> Iterator[list[tuple[tf.Variable, tf.Tensor]]]:
 
     with tf.variable_creator_scope(keep):
         yield made
-
-
-@contextlib.contextmanager
-def _eager_functions() -> Iterator[None]:
-    """Runs what a `tf.function` wraps as it stands: what is traced would be kept, with this step's numbers in it."""
-    before = tf.config.functions_run_eagerly()
-    tf.config.run_functions_eagerly(True)
-    try:
-        yield
-    finally:
-        tf.config.run_functions_eagerly(before)
 
 
 def _check_calls(calls):

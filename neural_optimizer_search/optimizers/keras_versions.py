@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.python.autograph.core import ag_ctx
 
 # False for Keras 2.15 and for tf_keras, which stands behind `tf.keras` if TF_USE_LEGACY_KERAS=1.
 KERAS_3 = hasattr(tf.keras.optimizers.Optimizer, "add_optimizer_variables")
@@ -50,7 +51,10 @@ def replace_optimizer(model: tf.keras.Model, optimizer: tf.keras.optimizers.Opti
 
 def as_traced_by_fit(step: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """A model's `train_step` or `test_step` as `fit` traces it: Keras 2 has AutoGraph convert it, Keras 3 has not."""
-    return step if KERAS_3 else tf.function(step)
+    if KERAS_3:
+        return step
+    enabled = ag_ctx.ControlStatusCtx(ag_ctx.Status.ENABLED, ag_ctx.control_status_ctx().options)
+    return tf.__internal__.autograph.tf_convert(step, enabled)
 
 
 def drop_foreign(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A child: a small model and its data, which a rule trains and which measures the rule."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Optional, cast
 
@@ -79,3 +80,14 @@ def length(data: Any) -> int:
 def rows(data: Any, start: int, stop: int) -> Any:
     """The examples from `start` to before `stop`."""
     return tf.nest.map_structure(lambda part: part[start:stop], data)
+
+
+@contextlib.contextmanager
+def eager_functions() -> Iterator[None]:
+    """Runs what a `tf.function` wraps as it stands: a trace takes seconds, and keeps this step's numbers."""
+    before = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(before)

@@ -7,7 +7,7 @@ from typing import Any, Optional
 
 import tensorflow as tf
 
-from neural_optimizer_search.tasks.child import Child, length, rows
+from neural_optimizer_search.tasks.child import Child, eager_functions, length, rows
 from neural_optimizer_search.tasks.in_memory import ALL, read_into_memory
 from neural_optimizer_search.tasks.keras_child import (
     CompiledModel,
@@ -178,7 +178,8 @@ class KerasTask:
         as_it_is = Validation(self.metric, measured_batch, MetricScale(1.0, 0.0))
         untrained = float(as_it_is(model, validation.data)[2])
         another = make_model()
-        as_it_is(another, rows(validation.data, 0, measured_batch))  # a subclassed model makes its weights now
+        with eager_functions():
+            as_it_is(another, rows(validation.data, 0, measured_batch))  # a subclassed model makes its weights now
         _check_weights(model, another)
         scale = self._scale(untrained)
         return Child(

@@ -11,7 +11,9 @@ from neural_optimizer_search.tasks import batch_store
 from neural_optimizer_search.tasks.child import length, rows
 from neural_optimizer_search.tasks.in_memory import read_into_memory
 
-pytestmark = pytest.mark.filterwarnings("ignore:Your input ran out of data")  # plain Keras 3 says so of each generator
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Your input ran out of data"
+)  # plain Keras 3 says so of each generator
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(10, 3))
