@@ -108,6 +108,24 @@ class ChildTraining:
         """How many times the training function was traced."""
         return self._function.experimental_get_tracing_count()
 
+    def measure_untrained(self, seed: int) -> np.ndarray:
+        """What `Child.validate` gives of a fresh child: float32 [score, loss, metric]."""
+        for variable, value in zip(self._variables, self._initial_values(seed)):
+            variable.assign(value)
+        with repeatable_draws(self._generator):
+            return tf.function(self._validate, autograph=False)().numpy()
+
+    def count_weights(self) -> tuple[int, int]:
+        """The numbers of the child's weights that training changes, and of those that it leaves."""
+        kinds = self._model.trainable_weights, self._model.non_trainable_weights
+        trainable, frozen = (sum(int(tf.size(weight)) for weight in weights) for weights in kinds)
+        return trainable, frozen
+
+    def find_foreign_variables(self) -> list[tf.Variable]:
+        """The variables that a training reads or writes, and that came with no child: runs share what they hold."""
+        own = {id(variable.handle) for variable in self._variables}
+        return [variable for variable in self._train.variables if id(variable.handle) not in own]
+
     def _initial_values(self, seed):
         """What the variables of a fresh child hold."""
         if seed not in self._initial:

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple, Optional, cast
 
 import tensorflow as tf
 
+from neural_optimizer_search.tasks.data_hash import hash_examples
+
 VALIDATION_BATCH = 500
 VALIDATION_BATCHES = 20  # at most: each is a copy of the model in the graph
 
@@ -70,6 +72,11 @@ def predict(model: tf.keras.Model, data: Any) -> Iterator[tuple[Any, Any]]:
     for start in range(0, length(data), size):
         inputs, targets = rows(data, start, start + size)
         yield targets, model(inputs, training=False)
+
+
+def hash_data(child: Child) -> dict[str, str]:
+    """A hash of each part of the data, "train" and "validation": see `hash_examples`."""
+    return {"train": hash_examples(child.train), "validation": hash_examples(child.validation)}
 
 
 def length(data: Any) -> int:

@@ -74,7 +74,7 @@ def _hash_rows(parts):
     return [digest.digest() for digest in digests]
 
 
-def _rows(part):
+def _rows(part) -> Any:
     """The bytes of each example: a list, or a matrix of a row each."""
     if isinstance(part, tf.RaggedTensor):
         splits, values = part.row_splits.numpy(), _rows(part.values)
@@ -87,12 +87,12 @@ def _rows(part):
     return _bytes_of(array).reshape(len(array), math.prod(array.shape[1:]) * array.itemsize)
 
 
-def _array(part):
+def _array(part) -> Any:
     """As NumPy has it: strings are objects."""
     return part.numpy() if tf.is_tensor(part) else tf.convert_to_tensor(part).numpy()
 
 
-def _bytes_of(array):
+def _bytes_of(array) -> Any:
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
 
 

@@ -39,7 +39,10 @@ def give_batches(take: Callable[[Any], bool], data: Any, argument: str, batch_si
     raised = []
 
     def note(function):
-        """A function whose exceptions are noted, because TensorFlow tells those of data as errors of its own."""
+        """A function whose exceptions are noted, because TensorFlow tells those of data as errors of its own.
+
+        Those of batches that are made ahead and not wanted are no failure of `fit`.
+        """
 
         def call(*arguments):
             try:
@@ -52,7 +55,7 @@ def give_batches(take: Callable[[Any], bool], data: Any, argument: str, batch_si
 
     model = _Model(note(take))
     model.compile(run_eagerly=True)
-    parts = dict(zip(("x", "y", "sample_weight"), _arguments(data, argument, note)))
+    parts: dict[str, Any] = dict(zip(("x", "y", "sample_weight"), _arguments(data, argument, note)))
     refusal = None
     try:
         with warnings.catch_warnings():
@@ -60,7 +63,7 @@ def give_batches(take: Callable[[Any], bool], data: Any, argument: str, batch_si
             model.fit(**parts, batch_size=batch_size, shuffle=False, verbose=0)
     except Exception as error:  # Keras and TensorFlow refuse data with errors of many kinds
         refusal = _first_line(error)
-    if raised:
+    if refusal and raised:
         error, traceback = raised[0]
         raise error.with_traceback(traceback)
     if refusal:

@@ -8,6 +8,7 @@ from typing import Any, Optional
 import tensorflow as tf
 
 from neural_optimizer_search.tasks.child import Child, eager_functions, length, rows
+from neural_optimizer_search.tasks.finite_data import find_numbers_not_finite
 from neural_optimizer_search.tasks.in_memory import ALL, read_into_memory
 from neural_optimizer_search.tasks.keras_child import (
     CompiledModel,
@@ -56,7 +57,7 @@ class KerasTask:
       train, validation: What `fit` takes as data: a tuple (x, y) or (x, y, sample_weight) of arrays, tensors or
         pandas frames, of which x and y may be tuples or dicts; a `tf.data.Dataset` of batches; a Keras `Sequence` or
         `PyDataset`; a generator. Or, best, a function without arguments that returns one of these. They are read
-        once into memory, and padded to one length; a dataset must yield the same examples each time it is read.
+        once into memory; batches of several lengths are padded to one. They must be the same examples each time.
       loss: As for `compile`. None for a model that is compiled.
       metric: "loss", or the name under which Keras tells one of the metrics that the model is compiled with. With
         `loss`, what `compile` takes as one metric: a name, a function of (targets, predictions), an object, or
@@ -73,7 +74,7 @@ class KerasTask:
         finalists=3, seeds=(0, 1, 2). train_examples and validation_examples, for what is too large to keep, are the
         first so many. The other protocols follow: `reduced` is a third of it with one seed and every other rate,
         `paper` has the paper's rates and reward.
-      max_bytes: The most that the examples of a dataset may take in memory, in each process.
+      max_bytes: The most that the examples of either may take in memory, in each process.
       name: The name for messages.
 
     Example:
@@ -181,7 +182,7 @@ class KerasTask:
         with eager_functions():
             as_it_is(another, rows(validation.data, 0, measured_batch))  # a subclassed model makes its weights now
         _check_weights(model, another)
-        scale = self._scale(untrained)
+        scale = self._scale(untrained, find_numbers_not_finite(train.data, validation.data))
         return Child(
             make_model,
             train.data,
@@ -212,14 +213,13 @@ class KerasTask:
     def _higher_is_better(self):
         return higher_is_better(self.metric) if self.higher_is_better is None else self.higher_is_better
 
-    def _scale(self, untrained):
+    def _scale(self, untrained, wrong_numbers):
         best = 1.0 if self._higher_is_better() else 0.0
         worst = (0.0 if best else untrained) if self.worst is None else self.worst
         if self.worst is None and not best and not math.isfinite(untrained):
-            raise ValueError(
-                f"The metric of the untrained model on the validation data is {untrained}: look for NaN and infinity "
-                "in the data, and at what the metric computes."
-            )
+            told = f"The metric of the untrained model on the validation data is {untrained}:"
+            advice = "look for NaN and infinity in the data, and at what the metric computes."
+            raise ValueError(" ".join([told, advice, *wrong_numbers]))
         if not ((worst < best) if best else (0.0 < worst < float("inf"))):
             raise ValueError(
                 f"Argument `worst` must be {'less than 1' if best else 'a finite number above 0'} for a metric of "

@@ -27,6 +27,7 @@ WITHOUT_INFLUENCE = {
     "measuring": "a name",
     "measuring.evaluation": "holds what was measured",
     "tasks": "finds tasks by name",
+    "tasks.data_hash": "hashes data",
     "tasks.in_memory": "tasks of one's own, which are not cached",
     "tasks.keras_child": "likewise",
     "tasks.metric_scale": "likewise",

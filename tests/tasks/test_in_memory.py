@@ -1,6 +1,7 @@
 """What is read is what `fit` of the Keras that is there hands to a model's `train_step`."""
 
 import itertools
+import sys
 
 import numpy as np
 import pytest
@@ -11,9 +12,7 @@ from neural_optimizer_search.tasks import batch_store
 from neural_optimizer_search.tasks.child import length, rows
 from neural_optimizer_search.tasks.in_memory import read_into_memory
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:Your input ran out of data"
-)  # plain Keras 3 says so of each generator
+pytestmark = pytest.mark.filterwarnings("ignore:Your input ran out of data")  # said of each generator by Keras 3
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(10, 3))
@@ -314,9 +313,11 @@ BAD_DATA = {
     ),
     "large": (
         lambda: dataset((X, Y), 2),
-        rf"`train` must fit in memory, in max_bytes=199 .* a tf\.data\.Dataset, of which 8 examples take 256 .*{STEPS}",
+        rf"`train` must fit in memory, in max_bytes=199 .* a tf.data.Dataset, of which 8 examples take 256 .*{STEPS}",
     ),
     "large arrays": (lambda: (X, Y), "Received: arrays, of which 10 examples take 200 bytes"),
+    "large strings": (lambda: (WORDS, Y), f"of which 10 examples take {10 * (24 + len(WORDS[0]) + 8)} bytes"),
+    "large ragged tensors": (lambda: (tf.ragged.constant(LISTS), Y), f"take {13 * 4 + 11 * 8 + 10 * 8} bytes"),
     "large, of unknown length": (
         unknown_end,
         "a tf.data.Dataset, which may have no end, of which 16 examples take 256",
@@ -422,6 +423,12 @@ def test_an_error_of_the_users_passes_through(make):
     assert error.traceback[-1].path.name == "test_in_memory.py"
 
 
+@pytest.mark.parametrize("make", [fail_late, lambda: Failing((X, Y))])
+def test_an_error_after_what_is_wanted_is_none(make):
+    assert length(read_into_memory(make, "train", batches=1).data) == 4
+    assert length(read_into_memory(make, "train", limit=5).data) == 5
+
+
 def test_what_keras_refuses_is_told_in_its_words():
     batches = of_shapes((4, 3), (4, 3), (4,))
     with pytest.raises(
@@ -435,3 +442,30 @@ def test_a_generator_is_read_once():
     read_into_memory(generator, "train")
     with pytest.raises(ValueError, match="give the function that makes it"):
         read_into_memory(generator, "train")
+
+
+def test_reading_is_shown(monkeypatch):
+    shown = []
+
+    class Bar:
+        def __init__(self, **settings):
+            shown.append(settings["desc"])
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            shown.append("closed")
+
+        def update(self, examples):
+            shown.append(examples)
+
+    monkeypatch.setattr("tqdm.tqdm", Bar)
+    read_into_memory(dataset((X, Y)), "train")
+    assert shown == ["Reading `train`", 4, 4, 2, "closed"]
+
+
+def test_reading_without_tqdm(monkeypatch, capfd):
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    assert length(read_into_memory(dataset((X, Y)), "train").data) == 10
+    assert capfd.readouterr() == ("", "")
