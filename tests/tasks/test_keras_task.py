@@ -74,14 +74,11 @@ def two_inputs_two_outputs():
     numbers, ids = tf.keras.Input((3,), name="numbers"), tf.keras.Input((5,), dtype="int32", name="ids")
     hidden = layers.Concatenate()([numbers, layers.Flatten()(layers.Embedding(9, 2)(ids))])
     hidden = layers.BatchNormalization(momentum=0.5)(layers.Dense(4, kernel_regularizer="l2")(hidden))
-    outputs = {"sum": layers.Dense(1)(hidden), "has": layers.Dense(1, activation="sigmoid")(hidden)}
+    outputs = {"sum": layers.Dense(1, name="sum")(hidden), "has": layers.Dense(1, "sigmoid", name="has")(hidden)}
     return tf.keras.Model({"numbers": numbers, "ids": ids}, outputs)
 
 
-def loss_of_both(targets, predictions):
-    error = tf.reduce_mean((targets["sum"] - predictions["sum"][:, 0]) ** 2)
-    has = tf.cast(targets["has"][:, None], tf.float32)
-    return error + tf.reduce_mean(tf.keras.losses.binary_crossentropy(has, predictions["has"]))
+LOSS_OF_BOTH = {"sum": "mse", "has": "binary_crossentropy"}
 
 
 TASKS = {
@@ -94,7 +91,7 @@ TASKS = {
     "dicts, batch normalization, regularizer": lambda: keras_task(
         ({"numbers": X, "ids": IDS}, {"sum": Y, "has": HAS_A_3}),
         model=two_inputs_two_outputs,
-        loss=loss_of_both,
+        loss=LOSS_OF_BOTH,
     ),
 }
 
@@ -119,78 +116,87 @@ def test_any_model_is_traced_once_for_all_rules(name):
 # -- Scores --------------------------------------------------------------------------------------------------------
 
 
-def scores(targets, predictions, **changes):
-    """[score, loss] of batches of unequal sizes, by a task whose model is of no matter."""
-    measure = child(keras_task(**changes)).measure
-    pairs = [(tf.constant(t), tf.constant(p)) for t, p in zip(targets, predictions)]
-    return measure(pairs).numpy()
+def scores(targets, predictions, compiled=False, **changes):
+    """[score, loss, metric] by a task whose model predicts its inputs, in batches of unequal sizes."""
+    targets, predictions = np.array(targets, np.float32), np.array(predictions, np.float32)
+    outputs = predictions.shape[-1]
+
+    def identity():
+        model = tf.keras.Sequential([layers.Dense(outputs, kernel_initializer="identity")])
+        if compiled:
+            model.compile(loss="mae")
+        return model
+
+    validation = (predictions, targets)
+    train = (predictions + 1.0, targets)
+    sizes = dict(batch_size=3, seeds=(0,))
+    made = child(keras_task(**{**dict(model=identity, train=train, validation=validation, sizes=sizes), **changes}))
+    return made.validate(made.make_model(), made.validation).numpy()
 
 
-TARGETS = ([1.0, 2.0, 3.0], [6.0])
-PREDICTIONS = ([[1.0], [2.0], [4.0]], [[3.0]])  # one axis more than the targets, as of a Dense(1)
+TARGETS = [1.0, 2.0, 3.0, 6.0]
+PREDICTIONS = [[1.0], [2.0], [4.0], [3.0]]  # one axis more than the targets, as of a Dense(1)
 
 
 def test_a_lower_metric_is_scored_by_the_worst():
-    np.testing.assert_allclose(scores(TARGETS, PREDICTIONS, metric="mae", worst=4.0), [1 - 1.0 / 4.0, 10.0 / 4])
-    np.testing.assert_allclose(scores(TARGETS, PREDICTIONS, worst=4.0), [1 - 2.5 / 4.0, 2.5])
-    np.testing.assert_allclose(scores(TARGETS, PREDICTIONS, worst=2.0), [0.0, 2.5])
+    np.testing.assert_allclose(scores(TARGETS, PREDICTIONS, metric="mae", worst=4.0), [1 - 1.0 / 4.0, 10.0 / 4, 1.0])
+    np.testing.assert_allclose(scores(TARGETS, PREDICTIONS, worst=4.0), [1 - 2.5 / 4.0, 2.5, 2.5])
+    np.testing.assert_allclose(scores(TARGETS, PREDICTIONS, worst=2.0), [0.0, 2.5, 2.5])
 
 
 def test_the_worst_is_the_untrained_models():
     tf.keras.utils.set_random_seed(0)
     model = linear()
     untrained = np.abs(model(X[50:].astype(np.float32))[:, 0] - Y[50:]).mean()
-    score, _ = scores(TARGETS, PREDICTIONS, metric="mae")
-    assert score == pytest.approx(1 - 1.0 / untrained, rel=1e-5)
+    made = child(keras_task(metric="mae"))
+    assert made.scale == (pytest.approx(untrained, rel=1e-5), 0.0)
+    model = made.make_model()
+    model(X[:1].astype(np.float32))
+    model.set_weights([np.ones((3, 1)), np.full(1, 0.25)])
+    score, _, metric = made.validate(model, made.validation).numpy()
+    assert (score, metric) == (pytest.approx(1 - 0.25 / untrained, rel=1e-5), pytest.approx(0.25, rel=1e-5))
 
 
-def root_mean_square(targets, predictions):
+def square_error(targets, predictions):
     return (targets - predictions) ** 2
 
 
 def test_a_function_is_averaged_over_examples():
-    score, _ = scores(TARGETS, PREDICTIONS, metric=root_mean_square, higher_is_better=False, worst=5.0)
-    assert score == pytest.approx(1 - 2.5 / 5.0)
+    score, _, metric = scores(TARGETS, PREDICTIONS, metric=square_error, higher_is_better=False, worst=5.0)
+    assert (score, metric) == (pytest.approx(1 - 2.5 / 5.0), pytest.approx(2.5))
+
+
+PAIRS = [[0.1, 0.9], [0.7, 0.3], [0.8, 0.2], [0, 1.0]]
 
 
 @pytest.mark.parametrize(
     ("targets", "predictions", "loss"),
     [
-        ([[1, 0, 1], [1]], [[[2.0], [0.3], [-1.0]], [[0.4]]], "binary, logits"),
-        ([[1, 0, 1], [1]], [[[0.9], [0.3], [0.2]], [[0.6]]], "binary_crossentropy"),
-        ([[1, 0, 1], [1]], [[[0.1, 0.9], [0.7, 0.3], [0.8, 0.2]], [[0, 1.0]]], "sparse_categorical_crossentropy"),
-        ([[[0, 1], [1, 0], [0, 1]], [[0, 1]]], [[[0.1, 0.9], [0.7, 0.3], [0.8, 0.2]], [[0, 1.0]]], "mse"),
+        # Keras's threshold of one output is 0.5, of logits too.
+        ([1, 0, 1, 1], [[2.0], [0.3], [-1.0], [0.6]], tf.keras.losses.BinaryCrossentropy(from_logits=True)),
+        ([1, 0, 1, 1], [[0.9], [0.3], [0.2], [0.6]], "binary_crossentropy"),
+        ([1, 0, 1, 1], PAIRS, "sparse_categorical_crossentropy"),
+        ([[0, 1], [1, 0], [0, 1], [0, 1]], PAIRS, "mse"),
     ],
 )
 def test_which_accuracy(targets, predictions, loss):
-    logits = loss == "binary, logits"
-    if logits:
-        loss = tf.keras.losses.BinaryCrossentropy(from_logits=True)
-    outputs = np.shape(predictions[0])[-1]
-    task = keras_task(
-        (X, (np.eye(2)[HAS_A_3] if loss == "mse" else HAS_A_3)),
-        model=lambda: tf.keras.Sequential([layers.Dense(outputs)]),
-        loss=loss,
-        metric="accuracy",
-    )
-    measure = child(task).measure
-    score, _ = measure([(tf.constant(t), tf.constant(p)) for t, p in zip(targets, predictions)]).numpy()
-    # Of four examples the second logit is on the wrong side of 0, and the third answer is wrong in all cases.
-    assert score == pytest.approx(0.5 if logits else 0.75)
+    score, _, metric = scores(targets, predictions, loss=loss, metric="accuracy")
+    assert score == metric == pytest.approx(0.75)  # the third answer is wrong
+
+
+def not_a_number(targets, predictions):
+    return predictions * np.nan
 
 
 def test_a_metric_that_is_not_a_number_is_paid_nothing():
-    score, loss = scores(([1.0],), ([[2.0]],), metric=lambda t, p: p * np.nan, higher_is_better=True)
+    score, loss, metric = scores([1.0, 1.0, 1.0], [[2.0]] * 3, metric=not_a_number, higher_is_better=True)
     assert (score, loss) == (0.0, 1.0)
+    assert np.isnan(metric)
 
 
 def test_the_loss_of_a_compiled_model():
-    def compiled():
-        model = linear()
-        model.compile(loss="mae")
-        return model
-
-    np.testing.assert_allclose(scores(TARGETS, PREDICTIONS, model=compiled, loss=None, worst=4.0), [0.75, 1.0])
+    got = scores(TARGETS, PREDICTIONS, compiled=True, loss=None, worst=4.0)
+    np.testing.assert_allclose(got, [0.75, 1.0, 1.0])
 
 
 # -- Arguments -----------------------------------------------------------------------------------------------------
@@ -210,6 +216,12 @@ def test_protocols():
     assert not paper.centred
 
 
+def compiled():
+    model = linear()
+    model.compile("sgd", "mse")
+    return model
+
+
 SHARED = linear()
 BAD_ARGUMENTS = {
     "a model": (dict(model=SHARED), "`model` must be a function without arguments .* Received: <"),
@@ -226,15 +238,27 @@ BAD_CHILDREN = {
         dict(model=lambda: tf.keras.Sequential([layers.Dense(1, dtype="float64")])),
         "trainable weights are float32. Received: float64",
     ),
-    "no loss": (dict(loss=None), "`loss` must be given, because the model was not compiled with one"),
-    "unknown loss": (dict(loss="best"), "`loss` must be a loss of Keras, .* Received: 'best'"),
+    "no loss": (dict(loss=None), "`model` must make a model that is compiled, or argument `loss` must be given"),
+    "unknown loss": (dict(loss="best"), "`loss` must be .* Received: 'best'"),
     "unknown metric": (dict(metric="quality", higher_is_better=True), "`metric` must be .* Received: 'quality'"),
+    "not compiled with that metric": (
+        dict(model=compiled, loss=None, metric="mae"),
+        "`metric` must be a metric that the model is compiled with, one of: loss. Received: 'mae'",
+    ),
+    "only a name": (
+        dict(loss=None, metric=square_error),
+        "`metric` must be the name of a metric .* Received: <function",
+    ),
+    "weights without a loss": (dict(loss=None, loss_weights=[1.0]), "`loss_weights` must be None without `loss`"),
     "batches": (dict(sizes=dict(batch_size=51)), "batch_size of at most 50, .* Received: 51"),
     "a metric below 0": (
         dict(metric=lambda t, p: -1.0 + 0.0 * p, higher_is_better=False),
         "`worst` must be a finite number above 0 .* Received: None; the untrained model has -1",
     ),
-    "worst": (dict(metric="accuracy", worst=1.0), "`worst` must be less than 1 for a metric .* better the higher"),
+    "worst": (
+        dict(metric="accuracy", worst=1.0),
+        "`worst` must be less than 1 for a metric .* higher values are better",
+    ),
 }
 
 
@@ -253,8 +277,10 @@ def test_bad_children(name):
 
 
 def test_accuracy_of_two_outputs():
-    with pytest.raises(ValueError, match=r'for more than one output\. Received: "accuracy"'):
-        child(dataclasses.replace(TASKS["dicts, batch normalization, regularizer"](), metric="accuracy"))
+    task = TASKS["dicts, batch normalization, regularizer"]()
+    child(dataclasses.replace(task, metric={"has": "accuracy"}))
+    with pytest.raises(ValueError, match="metric"):
+        child(dataclasses.replace(task, metric="accuracy"))
 
 
 # -- By name -------------------------------------------------------------------------------------------------------
@@ -296,8 +322,8 @@ def test_a_named_task_here_and_in_a_worker(module):
     adam, still = parse_formula("Adam"), parse_formula("g - g")
     here = evaluate(adam)
     run = evaluate.train(adam.to_tokens(), here.learning_rate, 0, protocol.final_steps, protocol.validate_every)
-    assert here.reward == pytest.approx(np.mean(run.accuracies))
-    assert here.accuracy == pytest.approx(run.accuracies[-1])
+    assert here.reward == pytest.approx(np.mean(run.scores))
+    assert here.accuracy == pytest.approx(run.scores[-1])
     assert here.accuracy > 0.5  # of the untrained model's error is gone
     assert evaluate(still).reward == 0.0  # and here none
     with process_executor(task, protocol, workers=1) as executor:

@@ -1,0 +1,271 @@
+"""Layers of every kind: what a task measures is what plain Keras measures."""
+
+import numpy as np
+import tensorflow as tf
+from keras_replays import Replay, check, dataset, each
+
+from neural_optimizer_search.optimizers.keras_versions import KERAS_3
+
+layers = tf.keras.layers
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(70, 3)).astype(np.float32)
+Y = X.sum(axis=1)
+IMAGES = RNG.normal(size=(70, 6, 6, 1)).astype(np.float32)
+IDS = RNG.integers(1, 9, size=(70, 5))
+HAS_A_3 = (IDS == 3).any(axis=1).astype(np.float32)
+
+
+def mse():
+    return dict(loss="mse", metrics=["mae"])
+
+
+def binary():
+    return dict(loss=tf.keras.losses.BinaryCrossentropy(from_logits=True), metrics=["accuracy"])
+
+
+def numbers(*make):
+    """A regression of X through layers."""
+    return lambda: tf.keras.Sequential([tf.keras.Input((3,)), *(each() for each in make), layers.Dense(1)])
+
+
+def images(*make):
+    """A regression of IMAGES through layers."""
+    parts = [*make, layers.GlobalAveragePooling2D, lambda: layers.Dense(1)]
+    return lambda: tf.keras.Sequential([tf.keras.Input((6, 6, 1)), *(each() for each in parts)])
+
+
+def words(*make):
+    """A classification of IDS through layers."""
+    parts = [lambda: layers.Embedding(9, 4), *make, lambda: layers.Dense(1)]
+    return lambda: tf.keras.Sequential([tf.keras.Input((5,), dtype="int32"), *(each() for each in parts)])
+
+
+def dense(size=4, **kwargs):
+    return lambda: layers.Dense(size, activation="tanh", **kwargs)
+
+
+# -- What changes or holds the weights -------------------------------------------------------------------------------
+
+
+def non_negative():
+    return tf.keras.Sequential([tf.keras.Input((3,)), layers.Dense(1, kernel_constraint="non_neg")])
+
+
+def frozen():
+    model = numbers(dense(), layers.BatchNormalization, dense())()
+    model.layers[0].trainable = False
+    model.layers[1].trainable = False
+    return model
+
+
+def unfrozen():
+    model = numbers(dense(), dense())()
+    model.trainable = False
+    model.layers[1].trainable = True
+    model.layers[2].trainable = True
+    model.trainable = True
+    return model
+
+
+class Unused(layers.Layer):
+    """Its weight gets no gradient."""
+
+    def build(self, shape):
+        self.weight = self.add_weight(name="unused", shape=(shape[-1],), initializer="ones")
+
+    def call(self, inputs):
+        return inputs * 2.0
+
+
+class Counter(layers.Layer):
+    """Assigns a weight of its own, which counts the steps."""
+
+    def build(self, shape):
+        self.count = self.add_weight(name="count", shape=(), initializer="zeros", trainable=False)
+
+    def call(self, inputs, training=False):
+        if training:
+            self.count.assign_add(1.0)
+        return inputs * (1.0 + 0.01 * self.count)
+
+
+def shared():
+    inputs = tf.keras.Input((3,))
+    layer = layers.Dense(3, activation="tanh")
+    return tf.keras.Model(inputs, layers.Dense(1)(layer(layer(inputs))))
+
+
+def max_norm():
+    return tf.keras.constraints.MaxNorm(0.5)
+
+
+WEIGHTS = {
+    "constraint": Replay(non_negative, (X, -Y), mse),
+    "constraints, Adam": Replay(
+        numbers(dense(kernel_constraint=max_norm(), bias_constraint=max_norm())),
+        (X, Y),
+        mse,
+        "mae",
+        rule="Adam",
+        long=True,
+    ),
+    "regularizers": Replay(numbers(dense(kernel_regularizer="l2", bias_regularizer="l1")), (X, Y), mse),
+    "activity regularizer": Replay(numbers(dense(activity_regularizer="l2")), (X, Y), mse, "mae", long=True),
+    "frozen": Replay(frozen, (X, Y), mse),
+    "unfrozen": Replay(unfrozen, (X, Y), mse, long=True),
+    "no gradient": Replay(numbers(dense(), Unused), (X, Y), mse, long=True),
+    "no gradient, Adam": Replay(numbers(Unused, dense()), (X, Y), mse, rule="Adam"),
+    "assigns a weight of its own": Replay(numbers(dense(), Counter), (X, Y), mse),
+    "shared": Replay(shared, (X, Y), mse, "mae", rule="Adam", long=True),
+}
+
+
+@each(WEIGHTS)
+def test_weights(name):
+    check(WEIGHTS[name])
+
+
+# -- What layers compute and draw ------------------------------------------------------------------------------------
+
+
+def attention():
+    ids = tf.keras.Input((5,), dtype="int32")
+    hidden = layers.Embedding(9, 4)(ids)
+    hidden = layers.LayerNormalization()(hidden + layers.MultiHeadAttention(2, 2, dropout=0.2)(hidden, hidden))
+    return tf.keras.Model(ids, layers.Dense(1)(layers.Flatten()(hidden)))
+
+
+def spectral():
+    return layers.SpectralNormalization(layers.Dense(4))
+
+
+COMPUTED = {
+    "Dropout": Replay(numbers(dense(), lambda: layers.Dropout(0.5)), (X, Y), mse, "mae", long=True),
+    "two Dropouts and noise, Adam": Replay(
+        numbers(
+            lambda: layers.GaussianNoise(0.1),
+            dense(),
+            lambda: layers.Dropout(0.5),
+            dense(),
+            lambda: layers.Dropout(0.2),
+        ),
+        (X, Y),
+        mse,
+        rule="Adam",
+    ),
+    "augmentation": Replay(
+        images(lambda: layers.RandomFlip(), lambda: layers.RandomTranslation(0.2, 0.2), lambda: layers.Conv2D(2, 3)),
+        (IMAGES, Y),
+        mse,
+        long=True,
+    ),
+    "BatchNormalization": Replay(
+        numbers(dense(), lambda: layers.BatchNormalization(momentum=0.5)), (X, Y), mse, "mae"
+    ),
+    "BatchNormalization, images": Replay(
+        images(lambda: layers.Conv2D(2, 3, activation="relu"), layers.BatchNormalization),
+        (IMAGES, Y),
+        mse,
+        rule="Adam",
+        long=True,
+    ),
+    # Keras 2.15 cannot train its own: a tensor as a Python bool.
+    **({"SpectralNormalization": Replay(numbers(spectral), (X, Y), mse)} if KERAS_3 else {}),
+    "Bidirectional GRU": Replay(
+        words(lambda: layers.Bidirectional(layers.GRU(3))), (IDS, HAS_A_3), binary, "accuracy", rate=0.5, long=True
+    ),
+    "attention": Replay(attention, (IDS, HAS_A_3), binary, rule="Adam"),
+    "Embedding": Replay(words(layers.GlobalAveragePooling1D), (IDS, HAS_A_3), binary, rate=0.5, long=True),
+}
+
+
+@each(COMPUTED)
+def test_computed(name):
+    check(COMPUTED[name])
+
+
+# -- What layers look up ---------------------------------------------------------------------------------------------
+
+TEXTS = np.array([" ".join("abcdefghi"[i] * 2 for i in row) for row in IDS])
+LETTERS = np.array([list("abcdefghi"[i] for i in row) for row in IDS])
+
+
+def reader(make_ids, shape):
+    strings = tf.keras.Input(shape, dtype="string")
+    hidden = layers.GlobalAveragePooling1D()(layers.Embedding(12, 4)(make_ids()(strings)))
+    return tf.keras.Model(strings, layers.Dense(1)(hidden))
+
+
+def vectorization():
+    layer = layers.TextVectorization(output_sequence_length=5)
+    layer.adapt(TEXTS[:50])
+    return layer
+
+
+def normalization():
+    layer = layers.Normalization()
+    layer.adapt(X[:50])
+    return layer
+
+
+OUTSIDE = normalization()
+
+LOOKED_UP = {
+    "TextVectorization": Replay(
+        lambda: reader(vectorization, ()), (tf.constant(TEXTS), HAS_A_3), binary, "accuracy", rate=0.5
+    ),
+    "TextVectorization, dataset": Replay(
+        lambda: reader(vectorization, (1,)),
+        (TEXTS[:, None], HAS_A_3[:, None]),
+        binary,
+        given=dataset,
+        in_batches=True,
+        long=True,
+    ),
+    "StringLookup": Replay(
+        lambda: reader(lambda: layers.StringLookup(vocabulary=list("abcdefgh")), (5,)),
+        (tf.constant(LETTERS), HAS_A_3),
+        binary,
+        rate=0.5,
+        rule="Adam",
+    ),
+    "Normalization adapted in the factory": Replay(numbers(normalization, dense()), (X * 3 + 1, Y), mse, long=True),
+    "Normalization adapted outside": Replay(numbers(lambda: OUTSIDE, dense()), (X * 3 + 1, Y), mse),
+}
+
+
+@each(LOOKED_UP)
+def test_looked_up(name):
+    check(LOOKED_UP[name])
+
+
+# -- Half precision --------------------------------------------------------------------------------------------------
+
+
+def half(build):
+    def build_half():
+        tf.keras.mixed_precision.set_global_policy("mixed_float16")
+        try:
+            return build()
+        finally:
+            tf.keras.mixed_precision.set_global_policy("float32")
+
+    return build_half
+
+
+def float32_output():
+    return tf.keras.Sequential(
+        [tf.keras.Input((3,)), layers.Dense(8, activation="tanh"), layers.Dense(1, dtype="float32")]
+    )
+
+
+HALF = {
+    "mixed_float16": Replay(half(float32_output), (X, Y), mse, "mae"),
+    "mixed_float16, Adam": Replay(half(float32_output), (X, Y), mse, rule="Adam", rate=0.01, long=True),
+}
+
+
+@each(HALF)
+def test_half_precision(name):
+    check(HALF[name])

@@ -1,0 +1,297 @@
+"""Models with steps and losses of their own: what a task measures is what plain Keras measures."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras_replays import Replay, check, dataset, each, run
+
+from neural_optimizer_search.measuring.training import ChildTraining
+from neural_optimizer_search.optimizers.keras_versions import KERAS_3
+
+layers = tf.keras.layers
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(70, 3)).astype(np.float32)
+Y = X.sum(axis=1)
+
+
+def mse():
+    return dict(loss="mse", metrics=["mae"])
+
+
+# -- Steps of the model's own ----------------------------------------------------------------------------------------
+
+
+class Subclassed(tf.keras.Model):
+    """Its weights are made when it is called."""
+
+    def __init__(self):
+        super().__init__()
+        self.hidden = layers.Dense(4, activation="tanh", kernel_regularizer="l2")
+        self.dropout = layers.Dropout(0.2)
+        self.out = layers.Dense(1)
+
+    def call(self, inputs, training=False):
+        return self.out(self.dropout(self.hidden(inputs), training=training))
+
+    def descend(self, x, y, factor=1.0):
+        with tf.GradientTape() as tape:
+            prediction = self(x, training=True)
+            loss = factor * self.compute_loss(x=x, y=y, y_pred=prediction)
+        gradients = tape.gradient(loss, self.trainable_variables)
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables))
+        return prediction, loss
+
+
+class OwnStep(Subclassed):
+    """With the compiled loss and metrics; triples the loss, so that Keras's own step would be noticed."""
+
+    def train_step(self, data):
+        x, y = data
+        prediction, loss = self.descend(x, y, factor=3.0)
+        for metric in self.metrics:
+            metric.update_state(*((loss,) if metric.name == "loss" else (y, prediction)))
+        return {metric.name: metric.result() for metric in self.metrics}
+
+
+class OwnCompiledMetrics(Subclassed):
+    """As Keras's guides write it, for both."""
+
+    def train_step(self, data):
+        x, y = data
+        prediction, _ = self.descend(x, y, factor=3.0)
+        return self.compute_metrics(x, y, prediction, None)
+
+
+class Trackers(Subclassed):
+    """Nothing compiled but the optimizer: own means, and a `test_step`."""
+
+    def __init__(self):
+        super().__init__()
+        self.loss_tracker = tf.keras.metrics.Mean(name="loss")
+        self.error_tracker = tf.keras.metrics.MeanAbsoluteError(name="error")
+
+    @property
+    def metrics(self):
+        return [self.loss_tracker, self.error_tracker]
+
+    def track(self, y, prediction, loss):
+        self.loss_tracker.update_state(loss)
+        self.error_tracker.update_state(y, prediction)
+        return {metric.name: metric.result() for metric in self.metrics}
+
+    def train_step(self, data):
+        x, y = data
+        with tf.GradientTape() as tape:
+            prediction = self(x, training=True)
+            loss = tf.reduce_mean((y[:, None] - prediction) ** 4)
+        gradients = tape.gradient(loss, self.trainable_variables)
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables))
+        return self.track(y, prediction, loss)
+
+    def test_step(self, data):
+        x, y = data
+        prediction = self(x, training=False)
+        return self.track(y, prediction, tf.reduce_mean((y[:, None] - prediction) ** 4))
+
+
+class Traced(OwnStep):
+    @tf.function
+    def train_step(self, data):
+        return super().train_step(data)
+
+
+class TracedPart(OwnCompiledMetrics):
+    @tf.function
+    def descend(self, x, y, factor=1.0):
+        return super().descend(x, y, factor)
+
+
+class Branches(OwnCompiledMetrics):
+    """Python's `if` on a tensor; of a `train_step` that is no `tf.function`, Keras itself converts none."""
+
+    @tf.function
+    def train_step(self, data):
+        x, y = data
+        factor = tf.constant(1.0)
+        if tf.reduce_mean(y) > 0:
+            factor = tf.constant(3.0)
+        prediction, _ = self.descend(x, y, factor)
+        return self.compute_metrics(x, y, prediction, None)
+
+
+class BranchInCall(Subclassed):
+    def call(self, inputs, training=False):
+        hidden = self.hidden(inputs)
+        if tf.reduce_mean(hidden) > 0:
+            hidden = hidden * 2.0
+        return self.out(hidden)
+
+
+class SkipsSteps(Subclassed):
+    """Leaves the weights as they are if the loss is large."""
+
+    def train_step(self, data):
+        x, y = data
+        with tf.GradientTape() as tape:
+            prediction = self(x, training=True)
+            loss = self.compute_loss(x=x, y=y, y_pred=prediction)
+        gradients = tape.gradient(loss, self.trainable_variables)
+        scale = tf.cast(loss < 2.0, tf.float32)
+        self.optimizer.apply_gradients([(scale * g, v) for g, v in zip(gradients, self.trainable_variables)])
+        return self.compute_metrics(x, y, prediction, None)
+
+
+class OwnLoss(Subclassed):
+    """Only `compute_loss` is the model's own."""
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, **kwargs):
+        return tf.reduce_mean(tf.abs(tf.reshape(y, [-1, 1]) - y_pred)) + sum(self.losses)
+
+
+STEPS = {
+    "subclassed": Replay(Subclassed, (X, Y), mse, "mae", long=True),
+    "train_step": Replay(OwnStep, (X, Y[:, None]), mse, "mae", long=True),
+    "train_step, compiled metrics, Adam": Replay(OwnCompiledMetrics, (X, Y), mse, "mae", rule="Adam"),
+    "train_step and test_step": Replay(Trackers, (X, Y), dict, "error", task=dict(higher_is_better=False), rate=0.01),
+    "train_step and test_step, dataset": Replay(
+        Trackers, (X, Y), dict, given=dataset, in_batches=True, rule="Adam", long=True
+    ),
+    "@tf.function": Replay(Traced, (X, Y[:, None]), mse, "mae", long=True),
+    "@tf.function of a part": Replay(TracedPart, (X, Y), mse, "mae", long=True),
+    "if of a tensor": Replay(Branches, (X, Y), mse, "mae"),
+    "gradients times 0": Replay(SkipsSteps, (X, Y), mse, "mae", long=True),
+    "compute_loss": Replay(OwnLoss, (X, Y), lambda: dict(metrics=["mae"]), "mae"),
+    "train_step, compiled by the task": Replay(
+        OwnCompiledMetrics, (X, Y), mse, "mae", compiled=False, task=dict(loss="mse"), long=True
+    ),
+}
+if not KERAS_3:  # whose layers convert no Python
+    STEPS["if of a tensor in call"] = Replay(BranchInCall, (X, Y), mse, "mae", long=True)
+
+
+@each(STEPS)
+def test_steps(name):
+    check(STEPS[name])
+
+
+class Twice(Subclassed):
+    def train_step(self, data):
+        self.descend(*data)
+        prediction, _ = self.descend(*data)
+        return self.compute_metrics(*data, prediction, None)
+
+
+class Never(Subclassed):
+    def train_step(self, data):
+        x, y = data
+        return self.compute_metrics(x, y, self(x, training=True), None)
+
+
+@pytest.mark.parametrize("model", [Twice, Never])
+def test_a_step_must_use_the_optimizer_once(model):
+    task = Replay(model, (X, Y), mse).make_task()
+    with pytest.raises(ValueError, match=r"`train_step`.* once"):
+        ChildTraining(task.child(task.protocols["default"]))
+
+
+# -- Losses added in layers ------------------------------------------------------------------------------------------
+
+
+class Divergence(layers.Layer):
+    """Adds a VAE's loss: of the reconstruction, and from a normal distribution."""
+
+    def call(self, inputs):
+        data, mean, log_variance, output = inputs
+        self.add_loss(tf.reduce_mean(tf.reduce_sum((data - output) ** 2, -1)))
+        self.add_loss(-0.5 * tf.reduce_mean(1 + log_variance - mean**2 - tf.exp(log_variance)))
+        return output
+
+
+class ByLayer(layers.Layer):
+    """Noise of a layer of Keras, whose generator has its state in a variable."""
+
+    def __init__(self):
+        super().__init__()
+        self.noise = layers.GaussianNoise(1.0)
+
+    def call(self, like):
+        return self.noise(tf.zeros_like(like), training=True)
+
+
+class ByGenerator(layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.generator = tf.keras.random.SeedGenerator(1)
+
+    def call(self, like):
+        return tf.keras.random.normal(tf.shape(like), seed=self.generator)
+
+
+class ByBackend(layers.Layer):
+    def call(self, like):
+        return tf.keras.backend.random_normal(tf.shape(like))
+
+
+class ByTensorFlow(layers.Layer):
+    def call(self, like):
+        return tf.random.normal(tf.shape(like))
+
+
+def vae(noise):
+    def build():
+        data = tf.keras.Input((3,))
+        hidden = layers.Dense(4, activation="tanh")(data)
+        mean, log_variance = layers.Dense(2)(hidden), layers.Dense(2)(hidden)
+        sample = layers.Lambda(lambda parts: parts[0] + tf.exp(0.5 * parts[1]) * parts[2])(
+            [mean, log_variance, noise()(mean)]
+        )
+        return tf.keras.Model(data, Divergence()([data, mean, log_variance, layers.Dense(3)(sample)]))
+
+    return build
+
+
+def contrastive(y_true, y_pred):
+    far = tf.maximum(1.0 - y_pred, 0.0)
+    return tf.reduce_mean(y_true * y_pred**2 + (1.0 - y_true) * far**2)
+
+
+def siamese():
+    left, right = tf.keras.Input((3,)), tf.keras.Input((3,))
+    tower = tf.keras.Sequential([layers.Dense(4, activation="tanh"), layers.Dense(2)])
+    difference = layers.Subtract()([tower(left), tower(right)])
+    return tf.keras.Model(
+        [left, right], layers.Lambda(lambda d: tf.sqrt(tf.reduce_sum(d**2, -1, True) + 1e-6))(difference)
+    )
+
+
+OTHERS = X[::-1].copy()
+SAME = (np.sign(Y) == np.sign(OTHERS.sum(1))).astype(np.float32)
+
+ADDED = {
+    "VAE without targets": Replay(vae(ByLayer), (X,)),
+    "VAE, Adam": Replay(vae(ByLayer), (X,), rule="Adam", long=True),
+    "VAE from a dataset": Replay(vae(ByLayer), (X,), given=lambda data: dataset(*data), in_batches=True, long=True),
+    "Siamese": Replay(siamese, ([X, OTHERS], SAME), lambda: dict(loss=contrastive)),
+    "Siamese, columns, Adam": Replay(
+        siamese, ([X, OTHERS], SAME[:, None]), lambda: dict(loss=contrastive), rule="Adam", long=True
+    ),
+}
+if KERAS_3:
+    ADDED["VAE, seed generator"] = Replay(vae(ByGenerator), (X,), long=True)
+
+
+@each(ADDED)
+def test_added(name):
+    check(ADDED[name])
+
+
+@pytest.mark.parametrize("noise", [ByTensorFlow] if KERAS_3 else [ByTensorFlow, ByBackend])
+def test_numbers_drawn_without_a_state(noise):
+    """One run is alike the other, or the task is refused."""
+    replay = Replay(vae(noise), (X,))
+    task = replay.make_task()
+    training = ChildTraining(task.child(task.protocols["default"]))
+    first = run(training, replay)
+    run(training, replay, seed=1)
+    assert list(run(training, replay).losses) == list(first.losses)
