@@ -72,8 +72,8 @@ def _require_known(argument, name, find):
         found = find(name) if isinstance(name, str) else len
     if not callable(found):
         raise ValueError(
-            f"Argument `{argument}` must be a {argument} of Keras, its name, or a function of (targets, predictions). "
-            f"Received: {name!r}."
+            f"Argument `{argument}` must be a {argument} of Keras, its name, or a function of (targets, "
+            f"predictions). Received: {name!r}."
         )
 
 
