@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from neural_optimizer_search.measuring.evaluator import describe_wrong_scores
 from neural_optimizer_search.measuring.training import TrainingRun
-from neural_optimizer_search.tasks.child import Child, length, split_parts
+from neural_optimizer_search.tasks.child import Child, length
 from neural_optimizer_search.tasks.data_hash import count_shared
 
 
@@ -32,8 +32,8 @@ class Repeated(NamedTuple):
 def find_single_class(child: Child) -> Iterator[str]:
     """A sentence if all validation targets are of one class, for a metric of which higher values are better."""
     worst, best = child.scale
-    _, *rest = split_parts(child.validation)
-    targets = tf.nest.flatten(rest[0]) if rest else []
+    _, targets, _ = tf.keras.utils.unpack_x_y_sample_weight(child.validation)
+    targets = [] if targets is None else tf.nest.flatten(targets)
     if worst < best and len(targets) == 1 and not isinstance(targets[0], tf.RaggedTensor):
         classes = _classes(np.asarray(targets[0]))
         if classes is not None and len(np.unique(classes)) == 1:

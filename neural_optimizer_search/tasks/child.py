@@ -84,11 +84,6 @@ def length(data: Any) -> int:
     return tf.nest.flatten(data)[0].shape[0]
 
 
-def split_parts(data: Any) -> tuple[Any, ...]:
-    """(inputs, targets, sample weights), as many as there are; data that are no tuple are inputs."""
-    return data if isinstance(data, tuple) else (data,)
-
-
 def rows(data: Any, start: int, stop: int) -> Any:
     """The examples from `start` to before `stop`."""
     return tf.nest.map_structure(lambda part: part[start:stop], data)

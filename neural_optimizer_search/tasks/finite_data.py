@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from neural_optimizer_search.tasks.child import length, split_parts
+from neural_optimizer_search.tasks.child import length
 
 PARTS = ("inputs", "targets", "sample weights")
 
@@ -29,7 +29,9 @@ def find_numbers_not_finite(train: Any, validation: Any) -> Iterator[str]:
 
 
 def _name_parts(data) -> Iterator[tuple[str, Any]]:
-    for name, part in zip(PARTS, split_parts(data)):
+    for name, part in zip(PARTS, tf.keras.utils.unpack_x_y_sample_weight(data)):
+        if part is None:
+            continue
         if isinstance(part, Mapping):
             yield from ((f"{name} {key!r}", leaf) for key in part for leaf in tf.nest.flatten(part[key]))
         else:

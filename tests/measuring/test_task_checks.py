@@ -41,9 +41,9 @@ def run(*scores, losses=(1.0,)):
     [
         ((with_nan((4, 0), (5, 1)), X), ["finite inputs: 2 values are NaN or infinite, in 2 of 6 examples"], 4),
         ((X, with_nan(3)), ["finite targets: 2 values are NaN or infinite, in 1 of 6 examples"], 3),
-        ((X, X, with_nan((0, 0))), ["finite sample weights: 1 values"], 0),
-        (({"b": X, "a": with_nan((1, 0))}, X), ["finite inputs 'a': 1 values"], 1),
-        (((X, with_nan((1, 0))), X + np.inf), ["finite inputs 1: 1 values", "finite targets: 12 values"], None),
+        ((X, X, with_nan((0, 0))), ["finite sample weights: 1 value is"], 0),
+        (({"b": X, "a": with_nan((1, 0))}, X), ["finite inputs 'a': 1 value is"], 1),
+        (((X, with_nan((1, 0))), X + np.inf), ["finite inputs 1: 1 value is", "finite targets: 12 values"], None),
         ((RAGGED, X[:3]), ["finite inputs: 1 value is NaN or infinite, in 1 of 3 examples"], 2),
         ((X, np.arange(6), np.array([b"a"] * 6)), [], None),
         ((tf.ragged.constant([["a"], []]), np.arange(2) > 0), [], None),

@@ -233,10 +233,8 @@ def test_data_and_metric_are_others_when_a_run_goes_on(mine, describes, capfd):
     assert search(mine, "--out", "run") == 0
     mine.write(MODULE.replace("y = x.sum(axis=1)", "y = x.sum(axis=1) ** 2").replace('metric="mae"', 'metric="loss"'))
     told = refused(capfd, command.main, "--resume", "run")
-    assert (
-        f"(the code of {mine.module}.py, the data of `train`, the data of `validation`, the metric, from mae to loss, "
-        in told
-    )
+    changes = "the data of `train`, the data of `validation`, the metric, from mae to loss, "
+    assert f"(the code of {mine.module}.py, {changes}" in told
 
 
 @pytest.mark.slow
