@@ -5,6 +5,7 @@ takes a `Rule` while tracing, so only its own words enter the graph; `update_fro
 tensor, so one graph runs every rule.
 """
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -85,8 +86,8 @@ class Inputs:
 
 OPERAND_VALUES = {
     "g": lambda s, place: s.g,
-    "g^2": lambda s, place: s.g**2,
-    "g^3": lambda s, place: s.g**3,
+    "g^2": lambda s, place: tf.square(s.g),
+    "g^3": lambda s, place: s.g * tf.square(s.g),
     "m": lambda s, place: s.corrected("m"),
     "v": lambda s, place: s.corrected("v"),
     "gamma": lambda s, place: s.corrected("gamma"),
@@ -176,29 +177,97 @@ def update_from_tokens(tokens: tf.Tensor, inputs: Inputs) -> tf.Tensor:
 
     The ids are those of `vocabulary.FULL`; all three averages must be in `inputs`.
     """
+    if tf.executing_eagerly():  # where TensorFlow hangs in a function that chooses a function
+        return update(Rule.from_tokens(tokens.numpy().tolist()), inputs)
     iterations = tf.reshape(tokens, [-1, TOKENS_PER_ITERATION])
     depth = tf.shape(iterations)[0]
-    outputs = tf.TensorArray(inputs.g.dtype, size=depth, element_shape=inputs.g.shape, clear_after_read=False)
+    dtype, shape = inputs.g.dtype, inputs.g.shape
+    words = _Words(dtype, tuple(shape))
+    # Not a `tf.TensorArray`, which no function takes as an argument.
+    outputs = tf.raw_ops.TensorListReserve(element_shape=shape, num_elements=depth, element_dtype=dtype)
 
     def run(k, outputs):
-        op1, op2, u1, u2, b = tf.unstack(iterations[k], num=TOKENS_PER_ITERATION)
         place = TOKENS_PER_ITERATION * k
-        x = _unary(u1, _operand(op1, outputs, inputs, place), inputs, place + 2)
-        y = _unary(u2, _operand(op2, outputs, inputs, place + 1), inputs, place + 3)
-        branches = [lambda name=name: BINARY_VALUES[name](x, y) for name in BINARIES]
-        return k + 1, outputs.write(k, tf.switch_case(b, branches))
+        value = words.run(iterations[k], place, outputs, inputs)
+        return k + 1, tf.raw_ops.TensorListSetItem(input_handle=outputs, index=k, item=value)
 
     _, outputs = tf.while_loop(lambda k, _: k < depth, run, (0, outputs), parallel_iterations=1)
-    return outputs.read(depth - 1)
+    return _read(outputs, depth - 1, dtype, shape)
 
 
-def _operand(token, outputs, inputs, place):
-    base = len(OPERANDS)
-    branches: list[Callable] = [lambda name=name: OPERAND_VALUES[name](inputs, place) for name in OPERANDS]
-    branches.append(lambda: outputs.read(token - base))
-    return tf.switch_case(tf.minimum(token, base), branches)
+def _read(outputs, k, dtype, shape):
+    value = tf.raw_ops.TensorListGetItem(input_handle=outputs, index=k, element_shape=shape, element_dtype=dtype)
+    return tf.ensure_shape(value, shape)
 
 
-def _unary(token, x, inputs, place):
-    branches = [lambda name=name: UNARY_VALUES[name](x, inputs, place) for name in UNARIES]
-    return tf.switch_case(token, branches)
+@functools.lru_cache(maxsize=None)
+class _Words:
+    """The words as functions, of which a token calls one.
+
+    With `tf.switch_case` all words would stand in the graph of a step, at each place of an iteration, and TensorFlow
+    walks through what is not chosen, too: that took longer than the step of a small child.
+    """
+
+    def __init__(self, dtype, shape):
+        self._dtype, self._shape = dtype, shape
+        x, number = tf.TensorSpec(shape, dtype), tf.TensorSpec([], tf.int64)
+        token, outputs = tf.TensorSpec([], tf.int32), tf.TensorSpec([], tf.variant)
+        inputs = [x] * (2 + len(AVERAGES)) + [number] * 3
+        with tf.init_scope():
+            self._operands = [
+                *(_traced(_operand(OPERAND_VALUES[name]), token, token, outputs, *inputs) for name in OPERANDS),
+                _traced(self._earlier, token, token, outputs, *inputs),
+            ]
+            self._unaries = [_traced(_unary(UNARY_VALUES[name]), x, token, *inputs) for name in UNARIES]
+            tokens = tf.TensorSpec([TOKENS_PER_ITERATION], tf.int32)
+            self._binaries = [_traced(self._iteration(name), tokens, token, outputs, *inputs) for name in BINARIES]
+
+    def run(self, tokens, place, outputs, inputs):
+        averages = [inputs.averages[name] for name, _, _ in AVERAGES]
+        arguments = [inputs.g, inputs.w, *averages, inputs.t, inputs.T, inputs.seed]
+        return _call(self._binaries, tokens[-1], tokens, place, outputs, *arguments)
+
+    def _earlier(self, operand, place, outputs, *inputs):
+        return _read(outputs, operand - len(OPERANDS), self._dtype, self._shape)
+
+    def _iteration(self, name):
+        def run(tokens, place, outputs, *inputs):
+            op1, op2, u1, u2, _ = tf.unstack(tokens)
+
+            def side(operand, unary, place):
+                x = _call(self._operands, tf.minimum(operand, len(OPERANDS)), operand, place, outputs, *inputs)
+                return _call(self._unaries, unary, x, place + 2, *inputs)
+
+            x = side(op1, u1, place)
+            return x if name == "left" else BINARY_VALUES[name](x, side(op2, u2, place + 1))
+
+        return run
+
+
+def _traced(function, *signature):
+    return tf.function(function, autograph=False).get_concrete_function(*signature)
+
+
+def _operand(word):
+    return lambda operand, place, outputs, *inputs: word(_inputs(*inputs), place)
+
+
+def _unary(word):
+    return lambda x, place, *inputs: word(x, _inputs(*inputs), place)
+
+
+def _inputs(g, w, m, v, gamma, t, T, seed):
+    return Inputs(g, w, dict(m=m, v=v, gamma=gamma), t, T, seed)
+
+
+def _call(functions, index, *arguments):
+    for function in functions:
+        function.add_to_graph(tf.compat.v1.get_default_graph())
+    (result,) = tf.raw_ops.StatelessCase(
+        branch_index=index,
+        input=arguments,
+        Tout=[functions[0].outputs[0].dtype],
+        branches=functions,
+        output_shapes=[functions[0].outputs[0].shape],
+    )
+    return result
