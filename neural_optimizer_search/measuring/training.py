@@ -6,6 +6,7 @@ measures both ways).
 """
 
 import contextlib
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -15,6 +16,10 @@ import tensorflow as tf
 from neural_optimizer_search.measuring.token_optimizer import TokenOptimizer
 from neural_optimizer_search.optimizers.keras_versions import clipping_of, replace_optimizer
 from neural_optimizer_search.tasks.child import Child, length, rows
+
+# Without it oneDNN, with batches of more than 32, sets up each convolution again at each step, to save memory that a
+# child does not need: a tenth of a step of `digits`. TensorFlow reads it at the first convolution of a process.
+os.environ.setdefault("TF_MKL_OPTIMIZE_PRIMITIVE_MEMUSE", "false")
 
 
 class TrainingRun(NamedTuple):
