@@ -11,7 +11,6 @@ Each prints a table that can be read, and one JSON object with its figures as th
 
 import functools
 import json
-import sqlite3
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -21,7 +20,7 @@ from benchmarks.commands import experiment, report
 from benchmarks.experiments import EXPERIMENTS, load_experiment
 from benchmarks.studies import STUDIES, StudyFailed, load_study
 from neural_optimizer_search import console
-from neural_optimizer_search.command_line import Parser
+from neural_optimizer_search.command_line import Parser, one_of
 from neural_optimizer_search.flags import build_parser, configure
 from neural_optimizer_search.workers.executor import TaskFailed
 
@@ -73,16 +72,12 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         Parser(f"{PROG} {name}").error(f'{error}. To install what it needs: pip install -e ".[search,benchmarks]"')
     p = build_parser(f"{PROG} {name}", command.title, command.config)
     given = vars(p.parse_args(words))
-    console.goes_on(
-        "What is finished is kept; the same command goes on.", "When that is mended, the same command goes on."
-    )
+    kept = "What is finished is kept"
+    console.goes_on(f"{kept}; the same command goes on.", f"{kept}. When that is mended, the same command goes on.")
     try:
         figures = command.run(configure(command.config, given))
     except (ValueError, FileNotFoundError, StudyFailed, TaskFailed) as error:
         p.error(str(error))
-    except (OSError, sqlite3.Error) as error:
-        print(f"{p.prog}: cannot go on: {error}. What is finished is kept.", file=sys.stderr)
-        return 1
     except BrokenProcessPool:
         print(f"{p.prog}: a worker died (out of memory?). Try fewer --workers: it goes on.", file=sys.stderr)
         return 1
@@ -92,7 +87,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 def _check_name(name):
     p = Parser(PROG, add_help=False)
-    p.add_argument("name", choices=NAMES, metavar="NAME")
+    p.add_argument("name", type=one_of(NAMES), metavar="NAME")
     p.parse_args([name] if name else [])
 
 

@@ -28,7 +28,8 @@ def examples(part):
 
 
 def model():
-    return tf.keras.Sequential(
+    """A compiled model, as for `fit`. A search puts its rules in the place of the optimizer."""
+    model = tf.keras.Sequential(
         [
             tf.keras.Input((30,)),
             tf.keras.layers.Dense(16, activation="relu"),
@@ -36,6 +37,9 @@ def model():
             tf.keras.layers.Dense(1),
         ]
     )
+    loss = tf.keras.losses.BinaryCrossentropy(from_logits=True)
+    model.compile(optimizer="adam", loss=loss, metrics=["accuracy"])
+    return model
 
 
 # Functions make model and data, because each worker process makes its own.
@@ -43,10 +47,8 @@ task = KerasTask(
     model=model,
     train=lambda: examples(TRAIN),
     validation=lambda: examples(VALIDATION),
-    loss=tf.keras.losses.BinaryCrossentropy(from_logits=True),
     metric="loss",  # 0.98 of 1 are right with any good rule: the accuracy hardly tells them apart
     steps=60,
-    sizes=dict(batch_size=50),
 )
 
 RULES = {"Adam": "Adam", "SGD": "g", "PowerSign": "exp(sign(g) * sign(m)) * g"}

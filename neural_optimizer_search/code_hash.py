@@ -4,6 +4,11 @@ import ast
 import hashlib
 import importlib.util
 import pathlib
+import tokenize
+from collections.abc import Iterator
+
+_INSTALLED = {"site-packages", "dist-packages"}
+_THIS_PACKAGE = __name__.partition(".")[0]
 
 
 def hash_code(*modules: str) -> str:
@@ -22,8 +27,78 @@ def hash_code(*modules: str) -> str:
     """
     digest = hashlib.sha1()
     for name in modules:
-        digest.update(_code(_find(name).read_text()).encode())
+        digest.update(_code(_read(_find(name))).encode())
     return digest.hexdigest()[:12]
+
+
+def hash_files(module: str) -> dict[str, str]:
+    """A hash of the code of a module, and of each module that it imports from beside itself, by file.
+
+    Beside it is what lies in the directory that its top package, or the module, lies in; of an installed module, what
+    is in its own package. Nothing is imported. This package and what is written in another language are left out.
+
+    Args:
+      module: The module's name as in an import statement; it has been imported.
+
+    Raises:
+      ModuleNotFoundError: If the module has no file that can be read.
+
+    Example:
+      >>> from neural_optimizer_search.code_hash import hash_files
+      >>> list(hash_files("json.decoder"))
+      ['json/__init__.py', 'json/decoder.py', 'json/encoder.py', 'json/scanner.py']
+    """
+    origin = _find(module)
+    depth = module.count(".") + (origin.name == "__init__.py")
+    top = origin.parents[depth]
+    only = module.partition(".")[0] if _is_installed(top) else None
+    hashes, names = {}, [module]
+    for name in names:
+        for file in _files_beside(top, name):
+            if str(file) not in hashes:
+                text = _read(top / file)
+                hashes[str(file)] = hashlib.sha1(_code(text).encode()).hexdigest()[:12]
+                names += [one for one in _imported(text, file) if only in (None, one.partition(".")[0])]
+    return dict(sorted(hashes.items()))
+
+
+def _is_installed(directory):
+    standard_library = pathlib.Path(ast.__file__).parent
+    return directory == standard_library or not _INSTALLED.isdisjoint(directory.parts)
+
+
+def _files_beside(top, name) -> Iterator[pathlib.Path]:
+    """The files of a module and of the packages around it, below a directory, as far as there are such files."""
+    parts = name.split(".")
+    if parts[0] == _THIS_PACKAGE:
+        return
+    for depth in range(1, len(parts) + 1):
+        place = pathlib.Path(*parts[:depth])
+        for file in (place / "__init__.py", place.with_suffix(".py")):
+            if (top / file).is_file():
+                yield file
+                break
+
+
+def _imported(text, file) -> Iterator[str]:
+    """The names of what a module's text imports, and of what may be modules among that."""
+    package = file.parent.parts
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            around = package[: len(package) - node.level + 1] if node.level else ()
+            name = ".".join([*around, *filter(None, [node.module])])
+            yield from (f"{name}.{alias.name}".lstrip(".") for alias in node.names)
+
+
+def _read(file):
+    with tokenize.open(file) as opened:  # a module may say which encoding it has
+        return opened.read()
 
 
 def _find(name):
@@ -34,8 +109,11 @@ def _find(name):
 
 
 def _code(text):
-    """What Python runs of a module's text."""
-    tree = ast.parse(text)
+    """What Python runs of a module's text; the text itself if that is none of this Python's."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return text
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list):

@@ -8,7 +8,7 @@ import pathlib
 import re
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn, Union
 
 # Where a package is installed by another name than it is imported by.
@@ -20,7 +20,15 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Ends the command."""
-        self.exit(2, f"{self.prog}: {one_line(message)}\n")
+        self.exit(2, f"{self.prog}: {one_line(drop_error_numbers(message))}\n")
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As that of `argparse`, with a sentence of ours about an argument that the command does not have."""
+        found, rest = self.parse_known_args(args, namespace)
+        if rest:
+            what = "there is no such flag" if rest[0].startswith("-") else "it is one argument too many"
+            self.error(f"argument {shorten(rest[0])}: {what}. To see all arguments: {self.prog} --help")
+        return found
 
 
 # What a 32-bit number holds: TensorFlow, NumPy and SQLite take no larger one everywhere.
@@ -29,6 +37,7 @@ LARGEST = 2**31 - 1
 LONGEST_NAME, LONGEST_PATH = 255, 3500
 
 
+_ERROR_NUMBER = re.compile(r"\[Errno -?\d+\] ")
 _WHOLE = re.compile("-?[0-9]{1,19}")  # Python refuses to read thousands of digits
 
 
@@ -60,6 +69,21 @@ def path(text: str) -> pathlib.Path:
             f"must have names of at most {LONGEST_NAME} bytes and {LONGEST_PATH} in all. Received: {shorten(text)}."
         )
     return named
+
+
+def one_of(choices: Iterable, parse: Callable[[str], Any] = str) -> Callable[[str], Any]:
+    """The `type` of a flag that takes one of some values, each as `parse` makes it of its text."""
+    allowed = list(choices)
+
+    def parse_choice(text):
+        value = parse(text)
+        if value not in allowed:
+            raise argparse.ArgumentTypeError(
+                f"must be one of: {', '.join(map(str, allowed))}. Received: {shorten(text)!r}."
+            )
+        return value
+
+    return parse_choice
 
 
 def number(least: float, most: float) -> Callable[[str], float]:
@@ -106,6 +130,11 @@ def shorten(text: str, most: int = 60) -> str:
 def one_line(text: str) -> str:
     """The text with its control characters spelled, so that it is one line and moves no cursor."""
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+
+
+def drop_error_numbers(text: str) -> str:
+    """The text without the numbers that Python puts before what an operating system says: "[Errno 2] "."""
+    return _ERROR_NUMBER.sub("", text)
 
 
 def require(p: argparse.ArgumentParser, extra: str, *modules: str) -> None:

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Optional
 
-from neural_optimizer_search.command_line import one_line
+from neural_optimizer_search.command_line import drop_error_numbers, one_line
 from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.stopping import Stopping
 
@@ -200,7 +200,7 @@ class _Command:
         return otherwise(message, category, *where)
 
     def _say(self, message):
-        print(f"{self.name}: {one_line(message)}", file=sys.stderr)
+        print(f"{self.name}: {one_line(drop_error_numbers(message))}", file=sys.stderr)
 
     def _say_stopped(self):
         print(f"\nStopped. {self.stopped}".rstrip(), file=sys.stderr)

@@ -11,7 +11,7 @@ import sysconfig
 import traceback
 from typing import NamedTuple, Optional
 
-from neural_optimizer_search.command_line import shorten
+from neural_optimizer_search.command_line import drop_error_numbers, shorten
 
 # Whose frames are nobody's own code.
 _NOT_THEIRS = {"tensorflow", "keras", "tf_keras", "numpy", "tf_agents"}
@@ -19,7 +19,7 @@ _INSTALLED = {"site-packages", "dist-packages"}
 _STANDARD_LIBRARY = tuple({os.path.join(sysconfig.get_path(name), "") for name in ("stdlib", "platstdlib")})
 _THIS_PACKAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
 
-_FRAME = re.compile(r'( *)File "(.+)", line (\d+)')
+_FRAME = re.compile(r'( *)File "(.+)", line (\d+)(?:, in ([\w<>]+))?')
 _KERAS = re.compile(
     r"Exception encountered when calling .*?\n\n(.*?)(?:\n\n(?:Call a|A)rguments received by .*|$)", re.S
 )
@@ -39,6 +39,7 @@ MOST_CHARACTERS, MOST_OF_TRACEBACK = 500, 20_000
 class _Place(NamedTuple):
     file: str
     line: int
+    function: str = ""
 
 
 class _Told(NamedTuple):
@@ -62,7 +63,8 @@ def describe_error(error: BaseException) -> str:
     """
     told = _read(error)
     place = _find_place([*_places(error), *told.places])
-    line = f"{told.name}{': ' if told.text else ''}{shorten(told.text, MOST_CHARACTERS)}{place}"
+    text = shorten(drop_error_numbers(told.text), MOST_CHARACTERS)
+    line = f"{told.name}{': ' if text else ''}{text}{place}"
     # A path in it may have bytes that are no text, which neither a ledger nor a file takes.
     return line.encode(errors="backslashreplace").decode()
 
@@ -118,7 +120,7 @@ def _read_traceback(name, text) -> Optional[_Told]:
         rest.pop(0)
     if not rest:
         return None
-    places = [_Place(frame[2], int(frame[3])) for _, frame in frames]
+    places = [_Place(frame[2], int(frame[3]), frame[4] or "") for _, frame in frames]
     raised = _RAISED.fullmatch(rest[0].strip())
     # An op that fails by itself is of the class that the error has.
     if raised and any(beginning in text for beginning in _PYTHON):
@@ -138,7 +140,8 @@ def _first_line(text):
 
 
 def _places(error):
-    places = [_Place(frame.filename, frame.lineno or 0) for frame in traceback.extract_tb(error.__traceback__)]
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [_Place(frame.filename, frame.lineno or 0, frame.name) for frame in frames]
     if isinstance(error, SyntaxError) and error.filename:
         places.append(_Place(error.filename, error.lineno or 0))
     return places
@@ -149,7 +152,9 @@ def _find_place(places):
     if not places:
         return ""
     place = (theirs or places)[-1]
-    return f" ({os.path.basename(place.file)}:{place.line})"
+    is_named = place.function and not place.function.startswith("<")  # no module and no lambda
+    function = f", in {place.function}" if is_named else ""
+    return f" ({os.path.basename(place.file)}:{place.line}{function})"
 
 
 def _is_theirs(file):

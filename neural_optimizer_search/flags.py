@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Optional, TypeVar, Union
 
-from neural_optimizer_search.command_line import Parser
+from neural_optimizer_search.command_line import Parser, one_of
 
 _KEY = "flag"
 Config = TypeVar("Config")
@@ -125,6 +125,8 @@ def command(prog: str, config: type, recorded: Mapping[str, Any]) -> str:
         value, word = recorded.get(name), _spell(name, one)
         if value is True:
             words.append(word)
+        elif one.positional and isinstance(value, str):
+            words.append(f"./{value}" if value.startswith("-") else value)
         elif isinstance(value, (str, int, float)) and value is not False:
             # With = a value that starts with a dash is no flag.
             words += [f"{word}={value}"] if str(value).startswith("-") else [word, str(value)]
@@ -158,8 +160,12 @@ def _arguments(name: str, one: Flag, default: Any) -> dict[str, Any]:
     dest = {} if one.positional else {"dest": name}
     if default is False:
         return {**dest, "action": "store_true"}
-    more = {"metavar": one.metavar, "nargs": one.nargs, "choices": choices_of(one)}
-    return {**dest, "type": one.parse, **{key: value for key, value in more.items() if value is not None}}
+    choices, parse, metavar = choices_of(one), one.parse, one.metavar
+    if choices is not None:
+        # Not as the `choices` of argparse, whose messages are no sentences.
+        parse, metavar = one_of(choices, one.parse), metavar or f"{{{','.join(map(str, choices))}}}"
+    more = {"metavar": metavar, "nargs": one.nargs}
+    return {**dest, "type": parse, **{key: value for key, value in more.items() if value is not None}}
 
 
 def _default_text(one: Flag, default: Any) -> str:

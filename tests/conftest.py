@@ -11,12 +11,14 @@ os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
 
 @pytest.fixture
 def trains_nothing(monkeypatch):
-    """Commands with `--executor local` train nothing: rewards are made up."""
+    """Commands with `--executor local` train nothing: rewards are made up, and what is said of a task."""
     import fakes
 
     from neural_optimizer_search.workers.config import EXECUTORS
+    from neural_optimizer_search.workers.describing import Describer
 
     monkeypatch.setitem(EXECUTORS, "local", fakes.open_nothing)
+    monkeypatch.setattr(Describer, "__call__", fakes.describe_nothing)
 
 
 @pytest.hookimpl(trylast=True)

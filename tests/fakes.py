@@ -5,7 +5,10 @@ import hashlib
 
 import numpy as np
 
+from neural_optimizer_search.code_hash import hash_files
+from neural_optimizer_search.measuring.description import Description
 from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.measuring.fingerprint import Fingerprint
 from neural_optimizer_search.tasks.image_task import Examples, ImageTask, TaskSetting
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.small_networks import MLP
@@ -60,6 +63,30 @@ fake_executor = InProcess(fake_evaluation)
 def open_nothing(config, task, protocol, data_dir):
     """For a row of `EXECUTORS`: trains nothing, so that a test of something else is quick."""
     return InProcess(fake_evaluation)
+
+
+def describe_nothing(describer, task, protocol, data_dir=None):
+    """In place of `Describer.__call__`: trains nothing. Of a task in a module only the code is looked at."""
+    code = hash_files(task.name.partition(":")[0]) if ":" in task.name else {}
+    return Description(
+        trainable=9,
+        frozen=2,
+        train_examples=40,
+        validation_examples=20,
+        batch_size=10,
+        validation_batch_size=None,
+        steps=64,
+        seconds=0.5,
+        data_bytes=1200,
+        peak_bytes=500_000_000,
+        metric_name="accuracy",
+        scale=(0.0, 1.0),
+        metric=0.25,
+        score=0.25,
+        loss=1.5,
+        notes=("Nothing was looked at.",),
+        fingerprint=Fingerprint(code, {"train": "a", "validation": "b"}, 1.5) if code else None,
+    )
 
 
 def longer_is_other(protocol):

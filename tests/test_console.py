@@ -74,7 +74,8 @@ COMMANDS = [
         promotion.main,
         ["{}/run", *SMALL, "--protocol", "reduced", "--top", "3", "--out", "{}/out"],
         "out/leaderboard.txt",
-        "What was measured is kept. The same command goes on.",
+        "What was measured is kept. Go on with: nos-promote --task digits --protocol reduced --executor local "
+        "{0}/run --top 3 --out {0}/out",
     ),
     Row(
         "nos-learn",

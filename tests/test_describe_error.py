@@ -104,7 +104,10 @@ def catch(call):
 def test_their_words_and_their_line(name):
     call, told, where = CASES[name]
     error = catch(call)
-    assert describe_error(error) == f"{told} (test_describe_error.py:{where.__code__.co_firstlineno + 1})"
+    assert (
+        describe_error(error)
+        == f"{told} (test_describe_error.py:{where.__code__.co_firstlineno + 1}, in {where.__name__})"
+    )
     assert "Traceback (most recent call last)" in format_traceback(error)
 
 
@@ -116,7 +119,7 @@ def test_of_an_op_that_fails_later_the_line_that_made_it_is_told():
         "indices = 77 is not in [0, 10)\n\t [[{{node while/layer/GatherV2}}]] [Op:__inference__training_2153]"
     )
     told = describe_error(tf.errors.InvalidArgumentError(None, None, text))
-    assert told == "InvalidArgumentError: indices = 77 is not in [0, 10) (their_module.py:7)"
+    assert told == "InvalidArgumentError: indices = 77 is not in [0, 10) (their_module.py:7, in call)"
 
 
 def test_of_tensorflows_own_errors_their_line_is_told():

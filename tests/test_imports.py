@@ -47,7 +47,7 @@ MAY_IMPORT = {
         *COMMANDS,
     },
     f"{CORE}.tasks": {f"{CORE}.code_hash", f"{CORE}.optimizers", *COMMANDS, DSL},
-    f"{CORE}.measuring": {f"{CORE}.code_hash", f"{CORE}.tasks", f"{CORE}.flat_weights", DSL},
+    f"{CORE}.measuring": {f"{CORE}.code_hash", f"{CORE}.optimizers", f"{CORE}.tasks", f"{CORE}.flat_weights", DSL},
     f"{CORE}.workers": {f"{CORE}.measuring", f"{CORE}.tasks", *COMMANDS, DSL},
     f"{CORE}.records": {f"{CORE}.measuring", *COMMANDS, DSL},
 }

@@ -80,7 +80,7 @@ def _require_replaceable(path):
     with contextlib.suppress(OSError, EOFError, zlib.error), gzip.open(path) as file:
         if file.read(len(_BEGINNING)) == _BEGINNING.encode():
             return
-    raise ValueError(f"argument --table: {path} is there, and no table of this study: it stays as it is.")
+    raise ValueError(f"argument --table: {path} is not a table of this study, so it is left as it is.")
 
 
 def _write_rows(path, header, evaluations):

@@ -3,16 +3,19 @@
 import tensorflow as tf
 
 from neural_optimizer_search.code_hash import hash_code
+from neural_optimizer_search.optimizers import keras_versions
 
 # The modules that the reward of any task depends on; those of one task are in its `identity`. The screen makes the
 # keys of evaluations.
 MODULES = (
     "decays", "flat_weights", "dsl.interpreter", "dsl.rule", "dsl.vocabulary",
-    "measuring.evaluator", "measuring.screen", "measuring.training",
+    "measuring.evaluator", "measuring.random_draws", "measuring.screen", "measuring.token_optimizer",
+    "measuring.training", "optimizers.keras_versions",
     "tasks.child", "tasks.image_task", "tasks.protocol",
 )  # fmt: skip
 
 
 def code_version() -> str:
-    """Changes with TensorFlow and with the code of every module of `MODULES`."""
-    return f"{tf.__version__} {hash_code(*(f'neural_optimizer_search.{name}' for name in MODULES))}"
+    """Changes with TensorFlow, with Keras and with the code of every module of `MODULES`."""
+    code = hash_code(*(f"neural_optimizer_search.{name}" for name in MODULES))
+    return f"{tf.__version__} {keras_versions.VERSION} {code}"

@@ -19,7 +19,7 @@ class Evaluation:
         screen saw that no child needs to be trained; or one of `FAILURES`: it could not be measured, twice.
       message: One sentence that says what happened.
       learning_rate: The chosen learning rate; None if every rate diverged.
-      accuracy: Mean over seeds of the validation accuracy at the end of the final run.
+      accuracy: Mean over seeds of the score at the end of the final run: of a shipped task the validation accuracy.
       rewards: One per seed.
       sweep: (learning rate, mean validation cross-entropy over the seeds it was tried with, or None if it diverged),
         one per rate.

@@ -1,6 +1,7 @@
 """From a rule to its reward: probe, learning-rate sweep, final run (section 4.2)."""
 
 import time
+from collections.abc import Sequence
 from typing import Any, Optional
 
 import numpy as np
@@ -105,14 +106,16 @@ class Evaluator:
         rewards = tuple(
             float(pay(run.scores, run.losses, self.uniform_loss)) if ok else 0.0 for run, ok in zip(runs, finite)
         )
-        _check_scores([*rewards, *(score for run, ok in zip(runs, finite) if ok for score in run.scores)])
+        scores = [score for run, ok in zip(runs, finite) if ok for score in run.scores]
+        if wrong := describe_wrong_scores([*rewards, *scores]):
+            raise ValueError(wrong)
         accuracies = [float(run.scores[-1]) if ok else 0.0 for run, ok in zip(runs, finite)]
         diverged = finite.count(False)
         first = min(run.steps for run in runs)
         message = (
             f"Diverged in {diverged} of {len(runs)} final runs, first at step {first} of {p.final_steps}."
             if diverged
-            else f"Trained {p.final_steps} steps with {len(runs)} seeds."
+            else f"Trained {p.final_steps} steps with {len(runs)} seed{'' if len(runs) == 1 else 's'}."
         )
         if not (diverged or any(rewards)):
             metric = sum(float(run.metrics[-1]) for run in runs) / len(runs)
@@ -127,10 +130,14 @@ class Evaluator:
         )
 
 
-def _check_scores(scores):
-    """A score of another range is no reward: which rule is best would be chance."""
-    if not all(map(is_reward, scores)):
-        raise ValueError(
-            "A task must have scores in [0, 1], where 1 is the best: map its metric to that range. "
-            f"Received scores from {min(scores):.4g} to {max(scores):.4g}."
-        )
+def describe_wrong_scores(scores: Sequence[float]) -> str:
+    """What is wrong with scores, as a sentence; "" if nothing is.
+
+    A score of another range is no reward: which rule is best would be chance.
+    """
+    if all(map(is_reward, scores)):
+        return ""
+    return (
+        "A task must have scores in [0, 1], where 1 is the best: map its metric to that range. "
+        f"Received scores from {min(scores):.4g} to {max(scores):.4g}."
+    )

@@ -16,9 +16,9 @@ _GRADIENT_DESCENT = Rule((Iteration("g", "1", "identity", "identity", "left"),))
 class TokenOptimizer(tf.keras.optimizers.Optimizer):
     """w <- w - learning_rate * rule, where a tensor says which rule.
 
-    A model's `train_step` calls it as it calls any optimizer of Keras. The weights are one vector, so that the rule is
-    evaluated once a step, not once a layer. What defines a run is in variables, so that one trace of `train_step` serves
-    all rules, rates and seeds, whatever functions it is nested in.
+    A model's `train_step` calls it as it calls any optimizer of Keras. The weights are one vector, so that the rule
+    is evaluated once a step, not once a layer. What defines a run is in variables, so that one trace of `train_step`
+    serves all rules, rates and seeds, whatever functions it is nested in.
 
     Args:
       **clipping: Keras's `clipnorm`, `clipvalue` or `global_clipnorm`, for the gradients.
@@ -32,12 +32,12 @@ class TokenOptimizer(tf.keras.optimizers.Optimizer):
 
     def __init__(self, **clipping: Optional[float]):
         initialize(self, 0.0, name="token_optimizer", **clipping)
-        self._tokens = tf.Variable(_GRADIENT_DESCENT, shape=[None], dtype=tf.int32, trainable=False)
-        self._steps = tf.Variable(0, dtype=tf.int64, trainable=False)
-        self._seed = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self._tokens = tf.Variable(tf.constant(_GRADIENT_DESCENT, tf.int32), shape=[None], trainable=False)
+        self._steps = tf.Variable(tf.constant(0, tf.int64), trainable=False)
+        self._seed = tf.Variable(tf.constant(0, tf.int64), trainable=False)
         self._averages: list[tf.Variable] = []
-        self.weights_sum = tf.Variable(0.0, trainable=False)
-        self.squares = tf.Variable(0.0, dtype=tf.float64, trainable=False)
+        self.weights_sum = tf.Variable(tf.constant(0.0), trainable=False)
+        self.squares = tf.Variable(tf.constant(0.0, tf.float64), trainable=False)
         self.size = 0
         self.calls = 0
 

@@ -13,9 +13,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from neural_optimizer_search.measuring.random_draws import repeatable_draws
 from neural_optimizer_search.measuring.token_optimizer import TokenOptimizer
 from neural_optimizer_search.optimizers.keras_versions import clipping_of, replace_optimizer
-from neural_optimizer_search.tasks.child import Child, length, rows
+from neural_optimizer_search.tasks.child import Child, eager_functions, length, rows
+
+# Loss scaling leaves out the first updates until its scale, 2^15 at first, suits; gradients may be accumulated.
+MOST_WITHOUT_UPDATE = 16
 
 # Without it oneDNN, with batches of more than 32, sets up each convolution again at each step, to save memory that a
 # child does not need: a tenth of a step of `digits`. TensorFlow reads it at the first convolution of a process.
@@ -59,7 +63,7 @@ class ChildTraining:
         self._train_data = _tensors(child.train)
         self._validation_data = _tensors(child.validation)
         self._initial: dict[int, list[tf.Tensor]] = {}
-        self._model, self._optimizer, self._variables = self._make(seed=0)
+        self._model, self._optimizer, self._generator, self._variables = self._make(seed=0)
         scalar = tf.TensorSpec([], tf.int64)
         self._function = tf.function(
             self._training,
@@ -74,7 +78,9 @@ class ChildTraining:
             autograph=False,  # there is nothing to convert, and looking at each branch doubles the trace time
         )
         # Called directly: the checks of a `tf.function` cost more than a step of a small child.
+        self._optimizer.calls = 0
         self._train = self._function.get_concrete_function()
+        _check_calls(self._optimizer.calls)
 
     def __call__(
         self, tokens: Sequence[int], learning_rate: float, seed: int, steps: int, validate_every: int
@@ -99,12 +105,31 @@ class ChildTraining:
             tf.constant(validate_every, tf.int64),
             self._initial_values(seed),
         )
-        return TrainingRun(bool(finite), int(steps), *curves.numpy().T, float(rms))
+        scores, losses, metrics = curves.numpy().T
+        return TrainingRun(bool(finite), int(steps), scores, losses, metrics, float(rms))
 
     @property
     def traces(self) -> int:
         """How many times the training function was traced."""
         return self._function.experimental_get_tracing_count()
+
+    def measure_untrained(self, seed: int) -> np.ndarray:
+        """What `Child.validate` gives of a fresh child: float32 [score, loss, metric]."""
+        for variable, value in zip(self._variables, self._initial_values(seed)):
+            variable.assign(value)
+        with repeatable_draws(self._generator):
+            return tf.function(self._validate, autograph=False)().numpy()
+
+    def count_weights(self) -> tuple[int, int]:
+        """The numbers of the child's weights that training changes, and of those that it leaves."""
+        kinds = self._model.trainable_weights, self._model.non_trainable_weights
+        trainable, frozen = (sum(int(tf.size(weight)) for weight in weights) for weights in kinds)
+        return trainable, frozen
+
+    def find_foreign_variables(self) -> list[tf.Variable]:
+        """The variables that a training reads or writes, and that came with no child: runs share what they hold."""
+        own = {id(variable.handle) for variable in self._variables}
+        return [variable for variable in self._train.variables if id(variable.handle) not in own]
 
     def _initial_values(self, seed):
         """What the variables of a fresh child hold."""
@@ -113,7 +138,7 @@ class ChildTraining:
         return self._initial[seed]
 
     def _make(self, seed):
-        """A fresh model, its optimizer, and all variables that come with them; keeps what these hold at first.
+        """A fresh model, its optimizer, what it draws from, and all their variables; keeps what these hold at first.
 
         Keras makes some variables late, at a model's first step, and while a function is traced none may be made: so
         here is a first step. No model lists all its variables, such as the state of a random generator.
@@ -125,16 +150,25 @@ class ChildTraining:
             values = [tf.identity(variable) for variable, _ in made]
             optimizer = TokenOptimizer(**clipping_of(model))
             replace_optimizer(model, optimizer)
+            generator = tf.random.Generator.from_seed(seed)
             batch_size = self._child.batch_size
-            with _eager_functions():
-                self._child.train_step(model, rows(self._train_data, 0, batch_size))
+            with eager_functions(), repeatable_draws(generator):
+                for _ in range(MOST_WITHOUT_UPDATE):
+                    self._child.train_step(model, rows(self._train_data, 0, batch_size))
+                    if optimizer.calls:
+                        break
+                _check_calls(optimizer.calls)
                 self._child.validate(model, rows(self._validation_data, 0, batch_size))
         self._initial[seed] = [*values, *(value for _, value in made[len(values) :])]
-        return model, optimizer, [variable for variable, _ in made]
+        return model, optimizer, generator, [variable for variable, _ in made]
 
     # -- Traced ----------------------------------------------------------------------------------------
 
     def _training(self, tokens, learning_rate, seed, steps, validate_every, initial):
+        with repeatable_draws(self._generator):
+            return self._train_and_validate(tokens, learning_rate, seed, steps, validate_every, initial)
+
+    def _train_and_validate(self, tokens, learning_rate, seed, steps, validate_every, initial):
         for variable, value in zip(self._variables, initial):
             variable.assign(value)
         self._optimizer.begin(tokens, learning_rate, seed, steps)
@@ -200,16 +234,16 @@ def _new_variables() -> Iterator[list[tuple[tf.Variable, tf.Tensor]]]:
         yield made
 
 
-@contextlib.contextmanager
-def _eager_functions() -> Iterator[None]:
-    """Runs what a `tf.function` wraps as it stands: what is traced would be kept, with this step's numbers in it."""
-    before = tf.config.functions_run_eagerly()
-    tf.config.run_functions_eagerly(True)
-    try:
-        yield
-    finally:
-        tf.config.run_functions_eagerly(before)
+def _check_calls(calls):
+    """All weights are one vector, updated once a step."""
+    if calls != 1:
+        raise ValueError(
+            "The model's `train_step` must have `self.optimizer` apply gradients once a step. "
+            f"It does so {calls} times."
+        )
 
 
 def _tensors(data):
-    return tf.nest.map_structure(tf.convert_to_tensor, tuple(data))
+    return tf.nest.map_structure(
+        lambda part: part if isinstance(part, tf.RaggedTensor) else tf.convert_to_tensor(part), data
+    )

@@ -1,12 +1,17 @@
 """Keras 2 and Keras 3: the one file that knows which of them is there, and in what their optimizers differ."""
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.python.autograph.core import ag_ctx
 
 # False for Keras 2.15 and for tf_keras, which stands behind `tf.keras` if TF_USE_LEGACY_KERAS=1.
 KERAS_3 = hasattr(tf.keras.optimizers.Optimizer, "add_optimizer_variables")
+
+# That of the package behind `tf.keras`, which itself has none.
+VERSION: str = sys.modules[tf.keras.Model.__module__.partition(".")[0]].__version__
 
 
 def initialize(optimizer: tf.keras.optimizers.Optimizer, learning_rate: Any, **kwargs: Any) -> None:
@@ -36,12 +41,20 @@ def clipping_of(model: tf.keras.Model) -> dict[str, Any]:
 def replace_optimizer(model: tf.keras.Model, optimizer: tf.keras.optimizers.Optimizer) -> None:
     """Has the model's `train_step` use another optimizer, with the loss scaling of the one it was compiled with."""
     scaling = tf.keras.mixed_precision.LossScaleOptimizer
-    before = getattr(model, "optimizer", None)
+    before: Any = getattr(model, "optimizer", None)
     if isinstance(before, scaling):
         config = before.get_config()
         names = ("dynamic", "initial_scale", "dynamic_growth_steps")
         optimizer = scaling(optimizer, **{name: config[name] for name in names if name in config})
     model.optimizer = optimizer
+
+
+def as_traced_by_fit(step: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A model's `train_step` or `test_step` as `fit` traces it: Keras 2 has AutoGraph convert it, Keras 3 has not."""
+    if KERAS_3:
+        return step
+    enabled = ag_ctx.ControlStatusCtx(ag_ctx.Status.ENABLED, ag_ctx.control_status_ctx().options)
+    return tf.__internal__.autograph.tf_convert(step, enabled)
 
 
 def drop_foreign(config: Mapping[str, Any]) -> dict[str, Any]:

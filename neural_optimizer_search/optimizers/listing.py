@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Optional
 
 from neural_optimizer_search import console
+from neural_optimizer_search.command_line import shorten
 from neural_optimizer_search.flags import build_parser, configure, flag
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE, PublishedRule, normalize_name
 
@@ -31,7 +32,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     asked = configure(Listing, vars(p.parse_args(argv)))
     rows = [row for row in CATALOGUE.values() if normalize_name(asked.name) in row.name]
     if not rows:
-        p.error(f"argument NAME: must be text in the name of an optimizer. Received: {asked.name!r}.")
+        p.error(
+            f"argument NAME: no optimizer has {shorten(asked.name)!r} in its name. To see all names: nos-optimizers"
+        )
     print(format_table(rows, asked.latex), _NOTE, sep="\n\n")
     return 0
 

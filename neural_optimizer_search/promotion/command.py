@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Optional
 
 from neural_optimizer_search import console, flags
-from neural_optimizer_search.command_line import MissingPackage, Parser, require
+from neural_optimizer_search.command_line import MissingPackage, Parser, quote, require
 from neural_optimizer_search.file_lock import InUse, Moved
 from neural_optimizer_search.files import Damaged, write_whole
 from neural_optimizer_search.measuring.evaluation import Evaluation
@@ -29,7 +29,9 @@ from neural_optimizer_search.records.run_directory import (
     read_found,
 )
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS, require_reward
+from neural_optimizer_search.search.own_task import prepare_task
 from neural_optimizer_search.search.recorder import EvaluationRecorder
+from neural_optimizer_search.search.score_words import score_words
 from neural_optimizer_search.search.timeout import find_timeout
 from neural_optimizer_search.search.tracebacks import keep_tracebacks
 from neural_optimizer_search.tasks import UnknownTask
@@ -49,9 +51,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     run = Path(asked.run)
     out = given.get("out") or run / f"promoted-{asked.task.replace(':', '.')}"
     promotion = _begin(p, asked, run, out)
-    console.goes_on(
-        "What was measured is kept. The same command goes on.", "When that is mended, the same command goes on."
-    )
+    again = flags.command("nos-promote", PromotionConfig, given) + (f" --out {quote(out)}" if "out" in given else "")
+    console.goes_on(f"What was measured is kept. Go on with: {again}", f"When that is mended: {again}")
     try:
         _promote(promotion, run, out)
     except (TaskFailed, UnknownTask, MissingPackage, NoCluster) as error:
@@ -133,6 +134,9 @@ def _promote(promotion, run, out):
     config, chosen = promotion.config, promotion.candidates
     task, protocol = config.find()
     halving = Halving(config.rungs, config.keep)
+    protocols = {number: halving.protocol(protocol, number) for number in range(1, config.rungs + 1)}
+    describe = config.make_describer()
+    task = prepare_task("nos-promote", task, protocols[1], describe, config.data_dir, out / TRACEBACKS).task
     counts = halving.counts(len(chosen))
     seeds = len(protocol.seeds)
     print(
@@ -141,7 +145,6 @@ def _promote(promotion, run, out):
         f"rungs of {', '.join(map(str, counts))} rules -> {out}",
         flush=True,
     )
-    protocols = {number: halving.protocol(protocol, number) for number in range(1, config.rungs + 1)}
     # In training steps, which take equally long: a rule of the last rung is worth many of the first.
     steps = [p.final_steps for p in protocols.values()]
     total = sum(s * (count + len(KNOWN_OPTIMIZERS)) for s, count in zip(steps, counts))
@@ -167,7 +170,7 @@ def _promote(promotion, run, out):
 
         for rung in climb([c.rule for c in chosen], halving, measure):
             rungs.append(rung)
-            table = promotion_table(rungs, chosen, config.rungs)
+            table = promotion_table(rungs, chosen, config.rungs, score_words(config.task))
             write_whole(out / LEADERBOARD, lambda unfinished, table=table: unfinished.write_text(f"{table}\n"))
     if len(rungs) < config.rungs:
         print(f"Stopped after rung {len(rungs)} of {config.rungs}: none of its rules trained to the end.")

@@ -7,9 +7,10 @@ from neural_optimizer_search.promotion.candidates import Candidate
 from neural_optimizer_search.promotion.halving import Rung
 from neural_optimizer_search.records.run_directory import rank
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
-from neural_optimizer_search.search.leaderboard import format_reward
+from neural_optimizer_search.search.leaderboard import explain_zeros, format_reward
+from neural_optimizer_search.search.score_words import ScoreWords
 
-ROW = "{now:>4s}  {search:>6s}  {rung:>5s}  {reward:>15s}  {accuracy:>8s}  {rate:>9s}  {formula}"
+ROW = "{now:>4s}  {search:>6s}  {rung:>5s}  {reward:>15s}  {score:>8s}  {rate:>9s}  {formula}"
 NOTE = (
     "now, search: rank here and among all rules of the search. rung: how far it got; a rung has longer trainings\n"
     "than the one before, and rewards of different rungs do not compare. All is measured on the validation data\n"
@@ -27,20 +28,21 @@ def rank_rules(rungs: Sequence[Rung]) -> list[tuple[int, Evaluation]]:
     return sorted(last.values(), key=lambda row: (-row[0], row[1].status != "ok", -row[1].reward))
 
 
-def promotion_table(rungs: Sequence[Rung], candidates: Sequence[Candidate], in_all: int) -> str:
+def promotion_table(rungs: Sequence[Rung], candidates: Sequence[Candidate], in_all: int, words: ScoreWords) -> str:
     """The table as text.
 
     Args:
       rungs: The `Rung`s so far.
       candidates: The `Candidate`s.
       in_all: Number of rungs of the promotion.
+      words: What the number beside the reward is called.
     """
     header = ROW.format(
         now="now",
         search="search",
         rung="rung",
         reward="reward",
-        accuracy="accuracy",
+        score=words.title,
         rate="rate",
         formula="update rule (w <- w - rate * rule)",
     )
@@ -55,7 +57,12 @@ def promotion_table(rungs: Sequence[Rung], candidates: Sequence[Candidate], in_a
         _row("", "", f"{last.number}/{in_all}", e, f"{names[e.rule]:10s} {e.rule.formula()}")
         for e in rank(last.known)
     ]
-    return "\n".join([header, *found, "", "The same trainings, known optimizers:", *known, "", NOTE])
+    zeros = explain_zeros(
+        [*((e.rule.formula(), e) for _, e in rank_rules(rungs)), *((names[e.rule], e) for e in last.known)]
+    )
+    return "\n".join(
+        [header, *found, "", "The same trainings, known optimizers:", *known, "", NOTE, words.note, *zeros]
+    )
 
 
 def _row(now, search, rung, evaluation, formula):
@@ -65,7 +72,7 @@ def _row(now, search, rung, evaluation, formula):
         search=search,
         rung=rung,
         reward=format_reward(e) if e.status == "ok" else e.status,
-        accuracy=f"{e.accuracy:.4f}",
+        score=f"{e.accuracy:.4f}",
         rate="-" if e.learning_rate is None else f"{e.learning_rate:.3g}",
         formula=formula,
     )

@@ -56,7 +56,7 @@ def is_there(path: Path) -> bool:
     if parts and real not in parts:
         raise Damaged("the file itself is gone")  # SQLite would put what was left beside it into a new one
     if parts and not _is_ours(real):
-        raise NotACache(f"{path} is a file, but no cache of nos-search. It stays as it is: name another file.")
+        raise NotACache(f"{path} is not a cache of nos-search, so it is left as it is. Give another file.")
     return bool(parts)
 
 

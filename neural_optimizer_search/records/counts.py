@@ -15,9 +15,9 @@ _OF_EVALUATIONS = (
     "SELECT TOTAL(cached), TOTAL(NOT cached), TOTAL(status = 'diverged' AND NOT cached), "
     f"TOTAL(status IN ({', '.join(map(repr, FAILURES))})) FROM evaluations WHERE role = 'search'"
 )
-_TRAINED_FOR_SAMPLES = (
-    "SELECT COUNT(*) FROM evaluations WHERE role = 'search' AND NOT cached AND key IN (SELECT key FROM samples)"
-)
+_TRAINED_AND_CACHED = "SELECT TOTAL(NOT cached), TOTAL(cached) FROM evaluations WHERE role = 'search'"
+_FOR_SAMPLES = f"{_TRAINED_AND_CACHED} AND key IN (SELECT key FROM samples)"
+_OF_KEY = f"{_TRAINED_AND_CACHED} AND key = ?"
 
 
 class Counts:
@@ -30,14 +30,15 @@ class Counts:
       sampled, screened: Samples, and those of them that the screen stopped.
       cached, trained: Evaluations of the search that came from the cache, and those that did not.
       diverged, failed: Those of the trained that did.
-      trained_for_samples: Those of the trained whose rule is among the samples.
+      trained_for_samples, cached_for_samples: Those of them whose rule is among the samples. The others are of a step
+        that is not recorded: the search was stopped in it, or is at work.
     """
 
     def __init__(self, db: sqlite3.Connection):
         self._db = db
         self.sampled, self.screened = self._count(_OF_SAMPLES)
         self.cached, self.trained, self.diverged, self.failed = self._count(_OF_EVALUATIONS)
-        (self.trained_for_samples,) = self._count(_TRAINED_FOR_SAMPLES)
+        self.trained_for_samples, self.cached_for_samples = self._count(_FOR_SAMPLES)
 
     def add_evaluation(self, evaluation: Evaluation, role: str) -> None:
         """An evaluation was recorded."""
@@ -47,7 +48,9 @@ class Counts:
         self.trained += not evaluation.cached
         self.diverged += evaluation.status == "diverged" and not evaluation.cached
         self.failed += evaluation.status in FAILURES
-        self.trained_for_samples += not evaluation.cached and self._is_sampled(evaluation.key)
+        if self._is_sampled(evaluation.key):
+            self.trained_for_samples += not evaluation.cached
+            self.cached_for_samples += evaluation.cached
 
     def add_samples(self, evaluations: Sequence[Evaluation]) -> None:
         """Samples are to be recorded; called before they are."""
@@ -55,16 +58,21 @@ class Counts:
         self.screened += sum(not e.key for e in evaluations)
         for key in {e.key for e in evaluations if e.key}:
             if not self._is_sampled(key):
-                (trained,) = self._count(
-                    "SELECT COUNT(*) FROM evaluations WHERE key = ? AND role = 'search' AND NOT cached", key
-                )
+                trained, cached = self._count(_OF_KEY, key)
                 self.trained_for_samples += trained
+                self.cached_for_samples += cached
 
     def as_dict(self) -> dict[str, int]:
-        """What `Ledger.counts` gives."""
-        names = ("sampled", "screened", "cached", "trained", "diverged", "failed")
+        """What `Ledger.counts` gives: `sampled` is the sum of screened, repeated, cached and trained.
+
+        Of a step that is not recorded, such as the last one if the budget ended within it, those rules count as
+        sampled that have an evaluation. What the screen stopped in it, and what it repeated, nobody has recorded.
+        """
+        names = ("screened", "cached", "trained", "diverged", "failed")
         counts = {name: getattr(self, name) for name in names}
-        return {**counts, "repeated": self.sampled - self.screened - self.cached - self.trained}
+        repeated = self.sampled - self.screened - self.cached_for_samples - self.trained_for_samples
+        sampled = self.screened + repeated + self.cached + self.trained
+        return {"sampled": sampled, **counts, "repeated": repeated}
 
     def _is_sampled(self, key):
         return bool(self._count("SELECT EXISTS (SELECT 1 FROM samples WHERE key = ?)", key)[0])

@@ -16,6 +16,7 @@ from typing import Any, Optional
 from neural_optimizer_search.file_lock import FileLock, Moved
 from neural_optimizer_search.files import Damaged, require_own
 from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.measuring.fingerprint import Fingerprint
 from neural_optimizer_search.origin import find_origin
 from neural_optimizer_search.records import ledger_file, sqlite_files
 from neural_optimizer_search.records.counts import Counts
@@ -122,6 +123,23 @@ class Ledger:
             raise Damaged(f"{self._path}: its versions are no tables of names and values.")
         return found
 
+    @property
+    def fingerprint(self) -> Optional[Fingerprint]:
+        """Of the user's own task that its rewards are of; None for a shipped task, or if none was recorded."""
+        with self._naming():
+            there = list(sqlite_files.read_rows(self._db, "SELECT 1 FROM run WHERE key = 'fingerprint'"))
+        if not there:
+            return None
+        recorded = self._about("fingerprint", dict)
+        try:
+            return Fingerprint.from_dict(recorded)
+        except ValueError as error:
+            raise Damaged(f"{self._path}: {error}") from error
+
+    def set_fingerprint(self, fingerprint: Fingerprint) -> None:
+        """Records of which task of the user's own the rewards are from now on."""
+        self._set_about(fingerprint=fingerprint.as_dict())
+
     def set_config(self, config: Mapping[str, Any]) -> None:
         """Records the configuration with which the run goes on, here."""
         self._set_about(config=config, origin=find_origin(self._path.parent))
@@ -215,6 +233,16 @@ class Ledger:
             return check_sample(Sample(step, read(text), *rest))
 
         return StoredRows(self._db, "SELECT step, rule, reward, key, staleness FROM samples", "TRUE", [], make)
+
+    def unfinished_rows(self) -> StoredRows[Sample]:
+        """What was measured of steps that are not recorded, as samples of one more step, in their order."""
+        step = self.steps
+
+        def make(text, *rest):
+            return check_sample(Sample(step, read_rule(text), *rest))
+
+        where = "role = 'search' AND key NOT IN (SELECT key FROM samples)"
+        return StoredRows(self._db, "SELECT rule, reward, key FROM evaluations", where, [], make)
 
     def check_pages(self) -> None:
         """Has SQLite check the whole file, which takes as long as reading it.

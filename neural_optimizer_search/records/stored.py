@@ -10,6 +10,33 @@ from neural_optimizer_search.records.sqlite_files import read_rows
 _Row = TypeVar("_Row")
 
 
+class Joined(Sequence[_Row]):
+    """Two sequences, one behind the other."""
+
+    def __init__(self, first: Sequence[_Row], second: Sequence[_Row]):
+        self._first, self._second = first, second
+
+    def __len__(self) -> int:
+        return len(self._first) + len(self._second)
+
+    def __iter__(self) -> Iterator[_Row]:
+        yield from self._first
+        yield from self._second
+
+    @overload
+    def __getitem__(self, place: int) -> _Row: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[_Row]: ...
+    def __getitem__(self, place: Union[int, slice]) -> Union[_Row, list[_Row]]:
+        if isinstance(place, slice):
+            return [self._read(one) for one in range(len(self))[place]]
+        return self._read(range(len(self))[place])
+
+    def _read(self, place: int) -> _Row:
+        behind = place - len(self._first)
+        return self._first[place] if behind < 0 else self._second[behind]
+
+
 class StoredRows(Sequence[_Row]):
     """Rows of a table in the order of their numbers; each is read, and checked, when it is asked for.
 

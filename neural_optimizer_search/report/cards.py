@@ -28,7 +28,7 @@ def cards(run: RecordedSearch) -> Optional[Element]:
     return section(
         "The best rules, one by one",
         element("p", note, class_="note"),
-        [_card(rank, e, shared) for rank, e in enumerate(top, 1)],
+        [_card(rank, e, shared, run.score_words.title) for rank, e in enumerate(top, 1)],
         id_="rules",
     )
 
@@ -54,10 +54,10 @@ def _sweep_axes(run):
     return share_axes(e.sweep for e in (*best_rules(run), *(e for _, e in run.baselines)))
 
 
-def _card(rank, e, shared):
+def _card(rank, e, shared, score):
     reward = wording.score_with_deviation(e.reward, deviation(e.rewards))
     numbers = (
-        f"reward {reward}, accuracy {wording.score(e.accuracy)}, "
+        f"reward {reward}, {score} {wording.score(e.accuracy)}, "
         f"learning rate {wording.rate(e.learning_rate)}, trained for {wording.duration(e.seconds)}"
     )
     name = f"rule-{rank}"

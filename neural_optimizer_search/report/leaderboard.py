@@ -8,6 +8,7 @@ from neural_optimizer_search.report.mathml import math
 from neural_optimizer_search.report.page import scroll_box, section, table
 from neural_optimizer_search.report.run import RecordedSearch
 from neural_optimizer_search.report.statistics import deviation
+from neural_optimizer_search.search.leaderboard import explain_zeros
 
 TOP = 10  # rules that are shown one by one
 
@@ -23,15 +24,23 @@ def leaderboard(run: RecordedSearch) -> Element:
     if not top and not run.baselines:
         return section("Best rules", element("p", "No rule has been measured yet."), id_="best")
     evaluations = [*top, *(e for _, e in run.baselines)]
+    named = [*((f"rule {rank}", e) for rank, e in enumerate(top, 1)), *run.baselines]
     ends = _ends(evaluations)
-    head = ("", "reward", "update rule", *(("reward of each seed",) if ends else ()), "accuracy", "learning rate")
+    head = (
+        "",
+        "reward",
+        "update rule",
+        *(("reward of each seed",) if ends else ()),
+        run.score_words.title,
+        "learning rate",
+    )
     found = [[str(rank), *_row(e, ends)] for rank, e in enumerate(top, 1)]
     known = [["", *_row(e, ends, name)] for name, e in run.baselines]
     nothing = ["", "", "No proposed rule has been measured with success.", *[""] * (len(head) - 3)]
     note = (
         f"{_seeds(evaluations)} All on the validation data that chose the rules and their learning rates, so the "
-        "best are flattered; known optimizers had the same learning rates to choose from. Accuracy: validation "
-        "accuracy, or your own task's score, at the end of the final run."
+        "best are flattered; known optimizers had the same learning rates to choose from. "
+        f"{wording.begin_sentence(run.score_words.note)}"
     )
     rows = table(
         head,
@@ -44,6 +53,7 @@ def leaderboard(run: RecordedSearch) -> Element:
         element("p", "w ← w − learning rate · rule", class_="note"),
         scroll_box(rows, "Leaderboard"),
         element("p", note, class_="note"),
+        [element("p", wording.begin_sentence(line), class_="note") for line in explain_zeros(named)],
         id_="best",
     )
 

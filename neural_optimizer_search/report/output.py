@@ -47,7 +47,7 @@ def _require_replaceable(place):
         raise NotAReport(f"{error} Name another file.") from None
     with open(place, "rb") as file:
         if not is_page(file.read(_BEGINNING).decode("utf-8", "replace")):
-            raise NotAReport(f"{place} is there, and no report of nos-report: it stays as it is. Name another file.")
+            raise NotAReport(f"{place} is not a report of nos-report, so it is left as it is. Name another file.")
 
 
 def is_stdout(place: Path) -> bool:

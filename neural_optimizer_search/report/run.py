@@ -14,9 +14,11 @@ from neural_optimizer_search import flags
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Ledger, Sample
 from neural_optimizer_search.records.run_directory import LEDGER, rank
+from neural_optimizer_search.records.stored import Joined
 from neural_optimizer_search.report.columns import History, Measured, Ranked
 from neural_optimizer_search.search.config import SearchConfig
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
+from neural_optimizer_search.search.score_words import ScoreWords, score_words
 
 
 class NotARun(ValueError):
@@ -45,7 +47,7 @@ class RecordedSearch:
       config: What `nos-search` recorded about the search.
       found: The `Evaluation`s of proposed rules, in order.
       baselines: The known optimizers, the best first.
-      samples: Everything that was proposed, in order.
+      samples: Everything that was proposed, in order; of a step that was not finished, what was measured.
       counts: How many samples there are and what became of them, as `Ledger.counts()` gives it.
       versions: What the search was computed with, one dict for each time that it changed.
     """
@@ -58,6 +60,11 @@ class RecordedSearch:
     samples: Sequence[Sample]
     counts: dict[str, int]
     versions: tuple[dict[str, str], ...] = ()
+
+    @property
+    def score_words(self) -> ScoreWords:
+        """What the number beside the reward is called."""
+        return score_words(str(self.config.get("task", "")))
 
     @functools.cached_property
     def measured(self) -> Measured:
@@ -109,7 +116,7 @@ def read(place: Union[str, Path]) -> RecordedSearch:
                 config=ledger.config,
                 found=ledger.evaluation_rows("search"),
                 baselines=_name_baselines(ledger.evaluations("baseline")),
-                samples=ledger.sample_rows(),
+                samples=Joined(ledger.sample_rows(), ledger.unfinished_rows()),
                 counts=ledger.counts(),
                 versions=tuple(ledger.versions),
             )

@@ -9,7 +9,7 @@ _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 def score(value: Optional[float]) -> str:
-    """A reward or an accuracy.
+    """A reward or a score.
 
     Example:
       >>> from neural_optimizer_search.report.wording import score
@@ -87,6 +87,11 @@ def shorten(text: str, length: int = 300) -> str:
       'out of…'
     """
     return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def begin_sentence(text: str) -> str:
+    """The text with a capital letter."""
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def setting(value: Any) -> str:

@@ -1,6 +1,7 @@
 """`nos-search`: searches for an update rule; an algorithm proposes, children are trained, a ledger remembers."""
 
 import contextlib
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,17 +28,22 @@ from neural_optimizer_search.records.run_directory import (
 from neural_optimizer_search.search.algorithm import StateLost
 from neural_optimizer_search.search.checking import check_run
 from neural_optimizer_search.search.config import NO_CACHE, RunConfig, SearchConfig
+from neural_optimizer_search.search.description_table import format_table
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS, require_reward
 from neural_optimizer_search.search.leaderboard import SHOWN, format_leaderboard
 from neural_optimizer_search.search.loop import search
 from neural_optimizer_search.search.opening import open_new, open_old
+from neural_optimizer_search.search.own_task import ChangedTask, prepare_task, record_fingerprint
 from neural_optimizer_search.search.progress import RuleBar, write_scalars
 from neural_optimizer_search.search.recorder import EvaluationRecorder, pass_every_rule
 from neural_optimizer_search.search.registry import (
+    PREFERRED,
     SearchSetting,
+    UnknownAlgorithm,
     find_algorithm,
     title_of,
 )
+from neural_optimizer_search.search.score_words import score_words
 from neural_optimizer_search.search.timeout import find_timeout
 from neural_optimizer_search.search.tracebacks import keep_tracebacks
 from neural_optimizer_search.tasks import UnknownTask
@@ -59,17 +65,21 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         whole, sentence = check_run(given["check"])
         print(sentence)
         return 0 if whole else 1
+    if given.get("describe"):
+        return _describe(p, given)
+    if "changed_task" in given and "resume" not in given:
+        p.error("argument --changed_task: needs --resume RUN: a new run has no task from before.")
     require(p, "search", "tqdm", "tensorboard")
     config, out, ledger = open_old(p, given) if "resume" in given else open_new(p, given)
     again = f"nos-search --resume {quote(out)}"
     console.goes_on(f"What was measured is kept. Go on with: {again}", f"When that is mended: {again}")
     try:
-        _run(config, out, ledger)
+        _run(config, out, ledger, may_change="changed_task" in given)
     except (TaskFailed, UnknownTask, MissingPackage, NoCluster) as error:
         p.error(str(error))
     except NotACache as error:
         p.error(f"argument --cache: {error}")
-    except StateLost as error:
+    except (StateLost, ChangedTask) as error:
         p.error(f"argument --resume: {error}")
     except Damaged as error:
         p.error(f"argument --resume: {out} is damaged: {error}")
@@ -87,14 +97,41 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 # -- The work --------------------------------------------------------------------------------------
 
 
-def _run(config, out, ledger):
+def _describe(p, given):
+    """Prints what would be trained; returns the exit code."""
+    for name in ("out", "resume", "changed_task"):
+        if name in given:
+            p.error(f"argument --{name}: not allowed with --describe, which says what a new run would train.")
+    try:
+        defaults = find_algorithm(given.get("algorithm", PREFERRED)).defaults
+    except UnknownAlgorithm:  # what would propose is not what would be trained
+        defaults = {}
+    config = flags.configure(SearchConfig, given, **defaults)
+    config.check_task(p)
+    config.check_workers(p)
     task, protocol = config.find()
+    try:
+        found = config.make_describer()(task, protocol, config.data_dir)
+    except TaskFailed as error:
+        p.error(str(error))
+    title = f"{config.task}, protocol {config.protocol}"
+    print(format_table(title, found, config.budget or 0, config.workers or os.cpu_count() or 1))
+    return 0
+
+
+def _run(config, out, ledger, may_change):
+    task, protocol = config.find()
+    describe, in_place = config.make_describer(), ledger.require_in_place
+    task, identity, fingerprint = prepare_task(
+        "nos-search", task, protocol, describe, config.data_dir, out / TRACEBACKS, in_place
+    )
+    record_fingerprint(ledger, fingerprint, may_change)
     space, who = config.make_space(), title_of(config.algorithm, config.preset)
     with contextlib.ExitStack() as stack:
         executor = stack.enter_context(config.open_executor(task, protocol, config.data_dir))
         ledger.add_versions(find_versions())
         screen = Screen() if config.screens else pass_every_rule
-        cache = _open_cache(config, task.identity(protocol), screen, stack)
+        cache = _open_cache(config, identity, screen, stack)
         setting = SearchSetting(space, config.preset, config.seed, out / CONTROLLER, ledger)
         algorithm = find_algorithm(config.algorithm).make(setting)
         print(
@@ -135,7 +172,6 @@ def _search(config, out, algorithm, recorder, ledger):
 
 
 def _open_cache(config, identity, screen, stack):
-    # What has no identity is not shared: a user's module may change between searches.
     if config.cache == NO_CACHE or identity is None:
         return None
     cache = EvaluationCache(Path(config.cache), identity, lambda rule: screen(rule).key, _say)
@@ -148,7 +184,8 @@ def _say(sentence):
 
 def _report(out, ledger, config):
     ledger.require_in_place()  # else the leaderboard would be written where the run no longer is
-    table = format_leaderboard(ledger.best_evaluations("search", SHOWN), ledger.evaluations("baseline"))
+    found, known = ledger.best_evaluations("search", SHOWN), ledger.evaluations("baseline")
+    table = format_leaderboard(found, known, score_words(config.task))
     write_whole(out / LEADERBOARD, lambda unfinished: unfinished.write_text(f"{table}\n"))
     counts = ledger.counts()
     if config.budget and counts["trained"] < config.budget:

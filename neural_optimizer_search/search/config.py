@@ -86,9 +86,14 @@ class SearchConfig(WorkerConfig, TaskConfig):
         except NotACache as error:
             p.error(f"argument --cache: {error}")
 
-    def check(self, p: Parser) -> None:
-        """Ends the command with one line if the flags do not go together."""
-        self.check_task(p)
+    def check(self, p: Parser, advice: str = "") -> None:
+        """Ends the command with one line if the flags do not go together.
+
+        Args:
+          p: The command's parser.
+          advice: What to do if there is no such task, in a sentence.
+        """
+        self.check_task(p, advice)
         self.check_workers(p)
         self._check_cache(p)
         try:
@@ -110,5 +115,13 @@ class RunConfig:
         "only say whether the files of a run are whole and belong together",
         parse=path,
         metavar="RUN",
+        recorded=False,
+    )
+    describe: bool = flag(
+        False, "only say what would be trained, and how long it would take; nothing is written", recorded=False
+    )
+    changed_task: bool = flag(
+        False,
+        "resume although the task of your own is another than before; the rewards from before stay beside new ones",
         recorded=False,
     )

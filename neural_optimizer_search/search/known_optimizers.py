@@ -17,6 +17,7 @@ _ADVICE = {
     "ok": "Look at the metric: 1 must be the best value and 0 worth nothing, or lower values must be better and fall "
     "below that of the untrained model",
     **dict.fromkeys(FAILURES, "Mend what failed"),
+    "timeout": "Give a longer --timeout",
 }
 
 

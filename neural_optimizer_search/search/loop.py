@@ -55,7 +55,10 @@ def step(
 def search(
     algorithm: Algorithm, recorder: EvaluationRecorder, ledger: Ledger, budget: Optional[int], ahead: int = 0
 ) -> Iterator[SearchStep]:
-    """Runs an algorithm until `budget` rules were trained; what is in progress then is finished.
+    """Runs an algorithm until exactly `budget` rules were trained, or there are no more.
+
+    If that is within a proposal, its other rules are left, and it is neither learned from nor recorded as a step: as
+    if the search had been interrupted there. With a larger budget the algorithm proposes it again.
 
     A search whose ledger holds earlier steps continues after the last one that the algorithm has saved; what it
     proposes again on its way to where it was, the ledger knows.
@@ -97,8 +100,9 @@ def search(
             exhausted = proposal is None
             if proposal is not None:
                 proposed += 1
-                in_flight.append(_InFlight(number, proposal, recorder.start(proposal.rules)))
-        elif in_flight:
+                most = None if budget is None else budget - recorder.trained - recorder.pending_count
+                in_flight.append(_InFlight(number, proposal, recorder.start(proposal.rules, most=most)))
+        elif recorder.pending_count:
             recorder.wait()
         else:
             break
@@ -114,6 +118,7 @@ def _first_finished(in_flight, recorder):
 def _has_room(in_flight, recorder, trained, budget, ahead):
     """Whether another proposal may be made now."""
     if not in_flight:
+        # Rules that were trained before an interruption are proposed again, and a whole step of them is learned from.
         return budget is None or trained < budget
-    within_budget = budget is None or trained + recorder.pending_count < budget
-    return within_budget and recorder.pending_count < ahead
+    pending = recorder.pending_count
+    return pending < ahead and (budget is None or recorder.trained + pending < budget)

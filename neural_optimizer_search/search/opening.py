@@ -129,7 +129,7 @@ def _read_config(p, given, out, ledger):
     except Damaged as error:
         p.error(f"argument --resume: {out} is not a run: {error}")
     config = changed_on_resume(p, SearchConfig, given, recorded, is_made_here(origin, out))
-    config.check(p)
+    config.check(p, "Go on where its module is." if ":" in config.task else "")
     return config
 
 

@@ -87,18 +87,29 @@ class EvaluationRecorder:
         """The number of rules started and not recorded yet."""
         return len(self._measured)
 
-    def start(self, rules: Iterable[Rule], role: str = "search") -> list[Screened]:
-        """Has measured what is new among the rules."""
+    def start(self, rules: Iterable[Rule], role: str = "search", most: Optional[int] = None) -> list[Screened]:
+        """Has measured what is new among the rules.
+
+        Args:
+          rules: `Rule`s.
+          role: What they are recorded as.
+          most: How many may be trained. The rule that would be one more, and all behind it, are left: they are never
+            measured because of this call, and what it returns is then not finished.
+        """
         batch = [Screened(rule, self._screen(rule)) for rule in rules]
+        started = 0
         for _, screening in batch:
             if screening.rule and screening.key not in self._known and screening.key not in self._measured:
                 cached = self._cache.get(screening.key) if self._cache else None
                 if cached:
                     self._record(dataclasses.replace(cached, cached=True), role)
-                else:
+                elif most is None or started < most:
+                    started += 1
                     future = self.executor.submit(screening.rule)
                     self._measured[screening.key] = _Measurement(future, screening, role)
                     self._record_measured([screening.key])
+                else:
+                    break
         return batch
 
     def wait(self) -> None:

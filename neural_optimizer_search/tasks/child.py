@@ -1,9 +1,12 @@
 """A child: a small model and its data, which a rule trains and which measures the rule."""
 
+import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple, Optional, cast
 
 import tensorflow as tf
+
+from neural_optimizer_search.tasks.data_hash import hash_examples
 
 VALIDATION_BATCH = 500
 VALIDATION_BATCHES = 20  # at most: each is a copy of the model in the graph
@@ -19,8 +22,8 @@ def minimize_cross_entropy(model: tf.keras.Model, batch: tuple[Any, Any]) -> tf.
     images, labels = batch
     with tf.GradientTape() as tape:
         loss = cross_entropy(labels, model(images, training=True))
-    weights = model.trainable_variables
-    model.optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights))
+    weights, optimizer = model.trainable_variables, cast(tf.keras.optimizers.Optimizer, model.optimizer)
+    optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights))
     return loss
 
 
@@ -48,6 +51,8 @@ class Child(NamedTuple):
         score is made of, for people to see.
       uniform_loss: Loss of a uniform guess, which the reward "mean_cross_entropy" pays nothing; None if there is no
         such loss.
+      metric_name: What the metric is called.
+      scale: The values of the metric that have the scores 0 and 1.
     """
 
     make_model: Callable[[], tf.keras.Model]
@@ -57,6 +62,8 @@ class Child(NamedTuple):
     train_step: Callable[[tf.keras.Model, Any], tf.Tensor] = minimize_cross_entropy
     validate: Callable[[tf.keras.Model, Any], tf.Tensor] = measure_accuracy
     uniform_loss: Optional[float] = None
+    metric_name: str = "accuracy"
+    scale: tuple[float, float] = (0.0, 1.0)
 
 
 def predict(model: tf.keras.Model, data: Any) -> Iterator[tuple[Any, Any]]:
@@ -67,6 +74,11 @@ def predict(model: tf.keras.Model, data: Any) -> Iterator[tuple[Any, Any]]:
         yield targets, model(inputs, training=False)
 
 
+def hash_data(child: Child) -> dict[str, str]:
+    """A hash of each part of the data, "train" and "validation": see `hash_examples`."""
+    return {"train": hash_examples(child.train), "validation": hash_examples(child.validation)}
+
+
 def length(data: Any) -> int:
     """The number of examples."""
     return tf.nest.flatten(data)[0].shape[0]
@@ -75,3 +87,14 @@ def length(data: Any) -> int:
 def rows(data: Any, start: int, stop: int) -> Any:
     """The examples from `start` to before `stop`."""
     return tf.nest.map_structure(lambda part: part[start:stop], data)
+
+
+@contextlib.contextmanager
+def eager_functions() -> Iterator[None]:
+    """Runs what a `tf.function` wraps as it stands: a trace takes seconds, and keeps this step's numbers."""
+    before = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(before)

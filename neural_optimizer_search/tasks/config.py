@@ -49,12 +49,12 @@ class TaskConfig:
             protocol = dataclasses.replace(protocol, seeds=tuple(range(self.seeds_per_rule)))
         return task, protocol
 
-    def check_task(self, p: Parser) -> None:
-        """Ends the command with one line if there is no such task or protocol."""
+    def check_task(self, p: Parser, advice: str = "") -> None:
+        """Ends the command with one line if there is no such task or protocol; see `SearchConfig.check`."""
         try:
             protocols = find_task(self.task).protocols
         except UnknownTask as error:
-            p.error(f"argument --task: {error}")
+            p.error(f"argument --task: {error} {advice}".rstrip())
         except (Exception, SystemExit) as error:  # the module is somebody's own
             module = self.task.partition(":")[0]
             p.error(

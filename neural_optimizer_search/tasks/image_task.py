@@ -85,6 +85,8 @@ class ImageTask:
 
     def child(self, protocol: Protocol, data_dir: Optional[str] = None) -> Child:
         """The `Child` that rules are measured on."""
+        if protocol.batch_size is None:
+            raise ValueError("Argument `protocol` must have a batch_size, for the images are in no batches.")
         splits = self.splits(protocol, data_dir)
         shape, network = splits.train.images.shape[1:], self.networks[protocol.name]
         return Child(

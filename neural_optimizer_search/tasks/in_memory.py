@@ -1,115 +1,157 @@
 """A user's data as tensors in memory, from which a traced training can gather any batch.
 
-`tf.data` hands out its batches in one order, once; a child is trained hundreds of times a minute, each time in the
-order of its seed. So the data are read once, in each process.
+Data hand out their batches in one order, once; a child is trained hundreds of times a minute, each time in the order
+of its seed. So the data are read once, in each process.
 """
 
-import sys
-from typing import Any
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple, Optional
 
-import numpy as np
 import tensorflow as tf
 
-from neural_optimizer_search.tasks.child import length
+from neural_optimizer_search.tasks.batch_store import ALL, STEPS, BatchStore, advise
+from neural_optimizer_search.tasks.child import length, rows
+from neural_optimizer_search.tasks.class_weights import weigh_classes
+from neural_optimizer_search.tasks.fit_batches import count_batches, give_batches
+from neural_optimizer_search.tasks.reading_bar import reading_bar
+from neural_optimizer_search.tasks.user_arrays import as_arrays, check_examples, drop_none
 
-ALL = sys.maxsize  # as a number of examples
+KINDS = (
+    "a tuple (x, y) or (x, y, sample_weight) of arrays, x alone for a model without targets, a tf.data.Dataset of "
+    "batches, a Keras Sequence or PyDataset, a generator of batches, or a function without arguments that returns "
+    "one of these"
+)
 
 
-def read_into_memory(data: Any, argument: str, limit: int = ALL, max_bytes: int = 2**31) -> tuple[Any, Any]:
-    """(inputs, targets) of at most the first `limit` examples: nests of tensors whose first axis counts examples.
+class InMemory(NamedTuple):
+    """What was read.
+
+    Attributes:
+      data: What a `train_step` gets batches of: x, (x,), (x, y) or (x, y, sample_weight), which are nests of dense or
+        ragged tensors whose first axis counts examples.
+      batch_size: Examples of the first batch; None for arrays.
+    """
+
+    data: Any
+    batch_size: Optional[int]
+
+
+def read_into_memory(
+    data: Any,
+    argument: str,
+    limit: int = ALL,
+    max_bytes: int = 2**31,
+    batches: Optional[int] = None,
+    class_weight: Optional[Mapping[int, float]] = None,
+) -> InMemory:
+    """At most the first `limit` examples of what Keras's `fit` takes as data.
+
+    Structure, dtypes and values are those that `fit` of the Keras that is there hands to a `train_step`, without
+    a `None` at the end. Dense tensors whose axes differ in length between batches, as those of sequences do, are
+    padded at the end: with 0, "" or False. Ragged tensors stay ragged.
 
     Args:
-      data: Batches of (inputs, targets), as a `tf.data.Dataset` that Keras's `fit` would take; or a tuple (inputs,
-        targets) of arrays; or a function without arguments that returns either.
-      argument: Its name, for error messages.
+      data: A tuple (x,), (x, y) or (x, y, sample_weight) of arrays, or x alone if it is an array or a dict: of NumPy
+        arrays, tensors, pandas frames, or lists of numbers or strings, in tuples, lists and dicts. Or batches: a
+        `tf.data.Dataset`, a Keras `Sequence` or `PyDataset`, or an iterator, which can be read once. Or a function
+        without arguments that returns one of these. It is called after `tf.keras.utils.set_random_seed(0)`, so that
+        what it draws or shuffles without a seed of its own is alike in each process.
+      argument: "train" or "validation", for messages.
       limit: Number of examples.
-      max_bytes: Of what a dataset may hold.
-
-    What has axes of several lengths in several batches, as sequences have, is padded at the end: with 0, "" or False.
-    Float64 becomes float32.
+      max_bytes: What they may take. Strings and ragged tensors count by their contents.
+      batches: Number of batches of what has batches, as `steps_per_epoch` of `fit`.
+      class_weight: As for `fit`: weights of classes, which become weights of examples.
 
     Raises:
       ValueError: If the data are of another form, empty, without end or too large.
     """
-    if callable(data):
-        # What is shuffled without a seed of its own is then shuffled alike in each process.
+    _check_counts(argument, limit, batches)
+    if callable(data) and not isinstance(data, (*_BATCHES, tf.keras.Model)):
         tf.keras.utils.set_random_seed(0)
         data = data()
-    is_dataset = isinstance(data, tf.data.Dataset)
-    pair = _read(data, argument, limit, max_bytes) if is_dataset else _make_dense(data, argument)
-    pair = tf.nest.map_structure(lambda part: part[:limit], pair)
-    if not length(pair):
-        raise ValueError(f"Argument `{argument}` must have examples. Received: {_describe_empty(argument, limit)}.")
-    return pair
-
-
-def _describe_empty(argument, limit):
-    return f"sizes=dict({argument}_examples={limit})" if limit < 1 else "data of 0 examples"
-
-
-def _read(dataset, argument, limit, max_bytes):
-    advice = f"Take fewer examples with sizes=dict({argument}_examples=...)"
-    if limit == ALL and dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
+    in_batches = isinstance(data, _BATCHES)
+    if not in_batches:
+        data, batches = _check_arrays(data, argument), None
+    elif isinstance(data, Iterator):
+        data = _check_start(data, argument)
+    has_end = _has_end(data)
+    if has_end is False and limit == ALL and batches is None:
         raise ValueError(
-            f"Argument `{argument}` must end, because its examples are kept in memory. Received: a dataset without "
-            f"end. {advice}, or leave out `repeat`."
+            f"Argument `{argument}` must end, because its examples are kept in memory. Received: {_name(data)} "
+            f"without end. {advise(argument)}, or leave out `repeat`."
         )
-    batches, examples, size = [], 0, 0
-    for batch in dataset:
-        batches.append(_make_dense(batch, argument))
-        examples += length(batches[-1])
-        size += sum(part.shape.num_elements() * part.dtype.size for part in tf.nest.flatten(batches[-1]))
-        if size > max_bytes:
-            raise ValueError(
-                f"Argument `{argument}` must fit in memory, in max_bytes={max_bytes} of each process. Received: a "
-                f"dataset of which {examples} examples take {size}. {advice}, or raise `max_bytes`."
-            )
-        if examples >= limit:
-            break
-    if not batches:
-        raise ValueError(f"Argument `{argument}` must have examples. Received: an empty dataset.")
-    columns = zip(*(tf.nest.flatten(batch) for batch in batches))
-    return tf.nest.pack_sequence_as(batches[0], [_concatenate(column) for column in columns])
+    with reading_bar(argument) as advance:
+        store = BatchStore(argument, _name(data), bool(has_end), limit, batches, max_bytes, advance)
+        _read(data, argument, store, None if in_batches else min(length(data), limit))
+    examples = store.data()
+    if length(examples) > limit:
+        examples = rows(examples, 0, limit)
+    if class_weight is not None:
+        examples = weigh_classes(examples, class_weight, argument)
+    return InMemory(examples, length(store.batches[0]) if in_batches else None)
 
 
-def _make_dense(pair, argument):
-    """(inputs, targets) as tensors, checked."""
-    if not isinstance(pair, tuple) or len(pair) != 2:
-        more = f" of {len(pair)} parts" if isinstance(pair, (tuple, list)) else ""
+def _read(data, argument, store, batch_size):
+    if isinstance(data, tf.data.Dataset):
+        any(map(store.take, data))  # `fit` hands its batches on as they are
+    else:
+        give_batches(store.take, data, argument, batch_size)
+    if not store.batches:
+        raise ValueError(f"Argument `{argument}` must have examples. Received: {_name(data)} without any.")
+
+
+_BATCHES = (tf.data.Dataset, tf.keras.utils.Sequence, Iterator)
+
+
+def _name(data):
+    if isinstance(data, tuple):
+        return "arrays"
+    if isinstance(data, tf.data.Dataset):
+        return "a tf.data.Dataset"
+    return "a Sequence" if isinstance(data, tf.keras.utils.Sequence) else "a generator"
+
+
+def _has_end(data):
+    """Whether the batches end; None if nobody knows."""
+    if isinstance(data, tf.data.Dataset):
+        count = int(data.cardinality())
+        return None if count == tf.data.UNKNOWN_CARDINALITY else count != tf.data.INFINITE_CARDINALITY
+    if isinstance(data, tf.keras.utils.Sequence):
+        return count_batches(data) < ALL
+    return True if isinstance(data, tuple) else None
+
+
+def _check_counts(argument, limit, batches):
+    if limit < 1:
         raise ValueError(
-            f"Argument `{argument}` must be a tf.data.Dataset of batches (inputs, targets), a tuple (inputs, "
-            f"targets) of arrays, or a function that returns either. Received: {type(pair).__name__}{more}. "
-            "Weights of examples are not supported; a loss of your own can read them from the targets."
+            f"Argument `{argument}` must have examples. Received: sizes=dict({argument}_examples={limit})."
         )
-    pair = tf.nest.map_structure(_as_tensor, pair)
-    lengths = {part.shape[0] if part.shape.rank else None for part in tf.nest.flatten(pair)}
-    if len(lengths) != 1 or None in lengths:
+    if batches is not None and (not isinstance(batches, int) or batches < 1):
         raise ValueError(
-            f"Argument `{argument}` must have inputs and targets whose first axis counts examples, the same number "
-            f"in all. Received shapes: {tf.nest.map_structure(lambda part: tuple(part.shape), pair)}. "
-            "Is a `.batch(...)` missing?"
+            f"Argument `{STEPS[argument]}` must be a whole number of at least 1, or None. Received: {batches!r}."
         )
-    return pair
 
 
-def _as_tensor(part):
-    if isinstance(part, tf.RaggedTensor):
-        part = part.to_tensor()
-    elif isinstance(part, tf.SparseTensor):
-        part = tf.sparse.to_dense(part)
-    elif not tf.is_tensor(part):
-        part = tf.convert_to_tensor(np.asarray(part))
-    return tf.cast(part, tf.float32) if part.dtype == tf.float64 else part
+def _check_arrays(data, argument):
+    """(x,), (x, y) or (x, y, sample_weight) of arrays with the same examples."""
+    parts = drop_none(data) if isinstance(data, tuple) else (data,)
+    if not 1 <= len(parts) <= 3 or not (isinstance(data, (tuple, dict)) or hasattr(data, "shape")):
+        received = f"a tuple of {len(data)} parts" if isinstance(data, tuple) else type(data).__name__
+        raise ValueError(f"Argument `{argument}` must be {KINDS}. Received: {received}.")
+    parts = tuple(as_arrays(part, argument) for part in parts)
+    check_examples(parts, argument)
+    if not length(parts):
+        raise ValueError(f"Argument `{argument}` must have examples. Received: arrays without any.")
+    return parts
 
 
-def _concatenate(parts):
-    longest = np.max([part.shape.as_list() for part in parts], axis=0)[1:]
-    padded = [_pad(part, [part.shape[0], *longest]) for part in parts]
-    return tf.concat(padded, 0)
-
-
-def _pad(part, shape):
-    if part.shape.as_list() == shape:
-        return part
-    fill = "" if part.dtype == tf.string else tf.zeros([], part.dtype)
-    return tf.pad(part, [[0, to - have] for have, to in zip(part.shape, shape)], constant_values=fill)
+def _check_start(iterator, argument):
+    """The iterator, whose first batch was read to see that there is one."""
+    first = list(itertools.islice(iterator, 1))
+    if not first:
+        raise ValueError(
+            f"Argument `{argument}` must have examples. Received: a generator at its end. One that was "
+            "read cannot be read again: give the function that makes it."
+        )
+    return itertools.chain(first, iterator)

@@ -1,6 +1,5 @@
 """`KerasTask`: your own Keras model as what update rules are measured on."""
 
-import contextlib
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -8,60 +7,74 @@ from typing import Any, Optional
 
 import tensorflow as tf
 
-from neural_optimizer_search.tasks.child import Child, predict
+from neural_optimizer_search.tasks.child import Child, eager_functions, length, rows
+from neural_optimizer_search.tasks.finite_data import find_numbers_not_finite
 from neural_optimizer_search.tasks.in_memory import ALL, read_into_memory
-from neural_optimizer_search.tasks.keras_losses_metrics import (
-    MetricScale,
-    higher_is_better,
-    keras_metric,
-    mean_loss,
-    measurement,
+from neural_optimizer_search.tasks.keras_child import (
+    CompiledModel,
+    Validation,
+    fixed_batch_size,
+    is_stateful,
+    train_step,
 )
+from neural_optimizer_search.tasks.metric_scale import MetricScale, higher_is_better
 from neural_optimizer_search.tasks.protocol import DECADES, Protocol
 
 SIZES = {field.name for field in fields(Protocol)} - {"name", "final_steps"}
 REWARDS = ("mean_accuracy", "final_accuracy")  # of the scores; cross-entropy is one metric among others
 VALIDATIONS = 6  # at most, in a final run
+BATCH_SIZE = 32  # of data that are in no batches, as in Keras's `fit`
 
 
 @dataclass(frozen=True, eq=False)
 class KerasTask:
-    """A Keras model, its data, and what a rule that trains it is paid for.
+    """A compiled Keras model, its data, and what a rule that trains it is paid for.
+
+    A step is the model's `train_step`, with the rule as its optimizer; a validation runs its `test_step` over the
+    validation data. So losses, masks, weights, constraints, regularizers, several outputs, mixed precision and steps
+    of the model's own are what Keras's `compile`, `fit` and `evaluate` make of them. Of the optimizer that the model
+    is compiled with, only `clipnorm`, `clipvalue` and `global_clipnorm` stay.
 
     Validations during the final run give the metric's value x, and each x a score
 
         (x - worst) / (best - worst), or 0 if that is less or x is not finite,
 
-    where best = 1 and worst = 0 for a metric that is the better the higher: an accuracy is its own score. For a
-    metric that is the better the lower, best = 0 and worst is x of the untrained model with the protocol's first
-    seed: the score is the part of the untrained model's error that training removes, whatever the unit of the error.
-    The reward is the mean of the scores of the final run (protocol `paper`: the last score), averaged over seeds; a
-    rule that diverges is paid 0, as one that leaves the model as bad as it was.
+    where best = 1 and worst = 0 for a metric of which higher values are better: an accuracy is its own score. If
+    lower values are better, best = 0 and worst is x of the untrained model with the protocol's first seed: the score
+    is the part of the untrained model's error that training removes, whatever the unit of the error. The reward is
+    the mean of the scores of the final run (protocol `paper`: the last score), averaged over seeds; a rule that
+    diverges is paid 0, as one that leaves the model as bad as it was.
 
-    The model is called with `training=True` in steps; losses of its regularizers are added to `loss`. Dropout and
-    batch normalization work; give the latter a momentum below Keras's 0.99, with which moving statistics lag behind
-    in runs of some hundred steps. Random numbers must come from layers of Keras, a `call` that branches on tensors in
-    Python needs `@tf.function`, and masks do not reach the loss.
+    Training differs from `fit` in this: each epoch has the whole batches of a new random order, and leaves out the
+    examples that remain; the metrics of training are not reset between epochs; there are no callbacks.
+
+    Give batch normalization a momentum below Keras's 0.99, with which moving statistics lag behind in runs of some
+    hundred steps. Random numbers must come from layers or seed generators of Keras.
 
     Args:
-      model: Function without arguments that makes a Keras model with fresh weights, of float32.
-      train, validation: Batches of (inputs, targets), as a `tf.data.Dataset` that Keras's `fit` would take; or a
-        tuple (inputs, targets) of arrays; or, best, a function without arguments that returns either. Inputs and
-        targets may be tuples or dicts. They are read once into memory, and padded to one length; a dataset must yield
-        the same examples each time it is read.
-      loss: Loss of Keras, its name, or a function of (targets, predictions); None for a model that the function has
-        compiled with one. More than one output needs a function.
-      metric: "loss", "accuracy", a metric of Keras or its name, or a function of (targets, predictions) whose mean
-        over examples counts.
-      higher_is_better: Of `metric`; needed if its name does not say.
+      model: Function without arguments that makes a Keras model with fresh weights of float32: compiled, or for this
+        class to compile with `loss`. Its `train_step` has the optimizer apply gradients once.
+      train, validation: What `fit` takes as data: a tuple (x, y) or (x, y, sample_weight) of arrays, tensors or
+        pandas frames, of which x and y may be tuples or dicts; a `tf.data.Dataset` of batches; a Keras `Sequence` or
+        `PyDataset`; a generator. Or, best, a function without arguments that returns one of these. They are read
+        once into memory; batches of several lengths are padded to one. They must be the same examples each time.
+      loss: As for `compile`. None for a model that is compiled.
+      metric: "loss", or the name under which Keras tells one of the metrics that the model is compiled with. With
+        `loss`, what `compile` takes as one metric: a name, a function of (targets, predictions), an object, or
+        a dict of an output's name and its metric.
+      loss_weights: As for `compile`, with `loss`.
+      higher_is_better: Whether higher values of `metric` are better; needed if its name does not say.
       worst: Value of `metric` that is paid nothing, in place of what is said above.
+      class_weight: As for `fit`: a dict from a class to the weight of its training examples.
       steps: Steps of the final run in the protocol `default`.
-      sizes: Fields of that `Protocol` in place of its defaults: batch_size=100, sweep_steps=steps / 3, validate_every
-        for up to 6 validations, nine learning_rates from 1e-4 to 1 (centred), finalists=3, seeds=(0, 1, 2).
-        train_examples and validation_examples, for what is too large to keep or has no end, are the first so many.
-        The other protocols follow: `reduced` is a third of it with one seed and every other rate, `paper` has the
-        paper's rates and reward.
-      max_bytes: The most that the examples of a dataset may take in memory, in each process.
+      steps_per_epoch, validation_steps: As for `fit`: the batches to read of data that have no end.
+      sizes: Fields of that `Protocol` in place of its defaults: batch_size (that of the data's own batches, or 32 for
+        arrays, as in `fit`), validation_batch_size (that of the data's own batches, or batch_size),
+        sweep_steps=steps / 3, validate_every for up to 6 validations, nine learning_rates from 1e-4 to 1 (centred),
+        finalists=3, seeds=(0, 1, 2). train_examples and validation_examples, for what is too large to keep, are the
+        first so many. The other protocols follow: `reduced` is a third of it with one seed and every other rate,
+        `paper` has the paper's rates and reward.
+      max_bytes: The most that the examples of either may take in memory, in each process.
       name: The name for messages.
 
     Example:
@@ -71,11 +84,14 @@ class KerasTask:
       >>> from neural_optimizer_search.tasks import KerasTask
       >>> x = np.random.default_rng(0).normal(size=(300, 4))
       >>> y = x.sum(axis=1)
+      >>> def model():
+      ...     model = tf.keras.Sequential([tf.keras.layers.Dense(1)])
+      ...     model.compile(optimizer="adam", loss="mse", metrics=["mae"])
+      ...     return model
       >>> task = KerasTask(
-      ...     model=lambda: tf.keras.Sequential([tf.keras.layers.Dense(1)]),
+      ...     model=model,
       ...     train=(x[:200], y[:200]),
       ...     validation=(x[200:], y[200:]),
-      ...     loss="mse",
       ...     metric="mae",
       ...     steps=30,
       ...     sizes=dict(batch_size=20, seeds=(0,)),
@@ -95,6 +111,10 @@ class KerasTask:
     sizes: Mapping[str, Any] = field(default_factory=dict)
     max_bytes: int = 2**31
     name: str = "keras"
+    loss_weights: Any = None
+    class_weight: Optional[Mapping[int, float]] = None
+    steps_per_epoch: Optional[int] = None
+    validation_steps: Optional[int] = None
     protocols: dict[str, Protocol] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -115,6 +135,13 @@ class KerasTask:
                 f"Argument `sizes` must have a reward among: {', '.join(REWARDS)} (of the scores). "
                 f"Received: {self.sizes['reward']!r}."
             )
+        if self.loss is None and not isinstance(self.metric, str):
+            raise ValueError(
+                "Argument `metric` must be the name of a metric that the model is compiled with, unless `loss` is "
+                f"given. Received: {self.metric!r}."
+            )
+        if self.loss is None and self.loss_weights is not None:
+            raise ValueError("Argument `loss_weights` must be None without `loss`: the compiled model has its own.")
         if self._higher_is_better() is None:
             raise ValueError(
                 f"Argument `higher_is_better` must be True or False for a metric whose name does not say it: "
@@ -124,10 +151,10 @@ class KerasTask:
 
     def __getstate__(self) -> dict[str, Any]:
         for argument in ("train", "validation"):
-            if isinstance(getattr(self, argument), tf.data.Dataset):
+            if isinstance(getattr(self, argument), (tf.data.Dataset, Iterator)):
                 raise TypeError(
                     f"Argument `{argument}` must be a function that makes the dataset, because a tf.data.Dataset "
-                    "does not go to worker processes. Or name the task: find_task('module:attribute')."
+                    "or a generator does not go to worker processes. Or name the task: find_task('module:attribute')."
                 )
         return self.__dict__
 
@@ -137,73 +164,68 @@ class KerasTask:
 
     def child(self, protocol: Protocol, data_dir: Optional[str] = None) -> Child:
         """The `Child` that rules are measured on; `data_dir` is not for it."""
-        train = read_into_memory(self.train, "train", protocol.train_examples, self.max_bytes)
-        validation = read_into_memory(self.validation, "validation", protocol.validation_examples, self.max_bytes)
-        examples = tf.nest.flatten(train)[0].shape[0]
-        if protocol.batch_size > examples:
-            raise ValueError(
-                f"Argument `sizes` must have a batch_size of at most {examples}, the examples of `train`. "
-                f"Received: {protocol.batch_size}."
-            )
-        some_inputs = tf.nest.map_structure(lambda part: part[:2], train[0])
-
-        def make_model():
-            with generators_with_state():
-                model = self.model()
-                if not isinstance(model, tf.keras.Model):
-                    raise ValueError(
-                        f"Argument `model` must be a function that makes a Keras model. It made: {model!r}."
-                    )
-                model(some_inputs, training=False)  # a subclassed model makes its weights now
-            return model
-
+        train = read_into_memory(
+            self.train, "train", protocol.train_examples, self.max_bytes, self.steps_per_epoch, self.class_weight
+        )
+        validation = read_into_memory(
+            self.validation, "validation", protocol.validation_examples, self.max_bytes, self.validation_steps
+        )
+        make_model = CompiledModel(self.model, self.loss, self.loss_weights, self.metric)
         tf.keras.utils.set_random_seed(protocol.seeds[0])
         model = make_model()
-        _check_weights(model, make_model())
-        loss = mean_loss(self._loss(model))
-        metric = keras_metric(self.metric, self._loss(model), *next(predict(model, validation)))
-        measure = measurement(metric, loss)
-        scale = self._scale(float(measure(predict(model, validation))[0]))
-
-        def score(batches):
-            value, mean = measure(batches)
-            return tf.stack([scale(value), mean])
-
+        batch_size = self._batch_size(protocol, train, fixed_batch_size(model))
+        measured_batch = protocol.validation_batch_size or validation.batch_size or batch_size
+        _check_batches(model, validation.data, measured_batch)
+        as_it_is = Validation(self.metric, measured_batch, MetricScale(1.0, 0.0))
+        untrained = float(as_it_is(model, validation.data)[2])
+        another = make_model()
+        with eager_functions():
+            as_it_is(another, rows(validation.data, 0, measured_batch))  # a subclassed model makes its weights now
+        _check_weights(model, another)
+        scale = self._scale(untrained, find_numbers_not_finite(train.data, validation.data))
         return Child(
             make_model,
-            train,
-            validation,
-            protocol.batch_size,
-            loss,
-            score,
-            metric=lambda batches: measure(batches)[0],
+            train.data,
+            validation.data,
+            batch_size,
+            train_step,
+            Validation(self.metric, measured_batch, scale),
+            metric_name=describe_metric(self.metric),
+            scale=(scale.worst, scale.best),
         )
 
-    def _loss(self, model):
-        loss = getattr(model, "loss", None) if self.loss is None else self.loss
-        if loss is None:
+    def _batch_size(self, protocol, train, fixed):
+        """The protocol's, the model's, that of the data's own batches, or Keras's; whichever is said first."""
+        examples = length(train.data)
+        given = protocol.batch_size
+        if given is not None and given > examples:
             raise ValueError(
-                "Argument `loss` must be given, because the model was not compiled with one: a loss of Keras, its "
-                "name, or a function of (targets, predictions). Received: None."
+                f"Argument `sizes` must have a batch_size of at most {examples}, the examples of `train`. "
+                f"Received: {given}."
             )
-        return loss
+        if fixed is not None and given not in (None, fixed):
+            raise ValueError(
+                f"Argument `sizes` must have the batch_size {fixed}, to which the model's inputs are fixed. "
+                f"Received: {given}."
+            )
+        return given or fixed or min(train.batch_size or BATCH_SIZE, examples)
 
     def _higher_is_better(self):
         return higher_is_better(self.metric) if self.higher_is_better is None else self.higher_is_better
 
-    def _scale(self, untrained):
+    def _scale(self, untrained, wrong_numbers):
         best = 1.0 if self._higher_is_better() else 0.0
         worst = (0.0 if best else untrained) if self.worst is None else self.worst
         if self.worst is None and not best and not math.isfinite(untrained):
-            raise ValueError(
-                f"The metric of the untrained model on the validation data is {untrained}: look for NaN and infinity "
-                "in the data, and at what the metric computes."
-            )
+            told = f"The metric of the untrained model on the validation data is {untrained}:"
+            advice = "look for NaN and infinity in the data, and at what the metric computes."
+            raise ValueError(" ".join([told, advice, *wrong_numbers]))
         if not ((worst < best) if best else (0.0 < worst < float("inf"))):
             raise ValueError(
-                f"Argument `worst` must be {'less than 1' if best else 'a finite number above 0'} for a metric that "
-                f"is the better the {'higher' if best else 'lower'}. Received: {self.worst}; the untrained model has "
-                f"{untrained:.4g}. A metric of another range needs a function that maps it to one from 0 to 1."
+                f"Argument `worst` must be {'less than 1' if best else 'a finite number above 0'} for a metric of "
+                f"which {'higher' if best else 'lower'} values are better. Received: {self.worst}; the untrained "
+                f"model has {untrained:.4g}. A metric of another range needs a function that maps it to one from 0 "
+                "to 1."
             )
         return MetricScale(best, worst)
 
@@ -212,6 +234,7 @@ def _protocols(steps, sizes):
     """The three protocols of a task, by name; `sizes` are fields of the first."""
     defaults = dict(
         name="default",
+        batch_size=None,
         train_examples=ALL,
         validation_examples=ALL,
         learning_rates=tuple(10.0 ** (i / 2) for i in range(-8, 1)),
@@ -253,6 +276,28 @@ def _validate_every(steps):
     return steps // max(count for count in range(1, VALIDATIONS + 1) if steps % count == 0)
 
 
+def describe_metric(metric: Any) -> str:
+    """What a person calls a metric."""
+    if isinstance(metric, dict):
+        return ", ".join(f"{describe_metric(value)} of {name}" for name, value in metric.items())
+    return metric if isinstance(metric, str) else getattr(metric, "__name__", None) or metric.name
+
+
+def _check_batches(model, validation, batch_size):
+    """What a model fixes of its batches must suit how it is trained and validated."""
+    fixed = fixed_batch_size(model)
+    if fixed is not None and (batch_size != fixed or length(validation) % fixed):
+        raise ValueError(
+            f"Argument `validation` must be in batches of {fixed}, to which the model's inputs are fixed, without a "
+            f"rest. Received: {length(validation)} examples in batches of {batch_size}."
+        )
+    if is_stateful(model):
+        raise ValueError(
+            "Argument `model` must make a model without stateful=True: batches come in random order, so that no "
+            "state belongs to the next one."
+        )
+
+
 def _check_weights(model, another):
     shared = {id(weight) for weight in model.trainable_variables} & {
         id(weight) for weight in another.trainable_variables
@@ -268,17 +313,3 @@ def _check_weights(model, another):
             f"Argument `model` must make a model whose trainable weights are float32. "
             f"Received: {', '.join(sorted(kinds))}."
         )
-
-
-@contextlib.contextmanager
-def generators_with_state() -> Iterator[None]:
-    """Layers made here draw from generators whose state a run can set; else Keras 2 draws go on from run to run."""
-    switch = getattr(tf.keras.backend, "experimental", None)  # Keras 3 has none: its generators are such
-    if switch is None or switch.is_tf_random_generator_enabled():
-        yield
-        return
-    switch.enable_tf_random_generator()
-    try:
-        yield
-    finally:
-        switch.disable_tf_random_generator()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Optional
 
 from neural_optimizer_search.command_line import NotFound, import_named, shorten
-from neural_optimizer_search.tasks.child import Child
+from neural_optimizer_search.tasks.child import Child, hash_data
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
 
@@ -21,9 +21,12 @@ class NamedTask:
 
     Args:
       name: "module:attribute"; the module is found in the current directory too.
+      data: What `find_data` gave of its data where the task was described; a `child` with other data is refused. None
+        if that is not known.
     """
 
     name: str
+    data: Optional[str] = None
 
     @property
     def protocols(self) -> Mapping[str, Protocol]:
@@ -32,11 +35,22 @@ class NamedTask:
 
     def child(self, protocol: Protocol, data_dir: Optional[str] = None) -> Child:
         """The `Child` that rules are measured on."""
-        return load(self.name).child(protocol, data_dir)
+        child = load(self.name).child(protocol, data_dir)
+        if self.data not in (None, find_data(child)):
+            raise ValueError(
+                f"the data of {self.name} are others in each process, so that rewards cannot be compared: give the "
+                "generator or the shuffle that makes them a seed, or make the split once and keep it."
+            )
+        return child
 
     def identity(self, protocol: Protocol) -> None:
         """None: the code of a module of the user's own may change between two searches."""
         return None
+
+
+def find_data(child: Child) -> str:
+    """A text that differs if the data of a child do."""
+    return " ".join(hash_data(child).values())
 
 
 @functools.lru_cache

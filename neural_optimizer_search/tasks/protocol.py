@@ -29,7 +29,8 @@ class Protocol:
     Args:
       name: The name for `--protocol`.
       train_examples, validation_examples: Sizes of the fixed split; what remains is the test split.
-      batch_size: Examples a step.
+      batch_size: Examples a step; None for the size of the data's own batches, if they come in batches.
+      validation_batch_size: Examples of a batch of validation, where it matters; None: see the task.
       learning_rates: The rates of the sweep.
       centred: Divide the rates by the root mean square of the rule's updates, measured in `probe_steps` steps at
         the initial weights, so that a positive factor in a rule has no effect. Off in the paper.
@@ -48,7 +49,8 @@ class Protocol:
     sweep_steps: int
     final_steps: int
     validate_every: int
-    batch_size: int = 100
+    batch_size: Optional[int] = 100
+    validation_batch_size: Optional[int] = None
     centred: bool = True
     probe_steps: int = 5
     finalists: Optional[int] = None
@@ -63,10 +65,15 @@ class Protocol:
                 f"Argument `validate_every` must divide final_steps={self.final_steps}. "
                 f"Received: {self.validate_every}."
             )
-        if not 1 <= self.batch_size <= self.train_examples:
+        if self.batch_size is not None and not 1 <= self.batch_size <= self.train_examples:
             raise ValueError(
                 f"Argument `batch_size` must be 1 to train_examples={self.train_examples}. "
                 f"Received: {self.batch_size}."
+            )
+        if self.validation_batch_size is not None and self.validation_batch_size < 1:
+            raise ValueError(
+                "Argument `validation_batch_size` must be None or at least 1. "
+                f"Received: {self.validation_batch_size}."
             )
         if self.finalists is not None and self.finalists < 1:
             raise ValueError(f"Argument `finalists` must be None or at least 1. Received: {self.finalists}.")

@@ -9,6 +9,7 @@ from neural_optimizer_search.command_line import Parser, whole_number
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
+from neural_optimizer_search.workers.describing import Describer
 from neural_optimizer_search.workers.executor import FIRST_TIMEOUT, LEAST_START_TIMEOUT, LONGEST_TIMEOUT, Executor
 from neural_optimizer_search.workers.process_workers import process_executor
 from neural_optimizer_search.workers.ray_workers import ray_executor
@@ -62,6 +63,13 @@ class WorkerConfig:
                 executor.timeout = self.timeout
                 executor.start_timeout = max(self.timeout, LEAST_START_TIMEOUT)
             yield executor
+
+    def make_describer(self) -> Describer:
+        """What describes a task before workers measure rules on it, with the time limit of a worker's start."""
+        describer = Describer()
+        if self.timeout is not None:
+            describer.timeout = max(self.timeout, LEAST_START_TIMEOUT)
+        return describer
 
     def check_workers(self, p: Parser) -> None:
         """Ends the command with one line if two flags exclude each other."""

@@ -25,7 +25,7 @@ WORKER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
 }
 # Whatever a task raises, which may be somebody's own code, and may also call `sys.exit`.
-_THEIRS = BaseException
+THEIRS = BaseException
 
 
 class MeasuringWorker:
@@ -44,9 +44,8 @@ class MeasuringWorker:
         """Makes ready for rules."""
         try:
             self._evaluate = self._make()
-        except _THEIRS as error:
-            says_all = _says_all(error)
-            return Unmeasurable(str(error)) if says_all else Unmeasurable(*_describe(error))
+        except THEIRS as error:
+            return explain(error)
         return Ready()
 
     def measure(self, rule: Rule) -> Answer:
@@ -56,7 +55,7 @@ class MeasuringWorker:
             return Measured(dataclasses.replace(self._evaluate(rule), worker=self._name))
         except (MemoryError, tf.errors.ResourceExhaustedError) as error:
             return Failed("out of memory", *_describe(error))
-        except _THEIRS as error:
+        except THEIRS as error:
             return Failed("failed", *_describe(error))
 
 
@@ -70,6 +69,11 @@ def use_one_thread() -> None:
     """Has TensorFlow compute in one thread of this process."""
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def explain(error: BaseException) -> Unmeasurable:
+    """Why no rule can be measured, of an error that was raised before the first."""
+    return Unmeasurable(str(error)) if _says_all(error) else Unmeasurable(*_describe(error))
 
 
 def _says_all(error):

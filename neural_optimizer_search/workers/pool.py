@@ -115,7 +115,7 @@ class WorkerPool(Executor):
         if isinstance(answer, Unmeasurable):
             self._end = TaskFailed(answer.message, answer.traceback)
         else:
-            self._last_vain_start = answer.message
+            self._last_vain_start = _advise(answer.message, answer)
         return False
 
     def _others_serve(self):
@@ -155,7 +155,9 @@ class WorkerPool(Executor):
             self._failures.append(job.failures[0])
             if len(self._failures) >= HOPELESS and not self._any_measured:
                 first = self._failures[0]
-                message = f"The task failed for all of the first {HOPELESS} rules. First: {first.message}"
+                message = _advise(
+                    f"The task failed for all of the first {HOPELESS} rules. First: {first.message}", first
+                )
                 self._end = TaskFailed(message, first.traceback)
         if self._end:
             job.future.set_exception(self._end)
@@ -173,6 +175,10 @@ class WorkerPool(Executor):
             yield
         finally:
             del self._under_way[id(worker)]
+
+
+def _advise(message, failure):
+    return f"{message} Give a longer --timeout." if failure.status == "timeout" else message
 
 
 def _check(answer):

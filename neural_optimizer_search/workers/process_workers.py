@@ -8,12 +8,11 @@ import signal
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from typing import Optional
+from typing import Any, Optional
 
 from neural_optimizer_search.console import guard_output
 from neural_optimizer_search.describe_error import describe_error
 from neural_optimizer_search.dsl.rule import Rule
-from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
 from neural_optimizer_search.workers.end_with_parent import BindingName, end_with_parent
@@ -32,10 +31,11 @@ class ProcessWorker:
 
     Args:
       make: As for `MeasuringWorker`; it must pickle.
+      serve: What the process does, given its end of the pipe and `make`.
     """
 
-    def __init__(self, make: Callable[[], Callable[[Rule], Evaluation]]):
-        self._make = make
+    def __init__(self, make: Callable[[], Any], serve: Optional[Callable[[Connection, Any], None]] = None):
+        self._make, self._serve = make, serve or _serve
         self._process: Optional[BaseProcess] = None
         self._pipe: Connection  # `start` makes it
 
@@ -75,7 +75,9 @@ class ProcessWorker:
     def _new_process(self):
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs, self._make), daemon=True, name=BindingName("worker"))
+        process = context.Process(
+            target=self._serve, args=(theirs, self._make), daemon=True, name=BindingName("worker")
+        )
         with _without_interrupts():
             process.start()
         theirs.close()  # so that its end is seen here
@@ -91,10 +93,14 @@ def process_executor(
       task, protocol, data_dir: As for `Evaluator`; the task and the protocol must pickle.
       workers: Number of processes; default one per core.
     """
-    # Read when a worker imports TensorFlow; processes start at the first rule.
-    os.environ.update({k: v for k, v in WORKER_ENVIRONMENT.items() if k not in os.environ})
+    set_environment()  # processes start at the first rule
     make = functools.partial(make_evaluator, task, protocol, data_dir)
     return WorkerPool(lambda: ProcessWorker(make), workers or os.cpu_count() or 1)
+
+
+def set_environment() -> None:
+    """Sets what a worker process reads when it imports TensorFlow; what is set already stays."""
+    os.environ.update({k: v for k, v in WORKER_ENVIRONMENT.items() if k not in os.environ})
 
 
 def begin_worker() -> None:

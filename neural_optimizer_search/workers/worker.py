@@ -4,11 +4,18 @@ import typing
 from typing import NamedTuple, Optional, Union
 
 from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.measuring.description import Description
 from neural_optimizer_search.measuring.evaluation import Evaluation
 
 
 class Ready(NamedTuple):
-    """The worker can measure rules."""
+    """The worker can measure rules.
+
+    Attributes:
+      description: Of the task, if the worker was started to describe it.
+    """
+
+    description: Optional[Description] = None
 
 
 class Measured(NamedTuple):

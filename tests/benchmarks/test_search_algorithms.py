@@ -96,6 +96,6 @@ def test_a_file_that_is_no_table_is_not_written_over(tmp_path, data):
     path = tmp_path / "mine.gz"
     path.write_bytes(data)
     ledger = Ledger(tmp_path / "ledger.sqlite", {})
-    with pytest.raises(ValueError, match=r"argument --table: .* is there, and no table of this study"):
+    with pytest.raises(ValueError, match=r"argument --table: .* is not a table of this study, so it is left"):
         depth1_table.write_table(ledger, path)
     assert path.read_bytes() == data

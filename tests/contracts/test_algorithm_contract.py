@@ -1,6 +1,7 @@
 """What every algorithm promises; one joins by its row in the registry."""
 
 import math
+from typing import NamedTuple
 
 import fakes
 import pytest
@@ -18,6 +19,7 @@ pytestmark = pytest.mark.slow
 
 SPACE = search_space("signs", depth=1)
 NAMES = registry.algorithm_names()
+BUDGET = 40  # but of an algorithm that has another one by default, such as none
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -87,17 +89,34 @@ def test_it_learns_from_what_was_proposed_before_others(made):
 
 
 def test_stopped_and_restored_it_goes_on_as_if_it_had_not_been(entry, tmp_path):
-    def run(directory, steps=None):
-        place = setting(directory)
-        recorder = EvaluationRecorder(fakes.fake_executor, place.ledger)
-        # `search` is a generator: dropping it is what a kill does, but for the file.
-        for step in search(entry.make(place), recorder, place.ledger, budget=40):
-            if step.number == steps:
-                break
-        samples = place.ledger.samples()
-        place.ledger.close()
-        return samples
+    whole = run(entry, tmp_path / "whole")
+    run(entry, tmp_path / "stopped", steps=min(STEPS_PER_SAVE, whole.samples[-1].step // 2))
+    assert run(entry, tmp_path / "stopped") == whole
 
-    whole = run(tmp_path / "whole")
-    run(tmp_path / "stopped", steps=min(STEPS_PER_SAVE, whole[-1].step // 2))
-    assert run(tmp_path / "stopped") == whole
+
+def test_with_a_larger_budget_it_goes_on_as_if_it_had_had_it_from_the_start(entry, tmp_path):
+    """Also where the first one ended within a proposal."""
+    whole = run(entry, tmp_path / "whole")
+    for budget in (13, 28):
+        assert len(run(entry, tmp_path / "grown", budget=budget).evaluations) == budget
+    assert run(entry, tmp_path / "grown") == whole
+
+
+class Found(NamedTuple):
+    samples: list
+    evaluations: list
+    counts: dict
+
+
+def run(entry, directory, budget=None, steps=None):
+    """What a search has found that ends at its budget, or is killed after so many steps."""
+    place = setting(directory)
+    budget = budget or entry.defaults.get("budget", BUDGET)
+    recorder = EvaluationRecorder(fakes.fake_executor, place.ledger)
+    # `search` is a generator: dropping it is what a kill does, but for the file.
+    for step in search(entry.make(place), recorder, place.ledger, budget):
+        if step.number == steps:
+            break
+    found = Found(place.ledger.samples(), place.ledger.evaluations(), place.ledger.counts())
+    place.ledger.close()
+    return found

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from neural_optimizer_search.tasks import TASKS, KerasTask, Task
-from neural_optimizer_search.tasks.child import Child, length
+from neural_optimizer_search.tasks.child import Child, length, rows
 from neural_optimizer_search.tasks.protocol import Protocol
 
 _X = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
@@ -65,7 +65,19 @@ def test_a_child_has_what_its_protocol_says(task, child):
 
 def test_its_reward_can_be_computed(task, child):
     assert (child.uniform_loss or 0) > 0 or smallest(task).reward != "mean_cross_entropy"
-    first, second = ({id(variable) for variable in child.make_model().trainable_variables} for _ in range(2))
+
+
+def train_once(child):
+    """A model after one step, with which some make their weights."""
+    model = child.make_model()
+    model.optimizer = tf.keras.optimizers.SGD()
+    loss = child.train_step(model, rows(child.train, 0, child.batch_size))
+    assert np.isfinite(loss)
+    return model
+
+
+def test_each_model_has_weights_of_its_own(child):
+    first, second = ({id(variable) for variable in train_once(child).trainable_variables} for _ in range(2))
     assert first and not first & second
 
 

@@ -20,6 +20,7 @@ from neural_optimizer_search.measuring import screen
 from neural_optimizer_search.records.run_directory import rank
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.search.leaderboard import format_leaderboard
+from neural_optimizer_search.search.score_words import score_words
 
 LONG = os.environ.get("NOS_LONG") == "1"
 STRINGS = 100_000 if LONG else 2_000
@@ -173,7 +174,10 @@ def test_the_leaderboard_shows_every_rule(rules):
         found.append(dataclasses.replace(fakes.fake_evaluation(rule, reward), **row))
     with np.errstate(all="ignore"):
         table = format_leaderboard(
-            found, [fakes.fake_evaluation(rule) for rule in KNOWN_OPTIMIZERS.values()], len(found)
+            found,
+            [fakes.fake_evaluation(rule) for rule in KNOWN_OPTIMIZERS.values()],
+            score_words("mine:task"),
+            len(found),
         )
     for evaluation, line in zip(rank(found), table.splitlines()[1:]):
         assert line.endswith(f"  {evaluation.rule.formula()}")

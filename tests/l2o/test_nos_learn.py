@@ -92,7 +92,7 @@ def test_a_finished_training_is_not_repeated(learned, tmp_path):
         (["--functions", "0"], "argument --functions: must be a whole number from 1 to 100000. Received: 0."),
         (["--iterations", "few"], "argument --iterations: must be a whole number from 0 to 100000. Received: few."),
         (["--seed", "-1"], "argument --seed: must be a whole number from 0 to 2147483647. Received: -1."),
-        (["--momentum", "none"], "invalid choice"),
+        (["--momentum", "none"], "argument --momentum: must be one of: "),
         (["--resume", "nowhere"], "is not a training"),
     ],
 )

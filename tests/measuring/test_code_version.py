@@ -27,12 +27,13 @@ WITHOUT_INFLUENCE = {
     "measuring": "a name",
     "measuring.evaluation": "holds what was measured",
     "tasks": "finds tasks by name",
+    "tasks.data_hash": "hashes data",
     "tasks.in_memory": "tasks of one's own, which are not cached",
-    "tasks.keras_losses_metrics": "likewise",
+    "tasks.keras_child": "likewise",
+    "tasks.metric_scale": "likewise",
     "tasks.keras_task": "likewise",
     "tasks.named_task": "likewise",
     "tasks.task": "a contract",
-    "optimizers.keras_versions": "tasks of one's own",
     "optimizers": "names",
     "dsl": "a name",
 }
@@ -99,9 +100,10 @@ def test_each_module_counts(monkeypatch):
     assert len(versions) == 1 + len(MODULES)
 
 
-def test_it_changes_with_tensorflow(monkeypatch):
+@pytest.mark.parametrize(("package", "name"), [("tf", "__version__"), ("keras_versions", "VERSION")])
+def test_it_changes_with_tensorflow_and_with_keras(monkeypatch, package, name):
     before = code_version()
-    monkeypatch.setattr(module.tf, "__version__", "0.0")
+    monkeypatch.setattr(getattr(module, package), name, "0.0")
     assert code_version() != before
 
 

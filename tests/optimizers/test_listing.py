@@ -48,10 +48,10 @@ def test_only_names_with_a_text_in_them(capsys, text):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--text"], "unrecognized arguments: --text"),
-        (["--late"], "unrecognized arguments: --late"),
-        (["adam", "sgd"], "unrecognized arguments: sgd"),
-        (["nadam"], "argument NAME: must be text in the name of an optimizer. Received: 'nadam'."),
+        (["--text"], "argument --text: there is no such flag. To see all arguments: nos-optimizers --help"),
+        (["--late"], "argument --late: there is no such flag. To see all arguments: nos-optimizers --help"),
+        (["adam", "sgd"], "argument sgd: it is one argument too many. To see all arguments: nos-optimizers --help"),
+        (["nadam"], "argument NAME: no optimizer has 'nadam' in its name. To see all names: nos-optimizers"),
     ],
 )
 def test_a_wrong_argument_gives_one_line_and_code_2(capsys, arguments, said):

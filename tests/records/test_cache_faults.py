@@ -188,7 +188,7 @@ def test_a_file_of_somebody_else_is_left_as_it_is(tmp_path, name, make):
     path = tmp_path / name
     make(path)
     before, listed = path.read_bytes(), sorted(os.listdir(tmp_path))
-    with pytest.raises(NotACache, match=f"{name} is a file, but no cache of nos-search"):
+    with pytest.raises(NotACache, match=f"{name} is not a cache of nos-search, so it is left as it is"):
         open_cache(path, [])
     assert path.read_bytes() == before and sorted(os.listdir(tmp_path)) == listed
 

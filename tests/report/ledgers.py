@@ -47,13 +47,13 @@ def found():
     return [evaluation(formula, 0.7 - 0.05 * k) for k, formula in enumerate((*FORMULAS, LONG))]
 
 
-def write(directory, evaluations=(), baselines=(), config=CONFIG, screened_out=0):
-    """A run whose algorithm proposed the evaluations, each twice, and what the screen stopped."""
+def write(directory, evaluations=(), baselines=(), config=CONFIG, screened_out=0, unfinished=()):
+    """A run whose algorithm proposed the evaluations, each twice, and what the screen stopped; and one step more."""
     directory.mkdir(parents=True, exist_ok=True)
     ledger = Ledger(directory / "ledger.sqlite", config)
     for e in baselines:
         ledger.add_evaluation(e, "baseline")
-    for e in evaluations:
+    for e in (*evaluations, *unfinished):
         ledger.add_evaluation(e, "search")
     stopped = dataclasses.replace(fakes.fake_evaluation(parse_formula("g^2"), 0.0), status="screened", key="")
     ledger.add_samples(0, [stopped] * screened_out)

@@ -39,7 +39,7 @@ def test_compare(run, tmp_path, monkeypatch):
         (["run", "--out", "no/where.html"], "argument --out: cannot write to no/where.html: "),
         (
             ["run", "--out", "run/ledger.sqlite"],
-            "argument --out: run/ledger.sqlite is there, and no report of nos-rep",
+            "argument --out: run/ledger.sqlite is not a report of nos-report, so it is left",
         ),
     ],
 )

@@ -46,7 +46,7 @@ def test_what_is_no_report_is_not_written_over(run, tmp_path, monkeypatch, capsy
         monkeypatch.setattr("neural_optimizer_search.report.command.search_page", lambda run: page(""))
         monkeypatch.setattr("neural_optimizer_search.report.command.comparison_page", lambda runs: page(""))
     before = sorted(os.listdir(run))
-    assert f"{name} is there, and no report" in refuse(capsys, "run", "--out", name, *more)
+    assert f"{name} is not a report of nos-report, so it is left" in refuse(capsys, "run", "--out", name, *more)
     assert (tmp_path / name).read_bytes() == text and sorted(os.listdir(run)) == before
 
 
@@ -54,7 +54,7 @@ def test_what_is_no_report_is_not_written_over(run, tmp_path, monkeypatch, capsy
 def test_nor_at_the_place_that_is_taken_if_none_is_named(run, tmp_path, monkeypatch, capsys, more, name):
     monkeypatch.chdir(tmp_path)
     (tmp_path / name).write_text("mine")
-    assert f"{name} is there, and no report" in refuse(capsys, "run", *more)
+    assert f"{name} is not a report of nos-report, so it is left" in refuse(capsys, "run", *more)
     assert (tmp_path / name).read_text() == "mine"
 
 
@@ -79,7 +79,7 @@ def test_a_link_to_a_report_stays_a_link(run, tmp_path, capsys):
     link.symlink_to(report)
     assert "link.html is a link that leads to nothing" in refuse(capsys, run, "--out", link)
     report.write_text("mine")
-    assert "no report" in refuse(capsys, run, "--out", link)
+    assert "is not a report of nos-report" in refuse(capsys, run, "--out", link)
     report.write_text(page("A search"))
     assert main([str(run), "--out", str(link)]) == 0
     assert link.is_symlink() and "A search" not in report.read_text()

@@ -96,7 +96,19 @@ def test_outcomes(tmp_path):
     assert sampled == {
         "screened out: the update does not descend": 5, "repeated": 4, "taken from the cache": 1, "trained": 3,
     }  # fmt: skip
-    assert sum(sampled.values()) == run.counts["sampled"]
+    assert sum(sampled.values()) == run.counts["sampled"] == len(run.samples)
     trained = {outcome.name: outcome.count for outcome in trained_outcomes(run)}
     assert trained == {"ok": 1, "diverged": 1, "out of memory": 1}
     assert failure_messages(run) == [(("diverged", "It diverged."), 1), (("out of memory", "Too much."), 1)]
+
+
+def test_what_was_measured_of_an_unfinished_step_is_among_the_samples(tmp_path):
+    """Such as the last step, in which the budget ended, whose rule may be the best."""
+    run = read(ledgers.write(tmp_path, ledgers.found()[2:4], screened_out=1, unfinished=ledgers.found()[:2]))
+    assert run.counts["sampled"] == len(run.samples) == 7 and run.counts["repeated"] == 2
+    assert (
+        [s.rule for s in run.samples[-2:]] == [s.rule for s in list(run.samples)[5:]] == [e.rule for e in run.top[:2]]
+    )
+    assert run.history.numbers[-2:].tolist() == [6, 7] and max(run.history.rewards) == run.top[0].reward
+    with pytest.raises(IndexError):
+        run.samples[7]

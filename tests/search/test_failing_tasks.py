@@ -8,6 +8,7 @@ from tiny_searches import TINY
 
 from neural_optimizer_search.search import command
 from neural_optimizer_search.workers.config import EXECUTORS
+from neural_optimizer_search.workers.describing import attempt
 from neural_optimizer_search.workers.measuring_worker import MeasuringWorker, make_evaluator
 from neural_optimizer_search.workers.pool import WorkerPool
 
@@ -32,7 +33,7 @@ def model(*layers):
 x, y = np.ones([40, 2], np.float32), np.ones([40, 1], np.float32)
 data = dict(train=(x, y), validation=(x, y), steps=6, sizes=dict(batch_size=10, seeds=(0,)))
 """
-SHARD = "OSError: my data: cannot read shard 7 ({module}.py:7)"
+SHARD = "OSError: my data: cannot read shard 7 ({module}.py:7, in read)"
 TASKS = {
     "the loss raises": (
         "KerasTask(model, **data, loss=lambda targets, predictions: read(targets))",
@@ -40,7 +41,7 @@ TASKS = {
     ),
     "a layer raises at run time": (
         "KerasTask(lambda: model(Reading()), **data, loss='mse')",
-        f"The task failed for all of the first 3 rules. First: {SHARD}. The traceback is in {{run}}/tracebacks.txt.",
+        f"{SHARD}. The traceback is in {{run}}/tracebacks.txt.",
     ),
     "no validation data": (
         "KerasTask(model, **{**data, 'validation': (x[:0], y[:0])}, loss='mse')",
@@ -56,7 +57,7 @@ TASKS = {
     ),
     "no file": (
         "KerasTask(model, **{**data, 'train': lambda: open('/there/is/none')}, loss='mse')",
-        "FileNotFoundError: [Errno 2] No such file or directory: '/there/is/none' ({module}.py:18). "
+        "FileNotFoundError: No such file or directory: '/there/is/none' ({module}.py:18). "
         "The traceback is in {run}/tracebacks.txt.",
     ),
     "the module raises": (
@@ -84,6 +85,19 @@ class InThread:
         self.started = False
 
 
+class DescribesInThread:
+    """A worker in this thread, which describes its task."""
+
+    def __init__(self, make, serve):
+        self._make = make
+
+    def start(self, seconds=None):
+        return attempt(self._make)
+
+    def stop(self):
+        pass
+
+
 def open_threads(config, task, protocol, data_dir):
     return WorkerPool(lambda: InThread(functools.partial(make_evaluator, task, protocol, data_dir)), 1)
 
@@ -95,6 +109,7 @@ def test_their_error_is_told(name, tmp_path, capsys, monkeypatch):
     (tmp_path / f"{module}.py").write_text(f"{MODULE}task = {task}\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(EXECUTORS, "local", open_threads)
+    monkeypatch.setattr("neural_optimizer_search.workers.describing.ProcessWorker", DescribesInThread)
     monkeypatch.setattr("neural_optimizer_search.workers.measuring_worker.use_one_thread", lambda: None)
     with pytest.raises(SystemExit) as stopped:
         command.main([*TINY, "--algorithm", "random", "--task", f"{module}:task", "--out", str(run)])

@@ -6,7 +6,9 @@ from neural_optimizer_search import parse_formula
 from neural_optimizer_search.records.run_directory import rank
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.search.leaderboard import format_leaderboard
+from neural_optimizer_search.search.score_words import score_words
 
+ACCURACY = score_words("digits")
 FOUND = [
     fakes.fake_evaluation(parse_formula(text), reward)
     for text, reward in (("g * m", 0.3), ("exp(g)", 0.7), ("log(g)", 0.5))
@@ -20,15 +22,38 @@ def test_best():
 
 
 def test_leaderboard_shows_the_best_and_the_known():
-    lines = format_leaderboard(FOUND, KNOWN, count=2).splitlines()
+    lines = format_leaderboard(FOUND, KNOWN, ACCURACY, count=2).splitlines()
+    assert lines[0].split()[:2] == ["reward", "accuracy"]
     assert lines[1].split() == ["1", "0.7000", "0.7000", "0.1", "exp(g)"]
     assert "log(|g|)" in lines[2]
     assert not any("g * m" in line for line in lines[:4])
-    known = {line.split()[3]: line.split(maxsplit=4)[4] for line in lines[lines.index("") + 2 : -3]}
+    known = {line.split()[3]: line.split(maxsplit=4)[4] for line in lines[lines.index("") + 2 : -4]}
     assert known == {name: rule.formula() for name, rule in KNOWN_OPTIMIZERS.items()}
 
 
 def test_numbers_that_are_none_are_shown_as_what_they_are():
     """As a ledger that somebody sent may hold them."""
     odd = dataclasses.replace(FOUND[0], rewards=(0.5, float("nan")))
-    assert "0.3000 ± nan" in format_leaderboard([odd], KNOWN)
+    assert "0.3000 ± nan" in format_leaderboard([odd], KNOWN, ACCURACY)
+
+
+def test_the_words_fit_the_task():
+    words = score_words("mine:task", "mae", worst=1.5, best=0.0)
+    table = format_leaderboard(FOUND, KNOWN, words)
+    assert table.splitlines()[0].split()[:2] == ["reward", "score"] and "accuracy" not in table
+    assert words.note in table and words.note.endswith("; of mae, from 1.5 (score 0) to 0 (score 1).")
+    assert score_words("mine:task", "mae").note.endswith("1 is the best, 0 is worth nothing; of mae.")
+    assert score_words("mine:task").note.endswith("1 is the best, 0 is worth nothing.")
+    assert "score" not in format_leaderboard(FOUND, KNOWN, ACCURACY)
+
+
+def test_a_reward_of_0_is_explained():
+    *others, last = KNOWN
+    worse = dataclasses.replace(last, reward=0.0, message="The metric is 3 at the end,\nwhich is paid nothing.")
+    lines = format_leaderboard(FOUND, [*others, worse], ACCURACY).splitlines()
+    assert lines[-1] == "reward 0 of AddSign: The metric is 3 at the end,\\nwhich is paid nothing."
+    assert not any("reward 0 of" in line for line in lines[:-1])
+    late = dataclasses.replace(worse, status="timeout", message="It took longer than the limit of 1 s. Tried twice.")
+    assert format_leaderboard([late], KNOWN, ACCURACY).endswith(
+        "of 1 s. Tried twice.\nRules took longer than the time limit: give a longer --timeout."
+    )

@@ -1,14 +1,19 @@
+import concurrent.futures
+
 import fakes
 import numpy as np
 import pytest
 
 from neural_optimizer_search import parse_formula, search_space
+from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.records import ledger as ledger_module
+from neural_optimizer_search.records.counts import Counts
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
 from neural_optimizer_search.search.loop import PATIENCE, STEPS_PER_SAVE, search
 from neural_optimizer_search.search.random_search import RandomSearch
 from neural_optimizer_search.search.recorder import EvaluationRecorder
+from neural_optimizer_search.workers.executor import Executor
 from neural_optimizer_search.workers.in_process import InProcess
 
 SPACE = search_space("signs", depth=1)
@@ -50,7 +55,7 @@ def test_a_search_that_goes_on_reads_each_evaluation_once(ledger, monkeypatch):
     read, rows = [], ledger_module.from_row
     monkeypatch.setattr(ledger_module, "from_row", lambda row: read.append(row["key"]) or rows(row))
     EvaluationRecorder(fakes.fake_executor, ledger)
-    assert len(read) == len(set(read)) == ledger.trained >= 12
+    assert len(read) == len(set(read)) == ledger.counts()["trained"] == 12
 
 
 def test_each_evaluation_is_recorded_at_once(ledger):
@@ -66,9 +71,62 @@ def test_each_evaluation_is_recorded_at_once(ledger):
 
 def test_search_trains_the_budget(ledger):
     steps = run(ledger, 23)
-    assert 23 <= steps[-1].trained == len(ledger.evaluations("search")) <= 27
+    assert len(ledger.evaluations("search")) == ledger.counts()["trained"] == 23
+    # The step in which the budget ended is none.
     assert [step.number for step in steps] == list(range(len(steps)))
-    assert len(ledger.samples()) == 5 * len(steps)
+    assert len(ledger.samples()) == 5 * len(steps) and steps[-1].trained == ledger.trained < 23
+
+
+@pytest.mark.parametrize("ahead", [0, 12])
+@pytest.mark.parametrize("budget", [1, 5, 13, 20, 23])
+def test_a_budget_is_met_exactly_and_may_grow(tmp_path, budget, ahead):
+    """Whatever part of a proposal it ends in, and however many proposals are in work."""
+
+    def run(ledger, budget):
+        algorithm = RandomSearch(SPACE, batch_size=5, seed=0, completed=ledger.steps)
+        with InThread() as executor:
+            recorder = EvaluationRecorder(executor, ledger, screen=Screen())
+            for step in search(algorithm, recorder, ledger, budget, ahead):
+                assert recorder.trained <= budget and len(step.evaluations) == 5
+        counts = ledger.counts()
+        assert counts["trained"] == recorder.trained == len(ledger.evaluations("search")) == budget
+        assert counts["sampled"] == sum(counts[name] for name in ("screened", "repeated", "cached", "trained"))
+        assert min(counts.values()) >= 0 and counts["sampled"] - len(ledger.samples()) < max(5, ahead)
+        assert counts == Counts(ledger._db).as_dict()
+
+    whole, grown = Ledger(tmp_path / "whole", {}), Ledger(tmp_path / "grown", {})
+    run(whole, 40)
+    for part in (budget, budget, 40):
+        run(grown, part)
+    assert grown.evaluations() == whole.evaluations() and grown.counts() == whole.counts()
+    if ahead:  # which proposal is learned from first, is chance
+        assert sorted(s.rule.formula() for s in grown.samples()) == sorted(s.rule.formula() for s in whole.samples())
+    else:
+        assert grown.samples() == whole.samples()
+
+
+class InThread(Executor):
+    """Measures one rule after the other, in a thread."""
+
+    def __init__(self):
+        self._thread = concurrent.futures.ThreadPoolExecutor(1)
+
+    def submit(self, rule):
+        return self._thread.submit(fakes.fake_evaluation, rule)
+
+    def close(self):
+        self._thread.shutdown()
+
+
+def test_what_the_budget_leaves_is_not_looked_up(ledger, tmp_path):
+    """Repeats, and what the screen stops, are free also where no more is trained."""
+    recorder = EvaluationRecorder(fakes.fake_executor, ledger, screen=Screen())
+    rules = [parse_formula(text) for text in ("g", "-g", "g^2", "m", "2 * g", "v * g", "m * g", "g")]
+    batch = recorder.start(rules, most=2)
+    assert not recorder.is_finished(batch) and recorder.pending_count == 0
+    assert [e.rule.formula() for e in ledger.evaluations()] == ["g", "m"]
+    assert recorder.is_finished(recorder.start(rules[:5], most=0))
+    assert not recorder.is_finished(recorder.start(rules, most=0)) and recorder.trained == 2
 
 
 class Stop(Exception):

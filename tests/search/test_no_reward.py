@@ -57,9 +57,7 @@ def test_rounding_is_no_reason_to_refuse_a_score():
 def test_a_metric_that_is_paid_nothing_is_told(value):
     found = evaluate(keras_task(metric=constant(value), higher_is_better=True))
     assert (found.reward, found.status) == (0.0, "ok")
-    assert (
-        found.message == f"Trained 6 steps with 1 seeds. The metric is {value:g} at the end, which is paid nothing."
-    )
+    assert found.message == f"Trained 6 steps with 1 seed. The metric is {value:g} at the end, which is paid nothing."
 
 
 def run(tmp_path, monkeypatch, capfd, task):
@@ -86,7 +84,7 @@ def test_nan_in_the_data(tmp_path, monkeypatch, capfd):
 def test_a_metric_that_is_always_negative(tmp_path, monkeypatch, capfd):
     last = run(tmp_path, monkeypatch, capfd, keras_task(metric=constant(-3.0), higher_is_better=True))
     assert last.startswith(
-        "nos-search: every known optimizer has the reward 0 (SGD: Trained 6 steps with 1 seeds. The metric is -3 at "
+        "nos-search: every known optimizer has the reward 0 (SGD: Trained 6 steps with 1 seed. The metric is -3 at "
         "the end, which is paid nothing). Look at the metric: "
     )
 
@@ -107,5 +105,5 @@ def test_a_mix_is_told_kind_by_kind():
     assert message.startswith(
         "every known optimizer has the reward 0 (SGD: Diverged at once; RMSProp: It took 60 s. Long; Adam: xxx"
     )
-    assert "; AddSign: What?). Look for NaN" in message and "Mend what failed. Look at the metric" in message
+    assert "; AddSign: What?). Look for NaN" in message and "Give a longer --timeout. Look at the metric" in message
     assert "\n" not in message and len(message) < 1000

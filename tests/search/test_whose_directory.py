@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import sqlite3
+import sys
 
 import pytest
 from tiny_searches import TINY, found
@@ -13,6 +14,7 @@ from neural_optimizer_search.promotion import command as promote
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search import command
 from neural_optimizer_search.search.tracebacks import keep_tracebacks
+from neural_optimizer_search.tasks.named_task import load
 from neural_optimizer_search.workers.executor import Failure
 from neural_optimizer_search.workers.in_process import InProcess
 
@@ -195,6 +197,19 @@ def test_what_is_given_now_is_used(received, tmp_path, capfd):
     capfd.readouterr()
     assert command.main(["--resume", str(received)]) == 0
     assert "another machine" not in capfd.readouterr().err
+
+
+def test_a_task_that_is_not_here_is_told_with_what_to_do(received, tmp_path, monkeypatch, capfd):
+    assert command.main(["--resume", str(received), "--task", "their_task:task", "--cache", "none"]) == 0
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    monkeypatch.delitem(sys.modules, "their_task", raising=False)
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if not os.path.exists(f"{place}/their_task.py")])
+    load.cache_clear()
+    line = refused(command.main, ["--resume", received], capfd)
+    assert "argument --task: there is no module 'their_task' in " in line
+    assert line.endswith("Received: 'their_task:task'. Go on where its module is.")
+    assert "Go on where" not in refused(command.main, ["--task", "their_task:task", "--out", "new"], capfd)
 
 
 def test_its_cache_is_not_opened(run, tmp_path, monkeypatch, capfd):

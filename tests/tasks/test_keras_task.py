@@ -12,7 +12,6 @@ from neural_optimizer_search import parse_formula
 from neural_optimizer_search.measuring.evaluator import Evaluator
 from neural_optimizer_search.tasks import KerasTask, UnknownTask, find_task
 from neural_optimizer_search.tasks.digits import DIGITS
-from neural_optimizer_search.tasks.in_memory import read_into_memory
 from neural_optimizer_search.workers.process_workers import process_executor
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
@@ -192,61 +191,6 @@ def test_the_loss_of_a_compiled_model():
         return model
 
     np.testing.assert_allclose(scores(TARGETS, PREDICTIONS, model=compiled, loss=None, worst=4.0), [0.75, 1.0])
-
-
-# -- Data ----------------------------------------------------------------------------------------------------------
-
-
-def test_arrays_datasets_and_functions_agree():
-    data = ({"numbers": X, "ids": IDS}, Y)
-    expected = read_into_memory(data, "train")
-    assert expected[0]["numbers"].dtype == tf.float32
-    np.testing.assert_allclose(expected[0]["numbers"], X, rtol=1e-6)
-    for same in (batches(data), lambda: batches(data, 7), lambda: data):
-        got = read_into_memory(same, "train")
-        tf.nest.map_structure(np.testing.assert_array_equal, got, expected)
-    first = read_into_memory(batches(data).repeat(), "train", limit=45)
-    tf.nest.map_structure(np.testing.assert_array_equal, first, part(expected, 0, 45))
-
-
-def test_sequences_are_padded():
-    sequences = tf.data.Dataset.from_generator(
-        lambda: zip([[1, 2], [3], [4, 5, 6]], [0, 1, 0]),
-        output_signature=(tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32)),
-    )
-    for dataset in (sequences.padded_batch(2), sequences.ragged_batch(2)):
-        np.testing.assert_array_equal(read_into_memory(dataset, "train")[0], [[1, 2, 0], [3, 0, 0], [4, 5, 6]])
-    words = tf.data.Dataset.from_tensor_slices((tf.ragged.constant([["a"], ["b", "c"]]), [0, 1])).batch(1)
-    np.testing.assert_array_equal(read_into_memory(words, "train")[0], [[b"a", b""], [b"b", b"c"]])
-
-
-def test_what_a_function_shuffles_is_alike_in_each_process():
-    def shuffled():
-        return batches((X, Y)).unbatch().shuffle(70).batch(20)
-
-    tf.random.set_seed(1)
-    first = read_into_memory(shuffled, "train")
-    tf.random.set_seed(2)
-    tf.nest.map_structure(np.testing.assert_array_equal, read_into_memory(shuffled, "train"), first)
-    assert not np.array_equal(first[1], Y.astype(np.float32))
-
-
-BAD_DATA = {
-    "endless": (lambda: batches((X, Y)).repeat(), r"`train` must end.*sizes=dict\(train_examples=\.\.\.\), or leave"),
-    "large": (lambda: batches((X, Y)), r"`train` must fit in memory, .*=500 of each .* 40 examples take 640\. Take"),
-    "empty": (lambda: batches((X, Y)).take(0), "`train` must have examples"),
-    "not batched": (lambda: tf.data.Dataset.from_tensor_slices((X, Y)), r"Received shapes: \(\(3,\), \(\)\).*batch"),
-    "of two lengths": (lambda: (X, Y[1:]), r"Received shapes: \(\(70, 3\), \(69,\)\)"),
-    "weights": (lambda: (X, Y, Y), "Received: tuple of 3 parts. Weights of examples are not supported"),
-    "an array": (lambda: X, "`train` must be a tf.data.Dataset of batches .* Received: ndarray"),
-}
-
-
-@pytest.mark.parametrize("name", BAD_DATA)
-def test_bad_data(name):
-    data, message = BAD_DATA[name]
-    with pytest.raises(ValueError, match=message):
-        child(keras_task(train=data, max_bytes=500))
 
 
 # -- Arguments -----------------------------------------------------------------------------------------------------

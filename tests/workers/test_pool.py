@@ -124,6 +124,22 @@ def test_if_no_worker_starts_it_says_so_and_charges_no_rule():
                 future.result(timeout=60)
 
 
+def test_rules_that_all_take_too_long_and_starts_too_are_told_with_what_to_do():
+    class Slow(Worker):
+        def measure(self, rule, seconds):
+            return Failed("timeout", "It took longer than the limit of 1 s.")
+
+    told = r"First: It took longer than the limit of 1 s\. Give a longer --timeout\.$"
+    with WorkerPool(Slow, 1) as pool, pytest.raises(TaskFailed, match=told):
+        list(pool(RULES))
+    late = [Failed("timeout", "Its start took longer than the limit of 60 s.")] * 100
+    with (
+        WorkerPool(lambda: Worker(*late), 1) as pool,
+        pytest.raises(TaskFailed, match=r"60 s\. Give a longer --timeout\.$"),
+    ):
+        list(pool(RULES))
+
+
 def test_a_task_of_which_nothing_can_be_measured_is_said_at_once():
     with (
         WorkerPool(lambda: Worker(Unmeasurable("no data here")), 1) as pool,

@@ -115,7 +115,7 @@ def test_a_rule_is_tried_once_more_and_the_others_go_on(tmp_path):
         found = {evaluation.rule.formula(): evaluation for evaluation in executor(rules)}
     assert len(found) == len(rules)
     expected = {
-        "sign(g)": ("failed", r"RuntimeError: the cable fell out \(test_processes.py:\d+\) Tried twice\."),
+        "sign(g)": ("failed", r"RuntimeError: the cable fell out \(test_processes.py:\d+, in fail\) Tried twice\."),
         "-g": ("killed", r"Its process ended with exit code -9\. Tried twice\."),
     }
     for formula, evaluation in found.items():

@@ -1,0 +1,179 @@
+"""What will be trained, in facts, before the first rule."""
+
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple, Optional
+
+import numpy as np
+import tensorflow as tf
+
+from neural_optimizer_search.code_hash import hash_files
+from neural_optimizer_search.dsl.formula import parse_formula
+from neural_optimizer_search.measuring.fingerprint import Fingerprint
+from neural_optimizer_search.measuring.task_checks import (
+    Repeated,
+    UnsuitableTask,
+    describe_other_data,
+    describe_shared,
+    find_single_class,
+    find_state_outside,
+    find_wrong_scores,
+)
+from neural_optimizer_search.measuring.training import ChildTraining
+from neural_optimizer_search.tasks.child import hash_data, length
+from neural_optimizer_search.tasks.finite_data import find_numbers_not_finite
+from neural_optimizer_search.tasks.named_task import NamedTask
+from neural_optimizer_search.tasks.protocol import Protocol
+from neural_optimizer_search.tasks.task import Task
+
+ADAM_RATE = 1e-3
+
+
+@dataclass(frozen=True)
+class Description:
+    """What rules will train, and what that takes.
+
+    Attributes:
+      trainable, frozen: Numbers of weights that training changes, and of those that it leaves.
+      train_examples, validation_examples: Their numbers.
+      batch_size: Examples a step.
+      validation_batch_size: Examples of a batch of validation; None if the task does not say.
+      steps: The most training steps a rule takes, in the sweep and the final runs.
+      seconds: What they take with Adam, measured once, in one thread.
+      data_bytes: What the data take in each process.
+      peak_bytes: The most memory that this process has taken.
+      metric_name: What the score is made of.
+      scale: The values of the metric that have the scores 0 and 1.
+      metric, score, loss: Of the untrained model with the protocol's first seed.
+      notes: Sentences that warn.
+      fingerprint: Of a task of the user's own; None for a shipped task.
+    """
+
+    trainable: int
+    frozen: int
+    train_examples: int
+    validation_examples: int
+    batch_size: int
+    validation_batch_size: Optional[int]
+    steps: int
+    seconds: float
+    data_bytes: int
+    peak_bytes: int
+    metric_name: str
+    scale: tuple[float, float]
+    metric: float
+    score: float
+    loss: float
+    notes: tuple[str, ...]
+    fingerprint: Optional[Fingerprint]
+
+
+def describe_task(task: Task, protocol: Protocol, data_dir: Optional[str] = None) -> Description:
+    """Trains with Adam to see what a task is, and whether rewards of it will mean something.
+
+    Args:
+      task, protocol, data_dir: As for `Evaluator`.
+
+    Raises:
+      UnsuitableTask: If they will not, with all reasons. A shipped task is not checked.
+    """
+    is_own = task.identity(protocol) is None
+    hashes = hash_data(task.child(protocol, data_dir)) if is_own else {}
+    child = task.child(protocol, data_dir)
+    training = ChildTraining(child)
+    untrained = training.measure_untrained(protocol.seeds[0])
+    trial = _try_adam(training, protocol)
+    if is_own:
+        problems = [
+            *describe_other_data(hashes, hash_data(child)),
+            *_find_problems(child, untrained, trial.repeated),
+        ]
+        if problems:
+            raise UnsuitableTask(" ".join(problems))
+    score, loss, metric = map(float, untrained + 0.0)  # no -0
+    trainable, frozen = training.count_weights()
+    return Description(
+        trainable=trainable,
+        frozen=frozen,
+        train_examples=length(child.train),
+        validation_examples=length(child.validation),
+        batch_size=child.batch_size,
+        validation_batch_size=getattr(child.validate, "batch_size", None),
+        steps=_count_sweeps(protocol) * protocol.sweep_steps + len(protocol.seeds) * protocol.final_steps,
+        seconds=trial.seconds,
+        data_bytes=_count_bytes(child.train) + _count_bytes(child.validation),
+        peak_bytes=_peak_bytes(),
+        metric_name=child.metric_name,
+        scale=child.scale,
+        metric=metric,
+        score=score,
+        loss=loss,
+        notes=tuple(_find_notes(child, trial)) if is_own else (),
+        fingerprint=Fingerprint(_hash_code(task), hashes, float(f"{loss:.6g}")) if is_own else None,
+    )
+
+
+class _Trial(NamedTuple):
+    repeated: Repeated
+    seconds: float
+
+
+def _try_adam(training, protocol) -> _Trial:
+    """Two final runs of one seed; between them another seed, whose runs are the sweep's."""
+    adam = parse_formula("Adam").to_tokens()
+    seed = protocol.seeds[0]
+    other = seed + 1
+    outside = training.find_foreign_variables()
+    before = [variable.numpy() for variable in outside]
+    first = training(adam, ADAM_RATE, seed, protocol.final_steps, protocol.validate_every)
+    training(adam, ADAM_RATE, other, 1, 1)  # makes the seed's weights, once for all rules
+    _, sweep_seconds = _time(training, adam, ADAM_RATE, other, protocol.sweep_steps, protocol.sweep_steps)
+    again, final_seconds = _time(training, adam, ADAM_RATE, seed, protocol.final_steps, protocol.validate_every)
+    changed = [
+        variable.name for variable, value in zip(outside, before) if variable.numpy().tobytes() != value.tobytes()
+    ]
+    seconds = _count_sweeps(protocol) * sweep_seconds + len(protocol.seeds) * final_seconds
+    return _Trial(Repeated(first, again, changed), seconds)
+
+
+def _time(training, *arguments):
+    started = time.perf_counter()
+    return training(*arguments), time.perf_counter() - started
+
+
+def _count_sweeps(protocol):
+    """The most runs of a sweep: all rates with the first seed, and the finalists with the others."""
+    rates = len(protocol.learning_rates)
+    finalists = rates if protocol.finalists is None else min(protocol.finalists, rates)
+    return rates + finalists * (len(protocol.seeds) - 1)
+
+
+def _find_problems(child, untrained, repeated) -> Iterator[str]:
+    yield from find_numbers_not_finite(child.train, child.validation)
+    yield from find_single_class(child)
+    yield from find_wrong_scores(child, untrained, repeated)
+    yield from find_state_outside(repeated)
+
+
+def _find_notes(child, trial) -> Iterator[str]:
+    yield from describe_shared(child)
+    run = trial.repeated.first
+    if not run.finite:
+        yield f"Adam with the learning rate {ADAM_RATE:g} diverged at step {run.steps}."
+
+
+def _hash_code(task):
+    return hash_files(task.name.partition(":")[0]) if isinstance(task, NamedTask) else {}
+
+
+def _count_bytes(data):
+    parts = [np.asarray(part) for part in tf.nest.flatten(data, expand_composites=True)]
+    return sum(sum(map(len, part.flat)) if part.dtype == object else part.nbytes for part in parts)
+
+
+def _peak_bytes():
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024

@@ -1,0 +1,105 @@
+"""What is wrong with a task before any rule is measured on it: each finding is a sentence that says what to do."""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple, Optional
+
+import numpy as np
+import tensorflow as tf
+
+from neural_optimizer_search.measuring.evaluator import describe_wrong_scores
+from neural_optimizer_search.measuring.training import TrainingRun
+from neural_optimizer_search.tasks.child import Child, length
+from neural_optimizer_search.tasks.data_hash import count_shared
+
+
+class UnsuitableTask(ValueError):
+    """No reward of the task would mean anything; the message is a sentence for each reason."""
+
+
+class Repeated(NamedTuple):
+    """Two runs with one rule, rate and seed, and another seed's run between them.
+
+    Attributes:
+      first, again: The two `TrainingRun`s.
+      changed: Names of the variables outside of the child that hold other values than before them.
+    """
+
+    first: TrainingRun
+    again: TrainingRun
+    changed: list[str]
+
+
+def find_single_class(child: Child) -> Iterator[str]:
+    """A sentence if all validation targets are of one class, for a metric that is the better the higher."""
+    worst, best = child.scale
+    targets = tf.nest.flatten(child.validation[1]) if len(child.validation) > 1 else []
+    if worst < best and len(targets) == 1 and not isinstance(targets[0], tf.RaggedTensor):
+        classes = _classes(np.asarray(targets[0]))
+        if classes is not None and len(np.unique(classes)) == 1:
+            yield (
+                f"Argument `validation` must have targets of several classes for the metric {child.metric_name!r}. "
+                f"Received: {classes.flat[0]} in all of them. Shuffle the examples before they are split."
+            )
+
+
+def find_wrong_scores(child: Child, untrained: np.ndarray, repeated: Repeated) -> Iterator[str]:
+    """A sentence if scores leave their range, or if there is nothing to be learned."""
+    score, _, metric = map(float, untrained)
+    outside = describe_wrong_scores([score, *map(float, repeated.first.scores)])
+    if outside:
+        yield outside
+    elif score >= 1.0:
+        yield (
+            f"The untrained model has the best score: its {child.metric_name} is {metric:.4g}, and "
+            f"{child.scale[1]:.4g} has the score 1. Look at the targets of `validation`, and at the metric."
+        )
+
+
+def find_state_outside(repeated: Repeated) -> Iterator[str]:
+    """A sentence if a run depends on the runs before it."""
+    if _bytes(repeated.first) == _bytes(repeated.again):
+        return
+    first, again = repeated.first.losses[-1], repeated.again.losses[-1]
+    told = f"the loss {first:.6g}, then {again:.6g}" if first != again else "losses or scores that differ"
+    cause = (
+        f"The runs change what is outside of `model`: {', '.join(repeated.changed)}. Make the layers that have it in "
+        "that function."
+        if repeated.changed
+        else "Random numbers must come from layers of Keras that `model` makes, or from functions of TensorFlow."
+    )
+    yield f"Argument `model` must make all that changes in training: Adam with one seed gave {told}. {cause}"
+
+
+def describe_other_data(hashes: Mapping[str, str], again: Mapping[str, str]) -> Iterator[str]:
+    """A sentence for each part of the data that is another when it is made again."""
+    for argument in hashes:
+        if hashes[argument] != again[argument]:
+            yield (
+                f"Argument `{argument}` must give the same examples in the same order each time, else rewards cannot "
+                "be compared: read twice, it gave others. Give the generator or the shuffle that makes them a seed, "
+                "or make the split once and keep it."
+            )
+
+
+def describe_shared(child: Child) -> Iterator[str]:
+    """A note if training and validation share examples."""
+    shared = count_shared(child.train, child.validation)
+    if shared:
+        yield (
+            f"{shared} of {length(child.validation)} examples of `validation` are also in `train`: if that is no "
+            "accident of simple data, split them anew, for a rule that learns them by heart is paid for it."
+        )
+
+
+def _classes(targets) -> Optional[np.ndarray]:
+    """The class of each target; None if they are no classes."""
+    if targets.dtype.kind not in "iufb" or not targets.size:
+        return None
+    one_hot = targets.ndim == 2 and targets.shape[1] > 1 and bool((targets.sum(axis=1) == 1).all())
+    if targets.dtype.kind == "f" and not np.isin(targets, (0, 1)).all():
+        return None
+    return targets.argmax(axis=1) if one_hot else targets
+
+
+def _bytes(run):
+    return [np.asarray(value).tobytes() for value in run]

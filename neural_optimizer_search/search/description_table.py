@@ -1,0 +1,67 @@
+"""A task's description for people: two lines before a search, and the table of `nos-search --describe`."""
+
+from neural_optimizer_search.measuring.description import Description
+from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
+
+_BYTES = ("B", "kB", "MB", "GB", "TB")
+
+
+def format_lines(name: str, found: Description) -> str:
+    """What will be trained, in two lines."""
+    return (
+        f"{name}: {found.trainable:,} weights, {found.train_examples:,} examples in batches of {found.batch_size}, "
+        f"{found.validation_examples:,} to validate; at most {found.steps:,} steps and about "
+        f"{_duration(found.seconds)} a rule\n"
+        f"Untrained: {found.metric_name} {found.metric:.4g}, score {found.score:.4g}, loss {found.loss:.4g}"
+    )
+
+
+def format_table(title: str, found: Description, budget: int, workers: int) -> str:
+    """All that is known before the first rule.
+
+    Args:
+      title: What is described.
+      found: The `Description`.
+      budget: Rules to train; 0 if there is no limit.
+      workers: How many workers will measure rules.
+    """
+    validation = found.validation_batch_size
+    worst, best = found.scale
+    rows = {
+        "task": title,
+        "weights": f"{found.trainable:,} that are trained, {found.frozen:,} that are not",
+        "examples": f"{found.train_examples:,} to train, {found.validation_examples:,} to validate",
+        "batch": f"{found.batch_size}{f'; {validation} in validation' if validation else ''}",
+        "steps a rule": f"{found.steps:,} at most, sweep and final runs",
+        "time a rule": f"{_duration(found.seconds)}, measured once, with Adam on one core",
+        "memory": f"{_size(found.data_bytes)} of data in each worker; {_size(found.peak_bytes)} a process in all",
+        "metric": f"{found.metric_name}: {found.metric:.4g} untrained, which has the score {found.score:.4g} "
+        f"({worst:.4g} has 0, {best:.4g} has 1)",
+        "loss": f"{found.loss:.4g} untrained",
+        "budget": _describe_budget(found.seconds, budget, workers),
+    }
+    width = max(map(len, rows))
+    lines = [f"{name:<{width}}  {text}" for name, text in rows.items()]
+    return "\n".join([*lines, *(f"{'note':<{width}}  {note}" for note in found.notes)])
+
+
+def _describe_budget(seconds, budget, workers):
+    known = len(KNOWN_OPTIMIZERS)
+    crew = f"{workers} worker{'' if workers == 1 else 's'}"
+    if not budget:
+        return f"none; {known} known optimizers take about {_duration(seconds * known / workers)} with {crew}"
+    total = _duration(seconds * (budget + known) / workers)
+    return f"{budget:,} rules and {known} known optimizers take about {total} with {crew}"
+
+
+def _duration(seconds):
+    if seconds < 100:
+        return f"{seconds:.2g} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def _size(count):
+    power = 0
+    while count >= 1000 and power < len(_BYTES) - 1:
+        count, power = count / 1000, power + 1
+    return f"{count:.3g} {_BYTES[power]}"

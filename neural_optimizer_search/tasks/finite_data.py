@@ -1,0 +1,57 @@
+"""Finds NaN and infinity in data: a loss that has one of them has no gradient."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from neural_optimizer_search.tasks.child import length
+
+PARTS = ("inputs", "targets", "sample weights")
+
+
+def find_numbers_not_finite(train: Any, validation: Any) -> Iterator[str]:
+    """Yields a sentence for each part of the data that has NaN or infinity.
+
+    Args:
+      train, validation: (inputs, targets, ...), as `Child` has them.
+    """
+    for argument, data in (("train", train), ("validation", validation)):
+        for name, part in _name_parts(data):
+            rows, count = _rows_not_finite(part)
+            if count:
+                yield (
+                    f"Argument `{argument}` must have finite {name}: {count} values are NaN or infinite, in "
+                    f"{len(rows)} of {length(data)} examples, the first of which is number {rows[0]}, counted from 0."
+                )
+
+
+def _name_parts(data) -> Iterator[tuple[str, Any]]:
+    for name, part in zip(PARTS, data):
+        if isinstance(part, Mapping):
+            yield from ((f"{name} {key!r}", leaf) for key in part for leaf in tf.nest.flatten(part[key]))
+        else:
+            leaves = tf.nest.flatten(part)
+            yield from ((f"{name} {i}" if len(leaves) > 1 else name, leaf) for i, leaf in enumerate(leaves))
+
+
+def _rows_not_finite(part):
+    """(rows with a value that is not finite, the number of such values)."""
+    if not tf.as_dtype(part.dtype).is_floating:
+        return np.array([], int), 0
+    if isinstance(part, tf.RaggedTensor):
+        values, rows = part.flat_values.numpy(), _rows_of_values(part)
+    else:
+        values, rows = np.asarray(part), np.arange(part.shape[0])
+    wrong = ~np.isfinite(values)
+    counts = wrong.reshape(len(values), -1).sum(axis=1)
+    return np.unique(rows[counts > 0]), int(counts.sum())
+
+
+def _rows_of_values(ragged):
+    """The example that each row of the flat values is of."""
+    rows = np.arange(ragged.shape[0])
+    for lengths in ragged.nested_row_lengths():
+        rows = np.repeat(rows, lengths.numpy())
+    return rows

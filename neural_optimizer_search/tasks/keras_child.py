@@ -1,0 +1,166 @@
+"""A compiled Keras model as a `Child`: its step is `train_step`, and its score comes from `test_step`."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Optional
+
+import tensorflow as tf
+
+from neural_optimizer_search.optimizers.keras_versions import as_traced_by_fit
+from neural_optimizer_search.tasks.child import length, rows
+from neural_optimizer_search.tasks.metric_scale import MetricScale, without_number
+
+
+@dataclass(frozen=True)
+class CompiledModel:
+    """Makes compiled models.
+
+    Args:
+      factory: Function without arguments that makes a model, compiled or not.
+      loss, loss_weights: As for `compile`. With both None, the factory's model is taken as it was compiled.
+      metric: The metric that counts, as `KerasTask` describes it.
+    """
+
+    factory: Callable[[], tf.keras.Model]
+    loss: Any
+    loss_weights: Any
+    metric: Any
+
+    def __call__(self) -> tf.keras.Model:
+        """A fresh model, compiled."""
+        with generators_with_state():
+            model = self.factory()
+            if not isinstance(model, tf.keras.Model):
+                raise ValueError(f"Argument `model` must be a function that makes a Keras model. It made: {model!r}.")
+            if self.loss is not None:
+                model.compile(loss=self.loss, loss_weights=self.loss_weights, metrics=self._metrics())
+            elif getattr(model, "optimizer", None) is None:
+                raise ValueError(
+                    "Argument `model` must make a model that is compiled, or argument `loss` must be given: a loss "
+                    "of Keras, its name, or a function of (targets, predictions). Received: a model that is not "
+                    "compiled, and no loss."
+                )
+        if getattr(model, "run_eagerly", False):
+            raise ValueError(
+                "Argument `model` must make a model that Keras can trace: compile it without run_eagerly=True, with "
+                "which Python code would run once for all steps."
+            )
+        return model
+
+    def _metrics(self):
+        if isinstance(self.metric, dict):
+            return self.metric
+        if self.metric == "loss":
+            return None
+        metric = self.metric
+        if isinstance(metric, tf.keras.metrics.Metric):  # each model has its own, with its own state
+            metric = type(metric).from_config(metric.get_config())
+        return [metric]
+
+
+def train_step(model: tf.keras.Model, batch: Any) -> tf.Tensor:
+    """Keras's step; returns the loss that it tells, or 0 if it tells none."""
+    logs = as_traced_by_fit(model.train_step)(batch)
+    loss = logs.get("loss", 0.0) if isinstance(logs, Mapping) else 0.0
+    return tf.reduce_mean(tf.cast(loss, tf.float32))
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What Keras's `evaluate` gives: (model, data) -> float32 [score, loss, metric].
+
+    Args:
+      metric: What counts, as `KerasTask` describes it.
+      batch_size: Examples a batch; the last batch has what remains.
+      scale: From the metric's value to the score.
+    """
+
+    metric: Any
+    batch_size: int
+    scale: MetricScale
+
+    def __call__(self, model: tf.keras.Model, data: Any) -> tf.Tensor:
+        """Validates a model."""
+        model.reset_metrics()
+        test_step = as_traced_by_fit(model.test_step)
+        batches, rest = divmod(length(data), self.batch_size)
+
+        def measure(number, last):
+            batch = tf.range(self.batch_size) + number * self.batch_size
+            return number + 1, self._read(test_step(tf.nest.map_structure(lambda part: tf.gather(part, batch), data)))
+
+        _, values = tf.while_loop(
+            lambda number, last: number < batches, measure, (0, tf.zeros([2])), parallel_iterations=1
+        )
+        if rest:
+            values = self._read(test_step(rows(data, batches * self.batch_size, length(data))))
+        loss, metric = tf.unstack(values)
+        return tf.stack([self.scale(metric), loss, metric])
+
+    def _read(self, logs):
+        """[loss, metric] of what `test_step` returned: the values of all batches so far."""
+        if not isinstance(logs, Mapping):
+            raise ValueError(
+                f"The model's `test_step` must return a dict of metrics by name, as Keras's does. Received: {logs!r}."
+            )
+        metric = logs[find_name(logs, self.metric)]
+        loss = logs.get("loss")
+        if loss is None:  # a `test_step` of the user's own; the rate with the best score is chosen
+            loss = -self.scale(tf.cast(metric, tf.float32))
+        return tf.stack([tf.reduce_mean(tf.cast(value, tf.float32)) for value in (loss, metric)])
+
+
+def find_name(logs: Mapping[str, Any], metric: Any) -> str:
+    """The name under which Keras tells a metric.
+
+    Args:
+      logs: What `test_step` returned.
+      metric: As `KerasTask` describes it.
+
+    Raises:
+      ValueError: If there is no such name, or not one only.
+    """
+    if isinstance(metric, str):
+        if metric in logs:
+            return metric
+        names = [name for name in logs if without_number(name) == without_number(metric)]
+    else:
+        # One that the task compiled the model with: it is the one that is no loss.
+        names = [name for name in logs if name != "loss" and not name.endswith("_loss")]
+    if len(names) != 1:
+        raise ValueError(
+            f"Argument `metric` must be a metric that the model is compiled with, one of: {', '.join(logs)}. "
+            f"Received: {metric!r}."
+        )
+    return names[0]
+
+
+def fixed_batch_size(model: tf.keras.Model) -> Optional[int]:
+    """The number of examples that the model's inputs are fixed to; None if any number will do."""
+    try:
+        inputs = tf.nest.flatten(model.inputs or [])
+    except (AttributeError, ValueError):  # a model that is not built yet has none
+        return None
+    sizes = {tensor.shape[0] for tensor in inputs} - {None}
+    return min(sizes, default=None)
+
+
+def is_stateful(model: tf.keras.Model) -> bool:
+    """Whether a layer carries its state from batch to batch."""
+    recurrent = (tf.keras.layers.RNN, tf.keras.layers.Bidirectional)
+    return any(isinstance(layer, recurrent) and layer.stateful for layer in model._flatten_layers())
+
+
+@contextlib.contextmanager
+def generators_with_state() -> Iterator[None]:
+    """Layers made here draw from generators whose state a run can set; else Keras 2 draws go on from run to run."""
+    switch = getattr(tf.keras.backend, "experimental", None)  # Keras 3 has none: its generators are such
+    if switch is None or switch.is_tf_random_generator_enabled():
+        yield
+        return
+    switch.enable_tf_random_generator()
+    try:
+        yield
+    finally:
+        switch.disable_tf_random_generator()

@@ -1,0 +1,63 @@
+"""What describes a task as a worker would see it: a process with one thread, whose memory goes with it."""
+
+import contextlib
+import functools
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Optional
+
+from neural_optimizer_search.measuring.description import Description, describe_task
+from neural_optimizer_search.tasks.protocol import Protocol
+from neural_optimizer_search.tasks.task import Task
+from neural_optimizer_search.workers.executor import FIRST_TIMEOUT, Failure, TaskFailed
+from neural_optimizer_search.workers.measuring_worker import THEIRS, explain
+from neural_optimizer_search.workers.process_workers import ProcessWorker, begin_worker, set_environment
+from neural_optimizer_search.workers.worker import Failed, Ready, StartAnswer, Unmeasurable
+
+
+class Describer:
+    """Describes tasks, each in a process of its own.
+
+    Attributes:
+      timeout: Seconds that it may take; it may be set at any time.
+      on_failure: Called with the `Failure` of a task that cannot be described; it raises nothing. Likewise.
+    """
+
+    timeout: float = FIRST_TIMEOUT
+    on_failure: Callable[[Failure], None] = staticmethod(lambda failure: None)
+
+    def __call__(self, task: Task, protocol: Protocol, data_dir: Optional[str] = None) -> Description:
+        """The `Description` of a task.
+
+        Args:
+          task, protocol, data_dir: As for `describe_task`; the task and the protocol must pickle.
+
+        Raises:
+          TaskFailed: If there is none; the message says why, such as all that `describe_task` found wrong.
+        """
+        set_environment()
+        worker = ProcessWorker(functools.partial(describe_task, task, protocol, data_dir), _serve)
+        try:
+            answer = worker.start(self.timeout)
+        finally:
+            worker.stop()
+        if isinstance(answer, Ready) and answer.description:
+            return answer.description
+        if isinstance(answer, (Failed, Unmeasurable)):
+            self.on_failure(Failure("", answer.message, answer.traceback))
+            raise TaskFailed(answer.message, answer.traceback)
+        raise TaskFailed(f"The task cannot be described: the answer was {answer!r}.")
+
+
+def attempt(make: Callable[[], Description]) -> StartAnswer:
+    """What a process answers that describes a task."""
+    try:
+        return Ready(make())
+    except THEIRS as error:
+        return explain(error)
+
+
+def _serve(pipe: Connection, make: Callable[[], Description]) -> None:
+    begin_worker()
+    with contextlib.suppress(EOFError, ConnectionError):
+        pipe.send(attempt(make))

@@ -1,0 +1,150 @@
+"""What is known of a task before its first rule, and what is refused."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from neural_optimizer_search.measuring.description import describe_task
+from neural_optimizer_search.measuring.task_checks import UnsuitableTask
+from neural_optimizer_search.tasks import TASKS, KerasTask
+
+layers = tf.keras.layers
+X = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
+LINEAR, CLASSES = X.sum(axis=1), (X.sum(axis=1) > 0).astype(np.int32)
+
+
+def model(*more, activation=None, loss="mse", metrics=("mae",)):
+    made = tf.keras.Sequential([*more, layers.Dense(1, activation=activation)])
+    made.compile("sgd", loss, metrics=list(metrics))
+    return made
+
+
+def keras_task(make=model, train=(X[:40], LINEAR[:40]), validation=(X[40:], LINEAR[40:]), metric="mae", **more):
+    return KerasTask(make, train, validation, metric=metric, steps=6, sizes=dict(batch_size=10, seeds=(0, 1)), **more)
+
+
+def describe(task):
+    return describe_task(task, task.protocols["default"])
+
+
+def damaged(data, row, value):
+    x, y = (part.copy() for part in data)
+    x[row, 1] = value
+    return x, y
+
+
+def test_the_facts():
+    found = describe(keras_task(lambda: model(layers.BatchNormalization()), validation=(X[35:], LINEAR[35:])))
+    assert (found.trainable, found.frozen) == (4 + 2 * 3, 2 * 3)
+    assert (found.train_examples, found.validation_examples, found.batch_size) == (40, 25, 10)
+    # 9 rates with the first seed, 3 finalists with the other, 2 steps each; 6 final steps with each seed.
+    assert found.steps == (9 + 3) * 2 + 2 * 6
+    assert found.data_bytes == (40 + 25) * 4 * 4 < found.peak_bytes
+    assert found.metric_name == "mae" and found.score == 0.0
+    assert found.scale == (pytest.approx(found.metric), 0.0)
+    assert found.loss > 0 and found.seconds > 0
+    assert len(found.notes) == 1
+    assert found.notes[0].startswith("5 of 25 examples of `validation` are also in `train`: ")
+    assert found.fingerprint.untrained == pytest.approx(found.loss, rel=1e-5)
+    assert found.fingerprint.code == {}  # it is in no module
+
+
+def test_a_shipped_task():
+    found = describe_task(TASKS["digits"], TASKS["digits"].protocols["reduced"])
+    assert found.fingerprint is None and found.notes == ()
+    assert found.metric_name == "accuracy" and 0 <= found.score < 0.5
+
+
+def test_data_that_are_the_same_each_time():
+    """What a function draws from global generators has the seed of all functions."""
+    describe(
+        keras_task(
+            train=lambda: (np.random.normal(size=(60, 3)), LINEAR),
+            validation=lambda: tf.data.Dataset.from_tensor_slices((X, LINEAR)).shuffle(60).batch(10).take(3),
+        )
+    )
+
+
+STATISTICS = layers.Normalization()
+STATISTICS.adapt(X)
+EMBEDDING = layers.Embedding(5, 2, trainable=False)
+
+
+class Positive(layers.Layer):
+    def call(self, inputs):
+        return tf.cast(inputs > 0, tf.int32)
+
+
+def test_what_is_outside_and_stays_is_fine():
+    randoms = layers.GaussianNoise, layers.Dropout
+    describe(keras_task(lambda: model(STATISTICS, layers.BatchNormalization(), *(made(0.1) for made in randoms))))
+    describe(keras_task(lambda: model(Positive(), EMBEDDING, layers.Flatten())))
+
+
+GENERATOR = tf.random.Generator.from_seed(1)
+NUMPY = np.random.default_rng(0)
+MOVING = layers.BatchNormalization(center=False, scale=False)
+
+
+class Noise(layers.Layer):
+    """Adds what a function draws."""
+
+    def __init__(self, draw):
+        super().__init__()
+        self._draw = draw
+
+    def call(self, inputs, training=None):
+        return inputs + tf.ensure_shape(self._draw(inputs), inputs.shape) if training else inputs
+
+
+def draw_from_generator(inputs):
+    return GENERATOR.normal(tf.shape(inputs))
+
+
+def draw_by_numpy(inputs):
+    return tf.numpy_function(lambda x: NUMPY.normal(size=x.shape).astype(np.float32), [inputs], tf.float32)
+
+
+ONE_CLASS = (X[40:], np.zeros(20, np.int32))
+# What is wrong -> (the task, the sentences).
+REFUSED = {
+    "an unseeded split, and moving statistics from outside": (
+        lambda: keras_task(
+            lambda: model(MOVING),
+            validation=lambda: (X[np.random.default_rng().permutation(60)[:20]], LINEAR[:20]),
+        ),
+        [
+            "Argument `validation` must give the same examples in the same order each time",
+            "Argument `model` must make all that changes in training: Adam with one seed gave the loss ",
+            "The runs change what is outside of `model`: ",
+            "moving_mean",
+            "Make the layers that have it in that function.",
+        ],
+    ),
+    "a generator from outside": (
+        lambda: keras_task(lambda: model(Noise(draw_from_generator))),
+        ["Adam with one seed gave the loss ", "The runs change what is outside of `model`: "],
+    ),
+    "draws by NumPy": (
+        lambda: keras_task(lambda: model(Noise(draw_by_numpy))),
+        ["Random numbers must come from layers of Keras that `model` makes, or from functions of TensorFlow."],
+    ),
+    "numbers that are not finite, and one class": (
+        lambda: keras_task(
+            lambda: model(activation="sigmoid", loss="binary_crossentropy", metrics=["accuracy"]),
+            damaged((X[:40], CLASSES[:40]), 3, np.inf),
+            ONE_CLASS,
+            "accuracy",
+        ),
+        ["Argument `train` must have finite inputs: 1 values", "Argument `validation` must have targets of several"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", list(REFUSED))
+def test_what_would_make_rewards_meaningless_is_refused(name):
+    task, sentences = REFUSED[name]
+    with pytest.raises(UnsuitableTask) as caught:
+        describe(task())
+    for sentence in sentences:
+        assert sentence in str(caught.value)

@@ -1,0 +1,53 @@
+"""What tells that a task is another one than before."""
+
+import dataclasses
+import json
+
+import fakes
+import pytest
+
+from neural_optimizer_search.measuring.fingerprint import Fingerprint
+
+BEFORE = Fingerprint({"mine.py": "a", "net.py": "b"}, {"train": "c", "validation": "d"}, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({}, ""),
+        ({"untrained": 0.5 * (1 + 5e-5)}, ""),
+        ({"untrained": 0.75}, "the loss of the untrained model, from 0.5 to 0.75"),
+        ({"code": {"mine.py": "z", "new.py": "b"}}, "the code of mine.py, the code of net.py, the code of new.py"),
+        ({"data": {"train": "z", "validation": "d"}}, "the data of `train`"),
+        (
+            {"data": {"train": "c", "validation": "z"}, "untrained": 0.0},
+            "the data of `validation`, the loss of the untrained model, from 0.5 to 0",
+        ),
+    ],
+)
+def test_what_is_another(change, told):
+    now = dataclasses.replace(BEFORE, **change)
+    assert BEFORE.describe_change(now) == told
+    assert (now.identity(fakes.BLOBS, fakes.TINY) == BEFORE.identity(fakes.BLOBS, fakes.TINY)) == (not told)
+
+
+def test_a_protocol_is_in_the_identity():
+    longer = dataclasses.replace(fakes.TINY, final_steps=16)
+    assert BEFORE.identity(fakes.BLOBS, longer) != BEFORE.identity(fakes.BLOBS, fakes.TINY)
+
+
+def test_as_json():
+    assert Fingerprint.from_dict(json.loads(json.dumps(BEFORE.as_dict()))) == BEFORE
+
+
+@pytest.mark.parametrize(
+    "recorded",
+    [
+        {}, {"code": {}, "data": {}}, {"code": [], "data": {}, "untrained": 1.0}, [],
+        {"code": {"a": 1}, "data": {}, "untrained": 1.0}, {"code": {}, "data": {}, "untrained": True},
+        {"code": {}, "data": {}, "untrained": "1"},
+    ],
+)  # fmt: skip
+def test_what_is_none(recorded):
+    with pytest.raises(ValueError, match="its fingerprint of the task has"):
+        Fingerprint.from_dict(recorded)

@@ -1,0 +1,252 @@
+"""A task of somebody's own, before the first rule: what is said, refused and recorded."""
+
+import contextlib
+import itertools
+import sqlite3
+import sys
+from pathlib import Path
+
+import pytest
+from tiny_searches import TINY, found
+
+from neural_optimizer_search.promotion import command as promote
+from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.search import command
+from neural_optimizer_search.tasks.named_task import NamedTask, load
+from neural_optimizer_search.workers.describing import Describer, attempt
+
+pytestmark = [pytest.mark.once, pytest.mark.usefixtures("trains_nothing")]
+
+NUMBERS = itertools.count()
+FLAGS = [*TINY[:-2], "--algorithm", "evolution", "--budget", "10"]
+MODULE = """
+import numpy as np
+import tensorflow as tf
+from neural_optimizer_search.tasks import KerasTask
+
+def make():
+    model = tf.keras.Sequential([tf.keras.layers.Dense(1)])
+    model.compile("sgd", "mse", metrics=["mae"])
+    return model
+
+x = np.random.default_rng(0).normal(size=(60, 2)).astype(np.float32)
+y = x.sum(axis=1)
+task = KerasTask(make, (x[:40], y[:40]), (x[40:], y[40:]), metric="mae", steps=6, sizes=dict(batch_size=10))
+"""
+
+
+class Mine:
+    """A task in a module of its own, which may be written anew."""
+
+    def __init__(self, directory):
+        self.module = f"own_task_{next(NUMBERS)}"
+        self.task, self._path = f"{self.module}:task", directory / f"{self.module}.py"
+        self.write(MODULE)
+
+    def write(self, text):
+        self._path.write_text(text)
+        sys.modules.pop(self.module, None)
+        load.cache_clear()
+
+
+@pytest.fixture
+def mine(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return Mine(tmp_path)
+
+
+def search(mine, *more):
+    return command.main([*FLAGS, "--task", mine.task, "--cache", "cache.sqlite", *more])
+
+
+def refused(capfd, main, *flags):
+    capfd.readouterr()
+    with pytest.raises(SystemExit) as stopped:
+        main(list(flags))
+    assert stopped.value.code == 2
+    return capfd.readouterr().err.splitlines()[-1]
+
+
+def cached(run):
+    with contextlib.closing(Ledger(run, read_only=True)) as ledger:
+        return ledger.counts()["cached"]
+
+
+def set_fingerprint(run, text):
+    with sqlite3.connect(run) as db:
+        db.execute("DELETE FROM run WHERE key = 'fingerprint'")
+        if text is not None:
+            db.execute("INSERT INTO run VALUES ('fingerprint', ?)", [text])
+    db.close()
+
+
+# -- The code --------------------------------------------------------------------------------------
+
+
+def test_what_will_be_trained_is_said_first(mine, capfd):
+    assert search(mine, "--out", "run") == 0
+    out, err = capfd.readouterr()
+    first, second, third, *_ = out.splitlines()
+    sizes = "9 weights, 40 examples in batches of 10, 20 to validate; at most 64 steps and about 0.5 s a rule"
+    assert first == f"{mine.task}: {sizes}"
+    assert second == "Untrained: accuracy 0.25, score 0.25, loss 1.5"
+    assert third.startswith("Regularized evolution")
+    assert err.startswith("nos-search: note: Nothing was looked at.\n")
+
+
+def test_a_shipped_task_is_not_looked_at(tmp_path, monkeypatch):
+    monkeypatch.setattr(Describer, "__call__", None)
+    assert command.main([*FLAGS, "--cache", "none", "--out", str(tmp_path / "run")]) == 0
+    with contextlib.closing(Ledger(tmp_path / "run" / "ledger.sqlite", read_only=True)) as ledger:
+        assert ledger.fingerprint is None
+
+
+def test_a_run_goes_on_with_its_own_task_only(mine, capfd):
+    assert search(mine, "--out", "run") == 0
+    before = found(Path("run"))
+    mine.write("# Another comment.\n" + MODULE)
+    assert command.main(["--resume", "run"]) == 0
+    mine.write(MODULE.replace("Dense(1)", "Dense(1, use_bias=False)"))
+    told = refused(capfd, command.main, "--resume", "run")
+    assert told.startswith(
+        f"nos-search: argument --resume: the task is another than the run began with (the code of {mine.module}.py), "
+    )
+    assert "--changed_task" in told
+    assert found(Path("run")) == before
+    assert command.main(["--resume", "run", "--changed_task", "--budget", "14"]) == 0
+    assert len(found(Path("run"))) > len(before)
+    # From now on that is its task.
+    assert command.main(["--resume", "run"]) == 0
+    mine.write(MODULE)
+    assert "the task is another" in refused(capfd, command.main, "--resume", "run")
+
+
+def test_a_run_without_a_fingerprint(mine):
+    """As an earlier release wrote it."""
+    assert search(mine, "--out", "run") == 0
+    set_fingerprint("run/ledger.sqlite", None)
+    mine.write(MODULE.replace("Dense(1)", "Dense(1, use_bias=False)"))
+    assert command.main(["--resume", "run"]) == 0
+    with contextlib.closing(Ledger(Path("run") / "ledger.sqlite", read_only=True)) as ledger:
+        assert ledger.fingerprint is not None
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "{", '{"code": 1, "data": {}, "untrained": 1}'])
+def test_a_fingerprint_that_is_none(mine, text, capfd):
+    assert search(mine, "--out", "run") == 0
+    set_fingerprint("run/ledger.sqlite", text)
+    told = refused(capfd, command.main, "--resume", "run")
+    assert told.startswith("nos-search: argument --resume: run is damaged: run/ledger.sqlite: its fingerprint")
+    assert command.main(["--check", "run"]) == 1
+    assert "run is damaged, or no search: run/ledger.sqlite: its fingerprint" in capfd.readouterr().out
+
+
+def test_rewards_of_one_task_are_shared(mine):
+    assert search(mine, "--out", "first") == 0
+    assert search(mine, "--out", "second") == 0
+    assert cached(Path("second") / "ledger.sqlite") > 0
+    mine.write(MODULE.replace("Dense(1)", "Dense(1, use_bias=False)"))
+    assert search(mine, "--out", "third") == 0
+    assert cached(Path("third") / "ledger.sqlite") == 0
+
+
+def test_check_imports_nothing(mine, capfd):
+    assert search(mine, "--out", "run") == 0
+    mine.write("raise SystemExit('imported')")
+    capfd.readouterr()
+    assert command.main(["--check", "run"]) == 0
+    assert "the cache is not compared: that would import the module of the task." in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("flag", [["--out", "run"], ["--resume", "run"], ["--changed_task"]])
+def test_describe_goes_with_no_run(mine, flag, capfd):
+    told = refused(capfd, command.main, "--describe", *flag)
+    assert f"argument {flag[0]}: not allowed with --describe" in told
+
+
+def test_changed_task_is_for_a_run_to_go_on(mine, capfd):
+    assert "argument --changed_task: needs --resume" in refused(capfd, command.main, "--changed_task")
+
+
+def test_describe_writes_nothing(mine, tmp_path, capfd):
+    before = {path for path in tmp_path.rglob("*") if "__pycache__" not in path.parts}
+    assert command.main(["--describe", "--task", mine.task, "--workers", "2", "--budget", "94"]) == 0
+    out, err = capfd.readouterr()
+    assert "budget        94 rules and 6 known optimizers take about 25 s with 2 workers\n" in out
+    assert "time a rule   0.5 s, measured once, with Adam on one core\n" in out
+    assert out.endswith("note          Nothing was looked at.\n") and err == ""
+    assert {path for path in tmp_path.rglob("*") if "__pycache__" not in path.parts} == before
+
+
+def test_describe_tells_of_a_wrong_task(mine, capfd):
+    mine.write("raise ValueError('mine')")
+    assert f"module {mine.module!r} raises ValueError: mine" in refused(
+        capfd, command.main, "--describe", "--task", mine.task
+    )
+    assert "must be one of: default, reduced, paper" in refused(
+        capfd, command.main, "--describe", "--protocol", "long"
+    )
+
+
+def test_a_promotion_looks_at_its_task_too(mine, capfd):
+    assert search(mine, "--out", "run") == 0
+    capfd.readouterr()
+    flags = ["run", "--task", mine.task, "--workers", "1", "--top", "4", "--rungs", "2"]
+    assert promote.main(flags) == 0
+    out, err = capfd.readouterr()
+    assert out.startswith(f"{mine.task}: 9 weights") and err.startswith("nos-promote: note: Nothing was looked at.")
+
+
+# -- The data --------------------------------------------------------------------------------------
+
+
+def test_a_worker_with_other_data_refuses(mine):
+    task = NamedTask(mine.task, data="of another process")
+    with pytest.raises(ValueError, match=r"the data of own_task_.* are others in each process"):
+        task.child(task.protocols["default"])
+
+
+class DescribesInThread:
+    """A worker in this thread, which describes its task."""
+
+    def __init__(self, make, serve):
+        self._make = make
+
+    def start(self, seconds=None):
+        return attempt(self._make)
+
+    def stop(self):
+        pass
+
+
+DESCRIBE = Describer.__call__
+
+
+@pytest.fixture
+def describes(monkeypatch, trains_nothing):
+    monkeypatch.setattr(Describer, "__call__", DESCRIBE)
+    monkeypatch.setattr("neural_optimizer_search.workers.describing.ProcessWorker", DescribesInThread)
+
+
+@pytest.mark.slow
+def test_data_and_metric_are_others_when_a_run_goes_on(mine, describes, capfd):
+    assert search(mine, "--out", "run") == 0
+    mine.write(MODULE.replace("y = x.sum(axis=1)", "y = x.sum(axis=1) ** 2").replace('metric="mae"', 'metric="loss"'))
+    told = refused(capfd, command.main, "--resume", "run")
+    assert f"(the code of {mine.module}.py, the data of `train`, the data of `validation`, the loss of the " in told
+
+
+@pytest.mark.slow
+def test_all_that_is_wrong_is_told_at_once(mine, describes, capfd):
+    mine.write(
+        MODULE.replace("y = x.sum(axis=1)", "y = np.zeros(60, np.int32); x[3, 1] = np.nan")
+        .replace('"mse", metrics=["mae"]', '"binary_crossentropy", metrics=["accuracy"]')
+        .replace('metric="mae"', 'metric="accuracy"')
+        .replace("Dense(1)", "Dense(1, 'sigmoid')")
+    )
+    told = refused(capfd, command.main, *FLAGS, "--task", mine.task, "--cache", "none", "--out", "run")
+    assert told.startswith(
+        "nos-search: Argument `train` must have finite inputs: 1 values are NaN or infinite, in 1 "
+    )
+    assert "Argument `validation` must have targets of several classes for the metric 'accuracy'." in told
+    assert "Traceback" not in told
