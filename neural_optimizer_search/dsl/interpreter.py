@@ -7,7 +7,7 @@ tensor, so one graph runs every rule.
 
 import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Union
 
