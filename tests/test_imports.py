@@ -75,7 +75,17 @@ MAY_IMPORT["benchmarks.experiments"] = {
 MAY_IMPORT["benchmarks.commands"] = {"benchmarks.experiments", "benchmarks.trials", *COMMANDS}
 MAY_IMPORT["benchmarks.studies"] = {"benchmarks.plotting", "tf_agents_env", *MAY_IMPORT["tf_agents_env"]}
 # Within the DSL, each file may import those before it.
-DSL_ORDER = ("vocabulary", "expression", "printing", "source", "rule", "formula", "space", "interpreter")
+DSL_ORDER = (
+    "vocabulary",
+    "expression",
+    "printing",
+    "source",
+    "rule",
+    "formula",
+    "space",
+    "interpreter",
+    "token_interpreter",
+)
 
 
 def place_of(module):

@@ -8,7 +8,7 @@ from neural_optimizer_search.optimizers import keras_versions
 # The modules that the reward of any task depends on; those of one task are in its `identity`. The screen makes the
 # keys of evaluations.
 MODULES = (
-    "decays", "flat_weights", "dsl.interpreter", "dsl.rule", "dsl.vocabulary",
+    "decays", "flat_weights", "dsl.interpreter", "dsl.rule", "dsl.token_interpreter", "dsl.vocabulary",
     "measuring.evaluator", "measuring.random_draws", "measuring.screen", "measuring.token_optimizer",
     "measuring.training", "optimizers.keras_versions",
     "tasks.child", "tasks.image_task", "tasks.protocol",

@@ -5,8 +5,9 @@ from typing import Any, Optional
 
 import tensorflow as tf
 
-from neural_optimizer_search.dsl.interpreter import AVERAGES, Inputs, next_average, update_from_tokens
+from neural_optimizer_search.dsl.interpreter import AVERAGES, Inputs, next_average
 from neural_optimizer_search.dsl.rule import Iteration, Rule
+from neural_optimizer_search.dsl.token_interpreter import update_from_tokens
 from neural_optimizer_search.flat_weights import assign, flat
 from neural_optimizer_search.optimizers.keras_versions import initialize
 

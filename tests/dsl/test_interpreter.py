@@ -7,7 +7,7 @@ import reference
 import tensorflow as tf
 
 from neural_optimizer_search import Rule, parse_formula
-from neural_optimizer_search.dsl import interpreter, vocabulary
+from neural_optimizer_search.dsl import interpreter, token_interpreter, vocabulary
 
 SIZE = 24
 T = 100
@@ -44,7 +44,7 @@ _VECTOR, _SCALAR = tf.TensorSpec([SIZE], tf.float64), tf.TensorSpec([], tf.int64
 def _traced(tokens, g, w, m, v, gamma, t, T, seed):
     averages = {"m": m, "v": v, "gamma": gamma}
     values = interpreter.Inputs(g, w, averages, t, T, seed)
-    return interpreter.update_from_tokens(tokens, values)
+    return token_interpreter.update_from_tokens(tokens, values)
 
 
 def by_rule(iterations, step, seed=0):

@@ -13,9 +13,10 @@ import pytest
 import tensorflow as tf
 
 from neural_optimizer_search import parse_formula
-from neural_optimizer_search.dsl.interpreter import AVERAGES, Inputs, update, update_from_tokens
+from neural_optimizer_search.dsl.interpreter import AVERAGES, Inputs, update
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.dsl.space import PRESETS, search_space
+from neural_optimizer_search.dsl.token_interpreter import update_from_tokens
 from neural_optimizer_search.measuring import screen
 from neural_optimizer_search.records.run_directory import rank
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
