@@ -1,8 +1,8 @@
 """What the words compute: operand values and a rule to an update direction.
 
 Each word of `vocabulary.py` has one row here. A rule is run in two ways over the same rows: `update` takes a `Rule`
-while tracing, so only its own words enter the graph; `token_interpreter.py` takes the tokens as a tensor, so one graph
-runs every rule.
+while tracing, so only its own words enter the graph; `token_interpreter.py` takes the tokens as a tensor, so one
+graph runs every rule.
 """
 
 import math

@@ -3,19 +3,27 @@
 import contextlib
 import multiprocessing
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
+
+_state = {"shown": multiprocessing.parent_process() is None}
+
+
+def show_reading() -> None:
+    """Shows the bars of this process: it is the only one that reads now, though another one started it."""
+    _state["shown"] = True
 
 
 @contextlib.contextmanager
 def reading_bar(argument: str) -> Iterator[Callable[[int], Any]]:
     """A function that is told the number of examples read; what takes longer than two seconds is shown.
 
-    A worker process shows nothing, because several read at once. Neither is anything shown without tqdm.
+    A worker process shows nothing, because several read at once, unless `show_reading` was called. Neither is anything
+    shown without tqdm.
     """
-    try:
-        from tqdm import tqdm
-    except ImportError:
+    tqdm = _find_tqdm() if _state["shown"] else None
+    if tqdm is None:
         yield lambda examples: None
         return
     with tqdm(
@@ -24,6 +32,16 @@ def reading_bar(argument: str) -> Iterator[Callable[[int], Any]]:
         delay=2,
         leave=False,
         mininterval=0.2 if sys.stderr.isatty() else 15,
-        disable=multiprocessing.parent_process() is not None,
     ) as bar:
         yield bar.update
+
+
+def _find_tqdm():
+    """None if it is not installed."""
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return None
+    if multiprocessing.parent_process() is not None:
+        tqdm.set_lock(threading.RLock())  # its own is a semaphore, which a process that is stopped leaves behind
+    return tqdm

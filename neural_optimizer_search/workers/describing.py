@@ -8,6 +8,7 @@ from typing import Optional
 
 from neural_optimizer_search.measuring.description import Description, describe_task
 from neural_optimizer_search.tasks.protocol import Protocol
+from neural_optimizer_search.tasks.reading_bar import show_reading
 from neural_optimizer_search.tasks.task import Task
 from neural_optimizer_search.workers.executor import FIRST_TIMEOUT, Failure, TaskFailed
 from neural_optimizer_search.workers.measuring_worker import THEIRS, explain
@@ -59,5 +60,6 @@ def attempt(make: Callable[[], Description]) -> StartAnswer:
 
 def _serve(pipe: Connection, make: Callable[[], Description]) -> None:
     begin_worker()
+    show_reading()
     with contextlib.suppress(EOFError, ConnectionError):
         pipe.send(attempt(make))
