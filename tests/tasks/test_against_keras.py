@@ -92,7 +92,24 @@ ONE_OUTPUT = {
     "mse, Adam": Replay(linear, (X, Y), lambda: dict(loss="mse", metrics=["mae"]), "mae", rule="Adam", long=True),
     "list of one loss": Replay(linear, (X, Y), lambda: dict(loss=["mse"], metrics=["mae"]), "mae", long=True),
     "dict of one loss": Replay(
-        named_output, (X, Y), lambda: dict(loss={"out": "mse"}, metrics={"out": "mae"}), "mae"
+        named_output,
+        (X, Y),
+        lambda: dict(loss={"out": "mse"}, metrics={"out": "mae"}),
+        "mae",
+        compiled=False,
+        task=dict(loss={"out": "mse"}, metric={"out": "mae"}),
+    ),
+    "dict of one loss, compiled": Replay(
+        named_output, (X, Y), lambda: dict(loss={"out": "mse"}, metrics={"out": "mae"}), "mae", long=True
+    ),
+    "list of one loss, compiled by the task": Replay(
+        linear,
+        (X, Y),
+        lambda: dict(loss=["mse"], metrics=["mae"]),
+        "mae",
+        compiled=False,
+        task=dict(loss=["mse"]),
+        long=True,
     ),
     "squeeze(y_true, -1)": Replay(linear, (X, COLUMN if KERAS_3 else Y), lambda: dict(loss=squeezed)),
     "squeeze of a column": Replay(linear, (X, COLUMN), lambda: dict(loss=squeezed), long=True),
@@ -239,6 +256,14 @@ OUTPUTS = {
     ),
     "only one output has a loss": Replay(
         named, NAMED, lambda: dict(loss={"a": "mse"}, metrics={"b": "accuracy"}), "b_accuracy", long=True
+    ),
+    "the metric of one output, compiled by the task": Replay(
+        named,
+        NAMED,
+        lambda: dict(loss=BOTH, metrics={"b": "accuracy"}),
+        "b_accuracy",
+        compiled=False,
+        task=dict(loss=BOTH, metric={"b": "accuracy"}),
     ),
     "compiled by the task": Replay(
         named,

@@ -117,6 +117,9 @@ WEIGHTS = {
     "no gradient": Replay(numbers(dense(), Unused), (X, Y), mse, long=True),
     "no gradient, Adam": Replay(numbers(Unused, dense()), (X, Y), mse, rule="Adam"),
     "assigns a weight of its own": Replay(numbers(dense(), Counter), (X, Y), mse),
+    "clipped norms": Replay(numbers(dense()), (X, Y), mse, clipping=dict(clipnorm=0.1), rule="Adam"),
+    "clipped values": Replay(numbers(dense()), (X, Y), mse, clipping=dict(clipvalue=0.05), long=True),
+    "a clipped norm": Replay(numbers(dense()), (X, Y), mse, clipping=dict(global_clipnorm=0.1), long=True),
     "shared": Replay(shared, (X, Y), mse, "mae", rule="Adam", long=True),
 }
 
@@ -182,7 +185,7 @@ COMPUTED = {
 
 @each(COMPUTED)
 def test_computed(name):
-    check(COMPUTED[name])
+    check(COMPUTED[name], seed=1)
 
 
 # -- What layers look up ---------------------------------------------------------------------------------------------
