@@ -68,6 +68,15 @@ def unfrozen():
     return model
 
 
+PRETRAINED = RNG.normal(size=(3, 4)).astype(np.float32)
+
+
+def pretrained():
+    model = numbers(dense(), layers.BatchNormalization)()
+    model.layers[0].set_weights([PRETRAINED, np.ones(4, np.float32)])
+    return model
+
+
 class Unused(layers.Layer):
     """Its weight gets no gradient."""
 
@@ -113,6 +122,7 @@ WEIGHTS = {
     "regularizers": Replay(numbers(dense(kernel_regularizer="l2", bias_regularizer="l1")), (X, Y), mse),
     "activity regularizer": Replay(numbers(dense(activity_regularizer="l2")), (X, Y), mse, "mae", long=True),
     "frozen": Replay(frozen, (X, Y), mse),
+    "weights set in the factory": Replay(pretrained, (X, Y), mse, "mae", long=True),
     "unfrozen": Replay(unfrozen, (X, Y), mse, long=True),
     "no gradient": Replay(numbers(dense(), Unused), (X, Y), mse, long=True),
     "no gradient, Adam": Replay(numbers(Unused, dense()), (X, Y), mse, rule="Adam"),
@@ -179,6 +189,12 @@ COMPUTED = {
         words(lambda: layers.Bidirectional(layers.GRU(3))), (IDS, HAS_A_3), binary, "accuracy", rate=0.5, long=True
     ),
     "attention": Replay(attention, (IDS, HAS_A_3), binary, rule="Adam"),
+    "GRU with dropout": Replay(
+        words(lambda: layers.GRU(3, dropout=0.3, recurrent_dropout=0.3)), (IDS, HAS_A_3), binary, rate=0.5, long=True
+    ),
+    "Embedding, clipped": Replay(
+        words(layers.Flatten), (IDS, HAS_A_3), binary, clipping=dict(clipnorm=0.02), rate=0.5, long=True
+    ),
     "Embedding": Replay(words(layers.GlobalAveragePooling1D), (IDS, HAS_A_3), binary, rate=0.5, long=True),
 }
 
@@ -264,6 +280,8 @@ def float32_output():
 
 
 HALF = {
+    # The first steps are left out, until the scale of the loss is low enough.
+    "mixed_float16, overflows": Replay(half(float32_output), (X, Y * 100), mse, rate=1e-4, long=True),
     "mixed_float16": Replay(half(float32_output), (X, Y), mse, "mae"),
     "mixed_float16, Adam": Replay(half(float32_output), (X, Y), mse, rule="Adam", rate=0.01, long=True),
 }

@@ -142,6 +142,20 @@ class SkipsSteps(Subclassed):
         return self.compute_metrics(x, y, prediction, None)
 
 
+class Reconstructs(Subclassed):
+    """Its data are inputs alone, not in a tuple."""
+
+    def train_step(self, data):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((self(data, training=True) - data) ** 2)
+        gradients = tape.gradient(loss, self.trainable_variables)
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables))
+        return {"loss": loss}
+
+    def test_step(self, data):
+        return {"loss": tf.reduce_mean((self(data, training=False) - data) ** 2)}
+
+
 class OwnLoss(Subclassed):
     """Only `compute_loss` is the model's own."""
 
@@ -161,6 +175,7 @@ STEPS = {
     "@tf.function of a part": Replay(TracedPart, (X, Y), mse, "mae", long=True),
     "if of a tensor": Replay(Branches, (X, Y), mse, "mae"),
     "gradients times 0": Replay(SkipsSteps, (X, Y), mse, "mae", long=True),
+    "inputs alone": Replay(Reconstructs, X[:, :1], given=dataset, in_batches=True),
     "compute_loss": Replay(OwnLoss, (X, Y), lambda: dict(metrics=["mae"]), "mae"),
     "train_step, compiled by the task": Replay(
         OwnCompiledMetrics, (X, Y), mse, "mae", compiled=False, task=dict(loss="mse"), long=True
@@ -188,7 +203,24 @@ class Never(Subclassed):
         return self.compute_metrics(x, y, self(x, training=True), None)
 
 
-@pytest.mark.parametrize("model", [Twice, Never])
+class OwnOptimizers(Subclassed):
+    """As those of a GAN, which `compile` of the model's own takes."""
+
+    def compile(self, optimizer, **kwargs):
+        super().compile(**kwargs)
+        self.own_optimizer = tf.keras.optimizers.SGD(0.1)
+
+    def train_step(self, data):
+        x, y = data
+        with tf.GradientTape() as tape:
+            prediction = self(x, training=True)
+            loss = tf.reduce_mean((y[:, None] - prediction) ** 2)
+        gradients = tape.gradient(loss, self.trainable_variables)
+        self.own_optimizer.apply_gradients(zip(gradients, self.trainable_variables))
+        return self.compute_metrics(x, y, prediction, None)
+
+
+@pytest.mark.parametrize("model", [Twice, Never, OwnOptimizers])
 def test_a_step_must_use_the_optimizer_once(model):
     task = Replay(model, (X, Y), mse).make_task()
     with pytest.raises(ValueError, match=r"`train_step`.* once"):
@@ -277,6 +309,25 @@ ADDED = {
         siamese, ([X, OTHERS], SAME[:, None]), lambda: dict(loss=contrastive), rule="Adam", long=True
     ),
 }
+ADDED["Siamese from a dataset"] = Replay(
+    siamese, ((X, OTHERS), SAME), lambda: dict(loss=contrastive), given=dataset, in_batches=True, long=True
+)
+
+
+def loss_and_metric_of_the_model():
+    """As a VAE was written before Keras 3."""
+    data = tf.keras.Input((3,))
+    output = layers.Dense(3)(layers.Dense(2, activation="tanh")(data))
+    model = tf.keras.Model(data, output)
+    model.add_loss(tf.reduce_mean((data - output) ** 2))
+    model.add_metric(tf.reduce_mean(tf.abs(data - output), -1), name="reconstruction_error")
+    return model
+
+
+if not KERAS_3:
+    ADDED["add_loss and add_metric of a model"] = Replay(
+        loss_and_metric_of_the_model, (X,), dict, "reconstruction_error"
+    )
 if KERAS_3:
     ADDED["VAE, seed generator"] = Replay(vae(ByGenerator), (X,), long=True)
 
