@@ -112,7 +112,9 @@ def describe_task(task: Task, protocol: Protocol, data_dir: Optional[str] = None
         score=score,
         loss=loss,
         notes=tuple(_find_notes(child, trial)) if is_own else (),
-        fingerprint=Fingerprint(_hash_code(task), hashes, float(f"{loss:.6g}")) if is_own else None,
+        fingerprint=Fingerprint(_hash_code(task), hashes, _round(loss), child.metric_name, *map(_round, child.scale))
+        if is_own
+        else None,
     )
 
 
@@ -163,6 +165,10 @@ def _find_notes(child, trial) -> Iterator[str]:
     run = trial.repeated.first
     if not run.finite:
         yield f"Adam with the learning rate {ADAM_RATE:g} diverged at step {run.steps}."
+
+
+def _round(number):
+    return float(f"{number:.6g}")
 
 
 def _hash_code(task):

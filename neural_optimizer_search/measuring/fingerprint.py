@@ -1,8 +1,8 @@
-"""By what it is seen that a task of the user's own is another one than before: its code, its data, its first loss."""
+"""By what it is seen that a task of the user's own is another one than before: its code, its data, its metric."""
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from neural_optimizer_search.code_hash import hash_code
@@ -15,6 +15,11 @@ MODULES = (
     "batch_store", "class_weights", "fit_batches", "in_memory", "keras_child", "keras_task", "metric_scale",
     "user_arrays",
 )  # fmt: skip
+_NUMBERS = {
+    "untrained": "the loss of the untrained model",
+    "worst": "the metric's value with the score 0",
+    "best": "the metric's value with the score 1",
+}
 
 
 @dataclass(frozen=True)
@@ -25,11 +30,16 @@ class Fingerprint:
       code: A hash of each module of the task, by file; see `hash_files`. Empty for a task that is in no module.
       data: A hash of each part of the data: "train" and "validation".
       untrained: The loss of the untrained model, to 6 digits.
+      metric: The name of what the score is made of.
+      worst, best: The values of the metric that have the scores 0 and 1, to 6 digits.
     """
 
     code: Mapping[str, str]
     data: Mapping[str, str]
     untrained: float
+    metric: str
+    worst: float
+    best: float
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON takes it."""
@@ -42,29 +52,39 @@ class Fingerprint:
         Raises:
           ValueError: If it gave none such.
         """
-        if not (isinstance(recorded, dict) and recorded.keys() == {"code", "data", "untrained"}):
-            raise ValueError("its fingerprint of the task has other parts than code, data and untrained.")
+        names = [field.name for field in fields(cls)]
+        if not (isinstance(recorded, dict) and recorded.keys() == set(names)):
+            raise ValueError(f"its fingerprint of the task has other parts than {', '.join(names)}.")
         texts = [recorded["code"], recorded["data"]]
         if not all(isinstance(one, dict) and all(isinstance(text, str) for text in one.values()) for one in texts):
             raise ValueError("its fingerprint of the task has hashes that are no texts.")
-        if type(recorded["untrained"]) not in (int, float):
-            raise ValueError("its fingerprint of the task has an untrained loss that is no number.")
+        if not isinstance(recorded["metric"], str):
+            raise ValueError("its fingerprint of the task has a metric that is no text.")
+        for name in ("untrained", "worst", "best"):
+            if type(recorded[name]) not in (int, float):
+                raise ValueError(f"its fingerprint of the task has no number for {name}.")
         return cls(**recorded)
 
     def describe_change(self, now: "Fingerprint") -> str:
         """What is another in the task as it is now, in words; "" if nothing is."""
         changes = [f"the code of {name}" for name in _changed(self.code, now.code)]
         changes += [f"the data of `{name}`" for name in _changed(self.data, now.data)]
-        before, after = self.untrained, now.untrained
-        if not (math.isclose(before, after, rel_tol=TOLERANCE) or before == after or math.isnan(before + after)):
-            changes.append(f"the loss of the untrained model, from {before:.6g} to {after:.6g}")
+        if self.metric != now.metric:
+            changes.append(f"the metric, from {self.metric} to {now.metric}")
+        for name, what in _NUMBERS.items():
+            before, after = getattr(self, name), getattr(now, name)
+            if not (math.isclose(before, after, rel_tol=TOLERANCE) or before == after or math.isnan(before + after)):
+                changes.append(f"{what}, from {before:.6g} to {after:.6g}")
         return ", ".join(changes)
 
     def identity(self, task: Task, protocol: Protocol) -> str:
         """A text that differs whenever a reward may, as `Task.identity` gives it of a shipped task."""
-        loss = f"{self.untrained:.4g}"  # rounded, so that machines may share it
+        # Rounded, so that machines may share it.
+        numbers = " ".join(f"{number:.4g}" for number in (self.untrained, self.worst, self.best))
         package = hash_code(*(f"neural_optimizer_search.tasks.{name}" for name in MODULES))
-        return " ".join([task.name, repr(protocol), _line(self.code), _line(self.data), loss, package])
+        return " ".join(
+            [task.name, repr(protocol), _line(self.code), _line(self.data), self.metric, numbers, package]
+        )
 
 
 def _changed(before, now):

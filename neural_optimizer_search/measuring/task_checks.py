@@ -32,7 +32,8 @@ class Repeated(NamedTuple):
 def find_single_class(child: Child) -> Iterator[str]:
     """A sentence if all validation targets are of one class, for a metric of which higher values are better."""
     worst, best = child.scale
-    targets = tf.nest.flatten(child.validation[1]) if len(child.validation) > 1 else []
+    _, targets, _ = tf.keras.utils.unpack_x_y_sample_weight(child.validation)
+    targets = [] if targets is None else tf.nest.flatten(targets)
     if worst < best and len(targets) == 1 and not isinstance(targets[0], tf.RaggedTensor):
         classes = _classes(np.asarray(targets[0]))
         if classes is not None and len(np.unique(classes)) == 1:

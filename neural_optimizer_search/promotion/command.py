@@ -136,7 +136,8 @@ def _promote(promotion, run, out):
     halving = Halving(config.rungs, config.keep)
     protocols = {number: halving.protocol(protocol, number) for number in range(1, config.rungs + 1)}
     describe = config.make_describer()
-    task = prepare_task("nos-promote", task, protocols[1], describe, config.data_dir, out / TRACEBACKS).task
+    prepared = prepare_task("nos-promote", task, protocols[1], describe, config.data_dir, out / TRACEBACKS)
+    task, words = prepared.task, score_words(config.task, prepared.fingerprint)
     counts = halving.counts(len(chosen))
     seeds = len(protocol.seeds)
     print(
@@ -170,7 +171,7 @@ def _promote(promotion, run, out):
 
         for rung in climb([c.rule for c in chosen], halving, measure):
             rungs.append(rung)
-            table = promotion_table(rungs, chosen, config.rungs, score_words(config.task))
+            table = promotion_table(rungs, chosen, config.rungs, words)
             write_whole(out / LEADERBOARD, lambda unfinished, table=table: unfinished.write_text(f"{table}\n"))
     if len(rungs) < config.rungs:
         print(f"Stopped after rung {len(rungs)} of {config.rungs}: none of its rules trained to the end.")

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Optional, Union
 
 from neural_optimizer_search import flags
 from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.measuring.fingerprint import Fingerprint
 from neural_optimizer_search.records.ledger import Ledger, Sample
 from neural_optimizer_search.records.run_directory import LEDGER, rank
 from neural_optimizer_search.records.stored import Joined
@@ -50,6 +51,7 @@ class RecordedSearch:
       samples: Everything that was proposed, in order; of a step that was not finished, what was measured.
       counts: How many samples there are and what became of them, as `Ledger.counts()` gives it.
       versions: What the search was computed with, one dict for each time that it changed.
+      fingerprint: Of a task of the user's own, if it was recorded.
     """
 
     place: Path
@@ -60,11 +62,12 @@ class RecordedSearch:
     samples: Sequence[Sample]
     counts: dict[str, int]
     versions: tuple[dict[str, str], ...] = ()
+    fingerprint: Optional[Fingerprint] = None
 
     @property
     def score_words(self) -> ScoreWords:
         """What the number beside the reward is called."""
-        return score_words(str(self.config.get("task", "")))
+        return score_words(str(self.config.get("task", "")), self.fingerprint)
 
     @functools.cached_property
     def measured(self) -> Measured:
@@ -119,6 +122,7 @@ def read(place: Union[str, Path]) -> RecordedSearch:
                 samples=Joined(ledger.sample_rows(), ledger.unfinished_rows()),
                 counts=ledger.counts(),
                 versions=tuple(ledger.versions),
+                fingerprint=ledger.fingerprint,
             )
             run.look_at_all()
             weakref.finalize(run, stack.pop_all().close)

@@ -33,7 +33,7 @@ def format_table(title: str, found: Description, budget: int, workers: int) -> s
         "examples": f"{found.train_examples:,} to train, {found.validation_examples:,} to validate",
         "batch": f"{found.batch_size}{f'; {validation} in validation' if validation else ''}",
         "steps a rule": f"{found.steps:,} at most, sweep and final runs",
-        "time a rule": f"{_duration(found.seconds)}, measured once, with Adam on one core",
+        "time a rule": f"about {_duration(found.seconds)}, from two timed runs with Adam on one core",
         "memory": f"{_size(found.data_bytes)} of data in each worker; {_size(found.peak_bytes)} a process in all",
         "metric": f"{found.metric_name}: {found.metric:.4g} untrained, which has the score {found.score:.4g} "
         f"({worst:.4g} has 0, {best:.4g} has 1)",

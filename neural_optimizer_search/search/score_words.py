@@ -2,6 +2,9 @@
 
 from typing import NamedTuple, Optional
 
+from neural_optimizer_search.command_line import shorten
+from neural_optimizer_search.measuring.fingerprint import Fingerprint
+
 
 class ScoreWords(NamedTuple):
     """The words for a table of evaluations.
@@ -15,25 +18,24 @@ class ScoreWords(NamedTuple):
     note: str
 
 
-def score_words(
-    task: str, metric: Optional[str] = None, worst: Optional[float] = None, best: Optional[float] = None
-) -> ScoreWords:
+def score_words(task: str, fingerprint: Optional[Fingerprint] = None) -> ScoreWords:
     """The `ScoreWords` of a task.
 
     Args:
       task: The task's name; one of the user's own is "module:attribute".
-      metric: The name of its metric, if it is known.
-      worst, best: The values of the metric with the scores 0 and 1, if they are known.
+      fingerprint: Of a task of the user's own, which says what the score is made of; None if it is not known.
 
     Example:
       >>> from neural_optimizer_search.search.score_words import score_words
       >>> score_words("digits").note
       'accuracy: validation accuracy at the end of the final run.'
-      >>> score_words("mine:task", "mae").note
-      'score: at the end of the final run; 1 is the best, 0 is worth nothing; of mae.'
+      >>> score_words("mine:task").note
+      'score: at the end of the final run; 1 is the best, 0 is worth nothing.'
     """
     if ":" not in task:
         return ScoreWords("accuracy", "accuracy: validation accuracy at the end of the final run.")
-    scale = "" if worst is None or best is None else f", from {worst:.4g} (score 0) to {best:.4g} (score 1)"
-    of = f"; of {metric}{scale}" if metric else ""
-    return ScoreWords("score", f"score: at the end of the final run; 1 is the best, 0 is worth nothing{of}.")
+    of = ""
+    if fingerprint is not None:
+        metric = shorten(fingerprint.metric)
+        of = f" A {metric} of {fingerprint.worst:.4g} has the score 0, of {fingerprint.best:.4g} the score 1."
+    return ScoreWords("score", f"score: at the end of the final run; 1 is the best, 0 is worth nothing.{of}")

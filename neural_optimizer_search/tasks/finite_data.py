@@ -21,14 +21,17 @@ def find_numbers_not_finite(train: Any, validation: Any) -> Iterator[str]:
         for name, part in _name_parts(data):
             rows, count = _rows_not_finite(part)
             if count:
+                values = f"{count} value is" if count == 1 else f"{count} values are"
                 yield (
-                    f"Argument `{argument}` must have finite {name}: {count} values are NaN or infinite, in "
-                    f"{len(rows)} of {length(data)} examples, the first of which is number {rows[0]}, counted from 0."
+                    f"Argument `{argument}` must have finite {name}: {values} NaN or infinite, in {len(rows)} of "
+                    f"{length(data)} examples, the first of which is number {rows[0]}, counted from 0."
                 )
 
 
 def _name_parts(data) -> Iterator[tuple[str, Any]]:
-    for name, part in zip(PARTS, data):
+    for name, part in zip(PARTS, tf.keras.utils.unpack_x_y_sample_weight(data)):
+        if part is None:
+            continue
         if isinstance(part, Mapping):
             yield from ((f"{name} {key!r}", leaf) for key in part for leaf in tf.nest.flatten(part[key]))
         else:

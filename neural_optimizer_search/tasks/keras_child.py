@@ -11,6 +11,9 @@ from neural_optimizer_search.optimizers.keras_versions import as_traced_by_fit
 from neural_optimizer_search.tasks.child import length, rows
 from neural_optimizer_search.tasks.metric_scale import MetricScale, without_number
 
+# What `compile` knows beside the metrics of Keras by their names.
+NAMES_FOR_COMPILE = ("loss", "accuracy", "acc", "crossentropy", "ce")
+
 
 @dataclass(frozen=True)
 class CompiledModel:
@@ -34,6 +37,9 @@ class CompiledModel:
             if not isinstance(model, tf.keras.Model):
                 raise ValueError(f"Argument `model` must be a function that makes a Keras model. It made: {model!r}.")
             if self.loss is not None:
+                _require_known("loss", self.loss, tf.keras.losses.get)
+                if self.metric not in NAMES_FOR_COMPILE:
+                    _require_known("metric", self.metric, tf.keras.metrics.get)
                 model.compile(loss=self.loss, loss_weights=self.loss_weights, metrics=self._metrics())
             elif getattr(model, "optimizer", None) is None:
                 raise ValueError(
@@ -57,6 +63,18 @@ class CompiledModel:
         if isinstance(metric, tf.keras.metrics.Metric):  # each model has its own, with its own state
             metric = type(metric).from_config(metric.get_config())
         return [metric]
+
+
+def _require_known(argument, name, find):
+    """Keras 2 tells a wrong name in the first step, in words that do not have it."""
+    found: Any = None
+    with contextlib.suppress(ValueError, TypeError):  # Keras 3 raises one, Keras 2 may give the name back
+        found = find(name) if isinstance(name, str) else len
+    if not callable(found):
+        raise ValueError(
+            f"Argument `{argument}` must be a {argument} of Keras, its name, or a function of (targets, "
+            f"predictions). Received: {name!r}."
+        )
 
 
 def train_step(model: tf.keras.Model, batch: Any) -> tf.Tensor:

@@ -136,7 +136,7 @@ REFUSED = {
             ONE_CLASS,
             "accuracy",
         ),
-        ["Argument `train` must have finite inputs: 1 values", "Argument `validation` must have targets of several"],
+        ["Argument `train` must have finite inputs: 1 value", "Argument `validation` must have targets of several"],
     ),
 }
 

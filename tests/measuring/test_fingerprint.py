@@ -8,7 +8,7 @@ import pytest
 
 from neural_optimizer_search.measuring.fingerprint import Fingerprint
 
-BEFORE = Fingerprint({"mine.py": "a", "net.py": "b"}, {"train": "c", "validation": "d"}, 0.5)
+BEFORE = Fingerprint({"mine.py": "a", "net.py": "b"}, {"train": "c", "validation": "d"}, 0.5, "mae", 4.0, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,11 @@ BEFORE = Fingerprint({"mine.py": "a", "net.py": "b"}, {"train": "c", "validation
         ({"untrained": 0.75}, "the loss of the untrained model, from 0.5 to 0.75"),
         ({"code": {"mine.py": "z", "new.py": "b"}}, "the code of mine.py, the code of net.py, the code of new.py"),
         ({"data": {"train": "z", "validation": "d"}}, "the data of `train`"),
+        ({"metric": "loss"}, "the metric, from mae to loss"),
+        (
+            {"worst": 3.0, "best": 1.0},
+            "the metric's value with the score 0, from 4 to 3, the metric's value with the score 1, from 0 to 1",
+        ),
         (
             {"data": {"train": "c", "validation": "z"}, "untrained": 0.0},
             "the data of `validation`, the loss of the untrained model, from 0.5 to 0",
@@ -41,13 +46,17 @@ def test_as_json():
 
 
 @pytest.mark.parametrize(
-    "recorded",
+    "change",
     [
-        {}, {"code": {}, "data": {}}, {"code": [], "data": {}, "untrained": 1.0}, [],
-        {"code": {"a": 1}, "data": {}, "untrained": 1.0}, {"code": {}, "data": {}, "untrained": True},
-        {"code": {}, "data": {}, "untrained": "1"},
+        {"code": []}, {"code": {"a": 1}}, {"data": None}, {"untrained": True}, {"untrained": "1"}, {"metric": 3},
+        {"worst": None}, {"best": "0"}, {"more": 1},
     ],
 )  # fmt: skip
-def test_what_is_none(recorded):
+def test_what_is_none(change):
     with pytest.raises(ValueError, match="its fingerprint of the task has"):
-        Fingerprint.from_dict(recorded)
+        Fingerprint.from_dict({**BEFORE.as_dict(), **change})
+    for recorded in ([], {}):
+        with pytest.raises(
+            ValueError, match="its fingerprint of the task has other parts than code, data, untrained"
+        ):
+            Fingerprint.from_dict(recorded)

@@ -3,6 +3,7 @@ import dataclasses
 import fakes
 
 from neural_optimizer_search import parse_formula
+from neural_optimizer_search.measuring.fingerprint import Fingerprint
 from neural_optimizer_search.records.run_directory import rank
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.search.leaderboard import format_leaderboard
@@ -38,11 +39,10 @@ def test_numbers_that_are_none_are_shown_as_what_they_are():
 
 
 def test_the_words_fit_the_task():
-    words = score_words("mine:task", "mae", worst=1.5, best=0.0)
+    words = score_words("mine:task", Fingerprint({}, {}, 2.0, "mae", 1.5, 0.0))
     table = format_leaderboard(FOUND, KNOWN, words)
     assert table.splitlines()[0].split()[:2] == ["reward", "score"] and "accuracy" not in table
-    assert words.note in table and words.note.endswith("; of mae, from 1.5 (score 0) to 0 (score 1).")
-    assert score_words("mine:task", "mae").note.endswith("1 is the best, 0 is worth nothing; of mae.")
+    assert words.note in table and words.note.endswith(" A mae of 1.5 has the score 0, of 0 the score 1.")
     assert score_words("mine:task").note.endswith("1 is the best, 0 is worth nothing.")
     assert "score" not in format_leaderboard(FOUND, KNOWN, ACCURACY)
 
