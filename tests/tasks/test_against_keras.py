@@ -252,7 +252,7 @@ OUTPUTS = {
         "b_accuracy",
     ),
     "the loss of one output": Replay(
-        named, NAMED, lambda: dict(loss=BOTH), "b_loss", task=dict(higher_is_better=False), long=True
+        named, NAMED, lambda: dict(loss=BOTH), "b_loss", task=dict(higher_is_better=False)
     ),
     "only one output has a loss": Replay(
         named, NAMED, lambda: dict(loss={"a": "mse"}, metrics={"b": "accuracy"}), "b_accuracy", long=True
