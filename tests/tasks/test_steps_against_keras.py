@@ -145,15 +145,25 @@ class SkipsSteps(Subclassed):
 class Reconstructs(Subclassed):
     """Its data are inputs alone, not in a tuple."""
 
+    def __init__(self):
+        super().__init__()
+        self.loss_tracker = tf.keras.metrics.Mean(name="loss")
+
+    @property
+    def metrics(self):
+        return [self.loss_tracker]
+
     def train_step(self, data):
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean((self(data, training=True) - data) ** 2)
         gradients = tape.gradient(loss, self.trainable_variables)
         self.optimizer.apply_gradients(zip(gradients, self.trainable_variables))
-        return {"loss": loss}
+        self.loss_tracker.update_state(loss)
+        return {"loss": self.loss_tracker.result()}
 
     def test_step(self, data):
-        return {"loss": tf.reduce_mean((self(data, training=False) - data) ** 2)}
+        self.loss_tracker.update_state(tf.reduce_mean((self(data, training=False) - data) ** 2))
+        return {"loss": self.loss_tracker.result()}
 
 
 class OwnLoss(Subclassed):
