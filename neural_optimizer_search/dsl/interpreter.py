@@ -5,8 +5,9 @@ takes a `Rule` while tracing, so only its own words enter the graph; `update_fro
 tensor, so one graph runs every rule.
 """
 
+import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Union
 
@@ -85,8 +86,8 @@ class Inputs:
 
 OPERAND_VALUES = {
     "g": lambda s, place: s.g,
-    "g^2": lambda s, place: s.g**2,
-    "g^3": lambda s, place: s.g**3,
+    "g^2": lambda s, place: tf.square(s.g),
+    "g^3": lambda s, place: s.g * tf.square(s.g),
     "m": lambda s, place: s.corrected("m"),
     "v": lambda s, place: s.corrected("v"),
     "gamma": lambda s, place: s.corrected("gamma"),
@@ -176,29 +177,106 @@ def update_from_tokens(tokens: tf.Tensor, inputs: Inputs) -> tf.Tensor:
 
     The ids are those of `vocabulary.FULL`; all three averages must be in `inputs`.
     """
-    iterations = tf.reshape(tokens, [-1, TOKENS_PER_ITERATION])
-    depth = tf.shape(iterations)[0]
-    outputs = tf.TensorArray(inputs.g.dtype, size=depth, element_shape=inputs.g.shape, clear_after_read=False)
-
-    def run(k, outputs):
-        op1, op2, u1, u2, b = tf.unstack(iterations[k], num=TOKENS_PER_ITERATION)
-        place = TOKENS_PER_ITERATION * k
-        x = _unary(u1, _operand(op1, outputs, inputs, place), inputs, place + 2)
-        y = _unary(u2, _operand(op2, outputs, inputs, place + 1), inputs, place + 3)
-        branches = [lambda name=name: BINARY_VALUES[name](x, y) for name in BINARIES]
-        return k + 1, outputs.write(k, tf.switch_case(b, branches))
-
-    _, outputs = tf.while_loop(lambda k, _: k < depth, run, (0, outputs), parallel_iterations=1)
-    return outputs.read(depth - 1)
+    if tf.executing_eagerly():  # where TensorFlow hangs in a function that chooses a function
+        return update(Rule.from_tokens(tokens.numpy().tolist()), inputs)
+    words = _TracedWords(inputs.g.dtype, tuple(inputs.g.shape))
+    averages = [inputs.averages[name] for name, _, _ in AVERAGES]
+    return words.update(tokens, inputs.g, inputs.w, *averages, inputs.t, inputs.T, inputs.seed)
 
 
-def _operand(token, outputs, inputs, place):
-    base = len(OPERANDS)
-    branches: list[Callable] = [lambda name=name: OPERAND_VALUES[name](inputs, place) for name in OPERANDS]
-    branches.append(lambda: outputs.read(token - base))
-    return tf.switch_case(tf.minimum(token, base), branches)
+@functools.lru_cache(maxsize=None)
+class _TracedWords:
+    """The words as functions, of which a token chooses one.
+
+    With `tf.switch_case`, all words would stand in the graph of a step at each place of an iteration, and TensorFlow
+    walks through those that are not chosen, too: that took as long as the step of a small child.
+    """
+
+    def __init__(self, dtype, shape):
+        self._dtype, self._shape = dtype, shape
+        x, number, scalar = tf.TensorSpec(shape, dtype), tf.TensorSpec([], tf.int32), tf.TensorSpec([], tf.int64)
+        inputs = [x] * (2 + len(AVERAGES)) + [scalar] * 3
+        operand = [number, number, tf.TensorSpec([], tf.variant), *inputs]
+        iteration = [tf.TensorSpec([None], tf.int32), number, tf.TensorSpec([], tf.variant), *inputs]
+        with tf.init_scope():
+            self._operands = [_traced(_operand(OPERAND_VALUES[name]), operand) for name in OPERANDS]
+            self._operands.append(_traced(self._output, operand))
+            self._unaries = [_traced(_unary(UNARY_VALUES[name]), [x, number, *inputs]) for name in UNARIES]
+            self._iterations = [_traced(self._iteration(name), iteration) for name in BINARIES]
+            self._all_iterations = _traced(self._loop, iteration)
+
+    def update(self, tokens, *inputs):
+        outputs = self._reserve(0)
+        one = tf.size(tokens) == TOKENS_PER_ITERATION  # a loop would take longer than what it does
+        chosen = tf.where(one, tokens[TOKENS_PER_ITERATION - 1], len(BINARIES))
+        return _choose([*self._iterations, self._all_iterations], chosen, tokens, 0, outputs, *inputs)
+
+    # A list of tensors and not a `tf.TensorArray`, which no function takes.
+
+    def _reserve(self, depth):
+        return tf.raw_ops.TensorListReserve(
+            element_shape=tf.constant(self._shape, tf.int32), num_elements=depth, element_dtype=self._dtype
+        )
+
+    def _read(self, outputs, k):
+        return tf.raw_ops.TensorListGetItem(
+            input_handle=outputs, index=k, element_shape=tf.constant(self._shape, tf.int32), element_dtype=self._dtype
+        )
+
+    # -- Traced ----------------------------------------------------------------------------------------
+
+    def _output(self, operand, place, outputs, *inputs):
+        return tf.ensure_shape(self._read(outputs, operand - len(OPERANDS)), self._shape)
+
+    def _iteration(self, binary):
+        def run(tokens, place, outputs, *inputs):
+            op1, op2, u1, u2, _ = tf.unstack(tokens[place : place + TOKENS_PER_ITERATION], TOKENS_PER_ITERATION)
+
+            def side(operand, unary, place):
+                word = tf.minimum(operand, len(OPERANDS))
+                x = _choose(self._operands, word, operand, place, outputs, *inputs)
+                return _choose(self._unaries, unary, x, place + 2, *inputs)
+
+            x = side(op1, u1, place)
+            return x if binary == "left" else BINARY_VALUES[binary](x, side(op2, u2, place + 1))
+
+        return run
+
+    def _loop(self, tokens, place, outputs, *inputs):
+        depth = tf.size(tokens) // TOKENS_PER_ITERATION
+
+        def run(k, outputs):
+            place = TOKENS_PER_ITERATION * k
+            word = tokens[place + TOKENS_PER_ITERATION - 1]
+            x = _choose(self._iterations, word, tokens, place, outputs, *inputs)
+            return k + 1, tf.raw_ops.TensorListSetItem(input_handle=outputs, index=k, item=x)
+
+        _, outputs = tf.while_loop(lambda k, _: k < depth, run, (0, self._reserve(depth)), parallel_iterations=1)
+        return tf.ensure_shape(self._read(outputs, depth - 1), self._shape)
 
 
-def _unary(token, x, inputs, place):
-    branches = [lambda name=name: UNARY_VALUES[name](x, inputs, place) for name in UNARIES]
-    return tf.switch_case(token, branches)
+def _traced(function, signature):
+    return tf.function(function, autograph=False).get_concrete_function(*signature)
+
+
+def _operand(word):
+    return lambda operand, place, outputs, *inputs: word(_inputs(*inputs), place)
+
+
+def _unary(word):
+    return lambda x, place, *inputs: word(x, _inputs(*inputs), place)
+
+
+def _inputs(g, w, m, v, gamma, t, T, seed):
+    return Inputs(g, w, dict(m=m, v=v, gamma=gamma), t, T, seed)
+
+
+def _choose(functions, index, *arguments):
+    """The result of one of the functions. Unlike `tf.switch_case`, TensorFlow looks at none of the others."""
+    for function in functions:
+        function.add_to_graph(tf.compat.v1.get_default_graph())
+    result = functions[0].outputs[0]
+    (chosen,) = tf.raw_ops.StatelessCase(
+        branch_index=index, input=arguments, Tout=[result.dtype], branches=functions, output_shapes=[result.shape]
+    )
+    return chosen

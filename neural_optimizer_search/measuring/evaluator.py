@@ -36,6 +36,7 @@ class Evaluator:
         self.protocol = protocol
         child = task.child(protocol, data_dir)
         self.uniform_loss = child.uniform_loss
+        self._metric_name, (self._worst, _) = child.metric_name, child.scale
         self.train = ChildTraining(child)
 
     def __call__(self, rule: Rule) -> Evaluation:
@@ -118,8 +119,7 @@ class Evaluator:
             else f"Trained {p.final_steps} steps with {len(runs)} seed{'' if len(runs) == 1 else 's'}."
         )
         if not (diverged or any(rewards)):
-            metric = sum(float(run.metrics[-1]) for run in runs) / len(runs)
-            message += f" The metric is {metric:.4g} at the end, which is paid nothing."
+            message += f" {self._describe_end(runs)}"
         return dict(
             reward=sum(rewards) / len(rewards),
             status="diverged" if diverged else "ok",
@@ -128,6 +128,14 @@ class Evaluator:
             accuracy=sum(accuracies) / len(accuracies),
             rewards=rewards,
         )
+
+    def _describe_end(self, runs):
+        """Why runs that did not diverge are paid nothing."""
+        if self.protocol.reward == "mean_cross_entropy":
+            name, values, worst = "cross-entropy", [run.losses[-1] for run in runs], self.uniform_loss
+        else:
+            name, values, worst = self._metric_name, [run.metrics[-1] for run in runs], self._worst
+        return f"The {name} is {np.mean(values):.4g} at the end, and {worst:.4g} is paid nothing."
 
 
 def describe_wrong_scores(scores: Sequence[float]) -> str:

@@ -6,6 +6,7 @@ measures both ways).
 """
 
 import contextlib
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -19,6 +20,10 @@ from neural_optimizer_search.tasks.child import Child, eager_functions, length, 
 
 # Loss scaling leaves out the first updates until its scale, 2^15 at first, suits; gradients may be accumulated.
 MOST_WITHOUT_UPDATE = 16
+
+# Without it oneDNN, with batches of more than 32, sets up each convolution again at each step, to save memory that a
+# child does not need: a tenth of a step of `digits`. TensorFlow reads it at the first convolution of a process.
+os.environ.setdefault("TF_MKL_OPTIMIZE_PRIMITIVE_MEMUSE", "false")
 
 
 class TrainingRun(NamedTuple):

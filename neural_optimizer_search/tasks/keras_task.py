@@ -280,7 +280,8 @@ def describe_metric(metric: Any) -> str:
     """What a person calls a metric."""
     if isinstance(metric, dict):
         return ", ".join(f"{describe_metric(value)} of {name}" for name, value in metric.items())
-    return metric if isinstance(metric, str) else getattr(metric, "__name__", None) or metric.name
+    name = metric if isinstance(metric, str) else getattr(metric, "__name__", None) or getattr(metric, "name", "")
+    return name if name.isidentifier() else "metric"  # a lambda has no name of its own
 
 
 def _check_batches(model, validation, batch_size):

@@ -337,6 +337,14 @@ def test_one_trace_runs_every_rule():
     assert _traced.experimental_get_tracing_count() == 1
 
 
+def test_a_step_walks_through_no_words_but_the_rule_s():
+    # TensorFlow walks through the whole graph at each step, and a choice that it lowers is part of that graph.
+    operations = _traced.get_concrete_function().graph.get_operations()
+    assert len(operations) < 40
+    (choice,) = [operation for operation in operations if operation.type == "StatelessCase"]
+    assert "_lower_using_switch_merge" not in choice.node_def.attr
+
+
 @pytest.mark.parametrize("formula", reference.PUBLISHED)
 def test_published_rules(formula):
     rule = parse_formula(formula)

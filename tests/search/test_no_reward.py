@@ -57,7 +57,8 @@ def test_rounding_is_no_reason_to_refuse_a_score():
 def test_a_metric_that_is_paid_nothing_is_told(value):
     found = evaluate(keras_task(metric=constant(value), higher_is_better=True))
     assert (found.reward, found.status) == (0.0, "ok")
-    assert found.message == f"Trained 6 steps with 1 seed. The metric is {value:g} at the end, which is paid nothing."
+    told = "Trained 6 steps with 1 seed. The metric is {:g} at the end, and 0 is paid nothing."
+    assert found.message == told.format(value)
 
 
 def run(tmp_path, monkeypatch, capfd, task):
@@ -84,8 +85,8 @@ def test_nan_in_the_data(tmp_path, monkeypatch, capfd):
 def test_a_metric_that_is_always_negative(tmp_path, monkeypatch, capfd):
     last = run(tmp_path, monkeypatch, capfd, keras_task(metric=constant(-3.0), higher_is_better=True))
     assert last.startswith(
-        "nos-search: every known optimizer has the reward 0 (SGD: Trained 6 steps with 1 seed. The metric is -3 at "
-        "the end, which is paid nothing). Look at the metric: "
+        "nos-search: every known optimizer has the reward 0 (SGD: Trained 6 steps with 1 seed. The metric is -3 "
+        "at the end, and 0 is paid nothing). Look at the metric: "
     )
 
 
