@@ -37,6 +37,7 @@ class Replay:
       class_weight: For both.
       compiled: Whether the factory returns a compiled model; else the task compiles it with `task`.
       task: More arguments of `KerasTask`.
+      clipping: Of the gradients, arguments of the optimizer that the model is compiled with.
       rule: One of `TWINS`.
       rate: Learning rate.
       long: Whether only `make test-long` has it.
@@ -51,6 +52,7 @@ class Replay:
     class_weight: Any = None
     compiled: bool = True
     task: Mapping[str, Any] = field(default_factory=dict)
+    clipping: Mapping[str, float] = field(default_factory=dict)
     rule: str = "g"
     rate: float = 0.05
     long: bool = False
@@ -68,17 +70,17 @@ class Replay:
         )
         return KerasTask(**{**arguments, **self.task, **changes})
 
-    def make_compiled(self, optimizer: Any = "sgd") -> tf.keras.Model:
+    def make_compiled(self, optimizer: Callable[..., Any] = tf.keras.optimizers.SGD) -> tf.keras.Model:
         """The model, compiled by Keras."""
         model = self.build()
-        model.compile(optimizer, **self.compile())
+        model.compile(optimizer(self.rate, **self.clipping), **self.compile())
         return model
 
     def train_plainly(self, batches: np.ndarray, seed: int) -> list[dict[str, float]]:
         """The logs of `evaluate` after every VALIDATE_EVERY steps of `fit`."""
         with _generators_of_keras_3():
             tf.keras.utils.set_random_seed(seed)
-            model = self.make_compiled(TWINS[self.rule](learning_rate=self.rate))
+            model = self.make_compiled(TWINS[self.rule])
             validation = part(self.data, TRAIN, TRAIN + VALIDATION)
             logs = []
             for indices in batches.reshape(-1, VALIDATE_EVERY * BATCH):

@@ -1,4 +1,4 @@
-"""Losses, metrics and outputs: what a task measures is what plain Keras measures."""
+"""Losses and metrics of one output: what a task measures is what plain Keras measures."""
 
 import numpy as np
 import tensorflow as tf
@@ -92,7 +92,24 @@ ONE_OUTPUT = {
     "mse, Adam": Replay(linear, (X, Y), lambda: dict(loss="mse", metrics=["mae"]), "mae", rule="Adam", long=True),
     "list of one loss": Replay(linear, (X, Y), lambda: dict(loss=["mse"], metrics=["mae"]), "mae", long=True),
     "dict of one loss": Replay(
-        named_output, (X, Y), lambda: dict(loss={"out": "mse"}, metrics={"out": "mae"}), "mae"
+        named_output,
+        (X, Y),
+        lambda: dict(loss={"out": "mse"}, metrics={"out": "mae"}),
+        "mae",
+        compiled=False,
+        task=dict(loss={"out": "mse"}, metric={"out": "mae"}),
+    ),
+    "dict of one loss, compiled": Replay(
+        named_output, (X, Y), lambda: dict(loss={"out": "mse"}, metrics={"out": "mae"}), "mae", long=True
+    ),
+    "list of one loss, compiled by the task": Replay(
+        linear,
+        (X, Y),
+        lambda: dict(loss=["mse"], metrics=["mae"]),
+        "mae",
+        compiled=False,
+        task=dict(loss=["mse"]),
+        long=True,
     ),
     "squeeze(y_true, -1)": Replay(linear, (X, COLUMN if KERAS_3 else Y), lambda: dict(loss=squeezed)),
     "squeeze of a column": Replay(linear, (X, COLUMN), lambda: dict(loss=squeezed), long=True),
@@ -180,77 +197,3 @@ ONE_OUTPUT = {
 @each(ONE_OUTPUT)
 def test_one_output(name):
     check(ONE_OUTPUT[name])
-
-
-# -- Several inputs and outputs --------------------------------------------------------------------------------------
-
-IDS = RNG.integers(1, 9, size=(70, 5))
-HAS_A_3 = (IDS == 3).any(axis=1).astype(np.float32)
-
-
-def two_towers(outputs):
-    numbers, ids = tf.keras.Input((3,), name="numbers"), tf.keras.Input((5,), dtype="int32", name="ids")
-    hidden = layers.Concatenate()([numbers, layers.Flatten()(layers.Embedding(9, 2)(ids))])
-    hidden = layers.Dense(4, activation="tanh")(hidden)
-    made = {"a": layers.Dense(1, name="a")(hidden), "b": layers.Dense(1, activation="sigmoid", name="b")(hidden)}
-    return tf.keras.Model({"numbers": numbers, "ids": ids}, made if outputs is dict else list(made.values()))
-
-
-def named():
-    return two_towers(dict)
-
-
-def listed():
-    return two_towers(list)
-
-
-INPUTS = {"numbers": X, "ids": IDS}
-NAMED = (INPUTS, {"a": Y, "b": HAS_A_3})
-LISTED = (INPUTS, [Y, HAS_A_3])
-BOTH = {"a": "mse", "b": "binary_crossentropy"}
-
-
-def absolute(y_true, y_pred):
-    return tf.reduce_mean(tf.abs(y_true - y_pred), -1)
-
-
-OUTPUTS = {
-    "losses and weights by name": Replay(
-        named,
-        NAMED,
-        lambda: dict(loss=BOTH, loss_weights={"a": 0.3, "b": 2.0}, metrics={"a": ["mae"], "b": ["accuracy"]}),
-        "a_mae",
-        rule="Adam",
-    ),
-    "a function for both": Replay(
-        named, NAMED, lambda: dict(loss=absolute, metrics={"a": "mae", "b": "mae"}), "a_mae"
-    ),
-    "a function for each": Replay(
-        named, NAMED, lambda: dict(loss={"a": absolute, "b": absolute}, metrics={"a": "mae"}), "a_mae", long=True
-    ),
-    "lists": Replay(
-        listed,
-        LISTED,
-        lambda: dict(loss=list(BOTH.values()), loss_weights=[0.3, 2.0], metrics=[["mae"], ["accuracy"]]),
-        "b_accuracy",
-    ),
-    "the loss of one output": Replay(
-        named, NAMED, lambda: dict(loss=BOTH), "b_loss", task=dict(higher_is_better=False), long=True
-    ),
-    "only one output has a loss": Replay(
-        named, NAMED, lambda: dict(loss={"a": "mse"}, metrics={"b": "accuracy"}), "b_accuracy", long=True
-    ),
-    "compiled by the task": Replay(
-        named,
-        NAMED,
-        lambda: dict(loss=BOTH, loss_weights={"a": 0.3, "b": 2.0}),
-        compiled=False,
-        task=dict(loss=BOTH, loss_weights={"a": 0.3, "b": 2.0}),
-        long=True,
-    ),
-}
-
-
-@each(OUTPUTS)
-def test_several_inputs_and_outputs(name):
-    check(OUTPUTS[name])

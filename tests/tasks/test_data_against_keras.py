@@ -5,8 +5,9 @@ import importlib.util
 import numpy as np
 import pytest
 import tensorflow as tf
-from keras_replays import BATCH, OWN_BATCH, Replay, check, dataset, each
+from keras_replays import BATCH, OWN_BATCH, Replay, check, dataset, each, run
 
+from neural_optimizer_search.measuring.training import ChildTraining
 from neural_optimizer_search.optimizers.keras_versions import KERAS_3
 
 layers = tf.keras.layers
@@ -126,6 +127,17 @@ def test_a_model_of_fixed_batches():
         child(replay)
     with pytest.raises(ValueError, match=r"batch_size 8, .* Received: 10"):
         child(replay, sizes=dict(batch_size=10))
+
+
+def test_the_batches_of_a_model_count():
+    """Where neither the data nor the task says their size."""
+    settings = dict(validation=(X[50:66], Y[50:66]), sizes=dict(seeds=(0,)))
+    made = child(Replay(fixed, (X, Y), mse, "mae"), **settings)
+    assert made.batch_size == BATCH
+    replay = Replay(linear, (X, Y), mse, "mae")
+    settings["sizes"]["batch_size"] = BATCH
+    expected = run(ChildTraining(child(replay, **settings)), replay)
+    np.testing.assert_allclose(run(ChildTraining(made), replay).metrics, expected.metrics, rtol=1e-6)
 
 
 def test_a_model_with_a_state_is_refused():

@@ -45,87 +45,6 @@ def dense(size=4, **kwargs):
     return lambda: layers.Dense(size, activation="tanh", **kwargs)
 
 
-# -- What changes or holds the weights -------------------------------------------------------------------------------
-
-
-def non_negative():
-    return tf.keras.Sequential([tf.keras.Input((3,)), layers.Dense(1, kernel_constraint="non_neg")])
-
-
-def frozen():
-    model = numbers(dense(), layers.BatchNormalization, dense())()
-    model.layers[0].trainable = False
-    model.layers[1].trainable = False
-    return model
-
-
-def unfrozen():
-    model = numbers(dense(), dense())()
-    model.trainable = False
-    model.layers[1].trainable = True
-    model.layers[2].trainable = True
-    model.trainable = True
-    return model
-
-
-class Unused(layers.Layer):
-    """Its weight gets no gradient."""
-
-    def build(self, shape):
-        self.weight = self.add_weight(name="unused", shape=(shape[-1],), initializer="ones")
-
-    def call(self, inputs):
-        return inputs * 2.0
-
-
-class Counter(layers.Layer):
-    """Assigns a weight of its own, which counts the steps."""
-
-    def build(self, shape):
-        self.count = self.add_weight(name="count", shape=(), initializer="zeros", trainable=False)
-
-    def call(self, inputs, training=False):
-        if training:
-            self.count.assign_add(1.0)
-        return inputs * (1.0 + 0.01 * self.count)
-
-
-def shared():
-    inputs = tf.keras.Input((3,))
-    layer = layers.Dense(3, activation="tanh")
-    return tf.keras.Model(inputs, layers.Dense(1)(layer(layer(inputs))))
-
-
-def max_norm():
-    return tf.keras.constraints.MaxNorm(0.5)
-
-
-WEIGHTS = {
-    "constraint": Replay(non_negative, (X, -Y), mse),
-    "constraints, Adam": Replay(
-        numbers(dense(kernel_constraint=max_norm(), bias_constraint=max_norm())),
-        (X, Y),
-        mse,
-        "mae",
-        rule="Adam",
-        long=True,
-    ),
-    "regularizers": Replay(numbers(dense(kernel_regularizer="l2", bias_regularizer="l1")), (X, Y), mse),
-    "activity regularizer": Replay(numbers(dense(activity_regularizer="l2")), (X, Y), mse, "mae", long=True),
-    "frozen": Replay(frozen, (X, Y), mse),
-    "unfrozen": Replay(unfrozen, (X, Y), mse, long=True),
-    "no gradient": Replay(numbers(dense(), Unused), (X, Y), mse, long=True),
-    "no gradient, Adam": Replay(numbers(Unused, dense()), (X, Y), mse, rule="Adam"),
-    "assigns a weight of its own": Replay(numbers(dense(), Counter), (X, Y), mse),
-    "shared": Replay(shared, (X, Y), mse, "mae", rule="Adam", long=True),
-}
-
-
-@each(WEIGHTS)
-def test_weights(name):
-    check(WEIGHTS[name])
-
-
 # -- What layers compute and draw ------------------------------------------------------------------------------------
 
 
@@ -176,13 +95,19 @@ COMPUTED = {
         words(lambda: layers.Bidirectional(layers.GRU(3))), (IDS, HAS_A_3), binary, "accuracy", rate=0.5, long=True
     ),
     "attention": Replay(attention, (IDS, HAS_A_3), binary, rule="Adam"),
+    "GRU with dropout": Replay(
+        words(lambda: layers.GRU(3, dropout=0.3, recurrent_dropout=0.3)), (IDS, HAS_A_3), binary, rate=0.5, long=True
+    ),
+    "Embedding, clipped": Replay(
+        words(layers.Flatten), (IDS, HAS_A_3), binary, clipping=dict(clipnorm=0.02), rate=0.5, long=True
+    ),
     "Embedding": Replay(words(layers.GlobalAveragePooling1D), (IDS, HAS_A_3), binary, rate=0.5, long=True),
 }
 
 
 @each(COMPUTED)
 def test_computed(name):
-    check(COMPUTED[name])
+    check(COMPUTED[name], seed=1)
 
 
 # -- What layers look up ---------------------------------------------------------------------------------------------
@@ -261,6 +186,8 @@ def float32_output():
 
 
 HALF = {
+    # The first steps are left out, until the scale of the loss is low enough.
+    "mixed_float16, overflows": Replay(half(float32_output), (X, Y * 100), mse, rate=1e-4, long=True),
     "mixed_float16": Replay(half(float32_output), (X, Y), mse, "mae"),
     "mixed_float16, Adam": Replay(half(float32_output), (X, Y), mse, rule="Adam", rate=0.01, long=True),
 }

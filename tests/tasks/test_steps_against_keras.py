@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from keras_replays import Replay, check, dataset, each, run
+from keras_replays import Replay, check, dataset, each
 
 from neural_optimizer_search.measuring.training import ChildTraining
 from neural_optimizer_search.optimizers.keras_versions import KERAS_3
@@ -142,6 +142,30 @@ class SkipsSteps(Subclassed):
         return self.compute_metrics(x, y, prediction, None)
 
 
+class Reconstructs(Subclassed):
+    """Its data are inputs alone, not in a tuple."""
+
+    def __init__(self):
+        super().__init__()
+        self.loss_tracker = tf.keras.metrics.Mean(name="loss")
+
+    @property
+    def metrics(self):
+        return [self.loss_tracker]
+
+    def train_step(self, data):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((self(data, training=True) - data) ** 2)
+        gradients = tape.gradient(loss, self.trainable_variables)
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables))
+        self.loss_tracker.update_state(loss)
+        return {"loss": self.loss_tracker.result()}
+
+    def test_step(self, data):
+        self.loss_tracker.update_state(tf.reduce_mean((self(data, training=False) - data) ** 2))
+        return {"loss": self.loss_tracker.result()}
+
+
 class OwnLoss(Subclassed):
     """Only `compute_loss` is the model's own."""
 
@@ -161,6 +185,7 @@ STEPS = {
     "@tf.function of a part": Replay(TracedPart, (X, Y), mse, "mae", long=True),
     "if of a tensor": Replay(Branches, (X, Y), mse, "mae"),
     "gradients times 0": Replay(SkipsSteps, (X, Y), mse, "mae", long=True),
+    "inputs alone": Replay(Reconstructs, X[:, :1], given=dataset, in_batches=True),
     "compute_loss": Replay(OwnLoss, (X, Y), lambda: dict(metrics=["mae"]), "mae"),
     "train_step, compiled by the task": Replay(
         OwnCompiledMetrics, (X, Y), mse, "mae", compiled=False, task=dict(loss="mse"), long=True
@@ -188,110 +213,25 @@ class Never(Subclassed):
         return self.compute_metrics(x, y, self(x, training=True), None)
 
 
-@pytest.mark.parametrize("model", [Twice, Never])
+class OwnOptimizers(Subclassed):
+    """As those of a GAN, which `compile` of the model's own takes."""
+
+    def compile(self, optimizer, **kwargs):
+        super().compile(**kwargs)
+        self.own_optimizer = tf.keras.optimizers.SGD(0.1)
+
+    def train_step(self, data):
+        x, y = data
+        with tf.GradientTape() as tape:
+            prediction = self(x, training=True)
+            loss = tf.reduce_mean((y[:, None] - prediction) ** 2)
+        gradients = tape.gradient(loss, self.trainable_variables)
+        self.own_optimizer.apply_gradients(zip(gradients, self.trainable_variables))
+        return self.compute_metrics(x, y, prediction, None)
+
+
+@pytest.mark.parametrize("model", [Twice, Never, OwnOptimizers])
 def test_a_step_must_use_the_optimizer_once(model):
     task = Replay(model, (X, Y), mse).make_task()
     with pytest.raises(ValueError, match=r"`train_step`.* once"):
         ChildTraining(task.child(task.protocols["default"]))
-
-
-# -- Losses added in layers ------------------------------------------------------------------------------------------
-
-
-class Divergence(layers.Layer):
-    """Adds a VAE's loss: of the reconstruction, and from a normal distribution."""
-
-    def call(self, inputs):
-        data, mean, log_variance, output = inputs
-        self.add_loss(tf.reduce_mean(tf.reduce_sum((data - output) ** 2, -1)))
-        self.add_loss(-0.5 * tf.reduce_mean(1 + log_variance - mean**2 - tf.exp(log_variance)))
-        return output
-
-
-class ByLayer(layers.Layer):
-    """Noise of a layer of Keras, whose generator has its state in a variable."""
-
-    def __init__(self):
-        super().__init__()
-        self.noise = layers.GaussianNoise(1.0)
-
-    def call(self, like):
-        return self.noise(tf.zeros_like(like), training=True)
-
-
-class ByGenerator(layers.Layer):
-    def __init__(self):
-        super().__init__()
-        self.generator = tf.keras.random.SeedGenerator(1)
-
-    def call(self, like):
-        return tf.keras.random.normal(tf.shape(like), seed=self.generator)
-
-
-class ByBackend(layers.Layer):
-    def call(self, like):
-        return tf.keras.backend.random_normal(tf.shape(like))
-
-
-class ByTensorFlow(layers.Layer):
-    def call(self, like):
-        return tf.random.normal(tf.shape(like))
-
-
-def vae(noise):
-    def build():
-        data = tf.keras.Input((3,))
-        hidden = layers.Dense(4, activation="tanh")(data)
-        mean, log_variance = layers.Dense(2)(hidden), layers.Dense(2)(hidden)
-        sample = layers.Lambda(lambda parts: parts[0] + tf.exp(0.5 * parts[1]) * parts[2])(
-            [mean, log_variance, noise()(mean)]
-        )
-        return tf.keras.Model(data, Divergence()([data, mean, log_variance, layers.Dense(3)(sample)]))
-
-    return build
-
-
-def contrastive(y_true, y_pred):
-    far = tf.maximum(1.0 - y_pred, 0.0)
-    return tf.reduce_mean(y_true * y_pred**2 + (1.0 - y_true) * far**2)
-
-
-def siamese():
-    left, right = tf.keras.Input((3,)), tf.keras.Input((3,))
-    tower = tf.keras.Sequential([layers.Dense(4, activation="tanh"), layers.Dense(2)])
-    difference = layers.Subtract()([tower(left), tower(right)])
-    return tf.keras.Model(
-        [left, right], layers.Lambda(lambda d: tf.sqrt(tf.reduce_sum(d**2, -1, True) + 1e-6))(difference)
-    )
-
-
-OTHERS = X[::-1].copy()
-SAME = (np.sign(Y) == np.sign(OTHERS.sum(1))).astype(np.float32)
-
-ADDED = {
-    "VAE without targets": Replay(vae(ByLayer), (X,)),
-    "VAE, Adam": Replay(vae(ByLayer), (X,), rule="Adam", long=True),
-    "VAE from a dataset": Replay(vae(ByLayer), (X,), given=lambda data: dataset(*data), in_batches=True, long=True),
-    "Siamese": Replay(siamese, ([X, OTHERS], SAME), lambda: dict(loss=contrastive)),
-    "Siamese, columns, Adam": Replay(
-        siamese, ([X, OTHERS], SAME[:, None]), lambda: dict(loss=contrastive), rule="Adam", long=True
-    ),
-}
-if KERAS_3:
-    ADDED["VAE, seed generator"] = Replay(vae(ByGenerator), (X,), long=True)
-
-
-@each(ADDED)
-def test_added(name):
-    check(ADDED[name])
-
-
-@pytest.mark.parametrize("noise", [ByTensorFlow] if KERAS_3 else [ByTensorFlow, ByBackend])
-def test_numbers_drawn_without_a_state(noise):
-    """One run is alike the other, or the task is refused."""
-    replay = Replay(vae(noise), (X,))
-    task = replay.make_task()
-    training = ChildTraining(task.child(task.protocols["default"]))
-    first = run(training, replay)
-    run(training, replay, seed=1)
-    assert list(run(training, replay).losses) == list(first.losses)
