@@ -17,6 +17,7 @@ from neural_optimizer_search.measuring.task_checks import (
     Repeated,
     UnsuitableTask,
     describe_other_data,
+    describe_other_model,
     describe_shared,
     find_single_class,
     find_state_outside,
@@ -81,14 +82,17 @@ def describe_task(task: Task, protocol: Protocol, data_dir: Optional[str] = None
       UnsuitableTask: If they will not, with all reasons. A shipped task is not checked.
     """
     is_own = task.identity(protocol) is None
-    hashes = hash_data(task.child(protocol, data_dir)) if is_own else {}
+    once = task.child(protocol, data_dir) if is_own else None
     child = task.child(protocol, data_dir)
     training = ChildTraining(child)
     untrained = training.measure_untrained(protocol.seeds[0])
     trial = _try_adam(training, protocol)
-    if is_own:
+    hashes: dict[str, str] = {}
+    if once is not None:
+        hashes = hash_data(child)
         problems = [
-            *describe_other_data(hashes, hash_data(child)),
+            *describe_other_data(hash_data(once), hashes),
+            *describe_other_model(once, child),
             *_find_problems(child, untrained, trial.repeated),
         ]
         if problems:
@@ -112,9 +116,22 @@ def describe_task(task: Task, protocol: Protocol, data_dir: Optional[str] = None
         score=score,
         loss=loss,
         notes=tuple(_find_notes(child, trial)) if is_own else (),
-        fingerprint=Fingerprint(_hash_code(task), hashes, _round(loss), child.metric_name, *map(_round, child.scale))
-        if is_own
-        else None,
+        fingerprint=_take_fingerprint(task, child, hashes, loss, trial) if is_own else None,
+    )
+
+
+def _take_fingerprint(task, child, hashes, loss, trial):
+    untrained = loss if child.untrained_loss is None else child.untrained_loss
+    trained = float(trial.repeated.first.losses[-1])
+    worst, best = child.scale
+    return Fingerprint(
+        code=_hash_code(task),
+        data=hashes,
+        untrained=_round(untrained),
+        trained=_round(trained),
+        metric=child.metric_name,
+        worst=_round(worst),
+        best=_round(best),
     )
 
 

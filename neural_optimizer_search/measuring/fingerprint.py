@@ -1,15 +1,14 @@
 """By what it is seen that a task of the user's own is another one than before: its code, its data, its metric."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from neural_optimizer_search.code_hash import hash_code
+from neural_optimizer_search.tasks.named_task import is_same_loss
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
 
-TOLERANCE = 1e-4  # of the untrained loss, relative: another machine rounds differently
 # What rewards of such tasks depend on, beside `code_version.MODULES`.
 MODULES = (
     "batch_store", "class_weights", "fit_batches", "in_memory", "keras_child", "keras_task", "metric_scale",
@@ -17,6 +16,7 @@ MODULES = (
 )  # fmt: skip
 _NUMBERS = {
     "untrained": "the loss of the untrained model",
+    "trained": "the loss after a training with Adam",
     "worst": "the metric's value with the score 0",
     "best": "the metric's value with the score 1",
 }
@@ -30,6 +30,8 @@ class Fingerprint:
       code: A hash of each module of the task, by file; see `hash_files`. Empty for a task that is in no module.
       data: A hash of each part of the data: "train" and "validation".
       untrained: The loss of the untrained model, to 6 digits.
+      trained: Its loss after a run with Adam, to 6 digits: what changes only the training, such as a rate of dropout
+        that the module reads from a file, is seen there.
       metric: The name of what the score is made of.
       worst, best: The values of the metric that have the scores 0 and 1, to 6 digits.
     """
@@ -37,6 +39,7 @@ class Fingerprint:
     code: Mapping[str, str]
     data: Mapping[str, str]
     untrained: float
+    trained: float
     metric: str
     worst: float
     best: float
@@ -60,7 +63,7 @@ class Fingerprint:
             raise ValueError("its fingerprint of the task has hashes that are no texts.")
         if not isinstance(recorded["metric"], str):
             raise ValueError("its fingerprint of the task has a metric that is no text.")
-        for name in ("untrained", "worst", "best"):
+        for name in _NUMBERS:
             if type(recorded[name]) not in (int, float):
                 raise ValueError(f"its fingerprint of the task has no number for {name}.")
         return cls(**recorded)
@@ -73,14 +76,14 @@ class Fingerprint:
             changes.append(f"the metric, from {self.metric} to {now.metric}")
         for name, what in _NUMBERS.items():
             before, after = getattr(self, name), getattr(now, name)
-            if not (math.isclose(before, after, rel_tol=TOLERANCE) or before == after or math.isnan(before + after)):
+            if not is_same_loss(before, after):
                 changes.append(f"{what}, from {before:.6g} to {after:.6g}")
         return ", ".join(changes)
 
     def identity(self, task: Task, protocol: Protocol) -> str:
         """A text that differs whenever a reward may, as `Task.identity` gives it of a shipped task."""
         # Rounded, so that machines may share it.
-        numbers = " ".join(f"{number:.4g}" for number in (self.untrained, self.worst, self.best))
+        numbers = " ".join(f"{number:.4g}" for number in (getattr(self, name) for name in _NUMBERS))
         package = hash_code(*(f"neural_optimizer_search.tasks.{name}" for name in MODULES))
         return " ".join(
             [task.name, repr(protocol), _line(self.code), _line(self.data), self.metric, numbers, package]

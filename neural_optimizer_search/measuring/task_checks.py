@@ -10,6 +10,7 @@ from neural_optimizer_search.measuring.evaluator import describe_wrong_scores
 from neural_optimizer_search.measuring.training import TrainingRun
 from neural_optimizer_search.tasks.child import Child, length
 from neural_optimizer_search.tasks.data_hash import count_shared
+from neural_optimizer_search.tasks.named_task import is_same_loss
 
 
 class UnsuitableTask(ValueError):
@@ -80,6 +81,16 @@ def describe_other_data(hashes: Mapping[str, str], again: Mapping[str, str]) -> 
                 "be compared: read twice, it gave others. Give the generator or the shuffle that makes them a seed, "
                 "or make the split once and keep it."
             )
+
+
+def describe_other_model(child: Child, again: Child) -> Iterator[str]:
+    """A sentence if the model is another one when it is made again with the same seed."""
+    if not is_same_loss(child.untrained_loss, again.untrained_loss):
+        yield (
+            "Argument `model` must make the same model each time that Keras's seed is the same, else rewards cannot "
+            f"be compared: untrained, it had the loss {child.untrained_loss:.6g}, then {again.untrained_loss:.6g}. "
+            "Give NumPy's generators a seed."
+        )
 
 
 def describe_shared(child: Child) -> Iterator[str]:

@@ -140,25 +140,27 @@ class ChildTraining:
     def _make(self, seed):
         """A fresh model, its optimizer, what it draws from, and all their variables; keeps what these hold at first.
 
-        Keras makes some variables late, at a model's first step, and while a function is traced none may be made: so
-        here is a first step. No model lists all its variables, such as the state of a random generator.
+        Keras makes some variables late, at a model's first steps, and while a function is traced none may be made: so
+        here are first steps. No model lists all its variables, such as the state of a random generator.
         """
         # Keras initializers draw their own seeds from the global generators.
         tf.keras.utils.set_random_seed(seed)
+        batch_size = self._child.batch_size
         with _new_variables() as made:
             model = self._child.make_model()
-            values = [tf.identity(variable) for variable, _ in made]
-            optimizer = TokenOptimizer(**clipping_of(model))
-            replace_optimizer(model, optimizer)
             generator = tf.random.Generator.from_seed(seed)
-            batch_size = self._child.batch_size
             with eager_functions(), repeatable_draws(generator):
+                # Layers that are called for the first time make weights and may set them, as to pretrained ones.
+                self._child.validate(model, rows(self._validation_data, 0, batch_size))
+                model.reset_metrics()
+                values = [tf.identity(variable) for variable, _ in made]
+                optimizer = TokenOptimizer(**clipping_of(model))
+                replace_optimizer(model, optimizer)
                 for _ in range(MOST_WITHOUT_UPDATE):
                     self._child.train_step(model, rows(self._train_data, 0, batch_size))
                     if optimizer.calls:
                         break
                 _check_calls(optimizer.calls)
-                self._child.validate(model, rows(self._validation_data, 0, batch_size))
         self._initial[seed] = [*values, *(value for _, value in made[len(values) :])]
         return model, optimizer, generator, [variable for variable, _ in made]
 

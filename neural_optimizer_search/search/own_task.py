@@ -63,7 +63,7 @@ def prepare_task(
         print(f"{command}: note: {note}", file=sys.stderr)
     fingerprint = description.fingerprint
     assert fingerprint is not None  # the task is the user's own
-    known = dataclasses.replace(task, data=" ".join(fingerprint.data.values()))
+    known = dataclasses.replace(task, data=" ".join(fingerprint.data.values()), untrained_loss=fingerprint.untrained)
     return PreparedTask(known, fingerprint.identity(task, protocol), fingerprint)
 
 

@@ -53,6 +53,8 @@ class Child(NamedTuple):
         such loss.
       metric_name: What the metric is called.
       scale: The values of the metric that have the scores 0 and 1.
+      untrained_loss: Validation loss of a fresh model with the protocol's first seed, which is the same in each
+        process; None if it is not known.
     """
 
     make_model: Callable[[], tf.keras.Model]
@@ -64,6 +66,7 @@ class Child(NamedTuple):
     uniform_loss: Optional[float] = None
     metric_name: str = "accuracy"
     scale: tuple[float, float] = (0.0, 1.0)
+    untrained_loss: Optional[float] = None
 
 
 def predict(model: tf.keras.Model, data: Any) -> Iterator[tuple[Any, Any]]:

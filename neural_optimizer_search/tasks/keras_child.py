@@ -59,10 +59,7 @@ class CompiledModel:
             return self.metric
         if self.metric == "loss":
             return None
-        metric = self.metric
-        if isinstance(metric, tf.keras.metrics.Metric):  # each model has its own, with its own state
-            metric = type(metric).from_config(metric.get_config())
-        return [metric]
+        return [self.metric]  # an object, too: models may share it, since each validation sets it back
 
 
 def _require_known(argument, name, find):

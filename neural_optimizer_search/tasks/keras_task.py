@@ -177,7 +177,7 @@ class KerasTask:
         measured_batch = protocol.validation_batch_size or validation.batch_size or batch_size
         _check_batches(model, validation.data, measured_batch)
         as_it_is = Validation(self.metric, measured_batch, MetricScale(1.0, 0.0))
-        untrained = float(as_it_is(model, validation.data)[2])
+        _, untrained_loss, untrained = as_it_is(model, validation.data).numpy().tolist()
         another = make_model()
         with eager_functions():
             as_it_is(another, rows(validation.data, 0, measured_batch))  # a subclassed model makes its weights now
@@ -192,6 +192,7 @@ class KerasTask:
             Validation(self.metric, measured_batch, scale),
             metric_name=describe_metric(self.metric),
             scale=(scale.worst, scale.best),
+            untrained_loss=untrained_loss,
         )
 
     def _batch_size(self, protocol, train, fixed):

@@ -1,6 +1,7 @@
 """A task of the user's own, by the name of its module."""
 
 import functools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Optional
@@ -9,6 +10,8 @@ from neural_optimizer_search.command_line import NotFound, import_named, shorten
 from neural_optimizer_search.tasks.child import Child, hash_data
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
+
+TOLERANCE = 1e-4  # of an untrained loss, relative: another machine rounds differently
 
 
 class UnknownTask(ValueError):
@@ -23,10 +26,12 @@ class NamedTask:
       name: "module:attribute"; the module is found in the current directory too.
       data: What `find_data` gave of its data where the task was described; a `child` with other data is refused. None
         if that is not known.
+      untrained_loss: That of its child there; likewise.
     """
 
     name: str
     data: Optional[str] = None
+    untrained_loss: Optional[float] = None
 
     @property
     def protocols(self) -> Mapping[str, Protocol]:
@@ -41,11 +46,24 @@ class NamedTask:
                 f"the data of {self.name} are others in each process, so that rewards cannot be compared: give the "
                 "generator or the shuffle that makes them a seed, or make the split once and keep it."
             )
+        if not is_same_loss(self.untrained_loss, child.untrained_loss):
+            raise ValueError(
+                f"the model of {self.name} is another in each process, so that rewards cannot be compared: with one "
+                f"seed, the untrained loss is {self.untrained_loss:.6g} in one and {child.untrained_loss:.6g} in "
+                "another. Give NumPy's generators a seed, and sort what is made from a set."
+            )
         return child
 
     def identity(self, protocol: Protocol) -> None:
         """None: the code of a module of the user's own may change between two searches."""
         return None
+
+
+def is_same_loss(one: Optional[float], other: Optional[float]) -> bool:
+    """Whether two untrained losses can be of one model; also if one is not known, or no number."""
+    if one is None or other is None or math.isnan(one + other):
+        return True
+    return one == other or math.isclose(one, other, rel_tol=TOLERANCE)
 
 
 def find_data(child: Child) -> str:

@@ -19,8 +19,8 @@ def show_reading() -> None:
 def reading_bar(argument: str) -> Iterator[Callable[[int], Any]]:
     """A function that is told the number of examples read; what takes longer than two seconds is shown.
 
-    A worker process shows nothing, because several read at once, unless `show_reading` was called. Neither is anything
-    shown without tqdm.
+    A worker process shows nothing, because several read at once, unless `show_reading` was called. Neither is
+    anything shown without tqdm.
     """
     tqdm = _find_tqdm() if _state["shown"] else None
     if tqdm is None:

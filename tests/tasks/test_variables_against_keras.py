@@ -81,6 +81,33 @@ def shared():
     return tf.keras.Model(inputs, layers.Dense(1)(layer(layer(inputs))))
 
 
+class Pretrained(tf.keras.Model):
+    """Not built by the factory: its layers make and set their weights in the first step."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding = layers.Embedding(5, 3, weights=[WORDS], trainable=False)
+        self.scale, self.dense = Filled(), layers.Dense(1)
+
+    def call(self, inputs):
+        return self.dense(self.scale(tf.reduce_mean(self.embedding(inputs), axis=1)))
+
+
+class Filled(layers.Layer):
+    """Sets its weight after it has made it."""
+
+    def build(self, shape):
+        self.weight = self.add_weight(name="scale", shape=(shape[-1],), initializer="zeros")
+        self.weight.assign([1.0, 2.0, 3.0])
+
+    def call(self, inputs):
+        return inputs * self.weight
+
+
+WORDS = RNG.normal(size=(5, 3)).astype(np.float32)
+IDS = RNG.integers(0, 5, size=(70, 4))
+
+
 def max_norm():
     return tf.keras.constraints.MaxNorm(0.5)
 
@@ -99,6 +126,7 @@ WEIGHTS = {
     "activity regularizer": Replay(numbers(dense(activity_regularizer="l2")), (X, Y), mse, "mae", long=True),
     "frozen": Replay(frozen, (X, Y), mse),
     "weights set in the factory": Replay(pretrained, (X, Y), mse, "mae", long=True),
+    "pretrained, built late": Replay(Pretrained, (IDS, WORDS[IDS].sum(axis=(1, 2))), mse),
     "unfrozen": Replay(unfrozen, (X, Y), mse, long=True),
     "no gradient": Replay(numbers(dense(), Unused), (X, Y), mse, long=True),
     "no gradient, Adam": Replay(numbers(Unused, dense()), (X, Y), mse, rule="Adam"),
