@@ -16,7 +16,7 @@ import tensorflow as tf
 from neural_optimizer_search.measuring.random_draws import repeatable_draws
 from neural_optimizer_search.measuring.token_optimizer import TokenOptimizer
 from neural_optimizer_search.optimizers.keras_versions import clipping_of, replace_optimizer
-from neural_optimizer_search.tasks.child import Child, eager_functions, length, rows
+from neural_optimizer_search.tasks.child import Child, eager_functions, gather, length, rows
 
 # Loss scaling leaves out the first updates until its scale, 2^15 at first, suits; gradients may be accumulated.
 MOST_WITHOUT_UPDATE = 16
@@ -177,8 +177,7 @@ class ChildTraining:
         batches = self._batches(seed, steps)
 
         def train_step(step, finite):
-            batch = tf.nest.map_structure(lambda part: tf.gather(part, batches[step]), self._train_data)
-            loss = self._child.train_step(self._model, batch)
+            loss = self._child.train_step(self._model, gather(self._train_data, batches[step]))
             finite = tf.math.is_finite(loss) & tf.math.is_finite(self._optimizer.weights_sum)
             return step + 1, finite
 

@@ -87,6 +87,11 @@ def length(data: Any) -> int:
     return tf.nest.flatten(data)[0].shape[0]
 
 
+def gather(data: Any, indices: tf.Tensor) -> Any:
+    """The examples of these numbers."""
+    return tf.nest.map_structure(lambda part: tf.gather(part, indices), data)
+
+
 def rows(data: Any, start: int, stop: int) -> Any:
     """The examples from `start` to before `stop`."""
     return tf.nest.map_structure(lambda part: part[start:stop], data)

@@ -8,7 +8,7 @@ from typing import Any, Optional
 import tensorflow as tf
 
 from neural_optimizer_search.optimizers.keras_versions import as_traced_by_fit
-from neural_optimizer_search.tasks.child import length, rows
+from neural_optimizer_search.tasks.child import gather, length, rows
 from neural_optimizer_search.tasks.metric_scale import MetricScale, without_number
 
 # What `compile` knows beside the metrics of Keras by their names.
@@ -103,13 +103,13 @@ class Validation:
 
         def measure(number, last):
             batch = tf.range(self.batch_size) + number * self.batch_size
-            return number + 1, self._read(test_step(tf.nest.map_structure(lambda part: tf.gather(part, batch), data)))
+            return number + 1, self._read(test_step(_as_in_evaluate(gather(data, batch))))
 
         _, values = tf.while_loop(
             lambda number, last: number < batches, measure, (0, tf.zeros([2])), parallel_iterations=1
         )
         if rest:
-            values = self._read(test_step(rows(data, batches * self.batch_size, length(data))))
+            values = self._read(test_step(_as_in_evaluate(rows(data, batches * self.batch_size, length(data)))))
         loss, metric = tf.unstack(values)
         return tf.stack([self.scale(metric), loss, metric])
 
@@ -124,6 +124,17 @@ class Validation:
         if loss is None:  # a `test_step` of the user's own; the rate with the best score is chosen
             loss = -self.scale(tf.cast(metric, tf.float32))
         return tf.stack([tf.reduce_mean(tf.cast(value, tf.float32)) for value in (loss, metric)])
+
+
+def _as_in_evaluate(batch):
+    """A batch of which no shape tells the size: Keras 3 weighs batches differently where one does."""
+
+    def forget(part):
+        if tf.executing_eagerly() or isinstance(part, tf.RaggedTensor):
+            return part
+        return tf.compat.v1.placeholder_with_default(part, [None, *part.shape[1:]])
+
+    return tf.nest.map_structure(forget, batch)
 
 
 def find_name(logs: Mapping[str, Any], metric: Any) -> str:

@@ -52,7 +52,9 @@ def test_the_facts():
 def test_what_changes_only_the_training_is_in_the_fingerprint():
     plain, noisy = (describe(keras_task(lambda rate=rate: model(layers.Dropout(rate)))) for rate in (0.0, 0.9))
     assert plain.fingerprint.untrained == noisy.fingerprint.untrained
-    assert plain.fingerprint.describe_change(noisy.fingerprint).startswith("the loss after a training with Adam, from ")
+    assert plain.fingerprint.describe_change(noisy.fingerprint).startswith(
+        "the loss after a training with Adam, from "
+    )
 
 
 def test_a_shipped_task():
@@ -129,7 +131,10 @@ REFUSED = {
     ),
     "an unseeded constant of the model": (
         lambda: keras_task(lambda: model(layers.Rescaling(float(np.random.default_rng().uniform(1, 9))))),
-        ["Argument `model` must make the same model each time that Keras's seed is the same, ", " NumPy's generators"],
+        [
+            "Argument `model` must make the same model each time that Keras's seed is the same, ",
+            " NumPy's generators",
+        ],
     ),
     "a generator from outside": (
         lambda: keras_task(lambda: model(Noise(draw_from_generator))),

@@ -206,6 +206,14 @@ def test_a_worker_with_other_data_refuses(mine):
         task.child(task.protocols["default"])
 
 
+def test_a_worker_with_another_model_refuses(mine):
+    task = NamedTask(mine.task, untrained_loss=1e3)
+    with pytest.raises(
+        ValueError, match=r"the model of own_task_.* is another in each process, .* loss is 1000 in one"
+    ):
+        task.child(task.protocols["default"])
+
+
 class DescribesInThread:
     """A worker in this thread, which describes its task."""
 
