@@ -85,7 +85,7 @@ def describe_nothing(describer, task, protocol, data_dir=None):
         score=0.25,
         loss=1.5,
         notes=("Nothing was looked at.",),
-        fingerprint=Fingerprint(code, {"train": "a", "validation": "b"}, 1.5, "mae", 1.5, 0.0) if code else None,
+        fingerprint=Fingerprint(code, {"train": "a", "validation": "b"}, 1.5, 0.5, "mae", 1.5, 0.0) if code else None,
     )
 
 

@@ -26,7 +26,7 @@ from neural_optimizer_search.measuring.task_checks import (
 from neural_optimizer_search.measuring.training import ChildTraining
 from neural_optimizer_search.tasks.child import hash_data, length
 from neural_optimizer_search.tasks.finite_data import find_numbers_not_finite
-from neural_optimizer_search.tasks.named_task import NamedTask
+from neural_optimizer_search.tasks.named_task import NamedTask, is_same_loss
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
 
@@ -92,7 +92,7 @@ def describe_task(task: Task, protocol: Protocol, data_dir: Optional[str] = None
         hashes = hash_data(child)
         problems = [
             *describe_other_data(hash_data(once), hashes),
-            *describe_other_model(once, child),
+            *_find_other_model(task, protocol, data_dir, once, child),
             *_find_problems(child, untrained, trial.repeated),
         ]
         if problems:
@@ -116,12 +116,19 @@ def describe_task(task: Task, protocol: Protocol, data_dir: Optional[str] = None
         score=score,
         loss=loss,
         notes=tuple(_find_notes(child, trial)) if is_own else (),
-        fingerprint=_take_fingerprint(task, child, hashes, loss, trial) if is_own else None,
+        fingerprint=_take_fingerprint(task, once, hashes, trial) if once is not None else None,
     )
 
 
-def _take_fingerprint(task, child, hashes, loss, trial):
-    untrained = loss if child.untrained_loss is None else child.untrained_loss
+def _find_other_model(task, protocol, data_dir, once, child) -> Iterator[str]:
+    # With the first model, layers are built that are outside of the factory, which then draws other weights.
+    if not is_same_loss(once.untrained_loss, child.untrained_loss):
+        yield from describe_other_model(child, task.child(protocol, data_dir))
+
+
+def _take_fingerprint(task, child, hashes, trial):
+    """Of the child that was made first, as in a worker."""
+    untrained = float("nan") if child.untrained_loss is None else child.untrained_loss
     trained = float(trial.repeated.first.losses[-1])
     worst, best = child.scale
     return Fingerprint(

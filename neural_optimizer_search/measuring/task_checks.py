@@ -47,6 +47,12 @@ def find_single_class(child: Child) -> Iterator[str]:
 def find_wrong_scores(child: Child, untrained: np.ndarray, repeated: Repeated) -> Iterator[str]:
     """A sentence if scores leave their range, or if there is nothing to be learned."""
     score, _, metric = map(float, untrained)
+    if np.isnan([metric, *repeated.first.metrics]).all():
+        yield (
+            f"The {child.metric_name} is nan before and after a training with Adam, so that no rule would have a "
+            "reward. Look at what it computes, and at the data."
+        )
+        return
     outside = describe_wrong_scores([score, *map(float, repeated.first.scores)])
     if outside:
         yield outside
@@ -67,7 +73,8 @@ def find_state_outside(repeated: Repeated) -> Iterator[str]:
         f"The runs change what is outside of `model`: {', '.join(repeated.changed)}. Make the layers that have it in "
         "that function."
         if repeated.changed
-        else "Random numbers must come from layers of Keras that `model` makes, or from functions of TensorFlow."
+        else "Random numbers must come from layers of Keras that `model` makes, or from TensorFlow's normal, "
+        "truncated_normal, uniform, shuffle, categorical or dropout."
     )
     yield f"Argument `model` must make all that changes in training: Adam with one seed gave {told}. {cause}"
 

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from neural_optimizer_search.measuring.random_draws import repeatable_draws
 from neural_optimizer_search.measuring.token_optimizer import TokenOptimizer
-from neural_optimizer_search.optimizers.keras_versions import clipping_of, replace_optimizer
+from neural_optimizer_search.optimizers.keras_versions import clipping_of, replace_optimizer, tensorflow_variable
 from neural_optimizer_search.tasks.child import Child, eager_functions, gather, length, rows
 
 # Loss scaling leaves out the first updates until its scale, 2^15 at first, suits; gradients may be accumulated.
@@ -161,6 +161,7 @@ class ChildTraining:
                     if optimizer.calls:
                         break
                 _check_calls(optimizer.calls)
+        _check_weights(model, made)
         self._initial[seed] = [*values, *(value for _, value in made[len(values) :])]
         return model, optimizer, generator, [variable for variable, _ in made]
 
@@ -241,6 +242,17 @@ def _check_calls(calls):
         raise ValueError(
             "The model's `train_step` must have `self.optimizer` apply gradients once a step. "
             f"It does so {calls} times."
+        )
+
+
+def _check_weights(model, made):
+    """What was not made with the model would go on from run to run."""
+    own = {id(variable.handle) for variable, _ in made}  # mixed precision wraps the variables themselves
+    outside = [w.name for w in model.trainable_variables if id(tensorflow_variable(w).handle) not in own]
+    if outside:
+        raise ValueError(
+            "Argument `model` must make all the weights that it trains each time, and not call clear_session, which "
+            f"hides them. Received from elsewhere: {', '.join(outside)}."
         )
 
 

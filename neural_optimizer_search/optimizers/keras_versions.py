@@ -31,6 +31,11 @@ def complete_config(optimizer: tf.keras.optimizers.Optimizer, config: Mapping[st
     return {**config, "learning_rate": optimizer._serialize_hyperparameter(optimizer._learning_rate)}
 
 
+def tensorflow_variable(weight: Any) -> tf.Variable:
+    """The variable of TensorFlow that a weight of a model is, or, with Keras 3, has."""
+    return weight.value if KERAS_3 else weight
+
+
 def clipping_of(model: tf.keras.Model) -> dict[str, Any]:
     """How the model's optimizer, if it has one, clips gradients: Keras's arguments for it."""
     optimizer = getattr(model, "optimizer", None)

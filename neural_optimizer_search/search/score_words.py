@@ -37,5 +37,5 @@ def score_words(task: str, fingerprint: Optional[Fingerprint] = None) -> ScoreWo
     of = ""
     if fingerprint is not None:
         metric = shorten(fingerprint.metric)
-        of = f" A {metric} of {fingerprint.worst:.4g} has the score 0, of {fingerprint.best:.4g} the score 1."
+        of = f" It is 0 where {metric} is {fingerprint.worst:.4g}, and 1 where it is {fingerprint.best:.4g}."
     return ScoreWords("score", f"score: at the end of the final run; 1 is the best, 0 is worth nothing.{of}")

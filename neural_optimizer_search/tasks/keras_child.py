@@ -1,6 +1,7 @@
 """A compiled Keras model as a `Child`: its step is `train_step`, and its score comes from `test_step`."""
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Optional
@@ -89,11 +90,13 @@ class Validation:
       metric: What counts, as `KerasTask` describes it.
       batch_size: Examples a batch; the last batch has what remains.
       scale: From the metric's value to the score.
+      is_only: Whether the model is compiled with no other metric.
     """
 
     metric: Any
     batch_size: int
     scale: MetricScale
+    is_only: bool = False
 
     def __call__(self, model: tf.keras.Model, data: Any) -> tf.Tensor:
         """Validates a model."""
@@ -119,7 +122,7 @@ class Validation:
             raise ValueError(
                 f"The model's `test_step` must return a dict of metrics by name, as Keras's does. Received: {logs!r}."
             )
-        metric = logs[find_name(logs, self.metric)]
+        metric = logs[find_name(logs, self.metric, self.is_only)]
         loss = logs.get("loss")
         if loss is None:  # a `test_step` of the user's own; the rate with the best score is chosen
             loss = -self.scale(tf.cast(metric, tf.float32))
@@ -137,27 +140,29 @@ def _as_in_evaluate(batch):
     return tf.nest.map_structure(forget, batch)
 
 
-def find_name(logs: Mapping[str, Any], metric: Any) -> str:
+def find_name(logs: Mapping[str, Any], metric: Any, is_only: bool) -> str:
     """The name under which Keras tells a metric.
 
     Args:
       logs: What `test_step` returned.
       metric: As `KerasTask` describes it.
+      is_only: Whether it is the only metric that the model is compiled with, whatever Keras calls it.
 
     Raises:
       ValueError: If there is no such name, or not one only.
     """
-    if isinstance(metric, str):
-        if metric in logs:
-            return metric
-        names = [name for name in logs if without_number(name) == without_number(metric)]
-    else:
-        # One that the task compiled the model with: it is the one that is no loss.
+    wanted = metric if isinstance(metric, str) else getattr(metric, "name", None) or getattr(metric, "__name__", "")
+    if wanted in logs:
+        return wanted
+    names = [name for name in logs if without_number(name) == without_number(wanted)]
+    if is_only and not names:
         names = [name for name in logs if name != "loss" and not name.endswith("_loss")]
     if len(names) != 1:
+        numbered = any(re.search(r"_\d", name) for name in logs)
+        advice = " Keras counts unnamed layers and metrics on from model to model: name them." if numbered else ""
         raise ValueError(
             f"Argument `metric` must be a metric that the model is compiled with, one of: {', '.join(logs)}. "
-            f"Received: {metric!r}."
+            f"Received: {metric!r}.{advice}"
         )
     return names[0]
 

@@ -1,5 +1,6 @@
 """`KerasTask`: your own Keras model as what update rules are measured on."""
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -176,7 +177,7 @@ class KerasTask:
         batch_size = self._batch_size(protocol, train, fixed_batch_size(model))
         measured_batch = protocol.validation_batch_size or validation.batch_size or batch_size
         _check_batches(model, validation.data, measured_batch)
-        as_it_is = Validation(self.metric, measured_batch, MetricScale(1.0, 0.0))
+        as_it_is = Validation(self.metric, measured_batch, MetricScale(1.0, 0.0), is_only=self.loss is not None)
         _, untrained_loss, untrained = as_it_is(model, validation.data).numpy().tolist()
         another = make_model()
         with eager_functions():
@@ -189,7 +190,7 @@ class KerasTask:
             validation.data,
             batch_size,
             train_step,
-            Validation(self.metric, measured_batch, scale),
+            dataclasses.replace(as_it_is, scale=scale),
             metric_name=describe_metric(self.metric),
             scale=(scale.worst, scale.best),
             untrained_loss=untrained_loss,

@@ -8,7 +8,7 @@ import pytest
 
 from neural_optimizer_search.measuring.fingerprint import Fingerprint
 
-BEFORE = Fingerprint({"mine.py": "a", "net.py": "b"}, {"train": "c", "validation": "d"}, 0.5, "mae", 4.0, 0.0)
+BEFORE = Fingerprint({"mine.py": "a", "net.py": "b"}, {"train": "c", "validation": "d"}, 0.5, 0.25, "mae", 4.0, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,7 @@ BEFORE = Fingerprint({"mine.py": "a", "net.py": "b"}, {"train": "c", "validation
         ({"untrained": 0.75}, "the loss of the untrained model, from 0.5 to 0.75"),
         ({"code": {"mine.py": "z", "new.py": "b"}}, "the code of mine.py, the code of net.py, the code of new.py"),
         ({"data": {"train": "z", "validation": "d"}}, "the data of `train`"),
+        ({"trained": 0.2}, "the loss after a training with Adam, from 0.25 to 0.2"),
         ({"metric": "loss"}, "the metric, from mae to loss"),
         (
             {"worst": 3.0, "best": 1.0},

@@ -80,6 +80,8 @@ def test_scores():
     assert find([0.25, 1.0, 0.25], 0.5, 1.0) == []
     (best,) = find([1.0, 0.0, 1.0], 1.0)
     assert best.startswith("The untrained model has the best score: its accuracy is 1, and 1 has the score 1.")
+    (nothing,) = find([0.0, 1.0, np.nan], np.nan)
+    assert nothing.startswith("The accuracy is nan before and after a training with Adam")
     (outside,) = find([0.5, 0.0, 0.5], 3.0)
     assert outside.startswith("A task must have scores in [0, 1]") and outside.endswith("from 0.5 to 3.")
 

@@ -39,10 +39,10 @@ def test_numbers_that_are_none_are_shown_as_what_they_are():
 
 
 def test_the_words_fit_the_task():
-    words = score_words("mine:task", Fingerprint({}, {}, 2.0, "mae", 1.5, 0.0))
+    words = score_words("mine:task", Fingerprint({}, {}, 2.0, 1.0, "mae", 1.5, 0.0))
     table = format_leaderboard(FOUND, KNOWN, words)
     assert table.splitlines()[0].split()[:2] == ["reward", "score"] and "accuracy" not in table
-    assert words.note in table and words.note.endswith(" A mae of 1.5 has the score 0, of 0 the score 1.")
+    assert words.note in table and words.note.endswith(" It is 0 where mae is 1.5, and 1 where it is 0.")
     assert score_words("mine:task").note.endswith("1 is the best, 0 is worth nothing.")
     assert "score" not in format_leaderboard(FOUND, KNOWN, ACCURACY)
 

@@ -284,6 +284,36 @@ def test_bad_children(name):
         child(keras_task(**changes))
 
 
+def numbered():
+    model = linear()
+    model.compile("sgd", "mse", metrics=[tf.keras.metrics.AUC(), tf.keras.metrics.AUC(curve="PR")])
+    return model
+
+
+def test_names_that_keras_numbers():
+    data = (X, HAS_A_3)
+    task = keras_task(data, model=numbered, loss=None, metric="quality", higher_is_better=True)
+    with pytest.raises(ValueError, match=r"one of: loss, auc.* Keras counts unnamed layers"):
+        child(task)
+
+
+def test_a_factory_that_clears_the_session():
+    def model():
+        tf.keras.backend.clear_session()
+        return tf.keras.Sequential([tf.keras.Input((3,)), layers.Dense(1)])
+
+    task = keras_task(model=model)
+    with pytest.raises(ValueError, match=r"not call clear_session, .* Received from elsewhere: "):
+        Evaluator(task, task.protocols["default"])
+
+
+def test_a_function_whose_name_ends_in_loss():
+    def my_loss(targets, predictions):
+        return tf.abs(targets - predictions)
+
+    assert child(keras_task(metric=my_loss)).metric_name == "my_loss"
+
+
 def test_accuracy_of_two_outputs():
     task = TASKS["dicts, batch normalization, regularizer"]()
     child(dataclasses.replace(task, metric={"has": "accuracy"}))
