@@ -20,6 +20,7 @@ from neural_optimizer_search.measuring.task_checks import (
     describe_other_model,
     describe_shared,
     find_single_class,
+    find_standstill,
     find_state_outside,
     find_wrong_scores,
 )
@@ -182,9 +183,11 @@ def _find_problems(child, untrained, repeated) -> Iterator[str]:
     yield from find_single_class(child)
     yield from find_wrong_scores(child, untrained, repeated)
     yield from find_state_outside(repeated)
+    yield from find_standstill(repeated)
 
 
 def _find_notes(child, trial) -> Iterator[str]:
+    yield from child.notes
     yield from describe_shared(child)
     run = trial.repeated.first
     if not run.finite:

@@ -79,6 +79,15 @@ def find_state_outside(repeated: Repeated) -> Iterator[str]:
     yield f"Argument `model` must make all that changes in training: Adam with one seed gave {told}. {cause}"
 
 
+def find_standstill(repeated: Repeated) -> Iterator[str]:
+    """A sentence if no weight changes in training."""
+    if repeated.first.update_rms == 0.0:
+        yield (
+            "A training with Adam changes no weight: the gradient is 0. Look at the loss, at the sample weights of "
+            "`train`, and at which layers are trainable."
+        )
+
+
 def describe_other_data(hashes: Mapping[str, str], again: Mapping[str, str]) -> Iterator[str]:
     """A sentence for each part of the data that is another when it is made again."""
     for argument in hashes:

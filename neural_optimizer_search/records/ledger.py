@@ -136,9 +136,25 @@ class Ledger:
         except ValueError as error:
             raise Damaged(f"{self._path}: {error}") from error
 
-    def set_fingerprint(self, fingerprint: Fingerprint) -> None:
-        """Records of which task of the user's own the rewards are from now on."""
-        self._set_about(fingerprint=fingerprint.as_dict())
+    @property
+    def task_changes(self) -> list[str]:
+        """What became another in the task of the user's own while the run went on, in words, the oldest first."""
+        with self._naming():
+            there = list(sqlite_files.read_rows(self._db, "SELECT 1 FROM run WHERE key = 'task_changes'"))
+        found = self._about("task_changes", list) if there else []
+        if not all(isinstance(change, str) for change in found):
+            raise Damaged(f"{self._path}: its changes of the task are no texts.")
+        return found
+
+    def set_fingerprint(self, fingerprint: Fingerprint, change: str = "") -> None:
+        """Records of which task of the user's own the rewards are from now on.
+
+        Args:
+          fingerprint: Of the task.
+          change: What is another than before, in words; "" if nothing is.
+        """
+        changes = [*self.task_changes, change] if change else self.task_changes
+        self._set_about(fingerprint=fingerprint.as_dict(), task_changes=changes)
 
     def set_config(self, config: Mapping[str, Any]) -> None:
         """Records the configuration with which the run goes on, here."""

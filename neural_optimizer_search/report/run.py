@@ -52,6 +52,7 @@ class RecordedSearch:
       counts: How many samples there are and what became of them, as `Ledger.counts()` gives it.
       versions: What the search was computed with, one dict for each time that it changed.
       fingerprint: Of a task of the user's own, if it was recorded.
+      task_changes: What became another in it while the run went on.
     """
 
     place: Path
@@ -63,11 +64,12 @@ class RecordedSearch:
     counts: dict[str, int]
     versions: tuple[dict[str, str], ...] = ()
     fingerprint: Optional[Fingerprint] = None
+    task_changes: tuple[str, ...] = ()
 
     @property
     def score_words(self) -> ScoreWords:
         """What the number beside the reward is called."""
-        return score_words(str(self.config.get("task", "")), self.fingerprint)
+        return score_words(str(self.config.get("task", "")), self.fingerprint, self.task_changes)
 
     @functools.cached_property
     def measured(self) -> Measured:
@@ -123,6 +125,7 @@ def read(place: Union[str, Path]) -> RecordedSearch:
                 counts=ledger.counts(),
                 versions=tuple(ledger.versions),
                 fingerprint=ledger.fingerprint,
+                task_changes=tuple(ledger.task_changes),
             )
             run.look_at_all()
             weakref.finalize(run, stack.pop_all().close)

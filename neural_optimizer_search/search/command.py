@@ -185,7 +185,7 @@ def _say(sentence):
 def _report(out, ledger, config):
     ledger.require_in_place()  # else the leaderboard would be written where the run no longer is
     found, known = ledger.best_evaluations("search", SHOWN), ledger.evaluations("baseline")
-    table = format_leaderboard(found, known, score_words(config.task, ledger.fingerprint))
+    table = format_leaderboard(found, known, score_words(config.task, ledger.fingerprint, ledger.task_changes))
     write_whole(out / LEADERBOARD, lambda unfinished: unfinished.write_text(f"{table}\n"))
     counts = ledger.counts()
     if config.budget and counts["trained"] < config.budget:

@@ -89,4 +89,4 @@ def record_fingerprint(ledger: Ledger, now: Optional[Fingerprint], may_change: b
             "that, or begin a new run; --changed_task goes on nevertheless, and keeps the rewards from before."
         )
     if change or before is None:
-        ledger.set_fingerprint(now)
+        ledger.set_fingerprint(now, change)

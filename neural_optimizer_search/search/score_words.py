@@ -1,5 +1,6 @@
 """What the number beside the reward is called: an accuracy, or the score of a task of the user's own."""
 
+from collections.abc import Sequence
 from typing import NamedTuple, Optional
 
 from neural_optimizer_search.command_line import shorten
@@ -18,12 +19,13 @@ class ScoreWords(NamedTuple):
     note: str
 
 
-def score_words(task: str, fingerprint: Optional[Fingerprint] = None) -> ScoreWords:
+def score_words(task: str, fingerprint: Optional[Fingerprint] = None, changes: Sequence[str] = ()) -> ScoreWords:
     """The `ScoreWords` of a task.
 
     Args:
       task: The task's name; one of the user's own is "module:attribute".
       fingerprint: Of a task of the user's own, which says what the score is made of; None if it is not known.
+      changes: What became another in the task while the run went on, in words.
 
     Example:
       >>> from neural_optimizer_search.search.score_words import score_words
@@ -38,4 +40,12 @@ def score_words(task: str, fingerprint: Optional[Fingerprint] = None) -> ScoreWo
     if fingerprint is not None:
         metric = shorten(fingerprint.metric)
         of = f" It is 0 where {metric} is {fingerprint.worst:.4g}, and 1 where it is {fingerprint.best:.4g}."
-    return ScoreWords("score", f"score: at the end of the final run; 1 is the best, 0 is worth nothing.{of}")
+    return ScoreWords(
+        "score", f"score: at the end of the final run; 1 is the best, 0 is worth nothing.{of}{_warn(changes)}"
+    )
+
+
+def _warn(changes):
+    """What was measured before is kept, on somebody's own responsibility."""
+    told = "; ".join(shorten(change, 300) for change in changes)
+    return f" Some rewards are of another task: the run went on after changes ({told})." if changes else ""

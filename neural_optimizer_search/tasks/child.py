@@ -55,6 +55,7 @@ class Child(NamedTuple):
       scale: The values of the metric that have the scores 0 and 1.
       untrained_loss: Validation loss of a fresh model with the protocol's first seed, which is the same in each
         process; None if it is not known.
+      notes: Sentences on what of a user's own model does not count.
     """
 
     make_model: Callable[[], tf.keras.Model]
@@ -67,6 +68,7 @@ class Child(NamedTuple):
     metric_name: str = "accuracy"
     scale: tuple[float, float] = (0.0, 1.0)
     untrained_loss: Optional[float] = None
+    notes: tuple[str, ...] = ()
 
 
 def predict(model: tf.keras.Model, data: Any) -> Iterator[tuple[Any, Any]]:

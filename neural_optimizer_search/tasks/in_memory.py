@@ -98,7 +98,7 @@ def _read(data, argument, store, batch_size):
     else:
         give_batches(store.take, data, argument, batch_size)
     if not store.batches:
-        raise ValueError(f"Argument `{argument}` must have examples. Received: {_name(data)} without any.")
+        raise ValueError(f"Argument `{argument}` must have examples. Received: {_name(data)} of 0 examples.")
 
 
 _BATCHES = (tf.data.Dataset, tf.keras.utils.Sequence, Iterator)
@@ -142,7 +142,7 @@ def _check_arrays(data, argument):
     parts = tuple(as_arrays(part, argument) for part in parts)
     check_examples(parts, argument)
     if not length(parts):
-        raise ValueError(f"Argument `{argument}` must have examples. Received: arrays without any.")
+        raise ValueError(f"Argument `{argument}` must have examples. Received: arrays of 0 examples.")
     return parts
 
 

@@ -122,11 +122,22 @@ class Validation:
             raise ValueError(
                 f"The model's `test_step` must return a dict of metrics by name, as Keras's does. Received: {logs!r}."
             )
-        metric = logs[find_name(logs, self.metric, self.is_only)]
-        loss = logs.get("loss")
-        if loss is None:  # a `test_step` of the user's own; the rate with the best score is chosen
-            loss = -self.scale(tf.cast(metric, tf.float32))
-        return tf.stack([tf.reduce_mean(tf.cast(value, tf.float32)) for value in (loss, metric)])
+        name = find_name(logs, self.metric, self.is_only)
+        metric, loss = logs[name], logs.get("loss")
+        if any(isinstance(value, Mapping) for value in (metric, loss)):
+            raise ValueError(
+                "The model's `test_step` must return a dict of numbers by name, without dicts in it. "
+                f"Received the names: {', '.join(logs)}."
+            )
+        metric = tf.cast(metric, tf.float32)
+        if metric.shape.rank:
+            raise ValueError(
+                f"Argument `metric` must be a metric of one number. Received: {name!r}, which has the shape "
+                f"{tuple(metric.shape)}. A metric of Keras that has one number a class takes `average`."
+            )
+        # A `test_step` of the user's own may tell no loss; then the rate with the best score is chosen.
+        loss = -self.scale(metric) if loss is None else tf.reduce_mean(tf.cast(loss, tf.float32))
+        return tf.stack([loss, metric])
 
 
 def _as_in_evaluate(batch):
@@ -165,6 +176,18 @@ def find_name(logs: Mapping[str, Any], metric: Any, is_only: bool) -> str:
             f"Received: {metric!r}.{advice}"
         )
     return names[0]
+
+
+def find_unused(model: tf.keras.Model) -> Iterator[str]:
+    """Yields a sentence for what a compiled model has, and what its trainings here do not use."""
+    names = ("fit", "evaluate", "make_train_function", "make_test_function")
+    own = [name for name in names if getattr(type(model), name) is not getattr(tf.keras.Model, name)]
+    if own:
+        yield f"The model has its own {', '.join(own)}, without use here: what counts is train_step and test_step."
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    settings = [name for name in ("weight_decay", "use_ema") if getattr(optimizer, name, None)]
+    if settings:
+        yield f"The {', '.join(settings)} of the model's optimizer is left out: rules are in its place."
 
 
 def fixed_batch_size(model: tf.keras.Model) -> Optional[int]:

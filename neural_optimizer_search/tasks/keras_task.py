@@ -14,6 +14,7 @@ from neural_optimizer_search.tasks.in_memory import ALL, read_into_memory
 from neural_optimizer_search.tasks.keras_child import (
     CompiledModel,
     Validation,
+    find_unused,
     fixed_batch_size,
     is_stateful,
     train_step,
@@ -194,6 +195,7 @@ class KerasTask:
             metric_name=describe_metric(self.metric),
             scale=(scale.worst, scale.best),
             untrained_loss=untrained_loss,
+            notes=tuple(find_unused(model)),
         )
 
     def _batch_size(self, protocol, train, fixed):

@@ -78,10 +78,10 @@ def explain(error: BaseException) -> Unmeasurable:
 
 def _says_all(error):
     """Whether its text was written for whoever gave the command."""
-    if isinstance(error, FileNotFoundError):
-        return error.errno is None and bool(str(error))  # else the system's, which says no place
+    if isinstance(error, OSError) and error.errno is not None:  # the system's words, which say no place
+        return False
     return isinstance(error, (UnknownTask, MissingPackage)) or (
-        isinstance(error, ValueError) and is_of_this_package(error)
+        isinstance(error, (ValueError, FileNotFoundError)) and is_of_this_package(error)
     )
 
 

@@ -57,6 +57,23 @@ def test_what_changes_only_the_training_is_in_the_fingerprint():
     )
 
 
+class OwnFit(tf.keras.Model):
+    def fit(self, *args, **kwargs):
+        raise AssertionError
+
+
+def test_what_does_not_count_is_noted():
+    def make():
+        inputs = tf.keras.Input((3,))
+        made = OwnFit(inputs, layers.Dense(1)(inputs))
+        made.compile(tf.keras.optimizers.Adam(weight_decay=0.1), "mse", metrics=["mae"])
+        return made
+
+    notes = describe(keras_task(make)).notes
+    assert notes[0] == "The model has its own fit, without use here: what counts is train_step and test_step."
+    assert notes[1] == "The weight_decay of the model's optimizer is left out: rules are in its place."
+
+
 def test_a_shipped_task():
     found = describe_task(TASKS["digits"], TASKS["digits"].protocols["reduced"])
     assert found.fingerprint is None and found.notes == ()

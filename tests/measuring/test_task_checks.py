@@ -8,6 +8,7 @@ from neural_optimizer_search.measuring.task_checks import (
     Repeated,
     describe_shared,
     find_single_class,
+    find_standstill,
     find_state_outside,
     find_wrong_scores,
 )
@@ -93,6 +94,12 @@ def test_state_outside():
     assert "gave the loss 1, then 2. The runs change what is outside of `model`: noise/state." in told
     (told,) = find_state_outside(Repeated(run(0.5), run(0.25), []))
     assert "gave losses or scores that differ. Random numbers must come from layers of Keras that" in told
+
+
+def test_standstill():
+    (told,) = find_standstill(Repeated(run(0.5)._replace(update_rms=0.0), run(0.5), []))
+    assert told.startswith("A training with Adam changes no weight: the gradient is 0.")
+    assert not list(find_standstill(Repeated(run(0.5), run(0.5), [])))
 
 
 def test_shared_examples():

@@ -45,11 +45,11 @@ TASKS = {
     ),
     "no validation data": (
         "KerasTask(model, **{**data, 'validation': (x[:0], y[:0])}, loss='mse')",
-        "Argument `validation` must have examples. Received: data of 0 examples.",
+        "Argument `validation` must have examples. Received: arrays of 0 examples.",
     ),
     "no training data": (
         "KerasTask(model, **{**data, 'train': (x[:0], y[:0])}, loss='mse')",
-        "Argument `train` must have examples. Received: data of 0 examples.",
+        "Argument `train` must have examples. Received: arrays of 0 examples.",
     ),
     "no validation data wanted": (
         "KerasTask(model, **{**data, 'sizes': dict(batch_size=10, validation_examples=0)}, loss='mse')",

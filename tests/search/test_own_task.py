@@ -115,6 +115,8 @@ def test_a_run_goes_on_with_its_own_task_only(mine, capfd):
     assert found(Path("run")) == before
     assert command.main(["--resume", "run", "--changed_task", "--budget", "14"]) == 0
     assert len(found(Path("run"))) > len(before)
+    told = " ".join((Path("run") / "leaderboard.txt").read_text().split())
+    assert f"Some rewards are of another task: the run went on after changes (the code of {mine.module}.py)." in told
     # From now on that is its task.
     assert command.main(["--resume", "run"]) == 0
     mine.write(MODULE)

@@ -327,11 +327,14 @@ BAD_DATA = {
         lambda: ((np.ones([1, length], np.int64), np.ones(1, np.int64)) for length in (1, 12)),
         "a generator, which may have no end, of which 2 examples take 208 bytes",
     ),
-    "empty": (lambda: dataset((X, Y)).take(0), "`train` must have examples. Received: a tf.data.Dataset without any"),
-    "filtered": (lambda: dataset((X, Y)).filter(lambda x, y: False), "a tf.data.Dataset without any"),
-    "empty arrays": (lambda: (X[:0], Y[:0]), "Received: arrays without any"),
+    "empty": (
+        lambda: dataset((X, Y)).take(0),
+        "`train` must have examples. Received: a tf.data.Dataset of 0",
+    ),
+    "filtered": (lambda: dataset((X, Y)).filter(lambda x, y: False), "a tf.data.Dataset of 0 examples"),
+    "empty arrays": (lambda: (X[:0], Y[:0]), "Received: arrays of 0 examples"),
     "an empty generator": (lambda: iter([]), "a generator at its end.* give the function that makes it"),
-    "an empty Sequence": (Batches, "`train` must have examples. Received: a Sequence without any"),
+    "an empty Sequence": (Batches, "`train` must have examples. Received: a Sequence of 0 examples"),
     "not batched": (
         lambda: tf.data.Dataset.from_tensor_slices((X, Y)),
         r"Received shapes: \(\(3,\), \(\)\)\. Is a `\.batch\(\.\.\.\)` missing\?",

@@ -235,3 +235,33 @@ def test_a_step_must_use_the_optimizer_once(model):
     task = Replay(model, (X, Y), mse).make_task()
     with pytest.raises(ValueError, match=r"`train_step`.* once"):
         ChildTraining(task.child(task.protocols["default"]))
+
+
+class Nested(Subclassed):
+    def test_step(self, data):
+        return {"loss": 1.0, "parts": {"mae": 2.0}}
+
+
+class Several(Subclassed):
+    def test_step(self, data):
+        return {"loss": 1.0, "mae": tf.constant([1.0, 2.0])}
+
+
+class Nothing(Subclassed):
+    def test_step(self, data):
+        return None
+
+
+@pytest.mark.parametrize(
+    ("model", "metric", "told"),
+    [
+        (Nested, "parts_mae", "one of: loss, parts"),
+        (Nested, "parts", "must return a dict of numbers by name, without dicts in it"),
+        (Several, "mae", r"must be a metric of one number. Received: 'mae', which has the shape \(2,\)"),
+        (Nothing, "mae", "must return a dict of metrics by name"),
+    ],
+)
+def test_a_test_step_tells_numbers(model, metric, told):
+    task = Replay(model, (X, Y), mse, metric, task=dict(higher_is_better=False)).make_task()
+    with pytest.raises(ValueError, match=told):
+        task.child(task.protocols["default"])

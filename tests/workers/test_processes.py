@@ -59,7 +59,10 @@ def missing(data_dir=None):
 def test_a_task_that_cannot_be_made_is_said_at_once():
     protocol = Protocol("tiny", 1, 1, (1.0,), 1, 1, 1, batch_size=1)
     task = ImageTask("missing", 2, missing, (TaskSetting(protocol, fakes.BLOBS.networks["tiny"]),))
-    with process_executor(task, protocol, workers=1) as executor, pytest.raises(TaskFailed, match=r"^no data here$"):
+    with (
+        process_executor(task, protocol, workers=1) as executor,
+        pytest.raises(TaskFailed, match=r"^FileNotFoundError: no data here \(test_processes.py:\d+, in missing\)$"),
+    ):
         list(executor(RULES[:1]))
 
 
