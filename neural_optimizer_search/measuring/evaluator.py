@@ -109,7 +109,8 @@ class Evaluator:
         )
         scores = [score for run, ok in zip(runs, finite) if ok for score in run.scores]
         if wrong := describe_wrong_scores([*rewards, *scores]):
-            raise ValueError(wrong)
+            metrics = np.concatenate([run.metrics for run, ok in zip(runs, finite) if ok])
+            raise ValueError(f"{wrong} The {self._metric_name} went from {metrics.min():.4g} to {metrics.max():.4g}.")
         accuracies = [float(run.scores[-1]) if ok else 0.0 for run, ok in zip(runs, finite)]
         diverged = finite.count(False)
         first = min(run.steps for run in runs)

@@ -9,7 +9,7 @@ import tensorflow as tf
 from neural_optimizer_search.measuring.evaluator import describe_wrong_scores
 from neural_optimizer_search.measuring.training import TrainingRun
 from neural_optimizer_search.tasks.child import Child, length
-from neural_optimizer_search.tasks.data_hash import count_shared
+from neural_optimizer_search.tasks.data_hash import count_shared, split_data
 from neural_optimizer_search.tasks.named_task import is_same_loss
 
 
@@ -33,9 +33,9 @@ class Repeated(NamedTuple):
 def find_single_class(child: Child) -> Iterator[str]:
     """A sentence if all validation targets are of one class, for a metric of which higher values are better."""
     worst, best = child.scale
-    _, targets, _ = tf.keras.utils.unpack_x_y_sample_weight(child.validation)
+    _, targets, _ = split_data(child.validation)
     targets = [] if targets is None else tf.nest.flatten(targets)
-    if worst < best and len(targets) == 1 and not isinstance(targets[0], tf.RaggedTensor):
+    if child.is_plain and worst < best and len(targets) == 1 and not isinstance(targets[0], tf.RaggedTensor):
         classes = _classes(np.asarray(targets[0]))
         if classes is not None and len(np.unique(classes)) == 1:
             yield (

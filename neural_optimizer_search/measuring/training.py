@@ -240,8 +240,8 @@ def _check_calls(calls):
     """All weights are one vector, updated once a step."""
     if calls != 1:
         raise ValueError(
-            "The model's `train_step` must have `self.optimizer` apply gradients once a step. "
-            f"It does so {calls} times."
+            "The model's `train_step` must have `self.optimizer` apply gradients once a step, or once in at most "
+            f"{MOST_WITHOUT_UPDATE} steps. It does so {calls} times."
         )
 
 

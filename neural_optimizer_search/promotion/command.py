@@ -29,7 +29,7 @@ from neural_optimizer_search.records.run_directory import (
     read_found,
 )
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS, require_reward
-from neural_optimizer_search.search.own_task import prepare_task
+from neural_optimizer_search.search.own_task import ChangedTask, prepare_task, record_fingerprint
 from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.search.score_words import score_words
 from neural_optimizer_search.search.timeout import find_timeout
@@ -61,6 +61,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         p.error(f"argument --out: {error} Wait for it, or stop it.")
     except (Damaged, NotThisRun) as error:
         p.error(f"argument --out: {error} Give another directory.")
+    except ChangedTask as error:
+        p.error(f"argument --task: {error}")
     except Moved as error:
         print(f"\nnos-promote: {error} What was measured is kept there.", file=sys.stderr)
         return 1
@@ -163,6 +165,7 @@ def _promote(promotion, run, out):
             with contextlib.ExitStack() as stack:
                 executor = stack.enter_context(config.open_executor(task, protocols[number], config.data_dir))
                 ledger = stack.enter_context(contextlib.closing(saved.open_ledger(out, promotion, number)))
+                record_fingerprint(ledger, prepared.fingerprint, "give another --out")
                 stack.enter_context(keep_tracebacks(executor, out / TRACEBACKS, ledger.require_in_place))
                 recorder = EvaluationRecorder(executor, ledger, on_evaluation=show, on_wait=bar.wait_for)
                 rung = _measure_rung(number, rules, recorder, config)

@@ -50,6 +50,7 @@ from neural_optimizer_search.tasks import UnknownTask
 from neural_optimizer_search.workers.executor import TaskFailed
 from neural_optimizer_search.workers.ray_workers import NoCluster
 
+CHANGED_TASK = "begin a new run; --changed_task goes on nevertheless, and keeps the rewards from before"
 # With --async: one in work and one that waits, so that no worker ever does.
 RULES_PER_WORKER = 2
 
@@ -125,7 +126,7 @@ def _run(config, out, ledger, may_change):
     task, identity, fingerprint = prepare_task(
         "nos-search", task, protocol, describe, config.data_dir, out / TRACEBACKS, in_place
     )
-    record_fingerprint(ledger, fingerprint, may_change)
+    record_fingerprint(ledger, fingerprint, CHANGED_TASK, may_change)
     space, who = config.make_space(), title_of(config.algorithm, config.preset)
     with contextlib.ExitStack() as stack:
         executor = stack.enter_context(config.open_executor(task, protocol, config.data_dir))

@@ -67,12 +67,13 @@ def prepare_task(
     return PreparedTask(known, fingerprint.identity(task, protocol), fingerprint)
 
 
-def record_fingerprint(ledger: Ledger, now: Optional[Fingerprint], may_change: bool) -> None:
+def record_fingerprint(ledger: Ledger, now: Optional[Fingerprint], way_on: str, may_change: bool = False) -> None:
     """Records with which task of the user's own a run goes on.
 
     Args:
       ledger: Of the run.
       now: The task's fingerprint; None for a shipped task.
+      way_on: What else may be done than to undo the change, in words.
       may_change: Whether it may be another one than before.
 
     Raises:
@@ -86,7 +87,7 @@ def record_fingerprint(ledger: Ledger, now: Optional[Fingerprint], may_change: b
     if change and not may_change:
         raise ChangedTask(
             f"the task is another than the run began with ({change}), and rewards of both cannot be compared. Undo "
-            "that, or begin a new run; --changed_task goes on nevertheless, and keeps the rewards from before."
+            f"that, or {way_on}."
         )
     if change or before is None:
         ledger.set_fingerprint(now, change)

@@ -78,6 +78,18 @@ class BatchStore:
         self._check_size(sum(map(_count_padded_bytes, columns)))
         return tf.nest.pack_sequence_as(self.batches[0], [_concatenate(column) for column in columns])
 
+    def describe_padding(self) -> str:
+        """A sentence if batches were padded to one shape; "" if none was."""
+        columns = zip(*(tf.nest.flatten(batch) for batch in self.batches))
+        dense = [parts for parts in columns if not isinstance(parts[0], tf.RaggedTensor)]
+        padded = [parts for parts in dense if len({tuple(part.shape[1:]) for part in parts}) > 1]
+        if not padded:
+            return ""
+        return (
+            f"Batches of `{self._argument}` have several shapes and are padded to {_longest(padded[0])} with zeros, "
+            "more than in `fit`: without a mask the model sees them."
+        )
+
     def _check_size(self, size):
         if size > self._max_bytes:
             kind = self._kind if self._has_end else f"{self._kind}, which may have no end"

@@ -55,7 +55,8 @@ class Child(NamedTuple):
       scale: The values of the metric that have the scores 0 and 1.
       untrained_loss: Validation loss of a fresh model with the protocol's first seed, which is the same in each
         process; None if it is not known.
-      notes: Sentences on what of a user's own model does not count.
+      notes: Sentences on what of a user's own model or data is not as in `fit`.
+      is_plain: Whether the score is made of targets and predictions, and not by a step of the user's own.
     """
 
     make_model: Callable[[], tf.keras.Model]
@@ -69,6 +70,7 @@ class Child(NamedTuple):
     scale: tuple[float, float] = (0.0, 1.0)
     untrained_loss: Optional[float] = None
     notes: tuple[str, ...] = ()
+    is_plain: bool = True
 
 
 def predict(model: tf.keras.Model, data: Any) -> Iterator[tuple[Any, Any]]:

@@ -45,8 +45,14 @@ def count_shared(train: Any, validation: Any) -> int:
     return sum(row in seen for row in _hash_rows([part for _, part in pairs]))
 
 
+def split_data(data: Any) -> tuple[Any, Any, Any]:
+    """(inputs, targets, weights of examples), None for what is not there; what else a tuple has is left out."""
+    x, y, weights, *_ = (*(data if isinstance(data, tuple) else (data,)), None, None)
+    return x, y, weights
+
+
 def _inputs_and_targets(data):
-    inputs, targets, _ = tf.keras.utils.unpack_x_y_sample_weight(data)
+    inputs, targets, _ = split_data(data)
     return tf.nest.flatten(inputs if targets is None else (inputs, targets))
 
 

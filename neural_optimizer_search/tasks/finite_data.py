@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from neural_optimizer_search.tasks.child import length
+from neural_optimizer_search.tasks.data_hash import split_data
 
 PARTS = ("inputs", "targets", "sample weights")
 
@@ -29,7 +30,7 @@ def find_numbers_not_finite(train: Any, validation: Any) -> Iterator[str]:
 
 
 def _name_parts(data) -> Iterator[tuple[str, Any]]:
-    for name, part in zip(PARTS, tf.keras.utils.unpack_x_y_sample_weight(data)):
+    for name, part in zip(PARTS, split_data(data)):
         if part is None:
             continue
         if isinstance(part, Mapping):

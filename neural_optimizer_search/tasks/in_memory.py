@@ -31,10 +31,12 @@ class InMemory(NamedTuple):
       data: What a `train_step` gets batches of: x, (x,), (x, y) or (x, y, sample_weight), which are nests of dense or
         ragged tensors whose first axis counts examples.
       batch_size: Examples of the first batch; None for arrays.
+      padding: A sentence if batches were padded to one shape; "" if none was.
     """
 
     data: Any
     batch_size: Optional[int]
+    padding: str = ""
 
 
 def read_into_memory(
@@ -73,7 +75,9 @@ def read_into_memory(
     in_batches = isinstance(data, _BATCHES)
     if not in_batches:
         data, batches = _check_arrays(data, argument), None
-    elif isinstance(data, Iterator):
+    elif isinstance(data, Iterator) and not isinstance(
+        data, tf.keras.utils.Sequence
+    ):  # Keras 2 has ones that are both
         data = _check_start(data, argument)
     has_end = _has_end(data)
     if has_end is False and limit == ALL and batches is None:
@@ -89,7 +93,7 @@ def read_into_memory(
         examples = rows(examples, 0, limit)
     if class_weight is not None:
         examples = weigh_classes(examples, class_weight, argument)
-    return InMemory(examples, length(store.batches[0]) if in_batches else None)
+    return InMemory(examples, length(store.batches[0]) if in_batches else None, store.describe_padding())
 
 
 def _read(data, argument, store, batch_size):

@@ -37,12 +37,18 @@ class CompiledModel:
             model = self.factory()
             if not isinstance(model, tf.keras.Model):
                 raise ValueError(f"Argument `model` must be a function that makes a Keras model. It made: {model!r}.")
+            is_compiled = getattr(model, "optimizer", None) is not None
             if self.loss is not None:
+                if is_compiled:
+                    raise ValueError(
+                        "Argument `model` must make a new model each time, and with `loss` one that is not compiled: "
+                        "a compiled model has its own loss and metrics. Received: a compiled model."
+                    )
                 _require_known("loss", self.loss, tf.keras.losses.get)
                 if self.metric not in NAMES_FOR_COMPILE:
                     _require_known("metric", self.metric, tf.keras.metrics.get)
                 model.compile(loss=self.loss, loss_weights=self.loss_weights, metrics=self._metrics())
-            elif getattr(model, "optimizer", None) is None:
+            elif not is_compiled:
                 raise ValueError(
                     "Argument `model` must make a model that is compiled, or argument `loss` must be given: a loss "
                     "of Keras, its name, or a function of (targets, predictions). Received: a model that is not "
@@ -136,7 +142,7 @@ class Validation:
                 f"{tuple(metric.shape)}. A metric of Keras that has one number a class takes `average`."
             )
         # A `test_step` of the user's own may tell no loss; then the rate with the best score is chosen.
-        loss = -self.scale(metric) if loss is None else tf.reduce_mean(tf.cast(loss, tf.float32))
+        loss = 1.0 - self.scale(metric) if loss is None else tf.reduce_mean(tf.cast(loss, tf.float32))
         return tf.stack([loss, metric])
 
 

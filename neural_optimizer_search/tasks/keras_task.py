@@ -195,7 +195,8 @@ class KerasTask:
             metric_name=describe_metric(self.metric),
             scale=(scale.worst, scale.best),
             untrained_loss=untrained_loss,
-            notes=tuple(find_unused(model)),
+            notes=tuple(filter(None, [*find_unused(model), train.padding, validation.padding])),
+            is_plain=type(model).test_step is tf.keras.Model.test_step,
         )
 
     def _batch_size(self, protocol, train, fixed):

@@ -72,6 +72,7 @@ def test_one_class(targets, received):
     if found:
         assert f"several classes for the metric 'accuracy'. Received: {received} in all of them." in found[0]
     assert not list(find_single_class(child(targets, (3.0, 0.0), "loss")))
+    assert not list(find_single_class(child(targets)._replace(is_plain=False)))  # targets may be dummies
 
 
 def test_scores():

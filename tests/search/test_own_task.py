@@ -197,6 +197,10 @@ def test_a_promotion_looks_at_its_task_too(mine, capfd):
     assert promote.main(flags) == 0
     out, err = capfd.readouterr()
     assert out.startswith(f"{mine.task}: 9 weights") and err.startswith("nos-promote: note: Nothing was looked at.")
+    mine.write(MODULE.replace("Dense(1)", "Dense(1, use_bias=False)"))
+    told = refused(capfd, promote.main, *flags)
+    assert told.startswith("nos-promote: argument --task: the task is another than the run began with (the code of ")
+    assert told.endswith("Undo that, or give another --out.")
 
 
 # -- The data --------------------------------------------------------------------------------------

@@ -214,6 +214,8 @@ def test_lengths():
     padded = read_into_memory(sequences.padded_batch(2), "train")
     np.testing.assert_array_equal(padded.data[0], [[1, 2, 0], [3, 0, 0], [4, 5, 6]])
     assert padded.batch_size == 2
+    assert padded.padding.startswith("Batches of `train` have several shapes and are padded to [3] with zeros, more")
+    assert not read_into_memory(sequences.padded_batch(3), "train").padding
     ragged = read_into_memory(sequences.ragged_batch(2), "train").data[0]
     assert ragged.to_list() == [[1, 2], [3], [4, 5, 6]]
     words = sequences.map(lambda ids, y: (tf.strings.as_string(ids), y)).padded_batch(2)
