@@ -29,14 +29,14 @@ def format_table(title: str, found: Description, budget: int, workers: int) -> s
     worst, best = found.scale
     rows = {
         "task": title,
-        "weights": f"{found.trainable:,} that are trained, {found.frozen:,} that are not",
+        "weights": f"{found.trainable:,} trainable, {found.frozen:,} not",
         "examples": f"{found.train_examples:,} to train, {found.validation_examples:,} to validate",
         "batch": f"{found.batch_size}{f'; {validation} in validation' if validation else ''}",
         "steps a rule": f"{found.steps:,} at most, sweep and final runs",
         "time a rule": f"about {_duration(found.seconds)}, from two timed runs with Adam on one core",
         "memory": f"{_size(found.data_bytes)} of data in each worker; {_size(found.peak_bytes)} a process in all",
         "metric": f"{found.metric_name}: {found.metric:.4g} untrained, which has the score {found.score:.4g} "
-        f"({worst:.4g} has 0, {best:.4g} has 1)",
+        f"({worst:.4g} scores 0, {best:.4g} scores 1)",
         "loss": f"{found.loss:.4g} untrained",
         "budget": _describe_budget(found.seconds, budget, workers),
     }

@@ -109,7 +109,7 @@ def test_a_run_goes_on_with_its_own_task_only(mine, capfd):
     mine.write(MODULE.replace("Dense(1)", "Dense(1, use_bias=False)"))
     told = refused(capfd, command.main, "--resume", "run")
     assert told.startswith(
-        f"nos-search: argument --resume: the task is another than the run began with (the code of {mine.module}.py), "
+        f"nos-search: argument --resume: the task is not the one that the run began with (the code of {mine.module}.py), "
     )
     assert "--changed_task" in told
     assert found(Path("run")) == before
@@ -120,7 +120,7 @@ def test_a_run_goes_on_with_its_own_task_only(mine, capfd):
     # From now on that is its task.
     assert command.main(["--resume", "run"]) == 0
     mine.write(MODULE)
-    assert "the task is another" in refused(capfd, command.main, "--resume", "run")
+    assert "the task is not the one" in refused(capfd, command.main, "--resume", "run")
 
 
 def test_a_run_without_a_fingerprint(mine):
@@ -199,7 +199,7 @@ def test_a_promotion_looks_at_its_task_too(mine, capfd):
     assert out.startswith(f"{mine.task}: 9 weights") and err.startswith("nos-promote: note: Nothing was looked at.")
     mine.write(MODULE.replace("Dense(1)", "Dense(1, use_bias=False)"))
     told = refused(capfd, promote.main, *flags)
-    assert told.startswith("nos-promote: argument --task: the task is another than the run began with (the code of ")
+    assert told.startswith("nos-promote: argument --task: the task is not the one that the run began with (the code of ")
     assert told.endswith("Undo that, or give another --out.")
 
 

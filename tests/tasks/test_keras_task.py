@@ -237,7 +237,7 @@ BAD_ARGUMENTS = {
 }
 BAD_CHILDREN = {
     "no model": (dict(model=lambda: 3), "`model` must be a function that makes a Keras model. It made: 3"),
-    "the same model": (dict(model=lambda: SHARED), "`model` must make a new model each time, and with `loss` one that is not compiled"),
+    "the same model": (dict(model=lambda: SHARED), "`model` must make a new model each time, and with `loss` one"),
     "no weights": (
         dict(model=lambda: tf.keras.Sequential([layers.Dropout(0.5), layers.Lambda(first_column)])),
         "Two models that it made have none",
