@@ -74,7 +74,7 @@ _LINES = {
 _OPERANDS = {
     "g": _Code("g"),
     "g^2": _Code("g**2", _POWER),
-    "g^3": _Code("g**3", _POWER),
+    "g^3": _Code("g * tf.square(g)", _PRODUCT),
     "m": _Code("m_hat"),
     "v": _Code("v_hat"),
     "gamma": _Code("gamma_hat"),

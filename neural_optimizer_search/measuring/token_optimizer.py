@@ -69,9 +69,7 @@ class TokenOptimizer(tf.keras.optimizers.Optimizer):
         self.calls += 1
         pairs = [(g, w) for g, w in zip(grads, trainable_variables) if g is not None]
         if not pairs:
-            raise ValueError(
-                "No weight of the model has a gradient. Look at what the loss computes."
-            )
+            raise ValueError("No weight of the model has a gradient. Look at what the loss computes.")
         gradients, weights = zip(*pairs)
         self._update(flat(self._clip_gradients(gradients)), weights)
         for weight in weights:

@@ -149,11 +149,12 @@ class ChildTraining:
         with _new_variables() as made:
             model = self._child.make_model()
             generator = tf.random.Generator.from_seed(seed)
+            values = [tf.identity(variable) for variable, _ in made]
             with eager_functions(), repeatable_draws(generator):
                 # Layers that are called for the first time make weights and may set them, as to pretrained ones.
                 self._child.validate(model, rows(self._validation_data, 0, batch_size))
                 model.reset_metrics()
-                values = [tf.identity(variable) for variable, _ in made]
+                values += [_first_value(*late) for late in made[len(values) :]]
                 optimizer = TokenOptimizer(**clipping_of(model))
                 replace_optimizer(model, optimizer)
                 for _ in range(MOST_WITHOUT_UPDATE):
@@ -220,6 +221,11 @@ class ChildTraining:
 
     def _validate(self):
         return self._child.validate(self._model, self._validation_data)
+
+
+def _first_value(variable, made_with):
+    """What a variable that the first validation made holds before it: draws have moved on the states of generators."""
+    return tf.identity(variable) if variable.dtype.is_floating else made_with
 
 
 @contextlib.contextmanager

@@ -130,6 +130,8 @@ def test_a_start_takes_no_longer_than_it_may(worker):
 def test_nothing_can_be_measured(worker, make_worker):
     worker.stop()  # a place for the other one
     without_data = make_worker(Make(works=False))
-    assert without_data.start() == Unmeasurable("no data here")
+    answer = without_data.start()
+    assert isinstance(answer, Unmeasurable)
+    assert answer.message.startswith("FileNotFoundError: no data here (test_worker_contract.py:")
     without_data.stop()
     assert worker.start() == Ready()

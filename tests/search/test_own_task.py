@@ -199,7 +199,9 @@ def test_a_promotion_looks_at_its_task_too(mine, capfd):
     assert out.startswith(f"{mine.task}: 9 weights") and err.startswith("nos-promote: note: Nothing was looked at.")
     mine.write(MODULE.replace("Dense(1)", "Dense(1, use_bias=False)"))
     told = refused(capfd, promote.main, *flags)
-    assert told.startswith("nos-promote: argument --task: the task is not the one that the run began with (the code of ")
+    assert told.startswith(
+        "nos-promote: argument --task: the task is not the one that the run began with (the code of "
+    )
     assert told.endswith("Undo that, or give another --out.")
 
 
