@@ -224,7 +224,7 @@ class ChildTraining:
 
 
 def _first_value(variable, made_with):
-    """What a variable that the first validation made holds before it: draws have moved on the states of generators."""
+    """What a variable of the first validation holds before it: draws have moved on the states of generators."""
     return tf.identity(variable) if variable.dtype.is_floating else made_with
 
 

@@ -86,8 +86,8 @@ def record_fingerprint(ledger: Ledger, now: Optional[Fingerprint], way_on: str, 
     change = before.describe_change(now) if before else ""
     if change and not may_change:
         raise ChangedTask(
-            f"the task is not the one that the run began with ({change}), and rewards of both cannot be compared. Undo "
-            f"that, or {way_on}."
+            f"the task is not the one that the run began with ({change}), and rewards of both cannot be compared. "
+            f"Undo that, or {way_on}."
         )
     if change or before is None:
         ledger.set_fingerprint(now, change)

@@ -109,7 +109,8 @@ def test_a_run_goes_on_with_its_own_task_only(mine, capfd):
     mine.write(MODULE.replace("Dense(1)", "Dense(1, use_bias=False)"))
     told = refused(capfd, command.main, "--resume", "run")
     assert told.startswith(
-        f"nos-search: argument --resume: the task is not the one that the run began with (the code of {mine.module}.py), "
+        "nos-search: argument --resume: the task is not the one that the run began with "
+        f"(the code of {mine.module}.py), "
     )
     assert "--changed_task" in told
     assert found(Path("run")) == before
