@@ -73,7 +73,7 @@ _LINES = {
 
 _OPERANDS = {
     "g": _Code("g"),
-    "g^2": _Code("g**2", _POWER),
+    "g^2": _Code("tf.square(g)"),
     "g^3": _Code("g * tf.square(g)", _PRODUCT),
     "m": _Code("m_hat"),
     "v": _Code("v_hat"),
