@@ -30,7 +30,7 @@ SPACES += [search_space("arxiv2017", 4), search_space("arxiv2017", 2).unconstrai
 # What a written optimizer may call or read, besides the names of its own lines.
 ATTRIBUTES = {
     "tf": {"exp", "abs", "sqrt", "sign", "sigmoid", "clip_by_value", "where", "cos", "minimum", "shape", "add"}
-    | {"ones_like", "math", "random"},
+    | {"ones_like", "math", "random", "square"},
     "math": {"pi", "log", "expm1"},
     "random": {"stateless_normal", "stateless_uniform"},
     "self": {"decay_steps"},
