@@ -1,8 +1,8 @@
 """Training a child with a rule, with one trace for all rules.
 
 Compiling a Keras model for each rule and learning rate costs seconds; here the tokens, the learning rate, the seed
-and the step counts are tensors, so that one traced function trains them all (`benchmarks/evaluation_speed.py`
-measures both ways).
+and the step counts are tensors, so that one traced function trains them all (the study
+`evaluation_speed` measures both ways).
 """
 
 import contextlib
