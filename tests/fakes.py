@@ -12,6 +12,7 @@ from neural_optimizer_search.measuring.fingerprint import Fingerprint
 from neural_optimizer_search.tasks.image_task import Examples, ImageTask, TaskSetting
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.small_networks import MLP
+from neural_optimizer_search.workers.describing import attempt
 from neural_optimizer_search.workers.in_process import InProcess
 
 TINY = Protocol(
@@ -97,3 +98,16 @@ def longer_is_other(protocol):
         return dataclasses.replace(evaluation, reward=(evaluation.reward * protocol.final_steps * 7) % 1.0)
 
     return evaluate
+
+
+class DescribesInThread:
+    """A worker in this thread, which describes its task."""
+
+    def __init__(self, make, serve):
+        self._make = make
+
+    def start(self, seconds=None):
+        return attempt(self._make)
+
+    def stop(self):
+        pass

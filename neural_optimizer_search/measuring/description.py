@@ -44,7 +44,7 @@ class Description:
       batch_size: Examples a step.
       validation_batch_size: Examples of a batch of validation; None if the task does not say.
       steps: The most training steps a rule takes, in the sweep and the final runs.
-      seconds: What they take with Adam, measured once, in one thread.
+      seconds: What they take with Adam in one thread, from two timed runs.
       data_bytes: What the data take in each process.
       peak_bytes: The most memory that this process has taken.
       metric_name: What the score is made of.

@@ -126,9 +126,7 @@ class Ledger:
     @property
     def fingerprint(self) -> Optional[Fingerprint]:
         """Of the user's own task that its rewards are of; None for a shipped task, or if none was recorded."""
-        with self._naming():
-            there = list(sqlite_files.read_rows(self._db, "SELECT 1 FROM run WHERE key = 'fingerprint'"))
-        if not there:
+        if not self._has("fingerprint"):
             return None
         recorded = self._about("fingerprint", dict)
         try:
@@ -139,9 +137,7 @@ class Ledger:
     @property
     def task_changes(self) -> list[str]:
         """What became another in the task of the user's own while the run went on, in words, the oldest first."""
-        with self._naming():
-            there = list(sqlite_files.read_rows(self._db, "SELECT 1 FROM run WHERE key = 'task_changes'"))
-        found = self._about("task_changes", list) if there else []
+        found = self._about("task_changes", list) if self._has("task_changes") else []
         if not all(isinstance(change, str) for change in found):
             raise Damaged(f"{self._path}: its changes of the task are no texts.")
         return found
@@ -165,6 +161,11 @@ class Ledger:
         known = self.versions
         if known[-1:] != [versions]:
             self._set_about(versions=[*known, versions])
+
+    def _has(self, key):
+        """Whether something is recorded that not every run records."""
+        with self._naming():
+            return bool(list(sqlite_files.read_rows(self._db, "SELECT 1 FROM run WHERE key = ?", [key])))
 
     def _about(self, key, kind):
         with self._naming():

@@ -51,7 +51,8 @@ class KerasTask:
     examples that remain; the metrics of training are not reset between epochs; there are no callbacks.
 
     Give batch normalization a momentum below Keras's 0.99, with which moving statistics lag behind in runs of some
-    hundred steps. Random numbers must come from layers or seed generators of Keras.
+    hundred steps. Random numbers must come from layers or seed generators of Keras, or from
+    TensorFlow's normal, truncated_normal, uniform, shuffle, categorical or dropout.
 
     Args:
       model: Function without arguments that makes a Keras model with fresh weights of float32: compiled, or for this

@@ -3,12 +3,12 @@
 import functools
 import itertools
 
+import fakes
 import pytest
 from tiny_searches import TINY
 
 from neural_optimizer_search.search import command
 from neural_optimizer_search.workers.config import EXECUTORS
-from neural_optimizer_search.workers.describing import attempt
 from neural_optimizer_search.workers.measuring_worker import MeasuringWorker, make_evaluator
 from neural_optimizer_search.workers.pool import WorkerPool
 
@@ -85,19 +85,6 @@ class InThread:
         self.started = False
 
 
-class DescribesInThread:
-    """A worker in this thread, which describes its task."""
-
-    def __init__(self, make, serve):
-        self._make = make
-
-    def start(self, seconds=None):
-        return attempt(self._make)
-
-    def stop(self):
-        pass
-
-
 def open_threads(config, task, protocol, data_dir):
     return WorkerPool(lambda: InThread(functools.partial(make_evaluator, task, protocol, data_dir)), 1)
 
@@ -109,7 +96,7 @@ def test_their_error_is_told(name, tmp_path, capsys, monkeypatch):
     (tmp_path / f"{module}.py").write_text(f"{MODULE}task = {task}\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(EXECUTORS, "local", open_threads)
-    monkeypatch.setattr("neural_optimizer_search.workers.describing.ProcessWorker", DescribesInThread)
+    monkeypatch.setattr("neural_optimizer_search.workers.describing.ProcessWorker", fakes.DescribesInThread)
     monkeypatch.setattr("neural_optimizer_search.workers.measuring_worker.use_one_thread", lambda: None)
     with pytest.raises(SystemExit) as stopped:
         command.main([*TINY, "--algorithm", "random", "--task", f"{module}:task", "--out", str(run)])

@@ -6,6 +6,7 @@ import sqlite3
 import sys
 from pathlib import Path
 
+import fakes
 import pytest
 from tiny_searches import TINY, found
 
@@ -13,7 +14,7 @@ from neural_optimizer_search.promotion import command as promote
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search import command
 from neural_optimizer_search.tasks.named_task import NamedTask, load
-from neural_optimizer_search.workers.describing import Describer, attempt
+from neural_optimizer_search.workers.describing import Describer
 
 pytestmark = [pytest.mark.once, pytest.mark.usefixtures("trains_nothing")]
 
@@ -223,26 +224,13 @@ def test_a_worker_with_another_model_refuses(mine):
         task.child(task.protocols["default"])
 
 
-class DescribesInThread:
-    """A worker in this thread, which describes its task."""
-
-    def __init__(self, make, serve):
-        self._make = make
-
-    def start(self, seconds=None):
-        return attempt(self._make)
-
-    def stop(self):
-        pass
-
-
 DESCRIBE = Describer.__call__
 
 
 @pytest.fixture
 def describes(monkeypatch, trains_nothing):
     monkeypatch.setattr(Describer, "__call__", DESCRIBE)
-    monkeypatch.setattr("neural_optimizer_search.workers.describing.ProcessWorker", DescribesInThread)
+    monkeypatch.setattr("neural_optimizer_search.workers.describing.ProcessWorker", fakes.DescribesInThread)
 
 
 @pytest.mark.slow

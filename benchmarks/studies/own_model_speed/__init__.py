@@ -9,6 +9,7 @@ alternating pairs, after a first trial of each that makes the traces.
 """
 
 import dataclasses
+import itertools
 import statistics
 import time
 from collections.abc import Callable
@@ -37,10 +38,17 @@ class Config:
 
 
 def run(config: Config) -> dict[str, Any]:
-    """Measures each model; returns the medians of the ratios."""
+    """Measures each model; returns the medians of the ratios.
+
+    Raises:
+      ValueError: If there is no such model.
+    """
+    names = config.models.split(",")
+    if not TASKS.keys() >= set(names):
+        raise ValueError(f"argument --models: must be among: {', '.join(TASKS)}. Received: {config.models!r}.")
     print(f"{'model':12s} {'fit, ms a step':>15s} {'ours, ms a step':>16s} {'ratio':>6s}   lowest to highest")
     ratios, seconds = {}, {}
-    for name in config.models.split(","):
+    for name in names:
         pairs = measure_pairs(TASKS[name], config.repeats)
         theirs, ours = (1000 * statistics.median(side) / STEPS for side in zip(*pairs))
         every = sorted(fit / traced for fit, traced in pairs)
@@ -55,12 +63,10 @@ def measure_pairs(task: KerasTask, repeats: int) -> list[tuple[float, float]]:
     fit, train = _make_fit(task), _make_training(task)
     fit(RATES[0])
     train(RATES[0])
-    return [tuple(_measure(trial, rate) for trial in (fit, train)) for _, rate in zip(range(repeats), _cycle(RATES))]
-
-
-def _cycle(values):
-    while True:
-        yield from values
+    return [
+        tuple(_measure(trial, rate) for trial in (fit, train))
+        for _, rate in zip(range(repeats), itertools.cycle(RATES))
+    ]
 
 
 def _measure(trial: Callable[[float], None], rate: float) -> float:
