@@ -20,21 +20,23 @@ class Infix(NamedTuple):
     Attributes:
       own: How tightly the whole holds together.
       left, right: How tightly each side must; one that holds less tightly gets brackets.
+      symbol: The operator in formulas.
     """
 
     own: Binding
     left: Binding
     right: Binding
+    symbol: str
 
 
 # Binary word -> its operator's precedence, which is that of Python and of school: x - (y - z), x / (y * z), (x^y)^z.
 # A word without a row is written as a function of two arguments.
 INFIX = {
-    "add": Infix(Binding.SUM, left=Binding.SUM, right=Binding.PRODUCT),
-    "sub": Infix(Binding.SUM, left=Binding.SUM, right=Binding.PRODUCT),
-    "mul": Infix(Binding.PRODUCT, left=Binding.PRODUCT, right=Binding.NEGATION),
-    "div": Infix(Binding.PRODUCT, left=Binding.PRODUCT, right=Binding.NEGATION),
-    "pow": Infix(Binding.POWER, left=Binding.ATOM, right=Binding.NEGATION),
+    "add": Infix(Binding.SUM, left=Binding.SUM, right=Binding.PRODUCT, symbol="+"),
+    "sub": Infix(Binding.SUM, left=Binding.SUM, right=Binding.PRODUCT, symbol="-"),
+    "mul": Infix(Binding.PRODUCT, left=Binding.PRODUCT, right=Binding.NEGATION, symbol="*"),
+    "div": Infix(Binding.PRODUCT, left=Binding.PRODUCT, right=Binding.NEGATION, symbol="/"),
+    "pow": Infix(Binding.POWER, left=Binding.ATOM, right=Binding.NEGATION, symbol="^"),
 }
 
 
