@@ -82,6 +82,7 @@ DSL_ORDER = (
     "printing",
     "source",
     "rule",
+    "spelling",
     "formula",
     "space",
     "interpreter",

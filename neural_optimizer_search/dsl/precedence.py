@@ -1,7 +1,10 @@
 """How tightly the parts of an expression hold together: one table for text, LaTeX, MathML and written code."""
 
+from collections.abc import Callable
 from enum import IntEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+Piece = TypeVar("Piece")
 
 
 class Binding(IntEnum):
@@ -40,12 +43,12 @@ INFIX = {
 }
 
 
-def bracket(text: str, binding: Binding, needed: Binding, brackets: tuple[str, str] = ("(", ")")) -> str:
-    """The text, in brackets if it holds together less tightly than needed.
+def bracket(piece: Piece, binding: Binding, needed: Binding, enclose: Callable[[Piece], Piece] = "({})".format) -> Piece:
+    """The piece, in brackets if it holds together less tightly than needed.
 
     Example:
       >>> from neural_optimizer_search.dsl.precedence import INFIX, Binding, bracket
       >>> bracket("g + m", Binding.SUM, INFIX["mul"].left), bracket("g^2", Binding.POWER, INFIX["mul"].left)
       ('(g + m)', 'g^2')
     """
-    return text if binding >= needed else text.join(brackets)
+    return piece if binding >= needed else enclose(piece)
