@@ -13,6 +13,7 @@ a division adds δ to the divisor, as in the paper.
 import inspect
 import itertools
 import re
+import textwrap
 from collections import deque
 from typing import NamedTuple, NoReturn, Union
 
@@ -75,7 +76,8 @@ def parse_formula(formula: str) -> Rule:
 
 
 if parse_formula.__doc__:  # `python -OO` takes it away
-    parse_formula.__doc__ = inspect.cleandoc(parse_formula.__doc__).format(words=spelling.LEGEND)
+    _words = textwrap.fill(spelling.LEGEND, 100, subsequent_indent=" " * 4, break_on_hyphens=False)
+    parse_formula.__doc__ = inspect.cleandoc(parse_formula.__doc__).format(words=_words)
 
 
 class _Parser:
