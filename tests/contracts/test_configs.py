@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 from contracts.rows import GRADIENTS, RATE, ROWS, path, start
 
+from neural_optimizer_search.keras_versions import KERAS_3
 from neural_optimizer_search.optimizers import AddSign, PowerSign, RuleOptimizer
-from neural_optimizer_search.optimizers.keras_versions import KERAS_3
 from neural_optimizer_search.schedules import LinearCosineDecay, NoisyLinearCosineDecay
 
 # -- Configs and resuming --------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import tensorflow as tf
 from contracts import mirrored
 from contracts.rows import GRADIENTS, RATE, ROWS, TABLE, path, slots, start
 
-from neural_optimizer_search.optimizers.keras_versions import KERAS_3
+from neural_optimizer_search.keras_versions import KERAS_3
 from neural_optimizer_search.schedules import LinearCosineDecay
 
 ONLY_KERAS_3 = pytest.mark.skipif(not KERAS_3, reason="Keras 2 has no such argument")
