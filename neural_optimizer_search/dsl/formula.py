@@ -251,4 +251,3 @@ class _Parser:
             self._fail("'w' without its factor", node.position, f"{scales}.")
         allowed = ", ".join([*spelling.NUMBERS.values(), scales, *spelling.POWERS.values()])
         self._fail(f"the number {node.value:g}", node.position, f"{allowed}.")
-

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from enum import IntEnum
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 Piece = TypeVar("Piece")
 
@@ -43,7 +43,7 @@ INFIX = {
 }
 
 
-def bracket(piece: Piece, binding: Binding, needed: Binding, enclose: Callable[[Piece], Piece] = "({})".format) -> Piece:
+def bracket(piece: Piece, binding: Binding, needed: Binding, enclose: Callable[[Any], Any] = "({})".format) -> Piece:
     """The piece, in brackets if it holds together less tightly than needed.
 
     Example:

@@ -77,7 +77,7 @@ _SIDES_IN_TEXT = {"pow": (Binding.ATOM, Binding.POWER)}
 _CONSTANT = re.compile(r"(\w+)_(\d+\.?\d*(?:e-?\d+)?)")
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def text_form(kind: type, word: Word) -> Form:
     """How a word is written in formulas: an operator, or its name as that of a function of its arguments.
 
@@ -125,7 +125,7 @@ _OUTSIDE = (
 _SIDES = {Operand: "", Unary: "x", Binary: "xy"}
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def latex_form(kind: type, word: Word) -> Form:
     """How a word is written in LaTeX: as its row says; how tightly it holds together is read off there."""
     source = word.latex

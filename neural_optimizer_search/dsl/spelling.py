@@ -29,9 +29,7 @@ NAMES = {
 }  # fmt: skip
 NUMBERS = {float(name): name for name in _matches(_NUMBER, OPERANDS)}
 # (the operand, the exponent) -> the word that is this power of it.
-POWERS = {
-    (match[1], float(match[2])): name for name, match in _matches(rf"(\w+)\^({_NUMBER})", OPERANDS).items()
-}
+POWERS = {(match[1], float(match[2])): name for name, match in _matches(rf"(\w+)\^({_NUMBER})", OPERANDS).items()}
 WEIGHT_SCALES: dict[Union[float, str], str] = {
     float(match[1]): name for name, match in _matches(rf"({_NUMBER})\*w", OPERANDS).items()
 }

@@ -66,7 +66,7 @@ def _copy(node, pieces):
     return made
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _convert(template):
     """The element of a template, with a character of `_PLACES` where each argument stands."""
     # As names of one element; the converter would make one of each letter, or an operator.
@@ -82,7 +82,7 @@ def _tidy(node):
     children = [_tidy(child) for child in node]
     if node.tag == "mrow" and len(children) == 1:
         return children[0]
-    content = html.unescape(node.text or "")
+    content = html.unescape(node.text or "").replace(r"\_", "_")
     tag = "mi" if node.tag == "mtext" or (node.tag == "mo" and content.isalpha()) else node.tag
     made = element(tag, content)
     made.attrib.update(node.attrib)
