@@ -135,7 +135,7 @@ def test_the_dsl_has_an_order(name):
 def test_the_core_runs_without_tf_agents():
     code = f"""
 import sys
-for name in ("tf_agents", "sklearn", "tensorflow_datasets", "tqdm"):
+for name in ("tf_agents", "sklearn", "tensorflow_datasets", "tqdm", "latex2mathml"):
     sys.modules[name] = None
 import {CORE}, {CORE}.search.command, {CORE}.workers.config, {CORE}.tasks, {CORE}.l2o, {CORE}.report.command
 """

@@ -27,9 +27,11 @@ NAMES = {
     "m\u0302": "m", "v\u0302": "v", "γ": "gamma", "γ\u0302": "gamma",
     "ε": "eps", "ε_t": "eps_t", "ϵ": "eps", "ϵ_t": "eps_t",
 }  # fmt: skip
-NUMBERS = {float(name): name for name in _matches(_NUMBER, OPERANDS)}
+NUMBERS: dict[Union[float, str], str] = {float(name): name for name in _matches(_NUMBER, OPERANDS)}
 # (the operand, the exponent) -> the word that is this power of it.
-POWERS = {(match[1], float(match[2])): name for name, match in _matches(rf"(\w+)\^({_NUMBER})", OPERANDS).items()}
+POWERS: dict[tuple[str, Union[float, str]], str] = {
+    (match[1], float(match[2])): name for name, match in _matches(rf"(\w+)\^({_NUMBER})", OPERANDS).items()
+}
 WEIGHT_SCALES: dict[Union[float, str], str] = {
     float(match[1]): name for name, match in _matches(rf"({_NUMBER})\*w", OPERANDS).items()
 }

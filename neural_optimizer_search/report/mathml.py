@@ -4,8 +4,6 @@ import functools
 import html
 import re
 
-from latex2mathml.converter import convert_to_element
-
 from neural_optimizer_search.dsl.expression import Expression, simplify
 from neural_optimizer_search.dsl.precedence import Binding
 from neural_optimizer_search.dsl.printing import LATEX, Form, Notation, latex_form, text, write
@@ -69,6 +67,9 @@ def _copy(node, pieces):
 @functools.cache
 def _convert(template):
     """The element of a template, with a character of `_PLACES` where each argument stands."""
+    # Here, for `nos-report` to say how to install it where it is not.
+    from latex2mathml.converter import convert_to_element
+
     # As names of one element; the converter would make one of each letter, or an operator.
     source = re.sub(r"\\(?:mathrm|operatorname)\{([^{}]*)\}", r"\\text{\1}", template)
     source = re.sub(r"(?<!\\left)\(", r"\\left(", re.sub(r"(?<!\\right)\)", r"\\right)", source))

@@ -127,6 +127,7 @@ def test_precedence(formula, brackets):
         ("e^(sign(g)·sign(m\u0302)) × g", "exp(sign(g) * sign(m)) * g"),
         ("γ + γ\u0302", "gamma + gamma"),
         ("ε · ε_t", "eps * eps_t"),
+        ("ϵ · ϵ_t", "eps * eps_t"),
         ("g − −m", "g + m"),
     ],
 )

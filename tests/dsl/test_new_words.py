@@ -11,6 +11,8 @@ import pytest
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.dsl import space, vocabulary
 
+pytestmark = pytest.mark.once
+
 # Adds the words before anything but the vocabulary is imported, as rows at the ends of its tables would be.
 SCRIPT = r"""
 import dataclasses, json, sys, types
