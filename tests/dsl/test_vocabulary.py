@@ -35,7 +35,7 @@ def test_the_tables_are_numbered_in_order():
 
 
 @pytest.mark.parametrize("kind", ["operands", "unaries", "binaries"])
-def test_every_word_has_a_twin_in_numpy(kind):
+def test_every_word_has_a_twin_in_the_reference(kind):
     assert set(getattr(reference, kind.upper())) == set(getattr(vocabulary.FULL, kind))
 
 
