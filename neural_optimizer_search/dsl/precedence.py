@@ -7,14 +7,8 @@ from typing import Any, NamedTuple, TypeVar
 Piece = TypeVar("Piece")
 
 
-class Binding(IntEnum):
-    """How tightly a piece holds together, from a sum, which holds least, to what needs no brackets anywhere."""
-
-    SUM = 0
-    PRODUCT = 1
-    NEGATION = 2
-    POWER = 3
-    ATOM = 4
+# How tightly a piece holds together, from a sum, which holds least, to what needs no brackets anywhere.
+Binding = IntEnum("Binding", "SUM PRODUCT NEGATION POWER ATOM", start=0)
 
 
 class Infix(NamedTuple):

@@ -44,7 +44,7 @@ class Notation(Generic[Piece]):
         return self.fill(self.brackets, piece)
 
 
-def write(expression: Expression, notation: "Notation[Piece]") -> Piece:
+def write(expression: Expression, notation: Notation[Piece]) -> Piece:
     """An expression in a notation, with the brackets that it needs and no others."""
     return _write(expression, notation)[0]
 
