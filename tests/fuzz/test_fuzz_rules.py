@@ -13,11 +13,14 @@ import pytest
 import tensorflow as tf
 
 from neural_optimizer_search import parse_formula
-from neural_optimizer_search.dsl.interpreter import AVERAGES, Inputs, update
+from neural_optimizer_search.dsl.interpreter import update
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.dsl.space import PRESETS, search_space
+from neural_optimizer_search.dsl.state import State
 from neural_optimizer_search.dsl.token_interpreter import update_from_tokens
+from neural_optimizer_search.dsl.vocabulary import AVERAGES
 from neural_optimizer_search.measuring import screen
+from neural_optimizer_search.operations import on_tensorflow
 from neural_optimizer_search.records.run_directory import rank
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.search.leaderboard import format_leaderboard
@@ -118,7 +121,7 @@ def _inputs():
     g = tf.constant([0.0, 1e-30, -1e-3, 0.5, -3.0, 1e10])
     averages = {name: 0.1 * g**power for name, _, power in AVERAGES}
     numbers = (tf.constant(n, tf.int64) for n in (3, 10, 0))
-    return Inputs(g, tf.ones_like(g), averages, *numbers)
+    return State(on_tensorflow, g, tf.ones_like(g), averages, *numbers)
 
 
 def test_a_rule_computes_something_for_every_gradient(rules):
