@@ -1,37 +1,35 @@
 """Decay functions f(t, T) of the step t and the number of steps T (arXiv v2, section 4.1).
 
-t is 0-based and counts weight updates. Each function takes float tensors and returns one of their dtype.
+t is 0-based and counts weight updates. Each function takes a namespace of operations (`operations/`) and float
+scalars or arrays of its library, and returns one of their dtype.
 """
 
 import math
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any, Optional
 
-import numpy as np
-import tensorflow as tf
-
-Number = Union[float, tf.Tensor]
-Values = Union[tf.Tensor, np.ndarray]
+from neural_optimizer_search.operations import of_backend
+from neural_optimizer_search.operations.protocol import Operations
 
 
-def linear(t: tf.Tensor, T: Number) -> tf.Tensor:
+def linear(ops: Operations, t: Any, T: Any) -> Any:
     """ld = 1 - t/T; 0 past T."""
-    return 1.0 - tf.minimum(t, T) / T
+    return 1.0 - ops.minimum(t, T) / T
 
 
-def cyclical(t: tf.Tensor, T: Number, n: float = 0.5) -> tf.Tensor:
+def cyclical(ops: Operations, t: Any, T: Any, n: float = 0.5) -> Any:
     """cd_n = (1 + cos(2πn·t/T)) / 2; past T it holds its value at T. n = 1/2 is cosine decay, 1 -> 0."""
-    return 0.5 * (1.0 + tf.cos(2.0 * math.pi * n * tf.minimum(t, T) / T))
+    return 0.5 * (1.0 + ops.cos(2.0 * n * ops.math.pi * ops.minimum(t, T) / T))
 
 
-def restart(t: tf.Tensor, T: Number, n: float) -> tf.Tensor:
+def restart(ops: Operations, t: Any, T: Any, n: float) -> Any:
     """rd_n = (1 + cos(π·((t·n) mod T)/T)) / 2; 0 from T on, where the formula would start anew at 1."""
-    decayed = 0.5 * (1.0 + tf.cos(math.pi * tf.math.floormod(t * n, T) / T))
-    return tf.where(t < T, decayed, tf.zeros_like(decayed))
+    decayed = 0.5 * (1.0 + ops.cos(ops.math.pi * ops.floormod(t * n, T) / T))
+    return ops.where(t < T, decayed, ops.zeros_like(decayed))
 
 
-def annealed_noise_stddev(t: Values, variance_decay: float = 0.55) -> Any:
-    """Standard deviation of ε_t ~ N(0, 1/(1+t)^0.55), whose variance is the 1/(1+t)^0.55; an array of an array."""
+def annealed_noise_stddev(t: Any, variance_decay: float = 0.55) -> Any:
+    """Standard deviation of ε_t ~ N(0, 1/(1+t)^0.55), whose variance is the 1/(1+t)^0.55."""
     return (1.0 + t) ** (-variance_decay / 2)
 
 
@@ -41,7 +39,7 @@ _ALLOWED = '"ld", "cd", "cd_n" or "rd_n" with a number n > 0, such as "cd_1" or 
 
 @dataclass(frozen=True)
 class Decay:
-    """A named decay: called with (t, T) it returns f(t, T).
+    """A named decay: called with (t, T) it returns f(t, T), tensors of tensors of Keras's backend.
 
     Args:
       name: "ld", "cd" (n = 1/2), "cd_n" or "rd_n" with a number n > 0.
@@ -72,6 +70,6 @@ class Decay:
             raise ValueError(f"Argument `decay` must be {_ALLOWED}. Received: {self.name!r}.")
         return _KINDS[kind], periods
 
-    def __call__(self, t: tf.Tensor, T: Number) -> tf.Tensor:
+    def __call__(self, t: Any, T: Any, ops: Optional[Operations] = None) -> Any:
         function, periods = self._parts()
-        return function(t, T, *periods)
+        return function(ops or of_backend(), t, T, *periods)

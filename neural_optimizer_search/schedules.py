@@ -7,6 +7,7 @@ from typing import Union
 import tensorflow as tf
 
 from neural_optimizer_search.decays import annealed_noise_stddev, cyclical, linear
+from neural_optimizer_search.operations import of_backend
 
 _serializable = tf.keras.utils.register_keras_serializable(package="neural_optimizer_search")
 
@@ -56,7 +57,8 @@ class LinearCosineDecay(tf.keras.optimizers.schedules.LearningRateSchedule):
 
     def __call__(self, step: Union[int, tf.Tensor]) -> tf.Tensor:
         t, T = tf.cast(step, tf.float32), float(self.decay_steps)
-        ld, cd = linear(t, T), cyclical(t, T, self.num_periods)
+        ops = of_backend()
+        ld, cd = linear(ops, t, T), cyclical(ops, t, T, self.num_periods)
         return self.initial_learning_rate * ((self.alpha + ld) * cd + self.beta)
 
     def get_config(self) -> dict[str, Union[float, int]]:
@@ -134,7 +136,8 @@ class NoisyLinearCosineDecay(tf.keras.optimizers.schedules.LearningRateSchedule)
 
     def __call__(self, step: Union[int, tf.Tensor]) -> tf.Tensor:
         t, T = tf.cast(step, tf.float32), float(self.decay_steps)
-        ld, cd = linear(t, T), cyclical(t, T, self.num_periods)
+        ops = of_backend()
+        ld, cd = linear(ops, t, T), cyclical(ops, t, T, self.num_periods)
         noise = self._stddev(tf.minimum(t, T)) * self._normal(step)
         return self.initial_learning_rate * ((self.alpha + ld + noise) * cd + self.beta)
 

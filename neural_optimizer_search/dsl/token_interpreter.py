@@ -4,28 +4,23 @@ import functools
 
 import tensorflow as tf
 
-from neural_optimizer_search.dsl.interpreter import (
-    AVERAGES,
-    BINARY_VALUES,
-    OPERAND_VALUES,
-    UNARY_VALUES,
-    Inputs,
-    update,
-)
+from neural_optimizer_search.dsl.interpreter import update
 from neural_optimizer_search.dsl.rule import TOKENS_PER_ITERATION, Rule
-from neural_optimizer_search.dsl.vocabulary import BINARIES, OPERANDS, UNARIES
+from neural_optimizer_search.dsl.state import State
+from neural_optimizer_search.dsl.vocabulary import AVERAGES, BINARIES, OPERANDS, UNARIES
+from neural_optimizer_search.operations import on_tensorflow as ops
 
 
-def update_from_tokens(tokens: tf.Tensor, inputs: Inputs) -> tf.Tensor:
+def update_from_tokens(tokens: tf.Tensor, state: State) -> tf.Tensor:
     """The update direction of the rule whose tokens are an int32 tensor `[5n]` of any n.
 
-    The ids are those of `vocabulary.FULL`; all three averages must be in `inputs`.
+    The ids are those of `vocabulary.FULL`; all three averages must be in `state`.
     """
     if tf.executing_eagerly():  # where TensorFlow hangs in a function that chooses a function
-        return update(Rule.from_tokens(tokens.numpy().tolist()), inputs)
-    words = _TracedWords(inputs.g.dtype, tuple(inputs.g.shape))
-    averages = [inputs.averages[name] for name, _, _ in AVERAGES]
-    return words.update(tokens, inputs.g, inputs.w, *averages, inputs.t, inputs.T, inputs.seed)
+        return update(Rule.from_tokens(tokens.numpy().tolist()), state)
+    words = _TracedWords(state.g.dtype, tuple(state.g.shape))
+    averages = [state.averages[name] for name, _, _ in AVERAGES]
+    return words.update(tokens, state.g, state.w, *averages, state.iterations, state.decay_steps, state.seed)
 
 
 @functools.lru_cache(maxsize=None)
@@ -43,9 +38,9 @@ class _TracedWords:
         operand = [number, number, tf.TensorSpec([], tf.variant), *inputs]
         iteration = [tf.TensorSpec([None], tf.int32), number, tf.TensorSpec([], tf.variant), *inputs]
         with tf.init_scope():
-            self._operands = [_traced(_operand(OPERAND_VALUES[name]), operand) for name in OPERANDS]
+            self._operands = [_traced(_operand(word.value), operand) for word in OPERANDS.values()]
             self._operands.append(_traced(self._output, operand))
-            self._unaries = [_traced(_unary(UNARY_VALUES[name]), [x, number, *inputs]) for name in UNARIES]
+            self._unaries = [_traced(_unary(word.value), [x, number, *inputs]) for word in UNARIES.values()]
             self._iterations = [_traced(self._iteration(name), iteration) for name in BINARIES]
             self._all_iterations = _traced(self._loop, iteration)
 
@@ -82,7 +77,9 @@ class _TracedWords:
                 return _choose(self._unaries, unary, x, place + 2, *inputs)
 
             x = side(op1, u1, place)
-            return x if binary == "left" else BINARY_VALUES[binary](x, side(op2, u2, place + 1))
+            if binary == "left":
+                return x
+            return BINARIES[binary].value(ops, None, x, side(op2, u2, place + 1))
 
         return run
 
@@ -103,16 +100,16 @@ def _traced(function, signature):
     return tf.function(function, autograph=False).get_concrete_function(*signature)
 
 
-def _operand(word):
-    return lambda operand, place, outputs, *inputs: word(_inputs(*inputs), place)
+def _operand(value):
+    return lambda operand, place, outputs, *inputs: value(ops, _state(place, *inputs))
 
 
-def _unary(word):
-    return lambda x, place, *inputs: word(x, _inputs(*inputs), place)
+def _unary(value):
+    return lambda x, place, *inputs: value(ops, _state(place, *inputs), x)
 
 
-def _inputs(g, w, m, v, gamma, t, T, seed):
-    return Inputs(g, w, dict(m=m, v=v, gamma=gamma), t, T, seed)
+def _state(place, g, w, m, v, gamma, iterations, decay_steps, seed):
+    return State(ops, g, w, dict(m=m, v=v, gamma=gamma), iterations, decay_steps, seed, place)
 
 
 def _choose(functions, index, *arguments):

@@ -2,16 +2,16 @@
 
 import tensorflow as tf
 
+from neural_optimizer_search import keras_versions
 from neural_optimizer_search.code_hash import hash_code
-from neural_optimizer_search.optimizers import keras_versions
 
 # The modules that the reward of any task depends on; those of one task are in its `identity`. The screen makes the
 # keys of evaluations.
 MODULES = (
-    "decays", "flat_weights", "dsl.interpreter", "dsl.rule", "dsl.token_interpreter", "dsl.vocabulary",
+    "decays", "flat_weights", "dsl.interpreter", "dsl.rule", "dsl.state", "dsl.token_interpreter", "dsl.vocabulary",
     "measuring.evaluator", "measuring.random_draws", "measuring.screen", "measuring.token_optimizer",
-    "measuring.training", "optimizers.keras_versions",
-    "tasks.child", "tasks.image_task", "tasks.protocol",
+    "measuring.training", "keras_versions", "operations.on_numpy", "operations.on_tensorflow",
+    "tasks.child", "tasks.image_task", "tasks.keras_steps", "tasks.protocol",
 )  # fmt: skip
 
 

@@ -10,14 +10,16 @@ downhill. Many of the others are one function, up to a positive factor, which th
 """
 
 import hashlib
+from dataclasses import dataclass, field
 from typing import NamedTuple, Optional
 
 import numpy as np
-import tensorflow as tf
 
-from neural_optimizer_search.dsl import interpreter
+from neural_optimizer_search.dsl.interpreter import update
 from neural_optimizer_search.dsl.rule import Iteration, Rule
-from neural_optimizer_search.dsl.vocabulary import DELTA, OPERANDS
+from neural_optimizer_search.dsl.state import State, next_average
+from neural_optimizer_search.dsl.vocabulary import AVERAGES, OPERANDS
+from neural_optimizer_search.operations import on_numpy
 
 STEPS = 30
 PAIRS = 16
@@ -95,11 +97,7 @@ def fingerprint(update: np.ndarray) -> str:
 
 
 class _Probe:
-    """The recorded descent, `[step of a scale, weight]`, and what a rule computes on it.
-
-    The functions are NumPy's, which take 2 microseconds where TensorFlow's take 80; the operands are those of
-    the interpreter.
-    """
+    """The recorded descent, `[step of a scale, weight]`, and what a rule computes on it."""
 
     def __init__(self, seed):
         rng = np.random.default_rng(seed)
@@ -108,51 +106,15 @@ class _Probe:
         g = size * np.exp(-shrinking * t) + NOISE * rng.normal(size=(STEPS, PAIRS))
         g = np.concatenate([scale * np.concatenate([g, -g], axis=1) for scale in SCALES])
         w = np.broadcast_to(np.tile(rng.normal(size=PAIRS), 2), g.shape)
+        averages = {name: _average(g, beta, power) for name, beta, power in AVERAGES}
         self._g, self._g_squares = g, _sums(g**2)
-        self._seed, self._draws = seed, {}
-        inputs = interpreter.Inputs(
-            g=tf.constant(g),
-            w=tf.constant(w),
-            averages={name: tf.constant(_average(g, beta, power)) for name, beta, power in interpreter.AVERAGES},
-            t=tf.constant(np.tile(t, (len(SCALES), 1))),
-            T=tf.constant(STEPS, tf.int64),
-            seed=tf.constant(seed, tf.int64),  # nothing draws from it: the noise is `_draw`'s
-        )
-        self._stddev = {"eps": 0.1, "eps_t": interpreter.annealed_noise_stddev(np.tile(t, (len(SCALES), 1)))}
-        self._operands = {
-            name: interpreter.OPERAND_VALUES[name](inputs, None).numpy()
-            for name in OPERANDS
-            if name not in self._stddev
-        }
+        self._inputs = (on_numpy, g, w, averages, np.tile(t, (len(SCALES), 1)), STEPS, seed)
+        state, self._draws = State(*self._inputs), {}
+        self._operands = {name: state.operand(name) for name, word in OPERANDS.items() if not word.random}
 
     def update(self, rule):
         """What the rule computes: float64 `[steps at all scales, weights]`."""
-        outputs, drawn = [], []
-
-        def draw(kind):
-            # The i-th draw of a rule is the same whatever its place, so that `drop(g, 0.1) * m` and
-            # `m * drop(g, 0.1)` are one function; two draws of a rule differ, so that `eps - eps` is not 0.
-            drawn.append(kind)
-            return self._draw(kind, len(drawn))
-
-        def operand(op):
-            if isinstance(op, int):
-                return outputs[op]
-            return self._stddev[op] * draw("normal") if op in self._stddev else self._operands[op]
-
-        for k, (op1, op2, u1, u2, b) in enumerate(rule.iterations):
-            if k not in rule.live:
-                outputs.append(None)
-                continue
-            x = UNARIES[u1](operand(op1), draw)
-            outputs.append(x if b == "left" else BINARIES[b](x, UNARIES[u2](operand(op2), draw)))
-        return outputs[-1]
-
-    def _draw(self, kind, i):
-        if (kind, i) not in self._draws:
-            rng = np.random.default_rng([self._seed, i, kind == "normal"])
-            self._draws[kind, i] = getattr(rng, kind)(size=self._g.shape)
-        return self._draws[kind, i]
+        return update(rule, _Recorded(*self._inputs, operands=self._operands, draws=self._draws))
 
     def cosines(self, update):
         """Of update and gradient: one for each scale and for either twin."""
@@ -168,34 +130,36 @@ def _average(g, beta, power):
     averages = np.zeros_like(g)
     for i, gradient in enumerate(g):
         before = averages[i - 1] if i % STEPS else np.zeros_like(gradient)
-        averages[i] = interpreter.next_average(before, gradient, beta, power)
+        averages[i] = next_average(before, gradient, beta, power)
     return averages
 
 
-def _drop(probability):
-    return lambda x, draw: np.where(draw("uniform") < probability, 0.0, x)
+@dataclass(frozen=True)
+class _Recorded(State):
+    """All steps at once, for one rule: its operands are known, and its draws are numbered."""
 
+    operands: dict[str, np.ndarray] = field(default_factory=dict)
+    draws: dict[tuple[str, int], np.ndarray] = field(default_factory=dict)
+    drawn: list[str] = field(default_factory=list)
 
-UNARIES = {
-    "identity": lambda x, draw: x,
-    "neg": lambda x, draw: -x,
-    "exp": lambda x, draw: np.exp(x),
-    "log": lambda x, draw: np.log(np.abs(x)),
-    "sqrt": lambda x, draw: np.sqrt(np.abs(x)),
-    "clip_1e-5": lambda x, draw: np.clip(x, -1e-5, 1e-5),
-    "clip_1e-4": lambda x, draw: np.clip(x, -1e-4, 1e-4),
-    "clip_1e-3": lambda x, draw: np.clip(x, -1e-3, 1e-3),
-    "drop_0.1": _drop(0.1),
-    "drop_0.3": _drop(0.3),
-    "drop_0.5": _drop(0.5),
-    "sign": lambda x, draw: np.sign(x),
-    "sigmoid": lambda x, draw: 1.0 / (1.0 + np.exp(-x)),
-}
+    def at(self, place):
+        return self
 
-BINARIES = {
-    "add": np.add,
-    "sub": np.subtract,
-    "mul": np.multiply,
-    "div": lambda x, y: x / (y + DELTA),
-    "pow": np.power,
-}
+    def operand(self, name):
+        return self.operands[name] if name in self.operands else super().operand(name)
+
+    def normal(self):
+        return self._draw("normal")
+
+    def uniform(self):
+        return self._draw("uniform")
+
+    def _draw(self, kind):
+        # The i-th draw of a rule is the same whatever its place, so that `drop(g, 0.1) * m` and `m * drop(g, 0.1)`
+        # are one function; two draws of a rule differ, so that `eps - eps` is not 0.
+        self.drawn.append(kind)
+        i = len(self.drawn)
+        if (kind, i) not in self.draws:
+            rng = np.random.default_rng([self.seed, i, kind == "normal"])
+            self.draws[kind, i] = getattr(rng, kind)(size=self.g.shape)
+        return self.draws[kind, i]

@@ -5,11 +5,13 @@ from typing import Any, Optional
 
 import tensorflow as tf
 
-from neural_optimizer_search.dsl.interpreter import AVERAGES, Inputs, next_average
 from neural_optimizer_search.dsl.rule import Iteration, Rule
+from neural_optimizer_search.dsl.state import State, next_average
 from neural_optimizer_search.dsl.token_interpreter import update_from_tokens
+from neural_optimizer_search.dsl.vocabulary import AVERAGES
 from neural_optimizer_search.flat_weights import assign, flat
-from neural_optimizer_search.optimizers.keras_versions import initialize
+from neural_optimizer_search.keras_versions import initialize
+from neural_optimizer_search.operations import on_tensorflow
 
 _GRADIENT_DESCENT = Rule((Iteration("g", "1", "identity", "identity", "left"),)).to_tokens()
 
@@ -88,8 +90,8 @@ class TokenOptimizer(tf.keras.optimizers.Optimizer):
             averages[name] = next_average(variable.read_value(), g, beta, power)
             variable.assign(averages[name])
         t = tf.cast(self.iterations, tf.int64)
-        inputs = Inputs(g, w, averages, t, self._steps.read_value(), self._seed.read_value())
-        update = update_from_tokens(self._tokens.read_value(), inputs)
+        state = State(on_tensorflow, g, w, averages, t, self._steps.read_value(), self._seed.read_value())
+        update = update_from_tokens(self._tokens.read_value(), state)
         w = w - self._learning_rate * update
         assign(variables, w)
         self.weights_sum.assign(tf.reduce_sum(w))

@@ -15,8 +15,8 @@ import tensorflow as tf
 
 from neural_optimizer_search.measuring.random_draws import repeatable_draws
 from neural_optimizer_search.measuring.token_optimizer import TokenOptimizer
-from neural_optimizer_search.optimizers.keras_versions import clipping_of, replace_optimizer, tensorflow_variable
 from neural_optimizer_search.tasks.child import Child, eager_functions, gather, length, rows
+from neural_optimizer_search.tasks.keras_steps import clipping_of, replace_optimizer, tensorflow_variable
 
 # Loss scaling leaves out the first updates until its scale, 2^15 at first, suits; gradients may be accumulated.
 MOST_WITHOUT_UPDATE = 16

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple, Optional, Union
 
 import tensorflow as tf
 
+from neural_optimizer_search import keras_versions
 from neural_optimizer_search.arguments import check_number
-from neural_optimizer_search.optimizers import keras_versions
 
 LearningRate = Union[float, tf.keras.optimizers.schedules.LearningRateSchedule]
 

@@ -6,12 +6,15 @@ from typing import Any, Optional, Union
 import tensorflow as tf
 
 from neural_optimizer_search.arguments import check_step_count
-from neural_optimizer_search.dsl import interpreter
 from neural_optimizer_search.dsl.formula import parse_formula
+from neural_optimizer_search.dsl.interpreter import update
 from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.dsl.state import State
+from neural_optimizer_search.dsl.vocabulary import AVERAGES
+from neural_optimizer_search.operations import of_backend
 from neural_optimizer_search.optimizers.base import DirectionOptimizer, LearningRate, Step, serializable
 
-_AVERAGES = {name: (beta, power) for name, beta, power in interpreter.AVERAGES}
+_AVERAGES = {name: (beta, power) for name, beta, power in AVERAGES}
 _SEED_BITS = 32
 
 
@@ -77,15 +80,16 @@ class RuleOptimizer(DirectionOptimizer):
     def update_direction(self, step: Step) -> tf.Tensor:
         # Half precision is too coarse for the language: in float16 its δ = 1e-8 is 0, and a zero gradient 0/0.
         dtype = step.g.dtype if step.g.dtype.size >= 4 else tf.float32
-        inputs = interpreter.Inputs(
+        state = State(
+            ops=of_backend(),
             g=tf.cast(step.g, dtype),
             w=tf.cast(step.w, dtype),
             averages={name: tf.cast(average, dtype) for name, average in step.averages.items()},
-            t=step.t,
-            T=tf.constant(self.decay_steps or 1, tf.int64),
-            seed=tf.constant((self.seed << _SEED_BITS) + step.index, tf.int64),
+            iterations=step.t,
+            decay_steps=self.decay_steps or 1,
+            seed=(self.seed << _SEED_BITS) + step.index,
         )
-        return tf.cast(interpreter.update(self.rule, inputs), step.g.dtype)
+        return tf.cast(update(self.rule, state), step.g.dtype)
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from neural_optimizer_search.optimizers.keras_versions import KERAS_3
+from neural_optimizer_search.keras_versions import KERAS_3
 
 
 def weigh_classes(data: Any, class_weight: Mapping[int, float], argument: str) -> Any:

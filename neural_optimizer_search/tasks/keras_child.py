@@ -8,8 +8,8 @@ from typing import Any, Optional
 
 import tensorflow as tf
 
-from neural_optimizer_search.optimizers.keras_versions import as_traced_by_fit
 from neural_optimizer_search.tasks.child import gather, length, rows
+from neural_optimizer_search.tasks.keras_steps import as_traced_by_fit
 from neural_optimizer_search.tasks.metric_scale import MetricScale, without_number
 
 # What `compile` knows beside the metrics of Keras by their names.

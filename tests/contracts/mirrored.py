@@ -39,7 +39,7 @@ def stepped(row, strategy):
 def fitted(row, strategy):
     from contracts.test_keras_features import fit, linear_model
 
-    from neural_optimizer_search.optimizers.keras_versions import KERAS_3
+    from neural_optimizer_search.keras_versions import KERAS_3
 
     with strategy.scope():
         model = linear_model(row.make(0.02))

@@ -12,9 +12,9 @@ import tensorflow as tf
 from marks import only_long
 
 from neural_optimizer_search import parse_formula
+from neural_optimizer_search.keras_versions import KERAS_3
 from neural_optimizer_search.measuring.training import ChildTraining
 from neural_optimizer_search.optimizers import RuleOptimizer
-from neural_optimizer_search.optimizers.keras_versions import KERAS_3
 from neural_optimizer_search.tasks import KerasTask
 
 TRAIN, VALIDATION = 50, 20

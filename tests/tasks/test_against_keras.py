@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 from keras_replays import Replay, check, each
 
-from neural_optimizer_search.optimizers.keras_versions import KERAS_3
+from neural_optimizer_search.keras_versions import KERAS_3
 
 layers = tf.keras.layers
 

@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 from keras_replays import BATCH, OWN_BATCH, Replay, check, dataset, each, run
 
+from neural_optimizer_search.keras_versions import KERAS_3
 from neural_optimizer_search.measuring.training import ChildTraining
-from neural_optimizer_search.optimizers.keras_versions import KERAS_3
 
 layers = tf.keras.layers
 

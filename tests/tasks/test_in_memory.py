@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from neural_optimizer_search.optimizers.keras_versions import KERAS_3
+from neural_optimizer_search.keras_versions import KERAS_3
 from neural_optimizer_search.tasks import batch_store
 from neural_optimizer_search.tasks.child import length, rows
 from neural_optimizer_search.tasks.in_memory import read_into_memory

@@ -1,0 +1,82 @@
+"""The one file that knows which Keras is there, on which backend, and in what optimizers of Keras 2 and 3 differ."""
+
+import importlib.metadata
+import importlib.util
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+_CHOICE = (
+    "neural_optimizer_search needs Keras and a backend of it: install neural-optimizer-search[tensorflow], "
+    "neural-optimizer-search[jax] or neural-optimizer-search[torch], and for the last two set the environment "
+    "variable KERAS_BACKEND to jax or torch"
+)
+
+
+def _find_keras():
+    """`tf.keras` where that is Keras 2, else the package `keras`, which is Keras 3."""
+    try:
+        if _is_keras_2():
+            import tensorflow as tf
+
+            return tf.keras
+        import keras
+
+        return keras
+    except ImportError as error:
+        raise ImportError(f"{_CHOICE}. ({error})") from error
+
+
+def _is_keras_2():
+    if os.environ.get("TF_USE_LEGACY_KERAS", "").lower() in ("1", "true") and importlib.util.find_spec("tensorflow"):
+        return True
+    return importlib.metadata.version("keras").startswith("2.")  # no package, no version: an ImportError
+
+
+# Typed as anything: the types of Keras 2 and of Keras 3 differ.
+keras: Any = _find_keras()
+
+# False for Keras 2.15 and for tf_keras, which stands behind `tf.keras` if TF_USE_LEGACY_KERAS=1.
+KERAS_3 = hasattr(keras.optimizers.Optimizer, "add_optimizer_variables")
+
+# "tensorflow", "jax" or "torch"; of others, no optimizer can be made.
+BACKEND: str = keras.config.backend() if KERAS_3 else "tensorflow"
+
+# That of the package behind `keras`; `tf.keras` has none.
+VERSION: str = sys.modules[keras.Model.__module__.partition(".")[0]].__version__
+
+
+def initialize(optimizer: Any, learning_rate: Any, **kwargs: Any) -> None:
+    """Keras's own constructor; that of Keras 2 takes no learning rate."""
+    construct: Any = keras.optimizers.Optimizer.__init__  # its type is Keras 2's
+    if KERAS_3:
+        construct(optimizer, learning_rate, **kwargs)
+    else:
+        construct(optimizer, **kwargs)
+        optimizer._learning_rate = optimizer._build_learning_rate(learning_rate)
+
+
+def complete_config(optimizer: Any, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Keras's own config with the learning rate, which Keras 2 leaves to the optimizer."""
+    if KERAS_3:
+        return dict(config)
+    return {**config, "learning_rate": optimizer._serialize_hyperparameter(optimizer._learning_rate)}
+
+
+def drop_foreign(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config without the arguments that only the other Keras has and no training depends on."""
+    return {key: value for key, value in config.items() if not _is_foreign(key, value)}
+
+
+def variable_index(optimizer: Any, variable: Any) -> int:
+    """The place of a variable among those that the optimizer was built for."""
+    if KERAS_3:
+        return optimizer._get_variable_index(variable)
+    return optimizer._index_dict[optimizer._var_key(variable)]
+
+
+def _is_foreign(key, value):
+    if KERAS_3:
+        return key in ("is_legacy_optimizer", "jit_compile")
+    return key in ("loss_scale_factor", "gradient_accumulation_steps") and value is None

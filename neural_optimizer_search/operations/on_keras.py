@@ -1,0 +1,58 @@
+"""Operations of `keras.ops`: the optimizers on JAX and on PyTorch."""
+
+import math as math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from neural_optimizer_search.keras_versions import BACKEND, keras
+
+_ops: Any = keras.ops
+exp, expm1, log = _ops.exp, _ops.expm1, _ops.log
+abs, sqrt, square, sign, sigmoid, cos = _ops.abs, _ops.sqrt, _ops.square, _ops.sign, _ops.sigmoid, _ops.cos
+minimum, floormod, clip, where = _ops.minimum, _ops.mod, _ops.clip, _ops.where
+zeros_like, ones_like = _ops.zeros_like, _ops.ones_like
+
+
+def scalar(x: Any) -> Any:
+    """In float32."""
+    return _ops.cast(x, "float32")
+
+
+def cast_like(x: Any, like: Any) -> Any:
+    """The same in the dtype of another tensor."""
+    return _ops.cast(x, like.dtype)
+
+
+def normal(like: Any, seed: int, t: Any, place: int) -> Any:
+    """Standard Gaussian noise in the dtype of `like`."""
+    return _DRAW[BACKEND]("normal", like, seed, t, place)
+
+
+def uniform(like: Any, seed: int, t: Any, place: int) -> Any:
+    """In [0, 1), in the dtype of `like`."""
+    return _DRAW[BACKEND]("uniform", like, seed, t, place)
+
+
+# `keras.random` takes one number or a generator with a state of its own, and neither depends on the step.
+
+
+def _draw_with_jax(kind, like, seed, t, place):
+    import jax
+
+    key = jax.random.key(seed % 2**32)
+    for number in (seed // 2**32 % 2**32, t, place):
+        key = jax.random.fold_in(key, number)
+    return getattr(jax.random, kind)(key, like.shape, like.dtype)
+
+
+def _draw_with_torch(kind, like, seed, t, place):
+    import torch
+
+    numbers = np.random.SeedSequence([seed % 2**64, int(t), place])
+    generator = torch.Generator(like.device).manual_seed(int(numbers.generate_state(1, np.uint64)[0] >> 1))
+    return getattr(torch.empty_like(like), f"{kind}_")(generator=generator)
+
+
+_DRAW: dict[str, Callable[..., Any]] = {"jax": _draw_with_jax, "torch": _draw_with_torch}

@@ -1,0 +1,40 @@
+"""Operations on NumPy's arrays, which take 2 microseconds where TensorFlow's take 80: the screen."""
+
+import math as math
+from typing import Any
+
+import numpy as np
+
+exp, expm1, log = np.exp, np.expm1, np.log
+abs, sqrt, square, sign, cos = np.abs, np.sqrt, np.square, np.sign, np.cos
+minimum, floormod, clip, where = np.minimum, np.mod, np.clip, np.where
+zeros_like, ones_like = np.zeros_like, np.ones_like
+
+
+def sigmoid(x: Any) -> Any:
+    """1 / (1 + e^-x)."""
+    return 1.0 / (1.0 + np.exp(-x))
+
+
+def scalar(x: Any) -> np.ndarray:
+    """In float64."""
+    return np.asarray(x, np.float64)
+
+
+def cast_like(x: Any, like: Any) -> np.ndarray:
+    """The same in the dtype of another array."""
+    return np.asarray(x, np.asarray(like).dtype)
+
+
+def normal(like: Any, seed: int, t: int, place: int) -> np.ndarray:
+    """Standard Gaussian noise."""
+    return _generator(seed, t, place).normal(size=np.shape(like))
+
+
+def uniform(like: Any, seed: int, t: int, place: int) -> np.ndarray:
+    """In [0, 1)."""
+    return _generator(seed, t, place).uniform(size=np.shape(like))
+
+
+def _generator(seed, t, place):
+    return np.random.default_rng([seed % 2**64, t, place])

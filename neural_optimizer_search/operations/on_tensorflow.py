@@ -1,0 +1,35 @@
+"""Operations on TensorFlow's tensors: the children of a search, and optimizers wherever TensorFlow is the backend."""
+
+import math as math
+from typing import Any
+
+import tensorflow as tf
+
+exp, expm1, log = tf.exp, tf.math.expm1, tf.math.log
+abs, sqrt, square, sign, sigmoid, cos = tf.abs, tf.sqrt, tf.square, tf.sign, tf.sigmoid, tf.cos
+minimum, floormod, clip, where = tf.minimum, tf.math.floormod, tf.clip_by_value, tf.where
+zeros_like, ones_like = tf.zeros_like, tf.ones_like
+
+
+def scalar(x: Any) -> tf.Tensor:
+    """In float32."""
+    return tf.cast(x, tf.float32)
+
+
+def cast_like(x: Any, like: tf.Tensor) -> tf.Tensor:
+    """The same in the dtype of another tensor."""
+    return tf.cast(x, like.dtype)
+
+
+def normal(like: tf.Tensor, seed: Any, t: Any, place: Any) -> tf.Tensor:
+    """Standard Gaussian noise in the dtype of `like`."""
+    return tf.random.stateless_normal(tf.shape(like), _seed(seed, t, place), dtype=like.dtype)
+
+
+def uniform(like: tf.Tensor, seed: Any, t: Any, place: Any) -> tf.Tensor:
+    """Float32 in [0, 1)."""
+    return tf.random.stateless_uniform(tf.shape(like), _seed(seed, t, place), dtype=tf.float32)
+
+
+def _seed(seed, t, place):
+    return tf.stack([tf.cast(seed, tf.int64), tf.cast(t, tf.int64) * 2**16 + tf.cast(place, tf.int64)])
