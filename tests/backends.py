@@ -106,9 +106,10 @@ def compiled(optimizer, variables, xla=True):
     return lambda gradients: _assign(variables, optimizer, *step(*_state(variables, optimizer), gradients))
 
 
-def steps_of(optimizer, variables):
-    """Steps by hand that take the least time when there are few: a function of the gradients."""
-    if BACKEND == "jax" and optimizer.gradient_accumulation_steps:  # it would compile its conditions at each step
+def steps_of(optimizer, variables, many=False):
+    """Steps by hand, compiled where that takes less time: a function of the gradients."""
+    # At each step alone, JAX would compile the conditions of an accumulation.
+    if BACKEND == "jax" and (many or optimizer.gradient_accumulation_steps):
         return compiled(optimizer, variables)
     return lambda gradients: apply(optimizer, gradients, variables)
 

@@ -124,7 +124,7 @@ def test_a_model_is_compiled_with_an_optimizer_by_its_name():
         model.compile(optimizer=f"neural_optimizer_search>{optimizer.__name__}", loss="mse")
         assert type(model.optimizer) is optimizer
         assert model.optimizer.get_config() == optimizer().get_config()
-    with pytest.raises(ValueError, match="Argument `rule` must be a Rule or a formula as text"):
+    with pytest.raises(ValueError, match=r"without `rule`.* RuleOptimizer\(rule=\.\.\.\).* Received the config: {}"):
         model.compile(optimizer="neural_optimizer_search>RuleOptimizer", loss="mse")
 
 

@@ -8,6 +8,8 @@ from contracts.rows import GRADIENTS, RATE, ROWS, TABLE, path, slots, start
 from neural_optimizer_search.optimizers import PowerSign
 from neural_optimizer_search.schedules import LinearCosineDecay
 
+# Where a step has conditions; at each, JAX would compile them.
+EAGER = BACKEND != "jax"
 START = start().astype(np.float32)
 
 
@@ -182,8 +184,7 @@ def test_a_model_with_all_that_keras_keeps_for_an_optimizer_trains_on_bit_for_bi
     (row,) = (row for row in TABLE if row.name == name)
     kept = {"use_ema": True, "weight_decay": 0.1, "clipnorm": 1.0}
     accumulating = {"gradient_accumulation_steps": 3} if KERAS_3 else {}
-    # JAX would compile its conditions at each step.
-    model = linear_model(row.make(0.02, T=10, **kept, **accumulating), run_eagerly=BACKEND != "jax")
+    model = linear_model(row.make(0.02, T=10, **kept, **accumulating), run_eagerly=EAGER)
     train(model)
     train_on(model, tmp_path / "model.keras")
 
@@ -240,7 +241,7 @@ def policy(request):
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"], indirect=True)
 @ROWS
 def test_mixed_precision(row, policy):
-    model = linear_model(row.make(0.005), run_eagerly=True)
+    model = linear_model(row.make(0.005), run_eagerly=EAGER)
     scaled = policy == "mixed_float16"
     optimizer = model.optimizer.inner_optimizer if scaled else model.optimizer
     train(model)
