@@ -52,6 +52,11 @@ def sum_of(values):
     return keras.ops.sum(values) if KERAS_3 else tf.reduce_sum(values)
 
 
+def transposed(matrix):
+    """Of PyTorch's tensors a view."""
+    return keras.ops.transpose(matrix) if KERAS_3 else tf.transpose(matrix)
+
+
 def integer(value):
     """As Keras counts iterations."""
     return tensor(value, "int32" if BACKEND == "jax" else "int64")
