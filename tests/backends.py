@@ -65,11 +65,9 @@ def integer(value):
 def mapped(function, numbers):
     """The values of a function at each of some numbers, as an array: one call, if the backend can."""
     if BACKEND == "tensorflow":
-        return tf.function(
-            lambda: tf.map_fn(function, tf.constant(numbers), fn_output_signature=tf.float32)
-        )().numpy()
+        return tf.function(lambda: tf.map_fn(function, np.asarray(numbers), fn_output_signature=tf.float32))().numpy()
     if BACKEND == "jax":
-        return np.asarray(jax.jit(lambda: jax.lax.map(function, jax.numpy.asarray(numbers)))())
+        return np.asarray(jax.jit(lambda: jax.lax.map(function, np.asarray(numbers)))())
     return np.array([float(function(keras.ops.convert_to_tensor(number))) for number in numbers])
 
 

@@ -121,9 +121,7 @@ def normalize_name(name: str) -> str:
     return name.lower().replace("_", "-")
 
 
-def get(
-    identifier: Union[str, dict, keras.optimizers.Optimizer], **arguments: Any
-) -> keras.optimizers.Optimizer:
+def get(identifier: Union[str, dict, keras.optimizers.Optimizer], **arguments: Any) -> keras.optimizers.Optimizer:
     """An optimizer by name, by formula or from a config.
 
     Args:

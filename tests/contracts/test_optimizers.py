@@ -160,3 +160,16 @@ def test_a_gradient_that_broadcasts_counts_for_each_element(row):
         each = [path(row.make(), gradients, variable(start().reshape(2, 3))) for gradients in (few, whole)]
         np.testing.assert_array_equal(*each)
         assert not np.allclose(each[0][-1], start().reshape(2, 3))
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="PyTorch's own; those of TensorFlow have a file")
+@ROWS
+def test_a_sparse_gradient_of_pytorch_equals_a_dense_one(row):
+    rows = np.where(np.arange(4)[:, None] % 2, np.resize(GRADIENTS, (4, 3)), 0.0)
+    paths = []
+    for convert in (tensor, lambda g: tensor(g).to_sparse(1)):
+        w, optimizer = variable(np.resize(start(), (4, 3))), row.make(clipnorm=1.0, gradient_accumulation_steps=2)
+        for _ in range(4):
+            apply(optimizer, [convert(rows)], [w])
+        paths.append(array(w))
+    np.testing.assert_array_equal(*paths)
