@@ -61,8 +61,8 @@ def module_of_backend(package: str) -> Any:
     """
     if BACKEND not in _MODULES:
         raise RuntimeError(
-            "The optimizers and schedules of neural_optimizer_search run with Keras on TensorFlow, JAX or PyTorch, not "
-            f"on the backend {BACKEND!r}: set the environment variable KERAS_BACKEND to tensorflow, jax or torch."
+            "neural_optimizer_search trains with Keras on TensorFlow, JAX or PyTorch: set the environment variable "
+            f"KERAS_BACKEND to tensorflow, jax or torch. Keras is on the backend {BACKEND!r}."
         )
     return importlib.import_module(f"{package}.{_MODULES[BACKEND]}")
 
