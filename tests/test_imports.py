@@ -78,6 +78,7 @@ MAY_IMPORT["benchmarks.studies"] = {"benchmarks.plotting", "tf_agents_env", *MAY
 DSL_ORDER = (
     "vocabulary",
     "expression",
+    "precedence",
     "printing",
     "source",
     "rule",
