@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 
 class Binding(IntEnum):
-    """How tightly a piece holds together, from a sum, which holds least, to what needs no brackets anywhere."""
+    """How tightly a piece holds together, from a condition, which holds least, to what needs no brackets anywhere."""
 
+    CONDITION = -1  # only in code: x < y, and x if y else z
     SUM = 0
     PRODUCT = 1
     NEGATION = 2

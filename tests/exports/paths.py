@@ -1,0 +1,171 @@
+"""What optimizers make of the same gradients: the exported ones of each framework, and `RuleOptimizer`.
+
+A path is the weights after each step: for each tensor an array [step, *shape].
+"""
+
+import functools
+import inspect
+from typing import Any
+
+import numpy as np
+
+from neural_optimizer_search import RuleOptimizer
+from neural_optimizer_search.keras_versions import BACKEND, KERAS_3, keras
+
+STEPS, SHAPES = 50, ((13,), (2, 3), ())
+ARGUMENTS = dict(learning_rate=0.02, decay_steps=40, seed=-7)
+_RNG = np.random.default_rng(0)
+
+
+def _draw_gradients(shape):
+    """Of both signs and several magnitudes, some 0 and some with a cube that underflows to 0."""
+    size = (STEPS, *shape)
+    return (_RNG.normal(size=size) * _RNG.choice([0, 1e-16, 1e-2, 1, 5], size)).astype(np.float32)
+
+
+GRADIENTS = [_draw_gradients(shape) for shape in SHAPES]
+WEIGHTS = [_RNG.normal(size=shape).astype(np.float32) for shape in SHAPES]
+# The same with every number rounded in another way: where a rule's path then differs, rounding decides it.
+MOVED = [
+    [(x * (1 + 2e-7 * _RNG.choice([-1, 1], x.shape))).astype(np.float32) for x in arrays]
+    for arrays in (GRADIENTS, WEIGHTS)
+]
+
+
+def load(rule, framework, name="MyOptimizer") -> Any:
+    """What an exported file defines, by name."""
+    names = {"__name__": "exported"}
+    exec(rule.to_source(name, framework), names)
+    return names
+
+
+def make(rule, framework, **arguments) -> Any:
+    """An exported optimizer; it gets those of `ARGUMENTS` that it takes. That of torch must be given its `params`."""
+    return call(load(rule, framework)["MyOptimizer"], **arguments)
+
+
+def call(optimizer, **arguments):
+    takes = inspect.signature(optimizer).parameters
+    own = {name: value for name, value in ARGUMENTS.items() if name in takes}
+    if "lr" in takes:
+        arguments["lr"] = arguments.pop("learning_rate", ARGUMENTS["learning_rate"])
+    return optimizer(**{**own, **arguments})
+
+
+# -- Keras -----------------------------------------------------------------------------------------
+
+
+def new_variable(value):
+    if KERAS_3:
+        return keras.Variable(value)
+    import tensorflow as tf
+
+    return tf.Variable(value)
+
+
+def keras_path(optimizer, gradients=GRADIENTS, weights=WEIGHTS):
+    """That of a Keras optimizer; on TensorFlow and JAX as one compiled loop."""
+    variables = [new_variable(w) for w in weights]
+    optimizer.build(variables)
+    if BACKEND == "jax":
+        return _jax_path(optimizer, gradients, variables)
+    if BACKEND == "tensorflow":
+        return _tensorflow_path(optimizer, gradients, variables)
+    path = []
+    for step in range(len(gradients[0])):
+        optimizer.apply_gradients([(keras.ops.convert_to_tensor(g[step]), w) for g, w in zip(gradients, variables)])
+        path.append([np.array(keras.ops.convert_to_numpy(w)) for w in variables])
+    return [np.array(one) for one in zip(*path)]
+
+
+def _tensorflow_path(optimizer, gradients, variables):
+    import tensorflow as tf
+
+    @tf.function
+    def run(gradients):
+        path = [tf.TensorArray(w.dtype, len(g), element_shape=w.shape) for g, w in zip(gradients, variables)]
+        for step in tf.range(len(gradients[0])):
+            optimizer.apply_gradients([(g[step], w) for g, w in zip(gradients, variables)])
+            path = [array.write(step, tf.convert_to_tensor(w)) for array, w in zip(path, variables)]
+        return [array.stack() for array in path]
+
+    return [one.numpy() for one in run([tf.constant(g) for g in gradients])]
+
+
+def _jax_path(optimizer, gradients, variables):
+    import jax
+
+    def step(state, g):
+        weights, own = optimizer.stateless_apply(state[1], g, state[0])
+        return (weights, own), weights
+
+    state = [w.value for w in variables], [v.value for v in optimizer.variables]
+    _, path = jax.jit(lambda state, g: jax.lax.scan(step, state, g))(state, list(gradients))
+    return [np.array(one) for one in path]
+
+
+def rule_optimizer_path(rule, gradients=GRADIENTS, weights=WEIGHTS):
+    return keras_path(RuleOptimizer(rule, **ARGUMENTS), gradients, weights)
+
+
+# -- Others ----------------------------------------------------------------------------------------
+
+
+def optax_path(optimizer, gradients=GRADIENTS, weights=WEIGHTS):
+    """That of a `GradientTransformation`, as one compiled loop."""
+    import jax
+    import optax
+
+    def step(state, g):
+        updates, own = optimizer.update(g, state[1], state[0])
+        weights = optax.apply_updates(state[0], updates)
+        return (weights, own), weights
+
+    weights = [jax.numpy.asarray(w) for w in weights]
+    _, path = jax.jit(functools.partial(jax.lax.scan, step))((weights, optimizer.init(weights)), list(gradients))
+    return [np.array(one) for one in path]
+
+
+def torch_path(make_optimizer, gradients=GRADIENTS, weights=WEIGHTS):
+    """That of a `torch.optim.Optimizer`, which `make_optimizer` gives for parameters."""
+    import torch
+
+    parameters = [torch.nn.Parameter(torch.tensor(w)) for w in weights]
+    optimizer, path = make_optimizer(parameters), []
+    for step in range(len(gradients[0])):
+        for w, g in zip(parameters, gradients):
+            w.grad = torch.tensor(g[step])
+        optimizer.step()
+        path.append([w.detach().numpy().copy() for w in parameters])
+    return [np.array(one) for one in zip(*path)]
+
+
+def path_of(rule, framework):
+    """That of the exported optimizer of a framework."""
+    if framework == "optax":
+        return optax_path(make(rule, framework))
+    if framework == "torch":
+        return torch_path(lambda parameters: make(rule, framework, params=parameters))
+    return keras_path(make(rule, framework))
+
+
+# -- Comparison ------------------------------------------------------------------------------------
+
+
+def difference(rule, path, expected, moved) -> float:
+    """The largest difference of two paths, relative to the weights, where rounding does not decide.
+
+    `moved` is the path that `expected` becomes if every number is rounded in another way.
+    """
+    worst = 0.0
+    for a, b, c in zip(path, expected, moved):
+        with np.errstate(all="ignore"):
+            scale = np.maximum.accumulate(np.maximum(np.nan_to_num(abs(b), posinf=np.inf), 1.0))
+            by_rounding = np.where(b == c, 0.0, abs(b.astype(float) - c))
+            found = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, abs(a.astype(float) - b))
+            found = np.where(np.isnan(found), np.inf, found)
+            decided = (np.isnan(b) & np.isnan(c)) | (by_rounding <= 1e-6 * scale)
+            # From where rounding decides, the rest of a path follows from it.
+            decided = np.minimum.accumulate(decided, axis=0)
+            worst = max(worst, float(np.max(np.where(decided, found / scale, 0.0))))
+    return worst
