@@ -127,8 +127,9 @@ class CodeOperations:
         if x.wide and y.wide and (kind == Kind.NUMBER or (kind == Kind.SCALAR and name in _NOT_OF_SCALARS)):
             x = self.full(x)
         own, left, right, symbol = _OPERATORS[name]
-        space = "" if name == "pow" and is_simple(x.text) and is_simple(y.text) else " "
-        return x.derive(f"{x.enclosed(left)}{space}{symbol}{space}{y.enclosed(right)}", x, y, binding=own)
+        texts = x.enclosed(left), y.enclosed(right)
+        space = "" if name == "pow" and all(map(is_simple, texts)) else " "
+        return x.derive(f"{space}{symbol}{space}".join(texts), x, y, binding=own)
 
     def call(self, name: str, arguments: Any) -> Code:
         """A function. Of a scalar in place of an array it may round otherwise, so that the array is filled first."""

@@ -74,7 +74,7 @@ def _scale(export):
     return [
         f"def scale_by_{make_function_name(export.name)}({own}):",
         '    """The direction alone, for a chain of your own: clipping comes before it, weight decay after it."""',
-        *indent(_check_decay_steps(export)),
+        *indent(text.check_decay_steps(export)),
         "",
         "    def init(params):",
         f"        return {export.name}State(",
@@ -86,11 +86,6 @@ def _scale(export):
         "",
         "    return optax.GradientTransformation(init, update)",
     ]
-
-
-def _check_decay_steps(export):
-    lines = indent(text.check_decay_steps(export))
-    return only(lines, "if not isinstance(decay_steps, jax.Array):  # as `optax.inject_hyperparams` makes it", *lines)
 
 
 def _update(export):

@@ -48,9 +48,9 @@ def _init(export):
     kept = "".join(f", {name}=int({name})" for name in export.arguments)
     return [
         f"def __init__(self, params, lr=0.01, *, weight_decay=0.0{own}):",
-        "    if not 0.0 <= lr:",
+        "    if not lr >= 0.0:",
         '        raise ValueError(f"Invalid learning rate: {lr}")',
-        "    if not 0.0 <= weight_decay:",
+        "    if not weight_decay >= 0.0:",
         '        raise ValueError(f"Invalid weight_decay value: {weight_decay}")',
         *indent(text.check_decay_steps(export)),
         "    lr = lr if isinstance(lr, torch.Tensor) else float(lr)",
