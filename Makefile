@@ -1,5 +1,6 @@
 # Everything runs in .venv, installed once with the versions in constraints.txt; the tests of the core also run with
-# Keras 3 in .venv-keras3, which has no TF-Agents: that needs Keras 2. What knows no Keras runs once.
+# Keras 3 in .venv-keras3, which has no TF-Agents: that needs Keras 2. What knows no Keras runs once. The optimizers also
+# run on JAX, there, and on PyTorch in .venv-torch, which has no TensorFlow.
 
 # Tried by running it: a version manager can put names on PATH that do not run.
 PYTHON ?= $(shell for p in python3.11 python3 python; do $$p -c '' 2>/dev/null && echo $$p && break; done)
@@ -7,11 +8,16 @@ PYTHON ?= $(shell for p in python3.11 python3 python; do $$p -c '' 2>/dev/null &
 # Written last, so that an interrupted install is not taken for a finished one.
 INSTALLED := .venv/installed
 INSTALLED_KERAS3 := .venv-keras3/installed
+INSTALLED_TORCH := .venv-torch/installed
 
 # A process a core, a file at a time; to see one test alone: make test PARALLEL= ARGS=tests/dsl/test_rule.py
 PARALLEL ?= -n auto --dist loadfile --no-loadscope-reorder
 
-.PHONY: help docs search test test-long test-keras3 lint clean
+# What runs on any backend of Keras. A test that needs TensorFlow lies in another file.
+ANY_BACKEND := tests/optimizers tests/test_schedules.py tests/test_decays.py tests/test_without_tensorflow.py \
+    $(addprefix tests/contracts/test_,configs.py keras_features.py optimizers.py)
+
+.PHONY: help docs search test test-long test-keras3 test-torch lint clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -25,10 +31,14 @@ test: $(INSTALLED) ## Run the tests; pytest's options: make test ARGS="-k decays
 test-long: $(INSTALLED) ## Run what make test runs at small size, kills and fuzzing, at full size
 	@NOS_LONG=1 .venv/bin/python -m pytest $(PARALLEL) -m long $(ARGS)
 
-test-keras3: $(INSTALLED_KERAS3) ## Run the tests of the core with Keras 3, and of the optimizers with tf_keras
+test-keras3: $(INSTALLED_KERAS3) ## Run the tests of the core with Keras 3, and of the optimizers with tf_keras and JAX
 	@.venv-keras3/bin/python -m pytest $(PARALLEL) -m "not once" $(ARGS)
 	@TF_USE_LEGACY_KERAS=1 .venv-keras3/bin/python -m pytest $(PARALLEL) -m "not once" \
 	    tests/optimizers tests/contracts tests/test_schedules.py $(ARGS)
+	@KERAS_BACKEND=jax .venv-keras3/bin/python -m pytest $(PARALLEL) $(ANY_BACKEND) $(ARGS)
+
+test-torch: $(INSTALLED_TORCH) ## Run the tests of the optimizers on PyTorch
+	@KERAS_BACKEND=torch .venv-torch/bin/python -m pytest $(PARALLEL) $(ANY_BACKEND) $(ARGS)
 
 docs: $(INSTALLED) ## Rewrite what README.md and CONTRIBUTING.md say of the code
 	@.venv/bin/python -m tools.docs
@@ -76,4 +86,7 @@ $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 	$(call install,.venv,constraints.txt,-e ".[tf-agents$(comma)distributed$(comma)benchmarks$(comma)test$(comma)lint]",three minutes)
 
 $(INSTALLED_KERAS3): setup.cfg pyproject.toml constraints-keras3.txt
-	$(call install,.venv-keras3,constraints-keras3.txt,-e ".[search$(comma)l2o$(comma)test]" tf_keras,a minute)
+	$(call install,.venv-keras3,constraints-keras3.txt,-e ".[search$(comma)l2o$(comma)jax$(comma)test]" tf_keras optax,a minute)
+
+$(INSTALLED_TORCH): setup.cfg pyproject.toml constraints-torch.txt
+	$(call install,.venv-torch,constraints-torch.txt,-e ".[torch]" pytest pytest-xdist,two minutes and 3 GB)

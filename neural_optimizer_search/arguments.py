@@ -1,9 +1,12 @@
 """Checks of arguments: each says what is allowed, and what was received."""
 
+import inspect
 import math
 import numbers
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
+
+import numpy as np
 
 
 def check_number(
@@ -13,19 +16,44 @@ def check_number(
     is_valid: Callable[[Any], bool] = lambda value: True,
 ) -> float:
     """The value as a float, if it is a finite number and valid; else a ValueError."""
-    if not (isinstance(value, numbers.Real) and math.isfinite(value) and is_valid(value)):
+    number = _of_python(value)
+    if not (isinstance(number, numbers.Real) and math.isfinite(number) and is_valid(number)):
         raise ValueError(f"Argument `{argument}` must be {allowed}. Received: {value!r}.")
-    return float(value)
+    return float(number)
+
+
+def check_int(argument: str, value: Any, allowed: str, is_valid: Callable[[Any], bool]) -> int:
+    """The value as an int, if it is one and valid; else a ValueError."""
+    number = _of_python(value)
+    if not (isinstance(number, numbers.Integral) and is_valid(number)):
+        raise ValueError(f"Argument `{argument}` must be {allowed}. Received: {value!r}.")
+    return int(number)
 
 
 def check_step_count(decay_steps: Any, reader: str) -> int:
     """`decay_steps` as an int, if it is one > 0; else a ValueError that names its `reader`."""
-    if not (isinstance(decay_steps, numbers.Integral) and int(decay_steps) > 0):
+    allowed = f"the number of training steps, an int > 0, for {reader}"
+    return check_int("decay_steps", decay_steps, allowed, lambda steps: steps > 0)
+
+
+def check_config(cls: type, config: Mapping[str, Any]) -> None:
+    """Raises a ValueError unless a config has all that an object cannot be made without."""
+    parameters = inspect.signature(cls).parameters.values()
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    needed = [p.name for p in parameters if p.kind in kinds and p.default is inspect.Parameter.empty]
+    missing = [name for name in needed if name not in config]
+    if missing:
+        names = " and ".join(f"`{name}`" for name in missing)
         raise ValueError(
-            "Argument `decay_steps` must be the number of training steps, an int > 0, for "
-            f"{reader}. Received: {decay_steps!r}."
+            f"{cls.__name__} cannot be made without {names}: in place of its name, pass an instance, "
+            f"{cls.__name__}({', '.join(f'{name}=...' for name in needed)}), or a config with {names}. "
+            f"Received the config: {dict(config)!r}."
         )
-    return int(decay_steps)
+
+
+def _of_python(value):
+    """Python's number for a number of NumPy, which may be an array without dimensions."""
+    return value.item() if isinstance(value, (np.generic, np.ndarray)) and np.ndim(value) == 0 else value
 
 
 _RANGES: dict[str, Callable[[Any], bool]] = {

@@ -1,5 +1,6 @@
 """The one file that knows which Keras is there, on which backend, and in what optimizers of Keras 2 and 3 differ."""
 
+import importlib
 import importlib.metadata
 import importlib.util
 import os
@@ -25,7 +26,7 @@ def _find_keras():
 
         return keras
     except ImportError as error:
-        raise ImportError(f"{_CHOICE}. ({error})") from error
+        raise ImportError(f"{_CHOICE}. ({error})", name="keras") from error
 
 
 def _is_keras_2():
@@ -40,11 +41,53 @@ keras: Any = _find_keras()
 # False for Keras 2.15 and for tf_keras, which stands behind `tf.keras` if TF_USE_LEGACY_KERAS=1.
 KERAS_3 = hasattr(keras.optimizers.Optimizer, "add_optimizer_variables")
 
-# "tensorflow", "jax" or "torch"; of others, no optimizer can be made.
 BACKEND: str = keras.config.backend() if KERAS_3 else "tensorflow"
+
+# TensorFlow's own functions are Keras 2's, too, and what the children of a search are trained with.
+_MODULES = {"tensorflow": "on_tensorflow", "jax": "on_keras", "torch": "on_keras"}
+
+# What Keras itself asks whether an optimizer is built.
+BUILT = "built" if KERAS_3 else "_built"
 
 # That of the package behind `keras`; `tf.keras` has none.
 VERSION: str = sys.modules[keras.Model.__module__.partition(".")[0]].__version__
+
+
+def module_of_backend(package: str) -> Any:
+    """The module of a package that is written for the backend.
+
+    Raises:
+      RuntimeError: If the backend is one on which Keras does not train.
+    """
+    if BACKEND not in _MODULES:
+        raise RuntimeError(
+            "The optimizers and schedules of neural_optimizer_search run with Keras on TensorFlow, JAX or PyTorch, not "
+            f"on the backend {BACKEND!r}: set the environment variable KERAS_BACKEND to tensorflow, jax or torch."
+        )
+    return importlib.import_module(f"{package}.{_MODULES[BACKEND]}")
+
+
+def require_tensorflow(what: str) -> None:
+    """Raises an ImportError that says what to do, unless Keras runs on TensorFlow.
+
+    Args:
+      what: What needs it, as the beginning of the sentence.
+    """
+    if BACKEND != "tensorflow":
+        raise ImportError(
+            f"{what} needs Keras on TensorFlow: install neural-optimizer-search[tensorflow], and set the environment "
+            f"variable KERAS_BACKEND to tensorflow. Keras is on the backend {BACKEND!r}.",
+            name="keras",
+        )
+
+
+def is_tensor(value: Any) -> bool:
+    """Whether it is a tensor of the backend."""
+    if KERAS_3:
+        return keras.ops.is_tensor(value)
+    import tensorflow as tf
+
+    return tf.is_tensor(value)
 
 
 def initialize(optimizer: Any, learning_rate: Any, **kwargs: Any) -> None:

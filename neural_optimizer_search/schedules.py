@@ -1,19 +1,29 @@
 """Learning-rate schedules that the search found (arXiv v2, section 5.2)."""
 
 import math
-import numbers
-from typing import Union
+from collections.abc import Mapping
+from typing import Any, Union
 
-import tensorflow as tf
-
+from neural_optimizer_search.arguments import check_config, check_int, check_number
 from neural_optimizer_search.decays import annealed_noise_stddev, cyclical, linear
+from neural_optimizer_search.keras_versions import keras
 from neural_optimizer_search.operations import of_backend
 
-_serializable = tf.keras.utils.register_keras_serializable(package="neural_optimizer_search")
+_serializable = keras.utils.register_keras_serializable(package="neural_optimizer_search")
+
+
+class _Schedule(keras.optimizers.schedules.LearningRateSchedule):
+    def __init__(self):
+        of_backend()  # refuses a backend now, not in the first step
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "_Schedule":
+        check_config(cls, config)
+        return super().from_config(config)
 
 
 @_serializable
-class LinearCosineDecay(tf.keras.optimizers.schedules.LearningRateSchedule):
+class LinearCosineDecay(_Schedule):
     """Linear decay times cosine decay.
 
         learning_rate(t) = initial_learning_rate * ((alpha + ld) * cd_n + beta)
@@ -49,15 +59,16 @@ class LinearCosineDecay(tf.keras.optimizers.schedules.LearningRateSchedule):
         alpha: float = 0.0,
         beta: float = 0.001,
     ) -> None:
+        super().__init__()
         self.initial_learning_rate = _number("initial_learning_rate", initial_learning_rate, "> 0")
         self.decay_steps = _int("decay_steps", decay_steps, "> 0")
         self.num_periods = _number("num_periods", num_periods, ">= 0")
         self.alpha = _number("alpha", alpha)
         self.beta = _number("beta", beta)
 
-    def __call__(self, step: Union[int, tf.Tensor]) -> tf.Tensor:
-        t, T = tf.cast(step, tf.float32), float(self.decay_steps)
+    def __call__(self, step: Any) -> Any:
         ops = of_backend()
+        t, T = ops.scalar(step), float(self.decay_steps)
         ld, cd = linear(ops, t, T), cyclical(ops, t, T, self.num_periods)
         return self.initial_learning_rate * ((self.alpha + ld) * cd + self.beta)
 
@@ -72,7 +83,7 @@ class LinearCosineDecay(tf.keras.optimizers.schedules.LearningRateSchedule):
 
 
 @_serializable
-class NoisyLinearCosineDecay(tf.keras.optimizers.schedules.LearningRateSchedule):
+class NoisyLinearCosineDecay(_Schedule):
     """Linear decay with annealed noise, times cosine decay.
 
         learning_rate(t) = initial_learning_rate * ((alpha + ld + ε_t) * cd_n + beta)
@@ -125,6 +136,7 @@ class NoisyLinearCosineDecay(tf.keras.optimizers.schedules.LearningRateSchedule)
         beta: float = 0.001,
         seed: int = 0,
     ) -> None:
+        super().__init__()
         self.initial_learning_rate = _number("initial_learning_rate", initial_learning_rate, "> 0")
         self.decay_steps = _int("decay_steps", decay_steps, "> 0")
         self.initial_variance = _number("initial_variance", initial_variance, ">= 0")
@@ -134,19 +146,19 @@ class NoisyLinearCosineDecay(tf.keras.optimizers.schedules.LearningRateSchedule)
         self.beta = _number("beta", beta)
         self.seed = _int("seed", seed, "of 64 bits")
 
-    def __call__(self, step: Union[int, tf.Tensor]) -> tf.Tensor:
-        t, T = tf.cast(step, tf.float32), float(self.decay_steps)
+    def __call__(self, step: Any) -> Any:
         ops = of_backend()
+        t, T = ops.scalar(step), float(self.decay_steps)
         ld, cd = linear(ops, t, T), cyclical(ops, t, T, self.num_periods)
-        noise = self._stddev(tf.minimum(t, T)) * self._normal(step)
+        noise = self._stddev(ops.minimum(t, T)) * self._normal(ops, t, step)
         return self.initial_learning_rate * ((self.alpha + ld + noise) * cd + self.beta)
 
     def _stddev(self, t):
         return math.sqrt(self.initial_variance) * annealed_noise_stddev(t, self.variance_decay)
 
-    def _normal(self, step):
-        seed = tf.stack([tf.constant(self.seed, tf.int64), tf.cast(step, tf.int64)])
-        return tf.random.stateless_normal([], seed)
+    def _normal(self, ops, t, step):
+        # The step and the place of a word in a rule, from which `ops` draws: the step alone, in two parts.
+        return ops.normal(t, self.seed, step // 2**16, step % 2**16)
 
     def get_config(self) -> dict[str, Union[float, int]]:
         return {
@@ -161,23 +173,17 @@ class NoisyLinearCosineDecay(tf.keras.optimizers.schedules.LearningRateSchedule)
         }
 
 
+def _number(argument, value, allowed=""):
+    return check_number(argument, value, f"a finite number {allowed}".rstrip(), _VALID[allowed])
+
+
+def _int(argument, value, allowed):
+    return check_int(argument, value, f"an int {allowed}", _VALID[allowed])
+
+
 _VALID = {
     "": lambda value: True,
     "> 0": lambda value: value > 0,
     ">= 0": lambda value: value >= 0,
     "of 64 bits": lambda value: -(2**63) <= value < 2**63,
 }
-
-
-def _number(argument, value, allowed=""):
-    if not (isinstance(value, numbers.Real) and math.isfinite(value) and _VALID[allowed](value)):
-        raise ValueError(
-            f"Argument `{argument}` must be a finite number {allowed}".rstrip() + f". Received: {value!r}."
-        )
-    return float(value)
-
-
-def _int(argument, value, allowed):
-    if not (isinstance(value, numbers.Integral) and _VALID[allowed](value)):
-        raise ValueError(f"Argument `{argument}` must be an int {allowed}. Received: {value!r}.")
-    return int(value)

@@ -50,7 +50,7 @@ def _draw_with_jax(kind, like, seed, t, place):
 def _draw_with_torch(kind, like, seed, t, place):
     import torch
 
-    numbers = np.random.SeedSequence([seed % 2**64, int(t), place])
+    numbers = np.random.SeedSequence([seed % 2**64, int(t), int(place)])
     generator = torch.Generator(like.device).manual_seed(int(numbers.generate_state(1, np.uint64)[0] >> 1))
     return getattr(torch.empty_like(like), f"{kind}_")(generator=generator)
 

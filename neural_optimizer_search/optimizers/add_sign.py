@@ -1,9 +1,6 @@
 """AddSign (arXiv v2, section 5.1)."""
 
-from collections.abc import Callable
 from typing import Any, Optional, Union
-
-import tensorflow as tf
 
 from neural_optimizer_search.arguments import check_number
 from neural_optimizer_search.decays import Decay
@@ -55,7 +52,7 @@ class AddSign(SignOptimizer):
     """
 
     own_argument: str = "alpha"
-    kernel: Callable = staticmethod(tf.raw_ops.ResourceApplyAddSign)
+    kernel: str = "ResourceApplyAddSign"
 
     def __init__(
         self,
@@ -69,7 +66,7 @@ class AddSign(SignOptimizer):
         super().__init__(learning_rate, beta, decay, decay_steps, **kwargs)
         self.alpha = check_number("alpha", alpha)
 
-    def factor(self, agreement: tf.Tensor) -> tf.Tensor:
+    def factor(self, agreement: Any) -> Any:
         return self.alpha + agreement
 
     def kernel_arguments(self) -> dict[str, float]:

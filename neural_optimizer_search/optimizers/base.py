@@ -1,48 +1,28 @@
 """An equation as a Keras optimizer: what Keras asks of it, whatever the equation is."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Optional, Union
+import dataclasses
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Optional, Union
 
-import tensorflow as tf
+from neural_optimizer_search import keras_versions, operations
+from neural_optimizer_search.arguments import check_config, check_number
+from neural_optimizer_search.dsl.state import State
+from neural_optimizer_search.keras_versions import keras
+from neural_optimizer_search.optimizers import updates
 
-from neural_optimizer_search import keras_versions
-from neural_optimizer_search.arguments import check_number
+LearningRate = Union[float, Callable[..., Any]]
 
-LearningRate = Union[float, tf.keras.optimizers.schedules.LearningRateSchedule]
+serializable = keras.utils.register_keras_serializable(package="neural_optimizer_search")
 
-serializable = tf.keras.utils.register_keras_serializable(package="neural_optimizer_search")
-
-
-class Step(NamedTuple):
-    """What an equation may read at one step, for one weight tensor.
-
-    Attributes:
-      g: The gradient, dense.
-      w: The weights before the update, of the gradient's shape and dtype.
-      averages: Name -> the running average, for each of the optimizer's `averages`. For an equation
-        they have the gradient in them already. For a kernel `w` and these are variables, not yet
-        updated.
-      t: Int64 scalar, the 0-based number of weight updates so far.
-      index: Int, the place of the weight tensor among those that the optimizer was built for.
-    """
-
-    g: tf.Tensor
-    w: Union[tf.Variable, tf.Tensor]
-    averages: Mapping[str, Union[tf.Variable, tf.Tensor]]
-    t: tf.Tensor
-    index: int
-
-    def read(self) -> "Step":
-        """The same with tensors in place of variables."""
-        averages = {name: tf.convert_to_tensor(value) for name, value in self.averages.items()}
-        return self._replace(w=tf.convert_to_tensor(self.w), averages=averages)
+_INDEX_BITS = 32
 
 
-class DirectionOptimizer(tf.keras.optimizers.Optimizer):
+class DirectionOptimizer(keras.optimizers.Optimizer):
     """w <- w - learning_rate * direction, where a subclass states the direction.
 
     A subclass defines `averages` and `update_direction`. One whose update TensorFlow has a kernel for also defines
-    `apply_kernel`.
+    `find_kernel`.
 
     Args:
       learning_rate: A number or a `LearningRateSchedule`.
@@ -51,7 +31,14 @@ class DirectionOptimizer(tf.keras.optimizers.Optimizer):
       **kwargs: What else every Keras optimizer takes: `clipnorm`, `clipvalue`, `global_clipnorm`,
         `use_ema`, `ema_momentum`, `ema_overwrite_frequency`; with Keras 2 also `jit_compile` (off
         without a GPU), with Keras 3 also `loss_scale_factor` and `gradient_accumulation_steps`.
+
+    Raises:
+      RuntimeError: If Keras runs on a backend on which it does not train.
     """
+
+    # What the equation's `State` has of them.
+    decay_steps: Optional[int] = None
+    seed: int = 0
 
     def __init__(
         self,
@@ -60,8 +47,9 @@ class DirectionOptimizer(tf.keras.optimizers.Optimizer):
         weight_decay: Optional[float] = None,
         **kwargs: Any,
     ) -> None:
+        updates.of_backend()  # refuses a backend now, not in the first step
         kwargs.update(name=name or type(self).__name__, weight_decay=weight_decay or None)
-        if not (callable(learning_rate) or tf.is_tensor(learning_rate)):  # a schedule is callable
+        if not (callable(learning_rate) or keras_versions.is_tensor(learning_rate)):  # a schedule is callable
             learning_rate = check_number(
                 "learning_rate", learning_rate, "a finite number or a `LearningRateSchedule`"
             )
@@ -72,18 +60,26 @@ class DirectionOptimizer(tf.keras.optimizers.Optimizer):
         """What is kept beside the weights: name -> (β, p) of average <- β·average + (1-β)·g^p."""
         return {}
 
-    def update_direction(self, step: Step) -> tf.Tensor:
-        """The equation: a `Step` -> the direction."""
+    def update_direction(self, step: State) -> Any:
+        """The equation: the gradient and what else it may read, for one weight tensor -> the direction.
+
+        Arrays are of float32, or of the weights' dtype if that has more bits.
+        """
         raise NotImplementedError
 
-    # The same update by a native kernel, which goes over the memory once.
-    apply_kernel: Optional[Callable[[Step, tf.Tensor], None]] = None
+    def find_kernel(self) -> Optional[Callable[[State, Any], None]]:
+        """A native kernel that does the same update and goes over the memory once, if there is one.
+
+        It is called with a state in which the weights and the averages, not yet updated, are variables, and with the
+        learning rate.
+        """
+        return None
 
     # -- What Keras calls --------------------------------------------------------------------------
 
-    def build(self, variables: Sequence[tf.Variable]) -> None:
+    def build(self, variables: Sequence[Any]) -> None:
         """Creates the running averages, and no other state."""
-        if getattr(self, "_built", False):
+        if getattr(self, keras_versions.BUILT, False):
             return
         for variable in variables:
             _check_real(variable)
@@ -92,28 +88,54 @@ class DirectionOptimizer(tf.keras.optimizers.Optimizer):
             name: [self.add_variable_from_reference(variable, name) for variable in variables]
             for name in self.averages
         }
-        self._built = True
+        setattr(self, keras_versions.BUILT, True)
 
-    def update_step(
-        self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: Optional[tf.Tensor] = None
-    ) -> None:
+    # Keras clips a sparse gradient before it sums the rows of a repeated index, and accumulates none.
+
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Any]], *args: Any, **kwargs: Any) -> Any:
+        """One update. Sparse gradients are made dense before anything is done with them."""
+        pairs = [(updates.of_backend().make_dense(gradient, variable), variable) for gradient, variable in grads_and_vars]
+        return super().apply_gradients(pairs, *args, **kwargs)
+
+    def apply(self, grads: Sequence[Any], trainable_variables: Optional[Iterable[Any]] = None) -> None:
+        """The same in Keras 3."""
+        variables = self._trainable_variables if trainable_variables is None else list(trainable_variables)
+        pairs = itertools.zip_longest(grads, variables[: len(grads)])
+        dense = [updates.of_backend().make_dense(gradient, variable) for gradient, variable in pairs]
+        super().apply(dense, None if trainable_variables is None else variables)
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any = None) -> None:
         """Updates one variable and its averages; only Keras 3 passes the learning rate."""
+        rate = self.learning_rate if learning_rate is None else learning_rate
+        with updates.of_backend().without_gradients():
+            step, kernel = self._read(gradient, variable), self.find_kernel()
+            if kernel is not None:
+                kernel(step, step.ops.cast_like(rate, step.g))
+            else:
+                updates.of_backend().step_down(self, variable, rate, self.update_direction(self._advance(step)))
+
+    def _read(self, gradient, variable):
+        """The state before the update, with variables for the weights and the averages."""
         index = keras_versions.variable_index(self, variable)
-        step = Step(
-            g=tf.cast(tf.convert_to_tensor(gradient), variable.dtype),
+        return State(
+            ops=operations.of_backend(),
+            g=updates.of_backend().fit(gradient, variable),
             w=variable,
             averages={name: slots[index] for name, slots in self._averages.items()},
-            t=tf.cast(tf.convert_to_tensor(self.iterations), tf.int64),
-            index=index,
+            iterations=updates.of_backend().read(self.iterations),
+            decay_steps=self.decay_steps or 1,
+            seed=(self.seed << _INDEX_BITS) + index,
         )
-        rate = tf.cast(self.learning_rate if learning_rate is None else learning_rate, step.g.dtype)
-        if self.apply_kernel:
-            self.apply_kernel(step, rate)
-            return
-        for name, (beta, power) in self.averages.items():
-            average, observed = step.averages[name], step.g if power == 1 else step.g**power
-            _subtract(average, 1.0 - beta, tf.convert_to_tensor(average) - observed)
-        _subtract(variable, rate, self.update_direction(step.read()))
+
+    def _advance(self, step):
+        """The same with arrays, in which the averages have the gradient in them."""
+        own = updates.of_backend()
+        averages = {
+            name: own.widen(own.advance(self, step.averages[name], step.g, beta, power))
+            for name, (beta, power) in self.averages.items()
+        }
+        # Half precision is too coarse for the language: in float16 its δ = 1e-8 is 0, and a zero gradient 0/0.
+        return dataclasses.replace(step, g=own.widen(step.g), w=own.widen(own.read(step.w)), averages=averages)
 
     def get_config(self) -> dict[str, Any]:
         return keras_versions.complete_config(self, super().get_config())
@@ -123,23 +145,15 @@ class DirectionOptimizer(tf.keras.optimizers.Optimizer):
         cls, config: Mapping[str, Any], custom_objects: Optional[Mapping[str, Any]] = None
     ) -> "DirectionOptimizer":
         """Also reads a config that the other Keras wrote."""
+        check_config(cls, config)
         return super().from_config(keras_versions.drop_foreign(config), custom_objects)
-
-    def _clip_gradients(self, grads):
-        # Dense first: Keras clips a sparse gradient before it sums the rows of a repeated index.
-        return super()._clip_gradients([tf.convert_to_tensor(gradient) for gradient in grads])
 
 
 def _check_real(variable):
     # In the rules sign(g)·sign(m) is 1 where g and m agree; for complex ones it is -1 where both are i.
-    if tf.as_dtype(variable.dtype).is_complex:
+    dtype = getattr(variable.dtype, "name", variable.dtype)
+    if "complex" in str(dtype):
         raise ValueError(
             "The optimizer's variables must be real; keep the real and the imaginary part in one variable each and "
-            f"join them with `tf.complex`. Received: {variable.name!r} of dtype {tf.as_dtype(variable.dtype).name}."
+            f"join them where they are used. Received: {variable.name!r} of dtype {dtype}."
         )
-
-
-def _subtract(variable, rate, delta):
-    """variable <- variable - rate * delta, in one pass over the memory where `assign_sub` needs two."""
-    rate = tf.cast(rate, delta.dtype)
-    tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=rate, delta=delta)

@@ -8,10 +8,9 @@ import difflib
 from dataclasses import dataclass, field
 from typing import Any, Optional, Union
 
-import tensorflow as tf
-
 from neural_optimizer_search.dsl.formula import FormulaError, parse_formula
 from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.keras_versions import keras
 from neural_optimizer_search.optimizers.add_sign import AddSign
 from neural_optimizer_search.optimizers.power_sign import PowerSign
 from neural_optimizer_search.optimizers.rule_optimizer import RuleOptimizer
@@ -58,7 +57,7 @@ class PublishedRule:
         """The internal decay with which the row's family works best, or None if the paper names none."""
         return _RECOMMENDED_DECAYS.get(self.optimizer)
 
-    def make(self, **arguments: Any) -> tf.keras.optimizers.Optimizer:
+    def make(self, **arguments: Any) -> keras.optimizers.Optimizer:
         """An optimizer of this rule; the arguments are the class's, such as `learning_rate`."""
         rule = {"rule": self.rule} if self.optimizer is RuleOptimizer else {}
         return self.optimizer(**rule, **self.arguments, **arguments)
@@ -123,8 +122,8 @@ def normalize_name(name: str) -> str:
 
 
 def get(
-    identifier: Union[str, dict, tf.keras.optimizers.Optimizer], **arguments: Any
-) -> tf.keras.optimizers.Optimizer:
+    identifier: Union[str, dict, keras.optimizers.Optimizer], **arguments: Any
+) -> keras.optimizers.Optimizer:
     """An optimizer by name, by formula or from a config.
 
     Args:
@@ -154,14 +153,19 @@ def get(
         raise ValueError(
             f"Argument `arguments` must be empty unless `identifier` is a name or a formula. Received: {arguments!r}."
         )
-    if isinstance(identifier, tf.keras.optimizers.Optimizer):
-        return identifier
     if isinstance(identifier, dict):
         return deserialize(identifier)
-    raise ValueError(
-        "Argument `identifier` must be a name of the catalogue, a formula, a config dict or a Keras optimizer. "
-        f"Received: {identifier!r}."
-    )
+    try:
+        # Keras knows what it takes for an optimizer: Keras 2 also those of `keras.optimizers.legacy`.
+        optimizer = keras.optimizers.get(identifier)
+    except ValueError:
+        optimizer = None
+    if optimizer is None:
+        raise ValueError(
+            "Argument `identifier` must be a name of the catalogue, a formula, a config dict or a Keras optimizer. "
+            f"Received: {identifier!r}."
+        )
+    return optimizer
 
 
 def _from_text(text, arguments):
@@ -181,7 +185,7 @@ def _from_text(text, arguments):
     return RuleOptimizer(rule, **arguments)
 
 
-def serialize(optimizer: tf.keras.optimizers.Optimizer) -> dict[str, Any]:
+def serialize(optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
     """The config of an optimizer, from which `deserialize` makes an equal one.
 
     Example:
@@ -190,10 +194,10 @@ def serialize(optimizer: tf.keras.optimizers.Optimizer) -> dict[str, Any]:
       >>> config["class_name"], config["config"]["base"]
       ('PowerSign', 2.0)
     """
-    return tf.keras.optimizers.serialize(optimizer)
+    return keras.optimizers.serialize(optimizer)
 
 
-def deserialize(config: dict[str, Any]) -> tf.keras.optimizers.Optimizer:
+def deserialize(config: dict[str, Any]) -> keras.optimizers.Optimizer:
     """The optimizer that a config describes.
 
     Args:
@@ -213,7 +217,7 @@ def deserialize(config: dict[str, Any]) -> tf.keras.optimizers.Optimizer:
     if not (isinstance(config, dict) and {"class_name", "config"} <= set(config)):
         raise ValueError(f"Argument `config` must be a dict with `class_name` and `config`. Received: {config!r}.")
     ours = {optimizer.__name__: optimizer for optimizer in (PowerSign, AddSign, RuleOptimizer)}
-    with tf.keras.utils.custom_object_scope(ours):
+    with keras.utils.custom_object_scope(ours):
         # Keras's `get`, for it reads configs with and without a module and refuses unknown classes clearly; a copy,
         # for it writes into the config.
-        return tf.keras.optimizers.get(dict(config))
+        return keras.optimizers.get(dict(config))

@@ -1,10 +1,7 @@
 """PowerSign (arXiv v2, section 5.1)."""
 
 import math
-from collections.abc import Callable
 from typing import Any, Optional, Union
-
-import tensorflow as tf
 
 from neural_optimizer_search.arguments import check_number
 from neural_optimizer_search.decays import Decay
@@ -55,7 +52,7 @@ class PowerSign(SignOptimizer):
     """
 
     own_argument: str = "base"
-    kernel: Callable = staticmethod(tf.raw_ops.ResourceApplyPowerSign)
+    kernel: str = "ResourceApplyPowerSign"
 
     def __init__(
         self,
@@ -69,8 +66,8 @@ class PowerSign(SignOptimizer):
         super().__init__(learning_rate, beta, decay, decay_steps, **kwargs)
         self.base = check_number("base", base, "a finite number > 0", lambda base: base > 0)
 
-    def factor(self, agreement: tf.Tensor) -> tf.Tensor:
-        return self.base**agreement  # pyright: ignore[reportOperatorIssue]  TensorFlow's stubs lack __rpow__
+    def factor(self, agreement: Any) -> Any:
+        return self.base**agreement
 
     def kernel_arguments(self) -> dict[str, float]:
         return {"logbase": math.log(self.base)}

@@ -1,21 +1,16 @@
 """Any update rule as an optimizer."""
 
-import numbers
 from typing import Any, Optional, Union
 
-import tensorflow as tf
-
-from neural_optimizer_search.arguments import check_step_count
+from neural_optimizer_search.arguments import check_int, check_step_count
 from neural_optimizer_search.dsl.formula import parse_formula
 from neural_optimizer_search.dsl.interpreter import update
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.dsl.state import State
 from neural_optimizer_search.dsl.vocabulary import AVERAGES
-from neural_optimizer_search.operations import of_backend
-from neural_optimizer_search.optimizers.base import DirectionOptimizer, LearningRate, Step, serializable
+from neural_optimizer_search.optimizers.base import DirectionOptimizer, LearningRate, serializable
 
 _AVERAGES = {name: (beta, power) for name, beta, power in AVERAGES}
-_SEED_BITS = 32
 
 
 @serializable
@@ -69,27 +64,14 @@ class RuleOptimizer(DirectionOptimizer):
         if decay_steps is not None or self.rule.decays:
             decay_steps = check_step_count(decay_steps, f"the rule `{self.rule}`")
         self.decay_steps = decay_steps
-        if not (isinstance(seed, numbers.Integral) and -(2**31) <= seed < 2**31):
-            raise ValueError(f"Argument `seed` must be an int of 32 bits. Received: {seed!r}.")
-        self.seed = int(seed)
+        self.seed = check_int("seed", seed, "an int of 32 bits", lambda seed: -(2**31) <= seed < 2**31)
 
     @property
     def averages(self) -> dict[str, tuple[float, int]]:
         return {name: _AVERAGES[name] for name in self.rule.averages}
 
-    def update_direction(self, step: Step) -> tf.Tensor:
-        # Half precision is too coarse for the language: in float16 its δ = 1e-8 is 0, and a zero gradient 0/0.
-        dtype = step.g.dtype if step.g.dtype.size >= 4 else tf.float32
-        state = State(
-            ops=of_backend(),
-            g=tf.cast(step.g, dtype),
-            w=tf.cast(step.w, dtype),
-            averages={name: tf.cast(average, dtype) for name, average in step.averages.items()},
-            iterations=step.t,
-            decay_steps=self.decay_steps or 1,
-            seed=(self.seed << _SEED_BITS) + step.index,
-        )
-        return tf.cast(update(self.rule, state), step.g.dtype)
+    def update_direction(self, step: State) -> Any:
+        return update(self.rule, step)
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -1,13 +1,17 @@
 """What PowerSign and AddSign share (arXiv v2, section 5.1)."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, Optional, Union
 
-import tensorflow as tf
-
 from neural_optimizer_search.arguments import check_number, check_step_count
 from neural_optimizer_search.decays import Decay
-from neural_optimizer_search.optimizers.base import DirectionOptimizer, LearningRate, Step
+from neural_optimizer_search.dsl.state import State
+from neural_optimizer_search.optimizers import updates
+from neural_optimizer_search.optimizers.base import DirectionOptimizer, LearningRate
+
+# What states the equation.
+_EQUATION = ("averages", "update_direction", "factor", "f")
 
 
 class SignOptimizer(DirectionOptimizer):
@@ -25,8 +29,9 @@ class SignOptimizer(DirectionOptimizer):
 
     # The name of the argument that only the subclass has.
     own_argument: str
-    # TensorFlow's native kernel of the update, which goes over the memory once.
-    kernel: Callable
+    # TensorFlow's native kernel of the update. It is not used where a subclass, or an instance, has an equation of
+    # its own.
+    kernel: str
 
     def __init__(
         self,
@@ -41,7 +46,7 @@ class SignOptimizer(DirectionOptimizer):
         self.decay = decay if decay is None or isinstance(decay, Decay) else Decay(decay)
         self.decay_steps = _check_steps(self.decay, decay_steps)
 
-    def factor(self, agreement: tf.Tensor) -> tf.Tensor:
+    def factor(self, agreement: Any) -> Any:
         """What the gradient is multiplied by, given f(t) * sign(g) * sign(m)."""
         raise NotImplementedError
 
@@ -49,29 +54,36 @@ class SignOptimizer(DirectionOptimizer):
         """What the kernel is given for `own_argument`."""
         raise NotImplementedError
 
-    def f(self, step: Step) -> Union[float, tf.Tensor]:
+    def f(self, step: State) -> Any:
         """The internal decay f(t) in the dtype of the gradient; 1 if `decay` is None."""
         if self.decay is None:
             return 1.0
-        assert self.decay_steps is not None  # `_check_steps`
-        value = self.decay(tf.cast(step.t, tf.float32), tf.cast(self.decay_steps, tf.float32))
-        return tf.cast(value, step.g.dtype)
+        return step.ops.cast_like(self.decay(step.t, step.T, step.ops), step.g)
 
     @property
     def averages(self) -> dict[str, tuple[float, int]]:
         return {"m": (self.beta, 1)}
 
-    def update_direction(self, step: Step) -> tf.Tensor:
-        return self.factor(self.f(step) * tf.sign(step.g) * tf.sign(step.averages["m"])) * step.g
+    def update_direction(self, step: State) -> Any:
+        return self.factor(self.f(step) * step.ops.sign(step.g) * step.ops.sign(step.m)) * step.g
 
-    def apply_kernel(self, step: Step, learning_rate: tf.Tensor) -> None:
-        own = {name: tf.constant(value, step.g.dtype) for name, value in self.kernel_arguments().items()}
-        self.kernel(
+    def find_kernel(self) -> Optional[Callable[[State, Any], None]]:
+        own = type(self)
+        brings_kernel = next(each for each in own.__mro__ if "kernel" in vars(each))
+        for name in _EQUATION:
+            if name in vars(self) or getattr(own, name) is not getattr(brings_kernel, name):
+                return None
+        kernel = updates.of_backend().find_kernel(self.kernel)
+        return kernel and functools.partial(self._apply_kernel, kernel)
+
+    def _apply_kernel(self, kernel, step, learning_rate):
+        own = {name: step.ops.cast_like(value, step.g) for name, value in self.kernel_arguments().items()}
+        kernel(
             var=step.w.handle,
-            m=step.averages["m"].handle,
+            m=step.m.handle,
             lr=learning_rate,
-            sign_decay=tf.cast(self.f(step), step.g.dtype),
-            beta=tf.constant(self.beta, step.g.dtype),
+            sign_decay=step.ops.cast_like(self.f(step), step.g),
+            beta=step.ops.cast_like(self.beta, step.g),
             grad=step.g,
             **own,
         )

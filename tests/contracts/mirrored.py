@@ -1,6 +1,6 @@
 """Trains the rows on two logical CPU devices; prints {"steps" or "fit": {row: the weights of each replica}}.
 
-`test_keras_features.py` runs this as a program, because TensorFlow wants the devices before it starts.
+`test_tensorflow.py` runs this as a program, because TensorFlow wants the devices before it starts.
 """
 
 import json

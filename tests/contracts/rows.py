@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-import tensorflow as tf
+from backends import apply, array, tensor, variable
 
 from neural_optimizer_search.optimizers import AddSign, PowerSign, RuleOptimizer
 
@@ -110,15 +110,20 @@ def start(size=6):
 
 def path(optimizer, gradients=GRADIENTS, w=None):
     """The weights after each step, from `w`: a number, or a variable, which is then at the last of them."""
-    if not isinstance(w, tf.Variable):
-        w = tf.Variable(start(np.size(gradients[0])) if w is None else w, dtype=tf.float32)
+    if w is None or np.isscalar(w):
+        w = variable(start(np.size(gradients[0])) if w is None else w)
     weights = []
     for g in gradients:
-        optimizer.apply_gradients([(tf.constant(g, tf.float32), w)])
-        weights.append(w.numpy())
+        apply(optimizer, [tensor(g)], [w])
+        weights.append(array(w))
     return np.array(weights)
 
 
+def averages_of(optimizer):
+    """The running averages; the scalars are the iterations and, in Keras 3, the learning rate."""
+    return [each for each in optimizer.variables if len(each.shape)]
+
+
 def slots(optimizer):
-    """The running averages, as arrays; the scalars are the iterations and, in Keras 3, the learning rate."""
-    return [variable.numpy() for variable in optimizer.variables if len(variable.shape)]
+    """The running averages, as arrays."""
+    return [array(average) for average in averages_of(optimizer)]

@@ -1,19 +1,13 @@
 """What Keras can do with any optimizer, done with every row of `rows.py`."""
 
-import json
-import subprocess
-import sys
-
 import numpy as np
 import pytest
-import tensorflow as tf
-from contracts import mirrored
-from contracts.rows import GRADIENTS, RATE, ROWS, TABLE, path, slots, start
+from backends import BACKEND, KERAS_3, ONLY_KERAS_3, apply, array, keras, tensor, variable
+from contracts.rows import GRADIENTS, RATE, ROWS, path, slots, start
 
-from neural_optimizer_search.keras_versions import KERAS_3
+from neural_optimizer_search.optimizers import PowerSign
 from neural_optimizer_search.schedules import LinearCosineDecay
 
-ONLY_KERAS_3 = pytest.mark.skipif(not KERAS_3, reason="Keras 2 has no such argument")
 START = start().astype(np.float32)
 
 
@@ -24,18 +18,31 @@ def assert_same_path(ours, theirs):
 # -- Arguments of every Keras optimizer ------------------------------------------------------------
 
 
+WHEN = pytest.mark.parametrize(
+    "built",
+    [
+        False,
+        pytest.param(True, marks=pytest.mark.skipif(not KERAS_3, reason="Keras 2 allows it only before")),
+    ],
+    ids=["excluded before", "excluded once built"],
+)
+
+
+@WHEN
 @ROWS
-def test_weight_decay_shrinks_the_weights_before_the_update(row):
-    kernel, listed, bias = (tf.Variable(START, name=name) for name in ("kernel", "listed", "bias"))
+def test_weight_decay_shrinks_the_weights_before_the_update(row, built):
+    variables = _, listed, _ = [variable(START, name=name) for name in ("kernel", "listed", "bias")]
     optimizer, plain = row.make(weight_decay=0.5), row.make()
+    if built:
+        optimizer.build(variables)
     optimizer.exclude_from_weight_decay(var_list=[listed], var_names=["bias"])
-    shrunk, whole, whole_too = (tf.Variable(START) for _ in range(3))
-    for g in tf.constant(GRADIENTS, tf.float32):
-        optimizer.apply_gradients([(g, kernel), (g, listed), (g, bias)])
-        shrunk.assign(shrunk * (1 - RATE * 0.5))
-        plain.apply_gradients([(g, shrunk), (g, whole), (g, whole_too)])
-    for ours, expected in zip((kernel, listed, bias), (shrunk, whole, whole_too)):
-        assert_same_path(ours, expected)
+    expected = [variable(START) for _ in variables]
+    for g in GRADIENTS:
+        apply(optimizer, [tensor(g)] * 3, variables)
+        expected[0].assign(array(expected[0]) * (1 - RATE * 0.5))
+        apply(plain, [tensor(g)] * 3, expected)
+    for ours, theirs in zip(variables, expected):
+        assert_same_path(array(ours), array(theirs))
 
 
 @pytest.mark.parametrize(
@@ -56,23 +63,23 @@ def test_clipping(row, clip, clipped):
 def test_global_clipnorm(row):
     # The norm of 3 and 4 together is 5.
     optimizer, plain = row.make(global_clipnorm=1.0), row.make()
-    clipped, expected = ([tf.Variable(1.0), tf.Variable([2.0])] for _ in range(2))
-    optimizer.apply_gradients(zip([tf.constant(3.0), tf.constant([4.0])], clipped))
-    plain.apply_gradients(zip([tf.constant(0.6), tf.constant([0.8])], expected))
+    clipped, expected = ([variable(1.0), variable([2.0])] for _ in range(2))
+    apply(optimizer, [tensor(3.0), tensor([4.0])], clipped)
+    apply(plain, [tensor(0.6), tensor([0.8])], expected)
     for ours, theirs in zip(clipped, expected):
-        assert_same_path(ours, theirs)
+        assert_same_path(array(ours), array(theirs))
 
 
 @ROWS
 def test_the_moving_average_of_the_weights(row):
-    w, optimizer = tf.Variable(START), row.make(use_ema=True, ema_momentum=0.75)
+    w, optimizer = variable(START), row.make(use_ema=True, ema_momentum=0.75)
     weights = path(optimizer, w=w)
     assert_same_path(weights, path(row.make()))
     average = weights[0] if KERAS_3 else START  # where it starts
     for each in weights[1 if KERAS_3 else 0 :]:
         average = 0.75 * average + 0.25 * each
     optimizer.finalize_variable_values([w])
-    assert_same_path(w, average)
+    assert_same_path(array(w), average)
 
 
 @ONLY_KERAS_3
@@ -90,7 +97,7 @@ def test_accumulated_gradients_count_as_one_update_with_their_mean(row):
 def test_under_accumulation_schedules_count_the_gradients(row):
     schedule = LinearCosineDecay(RATE, len(GRADIENTS), beta=0.0)
     weights = path(row.make(schedule, gradient_accumulation_steps=2))
-    optimizer, w = row.make(), tf.Variable(START)
+    optimizer, w = row.make(), variable(START)
     for update, g in enumerate(GRADIENTS.reshape(-1, 2, 6).mean(axis=1)):
         optimizer.learning_rate = float(schedule(2 * update + 1))
         assert_same_path(path(optimizer, [g], w)[0], weights[2 * update + 1])
@@ -106,7 +113,7 @@ def test_a_loss_scale_factor_is_divided_out(row):
 def test_a_schedule_is_read_at_every_step(row):
     schedule = LinearCosineDecay(RATE, len(GRADIENTS) // 2)
     weights = path(row.make(schedule))
-    optimizer, w = row.make(), tf.Variable(START)
+    optimizer, w = row.make(), variable(START)
     for t, g in enumerate(GRADIENTS):
         optimizer.learning_rate = float(schedule(t))
         assert_same_path(path(optimizer, [g], w)[0], weights[t])
@@ -119,8 +126,8 @@ Y = X @ np.array([[0.5], [-0.25], [0.125]], np.float32)
 
 
 def linear_model(optimizer, **arguments):
-    layer = tf.keras.layers.Dense(1)
-    model = tf.keras.Sequential([tf.keras.Input((3,)), layer, tf.keras.layers.Activation("linear", dtype="float32")])
+    layer = keras.layers.Dense(1)
+    model = keras.Sequential([keras.Input((3,)), layer, keras.layers.Activation("linear", dtype="float32")])
     layer.set_weights([np.zeros((3, 1)), np.zeros(1)])
     model.compile(optimizer=optimizer, loss="mse", **arguments)
     return model
@@ -142,31 +149,53 @@ def train(model):
 
 def fitted_by_hand(optimizer):
     """The weights of `linear_model` after `fit` or `train`."""
-    kernel, bias = tf.Variable(tf.zeros([3, 1])), tf.Variable(tf.zeros([1]))
+    kernel, bias = variable(np.zeros((3, 1))), variable(np.zeros(1))
     for x, y in batches():
-        error = 2 * (x @ kernel + bias - y)
-        gradients = tf.matmul(x, error, transpose_a=True) / 8, tf.reduce_mean(error, axis=0)
-        optimizer.apply_gradients(zip(gradients, (kernel, bias)))
-    return kernel.numpy(), bias.numpy()
+        error = 2 * (x @ array(kernel) + array(bias) - y)
+        apply(optimizer, [tensor(x.T @ error / 8), tensor(error.mean(axis=0))], [kernel, bias])
+    return array(kernel), array(bias)
 
 
+# With all the state that Keras keeps for an optimizer; six batches are then two updates.
+STATEFUL = {"use_ema": True, "weight_decay": 0.1, "clipnorm": 1.0}
+STATEFUL.update({"gradient_accumulation_steps": 3} if KERAS_3 else {})
+
+
+@pytest.mark.parametrize("arguments", [{}, STATEFUL], ids=["", "stateful"])
 @ROWS
-def test_a_saved_model_trains_on_bit_for_bit(row, tmp_path):
-    model = linear_model(row.make(0.02, T=10), run_eagerly=True)
+def test_a_saved_model_trains_on_bit_for_bit(row, arguments, tmp_path):
+    model = linear_model(row.make(0.02, T=10, **arguments), run_eagerly=True)
     train(model)
     model.save(tmp_path / "model.keras")
-    again = tf.keras.models.load_model(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
     before = model.get_weights()
     for each in (model, again):
+        train(each)
         train(each)
     for ours, theirs, old in zip(model.get_weights(), again.get_weights(), before):
         np.testing.assert_array_equal(ours, theirs)
         assert np.any(ours != old)
 
 
+@ONLY_KERAS_3
 @ROWS
-def test_callbacks_set_the_learning_rate(row):
-    model, rates, kernels = linear_model(row.make(0.02), run_eagerly=True), [], []
+def test_a_loaded_model_can_exclude_weights_from_weight_decay(row, tmp_path):
+    """Again, for Keras does not save what was excluded."""
+    model = linear_model(row.make(0.02, weight_decay=0.5), run_eagerly=True)
+    model.optimizer.build(model.trainable_variables)
+    model.save(tmp_path / "model.keras")
+    model = keras.models.load_model(tmp_path / "model.keras")
+    model.optimizer.exclude_from_weight_decay(model.trainable_variables)
+    train(model)
+    for ours, expected in zip(model.get_weights(), fitted_by_hand(row.make(0.02))):
+        np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-6)
+
+
+@ROWS
+def test_fit_computes_it_and_callbacks_set_the_learning_rate(row):
+    # Compiled as Keras chooses; with TensorFlow that is by XLA, which draws other numbers.
+    eager = {"run_eagerly": True} if row.random and BACKEND == "tensorflow" else {}
+    model, rates, kernels = linear_model(row.make(0.02), **eager), [], []
 
     def scheduled(epoch, rate):
         rates.append(rate)
@@ -175,18 +204,26 @@ def test_callbacks_set_the_learning_rate(row):
     def keep(epoch, logs):
         kernels.append(model.get_weights()[0])
 
-    scheduler = tf.keras.callbacks.LearningRateScheduler(scheduled)
-    fit(model, epochs=2, callbacks=[scheduler, tf.keras.callbacks.LambdaCallback(on_epoch_end=keep)])
+    scheduler = keras.callbacks.LearningRateScheduler(scheduled)
+    fit(model, epochs=2, callbacks=[scheduler, keras.callbacks.LambdaCallback(on_epoch_end=keep)])
     np.testing.assert_allclose(rates, [0.02, 0.01], rtol=1e-6)
     np.testing.assert_allclose(kernels[0], fitted_by_hand(row.make(0.01))[0], rtol=1e-4, atol=1e-6)
     np.testing.assert_array_equal(kernels[0], kernels[1])
 
 
+@pytest.mark.skipif(BACKEND == "torch", reason="It then needs a C++ compiler")
+def test_fit_compiled_by_request():
+    model = linear_model(PowerSign(0.02), jit_compile=True)
+    fit(model)
+    for ours, expected in zip(model.get_weights(), fitted_by_hand(PowerSign(0.02))):
+        np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-6)
+
+
 @pytest.fixture
 def policy(request):
-    tf.keras.mixed_precision.set_global_policy(request.param)
+    keras.mixed_precision.set_global_policy(request.param)
     yield request.param
-    tf.keras.mixed_precision.set_global_policy("float32")
+    keras.mixed_precision.set_global_policy("float32")
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"], indirect=True)
@@ -204,29 +241,3 @@ def test_mixed_precision(row, policy):
         model.train_on_batch(1e6 * X, Y)  # More than float16 can hold: a step to be skipped.
         for before, after in zip(trained, [*model.get_weights(), *slots(optimizer)]):
             np.testing.assert_array_equal(before, after)
-
-
-# -- Two replicas ----------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def replicas():
-    """Row -> the weights of each of two replicas; from a process of its own, for its two devices."""
-    result = subprocess.run([sys.executable, mirrored.__file__], check=True, stdout=subprocess.PIPE, text=True)
-    return json.loads(result.stdout)
-
-
-@ROWS
-def test_two_replicas_equal_one_on_the_whole_batch(row, replicas):
-    first, second = replicas["steps"][row.name]
-    assert first == second
-    alone = path(row.make(weight_decay=0.25))
-    assert_same_path(first, alone[-1])
-
-
-@pytest.mark.parametrize("name", mirrored.FITTED)
-def test_fitting_on_two_replicas_equals_fitting_on_one(name, replicas):
-    (row,) = (row for row in TABLE if row.name == name)
-    first, second = replicas["fit"][name]
-    assert first == second
-    assert_same_path(first, np.concatenate([weights.ravel() for weights in fitted_by_hand(row.make(0.02))]))

@@ -1,14 +1,15 @@
 """Every published rule against NumPy and inside Keras, and optimizers by name."""
 
 import contextlib
+import functools
 
 import numpy as np
 import pytest
 import reference
-import tensorflow as tf
+from backends import KERAS_3, apply, array, float64, keras, tensor, variable
+from contracts.rows import averages_of
 
-from neural_optimizer_search import optimizers, parse_formula
-from neural_optimizer_search.dsl import interpreter
+from neural_optimizer_search import Rule, optimizers, parse_formula
 from neural_optimizer_search.optimizers import CATALOGUE, AddSign, PowerSign, RuleOptimizer
 
 T, STEPS, SIZE, RATE = 8, 12, 6, 0.125
@@ -37,21 +38,31 @@ def arguments_of(row):
 
 def directions(optimizer):
     """The update direction at each step, in float64."""
-    w = tf.Variable(START, dtype=tf.float64)
-    path = [START]
-    for g in GRADIENTS:
-        optimizer.apply_gradients([(tf.constant(g, tf.float64), w)])
-        path.append(w.numpy())
+    with float64():
+        w = variable(START, "float64")
+        path = [START]
+        for g in GRADIENTS:
+            apply(optimizer, [tensor(g, "float64")], [w])
+            path.append(array(w))
     return -np.diff(path, axis=0) / RATE
 
 
+@functools.cache
+def draws(word, place):
+    """What an optimizer with seed 0 draws for its first weight tensor at each step: a rule whose only word it is."""
+    iteration = ["1", "1", "identity", "identity", "mul"]
+    iteration[place % 5] = word
+    dead = ("g", "g", "identity", "identity", "left")
+    return directions(RuleOptimizer(Rule((*[dead] * (place // 5), tuple(iteration))), RATE))
+
+
 def drawn(word, place, t):
-    """What an optimizer with seed 0 draws for its first weight tensor, for the reference to use."""
-    one, zero = tf.ones(SIZE, tf.float64), tf.constant(0, tf.int64)
-    state = interpreter.Inputs(g=one, w=one, averages={}, t=zero + t, T=zero + T, seed=zero)
-    if word == "eps":
-        return interpreter.OPERAND_VALUES[word](state, place).numpy() / 0.1
-    return interpreter.UNARY_VALUES[word](one, state, place).numpy()
+    """The same, for the reference to use: an operand before it is scaled; of what is dropped, 0, else 1."""
+    return draws(word, place)[t] * (10 if word == "eps" else 1)
+
+
+def words_of(rule):
+    return [word for iteration in rule.iterations for word in iteration]
 
 
 def canonical(formulas):
@@ -86,8 +97,30 @@ def test_a_row_equals_numpy_past_T_too_and_keeps_no_more_than_its_slots(row):
     optimizer = optimizers.get(row.name, learning_rate=RATE, **arguments_of(row))
     expected = reference.run_rule(row.rule, GRADIENTS, START, RATE, T, drawn)
     np.testing.assert_allclose(directions(optimizer), list(expected), rtol=1e-5, atol=1e-7)
-    # The scalars are the iterations and, in Keras 3, the learning rate.
-    assert [tuple(v.shape) for v in optimizer.variables if len(v.shape)] == [(SIZE,)] * row.slots
+    assert [tuple(average.shape) for average in averages_of(optimizer)] == [(SIZE,)] * row.slots
+
+
+FIFTY_SHAPES = [(), (5,), (2, 3)]
+WITHOUT_DRAWS = [row for row in CATALOGUE.values() if not set(reference.RANDOM) & set(words_of(row.rule))]
+
+
+@pytest.mark.parametrize("row", WITHOUT_DRAWS, ids=lambda row: row.name)
+def test_fifty_steps_in_float32_are_within_1e_6_of_numpy(row):
+    """And so those of the backends of each other."""
+    rng = np.random.default_rng(2)
+    sizes = [int(np.prod(shape)) for shape in FIFTY_SHAPES]
+    weights, gradients = rng.uniform(-1, 1, sum(sizes)), rng.normal(size=(50, sum(sizes))).astype(np.float32) / 2
+
+    def apart(flat):
+        return [each.reshape(shape) for each, shape in zip(np.split(flat, np.cumsum(sizes)[:-1]), FIFTY_SHAPES)]
+
+    optimizer = row.make(learning_rate=RATE / 16, **({"decay_steps": 40} if row.rule.decays else {}))
+    variables = [variable(each) for each in apart(weights)]
+    expected = weights.astype(np.float32).astype(float)
+    for g, direction in zip(gradients, reference.run_rule(row.rule, gradients, expected, RATE / 16, 40)):
+        apply(optimizer, [tensor(each) for each in apart(g)], variables)
+        expected = expected - RATE / 16 * direction
+    np.testing.assert_allclose(np.concatenate([np.ravel(array(w)) for w in variables]), expected, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("decay", ["", "-ld", "-cd", "-rd10", "-rd20", "2"])
@@ -102,7 +135,7 @@ def test_rows_of_the_sign_optimizers_equal_the_rule_of_their_formula(optimizer_c
 
 @pytest.fixture(scope="module")
 def model():
-    return tf.keras.Sequential([tf.keras.Input((3,)), tf.keras.layers.Dense(1, use_bias=False)])
+    return keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, use_bias=False)])
 
 
 @ROWS
@@ -164,10 +197,16 @@ def test_configs_in_short():
 
 
 def test_keras_s_own_optimizers_pass_through():
-    optimizer = tf.keras.optimizers.Nadam(0.5)
+    optimizer = keras.optimizers.Nadam(0.5)
     assert optimizers.get(optimizer) is optimizer
     before = dict(config := optimizers.serialize(optimizer))
-    assert type(optimizers.get(config)) is tf.keras.optimizers.Nadam and config == before
+    assert type(optimizers.get(config)) is keras.optimizers.Nadam and config == before
+
+
+@pytest.mark.skipif(KERAS_3, reason="Keras 3 has no legacy optimizers")
+def test_keras_2_s_legacy_optimizers_pass_through():
+    optimizer = keras.optimizers.legacy.SGD(0.5)
+    assert optimizers.get(optimizer) is optimizer
 
 
 # -- Errors ----------------------------------------------------------------------------------------

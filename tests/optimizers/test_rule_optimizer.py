@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-import tensorflow as tf
+from backends import apply, array, compiled, dtype_of, keras, tensor, variable
 
 from neural_optimizer_search import Rule, parse_formula
 from neural_optimizer_search.optimizers import RuleOptimizer
@@ -11,16 +11,16 @@ GRADIENTS = RNG.normal(size=(12, 4)).astype(np.float32)
 
 def run(optimizer, gradients=GRADIENTS, count=1):
     """The weights after each step: [step, variable, element], all starting at 1."""
-    variables = [tf.Variable(tf.ones(np.shape(gradients[0]))) for _ in range(count)]
+    variables = [variable(np.ones(np.shape(gradients[0]))) for _ in range(count)]
     path = []
     for g in gradients:
-        optimizer.apply_gradients([(tf.constant(g, tf.float32), w) for w in variables])
-        path.append([w.numpy() for w in variables])
+        apply(optimizer, [tensor(g)] * count, variables)
+        path.append([array(w) for w in variables])
     return np.array(path)
 
 
 def round_trip(optimizer):
-    return tf.keras.optimizers.deserialize(tf.keras.optimizers.serialize(optimizer))
+    return keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
 
 
 @pytest.mark.parametrize(
@@ -67,16 +67,16 @@ def test_adam_equals_numpy():
 )
 def test_only_the_averages_that_the_rule_reads_are_kept(formula, averages):
     optimizer = RuleOptimizer(formula)
-    optimizer.build([tf.Variable(tf.zeros(3)), tf.Variable(tf.zeros([2, 2]))])
-    assert tuple(optimizer._averages) == averages
+    optimizer.build([variable(np.zeros(3)), variable(np.zeros((2, 2)))])
+    assert tuple(optimizer.averages) == averages
     shapes = [tuple(v.shape) for v in optimizer.variables if tuple(v.shape)]
     assert sorted(shapes) == sorted([(3,), (2, 2)] * len(averages))
 
 
 def test_fit_lowers_the_loss():
-    tf.keras.utils.set_random_seed(0)
+    keras.utils.set_random_seed(0)
     x = RNG.normal(size=(64, 3)).astype(np.float32)
-    model = tf.keras.Sequential([tf.keras.Input((3,)), tf.keras.layers.Dense(1)])
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
     model.compile(optimizer=RuleOptimizer("drop(m, 0.1) * exp(sign(g) * sign(m))", 0.05), loss="mse")
     losses = model.fit(x, x[:, :1], batch_size=16, epochs=5, verbose=0).history["loss"]
     assert losses[-1] < 0.5 * losses[0]
@@ -120,11 +120,73 @@ def test_a_resumed_run_repeats_the_noise():
     np.testing.assert_allclose(np.diff(run(resumed, BIG[:2]), axis=0)[0], whole[2], atol=1e-6)
 
 
-def test_noise_is_the_same_in_a_graph():
+PLACES = {
+    "first operand": ("eps", "1", "identity", "identity", "mul"),
+    "second operand": ("1", "eps", "identity", "identity", "mul"),
+    "first unary": ("1", "1", "drop_0.5", "identity", "mul"),
+    "second unary": ("1", "1", "identity", "drop_0.5", "mul"),
+}
+
+
+def test_each_place_in_a_rule_draws_its_own_numbers():
+    dead = ("g", "g", "identity", "identity", "left")
+    draws = [
+        run(RuleOptimizer(Rule((*[dead] * depth, PLACES[place])), 1.0), BIG[:1])
+        for place in PLACES
+        for depth in (0, 1, 3)
+    ]
+    assert len({draw.tobytes() for draw in draws}) == len(draws)
+    # Two of one word in one rule.
+    twice = run(RuleOptimizer(Rule((("eps", "eps", "identity", "identity", "sub"),)), 1.0), BIG[:1])
+    assert np.mean(np.abs(1 - twice) > 1e-4) > 0.9
+
+
+def test_a_draw_is_told_by_its_place_whatever_else_the_rule_does():
+    alone = run(RuleOptimizer("drop(g, 0.5)", 0.25, seed=3), BIG)
+    among = run(RuleOptimizer("drop(g, 0.5) * exp(m) / exp(m)", 0.25, seed=3, use_ema=True), BIG)
+    np.testing.assert_allclose(alone, among, atol=1e-6)
+
+
+def test_late_steps_and_extreme_seeds_share_no_noise():
+    draws = []
+    for seed in (0, -1, 2**31 - 1, -(2**31)):
+        for step in (0, 1, 255, 2**15, 2**16, 2**16 + 1, 2**24, 2**30):
+            optimizer = RuleOptimizer("eps", 1.0, seed=seed)
+            optimizer.iterations.assign(step)
+            draws.append(run(optimizer, BIG[:1]).tobytes())
+    assert len(set(draws)) == len(draws) == 32
+
+
+@pytest.mark.parametrize(("word", "rate"), [("drop_0.1", 0.1), ("drop_0.3", 0.3), ("drop_0.5", 0.5)])
+def test_drop_zeroes_as_many_as_it_says_and_scales_nothing(word, rate):
+    iteration = ("g", "1", word, "identity", "mul")
+    kept = 1 - run(RuleOptimizer(Rule((iteration,)), 1.0), np.ones((1, 20_000), np.float32))[0, 0]
+    assert set(np.unique(kept)) == {0.0, 1.0}
+    assert abs(np.mean(kept == 0) - rate) < 0.015
+    # No element tells of the next one.
+    assert abs(np.corrcoef(kept[1:], kept[:-1])[0, 1]) < 0.03
+
+
+def test_noise_is_normal():
+    noise = 10 * (1 - run(RuleOptimizer("eps", 1.0), np.zeros((1, 20_000), np.float32))[0, 0])
+    assert abs(np.mean(noise**3)) < 0.1 and abs(np.mean(noise**4) - 3) < 0.25
+    assert abs(np.mean(np.abs(noise) < 1) - 0.6827) < 0.015
+    assert abs(np.corrcoef(noise[1:], noise[:-1])[0, 1]) < 0.03
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_draws_too(dtype):
+    w, optimizer = variable(np.zeros(2000), dtype), RuleOptimizer("eps + drop(g, 0.5)", 1.0)
+    apply(optimizer, [tensor(np.zeros(2000), dtype)], [w])
+    assert dtype_of(w) == dtype and abs(array(w).astype(float).std() - 0.1) < 0.01
+
+
+def test_noise_is_the_same_in_a_function():
+    gradients = tensor(BIG[0])
     eager = run(RuleOptimizer("drop(g, 0.5) + eps", 0.1, seed=3), BIG[:1])[0, 0]
-    w, optimizer = tf.Variable(tf.ones(50)), RuleOptimizer("drop(g, 0.5) + eps", 0.1, seed=3)
-    tf.function(lambda: optimizer.apply_gradients([(tf.constant(BIG[0]), w)]))()
-    np.testing.assert_allclose(w.numpy(), eager, atol=1e-6)
+    w, optimizer = variable(np.ones(50)), RuleOptimizer("drop(g, 0.5) + eps", 0.1, seed=3)
+    compiled(optimizer, [w], xla=False)([gradients])
+    np.testing.assert_allclose(array(w), eager, atol=1e-6)
 
 
 # -- Config ----------------------------------------------------------------------------------------

@@ -1,0 +1,55 @@
+"""Updates through the interface of Keras 3's optimizers: on JAX, where assignments become results, and on PyTorch."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Optional
+
+from neural_optimizer_search.dsl.state import next_average
+from neural_optimizer_search.keras_versions import BACKEND, keras
+
+_ops: Any = keras.ops
+read = _ops.convert_to_tensor
+
+
+def make_dense(gradient: Any, variable: Any) -> Any:
+    """A sparse gradient as a tensor, in which rows of one index are summed; only PyTorch has some."""
+    return gradient.to_dense() if getattr(gradient, "is_sparse", False) else gradient
+
+
+def fit(array: Any, variable: Any) -> Any:
+    """The same in the variable's shape and dtype, as a tensor."""
+    tensor = _ops.convert_to_tensor(array, variable.dtype)
+    return tensor if tensor.shape == variable.shape else _ops.broadcast_to(tensor, variable.shape)
+
+
+def widen(tensor: Any) -> Any:
+    """The same in float32 if its dtype has fewer bits."""
+    return tensor if tensor.dtype.itemsize >= 4 else _ops.cast(tensor, "float32")
+
+
+def advance(optimizer: Any, average: Any, g: Any, beta: float, power: int) -> Any:
+    """Updates a running average of g^power, and returns it as a tensor."""
+    # What is returned is not read back from the variable: one pass over the memory fewer, and no rounding to 16 bits.
+    value = next_average(widen(read(average)), widen(g), beta, power)
+    optimizer.assign(average, value)
+    return value
+
+
+def step_down(optimizer: Any, variable: Any, rate: Any, direction: Any) -> None:
+    """variable <- variable - rate * direction."""
+    direction = _ops.convert_to_tensor(direction)
+    optimizer.assign_sub(variable, _ops.cast(rate, direction.dtype) * direction)
+
+
+def find_kernel(name: str) -> Optional[Callable[..., Any]]:
+    """None: XLA makes one pass of the plain update."""
+    return None
+
+
+def without_gradients() -> AbstractContextManager:
+    """Within it PyTorch records nothing to be differentiated."""
+    if BACKEND != "torch":
+        return nullcontext()
+    import torch
+
+    return torch.no_grad()

@@ -1,0 +1,59 @@
+"""Updates of TensorFlow's variables, and of Keras 3's, which have one each."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Optional
+
+import tensorflow as tf
+
+read = tf.convert_to_tensor
+
+
+def make_dense(gradient: Any, variable: Any) -> Any:
+    """A sparse gradient as a tensor of the variable's shape, in which rows of one index are summed."""
+    if not isinstance(gradient, tf.IndexedSlices):
+        return gradient
+    # The variable knows how many rows there are; a gradient may not.
+    shape = tf.TensorShape(variable.shape)
+    rows = shape[0] if shape.rank and shape[0] is not None else tf.shape(read(variable))[0]
+    return tf.math.unsorted_segment_sum(gradient.values, gradient.indices, rows)
+
+
+def fit(array: Any, variable: Any) -> tf.Tensor:
+    """The same in the variable's shape and dtype, as a tensor."""
+    tensor = tf.cast(tf.convert_to_tensor(array), variable.dtype)
+    if tensor.shape.is_fully_defined() and tensor.shape == variable.shape:
+        return tensor
+    return tf.broadcast_to(tensor, tf.shape(read(variable)))
+
+
+def widen(tensor: tf.Tensor) -> tf.Tensor:
+    """The same in float32 if its dtype has fewer bits."""
+    return tensor if tensor.dtype.size >= 4 else tf.cast(tensor, tf.float32)
+
+
+def advance(optimizer: Any, average: Any, g: tf.Tensor, beta: float, power: int) -> tf.Tensor:
+    """Updates a running average of g^power, and returns it as a tensor."""
+    _subtract(average, 1.0 - beta, read(average) - (g if power == 1 else g**power))
+    return read(average)
+
+
+def step_down(optimizer: Any, variable: Any, rate: Any, direction: Any) -> None:
+    """variable <- variable - rate * direction."""
+    _subtract(variable, rate, fit(direction, variable))
+
+
+def find_kernel(name: str) -> Optional[Callable[..., Any]]:
+    """The native kernel of a name."""
+    return getattr(tf.raw_ops, name)
+
+
+def without_gradients() -> AbstractContextManager:
+    """A tape of TensorFlow records what it is told to; assignments are not differentiated."""
+    return nullcontext()
+
+
+def _subtract(variable, rate, delta):
+    """In one pass over the memory where `assign_sub` needs two."""
+    rate = tf.cast(rate, delta.dtype)
+    tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=rate, delta=delta)

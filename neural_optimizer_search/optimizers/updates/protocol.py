@@ -1,0 +1,41 @@
+"""The functions that the modules beside this one have."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, Optional, Protocol
+
+
+class Updates(Protocol):
+    """What an update does with gradients and variables."""
+
+    def make_dense(self, gradient: Any, variable: Any, /) -> Any:
+        """A sparse gradient as an array of the variable's shape, in which rows of one index are summed."""
+        ...
+
+    def fit(self, array: Any, variable: Any, /) -> Any:
+        """The same in the variable's shape and dtype, as an array."""
+        ...
+
+    def read(self, variable: Any, /) -> Any:
+        """A variable's value, as an array."""
+        ...
+
+    def widen(self, array: Any, /) -> Any:
+        """The same in float32 if its dtype has fewer bits."""
+        ...
+
+    def advance(self, optimizer: Any, average: Any, g: Any, beta: float, power: int, /) -> Any:
+        """Updates a running average of g^power, and returns it as an array."""
+        ...
+
+    def step_down(self, optimizer: Any, variable: Any, rate: Any, direction: Any, /) -> None:
+        """variable <- variable - rate * direction."""
+        ...
+
+    def find_kernel(self, name: str, /) -> Optional[Callable[..., Any]]:
+        """The native kernel of a name of TensorFlow, if the backend has it."""
+        ...
+
+    def without_gradients(self) -> AbstractContextManager:
+        """Within it nothing is recorded to be differentiated."""
+        ...

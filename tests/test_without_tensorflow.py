@@ -1,0 +1,109 @@
+"""The package where TensorFlow, or any backend, is missing: in processes that cannot import some packages."""
+
+import importlib.util
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+from backends import KERAS_3
+
+ROOT = pathlib.Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+SNIPPET = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]
+TENSORFLOW = ("tensorflow", "tf_keras")
+EXTRAS = ("neural-optimizer-search[tensorflow]", "neural-optimizer-search[jax]", "neural-optimizer-search[torch]")
+BLOCK = """
+import sys
+
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {names!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Block())
+"""
+WITHOUT_IT = pytest.mark.parametrize(
+    "backend",
+    [
+        pytest.param(
+            name,
+            marks=pytest.mark.skipif(
+                not (KERAS_3 and importlib.util.find_spec(name)), reason=f"Keras 3 with {name} is not installed."
+            ),
+        )
+        for name in ("jax", "torch")
+    ],
+)
+
+
+def run(code, *blocked, backend=""):
+    """Runs code in a process of its own, in which the blocked packages are not installed."""
+    env = {**os.environ, "KERAS_BACKEND": backend}
+    for name in ("TF_USE_LEGACY_KERAS", *(() if backend else ("KERAS_BACKEND",))):
+        env.pop(name, None)
+    command = [sys.executable, "-c", (BLOCK.format(names=blocked) if blocked else "") + code]
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
+
+
+def last_line(result):
+    assert result.returncode, result.stdout
+    return result.stderr.strip().splitlines()[-1]
+
+
+@WITHOUT_IT
+def test_the_readme_s_first_example(backend):
+    result = run(SNIPPET, *TENSORFLOW, backend=backend)
+    assert result.returncode == 0, result.stderr
+    assert 0.0 <= float(result.stdout) < 8.0  # the loss of predicting nothing
+
+
+@WITHOUT_IT
+def test_every_optimizer_and_schedule_is_made_and_listed(backend):
+    code = """
+import neural_optimizer_search as nos, nos_commands
+nos.AddSign(nos.LinearCosineDecay(0.1, 9)), nos.RuleOptimizer("Adam", nos.NoisyLinearCosineDecay(0.1, 9))
+assert [row.make(**{"decay_steps": 9} if row.rule.decays else {}) for row in nos.optimizers.CATALOGUE.values()]
+sys.argv = ["nos-optimizers", "powersign"]
+sys.exit(nos_commands.optimizers())
+"""
+    result = run(code, *TENSORFLOW, backend=backend)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "exp(sign(g) * sign(m)) * g" in result.stdout
+
+
+@WITHOUT_IT
+def test_importing_prints_nothing_and_leaves_tensorflow_alone(backend):
+    code = "import sys, neural_optimizer_search; print(sorted({'tensorflow', 'tf_keras'} & set(sys.modules)))"
+    result = run(code, backend=backend)
+    assert (result.stdout, result.stderr) == ("[]\n", "")
+
+
+@WITHOUT_IT
+@pytest.mark.parametrize("command", ["search", "promote", "learn", "report"])
+def test_a_command_that_needs_tensorflow_says_what_to_install(command, backend):
+    result = run(f"import nos_commands; sys.exit(nos_commands.{command}())", *TENSORFLOW, backend=backend)
+    assert result.returncode and result.stdout == ""
+    assert result.stderr.count("\n") == 1 and "Traceback" not in result.stderr
+    assert result.stderr.startswith(f"nos-{command}: ") and EXTRAS[0] in result.stderr
+
+
+@pytest.mark.parametrize("blocked", [("keras",), ("jax", "torch")], ids=["no Keras", "no backend"])
+def test_without_a_backend_the_import_says_which_there_are(blocked):
+    said = last_line(run("import neural_optimizer_search", *TENSORFLOW, *blocked))
+    assert said.startswith("ImportError: ") and all(extra in said for extra in EXTRAS)
+
+
+@pytest.mark.skipif(not KERAS_3, reason="Keras 2 has TensorFlow alone")
+def test_a_backend_that_keras_does_not_find():
+    said = last_line(run("import neural_optimizer_search", "jax", backend="jax"))
+    assert said.startswith("ImportError: ") and all(extra in said for extra in EXTRAS)
+
+
+@pytest.mark.skipif(not KERAS_3, reason="Keras 2 has TensorFlow alone")
+@pytest.mark.parametrize("make", ["PowerSign()", "AddSign()", "RuleOptimizer('g')"])
+def test_a_backend_that_trains_nothing_is_named_at_construction(make):
+    said = last_line(run(f"import neural_optimizer_search as nos; nos.{make}", backend="numpy"))
+    assert re.search(r"tensorflow, jax (or|and) torch.*'numpy'", said, re.IGNORECASE), said
