@@ -3,17 +3,33 @@
 A path is the weights after each step: for each tensor an array [step, *shape].
 """
 
+import importlib.util
 import inspect
+import os
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
 from neural_optimizer_search import RuleOptimizer
+from neural_optimizer_search.dsl import vocabulary
 from neural_optimizer_search.keras_versions import BACKEND, KERAS_3, keras
 
-STEPS, SHAPES = 50, ((13,), (2, 3), ())
+STEPS = 50 if os.environ.get("NOS_LONG") else 6
+SHAPES = ((13,), (2, 3), ())
 ARGUMENTS = dict(learning_rate=0.02, decay_steps=32, seed=-7)  # t / 32 is exact however it is computed
 _RNG = np.random.default_rng(0)
+
+
+# Framework -> whether its files can run here.
+_CAN_RUN = {
+    "keras": KERAS_3,
+    "tensorflow": BACKEND == "tensorflow",
+    "optax": importlib.util.find_spec("optax") is not None,
+    "torch": importlib.util.find_spec("torch") is not None,
+}
+FRAMEWORKS = [name for name, can_run in _CAN_RUN.items() if can_run]
+OF_KERAS = [name for name in FRAMEWORKS if name in ("keras", "tensorflow")]
 
 
 def _draw_gradients(shape):
@@ -24,8 +40,7 @@ def _draw_gradients(shape):
 
 GRADIENTS = [_draw_gradients(shape) for shape in SHAPES]
 WEIGHTS = [_RNG.normal(size=shape).astype(np.float32) for shape in SHAPES]
-# The same with every number rounded in another way: where a rule's path then differs, rounding decides it.
-MOVED = [
+_MOVED = [
     [(x * (1 + 2e-7 * _RNG.choice([-1, 1], x.shape))).astype(np.float32) for x in arrays]
     for arrays in (GRADIENTS, WEIGHTS)
 ]
@@ -54,24 +69,36 @@ def call(optimizer, **arguments):
 # -- Keras -----------------------------------------------------------------------------------------
 
 
-def new_variable(value):
+def new_variable(value, dtype="float32"):
     if KERAS_3:
-        return keras.Variable(value)
+        return keras.Variable(value, dtype=dtype)
     import tensorflow as tf
 
-    return tf.Variable(value)
+    return tf.Variable(value, dtype=dtype)
+
+
+def new_tensor(value, dtype="float32"):
+    if KERAS_3:
+        return keras.ops.convert_to_tensor(value, dtype=dtype)
+    import tensorflow as tf
+
+    return tf.constant(value, dtype)
+
+
+def to_numpy(variable):
+    return np.array(keras.ops.convert_to_numpy(variable) if KERAS_3 else variable.numpy())
 
 
 def keras_path(optimizer, gradients=GRADIENTS, weights=WEIGHTS):
-    """That of a Keras optimizer; on TensorFlow as one compiled loop."""
+    """That of a Keras optimizer; a long one on TensorFlow as one compiled loop."""
     variables = [new_variable(w) for w in weights]
     optimizer.build(variables)
-    if BACKEND == "tensorflow":
+    if BACKEND == "tensorflow" and len(gradients[0]) > 10:
         return _tensorflow_path(optimizer, gradients, variables)
     path = []
     for step in range(len(gradients[0])):
-        optimizer.apply_gradients([(keras.ops.convert_to_tensor(g[step]), w) for g, w in zip(gradients, variables)])
-        path.append([np.array(keras.ops.convert_to_numpy(w)) for w in variables])
+        optimizer.apply_gradients([(new_tensor(g[step]), w) for g, w in zip(gradients, variables)])
+        path.append([to_numpy(w) for w in variables])
     return [np.array(one) for one in zip(*path)]
 
 
@@ -91,6 +118,17 @@ def _tensorflow_path(optimizer, gradients, variables):
 
 def rule_optimizer_path(rule, gradients=GRADIENTS, weights=WEIGHTS):
     return keras_path(RuleOptimizer(rule, **ARGUMENTS), gradients, weights)
+
+
+def moved_path(rule):
+    """The same with every number rounded in another way: where the paths differ, rounding decides them."""
+
+    def move(decay):
+        return lambda *arguments: decay(*arguments) * (1 + 2e-7)
+
+    decays = {name: move(getattr(vocabulary, name)) for name in ("linear", "cyclical", "restart")}
+    with mock.patch.multiple(vocabulary, **decays):
+        return rule_optimizer_path(rule, *_MOVED)
 
 
 # -- Others ----------------------------------------------------------------------------------------
@@ -124,22 +162,21 @@ def torch_path(make_optimizer, gradients=GRADIENTS, weights=WEIGHTS):
     return [np.array(one) for one in zip(*path)]
 
 
-def path_of(rule, framework):
+def path_of(rule, framework, gradients=GRADIENTS, weights=WEIGHTS, **arguments):
     """That of the exported optimizer of a framework."""
-    if framework == "optax":
-        return optax_path(make(rule, framework))
     if framework == "torch":
-        return torch_path(lambda parameters: make(rule, framework, params=parameters))
-    return keras_path(make(rule, framework))
+        return torch_path(lambda params: make(rule, framework, params=params, **arguments), gradients, weights)
+    run = optax_path if framework == "optax" else keras_path
+    return run(make(rule, framework, **arguments), gradients, weights)
 
 
 # -- Comparison ------------------------------------------------------------------------------------
 
 
-def difference(rule, path, expected, moved) -> float:
+def difference(path, expected, moved) -> float:
     """The largest difference of two paths, relative to the weights, where rounding does not decide.
 
-    `moved` is the path that `expected` becomes if every number is rounded in another way.
+    `expected` and `moved` are those of `rule_optimizer_path` and `moved_path`.
     """
     worst = 0.0
     for a, b, c in zip(path, expected, moved):
@@ -148,7 +185,7 @@ def difference(rule, path, expected, moved) -> float:
             by_rounding = np.where(b == c, 0.0, abs(b.astype(float) - c))
             found = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, abs(a.astype(float) - b))
             found = np.where(np.isnan(found), np.inf, found)
-            decided = (np.isnan(b) & np.isnan(c)) | (by_rounding <= 1e-6 * scale)
+            decided = (np.isnan(b) & np.isnan(c)) | (by_rounding <= 4e-7 * scale)
             # From where rounding decides, the rest of a path follows from it.
             decided = np.minimum.accumulate(decided, axis=0)
             worst = max(worst, float(np.max(np.where(decided, found / scale, 0.0))))

@@ -70,31 +70,34 @@ def _build(export):
 def _update_step(export):
     equation = export.equation
     averages = equation.averages
-    values = {"g": "g", "w": "variable", **{name: f"self._{name}[i]" for name, _, _ in averages}}
-    others = {"t": "t", "T": "self.decay_steps", "seed": "seed"}
-    inputs = ", ".join(["*tensors", *(others[name] for name in equation.arguments if name in others)])
+    inputs = ["self.decay_steps" if name == "T" else name for name in equation.arguments]
     return [
         "def update_step(self, gradient, variable, learning_rate):",
         *only(averages or "seed" in equation.reads, "    i = self._get_variable_index(variable)"),
-        *only(
-            averages or "g" in equation.reads,
-            "    g = ops.broadcast_to(ops.cast(gradient, variable.dtype), variable.shape)",
-        ),
-        *(
-            f"    self.assign_add(self._{name}[i], ({text.power(power)} - self._{name}[i]) * (1 - {beta}))"
-            for name, beta, power in averages
-        ),
         "    # Half precision is too coarse for an equation: in float16 the 1e-8 is 0.",
         '    dtype = "float64" if keras.backend.standardize_dtype(variable.dtype) == "float64" else "float32"',
-        f"    tensors = [ops.cast(tensor, dtype) for tensor in [{', '.join(values[x] for x in equation.tensors)}]]",
+        *only(
+            averages or "g" in equation.reads,
+            "    g = ops.broadcast_to(ops.cast(gradient, dtype), variable.shape)",
+        ),
+        *only("w" in equation.reads, "    w = ops.cast(variable, dtype)"),
+        *(line for row in averages for line in indent(_average(*row))),
         *only("t" in equation.reads, "    t = ops.cast(self.iterations, dtype)  # the updates so far"),
         *only(
             "seed" in equation.reads,
             "    # Random numbers depend on this and on their place in the rule, hence a resumed run repeats them.",
             "    seed = (self.seed, i, ops.convert_to_tensor(self.iterations))",
         ),
-        f"    direction = ops.cast(self.direction({inputs}), variable.dtype)",
-        "    self.assign_sub(variable, direction * ops.cast(learning_rate, variable.dtype))",
+        f"    change = ops.cast(learning_rate, dtype) * self.direction({', '.join(inputs)})",
+        "    self.assign_sub(variable, ops.cast(change, variable.dtype))",
+    ]
+
+
+def _average(name, beta, power):
+    return [
+        f"{name} = ops.cast(self._{name}[i], dtype)",
+        f"{name} = {name} + ({text.power(power)} - {name}) * (1 - {beta})",
+        f"self.assign(self._{name}[i], {name})",
     ]
 
 

@@ -82,12 +82,9 @@ def _step(export):
 def _update(export):
     equation = export.equation
     seed, averages = "seed" in equation.reads, equation.averages
-    others = {"t": "t", "T": 'group["decay_steps"]', "seed": "seed"}
-    inputs = ", ".join(["*tensors", *(others[name] for name in equation.arguments if name in others)])
-    tensors = ", ".join({"g": "g", "w": "w"}.get(name, f'state["{name}"]') for name in equation.tensors)
+    inputs = {"w": "w.to(dtype)", "T": 'group["decay_steps"]'}
     return [
         f"def _update(self, w, group{', place' if seed else ''}):",
-        *only(averages or "g" in equation.reads, "    g = w.grad.to_dense() if w.grad.is_sparse else w.grad"),
         "    state = self.state[w]",
         "    if not state:",
         '        state["step"] = 0',
@@ -95,24 +92,30 @@ def _update(export):
             f'        state["{name}"] = torch.zeros_like(w, memory_format=torch.preserve_format)'
             for name, _, _ in averages
         ),
-        *(
-            f'    state["{name}"].lerp_({text.power(power)}, 1 - {beta})'
-            for name, beta, power in averages
+        "    # Half precision is too coarse for an equation: in float16 the 1e-8 is 0.",
+        "    dtype = torch.promote_types(w.dtype, torch.float32)",
+        *only(
+            averages or "g" in equation.reads, "    g = (w.grad.to_dense() if w.grad.is_sparse else w.grad).to(dtype)"
         ),
+        *(line for row in averages for line in indent(_average(*row))),
         *only("t" in equation.reads or seed, '    t = state["step"]  # the updates so far'),
         '    state["step"] += 1',
-        '    if group["weight_decay"]:',
-        '        w.mul_(1 - group["lr"] * group["weight_decay"])',
         *only(
             seed,
             "    # Random numbers depend on this and on their place in the rule, hence a resumed run repeats them.",
             "    seed = f\"{group['seed']} {place} {t}\"",
         ),
-        "    # Half precision is too coarse for an equation: in float16 the 1e-8 is 0.",
-        "    dtype = torch.promote_types(w.dtype, torch.float32)",
-        f"    tensors = [tensor.to(dtype) for tensor in [{tensors}]]",
-        f"    direction = self.direction({inputs})",
+        '    if group["weight_decay"]:',
+        '        w.mul_(1 - group["lr"] * group["weight_decay"])',
+        f"    direction = self.direction({', '.join(inputs.get(name, name) for name in equation.arguments)})",
         '    w.add_(direction.to(w.dtype), alpha=-float(group["lr"]))',
+    ]
+
+
+def _average(name, beta, power):
+    return [
+        f'{name} = state["{name}"].to(dtype).lerp_({text.power(power)}, 1 - {beta})',
+        f'state["{name}"].copy_({name})  # itself, but in half precision',
     ]
 
 
