@@ -27,7 +27,7 @@ def write(export: Export) -> str:
         _state(export),
         _optimizer(export),
         _scale(export),
-        *(_HELPERS[name] for name in ("average", "store", "seeds") if name in _needed(export)),
+        *(_HELPERS[name] for name in ("average", "seeds") if name in _needed(export)),
         _HELPERS["is_none"],
         _HELPERS["float"],
         *_draws(export),
@@ -35,7 +35,7 @@ def write(export: Export) -> str:
 
 
 def _needed(export):
-    return [*only(export.equation.averages, "average", "store"), *only("seed" in export.arguments, "seeds")]
+    return [*only(export.equation.averages, "average"), *only("seed" in export.arguments, "seeds")]
 
 
 def _state(export):
@@ -96,7 +96,6 @@ def _update(export):
     inputs = ", ".join(["*tensors", *(others[name] for name in equation.arguments if name in others)])
     leaf = ["g", *only(w, "w"), *averages, *only(seed, "seed")]
     trees = ["updates", *only(w, "params"), *averages, *only(seed, "seeds")]
-    kept = ["state.count + 1", *(f"_store({name}, state.{name})" for name in averages)]
     return [
         *only(
             w,
@@ -114,7 +113,8 @@ def _update(export):
         f"    return direction({inputs}).astype(jnp.asarray(g).dtype)",
         "",
         f"directions = jax.tree.map(of_leaf, {', '.join(trees)}, is_leaf=_is_none)",
-        f"return directions, {export.name}State({', '.join(kept)})",
+        f"new = {export.name}State({', '.join(['state.count + 1', *averages])})",
+        "return directions, jax.tree.map(lambda x, old: x.astype(old.dtype), new, state)",
     ]
 
 
@@ -128,10 +128,6 @@ _HELPERS = {
         "        return _float(average) + change",
         "",
         "    return jax.tree.map(of_leaf, updates, averages, is_leaf=_is_none)",
-    ],
-    "store": [
-        "def _store(new, old):",
-        "    return jax.tree.map(lambda x, y: x.astype(y.dtype), new, old)",
     ],
     "seeds": [
         "def _seeds(seed, count, updates):",
