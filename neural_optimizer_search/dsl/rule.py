@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Union
 
 from neural_optimizer_search.dsl import expression as ex
-from neural_optimizer_search.dsl import printing, source
+from neural_optimizer_search.dsl import printing
+from neural_optimizer_search.dsl.exports import write_source
+from neural_optimizer_search.dsl.exports.equation import mark_place
 from neural_optimizer_search.dsl.vocabulary import BINARIES, FULL, OPERANDS, UNARIES, Vocabulary
 
 
@@ -149,25 +151,34 @@ class Rule:
             ) from error
         return cls(iterations)
 
-    def to_source(self, name: str) -> str:
-        """The text of a Python file that needs only TensorFlow: this rule as a Keras optimizer class.
+    def to_source(self, name: str, framework: str = "tensorflow") -> str:
+        """The text of a Python file that needs one framework and not this package: this rule as an optimizer.
 
-        The class trains as `RuleOptimizer(rule, ...)` does and takes the same arguments, but `decay_steps` only
-        if the rule reads t/T, and `seed` only if it draws random numbers.
+        The optimizer trains as `RuleOptimizer(rule, ...)` does. It takes `decay_steps` only if the rule reads t/T,
+        and `seed` only if it draws random numbers.
 
         Args:
-          name: The name of the class.
+          name: The name of the class; for optax, of the function that makes the optimizer.
+          framework: "keras": a `keras.optimizers.Optimizer` of Keras 3 on any backend. "tensorflow": a
+            `tf.keras.optimizers.Optimizer` of Keras 2.15, tf_keras, or Keras 3 on TensorFlow. "optax": an
+            `optax.GradientTransformation`. "torch": a `torch.optim.Optimizer`.
 
         Raises:
-          ValueError: If the name is not a Python identifier, or one that the file itself needs.
+          ValueError: If the framework is none of these, or the name is not a Python identifier, or one that a file
+            itself needs.
 
         Example:
           >>> from neural_optimizer_search import parse_formula
-          >>> text = parse_formula("exp(sign(g) * sign(m)) * g").to_source("MyOptimizer")
-          >>> [line.strip() for line in text.splitlines() if "return tf.exp" in line]
-          ['return tf.exp(tf.sign(g) * tf.sign(m)) * g']
+          >>> rule = parse_formula("exp(sign(g) * sign(m)) * g")
+          >>> for framework in ("keras", "tensorflow", "optax", "torch"):
+          ...     text = rule.to_source("MyOptimizer", framework)
+          ...     print(*(line.strip() for line in text.splitlines() if "return" in line and "exp(" in line))
+          return ops.exp(ops.sign(g) * ops.sign(m)) * g
+          return tf.exp(tf.sign(g) * tf.sign(m)) * g
+          return jnp.exp(jnp.sign(g) * jnp.sign(m)) * g
+          return torch.exp(torch.sign(g) * torch.sign(m)) * g
         """
-        return source.write_keras_optimizer(name, self.expression(source.mark_place), self.formula(), self.latex())
+        return write_source(name, self.expression(mark_place), self.formula(), self.latex(), framework)
 
     # -- Meaning ---------------------------------------------------------------------------------------
 

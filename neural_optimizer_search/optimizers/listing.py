@@ -1,4 +1,4 @@
-"""`nos-optimizers`: prints the catalogue."""
+"""`nos-optimizers`: prints the catalogue, or the source of an optimizer."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -7,6 +7,9 @@ from typing import Optional
 
 from neural_optimizer_search import console
 from neural_optimizer_search.command_line import shorten
+from neural_optimizer_search.dsl.exports import FRAMEWORKS
+from neural_optimizer_search.dsl.exports.names import make_class_name
+from neural_optimizer_search.dsl.formula import FormulaError, parse_formula
 from neural_optimizer_search.flags import build_parser, configure, flag
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE, PublishedRule, normalize_name
 
@@ -21,15 +24,31 @@ In Python, with T training steps: optimizers.get("addsign-ld", learning_rate=0.1
 class Listing:
     """What `nos-optimizers` is asked for."""
 
-    name: str = flag("", "only names with this text in them", positional=True, nargs="?", metavar="NAME")
+    name: str = flag(
+        "", "only names with this text in them; with --source, a name or a formula", positional=True, nargs="?",
+        metavar="NAME",
+    )  # fmt: skip
     latex: bool = flag(False, "formulas in LaTeX")
+    source: str = flag(
+        "", "print a Python file with the optimizer, which needs this framework alone", choices=FRAMEWORKS,
+        default_text="the table",
+    )  # fmt: skip
+    class_name: str = flag(
+        "", "with --source, the name of the class; for optax, of the function", option="--name", metavar="CLASS",
+        default_text="made of NAME; MyOptimizer for a formula",
+    )  # fmt: skip
 
 
 @console.command("nos-optimizers")
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Prints the rows whose names match; returns the exit code."""
-    p = build_parser("nos-optimizers", "Lists the published update rules by name.", Listing)
+    """Prints the rows whose names match, or a file; returns the exit code."""
+    p = build_parser("nos-optimizers", "Lists the published update rules by name, or prints one as source.", Listing)
     asked = configure(Listing, vars(p.parse_args(argv)))
+    if asked.source:
+        print(_write_source(p, asked), end="")
+        return 0
+    if asked.class_name:
+        p.error("argument --name: needs --source")
     rows = [row for row in CATALOGUE.values() if normalize_name(asked.name) in row.name]
     if not rows:
         p.error(
@@ -37,6 +56,24 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         )
     print(format_table(rows, asked.latex), _NOTE, sep="\n\n")
     return 0
+
+
+def _write_source(p, asked):
+    if not asked.name:
+        p.error("argument NAME: with --source it must be a name, which nos-optimizers lists, or a formula")
+    row = CATALOGUE.get(normalize_name(asked.name))
+    try:
+        rule = row.rule if row else parse_formula(asked.name)
+    except FormulaError as error:
+        reason = str(error).replace("Argument `formula`", "it", 1).splitlines()[0].rstrip(":")
+        p.error(
+            "argument NAME: with --source it must be a name, which nos-optimizers lists, or a formula. "
+            f"Received: {shorten(asked.name)!r}. Read as a formula, {reason}."
+        )
+    try:
+        return rule.to_source(asked.class_name or (make_class_name(row.name) if row else "MyOptimizer"), asked.source)
+    except ValueError as error:
+        p.error(str(error).replace("Argument `name`", "argument --name:", 1))
 
 
 def format_table(rows: Iterable[PublishedRule], latex: bool = False) -> str:

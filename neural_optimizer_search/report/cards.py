@@ -88,23 +88,44 @@ def _tree(rule):
 
 def _forms(rank, rule):
     """The rule as text for other programs, each with its button."""
-    tokens, source = f"[{', '.join(map(str, rule.to_tokens()))}]", rule.to_source(f"FoundOptimizer{rank}")
+    tokens = f"[{', '.join(map(str, rule.to_tokens()))}]"
     words = " ".join(f"{field}={word}" for row in rule.iterations for field, word in zip(Iteration._fields, row))
-    code = element("pre", source, id=f"source-{rank}", tabindex=0, aria_label=f"Python source of rule {rank}")
-    summary = element("summary", f"a Keras optimizer in {source.count(chr(10))} lines, which needs TensorFlow alone")
     parts = (
-        ("Formula", "formula", _line(f"formula-{rank}", rule.formula(), "RuleOptimizer(…) reads it")),
-        ("Tokens", "tokens", _line(f"tokens-{rank}", tokens, f"Rule.from_tokens(…) reads them: {words}")),
-        ("Python", "source", element("details", summary, code)),
+        ("Formula", "formula", "formula", _line(f"formula-{rank}", rule.formula(), "RuleOptimizer(…) reads it")),
+        ("Tokens", "tokens", "tokens", _line(f"tokens-{rank}", tokens, f"Rule.from_tokens(…) reads them: {words}")),
+        *(
+            (title, framework, f"source for {title}", _source(rank, rule, framework))
+            for framework, (title, _) in _FILES.items()
+        ),
     )
     return [
         element(
             "div",
             element("dt", title),
-            element("dd", form, copy_button(f"{kind}-{rank}", f"rule {rank} as {kind}")),
+            element("dd", form, copy_button(f"{kind}-{rank}", f"rule {rank} as {what}")),
         )
-        for title, kind, form in parts
+        for title, kind, what, form in parts
     ]
+
+
+# Framework -> its name, and what the file is.
+_FILES = {
+    "keras": ("Keras", "a Keras 3 optimizer for every backend"),
+    "tensorflow": ("TensorFlow", "a Keras optimizer for TensorFlow, with Keras 2 or 3"),
+    "optax": ("optax", "an optax transformation for JAX"),
+    "torch": ("PyTorch", "an optimizer for PyTorch"),
+}
+
+
+def _source(rank, rule, framework):
+    source = rule.to_source(f"FoundOptimizer{rank}", framework)
+    title, what = _FILES[framework]
+    label = f"{title} source of rule {rank}"
+    return element(
+        "details",
+        element("summary", f"{what}, in {source.count(chr(10))} lines"),
+        element("pre", source, id=f"{framework}-{rank}", tabindex=0, aria_label=label),
+    )
 
 
 def _line(id_, text, title):

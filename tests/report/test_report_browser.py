@@ -162,7 +162,10 @@ def test_the_buttons_copy(browser, report):
     texts = {
         "rule 2 as formula": rule.formula(),
         "rule 2 as tokens": str(list(rule.to_tokens())),
-        "rule 2 as source": rule.to_source("FoundOptimizer2"),
+        "rule 2 as source for Keras": rule.to_source("FoundOptimizer2", "keras"),
+        "rule 2 as source for TensorFlow": rule.to_source("FoundOptimizer2", "tensorflow"),
+        "rule 2 as source for optax": rule.to_source("FoundOptimizer2", "optax"),
+        "rule 2 as source for PyTorch": rule.to_source("FoundOptimizer2", "torch"),
         "command": reproduction(ledgers.CONFIG),
     }
     with open_page(browser, report) as page:
@@ -189,7 +192,7 @@ def test_without_scripts_all_can_be_read(browser, report):
         assert page.get_by_role("button").count() == 0
         assert page.locator("#formula-1").is_visible()
         page.locator("summary").first.click()
-        assert page.locator("#source-1").is_visible()
+        assert page.locator("#keras-1").is_visible()
 
 
 def test_pictures_have_names_and_formulas_are_math(browser, report):

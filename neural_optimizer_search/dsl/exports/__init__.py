@@ -1,0 +1,48 @@
+"""A rule as the text of one Python file, which needs the framework that it is written for and not this package.
+
+The equation is printed by the words' own values (`dsl/vocabulary.py`), in a namespace whose arrays are pieces of code.
+"""
+
+import importlib
+from typing import Protocol, cast
+
+from neural_optimizer_search.dsl import expression as ex
+from neural_optimizer_search.dsl.exports.equation import write_equation
+from neural_optimizer_search.dsl.exports.names import check_name
+from neural_optimizer_search.dsl.exports.namespace import Functions
+from neural_optimizer_search.dsl.exports.text import Export
+
+FRAMEWORKS = ("keras", "tensorflow", "optax", "torch")
+
+
+class Framework(Protocol):
+    """What the module of a framework has.
+
+    Attributes:
+      FUNCTIONS: How its functions are spelled.
+    """
+
+    FUNCTIONS: Functions
+
+    def write(self, export: Export) -> str:
+        """The text of the file."""
+        ...
+
+
+def write_source(name: str, expression: ex.Expression, formula: str, latex: str, framework: str) -> str:
+    """The text of a Python file with an optimizer.
+
+    Args:
+      name: The name of the optimizer.
+      expression: What it computes, in words with `mark_place`.
+      formula, latex: The same for the reader.
+      framework: One of `FRAMEWORKS`.
+
+    Raises:
+      ValueError: If the framework is none of these, or no optimizer can have the name.
+    """
+    if framework not in FRAMEWORKS:
+        raise ValueError(f"Argument `framework` must be one of {', '.join(FRAMEWORKS)}. Received: {framework!r}.")
+    check_name(name)
+    file = cast(Framework, importlib.import_module(f"{__name__}.{framework}_file"))
+    return file.write(Export(name, write_equation(expression, file.FUNCTIONS), formula, latex))

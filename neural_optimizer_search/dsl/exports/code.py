@@ -1,0 +1,92 @@
+"""A piece of Python code in the place of an array: what a word does with it, such as adding, makes a longer piece."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+from typing import Any
+
+from neural_optimizer_search.dsl.precedence import Binding, bracket
+
+
+class Kind(IntEnum):
+    """What the value of a piece is when the code runs."""
+
+    NUMBER = 0  # of Python, the same at each step
+    SCALAR = 1  # such as t / T
+    TENSOR = 2  # as large as the gradient
+
+
+def _operator(name: str) -> tuple[Callable[..., "Code"], Callable[..., "Code"]]:
+    """What `x <operator> y` calls where x is code, and where only y is."""
+    return (lambda x, y: x.ops.infix(name, x, y)), (lambda y, x: y.ops.infix(name, x, y))
+
+
+@dataclass(frozen=True)
+class Code:
+    """An expression of Python.
+
+    Attributes:
+      text: The expression.
+      ops: The `CodeOperations` that write what is computed of it.
+      binding: How tightly it holds together.
+      kind: What its value is.
+      wide: Whether it stands for an array as large as the gradient. A number or a scalar that does is written as it
+        is for as long as the array library fills the array itself.
+      reads: The names that it needs, and that the lines it reads need: arguments of the equation and names of the file.
+    """
+
+    text: str
+    ops: Any = field(repr=False, compare=False)
+    binding: Binding = Binding.ATOM
+    kind: Kind = Kind.TENSOR
+    wide: bool = True
+    reads: frozenset[str] = frozenset()
+
+    __add__, __radd__ = _operator("add")
+    __sub__, __rsub__ = _operator("sub")
+    __mul__, __rmul__ = _operator("mul")
+    __truediv__, __rtruediv__ = _operator("div")
+    __pow__, __rpow__ = _operator("pow")
+    __mod__, __rmod__ = _operator("mod")
+    # Python itself turns 2 > x into x < 2.
+    (__lt__, _), (__le__, _), (__gt__, _), (__ge__, _) = map(_operator, ("lt", "le", "gt", "ge"))
+
+    def __neg__(self) -> "Code":
+        return self.derive(f"-{self.enclosed(Binding.ATOM)}", self, binding=Binding.NEGATION)
+
+    def enclosed(self, needed: Binding) -> str:
+        """Its text, in brackets if it holds together less tightly than needed."""
+        return bracket(self.text, self.binding, needed)
+
+    def widened(self) -> "Code":
+        """The same as what stands for an array."""
+        return replace(self, wide=True)
+
+    def derive(self, text: str, *of: "Code", binding: Binding = Binding.ATOM) -> "Code":
+        """An expression of others."""
+        return Code(
+            text,
+            self.ops,
+            binding,
+            kind=max(x.kind for x in of),
+            wide=any(x.wide for x in of),
+            reads=frozenset().union(*(x.reads for x in of)),
+        )
+
+
+def spell_number(x: float) -> str:
+    """A number as a person writes it.
+
+    Example:
+      >>> from neural_optimizer_search.dsl.exports.code import spell_number
+      >>> [spell_number(x) for x in (2, 0.3, 1e-8, -0.0001, 0.1, 10.0)]
+      ['2', '0.3', '1e-8', '-1e-4', '0.1', '10.0']
+    """
+    texts = [repr(x).replace("e-0", "e-"), f"{x:.0e}".replace("e-0", "e-")]
+    return min((text for text in texts if float(text) == x), key=len) if isinstance(x, float) else str(x)
+
+
+def is_simple(text: str) -> bool:
+    """Whether it is a name or a number, between which style has no spaces around **."""
+    text = text[1:] if text.startswith("-") else text
+    return all(part.isidentifier() for part in text.split(".")) or text.replace(".", "", 1).isdigit()

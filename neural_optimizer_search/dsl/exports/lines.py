@@ -1,0 +1,57 @@
+"""The lines `name = expression` before the last line of an equation."""
+
+import builtins
+import keyword
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from neural_optimizer_search.dsl.exports.code import Code
+from neural_optimizer_search.dsl.precedence import Binding
+
+# An indent, a name and an expression of so many characters fit into a line.
+LONGEST = 84
+
+
+@dataclass
+class Lines:
+    """Assignments in the order in which they were made, each after those that it reads.
+
+    Attributes:
+      taken: Names that no line may have.
+    """
+
+    taken: Collection[str]
+    _values: dict[str, Code] = field(default_factory=dict)
+    _comments: dict[str, str] = field(default_factory=dict)
+
+    def add(self, name: str, value: Code, comment: str = "") -> Code:
+        """Gives a value a name, or one like it if another value has it; returns the name as code."""
+        free, number = name, 1
+        while self._is_taken(free, value):
+            number += 1
+            free = f"{name}_{number}"
+        self._values[free] = value
+        if comment:
+            self._comments[free] = f"  # {comment}"
+        return Code(free, value.ops, Binding.ATOM, value.kind, value.wide, value.reads)
+
+    def number(self, value: Code) -> Code:
+        """Gives a value a number as its name: x1, x2, ..."""
+        number = 1
+        while self._is_taken(f"x{number}", value):
+            number += 1
+        return self.add(f"x{number}", value)
+
+    def _is_taken(self, name, value):
+        if name in self._values:
+            return self._values[name].text != value.text
+        return name in self.taken or keyword.iskeyword(name) or hasattr(builtins, name)
+
+    def text(self, result: Code) -> tuple[str, ...]:
+        """All lines and the one that returns the result."""
+        values = dict(self._values)
+        # A last line that is nothing but the result needs no name.
+        if values and result.text == list(values)[-1] and result.text not in self._comments:
+            result = values.pop(result.text)
+        assigned = (f"{name} = {value.text}{self._comments.get(name, '')}" for name, value in values.items())
+        return (*assigned, f"return {result.text}")

@@ -1,0 +1,57 @@
+"""Which names an exported optimizer can have."""
+
+import builtins
+import keyword
+import re
+
+# What some file defines or imports; the same for all files, so that a name fits all of them.
+RESERVED = (
+    "KERAS_3", "NamedTuple", "direction", "jax", "jnp", "keras", "math", "numbers", "ops", "optax", "random", "tf", "torch"
+)  # fmt: skip
+
+
+def check_name(name: str) -> None:
+    """Refuses what cannot be the name of an exported optimizer.
+
+    Raises:
+      ValueError: If the name is not an identifier, or one that a file or Python itself needs.
+    """
+    # Keras 2 takes the class's name for a scope, which must start with a letter and be ASCII.
+    valid = isinstance(name, str) and re.fullmatch("[A-Za-z][A-Za-z0-9_]*", name) and not keyword.iskeyword(name)
+    if not valid or hasattr(builtins, name) or name in RESERVED:
+        raise ValueError(
+            "Argument `name` must be a Python identifier that starts with a letter, such as 'MyOptimizer', and is no "
+            f"keyword, no name of Python's own and none of {', '.join(RESERVED)}, which the files need. "
+            f"Received: {name!r}."
+        )
+
+
+def make_class_name(name: str) -> str:
+    """A name of the catalogue as the name of a class.
+
+    Example:
+      >>> from neural_optimizer_search.dsl.exports.names import make_class_name
+      >>> make_class_name("powersign-cd"), make_class_name("rmsprop"), make_class_name("powersign-drop0.3")
+      ('PowerSignCd', 'RMSProp', 'PowerSignDrop03')
+    """
+    spelled = {"powersign": "PowerSign", "addsign": "AddSign", "rmsprop": "RMSProp", "sgd": "SGD"}
+    words = (re.sub(r"\W", "", word) for word in name.split("-"))
+    return "".join(spelled.get(word) or _capitalize(word, spelled) for word in words)
+
+
+def _capitalize(word, spelled):
+    for known, name in spelled.items():
+        if word.startswith(known):  # powersign2
+            return name + word[len(known) :]
+    return word[:1].upper() + word[1:]
+
+
+def make_function_name(name: str) -> str:
+    """The name of a class as a part of the name of a function.
+
+    Example:
+      >>> from neural_optimizer_search.dsl.exports.names import make_function_name
+      >>> make_function_name("PowerSignCd"), make_function_name("RMSProp"), make_function_name("mine")
+      ('power_sign_cd', 'rms_prop', 'mine')
+    """
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()

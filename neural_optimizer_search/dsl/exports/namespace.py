@@ -1,0 +1,173 @@
+"""The namespace of operations whose values are pieces of Python code."""
+
+import math as python_math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Union
+
+from neural_optimizer_search.dsl.exports.code import Code, Kind, is_simple, spell_number
+from neural_optimizer_search.dsl.exports.lines import LONGEST, Lines
+from neural_optimizer_search.dsl.precedence import INFIX, Binding, Infix
+
+# Word or other operator -> its precedence and its symbol in Python.
+_OPERATORS = {
+    **INFIX,
+    "pow": INFIX["pow"]._replace(symbol="**"),
+    "mod": INFIX["mul"]._replace(symbol="%"),
+    **{
+        name: Infix(Binding.CONDITION, left=Binding.SUM, right=Binding.SUM, symbol=symbol)
+        for name, symbol in (("lt", "<"), ("le", "<="), ("gt", ">"), ("ge", ">="))
+    },
+}
+# Of two scalars these round otherwise than of arrays, or raise an error where an array has inf or NaN.
+_NOT_OF_SCALARS = ("div", "pow")
+
+
+@dataclass(frozen=True)
+class Functions:
+    """How an array library spells the functions of a namespace.
+
+    Attributes:
+      module: The module that has them, such as "tf".
+      names: Function -> its name where it is not that of the namespace.
+      scalars: Function -> its name where its arguments are scalars, for a library whose functions take no number of
+        Python; a function that is not there gets tensors. None if they do.
+    """
+
+    module: str
+    names: Mapping[str, str] = field(default_factory=dict)
+    scalars: Union[Mapping[str, str], None] = None
+
+    def name(self, function: str) -> str:
+        """Of arrays."""
+        return self.names.get(function, f"{self.module}.{function}")
+
+
+def _function(name: str) -> Any:
+    return lambda ops, *arguments: ops.call(name, arguments)
+
+
+class CodeOperations:
+    """A namespace as those in `operations/`, but what goes in and what comes out is `Code`.
+
+    Args:
+      functions: The array library.
+      lines: Where what needs a line of its own gets one.
+    """
+
+    exp, expm1, log, abs, sqrt, square, sign, sigmoid, cos, minimum, clip, where = map(
+        _function,
+        "exp expm1 log abs sqrt square sign sigmoid cos minimum clip where".split(),
+    )
+
+    def __init__(self, functions: Functions, lines: Lines) -> None:
+        self.functions, self.lines, self.math = functions, lines, _Math(self)
+
+    # -- What a namespace has --------------------------------------------------------------------------
+
+    def floormod(self, x: Any, y: Any) -> Code:
+        """x % y."""
+        return self.infix("mod", x, y)
+
+    def ones_like(self, x: Any) -> Code:
+        """The number 1, as large as x."""
+        return Code("1", self, kind=Kind.NUMBER, wide=self.read(x).wide)
+
+    def zeros_like(self, x: Any) -> Code:
+        """The number 0: what it is used with fills the array."""
+        return Code("0.0", self, kind=Kind.NUMBER, wide=False)
+
+    def scalar(self, x: Any) -> Code:
+        """x itself: the file makes the step a float before the equation."""
+        return self.read(x)
+
+    def cast_like(self, x: Any, like: Any) -> Code:
+        """x itself: the file gives all that the equation reads one dtype."""
+        return self.read(x)
+
+    def normal(self, like: Code, seed: Code, t: Any, place: int) -> Code:
+        """A call of the file's `_normal`; the step is a part of the seed there."""
+        return self._draw("_normal", like, seed, place)
+
+    def uniform(self, like: Code, seed: Code, t: Any, place: int) -> Code:
+        """A call of the file's `_uniform`, in a line of its own."""
+        return self.lines.add("u", self._draw("_uniform", like, seed, place))
+
+    def _draw(self, name, like, seed, place):
+        call = like.derive(f"{name}({like.text}, {seed.text}, {place})", like, seed)
+        return self.needing(call, name)
+
+    # -- How it is written -----------------------------------------------------------------------------
+
+    def read(self, x: Union[Code, float]) -> Code:
+        """A number as code; code stays as it is."""
+        if isinstance(x, Code):
+            return x
+        return Code(spell_number(x), self, Binding.NEGATION if x < 0 else Binding.ATOM, Kind.NUMBER, wide=False)
+
+    def needing(self, code: Code, name: str) -> Code:
+        """The same code, which reads one more name of the file."""
+        return replace(code, reads=code.reads | {name})
+
+    def full(self, x: Code) -> Code:
+        """The same as a tensor, if it stands for one."""
+        if x.kind == Kind.TENSOR or not x.wide:
+            return x
+        ones = Code(f"{self.functions.name('ones_like')}(g)", self, reads=frozenset("g"))
+        return ones if x.text == "1" else self.infix("mul", x, ones)
+
+    def infix(self, name: str, x: Union[Code, float], y: Union[Code, float]) -> Code:
+        """An operator between two expressions."""
+        x, y = self._shorten(self.read(x), self.read(y))
+        if name == "mul":
+            for one, other in ((x, y), (y, x)):
+                if one.text in ("1", "1.0"):
+                    return other.widened() if one.wide else other
+        kind = max(x.kind, y.kind)
+        if x.wide and y.wide and (kind == Kind.NUMBER or (kind == Kind.SCALAR and name in _NOT_OF_SCALARS)):
+            x = self.full(x)
+        own, left, right, symbol = _OPERATORS[name]
+        texts = x.enclosed(left), y.enclosed(right)
+        space = "" if name == "pow" and all(map(is_simple, texts)) else " "
+        return x.derive(f"{space}{symbol}{space}".join(texts), x, y, binding=own)
+
+    def call(self, name: str, arguments: Any) -> Code:
+        """A function. Of a scalar in place of an array it may round otherwise, so that the array is filled first."""
+        of = [self.read(x) for x in arguments]
+        if any(x.wide for x in of):
+            of = [self.full(x) for x in of]
+        of = self._shorten(*of)
+        code = of[0].derive(f"{self.functions.name(name)}({', '.join(x.text for x in of)})", *of)
+        return code if code.kind == Kind.TENSOR or self.functions.scalars is None else self._call_scalar(name, of)
+
+    def _call_scalar(self, name, of):
+        if name == "where":
+            condition, x, y = of[0].text, of[1].enclosed(Binding.SUM), of[2].enclosed(Binding.SUM)
+            return of[0].derive(f"{x} if {condition} else {y}", *of, binding=Binding.CONDITION)
+        function = self.functions.scalars.get(name)
+        texts = [x.text if function else f"{self.functions.module}.tensor({x.text})" for x in of]
+        code = of[0].derive(f"{function or self.functions.name(name)}({', '.join(texts)})", *of)
+        return self.needing(code, "math") if code.text.startswith("math.") else code
+
+    def _shorten(self, *pieces):
+        """The same pieces; if they do not fit into a line together, the longest have lines of their own."""
+        pieces = list(pieces)
+        while sum(len(piece.text) for piece in pieces) > LONGEST:
+            longest = max(range(len(pieces)), key=lambda i: len(pieces[i].text))
+            pieces[longest] = self.lines.number(pieces[longest])
+        return pieces
+
+
+class _Math:
+    """Python's module `math`, whose constants and functions print themselves."""
+
+    def __init__(self, ops: CodeOperations) -> None:
+        self._ops = ops
+
+    def __getattr__(self, name: str) -> Any:
+        if not callable(getattr(python_math, name)):
+            return self._write(f"math.{name}")
+        return lambda *xs: self._write(f"math.{name}({', '.join(self._ops.read(x).text for x in xs)})")
+
+    def _write(self, text):
+        return Code(text, self._ops, kind=Kind.NUMBER, wide=False, reads=frozenset(["math"]))

@@ -1,0 +1,134 @@
+"""The file for PyTorch: a `torch.optim.Optimizer`."""
+
+from neural_optimizer_search.dsl.exports import text
+from neural_optimizer_search.dsl.exports.namespace import Functions
+from neural_optimizer_search.dsl.exports.text import Export, indent, only
+
+# A step is a number of Python here, and so is what is computed of it.
+FUNCTIONS = Functions(
+    "torch",
+    {"clip": "torch.clamp"},
+    scalars={
+        **{name: f"math.{name}" for name in ("exp", "expm1", "log", "sqrt", "cos")},
+        "abs": "abs",
+        "minimum": "min",
+    },
+)
+
+
+def write(export: Export) -> str:
+    """The text of the file."""
+    methods = [["@staticmethod", *text.write_direction(export)], _init(export), _step(export), _update(export)]
+    return text.join(
+        [*text.import_standard(export, random="seed" in export.arguments), "import torch"],
+        [
+            f"class {export.name}(torch.optim.Optimizer):",
+            *indent(_docstring(export)),
+            *(line for method in methods for line in ["", *indent(method)]),
+        ],
+        *_draws(export),
+    )
+
+
+def _docstring(export):
+    return [
+        *text.describe(export, rate="lr"),
+        "",
+        "Args:",
+        "  params: Parameters, or groups of them with arguments of their own.",
+        "  lr: The learning rate.",
+        "  weight_decay: w <- w - lr * weight_decay * w before each update, as in AdamW.",
+        *text.describe_arguments(export),
+        '"""',
+    ]
+
+
+def _init(export):
+    own = "".join(f", {name}={default}" for name, default in export.arguments.items())
+    kept = "".join(f", {name}=int({name})" for name in export.arguments)
+    return [
+        f"def __init__(self, params, lr=0.01, *, weight_decay=0.0{own}):",
+        "    if not lr >= 0.0:",
+        '        raise ValueError(f"Invalid learning rate: {lr}")',
+        "    if not weight_decay >= 0.0:",
+        '        raise ValueError(f"Invalid weight_decay value: {weight_decay}")',
+        *indent(text.check_decay_steps(export)),
+        "    lr = lr if isinstance(lr, torch.Tensor) else float(lr)",
+        f"    defaults = dict(lr=lr, weight_decay=float(weight_decay){kept})",
+        "    super().__init__(params, defaults)",
+    ]
+
+
+def _step(export):
+    seed = "seed" in export.arguments
+    return [
+        "@torch.no_grad()",
+        "def step(self, closure=None):",
+        '    """One update; `closure`, if there is one, computes the loss anew."""',
+        "    loss = None",
+        "    if closure is not None:",
+        "        with torch.enable_grad():",
+        "            loss = closure()",
+        *only(seed, "    place = 0"),
+        "    for group in self.param_groups:",
+        "        for w in group['params']:".replace("'", '"'),
+        "            if w.grad is not None:",
+        f"                self._update(w, group{', place' if seed else ''})",
+        *only(seed, "            place += 1"),
+        "    return loss",
+    ]
+
+
+def _update(export):
+    equation = export.equation
+    seed, averages = "seed" in equation.reads, equation.averages
+    inputs = {"w": "w.to(dtype)", "T": 'group["decay_steps"]'}
+    return [
+        f"def _update(self, w, group{', place' if seed else ''}):",
+        "    state = self.state[w]",
+        "    if not state:",
+        '        state["step"] = 0',
+        *(
+            f'        state["{name}"] = torch.zeros_like(w, memory_format=torch.preserve_format)'
+            for name, _, _ in averages
+        ),
+        "    # Half precision is too coarse for an equation: in float16 the 1e-8 is 0.",
+        "    dtype = torch.promote_types(w.dtype, torch.float32)",
+        *only(
+            averages or "g" in equation.reads, "    g = (w.grad.to_dense() if w.grad.is_sparse else w.grad).to(dtype)"
+        ),
+        *(line for row in averages for line in indent(_average(*row))),
+        *only("t" in equation.reads or seed, '    t = state["step"]  # the updates so far'),
+        '    state["step"] += 1',
+        *only(
+            seed,
+            "    # Random numbers depend on this and on their place in the rule, hence a resumed run repeats them.",
+            "    seed = f\"{group['seed']} {place} {t}\"",
+        ),
+        '    if group["weight_decay"]:',
+        '        w.mul_(1 - group["lr"] * group["weight_decay"])',
+        f"    direction = self.direction({', '.join(inputs.get(name, name) for name in equation.arguments)})",
+        '    w.add_(direction.to(w.dtype), alpha=-float(group["lr"]))',
+    ]
+
+
+def _average(name, beta, power):
+    return [
+        f'{name} = state["{name}"].to(dtype).lerp_({text.power(power)}, 1 - {beta})',
+        f'state["{name}"].copy_({name})  # itself, but in half precision',
+    ]
+
+
+def _draws(export):
+    names = [name for name in ("_normal", "_uniform") if name in export.equation.reads]
+    for name in names:
+        yield [
+            f"def {name}(like, seed, place):",
+            f"    return torch.empty_like(like).{name[1:]}_(generator=_generator(like.device, seed, place))",
+        ]
+    if names:
+        yield [
+            "def _generator(device, seed, place):",
+            '    mixed = random.Random(f"{seed} {place}").getrandbits(63)',
+            "    return torch.Generator(device).manual_seed(mixed)",
+        ]
