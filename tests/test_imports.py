@@ -21,10 +21,14 @@ COMMANDS = {
     )
 }  # fmt: skip
 
+KERAS = {f"{CORE}.keras_versions", f"{CORE}.operations"}
+
 # Place -> the places it may import; the longest name that a module starts with is its place.
 MAY_IMPORT = {
     CORE: {f"{CORE}.optimizers", f"{CORE}.schedules", DSL},  # __init__.py: the public names
-    f"{CORE}.decays": set(),
+    f"{CORE}.keras_versions": set(),
+    f"{CORE}.operations": {f"{CORE}.keras_versions"},
+    f"{CORE}.decays": {f"{CORE}.operations"},
     f"{CORE}.flat_weights": set(),
     f"{CORE}.arguments": set(),
     f"{CORE}.files": set(),
@@ -37,17 +41,17 @@ MAY_IMPORT = {
     f"{CORE}.describe_error": {f"{CORE}.command_line"},
     f"{CORE}.flags": {f"{CORE}.command_line"},
     f"{CORE}.recorded_flags": {f"{CORE}.command_line", f"{CORE}.files", f"{CORE}.flags"},
-    f"{CORE}.schedules": {f"{CORE}.decays"},
-    DSL: {f"{CORE}.decays"},
-    f"{CORE}.optimizers": {f"{CORE}.decays", *COMMANDS, DSL},
+    f"{CORE}.schedules": {f"{CORE}.decays", *KERAS},
+    DSL: {f"{CORE}.decays", f"{CORE}.operations"},
+    f"{CORE}.optimizers": {f"{CORE}.decays", *KERAS, *COMMANDS, DSL},
     f"{CORE}.objectives": set(),
     f"{CORE}.l2o": {
         CORE,
         *(f"{CORE}.{place}" for place in ("objectives", "optimizers", "records")),
         *COMMANDS,
     },
-    f"{CORE}.tasks": {f"{CORE}.code_hash", f"{CORE}.optimizers", *COMMANDS, DSL},
-    f"{CORE}.measuring": {f"{CORE}.code_hash", f"{CORE}.optimizers", f"{CORE}.tasks", f"{CORE}.flat_weights", DSL},
+    f"{CORE}.tasks": {f"{CORE}.code_hash", f"{CORE}.optimizers", f"{CORE}.keras_versions", *COMMANDS, DSL},
+    f"{CORE}.measuring": {f"{CORE}.code_hash", f"{CORE}.tasks", f"{CORE}.flat_weights", *KERAS, DSL},
     f"{CORE}.workers": {f"{CORE}.measuring", f"{CORE}.tasks", *COMMANDS, DSL},
     f"{CORE}.records": {f"{CORE}.measuring", *COMMANDS, DSL},
 }
@@ -78,11 +82,14 @@ MAY_IMPORT["benchmarks.studies"] = {"benchmarks.plotting", "tf_agents_env", *MAY
 DSL_ORDER = (
     "vocabulary",
     "expression",
+    "precedence",
     "printing",
     "source",
     "rule",
+    "spelling",
     "formula",
     "space",
+    "state",
     "interpreter",
     "token_interpreter",
 )
@@ -133,7 +140,7 @@ def test_the_dsl_has_an_order(name):
 def test_the_core_runs_without_tf_agents():
     code = f"""
 import sys
-for name in ("tf_agents", "sklearn", "tensorflow_datasets", "tqdm"):
+for name in ("tf_agents", "sklearn", "tensorflow_datasets", "tqdm", "latex2mathml"):
     sys.modules[name] = None
 import {CORE}, {CORE}.search.command, {CORE}.workers.config, {CORE}.tasks, {CORE}.l2o, {CORE}.report.command
 """

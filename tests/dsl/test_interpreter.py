@@ -1,3 +1,4 @@
+import dataclasses
 import functools
 import itertools
 
@@ -8,6 +9,9 @@ import tensorflow as tf
 
 from neural_optimizer_search import Rule, parse_formula
 from neural_optimizer_search.dsl import interpreter, token_interpreter, vocabulary
+from neural_optimizer_search.dsl.state import State, next_average
+from neural_optimizer_search.dsl.vocabulary import AVERAGES, BINARIES, UNARIES
+from neural_optimizer_search.operations import on_tensorflow
 
 SIZE = 24
 T = 100
@@ -16,14 +20,19 @@ CLOSE = dict(rtol=1e-5, atol=1e-7)
 
 
 def inputs(step, seed=0, dtype=tf.float64):
-    return interpreter.Inputs(
+    return State(
+        on_tensorflow,
         g=tf.constant(step.g, dtype),
         w=tf.constant(step.w, dtype),
         averages={name: tf.constant(x, dtype) for name, x in step.averages.items()},
-        t=tf.constant(step.t, tf.int64),
-        T=tf.constant(step.T, tf.int64),
+        iterations=tf.constant(step.t, tf.int64),
+        decay_steps=tf.constant(step.T, tf.int64),
         seed=tf.constant(seed, tf.int64),
     )
+
+
+def unary(word, x, state=None):
+    return UNARIES[word].value(on_tensorflow, state, x)
 
 
 def step_at(t, size=SIZE, seed=0):
@@ -43,7 +52,7 @@ _VECTOR, _SCALAR = tf.TensorSpec([SIZE], tf.float64), tf.TensorSpec([], tf.int64
 )
 def _traced(tokens, g, w, m, v, gamma, t, T, seed):
     averages = {"m": m, "v": v, "gamma": gamma}
-    values = interpreter.Inputs(g, w, averages, t, T, seed)
+    values = State(on_tensorflow, g, w, averages, t, T, seed)
     return token_interpreter.update_from_tokens(tokens, values)
 
 
@@ -67,12 +76,12 @@ def drawn(seed=0, size=SIZE):
     def draw(word, place, t):
         state = inputs(ones_at(t, size), seed)
         if word == "eps":
-            return interpreter.OPERAND_VALUES["eps"](state, place).numpy() / 0.1
+            return state.at(place).operand("eps").numpy() / 0.1
         if word == "eps_t":
-            noise = interpreter.OPERAND_VALUES["eps_t"](state, place).numpy()
+            noise = state.at(place).operand("eps_t").numpy()
             return noise / np.sqrt(reference.noise_variance(t))
         # 0 for what is dropped and 1 for what is kept serve as uniform draws.
-        return interpreter.UNARY_VALUES[word](state.g, state, place).numpy()
+        return unary(word, state.g, state.at(place)).numpy()
 
     return draw
 
@@ -123,7 +132,7 @@ EDGES = np.array([0, -0.0, 1, -1, 2, -2, 0.5, -0.5, 1e-30, -1e-8, 3, -np.inf, np
 def test_unaries_at_the_edges(word, dtype):
     with np.errstate(all="ignore"):
         expected = reference.UNARIES[word](EDGES, None, None)
-    value = interpreter.UNARY_VALUES[word](tf.constant(EDGES, dtype), None, None)
+    value = unary(word, tf.constant(EDGES, dtype))
     np.testing.assert_allclose(value, expected, rtol=1e-6)
 
 
@@ -133,7 +142,7 @@ def test_binaries_at_the_edges(word, dtype):
     x, y = (side.ravel().astype(dtype.as_numpy_dtype) for side in np.meshgrid(EDGES, EDGES))
     with np.errstate(all="ignore"):
         expected = reference.BINARIES[word](x, y)
-    value = interpreter.BINARY_VALUES[word](tf.constant(x), tf.constant(y))
+    value = BINARIES[word].value(on_tensorflow, None, tf.constant(x), tf.constant(y))
     # TensorFlow takes subnormal numbers for 0.
     np.testing.assert_allclose(value, expected, rtol=1e-6, atol=1e-37)
 
@@ -144,16 +153,16 @@ def test_the_first_averages_are_the_gradient_s_powers():
     averages = reference.next_averages(dict.fromkeys(reference.BETA, np.zeros(3)), g)
     state = inputs(reference.Step(g, g, averages, 0, T))
     for name, power in (("m", 1), ("v", 2), ("gamma", 3)):
-        value = interpreter.OPERAND_VALUES[name](state, 0)
+        value = state.at(0).operand(name)
         np.testing.assert_allclose(value, g**power, rtol=1e-6, err_msg=name)
 
 
-@pytest.mark.parametrize("name, beta, power", interpreter.AVERAGES)
+@pytest.mark.parametrize("name, beta, power", AVERAGES)
 def test_averages_are_exponential(name, beta, power):
     gradients = np.random.default_rng(0).normal(size=(30, 5))
     average = tf.zeros(5, tf.float64)
     for g in gradients:
-        average = interpreter.next_average(average, tf.constant(g), beta, power)
+        average = next_average(average, tf.constant(g), beta, power)
     ages = np.arange(29, -1, -1)[:, None]
     b = {"m": 0.9, "v": 0.999, "gamma": 0.999}[name]
     expected = ((1 - b) * b**ages * gradients ** {"m": 1, "v": 2, "gamma": 3}[name]).sum(0)
@@ -168,16 +177,15 @@ def test_operands_read_the_averages_that_their_row_says(word):
     for name in reference.BETA:
         state = inputs(step_at(5))
         state.averages[name] += np.nan
-        value = interpreter.OPERAND_VALUES[word](state, 0)
+        value = state.at(0).operand(word)
         assert np.isnan(value).any() == (name in vocabulary.OPERANDS[word].averages), name
 
 
 @pytest.mark.parametrize("word", vocabulary.OPERANDS)
 def test_operands_read_the_number_of_steps_where_their_row_says(word):
     state = inputs(step_at(33))
-    one = interpreter.OPERAND_VALUES[word](state, 0)
-    state.T = state.T * 3
-    other = interpreter.OPERAND_VALUES[word](state, 0)
+    one = state.at(0).operand(word)
+    other = dataclasses.replace(state, decay_steps=state.decay_steps * 3).operand(word)
     assert (one.numpy() != other.numpy()).any() == vocabulary.OPERANDS[word].decays
 
 
@@ -195,8 +203,8 @@ def test_words_draw_where_their_row_says(word):
 def test_update_needs_no_more_averages_than_the_rule_says():
     for iterations in reference.random_rules(seed=7, count=300):
         rule, state = Rule(iterations), inputs(step_at(5))
-        state.averages = {name: state.averages[name] for name in rule.averages}
-        interpreter.update(rule, state)
+        averages = {name: state.averages[name] for name in rule.averages}
+        interpreter.update(rule, dataclasses.replace(state, averages=averages))
 
 
 # -- Random words ----------------------------------------------------------------------------------
@@ -215,7 +223,7 @@ MANY = 200_000
     ],
 )
 def test_noise(word, t, variance):
-    noise = interpreter.OPERAND_VALUES[word](inputs(ones_at(t, MANY)), 0).numpy()
+    noise = inputs(ones_at(t, MANY)).at(0).operand(word).numpy()
     deviation = np.sqrt(variance)
     assert abs(noise.mean()) < 5 * deviation / np.sqrt(MANY)
     np.testing.assert_allclose(noise.var(), variance, rtol=0.02)
@@ -229,7 +237,7 @@ def test_drop(word):
     step = step_at(5, MANY)
     step.g[step.g == 0] = 1.0
     state = inputs(step)
-    value = interpreter.UNARY_VALUES[word](state.g, state, 2).numpy()
+    value = unary(word, state.g, state.at(2)).numpy()
     kept = value != 0
     # Nothing is rescaled, unlike in a dropout layer.
     np.testing.assert_array_equal(value[kept], step.g[kept])
@@ -248,10 +256,10 @@ def test_draws_depend_on_seed_step_and_place_only(word):
     def draw(seed, t, place, step=None):
         state = inputs(step or ones_at(t, 64), seed)
         if word in vocabulary.OPERANDS:
-            value = interpreter.OPERAND_VALUES[word](state, place).numpy()
+            value = state.at(place).operand(word).numpy()
             # eps_t also shrinks with t, which is not meant here.
             return value / np.sqrt(reference.noise_variance(t) if word == "eps_t" else 1)
-        return interpreter.UNARY_VALUES[word](tf.ones_like(state.g), state, place).numpy()
+        return unary(word, tf.ones_like(state.g), state.at(place)).numpy()
 
     where = list(itertools.product((0, 1, 2**40), (0, 1, 2, 255, 10**9), range(20)))
     draws = {draw(*place).tobytes() for place in where}
@@ -263,7 +271,7 @@ def test_draws_depend_on_seed_step_and_place_only(word):
 def test_neighbouring_draws_are_independent():
     size = 20_000
     draws = [
-        interpreter.OPERAND_VALUES["eps"](inputs(ones_at(t, size), seed), place).numpy()
+        inputs(ones_at(t, size), seed).at(place).operand("eps").numpy()
         for seed, t, place in itertools.product((0, 1), (0, 1, 2), range(5))
     ]
     correlations = np.corrcoef(draws) - np.eye(len(draws))
@@ -300,8 +308,7 @@ def test_noise_repeats_under_xla():
 
     @tf.function(jit_compile=True)
     def compiled(t, seed):
-        state.t, state.seed = t, seed
-        return interpreter.update(rule, state)
+        return interpreter.update(rule, dataclasses.replace(state, iterations=t, seed=seed))
 
     where = [tf.constant(x, tf.int64) for x in (5, 11, 12)]
     one = compiled(where[0], where[1]).numpy()
@@ -368,8 +375,8 @@ def test_steps_follow_one_another(formula):
     steps = reference.run_rule(rule, gradients, w, rate, T=10, draw=drawn(seed))
     averages = dict.fromkeys(reference.BETA, tf.zeros(SIZE, tf.float64))
     for t, (g, expected) in enumerate(zip(gradients, steps)):
-        for name, beta, power in interpreter.AVERAGES:
-            averages[name] = interpreter.next_average(averages[name], tf.constant(g), beta, power)
+        for name, beta, power in AVERAGES:
+            averages[name] = next_average(averages[name], tf.constant(g), beta, power)
         step = reference.Step(g, w, averages, t, 10)
         direction = by_rule(rule.iterations, step, seed)
         np.testing.assert_allclose(direction, expected, **CLOSE)
@@ -448,8 +455,8 @@ def test_baselines(formula, textbook):
         noise = rng.normal(size=4)
         expected = textbook(expected, t + 1, CURVATURE * expected + noise, state)
         g = tf.constant(CURVATURE * w + noise)
-        for name, beta, power in interpreter.AVERAGES:
+        for name, beta, power in AVERAGES:
             if name in averages:
-                averages[name] = interpreter.next_average(averages[name], g, beta, power)
+                averages[name] = next_average(averages[name], g, beta, power)
         w = w - RATE * interpreter.update(rule, inputs(reference.Step(g, w, averages, t, T)))
         np.testing.assert_allclose(w, expected, rtol=1e-5, atol=1e-6)

@@ -34,6 +34,8 @@ WITHOUT_INFLUENCE = {
     "tasks.keras_task": "likewise",
     "tasks.named_task": "likewise",
     "tasks.task": "a contract",
+    "operations": "finds operations by backend",
+    "operations.protocol": "a contract",
     "optimizers": "names",
     "dsl": "a name",
 }
