@@ -70,7 +70,7 @@ def run(config: Config) -> dict[str, Any]:
             python = find_interpreter(backend, config.python)
             if python is None:
                 print(
-                    f"{backend:11s}is absent: no Python asked has it and Keras; name one by --python {backend}=PATH"
+                    f"{backend:11s}is absent: no Python asked has it and Keras; to name one: --python {backend}=PATH"
                 )
                 continue
             measured[backend] = run_process(python, backend, directory, config.threads)

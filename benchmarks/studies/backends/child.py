@@ -1,4 +1,4 @@
-"""The process of one backend: `python -m benchmarks.studies.backends.child DIRECTORY`.
+"""The process of one backend, which `process.py` starts with the directory of what is asked.
 
 It imports nothing that needs another backend than its own.
 """

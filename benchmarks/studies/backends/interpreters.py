@@ -38,14 +38,12 @@ class Interpreter(NamedTuple):
 def parse_interpreter(text: str) -> Interpreter:
     """The `type` of a flag that takes BACKEND=PATH."""
     backend, _, path = text.partition("=")
-    if backend not in BACKENDS or not shutil.which(path):
+    if backend not in BACKENDS or not path:
         raise argparse.ArgumentTypeError(
-            f"must be BACKEND=PATH, with a BACKEND of {', '.join(BACKENDS)} and the PATH of a Python that runs, such "
-            f"as jax=.venv-keras3/bin/python. Received: {shorten(text)!r}."
+            f"must be BACKEND=PATH, with a BACKEND of {', '.join(BACKENDS)}, such as jax=.venv-keras3/bin/python. "
+            f"Received: {shorten(text)!r}."
         )
-    return Interpreter(
-        backend, os.path.abspath(shutil.which(path) or path)
-    )  # not resolved: a venv's Python is a link
+    return Interpreter(backend, path)
 
 
 def find_interpreter(backend: str, named: Sequence[Interpreter] = ()) -> Optional[str]:
@@ -54,9 +52,21 @@ def find_interpreter(backend: str, named: Sequence[Interpreter] = ()) -> Optiona
     Args:
       backend: One of `BACKENDS`.
       named: Those that a person named; one for this backend is the only one that is asked.
+
+    Raises:
+      ValueError: If one that is named is no program.
     """
-    asked = [one.path for one in named if one.backend == backend] or [sys.executable, *_ENVIRONMENTS]
+    asked = [_find_program(one) for one in named if one.backend == backend] or [sys.executable, *_ENVIRONMENTS]
     return next((path for path in asked if backend in _backends_of(path)), None)
+
+
+def _find_program(one):
+    found = shutil.which(one.path)
+    if found is None:
+        raise ValueError(
+            f"argument --python: {one.backend}=PATH must name a Python that runs. Received: {shorten(one.path)!r}."
+        )
+    return os.path.abspath(found)  # not resolved: that of a virtual environment is a link
 
 
 @functools.cache
@@ -64,4 +74,4 @@ def _backends_of(path):
     if not os.path.exists(path):
         return ()
     found = subprocess.run([path, "-c", _PROBE, *BACKENDS], capture_output=True, text=True, check=False)
-    return tuple(json.loads(found.stdout)) if found.returncode == 0 else ()
+    return tuple(json.loads(found.stdout or "[]"))
