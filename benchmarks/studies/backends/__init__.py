@@ -11,6 +11,7 @@ buffers are donated on JAX, by `apply` on PyTorch.
 """
 
 import json
+import os
 import pathlib
 import statistics
 import tempfile
@@ -64,8 +65,8 @@ def run(config: Config) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         directory = pathlib.Path(name)
         write_given(directory / GIVEN)
-        request = dict(rules=config.rules, parameters=config.parameters, rounds=config.rounds)
-        (directory / REQUEST).write_text(json.dumps(request))
+        asked = dict(rules=config.rules, parameters=config.parameters, rounds=config.rounds, parent=os.getpid())
+        (directory / REQUEST).write_text(json.dumps(asked))
         for backend in config.backends:
             python = find_interpreter(backend, config.python)
             if python is None:

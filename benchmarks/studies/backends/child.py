@@ -6,6 +6,7 @@ It imports nothing that needs another backend than its own.
 import importlib.metadata
 import json
 import math
+import os
 import pathlib
 import platform
 import sys
@@ -37,6 +38,8 @@ def main(directory: pathlib.Path) -> None:
     """Reads what is asked, and writes the figures and the weights beside it."""
     ask_kernel()
     request = json.loads((directory / REQUEST).read_text())
+    if os.getppid() != request["parent"]:  # it ended before the kernel was asked
+        sys.exit("The study has ended.")
     np.savez(directory / WEIGHTS, **take_given_steps(directory / GIVEN, request["rules"]))
     figures = dict(
         seconds=measure_seconds(request["parameters"], request["rounds"]),
