@@ -1,6 +1,5 @@
 """The package where TensorFlow, or any backend, is missing: in processes that cannot import some packages."""
 
-import importlib.util
 import os
 import pathlib
 import re
@@ -8,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from backends import KERAS_3
+from backends import BACKEND
 
 ROOT = pathlib.Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -16,15 +15,11 @@ SNIPPET = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]
 TENSORFLOW = ("tensorflow", "tf_keras")
 EXTRAS = ("neural-optimizer-search[tensorflow]", "neural-optimizer-search[jax]", "neural-optimizer-search[torch]")
 BLOCK = "import sys; sys.modules.update(dict.fromkeys({names!r}))\n"  # to be imported, each is then not there
+ON_JAX = pytest.mark.skipif(BACKEND != "jax", reason="The run on JAX has it.")
 WITHOUT_IT = pytest.mark.parametrize(
     "backend",
     [
-        pytest.param(
-            name,
-            marks=pytest.mark.skipif(
-                not (KERAS_3 and importlib.util.find_spec(name)), reason=f"Keras 3 with {name} is not installed."
-            ),
-        )
+        pytest.param(name, marks=pytest.mark.skipif(name != BACKEND, reason=f"The run on {name} has it."))
         for name in ("jax", "torch")
     ],
 )
@@ -87,15 +82,14 @@ def test_without_a_backend_the_import_says_which_there_are(blocked):
     assert said.startswith("ImportError: ") and all(extra in said for extra in EXTRAS)
 
 
-@pytest.mark.skipif(not KERAS_3, reason="Keras 2 has TensorFlow alone")
+@ON_JAX
 def test_a_backend_that_keras_does_not_find():
     said = last_line(run("import neural_optimizer_search", "jax", backend="jax"))
     assert said.startswith("ImportError: ") and all(extra in said for extra in EXTRAS)
 
 
-@pytest.mark.skipif(not KERAS_3, reason="Keras 2 has TensorFlow alone")
+@ON_JAX
 def test_a_backend_that_trains_nothing_is_named_at_construction():
-    pytest.importorskip("scipy")  # Keras's numpy backend needs it.
     code = """
 import neural_optimizer_search as nos
 for make in (nos.PowerSign, nos.AddSign, lambda: nos.RuleOptimizer("g"), lambda: nos.LinearCosineDecay(0.1, 9)):
