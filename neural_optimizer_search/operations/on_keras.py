@@ -25,34 +25,34 @@ def cast_like(x: Any, like: Any) -> Any:
     return _ops.cast(x, like.dtype)
 
 
-def normal(like: Any, seed: int, t: Any, place: int) -> Any:
+def normal(like: Any, seed: int, t: Any, place: Any) -> Any:
     """Standard Gaussian noise in the dtype of `like`."""
-    return _DRAW[BACKEND]("normal", like, seed, t, place)
+    return _DRAW[BACKEND]("normal", like, like.dtype, seed, t, place)
 
 
-def uniform(like: Any, seed: int, t: Any, place: int) -> Any:
-    """In [0, 1), in the dtype of `like`."""
-    return _DRAW[BACKEND]("uniform", like, seed, t, place)
+def uniform(like: Any, seed: int, t: Any, place: Any) -> Any:
+    """In [0, 1), in float32, so that weights of any dtype are dropped alike."""
+    return _DRAW[BACKEND]("uniform", like, scalar(0).dtype, seed, t, place)
 
 
 # `keras.random` takes one number or a generator with a state of its own, and neither depends on the step.
 
 
-def _draw_with_jax(kind, like, seed, t, place):
+def _draw_with_jax(kind, like, dtype, seed, t, place):
     import jax
 
     key = jax.random.key(seed % 2**32)
     for number in (seed // 2**32 % 2**32, t, place):
         key = jax.random.fold_in(key, number)
-    return getattr(jax.random, kind)(key, like.shape, like.dtype)
+    return getattr(jax.random, kind)(key, like.shape, dtype)
 
 
-def _draw_with_torch(kind, like, seed, t, place):
+def _draw_with_torch(kind, like, dtype, seed, t, place):
     import torch
 
     numbers = np.random.SeedSequence([seed % 2**64, int(t), int(place)])
     generator = torch.Generator(like.device).manual_seed(int(numbers.generate_state(1, np.uint64)[0] >> 1))
-    return getattr(torch.empty_like(like), f"{kind}_")(generator=generator)
+    return getattr(torch.empty_like(like, dtype=dtype), f"{kind}_")(generator=generator)
 
 
 _DRAW: dict[str, Callable[..., Any]] = {"jax": _draw_with_jax, "torch": _draw_with_torch}
