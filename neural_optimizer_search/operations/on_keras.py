@@ -10,9 +10,14 @@ from neural_optimizer_search.keras_versions import BACKEND, keras
 
 _ops: Any = keras.ops
 exp, expm1, log = _ops.exp, _ops.expm1, _ops.log
-abs, sqrt, square, sign, sigmoid, cos = _ops.abs, _ops.sqrt, _ops.square, _ops.sign, _ops.sigmoid, _ops.cos
+abs, sqrt, square, sign, sigmoid = _ops.abs, _ops.sqrt, _ops.square, _ops.sign, _ops.sigmoid
 minimum, floormod, clip, where = _ops.minimum, _ops.mod, _ops.clip, _ops.where
 zeros_like, ones_like = _ops.zeros_like, _ops.ones_like
+
+
+def cos(x: Any) -> Any:
+    """In the dtype of x; Keras's own makes float32 of float64 on JAX."""
+    return cast_like(_ops.cos(x), x)
 
 
 def scalar(x: Any) -> Any:
@@ -39,7 +44,7 @@ def uniform(like: Any, seed: int, t: Any, place: Any) -> Any:
 
 
 def _draw_with_jax(kind, like, dtype, seed, t, place):
-    import jax
+    import jax  # pyright: ignore[reportMissingImports]
 
     key = jax.random.key(seed % 2**32)
     for number in (seed // 2**32 % 2**32, t, place):
@@ -48,11 +53,12 @@ def _draw_with_jax(kind, like, dtype, seed, t, place):
 
 
 def _draw_with_torch(kind, like, dtype, seed, t, place):
-    import torch
+    import torch  # pyright: ignore[reportMissingImports]
 
     numbers = np.random.SeedSequence([seed % 2**64, int(t), int(place)])
     generator = torch.Generator(like.device).manual_seed(int(numbers.generate_state(1, np.uint64)[0] >> 1))
-    return getattr(torch.empty_like(like, dtype=dtype), f"{kind}_")(generator=generator)
+    # Not `empty_like`: the numbers of a transposed gradient would lie otherwise.
+    return getattr(torch.empty(like.shape, dtype=dtype, device=like.device), f"{kind}_")(generator=generator)
 
 
 _DRAW: dict[str, Callable[..., Any]] = {"jax": _draw_with_jax, "torch": _draw_with_torch}
