@@ -18,7 +18,8 @@ def scalar(x: Any) -> tf.Tensor:
 
 def cast_like(x: Any, like: tf.Tensor) -> tf.Tensor:
     """The same in the dtype of another tensor."""
-    return tf.cast(x, like.dtype)
+    # TensorFlow would make a float32 of Python's number first.
+    return tf.constant(x, like.dtype) if isinstance(x, (int, float)) else tf.cast(x, like.dtype)
 
 
 def normal(like: tf.Tensor, seed: Any, t: Any, place: Any) -> tf.Tensor:

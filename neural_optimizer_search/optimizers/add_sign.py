@@ -55,7 +55,7 @@ class AddSign(SignOptimizer):
     """
 
     own_argument: str = "alpha"
-    kernel: str = "ResourceApplyAddSign"
+    kernel: str = "AddSign"
 
     def __init__(
         self,

@@ -21,7 +21,7 @@ _INDEX_BITS = 32
 class DirectionOptimizer(keras.optimizers.Optimizer):
     """w <- w - learning_rate * direction, where a subclass states the direction.
 
-    A subclass defines `averages` and `update_direction`. One whose update TensorFlow has a kernel for also defines
+    A subclass defines `averages` and `update_direction`. One whose update has a native kernel also defines
     `find_kernel`.
 
     Args:
@@ -112,7 +112,7 @@ class DirectionOptimizer(keras.optimizers.Optimizer):
         with updates.of_backend().without_gradients():
             step, kernel = self._read(gradient, variable), self.find_kernel()
             if kernel is not None:
-                kernel(step, step.ops.cast_like(rate, step.g))
+                kernel(step, rate)
             else:
                 updates.of_backend().step_down(self, variable, rate, self.update_direction(self._advance(step)))
 

@@ -6,7 +6,7 @@ the learning rate that suits SGD is usually a good first choice, and a larger on
 
 import difflib
 from dataclasses import dataclass, field
-from typing import Any, Optional, Union
+from typing import Any, Optional
 
 from neural_optimizer_search.dsl.formula import FormulaError, parse_formula
 from neural_optimizer_search.dsl.rule import Rule

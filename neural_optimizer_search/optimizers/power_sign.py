@@ -55,7 +55,7 @@ class PowerSign(SignOptimizer):
     """
 
     own_argument: str = "base"
-    kernel: str = "ResourceApplyPowerSign"
+    kernel: str = "PowerSign"
 
     def __init__(
         self,

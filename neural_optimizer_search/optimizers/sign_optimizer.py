@@ -29,8 +29,7 @@ class SignOptimizer(DirectionOptimizer):
 
     # The name of the argument that only the subclass has.
     own_argument: str
-    # TensorFlow's native kernel of the update. It is not used where a subclass, or an instance, has an equation of
-    # its own.
+    # The native kernel of the update. It is not used where a subclass, or an instance, has an equation of its own.
     kernel: str
 
     def __init__(
@@ -81,15 +80,15 @@ class SignOptimizer(DirectionOptimizer):
         return kernel and functools.partial(self._apply_kernel, kernel)
 
     def _apply_kernel(self, kernel, step, learning_rate):
-        own = {name: step.ops.cast_like(value, step.g) for name, value in self.kernel_arguments().items()}
         kernel(
-            var=step.w.handle,
-            m=step.m.handle,
+            self,
+            var=step.w,
+            m=step.m,
             lr=learning_rate,
-            sign_decay=step.ops.cast_like(self.f(step), step.g),
-            beta=step.ops.cast_like(self.beta, step.g),
+            sign_decay=self.f(step),
+            beta=self.beta,
             grad=step.g,
-            **own,
+            **self.kernel_arguments(),
         )
 
     def get_config(self) -> dict[str, Any]:

@@ -41,9 +41,13 @@ def step_down(optimizer: Any, variable: Any, rate: Any, direction: Any) -> None:
     optimizer.assign_sub(variable, _ops.cast(rate, direction.dtype) * direction)
 
 
-def find_kernel(name: str) -> Optional[Callable[..., Any]]:
-    """None: XLA makes one pass of the plain update."""
-    return None
+def find_kernel(name: str) -> Optional[Callable[..., None]]:
+    """On JAX none: XLA makes one pass of the plain update."""
+    if BACKEND != "torch":
+        return None
+    from neural_optimizer_search.optimizers.updates.torch_kernels import KERNELS
+
+    return KERNELS[name]
 
 
 def without_gradients() -> AbstractContextManager:

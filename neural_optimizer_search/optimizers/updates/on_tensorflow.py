@@ -6,6 +6,8 @@ from typing import Any, Optional
 
 import tensorflow as tf
 
+from neural_optimizer_search.operations.on_tensorflow import cast_like
+
 read = tf.convert_to_tensor
 
 
@@ -43,9 +45,15 @@ def step_down(optimizer: Any, variable: Any, rate: Any, direction: Any) -> None:
     _subtract(variable, rate, fit(direction, variable))
 
 
-def find_kernel(name: str) -> Optional[Callable[..., Any]]:
-    """The native kernel of a name."""
-    return getattr(tf.raw_ops, name)
+def find_kernel(name: str) -> Optional[Callable[..., None]]:
+    """TensorFlow's kernel, which goes over the memory once."""
+    kernel = getattr(tf.raw_ops, f"ResourceApply{name}")
+
+    def apply(optimizer: Any, var: Any, m: Any, grad: tf.Tensor, **numbers: Any) -> None:
+        numbers = {argument: cast_like(number, grad) for argument, number in numbers.items()}
+        kernel(var=var.handle, m=m.handle, grad=grad, **numbers)
+
+    return apply
 
 
 def without_gradients() -> AbstractContextManager:

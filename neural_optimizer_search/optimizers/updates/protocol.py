@@ -32,8 +32,12 @@ class Updates(Protocol):
         """variable <- variable - rate * direction."""
         ...
 
-    def find_kernel(self, name: str, /) -> Optional[Callable[..., Any]]:
-        """The native kernel of a name of TensorFlow, if the backend has it."""
+    def find_kernel(self, name: str, /) -> Optional[Callable[..., None]]:
+        """The native kernel of "PowerSign" or "AddSign", if the backend has one.
+
+        It takes the optimizer and the arguments of TensorFlow's `ResourceApplyPowerSign` or `ResourceApplyAddSign`,
+        but variables for handles, and numbers of any type.
+        """
         ...
 
     def without_gradients(self) -> AbstractContextManager:
