@@ -1,7 +1,10 @@
 """Expression trees: what a rule computes, free of how its string spells it."""
 
+import re
 from dataclasses import dataclass
 from typing import Union
+
+from neural_optimizer_search.dsl.vocabulary import OPERANDS, UNARIES
 
 
 @dataclass(frozen=True)
@@ -45,11 +48,16 @@ def operands(expression: Expression) -> set[str]:
     return set().union(*map(operands, children(expression)))
 
 
-# The same values by another name. The second element is what the first one equals, whatever x is.
+# An operand with the name of a function of another operand is that function of it, such as sign(g).
+_FUNCTION_OF_OPERAND = {
+    (match[1], Operand(match[2])): Operand(name)
+    for name in OPERANDS
+    if (match := re.fullmatch(r"(\w+)\((.+)\)", name)) and match[1] in UNARIES
+}
+# The same values by another name. The second element is what the first one equals.
 _SIMPLER_UNARY: dict[tuple[str, Expression], Expression] = {
-    ("sign", Operand("g")): Operand("sign(g)"),
+    **_FUNCTION_OF_OPERAND,
     ("sign", Operand("g^3")): Operand("sign(g)"),
-    ("sign", Operand("m")): Operand("sign(m)"),
     ("sign", Operand("sign(g)")): Operand("sign(g)"),
     ("sign", Operand("sign(m)")): Operand("sign(m)"),
     ("sign", ONE): ONE,

@@ -10,14 +10,16 @@
 a division adds δ to the divisor, as in the paper.
 """
 
+import inspect
 import itertools
 import re
+import textwrap
 from collections import deque
-from typing import NamedTuple, NoReturn, Optional, Union
+from typing import NamedTuple, NoReturn, Union
 
+from neural_optimizer_search.dsl import spelling
 from neural_optimizer_search.dsl.expression import Binary, Operand, Unary, simplify
 from neural_optimizer_search.dsl.rule import Rule
-from neural_optimizer_search.dsl.vocabulary import OPERANDS, UNARIES
 
 # Far beyond any update rule, and below what Python's stack holds.
 MAX_LENGTH = 100_000
@@ -26,19 +28,6 @@ MAX_OPERATORS = 100
 # An error shows so many characters before and after its place.
 SHOWN = 100
 
-_NAMES = {
-    **{name: name for name in OPERANDS if name.isidentifier()},
-    **{name.lower(): name for name in OPERANDS if name.isidentifier()},
-    "m\u0302": "m", "v\u0302": "v", "γ": "gamma", "γ\u0302": "gamma", "ε": "eps", "ε_t": "eps_t",
-}  # fmt: skip
-# Function -> its constants -> the word. A function without constants has the row None.
-_FUNCTIONS: dict[str, dict[Optional[float], str]] = {}
-for _word in UNARIES:
-    _function, _, _constant = _word.partition("_")
-    if _word not in ("identity", "neg"):
-        _FUNCTIONS.setdefault(_function, {})[float(_constant) if _constant else None] = _word
-_SYMBOLS = {"+": "add", "-": "sub", "*": "mul", "/": "div"}
-_WEIGHT_SCALES: dict[Union[float, str], str] = {float(name[:-2]): name for name in OPERANDS if name.endswith("*w")}
 _SAME_LENGTH = str.maketrans("·×−", "**-")
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
@@ -67,9 +56,8 @@ def parse_formula(formula: str) -> Rule:
     """Reads an update rule from infix text.
 
     Args:
-      formula: Text such as `"exp(sign(g) * sign(m)) * g"`. Operands: g, g^2, g^3, m, v, gamma, 1, 2, eps,
-        1e-4*w .. 1e-1*w, Adam, RMSProp, ld, cd, cd_1, rd_10, rd_20, eps_t. Functions: exp, log, sqrt, sign,
-        sigmoid, clip(x, 1e-5 | 1e-4 | 1e-3), drop(x, 0.1 | 0.3 | 0.5). Operators: + - * / ^.
+      formula: Text such as `"exp(sign(g) * sign(m)) * g"`, in the words of the language:
+        {words}
 
     Returns:
       A `Rule`; its depth is as small as the expression allows.
@@ -87,6 +75,11 @@ def parse_formula(formula: str) -> Rule:
     return Rule.from_expression(simplify(_Parser(formula).parse()))
 
 
+if parse_formula.__doc__:  # `python -OO` takes it away
+    _words = textwrap.fill(spelling.LEGEND, 100, subsequent_indent=" " * 4, break_on_hyphens=False)
+    parse_formula.__doc__ = inspect.cleandoc(parse_formula.__doc__).format(words=_words)
+
+
 class _Parser:
     def __init__(self, formula):
         self.formula = formula
@@ -102,7 +95,7 @@ class _Parser:
             match = _TOKEN.match(text, position)
             if not match:
                 position += len(text[position:]) - len(text[position:].lstrip())
-                self._fail(f"an unexpected character {text[position]!r}", position, _LEGEND)
+                self._fail(f"an unexpected character {text[position]!r}", position, spelling.LEGEND)
             kind = match.lastgroup
             assert kind is not None  # each alternative has a name
             yield _Token(kind, match[kind], match.start(kind))
@@ -144,14 +137,14 @@ class _Parser:
     def _sum(self):
         left = self._product()
         while operator := self._take("+", "-"):
-            left = Binary(_SYMBOLS[operator.text], left, self._product())
+            left = Binary(spelling.OPERATORS[operator.text], left, self._product())
         return left
 
     def _product(self):
         left = self._whole(self._factor())
         while operator := self._take("*", "/"):
             right = self._factor(scales=operator.text == "*")
-            left = Binary(_SYMBOLS[operator.text], left, self._whole(right))
+            left = Binary(spelling.OPERATORS[operator.text], left, self._whole(right))
         return left
 
     def _factor(self, scales=True):
@@ -175,9 +168,10 @@ class _Parser:
         if isinstance(base, _Loose) and base.value == "e":
             return Unary("exp", self._whole(exponent))
         base = self._whole(base)
-        number = exponent.value if isinstance(exponent, _Loose) else None
-        if base == Operand("g") and number in (2.0, 3.0):
-            return Operand(f"g^{number:.0f}")
+        if isinstance(base, Operand) and isinstance(exponent, _Loose):
+            power = spelling.POWERS.get((base.name, exponent.value))
+            if power:
+                return Operand(power)
         return Binary("pow", base, self._whole(exponent))
 
     def _atom(self):
@@ -189,36 +183,46 @@ class _Parser:
                 return self._function(token)
             if token.text in ("w", "e"):
                 return _Loose(token.text, token.position)
-            name = _NAMES.get(token.text) or _NAMES.get(token.text.lower())
+            name = spelling.NAMES.get(token.text) or spelling.NAMES.get(token.text.lower())
             if name:
                 return Operand(name)
-            self._fail(f"an unknown word {token.text!r:.50}", token.position, _LEGEND)
+            self._fail(f"an unknown word {token.text!r:.50}", token.position, spelling.LEGEND)
         if token.text == "(":
             result = self._sum()
             self._expect(")")
             return result
         what = f"{token.text!r:.50}" if token.text else "its end"
-        self._fail(f"{what} where an operand must stand", token.position, _LEGEND)
+        self._fail(f"{what} where an operand must stand", token.position, spelling.LEGEND)
 
     def _function(self, token):
-        words = _FUNCTIONS.get(token.text)
+        if token.text in spelling.BINARY_FUNCTIONS:
+            x = self._sum()
+            self._expect(",")
+            y = self._sum()
+            self._expect(")")
+            return Binary(token.text, x, y)
+        words = spelling.FUNCTIONS.get(token.text)
         if not words:
-            self._fail(f"an unknown function {token.text!r:.50}", token.position, _LEGEND)
-        bars = token.text in ("log", "sqrt") and self._take("|")
+            self._fail(f"an unknown function {token.text!r:.50}", token.position, spelling.LEGEND)
+        bars = token.text in spelling.OF_SIZES and self._take("|")
         x = self._sum()
         if bars:
             self._expect("|")
-        constant, position = None, token.position
-        if None not in words:
-            self._expect(",")
-            position = self.tokens[0].position
-            if self.tokens[0].kind == "number":
-                constant = float(self.tokens.popleft().text)
-            if constant not in words:
-                allowed = ", ".join(f"{c:g}" for c in words)
-                self._fail(f"a constant of {token.text} that is not allowed", position, f"{allowed}.")
+        constant = None if None in words and self.tokens[0].text == ")" else self._constant(token.text, words)
         self._expect(")")
         return Unary(words[constant], x)
+
+    def _constant(self, function, words):
+        constants = [constant for constant in words if constant is not None]
+        if not constants:
+            return None
+        self._expect(",")
+        token = self.tokens[0]
+        constant = float(self.tokens.popleft().text) if token.kind == "number" else None
+        if constant not in constants:
+            allowed = ", ".join(f"{c:g}" for c in constants)
+            self._fail(f"a constant of {function} that is not allowed", token.position, f"{allowed}.")
+        return constant
 
     # -- Words of two pieces ---------------------------------------------------------------------------
 
@@ -228,7 +232,7 @@ class _Parser:
         if isinstance(node, _Loose) and times.text == "*" and after.text not in ("^", "**"):
             value = float(other.text) if other.kind == "number" else other.text
             if "w" in (node.value, value):
-                name = _WEIGHT_SCALES.get(value if node.value == "w" else node.value)
+                name = spelling.WEIGHT_SCALES.get(value if node.value == "w" else node.value)
                 if name:
                     self.tokens.popleft()
                     self.tokens.popleft()
@@ -238,18 +242,12 @@ class _Parser:
     def _whole(self, node):
         if not isinstance(node, _Loose):
             return node
-        if node.value in (1.0, 2.0):
-            return Operand(f"{node.value:.0f}")
+        if node.value in spelling.NUMBERS:
+            return Operand(spelling.NUMBERS[node.value])
         if node.value == "e":
             self._fail("'e' without an exponent", node.position, "e^x, or exp(x).")
-        scales = ", ".join(_WEIGHT_SCALES.values())
+        scales = ", ".join(spelling.WEIGHT_SCALES.values())
         if node.value == "w":
             self._fail("'w' without its factor", node.position, f"{scales}.")
-        self._fail(f"the number {node.value:g}", node.position, f"1, 2, {scales}, g^2, g^3.")
-
-
-_LEGEND = (
-    f"operands {', '.join(OPERANDS)}; functions "
-    f"{', '.join(name if None in words else f'{name}(x, constant)' for name, words in _FUNCTIONS.items())}; "
-    "operators + - * / ^ and brackets."
-)
+        allowed = ", ".join([*spelling.NUMBERS.values(), scales, *spelling.POWERS.values()])
+        self._fail(f"the number {node.value:g}", node.position, f"{allowed}.")

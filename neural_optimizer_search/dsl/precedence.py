@@ -1,18 +1,14 @@
 """How tightly the parts of an expression hold together: one table for text, LaTeX, MathML and written code."""
 
+from collections.abc import Callable
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+Piece = TypeVar("Piece")
 
 
-class Binding(IntEnum):
-    """How tightly a piece holds together, from a condition, which holds least, to what needs no brackets anywhere."""
-
-    CONDITION = -1  # only in code: x < y, and x if y else z
-    SUM = 0
-    PRODUCT = 1
-    NEGATION = 2
-    POWER = 3
-    ATOM = 4
+# How tightly a piece holds together, from a condition, which only code has, to what needs no brackets anywhere.
+Binding = IntEnum("Binding", "CONDITION SUM PRODUCT NEGATION POWER ATOM", start=-1)
 
 
 class Infix(NamedTuple):
@@ -41,12 +37,12 @@ INFIX = {
 }
 
 
-def bracket(text: str, binding: Binding, needed: Binding, brackets: tuple[str, str] = ("(", ")")) -> str:
-    """The text, in brackets if it holds together less tightly than needed.
+def bracket(piece: Piece, binding: Binding, needed: Binding, enclose: Callable[[Any], Any] = "({})".format) -> Piece:
+    """The piece, in brackets if it holds together less tightly than needed.
 
     Example:
       >>> from neural_optimizer_search.dsl.precedence import INFIX, Binding, bracket
       >>> bracket("g + m", Binding.SUM, INFIX["mul"].left), bracket("g^2", Binding.POWER, INFIX["mul"].left)
       ('(g + m)', 'g^2')
     """
-    return text if binding >= needed else text.join(brackets)
+    return piece if binding >= needed else enclose(piece)

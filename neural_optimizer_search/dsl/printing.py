@@ -1,76 +1,161 @@
-"""Expressions as infix text and as LaTeX."""
+"""Expressions as infix text and as LaTeX: one fold, and a notation that says how each word is written."""
 
-from string import Template
+import functools
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, Optional
 
-from neural_optimizer_search.dsl.expression import Expression, Operand, Unary
-from neural_optimizer_search.dsl.vocabulary import BINARIES, OPERANDS, UNARIES
+from neural_optimizer_search.dsl.expression import Binary, Expression, Operand, Unary, children
+from neural_optimizer_search.dsl.precedence import INFIX, Binding, Piece, bracket
+from neural_optimizer_search.dsl.vocabulary import BINARIES, OPERANDS, UNARIES, Word
 
-# How tightly an expression holds together; an argument that binds less than needed gets brackets.
-_SUM, _PRODUCT, _NEGATION, _POWER, _ATOM = range(5)
-_BINDING = {"add": _SUM, "sub": _SUM, "mul": _PRODUCT, "div": _PRODUCT, "pow": _POWER, "left": _ATOM}
-_SYMBOL = {"add": " + ", "sub": " - ", "mul": " * ", "div": " / ", "pow": " ^ "}
-_TEXT = {"neg": "-$x", "log": "log(|$x|)", "sqrt": "sqrt(|$x|)"}
+
+class Form(NamedTuple):
+    """How a word is written.
+
+    Attributes:
+      template: Text with `$x` and `$y` where the arguments stand.
+      own: How tightly the whole holds together; None if it is written as its argument x is.
+      needs: How tightly each argument must hold together; one that holds less tightly gets brackets.
+    """
+
+    template: str
+    own: Optional[Binding] = Binding.ATOM
+    needs: tuple[Binding, ...] = ()
+
+
+@dataclass(frozen=True)
+class Notation(Generic[Piece]):
+    """A way to write expressions, in pieces of text or of another kind.
+
+    Args:
+      form: The `Form` of a word of each kind of expression: `form(Unary, UNARIES["exp"])`.
+      brackets: A template that encloses `$x` in brackets.
+      fill: Writes a template with the arguments' pieces in place of `$x` and `$y`.
+    """
+
+    form: Callable[[type, Word], Form]
+    brackets: str
+    fill: Callable[..., Piece]
+
+    def enclose(self, piece: Piece) -> Piece:
+        """The piece in brackets."""
+        return self.fill(self.brackets, piece)
+
+
+def write(expression: Expression, notation: Notation[Piece]) -> Piece:
+    """An expression in a notation, with the brackets that it needs and no others."""
+    return _write(expression, notation)[0]
+
+
+def _write(expression, notation: Notation) -> tuple[Any, Binding]:
+    """(the piece, how tightly it holds together)."""
+    kind = type(expression)
+    form = notation.form(kind, _TABLES[kind][expression.name])
+    # In one function: a second one would halve the height of the trees that Python's stack can hold.
+    arguments = []
+    for child, needed in zip(children(expression), form.needs):
+        piece, binding = _write(child, notation)
+        arguments.append((bracket(piece, binding, needed, notation.enclose), binding))
+    own = arguments[0][1] if form.own is None else form.own
+    return notation.fill(form.template, *(piece for piece, _ in arguments)), own
+
+
+_TABLES = {Operand: OPERANDS, Unary: UNARIES, Binary: BINARIES}
+_AS_ITS_ARGUMENT = Form("$x", own=None, needs=(Binding.SUM, Binding.SUM))
+
+
+def _fill_text(template, x="", y=""):
+    return template.replace("$x", x).replace("$y", y)
+
+
+# -- Text ------------------------------------------------------------------------------------------
+
+# The grammar would take x ^ -y, which is hard to read.
+_SIDES_IN_TEXT = {"pow": (Binding.ATOM, Binding.POWER)}
+_CONSTANT = re.compile(r"(\w+)_(\d+\.?\d*(?:e-?\d+)?)")
+
+
+@functools.cache
+def text_form(kind: type, word: Word) -> Form:
+    """How a word is written in formulas: an operator, or its name as that of a function of its arguments.
+
+    Example:
+      >>> from neural_optimizer_search.dsl import expression, printing, vocabulary
+      >>> printing.text_form(expression.Unary, vocabulary.UNARIES["clip_1e-5"]).template
+      'clip($x, 1e-5)'
+    """
+    name = word.name
+    if kind is Operand:
+        return Form(name, Binding.PRODUCT if "*" in name else Binding.POWER if "^" in name else Binding.ATOM)
+    if word.latex == "$x":
+        return _AS_ITS_ARGUMENT
+    if name in INFIX:
+        operator = INFIX[name]
+        sides = _SIDES_IN_TEXT.get(name, (operator.left, operator.right))
+        return Form(f"$x {operator.symbol} $y", operator.own, sides)
+    if kind is Binary:
+        return Form(f"{name}($x, $y)", needs=(Binding.SUM, Binding.SUM))
+    if word.latex == "-$x":
+        return Form("-$x", Binding.NEGATION, (Binding.NEGATION,))
+    function, constant = match.groups() if (match := _CONSTANT.fullmatch(name)) else (name, None)
+    x = "|$x|" if r"\left|$x\right|" in word.latex else "$x"
+    return Form(f"{function}({x}, {constant})" if constant else f"{function}({x})", needs=(Binding.SUM,))
+
+
+TEXT = Notation(text_form, brackets="($x)", fill=_fill_text)
 
 
 def text(expression: Expression) -> str:
     """Infix text that `parse_formula` reads back, such as `exp(sign(g) * sign(m)) * g`."""
-    return _text(expression)[0]
+    return write(expression, TEXT)
 
 
-def _text(expression) -> tuple[str, int]:
-    if isinstance(expression, Operand):
-        name = expression.name
-        return name, _PRODUCT if "*" in name else _POWER if "^" in name else _ATOM
-    if isinstance(expression, Unary):
-        return _unary_text(expression.name, *_text(expression.x))
-    if expression.name == "left":
-        return _text(expression.x)
-    binding = _BINDING[expression.name]
-    left = _bracket(*_text(expression.x), binding + (expression.name == "pow"))
-    right = _bracket(*_text(expression.y), binding + (expression.name != "pow"))
-    return left + _SYMBOL[expression.name] + right, binding
+# -- LaTeX -----------------------------------------------------------------------------------------
+
+_GROUP = re.compile(r"\{[^{}]*\}|\\left\|.*?\\right\||\\left\(.*\\right\)|\([^()]*\)")
+# What stands outside of all groups -> how tightly the whole holds together; the first one that is found.
+_OUTSIDE = (
+    (re.compile(r".[+-]"), Binding.SUM),
+    (re.compile(r"\\cdot|\^\s*[\w\\$]|\w\s*\$"), Binding.PRODUCT),
+    (re.compile(r"^-"), Binding.NEGATION),
+    (re.compile(r"\^"), Binding.POWER),
+)
+_SIDES = {Operand: "", Unary: "x", Binary: "xy"}
 
 
-def _unary_text(name, x, binding):
-    if name == "identity":
-        return x, binding
-    if name == "neg":
-        return "-" + _bracket(x, binding, _NEGATION), _NEGATION
-    function, _, constant = name.partition("_")
-    template = _TEXT.get(name, f"{function}($x, {constant})" if constant else f"{function}($x)")
-    return Template(template).substitute(x=x), _ATOM
+@functools.cache
+def latex_form(kind: type, word: Word) -> Form:
+    """How a word is written in LaTeX: as its row says; how tightly it holds together is read off there."""
+    source = word.latex
+    if source == "$x":
+        return _AS_ITS_ARGUMENT
+    outside = _take_groups_out(source)
+    own = next((binding for pattern, binding in _OUTSIDE if pattern.search(outside)), Binding.ATOM)
+    if word.name in INFIX:
+        beside = INFIX[word.name][1:3]
+    else:
+        beside = (Binding.NEGATION if source == "-$x" else Binding.ATOM, Binding.ATOM)
+    return Form(source, own, tuple(_needed(source, side, needed) for side, needed in zip(_SIDES[kind], beside)))
 
 
-def _bracket(x, binding, needed):
-    return x if binding >= needed else f"({x})"
+def _take_groups_out(source):
+    shorter = _GROUP.sub("", source)
+    return source if shorter == source else _take_groups_out(shorter)
+
+
+def _needed(source, side, beside):
+    """How tightly an argument must hold together, if it must so tightly `beside` something else."""
+    if re.search(rf"\${side}\}}?\^", source):
+        return Binding.ATOM
+    alone = re.search(rf"[{{(|,]\s*\${side}\s*([}}),+]|\\right)", source)
+    return Binding.SUM if alone else beside
+
+
+LATEX = Notation(latex_form, brackets=r"\left($x\right)", fill=_fill_text)
 
 
 def latex(expression: Expression) -> str:
     r"""LaTeX, such as `e^{\operatorname{sign}(g) \cdot \operatorname{sign}(\hat{m})} \cdot g`."""
-    return _latex(expression)[0]
-
-
-def _latex(expression) -> tuple[str, int]:
-    if isinstance(expression, Operand):
-        source = OPERANDS[expression.name].latex
-        return source, _PRODUCT if "*" in expression.name else _POWER if "^" in source else _ATOM
-    if isinstance(expression, Unary):
-        x, binding = _latex(expression.x)
-        if expression.name == "neg":
-            return "-" + _latex_bracket(x, binding, _NEGATION), _NEGATION
-        source = Template(UNARIES[expression.name].latex).substitute(x=x)
-        own = {"identity": binding, "exp": _POWER}.get(expression.name, _ATOM)
-        return source, own
-    name = expression.name
-    (x, x_binding), (y, y_binding) = _latex(expression.x), _latex(expression.y)
-    binding = _BINDING[name]
-    if name in ("add", "sub", "mul"):
-        x, y = _latex_bracket(x, x_binding, binding), _latex_bracket(y, y_binding, binding + 1)
-    elif name == "pow":
-        x = _latex_bracket(x, x_binding, _ATOM)
-    own = {"left": x_binding, "div": _ATOM}.get(name, binding)
-    return Template(BINARIES[name].latex).substitute(x=x, y=y), own
-
-
-def _latex_bracket(x, binding, needed):
-    return x if binding >= needed else rf"\left({x}\right)"
+    return write(expression, LATEX)

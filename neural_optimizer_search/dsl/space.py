@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from neural_optimizer_search.dsl.rule import TOKENS_PER_ITERATION, Rule
-from neural_optimizer_search.dsl.vocabulary import BASE_OPERANDS, BINARIES, OPERANDS, UNARIES, Vocabulary
+from neural_optimizer_search.dsl.vocabulary import BINARIES, OPERANDS, UNARIES, Vocabulary
 
 MAX_DEPTH = 4
 OP1, OP2, U1, U2, B = range(TOKENS_PER_ITERATION)
@@ -162,21 +162,28 @@ class SearchSpace:
         return rule.to_tokens(self.vocabulary)
 
 
-def _without(table, *words):
-    return tuple(word for word in table if word not in words)
+def _without(words, *others):
+    return tuple(word for word in words if word not in others)
 
 
-_V2 = _without(UNARIES, "sigmoid"), tuple(BINARIES)
+# The words of the papers, one by one: a row that is added to `dsl.vocabulary` is in no space by itself. Their order
+# is that of the tokens which controllers keep.
+_OPERANDS = (
+    "g", "g^2", "g^3", "m", "v", "gamma", "sign(g)", "sign(m)", "1", "2", "eps",
+    "1e-4*w", "1e-3*w", "1e-2*w", "1e-1*w", "Adam", "RMSProp",
+)  # fmt: skip
+_DECAYS = ("ld", "cd", "cd_1", "rd_10", "rd_20", "eps_t")
+_UNARIES = (
+    "identity", "neg", "exp", "log", "sqrt", "clip_1e-5", "clip_1e-4", "clip_1e-3",
+    "drop_0.1", "drop_0.3", "drop_0.5", "sign",
+)  # fmt: skip
+_BINARIES = ("add", "sub", "mul", "div", "pow", "left")
 
 # Name -> the words. The two papers' whole spaces, then subsets of the size that the paper says it searched.
 PRESETS = {
-    "arxiv2017": Vocabulary(tuple(OPERANDS), *_V2),
-    "arxiv2017_no_decay": Vocabulary(tuple(BASE_OPERANDS), *_V2),
-    "icml2017": Vocabulary(
-        operands=_without(BASE_OPERANDS, "2"),
-        unaries=_without(UNARIES, "sqrt", "sigmoid"),
-        binaries=_without(BINARIES, "pow"),
-    ),
+    "arxiv2017": Vocabulary(_OPERANDS + _DECAYS, _UNARIES, _BINARIES),
+    "arxiv2017_no_decay": Vocabulary(_OPERANDS, _UNARIES, _BINARIES),
+    "icml2017": Vocabulary(_without(_OPERANDS, "2"), _without(_UNARIES, "sqrt"), _without(_BINARIES, "pow")),
     "moments": Vocabulary(
         operands=("g", "g^2", "m", "v", "sign(g)", "sign(m)", "1", "Adam", "RMSProp"),
         unaries=("identity", "neg", "exp", "log", "sqrt", "sign"),

@@ -3,7 +3,8 @@
 Plain tables: a row is a word, with its LaTeX, the state it needs and what it computes. Everything else comes from the
 row: what a child, an optimizer and the screen compute, how formulas are read and shown, and exported code.
 
-A new row goes to the end of its table: a token is the place of a word in it, and runs on disk have tokens.
+A new row goes to the end of its table: a token is the place of a word in it, and checkpoints and reports have tokens.
+It is in no search space by itself: those list their words (`space.py`).
 """
 
 from collections.abc import Callable
@@ -64,7 +65,7 @@ def _drop(probability):
     return lambda ops, s, x: ops.where(s.uniform() < probability, ops.zeros_like(x), x)
 
 
-BASE_OPERANDS = _table(
+OPERANDS = _table(
     Word("g", "g", lambda ops, s: s.g),
     Word("g^2", "g^{2}", lambda ops, s: ops.square(s.g)),
     Word("g^3", "g^{3}", lambda ops, s: s.g * ops.square(s.g)),
@@ -82,10 +83,7 @@ BASE_OPERANDS = _table(
     Word("1e-1*w", "10^{-1}w", lambda ops, s: 1e-1 * s.w),
     Word("Adam", r"\mathrm{Adam}", lambda ops, s: s.m_hat / (ops.sqrt(s.v_hat) + DELTA), averages=("m", "v")),
     Word("RMSProp", r"\mathrm{RMSProp}", lambda ops, s: s.g / (ops.sqrt(s.v_hat) + DELTA), averages=("v",)),
-)
-
-# Functions of the step t and the number of steps T; the values of n are those of the papers' tables.
-DECAY_OPERANDS = _table(
+    # Functions of the step t and the number of steps T; the values of n are those of the papers' tables.
     Word("ld", r"\mathrm{ld}", lambda ops, s: s.fill(linear(ops, s.t, s.T)), decays=True),
     Word("cd", r"\mathrm{cd}", lambda ops, s: s.fill(cyclical(ops, s.t, s.T)), decays=True),
     Word("cd_1", r"\mathrm{cd}_{1}", lambda ops, s: s.fill(cyclical(ops, s.t, s.T, 1.0)), decays=True),
@@ -98,8 +96,6 @@ DECAY_OPERANDS = _table(
         random=True,
     ),
 )
-
-OPERANDS = {**BASE_OPERANDS, **DECAY_OPERANDS}
 
 UNARIES = _table(
     Word("identity", "$x", lambda ops, s, x: x),

@@ -13,6 +13,14 @@ from neural_optimizer_search.report.statistics import deviation
 from neural_optimizer_search.report.sweeps import share_axes, sweep_chart
 from neural_optimizer_search.report.tree import tree
 
+# Framework -> its name, and what the file is.
+_FILES = {
+    "keras": ("Keras", "a Keras 3 optimizer for every backend"),
+    "tensorflow": ("TensorFlow", "a Keras optimizer for TensorFlow, with Keras 2 or 3"),
+    "optax": ("optax", "an optax transformation for JAX"),
+    "torch": ("PyTorch", "an optimizer for PyTorch"),
+}
+
 
 def cards(run: RecordedSearch) -> Optional[Element]:
     """The section with each of the best rules: formula, tree, learning rates, and itself to take along."""
@@ -106,15 +114,6 @@ def _forms(rank, rule):
         )
         for title, kind, what, form in parts
     ]
-
-
-# Framework -> its name, and what the file is.
-_FILES = {
-    "keras": ("Keras", "a Keras 3 optimizer for every backend"),
-    "tensorflow": ("TensorFlow", "a Keras optimizer for TensorFlow, with Keras 2 or 3"),
-    "optax": ("optax", "an optax transformation for JAX"),
-    "torch": ("PyTorch", "an optimizer for PyTorch"),
-}
 
 
 def _source(rank, rule, framework):

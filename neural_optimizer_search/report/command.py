@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Optional
 
 from neural_optimizer_search import console
-from neural_optimizer_search.command_line import path
+from neural_optimizer_search.command_line import path, require
 from neural_optimizer_search.flags import build_parser, configure, flag
 from neural_optimizer_search.records.run_directory import REPORT
 from neural_optimizer_search.report.comparison import comparison_page
@@ -47,6 +47,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """
     p = build_parser("nos-report", __doc__, ReportConfig)
     config = configure(ReportConfig, vars(p.parse_args(argv)))
+    require(p, "search", "latex2mathml")
     if len(config.runs) > 1 and not config.compare:
         p.error(f"argument RUN: one run has one report. For {len(config.runs)} runs on one page: --compare")
     out = _choose_file(config)

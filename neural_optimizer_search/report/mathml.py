@@ -1,14 +1,15 @@
-"""Expressions as MathML, with the brackets that `printing.latex` sets."""
+"""Expressions as MathML: a notation beside text and LaTeX, in which each word looks as the LaTeX of its row says."""
 
-from neural_optimizer_search.dsl.expression import Expression, Operand, Unary, simplify
-from neural_optimizer_search.dsl.printing import text
+import functools
+import html
+import re
+
+from neural_optimizer_search.dsl.expression import Expression, simplify
+from neural_optimizer_search.dsl.precedence import Binding
+from neural_optimizer_search.dsl.printing import LATEX, Form, Notation, latex_form, text, write
 from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.dsl.vocabulary import Word
 from neural_optimizer_search.report.markup import Element, element
-
-# How tightly an expression holds together; an argument that binds less than needed gets brackets.
-_SUM, _PRODUCT, _NEGATION, _POWER, _ATOM = range(5)
-_INFIX = {"add": ("+", _SUM), "sub": ("−", _SUM), "mul": ("·", _PRODUCT)}
-_DELTA = "δ"
 
 
 def math(rule: Rule, display: str = "inline") -> Element:
@@ -31,117 +32,70 @@ def math(rule: Rule, display: str = "inline") -> Element:
 
 def mathml(expression: Expression) -> Element:
     """An expression as an element to stand in `math`."""
-    return _mathml(expression)[0]
+    return write(expression, _MATHML)
 
 
-# -- The words -------------------------------------------------------------------------------------
+def _form(kind: type, word: Word) -> Form:
+    """As in LaTeX; but a fraction, or a function of |x|, would seem to leave its exponent to the last part of it."""
+    form = latex_form(kind, word)
+    return form._replace(own=Binding.POWER) if _OPEN.match(form.template) else form
 
 
-def _i(name):
-    # A name of several letters is upright by itself.
-    return element("mi", name)
+_OPEN = re.compile(r"\\frac\b|\\[a-z]+\\left\|")
 
 
-def _o(symbol):
-    return element("mo", symbol)
+# -- Templates -------------------------------------------------------------------------------------
+
+# Characters that have no meaning, which the converter takes for names.
+_PLACES = {"$x": "\ue000", "$y": "\ue001"}
+_APPLICATION = "\u2061"
 
 
-def _n(digits):
-    return element("mn", digits)
+def _fill(template: str, *pieces: Element) -> Element:
+    # Each word is converted once and alone: no formula is too deep, and brackets grow with what stands in them only.
+    return _copy(_convert(template), dict(zip(_PLACES.values(), pieces)))
 
 
-def _hat(name):
-    return element("mover", _i(name), element("mo", "^"), accent="true")
+def _copy(node, pieces):
+    if node.text in pieces:
+        return pieces[node.text]
+    made = element(node.tag, node.text, (_copy(child, pieces) for child in node))
+    made.attrib.update(node.attrib)
+    return made
 
 
-def _ten_to(exponent):
-    return element("msup", _n("10"), element("mrow", _o("−"), _n(exponent)))
+@functools.cache
+def _convert(template):
+    """The element of a template, with a character of `_PLACES` where each argument stands."""
+    # Here, for `nos-report` to say how to install it where it is not.
+    from latex2mathml.converter import convert_to_element
+
+    # As names of one element; the converter would make one of each letter, or an operator.
+    source = re.sub(r"\\(?:mathrm|operatorname)\{([^{}]*)\}", r"\\text{\1}", template)
+    source = re.sub(r"(?<!\\left)\(", r"\\left(", re.sub(r"(?<!\\right)\)", r"\\right)", source))
+    for place, character in _PLACES.items():
+        source = source.replace(place, character)
+    return _tidy(convert_to_element(source)[0])
 
 
-def _call(function, *arguments):
-    separated = [part for argument in arguments for part in (_o(","), argument)][1:]
-    return element("mrow", _i(function), _o("\u2061"), _bracket(*separated))
+def _tidy(node):
+    """What the converter made, with names as identifiers and without rows of one."""
+    children = [_tidy(child) for child in node]
+    if node.tag == "mrow" and len(children) == 1:
+        return children[0]
+    content = html.unescape(node.text or "").replace(r"\_", "_")
+    tag = "mi" if node.tag == "mtext" or (node.tag == "mo" and content.isalpha()) else node.tag
+    made = element(tag, content)
+    made.attrib.update(node.attrib)
+    for child in children:
+        if len(made) and _is_function(made[-1]) and child.tag == "mrow":
+            made.append(element("mo", _APPLICATION))
+        made.append(child)
+    return made
 
 
-def _bracket(*parts, left="(", right=")"):
-    return element("mrow", element("mo", left, form="prefix"), parts, element("mo", right, form="postfix"))
+def _is_function(node):
+    return node.tag == "mi" and len(node.text) > 1
 
 
-# A word that has no row is written by its name, a function as function(x, constant).
-_OPERANDS = {
-    "g": lambda: _i("g"),
-    "g^2": lambda: element("msup", _i("g"), _n("2")),
-    "g^3": lambda: element("msup", _i("g"), _n("3")),
-    "m": lambda: _hat("m"),
-    "v": lambda: _hat("v"),
-    "gamma": lambda: _hat("γ"),
-    "sign(g)": lambda: _call("sign", _i("g")),
-    "sign(m)": lambda: _call("sign", _hat("m")),
-    "1": lambda: _n("1"),
-    "2": lambda: _n("2"),
-    "eps": lambda: _i("ε"),
-    "eps_t": lambda: element("msub", _i("ε"), _i("t")),
-    "cd_1": lambda: element("msub", _i("cd"), _n("1")),
-    "rd_10": lambda: element("msub", _i("rd"), _n("10")),
-    "rd_20": lambda: element("msub", _i("rd"), _n("20")),
-    **{f"1e-{k}*w": lambda k=k: element("mrow", _ten_to(str(k)), _i("w")) for k in (4, 3, 2, 1)},
-}
-_CONSTANTS = {f"1e-{k}": lambda k=k: _ten_to(str(k)) for k in (5, 4, 3)}
-
-
-# -- The tree --------------------------------------------------------------------------------------
-
-
-def _mathml(expression) -> tuple[Element, int]:
-    """(the element, how tightly it binds)."""
-    if isinstance(expression, Operand):
-        name = expression.name
-        row = _OPERANDS.get(name, lambda: _i(name))
-        return row(), _PRODUCT if "*" in name else _POWER if "^" in name else _ATOM
-    if isinstance(expression, Unary):
-        x = _mathml(expression.x)
-        row = _UNARIES.get(expression.name)
-        return row(*x) if row else (_function(expression.name, x[0]), _ATOM)
-    if expression.name == "left":
-        return _mathml(expression.x)
-    return _binary(expression.name, _mathml(expression.x), _mathml(expression.y))
-
-
-def _size(x):
-    return _bracket(x, left="|", right="|")
-
-
-# What is not written as function(x): from the argument and how tightly it binds to the whole.
-_UNARIES = {
-    "identity": lambda x, binding: (x, binding),
-    "neg": lambda x, binding: (
-        element("mrow", element("mo", "−", form="prefix"), _bracket_if_loose(x, binding, _NEGATION)),
-        _NEGATION,
-    ),
-    "exp": lambda x, _: (element("msup", _i("e"), x), _POWER),
-    "sqrt": lambda x, _: (element("msqrt", _size(x)), _ATOM),
-    # Without brackets, an exponent would seem to belong to what the logarithm is taken of.
-    "log": lambda x, _: (element("mrow", _i("log"), _o("\u2061"), _size(x)), _POWER),
-}
-
-
-def _function(name, x):
-    """A function of x and, as in clip_1e-3, a constant."""
-    function, _, constant = name.partition("_")
-    constants = [_CONSTANTS.get(constant, lambda: _n(constant))()] if constant else []
-    return _call(function, x, *constants)
-
-
-def _binary(name, x: tuple[Element, int], y: tuple[Element, int]):
-    if name == "div":
-        # It looks whole beside anything but an exponent.
-        return element("mfrac", x[0], element("mrow", y[0], _o("+"), _i(_DELTA))), _POWER
-    if name == "pow":
-        return element("msup", _bracket_if_loose(*x, _ATOM), y[0]), _POWER
-    symbol, binding = _INFIX[name]
-    left, right = _bracket_if_loose(*x, binding), _bracket_if_loose(*y, binding + 1)
-    return element("mrow", left, _o(symbol), right), binding
-
-
-def _bracket_if_loose(x, binding, needed):
-    return x if binding >= needed else _bracket(x)
+_MATHML = Notation(_form, LATEX.brackets, _fill)

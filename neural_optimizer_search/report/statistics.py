@@ -13,7 +13,6 @@ from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.report.axes import is_plottable
 
 _SIGNS = {"sign(g)", "sign(m)"}
-_SIGN_OF = {"g": "sign(g)", "g^3": "sign(g)", "m": "sign(m)", "sign(g)": "sign(g)", "sign(m)": "sign(m)"}
 
 
 class Parts(NamedTuple):
@@ -154,7 +153,7 @@ def _agree(parts):
         for part in parts
         for factors in (
             {factor.name for factor in _factors(part) if isinstance(factor, ex.Operand)},
-            {_SIGN_OF.get(factor.name) for factor in _factors_under_sign(part) if isinstance(factor, ex.Operand)},
+            {ex.simplify(ex.Unary("sign", factor)).name for factor in _factors_under_sign(part)},
         )
     )
 

@@ -127,6 +127,7 @@ def test_precedence(formula, brackets):
         ("e^(sign(g)·sign(m\u0302)) × g", "exp(sign(g) * sign(m)) * g"),
         ("γ + γ\u0302", "gamma + gamma"),
         ("ε · ε_t", "eps * eps_t"),
+        ("ϵ · ϵ_t", "eps * eps_t"),
         ("g − −m", "g + m"),
     ],
 )
@@ -180,7 +181,7 @@ def test_a_scaled_weight_is_not_read_against_precedence(formula):
         ("g * cd_7", 4, "unknown word 'cd_7'", "cd_1, rd_10, rd_20"),
         ("g * _x", 4, "unknown word '_x'", "cd_1, rd_10, rd_20"),
         ("sign * g", 0, "unknown word 'sign'", "functions exp, log"),
-        ("g * tanh(m)", 4, "unknown function 'tanh'", "clip(x, constant)"),
+        ("g * wobble(m)", 4, "unknown function 'wobble'", "clip(x, constant)"),
         ("g(m)", 0, "unknown function 'g'", "drop(x, constant)"),
         ("__import__(g)", 0, "unknown function '__import__'", "operators + - * / ^"),
         ("g $ m", 2, "unexpected character '$'", "operators + - * / ^"),

@@ -9,18 +9,22 @@ import reference
 
 from neural_optimizer_search import Rule, parse_formula
 from neural_optimizer_search.dsl import expression
-from neural_optimizer_search.dsl.vocabulary import Vocabulary
+from neural_optimizer_search.dsl.vocabulary import FULL, Vocabulary
 
 ADAM = ("Adam", "1", "identity", "identity", "left")
 AGREE = ("sign(g)", "sign(m)", "identity", "identity", "mul")
+# #0 has the id behind the operands'.
+N_OPERANDS, N_UNARIES, N_BINARIES = len(FULL.operands), len(FULL.unaries), len(FULL.binaries)
+LAST_OPERAND, LAST_UNARY, LAST_BINARY = (
+    f"{len(words) - 1} = {words[-1]}." for words in (FULL.operands, FULL.unaries, FULL.binaries)
+)
 SMALL = Vocabulary(("m", "1", "g"), ("identity", "sign"), ("mul", "left"))
 
 
 def test_tokens_are_ids_with_earlier_outputs_after_the_operands():
     rule = Rule((AGREE, ("g", 0, "identity", "exp", "mul")))
-    # 23 operands, so #0 is 23.
-    assert rule.to_tokens() == (6, 7, 0, 0, 2, 0, 23, 0, 2, 2)
-    assert Rule.from_tokens([6, 7, 0, 0, 2, 0, 23, 0, 2, 2]) == rule
+    assert rule.to_tokens() == (6, 7, 0, 0, 2, 0, N_OPERANDS, 0, 2, 2)
+    assert Rule.from_tokens([6, 7, 0, 0, 2, 0, N_OPERANDS, 0, 2, 2]) == rule
 
 
 def test_tokens_follow_the_vocabulary():
@@ -43,14 +47,17 @@ def test_tokens_to_rule_and_back_for_thousands_of_rules():
         ([], ["multiple of 5", "0 ids"]),
         ([0, 1, 0, 0], ["multiple of 5", "4 ids"]),
         ([0, 1, 0, 0, 0, 0], ["multiple of 5", "6 ids"]),
-        ([23, 1, 0, 0, 0], ["position 0 ", "op1 of iteration 0", "Received: 23", "22 = eps_t."]),
+        ([N_OPERANDS, 1, 0, 0, 0], ["position 0 ", "op1 of iteration 0", f"Received: {N_OPERANDS}", LAST_OPERAND]),
         ([0, -1, 0, 0, 0], ["position 1 ", "op2 of iteration 0", "Received: -1", "0 = g, 1 = g^2"]),
-        ([0, 1, 13, 0, 0], ["position 2 ", "u1 of iteration 0", "Received: 13", "12 = sigmoid."]),
-        ([0, 1, 0, 13, 0], ["position 3 ", "u2 of iteration 0", "Received: 13", "0 = identity"]),
-        ([0, 1, 0, 0, 6], ["position 4 ", "b of iteration 0", "Received: 6", "5 = left."]),
-        ([0, 1, 0, 0, 0, 24, 1, 0, 0, 0], ["position 5 ", "op1 of iteration 1", "23 = #0."]),
-        ([0, 1, 0, 0, 0, 0, 1, 13, 0, 0], ["position 7 ", "u1 of iteration 1", "12 = sigmoid."]),
-        ([0, 1, 0, 0, 0] * 2 + [0, 25, 0, 0, 0], ["position 11 ", "23 = #0, 24 = #1."]),
+        ([0, 1, N_UNARIES, 0, 0], ["position 2 ", "u1 of iteration 0", f"Received: {N_UNARIES}", LAST_UNARY]),
+        ([0, 1, 0, N_UNARIES, 0], ["position 3 ", "u2 of iteration 0", f"Received: {N_UNARIES}", "0 = identity"]),
+        ([0, 1, 0, 0, N_BINARIES], ["position 4 ", "b of iteration 0", f"Received: {N_BINARIES}", LAST_BINARY]),
+        ([0, 1, 0, 0, 0, N_OPERANDS + 1, 1, 0, 0, 0], ["position 5 ", "op1 of iteration 1", f"{N_OPERANDS} = #0."]),
+        ([0, 1, 0, 0, 0, 0, 1, N_UNARIES, 0, 0], ["position 7 ", "u1 of iteration 1", LAST_UNARY]),
+        (
+            [0, 1, 0, 0, 0] * 2 + [0, N_OPERANDS + 2, 0, 0, 0],
+            ["position 11 ", f"{N_OPERANDS} = #0, {N_OPERANDS + 1} = #1."],
+        ),
     ],
 )
 def test_malformed_tokens(tokens, phrases):

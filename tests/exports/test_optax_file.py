@@ -90,7 +90,9 @@ def test_a_gradient_that_broadcasts(rule):
 def test_half_precision(dtype):
     """The averages have the dtype of the parameters; the equation is computed in float32."""
     params = jnp.ones(2, dtype)
-    got, state = run(paths.make(parse_formula("Adam"), "optax", learning_rate=0.5), [jnp.array([1, 0], dtype)], params)
+    got, state = run(
+        paths.make(parse_formula("Adam"), "optax", learning_rate=0.5), [jnp.array([1, 0], dtype)], params
+    )
     assert got.dtype == state[0].m.dtype == dtype
     np.testing.assert_allclose(np.asarray(got, float), [0.5, 1.0])  # not NaN, as 0/(0 + 1e-8) were in float16
 

@@ -6,15 +6,18 @@ VOID = {"meta"}
 
 
 class Page(HTMLParser):
-    """Tags that are opened and closed in order, attributes, ids, and the text without style and script."""
+    """Tags that are opened and closed in order, attributes, ids, and the text without style and script.
+
+    Its `prose` is the text without source code, too.
+    """
 
     def __init__(self, text):
         super().__init__()
-        self.open, self.tags, self.attributes, self.words, self.raw = [], [], [], [], {}
+        self.open, self.tags, self.attributes, self.words, self.prose, self.raw = [], [], [], [], [], {}
         self.feed(text)
         self.close()
         assert not self.open
-        self.text = " ".join(" ".join(self.words).split())
+        self.text, self.prose = (" ".join(" ".join(words).split()) for words in (self.words, self.prose))
         self.ids = [value for name, value in self.attributes if name == "id"]
 
     def handle_starttag(self, tag, attributes):
@@ -31,6 +34,8 @@ class Page(HTMLParser):
             self.raw[self.open[-1]] = data
         else:
             self.words.append(data)
+            if "pre" not in self.open:
+                self.prose.append(data)
 
     def values_of(self, *names):
         """(name, value) of the attributes of these names."""

@@ -42,7 +42,7 @@ def _tex(node):
         ("sign(m)", "sign (hat{m})"),
         ("1", "1"),
         ("2", "2"),
-        ("eps", "ε"),
+        ("eps", "ϵ"),
         ("1e-4*w", "{10}^{−4}w"),
         ("1e-1*w", "{10}^{−1}w"),
         ("Adam", "Adam"),
@@ -52,7 +52,7 @@ def _tex(node):
         ("cd_1", "{cd}_{1}"),
         ("rd_10", "{rd}_{10}"),
         ("rd_20", "{rd}_{20}"),
-        ("eps_t", "{ε}_{t}"),
+        ("eps_t", "{ϵ}_{t}"),
         # Functions.
         ("-g", "−g"),
         ("exp(m)", "{e}^{hat{m}}"),
@@ -117,7 +117,7 @@ def _formula(node):
     return text.replace("w", "*w") if node.tag == "mrow" and parts[-1] == "w" else text
 
 
-_ASCII = {ord("−"): "-", ord("·"): "*", 0x2061: "", ord("ε"): "eps", ord("γ"): "gamma"}
+_ASCII = {ord("−"): "-", ord("·"): "*", 0x2061: "", ord("ϵ"): "eps", ord("γ"): "gamma"}
 
 
 def test_what_is_shown_is_what_is_computed():

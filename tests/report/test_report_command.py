@@ -1,4 +1,5 @@
 import sqlite3
+import sys
 
 import ledgers
 import pytest
@@ -21,6 +22,15 @@ def test_a_report_stands_in_the_run(run, capsys):
 def test_out(run, tmp_path):
     assert main([str(run), "--out", str(tmp_path / "a.html")]) == 0
     assert (tmp_path / "a.html").exists() and not (run / "report.html").exists()
+
+
+def test_without_a_package_of_the_command(run, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "latex2mathml", None)
+    with pytest.raises(SystemExit, match="2"):
+        main([str(run)])
+    assert capsys.readouterr().err == (
+        "nos-report: needs latex2mathml: pip install 'neural-optimizer-search[search]'\n"
+    )
 
 
 def test_compare(run, tmp_path, monkeypatch):

@@ -7,13 +7,9 @@ from typing import Any
 
 from neural_optimizer_search.dsl.precedence import Binding, bracket
 
-
-class Kind(IntEnum):
-    """What the value of a piece is when the code runs."""
-
-    NUMBER = 0  # of Python, the same at each step
-    SCALAR = 1  # such as t / T
-    TENSOR = 2  # as large as the gradient
+# What the value of a piece is when the code runs: a number of Python that is the same at each step, a scalar such as
+# t / T, or a tensor as large as the gradient.
+Kind = IntEnum("Kind", "NUMBER SCALAR TENSOR", start=0)
 
 
 def _operator(name: str) -> tuple[Callable[..., "Code"], Callable[..., "Code"]]:
@@ -32,7 +28,7 @@ class Code:
       kind: What its value is.
       wide: Whether it stands for an array as large as the gradient. A number or a scalar that does is written as it
         is for as long as the array library fills the array itself.
-      reads: The names that it needs, and that the lines it reads need: arguments of the equation and names of the file.
+      reads: The names that it needs, and that the lines it reads need: arguments of the equation, names of the file.
     """
 
     text: str

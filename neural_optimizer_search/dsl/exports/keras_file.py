@@ -132,22 +132,25 @@ def _draw(name):
 
 
 def _draw_of_backend():
-    return '''def _draw(kind, like, seed, i, t, place):
-    """Depends on these numbers alone; what `keras.random` draws depends on what was drawn before."""
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        pair = tf.stack([(seed << 32) + i, tf.cast(t, tf.int64) * 2**16 + place])
-        return getattr(tf.random, f"stateless_{kind}")(tf.shape(like), pair, dtype=like.dtype)
-    if keras.backend.backend() == "jax":
-        import jax
-
-        key = jax.random.key(seed)
-        for number in (i, t, place):
-            key = jax.random.fold_in(key, number)
-        return getattr(jax.random, kind)(key, like.shape, like.dtype)
-    import torch
-
-    mixed = random.Random(f"{seed} {i} {int(t)} {place}").getrandbits(63)
-    generator = torch.Generator(like.device).manual_seed(mixed)
-    return getattr(torch.empty_like(like), f"{kind}_")(generator=generator)'''.split("\n")
+    return [
+        "def _draw(kind, like, seed, i, t, place):",
+        '    """Depends on these numbers alone; what `keras.random` draws depends on what was drawn before."""',
+        '    if keras.backend.backend() == "tensorflow":',
+        "        import tensorflow as tf",
+        "",
+        "        pair = tf.stack([(seed << 32) + i, tf.cast(t, tf.int64) * 2**16 + place])",
+        '        return getattr(tf.random, f"stateless_{kind}")(tf.shape(like), pair, dtype=like.dtype)',
+        '    if keras.backend.backend() == "jax":',
+        "        import jax",
+        "",
+        "        key = jax.random.key(seed)",
+        "        for number in (i, t, place):",
+        "            key = jax.random.fold_in(key, number)",
+        "        return getattr(jax.random, kind)(key, like.shape, like.dtype)",
+        "    import torch",
+        "",
+        '    mixed = random.Random(f"{seed} {i} {int(t)} {place}").getrandbits(63)',
+        "    generator = torch.Generator(like.device).manual_seed(mixed)",
+        "    noise = torch.empty(like.shape, dtype=like.dtype, device=like.device)",
+        '    return getattr(noise, f"{kind}_")(generator=generator)',
+    ]

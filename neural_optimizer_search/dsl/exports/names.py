@@ -6,7 +6,8 @@ import re
 
 # What some file defines or imports; the same for all files, so that a name fits all of them.
 RESERVED = (
-    "KERAS_3", "NamedTuple", "direction", "jax", "jnp", "keras", "math", "numbers", "ops", "optax", "random", "tf", "torch"
+    "KERAS_3", "NamedTuple", "direction", "jax", "jnp", "keras", "math", "numbers", "ops", "optax", "random", "tf",
+    "torch",
 )  # fmt: skip
 
 

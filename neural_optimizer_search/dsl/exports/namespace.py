@@ -57,7 +57,7 @@ class CodeOperations:
 
     exp, expm1, log, abs, sqrt, square, sign, sigmoid, cos, minimum, clip, where = map(
         _function,
-        "exp expm1 log abs sqrt square sign sigmoid cos minimum clip where".split(),
+        ["exp", "expm1", "log", "abs", "sqrt", "square", "sign", "sigmoid", "cos", "minimum", "clip", "where"],
     )
 
     def __init__(self, functions: Functions, lines: Lines) -> None:
@@ -144,14 +144,14 @@ class CodeOperations:
         if name == "where":
             condition, x, y = of[0].text, of[1].enclosed(Binding.SUM), of[2].enclosed(Binding.SUM)
             return of[0].derive(f"{x} if {condition} else {y}", *of, binding=Binding.CONDITION)
-        function = self.functions.scalars.get(name)
+        function = (self.functions.scalars or {}).get(name)
         texts = [x.text if function else f"{self.functions.module}.tensor({x.text})" for x in of]
         code = of[0].derive(f"{function or self.functions.name(name)}({', '.join(texts)})", *of)
         return self.needing(code, "math") if code.text.startswith("math.") else code
 
-    def _shorten(self, *pieces):
+    def _shorten(self, *of: Code) -> list[Code]:
         """The same pieces; if they do not fit into a line together, the longest have lines of their own."""
-        pieces = list(pieces)
+        pieces = list(of)
         while sum(len(piece.text) for piece in pieces) > LONGEST:
             longest = max(range(len(pieces)), key=lambda i: len(pieces[i].text))
             pieces[longest] = self.lines.number(pieces[longest])

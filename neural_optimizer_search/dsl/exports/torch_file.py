@@ -82,7 +82,8 @@ def _step(export):
 def _update(export):
     equation = export.equation
     seed, averages = "seed" in equation.reads, equation.averages
-    inputs = {"w": "w.to(dtype)", "T": 'group["decay_steps"]'}
+    values: dict[str, str] = {"w": "w.to(dtype)", "T": 'group["decay_steps"]'}
+    inputs = ", ".join([values.get(name, name) for name in equation.arguments])
     return [
         f"def _update(self, w, group{', place' if seed else ''}):",
         "    state = self.state[w]",
@@ -107,7 +108,7 @@ def _update(export):
         ),
         '    if group["weight_decay"]:',
         '        w.mul_(1 - group["lr"] * group["weight_decay"])',
-        f"    direction = self.direction({', '.join(inputs.get(name, name) for name in equation.arguments)})",
+        f"    direction = self.direction({inputs})",
         '    w.add_(direction.to(w.dtype), alpha=-float(group["lr"]))',
     ]
 
@@ -124,7 +125,8 @@ def _draws(export):
     for name in names:
         yield [
             f"def {name}(like, seed, place):",
-            f"    return torch.empty_like(like).{name[1:]}_(generator=_generator(like.device, seed, place))",
+            "    noise = torch.empty(like.shape, dtype=like.dtype, device=like.device)",
+            f"    return noise.{name[1:]}_(generator=_generator(like.device, seed, place))",
         ]
     if names:
         yield [
