@@ -1,11 +1,12 @@
 """Where the commands begin: what stops one while it imports TensorFlow, for seconds, ends it without a traceback.
 
-This module lies beside the package, because importing anything in the package imports TensorFlow.
+This module lies beside the package, because importing anything in the package imports Keras and its backend.
 """
 
 import importlib
 import os
 import signal
+import sys
 from types import FrameType
 from typing import Optional
 
@@ -19,34 +20,41 @@ def _stop(number: int, frame: Optional[FrameType]) -> None:
     os._exit(128 + number)
 
 
-def _run(module: str) -> int:
-    for name in _SIGNALS:
-        number = getattr(signal, name, None)  # not every system has all
+def _run(name: str, module: str) -> int:
+    for each in _SIGNALS:
+        number = getattr(signal, each, None)  # not every system has all
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _stop)
-    return importlib.import_module(module).main()
+    try:
+        main = importlib.import_module(module).main
+    except ImportError as error:
+        if error.name != "keras":  # as `neural_optimizer_search.keras_versions` raises it
+            raise
+        print(f"{name}: {error}", file=sys.stderr)
+        return 2
+    return main()
 
 
 def search() -> int:
     """`nos-search`."""
-    return _run("neural_optimizer_search.search.command")
+    return _run("nos-search", "neural_optimizer_search.search.command")
 
 
 def promote() -> int:
     """`nos-promote`."""
-    return _run("neural_optimizer_search.promotion.command")
+    return _run("nos-promote", "neural_optimizer_search.promotion.command")
 
 
 def learn() -> int:
     """`nos-learn`."""
-    return _run("neural_optimizer_search.l2o.training")
+    return _run("nos-learn", "neural_optimizer_search.l2o.training")
 
 
 def report() -> int:
     """`nos-report`."""
-    return _run("neural_optimizer_search.report.command")
+    return _run("nos-report", "neural_optimizer_search.report.command")
 
 
 def optimizers() -> int:
     """`nos-optimizers`."""
-    return _run("neural_optimizer_search.optimizers.listing")
+    return _run("nos-optimizers", "neural_optimizer_search.optimizers.listing")

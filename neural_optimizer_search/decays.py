@@ -48,9 +48,8 @@ class Decay:
       ValueError: If the name is none of these.
 
     Example:
-      >>> import tensorflow as tf
       >>> from neural_optimizer_search.decays import Decay
-      >>> float(Decay("ld")(tf.constant(25.0), tf.constant(100.0)))
+      >>> float(Decay("ld")(25.0, 100.0))
       0.75
     """
 
@@ -71,5 +70,11 @@ class Decay:
         return _KINDS[kind], periods
 
     def __call__(self, t: Any, T: Any, ops: Optional[Operations] = None) -> Any:
+        """f(t, T).
+
+        Args:
+          t, T: Float scalars or arrays of the library that `ops` is for.
+          ops: The namespace of operations; None is that of Keras's backend.
+        """
         function, periods = self._parts()
         return function(ops or of_backend(), t, T, *periods)

@@ -61,8 +61,8 @@ def module_of_backend(package: str) -> Any:
     """
     if BACKEND not in _MODULES:
         raise RuntimeError(
-            "The optimizers and schedules of neural_optimizer_search run with Keras on TensorFlow, JAX or PyTorch, not "
-            f"on the backend {BACKEND!r}: set the environment variable KERAS_BACKEND to tensorflow, jax or torch."
+            "neural_optimizer_search trains with Keras on TensorFlow, JAX or PyTorch: set the environment variable "
+            f"KERAS_BACKEND to tensorflow, jax or torch. Received: {BACKEND!r}."
         )
     return importlib.import_module(f"{package}.{_MODULES[BACKEND]}")
 
@@ -76,7 +76,7 @@ def require_tensorflow(what: str) -> None:
     if BACKEND != "tensorflow":
         raise ImportError(
             f"{what} needs Keras on TensorFlow: install neural-optimizer-search[tensorflow], and set the environment "
-            f"variable KERAS_BACKEND to tensorflow. Keras is on the backend {BACKEND!r}.",
+            f"variable KERAS_BACKEND to tensorflow. Received: {BACKEND!r}.",
             name="keras",
         )
 

@@ -52,20 +52,23 @@ def sum_of(values):
     return keras.ops.sum(values) if KERAS_3 else tf.reduce_sum(values)
 
 
+def transposed(matrix):
+    """Of PyTorch's tensors a view."""
+    return keras.ops.transpose(matrix) if KERAS_3 else tf.transpose(matrix)
+
+
 def integer(value):
     """As Keras counts iterations."""
     return tensor(value, "int32" if BACKEND == "jax" else "int64")
 
 
-def mapped(function, count):
-    """The values of a function at each of the integers from 0, as an array."""
+def mapped(function, numbers):
+    """The values of a function at each of some numbers, as an array: one call, if the backend can."""
     if BACKEND == "tensorflow":
-        values = tf.function(lambda: tf.map_fn(function, tf.range(count), fn_output_signature=tf.float32))()
-    elif BACKEND == "jax":
-        values = jax.jit(lambda: jax.lax.map(function, jax.numpy.arange(count)))()
-    else:
-        return np.array([float(function(integer(t))) for t in range(count)])
-    return array(values)
+        return tf.function(lambda: tf.map_fn(function, np.asarray(numbers), fn_output_signature=tf.float32))().numpy()
+    if BACKEND == "jax":
+        return np.asarray(jax.jit(lambda: jax.lax.map(function, np.asarray(numbers)))())
+    return np.array([float(function(keras.ops.convert_to_tensor(number))) for number in numbers])
 
 
 # -- Training --------------------------------------------------------------------------------------
@@ -104,6 +107,14 @@ def compiled(optimizer, variables, xla=True):
         return lambda gradients: optimizer.apply(gradients, variables)
     step = jax.jit(lambda values, state, gradients: optimizer.stateless_apply(state, gradients, values))
     return lambda gradients: _assign(variables, optimizer, *step(*_state(variables, optimizer), gradients))
+
+
+def steps_of(optimizer, variables, many=False):
+    """Steps by hand, compiled where that takes less time: a function of the gradients."""
+    # At each step alone, JAX would compile the conditions of an accumulation.
+    if BACKEND == "jax" and (many or optimizer.gradient_accumulation_steps):
+        return compiled(optimizer, variables)
+    return lambda gradients: apply(optimizer, gradients, variables)
 
 
 def minimize(optimizer, loss, variables, steps):

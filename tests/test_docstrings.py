@@ -8,6 +8,7 @@ import pytest
 
 import neural_optimizer_search
 import tf_agents_env
+from neural_optimizer_search.keras_versions import KERAS_3
 
 
 def modules():
@@ -20,6 +21,8 @@ def modules():
 def test_examples(name):
     if name.startswith("tf_agents_env"):
         pytest.importorskip("tf_agents")
+    if name.endswith(".on_keras") and not KERAS_3:
+        pytest.skip("needs keras.ops")
     assert doctest.testmod(importlib.import_module(name)).failed == 0
 
 

@@ -41,13 +41,13 @@ MAY_IMPORT = {
     f"{CORE}.describe_error": {f"{CORE}.command_line"},
     f"{CORE}.flags": {f"{CORE}.command_line"},
     f"{CORE}.recorded_flags": {f"{CORE}.command_line", f"{CORE}.files", f"{CORE}.flags"},
-    f"{CORE}.schedules": {f"{CORE}.decays", *KERAS},
+    f"{CORE}.schedules": {f"{CORE}.arguments", f"{CORE}.decays", *KERAS},
     DSL: {f"{CORE}.decays", f"{CORE}.operations"},
     f"{CORE}.optimizers": {f"{CORE}.decays", *KERAS, *COMMANDS, DSL},
     f"{CORE}.objectives": set(),
     f"{CORE}.l2o": {
         CORE,
-        *(f"{CORE}.{place}" for place in ("objectives", "optimizers", "records")),
+        *(f"{CORE}.{place}" for place in ("keras_versions", "objectives", "optimizers", "records")),
         *COMMANDS,
     },
     f"{CORE}.tasks": {f"{CORE}.code_hash", f"{CORE}.optimizers", f"{CORE}.keras_versions", *COMMANDS, DSL},
@@ -56,7 +56,7 @@ MAY_IMPORT = {
     f"{CORE}.records": {f"{CORE}.measuring", *COMMANDS, DSL},
 }
 MAY_IMPORT[f"{CORE}.search"] = {
-    *(f"{CORE}.{place}" for place in ("records", "workers", "measuring", "tasks", "optimizers")),
+    *(f"{CORE}.{place}" for place in ("records", "workers", "measuring", "tasks", "optimizers", "keras_versions")),
     *COMMANDS, DSL
 }  # fmt: skip
 MAY_IMPORT[f"{CORE}.report"] = MAY_IMPORT[f"{CORE}.promotion"] = {f"{CORE}.search", *MAY_IMPORT[f"{CORE}.search"]}
@@ -77,7 +77,7 @@ MAY_IMPORT["benchmarks.experiments"] = {
     "benchmarks.trials", "benchmarks.networks", "benchmarks.data", f"{CORE}.tasks", f"{CORE}.objectives"
 }  # fmt: skip
 MAY_IMPORT["benchmarks.commands"] = {"benchmarks.experiments", "benchmarks.trials", *COMMANDS}
-MAY_IMPORT["benchmarks.studies"] = {"benchmarks.plotting", "tf_agents_env", *MAY_IMPORT["tf_agents_env"]}
+MAY_IMPORT["benchmarks.studies"] = {"benchmarks.plotting", "tf_agents_env", *MAY_IMPORT["tf_agents_env"], *KERAS}
 # Within the DSL, each file may import those before it.
 DSL_ORDER = (
     "vocabulary",

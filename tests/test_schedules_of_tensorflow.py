@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from test_schedules import NOISES, PAST_T, SHAPES, T, stddev, values
 
-from neural_optimizer_search.schedules import LinearCosineDecay
+from neural_optimizer_search.schedules import LinearCosineDecay, NoisyLinearCosineDecay
 
 
 def original(schedule, name, step, **arguments):
@@ -30,6 +30,11 @@ def test_the_original_s_noise_has_the_standard_deviation_that_ours_is_tested_for
     quiet = float(LinearCosineDecay(1.0, T, noise.get("num_periods", 0.5))(t))
     assert abs(theirs.mean() - quiet) < 5 * stddev(t, **noise) / np.sqrt(count)
     np.testing.assert_allclose(theirs.std(), stddev(t, **noise), rtol=0.06)
+
+
+def test_noise_is_the_same_in_a_graph():
+    schedule = NoisyLinearCosineDecay(1.0, T, seed=-5)
+    assert float(tf.function(schedule)(tf.constant(7, tf.int64))) == float(schedule(7))
 
 
 @pytest.mark.parametrize("t", [7, tf.constant(7), tf.constant(7, tf.int64), tf.Variable(7, dtype=tf.int64)], ids=repr)

@@ -15,6 +15,7 @@ STUDIES = (
     "learned_optimizers",
     "scaling",
     "optimizer_step",
+    "backends",
     "own_model_speed",
     "ledger_growth",
 )

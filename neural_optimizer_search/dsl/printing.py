@@ -115,6 +115,8 @@ def text(expression: Expression) -> str:
 # -- LaTeX -----------------------------------------------------------------------------------------
 
 _GROUP = re.compile(r"\{[^{}]*\}|\\left\|.*?\\right\||\\left\(.*\\right\)|\([^()]*\)")
+# A fraction, or a function of |x|, would seem to leave its exponent to the last part of it.
+_OPEN = re.compile(r"\\frac\b|\\[a-z]+\\left\|")
 # What stands outside of all groups -> how tightly the whole holds together; the first one that is found.
 _OUTSIDE = (
     (re.compile(r".[+-]"), Binding.SUM),
@@ -132,7 +134,8 @@ def latex_form(kind: type, word: Word) -> Form:
     if source == "$x":
         return _AS_ITS_ARGUMENT
     outside = _take_groups_out(source)
-    own = next((binding for pattern, binding in _OUTSIDE if pattern.search(outside)), Binding.ATOM)
+    alone = Binding.POWER if _OPEN.match(source) else Binding.ATOM
+    own = next((binding for pattern, binding in _OUTSIDE if pattern.search(outside)), alone)
     if word.name in INFIX:
         beside = INFIX[word.name][1:3]
     else:

@@ -3,6 +3,10 @@
 Using a policy needs no more than TensorFlow; learning one needs the extra `l2o`.
 """
 
+from neural_optimizer_search.keras_versions import require_tensorflow
+
+require_tensorflow(__name__)
+
 from neural_optimizer_search.l2o.predicted_step_descent import Minimum, PredictedStepDescent
 
 __all__ = ["Minimum", "PredictedStepDescent"]

@@ -11,7 +11,7 @@ downhill. Many of the others are one function, up to a positive factor, which th
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import NamedTuple, Optional
+from typing import Any, NamedTuple, Optional
 
 import numpy as np
 
@@ -108,7 +108,7 @@ class _Probe:
         w = np.broadcast_to(np.tile(rng.normal(size=PAIRS), 2), g.shape)
         averages = {name: _average(g, beta, power) for name, beta, power in AVERAGES}
         self._g, self._g_squares = g, _sums(g**2)
-        self._inputs = (on_numpy, g, w, averages, np.tile(t, (len(SCALES), 1)), STEPS, seed)
+        self._inputs: Any = (on_numpy, g, w, averages, np.tile(t, (len(SCALES), 1)), STEPS, seed)
         state, self._draws = State(*self._inputs), {}
         self._operands = {name: state.operand(name) for name, word in OPERANDS.items() if not word.random}
 

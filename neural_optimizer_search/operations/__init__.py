@@ -1,4 +1,4 @@
-"""What the words of the language and the decays compute with: one namespace of functions a library of arrays."""
+"""What the words of the language compute with: one namespace of functions a library of arrays."""
 
 from typing import cast
 

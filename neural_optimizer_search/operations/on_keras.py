@@ -10,9 +10,14 @@ from neural_optimizer_search.keras_versions import BACKEND, keras
 
 _ops: Any = keras.ops
 exp, expm1, log = _ops.exp, _ops.expm1, _ops.log
-abs, sqrt, square, sign, sigmoid, cos = _ops.abs, _ops.sqrt, _ops.square, _ops.sign, _ops.sigmoid, _ops.cos
+abs, sqrt, square, sign, sigmoid = _ops.abs, _ops.sqrt, _ops.square, _ops.sign, _ops.sigmoid
 minimum, floormod, clip, where = _ops.minimum, _ops.mod, _ops.clip, _ops.where
 zeros_like, ones_like = _ops.zeros_like, _ops.ones_like
+
+
+def cos(x: Any) -> Any:
+    """In the dtype of x; Keras's own makes float32 of float64 on JAX."""
+    return cast_like(_ops.cos(x), x)
 
 
 def scalar(x: Any) -> Any:
@@ -25,34 +30,35 @@ def cast_like(x: Any, like: Any) -> Any:
     return _ops.cast(x, like.dtype)
 
 
-def normal(like: Any, seed: int, t: Any, place: int) -> Any:
+def normal(like: Any, seed: int, t: Any, place: Any) -> Any:
     """Standard Gaussian noise in the dtype of `like`."""
-    return _DRAW[BACKEND]("normal", like, seed, t, place)
+    return _DRAW[BACKEND]("normal", like, like.dtype, seed, t, place)
 
 
-def uniform(like: Any, seed: int, t: Any, place: int) -> Any:
-    """In [0, 1), in the dtype of `like`."""
-    return _DRAW[BACKEND]("uniform", like, seed, t, place)
+def uniform(like: Any, seed: int, t: Any, place: Any) -> Any:
+    """In [0, 1), in float32, so that weights of any dtype are dropped alike."""
+    return _DRAW[BACKEND]("uniform", like, scalar(0).dtype, seed, t, place)
 
 
 # `keras.random` takes one number or a generator with a state of its own, and neither depends on the step.
 
 
-def _draw_with_jax(kind, like, seed, t, place):
-    import jax
+def _draw_with_jax(kind, like, dtype, seed, t, place):
+    import jax  # pyright: ignore[reportMissingImports]
 
     key = jax.random.key(seed % 2**32)
     for number in (seed // 2**32 % 2**32, t, place):
         key = jax.random.fold_in(key, number)
-    return getattr(jax.random, kind)(key, like.shape, like.dtype)
+    return getattr(jax.random, kind)(key, like.shape, dtype)
 
 
-def _draw_with_torch(kind, like, seed, t, place):
-    import torch
+def _draw_with_torch(kind, like, dtype, seed, t, place):
+    import torch  # pyright: ignore[reportMissingImports]
 
     numbers = np.random.SeedSequence([seed % 2**64, int(t), int(place)])
     generator = torch.Generator(like.device).manual_seed(int(numbers.generate_state(1, np.uint64)[0] >> 1))
-    return getattr(torch.empty_like(like), f"{kind}_")(generator=generator)
+    # Not `empty_like`: the numbers of a transposed gradient would lie otherwise.
+    return getattr(torch.empty(like.shape, dtype=dtype, device=like.device), f"{kind}_")(generator=generator)
 
 
 _DRAW: dict[str, Callable[..., Any]] = {"jax": _draw_with_jax, "torch": _draw_with_torch}

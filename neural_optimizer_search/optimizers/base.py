@@ -94,7 +94,9 @@ class DirectionOptimizer(keras.optimizers.Optimizer):
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Any]], *args: Any, **kwargs: Any) -> Any:
         """One update. Sparse gradients are made dense before anything is done with them."""
-        pairs = [(updates.of_backend().make_dense(gradient, variable), variable) for gradient, variable in grads_and_vars]
+        pairs = [
+            (updates.of_backend().make_dense(gradient, variable), variable) for gradient, variable in grads_and_vars
+        ]
         return super().apply_gradients(pairs, *args, **kwargs)
 
     def apply(self, grads: Sequence[Any], trainable_variables: Optional[Iterable[Any]] = None) -> None:

@@ -57,7 +57,7 @@ class PublishedRule:
         """The internal decay with which the row's family works best, or None if the paper names none."""
         return _RECOMMENDED_DECAYS.get(self.optimizer)
 
-    def make(self, **arguments: Any) -> keras.optimizers.Optimizer:
+    def make(self, **arguments: Any) -> Any:
         """An optimizer of this rule; the arguments are the class's, such as `learning_rate`."""
         rule = {"rule": self.rule} if self.optimizer is RuleOptimizer else {}
         return self.optimizer(**rule, **self.arguments, **arguments)
@@ -121,9 +121,7 @@ def normalize_name(name: str) -> str:
     return name.lower().replace("_", "-")
 
 
-def get(
-    identifier: Union[str, dict, keras.optimizers.Optimizer], **arguments: Any
-) -> keras.optimizers.Optimizer:
+def get(identifier: Any, **arguments: Any) -> Any:
     """An optimizer by name, by formula or from a config.
 
     Args:
@@ -185,7 +183,7 @@ def _from_text(text, arguments):
     return RuleOptimizer(rule, **arguments)
 
 
-def serialize(optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
+def serialize(optimizer: Any) -> dict[str, Any]:
     """The config of an optimizer, from which `deserialize` makes an equal one.
 
     Example:
@@ -197,7 +195,7 @@ def serialize(optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
     return keras.optimizers.serialize(optimizer)
 
 
-def deserialize(config: dict[str, Any]) -> keras.optimizers.Optimizer:
+def deserialize(config: dict[str, Any]) -> Any:
     """The optimizer that a config describes.
 
     Args:

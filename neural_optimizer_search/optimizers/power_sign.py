@@ -39,12 +39,15 @@ class PowerSign(SignOptimizer):
       ValueError: If an argument is out of range, or only one of `decay` and `decay_steps` is given.
 
     Example:
-      >>> import tensorflow as tf
+      >>> import keras
+      >>> import numpy as np
       >>> from neural_optimizer_search.optimizers import PowerSign
-      >>> w, optimizer = tf.Variable(1.0), PowerSign(learning_rate=0.1, base=2.0)
+      >>> layer = keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")
+      >>> layer.build((None, 1))
+      >>> optimizer = PowerSign(learning_rate=0.1, base=2.0)
       >>> for g in (1.0, -0.5):  # m is 0.1, then 0.04
-      ...     _ = optimizer.apply_gradients([(tf.constant(g), w)])
-      ...     print(f"{float(w):.3f}")
+      ...     _ = optimizer.apply_gradients([(np.array([[g]]), layer.kernel)])
+      ...     print(f"{layer.get_weights()[0].item():.3f}")
       0.800
       0.825
 

@@ -40,12 +40,14 @@ class RuleOptimizer(DirectionOptimizer):
       FormulaError: If the text is not a formula of the language.
 
     Example:
-      >>> import tensorflow as tf
+      >>> import keras
+      >>> import numpy as np
       >>> from neural_optimizer_search.optimizers import RuleOptimizer
-      >>> w = tf.Variable(1.0)
+      >>> layer = keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")
+      >>> layer.build((None, 1))
       >>> optimizer = RuleOptimizer("sign(g) * sqrt(|g|)", learning_rate=0.1)
-      >>> _ = optimizer.apply_gradients([(tf.constant(4.0), w)])
-      >>> f"{float(w):.2f}"
+      >>> _ = optimizer.apply_gradients([(np.array([[4.0]]), layer.kernel)])
+      >>> f"{layer.get_weights()[0].item():.2f}"
       '0.80'
 
     Source: Bello et al. (2017), arXiv:1709.07417v2, sections 3.1, 4.1 and 4.2.

@@ -5,10 +5,8 @@ import html
 import re
 
 from neural_optimizer_search.dsl.expression import Expression, simplify
-from neural_optimizer_search.dsl.precedence import Binding
-from neural_optimizer_search.dsl.printing import LATEX, Form, Notation, latex_form, text, write
+from neural_optimizer_search.dsl.printing import LATEX, Notation, latex_form, text, write
 from neural_optimizer_search.dsl.rule import Rule
-from neural_optimizer_search.dsl.vocabulary import Word
 from neural_optimizer_search.report.markup import Element, element
 
 
@@ -33,15 +31,6 @@ def math(rule: Rule, display: str = "inline") -> Element:
 def mathml(expression: Expression) -> Element:
     """An expression as an element to stand in `math`."""
     return write(expression, _MATHML)
-
-
-def _form(kind: type, word: Word) -> Form:
-    """As in LaTeX; but a fraction, or a function of |x|, would seem to leave its exponent to the last part of it."""
-    form = latex_form(kind, word)
-    return form._replace(own=Binding.POWER) if _OPEN.match(form.template) else form
-
-
-_OPEN = re.compile(r"\\frac\b|\\[a-z]+\\left\|")
 
 
 # -- Templates -------------------------------------------------------------------------------------
@@ -98,4 +87,4 @@ def _is_function(node):
     return node.tag == "mi" and len(node.text) > 1
 
 
-_MATHML = Notation(_form, LATEX.brackets, _fill)
+_MATHML = Notation(latex_form, LATEX.brackets, _fill)

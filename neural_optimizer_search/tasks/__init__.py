@@ -1,5 +1,9 @@
 """The shipped tasks, by name, and how to find them and your own."""
 
+from neural_optimizer_search.keras_versions import require_tensorflow
+
+require_tensorflow(__name__)
+
 from neural_optimizer_search.tasks.cifar10 import CIFAR10
 from neural_optimizer_search.tasks.cifar10_wrn import CIFAR10_WRN
 from neural_optimizer_search.tasks.digits import DIGITS

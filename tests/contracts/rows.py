@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from backends import apply, array, tensor, variable
+from backends import array, steps_of, tensor, variable
 
 from neural_optimizer_search.optimizers import AddSign, PowerSign, RuleOptimizer
 
@@ -112,9 +112,9 @@ def path(optimizer, gradients=GRADIENTS, w=None):
     """The weights after each step, from `w`: a number, or a variable, which is then at the last of them."""
     if w is None or np.isscalar(w):
         w = variable(start(np.size(gradients[0])) if w is None else w)
-    weights = []
+    step, weights = steps_of(optimizer, [w]), []
     for g in gradients:
-        apply(optimizer, [tensor(g)], [w])
+        step([tensor(g)])
         weights.append(array(w))
     return np.array(weights)
 

@@ -13,11 +13,14 @@ import pytest
 import tensorflow as tf
 
 from neural_optimizer_search import parse_formula
-from neural_optimizer_search.dsl.interpreter import AVERAGES, Inputs, update
+from neural_optimizer_search.dsl.interpreter import update
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.dsl.space import PRESETS, search_space
+from neural_optimizer_search.dsl.state import State
 from neural_optimizer_search.dsl.token_interpreter import update_from_tokens
+from neural_optimizer_search.dsl.vocabulary import AVERAGES, BINARIES
 from neural_optimizer_search.measuring import screen
+from neural_optimizer_search.operations import on_tensorflow
 from neural_optimizer_search.records.run_directory import rank
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.search.leaderboard import format_leaderboard
@@ -78,9 +81,13 @@ def test_a_rule_is_read_back_from_all_that_it_is_written_as(rules):
 
 def test_the_formula_is_the_same_function(rules, monkeypatch):
     """To the last bit, if division by 1 + δ is by 1, and x^1 is x; of rules without what depends on the place."""
-    monkeypatch.setitem(screen.BINARIES, "div", np.divide)
+
+    def replace(name, value):
+        monkeypatch.setitem(BINARIES, name, dataclasses.replace(BINARIES[name], value=value))
+
+    replace("div", lambda ops, s, x, y: x / y)
     # On processors with AVX-512, NumPy rounds some x^1 to the next number.
-    monkeypatch.setitem(screen.BINARIES, "pow", lambda x, y: np.where(y == 1.0, x, np.power(x, y)))
+    replace("pow", lambda ops, s, x, y: np.where(y == 1.0, x, np.power(x, y)))
     probe = screen._Probe(0)
     with np.errstate(all="ignore"):
         for rule in rules:
@@ -118,7 +125,7 @@ def _inputs():
     g = tf.constant([0.0, 1e-30, -1e-3, 0.5, -3.0, 1e10])
     averages = {name: 0.1 * g**power for name, _, power in AVERAGES}
     numbers = (tf.constant(n, tf.int64) for n in (3, 10, 0))
-    return Inputs(g, tf.ones_like(g), averages, *numbers)
+    return State(on_tensorflow, g, tf.ones_like(g), averages, *numbers)
 
 
 def test_a_rule_computes_something_for_every_gradient(rules):

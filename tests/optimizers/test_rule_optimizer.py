@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from backends import apply, array, compiled, dtype_of, keras, tensor, variable
+from backends import apply, array, compiled, dtype_of, keras, tensor, transposed, variable
 
 from neural_optimizer_search import Rule, parse_formula
 from neural_optimizer_search.optimizers import RuleOptimizer
@@ -145,6 +145,16 @@ def test_a_draw_is_told_by_its_place_whatever_else_the_rule_does():
     alone = run(RuleOptimizer("drop(g, 0.5)", 0.25, seed=3), BIG)
     among = run(RuleOptimizer("drop(g, 0.5) * exp(m) / exp(m)", 0.25, seed=3, use_ema=True), BIG)
     np.testing.assert_allclose(alone, among, atol=1e-6)
+
+
+def test_a_draw_does_not_depend_on_how_the_gradient_lies_in_memory():
+    ones, draws = np.ones((8, 6), np.float32), []
+    for gradient in (tensor(ones), transposed(tensor(np.ones((6, 8)))), tensor(1.0)):
+        w = variable(np.zeros((8, 6)))
+        apply(RuleOptimizer("eps + drop(g, 0.5)", 1.0), [gradient], [w])
+        draws.append(array(w))
+    np.testing.assert_array_equal(draws[0], draws[1])
+    np.testing.assert_array_equal(draws[0], draws[2])
 
 
 def test_late_steps_and_extreme_seeds_share_no_noise():

@@ -82,8 +82,9 @@ def _step(export):
 def _update(export):
     equation = export.equation
     seed, averages = "seed" in equation.reads, equation.averages
-    values: dict[str, str] = {"w": "w.to(dtype)", "T": 'group["decay_steps"]'}
-    inputs = ", ".join([values.get(name, name) for name in equation.arguments])
+    inputs = ", ".join(
+        {"w": "w.to(dtype)", "T": 'group["decay_steps"]'}.get(name, name) for name in equation.arguments
+    )
     return [
         f"def _update(self, w, group{', place' if seed else ''}):",
         "    state = self.state[w]",

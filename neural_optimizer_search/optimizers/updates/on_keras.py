@@ -50,6 +50,6 @@ def without_gradients() -> AbstractContextManager:
     """Within it PyTorch records nothing to be differentiated."""
     if BACKEND != "torch":
         return nullcontext()
-    import torch
+    import torch  # pyright: ignore[reportMissingImports]
 
     return torch.no_grad()

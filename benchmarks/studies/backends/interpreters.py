@@ -1,0 +1,77 @@
+"""Which Python has which backend of Keras."""
+
+import argparse
+import functools
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple, Optional
+
+from neural_optimizer_search.command_line import shorten
+
+BACKENDS = ("tensorflow", "jax", "torch")
+
+ROOT = pathlib.Path(__file__).parents[3]
+# Where the Makefile installs Keras 3.
+_ENVIRONMENTS = tuple(str(ROOT / name / "bin" / "python") for name in (".venv-keras3", ".venv-torch"))
+
+# Nothing is imported but to see what is there. Keras 2 runs on TensorFlow alone.
+_PROBE = """
+import importlib.metadata, importlib.util, json, sys
+has = lambda name: importlib.util.find_spec(name) is not None
+keras_3 = has("keras") and not importlib.metadata.version("keras").startswith("2.")
+print(json.dumps([b for b in sys.argv[1:] if has("keras") and has(b) and (keras_3 or b == "tensorflow")]))
+"""
+
+
+class Interpreter(NamedTuple):
+    """A Python that a person named for a backend."""
+
+    backend: str
+    path: str
+
+
+def parse_interpreter(text: str) -> Interpreter:
+    """The `type` of a flag that takes BACKEND=PATH."""
+    backend, _, path = text.partition("=")
+    if backend not in BACKENDS or not path:
+        raise argparse.ArgumentTypeError(
+            f"must be BACKEND=PATH, with a BACKEND of {', '.join(BACKENDS)}, such as jax=.venv-keras3/bin/python. "
+            f"Received: {shorten(text)!r}."
+        )
+    return Interpreter(backend, path)
+
+
+def find_interpreter(backend: str, named: Sequence[Interpreter] = ()) -> Optional[str]:
+    """The path of the first Python that has Keras and this backend, or None.
+
+    Args:
+      backend: One of `BACKENDS`.
+      named: Those that a person named; one for this backend is the only one that is asked.
+
+    Raises:
+      ValueError: If one that is named is no program.
+    """
+    asked = [_find_program(one) for one in named if one.backend == backend] or [sys.executable, *_ENVIRONMENTS]
+    return next((path for path in asked if backend in _backends_of(path)), None)
+
+
+def _find_program(one):
+    found = shutil.which(one.path)
+    if found is None:
+        raise ValueError(
+            f"argument --python: {one.backend}=PATH must name a Python that runs. Received: {shorten(one.path)!r}."
+        )
+    return os.path.abspath(found)  # not resolved: that of a virtual environment is a link
+
+
+@functools.cache
+def _backends_of(path):
+    if not os.path.exists(path):
+        return ()
+    found = subprocess.run([path, "-c", _PROBE, *BACKENDS], capture_output=True, text=True, check=False)
+    return tuple(json.loads(found.stdout or "[]"))
