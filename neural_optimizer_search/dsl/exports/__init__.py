@@ -1,6 +1,6 @@
 """A rule as a Python file that needs one framework, and not this package.
 
-The equation is printed by the words' own values (`dsl/vocabulary.py`), in a namespace whose arrays are pieces of code.
+The words' own values (`dsl/vocabulary.py`) print the equation, in a namespace whose arrays are pieces of code.
 """
 
 import importlib
