@@ -53,6 +53,11 @@ def without_gradients() -> AbstractContextManager:
     return nullcontext()
 
 
+def of_signs(function: Callable[[Any], Any], x: Any, signs: tf.Tensor) -> tf.Tensor:
+    """`function` of x times signs, each of which is -1, 0 or 1."""
+    return function(x * signs)
+
+
 def _subtract(variable, rate, delta):
     """In one pass over the memory where `assign_sub` needs two."""
     rate = tf.cast(rate, delta.dtype)

@@ -39,3 +39,7 @@ class Updates(Protocol):
     def without_gradients(self) -> AbstractContextManager:
         """Within it nothing is recorded to be differentiated."""
         ...
+
+    def of_signs(self, function: Callable[[Any], Any], x: Any, signs: Any, /) -> Any:
+        """`function` of x times signs, an array of -1, 0 and 1."""
+        ...
