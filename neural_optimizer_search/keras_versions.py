@@ -1,5 +1,6 @@
 """The one file that knows which Keras is there, on which backend, and in what optimizers of Keras 2 and 3 differ."""
 
+import functools
 import importlib
 import importlib.metadata
 import importlib.util
@@ -53,6 +54,7 @@ BUILT = "built" if KERAS_3 else "_built"
 VERSION: str = sys.modules[keras.Model.__module__.partition(".")[0]].__version__
 
 
+@functools.cache
 def module_of_backend(package: str) -> Any:
     """The module of a package that is written for the backend, else the one that is for any, by `keras.ops`.
 
