@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Optional
 
-import torch
+import torch  # pyright: ignore[reportMissingImports]  The types are checked without it.
 
 from neural_optimizer_search.keras_versions import keras
 from neural_optimizer_search.optimizers.updates import on_keras
