@@ -42,7 +42,7 @@ def step_down(optimizer: Any, variable: Any, rate: Any, direction: Any) -> None:
 
 
 def find_kernel(name: str) -> Optional[Callable[..., Any]]:
-    """None: XLA makes one pass of the plain update."""
+    """None: XLA fuses the plain update."""
     return None
 
 
