@@ -44,8 +44,8 @@ KERAS_3 = hasattr(keras.optimizers.Optimizer, "add_optimizer_variables")
 
 BACKEND: str = keras.config.backend() if KERAS_3 else "tensorflow"
 
-# TensorFlow's own functions are Keras 2's, too, and what the children of a search are trained with.
-_MODULES = {"tensorflow": "on_tensorflow", "jax": "on_keras", "torch": "on_keras"}
+# Those on which Keras trains.
+_BACKENDS = ("tensorflow", "jax", "torch")
 
 # What Keras itself asks whether an optimizer is built.
 BUILT = "built" if KERAS_3 else "_built"
@@ -56,17 +56,18 @@ VERSION: str = sys.modules[keras.Model.__module__.partition(".")[0]].__version__
 
 @functools.cache  # nor does AutoGraph look into it
 def module_of_backend(package: str) -> Any:
-    """The module of a package that is written for the backend.
+    """The module of a package that is written for the backend, else the one that is for any, by `keras.ops`.
 
     Raises:
       RuntimeError: If the backend is one on which Keras does not train.
     """
-    if BACKEND not in _MODULES:
+    if BACKEND not in _BACKENDS:
         raise RuntimeError(
             "neural_optimizer_search trains with Keras on TensorFlow, JAX or PyTorch: set the environment variable "
             f"KERAS_BACKEND to tensorflow, jax or torch. Received: {BACKEND!r}."
         )
-    return importlib.import_module(f"{package}.{_MODULES[BACKEND]}")
+    own = f"{package}.on_{BACKEND}"
+    return importlib.import_module(own if importlib.util.find_spec(own) else f"{package}.on_keras")
 
 
 def require_tensorflow(what: str) -> None:

@@ -3,6 +3,7 @@
 import math
 from typing import Any, Optional, Union
 
+from neural_optimizer_search import operations
 from neural_optimizer_search.arguments import check_number
 from neural_optimizer_search.decays import Decay
 from neural_optimizer_search.optimizers.base import LearningRate, serializable
@@ -70,7 +71,8 @@ class PowerSign(SignOptimizer):
         self.base = check_number("base", base, "a finite number > 0", lambda base: base > 0)
 
     def factor(self, agreement: Any) -> Any:
-        return self.base**agreement
+        # Not a power, which on PyTorch takes twice as long.
+        return operations.of_backend().exp(math.log(self.base) * agreement)
 
     def kernel_arguments(self) -> dict[str, float]:
         return {"logbase": math.log(self.base)}

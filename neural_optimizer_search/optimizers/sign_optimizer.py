@@ -64,11 +64,8 @@ class SignOptimizer(DirectionOptimizer):
         return {"m": (self.beta, 1)}
 
     def update_direction(self, step: State) -> Any:
-        ops, f = step.ops, self.f(step)
-        agreement = ops.sign(step.g) * ops.sign(step.m)
-        # factor(f * agreement), computed for each of the three agreements once: on every weight a power is slow.
-        same, opposite, none = (ops.cast_like(self.factor(f * value), step.g) for value in (1.0, -1.0, 0.0))
-        return ops.where(agreement > 0, same, ops.where(agreement < 0, opposite, none)) * step.g
+        agreement = step.ops.sign(step.g) * step.ops.sign(step.m)
+        return updates.of_backend().of_signs(self.factor, self.f(step), agreement) * step.g
 
     def find_kernel(self) -> Optional[Callable[[State, Any], None]]:
         own = type(self)
@@ -81,7 +78,6 @@ class SignOptimizer(DirectionOptimizer):
 
     def _apply_kernel(self, kernel, step, learning_rate):
         kernel(
-            self,
             var=step.w,
             m=step.m,
             lr=learning_rate,

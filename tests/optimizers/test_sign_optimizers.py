@@ -1,6 +1,7 @@
 """PowerSign and AddSign against numbers by hand and a NumPy loop; `contracts/` has what every optimizer must do."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -157,3 +158,16 @@ def test_fit_lowers_the_loss(optimizer_class):
     averages = [tuple(v.shape) for v in model.optimizer.variables if len(v.shape)]
     assert sorted(averages) == sorted(tuple(w.shape) for w in model.get_weights())
     assert int(array(model.optimizer.iterations)) == 16
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="XLA's powers are slow")
+@pytest.mark.parametrize("decay", [{}, {"decay": "cd", "decay_steps": T}])
+def test_powersign_takes_no_power_of_each_weight(decay):
+    import jax
+
+    w, optimizer = variable(np.ones(SIZE)), PowerSign(0.1, 2.0, **decay)
+    optimizer.build([w])
+    state = [each.value for each in optimizer.variables]
+    program = str(jax.make_jaxpr(optimizer.stateless_apply)(state, [w.value], [w.value]))
+    assert f"f32[{SIZE}] = sign" in program
+    assert not re.search(rf"f32\[{SIZE}\] = (exp|exp2|pow)\b", program)

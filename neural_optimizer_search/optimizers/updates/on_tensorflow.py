@@ -49,7 +49,7 @@ def find_kernel(name: str) -> Optional[Callable[..., None]]:
     """TensorFlow's kernel, which goes over the memory once."""
     kernel = getattr(tf.raw_ops, f"ResourceApply{name}")
 
-    def apply(optimizer: Any, var: Any, m: Any, grad: tf.Tensor, **numbers: Any) -> None:
+    def apply(var: Any, m: Any, grad: tf.Tensor, **numbers: Any) -> None:
         numbers = {argument: cast_like(number, grad) for argument, number in numbers.items()}
         kernel(var=var.handle, m=m.handle, grad=grad, **numbers)
 
@@ -59,6 +59,11 @@ def find_kernel(name: str) -> Optional[Callable[..., None]]:
 def without_gradients() -> AbstractContextManager:
     """A tape of TensorFlow records what it is told to; assignments are not differentiated."""
     return nullcontext()
+
+
+def of_signs(function: Callable[[Any], Any], x: Any, signs: tf.Tensor) -> tf.Tensor:
+    """`function` of x times signs, each of which is -1, 0 or 1."""
+    return function(x * signs)
 
 
 def _subtract(variable, rate, delta):

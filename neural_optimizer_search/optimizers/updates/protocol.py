@@ -35,11 +35,15 @@ class Updates(Protocol):
     def find_kernel(self, name: str, /) -> Optional[Callable[..., None]]:
         """The native kernel of "PowerSign" or "AddSign", if the backend has one.
 
-        It takes the optimizer and the arguments of TensorFlow's `ResourceApplyPowerSign` or `ResourceApplyAddSign`,
-        but variables for handles, and numbers of any type.
+        It takes the arguments of TensorFlow's `ResourceApplyPowerSign` or `ResourceApplyAddSign`, but variables for
+        handles, and numbers of any type.
         """
         ...
 
     def without_gradients(self) -> AbstractContextManager:
         """Within it nothing is recorded to be differentiated."""
+        ...
+
+    def of_signs(self, function: Callable[[Any], Any], x: Any, signs: Any, /) -> Any:
+        """`function` of x times signs, an array of -1, 0 and 1."""
         ...

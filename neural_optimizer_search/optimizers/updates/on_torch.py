@@ -1,0 +1,59 @@
+"""Updates of PyTorch's tensors, in place: what is not allocated is not fetched anew from the operating system."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, Optional
+
+import torch  # pyright: ignore[reportMissingImports]  The types are checked without it.
+
+from neural_optimizer_search.dsl.state import next_average
+from neural_optimizer_search.keras_versions import keras
+
+read: Callable[[Any], torch.Tensor] = keras.ops.convert_to_tensor
+
+
+def make_dense(gradient: Any, variable: Any) -> Any:
+    """A sparse gradient as a tensor, in which rows of one index are summed."""
+    return gradient.to_dense() if getattr(gradient, "is_sparse", False) else gradient
+
+
+def fit(array: Any, variable: Any) -> torch.Tensor:
+    """The same in the variable's shape and dtype, as a tensor."""
+    value = variable.value
+    tensor = (array if torch.is_tensor(array) else read(array)).to(value.device, value.dtype)
+    return tensor if tensor.shape == value.shape else tensor.broadcast_to(value.shape)
+
+
+def widen(tensor: torch.Tensor) -> torch.Tensor:
+    """The same in float32 if its dtype has fewer bits."""
+    return tensor if tensor.dtype.itemsize >= 4 else tensor.float()
+
+
+def advance(optimizer: Any, average: Any, g: torch.Tensor, beta: float, power: int) -> torch.Tensor:
+    """Updates a running average of g^power, and returns it as a tensor."""
+    if average.value.dtype.itemsize >= 4:
+        return average.value.lerp_(g if power == 1 else g**power, 1.0 - beta)
+    value = next_average(widen(average.value), widen(g), beta, power)
+    average.value.copy_(value)
+    return value  # the average before it is rounded
+
+
+def step_down(optimizer: Any, variable: Any, rate: Any, direction: Any) -> None:
+    """variable <- variable - rate * direction."""
+    direction = fit(direction, variable)
+    variable.value.addcmul_(direction, read(rate).to(direction.dtype), value=-1)
+
+
+def find_kernel(name: str) -> Optional[Callable[..., None]]:
+    """None: PyTorch has none."""
+    return None
+
+
+def without_gradients() -> AbstractContextManager:
+    """Within it nothing is recorded to be differentiated."""
+    return torch.no_grad()
+
+
+def of_signs(function: Callable[[Any], Any], x: Any, signs: torch.Tensor) -> torch.Tensor:
+    """`function` of x times signs, each of which is -1, 0 or 1."""
+    return function(x * signs)
