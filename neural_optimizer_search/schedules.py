@@ -6,7 +6,7 @@ from typing import Any, Union
 
 from neural_optimizer_search.arguments import check_config, check_int, check_number
 from neural_optimizer_search.decays import annealed_noise_stddev, cyclical, linear
-from neural_optimizer_search.keras_versions import keras
+from neural_optimizer_search.keras_versions import check_backend, keras
 from neural_optimizer_search.operations import of_backend
 
 _serializable = keras.utils.register_keras_serializable(package="neural_optimizer_search")
@@ -14,7 +14,7 @@ _serializable = keras.utils.register_keras_serializable(package="neural_optimize
 
 class _Schedule(keras.optimizers.schedules.LearningRateSchedule):
     def __init__(self):
-        of_backend()  # refuses a backend now, not in the first step
+        check_backend()  # now, not in the first step
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "_Schedule":

@@ -1,14 +1,13 @@
 """Operations of `keras.ops`: the optimizers on JAX and on PyTorch."""
 
+import importlib
 import math as math
-from collections.abc import Callable
 from typing import Any
-
-import numpy as np
 
 from neural_optimizer_search.keras_versions import BACKEND, keras
 
 _ops: Any = keras.ops
+_draw = importlib.import_module(f"neural_optimizer_search.operations.draws_of_{BACKEND}").draw
 exp, expm1, log = _ops.exp, _ops.expm1, _ops.log
 abs, sqrt, square, sign, sigmoid = _ops.abs, _ops.sqrt, _ops.square, _ops.sign, _ops.sigmoid
 minimum, floormod, clip, where = _ops.minimum, _ops.mod, _ops.clip, _ops.where
@@ -32,33 +31,9 @@ def cast_like(x: Any, like: Any) -> Any:
 
 def normal(like: Any, seed: int, t: Any, place: Any) -> Any:
     """Standard Gaussian noise in the dtype of `like`."""
-    return _DRAW[BACKEND]("normal", like, like.dtype, seed, t, place)
+    return _draw("normal", like, like.dtype, seed, t, place)
 
 
 def uniform(like: Any, seed: int, t: Any, place: Any) -> Any:
     """In [0, 1), in float32, so that weights of any dtype are dropped alike."""
-    return _DRAW[BACKEND]("uniform", like, scalar(0).dtype, seed, t, place)
-
-
-# `keras.random` takes one number or a generator with a state of its own, and neither depends on the step.
-
-
-def _draw_with_jax(kind, like, dtype, seed, t, place):
-    import jax  # pyright: ignore[reportMissingImports]
-
-    key = jax.random.key(seed % 2**32)
-    for number in (seed // 2**32 % 2**32, t, place):
-        key = jax.random.fold_in(key, number)
-    return getattr(jax.random, kind)(key, like.shape, dtype)
-
-
-def _draw_with_torch(kind, like, dtype, seed, t, place):
-    import torch  # pyright: ignore[reportMissingImports]
-
-    numbers = np.random.SeedSequence([seed % 2**64, int(t), int(place)])
-    generator = torch.Generator(like.device).manual_seed(int(numbers.generate_state(1, np.uint64)[0] >> 1))
-    # Not `empty_like`: the numbers of a transposed gradient would lie otherwise.
-    return getattr(torch.empty(like.shape, dtype=dtype, device=like.device), f"{kind}_")(generator=generator)
-
-
-_DRAW: dict[str, Callable[..., Any]] = {"jax": _draw_with_jax, "torch": _draw_with_torch}
+    return _draw("uniform", like, scalar(0).dtype, seed, t, place)
