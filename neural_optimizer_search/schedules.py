@@ -92,7 +92,7 @@ class NoisyLinearCosineDecay(_Schedule):
     with ld, cd_n, T and n as in `LinearCosineDecay`. It has the distribution of
     `tf.compat.v1.train.noisy_linear_cosine_decay`, but the noise depends on `seed` and the step
     alone: however often a step's learning rate is read, it is the same, and a resumed run repeats
-    it; only with XLA (`jit_compile`) it is another.
+    it. Each backend of Keras draws other noise, and so does TensorFlow with XLA (`jit_compile`).
 
     The learning rate can be negative: with the defaults for 16 % of the seeds at t = 0, and often
     again towards T, where the noise outweighs ld but cd_n makes both small. The original does

@@ -5,7 +5,6 @@ from typing import cast
 from neural_optimizer_search.keras_versions import check_backend, module_of_backend
 from neural_optimizer_search.operations.protocol import Operations
 
-
 _OPERATIONS = module_of_backend(__name__)
 
 
