@@ -1,6 +1,5 @@
 """The one file that knows which Keras is there, on which backend, and in what optimizers of Keras 2 and 3 differ."""
 
-import functools
 import importlib
 import importlib.metadata
 import importlib.util
@@ -54,18 +53,17 @@ BUILT = "built" if KERAS_3 else "_built"
 VERSION: str = sys.modules[keras.Model.__module__.partition(".")[0]].__version__
 
 
-@functools.cache  # nor does AutoGraph look into it
-def module_of_backend(package: str) -> Any:
-    """The module of a package that is written for the backend, else the one that is for any, by `keras.ops`.
-
-    Raises:
-      RuntimeError: If the backend is one on which Keras does not train.
-    """
+def check_backend() -> None:
+    """Raises a RuntimeError if Keras runs on a backend on which it does not train."""
     if BACKEND not in _BACKENDS:
         raise RuntimeError(
             "neural_optimizer_search trains with Keras on TensorFlow, JAX or PyTorch: set the environment variable "
             f"KERAS_BACKEND to tensorflow, jax or torch. Received: {BACKEND!r}."
         )
+
+
+def module_of_backend(package: str) -> Any:
+    """The module of a package that is written for the backend, else the one that is for any, by `keras.ops`."""
     own = f"{package}.on_{BACKEND}"
     return importlib.import_module(own if importlib.util.find_spec(own) else f"{package}.on_keras")
 

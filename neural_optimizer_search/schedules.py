@@ -6,7 +6,7 @@ from typing import Any, Union
 
 from neural_optimizer_search.arguments import check_config, check_int, check_number
 from neural_optimizer_search.decays import annealed_noise_stddev, cyclical, linear
-from neural_optimizer_search.keras_versions import keras
+from neural_optimizer_search.keras_versions import check_backend, keras
 from neural_optimizer_search.operations import of_backend
 
 _serializable = keras.utils.register_keras_serializable(package="neural_optimizer_search")
@@ -14,7 +14,7 @@ _serializable = keras.utils.register_keras_serializable(package="neural_optimize
 
 class _Schedule(keras.optimizers.schedules.LearningRateSchedule):
     def __init__(self):
-        of_backend()  # refuses a backend now, not in the first step
+        check_backend()  # now, not in the first step
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "_Schedule":
@@ -92,7 +92,7 @@ class NoisyLinearCosineDecay(_Schedule):
     with ld, cd_n, T and n as in `LinearCosineDecay`. It has the distribution of
     `tf.compat.v1.train.noisy_linear_cosine_decay`, but the noise depends on `seed` and the step
     alone: however often a step's learning rate is read, it is the same, and a resumed run repeats
-    it; only with XLA (`jit_compile`) it is another.
+    it. Each backend of Keras draws other noise, and so does TensorFlow with XLA (`jit_compile`).
 
     The learning rate can be negative: with the defaults for 16 % of the seeds at t = 0, and often
     again towards T, where the noise outweighs ld but cd_n makes both small. The original does

@@ -8,7 +8,15 @@ import pytest
 
 import neural_optimizer_search
 import tf_agents_env
-from neural_optimizer_search.keras_versions import KERAS_3
+from neural_optimizer_search.keras_versions import BACKEND
+
+# What is written for other backends than TensorFlow.
+FOR = {
+    "on_keras": ("jax", "torch"),
+    "draws_of_jax": ("jax",),
+    "draws_of_torch": ("torch",),
+    "torch_kernels": ("torch",),
+}
 
 
 def modules():
@@ -21,8 +29,8 @@ def modules():
 def test_examples(name):
     if name.startswith("tf_agents_env"):
         pytest.importorskip("tf_agents")
-    if name.endswith(".on_keras") and not KERAS_3:
-        pytest.skip("needs keras.ops")
+    if BACKEND not in FOR.get(name.rpartition(".")[2], (BACKEND,)):
+        pytest.skip("is for another backend")
     assert doctest.testmod(importlib.import_module(name)).failed == 0
 
 

@@ -2,10 +2,13 @@
 
 from typing import cast
 
-from neural_optimizer_search.keras_versions import module_of_backend
+from neural_optimizer_search.keras_versions import check_backend, module_of_backend
 from neural_optimizer_search.operations.protocol import Operations
+
+_OPERATIONS = module_of_backend(__name__)
 
 
 def of_backend() -> Operations:
     """The namespace of the backend that Keras runs on."""
-    return cast(Operations, module_of_backend(__name__))
+    check_backend()
+    return cast(Operations, _OPERATIONS)

@@ -6,20 +6,22 @@ from typing import Any
 import numpy as np
 import torch  # pyright: ignore[reportMissingImports]  The types are checked without it.
 
+from neural_optimizer_search.keras_versions import keras
+
 exp, expm1, log = torch.exp, torch.expm1, torch.log
 abs, sqrt, square, sign, sigmoid, cos = torch.abs, torch.sqrt, torch.square, torch.sign, torch.sigmoid, torch.cos
 floormod, clip, where = torch.remainder, torch.clamp, torch.where
 zeros_like, ones_like = torch.zeros_like, torch.ones_like
 
 
-def minimum(x: Any, y: Any) -> torch.Tensor:
+def minimum(x: torch.Tensor, y: Any) -> torch.Tensor:
     """The smaller one; y is a tensor or a number."""
     return torch.minimum(x, y) if torch.is_tensor(y) else torch.clamp(x, max=y)
 
 
-def scalar(x: Any) -> Any:
-    """In float32; a number of Python stays one, which takes the dtype of what it is combined with."""
-    return x.float() if torch.is_tensor(x) else float(x)
+def scalar(x: Any) -> torch.Tensor:
+    """In float32."""
+    return x.float() if torch.is_tensor(x) else keras.ops.convert_to_tensor(x, "float32")
 
 
 def cast_like(x: Any, like: torch.Tensor) -> Any:
@@ -29,19 +31,18 @@ def cast_like(x: Any, like: torch.Tensor) -> Any:
 
 def normal(like: torch.Tensor, seed: int, t: Any, place: Any) -> torch.Tensor:
     """Standard Gaussian noise in the dtype of `like`."""
-    return _empty(like, like.dtype).normal_(generator=_generator(like, seed, t, place))
+    return _draw("normal", like, like.dtype, (seed, t, place))
 
 
 def uniform(like: torch.Tensor, seed: int, t: Any, place: Any) -> torch.Tensor:
     """In [0, 1), in float32, so that weights of any dtype are dropped alike."""
-    return _empty(like, torch.float32).uniform_(generator=_generator(like, seed, t, place))
+    return _draw("uniform", like, torch.float32, (seed, t, place))
 
 
-def _empty(like, dtype):
+@torch.compiler.disable  # it cannot trace NumPy's mixing of the numbers, nor a generator
+def _draw(kind, like, dtype, numbers):
+    seed, t, place = numbers
+    mixed = np.random.SeedSequence([seed % 2**64, int(t), int(place)]).generate_state(1, np.uint64)[0]
+    generator = torch.Generator(like.device).manual_seed(int(mixed >> 1))
     # Not `empty_like`: the numbers of a transposed gradient would lie otherwise.
-    return torch.empty(like.shape, dtype=dtype, device=like.device)
-
-
-def _generator(like, seed, t, place):
-    numbers = np.random.SeedSequence([seed % 2**64, int(t), int(place)])
-    return torch.Generator(like.device).manual_seed(int(numbers.generate_state(1, np.uint64)[0] >> 1))
+    return getattr(torch.empty(like.shape, dtype=dtype, device=like.device), f"{kind}_")(generator=generator)

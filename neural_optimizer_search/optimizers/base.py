@@ -47,7 +47,7 @@ class DirectionOptimizer(keras.optimizers.Optimizer):
         weight_decay: Optional[float] = None,
         **kwargs: Any,
     ) -> None:
-        updates.of_backend()  # refuses a backend now, not in the first step
+        keras_versions.check_backend()  # now, not in the first step
         kwargs.update(name=name or type(self).__name__, weight_decay=weight_decay or None)
         if not (callable(learning_rate) or keras_versions.is_tensor(learning_rate)):  # a schedule is callable
             learning_rate = check_number(

@@ -21,7 +21,8 @@ class RuleOptimizer(DirectionOptimizer):
     and g^3, with decay rates 0.9, 0.999 and 0.999. They start at 0, have the current gradient in
     them when they are read, and are read bias-corrected. Random words draw numbers that depend
     only on `seed`, the step, the weight tensor and the place in the rule, so that a resumed run
-    repeats them; only with XLA (`jit_compile`) they are others.
+    repeats them. Each backend of Keras draws others, and so does TensorFlow with XLA
+    (`jit_compile`) and PyTorch on a GPU.
 
     t counts the weight updates from 0. With Keras 3's `gradient_accumulation_steps`, an update sees
     the mean of the accumulated gradients, and t counts the updates; but for a

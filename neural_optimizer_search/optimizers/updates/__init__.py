@@ -2,10 +2,13 @@
 
 from typing import cast
 
-from neural_optimizer_search.keras_versions import module_of_backend
+from neural_optimizer_search.keras_versions import check_backend, module_of_backend
 from neural_optimizer_search.optimizers.updates.protocol import Updates
+
+_UPDATES = module_of_backend(__name__)
 
 
 def of_backend() -> Updates:
     """The namespace of the backend that Keras runs on."""
-    return cast(Updates, module_of_backend(__name__))
+    check_backend()
+    return cast(Updates, _UPDATES)
