@@ -7,15 +7,8 @@ from typing import Any, NamedTuple, TypeVar
 Piece = TypeVar("Piece")
 
 
-class Binding(IntEnum):
-    """How tightly a piece holds together, from a condition, which holds least, to what needs no brackets anywhere."""
-
-    CONDITION = -1  # only in code: x < y, and x if y else z
-    SUM = 0
-    PRODUCT = 1
-    NEGATION = 2
-    POWER = 3
-    ATOM = 4
+# How tightly a piece holds together, from a condition, which only code has, to what needs no brackets anywhere.
+Binding = IntEnum("Binding", "CONDITION SUM PRODUCT NEGATION POWER ATOM", start=-1)
 
 
 class Infix(NamedTuple):

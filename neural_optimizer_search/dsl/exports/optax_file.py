@@ -27,7 +27,7 @@ def write(export: Export) -> str:
         _state(export),
         _optimizer(export),
         _scale(export),
-        *(_HELPERS[name] for name in ("average", "seeds") if name in _needed(export)),
+        *(_HELPERS[name] for name in ("average", "store", "seeds") if name in _needed(export)),
         _HELPERS["is_none"],
         _HELPERS["float"],
         *_draws(export),
@@ -35,7 +35,7 @@ def write(export: Export) -> str:
 
 
 def _needed(export):
-    return [*only(export.equation.averages, "average"), *only("seed" in export.arguments, "seeds")]
+    return [*only(export.equation.averages, "average", "store"), *only("seed" in export.arguments, "seeds")]
 
 
 def _state(export):
@@ -113,8 +113,10 @@ def _update(export):
         f"    return direction({inputs}).astype(jnp.asarray(g).dtype)",
         "",
         f"directions = jax.tree.map(of_leaf, {', '.join(trees)}, is_leaf=_is_none)",
-        f"new = {export.name}State({', '.join(['state.count + 1', *averages])})",
-        "return directions, jax.tree.map(lambda x, old: x.astype(old.dtype), new, state)",
+        f"return directions, {export.name}State(",
+        "    count=state.count + 1,",
+        *(f"    {name}=_store({name}, state.{name})," for name in averages),
+        ")",
     ]
 
 
@@ -128,6 +130,10 @@ _HELPERS = {
         "        return _float(average) + change",
         "",
         "    return jax.tree.map(of_leaf, updates, averages, is_leaf=_is_none)",
+    ],
+    "store": [
+        "def _store(new, old):",
+        "    return jax.tree.map(lambda x, y: x.astype(y.dtype), new, old)",
     ],
     "seeds": [
         "def _seeds(seed, count, updates):",

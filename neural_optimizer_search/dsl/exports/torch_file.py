@@ -79,7 +79,7 @@ def _step(export):
     ]
 
 
-def _update(export):
+def _update(export: Export) -> list[str]:
     equation = export.equation
     seed, averages = "seed" in equation.reads, equation.averages
     inputs = ", ".join(
