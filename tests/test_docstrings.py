@@ -11,12 +11,7 @@ import tf_agents_env
 from neural_optimizer_search.keras_versions import BACKEND
 
 # What is written for other backends than TensorFlow.
-FOR = {
-    "on_keras": ("jax", "torch"),
-    "draws_of_jax": ("jax",),
-    "draws_of_torch": ("torch",),
-    "torch_kernels": ("torch",),
-}
+FOR = {"on_keras": ("jax",), "on_torch": ("torch",)}
 
 
 def modules():
