@@ -144,7 +144,7 @@ def test_serialization_and_use_in_an_optimizer(schedule):
     w, expected = variable(0.0), np.float32(0.0)
     for t in range(5):
         apply(sgd, [tensor(1.0)], [w])
-        expected -= np.float32(schedule(t))
+        expected -= array(schedule(t))
     np.testing.assert_allclose(array(w), expected, rtol=1e-5)
 
 
