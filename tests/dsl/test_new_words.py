@@ -44,7 +44,7 @@ except ValueError as error:
     legend = str(error)
 print(json.dumps({
     "seen": {formula: look_at(formula) for formula in formulas},
-    "ids": [vocabulary.FULL.operands.index("nesterov"), parse_formula("nesterov").to_tokens()[0]],
+    "ids": [vocabulary.FULL.operands.index("mixture"), parse_formula("mixture").to_tokens()[0]],
     "presets": {name: dataclasses.astuple(words) for name, words in space.PRESETS.items()},
     "legend": legend,
     "help": parse_formula.__doc__,
@@ -52,7 +52,7 @@ print(json.dumps({
 """
 WORDS = {
     "operands": {
-        "nesterov": r"0.9\hat{m} + 0.1g", "3": "3", "g^4": "g^{4}", "1e-5*w": "10^{-5}w",
+        "mixture": r"0.9\hat{m} + 0.1g", "3": "3", "g^4": "g^{4}", "1e-5*w": "10^{-5}w",
         "sign(v)": r"\operatorname{sign}(\hat{v})",
     },
     "unaries": {
@@ -63,8 +63,8 @@ WORDS = {
 }  # fmt: skip
 # Formula -> LaTeX, and the text of its MathML.
 SEEN = {
-    "nesterov": (r"0.9\hat{m} + 0.1g", "0.9m^+0.1g"),
-    "nesterov * g": (r"\left(0.9\hat{m} + 0.1g\right) \cdot g", "(0.9m^+0.1g)·g"),
+    "mixture": (r"0.9\hat{m} + 0.1g", "0.9m^+0.1g"),
+    "mixture * g": (r"\left(0.9\hat{m} + 0.1g\right) \cdot g", "(0.9m^+0.1g)·g"),
     "3 * g^4": (r"3 \cdot g^{4}", "3·g4"),
     "1e-5*w - m": (r"10^{-5}w - \hat{m}", "10−5w−m^"),
     "sign(v)": (r"\operatorname{sign}(\hat{v})", "sign\u2061(v^)"),
@@ -106,7 +106,7 @@ def test_a_new_word_has_its_name_in_a_tree(made_up):
 
 def test_a_new_word_is_named_where_words_are_listed(made_up):
     for text in (made_up["legend"], " ".join(made_up["help"].split())):
-        assert "eps_t, nesterov, 3, g^4, 1e-5*w, sign(v); functions exp, log" in text
+        assert "eps_t, mixture, 3, g^4, 1e-5*w, sign(v); functions exp, log" in text
         assert "sigmoid, tanh, cbrt, square, soft_sign, max(x, y), mean(x, y); operators" in text
 
 
