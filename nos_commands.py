@@ -20,7 +20,7 @@ def _stop(number: int, frame: Optional[FrameType]) -> None:
     os._exit(128 + number)
 
 
-def _run(name: str, module: str) -> int:
+def _run(name: str, module: str, extra: str = "") -> int:
     for each in _SIGNALS:
         number = getattr(signal, each, None)  # not every system has all
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
@@ -30,29 +30,32 @@ def _run(name: str, module: str) -> int:
     except ImportError as error:
         if error.name != "keras":  # as `neural_optimizer_search.keras_versions` raises it
             raise
-        print(f"{name}: {error}", file=sys.stderr)
+        needed = (
+            f"needs Keras on TensorFlow: install neural-optimizer-search[{extra}], and leave KERAS_BACKEND unset. "
+        )
+        print(f"{name}: {needed if extra else ''}{error}", file=sys.stderr)
         return 2
     return main()
 
 
 def search() -> int:
     """`nos-search`."""
-    return _run("nos-search", "neural_optimizer_search.search.command")
+    return _run("nos-search", "neural_optimizer_search.search.command", "search")
 
 
 def promote() -> int:
     """`nos-promote`."""
-    return _run("nos-promote", "neural_optimizer_search.promotion.command")
+    return _run("nos-promote", "neural_optimizer_search.promotion.command", "search")
 
 
 def learn() -> int:
     """`nos-learn`."""
-    return _run("nos-learn", "neural_optimizer_search.l2o.training")
+    return _run("nos-learn", "neural_optimizer_search.l2o.training", "l2o")
 
 
 def report() -> int:
     """`nos-report`."""
-    return _run("nos-report", "neural_optimizer_search.report.command")
+    return _run("nos-report", "neural_optimizer_search.report.command", "search")
 
 
 def optimizers() -> int:

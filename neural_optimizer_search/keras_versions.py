@@ -8,11 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-_CHOICE = (
-    "neural_optimizer_search needs Keras and a backend of it: install neural-optimizer-search[tensorflow], "
-    "neural-optimizer-search[jax] or neural-optimizer-search[torch], and for the last two set the environment "
-    "variable KERAS_BACKEND to jax or torch"
-)
+_EXTRAS = "neural-optimizer-search[tensorflow], neural-optimizer-search[jax] or neural-optimizer-search[torch]"
 
 
 def _find_keras():
@@ -25,14 +21,32 @@ def _find_keras():
         import keras
 
         return keras
-    except ImportError as error:
-        raise ImportError(f"{_CHOICE}. ({error})", name="keras") from error
+    except (ImportError, ValueError) as error:  # a ValueError for a KERAS_BACKEND that Keras does not know
+        reason = str(error)
+    raise ImportError(_advise(reason), name="keras")
 
 
 def _is_keras_2():
     if os.environ.get("TF_USE_LEGACY_KERAS", "").lower() in ("1", "true") and importlib.util.find_spec("tensorflow"):
         return True
-    return importlib.metadata.version("keras").startswith("2.")  # no package, no version: an ImportError
+    try:
+        return importlib.metadata.version("keras").startswith("2.")
+    except importlib.metadata.PackageNotFoundError:
+        return False
+
+
+def _advise(reason):
+    there = [name for name in ("jax", "torch") if name in sys.modules or importlib.util.find_spec(name)]
+    if importlib.util.find_spec("keras") and there:
+        choice = " or ".join(there)
+        return (
+            f"Keras does not find its backend: set the environment variable KERAS_BACKEND to {choice}, or install "
+            f"another one with {_EXTRAS}. Keras says: {reason}"
+        )
+    return (
+        f"neural_optimizer_search needs Keras and a backend of it: install {_EXTRAS}, and for the last two set the "
+        f"environment variable KERAS_BACKEND to jax or torch. Python says: {reason}"
+    )
 
 
 # Typed as anything: the types of Keras 2 and of Keras 3 differ.

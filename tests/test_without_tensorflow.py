@@ -68,18 +68,30 @@ def test_importing_prints_nothing_and_leaves_tensorflow_alone(backend):
 
 
 @WITHOUT_IT
-@pytest.mark.parametrize("command", ["search", "promote", "learn", "report"])
-def test_a_command_that_needs_tensorflow_says_what_to_install(command, backend):
+@pytest.mark.parametrize(
+    ("command", "extra"), [("search", "search"), ("promote", "search"), ("learn", "l2o"), ("report", "search")]
+)
+def test_a_command_that_needs_tensorflow_says_what_to_install(command, extra, backend):
     result = run(f"import nos_commands; sys.exit(nos_commands.{command}())", *TENSORFLOW, backend=backend)
     assert result.returncode and result.stdout == ""
     assert result.stderr.count("\n") == 1 and "Traceback" not in result.stderr
-    assert result.stderr.startswith(f"nos-{command}: ") and EXTRAS[0] in result.stderr
+    assert result.stderr.startswith(f"nos-{command}: needs Keras on TensorFlow: ")
+    assert f"neural-optimizer-search[{extra}]" in result.stderr
 
 
-@pytest.mark.parametrize("blocked", [("keras",), ("jax", "torch")], ids=["no Keras", "no backend"])
+@pytest.mark.parametrize("blocked", [("keras",), ()], ids=["no Keras", "the variable is not set"])
 def test_without_a_backend_the_import_says_which_there_are(blocked):
-    said = last_line(run("import neural_optimizer_search", *TENSORFLOW, *blocked))
+    result = run("import neural_optimizer_search", *TENSORFLOW, *blocked)
+    said = last_line(result)
     assert said.startswith("ImportError: ") and all(extra in said for extra in EXTRAS)
+    assert result.stderr.count("Traceback") == 1
+    if BACKEND != "tensorflow" and not blocked:
+        assert "set the environment variable KERAS_BACKEND to " in said and BACKEND in said
+
+
+def test_a_backend_that_keras_does_not_know():
+    said = last_line(run("import neural_optimizer_search", backend="JAX"))
+    assert said.startswith("ImportError: ") and "KERAS_BACKEND" in said
 
 
 @ON_JAX

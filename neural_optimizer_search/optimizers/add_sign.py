@@ -20,8 +20,7 @@ class AddSign(SignOptimizer):
     alpha.
 
     With Keras 3's `gradient_accumulation_steps`, an update sees the mean of the accumulated
-    gradients, and t counts the updates; but for a `LearningRateSchedule` Keras counts the
-    gradients.
+    gradients, and t counts the updates; a `LearningRateSchedule`, however, counts every gradient.
 
     Args:
       learning_rate: A number or a `LearningRateSchedule`. Defaults to 0.1; what suits SGD is

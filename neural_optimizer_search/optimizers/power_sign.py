@@ -21,8 +21,7 @@ class PowerSign(SignOptimizer):
     updates from 0. f = 1 without `decay`; as f goes to 0 the update becomes that of SGD.
 
     With Keras 3's `gradient_accumulation_steps`, an update sees the mean of the accumulated
-    gradients, and t counts the updates; but for a `LearningRateSchedule` Keras counts the
-    gradients.
+    gradients, and t counts the updates; a `LearningRateSchedule`, however, counts every gradient.
 
     Args:
       learning_rate: A number or a `LearningRateSchedule`. Defaults to 0.1; what suits SGD is

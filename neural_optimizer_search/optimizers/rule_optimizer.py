@@ -25,15 +25,15 @@ class RuleOptimizer(DirectionOptimizer):
     (`jit_compile`) and PyTorch on a GPU.
 
     t counts the weight updates from 0. With Keras 3's `gradient_accumulation_steps`, an update sees
-    the mean of the accumulated gradients, and t counts the updates; but for a
-    `LearningRateSchedule` Keras counts the gradients.
+    the mean of the accumulated gradients, and t counts the updates; a `LearningRateSchedule`,
+    however, counts every gradient.
 
     Args:
       rule: A `Rule`, or its formula as text; see `parse_formula` for the words.
       learning_rate: A number or a `LearningRateSchedule`. Defaults to 0.01.
       decay_steps: The number of training steps T, an int > 0. Needed if the rule reads ld, cd,
         cd_1, rd_10 or rd_20, else unused. Past T, ld and rd are 0 and cd keeps its last value.
-      seed: Seed of the random words, an int of 32 bits with sign. Defaults to 0.
+      seed: Seed of the random words, a signed 32-bit integer. Defaults to 0.
       **kwargs: What every Keras optimizer takes, such as `weight_decay` or `clipnorm`.
 
     Raises:

@@ -75,7 +75,7 @@ def describe_arguments(export: Export) -> list[str]:
     """What a docstring says of `Export.arguments`."""
     said = {
         "decay_steps": "The number of training steps T, an int > 0.",
-        "seed": "Seed of the random numbers, an int of 32 bits with sign.",
+        "seed": "Seed of the random numbers, a signed 32-bit integer.",
     }
     return [f"  {argument}: {said[argument]}" for argument in export.arguments]
 
