@@ -3,6 +3,8 @@
 A path is the weights after each step: for each tensor an array [step, *shape].
 """
 
+import contextlib
+import dataclasses
 import importlib.util
 import inspect
 import os
@@ -121,13 +123,22 @@ def rule_optimizer_path(rule, gradients=GRADIENTS, weights=WEIGHTS):
 
 
 def moved_path(rule):
-    """The same with every number rounded in another way: where the paths differ, rounding decides them."""
+    """The same with every number and what every word makes of it rounded in another way."""
+    rng = np.random.default_rng(1)
 
-    def move(decay):
-        return lambda *arguments: decay(*arguments) * (1 + 2e-7)
+    def move(value):
+        factor = 1 + 2e-7 * rng.choice([-1, 1])
+        return lambda *arguments: value(*arguments) * factor
 
-    decays = {name: move(getattr(vocabulary, name)) for name in ("linear", "cyclical", "restart")}
-    with mock.patch.multiple(vocabulary, **decays):
+    def shift(decay):  # 1 + cos(...) is as exact as the 1
+        return lambda *arguments: decay(*arguments) + 6e-8
+
+    decays = {name: shift(getattr(vocabulary, name)) for name in ("linear", "cyclical", "restart")}
+    with contextlib.ExitStack() as patches:
+        patches.enter_context(mock.patch.multiple(vocabulary, **decays))
+        for table in (vocabulary.OPERANDS, vocabulary.UNARIES, vocabulary.BINARIES):
+            moved = {name: dataclasses.replace(word, value=move(word.value)) for name, word in table.items()}
+            patches.enter_context(mock.patch.dict(table, moved))
         return rule_optimizer_path(rule, *_MOVED)
 
 
@@ -174,7 +185,7 @@ def path_of(rule, framework, gradients=GRADIENTS, weights=WEIGHTS, **arguments):
 
 
 def difference(path, expected, moved) -> float:
-    """The largest difference of two paths, relative to the weights, where rounding does not decide.
+    """The largest difference of two paths, relative to the weights, from their beginning to where rounding decides.
 
     `expected` and `moved` are those of `rule_optimizer_path` and `moved_path`.
     """
