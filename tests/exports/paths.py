@@ -127,7 +127,7 @@ def moved_path(rule):
     rng = np.random.default_rng(1)
 
     def move(value):
-        factor = 1 + 2e-7 * rng.choice([-1, 1])
+        factor = 1 + rng.choice([-1, 1]) * rng.uniform(2e-7, 4e-7)  # of different sizes, not to cancel
         return lambda *arguments: value(*arguments) * factor
 
     def shift(decay):  # 1 + cos(...) is as exact as the 1
