@@ -185,19 +185,21 @@ def path_of(rule, framework, gradients=GRADIENTS, weights=WEIGHTS, **arguments):
 
 
 def difference(path, expected, moved) -> float:
-    """The largest difference of two paths, relative to the weights, from their beginning to where rounding decides.
+    """The largest difference of two paths, relative to the weights, beyond what rounding explains.
 
-    `expected` and `moved` are those of `rule_optimizer_path` and `moved_path`.
+    `expected` and `moved` are those of `rule_optimizer_path` and `moved_path`. Rounding explains twice their difference
+    so far: they are two of the many ways in which a rule can be rounded.
     """
     worst = 0.0
     for a, b, c in zip(path, expected, moved):
         with np.errstate(all="ignore"):
-            scale = np.maximum.accumulate(np.maximum(np.nan_to_num(abs(b), posinf=np.inf), 1.0))
-            by_rounding = np.where(b == c, 0.0, abs(b.astype(float) - c))
-            found = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, abs(a.astype(float) - b))
-            found = np.where(np.isnan(found), np.inf, found)
-            decided = (np.isnan(b) & np.isnan(c)) | (by_rounding <= 4e-7 * scale)
-            # From where rounding decides, the rest of a path follows from it.
-            decided = np.minimum.accumulate(decided, axis=0)
-            worst = max(worst, float(np.max(np.where(decided, found / scale, 0.0))))
+            scale = np.maximum.accumulate(np.maximum(np.nan_to_num(abs(b)), 1.0), axis=0)
+            explained = 2 * np.maximum.accumulate(_distance(b, c), axis=0)
+            worst = max(worst, float(np.max(np.fmax(_distance(a, b) - explained, 0.0) / scale)))
     return worst
+
+
+def _distance(a, b):
+    """|a - b|; 0 where both are NaN or the same infinity, infinite where only one of them is."""
+    same = (a == b) | (np.isnan(a) & np.isnan(b))
+    return np.where(same, 0.0, np.nan_to_num(abs(a.astype(float) - b), nan=np.inf, posinf=np.inf))
