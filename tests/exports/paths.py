@@ -122,9 +122,13 @@ def rule_optimizer_path(rule, gradients=GRADIENTS, weights=WEIGHTS):
     return keras_path(RuleOptimizer(rule, **ARGUMENTS), gradients, weights)
 
 
-def moved_path(rule):
-    """The same with every number and what every word makes of it rounded in another way."""
-    rng = np.random.default_rng(1)
+def moved_paths(rule):
+    """Four of the ways in which a path can be rounded."""
+    return [_move_path(rule, np.random.default_rng(seed)) for seed in range(4)]
+
+
+def _move_path(rule, rng):
+    """The path with every number and what every word makes of it rounded in another way."""
 
     def move(value):
         factor = 1 + rng.choice([-1, 1]) * rng.uniform(2e-7, 4e-7)  # of different sizes, not to cancel
@@ -184,18 +188,18 @@ def path_of(rule, framework, gradients=GRADIENTS, weights=WEIGHTS, **arguments):
 # -- Comparison ------------------------------------------------------------------------------------
 
 
-def difference(path, expected, moved) -> float:
+def difference(path, expected, moved=()) -> float:
     """The largest difference of two paths, relative to the weights, beyond what rounding explains.
 
-    `expected` and `moved` are those of `rule_optimizer_path` and `moved_path`. Rounding explains twice their difference
-    so far: they are two of the many ways in which a rule can be rounded.
+    That is twice as much as `expected` differs so far from the paths `moved`, which are rounded in other ways.
     """
     worst = 0.0
-    for a, b, c in zip(path, expected, moved):
+    for i, (a, b) in enumerate(zip(path, expected)):
         with np.errstate(all="ignore"):
-            scale = np.maximum.accumulate(np.maximum(np.nan_to_num(abs(b)), 1.0), axis=0)
-            explained = 2 * np.maximum.accumulate(_distance(b, c), axis=0)
-            worst = max(worst, float(np.max(np.fmax(_distance(a, b) - explained, 0.0) / scale)))
+            scale = np.maximum.accumulate(np.maximum(np.nan_to_num(abs(b)), 1.0))
+            explained = [2 * np.maximum.accumulate(_distance(b, other[i])) for other in moved]
+            beyond = _distance(a, b) - np.max([np.zeros(b.shape), *explained], axis=0)
+            worst = max(worst, float(np.max(np.fmax(beyond, 0.0) / scale)))
     return worst
 
 
