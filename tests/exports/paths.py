@@ -3,6 +3,8 @@
 A path is the weights after each step: for each tensor an array [step, *shape].
 """
 
+import contextlib
+import dataclasses
 import importlib.util
 import inspect
 import os
@@ -120,14 +122,27 @@ def rule_optimizer_path(rule, gradients=GRADIENTS, weights=WEIGHTS):
     return keras_path(RuleOptimizer(rule, **ARGUMENTS), gradients, weights)
 
 
-def moved_path(rule):
-    """The same with every number rounded in another way: where the paths differ, rounding decides them."""
+def moved_paths(rule):
+    """Four of the ways in which a path can be rounded."""
+    return [_move_path(rule, np.random.default_rng(seed)) for seed in range(4)]
 
-    def move(decay):
-        return lambda *arguments: decay(*arguments) * (1 + 2e-7)
 
-    decays = {name: move(getattr(vocabulary, name)) for name in ("linear", "cyclical", "restart")}
-    with mock.patch.multiple(vocabulary, **decays):
+def _move_path(rule, rng):
+    """The path with every number and what every word makes of it rounded in another way."""
+
+    def move(value):
+        factor = 1 + rng.choice([-1, 1]) * rng.uniform(2e-7, 4e-7)  # of different sizes, not to cancel
+        return lambda *arguments: value(*arguments) * factor
+
+    def shift(decay):  # 1 + cos(...) is as exact as the 1
+        return lambda *arguments: decay(*arguments) + 6e-8
+
+    decays = {name: shift(getattr(vocabulary, name)) for name in ("linear", "cyclical", "restart")}
+    with contextlib.ExitStack() as patches:
+        patches.enter_context(mock.patch.multiple(vocabulary, **decays))
+        for table in (vocabulary.OPERANDS, vocabulary.UNARIES, vocabulary.BINARIES):
+            moved = {name: dataclasses.replace(word, value=move(word.value)) for name, word in table.items()}
+            patches.enter_context(mock.patch.dict(table, moved))
         return rule_optimizer_path(rule, *_MOVED)
 
 
@@ -173,20 +188,22 @@ def path_of(rule, framework, gradients=GRADIENTS, weights=WEIGHTS, **arguments):
 # -- Comparison ------------------------------------------------------------------------------------
 
 
-def difference(path, expected, moved) -> float:
-    """The largest difference of two paths, relative to the weights, where rounding does not decide.
+def difference(path, expected, moved=()) -> float:
+    """The largest difference of two paths, relative to the weights, beyond what rounding explains.
 
-    `expected` and `moved` are those of `rule_optimizer_path` and `moved_path`.
+    That is twice as much as `expected` differs so far from the paths `moved`, which are rounded in other ways.
     """
     worst = 0.0
-    for a, b, c in zip(path, expected, moved):
+    for i, (a, b) in enumerate(zip(path, expected)):
         with np.errstate(all="ignore"):
-            scale = np.maximum.accumulate(np.maximum(np.nan_to_num(abs(b), posinf=np.inf), 1.0))
-            by_rounding = np.where(b == c, 0.0, abs(b.astype(float) - c))
-            found = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, abs(a.astype(float) - b))
-            found = np.where(np.isnan(found), np.inf, found)
-            decided = (np.isnan(b) & np.isnan(c)) | (by_rounding <= 4e-7 * scale)
-            # From where rounding decides, the rest of a path follows from it.
-            decided = np.minimum.accumulate(decided, axis=0)
-            worst = max(worst, float(np.max(np.where(decided, found / scale, 0.0))))
+            scale = np.maximum.accumulate(np.maximum(np.nan_to_num(abs(b)), 1.0))
+            explained = [2 * np.maximum.accumulate(_distance(b, other[i])) for other in moved]
+            beyond = _distance(a, b) - np.max([np.zeros(b.shape), *explained], axis=0)
+            worst = max(worst, float(np.max(np.fmax(beyond, 0.0) / scale)))
     return worst
+
+
+def _distance(a, b):
+    """|a - b|; 0 where both are NaN or the same infinity, infinite where only one of them is."""
+    same = (a == b) | (np.isnan(a) & np.isnan(b))
+    return np.where(same, 0.0, np.nan_to_num(abs(a.astype(float) - b), nan=np.inf, posinf=np.inf))

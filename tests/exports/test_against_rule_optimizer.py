@@ -31,7 +31,7 @@ def draws(rule):
 
 
 rule_optimizer_path = functools.cache(paths.rule_optimizer_path)
-moved_path = functools.cache(paths.moved_path)
+moved_paths = functools.cache(paths.moved_paths)
 
 
 def check(rule, framework):
@@ -39,8 +39,8 @@ def check(rule, framework):
     if framework == "tensorflow":
         for a, b in zip(path, expected):
             np.testing.assert_array_equal(a, b, err_msg=str(rule))  # to the last bit, random numbers too
-    elif not draws(rule) and paths.difference(path, expected, expected) > 1e-6:
-        assert paths.difference(path, expected, moved_path(rule)) <= 1e-6, str(rule)
+    elif not draws(rule) and paths.difference(path, expected) > 1e-6:
+        assert paths.difference(path, expected, moved_paths(rule)) <= 1e-6, str(rule)
 
 
 @pytest.mark.parametrize("framework", paths.FRAMEWORKS)
