@@ -176,7 +176,7 @@ class Rule:
           return ops.exp(ops.sign(g) * ops.sign(m)) * g
           return tf.exp(tf.sign(g) * tf.sign(m)) * g
           return jnp.exp(jnp.sign(g) * jnp.sign(m)) * g
-          return torch.exp(torch.sign(g) * torch.sign(m)) * g
+          return torch.exp(_sign(g) * _sign(m)) * g
         """
         return write_source(name, self.expression(mark_place), self.formula(), self.latex(), framework)
 

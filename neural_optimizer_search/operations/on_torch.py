@@ -9,9 +9,14 @@ import torch  # pyright: ignore[reportMissingImports]  The types are checked wit
 from neural_optimizer_search.keras_versions import keras
 
 exp, expm1, log = torch.exp, torch.expm1, torch.log
-abs, sqrt, square, sign, sigmoid, cos = torch.abs, torch.sqrt, torch.square, torch.sign, torch.sigmoid, torch.cos
+abs, sqrt, square, sigmoid, cos = torch.abs, torch.sqrt, torch.square, torch.sigmoid, torch.cos
 floormod, clip, where = torch.remainder, torch.clamp, torch.where
 zeros_like, ones_like = torch.zeros_like, torch.ones_like
+
+
+def sign(x: torch.Tensor) -> torch.Tensor:
+    """-1, 0 or 1, and NaN of NaN, of which PyTorch's own is 0."""
+    return torch.where(torch.isnan(x), x, torch.sign(x))
 
 
 def minimum(x: torch.Tensor, y: Any) -> torch.Tensor:

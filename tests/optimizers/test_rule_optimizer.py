@@ -235,3 +235,9 @@ def test_text_that_is_no_formula_is_refused():
 
 def test_annealed_noise_needs_no_decay_steps():
     assert RuleOptimizer("eps_t * g").decay_steps is None
+
+
+def test_the_sign_of_nan_is_nan():
+    w, optimizer = variable([1.0, 1.0]), RuleOptimizer("sign(g)", 0.1)
+    apply(optimizer, [tensor([float("nan"), 2.0])], [w])
+    np.testing.assert_allclose(array(w), [np.nan, 0.9], rtol=1e-6)

@@ -137,7 +137,10 @@ class CodeOperations:
         if any(x.wide for x in of):
             of = [self.full(x) for x in of]
         of = self._shorten(*of)
-        code = of[0].derive(f"{self.functions.name(name)}({', '.join(x.text for x in of)})", *of)
+        spelled = self.functions.name(name)
+        code = of[0].derive(f"{spelled}({', '.join(x.text for x in of)})", *of)
+        if spelled.startswith("_"):  # of the file
+            code = self.needing(code, spelled)
         return code if code.kind == Kind.TENSOR or self.functions.scalars is None else self._call_scalar(name, of)
 
     def _call_scalar(self, name, of):

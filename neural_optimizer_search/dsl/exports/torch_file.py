@@ -7,7 +7,7 @@ from neural_optimizer_search.dsl.exports.text import Export, indent, only
 # A step is a number of Python here, and so is what is computed of it.
 FUNCTIONS = Functions(
     "torch",
-    {"clip": "torch.clamp"},
+    {"clip": "torch.clamp", "sign": "_sign"},
     scalars={
         **{name: f"math.{name}" for name in ("exp", "expm1", "log", "sqrt", "cos")},
         "abs": "abs",
@@ -27,6 +27,7 @@ def write(export: Export) -> str:
             *(line for method in methods for line in ["", *indent(method)]),
         ],
         *_draws(export),
+        _sign() if "_sign" in export.equation.reads else [],
     )
 
 
@@ -110,7 +111,7 @@ def _update(export: Export) -> list[str]:
         '    if group["weight_decay"]:',
         '        w.mul_(1 - group["lr"] * group["weight_decay"])',
         f"    direction = self.direction({inputs})",
-        '    w.add_(direction.to(w.dtype), alpha=-float(group["lr"]))',
+        '    w.sub_(float(group["lr"]) * direction)',
     ]
 
 
@@ -118,6 +119,14 @@ def _average(name, beta, power):
     return [
         f'{name} = state["{name}"].to(dtype).lerp_({text.power(power)}, 1 - {beta})',
         f'state["{name}"].copy_({name})  # itself, but in half precision',
+    ]
+
+
+def _sign():
+    return [
+        "def _sign(x):",
+        '    """-1, 0 or 1, and NaN of NaN, of which PyTorch\'s own is 0."""',
+        "    return torch.where(torch.isnan(x), x, torch.sign(x))",
     ]
 
 

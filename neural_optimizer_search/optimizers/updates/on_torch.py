@@ -40,8 +40,11 @@ def advance(optimizer: Any, average: Any, g: torch.Tensor, beta: float, power: i
 
 def step_down(optimizer: Any, variable: Any, rate: Any, direction: Any) -> None:
     """variable <- variable - rate * direction."""
-    direction = fit(direction, variable)
-    variable.value.addcmul_(direction, read(rate).to(direction.dtype), value=-1)
+    value, rate = variable.value, read(rate)
+    if value.dtype == direction.dtype:
+        value.addcmul_(direction.broadcast_to(value.shape), rate.to(value.dtype), value=-1)
+    else:  # rounded once
+        value.sub_(rate * direction)
 
 
 def find_kernel(name: str) -> Optional[Callable[..., None]]:
