@@ -4,10 +4,13 @@ import ast
 import hashlib
 import importlib.util
 import pathlib
+import threading
 import tokenize
 from collections.abc import Iterator
 
 _INSTALLED = {"site-packages", "dist-packages"}
+# In several threads at once, `ast.parse` of Python 3.11 can end with a SystemError.
+_PARSING = threading.Lock()
 _THIS_PACKAGE = __name__.partition(".")[0]
 
 
@@ -111,7 +114,8 @@ def _find(name):
 def _code(text):
     """What Python runs of a module's text; the text itself if that is none of this Python's."""
     try:
-        tree = ast.parse(text)
+        with _PARSING:
+            tree = ast.parse(text)
     except (SyntaxError, ValueError):
         return text
     for node in ast.walk(tree):

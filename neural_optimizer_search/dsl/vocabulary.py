@@ -89,12 +89,7 @@ OPERANDS = _table(
     Word("cd_1", r"\mathrm{cd}_{1}", lambda ops, s: s.fill(cyclical(ops, s.t, s.T, 1.0)), decays=True),
     Word("rd_10", r"\mathrm{rd}_{10}", lambda ops, s: s.fill(restart(ops, s.t, s.T, 10.0)), decays=True),
     Word("rd_20", r"\mathrm{rd}_{20}", lambda ops, s: s.fill(restart(ops, s.t, s.T, 20.0)), decays=True),
-    Word(
-        "eps_t",
-        r"\epsilon_{t}",
-        _anneal_noise,
-        random=True,
-    ),
+    Word("eps_t", r"\epsilon_{t}", _anneal_noise, random=True),
 )
 
 UNARIES = _table(
