@@ -126,7 +126,7 @@ def _sign():
     return [
         "def _sign(x):",
         '    """-1, 0 or 1, and NaN of NaN, of which PyTorch\'s own is 0."""',
-        "    return torch.where(torch.isnan(x), x, torch.sign(x))",
+        "    return torch.sign(x) + torch.clamp(x, 0.0, 0.0)  # 0 or NaN",
     ]
 
 
