@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 import reference
-from backends import BACKEND, array, compiled, float64, keras, tensor, variable
+from backends import BACKEND, apply, array, compiled, float64, keras, tensor, variable
 from contracts.rows import averages_of, material, path
 
 from neural_optimizer_search.decays import Decay
@@ -171,3 +171,10 @@ def test_powersign_takes_no_power_of_each_weight(decay):
     program = str(jax.make_jaxpr(optimizer.stateless_apply)(state, [w.value], [w.value]))
     assert f"f32[{SIZE}] = sign" in program
     assert not re.search(rf"f32\[{SIZE}\] = (exp|exp2|pow)\b", program)
+
+
+def test_a_step_of_half_precision_is_rounded_once():
+    # e times the gradient is no number of float16; the step is.
+    w = variable([1.0], "float16")
+    apply(PowerSign(1e-3), [tensor([-6e4], "float16")], [w])
+    np.testing.assert_allclose(array(w), [1 + 60 * np.e], rtol=2e-3)
