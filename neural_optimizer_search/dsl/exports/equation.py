@@ -26,7 +26,7 @@ class Equation:
     Attributes:
       lines: Python without indent; the last one is a return.
       reads: What it needs of its file: some of `TENSORS` and `SCALARS` as arguments, the module "math", and the
-        functions "_normal" and "_uniform".
+        file's own functions, such as "_normal".
     """
 
     lines: tuple[str, ...]

@@ -22,25 +22,13 @@ def write(export: Export) -> str:
         [
             "@keras.saving.register_keras_serializable()",
             f"class {export.name}(keras.optimizers.Optimizer):",
-            *indent(_docstring(export)),
+            *indent(text.describe_keras_optimizer(export)),
             *(line for method in methods if method for line in ["", *indent(method)]),
         ],
         _densify(),
         *(_draw(name) for name in ("_normal", "_uniform") if name in export.equation.reads),
         _draw_of_backend() if "seed" in export.arguments else [],
     )
-
-
-def _docstring(export):
-    return [
-        *text.describe(export),
-        "",
-        "Args:",
-        "  learning_rate: A number or a `LearningRateSchedule`.",
-        *text.describe_arguments(export),
-        "  **kwargs: What every Keras optimizer takes, such as `weight_decay` or `clipnorm`.",
-        '"""',
-    ]
 
 
 def _init(export):

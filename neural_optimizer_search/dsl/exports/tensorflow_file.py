@@ -28,24 +28,12 @@ def write(export: Export) -> str:
         [
             "@tf.keras.utils.register_keras_serializable()",
             f"class {export.name}(tf.keras.optimizers.Optimizer):",
-            *indent(_docstring(export)),
+            *indent(text.describe_keras_optimizer(export)),
             *(line for method in methods for line in ["", *indent(method)]),
         ],
         _densify(),
         *_draws(export),
     )
-
-
-def _docstring(export):
-    return [
-        *text.describe(export),
-        "",
-        "Args:",
-        "  learning_rate: A number or a `LearningRateSchedule`.",
-        *text.describe_arguments(export),
-        "  **kwargs: What every Keras optimizer takes, such as `weight_decay` or `clipnorm`.",
-        '"""',
-    ]
 
 
 def _init(export):

@@ -80,6 +80,19 @@ def describe_arguments(export: Export) -> list[str]:
     return [f"  {argument}: {said[argument]}" for argument in export.arguments]
 
 
+def describe_keras_optimizer(export: Export) -> list[str]:
+    """The docstring of a class of Keras, without indent."""
+    return [
+        *describe(export),
+        "",
+        "Args:",
+        "  learning_rate: A number or a `LearningRateSchedule`.",
+        *describe_arguments(export),
+        "  **kwargs: What every Keras optimizer takes, such as `weight_decay` or `clipnorm`.",
+        '"""',
+    ]
+
+
 def write_direction(export: Export) -> list[str]:
     """The equation as a function."""
     return [
