@@ -30,10 +30,10 @@ def _run(name: str, module: str, extra: str = "") -> int:
     except ImportError as error:
         if error.name != "keras":  # as `neural_optimizer_search.keras_versions` raises it
             raise
-        needed = (
-            f"needs Keras on TensorFlow: install neural-optimizer-search[{extra}], and leave KERAS_BACKEND unset. "
-        )
-        print(f"{name}: {needed if extra else ''}{error}", file=sys.stderr)
+        # Its own advice is about any backend, which does not help here.
+        package = f"neural-optimizer-search[{extra}]"
+        needed = f"needs Keras on TensorFlow: install {package}, and leave KERAS_BACKEND unset."
+        print(f"{name}: {needed if extra else error}", file=sys.stderr)
         return 2
     return main()
 
