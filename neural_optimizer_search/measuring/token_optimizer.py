@@ -17,7 +17,7 @@ _GRADIENT_DESCENT = Rule((Iteration("g", "1", "identity", "identity", "left"),))
 
 
 class TokenOptimizer(tf.keras.optimizers.Optimizer):
-    """w <- w - learning_rate * rule, where a tensor says which rule.
+    """w <- w * (1 - rate * decay) - rate * rule, where tensors say which rate, weight decay and rule.
 
     A model's `train_step` calls it as it calls any optimizer of Keras. The weights are one vector, so that the rule
     is evaluated once a step, not once a layer. What defines a run is in variables, so that one trace of `train_step`
@@ -38,25 +38,30 @@ class TokenOptimizer(tf.keras.optimizers.Optimizer):
         self._tokens = tf.Variable(tf.constant(_GRADIENT_DESCENT, tf.int32), shape=[None], trainable=False)
         self._steps = tf.Variable(tf.constant(0, tf.int64), trainable=False)
         self._seed = tf.Variable(tf.constant(0, tf.int64), trainable=False)
+        self._decay = tf.Variable(tf.constant(0.0), trainable=False)
         self._averages: list[tf.Variable] = []
         self.weights_sum = tf.Variable(tf.constant(0.0), trainable=False)
         self.squares = tf.Variable(tf.constant(0.0, tf.float64), trainable=False)
         self.size = 0
         self.calls = 0
 
-    def begin(self, tokens: tf.Tensor, learning_rate: tf.Tensor, seed: tf.Tensor, steps: tf.Tensor) -> None:
+    def begin(self, tokens: tf.Tensor, seed: tf.Tensor, steps: tf.Tensor, weight_decay: tf.Tensor) -> None:
         """Says what the next run is; all variables hold their first values.
 
         Args:
           tokens: Int32 `[5n]`, the ids of `vocabulary.FULL`.
-          learning_rate: Float32 scalar.
           seed: Int64 scalar, of the rule's noise.
           steps: Int64 scalar, T of the decay operands.
+          weight_decay: Float32 scalar, a share of the rate.
         """
         self._tokens.assign(tokens)
-        self._learning_rate.assign(learning_rate)
         self._seed.assign(seed)
         self._steps.assign(steps)
+        self._decay.assign(weight_decay)
+
+    def set_rate(self, learning_rate: tf.Tensor) -> None:
+        """Sets the learning rate of the next step, a float32 scalar."""
+        self._learning_rate.assign(learning_rate)
 
     @tf.autograph.experimental.do_not_convert
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Any]], *args: Any, **kwargs: Any) -> Any:
@@ -92,7 +97,8 @@ class TokenOptimizer(tf.keras.optimizers.Optimizer):
         t = tf.cast(self.iterations, tf.int64)
         state = State(on_tensorflow, g, w, averages, t, self._steps.read_value(), self._seed.read_value())
         update = update_from_tokens(self._tokens.read_value(), state)
-        w = w - self._learning_rate * update
+        rate = tf.convert_to_tensor(self._learning_rate)
+        w = w * (1.0 - rate * self._decay) - rate * update  # without a decay w * 1, which is w to the bit
         assign(variables, w)
         self.weights_sum.assign(tf.reduce_sum(w))
         self.squares.assign_add(tf.reduce_sum(tf.cast(update, tf.float64) ** 2))

@@ -1,22 +1,24 @@
 """Training a child with a rule, with one trace for all rules.
 
-Compiling a Keras model for each rule and learning rate costs seconds; here the tokens, the learning rate, the seed
-and the step counts are tensors, so that one traced function trains them all (the study
+Compiling a Keras model for each rule and learning rate costs seconds; here the tokens, the learning rate of each step,
+the weight decay, the seed and the step counts are tensors, so that one traced function trains them all (the study
 `evaluation_speed` measures both ways).
 """
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.random_draws import repeatable_draws
 from neural_optimizer_search.measuring.token_optimizer import TokenOptimizer
 from neural_optimizer_search.tasks.child import Child, eager_functions, gather, length, rows
 from neural_optimizer_search.tasks.keras_steps import clipping_of, replace_optimizer, tensorflow_variable
+from neural_optimizer_search.tasks.schedule import CONSTANT, Schedule
 
 # Loss scaling leaves out the first updates until its scale, 2^15 at first, suits; gradients may be accumulated.
 MOST_WITHOUT_UPDATE = 16
@@ -69,6 +71,7 @@ class ChildTraining:
             self._training,
             input_signature=[
                 tf.TensorSpec([None], tf.int32),
+                tf.TensorSpec([None], tf.float32),
                 tf.TensorSpec([], tf.float32),
                 scalar,
                 scalar,
@@ -83,23 +86,33 @@ class ChildTraining:
         _check_calls(self._optimizer.calls)
 
     def __call__(
-        self, tokens: Sequence[int], learning_rate: float, seed: int, steps: int, validate_every: int
+        self,
+        rule: Rule,
+        learning_rate: float,
+        seed: int,
+        steps: int,
+        validate_every: int,
+        schedule: Schedule = CONSTANT,
+        weight_decay: float = 0.0,
     ) -> TrainingRun:
         """Trains a fresh child.
 
         Args:
-          tokens: The rule's 5n ids of `vocabulary.FULL`.
-          learning_rate: λ in w <- w - λ·update.
+          rule: The `Rule`.
+          learning_rate: λ in w <- w·(1 - λ_t·decay) - λ_t·update, where λ_t is λ times the schedule's factor of step t.
           seed: Sets the initial weights, the batches and the rule's noise.
-          steps: Number of steps; T of the decay operands.
+          steps: Number of steps; T of the decay operands and of the schedule.
           validate_every: Steps between validations; divides `steps`.
+          schedule: How the rate goes in the course of the run.
+          weight_decay: At least 0, a share of the rate.
 
         Returns:
           A `TrainingRun`.
         """
         finite, steps, curves, rms = self._train(
-            tf.constant(tokens, tf.int32),
-            tf.constant(learning_rate, tf.float32),
+            tf.constant(rule.to_tokens(), tf.int32),
+            tf.constant(np.float32(learning_rate) * schedule.factors(steps)),
+            tf.constant(weight_decay, tf.float32),
             tf.constant(seed, tf.int64),
             tf.constant(steps, tf.int64),
             tf.constant(validate_every, tf.int64),
@@ -168,18 +181,20 @@ class ChildTraining:
 
     # -- Traced ----------------------------------------------------------------------------------------
 
-    def _training(self, tokens, learning_rate, seed, steps, validate_every, initial):
+    def _training(self, *inputs):
         with repeatable_draws(self._generator):
-            return self._train_and_validate(tokens, learning_rate, seed, steps, validate_every, initial)
+            return self._train_and_validate(*inputs)
 
-    def _train_and_validate(self, tokens, learning_rate, seed, steps, validate_every, initial):
+    def _train_and_validate(self, tokens, rates, weight_decay, seed, steps, validate_every, initial):
         for variable, value in zip(self._variables, initial):
             variable.assign(value)
-        self._optimizer.begin(tokens, learning_rate, seed, steps)
+        self._optimizer.begin(tokens, seed, steps, weight_decay)
         batches = self._batches(seed, steps)
 
         def train_step(step, finite):
-            loss = self._child.train_step(self._model, gather(self._train_data, batches[step]))
+            # `gather`, because an index in brackets becomes five operations, which a step of a small child notices.
+            self._optimizer.set_rate(tf.gather(rates, step))
+            loss = self._child.train_step(self._model, gather(self._train_data, tf.gather(batches, step)))
             finite = tf.math.is_finite(loss) & tf.math.is_finite(self._optimizer.weights_sum)
             return step + 1, finite
 
