@@ -78,10 +78,10 @@ def _measure(trial: Callable[[float], None], rate: float) -> float:
 def _make_training(task):
     """A trial of ours, as a function of the rate."""
     training = ChildTraining(task.child(task.protocols["default"]))
-    adam = parse_formula("Adam")
+    rule = parse_formula("Adam")
 
     def train(rate):
-        run = training(adam, rate, 0, STEPS, STEPS)
+        run = training(rule, rate, 0, STEPS, STEPS)
         assert run.finite and run.steps == STEPS
 
     return train
