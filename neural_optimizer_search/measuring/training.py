@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from neural_optimizer_search.dsl.encoding import EncodedRule, encode
+from neural_optimizer_search.dsl.encoding import EncodedRule, encode, is_plain
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.random_draws import repeatable_draws
 from neural_optimizer_search.measuring.token_optimizer import GRADIENT_DESCENT, TokenOptimizer
@@ -66,16 +66,15 @@ class ChildTraining:
         self._validation_data = _tensors(child.validation)
         self._initial: dict[int, list[tf.Tensor]] = {}
         self._model, self._optimizer, self._generator, self._variables = self._make(seed=0)
-        # Whether the graph has the words that are functions of whole weight tensors -> it. Few rules have such words,
-        # and each of them stands in the graph once for each tensor.
+        # Whether the rules are plain -> the graph that runs them. Few are not; theirs is traced for the first of them.
         self._functions: dict[bool, Any] = {}
         self._graphs: dict[bool, Any] = {}
-        self._train = self._find_graph(per_tensor=False)
+        self._train = self._find_graph(are_plain=True)
 
-    def _find_graph(self, per_tensor):
-        if per_tensor not in self._graphs:
+    def _find_graph(self, are_plain):
+        if are_plain not in self._graphs:
             scalar = tf.TensorSpec([], tf.int64)
-            self._functions[per_tensor] = function = tf.function(
+            self._functions[are_plain] = function = tf.function(
                 self._training,
                 input_signature=[
                     EncodedRule(*(tf.TensorSpec([None, *array.shape[1:]], array.dtype) for array in GRADIENT_DESCENT)),
@@ -87,11 +86,11 @@ class ChildTraining:
                 ],
                 autograph=False,  # there is nothing to convert, and looking at each branch doubles the trace time
             )
-            self._optimizer.calls, self._optimizer.per_tensor = 0, per_tensor
+            self._optimizer.calls, self._optimizer.runs_plain_rules = 0, are_plain
             # Called directly: the checks of a `tf.function` cost more than a step of a small child.
-            self._graphs[per_tensor] = function.get_concrete_function()
+            self._graphs[are_plain] = function.get_concrete_function()
             _check_calls(self._optimizer.calls)
-        return self._graphs[per_tensor]
+        return self._graphs[are_plain]
 
     def __call__(
         self, rule: Rule, learning_rate: float, seed: int, steps: int, validate_every: int
@@ -108,7 +107,7 @@ class ChildTraining:
         Returns:
           A `TrainingRun`.
         """
-        finite, steps, curves, rms = self._find_graph(rule.per_tensor)(
+        finite, steps, curves, rms = self._find_graph(is_plain(rule))(
             EncodedRule(*map(tf.constant, encode(rule))),
             tf.constant(learning_rate, tf.float32),
             tf.constant(seed, tf.int64),
