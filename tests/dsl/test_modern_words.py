@@ -9,7 +9,7 @@ import reference_modern as modern
 import tensorflow as tf
 from encoded import ENCODED
 
-from neural_optimizer_search import Rule
+from neural_optimizer_search import Rule, search_space
 from neural_optimizer_search.dsl import interpreter, token_interpreter, vocabulary
 from neural_optimizer_search.dsl.averages import ALWAYS
 from neural_optimizer_search.dsl.constants import Constants
@@ -214,6 +214,22 @@ def test_random_rules_four_ways():
         compared += steady.mean() / count
         assert_close(iterations, steps, constants, where=steady, rtol=1e-3)
     assert compared > 0.95
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_rules_of_the_space(depth):
+    rng, space, compared = np.random.default_rng(depth), search_space("modern", depth), 0
+    for i, tokens in enumerate(space.sample(rng, 60)):
+        rule = space.decode(tokens)
+        if rule.decays or "drop" in rule.formula() or "eps" in rule.formula():
+            continue
+        steps = steps_of(rule, rng, 3 + 40 * (i % 2), {})
+        expected = by_reference(rule, steps)
+        moved = by_reference(rule, [reference.rescaled(step, rng) for step in steps])
+        steady = np.isclose(moved, expected, rtol=3e-3, atol=0, equal_nan=True)
+        compared += steady.mean() > 0.9
+        assert_close(rule.iterations, steps, {}, where=steady, rtol=1e-3)
+    assert compared > 20
 
 
 def test_one_trace_runs_every_rule():
