@@ -35,7 +35,7 @@ def assert_close(weights, expected):
 def test_a_row_is_the_paper_s_loop_for_fifty_steps(name):
     weights = after_fifty_steps(optimizers.get(name, learning_rate=rate_of(name)))
     moved = [np.max(abs(w - before)) for w, before in zip(weights, WEIGHTS)]
-    assert min(moved[:-1]) > 0.01
+    assert min(moved[1:-1]) > 0.01  # signs may cancel, in the only weight of a scalar
     assert_close(weights, textbook.run(name))
 
 
