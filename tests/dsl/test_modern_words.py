@@ -167,6 +167,14 @@ def test_tensors_of_zeros(word, zeros):
     assert_close(iterations, steps, {}, **CLOSE)
 
 
+def test_cautious_enlarges_a_thousandfold_at_most():
+    x = -np.ones(4000)
+    x[7] = 1.0
+    state = State(on_numpy, np.ones(4000), x, {}, 0, None, None)
+    value = vocabulary.UNARIES["cautious"].value(on_numpy, state, x)
+    np.testing.assert_allclose(value, np.where(x > 0, 1000.0, 0.0))
+
+
 def test_min_and_max_keep_what_is_not_a_number():
     x = np.array([np.nan, 1.0, -np.inf, 2.0])
     y = np.array([0.0, np.nan, 1.0, -2.0])
