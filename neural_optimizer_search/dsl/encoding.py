@@ -6,7 +6,7 @@ import numpy as np
 
 from neural_optimizer_search.dsl.averages import ALWAYS, AVERAGES
 from neural_optimizer_search.dsl.constants import NAMES, Beta, Constants
-from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.dsl.rule import Iteration, Rule
 from neural_optimizer_search.dsl.vocabulary import OPERANDS
 
 # The rows of `AVERAGES` that a rule keeps in its extra arrays; a kind is a place in it.
@@ -15,6 +15,7 @@ BETAS = tuple(name for name in NAMES if name.startswith("beta"))
 # Places in `EncodedRule.numbers`.
 EPSILON = 2 * len(BETAS)
 FIRST_NUMBER = EPSILON + 1
+_IDLE = Iteration("g", "g", "identity", "identity", "left")
 
 
 class EncodedRule(NamedTuple):
@@ -39,12 +40,14 @@ class EncodedRule(NamedTuple):
 
 def encode(rule: Rule) -> EncodedRule:
     """The numbers of a rule."""
+    # What nothing reads is evaluated as well, and shall need no extra array.
+    live = Rule(tuple(five if k in rule.live else _IDLE for k, five in enumerate(rule.iterations)), rule.constants)
     extras = [name for name in rule.averages if name not in ALWAYS]
     betas = [Beta.of(getattr(rule.constants, name), _log) for name in BETAS]
     return EncodedRule(
-        np.array(rule.to_tokens(), np.int32),
-        np.array([*(x for beta in betas for x in beta), rule.constants.epsilon, *rule.numbers], np.float32),
-        np.array([_find_read(word, extras) for iteration in rule.iterations for word in iteration], np.int32),
+        np.array(live.to_tokens(), np.int32),
+        np.array([*(x for beta in betas for x in beta), rule.constants.epsilon, *live.numbers], np.float32),
+        np.array([_find_read(word, extras) for iteration in live.iterations for word in iteration], np.int32),
         np.array([EXTRAS.index(AVERAGES[name].family or name) for name in extras], np.int32),
         np.array([_find_numbers(AVERAGES[name], rule.constants) for name in extras], np.float32).reshape(-1, 3),
     )
