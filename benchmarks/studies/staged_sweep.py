@@ -69,9 +69,9 @@ class CountedTraining:
         self.steps = {}
 
     def __call__(
-        self, tokens: Sequence[int], rate: float, seed: int, steps: int, validate_every: Optional[int]
+        self, rule: Rule, rate: float, seed: int, steps: int, validate_every: Optional[int]
     ) -> Any:
-        trained = self._train(tuple(tokens), rate, seed, steps, validate_every)
+        trained = self._train(rule, rate, seed, steps, validate_every)
         self.steps[steps] = self.steps.get(steps, 0) + trained.steps
         return trained
 

@@ -3,14 +3,17 @@
 import functools
 import json
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Union
+from typing import Any, NamedTuple, Optional, Union
 
 from neural_optimizer_search.dsl import expression as ex
 from neural_optimizer_search.dsl import printing
+from neural_optimizer_search.dsl.averages import with_needs
+from neural_optimizer_search.dsl.constants import PAPER, Constants
 from neural_optimizer_search.dsl.exports import write_source
 from neural_optimizer_search.dsl.exports.equation import mark_place
+from neural_optimizer_search.dsl.families import is_family
 from neural_optimizer_search.dsl.vocabulary import BINARIES, FULL, OPERANDS, UNARIES, Vocabulary
 
 
@@ -41,6 +44,7 @@ class Rule:
 
     Args:
       iterations: Tuple of `Iteration`s (or 5-tuples), one per level of the paper's binary tree.
+      constants: Decay rates of its averages, and δ; the paper's by default.
 
     Raises:
       ValueError: If a word is unknown, an operand refers to an iteration that does not come before, or the rule is
@@ -54,6 +58,7 @@ class Rule:
     """
 
     iterations: tuple[Iteration, ...]
+    constants: Constants = PAPER
 
     def __post_init__(self) -> None:
         if not isinstance(self.iterations, (tuple, list)) or not self.iterations:
@@ -71,17 +76,24 @@ class Rule:
                     f"Iteration {k} must be a tuple of {TOKENS_PER_ITERATION} words (op1, op2, u1, u2, b). "
                     f"Received: {iteration!r:.200}."
                 )
-        iterations = tuple(Iteration(*iteration) for iteration in self.iterations)
-        object.__setattr__(self, "iterations", iterations)
-        for k, iteration in enumerate(iterations):
+        for k, iteration in enumerate(self.iterations):
             _check_iteration(k, iteration)
+        iterations = tuple(Iteration(*map(_spell, _TABLES, iteration)) for iteration in self.iterations)
+        object.__setattr__(self, "iterations", iterations)
         _check_extent(iterations)
 
     # -- Tokens ----------------------------------------------------------------------------------------
 
     @classmethod
-    def from_tokens(cls, tokens: Iterable[int], vocabulary: Vocabulary = FULL) -> "Rule":
+    def from_tokens(
+        cls, tokens: Iterable[int], vocabulary: Vocabulary = FULL, numbers: Optional[Sequence[float]] = None
+    ) -> "Rule":
         """The rule that `5n` token ids spell; an operand id past the table is an earlier output.
+
+        Args:
+          tokens: The ids.
+          vocabulary: What they number.
+          numbers: For each id, the number of its word where that is a family; needed if there is one.
 
         Raises:
           ValueError: If the number of tokens or a token is not allowed; the message says at which position.
@@ -97,11 +109,11 @@ class Rule:
                 f"Argument `tokens` must hold a positive multiple of {TOKENS_PER_ITERATION} ids "
                 f"(op1, op2, u1, u2, b per iteration). Received: {len(tokens)} ids."
             )
-        words = [_word(token, position, vocabulary) for position, token in enumerate(tokens)]
+        words = [_word(token, position, vocabulary, numbers) for position, token in enumerate(tokens)]
         return cls(tuple(Iteration(*five) for five in zip(*[iter(words)] * TOKENS_PER_ITERATION)))
 
     def to_tokens(self, vocabulary: Vocabulary = FULL) -> tuple[int, ...]:
-        """The rule's `5n` token ids, as a tuple of ints.
+        """The rule's `5n` token ids, as a tuple of ints; what numbers its words have is in `numbers`.
 
         Raises:
           ValueError: If the rule has a word that `vocabulary` lacks.
@@ -114,12 +126,23 @@ class Rule:
                     tokens.append(len(words) + word)
                 elif word in words:
                     tokens.append(words.index(word))
+                elif (family := _find(field, word).family) in words:
+                    tokens.append(words.index(family))
                 else:
                     raise ValueError(
                         f"The rule `{self.formula()}` has the word {word!r}, which is not in this "
                         f"vocabulary. Allowed for {field}: {', '.join(words)}."
                     )
         return tuple(tokens)
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """For each of the `5n` words the number that it has as a member of a family, such as 0.02 of clip_0.02, or 0."""
+        return tuple(
+            0.0 if isinstance(word, int) else _find(field, word).constant or 0.0
+            for iteration in self.iterations
+            for field, word in zip(Iteration._fields, iteration)
+        )
 
     # -- Other forms -----------------------------------------------------------------------------------
 
@@ -133,23 +156,27 @@ class Rule:
           True
         """
         content = {"formula": self.formula(), "latex": self.latex(), "iterations": self.iterations}
+        if changes := self.constants.changes():
+            content["constants"] = changes
         return json.dumps(content)
 
     @classmethod
     def from_json(cls, text: str) -> "Rule":
-        """The rule whose `iterations` stand in JSON text; nothing else in the text is read.
+        """The rule whose `iterations` and `constants` stand in JSON text; nothing else in the text is read.
 
         Raises:
           ValueError: If the text is not JSON or does not hold a rule.
         """
         try:
-            iterations = tuple(_iteration_from_json(words) for words in json.loads(text)["iterations"])
+            content = json.loads(text)
+            iterations = tuple(_iteration_from_json(words) for words in content["iterations"])
+            constants = Constants.from_changes(content.get("constants", {}))
         except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise ValueError(
                 "Argument `text` must be JSON as `Rule.to_json()` writes it, with `iterations`, a list of lists "
                 f"[op1, op2, u1, u2, b]. Received: {text!r:.200}."
             ) from error
-        return cls(iterations)
+        return cls(iterations, constants)
 
     def to_source(self, name: str, framework: str = "tensorflow") -> str:
         """The text of a Python file that needs one framework and not this package: this rule as an optimizer.
@@ -183,7 +210,7 @@ class Rule:
     # -- Meaning ---------------------------------------------------------------------------------------
 
     @classmethod
-    def from_expression(cls, expression: ex.Expression) -> "Rule":
+    def from_expression(cls, expression: ex.Expression, constants: Constants = PAPER) -> "Rule":
         """The shortest rule that computes an expression; equal sub-expressions share one iteration."""
         iterations, index = [], {}
 
@@ -204,7 +231,7 @@ class Rule:
             return (x.name if isinstance(x, ex.Operand) else emit(x)), unary
 
         emit(expression)
-        return cls(tuple(iterations))
+        return cls(tuple(iterations), constants)
 
     def expression(self, spell: Callable[[str, int], str] = lambda word, place: word) -> ex.Expression:
         """The expression tree as spelled; iterations that nothing reads are left out.
@@ -225,7 +252,7 @@ class Rule:
 
     def canonical(self) -> str:
         """A simplified text that is equal for the spellings of one function that are easily seen."""
-        return printing.text(ex.canonical(self.expression()))
+        return printing.text(ex.canonical(self.expression())) + self.constants.text()
 
     @property
     def depth(self) -> int:
@@ -244,29 +271,38 @@ class Rule:
 
     @property
     def averages(self) -> tuple[str, ...]:
-        """The running averages that the rule reads: a sub-tuple of ("m", "v", "gamma")."""
-        read = {name for word in ex.operands(self.expression()) for name in OPERANDS[word].averages}
-        return tuple(name for name in ("m", "v", "gamma") if name in read)
+        """What the rule keeps from step to step: rows and members of `dsl.averages.AVERAGES`, as they are updated."""
+        return with_needs({name for word in ex.operands(self.expression()) for name in OPERANDS[word].averages})
 
     @property
     def decays(self) -> bool:
         """Whether the rule reads t/T, and so needs the number of steps T."""
         return any(OPERANDS[name].decays for name in ex.operands(self.expression()))
 
+    @property
+    def per_tensor(self) -> bool:
+        """Whether the rule is a function of whole weight tensors, such as of their norms."""
+        return any(
+            table[word].per_tensor
+            for k in self.live
+            for table, word in zip(_TABLES, self.iterations[k])
+            if isinstance(word, str)
+        )
+
     def formula(self) -> str:
         """Simplified infix text; `parse_formula` reads it back."""
-        return printing.text(ex.simplify(self.expression()))
+        return printing.text(ex.simplify(self.expression())) + self.constants.text()
 
     def latex(self) -> str:
         """Simplified LaTeX."""
-        return printing.latex(ex.simplify(self.expression()))
+        return printing.latex(ex.simplify(self.expression())) + self.constants.latex()
 
     def __str__(self) -> str:
         return self.formula()
 
     def __getstate__(self) -> dict[str, Any]:
         # A pickled or copied rule is its iterations; what is kept to save time stays behind.
-        return {"iterations": self.iterations}
+        return {"iterations": self.iterations, "constants": self.constants}
 
 
 def _iteration_from_json(words):
@@ -280,7 +316,16 @@ def _words(field, vocabulary):
     return getattr(vocabulary, table[field])
 
 
-def _word(token, position, vocabulary):
+def _find(field, word):
+    return _TABLES[Iteration._fields.index(field)][word]
+
+
+def _spell(table, word):
+    """A word by its own name: "clip_0.0010" is "clip_1e-3"."""
+    return word if isinstance(word, int) else table[word].name
+
+
+def _word(token, position, vocabulary, numbers):
     iteration, place = divmod(position, TOKENS_PER_ITERATION)
     field = Iteration._fields[place]
     words = _words(field, vocabulary)
@@ -292,7 +337,16 @@ def _word(token, position, vocabulary):
             f"Argument `tokens` must have a legal id at position {position} ({field} of iteration "
             f"{iteration}). Received: {token}. Allowed: {allowed}."
         )
-    return words[token] if token < len(words) else token - len(words)
+    if token >= len(words):
+        return token - len(words)
+    word = words[token]
+    if not is_family(word):
+        return word
+    if numbers is None:
+        raise ValueError(
+            f"Argument `numbers` must have the number of the word {word!r} at position {position}. Received: None."
+        )
+    return _TABLES[place].name(word, float(numbers[position]))
 
 
 def _check_iteration(k, iteration):

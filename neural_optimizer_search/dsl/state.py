@@ -1,19 +1,20 @@
 """What a word may read at one step, for one weight tensor."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from neural_optimizer_search.dsl.vocabulary import AVERAGES, OPERANDS
+from neural_optimizer_search.dsl.averages import AVERAGES, PREVIOUS
+from neural_optimizer_search.dsl.constants import PAPER, Beta, Constants
+from neural_optimizer_search.dsl.families import name_member
+from neural_optimizer_search.dsl.vocabulary import OPERANDS
 from neural_optimizer_search.operations.protocol import Operations
 
-_BETAS = {name: beta for name, beta, _ in AVERAGES}
 
-
-def next_average(average: Any, g: Any, beta: float, power: int) -> Any:
-    """β·average + (1-β)·g^power."""
-    return average + (g**power - average) * (1.0 - beta)
+def next_average(average: Any, value: Any, beta: Beta) -> Any:
+    """β·average + (1-β)·value."""
+    return average + (value - average) * beta.complement
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,13 @@ class State:
     Attributes:
       ops: The namespace of operations of the arrays' library.
       g, w: The gradient and the weights before the update, of one shape and float dtype.
-      averages: {"m", "v", "gamma"} -> the running averages that the rule reads, already updated with `g`.
+      averages: Name of a row or member of `AVERAGES` -> what is kept, for all that the rule reads. It is already
+        updated with `g`, except for "previous".
       iterations: Int scalar, the 0-based number of weight updates so far.
       decay_steps: Int scalar, the number of steps; read by the decay operands only.
       seed: Int of 64 bits with sign. Noise depends on it, on `iterations` and on `place`, and on nothing else.
       place: The position in the rule's string of the word that reads; below 2^16.
+      constants: The `Constants` of the rule.
     """
 
     ops: Operations
@@ -38,6 +41,7 @@ class State:
     decay_steps: Any
     seed: Any
     place: Any = 0
+    constants: Constants = PAPER
 
     def at(self, place: Any) -> "State":
         """The same for the word at another place."""
@@ -60,34 +64,60 @@ class State:
         return self.ops.scalar(self.decay_steps)
 
     @property
+    def is_first(self) -> Any:
+        """Whether this is the first update."""
+        return self.t < 1.0
+
+    @property
+    def epsilon(self) -> Any:
+        """δ, which is added to divisors."""
+        return self.constants.epsilon
+
+    @property
     def m(self) -> Any:
         """The average of g, not corrected."""
-        return self.averages["m"]
+        return self.kept("m")
 
     @property
     def m_hat(self) -> Any:
         """The average of g, bias-corrected."""
-        return self._correct("m")
+        return self.correct(self.kept("m"), self.beta("beta_1"))
 
     @property
     def v_hat(self) -> Any:
         """The average of g^2, bias-corrected."""
-        return self._correct("v")
+        return self.correct(self.kept("v"), self.beta("beta_2"))
 
     @property
     def gamma_hat(self) -> Any:
         """The average of g^3, bias-corrected."""
-        return self._correct("gamma")
+        return self.correct(self.kept("gamma"), self.beta("beta_3"))
 
-    def _correct(self, name):
-        """average / (1 - β^(t+1))."""
+    def kept(self, name: str, c: Any = None) -> Any:
+        """What is kept under the name of a row of `AVERAGES`; `c` is the number of a member of a family."""
+        return self.averages[name if c is None else name_member(name, c)]
+
+    def beta(self, name: str) -> Beta:
+        """One of the constants "beta_1", "beta_2" and "beta_3"."""
+        return Beta.of(getattr(self.constants, name), self.ops.math.log)
+
+    def beta_of(self, family: str, c: Any) -> Beta:
+        """The β of a member of a family of `AVERAGES`."""
+        return self.beta(AVERAGES[family].beta) if AVERAGES[family].beta else Beta.of(c, self.ops.math.log)
+
+    def correct(self, average: Any, beta: Beta, steps_ahead: int = 0) -> Any:
+        """average / (1 - β^(t+1)): without the bias to 0 that it has because it began at 0."""
         # expm1, because 1 - 0.999^1 in float32 is off by 1e-5.
-        correction = -self.ops.expm1(self.ops.scalar(self.iterations + 1) * self.ops.math.log(_BETAS[name]))
-        return self.averages[name] / self.ops.cast_like(correction, self.g)
+        correction = -self.ops.expm1(self.ops.scalar(self.iterations + (1 + steps_ahead)) * beta.log)
+        return average / self.ops.cast_like(correction, self.g)
 
     def fill(self, value: Any) -> Any:
         """A number or a scalar as an array of the gradient's shape and dtype."""
         return self.ops.ones_like(self.g) * self.ops.cast_like(value, self.g)
+
+    def each_tensor(self, function: Callable[..., Any], *arrays: Any) -> Any:
+        """A function of each weight tensor as a whole."""
+        return function(*arrays)
 
     def normal(self) -> Any:
         """Standard Gaussian noise of the gradient's shape."""
@@ -96,3 +126,35 @@ class State:
     def uniform(self) -> Any:
         """Random numbers in [0, 1) of the gradient's shape."""
         return self.ops.uniform(self.g, self.seed, self.iterations, self.place)
+
+
+def advance(state: State, kept: Mapping[str, Any], names: Iterable[str]) -> State:
+    """The state at the next gradient: what is kept gets `state.g` in it, by the rows of `AVERAGES`.
+
+    Args:
+      state: With the gradient; its averages are not read.
+      kept: What was kept after the step before.
+      names: The rows, in the order of `Rule.averages`. The row "previous" stays as it is, for words read the
+        gradient before this step's; it is `state.g` at the next step.
+    """
+    new: dict[str, Any] = dict(kept)
+    state = dataclasses.replace(state, averages=new)
+    for name in names:
+        if name != PREVIOUS:
+            new[name] = next_kept(name, kept[name], state)
+    return state
+
+
+def next_kept(name: str, kept: Any, state: State) -> Any:
+    """What is kept under a name after this step."""
+    row = AVERAGES[name]
+    value = row.value(state.ops, state)
+    if row.join is not None:
+        return row.join(state.ops, kept, value)
+    return next_average(kept, value, find_beta(name, state))
+
+
+def find_beta(name: str, state: State) -> Beta:
+    """The β of a row or member of `AVERAGES`."""
+    row = AVERAGES[name]
+    return state.beta(row.beta) if row.beta else Beta.of(row.constant, state.ops.math.log)

@@ -5,20 +5,18 @@ row: what a child, an optimizer and the screen compute, how formulas are read an
 
 A new row goes to the end of its table: a token is the place of a word in it, and checkpoints and reports have tokens.
 It is in no search space by itself: those list their words (`space.py`).
+
+A row whose name ends in "_c" is a family, a word for each number: `drop_c` has the members `drop_0.2`, `drop_0.25`, ...
 """
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Optional
 
 from neural_optimizer_search.decays import annealed_noise_stddev, cyclical, linear, restart
-
-# Hyperparameters of section 4.2, the same for every rule.
-BETA_1, BETA_2, BETA_3 = 0.9, 0.999, 0.999
-DELTA = 1e-8
-
-# (name, its decay rate, the power of g it averages)
-AVERAGES = (("m", BETA_1, 1), ("v", BETA_2, 2), ("gamma", BETA_3, 3))
+from neural_optimizer_search.dsl.families import ANY_NUMBER, FROM_0_TO_1, POSITIVE, Range, Table
+from neural_optimizer_search.dsl.numbers import write_number
 
 
 @dataclass(frozen=True)
@@ -27,12 +25,15 @@ class Word:
 
     Attributes:
       name: The word in tables and formulas; unique within its table.
-      latex: LaTeX; a function's arguments stand where `$x` and `$y` are.
+      latex: LaTeX; a function's arguments stand where `$x` and `$y` are, the number of a family where `$c` is.
       value: What it computes, from a namespace of operations (`operations/`), the `State` (`state.py`) and, of a
-        function, its arguments. All arrays have the shape of the gradient.
-      averages: The running averages the word reads: "m" (of g), "v" (of g^2), "gamma" (of g^3).
+        function, its arguments; of a family, at last its number. All arrays have the shape of the gradient.
+      averages: The rows of `dsl/averages.py` that it reads, such as "m", the running average of g.
       random: Whether it draws random numbers.
       decays: Whether it is a function of t/T, so that T must be known.
+      per_tensor: Whether it is a function of each weight tensor as a whole, so that its shape must be known.
+      range: Of a family: the numbers that it has members for.
+      family, constant: Of a member: the name of its row, and its number.
     """
 
     name: str
@@ -41,6 +42,23 @@ class Word:
     averages: tuple[str, ...] = ()
     random: bool = False
     decays: bool = False
+    per_tensor: bool = False
+    range: Range = ANY_NUMBER
+    family: str = ""
+    constant: Optional[float] = None
+
+    def member(self, name: str, constant: float) -> "Word":
+        """The word of one number."""
+        value, number = self.value, write_number(constant)
+        return dataclasses.replace(
+            self,
+            name=name,
+            latex=self.latex.replace("$c", number),
+            value=lambda *arguments: value(*arguments, constant),
+            averages=tuple(f"{read[:-1]}{number}" if read.endswith("_c") else read for read in self.averages),
+            family=self.name,
+            constant=constant,
+        )
 
 
 @dataclass(frozen=True)
@@ -52,20 +70,63 @@ class Vocabulary:
     binaries: tuple[str, ...]
 
 
-def _table(*words):
-    return {word.name: word for word in words}
-
-
 def _anneal_noise(ops, s):
     return ops.cast_like(annealed_noise_stddev(s.t), s.g) * s.normal()
 
 
-def _drop(probability):
+def _drop(ops, s, x, probability):
     """Zeroes with the given probability; what is kept is not rescaled."""
-    return lambda ops, s, x: ops.where(s.uniform() < probability, ops.zeros_like(x), x)
+    return ops.where(s.uniform() < probability, ops.zeros_like(x), x)
 
 
-OPERANDS = _table(
+def _clip(ops, s, x, limit):
+    return ops.clip(x, -limit, limit)
+
+
+def _look_ahead(ops, s):
+    """The average of g as it will be after the next step, if the gradient stays (Dozat, 2016; as in optax)."""
+    beta = s.beta("beta_1")
+    return s.correct(s.kept("m"), beta, steps_ahead=1) * (1.0 - beta.complement) + s.correct(
+        s.g * beta.complement, beta
+    )
+
+
+def _interpolate(ops, s, c):
+    """Lion's β_1·(the average before this step) + (1-β_1)·g (Chen et al., 2023), with c as the average's β."""
+    # kept = c·before + (1-c)·g
+    beta, own = s.beta("beta_1"), s.beta_of("m_c", c)
+    kept = s.kept("m_c", c)
+    before = (kept - own.complement * s.g) / (1.0 - own.complement)
+    return before + (s.g - before) * beta.complement
+
+
+def _cautious(ops, s, x):
+    """x where it agrees in sign with g, over the share of weights where it does (Liang et al., 2024)."""
+
+    def cautious(x, g):
+        agree = ops.cast_like(x * g > 0.0, x)
+        return x * agree / ops.maximum(ops.mean(agree), ops.cast_like(1e-3, x))
+
+    return s.each_tensor(cautious, x, s.g)
+
+
+def _normalize(ops, s, x):
+    """x over its root mean square."""
+    return s.each_tensor(lambda x: x / (ops.sqrt(ops.mean(ops.square(x))) + s.epsilon), x)
+
+
+def _trust(ops, s, x):
+    """x with the norm of the weights; as it is where either is 0 (LAMB: You et al., 2019)."""
+
+    def trust(x, w):
+        of_w, of_x = (ops.sqrt(ops.mean(ops.square(y))) for y in (w, x))
+        one, both = ops.ones_like(of_x), of_w * of_x > 0.0
+        return x * ops.where(both, of_w / ops.where(both, of_x, one), one)
+
+    return s.each_tensor(trust, x, s.w)
+
+
+OPERANDS = Table(
     Word("g", "g", lambda ops, s: s.g),
     Word("g^2", "g^{2}", lambda ops, s: ops.square(s.g)),
     Word("g^3", "g^{3}", lambda ops, s: s.g * ops.square(s.g)),
@@ -81,8 +142,8 @@ OPERANDS = _table(
     Word("1e-3*w", "10^{-3}w", lambda ops, s: 1e-3 * s.w),
     Word("1e-2*w", "10^{-2}w", lambda ops, s: 1e-2 * s.w),
     Word("1e-1*w", "10^{-1}w", lambda ops, s: 1e-1 * s.w),
-    Word("Adam", r"\mathrm{Adam}", lambda ops, s: s.m_hat / (ops.sqrt(s.v_hat) + DELTA), averages=("m", "v")),
-    Word("RMSProp", r"\mathrm{RMSProp}", lambda ops, s: s.g / (ops.sqrt(s.v_hat) + DELTA), averages=("v",)),
+    Word("Adam", r"\mathrm{Adam}", lambda ops, s: s.m_hat / (ops.sqrt(s.v_hat) + s.epsilon), averages=("m", "v")),
+    Word("RMSProp", r"\mathrm{RMSProp}", lambda ops, s: s.g / (ops.sqrt(s.v_hat) + s.epsilon), averages=("v",)),
     # Functions of the step t and the number of steps T; the values of n are those of the papers' tables.
     Word("ld", r"\mathrm{ld}", lambda ops, s: s.fill(linear(ops, s.t, s.T)), decays=True),
     Word("cd", r"\mathrm{cd}", lambda ops, s: s.fill(cyclical(ops, s.t, s.T)), decays=True),
@@ -90,33 +151,78 @@ OPERANDS = _table(
     Word("rd_10", r"\mathrm{rd}_{10}", lambda ops, s: s.fill(restart(ops, s.t, s.T, 10.0)), decays=True),
     Word("rd_20", r"\mathrm{rd}_{20}", lambda ops, s: s.fill(restart(ops, s.t, s.T, 20.0)), decays=True),
     Word("eps_t", r"\epsilon_{t}", _anneal_noise, random=True),
-)
+    # Of later papers, and numbers of any size.
+    Word("w", "w", lambda ops, s: s.w),
+    Word("c", "$c", lambda ops, s, c: s.fill(c)),
+    Word("nesterov", r"\mathrm{nesterov}", _look_ahead, averages=("m",)),
+    Word(
+        "m_c", r"\hat{m}_{$c}", lambda ops, s, c: s.correct(s.kept("m_c", c), s.beta_of("m_c", c)),
+        averages=("m_c",), range=FROM_0_TO_1,
+    ),
+    Word("ema_c", "m_{$c}", lambda ops, s, c: s.kept("m_c", c), averages=("m_c",), range=FROM_0_TO_1),
+    Word(
+        "v_c", r"\hat{v}_{$c}", lambda ops, s, c: s.correct(s.kept("v_c", c), s.beta_of("v_c", c)),
+        averages=("v_c",), range=FROM_0_TO_1,
+    ),
+    Word("lion_c", r"\mathrm{lion}_{$c}", _interpolate, averages=("m_c",), range=FROM_0_TO_1),
+    Word("belief", r"\hat{s}", lambda ops, s: s.correct(s.kept("belief"), s.beta("beta_2")), averages=("belief",)),
+    Word("v_max", r"\hat{v}_{\max}", lambda ops, s: s.kept("v_max"), averages=("v_max",)),
+    Word(
+        "change_c", r"\hat{d}_{$c}", lambda ops, s, c: s.correct(s.kept("change_c", c), s.beta_of("change_c", c)),
+        averages=("change_c",), range=FROM_0_TO_1,
+    ),
+    Word(
+        "n_c", r"\hat{n}_{$c}", lambda ops, s, c: s.correct(s.kept("n_c", c), s.beta("beta_3")),
+        averages=("n_c",), range=FROM_0_TO_1,
+    ),
+)  # fmt: skip
 
-UNARIES = _table(
+UNARIES = Table(
     Word("identity", "$x", lambda ops, s, x: x),
     Word("neg", "-$x", lambda ops, s, x: -x),
     Word("exp", "e^{$x}", lambda ops, s, x: ops.exp(x)),
     Word("log", r"\log\left|$x\right|", lambda ops, s, x: ops.log(ops.abs(x))),
     Word("sqrt", r"\sqrt{\left|$x\right|}", lambda ops, s, x: ops.sqrt(ops.abs(x))),
-    Word("clip_1e-5", r"\operatorname{clip}($x, 10^{-5})", lambda ops, s, x: ops.clip(x, -1e-5, 1e-5)),
-    Word("clip_1e-4", r"\operatorname{clip}($x, 10^{-4})", lambda ops, s, x: ops.clip(x, -1e-4, 1e-4)),
-    Word("clip_1e-3", r"\operatorname{clip}($x, 10^{-3})", lambda ops, s, x: ops.clip(x, -1e-3, 1e-3)),
-    Word("drop_0.1", r"\operatorname{drop}($x, 0.1)", _drop(0.1), random=True),
-    Word("drop_0.3", r"\operatorname{drop}($x, 0.3)", _drop(0.3), random=True),
-    Word("drop_0.5", r"\operatorname{drop}($x, 0.5)", _drop(0.5), random=True),
+    Word("clip_1e-5", r"\operatorname{clip}($x, 10^{-5})", lambda ops, s, x: _clip(ops, s, x, 1e-5)),
+    Word("clip_1e-4", r"\operatorname{clip}($x, 10^{-4})", lambda ops, s, x: _clip(ops, s, x, 1e-4)),
+    Word("clip_1e-3", r"\operatorname{clip}($x, 10^{-3})", lambda ops, s, x: _clip(ops, s, x, 1e-3)),
+    Word("drop_0.1", r"\operatorname{drop}($x, 0.1)", lambda ops, s, x: _drop(ops, s, x, 0.1), random=True),
+    Word("drop_0.3", r"\operatorname{drop}($x, 0.3)", lambda ops, s, x: _drop(ops, s, x, 0.3), random=True),
+    Word("drop_0.5", r"\operatorname{drop}($x, 0.5)", lambda ops, s, x: _drop(ops, s, x, 0.5), random=True),
     Word("sign", r"\operatorname{sign}($x)", lambda ops, s, x: ops.sign(x)),
     # In Table 6, outside both papers' search spaces.
     Word("sigmoid", r"\operatorname{sigmoid}($x)", lambda ops, s, x: ops.sigmoid(x)),
-)
+    # Of later papers, and constants of any size.
+    Word("clip_c", r"\operatorname{clip}($x, $c)", _clip, range=POSITIVE),
+    Word("drop_c", r"\operatorname{drop}($x, $c)", _drop, random=True, range=FROM_0_TO_1),
+    Word("tanh", r"\tanh($x)", lambda ops, s, x: ops.tanh(x)),
+    Word("abs", r"\left|$x\right|", lambda ops, s, x: ops.abs(x)),
+    Word("cautious", r"\operatorname{cautious}($x)", _cautious, per_tensor=True),
+    Word("normalize", r"\operatorname{normalize}($x)", _normalize, per_tensor=True),
+    Word("trust", r"\operatorname{trust}($x)", _trust, per_tensor=True),
+    Word(
+        "orthogonalize", r"\operatorname{orthogonalize}($x)", lambda ops, s, x: s.each_tensor(ops.orthogonalize, x),
+        per_tensor=True,
+    ),
+)  # fmt: skip
 
-BINARIES = _table(
+BINARIES = Table(
     Word("add", "$x + $y", lambda ops, s, x, y: x + y),
     Word("sub", "$x - $y", lambda ops, s, x, y: x - y),
     Word("mul", r"$x \cdot $y", lambda ops, s, x, y: x * y),
-    Word("div", r"\frac{$x}{$y + \delta}", lambda ops, s, x, y: x / (y + DELTA)),
+    Word("div", r"\frac{$x}{$y + \delta}", lambda ops, s, x, y: x / (y + s.epsilon)),
     # The plain power: NaN for a negative x and a fractional y.
     Word("pow", "{$x}^{$y}", lambda ops, s, x, y: x**y),
     Word("left", "$x", lambda ops, s, x, y: x),
-)
+    # Of later papers.
+    Word("min", r"\min($x, $y)", lambda ops, s, x, y: ops.minimum(x, y)),
+    Word("max", r"\max($x, $y)", lambda ops, s, x, y: ops.maximum(x, y)),
+    # Muon's rule is one for matrices (Jordan et al., 2024): x where a weight tensor is one, y where it is not.
+    Word(
+        "on_matrices", r"\operatorname{on\_matrices}($x, $y)",
+        lambda ops, s, x, y: s.each_tensor(lambda x, y: x if len(x.shape) > 1 else y, x, y),
+        per_tensor=True,
+    ),
+)  # fmt: skip
 
 FULL = Vocabulary(tuple(OPERANDS), tuple(UNARIES), tuple(BINARIES))

@@ -150,7 +150,7 @@ class _Trial(NamedTuple):
 
 def _try_adam(training, protocol) -> _Trial:
     """Two final runs of one seed; between them another seed, whose runs are the sweep's."""
-    adam = parse_formula("Adam").to_tokens()
+    adam = parse_formula("Adam")
     seed = protocol.seeds[0]
     other = seed + 1
     outside = training.find_foreign_variables()

@@ -42,34 +42,33 @@ class Evaluator:
     def __call__(self, rule: Rule) -> Evaluation:
         """Trains children with a `Rule` and returns its `Evaluation`; a rule that diverges is no error."""
         started = time.perf_counter()
-        tokens = rule.to_tokens()
-        learning_rates = self._learning_rates(tokens)
-        sweep, chosen = self._sweep(tokens, learning_rates)
-        outcome = self._describe_divergence(learning_rates) if chosen is None else self._final_run(tokens, chosen)
+        learning_rates = self._learning_rates(rule)
+        sweep, chosen = self._sweep(rule, learning_rates)
+        outcome = self._describe_divergence(learning_rates) if chosen is None else self._final_run(rule, chosen)
         seconds = time.perf_counter() - started
         return Evaluation(rule=rule, sweep=sweep, seconds=seconds, seeds=self.protocol.seeds, **outcome)
 
-    def _learning_rates(self, tokens):
+    def _learning_rates(self, rule):
         """The protocol's rates, centred on the rule's scale; none if the update itself is not finite."""
         p = self.protocol
         if not p.centred:
             return p.learning_rates
         # At rate 0 the weights stay: what is measured is the rule on the child's own gradients.
-        probe = self.train(tokens, 0.0, p.seeds[0], p.probe_steps, p.probe_steps)
+        probe = self.train(rule, 0.0, p.seeds[0], p.probe_steps, p.probe_steps)
         if not probe.finite:
             return ()
         scale = probe.update_rms or 1.0  # a rule that never moves is harmless at any rate
         return tuple(min(rate / scale, LARGEST_RATE) for rate in p.learning_rates)
 
-    def _sweep(self, tokens, rates):
+    def _sweep(self, rule, rates):
         """((rate, loss with the seeds that it was tried with, or None), ...) and the best rate, or None."""
         first, *others = self.protocol.seeds
-        losses = {rate: self._losses(tokens, rate, [first]) for rate in rates}
+        losses = {rate: self._losses(rule, rate, [first]) for rate in rates}
         complete = []
         for rate in sorted(rates, key=losses.__getitem__):
             if len(complete) == self.protocol.finalists or losses[rate] == [np.inf]:
                 break
-            losses[rate] += self._losses(tokens, rate, others)
+            losses[rate] += self._losses(rule, rate, others)
             if np.isfinite(losses[rate]).all():
                 complete.append((np.mean(losses[rate]), rate))
         sweep = tuple(
@@ -77,11 +76,11 @@ class Evaluator:
         )
         return sweep, min(complete)[1] if complete else None
 
-    def _losses(self, tokens, rate, seeds):
+    def _losses(self, rule, rate, seeds):
         """Validation cross-entropies after the sweep's steps; with the first seed that diverges it ends in inf."""
         p, losses = self.protocol, []
         for seed in seeds:
-            run = self.train(tokens, rate, seed, p.sweep_steps, p.sweep_steps)
+            run = self.train(rule, rate, seed, p.sweep_steps, p.sweep_steps)
             if not (run.finite and np.isfinite(run.losses[-1])):
                 return [*losses, np.inf]
             losses.append(float(run.losses[-1]))
@@ -99,9 +98,9 @@ class Evaluator:
             rewards=(0.0,) * len(self.protocol.seeds),
         )
 
-    def _final_run(self, tokens, rate) -> dict[str, Any]:
+    def _final_run(self, rule, rate) -> dict[str, Any]:
         p = self.protocol
-        runs = [self.train(tokens, rate, seed, p.final_steps, p.validate_every) for seed in p.seeds]
+        runs = [self.train(rule, rate, seed, p.final_steps, p.validate_every) for seed in p.seeds]
         finite = [run.finite and bool(np.isfinite(run.losses).all()) for run in runs]
         pay = REWARDS[p.reward]
         rewards = tuple(

@@ -9,16 +9,20 @@ Most strings of the language are no optimizers: they are not finite, or do not d
 downhill. Many of the others are one function, up to a positive factor, which the learning rate takes up.
 """
 
+import dataclasses
+import functools
 import hashlib
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Optional
+from typing import NamedTuple, Optional
 
 import numpy as np
 
+from neural_optimizer_search.dsl.averages import ALWAYS, AVERAGES, PREVIOUS
+from neural_optimizer_search.dsl.families import is_family
 from neural_optimizer_search.dsl.interpreter import update
 from neural_optimizer_search.dsl.rule import Iteration, Rule
-from neural_optimizer_search.dsl.state import State, next_average
-from neural_optimizer_search.dsl.vocabulary import AVERAGES, OPERANDS
+from neural_optimizer_search.dsl.state import State, next_kept
+from neural_optimizer_search.dsl.vocabulary import OPERANDS
 from neural_optimizer_search.operations import on_numpy
 
 STEPS = 30
@@ -26,6 +30,9 @@ PAIRS = 16
 SCALES = (0.3, 3e-3)  # with one, clipped forms and powers that differ would look alike
 NOISE = 0.5  # standard deviation of a gradient whose mean is at most 1
 DESCENT = 0.35  # the least cosine of update and gradient; the published rules have 0.53 and more
+MATRIX = (4, 8)  # the shape of the weights, for words that are functions of a whole weight tensor
+# The most constants, and arrays of what is kept with them, that are not recorded anew when they come again.
+CONSTANTS, KEPT = 32, 256
 DIGITS = 6  # of a fingerprint; the spellings of one function differ from the 12th on
 
 
@@ -86,8 +93,8 @@ class Screen:
 def flip(rule: Rule) -> Rule:
     """The rule with its sign flipped; flipping again gives the rule."""
     if rule.iterations[-1] == Iteration(rule.depth - 2, "1", "neg", "identity", "left"):
-        return Rule(rule.iterations[:-1])
-    return Rule((*rule.iterations, Iteration(rule.depth - 1, "1", "neg", "identity", "left")))
+        return Rule(rule.iterations[:-1], rule.constants)
+    return Rule((*rule.iterations, Iteration(rule.depth - 1, "1", "neg", "identity", "left")), rule.constants)
 
 
 def fingerprint(update: np.ndarray) -> str:
@@ -106,15 +113,44 @@ class _Probe:
         g = size * np.exp(-shrinking * t) + NOISE * rng.normal(size=(STEPS, PAIRS))
         g = np.concatenate([scale * np.concatenate([g, -g], axis=1) for scale in SCALES])
         w = np.broadcast_to(np.tile(rng.normal(size=PAIRS), 2), g.shape)
-        averages = {name: _average(g, beta, power) for name, beta, power in AVERAGES}
         self._g, self._g_squares = g, _sums(g**2)
-        self._inputs: Any = (on_numpy, g, w, averages, np.tile(t, (len(SCALES), 1)), STEPS, seed)
-        state, self._draws = State(*self._inputs), {}
-        self._operands = {name: state.operand(name) for name, word in OPERANDS.items() if not word.random}
+        self._state = State(on_numpy, g, w, {}, np.tile(t, (len(SCALES), 1)), STEPS, seed)
+        self._draws: dict[tuple[str, int], np.ndarray] = {}
+        self._known = functools.lru_cache(CONSTANTS)(self._record_operands)
+        self._kept = functools.lru_cache(KEPT)(self._record_kept)
 
     def update(self, rule):
         """What the rule computes: float64 `[steps at all scales, weights]`."""
-        return update(rule, _Recorded(*self._inputs, operands=self._operands, draws=self._draws))
+        averages = {name: self._kept(name, rule.constants) for name in rule.averages}
+        operands = self._known(rule.constants)
+        inputs = {**vars(self._state), "averages": averages, "constants": rule.constants}
+        return update(rule, _Recorded(**inputs, operands=operands, draws=self._draws))
+
+    def _record_operands(self, constants):
+        """The values of the words that every child knows, and that are no numbers."""
+        averages = {name: self._kept(name, constants) for name in ALWAYS}
+        state = dataclasses.replace(self._state, averages=averages, constants=constants)
+        words = (word for word in OPERANDS.values() if not (word.random or is_family(word.name)))
+        return {word.name: state.operand(word.name) for word in words if set(word.averages) <= set(ALWAYS)}
+
+    def _record_kept(self, name, constants):
+        """What is kept under a name after each step of each scale, from 0; "previous" is before the step."""
+        needs = {need: self._kept(need, constants) for need in AVERAGES[name].needs}
+        kept, before = np.zeros_like(self._g), np.zeros(self._g.shape[1])
+        for i in range(len(kept)):
+            before = before * (i % STEPS != 0)
+            state = dataclasses.replace(
+                self._state,
+                g=self._g[i],
+                w=self._state.w[i],
+                averages={need: of_all[i] for need, of_all in needs.items()},
+                iterations=i % STEPS,
+                constants=constants,
+            )
+            after = next_kept(name, before, state)
+            kept[i] = before if name == PREVIOUS else after
+            before = after
+        return kept
 
     def cosines(self, update):
         """Of update and gradient: one for each scale and for either twin."""
@@ -123,15 +159,6 @@ class _Probe:
 
 def _sums(values):
     return values.reshape(len(SCALES), STEPS, 2, PAIRS).sum(axis=(1, 3))
-
-
-def _average(g, beta, power):
-    """The running average of each scale's steps, from 0."""
-    averages = np.zeros_like(g)
-    for i, gradient in enumerate(g):
-        before = averages[i - 1] if i % STEPS else np.zeros_like(gradient)
-        averages[i] = next_average(before, gradient, beta, power)
-    return averages
 
 
 @dataclass(frozen=True)
@@ -147,6 +174,11 @@ class _Recorded(State):
 
     def operand(self, name):
         return self.operands[name] if name in self.operands else super().operand(name)
+
+    def each_tensor(self, function, *arrays):
+        # All weights of a step are one matrix.
+        rows = (function(*(array.reshape(MATRIX) for array in step)) for step in zip(*arrays))
+        return np.stack([row.reshape(-1) for row in rows])
 
     def normal(self):
         return self._draw("normal")

@@ -3,17 +3,19 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Optional
 
+import numpy as np
 import tensorflow as tf
 
+from neural_optimizer_search.dsl.averages import ALWAYS, AVERAGES
+from neural_optimizer_search.dsl.encoding import EncodedRule, encode
 from neural_optimizer_search.dsl.rule import Iteration, Rule
 from neural_optimizer_search.dsl.state import State, next_average
-from neural_optimizer_search.dsl.token_interpreter import update_from_tokens
-from neural_optimizer_search.dsl.vocabulary import AVERAGES
+from neural_optimizer_search.dsl.token_interpreter import read_beta, update_from_tokens
 from neural_optimizer_search.flat_weights import assign, flat
 from neural_optimizer_search.keras_versions import initialize
 from neural_optimizer_search.operations import on_tensorflow
 
-_GRADIENT_DESCENT = Rule((Iteration("g", "1", "identity", "identity", "left"),)).to_tokens()
+GRADIENT_DESCENT = encode(Rule((Iteration("g", "1", "identity", "identity", "left"),)))
 
 
 class TokenOptimizer(tf.keras.optimizers.Optimizer):
@@ -27,6 +29,8 @@ class TokenOptimizer(tf.keras.optimizers.Optimizer):
       **clipping: Keras's `clipnorm`, `clipvalue` or `global_clipnorm`, for the gradients.
 
     Attributes:
+      per_tensor: Whether it can run rules with words that are functions of whole weight tensors; set before it is
+        traced. It then takes as much longer to trace as there are weight tensors.
       calls: How often it was called in Python; a function that is traced calls it once.
       size: Number of weights that it updates.
       weights_sum: Float32 variable, the sum of all weights after the last update: not finite if a weight is not.
@@ -35,25 +39,30 @@ class TokenOptimizer(tf.keras.optimizers.Optimizer):
 
     def __init__(self, **clipping: Optional[float]):
         initialize(self, 0.0, name="token_optimizer", **clipping)
-        self._tokens = tf.Variable(tf.constant(_GRADIENT_DESCENT, tf.int32), shape=[None], trainable=False)
+        self._rule = [_make_variable(array) for array in GRADIENT_DESCENT]
         self._steps = tf.Variable(tf.constant(0, tf.int64), trainable=False)
         self._seed = tf.Variable(tf.constant(0, tf.int64), trainable=False)
         self._averages: list[tf.Variable] = []
+        self._extras: list[tf.Variable] = []
         self.weights_sum = tf.Variable(tf.constant(0.0), trainable=False)
         self.squares = tf.Variable(tf.constant(0.0, tf.float64), trainable=False)
+        self.per_tensor = False
         self.size = 0
         self.calls = 0
 
-    def begin(self, tokens: tf.Tensor, learning_rate: tf.Tensor, seed: tf.Tensor, steps: tf.Tensor) -> None:
+    def begin(self, rule: EncodedRule, learning_rate: tf.Tensor, seed: tf.Tensor, steps: tf.Tensor) -> None:
         """Says what the next run is; all variables hold their first values.
 
         Args:
-          tokens: Int32 `[5n]`, the ids of `vocabulary.FULL`.
+          rule: The rule, as tensors.
           learning_rate: Float32 scalar.
           seed: Int64 scalar, of the rule's noise.
           steps: Int64 scalar, T of the decay operands.
         """
-        self._tokens.assign(tokens)
+        for variable, tensor in zip(self._rule, rule):
+            variable.assign(tensor)
+        for variable in self._extras:
+            variable.assign(tf.zeros([tf.size(rule.kinds), self.size]))
         self._learning_rate.assign(learning_rate)
         self._seed.assign(seed)
         self._steps.assign(steps)
@@ -84,15 +93,27 @@ class TokenOptimizer(tf.keras.optimizers.Optimizer):
         if not self._averages:
             self.size = w.shape[0]
             with tf.init_scope():
-                self._averages = [tf.Variable(tf.zeros(w.shape), trainable=False) for _ in AVERAGES]
-        averages = {}
-        for variable, (name, beta, power) in zip(self._averages, AVERAGES):
-            averages[name] = next_average(variable.read_value(), g, beta, power)
-            variable.assign(averages[name])
+                self._averages = [tf.Variable(tf.zeros(w.shape), trainable=False) for _ in ALWAYS]
+                self._extras = [_make_variable(np.zeros([0, self.size], np.float32))]
+        rule = EncodedRule(*(variable.read_value() for variable in self._rule))
         t = tf.cast(self.iterations, tf.int64)
+        averages: dict[str, tf.Tensor] = {}
         state = State(on_tensorflow, g, w, averages, t, self._steps.read_value(), self._seed.read_value())
-        update = update_from_tokens(self._tokens.read_value(), state)
+        for name, variable in zip(ALWAYS, self._averages):
+            row = AVERAGES[name]
+            value, beta = row.value(on_tensorflow, state), read_beta(rule.constants, row.beta, g)
+            averages[name] = next_average(variable.read_value(), value, beta)
+            variable.assign(averages[name])
+        (extras,) = self._extras
+        shapes = tuple(tuple(variable.shape) for variable in variables) if self.per_tensor else None
+        update, after = update_from_tokens(rule, state, extras.read_value(), shapes)
+        extras.assign(after)
         w = w - self._learning_rate * update
         assign(variables, w)
         self.weights_sum.assign(tf.reduce_sum(w))
         self.squares.assign_add(tf.reduce_sum(tf.cast(update, tf.float64) ** 2))
+
+
+def _make_variable(array):
+    """A variable that may get an array of another length."""
+    return tf.Variable(array, shape=[None, *array.shape[1:]], trainable=False)

@@ -7,14 +7,16 @@ and the step counts are tensors, so that one traced function trains them all (th
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from neural_optimizer_search.dsl.encoding import EncodedRule, encode
+from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.random_draws import repeatable_draws
-from neural_optimizer_search.measuring.token_optimizer import TokenOptimizer
+from neural_optimizer_search.measuring.token_optimizer import GRADIENT_DESCENT, TokenOptimizer
 from neural_optimizer_search.tasks.child import Child, eager_functions, gather, length, rows
 from neural_optimizer_search.tasks.keras_steps import clipping_of, replace_optimizer, tensorflow_variable
 
@@ -64,31 +66,40 @@ class ChildTraining:
         self._validation_data = _tensors(child.validation)
         self._initial: dict[int, list[tf.Tensor]] = {}
         self._model, self._optimizer, self._generator, self._variables = self._make(seed=0)
-        scalar = tf.TensorSpec([], tf.int64)
-        self._function = tf.function(
-            self._training,
-            input_signature=[
-                tf.TensorSpec([None], tf.int32),
-                tf.TensorSpec([], tf.float32),
-                scalar,
-                scalar,
-                scalar,
-                [tf.TensorSpec(variable.shape, variable.dtype) for variable in self._variables],
-            ],
-            autograph=False,  # there is nothing to convert, and looking at each branch doubles the trace time
-        )
-        # Called directly: the checks of a `tf.function` cost more than a step of a small child.
-        self._optimizer.calls = 0
-        self._train = self._function.get_concrete_function()
-        _check_calls(self._optimizer.calls)
+        # Whether the graph has the words that are functions of whole weight tensors -> it. Few rules have such words,
+        # and each of them stands in the graph once for each tensor.
+        self._functions: dict[bool, Any] = {}
+        self._graphs: dict[bool, Any] = {}
+        self._train = self._find_graph(per_tensor=False)
+
+    def _find_graph(self, per_tensor):
+        if per_tensor not in self._graphs:
+            scalar = tf.TensorSpec([], tf.int64)
+            self._functions[per_tensor] = function = tf.function(
+                self._training,
+                input_signature=[
+                    EncodedRule(*(tf.TensorSpec([None, *array.shape[1:]], array.dtype) for array in GRADIENT_DESCENT)),
+                    tf.TensorSpec([], tf.float32),
+                    scalar,
+                    scalar,
+                    scalar,
+                    [tf.TensorSpec(variable.shape, variable.dtype) for variable in self._variables],
+                ],
+                autograph=False,  # there is nothing to convert, and looking at each branch doubles the trace time
+            )
+            self._optimizer.calls, self._optimizer.per_tensor = 0, per_tensor
+            # Called directly: the checks of a `tf.function` cost more than a step of a small child.
+            self._graphs[per_tensor] = function.get_concrete_function()
+            _check_calls(self._optimizer.calls)
+        return self._graphs[per_tensor]
 
     def __call__(
-        self, tokens: Sequence[int], learning_rate: float, seed: int, steps: int, validate_every: int
+        self, rule: Rule, learning_rate: float, seed: int, steps: int, validate_every: int
     ) -> TrainingRun:
         """Trains a fresh child.
 
         Args:
-          tokens: The rule's 5n ids of `vocabulary.FULL`.
+          rule: The `Rule`.
           learning_rate: λ in w <- w - λ·update.
           seed: Sets the initial weights, the batches and the rule's noise.
           steps: Number of steps; T of the decay operands.
@@ -97,8 +108,8 @@ class ChildTraining:
         Returns:
           A `TrainingRun`.
         """
-        finite, steps, curves, rms = self._train(
-            tf.constant(tokens, tf.int32),
+        finite, steps, curves, rms = self._find_graph(rule.per_tensor)(
+            EncodedRule(*map(tf.constant, encode(rule))),
             tf.constant(learning_rate, tf.float32),
             tf.constant(seed, tf.int64),
             tf.constant(steps, tf.int64),
@@ -111,7 +122,7 @@ class ChildTraining:
     @property
     def traces(self) -> int:
         """How many times the training function was traced."""
-        return self._function.experimental_get_tracing_count()
+        return sum(function.experimental_get_tracing_count() for function in self._functions.values())
 
     def measure_untrained(self, seed: int) -> np.ndarray:
         """What `Child.validate` gives of a fresh child: float32 [score, loss, metric]."""
@@ -168,14 +179,14 @@ class ChildTraining:
 
     # -- Traced ----------------------------------------------------------------------------------------
 
-    def _training(self, tokens, learning_rate, seed, steps, validate_every, initial):
+    def _training(self, rule, learning_rate, seed, steps, validate_every, initial):
         with repeatable_draws(self._generator):
-            return self._train_and_validate(tokens, learning_rate, seed, steps, validate_every, initial)
+            return self._train_and_validate(rule, learning_rate, seed, steps, validate_every, initial)
 
-    def _train_and_validate(self, tokens, learning_rate, seed, steps, validate_every, initial):
+    def _train_and_validate(self, rule, learning_rate, seed, steps, validate_every, initial):
         for variable, value in zip(self._variables, initial):
             variable.assign(value)
-        self._optimizer.begin(tokens, learning_rate, seed, steps)
+        self._optimizer.begin(rule, learning_rate, seed, steps)
         batches = self._batches(seed, steps)
 
         def train_step(step, finite):

@@ -1,14 +1,17 @@
 """Operations of `keras.ops`, on any backend; only the draws are JAX's own."""
 
 import math as math
+import sys
 from typing import Any
 
 from neural_optimizer_search.keras_versions import keras
+from neural_optimizer_search.operations import newton_schulz
 
 _ops: Any = keras.ops
 exp, expm1, log = _ops.exp, _ops.expm1, _ops.log
 abs, sqrt, square, sign, sigmoid = _ops.abs, _ops.sqrt, _ops.square, _ops.sign, _ops.sigmoid
-minimum, floormod, clip, where = _ops.minimum, _ops.mod, _ops.clip, _ops.where
+tanh, minimum, maximum, floormod = _ops.tanh, _ops.minimum, _ops.maximum, _ops.mod
+clip, where, mean, reshape, transpose = _ops.clip, _ops.where, _ops.mean, _ops.reshape, _ops.transpose
 zeros_like, ones_like = _ops.zeros_like, _ops.ones_like
 
 
@@ -25,6 +28,11 @@ def scalar(x: Any) -> Any:
 def cast_like(x: Any, like: Any) -> Any:
     """The same in the dtype of another tensor."""
     return _ops.cast(x, like.dtype)
+
+
+def orthogonalize(x: Any) -> Any:
+    """Muon's, of a weight tensor; see `newton_schulz.py`."""
+    return newton_schulz.orthogonalize(sys.modules[__name__], x)
 
 
 def normal(like: Any, seed: int, t: Any, place: Any) -> Any:

@@ -1,13 +1,17 @@
 """Operations on TensorFlow's tensors: the children of a search, and optimizers wherever TensorFlow is the backend."""
 
 import math as math
+import sys
 from typing import Any
 
 import tensorflow as tf
 
+from neural_optimizer_search.operations import newton_schulz
+
 exp, expm1, log = tf.exp, tf.math.expm1, tf.math.log
 abs, sqrt, square, sign, sigmoid, cos = tf.abs, tf.sqrt, tf.square, tf.sign, tf.sigmoid, tf.cos
-minimum, floormod, clip, where = tf.minimum, tf.math.floormod, tf.clip_by_value, tf.where
+tanh, minimum, maximum, floormod = tf.tanh, tf.minimum, tf.maximum, tf.math.floormod
+clip, where, mean, reshape, transpose = tf.clip_by_value, tf.where, tf.reduce_mean, tf.reshape, tf.transpose
 zeros_like, ones_like = tf.zeros_like, tf.ones_like
 
 
@@ -20,6 +24,11 @@ def cast_like(x: Any, like: tf.Tensor) -> tf.Tensor:
     """The same in the dtype of another tensor."""
     # TensorFlow would make a float32 of Python's number first.
     return tf.constant(x, like.dtype) if isinstance(x, (int, float)) else tf.cast(x, like.dtype)
+
+
+def orthogonalize(x: tf.Tensor) -> tf.Tensor:
+    """Muon's, of a weight tensor; see `newton_schulz.py`."""
+    return newton_schulz.orthogonalize(sys.modules[__name__], x)
 
 
 def normal(like: tf.Tensor, seed: Any, t: Any, place: Any) -> tf.Tensor:

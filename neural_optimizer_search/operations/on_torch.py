@@ -1,16 +1,19 @@
 """Operations on PyTorch's tensors: `keras.ops` takes longer to call them than small tensors take to compute."""
 
 import math as math
+import sys
 from typing import Any
 
 import numpy as np
 import torch  # pyright: ignore[reportMissingImports]  The types are checked without it.
 
 from neural_optimizer_search.keras_versions import keras
+from neural_optimizer_search.operations import newton_schulz
 
 exp, expm1, log = torch.exp, torch.expm1, torch.log
 abs, sqrt, square, sigmoid, cos = torch.abs, torch.sqrt, torch.square, torch.sigmoid, torch.cos
-floormod, clip, where = torch.remainder, torch.clamp, torch.where
+tanh, floormod, clip, where = torch.tanh, torch.remainder, torch.clamp, torch.where
+mean, reshape, transpose = torch.mean, torch.reshape, torch.t
 zeros_like, ones_like = torch.zeros_like, torch.ones_like
 
 
@@ -24,6 +27,11 @@ def minimum(x: torch.Tensor, y: Any) -> torch.Tensor:
     return torch.minimum(x, y) if torch.is_tensor(y) else torch.clamp(x, max=y)
 
 
+def maximum(x: torch.Tensor, y: Any) -> torch.Tensor:
+    """The larger one; y is a tensor or a number."""
+    return torch.maximum(x, y) if torch.is_tensor(y) else torch.clamp(x, min=y)
+
+
 def scalar(x: Any) -> torch.Tensor:
     """In float32."""
     return x.float() if torch.is_tensor(x) else keras.ops.convert_to_tensor(x, "float32")
@@ -32,6 +40,11 @@ def scalar(x: Any) -> torch.Tensor:
 def cast_like(x: Any, like: torch.Tensor) -> Any:
     """The same in the dtype of another tensor; a number of Python stays one."""
     return x.to(like.dtype) if torch.is_tensor(x) else x
+
+
+def orthogonalize(x: torch.Tensor) -> torch.Tensor:
+    """Muon's, of a weight tensor; see `newton_schulz.py`."""
+    return newton_schulz.orthogonalize(sys.modules[__name__], x)
 
 
 def normal(like: torch.Tensor, seed: int, t: Any, place: Any) -> torch.Tensor:

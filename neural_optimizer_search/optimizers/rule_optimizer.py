@@ -7,10 +7,9 @@ from neural_optimizer_search.dsl.formula import parse_formula
 from neural_optimizer_search.dsl.interpreter import update
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.dsl.state import State
-from neural_optimizer_search.dsl.vocabulary import AVERAGES
 from neural_optimizer_search.optimizers.base import DirectionOptimizer, LearningRate, serializable
 
-_AVERAGES = {name: (beta, power) for name, beta, power in AVERAGES}
+_AVERAGES = {"m": (0.9, 1), "v": (0.999, 2), "gamma": (0.999, 3)}
 
 
 @serializable

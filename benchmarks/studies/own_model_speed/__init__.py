@@ -78,10 +78,10 @@ def _measure(trial: Callable[[float], None], rate: float) -> float:
 def _make_training(task):
     """A trial of ours, as a function of the rate."""
     training = ChildTraining(task.child(task.protocols["default"]))
-    tokens = parse_formula("Adam").to_tokens()
+    rule = parse_formula("Adam")
 
     def train(rate):
-        run = training(tokens, rate, 0, STEPS, STEPS)
+        run = training(rule, rate, 0, STEPS, STEPS)
         assert run.finite and run.steps == STEPS
 
     return train

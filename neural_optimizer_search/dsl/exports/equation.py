@@ -10,7 +10,9 @@ from neural_optimizer_search.dsl.exports.lines import Lines
 from neural_optimizer_search.dsl.exports.namespace import CodeOperations, Functions
 from neural_optimizer_search.dsl.precedence import Binding
 from neural_optimizer_search.dsl.state import State
-from neural_optimizer_search.dsl.vocabulary import AVERAGES, BINARIES, OPERANDS, UNARIES
+from neural_optimizer_search.dsl.vocabulary import BINARIES, OPERANDS, UNARIES
+
+AVERAGES = (("m", 0.9, 1), ("v", 0.999, 2), ("gamma", 0.999, 3))
 
 # A part whose code is longer gets its own line; two such parts fit into one.
 LONG = 44
@@ -51,10 +53,9 @@ class Equation:
 class _CodeState(State):
     """A state of pieces of code; an average that is corrected for its bias has a line of its own."""
 
-    def _correct(self, name):
-        (beta,) = (beta for average, beta, _ in AVERAGES if average == name)
-        code: Any = super()._correct(name)
-        return code.ops.lines.add(f"{name}_hat", code, comment=f"1 - {beta}^(t + 1)")
+    def correct(self, average, beta, steps_ahead=0):
+        code: Any = super().correct(average, beta, steps_ahead)
+        return code.ops.lines.add(f"{average.text}_hat", code)
 
 
 def mark_place(word: str, place: int) -> str:

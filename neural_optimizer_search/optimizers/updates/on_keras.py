@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Optional
 
+from neural_optimizer_search.dsl.constants import Beta
 from neural_optimizer_search.dsl.state import next_average
 from neural_optimizer_search.keras_versions import keras
 
@@ -30,7 +31,7 @@ def widen(tensor: Any) -> Any:
 def advance(optimizer: Any, average: Any, g: Any, beta: float, power: int) -> Any:
     """Updates a running average of g^power, and returns it as a tensor."""
     # What is returned is not read back from the variable: one pass over the memory fewer, and no rounding to 16 bits.
-    value = next_average(widen(read(average)), widen(g), beta, power)
+    value = next_average(widen(read(average)), widen(g) ** power, Beta.of(beta))
     optimizer.assign(average, value)
     return value
 

@@ -6,6 +6,7 @@ from typing import Any, Optional
 
 import torch  # pyright: ignore[reportMissingImports]  The types are checked without it.
 
+from neural_optimizer_search.dsl.constants import Beta
 from neural_optimizer_search.dsl.state import next_average
 from neural_optimizer_search.keras_versions import keras
 
@@ -33,7 +34,7 @@ def advance(optimizer: Any, average: Any, g: torch.Tensor, beta: float, power: i
     """Updates a running average of g^power, and returns it as a tensor."""
     if average.value.dtype.itemsize >= 4:
         return average.value.lerp_(g if power == 1 else g**power, 1.0 - beta)
-    value = next_average(widen(average.value), widen(g), beta, power)
+    value = next_average(widen(average.value), widen(g) ** power, Beta.of(beta))
     average.value.copy_(value)
     return value  # the average before it is rounded
 

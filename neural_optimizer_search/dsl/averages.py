@@ -1,0 +1,83 @@
+"""What is kept beside the weights from step to step: one row for each kind of array.
+
+    kept <- β·kept + (1-β)·value
+
+Rows whose name ends in "_c" are families: a member such as "m_0.99" has its number in its name.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from neural_optimizer_search.dsl.families import FROM_0_TO_1, Range, Table
+
+
+@dataclass(frozen=True)
+class Average:
+    """One row.
+
+    Attributes:
+      name: Unique in the table.
+      value: What it averages, from a namespace of operations and the `State`; of a family, from its constant too.
+        The rows in `needs` are updated before.
+      beta: The name of the constant that is its β; "" where that is the constant of the family.
+      needs: Other rows that `value` reads.
+      join: (ops, kept, value) -> the new array, of what is kept and is no average.
+      family, constant: Of a member: the name of its row, and its number.
+      range: Of a family: the numbers that it has members for.
+    """
+
+    name: str
+    value: Callable[..., Any]
+    beta: str = ""
+    needs: tuple[str, ...] = ()
+    join: Optional[Callable[..., Any]] = None
+    family: str = ""
+    constant: Optional[float] = None
+    range: Range = FROM_0_TO_1
+
+    def member(self, name: str, constant: float) -> "Average":
+        """The row of one number."""
+        value = self.value
+        return dataclasses.replace(
+            self, name=name, value=lambda ops, s: value(ops, s, constant), family=self.name, constant=constant
+        )
+
+
+def _change(ops, s):
+    """g - the gradient before it, which at the first step is g itself."""
+    return ops.where(s.is_first, ops.zeros_like(s.g), s.g - s.kept("previous"))
+
+
+AVERAGES = Table(
+    Average("m", lambda ops, s: s.g, "beta_1"),
+    Average("v", lambda ops, s: s.g**2, "beta_2"),
+    Average("gamma", lambda ops, s: s.g**3, "beta_3"),
+    # From here on one of a rule's extra arrays, of which a child keeps as many as the rule reads.
+    Average("m_c", lambda ops, s, c: s.g),
+    Average("v_c", lambda ops, s, c: s.g**2),
+    # AdaBelief (Zhuang et al., 2020).
+    Average("belief", lambda ops, s: (s.g - s.kept("m")) ** 2, "beta_2", needs=("m",)),
+    # AMSGrad (Reddi et al., 2018).
+    Average(
+        "v_max", lambda ops, s: s.v_hat, needs=("v",), join=lambda ops, kept, value: ops.maximum(kept, value)
+    ),
+    # Adan (Xie et al., 2022).
+    Average("change_c", lambda ops, s, c: _change(ops, s), needs=("previous",)),
+    Average("n_c", lambda ops, s, c: (s.g + c * _change(ops, s)) ** 2, "beta_3", needs=("previous",)),
+    # The last row: all others are to read the gradient before this step's.
+    Average("previous", lambda ops, s: s.g, join=lambda ops, kept, value: value),
+)
+
+ALWAYS = ("m", "v", "gamma")  # every child keeps these
+PREVIOUS = "previous"
+
+
+def with_needs(names: set[str]) -> tuple[str, ...]:
+    """The names and all that they need, in the order in which they are updated."""
+    missing = {need for name in names for need in AVERAGES[name].needs} - names
+    if missing:
+        return with_needs(names | missing)
+    rows = list(AVERAGES)
+    return tuple(sorted(names, key=lambda name: (rows.index(AVERAGES[name].family or name), name)))

@@ -1,0 +1,84 @@
+"""Tables of rows with names, some of which stand for a family: one row for all numbers, such as `clip_c`."""
+
+import functools
+import math
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple, Optional
+
+from neural_optimizer_search.dsl.numbers import NUMBER, write_number
+
+_MEMBER = re.compile(rf"(?P<prefix>(?:\w*_)?)(?P<number>{NUMBER})")
+
+
+class Range(NamedTuple):
+    """The numbers that a family has members for.
+
+    Attributes:
+      text: The range in words, for messages.
+      has: Whether a number is in it.
+    """
+
+    text: str
+    has: Callable[[float], bool]
+
+
+ANY_NUMBER = Range("a finite number of at least 0", lambda c: 0.0 <= c < math.inf)
+POSITIVE = Range("a finite number above 0", lambda c: 0.0 < c < math.inf)
+FROM_0_TO_1 = Range("a number from 0 to below 1", lambda c: 0.0 <= c < 1.0)
+
+
+class Table(dict):
+    """Rows by name. A row whose name is "c", or ends in "_c", is a family: it has a `range` and a function `member`.
+
+    To iterate gives the rows. To look up also finds members: `table["clip_0.02"]` is the row "clip_c", but its
+    functions have the number, and `family` and `constant` say which member it is. A member that has a row of its own,
+    such as "clip_1e-3", is that row.
+    """
+
+    def __init__(self, *rows: Any) -> None:
+        super().__init__((row.name, row) for row in rows)
+        self.find = functools.lru_cache(maxsize=4096)(self._find)  # to write a number takes as long as some words
+
+    def __missing__(self, name: str) -> Any:
+        if (row := self.find(name)) is None:
+            raise KeyError(name)
+        return row
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is such a row or member; the name of a family is none."""
+        return isinstance(name, str) and self.find(name) is not None
+
+    def _find(self, name: str) -> Optional[Any]:
+        """The row or member of a name; None if there is none."""
+        if name in self.keys():
+            return None if is_family(name) else self[name]
+        match = _MEMBER.fullmatch(name)
+        row = self.get(f"{match['prefix']}c") if match else None
+        if match is None or row is None or not row.range.has(number := float(match["number"])):
+            return None
+        written = name_member(row.name, number)
+        return self[written] if written in self.keys() else row.member(written, number)
+
+    def name(self, family: str, constant: float) -> str:
+        """The name of a member, as it is written; a ValueError if the family has none for the number."""
+        name = name_member(family, constant)
+        if name not in self:
+            raise ValueError(f"The constant of {family!r} must be {self[family].range.text}. Received: {constant!r}.")
+        return name
+
+
+def is_family(name: str) -> bool:
+    """Whether a row of this name stands for a family."""
+    return name == "c" or name.endswith("_c")
+
+
+def name_member(family: str, constant: float) -> str:
+    """The name of the member of a family that has this number.
+
+    Example:
+      >>> from neural_optimizer_search.dsl.families import name_member
+      >>> name_member("clip_c", 0.02), name_member("c", 3e-4)
+      ('clip_0.02', '3e-4')
+    """
+    return family[:-1] + write_number(constant)
