@@ -3,21 +3,23 @@
 A rule is its iterations: tuples (op1, op2, u1, u2, b), an operand being a name or the number of an
 earlier iteration. Words that draw random numbers get them from outside, as `draw(word, place, t)`:
 standard normal for eps and eps_t, uniform in [0, 1) for drop. A place is a position in the string.
+The words of later papers, and what they keep, are in `reference_modern.py`.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Callable, Optional
 
 import numpy as np
+import reference_modern as modern
+from reference_modern import Constants, next_averages
 
 BETA = {"m": 0.9, "v": 0.999, "gamma": 0.999}
-POWER = {"m": 1, "v": 2, "gamma": 3}
 DELTA = 1e-8
 
 
 @dataclass
 class Step:
-    """What a rule may read at step t; `step(word)` is an operand. The averages already hold `g`."""
+    """What a rule may read at step t; `step(word)` is an operand. The averages already hold `g`, `before` does not."""
 
     g: np.ndarray
     w: np.ndarray
@@ -25,12 +27,15 @@ class Step:
     t: int
     T: Optional[int] = None
     draw: Optional[Callable] = None
+    constants: Constants = Constants()
+    before: dict = field(default_factory=dict)
 
     def hat(self, name):
-        return self.averages[name] / (1 - BETA[name] ** (self.t + 1))
+        beta = {"m": self.constants.beta_1, "v": self.constants.beta_2, "gamma": self.constants.beta_3}[name]
+        return self.averages[name] / (1 - beta ** (self.t + 1))
 
     def rms(self):
-        return np.sqrt(self.hat("v")) + DELTA
+        return np.sqrt(self.hat("v")) + self.constants.epsilon
 
     def full(self, value):
         return np.full(np.shape(self.g), value, np.float64)
@@ -39,11 +44,15 @@ class Step:
         return np.where(self.draw(word, place, self.t) < float(word[5:]), 0.0, x)
 
     def __call__(self, word, place=None):
-        return OPERANDS[word](self, place)
+        return modern.find({**modern.OPERANDS, **OPERANDS}, word)(self, place)
 
+    def unary(self, word, x, place=None):
+        return modern.find({**modern.UNARIES, **UNARIES}, word)(x, self, place)
 
-def next_averages(averages, g):
-    return {name: b * averages[name] + (1 - b) * g ** POWER[name] for name, b in BETA.items()}
+    def binary(self, word, x, y):
+        if word == "div":
+            return x / (y + self.constants.epsilon)
+        return {**modern.BINARIES, **BINARIES}[word](x, y)
 
 
 # -- Words -----------------------------------------------------------------------------------------
@@ -131,20 +140,20 @@ def direction(rule, step):
 
     with np.errstate(all="ignore"):
         for k, (op1, op2, u1, u2, b) in enumerate(getattr(rule, "iterations", rule)):
-            x = UNARIES[u1](operand(op1, 5 * k), step, 5 * k + 2)
-            y = UNARIES[u2](operand(op2, 5 * k + 1), step, 5 * k + 3)
-            outputs.append(BINARIES[b](x, y))
+            x = step.unary(u1, operand(op1, 5 * k), 5 * k + 2)
+            y = step.unary(u2, operand(op2, 5 * k + 1), 5 * k + 3)
+            outputs.append(step.binary(b, x, y))
     return outputs[-1]
 
 
-def run_rule(rule, gradients, weights, learning_rate=0.0, T=None, draw=None):
-    """Yields the update direction at each step; the weights move by the learning rate times it."""
+def run_rule(rule, gradients, weights, learning_rate=0.0, T=None, draw=None, constants=Constants()):
+    """Yields the update direction at each step; the weights, one tensor, move by the learning rate times it."""
     w = np.array(weights, np.float64)
-    averages = dict.fromkeys(BETA, np.zeros_like(w))
+    averages = dict.fromkeys(modern.names_kept(rule), np.zeros_like(w))
     for t, g in enumerate(gradients):
-        g = np.asarray(g, np.float64)
-        averages = next_averages(averages, g)
-        update = direction(rule, Step(g, w, averages, t, T, draw))
+        g, before = np.asarray(g, np.float64), averages
+        averages = next_averages(before, g, t, constants)
+        update = direction(rule, Step(g, w, averages, t, T, draw, constants, before))
         yield update
         w = w - learning_rate * update
 
@@ -165,6 +174,17 @@ def random_step(rng, t=40, T=100, size=24):
     return Step(values(), 10 * values(), averages, t, T)
 
 
+def random_modern_step(rng, shape, names, t=40, T=100, constants=Constants()):
+    """A step of one weight tensor, with all that is kept under the names; `averages` is `before` with `g` in it."""
+    kept = {}
+    for name in names:
+        x = rng.normal(size=shape) * 10.0 ** rng.uniform(-2, 1, shape)
+        kept[name] = abs(x) if modern.split(name)[0] in modern.NEVER_NEGATIVE else x
+    g = rng.normal(size=shape) * 10.0 ** rng.uniform(-2, 1, shape)
+    w = 3 * rng.normal(size=shape)
+    return Step(g, w, next_averages(kept, g, t, constants), t, T, None, constants, kept)
+
+
 def rescaled(step, rng, by=1e-5):
     """The step with every number moved a little: where a rule then jumps, rounding matters too."""
 
@@ -172,13 +192,17 @@ def rescaled(step, rng, by=1e-5):
         return x * (1 + by * rng.choice([-1, 1], np.shape(x)))
 
     averages = {name: moved(x) for name, x in step.averages.items()}
-    return replace(step, g=moved(step.g), w=moved(step.w), averages=averages)
+    step = replace(step, g=moved(step.g), w=moved(step.w), averages=averages)
+    if not step.before:
+        return step
+    before = {name: moved(x) for name, x in step.before.items()}
+    return replace(step, averages=next_averages(before, step.g, step.t, step.constants), before=before)
 
 
-def random_rule(rng, depth, without=()):
+def random_rule(rng, depth, without=(), tables=None):
     """Iterations of all words but `without`; later on, half of the operands are earlier outputs."""
     operands, unaries, binaries = (
-        [word for word in table if word not in without] for table in (OPERANDS, UNARIES, BINARIES)
+        [word for word in table if word not in without] for table in tables or (OPERANDS, UNARIES, BINARIES)
     )
 
     def word(words):

@@ -12,6 +12,7 @@ from neural_optimizer_search.dsl.formula import FormulaError, parse_formula
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.keras_versions import keras
 from neural_optimizer_search.optimizers.add_sign import AddSign
+from neural_optimizer_search.optimizers.later_papers import LATER_PAPERS
 from neural_optimizer_search.optimizers.power_sign import PowerSign
 from neural_optimizer_search.optimizers.rule_optimizer import RuleOptimizer
 
@@ -49,7 +50,7 @@ class PublishedRule:
 
     @property
     def slots(self) -> int:
-        """The number of running averages that are kept for each parameter."""
+        """The number of running averages, and other numbers, that are kept for each parameter."""
         return len(self.rule.averages)
 
     @property
@@ -113,6 +114,7 @@ CATALOGUE = _table(
     ("g-clip-g2", "g - clip(g^2, 1e-4)", "v2 Table 6; v1 Table 1"),
     ("exp-g-exp-m", "exp(g) - exp(m)", "v2 Table 6; v1 Table 1"),
     ("drop-m-exp-w", "drop(m, 0.3) * exp(1e-3*w)", "v2 Table 6; v1 Table 1"),
+    *LATER_PAPERS,
 )
 
 
