@@ -55,13 +55,14 @@ class Trained(NamedTuple):
 
     Attributes:
       score: Mean of the last third of the scores, higher is better; 0 if it diverged.
-      metric: Likewise of the metric; None if it diverged.
+      metric, loss: Likewise of these; None if it diverged.
       steps: Steps done: fewer than all if it diverged.
       seconds: Processor time.
     """
 
     score: float
     metric: Optional[float]
+    loss: Optional[float]
     steps: int
     seconds: float
 
@@ -113,8 +114,8 @@ def train_once(training: Training, data_dir: Optional[str] = None) -> Trained:
     )
     seconds = round(time.process_time() - started, 3)
     ok = run.finite and bool(np.isfinite(run.losses).all())
-    score, metric = (average_end(values) for values in (run.scores, run.metrics))
-    return Trained(score, metric, run.steps, seconds) if ok else Trained(0.0, None, run.steps, seconds)
+    ends = [average_end(values) for values in (run.scores, run.metrics, run.losses)]
+    return Trained(*(ends if ok else (0.0, None, None)), run.steps, seconds)
 
 
 def average_end(values: Any) -> float:

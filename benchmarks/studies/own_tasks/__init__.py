@@ -15,3 +15,8 @@ VARIABLE = "NOS_DATA_DIR"
 def data_directory() -> Optional[pathlib.Path]:
     """Where the data are; None if the variable is not set."""
     return pathlib.Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None
+
+
+def full_name(name: str) -> str:
+    """The task of a name, as `find_task` and --task have it."""
+    return f"{__name__}.{name}:task"

@@ -14,7 +14,7 @@ def read(split):
     return images.reshape(-1, 16, 2, 16, 2, 3).mean((2, 4), "float32") / 64 - 2, labels
 
 
-def model():
+def model(optimizer="adam"):
     layers = [tf.keras.Input((16, 16, 3))]
     for filters in (16, 32):
         layers += [
@@ -23,7 +23,7 @@ def model():
         ]
         layers += [tf.keras.layers.ReLU(), tf.keras.layers.MaxPooling2D()]
     made = tf.keras.Sequential([*layers, tf.keras.layers.Flatten(), tf.keras.layers.Dense(10)])
-    made.compile("adam", tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True), ["accuracy"])
+    made.compile(optimizer, tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True), ["accuracy"])
     return made
 
 

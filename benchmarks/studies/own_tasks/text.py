@@ -22,11 +22,11 @@ def read(part, passages):
     return words[:-1].reshape(-1, LENGTH), words[1:].reshape(-1, LENGTH)
 
 
-def model():
+def model(optimizer="adam"):
     layers = tf.keras.layers
     hidden = [layers.Embedding(WORDS, 32, input_length=LENGTH), layers.GRU(48, return_sequences=True, unroll=True)]
     made = tf.keras.Sequential([*hidden, layers.Dense(WORDS)])
-    made.compile("adam", tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    made.compile(optimizer, tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     return made
 
 

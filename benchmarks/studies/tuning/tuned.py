@@ -1,0 +1,34 @@
+"""What a tuner found, whichever it is."""
+
+from typing import NamedTuple, Optional
+
+from benchmarks.studies.common.trainings import Training
+
+
+class Tuned(NamedTuple):
+    """The best that a tuner found for one rule.
+
+    Attributes:
+      rule: The formula, with its constants.
+      rate, schedule, weight_decay: As of a `Training`.
+      score: On the validation data, as the tuner saw it.
+      trials: Trials, of which some were pruned.
+      steps: Gradient steps of all of them.
+      seconds: Processor time of all of them, and of what the tuner itself needs.
+    """
+
+    rule: str
+    rate: float
+    schedule: str
+    weight_decay: float
+    score: float
+    trials: int
+    steps: int
+    seconds: float
+
+    def training(self, task: str, seed: int, on_test: bool) -> Training:
+        """The training of a child with it."""
+        return Training(task, self.rule, self.rate, seed, self.schedule, self.weight_decay, on_test=on_test)
+
+
+Score = Optional[float]
