@@ -5,18 +5,26 @@ import itertools
 import numpy as np
 import pytest
 import reference
+import reference_modern as modern
 import tensorflow as tf
 
 from neural_optimizer_search import Rule, parse_formula
 from neural_optimizer_search.dsl import interpreter, token_interpreter, vocabulary
-from neural_optimizer_search.dsl.state import State, next_average
-from neural_optimizer_search.dsl.vocabulary import AVERAGES, BINARIES, UNARIES
+from neural_optimizer_search.dsl.averages import ALWAYS
+from neural_optimizer_search.dsl.constants import Constants
+from neural_optimizer_search.dsl.encoding import EncodedRule, encode
+from neural_optimizer_search.dsl.families import is_family
+from neural_optimizer_search.dsl.state import State, advance
+from neural_optimizer_search.dsl.vocabulary import BINARIES, UNARIES
 from neural_optimizer_search.operations import on_tensorflow
 
 SIZE = 24
 T = 100
 # The step and the decays are float32 in the code, whatever the weights are.
 CLOSE = dict(rtol=1e-5, atol=1e-7)
+# A number of float32, as the constants of a traced rule are.
+EPSILON = float(np.float32(1e-8))
+CONSTANTS = Constants(epsilon=EPSILON)
 
 
 def inputs(step, seed=0, dtype=tf.float64):
@@ -28,6 +36,7 @@ def inputs(step, seed=0, dtype=tf.float64):
         iterations=tf.constant(step.t, tf.int64),
         decay_steps=tf.constant(step.T, tf.int64),
         seed=tf.constant(seed, tf.int64),
+        constants=CONSTANTS,
     )
 
 
@@ -36,7 +45,8 @@ def unary(word, x, state=None):
 
 
 def step_at(t, size=SIZE, seed=0):
-    return reference.random_step(np.random.default_rng([seed, t]), t=t, T=T, size=size)
+    step = reference.random_step(np.random.default_rng([seed, t]), t=t, T=T, size=size)
+    return dataclasses.replace(step, constants=reference.Constants(epsilon=EPSILON))
 
 
 def ones_at(t, size):
@@ -45,15 +55,15 @@ def ones_at(t, size):
 
 
 _VECTOR, _SCALAR = tf.TensorSpec([SIZE], tf.float64), tf.TensorSpec([], tf.int64)
+_INTS, _FLOATS = tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.float32)
+_ENCODED = EncodedRule(_INTS, _FLOATS, _INTS, _FLOATS, _INTS, tf.TensorSpec([None, 3], tf.float32))
 
 
-@tf.function(
-    input_signature=[tf.TensorSpec([None], tf.int32)] + [_VECTOR] * 5 + [_SCALAR] * 3,
-)
-def _traced(tokens, g, w, m, v, gamma, t, T, seed):
-    averages = {"m": m, "v": v, "gamma": gamma}
-    values = State(on_tensorflow, g, w, averages, t, T, seed)
-    return token_interpreter.update_from_tokens(tokens, values)
+@tf.function(input_signature=[_ENCODED] + [_VECTOR] * 5 + [_SCALAR] * 3)
+def _traced(rule, g, w, m, v, gamma, t, T, seed):
+    values = State(on_tensorflow, g, w, {"m": m, "v": v, "gamma": gamma}, t, T, seed)
+    nothing_else = tf.zeros([tf.size(rule.kinds), SIZE], tf.float64)
+    return token_interpreter.update_from_tokens(rule, values, nothing_else)[0]
 
 
 def by_rule(iterations, step, seed=0):
@@ -61,12 +71,23 @@ def by_rule(iterations, step, seed=0):
 
 
 def by_tokens(iterations, step, seed=0):
-    tokens = tf.constant(Rule(iterations).to_tokens(), tf.int32)
-    averages = [step.averages[name] for name in ("m", "v", "gamma")]
-    return _traced(tokens, step.g, step.w, *averages, step.t, step.T, seed).numpy()
+    averages = [step.averages[name] for name in ALWAYS]
+    return _traced(encode(Rule(iterations, CONSTANTS)), step.g, step.w, *averages, step.t, step.T, seed).numpy()
+
+
+def with_gradient(averages, g):
+    """What is kept after a step; from zeros at first."""
+    zero = np.zeros_like(g)
+    state = inputs(reference.Step(g, zero, {}, 0, T))
+    return advance(state, averages or dict.fromkeys(ALWAYS, tf.constant(zero)), tuple(averages or ALWAYS)).averages
 
 
 BOTH = pytest.mark.parametrize("run", [by_rule, by_tokens])
+# Of a family, one member.
+OPERANDS, ALL_UNARIES = (
+    [name[:-1] + "0.5" if is_family(name) else name for name in table]
+    for table in (vocabulary.OPERANDS, vocabulary.UNARIES)
+)
 
 
 def drawn(seed=0, size=SIZE):
@@ -114,8 +135,8 @@ def test_unaries(word, run):
 def test_binaries(word, run):
     step = step_at(3)
     with np.errstate(all="ignore"):
-        expected = reference.BINARIES[word](step.g, np.abs(step.w / 10))
-        swapped = reference.BINARIES[word](np.abs(step.w / 10), step.g)
+        expected = step.binary(word, step.g, np.abs(step.w / 10))
+        swapped = step.binary(word, np.abs(step.w / 10), step.g)
     # |x| is written as (sqrt|x|)^2.
     root = ("1e-1*w", "2", "sqrt", "identity", "pow")
     value = run([root, ("g", 0, "identity", "identity", word)], step)
@@ -142,7 +163,8 @@ def test_binaries_at_the_edges(word, dtype):
     x, y = (side.ravel().astype(dtype.as_numpy_dtype) for side in np.meshgrid(EDGES, EDGES))
     with np.errstate(all="ignore"):
         expected = reference.BINARIES[word](x, y)
-    value = BINARIES[word].value(on_tensorflow, None, tf.constant(x), tf.constant(y))
+    state = State(on_tensorflow, tf.constant(x), None, {}, 0, None, None)
+    value = BINARIES[word].value(on_tensorflow, state, tf.constant(x), tf.constant(y))
     # TensorFlow takes subnormal numbers for 0.
     np.testing.assert_allclose(value, expected, rtol=1e-6, atol=1e-37)
 
@@ -157,12 +179,12 @@ def test_the_first_averages_are_the_gradient_s_powers():
         np.testing.assert_allclose(value, g**power, rtol=1e-6, err_msg=name)
 
 
-@pytest.mark.parametrize("name, beta, power", AVERAGES)
-def test_averages_are_exponential(name, beta, power):
-    gradients = np.random.default_rng(0).normal(size=(30, 5))
-    average = tf.zeros(5, tf.float64)
+@pytest.mark.parametrize("name", ["m", "v", "gamma"])
+def test_averages_are_exponential(name):
+    gradients, averages = np.random.default_rng(0).normal(size=(30, 5)), None
     for g in gradients:
-        average = next_average(average, tf.constant(g), beta, power)
+        averages = with_gradient(averages, g)
+    average = averages[name]
     ages = np.arange(29, -1, -1)[:, None]
     b = {"m": 0.9, "v": 0.999, "gamma": 0.999}[name]
     expected = ((1 - b) * b**ages * gradients ** {"m": 1, "v": 2, "gamma": 3}[name]).sum(0)
@@ -172,26 +194,33 @@ def test_averages_are_exponential(name, beta, power):
 # -- The tables' flags -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("word", vocabulary.OPERANDS)
+def any_step(t, word):
+    """A step for any word."""
+    names = modern.names_kept([(word,)])
+    return reference.random_modern_step(np.random.default_rng(t), SIZE, names, t, T)
+
+
+@pytest.mark.parametrize("word", OPERANDS)
 def test_operands_read_the_averages_that_their_row_says(word):
-    for name in reference.BETA:
-        state = inputs(step_at(5))
+    names = (*modern.ALWAYS, *(name[:-1] + "0.5" for name in modern.KEPT if is_family(name)))
+    for name in names:
+        state = inputs(reference.random_modern_step(np.random.default_rng(0), SIZE, names))
         state.averages[name] += np.nan
         value = state.at(0).operand(word)
         assert np.isnan(value).any() == (name in vocabulary.OPERANDS[word].averages), name
 
 
-@pytest.mark.parametrize("word", vocabulary.OPERANDS)
+@pytest.mark.parametrize("word", OPERANDS)
 def test_operands_read_the_number_of_steps_where_their_row_says(word):
-    state = inputs(step_at(33))
+    state = inputs(any_step(33, word))
     one = state.at(0).operand(word)
     other = dataclasses.replace(state, decay_steps=state.decay_steps * 3).operand(word)
     assert (one.numpy() != other.numpy()).any() == vocabulary.OPERANDS[word].decays
 
 
-@pytest.mark.parametrize("word", [*vocabulary.OPERANDS, *vocabulary.UNARIES])
+@pytest.mark.parametrize("word", [*OPERANDS, *ALL_UNARIES])
 def test_words_draw_where_their_row_says(word):
-    step = step_at(5)
+    step = any_step(5, word)
     if word in vocabulary.OPERANDS:
         iteration, row = (word, "m", "identity", "neg", "left"), vocabulary.OPERANDS[word]
     else:
@@ -348,8 +377,9 @@ def test_a_step_walks_through_no_words_but_the_rule_s():
     # TensorFlow walks through the whole graph at each step, and a choice that it lowers is part of that graph.
     operations = _traced.get_concrete_function().graph.get_operations()
     assert len(operations) < 40
-    (choice,) = [operation for operation in operations if operation.type == "StatelessCase"]
-    assert "_lower_using_switch_merge" not in choice.node_def.attr
+    choices = [operation for operation in operations if operation.type == "StatelessCase"]
+    assert len(choices) == 2  # of what is kept, and of what is computed
+    assert not any("_lower_using_switch_merge" in choice.node_def.attr for choice in choices)
 
 
 @pytest.mark.parametrize("formula", reference.PUBLISHED)
@@ -373,10 +403,9 @@ def test_steps_follow_one_another(formula):
     gradients = np.random.default_rng(0).normal(size=(12, SIZE))
     w = np.linspace(-3, 3, SIZE)
     steps = reference.run_rule(rule, gradients, w, rate, T=10, draw=drawn(seed))
-    averages = dict.fromkeys(reference.BETA, tf.zeros(SIZE, tf.float64))
+    averages = None
     for t, (g, expected) in enumerate(zip(gradients, steps)):
-        for name, beta, power in AVERAGES:
-            averages[name] = next_average(averages[name], tf.constant(g), beta, power)
+        averages = with_gradient(averages, g)
         step = reference.Step(g, w, averages, t, 10)
         direction = by_rule(rule.iterations, step, seed)
         np.testing.assert_allclose(direction, expected, **CLOSE)
@@ -387,8 +416,8 @@ def test_steps_follow_one_another(formula):
 @pytest.mark.parametrize("shape", [(), (3, 2), (0,)])
 def test_the_update_has_the_gradient_s_shape_and_type(shape, dtype):
     one = np.ones(shape)
-    step = reference.Step(one, one, dict.fromkeys(reference.BETA, one), 5, T)
-    for word in (word for word in vocabulary.OPERANDS if word != "1"):
+    for word in (word for word in OPERANDS if word != "1"):
+        step = reference.Step(one, one, dict.fromkeys(modern.names_kept([(word,)]), one), 5, T)
         rule = Rule([(word, "1", "drop_0.1", "exp", "add")])
         value = interpreter.update(rule, inputs(step, dtype=dtype))
         assert value.shape == shape and value.dtype == dtype, word
@@ -449,14 +478,12 @@ def test_baselines(formula, textbook):
     rng = np.random.default_rng(0)
     rule, state = parse_formula(formula), {}
     expected = w = START
-    averages = {name: tf.zeros(4, tf.float64) for name in rule.averages}
+    averages = None
     for t in range(20):
         # Noise makes signs of g and m differ now and then.
         noise = rng.normal(size=4)
         expected = textbook(expected, t + 1, CURVATURE * expected + noise, state)
-        g = tf.constant(CURVATURE * w + noise)
-        for name, beta, power in AVERAGES:
-            if name in averages:
-                averages[name] = next_average(averages[name], g, beta, power)
+        g = CURVATURE * w + noise
+        averages = with_gradient(averages, g)
         w = w - RATE * interpreter.update(rule, inputs(reference.Step(g, w, averages, t, T)))
         np.testing.assert_allclose(w, expected, rtol=1e-5, atol=1e-6)
