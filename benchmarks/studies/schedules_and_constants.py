@@ -168,7 +168,9 @@ class _Study:
             for rate in sorted(several, key=lambda rate: first[setting, rate])[:FINALISTS]
         ]
         losses = self._losses(finalists, (FIRST_SEED, *OTHER_SEEDS))
-        best = {s: min((rate for one, rate in finalists if one == s), key=lambda rate: losses[s, rate]) for s in rates}
+        best = {
+            s: min((rate for one, rate in finalists if one == s), key=lambda rate: losses[s, rate]) for s in rates
+        }
         return {setting: (rate, losses[setting, rate]) for setting, rate in best.items()}
 
     def measure(self, settings, near):
@@ -230,7 +232,11 @@ def write_table(measured: dict[Setting, Measured], path: pathlib.Path) -> None:
         table.writerow(["rule", "formula", "schedule", "rate", "reward", "standard_error", "accuracy", "diverged"])
         for setting, one in measured.items():
             rewards = list_rewards(one)
-            numbers = (statistics.fmean(rewards), standard_error(rewards), statistics.fmean(t.score for t in one.fresh))
+            numbers = (
+                statistics.fmean(rewards),
+                standard_error(rewards),
+                statistics.fmean(t.score for t in one.fresh),
+            )
             diverged = sum(trained.loss is None for trained in one.fresh)
             formula = RULES[setting.name] + setting.constants
             cells = [f"{one.rate:.4g}", *(f"{number:.5f}" for number in numbers), diverged]

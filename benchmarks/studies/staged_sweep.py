@@ -68,9 +68,7 @@ class CountedTraining:
         self._train = functools.lru_cache(maxsize=1000)(train)
         self.steps = {}
 
-    def __call__(
-        self, rule: Rule, rate: float, seed: int, steps: int, validate_every: Optional[int]
-    ) -> Any:
+    def __call__(self, rule: Rule, rate: float, seed: int, steps: int, validate_every: Optional[int]) -> Any:
         trained = self._train(rule, rate, seed, steps, validate_every)
         self.steps[steps] = self.steps.get(steps, 0) + trained.steps
         return trained

@@ -17,6 +17,12 @@ def data_directory() -> Optional[pathlib.Path]:
     return pathlib.Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None
 
 
+def set_data_directory(data_dir: Optional[str]) -> None:
+    """Tells this process, and those that it starts, where the data are; None: as the variable says."""
+    if data_dir is not None:
+        os.environ[VARIABLE] = data_dir
+
+
 def full_name(name: str) -> str:
     """The task of a name, as `find_task` and --task have it."""
     return f"{__name__}.{name}:task"

@@ -10,7 +10,6 @@ does, which the last column shows. The winner of each search is trained with fre
 
 # `flag` makes a dataclass field.
 
-import os
 import pathlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from benchmarks.studies.common.kept import Kept
 from benchmarks.studies.common.means import show_mean
 from benchmarks.studies.common.shared_flags import own_data_flag, own_tasks_flag, runs_flag
 from benchmarks.studies.common.trainings import FRESH_SEED, find_task, trainings
-from benchmarks.studies.own_tasks import VARIABLE, full_name
+from benchmarks.studies.own_tasks import full_name, set_data_directory
 from benchmarks.studies.stock_optimizers.kinds import describe, make_optimizer
 from benchmarks.studies.stock_optimizers.random_search import make_training, search
 from neural_optimizer_search.command_line import whole_number
@@ -41,7 +40,7 @@ class Config:
     fits: int = flag(10, "trainings of each winner by compile and fit", parse=whole_number(0, 1_000))
     workers: int = flag(1, "trainings at once, each a process with one thread", parse=whole_number(1, 1_000))
     data_dir: Optional[str] = own_data_flag()
-    runs: pathlib.Path = runs_flag("stock_optimizers")
+    runs: pathlib.Path = runs_flag("own_tasks")
 
 
 def run(config: Config) -> dict[str, Any]:
@@ -50,16 +49,12 @@ def run(config: Config) -> dict[str, Any]:
     figures = {}
     fitted = Kept(config.runs / "fits.jsonl")
     with trainings(config.runs / "trainings.jsonl", config.workers) as train:
-        print(f"{'task':8s} {'search':>6s} {'validation':>10s}  {'test: metric, children':>22s}  {'fit':>18s}  winner")
+        print(
+            f"{'task':8s} {'search':>6s} {'validation':>10s}  {'test: metric, children':>22s}  {'fit':>18s}  winner"
+        )
         for name in config.tasks:
             figures[name] = [_search(full_name(name), seed, config, train, fitted) for seed in range(config.searches)]
     return dict(budget=config.budget, fresh_seeds=config.fresh_seeds, tasks=figures)
-
-
-def set_data_directory(data_dir: Optional[str]) -> None:
-    """Tells this process and its workers where the data of `own_tasks` are; None: as the variable says."""
-    if data_dir is not None:
-        os.environ[VARIABLE] = data_dir
 
 
 def _search(task, seed, config, train, fitted):

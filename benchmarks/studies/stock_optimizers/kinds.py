@@ -126,7 +126,9 @@ KINDS: dict[str, Kind] = {
     ),
     "Lion": Kind(
         lambda c: f"sign(lion_{write_number(c['beta_2'])})" + _constants(c, "beta_1"),
-        lambda rate, c: tf.keras.optimizers.Lion(rate, c["beta_1"], c["beta_2"], weight_decay=c["weight_decay"] or None),
+        lambda rate, c: tf.keras.optimizers.Lion(
+            rate, c["beta_1"], c["beta_2"], weight_decay=c["weight_decay"] or None
+        ),
         dict(rate=Number(3e-5, 0.03), beta_1=BETA_1, beta_2=BETA_2, **DECAY),
     ),
     "RMSprop": Kind(

@@ -11,7 +11,6 @@ from benchmarks.studies.common.means import show_mean
 from benchmarks.studies.common.trainings import Train, find_task
 from benchmarks.studies.own_tasks import full_name
 from benchmarks.studies.stock_optimizers.random_search import make_training, search
-from benchmarks.studies.stock_optimizers.kinds import describe
 from benchmarks.studies.tuning.against_fit import measure_on_test
 from benchmarks.studies.tuning.tuned import Tuned
 from benchmarks.studies.tuning.with_nos_tune import tune_steps
@@ -21,7 +20,9 @@ FINALISTS = 2
 
 def compare_with_stock(config: Any, train: Train, kept: Kept) -> dict[str, Any]:
     """Tunes with both on each task; prints and returns what the winners are worth on test data."""
-    print(f"\n{config.budget} trainings of gradient steps; the winners with {config.fresh_seeds} fresh seeds on test data\n")
+    print(
+        f"\n{config.budget} trainings of gradient steps; the winners with {config.fresh_seeds} fresh seeds on test data\n"
+    )
     print(f"{'task':8s} {'tuner':13s} {'seed':>4s} {'steps':>8s} {'validation':>10s}  {'test: metric':>18s}  winner")
     return {name: _compare(name, config, train, kept) for name in config.tasks}
 
@@ -43,8 +44,8 @@ def _compare(name, config, train, kept):
 def find_stock(task: str, budget: int, seed: int, train: Train) -> Tuned:
     """The best of the random search, as what a tuner found."""
     found = search(task, budget, seed, train)
-    one = make_training(task, found.configuration, seed=0)
-    return Tuned(one.rule, one.rate, one.schedule, one.weight_decay, found.score, budget, 0, found.steps, found.seconds)
+    training = make_training(task, found.configuration, seed=0)
+    return Tuned.of(training, found.score, trials=budget, pruned=0, steps=found.steps, seconds=found.seconds)
 
 
 def tune_catalogue(task: str, config: Any, seed: int, kept: Kept) -> Tuned:
@@ -59,3 +60,12 @@ def tune_catalogue(task: str, config: Any, seed: int, kept: Kept) -> Tuned:
     best = sorted(first, key=lambda form: -first[form].score)[:FINALISTS]
     longer = [tune(form, first[form].steps + budget // 2 // FINALISTS) for form in best]
     return max([*first.values(), *longer], key=lambda one: one.score)
+
+
+def _measure(name, tuner, seed, tuned, config, train):
+    tested = measure_on_test(name, tuned, config, train)
+    decay = f", weight decay {tuned.weight_decay:.3g}" if tuned.weight_decay else ""
+    winner = f"{tuned.rule}; rate {tuned.rate:.3g}, {tuned.schedule}{decay}"
+    cells = f"{tuned.steps:8d} {tuned.score:10.4f}  {show_mean(tested):>18s}"
+    print(f"{name:8s} {tuner:13s} {seed:4d} {cells}  {winner}", flush=True)
+    return dict(tuned._asdict(), test=tested)

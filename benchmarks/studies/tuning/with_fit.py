@@ -43,12 +43,10 @@ def tune_by_fit(task: str, kind: str, trials: int, seed: int) -> Tuned:
         direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed), pruner=optuna.pruners.MedianPruner()
     )
     study.optimize(objective, n_trials=trials)
-    seconds = time.process_time() - started
-    best = study.best_trial
+    seconds = round(time.process_time() - started, 1)
+    best, pruned = study.best_trial, len(study.get_trials(states=[optuna.trial.TrialState.PRUNED]))
     found = make_training(task, best.user_attrs["configuration"], seed=0)
-    return Tuned(
-        found.rule, found.rate, found.schedule, found.weight_decay, best.value or 0.0, trials, steps, round(seconds, 1)
-    )
+    return Tuned.of(found, best.value or 0.0, trials=trials, pruned=pruned, steps=steps, seconds=seconds)
 
 
 def suggest(trial: optuna.Trial, kind: str) -> Configuration:
