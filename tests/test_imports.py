@@ -50,13 +50,18 @@ MAY_IMPORT = {
         *(f"{CORE}.{place}" for place in ("keras_versions", "objectives", "optimizers", "records")),
         *COMMANDS,
     },
-    f"{CORE}.tasks": {f"{CORE}.code_hash", f"{CORE}.optimizers", f"{CORE}.keras_versions", *COMMANDS, DSL},
-    f"{CORE}.measuring": {f"{CORE}.code_hash", f"{CORE}.tasks", f"{CORE}.flat_weights", *KERAS, DSL},
+    f"{CORE}.tasks.schedule": {f"{CORE}.decays", f"{CORE}.operations"},
+    f"{CORE}.tasks": {
+        f"{CORE}.code_hash", f"{CORE}.optimizers", f"{CORE}.keras_versions", f"{CORE}.tasks.schedule", *COMMANDS, DSL
+    },
+    f"{CORE}.measuring": {
+        f"{CORE}.tasks.schedule", f"{CORE}.code_hash", f"{CORE}.tasks", f"{CORE}.flat_weights", *KERAS, DSL
+    },
     f"{CORE}.workers": {f"{CORE}.measuring", f"{CORE}.tasks", *COMMANDS, DSL},
-    f"{CORE}.records": {f"{CORE}.measuring", *COMMANDS, DSL},
-}
+    f"{CORE}.records": {f"{CORE}.measuring", f"{CORE}.tasks.schedule", *COMMANDS, DSL},
+}  # fmt: skip
 MAY_IMPORT[f"{CORE}.search"] = {
-    *(f"{CORE}.{place}" for place in ("records", "workers", "measuring", "tasks", "optimizers", "keras_versions")),
+    *(f"{CORE}.{place}" for place in ("records", "workers", "measuring", "tasks", "tasks.schedule", "optimizers", "keras_versions")),
     *COMMANDS, DSL
 }  # fmt: skip
 MAY_IMPORT[f"{CORE}.report"] = MAY_IMPORT[f"{CORE}.promotion"] = {f"{CORE}.search", *MAY_IMPORT[f"{CORE}.search"]}

@@ -9,8 +9,8 @@ same learning rate, or if the reward differs by no more than one deviation of a 
 import dataclasses
 import functools
 import itertools
-from collections.abc import Iterator, Sequence
-from typing import Any, Optional
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -68,8 +68,8 @@ class CountedTraining:
         self._train = functools.lru_cache(maxsize=1000)(train)
         self.steps = {}
 
-    def __call__(self, rule: Rule, rate: float, seed: int, steps: int, validate_every: Optional[int]) -> Any:
-        trained = self._train(rule, rate, seed, steps, validate_every)
+    def __call__(self, rule: Rule, rate: float, seed: int, steps: int, *more: Any) -> Any:
+        trained = self._train(rule, rate, seed, steps, *more)
         self.steps[steps] = self.steps.get(steps, 0) + trained.steps
         return trained
 

@@ -11,7 +11,7 @@ MODULES = (
     "decays", "flat_weights", "dsl.interpreter", "dsl.rule", "dsl.state", "dsl.token_interpreter", "dsl.vocabulary",
     "measuring.evaluator", "measuring.random_draws", "measuring.screen", "measuring.token_optimizer",
     "measuring.training", "keras_versions", "operations.on_numpy", "operations.on_tensorflow",
-    "tasks.child", "tasks.image_task", "tasks.keras_steps", "tasks.protocol",
+    "tasks.child", "tasks.image_task", "tasks.keras_steps", "tasks.protocol", "tasks.schedule",
 )  # fmt: skip
 
 

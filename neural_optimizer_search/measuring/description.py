@@ -107,7 +107,7 @@ def describe_task(task: Task, protocol: Protocol, data_dir: Optional[str] = None
         validation_examples=length(child.validation),
         batch_size=child.batch_size,
         validation_batch_size=getattr(child.validate, "batch_size", None),
-        steps=_count_sweeps(protocol) * protocol.sweep_steps + len(protocol.seeds) * protocol.final_steps,
+        steps=_count_sweeps(protocol) * protocol.sweep_steps + _count_final_runs(protocol) * protocol.final_steps,
         seconds=trial.seconds,
         data_bytes=_count_bytes(child.train) + _count_bytes(child.validation),
         peak_bytes=_peak_bytes(),
@@ -162,7 +162,7 @@ def _try_adam(training, protocol) -> _Trial:
     changed = [
         variable.name for variable, value in zip(outside, before) if variable.numpy().tobytes() != value.tobytes()
     ]
-    seconds = _count_sweeps(protocol) * sweep_seconds + len(protocol.seeds) * final_seconds
+    seconds = _count_sweeps(protocol) * sweep_seconds + _count_final_runs(protocol) * final_seconds
     return _Trial(Repeated(first, again, changed), seconds)
 
 
@@ -176,6 +176,11 @@ def _count_sweeps(protocol):
     rates = len(protocol.learning_rates)
     finalists = rates if protocol.finalists is None else min(protocol.finalists, rates)
     return rates + finalists * (len(protocol.seeds) - 1)
+
+
+def _count_final_runs(protocol):
+    """Each schedule with each weight decay and the first seed, and one of these pairs with the other seeds."""
+    return len(protocol.schedules) * len(protocol.weight_decays) + len(protocol.seeds) - 1
 
 
 def _find_problems(child, untrained, repeated) -> Iterator[str]:

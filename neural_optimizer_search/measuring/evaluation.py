@@ -6,6 +6,7 @@ from typing import Optional
 import numpy as np
 
 from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.tasks.schedule import CONSTANT
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,9 @@ class Evaluation:
       key: Equal for rules that are one function to the search, and so have one evaluation.
       flipped: Whether `rule` is the sign flip of what was proposed.
       cached: Whether it was measured by another search.
+      schedule: How the rate went in the course of the final runs: the text of a `Schedule`, the best of those that the
+        protocol has. "constant" if there were none.
+      weight_decay: Of the final runs, likewise.
     """
 
     rule: Rule
@@ -45,6 +49,8 @@ class Evaluation:
     key: str = ""
     flipped: bool = False
     cached: bool = False
+    schedule: str = str(CONSTANT)
+    weight_decay: float = 0.0
 
     @property
     def screened(self) -> bool:

@@ -1,5 +1,6 @@
-"""From a rule to its reward: probe, learning-rate sweep, final run (section 4.2)."""
+"""From a rule to its reward: probe, learning-rate sweep, final runs (section 4.2)."""
 
+import itertools
 import time
 from collections.abc import Sequence
 from typing import Any, Optional
@@ -80,8 +81,8 @@ class Evaluator:
         """Validation cross-entropies after the sweep's steps; with the first seed that diverges it ends in inf."""
         p, losses = self.protocol, []
         for seed in seeds:
-            run = self.train(rule, rate, seed, p.sweep_steps, p.sweep_steps)
-            if not (run.finite and np.isfinite(run.losses[-1])):
+            run = self.train(rule, rate, seed, p.sweep_steps, p.sweep_steps, p.schedules[0], p.weight_decays[0])
+            if not _is_finite(run):
                 return [*losses, np.inf]
             losses.append(float(run.losses[-1]))
         return losses
@@ -98,10 +99,22 @@ class Evaluator:
             rewards=(0.0,) * len(self.protocol.seeds),
         )
 
+    def _final_runs(self, rule, rate):
+        """The schedule and the weight decay with the lowest loss, and the runs with them, one for each seed."""
+        p = self.protocol
+
+        def train(seed, pair):
+            return self.train(rule, rate, seed, p.final_steps, p.validate_every, *pair)
+
+        first, *others = p.seeds
+        pairs = {pair: train(first, pair) for pair in itertools.product(p.schedules, p.weight_decays)}
+        best = min(pairs, key=lambda pair: pairs[pair].losses[-1] if _is_finite(pairs[pair]) else np.inf)
+        return *best, [pairs[best], *(train(seed, best) for seed in others)]
+
     def _final_run(self, rule, rate) -> dict[str, Any]:
         p = self.protocol
-        runs = [self.train(rule, rate, seed, p.final_steps, p.validate_every) for seed in p.seeds]
-        finite = [run.finite and bool(np.isfinite(run.losses).all()) for run in runs]
+        schedule, weight_decay, runs = self._final_runs(rule, rate)
+        finite = [_is_finite(run) for run in runs]
         pay = REWARDS[p.reward]
         rewards = tuple(
             float(pay(run.scores, run.losses, self.uniform_loss)) if ok else 0.0 for run, ok in zip(runs, finite)
@@ -127,6 +140,8 @@ class Evaluator:
             learning_rate=rate,
             accuracy=sum(accuracies) / len(accuracies),
             rewards=rewards,
+            schedule=str(schedule),
+            weight_decay=float(weight_decay),
         )
 
     def _describe_end(self, runs):
@@ -136,6 +151,10 @@ class Evaluator:
         else:
             name, values, worst = self._metric_name, [run.metrics[-1] for run in runs], self._worst
         return f"The {name} is {np.mean(values):.4g} at the end, and {worst:.4g} is paid nothing."
+
+
+def _is_finite(run):
+    return run.finite and bool(np.isfinite(run.losses).all())
 
 
 def describe_wrong_scores(scores: Sequence[float]) -> str:

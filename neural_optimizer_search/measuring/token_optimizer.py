@@ -19,7 +19,7 @@ GRADIENT_DESCENT = encode(Rule((Iteration("g", "1", "identity", "identity", "lef
 
 
 class TokenOptimizer(tf.keras.optimizers.Optimizer):
-    """w <- w - learning_rate * rule, where a tensor says which rule.
+    """w <- w * (1 - rate * decay) - rate * rule, where tensors say which rate, weight decay and rule.
 
     A model's `train_step` calls it as it calls any optimizer of Keras. The weights are one vector, so that the rule
     is evaluated once a step, not once a layer. What defines a run is in variables, so that one trace of `train_step`
@@ -42,6 +42,7 @@ class TokenOptimizer(tf.keras.optimizers.Optimizer):
         self._rule = [_make_variable(array) for array in GRADIENT_DESCENT]
         self._steps = tf.Variable(tf.constant(0, tf.int64), trainable=False)
         self._seed = tf.Variable(tf.constant(0, tf.int64), trainable=False)
+        self._decay = tf.Variable(tf.constant(0.0), trainable=False)
         self._averages: list[tf.Variable] = []
         self._extras: list[tf.Variable] = []
         self.weights_sum = tf.Variable(tf.constant(0.0), trainable=False)
@@ -50,22 +51,26 @@ class TokenOptimizer(tf.keras.optimizers.Optimizer):
         self.size = 0
         self.calls = 0
 
-    def begin(self, rule: EncodedRule, learning_rate: tf.Tensor, seed: tf.Tensor, steps: tf.Tensor) -> None:
+    def begin(self, rule: EncodedRule, seed: tf.Tensor, steps: tf.Tensor, weight_decay: tf.Tensor) -> None:
         """Says what the next run is; all variables hold their first values.
 
         Args:
           rule: The rule, as tensors.
-          learning_rate: Float32 scalar.
           seed: Int64 scalar, of the rule's noise.
           steps: Int64 scalar, T of the decay operands.
+          weight_decay: Float32 scalar, a share of the rate.
         """
         for variable, tensor in zip(self._rule, rule):
             variable.assign(tensor)
         for variable in self._extras:
             variable.assign(tf.zeros([tf.size(rule.kinds), self.size]))
-        self._learning_rate.assign(learning_rate)
         self._seed.assign(seed)
         self._steps.assign(steps)
+        self._decay.assign(weight_decay)
+
+    def set_rate(self, learning_rate: tf.Tensor) -> None:
+        """Sets the learning rate of the next step, a float32 scalar."""
+        self._learning_rate.assign(learning_rate)
 
     @tf.autograph.experimental.do_not_convert
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Any]], *args: Any, **kwargs: Any) -> Any:
@@ -108,7 +113,8 @@ class TokenOptimizer(tf.keras.optimizers.Optimizer):
         shapes = tuple(tuple(variable.shape) for variable in variables) if self.per_tensor else None
         update, after = update_from_tokens(rule, state, extras.read_value(), shapes)
         extras.assign(after)
-        w = w - self._learning_rate * update
+        rate = tf.convert_to_tensor(self._learning_rate)
+        w = w * (1.0 - rate * self._decay) - rate * update  # without a decay w * 1, which is w to the bit
         assign(variables, w)
         self.weights_sum.assign(tf.reduce_sum(w))
         self.squares.assign_add(tf.reduce_sum(tf.cast(update, tf.float64) ** 2))

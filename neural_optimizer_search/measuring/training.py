@@ -1,7 +1,7 @@
 """Training a child with a rule, with one trace for all rules.
 
-Compiling a Keras model for each rule and learning rate costs seconds; here the tokens, the learning rate, the seed
-and the step counts are tensors, so that one traced function trains them all (the study
+Compiling a Keras model for each rule and learning rate costs seconds; here the tokens, the learning rate of each step,
+the weight decay, the seed and the step counts are tensors, so that one traced function trains them all (the study
 `evaluation_speed` measures both ways).
 """
 
@@ -19,6 +19,7 @@ from neural_optimizer_search.measuring.random_draws import repeatable_draws
 from neural_optimizer_search.measuring.token_optimizer import GRADIENT_DESCENT, TokenOptimizer
 from neural_optimizer_search.tasks.child import Child, eager_functions, gather, length, rows
 from neural_optimizer_search.tasks.keras_steps import clipping_of, replace_optimizer, tensorflow_variable
+from neural_optimizer_search.tasks.schedule import CONSTANT, Schedule
 
 # Loss scaling leaves out the first updates until its scale, 2^15 at first, suits; gradients may be accumulated.
 MOST_WITHOUT_UPDATE = 16
@@ -79,6 +80,7 @@ class ChildTraining:
                 self._training,
                 input_signature=[
                     EncodedRule(*(tf.TensorSpec([None, *array.shape[1:]], array.dtype) for array in GRADIENT_DESCENT)),
+                    tf.TensorSpec([None], tf.float32),
                     tf.TensorSpec([], tf.float32),
                     scalar,
                     scalar,
@@ -94,23 +96,33 @@ class ChildTraining:
         return self._graphs[per_tensor]
 
     def __call__(
-        self, rule: Rule, learning_rate: float, seed: int, steps: int, validate_every: int
+        self,
+        rule: Rule,
+        learning_rate: float,
+        seed: int,
+        steps: int,
+        validate_every: int,
+        schedule: Schedule = CONSTANT,
+        weight_decay: float = 0.0,
     ) -> TrainingRun:
         """Trains a fresh child.
 
         Args:
           rule: The `Rule`.
-          learning_rate: λ in w <- w - λ·update.
+          learning_rate: λ in w <- w·(1 - λ_t·decay) - λ_t·update, where λ_t is λ times the schedule's factor of step t.
           seed: Sets the initial weights, the batches and the rule's noise.
-          steps: Number of steps; T of the decay operands.
+          steps: Number of steps; T of the decay operands and of the schedule.
           validate_every: Steps between validations; divides `steps`.
+          schedule: How the rate goes in the course of the run.
+          weight_decay: At least 0, a share of the rate.
 
         Returns:
           A `TrainingRun`.
         """
         finite, steps, curves, rms = self._find_graph(rule.per_tensor)(
             EncodedRule(*map(tf.constant, encode(rule))),
-            tf.constant(learning_rate, tf.float32),
+            tf.constant(np.float32(learning_rate) * schedule.factors(steps)),
+            tf.constant(weight_decay, tf.float32),
             tf.constant(seed, tf.int64),
             tf.constant(steps, tf.int64),
             tf.constant(validate_every, tf.int64),
@@ -179,18 +191,20 @@ class ChildTraining:
 
     # -- Traced ----------------------------------------------------------------------------------------
 
-    def _training(self, rule, learning_rate, seed, steps, validate_every, initial):
+    def _training(self, *inputs):
         with repeatable_draws(self._generator):
-            return self._train_and_validate(rule, learning_rate, seed, steps, validate_every, initial)
+            return self._train_and_validate(*inputs)
 
-    def _train_and_validate(self, rule, learning_rate, seed, steps, validate_every, initial):
+    def _train_and_validate(self, rule, rates, weight_decay, seed, steps, validate_every, initial):
         for variable, value in zip(self._variables, initial):
             variable.assign(value)
-        self._optimizer.begin(rule, learning_rate, seed, steps)
+        self._optimizer.begin(rule, seed, steps, weight_decay)
         batches = self._batches(seed, steps)
 
         def train_step(step, finite):
-            loss = self._child.train_step(self._model, gather(self._train_data, batches[step]))
+            # `gather`, because an index in brackets becomes five operations, which a step of a small child notices.
+            self._optimizer.set_rate(tf.gather(rates, step))
+            loss = self._child.train_step(self._model, gather(self._train_data, tf.gather(batches, step)))
             finite = tf.math.is_finite(loss) & tf.math.is_finite(self._optimizer.weights_sum)
             return step + 1, finite
 

@@ -85,6 +85,7 @@ class Ledger:
                 ledger_file.check_version(self._db)
                 ledger_file.check_rows(self._db)
             self._check_run(kind, run_id)
+            ledger_file.upgrade(self._db)
             self._opened = stack.pop_all()
 
     def _check_run(self, kind, run_id):

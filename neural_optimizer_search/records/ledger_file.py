@@ -11,9 +11,10 @@ from typing import Any
 from neural_optimizer_search.files import Damaged, write_whole
 from neural_optimizer_search.records import sqlite_files
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 APPLICATION_ID = 0x4E4F534C  # "NOSL": what tells a ledger from other SQLite files, such as a cache
-SCHEMA = """
+# What version 4 has, and what makes version 5 of it: a new file is made by both, so that an old one becomes the same.
+SCHEMA_4 = """
 CREATE TABLE run (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE evaluations (
     key TEXT PRIMARY KEY, role TEXT NOT NULL, rule TEXT NOT NULL, formula TEXT NOT NULL,
@@ -27,6 +28,11 @@ CREATE TABLE samples (
 );
 CREATE INDEX samples_by_key ON samples (key);
 """
+UPGRADE_4 = """
+ALTER TABLE evaluations ADD COLUMN schedule TEXT NOT NULL DEFAULT 'constant';
+ALTER TABLE evaluations ADD COLUMN weight_decay REAL NOT NULL DEFAULT 0.0;
+PRAGMA user_version=5;
+"""
 
 
 def make_ledger_file(path: Path, about: Mapping[str, Any]) -> None:
@@ -39,8 +45,7 @@ def make_ledger_file(path: Path, about: Mapping[str, Any]) -> None:
 
     def write(new):
         with contextlib.closing(sqlite3.connect(new)) as db, db:
-            pragmas = f"PRAGMA user_version={SCHEMA_VERSION}; PRAGMA application_id={APPLICATION_ID};"
-            db.executescript(f"BEGIN; {SCHEMA} {pragmas} COMMIT;")
+            db.executescript(f"BEGIN; {SCHEMA_4} {UPGRADE_4} PRAGMA application_id={APPLICATION_ID}; COMMIT;")
             rows = [(key, json.dumps(value)) for key, value in about.items()]
             db.executemany("INSERT INTO run VALUES (?, ?)", rows)
 
@@ -65,20 +70,32 @@ def open_to_read(path: Path, stack: contextlib.ExitStack) -> sqlite3.Connection:
 
 
 def check_version(db: sqlite3.Connection) -> None:
-    """Checks that an open file is a ledger of this release, and nothing but that.
+    """Checks that an open file is a ledger of this release or of version 4, and nothing but that.
 
     Raises:
       Damaged: If another version wrote it, or it has other tables, or views or triggers.
     """
     ((version,),) = sqlite_files.read_rows(db, "PRAGMA user_version")
-    if version != SCHEMA_VERSION:
+    if version not in _SCHEMAS:
         other = "a later" if version > SCHEMA_VERSION else "an earlier"
         raise Damaged(
             f"it has ledger version {version}, of {other} release than this one, which reads version "
             f"{SCHEMA_VERSION}. Use the release that wrote it."
         )
-    if sqlite_files.read_schema(db) != _SCHEMA:
+    if sqlite_files.read_schema(db) != _SCHEMAS[version]:
         raise Damaged("it has other tables than a ledger.")
+
+
+def upgrade(db: sqlite3.Connection) -> None:
+    """Makes a checked ledger of version 4 one of this release, whole or not at all; a copy to read remains one.
+
+    Raises:
+      sqlite3.Error: If it cannot be written.
+    """
+    ((version,),) = sqlite_files.read_rows(db, "PRAGMA user_version")
+    if version != SCHEMA_VERSION:
+        ((to_read,),) = sqlite_files.read_rows(db, "PRAGMA query_only")
+        db.executescript(f"PRAGMA query_only=0; BEGIN; {UPGRADE_4} COMMIT; PRAGMA query_only={to_read};")
 
 
 def check_pages(db: sqlite3.Connection) -> None:
@@ -112,7 +129,11 @@ def _connect(path, pragma):
     return db
 
 
-_SCHEMA = sqlite_files.make_schema(SCHEMA)
+# Of the versions that are read.
+_SCHEMAS = {
+    4: sqlite_files.make_schema(SCHEMA_4),
+    SCHEMA_VERSION: sqlite_files.make_schema(f"{SCHEMA_4} {UPGRADE_4}"),
+}
 # What is counted must be 0.
 _ROW_CHECKS = {
     "evaluations are of no known role": "SELECT COUNT(*) FROM evaluations WHERE role NOT IN ('search', 'baseline')",

@@ -3,6 +3,7 @@
 What no search writes is `Damaged`, whoever reads it: a ledger may come from a stranger, and a file may rot.
 """
 
+import contextlib
 import json
 import math
 from collections.abc import Mapping
@@ -11,11 +12,12 @@ from typing import Any, NamedTuple
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.measuring.evaluation import STATUSES, Evaluation
+from neural_optimizer_search.tasks.schedule import is_weight_decay, parse_schedule
 
 _JSON_FIELDS = ("rewards", "sweep", "seeds")
 _FIELDS = (
     "key", "reward", "status", "message", "learning_rate", "accuracy", "seconds", "worker", "flipped", "cached",
-    *_JSON_FIELDS
+    "schedule", "weight_decay", *_JSON_FIELDS
 )  # fmt: skip
 COLUMNS = ("rule", *_FIELDS)  # of an evaluation
 
@@ -135,6 +137,12 @@ def _is_flag(value):
     return value in (0, 1)
 
 
+def _is_schedule(value):
+    with contextlib.suppress(ValueError):
+        return str(parse_schedule(value)) == value
+    return False
+
+
 def _are_numbers(values):
     return all(map(_is_number, values))
 
@@ -158,6 +166,8 @@ _EVALUATION = {
     "worker": _is_text,
     "flipped": _is_flag,
     "cached": _is_flag,
+    "schedule": _is_schedule,
+    "weight_decay": is_weight_decay,
     "rewards": _are_numbers,
     "sweep": _is_sweep,
     "seeds": _are_counts,

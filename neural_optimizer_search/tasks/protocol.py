@@ -4,18 +4,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Optional
 
+from neural_optimizer_search.tasks.schedule import CONSTANT, Schedule, is_weight_decay
+
 DECADES = tuple(10.0**i for i in range(-5, 2))  # section 4.2: 10^i with i from -5 to 1
 
 # What a final run is paid, given its validation accuracies and cross-entropies (in nats) and the cross-entropy of a
 # uniform guess. Each is in [0, 1], and a run that diverged is paid 0.
 REWARDS: dict[str, Callable[..., float]] = {
     "final_accuracy": lambda accuracies, losses, uniform_loss: accuracies[-1],
-    "mean_accuracy": lambda accuracies, losses, uniform_loss: sum(accuracies) / len(accuracies),
+    # What there is at the end, with less noise: of the last third of the validations.
+    "end_accuracy": lambda accuracies, losses, uniform_loss: _mean(accuracies[-max(1, len(accuracies) // 3) :]),
+    "mean_accuracy": lambda accuracies, losses, uniform_loss: _mean(accuracies),
     # 1 - H/log(classes): 0 for a uniform guess, 1 for certainty.
-    "mean_cross_entropy": lambda accuracies, losses, uniform_loss: max(
-        0.0, 1.0 - sum(losses) / len(losses) / uniform_loss
-    ),
+    "mean_cross_entropy": lambda accuracies, losses, uniform_loss: max(0.0, 1.0 - _mean(losses) / uniform_loss),
 }
+
+
+def _mean(values):
+    return sum(values) / len(values)
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,10 @@ class Protocol:
     For each learning rate and seed the child is trained for `sweep_steps`; the rate with the lowest mean
     validation cross-entropy trains it for `final_steps`; the reward is the mean over seeds. With `finalists`, the
     sweep has two stages: all rates with the first seed, then the best few with the other seeds.
+
+    The sweep uses the first schedule and the first weight decay. With several, the child is trained for `final_steps`
+    with each pair of them and the first seed; the pair with the lowest validation cross-entropy at the end goes on
+    with the other seeds.
 
     Args:
       name: The name for `--protocol`.
@@ -40,6 +50,9 @@ class Protocol:
       validate_every: Steps between validations in the final run.
       reward: A row of `REWARDS`.
       seeds: Each rule is trained with the same seeds; a seed sets initial weights, batches and noise.
+      schedules: How the rate goes in the course of a run, each a `Schedule`.
+      weight_decays: Decoupled weight decays, numbers of at least 0, each a share of the rate:
+        w <- w * (1 - rate * decay) - rate * update.
     """
 
     name: str
@@ -56,6 +69,8 @@ class Protocol:
     finalists: Optional[int] = None
     reward: str = "mean_accuracy"
     seeds: tuple[int, ...] = (0, 1, 2)
+    schedules: tuple[Schedule, ...] = (CONSTANT,)
+    weight_decays: tuple[float, ...] = (0.0,)
 
     def __post_init__(self) -> None:
         if self.reward not in REWARDS:
@@ -79,3 +94,11 @@ class Protocol:
             raise ValueError(f"Argument `finalists` must be None or at least 1. Received: {self.finalists}.")
         if not self.learning_rates or not self.seeds:
             raise ValueError("Arguments `learning_rates` and `seeds` must not be empty.")
+        _check_options("schedules", self.schedules, "Schedules", lambda value: isinstance(value, Schedule))
+        _check_options("weight_decays", self.weight_decays, "finite numbers of at least 0", is_weight_decay)
+
+
+def _check_options(argument, values, what, is_one):
+    is_whole = isinstance(values, tuple) and values and all(map(is_one, values))
+    if not (is_whole and len(set(values)) == len(values)):
+        raise ValueError(f"Argument `{argument}` must be a tuple of different {what}. Received: {values!r}.")

@@ -33,7 +33,7 @@ def test_a_good_rule(evaluate):
 
 
 def test_rates_are_centred_on_the_updates(evaluate):
-    rms = evaluate.train(parse_formula("g").to_tokens(), 0.0, 0, 3, 3).update_rms
+    rms = evaluate.train(parse_formula("g"), 0.0, 0, 3, 3).update_rms
     rates = [rate for rate, _ in evaluate(parse_formula("g")).sweep]
     assert rates == pytest.approx([1e-2 / rms, 1e-1 / rms])
 

@@ -16,8 +16,8 @@ def training():
     return ChildTraining(fakes.BLOBS.child(fakes.TINY))
 
 
-def run(training, formula, learning_rate=0.1, seed=0, steps=8, validate_every=4):
-    return training(parse_formula(formula).to_tokens(), learning_rate, seed, steps, validate_every)
+def run(training, formula, learning_rate=0.1, seed=0, steps=8, validate_every=4, **more):
+    return training(parse_formula(formula), learning_rate, seed, steps, validate_every, **more)
 
 
 @pytest.mark.parametrize(

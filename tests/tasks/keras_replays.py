@@ -124,8 +124,7 @@ def check(replay: Replay, seed: int = 0) -> None:
 
 def run(training: ChildTraining, replay: Replay, seed: int = 0, rule: str = "") -> Any:
     """A `TrainingRun` with the replay's rule, or another."""
-    tokens = parse_formula(rule or replay.rule).to_tokens()
-    return training(tokens, replay.rate, seed, STEPS, VALIDATE_EVERY)
+    return training(parse_formula(rule or replay.rule), replay.rate, seed, STEPS, VALIDATE_EVERY)
 
 
 def batches(training: ChildTraining, seed: int) -> np.ndarray:

@@ -359,7 +359,7 @@ def test_a_named_task_here_and_in_a_worker(module):
     evaluate = Evaluator(task, protocol)
     adam, still = parse_formula("Adam"), parse_formula("g - g")
     here = evaluate(adam)
-    run = evaluate.train(adam.to_tokens(), here.learning_rate, 0, protocol.final_steps, protocol.validate_every)
+    run = evaluate.train(adam, here.learning_rate, 0, protocol.final_steps, protocol.validate_every)
     assert here.reward == pytest.approx(np.mean(run.scores))
     assert here.accuracy == pytest.approx(run.scores[-1])
     assert here.accuracy > 0.5  # of the untrained model's error is gone

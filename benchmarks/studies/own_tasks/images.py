@@ -1,4 +1,4 @@
-"""A small CNN on images of CIFAR-10, averaged to 16x16 pixels: 10,000 to train on, 4,000 to validate, 10,000 to test."""
+"""A small CNN on CIFAR-10, averaged to 16x16 pixels: 10,000 to train on, 4,000 to validate, 10,000 to test."""
 
 import dataclasses
 

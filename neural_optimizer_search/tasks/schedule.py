@@ -1,0 +1,99 @@
+"""How the learning rate goes down, and up before that, in the course of a run: a factor for each of its steps."""
+
+import contextlib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Union
+
+import numpy as np
+
+from neural_optimizer_search.decays import cyclical, linear
+from neural_optimizer_search.operations import on_numpy
+
+# f(t, T), from 1 at t = 0. The last is the decay of arXiv v2, section 5.2: ld * cd.
+DECAYS: dict[str, Callable[[Any, Any], Any]] = {
+    "constant": lambda t, T: on_numpy.ones_like(t),
+    "linear": lambda t, T: linear(on_numpy, t, T),
+    "cosine": lambda t, T: cyclical(on_numpy, t, T),
+    "linear_cosine": lambda t, T: linear(on_numpy, t, T) * cyclical(on_numpy, t, T),
+}
+_WARMUP = ", warm-up "
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The shape of the learning rate over a run, whatever its length and the rate are.
+
+    In the first W = round(warmup · steps) steps the rate rises, as (t + 1) / W of it; the decay covers the rest.
+
+    Args:
+      decay: "constant", "linear" (1 - t/T, towards 0), "cosine" (half a period of the cosine, towards 0) or
+        "linear_cosine" (their product).
+      warmup: Share of the steps in which the rate rises, in [0, 1).
+
+    Raises:
+      ValueError: If an argument is none of these.
+
+    Example:
+      >>> from neural_optimizer_search.tasks.schedule import Schedule
+      >>> schedule = Schedule("linear", warmup=0.4)
+      >>> print(schedule)
+      linear, warm-up 0.4
+      >>> schedule.factors(5).tolist()
+      [0.5, 1.0, 1.0, 0.6666666865348816, 0.3333333432674408]
+
+    Source: Bello et al. (2017), arXiv:1709.07417v2, sections 4.1 and 5.2, of the decays.
+    """
+
+    decay: str = "constant"
+    warmup: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.decay, str) or self.decay not in DECAYS:
+            raise ValueError(f"Argument `decay` must be one of: {', '.join(DECAYS)}. Received: {self.decay!r}.")
+        if isinstance(self.warmup, bool) or not isinstance(self.warmup, (int, float)) or not 0 <= self.warmup < 1:
+            raise ValueError(f"Argument `warmup` must be a number in [0, 1). Received: {self.warmup!r}.")
+        object.__setattr__(self, "warmup", float(self.warmup))
+
+    def __str__(self) -> str:
+        return f"{self.decay}{_WARMUP}{self.warmup!r}" if self.warmup else self.decay
+
+    def factors(self, steps: int) -> np.ndarray:
+        """What the learning rate is multiplied by in each step of a run.
+
+        Args:
+          steps: Number of steps, at least 1.
+
+        Returns:
+          float32 `[steps]`. A constant without a warm-up is exactly 1.
+        """
+        rising = min(round(self.warmup * steps), steps - 1)
+        rise = (np.arange(rising) + 1.0) / max(rising, 1)
+        decayed = DECAYS[self.decay](np.arange(steps - rising, dtype=np.float64), float(steps - rising))
+        return np.concatenate([rise, decayed]).astype(np.float32)
+
+
+CONSTANT = Schedule()
+
+
+def parse_schedule(schedule: Union[Schedule, str]) -> Schedule:
+    """The `Schedule` of a text such as "cosine" or "cosine, warm-up 0.1"; a `Schedule` is returned as it is.
+
+    Raises:
+      ValueError: If it is neither.
+    """
+    if isinstance(schedule, Schedule):
+        return schedule
+    with contextlib.suppress(ValueError, AttributeError):
+        decay, comma, warmup = schedule.strip().partition(_WARMUP)
+        return Schedule(decay, float(warmup) if comma else 0.0)
+    raise ValueError(
+        f"Argument `schedule` must be one of: {', '.join(DECAYS)}, each alone or with a share of the steps in [0, 1) "
+        f'in which the rate rises, such as "cosine, warm-up 0.1". Received: {schedule!r}.'
+    )
+
+
+def is_weight_decay(value: Any) -> bool:
+    """Whether a value can be the decoupled weight decay of a run: a finite number of at least 0."""
+    return not isinstance(value, bool) and isinstance(value, (int, float)) and 0 <= value < math.inf
