@@ -83,12 +83,8 @@ MAY_IMPORT["benchmarks.experiments"] = {
 }  # fmt: skip
 MAY_IMPORT["benchmarks.commands"] = {"benchmarks.experiments", "benchmarks.trials", *COMMANDS}
 MAY_IMPORT["benchmarks.studies"] = {
-    "benchmarks.plotting",
-    "benchmarks.data",
-    "tf_agents_env",
-    *MAY_IMPORT["tf_agents_env"],
-    *KERAS,
-}
+    "benchmarks.plotting", "benchmarks.data", "tf_agents_env", *MAY_IMPORT["tf_agents_env"], *KERAS
+}  # fmt: skip
 # Within the DSL, each file may import those before it.
 DSL_ORDER = (
     "vocabulary",

@@ -49,9 +49,7 @@ def run(config: Config) -> dict[str, Any]:
     figures = {}
     fitted = Kept(config.runs / "fits.jsonl")
     with trainings(config.runs / "trainings.jsonl", config.workers) as train:
-        print(
-            f"{'task':8s} {'search':>6s} {'validation':>10s}  {'test: metric, children':>22s}  {'fit':>18s}  winner"
-        )
+        print(f"{'task':8s} {'search':>6s} {'validation':>10s}  {'test: metric':>18s}  {'fit':>18s}  winner")
         for name in config.tasks:
             figures[name] = [_search(full_name(name), seed, config, train, fitted) for seed in range(config.searches)]
     return dict(budget=config.budget, fresh_seeds=config.fresh_seeds, tasks=figures)
@@ -71,6 +69,6 @@ def _search(task, seed, config, train, fitted):
         for s in fresh[: config.fits]
     ]
     name, shown = task.rpartition(".")[2].partition(":")[0], describe(found.configuration)
-    cells = f"{show_mean(tested):>22s}  {show_mean(fits):>18s}"
+    cells = f"{show_mean(tested):>18s}  {show_mean(fits):>18s}"
     print(f"{name:8s} {seed:6d} {found.score:10.4f}  {cells}  {shown}", flush=True)
     return dict(found._asdict(), test=tested, fit=fits)

@@ -1,9 +1,9 @@
 """The optimizers that come with Keras 2.15 and people tune: what of each is tuned, as a rule and as Keras has it.
 
-As a rule an optimizer is the same up to this. Keras adds Adam's ε before the bias of v is corrected, and RMSprop's under the
-root. Its RMSprop does not correct the bias of v; here the rates make up for it. Its Nadam, as PyTorch's, looks ahead by about half
-of β₁ in the first thousands of steps, which the rule does from the first step on, without the correction of the
-first two. The velocity of its SGD holds the rates of past steps, as they were.
+As a rule an optimizer is the same up to this. Keras adds Adam's ε before the bias of v is corrected, and RMSprop's
+under the root. Its RMSprop does not correct the bias of v; the rates make up for it here. Its Nadam, as PyTorch's, looks
+ahead by half of β₁ at first and by more in thousands of steps: the rule has one share, and does not correct the bias of
+the first two steps. The velocity of its SGD holds the rates of past steps, as they were.
 """
 
 from collections.abc import Callable, Mapping
@@ -94,6 +94,10 @@ def _moments(c):
     return dict(beta_1=c["beta_1"], beta_2=c["beta_2"], epsilon=c["epsilon"])
 
 
+def _decay(c):
+    return c["weight_decay"] or None
+
+
 def _constants(c, *names):
     return "".join(f", {name}={write_number(c[name])}" for name in names)
 
@@ -121,20 +125,20 @@ KINDS: dict[str, Kind] = {
     ),
     "Nadam": Kind(
         lambda c: _look_ahead(c["beta_1"]) + " / sqrt(v)" + _constants(c, "beta_2", "epsilon"),
-        lambda rate, c: tf.keras.optimizers.Nadam(rate, **_moments(c), weight_decay=c["weight_decay"] or None),
+        lambda rate, c: tf.keras.optimizers.Nadam(rate, **_moments(c), weight_decay=_decay(c)),
         dict(rate=Number(1e-4, 0.1), **MOMENTS, **DECAY),
     ),
     "Lion": Kind(
         lambda c: f"sign(lion_{write_number(c['beta_2'])})" + _constants(c, "beta_1"),
         lambda rate, c: tf.keras.optimizers.Lion(
-            rate, c["beta_1"], c["beta_2"], weight_decay=c["weight_decay"] or None
+            rate, c["beta_1"], c["beta_2"], weight_decay=_decay(c)
         ),
         dict(rate=Number(3e-5, 0.03), beta_1=BETA_1, beta_2=BETA_2, **DECAY),
     ),
     "RMSprop": Kind(
         lambda c: "RMSProp" + _constants(c, "beta_2", "epsilon"),
         lambda rate, c: tf.keras.optimizers.RMSprop(
-            rate, c["beta_2"], epsilon=c["epsilon"], weight_decay=c["weight_decay"] or None
+            rate, c["beta_2"], epsilon=c["epsilon"], weight_decay=_decay(c)
         ),
         dict(rate=Number(1e-4, 0.1), beta_2=BETA_2, epsilon=EPSILON, **DECAY),
         lambda t, c: np.sqrt(1.0 - c["beta_2"] ** (t + 1.0)),
@@ -143,7 +147,7 @@ KINDS: dict[str, Kind] = {
     "SGD": Kind(
         lambda c: f"g + {_round(c['beta_1'] / (1.0 - c['beta_1']))} * ema_{write_number(c['beta_1'])}",
         lambda rate, c: tf.keras.optimizers.SGD(
-            rate, c["beta_1"], nesterov=True, weight_decay=c["weight_decay"] or None
+            rate, c["beta_1"], nesterov=True, weight_decay=_decay(c)
         ),
         dict(rate=Number(1e-3, 3.0), beta_1=BETA_1, **DECAY),
     ),

@@ -1,4 +1,4 @@
-"""Random search with refinement: half of the trainings at random, then near the best, at the end more seeds of the best."""
+"""Random search with refinement: half of the trainings at random, then near the best; at last more seeds of these."""
 
 from typing import NamedTuple
 

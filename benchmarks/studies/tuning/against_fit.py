@@ -18,9 +18,7 @@ RULE = "adam"  # the same, with the decoupled decay of the measurement
 
 def compare_with_fit(config: Any, train: Train, kept: Kept) -> dict[str, Any]:
     """Tunes with both, in turns; prints and returns trials an hour, and what is found."""
-    print(
-        f"\n{config.trials} trials of {KIND}; trials an hour of processor time, means over {config.seeds} tuner seeds\n"
-    )
+    print(f"\n{config.trials} trials of {KIND} by {config.seeds} tuners; trials in an hour of processor time\n")
     print(f"{'task':8s} {'tuner':9s} {'trials/h':>9s} {'pruned':>7s}  {'validation':>18s}  {'test: metric':>18s}")
     return {name: _compare(name, config, train, kept) for name in config.fit_tasks}
 
@@ -47,10 +45,8 @@ def _summarize(name, tuner, found, config, train):
     scores, tested = [one.score for one in found], [measure_on_test(name, one, config, train) for one in found]
     means = [statistics.fmean(several) if None not in several else None for several in tested]
     pruned = f"{statistics.fmean(one.pruned / one.trials for one in found):.0%}"
-    print(
-        f"{name:8s} {tuner:9s} {hourly:9.0f} {pruned:>7s}  {show_mean(scores):>18s}  {show_mean(means):>18s}",
-        flush=True,
-    )
+    cells = f"{hourly:9.0f} {pruned:>7s}  {show_mean(scores):>18s}  {show_mean(means):>18s}"
+    print(f"{name:8s} {tuner:9s} {cells}", flush=True)
     return dict(trials_an_hour=hourly, found=[one._asdict() for one in found], validation=scores, test=tested)
 
 

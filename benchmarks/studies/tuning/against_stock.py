@@ -20,9 +20,7 @@ FINALISTS = 2
 
 def compare_with_stock(config: Any, train: Train, kept: Kept) -> dict[str, Any]:
     """Tunes with both on each task; prints and returns what the winners are worth on test data."""
-    print(
-        f"\n{config.budget} trainings of gradient steps; the winners with {config.fresh_seeds} fresh seeds on test data\n"
-    )
+    print(f"\nGradient steps of {config.budget} trainings; winners with {config.fresh_seeds} fresh seeds on test data\n")
     print(f"{'task':8s} {'tuner':13s} {'seed':>4s} {'steps':>8s} {'validation':>10s}  {'test: metric':>18s}  winner")
     return {name: _compare(name, config, train, kept) for name in config.tasks}
 
