@@ -11,7 +11,7 @@ from typing import Callable, Optional
 
 import numpy as np
 import reference_modern as modern
-from reference_modern import Constants, next_averages
+from reference_modern import PAPER, Constants, next_averages
 
 BETA = {"m": 0.9, "v": 0.999, "gamma": 0.999}
 DELTA = 1e-8
@@ -19,7 +19,7 @@ DELTA = 1e-8
 
 @dataclass
 class Step:
-    """What a rule may read at step t; `step(word)` is an operand. The averages already hold `g`, `before` does not."""
+    """What a rule may read at step t; `step(word)` is an operand. The averages hold `g`, `before` does not yet."""
 
     g: np.ndarray
     w: np.ndarray
@@ -27,7 +27,7 @@ class Step:
     t: int
     T: Optional[int] = None
     draw: Optional[Callable] = None
-    constants: Constants = Constants()
+    constants: Constants = PAPER
     before: dict = field(default_factory=dict)
 
     def hat(self, name):
@@ -146,7 +146,7 @@ def direction(rule, step):
     return outputs[-1]
 
 
-def run_rule(rule, gradients, weights, learning_rate=0.0, T=None, draw=None, constants=Constants()):
+def run_rule(rule, gradients, weights, learning_rate=0.0, T=None, draw=None, constants=PAPER):
     """Yields the update direction at each step; the weights, one tensor, move by the learning rate times it."""
     w = np.array(weights, np.float64)
     averages = dict.fromkeys(modern.names_kept(rule), np.zeros_like(w))
@@ -174,7 +174,7 @@ def random_step(rng, t=40, T=100, size=24):
     return Step(values(), 10 * values(), averages, t, T)
 
 
-def random_modern_step(rng, shape, names, t=40, T=100, constants=Constants()):
+def random_modern_step(rng, shape, names, t=40, T=100, constants=PAPER):
     """A step of one weight tensor, with all that is kept under the names; `averages` is `before` with `g` in it."""
     kept = {}
     for name in names:
@@ -212,6 +212,32 @@ def random_rule(rng, depth, without=(), tables=None):
         return int(rng.integers(k)) if k and rng.random() < 0.5 else word(operands)
 
     return tuple((operand(k), operand(k), word(unaries), word(unaries), word(binaries)) for k in range(depth))
+
+
+# Words for `random_rule`: those of later papers, with some members of families, and a few others.
+LATER = (
+    [
+        *(
+            "g",
+            "m",
+            "v",
+            "Adam",
+            "sign(g)",
+            "w",
+            "nesterov",
+            "belief",
+            "v_max",
+            "3e-4",
+            "0.5",
+            "7",
+            "m_0.5",
+            "m_0.123456789",
+        ),
+        *("ema_0.9999", "v_0.5", "lion_0.99", "change_0.92", "n_0.92"),
+    ],
+    ["identity", "neg", "sqrt", "sign", "log", "clip_0.02", *(u for u in modern.UNARIES if not u.endswith("_c"))],
+    ["add", "sub", "mul", "div", *modern.BINARIES],
+)
 
 
 def random_rules(seed, count, without=()):

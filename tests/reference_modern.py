@@ -17,6 +17,9 @@ class Constants:
     epsilon: float = 1e-8
 
 
+PAPER = Constants()
+
+
 def split(name):
     """A name as its row and its number: "m_0.99" -> ("m_c", "0.99"), "0.5" -> ("c", "0.5"), "m" -> ("m", None)."""
     prefix, bar, number = name.rpartition("_")
@@ -72,7 +75,7 @@ ALWAYS = ("m", "v", "gamma", "belief", "v_max", "previous")
 NEVER_NEGATIVE = ("v", "belief", "v_max", "v_c", "n_c")
 
 
-def next_averages(kept, g, t=0, constants=Constants()):
+def next_averages(kept, g, t=0, constants=PAPER):
     """What is kept after step t; the first step has no change of the gradient."""
     change = g - kept["previous"] if t and "previous" in kept else np.zeros_like(g)
     new = {}

@@ -6,12 +6,16 @@ import numpy as np
 
 from neural_optimizer_search.dsl.averages import ALWAYS, AVERAGES
 from neural_optimizer_search.dsl.constants import NAMES, Beta, Constants
-from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.dsl.rule import Iteration, Rule
 from neural_optimizer_search.dsl.vocabulary import OPERANDS
 
 # The rows of `AVERAGES` that a rule keeps in its extra arrays; a kind is a place in it.
 EXTRAS = tuple(name for name in AVERAGES if name not in ALWAYS)
 BETAS = tuple(name for name in NAMES if name.startswith("beta"))
+# Places in `EncodedRule.numbers`.
+EPSILON = 2 * len(BETAS)
+FIRST_NUMBER = EPSILON + 1
+_IDLE = Iteration("g", "g", "identity", "identity", "left")
 
 
 class EncodedRule(NamedTuple):
@@ -21,9 +25,8 @@ class EncodedRule(NamedTuple):
 
     Attributes:
       tokens: Int32 `[5n]`, the ids of `vocabulary.FULL`.
-      numbers: Float32 `[5n]`, `Rule.numbers`.
+      numbers: Float32 `[7 + 5n]`: 1 - β and log β of β_1, β_2 and β_3; δ; then `Rule.numbers`.
       reads: Int32 `[5n]`, which extra array the word at each place reads; 0 if none.
-      constants: Float32 `[7]`: 1 - β and log β of β_1, β_2 and β_3, and δ.
       kinds: Int32 `[k]`, the row of `EXTRAS` of each extra array.
       extra_numbers: Float32 `[k, 3]`: the number c of each extra array, 1 - β and log β.
     """
@@ -31,20 +34,20 @@ class EncodedRule(NamedTuple):
     tokens: Any
     numbers: Any
     reads: Any
-    constants: Any
     kinds: Any
     extra_numbers: Any
 
 
 def encode(rule: Rule) -> EncodedRule:
     """The numbers of a rule."""
+    # What nothing reads is evaluated as well, and shall need no extra array.
+    live = Rule(tuple(five if k in rule.live else _IDLE for k, five in enumerate(rule.iterations)), rule.constants)
     extras = [name for name in rule.averages if name not in ALWAYS]
     betas = [Beta.of(getattr(rule.constants, name), _log) for name in BETAS]
     return EncodedRule(
-        np.array(rule.to_tokens(), np.int32),
-        np.array(rule.numbers, np.float32),
-        np.array([_find_read(word, extras) for iteration in rule.iterations for word in iteration], np.int32),
-        np.array([*(x for beta in betas for x in beta), rule.constants.epsilon], np.float32),
+        np.array(live.to_tokens(), np.int32),
+        np.array([*(x for beta in betas for x in beta), rule.constants.epsilon, *live.numbers], np.float32),
+        np.array([_find_read(word, extras) for iteration in live.iterations for word in iteration], np.int32),
         np.array([EXTRAS.index(AVERAGES[name].family or name) for name in extras], np.int32),
         np.array([_find_numbers(AVERAGES[name], rule.constants) for name in extras], np.float32).reshape(-1, 3),
     )
@@ -52,10 +55,15 @@ def encode(rule: Rule) -> EncodedRule:
 
 def decode(encoded: EncodedRule) -> Rule:
     """The rule of these numbers, whose constants are rounded to float32."""
-    betas = [1.0 - float(complement) for complement in encoded.constants[:-1:2]]
-    constants = Constants(*betas, epsilon=float(encoded.constants[-1]))
-    rule = Rule.from_tokens(encoded.tokens, numbers=[float(number) for number in encoded.numbers])
+    *betas, epsilon = map(float, encoded.numbers[:FIRST_NUMBER])
+    constants = Constants(*(1.0 - complement for complement in betas[::2]), epsilon=epsilon)
+    rule = Rule.from_tokens(encoded.tokens, numbers=[float(number) for number in encoded.numbers[FIRST_NUMBER:]])
     return Rule(rule.iterations, constants)
+
+
+def is_plain(rule: Rule) -> bool:
+    """Whether a rule needs no extra arrays and no words that are functions of whole weight tensors."""
+    return not rule.per_tensor and set(rule.averages) <= set(ALWAYS)
 
 
 def _find_read(word, extras):

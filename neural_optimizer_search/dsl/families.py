@@ -25,6 +25,7 @@ class Range(NamedTuple):
 
 ANY_NUMBER = Range("a finite number of at least 0", lambda c: 0.0 <= c < math.inf)
 POSITIVE = Range("a finite number above 0", lambda c: 0.0 < c < math.inf)
+BETWEEN_0_AND_1 = Range("a number above 0 and below 1", lambda c: 0.0 < c < 1.0)
 FROM_0_TO_1 = Range("a number from 0 to below 1", lambda c: 0.0 <= c < 1.0)
 
 
@@ -62,10 +63,10 @@ class Table(dict):
 
     def name(self, family: str, constant: float) -> str:
         """The name of a member, as it is written; a ValueError if the family has none for the number."""
-        name = name_member(family, constant)
-        if name not in self:
-            raise ValueError(f"The constant of {family!r} must be {self[family].range.text}. Received: {constant!r}.")
-        return name
+        row = self[family]
+        if not row.range.has(constant):
+            raise ValueError(f"The number of {family!r} must be {row.range.text}. Received: {constant!r}.")
+        return name_member(family, constant)
 
 
 def is_family(name: str) -> bool:

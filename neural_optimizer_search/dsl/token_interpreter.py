@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from neural_optimizer_search.dsl.averages import ALWAYS, AVERAGES, PREVIOUS
 from neural_optimizer_search.dsl.constants import Beta
-from neural_optimizer_search.dsl.encoding import BETAS, EXTRAS, EncodedRule, decode
+from neural_optimizer_search.dsl.encoding import BETAS, EPSILON, EXTRAS, FIRST_NUMBER, EncodedRule, decode
 from neural_optimizer_search.dsl.families import is_family
 from neural_optimizer_search.dsl.interpreter import update
 from neural_optimizer_search.dsl.rule import TOKENS_PER_ITERATION
@@ -21,30 +21,45 @@ from neural_optimizer_search.operations import on_tensorflow as ops
 Shapes = tuple[tuple[int, ...], ...]
 
 
-def update_from_tokens(rule: EncodedRule, state: State, extras: Any, shapes: Optional[Shapes] = None) -> Any:
-    """One step of a rule that is given as tensors.
+def update_from_tokens(rule: EncodedRule, state: State) -> tf.Tensor:
+    """The update direction of a rule that `is_plain` and is given as tensors, of any n.
+
+    All of m, v and gamma must be in `state.averages`.
+    """
+    if tf.executing_eagerly():  # where TensorFlow hangs in a function that chooses a function
+        return _step_eagerly(rule, state, tf.zeros([0, 1]), None)[0]
+    return _TracedWords(state.g.dtype, tuple(state.g.shape)).update(rule.tokens, *_inputs(rule, state))
+
+
+def step_from_tokens(rule: EncodedRule, state: State, extras: Any, shapes: Shapes) -> tuple[tf.Tensor, tf.Tensor]:
+    """The same for any rule, in a graph that takes longer to trace and to run.
 
     Args:
       rule: The `EncodedRule`, of any n and k.
       state: Its averages are m, v and gamma, already updated.
       extras: `[k, size]`, the extra arrays after the step before; zeros before the first.
-      shapes: Those of the weight tensors that the gradient, a vector, consists of. None: no word of the rule needs them.
+      shapes: Those of the weight tensors that the gradient, a vector, consists of.
 
     Returns:
       The update direction, of the gradient's shape, and the extra arrays after this step.
     """
-    if tf.executing_eagerly():  # where TensorFlow hangs in a function that chooses a function
+    if tf.executing_eagerly():
         return _step_eagerly(rule, state, extras, shapes)
     words = _TracedWords(state.g.dtype, tuple(state.g.shape), shapes)
-    inputs = [state.g, state.w, *(state.averages[name] for name in ALWAYS)]
-    inputs += [state.iterations, state.decay_steps, state.seed, rule.constants, rule.numbers, rule.reads]
-    return words.step(rule, extras, *inputs)
+    inputs, of_extras = _inputs(rule, state), (rule.reads, rule.extra_numbers)
+    extras = words.advance(rule.kinds, *inputs, *of_extras, extras)
+    return words.update(rule.tokens, *inputs, *of_extras, extras), extras
 
 
-def read_beta(constants: tf.Tensor, name: str, like: tf.Tensor) -> Beta:
-    """A constant of `EncodedRule.constants`."""
+def read_beta(numbers: tf.Tensor, name: str, like: tf.Tensor) -> Beta:
+    """A β of `EncodedRule.numbers`."""
     i = 2 * BETAS.index(name)
-    return Beta(tf.cast(constants[i], like.dtype), constants[i + 1])
+    return Beta(tf.cast(numbers[i], like.dtype), numbers[i + 1])
+
+
+def _inputs(rule, state):
+    averages = [state.averages[name] for name in ALWAYS]
+    return [state.g, state.w, *averages, state.iterations, state.decay_steps, state.seed, rule.numbers]
 
 
 def _step_eagerly(encoded, state, extras, shapes):
@@ -84,18 +99,19 @@ class _TracedState(_SplitState):
     """A state that reads a rule's constants and extra arrays from tensors.
 
     Attributes:
-      constants: As of `EncodedRule`.
+      numbers, extra_numbers: As of `EncodedRule`.
       read: The number of the extra array that the word reads.
-      extras, extra_numbers: All extra arrays, and as of `EncodedRule`.
+      extras: All extra arrays.
     """
 
-    read: Any = 0
-    extras: Any = None
+    numbers: Any = None
+    read: Any = None
     extra_numbers: Any = None
+    extras: Any = None
 
     @property
     def epsilon(self) -> Any:
-        return tf.cast(self.constants[-1], self.g.dtype)
+        return tf.cast(self.numbers[EPSILON], self.g.dtype)
 
     def kept(self, name: str, c: Any = None) -> Any:
         if name in ALWAYS:
@@ -103,7 +119,7 @@ class _TracedState(_SplitState):
         return tf.ensure_shape(self.extras[-1 if name == PREVIOUS else self.read], self.g.shape)
 
     def beta(self, name: str) -> Beta:
-        return read_beta(self.constants, name, self.g)
+        return read_beta(self.numbers, name, self.g)
 
     def beta_of(self, family: str, c: Any) -> Beta:
         _, complement, log = tf.unstack(self.extra_numbers[self.read], 3)
@@ -115,36 +131,40 @@ class _TracedWords:
     """The words as functions, of which a token chooses one.
 
     With `tf.switch_case`, all words would stand in the graph of a step at each place of an iteration, and TensorFlow
-    walks through those that are not chosen, too: that took as long as the step of a small child.
+    walks through those that are not chosen, too: that took as long as the step of a small child. Each place that
+    chooses adds to the time that TensorFlow takes to prepare the graph, so there are few of them.
     """
 
-    def __init__(self, dtype, shape, shapes):
+    def __init__(self, dtype, shape, shapes=None):
         self._dtype, self._shape, self._shapes = dtype, shape, shapes
         x, number, scalar = tf.TensorSpec(shape, dtype), tf.TensorSpec([], tf.int32), tf.TensorSpec([], tf.int64)
         numbers, places = tf.TensorSpec([None], tf.float32), tf.TensorSpec([None], tf.int32)
-        extras, triples = tf.TensorSpec([None, *shape], dtype), tf.TensorSpec([None, 3], tf.float32)
-        inputs = [x] * (2 + len(ALWAYS)) + [scalar] * 3 + [numbers, numbers, places, extras, triples]
-        operand = [number, number, tf.TensorSpec([], tf.variant), *inputs]
-        iteration = [places, number, tf.TensorSpec([], tf.variant), *inputs]
+        outputs = tf.TensorSpec([], tf.variant)
+        inputs = [x] * (2 + len(ALWAYS)) + [scalar] * 3 + [numbers]
+        if shapes is not None:
+            inputs += [places, tf.TensorSpec([None, 3], tf.float32), tf.TensorSpec([None, *shape], dtype)]
         with tf.init_scope():
+            operand = [number, number, outputs, *inputs]
             self._operands = [_traced(self._operand(word), operand) for word in OPERANDS.values()]
             self._operands.append(_traced(self._output, operand))
             self._unaries = [_traced(self._unary(word), [x, number, *inputs]) for word in UNARIES.values()]
-            self._iterations = [_traced(self._iteration(word), iteration) for word in BINARIES.values()]
+            self._binaries = [_traced(self._binary(word), [x, x, number, *inputs]) for word in BINARIES.values()]
+            iteration = [places, number, outputs, *inputs]
+            self._iterations = [_traced(function, iteration) for function in (self._left, self._both)]
             self._all_iterations = _traced(self._loop, iteration)
-            self._extras = [_traced(self._extra(row), [number, *inputs]) for row in map(AVERAGES.get, EXTRAS)]
-            self._advance = [_traced(function, [places, *inputs]) for function in (self._keep, self._advance_all)]
+            if shapes is not None:
+                self._extras = [_traced(self._extra(AVERAGES[name]), [number, *inputs]) for name in EXTRAS]
+                self._advance = [_traced(function, [places, *inputs]) for function in (self._keep, self._advance_all)]
 
-    def step(self, rule, extras, *inputs):
-        chosen = tf.minimum(tf.size(rule.kinds), 1)
-        before, numbers = extras, rule.extra_numbers
-        extras = _choose(self._advance, chosen, rule.kinds, *inputs, before, numbers)
-        # Words read the gradient before this step's.
+    def update(self, tokens, *inputs):
         outputs = self._reserve(0)
-        one = tf.size(rule.tokens) == TOKENS_PER_ITERATION  # a loop would take longer than what it does
-        chosen = tf.where(one, rule.tokens[TOKENS_PER_ITERATION - 1], len(BINARIES))
-        functions = [*self._iterations, self._all_iterations]
-        return _choose(functions, chosen, rule.tokens, 0, outputs, *inputs, extras, numbers), extras
+        # A loop would take longer than what one iteration does.
+        one = tf.size(tokens) == TOKENS_PER_ITERATION
+        chosen = tf.where(one, _count_sides(tokens, 0), 2)
+        return _choose([*self._iterations, self._all_iterations], chosen, tokens, 0, outputs, *inputs)
+
+    def advance(self, kinds, *inputs):
+        return _choose(self._advance, tf.minimum(tf.size(kinds), 1), kinds, *inputs)
 
     # A list of tensors and not a `tf.TensorArray`, which no function takes.
 
@@ -160,19 +180,21 @@ class _TracedWords:
 
     # -- Traced ----------------------------------------------------------------------------------------
 
-    def _state(self, place, g, w, m, v, gamma, iterations, decay_steps, seed, constants, numbers, reads, extras, triples):
+    def _state(self, place, g, w, m, v, gamma, iterations, decay_steps, seed, numbers, *of_extras):
         averages = dict(zip(ALWAYS, (m, v, gamma)))
-        return _TracedState(
-            ops, g, w, averages, iterations, decay_steps, seed, place, constants,
-            self._shapes, reads[place], extras, triples,
-        )  # fmt: skip
+        state = _TracedState(ops, g, w, averages, iterations, decay_steps, seed, place, shapes=self._shapes)
+        state = dataclasses.replace(state, numbers=numbers)
+        if not of_extras:
+            return state
+        reads, extra_numbers, extras = of_extras
+        return dataclasses.replace(state, read=reads[place], extra_numbers=extra_numbers, extras=extras)
 
     def _evaluate(self, word, place, inputs, *arguments):
         state = self._state(place, *inputs)
-        if word.per_tensor and self._shapes is None:  # of no rule that this graph runs
-            return arguments[0]
+        if self._shapes is None and (word.per_tensor or not set(word.averages) <= set(ALWAYS)):
+            return state.g  # a word of no rule that this graph runs
         if is_family(word.name):
-            arguments = (*arguments, tf.cast(inputs[_NUMBERS][place], self._dtype))
+            arguments = (*arguments, tf.cast(state.numbers[FIRST_NUMBER + place], self._dtype))
         return word.value(ops, state, *arguments)
 
     def _operand(self, word):
@@ -184,29 +206,28 @@ class _TracedWords:
     def _output(self, operand, place, outputs, *inputs):
         return tf.ensure_shape(self._read(outputs, operand - len(OPERANDS)), self._shape)
 
-    def _iteration(self, word):
-        def run(tokens, place, outputs, *inputs):
-            op1, op2, u1, u2, _ = tf.unstack(tokens[place : place + TOKENS_PER_ITERATION], TOKENS_PER_ITERATION)
+    def _binary(self, word):
+        return lambda x, y, place, *inputs: self._evaluate(word, place, inputs, x, y)
 
-            def side(operand, unary, place):
-                kind = tf.minimum(operand, len(OPERANDS))
-                x = _choose(self._operands, kind, operand, place, outputs, *inputs)
-                return _choose(self._unaries, unary, x, place + 2, *inputs)
+    def _side(self, tokens, place, outputs, inputs):
+        operand, unary = tokens[place], tokens[place + 2]
+        kind = tf.minimum(operand, len(OPERANDS))
+        x = _choose(self._operands, kind, operand, place, outputs, *inputs)
+        return _choose(self._unaries, unary, x, place + 2, *inputs)
 
-            x = side(op1, u1, place)
-            if word.name == "left":
-                return x
-            return self._evaluate(word, place, inputs, x, side(op2, u2, place + 1))
+    def _left(self, tokens, place, outputs, *inputs):
+        return self._side(tokens, place, outputs, inputs)
 
-        return run
+    def _both(self, tokens, place, outputs, *inputs):
+        x, y = (self._side(tokens, place + i, outputs, inputs) for i in (0, 1))
+        return _choose(self._binaries, tokens[place + 4], x, y, place, *inputs)
 
     def _loop(self, tokens, place, outputs, *inputs):
         depth = tf.size(tokens) // TOKENS_PER_ITERATION
 
         def run(k, outputs):
             place = TOKENS_PER_ITERATION * k
-            word = tokens[place + TOKENS_PER_ITERATION - 1]
-            x = _choose(self._iterations, word, tokens, place, outputs, *inputs)
+            x = _choose(self._iterations, _count_sides(tokens, place), tokens, place, outputs, *inputs)
             return k + 1, tf.raw_ops.TensorListSetItem(input_handle=outputs, index=k, item=x)
 
         _, outputs = tf.while_loop(lambda k, _: k < depth, run, (0, self._reserve(depth)), parallel_iterations=1)
@@ -227,7 +248,7 @@ class _TracedWords:
         return run
 
     def _keep(self, kinds, *inputs):
-        return inputs[_EXTRAS]
+        return inputs[-1]
 
     def _advance_all(self, kinds, *inputs):
         def run(k, outputs):
@@ -241,8 +262,12 @@ class _TracedWords:
         )
 
 
-# Places in the inputs of the traced functions.
-_NUMBERS, _EXTRAS = 9, 11
+_LEFT = list(BINARIES).index("left")
+
+
+def _count_sides(tokens, place):
+    """0 for an iteration of which only the first side counts, else 1."""
+    return tf.cast(tokens[place + TOKENS_PER_ITERATION - 1] != _LEFT, tf.int32)
 
 
 def _traced(function, signature):

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from neural_optimizer_search.decays import annealed_noise_stddev, cyclical, linear, restart
-from neural_optimizer_search.dsl.families import ANY_NUMBER, FROM_0_TO_1, POSITIVE, Range, Table
+from neural_optimizer_search.dsl.families import ANY_NUMBER, BETWEEN_0_AND_1, FROM_0_TO_1, POSITIVE, Range, Table
 from neural_optimizer_search.dsl.numbers import write_number
 
 
@@ -76,7 +76,8 @@ def _anneal_noise(ops, s):
 
 def _drop(ops, s, x, probability):
     """Zeroes with the given probability; what is kept is not rescaled."""
-    return ops.where(s.uniform() < probability, ops.zeros_like(x), x)
+    uniform = s.uniform()
+    return ops.where(uniform < ops.cast_like(probability, uniform), ops.zeros_like(x), x)
 
 
 def _clip(ops, s, x, limit):
@@ -120,7 +121,7 @@ def _trust(ops, s, x):
 
     def trust(x, w):
         of_w, of_x = (ops.sqrt(ops.mean(ops.square(y))) for y in (w, x))
-        one, both = ops.ones_like(of_x), of_w * of_x > 0.0
+        one, both = ops.ones_like(of_x), ops.minimum(of_w, of_x) > 0.0
         return x * ops.where(both, of_w / ops.where(both, of_x, one), one)
 
     return s.each_tensor(trust, x, s.w)
@@ -164,7 +165,7 @@ OPERANDS = Table(
         "v_c", r"\hat{v}_{$c}", lambda ops, s, c: s.correct(s.kept("v_c", c), s.beta_of("v_c", c)),
         averages=("v_c",), range=FROM_0_TO_1,
     ),
-    Word("lion_c", r"\mathrm{lion}_{$c}", _interpolate, averages=("m_c",), range=FROM_0_TO_1),
+    Word("lion_c", r"\mathrm{lion}_{$c}", _interpolate, averages=("m_c",), range=BETWEEN_0_AND_1),
     Word("belief", r"\hat{s}", lambda ops, s: s.correct(s.kept("belief"), s.beta("beta_2")), averages=("belief",)),
     Word("v_max", r"\hat{v}_{\max}", lambda ops, s: s.kept("v_max"), averages=("v_max",)),
     Word(

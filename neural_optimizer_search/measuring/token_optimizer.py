@@ -10,7 +10,7 @@ from neural_optimizer_search.dsl.averages import ALWAYS, AVERAGES
 from neural_optimizer_search.dsl.encoding import EncodedRule, encode
 from neural_optimizer_search.dsl.rule import Iteration, Rule
 from neural_optimizer_search.dsl.state import State, next_average
-from neural_optimizer_search.dsl.token_interpreter import read_beta, update_from_tokens
+from neural_optimizer_search.dsl.token_interpreter import read_beta, step_from_tokens, update_from_tokens
 from neural_optimizer_search.flat_weights import assign, flat
 from neural_optimizer_search.keras_versions import initialize
 from neural_optimizer_search.operations import on_tensorflow
@@ -29,8 +29,8 @@ class TokenOptimizer(tf.keras.optimizers.Optimizer):
       **clipping: Keras's `clipnorm`, `clipvalue` or `global_clipnorm`, for the gradients.
 
     Attributes:
-      per_tensor: Whether it can run rules with words that are functions of whole weight tensors; set before it is
-        traced. It then takes as much longer to trace as there are weight tensors.
+      runs_plain_rules: Whether it is traced for rules that are plain (`dsl.encoding.is_plain`), or for all rules, which
+        takes longer to trace and to run.
       calls: How often it was called in Python; a function that is traced calls it once.
       size: Number of weights that it updates.
       weights_sum: Float32 variable, the sum of all weights after the last update: not finite if a weight is not.
@@ -47,7 +47,7 @@ class TokenOptimizer(tf.keras.optimizers.Optimizer):
         self._extras: list[tf.Variable] = []
         self.weights_sum = tf.Variable(tf.constant(0.0), trainable=False)
         self.squares = tf.Variable(tf.constant(0.0, tf.float64), trainable=False)
-        self.per_tensor = False
+        self.runs_plain_rules = True
         self.size = 0
         self.calls = 0
 
@@ -100,19 +100,22 @@ class TokenOptimizer(tf.keras.optimizers.Optimizer):
             with tf.init_scope():
                 self._averages = [tf.Variable(tf.zeros(w.shape), trainable=False) for _ in ALWAYS]
                 self._extras = [_make_variable(np.zeros([0, self.size], np.float32))]
-        rule = EncodedRule(*(variable.read_value() for variable in self._rule))
+        rule = EncodedRule(*map(tf.convert_to_tensor, self._rule))
         t = tf.cast(self.iterations, tf.int64)
         averages: dict[str, tf.Tensor] = {}
         state = State(on_tensorflow, g, w, averages, t, self._steps.read_value(), self._seed.read_value())
         for name, variable in zip(ALWAYS, self._averages):
             row = AVERAGES[name]
-            value, beta = row.value(on_tensorflow, state), read_beta(rule.constants, row.beta, g)
+            value, beta = row.value(on_tensorflow, state), read_beta(rule.numbers, row.beta, g)
             averages[name] = next_average(variable.read_value(), value, beta)
             variable.assign(averages[name])
-        (extras,) = self._extras
-        shapes = tuple(tuple(variable.shape) for variable in variables) if self.per_tensor else None
-        update, after = update_from_tokens(rule, state, extras.read_value(), shapes)
-        extras.assign(after)
+        if self.runs_plain_rules:
+            update = update_from_tokens(rule, state)
+        else:
+            (extras,) = self._extras
+            shapes = tuple(tuple(variable.shape) for variable in variables)
+            update, after = step_from_tokens(rule, state, extras.read_value(), shapes)
+            extras.assign(after)
         rate = tf.convert_to_tensor(self._learning_rate)
         w = w * (1.0 - rate * self._decay) - rate * update  # without a decay w * 1, which is w to the bit
         assign(variables, w)

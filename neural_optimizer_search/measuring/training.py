@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from neural_optimizer_search.dsl.encoding import EncodedRule, encode
+from neural_optimizer_search.dsl.encoding import EncodedRule, encode, is_plain
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.random_draws import repeatable_draws
 from neural_optimizer_search.measuring.token_optimizer import GRADIENT_DESCENT, TokenOptimizer
@@ -67,16 +67,15 @@ class ChildTraining:
         self._validation_data = _tensors(child.validation)
         self._initial: dict[int, list[tf.Tensor]] = {}
         self._model, self._optimizer, self._generator, self._variables = self._make(seed=0)
-        # Whether the graph has the words that are functions of whole weight tensors -> it. Few rules have such words,
-        # and each of them stands in the graph once for each tensor.
+        # Whether the rules are plain -> the graph that runs them. Few are not; theirs is traced for the first of them.
         self._functions: dict[bool, Any] = {}
         self._graphs: dict[bool, Any] = {}
-        self._train = self._find_graph(per_tensor=False)
+        self._train = self._find_graph(are_plain=True)
 
-    def _find_graph(self, per_tensor):
-        if per_tensor not in self._graphs:
+    def _find_graph(self, are_plain):
+        if are_plain not in self._graphs:
             scalar = tf.TensorSpec([], tf.int64)
-            self._functions[per_tensor] = function = tf.function(
+            self._functions[are_plain] = function = tf.function(
                 self._training,
                 input_signature=[
                     EncodedRule(*(tf.TensorSpec([None, *array.shape[1:]], array.dtype) for array in GRADIENT_DESCENT)),
@@ -89,11 +88,11 @@ class ChildTraining:
                 ],
                 autograph=False,  # there is nothing to convert, and looking at each branch doubles the trace time
             )
-            self._optimizer.calls, self._optimizer.per_tensor = 0, per_tensor
+            self._optimizer.calls, self._optimizer.runs_plain_rules = 0, are_plain
             # Called directly: the checks of a `tf.function` cost more than a step of a small child.
-            self._graphs[per_tensor] = function.get_concrete_function()
+            self._graphs[are_plain] = function.get_concrete_function()
             _check_calls(self._optimizer.calls)
-        return self._graphs[per_tensor]
+        return self._graphs[are_plain]
 
     def __call__(
         self,
@@ -119,7 +118,7 @@ class ChildTraining:
         Returns:
           A `TrainingRun`.
         """
-        finite, steps, curves, rms = self._find_graph(rule.per_tensor)(
+        finite, steps, curves, rms = self._find_graph(is_plain(rule))(
             EncodedRule(*map(tf.constant, encode(rule))),
             tf.constant(np.float32(learning_rate) * schedule.factors(steps)),
             tf.constant(weight_decay, tf.float32),

@@ -1,7 +1,7 @@
 """Rows of the catalogue from papers after the two that the search is from, and optimizers that can be no rows.
 
-Each is one update as its paper or its authors' code has it. Decoupled weight decay is a term of the formula where it is
-part of the optimizer's name; Keras's argument `weight_decay` adds it to the others. All use one learning rate.
+Each is one update as its paper or its authors' code has it. Decoupled weight decay is a term of the formula where it
+is a part of the optimizer; Keras's argument `weight_decay` adds it to the others. All use one learning rate.
 """
 
 # (name, formula, source)

@@ -1,6 +1,7 @@
 """`nos-optimizers`: prints the catalogue, or the source of an optimizer."""
 
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Optional
@@ -12,11 +13,13 @@ from neural_optimizer_search.dsl.exports.names import make_class_name
 from neural_optimizer_search.dsl.formula import FormulaError, parse_formula
 from neural_optimizer_search.flags import build_parser, configure, flag
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE, PublishedRule, normalize_name
+from neural_optimizer_search.optimizers.later_papers import NO_FORMULA
 
-_HEADER = ("name", "formula", "slots", "best decay", "source")
+_HEADER = ("name", "formula", "slots", "decay", "source")
 _NOTE = """\
-w <- w - learning_rate * formula. slots: running averages kept per parameter. best decay: the internal decay with
-which PowerSign and AddSign work best, says v2 (section 8.1). v2 is arXiv:1709.07417v2, v1 the ICML 2017 paper.
+w <- w - learning_rate * formula. slots: numbers kept per parameter, such as running averages; *: takes more time than
+the others, for its words are functions of whole weight tensors. decay: the internal decay with which PowerSign and
+AddSign work best, says v2 (section 8.1). v2 is arXiv:1709.07417v2, v1 the ICML 2017 paper.
 In Python, with T training steps: optimizers.get("addsign-ld", learning_rate=0.1, decay_steps=T)"""
 
 
@@ -50,12 +53,26 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     if asked.class_name:
         p.error("argument --name: needs --source")
     rows = [row for row in CATALOGUE.values() if normalize_name(asked.name) in row.name]
+    lacking = {name: why for name, why in NO_FORMULA.items() if normalize_name(asked.name) in name}
     if not rows:
-        p.error(
-            f"argument NAME: no optimizer has {shorten(asked.name)!r} in its name. To see all names: nos-optimizers"
-        )
-    print(format_table(rows, asked.latex), _NOTE, sep="\n\n")
+        p.error(_say_why_none(asked.name, lacking))
+    lists = [format_table(rows, asked.latex), _NOTE, *([_list_others(lacking)] if lacking else [])]
+    print(*lists, sep="\n\n")
     return 0
+
+
+def _say_why_none(name, lacking):
+    if not lacking:
+        return f"argument NAME: no optimizer has {shorten(name)!r} in its name. To see all names: nos-optimizers"
+    return f"argument NAME: the language has no formula for it: {_name_reasons(lacking)}"
+
+
+def _name_reasons(lacking):
+    return "; ".join(f"{name} {why}" for name, why in lacking.items())
+
+
+def _list_others(lacking):
+    return textwrap.fill(f"Optimizers for which the language has no formula: {_name_reasons(lacking)}.", 118)
 
 
 def _write_source(p, asked):
@@ -83,18 +100,25 @@ def format_table(rows: Iterable[PublishedRule], latex: bool = False) -> str:
       >>> from neural_optimizer_search.optimizers import CATALOGUE
       >>> from neural_optimizer_search.optimizers.listing import format_table
       >>> print(format_table([CATALOGUE["addsign"], CATALOGUE["adam"]]))
-      name     formula                      slots  best decay  source
-      addsign  (1 + sign(g) * sign(m)) * g  1      ld          v2 sec. 5.1, Table 1
-      adam     Adam                         2      -           v2 Table 6; v1 Table 1
+      name     formula                      slots  decay  source
+      addsign  (1 + sign(g) * sign(m)) * g  1      ld     v2 sec. 5.1, Table 1
+      adam     Adam                         2      -      v2 Table 6; v1 Table 1
     """
-    lines = [_HEADER, *(_cells(row, latex) for row in rows)]
+    lines = [_HEADER, *(line for row in rows for line in _lines(row, latex))]
     widths = [max(map(len, column)) for column in zip(*lines)]
     return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
 
 
-def _cells(row, latex):
-    formula = row.rule.latex() if latex else row.formula
-    return row.name, formula, str(row.slots), row.recommended_decay or "-", row.source
+def _lines(row, latex):
+    """One line, or a second one with the rule's constants."""
+    slots = f"{row.slots} *" if row.rule.per_tensor else str(row.slots)
+    if latex:
+        yield row.name, row.rule.latex(), slots, row.recommended_decay or "-", row.source
+        return
+    constants = row.rule.constants.text().removeprefix(", ")
+    yield row.name, row.formula.removesuffix(f" {constants}"), slots, row.recommended_decay or "-", row.source
+    if constants:
+        yield "", f"  {constants}", "", "", ""
 
 
 if __name__ == "__main__":

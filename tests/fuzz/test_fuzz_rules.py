@@ -13,12 +13,14 @@ import pytest
 import tensorflow as tf
 
 from neural_optimizer_search import parse_formula
+from neural_optimizer_search.dsl.averages import ALWAYS
+from neural_optimizer_search.dsl.encoding import EncodedRule, encode
 from neural_optimizer_search.dsl.interpreter import update
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.dsl.space import PRESETS, search_space
-from neural_optimizer_search.dsl.state import State
+from neural_optimizer_search.dsl.state import State, advance
 from neural_optimizer_search.dsl.token_interpreter import update_from_tokens
-from neural_optimizer_search.dsl.vocabulary import AVERAGES, BINARIES
+from neural_optimizer_search.dsl.vocabulary import BINARIES
 from neural_optimizer_search.measuring import screen
 from neural_optimizer_search.operations import on_tensorflow
 from neural_optimizer_search.records.run_directory import rank
@@ -74,7 +76,7 @@ def rules():
 
 def test_a_rule_is_read_back_from_all_that_it_is_written_as(rules):
     for rule in rules:
-        assert Rule.from_tokens(rule.to_tokens()) == rule
+        assert Rule.from_tokens(rule.to_tokens(), numbers=rule.numbers) == rule
         assert Rule.from_json(rule.to_json()) == rule
         assert read_back(rule) and rule.latex()
 
@@ -121,22 +123,36 @@ def test_the_written_optimizer_is_made_of_the_vocabulary(rules):
         compile(module, "found.py", "exec")
 
 
-def _inputs():
-    g = tf.constant([0.0, 1e-30, -1e-3, 0.5, -3.0, 1e10])
-    averages = {name: 0.1 * g**power for name, _, power in AVERAGES}
+SHAPE = (2, 3)
+_INTS, _FLOATS = tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.float32)
+_ENCODED = EncodedRule(_INTS, _FLOATS, _INTS, _FLOATS, _INTS, tf.TensorSpec([None, 3], tf.float32))
+
+
+def _inputs(shape):
+    g = tf.reshape(tf.constant([0.0, 1e-30, -1e-3, 0.5, -3.0, 1e10]), shape)
+    averages = {name: 0.1 * g**power for power, name in enumerate(ALWAYS, 1)}
     numbers = (tf.constant(n, tf.int64) for n in (3, 10, 0))
     return State(on_tensorflow, g, tf.ones_like(g), averages, *numbers)
 
 
 def test_a_rule_computes_something_for_every_gradient(rules):
-    inputs = _inputs()
-    some_tokens = [tf.TensorSpec([None], tf.int32)]
-    run = tf.function(lambda tokens: update_from_tokens(tokens, inputs), some_tokens)
+    """In one trace: each weight tensor, here a single matrix, is a part of a vector."""
+    vector, matrix = _inputs([-1]), _inputs(SHAPE)
+
+    def step(encoded):
+        zeros = tf.zeros([tf.size(encoded.kinds), 6])
+        return update_from_tokens(encoded, vector, zeros, (SHAPE,))[0]
+
+    run = tf.function(step, [_ENCODED])
     for i, rule in enumerate(rules[:: 5 if LONG else 4]):
-        result = run(tf.constant(rule.to_tokens()))
-        assert result.shape == inputs.g.shape
+        result = run(encode(rule))
+        assert result.shape == vector.g.shape
         if i % 25 == 0:
-            np.testing.assert_allclose(update(rule, inputs), result, rtol=1e-5, err_msg=str(rule))
+            names = [name for name in rule.averages if name not in ALWAYS]
+            kept = {**matrix.averages, **{name: tf.zeros_like(matrix.g) for name in names}}
+            state = advance(dataclasses.replace(matrix, constants=rule.constants), kept, names)
+            expected = np.ravel(update(rule, state))
+            np.testing.assert_allclose(expected, result, rtol=1e-4, err_msg=str(rule))
 
 
 def test_ids_are_a_rule_or_an_error_that_says_what_is_wrong():
@@ -144,10 +160,15 @@ def test_ids_are_a_rule_or_an_error_that_says_what_is_wrong():
     spelled = 0
     for _ in range(STRINGS):
         ids = random_ids(rng)
+        numbers = (
+            rng.choice([0.0, 0.02, 0.5, 0.99, 3.0, -1.0, np.nan], len(ids)).tolist() if rng.random() < 0.9 else None
+        )
         try:
-            rule = Rule.from_tokens(ids)
+            rule = Rule.from_tokens(ids, numbers=numbers)
         except ValueError as error:
-            assert str(error).startswith("Argument `tokens` must h"), ids
+            assert str(error).startswith(
+                ("Argument `tokens` must h", "Argument `numbers` must ", "The constant of ")
+            ), ids
             assert "Received: " in str(error)
         else:
             spelled += 1

@@ -3,12 +3,12 @@ import collections
 import numpy as np
 import pytest
 import reference
+import reference_modern as modern
 import tensorflow as tf
 
 from neural_optimizer_search import Rule, parse_formula, search_space
 from neural_optimizer_search.dsl import interpreter
 from neural_optimizer_search.dsl.state import State
-from neural_optimizer_search.dsl.vocabulary import AVERAGES
 from neural_optimizer_search.measuring import screen as module
 from neural_optimizer_search.measuring.screen import Screen, flip
 from neural_optimizer_search.operations import on_tensorflow
@@ -86,28 +86,35 @@ def test_two_draws_of_a_rule_differ():
     assert look("g + (eps - eps)").key != look("g").key
 
 
-def test_what_it_computes_is_what_the_interpreter_computes():
-    """At each recorded step, for rules without noise."""
+def recorded_steps():
+    """The gradients and weights of the first scale, each step's a matrix."""
     probe = SCREEN._probe
-    noisy = ("eps", "eps_t", "drop_0.1", "drop_0.3", "drop_0.5")
-    g = probe._g[: module.STEPS]
-    averages = {name: module._average(g, beta, power) for name, beta, power in AVERAGES}
-    w = probe._operands["1e-4*w"][: module.STEPS] * 1e4
-    for iterations in reference.random_rules(5, 60, without=noisy):
-        rule = Rule(iterations)
+    return [x[: module.STEPS].reshape(-1, *module.MATRIX) for x in (probe._g, probe._state.w)]
+
+
+@pytest.mark.parametrize("tables", [None, reference.LATER], ids=["papers", "later"])
+def test_what_it_computes_is_what_the_interpreter_computes(tables):
+    """At each recorded step, for rules without noise."""
+    (g, w), rng = recorded_steps(), np.random.default_rng(5)
+    for i in range(60):
+        rule = Rule(reference.random_rule(rng, 1 + i % 4, reference.RANDOM, tables))
         with np.errstate(all="ignore"):
-            ours = probe.update(rule)
-        for t in (0, 7, 29):
-            inputs = State(
-                on_tensorflow,
-                tf.constant(g[t]),
-                tf.constant(w[t]),
-                {name: tf.constant(value[t]) for name, value in averages.items()},
-                tf.constant(t, tf.int64),
-                tf.constant(module.STEPS, tf.int64),
-                tf.constant(0, tf.int64),
-            )
-            np.testing.assert_allclose(ours[t], interpreter.update(rule, inputs), rtol=1e-4, atol=1e-8)
+            ours = SCREEN._probe.update(rule)[: module.STEPS].reshape(g.shape)
+        averages = dict.fromkeys(modern.names_kept(rule), np.zeros(module.MATRIX))
+        for t in range(module.STEPS):
+            averages = modern.next_averages(averages, g[t], t)
+            if t in (0, 7, 29):
+                inputs = State(
+                    on_tensorflow,
+                    tf.constant(g[t]),
+                    tf.constant(w[t]),
+                    {name: tf.constant(value) for name, value in averages.items()},
+                    tf.constant(t, tf.int64),
+                    tf.constant(module.STEPS, tf.int64),
+                    tf.constant(0, tf.int64),
+                )
+                expected = interpreter.update(rule, inputs)
+                np.testing.assert_allclose(ours[t], expected, rtol=1e-4, atol=1e-8, err_msg=str(rule))
 
 
 @pytest.mark.parametrize(("depth", "least"), [(1, 0.75), (2, 0.85), (3, 0.85), (4, 0.85)])

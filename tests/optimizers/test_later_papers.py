@@ -8,7 +8,7 @@ import reference
 import textbook
 from backends import BACKEND, array, keras, steps_of, tensor, variable
 
-from neural_optimizer_search import optimizers, parse_formula
+from neural_optimizer_search import optimizers
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE, normalize_name
 from neural_optimizer_search.optimizers.later_papers import LATER_PAPERS, NO_FORMULA
 

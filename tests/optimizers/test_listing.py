@@ -9,28 +9,48 @@ import sys
 import pytest
 
 from neural_optimizer_search.optimizers import CATALOGUE
+from neural_optimizer_search.optimizers.later_papers import NO_FORMULA
 from neural_optimizer_search.optimizers.listing import main
 
 ROOT = pathlib.Path(__file__).parents[2]
 
 
 def printed(capsys, *arguments):
-    """The header, the rows and the note, each as lines."""
+    """The header, the rows and the notes, each as lines."""
     assert main(list(arguments)) == 0
-    table, note = capsys.readouterr().out.split("\n\n")
+    table, *notes = capsys.readouterr().out.split("\n\n")
     header, *rows = table.splitlines()
-    return header, rows, note.splitlines()
+    return header, rows, "\n".join(notes).splitlines()
 
 
 def test_every_row_is_aligned_and_fits(capsys):
-    header, rows, note = printed(capsys)
-    starts = [header.index(word) for word in ("name", "formula", "slots", "best decay", "source")]
+    header, lines, note = printed(capsys)
+    starts = [header.index(word) for word in ("name", "formula", "slots", "decay", "source")]
     bounds = list(zip(starts, [*starts[1:], None]))
-    for line, row in zip(rows, CATALOGUE.values()):
-        cells = [line[start:end].strip() for start, end in bounds]
-        assert cells == [row.name, row.formula, str(row.slots), row.recommended_decay or "-", row.source]
+    rows = []
+    for cells in ([line[start:end].strip() for start, end in bounds] for line in lines):
+        if cells[0]:
+            rows.append(cells)
+        else:  # a rule's constants
+            rows[-1][1] += " " + "".join(cells)
+    for cells, row in zip(rows, CATALOGUE.values()):
+        slots = f"{row.slots} *" if row.rule.per_tensor else str(row.slots)
+        assert cells == [row.name, row.formula, slots, row.recommended_decay or "-", row.source]
     assert len(rows) == len(CATALOGUE)
-    assert all(line == line.rstrip() and line.isascii() and len(line) <= 120 for line in [header, *rows, *note])
+    assert all(line == line.rstrip() and line.isascii() and len(line) <= 120 for line in [header, *lines, *note])
+
+
+def test_rows_that_take_more_time():
+    marked = {name for name, row in CATALOGUE.items() if row.rule.per_tensor}
+    assert marked == {"lars", "lamb", "cautious-adam", "cautious-lion", "muon"}
+
+
+def test_optimizers_without_a_formula_are_listed_with_the_reason(capsys):
+    _, _, note = printed(capsys)
+    text = " ".join(note)
+    assert all(f"{name} {why}" in text for name, why in NO_FORMULA.items())
+    _, _, note = printed(capsys, "addsign")
+    assert "no formula" not in " ".join(note)
 
 
 def test_latex(capsys):
@@ -51,7 +71,8 @@ def test_only_names_with_a_text_in_them(capsys, text):
         (["--text"], "argument --text: there is no such flag. To see all arguments: nos-optimizers --help"),
         (["--late"], "argument --late: there is no such flag. To see all arguments: nos-optimizers --help"),
         (["adam", "sgd"], "argument sgd: it is one argument too many. To see all arguments: nos-optimizers --help"),
-        (["nadam"], "argument NAME: no optimizer has 'nadam' in its name. To see all names: nos-optimizers"),
+        (["adamx"], "argument NAME: no optimizer has 'adamx' in its name. To see all names: nos-optimizers"),
+        (["Shampoo"], "argument NAME: the language has no formula for it: shampoo keeps matrices of its own"),
     ],
 )
 def test_a_wrong_argument_gives_one_line_and_code_2(capsys, arguments, said):
