@@ -35,7 +35,7 @@ class Config:
 
     tasks: Sequence[str] = own_tasks_flag()
     searches: int = flag(3, "searches for each task, with seeds from 0", parse=whole_number(1, 1_000))
-    budget: int = flag(300, "trainings of a search", parse=whole_number(2, 1_000_000))
+    budget: int = flag(500, "trainings of a search", parse=whole_number(2, 1_000_000))
     fresh_seeds: int = flag(10, "trainings of each winner", parse=whole_number(2, 1_000))
     fits: int = flag(10, "trainings of each winner by compile and fit", parse=whole_number(0, 1_000))
     workers: int = flag(1, "trainings at once, each a process with one thread", parse=whole_number(1, 1_000))

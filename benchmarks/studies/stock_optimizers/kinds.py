@@ -130,25 +130,19 @@ KINDS: dict[str, Kind] = {
     ),
     "Lion": Kind(
         lambda c: f"sign(lion_{write_number(c['beta_2'])})" + _constants(c, "beta_1"),
-        lambda rate, c: tf.keras.optimizers.Lion(
-            rate, c["beta_1"], c["beta_2"], weight_decay=_decay(c)
-        ),
+        lambda rate, c: tf.keras.optimizers.Lion(rate, c["beta_1"], c["beta_2"], weight_decay=_decay(c)),
         dict(rate=Number(3e-5, 0.03), beta_1=BETA_1, beta_2=BETA_2, **DECAY),
     ),
     "RMSprop": Kind(
         lambda c: "RMSProp" + _constants(c, "beta_2", "epsilon"),
-        lambda rate, c: tf.keras.optimizers.RMSprop(
-            rate, c["beta_2"], epsilon=c["epsilon"], weight_decay=_decay(c)
-        ),
+        lambda rate, c: tf.keras.optimizers.RMSprop(rate, c["beta_2"], epsilon=c["epsilon"], weight_decay=_decay(c)),
         dict(rate=Number(1e-4, 0.1), beta_2=BETA_2, epsilon=EPSILON, **DECAY),
         lambda t, c: np.sqrt(1.0 - c["beta_2"] ** (t + 1.0)),
     ),
     # Its velocity is a sum, the average times 1 / (1 - β).
     "SGD": Kind(
         lambda c: f"g + {_round(c['beta_1'] / (1.0 - c['beta_1']))} * ema_{write_number(c['beta_1'])}",
-        lambda rate, c: tf.keras.optimizers.SGD(
-            rate, c["beta_1"], nesterov=True, weight_decay=_decay(c)
-        ),
+        lambda rate, c: tf.keras.optimizers.SGD(rate, c["beta_1"], nesterov=True, weight_decay=_decay(c)),
         dict(rate=Number(1e-3, 3.0), beta_1=BETA_1, **DECAY),
     ),
 }

@@ -20,14 +20,14 @@ from benchmarks.studies.common.kept import Kept
 from benchmarks.studies.common.shared_flags import own_data_flag, own_tasks_flag, runs_flag
 from benchmarks.studies.common.trainings import trainings
 from benchmarks.studies.own_tasks import NAMES, set_data_directory
-from benchmarks.studies.tuning.against_fit import compare_with_fit
-from benchmarks.studies.tuning.against_stock import compare_with_stock
+from benchmarks.studies.tuning.comparisons import compare_with_fit, compare_with_stock
 from neural_optimizer_search.command_line import whole_number
 from neural_optimizer_search.flags import flag
+from neural_optimizer_search.optimizers import CATALOGUE
 from neural_optimizer_search.workers.measuring_worker import use_one_thread
 
 TITLE = "what is nos-tune worth, against Optuna over fit and against random search?"
-FORMS = ("adam", "nadam", "rmsprop", "lion", "sgd-nesterov", "cautious-adam", "muon", "addsign-adam")
+RULES = ("adam", "nadam", "sgd-nesterov", "lion", "cautious-adam", "muon")
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class Config:
     )
     trials: int = flag(100, "trials of each tuner in the comparison with fit", parse=whole_number(1, 100_000))
     budget: int = flag(
-        300, "trainings in the comparison with random search, in gradient steps", parse=whole_number(2, 1_000_000)
+        500, "trainings in the comparison with random search, in gradient steps", parse=whole_number(2, 1_000_000)
     )
-    forms: Sequence[str] = flag(FORMS, "what of the catalogue to tune", nargs="+", metavar="NAME")
+    rules: Sequence[str] = flag(RULES, "what of the catalogue to tune", choices=CATALOGUE, nargs="+", metavar="NAME")
     seeds: int = flag(3, "tuners of each kind, with seeds from 0", parse=whole_number(1, 1_000))
     fresh_seeds: int = flag(10, "trainings of each winner", parse=whole_number(2, 1_000))
     workers: int = flag(1, "trainings at once, each a process with one thread", parse=whole_number(1, 1_000))
