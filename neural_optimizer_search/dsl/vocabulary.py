@@ -16,7 +16,7 @@ from typing import Any, Optional
 
 from neural_optimizer_search.decays import annealed_noise_stddev, cyclical, linear, restart
 from neural_optimizer_search.dsl.families import ANY_NUMBER, BETWEEN_0_AND_1, FROM_0_TO_1, POSITIVE, Range, Table
-from neural_optimizer_search.dsl.numbers import write_number
+from neural_optimizer_search.dsl.numbers import write_latex, write_number
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Word:
         return dataclasses.replace(
             self,
             name=name,
-            latex=self.latex.replace("$c", number),
+            latex=self.latex.replace("$c", write_latex(constant)),
             value=lambda *arguments: value(*arguments, constant),
             averages=tuple(f"{read[:-1]}{number}" if read.endswith("_c") else read for read in self.averages),
             family=self.name,
