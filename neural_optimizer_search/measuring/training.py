@@ -7,7 +7,7 @@ the weight decay, the seed and the step counts are tensors, so that one traced f
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -163,6 +163,13 @@ class ChildTraining:
     def traces(self) -> int:
         """How many times the training function was traced."""
         return sum(function.experimental_get_tracing_count() for function in self._functions.values())
+
+    def prepare(self, seeds: Iterable[int]) -> None:
+        """Makes the weights of these seeds now. What makes a seed's weights has TensorFlow set up the graph anew at the
+        next run, which takes as long as many runs: so once for all seeds.
+        """
+        for seed in seeds:
+            self._initial_values(seed)
 
     def measure_untrained(self, seed: int) -> np.ndarray:
         """What `Child.validate` gives of a fresh child: float32 [score, loss, metric]."""
