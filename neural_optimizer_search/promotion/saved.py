@@ -11,7 +11,7 @@ from typing import NamedTuple, Optional
 from neural_optimizer_search.files import Damaged, read_text, write_whole
 from neural_optimizer_search.promotion.candidates import Candidate
 from neural_optimizer_search.promotion.config import PromotionConfig
-from neural_optimizer_search.recorded_flags import check_recorded, record
+from neural_optimizer_search.recorded_flags import check_recorded, complete, record
 from neural_optimizer_search.records.ledger import PROMOTION, Ledger
 from neural_optimizer_search.records.rows import read_rule
 from neural_optimizer_search.records.run_directory import LEDGER, PROMOTION_FILE
@@ -55,7 +55,7 @@ def load(out: Path) -> Optional[Promotion]:
             raise Damaged("it names no run, or no rules.")
         if len({c.rank for c in candidates}) < len(candidates) or len({c.rule for c in candidates}) < len(candidates):
             raise Damaged("it has a rule, or a rank, twice.")
-        return Promotion(found["id"], PromotionConfig(**found["config"]), candidates)
+        return Promotion(found["id"], PromotionConfig(**complete(PromotionConfig, found["config"])), candidates)
     except FileNotFoundError:
         return None
     except KeyError as error:
