@@ -87,6 +87,10 @@ MAY_IMPORT["benchmarks.studies"] = {
 }  # fmt: skip
 # Within the DSL, each file may import those before it.
 DSL_ORDER = (
+    "numbers",
+    "families",
+    "constants",
+    "averages",
     "vocabulary",
     "expression",
     "precedence",
@@ -95,9 +99,11 @@ DSL_ORDER = (
     "exports",
     "rule",
     "spelling",
+    "lexing",
     "formula",
     "space",
     "interpreter",
+    "encoding",
     "token_interpreter",
 )
 
