@@ -221,7 +221,7 @@ BINARIES = Table(
     # Muon's rule is one for matrices (Jordan et al., 2024): x where a weight tensor is one, y where it is not.
     Word(
         "on_matrices", r"\operatorname{on\_matrices}($x, $y)",
-        lambda ops, s, x, y: s.each_tensor(lambda x, y: x if len(x.shape) > 1 else y, x, y),
+        lambda ops, s, x, y: s.each_tensor(ops.on_matrices, x, y),
         per_tensor=True,
     ),
 )  # fmt: skip
