@@ -82,7 +82,9 @@ MAY_IMPORT["benchmarks.experiments"] = {
     "benchmarks.trials", "benchmarks.networks", "benchmarks.data", f"{CORE}.tasks", f"{CORE}.objectives"
 }  # fmt: skip
 MAY_IMPORT["benchmarks.commands"] = {"benchmarks.experiments", "benchmarks.trials", *COMMANDS}
-MAY_IMPORT["benchmarks.studies"] = {"benchmarks.plotting", "tf_agents_env", *MAY_IMPORT["tf_agents_env"], *KERAS}
+MAY_IMPORT["benchmarks.studies"] = {
+    "benchmarks.plotting", "benchmarks.data", "tf_agents_env", *MAY_IMPORT["tf_agents_env"], *KERAS
+}  # fmt: skip
 # Within the DSL, each file may import those before it.
 DSL_ORDER = (
     "vocabulary",

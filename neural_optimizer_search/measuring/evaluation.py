@@ -58,6 +58,15 @@ class Evaluation:
         return self.status == "screened"
 
     @property
+    def training_setting(self) -> str:
+        """Schedule and weight decay of the final runs, in words; "" for a constant rate without a weight decay."""
+        words = [
+            self.schedule if self.schedule != str(CONSTANT) else "",
+            f"weight decay {self.weight_decay:g}" if self.weight_decay else "",
+        ]
+        return ", ".join(filter(None, words))
+
+    @property
     def deviation(self) -> Optional[float]:
         """The standard deviation of the rewards over the seeds; None if there is one seed."""
         # NumPy, because a ledger may hold what is no number, for which `statistics.stdev` raises an AttributeError.
