@@ -54,7 +54,9 @@ def test_a_text_comes_back(text):
     "text", ["", "cosin", "cosine, warm-up", "cosine, warm-up 1", "cosine, warm-up x", "cosine, warm-up nan", None, 3]
 )
 def test_what_is_no_schedule(text):
-    with pytest.raises(ValueError, match=r"`schedule` must be one of: constant, linear, .* such as \"cosine, warm-up"):
+    with pytest.raises(
+        ValueError, match=r"`schedule` must be one of: constant, linear, .* such as \"cosine, warm-up"
+    ):
         parse_schedule(text)
 
 
