@@ -1,0 +1,84 @@
+"""What a setting is worth: one training of a child that was traced once, for all settings."""
+
+from collections.abc import Iterator
+from typing import NamedTuple, Optional
+
+import numpy as np
+
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.measuring.evaluator import describe_wrong_scores
+from neural_optimizer_search.measuring.training import ChildTraining
+from neural_optimizer_search.tasks.protocol import REWARDS, Protocol
+from neural_optimizer_search.tasks.task import Task
+from neural_optimizer_search.tuning.setting import Setting
+
+
+class Progress(NamedTuple):
+    """How far a training is.
+
+    Attributes:
+      steps: Gradient steps so far.
+      value: What it would be worth if it ended here; 0 if it is not finite.
+      finite: Whether it is finite.
+    """
+
+    steps: int
+    value: float
+    finite: bool
+
+
+class Objective:
+    """Trains the child of a task under a protocol; made once in a process, as that takes seconds.
+
+    Args:
+      task, protocol, data_dir: As for `Evaluator`.
+      reward: A row of `REWARDS`, that says what a training is worth.
+
+    Attributes:
+      steps: Gradient steps of a training.
+      probe_steps: Those that `find_scale` needs.
+      seed: Of the trainings that settings are chosen by.
+    """
+
+    def __init__(self, task: Task, protocol: Protocol, reward: str, data_dir: Optional[str] = None):
+        child = task.child(protocol, data_dir)
+        self._protocol, self._pay, self._uniform_loss = protocol, REWARDS[reward], child.uniform_loss
+        self._train = ChildTraining(child)
+        self.steps, self.seed = protocol.final_steps, protocol.seeds[0]
+        self.probe_steps = protocol.probe_steps if protocol.centred else 0
+
+    def find_scale(self, rule: Rule) -> Optional[float]:
+        """The root mean square of a rule's updates at the initial weights; None if it is not finite.
+
+        With a protocol that does not centre its rates it is 1.
+        """
+        if not self.probe_steps:
+            return 1.0
+        probe = self._train(rule, 0.0, self.seed, self.probe_steps, self.probe_steps)
+        if not (probe.finite and np.isfinite(probe.update_rms)):
+            return None
+        return probe.update_rms or 1.0  # a rule that never moves is harmless at any rate
+
+    def train(self, setting: Setting) -> Iterator[Progress]:
+        """Trains with the seed that settings are chosen by, and yields its progress at each validation."""
+        every = self._protocol.validate_every
+        yield from self._in_parts(setting, self.seed, range(every, self.steps + 1, every))
+
+    def train_whole(self, setting: Setting, seed: int) -> float:
+        """What a whole training with another seed is worth."""
+        *_, last = self._in_parts(setting, seed, (self.steps,))
+        return last.value
+
+    def _in_parts(self, setting, seed, ends):
+        every = self._protocol.validate_every
+        for run in self._train.in_parts(
+            setting.rule, setting.learning_rate, seed, self.steps, every, ends, setting.schedule, setting.weight_decay
+        ):
+            seen = run.steps // every
+            finite = run.finite and bool(np.isfinite(run.losses[:seen]).all())
+            if finite and (wrong := describe_wrong_scores(run.scores[:seen])):
+                raise ValueError(wrong)
+            value = float(self._pay(run.scores[:seen], run.losses[:seen], self._uniform_loss)) if finite else 0.0
+            yield Progress(run.steps, value, finite)
+            if not finite:
+                return
