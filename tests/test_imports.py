@@ -83,7 +83,13 @@ MAY_IMPORT["benchmarks.experiments"] = {
     "benchmarks.trials", "benchmarks.networks", "benchmarks.data", f"{CORE}.tasks", f"{CORE}.objectives"
 }  # fmt: skip
 MAY_IMPORT["benchmarks.commands"] = {"benchmarks.experiments", "benchmarks.trials", *COMMANDS}
-MAY_IMPORT["benchmarks.studies"] = {"benchmarks.plotting", "tf_agents_env", f"{CORE}.tuning", *MAY_IMPORT["tf_agents_env"], *KERAS}
+MAY_IMPORT["benchmarks.studies"] = {
+    "benchmarks.plotting",
+    "tf_agents_env",
+    f"{CORE}.tuning",
+    *MAY_IMPORT["tf_agents_env"],
+    *KERAS,
+}
 # Within the DSL, each file may import those before it.
 DSL_ORDER = (
     "vocabulary",

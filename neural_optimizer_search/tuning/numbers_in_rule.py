@@ -112,9 +112,9 @@ def _rebuild(node: ex.Expression, number: Callable[[str, float], Optional[float]
 
 
 def _rename(name, table, number):
-    """The name of the member with the new number; also of a word of its own that is as a member, such as clip_1e-3."""
+    """The name of the member with the new number; also of a word that is as a member, such as clip_1e-3."""
     match = _MEMBER.fullmatch(name)
-    if match is None or (family := f"{match['prefix']}c") not in table.keys():
+    if match is None or (family := f"{match['prefix']}c") not in set(table):
         return name
     new = number(family, float(match["number"]))
     return name if new is None else table.name(family, new)

@@ -50,7 +50,7 @@ class Tuned:
 
     Attributes:
       name: Such as "beta_1".
-      importance: Its share in what decides whether a trial is among the best tenth; None if there were too few trials.
+      importance: Its share in what decides whether a trial is among the best tenth; None if there were too few.
       own: The rule's own value; None of the rate, which has none.
       best: That of the best setting.
       among_best: The least and the greatest value among the best tenth of the trials; of the schedule, all of them.

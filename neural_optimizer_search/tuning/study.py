@@ -11,10 +11,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.tuning.objective import Objective
+from neural_optimizer_search.tuning.plan import RANDOM_TRIALS
 from neural_optimizer_search.tuning.setting import Setting, make_setting, set_constants
 from neural_optimizer_search.tuning.tunables import Tunable, find_own_values
 
-RANDOM_TRIALS = 10  # before the sampler has enough to learn from
 # What a trial keeps beside Optuna's own: steps, the scale of its updates, whether the constants are the rule's own.
 STEPS, SCALE, OWN = "steps", "scale", "own"
 
@@ -111,6 +111,11 @@ class Study:
 def is_complete(trial: FrozenTrial) -> bool:
     """Whether a trial trained to its end."""
     return trial.state == TrialState.COMPLETE
+
+
+def find_value(trial: FrozenTrial) -> float:
+    """What a trial was worth at its end; 0 if it did not get there."""
+    return trial.value if is_complete(trial) and trial.value is not None else 0.0
 
 
 def find_importances(trials: Sequence[FrozenTrial]) -> dict[str, float]:

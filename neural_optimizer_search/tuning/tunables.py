@@ -19,7 +19,7 @@ class Scale:
     Attributes:
       low, high: Its ends, as the sampler sees them: of x; of 1 - x where `of_complement`.
       is_log: Whether equal factors are equally far apart.
-      of_complement: Whether 1 - x is meant, as for decay rates of averages, where 0.9 and 0.99 differ as 0.99 and 0.999.
+      of_complement: Whether 1 - x is meant, as for decay rates, where 0.9 and 0.99 differ as 0.99 and 0.999.
       zero_below: What lies below means 0, which no logarithmic range has; 0 for a range that has it or needs none.
     """
 

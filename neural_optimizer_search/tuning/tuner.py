@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Optional, Protocol, Union
 
 from optuna.trial import FrozenTrial
@@ -13,33 +12,25 @@ from neural_optimizer_search.tasks import protocol as task_protocol
 from neural_optimizer_search.tasks.task import Task
 from neural_optimizer_search.tuning.find_rule import find_rule
 from neural_optimizer_search.tuning.objective import Objective
+from neural_optimizer_search.tuning.plan import (
+    FINALISTS,
+    REWARD,
+    SEEDS,
+    Plan,
+    check_steps,
+    find_default_steps,
+    find_fresh_seeds,
+    find_own_rates,
+    find_reserve,
+    find_trial_steps,
+)
 from neural_optimizer_search.tuning.result import Measured, Tuned, TuningResult
-from neural_optimizer_search.tuning.study import OWN, RANDOM_TRIALS, Study, find_importances, is_complete
+from neural_optimizer_search.tuning.study import OWN, Study, find_importances, find_value, is_complete
 from neural_optimizer_search.tuning.tunables import Tunable, find_tunables
-
-TRAININGS = 200  # that the default budget is worth
-SEEDS = 5  # fresh ones
-FINALISTS = 3  # beside the rule as it was given
-REWARD = "end_accuracy"
 
 
 class NothingTrained(RuntimeError):
     """No setting trained to its end with a reward."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How much is tried.
-
-    Attributes:
-      steps: Gradient steps that all trainings together may take.
-      seed: Of what is proposed.
-      seeds: With which the best are trained again.
-    """
-
-    steps: int
-    seed: int
-    seeds: tuple[int, ...]
 
 
 class Memory(Protocol):
@@ -127,49 +118,6 @@ def tune(
     return carry_out(Objective(task, chosen, reward, data_dir), rule, chosen, plan, InMemory())
 
 
-# -- How much is tried -----------------------------------------------------------------------------
-
-
-def find_default_steps(protocol: task_protocol.Protocol) -> int:
-    """The gradient steps of as many trainings as the default budget is worth."""
-    return TRAININGS * protocol.final_steps
-
-
-def find_fresh_seeds(protocol: task_protocol.Protocol, count: int) -> tuple[int, ...]:
-    """Seeds that no search under this protocol trains with."""
-    if count < 1:
-        raise ValueError(f"Argument `seeds` must be at least 1. Received: {count}.")
-    first = max(protocol.seeds) + 1
-    return tuple(range(first, first + count))
-
-
-def find_own_rates(protocol: task_protocol.Protocol) -> tuple[float, ...]:
-    """Those that a rule is tried with as it was given; the middle ones first, which are the likeliest."""
-    rates = sorted(protocol.learning_rates)
-    middle = (len(rates) - 1) / 2
-    return tuple(rate for _, rate in sorted(enumerate(rates), key=lambda pair: abs(pair[0] - middle)))
-
-
-def check_steps(protocol: task_protocol.Protocol, plan: Plan) -> None:
-    """Raises a ValueError that says how many steps are needed, if there are fewer."""
-    reserved, each = _reserve(protocol, plan), _find_trial_steps(protocol)
-    trials = len(protocol.learning_rates) + RANDOM_TRIALS
-    least = reserved + trials * each
-    if plan.steps < least:
-        raise ValueError(
-            f"Argument `steps` must be at least {least}: {trials} trials of {each} steps, and {reserved} steps for "
-            f"the best with {len(plan.seeds)} fresh seeds. Received: {plan.steps}."
-        )
-
-
-def _find_trial_steps(protocol):
-    return protocol.final_steps + (protocol.probe_steps if protocol.centred else 0)
-
-
-def _reserve(protocol, plan):
-    return (FINALISTS + 1) * len(plan.seeds) * protocol.final_steps
-
-
 # -- The work --------------------------------------------------------------------------------------
 
 
@@ -195,13 +143,14 @@ def carry_out(
       NothingTrained: If no training has a reward.
     """
     tunables, rates = find_tunables(rule, protocol), find_own_rates(protocol)
+    objective.prepare()
     study = Study(objective, rule, tunables, rates, plan.seed, memory.trials)
-    left = plan.steps - _reserve(protocol, plan)
-    best = max((trial.value for trial in study.trials if is_complete(trial)), default=0.0)
-    while study.steps + _find_trial_steps(protocol) <= left:
+    left = plan.steps - find_reserve(protocol, plan)
+    best = max(map(find_value, study.trials), default=0.0)
+    while study.steps + find_trial_steps(protocol) <= left:
         trial = study.run_trial()
         memory.add_trial(trial)
-        best = max(best, trial.value if is_complete(trial) else 0.0)
+        best = max(best, find_value(trial))
         watch(study.steps, f"best {best:.4f}")
     finalists = _measure_again(objective, study, tunables, plan, memory, watch)
     return _conclude(finalists, study, tunables, protocol, plan, memory)
@@ -209,7 +158,7 @@ def carry_out(
 
 def choose_finalists(study: Study) -> list[FrozenTrial]:
     """The trials that are measured again: the best of the rule as it was given, and the best of the others."""
-    ranked = sorted((t for t in study.trials if is_complete(t) and t.value > 0.0), key=lambda t: (-t.value, t.number))
+    ranked = sorted((t for t in study.trials if find_value(t) > 0.0), key=lambda t: (-find_value(t), t.number))
     own = [trial for trial in ranked if trial.user_attrs[OWN]][:1]
     others, settings = [], []
     for trial in ranked:
@@ -236,7 +185,7 @@ def _measure_again(objective, study, tunables, plan, memory, watch):
         Measured(
             study.find_setting(trial),
             study.find_values(trial),
-            trial.value,
+            find_value(trial),
             tuple(memory.fresh[trial.number, seed] for seed in plan.seeds),
             trial.user_attrs[OWN],
         )
@@ -260,7 +209,7 @@ def _conclude(finalists, study, tunables, protocol, plan, memory):
 
 
 def _describe_tuned(best: Measured, study: Study, tunables: Sequence[Tunable]) -> tuple[Tuned, ...]:
-    complete = sorted(filter(is_complete, study.trials), key=lambda trial: -trial.value)
+    complete = sorted(filter(is_complete, study.trials), key=find_value, reverse=True)
     values = [study.find_values(trial) for trial in complete[: max(1, math.ceil(len(complete) / 10))]]
     importances = find_importances(study.trials)
     tuned = [
