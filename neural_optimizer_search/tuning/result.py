@@ -15,8 +15,7 @@ class Measured:
 
     Attributes:
       setting: The `Setting`.
-      values: By the names of what is tuned: the rate and the weight decay as they are for an update whose root mean
-        square is 1.
+      values: The same by the names of what is tuned.
       chosen_by: What its trial was worth; flattered, as it is the best of many.
       rewards: What a training was worth with each of the fresh seeds.
       is_own: Whether it is the rule with the constants that it was given, at a constant rate.

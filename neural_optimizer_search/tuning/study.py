@@ -40,7 +40,7 @@ class Study:
         seed: int,
         trials: Sequence[FrozenTrial] = (),
     ):
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        quiet_optuna()
         self._objective, self._rule, self._tunables, self._rates, self._seed = objective, rule, tunables, rates, seed
         first = len(rates) + RANDOM_TRIALS
         # The first third of a run says little of its end, where the schedules differ.
@@ -88,12 +88,18 @@ class Study:
         """What a trial tries, or tried; None if its update is not finite at the initial weights."""
         if SCALE not in trial.user_attrs:
             return None
-        values = self.find_values(trial)
+        values = self._read_values(trial)
         rule = self._rule if trial.user_attrs[OWN] else set_constants(self._rule, values)
         return make_setting(rule, values, trial.user_attrs[SCALE])
 
-    def find_values(self, trial: Any) -> dict[str, Any]:
-        """The values that a trial tries, or tried, by the names of what is tuned."""
+    def find_values(self, trial: FrozenTrial) -> dict[str, Any]:
+        """The values that a complete trial tried, by the names of what is tuned."""
+        setting = self.find_setting(trial)
+        assert setting is not None
+        as_used = {"rate": setting.learning_rate, "weight decay": setting.weight_decay}
+        return {**self._read_values(trial), **as_used}
+
+    def _read_values(self, trial):
         return {one.name: _read(one, trial.params[one.name]) for one in self._tunables}
 
     def _make_sampler(self, number):
@@ -106,6 +112,11 @@ class Study:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             return optuna.samplers.PartialFixedSampler(fixed, sampler)
+
+
+def quiet_optuna() -> None:
+    """Leaves of what Optuna says only what is amiss."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
 def is_complete(trial: FrozenTrial) -> bool:

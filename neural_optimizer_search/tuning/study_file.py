@@ -20,7 +20,7 @@ from neural_optimizer_search.measuring.fingerprint import Fingerprint
 from neural_optimizer_search.origin import find_origin
 from neural_optimizer_search.records import sqlite_files
 from neural_optimizer_search.records.run_directory import find_versions
-from neural_optimizer_search.tuning.study import OWN, STEPS
+from neural_optimizer_search.tuning.study import OWN, STEPS, quiet_optuna
 
 NAME = "nos-tune"  # of the study in the file
 _FRESH = "fresh"  # a key is "fresh TRIAL SEED"
@@ -38,6 +38,7 @@ def create(path: Path, config: Mapping[str, Any], rule: Rule) -> None:
       FileExistsError: If there is a file.
       OSError, sqlite3.Error: If it cannot be written.
     """
+    quiet_optuna()
     about = dict(config=dict(config), origin=find_origin(path.parent), rule=rule.to_json(), versions=find_versions())
 
     def write(unfinished):
@@ -79,6 +80,7 @@ class StudyFile:
         require_own(path)
         self._lock = FileLock(path)
         self._storage = None
+        quiet_optuna()
         try:
             _require_study(path)
             with _plain_errors(path):
