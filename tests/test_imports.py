@@ -65,12 +65,13 @@ MAY_IMPORT[f"{CORE}.search"] = {
     *COMMANDS, DSL
 }  # fmt: skip
 MAY_IMPORT[f"{CORE}.report"] = MAY_IMPORT[f"{CORE}.promotion"] = {f"{CORE}.search", *MAY_IMPORT[f"{CORE}.search"]}
+MAY_IMPORT[f"{CORE}.tuning"] = {f"{CORE}.promotion", f"{CORE}.operations", *MAY_IMPORT[f"{CORE}.promotion"]}
 MAY_IMPORT["tf_agents_env"] = {
     f"{CORE}.l2o", f"{CORE}.objectives", f"{CORE}.flat_weights", *MAY_IMPORT[f"{CORE}.report"]
 }  # fmt: skip
 MAY_IMPORT["benchmarks"] = {
     CORE, "tf_agents_env", "benchmarks.commands", "benchmarks.studies", "benchmarks.experiments",
-    *MAY_IMPORT["tf_agents_env"]
+    f"{CORE}.tuning", *MAY_IMPORT["tf_agents_env"]
 }  # fmt: skip
 MAY_IMPORT["benchmarks.plotting"] = set()
 MAY_IMPORT["benchmarks.data"] = {f"{CORE}.tasks"}
@@ -83,7 +84,7 @@ MAY_IMPORT["benchmarks.experiments"] = {
 }  # fmt: skip
 MAY_IMPORT["benchmarks.commands"] = {"benchmarks.experiments", "benchmarks.trials", *COMMANDS}
 MAY_IMPORT["benchmarks.studies"] = {
-    "benchmarks.plotting", "benchmarks.data", "tf_agents_env", *MAY_IMPORT["tf_agents_env"], *KERAS
+    "benchmarks.plotting", "benchmarks.data", "tf_agents_env", f"{CORE}.tuning", *MAY_IMPORT["tf_agents_env"], *KERAS
 }  # fmt: skip
 # Within the DSL, each file may import those before it.
 DSL_ORDER = (

@@ -79,7 +79,9 @@ class ChildTraining:
             self._functions[are_plain] = function = tf.function(
                 self._training,
                 input_signature=[
-                    EncodedRule(*(tf.TensorSpec([None, *array.shape[1:]], array.dtype) for array in GRADIENT_DESCENT)),
+                    EncodedRule(
+                        *(tf.TensorSpec([None, *array.shape[1:]], array.dtype) for array in GRADIENT_DESCENT)
+                    ),
                     tf.TensorSpec([None], tf.float32),
                     tf.TensorSpec([], tf.float32),
                     *[scalar] * 5,
@@ -153,7 +155,7 @@ class ChildTraining:
             scalars = (tf.constant(x, tf.int64) for x in (seed, steps, validate_every, start, end))
             finite, done, curves, rms = train(encoded, rates, decay, *scalars, initial)
             parts.append(curves.numpy())
-            scores, losses, metrics = sum(parts).T  # a part has 0 where another one validated
+            scores, losses, metrics = np.sum(parts, axis=0).T  # a part has 0 where another one validated
             yield TrainingRun(bool(finite), int(done), scores, losses, metrics, float(rms))
             if not finite:
                 return
