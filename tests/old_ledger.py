@@ -24,7 +24,8 @@ PRAGMA user_version=4;
 PRAGMA application_id=1313821516;
 """
 RULE = '[["g", "1", "identity", "identity", "left"]]'
-ROW = ("a", "search", RULE, "g", 0.5, "ok", "Trained.", 0.1, 0.6, "[0.5]", "[[0.1, 1.5], [1.0, null]]", 2.0, "[0]", "w:1", 0, 0)  # fmt: skip
+SWEEP = "[[0.1, 1.5], [1.0, null]]"
+ROW = ("a", "search", RULE, "g", 0.5, "ok", "Trained.", 0.1, 0.6, "[0.5]", SWEEP, 2.0, "[0]", "w:1", 0, 0)
 
 
 def make(path, config=None):
@@ -38,7 +39,7 @@ def make(path, config=None):
 
 
 def write_as_before(path):
-    """Writes a ledger anew as the earlier release would have; what it says of the run stays, but for `--baselines`."""
+    """Writes a ledger anew as the earlier release would have; of what it says of the run, `--baselines` goes."""
     with contextlib.closing(Ledger(path)) as ledger:
         config = ledger.config
         del config["baselines"]

@@ -136,7 +136,7 @@ KNOWN_OPTIMIZERS = find_known_optimizers(THE_TEN)
 
 
 def name_known_optimizer(rule: Rule, known: Mapping[str, Rule]) -> str:
-    """What tables call a rule that was measured as one of the known optimizers; its formula if they do not know it."""
+    """What tables call a rule that was measured as a known optimizer; its formula if they do not know it."""
     names = {one.canonical(): name for name, one in known.items()}
     return names.get(rule.canonical(), rule.formula())
 

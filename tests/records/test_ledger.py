@@ -181,7 +181,8 @@ def test_an_old_ledger_that_is_not_the_one_expected_stays_as_it_is(path):
 
 
 @pytest.mark.parametrize(
-    ("column", "value"), [("schedule", "'step'"), ("schedule", "5"), ("weight_decay", "-1.0"), ("weight_decay", "'x'")]
+    ("column", "value"),
+    [("schedule", "'step'"), ("schedule", "5"), ("weight_decay", "-1.0"), ("weight_decay", "'x'")],
 )
 def test_a_training_that_no_search_does_is_damage(path, column, value):
     with contextlib.closing(Ledger(path, {})) as ledger:
