@@ -90,7 +90,7 @@ def _is_name(text):
     return normalize_name(text.strip()) in CATALOGUE
 
 
-def _find(text):
+def _find(text: str) -> tuple[str, Rule]:
     if text in CATALOGUE:
         return TITLES.get(text, text), CATALOGUE[text].rule
     try:
