@@ -61,8 +61,8 @@ MAY_IMPORT = {
     f"{CORE}.records": {f"{CORE}.measuring", f"{CORE}.tasks.schedule", *COMMANDS, DSL},
 }  # fmt: skip
 MAY_IMPORT[f"{CORE}.search"] = {
-    *(f"{CORE}.{place}" for place in ("records", "workers", "measuring", "tasks", "tasks.schedule", "optimizers", "keras_versions")),
-    *COMMANDS, DSL
+    *(f"{CORE}.{place}" for place in ("records", "workers", "measuring", "optimizers", "keras_versions")),
+    f"{CORE}.tasks", f"{CORE}.tasks.schedule", *COMMANDS, DSL
 }  # fmt: skip
 MAY_IMPORT[f"{CORE}.report"] = MAY_IMPORT[f"{CORE}.promotion"] = {f"{CORE}.search", *MAY_IMPORT[f"{CORE}.search"]}
 MAY_IMPORT[f"{CORE}.tuning"] = {f"{CORE}.promotion", f"{CORE}.operations", *MAY_IMPORT[f"{CORE}.promotion"]}

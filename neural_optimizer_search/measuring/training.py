@@ -1,7 +1,7 @@
 """Training a child with a rule, with one trace for all rules.
 
-Compiling a Keras model for each rule and learning rate costs seconds; here the tokens, the learning rate of each step,
-the weight decay, the seed and the step counts are tensors, so that one traced function trains them all (the study
+Compiling a Keras model for each rule and learning rate costs seconds; here the rule, the rate of each step, the
+weight decay, the seed and the step counts are tensors, so that one traced function trains them all (the study
 `evaluation_speed` measures both ways).
 """
 
@@ -109,7 +109,7 @@ class ChildTraining:
 
         Args:
           rule: The `Rule`.
-          learning_rate: λ in w <- w·(1 - λ_t·decay) - λ_t·update, where λ_t is λ times the schedule's factor of step t.
+          learning_rate: λ in w <- w·(1 - λ_t·decay) - λ_t·update, where λ_t is λ times the schedule's factor of t.
           seed: Sets the initial weights, the batches and the rule's noise.
           steps: Number of steps; T of the decay operands and of the schedule.
           validate_every: Steps between validations; divides `steps`.
