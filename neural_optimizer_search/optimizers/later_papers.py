@@ -28,11 +28,12 @@ LATER_PAPERS = (
     ("cautious-adam", "cautious(Adam)", "arXiv:2411.16085"),
     ("cautious-lion", "cautious(sign(lion_0.99))", "arXiv:2411.16085"),
     ("grams", "sign(g) * |Adam|", "arXiv:2412.17107"),
-    # The authors' momentum, which is not corrected, and their constants for what is no matrix.
+    # kellerjordan.github.io/posts/muon. The authors' momentum, which is not corrected; their constants for what is no
+    # matrix.
     (
         "muon",
         "on_matrices(orthogonalize(g + 19 * ema_0.95), Adam), beta_2=0.95, epsilon=1e-10",
-        "kellerjordan.github.io/posts/muon",
+        "Jordan et al. 2024",
     ),
 )  # fmt: skip
 

@@ -229,7 +229,8 @@ def test_rules_of_the_space(depth):
     rng, space, compared = np.random.default_rng(depth), search_space("modern", depth), 0
     for i, tokens in enumerate(space.sample(rng, 60)):
         rule = space.decode(tokens)
-        if "drop_0.1" in {word for iteration in rule.iterations for word in iteration}:
+        words = {word for iteration in rule.iterations for word in iteration}
+        if any(str(word).startswith(("drop", "eps")) for word in words):
             continue
         steps = steps_of(rule, rng, 3 + 40 * (i % 2), {})
         expected = by_reference(rule, steps)

@@ -248,9 +248,15 @@ BAD_ARGUMENTS = {
     "a model": (dict(model=SHARED), "`model` must be a function without arguments .* Received: <"),
     "no steps": (dict(steps=0), "`steps` must be a whole number of at least 1. Received: 0"),
     "sizes": (dict(sizes=dict(epochs=3)), "`sizes` must be a dict with keys among: batch_size, .* Received: epochs"),
-    "reward": (dict(sizes=dict(reward="mean_cross_entropy")), "reward among: end_accuracy, mean_accuracy, final_accuracy"),
+    "reward": (
+        dict(sizes=dict(reward="mean_cross_entropy")),
+        "reward among: end_accuracy, mean_accuracy, final_accuracy",
+    ),
     "a bare schedule": (dict(sizes=dict(schedules="cosine")), "a tuple of schedules, such as .* Received: 'cosine'"),
-    "no schedule": (dict(sizes=dict(schedules=("cosin",))), "`schedule` must be one of: constant, .* Received: 'cosin'"),
+    "no schedule": (
+        dict(sizes=dict(schedules=("cosin",))),
+        "`schedule` must be one of: constant, .* Received: 'cosin'",
+    ),
     "no schedules": (dict(sizes=dict(schedules=())), "`schedules` must be a tuple of different Schedules. Received"),
     "weight decay": (dict(sizes=dict(weight_decays=(-1.0,))), "`weight_decays` must be a tuple of different finite"),
     "direction": (dict(metric=lambda t, p: p), "`higher_is_better` must be True or False .* Received: None"),

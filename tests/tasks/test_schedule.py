@@ -54,12 +54,14 @@ def test_a_text_comes_back(text):
     "text", ["", "cosin", "cosine, warm-up", "cosine, warm-up 1", "cosine, warm-up x", "cosine, warm-up nan", None, 3]
 )
 def test_what_is_no_schedule(text):
-    with pytest.raises(ValueError, match=r"`schedule` must be one of: constant, linear, .* such as \"cosine, warm-up"):
+    with pytest.raises(
+        ValueError, match=r"`schedule` must be one of: constant, linear, .* such as \"cosine, warm-up"
+    ):
         parse_schedule(text)
 
 
 def test_bad_arguments():
-    with pytest.raises(ValueError, match="`decay` must be one of: constant, linear, .* Received: 'step'"):
+    with pytest.raises(ValueError, match=r"`decay` must be one of: constant, linear, .* Received: 'step'"):
         Schedule("step")
     with pytest.raises(ValueError, match=r"`decay` must be one of: .* Received: \['linear'\]"):
         Schedule(["linear"])
