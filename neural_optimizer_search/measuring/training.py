@@ -7,7 +7,7 @@ weight decay, the seed and the step counts are tensors, so that one traced funct
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -66,6 +66,7 @@ class ChildTraining:
         self._train_data = _tensors(child.train)
         self._validation_data = _tensors(child.validation)
         self._initial: dict[int, list[tf.Tensor]] = {}
+        self._runs = 0  # begun so far; all use the same variables
         self._model, self._optimizer, self._generator, self._variables = self._make(seed=0)
         # Whether the rules are plain -> the graph that runs them. Few are not; theirs is traced for the first of them.
         self._functions: dict[bool, Any] = {}
@@ -83,9 +84,7 @@ class ChildTraining:
                     ),
                     tf.TensorSpec([None], tf.float32),
                     tf.TensorSpec([], tf.float32),
-                    scalar,
-                    scalar,
-                    scalar,
+                    *[scalar] * 5,
                     [tf.TensorSpec(variable.shape, variable.dtype) for variable in self._variables],
                 ],
                 autograph=False,  # there is nothing to convert, and looking at each branch doubles the trace time
@@ -120,22 +119,59 @@ class ChildTraining:
         Returns:
           A `TrainingRun`.
         """
-        finite, steps, curves, rms = self._find_graph(is_plain(rule))(
-            EncodedRule(*map(tf.constant, encode(rule))),
-            tf.constant(np.float32(learning_rate) * schedule.factors(steps)),
-            tf.constant(weight_decay, tf.float32),
-            tf.constant(seed, tf.int64),
-            tf.constant(steps, tf.int64),
-            tf.constant(validate_every, tf.int64),
-            self._initial_values(seed),
-        )
-        scores, losses, metrics = curves.numpy().T
-        return TrainingRun(bool(finite), int(steps), scores, losses, metrics, float(rms))
+        (run,) = self.in_parts(rule, learning_rate, seed, steps, validate_every, (steps,), schedule, weight_decay)
+        return run
+
+    def in_parts(
+        self,
+        rule: Rule,
+        learning_rate: float,
+        seed: int,
+        steps: int,
+        validate_every: int,
+        ends: Sequence[int],
+        schedule: Schedule = CONSTANT,
+        weight_decay: float = 0.0,
+    ) -> Iterator[TrainingRun]:
+        """Trains as a call does, and yields what there is so far: whoever has seen enough takes no more.
+
+        Args:
+          rule, learning_rate, seed, steps, validate_every, schedule, weight_decay: As for a call.
+          ends: After which of the steps something is yielded, in order; `validate_every` divides each. A run that is
+            not finite yields once more, and ends.
+
+        Raises:
+          RuntimeError: If another run has begun before the last part of this one.
+        """
+        self._runs += 1
+        number, start, train = self._runs, 0, self._find_graph(is_plain(rule))
+        encoded = EncodedRule(*map(tf.constant, encode(rule)))
+        rates = tf.constant(np.float32(learning_rate) * schedule.factors(steps))
+        decay, initial = tf.constant(weight_decay, tf.float32), self._initial_values(seed)
+        parts: list[np.ndarray] = []
+        for end in ends:
+            if number != self._runs:
+                raise RuntimeError("Another run of this ChildTraining has begun; they use the same variables.")
+            scalars = (tf.constant(x, tf.int64) for x in (seed, steps, validate_every, start, end))
+            finite, done, curves, rms = train(encoded, rates, decay, *scalars, initial)
+            parts.append(curves.numpy())
+            scores, losses, metrics = np.sum(parts, axis=0).T  # a part has 0 where another one validated
+            yield TrainingRun(bool(finite), int(done), scores, losses, metrics, float(rms))
+            if not finite:
+                return
+            start = end
 
     @property
     def traces(self) -> int:
         """How many times the training function was traced."""
         return sum(function.experimental_get_tracing_count() for function in self._functions.values())
+
+    def prepare(self, seeds: Iterable[int]) -> None:
+        """Makes the weights of these seeds now. What makes a seed's weights has TensorFlow set up the graph anew at the
+        next run, which takes as long as many runs: so once for all seeds.
+        """
+        for seed in seeds:
+            self._initial_values(seed)
 
     def measure_untrained(self, seed: int) -> np.ndarray:
         """What `Child.validate` gives of a fresh child: float32 [score, loss, metric]."""
@@ -196,10 +232,14 @@ class ChildTraining:
         with repeatable_draws(self._generator):
             return self._train_and_validate(*inputs)
 
-    def _train_and_validate(self, rule, rates, weight_decay, seed, steps, validate_every, initial):
-        for variable, value in zip(self._variables, initial):
-            variable.assign(value)
-        self._optimizer.begin(rule, seed, steps, weight_decay)
+    def _train_and_validate(self, rule, rates, weight_decay, seed, steps, validate_every, start, end, initial):
+        def begin():
+            for variable, value in zip(self._variables, initial):
+                variable.assign(value)
+            self._optimizer.begin(rule, seed, steps, weight_decay)
+
+        # Later parts of a run go on with what the variables hold.
+        tf.cond(tf.equal(start, 0), begin, lambda: None)
         batches = self._batches(seed, steps)
 
         def train_step(step, finite):
@@ -226,9 +266,9 @@ class ChildTraining:
 
         curves = tf.TensorArray(tf.float32, size=tf.cast(steps // validate_every, tf.int32), element_shape=[3])
         (state,) = tf.while_loop(
-            lambda state: (state.step < steps) & state.finite,
+            lambda state: (state.step < end) & state.finite,
             train_and_validate,
-            (_State(tf.constant(0, tf.int64), tf.constant(True), curves),),
+            (_State(start, tf.constant(True), curves),),
             parallel_iterations=1,
         )
         updates = tf.cast(state.step, tf.float64) * self._optimizer.size

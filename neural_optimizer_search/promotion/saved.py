@@ -34,9 +34,7 @@ class Promotion(NamedTuple):
 def save(out: Path, config: PromotionConfig, candidates: Sequence[Candidate]) -> Promotion:
     """Writes what a new promotion is, whole or not at all; a FileExistsError if there is one."""
     run_id = uuid.uuid4().hex
-    rows = [
-        dict(rank=c.rank, reward=c.reward, formula=c.rule.formula(), iterations=c.rule.iterations) for c in candidates
-    ]
+    rows = list(map(_write_candidate, candidates))
     text = json.dumps(dict(id=run_id, config=record(config), candidates=rows), indent=1)
     write_whole(out / PROMOTION_FILE, lambda path: path.write_text(f"{text}\n"), replace=False)
     return Promotion(run_id, config, list(candidates))
@@ -66,11 +64,19 @@ def load(out: Path) -> Optional[Promotion]:
         raise Damaged(f"{out / PROMOTION_FILE} is damaged: {error}") from error
 
 
+def _write_candidate(candidate):
+    rank, rule = candidate.rank, candidate.rule
+    row = dict(rank=rank, reward=candidate.reward, formula=rule.formula(), iterations=rule.iterations)
+    constants = rule.constants.changes()
+    return {**row, "constants": constants} if constants else row
+
+
 def _read_candidate(row):
     rank, reward = row["rank"], row["reward"]
     if not (type(rank) is int and rank > 0 and isinstance(reward, float) and math.isfinite(reward)):
         raise Damaged(f"a rule has the rank {rank!r:.30} and the reward {reward!r:.30}.")
-    return Candidate(read_rule(json.dumps(row["iterations"])), rank, reward)
+    rule = {name: row[name] for name in ("iterations", "constants")} if "constants" in row else row["iterations"]
+    return Candidate(read_rule(json.dumps(rule)), rank, reward)
 
 
 def open_ledger(out: Path, promotion: Promotion, number: int) -> Ledger:
