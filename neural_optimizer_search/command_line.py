@@ -175,7 +175,7 @@ def import_package(module: str, extra: str, purpose: str) -> Any:
     """
     package = module.partition(".")[0]
     if not is_installed(package):
-        raise MissingPackage(f"{purpose} needs {_name(package)}: {_advise(extra)}")
+        raise MissingPackage(f"{purpose} needs {_name(package)}: {_advise(extra)}", name=package)
     return importlib.import_module(module)
 
 

@@ -30,8 +30,8 @@ class Evaluation:
       key: Equal for rules that are one function to the search, and so have one evaluation.
       flipped: Whether `rule` is the sign flip of what was proposed.
       cached: Whether it was measured by another search.
-      schedule: How the rate went in the course of the final runs: the text of a `Schedule`, the best of those that the
-        protocol has. "constant" if there were none.
+      schedule: How the rate went in the course of the final runs: the text of a `Schedule`, the best of those that
+        the protocol has. "constant" if there were none.
       weight_decay: Of the final runs, likewise.
     """
 

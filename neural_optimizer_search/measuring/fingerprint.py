@@ -94,7 +94,16 @@ class Fingerprint:
         numbers = " ".join(f"{number:.4g}" for number in (getattr(self, name) for name in _NUMBERS))
         package = hash_code(*(f"neural_optimizer_search.tasks.{name}" for name in MODULES))
         return " ".join(
-            [task.name, repr(protocol), _line(self.code), _line(self.data), self.metric, numbers, package]
+            [
+                task.name,
+                repr(protocol),
+                _line(self.code),
+                _line(self.data),
+                self.metric,
+                self.schedules,
+                numbers,
+                package,
+            ]
         )
 
 

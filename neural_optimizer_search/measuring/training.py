@@ -1,7 +1,7 @@
 """Training a child with a rule, with one trace for all rules.
 
-Compiling a Keras model for each rule and learning rate costs seconds; here the tokens, the learning rate of each step,
-the weight decay, the seed and the step counts are tensors, so that one traced function trains them all (the study
+Compiling a Keras model for each rule and learning rate costs seconds; here the rule, the rate of each step, the
+weight decay, the seed and the step counts are tensors, so that one traced function trains them all (the study
 `evaluation_speed` measures both ways).
 """
 
@@ -79,7 +79,9 @@ class ChildTraining:
             self._functions[are_plain] = function = tf.function(
                 self._training,
                 input_signature=[
-                    EncodedRule(*(tf.TensorSpec([None, *array.shape[1:]], array.dtype) for array in GRADIENT_DESCENT)),
+                    EncodedRule(
+                        *(tf.TensorSpec([None, *array.shape[1:]], array.dtype) for array in GRADIENT_DESCENT)
+                    ),
                     tf.TensorSpec([None], tf.float32),
                     tf.TensorSpec([], tf.float32),
                     *[scalar] * 5,
@@ -107,7 +109,7 @@ class ChildTraining:
 
         Args:
           rule: The `Rule`.
-          learning_rate: λ in w <- w·(1 - λ_t·decay) - λ_t·update, where λ_t is λ times the schedule's factor of step t.
+          learning_rate: λ in w <- w·(1 - λ_t·decay) - λ_t·update, where λ_t is λ times the schedule's factor of t.
           seed: Sets the initial weights, the batches and the rule's noise.
           steps: Number of steps; T of the decay operands and of the schedule.
           validate_every: Steps between validations; divides `steps`.
@@ -153,7 +155,7 @@ class ChildTraining:
             scalars = (tf.constant(x, tf.int64) for x in (seed, steps, validate_every, start, end))
             finite, done, curves, rms = train(encoded, rates, decay, *scalars, initial)
             parts.append(curves.numpy())
-            scores, losses, metrics = sum(parts).T  # a part has 0 where another one validated
+            scores, losses, metrics = np.sum(parts, axis=0).T  # a part has 0 where another one validated
             yield TrainingRun(bool(finite), int(done), scores, losses, metrics, float(rms))
             if not finite:
                 return

@@ -1,7 +1,9 @@
 """What a run's directory holds, for every command that writes or reads one."""
 
 import contextlib
+import datetime
 import importlib.metadata
+import itertools
 import os
 import platform
 from collections.abc import Iterable
@@ -19,11 +21,13 @@ TRACEBACKS = "tracebacks.txt"  # of rules that failed
 TENSORBOARD = "tensorboard"
 REPORT = "report.html"
 PROMOTION_FILE = "promotion.json"
+STUDY, TUNED = "study.sqlite", "tuned.txt"
 TRAINING_CONFIG, TRAINING_LOCK, TRAINING_STATE = "config.json", "training.lock", "state.npz"
 
 # What a directory belongs to that has all these files.
 _OWNERS = {
     (PROMOTION_FILE,): "a promotion",
+    (STUDY,): "a tuning of nos-tune",
     (LEDGER,): "a search",
     (TRAINING_STATE,): "a training of nos-learn",
     (TRAINING_CONFIG, TRAINING_LOCK): "a training of nos-learn",  # before its first iteration
@@ -42,6 +46,18 @@ def read_found(directory: Path) -> list[Evaluation]:
     """
     with contextlib.closing(Ledger(directory / LEDGER, read_only=True)) as ledger:
         return ledger.evaluations("search")
+
+
+def make_directory(what: str) -> Path:
+    """A new directory under runs, named after what is run and the time. Two that begin at once get two."""
+    now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    Path("runs").mkdir(exist_ok=True)
+    for suffix in itertools.chain([""], (f"-{number}" for number in itertools.count(2))):
+        with contextlib.suppress(FileExistsError):
+            place = Path("runs", f"{what}-{now}{suffix}")
+            place.mkdir()
+            return place
+    raise AssertionError("There is always a next number.")
 
 
 def find_owner(directory: Path) -> Optional[str]:

@@ -19,7 +19,11 @@ from neural_optimizer_search.records.run_directory import LEDGER, rank
 from neural_optimizer_search.records.stored import Joined
 from neural_optimizer_search.report.columns import History, Measured, Ranked
 from neural_optimizer_search.search.config import SearchConfig
-from neural_optimizer_search.search.known_optimizers import BaselineConfig, find_known_optimizers, name_known_optimizer
+from neural_optimizer_search.search.known_optimizers import (
+    BaselineConfig,
+    find_known_optimizers,
+    name_known_optimizer,
+)
 from neural_optimizer_search.search.score_words import ScoreWords, score_words
 
 

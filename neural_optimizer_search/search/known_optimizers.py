@@ -27,7 +27,16 @@ TITLES = {
     "lion": "Lion",
     "sgd-nesterov": "SGD-Nesterov",
 }
-_NAMES = [name for name in TITLES if name in CATALOGUE]
+
+
+def _can_be_read(name):
+    try:
+        return name in CATALOGUE and CATALOGUE[name].rule.depth > 0
+    except FormulaError:
+        return False
+
+
+_NAMES = [name for name in TITLES if _can_be_read(name)]
 THE_SIX, THE_TEN = ",".join(_NAMES[:6]), ",".join(_NAMES)
 
 # Between names: not in brackets, and not before a constant, as in "Adam, beta_1=0.8".
@@ -81,16 +90,17 @@ def _is_name(text):
     return normalize_name(text.strip()) in CATALOGUE
 
 
-def _find(text):
+def _find(text: str) -> tuple[str, Rule]:
     if text in CATALOGUE:
         return TITLES.get(text, text), CATALOGUE[text].rule
     try:
         rule = parse_formula(text)
-    except FormulaError:
+    except FormulaError as error:
         close = ", ".join(difflib.get_close_matches(normalize_name(text), CATALOGUE))
+        reason = str(error).splitlines()[0].replace("Argument `formula`", "it", 1).rstrip(":.")
         raise ValueError(
             "must be names of the catalogue, which nos-optimizers lists, or formulas, with commas between them. "
-            f"Received: {shorten(text)!r}.{close and f' Names like it: {close}.'}"
+            f"Received: {shorten(text)!r}; as a formula, {reason}.{close and f' Names like it: {close}.'}"
         ) from None
     return rule.formula(), rule
 
@@ -126,7 +136,7 @@ KNOWN_OPTIMIZERS = find_known_optimizers(THE_TEN)
 
 
 def name_known_optimizer(rule: Rule, known: Mapping[str, Rule]) -> str:
-    """What tables call a rule that was measured as one of the known optimizers; its formula if they do not know it."""
+    """What tables call a rule that was measured as a known optimizer; its formula if they do not know it."""
     names = {one.canonical(): name for name, one in known.items()}
     return names.get(rule.canonical(), rule.formula())
 

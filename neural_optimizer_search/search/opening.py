@@ -1,8 +1,5 @@
 """Which search a command line means: a new one in a directory of its own, or one to go on with."""
 
-import contextlib
-import datetime
-import itertools
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +20,7 @@ from neural_optimizer_search.records.run_directory import (
     TRACEBACKS,
     find_other_file,
     find_owner,
+    make_directory,
     require_own_files,
 )
 from neural_optimizer_search.search.config import SearchConfig
@@ -141,13 +139,4 @@ def _explain_absence(name):
 
 
 def _make_directory(config):
-    """A new one, which no other search takes: two may begin in one second."""
-    now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    name = f"{config.task.replace(':', '.')}-{config.algorithm}-seed{config.seed}-{now}"
-    Path("runs").mkdir(exist_ok=True)
-    for suffix in itertools.chain([""], (f"-{number}" for number in itertools.count(2))):
-        with contextlib.suppress(FileExistsError):
-            place = Path("runs", f"{name}{suffix}")
-            place.mkdir()
-            return place
-    raise AssertionError("There is always a next number.")
+    return make_directory(f"{config.task.replace(':', '.')}-{config.algorithm}-seed{config.seed}")

@@ -5,9 +5,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Optional
+from typing import Protocol as Contract
 
 from neural_optimizer_search.measuring.fingerprint import Fingerprint
-from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.description_table import format_lines
 from neural_optimizer_search.search.tracebacks import keep_tracebacks
 from neural_optimizer_search.tasks.named_task import NamedTask
@@ -28,6 +28,19 @@ class PreparedTask(NamedTuple):
     task: Task
     identity: Optional[str]
     fingerprint: Optional[Fingerprint] = None
+
+
+class TaskRecord(Contract):
+    """Where a run records with which task of the user's own it goes on, such as its `Ledger`."""
+
+    @property
+    def fingerprint(self) -> Optional[Fingerprint]:
+        """What was recorded; None if nothing was."""
+        ...
+
+    def set_fingerprint(self, fingerprint: Fingerprint, change: str = "") -> None:
+        """Records it, and what is another than before, in words."""
+        ...
 
 
 class ChangedTask(ValueError):
@@ -67,7 +80,7 @@ def prepare_task(
     return PreparedTask(known, fingerprint.identity(task, protocol), fingerprint)
 
 
-def record_fingerprint(ledger: Ledger, now: Optional[Fingerprint], way_on: str, may_change: bool = False) -> None:
+def record_fingerprint(ledger: TaskRecord, now: Optional[Fingerprint], way_on: str, may_change: bool = False) -> None:
     """Records with which task of the user's own a run goes on.
 
     Args:

@@ -5,23 +5,20 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Union
+from typing import Any
 
 from neural_optimizer_search.file_lock import Moved
-from neural_optimizer_search.workers.describing import Describer
-from neural_optimizer_search.workers.executor import Executor, Failure, TaskFailed
+from neural_optimizer_search.workers.executor import Failure, TaskFailed
 
 MOST_BYTES = 2**20  # a task that fails for one rule in ten tells nothing new after the first hundred
 
 
 @contextlib.contextmanager
-def keep_tracebacks(
-    executor: Union[Executor, Describer], path: Path, require_in_place: Callable[[], None]
-) -> Iterator[None]:
-    """A context in which the tracebacks of an executor's failures are appended to a file, if they can be.
+def keep_tracebacks(executor: Any, path: Path, require_in_place: Callable[[], None]) -> Iterator[None]:
+    """A context in which the tracebacks of failures are appended to a file, if they can be.
 
     Args:
-      executor: The `Executor`, or the `Describer` of its task.
+      executor: What calls its `on_failure` with a `Failure`: an `Executor`, or the `Describer` of its task.
       path: The file, in a run's directory.
       require_in_place: Raises `Moved` if the run is not where it was: another may be in its place.
 

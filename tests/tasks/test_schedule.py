@@ -61,7 +61,7 @@ def test_what_is_no_schedule(text):
 
 
 def test_bad_arguments():
-    with pytest.raises(ValueError, match="`decay` must be one of: constant, linear, .* Received: 'step'"):
+    with pytest.raises(ValueError, match=r"`decay` must be one of: constant, linear, .* Received: 'step'"):
         Schedule("step")
     with pytest.raises(ValueError, match=r"`decay` must be one of: .* Received: \['linear'\]"):
         Schedule(["linear"])

@@ -80,13 +80,17 @@ def trainings(path: pathlib.Path, workers: int, data_dir: Optional[str] = None) 
       data_dir: As for the shipped tasks.
     """
     os.environ.update({k: v for k, v in WORKER_ENVIRONMENT.items() if k not in os.environ})
-    kept, run_one = Kept(path), functools.partial(train_once, data_dir=data_dir)
+    kept = Kept(path)
     with concurrent.futures.ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), begin_worker) as pool:
 
         def train(wanted):
-            futures = {pool.submit(run_one, one): one for one in dict.fromkeys(wanted) if one._asdict() not in kept}
+            missing = [one for one in dict.fromkeys(wanted) if one._asdict() not in kept]
+            seeds = tuple(dict.fromkeys(one.seed for one in missing))
+            futures = {pool.submit(train_once, one, data_dir, seeds): one for one in missing}
             done = concurrent.futures.as_completed(futures)
-            for future in tqdm(done, total=len(futures), unit="training", disable=not futures, leave=False):
+            for future in tqdm(
+                done, total=len(futures), unit="training", disable=None if missing else True, leave=False
+            ):
                 kept.add(futures[future]._asdict(), future.result()._asdict())
             return [Trained(**kept[one._asdict()]) for one in wanted]
 
@@ -98,10 +102,11 @@ def trainings(path: pathlib.Path, workers: int, data_dir: Optional[str] = None) 
                 process.terminate()
 
 
-def train_once(training: Training, data_dir: Optional[str] = None) -> Trained:
-    """Trains a child."""
+def train_once(training: Training, data_dir: Optional[str] = None, seeds: Sequence[int] = ()) -> Trained:
+    """Trains a child; `seeds` are what other trainings will soon have."""
     protocol = find_task(training.task).protocols[training.protocol]
     child_training = _trace(training.task, training.protocol, training.on_test, data_dir)
+    child_training.prepare(seeds)
     started = time.process_time()
     run = child_training(
         parse_formula(training.rule),

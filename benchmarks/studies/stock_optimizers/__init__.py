@@ -1,8 +1,9 @@
 """How well do the optimizers that come with Keras train when everything of them is tuned?
 
-Random search with refinement over the kind, rate, decay rates, ε, weight decay and schedule, by validation data. Its
-trainings are those of a search's children, with the rules that these optimizers are: at equal steps they end as `fit`
-does, which the last column shows. The winner of each search is trained with fresh seeds and measured once on test data.
+Random search with refinement over the kind, rate, decay rates, ε, weight decay and schedule, by validation data.
+Its trainings are those of children, with the rules that these optimizers are: at equal steps they end as
+`fit` does, which the last column shows. The winner of each search is trained with fresh seeds and measured once on
+test data.
 
     python -m benchmarks.run stock_optimizers --data_dir DATA --workers 2
     python -m benchmarks.run stock_optimizers --data_dir DATA --tasks table --budget 30 --searches 1 --fresh_seeds 3
@@ -36,8 +37,7 @@ class Config:
     tasks: Sequence[str] = own_tasks_flag()
     searches: int = flag(3, "searches for each task, with seeds from 0", parse=whole_number(1, 1_000))
     budget: int = flag(500, "trainings of a search", parse=whole_number(2, 1_000_000))
-    fresh_seeds: int = flag(10, "trainings of each winner", parse=whole_number(2, 1_000))
-    fits: int = flag(10, "trainings of each winner by compile and fit", parse=whole_number(0, 1_000))
+    fresh_seeds: int = flag(10, "trainings of each winner, and as many fits", parse=whole_number(2, 1_000))
     workers: int = flag(1, "trainings at once, each a process with one thread", parse=whole_number(1, 1_000))
     data_dir: Optional[str] = own_data_flag()
     runs: pathlib.Path = runs_flag("own_tasks")
@@ -65,8 +65,7 @@ def _search(task, seed, config, train, fitted):
         return fit(task, make_optimizer(found.configuration, steps), fresh_seed, on_test=True).metric
 
     fits = [
-        fitted.get(dict(task=task, configuration=found.configuration, seed=s), lambda s=s: measure(s))
-        for s in fresh[: config.fits]
+        fitted.get(dict(task=task, configuration=found.configuration, seed=s), lambda s=s: measure(s)) for s in fresh
     ]
     name, shown = task.rpartition(".")[2].partition(":")[0], describe(found.configuration)
     cells = f"{show_mean(tested):>18s}  {show_mean(fits):>18s}"

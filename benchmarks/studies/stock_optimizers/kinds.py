@@ -1,9 +1,10 @@
 """The optimizers that come with Keras 2.15 and people tune: what of each is tuned, as a rule and as Keras has it.
 
 As a rule an optimizer is the same up to this. Keras adds Adam's ε before the bias of v is corrected, and RMSprop's
-under the root. Its RMSprop does not correct the bias of v; the rates make up for it here. Its Nadam, as PyTorch's, looks
-ahead by half of β₁ at first and by more in thousands of steps: the rule has one share, and does not correct the bias of
-the first two steps. The velocity of its SGD holds the rates of past steps, as they were.
+under the root. Its RMSprop does not correct the bias of v; the rates make up for it here, also in its weight decay.
+Its Nadam, as PyTorch's, looks ahead by half of β₁ at first and by more in thousands of steps: the rule has one
+share, and does not correct the bias of the first two steps. The velocity of its SGD holds the rates of past steps,
+as they were.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,9 +1,9 @@
 """What is tuning with `nos-tune` worth? Against plain Optuna over `compile` and `fit`, and against random search.
 
 First one optimizer is tuned in one space, by the same number of trials of the same tuner, with `nos-tune` and over
-`compile` and `fit`: trials an hour, and what is found. Then the catalogue's best with all its constants, against random
-search over the optimizers that come with Keras, at equal gradient steps. All that is found is trained with fresh seeds
-and measured once on test data.
+`compile` and `fit`: trials an hour, and what is found. Then the catalogue's best with all its constants, against
+random search over the optimizers that come with Keras, at equal gradient steps. All that is found is trained with
+fresh seeds and measured once on test data.
 
     python -m benchmarks.run tuning --data_dir DATA --workers 2
     python -m benchmarks.run tuning --data_dir DATA --tasks table --fit_tasks table --trials 20 --budget 40 --seeds 1

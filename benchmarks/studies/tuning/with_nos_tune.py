@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from benchmarks.studies.common.trainings import Training, find_task
 from benchmarks.studies.tuning.tuned import Tuned
@@ -30,8 +30,8 @@ def tune_trials(task: str, name: str, trials: int, seed: int) -> Tuned:
       trials: Trials.
       seed: Of the tuner. All trainings have the seed 0.
     """
-    objective = find_objective(task)
     started = time.process_time()
+    objective = find_objective(task)
     study = make_study(objective, find_protocol(task), CATALOGUE[name].rule, seed)
     while len(study.trials) < trials:
         study.run_trial()
@@ -47,11 +47,11 @@ def tune_rules(task: str, names: Sequence[str], budget: int, seed: int) -> Tuned
       task: "module:task".
       names: The rules'.
       budget: Gradient steps of all together.
-      seed: Of the tuner. Trials have the seed 0; the best settings get those after it too, and the best by the mean of
-        all is what is found.
+      seed: Of the tuner. Trials have the seed 0; the best settings get those after it too, and what is best in the
+        mean is what is found.
     """
-    objective = find_objective(task)
     started = time.process_time()
+    objective = find_objective(task)
     studies = {name: make_study(objective, find_protocol(task), CATALOGUE[name].rule, seed) for name in names}
     _run_until(FIRST_SHARE * budget / len(names), studies.values())
     best = sorted(studies, key=lambda name: -_best_value(studies[name]))[:RULES_THAT_GO_ON]

@@ -1,0 +1,176 @@
+"""`nos-tune`: tunes the constants of an update rule, its rate, schedule and weight decay on a task."""
+
+import contextlib
+import sqlite3
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple, Optional
+
+from neural_optimizer_search import console, flags
+from neural_optimizer_search.command_line import MissingPackage, Parser, quote, require
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.file_lock import InUse, Moved
+from neural_optimizer_search.files import Damaged, write_whole
+from neural_optimizer_search.origin import is_made_here
+from neural_optimizer_search.recorded_flags import changed_on_resume, check_recorded, record
+from neural_optimizer_search.records.progress import ProgressBar
+from neural_optimizer_search.records.run_directory import (
+    STUDY,
+    TRACEBACKS,
+    TUNED,
+    find_other_file,
+    find_owner,
+    make_directory,
+    require_own_files,
+)
+from neural_optimizer_search.search.own_task import ChangedTask, prepare_task, record_fingerprint
+from neural_optimizer_search.search.tracebacks import keep_tracebacks
+from neural_optimizer_search.tasks import UnknownTask
+from neural_optimizer_search.tuning.config import PlaceConfig, TuneConfig
+from neural_optimizer_search.tuning.find_rule import find_rule
+from neural_optimizer_search.tuning.objective import Objective
+from neural_optimizer_search.tuning.plan import Plan, check_steps, find_default_steps, find_fresh_seeds
+from neural_optimizer_search.tuning.report import format_result
+from neural_optimizer_search.tuning.study_file import StudyFile, create
+from neural_optimizer_search.tuning.tuner import NothingTrained, carry_out
+from neural_optimizer_search.workers.describing import Describer
+from neural_optimizer_search.workers.executor import TaskFailed
+
+
+class OpenTuning(NamedTuple):
+    """A tuning that may be written: its `TuneConfig`, its directory and its file."""
+
+    config: TuneConfig
+    out: Path
+    file: StudyFile
+
+
+@console.command("nos-tune")
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Tunes a rule from the command line; returns the exit code."""
+    p = flags.build_parser("nos-tune", __doc__, TuneConfig, PlaceConfig)
+    given = vars(p.parse_args(argv))
+    require(p, "tune", "tqdm")
+    config, out, file = _open_old(p, given) if "resume" in given else _open_new(p, given)
+    again = f"nos-tune --resume {quote(out)}"
+    console.goes_on(f"What was measured is kept. Go on with: {again}", f"When that is mended: {again}")
+    try:
+        _tune(p, config, out, file)
+    except (TaskFailed, NothingTrained, UnknownTask, MissingPackage) as error:
+        p.error(str(error))
+    except ChangedTask as error:
+        p.error(f"argument --resume: {error}")
+    except Moved as error:
+        print(f"nos-tune: {error} What was measured is kept there.", file=sys.stderr)
+        return 1
+    finally:
+        file.close()
+    return 0
+
+
+# -- Which tuning ----------------------------------------------------------------------------------
+
+
+def _open_new(p: Parser, given) -> OpenTuning:
+    if not given.get("rule"):
+        p.error("argument RULE: is needed, unless there is --resume RUN.")
+    config = flags.configure(TuneConfig, given)
+    config.check_task(p)
+    rule = _find_rule(p, config)
+    _find_plan(p, config)
+    out = given.get("out", Path("runs"))
+    try:
+        out = given.get("out") or make_directory(f"tune-{config.task.replace(':', '.')}-seed{config.seed}")
+        owner = find_owner(out)
+        if owner == "a tuning of nos-tune":
+            p.error(f"argument --out: {out} holds {owner}. Use --resume {quote(out)}, or another directory.")
+        if owner:
+            p.error(f"argument --out: {out} holds {owner}. Give another directory.")
+        if other := find_other_file(out, (TUNED, TRACEBACKS)):
+            p.error(f"argument --out: {out} has {other}, which the tuning would write over. Give another directory.")
+        out.mkdir(parents=True, exist_ok=True)
+        create(out / STUDY, record(config), rule)
+        return OpenTuning(config, out, StudyFile(out / STUDY))
+    except (FileExistsError, InUse):  # another process was quicker
+        p.error(f"argument --out: {out} holds a tuning of nos-tune that has just begun. Give another directory.")
+    except (OSError, Damaged, sqlite3.Error) as error:
+        p.error(f"argument --out: cannot write to {out}: {error}")
+
+
+def _open_old(p: Parser, given) -> OpenTuning:
+    out = given["resume"]
+    if "out" in given:
+        p.error("argument --out: not allowed with --resume: a resumed tuning stays in its directory.")
+    try:
+        require_own_files(out)
+        file = StudyFile(out / STUDY)
+    except InUse as error:
+        p.error(f"argument --resume: {error} Wait for it, or stop it.")
+    except FileNotFoundError as error:
+        p.error(f"argument --resume: {out} is not a tuning: {error}")
+    except (OSError, sqlite3.OperationalError) as error:
+        p.error(f"argument --resume: {out} cannot be opened now: {error}. Mend that, and try again.")
+    except (ValueError, sqlite3.Error) as error:
+        p.error(f"argument --resume: {out} is not a tuning: {error}")
+    try:
+        check_recorded(TuneConfig, file.config)
+        config = changed_on_resume(p, TuneConfig, given, file.config, is_made_here(file.origin, out))
+        config.check_task(p, "Go on where its module is." if ":" in config.task else "")
+        _find_plan(p, config)
+        file.set_config(record(config))
+        return OpenTuning(config, out, file)
+    except BaseException as error:  # what ends the command lets the file go at once
+        file.close()
+        if isinstance(error, (Damaged, Moved)):
+            p.error(f"argument --resume: {out} is not a tuning: {error}")
+        raise
+
+
+def _find_rule(p: Parser, config) -> Rule:
+    try:
+        return find_rule(config.rule)
+    except (OSError, ValueError, sqlite3.Error) as error:
+        p.error(f"argument RULE: {error}")
+
+
+def _find_plan(p: Parser, config) -> Plan:
+    _, protocol = config.find()
+    steps = config.budget or find_default_steps(protocol)
+    plan = Plan(steps, config.seed, find_fresh_seeds(protocol, config.seeds))
+    try:
+        check_steps(protocol, plan)
+    except ValueError as error:
+        p.error(f"argument --budget: {str(error).removeprefix('Argument `steps` ')}")
+    return plan
+
+
+# -- The work --------------------------------------------------------------------------------------
+
+
+def _tune(p, config, out, file):
+    task, protocol = config.find()
+    plan = _find_plan(p, config)
+    describe, in_place = Describer(), file.require_in_place
+    prepared = prepare_task("nos-tune", task, protocol, describe, config.data_dir, out / TRACEBACKS, in_place)
+    record_fingerprint(file, prepared.fingerprint, "begin a new tuning")
+    what = f"{config.task}/{config.protocol}, {config.reward}"
+    print(f"Tuning {file.rule.formula()} on {what}, {plan.steps} steps, seed {plan.seed} -> {out}", flush=True)
+    objective = Objective(prepared.task, protocol, config.reward, config.data_dir)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(keep_tracebacks(objective, out / TRACEBACKS, in_place))
+        bar = stack.enter_context(ProgressBar(plan.steps, "steps"))
+
+        def watch(steps, note):
+            bar.note(note)
+            bar.advance(steps - bar.done)
+
+        result = carry_out(objective, file.rule, protocol, plan, file, watch)
+    file.require_in_place()  # else the result would be written where the tuning no longer is
+    text = format_result(result, what, protocol.final_steps)
+    write_whole(out / TUNED, lambda unfinished: unfinished.write_text(f"{text}\n"))
+    print(f"\n{text}\n\nKept in {out}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+"""The flags of `nos-tune`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+from neural_optimizer_search.command_line import path, whole_number
+from neural_optimizer_search.flags import flag
+from neural_optimizer_search.tasks.config import TaskConfig
+from neural_optimizer_search.tasks.protocol import REWARDS
+from neural_optimizer_search.tuning.plan import REWARD, SEEDS, TRAININGS
+
+
+@dataclass(frozen=True)
+class TuneConfig(TaskConfig):
+    """What defines a tuning; recorded in its directory."""
+
+    # A trial is one training; how many there are at the end, `seeds` says.
+    seeds_per_rule: Optional[int] = None
+    rule: str = flag(
+        "",
+        "RUN#K, the K-th best rule of a search; a name that nos-optimizers lists; or a formula",
+        positional=True,
+        nargs="?",
+        metavar="RULE",
+    )
+    budget: Optional[int] = flag(
+        None,
+        "gradient steps that all trainings together may take",
+        parse=whole_number(1),
+        metavar="STEPS",
+        default_text=f"{TRAININGS} trainings",
+        changeable=True,
+    )
+    seed: int = flag(0, "seed of what is tried", parse=whole_number(0))
+    seeds: int = flag(SEEDS, "fresh seeds that the best are trained with at the end", parse=whole_number(1, 1000))
+    reward: str = flag(
+        REWARD, "what a training is worth; by default what there is at its end", choices=lambda: REWARDS
+    )
+
+
+@dataclass(frozen=True)
+class PlaceConfig:
+    """Where a tuning is kept."""
+
+    out: Optional[Path] = flag(
+        None, "directory of the tuning", parse=path, default_text="a new one under runs", recorded=False
+    )
+    resume: Optional[Path] = flag(
+        None, "directory of a tuning to go on with", parse=path, metavar="RUN", recorded=False
+    )

@@ -1,0 +1,48 @@
+"""The rule that a person names: of a run, of the catalogue, or by its formula."""
+
+import difflib
+from pathlib import Path
+
+from neural_optimizer_search.dsl.formula import FormulaError, parse_formula
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.optimizers.catalogue import CATALOGUE, normalize_name
+from neural_optimizer_search.promotion.candidates import choose_candidates
+from neural_optimizer_search.records.run_directory import read_found
+
+
+def find_rule(text: str) -> Rule:
+    """The rule of a text: RUN#K is the K-th best of the run in a directory, from 1, as `nos-promote` ranks them.
+
+    Raises:
+      ValueError: If there is none; the message says why.
+      OSError, sqlite3.Error: If a run cannot be read.
+    """
+    run, mark, place = text.rpartition("#")
+    if mark and place.isdecimal():
+        return _find_in_run(run, int(place))
+    name = normalize_name(text)
+    if name in CATALOGUE:
+        return CATALOGUE[name].rule
+    try:
+        return parse_formula(text)
+    except FormulaError as error:
+        close = ", ".join(difflib.get_close_matches(name, CATALOGUE))
+        reason = str(error).replace("Argument `formula`", "it", 1)
+        raise ValueError(
+            "must be RUN#K, the K-th best rule of a run; a name of the catalogue, which the command nos-optimizers "
+            f"lists; or a formula. Received: {text!r}.{close and f' Names like it: {close}.'}\n"
+            f"Read as a formula, {reason}"
+        ) from None
+
+
+def _find_in_run(run, place):
+    try:
+        found = choose_candidates(read_found(Path(run)), place)
+    except FileNotFoundError as error:
+        raise ValueError(f"{run} is not a run of nos-search: {error}") from None
+    if not 1 <= place <= len(found):
+        raise ValueError(
+            f"must be RUN#K with K from 1 to {len(found)}, for {run} has so many rules that trained to the end. "
+            f"Received: {place}."
+        )
+    return found[place - 1].rule

@@ -1,0 +1,120 @@
+"""The constants of a rule that may be tuned: those that all its words share, and the numbers inside its formula."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Optional
+
+import numpy as np
+
+from neural_optimizer_search.dsl import expression as ex
+from neural_optimizer_search.dsl.constants import Constants
+from neural_optimizer_search.dsl.interpreter import update
+from neural_optimizer_search.dsl.numbers import NUMBER, write_number
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.dsl.state import State, advance
+from neural_optimizer_search.dsl.vocabulary import OPERANDS, UNARIES
+from neural_optimizer_search.operations import on_numpy
+
+FACTOR_OF_W = "c*w"  # the family of the old words such as "1e-4*w"
+_MEMBER = re.compile(rf"(?P<prefix>(?:\w*_)?)(?P<number>{NUMBER})")
+_FACTOR = re.compile(rf"(?P<number>{NUMBER})\*w")
+
+
+class Number(NamedTuple):
+    """A number inside a formula.
+
+    Attributes:
+      name: Such as "clip", or "clip 2" for the second one.
+      family: The row of the language whose member it belongs to, such as "clip_c"; or `FACTOR_OF_W`.
+      value: What it is.
+    """
+
+    name: str
+    family: str
+    value: float
+
+
+def find_numbers(rule: Rule) -> list[Number]:
+    """The numbers inside a rule's formula, from left to right.
+
+    Example:
+      >>> from neural_optimizer_search import parse_formula
+      >>> from neural_optimizer_search.tuning.numbers_in_rule import find_numbers
+      >>> [(number.name, number.value) for number in find_numbers(parse_formula("drop(m, 0.3) + 1e-2*w"))]
+      [('drop', 0.3), ('factor of w', 0.01)]
+    """
+    found: list[tuple[str, float]] = []
+    _rebuild(ex.simplify(rule.expression()), lambda family, value: found.append((family, value)))
+    names = [_NAMES.get(family, family[:-2]) for family, _ in found]
+    return [
+        Number(name if names[:i].count(name) == 0 else f"{name} {names[:i].count(name) + 1}", *one)
+        for i, (name, one) in enumerate(zip(names, found))
+    ]
+
+
+def replace_numbers(rule: Rule, numbers: Sequence[float], constants: Mapping[str, float]) -> Rule:
+    """The rule with other numbers inside its formula, in the order of `find_numbers`, and with other constants."""
+    left = iter(numbers)
+
+    def take(family, value):
+        number = next(left)
+        return None if number == value else number
+
+    expression = _rebuild(ex.simplify(rule.expression()), take)
+    return Rule.from_expression(expression, Constants(**{**vars(rule.constants), **constants}))
+
+
+def find_constants(rule: Rule) -> dict[str, float]:
+    """The decay rates of averages, and δ, that a rule reads, by name: `Constants` that it does not read are left out.
+
+    Example:
+      >>> from neural_optimizer_search import parse_formula
+      >>> from neural_optimizer_search.tuning.numbers_in_rule import find_constants
+      >>> find_constants(parse_formula("sign(g) * m"))
+      {'beta_1': 0.9}
+    """
+    constants = _Recording(rule.constants)
+    g = np.linspace(0.1, 1.0, 4, dtype=np.float32).reshape(2, 2)
+    averages = dict.fromkeys([*rule.averages, "previous"], g)
+    state: Any = State(on_numpy, g, g, averages, 1, 2, 0, constants=constants)  # type: ignore[arg-type]
+    with np.errstate(all="ignore"):
+        update(rule, advance(state, averages, rule.averages))
+    return {name: value for name, value in vars(rule.constants).items() if name in constants.read}
+
+
+class _Recording:
+    """Stands for `Constants` and remembers which were read."""
+
+    def __init__(self, constants):
+        self._constants, self.read = constants, set()
+
+    def __getattr__(self, name):
+        self.read.add(name)
+        return getattr(self._constants, name)
+
+
+# -- Numbers as parts of words ---------------------------------------------------------------------
+
+_NAMES = {"c": "number", FACTOR_OF_W: "factor of w"}
+
+
+def _rebuild(node: ex.Expression, number: Callable[[str, float], Optional[float]]) -> ex.Expression:
+    """The expression in which each number, of (family, value), is what `number` gives; None leaves the word."""
+    if isinstance(node, ex.Operand):
+        if (match := _FACTOR.fullmatch(node.name)) is not None:
+            new = number(FACTOR_OF_W, float(match["number"]))
+            return node if new is None else ex.Binary("mul", ex.Operand(write_number(new)), ex.Operand("w"))
+        return ex.Operand(_rename(node.name, OPERANDS, number))
+    if isinstance(node, ex.Unary):
+        x = _rebuild(node.x, number)
+        return ex.Unary(_rename(node.name, UNARIES, number), x)
+    return ex.Binary(node.name, _rebuild(node.x, number), _rebuild(node.y, number))
+
+
+def _rename(name, table, number):
+    """The name of the member with the new number; also of a word that is as a member, such as clip_1e-3."""
+    match = _MEMBER.fullmatch(name)
+    if match is None or (family := f"{match['prefix']}c") not in set(table):
+        return name
+    new = number(family, float(match["number"]))
+    return name if new is None else table.name(family, new)

@@ -1,0 +1,87 @@
+"""What tuning gives."""
+
+import math
+import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from neural_optimizer_search.tuning.setting import Setting
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A setting that was trained with fresh seeds, on which nothing was chosen before.
+
+    Attributes:
+      setting: The `Setting`.
+      values: The same by the names of what is tuned.
+      chosen_by: What its trial was worth; flattered, as it is the best of many.
+      rewards: What a training was worth with each of the fresh seeds.
+      is_own: Whether it is the rule with the constants that it was given, at a constant rate.
+    """
+
+    setting: Setting
+    values: Mapping[str, Any]
+    chosen_by: float
+    rewards: tuple[float, ...]
+    is_own: bool
+
+    @property
+    def mean(self) -> float:
+        """Mean of the rewards."""
+        return statistics.fmean(self.rewards)
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of the rewards over the seeds; NaN with one seed."""
+        return statistics.stdev(self.rewards) if len(self.rewards) > 1 else math.nan
+
+    @property
+    def error(self) -> float:
+        """Standard error of the mean; NaN with one seed."""
+        return self.deviation / math.sqrt(len(self.rewards))
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """One thing that was tuned.
+
+    Attributes:
+      name: Such as "beta_1".
+      importance: Its share in what decides whether a trial is among the best tenth; None if there were too few.
+      own: The rule's own value; None of the rate, which has none.
+      best: That of the best setting.
+      among_best: The least and the greatest value among the best tenth of the trials; of the schedule, all of them.
+    """
+
+    name: str
+    importance: Optional[float]
+    own: Any
+    best: Any
+    among_best: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class TuningResult:
+    """What tuning gives.
+
+    Attributes:
+      best: The `Measured` with the highest mean; it may be `own`.
+      own: The rule with the constants that it was given, at the best constant rate; None if it never trained to its
+        end.
+      finalists: All that was trained with fresh seeds, the best first.
+      tuned: A `Tuned` for each thing that was tuned, the most important first.
+      trials, pruned: How many trials there were, and how many of them ended early.
+      steps: Gradient steps of all trainings.
+      seeds: The fresh seeds.
+    """
+
+    best: Measured
+    own: Optional[Measured]
+    finalists: tuple[Measured, ...]
+    tuned: tuple[Tuned, ...]
+    trials: int
+    pruned: int
+    steps: int
+    seeds: tuple[int, ...]

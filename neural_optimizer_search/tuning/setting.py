@@ -1,0 +1,51 @@
+"""With what a child is trained: a rule with its constants, and how it is used."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.measuring.evaluator import LARGEST_RATE
+from neural_optimizer_search.tasks.schedule import CONSTANT, Schedule
+from neural_optimizer_search.tuning.numbers_in_rule import find_constants, find_numbers, replace_numbers
+from neural_optimizer_search.tuning.tunables import round_off
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What one trial tries.
+
+    Attributes:
+      rule: The `Rule`, with constants.
+      learning_rate: What the schedule's factors are of.
+      schedule: A `Schedule`.
+      weight_decay: Decoupled, a share of the rate.
+    """
+
+    rule: Rule
+    learning_rate: float
+    schedule: Schedule = CONSTANT
+    weight_decay: float = 0.0
+
+
+def set_constants(rule: Rule, values: Mapping[str, Any]) -> Rule:
+    """The rule with constants by the names of its `Tunable`s; what else `values` has is left aside."""
+    numbers = [values.get(number.name, number.value) for number in find_numbers(rule)]
+    return replace_numbers(rule, numbers, {name: values[name] for name in find_constants(rule) if name in values})
+
+
+def make_setting(rule: Rule, values: Mapping[str, Any], scale: float) -> Setting:
+    """What values mean for a rule with these constants.
+
+    Args:
+      rule: The `Rule`, with the constants that `values` has.
+      values: By the names of its `Tunable`s.
+      scale: The root mean square of its updates: rate and weight decay are for updates where that is 1.
+    """
+    return Setting(
+        rule,
+        round_off(min(values["rate"] / scale, LARGEST_RATE)),
+        Schedule(values["schedule"], values["warm-up"]),
+        round_off(values["weight decay"] * scale) if math.isfinite(scale) else 0.0,
+    )

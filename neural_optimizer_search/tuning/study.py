@@ -1,0 +1,172 @@
+"""The search for a setting: Optuna proposes, the objective trains, and what promises little ends early."""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any, Optional
+
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+from optuna.trial import FrozenTrial, TrialState
+
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.tuning.objective import Objective
+from neural_optimizer_search.tuning.plan import RANDOM_TRIALS
+from neural_optimizer_search.tuning.setting import Setting, make_setting, set_constants
+from neural_optimizer_search.tuning.tunables import Tunable, find_own_values
+
+# What a trial keeps beside Optuna's own: steps, the scale of its updates, whether the constants are the rule's own.
+STEPS, SCALE, OWN = "steps", "scale", "own"
+
+
+class Study:
+    """Trials of one rule. The next trial depends on those before it and on the seed, and on nothing else.
+
+    Args:
+      objective: An `Objective`.
+      rule: The `Rule`.
+      tunables: What is tuned of it.
+      rates: Those that the rule is tried with as it is, in the first trials.
+      seed: Of what is proposed.
+      trials: Those that there are already, from `trials` of a study with the same arguments.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        rule: Rule,
+        tunables: Sequence[Tunable],
+        rates: Sequence[float],
+        seed: int,
+        trials: Sequence[FrozenTrial] = (),
+    ):
+        quiet_optuna()
+        self._objective, self._rule, self._tunables, self._rates, self._seed = objective, rule, tunables, rates, seed
+        first = len(rates) + RANDOM_TRIALS
+        # The first third of a run says little of its end, where the schedules differ.
+        pruner = optuna.pruners.MedianPruner(n_startup_trials=first, n_warmup_steps=objective.steps // 3)
+        self._study = optuna.create_study(direction="maximize", pruner=pruner)
+        self._study.add_trials(trials)
+
+    @property
+    def trials(self) -> list[FrozenTrial]:
+        """All trials, in order; each is finished."""
+        return self._study.get_trials(deepcopy=False)
+
+    @property
+    def steps(self) -> int:
+        """Gradient steps of all trials."""
+        return sum(trial.user_attrs[STEPS] for trial in self.trials)
+
+    def run_trial(self) -> FrozenTrial:
+        """Runs one more trial."""
+        number = len(self.trials)
+        self._study.sampler = self._make_sampler(number)
+        trial = self._study.ask()
+        is_own = number < len(self._rates)
+        values = {one.name: _suggest(trial, one) for one in self._tunables}
+        trial.set_user_attr(OWN, is_own)
+        rule = self._rule if is_own else set_constants(self._rule, values)
+        scale = self._objective.find_scale(rule)
+        trial.set_user_attr(STEPS, self._objective.probe_steps)
+        if scale is None:
+            trial.report(0.0, 0)
+            return self._study.tell(trial, state=TrialState.PRUNED)
+        trial.set_user_attr(SCALE, scale)
+        return self._train(trial, self.find_setting(trial))
+
+    def _train(self, trial, setting):
+        for progress in self._objective.train(setting):
+            trial.set_user_attr(STEPS, self._objective.probe_steps + progress.steps)
+            trial.report(progress.value, progress.steps)
+            is_over = progress.steps == self._objective.steps
+            if not progress.finite or (not is_over and trial.should_prune()):
+                return self._study.tell(trial, state=TrialState.PRUNED)
+        return self._study.tell(trial, progress.value)
+
+    def find_setting(self, trial: Any) -> Optional[Setting]:
+        """What a trial tries, or tried; None if its update is not finite at the initial weights."""
+        if SCALE not in trial.user_attrs:
+            return None
+        values = self._read_values(trial)
+        rule = self._rule if trial.user_attrs[OWN] else set_constants(self._rule, values)
+        return make_setting(rule, values, trial.user_attrs[SCALE])
+
+    def find_values(self, trial: FrozenTrial) -> dict[str, Any]:
+        """The values that a complete trial tried, by the names of what is tuned."""
+        setting = self.find_setting(trial)
+        assert setting is not None
+        as_used = {"rate": setting.learning_rate, "weight decay": setting.weight_decay}
+        return {**self._read_values(trial), **as_used}
+
+    def _read_values(self, trial):
+        return {one.name: _read(one, trial.params[one.name]) for one in self._tunables}
+
+    def _make_sampler(self, number):
+        seed = int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
+        sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=len(self._rates) + RANDOM_TRIALS)
+        if number >= len(self._rates):
+            return sampler
+        own = find_own_values(self._tunables, self._rates[number])
+        fixed = {one.name: _write(one, own[one.name]) for one in self._tunables}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            return optuna.samplers.PartialFixedSampler(fixed, sampler)
+
+
+def quiet_optuna() -> None:
+    """Leaves of what Optuna says only what is amiss."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+def is_complete(trial: FrozenTrial) -> bool:
+    """Whether a trial trained to its end."""
+    return trial.state == TrialState.COMPLETE
+
+
+def find_value(trial: FrozenTrial) -> float:
+    """What a trial was worth at its end; 0 if it did not get there."""
+    return trial.value if is_complete(trial) and trial.value is not None else 0.0
+
+
+def find_importances(trials: Sequence[FrozenTrial]) -> dict[str, float]:
+    """How much each thing that was tuned decides whether a trial is among the best tenth: shares that sum to 1.
+
+    Empty if there are too few trials to say.
+
+    Source: Watanabe, Bansal and Hutter (2023), arXiv:2304.10255 (PED-ANOVA), as Optuna has it.
+    """
+    complete = [trial for trial in trials if is_complete(trial)]
+    if len(complete) < 2 * RANDOM_TRIALS:
+        return {}
+    study = optuna.create_study(direction="maximize")
+    study.add_trials(complete)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return optuna.importance.get_param_importances(study)
+
+
+# -- A thing that is tuned, as Optuna sees it ------------------------------------------------------
+
+
+def make_distribution(tunable: Tunable) -> BaseDistribution:
+    """What Optuna samples from."""
+    if isinstance(tunable.scale, tuple):
+        return CategoricalDistribution(tunable.scale)
+    return FloatDistribution(tunable.scale.low, tunable.scale.high, log=tunable.scale.is_log)
+
+
+def _suggest(trial, tunable):
+    if isinstance(tunable.scale, tuple):
+        return trial.suggest_categorical(tunable.name, tunable.scale)
+    return tunable.scale.read(
+        trial.suggest_float(tunable.name, tunable.scale.low, tunable.scale.high, log=tunable.scale.is_log)
+    )
+
+
+def _read(tunable, x):
+    return x if isinstance(tunable.scale, tuple) else tunable.scale.read(x)
+
+
+def _write(tunable, value):
+    return value if isinstance(tunable.scale, tuple) else tunable.scale.write(value)

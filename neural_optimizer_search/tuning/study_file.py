@@ -1,0 +1,194 @@
+"""What a tuning has measured, on disk: a study of Optuna's in SQLite, which Optuna's own tools read too.
+
+A trial is written once, when it is over: whole or not at all, and nothing is ever left running.
+"""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Optional
+
+import optuna
+import sqlalchemy
+from optuna.trial import FrozenTrial
+
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.file_lock import FileLock
+from neural_optimizer_search.files import Damaged, require_own, write_whole
+from neural_optimizer_search.measuring.fingerprint import Fingerprint
+from neural_optimizer_search.origin import find_origin
+from neural_optimizer_search.records import sqlite_files
+from neural_optimizer_search.records.run_directory import find_versions
+from neural_optimizer_search.tuning.study import OWN, STEPS, quiet_optuna
+
+NAME = "nos-tune"  # of the study in the file
+_FRESH = "fresh"  # a key is "fresh TRIAL SEED"
+
+
+def create(path: Path, config: Mapping[str, Any], rule: Rule) -> None:
+    """Makes the file of a new tuning, whole or not at all.
+
+    Args:
+      path: The file, in a directory that is there.
+      config: What is recorded of the flags.
+      rule: What is tuned.
+
+    Raises:
+      FileExistsError: If there is a file.
+      OSError, sqlite3.Error: If it cannot be written.
+    """
+    quiet_optuna()
+    about = dict(config=dict(config), origin=find_origin(path.parent), rule=rule.to_json(), versions=find_versions())
+
+    def write(unfinished):
+        with _plain_errors(path):
+            # With a journal that is written ahead, a trial waits for the disk once.
+            with contextlib.closing(sqlite3.connect(unfinished)) as db:
+                db.execute("PRAGMA journal_mode = WAL")
+            storage = _open_storage(unfinished)
+            try:
+                study = optuna.create_study(storage=storage, study_name=NAME, direction="maximize")
+                for key, value in about.items():
+                    study.set_user_attr(key, value)
+            finally:
+                _close_storage(storage)
+
+    write_whole(path, write, replace=False)
+
+
+class StudyFile:
+    """The file, held until it is closed: a `Memory`, and what it records of the tuning.
+
+    Args:
+      path: The file.
+
+    Attributes:
+      config: What was recorded of the flags.
+      origin: Who made it, on which machine and where.
+      rule: What is tuned.
+      trials, fresh: As of a `Memory`.
+
+    Raises:
+      InUse: If another process holds it.
+      FileNotFoundError, OSError, sqlite3.Error: If it cannot be opened.
+      Damaged: If it is not whole, or no such file.
+    """
+
+    def __init__(self, path: Path):
+        self._path = path
+        require_own(path)
+        self._lock = FileLock(path)
+        self._storage = None
+        quiet_optuna()
+        try:
+            _require_study(path)
+            with _plain_errors(path):
+                self._storage = _open_storage(path)
+                self._study = optuna.load_study(storage=self._storage, study_name=NAME)
+                self.trials = self._study.get_trials(deepcopy=False)
+                about = self._study.user_attrs
+            self._read(about)
+        except BaseException:
+            self.close()
+            raise
+
+    def _read(self, about):
+        try:
+            self.config, self.origin, self.rule = about["config"], about["origin"], Rule.from_json(about["rule"])
+            self._fingerprint = Fingerprint.from_dict(about["fingerprint"]) if "fingerprint" in about else None
+            self.fresh = {
+                (int(number), int(seed)): float(about[key])
+                for key in about
+                if key.startswith(f"{_FRESH} ")
+                for _, number, seed in [key.split()]
+            }
+        except (KeyError, TypeError, ValueError) as error:
+            raise Damaged(f"{self._path} is damaged: it has no {error!s:.200}.") from error
+        for number, trial in enumerate(self.trials):
+            known = trial.user_attrs
+            if not (trial.number == number and trial.state.is_finished() and type(known.get(STEPS)) is int):
+                raise Damaged(f"{self._path} is damaged: trial {trial.number} is none of nos-tune.")
+            if type(known.get(OWN)) is not bool:
+                raise Damaged(f"{self._path} is damaged: trial {trial.number} is none of nos-tune.")
+
+    @property
+    def fingerprint(self) -> Optional[Fingerprint]:
+        """Of the user's own task; None for a shipped task, or if none was recorded."""
+        return self._fingerprint
+
+    def set_fingerprint(self, fingerprint: Fingerprint, change: str = "") -> None:
+        """Records of which task of the user's own the trials are."""
+        self._set("fingerprint", fingerprint.as_dict())
+        self._fingerprint = fingerprint
+
+    def set_config(self, config: Mapping[str, Any]) -> None:
+        """Records the configuration with which the tuning goes on, here."""
+        self._set("config", dict(config))
+        self._set("origin", find_origin(self._path.parent))
+
+    def add_trial(self, trial: FrozenTrial) -> None:
+        """Adds what was tried."""
+        with self._writing():
+            self._study.add_trial(trial)
+        self.trials.append(trial)
+
+    def add_fresh(self, number: int, seed: int, value: float) -> None:
+        """Adds what a trial's setting was worth with a fresh seed."""
+        self._set(f"{_FRESH} {number} {seed}", value)
+        self.fresh[number, seed] = value
+
+    def require_in_place(self) -> None:
+        """Raises `Moved` if the file is not where it was opened."""
+        self._lock.require_in_place()
+
+    def close(self) -> None:
+        """Lets the file go."""
+        if self._storage is not None:
+            _close_storage(self._storage)
+            self._storage = None
+        self._lock.close()
+
+    def _set(self, key, value):
+        with self._writing():
+            self._study.set_user_attr(key, value)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        self.require_in_place()
+        with _plain_errors(self._path):
+            yield
+
+
+def _open_storage(path):
+    url = sqlalchemy.URL.create("sqlite", database=str(path.absolute()))
+    return optuna.storages.RDBStorage(url.render_as_string(hide_password=False))
+
+
+def _close_storage(storage):
+    storage.remove_session()
+    storage.engine.dispose()
+
+
+def _require_study(path):
+    """Checks that there are an Optuna study's tables: Optuna would make its tables in any file, and runs triggers."""
+    with contextlib.closing(sqlite_files.connect(path)) as db:
+        schema = sqlite_files.read_schema(db)
+    kinds, names = {kind for kind, *_ in schema}, {name for _, name, *_ in schema}
+    if not {"studies", "trials", "alembic_version"} <= names or not kinds <= {"table", "index"}:
+        raise Damaged(f"{path} is no study of nos-tune.")
+
+
+@contextlib.contextmanager
+def _plain_errors(path) -> Iterator[None]:
+    """What SQLAlchemy and Optuna raise, as what SQLite said; and of a file that is not whole, `Damaged`."""
+    try:
+        yield
+    except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+        cause = error if isinstance(error, sqlalchemy.exc.SQLAlchemyError) else error.__cause__
+        said = getattr(cause, "orig", None)
+        if isinstance(said, sqlite3.OperationalError):
+            raise said from error
+        raise Damaged(f"{path} is damaged: {said or cause}.") from error
+    except (KeyError, ValueError, RuntimeError, AssertionError) as error:  # Optuna, of rows that it did not write
+        raise Damaged(f"{path} is damaged, or of another version of Optuna: {error!s:.200}") from error

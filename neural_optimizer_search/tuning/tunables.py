@@ -1,0 +1,116 @@
+"""What is tuned, and in which range: a table of scales, and what a rule has of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Optional, Union
+
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.tasks.protocol import Protocol
+from neural_optimizer_search.tasks.schedule import DECAYS
+from neural_optimizer_search.tuning.numbers_in_rule import FACTOR_OF_W, find_constants, find_numbers
+
+DIGITS = 3  # significant ones of all that is tried, so that what is printed is what was measured
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A range and how it is divided.
+
+    Attributes:
+      low, high: Its ends, as the sampler sees them: of x; of 1 - x where `of_complement`.
+      is_log: Whether equal factors are equally far apart.
+      of_complement: Whether 1 - x is meant, as for decay rates, where 0.9 and 0.99 differ as 0.99 and 0.999.
+      zero_below: What lies below means 0, which no logarithmic range has; 0 for a range that has it or needs none.
+    """
+
+    low: float
+    high: float
+    is_log: bool = True
+    of_complement: bool = False
+    zero_below: float = 0.0
+
+    def read(self, x: float) -> float:
+        """The value that the sampler's number stands for, rounded."""
+        if self.of_complement:
+            return round(1.0 - round_off(x), 12)
+        return 0.0 if x < self.zero_below else round_off(x)
+
+    def write(self, value: float) -> float:
+        """The sampler's number for a value: undoes `read`."""
+        return max(self.low, round(1.0 - value, 12) if self.of_complement else value)
+
+    def around(self, value: float) -> "Scale":
+        """The range, made wider where the value is outside."""
+        if value <= 0.0 and not self.of_complement:
+            return self
+        x = round(1.0 - value, 12) if self.of_complement else value
+        return Scale(min(self.low, x), max(self.high, x), self.is_log, self.of_complement, self.zero_below)
+
+
+def round_off(x: float) -> float:
+    """A number with `DIGITS` significant digits."""
+    return float(f"{x:.{DIGITS}g}")
+
+
+# Decay rates of averages, also of those with a number of their own. 1 - β = 1 is no average at all.
+_BETA = Scale(3e-4, 1.0, of_complement=True)
+_FACTOR = 30.0  # a number inside a formula is tried from its thirtieth to thirty times as much
+SHARED: Mapping[str, Scale] = {
+    "beta_1": Scale(3e-3, 1.0, of_complement=True),
+    "beta_2": _BETA,
+    "beta_3": _BETA,
+    "epsilon": Scale(1e-10, 0.1),
+}
+FAMILIES: Mapping[str, Optional[Scale]] = {
+    "drop_c": Scale(0.01, 0.9),
+    **dict.fromkeys(("m_c", "v_c", "ema_c", "lion_c", "change_c", "n_c"), _BETA),
+    # As far from its own value as `_FACTOR` says.
+    **dict.fromkeys(("c", "clip_c", FACTOR_OF_W)),
+}
+WARMUP = Scale(0.0, 0.4, is_log=False)
+# Of an update whose root mean square is 1; from 1e-4 on so that a third of a decade and more of all trials have none.
+WEIGHT_DECAY = Scale(1e-4, 10.0, zero_below=1e-3)
+BEYOND = 3.0  # so many times below and above the protocol's rates
+
+
+class Tunable(NamedTuple):
+    """One thing that is tuned.
+
+    Attributes:
+      name: Its name, unique among those of a rule.
+      scale: Its `Scale`, or the texts to choose from.
+      own: The rule's own value; None if a rule has none, as of the rate.
+    """
+
+    name: str
+    scale: Union[Scale, tuple[str, ...]]
+    own: Any = None
+
+
+def find_tunables(rule: Rule, protocol: Protocol) -> tuple[Tunable, ...]:
+    """All that is tuned of a rule: first of the measurement, then the constants that it reads, then its numbers."""
+    rates = protocol.learning_rates
+    rate = Scale(min(rates) / BEYOND, max(rates) * BEYOND)
+    shared = find_constants(rule)
+    return (
+        Tunable("rate", rate),
+        Tunable("schedule", tuple(DECAYS), "constant"),
+        Tunable("warm-up", WARMUP, 0.0),
+        Tunable("weight decay", WEIGHT_DECAY, 0.0),
+        *(Tunable(name, SHARED[name].around(value), value) for name, value in shared.items()),
+        *(
+            Tunable(number.name, _find_scale(number.family, number.value), number.value)
+            for number in find_numbers(rule)
+            if number.value > 0.0 or FAMILIES[number.family]
+        ),
+    )
+
+
+def _find_scale(family, value):
+    scale = FAMILIES[family]
+    return Scale(value / _FACTOR, value * _FACTOR) if scale is None else scale.around(value)
+
+
+def find_own_values(tunables: Sequence[Tunable], rate: float) -> dict[str, Any]:
+    """The values with which a rule is as it was given, at a constant rate without weight decay."""
+    return {**{one.name: one.own for one in tunables}, "rate": rate}

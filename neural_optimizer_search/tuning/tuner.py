@@ -1,0 +1,226 @@
+"""Tuning a rule: trials within a budget of gradient steps, and the best of them again with fresh seeds."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Optional, Protocol, Union
+
+from optuna.trial import FrozenTrial
+
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.tasks import find_task
+from neural_optimizer_search.tasks import protocol as task_protocol
+from neural_optimizer_search.tasks.task import Task
+from neural_optimizer_search.tuning.find_rule import find_rule
+from neural_optimizer_search.tuning.objective import Objective
+from neural_optimizer_search.tuning.plan import (
+    FINALISTS,
+    REWARD,
+    SEEDS,
+    Plan,
+    check_steps,
+    find_default_steps,
+    find_fresh_seeds,
+    find_own_rates,
+    find_reserve,
+    find_trial_steps,
+)
+from neural_optimizer_search.tuning.result import Measured, Tuned, TuningResult
+from neural_optimizer_search.tuning.study import OWN, Study, find_importances, find_value, is_complete
+from neural_optimizer_search.tuning.tunables import Tunable, find_tunables
+
+
+class NothingTrained(RuntimeError):
+    """No setting trained to its end with a reward."""
+
+
+class Memory(Protocol):
+    """What was measured so far. The command keeps it in a file."""
+
+    trials: list[FrozenTrial]
+    fresh: dict[tuple[int, int], float]  # (number of a trial, fresh seed) -> what that training was worth
+
+    def add_trial(self, trial: FrozenTrial) -> None:
+        """Adds what was tried."""
+
+    def add_fresh(self, number: int, seed: int, value: float) -> None:
+        """Adds what a trial's setting was worth with a fresh seed."""
+
+
+class InMemory:
+    """Forgets it all when the process ends."""
+
+    def __init__(self) -> None:
+        self.trials: list[FrozenTrial] = []
+        self.fresh: dict[tuple[int, int], float] = {}
+
+    def add_trial(self, trial: FrozenTrial) -> None:
+        """Adds what was tried."""
+        self.trials.append(trial)
+
+    def add_fresh(self, number: int, seed: int, value: float) -> None:
+        """Adds what a trial's setting was worth with a fresh seed."""
+        self.fresh[number, seed] = value
+
+
+# (gradient steps so far, a note)
+Watch = Callable[[int, str], None]
+
+
+def tune(
+    task: Union[Task, str],
+    rule: Union[Rule, str],
+    steps: Optional[int] = None,
+    seed: int = 0,
+    seeds: int = SEEDS,
+    protocol: str = "default",
+    reward: str = REWARD,
+    data_dir: Optional[str] = None,
+) -> TuningResult:
+    """Tunes rate, schedule, warm-up, weight decay and all constants of a rule on a task.
+
+    Args:
+      task: A `Task` such as a `KerasTask`, or a name for `find_task`.
+      rule: A `Rule`, a name of the catalogue, or a formula.
+      steps: Gradient steps that all trainings together may take; None for 200 trainings.
+      seed: Of what is proposed. The same arguments give the same result.
+      seeds: How many fresh seeds the best are trained with at the end.
+      protocol: The name of one of the task's protocols, which says how long a training is.
+      reward: A row of `REWARDS`: what a training is worth. By default it is what there is at the end of it, the mean
+        of the last third of the validations.
+      data_dir: Where the task finds its data; see the task.
+
+    Returns:
+      A `TuningResult`. All of it is of validation data.
+
+    Raises:
+      ValueError: If an argument is none of these, or `steps` too few; the message says how many are needed.
+      NothingTrained: If no training has a reward.
+
+    Example:
+      >>> from neural_optimizer_search.tuning import tune
+      >>> result = tune("digits_mlp", "sign(g) * m", steps=3000, seeds=2, protocol="reduced")
+      >>> sorted(one.name for one in result.tuned)
+      ['beta_1', 'rate', 'schedule', 'warm-up', 'weight decay']
+      >>> result.best.mean >= result.own.mean
+      True
+    """
+    task = find_task(task) if isinstance(task, str) else task
+    if protocol not in task.protocols:
+        raise ValueError(f"Argument `protocol` must be one of: {', '.join(task.protocols)}. Received: {protocol!r}.")
+    if reward not in task_protocol.REWARDS:
+        allowed = ", ".join(task_protocol.REWARDS)
+        raise ValueError(f"Argument `reward` must be one of: {allowed}. Received: {reward!r}.")
+    rule = find_rule(rule) if isinstance(rule, str) else rule
+    chosen = task.protocols[protocol]
+    steps = find_default_steps(chosen) if steps is None else steps
+    plan = Plan(steps, seed, find_fresh_seeds(chosen, seeds))
+    check_steps(chosen, plan)
+    return carry_out(Objective(task, chosen, reward, data_dir), rule, chosen, plan, InMemory())
+
+
+# -- The work --------------------------------------------------------------------------------------
+
+
+def carry_out(
+    objective: Objective,
+    rule: Rule,
+    protocol: task_protocol.Protocol,
+    plan: Plan,
+    memory: Memory,
+    watch: Watch = lambda steps, note: None,
+) -> TuningResult:
+    """Goes on from what a memory has, to the result.
+
+    Args:
+      objective: An `Objective` of the protocol.
+      rule: The `Rule`.
+      protocol: The `Protocol`.
+      plan: A `Plan` for which `check_steps` raises nothing.
+      memory: A `Memory`, which gets what is measured.
+      watch: Called after each training.
+
+    Raises:
+      NothingTrained: If no training has a reward.
+    """
+    tunables, rates = find_tunables(rule, protocol), find_own_rates(protocol)
+    objective.prepare()
+    study = Study(objective, rule, tunables, rates, plan.seed, memory.trials)
+    left = plan.steps - find_reserve(protocol, plan)
+    best = max(map(find_value, study.trials), default=0.0)
+    while study.steps + find_trial_steps(protocol) <= left:
+        trial = study.run_trial()
+        memory.add_trial(trial)
+        best = max(best, find_value(trial))
+        watch(study.steps, f"best {best:.4f}")
+    finalists = _measure_again(objective, study, tunables, plan, memory, watch)
+    return _conclude(finalists, study, tunables, protocol, plan, memory)
+
+
+def choose_finalists(study: Study) -> list[FrozenTrial]:
+    """The trials that are measured again: the best of the rule as it was given, and the best of the others."""
+    ranked = sorted((t for t in study.trials if find_value(t) > 0.0), key=lambda t: (-find_value(t), t.number))
+    own = [trial for trial in ranked if trial.user_attrs[OWN]][:1]
+    others, settings = [], []
+    for trial in ranked:
+        setting = study.find_setting(trial)
+        if not trial.user_attrs[OWN] and setting not in settings and len(others) < FINALISTS:
+            others.append(trial)
+            settings.append(setting)
+    return [*own, *others]
+
+
+def _measure_again(objective, study, tunables, plan, memory, watch):
+    chosen = choose_finalists(study)
+    if not chosen:
+        raise NothingTrained("no setting trained to its end with a reward above 0.")
+    steps = study.steps
+    for seed in plan.seeds:
+        for trial in chosen:
+            if (trial.number, seed) not in memory.fresh:
+                value = objective.train_whole(study.find_setting(trial), seed)
+                memory.add_fresh(trial.number, seed, value)
+            steps += objective.steps
+            watch(steps, "the best with fresh seeds")
+    finalists = [
+        Measured(
+            study.find_setting(trial),
+            study.find_values(trial),
+            find_value(trial),
+            tuple(memory.fresh[trial.number, seed] for seed in plan.seeds),
+            trial.user_attrs[OWN],
+        )
+        for trial in chosen
+    ]
+    return sorted(finalists, key=lambda one: -one.mean)
+
+
+def _conclude(finalists, study, tunables, protocol, plan, memory):
+    trials = study.trials
+    return TuningResult(
+        best=finalists[0],
+        own=next((one for one in finalists if one.is_own), None),
+        finalists=tuple(finalists),
+        tuned=_describe_tuned(finalists[0], study, tunables),
+        trials=len(trials),
+        pruned=sum(not is_complete(trial) for trial in trials),
+        steps=study.steps + len(finalists) * len(plan.seeds) * protocol.final_steps,
+        seeds=plan.seeds,
+    )
+
+
+def _describe_tuned(best: Measured, study: Study, tunables: Sequence[Tunable]) -> tuple[Tuned, ...]:
+    complete = sorted(filter(is_complete, study.trials), key=find_value, reverse=True)
+    values = [study.find_values(trial) for trial in complete[: max(1, math.ceil(len(complete) / 10))]]
+    importances = find_importances(study.trials)
+    tuned = [
+        Tuned(one.name, importances.get(one.name), one.own, best.values[one.name], _summarize(one, values))
+        for one in tunables
+    ]
+    return tuple(sorted(tuned, key=lambda one: -(one.importance or 0.0)))
+
+
+def _summarize(tunable, values: Sequence[dict[str, Any]]):
+    seen = [value[tunable.name] for value in values]
+    if isinstance(tunable.scale, tuple):
+        return tuple(choice for choice in tunable.scale if choice in seen)
+    return min(seen), max(seen)
