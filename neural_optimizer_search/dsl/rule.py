@@ -138,11 +138,17 @@ class Rule:
     @property
     def numbers(self) -> tuple[float, ...]:
         """For each of the `5n` words the number that it has as a member of a family, such as 0.02 of clip_0.02, or 0."""
-        return tuple(
-            0.0 if isinstance(word, int) else _find(field, word).constant or 0.0
-            for iteration in self.iterations
-            for field, word in zip(Iteration._fields, iteration)
-        )
+        return tuple(constant or 0.0 for constant in self._constants_of_words())
+
+    @property
+    def has_numbers(self) -> bool:
+        """Whether a word is a member of a family, so that `numbers` must stand beside the tokens."""
+        return any(constant is not None for constant in self._constants_of_words())
+
+    def _constants_of_words(self):
+        for iteration in self.iterations:
+            for field, word in zip(Iteration._fields, iteration):
+                yield None if isinstance(word, int) else _find(field, word).constant
 
     # -- Other forms -----------------------------------------------------------------------------------
 
@@ -280,14 +286,16 @@ class Rule:
         return any(OPERANDS[name].decays for name in ex.operands(self.expression()))
 
     @property
-    def per_tensor(self) -> bool:
-        """Whether the rule is a function of whole weight tensors, such as of their norms."""
-        return any(
-            table[word].per_tensor
-            for k in self.live
-            for table, word in zip(_TABLES, self.iterations[k])
-            if isinstance(word, str)
-        )
+    def per_tensor(self) -> tuple[str, ...]:
+        """Its words that are functions of whole weight tensors, such as of their norms; they take more time."""
+        words = set()
+        for iteration in map(self.iterations.__getitem__, self.live):
+            placed = list(zip(_TABLES, iteration))
+            # "left" ignores the places of y.
+            for table, word in placed[::2] if iteration.b == "left" else placed:
+                if isinstance(word, str) and table[word].per_tensor:
+                    words.add(word)
+        return tuple(sorted(words))
 
     def formula(self) -> str:
         """Simplified infix text; `parse_formula` reads it back."""
