@@ -34,6 +34,8 @@ class Flag:
       recorded: Whether it is a part of what a run records of itself.
       is_local: Tells of a value whether it names something of one machine, such as a file, an address or a module of
         the user's own. Of a run that was made elsewhere nobody takes it without being told to.
+      earlier: What a run means that recorded nothing of it, because it is of a release before this flag; None: the
+        default.
     """
 
     help: str
@@ -47,6 +49,7 @@ class Flag:
     changeable: bool = False
     recorded: bool = True
     is_local: Callable[[Any], bool] = lambda value: False
+    earlier: Any = None
 
 
 def flag(default: Any, help: str, **more: Any) -> Any:

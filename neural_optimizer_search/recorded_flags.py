@@ -19,6 +19,12 @@ def record(config: Any) -> dict[str, Any]:
     return {name: value for name, value in dataclasses.asdict(config).items() if name in kept}
 
 
+def complete(config: type, recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run recorded, with what it means of flags that its release did not have; it may be anything."""
+    earlier = {name: one.earlier for name, (one, _) in flags.flags_of(config).items() if one.earlier is not None}
+    return {**earlier, **recorded}
+
+
 def changed_on_resume(
     p: Parser, config: type[Config], given: Mapping[str, Any], recorded: Mapping[str, Any], made_here: bool = True
 ) -> Config:
@@ -33,7 +39,7 @@ def changed_on_resume(
       recorded: What the run recorded, checked by `check_recorded`.
       made_here: Whether the run was made here: see `origin.is_made_here`.
     """
-    known = flags.flags_of(config)
+    known, recorded = flags.flags_of(config), complete(config, recorded)
     for name in sorted(given.keys() & known.keys()):
         one, default = known[name]
         if one.recorded and not one.changeable and given[name] != recorded.get(name, default):

@@ -61,8 +61,8 @@ MAY_IMPORT = {
     f"{CORE}.records": {f"{CORE}.measuring", f"{CORE}.tasks.schedule", *COMMANDS, DSL},
 }  # fmt: skip
 MAY_IMPORT[f"{CORE}.search"] = {
-    *(f"{CORE}.{place}" for place in ("records", "workers", "measuring", "tasks", "tasks.schedule", "optimizers", "keras_versions")),
-    *COMMANDS, DSL
+    *(f"{CORE}.{place}" for place in ("records", "workers", "measuring", "optimizers", "keras_versions")),
+    f"{CORE}.tasks", f"{CORE}.tasks.schedule", *COMMANDS, DSL
 }  # fmt: skip
 MAY_IMPORT[f"{CORE}.report"] = MAY_IMPORT[f"{CORE}.promotion"] = {f"{CORE}.search", *MAY_IMPORT[f"{CORE}.search"]}
 MAY_IMPORT[f"{CORE}.tuning"] = {f"{CORE}.promotion", f"{CORE}.operations", *MAY_IMPORT[f"{CORE}.promotion"]}
@@ -84,14 +84,14 @@ MAY_IMPORT["benchmarks.experiments"] = {
 }  # fmt: skip
 MAY_IMPORT["benchmarks.commands"] = {"benchmarks.experiments", "benchmarks.trials", *COMMANDS}
 MAY_IMPORT["benchmarks.studies"] = {
-    "benchmarks.plotting",
-    "tf_agents_env",
-    f"{CORE}.tuning",
-    *MAY_IMPORT["tf_agents_env"],
-    *KERAS,
-}
+    "benchmarks.plotting", "benchmarks.data", "tf_agents_env", f"{CORE}.tuning", *MAY_IMPORT["tf_agents_env"], *KERAS
+}  # fmt: skip
 # Within the DSL, each file may import those before it.
 DSL_ORDER = (
+    "numbers",
+    "families",
+    "constants",
+    "averages",
     "vocabulary",
     "expression",
     "precedence",
@@ -100,9 +100,11 @@ DSL_ORDER = (
     "exports",
     "rule",
     "spelling",
+    "lexing",
     "formula",
     "space",
     "interpreter",
+    "encoding",
     "token_interpreter",
 )
 

@@ -18,6 +18,9 @@ STUDIES = (
     "backends",
     "own_model_speed",
     "ledger_growth",
+    "stock_optimizers",
+    "tuning",
+    "schedules_and_constants",
 )
 
 

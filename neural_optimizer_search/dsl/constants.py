@@ -1,12 +1,14 @@
 """The constants that all words of a rule share (arXiv v2, section 4.2)."""
 
+import contextlib
 import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from neural_optimizer_search.dsl.numbers import write_number
+from neural_optimizer_search.dsl.families import FROM_0_TO_1, POSITIVE
+from neural_optimizer_search.dsl.numbers import write_latex, write_number
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,13 @@ class Constants:
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-            if name == "epsilon" and not (is_number and 0.0 < value < math.inf):
-                raise ValueError(f"Argument `epsilon` must be a finite number > 0. Received: {value!r}.")
-            if name != "epsilon" and not (is_number and 0.0 <= value < 1.0):
-                raise ValueError(f"Argument `{name}` must be a number from 0 to below 1. Received: {value!r}.")
-            object.__setattr__(self, name, float(value))
+            number = math.nan
+            if isinstance(value, (int, float)) and not isinstance(value, bool):
+                with contextlib.suppress(OverflowError):  # JSON has whole numbers of any length
+                    number = float(value)
+            if not RANGES[name].has(number):
+                raise ValueError(f"Argument `{name}` must be {RANGES[name].text}. Received: {value!r:.100}.")
+            object.__setattr__(self, name, number)
 
     def changes(self) -> dict[str, float]:
         """Those that are not the paper's, by name."""
@@ -52,7 +55,7 @@ class Constants:
 
     def latex(self) -> str:
         r"""The same in LaTeX, such as `, \; \beta_{1} = 0.8`."""
-        return "".join(rf", \; {_LATEX[name]} = {write_number(value)}" for name, value in self.changes().items())
+        return "".join(rf", \; {_LATEX[name]} = {write_latex(value)}" for name, value in self.changes().items())
 
     @classmethod
     def from_changes(cls, changes: Mapping[str, Any]) -> "Constants":
@@ -66,6 +69,8 @@ class Constants:
 
 _LATEX = {"epsilon": r"\delta", **{f"beta_{i}": rf"\beta_{{{i}}}" for i in (1, 2, 3)}}
 NAMES = tuple(field.name for field in dataclasses.fields(Constants))
+# Name -> the numbers that it may be.
+RANGES = {name: POSITIVE if name == "epsilon" else FROM_0_TO_1 for name in NAMES}
 PAPER = Constants()
 
 

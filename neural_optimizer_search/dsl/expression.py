@@ -1,9 +1,11 @@
 """Expression trees: what a rule computes, free of how its string spells it."""
 
+import dataclasses
 import re
 from dataclasses import dataclass
 from typing import Union
 
+from neural_optimizer_search.dsl.numbers import NUMBER, write_number
 from neural_optimizer_search.dsl.vocabulary import OPERANDS, UNARIES
 
 
@@ -60,13 +62,26 @@ _SIMPLER_UNARY: dict[tuple[str, Expression], Expression] = {
     ("sign", Operand("g^3")): Operand("sign(g)"),
     ("sign", Operand("sign(g)")): Operand("sign(g)"),
     ("sign", Operand("sign(m)")): Operand("sign(m)"),
-    ("sign", ONE): ONE,
-    ("sign", Operand("2")): ONE,
     ("sqrt", ONE): ONE,
 }
 _NEUTRAL_RIGHT = {("mul", ONE), ("div", ONE), ("pow", ONE)}
 _OPPOSITE = {"add": "sub", "sub": "add"}
-_COMMUTATIVE = {"add", "mul"}
+_COMMUTATIVE = {"add", "mul", "min", "max"}
+_OF_SIZES = {"abs", "log", "sqrt"}  # functions of |x|
+# A number times w, in either order, that has a word.
+_SCALED_WEIGHTS = {
+    pair: Operand(name)
+    for name in OPERANDS
+    if (match := re.fullmatch(rf"({NUMBER})\*w", name))
+    for number in [Operand(write_number(float(match[1])))]
+    for pair in ((number, Operand("w")), (Operand("w"), number))
+}
+# A power that has a word. That of g and the word 2 is left as it is, for keys of old ledgers have it.
+_POWERS = {
+    (Operand(match[1]), Operand(match[2])): Operand(name)
+    for name in OPERANDS
+    if (match := re.fullmatch(rf"(\w+)\^({NUMBER})", name)) and match[2] not in OPERANDS.keys()
+}
 
 
 def simplify(expression: Expression) -> Expression:
@@ -83,7 +98,18 @@ def _simplify_unary(name, x):
         return x
     if name == "neg" and isinstance(x, Unary) and x.name == "neg":
         return x.x
+    if isinstance(x, Unary) and (name in _OF_SIZES and x.name == "abs" or (name, x.name) == ("abs", "neg")):
+        return _simplify_unary(name, x.x)
+    if name == "abs" and is_number(x):
+        return x
+    if name == "sign" and is_number(x) and float(x.name) > 0.0:
+        return ONE
     return _SIMPLER_UNARY.get((name, x), Unary(name, x))
+
+
+def is_number(expression: Expression) -> bool:
+    """Whether it is a number, such as 1 or 3e-4."""
+    return isinstance(expression, Operand) and re.fullmatch(NUMBER, expression.name) is not None
 
 
 def _simplify_binary(name, x, y):
@@ -93,7 +119,18 @@ def _simplify_binary(name, x, y):
         return y
     if name in _OPPOSITE and isinstance(y, Unary) and y.name == "neg":
         return _simplify_binary(_OPPOSITE[name], x, y.x)
-    return Binary(name, x, y)
+    if name == "pow" and (x, y) in _POWERS:
+        return _POWERS[x, y]
+    return (name == "mul" and _scale_weight(x, y)) or Binary(name, x, y)
+
+
+def _scale_weight(x, y):
+    """x·y with the word for its two last factors, where they are a number and w and have one; else None."""
+    if isinstance(x, Operand):
+        return _SCALED_WEIGHTS.get((x, y))
+    last = {"neg": "x", "mul": "y"}.get(x.name)
+    scaled = last and _scale_weight(getattr(x, last), y)
+    return scaled and dataclasses.replace(x, **{last: scaled})
 
 
 def canonical(expression: Expression) -> Expression:

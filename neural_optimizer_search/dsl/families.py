@@ -83,3 +83,14 @@ def name_member(family: str, constant: float) -> str:
       ('clip_0.02', '3e-4')
     """
     return family[:-1] + write_number(constant)
+
+
+def make_identifier(name: str) -> str:
+    """The name of a row or member as one that Python and all frameworks accept.
+
+    Example:
+      >>> from neural_optimizer_search.dsl.families import make_identifier
+      >>> make_identifier("v_max"), make_identifier("m_0.99"), make_identifier("m_1e-3")
+      ('v_max', 'm_0_99', 'm_1e_3')
+    """
+    return name.replace(".", "_").replace("-", "_")

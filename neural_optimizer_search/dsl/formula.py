@@ -1,52 +1,36 @@
 """Infix text to `Rule`, by a recursive-descent parser.
 
+    rule    := sum ("," constant "=" number)*
     sum     := product (("+" | "-") product)*
     product := factor (("*" | "/") factor)*
     factor  := "-" factor | power
     power   := atom [("^" | "**") factor]
-    atom    := number | operand | function "(" arguments ")" | "(" sum ")"
+    atom    := number | operand | function "(" arguments ")" | "(" sum ")" | "|" sum "|"
 
 `log(x)` and `sqrt(x)` mean log|x| and sqrt|x| and may be written with the bars; `e^x` is `exp(x)`;
-a division adds δ to the divisor, as in the paper.
+a division adds δ to the divisor, as in the paper. A constant that is not named is the paper's.
 """
 
 import inspect
-import itertools
-import re
 import textwrap
 from collections import deque
-from typing import NamedTuple, NoReturn, Union
+from typing import NamedTuple, Union
 
-from neural_optimizer_search.dsl import spelling
+from neural_optimizer_search.dsl import lexing, spelling
+from neural_optimizer_search.dsl.constants import RANGES, Constants
 from neural_optimizer_search.dsl.expression import Binary, Operand, Unary, simplify
+from neural_optimizer_search.dsl.lexing import FormulaError as FormulaError
 from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.dsl.vocabulary import OPERANDS, UNARIES
 
 # Far beyond any update rule, and below what Python's stack holds.
 MAX_LENGTH = 100_000
 MAX_NESTING = 100
 MAX_OPERATORS = 100
-# An error shows so many characters before and after its place.
-SHOWN = 100
-
-_SAME_LENGTH = str.maketrans("·×−", "**-")
-_TOKEN = re.compile(
-    r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
-    r"|(?P<name>[^\W\d][\w\u0302]*)|(?P<symbol>\*\*|[-+*/^(),|]))"
-)
-
-
-class FormulaError(ValueError):
-    """A formula that is not in the language; the message points at the place and lists what is allowed."""
-
-
-class _Token(NamedTuple):
-    kind: str
-    text: str
-    position: int
 
 
 class _Loose(NamedTuple):
-    """A number or `w` that is a word only together with its neighbour, as in 1e-3*w or g^3."""
+    """A number or `e` that may be a word together with its neighbour, as in g^3 or e^g."""
 
     value: Union[float, str]
     position: int
@@ -56,23 +40,27 @@ def parse_formula(formula: str) -> Rule:
     """Reads an update rule from infix text.
 
     Args:
-      formula: Text such as `"exp(sign(g) * sign(m)) * g"`, in the words of the language:
+      formula: Text such as `"exp(sign(g) * sign(m)) * g"` or `"Adam * sqrt(|w|), beta_1=0.8"`, in the words of the
+        language:
         {words}
 
     Returns:
       A `Rule`; its depth is as small as the expression allows.
 
     Raises:
-      FormulaError: If the text is malformed or has a word outside the language.
+      FormulaError: If the text is malformed, has a word outside the language or a number out of range.
 
     Example:
       >>> from neural_optimizer_search import parse_formula
       >>> parse_formula("(1 + sign(g)*sign(m)) * g").to_tokens()[:5]
       (6, 7, 0, 0, 2)
+      >>> parse_formula("clip(g + 9 * ema_0.9, 0.50), epsilon=1e-6").formula()
+      'clip(g + 9 * ema_0.9, 0.5), epsilon=1e-6'
     """
     if not isinstance(formula, str):
         raise TypeError(f"Argument `formula` must be a str. Received: {formula!r}.")
-    return Rule.from_expression(simplify(_Parser(formula).parse()))
+    expression, constants = _Parser(formula).parse()
+    return Rule.from_expression(simplify(expression), constants)
 
 
 if parse_formula.__doc__:  # `python -OO` takes it away
@@ -85,32 +73,12 @@ class _Parser:
         self.formula = formula
         if len(formula) > MAX_LENGTH:
             self._fail("too many characters", MAX_LENGTH, f"{MAX_LENGTH} characters.")
-        self.tokens = deque(self._tokenize(formula.translate(_SAME_LENGTH)))
+        self.tokens = deque(lexing.tokenize(formula))
         self.nesting = 0
-        self.operators = [t for t in self.tokens if t.kind == "symbol" and t.text not in "(),|"]
+        self.operators = [t for t in self.tokens if t.kind == "symbol" and t.text not in "(),|="]
 
-    def _tokenize(self, text):
-        position, end = 0, len(text.rstrip())
-        while position < end:
-            match = _TOKEN.match(text, position)
-            if not match:
-                position += len(text[position:]) - len(text[position:].lstrip())
-                self._fail(f"an unexpected character {text[position]!r}", position, spelling.LEGEND)
-            kind = match.lastgroup
-            assert kind is not None  # each alternative has a name
-            yield _Token(kind, match[kind], match.start(kind))
-            position = match.end()
-        yield _Token("end", "", end)
-
-    def _fail(self, what, position, allowed) -> NoReturn:
-        start = max(0, position - SHOWN)
-        # What does not print could move the mark, or do worse to a terminal.
-        near = self.formula[start : position + SHOWN]
-        shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in near)
-        raise FormulaError(
-            f"Argument `formula` has {what} at position {position}:\n"
-            f"  {shown}\n  {' ' * (position - start)}^\nAllowed: {allowed}"
-        )
+    def _fail(self, what, position, allowed):
+        lexing.fail(self.formula, what, position, allowed)
 
     def _take(self, *texts):
         if self.tokens[0].kind == "symbol" and self.tokens[0].text in texts:
@@ -125,46 +93,49 @@ class _Parser:
     # -- The grammar -----------------------------------------------------------------------------------
 
     def parse(self):
-        result = self._sum()
+        """(the expression, the `Constants`)."""
+        result, constants = self._sum(), {}
+        while self._take(","):
+            name, value = self._constant_of_rule(constants)
+            constants[name] = value
         token = self.tokens[0]
         if token.kind != "end":
-            self._fail(f"{token.text!r:.50} after a whole expression", token.position, "+ - * / ^ or the end.")
+            allowed = "a comma and constants, or the end." if constants else "+ - * / ^, or a comma and constants, or the end."
+            self._fail(f"{token.text!r:.50} after a whole expression", token.position, allowed)
         if len(self.operators) > MAX_OPERATORS:
             position = self.operators[MAX_OPERATORS].position
             self._fail("too many operators", position, f"{MAX_OPERATORS} operators.")
-        return result
+        return result, Constants(**constants)
 
-    def _sum(self):
-        left = self._product()
+    def _sum(self, first=None):
+        """`first`: the atom that it begins with, if that is read already."""
+        left = self._product(first)
         while operator := self._take("+", "-"):
             left = Binary(spelling.OPERATORS[operator.text], left, self._product())
         return left
 
-    def _product(self):
-        left = self._whole(self._factor())
+    def _product(self, first=None):
+        left = self._whole(self._factor() if first is None else self._power(first))
         while operator := self._take("*", "/"):
-            right = self._factor(scales=operator.text == "*")
-            left = Binary(spelling.OPERATORS[operator.text], left, self._whole(right))
+            left = Binary(spelling.OPERATORS[operator.text], left, self._whole(self._factor()))
         return left
 
-    def _factor(self, scales=True):
-        """`scales`: whether a number may take the next factor, w, to itself without changing a precedence."""
+    def _factor(self):
         self.nesting += 1
         if self.nesting > MAX_NESTING:
             self._fail("too many levels", self.tokens[0].position, f"{MAX_NESTING} levels of nesting.")
         if self._take("-"):
-            result = Unary("neg", self._whole(self._factor(scales)))
+            result = Unary("neg", self._whole(self._factor()))
         else:
             self._take("+")
-            result = self._scaled_weight(self._power()) if scales else self._power()
+            result = self._power(self._atom())
         self.nesting -= 1
         return result
 
-    def _power(self):
-        base = self._atom()
+    def _power(self, base):
         if not self._take("^", "**"):
             return base
-        exponent = self._factor(scales=False)
+        exponent = self._factor()
         if isinstance(base, _Loose) and base.value == "e":
             return Unary("exp", self._whole(exponent))
         base = self._whole(base)
@@ -178,21 +149,35 @@ class _Parser:
         token = self.tokens.popleft()
         if token.kind == "number":
             return _Loose(float(token.text), token.position)
-        if token.kind == "name":
+        if token.kind in ("name", "member"):
             if self._take("("):
                 return self._function(token)
-            if token.text in ("w", "e"):
-                return _Loose(token.text, token.position)
-            name = spelling.NAMES.get(token.text) or spelling.NAMES.get(token.text.lower())
-            if name:
-                return Operand(name)
-            self._fail(f"an unknown word {token.text!r:.50}", token.position, spelling.LEGEND)
-        if token.text == "(":
+            return _Loose("e", token.position) if token.text == "e" else self._operand(token)
+        if token.text in ("(", "|"):
             result = self._sum()
-            self._expect(")")
-            return result
+            self._expect({"(": ")", "|": "|"}[token.text])
+            return result if token.text == "(" else Unary("abs", result)
         what = f"{token.text!r:.50}" if token.text else "its end"
         self._fail(f"{what} where an operand must stand", token.position, spelling.LEGEND)
+
+    # -- Words -----------------------------------------------------------------------------------------
+
+    def _operand(self, token):
+        name = spelling.NAMES.get(token.text) or spelling.NAMES.get(token.text.lower())
+        if name:
+            return Operand(name)
+        prefix, number = lexing.split_member(token.text) if token.kind == "member" else ("", 0.0)
+        family = spelling.FAMILIES.get(prefix.lower())
+        if not family:
+            self._fail(f"an unknown word {token.text!r:.50}", token.position, spelling.LEGEND)
+        return Operand(self._member(OPERANDS, family, number, f"a constant of {prefix[:-1]}", token))
+
+    def _member(self, table, family, number, what, token):
+        """The name of a member of a family of the table; the token is where its number stands."""
+        allowed = table[family].range
+        if number is None or not allowed.has(number):
+            self._fail(f"{what} that is not allowed", token.position, f"{allowed.text}.")
+        return table.name(family, number)
 
     def _function(self, token):
         if token.text in spelling.BINARY_FUNCTIONS:
@@ -208,46 +193,46 @@ class _Parser:
         x = self._sum()
         if bars:
             self._expect("|")
-        constant = None if None in words and self.tokens[0].text == ")" else self._constant(token.text, words)
+            # It was the first part of x alone, as in log(|g| + 1).
+            x = x if self.tokens[0].text in (")", ",") else self._sum(Unary("abs", x))
+        word = words[None] if None in words else self._function_with_constant(token.text, words)
         self._expect(")")
-        return Unary(words[constant], x)
+        return Unary(word, x)
 
-    def _constant(self, function, words):
-        constants = [constant for constant in words if constant is not None]
-        if not constants:
-            return None
+    def _function_with_constant(self, function, words):
         self._expect(",")
-        token = self.tokens[0]
-        constant = float(self.tokens.popleft().text) if token.kind == "number" else None
-        if constant not in constants:
-            allowed = ", ".join(f"{c:g}" for c in constants)
-            self._fail(f"a constant of {function} that is not allowed", token.position, f"{allowed}.")
-        return constant
+        token, constant = self.tokens[0], self._number()
+        if constant in words:
+            return words[constant]
+        if "c" in words:
+            return self._member(UNARIES, words["c"], constant, f"a constant of {function}", token)
+        allowed = ", ".join(f"{c:g}" for c in words)
+        self._fail(f"a constant of {function} that is not allowed", token.position, f"{allowed}.")
 
-    # -- Words of two pieces ---------------------------------------------------------------------------
+    def _constant_of_rule(self, known):
+        token = self.tokens.popleft()
+        name, allowed = spelling.CONSTANTS.get(token.text), ", ".join(f"{name}=c" for name in RANGES)
+        if not name:
+            what = f"{token.text!r:.50}" if token.text else "its end"
+            self._fail(f"{what} where a constant must stand", token.position, f"{allowed}.")
+        if name in known:
+            self._fail(f"the constant {name} twice", token.position, f"each of {allowed} once.")
+        self._expect("=")
+        token, value = self.tokens[0], self._number()
+        if value is None or not RANGES[name].has(value):
+            self._fail(f"a constant {name} that is not allowed", token.position, f"{RANGES[name].text}.")
+        return name, value
 
-    def _scaled_weight(self, node):
-        end = self.tokens[-1]
-        times, other, after = itertools.islice(itertools.chain(self.tokens, (end, end)), 3)
-        if isinstance(node, _Loose) and times.text == "*" and after.text not in ("^", "**"):
-            value = float(other.text) if other.kind == "number" else other.text
-            if "w" in (node.value, value):
-                name = spelling.WEIGHT_SCALES.get(value if node.value == "w" else node.value)
-                if name:
-                    self.tokens.popleft()
-                    self.tokens.popleft()
-                    return Operand(name)
-        return node
+    def _number(self):
+        """The number that stands here, or None."""
+        return float(self.tokens.popleft().text) if self.tokens[0].kind == "number" else None
 
     def _whole(self, node):
         if not isinstance(node, _Loose):
             return node
-        if node.value in spelling.NUMBERS:
-            return Operand(spelling.NUMBERS[node.value])
         if node.value == "e":
             self._fail("'e' without an exponent", node.position, "e^x, or exp(x).")
-        scales = ", ".join(spelling.WEIGHT_SCALES.values())
-        if node.value == "w":
-            self._fail("'w' without its factor", node.position, f"{scales}.")
-        allowed = ", ".join([*spelling.NUMBERS.values(), scales, *spelling.POWERS.values()])
-        self._fail(f"the number {node.value:g}", node.position, f"{allowed}.")
+        allowed = OPERANDS["c"].range
+        if not allowed.has(node.value):
+            self._fail(f"the number {node.value:g}", node.position, f"{allowed.text}.")
+        return Operand(OPERANDS.name("c", node.value))

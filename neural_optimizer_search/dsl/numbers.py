@@ -2,7 +2,8 @@
 
 import re
 
-NUMBER = r"\d+\.?\d*(?:e-?\d+)?"
+# What follows a digit cannot be read in two ways: no text takes long to be refused.
+NUMBER = r"\d+(?:\.\d*)?(?:e-?\d+)?"
 
 
 def write_number(x: float) -> str:
@@ -17,3 +18,16 @@ def write_number(x: float) -> str:
     texts = [re.sub(r"e\+?(-?)0*(\d)", r"e\1\2", text) for text in texts]
     texts = [re.sub(r"\.0$", "", text) for text in texts]
     return min((text for text in texts if float(text) == x), key=len)
+
+
+def write_latex(x: float) -> str:
+    r"""The same in LaTeX.
+
+    Example:
+      >>> from neural_optimizer_search.dsl.numbers import write_latex
+      >>> [write_latex(x) for x in (0.3, 1e-8, 2.5e-4)]
+      ['0.3', '10^{-8}', '2.5 \\cdot 10^{-4}']
+    """
+    digits, _, exponent = write_number(x).partition("e")
+    power = f"10^{{{exponent}}}"
+    return digits if not exponent else power if digits == "1" else rf"{digits} \cdot {power}"

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple, TypeVar
 Piece = TypeVar("Piece")
 
 
-# How tightly a piece holds together, from a condition, which only code has, to what needs no brackets anywhere.
-Binding = IntEnum("Binding", "CONDITION SUM PRODUCT NEGATION POWER ATOM", start=-1)
+# How tightly a piece holds together, from `x if condition else y` and comparisons, which only code has, to what needs
+# no brackets anywhere.
+Binding = IntEnum("Binding", "CONDITION COMPARISON SUM PRODUCT NEGATION POWER ATOM", start=-2)
 
 
 class Infix(NamedTuple):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, Optional
 
 from neural_optimizer_search.dsl.expression import Binary, Expression, Operand, Unary, children
+from neural_optimizer_search.dsl.numbers import NUMBER
 from neural_optimizer_search.dsl.precedence import INFIX, Binding, Piece, bracket
 from neural_optimizer_search.dsl.vocabulary import BINARIES, OPERANDS, UNARIES, Word
 
@@ -74,10 +75,12 @@ def _fill_text(template, x="", y=""):
 
 # The grammar would take x ^ -y, which is hard to read.
 _SIDES_IN_TEXT = {"pow": (Binding.ATOM, Binding.POWER)}
-_CONSTANT = re.compile(r"(\w+)_(\d+\.?\d*(?:e-?\d+)?)")
+_CONSTANT = re.compile(rf"(\w+)_({NUMBER}|c)")
+_BARS = r"\left|$x\right|"
+KNOWN_FORMS = 4096  # a family has a word for each number
 
 
-@functools.cache
+@functools.lru_cache(KNOWN_FORMS)
 def text_form(kind: type, word: Word) -> Form:
     """How a word is written in formulas: an operator, or its name as that of a function of its arguments.
 
@@ -99,8 +102,10 @@ def text_form(kind: type, word: Word) -> Form:
         return Form(f"{name}($x, $y)", needs=(Binding.SUM, Binding.SUM))
     if word.latex == "-$x":
         return Form("-$x", Binding.NEGATION, (Binding.NEGATION,))
+    if word.latex == _BARS:
+        return Form("|$x|", needs=(Binding.SUM,))
     function, constant = match.groups() if (match := _CONSTANT.fullmatch(name)) else (name, None)
-    x = "|$x|" if r"\left|$x\right|" in word.latex else "$x"
+    x = "|$x|" if _BARS in word.latex else "$x"
     return Form(f"{function}({x}, {constant})" if constant else f"{function}({x})", needs=(Binding.SUM,))
 
 
@@ -127,7 +132,7 @@ _OUTSIDE = (
 _SIDES = {Operand: "", Unary: "x", Binary: "xy"}
 
 
-@functools.cache
+@functools.lru_cache(KNOWN_FORMS)
 def latex_form(kind: type, word: Word) -> Form:
     """How a word is written in LaTeX: as its row says; how tightly it holds together is read off there."""
     source = word.latex

@@ -182,7 +182,7 @@ class Rule:
         """The text of a Python file that needs one framework and not this package: this rule as an optimizer.
 
         The optimizer trains as `RuleOptimizer(rule, ...)` does. It takes `decay_steps` only if the rule reads t/T,
-        and `seed` only if it draws random numbers.
+        `seed` only if it draws random numbers, and of `beta_1`, `beta_2`, `beta_3` and `epsilon` those that it reads.
 
         Args:
           name: The name of the class; for optax, of the function that makes the optimizer.
@@ -205,7 +205,7 @@ class Rule:
           return jnp.exp(jnp.sign(g) * jnp.sign(m)) * g
           return torch.exp(_sign(g) * _sign(m)) * g
         """
-        return write_source(name, self.expression(mark_place), self.formula(), self.latex(), framework)
+        return write_source(name, self.expression(mark_place), self.formula(), self.latex(), framework, self.constants)
 
     # -- Meaning ---------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neural_optimizer_search.dsl.constants import PAPER
 from neural_optimizer_search.dsl.rule import TOKENS_PER_ITERATION, Rule
 from neural_optimizer_search.dsl.vocabulary import BINARIES, OPERANDS, UNARIES, Vocabulary
 
@@ -48,7 +49,7 @@ class SearchSpace:
 
     def __post_init__(self) -> None:
         for field, table in (("operands", OPERANDS), ("unaries", UNARIES), ("binaries", BINARIES)):
-            words = tuple(getattr(self, field))
+            words = tuple(table[word].name if word in table else word for word in getattr(self, field))
             object.__setattr__(self, field, words)
             unknown = [word for word in words if word not in table]
             if not words or unknown or len(set(words)) < len(words):
@@ -158,7 +159,13 @@ class SearchSpace:
         return Rule.from_tokens(tokens, self.vocabulary)
 
     def encode(self, rule: Rule) -> tuple[int, ...]:
-        """`Rule` -> tokens of this space."""
+        """`Rule` -> tokens of this space.
+
+        Raises:
+          ValueError: If it has a word that is not of the space, or constants of its own, which no tokens say.
+        """
+        if rule.constants != PAPER:
+            raise ValueError(f"The rule `{rule}` has constants of its own, and the rules of a space have the papers'.")
         return rule.to_tokens(self.vocabulary)
 
 
@@ -179,7 +186,17 @@ _UNARIES = (
 )  # fmt: skip
 _BINARIES = ("add", "sub", "mul", "div", "pow", "left")
 
-# Name -> the words. The two papers' whole spaces, then subsets of the size that the paper says it searched.
+# What later papers added: Nadam is `nesterov / sqrt(v)`, Lion `sign(lion_0.99)`, AdamW `Adam + 1e-2*w`.
+_MODERN_OPERANDS = (
+    "g", "m", "v", "sign(g)", "sign(m)", "1", "2", "w", "1e-3*w", "1e-2*w", "Adam", "RMSProp", "nesterov", "lion_0.99",
+    "belief", "m_0.5", "m_0.95", "m_0.99", "m_0.9999", "v_0.95", "v_0.99", "change_0.92",
+)  # fmt: skip
+_MODERN_UNARIES = (
+    "identity", "neg", "sqrt", "exp", "sign", "tanh", "abs", "drop_0.1", "cautious", "normalize", "orthogonalize",
+)  # fmt: skip
+
+# Name -> the words. The two papers' whole spaces, then subsets of the size that the paper says it searched, then
+# the words of later papers.
 PRESETS = {
     "arxiv2017": Vocabulary(_OPERANDS + _DECAYS, _UNARIES, _BINARIES),
     "arxiv2017_no_decay": Vocabulary(_OPERANDS, _UNARIES, _BINARIES),
@@ -199,6 +216,7 @@ PRESETS = {
         unaries=("identity", "neg", "exp", "drop_0.1"),
         binaries=("add", "sub", "mul", "pow"),
     ),
+    "modern": Vocabulary(_MODERN_OPERANDS, _MODERN_UNARIES, ("add", "sub", "mul", "div", "min", "max", "left")),
 }
 
 
@@ -207,7 +225,8 @@ def search_space(name: str = "arxiv2017", depth: int = 2, **constraints: bool) -
 
     Args:
       name: One of `PRESETS`. "arxiv2017" is v2 of the paper with the decay operands,
-        "arxiv2017_no_decay" without them, "icml2017" is v1; the others are subsets.
+        "arxiv2017_no_decay" without them, "icml2017" is v1; "modern" has the words of later papers; the others are
+        subsets.
       depth: Iterations n, 1 to 4; "icml2017" has 1 to 3.
       **constraints: `distinct_operands`, `no_final_addition`, `reuse_outputs`: False switches one off.
 

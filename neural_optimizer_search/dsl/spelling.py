@@ -3,56 +3,66 @@
 import re
 from typing import Optional, Union
 
+from neural_optimizer_search.dsl.constants import NAMES as CONSTANT_NAMES
 from neural_optimizer_search.dsl.expression import Binary, Unary
+from neural_optimizer_search.dsl.families import is_family
+from neural_optimizer_search.dsl.numbers import NUMBER
 from neural_optimizer_search.dsl.precedence import INFIX
 from neural_optimizer_search.dsl.printing import text_form
 from neural_optimizer_search.dsl.vocabulary import BINARIES, OPERANDS, UNARIES
 
-_NUMBER = r"\d+\.?\d*(?:e-?\d+)?"
-_UNARY = re.compile(rf"(?P<name>\w+)\((?P<bar>\|?)\$x\|?(?:, (?P<constant>{_NUMBER}))?\)")
+_UNARY = re.compile(rf"(?P<name>\w+)\((?P<bar>\|?)\$x\|?(?:, (?P<constant>{NUMBER}|c))?\)")
 _BINARY = re.compile(r"(\w+)\(\$x, \$y\)")
 
+# -- Operands: name -> the word --------------------------------------------------------------------
 
-def _matches(pattern, texts):
-    return {text: match for text in texts if (match := re.fullmatch(pattern, text))}
-
-
-# -- Operands: name or number -> the word ----------------------------------------------------------
-
-_IDENTIFIERS = [name for name in OPERANDS if name.isidentifier()]
-NAMES = {
-    **{name.lower(): name for name in _IDENTIFIERS},
-    **{name: name for name in _IDENTIFIERS},
-    # As the papers print them.
+_IDENTIFIERS = [name for name in OPERANDS if name.isidentifier() and not is_family(name)]
+# As the papers print them.
+_PRINTED = {
     "m\u0302": "m", "v\u0302": "v", "γ": "gamma", "γ\u0302": "gamma",
     "ε": "eps", "ε_t": "eps_t", "ϵ": "eps", "ϵ_t": "eps_t",
 }  # fmt: skip
-NUMBERS: dict[Union[float, str], str] = {float(name): name for name in _matches(_NUMBER, OPERANDS)}
+NAMES = {**{name.lower(): name for name in _IDENTIFIERS}, **{name: name for name in _IDENTIFIERS}, **_PRINTED}
+# What stands before the number of a member -> its family.
+FAMILIES = {name.removesuffix("c").lower(): name for name in OPERANDS if is_family(name) and name != "c"}
+FAMILIES.update({f"{printed}_": FAMILIES[f"{name}_"] for printed, name in _PRINTED.items() if f"{name}_" in FAMILIES})
 # (the operand, the exponent) -> the word that is this power of it.
 POWERS: dict[tuple[str, Union[float, str]], str] = {
-    (match[1], float(match[2])): name for name, match in _matches(rf"(\w+)\^({_NUMBER})", OPERANDS).items()
-}
-WEIGHT_SCALES: dict[Union[float, str], str] = {
-    float(match[1]): name for name, match in _matches(rf"({_NUMBER})\*w", OPERANDS).items()
+    (match[1], float(match[2])): name for name in OPERANDS if (match := re.fullmatch(rf"(\w+)\^({NUMBER})", name))
 }
 
 # -- Functions and operators -----------------------------------------------------------------------
 
-# Function -> its constants -> the word. A function without constants has the row None.
-FUNCTIONS: dict[str, dict[Optional[float], str]] = {}
+# Function -> its constants -> the word. A function without constants has the row None, a family the row "c".
+FUNCTIONS: dict[str, dict[Union[float, str, None], str]] = {}
 # Functions of |x|, which may be written with the bars and without.
 OF_SIZES = set()
+
+
+def _read_constant(text: Optional[str]) -> Union[float, str, None]:
+    return float(text) if text and text != "c" else text
+
+
 for _word in UNARIES.values():
-    if _match := _UNARY.fullmatch(text_form(Unary, _word).template):
-        _constant = float(_match["constant"]) if _match["constant"] else None
-        FUNCTIONS.setdefault(_match["name"], {})[_constant] = _word.name
+    _template = text_form(Unary, _word).template
+    if _match := _UNARY.fullmatch(_template):
+        FUNCTIONS.setdefault(_match["name"], {})[_read_constant(_match["constant"])] = _word.name
         if _match["bar"]:
             OF_SIZES.add(_match["name"])
+    elif _template == "|$x|":
+        FUNCTIONS[_word.name] = {None: _word.name}
 BINARY_FUNCTIONS = [name for name, word in BINARIES.items() if _BINARY.fullmatch(text_form(Binary, word).template)]
 OPERATORS = {operator.symbol: name for name, operator in INFIX.items()}
+# Name -> the constant of a rule.
+CONSTANTS = {
+    **{name: name for name in CONSTANT_NAMES},
+    **{name.replace("beta", "β"): name for name in CONSTANT_NAMES},
+    "δ": "epsilon",
+}
 
-_calls = [f"{name}(x, constant)" if None not in words else name for name, words in FUNCTIONS.items()]
+_calls = [f"{name}(x, c)" if None not in words else name for name, words in FUNCTIONS.items()]
 LEGEND = (
-    f"operands {', '.join(OPERANDS)}; functions {', '.join([*_calls, *(f'{n}(x, y)' for n in BINARY_FUNCTIONS)])}; "
-    "operators + - * / ^ and brackets."
+    f"numbers; operands {', '.join(name for name in OPERANDS if name != 'c')}; "
+    f"functions {', '.join([*_calls, *(f'{n}(x, y)' for n in BINARY_FUNCTIONS)])}, with c a number, as in m_0.99; "
+    f"operators + - * / ^, |x| and brackets; behind commas {', '.join(f'{name}=c' for name in CONSTANT_NAMES)}."
 )

@@ -16,7 +16,7 @@ from typing import Any, Optional
 
 from neural_optimizer_search.decays import annealed_noise_stddev, cyclical, linear, restart
 from neural_optimizer_search.dsl.families import ANY_NUMBER, BETWEEN_0_AND_1, FROM_0_TO_1, POSITIVE, Range, Table
-from neural_optimizer_search.dsl.numbers import write_number
+from neural_optimizer_search.dsl.numbers import write_latex, write_number
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Word:
         return dataclasses.replace(
             self,
             name=name,
-            latex=self.latex.replace("$c", number),
+            latex=self.latex.replace("$c", write_latex(constant)),
             value=lambda *arguments: value(*arguments, constant),
             averages=tuple(f"{read[:-1]}{number}" if read.endswith("_c") else read for read in self.averages),
             family=self.name,
@@ -221,7 +221,7 @@ BINARIES = Table(
     # Muon's rule is one for matrices (Jordan et al., 2024): x where a weight tensor is one, y where it is not.
     Word(
         "on_matrices", r"\operatorname{on\_matrices}($x, $y)",
-        lambda ops, s, x, y: s.each_tensor(lambda x, y: x if len(x.shape) > 1 else y, x, y),
+        lambda ops, s, x, y: s.each_tensor(ops.on_matrices, x, y),
         per_tensor=True,
     ),
 )  # fmt: skip

@@ -8,10 +8,11 @@ from neural_optimizer_search.code_hash import hash_code
 # The modules that the reward of any task depends on; those of one task are in its `identity`. The screen makes the
 # keys of evaluations.
 MODULES = (
-    "decays", "flat_weights", "dsl.interpreter", "dsl.rule", "dsl.state", "dsl.token_interpreter", "dsl.vocabulary",
+    "decays", "flat_weights", "dsl.averages", "dsl.constants", "dsl.encoding", "dsl.families", "dsl.interpreter",
+    "dsl.numbers", "dsl.rule", "dsl.state", "dsl.token_interpreter", "dsl.vocabulary",
     "measuring.evaluator", "measuring.random_draws", "measuring.screen", "measuring.token_optimizer",
-    "measuring.training", "keras_versions", "operations.on_numpy", "operations.on_tensorflow",
-    "tasks.child", "tasks.image_task", "tasks.keras_steps", "tasks.protocol", "tasks.schedule",
+    "measuring.training", "keras_versions", "operations.newton_schulz", "operations.on_numpy",
+    "operations.on_tensorflow", "tasks.child", "tasks.image_task", "tasks.keras_steps", "tasks.protocol", "tasks.schedule",
 )  # fmt: skip
 
 

@@ -117,7 +117,7 @@ def describe_task(task: Task, protocol: Protocol, data_dir: Optional[str] = None
         score=score,
         loss=loss,
         notes=tuple(_find_notes(child, trial)) if is_own else (),
-        fingerprint=_take_fingerprint(task, once, hashes, trial) if once is not None else None,
+        fingerprint=_take_fingerprint(task, protocol, once, hashes, trial) if once is not None else None,
     )
 
 
@@ -127,7 +127,7 @@ def _find_other_model(task, protocol, data_dir, once, child) -> Iterator[str]:
         yield from describe_other_model(child, task.child(protocol, data_dir))
 
 
-def _take_fingerprint(task, child, hashes, trial):
+def _take_fingerprint(task, protocol, child, hashes, trial):
     """Of the child that was made first, as in a worker."""
     untrained = float("nan") if child.untrained_loss is None else child.untrained_loss
     trained = float(trial.repeated.first.losses[-1])
@@ -140,6 +140,7 @@ def _take_fingerprint(task, child, hashes, trial):
         metric=child.metric_name,
         worst=_round(worst),
         best=_round(best),
+        schedules="; ".join(map(str, protocol.schedules)),
     )
 
 

@@ -30,8 +30,8 @@ class Evaluation:
       key: Equal for rules that are one function to the search, and so have one evaluation.
       flipped: Whether `rule` is the sign flip of what was proposed.
       cached: Whether it was measured by another search.
-      schedule: How the rate went in the course of the final runs: the text of a `Schedule`, the best of those that the
-        protocol has. "constant" if there were none.
+      schedule: How the rate went in the course of the final runs: the text of a `Schedule`, the best of those that
+        the protocol has. "constant" if there were none.
       weight_decay: Of the final runs, likewise.
     """
 
@@ -56,6 +56,15 @@ class Evaluation:
     def screened(self) -> bool:
         """Whether the screen saw that no child needs to be trained."""
         return self.status == "screened"
+
+    @property
+    def training_setting(self) -> str:
+        """Schedule and weight decay of the final runs, in words; "" for a constant rate without a weight decay."""
+        words = [
+            self.schedule if self.schedule != str(CONSTANT) else "",
+            f"weight decay {self.weight_decay:g}" if self.weight_decay else "",
+        ]
+        return ", ".join(filter(None, words))
 
     @property
     def deviation(self) -> Optional[float]:

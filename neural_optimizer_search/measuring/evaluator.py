@@ -39,6 +39,7 @@ class Evaluator:
         self.uniform_loss = child.uniform_loss
         self._metric_name, (self._worst, _) = child.metric_name, child.scale
         self.train = ChildTraining(child)
+        self.train.prepare(protocol.seeds)
 
     def __call__(self, rule: Rule) -> Evaluation:
         """Trains children with a `Rule` and returns its `Evaluation`; a rule that diverges is no error."""

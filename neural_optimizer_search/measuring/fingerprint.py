@@ -7,6 +7,7 @@ from typing import Any
 from neural_optimizer_search.code_hash import hash_code
 from neural_optimizer_search.tasks.named_task import is_same_loss
 from neural_optimizer_search.tasks.protocol import Protocol
+from neural_optimizer_search.tasks.schedule import CONSTANT
 from neural_optimizer_search.tasks.task import Task
 
 # What rewards of such tasks depend on, beside `code_version.MODULES`.
@@ -34,6 +35,7 @@ class Fingerprint:
         that the module reads from a file, is seen there.
       metric: The name of what the score is made of.
       worst, best: The values of the metric that have the scores 0 and 1, to 6 digits.
+      schedules: The texts of the schedules that rules are measured with, which the task may leave to this package.
     """
 
     code: Mapping[str, str]
@@ -43,6 +45,7 @@ class Fingerprint:
     metric: str
     worst: float
     best: float
+    schedules: str = str(CONSTANT)
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON takes it."""
@@ -56,13 +59,16 @@ class Fingerprint:
           ValueError: If it gave none such.
         """
         names = [field.name for field in fields(cls)]
+        # Before rules were measured with schedules, fingerprints had none.
+        recorded = {"schedules": cls.schedules, **recorded} if isinstance(recorded, dict) else recorded
         if not (isinstance(recorded, dict) and recorded.keys() == set(names)):
             raise ValueError(f"its fingerprint of the task has other parts than {', '.join(names)}.")
         texts = [recorded["code"], recorded["data"]]
         if not all(isinstance(one, dict) and all(isinstance(text, str) for text in one.values()) for one in texts):
             raise ValueError("its fingerprint of the task has hashes that are no texts.")
-        if not isinstance(recorded["metric"], str):
-            raise ValueError("its fingerprint of the task has a metric that is no text.")
+        for name in ("metric", "schedules"):
+            if not isinstance(recorded[name], str):
+                raise ValueError(f"its fingerprint of the task has for {name} what is no text.")
         for name in _NUMBERS:
             if type(recorded[name]) not in (int, float):
                 raise ValueError(f"its fingerprint of the task has no number for {name}.")
@@ -74,6 +80,8 @@ class Fingerprint:
         changes += [f"the data of `{name}`" for name in _changed(self.data, now.data)]
         if self.metric != now.metric:
             changes.append(f"the metric, from {self.metric} to {now.metric}")
+        if self.schedules != now.schedules:
+            changes.append(f"the schedules of the learning rate, from {self.schedules} to {now.schedules}")
         for name, what in _NUMBERS.items():
             before, after = getattr(self, name), getattr(now, name)
             if not is_same_loss(before, after):
@@ -86,7 +94,16 @@ class Fingerprint:
         numbers = " ".join(f"{number:.4g}" for number in (getattr(self, name) for name in _NUMBERS))
         package = hash_code(*(f"neural_optimizer_search.tasks.{name}" for name in MODULES))
         return " ".join(
-            [task.name, repr(protocol), _line(self.code), _line(self.data), self.metric, numbers, package]
+            [
+                task.name,
+                repr(protocol),
+                _line(self.code),
+                _line(self.data),
+                self.metric,
+                self.schedules,
+                numbers,
+                package,
+            ]
         )
 
 

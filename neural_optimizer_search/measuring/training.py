@@ -1,13 +1,13 @@
 """Training a child with a rule, with one trace for all rules.
 
-Compiling a Keras model for each rule and learning rate costs seconds; here the tokens, the learning rate of each step,
-the weight decay, the seed and the step counts are tensors, so that one traced function trains them all (the study
+Compiling a Keras model for each rule and learning rate costs seconds; here the rule, the rate of each step, the
+weight decay, the seed and the step counts are tensors, so that one traced function trains them all (the study
 `evaluation_speed` measures both ways).
 """
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -109,7 +109,7 @@ class ChildTraining:
 
         Args:
           rule: The `Rule`.
-          learning_rate: λ in w <- w·(1 - λ_t·decay) - λ_t·update, where λ_t is λ times the schedule's factor of step t.
+          learning_rate: λ in w <- w·(1 - λ_t·decay) - λ_t·update, where λ_t is λ times the schedule's factor of t.
           seed: Sets the initial weights, the batches and the rule's noise.
           steps: Number of steps; T of the decay operands and of the schedule.
           validate_every: Steps between validations; divides `steps`.
@@ -165,6 +165,13 @@ class ChildTraining:
     def traces(self) -> int:
         """How many times the training function was traced."""
         return sum(function.experimental_get_tracing_count() for function in self._functions.values())
+
+    def prepare(self, seeds: Iterable[int]) -> None:
+        """Makes the weights of these seeds now. What makes a seed's weights has TensorFlow set up the graph anew at the
+        next run, which takes as long as many runs: so once for all seeds.
+        """
+        for seed in seeds:
+            self._initial_values(seed)
 
     def measure_untrained(self, seed: int) -> np.ndarray:
         """What `Child.validate` gives of a fresh child: float32 [score, loss, metric]."""

@@ -1,5 +1,6 @@
-"""The nearest matrix with orthogonal rows or columns, as Muon has it (Jordan et al., 2024)."""
+"""What Muon does with matrices (Jordan et al., 2024): brings them near one with orthogonal rows or columns."""
 
+import math
 from typing import Any
 
 STEPS = 5
@@ -8,16 +9,21 @@ COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 SMALL = 1e-7  # beside a norm that may be 0
 
 
+def on_matrices(x: Any, y: Any) -> Any:
+    """x if it has two axes or more, else y."""
+    return x if len(x.shape) > 1 else y
+
+
 def orthogonalize(ops: Any, x: Any) -> Any:
     """Of a kernel `[..., inputs, outputs]`, reshaped to a matrix; what has fewer than two axes stays as it is.
 
     The singular values become about 1, times sqrt(outputs / inputs) if there are more outputs than inputs.
     """
     shape = tuple(x.shape)
-    if len(shape) < 2:
+    if len(shape) < 2 or 0 in shape:
         return x
-    matrix = ops.reshape(x, (-1, shape[-1]))
-    rows, columns = (int(size) for size in matrix.shape)
+    rows, columns = math.prod(shape[:-1]), shape[-1]
+    matrix = ops.reshape(x, (rows, columns))
     matrix = matrix if rows <= columns else ops.transpose(matrix)
     matrix = matrix / (ops.sqrt(ops.mean(ops.square(matrix)) * (rows * columns)) + SMALL)
     a, b, c = COEFFICIENTS

@@ -6,6 +6,7 @@ from typing import Any
 
 from neural_optimizer_search.keras_versions import keras
 from neural_optimizer_search.operations import newton_schulz
+from neural_optimizer_search.operations.newton_schulz import on_matrices as on_matrices
 
 _ops: Any = keras.ops
 exp, expm1, log = _ops.exp, _ops.expm1, _ops.log

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from neural_optimizer_search.operations import newton_schulz
+from neural_optimizer_search.operations.newton_schulz import on_matrices as on_matrices
 
 exp, expm1, log = np.exp, np.expm1, np.log
 abs, sqrt, square, sign, cos = np.abs, np.sqrt, np.square, np.sign, np.cos

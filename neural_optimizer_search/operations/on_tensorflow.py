@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from neural_optimizer_search.operations import newton_schulz
+from neural_optimizer_search.operations.newton_schulz import on_matrices as on_matrices
 
 exp, expm1, log = tf.exp, tf.math.expm1, tf.math.log
 abs, sqrt, square, sign, sigmoid, cos = tf.abs, tf.sqrt, tf.square, tf.sign, tf.sigmoid, tf.cos

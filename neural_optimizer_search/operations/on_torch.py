@@ -9,6 +9,7 @@ import torch  # pyright: ignore[reportMissingImports]  The types are checked wit
 
 from neural_optimizer_search.keras_versions import keras
 from neural_optimizer_search.operations import newton_schulz
+from neural_optimizer_search.operations.newton_schulz import on_matrices as on_matrices
 
 exp, expm1, log = torch.exp, torch.expm1, torch.log
 abs, sqrt, square, sigmoid, cos = torch.abs, torch.sqrt, torch.square, torch.sigmoid, torch.cos

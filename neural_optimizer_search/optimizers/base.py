@@ -7,7 +7,10 @@ from typing import Any, Optional, Union
 
 from neural_optimizer_search import keras_versions, operations
 from neural_optimizer_search.arguments import check_config, check_number
-from neural_optimizer_search.dsl.state import State
+from neural_optimizer_search.dsl.averages import AVERAGES, PREVIOUS, with_needs
+from neural_optimizer_search.dsl.constants import PAPER, Constants
+from neural_optimizer_search.dsl.families import make_identifier
+from neural_optimizer_search.dsl.state import State, find_beta
 from neural_optimizer_search.keras_versions import keras
 from neural_optimizer_search.optimizers import updates
 
@@ -21,8 +24,8 @@ _INDEX_BITS = 32
 class DirectionOptimizer(keras.optimizers.Optimizer):
     """w <- w - learning_rate * direction, where a subclass states the direction.
 
-    A subclass defines `averages` and `update_direction`. One whose update has a native kernel also defines
-    `find_kernel`.
+    A subclass defines `averages` and `update_direction`, and `constants` if they are not the paper's. One whose update
+    has a native kernel also defines `find_kernel`.
 
     Args:
       learning_rate: A number or a `LearningRateSchedule`.
@@ -56,9 +59,14 @@ class DirectionOptimizer(keras.optimizers.Optimizer):
         keras_versions.initialize(self, learning_rate, **kwargs)
 
     @property
-    def averages(self) -> dict[str, tuple[float, int]]:
-        """What is kept beside the weights: name -> (β, p) of average <- β·average + (1-β)·g^p."""
-        return {}
+    def averages(self) -> tuple[str, ...]:
+        """What the equation reads of all that can be kept beside the weights: rows and members of `AVERAGES`."""
+        return ()
+
+    @property
+    def constants(self) -> Constants:
+        """Decay rates of the averages, and δ."""
+        return PAPER
 
     def update_direction(self, step: State) -> Any:
         """The equation: the gradient and what else it may read, for one weight tensor -> the direction.
@@ -85,8 +93,8 @@ class DirectionOptimizer(keras.optimizers.Optimizer):
             _check_real(variable)
         super().build(variables)
         self._averages = {
-            name: [self.add_variable_from_reference(variable, name) for variable in variables]
-            for name in self.averages
+            name: [self.add_variable_from_reference(variable, make_identifier(name)) for variable in variables]
+            for name in with_needs(set(self.averages))
         }
         setattr(self, keras_versions.BUILT, True)
 
@@ -113,8 +121,11 @@ class DirectionOptimizer(keras.optimizers.Optimizer):
             step, kernel = self._read(gradient, variable), self.find_kernel()
             if kernel is not None:
                 kernel(step, rate)
-            else:
-                updates.of_backend().step_down(self, variable, rate, self.update_direction(self._advance(step)))
+                return
+            state, own = self._advance(step), updates.of_backend()
+            own.step_down(self, variable, rate, self.update_direction(state))
+            if PREVIOUS in step.averages:  # now that nothing reads the one before
+                own.replace(self, step.averages[PREVIOUS], state.g)
 
     def _read(self, gradient, variable):
         """The state before the update, with variables for the weights and the averages."""
@@ -127,17 +138,28 @@ class DirectionOptimizer(keras.optimizers.Optimizer):
             iterations=updates.of_backend().read(self.iterations),
             decay_steps=self.decay_steps or 1,
             seed=(self.seed << _INDEX_BITS) + index,
+            constants=self.constants,
         )
 
     def _advance(self, step):
         """The same with arrays, in which the averages have the gradient in them."""
         own = updates.of_backend()
-        averages = {
-            name: own.widen(own.advance(self, step.averages[name], step.g, beta, power))
-            for name, (beta, power) in self.averages.items()
-        }
+        averages = {name: own.widen(own.read(step.averages[name])) for name in step.averages if name == PREVIOUS}
         # Half precision is too coarse for the language: in float16 its δ = 1e-8 is 0, and a zero gradient 0/0.
-        return dataclasses.replace(step, g=own.widen(step.g), w=own.widen(own.read(step.w)), averages=averages)
+        g, w = own.widen(step.g), own.widen(own.read(step.w))
+        state = dataclasses.replace(step, g=g, w=w, averages=averages)
+        for name, variable in step.averages.items():
+            if name != PREVIOUS:
+                averages[name] = self._next(name, variable, state)
+        return state
+
+    def _next(self, name, variable, state):
+        """What is kept under a name after this step, and so in the variable."""
+        row, own = AVERAGES[name], updates.of_backend()
+        value = row.value(state.ops, state)
+        if row.join is None:
+            return own.widen(own.advance(self, variable, value, find_beta(name, state)))
+        return own.widen(own.replace(self, variable, row.join(state.ops, own.widen(own.read(variable)), value)))
 
     def get_config(self) -> dict[str, Any]:
         return keras_versions.complete_config(self, super().get_config())

@@ -1,4 +1,4 @@
-"""Every published update rule as one row of a table, and optimizers by name.
+"""Every published update rule as one row of a table, and optimizers by name; see also `later_papers.py`.
 
 v2 is arXiv:1709.07417v2, v1 the ICML 2017 paper. What v2 (section 8.1) says about usage: for PowerSign and AddSign
 the learning rate that suits SGD is usually a good first choice, and a larger one where it is to decay.

@@ -115,10 +115,10 @@ def _lines(row, latex):
     if latex:
         yield row.name, row.rule.latex(), slots, row.recommended_decay or "-", row.source
         return
-    constants = row.rule.constants.text().removeprefix(", ")
-    yield row.name, row.formula.removesuffix(f" {constants}"), slots, row.recommended_decay or "-", row.source
+    constants = row.rule.constants.text()
+    yield row.name, row.formula.removesuffix(constants), slots, row.recommended_decay or "-", row.source
     if constants:
-        yield "", f"  {constants}", "", "", ""
+        yield "", constants, "", "", ""
 
 
 if __name__ == "__main__":

@@ -1,27 +1,28 @@
 """Any update rule as an optimizer."""
 
+import dataclasses
+import operator
 from typing import Any, Optional, Union
 
-from neural_optimizer_search.arguments import check_int, check_step_count
+from neural_optimizer_search.arguments import check_int, check_number, check_step_count
+from neural_optimizer_search.dsl.constants import NAMES, Constants
 from neural_optimizer_search.dsl.formula import parse_formula
 from neural_optimizer_search.dsl.interpreter import update
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.dsl.state import State
 from neural_optimizer_search.optimizers.base import DirectionOptimizer, LearningRate, serializable
 
-_AVERAGES = {"m": (0.9, 1), "v": (0.999, 2), "gamma": (0.999, 3)}
-
 
 @serializable
 class RuleOptimizer(DirectionOptimizer):
     """w <- w - learning_rate * rule(g, w, averages, t), for a rule of the search's language.
 
-    The optimizer keeps only the running averages that the rule reads: m, v and gamma of g, g^2
-    and g^3, with decay rates 0.9, 0.999 and 0.999. They start at 0, have the current gradient in
-    them when they are read, and are read bias-corrected. Random words draw numbers that depend
-    only on `seed`, the step, the weight tensor and the place in the rule, so that a resumed run
-    repeats them. Each backend of Keras draws others, and so does TensorFlow with XLA
-    (`jit_compile`) and PyTorch on a GPU.
+    The optimizer keeps only what the rule reads, such as the running averages m, v and gamma of g,
+    g^2 and g^3, with decay rates 0.9, 0.999 and 0.999 unless told otherwise. They start at 0, have
+    the current gradient in them when they are read, and are read bias-corrected. Random words draw
+    numbers that depend only on `seed`, the step, the weight tensor and the place in the rule, so
+    that a resumed run repeats them. Each backend of Keras draws others, and so does TensorFlow with
+    XLA (`jit_compile`) and PyTorch on a GPU.
 
     t counts the weight updates from 0. With Keras 3's `gradient_accumulation_steps`, an update sees
     the mean of the accumulated gradients, and t counts the updates; a `LearningRateSchedule`,
@@ -33,6 +34,11 @@ class RuleOptimizer(DirectionOptimizer):
       decay_steps: The number of training steps T, an int > 0. Needed if the rule reads ld, cd,
         cd_1, rd_10 or rd_20, else unused. Past T, ld and rd are 0 and cd keeps its last value.
       seed: Seed of the random words, a signed 32-bit integer. Defaults to 0.
+      beta_1, beta_2, beta_3: Decay rates of the averages of g, g^2 and g^3, in [0, 1), in place of
+        the rule's own. None, the default, keeps those; a formula that names none has 0.9, 0.999
+        and 0.999.
+      epsilon: What is added to divisors, a number > 0, in place of the rule's own. None, the
+        default, keeps that; a formula that names none has 1e-8.
       **kwargs: What every Keras optimizer takes, such as `weight_decay` or `clipnorm`.
 
     Raises:
@@ -59,18 +65,29 @@ class RuleOptimizer(DirectionOptimizer):
         learning_rate: LearningRate = 0.01,
         decay_steps: Optional[int] = None,
         seed: int = 0,
+        beta_1: Optional[float] = None,
+        beta_2: Optional[float] = None,
+        beta_3: Optional[float] = None,
+        epsilon: Optional[float] = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(learning_rate, **kwargs)
-        self.rule = _read_rule(rule)
+        given = dict(zip(NAMES, (beta_1, beta_2, beta_3, epsilon)))
+        self.rule = _replace_constants(_read_rule(rule), given)
         if decay_steps is not None or self.rule.decays:
             decay_steps = check_step_count(decay_steps, f"the rule `{self.rule}`")
         self.decay_steps = decay_steps
         self.seed = check_int("seed", seed, "an int of 32 bits", lambda seed: -(2**31) <= seed < 2**31)
 
     @property
-    def averages(self) -> dict[str, tuple[float, int]]:
-        return {name: _AVERAGES[name] for name in self.rule.averages}
+    def averages(self) -> tuple[str, ...]:
+        return self.rule.averages
+
+    @property
+    def constants(self) -> Constants:
+        return self.rule.constants
+
+    beta_1, beta_2, beta_3, epsilon = (property(operator.attrgetter(f"rule.constants.{name}")) for name in NAMES)
 
     def update_direction(self, step: State) -> Any:
         return update(self.rule, step)
@@ -82,7 +99,14 @@ class RuleOptimizer(DirectionOptimizer):
             "rule": [list(iteration) for iteration in self.rule.iterations],
             "decay_steps": self.decay_steps,
             "seed": self.seed,
+            **vars(self.constants),
         }
+
+
+def _replace_constants(rule, given):
+    """The rule with the constants that are given, which are not None."""
+    given = {name: check_number(name, value) for name, value in given.items() if value is not None}
+    return dataclasses.replace(rule, constants=dataclasses.replace(rule.constants, **given))
 
 
 def _read_rule(rule):

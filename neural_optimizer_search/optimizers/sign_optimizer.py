@@ -6,12 +6,13 @@ from typing import Any, Optional, Union
 
 from neural_optimizer_search.arguments import check_number, check_step_count
 from neural_optimizer_search.decays import Decay
+from neural_optimizer_search.dsl.constants import Constants
 from neural_optimizer_search.dsl.state import State
 from neural_optimizer_search.optimizers import updates
 from neural_optimizer_search.optimizers.base import DirectionOptimizer, LearningRate
 
 # What states the equation.
-_EQUATION = ("averages", "update_direction", "factor", "f")
+_EQUATION = ("averages", "constants", "update_direction", "factor", "f")
 
 
 class SignOptimizer(DirectionOptimizer):
@@ -60,8 +61,12 @@ class SignOptimizer(DirectionOptimizer):
         return step.ops.cast_like(self.decay(step.t, step.T, step.ops), step.g)
 
     @property
-    def averages(self) -> dict[str, tuple[float, int]]:
-        return {"m": (self.beta, 1)}
+    def averages(self) -> tuple[str, ...]:
+        return ("m",)
+
+    @property
+    def constants(self) -> Constants:
+        return Constants(beta_1=self.beta)
 
     def update_direction(self, step: State) -> Any:
         agreement = step.ops.sign(step.g) * step.ops.sign(step.m)

@@ -1,6 +1,6 @@
 """Which rules of a search are promoted."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from neural_optimizer_search.dsl.rule import Rule
@@ -18,15 +18,18 @@ class Candidate(NamedTuple):
     reward: float
 
 
-def choose_candidates(evaluations: Sequence[Evaluation], top: int) -> list[Candidate]:
+def choose_candidates(
+    evaluations: Sequence[Evaluation], top: int, known: Iterable[Rule] = KNOWN_OPTIMIZERS.values()
+) -> list[Candidate]:
     """The best `top` rules that are different functions, of those that trained to the end; no known optimizer.
 
     Args:
       evaluations: What a search found.
       top: Number of rules.
+      known: The rules of the known optimizers.
     """
     screen = Screen()
-    seen = {name for rule in KNOWN_OPTIMIZERS.values() for name in _names(rule, screen)}
+    seen = {name for rule in known for name in _names(rule, screen)}
     chosen = []
     for place, evaluation in enumerate(rank(evaluations), 1):
         names = _names(evaluation.rule, screen)

@@ -28,7 +28,7 @@ from neural_optimizer_search.records.run_directory import (
     find_owner,
     read_found,
 )
-from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS, require_reward
+from neural_optimizer_search.search.known_optimizers import require_reward
 from neural_optimizer_search.search.own_task import ChangedTask, prepare_task, record_fingerprint
 from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.search.score_words import score_words
@@ -50,7 +50,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     asked.check_workers(p)
     run = Path(asked.run)
     out = given.get("out") or run / f"promoted-{asked.task.replace(':', '.')}"
-    promotion = _begin(p, asked, run, out)
+    promotion = _begin(p, asked, run, out, given)
     again = flags.command("nos-promote", PromotionConfig, given) + (f" --out {quote(out)}" if "out" in given else "")
     console.goes_on(f"What was measured is kept. Go on with: {again}", f"When that is mended: {again}")
     try:
@@ -72,7 +72,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 # -- Which promotion -------------------------------------------------------------------------------
 
 
-def _begin(p, asked, run, out):
+def _begin(p, asked, run, out, given):
     """A new promotion, or the one that the same arguments began."""
     config = dataclasses.replace(asked, run=os.path.relpath(os.path.realpath(run), os.path.realpath(out)))
     try:
@@ -81,6 +81,7 @@ def _begin(p, asked, run, out):
     except (Damaged, OSError) as error:
         p.error(f"argument --out: {error} Give another directory.")
     if kept:
+        config = _keep_earlier(config, kept.config, given)
         _check_same(p, config, kept.config, out)
         return kept._replace(config=config)
     if owner:
@@ -88,7 +89,7 @@ def _begin(p, asked, run, out):
     other = find_other_file(out, (LEADERBOARD, TRACEBACKS, *saved.rung_files(config)))
     if other:
         p.error(f"argument --out: {out} has {other}, which the promotion would write over. Give another directory.")
-    chosen = choose_candidates(_read_evaluations(p, run), config.top)
+    chosen = choose_candidates(_read_evaluations(p, run), config.top, config.known_optimizers.values())
     if not chosen:
         p.error(f"argument RUN: {run} has no rule that trained to the end. Search longer, or give another run.")
     try:
@@ -98,6 +99,13 @@ def _begin(p, asked, run, out):
         p.error(f"argument --out: {out} holds a promotion that has just begun. Wait for it, or stop it.")
     except OSError as error:
         p.error(f"argument --out: cannot write to {out}: {error}. Give another directory with --out.")
+
+
+def _keep_earlier(config, kept, given):
+    """The configuration with what a promotion of an earlier release means of flags that were not given."""
+    earlier = {name: one.earlier for name, (one, _) in flags.flags_of(PromotionConfig).items() if name not in given}
+    means = {name: value for name, value in earlier.items() if value is not None and getattr(kept, name) == value}
+    return dataclasses.replace(config, **means)
 
 
 def _check_same(p, config, kept, out):
@@ -140,17 +148,17 @@ def _promote(promotion, run, out):
     describe = config.make_describer()
     prepared = prepare_task("nos-promote", task, protocols[1], describe, config.data_dir, out / TRACEBACKS)
     task, words = prepared.task, score_words(config.task, prepared.fingerprint)
-    counts = halving.counts(len(chosen))
+    counts, known = halving.counts(len(chosen)), config.known_optimizers
     seeds = len(protocol.seeds)
     print(
-        f"{len(chosen)} rules of {run} and {len(KNOWN_OPTIMIZERS)} known optimizers, "
+        f"{len(chosen)} rules of {run} and {len(known)} known optimizers, "
         f"{config.task}/{config.protocol}, {seeds} {'seed' if seeds == 1 else 'seeds'}, "
         f"rungs of {', '.join(map(str, counts))} rules -> {out}",
         flush=True,
     )
     # In training steps, which take equally long: a rule of the last rung is worth many of the first.
     steps = [p.final_steps for p in protocols.values()]
-    total = sum(s * (count + len(KNOWN_OPTIMIZERS)) for s, count in zip(steps, counts))
+    total = sum(s * (count + len(known)) for s, count in zip(steps, counts))
     done = sum(s * count for s, count in zip(steps, saved.count_evaluations(out, promotion)))
     rungs, table = [], ""
     with ProgressBar(total, unit=None, done=done) as bar:
@@ -174,7 +182,7 @@ def _promote(promotion, run, out):
 
         for rung in climb([c.rule for c in chosen], halving, measure):
             rungs.append(rung)
-            table = promotion_table(rungs, chosen, config.rungs, words)
+            table = promotion_table(rungs, chosen, config.rungs, words, known)
             write_whole(out / LEADERBOARD, lambda unfinished, table=table: unfinished.write_text(f"{table}\n"))
     if len(rungs) < config.rungs:
         print(f"Stopped after rung {len(rungs)} of {config.rungs}: none of its rules trained to the end.")
@@ -182,9 +190,10 @@ def _promote(promotion, run, out):
 
 
 def _measure_rung(number, rules, recorder, config):
-    known = recorder(KNOWN_OPTIMIZERS.values(), role="baseline")
+    optimizers = config.known_optimizers
+    known = recorder(optimizers.values(), role="baseline")
     if number == 1:
-        require_reward(known)
+        require_reward(dict(zip(optimizers, known)))
     recorder.executor.timeout = config.timeout or find_timeout(known)
     return Rung(number, known=known, found=recorder(rules))
 

@@ -8,6 +8,7 @@ from typing import Optional
 
 from neural_optimizer_search.command_line import path, path_text, shorten, whole_number
 from neural_optimizer_search.flags import flag, with_default
+from neural_optimizer_search.search.known_optimizers import BaselineConfig
 from neural_optimizer_search.tasks.config import TaskConfig
 from neural_optimizer_search.workers.config import WorkerConfig
 
@@ -25,7 +26,7 @@ def _share(text):
 
 
 @dataclass(frozen=True)
-class PromotionConfig(WorkerConfig, TaskConfig):
+class PromotionConfig(BaselineConfig, WorkerConfig, TaskConfig):
     """What defines a promotion; recorded in its directory.
 
     The search is recorded as it is seen from there, so that both may be moved together.

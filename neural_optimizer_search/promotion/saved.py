@@ -11,7 +11,7 @@ from typing import NamedTuple, Optional
 from neural_optimizer_search.files import Damaged, read_text, write_whole
 from neural_optimizer_search.promotion.candidates import Candidate
 from neural_optimizer_search.promotion.config import PromotionConfig
-from neural_optimizer_search.recorded_flags import check_recorded, record
+from neural_optimizer_search.recorded_flags import check_recorded, complete, record
 from neural_optimizer_search.records.ledger import PROMOTION, Ledger
 from neural_optimizer_search.records.rows import read_rule
 from neural_optimizer_search.records.run_directory import LEDGER, PROMOTION_FILE
@@ -34,9 +34,7 @@ class Promotion(NamedTuple):
 def save(out: Path, config: PromotionConfig, candidates: Sequence[Candidate]) -> Promotion:
     """Writes what a new promotion is, whole or not at all; a FileExistsError if there is one."""
     run_id = uuid.uuid4().hex
-    rows = [
-        dict(rank=c.rank, reward=c.reward, formula=c.rule.formula(), iterations=c.rule.iterations) for c in candidates
-    ]
+    rows = list(map(_write_candidate, candidates))
     text = json.dumps(dict(id=run_id, config=record(config), candidates=rows), indent=1)
     write_whole(out / PROMOTION_FILE, lambda path: path.write_text(f"{text}\n"), replace=False)
     return Promotion(run_id, config, list(candidates))
@@ -57,7 +55,7 @@ def load(out: Path) -> Optional[Promotion]:
             raise Damaged("it names no run, or no rules.")
         if len({c.rank for c in candidates}) < len(candidates) or len({c.rule for c in candidates}) < len(candidates):
             raise Damaged("it has a rule, or a rank, twice.")
-        return Promotion(found["id"], PromotionConfig(**found["config"]), candidates)
+        return Promotion(found["id"], PromotionConfig(**complete(PromotionConfig, found["config"])), candidates)
     except FileNotFoundError:
         return None
     except KeyError as error:
@@ -66,11 +64,19 @@ def load(out: Path) -> Optional[Promotion]:
         raise Damaged(f"{out / PROMOTION_FILE} is damaged: {error}") from error
 
 
+def _write_candidate(candidate):
+    rank, rule = candidate.rank, candidate.rule
+    row = dict(rank=rank, reward=candidate.reward, formula=rule.formula(), iterations=rule.iterations)
+    constants = rule.constants.changes()
+    return {**row, "constants": constants} if constants else row
+
+
 def _read_candidate(row):
     rank, reward = row["rank"], row["reward"]
     if not (type(rank) is int and rank > 0 and isinstance(reward, float) and math.isfinite(reward)):
         raise Damaged(f"a rule has the rank {rank!r:.30} and the reward {reward!r:.30}.")
-    return Candidate(read_rule(json.dumps(row["iterations"])), rank, reward)
+    rule = {name: row[name] for name in ("iterations", "constants")} if "constants" in row else row["iterations"]
+    return Candidate(read_rule(json.dumps(rule)), rank, reward)
 
 
 def open_ledger(out: Path, promotion: Promotion, number: int) -> Ledger:

@@ -1,13 +1,13 @@
 """How far each promoted rule got, and where the search had it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.promotion.candidates import Candidate
 from neural_optimizer_search.promotion.halving import Rung
-from neural_optimizer_search.records.run_directory import rank
-from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
-from neural_optimizer_search.search.leaderboard import explain_zeros, format_reward
+from neural_optimizer_search.search.known_optimizers import name_known_optimizer
+from neural_optimizer_search.search.leaderboard import describe_known, explain_zeros, format_reward, format_rule
 from neural_optimizer_search.search.score_words import ScoreWords
 
 ROW = "{now:>4s}  {search:>6s}  {rung:>5s}  {reward:>15s}  {score:>8s}  {rate:>9s}  {formula}"
@@ -28,7 +28,9 @@ def rank_rules(rungs: Sequence[Rung]) -> list[tuple[int, Evaluation]]:
     return sorted(last.values(), key=lambda row: (-row[0], row[1].status != "ok", -row[1].reward))
 
 
-def promotion_table(rungs: Sequence[Rung], candidates: Sequence[Candidate], in_all: int, words: ScoreWords) -> str:
+def promotion_table(
+    rungs: Sequence[Rung], candidates: Sequence[Candidate], in_all: int, words: ScoreWords, known: Mapping[str, Rule]
+) -> str:
     """The table as text.
 
     Args:
@@ -36,6 +38,7 @@ def promotion_table(rungs: Sequence[Rung], candidates: Sequence[Candidate], in_a
       candidates: The `Candidate`s.
       in_all: Number of rungs of the promotion.
       words: What the number beside the reward is called.
+      known: The known optimizers, by name.
     """
     header = ROW.format(
         now="now",
@@ -48,20 +51,15 @@ def promotion_table(rungs: Sequence[Rung], candidates: Sequence[Candidate], in_a
     )
     before = {c.rule: str(c.rank) for c in candidates}
     found = [
-        _row(str(now), before[e.rule], f"{number}/{in_all}", e, e.rule.formula())
+        _row(str(now), before[e.rule], f"{number}/{in_all}", e, format_rule(e))
         for now, (number, e) in enumerate(rank_rules(rungs), 1)
     ]
-    names = {rule: name for name, rule in KNOWN_OPTIMIZERS.items()}
     last = rungs[-1]
-    known = [
-        _row("", "", f"{last.number}/{in_all}", e, f"{names[e.rule]:10s} {e.rule.formula()}")
-        for e in rank(last.known)
-    ]
-    zeros = explain_zeros(
-        [*((e.rule.formula(), e) for _, e in rank_rules(rungs)), *((names[e.rule], e) for e in last.known)]
-    )
+    named = [(name_known_optimizer(e.rule, known), e) for e in last.known]
+    beside = [_row("", "", f"{last.number}/{in_all}", e, text) for e, text in describe_known(named)]
+    zeros = explain_zeros([*((e.rule.formula(), e) for _, e in rank_rules(rungs)), *named])
     return "\n".join(
-        [header, *found, "", "The same trainings, known optimizers:", *known, "", NOTE, words.note, *zeros]
+        [header, *found, "", "The same trainings, known optimizers:", *beside, "", NOTE, words.note, *zeros]
     )
 
 

@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from neural_optimizer_search.dsl.constants import Constants
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.measuring.evaluation import STATUSES, Evaluation
@@ -80,8 +81,9 @@ def check_sample(sample: Sample) -> Sample:
 
 
 def write_rule(rule: Rule) -> str:
-    """A `Rule` as text."""
-    return json.dumps(rule.iterations)
+    """A `Rule` as text: its iterations and, where they are not the papers', its constants."""
+    constants = rule.constants.changes()
+    return json.dumps({"iterations": rule.iterations, "constants": constants} if constants else rule.iterations)
 
 
 def read_rule(text: Any) -> Rule:
@@ -91,11 +93,20 @@ def read_rule(text: Any) -> Rule:
       Damaged: If the text is no rule, or one that no search proposes.
     """
     try:
-        rule = Rule(json.loads(text))
+        rule = _make_rule(json.loads(text))
     except (TypeError, ValueError, RecursionError) as error:
         raise Damaged(f"it has what is no rule: {error!s:.300}") from error
     if rule.depth > MAX_ITERATIONS or _count_words(rule) > MAX_WORDS:
         raise Damaged(f"it has a rule of more than {MAX_WORDS} words or {MAX_ITERATIONS} iterations.")
+    return rule
+
+
+def _make_rule(content):
+    if not isinstance(content, dict):
+        return Rule(content)
+    rule = Rule(content.pop("iterations", None), Constants.from_changes(content.pop("constants", {})))
+    if content or not rule.constants.changes():
+        raise ValueError("beside iterations must stand constants that are not the papers', and nothing else.")
     return rule
 
 

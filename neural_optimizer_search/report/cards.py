@@ -64,9 +64,10 @@ def _sweep_axes(run):
 
 def _card(rank, e, shared, score):
     reward = wording.score_with_deviation(e.reward, deviation(e.rewards))
+    setting = f" ({e.training_setting})" if e.training_setting else ""
     numbers = (
         f"reward {reward}, {score} {wording.score(e.accuracy)}, "
-        f"learning rate {wording.rate(e.learning_rate)}, trained for {wording.duration(e.seconds)}"
+        f"learning rate {wording.rate(e.learning_rate)}{setting}, trained for {wording.duration(e.seconds)}"
     )
     name = f"rule-{rank}"
     chart = sweep_chart(e.sweep, e.learning_rate, shared, f"rule {rank}")

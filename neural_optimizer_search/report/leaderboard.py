@@ -68,10 +68,11 @@ def _ends(evaluations):
 
 def _row(e, ends, name=None):
     status = [" ", element("span", e.status, class_="status")] if e.status != "ok" else None
+    setting = [" ", element("span", e.training_setting, class_="setting")] if e.training_setting else None
     called = [element("span", name, class_="name"), " "] if name and name != e.rule.formula() else None
     return [
         wording.score_with_deviation(e.reward, deviation(e.rewards)),
-        element("td", called, math(e.rule), status, class_="rule"),
+        element("td", called, math(e.rule), setting, status, class_="rule"),
         *([marks.seeds(e.rewards, e.reward, *ends)] if ends else []),
         wording.score(e.accuracy),
         wording.rate(e.learning_rate),

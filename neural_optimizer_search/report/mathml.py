@@ -5,7 +5,7 @@ import html
 import re
 
 from neural_optimizer_search.dsl.expression import Expression, simplify
-from neural_optimizer_search.dsl.printing import LATEX, Notation, latex_form, text, write
+from neural_optimizer_search.dsl.printing import KNOWN_FORMS, LATEX, Notation, latex_form, write
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.report.markup import Element, element
 
@@ -24,8 +24,10 @@ def math(rule: Rule, display: str = "inline") -> Element:
       >>> html(mathml.math(parse_formula("g + 1"))).partition(">")[2]
       '<mrow><mi>g</mi><mo>+</mo><mn>1</mn></mrow></math>'
     """
-    expression = simplify(rule.expression())
-    return element("math", mathml(expression), display=display, displaystyle="true", alttext=text(expression))
+    formula = mathml(simplify(rule.expression()))
+    if constants := rule.constants.latex():
+        formula = element("mrow", formula, _convert(constants))
+    return element("math", formula, display=display, displaystyle="true", alttext=rule.formula())
 
 
 def mathml(expression: Expression) -> Element:
@@ -53,7 +55,7 @@ def _copy(node, pieces):
     return made
 
 
-@functools.cache
+@functools.lru_cache(KNOWN_FORMS)
 def _convert(template):
     """The element of a template, with a character of `_PLACES` where each argument stands."""
     # Here, for `nos-report` to say how to install it where it is not.

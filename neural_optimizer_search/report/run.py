@@ -13,12 +13,17 @@ from typing import Any, NamedTuple, Optional, Union
 from neural_optimizer_search import flags
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.fingerprint import Fingerprint
+from neural_optimizer_search.recorded_flags import complete
 from neural_optimizer_search.records.ledger import Ledger, Sample
 from neural_optimizer_search.records.run_directory import LEDGER, rank
 from neural_optimizer_search.records.stored import Joined
 from neural_optimizer_search.report.columns import History, Measured, Ranked
 from neural_optimizer_search.search.config import SearchConfig
-from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
+from neural_optimizer_search.search.known_optimizers import (
+    BaselineConfig,
+    find_known_optimizers,
+    name_known_optimizer,
+)
 from neural_optimizer_search.search.score_words import ScoreWords, score_words
 
 
@@ -120,7 +125,7 @@ def read(place: Union[str, Path]) -> RecordedSearch:
                 name=os.path.basename(os.path.realpath(place)),
                 config=ledger.config,
                 found=ledger.evaluation_rows("search"),
-                baselines=_name_baselines(ledger.evaluations("baseline")),
+                baselines=_name_baselines(ledger.evaluations("baseline"), ledger.config),
                 samples=Joined(ledger.sample_rows(), ledger.unfinished_rows()),
                 counts=ledger.counts(),
                 versions=tuple(ledger.versions),
@@ -138,10 +143,12 @@ def read(place: Union[str, Path]) -> RecordedSearch:
         raise NotARun(f"{place} is not a run that can be read: {error}") from error
 
 
-def _name_baselines(evaluations):
-    names = {rule.canonical(): name for name, rule in KNOWN_OPTIMIZERS.items()}
-    ranked = rank(evaluations)
-    return [KnownOptimizer(names.get(e.rule.canonical(), e.rule.formula()), e) for e in ranked]
+def _name_baselines(evaluations, config):
+    try:
+        known = find_known_optimizers(str(complete(BaselineConfig, config)["baselines"]))
+    except ValueError:  # a ledger of somebody's may say anything
+        known = {}
+    return [KnownOptimizer(name_known_optimizer(e.rule, known), e) for e in rank(evaluations)]
 
 
 # -- The command that repeats it -------------------------------------------------------------------
@@ -155,4 +162,4 @@ def reproduction(config: Mapping[str, Any]) -> str:
       >>> reproduction({"task": "my module:task", "depth": 2, "unconstrained": True, "workers": None})
       "nos-search --task 'my module:task' --depth 2 --unconstrained"
     """
-    return flags.command("nos-search", SearchConfig, config)
+    return flags.command("nos-search", SearchConfig, complete(SearchConfig, config))

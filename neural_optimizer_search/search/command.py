@@ -29,7 +29,7 @@ from neural_optimizer_search.search.algorithm import StateLost
 from neural_optimizer_search.search.checking import check_run
 from neural_optimizer_search.search.config import NO_CACHE, RunConfig, SearchConfig
 from neural_optimizer_search.search.description_table import format_table
-from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS, require_reward
+from neural_optimizer_search.search.known_optimizers import require_reward
 from neural_optimizer_search.search.leaderboard import SHOWN, format_leaderboard
 from neural_optimizer_search.search.loop import search
 from neural_optimizer_search.search.opening import open_new, open_old
@@ -116,7 +116,8 @@ def _describe(p, given):
     except TaskFailed as error:
         p.error(str(error))
     title = f"{config.task}, protocol {config.protocol}"
-    print(format_table(title, found, config.budget or 0, config.workers or os.cpu_count() or 1))
+    workers = config.workers or os.cpu_count() or 1
+    print(format_table(title, found, config.budget or 0, workers, len(config.known_optimizers)))
     return 0
 
 
@@ -143,19 +144,19 @@ def _run(config, out, ledger, may_change):
         )
         stack.enter_context(keep_tracebacks(executor, out / TRACEBACKS, ledger.require_in_place))
         recorder = EvaluationRecorder(executor, ledger, screen, cache)
-        known = _measure_known_optimizers(recorder, ledger)
+        known = _measure_known_optimizers(config.known_optimizers, recorder, ledger)
         executor.timeout = config.timeout or find_timeout(known)
         _search(config, out, algorithm, recorder, ledger)
     _report(out, ledger, config)
 
 
-def _measure_known_optimizers(recorder, ledger):
+def _measure_known_optimizers(optimizers, recorder, ledger):
     before = ledger.evaluations("baseline")
     best = max((e.reward for e in before), default=0.0)
-    with RuleBar(len(KNOWN_OPTIMIZERS), "known optimizers", len(before), best) as bar:
+    with RuleBar(len(optimizers), "known optimizers", len(before), best) as bar:
         recorder.on_evaluation, recorder.on_wait = bar.show, bar.wait_for
-        known = recorder(KNOWN_OPTIMIZERS.values(), role="baseline")
-    require_reward(known)
+        known = recorder(optimizers.values(), role="baseline")
+    require_reward(dict(zip(optimizers, known)))
     return known
 
 
@@ -186,7 +187,8 @@ def _say(sentence):
 def _report(out, ledger, config):
     ledger.require_in_place()  # else the leaderboard would be written where the run no longer is
     found, known = ledger.best_evaluations("search", SHOWN), ledger.evaluations("baseline")
-    table = format_leaderboard(found, known, score_words(config.task, ledger.fingerprint, ledger.task_changes))
+    words = score_words(config.task, ledger.fingerprint, ledger.task_changes)
+    table = format_leaderboard(found, known, words, names=config.known_optimizers)
     write_whole(out / LEADERBOARD, lambda unfinished: unfinished.write_text(f"{table}\n"))
     counts = ledger.counts()
     if config.budget and counts["trained"] < config.budget:

@@ -10,6 +10,7 @@ from neural_optimizer_search.dsl.space import MAX_DEPTH, SearchSpace, search_spa
 from neural_optimizer_search.dsl.space import PRESETS as SPACES
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.records.cache_file import NAME, NotACache, refuse_other_files
+from neural_optimizer_search.search.known_optimizers import BaselineConfig
 from neural_optimizer_search.search.registry import FALLBACK, PREFERRED, algorithm_names
 from neural_optimizer_search.tasks.config import TaskConfig
 from neural_optimizer_search.workers.config import WorkerConfig
@@ -19,7 +20,7 @@ NO_CACHE = "none"
 
 
 @dataclass(frozen=True)
-class SearchConfig(WorkerConfig, TaskConfig):
+class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
     """What defines a search; recorded in its ledger."""
 
     space: str = flag("arxiv2017_no_decay", "which rules may be proposed", choices=SPACES)

@@ -1,7 +1,6 @@
 """A task's description for people: two lines before a search, and the table of `nos-search --describe`."""
 
 from neural_optimizer_search.measuring.description import Description
-from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 
 _BYTES = ("B", "kB", "MB", "GB", "TB")
 
@@ -16,7 +15,7 @@ def format_lines(name: str, found: Description) -> str:
     )
 
 
-def format_table(title: str, found: Description, budget: int, workers: int) -> str:
+def format_table(title: str, found: Description, budget: int, workers: int, known: int) -> str:
     """All that is known before the first rule.
 
     Args:
@@ -24,6 +23,7 @@ def format_table(title: str, found: Description, budget: int, workers: int) -> s
       found: The `Description`.
       budget: Rules to train; 0 if there is no limit.
       workers: How many workers will measure rules.
+      known: How many known optimizers are measured before.
     """
     validation = found.validation_batch_size
     worst, best = found.scale
@@ -38,15 +38,14 @@ def format_table(title: str, found: Description, budget: int, workers: int) -> s
         "metric": f"{found.metric_name}: {found.metric:.4g} untrained, which has the score {found.score:.4g} "
         f"({worst:.4g} scores 0, {best:.4g} scores 1)",
         "loss": f"{found.loss:.4g} untrained",
-        "budget": _describe_budget(found.seconds, budget, workers),
+        "budget": _describe_budget(found.seconds, budget, workers, known),
     }
     width = max(map(len, rows))
     lines = [f"{name:<{width}}  {text}" for name, text in rows.items()]
     return "\n".join([*lines, *(f"{'note':<{width}}  {note}" for note in found.notes)])
 
 
-def _describe_budget(seconds, budget, workers):
-    known = len(KNOWN_OPTIMIZERS)
+def _describe_budget(seconds, budget, workers, known):
     crew = f"{workers} worker{'' if workers == 1 else 's'}"
     if not budget:
         return f"none; {known} known optimizers take about {_duration(seconds * known / workers)} with {crew}"

@@ -1,15 +1,46 @@
 """The optimizers that every found rule is shown beside, as rules of the same language."""
 
-from collections.abc import Sequence
+import argparse
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from neural_optimizer_search.command_line import shorten
+from neural_optimizer_search.dsl.formula import FormulaError, parse_formula
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.flags import flag
 from neural_optimizer_search.measuring.evaluation import FAILURES, Evaluation
-from neural_optimizer_search.optimizers.catalogue import CATALOGUE
+from neural_optimizer_search.optimizers.catalogue import CATALOGUE, normalize_name
 from neural_optimizer_search.workers.executor import TaskFailed
 
-KNOWN_OPTIMIZERS = {
-    name: CATALOGUE[name.lower()].rule for name in ("SGD", "Momentum", "RMSProp", "Adam", "PowerSign", "AddSign")
+# What tables call rows of the catalogue; any other row has the name of the catalogue. The first six are the paper's.
+TITLES = {
+    "sgd": "SGD",
+    "momentum": "Momentum",
+    "rmsprop": "RMSProp",
+    "adam": "Adam",
+    "powersign": "PowerSign",
+    "addsign": "AddSign",
+    "adamw": "AdamW",
+    "nadam": "Nadam",
+    "lion": "Lion",
+    "sgd-nesterov": "SGD-Nesterov",
 }
+
+
+def _can_be_read(name):
+    try:
+        return name in CATALOGUE and CATALOGUE[name].rule.depth > 0
+    except FormulaError:
+        return False
+
+
+_NAMES = [name for name in TITLES if _can_be_read(name)]
+THE_SIX, THE_TEN = ",".join(_NAMES[:6]), ",".join(_NAMES)
+
+# Between names: not in brackets, and not before a constant, as in "Adam, beta_1=0.8".
+_COMMA = re.compile(r",(?!\s*\w+\s*=)")
 
 # What to look at if no known optimizer has a reward, by their statuses.
 _ADVICE = {
@@ -21,19 +52,108 @@ _ADVICE = {
 }
 
 
-def require_reward(known: Sequence[Evaluation]) -> None:
+def find_known_optimizers(names: str) -> dict[str, Rule]:
+    """The rules that a text names, by what tables call them, in its order.
+
+    Args:
+      names: Names of the catalogue, in upper or lower case, or formulas, with commas between them.
+
+    Raises:
+      ValueError: If one is neither, or one is there twice.
+
+    Example:
+      >>> from neural_optimizer_search.search.known_optimizers import find_known_optimizers
+      >>> {name: rule.formula() for name, rule in find_known_optimizers("adam, m-exp-v, clip(g, 1e-3)").items()}
+      {'Adam': 'Adam', 'm-exp-v': 'm * exp(v)', 'clip(g, 1e-3)': 'clip(g, 1e-3)'}
+    """
+    found: dict[str, Rule] = {}
+    seen = set()
+    for text in split_names(names):
+        title, rule = _find(text)
+        if rule.canonical() in seen:
+            raise ValueError(f"must name each optimizer once. Received twice: {shorten(text)!r}.")
+        seen.add(rule.canonical())
+        found[title] = rule
+    return found
+
+
+def split_names(names: str) -> list[str]:
+    """The names and formulas that a text with commas between them is made of; names as the catalogue has them."""
+    parts = [""]
+    for text in _COMMA.split(names):
+        is_open = parts[-1].count("(") > parts[-1].count(")")
+        parts[-1:] = [f"{parts[-1]},{text}"] if is_open else [parts[-1], text]
+    return [normalize_name(text.strip()) if _is_name(text) else text.strip() for text in parts[1:]]
+
+
+def _is_name(text):
+    return normalize_name(text.strip()) in CATALOGUE
+
+
+def _find(text: str) -> tuple[str, Rule]:
+    if text in CATALOGUE:
+        return TITLES.get(text, text), CATALOGUE[text].rule
+    try:
+        rule = parse_formula(text)
+    except FormulaError as error:
+        close = ", ".join(difflib.get_close_matches(normalize_name(text), CATALOGUE))
+        reason = str(error).splitlines()[0].replace("Argument `formula`", "it", 1).rstrip(":.")
+        raise ValueError(
+            "must be names of the catalogue, which nos-optimizers lists, or formulas, with commas between them. "
+            f"Received: {shorten(text)!r}; as a formula, {reason}.{close and f' Names like it: {close}.'}"
+        ) from None
+    return rule.formula(), rule
+
+
+def _check_names(text):
+    """The `parse` of the flag."""
+    try:
+        find_known_optimizers(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return ",".join(split_names(text))
+
+
+@dataclass(frozen=True)
+class BaselineConfig:
+    """Which known optimizers are measured beside what is found."""
+
+    baselines: str = flag(
+        THE_TEN,
+        "known optimizers to measure as well: names that nos-optimizers lists, or formulas, with commas between them",
+        parse=_check_names,
+        metavar="NAMES",
+        earlier=THE_SIX,
+    )
+
+    @property
+    def known_optimizers(self) -> dict[str, Rule]:
+        """The rules of the flag, by what tables call them."""
+        return find_known_optimizers(self.baselines)
+
+
+KNOWN_OPTIMIZERS = find_known_optimizers(THE_TEN)
+
+
+def name_known_optimizer(rule: Rule, known: Mapping[str, Rule]) -> str:
+    """What tables call a rule that was measured as a known optimizer; its formula if they do not know it."""
+    names = {one.canonical(): name for name, one in known.items()}
+    return names.get(rule.canonical(), rule.formula())
+
+
+def require_reward(known: Mapping[str, Evaluation]) -> None:
     """Checks that at least one known optimizer has a reward: else it is the task, and no rule would have one.
 
     Args:
-      known: Evaluations of `KNOWN_OPTIMIZERS`, in their order.
+      known: Evaluations of the known optimizers, by name.
 
     Raises:
       TaskFailed: If none has; the message says what was seen, and what to look at.
     """
-    if any(evaluation.reward > 0.0 for evaluation in known):
+    if any(evaluation.reward > 0.0 for evaluation in known.values()):
         return
     firsts = {}
-    for name, evaluation in zip(KNOWN_OPTIMIZERS, known):
+    for name, evaluation in known.items():
         message = shorten(" ".join(evaluation.message.split()).rstrip("."), 300)
         firsts.setdefault(evaluation.status, f"{name}: {message}")
     advice = [_ADVICE[status] for status in firsts if status in _ADVICE]

@@ -1,11 +1,12 @@
 """The best rules of a search beside the optimizers that everybody knows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from neural_optimizer_search.command_line import shorten
+from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.run_directory import rank
-from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
+from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS, TITLES, name_known_optimizer
 from neural_optimizer_search.search.score_words import ScoreWords
 
 SHOWN = 10  # rules
@@ -13,7 +14,11 @@ ROW = "{rank:>4s}  {reward:>15s}  {score:>8s}  {rate:>9s}  {formula}"
 
 
 def format_leaderboard(
-    found: Sequence[Evaluation], baselines: Sequence[Evaluation], words: ScoreWords, count: int = SHOWN
+    found: Sequence[Evaluation],
+    baselines: Sequence[Evaluation],
+    words: ScoreWords,
+    count: int = SHOWN,
+    names: Mapping[str, Rule] = KNOWN_OPTIMIZERS,
 ) -> str:
     """A table as text.
 
@@ -21,22 +26,22 @@ def format_leaderboard(
       found, baselines: Lists of `Evaluation`s.
       words: What the number beside the reward is called.
       count: Rules to show.
+      names: The rules of the known optimizers, by name.
     """
     header = ROW.format(
         rank="", reward="reward", score=words.title, rate="rate", formula="update rule (w <- w - rate * rule)"
     )
-    names = {rule.canonical(): name for name, rule in KNOWN_OPTIMIZERS.items()}
     best = [(e.rule.formula(), e) for e in rank(found)[:count]]
-    known = [(names.get(e.rule.canonical(), "?"), e) for e in rank(baselines)]
+    known = [(name_known_optimizer(e.rule, names), e) for e in baselines]
     seeds = len((found or baselines)[0].rewards)
     of = f"mean ± standard deviation over {seeds} training seeds" if seeds > 1 else "of one training seed"
     return "\n".join(
         [
             header,
-            *(_row(str(number), e, formula) for number, (formula, e) in enumerate(best, 1)),
+            *(_row(str(number), e, format_rule(e)) for number, (_, e) in enumerate(best, 1)),
             "",
             "The same protocol, known optimizers:",
-            *(_row("", e, f"{name:10s} {e.rule.formula()}") for name, e in known),
+            *(_row("", e, text) for e, text in describe_known(known)),
             "",
             f"reward: {of}.",
             words.note,
@@ -44,6 +49,24 @@ def format_leaderboard(
             *explain_zeros([*best, *known]),
         ]
     )
+
+
+def describe_known(known: Sequence[tuple[str, Evaluation]]) -> list[tuple[Evaluation, str]]:
+    """Known optimizers, the best first, each with its name, if it has one, and its rule as a row shows them.
+
+    Args:
+      known: (name, evaluation) of each.
+    """
+    titles = {name for name, e in known if name != e.rule.formula() or name in TITLES.values()}
+    width = max(map(len, titles), default=0)
+    named = {id(e): f"{name:{width}s} " if name in titles else "" for name, e in known}
+    return [(e, named[id(e)] + format_rule(e)) for e in rank(e for _, e in known)]
+
+
+def format_rule(evaluation: Evaluation) -> str:
+    """The rule's formula, and in brackets how it was trained, where that is not a constant rate without a decay."""
+    setting = evaluation.training_setting
+    return f"{evaluation.rule.formula()}{f'  ({setting})' if setting else ''}"
 
 
 def explain_zeros(shown: Iterable[tuple[str, Evaluation]]) -> list[str]:

@@ -24,8 +24,8 @@ from neural_optimizer_search.tasks.protocol import DECADES, Protocol
 from neural_optimizer_search.tasks.schedule import CONSTANT, Schedule, parse_schedule
 
 SIZES = {field.name for field in fields(Protocol)} - {"name", "final_steps"}
-# Of the scores; cross-entropy is one metric among others. The first is the default: what a person gets in the end. The
-# mean over the whole run would punish every decay of the rate, after which most of the gain comes.
+# Of the scores; cross-entropy is one metric among others. The first is the default: what a person gets in the end.
+# The mean over the whole run would punish every decay of the rate, after which most of the gain comes.
 REWARDS = ("end_accuracy", "mean_accuracy", "final_accuracy")
 SCHEDULES = (Schedule("linear"),)  # that rules are measured with unless `sizes` say otherwise
 VALIDATIONS = 6  # at most, in a final run
@@ -48,11 +48,11 @@ class KerasTask:
     where best = 1 and worst = 0 for a metric of which higher values are better: an accuracy is its own score. If
     lower values are better, best = 0 and worst is x of the untrained model with the protocol's first seed: the score
     is the part of the untrained model's error that training removes, whatever the unit of the error. The reward is
-    the mean of the last third of the scores of the final run, at its end, averaged over seeds; a rule that diverges is
-    paid 0, as one that leaves the model as bad as it was.
+    the mean of the last third of the scores of the final run, at its end, averaged over seeds; a rule that diverges
+    is paid 0, as one that leaves the model as bad as it was.
 
-    The learning rate falls linearly to 0 in each run, in the sweep and in the final run, as it would in a training that
-    a person cares for. Protocol `paper` is that of the paper: a constant rate, and the last score.
+    The learning rate falls linearly to 0 in each run, in the sweep and in the final run, as it would in a training
+    that a person cares for. Protocol `paper` is that of the paper: a constant rate, and the last score.
 
     Training differs from `fit` in this: each epoch has the whole batches of a new random order, and leaves out the
     examples that remain; the metrics of training are not reset between epochs; there are no callbacks.
@@ -81,12 +81,12 @@ class KerasTask:
       sizes: Fields of that `Protocol` in place of its defaults: batch_size (that of the data's own batches, or 32 for
         arrays, as in `fit`), validation_batch_size (that of the data's own batches, or batch_size),
         sweep_steps=steps / 3, validate_every for up to 6 validations, nine learning_rates from 1e-4 to 1 (centred),
-        finalists=3, seeds=(0, 1, 2); reward="end_accuracy", "mean_accuracy" (of all scores of the final run) or
-        "final_accuracy" (the last one); schedules=("linear",), texts or `Schedule`s, such as ("constant", "cosine,
-        warm-up 0.1"); weight_decays=(0.0,), relative to the rate as in AdamW. Of several schedules and weight decays a
-        rule gets those that suit it best; each pair costs one final run more. train_examples and validation_examples, for what is too large to keep, are the
-        first so many. The other protocols follow: `reduced` is a third of it with one seed and every other rate,
-        `paper` has the paper's rates, reward and constant rate.
+        finalists=3, seeds=(0, 1, 2), reward="end_accuracy" (or "mean_accuracy", of all scores of the final run, or
+        "final_accuracy", the last one), schedules=("linear",) (texts or `Schedule`s, such as "cosine, warm-up 0.1"),
+        weight_decays=(0.0,) (relative to the rate, as in AdamW). Of several schedules and weight decays a rule gets
+        the pair that suits it best, and each pair costs one final run more. train_examples and validation_examples,
+        for what is too large to keep, are the first so many. The other protocols follow: `reduced` is a third of it
+        with one seed and every other rate, `paper` has the paper's rates, reward and constant rate.
       max_bytes: The most that the examples of either may take in memory, in each process.
       name: The name for messages.
 

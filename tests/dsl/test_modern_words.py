@@ -7,12 +7,13 @@ import pytest
 import reference
 import reference_modern as modern
 import tensorflow as tf
+from encoded import ENCODED
 
-from neural_optimizer_search import Rule
+from neural_optimizer_search import Rule, search_space
 from neural_optimizer_search.dsl import interpreter, token_interpreter, vocabulary
 from neural_optimizer_search.dsl.averages import ALWAYS
 from neural_optimizer_search.dsl.constants import Constants
-from neural_optimizer_search.dsl.encoding import EncodedRule, encode
+from neural_optimizer_search.dsl.encoding import encode
 from neural_optimizer_search.dsl.families import is_family
 from neural_optimizer_search.dsl.state import State, advance
 from neural_optimizer_search.operations import on_numpy, on_tensorflow
@@ -71,7 +72,8 @@ def by_rule(ops, iterations, steps, constants):
         g, w = array(step.g), array(step.w)
         kept = {name: array(step.before[name]) for name in rule.averages}
         state = State(ops, g, w, {}, array_of_int(ops, step.t), None, None, constants=rule.constants)
-        return np.asarray(interpreter.update(rule, advance(state, kept, rule.averages)))
+        with np.errstate(all="ignore"):
+            return np.asarray(interpreter.update(rule, advance(state, kept, rule.averages)))
 
     return flat(map(update, steps))
 
@@ -81,15 +83,13 @@ def array_of_int(ops, t):
 
 
 _VECTOR, _SCALAR = tf.TensorSpec([sum(SIZES)], tf.float64), tf.TensorSpec([], tf.int64)
-_INTS, _FLOATS = tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.float32)
-_ENCODED = EncodedRule(_INTS, _FLOATS, _INTS, _FLOATS, _INTS, tf.TensorSpec([None, 3], tf.float32))
 
 
-@tf.function(input_signature=[_ENCODED, tf.TensorSpec([None, sum(SIZES)], tf.float64), *[_VECTOR] * 5, _SCALAR])
+@tf.function(input_signature=[ENCODED, tf.TensorSpec([None, sum(SIZES)], tf.float64), *[_VECTOR] * 5, _SCALAR])
 def _traced(rule, extras, g, w, m, v, gamma, t):
     none = tf.zeros([], tf.int64)
     state = State(on_tensorflow, g, w, {"m": m, "v": v, "gamma": gamma}, t, none, none)
-    return token_interpreter.update_from_tokens(rule, state, extras, SHAPES)
+    return token_interpreter.step_from_tokens(rule, state, extras, SHAPES)
 
 
 def by_tokens(iterations, steps, constants):
@@ -167,6 +167,14 @@ def test_tensors_of_zeros(word, zeros):
     assert_close(iterations, steps, {}, **CLOSE)
 
 
+def test_cautious_enlarges_a_thousandfold_at_most():
+    x = -np.ones(4000)
+    x[7] = 1.0
+    state = State(on_numpy, np.ones(4000), x, {}, 0, None, None)
+    value = vocabulary.UNARIES["cautious"].value(on_numpy, state, x)
+    np.testing.assert_allclose(value, np.where(x > 0, 1000.0, 0.0))
+
+
 def test_min_and_max_keep_what_is_not_a_number():
     x = np.array([np.nan, 1.0, -np.inf, 2.0])
     y = np.array([0.0, np.nan, 1.0, -2.0])
@@ -214,6 +222,23 @@ def test_random_rules_four_ways():
         compared += steady.mean() / count
         assert_close(iterations, steps, constants, where=steady, rtol=1e-3)
     assert compared > 0.95
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_rules_of_the_space(depth):
+    rng, space, compared = np.random.default_rng(depth), search_space("modern", depth), 0
+    for i, tokens in enumerate(space.sample(rng, 60)):
+        rule = space.decode(tokens)
+        words = {word for iteration in rule.iterations for word in iteration}
+        if any(str(word).startswith(("drop", "eps")) for word in words):
+            continue
+        steps = steps_of(rule, rng, 3 + 40 * (i % 2), {})
+        expected = by_reference(rule, steps)
+        moved = by_reference(rule, [reference.rescaled(step, rng) for step in steps])
+        steady = np.isclose(moved, expected, rtol=3e-3, atol=0, equal_nan=True)
+        compared += steady.mean() > 0.9
+        assert_close(rule.iterations, steps, {}, where=steady, rtol=1e-3)
+    assert compared > 20
 
 
 def test_one_trace_runs_every_rule():

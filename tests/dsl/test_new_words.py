@@ -56,10 +56,10 @@ WORDS = {
         "sign(v)": r"\operatorname{sign}(\hat{v})",
     },
     "unaries": {
-        "tanh": r"\tanh($x)", "clip_1e-2": r"\operatorname{clip}($x, 10^{-2})", "cbrt": r"\sqrt[3]{\left|$x\right|}",
+        "cosh": r"\cosh($x)", "clip_1e-2": r"\operatorname{clip}($x, 10^{-2})", "cbrt": r"\sqrt[3]{\left|$x\right|}",
         "square": "{$x}^{2}", "soft_sign": r"\operatorname{soft\_sign}($x)",
     },
-    "binaries": {"max": r"\max($x, $y)", "mean": r"\frac{$x + $y}{2}"},
+    "binaries": {"larger": r"\operatorname{larger}($x, $y)", "mean": r"\frac{$x + $y}{2}"},
 }  # fmt: skip
 # Formula -> LaTeX, and the text of its MathML.
 SEEN = {
@@ -68,14 +68,16 @@ SEEN = {
     "3 * g^4": (r"3 \cdot g^{4}", "3·g4"),
     "1e-5*w - m": (r"10^{-5}w - \hat{m}", "10−5w−m^"),
     "sign(v)": (r"\operatorname{sign}(\hat{v})", "sign\u2061(v^)"),
-    "tanh(g + m)": (r"\tanh(g + \hat{m})", "tanh\u2061(g+m^)"),
-    "-tanh(g) ^ 2": (r"-{\tanh(g)}^{2}", "−tanh\u2061(g)2"),
+    "cosh(g + m)": (r"\cosh(g + \hat{m})", "cosh\u2061(g+m^)"),
+    "-cosh(g) ^ 2": (r"-{\cosh(g)}^{2}", "−cosh\u2061(g)2"),
     "clip(m, 1e-2)": (r"\operatorname{clip}(\hat{m}, 10^{-2})", "clip\u2061(m^,10−2)"),
     "cbrt(|g|)": (r"\sqrt[3]{\left|g\right|}", "|g|3"),
     "square(g + m)": (r"{\left(g + \hat{m}\right)}^{2}", "(g+m^)2"),
     "square(m) ^ 2": (r"{\left({\hat{m}}^{2}\right)}^{2}", "(m^2)2"),
     "soft_sign(v)": (r"\operatorname{soft\_sign}(\hat{v})", "soft_sign\u2061(v^)"),
-    "max(g + m, -v) * 2": (r"\max(g + \hat{m}, -\hat{v}) \cdot 2", "max\u2061(g+m^,−v^)·2"),
+    "larger(g + m, -v) * 2": (
+        r"\operatorname{larger}(g + \hat{m}, -\hat{v}) \cdot 2", "larger\u2061(g+m^,−v^)·2"
+    ),
     "mean(g - m, g * v)": (r"\frac{g - \hat{m} + \left(g \cdot \hat{v}\right)}{2}", "g−m^+(g·v^)2"),
 }
 
@@ -101,14 +103,14 @@ def test_a_new_word_is_read_and_shown(made_up, formula):
 
 
 def test_a_new_word_has_its_name_in_a_tree(made_up):
-    assert made_up["seen"]["max(g + m, -v) * 2"][3].endswith("g|m|+|v|negate|max|2|×")
+    assert made_up["seen"]["larger(g + m, -v) * 2"][3].endswith("g|m|+|v|negate|larger|2|×")
 
 
 def test_a_new_word_is_named_where_words_are_listed(made_up):
     for text in (made_up["legend"], " ".join(made_up["help"].split())):
         operands, functions = (text.split(f"{kind} ")[1].split("; ")[0] for kind in ("operands", "functions"))
         assert all(f" {word}," in f"{operands}," for word in WORDS["operands"])
-        for word in ("tanh", "cbrt", "square", "soft_sign", "max(x, y)", "mean(x, y)"):
+        for word in ("cosh", "cbrt", "square", "soft_sign", "larger(x, y)", "mean(x, y)"):
             assert f" {word}," in f"{functions},"
 
 

@@ -83,7 +83,7 @@ def test_a_word_outside_the_vocabulary_has_no_token():
         ([("g", 0, "identity", "neg", "add")], ["op2 of iteration 0", "Received: 0"]),
         ([("g", "m", "cosine", "neg", "add")], ["u1 of iteration 0", "identity, neg", "'cosine'"]),
         ([("g", "m", "neg", 1, "add")], ["u2 of iteration 0", "Received: 1"]),
-        ([ADAM, ("g", "m", "neg", "neg", "max")], ["b of iteration 1", "add, sub", "'max'"]),
+        ([ADAM, ("g", "m", "neg", "neg", "mean")], ["b of iteration 1", "add, sub", "'mean'"]),
         ([ADAM, (1, 0, "neg", "neg", "add")], ["op1 of iteration 1", "number below 1"]),
         ([ADAM, (-1, 0, "neg", "neg", "add")], ["op1 of iteration 1", "Received: -1"]),
     ],

@@ -143,7 +143,16 @@ def _move_path(rule, rng):
         for table in (vocabulary.OPERANDS, vocabulary.UNARIES, vocabulary.BINARIES):
             moved = {name: dataclasses.replace(word, value=move(word.value)) for name, word in table.items()}
             patches.enter_context(mock.patch.dict(table, moved))
+            patches.enter_context(_without_members(table))
         return rule_optimizer_path(rule, *_MOVED)
+
+
+@contextlib.contextmanager
+def _without_members(table):
+    """Members of families are made anew, of the rows that are there, and forgotten."""
+    table.find.cache_clear()
+    yield
+    table.find.cache_clear()
 
 
 # -- Others ----------------------------------------------------------------------------------------

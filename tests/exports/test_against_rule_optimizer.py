@@ -9,6 +9,7 @@ import pytest
 import reference
 
 from neural_optimizer_search import Rule, parse_formula
+from neural_optimizer_search.dsl.constants import Constants
 from neural_optimizer_search.optimizers import CATALOGUE
 
 RANDOM = {"eps", "eps_t", "drop"}
@@ -23,6 +24,35 @@ WORDS = [
         for pair in ("m g", "2 g", "ld g", "g cd", "1 2", "ld cd_1", "2 ld")
     ),
 ]
+
+
+def of_words(*iterations, **constants):
+    """A rule of iterations "op1 op2 u1 u2 b", in which #k is the k-th of them."""
+    words = [[int(word[1:]) if word[0] == "#" else word for word in text.split()] for text in iterations]
+    return Rule(words, Constants(**constants))
+
+
+OTHER = dict(beta_1=0.7, beta_2=0.95, beta_3=0.98, epsilon=1e-3)
+ZERO = dict(beta_1=0.0, beta_2=0.0, beta_3=0.0)
+# What words of later papers need of a file: constants, arrays that are kept, functions of whole weight tensors.
+LATER = [
+    of_words("Adam gamma sign identity add", **OTHER),
+    # Nothing that rounding decides: the average is now the new value, but with the rounding of the old one.
+    of_words("gamma 1e-3 identity identity mul", "m v identity tanh add", "#0 #1 identity identity add", **ZERO),
+    of_words("nesterov v identity sqrt div", **OTHER),
+    of_words("nesterov v_0 identity tanh add", **ZERO),
+    of_words("m_0.99 ema_0.5 tanh identity add", "#0 v_0.9 identity abs max"),
+    of_words("lion_0.99 1e-3 sign identity mul", "3e-4 w identity identity mul", "#0 #1 identity identity add"),
+    of_words("m belief identity sqrt div", epsilon=1e-3),
+    of_words("m v_max clip_0.02 sqrt div", **OTHER),
+    of_words("change_0.92 0.5 identity identity mul", "m #0 identity identity add", "#1 n_0.92 identity sqrt div"),
+    of_words("Adam g cautious identity left"),
+    of_words("m 2 normalize identity min", "#0 ld identity normalize mul"),
+    of_words("Adam w trust trust sub", "#0 1 identity trust add", beta_1=0.8),
+    of_words("ema_0.95 19 identity identity mul", "g #0 orthogonalize orthogonalize add",
+             "#1 RMSProp identity identity on_matrices", beta_2=0.95),
+    of_words("g m identity drop_0.2 on_matrices", "#0 ld drop_0.2 identity mul", "#1 0.5 identity identity pow"),
+]  # fmt: skip
 SOME, ALL = (list(map(Rule, reference.random_rules(21, count, without=reference.RANDOM))) for count in (12, 200))
 
 
@@ -44,7 +74,9 @@ def check(rule, framework):
 
 
 @pytest.mark.parametrize("framework", paths.FRAMEWORKS)
-@pytest.mark.parametrize("rules", [WORDS[::3], PUBLISHED[::3], SOME], ids=["words", "published", "random"])
+@pytest.mark.parametrize(
+    "rules", [WORDS[::3], PUBLISHED[::3], SOME, LATER], ids=["words", "published", "random", "later papers"]
+)
 def test_some_rules(framework, rules):
     for rule in rules:
         check(rule, framework)
@@ -52,7 +84,9 @@ def test_some_rules(framework, rules):
 
 @marks.only_long("Compiling takes minutes.")
 @pytest.mark.parametrize("framework", paths.FRAMEWORKS)
-@pytest.mark.parametrize("rules", [WORDS, PUBLISHED, ALL], ids=["words", "published", "random"])
+@pytest.mark.parametrize(
+    "rules", [WORDS, PUBLISHED, ALL, LATER], ids=["words", "published", "random", "later papers"]
+)
 def test_all_rules(framework, rules):
     for rule in rules:
         check(rule, framework)

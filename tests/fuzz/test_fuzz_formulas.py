@@ -19,6 +19,9 @@ WORDS = [
     "sqrt", "exp", "log", "clip", "drop", "sigmoid", "(", ")", "|", ",", "+", "-", "*", "/", "^", "**", " ", "0.1",
     "1e-5", ".", "·", "×", "−", "γ", "m̂", "ε_t", "#0", "λ", "\n", "\t", "\0", "__import__", "'", '"', "\\", "$x", "{",
     "}", "%s", "٣", "²", "½", "\u202e", "\ud800", "é", "ß", "İ", "ﬁ",
+    "m_0.99", "m_1", "m_", "ema_0.9999", "lion_0.99", "change_0", "n_0.92", "v_1e-400", "v_max", "nesterov", "belief",
+    "tanh", "abs", "cautious", "normalize", "trust", "orthogonalize", "on_matrices", "min", "max", "clip_0.02",
+    "3e-4*w", "beta_1", "=", ", beta_1=0.8", ", beta_2=1", ", epsilon=1e-6", ", epsilon=0", "1e-3*", "1e309", "-0",
 ]  # fmt: skip
 CHARACTERS = string.printable + "αβγδελĝm̂ε·×−²³٣½∞√∂\0\x1b\u200b\u202e\ufeff\U0001f600\U0010ffff"
 
@@ -62,8 +65,8 @@ def mutated(text, rng):
 
 
 def formulas(rng, count):
-    space = search_space("arxiv2017", depth=3)
-    return [space.decode(tokens).formula() for tokens in space.sample(rng, count)]
+    spaces = [search_space("arxiv2017", depth=3), search_space("modern", depth=2)]
+    return [space.decode(tokens).formula() for space in spaces for tokens in space.sample(rng, count // 2)]
 
 
 def test_formulas_with_mistakes():

@@ -11,15 +11,16 @@ import fakes
 import numpy as np
 import pytest
 import tensorflow as tf
+from encoded import ENCODED
 
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.dsl.averages import ALWAYS
-from neural_optimizer_search.dsl.encoding import EncodedRule, encode
+from neural_optimizer_search.dsl.encoding import encode
 from neural_optimizer_search.dsl.interpreter import update
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.dsl.space import PRESETS, search_space
 from neural_optimizer_search.dsl.state import State, advance
-from neural_optimizer_search.dsl.token_interpreter import update_from_tokens
+from neural_optimizer_search.dsl.token_interpreter import step_from_tokens
 from neural_optimizer_search.dsl.vocabulary import BINARIES
 from neural_optimizer_search.measuring import screen
 from neural_optimizer_search.operations import on_tensorflow
@@ -124,8 +125,6 @@ def test_the_written_optimizer_is_made_of_the_vocabulary(rules):
 
 
 SHAPE = (2, 3)
-_INTS, _FLOATS = tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.float32)
-_ENCODED = EncodedRule(_INTS, _FLOATS, _INTS, _FLOATS, _INTS, tf.TensorSpec([None, 3], tf.float32))
 
 
 def _inputs(shape):
@@ -141,9 +140,9 @@ def test_a_rule_computes_something_for_every_gradient(rules):
 
     def step(encoded):
         zeros = tf.zeros([tf.size(encoded.kinds), 6])
-        return update_from_tokens(encoded, vector, zeros, (SHAPE,))[0]
+        return step_from_tokens(encoded, vector, zeros, (SHAPE,))[0]
 
-    run = tf.function(step, [_ENCODED])
+    run = tf.function(step, [ENCODED])
     for i, rule in enumerate(rules[:: 5 if LONG else 4]):
         result = run(encode(rule))
         assert result.shape == vector.g.shape
@@ -167,7 +166,7 @@ def test_ids_are_a_rule_or_an_error_that_says_what_is_wrong():
             rule = Rule.from_tokens(ids, numbers=numbers)
         except ValueError as error:
             assert str(error).startswith(
-                ("Argument `tokens` must h", "Argument `numbers` must ", "The constant of ")
+                ("Argument `tokens` must h", "Argument `numbers` must ", "The number of ")
             ), ids
             assert "Received: " in str(error)
         else:

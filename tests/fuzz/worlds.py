@@ -14,12 +14,14 @@ from neural_optimizer_search.records import cache_file
 from neural_optimizer_search.records.cache_file import NAME
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search import command, loop
+from neural_optimizer_search.search.known_optimizers import THE_SIX
 from neural_optimizer_search.workers.config import EXECUTORS
 from neural_optimizer_search.workers.in_process import InProcess
 
-SMALL = ["--space", "signs", "--depth", "2", "--budget", "14", "--protocol", "reduced", "--workers", "1"]
-RUNGS = ["--task", "digits", "--protocol", "reduced", "--workers", "1", "--top", "4", "--rungs", "2", "--keep", "1/2"]
 # The known optimizers are the first six evaluations of each search and of each rung.
+ALIKE = ["--protocol", "reduced", "--workers", "1", "--baselines", THE_SIX]
+SMALL = ["--space", "signs", "--depth", "2", "--budget", "14", *ALIKE]
+RUNGS = ["--task", "digits", "--top", "4", "--rungs", "2", "--keep", "1/2", *ALIKE]
 EARLIER, KILLED = 12, 17
 CACHES = "caches"
 

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from neural_optimizer_search import parse_formula
+from neural_optimizer_search.measuring.description import describe_task
 from neural_optimizer_search.measuring.evaluator import Evaluator
 from neural_optimizer_search.tasks import TASKS
+from neural_optimizer_search.tasks.schedule import CONSTANT, Schedule, parse_schedule
 
 
 @pytest.fixture(scope="module")
@@ -119,3 +121,76 @@ def test_shipped_protocols_run(task, name, traced):
     result = under(traced[key], protocol)(parse_formula("Adam"))
     assert result.status == "ok"
     assert 0.0 <= result.reward <= 1.0
+
+
+# -- Several schedules and weight decays ---------------------------------------------------------------------------
+
+
+class Watched:
+    """Training that keeps a list of what it was asked for."""
+
+    def __init__(self, train):
+        self._train, self.calls = train, []
+
+    def __call__(self, rule, rate, seed, steps, validate_every, schedule=CONSTANT, weight_decay=0.0):
+        self.calls.append((seed, steps, str(schedule), weight_decay, rate))
+        return self._train(rule, rate, seed, steps, validate_every, schedule, weight_decay)
+
+
+SEVERAL = dataclasses.replace(
+    fakes.TINY, schedules=(Schedule("linear"), CONSTANT), weight_decays=(0.1, 0.0), reward="end_accuracy"
+)
+
+
+def watched(evaluate, protocol):
+    other = under(evaluate, protocol)
+    other.train = Watched(evaluate.train)
+    return other, other.train.calls
+
+
+def test_the_best_pair_goes_on_with_the_other_seeds_and_none_is_trained_twice(evaluate):
+    other, calls = watched(evaluate, SEVERAL)
+    result = other(parse_formula("g"))
+    sweep = [call[2:4] for call in calls if call[1] == SEVERAL.sweep_steps]
+    assert set(sweep) == {("linear", 0.1)}  # the first of each
+    final = [call for call in calls if call[1] == SEVERAL.final_steps]
+    assert len(set(calls)) == len(calls)
+    pairs = [("linear", 0.1), ("linear", 0.0), ("constant", 0.1), ("constant", 0.0)]
+    assert [call[2:4] for call in final[:4]] == pairs
+    assert [call[0] for call in final] == [0, 0, 0, 0, 1]
+    losses = {}
+    for text, decay in pairs:
+        run = evaluate.train(result.rule, result.learning_rate, 0, 8, 4, parse_schedule(text), decay)
+        losses[text, decay] = run.losses[-1]
+    best = min(losses, key=losses.get)
+    assert (result.schedule, result.weight_decay) == best == final[-1][2:4]
+    assert {call[4] for call in final} == {result.learning_rate}
+
+
+def test_one_pair_is_what_was_measured_before_there_were_several(evaluate):
+    plain, calls = watched(evaluate, fakes.TINY)
+    result = plain(parse_formula("m"))
+    assert result.rewards == evaluate(parse_formula("m")).rewards
+    assert (result.schedule, result.weight_decay, result.training_setting) == ("constant", 0.0, "")
+    runs = [evaluate.train(result.rule, result.learning_rate, seed, 8, 4) for seed in (0, 1)]
+    assert result.rewards == pytest.approx([np.mean(run.scores) for run in runs])
+    assert len([call for call in calls if call[1] == 8]) == 2
+
+
+def test_a_pair_that_diverges_is_not_chosen(evaluate):
+    wild = dataclasses.replace(SEVERAL, weight_decays=(0.0, 1e30))
+    result = under(evaluate, wild)(parse_formula("g"))
+    assert (result.status, result.weight_decay) == ("ok", 0.0)
+
+
+def test_what_the_training_was_in_words(evaluate):
+    result = under(evaluate, dataclasses.replace(SEVERAL, weight_decays=(0.1,)))(parse_formula("g"))
+    assert result.training_setting in ("linear, weight decay 0.1", "weight decay 0.1")
+
+
+def test_the_steps_of_a_rule_are_told(evaluate):
+    protocol = dataclasses.replace(SEVERAL, probe_steps=3)
+    other, calls = watched(evaluate, protocol)
+    other(parse_formula("g"))
+    told = describe_task(fakes.BLOBS, protocol).steps
+    assert told == sum(steps for _, steps, *_, rate in calls if rate)

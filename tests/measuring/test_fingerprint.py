@@ -21,6 +21,7 @@ BEFORE = Fingerprint({"mine.py": "a", "net.py": "b"}, {"train": "c", "validation
         ({"data": {"train": "z", "validation": "d"}}, "the data of `train`"),
         ({"trained": 0.2}, "the loss after a training with Adam, from 0.25 to 0.2"),
         ({"metric": "loss"}, "the metric, from mae to loss"),
+        ({"schedules": "linear"}, "the schedules of the learning rate, from constant to linear"),
         (
             {"worst": 3.0, "best": 1.0},
             "the metric's value with the score 0, from 4 to 3, the metric's value with the score 1, from 0 to 1",
@@ -46,11 +47,17 @@ def test_as_json():
     assert Fingerprint.from_dict(json.loads(json.dumps(BEFORE.as_dict()))) == BEFORE
 
 
+def test_one_of_an_earlier_release_is_of_a_constant_rate():
+    recorded = {name: value for name, value in BEFORE.as_dict().items() if name != "schedules"}
+    assert Fingerprint.from_dict(recorded) == BEFORE
+    assert BEFORE.schedules == "constant"
+
+
 @pytest.mark.parametrize(
     "change",
     [
         {"code": []}, {"code": {"a": 1}}, {"data": None}, {"untrained": True}, {"untrained": "1"}, {"metric": 3},
-        {"worst": None}, {"best": "0"}, {"more": 1},
+        {"worst": None}, {"best": "0"}, {"more": 1}, {"schedules": None},
     ],
 )  # fmt: skip
 def test_what_is_none(change):

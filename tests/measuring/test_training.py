@@ -7,6 +7,7 @@ from neural_optimizer_search import RuleOptimizer, parse_formula
 from neural_optimizer_search.measuring.training import ChildTraining
 from neural_optimizer_search.tasks.child import Child
 from neural_optimizer_search.tasks.keras_child import generators_with_state
+from neural_optimizer_search.tasks.schedule import parse_schedule
 
 DIVERGING = "log(g - g)"
 
@@ -175,3 +176,45 @@ def test_dropout_draws_anew_each_step_and_alike_in_each_run():
     assert abs(one - two) > 1e-3 * one
     assert run(training, "g", 0.0, steps=1, validate_every=1).update_rms == one
     assert run(training, "g", 0.0, seed=1, steps=1, validate_every=1).update_rms != pytest.approx(one)
+
+
+# -- Schedules and weight decay ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["linear", "cosine", "linear_cosine", "linear, warm-up 0.25"])
+@pytest.mark.parametrize("weight_decay", [0.0, 0.3])
+def test_a_schedule_and_a_weight_decay_are_what_plain_steps_make_of_them(training, text, weight_decay):
+    steps, rate, seed = 8, 0.05, 3
+    schedule = parse_schedule(text)
+    more = dict(schedule=schedule, weight_decay=weight_decay)
+    traced = run(training, "m + ld * g", rate, seed, steps, **more)
+    splits = fakes.BLOBS.splits(fakes.TINY)
+    tf.keras.utils.set_random_seed(seed)
+    model = fakes.BLOBS.networks["tiny"]((2, 2, 1), 2)
+    optimizer = RuleOptimizer("m + ld * g", learning_rate=rate, decay_steps=steps)
+    loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    batches = training._batches(tf.constant(seed, tf.int64), tf.constant(steps, tf.int64))[:steps]
+    for batch, factor in zip(batches, schedule.factors(steps)):
+        with tf.GradientTape() as tape:
+            value = loss(splits.train.labels[batch], model(splits.train.images[batch]))
+        gradients = tape.gradient(value, model.trainable_variables)
+        for variable in model.trainable_variables:
+            variable.assign(variable * (1.0 - rate * factor * weight_decay))
+        optimizer.learning_rate = rate * factor
+        optimizer.apply_gradients(zip(gradients, model.trainable_variables))
+    expected = float(loss(splits.measured.labels, model(splits.measured.images)))
+    assert traced.losses[-1] == pytest.approx(expected, rel=1e-4)
+    assert traced.losses[-1] != pytest.approx(run(training, "m + ld * g", rate, seed, steps).losses[-1], rel=1e-3)
+
+
+def test_one_trace_for_all_schedules_and_decays(training):
+    before = training.traces
+    for text in ("constant", "linear", "cosine, warm-up 0.5"):
+        run(training, "g", schedule=parse_schedule(text), weight_decay=0.1)
+    assert training.traces == before
+
+
+def test_a_run_leaves_no_decay_behind(training):
+    first = run(training, "m")
+    run(training, "m", schedule=parse_schedule("linear"), weight_decay=5.0)
+    np.testing.assert_array_equal(run(training, "m").losses, first.losses)

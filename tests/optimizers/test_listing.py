@@ -32,7 +32,7 @@ def test_every_row_is_aligned_and_fits(capsys):
         if cells[0]:
             rows.append(cells)
         else:  # a rule's constants
-            rows[-1][1] += " " + "".join(cells)
+            rows[-1][1] += "".join(cells)
     for cells, row in zip(rows, CATALOGUE.values()):
         slots = f"{row.slots} *" if row.rule.per_tensor else str(row.slots)
         assert cells == [row.name, row.formula, slots, row.recommended_decay or "-", row.source]

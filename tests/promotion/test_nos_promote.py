@@ -1,5 +1,6 @@
 """The command, with an executor that trains nothing; and once for real."""
 
+import json
 import pathlib
 import shlex
 import signal
@@ -13,8 +14,8 @@ from promotions import FORMULAS, SMALL, promote
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.promotion import command, saved
 from neural_optimizer_search.records.ledger import Ledger
-from neural_optimizer_search.records.run_directory import LEADERBOARD, LEDGER, rank, read_found
-from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
+from neural_optimizer_search.records.run_directory import LEADERBOARD, LEDGER, PROMOTION_FILE, rank, read_found
+from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS, THE_SIX, find_known_optimizers
 from neural_optimizer_search.stopping import STOPPED
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -101,7 +102,7 @@ def test_stopped_anywhere_it_goes_on_and_trains_nothing_twice(run, trained, tmp_
     before = sum(len(evaluations(path)) for path in out.glob("*.sqlite"))
     assert before == count
     assert command.main(arguments) == 0
-    assert len(trained) == 31 - before
+    assert len(trained) == 13 + 3 * len(KNOWN_OPTIMIZERS) - before
     trained.clear()
     assert promote(run, "--out", str(tmp_path / "whole")) == 0
     whole, stopped = ((tmp_path / name / LEADERBOARD).read_text() for name in ("whole", "stopped"))
@@ -146,3 +147,31 @@ def test_the_result_reads_as_a_run(run, trained):
     assert promote(run) == 0
     out = run / "promoted-digits"
     assert rank(read_found(out)) == evaluations(out / LEDGER, "search") != []
+
+
+def test_the_known_optimizers_are_those_that_are_named(run, trained, capfd):
+    assert promote(run, "--baselines", "adamw,m-exp-v") == 0
+    out = run / "promoted-digits"
+    assert [e.rule.formula() for e in evaluations(out / LEDGER, "baseline")] == ["Adam + 1e-2*w", "m * exp(v)"]
+    assert "9 rules of" in (printed := capfd.readouterr().out) and "and 2 known optimizers" in printed
+    rows = (out / LEADERBOARD).read_text().partition("known optimizers:")[2].splitlines()[1:3]
+    assert {" ".join(row.split()[4:]) for row in rows} == {"AdamW Adam + 1e-2*w", "m-exp-v m * exp(v)"}
+    with pytest.raises(SystemExit):
+        promote(run)
+    assert "holds a promotion with --baselines adamw,m-exp-v." in capfd.readouterr().err
+
+
+def test_a_promotion_of_an_earlier_release_keeps_its_six(run, trained, capfd):
+    assert promote(run, "--baselines", THE_SIX) == 0
+    out = run / "promoted-digits"
+    text = (out / PROMOTION_FILE).read_text()
+    kept = json.loads(text)
+    del kept["config"]["baselines"]
+    (out / PROMOTION_FILE).write_text(json.dumps(kept))
+    count = len(trained)
+    assert promote(run) == 0
+    assert len(trained) == count
+    assert {e.rule for e in evaluations(out / LEDGER, "baseline")} == set(find_known_optimizers(THE_SIX).values())
+    with pytest.raises(SystemExit):
+        promote(run, "--baselines", "adam")
+    assert f"holds a promotion with --baselines {THE_SIX}. Received: adam." in capfd.readouterr().err

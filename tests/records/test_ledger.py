@@ -1,3 +1,4 @@
+import contextlib
 import dataclasses
 import pathlib
 import signal
@@ -6,12 +7,13 @@ import subprocess
 import sys
 
 import fakes
+import old_ledger
 import pytest
 
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.file_lock import InUse
 from neural_optimizer_search.files import Damaged
-from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.records.ledger import Ledger, NotThisRun
 from neural_optimizer_search.records.ledger_file import SCHEMA_VERSION
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -94,7 +96,7 @@ def test_one_process_writes(path):
 def test_a_killed_process_lets_go(path):
     holding = f"""
 import os, pathlib, signal
-from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.records.ledger import Ledger, NotThisRun
 ledger = Ledger(pathlib.Path({str(path)!r}), {{}})
 os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -123,3 +125,69 @@ def test_not_a_ledger(path):
     for read_only in (True, False):
         with pytest.raises(Damaged, match=r"ledger\.sqlite.*not a database"):
             Ledger(path, read_only=read_only)
+
+
+# -- Of an earlier release -----------------------------------------------------------------------------------------
+
+
+def test_an_old_ledger_is_read_as_it_is(path):
+    old_ledger.make(path)
+    before = path.read_bytes()
+    with contextlib.closing(Ledger(path, read_only=True)) as ledger:
+        (evaluation,) = ledger.evaluations()
+        assert (evaluation.rule.formula(), evaluation.reward, evaluation.learning_rate) == ("g", 0.5, 0.1)
+        assert (evaluation.schedule, evaluation.weight_decay, evaluation.training_setting) == ("constant", 0.0, "")
+        assert [sample.reward for sample in ledger.samples()] == [0.5]
+        ledger.check_pages()
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            ledger.add_evaluation(fakes.fake_evaluation(RULES[1]), "search")
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_an_old_ledger_goes_on_as_a_new_one(path):
+    old_ledger.make(path)
+    new = dataclasses.replace(fakes.fake_evaluation(RULES[1]), schedule="cosine, warm-up 0.1", weight_decay=0.01)
+    with contextlib.closing(Ledger(path)) as ledger:
+        before = ledger.evaluations()
+        ledger.add_evaluation(new, "search")
+        ledger.add_samples(1, [new])
+    for read_only in (True, False):
+        with contextlib.closing(Ledger(path, read_only=read_only)) as ledger:
+            assert ledger.evaluations() == [*before, new]
+            assert ledger.steps == 2
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+
+
+@pytest.mark.parametrize("change", ["ALTER TABLE samples ADD COLUMN more", "CREATE VIEW v AS SELECT 1"])
+def test_an_old_file_that_is_no_ledger_stays_as_it_is(path, change):
+    old_ledger.make(path)
+    with sqlite3.connect(path) as db:
+        db.execute(change)
+    for read_only in (True, False):
+        with pytest.raises(Damaged, match="it has other tables than a ledger"):
+            Ledger(path, read_only=read_only)
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (4,)
+
+
+def test_an_old_ledger_that_is_not_the_one_expected_stays_as_it_is(path):
+    old_ledger.make(path)
+    with pytest.raises(NotThisRun):
+        Ledger(path, kind="promotion")
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (4,)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("schedule", "'step'"), ("schedule", "5"), ("weight_decay", "-1.0"), ("weight_decay", "'x'")],
+)
+def test_a_training_that_no_search_does_is_damage(path, column, value):
+    with contextlib.closing(Ledger(path, {})) as ledger:
+        ledger.add_evaluation(fakes.fake_evaluation(RULES[0]), "search")
+    with sqlite3.connect(path) as db:
+        db.execute(f"UPDATE evaluations SET {column} = {value}")
+    with contextlib.closing(Ledger(path)) as ledger, pytest.raises(Damaged, match=f"no search writes the {column}"):
+        ledger.evaluations()

@@ -32,6 +32,16 @@ def test_leaderboard_shows_the_best_and_the_known():
     assert known == {name: rule.formula() for name, rule in KNOWN_OPTIMIZERS.items()}
 
 
+def test_schedule_and_weight_decay_are_shown_where_there_are_any():
+    trained = dataclasses.replace(FOUND[1], schedule="cosine, warm-up 0.1", weight_decay=0.01)
+    known = [dataclasses.replace(KNOWN[0], schedule="linear"), *KNOWN[1:]]
+    lines = format_leaderboard([trained, FOUND[0]], known, ACCURACY).splitlines()
+    assert lines[1].endswith("exp(g)  (cosine, warm-up 0.1, weight decay 0.01)")
+    assert lines[2].endswith("g * m")
+    assert sum(line.endswith("  (linear)") for line in lines) == 1
+    assert sum("weight decay" in line for line in lines) == 1
+
+
 def test_numbers_that_are_none_are_shown_as_what_they_are():
     """As a ledger that somebody sent may hold them."""
     odd = dataclasses.replace(FOUND[0], rewards=(0.5, float("nan")))
@@ -51,7 +61,8 @@ def test_a_reward_of_0_is_explained():
     *others, last = KNOWN
     worse = dataclasses.replace(last, reward=0.0, message="The metric is 3 at the end,\nwhich is paid nothing.")
     lines = format_leaderboard(FOUND, [*others, worse], ACCURACY).splitlines()
-    assert lines[-1] == "reward 0 of AddSign: The metric is 3 at the end,\\nwhich is paid nothing."
+    *_, name = KNOWN_OPTIMIZERS
+    assert lines[-1] == f"reward 0 of {name}: The metric is 3 at the end,\\nwhich is paid nothing."
     assert not any("reward 0 of" in line for line in lines[:-1])
     late = dataclasses.replace(worse, status="timeout", message="It took longer than the limit of 1 s. Tried twice.")
     assert format_leaderboard([late], KNOWN, ACCURACY).endswith(

@@ -91,7 +91,6 @@ def test_a_metric_that_is_always_negative(tmp_path, monkeypatch, capfd):
 
 
 def test_a_mix_is_told_kind_by_kind():
-    rules = list(KNOWN_OPTIMIZERS.values())
     kinds = [
         ("diverged", "Diverged at once."),
         ("diverged", "Diverged later."),
@@ -101,7 +100,9 @@ def test_a_mix_is_told_kind_by_kind():
         ("of a stranger", "What?"),
     ]
     with pytest.raises(TaskFailed) as error:
-        require_reward([without_reward(rule, *kind) for rule, kind in zip(rules, kinds)])
+        require_reward(
+            {name: without_reward(rule, *kind) for (name, rule), kind in zip(KNOWN_OPTIMIZERS.items(), kinds)}
+        )
     message = str(error.value)
     assert message.startswith(
         "every known optimizer has the reward 0 (SGD: Diverged at once; RMSProp: It took 60 s. Long; Adam: xxx"

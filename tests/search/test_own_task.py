@@ -13,6 +13,7 @@ from tiny_searches import TINY, found
 from neural_optimizer_search.promotion import command as promote
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search import command
+from neural_optimizer_search.search.known_optimizers import THE_SIX
 from neural_optimizer_search.tasks.named_task import NamedTask, load
 from neural_optimizer_search.workers.describing import Describer
 
@@ -174,7 +175,10 @@ def test_changed_task_is_for_a_run_to_go_on(mine, capfd):
 
 def test_describe_writes_nothing(mine, tmp_path, capfd):
     before = {path for path in tmp_path.rglob("*") if "__pycache__" not in path.parts}
-    assert command.main(["--describe", "--task", mine.task, "--workers", "2", "--budget", "94"]) == 0
+    assert (
+        command.main(["--describe", "--task", mine.task, "--workers", "2", "--budget", "94", "--baselines", THE_SIX])
+        == 0
+    )
     out, err = capfd.readouterr()
     assert "budget        94 rules and 6 known optimizers take about 25 s with 2 workers\n" in out
     assert "time a rule   about 0.5 s, from two timed runs with Adam on one core\n" in out

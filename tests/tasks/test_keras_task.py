@@ -12,6 +12,8 @@ from neural_optimizer_search import parse_formula
 from neural_optimizer_search.measuring.evaluator import Evaluator
 from neural_optimizer_search.tasks import KerasTask, UnknownTask, find_task
 from neural_optimizer_search.tasks.digits import DIGITS
+from neural_optimizer_search.tasks.keras_task import SCHEDULES
+from neural_optimizer_search.tasks.schedule import CONSTANT, Schedule
 from neural_optimizer_search.workers.process_workers import process_executor
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
@@ -217,6 +219,20 @@ def test_protocols():
     assert not paper.centred
 
 
+def test_what_is_measured_is_the_end_of_a_training_whose_rate_falls():
+    p = KerasTask(linear, (X, Y), (X, Y), "mse").protocols
+    for name in ("default", "reduced"):
+        assert (p[name].schedules, p[name].weight_decays, p[name].reward) == (SCHEDULES, (0.0,), "end_accuracy")
+    assert CONSTANT not in SCHEDULES
+    sizes = dict(schedules=["constant", "cosine, warm-up 0.1"], weight_decays=(0.0, 0.01), reward="mean_accuracy")
+    p = KerasTask(linear, (X, Y), (X, Y), "mse", sizes=sizes).protocols
+    for name in ("default", "reduced"):
+        assert p[name].schedules == (CONSTANT, Schedule("cosine", 0.1))
+        assert (p[name].weight_decays, p[name].reward) == ((0.0, 0.01), "mean_accuracy")
+    assert (p["paper"].schedules, p["paper"].weight_decays) == ((CONSTANT,), (0.0,))
+    assert p["paper"].reward == "final_accuracy"
+
+
 def first_column(inputs):
     return inputs[:, :1]
 
@@ -232,7 +248,17 @@ BAD_ARGUMENTS = {
     "a model": (dict(model=SHARED), "`model` must be a function without arguments .* Received: <"),
     "no steps": (dict(steps=0), "`steps` must be a whole number of at least 1. Received: 0"),
     "sizes": (dict(sizes=dict(epochs=3)), "`sizes` must be a dict with keys among: batch_size, .* Received: epochs"),
-    "reward": (dict(sizes=dict(reward="mean_cross_entropy")), "reward among: mean_accuracy, final_accuracy"),
+    "reward": (
+        dict(sizes=dict(reward="mean_cross_entropy")),
+        "reward among: end_accuracy, mean_accuracy, final_accuracy",
+    ),
+    "a bare schedule": (dict(sizes=dict(schedules="cosine")), "a tuple of schedules, such as .* Received: 'cosine'"),
+    "no schedule": (
+        dict(sizes=dict(schedules=("cosin",))),
+        "`schedule` must be one of: constant, .* Received: 'cosin'",
+    ),
+    "no schedules": (dict(sizes=dict(schedules=())), "`schedules` must be a tuple of different Schedules. Received"),
+    "weight decay": (dict(sizes=dict(weight_decays=(-1.0,))), "`weight_decays` must be a tuple of different finite"),
     "direction": (dict(metric=lambda t, p: p), "`higher_is_better` must be True or False .* Received: None"),
 }
 BAD_CHILDREN = {
@@ -359,8 +385,9 @@ def test_a_named_task_here_and_in_a_worker(module):
     evaluate = Evaluator(task, protocol)
     adam, still = parse_formula("Adam"), parse_formula("g - g")
     here = evaluate(adam)
-    run = evaluate.train(adam, here.learning_rate, 0, protocol.final_steps, protocol.validate_every)
-    assert here.reward == pytest.approx(np.mean(run.scores))
+    (schedule,) = protocol.schedules
+    run = evaluate.train(adam, here.learning_rate, 0, protocol.final_steps, protocol.validate_every, schedule)
+    assert here.reward == pytest.approx(np.mean(run.scores[-(len(run.scores) // 3) :]))
     assert here.accuracy == pytest.approx(run.scores[-1])
     assert here.accuracy > 0.5  # of the untrained model's error is gone
     assert evaluate(still).reward == 0.0  # and here none

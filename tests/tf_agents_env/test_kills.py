@@ -11,11 +11,12 @@ import pytest
 from killed_search import search
 
 from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.search.known_optimizers import THE_SIX
 
 pytestmark = [pytest.mark.long, pytest.mark.slow]
 
 HERE = pathlib.Path(__file__).parent
-FLAGS = ["--depth", "2", "--seed", "1"]
+FLAGS = ["--depth", "2", "--seed", "1", "--baselines", THE_SIX]
 # A third of the kills wait for a save, after ten steps of some five new rules each: what is left suffices for all.
 KILLS, BUDGET = (24, 800) if os.environ.get("NOS_LONG") else (2, 100)
 

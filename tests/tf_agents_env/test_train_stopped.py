@@ -15,6 +15,7 @@ from tiny_searches import TINY, found, trained
 
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search import command
+from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.stopping import STOPPED
 from tf_agents_env.controllers import CONTROLLERS
 
@@ -49,7 +50,7 @@ def test_stopped_and_resumed_is_undisturbed(tmp_path, stop, algorithm):
         text=True,
         start_new_session=True,
     )
-    wait_for_evaluations(stopped / "ledger.sqlite", 6 + 7, process)
+    wait_for_evaluations(stopped / "ledger.sqlite", len(KNOWN_OPTIMIZERS) + 7, process)
     # As a terminal does it: Ctrl-C reaches every process of the search.
     os.killpg(process.pid, stop) if stop == signal.SIGINT else process.send_signal(stop)
     output, _ = process.communicate(timeout=60)

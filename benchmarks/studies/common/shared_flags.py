@@ -1,9 +1,12 @@
 """Flags that several studies have, and the checks that belong to them. Each call makes the field of a dataclass."""
 
 import dataclasses
+import pathlib
 from typing import Any
 
 from benchmarks.studies.common import RESULTS
+from benchmarks.studies.own_tasks import NAMES as OWN_TASKS
+from benchmarks.studies.own_tasks import VARIABLE
 from neural_optimizer_search.command_line import path, path_text, whole_number
 from neural_optimizer_search.dsl.space import MAX_DEPTH, PRESETS
 from neural_optimizer_search.flags import flag
@@ -51,3 +54,23 @@ def find_protocol(task: Any, name: str, **changes: Any) -> Any:
     if name not in task.protocols:
         raise ValueError(f"argument --protocol: must be one of {', '.join(task.protocols)}. Received: {name!r}.")
     return dataclasses.replace(task.protocols[name], **changes)
+
+
+def own_tasks_flag() -> Any:
+    """The field `tasks`, of those of `own_tasks`."""
+    return flag(OWN_TASKS, "which of the three own models", choices=OWN_TASKS, nargs="+", metavar="NAME")
+
+
+def own_data_flag() -> Any:
+    """The field `data_dir`, of the own models."""
+    return flag(
+        None,
+        "directory with wikitext2/, and with cifar10/ of tensorflow_datasets or tfds/ that has it",
+        parse=path_text,
+        default_text=f"what the environment variable {VARIABLE} says",
+    )
+
+
+def runs_flag(study: str) -> Any:
+    """The field `runs`."""
+    return flag(pathlib.Path("runs", study), "directory of what is measured; kept, and never done twice", parse=path)

@@ -7,9 +7,10 @@ import importlib
 from typing import Protocol, cast
 
 from neural_optimizer_search.dsl import expression as ex
+from neural_optimizer_search.dsl.constants import PAPER, Constants
 from neural_optimizer_search.dsl.exports.equation import write_equation
 from neural_optimizer_search.dsl.exports.names import check_name
-from neural_optimizer_search.dsl.exports.namespace import Functions
+from neural_optimizer_search.dsl.exports.functions import Functions
 from neural_optimizer_search.dsl.exports.text import Export
 
 FRAMEWORKS = ("keras", "tensorflow", "optax", "torch")
@@ -29,7 +30,14 @@ class Framework(Protocol):
         ...
 
 
-def write_source(name: str, expression: ex.Expression, formula: str, latex: str, framework: str) -> str:
+def write_source(
+    name: str,
+    expression: ex.Expression,
+    formula: str,
+    latex: str,
+    framework: str,
+    constants: Constants = PAPER,
+) -> str:
     """The text of a Python file with an optimizer.
 
     Args:
@@ -37,6 +45,7 @@ def write_source(name: str, expression: ex.Expression, formula: str, latex: str,
       expression: What it computes, in words with `mark_place`.
       formula, latex: The same for the reader.
       framework: One of `FRAMEWORKS`.
+      constants: What the file's constants are unless its user says otherwise.
 
     Raises:
       ValueError: If the framework is none of these, or no optimizer can have the name.
@@ -45,4 +54,4 @@ def write_source(name: str, expression: ex.Expression, formula: str, latex: str,
         raise ValueError(f"Argument `framework` must be one of {', '.join(FRAMEWORKS)}. Received: {framework!r}.")
     check_name(name)
     file = cast(Framework, importlib.import_module(f"{__name__}.{framework}_file"))
-    return file.write(Export(name, write_equation(expression, file.FUNCTIONS), formula, latex))
+    return file.write(Export(name, write_equation(expression, file.FUNCTIONS), formula, latex, constants))

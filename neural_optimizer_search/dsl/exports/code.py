@@ -1,10 +1,12 @@
 """A piece of Python code in the place of an array: what a word does with it, such as adding, makes a longer piece."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any
 
+from neural_optimizer_search.dsl.numbers import NUMBER
 from neural_optimizer_search.dsl.precedence import Binding, bracket
 
 # What the value of a piece is when the code runs: a number of Python that is the same at each step, a scalar such as
@@ -50,6 +52,11 @@ class Code:
     def __neg__(self) -> "Code":
         return self.derive(f"-{self.enclosed(Binding.ATOM)}", self, binding=Binding.NEGATION)
 
+    @property
+    def is_comparison(self) -> bool:
+        """Whether its values are true and false."""
+        return self.binding == Binding.COMPARISON
+
     def enclosed(self, needed: Binding) -> str:
         """Its text, in brackets if it holds together less tightly than needed."""
         return bracket(self.text, self.binding, needed)
@@ -85,4 +92,4 @@ def spell_number(x: float) -> str:
 def is_simple(text: str) -> bool:
     """Whether it is a name or a number, between which style has no spaces around **."""
     text = text[1:] if text.startswith("-") else text
-    return all(part.isidentifier() for part in text.split(".")) or text.replace(".", "", 1).isdigit()
+    return all(part.isidentifier() for part in text.split(".")) or bool(re.fullmatch(NUMBER, text))

@@ -2,23 +2,18 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
 
 from neural_optimizer_search.dsl import expression as ex
-from neural_optimizer_search.dsl.exports.code import Code, Kind
-from neural_optimizer_search.dsl.exports.lines import Lines
-from neural_optimizer_search.dsl.exports.namespace import CodeOperations, Functions
-from neural_optimizer_search.dsl.precedence import Binding
-from neural_optimizer_search.dsl.state import State
+from neural_optimizer_search.dsl.averages import with_needs
+from neural_optimizer_search.dsl.constants import NAMES as CONSTANTS
+from neural_optimizer_search.dsl.exports.kept import Kept, write_kept
+from neural_optimizer_search.dsl.exports.functions import Functions
+from neural_optimizer_search.dsl.exports.written_state import ARRAYS, SCALARS, WrittenState
+from neural_optimizer_search.dsl.families import make_identifier
 from neural_optimizer_search.dsl.vocabulary import BINARIES, OPERANDS, UNARIES
-
-AVERAGES = (("m", 0.9, 1), ("v", 0.999, 2), ("gamma", 0.999, 3))
 
 # A part whose code is longer gets its own line; two such parts fit into one.
 LONG = 44
-
-TENSORS = ("g", "w", *(name for name, _, _ in AVERAGES))
-SCALARS = ("t", "T", "seed")
 
 
 @dataclass(frozen=True)
@@ -27,42 +22,47 @@ class Equation:
 
     Attributes:
       lines: Python without indent; the last one is a return.
-      reads: What it needs of its file: some of `TENSORS` and `SCALARS` as arguments, the module "math", and the
-        file's own functions, such as "_normal".
+      reads: What it needs of its file: its arguments, the module "math", and the file's own functions, such as
+        "_normal".
+      kept: What the file keeps from step to step, in the order in which it is updated.
     """
 
     lines: tuple[str, ...]
     reads: frozenset[str]
+    kept: tuple[Kept, ...]
 
     @property
     def tensors(self) -> list[str]:
         """Its arguments that are as large as the gradient, in order."""
-        return [name for name in TENSORS if name in self.reads]
+        return [name for name in (*ARRAYS, *self.averages) if name in self.reads]
 
     @property
     def arguments(self) -> list[str]:
         """All its arguments, in order."""
-        return [*self.tensors, *(name for name in SCALARS if name in self.reads)]
+        return [*self.tensors, *(name for name in (*SCALARS, *CONSTANTS) if name in self.reads)]
 
     @property
-    def averages(self) -> list[tuple[str, float, int]]:
-        """The rows of `AVERAGES` that it reads."""
-        return [row for row in AVERAGES if row[0] in self.reads]
+    def averages(self) -> list[str]:
+        """The names of all that is kept."""
+        return [row.name for row in self.kept]
 
+    @property
+    def needs(self) -> frozenset[str]:
+        """What the equation or what is kept reads."""
+        return self.reads.union(*(row.reads for row in self.kept))
 
-class _CodeState(State):
-    """A state of pieces of code; an average that is corrected for its bias has a line of its own."""
-
-    def correct(self, average, beta, steps_ahead=0):
-        code: Any = super().correct(average, beta, steps_ahead)
-        return code.ops.lines.add(f"{average.text}_hat", code)
+    @property
+    def constants(self) -> list[str]:
+        """The constants of the rule that any of it reads."""
+        return [name for name in CONSTANTS if name in self.needs]
 
 
 def mark_place(word: str, place: int) -> str:
     """The word, with its place behind an @ if it draws random numbers: they depend on the place."""
     if word == "g^3":
         return "g^3@"  # `simplify` takes sign(g^3) for sign(g), which it is not where g^3 underflows.
-    return f"{word}@{place}" if {**OPERANDS, **UNARIES}[word].random else word
+    table = OPERANDS if word in OPERANDS else UNARIES
+    return f"{word}@{place}" if table[word].random else word
 
 
 def write_equation(expression: ex.Expression, functions: Functions) -> Equation:
@@ -76,17 +76,18 @@ def write_equation(expression: ex.Expression, functions: Functions) -> Equation:
     for operand in dict.fromkeys(_operands(writer.expression)):  # what words mean; then what the rule makes of it
         writer.write(operand)
     result = writer.ops.full(writer.write(writer.expression))
-    return Equation(writer.ops.lines.text(result), result.reads)
+    read = {name for name in writer.kept if make_identifier(name) in result.reads}
+    return Equation(writer.ops.lines.text(result), result.reads, write_kept(with_needs(read), functions))
 
 
 class _Writer:
     def __init__(self, expression, functions):
         self.expression, self.codes = expression, {}
         self.reads = _count_reads(expression)
-        self.ops = ops = CodeOperations(functions, Lines(taken={*TENSORS, *SCALARS, "math", functions.module}))
-        tensors = {name: Code(name, ops, reads=frozenset([name])) for name in TENSORS}
-        t, T, seed = (Code(name, ops, Binding.ATOM, Kind.SCALAR, False, frozenset([name])) for name in SCALARS)
-        self.state = _CodeState(ops, tensors["g"], tensors["w"], tensors, iterations=t, decay_steps=T, seed=seed)
+        words = {_word(operand) for operand in _operands(expression)}
+        self.kept = with_needs({name for word in words for name in OPERANDS[word].averages})
+        self.state = WrittenState.of(functions, self.kept)
+        self.ops = self.state.ops
 
     def write(self, node):
         """The code of a part, which is written once however often it is read."""
@@ -98,10 +99,10 @@ class _Writer:
         return self.codes[node]
 
     def _operand(self, node):
-        word, code = node.name.partition("@")[0], self._evaluate(OPERANDS, node)
+        name, code = make_identifier(_word(node)).lower(), self._evaluate(OPERANDS, node)
         # What has a name in formulas has it in code, too.
-        if word.isidentifier() and not code.text.isidentifier():
-            return self.ops.lines.add(word.lower(), code)
+        if name.isidentifier() and not code.text.isidentifier():
+            return self.ops.lines.add(name, code)
         return code
 
     def _unary(self, node):
@@ -111,8 +112,12 @@ class _Writer:
         return self._evaluate(BINARIES, node, self.write(node.x), self.write(node.y))
 
     def _evaluate(self, table, node, *arguments):
-        word, _, place = node.name.partition("@")
-        return self.ops.read(table[word].value(self.ops, self.state.at(int(place or 0)), *arguments))
+        place = node.name.partition("@")[2]
+        return self.ops.read(table[_word(node)].value(self.ops, self.state.at(int(place or 0)), *arguments))
+
+
+def _word(node):
+    return node.name.partition("@")[0]
 
 
 def _operands(node):

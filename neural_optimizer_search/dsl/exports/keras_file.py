@@ -1,10 +1,16 @@
 """The file for Keras 3: an optimizer on TensorFlow, JAX and PyTorch."""
 
-from neural_optimizer_search.dsl.exports import text
-from neural_optimizer_search.dsl.exports.namespace import Functions
+from neural_optimizer_search.dsl.exports import helpers, text
+from neural_optimizer_search.dsl.exports.functions import Functions
+from neural_optimizer_search.dsl.exports.kept import Storage
 from neural_optimizer_search.dsl.exports.text import Export, indent, only
 
 FUNCTIONS = Functions("ops")
+_STORAGE = Storage(
+    read="ops.cast(self._$name[i], dtype)",
+    average="self._average(self._$name[i], $value, $beta)",
+    replace="self._replace(self._$name[i], $value)",
+)
 
 
 def write(export: Export) -> str:
@@ -14,6 +20,7 @@ def write(export: Export) -> str:
         _init(export),
         _build(export),
         _update_step(export),
+        *_keep(export),
         _densify_gradients(),
         _get_config(export),
     ]
@@ -26,6 +33,8 @@ def write(export: Export) -> str:
             *(line for method in methods if method for line in ["", *indent(method)]),
         ],
         _densify(),
+        helpers.log_beta(export),
+        helpers.orthogonalize(export, FUNCTIONS),
         *(_draw(name) for name in ("_normal", "_uniform") if name in export.equation.reads),
         _draw_of_backend() if "seed" in export.arguments else [],
     )
@@ -35,7 +44,7 @@ def _init(export):
     own = "".join(f"{name}={default}, " for name, default in export.arguments.items())
     return [
         f"def __init__(self, learning_rate=0.01, {own}**kwargs):",
-        *indent(text.check_decay_steps(export)),
+        *indent(text.check_arguments(export)),
         "    if not callable(learning_rate):",
         "        learning_rate = float(learning_rate)  # Keras refuses ints and numbers of NumPy.",
         "    super().__init__(learning_rate, **kwargs)",
@@ -51,7 +60,7 @@ def _build(export):
         "    if self.built:",
         "        return",
         "    super().build(variables)",
-        *(f'    self._{name} = self.add_optimizer_variables(variables, "{name}")' for name, _, _ in averages),
+        *(f'    self._{name} = self.add_optimizer_variables(variables, "{name}")' for name in averages),
     )
 
 
@@ -69,24 +78,37 @@ def _update_step(export):
             "    g = ops.broadcast_to(ops.cast(gradient, dtype), variable.shape)",
         ),
         *only("w" in equation.reads, "    w = ops.cast(variable, dtype)"),
-        *(line for row in averages for line in indent(_average(*row))),
-        *only("t" in equation.reads, "    t = ops.cast(self.iterations, dtype)  # the updates so far"),
+        *indent(text.read_constants(export, "self.$x")),
+        *only("t" in equation.needs, "    t = ops.cast(self.iterations, dtype)  # the updates so far"),
+        *indent(_STORAGE.before(equation.kept)),
         *only(
             "seed" in equation.reads,
             "    # Random numbers depend on this and on their place in the rule, hence a resumed run repeats them.",
             "    seed = (self.seed, i, ops.convert_to_tensor(self.iterations))",
         ),
-        f"    change = ops.cast(learning_rate, dtype) * self.direction({', '.join(inputs)})",
+        f"    direction = self.direction({', '.join(inputs)})",
+        "    change = ops.cast(learning_rate, dtype) * direction",
         "    self.assign_sub(variable, ops.cast(change, variable.dtype))",
+        *indent(_STORAGE.after(equation.kept)),
     ]
 
 
-def _average(name, beta, power):
-    return [
-        f"{name} = ops.cast(self._{name}[i], dtype)",
-        f"{name} = {name} + ({text.power(power)} - {name}) * (1 - {beta})",
-        f"self.assign(self._{name}[i], {name})",
-    ]
+def _keep(export):
+    kept = export.equation.kept
+    yield only(
+        any(row.beta for row in kept),
+        "def _average(self, kept, value, beta):",
+        "    new = ops.cast(kept, value.dtype)",
+        "    new = new + (value - new) * (1 - beta)",
+        "    self.assign(kept, new)",
+        "    return new",
+    )
+    yield only(
+        any(not row.beta for row in kept),
+        "def _replace(self, kept, value):",
+        "    self.assign(kept, value)",
+        "    return value",
+    )
 
 
 def _densify_gradients():

@@ -10,6 +10,8 @@ from neural_optimizer_search.dsl.precedence import Binding
 
 # An indent, a name and an expression of so many characters fit into a line.
 LONGEST = 84
+# So many fit behind an indent; a comment that does not is left out.
+_WIDTH = 100
 
 
 @dataclass
@@ -53,5 +55,13 @@ class Lines:
         # A last line that is nothing but the result needs no name.
         if values and result.text == list(values)[-1] and result.text not in self._comments:
             result = values.pop(result.text)
-        assigned = (f"{name} = {value.text}{self._comments.get(name, '')}" for name, value in values.items())
-        return (*assigned, f"return {result.text}")
+        return (*(self._write(name) for name in values), f"return {result.text}")
+
+    def assignments(self) -> tuple[str, ...]:
+        """All lines so far."""
+        return tuple(map(self._write, self._values))
+
+    def _write(self, name):
+        line = f"{name} = {self._values[name].text}"
+        comment = self._comments.get(name, "")
+        return line + comment if len(line + comment) <= _WIDTH else line

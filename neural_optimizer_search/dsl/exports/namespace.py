@@ -1,11 +1,11 @@
 """The namespace of operations whose values are pieces of Python code."""
 
 import math as python_math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Union
 
 from neural_optimizer_search.dsl.exports.code import Code, Kind, is_simple, spell_number
+from neural_optimizer_search.dsl.exports.functions import Functions
 from neural_optimizer_search.dsl.exports.lines import LONGEST, Lines
 from neural_optimizer_search.dsl.precedence import INFIX, Binding, Infix
 
@@ -15,32 +15,12 @@ _OPERATORS = {
     "pow": INFIX["pow"]._replace(symbol="**"),
     "mod": INFIX["mul"]._replace(symbol="%"),
     **{
-        name: Infix(Binding.CONDITION, left=Binding.SUM, right=Binding.SUM, symbol=symbol)
+        name: Infix(Binding.COMPARISON, left=Binding.SUM, right=Binding.SUM, symbol=symbol)
         for name, symbol in (("lt", "<"), ("le", "<="), ("gt", ">"), ("ge", ">="))
     },
 }
 # Of two scalars these round otherwise than of arrays, or raise an error where an array has inf or NaN.
 _NOT_OF_SCALARS = ("div", "pow")
-
-
-@dataclass(frozen=True)
-class Functions:
-    """How an array library spells the functions of a namespace.
-
-    Attributes:
-      module: The module that has them, such as "tf".
-      names: Function -> its name where it is not that of the namespace.
-      scalars: Function -> its name where its arguments are scalars, for a library whose functions take no number of
-        Python; a function that is not there gets tensors. None if they do.
-    """
-
-    module: str
-    names: Mapping[str, str] = field(default_factory=dict)
-    scalars: Union[Mapping[str, str], None] = None
-
-    def name(self, function: str) -> str:
-        """Of arrays."""
-        return self.names.get(function, f"{self.module}.{function}")
 
 
 def _function(name: str) -> Any:
@@ -55,15 +35,20 @@ class CodeOperations:
       lines: Where what needs a line of its own gets one.
     """
 
-    exp, expm1, log, abs, sqrt, square, sign, sigmoid, cos, minimum, clip, where = map(
-        _function,
-        ["exp", "expm1", "log", "abs", "sqrt", "square", "sign", "sigmoid", "cos", "minimum", "clip", "where"],
-    )
+    exp, expm1, log, abs, sqrt, square = map(_function, ["exp", "expm1", "log", "abs", "sqrt", "square"])
+    sign, sigmoid, tanh, cos = map(_function, ["sign", "sigmoid", "tanh", "cos"])
+    minimum, maximum, clip = map(_function, ["minimum", "maximum", "clip"])
 
     def __init__(self, functions: Functions, lines: Lines) -> None:
         self.functions, self.lines, self.math = functions, lines, _Math(self)
 
     # -- What a namespace has --------------------------------------------------------------------------
+
+    def where(self, condition: Code, x: Any, y: Any) -> Code:
+        """x where the condition is true, else y."""
+        if condition.kind == Kind.TENSOR or self.functions.scalars is None:
+            return self.call("where", (condition, x, y))
+        return self._choose(condition, *self._shorten(self.read(x), self.read(y)))
 
     def floormod(self, x: Any, y: Any) -> Code:
         """x % y."""
@@ -82,8 +67,28 @@ class CodeOperations:
         return self.read(x)
 
     def cast_like(self, x: Any, like: Any) -> Code:
-        """x itself: the file gives all that the equation reads one dtype."""
-        return self.read(x)
+        """x itself, as the file gives all that the equation reads one dtype; only a comparison has another."""
+        x = self.read(x)
+        if not x.is_comparison:
+            return x
+        return self.lines.add("mask", self.where(x, self.full(self.ones_like(x)), self.zeros_like(x)))
+
+    def mean(self, x: Code) -> Code:
+        """A number in an array without axes; it has a line of its own."""
+        return self.lines.add("mean", replace(self.call("mean", [x]), wide=False))
+
+    def orthogonalize(self, x: Code) -> Code:
+        """A call of the file's `_orthogonalize`."""
+        return self.needing(x.derive(f"_orthogonalize({x.text})", x), "_orthogonalize")
+
+    def on_matrices(self, x: Code, y: Code) -> Code:
+        """A choice by the gradient's axes, which are those of the weights."""
+        choice = f"{x.enclosed(Binding.COMPARISON)} if len(g.shape) > 1 else {y.enclosed(Binding.COMPARISON)}"
+        return self.needing(x.derive(choice, x, y, binding=Binding.CONDITION), "g")
+
+    def log_beta(self, beta: Code) -> Code:
+        """A call of the file's `_log`, for a β that may be 0."""
+        return self.needing(beta.derive(f"_log({beta.text})", beta), "_log")
 
     def normal(self, like: Code, seed: Code, t: Any, place: int) -> Code:
         """A call of the file's `_normal`; the step is a part of the seed there."""
@@ -139,14 +144,25 @@ class CodeOperations:
         of = self._shorten(*of)
         spelled = self.functions.name(name)
         code = of[0].derive(f"{spelled}({', '.join(x.text for x in of)})", *of)
+        if name in self.functions.limits and of[0].kind == Kind.TENSOR > of[1].kind:
+            return of[0].derive(self.functions.limits[name].format(x=of[0].text, y=of[1].text), *of)
         if spelled.startswith("_"):  # of the file
             code = self.needing(code, spelled)
         return code if code.kind == Kind.TENSOR or self.functions.scalars is None else self._call_scalar(name, of)
 
+    def _choose(self, condition, x, y):
+        """A choice by a condition that is true or false as a whole."""
+        if max(x.kind, y.kind) == Kind.TENSOR:
+            x, y = map(self._as_large, (x, y))
+        choice = f"{x.enclosed(Binding.SUM)} if {condition.text} else {y.enclosed(Binding.SUM)}"
+        return x.derive(choice, condition, x, y, binding=Binding.CONDITION)
+
+    def _as_large(self, x):
+        if x.kind == Kind.TENSOR:
+            return x
+        return self.needing(x.derive(f"{self.functions.name('full_like')}(g, {x.text})", x), "g")
+
     def _call_scalar(self, name, of):
-        if name == "where":
-            condition, x, y = of[0].text, of[1].enclosed(Binding.SUM), of[2].enclosed(Binding.SUM)
-            return of[0].derive(f"{x} if {condition} else {y}", *of, binding=Binding.CONDITION)
         function = (self.functions.scalars or {}).get(name)
         texts = [x.text if function else f"{self.functions.module}.tensor({x.text})" for x in of]
         code = of[0].derive(f"{function or self.functions.name(name)}({', '.join(texts)})", *of)
@@ -170,7 +186,8 @@ class _Math:
     def __getattr__(self, name: str) -> Any:
         if not callable(getattr(python_math, name)):
             return self._write(f"math.{name}")
-        return lambda *xs: self._write(f"math.{name}({', '.join(self._ops.read(x).text for x in xs)})")
+        return lambda *xs: self._write(f"math.{name}({', '.join(self._ops.read(x).text for x in xs)})", *xs)
 
-    def _write(self, text):
-        return Code(text, self._ops, kind=Kind.NUMBER, wide=False, reads=frozenset(["math"]))
+    def _write(self, text, *of):
+        reads = frozenset(["math"]).union(*(self._ops.read(x).reads for x in of))
+        return Code(text, self._ops, kind=Kind.NUMBER, wide=False, reads=reads)

@@ -1,11 +1,14 @@
 """The file for optax: a function that makes a `GradientTransformation`."""
 
-from neural_optimizer_search.dsl.exports import text
+from neural_optimizer_search.dsl.averages import PREVIOUS
+from neural_optimizer_search.dsl.exports import helpers, text
 from neural_optimizer_search.dsl.exports.names import make_function_name
-from neural_optimizer_search.dsl.exports.namespace import Functions
+from neural_optimizer_search.dsl.exports.functions import Functions
+from neural_optimizer_search.dsl.exports.kept import Storage
 from neural_optimizer_search.dsl.exports.text import Export, indent, only
 
 FUNCTIONS = Functions("jnp", {"sigmoid": "jax.nn.sigmoid"})
+_STORAGE = Storage(read="", average="_average($name, $value, $beta)", replace="$value")
 
 
 def write(export: Export) -> str:
@@ -25,17 +28,14 @@ def write(export: Export) -> str:
         ],
         text.write_direction(export),
         _state(export),
+        _leaf(export),
         _optimizer(export),
         _scale(export),
-        *(_HELPERS[name] for name in ("average", "store", "seeds") if name in _needed(export)),
-        _HELPERS["is_none"],
-        _HELPERS["float"],
+        *(helper for name, helper in _HELPERS.items() if _is_needed(name, export)),
+        _log(export),
+        helpers.orthogonalize(export, FUNCTIONS),
         *_draws(export),
     )
-
-
-def _needed(export):
-    return [*only(export.equation.averages, "average", "store"), *only("seed" in export.arguments, "seeds")]
 
 
 def _state(export):
@@ -44,7 +44,17 @@ def _state(export):
         '    """The number of updates so far, and running averages in the dtype of the parameters."""',
         "",
         "    count: jax.Array",
-        *(f"    {name}: optax.Params" for name, _, _ in export.equation.averages),
+        *(f"    {name}: optax.Params" for name in export.equation.averages),
+    ]
+
+
+def _leaf(export):
+    return [
+        "class _Leaf(NamedTuple):",
+        '    """What becomes of one parameter."""',
+        "",
+        "    direction: jax.Array",
+        *(f"    {name}: jax.Array" for name in export.equation.averages),
     ]
 
 
@@ -70,11 +80,11 @@ def _optimizer(export):
 
 def _scale(export):
     own = ", ".join(f"{name}={default}" for name, default in export.arguments.items())
-    averages = [f"{name}=jax.tree.map(jnp.zeros_like, params)," for name, _, _ in export.equation.averages]
+    averages = [f"{name}=jax.tree.map(jnp.zeros_like, params)," for name in export.equation.averages]
     return [
         f"def scale_by_{make_function_name(export.name)}({own}):",
         '    """The direction alone, for a chain of your own: clipping comes before it, weight decay after it."""',
-        *indent(text.check_decay_steps(export)),
+        *indent(text.check_arguments(export, allow="isinstance($x, jax.Array)")),
         "",
         "    def init(params):",
         f"        return {export.name}State(",
@@ -90,50 +100,80 @@ def _scale(export):
 
 def _update(export):
     equation = export.equation
-    averages = [name for name, _, _ in equation.averages]
-    seed, w = "seed" in equation.reads, "w" in equation.reads
-    others = {"t": "t", "T": "decay_steps", "seed": "seed"}
-    inputs = ", ".join(["*tensors", *(others[name] for name in equation.arguments if name in others)])
-    leaf = ["g", *only(w, "w"), *averages, *only(seed, "seed")]
-    trees = ["updates", *only(w, "params"), *averages, *only(seed, "seeds")]
+    names, seed, w = equation.averages, "seed" in equation.reads, "w" in equation.reads
+    trees = ["updates", *only(w, "params"), *(f"state.{name}" for name in names), *only(seed, "seeds")]
     return [
         *only(
             w,
             "if params is None:",
             '    raise ValueError("The current parameters are needed: call `update(updates, state, params)`.")',
         ),
-        *(f"{name} = _average(updates, state.{name}, {beta}, {power})" for name, beta, power in equation.averages),
-        *only("t" in equation.reads, "t = state.count.astype(jnp.float32)"),
+        *only("t" in equation.needs, "t = state.count.astype(jnp.float32)  # the updates so far"),
         *only(seed, "seeds = _seeds(seed, state.count, updates)"),
         "",
-        f"def of_leaf({', '.join(leaf)}):",
-        "    if g is None:",
-        "        return None",
-        f"    tensors = [_float(tensor) for tensor in [{', '.join(equation.tensors)}]]",
-        f"    return direction({inputs}).astype(jnp.asarray(g).dtype)",
+        *_of_leaf(equation),
         "",
-        f"directions = jax.tree.map(of_leaf, {', '.join(trees)}, is_leaf=_is_none)",
-        f"return directions, {export.name}State(",
+        f"leaves = jax.tree.map(of_leaf, {', '.join(trees)}, is_leaf=_is_none)",
+        f'return _pick("direction", leaves), {export.name}State(',
         "    count=state.count + 1,",
-        *(f"    {name}=_store({name}, state.{name})," for name in averages),
+        *(f'    {name}=_pick("{name}", leaves),' for name in names),
         ")",
     ]
 
 
+def _of_leaf(equation):
+    names, seed, w = equation.averages, "seed" in equation.reads, "w" in equation.reads
+    arrays = [*only(names or "g" in equation.reads, "g"), *only(w, "w"), *names]
+    inputs = ["decay_steps" if name == "T" else name for name in equation.arguments]
+    old, kept = (f"({', '.join(each)}{',' * (len(each) == 1)})" for each in (names, _new_values(equation)))
+    return [
+        f"def of_leaf({', '.join(['g', *only(w, 'w'), *names, *only(seed, 'seed')])}):",
+        "    if g is None:",
+        f"        return _Leaf({', '.join(['None', *names])})",
+        "    dtype = jnp.asarray(g).dtype",
+        *only(names, f"    old = {old}"),
+        *(f"    {name} = _float({name})" for name in arrays),
+        *indent(_STORAGE.before(equation.kept)),
+        f"    result = direction({', '.join(inputs)})",
+        f"    return _Leaf(result.astype(dtype){f', *map(_store, {kept}, old)' if names else ''})",
+    ]
+
+
+def _new_values(equation):
+    """What is kept after the step; the gradient is not yet in "previous", for words read the one before."""
+    return [row.value if row.name == PREVIOUS else row.name for row in equation.kept]
+
+
+def _is_needed(helper, export):
+    kept = export.equation.kept
+    return {"average": any(row.beta for row in kept), "store": kept, "seeds": "seed" in export.arguments}.get(
+        helper, True
+    )
+
+
+def _log(export):
+    return only(
+        "_log" in export.equation.needs,
+        "def _log(beta):",
+        '    """Of 0, which has none, that of a number so small that beta ** (t + 1) is 0 beside 1 as well."""',
+        "    if isinstance(beta, jax.Array):  # less exact",
+        "        return jnp.log(jnp.maximum(beta, 1e-30))",
+        "    return math.log(beta or 1e-30)",
+    )
+
+
 _HELPERS = {
     "average": [
-        "def _average(updates, averages, beta, power):",
-        "    def of_leaf(g, average):",
-        "        if g is None:",
-        "            return average",
-        "        change = (_float(g) ** power - _float(average)) * (1 - beta)",
-        "        return _float(average) + change",
-        "",
-        "    return jax.tree.map(of_leaf, updates, averages, is_leaf=_is_none)",
+        "def _average(kept, value, beta):",
+        "    return kept + (value - kept) * (1 - beta)",
     ],
     "store": [
         "def _store(new, old):",
-        "    return jax.tree.map(lambda x, y: x.astype(y.dtype), new, old)",
+        "    return jnp.broadcast_to(new, old.shape).astype(old.dtype)",
+    ],
+    "pick": [
+        "def _pick(name, leaves):",
+        "    return jax.tree.map(lambda leaf: getattr(leaf, name), leaves, is_leaf=lambda x: isinstance(x, _Leaf))",
     ],
     "seeds": [
         "def _seeds(seed, count, updates):",

@@ -1,10 +1,19 @@
 """The file for TensorFlow: an optimizer of Keras 2.15, of tf_keras and of Keras 3 on TensorFlow."""
 
-from neural_optimizer_search.dsl.exports import text
-from neural_optimizer_search.dsl.exports.namespace import Functions
+from neural_optimizer_search.dsl.exports import helpers, text
+from neural_optimizer_search.dsl.exports.functions import Functions
+from neural_optimizer_search.dsl.exports.kept import Storage
 from neural_optimizer_search.dsl.exports.text import Export, indent, only
 
-FUNCTIONS = Functions("tf", {"expm1": "tf.math.expm1", "log": "tf.math.log", "clip": "tf.clip_by_value"})
+FUNCTIONS = Functions(
+    "tf",
+    {"expm1": "tf.math.expm1", "log": "tf.math.log", "clip": "tf.clip_by_value", "mean": "tf.reduce_mean"},
+)
+_STORAGE = Storage(
+    read="tf.cast(self._$name[i], dtype)",
+    average="_average(self._$name[i], $value, $beta)",
+    replace="_replace(self._$name[i], $value)",
+)
 
 
 def write(export: Export) -> str:
@@ -32,6 +41,9 @@ def write(export: Export) -> str:
             *(line for method in methods for line in ["", *indent(method)]),
         ],
         _densify(),
+        *_keep(export),
+        helpers.log_beta(export),
+        helpers.orthogonalize(export, FUNCTIONS),
         *_draws(export),
     )
 
@@ -40,7 +52,7 @@ def _init(export):
     own = "".join(f"{name}={default}, " for name, default in export.arguments.items())
     return [
         f"def __init__(self, learning_rate=0.01, {own}**kwargs):",
-        *indent(text.check_decay_steps(export)),
+        *indent(text.check_arguments(export)),
         "    if not (callable(learning_rate) or tf.is_tensor(learning_rate)):",
         "        learning_rate = float(learning_rate)  # Keras 3 refuses ints and numbers of NumPy.",
         '    kwargs = {"name": type(self).__name__, "weight_decay": None, **kwargs}',
@@ -54,16 +66,15 @@ def _init(export):
 
 
 def _build(export):
+    averages = export.equation.averages
     return [
         "def build(self, variables):",
         '    built = "built" if KERAS_3 else "_built"',
         "    if getattr(self, built, False):",
         "        return",
         "    super().build(variables)",
-        *(
-            f'    self._{name} = [self.add_variable_from_reference(variable, "{name}") for variable in variables]'
-            for name, _, _ in export.equation.averages
-        ),
+        *only(averages, "    add = self.add_variable_from_reference"),
+        *(f'    self._{name} = [add(variable, "{name}") for variable in variables]' for name in averages),
         "    setattr(self, built, True)",
     ]
 
@@ -71,9 +82,7 @@ def _build(export):
 def _update_step(export):
     equation = export.equation
     averages, seed = equation.averages, "seed" in equation.reads
-    values = {"g": "g", "w": "variable", **{name: f"self._{name}[i]" for name, _, _ in averages}}
-    others = {"t": "t", "T": "self.decay_steps", "seed": "seed"}
-    inputs = ", ".join(["*tensors", *(others[name] for name in equation.arguments if name in others)])
+    inputs = ["self.decay_steps" if name == "T" else name for name in equation.arguments]
     return [
         "def update_step(self, gradient, variable, learning_rate=None):",
         "    rate = self.learning_rate if learning_rate is None else learning_rate  # Only Keras 3 passes it.",
@@ -82,24 +91,43 @@ def _update_step(export):
             averages or seed,
             "    i = self._get_variable_index(variable) if KERAS_3 else self._index_dict[self._var_key(variable)]",
         ),
-        "    g = tf.broadcast_to(tf.cast(gradient, variable.dtype), variable.shape)",
-        *(
-            f"    self._{name}[i].assign_add(({text.power(power)} - self._{name}[i]) * (1 - {beta}))"
-            for name, beta, power in averages
-        ),
         "    # Half precision is too coarse for an equation: in float16 the 1e-8 is 0.",
-        "    dtype = tf.float64 if g.dtype == tf.float64 else tf.float32",
-        f"    tensors = [tf.cast(tensor, dtype) for tensor in [{', '.join(values[x] for x in equation.tensors)}]]",
-        *only("t" in equation.reads, "    t = tf.cast(self.iterations, dtype)  # the updates so far"),
+        '    dtype = tf.float64 if variable.dtype == "float64" else tf.float32',
+        *only(
+            averages or "g" in equation.reads,
+            "    g = tf.cast(tf.broadcast_to(tf.cast(gradient, variable.dtype), variable.shape), dtype)",
+        ),
+        *only("w" in equation.reads, "    w = tf.cast(variable, dtype)"),
+        *indent(text.read_constants(export, "self.$x")),
+        *only("t" in equation.needs, "    t = tf.cast(self.iterations, dtype)  # the updates so far"),
+        *indent(_STORAGE.before(equation.kept)),
         *only(
             seed,
             "    # Random numbers depend on this and on their place in the rule, hence a resumed run repeats them.",
             "    seed = tf.stack([(self.seed << 32) + i, tf.cast(self.iterations, tf.int64) * 2**16])",
         ),
-        f"    direction = tf.cast(self.direction({inputs}), g.dtype)",
+        f"    direction = self.direction({', '.join(inputs)})",
+        "    direction = tf.cast(direction, variable.dtype)",
         "    # w <- w - rate * direction, in one pass over the memory.",
         "    tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=rate, delta=direction)",
+        *indent(_STORAGE.after(equation.kept)),
     ]
+
+
+def _keep(export):
+    kept = export.equation.kept
+    yield only(
+        any(row.beta for row in kept),
+        "def _average(kept, value, beta):",
+        "    kept.assign_add((tf.cast(value, kept.dtype) - kept) * (1 - beta))",
+        "    return tf.cast(kept, value.dtype)",
+    )
+    yield only(
+        any(not row.beta for row in kept),
+        "def _replace(kept, value):",
+        "    kept.assign(tf.cast(value, kept.dtype))",
+        "    return value",
+    )
 
 
 def _densify_gradients():

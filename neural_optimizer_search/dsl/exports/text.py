@@ -4,10 +4,11 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from neural_optimizer_search.dsl.constants import Constants
+from neural_optimizer_search.dsl.exports.code import spell_number
 from neural_optimizer_search.dsl.exports.equation import Equation
+from neural_optimizer_search.dsl.exports.layout import INDENT, WIDTH, wrap
 
-WIDTH = 110
-INDENT = " " * 4
 
 
 @dataclass(frozen=True)
@@ -18,18 +19,21 @@ class Export:
       name: The name of the optimizer.
       equation: The update direction, in the words of the framework.
       formula, latex: The same for the reader.
+      constants: The rule's.
     """
 
     name: str
     equation: Equation
     formula: str
     latex: str
+    constants: Constants
 
     @property
     def arguments(self) -> dict[str, str]:
         """Constructor argument -> its default, of those that only some rules need."""
         rows = {"T": ("decay_steps", "None"), "seed": ("seed", "0")}
-        return dict(row for read, row in rows.items() if read in self.equation.reads)
+        constants = {name: spell_number(getattr(self.constants, name)) for name in self.equation.constants}
+        return {**dict(row for read, row in rows.items() if read in self.equation.needs), **constants}
 
 
 def only(condition: object, *lines: str) -> Sequence[str]:
@@ -44,7 +48,8 @@ def indent(lines: Iterable[str], levels: int = 1) -> list[str]:
 
 def join(*blocks: Iterable[str]) -> str:
     """The text of a file of blocks of lines that stand two empty lines apart."""
-    return "\n\n\n".join("\n".join(block) for block in map(list, blocks) if block) + "\n"
+    wrapped = ([part for line in block for part in wrap(line)] for block in blocks)
+    return "\n\n\n".join("\n".join(block) for block in wrapped if block) + "\n"
 
 
 def describe(export: Export, rate: str = "learning_rate") -> list[str]:
@@ -76,6 +81,8 @@ def describe_arguments(export: Export) -> list[str]:
     said = {
         "decay_steps": "The number of training steps T, an int > 0.",
         "seed": "Seed of the random numbers, a signed 32-bit integer.",
+        **{name: f"The rule's β{name[-1]}, a decay rate in [0, 1)." for name in ("beta_1", "beta_2", "beta_3")},
+        "epsilon": "The rule's δ, a number > 0 that is added to divisors.",
     }
     return [f"  {argument}: {said[argument]}" for argument in export.arguments]
 
@@ -101,27 +108,51 @@ def write_direction(export: Export) -> list[str]:
     ]
 
 
-def power(exponent: int) -> str:
-    """A power of the gradient."""
-    return "g" if exponent == 1 else f"g**{exponent}"
+def check_arguments(export: Export, allow: str = "") -> list[str]:
+    """Refuses what is no number of steps, and constants that are out of range.
+
+    Args:
+      export: The file.
+      allow: A condition on `$x` under which a constant may be anything.
+    """
+    return [line for name in export.arguments if name != "seed" for line in _check(name, allow)]
 
 
-def check_decay_steps(export: Export) -> Sequence[str]:
-    """Refuses what is no number of steps."""
-    return only(
-        "decay_steps" in export.arguments,
-        "if not (isinstance(decay_steps, numbers.Integral) and decay_steps > 0):",
-        '    raise ValueError(f"Argument `decay_steps` must be an int > 0. Received: {decay_steps!r}.")',
-    )
+def _check(name, allow):
+    condition, allowed = {
+        "decay_steps": ("isinstance(decay_steps, numbers.Integral) and decay_steps > 0", "an int > 0"),
+        "epsilon": ("epsilon > 0.0", "a number > 0"),
+    }.get(name, (f"0.0 <= {name} < 1.0", "a number from 0 to below 1"))
+    if name != "decay_steps" and allow:
+        condition = f"{allow.replace('$x', name)} or {condition}"
+    condition = f"({condition})" if " or " in condition or " and " in condition else condition
+    return [
+        f"if not {condition}:",
+        f'    raise ValueError(f"Argument `{name}` must be {allowed}. Received: {{{name}!r}}.")',
+    ]
+
+
+def convert_arguments(export: Export) -> dict[str, str]:
+    """Argument -> the number of Python that it is; one of NumPy would not go into a config."""
+    return {
+        name: f"{'int' if name in ('decay_steps', 'seed') else 'float'}({name})" for name in export.arguments
+    }
 
 
 def keep_arguments(export: Export) -> list[str]:
-    """Makes attributes of arguments; a whole number of NumPy would not go into a config."""
-    return [f"self.{argument} = int({argument})" for argument in export.arguments]
+    """Makes attributes of arguments."""
+    return [f"self.{name} = {number}" for name, number in convert_arguments(export).items()]
+
+
+def read_constants(export: Export, place: str) -> Sequence[str]:
+    """A line that gives the constants the names that they have in the equation; `$x` is where the file keeps one."""
+    names = export.equation.constants
+    return only(names, f"{', '.join(names)} = {', '.join(place.replace('$x', name) for name in names)}")
 
 
 def import_standard(export: Export, **also: bool) -> list[str]:
     """Imports of the standard library, and an empty line if there are any."""
-    needed = {"math": "math" in export.equation.reads, "numbers": "decay_steps" in export.arguments, **also}
+    math = {"math", "_log", "_orthogonalize"} & export.equation.needs
+    needed = {"math": math, "numbers": "decay_steps" in export.arguments, **also}
     lines = [f"import {module}" for module in sorted(needed) if needed[module]]
     return [*lines, ""] if lines else []

@@ -1,18 +1,26 @@
 """The file for PyTorch: a `torch.optim.Optimizer`."""
 
-from neural_optimizer_search.dsl.exports import text
-from neural_optimizer_search.dsl.exports.namespace import Functions
+from neural_optimizer_search.dsl.exports import helpers, text
+from neural_optimizer_search.dsl.exports.functions import Functions
+from neural_optimizer_search.dsl.exports.kept import Storage
 from neural_optimizer_search.dsl.exports.text import Export, indent, only
 
 # A step is a number of Python here, and so is what is computed of it.
 FUNCTIONS = Functions(
     "torch",
-    {"clip": "torch.clamp", "sign": "_sign"},
+    {"clip": "torch.clamp", "sign": "_sign", "transpose": "torch.t"},
     scalars={
-        **{name: f"math.{name}" for name in ("exp", "expm1", "log", "sqrt", "cos")},
+        **{name: f"math.{name}" for name in ("exp", "expm1", "log", "sqrt", "cos", "tanh")},
         "abs": "abs",
         "minimum": "min",
+        "maximum": "max",
     },
+    limits={"minimum": "torch.clamp({x}, max={y})", "maximum": "torch.clamp({x}, min={y})"},
+)
+_STORAGE = Storage(
+    read='state["$name"].to(dtype)',
+    average='_average(state["$name"], $value, $beta)',
+    replace='_replace(state["$name"], $value)',
 )
 
 
@@ -27,6 +35,9 @@ def write(export: Export) -> str:
             *(line for method in methods for line in ["", *indent(method)]),
         ],
         *_draws(export),
+        *_keep(export),
+        helpers.log_beta(export),
+        helpers.orthogonalize(export, FUNCTIONS),
         _sign() if "_sign" in export.equation.reads else [],
     )
 
@@ -46,14 +57,14 @@ def _docstring(export):
 
 def _init(export):
     own = "".join(f", {name}={default}" for name, default in export.arguments.items())
-    kept = "".join(f", {name}=int({name})" for name in export.arguments)
+    kept = "".join(f", {name}={number}" for name, number in text.convert_arguments(export).items())
     return [
         f"def __init__(self, params, lr=0.01, *, weight_decay=0.0{own}):",
         "    if not lr >= 0.0:",
         '        raise ValueError(f"Invalid learning rate: {lr}")',
         "    if not weight_decay >= 0.0:",
         '        raise ValueError(f"Invalid weight_decay value: {weight_decay}")',
-        *indent(text.check_decay_steps(export)),
+        *indent(text.check_arguments(export)),
         "    lr = lr if isinstance(lr, torch.Tensor) else float(lr)",
         f"    defaults = dict(lr=lr, weight_decay=float(weight_decay){kept})",
         "    super().__init__(params, defaults)",
@@ -84,7 +95,8 @@ def _update(export: Export) -> list[str]:
     equation = export.equation
     seed, averages = "seed" in equation.reads, equation.averages
     inputs = ", ".join(
-        {"w": "w.to(dtype)", "T": 'group["decay_steps"]'}.get(name, name) for name in equation.arguments
+        {"w": "w.to(dtype)", "T": 'group["decay_steps"]'}.get(name, name)
+        for name in equation.arguments
     )
     return [
         f"def _update(self, w, group{', place' if seed else ''}):",
@@ -93,16 +105,17 @@ def _update(export: Export) -> list[str]:
         '        state["step"] = 0',
         *(
             f'        state["{name}"] = torch.zeros_like(w, memory_format=torch.preserve_format)'
-            for name, _, _ in averages
+            for name in averages
         ),
         "    # Half precision is too coarse for an equation: in float16 the 1e-8 is 0.",
         "    dtype = torch.promote_types(w.dtype, torch.float32)",
         *only(
             averages or "g" in equation.reads, "    g = (w.grad.to_dense() if w.grad.is_sparse else w.grad).to(dtype)"
         ),
-        *(line for row in averages for line in indent(_average(*row))),
-        *only("t" in equation.reads or seed, '    t = state["step"]  # the updates so far'),
+        *indent(text.read_constants(export, 'group["$x"]')),
+        *only("t" in equation.needs or seed, '    t = state["step"]  # the updates so far'),
         '    state["step"] += 1',
+        *indent(_STORAGE.before(equation.kept)),
         *only(
             seed,
             "    # Random numbers depend on this and on their place in the rule, hence a resumed run repeats them.",
@@ -112,14 +125,23 @@ def _update(export: Export) -> list[str]:
         '        w.mul_(1 - group["lr"] * group["weight_decay"])',
         f"    direction = self.direction({inputs})",
         '    w.sub_(float(group["lr"]) * direction)',
+        *indent(_STORAGE.after(equation.kept)),
     ]
 
 
-def _average(name, beta, power):
-    return [
-        f'{name} = state["{name}"].to(dtype).lerp_({text.power(power)}, 1 - {beta})',
-        f'state["{name}"].copy_({name})  # itself, but in half precision',
-    ]
+def _keep(export):
+    kept = export.equation.kept
+    yield only(
+        any(row.beta for row in kept),
+        "def _average(kept, value, beta):",
+        "    return _replace(kept, kept.to(value.dtype).lerp_(value, 1 - beta))",
+    )
+    yield only(
+        kept,
+        "def _replace(kept, value):",
+        "    kept.copy_(value)  # itself where an average has the dtype of the equation",
+        "    return value",
+    )
 
 
 def _sign():

@@ -28,11 +28,15 @@ def widen(tensor: Any) -> Any:
     return tensor if tensor.dtype.itemsize >= 4 else _ops.cast(tensor, "float32")
 
 
-def advance(optimizer: Any, average: Any, g: Any, beta: float, power: int) -> Any:
-    """Updates a running average of g^power, and returns it as a tensor."""
-    # What is returned is not read back from the variable: one pass over the memory fewer, and no rounding to 16 bits.
-    value = next_average(widen(read(average)), widen(g) ** power, Beta.of(beta))
-    optimizer.assign(average, value)
+def advance(optimizer: Any, average: Any, value: Any, beta: Beta) -> Any:
+    """average <- β·average + (1-β)·value; returns it as a tensor."""
+    return replace(optimizer, average, next_average(widen(read(average)), value, beta))
+
+
+def replace(optimizer: Any, kept: Any, value: Any) -> Any:
+    """kept <- value; returns it as a tensor."""
+    optimizer.assign(kept, value)
+    # Not read back from the variable: one pass over the memory fewer, and no rounding to 16 bits.
     return value
 
 

@@ -6,6 +6,7 @@ from typing import Any, Optional
 
 import tensorflow as tf
 
+from neural_optimizer_search.dsl.constants import Beta
 from neural_optimizer_search.operations.on_tensorflow import cast_like
 
 read = tf.convert_to_tensor
@@ -34,10 +35,16 @@ def widen(tensor: tf.Tensor) -> tf.Tensor:
     return tensor if tensor.dtype.size >= 4 else tf.cast(tensor, tf.float32)
 
 
-def advance(optimizer: Any, average: Any, g: tf.Tensor, beta: float, power: int) -> tf.Tensor:
-    """Updates a running average of g^power, and returns it as a tensor."""
-    _subtract(average, 1.0 - beta, read(average) - (g if power == 1 else g**power))
+def advance(optimizer: Any, average: Any, value: tf.Tensor, beta: Beta) -> tf.Tensor:
+    """average <- β·average + (1-β)·value; returns it as a tensor."""
+    _subtract(average, beta.complement, read(average) - tf.cast(value, average.dtype))
     return read(average)
+
+
+def replace(optimizer: Any, kept: Any, value: tf.Tensor) -> tf.Tensor:
+    """kept <- value; returns it as a tensor."""
+    kept.assign(tf.cast(value, kept.dtype))
+    return value
 
 
 def step_down(optimizer: Any, variable: Any, rate: Any, direction: Any) -> None:

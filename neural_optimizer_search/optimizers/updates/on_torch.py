@@ -30,13 +30,17 @@ def widen(tensor: torch.Tensor) -> torch.Tensor:
     return tensor if tensor.dtype.itemsize >= 4 else tensor.float()
 
 
-def advance(optimizer: Any, average: Any, g: torch.Tensor, beta: float, power: int) -> torch.Tensor:
-    """Updates a running average of g^power, and returns it as a tensor."""
+def advance(optimizer: Any, average: Any, value: torch.Tensor, beta: Beta) -> torch.Tensor:
+    """average <- β·average + (1-β)·value; returns it as a tensor."""
     if average.value.dtype.itemsize >= 4:
-        return average.value.lerp_(g if power == 1 else g**power, 1.0 - beta)
-    value = next_average(widen(average.value), widen(g) ** power, Beta.of(beta))
-    average.value.copy_(value)
-    return value  # the average before it is rounded
+        return average.value.lerp_(value, beta.complement)
+    return replace(optimizer, average, next_average(widen(average.value), value, beta))
+
+
+def replace(optimizer: Any, kept: Any, value: torch.Tensor) -> torch.Tensor:
+    """kept <- value; returns it as a tensor."""
+    kept.value.copy_(value)
+    return value  # not rounded to 16 bits
 
 
 def step_down(optimizer: Any, variable: Any, rate: Any, direction: Any) -> None:

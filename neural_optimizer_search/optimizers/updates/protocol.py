@@ -4,6 +4,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Optional, Protocol
 
+from neural_optimizer_search.dsl.constants import Beta
+
 
 class Updates(Protocol):
     """What an update does with gradients and variables."""
@@ -24,8 +26,12 @@ class Updates(Protocol):
         """The same in float32 if its dtype has fewer bits."""
         ...
 
-    def advance(self, optimizer: Any, average: Any, g: Any, beta: float, power: int, /) -> Any:
-        """Updates a running average of g^power, and returns it as an array."""
+    def advance(self, optimizer: Any, average: Any, value: Any, beta: Beta, /) -> Any:
+        """average <- β·average + (1-β)·value; returns it as an array."""
+        ...
+
+    def replace(self, optimizer: Any, kept: Any, value: Any, /) -> Any:
+        """kept <- value; returns it as an array."""
         ...
 
     def step_down(self, optimizer: Any, variable: Any, rate: Any, direction: Any, /) -> None:

@@ -158,8 +158,38 @@ STEPS = {
 }
 
 
-def run(step, gradients, w, learning_rate):
-    """One weight tensor after all steps."""
+# -- Fifty steps -----------------------------------------------------------------------------------
+
+# A scalar, biases that are 0 at first, a matrix wider than square, a stack of such, a convolution that is taller as a
+# matrix, and biases that stay without a gradient.
+SHAPES = ((), (4,), (3, 7), (2, 2, 5), (3, 2, 2, 5), (3,))
+
+
+def material():
+    """Weights and, for each of fifty steps, gradients; by tensor, in float32."""
+    rng = np.random.default_rng(0)
+    weights = [rng.uniform(-1, 1, shape).astype(np.float32) for shape in SHAPES]
+    weights[1] *= 0
+    gradients = [[rng.normal(size=shape).astype(np.float32) / 2 for shape in SHAPES] for _ in range(50)]
+    for step in gradients:
+        step[-1] *= 0
+    return weights, gradients
+
+
+WEIGHTS, GRADIENTS = material()
+
+
+def rate_of(name):
+    """Such that weights move by as much as they are large: LARS by a thousandth of their norm a step."""
+    return 5.0 if name == "lars" else 0.01
+
+
+def run(name):
+    """The tensors after all steps."""
+    return [_run(STEPS[name], [step[i] for step in GRADIENTS], w, rate_of(name)) for i, w in enumerate(WEIGHTS)]
+
+
+def _run(step, gradients, w, learning_rate):
     w, kept = np.array(w, np.float64), {}
     for t, g in enumerate(gradients):
         w = w - learning_rate * step(np.asarray(g, np.float64), w, t + 1, kept)

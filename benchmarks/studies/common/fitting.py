@@ -1,0 +1,70 @@
+"""What a careful person writes: `compile` and `fit` of one of `own_tasks`, with an optimizer of Keras."""
+
+import functools
+import importlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from benchmarks.studies.common.trainings import average_end, find_task
+
+
+class Fitted(NamedTuple):
+    """What a `fit` gave.
+
+    Attributes:
+      score: Mean of the last third of the scores, as of a child.
+      metric: Likewise of the metric.
+    """
+
+    score: float
+    metric: float
+
+
+def fit(
+    task: str,
+    optimizer: tf.keras.optimizers.Optimizer,
+    seed: int,
+    on_test: bool = False,
+    report: Callable[[int, float], Any] = lambda validation, score: None,
+) -> Fitted:
+    """Compiles the task's model and fits it, with as many steps, examples a batch and validations as a child.
+
+    Args:
+      task: "module:task".
+      optimizer: An optimizer, with the rate of each step.
+      seed: Of the weights, and of the order of the examples.
+      on_test: Whether the validations are on the test data.
+      report: Called with the number and the score of each validation; what it raises ends the training.
+    """
+    found = find_task(task, on_test)
+    p = found.protocols["default"]
+    train, validation, scale = _load(task, on_test)
+    tf.keras.utils.set_random_seed(seed)
+    model = importlib.import_module(task.partition(":")[0]).model(optimizer)
+    metrics, scores = [], []
+
+    def measure(epoch, logs):
+        metrics.append(logs[f"val_{found.metric}"])
+        scores.append(float(scale(tf.constant(metrics[-1]))))
+        report(epoch, scores[-1])
+
+    model.fit(
+        train.shuffle(len(train), seed=seed).batch(p.batch_size, drop_remainder=True).repeat().prefetch(1),
+        steps_per_epoch=p.validate_every,
+        epochs=p.final_steps // p.validate_every,
+        validation_data=validation,
+        callbacks=[tf.keras.callbacks.LambdaCallback(on_epoch_end=measure)],
+        verbose=0,
+    )
+    return Fitted(average_end(scores), average_end(metrics))
+
+
+@functools.lru_cache(maxsize=2)
+def _load(task, on_test):
+    """The examples, and from the metric to the score as of the child; read once."""
+    found = find_task(task, on_test)
+    train, validation = map(tf.data.Dataset.from_tensor_slices, (found.train(), found.validation()))
+    validation = validation.batch(found.protocols["default"].validation_batch_size)
+    return train.cache(), validation.cache(), found.child(found.protocols["default"]).validate.scale

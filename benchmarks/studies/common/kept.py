@@ -1,0 +1,55 @@
+"""What a study has measured, kept in a file as it comes, so that nothing is measured twice."""
+
+import json
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+
+class Kept:
+    """Results by what they are results of: a file of JSON lines, a line each.
+
+    Args:
+      path: The file; made with the first result.
+
+    Example:
+      >>> import pathlib, tempfile
+      >>> from benchmarks.studies.common.kept import Kept
+      >>> path = pathlib.Path(tempfile.mkdtemp(), "kept.jsonl")
+      >>> Kept(path).get(dict(seed=3), lambda: dict(score=0.5))
+      {'score': 0.5}
+      >>> Kept(path).get(dict(seed=3), lambda: 1 / 0)
+      {'score': 0.5}
+    """
+
+    def __init__(self, path: pathlib.Path):
+        self._path = path
+        *lines, torn = path.read_text().split("\n") if path.exists() else [""]
+        if torn:  # a line without an end was cut off by a kill: that is measured again
+            path.write_text("".join(f"{line}\n" for line in lines))
+        records = map(json.loads, lines)
+        self._results = {_text(record["of"]): record["result"] for record in records}
+
+    def __contains__(self, of: Any) -> bool:
+        return _text(of) in self._results
+
+    def __getitem__(self, of: Any) -> Any:
+        return self._results[_text(of)]
+
+    def add(self, of: Any, result: Any) -> None:
+        """Keeps a result; both are what JSON can hold."""
+        line = json.dumps(dict(of=of, result=result))
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with open(self._path, "a") as file:
+            file.write(f"{line}\n")  # one write: a kill leaves a whole line, or a torn one at the end
+        self._results[_text(of)] = json.loads(line)["result"]
+
+    def get(self, of: Any, measure: Callable[[], Any]) -> Any:
+        """The result, which is measured and kept if there is none yet."""
+        if of not in self:
+            self.add(of, measure())
+        return self[of]
+
+
+def _text(of):
+    return json.dumps(of, sort_keys=True)

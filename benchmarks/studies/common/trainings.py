@@ -1,0 +1,141 @@
+"""Trainings of children, several at a time, each kept in a file and done once."""
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import functools
+import multiprocessing
+import os
+import pathlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, Optional
+
+import numpy as np
+from tqdm import tqdm
+
+from benchmarks.studies.common.kept import Kept
+from neural_optimizer_search.dsl.formula import parse_formula
+from neural_optimizer_search.measuring.training import ChildTraining
+from neural_optimizer_search.tasks import TASKS
+from neural_optimizer_search.tasks.named_task import load
+from neural_optimizer_search.tasks.schedule import parse_schedule
+from neural_optimizer_search.workers.measuring_worker import WORKER_ENVIRONMENT
+from neural_optimizer_search.workers.process_workers import begin_worker
+
+FRESH_SEED = 1000  # the first of the seeds that nothing is tuned with
+
+
+class Training(NamedTuple):
+    """A training of a child, all its final steps long.
+
+    Attributes:
+      task: A shipped task, or "module:task" beside which the module has `test`.
+      rule: A formula, with its constants.
+      rate: The learning rate, of which the schedule takes its part in each step.
+      seed: Of the training.
+      schedule: Such as "cosine, warm-up 0.1".
+      weight_decay: As a share of the rate.
+      protocol: Of the task.
+      on_test: Whether it is measured on the test data, in place of the validation data.
+    """
+
+    task: str
+    rule: str
+    rate: float
+    seed: int
+    schedule: str = "constant"
+    weight_decay: float = 0.0
+    protocol: str = "default"
+    on_test: bool = False
+
+
+class Trained(NamedTuple):
+    """What a training gave.
+
+    Attributes:
+      score: Mean of the last third of the scores, higher is better; 0 if it diverged.
+      metric, loss: Likewise of these; None if it diverged.
+      steps: Steps done: fewer than all if it diverged.
+      seconds: Processor time.
+    """
+
+    score: float
+    metric: Optional[float]
+    loss: Optional[float]
+    steps: int
+    seconds: float
+
+
+Train = Callable[[Sequence[Training]], list[Trained]]
+
+
+@contextlib.contextmanager
+def trainings(path: pathlib.Path, workers: int, data_dir: Optional[str] = None) -> Iterator[Train]:
+    """A context that gives a callable: trainings -> what they gave, in the same order.
+
+    Args:
+      path: The file that keeps them.
+      workers: Trainings at once, each in a process with one thread.
+      data_dir: As for the shipped tasks.
+    """
+    os.environ.update({k: v for k, v in WORKER_ENVIRONMENT.items() if k not in os.environ})
+    kept = Kept(path)
+    with concurrent.futures.ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), begin_worker) as pool:
+
+        def train(wanted):
+            missing = [one for one in dict.fromkeys(wanted) if one._asdict() not in kept]
+            seeds = tuple(dict.fromkeys(one.seed for one in missing))
+            futures = {pool.submit(train_once, one, data_dir, seeds): one for one in missing}
+            done = concurrent.futures.as_completed(futures)
+            for future in tqdm(
+                done, total=len(futures), unit="training", disable=None if missing else True, leave=False
+            ):
+                kept.add(futures[future]._asdict(), future.result()._asdict())
+            return [Trained(**kept[one._asdict()]) for one in wanted]
+
+        try:
+            yield train
+        finally:
+            # After Ctrl-C nothing waits for trainings whose result nobody will read.
+            for process in (pool._processes or {}).values():
+                process.terminate()
+
+
+def train_once(training: Training, data_dir: Optional[str] = None, seeds: Sequence[int] = ()) -> Trained:
+    """Trains a child; `seeds` are what other trainings will soon have."""
+    protocol = find_task(training.task).protocols[training.protocol]
+    child_training = _trace(training.task, training.protocol, training.on_test, data_dir)
+    child_training.prepare(seeds)
+    started = time.process_time()
+    run = child_training(
+        parse_formula(training.rule),
+        training.rate,
+        training.seed,
+        protocol.final_steps,
+        protocol.validate_every,
+        parse_schedule(training.schedule),
+        training.weight_decay,
+    )
+    seconds = round(time.process_time() - started, 3)
+    ok = run.finite and bool(np.isfinite(run.losses).all())
+    ends = [average_end(values) for values in (run.scores, run.metrics, run.losses)]
+    return Trained(*(ends if ok else (0.0, None, None)), run.steps, seconds)
+
+
+def average_end(values: Any) -> float:
+    """The mean of the last third of the validations, at least of one: what the reward `end_accuracy` is."""
+    return float(np.mean(values[-max(1, len(values) // 3) :]))
+
+
+def find_task(name: str, on_test: bool = False) -> Any:
+    """The task of a `Training`."""
+    if name in TASKS:
+        return dataclasses.replace(TASKS[name], on_test=on_test)
+    return load(name.replace(":task", ":test") if on_test else name)
+
+
+@functools.lru_cache(maxsize=8)
+def _trace(task, protocol, on_test, data_dir):
+    found = find_task(task, on_test)
+    return ChildTraining(found.child(found.protocols[protocol], data_dir))

@@ -1,0 +1,77 @@
+"""From settings to what they are worth: their rates are swept, and fresh seeds measure them."""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from benchmarks.studies.common.trainings import FRESH_SEED, Train, Trained, Training
+from benchmarks.studies.schedules_and_constants.settings import Setting
+
+RATES = tuple(10.0 ** (i / 2) for i in range(-9, 5))
+NEAR = tuple(10.0 ** (i / 2) for i in range(-2, 3))  # times the best constant rate of a rule
+FIRST_SEED, OTHER_SEEDS, FINALISTS = 0, (1, 2), 2
+
+
+class Measured(NamedTuple):
+    """What a setting is worth.
+
+    Attributes:
+      rate: The chosen learning rate.
+      loss: The mean loss by which it was chosen.
+      fresh: The trainings with fresh seeds.
+    """
+
+    rate: float
+    loss: float
+    fresh: list[Trained]
+
+    @property
+    def rewards(self) -> list[float]:
+        """1 - cross-entropy / log(classes) of each fresh seed, at least 0; 0 if it diverged. Of ten classes."""
+        worst = math.log(10)
+        return [max(0.0, 1.0 - (worst if one.loss is None else one.loss) / worst) for one in self.fresh]
+
+
+class Measurement:
+    """Sweeps and measures settings, all trainings of a stage at once.
+
+    Args:
+      config: The flags.
+      train: Trains.
+    """
+
+    def __init__(self, config: Any, train: Train):
+        self._config, self._train = config, train
+
+    def sweep(self, rates: Mapping[Setting, Sequence[float]]) -> dict[Setting, tuple[float, float]]:
+        """Setting -> (the best of its rates, that rate's mean loss)."""
+        first = self._losses([(setting, rate) for setting in rates for rate in rates[setting]], (FIRST_SEED,))
+        finalists = {s: sorted(rates[s], key=lambda rate, s=s: first[s, rate])[:FINALISTS] for s in rates}
+        pairs = [(setting, rate) for setting in finalists for rate in finalists[setting]]
+        losses = self._losses(pairs, (FIRST_SEED, *OTHER_SEEDS))
+        best = {s: min(finalists[s], key=lambda rate, s=s: losses[s, rate]) for s in finalists}
+        return {setting: (rate, losses[setting, rate]) for setting, rate in best.items()}
+
+    def measure(self, settings: Sequence[Setting], best: Mapping[str, float]) -> dict[Setting, Measured]:
+        """What each setting is worth, at a rate near the best constant rate of its rule."""
+        chosen = self.sweep({one: [best[one.name] * factor for factor in NEAR] for one in settings})
+        pairs = [(setting, rate) for setting, (rate, _) in chosen.items()]
+        trained = self._train_all(pairs, range(FRESH_SEED, FRESH_SEED + self._config.fresh_seeds))
+        return {setting: Measured(*chosen[setting], trained[setting, rate]) for setting, rate in pairs}
+
+    def _losses(self, pairs, seeds):
+        return {
+            pair: statistics.fmean(math.inf if one.loss is None else one.loss for one in several)
+            for pair, several in self._train_all(pairs, seeds).items()
+        }
+
+    def _train_all(self, pairs, seeds):
+        c = self._config
+        wanted = [
+            Training(c.task, setting.formula, rate, seed, setting.schedule, protocol=c.protocol)
+            for setting, rate in pairs
+            for seed in seeds
+        ]
+        trained = self._train(wanted)
+        return {pair: trained[i * len(seeds) : (i + 1) * len(seeds)] for i, pair in enumerate(pairs)}

@@ -1,0 +1,74 @@
+"""With what each rule is measured."""
+
+from typing import NamedTuple
+
+from neural_optimizer_search.dsl.formula import parse_formula
+
+RULES = {
+    "Adam": "Adam",
+    "Nadam": "nesterov / sqrt(v)",
+    "PowerSign": "exp(sign(g) * sign(m)) * g",
+    "AddSign": "(1 + sign(g) * sign(m)) * g",
+    # Found on `digits`, the last one on `cifar10`: sections 7 and 8 of benchmarks/results/README.md.
+    "evolution 1": "Adam / sign(clip(m, 1e-5) - clip(sign(g), 1e-5))",
+    "evolution 2": "drop(Adam, 0.1) * exp(sign(m) * sign(g))",
+    "PPO 1": "Adam - drop(-RMSProp, 0.3)",
+    "PPO 2": "Adam - drop(-sign(g), 0.5)",
+    "PPO 3": "drop(Adam, 0.5)",
+}
+DECAYS = ("constant", "linear", "cosine", "linear_cosine")
+WARM_UPS = ("", ", warm-up 0.1")
+DECAYED = "linear"  # with which constants are changed
+CONSTANTS = tuple(
+    f"{name}={value}"
+    for name, values in dict(beta_1=("0.5", "0.8", "0.95"), beta_2=("0.9", "0.99"), epsilon=("1e-5", "1e-3")).items()
+    for value in values
+)
+
+
+class Setting(NamedTuple):
+    """With what a rule is measured.
+
+    Attributes:
+      name: Of the rule, a key of `RULES`.
+      schedule: As `parse_schedule` reads it.
+      constants: Those that are not the papers', such as ("beta_1=0.8",).
+    """
+
+    name: str
+    schedule: str = DECAYS[0]
+    constants: tuple[str, ...] = ()
+
+    @property
+    def formula(self) -> str:
+        """The rule with its constants."""
+        return ", ".join([RULES[self.name], *self.constants])
+
+
+def list_settings(name: str) -> list[Setting]:
+    """Every schedule with the papers' constants, and every other constant that the rule has with one schedule."""
+    schedules = [Setting(name, decay + warm_up) for warm_up in WARM_UPS for decay in DECAYS]
+    return schedules + [Setting(name, DECAYED, (text,)) for text in CONSTANTS if _has(name, text.partition("=")[0])]
+
+
+def _has(name, constant):
+    """Whether a rule's values depend on a constant."""
+    if constant == "epsilon":
+        return any(word in RULES[name] for word in ("/", "Adam", "RMSProp"))
+    return {"beta_1": "m", "beta_2": "v"}[constant] in parse_formula(RULES[name]).averages
+
+
+def put_together(name: str, losses: dict[Setting, float]) -> Setting:
+    """The best schedule with the best value of each constant.
+
+    Args:
+      name: Of the rule.
+      losses: Of the settings of `list_settings`.
+    """
+    settings = list_settings(name)
+    schedule = min((one for one in settings if not one.constants), key=losses.__getitem__).schedule
+    chosen = []
+    for constant in ("beta_1", "beta_2", "epsilon"):
+        changed = [one for one in settings if one.constants and one.constants[0].startswith(constant)]
+        chosen += min([Setting(name, DECAYED), *changed], key=losses.__getitem__).constants
+    return Setting(name, schedule, tuple(chosen))

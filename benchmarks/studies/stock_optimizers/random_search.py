@@ -1,0 +1,72 @@
+"""Random search with refinement: half of the trainings at random, then near the best; at last more seeds of these."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmarks.studies.common.trainings import Train, Training
+from benchmarks.studies.stock_optimizers.kinds import KINDS, Configuration, change, draw, schedule
+
+PARENTS = 5  # configurations near which others are drawn, and which get more seeds
+GENERATION = 10  # trainings, after which the best are chosen anew
+
+
+class Found(NamedTuple):
+    """What a search found.
+
+    Attributes:
+      configuration: The best, by the mean over its trainings.
+      score: That mean, on the validation data.
+      steps: Gradient steps of the search; a training that diverges stops early.
+      seconds: Processor time of the search.
+    """
+
+    configuration: Configuration
+    score: float
+    steps: int
+    seconds: float
+
+
+def search(task: str, budget: int, seed: int, train: Train, kinds: tuple[str, ...] = tuple(KINDS)) -> Found:
+    """Searches by validation data.
+
+    Args:
+      task: As `Training` has it.
+      budget: Trainings.
+      seed: Of the draws. All trainings have the task's seed 0, those at the end the seeds after it.
+      train: Trains.
+      kinds: What to draw from.
+    """
+    rng = np.random.default_rng(seed)
+    more = budget // 10 // PARENTS  # trainings of each of the best at the end
+    tried, done = [], []
+
+    def measure(configurations, seeds):
+        wanted = [make_training(task, c, s) for c in configurations for s in seeds]
+        done.extend(trained := train(wanted))
+        return np.array([t.score for t in trained]).reshape(len(configurations), -1)
+
+    def best():
+        return sorted(tried, key=lambda pair: -pair[1])[:PARENTS]
+
+    def try_out(configurations):
+        tried.extend(zip(configurations, measure(configurations, [0])[:, 0]))
+
+    try_out([draw(rng, kinds) for _ in range(max(1, budget // 2))])
+    while (count := min(GENERATION, budget - len(tried) - more * len(best()))) > 0:
+        parents = best()
+        try_out([change(parents[rng.integers(len(parents))][0], rng) for _ in range(count)])
+    chosen, firsts = zip(*best())
+    scores = np.array(firsts)[:, None]
+    if more:
+        scores = np.concatenate([scores, measure(chosen, range(1, 1 + more))], axis=1)
+    means = scores.mean(axis=1)
+    winner = int(np.argmax(means))
+    return Found(chosen[winner], float(means[winner]), sum(t.steps for t in done), sum(t.seconds for t in done))
+
+
+def make_training(task: str, configuration: Configuration, seed: int, on_test: bool = False) -> Training:
+    """The training of a child with a configuration."""
+    c = configuration
+    formula = KINDS[c["kind"]].formula(c)
+    return Training(task, formula, c["rate"], seed, schedule(c), c.get("weight_decay", 0.0), on_test=on_test)

@@ -1,0 +1,72 @@
+"""A formula as tokens, and the error that points at a place in it."""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple, NoReturn
+
+from neural_optimizer_search.dsl import spelling
+
+# An error shows so many characters before and after its place.
+SHOWN = 100
+
+_SAME_LENGTH = str.maketrans("·×−", "**-")
+_NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
+# The name of a member ends in a number, such as m_0.99.
+_TOKEN = re.compile(
+    rf"\s*(?:(?P<number>{_NUMBER})|(?P<member>[^\W\d][\w\u0302]*?_{_NUMBER}(?![\w\u0302]))"
+    r"|(?P<name>[^\W\d][\w\u0302]*)|(?P<symbol>\*\*|[-+*/^(),|=]))"
+)
+_MEMBER = re.compile(rf"(?P<prefix>.*?_)(?P<number>{_NUMBER})")
+
+
+class FormulaError(ValueError):
+    """A formula that is not in the language; the message points at the place and lists what is allowed."""
+
+
+class Token(NamedTuple):
+    """A piece of a formula.
+
+    Attributes:
+      kind: "number", "member", "name", "symbol" or "end".
+      text: As it stands there, with `*` and `-` for their other signs.
+      position: Where it begins.
+    """
+
+    kind: str
+    text: str
+    position: int
+
+
+def tokenize(formula: str) -> Iterator[Token]:
+    """The tokens of a formula, the last one of kind "end"; raises a `FormulaError` at what is none."""
+    text = formula.translate(_SAME_LENGTH)
+    position, end = 0, len(text.rstrip())
+    while position < end:
+        match = _TOKEN.match(text, position)
+        if not match:
+            position += len(text[position:]) - len(text[position:].lstrip())
+            fail(formula, f"an unexpected character {text[position]!r}", position, spelling.LEGEND)
+        kind = match.lastgroup
+        assert kind is not None  # each alternative has a name
+        yield Token(kind, match[kind], match.start(kind))
+        position = match.end()
+    yield Token("end", "", end)
+
+
+def split_member(name: str) -> tuple[str, float]:
+    """The name of a member as what stands before its number, and the number."""
+    match = _MEMBER.fullmatch(name)
+    assert match is not None  # the token is one
+    return match["prefix"], float(match["number"])
+
+
+def fail(formula: str, what: str, position: int, allowed: str) -> NoReturn:
+    """Raises a `FormulaError`."""
+    start = max(0, position - SHOWN)
+    # What does not print could move the mark, or do worse to a terminal.
+    near = formula[start : position + SHOWN]
+    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in near)
+    raise FormulaError(
+        f"Argument `formula` has {what} at position {position}:\n"
+        f"  {shown}\n  {' ' * (position - start)}^\nAllowed: {allowed}"
+    )
