@@ -90,8 +90,7 @@ def test_two_draws_of_a_rule_differ():
 def recorded_steps():
     """Of each weight tensor the gradients and weights of the first scale, by step."""
     probe = SCREEN._probe
-    for gradients, weights in zip(*(zip(*map(module.split, x[: module.STEPS])) for x in (probe._g, probe._state.w))):
-        yield gradients, weights
+    return zip(*(zip(*map(module.split, x[: module.STEPS])) for x in (probe._g, probe._state.w)))
 
 
 @pytest.mark.parametrize("tables", [None, reference.LATER], ids=["papers", "later"])
