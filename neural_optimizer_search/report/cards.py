@@ -96,7 +96,7 @@ def _cost(rule):
     kept, slow = rule.averages, rule.per_tensor
     numbers = f"{len(kept)} numbers" if len(kept) != 1 else "1 number"
     state = f"Keeps {numbers} for each weight: {', '.join(kept)}." if kept else "Keeps nothing but the weights."
-    time = " Computed for each weight tensor as a whole, which takes more time than other words: {}."
+    time = " Words of whole weight tensors take more time than others: {}."
     return state + (time.format(", ".join(slow)) if slow else "")
 
 

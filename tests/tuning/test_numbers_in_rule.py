@@ -14,7 +14,11 @@ from neural_optimizer_search.tuning.numbers_in_rule import find_constants, find_
 from neural_optimizer_search.tuning.setting import set_constants
 
 MODERN = Rule.from_expression(
-    Binary("add", Unary("clip_0.02", Operand("m_0.99")), Binary("mul", Operand("0.5"), Unary("drop_0.2", Operand("v_0.5"))))
+    Binary(
+        "add",
+        Unary("clip_0.02", Operand("m_0.99")),
+        Binary("mul", Operand("0.5"), Unary("drop_0.2", Operand("v_0.5"))),
+    )
 )
 
 

@@ -40,7 +40,11 @@ def test_the_rule_as_it_was_given_is_tried_first_with_all_rates():
     tune(objective=objective)
     first = [setting for setting, _, _ in objective.trainings[:3]]
     # The scale is 2: rates are for updates of 1.
-    assert [setting.learning_rate for setting in first] == [0.05, 0.005, 0.5] == [r / 2 for r in find_own_rates(PROTOCOL)]
+    assert (
+        [setting.learning_rate for setting in first]
+        == [0.05, 0.005, 0.5]
+        == [r / 2 for r in find_own_rates(PROTOCOL)]
+    )
     for setting in first:
         assert (str(setting.schedule), setting.weight_decay, setting.rule) == ("constant", 0.0, RULE)
 
@@ -97,7 +101,9 @@ def find_least_steps():
 
 def test_too_small_a_budget_is_refused():
     check_steps(PROTOCOL, Plan(find_least_steps(), 0, SEEDS))
-    with pytest.raises(ValueError, match=rf"must be at least {find_least_steps()}: 13 trials of 14 steps, and 96 steps"):
+    with pytest.raises(
+        ValueError, match=rf"must be at least {find_least_steps()}: 13 trials of 14 steps, and 96 steps"
+    ):
         check_steps(PROTOCOL, Plan(find_least_steps() - 1, 0, SEEDS))
 
 
@@ -139,7 +145,9 @@ def test_what_was_stopped_goes_on_as_if_it_had_not_been(count):
     with pytest.raises(KeyboardInterrupt):
         tune(memory=memory)
     assert tune(memory=memory) == expected
-    assert [(t.params, t.value, t.state) for t in memory.trials] == [(t.params, t.value, t.state) for t in whole.trials]
+    assert [(t.params, t.value, t.state) for t in memory.trials] == [
+        (t.params, t.value, t.state) for t in whole.trials
+    ]
     assert memory.fresh == whole.fresh
 
 
