@@ -41,7 +41,8 @@ def evaluation(formula, reward, **changes):
 
 
 def known():
-    return [evaluation(rule.formula(), 0.6 + 0.02 * k) for k, rule in enumerate(find_known_optimizers(THE_SIX).values())]
+    rules = find_known_optimizers(THE_SIX).values()
+    return [evaluation(rule.formula(), 0.6 + 0.02 * k) for k, rule in enumerate(rules)]
 
 
 def found():
