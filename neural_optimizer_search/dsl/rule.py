@@ -211,7 +211,9 @@ class Rule:
           return jnp.exp(jnp.sign(g) * jnp.sign(m)) * g
           return torch.exp(_sign(g) * _sign(m)) * g
         """
-        return write_source(name, self.expression(mark_place), self.formula(), self.latex(), framework, self.constants)
+        return write_source(
+            name, self.expression(mark_place), self.formula(), self.latex(), framework, self.constants
+        )
 
     # -- Meaning ---------------------------------------------------------------------------------------
 

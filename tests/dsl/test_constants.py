@@ -89,7 +89,7 @@ def test_constants_out_of_range(name, value):
 
 def test_a_promotion_keeps_them(tmp_path):
     candidates = [Candidate(OWN, 1, 0.9), Candidate(PAPERS, 2, 0.8)]
-    saved.save(tmp_path, PromotionConfig(), candidates)
+    saved.save(tmp_path, PromotionConfig(run="a-run"), candidates)
     assert saved.load(tmp_path).candidates == candidates
     rows = json.loads((tmp_path / saved.PROMOTION_FILE).read_text())["candidates"]
     assert ["constants" in row for row in rows] == [True, False]
