@@ -37,7 +37,7 @@ def tune_trials(task: str, name: str, trials: int, seed: int) -> Tuned:
         study.run_trial()
     seconds = time.process_time() - started
     best = max(study.trials, key=find_value)
-    return _describe(task, study.find_setting(best), find_value(best), [study], study.steps, seconds)
+    return _describe(task, _find_setting(study, best), find_value(best), [study], study.steps, seconds)
 
 
 def tune_rules(task: str, names: Sequence[str], budget: int, seed: int) -> Tuned:
@@ -55,10 +55,11 @@ def tune_rules(task: str, names: Sequence[str], budget: int, seed: int) -> Tuned
     objective = _find_objective(task, protocol)
     studies = {name: _make_study(objective, protocol, name, seed) for name in names}
     _run_until(FIRST_SHARE * budget / len(names), studies.values())
-    best = sorted(studies.values(), key=_best_value, reverse=True)[:RULES_THAT_GO_ON]
-    _run_until(FIRST_SHARE * (budget / len(names) + budget / len(best)), best)
-    found = [(find_value(trial), study.find_setting(trial)) for study in studies.values() for trial in study.trials]
-    finalists = sorted(found, key=lambda pair: -pair[0])[:BEST]
+    go_on = sorted(studies.values(), key=_best_value, reverse=True)[:RULES_THAT_GO_ON]
+    _run_until(FIRST_SHARE * (budget / len(names) + budget / len(go_on)), go_on)
+    found = [(find_value(trial), trial, study) for study in studies.values() for trial in study.trials]
+    best = sorted(found, key=lambda one: -one[0])[:BEST]
+    finalists = [(value, _find_setting(study, trial)) for value, trial, study in best]
     more = range(1, 1 + max(1, int(MORE_SEEDS * budget / BEST / objective.steps)))
     values = [[value, *(objective.train_whole(setting, s) for s in more)] for value, setting in finalists]
     steps = sum(study.steps for study in studies.values()) + len(finalists) * len(more) * objective.steps
@@ -86,6 +87,12 @@ def _run_until(steps, studies: Iterable[Study]):
     for study in studies:
         while study.steps < steps:
             study.run_trial()
+
+
+def _find_setting(study, trial) -> Setting:
+    setting = study.find_setting(trial)
+    assert setting is not None  # of a trial that got to its end
+    return setting
 
 
 def _best_value(study):
