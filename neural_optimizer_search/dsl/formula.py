@@ -100,7 +100,11 @@ class _Parser:
             constants[name] = value
         token = self.tokens[0]
         if token.kind != "end":
-            allowed = "a comma and constants, or the end." if constants else "+ - * / ^, or a comma and constants, or the end."
+            allowed = (
+                "a comma and constants, or the end."
+                if constants
+                else "+ - * / ^, or a comma and constants, or the end."
+            )
             self._fail(f"{token.text!r:.50} after a whole expression", token.position, allowed)
         if len(self.operators) > MAX_OPERATORS:
             position = self.operators[MAX_OPERATORS].position

@@ -165,7 +165,9 @@ class SearchSpace:
           ValueError: If it has a word that is not of the space, or constants of its own, which no tokens say.
         """
         if rule.constants != PAPER:
-            raise ValueError(f"The rule `{rule}` has constants of its own, and the rules of a space have the papers'.")
+            raise ValueError(
+                f"The rule `{rule}` has constants of its own, and the rules of a space have the papers'."
+            )
         return rule.to_tokens(self.vocabulary)
 
 

@@ -32,6 +32,7 @@ from neural_optimizer_search.tuning.find_rule import find_rule
 from neural_optimizer_search.tuning.objective import Objective
 from neural_optimizer_search.tuning.plan import Plan, check_steps, find_default_steps, find_fresh_seeds
 from neural_optimizer_search.tuning.report import format_result
+from neural_optimizer_search.tuning.study import count_steps
 from neural_optimizer_search.tuning.study_file import StudyFile, create
 from neural_optimizer_search.tuning.tuner import NothingTrained, carry_out
 from neural_optimizer_search.workers.describing import Describer
@@ -159,11 +160,12 @@ def _tune(p, config, out, file):
     objective = Objective(prepared.task, protocol, config.reward, config.data_dir)
     with contextlib.ExitStack() as stack:
         stack.enter_context(keep_tracebacks(objective, out / TRACEBACKS, in_place))
-        bar = stack.enter_context(ProgressBar(plan.steps, "steps"))
+        done = count_steps(file.trials) + len(file.fresh) * protocol.final_steps
+        bar = stack.enter_context(ProgressBar(plan.steps, "steps", done))
 
         def watch(steps, note):
             bar.note(note)
-            bar.advance(steps - bar.done)
+            bar.advance(max(0, steps - bar.done))
 
         result = carry_out(objective, file.rule, protocol, plan, file, watch)
     file.require_in_place()  # else the result would be written where the tuning no longer is

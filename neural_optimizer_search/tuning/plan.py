@@ -33,8 +33,6 @@ def find_default_steps(protocol: Protocol) -> int:
 
 def find_fresh_seeds(protocol: Protocol, count: int) -> tuple[int, ...]:
     """Seeds that no search under this protocol trains with."""
-    if count < 1:
-        raise ValueError(f"Argument `seeds` must be at least 1. Received: {count}.")
     first = max(protocol.seeds) + 1
     return tuple(range(first, first + count))
 

@@ -56,7 +56,7 @@ class Study:
     @property
     def steps(self) -> int:
         """Gradient steps of all trials."""
-        return sum(trial.user_attrs[STEPS] for trial in self.trials)
+        return count_steps(self.trials)
 
     def run_trial(self) -> FrozenTrial:
         """Runs one more trial."""
@@ -117,6 +117,11 @@ class Study:
 def quiet_optuna() -> None:
     """Leaves of what Optuna says only what is amiss."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+def count_steps(trials: Sequence[FrozenTrial]) -> int:
+    """Gradient steps of trials."""
+    return sum(trial.user_attrs[STEPS] for trial in trials)
 
 
 def is_complete(trial: FrozenTrial) -> bool:

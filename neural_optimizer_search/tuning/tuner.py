@@ -6,6 +6,7 @@ from typing import Any, Optional, Protocol, Union
 
 from optuna.trial import FrozenTrial
 
+from neural_optimizer_search.arguments import check_int
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.tasks import find_task
 from neural_optimizer_search.tasks import protocol as task_protocol
@@ -98,7 +99,7 @@ def tune(
 
     Example:
       >>> from neural_optimizer_search.tuning import tune
-      >>> result = tune("digits_mlp", "sign(g) * m", steps=3000, seeds=2, protocol="reduced")
+      >>> result = tune("digits_mlp", "sign(g) * m", steps=600, seeds=2, protocol="reduced")
       >>> sorted(one.name for one in result.tuned)
       ['beta_1', 'rate', 'schedule', 'warm-up', 'weight decay']
       >>> result.best.mean >= result.own.mean
@@ -112,8 +113,12 @@ def tune(
         raise ValueError(f"Argument `reward` must be one of: {allowed}. Received: {reward!r}.")
     rule = find_rule(rule) if isinstance(rule, str) else rule
     chosen = task.protocols[protocol]
-    steps = find_default_steps(chosen) if steps is None else steps
-    plan = Plan(steps, seed, find_fresh_seeds(chosen, seeds))
+    steps = find_default_steps(chosen) if steps is None else check_int("steps", steps, "an int > 0", lambda n: n > 0)
+    plan = Plan(
+        steps,
+        check_int("seed", seed, "an int >= 0", lambda number: number >= 0),
+        find_fresh_seeds(chosen, check_int("seeds", seeds, "an int > 0", lambda count: count > 0)),
+    )
     check_steps(chosen, plan)
     return carry_out(Objective(task, chosen, reward, data_dir), rule, chosen, plan, InMemory())
 
