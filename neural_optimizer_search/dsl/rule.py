@@ -137,7 +137,7 @@ class Rule:
 
     @property
     def numbers(self) -> tuple[float, ...]:
-        """For each of the `5n` words the number that it has as a member of a family, as 0.02 of clip_0.02, or 0."""
+        """For each of the `5n` words the number in the name of a member of a family, as 0.02 of clip_0.02, or 0."""
         return tuple(constant or 0.0 for constant in self._constants_of_words())
 
     @property

@@ -190,8 +190,8 @@ _BINARIES = ("add", "sub", "mul", "div", "pow", "left")
 
 # What later papers added: Nadam is `nesterov / sqrt(v)`, Lion `sign(lion_0.99)`, AdamW `Adam + 1e-2*w`.
 _MODERN_OPERANDS = (
-    "g", "m", "v", "sign(g)", "sign(m)", "1", "2", "w", "1e-3*w", "1e-2*w", "Adam", "RMSProp", "nesterov", "lion_0.99",
-    "belief", "m_0.5", "m_0.95", "m_0.99", "m_0.9999", "v_0.95", "v_0.99", "change_0.92",
+    "g", "m", "v", "sign(g)", "sign(m)", "1", "2", "w", "1e-3*w", "1e-2*w", "Adam", "RMSProp", "nesterov",
+    "lion_0.99", "belief", "m_0.5", "m_0.95", "m_0.99", "m_0.9999", "v_0.95", "v_0.99", "change_0.92",
 )  # fmt: skip
 _MODERN_UNARIES = (
     "identity", "neg", "sqrt", "exp", "sign", "tanh", "abs", "drop_0.1", "cautious", "normalize", "orthogonalize",
