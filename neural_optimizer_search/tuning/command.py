@@ -62,6 +62,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         p.error(str(error))
     except ChangedTask as error:
         p.error(f"argument --resume: {error}")
+    except Damaged as error:
+        p.error(f"argument --resume: {out} is damaged: {error}")
     except Moved as error:
         print(f"nos-tune: {error} What was measured is kept there.", file=sys.stderr)
         return 1
