@@ -30,9 +30,6 @@ class Study:
       rates: Those that the rule is tried with as it was given, in the first trials.
       seed: Of what is proposed.
       trials: Those that there are already, from `trials` of a study with the same arguments.
-
-    Raises:
-      Damaged: If they are not from such a study.
     """
 
     def __init__(
@@ -50,13 +47,7 @@ class Study:
         # The first third of a run says little of its end, where the schedules differ.
         pruner = optuna.pruners.MedianPruner(n_startup_trials=self._first, n_warmup_steps=objective.steps // 3)
         self._study = optuna.create_study(direction="maximize", pruner=pruner)
-        for trial in trials:
-            self._check(trial)
         self._study.add_trials(trials)
-
-    def _check(self, trial):
-        if trial.distributions != {one.name: make_distribution(one) for one in self._tunables}:
-            raise Damaged(f"trial {trial.number} tries other things than are tuned of {self._rule.formula()}.")
 
     @property
     def trials(self) -> list[FrozenTrial]:
@@ -135,6 +126,14 @@ class Study:
         rewards = [find_value(trial) for trial in self.trials[: len(self._rates)]]
         own = find_own_values(self._tunables, self._rates[rewards.index(max(rewards))])
         return {**own, "schedule": SCHEDULES[number - len(self._rates)]}
+
+
+def check_trials(trials: Sequence[FrozenTrial], tunables: Sequence[Tunable]) -> None:
+    """Raises `Damaged` if trials are of a study that tunes other things, or in other ranges."""
+    expected = {one.name: make_distribution(one) for one in tunables}
+    for trial in trials:
+        if trial.distributions != expected:
+            raise Damaged(f"trial {trial.number} tries other things than this version tunes.")
 
 
 def quiet_optuna() -> None:

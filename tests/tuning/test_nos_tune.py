@@ -19,6 +19,7 @@ import pytest
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.run_directory import LEDGER, STUDY, TUNED
+from neural_optimizer_search.tasks.named_task import load
 from neural_optimizer_search.tuning import command
 from neural_optimizer_search.tuning.study_file import NAME, StudyFile
 
@@ -123,6 +124,40 @@ def test_rules_of_today(fake, tmp_path, capsys):
     printed = capsys.readouterr().out
     for name in ("clip", "m", "number", "drop", "beta_2"):
         assert re.search(rf"^{name} +(0\.\d\d|-) ", printed, re.MULTILINE), name
+
+
+OWN = """
+import numpy as np
+import tensorflow as tf
+from neural_optimizer_search.tasks import KerasTask
+
+def make():
+    model = tf.keras.Sequential([tf.keras.layers.Dense(1)])
+    model.compile("sgd", "mse", metrics=["mae"])
+    return model
+
+x = np.random.default_rng(0).normal(size=(60, 2)).astype(np.float32)
+task = KerasTask(make, (x[:40], x[:40, 0]), (x[40:], x[40:, 0]), metric="mae", steps=6, sizes=dict(batch_size=10))
+"""
+
+
+@pytest.mark.usefixtures("fake", "trains_nothing")
+def test_a_task_of_your_own(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    module = tmp_path / "own_task_to_tune.py"
+    module.write_text(OWN)
+    words = ["--task", "own_task_to_tune:task", "--seeds", "1"]
+    assert run("adam", *words, "--out", "run") == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("own_task_to_tune:task: 9 weights")
+    assert "Tuning Adam on own_task_to_tune:task/default, end_accuracy, 1200 steps" in printed
+    assert run("--resume", "run") == 0
+    module.write_text(f"{OWN}# Changed.\n")
+    sys.modules.pop("own_task_to_tune")
+    load.cache_clear()
+    said = refuse(capsys, "--resume", "run")
+    assert "argument --resume: the task is not the one that the run began with (the code of own_task" in said
+    assert "begin a new tuning" in said
 
 
 # -- What it refuses -------------------------------------------------------------------------------
@@ -250,7 +285,7 @@ command.main(sys.argv[1:])
 
 
 def run_process(*words):
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests" / "tuning")])}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
     return subprocess.Popen([sys.executable, *map(str, words)], env=environment, stdout=-1, stderr=-1)
 
 
@@ -280,8 +315,8 @@ def test_a_training_that_is_ended_goes_on_exactly(number, code, tmp_path):
     assert first.returncode == code
     assert number == signal.SIGKILL or f"Go on with: nos-tune --resume {ended}".encode() in said
     assert count_trials(ended / STUDY) < 25
-    for words in (["--resume", ended], ["drop(m, 0.3)", *words, "--out", whole]):
-        process = run_process(*tune, *words)
+    for more in (["--resume", ended], ["drop(m, 0.3)", *words, "--out", whole]):
+        process = run_process(*tune, *more)
         process.communicate()
         assert process.returncode == 0
     assert read(ended) == read(whole)
