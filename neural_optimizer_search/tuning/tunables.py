@@ -63,7 +63,8 @@ SHARED: Mapping[str, Scale] = {
 }
 FAMILIES: Mapping[str, Optional[Scale]] = {
     "drop_c": Scale(0.01, 0.9),
-    **dict.fromkeys(("m_c", "v_c", "ema_c", "lion_c", "change_c", "n_c"), _BETA),
+    **dict.fromkeys(("m_c", "v_c", "ema_c", "change_c", "n_c"), _BETA),
+    "lion_c": Scale(3e-4, 0.9, of_complement=True),  # it divides by β
     # As far from its own value as `_FACTOR` says.
     **dict.fromkeys(("c", "clip_c", FACTOR_OF_W)),
 }

@@ -63,6 +63,36 @@ def test_learns(training):
     assert curve.scores[-1] > 0.9
 
 
+def in_parts(training, formula, ends, learning_rate=0.1, **more):
+    return training.in_parts(parse_formula(formula), learning_rate, 0, 8, 2, ends, **more)
+
+
+@pytest.mark.parametrize("formula", ["drop(Adam, 0.3) + eps * m", "ld * RMSProp", "cautious(belief) + m_0.5"])
+@pytest.mark.parametrize("ends", [(2, 4, 6, 8), (6, 8), (8,)])
+def test_parts_are_one_run(training, formula, ends):
+    how = dict(schedule=parse_schedule("cosine, warm-up 0.3"), weight_decay=0.1)
+    whole = run(training, formula, validate_every=2, **how)
+    *parts, last = in_parts(training, formula, ends, **how)
+    assert [part.steps for part in parts] == list(ends[:-1])
+    for one, other in zip(last, whole):
+        np.testing.assert_array_equal(one, other)
+    for part in parts:
+        seen = part.steps // 2
+        np.testing.assert_array_equal(part.scores[:seen], whole.scores[:seen])
+        assert not part.scores[seen:].any()
+
+
+def test_a_run_ends_where_it_is_not_finite_or_nobody_takes_more(training):
+    (only,) = in_parts(training, DIVERGING, (2, 4, 6, 8))
+    assert not only.finite and only.steps < 8
+    parts = in_parts(training, "Adam", (2, 4, 6, 8))
+    assert next(parts).steps == 2
+    again = run(training, "Adam", validate_every=2)
+    np.testing.assert_array_equal(again.losses, run(training, "Adam", validate_every=2).losses)
+    with pytest.raises(RuntimeError, match="Another run of this ChildTraining has begun"):
+        next(parts)
+
+
 def test_one_trace_for_all_rules_rates_seeds_and_steps(training):
     run(training, "g")
     for formula in ("Adam", "(1 + sign(g) * sign(m)) * g", "drop(m, 0.1) / (exp(g^2) + eps)"):

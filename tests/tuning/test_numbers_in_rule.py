@@ -14,7 +14,11 @@ from neural_optimizer_search.tuning.numbers_in_rule import find_constants, find_
 from neural_optimizer_search.tuning.setting import set_constants
 
 MODERN = Rule.from_expression(
-    Binary("add", Unary("clip_0.02", Operand("m_0.99")), Binary("mul", Operand("0.5"), Unary("drop_0.2", Operand("v_0.5"))))
+    Binary(
+        "add",
+        Unary("clip_0.02", Operand("m_0.99")),
+        Binary("mul", Operand("0.5"), Unary("drop_0.2", Operand("v_0.5"))),
+    )
 )
 
 
@@ -79,8 +83,29 @@ def test_the_constants_that_a_rule_reads_are_those_that_change_it(name):
         )
     }  # fmt: skip
     assert changing <= set(find_constants(rule))
-    # A constant may be read and change nothing of these numbers: signs, and what δ is added to and is large.
-    assert set(find_constants(rule)) - changing <= {"beta_1", "epsilon"}
+    # A constant may be read and change nothing of these numbers, by a sign or in a clip.
+    assert set(find_constants(rule)) - changing <= {"beta_1", "beta_2", "epsilon"}
+
+
+@pytest.mark.parametrize(
+    ("formula", "expected"),
+    [
+        ("g", ()),
+        ("1e-2*w * sign(g)", ()),
+        ("m", ("beta_1",)),
+        ("v", ("beta_2",)),
+        ("gamma", ("beta_3",)),
+        ("g / m", ("beta_1", "epsilon")),
+        ("m_0.99", ()),
+        ("lion_0.99", ("beta_1",)),
+        ("belief", ("beta_1", "beta_2")),
+        ("n_0.9", ("beta_3",)),
+        ("v_max", ("beta_2",)),
+        ("normalize(g)", ("epsilon",)),
+    ],
+)
+def test_the_constants_that_words_read(formula, expected):
+    assert tuple(find_constants(parse_formula(formula))) == expected
 
 
 def test_values_by_name():

@@ -1,11 +1,13 @@
 """A tuning: its trials, its budget, its end; and that it goes on as if it had not been stopped."""
 
+import dataclasses
 import math
 
 import pytest
 from fake_objective import PROTOCOL, STEPS, FakeObjective
 
 from neural_optimizer_search import parse_formula
+from neural_optimizer_search.tasks.schedule import Schedule
 from neural_optimizer_search.tuning.plan import FINALISTS, RANDOM_TRIALS, Plan, check_steps, find_own_rates
 from neural_optimizer_search.tuning.study import find_value, is_complete
 from neural_optimizer_search.tuning.tuner import InMemory, NothingTrained, carry_out
@@ -40,9 +42,16 @@ def test_the_rule_as_it_was_given_is_tried_first_with_all_rates():
     tune(objective=objective)
     first = [setting for setting, _, _ in objective.trainings[:3]]
     # The scale is 2: rates are for updates of 1.
-    assert [setting.learning_rate for setting in first] == [0.05, 0.005, 0.5] == [r / 2 for r in find_own_rates(PROTOCOL)]
+    assert (
+        [setting.learning_rate for setting in first]
+        == [0.05, 0.005, 0.5]
+        == [r / 2 for r in find_own_rates(PROTOCOL)]
+    )
     for setting in first:
         assert (str(setting.schedule), setting.weight_decay, setting.rule) == ("constant", 0.0, RULE)
+    best = max(first, key=lambda setting: objective.value(setting, objective.seed))
+    expected = [dataclasses.replace(best, schedule=Schedule(name)) for name in ("linear", "cosine", "linear_cosine")]
+    assert [setting for setting, _, _ in objective.trainings[3:6]] == expected
 
 
 def test_the_end_is_with_fresh_seeds():
@@ -92,12 +101,14 @@ def test_with_few_trials_no_importance_is_made_up():
 
 
 def find_least_steps():
-    return (3 + RANDOM_TRIALS) * (STEPS + 2) + (FINALISTS + 1) * len(SEEDS) * STEPS
+    return (3 + 3 + RANDOM_TRIALS) * (STEPS + 2) + (FINALISTS + 1) * len(SEEDS) * STEPS
 
 
 def test_too_small_a_budget_is_refused():
     check_steps(PROTOCOL, Plan(find_least_steps(), 0, SEEDS))
-    with pytest.raises(ValueError, match=rf"must be at least {find_least_steps()}: 13 trials of 14 steps, and 96 steps"):
+    with pytest.raises(
+        ValueError, match=rf"must be at least {find_least_steps()}: 16 trials of 14 steps, and 96 steps"
+    ):
         check_steps(PROTOCOL, Plan(find_least_steps() - 1, 0, SEEDS))
 
 
@@ -130,17 +141,22 @@ class StopsAfter(InMemory):
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("count", [1, 3, 20, 56, 60])
-def test_what_was_stopped_goes_on_as_if_it_had_not_been(count):
-    whole = InMemory()
-    expected = tune(memory=whole)
-    assert len(whole.trials) + len(whole.fresh) > count
-    memory = StopsAfter(count)
+@pytest.mark.parametrize("after", ["first", "few", "many", "last trial", "first fresh", "last but one"])
+def test_what_was_stopped_goes_on_as_if_it_had_not_been(after, whole):
+    expected, trials, fresh = whole
+    counts = {"first": 1, "few": 3, "many": 25, "last trial": len(trials), "first fresh": len(trials) + 1}
+    memory = StopsAfter(counts.get(after, len(trials) + len(fresh) - 1))
     with pytest.raises(KeyboardInterrupt):
         tune(memory=memory)
     assert tune(memory=memory) == expected
-    assert [(t.params, t.value, t.state) for t in memory.trials] == [(t.params, t.value, t.state) for t in whole.trials]
-    assert memory.fresh == whole.fresh
+    assert [(t.params, t.value, t.state) for t in memory.trials] == [(t.params, t.value, t.state) for t in trials]
+    assert memory.fresh == fresh
+
+
+@pytest.fixture(scope="module")
+def whole():
+    memory = InMemory()
+    return tune(memory=memory), memory.trials, memory.fresh
 
 
 def test_with_a_larger_budget_it_goes_on():
