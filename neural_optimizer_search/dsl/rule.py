@@ -78,7 +78,7 @@ class Rule:
                 )
         for k, iteration in enumerate(self.iterations):
             _check_iteration(k, iteration)
-        iterations = tuple(Iteration(*map(_spell, _TABLES, iteration)) for iteration in self.iterations)
+        iterations = tuple(map(_spell, self.iterations))
         object.__setattr__(self, "iterations", iterations)
         _check_extent(iterations)
 
@@ -137,7 +137,7 @@ class Rule:
 
     @property
     def numbers(self) -> tuple[float, ...]:
-        """For each of the `5n` words the number in the name of a member of a family, such as 0.02 of clip_0.02, or 0."""
+        """For each of the `5n` words the number in the name of a member of a family, as 0.02 of clip_0.02, or 0."""
         return tuple(constant or 0.0 for constant in self._constants_of_words())
 
     @property
@@ -330,9 +330,9 @@ def _find(field, word):
     return _TABLES[Iteration._fields.index(field)][word]
 
 
-def _spell(table, word):
-    """A word by its own name: "clip_0.0010" is "clip_1e-3"."""
-    return word if isinstance(word, int) else table[word].name
+def _spell(iteration):
+    """The iteration with each word by its own name: "clip_0.0010" is "clip_1e-3"."""
+    return Iteration(*(word if isinstance(word, int) else table[word].name for table, word in zip(_TABLES, iteration)))
 
 
 def _word(token, position, vocabulary, numbers):

@@ -19,6 +19,7 @@ from neural_optimizer_search.tuning.plan import (
     SEEDS,
     Plan,
     check_steps,
+    count_first_trials,
     find_default_steps,
     find_fresh_seeds,
     find_own_rates,
@@ -148,14 +149,17 @@ def carry_out(
       NothingTrained: If no training has a reward.
     """
     tunables, rates = find_tunables(rule, protocol), find_own_rates(protocol)
-    objective.prepare()
+    objective.prepare(plan.seeds)
     study = Study(objective, rule, tunables, rates, plan.seed, memory.trials)
     left = plan.steps - find_reserve(protocol, plan)
+    least = count_first_trials(protocol)
     best = max(map(find_value, study.trials), default=0.0)
     while study.steps + find_trial_steps(protocol) <= left:
         trial = study.run_trial()
         memory.add_trial(trial)
         best = max(best, find_value(trial))
+        if best == 0.0 and len(study.trials) >= least:
+            break  # a trial that fails at once costs nothing, and there would be no end of them
         watch(study.steps, f"best {best:.4f}")
     finalists = _measure_again(objective, study, tunables, plan, memory, watch)
     return _conclude(finalists, study, tunables, protocol, plan, memory)

@@ -49,8 +49,10 @@ SOME, ALL = (list(map(Rule, reference.random_rules(21, count, without=reference.
 
 
 def random_later_rules(count):
+    """Without what makes paths of small weights chaotic."""
     rng, constants = np.random.default_rng(22), itertools.cycle([Constants(), Constants(0.7, 0.95, 0.98, 1e-3)])
-    iterations = [reference.random_rule(rng, 1 + i % 4, tables=reference.LATER) for i in range(count)]
+    without, tables = ("orthogonalize",), reference.LATER
+    iterations = [reference.random_rule(rng, 1 + i % 4, without, tables) for i in range(count)]
     return list(map(Rule, iterations, constants))
 
 

@@ -15,7 +15,7 @@ from encoded import ENCODED
 
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.dsl.averages import ALWAYS
-from neural_optimizer_search.dsl.constants import Constants
+from neural_optimizer_search.dsl.constants import PAPER, Constants
 from neural_optimizer_search.dsl.encoding import encode
 from neural_optimizer_search.dsl.interpreter import update
 from neural_optimizer_search.dsl.rule import Rule
@@ -159,7 +159,8 @@ def test_a_rule_computes_something_for_every_gradient(rules):
             kept = {**matrix.averages, **{name: tf.zeros_like(matrix.g) for name in names}}
             state = advance(dataclasses.replace(matrix, constants=rule.constants), kept, names)
             expected = np.ravel(update(rule, state))
-            np.testing.assert_allclose(expected, result, rtol=1e-4, err_msg=str(rule))
+            rtol = 1e-5 if rule.constants == PAPER else 1e-4  # 1 - β of a β next to 1 has few digits in float32
+            np.testing.assert_allclose(expected, result, rtol=rtol, err_msg=str(rule))
 
 
 def test_ids_are_a_rule_or_an_error_that_says_what_is_wrong():

@@ -19,12 +19,13 @@ class FakeObjective:
       trainings: Of each training the setting, the seed and how many steps it was taken.
     """
 
-    steps, probe_steps, seed = STEPS, 2, 0
+    seed = 0
 
-    def __init__(self):
+    def __init__(self, protocol=PROTOCOL):
+        self.steps, self.every, self.probe_steps = protocol.final_steps, protocol.validate_every, protocol.probe_steps
         self.trainings = []
 
-    def prepare(self):
+    def prepare(self, seeds):
         """Nothing is traced."""
 
     def find_scale(self, rule):
@@ -33,15 +34,15 @@ class FakeObjective:
 
     def train(self, setting):
         self.trainings.append([setting, self.seed, 0])
-        for steps in range(EVERY, STEPS + 1, EVERY):
+        for steps in range(self.every, self.steps + 1, self.every):
             self.trainings[-1][2] = steps
             finite = setting.learning_rate < 5.0
-            yield Progress(steps, self.value(setting, self.seed) * steps / STEPS if finite else 0.0, finite)
+            yield Progress(steps, self.value(setting, self.seed) * steps / self.steps if finite else 0.0, finite)
             if not finite:
                 return
 
     def train_whole(self, setting, seed):
-        self.trainings.append([setting, seed, STEPS])
+        self.trainings.append([setting, seed, self.steps])
         return self.value(setting, seed)
 
     def value(self, setting, seed):
