@@ -77,7 +77,7 @@ _SCALED_WEIGHTS = {
     for pair in ((number, Operand("w")), (Operand("w"), number))
 }
 # A power that has a word. That of g and the word 2 is left as it is, for keys of old ledgers have it.
-_POWERS = {
+_POWERS: dict[tuple[Expression, Expression], Expression] = {
     (Operand(match[1]), Operand(match[2])): Operand(name)
     for name in OPERANDS
     if (match := re.fullmatch(rf"(\w+)\^({NUMBER})", name)) and match[2] not in set(OPERANDS)
