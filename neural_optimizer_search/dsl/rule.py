@@ -332,7 +332,8 @@ def _find(field, word):
 
 def _spell(iteration):
     """The iteration with each word by its own name: "clip_0.0010" is "clip_1e-3"."""
-    return Iteration(*(word if isinstance(word, int) else table[word].name for table, word in zip(_TABLES, iteration)))
+    words: Any = (word if isinstance(word, int) else table[word].name for table, word in zip(_TABLES, iteration))
+    return Iteration(*words)
 
 
 def _word(token, position, vocabulary, numbers):
