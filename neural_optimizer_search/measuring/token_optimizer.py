@@ -96,10 +96,10 @@ class TokenOptimizer(tf.keras.optimizers.Optimizer):
     def _update(self, g, variables):
         w = flat(variables)
         if not self._averages:
-            self.size = w.shape[0]
+            self.size = w.shape.num_elements() or 0
             with tf.init_scope():
                 self._averages = [tf.Variable(tf.zeros(w.shape), trainable=False) for _ in ALWAYS]
-                self._extras = [_make_variable(np.zeros([0, *w.shape.as_list()], np.float32))]
+                self._extras = [_make_variable(np.zeros([0, self.size], np.float32))]
         rule = EncodedRule(*map(tf.convert_to_tensor, self._rule))
         t = tf.cast(self.iterations, tf.int64)
         averages: dict[str, tf.Tensor] = {}
