@@ -10,7 +10,6 @@ from neural_optimizer_search.dsl.exports.equation import Equation
 from neural_optimizer_search.dsl.exports.layout import INDENT, WIDTH, wrap
 
 
-
 @dataclass(frozen=True)
 class Export:
     """What a file is written from.
@@ -134,9 +133,7 @@ def _check(name, allow):
 
 def convert_arguments(export: Export) -> dict[str, str]:
     """Argument -> the number of Python that it is; one of NumPy would not go into a config."""
-    return {
-        name: f"{'int' if name in ('decay_steps', 'seed') else 'float'}({name})" for name in export.arguments
-    }
+    return {name: f"{'int' if name in ('decay_steps', 'seed') else 'float'}({name})" for name in export.arguments}
 
 
 def keep_arguments(export: Export) -> list[str]:
