@@ -15,6 +15,7 @@ from neural_optimizer_search.optimizers.power_sign import PowerSign
 from neural_optimizer_search.optimizers.rule_optimizer import RuleOptimizer
 from neural_optimizer_search.schedules import LinearCosineDecay
 from neural_optimizer_search.schedules import NoisyLinearCosineDecay
+from neural_optimizer_search.schedules import WarmUp
 
 __all__ = [
     "AddSign",
@@ -25,6 +26,7 @@ __all__ = [
     "Rule",
     "RuleOptimizer",
     "SearchSpace",
+    "WarmUp",
     "parse_formula",
     "search_space",
 ]

@@ -1,4 +1,4 @@
-"""Learning-rate schedules that the search found (arXiv v2, section 5.2)."""
+"""Learning-rate schedules that the search found (arXiv v2, section 5.2), and the warm-up of any schedule."""
 
 import math
 from collections.abc import Mapping
@@ -171,6 +171,57 @@ class NoisyLinearCosineDecay(_Schedule):
             "beta": self.beta,
             "seed": self.seed,
         }
+
+
+@_serializable
+class WarmUp(_Schedule):
+    """Any schedule after a warm-up, in which the rate rises to the schedule's first one.
+
+        learning_rate(t) = schedule(0) * (t + 1) / W    for t < W
+        learning_rate(t) = schedule(t - W)              from then on
+
+    with W = `warmup_steps`.
+
+    Args:
+      schedule: A `LearningRateSchedule`, or a number > 0 for a constant rate.
+      warmup_steps: W, an int > 0.
+
+    Raises:
+      ValueError: If an argument is out of range.
+
+    Example:
+      >>> from neural_optimizer_search.schedules import LinearCosineDecay, WarmUp
+      >>> schedule = WarmUp(LinearCosineDecay(2.0, decay_steps=100, beta=0.0), warmup_steps=4)
+      >>> [round(float(schedule(t)), 3) for t in (0, 1, 3, 4, 54, 104)]
+      [0.5, 1.0, 2.0, 2.0, 0.5, 0.0]
+
+    Source: Goyal et al. (2017), arXiv:1706.02677, section 2.2, whose first step is one of t.
+    """
+
+    def __init__(self, schedule: Any, warmup_steps: int) -> None:
+        super().__init__()
+        if isinstance(schedule, dict):  # from a config
+            schedule = keras.optimizers.schedules.deserialize(schedule)
+        if not isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+            allowed = "a LearningRateSchedule or a finite number > 0"
+            schedule = check_number("schedule", schedule, allowed, lambda rate: rate > 0 and rate is not True)
+        self.schedule = schedule
+        self.warmup_steps = _int("warmup_steps", warmup_steps, "> 0")
+
+    def __call__(self, step: Any) -> Any:
+        ops = of_backend()
+        share = ops.minimum((ops.scalar(step) + 1.0) / float(self.warmup_steps), 1.0)
+        if isinstance(self.schedule, float):
+            return share * self.schedule
+        later = step - self.warmup_steps
+        # Of a Python number PyTorch knows no maximum.
+        return share * self.schedule(max(later, 0) if isinstance(later, int) else ops.maximum(later, 0))
+
+    def get_config(self) -> dict[str, Any]:
+        schedule = self.schedule
+        if not isinstance(schedule, float):
+            schedule = keras.optimizers.schedules.serialize(schedule)
+        return {"schedule": schedule, "warmup_steps": self.warmup_steps}
 
 
 def _number(argument, value, allowed=""):

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import fakes
 import pytest
+from fake_objective import FakeObjective
 from tiny_searches import TINY
 
 from benchmarks import run as benchmark
@@ -29,6 +30,7 @@ from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.report import command as report
 from neural_optimizer_search.search import command as search
 from neural_optimizer_search.stopping import SIGNALS
+from neural_optimizer_search.tuning import command as tuning
 from neural_optimizer_search.workers.config import EXECUTORS
 from neural_optimizer_search.workers.in_process import InProcess
 
@@ -78,6 +80,25 @@ COMMANDS = [
         "{0}/run --top 3 --out {0}/out",
     ),
     Row(
+        "nos-tune",
+        tuning.main,
+        [
+            "g",
+            "--task",
+            "digits_mlp",
+            "--protocol",
+            "reduced",
+            "--budget",
+            "420",
+            "--seeds",
+            "1",
+            "--out",
+            "{}/tuned",
+        ],
+        "tuned/tuned.txt",
+        "What was measured is kept. Go on with: nos-tune --resume {}/tuned",
+    ),
+    Row(
         "nos-learn",
         training.main,
         ["--out", "{}/learned", "--iterations", "1"],
@@ -97,6 +118,18 @@ COMMANDS = [
 each_command = pytest.mark.parametrize("row", COMMANDS, ids=[row.name for row in COMMANDS])
 
 
+class WorkingObjective(FakeObjective):
+    """Does what is to be done while a command works."""
+
+    def __init__(self, protocol, todo):
+        super().__init__(protocol)
+        self.todo = todo
+
+    def train(self, setting):
+        self.todo["do"]()
+        yield from super().train(setting)
+
+
 @pytest.fixture
 def work(monkeypatch):
     """What is called while a command works: nothing, or what a test puts into `work["do"]`."""
@@ -110,6 +143,7 @@ def work(monkeypatch):
         return iter(())
 
     monkeypatch.setitem(EXECUTORS, "local", lambda *arguments: InProcess(before(fakes.fake_evaluation)))
+    monkeypatch.setattr(tuning, "Objective", lambda task, protocol, *more: WorkingObjective(protocol, todo))
     monkeypatch.setattr(training, "learn", learn)
     monkeypatch.setattr(report, "search_page", before(report.search_page))
     monkeypatch.setattr(listing, "format_table", before(listing.format_table))

@@ -3,7 +3,7 @@ import pytest
 import reference
 from backends import apply, array, compiled, integer, keras, mapped, tensor, variable
 
-from neural_optimizer_search.schedules import LinearCosineDecay, NoisyLinearCosineDecay
+from neural_optimizer_search.schedules import LinearCosineDecay, NoisyLinearCosineDecay, WarmUp
 
 keras_schedules = keras.optimizers.schedules
 T = 60
@@ -130,6 +130,36 @@ def test_the_noisy_one_can_be_negative():
 @pytest.mark.parametrize(
     "schedule",
     [
+        0.5,
+        LinearCosineDecay(0.5, T),
+        NoisyLinearCosineDecay(0.5, T, seed=3),
+        keras_schedules.CosineDecay(0.5, T),
+        keras_schedules.PolynomialDecay(0.5, T, end_learning_rate=0.0),
+    ],
+)
+def test_a_warm_up_rises_to_the_first_rate_and_goes_on_with_the_schedule(schedule):
+    rate = (lambda t: schedule) if isinstance(schedule, float) else (lambda t: float(schedule(integer(t))))
+    expected = [rate(0) / 4, rate(0) / 2, rate(0) * 3 / 4, rate(0), *map(rate, range(T + 3))]
+    np.testing.assert_allclose(values(WarmUp(schedule, 4), range(T + 7)), expected, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("schedule", [0.0, -1.0, float("nan"), "0.1", None, True])
+def test_a_warm_up_needs_a_schedule_or_a_rate(schedule):
+    with pytest.raises(ValueError, match=r"^Argument `schedule` must be a LearningRateSchedule or a finite"):
+        WarmUp(schedule, 4)
+
+
+@pytest.mark.parametrize("steps", [0, -1, 1.5, "2"])
+def test_a_warm_up_needs_a_number_of_steps(steps):
+    with pytest.raises(ValueError, match=r"^Argument `warmup_steps` must be an int > 0\."):
+        WarmUp(0.1, steps)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        WarmUp(0.5, 3),
+        WarmUp(NoisyLinearCosineDecay(0.5, T, seed=3), 3),
         LinearCosineDecay(0.5, T, num_periods=2.0, alpha=0.1, beta=0.2),
         NoisyLinearCosineDecay(0.5, T, 0.9, 0.4, num_periods=2.0, alpha=0.1, beta=0.2, seed=7),
     ],

@@ -29,8 +29,8 @@ class TokenOptimizer(tf.keras.optimizers.Optimizer):
       **clipping: Keras's `clipnorm`, `clipvalue` or `global_clipnorm`, for the gradients.
 
     Attributes:
-      runs_plain_rules: Whether it is traced for rules that are plain (`dsl.encoding.is_plain`), or for all rules, which
-        takes longer to trace and to run.
+      runs_plain_rules: Whether it is traced for rules that are plain (`dsl.encoding.is_plain`), or for all rules,
+        which takes longer to trace and to run.
       calls: How often it was called in Python; a function that is traced calls it once.
       size: Number of weights that it updates.
       weights_sum: Float32 variable, the sum of all weights after the last update: not finite if a weight is not.
@@ -99,7 +99,7 @@ class TokenOptimizer(tf.keras.optimizers.Optimizer):
             self.size = w.shape[0]
             with tf.init_scope():
                 self._averages = [tf.Variable(tf.zeros(w.shape), trainable=False) for _ in ALWAYS]
-                self._extras = [_make_variable(np.zeros([0, self.size], np.float32))]
+                self._extras = [_make_variable(np.zeros([0, w.shape[0]], np.float32))]
         rule = EncodedRule(*map(tf.convert_to_tensor, self._rule))
         t = tf.cast(self.iterations, tf.int64)
         averages: dict[str, tf.Tensor] = {}

@@ -32,7 +32,9 @@ from neural_optimizer_search.tuning.find_rule import find_rule
 from neural_optimizer_search.tuning.objective import Objective
 from neural_optimizer_search.tuning.plan import Plan, check_steps, find_default_steps, find_fresh_seeds
 from neural_optimizer_search.tuning.report import format_result
+from neural_optimizer_search.tuning.study import check_trials, count_steps
 from neural_optimizer_search.tuning.study_file import StudyFile, create
+from neural_optimizer_search.tuning.tunables import find_tunables
 from neural_optimizer_search.tuning.tuner import NothingTrained, carry_out
 from neural_optimizer_search.workers.describing import Describer
 from neural_optimizer_search.workers.executor import TaskFailed
@@ -118,6 +120,7 @@ def _open_old(p: Parser, given) -> OpenTuning:
         config = changed_on_resume(p, TuneConfig, given, file.config, is_made_here(file.origin, out))
         config.check_task(p, "Go on where its module is." if ":" in config.task else "")
         _find_plan(p, config)
+        check_trials(file.trials, find_tunables(file.rule, config.find()[1]))
         file.set_config(record(config))
         return OpenTuning(config, out, file)
     except BaseException as error:  # what ends the command lets the file go at once
@@ -159,11 +162,12 @@ def _tune(p, config, out, file):
     objective = Objective(prepared.task, protocol, config.reward, config.data_dir)
     with contextlib.ExitStack() as stack:
         stack.enter_context(keep_tracebacks(objective, out / TRACEBACKS, in_place))
-        bar = stack.enter_context(ProgressBar(plan.steps, "steps"))
+        done = count_steps(file.trials) + len(file.fresh) * protocol.final_steps
+        bar = stack.enter_context(ProgressBar(plan.steps, "steps", done))
 
         def watch(steps, note):
             bar.note(note)
-            bar.advance(steps - bar.done)
+            bar.advance(max(0, steps - bar.done))
 
         result = carry_out(objective, file.rule, protocol, plan, file, watch)
     file.require_in_place()  # else the result would be written where the tuning no longer is

@@ -36,13 +36,15 @@ def find_rule(text: str) -> Rule:
 
 
 def _find_in_run(run, place):
+    if place < 1:
+        raise ValueError(f"must be RUN#K with K at least 1. Received: {place}.")
     try:
         found = choose_candidates(read_found(Path(run)), place)
     except FileNotFoundError as error:
         raise ValueError(f"{run} is not a run of nos-search: {error}") from None
-    if not 1 <= place <= len(found):
+    if place > len(found):
         raise ValueError(
-            f"must be RUN#K with K from 1 to {len(found)}, for {run} has so many rules that trained to the end. "
-            f"Received: {place}."
+            f"must be RUN#K with K at most {len(found)}: so many rules of {run} trained to the end and are no known "
+            f"optimizer. Received: {place}."
         )
     return found[place - 1].rule

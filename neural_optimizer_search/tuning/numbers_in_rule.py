@@ -106,8 +106,8 @@ def _rebuild(node: ex.Expression, number: Callable[[str, float], Optional[float]
             return node if new is None else ex.Binary("mul", ex.Operand(write_number(new)), ex.Operand("w"))
         return ex.Operand(_rename(node.name, OPERANDS, number))
     if isinstance(node, ex.Unary):
-        x = _rebuild(node.x, number)
-        return ex.Unary(_rename(node.name, UNARIES, number), x)
+        name = _rename(node.name, UNARIES, number)
+        return ex.Unary(name, _rebuild(node.x, number))
     return ex.Binary(node.name, _rebuild(node.x, number), _rebuild(node.y, number))
 
 

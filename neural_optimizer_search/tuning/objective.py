@@ -2,7 +2,7 @@
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Optional
 
 import numpy as np
@@ -52,14 +52,15 @@ class Objective:
         self.steps, self.seed = protocol.final_steps, protocol.seeds[0]
         self.probe_steps = protocol.probe_steps if protocol.centred else 0
 
-    def prepare(self) -> None:
-        """Traces the training, if that was not done.
+    def prepare(self, seeds: Sequence[int]) -> None:
+        """Traces the training, if that was not done, and makes the weights of these seeds and of its own.
 
         Raises:
           TaskFailed: If that fails.
         """
         with self._telling():
-            self._prepared  # noqa: B018 - a property that is computed once
+            train, _ = self._prepared
+            train.prepare([self.seed, *seeds])
 
     @functools.cached_property
     def _prepared(self) -> tuple[ChildTraining, Optional[float]]:

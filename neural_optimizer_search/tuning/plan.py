@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 from neural_optimizer_search.tasks.protocol import Protocol
+from neural_optimizer_search.tasks.schedule import DECAYS
 
 TRAININGS = 200  # that the default budget is worth
 SEEDS = 5  # fresh ones
 FINALISTS = 3  # beside the rule as it was given
 REWARD = "end_accuracy"
+SCHEDULES = tuple(name for name in DECAYS if name != "constant")  # that the rule is tried with as it was given
 RANDOM_TRIALS = 10  # before the sampler has enough to learn from
 
 
@@ -33,8 +35,6 @@ def find_default_steps(protocol: Protocol) -> int:
 
 def find_fresh_seeds(protocol: Protocol, count: int) -> tuple[int, ...]:
     """Seeds that no search under this protocol trains with."""
-    if count < 1:
-        raise ValueError(f"Argument `seeds` must be at least 1. Received: {count}.")
     first = max(protocol.seeds) + 1
     return tuple(range(first, first + count))
 
@@ -46,10 +46,15 @@ def find_own_rates(protocol: Protocol) -> tuple[float, ...]:
     return tuple(rate for _, rate in sorted(enumerate(rates), key=lambda pair: abs(pair[0] - middle)))
 
 
+def count_first_trials(protocol: Protocol) -> int:
+    """The trials before the sampler learns: of the rule as it was given, and random ones."""
+    return len(protocol.learning_rates) + len(SCHEDULES) + RANDOM_TRIALS
+
+
 def check_steps(protocol: Protocol, plan: Plan) -> None:
     """Raises a ValueError that says how many steps are needed, if there are fewer."""
     reserved, each = find_reserve(protocol, plan), find_trial_steps(protocol)
-    trials = len(protocol.learning_rates) + RANDOM_TRIALS
+    trials = count_first_trials(protocol)
     least = reserved + trials * each
     if plan.steps < least:
         raise ValueError(

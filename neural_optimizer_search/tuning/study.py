@@ -10,8 +10,9 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import FrozenTrial, TrialState
 
 from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.tuning.objective import Objective
-from neural_optimizer_search.tuning.plan import RANDOM_TRIALS
+from neural_optimizer_search.tuning.plan import RANDOM_TRIALS, SCHEDULES
 from neural_optimizer_search.tuning.setting import Setting, make_setting, set_constants
 from neural_optimizer_search.tuning.tunables import Tunable, find_own_values
 
@@ -26,7 +27,7 @@ class Study:
       objective: An `Objective`.
       rule: The `Rule`.
       tunables: What is tuned of it.
-      rates: Those that the rule is tried with as it is, in the first trials.
+      rates: Those that the rule is tried with as it was given, in the first trials.
       seed: Of what is proposed.
       trials: Those that there are already, from `trials` of a study with the same arguments.
     """
@@ -42,9 +43,9 @@ class Study:
     ):
         quiet_optuna()
         self._objective, self._rule, self._tunables, self._rates, self._seed = objective, rule, tunables, rates, seed
-        first = len(rates) + RANDOM_TRIALS
+        self._first = len(rates) + len(SCHEDULES) + RANDOM_TRIALS
         # The first third of a run says little of its end, where the schedules differ.
-        pruner = optuna.pruners.MedianPruner(n_startup_trials=first, n_warmup_steps=objective.steps // 3)
+        pruner = optuna.pruners.MedianPruner(n_startup_trials=self._first, n_warmup_steps=objective.steps // 3)
         self._study = optuna.create_study(direction="maximize", pruner=pruner)
         self._study.add_trials(trials)
 
@@ -56,7 +57,7 @@ class Study:
     @property
     def steps(self) -> int:
         """Gradient steps of all trials."""
-        return sum(trial.user_attrs[STEPS] for trial in self.trials)
+        return count_steps(self.trials)
 
     def run_trial(self) -> FrozenTrial:
         """Runs one more trial."""
@@ -104,19 +105,45 @@ class Study:
 
     def _make_sampler(self, number):
         seed = int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
-        sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=len(self._rates) + RANDOM_TRIALS)
-        if number >= len(self._rates):
+        sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=self._first)
+        values = self._find_first_values(number)
+        if not values:
             return sampler
-        own = find_own_values(self._tunables, self._rates[number])
-        fixed = {one.name: _write(one, own[one.name]) for one in self._tunables}
+        fixed = {one.name: _write(one, values[one.name]) for one in self._tunables}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             return optuna.samplers.PartialFixedSampler(fixed, sampler)
+
+    def _find_first_values(self, number):
+        """The rule as it was given at each rate, then at the best of these with each other schedule; then nothing.
+
+        Else a few random trials would decide between the schedules.
+        """
+        if number < len(self._rates):
+            return find_own_values(self._tunables, self._rates[number])
+        if number >= len(self._rates) + len(SCHEDULES):
+            return {}
+        rewards = [find_value(trial) for trial in self.trials[: len(self._rates)]]
+        own = find_own_values(self._tunables, self._rates[rewards.index(max(rewards))])
+        return {**own, "schedule": SCHEDULES[number - len(self._rates)]}
+
+
+def check_trials(trials: Sequence[FrozenTrial], tunables: Sequence[Tunable]) -> None:
+    """Raises `Damaged` if trials are of a study that tunes other things, or in other ranges."""
+    expected = {one.name: make_distribution(one) for one in tunables}
+    for trial in trials:
+        if trial.distributions != expected:
+            raise Damaged(f"trial {trial.number} tries other things than this version tunes.")
 
 
 def quiet_optuna() -> None:
     """Leaves of what Optuna says only what is amiss."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+def count_steps(trials: Sequence[FrozenTrial]) -> int:
+    """Gradient steps of trials."""
+    return sum(trial.user_attrs[STEPS] for trial in trials)
 
 
 def is_complete(trial: FrozenTrial) -> bool:

@@ -190,5 +190,5 @@ def _plain_errors(path) -> Iterator[None]:
         if isinstance(said, sqlite3.OperationalError):
             raise said from error
         raise Damaged(f"{path} is damaged: {said or cause}.") from error
-    except (KeyError, ValueError, RuntimeError, AssertionError) as error:  # Optuna, of rows that it did not write
+    except (LookupError, ValueError, RuntimeError, AssertionError) as error:  # Optuna, of rows that it did not write
         raise Damaged(f"{path} is damaged, or of another version of Optuna: {error!s:.200}") from error

@@ -6,6 +6,7 @@ from typing import Any, Optional, Protocol, Union
 
 from optuna.trial import FrozenTrial
 
+from neural_optimizer_search.arguments import check_int
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.tasks import find_task
 from neural_optimizer_search.tasks import protocol as task_protocol
@@ -18,6 +19,7 @@ from neural_optimizer_search.tuning.plan import (
     SEEDS,
     Plan,
     check_steps,
+    count_first_trials,
     find_default_steps,
     find_fresh_seeds,
     find_own_rates,
@@ -98,7 +100,7 @@ def tune(
 
     Example:
       >>> from neural_optimizer_search.tuning import tune
-      >>> result = tune("digits_mlp", "sign(g) * m", steps=3000, seeds=2, protocol="reduced")
+      >>> result = tune("digits_mlp", "sign(g) * m", steps=600, seeds=2, protocol="reduced")
       >>> sorted(one.name for one in result.tuned)
       ['beta_1', 'rate', 'schedule', 'warm-up', 'weight decay']
       >>> result.best.mean >= result.own.mean
@@ -112,8 +114,12 @@ def tune(
         raise ValueError(f"Argument `reward` must be one of: {allowed}. Received: {reward!r}.")
     rule = find_rule(rule) if isinstance(rule, str) else rule
     chosen = task.protocols[protocol]
-    steps = find_default_steps(chosen) if steps is None else steps
-    plan = Plan(steps, seed, find_fresh_seeds(chosen, seeds))
+    steps = find_default_steps(chosen) if steps is None else check_int("steps", steps, "an int > 0", lambda n: n > 0)
+    plan = Plan(
+        steps,
+        check_int("seed", seed, "an int >= 0", lambda number: number >= 0),
+        find_fresh_seeds(chosen, check_int("seeds", seeds, "an int > 0", lambda count: count > 0)),
+    )
     check_steps(chosen, plan)
     return carry_out(Objective(task, chosen, reward, data_dir), rule, chosen, plan, InMemory())
 
@@ -143,14 +149,17 @@ def carry_out(
       NothingTrained: If no training has a reward.
     """
     tunables, rates = find_tunables(rule, protocol), find_own_rates(protocol)
-    objective.prepare()
+    objective.prepare(plan.seeds)
     study = Study(objective, rule, tunables, rates, plan.seed, memory.trials)
     left = plan.steps - find_reserve(protocol, plan)
+    least = count_first_trials(protocol)
     best = max(map(find_value, study.trials), default=0.0)
     while study.steps + find_trial_steps(protocol) <= left:
         trial = study.run_trial()
         memory.add_trial(trial)
         best = max(best, find_value(trial))
+        if best == 0.0 and len(study.trials) >= least:
+            break  # a trial that fails at once costs nothing, and there would be no end of them
         watch(study.steps, f"best {best:.4f}")
     finalists = _measure_again(objective, study, tunables, plan, memory, watch)
     return _conclude(finalists, study, tunables, protocol, plan, memory)

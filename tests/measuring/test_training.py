@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from neural_optimizer_search import RuleOptimizer, parse_formula
 from neural_optimizer_search.measuring.training import ChildTraining
+from neural_optimizer_search.optimizers import CATALOGUE
 from neural_optimizer_search.tasks.child import Child
 from neural_optimizer_search.tasks.keras_child import generators_with_state
 from neural_optimizer_search.tasks.schedule import parse_schedule
@@ -22,9 +23,22 @@ def run(training, formula, learning_rate=0.1, seed=0, steps=8, validate_every=4,
 
 
 @pytest.mark.parametrize(
-    "formula", ["g", "m", "Adam", "exp(sign(g) * sign(m)) * g", "ld * RMSProp + 1e-2*w", "sqrt(gamma)"]
+    "formula",
+    [
+        "g",
+        "m",
+        "Adam",
+        "exp(sign(g) * sign(m)) * g",
+        "ld * RMSProp + 1e-2*w",
+        "sqrt(gamma)",
+        "Adam / 3 + 2e-3*w, beta_1=0.5, beta_2=0.6, epsilon=0.1",
+    ],
 )
 def test_trains_as_the_keras_optimizer_does(training, formula):
+    assert_trains_as_keras(training, formula)
+
+
+def assert_trains_as_keras(training, formula):
     """The traced function is `apply_gradients` of the same rule on the same batches."""
     steps, learning_rate, seed = 8, 0.05, 3
     traced = run(training, formula, learning_rate, seed, steps)
@@ -47,6 +61,36 @@ def test_learns(training):
     curve = run(training, "g", steps=40, validate_every=10)
     assert curve.losses[-1] < curve.losses[0]
     assert curve.scores[-1] > 0.9
+
+
+def in_parts(training, formula, ends, learning_rate=0.1, **more):
+    return training.in_parts(parse_formula(formula), learning_rate, 0, 8, 2, ends, **more)
+
+
+@pytest.mark.parametrize("formula", ["drop(Adam, 0.3) + eps * m", "ld * RMSProp", "cautious(belief) + m_0.5"])
+@pytest.mark.parametrize("ends", [(2, 4, 6, 8), (6, 8), (8,)])
+def test_parts_are_one_run(training, formula, ends):
+    how = dict(schedule=parse_schedule("cosine, warm-up 0.3"), weight_decay=0.1)
+    whole = run(training, formula, validate_every=2, **how)
+    *parts, last = in_parts(training, formula, ends, **how)
+    assert [part.steps for part in parts] == list(ends[:-1])
+    for one, other in zip(last, whole):
+        np.testing.assert_array_equal(one, other)
+    for part in parts:
+        seen = part.steps // 2
+        np.testing.assert_array_equal(part.scores[:seen], whole.scores[:seen])
+        assert not part.scores[seen:].any()
+
+
+def test_a_run_ends_where_it_is_not_finite_or_nobody_takes_more(training):
+    (only,) = in_parts(training, DIVERGING, (2, 4, 6, 8))
+    assert not only.finite and only.steps < 8
+    parts = in_parts(training, "Adam", (2, 4, 6, 8))
+    assert next(parts).steps == 2
+    again = run(training, "Adam", validate_every=2)
+    np.testing.assert_array_equal(again.losses, run(training, "Adam", validate_every=2).losses)
+    with pytest.raises(RuntimeError, match="Another run of this ChildTraining has begun"):
+        next(parts)
 
 
 def test_one_trace_for_all_rules_rates_seeds_and_steps(training):
@@ -218,3 +262,9 @@ def test_a_run_leaves_no_decay_behind(training):
     first = run(training, "m")
     run(training, "m", schedule=parse_schedule("linear"), weight_decay=5.0)
     np.testing.assert_array_equal(run(training, "m").losses, first.losses)
+
+
+@pytest.mark.parametrize("name", ["adan", "muon", "adabelief"])
+def test_rules_with_extra_arrays_train_as_the_keras_optimizer_does(training, name):
+    """In the second graph: so these come last."""
+    assert_trains_as_keras(training, CATALOGUE[name].formula)

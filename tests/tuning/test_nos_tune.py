@@ -1,0 +1,328 @@
+"""`nos-tune`: what it prints and keeps, how it goes on, and what it refuses."""
+
+import contextlib
+import os
+import pathlib
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+
+import fakes
+import marks
+import optuna
+import pytest
+
+from neural_optimizer_search import parse_formula
+from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.records.run_directory import LEDGER, STUDY, TUNED
+from neural_optimizer_search.tasks.named_task import load
+from neural_optimizer_search.tuning import command
+from neural_optimizer_search.tuning.study_file import NAME, StudyFile
+
+ROOT = pathlib.Path(__file__).parents[2]
+SMALL = ["--task", "digits_mlp", "--protocol", "reduced", "--budget", "800", "--seeds", "2"]
+
+
+def run(*words):
+    return command.main([*map(str, words)])
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory):
+    """The directory of a tuning, whose file takes a second to make."""
+    directory = tmp_path_factory.mktemp("tuned") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        from fake_objective import FakeObjective
+
+        patch.setattr(command, "Objective", lambda task, protocol, reward, data_dir: FakeObjective(protocol))
+        assert run("sign(g) * m", *SMALL, "--out", directory) == 0
+    return directory
+
+
+@pytest.fixture
+def copy(tuned, tmp_path):
+    return pathlib.Path(shutil.copytree(tuned, tmp_path / "run"))
+
+
+def read(directory):
+    with contextlib.closing(StudyFile(directory / STUDY)) as file:
+        return [(t.params, t.value, t.user_attrs) for t in file.trials], file.fresh
+
+
+def refuse(capsys, *words):
+    with pytest.raises(SystemExit) as ended:
+        run(*words)
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    return said
+
+
+# -- What it gives ---------------------------------------------------------------------------------
+
+
+def test_what_it_prints_and_keeps(fake, tmp_path, capsys):
+    out = tmp_path / "run"
+    assert run("sign(g) * m", *SMALL, "--out", out) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"Tuning sign(g) * m on digits_mlp/reduced, end_accuracy, 800 steps, seed 0 -> {out}\n")
+    assert printed.rstrip().endswith(f"Kept in {out}")
+    assert (out / TUNED).read_text() in printed
+    assert re.search(r"Tuning adds 0\.\d{4} ± 0\.\d{4} ", printed)
+    assert re.search(r"^beta_1 +0\.\d\d +0\.9 +0\.\d+ +0\.\d+ to 0\.\d+$", printed, re.MULTILINE)
+    assert "(as given)" in printed and "To use it:\n" in printed
+    study = optuna.load_study(study_name=NAME, storage=f"sqlite:///{out / STUDY}")
+    assert len(study.trials) > 20  # Optuna's own tools read it
+    study._storage.remove_session()
+
+
+def test_a_rule_of_a_run(fake, tmp_path, capsys):
+    ledger = Ledger(tmp_path / LEDGER, {})
+    for formula, reward in (("g * sqrt(|m|)", 0.2), ("Adam", 0.9), ("drop(g, 0.3)", 0.5)):
+        ledger.add_evaluation(fakes.fake_evaluation(parse_formula(formula), reward), "search")
+    ledger.close()
+    assert run(f"{tmp_path}#1", *SMALL, "--out", tmp_path / "run") == 0
+    assert capsys.readouterr().out.startswith("Tuning drop(g, 0.3) on ")
+    assert "K at most 2: so many rules" in refuse(capsys, f"{tmp_path}#3", *SMALL)
+    assert "K at least 1" in refuse(capsys, f"{tmp_path}#0", *SMALL)
+
+
+def test_it_goes_on_where_it_was_stopped(fake, tuned, copy, capsys):
+    trials, fresh = read(tuned)
+    with contextlib.closing(sqlite3.connect(copy / STUDY)) as db:
+        last = [number for (number,) in db.execute("SELECT trial_id FROM trials ORDER BY trial_id DESC LIMIT 15")]
+        for table in ("trials", "trial_params", "trial_values", "trial_intermediate_values", "trial_user_attributes"):
+            db.execute(f"DELETE FROM {table} WHERE trial_id >= {min(last)}")
+        db.execute("DELETE FROM study_user_attributes WHERE key LIKE 'fresh %'")
+        db.commit()
+    (copy / TUNED).unlink()
+    assert len(read(copy)[0]) == len(trials) - 15
+    assert run("--resume", copy) == 0
+    assert read(copy) == (trials, fresh)
+    assert (copy / TUNED).read_text() == (tuned / TUNED).read_text()
+
+
+def test_what_is_finished_says_it_again(fake, tuned, copy, capsys):
+    before = read(copy)
+    assert run("--resume", copy) == 0
+    assert (tuned / TUNED).read_text() in capsys.readouterr().out
+    assert read(copy) == before and not fake[0].trainings
+
+
+def test_a_larger_budget_goes_on(fake, copy):
+    before = len(read(copy)[0])
+    assert run("--resume", copy, "--budget", "1200") == 0
+    assert len(read(copy)[0]) > before
+
+
+def test_rules_of_today(fake, tmp_path, capsys):
+    assert run("clip(m_0.99, 0.02) + 0.5*drop(v, 0.2), beta_2=0.9", *SMALL, "--out", tmp_path / "run") == 0
+    printed = capsys.readouterr().out
+    for name in ("clip", "m", "number", "drop", "beta_2"):
+        assert re.search(rf"^{name} +(0\.\d\d|-) ", printed, re.MULTILINE), name
+
+
+OWN = """
+import numpy as np
+import tensorflow as tf
+from neural_optimizer_search.tasks import KerasTask
+
+def make():
+    model = tf.keras.Sequential([tf.keras.layers.Dense(1)])
+    model.compile("sgd", "mse", metrics=["mae"])
+    return model
+
+x = np.random.default_rng(0).normal(size=(60, 2)).astype(np.float32)
+task = KerasTask(make, (x[:40], x[:40, 0]), (x[40:], x[40:, 0]), metric="mae", steps=6, sizes=dict(batch_size=10))
+"""
+
+
+@pytest.mark.usefixtures("fake", "trains_nothing")
+def test_a_task_of_your_own(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    module = tmp_path / "own_task_to_tune.py"
+    module.write_text(OWN)
+    words = ["--task", "own_task_to_tune:task", "--seeds", "1"]
+    assert run("adam", *words, "--out", "run") == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("own_task_to_tune:task: 9 weights")
+    assert "Tuning Adam on own_task_to_tune:task/default, end_accuracy, 1200 steps" in printed
+    assert run("--resume", "run") == 0
+    module.write_text(f"{OWN}# Changed.\n")
+    sys.modules.pop("own_task_to_tune")
+    load.cache_clear()
+    said = refuse(capsys, "--resume", "run")
+    assert "argument --resume: the task is not the one that the run began with (the code of own_task" in said
+    assert "begin a new tuning" in said
+
+
+# -- What it refuses -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "argument RULE: is needed, unless there is --resume RUN."),
+        (["adamm"], "Names like it: adam"),
+        (["g *"], "Read as a formula"),
+        (["nowhere#1"], "nowhere is not a run of nos-search"),
+        (["adam", "--budget", "100"], "argument --budget: must be at least "),
+        (["adam", "--budget", "x"], "argument --budget: must be a whole number"),
+        (["adam", "--seeds", "0"], "argument --seeds: must be a whole number from 1"),
+        (["adam", "--reward", "loss"], "argument --reward: must be one of: final_accuracy, end_accuracy"),
+        (["adam", "--task", "nothing"], "argument --task: must be one of"),
+        (["adam", "--protocol", "nothing"], "argument --protocol: must be one of"),
+        (["adam", "--seeds_per_rule", "2"], "argument --seeds_per_rule: there is no such flag"),
+        (["--resume", "nowhere"], "argument --resume: nowhere is not a tuning"),
+        (["--resume", "nowhere", "--out", "x"], "argument --out: not allowed with --resume"),
+    ],
+)
+def test_wrong_flags(words, said, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert said in refuse(capsys, *words)
+    assert not list(tmp_path.iterdir())
+
+
+def test_flags_that_stay(copy, capsys):
+    said = refuse(capsys, "--resume", copy, "--seed", "3")
+    assert "argument --seed: not allowed with --resume: a resumed run keeps its own (0). Only --budget" in said
+
+
+def test_a_directory_has_one_owner(tuned, tmp_path, capsys):
+    assert "holds a tuning of nos-tune. Use --resume" in refuse(capsys, "adam", *SMALL, "--out", tuned)
+    (tmp_path / TUNED).write_text("mine")
+    assert f"has {TUNED}, which the tuning would write over" in refuse(capsys, "adam", *SMALL, "--out", tmp_path)
+    (tmp_path / "run").mkdir()
+    Ledger(tmp_path / "run" / LEDGER, {}).close()
+    assert "holds a search" in refuse(capsys, "adam", *SMALL, "--out", tmp_path / "run")
+
+
+def test_one_process_writes(copy, capsys):
+    with contextlib.closing(StudyFile(copy / STUDY)):
+        assert "is being written by another process" in refuse(capsys, "--resume", copy)
+
+
+def overwrite(path):
+    content = bytearray(path.read_bytes())
+    content[1000:60000] = b"\xff" * 59000
+    path.write_bytes(content)
+
+
+def use(statement):
+    def change(path):
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            db.execute(statement)
+            db.commit()
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"text\n" * 1000),
+        lambda path: path.write_bytes(path.read_bytes()[:30000]),
+        overwrite,
+        use("DROP TABLE trial_params"),
+        use("DELETE FROM study_user_attributes WHERE key = 'rule'"),
+        use("UPDATE study_user_attributes SET value_json = '3' WHERE key = 'rule'"),
+        use("UPDATE study_user_attributes SET value_json = '{\"no\": 1}' WHERE key = 'config'"),
+        use("UPDATE study_user_attributes SET value_json = '\"x\"' WHERE key LIKE 'fresh%'"),
+        use("UPDATE studies SET study_name = 'another'"),
+        use("UPDATE trials SET state = 'RUNNING'"),
+        use("UPDATE trials SET state = 'NONE'"),
+        use("DELETE FROM trial_user_attributes"),
+        use("DELETE FROM trial_params WHERE trial_id = 3"),
+        use("UPDATE trial_params SET distribution_json = 'x'"),
+        use("CREATE TRIGGER t AFTER INSERT ON trials BEGIN DELETE FROM studies; END"),
+    ],
+)
+def test_a_damaged_file_is_one_sentence(damage, fake, copy, capsys):
+    damage(copy / STUDY)
+    said = refuse(capsys, "--resume", copy)
+    assert said.startswith("nos-tune: argument --resume: ") and said.count("\n") == 1
+
+
+def test_another_database_is_left_alone(tmp_path, capsys):
+    with contextlib.closing(sqlite3.connect(tmp_path / STUDY)) as db:
+        db.execute("CREATE TABLE mine (x)")
+    before = (tmp_path / STUDY).read_bytes()
+    assert "is no study of nos-tune" in refuse(capsys, "--resume", tmp_path)
+    assert (tmp_path / STUDY).read_bytes() == before
+
+
+def test_a_place_that_cannot_be_written(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    said = refuse(capsys, "adam", *SMALL, "--out", tmp_path / "file" / "run")
+    assert (
+        said.startswith(f"nos-tune: argument --out: cannot write to {tmp_path}/file/run: ") and said.count("\n") == 1
+    )
+
+
+# -- A process of its own --------------------------------------------------------------------------
+
+
+FAKE_THAT_IS_KILLED = """
+import os, signal, sys
+from fake_objective import FakeObjective
+from neural_optimizer_search.tuning import command
+from neural_optimizer_search.tuning.study_file import StudyFile
+
+def add_trial(self, trial, add=StudyFile.add_trial):
+    add(self, trial)
+    if trial.number == 11:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+StudyFile.add_trial = add_trial
+command.Objective = lambda task, protocol, reward, data_dir: FakeObjective(protocol)
+command.main(sys.argv[1:])
+"""
+
+
+def run_process(*words):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
+    return subprocess.Popen([sys.executable, *map(str, words)], env=environment, stdout=-1, stderr=-1)
+
+
+@pytest.mark.slow
+def test_a_tuning_that_is_killed_goes_on_exactly(fake, tuned, tmp_path):
+    out = tmp_path / "run"
+    killed = run_process("-c", FAKE_THAT_IS_KILLED, "sign(g) * m", *SMALL, "--out", out)
+    killed.communicate()
+    assert killed.returncode == -signal.SIGKILL and len(read(out)[0]) == 12
+    assert run("--resume", out) == 0
+    assert read(out) == read(tuned)
+
+
+@marks.only_long("It trains, in four processes.")
+@pytest.mark.long
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 143)])
+def test_a_training_that_is_ended_goes_on_exactly(number, code, tmp_path):
+    words = ["--task", "digits_mlp", "--protocol", "reduced", "--budget", "500", "--seeds", "1"]
+    tune = ["-m", "neural_optimizer_search.tuning.command"]
+    whole, ended = tmp_path / "whole", tmp_path / "ended"
+    first = run_process(*tune, "drop(m, 0.3)", *words, "--out", ended)
+    while not (ended / STUDY).exists() or count_trials(ended / STUDY) < 12:
+        assert first.poll() is None
+        time.sleep(0.05)
+    first.send_signal(number)
+    _, said = first.communicate()
+    assert first.returncode == code
+    assert number == signal.SIGKILL or f"Go on with: nos-tune --resume {ended}".encode() in said
+    assert count_trials(ended / STUDY) < 25
+    for more in (["--resume", ended], ["drop(m, 0.3)", *words, "--out", whole]):
+        process = run_process(*tune, *more)
+        process.communicate()
+        assert process.returncode == 0
+    assert read(ended) == read(whole)
+    assert (ended / TUNED).read_text() == (whole / TUNED).read_text()
+
+
+def count_trials(path):
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+        return db.execute("SELECT COUNT(*) FROM trials").fetchone()[0]

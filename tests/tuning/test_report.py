@@ -1,0 +1,74 @@
+"""What is said at the end of a tuning; the optimizer that it names does what was measured."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from neural_optimizer_search import parse_formula
+from neural_optimizer_search.optimizers import RuleOptimizer
+from neural_optimizer_search.tasks.schedule import DECAYS, Schedule
+from neural_optimizer_search.tuning import Measured, Tuned, TuningResult
+from neural_optimizer_search.tuning.report import format_result, write_snippet
+from neural_optimizer_search.tuning.setting import Setting
+
+SETTING = Setting(parse_formula("Adam, beta_1=0.8"), 0.25, Schedule("cosine", 0.1), 0.01)
+
+
+def measured(setting=SETTING, rewards=(0.5, 0.75), is_own=False):
+    return Measured(setting, {}, 0.875, rewards, is_own)
+
+
+def result(*finalists, **changes):
+    tuned = (
+        Tuned("schedule", 0.75, "constant", "cosine", ("linear", "cosine")),
+        Tuned("beta_1", None, 0.9, 0.8, (0.5, 0.95)),
+        Tuned("rate", 0.25, None, 0.25, (0.125, 0.5)),
+    )
+    own = next((one for one in finalists if one.is_own), None)
+    return TuningResult(finalists[0], own, finalists, tuned, 40, 10, 1234, (3, 4), **changes)
+
+
+@pytest.mark.parametrize(("decay", "warmup"), itertools.product(DECAYS, (0.0, 0.1, 0.33)))
+def test_the_snippet_makes_the_optimizer_that_was_measured(decay, warmup):
+    setting = Setting(parse_formula("Adam, beta_1=0.8"), 0.025, Schedule(decay, warmup), 0.3)
+    made = {}
+    exec(write_snippet(setting, 24), made)
+    optimizer = made["optimizer"]
+    assert isinstance(optimizer, RuleOptimizer)
+    config = optimizer.get_config()
+    assert config["weight_decay"] == 0.3 and optimizer.rule == setting.rule
+    rates = [float(rate(t)) if callable(rate := optimizer._learning_rate) else float(rate) for t in range(24)]
+    np.testing.assert_allclose(rates, 0.025 * setting.schedule.factors(24), rtol=1e-5, atol=1e-8)
+
+
+def test_a_rule_that_reads_the_number_of_steps_gets_it():
+    made = {}
+    exec(write_snippet(Setting(parse_formula("ld * g"), 0.5), 24), made)
+    assert made["optimizer"].decay_steps == 24
+
+
+def test_the_table():
+    text = format_result(result(measured(), measured(rewards=(0.25, 0.5), is_own=True)), "digits/default, x", 24)
+    lines = text.splitlines()
+    assert lines[0] == "digits/default, x: mean ± standard deviation over 2 fresh seeds"
+    row = "0.6250 ± 0.1768 0.1250 0.8750 0.25 cosine, warm-up 0.1 0.01 Adam, beta_1=0.8"
+    assert " ".join(lines[2].split()) == row
+    assert lines[3].endswith("Adam, beta_1=0.8  (as given)")
+    assert "Tuning adds 0.2500 ± 0.0000 (standard error, seed by seed)" in text
+    assert "schedule                0.75   constant         cosine  linear, cosine" in lines
+    assert "beta_1                     -        0.9            0.8  0.5 to 0.95" in lines
+    assert "rate                    0.25          -           0.25  0.125 to 0.5" in lines
+    assert "40 trials, 10 of them ended early, 1234 gradient steps in all." in lines
+
+
+@pytest.mark.parametrize(
+    ("finalists", "said"),
+    [
+        ([measured(rewards=(0.5,)), measured(rewards=(0.25,), is_own=True)], "Tuning adds 0.2500 to the rule"),
+        ([measured(is_own=True), measured()], "Nothing that was tried is better than the rule as it was given"),
+        ([measured()], "the rule never trained to its end"),
+    ],
+)
+def test_what_it_is_worth(finalists, said):
+    assert said in format_result(result(*finalists), "x", 24)

@@ -1,0 +1,172 @@
+"""A tuning: its trials, its budget, its end; and that it goes on as if it had not been stopped."""
+
+import dataclasses
+import math
+
+import pytest
+from fake_objective import PROTOCOL, STEPS, FakeObjective
+
+from neural_optimizer_search import parse_formula
+from neural_optimizer_search.tasks.schedule import Schedule
+from neural_optimizer_search.tuning.plan import FINALISTS, RANDOM_TRIALS, Plan, check_steps, find_own_rates
+from neural_optimizer_search.tuning.study import find_value, is_complete
+from neural_optimizer_search.tuning.tuner import InMemory, NothingTrained, carry_out
+
+RULE = parse_formula("sign(g) * m")
+SEEDS = (2, 3)
+
+
+def tune(steps=60 * STEPS, seed=0, rule=RULE, memory=None, objective=None):
+    plan = Plan(steps, seed, SEEDS)
+    return carry_out(objective or FakeObjective(), rule, PROTOCOL, plan, InMemory() if memory is None else memory)
+
+
+def test_it_finds_what_is_best():
+    result = tune()
+    assert result.best.mean > result.own.mean + 0.1 and not result.best.is_own
+    assert 0.01 < result.best.setting.learning_rate < 0.1
+    assert result.best.setting.schedule.decay == "linear"
+
+
+def test_all_steps_are_counted_and_no_more_than_the_budget():
+    objective, memory = FakeObjective(), InMemory()
+    result = tune(objective=objective, memory=memory)
+    trained = sum(steps for _, _, steps in objective.trainings)
+    assert result.steps == trained + result.trials * objective.probe_steps <= 60 * STEPS
+    assert result.steps > 60 * STEPS - 2 * STEPS - len(SEEDS) * STEPS  # a trial more would not fit
+    assert result.trials == len(memory.trials)
+
+
+def test_the_rule_as_it_was_given_is_tried_first_with_all_rates():
+    objective = FakeObjective()
+    tune(objective=objective)
+    first = [setting for setting, _, _ in objective.trainings[:3]]
+    # The scale is 2: rates are for updates of 1.
+    assert (
+        [setting.learning_rate for setting in first]
+        == [0.05, 0.005, 0.5]
+        == [r / 2 for r in find_own_rates(PROTOCOL)]
+    )
+    for setting in first:
+        assert (str(setting.schedule), setting.weight_decay, setting.rule) == ("constant", 0.0, RULE)
+    best = max(first, key=lambda setting: objective.value(setting, objective.seed))
+    expected = [dataclasses.replace(best, schedule=Schedule(name)) for name in ("linear", "cosine", "linear_cosine")]
+    assert [setting for setting, _, _ in objective.trainings[3:6]] == expected
+
+
+def test_the_end_is_with_fresh_seeds():
+    objective = FakeObjective()
+    result = tune(objective=objective)
+    fresh = [(setting, seed) for setting, seed, _ in objective.trainings if seed in SEEDS]
+    assert not set(SEEDS) & set(PROTOCOL.seeds)
+    assert fresh == [(setting, seed) for seed in SEEDS for setting in dict.fromkeys(setting for setting, _ in fresh)]
+    assert len(fresh) == len(SEEDS) * (FINALISTS + 1) and len({setting for setting, _ in fresh}) == FINALISTS + 1
+    for one in result.finalists:
+        assert one.rewards == tuple(objective.value(one.setting, seed) for seed in SEEDS)
+    means = [one.mean for one in result.finalists]
+    assert means == sorted(means, reverse=True) and result.best is result.finalists[0]
+
+
+def test_what_diverges_is_worth_nothing_and_ends():
+    memory = InMemory()
+    tune(memory=memory)
+    diverged = [t for t in memory.trials if t.params["rate"] / 2 >= 5.0]
+    pruned = [t for t in memory.trials if not is_complete(t)]
+    assert not diverged or all(t in pruned and find_value(t) == 0.0 for t in diverged)
+    assert pruned and all(t.user_attrs["steps"] < STEPS + 2 for t in pruned)
+
+
+def test_what_is_not_finite_at_the_initial_weights_trains_nothing():
+    objective = FakeObjective()
+    with pytest.raises(NothingTrained, match="no setting trained to its end"):
+        tune(rule=parse_formula("log(g)"), objective=objective)
+    assert not objective.trainings
+
+
+def test_importances():
+    tuned = tune(steps=120 * STEPS).tuned
+    shares = {one.name: one.importance for one in tuned}
+    assert sum(shares.values()) == pytest.approx(1.0)
+    assert shares["rate"] + shares["schedule"] + shares["beta_1"] > shares["warm-up"] + shares["weight decay"]
+    assert [one.importance for one in tuned] == sorted(shares.values(), reverse=True)
+    for one in tuned:
+        if one.name != "schedule":
+            least, most = one.among_best
+            assert least <= one.best <= most or one.best == pytest.approx(most)
+
+
+def test_with_few_trials_no_importance_is_made_up():
+    least = find_least_steps()
+    assert {one.importance for one in tune(steps=least).tuned} == {None}
+
+
+def find_least_steps():
+    return (3 + 3 + RANDOM_TRIALS) * (STEPS + 2) + (FINALISTS + 1) * len(SEEDS) * STEPS
+
+
+def test_too_small_a_budget_is_refused():
+    check_steps(PROTOCOL, Plan(find_least_steps(), 0, SEEDS))
+    with pytest.raises(
+        ValueError, match=rf"must be at least {find_least_steps()}: 16 trials of 14 steps, and 96 steps"
+    ):
+        check_steps(PROTOCOL, Plan(find_least_steps() - 1, 0, SEEDS))
+
+
+def test_a_seed_says_what_is_tried():
+    one, same, other = InMemory(), InMemory(), InMemory()
+    results = [tune(memory=one), tune(memory=same), tune(memory=other, seed=1)]
+    assert [t.params for t in one.trials] == [t.params for t in same.trials]
+    assert results[0] == results[1]
+    assert [t.params for t in one.trials] != [t.params for t in other.trials]
+
+
+class StopsAfter(InMemory):
+    """The process ends after so many things that were added."""
+
+    def __init__(self, count):
+        super().__init__()
+        self.left = count
+
+    def add_trial(self, trial):
+        super().add_trial(trial)
+        self._count()
+
+    def add_fresh(self, number, seed, value):
+        super().add_fresh(number, seed, value)
+        self._count()
+
+    def _count(self):
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("after", ["first", "few", "many", "last trial", "first fresh", "last but one"])
+def test_what_was_stopped_goes_on_as_if_it_had_not_been(after, whole):
+    expected, trials, fresh = whole
+    counts = {"first": 1, "few": 3, "many": 25, "last trial": len(trials), "first fresh": len(trials) + 1}
+    memory = StopsAfter(counts.get(after, len(trials) + len(fresh) - 1))
+    with pytest.raises(KeyboardInterrupt):
+        tune(memory=memory)
+    assert tune(memory=memory) == expected
+    assert [(t.params, t.value, t.state) for t in memory.trials] == [(t.params, t.value, t.state) for t in trials]
+    assert memory.fresh == fresh
+
+
+@pytest.fixture(scope="module")
+def whole():
+    memory = InMemory()
+    return tune(memory=memory), memory.trials, memory.fresh
+
+
+def test_with_a_larger_budget_it_goes_on():
+    whole, memory = InMemory(), InMemory()
+    expected = tune(steps=80 * STEPS, memory=whole)
+    tune(memory=memory)
+    result = tune(steps=80 * STEPS, memory=memory)
+    assert (result.best, result.trials) == (expected.best, expected.trials)
+
+
+def test_one_seed_has_no_spread():
+    result = carry_out(FakeObjective(), RULE, PROTOCOL, Plan(60 * STEPS, 0, (2,)), InMemory())
+    assert math.isnan(result.best.deviation) and math.isnan(result.best.error)
