@@ -84,7 +84,7 @@ TABLE = [
     ),
     # A number is no matrix: m is added to g while it agrees in sign with it. At the second step it is 0.06 / 0.36.
     _rule(
-        "on_matrices(orthogonalize(m), cautious(m)) + g, beta_1=0.8", (1.0, -0.5, 0.0), (0.8, 0.85, 0.85), 1,
+        "on_matrices(normalize(m), cautious(m)) + g, beta_1=0.8", (1.0, -0.5, 0.0), (0.8, 0.85, 0.85), 1,
     ),
 ]  # fmt: skip
 ROWS = pytest.mark.parametrize("row", TABLE, ids=[row.name for row in TABLE])

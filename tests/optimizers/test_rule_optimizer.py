@@ -225,6 +225,46 @@ def test_a_formula_alone_would_not_keep_the_noise():
     assert not np.allclose(*paths)
 
 
+# -- Functions of whole weight tensors --------------------------------------------------------------
+
+SHAPES = [(), (4,), (2, 3), (3, 2, 2), (0, 2), (2, 0)]
+
+
+def direction(formula, dtype="float32"):
+    """The gradients and the steps that a rule takes from them, for weights of each of `SHAPES` that are 2."""
+    optimizer, rng = RuleOptimizer(formula, 1.0), np.random.default_rng(5)
+    weights = [variable(np.full(shape, 2.0), dtype) for shape in SHAPES]
+    gradients = [rng.normal(size=shape) for shape in SHAPES]
+    apply(optimizer, [tensor(g, dtype) for g in gradients], weights)
+    return gradients, [2.0 - array(w).astype(float) for w in weights]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_functions_of_whole_tensors_of_any_shape(dtype):
+    close = dict(rtol=1e-5, atol=1e-5) if dtype == "float32" else dict(rtol=4e-3, atol=4e-3)
+    for formula, function in (
+        ("normalize(g)", lambda g: g / np.sqrt(np.mean(g**2))),
+        ("trust(g)", lambda g: g * 2.0 / np.sqrt(np.mean(g**2))),
+        ("cautious(g + 0.5)", lambda g: (g + 0.5) * ((g + 0.5) * g > 0) / max(np.mean((g + 0.5) * g > 0), 1e-3)),
+        ("on_matrices(g, 1)", lambda g: g if g.ndim > 1 else np.ones_like(g)),
+    ):
+        for g, step in zip(*direction(formula, dtype)):
+            if g.size:
+                np.testing.assert_allclose(step, function(g), **close, err_msg=f"{formula} of {g.shape}")
+
+
+def test_orthogonal_steps():
+    for g, step in zip(*direction("orthogonalize(g)")):
+        if g.ndim < 2 or not g.size:
+            np.testing.assert_allclose(step, g, rtol=1e-5, atol=1e-6)
+            continue
+        matrix, of_g = (x.reshape(-1, g.shape[-1]) for x in (step, g))
+        values = np.linalg.svd(matrix, compute_uv=False) / max(1.0, matrix.shape[1] / matrix.shape[0]) ** 0.5
+        assert np.all((values > 0.6) & (values < 1.3))
+        u, _, v = np.linalg.svd(of_g, full_matrices=False)
+        assert np.sum(matrix * (u @ v)) > 0.7 * np.linalg.norm(matrix) * np.linalg.norm(u @ v)
+
+
 # -- Constants -------------------------------------------------------------------------------------
 
 
