@@ -19,7 +19,7 @@ class FakeObjective:
       trainings: Of each training the setting, the seed and how many steps it was taken.
     """
 
-    seed = 0
+    seeds = (0, 1)
 
     def __init__(self, protocol=PROTOCOL):
         self.steps, self.every, self.probe_steps = protocol.final_steps, protocol.validate_every, protocol.probe_steps
@@ -32,12 +32,12 @@ class FakeObjective:
         """Of updates that would be twice as large as one wants."""
         return None if "log" in rule.formula() else 2.0
 
-    def train(self, setting):
-        self.trainings.append([setting, self.seed, 0])
+    def train(self, setting, seed):
+        self.trainings.append([setting, seed, 0])
         for steps in range(self.every, self.steps + 1, self.every):
             self.trainings[-1][2] = steps
             finite = setting.learning_rate < 5.0
-            yield Progress(steps, self.value(setting, self.seed) * steps / self.steps if finite else 0.0, finite)
+            yield Progress(steps, self.value(setting, seed) * steps / self.steps if finite else 0.0, finite)
             if not finite:
                 return
 

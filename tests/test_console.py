@@ -125,9 +125,9 @@ class WorkingObjective(FakeObjective):
         super().__init__(protocol)
         self.todo = todo
 
-    def train(self, setting):
+    def train(self, setting, seed):
         self.todo["do"]()
-        yield from super().train(setting)
+        yield from super().train(setting, seed)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from neural_optimizer_search.optimizers.listing import Listing
 from neural_optimizer_search.promotion.config import OutConfig, PromotionConfig
 from neural_optimizer_search.report.command import ReportConfig
 from neural_optimizer_search.search.config import RunConfig, SearchConfig
+from neural_optimizer_search.tuning.config import PlaceConfig, TuneConfig
 from tools import docs
 
 pytestmark = pytest.mark.once
@@ -23,6 +24,7 @@ DOCUMENTS = {name: (ROOT / name).read_text() for name in docs.DOCUMENTS}
 COMMANDS = {
     "nos-search": (SearchConfig, RunConfig),
     "nos-promote": (PromotionConfig, OutConfig),
+    "nos-tune": (TuneConfig, PlaceConfig),
     "nos-report": (ReportConfig,),
     "nos-optimizers": (Listing,),
     "nos-learn": (Training, GuidedPolicySearchConfig),

@@ -16,13 +16,15 @@ from neural_optimizer_search.promotion.config import OutConfig, PromotionConfig
 from neural_optimizer_search.search.config import RunConfig, SearchConfig
 from neural_optimizer_search.search.registry import algorithm_names, find_algorithm
 from neural_optimizer_search.tasks import TASKS
+from neural_optimizer_search.tuning.config import PlaceConfig, TuneConfig
 
 ROOT = pathlib.Path(__file__).parents[1]
 DOCUMENTS = ("README.md", "CONTRIBUTING.md")
 PACKAGES = ("neural_optimizer_search", "tf_agents_env", "benchmarks")
 # As a rule goes through them; others follow.
 READING_ORDER = (
-    "dsl", "optimizers", "tasks", "measuring", "workers", "records", "search", "report", "promotion", "objectives",
+    "dsl", "optimizers", "tasks", "measuring", "workers", "records", "search", "report", "promotion", "tuning",
+    "objectives",
 )  # fmt: skip
 BLOCK = re.compile(r"<!-- ([^>]+): make docs -->\n.*?<!-- end -->", re.DOTALL)
 
@@ -49,6 +51,11 @@ def promotion_flags() -> str:
     shared = search_flags().splitlines()[2:]
     lines = markdown_table(PromotionConfig, OutConfig).splitlines()
     return "\n".join(line for line in lines if line not in shared)
+
+
+def tuning_flags() -> str:
+    """The flags of nos-tune."""
+    return markdown_table(TuneConfig, PlaceConfig)
 
 
 def tasks() -> str:
@@ -126,6 +133,7 @@ def _table(head, rows):
 BLOCKS = {
     "flags of nos-search": search_flags,
     "flags of nos-promote": promotion_flags,
+    "flags of nos-tune": tuning_flags,
     "tasks": tasks,
     "algorithms": algorithms,
     "published rules": published_rules,

@@ -41,7 +41,7 @@ class Objective:
     Attributes:
       steps: Gradient steps of a training.
       probe_steps: Those that `find_scale` needs.
-      seed: Of the trainings that settings are chosen by.
+      seeds: Of the trainings that settings are chosen by.
       on_failure: Called with the `Failure` of a task that cannot be trained, before a `TaskFailed` is raised.
     """
 
@@ -49,18 +49,18 @@ class Objective:
 
     def __init__(self, task: Task, protocol: Protocol, reward: str, data_dir: Optional[str] = None):
         self._task, self._protocol, self._data_dir, self._pay = task, protocol, data_dir, REWARDS[reward]
-        self.steps, self.seed = protocol.final_steps, protocol.seeds[0]
+        self.steps, self.seeds = protocol.final_steps, protocol.seeds
         self.probe_steps = protocol.probe_steps if protocol.centred else 0
 
     def prepare(self, seeds: Sequence[int]) -> None:
-        """Traces the training, if that was not done, and makes the weights of these seeds and of its own.
+        """Traces the training, if that was not done, and makes the weights of these seeds beside those of its own.
 
         Raises:
           TaskFailed: If that fails.
         """
         with self._telling():
             train, _ = self._prepared
-            train.prepare([self.seed, *seeds])
+            train.prepare([*self.seeds, *seeds])
 
     @functools.cached_property
     def _prepared(self) -> tuple[ChildTraining, Optional[float]]:
@@ -76,18 +76,18 @@ class Objective:
             return 1.0
         with self._telling():
             train, _ = self._prepared
-            probe = train(rule, 0.0, self.seed, self.probe_steps, self.probe_steps)
+            probe = train(rule, 0.0, self.seeds[0], self.probe_steps, self.probe_steps)
         if not (probe.finite and np.isfinite(probe.update_rms)):
             return None
         return probe.update_rms or 1.0  # a rule that never moves is harmless at any rate
 
-    def train(self, setting: Setting) -> Iterator[Progress]:
-        """Trains with the seed that settings are chosen by, and yields its progress at each validation."""
+    def train(self, setting: Setting, seed: int) -> Iterator[Progress]:
+        """Trains, and yields its progress at each validation."""
         every = self._protocol.validate_every
-        yield from self._train_in_parts(setting, self.seed, range(every, self.steps + 1, every))
+        yield from self._train_in_parts(setting, seed, range(every, self.steps + 1, every))
 
     def train_whole(self, setting: Setting, seed: int) -> float:
-        """What a whole training with another seed is worth."""
+        """What a whole training is worth."""
         *_, last = self._train_in_parts(setting, seed, (self.steps,))
         return last.value
 

@@ -9,8 +9,9 @@ TRAININGS = 200  # that the default budget is worth
 SEEDS = 5  # fresh ones
 FINALISTS = 3  # beside the rule as it was given
 REWARD = "end_accuracy"
-SCHEDULES = tuple(name for name in DECAYS if name != "constant")  # that the rule is tried with as it was given
-RANDOM_TRIALS = 10  # before the sampler has enough to learn from
+# Of the best constant rate: a rate that falls may begin higher. The rule as it was given is tried with each of these.
+RATES_THAT_FALL = tuple((name, times) for name in DECAYS if name != "constant" for times in (1.0, 3.0))
+RANDOM_TRIALS = 20  # before the sampler has enough to learn from
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def find_own_rates(protocol: Protocol) -> tuple[float, ...]:
 
 def count_first_trials(protocol: Protocol) -> int:
     """The trials before the sampler learns: of the rule as it was given, and random ones."""
-    return len(protocol.learning_rates) + len(SCHEDULES) + RANDOM_TRIALS
+    return len(protocol.learning_rates) + len(RATES_THAT_FALL) + RANDOM_TRIALS
 
 
 def check_steps(protocol: Protocol, plan: Plan) -> None:

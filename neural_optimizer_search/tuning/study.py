@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 import optuna
@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.tuning.objective import Objective
-from neural_optimizer_search.tuning.plan import RANDOM_TRIALS, SCHEDULES
+from neural_optimizer_search.tuning.plan import RANDOM_TRIALS, RATES_THAT_FALL
 from neural_optimizer_search.tuning.setting import Setting, make_setting, set_constants
 from neural_optimizer_search.tuning.tunables import Tunable, find_own_values
 
@@ -43,7 +43,7 @@ class Study:
     ):
         quiet_optuna()
         self._objective, self._rule, self._tunables, self._rates, self._seed = objective, rule, tunables, rates, seed
-        self._first = len(rates) + len(SCHEDULES) + RANDOM_TRIALS
+        self._first = len(rates) + len(RATES_THAT_FALL) + RANDOM_TRIALS
         # The first third of a run says little of its end, where the schedules differ.
         pruner = optuna.pruners.MedianPruner(n_startup_trials=self._first, n_warmup_steps=objective.steps // 3)
         self._study = optuna.create_study(direction="maximize", pruner=pruner)
@@ -74,10 +74,16 @@ class Study:
             trial.report(0.0, 0)
             return self._study.tell(trial, state=TrialState.PRUNED)
         trial.set_user_attr(SCALE, scale)
-        return self._train(trial, self.find_setting(trial))
+        return self._train(trial, self._find_seed(number))
 
-    def _train(self, trial, setting):
-        for progress in self._objective.train(setting):
+    def _find_seed(self, number):
+        """The first for what is compared one by one; then all in turn, for else the best would suit one alone."""
+        seeds = self._objective.seeds
+        return seeds[0] if number < len(self._rates) + len(RATES_THAT_FALL) else seeds[number % len(seeds)]
+
+    def _train(self, trial, seed):
+        setting = self.find_setting(trial)
+        for progress in self._objective.train(setting, seed):
             trial.set_user_attr(STEPS, self._objective.probe_steps + progress.steps)
             trial.report(progress.value, progress.steps)
             is_over = progress.steps == self._objective.steps
@@ -85,10 +91,8 @@ class Study:
                 return self._study.tell(trial, state=TrialState.PRUNED)
         return self._study.tell(trial, progress.value)
 
-    def find_setting(self, trial: Any) -> Optional[Setting]:
-        """What a trial tries, or tried; None if its update is not finite at the initial weights."""
-        if SCALE not in trial.user_attrs:
-            return None
+    def find_setting(self, trial: Any) -> Setting:
+        """What a trial tries, or tried; one whose update was not finite at the initial weights has none."""
         values = self._read_values(trial)
         rule = self._rule if trial.user_attrs[OWN] else set_constants(self._rule, values)
         return make_setting(rule, values, trial.user_attrs[SCALE])
@@ -96,9 +100,7 @@ class Study:
     def find_values(self, trial: FrozenTrial) -> dict[str, Any]:
         """The values that a complete trial tried, by the names of what is tuned."""
         setting = self.find_setting(trial)
-        assert setting is not None
-        as_used = {"rate": setting.learning_rate, "weight decay": setting.weight_decay}
-        return {**self._read_values(trial), **as_used}
+        return {**self._read_values(trial), "rate": setting.learning_rate, "weight decay": setting.weight_decay}
 
     def _read_values(self, trial):
         return {one.name: _read(one, trial.params[one.name]) for one in self._tunables}
@@ -115,17 +117,18 @@ class Study:
             return optuna.samplers.PartialFixedSampler(fixed, sampler)
 
     def _find_first_values(self, number):
-        """The rule as it was given at each rate, then at the best of these with each other schedule; then nothing.
+        """The rule as it was given at each constant rate, then at the best of these with other schedules; then none.
 
-        Else a few random trials would decide between the schedules.
+        Else a few random trials would decide between the schedules, whose best rates differ.
         """
         if number < len(self._rates):
             return find_own_values(self._tunables, self._rates[number])
-        if number >= len(self._rates) + len(SCHEDULES):
+        if number >= len(self._rates) + len(RATES_THAT_FALL):
             return {}
         rewards = [find_value(trial) for trial in self.trials[: len(self._rates)]]
-        own = find_own_values(self._tunables, self._rates[rewards.index(max(rewards))])
-        return {**own, "schedule": SCHEDULES[number - len(self._rates)]}
+        schedule, times = RATES_THAT_FALL[number - len(self._rates)]
+        own = find_own_values(self._tunables, times * self._rates[rewards.index(max(rewards))])
+        return {**own, "schedule": schedule}
 
 
 def check_trials(trials: Sequence[FrozenTrial], tunables: Sequence[Tunable]) -> None:
@@ -164,7 +167,7 @@ def find_importances(trials: Sequence[FrozenTrial]) -> dict[str, float]:
     Source: Watanabe, Bansal and Hutter (2023), arXiv:2304.10255 (PED-ANOVA), as Optuna has it.
     """
     complete = [trial for trial in trials if is_complete(trial)]
-    if len(complete) < 2 * RANDOM_TRIALS:
+    if len(complete) < RANDOM_TRIALS:
         return {}
     study = optuna.create_study(direction="maximize")
     study.add_trials(complete)

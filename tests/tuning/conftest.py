@@ -3,7 +3,7 @@
 import marks
 import pytest
 
-pytest.importorskip("optuna")
+collect_ignore_glob = marks.ignore_without("optuna")
 
 
 @pytest.fixture

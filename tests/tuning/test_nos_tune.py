@@ -152,7 +152,7 @@ def test_a_task_of_your_own(tmp_path, monkeypatch, capsys):
     assert printed.startswith("own_task_to_tune:task: 9 weights")
     assert "Tuning Adam on own_task_to_tune:task/default, end_accuracy, 1200 steps" in printed
     assert run("--resume", "run") == 0
-    module.write_text(f"{OWN}# Changed.\n")
+    module.write_text(f"{OWN}another = 1\n")
     sys.modules.pop("own_task_to_tune")
     load.cache_clear()
     said = refuse(capsys, "--resume", "run")

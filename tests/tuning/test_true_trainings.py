@@ -14,7 +14,7 @@ from neural_optimizer_search.tuning.setting import Setting
 from neural_optimizer_search.tuning.tuner import InMemory, carry_out
 from neural_optimizer_search.workers.executor import TaskFailed
 
-STEPS = 400
+STEPS = 600
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +31,14 @@ def test_one_trace_serves_all_trials(objective):
 def test_a_training_is_worth_its_end(objective):
     setting = Setting(parse_formula("Adam"), 0.03)
     run = objective._prepared[0](setting.rule, 0.03, 0, 8, 4)
-    progress = list(objective.train(setting))
+    progress = list(objective.train(setting, 0))
     assert [one.steps for one in progress] == [4, 8]
     assert [one.value for one in progress] == pytest.approx(run.scores.tolist())
     assert objective.train_whole(setting, 0) == progress[-1].value
 
 
 def test_what_diverges_is_worth_nothing(objective):
-    (only,) = objective.train(Setting(parse_formula("exp(g) / (w - w)"), 1e30))
+    (only,) = objective.train(Setting(parse_formula("exp(g) / (w - w)"), 1e30), 0)
     assert (only.value, only.finite) == (0.0, False)
     assert objective.train_whole(Setting(parse_formula("exp(g) / (w - w)"), 1e30), 5) == 0.0
 

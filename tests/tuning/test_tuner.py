@@ -9,7 +9,7 @@ from fake_objective import PROTOCOL, STEPS, FakeObjective
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.tasks.schedule import Schedule
 from neural_optimizer_search.tuning.plan import FINALISTS, RANDOM_TRIALS, Plan, check_steps, find_own_rates
-from neural_optimizer_search.tuning.study import find_value, is_complete
+from neural_optimizer_search.tuning.study import find_importances, find_value, is_complete
 from neural_optimizer_search.tuning.tuner import InMemory, NothingTrained, carry_out
 
 RULE = parse_formula("sign(g) * m")
@@ -49,9 +49,14 @@ def test_the_rule_as_it_was_given_is_tried_first_with_all_rates():
     )
     for setting in first:
         assert (str(setting.schedule), setting.weight_decay, setting.rule) == ("constant", 0.0, RULE)
-    best = max(first, key=lambda setting: objective.value(setting, objective.seed))
-    expected = [dataclasses.replace(best, schedule=Schedule(name)) for name in ("linear", "cosine", "linear_cosine")]
-    assert [setting for setting, _, _ in objective.trainings[3:6]] == expected
+    best = max(first, key=lambda setting: objective.value(setting, 0))
+    expected = [
+        dataclasses.replace(best, schedule=Schedule(name), learning_rate=rate)
+        for name in ("linear", "cosine", "linear_cosine")
+        for rate in (0.05, 0.15)
+    ]
+    assert [setting for setting, _, _ in objective.trainings[3:9]] == expected
+    assert [seed for _, seed, _ in objective.trainings[:14]] == [0] * 9 + [1, 0, 1, 0, 1]
 
 
 def test_the_end_is_with_fresh_seeds():
@@ -69,7 +74,7 @@ def test_the_end_is_with_fresh_seeds():
 
 def test_what_diverges_is_worth_nothing_and_ends():
     memory = InMemory()
-    tune(memory=memory)
+    tune(steps=120 * STEPS, memory=memory)
     diverged = [t for t in memory.trials if t.params["rate"] / 2 >= 5.0]
     pruned = [t for t in memory.trials if not is_complete(t)]
     assert not diverged or all(t in pruned and find_value(t) == 0.0 for t in diverged)
@@ -96,18 +101,20 @@ def test_importances():
 
 
 def test_with_few_trials_no_importance_is_made_up():
-    least = find_least_steps()
-    assert {one.importance for one in tune(steps=least).tuned} == {None}
+    memory = InMemory()
+    tune(memory=memory)
+    complete = list(filter(is_complete, memory.trials))
+    assert find_importances(complete[:20]) and not find_importances(complete[:19])
 
 
 def find_least_steps():
-    return (3 + 3 + RANDOM_TRIALS) * (STEPS + 2) + (FINALISTS + 1) * len(SEEDS) * STEPS
+    return (3 + 6 + RANDOM_TRIALS) * (STEPS + 2) + (FINALISTS + 1) * len(SEEDS) * STEPS
 
 
 def test_too_small_a_budget_is_refused():
     check_steps(PROTOCOL, Plan(find_least_steps(), 0, SEEDS))
     with pytest.raises(
-        ValueError, match=rf"must be at least {find_least_steps()}: 16 trials of 14 steps, and 96 steps"
+        ValueError, match=rf"must be at least {find_least_steps()}: 29 trials of 14 steps, and 96 steps"
     ):
         check_steps(PROTOCOL, Plan(find_least_steps() - 1, 0, SEEDS))
 
