@@ -12,7 +12,7 @@ def write_number(x: float) -> str:
     Example:
       >>> from neural_optimizer_search.dsl.numbers import write_number
       >>> [write_number(x) for x in (2, 0.3, 1e-8, -0.0001, 0.1, 10.0, 1.5e-3)]
-      ['2', '0.3', '1e-8', '-1e-4', '0.1', '10', '1.5e-3']
+      ['2', '0.3', '1e-8', '-1e-4', '0.1', '10', '0.0015']
     """
     texts = [repr(float(x)), *(f"{x:.{digits}e}" for digits in range(17))]
     texts = [re.sub(r"e\+?(-?)0*(\d)", r"e\1\2", text) for text in texts]
