@@ -77,10 +77,10 @@ _SCALED_WEIGHTS = {
     for pair in ((number, Operand("w")), (Operand("w"), number))
 }
 # A power that has a word. That of g and the word 2 is left as it is, for keys of old ledgers have it.
-_POWERS = {
+_POWERS: dict[tuple[Expression, Expression], Expression] = {
     (Operand(match[1]), Operand(match[2])): Operand(name)
     for name in OPERANDS
-    if (match := re.fullmatch(rf"(\w+)\^({NUMBER})", name)) and match[2] not in OPERANDS.keys()
+    if (match := re.fullmatch(rf"(\w+)\^({NUMBER})", name)) and match[2] not in set(OPERANDS)
 }
 
 
@@ -98,7 +98,7 @@ def _simplify_unary(name, x):
         return x
     if name == "neg" and isinstance(x, Unary) and x.name == "neg":
         return x.x
-    if isinstance(x, Unary) and (name in _OF_SIZES and x.name == "abs" or (name, x.name) == ("abs", "neg")):
+    if isinstance(x, Unary) and ((name in _OF_SIZES and x.name == "abs") or (name, x.name) == ("abs", "neg")):
         return _simplify_unary(name, x.x)
     if name == "abs" and is_number(x):
         return x

@@ -14,7 +14,7 @@ a division adds δ to the divisor, as in the paper. A constant that is not named
 import inspect
 import textwrap
 from collections import deque
-from typing import NamedTuple, Union
+from typing import NamedTuple, NoReturn, Union
 
 from neural_optimizer_search.dsl import lexing, spelling
 from neural_optimizer_search.dsl.constants import RANGES, Constants
@@ -77,7 +77,7 @@ class _Parser:
         self.nesting = 0
         self.operators = [t for t in self.tokens if t.kind == "symbol" and t.text not in "(),|="]
 
-    def _fail(self, what, position, allowed):
+    def _fail(self, what, position, allowed) -> NoReturn:
         lexing.fail(self.formula, what, position, allowed)
 
     def _take(self, *texts):
@@ -100,7 +100,11 @@ class _Parser:
             constants[name] = value
         token = self.tokens[0]
         if token.kind != "end":
-            allowed = "a comma and constants, or the end." if constants else "+ - * / ^, or a comma and constants, or the end."
+            allowed = (
+                "a comma and constants, or the end."
+                if constants
+                else "+ - * / ^, or a comma and constants, or the end."
+            )
             self._fail(f"{token.text!r:.50} after a whole expression", token.position, allowed)
         if len(self.operators) > MAX_OPERATORS:
             position = self.operators[MAX_OPERATORS].position
@@ -230,7 +234,7 @@ class _Parser:
     def _whole(self, node):
         if not isinstance(node, _Loose):
             return node
-        if node.value == "e":
+        if isinstance(node.value, str):
             self._fail("'e' without an exponent", node.position, "e^x, or exp(x).")
         allowed = OPERANDS["c"].range
         if not allowed.has(node.value):

@@ -78,7 +78,7 @@ class Rule:
                 )
         for k, iteration in enumerate(self.iterations):
             _check_iteration(k, iteration)
-        iterations = tuple(Iteration(*map(_spell, _TABLES, iteration)) for iteration in self.iterations)
+        iterations = tuple(map(_spell, self.iterations))
         object.__setattr__(self, "iterations", iterations)
         _check_extent(iterations)
 
@@ -137,12 +137,18 @@ class Rule:
 
     @property
     def numbers(self) -> tuple[float, ...]:
-        """For each of the `5n` words the number that it has as a member of a family, such as 0.02 of clip_0.02, or 0."""
-        return tuple(
-            0.0 if isinstance(word, int) else _find(field, word).constant or 0.0
-            for iteration in self.iterations
-            for field, word in zip(Iteration._fields, iteration)
-        )
+        """For each of the `5n` words the number in the name of a member of a family, as 0.02 of clip_0.02, or 0."""
+        return tuple(constant or 0.0 for constant in self._constants_of_words())
+
+    @property
+    def has_numbers(self) -> bool:
+        """Whether a word is a member of a family, so that `numbers` must stand beside the tokens."""
+        return any(constant is not None for constant in self._constants_of_words())
+
+    def _constants_of_words(self):
+        for iteration in self.iterations:
+            for field, word in zip(Iteration._fields, iteration):
+                yield None if isinstance(word, int) else _find(field, word).constant
 
     # -- Other forms -----------------------------------------------------------------------------------
 
@@ -205,7 +211,9 @@ class Rule:
           return jnp.exp(jnp.sign(g) * jnp.sign(m)) * g
           return torch.exp(_sign(g) * _sign(m)) * g
         """
-        return write_source(name, self.expression(mark_place), self.formula(), self.latex(), framework, self.constants)
+        return write_source(
+            name, self.expression(mark_place), self.formula(), self.latex(), framework, self.constants
+        )
 
     # -- Meaning ---------------------------------------------------------------------------------------
 
@@ -280,14 +288,16 @@ class Rule:
         return any(OPERANDS[name].decays for name in ex.operands(self.expression()))
 
     @property
-    def per_tensor(self) -> bool:
-        """Whether the rule is a function of whole weight tensors, such as of their norms."""
-        return any(
-            table[word].per_tensor
-            for k in self.live
-            for table, word in zip(_TABLES, self.iterations[k])
-            if isinstance(word, str)
-        )
+    def per_tensor(self) -> tuple[str, ...]:
+        """Its words that are functions of whole weight tensors, such as of their norms; they take more time."""
+        words = set()
+        for iteration in map(self.iterations.__getitem__, self.live):
+            placed = list(zip(_TABLES, iteration))
+            # "left" ignores the places of y.
+            for table, word in placed[::2] if iteration.b == "left" else placed:
+                if isinstance(word, str) and table[word].per_tensor:
+                    words.add(word)
+        return tuple(sorted(words))
 
     def formula(self) -> str:
         """Simplified infix text; `parse_formula` reads it back."""
@@ -320,9 +330,10 @@ def _find(field, word):
     return _TABLES[Iteration._fields.index(field)][word]
 
 
-def _spell(table, word):
-    """A word by its own name: "clip_0.0010" is "clip_1e-3"."""
-    return word if isinstance(word, int) else table[word].name
+def _spell(iteration):
+    """The iteration with each word by its own name: "clip_0.0010" is "clip_1e-3"."""
+    words: Any = (word if isinstance(word, int) else table[word].name for table, word in zip(_TABLES, iteration))
+    return Iteration(*words)
 
 
 def _word(token, position, vocabulary, numbers):

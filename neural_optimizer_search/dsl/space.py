@@ -165,7 +165,9 @@ class SearchSpace:
           ValueError: If it has a word that is not of the space, or constants of its own, which no tokens say.
         """
         if rule.constants != PAPER:
-            raise ValueError(f"The rule `{rule}` has constants of its own, and the rules of a space have the papers'.")
+            raise ValueError(
+                f"The rule `{rule}` has constants of its own, and the rules of a space have the papers'."
+            )
         return rule.to_tokens(self.vocabulary)
 
 
@@ -188,8 +190,8 @@ _BINARIES = ("add", "sub", "mul", "div", "pow", "left")
 
 # What later papers added: Nadam is `nesterov / sqrt(v)`, Lion `sign(lion_0.99)`, AdamW `Adam + 1e-2*w`.
 _MODERN_OPERANDS = (
-    "g", "m", "v", "sign(g)", "sign(m)", "1", "2", "w", "1e-3*w", "1e-2*w", "Adam", "RMSProp", "nesterov", "lion_0.99",
-    "belief", "m_0.5", "m_0.95", "m_0.99", "m_0.9999", "v_0.95", "v_0.99", "change_0.92",
+    "g", "m", "v", "sign(g)", "sign(m)", "1", "2", "w", "1e-3*w", "1e-2*w", "Adam", "RMSProp", "nesterov",
+    "lion_0.99", "belief", "m_0.5", "m_0.95", "m_0.99", "m_0.9999", "v_0.95", "v_0.99", "change_0.92",
 )  # fmt: skip
 _MODERN_UNARIES = (
     "identity", "neg", "sqrt", "exp", "sign", "tanh", "abs", "drop_0.1", "cautious", "normalize", "orthogonalize",

@@ -181,7 +181,7 @@ class _TracedWords:
     # -- Traced ----------------------------------------------------------------------------------------
 
     def _state(self, place, g, w, m, v, gamma, iterations, decay_steps, seed, numbers, *of_extras):
-        averages = dict(zip(ALWAYS, (m, v, gamma)))
+        averages: dict[str, Any] = dict(zip(ALWAYS, (m, v, gamma)))
         state = _TracedState(ops, g, w, averages, iterations, decay_steps, seed, place, shapes=self._shapes)
         state = dataclasses.replace(state, numbers=numbers)
         if not of_extras:

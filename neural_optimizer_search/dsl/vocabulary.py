@@ -6,7 +6,7 @@ row: what a child, an optimizer and the screen compute, how formulas are read an
 A new row goes to the end of its table: a token is the place of a word in it, and checkpoints and reports have tokens.
 It is in no search space by itself: those list their words (`space.py`).
 
-A row whose name ends in "_c" is a family, a word for each number: `drop_c` has the members `drop_0.2`, `drop_0.25`, ...
+A row whose name ends in "_c" is a family, a word for each number: `drop_c` has the members `drop_0.2`, `drop_0.25`...
 """
 
 import dataclasses

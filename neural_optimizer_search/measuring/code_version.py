@@ -12,7 +12,8 @@ MODULES = (
     "dsl.numbers", "dsl.rule", "dsl.state", "dsl.token_interpreter", "dsl.vocabulary",
     "measuring.evaluator", "measuring.random_draws", "measuring.screen", "measuring.token_optimizer",
     "measuring.training", "keras_versions", "operations.newton_schulz", "operations.on_numpy",
-    "operations.on_tensorflow", "tasks.child", "tasks.image_task", "tasks.keras_steps", "tasks.protocol", "tasks.schedule",
+    "operations.on_tensorflow", "tasks.child", "tasks.image_task", "tasks.keras_steps", "tasks.protocol",
+    "tasks.schedule",
 )  # fmt: skip
 
 

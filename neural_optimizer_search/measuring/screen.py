@@ -30,7 +30,8 @@ PAIRS = 16
 SCALES = (0.3, 3e-3)  # with one, clipped forms and powers that differ would look alike
 NOISE = 0.5  # standard deviation of a gradient whose mean is at most 1
 DESCENT = 0.35  # the least cosine of update and gradient; the published rules have 0.53 and more
-MATRIX = (4, 8)  # the shape of the weights, for words that are functions of a whole weight tensor
+# For words that are functions of a whole weight tensor the weights are a matrix and a vector. Either has twins.
+PAIRS_IN_MATRIX, MATRIX = 12, (4, 6)
 # The most constants, and arrays of what is kept with them, that are not recorded anew when they come again.
 CONSTANTS, KEPT = 32, 256
 DIGITS = 6  # of a fingerprint; the spellings of one function differ from the 12th on
@@ -157,6 +158,17 @@ class _Probe:
         return _sums(update * self._g) / np.sqrt(_sums(update**2) * self._g_squares + 1e-300)
 
 
+def split(step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The weight tensors of a step, `[weights]`: a matrix and a vector."""
+    twins = step.reshape(2, PAIRS)
+    return twins[:, :PAIRS_IN_MATRIX].reshape(MATRIX), twins[:, PAIRS_IN_MATRIX:].reshape(-1)
+
+
+def join(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
+    """Undoes `split`."""
+    return np.concatenate([matrix.reshape(2, -1), vector.reshape(2, -1)], axis=1).reshape(-1)
+
+
 def _sums(values):
     return values.reshape(len(SCALES), STEPS, 2, PAIRS).sum(axis=(1, 3))
 
@@ -176,9 +188,7 @@ class _Recorded(State):
         return self.operands[name] if name in self.operands else super().operand(name)
 
     def each_tensor(self, function, *arrays):
-        # All weights of a step are one matrix.
-        rows = (function(*(array.reshape(MATRIX) for array in step)) for step in zip(*arrays))
-        return np.stack([row.reshape(-1) for row in rows])
+        return np.stack([join(*map(function, *map(split, step))) for step in zip(*arrays)])
 
     def normal(self):
         return self._draw("normal")

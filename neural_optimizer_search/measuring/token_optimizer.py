@@ -29,8 +29,8 @@ class TokenOptimizer(tf.keras.optimizers.Optimizer):
       **clipping: Keras's `clipnorm`, `clipvalue` or `global_clipnorm`, for the gradients.
 
     Attributes:
-      runs_plain_rules: Whether it is traced for rules that are plain (`dsl.encoding.is_plain`), or for all rules, which
-        takes longer to trace and to run.
+      runs_plain_rules: Whether it is traced for rules that are plain (`dsl.encoding.is_plain`), or for all rules,
+        which takes longer to trace and to run.
       calls: How often it was called in Python; a function that is traced calls it once.
       size: Number of weights that it updates.
       weights_sum: Float32 variable, the sum of all weights after the last update: not finite if a weight is not.
@@ -96,7 +96,7 @@ class TokenOptimizer(tf.keras.optimizers.Optimizer):
     def _update(self, g, variables):
         w = flat(variables)
         if not self._averages:
-            self.size = w.shape[0]
+            self.size = w.shape.num_elements() or 0
             with tf.init_scope():
                 self._averages = [tf.Variable(tf.zeros(w.shape), trainable=False) for _ in ALWAYS]
                 self._extras = [_make_variable(np.zeros([0, self.size], np.float32))]

@@ -68,7 +68,7 @@ class ChildTraining:
         self._initial: dict[int, list[tf.Tensor]] = {}
         self._runs = 0  # begun so far; all use the same variables
         self._model, self._optimizer, self._generator, self._variables = self._make(seed=0)
-        # Whether the rules are plain -> the graph that runs them. Few are not; theirs is traced for the first of them.
+        # Whether rules are plain -> the graph that runs them. Few are not; theirs is traced for the first of them.
         self._functions: dict[bool, Any] = {}
         self._graphs: dict[bool, Any] = {}
         self._train = self._find_graph(are_plain=True)
@@ -167,8 +167,10 @@ class ChildTraining:
         return sum(function.experimental_get_tracing_count() for function in self._functions.values())
 
     def prepare(self, seeds: Iterable[int]) -> None:
-        """Makes the weights of these seeds now. What makes a seed's weights has TensorFlow set up the graph anew at the
-        next run, which takes as long as many runs: so once for all seeds.
+        """Makes the weights of these seeds now.
+
+        To make a seed's weights has TensorFlow set up the graph anew at the next run, which takes as long as many
+        runs: so it is done once for all seeds.
         """
         for seed in seeds:
             self._initial_values(seed)

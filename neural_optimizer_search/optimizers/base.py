@@ -24,8 +24,8 @@ _INDEX_BITS = 32
 class DirectionOptimizer(keras.optimizers.Optimizer):
     """w <- w - learning_rate * direction, where a subclass states the direction.
 
-    A subclass defines `averages` and `update_direction`, and `constants` if they are not the paper's. One whose update
-    has a native kernel also defines `find_kernel`.
+    A subclass defines `averages` and `update_direction`, and `constants` if they are not the paper's. One whose
+    update has a native kernel also defines `find_kernel`.
 
     Args:
       learning_rate: A number or a `LearningRateSchedule`.

@@ -82,7 +82,9 @@ def _write_source(p, asked):
     try:
         rule = row.rule if row else parse_formula(asked.name)
     except FormulaError as error:
-        reason = str(error).replace("Argument `formula`", "it", 1).splitlines()[0].rstrip(":")
+        headline, *_, allowed = str(error).replace("Argument `formula`", "it", 1).splitlines()
+        # All words of the language would not fit.
+        reason = headline.rstrip(":") + (f". {allowed.rstrip('.')}" if len(allowed) < 100 else "")
         p.error(
             "argument NAME: with --source it must be a name, which nos-optimizers lists, or a formula. "
             f"Received: {shorten(asked.name)!r}. Read as a formula, {reason}."

@@ -2,6 +2,8 @@
 
 from typing import Optional
 
+from neural_optimizer_search.dsl.constants import PAPER
+from neural_optimizer_search.dsl.numbers import write_number
 from neural_optimizer_search.dsl.rule import Iteration
 from neural_optimizer_search.report import wording
 from neural_optimizer_search.report.leaderboard import best_rules
@@ -75,6 +77,7 @@ def _card(rank, e, shared, score):
         "article",
         element("header", element("h3", f"Rule {rank}", id=name), element("span", numbers, class_="numbers")),
         element("div", math(e.rule, "block"), class_="formula", tabindex=0, role="group", aria_label="Formula"),
+        element("p", _cost(e.rule), class_="note"),
         element(
             "div",
             element("div", element("h4", "Expression tree"), _tree(e.rule)),
@@ -88,6 +91,15 @@ def _card(rank, e, shared, score):
     )
 
 
+def _cost(rule):
+    """What a rule keeps, and which of its words take more time than others."""
+    kept, slow = rule.averages, rule.per_tensor
+    numbers = f"{len(kept)} numbers" if len(kept) != 1 else "1 number"
+    state = f"Keeps {numbers} for each weight: {', '.join(kept)}." if kept else "Keeps nothing but the weights."
+    time = " Words of whole weight tensors take more time than others: {}."
+    return state + (time.format(", ".join(slow)) if slow else "")
+
+
 def _tree(rule):
     drawn = tree(rule)
     if drawn is None:
@@ -97,11 +109,12 @@ def _tree(rule):
 
 def _forms(rank, rule):
     """The rule as text for other programs, each with its button."""
-    tokens = f"[{', '.join(map(str, rule.to_tokens()))}]"
     words = " ".join(f"{field}={word}" for row in rule.iterations for field, word in zip(Iteration._fields, row))
+    tokens = _line(f"tokens-{rank}", _write_tokens(rule), f"Rule.from_tokens(…) reads them: {words}")
     parts = (
         ("Formula", "formula", "formula", _line(f"formula-{rank}", rule.formula(), "RuleOptimizer(…) reads it")),
-        ("Tokens", "tokens", "tokens", _line(f"tokens-{rank}", tokens, f"Rule.from_tokens(…) reads them: {words}")),
+        # No tokens say what constants a rule has.
+        *([("Tokens", "tokens", "tokens", tokens)] if rule.constants == PAPER else []),
         *(
             (title, framework, f"source for {title}", _source(rank, rule, framework))
             for framework, (title, _) in _FILES.items()
@@ -115,6 +128,12 @@ def _forms(rank, rule):
         )
         for title, kind, what, form in parts
     ]
+
+
+def _write_tokens(rule):
+    """The arguments of `Rule.from_tokens`: the ids and, if it has words with numbers in their names, the numbers."""
+    ids = f"[{', '.join(map(str, rule.to_tokens()))}]"
+    return f"{ids}, numbers=[{', '.join(map(write_number, rule.numbers))}]" if rule.has_numbers else ids
 
 
 def _source(rank, rule, framework):

@@ -159,7 +159,8 @@ def reproduction(config: Mapping[str, Any]) -> str:
 
     Example:
       >>> from neural_optimizer_search.report.run import reproduction
-      >>> reproduction({"task": "my module:task", "depth": 2, "unconstrained": True, "workers": None})
-      "nos-search --task 'my module:task' --depth 2 --unconstrained"
+      >>> recorded = {"task": "my module:task", "depth": 2, "unconstrained": True, "workers": None}
+      >>> reproduction({**recorded, "baselines": "adam,lion"})
+      "nos-search --task 'my module:task' --baselines adam,lion --depth 2 --unconstrained"
     """
     return flags.command("nos-search", SearchConfig, complete(SearchConfig, config))

@@ -80,7 +80,7 @@ class Tunable(NamedTuple):
     Attributes:
       name: Its name, unique among those of a rule.
       scale: Its `Scale`, or the texts to choose from.
-      own: The rule's own value; None if a rule has none, as of the rate.
+      own: The rule's own value, or the protocol's; None of the rate, which has none.
     """
 
     name: str
@@ -90,13 +90,13 @@ class Tunable(NamedTuple):
 
 def find_tunables(rule: Rule, protocol: Protocol) -> tuple[Tunable, ...]:
     """All that is tuned of a rule: first of the measurement, then the constants that it reads, then its numbers."""
-    rates = protocol.learning_rates
+    rates, schedule = protocol.learning_rates, protocol.schedules[0]
     rate = Scale(min(rates) / BEYOND, max(rates) * BEYOND)
     shared = find_constants(rule)
     return (
         Tunable("rate", rate),
-        Tunable("schedule", tuple(DECAYS), "constant"),
-        Tunable("warm-up", WARMUP, 0.0),
+        Tunable("schedule", tuple(DECAYS), schedule.decay),
+        Tunable("warm-up", WARMUP, schedule.warmup),
         Tunable("weight decay", WEIGHT_DECAY, 0.0),
         *(Tunable(name, SHARED[name].around(value), value) for name, value in shared.items()),
         *(
@@ -113,5 +113,5 @@ def _find_scale(family, value):
 
 
 def find_own_values(tunables: Sequence[Tunable], rate: float) -> dict[str, Any]:
-    """The values with which a rule is as it was given, at a constant rate without weight decay."""
+    """The values with which a rule is as it was given, at this rate, with the protocol's first schedule."""
     return {**{one.name: one.own for one in tunables}, "rate": rate}

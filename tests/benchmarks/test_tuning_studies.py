@@ -3,6 +3,7 @@
 import contextlib
 import json
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -90,11 +91,12 @@ def test_what_is_drawn_and_changed_is_in_its_range(kind):
 def test_keras_goes_where_the_rule_goes(kind):
     rng = np.random.default_rng(1)
     tuned = dict(rate=0.01, beta_1=0.85, beta_2=0.98, epsilon=1e-7, weight_decay=0.1)
-    c = dict(kind=kind, decay="constant", warmup=0.2, **{k: v for k, v in tuned.items() if k in KINDS[kind].tuned})
+    c: dict[str, Any] = dict(kind=kind, decay="constant", warmup=0.2)
+    c.update((name, value) for name, value in tuned.items() if name in KINDS[kind].tuned)
     start = w = rng.normal(size=20)
     gradients = rng.normal(size=(50, 20))
     rule = parse_formula(KINDS[kind].formula(c))
-    keras, theirs = make_optimizer(c, 50), tf.Variable(start.astype(np.float32))
+    keras, theirs = make_optimizer(c, 50), tf.Variable(tf.constant(start, tf.float32))
     # None of these rules reads the weights.
     for t, direction in enumerate(reference.run_rule(rule, gradients, w, constants=rule.constants)):
         keras.apply_gradients([(tf.constant(gradients[t], tf.float32), theirs)])

@@ -78,6 +78,14 @@ TABLE = [
     # ld is 1, 1/2, 0.
     _rule("ld * g", (1.0, 1.0, 1.0), (0.9, 0.85, 0.85), 0, parabola=0.1, rosenbrock=0.003, decays=True),
     _rule("g + 1e-1*w", (1.0, 0.0), (0.89, 0.8811), 0),
+    # At the second step m is 0.09 / 0.19, the change -0.08 / 0.1536, n (0.09 + 0.1 · 0.92^2) / 0.19.
+    _rule(
+        "(m + 0.92 * change_0.92) / sqrt(|n_0.92|), beta_3=0.9", (1.0, 0.0), (0.9, 0.90057185), 4, rosenbrock=0.003
+    ),
+    # A number is no matrix: m is added to g while it agrees in sign with it. At the second step it is 0.06 / 0.36.
+    _rule(
+        "on_matrices(normalize(m), cautious(m)) + g, beta_1=0.8", (1.0, -0.5, 0.0), (0.8, 0.85, 0.85), 1,
+    ),
 ]  # fmt: skip
 ROWS = pytest.mark.parametrize("row", TABLE, ids=[row.name for row in TABLE])
 

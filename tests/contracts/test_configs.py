@@ -96,6 +96,13 @@ ERRORS = [
     (RuleOptimizer, "decay_steps", STEPS + "the rule `ld * g`", None, {"rule": "ld * g"}),
     (RuleOptimizer, "decay_steps", STEPS + "the rule `g + rd_20 * m`", 0, {"rule": "g + rd_20 * m"}),
     (RuleOptimizer, "decay_steps", STEPS + "the rule `g`", 2.5, {"rule": "g"}),
+    *(
+        (RuleOptimizer, beta, "a number from 0 to below 1", value, {"rule": "Adam"})
+        for beta in ("beta_1", "beta_2", "beta_3")
+        for value in (1.0, -0.1)
+    ),
+    (RuleOptimizer, "beta_1", FINITE, "0.9", {"rule": "Adam"}),
+    (RuleOptimizer, "epsilon", "a finite number above 0", 0.0, {"rule": "Adam"}),
     *((RuleOptimizer, "seed", "an int of 32 bits", seed, {"rule": "g"}) for seed in (0.5, 2**31)),
 ]
 

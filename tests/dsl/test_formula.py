@@ -14,6 +14,7 @@ MEMBERS = (
     "0", "0.5", "3", "3e-4", "1e-4", "1e300", "19",
 )  # fmt: skip
 
+
 def same_draws(size=24):
     """Draws that are the same wherever in a rule a word stands."""
     rng = np.random.default_rng(0)

@@ -75,9 +75,7 @@ SEEN = {
     "square(g + m)": (r"{\left(g + \hat{m}\right)}^{2}", "(g+m^)2"),
     "square(m) ^ 2": (r"{\left({\hat{m}}^{2}\right)}^{2}", "(m^2)2"),
     "soft_sign(v)": (r"\operatorname{soft\_sign}(\hat{v})", "soft_sign\u2061(v^)"),
-    "larger(g + m, -v) * 2": (
-        r"\operatorname{larger}(g + \hat{m}, -\hat{v}) \cdot 2", "larger\u2061(g+m^,−v^)·2"
-    ),
+    "larger(g + m, -v) * 2": (r"\operatorname{larger}(g + \hat{m}, -\hat{v}) \cdot 2", "larger\u2061(g+m^,−v^)·2"),
     "mean(g - m, g * v)": (r"\frac{g - \hat{m} + \left(g \cdot \hat{v}\right)}{2}", "g−m^+(g·v^)2"),
 }
 

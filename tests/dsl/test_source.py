@@ -36,15 +36,15 @@ def test_it_is_written_once_and_short():
         "return tf.exp(ld * tf.sign(g) * tf.sign(m)) * g",
     ]
     assert equation("clip(RMSProp, 1e-5) + Adam") == [
-        "v_hat = v / -tf.math.expm1((t + 1) * math.log(0.999))  # 1 - 0.999^(t + 1)",
-        "rmsprop = g / (tf.sqrt(v_hat) + 1e-8)",
-        "m_hat = m / -tf.math.expm1((t + 1) * math.log(0.9))  # 1 - 0.9^(t + 1)",
-        "adam = m_hat / (tf.sqrt(v_hat) + 1e-8)",
+        "v_hat = v / -tf.math.expm1((t + 1) * _log(beta_2))  # 1 - beta_2^(t + 1)",
+        "rmsprop = g / (tf.sqrt(v_hat) + epsilon)",
+        "m_hat = m / -tf.math.expm1((t + 1) * _log(beta_1))  # 1 - beta_1^(t + 1)",
+        "adam = m_hat / (tf.sqrt(v_hat) + epsilon)",
         "return tf.clip_by_value(rmsprop, -1e-5, 1e-5) + adam",
     ]
     assert equation("(g - 2)^2 / exp(-(g - 2)) - g * (1 * 2)") == [
         "x1 = g - 2",
-        "return x1**2 / (tf.exp(-x1) + 1e-8) - g * 2",
+        "return x1**2 / (tf.exp(-x1) + epsilon) - g * 2",
     ]
     assert equation("(1 + sign(g) * sign(m)) * g") == ["return (1 + tf.sign(g) * tf.sign(m)) * g"]
 
@@ -65,7 +65,7 @@ def test_each_framework_has_its_own_words():
     assert equation("rd_10 * cd_1 * m", "torch") == [
         "rd_10 = 0.5 * (1.0 + math.cos(math.pi * (t * 10.0 % T) / T)) if t < T else 0.0",
         "cd_1 = 0.5 * (1.0 + math.cos(2.0 * math.pi * min(t, T) / T))",
-        "m_hat = m / -math.expm1((t + 1) * math.log(0.9))  # 1 - 0.9^(t + 1)",
+        "m_hat = m / -math.expm1((t + 1) * _log(beta_1))  # 1 - beta_1^(t + 1)",
         "return rd_10 * cd_1 * m_hat",
     ]
 
@@ -73,7 +73,7 @@ def test_each_framework_has_its_own_words():
 def test_random_words_have_their_places():
     assert equation("(eps + drop(g, 0.1)) * (drop(m, 0.1) + eps)")[:5] == [
         "eps = 0.1 * _normal(g, seed, 0)",
-        "m_hat = m / -tf.math.expm1((t + 1) * math.log(0.9))  # 1 - 0.9^(t + 1)",
+        "m_hat = m / -tf.math.expm1((t + 1) * _log(beta_1))  # 1 - beta_1^(t + 1)",
         "eps_2 = 0.1 * _normal(g, seed, 6)",
         "u = _uniform(g, seed, 3)",
         "u_2 = _uniform(g, seed, 7)",
@@ -89,7 +89,7 @@ def test_a_cube_may_underflow_where_its_base_does_not():
 def test_what_is_no_array_becomes_one_where_rounding_depends_on_it():
     assert equation("1") == ["return tf.ones_like(g)"]
     assert equation("ld * 2")[-1] == "return ld * 2 * tf.ones_like(g)"
-    assert equation("1 / 2") == ["return tf.ones_like(g) / (2 + 1e-8)"]
+    assert equation("1 / 2") == ["return tf.ones_like(g) / (2 + epsilon)"]
     assert equation("2 ^ ld")[-1] == "return (2 * tf.ones_like(g)) ** ld"
     assert equation("sqrt(2) + g") == ["return tf.sqrt(tf.abs(2 * tf.ones_like(g))) + g"]
 

@@ -1,9 +1,10 @@
 import itertools
+import pathlib
 
 import numpy as np
 import pytest
 
-from neural_optimizer_search import Rule, SearchSpace, search_space
+from neural_optimizer_search import Rule, SearchSpace, parse_formula, search_space
 from neural_optimizer_search.dsl import space as spaces
 
 NAMES = ("distinct_operands", "no_final_addition", "reuse_outputs")
@@ -127,6 +128,34 @@ def test_the_words_of_the_presets():
 @pytest.mark.parametrize("name", ["moments", "signs", "internal_decays"])
 def test_subsets_are_of_the_size_the_paper_searched(name):
     assert 10**6 <= search_space(name).size <= 10**11
+
+
+def test_the_readme_has_the_sizes():
+    readme = (pathlib.Path(__file__).parents[2] / "README.md").read_text()
+    for name in spaces.PRESETS:
+        sizes = " | ".join(f"{search_space(name, depth).size:,}" for depth in (1, 2))
+        assert f"| `{name}` |" in readme and f" | {sizes} |" in readme
+
+
+MODERN = {
+    1: ("nesterov / sqrt(v)", "sign(lion_0.99)", "cautious(Adam)", "m / sqrt(belief)", "|Adam| * sign(g)",
+        "sqrt(|w|) * nesterov", "normalize(nesterov)", "orthogonalize(m_0.95)"),
+    2: ("cautious(sign(lion_0.99))", "sqrt(|w|) * (nesterov / sqrt(v))", "max(m_0.5, g) / sqrt(v_0.99)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("depth", MODERN)
+def test_optimizers_of_later_papers_are_strings_of_the_modern_space(depth):
+    space = search_space("modern", depth)
+    for formula in MODERN[depth]:
+        assert space.is_legal(space.encode(parse_formula(formula))), formula
+
+
+def test_adamw_is_a_string_of_the_modern_space():
+    # The last function of a string is no addition.
+    rule = Rule((("Adam", "1e-2*w", "identity", "neg", "sub"),))
+    space = search_space("modern", 1)
+    assert rule.formula() == "Adam + 1e-2*w" and space.is_legal(space.encode(rule))
 
 
 def test_every_preset_can_be_had_at_every_depth():

@@ -1,6 +1,7 @@
 """The exported optimizers of all frameworks train as `RuleOptimizer` does."""
 
 import functools
+import itertools
 
 import marks
 import numpy as np
@@ -25,35 +26,34 @@ WORDS = [
     ),
 ]
 
-
-def of_words(*iterations, **constants):
-    """A rule of iterations "op1 op2 u1 u2 b", in which #k is the k-th of them."""
-    words = [[int(word[1:]) if word[0] == "#" else word for word in text.split()] for text in iterations]
-    return Rule(words, Constants(**constants))
-
-
-OTHER = dict(beta_1=0.7, beta_2=0.95, beta_3=0.98, epsilon=1e-3)
-ZERO = dict(beta_1=0.0, beta_2=0.0, beta_3=0.0)
 # What words of later papers need of a file: constants, arrays that are kept, functions of whole weight tensors.
 LATER = [
-    of_words("Adam gamma sign identity add", **OTHER),
-    # Nothing that rounding decides: the average is now the new value, but with the rounding of the old one.
-    of_words("gamma 1e-3 identity identity mul", "m v identity tanh add", "#0 #1 identity identity add", **ZERO),
-    of_words("nesterov v identity sqrt div", **OTHER),
-    of_words("nesterov v_0 identity tanh add", **ZERO),
-    of_words("m_0.99 ema_0.5 tanh identity add", "#0 v_0.9 identity abs max"),
-    of_words("lion_0.99 1e-3 sign identity mul", "3e-4 w identity identity mul", "#0 #1 identity identity add"),
-    of_words("m belief identity sqrt div", epsilon=1e-3),
-    of_words("m v_max clip_0.02 sqrt div", **OTHER),
-    of_words("change_0.92 0.5 identity identity mul", "m #0 identity identity add", "#1 n_0.92 identity sqrt div"),
-    of_words("Adam g cautious identity left"),
-    of_words("m 2 normalize identity min", "#0 ld identity normalize mul"),
-    of_words("Adam w trust trust sub", "#0 1 identity trust add", beta_1=0.8),
-    of_words("ema_0.95 19 identity identity mul", "g #0 orthogonalize orthogonalize add",
-             "#1 RMSProp identity identity on_matrices", beta_2=0.95),
-    of_words("g m identity drop_0.2 on_matrices", "#0 ld drop_0.2 identity mul", "#1 0.5 identity identity pow"),
-]  # fmt: skip
+    "sign(Adam) + gamma, beta_1=0.7, beta_2=0.95, beta_3=0.98, epsilon=1e-3",
+    # An average is now the new value, but rounded as the old one: nothing here that this decides.
+    "1e-3 * gamma + m + tanh(v), beta_1=0, beta_2=0, beta_3=0",
+    "nesterov / sqrt(v), beta_1=0.7, beta_2=0.95",
+    "nesterov + tanh(v_0), beta_1=0",
+    "max(tanh(m_0.99) + ema_0.5, |v_0.9|)",
+    "1e-3 * sign(lion_0.99) + 3e-4 * w",
+    "m / sqrt(belief), epsilon=1e-3",
+    "clip(m, 0.02) / sqrt(v_max), beta_2=0.9",
+    "(m + 0.5 * change_0.92) / sqrt(n_0.92), beta_3=0.9",
+    "cautious(Adam)",
+    "normalize(min(m, 2)) * normalize(ld)",
+    "trust(Adam) - trust(w) + trust(1), beta_1=0.8",
+    "on_matrices(orthogonalize(g + 19 * ema_0.95), RMSProp), beta_2=0.95",
+    "on_matrices(g, drop(m, 0.2)) + drop(ld, 0.2) ^ 0.5",
+]
+LATER = list(map(parse_formula, LATER))
 SOME, ALL = (list(map(Rule, reference.random_rules(21, count, without=reference.RANDOM))) for count in (12, 200))
+
+
+def random_later_rules(count):
+    """Without what makes paths of small weights chaotic."""
+    rng, constants = np.random.default_rng(22), itertools.cycle([Constants(), Constants(0.7, 0.95, 0.98, 1e-3)])
+    without, tables = ("orthogonalize",), reference.LATER
+    iterations = [reference.random_rule(rng, 1 + i % 4, without, tables) for i in range(count)]
+    return list(map(Rule, iterations, constants))
 
 
 def draws(rule):
@@ -75,7 +75,9 @@ def check(rule, framework):
 
 @pytest.mark.parametrize("framework", paths.FRAMEWORKS)
 @pytest.mark.parametrize(
-    "rules", [WORDS[::3], PUBLISHED[::3], SOME, LATER], ids=["words", "published", "random", "later papers"]
+    "rules",
+    [WORDS[::3], PUBLISHED[::3], SOME, LATER, random_later_rules(6)],
+    ids=["words", "published", "random", "later papers", "random of later papers"],
 )
 def test_some_rules(framework, rules):
     for rule in rules:
@@ -85,7 +87,9 @@ def test_some_rules(framework, rules):
 @marks.only_long("Compiling takes minutes.")
 @pytest.mark.parametrize("framework", paths.FRAMEWORKS)
 @pytest.mark.parametrize(
-    "rules", [WORDS, PUBLISHED, ALL, LATER], ids=["words", "published", "random", "later papers"]
+    "rules",
+    [WORDS, PUBLISHED, ALL, LATER, random_later_rules(100)],
+    ids=["words", "published", "random", "later papers", "random of later papers"],
 )
 def test_all_rules(framework, rules):
     for rule in rules:

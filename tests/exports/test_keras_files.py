@@ -180,9 +180,9 @@ def test_without_state_and_compiled(rule):
     [
         ("g", [], 0),
         ("1e-2*w", [], 0),
-        ("sign(m)", [], 1),
-        ("ld * Adam", ["decay_steps"], 2),
-        ("drop(gamma, 0.3) + eps_t * rd_10", ["decay_steps", "seed"], 1),
+        ("sign(m)", ["beta_1"], 1),
+        ("ld * Adam", ["decay_steps", "beta_1", "beta_2", "epsilon"], 2),
+        ("drop(gamma, 0.3) + eps_t * rd_10", ["decay_steps", "seed", "beta_3"], 1),
     ],
 )
 def test_only_what_the_rule_reads(framework, formula, arguments, averages):

@@ -41,7 +41,7 @@ def read(text):
         assert isinstance(rule, Rule)
         again = parse_formula(rule.formula())
         assert again.formula() == rule.formula()
-        assert again.canonical() == rule.canonical()
+        assert again.canonical() == rule.canonical() and again.constants == rule.constants
         assert rule.latex() and rule.to_json() and rule.to_source("Found")
     return rule
 
@@ -66,7 +66,9 @@ def mutated(text, rng):
 
 def formulas(rng, count):
     spaces = [search_space("arxiv2017", depth=3), search_space("modern", depth=2)]
-    return [space.decode(tokens).formula() for space in spaces for tokens in space.sample(rng, count // 2)]
+    rules = [space.decode(tokens) for space in spaces for tokens in space.sample(rng, count // 2)]
+    constants = ("", "", ", beta_1=0.8", ", beta_2=0.9, epsilon=1e-6")
+    return [rule.formula() + constants[rng.integers(len(constants))] for rule in rules]
 
 
 def test_formulas_with_mistakes():
@@ -125,6 +127,16 @@ HOSTILE = {
     "a constant": "drop(g, 1e999)",
     "a long constant": "clip(g, " + "1" * N + ")",
     "a long word": "g" * 1_000_000,
+    "a long name of a member": "m_" + "9" * 99_000 + "x",
+    "a long number of a member": "m_0." + "9" * 99_000,
+    "a long exponent of a member": "m_1e" + "9" * 99_000 + "x",
+    "members in members": "m" + "_1" * 49_000 + "x",
+    "constants": "g" + ", beta_1=0.5" * 8_000,
+    "commas": "g" + "," * N,
+    "equals": "=" * N,
+    "bars in bars": "|g-" * 33_000,
+    "bars beside bars": "|g|" * 33_000,
+    "bars of all": "log(|g|" + "+|g|" * 20_000 + ")",
     "blanks": " " * 1_000_000,
     "a formula after blanks": " " * 1_000_000 + "g",
     "a rule and zeros": "g\0",

@@ -1,4 +1,5 @@
 import collections
+import hashlib
 
 import numpy as np
 import pytest
@@ -87,34 +88,104 @@ def test_two_draws_of_a_rule_differ():
 
 
 def recorded_steps():
-    """The gradients and weights of the first scale, each step's a matrix."""
+    """Of each weight tensor the gradients and weights of the first scale, by step."""
     probe = SCREEN._probe
-    return [x[: module.STEPS].reshape(-1, *module.MATRIX) for x in (probe._g, probe._state.w)]
+    return zip(*(zip(*map(module.split, x[: module.STEPS])) for x in (probe._g, probe._state.w)))
 
 
 @pytest.mark.parametrize("tables", [None, reference.LATER], ids=["papers", "later"])
 def test_what_it_computes_is_what_the_interpreter_computes(tables):
     """At each recorded step, for rules without noise."""
-    (g, w), rng = recorded_steps(), np.random.default_rng(5)
+    rng = np.random.default_rng(5)
     for i in range(60):
         rule = Rule(reference.random_rule(rng, 1 + i % 4, reference.RANDOM, tables))
         with np.errstate(all="ignore"):
-            ours = SCREEN._probe.update(rule)[: module.STEPS].reshape(g.shape)
-        averages = dict.fromkeys(modern.names_kept(rule), np.zeros(module.MATRIX))
-        for t in range(module.STEPS):
-            averages = modern.next_averages(averages, g[t], t)
-            if t in (0, 7, 29):
-                inputs = State(
-                    on_tensorflow,
-                    tf.constant(g[t]),
-                    tf.constant(w[t]),
-                    {name: tf.constant(value) for name, value in averages.items()},
-                    tf.constant(t, tf.int64),
-                    tf.constant(module.STEPS, tf.int64),
-                    tf.constant(0, tf.int64),
-                )
-                expected = interpreter.update(rule, inputs)
-                np.testing.assert_allclose(ours[t], expected, rtol=1e-4, atol=1e-8, err_msg=str(rule))
+            ours = SCREEN._probe.update(rule)
+        for place, (g, w) in enumerate(recorded_steps()):
+            averages = dict.fromkeys(modern.names_kept(rule), np.zeros(g[0].shape))
+            for t in range(module.STEPS):
+                averages = modern.next_averages(averages, g[t], t)
+                if t in (0, 7, 29):
+                    expected = interpreter.update(rule, inputs(g[t], w[t], averages, t))
+                    computed = module.split(ours[t])[place]
+                    np.testing.assert_allclose(computed, expected, rtol=1e-4, atol=1e-8, err_msg=str(rule))
+
+
+def inputs(g, w, averages, t):
+    numbers = (tf.constant(n, tf.int64) for n in (t, module.STEPS, 0))
+    kept = {name: tf.constant(value) for name, value in averages.items()}
+    return State(on_tensorflow, tf.constant(g), tf.constant(w), kept, *numbers)
+
+
+def test_a_step_is_split_into_tensors_with_both_twins():
+    step = np.arange(2.0 * module.PAIRS)
+    matrix, vector = module.split(step)
+    np.testing.assert_array_equal(module.join(matrix, vector), step)
+    for tensor in (matrix.ravel(), vector):
+        assert set(tensor % module.PAIRS) == set(tensor[: len(tensor) // 2])
+
+
+def test_keys_are_those_of_old_ledgers():
+    """What a ledger and a cache have of rules in the papers' words."""
+    space = search_space("arxiv2017", 2)
+    rules = [space.decode(tokens) for tokens in space.sample(np.random.default_rng(19), 400)]
+    keys = "".join(SCREEN(rule).key for rule in rules)
+    assert hashlib.sha256(keys.encode()).hexdigest()[:16] == "86593e54fff4df07"
+
+
+CONSTANTS = ("", ", beta_1=0.8", ", beta_2=0.9", ", epsilon=1e-3", ", beta_1=0.8, beta_2=0.9")
+
+
+def test_constants_change_the_keys_of_rules_that_read_them():
+    assert len({look(f"Adam{text}").key for text in CONSTANTS}) == len(CONSTANTS)
+    assert len({look(f"g + 1e-3*w{text}").key for text in CONSTANTS}) == 1
+    assert look("2 * Adam, beta_1=0.8").key == look("Adam, beta_1=0.8").key != look("2 * Adam").key
+    screening = look("-Adam, beta_1=0.8")
+    assert screening.flipped and screening.rule.constants.beta_1 == 0.8
+    assert screening.key == look("Adam, beta_1=0.8").key
+
+
+@pytest.mark.parametrize(
+    "formulas",
+    [
+        ("m_0.9", "m", "min(m, m)", "max(m, m) * 3", "m, epsilon=1"),
+        ("m_0.5", "m, beta_1=0.5"),
+        ("m / sqrt(v_0.999)", "Adam"),
+        ("sign(lion_0.9)", "sign(ema_0.9)"),
+        ("0.5 * g", "g * 7", "g"),
+        ("1e-3 * sign(g)", "sign(g) * 0.5"),
+        ("|Adam| * sign(m)", "Adam"),
+        ("trust(g)", "trust(2 * g)"),
+        ("on_matrices(m, m)", "m"),
+    ],
+)
+def test_one_function_of_later_words_has_one_key(formulas):
+    assert len({look(formula).key for formula in formulas}) == 1
+    assert look(formulas[0]).key
+
+
+LATER = (
+    "m", "ema_0.9", "m_0.5", "m_0.99", "m_0.9999", "nesterov", "lion_0.99", "g + change_0.92", "m / sqrt(v)",
+    "m / sqrt(v_0.95)", "m / sqrt(v_max)", "m / sqrt(belief)", "m / sqrt(n_0.92)", "tanh(g)", "clip(g, 0.02)",
+    "clip(g, 0.2)", "drop(g, 0.2)", "drop(g, 0.4)", "cautious(m)", "normalize(m)", "trust(m)", "orthogonalize(m)",
+    "min(g, m)", "max(g, m)", "on_matrices(g, m)", "on_matrices(m, g)", "on_matrices(m, sign(g))", "g + 0.5 * w",
+    "g + 3e-4*w", "g + 0.5*m", "g + 0.6*m",
+)  # fmt: skip
+
+
+def test_later_words_have_keys_of_their_own():
+    keys = {formula: look(formula).key for formula in LATER}
+    assert len(set(keys.values())) == len(LATER) and all(keys[f] for f in LATER if "0.5 * w" not in f)
+
+
+def test_what_a_screen_keeps_is_bounded(monkeypatch):
+    monkeypatch.setattr(module, "KEPT", 6)
+    monkeypatch.setattr(module, "CONSTANTS", 2)
+    screen = Screen()
+    for i in range(10):
+        screen(parse_formula(f"m_0.{i} + Adam, beta_1=0.{i}"))
+    assert screen._probe._kept.cache_info().currsize == 6
+    assert screen._probe._known.cache_info().currsize == 2
 
 
 @pytest.mark.parametrize(("depth", "least"), [(1, 0.75), (2, 0.85), (3, 0.85), (4, 0.85)])

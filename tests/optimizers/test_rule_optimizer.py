@@ -225,6 +225,86 @@ def test_a_formula_alone_would_not_keep_the_noise():
     assert not np.allclose(*paths)
 
 
+# -- Functions of whole weight tensors --------------------------------------------------------------
+
+SHAPES = [(), (4,), (2, 3), (3, 2, 2), (0, 2), (2, 0)]
+
+
+def direction(formula, dtype="float32"):
+    """The gradients and the steps that a rule takes from them, for weights of each of `SHAPES` that are 2."""
+    optimizer, rng = RuleOptimizer(formula, 1.0), np.random.default_rng(5)
+    weights = [variable(np.full(shape, 2.0), dtype) for shape in SHAPES]
+    gradients = [rng.normal(size=shape) for shape in SHAPES]
+    apply(optimizer, [tensor(g, dtype) for g in gradients], weights)
+    return gradients, [2.0 - array(w).astype(float) for w in weights]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_functions_of_whole_tensors_of_any_shape(dtype):
+    close = dict(rtol=1e-5, atol=1e-5) if dtype == "float32" else dict(rtol=4e-3, atol=4e-3)
+    for formula, function in (
+        ("normalize(g)", lambda g: g / np.sqrt(np.mean(g**2))),
+        ("trust(g)", lambda g: g * 2.0 / np.sqrt(np.mean(g**2))),
+        ("cautious(g + 0.5)", lambda g: (g + 0.5) * ((g + 0.5) * g > 0) / max(np.mean((g + 0.5) * g > 0), 1e-3)),
+        ("on_matrices(g, 1)", lambda g: g if g.ndim > 1 else np.ones_like(g)),
+    ):
+        for g, step in zip(*direction(formula, dtype)):
+            if g.size:
+                np.testing.assert_allclose(step, function(g), **close, err_msg=f"{formula} of {g.shape}")
+
+
+def test_orthogonal_steps():
+    for g, step in zip(*direction("orthogonalize(g)")):
+        if g.ndim < 2 or not g.size:
+            np.testing.assert_allclose(step, g, rtol=1e-5, atol=1e-6)
+            continue
+        matrix, of_g = (x.reshape(-1, g.shape[-1]) for x in (step, g))
+        values = np.linalg.svd(matrix, compute_uv=False) / max(1.0, matrix.shape[1] / matrix.shape[0]) ** 0.5
+        assert np.all((values > 0.6) & (values < 1.3))
+        u, _, v = np.linalg.svd(of_g, full_matrices=False)
+        assert np.sum(matrix * (u @ v)) > 0.7 * np.linalg.norm(matrix) * np.linalg.norm(u @ v)
+
+
+# -- Constants -------------------------------------------------------------------------------------
+
+
+def test_an_argument_takes_the_place_of_the_rule_s_constant():
+    optimizer = RuleOptimizer("Adam, beta_2=0.9", 0.1, beta_1=np.float32(0.5), epsilon=1)
+    assert [optimizer.beta_1, optimizer.beta_2, optimizer.beta_3, optimizer.epsilon] == [0.5, 0.9, 0.999, 1.0]
+    assert optimizer.rule == parse_formula("Adam, beta_1=0.5, beta_2=0.9, epsilon=1")
+    weights = run(optimizer)
+    np.testing.assert_array_equal(weights, run(RuleOptimizer(optimizer.rule, 0.1)))
+    assert not np.allclose(weights, run(RuleOptimizer("Adam", 0.1)))
+    config = optimizer.get_config()
+    assert {name: config[name] for name in ("beta_1", "beta_2", "beta_3", "epsilon")} == {
+        "beta_1": 0.5, "beta_2": 0.9, "beta_3": 0.999, "epsilon": 1.0
+    }  # fmt: skip
+    again = round_trip(optimizer)
+    assert again.rule == optimizer.rule and again.get_config() == config
+
+
+def test_a_config_from_before_rules_had_constants():
+    config = RuleOptimizer("Adam").get_config()
+    for name in ("beta_1", "beta_2", "beta_3", "epsilon"):
+        del config[name]
+    assert RuleOptimizer.from_config(config).rule == parse_formula("Adam")
+
+
+@pytest.mark.parametrize("formula", ["m", "v", "gamma", "nesterov", "ema_0", "m_0", "v_0", "n_0"])
+def test_no_average_at_all(formula):
+    """With β = 0 an average is what it averages."""
+    power = {"v": 2, "v_0": 2, "n_0": 2, "gamma": 3}.get(formula, 1)
+    path = run(RuleOptimizer(formula, 1.0, beta_1=0.0, beta_2=0.0, beta_3=0.0), GRADIENTS[:3])
+    expected = 1.0 - np.cumsum(GRADIENTS[:3].astype(float) ** power, axis=0)
+    np.testing.assert_allclose(path[:, 0], expected, rtol=1e-5, atol=1e-5)
+
+
+def test_the_largest_v_is_kept():
+    path = run(RuleOptimizer("v_max", 1.0, beta_2=0.5), [2.0, 0.0, 0.0, 4.0])
+    # v is 4, 1 / (3/4), 0.5 / (7/8) and 8.25 / (15/16).
+    np.testing.assert_allclose(np.diff(path[:, 0], prepend=1.0), [-4, -4, -4, -8.8], rtol=1e-5)
+
+
 # -- Errors ----------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ import pytest
 from backends import array, compiled, keras, tensor, variable
 from contracts.rows import GRADIENTS, path, slots
 
+from neural_optimizer_search.dsl.constants import Constants
 from neural_optimizer_search.optimizers import AddSign, PowerSign, RuleOptimizer
 
 BOTH = pytest.mark.parametrize("parent", [PowerSign, AddSign])
@@ -57,13 +58,13 @@ def test_an_internal_decay(parent):
 
 
 @BOTH
-def test_averages(parent):
+def test_constants(parent):
     """With β = 0 the average is the gradient, and the signs agree."""
 
     class Mine(parent):
         @property
-        def averages(self):
-            return {"m": (0.0, 1)}
+        def constants(self):
+            return Constants(beta_1=0.0)
 
     np.testing.assert_allclose(path(Mine(0.125)), path(parent(0.125, beta=0.0)), rtol=1e-6)
 
@@ -73,7 +74,7 @@ def test_one_more_average(parent):
     class Mine(parent):
         @property
         def averages(self):
-            return {**super().averages, "v": (0.999, 2)}
+            return (*super().averages, "v")
 
         def update_direction(self, step):
             return super().update_direction(step) + 0.0 * step.averages["v"]
@@ -85,6 +86,22 @@ def test_one_more_average(parent):
     for g in GRADIENTS:
         observed = 0.999 * observed + 0.001 * g**2
     np.testing.assert_allclose(slots(optimizer)[1], observed, rtol=1e-4)
+
+
+def test_what_an_average_needs_is_kept_too():
+    class Mine(RuleOptimizer):
+        averages = ("change_0.5", "belief")
+
+        def update_direction(self, step):
+            return step.kept("change_0.5") + 0.0 * step.kept("belief")
+
+    optimizer = Mine("g", 1.0)
+    weights = path(optimizer, [[1.0], [3.0], [2.0]], variable([0.0]))
+    # The average of 0, 2 and -1.
+    np.testing.assert_allclose(np.diff(weights[:, 0], prepend=0.0), [0.0, -1.0, 0.0])
+    m, belief, _, previous = slots(optimizer)
+    np.testing.assert_allclose([m, previous], [[0.551], [2.0]], rtol=1e-6)
+    assert belief > 0.0
 
 
 @BOTH

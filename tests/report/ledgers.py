@@ -6,11 +6,12 @@ import fakes
 
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.records.ledger import Ledger
-from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
+from neural_optimizer_search.search.known_optimizers import THE_SIX, find_known_optimizers
 
 CONFIG = dict(
     task="digits", protocol="default", space="arxiv2017_no_decay", depth=2, algorithm="ppo", preset="fast", budget=8,
     seed=0, seeds_per_rule=None, unconstrained=False, screen=None, cache="none", workers=2, data_dir=None,
+    baselines=THE_SIX,
 )  # fmt: skip
 FORMULAS = (
     "Adam - drop(-RMSProp, 0.3)",
@@ -40,7 +41,8 @@ def evaluation(formula, reward, **changes):
 
 
 def known():
-    return [evaluation(rule.formula(), 0.6 + 0.02 * k) for k, rule in enumerate(KNOWN_OPTIMIZERS.values())]
+    rules = find_known_optimizers(THE_SIX).values()
+    return [evaluation(rule.formula(), 0.6 + 0.02 * k) for k, rule in enumerate(rules)]
 
 
 def found():

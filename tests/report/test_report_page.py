@@ -10,7 +10,9 @@ import ledgers
 import pytest
 from pages import Page, is_harmless
 
+from neural_optimizer_search.report.cards import cards
 from neural_optimizer_search.report.comparison import comparison_page
+from neural_optimizer_search.report.leaderboard import leaderboard
 from neural_optimizer_search.report.markup import element, html, reveal
 from neural_optimizer_search.report.run import read
 from neural_optimizer_search.report.search_page import search_page
@@ -129,3 +131,12 @@ def test_the_policy_allows_this_style_and_this_script_alone(page_of):
 def test_what_nobody_sees_is_written_out():
     assert reveal("a\0\x1b[31m\u202eb\ud800\n") == "a\\x00\\x1b[31m\\u202eb\\ud800\n"
     assert html(element("p", "\u202e", title="\0")) == '<p title="\\x00">\\u202e</p>'
+
+
+def test_schedule_and_weight_decay_are_shown_where_there_are_any(tmp_path):
+    first, *others = ledgers.found()
+    trained = dataclasses.replace(first, schedule="cosine, warm-up 0.1", weight_decay=0.01)
+    run = read(ledgers.write(tmp_path / "run", [trained, *others], ledgers.known()))
+    board, shown = html(leaderboard(run)), html(cards(run))
+    assert board.count("cosine, warm-up 0.1, weight decay 0.01") == board.count('class="setting"') == 1
+    assert shown.count("(cosine, warm-up 0.1, weight decay 0.01), trained for") == 1

@@ -16,6 +16,7 @@ from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.rows import MAX_ITERATIONS
 from neural_optimizer_search.report.run import NotARun, read, reproduction
 from neural_optimizer_search.search.config import SearchConfig
+from neural_optimizer_search.search.known_optimizers import THE_SIX
 from neural_optimizer_search.search.registry import find_algorithm
 
 
@@ -196,4 +197,7 @@ def test_the_command_makes_the_same_run(changes):
 
 
 def test_values_that_are_no_flags_are_left_out():
-    assert reproduction({"task": ["a"], "seed": {"b": 1}, "--x": "y"}) == "nos-search"
+    odd = {"task": ["a"], "seed": {"b": 1}, "--x": "y"}
+    assert reproduction({**odd, "baselines": 3j}) == "nos-search"
+    # A run that recorded no known optimizers is of a release that had six.
+    assert reproduction(odd) == f"nos-search --baselines {THE_SIX}"

@@ -1,8 +1,9 @@
 """Real searches by several algorithms, and what the best found rules are worth on data that no search saw.
 
-Each algorithm runs with each seed as `nos-search` would. Then the best rules of each algorithm, over its seeds, and
-the six known optimizers are trained with fresh seeds: the learning rate is chosen on the validation split with the
-fresh seeds and all rates, for known optimizers as for found ones, and the child is measured once on the test split.
+Each algorithm runs with each seed as `nos-search` would. Then the best rules of each algorithm, over its seeds, the
+best of each search, and the known optimizers are trained with fresh seeds: the learning rate is chosen on the
+validation split with the fresh seeds and all rates, for known optimizers as for found ones, and the child is measured
+once on the test split.
 
     python -m benchmarks.run real_search --algorithms ppo random evolution --seeds 5 --budget 300 --depth 2
 
@@ -31,7 +32,7 @@ from benchmarks.studies.common.shared_flags import (
     space_flag,
     task_flag,
 )
-from benchmarks.studies.real_search.fresh_seeds import measure_best_rules
+from benchmarks.studies.real_search.fresh_seeds import count_better, measure_best_rules
 from benchmarks.studies.real_search.searches import Searched, read_search, search_directory, search_with
 from neural_optimizer_search.command_line import path, whole_number
 from neural_optimizer_search.flags import flag
@@ -76,7 +77,9 @@ def run(config: Config) -> dict[str, Any]:
             search_with(name, seed, config)
             found[name].append(read_search(search_directory(name, seed, config), config.budget))
     write_curves(found, config.results / f"real_search_{config.task}.csv")
-    return dict(_summarize(found, config), test=measure_best_rules(found, config))
+    figures = _summarize(found, config)
+    tested = measure_best_rules(found, config)
+    return dict(figures, test=tested, better=count_better(found, tested))
 
 
 def write_curves(found: dict[str, list[Searched]], path: pathlib.Path) -> None:

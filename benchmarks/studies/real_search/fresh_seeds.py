@@ -9,6 +9,7 @@ import numpy as np
 from benchmarks.studies.common.shared_flags import find_protocol
 from benchmarks.studies.real_search.searches import Searched
 from neural_optimizer_search import Rule
+from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.evaluator import Evaluator
 from neural_optimizer_search.records.run_directory import rank
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
@@ -18,8 +19,12 @@ FRESH_SEED = 1000  # the first of the seeds that no search trained with
 
 
 def measure_best_rules(found: dict[str, list[Searched]], config: Any) -> list[dict[str, Any]]:
-    """Trains the best rules and the known optimizers with fresh seeds; prints and returns what they get."""
+    """Trains the best rules and the known optimizers with fresh seeds; prints and returns what they get.
+
+    The best rules are those of each algorithm over its seeds, and the best of each of its searches.
+    """
     rows = {(name, rule): reward for name, rule, reward in choose_rules(found, config.top)}
+    rows.update({(name, e.rule): e.reward for name, searches in found.items() for e in map(find_best, searches)})
     known = next(iter(found.values()))[0].known
     rows.update({(name, rule): known[name] for name, rule in KNOWN_OPTIMIZERS.items()})
     task = TASKS[config.task]
@@ -39,6 +44,27 @@ def measure_best_rules(found: dict[str, list[Searched]], config: Any) -> list[di
         cells = "  ".join(f"{row[s]:.4f} ({row[f'{s}_deviation']:.4f})" for s in ("validation", "test"))
         print(f"{row['found_by']:10s} {row['search']:7.4f}  {cells}  {row['accuracy']:8.4f}  {row['rule']}")
     return figures
+
+
+def count_better(found: dict[str, list[Searched]], figures: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
+    """Of how many searches of each algorithm the best rule is better than each known optimizer: test, fresh seeds."""
+    test = {row["rule"]: row["test"] for row in figures}
+    counts = {
+        name: {
+            known: sum(test[find_best(one).rule.formula()] > test[rule.formula()] for one in searches)
+            for known, rule in KNOWN_OPTIMIZERS.items()
+        }
+        for name, searches in found.items()
+    }
+    print("\nSearches whose best rule is better than a known optimizer, on the test split with fresh seeds")
+    for name, of_known in counts.items():
+        print(f"{name} (of {len(found[name])}): " + ", ".join(f"{known} {n}" for known, n in of_known.items()))
+    return counts
+
+
+def find_best(searched: Searched) -> Evaluation:
+    """The best that a search trained."""
+    return rank(searched.trained)[0]
 
 
 def _measure(rule, validate, test, protocol):

@@ -26,7 +26,8 @@ def compare_with_fit(config: Any, train: Train, kept: Kept) -> dict[str, Any]:
     )
     figures = {}
     for name in config.fit_tasks:
-        figures[name] = rows = _compare(name, list(tuners), find, config, train)
+        rows: dict[str, Any] = _compare(name, list(tuners), find, config, train)
+        figures[name] = rows
         rows["ratio"] = rows["nos-tune"]["trials_an_hour"] / rows["fit"]["trials_an_hour"]
         print(f"{name:8s} nos-tune makes {rows['ratio']:.2f} times as many trials an hour", flush=True)
     return figures

@@ -3,8 +3,8 @@
 Space, sampler, pruner and first trials are those of `nos-tune`.
 """
 
+import functools
 import time
-from typing import Any
 
 import optuna
 
@@ -15,7 +15,8 @@ from benchmarks.studies.tuning.tuned import Tuned
 from benchmarks.studies.tuning.with_nos_tune import find_protocol
 from neural_optimizer_search.optimizers import CATALOGUE
 from neural_optimizer_search.tasks.protocol import Protocol
-from neural_optimizer_search.tuning.study import RANDOM_TRIALS, make_distribution
+from neural_optimizer_search.tuning.plan import RANDOM_TRIALS, find_own_rates
+from neural_optimizer_search.tuning.study import make_distribution, quiet_optuna
 from neural_optimizer_search.tuning.tunables import Tunable, find_own_values, find_tunables
 
 ADAM = CATALOGUE["adam"].rule  # with the weight decay that is tuned beside it: AdamW
@@ -29,34 +30,36 @@ def tune_by_fit(task: str, trials: int, seed: int) -> Tuned:
       trials: Trials.
       seed: Of the tuner. All trainings have the seed 0.
     """
-    protocol = find_protocol(task)
     started = time.process_time()
-    study = _make_study(protocol, seed)
-    tunables = find_tunables(ADAM, protocol)
-    steps = []
-
-    def objective(trial):
-        configuration = _suggest(trial, tunables)
+    protocol = find_protocol(task, centred=False)
+    study, tunables = _make_study(protocol, seed), find_tunables(ADAM, protocol)
+    distributions = {one.name: make_distribution(one) for one in tunables}
+    steps = 0
+    for _ in range(trials):
+        trial = study.ask(distributions)
+        configuration = _read_configuration(trial, tunables)
         trial.set_user_attr("configuration", configuration)
-
-        def report(validation, score):
-            steps.append(protocol.validate_every)
-            trial.report(score, (validation + 1) * protocol.validate_every)
-            if trial.should_prune():
-                raise optuna.TrialPruned
-
-        return fit(task, make_optimizer(configuration, protocol.final_steps), 0, report=report).score
-
-    study.optimize(objective, n_trials=trials)
+        optimizer = make_optimizer(configuration, protocol.final_steps)
+        try:
+            study.tell(trial, fit(task, optimizer, 0, report=functools.partial(_report, trial, protocol)).score)
+        except optuna.TrialPruned:
+            study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+        steps += study.trials[trial.number].last_step or 0
     best, pruned = study.best_trial, len(study.get_trials(states=[optuna.trial.TrialState.PRUNED]))
     seconds = round(time.process_time() - started, 1)
     found = make_training(task, best.user_attrs["configuration"], seed=0)
-    return Tuned.of(found, best.value or 0.0, trials=trials, pruned=pruned, steps=sum(steps), seconds=seconds)
+    return Tuned.of(found, best.value or 0.0, trials=trials, pruned=pruned, steps=steps, seconds=seconds)
+
+
+def _report(trial, protocol, validation, score):
+    trial.report(score, (validation + 1) * protocol.validate_every)
+    if trial.should_prune():
+        raise optuna.TrialPruned
 
 
 def _make_study(protocol: Protocol, seed: int) -> optuna.Study:
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    rates = protocol.learning_rates[::2]
+    quiet_optuna()
+    rates = find_own_rates(protocol)
     first = len(rates) + RANDOM_TRIALS
     study = optuna.create_study(
         direction="maximize",
@@ -70,12 +73,10 @@ def _make_study(protocol: Protocol, seed: int) -> optuna.Study:
     return study
 
 
-def _suggest(trial: optuna.Trial, tunables: tuple[Tunable, ...]) -> Configuration:
-    values: dict[str, Any] = {
-        one.name: _read(one, trial._suggest(one.name, make_distribution(one))) for one in tunables
-    }
+def _read_configuration(trial: optuna.Trial, tunables: tuple[Tunable, ...]) -> Configuration:
     names = {"schedule": "decay", "warm-up": "warmup", "weight decay": "weight_decay"}
-    return dict(kind="AdamW", **{names.get(name, name): value for name, value in values.items()})
+    values = {names.get(one.name, one.name): _read(one, trial.params[one.name]) for one in tunables}
+    return dict(kind="AdamW", **values)
 
 
 def _read(tunable, x):

@@ -9,8 +9,8 @@ from typing import Protocol, cast
 from neural_optimizer_search.dsl import expression as ex
 from neural_optimizer_search.dsl.constants import PAPER, Constants
 from neural_optimizer_search.dsl.exports.equation import write_equation
-from neural_optimizer_search.dsl.exports.names import check_name
 from neural_optimizer_search.dsl.exports.functions import Functions
+from neural_optimizer_search.dsl.exports.names import check_name
 from neural_optimizer_search.dsl.exports.text import Export
 
 FRAMEWORKS = ("keras", "tensorflow", "optax", "torch")

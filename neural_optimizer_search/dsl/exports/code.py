@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any
 
-from neural_optimizer_search.dsl.numbers import NUMBER
+from neural_optimizer_search.dsl.numbers import NUMBER, write_number
 from neural_optimizer_search.dsl.precedence import Binding, bracket
 
 # What the value of a piece is when the code runs: a number of Python that is the same at each step, a scalar such as
@@ -82,11 +82,11 @@ def spell_number(x: float) -> str:
 
     Example:
       >>> from neural_optimizer_search.dsl.exports.code import spell_number
-      >>> [spell_number(x) for x in (2, 0.3, 1e-8, -0.0001, 0.1, 10.0)]
-      ['2', '0.3', '1e-8', '-1e-4', '0.1', '10.0']
+      >>> [spell_number(x) for x in (2, 0.3, 1e-8, -0.0001, 0.1, 10.0, 1000.0)]
+      ['2', '0.3', '1e-8', '-1e-4', '0.1', '10.0', '1e3']
     """
-    texts = [repr(x).replace("e-0", "e-"), f"{x:.0e}".replace("e-0", "e-")]
-    return min((text for text in texts if float(text) == x), key=len) if isinstance(x, float) else str(x)
+    text = write_number(x)
+    return repr(x) if isinstance(x, float) and text.lstrip("-").isdigit() else text
 
 
 def is_simple(text: str) -> bool:

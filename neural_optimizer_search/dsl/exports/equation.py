@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from neural_optimizer_search.dsl import expression as ex
 from neural_optimizer_search.dsl.averages import with_needs
 from neural_optimizer_search.dsl.constants import NAMES as CONSTANTS
-from neural_optimizer_search.dsl.exports.kept import Kept, write_kept
 from neural_optimizer_search.dsl.exports.functions import Functions
+from neural_optimizer_search.dsl.exports.kept import Kept, write_kept
 from neural_optimizer_search.dsl.exports.written_state import ARRAYS, SCALARS, WrittenState
 from neural_optimizer_search.dsl.families import make_identifier
 from neural_optimizer_search.dsl.vocabulary import BINARIES, OPERANDS, UNARIES

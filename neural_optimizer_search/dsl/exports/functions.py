@@ -14,8 +14,8 @@ class Functions:
       names: Function -> its name where it is not that of the namespace.
       scalars: Function -> its name where its arguments are scalars, for a library whose functions take no number of
         Python; a function that is not there gets tensors. None if they do.
-      limits: Function of two arguments -> a template with `{x}` and `{y}` for a tensor x and a number y, for a library
-        whose function takes none.
+      limits: Function of two arguments -> a template with `{x}` and `{y}` for a tensor x and a number y, for a
+        library whose function takes none.
     """
 
     module: str

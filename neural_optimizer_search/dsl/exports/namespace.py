@@ -59,8 +59,11 @@ class CodeOperations:
         return Code("1", self, kind=Kind.NUMBER, wide=self.read(x).wide)
 
     def zeros_like(self, x: Any) -> Code:
-        """The number 0: what it is used with fills the array."""
-        return Code("0.0", self, kind=Kind.NUMBER, wide=False)
+        """Of an array one, as TensorFlow's graphs take the first of two pieces for what says the dtype."""
+        x = self.read(x)
+        if x.kind < Kind.TENSOR and not x.wide:
+            return Code("0.0", self, kind=Kind.NUMBER, wide=False)
+        return Code(f"{self.functions.name('zeros_like')}(g)", self, reads=frozenset("g"))
 
     def scalar(self, x: Any) -> Code:
         """x itself: the file makes the step a float before the equation."""
@@ -152,15 +155,8 @@ class CodeOperations:
 
     def _choose(self, condition, x, y):
         """A choice by a condition that is true or false as a whole."""
-        if max(x.kind, y.kind) == Kind.TENSOR:
-            x, y = map(self._as_large, (x, y))
         choice = f"{x.enclosed(Binding.SUM)} if {condition.text} else {y.enclosed(Binding.SUM)}"
         return x.derive(choice, condition, x, y, binding=Binding.CONDITION)
-
-    def _as_large(self, x):
-        if x.kind == Kind.TENSOR:
-            return x
-        return self.needing(x.derive(f"{self.functions.name('full_like')}(g, {x.text})", x), "g")
 
     def _call_scalar(self, name, of):
         function = (self.functions.scalars or {}).get(name)

@@ -2,9 +2,9 @@
 
 from neural_optimizer_search.dsl.averages import PREVIOUS
 from neural_optimizer_search.dsl.exports import helpers, text
-from neural_optimizer_search.dsl.exports.names import make_function_name
 from neural_optimizer_search.dsl.exports.functions import Functions
 from neural_optimizer_search.dsl.exports.kept import Storage
+from neural_optimizer_search.dsl.exports.names import make_function_name
 from neural_optimizer_search.dsl.exports.text import Export, indent, only
 
 FUNCTIONS = Functions("jnp", {"sigmoid": "jax.nn.sigmoid"})

@@ -10,7 +10,6 @@ from neural_optimizer_search.dsl.exports.equation import Equation
 from neural_optimizer_search.dsl.exports.layout import INDENT, WIDTH, wrap
 
 
-
 @dataclass(frozen=True)
 class Export:
     """What a file is written from.
@@ -82,7 +81,7 @@ def describe_arguments(export: Export) -> list[str]:
         "decay_steps": "The number of training steps T, an int > 0.",
         "seed": "Seed of the random numbers, a signed 32-bit integer.",
         **{name: f"The rule's β{name[-1]}, a decay rate in [0, 1)." for name in ("beta_1", "beta_2", "beta_3")},
-        "epsilon": "The rule's δ, a number > 0 that is added to divisors.",
+        "epsilon": "The rule's δ, a number above 0 that is added to divisors.",
     }
     return [f"  {argument}: {said[argument]}" for argument in export.arguments]
 
@@ -121,7 +120,7 @@ def check_arguments(export: Export, allow: str = "") -> list[str]:
 def _check(name, allow):
     condition, allowed = {
         "decay_steps": ("isinstance(decay_steps, numbers.Integral) and decay_steps > 0", "an int > 0"),
-        "epsilon": ("epsilon > 0.0", "a number > 0"),
+        "epsilon": ("epsilon > 0.0", "a number above 0"),
     }.get(name, (f"0.0 <= {name} < 1.0", "a number from 0 to below 1"))
     if name != "decay_steps" and allow:
         condition = f"{allow.replace('$x', name)} or {condition}"
@@ -134,9 +133,7 @@ def _check(name, allow):
 
 def convert_arguments(export: Export) -> dict[str, str]:
     """Argument -> the number of Python that it is; one of NumPy would not go into a config."""
-    return {
-        name: f"{'int' if name in ('decay_steps', 'seed') else 'float'}({name})" for name in export.arguments
-    }
+    return {name: f"{'int' if name in ('decay_steps', 'seed') else 'float'}({name})" for name in export.arguments}
 
 
 def keep_arguments(export: Export) -> list[str]:

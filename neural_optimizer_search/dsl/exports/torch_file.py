@@ -95,18 +95,14 @@ def _update(export: Export) -> list[str]:
     equation = export.equation
     seed, averages = "seed" in equation.reads, equation.averages
     inputs = ", ".join(
-        {"w": "w.to(dtype)", "T": 'group["decay_steps"]'}.get(name, name)
-        for name in equation.arguments
+        {"w": "w.to(dtype)", "T": 'group["decay_steps"]'}.get(name, name) for name in equation.arguments
     )
     return [
         f"def _update(self, w, group{', place' if seed else ''}):",
         "    state = self.state[w]",
         "    if not state:",
         '        state["step"] = 0',
-        *(
-            f'        state["{name}"] = torch.zeros_like(w, memory_format=torch.preserve_format)'
-            for name in averages
-        ),
+        *(f'        state["{name}"] = torch.zeros_like(w, memory_format=torch.preserve_format)' for name in averages),
         "    # Half precision is too coarse for an equation: in float16 the 1e-8 is 0.",
         "    dtype = torch.promote_types(w.dtype, torch.float32)",
         *only(

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from neural_optimizer_search.dsl.averages import AVERAGES
 from neural_optimizer_search.dsl.constants import NAMES as CONSTANTS
 from neural_optimizer_search.dsl.exports.code import Code, Kind
-from neural_optimizer_search.dsl.exports.lines import Lines
 from neural_optimizer_search.dsl.exports.functions import Functions
+from neural_optimizer_search.dsl.exports.lines import Lines
 from neural_optimizer_search.dsl.exports.namespace import CodeOperations
 from neural_optimizer_search.dsl.families import make_identifier
 from neural_optimizer_search.dsl.precedence import Binding
@@ -29,7 +29,7 @@ class _Beta(NamedTuple):
 class WrittenState(State):
     """A state of pieces of code; an average that is corrected for its bias has a line of its own."""
 
-    ops: CodeOperations
+    ops: Any  # `CodeOperations`
 
     @classmethod
     def of(cls, functions: Functions, kept: Iterable[str]) -> "WrittenState":
@@ -45,7 +45,8 @@ class WrittenState(State):
         g, w, *averages = (Code(name, ops, reads=frozenset([name])) for name in (*ARRAYS, *names.values()))
         t, T, seed = (_name(ops, name, Kind.SCALAR) for name in SCALARS)
         constants: Any = SimpleNamespace(**{name: _name(ops, name, Kind.NUMBER) for name in CONSTANTS})
-        return cls(ops, g, w, dict(zip(names, averages)), t, decay_steps=T, seed=seed, constants=constants)
+        others: dict[str, Any] = dict(ops=ops, iterations=t, decay_steps=T, seed=seed, constants=constants)
+        return cls(g=g, w=w, averages=dict(zip(names, averages)), **others)
 
     def beta(self, name: str) -> Any:
         return self._write_beta(getattr(self.constants, name))
