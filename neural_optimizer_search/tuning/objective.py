@@ -60,12 +60,14 @@ class Objective:
         """
         with self._telling():
             train, _ = self._prepared
-            train.prepare([*self.seeds, *seeds])
+            train.prepare(seeds)
 
     @functools.cached_property
     def _prepared(self) -> tuple[ChildTraining, Optional[float]]:
         child = self._task.child(self._protocol, self._data_dir)
-        return ChildTraining(child), child.uniform_loss
+        training = ChildTraining(child)
+        training.prepare(self.seeds)
+        return training, child.uniform_loss
 
     def find_scale(self, rule: Rule) -> Optional[float]:
         """The root mean square of a rule's updates at the initial weights; None if it is not finite.

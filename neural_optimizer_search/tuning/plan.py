@@ -11,7 +11,7 @@ FINALISTS = 3  # beside the rule as it was given
 REWARD = "end_accuracy"
 # Of the best constant rate: a rate that falls may begin higher. The rule as it was given is tried with each of these.
 RATES_THAT_FALL = tuple((name, times) for name in DECAYS if name != "constant" for times in (1.0, 3.0))
-RANDOM_TRIALS = 20  # before the sampler has enough to learn from
+RANDOM_TRIALS = 10  # before the sampler has enough to learn from
 
 
 @dataclass(frozen=True)

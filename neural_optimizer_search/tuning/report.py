@@ -48,31 +48,37 @@ def format_result(result: TuningResult, what: str, steps: int) -> str:
 
 def write_snippet(setting: Setting, steps: int) -> str:
     """Python that makes the optimizer, for a training of so many steps."""
-    arguments = [repr(setting.rule.formula()), f"learning_rate={_write_schedule(setting, steps)}"]
+    rates = _write_rates(setting, steps)
+    arguments = [repr(setting.rule.formula()), "learning_rate=rate"]
     if setting.weight_decay:
         arguments.append(f"weight_decay={write_number(setting.weight_decay)}")
     if setting.rule.decays:
         arguments.append("decay_steps=steps")
-    call = f"RuleOptimizer({', '.join(arguments)})"
-    names = [name for name in ("LinearCosineDecay", "WarmUp") if name in call]
+    names = [name for name in ("LinearCosineDecay", "WarmUp") if name in rates]
     return "\n".join(
         [
-            *(["import keras"] if "keras." in call else []),
+            *(["import keras"] if "keras." in rates else []),
             "from neural_optimizer_search.optimizers import RuleOptimizer",
             *([f"from neural_optimizer_search.schedules import {', '.join(names)}"] if names else []),
             f"steps = {steps}  # of your whole training",
-            f"optimizer = {call}",
+            rates,
+            f"optimizer = RuleOptimizer({', '.join(arguments)})",
         ]
     )
 
 
-def _write_schedule(setting, steps):
-    rate, warmup = write_number(setting.learning_rate), setting.schedule.warmup
-    # As `Schedule.factors` has it.
-    rising = min(round(warmup * steps), steps - 1)
-    rest = f"steps - round({warmup:g} * steps)" if rising else "steps"
-    decayed = _SCHEDULES[setting.schedule.decay].format(rate=rate, steps=rest)
-    return f"WarmUp({decayed}, round({warmup:g} * steps))" if rising else decayed
+def _write_rates(setting, steps):
+    warmup, decayed = setting.schedule.warmup, _SCHEDULES[setting.schedule.decay]
+    rate = write_number(setting.learning_rate)
+    if not min(round(warmup * steps), steps - 1):  # as `Schedule.factors` has it
+        return f"rate = {decayed.format(rate=rate, steps='steps')}"
+    return "\n".join(
+        [
+            f"warmup = round({warmup:g} * steps)",
+            f"rate = {decayed.format(rate=rate, steps='steps - warmup')}",
+            "rate = WarmUp(rate, warmup)",
+        ]
+    )
 
 
 _SCHEDULES = {

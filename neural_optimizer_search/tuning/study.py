@@ -16,6 +16,7 @@ from neural_optimizer_search.tuning.plan import RANDOM_TRIALS, RATES_THAT_FALL
 from neural_optimizer_search.tuning.setting import Setting, make_setting, set_constants
 from neural_optimizer_search.tuning.tunables import Tunable, find_own_values
 
+TRIALS_FOR_IMPORTANCES = 20  # complete ones, of which two are the best tenth
 # What a trial keeps beside Optuna's own: steps, the scale of its updates, whether the constants are the rule's own.
 STEPS, SCALE, OWN = "steps", "scale", "own"
 
@@ -167,7 +168,7 @@ def find_importances(trials: Sequence[FrozenTrial]) -> dict[str, float]:
     Source: Watanabe, Bansal and Hutter (2023), arXiv:2304.10255 (PED-ANOVA), as Optuna has it.
     """
     complete = [trial for trial in trials if is_complete(trial)]
-    if len(complete) < RANDOM_TRIALS:
+    if len(complete) < TRIALS_FOR_IMPORTANCES:
         return {}
     study = optuna.create_study(direction="maximize")
     study.add_trials(complete)

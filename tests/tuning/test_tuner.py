@@ -114,7 +114,7 @@ def find_least_steps():
 def test_too_small_a_budget_is_refused():
     check_steps(PROTOCOL, Plan(find_least_steps(), 0, SEEDS))
     with pytest.raises(
-        ValueError, match=rf"must be at least {find_least_steps()}: 29 trials of 14 steps, and 96 steps"
+        ValueError, match=rf"must be at least {find_least_steps()}: 19 trials of 14 steps, and 96 steps"
     ):
         check_steps(PROTOCOL, Plan(find_least_steps() - 1, 0, SEEDS))
 
