@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Optional, Union
 
+from neural_optimizer_search.dsl.families import ANY_NUMBER, FROM_0_TO_1, POSITIVE
 from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.dsl.vocabulary import BINARIES, OPERANDS, UNARIES
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.schedule import DECAYS
 from neural_optimizer_search.tuning.numbers_in_rule import FACTOR_OF_W, find_constants, find_numbers
@@ -68,6 +70,11 @@ FAMILIES: Mapping[str, Optional[Scale]] = {
     # As far from its own value as `_FACTOR` says.
     **dict.fromkeys(("c", "clip_c", FACTOR_OF_W)),
 }
+RANGES = {
+    **{name: row.range for table in (OPERANDS, UNARIES, BINARIES) for name, row in table.items()},
+    FACTOR_OF_W: ANY_NUMBER,
+}
+SMALLEST, LARGEST = 1e-30, 1e30  # of what is tried; float32 has little more
 WARMUP = Scale(0.0, 0.4, is_log=False)
 # Of an update whose root mean square is 1; from 1e-4 on so that a third of a decade and more of all trials have none.
 WEIGHT_DECAY = Scale(1e-4, 10.0, zero_below=1e-3)
@@ -98,11 +105,15 @@ def find_tunables(rule: Rule, protocol: Protocol) -> tuple[Tunable, ...]:
         Tunable("schedule", tuple(DECAYS), schedule.decay),
         Tunable("warm-up", WARMUP, schedule.warmup),
         Tunable("weight decay", WEIGHT_DECAY, 0.0),
-        *(Tunable(name, SHARED[name].around(value), value) for name, value in shared.items()),
         *(
-            Tunable(number.name, _find_scale(number.family, number.value), number.value)
+            Tunable(name, scale, value)
+            for name, value in shared.items()
+            if _fits(scale := SHARED[name].around(value), POSITIVE if name == "epsilon" else FROM_0_TO_1)
+        ),
+        *(
+            Tunable(number.name, scale, number.value)
             for number in find_numbers(rule)
-            if number.value > 0.0 or FAMILIES[number.family]
+            if _fits(scale := _find_scale(number.family, number.value), RANGES[number.family])
         ),
     )
 
@@ -110,6 +121,12 @@ def find_tunables(rule: Rule, protocol: Protocol) -> tuple[Tunable, ...]:
 def _find_scale(family, value):
     scale = FAMILIES[family]
     return Scale(value / _FACTOR, value * _FACTOR) if scale is None else scale.around(value)
+
+
+def _fits(scale, allowed):
+    """Whether all of a range can be tried: a constant for which it cannot stays as it is."""
+    ends = scale.low, scale.high
+    return all(SMALLEST <= x <= LARGEST and allowed.has(scale.read(x)) for x in ends)
 
 
 def find_own_values(tunables: Sequence[Tunable], rate: float) -> dict[str, Any]:

@@ -35,6 +35,18 @@ def test_what_a_rule_reads_is_tuned(formula, expected):
     assert names(parse_formula(formula)) == ALWAYS + expected
 
 
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "sign(lion_1e-5)", "drop(g, 0.99999)", "m_0.9999999999999", "clip(g, 1e308)", "1e308 * g", "clip(g, 5e-324)",
+        "0 * g + g", "sign(m), beta_1=0.9999999999999999",
+    ],
+)  # fmt: skip
+def test_a_number_at_the_end_of_what_there_is_stays_as_it_is(formula):
+    assert not {"lion", "drop", "m", "clip", "number"} & set(names(parse_formula(formula)))
+    assert "beta_1" not in names(parse_formula(formula)) or "lion" in formula
+
+
 def test_each_constant_and_each_family_has_a_range():
     """A new one gets a row in `tunables.py`."""
     families = {name for table in (OPERANDS, UNARIES, BINARIES) for name in table if is_family(name)}
