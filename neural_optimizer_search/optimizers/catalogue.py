@@ -29,6 +29,7 @@ class PublishedRule:
       source: Where it is printed.
       optimizer: The class that computes it.
       arguments: What the class needs besides the formula to be this row, such as {"decay": "ld"}.
+      learning_rate: The usual one; None: the class's own default.
 
     Example:
       >>> from neural_optimizer_search.optimizers import CATALOGUE
@@ -42,6 +43,7 @@ class PublishedRule:
     source: str
     optimizer: type = RuleOptimizer
     arguments: dict[str, Any] = field(default_factory=dict, hash=False)
+    learning_rate: Optional[float] = None
 
     @property
     def rule(self) -> Rule:
@@ -61,6 +63,8 @@ class PublishedRule:
     def make(self, **arguments: Any) -> Any:
         """An optimizer of this rule; the arguments are the class's, such as `learning_rate`."""
         rule = {"rule": self.rule} if self.optimizer is RuleOptimizer else {}
+        if self.learning_rate is not None:
+            arguments.setdefault("learning_rate", self.learning_rate)
         return self.optimizer(**rule, **self.arguments, **arguments)
 
 
@@ -114,7 +118,7 @@ CATALOGUE = _table(
     ("g-clip-g2", "g - clip(g^2, 1e-4)", "v2 Table 6; v1 Table 1"),
     ("exp-g-exp-m", "exp(g) - exp(m)", "v2 Table 6; v1 Table 1"),
     ("drop-m-exp-w", "drop(m, 0.3) * exp(1e-3*w)", "v2 Table 6; v1 Table 1"),
-    *LATER_PAPERS,
+    *((name, formula, source, RuleOptimizer, {}, rate) for name, formula, source, rate in LATER_PAPERS),
 )
 
 

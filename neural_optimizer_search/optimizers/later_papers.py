@@ -4,36 +4,37 @@ Each is one update as its paper or its authors' code has it. Decoupled weight de
 is a part of the optimizer; Keras's argument `weight_decay` adds it to the others. All use one learning rate.
 """
 
-# (name, formula, source)
+# (name, formula, source, the usual learning rate; None if there is no usual one)
 LATER_PAPERS = (
     # As Keras's SGD(momentum=0.9, nesterov=True): 9 * ema_0.9 is 0.9 times the sum of gradients that it keeps.
-    ("sgd-nesterov", "g + 9 * ema_0.9", "Sutskever et al. 2013"),
+    ("sgd-nesterov", "g + 9 * ema_0.9", "Sutskever et al. 2013", 0.01),
     # Dozat's algorithm 2 with one momentum for all steps, as in Optax; Keras's changes it from step to step.
-    ("nadam", "nesterov / sqrt(|v|)", "Dozat 2016"),
-    ("adamw", "Adam + 1e-2*w", "arXiv:1711.05101"),
+    ("nadam", "nesterov / sqrt(|v|)", "Dozat 2016", 2e-3),
+    ("adamw", "Adam + 1e-2*w", "arXiv:1711.05101", 1e-3),
     # The maximum is of the corrected v, as in Optax.
-    ("amsgrad", "m / sqrt(|v_max|)", "arXiv:1904.09237"),
-    ("sign-sgd", "sign(g)", "arXiv:1802.04434"),
-    ("signum", "sign(m)", "arXiv:1802.04434"),
+    ("amsgrad", "m / sqrt(|v_max|)", "arXiv:1904.09237", 1e-3),
+    ("sign-sgd", "sign(g)", "arXiv:1802.04434", 1e-4),
+    ("signum", "sign(m)", "arXiv:1802.04434", 1e-4),
     # Without momentum, which would average scaled gradients. The factor 1e3 matters for a tensor of zeros, which
     # `trust` leaves as it is: it moves by its gradient.
-    ("lars", "1e-3 * trust(1e3 * (g + 1e-4*w))", "arXiv:1708.03888"),
-    ("lamb", "trust(Adam + 1e-2*w), epsilon=1e-6", "arXiv:1904.00962"),
+    ("lars", "1e-3 * trust(1e3 * (g + 1e-4*w))", "arXiv:1708.03888", None),
+    ("lamb", "trust(Adam + 1e-2*w), epsilon=1e-6", "arXiv:1904.00962", 1e-3),
     # The authors add 1e-16 to s at each step, which after the correction is 1e-16 / (1 - beta_2).
-    ("adabelief", "m / sqrt(|belief + 1e-13|), epsilon=1e-16", "arXiv:2010.07468"),
-    ("adan", "(m + 0.92 * change_0.92) / sqrt(|n_0.92|), beta_1=0.98, beta_3=0.99", "arXiv:2208.06677"),
-    ("lion", "sign(lion_0.99)", "arXiv:2302.06675"),
+    ("adabelief", "m / sqrt(|belief + 1e-13|), epsilon=1e-16", "arXiv:2010.07468", 1e-3),
+    ("adan", "(m + 0.92 * change_0.92) / sqrt(|n_0.92|), beta_1=0.98, beta_3=0.99", "arXiv:2208.06677", 1e-3),
+    ("lion", "sign(lion_0.99)", "arXiv:2302.06675", 1e-4),
     # Without the schedules of alpha = 5 and of the slow average's decay rate.
-    ("ademamix", "(m + 5 * ema_0.9999) / sqrt(|v|)", "arXiv:2409.03137"),
-    ("cautious-adam", "cautious(Adam)", "arXiv:2411.16085"),
-    ("cautious-lion", "cautious(sign(lion_0.99))", "arXiv:2411.16085"),
-    ("grams", "sign(g) * |Adam|", "arXiv:2412.17107"),
+    ("ademamix", "(m + 5 * ema_0.9999) / sqrt(|v|)", "arXiv:2409.03137", 1e-3),
+    ("cautious-adam", "cautious(Adam)", "arXiv:2411.16085", 1e-3),
+    ("cautious-lion", "cautious(sign(lion_0.99))", "arXiv:2411.16085", 1e-4),
+    ("grams", "sign(g) * |Adam|", "arXiv:2412.17107", 1e-3),
     # kellerjordan.github.io/posts/muon. The authors' momentum, which is not corrected; their constants for what is no
     # matrix.
     (
         "muon",
         "on_matrices(orthogonalize(g + 19 * ema_0.95), Adam), beta_2=0.95, epsilon=1e-10",
         "Jordan et al. 2024",
+        0.02,  # of the matrices; the authors have another rate for the rest, and here is one for all
     ),
 )  # fmt: skip
 

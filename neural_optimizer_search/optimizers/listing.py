@@ -11,15 +11,17 @@ from neural_optimizer_search.command_line import shorten
 from neural_optimizer_search.dsl.exports import FRAMEWORKS
 from neural_optimizer_search.dsl.exports.names import make_class_name
 from neural_optimizer_search.dsl.formula import FormulaError, parse_formula
+from neural_optimizer_search.dsl.numbers import write_number
 from neural_optimizer_search.flags import build_parser, configure, flag
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE, PublishedRule, normalize_name
 from neural_optimizer_search.optimizers.later_papers import NO_FORMULA
 
-_HEADER = ("name", "formula", "slots", "decay", "source")
+_HEADER = ("name", "formula", "slots", "rate", "decay", "source")
 _NOTE = """\
 w <- w - learning_rate * formula. slots: numbers kept per parameter, such as running averages; *: takes more time than
-the others, for its words are functions of whole weight tensors. decay: the internal decay with which PowerSign and
-AddSign work best, says v2 (section 8.1). v2 is arXiv:1709.07417v2, v1 the ICML 2017 paper.
+the others, for its words are functions of whole weight tensors. rate: the learning rate of optimizers.get(name) if
+none is given, as its paper or the usual code has it; -: 0.01, or 0.1 for PowerSign and AddSign. decay: the internal
+decay with which PowerSign and AddSign work best, says v2 (section 8.1). v2 is arXiv:1709.07417v2, v1 the ICML paper.
 In Python, with T training steps: optimizers.get("addsign-ld", learning_rate=0.1, decay_steps=T)"""
 
 
@@ -102,9 +104,9 @@ def format_table(rows: Iterable[PublishedRule], latex: bool = False) -> str:
       >>> from neural_optimizer_search.optimizers import CATALOGUE
       >>> from neural_optimizer_search.optimizers.listing import format_table
       >>> print(format_table([CATALOGUE["addsign"], CATALOGUE["adam"]]))
-      name     formula                      slots  decay  source
-      addsign  (1 + sign(g) * sign(m)) * g  1      ld     v2 sec. 5.1, Table 1
-      adam     Adam                         2      -      v2 Table 6; v1 Table 1
+      name     formula                      slots  rate  decay  source
+      addsign  (1 + sign(g) * sign(m)) * g  1      -     ld     v2 sec. 5.1, Table 1
+      adam     Adam                         2      -     -      v2 Table 6; v1 Table 1
     """
     lines = [_HEADER, *(line for row in rows for line in _lines(row, latex))]
     widths = [max(map(len, column)) for column in zip(*lines)]
@@ -114,13 +116,14 @@ def format_table(rows: Iterable[PublishedRule], latex: bool = False) -> str:
 def _lines(row, latex):
     """One line, or a second one with the rule's constants."""
     slots = f"{row.slots} *" if row.rule.per_tensor else str(row.slots)
+    rate = "-" if row.learning_rate is None else write_number(row.learning_rate)
     if latex:
-        yield row.name, row.rule.latex(), slots, row.recommended_decay or "-", row.source
+        yield row.name, row.rule.latex(), slots, rate, row.recommended_decay or "-", row.source
         return
     constants = row.rule.constants.text()
-    yield row.name, row.formula.removesuffix(constants), slots, row.recommended_decay or "-", row.source
+    yield row.name, row.formula.removesuffix(constants), slots, rate, row.recommended_decay or "-", row.source
     if constants:
-        yield "", constants, "", "", ""
+        yield "", f"  {constants}", "", "", "", ""
 
 
 if __name__ == "__main__":
