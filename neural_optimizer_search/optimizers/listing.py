@@ -120,10 +120,12 @@ def _lines(row, latex):
     if latex:
         yield row.name, row.rule.latex(), slots, rate, row.recommended_decay or "-", row.source
         return
-    constants = row.rule.constants.text()
-    yield row.name, row.formula.removesuffix(constants), slots, rate, row.recommended_decay or "-", row.source
+    formula, comma, constants = row.formula, "", row.rule.constants.text()
     if constants:
-        yield "", f"  {constants}", "", "", "", ""
+        formula, comma = formula.removesuffix(constants), ","
+    yield row.name, formula + comma, slots, rate, row.recommended_decay or "-", row.source
+    if constants:
+        yield "", f" {constants.removeprefix(comma)}", "", "", "", ""
 
 
 if __name__ == "__main__":

@@ -197,6 +197,12 @@ def test_configs_round_trip(row):
     assert type(again) is type(optimizer) and optimizers.serialize(again) == config
 
 
+def test_a_name_begins_with_the_usual_learning_rate():
+    rates = {"lion": 1e-4, "AdamW": 1e-3, "lars": 0.01, "adam": 0.01, "powersign": 0.1}
+    assert {name: float(optimizers.get(name).learning_rate) for name in rates} == pytest.approx(rates)
+    assert float(optimizers.get("lion", learning_rate=0.5).learning_rate) == 0.5
+
+
 def test_configs_in_short():
     for name in ("PowerSign", "neural_optimizer_search>PowerSign"):
         config = {"class_name": name, "config": {"learning_rate": 0.5, "base": 3.0}}

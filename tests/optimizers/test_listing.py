@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from neural_optimizer_search.dsl.numbers import write_number
 from neural_optimizer_search.optimizers import CATALOGUE
 from neural_optimizer_search.optimizers.later_papers import NO_FORMULA
 from neural_optimizer_search.optimizers.listing import main
@@ -25,17 +26,18 @@ def printed(capsys, *arguments):
 
 def test_every_row_is_aligned_and_fits(capsys):
     header, lines, note = printed(capsys)
-    starts = [header.index(word) for word in ("name", "formula", "slots", "decay", "source")]
+    starts = [header.index(word) for word in ("name", "formula", "slots", "rate", "decay", "source")]
     bounds = list(zip(starts, [*starts[1:], None]))
     rows = []
     for cells in ([line[start:end].strip() for start, end in bounds] for line in lines):
         if cells[0]:
             rows.append(cells)
         else:  # a rule's constants
-            rows[-1][1] += "".join(cells)
+            rows[-1][1] += f" {''.join(cells)}"
     for cells, row in zip(rows, CATALOGUE.values()):
         slots = f"{row.slots} *" if row.rule.per_tensor else str(row.slots)
-        assert cells == [row.name, row.formula, slots, row.recommended_decay or "-", row.source]
+        rate = "-" if row.learning_rate is None else write_number(row.learning_rate)
+        assert cells == [row.name, row.formula, slots, rate, row.recommended_decay or "-", row.source]
     assert len(rows) == len(CATALOGUE)
     assert all(line == line.rstrip() and line.isascii() and len(line) <= 120 for line in [header, *lines, *note])
 
