@@ -17,6 +17,7 @@ from neural_optimizer_search.optimizers.catalogue import CATALOGUE, PublishedRul
 from neural_optimizer_search.optimizers.later_papers import NO_FORMULA
 
 _HEADER = ("name", "formula", "slots", "rate", "decay", "source")
+FORMULA_WIDTH = 46
 _NOTE = """\
 w <- w - learning_rate * formula. slots: numbers kept per parameter, such as running averages; *: takes more time than
 the others, for its words are functions of whole weight tensors. rate: the learning rate of optimizers.get(name) if
@@ -114,18 +115,15 @@ def format_table(rows: Iterable[PublishedRule], latex: bool = False) -> str:
 
 
 def _lines(row, latex):
-    """One line, or a second one with the rule's constants."""
+    """One line, and more where the formula is long."""
     slots = f"{row.slots} *" if row.rule.per_tensor else str(row.slots)
     rate = "-" if row.learning_rate is None else write_number(row.learning_rate)
     if latex:
         yield row.name, row.rule.latex(), slots, rate, row.recommended_decay or "-", row.source
         return
-    formula, comma, constants = row.formula, "", row.rule.constants.text()
-    if constants:
-        formula, comma = formula.removesuffix(constants), ","
-    yield row.name, formula + comma, slots, rate, row.recommended_decay or "-", row.source
-    if constants:
-        yield "", f" {constants.removeprefix(comma)}", "", "", "", ""
+    formula, *more = textwrap.wrap(row.formula, FORMULA_WIDTH, break_long_words=False, break_on_hyphens=False)
+    yield row.name, formula, slots, rate, row.recommended_decay or "-", row.source
+    yield from (("", f"  {line}", "", "", "", "") for line in more)
 
 
 if __name__ == "__main__":

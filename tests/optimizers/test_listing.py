@@ -32,7 +32,7 @@ def test_every_row_is_aligned_and_fits(capsys):
     for cells in ([line[start:end].strip() for start, end in bounds] for line in lines):
         if cells[0]:
             rows.append(cells)
-        else:  # a rule's constants
+        else:  # the rest of a long formula
             rows[-1][1] += f" {''.join(cells)}"
     for cells, row in zip(rows, CATALOGUE.values()):
         slots = f"{row.slots} *" if row.rule.per_tensor else str(row.slots)
