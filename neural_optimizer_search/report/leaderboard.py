@@ -82,6 +82,6 @@ def _row(e, ends, name=None):
 def _seeds(evaluations):
     counts = sorted({len(e.rewards) for e in evaluations if e.rewards})
     if counts in ([], [1]):
-        return "Reward: of one training seed."
+        return "Reward: from a single training seed."
     span = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     return f"Reward: mean ± standard deviation over {span} training seeds."

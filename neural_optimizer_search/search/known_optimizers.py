@@ -110,7 +110,7 @@ class BaselineConfig:
 
     baselines: str = flag(
         THE_TEN,
-        "known optimizers to measure as well: names that nos-optimizers lists, or formulas, with commas between them",
+        "known optimizers to measure as well, a comma-separated list of nos-optimizers names or formulas",
         parse=_check_names,
         metavar="NAMES",
         earlier=THE_SIX,

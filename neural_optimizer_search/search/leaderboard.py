@@ -33,8 +33,9 @@ def format_leaderboard(
     )
     best = [(e.rule.formula(), e) for e in rank(found)[:count]]
     known = [(name_known_optimizer(e.rule, names), e) for e in baselines]
+    settings = any(e.training_setting for _, e in [*best, *known])
     seeds = len((found or baselines)[0].rewards)
-    of = f"mean ± standard deviation over {seeds} training seeds" if seeds > 1 else "of one training seed"
+    of = f"mean ± standard deviation over {seeds} training seeds" if seeds > 1 else "from a single training seed"
     return "\n".join(
         [
             header,
@@ -45,6 +46,7 @@ def format_leaderboard(
             "",
             f"reward: {of}.",
             words.note,
+            *(["In brackets: the schedule of the rate and the weight decay, where there are any."] if settings else []),
             "Both are of the validation data that chose the rules and rates, so the best are flattered.",
             *explain_zeros([*best, *known]),
         ]
