@@ -6,6 +6,7 @@ of them; the median of each one's steps is given, and its ratio to that of Keras
     python -m benchmarks.run optimizer_step --rounds 40
 """
 
+import functools
 import platform
 import statistics
 import time
@@ -20,6 +21,8 @@ import tensorflow as tf
 from neural_optimizer_search import AddSign, PowerSign, RuleOptimizer
 from neural_optimizer_search.command_line import whole_number
 from neural_optimizer_search.flags import flag
+from neural_optimizer_search.optimizers import get
+from neural_optimizer_search.optimizers.later_papers import LATER_PAPERS
 
 TITLE = "what does a step of each optimizer cost in time and memory?"
 VARIABLES = 20
@@ -34,6 +37,7 @@ OPTIMIZERS = {
     "AddSign-ld": lambda: AddSign(1e-6, decay="ld", decay_steps=10_000),
     "RuleOptimizer of PowerSign": lambda: RuleOptimizer("exp(sign(g) * sign(m)) * g", 1e-6),
     "RuleOptimizer of AddSign": lambda: RuleOptimizer("(1 + sign(g) * sign(m)) * g", 1e-6),
+    **{name: functools.partial(get, name, learning_rate=1e-6) for name, *_ in LATER_PAPERS},
 }
 ADAM, MOMENTUM = "Adam (Keras)", "SGD with momentum (Keras)"
 STEPS_PER_TURN = 3
