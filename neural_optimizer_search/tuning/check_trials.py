@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from numbers import Real
 from typing import Any
 
 import optuna
@@ -47,7 +46,7 @@ def _find_fault(number: int, trial: FrozenTrial, expected: Mapping[str, BaseDist
             return f"has a value of {name} that is not in its range: {trial.params[name]!r:.40}"
     if type(taken) is not int or not 0 <= taken <= steps:
         return f"must have from 0 to {steps} steps. Received: {taken!r:.40}"
-    if not (_is_between(scale, 0.0, math.inf) and scale > 0.0) and (is_complete(trial) or scale is not None):
+    if not (_is_between(scale, 0.0, math.inf) and scale) and (is_complete(trial) or scale is not None):
         return f"must have a finite scale above 0. Received: {scale!r:.40}"
     values = [*(trial.values if is_complete(trial) and trial.values else []), *trial.intermediate_values.values()]
     if is_complete(trial) and len(trial.values or ()) != 1:
@@ -58,4 +57,9 @@ def _find_fault(number: int, trial: FrozenTrial, expected: Mapping[str, BaseDist
 
 def _is_between(value: Any, low: float, high: float) -> bool:
     """Whether a value is a finite number from `low` to `high`."""
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value) and low <= value <= high
+    return (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+        and low <= value <= high
+    )

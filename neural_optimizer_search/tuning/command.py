@@ -32,7 +32,13 @@ from neural_optimizer_search.tuning.check_trials import check_trials
 from neural_optimizer_search.tuning.config import PlaceConfig, TuneConfig
 from neural_optimizer_search.tuning.find_rule import find_rule
 from neural_optimizer_search.tuning.objective import Objective
-from neural_optimizer_search.tuning.plan import Plan, check_steps, find_default_steps, find_fresh_seeds, find_trial_steps
+from neural_optimizer_search.tuning.plan import (
+    Plan,
+    check_steps,
+    find_default_steps,
+    find_fresh_seeds,
+    find_trial_steps,
+)
 from neural_optimizer_search.tuning.report import format_result
 from neural_optimizer_search.tuning.study import count_steps
 from neural_optimizer_search.tuning.study_file import StudyFile, create

@@ -40,6 +40,14 @@ def find_fresh_seeds(protocol: Protocol, count: int) -> tuple[int, ...]:
     return tuple(range(first, first + count))
 
 
+def choose_seed(seeds: tuple[int, ...], number: int, fixed: int) -> int:
+    """The seed of a trial: the first for the `fixed` ones, which are compared one by one; then all in turn.
+
+    With one seed for all, what is best would suit that one alone.
+    """
+    return seeds[0] if number < fixed else seeds[number % len(seeds)]
+
+
 def find_own_rates(protocol: Protocol) -> tuple[float, ...]:
     """Those that a rule is tried with as it was given; the middle ones first, which are the likeliest."""
     rates = sorted(protocol.learning_rates)

@@ -38,8 +38,8 @@ def format_result(result: TuningResult, what: str, steps: int) -> str:
             *(_tuned(one) for one in result.tuned),
             "",
             f"{result.trials} trials, {result.pruned} of them ended early, {result.steps} gradient steps in all.",
-            "chosen by: the trial's one training, as the best of many flattered. importance: share in whether a",
-            f"trial is among the best tenth{_explain_importances(result)}.",
+            "chosen by: the trial's one training, as the best of many flattered.",
+            f"importance: {_explain_importances(result)}.",
             "All is measured on validation data. The test set was not touched.",
             "",
             "To use it:",
@@ -125,8 +125,8 @@ def _compare(result):
 
 def _explain_importances(result):
     if any(one.importance is not None for one in result.tuned):
-        return ", of those that the sampler chose freely"
-    return f'; "-", as fewer than {TRIALS_FOR_IMPORTANCES} that the sampler chose freely trained to their end'
+        return "share in whether a trial is among the best tenth of those that the sampler chose freely"
+    return f"not known, as of the trials that the sampler chose freely fewer than {TRIALS_FOR_IMPORTANCES} got to their end"
 
 
 def _tuned(one):

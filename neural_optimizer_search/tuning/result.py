@@ -50,8 +50,8 @@ class Tuned:
 
     Attributes:
       name: Such as "beta_1".
-      importance: Its share in what decides whether a trial is among the best tenth; None if there were too few to say, or
-        if it never varied.
+      importance: Its share in what decides whether a trial is among the best tenth of those that the sampler chose
+        freely; None if these are too few to say.
       own: The rule's own value; None of the rate, which has none.
       best: That of the best setting.
       among_best: The least and the greatest value among the best tenth of the trials; of the schedule, all of them.

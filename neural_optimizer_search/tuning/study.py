@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.tuning.objective import Objective
-from neural_optimizer_search.tuning.plan import RANDOM_TRIALS, find_other_schedules
+from neural_optimizer_search.tuning.plan import RANDOM_TRIALS, choose_seed, find_other_schedules
 from neural_optimizer_search.tuning.setting import Setting, make_setting, set_constants
 from neural_optimizer_search.tuning.tunables import Tunable, find_own_values, is_own
 
@@ -77,12 +77,7 @@ class Study:
             trial.report(0.0, 0)
             return self._study.tell(trial, state=TrialState.PRUNED)
         trial.set_user_attr(SCALE, scale)
-        return self._train(trial, self._find_seed(number))
-
-    def _find_seed(self, number):
-        """The first for what is compared one by one; then all in turn, for else the best would suit one alone."""
-        seeds = self._objective.seeds
-        return seeds[0] if number < self._fixed else seeds[number % len(seeds)]
+        return self._train(trial, choose_seed(self._objective.seeds, number, self._fixed))
 
     def _train(self, trial, seed):
         setting = self.find_setting(trial)

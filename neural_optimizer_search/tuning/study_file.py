@@ -106,7 +106,9 @@ class StudyFile:
         except KeyError as error:
             raise Damaged(f"{self._path} is damaged: it has no {error!s:.200}.") from error
         except (TypeError, ValueError) as error:
-            raise Damaged(f"{self._path} is damaged: what it records of the tuning is wrong: {error!s:.200}") from error
+            raise Damaged(
+                f"{self._path} is damaged: what it records of the tuning is wrong: {error!s:.200}"
+            ) from error
         if wrong := [value for value in self.fresh.values() if not 0.0 <= value <= 1.0]:
             raise Damaged(f"{self._path} is damaged: rewards must be from 0 to 1. Received: {wrong[0]}.")
 
@@ -195,4 +197,6 @@ def _plain_errors(path) -> Iterator[None]:
             raise said from error
         raise Damaged(f"{path} is damaged: {said or cause}.") from error
     except (LookupError, ValueError, RuntimeError, AssertionError) as error:  # Optuna, of rows that it did not write
-        raise Damaged(f"{path} is damaged, or of another version of Optuna: {str(error) or type(error).__name__:.200}") from error
+        raise Damaged(
+            f"{path} is damaged, or of another version of Optuna: {str(error) or type(error).__name__:.200}"
+        ) from error
