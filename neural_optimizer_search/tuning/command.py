@@ -1,6 +1,7 @@
 """`nos-tune`: tunes the constants of an update rule, its rate, schedule and weight decay on a task."""
 
 import contextlib
+import os
 import sqlite3
 import sys
 from collections.abc import Sequence
@@ -27,12 +28,19 @@ from neural_optimizer_search.records.run_directory import (
 from neural_optimizer_search.search.own_task import ChangedTask, prepare_task, record_fingerprint
 from neural_optimizer_search.search.tracebacks import keep_tracebacks
 from neural_optimizer_search.tasks import UnknownTask
+from neural_optimizer_search.tuning.check_trials import check_trials
 from neural_optimizer_search.tuning.config import PlaceConfig, TuneConfig
 from neural_optimizer_search.tuning.find_rule import find_rule
 from neural_optimizer_search.tuning.objective import Objective
-from neural_optimizer_search.tuning.plan import Plan, check_steps, find_default_steps, find_fresh_seeds
+from neural_optimizer_search.tuning.plan import (
+    Plan,
+    check_steps,
+    find_default_steps,
+    find_fresh_seeds,
+    find_trial_steps,
+)
 from neural_optimizer_search.tuning.report import format_result
-from neural_optimizer_search.tuning.study import check_trials, count_steps
+from neural_optimizer_search.tuning.study import count_steps
 from neural_optimizer_search.tuning.study_file import StudyFile, create
 from neural_optimizer_search.tuning.tunables import find_tunables
 from neural_optimizer_search.tuning.tuner import NothingTrained, carry_out
@@ -82,6 +90,9 @@ def _open_new(p: Parser, given) -> OpenTuning:
     rule = _find_rule(p, config)
     _find_plan(p, config)
     out = given.get("out", Path("runs"))
+    if os.path.lexists(out) and not out.is_dir():
+        p.error(f"argument --out: {out} is no directory. Give another one.")
+    is_new = "out" not in given or not out.exists()
     try:
         out = given.get("out") or make_directory(f"tune-{config.task.replace(':', '.')}-seed{config.seed}")
         owner = find_owner(out)
@@ -97,6 +108,9 @@ def _open_new(p: Parser, given) -> OpenTuning:
     except (FileExistsError, InUse):  # another process was quicker
         p.error(f"argument --out: {out} holds a tuning of nos-tune that has just begun. Give another directory.")
     except (OSError, Damaged, sqlite3.Error) as error:
+        if is_new:
+            with contextlib.suppress(OSError):  # if there is something in it
+                out.rmdir()
         p.error(f"argument --out: cannot write to {out}: {error}")
 
 
@@ -120,7 +134,8 @@ def _open_old(p: Parser, given) -> OpenTuning:
         config = changed_on_resume(p, TuneConfig, given, file.config, is_made_here(file.origin, out))
         config.check_task(p, "Go on where its module is." if ":" in config.task else "")
         _find_plan(p, config)
-        check_trials(file.trials, find_tunables(file.rule, config.find()[1]))
+        protocol = config.find()[1]
+        check_trials(file.trials, find_tunables(file.rule, protocol), find_trial_steps(protocol))
         file.set_config(record(config))
         return OpenTuning(config, out, file)
     except BaseException as error:  # what ends the command lets the file go at once

@@ -1,8 +1,10 @@
 """The rule that a person names: of a run, of the catalogue, or by its formula."""
 
 import difflib
+import os
 from pathlib import Path
 
+from neural_optimizer_search.command_line import shorten
 from neural_optimizer_search.dsl.formula import FormulaError, parse_formula
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE, normalize_name
@@ -19,6 +21,8 @@ def find_rule(text: str) -> Rule:
     """
     run, mark, place = text.rpartition("#")
     if mark and place.isdecimal():
+        if not run:
+            raise ValueError(f"must be RUN#K, where RUN is the directory of a run. Received: {shorten(text)!r}.")
         return _find_in_run(run, int(place))
     name = normalize_name(text)
     if name in CATALOGUE:
@@ -27,11 +31,13 @@ def find_rule(text: str) -> Rule:
         return parse_formula(text)
     except FormulaError as error:
         close = ", ".join(difflib.get_close_matches(name, CATALOGUE))
-        reason = str(error).replace("Argument `formula`", "it", 1)
+        if os.path.isdir(text):
+            raise ValueError(f"must be RUN#K. For the best rule of this run: {text}#1") from None
+        reason = str(error).splitlines()[0].replace("Argument `formula`", "it", 1).rstrip(":.")
         raise ValueError(
             "must be RUN#K, the K-th best rule of a run; a name of the catalogue, which the command nos-optimizers "
-            f"lists; or a formula. Received: {text!r}.{close and f' Names like it: {close}.'}\n"
-            f"Read as a formula, {reason}"
+            f"lists; or a formula. Received: {shorten(text)!r}; as a formula, {reason}."
+            f"{close and f' Names like it: {close}.'}"
         ) from None
 
 

@@ -24,7 +24,7 @@ class Number(NamedTuple):
     """A number inside a formula.
 
     Attributes:
-      name: Such as "clip", or "clip 2" for the second one.
+      name: Such as "clip"; of several of a kind with the value, "clip 0.1"; of those that are equal, "clip 0.1 (2)".
       family: The row of the language whose member it belongs to, such as "clip_c"; or `FACTOR_OF_W`.
       value: What it is.
     """
@@ -45,10 +45,13 @@ def find_numbers(rule: Rule) -> list[Number]:
     """
     found: list[tuple[str, float]] = []
     _rebuild(ex.simplify(rule.expression()), lambda family, value: found.append((family, value)))
-    names = [_NAMES.get(family, family[:-2]) for family, _ in found]
+    kinds = [_NAMES.get(family, family[:-2]) for family, _ in found]
+    names = [
+        kind if kinds.count(kind) == 1 else f"{kind} {write_number(value)}" for kind, (_, value) in zip(kinds, found)
+    ]
+    before = [names[:i].count(name) for i, name in enumerate(names)]
     return [
-        Number(name if names[:i].count(name) == 0 else f"{name} {names[:i].count(name) + 1}", *one)
-        for i, (name, one) in enumerate(zip(names, found))
+        Number(f"{name} ({count + 1})" if count else name, *one) for name, count, one in zip(names, before, found)
     ]
 
 

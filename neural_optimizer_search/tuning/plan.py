@@ -8,9 +8,9 @@ from neural_optimizer_search.tasks.schedule import DECAYS
 TRAININGS = 200  # that the default budget is worth
 SEEDS = 5  # fresh ones
 FINALISTS = 3  # beside the rule as it was given
+OWN_FINALISTS = 2  # of that one, at its two best rates: one training alone does not say which is better
 REWARD = "end_accuracy"
-# Of the best constant rate: a rate that falls may begin higher. The rule as it was given is tried with each of these.
-RATES_THAT_FALL = tuple((name, times) for name in DECAYS if name != "constant" for times in (1.0, 3.0))
+TIMES = (1.0, 3.0)  # of the best rate with the own schedule: what falls more in the course of a run may begin higher
 RANDOM_TRIALS = 10  # before the sampler has enough to learn from
 
 
@@ -40,6 +40,14 @@ def find_fresh_seeds(protocol: Protocol, count: int) -> tuple[int, ...]:
     return tuple(range(first, first + count))
 
 
+def choose_seed(seeds: tuple[int, ...], number: int, fixed: int) -> int:
+    """The seed of a trial: the first for the `fixed` ones, which are compared one by one; then all in turn.
+
+    With one seed for all, what is best would suit that one alone.
+    """
+    return seeds[0] if number < fixed else seeds[number % len(seeds)]
+
+
 def find_own_rates(protocol: Protocol) -> tuple[float, ...]:
     """Those that a rule is tried with as it was given; the middle ones first, which are the likeliest."""
     rates = sorted(protocol.learning_rates)
@@ -47,9 +55,15 @@ def find_own_rates(protocol: Protocol) -> tuple[float, ...]:
     return tuple(rate for _, rate in sorted(enumerate(rates), key=lambda pair: abs(pair[0] - middle)))
 
 
+def find_other_schedules(own: str) -> tuple[tuple[str, float], ...]:
+    """The schedules other than the own one, which the rule is tried with too: (schedule, times the best own rate)."""
+    return tuple((name, times) for name in DECAYS if name != own for times in TIMES)
+
+
 def count_first_trials(protocol: Protocol) -> int:
-    """The trials before the sampler learns: of the rule as it was given, and random ones."""
-    return len(protocol.learning_rates) + len(RATES_THAT_FALL) + RANDOM_TRIALS
+    """The trials before the sampler learns: of the rule's own constants, and random ones."""
+    own = protocol.schedules[0].decay
+    return len(protocol.learning_rates) + len(find_other_schedules(own)) + RANDOM_TRIALS
 
 
 def check_steps(protocol: Protocol, plan: Plan) -> None:
@@ -71,4 +85,4 @@ def find_trial_steps(protocol: Protocol) -> int:
 
 def find_reserve(protocol: Protocol, plan: Plan) -> int:
     """The gradient steps that are kept for the fresh seeds."""
-    return (FINALISTS + 1) * len(plan.seeds) * protocol.final_steps
+    return (FINALISTS + OWN_FINALISTS) * len(plan.seeds) * protocol.final_steps

@@ -6,6 +6,7 @@ from typing import Any
 from neural_optimizer_search.dsl.numbers import write_number
 from neural_optimizer_search.tuning.result import Measured, TuningResult
 from neural_optimizer_search.tuning.setting import Setting
+from neural_optimizer_search.tuning.study import TRIALS_FOR_IMPORTANCES
 
 ROW = "{name:16s}  {importance:>10s}  {own:>9s}  {best:>13s}  {among}"
 FINALIST = "{mean:>15s}  {error:>14s}  {chosen:>9s}  {rate:>9s}  {schedule:22s}  {decay:>12s}  {formula}"
@@ -37,8 +38,9 @@ def format_result(result: TuningResult, what: str, steps: int) -> str:
             *(_tuned(one) for one in result.tuned),
             "",
             f"{result.trials} trials, {result.pruned} of them ended early, {result.steps} gradient steps in all.",
-            "chosen by: the trial's one training, as the best of many flattered. importance: share in whether a",
-            "trial is among the best tenth. All is measured on validation data. The test set was not touched.",
+            "chosen by: the trial's one training, as the best of many flattered.",
+            f"importance: {_explain_importances(result)}.",
+            "All is measured on validation data. The test set was not touched.",
             "",
             "To use it:",
             *(f"  {line}" for line in write_snippet(result.best.setting, steps).splitlines()),
@@ -106,19 +108,25 @@ def _finalist(one: Measured):
 def _compare(result):
     best, own = result.best, result.own
     if own is None:
-        return "As it was given, at a constant rate, the rule never trained to its end."
+        return "As it was given, the rule never trained to its end, at none of the rates."
     if best.is_own:
-        return "Nothing that was tried is better than the rule as it was given, at its best constant rate."
+        return "Nothing that was tried is better than the rule as it was given, at its best rate."
     gain = best.mean - own.mean
     # The same seeds, so that the differences count and not the two spreads.
     differences = [one - other for one, other in zip(best.rewards, own.rewards)]
     if len(differences) == 1:
-        return f"Tuning adds {gain:.4f} to the rule as it was given, at its best constant rate."
+        return f"Tuning adds {gain:.4f} to the rule as it was given, at its best rate."
     spread = math.sqrt(sum((x - gain) ** 2 for x in differences) / (len(differences) - 1) / len(differences))
     return (
         f"Tuning adds {gain:.4f} ± {spread:.4f} (standard error, seed by seed) to the rule as it was given, at its "
-        "best constant rate."
+        "best rate."
     )
+
+
+def _explain_importances(result):
+    if any(one.importance is not None for one in result.tuned):
+        return "share in whether a trial is among the best tenth of those that the sampler chose freely"
+    return f"not known, as of the trials that the sampler chose freely fewer than {TRIALS_FOR_IMPORTANCES} got to their end"
 
 
 def _tuned(one):

@@ -18,7 +18,8 @@ class Measured:
       values: The same by the names of what is tuned.
       chosen_by: What its trial was worth; flattered, as it is the best of many.
       rewards: What a training was worth with each of the fresh seeds.
-      is_own: Whether it is the rule with the constants that it was given, at a constant rate.
+      is_own: Whether it is the rule with the constants that it was given, the protocol's first schedule and no weight
+        decay, at some rate.
     """
 
     setting: Setting
@@ -49,7 +50,8 @@ class Tuned:
 
     Attributes:
       name: Such as "beta_1".
-      importance: Its share in what decides whether a trial is among the best tenth; None if there were too few.
+      importance: Its share in what decides whether a trial is among the best tenth of those that the sampler chose
+        freely; None if these are too few to say.
       own: The rule's own value; None of the rate, which has none.
       best: That of the best setting.
       among_best: The least and the greatest value among the best tenth of the trials; of the schedule, all of them.
@@ -68,8 +70,8 @@ class TuningResult:
 
     Attributes:
       best: The `Measured` with the highest mean; it may be `own`.
-      own: The rule with the constants that it was given, at the best constant rate; None if it never trained to its
-        end.
+      own: The rule as it was given, at its best rate: the `Measured` with `is_own` that has the highest mean; None if
+        it never trained to its end.
       finalists: All that was trained with fresh seeds, the best first.
       tuned: A `Tuned` for each thing that was tuned, the most important first.
       trials, pruned: How many trials there were, and how many of them ended early.

@@ -31,8 +31,12 @@ class Setting:
 
 def set_constants(rule: Rule, values: Mapping[str, Any]) -> Rule:
     """The rule with constants by the names of its `Tunable`s; what else `values` has is left aside."""
-    numbers = [values.get(number.name, number.value) for number in find_numbers(rule)]
-    return replace_numbers(rule, numbers, {name: values[name] for name in find_constants(rule) if name in values})
+    own = {number.name: number.value for number in find_numbers(rule)}
+    numbers = {name: values.get(name, number) for name, number in own.items()}
+    constants = {name: values.get(name, number) for name, number in find_constants(rule).items()}
+    if numbers == own and constants == find_constants(rule):
+        return rule  # as it was written, not simplified
+    return replace_numbers(rule, list(numbers.values()), constants)
 
 
 def make_setting(rule: Rule, values: Mapping[str, Any], scale: float) -> Setting:

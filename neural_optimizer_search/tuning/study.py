@@ -10,15 +10,13 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import FrozenTrial, TrialState
 
 from neural_optimizer_search.dsl.rule import Rule
-from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.tuning.objective import Objective
-from neural_optimizer_search.tuning.plan import RANDOM_TRIALS, RATES_THAT_FALL
+from neural_optimizer_search.tuning.plan import RANDOM_TRIALS, choose_seed, find_other_schedules
 from neural_optimizer_search.tuning.setting import Setting, make_setting, set_constants
-from neural_optimizer_search.tuning.tunables import Tunable, find_own_values
+from neural_optimizer_search.tuning.tunables import Tunable, find_own_values, is_own
 
-TRIALS_FOR_IMPORTANCES = 20  # complete ones, of which two are the best tenth
-# What a trial keeps beside Optuna's own: steps, the scale of its updates, whether the constants are the rule's own.
-STEPS, SCALE, OWN = "steps", "scale", "own"
+TRIALS_FOR_IMPORTANCES = 30  # free and complete ones, of which three are the best tenth
+STEPS, SCALE = "steps", "scale"  # what a trial keeps beside Optuna's own: its steps, the scale of its updates
 
 
 class Study:
@@ -44,7 +42,9 @@ class Study:
     ):
         quiet_optuna()
         self._objective, self._rule, self._tunables, self._rates, self._seed = objective, rule, tunables, rates, seed
-        self._first = len(rates) + len(RATES_THAT_FALL) + RANDOM_TRIALS
+        self._others = find_other_schedules(find_own_values(tunables, rates[0])["schedule"])
+        self._fixed = len(rates) + len(self._others)
+        self._first = self._fixed + RANDOM_TRIALS
         # The first third of a run says little of its end, where the schedules differ.
         pruner = optuna.pruners.MedianPruner(n_startup_trials=self._first, n_warmup_steps=objective.steps // 3)
         self._study = optuna.create_study(direction="maximize", pruner=pruner)
@@ -56,6 +56,11 @@ class Study:
         return self._study.get_trials(deepcopy=False)
 
     @property
+    def free_trials(self) -> list[FrozenTrial]:
+        """Those of which the sampler chose everything."""
+        return self.trials[self._fixed :]
+
+    @property
     def steps(self) -> int:
         """Gradient steps of all trials."""
         return count_steps(self.trials)
@@ -65,22 +70,14 @@ class Study:
         number = len(self.trials)
         self._study.sampler = self._make_sampler(number)
         trial = self._study.ask()
-        is_own = number < len(self._rates)
         values = {one.name: _suggest(trial, one) for one in self._tunables}
-        trial.set_user_attr(OWN, is_own)
-        rule = self._rule if is_own else set_constants(self._rule, values)
-        scale = self._objective.find_scale(rule)
+        scale = self._objective.find_scale(self._find_rule(values))
         trial.set_user_attr(STEPS, self._objective.probe_steps)
         if scale is None:
             trial.report(0.0, 0)
             return self._study.tell(trial, state=TrialState.PRUNED)
         trial.set_user_attr(SCALE, scale)
-        return self._train(trial, self._find_seed(number))
-
-    def _find_seed(self, number):
-        """The first for what is compared one by one; then all in turn, for else the best would suit one alone."""
-        seeds = self._objective.seeds
-        return seeds[0] if number < len(self._rates) + len(RATES_THAT_FALL) else seeds[number % len(seeds)]
+        return self._train(trial, choose_seed(self._objective.seeds, number, self._fixed))
 
     def _train(self, trial, seed):
         setting = self.find_setting(trial)
@@ -95,8 +92,11 @@ class Study:
     def find_setting(self, trial: Any) -> Setting:
         """What a trial tries, or tried; one whose update was not finite at the initial weights has none."""
         values = self._read_values(trial)
-        rule = self._rule if trial.user_attrs[OWN] else set_constants(self._rule, values)
-        return make_setting(rule, values, trial.user_attrs[SCALE])
+        return make_setting(self._find_rule(values), values, trial.user_attrs[SCALE])
+
+    def is_own(self, trial: FrozenTrial) -> bool:
+        """Whether a trial is of the rule as it was given, with the own schedule and weight decay, at some rate."""
+        return is_own(self._tunables, self._read_values(trial))
 
     def find_values(self, trial: FrozenTrial) -> dict[str, Any]:
         """The values that a complete trial tried, by the names of what is tuned."""
@@ -104,7 +104,10 @@ class Study:
         return {**self._read_values(trial), "rate": setting.learning_rate, "weight decay": setting.weight_decay}
 
     def _read_values(self, trial):
-        return {one.name: _read(one, trial.params[one.name]) for one in self._tunables}
+        return {one.name: one.read(trial.params[one.name]) for one in self._tunables}
+
+    def _find_rule(self, values):
+        return set_constants(self._rule, values)
 
     def _make_sampler(self, number):
         seed = int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
@@ -112,32 +115,24 @@ class Study:
         values = self._find_first_values(number)
         if not values:
             return sampler
-        fixed = {one.name: _write(one, values[one.name]) for one in self._tunables}
+        fixed = {one.name: one.write(values[one.name]) for one in self._tunables}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             return optuna.samplers.PartialFixedSampler(fixed, sampler)
 
     def _find_first_values(self, number):
-        """The rule as it was given at each constant rate, then at the best of these with other schedules; then none.
+        """The rule as it was given at each rate, then at the best of these with the other schedules; then none.
 
         Else a few random trials would decide between the schedules, whose best rates differ.
         """
         if number < len(self._rates):
             return find_own_values(self._tunables, self._rates[number])
-        if number >= len(self._rates) + len(RATES_THAT_FALL):
+        if number >= self._fixed:
             return {}
         rewards = [find_value(trial) for trial in self.trials[: len(self._rates)]]
-        schedule, times = RATES_THAT_FALL[number - len(self._rates)]
+        schedule, times = self._others[number - len(self._rates)]
         own = find_own_values(self._tunables, times * self._rates[rewards.index(max(rewards))])
         return {**own, "schedule": schedule}
-
-
-def check_trials(trials: Sequence[FrozenTrial], tunables: Sequence[Tunable]) -> None:
-    """Raises `Damaged` if trials are of a study that tunes other things, or in other ranges."""
-    expected = {one.name: make_distribution(one) for one in tunables}
-    for trial in trials:
-        if trial.distributions != expected:
-            raise Damaged(f"trial {trial.number} tries other things than this version tunes.")
 
 
 def quiet_optuna() -> None:
@@ -163,18 +158,23 @@ def find_value(trial: FrozenTrial) -> float:
 def find_importances(trials: Sequence[FrozenTrial]) -> dict[str, float]:
     """How much each thing that was tuned decides whether a trial is among the best tenth: shares that sum to 1.
 
-    Empty if there are too few trials to say.
+    Args:
+      trials: Of which the sampler chose everything: what was fixed among the first ones would count as good.
+
+    Returns:
+      A share for each thing that varied among those that trained to their end; empty if these are too few to say.
 
     Source: Watanabe, Bansal and Hutter (2023), arXiv:2304.10255 (PED-ANOVA), as Optuna has it.
     """
     complete = [trial for trial in trials if is_complete(trial)]
     if len(complete) < TRIALS_FOR_IMPORTANCES:
         return {}
+    varied = [name for name in complete[0].params if len({trial.params[name] for trial in complete}) > 1]
     study = optuna.create_study(direction="maximize")
     study.add_trials(complete)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return optuna.importance.get_param_importances(study)
+        return optuna.importance.get_param_importances(study, params=varied)
 
 
 # -- A thing that is tuned, as Optuna sees it ------------------------------------------------------
@@ -190,14 +190,5 @@ def make_distribution(tunable: Tunable) -> BaseDistribution:
 def _suggest(trial, tunable):
     if isinstance(tunable.scale, tuple):
         return trial.suggest_categorical(tunable.name, tunable.scale)
-    return tunable.scale.read(
-        trial.suggest_float(tunable.name, tunable.scale.low, tunable.scale.high, log=tunable.scale.is_log)
-    )
-
-
-def _read(tunable, x):
-    return x if isinstance(tunable.scale, tuple) else tunable.scale.read(x)
-
-
-def _write(tunable, value):
-    return value if isinstance(tunable.scale, tuple) else tunable.scale.write(value)
+    x = trial.suggest_float(tunable.name, tunable.scale.low, tunable.scale.high, log=tunable.scale.is_log)
+    return tunable.read(x)

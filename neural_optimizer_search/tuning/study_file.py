@@ -20,7 +20,7 @@ from neural_optimizer_search.measuring.fingerprint import Fingerprint
 from neural_optimizer_search.origin import find_origin
 from neural_optimizer_search.records import sqlite_files
 from neural_optimizer_search.records.run_directory import find_versions
-from neural_optimizer_search.tuning.study import OWN, STEPS, quiet_optuna
+from neural_optimizer_search.tuning.study import quiet_optuna
 
 NAME = "nos-tune"  # of the study in the file
 _FRESH = "fresh"  # a key is "fresh TRIAL SEED"
@@ -43,16 +43,15 @@ def create(path: Path, config: Mapping[str, Any], rule: Rule) -> None:
 
     def write(unfinished):
         with _plain_errors(path):
-            # With a journal that is written ahead, a trial waits for the disk once.
-            with contextlib.closing(sqlite3.connect(unfinished)) as db:
-                db.execute("PRAGMA journal_mode = WAL")
-            storage = _open_storage(unfinished)
+            storage = _open_storage(unfinished)  # with a journal that is gone when the file is whole
             try:
                 study = optuna.create_study(storage=storage, study_name=NAME, direction="maximize")
                 for key, value in about.items():
                     study.set_user_attr(key, value)
             finally:
                 _close_storage(storage)
+                for ending in sqlite_files.JOURNALS:  # a full disk leaves some
+                    unfinished.with_name(f"{unfinished.name}{ending}").unlink(missing_ok=True)
 
     write_whole(path, write, replace=False)
 
@@ -83,6 +82,7 @@ class StudyFile:
         quiet_optuna()
         try:
             _require_study(path)
+            _write_ahead(path)
             with _plain_errors(path):
                 self._storage = _open_storage(path)
                 self._study = optuna.load_study(storage=self._storage, study_name=NAME)
@@ -103,14 +103,14 @@ class StudyFile:
                 if key.startswith(f"{_FRESH} ")
                 for _, number, seed in [key.split()]
             }
-        except (KeyError, TypeError, ValueError) as error:
+        except KeyError as error:
             raise Damaged(f"{self._path} is damaged: it has no {error!s:.200}.") from error
-        for number, trial in enumerate(self.trials):
-            known = trial.user_attrs
-            if not (trial.number == number and trial.state.is_finished() and type(known.get(STEPS)) is int):
-                raise Damaged(f"{self._path} is damaged: trial {trial.number} is none of nos-tune.")
-            if type(known.get(OWN)) is not bool:
-                raise Damaged(f"{self._path} is damaged: trial {trial.number} is none of nos-tune.")
+        except (TypeError, ValueError) as error:
+            raise Damaged(
+                f"{self._path} is damaged: what it records of the tuning is wrong: {error!s:.200}"
+            ) from error
+        if wrong := [value for value in self.fresh.values() if not 0.0 <= value <= 1.0]:
+            raise Damaged(f"{self._path} is damaged: rewards must be from 0 to 1. Received: {wrong[0]}.")
 
     @property
     def fingerprint(self) -> Optional[Fingerprint]:
@@ -165,6 +165,12 @@ def _open_storage(path):
     return optuna.storages.RDBStorage(url.render_as_string(hide_password=False))
 
 
+def _write_ahead(path):
+    """Gives the file a journal that is written ahead, with which a trial waits for the disk once."""
+    with contextlib.closing(sqlite_files.connect(path)) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+
+
 def _close_storage(storage):
     storage.remove_session()
     storage.engine.dispose()
@@ -191,4 +197,6 @@ def _plain_errors(path) -> Iterator[None]:
             raise said from error
         raise Damaged(f"{path} is damaged: {said or cause}.") from error
     except (LookupError, ValueError, RuntimeError, AssertionError) as error:  # Optuna, of rows that it did not write
-        raise Damaged(f"{path} is damaged, or of another version of Optuna: {error!s:.200}") from error
+        raise Damaged(
+            f"{path} is damaged, or of another version of Optuna: {str(error) or type(error).__name__:.200}"
+        ) from error

@@ -94,6 +94,17 @@ class Tunable(NamedTuple):
     scale: Union[Scale, tuple[str, ...]]
     own: Any = None
 
+    def read(self, x: Any) -> Any:
+        """The value that the sampler's number, or text, stands for: the own one where it is nearest to that."""
+        if isinstance(self.scale, tuple):
+            return x
+        value = self.scale.read(x)
+        return self.own if self.own is not None and value == self.scale.read(self.scale.write(self.own)) else value
+
+    def write(self, value: Any) -> Any:
+        """What the sampler has for a value: undoes `read`."""
+        return value if isinstance(self.scale, tuple) else self.scale.write(value)
+
 
 def find_tunables(rule: Rule, protocol: Protocol) -> tuple[Tunable, ...]:
     """All that is tuned of a rule: first of the measurement, then the constants that it reads, then its numbers."""
@@ -103,7 +114,7 @@ def find_tunables(rule: Rule, protocol: Protocol) -> tuple[Tunable, ...]:
     return (
         Tunable("rate", rate),
         Tunable("schedule", tuple(DECAYS), schedule.decay),
-        Tunable("warm-up", WARMUP, schedule.warmup),
+        Tunable("warm-up", WARMUP.around(schedule.warmup), schedule.warmup),
         Tunable("weight decay", WEIGHT_DECAY, 0.0),
         *(
             Tunable(name, scale, value)
@@ -132,3 +143,8 @@ def _fits(scale, allowed):
 def find_own_values(tunables: Sequence[Tunable], rate: float) -> dict[str, Any]:
     """The values with which a rule is as it was given, at this rate, with the protocol's first schedule."""
     return {**{one.name: one.own for one in tunables}, "rate": rate}
+
+
+def is_own(tunables: Sequence[Tunable], values: Mapping[str, Any]) -> bool:
+    """Whether a rule is as it was given with these values, at some rate."""
+    return dict(values) == find_own_values(tunables, values["rate"])

@@ -15,6 +15,7 @@ from neural_optimizer_search.tuning.find_rule import find_rule
 from neural_optimizer_search.tuning.objective import Objective
 from neural_optimizer_search.tuning.plan import (
     FINALISTS,
+    OWN_FINALISTS,
     REWARD,
     SEEDS,
     Plan,
@@ -27,7 +28,8 @@ from neural_optimizer_search.tuning.plan import (
     find_trial_steps,
 )
 from neural_optimizer_search.tuning.result import Measured, Tuned, TuningResult
-from neural_optimizer_search.tuning.study import OWN, Study, find_importances, find_value, is_complete
+from neural_optimizer_search.tuning.setting import Setting
+from neural_optimizer_search.tuning.study import Study, find_importances, find_value, is_complete
 from neural_optimizer_search.tuning.tunables import Tunable, find_tunables
 
 
@@ -166,16 +168,17 @@ def carry_out(
 
 
 def choose_finalists(study: Study) -> list[FrozenTrial]:
-    """The trials that are measured again: the best of the rule as it was given, and the best of the others."""
+    """The trials that are measured again: the best of the rule as it was given, and the best of the others.
+
+    Of several with the same setting it is the best one.
+    """
     ranked = sorted((t for t in study.trials if find_value(t) > 0.0), key=lambda t: (-find_value(t), t.number))
-    own = [trial for trial in ranked if trial.user_attrs[OWN]][:1]
-    others, settings = [], []
+    different: dict[Setting, FrozenTrial] = {}
     for trial in ranked:
-        setting = study.find_setting(trial)
-        if not trial.user_attrs[OWN] and setting not in settings and len(others) < FINALISTS:
-            others.append(trial)
-            settings.append(setting)
-    return [*own, *others]
+        different.setdefault(study.find_setting(trial), trial)
+    own = [trial for trial in different.values() if study.is_own(trial)]
+    others = [trial for trial in different.values() if not study.is_own(trial)]
+    return [*own[:OWN_FINALISTS], *others[:FINALISTS]]
 
 
 def _measure_again(objective, study, tunables, plan, memory, watch):
@@ -196,7 +199,7 @@ def _measure_again(objective, study, tunables, plan, memory, watch):
             study.find_values(trial),
             find_value(trial),
             tuple(memory.fresh[trial.number, seed] for seed in plan.seeds),
-            trial.user_attrs[OWN],
+            study.is_own(trial),
         )
         for trial in chosen
     ]
@@ -220,7 +223,7 @@ def _conclude(finalists, study, tunables, protocol, plan, memory):
 def _describe_tuned(best: Measured, study: Study, tunables: Sequence[Tunable]) -> tuple[Tuned, ...]:
     complete = sorted(filter(is_complete, study.trials), key=find_value, reverse=True)
     values = [study.find_values(trial) for trial in complete[: max(1, math.ceil(len(complete) / 10))]]
-    importances = find_importances(study.trials)
+    importances = find_importances(study.free_trials)
     tuned = [
         Tuned(one.name, importances.get(one.name), one.own, best.values[one.name], _summarize(one, values))
         for one in tunables

@@ -21,7 +21,7 @@ from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.run_directory import LEDGER, STUDY, TUNED
 from neural_optimizer_search.tasks.named_task import load
 from neural_optimizer_search.tuning import command
-from neural_optimizer_search.tuning.study_file import NAME, StudyFile
+from neural_optimizer_search.tuning.study_file import NAME, StudyFile, create
 
 ROOT = pathlib.Path(__file__).parents[2]
 SMALL = ["--task", "digits_mlp", "--protocol", "reduced", "--budget", "800", "--seeds", "2"]
@@ -168,7 +168,11 @@ def test_a_task_of_your_own(tmp_path, monkeypatch, capsys):
     [
         ([], "argument RULE: is needed, unless there is --resume RUN."),
         (["adamm"], "Names like it: adam"),
-        (["g *"], "Read as a formula"),
+        (["g *"], "; as a formula, it has its end where an operand must stand at position 3."),
+        (["moun"], "as a formula, it has an unknown word 'moun' at position 0. Names like it: muon"),
+        (["#1"], "argument RULE: must be RUN#K, where RUN is the directory of a run. Received: '#1'."),
+        (["/"], "argument RULE: must be RUN#K. For the best rule of this run: /#1"),
+        (["adam", "--out", "/dev/null"], "argument --out: /dev/null is no directory. Give another one."),
         (["nowhere#1"], "nowhere is not a run of nos-search"),
         (["adam", "--budget", "100"], "argument --budget: must be at least "),
         (["adam", "--budget", "x"], "argument --budget: must be a whole number"),
@@ -183,7 +187,8 @@ def test_a_task_of_your_own(tmp_path, monkeypatch, capsys):
 )
 def test_wrong_flags(words, said, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert said in refuse(capsys, *words)
+    printed = refuse(capsys, *words)
+    assert said in printed and "\\n" not in printed
     assert not list(tmp_path.iterdir())
 
 
@@ -238,6 +243,21 @@ def use(statement):
         use("UPDATE trials SET state = 'NONE'"),
         use("DELETE FROM trial_user_attributes"),
         use("DELETE FROM trial_params WHERE trial_id = 3"),
+        use("UPDATE trial_params SET param_value = 1e9 WHERE param_name = 'beta_1'"),
+        use("UPDATE trial_user_attributes SET value_json = '\"x\"' WHERE key = 'scale'"),
+        use("UPDATE trial_user_attributes SET value_json = 'NaN' WHERE key = 'scale'"),
+        use("UPDATE trial_user_attributes SET value_json = '0' WHERE key = 'scale'"),
+        use("DELETE FROM trial_user_attributes WHERE key = 'scale'"),
+        use("UPDATE trial_user_attributes SET value_json = '-1000000' WHERE key = 'steps' AND trial_id = 3"),
+        use("UPDATE trial_user_attributes SET value_json = '1000000' WHERE key = 'steps' AND trial_id = 3"),
+        use("DELETE FROM trial_values"),
+        use("UPDATE trial_values SET value = 1e300"),
+        use("UPDATE trial_intermediate_values SET intermediate_value = NULL"),
+        use("UPDATE trial_intermediate_values SET intermediate_value_type = 'NAN'"),
+        use("UPDATE trial_intermediate_values SET intermediate_value = -1"),
+        use("UPDATE trials SET datetime_complete = NULL"),
+        use("UPDATE trials SET state = 'FAIL'"),
+        use("UPDATE study_user_attributes SET value_json = '7' WHERE key LIKE 'fresh%'"),
         use("UPDATE trial_params SET distribution_json = 'x'"),
         use("CREATE TRIGGER t AFTER INSERT ON trials BEGIN DELETE FROM studies; END"),
     ],
@@ -246,6 +266,39 @@ def test_a_damaged_file_is_one_sentence(damage, fake, copy, capsys):
     damage(copy / STUDY)
     said = refuse(capsys, "--resume", copy)
     assert said.startswith("nos-tune: argument --resume: ") and said.count("\n") == 1
+    assert "has no Argument" not in said and "has no could" not in said and not said.endswith(": \n")
+
+
+def test_a_whole_file_has_no_journal_beside_it(tuned):
+    """What was written ahead is in the file when it is closed."""
+    assert sorted(path.name for path in tuned.iterdir() if "sqlite" in path.name) == [STUDY]
+    with contextlib.closing(sqlite3.connect(tuned / STUDY)) as db:
+        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_a_new_file_is_whole_by_itself(tmp_path):
+    """What SQLite would write ahead, on a full disk it would lose without a word."""
+    create(tmp_path / STUDY, {}, parse_formula("g"))
+    assert [path.name for path in tmp_path.iterdir()] == [STUDY]
+    with contextlib.closing(sqlite3.connect(tmp_path / STUDY)) as db:
+        assert db.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+        assert db.execute("SELECT study_name FROM studies").fetchone() == (NAME,)
+
+
+def test_a_disk_that_is_full_at_the_beginning(tmp_path, monkeypatch, capsys):
+    """Nothing stays behind: neither half a file nor the directory."""
+    connect = sqlite3.connect
+
+    def connect_to_a_small_disk(*arguments, **more):
+        db = connect(*arguments, **more)
+        db.execute("PRAGMA max_page_count = 20")
+        return db
+
+    monkeypatch.setattr(sqlite3.dbapi2, "connect", connect_to_a_small_disk)
+    monkeypatch.setattr(sqlite3, "connect", connect_to_a_small_disk)
+    said = refuse(capsys, "adam", *SMALL, "--out", tmp_path / "run")
+    assert said == f"nos-tune: argument --out: cannot write to {tmp_path}/run: database or disk is full\n"
+    assert not list(tmp_path.iterdir())
 
 
 def test_another_database_is_left_alone(tmp_path, capsys):

@@ -35,7 +35,8 @@ def compute(rule, g=(0.3, -0.02, 1e-3), t=4):
     [
         ("Adam", []),
         ("clip(m, 1e-4) * exp(v)", [("clip", "clip_c", 1e-4)]),
-        ("drop(g, 0.3) + drop(m, 0.1)", [("drop", "drop_c", 0.3), ("drop 2", "drop_c", 0.1)]),
+        ("drop(g, 0.3) + drop(m, 0.1)", [("drop 0.3", "drop_c", 0.3), ("drop 0.1", "drop_c", 0.1)]),
+        ("clip(m, 0.1) + clip(g, 0.1)", [("clip 0.1", "clip_c", 0.1), ("clip 0.1 (2)", "clip_c", 0.1)]),
         ("Adam + 1e-2*w", [("factor of w", "c*w", 0.01)]),
         ("(2 + sign(g) * sign(m)) * g", [("number", "c", 2.0)]),
         ("cd_1 * rd_10 * g^2 * g", []),
@@ -110,6 +111,6 @@ def test_the_constants_that_words_read(formula, expected):
 
 def test_values_by_name():
     rule = parse_formula("drop(g, 0.3) + drop(m, 0.1)")
-    changed = set_constants(rule, {"drop 2": 0.25, "beta_1": 0.5, "beta_2": 0.5, "rate": 1.0, "schedule": "linear"})
+    changed = set_constants(rule, {"drop 0.1": 0.25, "beta_1": 0.5, "beta_2": 0.5, "rate": 1.0, "schedule": "linear"})
     assert [number.value for number in find_numbers(changed)] == [0.3, 0.25]
     assert changed.constants == Constants(beta_1=0.5)

@@ -1,5 +1,6 @@
 """What is said at the end of a tuning; the optimizer that it names does what was measured."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -17,6 +18,17 @@ SETTING = Setting(parse_formula("Adam, beta_1=0.8"), 0.25, Schedule("cosine", 0.
 
 def measured(setting=SETTING, rewards=(0.5, 0.75), is_own=False):
     return Measured(setting, {}, 0.875, rewards, is_own)
+
+
+def test_it_says_why_there_are_no_importances():
+    one = measured()
+    text = format_result(
+        dataclasses.replace(result(one), tuned=(Tuned("rate", None, None, 0.25, (0.1, 0.5)),)), "x", 24
+    )
+    assert (
+        "importance: not known, as of the trials that the sampler chose freely fewer than 30 got to their end."
+        in text
+    )
 
 
 def result(*finalists, **changes):
@@ -59,13 +71,20 @@ def test_the_table():
     assert "schedule                0.75   constant         cosine  linear, cosine" in lines
     assert "beta_1                     -        0.9            0.8  0.5 to 0.95" in lines
     assert "rate                    0.25          -           0.25  0.125 to 0.5" in lines
+    assert (
+        "importance: share in whether a trial is among the best tenth of those that the sampler chose freely."
+        in lines
+    )
     assert "40 trials, 10 of them ended early, 1234 gradient steps in all." in lines
 
 
 @pytest.mark.parametrize(
     ("finalists", "said"),
     [
-        ([measured(rewards=(0.5,)), measured(rewards=(0.25,), is_own=True)], "Tuning adds 0.2500 to the rule"),
+        (
+            [measured(rewards=(0.5,)), measured(rewards=(0.25,), is_own=True)],
+            "Tuning adds 0.2500 to the rule as it was given, at its best rate.",
+        ),
         ([measured(is_own=True), measured()], "Nothing that was tried is better than the rule as it was given"),
         ([measured()], "the rule never trained to its end"),
     ],

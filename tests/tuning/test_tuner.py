@@ -1,5 +1,6 @@
 """A tuning: its trials, its budget, its end; and that it goes on as if it had not been stopped."""
 
+import copy
 import dataclasses
 import math
 
@@ -7,10 +8,25 @@ import pytest
 from fake_objective import PROTOCOL, STEPS, FakeObjective
 
 from neural_optimizer_search import parse_formula
+from neural_optimizer_search.dsl.constants import Constants
 from neural_optimizer_search.tasks.schedule import Schedule
-from neural_optimizer_search.tuning.plan import FINALISTS, RANDOM_TRIALS, Plan, check_steps, find_own_rates
-from neural_optimizer_search.tuning.study import find_importances, find_value, is_complete
-from neural_optimizer_search.tuning.tuner import InMemory, NothingTrained, carry_out
+from neural_optimizer_search.tuning.plan import (
+    FINALISTS,
+    OWN_FINALISTS,
+    RANDOM_TRIALS,
+    Plan,
+    check_steps,
+    find_own_rates,
+)
+from neural_optimizer_search.tuning.study import (
+    TRIALS_FOR_IMPORTANCES,
+    Study,
+    find_importances,
+    find_value,
+    is_complete,
+)
+from neural_optimizer_search.tuning.tunables import find_tunables
+from neural_optimizer_search.tuning.tuner import InMemory, NothingTrained, carry_out, choose_finalists
 
 RULE = parse_formula("sign(g) * m")
 SEEDS = (2, 3)
@@ -65,11 +81,66 @@ def test_the_end_is_with_fresh_seeds():
     fresh = [(setting, seed) for setting, seed, _ in objective.trainings if seed in SEEDS]
     assert not set(SEEDS) & set(PROTOCOL.seeds)
     assert fresh == [(setting, seed) for seed in SEEDS for setting in dict.fromkeys(setting for setting, _ in fresh)]
-    assert len(fresh) == len(SEEDS) * (FINALISTS + 1) and len({setting for setting, _ in fresh}) == FINALISTS + 1
+    assert len(result.finalists) == len({setting for setting, _ in fresh}) == FINALISTS + OWN_FINALISTS
+    assert len(fresh) == len(SEEDS) * (FINALISTS + OWN_FINALISTS)
     for one in result.finalists:
         assert one.rewards == tuple(objective.value(one.setting, seed) for seed in SEEDS)
     means = [one.mean for one in result.finalists]
     assert means == sorted(means, reverse=True) and result.best is result.finalists[0]
+
+
+class OneSeedDeceives(FakeObjective):
+    """With a seed of the protocol the rate 0.005 looks best, which in truth is worth little."""
+
+    def value(self, setting, seed):
+        flattered = 0.7 if seed in PROTOCOL.seeds and setting.learning_rate == 0.005 else 0.0
+        return max(flattered, super().value(setting, seed))
+
+
+def test_as_it_was_given_is_the_better_of_its_two_best_rates():
+    objective = OneSeedDeceives()
+    result = tune(objective=objective)
+    own = [one for one in result.finalists if one.is_own]
+    assert [one.setting.learning_rate for one in own] == [0.05, 0.005] and result.own is own[0]
+    assert own[0].mean > own[1].mean and own[0].chosen_by < own[1].chosen_by
+
+
+def test_a_trial_with_the_own_values_is_of_the_rule_as_it_was_given():
+    """Whoever proposed it; and constants with more digits than are tried stay what they are."""
+    rule = dataclasses.replace(RULE, constants=Constants(beta_1=0.123456))
+    protocol = dataclasses.replace(PROTOCOL, schedules=(Schedule("linear", 0.5),))
+    tunables = find_tunables(rule, protocol)
+    objective = FakeObjective(protocol)
+    study = Study(objective, rule, tunables, find_own_rates(protocol), 0)
+    for _ in range(12):
+        study.run_trial()
+    own = [study.is_own(trial) for trial in study.trials]
+    assert own == [True] * 3 + [False] * 9
+    settings = [study.find_setting(trial) for trial in study.trials[:9]]
+    assert {one.rule for one in settings} == {rule} and str(settings[0].schedule) == "linear, warm-up 0.5"
+    assert [one.schedule.decay for one in settings[3:]] == [
+        name for name in ("constant", "cosine", "linear_cosine") for _ in range(2)
+    ]
+    assert settings[4].learning_rate == pytest.approx(3 * settings[3].learning_rate)
+    late = copy.deepcopy(study.trials[11])
+    late.params = {**study.trials[0].params, "rate": late.params["rate"]}
+    assert study.is_own(late) and study.find_setting(late).rule == rule
+    late.params["weight decay"] = 5e-4  # means 0
+    assert study.is_own(late)
+    late.params["weight decay"] = 0.1
+    assert not study.is_own(late)
+
+
+def test_the_same_setting_is_measured_once():
+    objective, memory = FakeObjective(), InMemory()
+    tune(memory=memory)
+    study = Study(objective, RULE, find_tunables(RULE, PROTOCOL), find_own_rates(PROTOCOL), 0, memory.trials)
+    chosen = choose_finalists(study)
+    for trial in study.trials[:]:
+        again = copy.deepcopy(trial)
+        study._study.add_trial(again)
+    settings = [study.find_setting(trial) for trial in choose_finalists(study)]
+    assert settings == [study.find_setting(trial) for trial in chosen] and len(set(settings)) == len(settings)
 
 
 def test_what_diverges_is_worth_nothing_and_ends():
@@ -104,17 +175,34 @@ def test_with_few_trials_no_importance_is_made_up():
     memory = InMemory()
     tune(memory=memory)
     complete = list(filter(is_complete, memory.trials))
-    assert find_importances(complete[:20]) and not find_importances(complete[:19])
+    complete = [complete[i % len(complete)] for i in range(TRIALS_FOR_IMPORTANCES)]
+    assert find_importances(complete) and not find_importances(complete[1:])
+
+
+def test_importances_are_of_what_the_sampler_chose_freely():
+    """The first trials have the rule's own constants, which would look important as they often are among the best."""
+    memory = InMemory()
+    result = tune(steps=120 * STEPS, memory=memory)
+    free = memory.trials[9:]
+    assert (
+        {one.name: one.importance for one in result.tuned}
+        == find_importances(free)
+        != find_importances(memory.trials)
+    )
+    alike = [copy.copy(trial) for trial in free]
+    for trial in alike:
+        trial.params = {**trial.params, "warm-up": 0.1}
+    assert set(find_importances(alike)) == {one.name for one in result.tuned} - {"warm-up"}
 
 
 def find_least_steps():
-    return (3 + 6 + RANDOM_TRIALS) * (STEPS + 2) + (FINALISTS + 1) * len(SEEDS) * STEPS
+    return (3 + 6 + RANDOM_TRIALS) * (STEPS + 2) + (FINALISTS + OWN_FINALISTS) * len(SEEDS) * STEPS
 
 
 def test_too_small_a_budget_is_refused():
     check_steps(PROTOCOL, Plan(find_least_steps(), 0, SEEDS))
     with pytest.raises(
-        ValueError, match=rf"must be at least {find_least_steps()}: 19 trials of 14 steps, and 96 steps"
+        ValueError, match=rf"must be at least {find_least_steps()}: 19 trials of 14 steps, and 120 steps"
     ):
         check_steps(PROTOCOL, Plan(find_least_steps() - 1, 0, SEEDS))
 

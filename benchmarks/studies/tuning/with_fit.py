@@ -1,6 +1,7 @@
 """Plain Optuna: a trial compiles the model with AdamW of Keras and fits it; trials that promise little end early.
 
-Space, sampler, pruner and first trials are those of `nos-tune`.
+Space, sampler, pruner and seeds are those of `nos-tune`; the first trials are of Adam's own constants, at all rates of
+the protocol.
 """
 
 import functools
@@ -15,7 +16,7 @@ from benchmarks.studies.tuning.tuned import Tuned
 from benchmarks.studies.tuning.with_nos_tune import find_protocol
 from neural_optimizer_search.optimizers import CATALOGUE
 from neural_optimizer_search.tasks.protocol import Protocol
-from neural_optimizer_search.tuning.plan import RANDOM_TRIALS, find_own_rates
+from neural_optimizer_search.tuning.plan import RANDOM_TRIALS, choose_seed, find_own_rates
 from neural_optimizer_search.tuning.study import make_distribution, quiet_optuna
 from neural_optimizer_search.tuning.tunables import Tunable, find_own_values, find_tunables
 
@@ -28,20 +29,21 @@ def tune_by_fit(task: str, trials: int, seed: int) -> Tuned:
     Args:
       task: "module:task", of `own_tasks`.
       trials: Trials.
-      seed: Of the tuner. All trainings have the seed 0.
+      seed: Of the tuner. Trials take the protocol's seeds as those of `nos-tune` do.
     """
     started = time.process_time()
     protocol = find_protocol(task, centred=False)
     study, tunables = _make_study(protocol, seed), find_tunables(ADAM, protocol)
     distributions = {one.name: make_distribution(one) for one in tunables}
-    steps = 0
-    for _ in range(trials):
+    steps, fixed = 0, len(find_own_rates(protocol))
+    for number in range(trials):
+        one = choose_seed(protocol.seeds, number, fixed)
         trial = study.ask(distributions)
         configuration = _read_configuration(trial, tunables)
         trial.set_user_attr("configuration", configuration)
         optimizer = make_optimizer(configuration, protocol.final_steps)
         try:
-            study.tell(trial, fit(task, optimizer, 0, report=functools.partial(_report, trial, protocol)).score)
+            study.tell(trial, fit(task, optimizer, one, report=functools.partial(_report, trial, protocol)).score)
         except optuna.TrialPruned:
             study.tell(trial, state=optuna.trial.TrialState.PRUNED)
         steps += study.trials[trial.number].last_step or 0
@@ -69,19 +71,11 @@ def _make_study(protocol: Protocol, seed: int) -> optuna.Study:
     tunables = find_tunables(ADAM, protocol)
     for rate in rates:
         own = find_own_values(tunables, rate)
-        study.enqueue_trial({one.name: _write(one, own[one.name]) for one in tunables})
+        study.enqueue_trial({one.name: one.write(own[one.name]) for one in tunables})
     return study
 
 
 def _read_configuration(trial: optuna.Trial, tunables: tuple[Tunable, ...]) -> Configuration:
     names = {"schedule": "decay", "warm-up": "warmup", "weight decay": "weight_decay"}
-    values = {names.get(one.name, one.name): _read(one, trial.params[one.name]) for one in tunables}
+    values = {names.get(one.name, one.name): one.read(trial.params[one.name]) for one in tunables}
     return dict(kind="AdamW", **values)
-
-
-def _read(tunable, x):
-    return x if isinstance(tunable.scale, tuple) else tunable.scale.read(x)
-
-
-def _write(tunable, value):
-    return value if isinstance(tunable.scale, tuple) else tunable.scale.write(value)

@@ -11,14 +11,14 @@ from benchmarks.studies.tuning.tuned import Tuned
 from neural_optimizer_search.optimizers import CATALOGUE
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tuning.objective import Objective
-from neural_optimizer_search.tuning.plan import REWARD, find_own_rates
+from neural_optimizer_search.tuning.plan import REWARD, find_fresh_seeds, find_own_rates
 from neural_optimizer_search.tuning.setting import Setting
 from neural_optimizer_search.tuning.study import Study, find_value, is_complete
 from neural_optimizer_search.tuning.tunables import find_tunables
 
-FIRST_SHARE = 0.45  # of the steps: for all rules alike; as much again for the best, the rest for more seeds
+FIRST_SHARE = 0.45  # of the steps: for all rules alike; as much again for the best, the rest for other seeds
 RULES_THAT_GO_ON = 2
-BEST, MORE_SEEDS = 5, 0.1  # settings that get more seeds, and the share of the steps that these take
+BEST, MORE_SEEDS = 5, 0.1  # settings that get other seeds, and the share of the steps that these take
 
 
 def tune_trials(task: str, name: str, trials: int, seed: int) -> Tuned:
@@ -28,7 +28,7 @@ def tune_trials(task: str, name: str, trials: int, seed: int) -> Tuned:
       task: "module:task".
       name: The rule's.
       trials: Trials.
-      seed: Of the tuner. All trainings have the seed 0.
+      seed: Of the tuner. Trials take the protocol's seeds: the first ones its first seed, then all in turn.
     """
     started = time.process_time()
     protocol = find_protocol(task, centred=False)
@@ -47,8 +47,8 @@ def tune_rules(task: str, names: Sequence[str], budget: int, seed: int) -> Tuned
       task: "module:task".
       names: The rules'.
       budget: Gradient steps of all together.
-      seed: Of the tuner. Trials have the seed 0; the best settings get those after it too, and what is best in the
-        mean is what is found.
+      seed: Of the tuner. Trials take the protocol's seeds as in `tune_trials`; the best settings are trained with
+        others, and what is best in the mean of these is what is found.
     """
     started = time.process_time()
     protocol = find_protocol(task)
@@ -59,11 +59,11 @@ def tune_rules(task: str, names: Sequence[str], budget: int, seed: int) -> Tuned
     _run_until(FIRST_SHARE * (budget / len(names) + budget / len(go_on)), go_on)
     found = [(find_value(trial), trial, study) for study in studies.values() for trial in study.trials]
     best = sorted(found, key=lambda one: -one[0])[:BEST]
-    finalists = [(value, _find_setting(study, trial)) for value, trial, study in best]
-    more = range(1, 1 + max(1, int(MORE_SEEDS * budget / BEST / objective.steps)))
-    values = [[value, *(objective.train_whole(setting, s) for s in more)] for value, setting in finalists]
+    finalists = [_find_setting(study, trial) for _, trial, study in best]
+    more = find_fresh_seeds(protocol, max(1, int(MORE_SEEDS * budget / BEST / objective.steps)))
+    values = [[objective.train_whole(setting, one) for one in more] for setting in finalists]
     steps = sum(study.steps for study in studies.values()) + len(finalists) * len(more) * objective.steps
-    mean, setting = max(zip(map(statistics.fmean, values), (one for _, one in finalists)), key=lambda pair: pair[0])
+    mean, setting = max(zip(map(statistics.fmean, values), finalists), key=lambda pair: pair[0])
     return _describe(task, setting, mean, list(studies.values()), steps, time.process_time() - started)
 
 

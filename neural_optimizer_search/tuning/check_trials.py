@@ -1,0 +1,65 @@
+"""Checks trials that were read from a file, which anybody may have changed."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial, TrialState
+
+from neural_optimizer_search.files import Damaged
+from neural_optimizer_search.tuning.study import SCALE, STEPS, is_complete, make_distribution
+from neural_optimizer_search.tuning.tunables import Tunable
+
+
+def check_trials(trials: Sequence[FrozenTrial], tunables: Sequence[Tunable], steps: int) -> None:
+    """Checks that a `Study` can go on from trials.
+
+    Args:
+      trials: The trials, in order.
+      tunables: What the study tunes.
+      steps: Gradient steps of a whole trial.
+
+    Raises:
+      Damaged: If they are of a study that tunes other things, or in other ranges, or no study has such trials.
+    """
+    expected = {one.name: make_distribution(one) for one in tunables}
+    for number, trial in enumerate(trials):
+        if fault := _find_fault(number, trial, expected, steps):
+            raise Damaged(f"trial {trial.number} {fault}.")
+    try:
+        optuna.create_study(direction="maximize").add_trials(trials)
+    except (ValueError, TypeError) as error:  # what else Optuna asks of trials
+        raise Damaged(f"Optuna takes no such trials: {error!s:.200}") from error
+
+
+def _find_fault(number: int, trial: FrozenTrial, expected: Mapping[str, BaseDistribution], steps: int) -> str:
+    """What is wrong with a trial; empty if nothing is."""
+    taken, scale = trial.user_attrs.get(STEPS), trial.user_attrs.get(SCALE)
+    if trial.number != number or trial.state not in (TrialState.COMPLETE, TrialState.PRUNED):
+        return "is not finished, or not in its place"
+    if trial.distributions != expected:
+        return "tries other things than this version tunes"
+    for name, distribution in expected.items():
+        if not distribution._contains(distribution.to_internal_repr(trial.params[name])):
+            return f"has a value of {name} that is not in its range: {trial.params[name]!r:.40}"
+    if type(taken) is not int or not 0 <= taken <= steps:
+        return f"must have from 0 to {steps} steps. Received: {taken!r:.40}"
+    if not (_is_between(scale, 0.0, math.inf) and scale) and (is_complete(trial) or scale is not None):
+        return f"must have a finite scale above 0. Received: {scale!r:.40}"
+    values = [*(trial.values if is_complete(trial) and trial.values else []), *trial.intermediate_values.values()]
+    if is_complete(trial) and len(trial.values or ()) != 1:
+        return "got to its end, and has no reward"
+    wrong = [value for value in values if not _is_between(value, 0.0, 1.0)]
+    return f"must have rewards from 0 to 1. Received: {wrong[0]!r:.40}" if wrong else ""
+
+
+def _is_between(value: Any, low: float, high: float) -> bool:
+    """Whether a value is a finite number from `low` to `high`."""
+    return (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+        and low <= value <= high
+    )
