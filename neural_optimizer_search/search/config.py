@@ -48,7 +48,7 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         default_text="300; exhaustive: all",
         changeable=True,
     )
-    seed: int = flag(0, "seed of what is proposed", parse=whole_number(0))
+    seed: int = flag(0, "random seed of the search", parse=whole_number(0))
     unconstrained: bool = flag(False, "propose also what the paper's three constraints forbid")
     screen: Optional[str] = flag(
         None,

@@ -10,8 +10,9 @@ RULES = {
     "PowerSign": "exp(sign(g) * sign(m)) * g",
     "AddSign": "(1 + sign(g) * sign(m)) * g",
     # Found on `digits`, the last one on `cifar10`: sections 7 and 8 of benchmarks/results/README.md.
-    "evolution 1": "Adam / sign(clip(m, 1e-5) - clip(sign(g), 1e-5))",
-    "evolution 2": "drop(Adam, 0.1) * exp(sign(m) * sign(g))",
+    # The best one there divides by 0 + δ and needs rates of 1e-10, far from all others; these follow.
+    "evolution 1": "drop(Adam, 0.1) * exp(sign(m) * sign(g))",
+    "evolution 2": "drop(Adam, 0.1) * exp(drop(sign(m), 0.5) * sign(g))",
     "PPO 1": "Adam - drop(-RMSProp, 0.3)",
     "PPO 2": "Adam - drop(-sign(g), 0.5)",
     "PPO 3": "drop(Adam, 0.5)",
