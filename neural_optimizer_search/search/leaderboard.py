@@ -46,7 +46,7 @@ def format_leaderboard(
             "",
             f"reward: {of}.",
             words.note,
-            *(["In brackets: the schedule of the rate and the weight decay, where there are any."] if settings else []),
+            *(["In brackets: the schedule of the rate and the weight decay, if any."] if settings else []),
             "Both are of the validation data that chose the rules and rates, so the best are flattered.",
             *explain_zeros([*best, *known]),
         ]

@@ -1,4 +1,4 @@
-"""`nos-tune`: tunes the constants of an update rule, its rate, schedule and weight decay on a task."""
+"""`nos-tune`: tunes an update rule on a task: its constants, learning rate, schedule and weight decay."""
 
 import contextlib
 import os

@@ -26,16 +26,18 @@ class TuneConfig(TaskConfig):
     )
     budget: Optional[int] = flag(
         None,
-        "gradient steps that all trainings together may take",
+        "total gradient steps over all trainings",
         parse=whole_number(1),
         metavar="STEPS",
         default_text=f"{TRAININGS} trainings",
         changeable=True,
     )
-    seed: int = flag(0, "seed of what is tried", parse=whole_number(0))
-    seeds: int = flag(SEEDS, "fresh seeds that the best are trained with at the end", parse=whole_number(1, 1000))
+    seed: int = flag(0, "random seed of the tuner", parse=whole_number(0))
+    seeds: int = flag(
+        SEEDS, "number of fresh seeds with which the finalists are trained again", parse=whole_number(1, 1000)
+    )
     reward: str = flag(
-        REWARD, "what a training is worth; by default what there is at its end", choices=lambda: REWARDS
+        REWARD, "how a training is scored; by default, by the mean of its last validations", choices=lambda: REWARDS
     )
 
 
@@ -47,5 +49,5 @@ class PlaceConfig:
         None, "directory of the tuning", parse=path, default_text="a new one under runs", recorded=False
     )
     resume: Optional[Path] = flag(
-        None, "directory of a tuning to go on with", parse=path, metavar="RUN", recorded=False
+        None, "directory of a tuning to continue", parse=path, metavar="RUN", recorded=False
     )

@@ -38,9 +38,9 @@ def format_result(result: TuningResult, what: str, steps: int) -> str:
             *(_tuned(one) for one in result.tuned),
             "",
             f"{result.trials} trials, {result.pruned} of them ended early, {result.steps} gradient steps in all.",
-            "chosen by: the trial's one training, as the best of many flattered.",
+            "chosen by: the reward of the one training that it was picked by; as the best of many, it is optimistic.",
             f"importance: {_explain_importances(result)}.",
-            "All is measured on validation data. The test set was not touched.",
+            "All figures are of validation data.",
             "",
             "To use it:",
             *(f"  {line}" for line in write_snippet(result.best.setting, steps).splitlines()),
@@ -62,7 +62,7 @@ def write_snippet(setting: Setting, steps: int) -> str:
             *(["import keras"] if "keras." in rates else []),
             "from neural_optimizer_search.optimizers import RuleOptimizer",
             *([f"from neural_optimizer_search.schedules import {', '.join(names)}"] if names else []),
-            f"steps = {steps}  # of your whole training",
+            f"steps = {steps}  # of your whole training: change it to yours",
             rates,
             f"optimizer = RuleOptimizer({', '.join(arguments)})",
         ]
@@ -125,8 +125,8 @@ def _compare(result):
 
 def _explain_importances(result):
     if any(one.importance is not None for one in result.tuned):
-        return "share in whether a trial is among the best tenth of those that the sampler chose freely"
-    return f"not known, as of the trials that the sampler chose freely fewer than {TRIALS_FOR_IMPORTANCES} got to their end"
+        return "how much a value decides whether a trial that the sampler chose freely is among the best tenth"
+    return f"not known: fewer than {TRIALS_FOR_IMPORTANCES} of the trials that the sampler chose freely got to their end"
 
 
 def _tuned(one):

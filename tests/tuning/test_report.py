@@ -26,7 +26,7 @@ def test_it_says_why_there_are_no_importances():
         dataclasses.replace(result(one), tuned=(Tuned("rate", None, None, 0.25, (0.1, 0.5)),)), "x", 24
     )
     assert (
-        "importance: not known, as of the trials that the sampler chose freely fewer than 30 got to their end."
+        "importance: not known: fewer than 30 of the trials that the sampler chose freely got to their end."
         in text
     )
 
@@ -72,7 +72,7 @@ def test_the_table():
     assert "beta_1                     -        0.9            0.8  0.5 to 0.95" in lines
     assert "rate                    0.25          -           0.25  0.125 to 0.5" in lines
     assert (
-        "importance: share in whether a trial is among the best tenth of those that the sampler chose freely."
+        "importance: how much a value decides whether a trial that the sampler chose freely is among the best tenth."
         in lines
     )
     assert "40 trials, 10 of them ended early, 1234 gradient steps in all." in lines

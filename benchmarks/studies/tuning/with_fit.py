@@ -1,7 +1,7 @@
 """Plain Optuna: a trial compiles the model with AdamW of Keras and fits it; trials that promise little end early.
 
-Space, sampler, pruner and seeds are those of `nos-tune`; the first trials are of Adam's own constants, at all rates of
-the protocol.
+Space, sampler, pruner and seeds are those of `nos-tune`; the first trials are of Adam's own constants, at all rates
+of the protocol.
 """
 
 import functools
