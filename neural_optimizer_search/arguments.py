@@ -17,7 +17,7 @@ def check_number(
 ) -> float:
     """The value as a float, if it is a finite number and valid; else a ValueError."""
     number = _of_python(value)
-    if not (isinstance(number, numbers.Real) and math.isfinite(number) and is_valid(number)):
+    if not (_is(numbers.Real, number) and math.isfinite(number) and is_valid(number)):
         raise ValueError(f"Argument `{argument}` must be {allowed}. Received: {value!r}.")
     return float(number)
 
@@ -25,9 +25,14 @@ def check_number(
 def check_int(argument: str, value: Any, allowed: str, is_valid: Callable[[Any], bool]) -> int:
     """The value as an int, if it is one and valid; else a ValueError."""
     number = _of_python(value)
-    if not (isinstance(number, numbers.Integral) and is_valid(number)):
+    if not (_is(numbers.Integral, number) and is_valid(number)):
         raise ValueError(f"Argument `{argument}` must be {allowed}. Received: {value!r}.")
     return int(number)
+
+
+def _is(kind, number):
+    """Whether it is a number of a kind; True and False are numbers to Python, and mistakes here."""
+    return isinstance(number, kind) and not isinstance(number, bool)
 
 
 def check_step_count(decay_steps: Any, reader: str) -> int:

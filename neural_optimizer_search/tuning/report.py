@@ -126,7 +126,8 @@ def _compare(result):
 def _explain_importances(result):
     if any(one.importance is not None for one in result.tuned):
         return "how much a value decides whether a trial that the sampler chose freely is among the best tenth"
-    return f"not known: fewer than {TRIALS_FOR_IMPORTANCES} of the trials that the sampler chose freely got to their end"
+    fewer = f"fewer than {TRIALS_FOR_IMPORTANCES} of the trials that the sampler chose freely got to their end"
+    return f"not known: {fewer}"
 
 
 def _tuned(one):

@@ -321,3 +321,9 @@ def test_the_sign_of_nan_is_nan():
     w, optimizer = variable([1.0, 1.0]), RuleOptimizer("sign(g)", 0.1)
     apply(optimizer, [tensor([float("nan"), 2.0])], [w])
     np.testing.assert_allclose(array(w), [np.nan, 0.9], rtol=1e-6)
+
+
+@pytest.mark.parametrize("argument", ["learning_rate", "beta_1", "epsilon", "decay_steps", "seed"])
+def test_true_is_no_number(argument):
+    with pytest.raises(ValueError, match=f"Argument `{argument}` must be .* Received: True"):
+        RuleOptimizer("Adam", **{argument: True})

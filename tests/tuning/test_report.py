@@ -26,8 +26,7 @@ def test_it_says_why_there_are_no_importances():
         dataclasses.replace(result(one), tuned=(Tuned("rate", None, None, 0.25, (0.1, 0.5)),)), "x", 24
     )
     assert (
-        "importance: not known: fewer than 30 of the trials that the sampler chose freely got to their end."
-        in text
+        "importance: not known: fewer than 30 of the trials that the sampler chose freely got to their end." in text
     )
 
 
