@@ -126,7 +126,8 @@ def _compare(result):
 def _explain_importances(result):
     if any(one.importance is not None for one in result.tuned):
         return "share in whether a trial is among the best tenth of those that the sampler chose freely"
-    return f"not known, as of the trials that the sampler chose freely fewer than {TRIALS_FOR_IMPORTANCES} got to their end"
+    few = f"fewer than {TRIALS_FOR_IMPORTANCES}"
+    return f"not known, as of the trials that the sampler chose freely {few} got to their end"
 
 
 def _tuned(one):

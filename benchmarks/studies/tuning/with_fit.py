@@ -1,6 +1,6 @@
 """Plain Optuna: a trial compiles the model with AdamW of Keras and fits it; trials that promise little end early.
 
-Space, sampler, pruner and seeds are those of `nos-tune`; the first trials are of Adam's own constants, at all rates of
+Space, sampler, pruner and seeds are those of `nos-tune`; the first trials are of Adam's own constants at each rate of
 the protocol.
 """
 
