@@ -40,7 +40,7 @@ def result(*finalists, **changes):
     return TuningResult(finalists[0], own, finalists, tuned, 40, 10, 1234, (3, 4), **changes)
 
 
-@pytest.mark.parametrize(("decay", "warmup"), itertools.product(DECAYS, (0.0, 0.1, 0.33)))
+@pytest.mark.parametrize(("decay", "warmup"), list(itertools.product(DECAYS, (0.0, 0.1, 0.33))))
 def test_the_snippet_makes_the_optimizer_that_was_measured(decay, warmup):
     setting = Setting(parse_formula("Adam, beta_1=0.8"), 0.025, Schedule(decay, warmup), 0.3)
     made = {}
