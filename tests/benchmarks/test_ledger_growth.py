@@ -8,6 +8,7 @@ from benchmarks import run
 from benchmarks.studies.ledger_growth.made_up import make_run
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.run_directory import LEDGER
+from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 
 
 def test_a_made_up_run_has_what_a_real_one_has(tmp_path):
@@ -16,7 +17,7 @@ def test_a_made_up_run_has_what_a_real_one_has(tmp_path):
     counts, found = ledger.counts(), ledger.evaluations("search")
     assert counts["trained"] == ledger.trained == len(found) == len({e.key for e in found}) == 45
     assert counts["repeated"] == counts["screened"] == 50 and counts["diverged"] > 0
-    assert len(ledger.evaluations("baseline")) == 6
+    assert len(ledger.evaluations("baseline")) == len(KNOWN_OPTIMIZERS)
     ledger.close()
 
 

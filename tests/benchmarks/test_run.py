@@ -48,7 +48,7 @@ def test_a_rule_of_a_run_takes_part(tmp_path, capsys):
     [
         (["rosenbroc"], "argument NAME: must be one of: .*rosenbrock, .*Received: 'rosenbroc'"),
         ([*SMOKE, "--seeds", "0"], "argument --seeds: must be a whole number from 1 to 1000. Received: 0."),
-        ([*SMOKE, "--optimizers", "adan"], "argument --optimizers: .*adam"),
+        ([*SMOKE, "--optimizers", "adaam"], "argument --optimizers: .*adam"),
         ([*SMOKE, "--workers", "2", "--strategy", "mirrored"], "argument --workers: must be 1"),
         (["lm", "--scale", "small"], "argument --data_dir: must be a directory with wikitext2"),
     ],

@@ -180,7 +180,7 @@ def test_contenders_are_read(text, read):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("adan", "adam"),
+        ("adaam", "adam"),
         ("adam@cosin", "one of constant, cosine"),
         ("run:nowhere#1", "nowhere is not a run"),
         ("run:nowhere", "run:RUN#K"),

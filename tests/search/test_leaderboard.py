@@ -39,7 +39,8 @@ def test_schedule_and_weight_decay_are_shown_where_there_are_any():
     assert lines[1].endswith("exp(g)  (cosine, warm-up 0.1, weight decay 0.01)")
     assert lines[2].endswith("g * m")
     assert sum(line.endswith("  (linear)") for line in lines) == 1
-    assert sum("weight decay" in line for line in lines) == 1
+    assert sum("weight decay 0.01" in line for line in lines) == 1
+    assert sum(line.startswith("In brackets: ") for line in lines) == 1
 
 
 def test_numbers_that_are_none_are_shown_as_what_they_are():

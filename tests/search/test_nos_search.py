@@ -203,4 +203,4 @@ def test_a_time_limit_leaves_the_known_optimizers_in(tmp_path, capfd, trains_not
     assert f"{count}/{count} known optimizers" in capfd.readouterr().err
     # They are there when it is resumed, and the bar says so.
     assert command.main(["--resume", str(out)]) == 0
-    assert f"0/{count}" not in (error := capfd.readouterr().err) and f"{count}/{count} known optimizers" in error
+    assert f"\r0/{count}" not in (error := capfd.readouterr().err) and f"{count}/{count} known optimizers" in error

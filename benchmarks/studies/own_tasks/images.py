@@ -1,7 +1,9 @@
 """A small CNN on CIFAR-10, averaged to 16x16 pixels: 10,000 to train on, 4,000 to validate, 10,000 to test."""
 
 import dataclasses
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from benchmarks.data.tfds_directory import tfds_directory
@@ -9,12 +11,12 @@ from benchmarks.studies.own_tasks import data_directory
 from neural_optimizer_search.tasks import KerasTask, cifar10
 
 
-def read(split):
+def read(split: str) -> tuple[np.ndarray, np.ndarray]:
     images, labels = cifar10.load((where := data_directory()) and str(tfds_directory(where)), split)
     return images.reshape(-1, 16, 2, 16, 2, 3).mean((2, 4), "float32") / 64 - 2, labels
 
 
-def model(optimizer="adam"):
+def model(optimizer: Any = "adam") -> tf.keras.Model:
     layers = [tf.keras.Input((16, 16, 3))]
     for filters in (16, 32):
         layers += [

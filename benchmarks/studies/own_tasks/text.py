@@ -2,7 +2,9 @@
 
 import dataclasses
 import functools
+from typing import Any, Optional
 
+import numpy as np
 import tensorflow as tf
 
 from benchmarks.data.text import load
@@ -13,16 +15,16 @@ WORDS, LENGTH = 500, 16
 
 
 @functools.lru_cache
-def read_text(vocabulary):
+def read_text(vocabulary: Optional[int]) -> Any:
     return load("wikitext2", data_directory(), vocabulary)
 
 
-def read(part, passages):
+def read(part: str, passages: int) -> tuple[np.ndarray, np.ndarray]:
     words = getattr(read_text(WORDS), part)[: passages * LENGTH + 1]
     return words[:-1].reshape(-1, LENGTH), words[1:].reshape(-1, LENGTH)
 
 
-def model(optimizer="adam"):
+def model(optimizer: Any = "adam") -> tf.keras.Model:
     layers = tf.keras.layers
     hidden = [layers.Embedding(WORDS, 32, input_length=LENGTH), layers.GRU(48, return_sequences=True, unroll=True)]
     made = tf.keras.Sequential([*hidden, layers.Dense(WORDS)])
