@@ -16,7 +16,7 @@ def check_number(
     is_valid: Callable[[Any], bool] = lambda value: True,
 ) -> float:
     """The value as a float, if it is a finite number and valid; else a ValueError."""
-    number = _of_python(value)
+    number: Any = _of_python(value)
     if not (_is(numbers.Real, number) and math.isfinite(number) and is_valid(number)):
         raise ValueError(f"Argument `{argument}` must be {allowed}. Received: {value!r}.")
     return float(number)
@@ -24,7 +24,7 @@ def check_number(
 
 def check_int(argument: str, value: Any, allowed: str, is_valid: Callable[[Any], bool]) -> int:
     """The value as an int, if it is one and valid; else a ValueError."""
-    number = _of_python(value)
+    number: Any = _of_python(value)
     if not (_is(numbers.Integral, number) and is_valid(number)):
         raise ValueError(f"Argument `{argument}` must be {allowed}. Received: {value!r}.")
     return int(number)
