@@ -18,6 +18,8 @@ from neural_optimizer_search.dsl.families import is_family
 from neural_optimizer_search.dsl.state import State, advance
 from neural_optimizer_search.operations import on_numpy, on_tensorflow
 
+pytestmark = pytest.mark.once
+
 SHAPES = ((), (4,), (2, 3), (2, 2, 2))
 SIZES = [int(np.prod(shape)) for shape in SHAPES]
 OTHER = dict(beta_1=0.7, beta_2=0.95, beta_3=0.98, epsilon=1e-3)

@@ -76,7 +76,7 @@ def check(rule, framework):
 @pytest.mark.parametrize("framework", paths.FRAMEWORKS)
 @pytest.mark.parametrize(
     "rules",
-    [WORDS[::3], PUBLISHED[::3], SOME, LATER, random_later_rules(6)],
+    [WORDS[::3], PUBLISHED[::4], SOME, LATER[::2], random_later_rules(3)],
     ids=["words", "published", "random", "later papers", "random of later papers"],
 )
 def test_some_rules(framework, rules):

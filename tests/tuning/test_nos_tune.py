@@ -23,6 +23,8 @@ from neural_optimizer_search.tasks.named_task import load
 from neural_optimizer_search.tuning import command
 from neural_optimizer_search.tuning.study_file import NAME, StudyFile, create
 
+pytestmark = pytest.mark.once
+
 ROOT = pathlib.Path(__file__).parents[2]
 SMALL = ["--task", "digits_mlp", "--protocol", "reduced", "--budget", "800", "--seeds", "2"]
 

@@ -13,6 +13,8 @@ from neural_optimizer_search.optimizers import CATALOGUE
 from neural_optimizer_search.tuning.numbers_in_rule import find_constants, find_numbers, replace_numbers
 from neural_optimizer_search.tuning.setting import set_constants
 
+pytestmark = pytest.mark.once
+
 MODERN = Rule.from_expression(
     Binary(
         "add",

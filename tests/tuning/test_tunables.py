@@ -13,6 +13,8 @@ from neural_optimizer_search.tuning.numbers_in_rule import FACTOR_OF_W
 from neural_optimizer_search.tuning.setting import set_constants
 from neural_optimizer_search.tuning.tunables import FAMILIES, SHARED, Scale, find_tunables
 
+pytestmark = pytest.mark.once
+
 ALWAYS = ["rate", "schedule", "warm-up", "weight decay"]
 
 

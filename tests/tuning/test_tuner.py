@@ -28,6 +28,8 @@ from neural_optimizer_search.tuning.study import (
 from neural_optimizer_search.tuning.tunables import find_tunables
 from neural_optimizer_search.tuning.tuner import InMemory, NothingTrained, carry_out, choose_finalists
 
+pytestmark = pytest.mark.once
+
 RULE = parse_formula("sign(g) * m")
 SEEDS = (2, 3)
 
