@@ -54,11 +54,11 @@ class Table(dict):
         """The row or member of a name; None if there is none."""
         if name in self.keys():
             return None if is_family(name) else self[name]
-        match = _MEMBER.fullmatch(name)
-        row = self.get(f"{match['prefix']}c") if match else None
-        if match is None or row is None or not row.range.has(number := float(match["number"])):
+        family, number = split_member(name) or ("", 0.0)
+        row = self.get(family)
+        if row is None or not row.range.has(number):
             return None
-        written = name_member(row.name, number)
+        written = name_member(family, number)
         return self[written] if written in self.keys() else row.member(written, number)
 
     def name(self, family: str, constant: float) -> str:
@@ -83,6 +83,18 @@ def name_member(family: str, constant: float) -> str:
       ('clip_0.02', '3e-4')
     """
     return family[:-1] + write_number(constant)
+
+
+def split_member(name: str) -> Optional[tuple[str, float]]:
+    """The family and the number that a name is made of; None if it is made of something else.
+
+    Example:
+      >>> from neural_optimizer_search.dsl.families import split_member
+      >>> split_member("clip_0.02"), split_member("tanh")
+      (('clip_c', 0.02), None)
+    """
+    match = _MEMBER.fullmatch(name)
+    return (f"{match['prefix']}c", float(match["number"])) if match else None
 
 
 def make_identifier(name: str) -> str:

@@ -15,8 +15,17 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from neural_optimizer_search.decays import annealed_noise_stddev, cyclical, linear, restart
-from neural_optimizer_search.dsl.families import ANY_NUMBER, BETWEEN_0_AND_1, FROM_0_TO_1, POSITIVE, Range, Table
-from neural_optimizer_search.dsl.numbers import write_latex, write_number
+from neural_optimizer_search.dsl.families import (
+    ANY_NUMBER,
+    BETWEEN_0_AND_1,
+    FROM_0_TO_1,
+    POSITIVE,
+    Range,
+    Table,
+    is_family,
+    name_member,
+)
+from neural_optimizer_search.dsl.numbers import write_latex
 
 
 @dataclass(frozen=True)
@@ -49,13 +58,13 @@ class Word:
 
     def member(self, name: str, constant: float) -> "Word":
         """The word of one number."""
-        value, number = self.value, write_number(constant)
+        value = self.value
         return dataclasses.replace(
             self,
             name=name,
             latex=self.latex.replace("$c", write_latex(constant)),
             value=lambda *arguments: value(*arguments, constant),
-            averages=tuple(f"{read[:-1]}{number}" if read.endswith("_c") else read for read in self.averages),
+            averages=tuple(name_member(read, constant) if is_family(read) else read for read in self.averages),
             family=self.name,
             constant=constant,
         )

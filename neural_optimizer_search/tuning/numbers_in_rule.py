@@ -8,6 +8,7 @@ import numpy as np
 
 from neural_optimizer_search.dsl import expression as ex
 from neural_optimizer_search.dsl.constants import Constants
+from neural_optimizer_search.dsl.families import split_member
 from neural_optimizer_search.dsl.interpreter import update
 from neural_optimizer_search.dsl.numbers import NUMBER, write_number
 from neural_optimizer_search.dsl.rule import Rule
@@ -16,7 +17,6 @@ from neural_optimizer_search.dsl.vocabulary import OPERANDS, UNARIES
 from neural_optimizer_search.operations import on_numpy
 
 FACTOR_OF_W = "c*w"  # the family of the old words such as "1e-4*w"
-_MEMBER = re.compile(rf"(?P<prefix>(?:\w*_)?)(?P<number>{NUMBER})")
 _FACTOR = re.compile(rf"(?P<number>{NUMBER})\*w")
 
 
@@ -116,8 +116,8 @@ def _rebuild(node: ex.Expression, number: Callable[[str, float], Optional[float]
 
 def _rename(name, table, number):
     """The name of the member with the new number; also of a word that is as a member, such as clip_1e-3."""
-    match = _MEMBER.fullmatch(name)
-    if match is None or (family := f"{match['prefix']}c") not in set(table):
+    family, value = split_member(name) or ("", 0.0)
+    if family not in set(table):
         return name
-    new = number(family, float(match["number"]))
+    new = number(family, value)
     return name if new is None else table.name(family, new)
