@@ -9,6 +9,7 @@ import numpy as np
 
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation, is_reward
+from neural_optimizer_search.measuring.recording import STEPS
 from neural_optimizer_search.measuring.training import ChildTraining
 from neural_optimizer_search.tasks.protocol import REWARDS, Protocol
 from neural_optimizer_search.tasks.task import Task
@@ -49,6 +50,12 @@ class Evaluator:
         outcome = self._describe_divergence(learning_rates) if chosen is None else self._final_run(rule, chosen)
         seconds = time.perf_counter() - started
         return Evaluation(rule=rule, sweep=sweep, seconds=seconds, seeds=self.protocol.seeds, **outcome)
+
+    def record_descent(self, rule: Rule, steps: int = STEPS) -> dict[str, Any]:
+        """What `make_descent` needs of the first steps of a child that a rule trains at the middle rate."""
+        rates = self._learning_rates(rule)
+        rate = rates[len(rates) // 2] if rates else 0.0
+        return self.train.record(rule, rate, self.protocol.seeds[0], steps)
 
     def _learning_rates(self, rule):
         """The protocol's rates, centred on the rule's scale; none if the update itself is not finite."""

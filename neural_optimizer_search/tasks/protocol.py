@@ -25,6 +25,11 @@ def _mean(values):
 
 
 @dataclass(frozen=True)
+class Racing:
+    """When a rule's measurement is stopped."""
+
+
+@dataclass(frozen=True)
 class Protocol:
     """The schedule by which one update rule is measured on one task.
 
@@ -71,6 +76,7 @@ class Protocol:
     seeds: tuple[int, ...] = (0, 1, 2)
     schedules: tuple[Schedule, ...] = (CONSTANT,)
     weight_decays: tuple[float, ...] = (0.0,)
+    racing: Optional[Racing] = None
 
     def __post_init__(self) -> None:
         if self.reward not in REWARDS:
