@@ -64,9 +64,7 @@ class Probe:
         averages = {name: self._kept(name, rule.constants) for name in rule.averages}
         operands = self._known(rule.constants)
         inputs = {**vars(self._state), "averages": averages, "constants": rule.constants}
-        return update(
-            rule, _Recorded(**inputs, tensors=self.descent.tensors, operands=operands, draws=self._draws)
-        )
+        return update(rule, _Recorded(**inputs, tensors=self.descent.tensors, operands=operands, draws=self._draws))
 
     def _record_operands(self, constants):
         """The values of the words that every child knows, and that are no numbers."""

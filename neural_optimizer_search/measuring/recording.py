@@ -67,9 +67,7 @@ def choose_candidates(shapes: Sequence[tuple[int, ...]], most: int = CANDIDATES)
     )
 
 
-def choose_weights(
-    least: np.ndarray, shapes: Sequence[tuple[int, ...]], most: int = WEIGHTS
-) -> list[np.ndarray]:
+def choose_weights(least: np.ndarray, shapes: Sequence[tuple[int, ...]], most: int = WEIGHTS) -> list[np.ndarray]:
     """Rows and columns of blocks, evenly from all in the order of their least gradient; places as above.
 
     What makes rules differ is often at gradients that are 0, as those of dead units: these must be among them.

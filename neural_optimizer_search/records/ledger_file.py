@@ -156,9 +156,7 @@ def _connect(path, pragma):
 
 
 # Of the versions that are read.
-_SCHEMAS = {
-    version: sqlite_files.make_schema(_write_schema(version)) for version in range(4, SCHEMA_VERSION + 1)
-}
+_SCHEMAS = {version: sqlite_files.make_schema(_write_schema(version)) for version in range(4, SCHEMA_VERSION + 1)}
 # What is counted must be 0.
 _ROW_CHECKS = {
     "evaluations are of no known role": "SELECT COUNT(*) FROM evaluations WHERE role NOT IN ('search', 'baseline')",

@@ -148,8 +148,7 @@ def _run(config, out, ledger, may_change):
         behaviours = open_behaviours(executor, ledger) if config.joins_alike else None
         if config.joins_alike and behaviours is None:
             _say("the first gradients of the task are not finite, so no rules are taken for one that behave alike.")
-        make_bar = functools.partial(make_bar_of, racing=protocol.racing) if protocol.racing else None
-        standing = Standing(behaviours, make_bar)
+        standing = Standing(behaviours, protocol.racing)
         recorder = EvaluationRecorder(executor, ledger, screen, cache, standing=standing)
         known = _measure_known_optimizers(config.known_optimizers, recorder, ledger)
         executor.timeout = config.timeout or find_timeout(known)

@@ -5,14 +5,13 @@ what a search knows depends on neither the number of workers nor on where it was
 """
 
 import bisect
-from collections.abc import Callable, Sequence
-from typing import Any, Optional
+from typing import Optional
 
 from neural_optimizer_search.measuring.behaviour import Behaviours
 from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.measuring.racing import Bar, make_bar
 from neural_optimizer_search.measuring.screen import Screening
-
-MOST_BEST = 10  # rules that a bar is made of
+from neural_optimizer_search.tasks.protocol import Racing
 
 
 class Standing:
@@ -20,25 +19,25 @@ class Standing:
 
     Args:
       behaviours: `Behaviours` to keep the rules in; None if a rule is alike none but itself.
-      make_bar: Makes of the best evaluations, the best first, what a rule must reach; None if all are measured in full.
+      racing: When a rule is stopped; None if all are measured to their end.
     """
 
     def __init__(
         self,
         behaviours: Optional[Behaviours] = None,
-        make_bar: Optional[Callable[[Sequence[Evaluation]], Any]] = None,
+        racing: Optional[Racing] = None,
     ):
-        self._behaviours, self._make_bar = behaviours, make_bar
+        self._behaviours, self._racing = behaviours, racing
         self._proposed: set[str] = set()
         self._settled: set[str] = set()
         self._best: list[tuple[float, int, Evaluation]] = []
-        self._bar: Any = None
+        self._bar: Optional[Bar] = None
 
     @property
-    def bar(self) -> Any:
+    def bar(self) -> Optional[Bar]:
         """What a rule must reach that is proposed now; None if there is no bar."""
-        if self._bar is None and self._make_bar is not None:
-            self._bar = self._make_bar([evaluation for *_, evaluation in self._best])
+        if self._bar is None and self._racing is not None:
+            self._bar = make_bar([evaluation for *_, evaluation in self._best], self._racing)
         return self._bar
 
     def find_key(self, screening: Screening) -> str:
@@ -61,8 +60,8 @@ class Standing:
         if evaluation.key in self._settled:
             return
         self._settled.add(evaluation.key)
-        if evaluation.status == "ok":
+        if self._racing is not None and evaluation.status == "ok":
             # Of equal ones the first is the better.
             bisect.insort(self._best, (-evaluation.reward, len(self._settled), evaluation))
-            del self._best[MOST_BEST:]
+            del self._best[self._racing.best :]
             self._bar = None

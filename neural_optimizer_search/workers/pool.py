@@ -184,7 +184,11 @@ def _advise(message, failure):
 
 def _check(answer, ask):
     """The answer to a rule, or what is wrong with it: a worker runs somebody's code."""
-    if isinstance(answer, Measured) and ask.method != MEASURE.method and not isinstance(answer.evaluation, Evaluation):
+    if (
+        isinstance(answer, Measured)
+        and ask.method != MEASURE.method
+        and not isinstance(answer.evaluation, Evaluation)
+    ):
         return answer  # something else was asked
     if isinstance(answer, Measured):
         reward = answer.evaluation.reward
