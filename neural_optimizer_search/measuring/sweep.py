@@ -26,8 +26,10 @@ def find_next_rate(losses: Mapping[int, float], rates: int, middle: Optional[int
       >>> find_next_rate({3: 0.5, 4: 0.6, 5: 0.7}, rates=9, middle=3)
       2
     """
+    if len(losses) == rates:
+        return None
     if middle is None:
-        return len(losses) if len(losses) < rates else None
+        return len(losses)
     if len(losses) < min(middle, rates):
         return max(0, (rates - middle) // 2) + len(losses)
     low, high, best = min(losses), max(losses), min(losses, key=losses.__getitem__)
