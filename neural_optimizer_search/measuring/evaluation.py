@@ -15,15 +15,17 @@ class Evaluation:
 
     Attributes:
       rule: The `Rule`.
-      reward: What a controller is paid: the mean of `rewards`; 0 if the rule diverged with every seed.
+      reward: What a controller is paid: the mean of `rewards`; 0 if the rule diverged with every seed. Of a rule that
+        was stopped, an estimate of it.
       status: "ok"; "diverged" if a final run, or every run of the sweep, stopped being finite; "screened" if the
-        screen saw that no child needs to be trained; or one of `FAILURES`: it could not be measured, twice.
+        screen saw that no child needs to be trained; "stopped" if it could not reach the best known rules, and was
+        not measured to its end; or one of `FAILURES`: it could not be measured, twice.
       message: One sentence that says what happened.
       learning_rate: The chosen learning rate; None if every rate diverged.
       accuracy: Mean over seeds of the score at the end of the final run: of a shipped task the validation accuracy.
-      rewards: One per seed.
+      rewards: One per seed; of a rule that was stopped, of the seeds that it was trained with.
       sweep: (learning rate, mean validation cross-entropy over the seeds it was tried with, or None if it diverged),
-        one per rate.
+        one per rate that was tried.
       seconds: Time it took.
       seeds: Of the trainings.
       worker: Where it was measured: the machine's name and the process's number.
@@ -33,6 +35,9 @@ class Evaluation:
       schedule: How the rate went in the course of the final runs: the text of a `Schedule`, the best of those that
         the protocol has. "constant" if there were none.
       weight_decay: Of the final runs, likewise.
+      steps: Gradient steps spent on it, those of the probe and of runs that diverged included.
+      sweep_reward: What the best run of the sweep with the first seed would be paid; 0 if every rate diverged.
+      alike: Whether it is the evaluation of another function, which behaves alike.
     """
 
     rule: Rule
@@ -51,6 +56,9 @@ class Evaluation:
     cached: bool = False
     schedule: str = str(CONSTANT)
     weight_decay: float = 0.0
+    steps: int = 0
+    sweep_reward: float = 0.0
+    alike: bool = False
 
     @property
     def screened(self) -> bool:
@@ -75,7 +83,7 @@ class Evaluation:
 
 # The task raised an error; the worker's time was up; its process ended; its memory was not enough.
 FAILURES = ("failed", "timeout", "killed", "out of memory")
-STATUSES = ("ok", "diverged", "screened", *FAILURES)
+STATUSES = ("ok", "diverged", "screened", "stopped", *FAILURES)
 
 # How far rounding may take a score out of [0, 1].
 _ROUNDING = 1e-6

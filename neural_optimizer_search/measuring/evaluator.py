@@ -3,17 +3,31 @@
 import itertools
 import time
 from collections.abc import Sequence
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 import numpy as np
 
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation, is_reward
-from neural_optimizer_search.measuring.training import ChildTraining
+from neural_optimizer_search.measuring.racing import Bar
+from neural_optimizer_search.measuring.recording import STEPS
+from neural_optimizer_search.measuring.rule_runs import RuleRuns, is_finite
+from neural_optimizer_search.measuring.sweep import Sweep
+from neural_optimizer_search.measuring.training import ChildTraining, TrainingRun
 from neural_optimizer_search.tasks.protocol import REWARDS, Protocol
+from neural_optimizer_search.tasks.schedule import Schedule, parse_schedule
 from neural_optimizer_search.tasks.task import Task
 
 LARGEST_RATE = float(np.finfo(np.float32).max)
+
+
+class _Finals(NamedTuple):
+    """The final runs of a rule so far, one for each seed, and what they were trained with."""
+
+    rate: float
+    schedule: Schedule
+    weight_decay: float
+    runs: list[TrainingRun]
 
 
 class Evaluator:
@@ -41,52 +55,80 @@ class Evaluator:
         self.train = ChildTraining(child)
         self.train.prepare(protocol.seeds)
 
-    def __call__(self, rule: Rule) -> Evaluation:
-        """Trains children with a `Rule` and returns its `Evaluation`; a rule that diverges is no error."""
-        started = time.perf_counter()
-        learning_rates = self._learning_rates(rule)
-        sweep, chosen = self._sweep(rule, learning_rates)
-        outcome = self._describe_divergence(learning_rates) if chosen is None else self._final_run(rule, chosen)
-        seconds = time.perf_counter() - started
-        return Evaluation(rule=rule, sweep=sweep, seconds=seconds, seeds=self.protocol.seeds, **outcome)
+    def __call__(self, rule: Rule, bar: Optional[Bar] = None) -> Evaluation:
+        """Trains children with a `Rule` and returns its `Evaluation`; a rule that diverges is no error.
 
-    def _learning_rates(self, rule):
+        Args:
+          rule: The `Rule`.
+          bar: What it must reach under a protocol with `racing`; None to measure it to its end. The evaluation of a
+            rule that is not stopped does not depend on it.
+        """
+        started = time.perf_counter()
+        train = RuleRuns(self.train, rule)
+        sweep = Sweep(train, self._learning_rates(train), self.protocol)
+        outcome = self._measure(train, sweep, bar if self.protocol.racing else None)
+        seconds = time.perf_counter() - started
+        seeds = self.protocol.seeds
+        return Evaluation(rule=rule, sweep=sweep.losses, seconds=seconds, seeds=seeds, steps=train.steps, **outcome)
+
+    def measure_again(
+        self, rule: Rule, learning_rate: float, schedule: str, weight_decay: float, seeds: Sequence[int]
+    ) -> Evaluation:
+        """The final runs of a rule with other seeds, trained as an earlier evaluation says.
+
+        Args:
+          rule: The `Rule`.
+          learning_rate, schedule, weight_decay: As that `Evaluation` has them.
+          seeds: The seeds, in place of the protocol's.
+
+        Returns:
+          An `Evaluation` without a sweep; the reward of a run that diverged is 0.
+        """
+        started = time.perf_counter()
+        p, train = self.protocol, RuleRuns(self.train, rule)
+        self.train.prepare(seeds)
+        setting = parse_schedule(schedule), weight_decay
+        runs = [train(learning_rate, seed, p.final_steps, p.validate_every, *setting) for seed in seeds]
+        outcome = self._describe_finals(_Finals(learning_rate, *setting, runs))
+        seconds = time.perf_counter() - started
+        return Evaluation(rule=rule, sweep=(), seconds=seconds, seeds=tuple(seeds), steps=train.steps, **outcome)
+
+    def record_descent(self, rule: Rule, steps: int = STEPS) -> dict[str, Any]:
+        """What `make_descent` needs of the first steps of a child that a rule trains at the middle rate."""
+        rates = self._learning_rates(RuleRuns(self.train, rule))
+        rate = rates[len(rates) // 2] if rates else 0.0
+        return self.train.record(rule, rate, self.protocol.seeds[0], steps)
+
+    def _learning_rates(self, train):
         """The protocol's rates, centred on the rule's scale; none if the update itself is not finite."""
         p = self.protocol
         if not p.centred:
             return p.learning_rates
         # At rate 0 the weights stay: what is measured is the rule on the child's own gradients.
-        probe = self.train(rule, 0.0, p.seeds[0], p.probe_steps, p.probe_steps)
+        probe = train(0.0, p.seeds[0], p.probe_steps, p.probe_steps)
         if not probe.finite:
             return ()
         scale = probe.update_rms or 1.0  # a rule that never moves is harmless at any rate
         return tuple(min(rate / scale, LARGEST_RATE) for rate in p.learning_rates)
 
-    def _sweep(self, rule, rates):
-        """((rate, loss with the seeds that it was tried with, or None), ...) and the best rate, or None."""
-        first, *others = self.protocol.seeds
-        losses = {rate: self._losses(rule, rate, [first]) for rate in rates}
-        complete = []
-        for rate in sorted(rates, key=losses.__getitem__):
-            if len(complete) == self.protocol.finalists or losses[rate] == [np.inf]:
-                break
-            losses[rate] += self._losses(rule, rate, others)
-            if np.isfinite(losses[rate]).all():
-                complete.append((np.mean(losses[rate]), rate))
-        sweep = tuple(
-            (rate, float(np.mean(losses[rate])) if np.isfinite(losses[rate]).all() else None) for rate in rates
-        )
-        return sweep, min(complete)[1] if complete else None
-
-    def _losses(self, rule, rate, seeds):
-        """Validation cross-entropies after the sweep's steps; with the first seed that diverges it ends in inf."""
-        p, losses = self.protocol, []
-        for seed in seeds:
-            run = self.train(rule, rate, seed, p.sweep_steps, p.sweep_steps, p.schedules[0], p.weight_decays[0])
-            if not _is_finite(run):
-                return [*losses, np.inf]
-            losses.append(float(run.losses[-1]))
-        return losses
+    def _measure(self, train, sweep, bar) -> dict[str, Any]:
+        """In stages, until all is measured, or the rule cannot reach the bar."""
+        p = self.protocol
+        best = sweep.try_rates()
+        if best is None:
+            return self._describe_divergence(sweep.rates)
+        sweep_reward = self._pay(sweep.train(best, p.seeds[0]))
+        finals, stop = _Finals(best, p.schedules[0], p.weight_decays[0], []), bar and bar.judge_sweep(sweep_reward)
+        if p.racing and not stop:
+            # Here, because the sweep with the other seeds costs more than this run, which is mostly needed anyway.
+            finals, stop = self._train_finals(train, best, p.seeds[:1], bar)
+        if not stop:
+            chosen = sweep.choose()
+            if chosen is None:
+                return self._describe_divergence(sweep.rates)
+            finals, stop = self._train_finals(train, chosen, p.seeds, bar)
+        outcome = self._describe_stop(finals, stop) if stop else self._describe_finals(finals)
+        return dict(sweep_reward=sweep_reward, **outcome)
 
     def _describe_divergence(self, rates) -> dict[str, Any]:
         return dict(
@@ -100,49 +142,56 @@ class Evaluator:
             rewards=(0.0,) * len(self.protocol.seeds),
         )
 
-    def _final_runs(self, rule, rate):
-        """The schedule and the weight decay with the lowest loss, and the runs with them, one for each seed."""
+    def _train_finals(self, train, rate, seeds, bar):
+        """The `_Finals` of these seeds, with the schedule and weight decay of the lowest loss; a `Stop` or None."""
         p = self.protocol
 
-        def train(seed, pair):
-            return self.train(rule, rate, seed, p.final_steps, p.validate_every, *pair)
+        def train_final(seed, pair):
+            return train(rate, seed, p.final_steps, p.validate_every, *pair)
 
-        first, *others = p.seeds
-        pairs = {pair: train(first, pair) for pair in itertools.product(p.schedules, p.weight_decays)}
-        best = min(pairs, key=lambda pair: pairs[pair].losses[-1] if _is_finite(pairs[pair]) else np.inf)
-        return *best, [pairs[best], *(train(seed, best) for seed in others)]
+        pairs = {pair: train_final(seeds[0], pair) for pair in itertools.product(p.schedules, p.weight_decays)}
+        best = min(pairs, key=lambda pair: pairs[pair].losses[-1] if is_finite(pairs[pair]) else np.inf)
+        finals, stop = _Finals(rate, *best, []), None
+        for seed in seeds:
+            finals.runs.append(train_final(seed, best))
+            if stop := bar and bar.judge([self._pay(run) for run in finals.runs]):
+                break
+        return finals, stop
 
-    def _final_run(self, rule, rate) -> dict[str, Any]:
-        p = self.protocol
-        schedule, weight_decay, runs = self._final_runs(rule, rate)
-        finite = [_is_finite(run) for run in runs]
-        pay = REWARDS[p.reward]
-        rewards = tuple(
-            float(pay(run.scores, run.losses, self.uniform_loss)) if ok else 0.0 for run, ok in zip(runs, finite)
-        )
-        scores = [score for run, ok in zip(runs, finite) if ok for score in run.scores]
-        if wrong := describe_wrong_scores([*rewards, *scores]):
-            metrics = np.concatenate([run.metrics for run, ok in zip(runs, finite) if ok])
+    def _pay(self, run):
+        """The reward of one run; 0 if it diverged."""
+        pay = REWARDS[self.protocol.reward]
+        return float(pay(run.scores, run.losses, self.uniform_loss)) if is_finite(run) else 0.0
+
+    def _describe_stop(self, finals, stop) -> dict[str, Any]:
+        return dict(reward=stop.estimate, status="stopped", message=stop.message, **self._describe_runs(finals))
+
+    def _describe_finals(self, finals) -> dict[str, Any]:
+        runs, described = finals.runs, self._describe_runs(finals)
+        rewards, finite = described["rewards"], [run for run in runs if is_finite(run)]
+        if wrong := describe_wrong_scores([*rewards, *(score for run in finite for score in run.scores)]):
+            metrics = np.concatenate([run.metrics for run in finite])
             raise ValueError(f"{wrong} The {self._metric_name} went from {metrics.min():.4g} to {metrics.max():.4g}.")
-        accuracies = [float(run.scores[-1]) if ok else 0.0 for run, ok in zip(runs, finite)]
-        diverged = finite.count(False)
+        diverged = len(runs) - len(finite)
         first = min(run.steps for run in runs)
         message = (
-            f"Diverged in {diverged} of {len(runs)} final runs, first at step {first} of {p.final_steps}."
+            f"Diverged in {diverged} of {len(runs)} final runs, first at step {first} of {self.protocol.final_steps}."
             if diverged
-            else f"Trained {p.final_steps} steps with {len(runs)} seed{'' if len(runs) == 1 else 's'}."
+            else f"Trained {self.protocol.final_steps} steps with {len(runs)} seed{'' if len(runs) == 1 else 's'}."
         )
         if not (diverged or any(rewards)):
             message += f" {self._describe_end(runs)}"
+        status = "diverged" if diverged else "ok"
+        return dict(reward=sum(rewards) / len(rewards), status=status, message=message, **described)
+
+    def _describe_runs(self, finals) -> dict[str, Any]:
+        accuracies = [float(run.scores[-1]) if is_finite(run) else 0.0 for run in finals.runs]
         return dict(
-            reward=sum(rewards) / len(rewards),
-            status="diverged" if diverged else "ok",
-            message=message,
-            learning_rate=rate,
-            accuracy=sum(accuracies) / len(accuracies),
-            rewards=rewards,
-            schedule=str(schedule),
-            weight_decay=float(weight_decay),
+            learning_rate=finals.rate,
+            accuracy=sum(accuracies) / max(1, len(accuracies)),
+            rewards=tuple(map(self._pay, finals.runs)),
+            schedule=str(finals.schedule),
+            weight_decay=float(finals.weight_decay),
         )
 
     def _describe_end(self, runs):
@@ -152,10 +201,6 @@ class Evaluator:
         else:
             name, values, worst = self._metric_name, [run.metrics[-1] for run in runs], self._worst
         return f"The {name} is {np.mean(values):.4g} at the end, and {worst:.4g} is paid nothing."
-
-
-def _is_finite(run):
-    return run.finite and bool(np.isfinite(run.losses).all())
 
 
 def describe_wrong_scores(scores: Sequence[float]) -> str:

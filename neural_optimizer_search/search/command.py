@@ -26,6 +26,7 @@ from neural_optimizer_search.records.run_directory import (
     find_versions,
 )
 from neural_optimizer_search.search.algorithm import StateLost
+from neural_optimizer_search.search.alike import open_behaviours
 from neural_optimizer_search.search.checking import check_run
 from neural_optimizer_search.search.config import NO_CACHE, RunConfig, SearchConfig
 from neural_optimizer_search.search.description_table import format_table
@@ -43,6 +44,7 @@ from neural_optimizer_search.search.registry import (
     find_algorithm,
     title_of,
 )
+from neural_optimizer_search.search.standing import Standing
 from neural_optimizer_search.search.score_words import score_words
 from neural_optimizer_search.search.timeout import find_timeout
 from neural_optimizer_search.search.tracebacks import keep_tracebacks
@@ -143,7 +145,11 @@ def _run(config, out, ledger, may_change):
             flush=True,
         )
         stack.enter_context(keep_tracebacks(executor, out / TRACEBACKS, ledger.require_in_place))
-        recorder = EvaluationRecorder(executor, ledger, screen, cache)
+        behaviours = open_behaviours(executor, ledger) if config.joins_alike else None
+        if config.joins_alike and behaviours is None:
+            _say("the first gradients of the task are not finite, so no rules are taken for one that behave alike.")
+        standing = Standing(behaviours, protocol.racing)
+        recorder = EvaluationRecorder(executor, ledger, screen, cache, standing=standing)
         known = _measure_known_optimizers(config.known_optimizers, recorder, ledger)
         executor.timeout = config.timeout or find_timeout(known)
         _search(config, out, algorithm, recorder, ledger)

@@ -1,5 +1,6 @@
 """The flags of `nos-search`."""
 
+import dataclasses
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from neural_optimizer_search.records.cache_file import NAME, NotACache, refuse_o
 from neural_optimizer_search.search.known_optimizers import BaselineConfig
 from neural_optimizer_search.search.registry import FALLBACK, PREFERRED, algorithm_names
 from neural_optimizer_search.tasks.config import TaskConfig
+from neural_optimizer_search.tasks.protocol import Protocol, Racing
+from neural_optimizer_search.tasks.task import Task
 from neural_optimizer_search.workers.config import WorkerConfig
 
 HYPERPARAMETERS = ("paper", "fast")
@@ -56,6 +59,28 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         choices=("on", "off"),
         default_text="on; in preset paper off",
     )
+    alike: Optional[str] = flag(
+        None,
+        "train one of all rules that behave alike; the others have its reward, and cost nothing",
+        choices=("on", "off"),
+        default_text="on; in preset paper off",
+        earlier="off",
+    )
+    racing: Optional[str] = flag(
+        None,
+        "stop measuring a rule when it cannot reach the ten best",
+        choices=("on", "off"),
+        default_text="on; in preset and protocol paper off",
+        earlier="off",
+    )
+    fresh_seeds: int = flag(
+        10,
+        "trainings of each of the ten best rules and of the known optimizers at the end, with seeds that the search "
+        "never saw; 0: none",
+        parse=whole_number(0, 1000),
+        changeable=True,
+        earlier=0,
+    )
     cache: str = flag(
         os.path.join("runs", NAME),
         f"what other searches have measured; {NO_CACHE}: measure all anew",
@@ -74,6 +99,21 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
     def screens(self) -> bool:
         """Whether rules are screened; by default in every preset but the paper's."""
         return self.screen == "on" or (self.screen is None and self.preset != "paper")
+
+    @property
+    def joins_alike(self) -> bool:
+        """Whether rules that behave alike are one; by default in every preset but the paper's."""
+        return self.alike == "on" or (self.alike is None and self.preset != "paper")
+
+    @property
+    def races(self) -> bool:
+        """Whether rules are stopped early; by default in every preset and protocol but the paper's."""
+        return self.racing == "on" or (self.racing is None and "paper" not in (self.preset, self.protocol))
+
+    def find(self) -> tuple[Task, Protocol]:
+        """The `Task` and the `Protocol` that the flags name, with racing or without."""
+        task, protocol = super().find()
+        return task, dataclasses.replace(protocol, racing=Racing() if self.races else None)
 
     def make_space(self) -> SearchSpace:
         """The `SearchSpace` that the flags name."""

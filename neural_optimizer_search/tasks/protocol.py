@@ -25,6 +25,28 @@ def _mean(values):
 
 
 @dataclass(frozen=True)
+class Racing:
+    """How a rule is measured in stages, and when it stops because it cannot reach the best known rules.
+
+    Args:
+      best: How many of the best known rules make the bar: their lowest reward must be reached.
+      middle_rates: How many learning rates in the middle are tried first; others while the best one is at an edge.
+      deviations: How many standard deviations below the bar an estimate must be for the rule to stop.
+    """
+
+    best: int = 10
+    middle_rates: int = 3
+    deviations: float = 3.0
+
+    def __post_init__(self) -> None:
+        for name in ("best", "middle_rates"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"Argument `{name}` must be at least 1. Received: {getattr(self, name)}.")
+        if not self.deviations > 0.0:
+            raise ValueError(f"Argument `deviations` must be above 0. Received: {self.deviations}.")
+
+
+@dataclass(frozen=True)
 class Protocol:
     """The schedule by which one update rule is measured on one task.
 
@@ -53,6 +75,7 @@ class Protocol:
       schedules: How the rate goes in the course of a run, each a `Schedule`.
       weight_decays: Decoupled weight decays, numbers of at least 0, each a share of the rate:
         w <- w * (1 - rate * decay) - rate * update.
+      racing: A `Racing`, or None to measure each rule with all rates and seeds. None in the paper.
     """
 
     name: str
@@ -71,6 +94,7 @@ class Protocol:
     seeds: tuple[int, ...] = (0, 1, 2)
     schedules: tuple[Schedule, ...] = (CONSTANT,)
     weight_decays: tuple[float, ...] = (0.0,)
+    racing: Optional[Racing] = None
 
     def __post_init__(self) -> None:
         if self.reward not in REWARDS:

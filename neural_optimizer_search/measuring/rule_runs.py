@@ -1,0 +1,46 @@
+"""The training runs of one rule."""
+
+import numpy as np
+
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.measuring.training import ChildTraining, TrainingRun
+from neural_optimizer_search.tasks.schedule import CONSTANT, Schedule
+
+
+class RuleRuns:
+    """Trains children with one rule: each run is done once, and the steps of all are counted.
+
+    Args:
+      train: A `ChildTraining`.
+      rule: A `Rule`.
+    """
+
+    def __init__(self, train: ChildTraining, rule: Rule):
+        self._train = train
+        self._rule = rule
+        self._runs: dict[tuple, TrainingRun] = {}
+
+    def __call__(
+        self,
+        learning_rate: float,
+        seed: int,
+        steps: int,
+        validate_every: int,
+        schedule: Schedule = CONSTANT,
+        weight_decay: float = 0.0,
+    ) -> TrainingRun:
+        """The `TrainingRun` of a rate and seed; arguments as of a `ChildTraining`."""
+        setting = (learning_rate, seed, steps, validate_every, schedule, weight_decay)
+        if setting not in self._runs:
+            self._runs[setting] = self._train(self._rule, *setting)
+        return self._runs[setting]
+
+    @property
+    def steps(self) -> int:
+        """Steps done in all runs; of one that diverged, as far as it went."""
+        return sum(run.steps for run in self._runs.values())
+
+
+def is_finite(run: TrainingRun) -> bool:
+    """Whether loss and weights stayed finite, and every validation was."""
+    return run.finite and bool(np.isfinite(run.losses).all())

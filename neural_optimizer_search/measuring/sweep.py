@@ -1,0 +1,110 @@
+"""The sweep, which chooses a rule's learning rate (section 4.2)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Optional
+
+import numpy as np
+
+from neural_optimizer_search.measuring.rule_runs import RuleRuns, is_finite
+from neural_optimizer_search.measuring.training import TrainingRun
+from neural_optimizer_search.tasks.protocol import Protocol
+
+
+def find_next_rate(losses: Mapping[int, float], rates: int, middle: Optional[int]) -> Optional[int]:
+    """The position of the learning rate to try next, or None if enough were tried.
+
+    From the middle outwards: further while the best rate lies at the edge of those that were tried, for beyond it
+    might be a better one. If all diverged, first to the lower rates, then to the higher ones.
+
+    Args:
+      losses: Position -> loss of those that were tried, inf if it diverged.
+      rates: Number of the rates, in increasing order.
+      middle: How many are tried first, or None to try all, in their order.
+
+    Example:
+      >>> from neural_optimizer_search.measuring.sweep import find_next_rate
+      >>> find_next_rate({3: 0.5, 4: 0.6, 5: 0.7}, rates=9, middle=3)
+      2
+    """
+    if middle is None:
+        return len(losses) if len(losses) < rates else None
+    if len(losses) < min(middle, rates):
+        return max(0, (rates - middle) // 2) + len(losses)
+    low, high, best = min(losses), max(losses), min(losses, key=losses.__getitem__)
+    diverged = losses[best] == np.inf
+    if low > 0 and (diverged or best == low):
+        return low - 1
+    if high < rates - 1 and (diverged or best == high):
+        return high + 1
+    return None
+
+
+class Sweep:
+    """Tries learning rates with the first seed, then the best few with the other seeds.
+
+    Args:
+      train: The `RuleRuns` of the rule.
+      rates: Learning rates.
+      protocol: The `Protocol`. Without `racing` all rates are tried.
+    """
+
+    def __init__(self, train: RuleRuns, rates: Sequence[float], protocol: Protocol):
+        self.rates = rates
+        self._train = train
+        self._protocol = protocol
+        self._middle = protocol.racing.middle_rates if protocol.racing else None
+        self._losses: dict[int, list[float]] = {}
+
+    def try_rates(self) -> Optional[float]:
+        """Tries rates with the first seed; returns the best one, or None if all diverged."""
+        while (position := self._find_next()) is not None:
+            self._losses[position] = self._measure(position, self._protocol.seeds[:1])
+        best = min(self._losses, key=self._mean, default=None)
+        return None if best is None or self._mean(best) == np.inf else self.rates[best]
+
+    def choose(self) -> Optional[float]:
+        """The rate with the lowest loss over all seeds, after `try_rates`; None if none is finite with each seed."""
+        while not (complete := self._try_other_seeds()) and self._find_next() is not None:
+            self.try_rates()
+        return min(complete)[1] if complete else None
+
+    def train(self, rate: float, seed: int) -> TrainingRun:
+        """The run of the sweep with a rate and a seed."""
+        p = self._protocol
+        return self._train(rate, seed, p.sweep_steps, p.sweep_steps, p.schedules[0], p.weight_decays[0])
+
+    @property
+    def losses(self) -> tuple[tuple[float, Optional[float]], ...]:
+        """(Rate, mean loss over the seeds that it was tried with, or None if it diverged), of each that was tried."""
+        means = {position: self._mean(position) for position in sorted(self._losses)}
+        return tuple((self.rates[position], mean if np.isfinite(mean) else None) for position, mean in means.items())
+
+    def _find_next(self):
+        return find_next_rate(
+            {position: self._mean(position) for position in self._losses}, len(self.rates), self._middle
+        )
+
+    def _try_other_seeds(self):
+        """(Mean loss, rate) of the best few that are finite with every seed."""
+        complete = []
+        for position in sorted(self._losses, key=self._losses.__getitem__):
+            if len(complete) == self._protocol.finalists:
+                break
+            if self._mean(position) < np.inf:
+                self._losses[position] += self._measure(position, self._protocol.seeds[1:])
+            if self._mean(position) < np.inf:
+                complete.append((self._mean(position), self.rates[position]))
+        return complete
+
+    def _measure(self, position, seeds):
+        """Cross-entropies after the sweep's steps; with the first seed that diverges it ends in inf."""
+        losses = []
+        for seed in seeds:
+            run = self.train(self.rates[position], seed)
+            if not is_finite(run):
+                return [*losses, np.inf]
+            losses.append(float(run.losses[-1]))
+        return losses
+
+    def _mean(self, position):
+        return float(np.mean(self._losses[position]))
