@@ -40,7 +40,8 @@ def simplify(rule: Rule, is_alike: Callable[[Rule], bool], known: Iterable[Rule]
     if _count_words(rule) > WORDS:
         return rule
     ask, length = _Asking(is_alike), _length(rule)
-    candidates = sorted(known, key=_length)
+    # A known optimizer keeps its name beside a shorter one that is like it.
+    candidates = sorted(known, key=lambda one: (one.canonical() != rule.canonical(), _length(one)))
     found = next((one for one in candidates if _length(one) <= length and ask(one)), None)
     return found or _restore_constants(_shorten(_respell(rule, ask), ask), ask)
 
