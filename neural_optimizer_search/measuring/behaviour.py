@@ -1,7 +1,7 @@
 """Which rules behave alike: their updates on recorded descents point in the same direction, at all steps together.
 
-A rule's behaviour on descents is what it computes there, each descent divided by its norm: a unit vector. Of two rules
-whose behaviours have a cosine near 1, training tells no more of the second than noise would.
+A rule's behaviour is what it computes there, each descent divided by its norm: a unit vector. Of two rules whose
+behaviours have a cosine near 1, training tells no more of the second than noise would.
 """
 
 from collections.abc import Sequence
@@ -76,18 +76,18 @@ class Behaviours:
 
     def find(self, rule: Rule) -> Optional[str]:
         """The key of the rule that this one is alike; of several, of the nearest one; None if there is none."""
-        places = cosines = None
+        places, cosines = np.arange(len(self)), np.ones(len(self))
         for vectors, probe, threshold in zip(self._vectors, self._probes, self._thresholds):
             behaviour = find_behaviour(probe, rule)
-            if places is None:
-                places = vectors.find_near(behaviour, threshold)
-                cosines = np.ones(len(places))
+            # Few are left for the exact look, and of these fewer for the next probe.
+            near = vectors.find_near(behaviour, threshold) if len(places) == len(self) else np.arange(len(places))
+            places, cosines = places[near], cosines[near]
+            of_probe = vectors.cosines(behaviour, places)
+            alike = of_probe >= threshold
+            places, cosines = places[alike], np.minimum(cosines, of_probe)[alike]
             if not len(places):
                 return None
-            of_probe = vectors.cosines(behaviour, places)
-            near = of_probe >= threshold
-            places, cosines = places[near], np.minimum(cosines, of_probe)[near]
-        return self._keys[places[np.argmax(cosines)]] if len(places) else None
+        return self._keys[places[np.argmax(cosines)]]
 
 
 def are_alike(probes: Sequence[Probe], likeness: Likeness, one: Rule, other: Rule) -> bool:

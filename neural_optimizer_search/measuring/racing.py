@@ -53,7 +53,7 @@ class Bar:
         )
 
     def judge(self, rewards: Sequence[float]) -> Optional[Stop]:
-        """A `Stop` if the rewards of the first seeds are too low, compared on these seeds, for the rest to mend it."""
+        """A `Stop` if the rewards of the first seeds, compared on these, are too low for the others to mend it."""
         seen, seeds = len(rewards), len(self.effects)
         if seen >= seeds:
             return None

@@ -31,7 +31,7 @@ class TokenOptimizer(tf.keras.optimizers.Optimizer):
     Attributes:
       runs_plain_rules: Whether it is traced for rules that are plain (`dsl.encoding.is_plain`), or for all rules,
         which takes longer to trace and to run.
-      watch: Called with the gradients and the weights before each update, flat, and their variables; None: nothing is.
+      watch: Called before each update with the gradients and the weights, flat, and their variables; or None.
       calls: How often it was called in Python; a function that is traced calls it once.
       size: Number of weights that it updates.
       weights_sum: Float32 variable, the sum of all weights after the last update: not finite if a weight is not.

@@ -173,11 +173,11 @@ class ChildTraining:
         recording = Recording()
         for variable, value in zip(self._variables, self._initial_values(seed)):
             variable.assign(value)
-        optimizer, scalars = self._optimizer, tf.constant([seed, steps], tf.int64)
+        optimizer, scalars = self._optimizer, (tf.constant(seed, tf.int64), tf.constant(steps, tf.int64))
         optimizer.runs_plain_rules = is_plain(rule)
-        optimizer.begin(EncodedRule(*map(tf.constant, encode(rule))), *tf.unstack(scalars), tf.constant(0.0))
+        optimizer.begin(EncodedRule(*map(tf.constant, encode(rule))), *scalars, tf.constant(0.0))
         optimizer.set_rate(tf.constant(np.float32(learning_rate)))
-        batches = self._batches(*tf.unstack(scalars))
+        batches = self._batches(*scalars)
         optimizer.watch = recording.add
         try:
             with eager_functions(), repeatable_draws(self._generator):

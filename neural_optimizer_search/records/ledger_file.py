@@ -113,7 +113,7 @@ def check_version(db: sqlite3.Connection) -> None:
 
 
 def upgrade(db: sqlite3.Connection) -> None:
-    """Makes a checked ledger of an earlier version one of this release, whole or not at all; a copy to read remains one.
+    """Makes a checked ledger of an earlier version one of this release, or leaves it; a copy to read remains one.
 
     Raises:
       sqlite3.Error: If it cannot be written.

@@ -44,8 +44,8 @@ from neural_optimizer_search.search.registry import (
     find_algorithm,
     title_of,
 )
-from neural_optimizer_search.search.standing import Standing
 from neural_optimizer_search.search.score_words import score_words
+from neural_optimizer_search.search.standing import Standing
 from neural_optimizer_search.search.timeout import find_timeout
 from neural_optimizer_search.search.tracebacks import keep_tracebacks
 from neural_optimizer_search.tasks import UnknownTask

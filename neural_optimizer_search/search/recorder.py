@@ -120,7 +120,7 @@ class EvaluationRecorder:
             screening = self._screen(rule)
             key = self._find_key(screening, role)
             batch.append(Screened(rule, screening, key))
-            if key != screening.key or not key or (most is not None and started > most):
+            if screening.rule is None or key != screening.key or (most is not None and started > most):
                 continue
             if key not in self._known and key not in self._measured:
                 cached = self._cache.get(key) if self._cache else None

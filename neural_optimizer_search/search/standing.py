@@ -1,7 +1,7 @@
-"""What a search knows when it proposes: how the rules behave that it has measured, and how good the best ones are.
+"""What a search knows when it proposes: how the rules behave that it has measured, and how good the best are.
 
-Rules are put in when they are proposed, and evaluations when they were learned from, in the order of the proposals: so
-what a search knows depends on neither the number of workers nor on where it was stopped.
+Rules are put in when they are proposed, and evaluations when they were learned from, in the order of the proposals:
+so what a search knows depends neither on the number of workers nor on where it was stopped.
 """
 
 import bisect

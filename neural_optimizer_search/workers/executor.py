@@ -116,8 +116,9 @@ class Executor(abc.ABC):
           ask: What is asked about it; by default its evaluation.
 
         Returns:
-          A future of its `Evaluation`, or of what else was asked for. A rule that cannot be measured has one too, with the status of the failure and
-          the reward 0. The future raises `TaskFailed` if no rule can be measured, or if the workers were stopped.
+          A future of its `Evaluation`, or of what else was asked for. A rule that cannot be measured has an
+          evaluation too, with the status of the failure and the reward 0. The future raises `TaskFailed` if no rule
+          can be measured, or if the workers were stopped.
         """
 
     def close(self) -> None:

@@ -184,13 +184,10 @@ def _advise(message, failure):
 
 def _check(answer, ask):
     """The answer to a rule, or what is wrong with it: a worker runs somebody's code."""
-    if (
-        isinstance(answer, Measured)
-        and ask.method != MEASURE.method
-        and not isinstance(answer.evaluation, Evaluation)
-    ):
+    is_measured = isinstance(answer, Measured)
+    if is_measured and ask.method != MEASURE.method and not isinstance(answer.evaluation, Evaluation):
         return answer  # something else was asked
-    if isinstance(answer, Measured):
+    if is_measured:
         reward = answer.evaluation.reward
         if isinstance(reward, numbers.Real) and math.isfinite(reward):
             return answer
