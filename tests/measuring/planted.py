@@ -2,7 +2,6 @@
 
 import copy
 
-import fakes
 import numpy as np
 
 from neural_optimizer_search.measuring.training import TrainingRun
@@ -12,13 +11,12 @@ from neural_optimizer_search.tasks.schedule import CONSTANT
 class Planted:
     """In place of a `ChildTraining`: the loss of a run is `loss(rate, seed, steps)`, and its score 1 - loss.
 
-    Of a run that diverges the loss is inf; it ends after one step.
+    A run whose loss is inf diverges at its first step.
     """
 
     def __init__(self, loss):
         self._loss = loss
-        self.calls = []
-        self.steps = 0
+        self.calls, self.steps = [], 0
 
     def __call__(self, rule, rate, seed, steps, validate_every, schedule=CONSTANT, weight_decay=0.0):
         self.calls.append((rate, seed, steps))
@@ -35,9 +33,3 @@ def plant(evaluate, protocol, loss):
     other = copy.copy(evaluate)
     other.protocol, other.train = protocol, Planted(loss)
     return other, other.train
-
-
-def evaluation(rewards, sweep_reward=0.5):
-    """Of a rule that was measured to its end."""
-    fake = fakes.fake_evaluation(fakes_rule(), float(np.mean(rewards)))
-    return fakes.dataclasses.replace(fake, rewards=tuple(rewards), sweep_reward=sweep_reward)
