@@ -4,6 +4,7 @@ A rule's behaviour is what it computes there, each descent divided by its norm: 
 behaviours have a cosine near 1, training tells no more of the second than noise would.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Optional
@@ -16,6 +17,8 @@ from neural_optimizer_search.measuring.probe import Probe
 # Vectors near one another are near in each direction, so most are told apart by few directions: a look at 10^5
 # vectors costs 0.6 ms in place of 80 ms. Sixteen leave twice as many candidates as there are alike rules.
 DIRECTIONS = 16
+# Of a behaviour: enough for 1 - cosine to be right to 6 %, and 10^5 behaviours to take 0.2 GB.
+NUMBERS = 512
 
 
 @dataclass(frozen=True)
@@ -32,14 +35,33 @@ class Likeness:
 
 
 def find_behaviour(probe: Probe, rule: Rule) -> np.ndarray:
-    """A rule's behaviour on a recorded descent: float32 `[numbers]` of norm 1; NaN if the update is not finite."""
+    """A rule's behaviour on a recorded descent: float32 `[NUMBERS]` of norm 1; NaN if the update is not finite.
+
+    The update and its root, sign(u)·sqrt(|u|), each divided by its norm, side by side: a few huge numbers, as of x/0,
+    would hide all others in the first alone. The root of an update is as finite as it is.
+    """
     descent = probe.descent
     with np.errstate(all="ignore"):
-        updates = (probe.update(rule) * descent.shares).reshape(descent.descents, -1)
+        update = probe.update(rule)
+        views = np.stack([update, np.sign(update) * np.sqrt(np.abs(update))]) * descent.shares
+        views = views.reshape(2, descent.descents, -1)
         # By the largest first: the squares of small updates would be 0.
-        updates = updates / np.abs(updates).max(axis=1, keepdims=True)
-        updates = updates / np.linalg.norm(updates, axis=1, keepdims=True)
-    return (updates.reshape(-1) / np.sqrt(descent.descents)).astype(np.float32)
+        views = views / np.abs(views).max(axis=2, keepdims=True)
+        views = views / np.linalg.norm(views, axis=2, keepdims=True)
+        return _fold(views.reshape(-1)).astype(np.float32)
+
+
+def _fold(numbers):
+    """A sum of the numbers with random signs in each of `NUMBERS` places, which keeps cosines, over its norm."""
+    places, signs = _draw_places(len(numbers))
+    folded = np.bincount(places, numbers * signs, NUMBERS)
+    return folded / np.linalg.norm(folded)
+
+
+@functools.lru_cache(4)
+def _draw_places(count):
+    rng = np.random.default_rng(0)
+    return rng.integers(NUMBERS, size=count), rng.choice([-1.0, 1.0], count)
 
 
 class Behaviours:

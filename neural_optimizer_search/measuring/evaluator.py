@@ -121,12 +121,12 @@ class Evaluator:
         finals, stop = _Finals(best, p.schedules[0], p.weight_decays[0], []), bar and bar.judge_sweep(sweep_reward)
         if p.racing and not stop:
             # Here, because the sweep with the other seeds costs more than this run, which is mostly needed anyway.
-            finals, stop = self._train_finals(train, best, p.seeds[:1], bar)
+            finals, stop = self._train_finals(train, best, p.seeds[:1], bar and bar.judge_first)
         if not stop:
             chosen = sweep.choose()
             if chosen is None:
                 return self._describe_divergence(sweep.rates)
-            finals, stop = self._train_finals(train, chosen, p.seeds, bar)
+            finals, stop = self._train_finals(train, chosen, p.seeds, bar and bar.judge)
         outcome = self._describe_stop(finals, stop) if stop else self._describe_finals(finals)
         return dict(sweep_reward=sweep_reward, **outcome)
 
@@ -142,7 +142,7 @@ class Evaluator:
             rewards=(0.0,) * len(self.protocol.seeds),
         )
 
-    def _train_finals(self, train, rate, seeds, bar):
+    def _train_finals(self, train, rate, seeds, judge):
         """The `_Finals` of these seeds, with the schedule and weight decay of the lowest loss; a `Stop` or None."""
         p = self.protocol
 
@@ -154,7 +154,7 @@ class Evaluator:
         finals, stop = _Finals(rate, *best, []), None
         for seed in seeds:
             finals.runs.append(train_final(seed, best))
-            if stop := bar and bar.judge([self._pay(run) for run in finals.runs]):
+            if stop := judge and judge([self._pay(run) for run in finals.runs]):
                 break
         return finals, stop
 

@@ -26,46 +26,51 @@ class Stop(NamedTuple):
 class Bar:
     """What a rule must reach; small, and goes to worker processes.
 
+    Seeds are the same for all rules, so a rule is compared with what the best known ones have on the same seeds.
+
     Attributes:
       reward: The lowest reward of the best known rules.
-      sweep_reward: The lowest of what the sweep with the first seed paid them.
-      gain: What they were paid more in the end than after that sweep, in the mean.
+      gain: How much more they were paid in the end than after the sweep with the first seed, in the mean.
       effects: What each seed does to the rewards of all of them: its mean less that of all seeds.
-      margins: How far below `reward` an estimate must be for a rule to stop, after 1, 2, ... seeds.
+      sweep_margin: How far below `reward` an estimate after that sweep must be for a rule to stop.
+      first_margin: Likewise after the first final run, if another learning rate may still be chosen.
+      margins: Likewise after 1, 2, ... final runs with the chosen rate.
     """
 
     reward: float
-    sweep_reward: float
     gain: float
     effects: tuple[float, ...]
+    sweep_margin: float
+    first_margin: float
     margins: tuple[float, ...]
 
     def judge_sweep(self, reward: float) -> Optional[Stop]:
-        """A `Stop` if what the sweep with the first seed would be paid is less than that of all the best rules."""
-        if reward >= self.sweep_reward:
-            return None
-        # Those of the best that the sweep pays little may gain more than the mean: this one has not shown that.
-        estimate = _clip(min(reward + self.gain, self.reward))
-        return Stop(
-            estimate,
-            f"Stopped after the sweep with the first seed, which would be paid {reward:.4f}; "
-            f"that of the best rules is paid {self.sweep_reward:.4f} or more.",
-        )
+        """A `Stop` if what the best run of the sweep with the first seed would be paid is too low."""
+        return self._judge(reward + self.gain, self.sweep_margin, "the sweep with the first seed")
+
+    def judge_first(self, rewards: Sequence[float]) -> Optional[Stop]:
+        """A `Stop` if the reward of the first seed is too low, even if another rate should suit the rule better."""
+        return self._judge_seeds(rewards, (self.first_margin,))
 
     def judge(self, rewards: Sequence[float]) -> Optional[Stop]:
-        """A `Stop` if the rewards of the first seeds, compared on these, are too low for the others to mend it."""
+        """A `Stop` if the rewards of the first seeds are too low; None if there are those of all seeds."""
+        return self._judge_seeds(rewards, self.margins)
+
+    def _judge_seeds(self, rewards, margins):
         seen, seeds = len(rewards), len(self.effects)
-        if seen >= seeds:
+        if seen == seeds:
             return None
         estimate = float(np.mean(np.subtract(rewards, self.effects[:seen])))
-        needed = self.reward - self.margins[seen - 1]
+        return self._judge(estimate, margins[seen - 1], f"{seen} of {seeds} seeds")
+
+    def _judge(self, estimate, margin, stage):
+        needed = self.reward - margin
         if estimate >= needed:
             return None
-        return Stop(
-            _clip(estimate),
-            f"Stopped after {seen} of {seeds} seeds, by which its reward is {estimate:.4f}; "
-            f"{needed:.4f} was needed to go on.",
+        message = (
+            f"Stopped after {stage}: the estimated reward is {estimate:.4f}, and {needed:.4f} was needed to go on."
         )
+        return Stop(min(max(estimate, 0.0), 1.0), message)
 
 
 def make_bar(best: Sequence[Evaluation], racing: Racing) -> Optional[Bar]:
@@ -82,20 +87,19 @@ def make_bar(best: Sequence[Evaluation], racing: Racing) -> Optional[Bar]:
     if len(best) < racing.best:
         return None
     rewards = np.array([evaluation.rewards for evaluation in best])
-    sweeps = np.array([evaluation.sweep_reward for evaluation in best])
+    gains = rewards.mean(axis=1) - [evaluation.sweep_reward for evaluation in best]
     effects = rewards.mean(axis=0) - rewards.mean()
-    count, seeds = rewards.shape
+    rules, seeds = rewards.shape
     residuals = rewards - rewards.mean(axis=1, keepdims=True) - effects
-    deviation = np.sqrt(np.sum(residuals**2) / max(1, (count - 1) * (seeds - 1)))
+    deviation = np.sqrt(np.sum(residuals**2) / max(1, (rules - 1) * (seeds - 1)))
+    # Of the mean over the first seeds, about that over all seeds.
     seen = np.arange(1, seeds)
+    margins = racing.deviations * deviation * np.sqrt(1 / seen - 1 / seeds)
     return Bar(
         reward=best[-1].reward,
-        sweep_reward=float(sweeps.min()),
-        gain=float(rewards.mean() - sweeps.mean()),
+        gain=float(gains.mean()),
         effects=tuple(effects.tolist()),
-        margins=tuple((racing.deviations * deviation * np.sqrt(1 / seen - 1 / seeds)).tolist()),
+        sweep_margin=float(racing.deviations * gains.std(ddof=1)),
+        first_margin=racing.doubt * float(margins[0]) if seeds > 1 else 0.0,
+        margins=tuple(margins.tolist()),
     )
-
-
-def _clip(reward):
-    return min(max(reward, 0.0), 1.0)

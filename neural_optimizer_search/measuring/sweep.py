@@ -26,8 +26,10 @@ def find_next_rate(losses: Mapping[int, float], rates: int, middle: Optional[int
       >>> find_next_rate({3: 0.5, 4: 0.6, 5: 0.7}, rates=9, middle=3)
       2
     """
+    if len(losses) == rates:
+        return None
     if middle is None:
-        return len(losses) if len(losses) < rates else None
+        return len(losses)
     if len(losses) < min(middle, rates):
         return max(0, (rates - middle) // 2) + len(losses)
     low, high, best = min(losses), max(losses), min(losses, key=losses.__getitem__)
@@ -41,6 +43,8 @@ def find_next_rate(losses: Mapping[int, float], rates: int, middle: Optional[int
 
 class Sweep:
     """Tries learning rates with the first seed, then the best few with the other seeds.
+
+    With `racing` from the middle outwards, and the other seeds only while a rate may still be the best.
 
     Args:
       train: The `RuleRuns` of the rule.
@@ -58,7 +62,7 @@ class Sweep:
     def try_rates(self) -> Optional[float]:
         """Tries rates with the first seed; returns the best one, or None if all diverged."""
         while (position := self._find_next()) is not None:
-            self._losses[position] = self._measure(position, self._protocol.seeds[:1])
+            self._losses[position] = [self._measure(position, self._protocol.seeds[0])]
         best = min(self._losses, key=self._mean, default=None)
         return None if best is None or self._mean(best) == np.inf else self.rates[best]
 
@@ -85,26 +89,30 @@ class Sweep:
         )
 
     def _try_other_seeds(self):
-        """(Mean loss, rate) of the best few that are finite with every seed."""
-        complete = []
+        """The positions of the best few that are finite with every seed, by mean loss and rate."""
+        complete, beaten = {}, 0
         for position in sorted(self._losses, key=self._losses.__getitem__):
-            if len(complete) == self._protocol.finalists:
+            if len(complete) + beaten == self._protocol.finalists:
                 break
-            if self._mean(position) < np.inf:
-                self._losses[position] += self._measure(position, self._protocol.seeds[1:])
-            if self._mean(position) < np.inf:
-                complete.append((self._mean(position), self.rates[position]))
+            losses, best = self._losses[position], self._losses[complete[min(complete)]] if complete else []
+            for seed in self._protocol.seeds[1:]:
+                if losses[-1] < np.inf and not self._is_beaten(losses, best):
+                    losses.append(self._measure(position, seed))
+            if len(losses) == len(self._protocol.seeds) and losses[-1] < np.inf:
+                complete[self._mean(position), self.rates[position]] = position
+            else:
+                beaten += losses[-1] < np.inf
         return complete
 
-    def _measure(self, position, seeds):
-        """Cross-entropies after the sweep's steps; with the first seed that diverges it ends in inf."""
-        losses = []
-        for seed in seeds:
-            run = self.train(self.rates[position], seed)
-            if not is_finite(run):
-                return [*losses, np.inf]
-            losses.append(float(run.losses[-1]))
-        return losses
+    def _is_beaten(self, losses, best):
+        """Whether a rate was worse than the best one with each of two seeds or more; asked of only in a race."""
+        is_asked = self._protocol.racing and best and len(losses) > 1
+        return is_asked and all(loss > least for loss, least in zip(losses, best))
+
+    def _measure(self, position, seed):
+        """The cross-entropy after the sweep's steps, inf if it diverged."""
+        run = self.train(self.rates[position], seed)
+        return float(run.losses[-1]) if is_finite(run) else np.inf
 
     def _mean(self, position):
         return float(np.mean(self._losses[position]))

@@ -32,18 +32,18 @@ class Racing:
       best: How many of the best known rules make the bar: their lowest reward must be reached.
       middle_rates: How many learning rates in the middle are tried first; others while the best one is at an edge.
       deviations: How many standard deviations below the bar an estimate must be for the rule to stop.
+      doubt: How many times as many after the first final run, if the other seeds may still choose another rate.
     """
 
     best: int = 10
-    middle_rates: int = 3
+    middle_rates: int = 1
     deviations: float = 3.0
+    doubt: float = 2.0
 
     def __post_init__(self) -> None:
-        for name in ("best", "middle_rates"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"Argument `{name}` must be at least 1. Received: {getattr(self, name)}.")
-        if not self.deviations > 0.0:
-            raise ValueError(f"Argument `deviations` must be above 0. Received: {self.deviations}.")
+        for name, least in (("best", 2), ("middle_rates", 1), ("deviations", 0), ("doubt", 1)):
+            if not getattr(self, name) >= least:
+                raise ValueError(f"Argument `{name}` must be at least {least}. Received: {getattr(self, name)}.")
 
 
 @dataclass(frozen=True)
