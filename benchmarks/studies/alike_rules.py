@@ -1,9 +1,9 @@
 """From which cosines on do rules behave alike, and what is lost by measuring one of them for all?
 
-Rules that were measured in full are gone through in the order in which they were proposed, known optimizers first: one
-that is alike an earlier behaviour takes its reward. How far is that from its own? Noise is the standard error of the
-difference of two rules on common seeds. Three witnesses say who is alike: the screen's probe, the first gradients of
-the task's own child, and both, as a search has it.
+Rules that were measured in full are gone through in the order in which they were proposed, known optimizers first:
+one that is alike an earlier behaviour takes its reward. How far is that from its own? Noise is the standard error of
+the difference of two rules on common seeds. Three witnesses say who is alike: the screen's probe, the first gradients
+of the task's own child, and both, as a search has it.
 
     python -m benchmarks.run alike_rules --data_dir DATA
 

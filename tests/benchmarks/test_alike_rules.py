@@ -29,7 +29,12 @@ class MadeUp:
     def __init__(self):
         self.asked = []
         self.train = lambda rule, rate, seed, *more: TrainingRun(
-            True, 8, np.array([0.5, 0.75], np.float32), np.array([1.0, np.nan], np.float32), np.zeros(2, np.float32), 1.0
+            True,
+            8,
+            np.array([0.5, 0.75], np.float32),
+            np.array([1.0, np.nan], np.float32),
+            np.zeros(2, np.float32),
+            1.0,
         )
 
     def __call__(self, rule):
@@ -37,7 +42,9 @@ class MadeUp:
         for seed in (0, 1):
             self.train(rule, 0.1, seed, 8, 4)
         made_up = fakes.fake_evaluation(rule)
-        return dataclasses.replace(made_up, rewards=(made_up.reward, made_up.reward / 2), reward=made_up.reward * 0.75)
+        return dataclasses.replace(
+            made_up, rewards=(made_up.reward, made_up.reward / 2), reward=made_up.reward * 0.75
+        )
 
     def record_descent(self, rule):
         g = np.random.default_rng(0).normal(size=(4, 8))
@@ -47,14 +54,22 @@ class MadeUp:
 @pytest.fixture
 def evaluator(monkeypatch):
     made_up = MadeUp()
-    monkeypatch.setattr(
-        WorkerConfig, "open_executor", lambda *arguments: contextlib.nullcontext(InProcess(made_up))
-    )
+    monkeypatch.setattr(WorkerConfig, "open_executor", lambda *arguments: contextlib.nullcontext(InProcess(made_up)))
     return made_up
 
 
 def test_the_study_runs_and_measures_nothing_twice(evaluator, tmp_path, capsys):
-    words = ["alike_rules", "--tasks", "digits", "--rules", str(RULES), "--table_rules", "20", "--runs", str(tmp_path)]
+    words = [
+        "alike_rules",
+        "--tasks",
+        "digits",
+        "--rules",
+        str(RULES),
+        "--table_rules",
+        "20",
+        "--runs",
+        str(tmp_path),
+    ]
     assert run.main(words) == 0
     first = capsys.readouterr().out
     measured = len(evaluator.asked)

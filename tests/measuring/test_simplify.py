@@ -53,7 +53,9 @@ def test_what_changes_nothing_is_left_out(found, shorter):
     assert shorten(found) == shorter
 
 
-@pytest.mark.parametrize("formula", ["Adam", "g", "sign(g) * sqrt(|v|)", "(1 + sign(g) * sign(m)) * g", "m, beta_1=0.5"])
+@pytest.mark.parametrize(
+    "formula", ["Adam", "g", "sign(g) * sqrt(|v|)", "(1 + sign(g) * sign(m)) * g", "m, beta_1=0.5"]
+)
 def test_what_cannot_be_shortened_stays(formula):
     assert shorten(formula) == formula
 
