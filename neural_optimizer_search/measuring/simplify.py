@@ -1,7 +1,7 @@
 """The shortest formula of what a rule does: its tree without the parts that change nothing.
 
-A search finds `Adam - clip(clip(v, 1e-3), 1e-3)` more often than `Adam`. Which rules are alike is for the caller to say,
-such as by a cosine of their updates; a tree is pruned as long as the rule stays alike to the one it began as.
+A search finds `Adam - clip(clip(v, 1e-3), 1e-3)` more often than `Adam`. Which rules are alike is for the caller to
+say, such as by a cosine of their updates; a tree is pruned as long as the rule stays alike to the one it began as.
 """
 
 import dataclasses

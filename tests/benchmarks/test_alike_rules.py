@@ -28,23 +28,15 @@ class MadeUp:
 
     def __init__(self):
         self.asked = []
-        self.train = lambda rule, rate, seed, *more: TrainingRun(
-            True,
-            8,
-            np.array([0.5, 0.75], np.float32),
-            np.array([1.0, np.nan], np.float32),
-            np.zeros(2, np.float32),
-            1.0,
-        )
+        scores, losses, metrics = np.array([[0.5, 0.75], [1.0, np.nan], [0.0, 0.0]], np.float32)
+        self.train = lambda rule, rate, seed, *more: TrainingRun(True, 8, scores, losses, metrics, 1.0)
 
     def __call__(self, rule):
         self.asked.append(rule)
         for seed in (0, 1):
             self.train(rule, 0.1, seed, 8, 4)
-        made_up = fakes.fake_evaluation(rule)
-        return dataclasses.replace(
-            made_up, rewards=(made_up.reward, made_up.reward / 2), reward=made_up.reward * 0.75
-        )
+        evaluation = fakes.fake_evaluation(rule)
+        return dataclasses.replace(evaluation, rewards=(evaluation.reward, evaluation.reward / 2))
 
     def record_descent(self, rule):
         g = np.random.default_rng(0).normal(size=(4, 8))
@@ -108,7 +100,7 @@ def test_more_rules_go_on_with_those_that_are_there(evaluator, tmp_path):
 def test_a_rule_that_cannot_be_measured_is_one_sentence(evaluator, tmp_path, monkeypatch):
     failed = without_reward(parse_formula("g"), "killed", "Its process ended.")
     monkeypatch.setattr(full_measurements.AskForRuns, "answer", lambda ask, evaluator, rule: failed)
-    with pytest.raises(StudyFailed, match="g cannot be measured: Its process ended."):
+    with pytest.raises(StudyFailed, match="g cannot be measured: Its process ended"):
         measure_in_full("digits", iter(()), 0, tmp_path / "digits.jsonl")
 
 
