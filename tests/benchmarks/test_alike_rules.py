@@ -69,8 +69,9 @@ def test_the_study_runs_and_measures_nothing_twice(evaluator, tmp_path, capsys):
     figures = json.loads(first.splitlines()[-1])["tasks"]
     assert list(figures) == ["digits", alike_rules.TABLE]
     for of_task, count in zip(figures.values(), (10 + RULES, 20)):
+        searched = of_task.pop("search")
         assert list(of_task) == ["probe", "task", "both"]
-        for row in (row for of_witness in of_task.values() for row in of_witness.values()):
+        for row in (searched, *(row for of_witness in of_task.values() for row in of_witness.values())):
             assert row["joined"] + row["behaviours"] == count and 0.0 <= row["beyond_noise"] <= 1.0
         for cosine, row in of_task["both"].items():
             assert row["joined"] <= of_task["probe"][cosine]["joined"]
