@@ -13,6 +13,7 @@ STUDIES = (
     "evaluation_speed",
     "search_throughput",
     "real_search",
+    "same_steps",
     "learned_optimizers",
     "scaling",
     "optimizer_step",

@@ -148,9 +148,7 @@ def count_behaviours(found: Sequence[Evaluation], known: Sequence[Evaluation], p
 def _summarize(title: str, pairs: Sequence[dict[str, Searched]]) -> dict[str, Any]:
     """Prints the table of a task and an algorithm; returns its figures."""
     rng = np.random.default_rng(0)
-    print(
-        f"\n{title}: means of {len(pairs)} searches (95 % bootstrap intervals); gain: over the best known optimizer\n"
-    )
+    print(f"\n{title}: means of {len(pairs)} searches (95 % intervals). Gain: over the best known optimizer\n")
     print(f"{'':10s}{'steps':>10s}{'rules':>8s}{'behaviours':>12s}{'best, fresh seeds':>28s}{'gain':>28s}")
     figures: dict[str, Any] = {}
     for arm in ARMS:
