@@ -7,6 +7,7 @@ STUDIES = (
     "depth1_table",
     "search_algorithms",
     "staged_sweep",
+    "racing",
     "task_discrimination",
     "screen_rejections",
     "evaluation_speed",
