@@ -6,6 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 STUDIES = (
     "depth1_table",
     "search_algorithms",
+    "alike_rules",
     "staged_sweep",
     "racing",
     "task_discrimination",

@@ -35,8 +35,9 @@ class Evaluation:
       schedule: How the rate went in the course of the final runs: the text of a `Schedule`, the best of those that
         the protocol has. "constant" if there were none.
       weight_decay: Of the final runs, likewise.
-      steps: Gradient steps spent on it.
+      steps: Gradient steps spent on it, those of the probe and of runs that diverged included.
       sweep_reward: What the best run of the sweep with the first seed would be paid; 0 if every rate diverged.
+      alike: Whether it is the evaluation of another function, which behaves alike.
     """
 
     rule: Rule
@@ -57,6 +58,7 @@ class Evaluation:
     weight_decay: float = 0.0
     steps: int = 0
     sweep_reward: float = 0.0
+    alike: bool = False
 
     @property
     def screened(self) -> bool:

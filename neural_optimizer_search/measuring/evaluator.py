@@ -10,11 +10,12 @@ import numpy as np
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation, is_reward
 from neural_optimizer_search.measuring.racing import Bar
+from neural_optimizer_search.measuring.recording import STEPS
 from neural_optimizer_search.measuring.rule_runs import RuleRuns, is_finite
 from neural_optimizer_search.measuring.sweep import Sweep
 from neural_optimizer_search.measuring.training import ChildTraining, TrainingRun
 from neural_optimizer_search.tasks.protocol import REWARDS, Protocol
-from neural_optimizer_search.tasks.schedule import Schedule
+from neural_optimizer_search.tasks.schedule import Schedule, parse_schedule
 from neural_optimizer_search.tasks.task import Task
 
 LARGEST_RATE = float(np.finfo(np.float32).max)
@@ -69,6 +70,34 @@ class Evaluator:
         seconds = time.perf_counter() - started
         seeds = self.protocol.seeds
         return Evaluation(rule=rule, sweep=sweep.losses, seconds=seconds, seeds=seeds, steps=train.steps, **outcome)
+
+    def measure_again(
+        self, rule: Rule, learning_rate: float, schedule: str, weight_decay: float, seeds: Sequence[int]
+    ) -> Evaluation:
+        """The final runs of a rule with other seeds, trained as an earlier evaluation says.
+
+        Args:
+          rule: The `Rule`.
+          learning_rate, schedule, weight_decay: As that `Evaluation` has them.
+          seeds: The seeds, in place of the protocol's.
+
+        Returns:
+          An `Evaluation` without a sweep; the reward of a run that diverged is 0.
+        """
+        started = time.perf_counter()
+        p, train = self.protocol, RuleRuns(self.train, rule)
+        self.train.prepare(seeds)
+        setting = parse_schedule(schedule), weight_decay
+        runs = [train(learning_rate, seed, p.final_steps, p.validate_every, *setting) for seed in seeds]
+        outcome = self._describe_finals(_Finals(learning_rate, *setting, runs))
+        seconds = time.perf_counter() - started
+        return Evaluation(rule=rule, sweep=(), seconds=seconds, seeds=tuple(seeds), steps=train.steps, **outcome)
+
+    def record_descent(self, rule: Rule, steps: int = STEPS) -> dict[str, Any]:
+        """What `make_descent` needs of the first steps of a child that a rule trains at the middle rate."""
+        rates = self._learning_rates(RuleRuns(self.train, rule))
+        rate = rates[len(rates) // 2] if rates else 0.0
+        return self.train.record(rule, rate, self.protocol.seeds[0], steps)
 
     def _learning_rates(self, train):
         """The protocol's rates, centred on the rule's scale; none if the update itself is not finite."""

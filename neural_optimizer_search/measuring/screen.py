@@ -9,21 +9,13 @@ Most strings of the language are no optimizers: they are not finite, or do not d
 downhill. Many of the others are one function, up to a positive factor, which the learning rate takes up.
 """
 
-import dataclasses
-import functools
 import hashlib
-from dataclasses import dataclass, field
 from typing import NamedTuple, Optional
 
 import numpy as np
 
-from neural_optimizer_search.dsl.averages import ALWAYS, AVERAGES, PREVIOUS
-from neural_optimizer_search.dsl.families import is_family
-from neural_optimizer_search.dsl.interpreter import update
 from neural_optimizer_search.dsl.rule import Iteration, Rule
-from neural_optimizer_search.dsl.state import State, next_kept
-from neural_optimizer_search.dsl.vocabulary import OPERANDS
-from neural_optimizer_search.operations import on_numpy
+from neural_optimizer_search.measuring.probe import Descent, Probe
 
 STEPS = 30
 PAIRS = 16
@@ -32,8 +24,6 @@ NOISE = 0.5  # standard deviation of a gradient whose mean is at most 1
 DESCENT = 0.35  # the least cosine of update and gradient; the published rules have 0.53 and more
 # For words that are functions of a whole weight tensor the weights are a matrix and a vector. Either has twins.
 PAIRS_IN_MATRIX, MATRIX = 12, (4, 6)
-# The most constants, and arrays of what is kept with them, that are not recorded anew when they come again.
-CONSTANTS, KEPT = 32, 256
 DIGITS = 6  # of a fingerprint; the spellings of one function differ from the 12th on
 
 
@@ -72,18 +62,23 @@ class Screen:
     """
 
     def __init__(self, seed: int = 0):
-        self._probe = _Probe(seed)
+        self._recording = _Recording(seed)
+
+    @property
+    def probe(self) -> Probe:
+        """What rules are computed on."""
+        return self._recording.probe
 
     def __call__(self, rule: Rule) -> Screening:
         """The `Screening` of a `Rule`."""
         with np.errstate(all="ignore"):
-            update = self._probe.update(rule)
+            update = self._recording.probe.update(rule)
             scale = np.sqrt(np.mean(update**2))
         if not np.isfinite(scale):
             return Screening(None, False, "", "The update is not finite.")
         if scale == 0.0:
             return Screening(None, False, "", "The update is zero.")
-        cosines = self._probe.cosines(update)
+        cosines = self._recording.cosines(update)
         if cosines.min() > DESCENT:
             return Screening(rule, False, fingerprint(update / scale))
         if cosines.max() < -DESCENT:
@@ -104,8 +99,8 @@ def fingerprint(update: np.ndarray) -> str:
     return hashlib.blake2b(rounded.tobytes(), digest_size=12).hexdigest()
 
 
-class _Probe:
-    """The recorded descent, `[step of a scale, weight]`, and what a rule computes on it."""
+class _Recording:
+    """The screen's probe, a recorded descent at each of two scales, and how well rules descend on it."""
 
     def __init__(self, seed):
         rng = np.random.default_rng(seed)
@@ -115,93 +110,18 @@ class _Probe:
         g = np.concatenate([scale * np.concatenate([g, -g], axis=1) for scale in SCALES])
         w = np.broadcast_to(np.tile(rng.normal(size=PAIRS), 2), g.shape)
         self._g, self._g_squares = g, _sums(g**2)
-        self._state = State(on_numpy, g, w, {}, np.tile(t, (len(SCALES), 1)), STEPS, seed)
-        self._draws: dict[tuple[str, int], np.ndarray] = {}
-        self._known = functools.lru_cache(CONSTANTS)(self._record_operands)
-        self._kept = functools.lru_cache(KEPT)(self._record_kept)
-
-    def update(self, rule):
-        """What the rule computes: float64 `[steps at all scales, weights]`."""
-        averages = {name: self._kept(name, rule.constants) for name in rule.averages}
-        operands = self._known(rule.constants)
-        inputs = {**vars(self._state), "averages": averages, "constants": rule.constants}
-        return update(rule, _Recorded(**inputs, operands=operands, draws=self._draws))
-
-    def _record_operands(self, constants):
-        """The values of the words that every child knows, and that are no numbers."""
-        averages = {name: self._kept(name, constants) for name in ALWAYS}
-        state = dataclasses.replace(self._state, averages=averages, constants=constants)
-        words = (word for word in OPERANDS.values() if not (word.random or is_family(word.name)))
-        return {word.name: state.operand(word.name) for word in words if set(word.averages) <= set(ALWAYS)}
-
-    def _record_kept(self, name, constants):
-        """What is kept under a name after each step of each scale, from 0; "previous" is before the step."""
-        needs = {need: self._kept(need, constants) for need in AVERAGES[name].needs}
-        kept, before = np.zeros_like(self._g), np.zeros(self._g.shape[1])
-        for i in range(len(kept)):
-            before = before * (i % STEPS != 0)
-            state = dataclasses.replace(
-                self._state,
-                g=self._g[i],
-                w=self._state.w[i],
-                averages={need: of_all[i] for need, of_all in needs.items()},
-                iterations=i % STEPS,
-                constants=constants,
-            )
-            after = next_kept(name, before, state)
-            kept[i] = before if name == PREVIOUS else after
-            before = after
-        return kept
+        self.probe = Probe(Descent(g, w, STEPS, split()), seed)
 
     def cosines(self, update):
         """Of update and gradient: one for each scale and for either twin."""
         return _sums(update * self._g) / np.sqrt(_sums(update**2) * self._g_squares + 1e-300)
 
 
-def split(step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The weight tensors of a step, `[weights]`: a matrix and a vector."""
-    twins = step.reshape(2, PAIRS)
+def split() -> tuple[np.ndarray, np.ndarray]:
+    """The places of the weights of each weight tensor: a matrix and a vector."""
+    twins = np.arange(2 * PAIRS).reshape(2, PAIRS)
     return twins[:, :PAIRS_IN_MATRIX].reshape(MATRIX), twins[:, PAIRS_IN_MATRIX:].reshape(-1)
-
-
-def join(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
-    """Undoes `split`."""
-    return np.concatenate([matrix.reshape(2, -1), vector.reshape(2, -1)], axis=1).reshape(-1)
 
 
 def _sums(values):
     return values.reshape(len(SCALES), STEPS, 2, PAIRS).sum(axis=(1, 3))
-
-
-@dataclass(frozen=True)
-class _Recorded(State):
-    """All steps at once, for one rule: its operands are known, and its draws are numbered."""
-
-    operands: dict[str, np.ndarray] = field(default_factory=dict)
-    draws: dict[tuple[str, int], np.ndarray] = field(default_factory=dict)
-    drawn: list[str] = field(default_factory=list)
-
-    def at(self, place):
-        return self
-
-    def operand(self, name):
-        return self.operands[name] if name in self.operands else super().operand(name)
-
-    def each_tensor(self, function, *arrays):
-        return np.stack([join(*map(function, *map(split, step))) for step in zip(*arrays)])
-
-    def normal(self):
-        return self._draw("normal")
-
-    def uniform(self):
-        return self._draw("uniform")
-
-    def _draw(self, kind):
-        # The i-th draw of a rule is the same whatever its place, so that `drop(g, 0.1) * m` and `m * drop(g, 0.1)`
-        # are one function; two draws of a rule differ, so that `eps - eps` is not 0.
-        self.drawn.append(kind)
-        i = len(self.drawn)
-        if (kind, i) not in self.draws:
-            rng = np.random.default_rng([self.seed, i, kind == "normal"])
-            self.draws[kind, i] = getattr(rng, kind)(size=self.g.shape)
-        return self.draws[kind, i]

@@ -1,6 +1,6 @@
 """The optimizer of a child: any update rule, given by its tokens, on all weights at once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Optional
 
 import numpy as np
@@ -31,6 +31,7 @@ class TokenOptimizer(tf.keras.optimizers.Optimizer):
     Attributes:
       runs_plain_rules: Whether it is traced for rules that are plain (`dsl.encoding.is_plain`), or for all rules,
         which takes longer to trace and to run.
+      watch: Called before each update with the gradients and the weights, flat, and their variables; or None.
       calls: How often it was called in Python; a function that is traced calls it once.
       size: Number of weights that it updates.
       weights_sum: Float32 variable, the sum of all weights after the last update: not finite if a weight is not.
@@ -48,6 +49,7 @@ class TokenOptimizer(tf.keras.optimizers.Optimizer):
         self.weights_sum = tf.Variable(tf.constant(0.0), trainable=False)
         self.squares = tf.Variable(tf.constant(0.0, tf.float64), trainable=False)
         self.runs_plain_rules = True
+        self.watch: Optional[Callable[[tf.Tensor, tf.Tensor, Sequence[tf.Variable]], None]] = None
         self.size = 0
         self.calls = 0
 
@@ -95,6 +97,8 @@ class TokenOptimizer(tf.keras.optimizers.Optimizer):
 
     def _update(self, g, variables):
         w = flat(variables)
+        if self.watch is not None:
+            self.watch(g, w, variables)
         if not self._averages:
             self.size = w.shape.num_elements() or 0
             with tf.init_scope():

@@ -16,6 +16,7 @@ import tensorflow as tf
 from neural_optimizer_search.dsl.encoding import EncodedRule, encode, is_plain
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.random_draws import repeatable_draws
+from neural_optimizer_search.measuring.recording import Recording
 from neural_optimizer_search.measuring.token_optimizer import GRADIENT_DESCENT, TokenOptimizer
 from neural_optimizer_search.tasks.child import Child, eager_functions, gather, length, rows
 from neural_optimizer_search.tasks.keras_steps import clipping_of, replace_optimizer, tensorflow_variable
@@ -160,6 +161,31 @@ class ChildTraining:
             if not finite:
                 return
             start = end
+
+    def record(self, rule: Rule, learning_rate: float, seed: int, steps: int) -> dict[str, Any]:
+        """What `make_descent` needs of the first steps of a fresh child; it runs as Python, without a trace.
+
+        Args:
+          rule, learning_rate, seed: As for a call.
+          steps: The most steps. The recording ends before gradients or weights that are not finite.
+        """
+        self._runs += 1
+        recording = Recording()
+        for variable, value in zip(self._variables, self._initial_values(seed)):
+            variable.assign(value)
+        optimizer, scalars = self._optimizer, (tf.constant(seed, tf.int64), tf.constant(steps, tf.int64))
+        optimizer.runs_plain_rules = is_plain(rule)
+        optimizer.begin(EncodedRule(*map(tf.constant, encode(rule))), *scalars, tf.constant(0.0))
+        optimizer.set_rate(tf.constant(np.float32(learning_rate)))
+        batches = self._batches(*scalars)
+        optimizer.watch = recording.add
+        try:
+            with eager_functions(), repeatable_draws(self._generator):
+                for step in range(steps):
+                    self._child.train_step(self._model, gather(self._train_data, batches[step]))
+        finally:
+            optimizer.watch = None
+        return recording.as_dict()
 
     @property
     def traces(self) -> int:

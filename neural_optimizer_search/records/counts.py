@@ -10,12 +10,18 @@ from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.measuring.evaluation import FAILURES, Evaluation
 from neural_optimizer_search.records.sqlite_files import read_rows
 
-_OF_SAMPLES = "SELECT COUNT(*), TOTAL(key = '') FROM samples"
+_OF_SAMPLES = "SELECT COUNT(*), TOTAL(key = ''), TOTAL(alike) FROM samples"
 _OF_EVALUATIONS = (
-    "SELECT TOTAL(cached), TOTAL(NOT cached), TOTAL(status = 'diverged' AND NOT cached), "
+    "SELECT TOTAL(cached), TOTAL(NOT cached), TOTAL(status = 'diverged' AND NOT cached), TOTAL(status = 'stopped'), "
     f"TOTAL(status IN ({', '.join(map(repr, FAILURES))})) FROM evaluations WHERE role = 'search'"
 )
 _TRAINED_AND_CACHED = "SELECT TOTAL(NOT cached), TOTAL(cached) FROM evaluations WHERE role = 'search'"
+# Part of a search -> the sum of the steps that were spent on it, here and not by a search before.
+STEPS_OF = {
+    "known optimizers": "SELECT TOTAL(steps) FROM evaluations WHERE role = 'baseline' AND NOT cached",
+    "the search": "SELECT TOTAL(steps) FROM evaluations WHERE role = 'search' AND NOT cached",
+    "fresh seeds": "SELECT TOTAL(steps) FROM fresh",
+}
 _FOR_SAMPLES = f"{_TRAINED_AND_CACHED} AND key IN (SELECT key FROM samples)"
 _OF_KEY = f"{_TRAINED_AND_CACHED} AND key = ?"
 
@@ -27,17 +33,18 @@ class Counts:
       db: The ledger's connection.
 
     Attributes:
-      sampled, screened: Samples, and those of them that the screen stopped.
+      sampled, screened, alike: Samples, those of them that the screen stopped, and those that took the evaluation of
+        another function, which behaves alike.
       cached, trained: Evaluations of the search that came from the cache, and those that did not.
-      diverged, failed: Those of the trained that did.
+      diverged, stopped, failed: Those of the trained that did, or were.
       trained_for_samples, cached_for_samples: Those of them whose rule is among the samples. The others are of a step
         that is not recorded: the search was stopped in it, or is at work.
     """
 
     def __init__(self, db: sqlite3.Connection):
         self._db = db
-        self.sampled, self.screened = self._count(_OF_SAMPLES)
-        self.cached, self.trained, self.diverged, self.failed = self._count(_OF_EVALUATIONS)
+        self.sampled, self.screened, self.alike = self._count(_OF_SAMPLES)
+        self.cached, self.trained, self.diverged, self.stopped, self.failed = self._count(_OF_EVALUATIONS)
         self.trained_for_samples, self.cached_for_samples = self._count(_FOR_SAMPLES)
 
     def add_evaluation(self, evaluation: Evaluation, role: str) -> None:
@@ -47,6 +54,7 @@ class Counts:
         self.cached += evaluation.cached
         self.trained += not evaluation.cached
         self.diverged += evaluation.status == "diverged" and not evaluation.cached
+        self.stopped += evaluation.status == "stopped"
         self.failed += evaluation.status in FAILURES
         if self._is_sampled(evaluation.key):
             self.trained_for_samples += not evaluation.cached
@@ -56,6 +64,7 @@ class Counts:
         """Samples are to be recorded; called before they are."""
         self.sampled += len(evaluations)
         self.screened += sum(not e.key for e in evaluations)
+        self.alike += sum(e.alike for e in evaluations)
         for key in {e.key for e in evaluations if e.key}:
             if not self._is_sampled(key):
                 trained, cached = self._count(_OF_KEY, key)
@@ -63,23 +72,34 @@ class Counts:
                 self.cached_for_samples += cached
 
     def as_dict(self) -> dict[str, int]:
-        """What `Ledger.counts` gives: `sampled` is the sum of screened, repeated, cached and trained.
+        """What `Ledger.counts` gives: `sampled` is the sum of screened, repeated, alike, cached and
+        trained.
 
         Of a step that is not recorded, such as the last one if the budget ended within it, those rules count as
         sampled that have an evaluation. What the screen stopped in it, and what it repeated, nobody has recorded.
         """
-        names = ("screened", "cached", "trained", "diverged", "failed")
+        names = ("screened", "alike", "cached", "trained", "diverged", "stopped", "failed")
         counts = {name: getattr(self, name) for name in names}
-        repeated = self.sampled - self.screened - self.cached_for_samples - self.trained_for_samples
-        sampled = self.screened + repeated + self.cached + self.trained
+        # A rule that took its evaluation of another may be the only one of that evaluation's key in the samples.
+        repeated = self.sampled - self.screened - self.alike - self.cached_for_samples - self.trained_for_samples
+        sampled = self.screened + repeated + self.alike + self.cached + self.trained
         return {"sampled": sampled, **counts, "repeated": repeated}
 
     def _is_sampled(self, key):
         return bool(self._count("SELECT EXISTS (SELECT 1 FROM samples WHERE key = ?)", key)[0])
 
     def _count(self, query, *values):
-        (row,) = read_rows(self._db, query, values)
-        try:
-            return [int(value) for value in row]
-        except (OverflowError, ValueError) as error:  # what is counted may be anything
-            raise Damaged(f"what it has cannot be counted: {error}.") from error
+        return _read_counts(self._db, query, values)
+
+
+def count_steps(db: sqlite3.Connection, query: str) -> int:
+    """What a query of `STEPS_OF` gives."""
+    return _read_counts(db, query)[0]
+
+
+def _read_counts(db, query, values=()):
+    (row,) = read_rows(db, query, values)
+    try:
+        return [int(value) for value in row]
+    except (OverflowError, ValueError) as error:  # what is counted may be anything
+        raise Damaged(f"what it has cannot be counted: {error}.") from error

@@ -17,14 +17,16 @@ from neural_optimizer_search.file_lock import FileLock, Moved
 from neural_optimizer_search.files import Damaged, require_own
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.fingerprint import Fingerprint
+from neural_optimizer_search.measuring.probe import Descent
 from neural_optimizer_search.origin import find_origin
 from neural_optimizer_search.records import ledger_file, sqlite_files
-from neural_optimizer_search.records.counts import Counts
+from neural_optimizer_search.records.counts import STEPS_OF, Counts, count_steps
 from neural_optimizer_search.records.rows import (
     COLUMNS,
     Sample,
     check_sample,
     from_row,
+    read_descent,
     read_rule,
     to_row,
     write_rule,
@@ -153,6 +155,18 @@ class Ledger:
         changes = [*self.task_changes, change] if change else self.task_changes
         self._set_about(fingerprint=fingerprint.as_dict(), task_changes=changes)
 
+    @property
+    def descent(self) -> Optional[Descent]:
+        """The first gradients of the task's child, by which rules are told apart; None if none were recorded."""
+        if not self._has("descent"):
+            return None
+        with self._naming():
+            return read_descent(self._about("descent", dict))
+
+    def set_descent(self, recorded: Mapping[str, Any]) -> None:
+        """Records the first gradients of the task's child, as `Evaluator.record_descent` gives them."""
+        self._set_about(descent=recorded)
+
     def set_config(self, config: Mapping[str, Any]) -> None:
         """Records the configuration with which the run goes on, here."""
         self._set_about(config=config, origin=find_origin(self._path.parent))
@@ -220,6 +234,24 @@ class Ledger:
                 from_row(dict(zip(COLUMNS, row))) for row in sqlite_files.read_rows(self._db, query, [role, count])
             ]
 
+    # -- Fresh seeds -----------------------------------------------------------------------------------
+
+    def add_fresh(self, evaluation: Evaluation) -> None:
+        """Records what a rule that was measured gets with seeds that the search never saw, under the same key."""
+        row = to_row(evaluation)
+        with self._writing() as db:
+            db.execute(
+                f"INSERT OR REPLACE INTO fresh ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})",
+                list(row.values()),
+            )
+
+    def fresh_evaluations(self) -> dict[str, Evaluation]:
+        """What was recorded with fresh seeds, by key."""
+        with self._naming():
+            rows = sqlite_files.read_rows(self._db, f"SELECT {', '.join(COLUMNS)} FROM fresh ORDER BY rowid")
+            found = [from_row(dict(zip(COLUMNS, row))) for row in rows]
+        return {evaluation.key: evaluation for evaluation in found}
+
     # -- Samples ---------------------------------------------------------------------------------------
 
     def add_samples(self, step: int, evaluations: Sequence[Evaluation], staleness: int = 0) -> None:
@@ -228,8 +260,8 @@ class Ledger:
             self._counts.add_samples(evaluations)
         with self._writing() as db:
             db.executemany(
-                "INSERT INTO samples (step, key, rule, reward, staleness) VALUES (?, ?, ?, ?, ?)",
-                [(step, e.key, write_rule(e.rule), e.reward, staleness) for e in evaluations],
+                "INSERT INTO samples (step, key, rule, reward, staleness, alike) VALUES (?, ?, ?, ?, ?, ?)",
+                [(step, e.key, write_rule(e.rule), e.reward, staleness, e.alike) for e in evaluations],
             )
 
     def drop_samples(self, step: int) -> None:
@@ -248,9 +280,27 @@ class Ledger:
         read = functools.lru_cache(LAST_RULES)(read_rule)  # many samples repeat an earlier one
 
         def make(step, text, *rest):
-            return check_sample(Sample(step, read(text), *rest))
+            sample = check_sample(Sample(step, read(text), *rest))
+            return sample._replace(alike=bool(sample.alike))
 
-        return StoredRows(self._db, "SELECT step, rule, reward, key, staleness FROM samples", "TRUE", [], make)
+        return StoredRows(self._db, "SELECT step, rule, reward, key, staleness, alike FROM samples", "TRUE", [], make)
+
+    def sampled_keys(self) -> list[str]:
+        """The keys of the evaluations that samples have, in the order of their first samples."""
+        query = "SELECT key FROM samples WHERE key != '' GROUP BY key ORDER BY MIN(position)"
+        with self._naming():
+            return [key for (key,) in sqlite_files.read_rows(self._db, query)]
+
+    def count_alike(self) -> dict[str, int]:
+        """How many different rules, as they are spelled, were found to be alike each evaluated one, by its key."""
+        query = "SELECT key, COUNT(DISTINCT rule) FROM samples WHERE alike GROUP BY key"
+        with self._naming():
+            return dict(sqlite_files.read_rows(self._db, query))
+
+    def count_steps(self) -> dict[str, int]:
+        """Gradient steps spent on each part of the search, by its name; runs of before 0.1 did not count them."""
+        with self._naming():
+            return {name: count_steps(self._db, query) for name, query in STEPS_OF.items()}
 
     def unfinished_rows(self) -> StoredRows[Sample]:
         """What was measured of steps that are not recorded, as samples of one more step, in their order."""

@@ -11,9 +11,10 @@ from typing import Any
 from neural_optimizer_search.files import Damaged, write_whole
 from neural_optimizer_search.records import sqlite_files
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 APPLICATION_ID = 0x4E4F534C  # "NOSL": what tells a ledger from other SQLite files, such as a cache
-# What version 4 has, and what makes version 5 of it: a new file is made by both, so that an old one becomes the same.
+# What version 4 has, and what makes each later one of the one before: a new file is made by all of them, so that an
+# old one becomes the same.
 SCHEMA_4 = """
 CREATE TABLE run (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE evaluations (
@@ -28,11 +29,35 @@ CREATE TABLE samples (
 );
 CREATE INDEX samples_by_key ON samples (key);
 """
-UPGRADE_4 = """
+UPGRADES = {
+    4: """
 ALTER TABLE evaluations ADD COLUMN schedule TEXT NOT NULL DEFAULT 'constant';
 ALTER TABLE evaluations ADD COLUMN weight_decay REAL NOT NULL DEFAULT 0.0;
-PRAGMA user_version=5;
-"""
+""",
+    5: """
+ALTER TABLE evaluations ADD COLUMN steps INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE evaluations ADD COLUMN sweep_reward REAL NOT NULL DEFAULT 0.0;
+ALTER TABLE samples ADD COLUMN alike INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE fresh (
+    key TEXT PRIMARY KEY, rule TEXT NOT NULL, reward REAL NOT NULL, status TEXT NOT NULL, message TEXT NOT NULL,
+    learning_rate REAL NOT NULL, accuracy REAL NOT NULL, rewards TEXT NOT NULL, sweep TEXT NOT NULL,
+    seconds REAL NOT NULL, seeds TEXT NOT NULL, worker TEXT NOT NULL, flipped INTEGER NOT NULL,
+    cached INTEGER NOT NULL, schedule TEXT NOT NULL, weight_decay REAL NOT NULL, steps INTEGER NOT NULL,
+    sweep_reward REAL NOT NULL
+);
+""",
+}
+
+
+def _write_schema(version):
+    """The SQL that makes an empty ledger of a version."""
+    return f"{SCHEMA_4} {_upgrade_from(4, version)}"
+
+
+def _upgrade_from(version, to=SCHEMA_VERSION):
+    """The SQL that makes a ledger of a later version of one."""
+    steps = [f"{UPGRADES[before]} PRAGMA user_version={before + 1};" for before in range(version, to)]
+    return " ".join(steps)
 
 
 def make_ledger_file(path: Path, about: Mapping[str, Any]) -> None:
@@ -45,7 +70,8 @@ def make_ledger_file(path: Path, about: Mapping[str, Any]) -> None:
 
     def write(new):
         with contextlib.closing(sqlite3.connect(new)) as db, db:
-            db.executescript(f"BEGIN; {SCHEMA_4} {UPGRADE_4} PRAGMA application_id={APPLICATION_ID}; COMMIT;")
+            schema = _write_schema(SCHEMA_VERSION)
+            db.executescript(f"BEGIN; {schema} PRAGMA application_id={APPLICATION_ID}; COMMIT;")
             rows = [(key, json.dumps(value)) for key, value in about.items()]
             db.executemany("INSERT INTO run VALUES (?, ?)", rows)
 
@@ -70,7 +96,7 @@ def open_to_read(path: Path, stack: contextlib.ExitStack) -> sqlite3.Connection:
 
 
 def check_version(db: sqlite3.Connection) -> None:
-    """Checks that an open file is a ledger of this release or of version 4, and nothing but that.
+    """Checks that an open file is a ledger of this release or of one from version 4 on, and nothing but that.
 
     Raises:
       Damaged: If another version wrote it, or it has other tables, or views or triggers.
@@ -87,7 +113,7 @@ def check_version(db: sqlite3.Connection) -> None:
 
 
 def upgrade(db: sqlite3.Connection) -> None:
-    """Makes a checked ledger of version 4 one of this release, whole or not at all; a copy to read remains one.
+    """Makes a checked ledger of an earlier version one of this release, or leaves it; a copy to read remains one.
 
     Raises:
       sqlite3.Error: If it cannot be written.
@@ -95,7 +121,7 @@ def upgrade(db: sqlite3.Connection) -> None:
     ((version,),) = sqlite_files.read_rows(db, "PRAGMA user_version")
     if version != SCHEMA_VERSION:
         ((to_read,),) = sqlite_files.read_rows(db, "PRAGMA query_only")
-        db.executescript(f"PRAGMA query_only=0; BEGIN; {UPGRADE_4} COMMIT; PRAGMA query_only={to_read};")
+        db.executescript(f"PRAGMA query_only=0; BEGIN; {_upgrade_from(version)} COMMIT; PRAGMA query_only={to_read};")
 
 
 def check_pages(db: sqlite3.Connection) -> None:
@@ -130,10 +156,7 @@ def _connect(path, pragma):
 
 
 # Of the versions that are read.
-_SCHEMAS = {
-    4: sqlite_files.make_schema(SCHEMA_4),
-    SCHEMA_VERSION: sqlite_files.make_schema(f"{SCHEMA_4} {UPGRADE_4}"),
-}
+_SCHEMAS = {version: sqlite_files.make_schema(_write_schema(version)) for version in range(4, SCHEMA_VERSION + 1)}
 # What is counted must be 0.
 _ROW_CHECKS = {
     "evaluations are of no known role": "SELECT COUNT(*) FROM evaluations WHERE role NOT IN ('search', 'baseline')",

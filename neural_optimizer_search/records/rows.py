@@ -13,12 +13,14 @@ from neural_optimizer_search.dsl.constants import Constants
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.measuring.evaluation import STATUSES, Evaluation
+from neural_optimizer_search.measuring.probe import Descent
+from neural_optimizer_search.measuring.recording import make_descent
 from neural_optimizer_search.tasks.schedule import is_weight_decay, parse_schedule
 
 _JSON_FIELDS = ("rewards", "sweep", "seeds")
 _FIELDS = (
     "key", "reward", "status", "message", "learning_rate", "accuracy", "seconds", "worker", "flipped", "cached",
-    "schedule", "weight_decay", *_JSON_FIELDS
+    "schedule", "weight_decay", "steps", "sweep_reward", *_JSON_FIELDS
 )  # fmt: skip
 COLUMNS = ("rule", *_FIELDS)  # of an evaluation
 
@@ -36,6 +38,7 @@ class Sample(NamedTuple):
       reward: Its reward.
       key: The key of its evaluation; empty if the screen let it not pass.
       staleness: How many batches the algorithm had learned from between proposing this one and learning from it.
+      alike: Whether that evaluation is of another function, which behaves alike.
     """
 
     step: int
@@ -43,6 +46,7 @@ class Sample(NamedTuple):
     reward: float
     key: str
     staleness: int = 0
+    alike: bool = False
 
     @property
     def screened(self) -> bool:
@@ -99,6 +103,14 @@ def read_rule(text: Any) -> Rule:
     if rule.depth > MAX_ITERATIONS or _count_words(rule) > MAX_WORDS:
         raise Damaged(f"it has a rule of more than {MAX_WORDS} words or {MAX_ITERATIONS} iterations.")
     return rule
+
+
+def read_descent(recorded: Mapping[str, Any]) -> Descent:
+    """The `Descent` that a search recorded; raises `Damaged` if it is none."""
+    try:
+        return make_descent(recorded)
+    except ValueError as error:
+        raise Damaged(f"{error}.") from error
 
 
 def _make_rule(content):
@@ -179,8 +191,16 @@ _EVALUATION = {
     "cached": _is_flag,
     "schedule": _is_schedule,
     "weight_decay": is_weight_decay,
+    "steps": _is_count,
+    "sweep_reward": _is_number,
     "rewards": _are_numbers,
     "sweep": _is_sweep,
     "seeds": _are_counts,
 }
-_SAMPLE = {"step": _is_count, "reward": _is_number, "key": _is_text, "staleness": _is_count}
+_SAMPLE = {
+    "step": _is_count,
+    "reward": _is_number,
+    "key": _is_text,
+    "staleness": _is_count,
+    "alike": _is_flag,
+}

@@ -13,6 +13,7 @@ from neural_optimizer_search.records.cache_file import NAME, NotACache, refuse_o
 from neural_optimizer_search.search.known_optimizers import BaselineConfig
 from neural_optimizer_search.search.registry import FALLBACK, PREFERRED, algorithm_names
 from neural_optimizer_search.tasks.config import TaskConfig
+from neural_optimizer_search.tasks.protocol import Protocol, Racing
 from neural_optimizer_search.workers.config import WorkerConfig
 
 HYPERPARAMETERS = ("paper", "fast")
@@ -56,6 +57,28 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         choices=("on", "off"),
         default_text="on; in preset paper off",
     )
+    alike: Optional[str] = flag(
+        None,
+        "train one of all rules that behave alike; the others have its reward, and cost nothing",
+        choices=("on", "off"),
+        default_text="on; in preset paper off",
+        earlier="off",
+    )
+    racing: Optional[str] = flag(
+        None,
+        "stop measuring a rule when it cannot reach the ten best",
+        choices=("on", "off"),
+        default_text="on; in preset and protocol paper off",
+        earlier="off",
+    )
+    fresh_seeds: int = flag(
+        10,
+        "trainings of each of the ten best rules and of the known optimizers at the end, with seeds that the search "
+        "never saw; 0: none",
+        parse=whole_number(0, 1000),
+        changeable=True,
+        earlier=0,
+    )
     cache: str = flag(
         os.path.join("runs", NAME),
         f"what other searches have measured; {NO_CACHE}: measure all anew",
@@ -74,6 +97,17 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
     def screens(self) -> bool:
         """Whether rules are screened; by default in every preset but the paper's."""
         return self.screen == "on" or (self.screen is None and self.preset != "paper")
+
+    @property
+    def joins_alike(self) -> bool:
+        """Whether rules that behave alike are one; by default in every preset but the paper's."""
+        return self.alike == "on" or (self.alike is None and self.preset != "paper")
+
+    def choose_racing(self, protocol: Protocol) -> Optional[Racing]:
+        """When rules are stopped: as the protocol says, unless the flags say otherwise."""
+        if self.racing == "on":
+            return protocol.racing or Racing()
+        return None if self.racing == "off" or self.preset == "paper" else protocol.racing
 
     def make_space(self) -> SearchSpace:
         """The `SearchSpace` that the flags name."""

@@ -78,6 +78,7 @@ def search(
     """
     number = saved = proposed = algorithm.restore()
     ledger.drop_samples(number)
+    recorder.recall()
     trained, idle, exhausted = ledger.trained, 0, False
     in_flight: list[_InFlight] = []
     while True:
@@ -85,6 +86,7 @@ def search(
             in_flight.remove(finished)
             evaluations, staleness = recorder.evaluations(finished.batch), number - finished.number
             algorithm.learn(finished.proposal, evaluations)
+            recorder.settle(finished.batch)
             # In this order: a step whose samples are recorded and whose state is not is done again.
             ledger.add_samples(number, evaluations, staleness)
             number += 1

@@ -1,4 +1,4 @@
-"""Measures each distinct function once, and records every evaluation the moment it is there."""
+"""Measures rules that behave alike once, and records every evaluation the moment it is there."""
 
 import concurrent.futures
 import dataclasses
@@ -10,17 +10,25 @@ from neural_optimizer_search.measuring.evaluation import FAILURES, Evaluation, w
 from neural_optimizer_search.measuring.screen import Screening
 from neural_optimizer_search.records.cache import EvaluationCache
 from neural_optimizer_search.records.ledger import Ledger
-from neural_optimizer_search.workers.executor import Executor
+from neural_optimizer_search.search.standing import Standing
+from neural_optimizer_search.search.waiting import wait_for_any
+from neural_optimizer_search.workers.executor import MEASURE, Ask, Executor
 
-# While a rule is waited for, it is said every so often what takes long; what takes less is not long.
-TELL_SECONDS, LONG_SECONDS = 5.0, 15.0
+BASELINE = "baseline"  # the role of a known optimizer
 
 
 class Screened(NamedTuple):
-    """A rule as it was proposed, and what the screen says of it."""
+    """A rule as it was proposed.
+
+    Attributes:
+      rule: The rule.
+      screening: What the screen says of it.
+      key: Of the evaluation that it has, or will have; "" if the screen stopped it.
+    """
 
     rule: Rule
     screening: Screening
+    key: str
 
 
 class _Measurement(NamedTuple):
@@ -44,6 +52,7 @@ class EvaluationRecorder:
       ledger: A `Ledger`; what it holds already is not measured again.
       screen: Rule -> `Screening`.
       cache: An `EvaluationCache`, or None to measure what other searches have measured too.
+      standing: A `Standing`, which says which rules are alike, and what a rule must reach.
       on_evaluation: Called with each new evaluation.
       on_wait: Called every few seconds of waiting, with what takes long, in words; with "" if nothing does.
 
@@ -51,6 +60,7 @@ class EvaluationRecorder:
       executor, on_evaluation, on_wait: As given; what is called may be set later.
       trained: Number of rules measured by and for the search: no known optimizers, and none from the cache.
       best: The highest reward found; 0 while there is none.
+      steps: Gradient steps of all that was measured for this search, known optimizers included.
     """
 
     def __init__(
@@ -61,17 +71,20 @@ class EvaluationRecorder:
         cache: Optional[EvaluationCache] = None,
         on_evaluation: Callable[[Evaluation], None] = lambda evaluation: None,
         on_wait: Callable[[str], None] = lambda work: None,
+        standing: Optional[Standing] = None,
     ):
         self.executor = executor
         self._ledger = ledger
         self._screen = screen
         self._cache = cache
+        self._standing = standing or Standing()
         self.on_evaluation = on_evaluation
         self.on_wait = on_wait
         self._measured: dict[str, _Measurement] = {}
         # Each is read once: a long search has very many.
         found = ledger.evaluations("search")
-        self._known = {e.key: e for e in (*found, *ledger.evaluations("baseline"))}
+        self._known = {e.key: e for e in (*found, *ledger.evaluations(BASELINE))}
+        self.steps = sum(e.steps for e in self._known.values() if not e.cached)
         self.trained = sum(not e.cached for e in found)
         self.best = max((e.reward for e in found), default=0.0)
 
@@ -80,6 +93,7 @@ class EvaluationRecorder:
         batch = self.start(rules, role)
         while not self.is_finished(batch):
             self.wait()
+        self.settle(batch)
         return self.evaluations(batch)
 
     @property
@@ -96,41 +110,76 @@ class EvaluationRecorder:
           most: How many may be trained. The rule that would be one more, and all behind it, are left: they are never
             measured because of this call, and what it returns is then not finished.
         """
-        batch = [Screened(rule, self._screen(rule)) for rule in rules]
+        batch: list[Screened] = []
         started = 0
-        for _, screening in batch:
-            if screening.rule and screening.key not in self._known and screening.key not in self._measured:
-                cached = self._cache.get(screening.key) if self._cache else None
+        ask = self._find_ask(role)
+        for rule in rules:
+            screening = self._screen(rule)
+            key = self._find_key(screening, role)
+            batch.append(Screened(rule, screening, key))
+            if screening.rule is None or key != screening.key or (most is not None and started > most):
+                continue
+            if key not in self._known and key not in self._measured:
+                cached = self._cache.get(key) if self._cache else None
                 if cached:
                     self._record(dataclasses.replace(cached, cached=True), role)
-                elif most is None or started < most:
-                    started += 1
-                    future = self.executor.submit(screening.rule)
-                    self._measured[screening.key] = _Measurement(future, screening, role)
-                    self._record_measured([screening.key])
                 else:
-                    break
+                    started += 1
+                    if most is not None and started > most:
+                        continue
+                    self._measured[key] = _Measurement(self.executor.submit(screening.rule, ask), screening, role)
+                    self._record_measured([key])
+            self._standing.add_rule(screening)
         return batch
+
+    def _find_ask(self, role):
+        """Known optimizers are measured in full."""
+        bar = None if role == BASELINE else self._standing.bar
+        return MEASURE if bar is None else Ask(arguments={"bar": bar})
+
+    def _find_key(self, screening, role):
+        """The key of the evaluation that a rule has; a known optimizer has its own."""
+        if screening.rule is None or role == BASELINE:
+            return screening.key
+        key = self._standing.find_key(screening)
+        # What could not be measured says nothing of another rule.
+        failed = key in self._known and self._known[key].status in FAILURES
+        return screening.key if failed else key
+
+    def settle(self, batch: Iterable[Screened]) -> None:
+        """These rules are finished, and learned from: from now on they count among those that are known."""
+        for screened in batch:
+            if screened.key:
+                self._standing.settle(self._known[screened.key])
+
+    def recall(self) -> None:
+        """Settles what the ledger has of an earlier part of the search: known optimizers, and all its samples."""
+        for evaluation in self._ledger.evaluation_rows(BASELINE):
+            self._recall(evaluation)
+        for key in self._ledger.sampled_keys():
+            self._recall(self._known[key])
+
+    def _recall(self, evaluation):
+        self._standing.add_rule(Screening(evaluation.rule, evaluation.flipped, evaluation.key))
+        self._standing.settle(evaluation)
 
     def wait(self) -> None:
         """Waits until one more rule is measured, and records all that are."""
         futures = [measurement.future for measurement in self._measured.values()]
-        while futures and not concurrent.futures.wait(futures, TELL_SECONDS, concurrent.futures.FIRST_COMPLETED).done:
-            work = self.executor.longest_work
-            self.on_wait(str(work) if work and work.seconds >= LONG_SECONDS else "")
+        wait_for_any(self.executor, futures, self.on_wait)
         self._record_measured(list(self._measured))
 
     def is_finished(self, batch: Sequence[Screened]) -> bool:
         """Whether all these rules are measured."""
-        return all(screening.key in self._known for _, screening in batch if screening.rule)
+        return all(screened.key in self._known for screened in batch if screened.key)
 
     def evaluations(self, batch: Sequence[Screened]) -> list[Evaluation]:
         """The evaluations of finished rules, in their order."""
         return [
-            dataclasses.replace(self._known[screening.key], rule=rule)
-            if screening.rule
+            dataclasses.replace(self._known[key], rule=rule, alike=key != screening.key)
+            if key
             else without_reward(rule, "screened", screening.reason)
-            for rule, screening in batch
+            for rule, screening, key in batch
         ]
 
     def _record_measured(self, keys):
@@ -140,13 +189,15 @@ class EvaluationRecorder:
                 evaluation = dataclasses.replace(future.result(), key=key, flipped=screening.flipped)
                 # The ledger first: a search killed in between would count what it measured itself as cached.
                 self._record(evaluation, role)
-                if self._cache and evaluation.status not in FAILURES:
+                # Where a rule was stopped depends on what else the search has found.
+                if self._cache and evaluation.status in ("ok", "diverged"):
                     self._cache.put(evaluation)
                 del self._measured[key]
 
     def _record(self, evaluation, role):
         self._ledger.add_evaluation(evaluation, role)
         self._known[evaluation.key] = evaluation
+        self.steps += 0 if evaluation.cached else evaluation.steps
         if role == "search":
             self.trained += not evaluation.cached
             self.best = max(self.best, evaluation.reward)

@@ -2,7 +2,8 @@
 
 import abc
 import concurrent.futures
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Optional, TypeVar
 
 from neural_optimizer_search.dsl.rule import Rule
@@ -17,6 +18,26 @@ LONGEST_TIMEOUT = 1_000_000
 LEAST_START_TIMEOUT = 60
 
 _Executor = TypeVar("_Executor", bound="Executor")
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What is asked about a rule: a method of the evaluator, which gets the rule and these arguments.
+
+    Attributes:
+      method: Its name; `__call__` measures the rule.
+      arguments: By name. They must pickle.
+    """
+
+    method: str = "__call__"
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    def answer(self, evaluator: Any, rule: Rule) -> Any:
+        """What the evaluator answers."""
+        return getattr(evaluator, self.method)(rule, **self.arguments)
+
+
+MEASURE = Ask()
 
 
 class TaskFailed(Exception):
@@ -87,12 +108,17 @@ class Executor(abc.ABC):
         return None
 
     @abc.abstractmethod
-    def submit(self, rule: Rule) -> "concurrent.futures.Future[Evaluation]":
+    def submit(self, rule: Rule, ask: Ask = MEASURE) -> "concurrent.futures.Future[Any]":
         """Has a rule measured.
 
+        Args:
+          rule: The `Rule`.
+          ask: What is asked about it; by default its evaluation.
+
         Returns:
-          A future of its `Evaluation`. A rule that cannot be measured has one too, with the status of the failure and
-          the reward 0. The future raises `TaskFailed` if no rule can be measured, or if the workers were stopped.
+          A future of its `Evaluation`, or of what else was asked for. A rule that cannot be measured has an
+          evaluation too, with the status of the failure and the reward 0. The future raises `TaskFailed` if no rule
+          can be measured, or if the workers were stopped.
         """
 
     def close(self) -> None:

@@ -2,27 +2,28 @@
 
 import concurrent.futures
 from collections.abc import Callable
+from typing import Any
 
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation
-from neural_optimizer_search.workers.executor import Executor
+from neural_optimizer_search.workers.executor import MEASURE, Ask, Executor
 
 
 class InProcess(Executor):
     """Measures each rule at once, in this process: nothing can stop it, and an error is the future's.
 
     Args:
-      evaluate: Rule -> `Evaluation`, such as an `Evaluator`.
+      evaluate: Rule -> `Evaluation`, such as an `Evaluator`; it has the methods that are asked for.
     """
 
     def __init__(self, evaluate: Callable[[Rule], Evaluation]):
         self._evaluate = evaluate
 
-    def submit(self, rule: Rule) -> "concurrent.futures.Future[Evaluation]":
+    def submit(self, rule: Rule, ask: Ask = MEASURE) -> "concurrent.futures.Future[Any]":
         """A future that is done."""
-        future: concurrent.futures.Future[Evaluation] = concurrent.futures.Future()
+        future: concurrent.futures.Future[Any] = concurrent.futures.Future()
         try:
-            future.set_result(self._evaluate(rule))
+            future.set_result(ask.answer(self._evaluate, rule))
         except Exception as error:
             future.set_exception(error)
         return future

@@ -15,6 +15,7 @@ from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.evaluator import Evaluator
 from neural_optimizer_search.tasks import Task, UnknownTask
 from neural_optimizer_search.tasks.protocol import Protocol
+from neural_optimizer_search.workers.executor import MEASURE, Ask
 from neural_optimizer_search.workers.worker import Answer, Failed, Measured, Ready, StartAnswer, Unmeasurable
 
 # One thread a worker and one worker a core: the children are too small for more threads to help. oneDNN's kernels
@@ -48,11 +49,12 @@ class MeasuringWorker:
             return explain(error)
         return Ready()
 
-    def measure(self, rule: Rule) -> Answer:
-        """Measures a rule after `prepare`."""
+    def measure(self, rule: Rule, ask: Ask = MEASURE) -> Answer:
+        """Measures a rule, or does what is asked about it, after `prepare`."""
         try:
             assert self._evaluate is not None
-            return Measured(dataclasses.replace(self._evaluate(rule), worker=self._name))
+            found = ask.answer(self._evaluate, rule)
+            return Measured(dataclasses.replace(found, worker=self._name) if isinstance(found, Evaluation) else found)
         except (MemoryError, tf.errors.ResourceExhaustedError) as error:
             return Failed("out of memory", *_describe(error))
         except THEIRS as error:

@@ -8,11 +8,11 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from typing import NamedTuple, Optional
+from typing import Any, NamedTuple, Optional
 
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import FAILURES, Evaluation, without_reward
-from neural_optimizer_search.workers.executor import Executor, Failure, TaskFailed, Work
+from neural_optimizer_search.workers.executor import MEASURE, Ask, Executor, Failure, TaskFailed, Work
 from neural_optimizer_search.workers.worker import Failed, Measured, Ready, Unmeasurable, Worker
 
 # So many rules that failed, and none that was measured: it is the task.
@@ -23,7 +23,8 @@ STARTS = 3
 
 class _Job(NamedTuple):
     rule: Rule
-    future: "concurrent.futures.Future[Evaluation]"
+    ask: Ask
+    future: "concurrent.futures.Future[Any]"
     failures: list
 
 
@@ -59,9 +60,9 @@ class WorkerPool(Executor):
         works = [Work(what, now - begun, limit) for what, begun, limit in list(self._under_way.values())]
         return max(works, key=lambda work: work.seconds, default=None)
 
-    def submit(self, rule: Rule) -> "concurrent.futures.Future[Evaluation]":
-        """A future of the rule's evaluation; it raises `TaskFailed` if all rules fail."""
-        job = _Job(rule, concurrent.futures.Future(), [])
+    def submit(self, rule: Rule, ask: Ask = MEASURE) -> "concurrent.futures.Future[Any]":
+        """A future of the rule's evaluation, or of what is asked; it raises `TaskFailed` if all rules fail."""
+        job = _Job(rule, ask, concurrent.futures.Future(), [])
         if self._end:
             job.future.set_exception(self._end)
         else:
@@ -130,7 +131,7 @@ class WorkerPool(Executor):
     def _measure(self, worker, job):
         limit = self.timeout
         with self._timed(worker, "a rule has been in work", limit):
-            answer = _check(worker.measure(job.rule, limit))
+            answer = _check(worker.measure(job.rule, limit, job.ask), job.ask)
         if isinstance(answer, Measured):
             self._any_measured = True
             job.future.set_result(answer.evaluation)
@@ -181,9 +182,12 @@ def _advise(message, failure):
     return f"{message} Give a longer --timeout." if failure.status == "timeout" else message
 
 
-def _check(answer):
+def _check(answer, ask):
     """The answer to a rule, or what is wrong with it: a worker runs somebody's code."""
-    if isinstance(answer, Measured):
+    is_measured = isinstance(answer, Measured)
+    if is_measured and ask.method != MEASURE.method and not isinstance(answer.evaluation, Evaluation):
+        return answer  # something else was asked
+    if is_measured:
         reward = answer.evaluation.reward
         if isinstance(reward, numbers.Real) and math.isfinite(reward):
             return answer

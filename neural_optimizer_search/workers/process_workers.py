@@ -16,6 +16,7 @@ from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
 from neural_optimizer_search.workers.end_with_parent import BindingName, end_with_parent
+from neural_optimizer_search.workers.executor import MEASURE, Ask
 from neural_optimizer_search.workers.measuring_worker import (
     WORKER_ENVIRONMENT,
     MeasuringWorker,
@@ -50,9 +51,9 @@ class ProcessWorker:
             return Failed("killed", f"It could not start: {error}.")
         return self._answer(seconds, "Its start")
 
-    def measure(self, rule: Rule, seconds: float) -> Answer:
+    def measure(self, rule: Rule, seconds: float, ask: Ask = MEASURE) -> Answer:
         with contextlib.suppress(OSError):  # the process ended; so says the answer
-            self._pipe.send(rule)
+            self._pipe.send((rule, ask))
         return self._answer(seconds)
 
     def stop(self) -> None:
@@ -140,4 +141,4 @@ def _serve(pipe, make):
     with contextlib.suppress(EOFError, ConnectionError):
         pipe.send(worker.prepare())
         while True:
-            pipe.send(worker.measure(pipe.recv()))
+            pipe.send(worker.measure(*pipe.recv()))

@@ -15,6 +15,7 @@ from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
 from neural_optimizer_search.workers.end_with_parent import ask_kernel
+from neural_optimizer_search.workers.executor import MEASURE, Ask
 from neural_optimizer_search.workers.measuring_worker import WORKER_ENVIRONMENT, MeasuringWorker, make_evaluator
 from neural_optimizer_search.workers.pool import WorkerPool
 from neural_optimizer_search.workers.ray_head import LOOK_SECONDS, head_of
@@ -53,11 +54,11 @@ class RayWorker:
         self._actor = self._remote.remote(*self._arguments)
         return self._answer(self._actor.prepare.remote(), seconds, "Its start, or a place for it on the cluster,")
 
-    def measure(self, rule: Rule, seconds: float) -> Answer:
+    def measure(self, rule: Rule, seconds: float, ask: Ask = MEASURE) -> Answer:
         actor = self._actor
         if actor is None:
             return Failed("killed", "It was stopped.")
-        return self._answer(actor.measure.remote(rule), seconds)
+        return self._answer(actor.measure.remote(rule, ask), seconds)
 
     def stop(self) -> None:
         actor, self._actor = self._actor, None

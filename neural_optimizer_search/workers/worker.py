@@ -1,11 +1,11 @@
 """The contract of a worker, which measures one rule at a time, and what it answers."""
 
 import typing
-from typing import NamedTuple, Optional, Union
+from typing import Any, NamedTuple, Optional, Union
 
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.description import Description
-from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.workers.executor import MEASURE, Ask
 
 
 class Ready(NamedTuple):
@@ -19,9 +19,13 @@ class Ready(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """A rule was measured."""
+    """A rule was measured.
 
-    evaluation: Evaluation
+    Attributes:
+      evaluation: Its `Evaluation`, or what else was asked for.
+    """
+
+    evaluation: Any
 
 
 class Failed(NamedTuple):
@@ -69,8 +73,8 @@ class Worker(typing.Protocol):
         """Waits until it can measure rules, for at most so many seconds. After `stop` it can start anew."""
         ...
 
-    def measure(self, rule: Rule, seconds: float) -> Answer:
-        """Measures a rule in at most so many seconds."""
+    def measure(self, rule: Rule, seconds: float, ask: Ask = MEASURE) -> Answer:
+        """Measures a rule, or does what is asked about it, in at most so many seconds."""
         ...
 
     def stop(self) -> None:

@@ -8,7 +8,7 @@ import fakes
 import pytest
 
 from neural_optimizer_search import parse_formula
-from neural_optimizer_search.workers.executor import Failure, TaskFailed
+from neural_optimizer_search.workers.executor import MEASURE, Failure, TaskFailed
 from neural_optimizer_search.workers.pool import STARTS, WorkerPool
 from neural_optimizer_search.workers.worker import Failed, Measured, Ready, Unmeasurable
 
@@ -27,8 +27,8 @@ class Worker:
         self.started = isinstance(answer, Ready)
         return answer
 
-    def measure(self, rule, seconds):
-        return Measured(fakes.fake_evaluation(rule))
+    def measure(self, rule, seconds, ask=MEASURE):
+        return Measured(ask.answer(fakes.fake_evaluation, rule))
 
     def stop(self):
         self.started = False
@@ -62,9 +62,9 @@ def test_a_worker_that_never_starts_is_given_up_and_the_others_go_on():
             return vain(1)[0]
 
     class Patient(Worker):
-        def measure(self, rule, seconds):
+        def measure(self, rule, seconds, ask=MEASURE):
             assert given_up.wait(60)
-            return super().measure(rule, seconds)
+            return super().measure(rule, seconds, ask)
 
     broken = Broken()
     found = run(broken, Patient())
@@ -88,14 +88,14 @@ def test_every_failure_is_tried_once_more_and_the_others_go_on():
     lock, counts, stops = threading.Lock(), dict.fromkeys(left, 0), []
 
     class Faulty(Worker):
-        def measure(self, rule, seconds):
+        def measure(self, rule, seconds, ask=MEASURE):
             text = rule.formula()
             with lock:
                 counts[text] = counts.get(text, 0) + 1
                 often = 2 if "m" in text else 1
                 if text in left and counts[text] <= often:
                     return Failed(left[text], FAILURES[left[text]])
-            return super().measure(rule, seconds)
+            return super().measure(rule, seconds, ask)
 
         def stop(self):
             if self.started:
@@ -126,7 +126,7 @@ def test_if_no_worker_starts_it_says_so_and_charges_no_rule():
 
 def test_rules_that_all_take_too_long_and_starts_too_are_told_with_what_to_do():
     class Slow(Worker):
-        def measure(self, rule, seconds):
+        def measure(self, rule, seconds, ask=MEASURE):
             return Failed("timeout", "It took longer than the limit of 1 s.")
 
     told = r"First: It took longer than the limit of 1 s\. Give a longer --timeout\.$"
@@ -167,10 +167,10 @@ def test_what_is_under_way_is_told_with_its_limit():
             seen.append((pool.longest_work, seconds))
             return super().start()
 
-        def measure(self, rule, seconds):
+        def measure(self, rule, seconds, ask=MEASURE):
             seen.append((pool.longest_work, seconds))
             go_on.release()
-            return super().measure(rule, seconds)
+            return super().measure(rule, seconds, ask)
 
     with WorkerPool(Watched, 1) as pool:
         assert pool.longest_work is None
@@ -195,7 +195,7 @@ class Says(Worker):
         super().__init__(*([answer] * 100 if at_start else []))
         self._answer = answer
 
-    def measure(self, rule, seconds):
+    def measure(self, rule, seconds, ask=MEASURE):
         return self._answer
 
 

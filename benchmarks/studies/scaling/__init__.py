@@ -25,6 +25,7 @@ from benchmarks.studies.scaling import sleeping
 from benchmarks.studies.scaling.measurement import MODES, compute_limit, measure, write_sleep
 from neural_optimizer_search.command_line import number, whole_number
 from neural_optimizer_search.flags import flag
+from neural_optimizer_search.workers.executor import MEASURE, Ask
 from neural_optimizer_search.workers.ray_workers import RayWorker, start_ray
 from neural_optimizer_search.workers.worker import Answer, Failed, Measured, Ready, StartAnswer
 
@@ -80,8 +81,8 @@ class RaySleeper(RayWorker):
     def start(self, seconds: Optional[float] = None) -> StartAnswer:
         return super().start(seconds) or Ready()
 
-    def measure(self, rule: Any, seconds: float) -> Answer:
-        answer = super().measure(rule, seconds)
+    def measure(self, rule: Any, seconds: float, ask: Ask = MEASURE) -> Answer:
+        answer = super().measure(rule, seconds, ask)
         return answer if isinstance(answer, Failed) else Measured(write_sleep(*answer))
 
 

@@ -1,0 +1,175 @@
+"""Rules measured in full, with every training run of each: studies replay on them what a search would have done.
+
+What is measured is kept in a file and never done twice, and several studies may share the file.
+"""
+
+import concurrent.futures
+import itertools
+import pathlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Optional
+
+import numpy as np
+from tqdm import tqdm
+
+from benchmarks.studies import StudyFailed
+from benchmarks.studies.common.kept import Kept
+from benchmarks.studies.common.shared_flags import find_protocol
+from benchmarks.studies.common.trainings import find_task
+from benchmarks.studies.own_tasks import NAMES as OWN_TASKS
+from benchmarks.studies.own_tasks import full_name
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.dsl.space import search_space
+from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.measuring.probe import Descent
+from neural_optimizer_search.measuring.recording import make_descent
+from neural_optimizer_search.measuring.screen import Screen
+from neural_optimizer_search.measuring.training import TrainingRun
+from neural_optimizer_search.optimizers.catalogue import CATALOGUE
+from neural_optimizer_search.records.rows import from_row, to_row, write_rule
+from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
+from neural_optimizer_search.workers.config import WorkerConfig
+from neural_optimizer_search.workers.executor import Ask
+
+
+class Run(NamedTuple):
+    """What a training run was of: arguments of a `ChildTraining`, the schedule as text."""
+
+    learning_rate: float
+    seed: int
+    steps: int
+    validate_every: int
+    schedule: str = "constant"
+    weight_decay: float = 0.0
+
+
+class FullMeasurement(NamedTuple):
+    """A rule that was measured to its end.
+
+    Attributes:
+      evaluation: Its `Evaluation`.
+      runs: Every training run that was made for it.
+    """
+
+    evaluation: Evaluation
+    runs: dict[Run, TrainingRun]
+
+
+class Measured(NamedTuple):
+    """What is known of a task.
+
+    Attributes:
+      known: Known optimizers, by name.
+      found: Sampled rules, in the order in which they were drawn.
+      descent: The first gradients of the task's child.
+    """
+
+    known: dict[str, FullMeasurement]
+    found: list[FullMeasurement]
+    descent: Descent
+
+
+@dataclass(frozen=True)
+class AskForRuns(Ask):
+    """Asks a worker for the evaluation of a rule, and for all runs that it is made of."""
+
+    def answer(self, evaluator: Any, rule: Rule) -> dict[str, Any]:
+        evaluator.train, train = (recorded := _RecordedTraining(evaluator.train)), evaluator.train
+        try:
+            return dict(evaluation=to_row(evaluator(rule)), runs=recorded.runs)
+        finally:
+            evaluator.train = train
+
+
+class _RecordedTraining:
+    """A `ChildTraining` that notes its runs, as what JSON can hold."""
+
+    def __init__(self, train):
+        self._train = train
+        self.runs = []
+
+    def __call__(self, rule, *run):
+        trained = self._train(rule, *run)
+        names = Run(*run)
+        values = (value.tolist() if isinstance(value, np.ndarray) else value for value in trained)
+        self.runs.append([names._replace(schedule=str(names.schedule)), list(values)])
+        return trained
+
+
+def sample_rules(space: str, depth: int, seed: int) -> Iterator[Rule]:
+    """Rules drawn as random search draws them, that are different functions and that the screen lets pass.
+
+    Args:
+      space: Name of a search space.
+      depth: Of the rules.
+      seed: Sets the draws.
+    """
+    rng, screen, seen = np.random.default_rng(seed), Screen(), set()
+    drawn = search_space(space, depth)
+    while True:
+        screening = screen(drawn.decode(drawn.sample(rng, 1)[0]))
+        if screening.rule and screening.key not in seen:
+            seen.add(screening.key)
+            yield screening.rule
+
+
+def measure_in_full(
+    name: str,
+    rules: Iterator[Rule],
+    count: int,
+    path: pathlib.Path,
+    workers: Optional[int] = None,
+    data_dir: Optional[str] = None,
+) -> Measured:
+    """Measures the known optimizers and rules to their end, under the task's default protocol without racing.
+
+    Args:
+      name: Of a shipped task, or of one of `own_tasks`.
+      rules: Such as of `sample_rules`.
+      count: How many of them.
+      path: The file that keeps what is measured.
+      workers: How many rules to measure at a time; None for one per core.
+      data_dir: As for the shipped tasks.
+
+    Raises:
+      StudyFailed: If a rule cannot be measured.
+    """
+    task = find_task(full_name(name) if name in OWN_TASKS else name)
+    protocol, kept = find_protocol(task, "default", racing=None), Kept(path)
+    known, found = KNOWN_OPTIMIZERS, list(itertools.islice(rules, count))
+    questions = [(CATALOGUE["adam"].rule, _DESCENT), *((rule, _RUNS) for rule in (*known.values(), *found))]
+    of = [dict(task=name, ask=ask.method, rule=write_rule(rule)) for rule, ask in questions]
+    missing = [i for i, one in enumerate(of) if one not in kept]
+    if missing:
+        with WorkerConfig(workers=workers).open_executor(task, protocol, data_dir) as executor:
+            futures = {executor.submit(*questions[i]): i for i in missing}
+            done = concurrent.futures.as_completed(futures)
+            for future in tqdm(done, total=len(missing), unit="rule", disable=None, leave=False):
+                kept.add(of[futures[future]], _require(future.result()))
+    descent, *measured = (kept[one] for one in of)
+    every = [_read(one) for one in measured]
+    return Measured(dict(zip(known, every)), every[len(known) :], make_descent(descent))
+
+
+_DESCENT, _RUNS = Ask("record_descent"), AskForRuns("measure_in_full")  # what is kept is kept under these names
+
+
+def _require(answer):
+    if isinstance(answer, Evaluation):
+        raise StudyFailed(f"{answer.rule.formula():.100} cannot be measured: {answer.message}")
+    return answer
+
+
+def _read(one):
+    runs = {Run(*run): TrainingRun(*map(_to_array, trained)) for run, trained in one["runs"]}
+    return FullMeasurement(from_row(one["evaluation"]), runs)
+
+
+def _to_array(value) -> Any:
+    return np.array(value, np.float32) if isinstance(value, list) else value
+
+
+def pick_rewards(measurements: Sequence[FullMeasurement]) -> np.ndarray:
+    """The rewards of each rule, `[rules, seeds]`."""
+    return np.array([one.evaluation.rewards for one in measurements])

@@ -1,0 +1,37 @@
+"""Makes what tells a search which rules behave alike."""
+
+from typing import Optional
+
+from neural_optimizer_search.measuring.behaviour import Behaviours
+from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.measuring.probe import Probe
+from neural_optimizer_search.measuring.screen import Screen
+from neural_optimizer_search.optimizers.catalogue import CATALOGUE
+from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.workers.executor import Ask, Executor, TaskFailed
+
+
+def open_behaviours(executor: Executor, ledger: Ledger) -> Optional[Behaviours]:
+    """`Behaviours` on the screen's probe and on the first gradients of the task's child.
+
+    A worker records these once, and the ledger keeps them: a resumed search tells rules apart as it did before.
+
+    Args:
+      executor: Its workers have the task.
+      ledger: The `Ledger` of the run.
+
+    Returns:
+      The `Behaviours`; None if the very first gradients are not finite, for then nothing is known of the task.
+
+    Raises:
+      TaskFailed: If no worker can record them.
+    """
+    if ledger.descent is None:
+        recorded = executor.submit(CATALOGUE["adam"].rule, Ask("record_descent")).result()
+        if isinstance(recorded, Evaluation):
+            raise TaskFailed(f"the first gradients of the task cannot be recorded: {recorded.message}")
+        if not recorded["gradients"]:
+            return None
+        ledger.set_descent(recorded)
+    assert ledger.descent is not None
+    return Behaviours([Screen().probe, Probe(ledger.descent)])

@@ -1,0 +1,67 @@
+"""What a search knows when it proposes: how the rules behave that it has measured, and how good the best are.
+
+Rules are put in when they are proposed, and evaluations when they were learned from, in the order of the proposals:
+so what a search knows depends neither on the number of workers nor on where it was stopped.
+"""
+
+import bisect
+from typing import Optional
+
+from neural_optimizer_search.measuring.behaviour import Behaviours
+from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.measuring.racing import Bar, make_bar
+from neural_optimizer_search.measuring.screen import Screening
+from neural_optimizer_search.tasks.protocol import Racing
+
+
+class Standing:
+    """What a search knows.
+
+    Args:
+      behaviours: `Behaviours` to keep the rules in; None if a rule is alike none but itself.
+      racing: When a rule is stopped; None if all are measured to their end.
+    """
+
+    def __init__(
+        self,
+        behaviours: Optional[Behaviours] = None,
+        racing: Optional[Racing] = None,
+    ):
+        self._behaviours, self._racing = behaviours, racing
+        self._proposed: set[str] = set()
+        self._settled: set[str] = set()
+        self._best: list[tuple[float, int, Evaluation]] = []
+        self._bar: Optional[Bar] = None
+
+    @property
+    def bar(self) -> Optional[Bar]:
+        """What a rule must reach that is proposed now; None if there is no bar."""
+        if self._bar is None and self._racing is not None:
+            self._bar = make_bar([evaluation for *_, evaluation in self._best], self._racing)
+        return self._bar
+
+    def find_key(self, screening: Screening) -> str:
+        """The key of the evaluation that a screened rule has: its own, or that of a rule which behaves alike."""
+        assert screening.rule is not None
+        if self._behaviours is None or screening.key in self._proposed:
+            return screening.key
+        return self._behaviours.find(screening.rule) or screening.key
+
+    def add_rule(self, screening: Screening) -> None:
+        """Notes a rule that has an evaluation of its own, or will have one."""
+        if screening.key not in self._proposed:
+            self._proposed.add(screening.key)
+            if self._behaviours is not None:
+                assert screening.rule is not None
+                self._behaviours.add(screening.key, screening.rule)
+
+    def settle(self, evaluation: Evaluation) -> None:
+        """Notes an evaluation that was learned from."""
+        if evaluation.key in self._settled:
+            return
+        self._settled.add(evaluation.key)
+        if self._racing is not None and evaluation.status == "ok":
+            # Of equal ones the first is the better.
+            bisect.insort(self._best, (-evaluation.reward, len(self._settled), evaluation))
+            del self._best[self._racing.best :]
+            self._bar = None
