@@ -8,6 +8,7 @@ STUDIES = (
     "search_algorithms",
     "alike_rules",
     "staged_sweep",
+    "racing",
     "task_discrimination",
     "screen_rejections",
     "evaluation_speed",
