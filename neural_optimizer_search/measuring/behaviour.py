@@ -101,6 +101,8 @@ class Behaviours:
         if not self._keys:
             return None
         places, cosines = np.arange(len(self)), np.ones(len(self))
+        if not self._keys:
+            return None
         for vectors, probe, threshold in zip(self._vectors, self._probes, self._thresholds):
             behaviour = find_behaviour(probe, rule)
             # Few are left for the exact look, and of these fewer for the next probe.

@@ -27,7 +27,6 @@ sys.path[:0] = {path!r}
 import fakes
 from neural_optimizer_search.promotion import command
 from neural_optimizer_search.workers.config import EXECUTORS
-from neural_optimizer_search.workers.in_process import InProcess
 asked = 0
 def open_killing(config, task, protocol, data_dir):
     def evaluate(rule):
@@ -36,7 +35,7 @@ def open_killing(config, task, protocol, data_dir):
         if asked > {count}:
             os.kill(os.getpid(), signal.SIG{stop})
         return fakes.longer_is_other(protocol)(rule)
-    return InProcess(evaluate)
+    return fakes.open_fake(evaluate)(config, task, protocol, data_dir)
 EXECUTORS["local"] = open_killing
 sys.exit(command.main({arguments!r}))
 """
