@@ -40,7 +40,7 @@ class Config:
 def run(config: Config) -> dict[str, Any]:
     """Evaluates random rules with every number of finalists; returns what each number of them costs and changes."""
     task = TASKS[config.task]
-    protocol = find_protocol(task, "default")
+    protocol = find_protocol(task, "default", racing=None)
     evaluate = Evaluator(task, protocol)
     evaluate.train = train = CountedTraining(evaluate.train)
     table = []

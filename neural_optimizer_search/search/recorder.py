@@ -11,11 +11,8 @@ from neural_optimizer_search.measuring.screen import Screening
 from neural_optimizer_search.records.cache import EvaluationCache
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.standing import Standing
+from neural_optimizer_search.search.waiting import wait_for_any
 from neural_optimizer_search.workers.executor import MEASURE, Ask, Executor
-
-# While a rule is waited for, it is said every so often what takes long; what takes less is not long.
-TELL_SECONDS, LONG_SECONDS = 5.0, 15.0
-
 
 BASELINE = "baseline"  # the role of a known optimizer
 
@@ -63,7 +60,6 @@ class EvaluationRecorder:
       executor, on_evaluation, on_wait: As given; what is called may be set later.
       trained: Number of rules measured by and for the search: no known optimizers, and none from the cache.
       best: The highest reward found; 0 while there is none.
-      steps: Gradient steps of all that was measured for this search, known optimizers included.
     """
 
     def __init__(
@@ -87,7 +83,6 @@ class EvaluationRecorder:
         # Each is read once: a long search has very many.
         found = ledger.evaluations("search")
         self._known = {e.key: e for e in (*found, *ledger.evaluations(BASELINE))}
-        self.steps = sum(e.steps for e in self._known.values() if not e.cached)
         self.trained = sum(not e.cached for e in found)
         self.best = max((e.reward for e in found), default=0.0)
 
@@ -98,6 +93,11 @@ class EvaluationRecorder:
             self.wait()
         self.settle(batch)
         return self.evaluations(batch)
+
+    @property
+    def steps(self) -> int:
+        """Gradient steps of all that was learned from, known optimizers included."""
+        return self._standing.steps
 
     @property
     def pending_count(self) -> int:
@@ -169,9 +169,7 @@ class EvaluationRecorder:
     def wait(self) -> None:
         """Waits until one more rule is measured, and records all that are."""
         futures = [measurement.future for measurement in self._measured.values()]
-        while futures and not concurrent.futures.wait(futures, TELL_SECONDS, concurrent.futures.FIRST_COMPLETED).done:
-            work = self.executor.longest_work
-            self.on_wait(str(work) if work and work.seconds >= LONG_SECONDS else "")
+        wait_for_any(self.executor, futures, self.on_wait)
         self._record_measured(list(self._measured))
 
     def is_finished(self, batch: Sequence[Screened]) -> bool:
@@ -202,7 +200,6 @@ class EvaluationRecorder:
     def _record(self, evaluation, role):
         self._ledger.add_evaluation(evaluation, role)
         self._known[evaluation.key] = evaluation
-        self.steps += 0 if evaluation.cached else evaluation.steps
         if role == "search":
             self.trained += not evaluation.cached
             self.best = max(self.best, evaluation.reward)

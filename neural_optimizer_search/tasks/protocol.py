@@ -38,7 +38,7 @@ class Racing:
     best: int = 10
     middle_rates: int = 1
     deviations: float = 3.0
-    doubt: float = 2.0
+    doubt: float = 3.0
 
     def __post_init__(self) -> None:
         for name, least in (("best", 2), ("middle_rates", 1), ("deviations", 0), ("doubt", 1)):
@@ -52,7 +52,8 @@ class Protocol:
 
     For each learning rate and seed the child is trained for `sweep_steps`; the rate with the lowest mean
     validation cross-entropy trains it for `final_steps`; the reward is the mean over seeds. With `finalists`, the
-    sweep has two stages: all rates with the first seed, then the best few with the other seeds.
+    sweep has two stages: all rates with the first seed, then the best few with the other seeds. With `racing`, rates
+    are tried only where the best one may be, and a rule stops when it cannot reach the best known ones.
 
     The sweep uses the first schedule and the first weight decay. With several, the child is trained for `final_steps`
     with each pair of them and the first seed; the pair with the lowest validation cross-entropy at the end goes on
@@ -116,6 +117,8 @@ class Protocol:
             )
         if self.finalists is not None and self.finalists < 1:
             raise ValueError(f"Argument `finalists` must be None or at least 1. Received: {self.finalists}.")
+        if not (self.racing is None or isinstance(self.racing, Racing)):
+            raise ValueError(f"Argument `racing` must be a Racing or None. Received: {self.racing!r}.")
         if not self.learning_rates or not self.seeds:
             raise ValueError("Arguments `learning_rates` and `seeds` must not be empty.")
         _check_options("schedules", self.schedules, "Schedules", lambda value: isinstance(value, Schedule))

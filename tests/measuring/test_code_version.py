@@ -27,7 +27,6 @@ WITHOUT_INFLUENCE = {
     "dsl.space": "what may be proposed",
     "measuring": "a name",
     "measuring.evaluation": "holds what was measured",
-    "measuring.racing": "stops rules, and what was stopped is not cached",
     "measuring.recording": "records gradients, which no reward depends on",
     "tasks": "finds tasks by name",
     "tasks.data_hash": "hashes data",
