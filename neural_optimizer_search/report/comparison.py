@@ -8,7 +8,7 @@ from neural_optimizer_search.report.mathml import math
 from neural_optimizer_search.report.overview import FLATTERED
 from neural_optimizer_search.report.page import page, scroll_box, section, table
 from neural_optimizer_search.report.pictures import LegendRow, both_widths, color, legend
-from neural_optimizer_search.report.rewards import best_known
+from neural_optimizer_search.report.rewards import find_references
 from neural_optimizer_search.report.run import RecordedSearch, reproduction
 from neural_optimizer_search.report.statistics import deviation, improvements
 
@@ -57,7 +57,7 @@ def _differ(runs):
 
 def _curves(names, runs):
     curves = [charts.Curve(name, improvements(enumerate(run.measured.rewards, 1))) for name, run in zip(names, runs)]
-    known = best_known(runs[0]) if not _differ(runs) else None
+    known = next(iter(find_references(runs[0])), None) if not _differ(runs) else None
     bests = [wording.score(run.top[0].reward) if run.top else "nothing" for run in runs]
     ends = ", ".join(f"{best} in {name}" for name, best in zip(names, bests))
     drawn = both_widths(

@@ -1,6 +1,7 @@
 """A search as its ledger has it: all of it is checked, and what a page does not show stays in a copy of the file."""
 
 import contextlib
+import dataclasses
 import functools
 import os
 import sqlite3
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple, Optional, Union
 from neural_optimizer_search import flags
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.fingerprint import Fingerprint
+from neural_optimizer_search.measuring.probe import Descent
 from neural_optimizer_search.recorded_flags import complete
 from neural_optimizer_search.records.ledger import Ledger, Sample
 from neural_optimizer_search.records.run_directory import LEDGER, rank
@@ -58,6 +60,9 @@ class RecordedSearch:
       versions: What the search was computed with, one dict for each time that it changed.
       fingerprint: Of a task of the user's own, if it was recorded.
       task_changes: What became another in it while the run went on.
+      fresh: What rules and known optimizers got with seeds that the search never saw, by the keys of their evaluations.
+      alike: How many different rules took the evaluation of another one, which behaves alike, by its key.
+      descent: The first gradients of the task's child, if they were recorded.
     """
 
     place: Path
@@ -70,6 +75,9 @@ class RecordedSearch:
     versions: tuple[dict[str, str], ...] = ()
     fingerprint: Optional[Fingerprint] = None
     task_changes: tuple[str, ...] = ()
+    fresh: Mapping[str, Evaluation] = dataclasses.field(default_factory=dict)
+    alike: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    descent: Optional[Descent] = None
 
     @property
     def score_words(self) -> ScoreWords:
@@ -84,7 +92,7 @@ class RecordedSearch:
     @functools.cached_property
     def history(self) -> History:
         """The samples that were measured."""
-        return History(self.samples)
+        return History(self.samples, self.measured.stopped, {e.key for _, e in self.baselines})
 
     @functools.cached_property
     def top(self) -> Ranked:
@@ -131,6 +139,9 @@ def read(place: Union[str, Path]) -> RecordedSearch:
                 versions=tuple(ledger.versions),
                 fingerprint=ledger.fingerprint,
                 task_changes=tuple(ledger.task_changes),
+                fresh=ledger.fresh_evaluations(),
+                alike=ledger.count_alike(),
+                descent=ledger.descent,
             )
             run.look_at_all()
             weakref.finalize(run, stack.pop_all().close)
