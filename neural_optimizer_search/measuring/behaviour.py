@@ -99,6 +99,8 @@ class Behaviours:
     def find(self, rule: Rule) -> Optional[str]:
         """The key of the rule that this one is alike; of several, of the nearest one; None if there is none."""
         places, cosines = np.arange(len(self)), np.ones(len(self))
+        if not self._keys:
+            return None
         for vectors, probe, threshold in zip(self._vectors, self._probes, self._thresholds):
             behaviour = find_behaviour(probe, rule)
             # Few are left for the exact look, and of these fewer for the next probe.
