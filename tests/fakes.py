@@ -58,12 +58,33 @@ def fake_evaluation(rule, reward=None):
     )
 
 
-fake_executor = InProcess(fake_evaluation)
+class FakeEvaluator:
+    """Answers what an `Evaluator` is asked for, and trains nothing."""
+
+    def __call__(self, rule, bar=None):
+        return fake_evaluation(rule)
+
+    def measure_again(self, rule, learning_rate, schedule, weight_decay, seeds):
+        """The made-up reward, a little more or less with each seed."""
+        rng = np.random.default_rng(sum(seeds))
+        rewards = tuple((fake_evaluation(rule).reward + 0.01 * rng.normal(size=len(seeds))).clip(0, 1).tolist())
+        evaluation = fake_evaluation(rule, sum(rewards) / len(rewards))
+        return dataclasses.replace(
+            evaluation, rewards=rewards, seeds=tuple(seeds), learning_rate=learning_rate, schedule=schedule, sweep=()
+        )
+
+    def record_descent(self, rule, steps=4):
+        """Gradients of four weights."""
+        g, w = np.random.default_rng(0).normal(size=(2, steps, 4)).tolist()
+        return dict(gradients=g, weights=w, shapes=[[4]], sizes=[4])
+
+
+fake_executor = InProcess(FakeEvaluator())
 
 
 def open_nothing(config, task, protocol, data_dir):
     """For a row of `EXECUTORS`: trains nothing, so that a test of something else is quick."""
-    return InProcess(fake_evaluation)
+    return InProcess(FakeEvaluator())
 
 
 def describe_nothing(describer, task, protocol, data_dir=None):

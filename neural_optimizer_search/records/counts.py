@@ -16,6 +16,12 @@ _OF_EVALUATIONS = (
     f"TOTAL(status IN ({', '.join(map(repr, FAILURES))})) FROM evaluations WHERE role = 'search'"
 )
 _TRAINED_AND_CACHED = "SELECT TOTAL(NOT cached), TOTAL(cached) FROM evaluations WHERE role = 'search'"
+# Part of a search -> the sum of the steps that were spent on it, here and not by a search before.
+STEPS_OF = {
+    "known optimizers": "SELECT TOTAL(steps) FROM evaluations WHERE role = 'baseline' AND NOT cached",
+    "the search": "SELECT TOTAL(steps) FROM evaluations WHERE role = 'search' AND NOT cached",
+    "fresh seeds": "SELECT TOTAL(steps) FROM fresh",
+}
 _FOR_SAMPLES = f"{_TRAINED_AND_CACHED} AND key IN (SELECT key FROM samples)"
 _OF_KEY = f"{_TRAINED_AND_CACHED} AND key = ?"
 
@@ -83,8 +89,17 @@ class Counts:
         return bool(self._count("SELECT EXISTS (SELECT 1 FROM samples WHERE key = ?)", key)[0])
 
     def _count(self, query, *values):
-        (row,) = read_rows(self._db, query, values)
-        try:
-            return [int(value) for value in row]
-        except (OverflowError, ValueError) as error:  # what is counted may be anything
-            raise Damaged(f"what it has cannot be counted: {error}.") from error
+        return _read_counts(self._db, query, values)
+
+
+def count_steps(db: sqlite3.Connection, query: str) -> int:
+    """What a query of `STEPS_OF` gives."""
+    return _read_counts(db, query)[0]
+
+
+def _read_counts(db, query, values=()):
+    (row,) = read_rows(db, query, values)
+    try:
+        return [int(value) for value in row]
+    except (OverflowError, ValueError) as error:  # what is counted may be anything
+        raise Damaged(f"what it has cannot be counted: {error}.") from error

@@ -20,7 +20,7 @@ from neural_optimizer_search.measuring.fingerprint import Fingerprint
 from neural_optimizer_search.measuring.probe import Descent
 from neural_optimizer_search.origin import find_origin
 from neural_optimizer_search.records import ledger_file, sqlite_files
-from neural_optimizer_search.records.counts import Counts
+from neural_optimizer_search.records.counts import STEPS_OF, Counts, count_steps
 from neural_optimizer_search.records.rows import (
     COLUMNS,
     Sample,
@@ -296,6 +296,11 @@ class Ledger:
         query = "SELECT key, COUNT(DISTINCT rule) FROM samples WHERE alike GROUP BY key"
         with self._naming():
             return dict(sqlite_files.read_rows(self._db, query))
+
+    def count_steps(self) -> dict[str, int]:
+        """Gradient steps spent on each part of the search, by its name; runs of before 0.1 did not count them."""
+        with self._naming():
+            return {name: count_steps(self._db, query) for name, query in STEPS_OF.items()}
 
     def unfinished_rows(self) -> StoredRows[Sample]:
         """What was measured of steps that are not recorded, as samples of one more step, in their order."""

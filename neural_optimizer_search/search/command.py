@@ -30,12 +30,14 @@ from neural_optimizer_search.search.alike import open_behaviours
 from neural_optimizer_search.search.checking import check_run
 from neural_optimizer_search.search.config import NO_CACHE, RunConfig, SearchConfig
 from neural_optimizer_search.search.description_table import format_table
+from neural_optimizer_search.search.fresh import FreshSeeds, choose_contenders, choose_seeds
 from neural_optimizer_search.search.known_optimizers import require_reward
-from neural_optimizer_search.search.leaderboard import SHOWN, format_leaderboard
+from neural_optimizer_search.search.leaderboard import format_leaderboard
 from neural_optimizer_search.search.loop import search
 from neural_optimizer_search.search.opening import open_new, open_old
 from neural_optimizer_search.search.own_task import ChangedTask, prepare_task, record_fingerprint
-from neural_optimizer_search.search.progress import RuleBar, write_scalars
+from neural_optimizer_search.search.progress import RuleBar, describe_counts, describe_steps, write_scalars
+from neural_optimizer_search.search.ranking import read_ranking
 from neural_optimizer_search.search.recorder import EvaluationRecorder, pass_every_rule
 from neural_optimizer_search.search.registry import (
     PREFERRED,
@@ -72,7 +74,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         return _describe(p, given)
     if "changed_task" in given and "resume" not in given:
         p.error("argument --changed_task: needs --resume RUN: a new run has no task from before.")
-    require(p, "search", "tqdm", "tensorboard")
+    require(p, "search", "tqdm", "tensorboard", "scipy")
     config, out, ledger = open_old(p, given) if "resume" in given else open_new(p, given)
     again = f"nos-search --resume {quote(out)}"
     console.goes_on(f"What was measured is kept. Go on with: {again}", f"When that is mended: {again}")
@@ -153,6 +155,7 @@ def _run(config, out, ledger, may_change):
         known = _measure_known_optimizers(config.known_optimizers, recorder, ledger)
         executor.timeout = config.timeout or find_timeout(known)
         _search(config, out, algorithm, recorder, ledger)
+        _measure_fresh(config.fresh_seeds, protocol, executor, ledger)
     _report(out, ledger, config)
 
 
@@ -179,6 +182,15 @@ def _search(config, out, algorithm, recorder, ledger):
                 bar.expect(round(bar.done / algorithm.share))
 
 
+def _measure_fresh(count, protocol, executor, ledger):
+    if not count:
+        return
+    contenders = choose_contenders(read_ranking(ledger))
+    fresh = FreshSeeds(executor, ledger, contenders, choose_seeds(count, protocol.seeds))
+    with RuleBar(len(contenders), "rules with fresh seeds", fresh.done, fresh.best) as bar:
+        fresh.measure(bar.show, bar.wait_for)
+
+
 def _open_cache(config, identity, screen, stack):
     if config.cache == NO_CACHE or identity is None:
         return None
@@ -192,9 +204,8 @@ def _say(sentence):
 
 def _report(out, ledger, config):
     ledger.require_in_place()  # else the leaderboard would be written where the run no longer is
-    found, known = ledger.best_evaluations("search", SHOWN), ledger.evaluations("baseline")
     words = score_words(config.task, ledger.fingerprint, ledger.task_changes)
-    table = format_leaderboard(found, known, words, names=config.known_optimizers)
+    table = format_leaderboard(read_ranking(ledger), words, config.find()[1].final_steps)
     write_whole(out / LEADERBOARD, lambda unfinished: unfinished.write_text(f"{table}\n"))
     counts = ledger.counts()
     if config.budget and counts["trained"] < config.budget:
@@ -203,9 +214,7 @@ def _report(out, ledger, config):
             f"{config.algorithm} proposes only what it has seen."
         )
     print(
-        f"\n{table}\n\n{counts['sampled']} sampled: {counts['screened']} screened out, "
-        f"{counts['repeated']} repeated, {counts['cached']} cached, {counts['trained']} trained, "
-        f"of these {counts['diverged']} diverged and {counts['failed']} failed. Kept in {out}"
+        f"\n{table}\n\n{describe_counts(counts)}{describe_steps(ledger.count_steps())}\nKept in {out}"
         f"\nAs a page to look at: nos-report {quote(out)}"
     )
 

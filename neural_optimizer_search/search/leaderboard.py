@@ -1,56 +1,115 @@
 """The best rules of a search beside the optimizers that everybody knows."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from neural_optimizer_search.command_line import shorten
-from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.run_directory import rank
-from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS, TITLES, name_known_optimizer
+from neural_optimizer_search.search.columns import format_columns
+from neural_optimizer_search.search.intervals import find_interval
+from neural_optimizer_search.search.known_optimizers import TITLES
+from neural_optimizer_search.search.ranking import SHOWN, Ranking
 from neural_optimizer_search.search.score_words import ScoreWords
+from neural_optimizer_search.search.verdict import find_verdict, least_probability
 
-SHOWN = 10  # rules
-ROW = "{rank:>4s}  {reward:>15s}  {score:>8s}  {rate:>9s}  {formula}"
+FORMULA = "update rule (w <- w - rate * rule)"
 
 
-def format_leaderboard(
-    found: Sequence[Evaluation],
-    baselines: Sequence[Evaluation],
-    words: ScoreWords,
-    count: int = SHOWN,
-    names: Mapping[str, Rule] = KNOWN_OPTIMIZERS,
-) -> str:
-    """A table as text.
+def format_leaderboard(ranking: Ranking, words: ScoreWords, steps: int, count: int = SHOWN) -> str:
+    """A table as text. With fresh seeds its first line is the verdict.
 
     Args:
-      found, baselines: Lists of `Evaluation`s.
+      ranking: A `Ranking`.
       words: What the number beside the reward is called.
+      steps: Gradient steps of a training.
       count: Rules to show.
-      names: The rules of the known optimizers, by name.
     """
-    header = ROW.format(
-        rank="", reward="reward", score=words.title, rate="rate", formula="update rule (w <- w - rate * rule)"
-    )
-    best = [(e.rule.formula(), e) for e in rank(found)[:count]]
-    known = [(name_known_optimizer(e.rule, names), e) for e in baselines]
-    settings = any(e.training_setting for _, e in [*best, *known])
-    seeds = len((found or baselines)[0].rewards)
-    of = f"mean ± standard deviation over {seeds} training seeds" if seeds > 1 else "from a single training seed"
+    shown, is_fresh = ranking.found[:count], ranking.reference is not None
+    contenders = [*shown, *ranking.known]
+    header, *rows = _format_rows(ranking, shown, words)
     return "\n".join(
         [
+            *(_begin(ranking, steps) if is_fresh else []),
             header,
-            *(_row(str(number), e, format_rule(e)) for number, (_, e) in enumerate(best, 1)),
+            *(rows[: len(shown)] or ["      No rule was found that is no known optimizer."]),
             "",
             "The same protocol, known optimizers:",
-            *(_row("", e, text) for e, text in describe_known(known)),
+            *rows[len(shown) :],
             "",
-            f"reward: {of}.",
+            *(_explain_fresh(ranking) if is_fresh else _explain_seen(contenders)),
+            *([ALIKE] if any(one.alike for one in contenders) else []),
             words.note,
-            *(["In brackets: the schedule of the rate and the weight decay, if any."] if settings else []),
-            "Both are of the validation data that chose the rules and rates, so the best are flattered.",
-            *explain_zeros([*best, *known]),
+            *([SETTINGS] if any(one.evaluation.training_setting for one in contenders) else []),
+            OPTIMISM[is_fresh],
+            *_explain_fresh_statuses(contenders),
+            *explain_zeros((one.name, one.evaluation) for one in contenders),
         ]
     )
+
+
+# -- Rows ------------------------------------------------------------------------------------------
+
+TITLES_SEEN = ("reward", "{score}", "rate", "alike")
+FRESH_TITLES = ("fresh reward", "P(better)", "search", "{score}", "rate", "alike")
+ALIKE = "alike: rules that behave like it; they were not trained, or are not shown."
+SETTINGS = "In brackets: the schedule of the rate and the weight decay, if any."
+OPTIMISM = {
+    False: "Both are of the validation data that chose the rules and rates, so the best are optimistically biased.",
+    True: "Fresh are the seeds. The validation data is what chose the rules and rates.",
+}
+
+
+def _format_rows(ranking, shown, words):
+    """The text of the header, and of each row."""
+    titles, make_row = (FRESH_TITLES, _fresh_row) if ranking.reference else (TITLES_SEEN, _row)
+    names = name_known([(one.name, one.evaluation) for one in ranking.known])
+    found = [[f"{place:4d}", *make_row(ranking, one), _describe(ranking, one)] for place, one in enumerate(shown, 1)]
+    known = [
+        ["", *make_row(ranking, one), name + format_rule(one.evaluation)] for name, one in zip(names, ranking.known)
+    ]
+    return format_columns([["", *(title.format(score=words.title) for title in titles), FORMULA], *found, *known])
+
+
+def _row(ranking, one):
+    return [format_reward(one.evaluation), *_numbers(one.evaluation, one)]
+
+
+def _fresh_row(ranking, one):
+    probability = ranking.find_probability(one) if one.place else None
+    return [
+        _format_interval(one.fresh) if one.fresh else "-",
+        "" if probability is None else f"{probability:.2f}",
+        f"{one.evaluation.reward:.4f}",
+        *_numbers(one.last, one),
+    ]
+
+
+def _numbers(evaluation, one):
+    rate = "-" if evaluation.learning_rate is None else f"{evaluation.learning_rate:.3g}"
+    return [f"{evaluation.accuracy:.4f}", rate, f"+{one.alike}" if one.alike else ""]
+
+
+def _format_interval(evaluation):
+    mean, half = find_interval(evaluation.rewards)
+    return f"{mean:.4f}" if half is None else f"{mean:.4f} ± {half:.4f}"
+
+
+def _describe(ranking, one):
+    """The rule as short as it can be written, and in a line below how it was found, if that is something else."""
+    shortest, rule = ranking.shorten(one).formula(), one.rule.formula()
+    found = "" if shortest == rule else f"\nfound as: {rule}"
+    return f"{format_rule(one.evaluation, shortest)}{found}"
+
+
+def name_known(known: Sequence[tuple[str, Evaluation]]) -> list[str]:
+    """What stands before the rule of each known optimizer: its name, if it has one, and spaces.
+
+    Args:
+      known: (name, evaluation) of each.
+    """
+    titles = {name for name, e in known if name != e.rule.formula() or name in TITLES.values()}
+    width = max(map(len, titles), default=0)
+    return [f"{name:{width}s} " if name in titles else "" for name, _ in known]
 
 
 def describe_known(known: Sequence[tuple[str, Evaluation]]) -> list[tuple[Evaluation, str]]:
@@ -59,24 +118,19 @@ def describe_known(known: Sequence[tuple[str, Evaluation]]) -> list[tuple[Evalua
     Args:
       known: (name, evaluation) of each.
     """
-    titles = {name for name, e in known if name != e.rule.formula() or name in TITLES.values()}
-    width = max(map(len, titles), default=0)
-    named = {id(e): f"{name:{width}s} " if name in titles else "" for name, e in known}
+    named = {id(e): name for (_, e), name in zip(known, name_known(known))}
     return [(e, named[id(e)] + format_rule(e)) for e in rank(e for _, e in known)]
 
 
-def format_rule(evaluation: Evaluation) -> str:
-    """The rule's formula, and in brackets how it was trained, where that is not a constant rate without a decay."""
+def format_rule(evaluation: Evaluation, formula: str = "") -> str:
+    """The rule's formula, and in brackets how it was trained, where that is not a constant rate without a decay.
+
+    Args:
+      evaluation: The `Evaluation`.
+      formula: What stands for the rule; by default its own formula.
+    """
     setting = evaluation.training_setting
-    return f"{evaluation.rule.formula()}{f'  ({setting})' if setting else ''}"
-
-
-def explain_zeros(shown: Iterable[tuple[str, Evaluation]]) -> list[str]:
-    """A line for each evaluation, by its name, with the reward 0: what it says of itself."""
-    rows = list(shown)
-    lines = [f"reward 0 of {name}: {shorten(e.message, 200)}" for name, e in rows if not e.reward]
-    late = any(not e.reward and e.status == "timeout" for _, e in rows)
-    return [*lines, *(["Rules took longer than the time limit: give a longer --timeout."] if late else [])]
+    return f"{formula or evaluation.rule.formula()}{f'  ({setting})' if setting else ''}"
 
 
 def format_reward(evaluation: Evaluation) -> str:
@@ -85,7 +139,42 @@ def format_reward(evaluation: Evaluation) -> str:
     return f"{evaluation.reward:.4f}{spread}"
 
 
-def _row(number, evaluation, formula):
-    rate = "-" if evaluation.learning_rate is None else f"{evaluation.learning_rate:.3g}"
-    score = f"{evaluation.accuracy:.4f}"
-    return ROW.format(rank=number, reward=format_reward(evaluation), score=score, rate=rate, formula=formula)
+# -- What is said above and below ------------------------------------------------------------------
+
+
+def _begin(ranking, steps):
+    verdict = find_verdict(ranking, steps)
+    return [verdict.sentence, *(f"    {line}" for line in verdict.code.splitlines()), ""]
+
+
+def _explain_fresh(ranking):
+    reference, compared = ranking.reference, ranking.compared
+    count = len(reference.fresh.seeds)
+    seeds = f"mean and 95 % interval over {count} seeds" if count > 1 else "from a single seed"
+    lines = [f"fresh reward: {seeds} that the search never saw. search: the reward by which it chose."]
+    if count > 1 and compared:
+        lines.append(
+            f"P(better): probability that the rule is better than {reference.name}, by the differences seed by seed. "
+            f"The best of {compared} is\nlucky too: the first line takes a rule for better from "
+            f"{least_probability(compared):.3f} on (Bonferroni's correction)."
+        )
+    return lines
+
+
+def _explain_seen(contenders):
+    seeds = len(contenders[0].evaluation.rewards) if contenders else 0
+    of = f"mean ± standard deviation over {seeds} training seeds" if seeds > 1 else "from a single training seed"
+    return [f"reward: {of}."]
+
+
+def _explain_fresh_statuses(contenders):
+    wrong = [(one.name, one.fresh) for one in contenders if one.fresh and one.fresh.status != "ok"]
+    return [f"fresh seeds of {name}: {shorten(fresh.message, 200)} That is paid 0." for name, fresh in wrong]
+
+
+def explain_zeros(shown: Iterable[tuple[str, Evaluation]]) -> list[str]:
+    """A line for each evaluation, by its name, with the reward 0: what it says of itself."""
+    rows = list(shown)
+    lines = [f"reward 0 of {name}: {shorten(e.message, 200)}" for name, e in rows if not e.reward]
+    late = any(not e.reward and e.status == "timeout" for _, e in rows)
+    return [*lines, *(["Rules took longer than the time limit: give a longer --timeout."] if late else [])]

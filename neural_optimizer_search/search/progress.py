@@ -33,7 +33,8 @@ class RuleBar(ProgressBar):
 
     def count(self, counts: Mapping[str, int]) -> None:
         """Shows what became of the rules: `Ledger.counts`."""
-        shares = {"passed the screen": counts["sampled"] - counts["screened"], "cached": counts["cached"]}
+        passed = counts["sampled"] - counts["screened"]
+        shares = {"passed the screen": passed, "alike": counts["alike"], "cached": counts["cached"]}
         shown = [f", {count / counts['sampled']:.0%} {name}" for name, count in shares.items() if count]
         failed = [f", {counts['failed']} failed"] if counts["failed"] else []
         self._counts = "".join([*shown, *failed])
@@ -43,6 +44,30 @@ class RuleBar(ProgressBar):
         if self._any:
             speed = f", {60 * self.speed:.0f} rules/min" if self.speed else ""
             self.note(f"best {self._best:.4f}{speed}{self._counts}")
+
+
+def describe_counts(counts: Mapping[str, int]) -> str:
+    """What became of all that was proposed, in a sentence: `Ledger.counts`."""
+    before = ", ".join(
+        f"{counts[name]} {words}"
+        for name, words in (
+            ("screened", "screened out"),
+            ("repeated", "repeated"),
+            ("alike", "alike"),
+            ("cached", "cached"),
+            ("trained", "trained"),
+        )
+    )
+    return (
+        f"{counts['sampled']} sampled: {before}, of these {counts['stopped']} stopped early, "
+        f"{counts['diverged']} diverged and {counts['failed']} failed."
+    )
+
+
+def describe_steps(steps: Mapping[str, int]) -> str:
+    """How many gradient steps were spent on what, in a line: `Ledger.count_steps`; "" if that is not known."""
+    parts = [f"{count:,} on {name}" for name, count in steps.items() if count]
+    return f"\n{sum(steps.values()):,} gradient steps: {', '.join(parts)}." if parts else ""
 
 
 def write_scalars(writer: Any, step: SearchStep, metrics: Mapping[str, float]) -> None:

@@ -11,11 +11,8 @@ from neural_optimizer_search.measuring.screen import Screening
 from neural_optimizer_search.records.cache import EvaluationCache
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.standing import Standing
+from neural_optimizer_search.search.waiting import wait_for_any
 from neural_optimizer_search.workers.executor import MEASURE, Ask, Executor
-
-# While a rule is waited for, it is said every so often what takes long; what takes less is not long.
-TELL_SECONDS, LONG_SECONDS = 5.0, 15.0
-
 
 BASELINE = "baseline"  # the role of a known optimizer
 
@@ -169,9 +166,7 @@ class EvaluationRecorder:
     def wait(self) -> None:
         """Waits until one more rule is measured, and records all that are."""
         futures = [measurement.future for measurement in self._measured.values()]
-        while futures and not concurrent.futures.wait(futures, TELL_SECONDS, concurrent.futures.FIRST_COMPLETED).done:
-            work = self.executor.longest_work
-            self.on_wait(str(work) if work and work.seconds >= LONG_SECONDS else "")
+        wait_for_any(self.executor, futures, self.on_wait)
         self._record_measured(list(self._measured))
 
     def is_finished(self, batch: Sequence[Screened]) -> bool:

@@ -4,8 +4,8 @@ import math
 from typing import Any
 
 from neural_optimizer_search.dsl.numbers import write_number
+from neural_optimizer_search.search.snippet import write_snippet
 from neural_optimizer_search.tuning.result import Measured, TuningResult
-from neural_optimizer_search.tuning.setting import Setting
 from neural_optimizer_search.tuning.study import TRIALS_FOR_IMPORTANCES
 
 ROW = "{name:16s}  {importance:>10s}  {own:>9s}  {best:>13s}  {among}"
@@ -46,49 +46,6 @@ def format_result(result: TuningResult, what: str, steps: int) -> str:
             *(f"  {line}" for line in write_snippet(result.best.setting, steps).splitlines()),
         ]
     )  # fmt: skip
-
-
-def write_snippet(setting: Setting, steps: int) -> str:
-    """Python that makes the optimizer, for a training of so many steps."""
-    rates = _write_rates(setting, steps)
-    arguments = [repr(setting.rule.formula()), "learning_rate=rate"]
-    if setting.weight_decay:
-        arguments.append(f"weight_decay={write_number(setting.weight_decay)}")
-    if setting.rule.decays:
-        arguments.append("decay_steps=steps")
-    names = [name for name in ("LinearCosineDecay", "WarmUp") if name in rates]
-    return "\n".join(
-        [
-            *(["import keras"] if "keras." in rates else []),
-            "from neural_optimizer_search.optimizers import RuleOptimizer",
-            *([f"from neural_optimizer_search.schedules import {', '.join(names)}"] if names else []),
-            f"steps = {steps}  # of your whole training: change it to yours",
-            rates,
-            f"optimizer = RuleOptimizer({', '.join(arguments)})",
-        ]
-    )
-
-
-def _write_rates(setting, steps):
-    warmup, decayed = setting.schedule.warmup, _SCHEDULES[setting.schedule.decay]
-    rate = write_number(setting.learning_rate)
-    if not min(round(warmup * steps), steps - 1):  # as `Schedule.factors` has it
-        return f"rate = {decayed.format(rate=rate, steps='steps')}"
-    return "\n".join(
-        [
-            f"warmup = round({warmup:g} * steps)",
-            f"rate = {decayed.format(rate=rate, steps='steps - warmup')}",
-            "rate = WarmUp(rate, warmup)",
-        ]
-    )
-
-
-_SCHEDULES = {
-    "constant": "{rate}",
-    "linear": "keras.optimizers.schedules.PolynomialDecay({rate}, {steps}, end_learning_rate=0.0)",
-    "cosine": "keras.optimizers.schedules.CosineDecay({rate}, {steps})",
-    "linear_cosine": "LinearCosineDecay({rate}, {steps}, beta=0.0)",
-}
 
 
 def _finalist(one: Measured):

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from neural_optimizer_search.dsl.constants_read import find_constants
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluator import LARGEST_RATE
 from neural_optimizer_search.tasks.schedule import CONSTANT, Schedule
-from neural_optimizer_search.tuning.numbers_in_rule import find_constants, find_numbers, replace_numbers
+from neural_optimizer_search.tuning.numbers_in_rule import find_numbers, replace_numbers
 from neural_optimizer_search.tuning.tunables import round_off
 
 

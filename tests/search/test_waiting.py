@@ -10,7 +10,7 @@ import pytest
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.progress import ProgressBar
-from neural_optimizer_search.search import recorder as recorder_module
+from neural_optimizer_search.search import waiting
 from neural_optimizer_search.search.progress import RuleBar
 from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.search.timeout import LEAST_SECONDS, find_timeout
@@ -38,7 +38,7 @@ class Slow(Executor):
 
 
 def test_what_takes_long_is_said(tmp_path, monkeypatch):
-    monkeypatch.setattr(recorder_module, "TELL_SECONDS", 0.001)
+    monkeypatch.setattr(waiting, "TELL_SECONDS", 0.001)
     executor = Slow(
         Work("a worker has been starting", 2.0, 3600),
         Work("a worker has been starting", 70.2, 3600),

@@ -5,12 +5,13 @@ import pytest
 
 from neural_optimizer_search import Rule, parse_formula
 from neural_optimizer_search.dsl.constants import Constants
+from neural_optimizer_search.dsl.constants_read import find_constants
 from neural_optimizer_search.dsl.expression import Binary, Operand, Unary
 from neural_optimizer_search.dsl.interpreter import update
 from neural_optimizer_search.dsl.state import State, advance
 from neural_optimizer_search.operations import on_numpy
 from neural_optimizer_search.optimizers import CATALOGUE
-from neural_optimizer_search.tuning.numbers_in_rule import find_constants, find_numbers, replace_numbers
+from neural_optimizer_search.tuning.numbers_in_rule import find_numbers, replace_numbers
 from neural_optimizer_search.tuning.setting import set_constants
 
 pytestmark = pytest.mark.once

@@ -1,0 +1,44 @@
+"""Tables of text: columns side by side; the last one goes on below where it is long."""
+
+import itertools
+import textwrap
+from collections.abc import Sequence
+
+WIDTH = 118  # letters
+LEAST = 40  # of the last column
+GAP = "  "
+
+
+def format_columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The text of each row of a table, of one line or more.
+
+    All columns but the last are as wide as they must be, and what is in them stands on the right.
+
+    Args:
+      rows: The cells of each row, as many in each. Lines within a last cell stay lines.
+
+    Example:
+      >>> from neural_optimizer_search.search.columns import format_columns
+      >>> rows = format_columns([["", "rate", "rule"], ["1", "0.1", "g\\nfound as: g * 1"]])
+      >>> print(rows[1])
+      1   0.1  g
+               found as: g * 1
+    """
+    widths = [max(map(len, column)) for column in list(zip(*rows))[:-1]]
+    indent = " " * (sum(widths) + len(GAP) * len(widths))
+    left = max(LEAST, WIDTH - len(indent))
+    texts = []
+    for *cells, last in rows:
+        start = "".join(f"{cell:>{width}s}{GAP}" for cell, width in zip(cells, widths))
+        wrapped = [line for text in last.splitlines() or [""] for line in _wrap(text, left)]
+        texts.append("\n".join(f"{before}{line}".rstrip() for before, line in zip(_starts(start, indent), wrapped)))
+    return texts
+
+
+def _starts(first, others):
+    return itertools.chain([first], itertools.repeat(others))
+
+
+def _wrap(text, width):
+    """Lines of a text; what goes on is set in."""
+    return textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False) or [""]

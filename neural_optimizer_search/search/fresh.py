@@ -1,0 +1,132 @@
+"""Measures the best rules and the known optimizers once more, with seeds that the search never saw.
+
+The best of many is the luckiest too: what chose a rule does not tell how good it is. Neither does the search's reward
+choose among the best ten, nor a rate or a schedule: these stay as they were.
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Collection, Iterable, Sequence
+
+from neural_optimizer_search.measuring.evaluation import FAILURES, Evaluation
+from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.search.ranking import SHOWN, Ranking
+from neural_optimizer_search.search.waiting import wait_for_any
+from neural_optimizer_search.workers.executor import LONGEST_TIMEOUT, Ask, Executor
+
+FIRST_SEED = 1000
+
+
+def choose_seeds(count: int, used: Collection[int]) -> tuple[int, ...]:
+    """The first seeds from `FIRST_SEED` on that are not used.
+
+    Example:
+      >>> from neural_optimizer_search.search.fresh import choose_seeds
+      >>> choose_seeds(3, used=(0, 1, 1001))
+      (1000, 1002, 1003)
+    """
+    return tuple(itertools.islice((seed for seed in itertools.count(FIRST_SEED) if seed not in used), count))
+
+
+def choose_contenders(ranking: Ranking) -> list[Evaluation]:
+    """What is measured with fresh seeds: known optimizers, and the best rules that were trained to their end.
+
+    What diverged everywhere has no rate to be trained with.
+    """
+    best = [one for one in ranking.found if one.place <= SHOWN and one.evaluation.status == "ok"]
+    best = sorted(best, key=lambda one: one.place)
+    return [one.evaluation for one in (*ranking.known, *best) if one.evaluation.learning_rate is not None]
+
+
+class FreshSeeds:
+    """Trainings with fresh seeds, recorded in the ledger rule by rule.
+
+    Args:
+      executor: An `Executor`.
+      ledger: The `Ledger` of the search; what it has with these seeds is not done again.
+      evaluations: What the search saw of the rules.
+      seeds: The seeds.
+
+    Attributes:
+      done: How many of the rules had all seeds before.
+      best: The highest reward of these; 0 if there are none.
+    """
+
+    def __init__(self, executor: Executor, ledger: Ledger, evaluations: Iterable[Evaluation], seeds: Sequence[int]):
+        self._executor, self._ledger = executor, ledger
+        self._before = ledger.fresh_evaluations()
+        missing = {e.key: (e, self._find_missing(e, seeds)) for e in evaluations}
+        self._work = [(e, those) for e, those in missing.values() if those]
+        self.done = len(missing) - len(self._work)
+        working = {e.key for e, _ in self._work}
+        self.best = max((self._before[key].reward for key in missing if key not in working), default=0.0)
+
+    def _find_missing(self, evaluation, seeds):
+        before = self._before.get(evaluation.key)
+        return tuple(seed for seed in seeds if before is None or seed not in before.seeds)
+
+    def measure(
+        self,
+        on_evaluation: Callable[[Evaluation], None] = lambda evaluation: None,
+        on_wait: Callable[[str], None] = lambda work: None,
+    ) -> None:
+        """Trains what is missing.
+
+        Args:
+          on_evaluation: Called with each evaluation when it is recorded.
+          on_wait: Called every few seconds of waiting, with what takes long, in words; with "" if nothing does.
+
+        Raises:
+          TaskFailed: If no rule can be measured.
+        """
+        limit, pending = self._executor.timeout, {}
+        for evaluation, seeds in self._work:
+            # Many seeds may take longer than what the search did with a rule.
+            share = len(seeds) / max(1, len(evaluation.rewards))
+            self._executor.timeout = min(LONGEST_TIMEOUT, limit * max(1.0, share))
+            pending[self._executor.submit(evaluation.rule, _ask(evaluation, seeds))] = evaluation, seeds
+            self._record(pending, on_evaluation)
+        while pending:
+            wait_for_any(self._executor, pending, on_wait)
+            self._record(pending, on_evaluation)
+        self._executor.timeout = limit
+
+    def _record(self, pending, on_evaluation):
+        for future in [future for future in pending if future.done()]:
+            evaluation, seeds = pending.pop(future)
+            fresh = _complete(future.result(), evaluation, seeds)
+            before = self._before.get(evaluation.key)
+            fresh = _join(before, fresh) if before else fresh
+            self._ledger.add_fresh(fresh)
+            on_evaluation(fresh)
+
+
+def _ask(evaluation, seeds):
+    names = ("learning_rate", "schedule", "weight_decay")
+    return Ask("measure_again", {**{name: getattr(evaluation, name) for name in names}, "seeds": seeds})
+
+
+def _complete(fresh, evaluation, seeds):
+    """What was measured under the key of the rule; a rule that could not be measured gets 0 with each seed."""
+    rewards = (0.0,) * len(seeds) if fresh.status in FAILURES else fresh.rewards
+    kept = {name: getattr(evaluation, name) for name in ("key", "learning_rate", "schedule", "weight_decay")}
+    return dataclasses.replace(fresh, rewards=rewards, seeds=tuple(seeds), **kept)
+
+
+def _join(before, later):
+    """One evaluation of the seeds of two."""
+    rewards = before.rewards + later.rewards
+    seeds = before.seeds + later.seeds
+    accuracies = before.accuracy * len(before.rewards) + later.accuracy * len(later.rewards)
+    worst = next((e for e in (before, later) if e.status != "ok"), None)
+    return dataclasses.replace(
+        later,
+        reward=sum(rewards) / len(rewards),
+        rewards=rewards,
+        seeds=seeds,
+        accuracy=accuracies / len(rewards),
+        seconds=before.seconds + later.seconds,
+        steps=before.steps + later.steps,
+        status=worst.status if worst else "ok",
+        message=worst.message if worst else f"Trained with {len(seeds)} seeds.",
+    )

@@ -1,0 +1,82 @@
+"""What rewards with several seeds tell of their mean: an interval, and the probability that it is above another's.
+
+Both suppose that rewards, or their differences, are drawn from a normal distribution of which nothing else is known.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple, Optional
+
+import numpy as np
+
+CONFIDENCE = 0.95
+
+
+class Interval(NamedTuple):
+    """A mean, and how far its interval reaches to either side; None if one value tells nothing of that."""
+
+    mean: float
+    half: Optional[float]
+
+
+def find_interval(rewards: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
+    """The mean of rewards with its t-interval.
+
+        mean ± t · s / √n
+
+    where s is the standard deviation with n - 1 degrees of freedom, and t the quantile (1 + confidence) / 2 of
+    Student's distribution with as many.
+
+    Args:
+      rewards: At least one.
+      confidence: How often such an interval has the true mean in it, in (0, 1).
+
+    Example:
+      >>> from neural_optimizer_search.search.intervals import find_interval
+      >>> interval = find_interval([0.5, 0.6, 0.7])
+      >>> f"{interval.mean:.4f} ± {interval.half:.4f}"
+      '0.6000 ± 0.2484'
+    """
+    from scipy import special
+
+    mean, error = _describe(rewards)
+    if len(rewards) == 1:
+        return Interval(mean, None)
+    return Interval(mean, float(special.stdtrit(len(rewards) - 1, (1 + confidence) / 2)) * error)
+
+
+def find_probability(differences: Sequence[float]) -> Optional[float]:
+    """The probability that the mean difference is above 0, given differences seed by seed.
+
+        P(μ > 0) = T(d · √n / s)
+
+    where d is the mean of the differences, s their standard deviation with n - 1 degrees of freedom, and T Student's
+    distribution function with as many: the posterior of μ with a flat prior of μ and of log σ.
+
+    Args:
+      differences: Of the rewards of two rules with the same seeds.
+
+    Returns:
+      A number in [0, 1]; 0.5 if all differences are 0; None of fewer than two, which do not tell how they scatter.
+
+    Example:
+      >>> from neural_optimizer_search.search.intervals import find_probability
+      >>> round(find_probability([0.01, 0.03, 0.02, -0.01]), 3)
+      0.884
+
+    Source: Gelman et al., Bayesian Data Analysis, third edition, section 3.2.
+    """
+    from scipy import special
+
+    if len(differences) < 2:
+        return None
+    mean, error = _describe(differences)
+    if error == 0.0:  # equal differences
+        return 0.5 + 0.5 * float(np.sign(mean))
+    return float(special.stdtr(len(differences) - 1, mean / error))
+
+
+def _describe(values):
+    """The mean and its standard error."""
+    spread = float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
+    return float(np.mean(values)), spread / math.sqrt(len(values))

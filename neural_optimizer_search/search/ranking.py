@@ -1,0 +1,179 @@
+"""The rules that a search found, each behaviour once and the best first, and the known optimizers beside them."""
+
+import collections
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.measuring.behaviour import Behaviours, Likeness, are_alike
+from neural_optimizer_search.measuring.evaluation import FAILURES, Evaluation
+from neural_optimizer_search.measuring.probe import Probe
+from neural_optimizer_search.measuring.screen import Screen
+from neural_optimizer_search.measuring.simplify import simplify
+from neural_optimizer_search.recorded_flags import complete
+from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.records.run_directory import LEDGER
+from neural_optimizer_search.search.intervals import find_probability
+from neural_optimizer_search.search.known_optimizers import (
+    BaselineConfig,
+    find_known_optimizers,
+    name_known_optimizer,
+)
+
+SHOWN = 10  # rules that are measured with fresh seeds, and that tables show
+LOOKS = 2000  # rules, the best ones, that are told apart by their behaviours: a millisecond each
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A rule of a ranking.
+
+    Attributes:
+      name: What tables call it: a known optimizer's name; of another rule its formula.
+      evaluation: What the search saw.
+      fresh: What it got with seeds that the search never saw; None if it was not measured with any.
+      alike: How many rules were found that behave like it.
+      place: Its place by what the search saw, from 1; 0 of a known optimizer.
+    """
+
+    name: str
+    evaluation: Evaluation
+    fresh: Optional[Evaluation] = None
+    alike: int = 0
+    place: int = 0
+
+    @property
+    def rule(self) -> Rule:
+        """The rule, as it was measured."""
+        return self.evaluation.rule
+
+    @property
+    def last(self) -> Evaluation:
+        """What tells most of it: with fresh seeds, if there is that."""
+        return self.fresh or self.evaluation
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """What a search found, in the order of its leaderboard.
+
+    Attributes:
+      found: Rules that behave differently from each other and from the known optimizers. The first `SHOWN` by the
+        search's reward come first, by their rewards with fresh seeds if there are any; the others follow by the
+        search's reward; what could not be trained to its end is last.
+      known: The known optimizers, likewise.
+      probes: The recorded descents that tell rules apart.
+    """
+
+    found: tuple[Contender, ...]
+    known: tuple[Contender, ...]
+    probes: tuple[Probe, ...] = ()
+
+    @property
+    def reference(self) -> Optional[Contender]:
+        """The best known optimizer by fresh seeds; None if none was measured with any."""
+        return self.known[0] if self.known and self.known[0].fresh else None
+
+    @property
+    def compared(self) -> int:
+        """How many found rules were measured with fresh seeds."""
+        return sum(one.fresh is not None for one in self.found)
+
+    def find_probability(self, contender: Contender) -> Optional[float]:
+        """The probability that a rule is better than `reference`, by the seeds that both have: see `intervals`."""
+        if contender.fresh is None or self.reference is None or self.reference.fresh is None:
+            return None
+        own, other = (dict(zip(fresh.seeds, fresh.rewards)) for fresh in (contender.fresh, self.reference.fresh))
+        return find_probability([own[seed] - other[seed] for seed in own if seed in other])
+
+    def shorten(self, contender: Contender) -> Rule:
+        """The shortest rule that behaves as this one does."""
+        return simplify(contender.rule, lambda rule: are_alike(self.probes, Likeness(), contender.rule, rule))
+
+
+def make_ranking(
+    found: Iterable[Evaluation],
+    known: Sequence[Evaluation],
+    names: Mapping[str, Rule],
+    probes: Sequence[Probe] = (),
+    fresh: Optional[Mapping[str, Evaluation]] = None,
+    alike: Optional[Mapping[str, int]] = None,
+) -> Ranking:
+    """The `Ranking` of evaluations.
+
+    Args:
+      found: Of rules that were proposed; those that were stopped have estimates only, and no place.
+      known: Of the known optimizers.
+      names: The rules of these, by name.
+      probes: Recorded descents on which rules are told apart; by default the screen's.
+      fresh: Evaluations with fresh seeds, by key.
+      alike: How many rules took the evaluation with a key because they behave alike.
+    """
+    probes, fresh = tuple(probes) or (Screen().probe,), fresh or {}
+    leaders, counts = _group(found, known, probes, alike or {})
+
+    def make(evaluation, name, place=0):
+        # A search with a smaller budget may have measured others.
+        of_fresh = fresh.get(evaluation.key) if place <= SHOWN else None
+        return Contender(name, evaluation, of_fresh, counts[evaluation.key], place)
+
+    contenders = [make(e, e.rule.formula(), place) for place, e in enumerate(leaders, 1) if e.status != "stopped"]
+    optimizers = [make(e, name_known_optimizer(e.rule, names)) for e in known]
+    return Ranking(tuple(sorted(contenders, key=_order)), tuple(sorted(optimizers, key=_order)), probes)
+
+
+def _order(contender):
+    evaluation = contender.evaluation
+    return contender.fresh is None, evaluation.status != "ok", -contender.last.reward, -evaluation.reward
+
+
+def _group(found, known, probes, alike):
+    """The first of each behaviour that is no known optimizer's, the best first; how many are like each, by key."""
+    behaviours, leaders = Behaviours(probes), []
+    counts = collections.Counter({e.key: alike.get(e.key, 0) for e in known})
+    for evaluation in known:
+        behaviours.add(evaluation.key, evaluation.rule)
+    best_first = sorted(found, key=lambda e: (e.status != "ok", -e.reward))
+    for place, evaluation in enumerate(best_first):
+        # What could not be measured says nothing of another rule.
+        apart = place >= LOOKS or evaluation.status in FAILURES
+        leader = None if apart else behaviours.find(evaluation.rule)
+        if leader is None:
+            leaders.append(evaluation)
+            if not apart:
+                behaviours.add(evaluation.key, evaluation.rule)
+        counts[leader or evaluation.key] += alike.get(evaluation.key, 0) + (leader is not None)
+    return leaders, counts
+
+
+def read_ranking(ledger: Ledger) -> Ranking:
+    """The `Ranking` of what a search, or a rung of a promotion, has recorded so far.
+
+    Raises:
+      Damaged: If a row is.
+    """
+    probes = [Screen().probe, *([Probe(ledger.descent)] if ledger.descent else [])]
+    found, known = ledger.evaluations("search"), ledger.evaluations("baseline")
+    names = name_baselines(ledger)
+    return make_ranking(found, known, names, probes, ledger.fresh_evaluations(), ledger.count_alike())
+
+
+def name_baselines(ledger: Ledger) -> dict[str, Rule]:
+    """The rules of the known optimizers that a run was begun with, by name; none if it names what there is not."""
+    try:
+        return find_known_optimizers(str(complete(BaselineConfig, ledger.config)["baselines"]))
+    except ValueError:  # a ledger of somebody's may say anything
+        return {}
+
+
+def read_found_rules(directory: Path) -> list[Contender]:
+    """The rules of the search in a directory that were trained to the end: the K-th is what its leaderboard has as K.
+
+    Raises:
+      OSError, ValueError, sqlite3.Error: If there is no run, or it is damaged, or of another version.
+    """
+    with contextlib.closing(Ledger(directory / LEDGER, read_only=True)) as ledger:
+        return [one for one in read_ranking(ledger).found if one.evaluation.status == "ok"]

@@ -1,0 +1,115 @@
+"""What a search ends with, in one sentence: whether a rule beats the best known optimizer, and what to train with."""
+
+from typing import NamedTuple
+
+from neural_optimizer_search.command_line import shorten
+from neural_optimizer_search.dsl.constants_read import find_constants
+from neural_optimizer_search.dsl.numbers import write_number
+from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.optimizers.catalogue import CATALOGUE, normalize_name
+from neural_optimizer_search.search.intervals import CONFIDENCE
+from neural_optimizer_search.search.ranking import Contender, Ranking
+from neural_optimizer_search.search.snippet import write_snippet
+from neural_optimizer_search.tasks.schedule import CONSTANT
+
+LETTERS = 60  # of a formula within a sentence
+
+
+class Verdict(NamedTuple):
+    """What a search ends with.
+
+    Attributes:
+      sentence: Whether a rule beats the best known optimizer.
+      code: Python that makes the better of the two.
+    """
+
+    sentence: str
+    code: str
+
+
+def correct(probability: float, compared: int) -> float:
+    """The probability with the luck of the best of several rules taken into account: 1 - compared · (1 - P).
+
+    Bonferroni's correction, after which no rule counts as better in more than 5 % of all searches that found none.
+
+    Args:
+      probability: The best rule's own, P.
+      compared: How many rules were looked at.
+    """
+    return max(0.0, 1.0 - compared * (1.0 - probability))
+
+
+def least_probability(compared: int) -> float:
+    """The probability from which on a rule counts as better, if so many are looked at."""
+    return 1.0 - (1.0 - CONFIDENCE) / max(1, compared)
+
+
+def find_verdict(ranking: Ranking, steps: int) -> Verdict:
+    """The `Verdict` of a `Ranking` with fresh seeds.
+
+    Args:
+      ranking: The `Ranking`.
+      steps: Gradient steps of a training.
+    """
+    reference = ranking.reference
+    assert reference is not None and reference.fresh is not None
+    # As they are ranked: of several that are better the best is named.
+    for one in ranking.found:
+        probability = ranking.find_probability(one)
+        if probability is not None and correct(probability, ranking.compared) >= CONFIDENCE:
+            return Verdict(_praise(ranking, one, probability), _write_code(one, steps))
+    use = f"Use {reference.name}: {_describe(reference.evaluation)}."
+    return Verdict(f"{_say_none(ranking)} {use}", _write_code(reference, steps))
+
+
+def _praise(ranking, one, probability):
+    reference, count = ranking.reference, len(ranking.reference.fresh.seeds)
+    corrected = correct(probability, ranking.compared)
+    return (
+        f"{_call(ranking, one)} beats {reference.name}, the best known optimizer here: {one.fresh.reward:.4f} "
+        f"against {reference.fresh.reward:.4f} with {count} fresh seeds (probability {corrected:.3f})."
+    )
+
+
+def _say_none(ranking):
+    reference, best = ranking.reference, ranking.found[0] if ranking.compared else None
+    if best is None:
+        return "No rule was found that trains to its end and is no known optimizer."
+    probability, name = ranking.find_probability(best), _call(ranking, best)
+    if probability is None:
+        return (
+            f"One fresh seed cannot tell whether a rule beats {reference.name} (best: {name}, "
+            f"{best.fresh.reward:.4f} against {reference.fresh.reward:.4f}): resume with a larger --fresh_seeds."
+        )
+    # Of one rule it would have been enough.
+    lucky = f", too little for the best of {ranking.compared}" if probability >= CONFIDENCE else ""
+    return (
+        f"No rule that was found beats {reference.name} beyond noise "
+        f"(best: {name}, probability {probability:.2f}{lucky})."
+    )
+
+
+def _call(ranking, contender):
+    return shorten(ranking.shorten(contender).formula(), LETTERS)
+
+
+def _describe(evaluation: Evaluation) -> str:
+    """What it is trained with, in words."""
+    constants = [f"{name} {write_number(value)}" for name, value in find_constants(evaluation.rule).items()]
+    rate = [f"learning rate {evaluation.learning_rate:.3g}"] if evaluation.learning_rate is not None else []
+    schedule = [f"schedule {evaluation.schedule}"] if evaluation.schedule != str(CONSTANT) else []
+    decay = [f"weight decay {evaluation.weight_decay:g}"] if evaluation.weight_decay else []
+    return ", ".join([*rate, *constants, *schedule, *decay])
+
+
+def _write_code(contender: Contender, steps: int) -> str:
+    e, name = contender.evaluation, normalize_name(contender.name)
+    if e.schedule != str(CONSTANT) or e.rule.decays:
+        return write_snippet(e, steps)
+    row = CATALOGUE.get(name)
+    text = name if row and row.rule.canonical() == e.rule.canonical() else e.rule.formula()
+    decay = f", weight_decay={write_number(e.weight_decay)}" if e.weight_decay else ""
+    return (
+        "from neural_optimizer_search import optimizers\n"
+        f'optimizer = optimizers.get("{text}", learning_rate={e.learning_rate:.3g}{decay})'
+    )
