@@ -121,7 +121,9 @@ def _values(rewards, known):
 def _known_lines(known, x, y):
     """The best one on top of the others; those below the axis have no line."""
     shown = [reference for reference in known if reference.reward >= y.low]
-    return [_known_line(reference, x, y, "known" if reference is known[0] else "known other") for reference in shown[::-1]]
+    return [
+        _known_line(reference, x, y, "known" if reference is known[0] else "known other") for reference in shown[::-1]
+    ]
 
 
 def _known_line(known, x, y, class_):

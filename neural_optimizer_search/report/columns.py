@@ -84,8 +84,8 @@ class Ranked(Sequence[Evaluation]):
         return list(self) == (list(other) if isinstance(other, Ranked) else other)
 
 
-# What a sampled rule that passed the screen is: measured now; another one, that behaves as one before; proposed before,
-# or a known optimizer; or stopped because it could not reach the best.
+# What a sampled rule that passed the screen is: measured now; one that behaves like one before; proposed before, or a
+# known optimizer; or stopped because it could not reach the best.
 NEW, ALIKE, AGAIN, STOPPED = range(4)
 
 

@@ -9,6 +9,7 @@ from neural_optimizer_search.report.page import section
 from neural_optimizer_search.report.pictures import WIDE, LegendRow, both_widths, legend
 from neural_optimizer_search.report.points import MARKS
 from neural_optimizer_search.report.run import RecordedSearch
+from neural_optimizer_search.report.statistics import moving_mean
 
 LONGEST_WINDOW, LEAST_WINDOW = 50, 5  # rules in a moving mean, but of very many
 
@@ -21,7 +22,7 @@ def rewards(run: RecordedSearch) -> Element:
     known = find_references(run)
     # So long that each rule counts in one of the means that are drawn.
     window = max(min(LONGEST_WINDOW, len(points) // 4), len(points) // WIDE.marks)
-    window = window if window >= LEAST_WINDOW else None
+    window = window if window >= LEAST_WINDOW and _is_seen(points, window, known) else None
     best = points.best_so_far
     label = f"Reward of {wording.several(len(points), 'sampled rule')}" + (
         f"; the best has {wording.score(best[-1][1])}." if best else "."
@@ -32,6 +33,13 @@ def rewards(run: RecordedSearch) -> Element:
     caption = element("figcaption", *_caption(run.counts["screened"], len(points), below))
     rows = _legend(known, window, set(points.kinds), below)
     return section("Rewards", element("figure", drawn, rows, caption), id_="rewards")
+
+
+def _is_seen(points, window, known):
+    """Whether most of a line of means is on the axis: a part of it here and there would say nothing."""
+    low, _ = charts.find_reward_range(points, known)
+    means = moving_mean(points.numbers, points.rewards, window, WIDE.marks)
+    return 2 * sum(mean >= low for _, mean in means) >= len(means)
 
 
 def find_references(run: RecordedSearch) -> list[Reference]:

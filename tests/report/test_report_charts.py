@@ -75,7 +75,9 @@ def samples_of_each_kind():
 
 def test_each_kind_of_rule_has_its_mark():
     points = History(samples_of_each_kind(), {"stopped", "stopped too"}, {"adam", "sgd"})
-    root = check(pictures.picture(1, 1, *charts.draw_rewards(points, 8, KNOWN, None, pictures.WIDE), label="Rewards."))
+    root = check(
+        pictures.picture(1, 1, *charts.draw_rewards(points, 8, KNOWN, None, pictures.WIDE), label="Rewards.")
+    )
     said = {mark: [made[0].text for made in find(root, mark)] for mark in (*points_of.MARKS.values(), "below")}
     assert said == {
         "new": ["1: m, reward 0.8500"],
@@ -104,6 +106,7 @@ def test_names_are_spread(places):
     assert len(spread) == len(places)
     assert all(after - before >= 10 for before, after in zip(spread, spread[1:]))
     assert all(place <= 100 for place in spread)
+
 
 def test_the_best_are_among_the_dots_of_a_long_search():
     points = history([0.9 if k == 777 else 0.1 for k in range(1, 5000)])

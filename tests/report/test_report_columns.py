@@ -58,9 +58,7 @@ def test_measured(rng):
     assert measured.stages == Counter(len(e.rewards) for e in found if e.status == "stopped")
     assert measured.stopped == {e.key for e in found if e.status == "stopped"}
     assert {status: n for status, n in measured.steps.items() if n} == {
-        status: n
-        for status in STATUSES
-        if (n := sum(e.steps for e in found if e.status == status and not e.cached))
+        status: n for status in STATUSES if (n := sum(e.steps for e in found if e.status == status and not e.cached))
     }
     works = [e for e in found if e.status == "ok" or (e.status == "diverged" and e.reward > 0)]
     top = Ranked(found, measured.working, measured.rewards)
@@ -73,7 +71,9 @@ def test_history(rng):
     for number, sample in enumerate(samples, 1):
         if not sample.screened:
             if is_plottable(sample.reward):
-                expected.append((number, sample.rule, sample.reward, AGAIN if sample.key in seen else NEW, sample.key))
+                expected.append(
+                    (number, sample.rule, sample.reward, AGAIN if sample.key in seen else NEW, sample.key)
+                )
             seen.add(sample.key)
     assert [tuple(point) for point in history] == expected
     assert [samples[place].screened for place in history.screened] == [True] * sum(s.screened for s in samples)
