@@ -14,6 +14,7 @@ STUDIES = (
     "evaluation_speed",
     "search_throughput",
     "real_search",
+    "same_steps",
     "learned_optimizers",
     "scaling",
     "optimizer_step",

@@ -49,6 +49,13 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         default_text="300; exhaustive: all",
         changeable=True,
     )
+    step_budget: Optional[int] = flag(
+        None,
+        "gradient steps to spend, those of the known optimizers included; fresh seeds are not",
+        parse=whole_number(1),
+        default_text="no limit",
+        changeable=True,
+    )
     seed: int = flag(0, "random seed of the search", parse=whole_number(0))
     unconstrained: bool = flag(False, "propose also what the paper's three constraints forbid")
     screen: Optional[str] = flag(

@@ -4,6 +4,7 @@ import json
 import re
 import sqlite3
 
+import fakes
 import pytest
 from promotions import SMALL, promote
 

@@ -13,14 +13,15 @@ CONFIG = dict(
     seed=0, seeds_per_rule=None, unconstrained=False, screen=None, cache="none", workers=2, data_dir=None,
     baselines=THE_SIX,
 )  # fmt: skip
+# No two of them, and of the known optimizers, behave alike.
 FORMULAS = (
     "Adam - drop(-RMSProp, 0.3)",
-    "2 ^ (sign(g) * sign(m)) * g",
+    "2 ^ (sign(g) * sign(m)) * g^3",
     "(1 + sign(g) * sign(m)) * Adam",
     "clip(m / sqrt(|v|), 1e-3) ^ 2",
     "log(gamma) + drop(1e-4*w, 0.5) / (eps + 2)",
     "clip(sign(g^2) ^ drop(g, 0.1), 1e-5) * drop(g, 0.5)",
-    "sigmoid(g) - g^3",
+    "sign(m) - g^3",
 )
 # As long as a rule of depth 4 gets.
 LONG = "*".join(["(Adam + clip(RMSProp, 1e-5) / (sqrt(|gamma|) + drop(1e-4*w, 0.5)))"] * 2)

@@ -6,6 +6,7 @@ import pytest
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.dsl.printing import text
 from neural_optimizer_search.report import statistics as stats
+from neural_optimizer_search.report.columns import AGAIN, NEW
 from neural_optimizer_search.report.outcomes import failure_messages, sampled_outcomes, trained_outcomes
 from neural_optimizer_search.report.run import read
 
@@ -24,7 +25,7 @@ def test_history_knows_what_was_proposed_before(tmp_path):
     run = read(ledgers.write(tmp_path, ledgers.found()[:2], screened_out=3))
     points = run.history
     assert [point.number for point in points] == [4, 5, 6, 7]  # the first three have no reward
-    assert [point.repeated for point in points] == [False, False, True, True]
+    assert [point.kind for point in points] == [NEW, NEW, AGAIN, AGAIN]
     assert [point.reward for point in points] == pytest.approx([0.7, 0.65, 0.7, 0.65])
 
 
