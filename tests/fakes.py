@@ -59,32 +59,50 @@ def fake_evaluation(rule, reward=None):
 
 
 class FakeEvaluator:
-    """Answers what an `Evaluator` is asked for, and trains nothing."""
+    """What a worker has, for commands: it trains nothing, and stops no rule.
+
+    Args:
+      evaluate: Rule -> `Evaluation`.
+    """
+
+    def __init__(self, evaluate=fake_evaluation):
+        self._evaluate = evaluate
 
     def __call__(self, rule, bar=None):
-        return fake_evaluation(rule)
+        return self._evaluate(rule)
+
+    def record_descent(self, rule, steps=5):
+        """Gradients of a matrix and a vector that shrink, with noise."""
+        rng = np.random.default_rng(2)
+        gradients = 0.9 ** np.arange(steps)[:, None] * (1.0 + rng.normal(size=(steps, 6)))
+        weights = np.tile(rng.normal(size=6), (steps, 1))
+        return dict(gradients=gradients.tolist(), weights=weights.tolist(), shapes=[(2, 2), (2,)], sizes=[4, 2])
 
     def measure_again(self, rule, learning_rate, schedule, weight_decay, seeds):
-        """The made-up reward, a little more or less with each seed."""
-        rng = np.random.default_rng(sum(seeds))
-        rewards = tuple((fake_evaluation(rule).reward + 0.01 * rng.normal(size=len(seeds))).clip(0, 1).tolist())
-        evaluation = fake_evaluation(rule, sum(rewards) / len(rewards))
+        """The made-up reward, and a little that only the seed decides."""
+        reward = self._evaluate(rule).reward
+        rewards = tuple(min(1.0, max(0.0, reward + 0.01 * (seed % 3 - 1))) for seed in seeds)
         return dataclasses.replace(
-            evaluation, rewards=rewards, seeds=tuple(seeds), learning_rate=learning_rate, schedule=schedule, sweep=()
+            fake_evaluation(rule, sum(rewards) / len(rewards)),
+            rewards=rewards,
+            sweep=(),
+            seeds=tuple(seeds),
+            learning_rate=learning_rate,
+            schedule=schedule,
+            weight_decay=weight_decay,
         )
-
-    def record_descent(self, rule, steps=4):
-        """Gradients of four weights."""
-        g, w = np.random.default_rng(0).normal(size=(2, steps, 4)).tolist()
-        return dict(gradients=g, weights=w, shapes=[[4]], sizes=[4])
 
 
 fake_executor = InProcess(FakeEvaluator())
 
 
-def open_nothing(config, task, protocol, data_dir):
-    """For a row of `EXECUTORS`: trains nothing, so that a test of something else is quick."""
-    return InProcess(FakeEvaluator())
+def open_fake(evaluate=fake_evaluation):
+    """A row of `EXECUTORS`, whose workers are a `FakeEvaluator` in this process."""
+    return lambda config, task, protocol, data_dir: InProcess(FakeEvaluator(evaluate))
+
+
+# Trains nothing, so that a test of something else is quick.
+open_nothing = open_fake()
 
 
 def describe_nothing(describer, task, protocol, data_dir=None):

@@ -32,7 +32,6 @@ from neural_optimizer_search.search import command as search
 from neural_optimizer_search.stopping import SIGNALS
 from neural_optimizer_search.tuning import command as tuning
 from neural_optimizer_search.workers.config import EXECUTORS
-from neural_optimizer_search.workers.in_process import InProcess
 
 pytestmark = pytest.mark.once
 
@@ -142,7 +141,7 @@ def work(monkeypatch):
         todo["do"]()
         return iter(())
 
-    monkeypatch.setitem(EXECUTORS, "local", lambda *arguments: InProcess(before(fakes.fake_evaluation)))
+    monkeypatch.setitem(EXECUTORS, "local", fakes.open_fake(before(fakes.fake_evaluation)))
     monkeypatch.setattr(tuning, "Objective", lambda task, protocol, *more: WorkingObjective(protocol, todo))
     monkeypatch.setattr(training, "learn", learn)
     monkeypatch.setattr(report, "search_page", before(report.search_page))

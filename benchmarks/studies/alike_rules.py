@@ -1,9 +1,10 @@
 """From which cosines on do rules behave alike, and what is lost by measuring one of them for all?
 
-Rules that were measured in full are gone through in the order in which they were proposed, known optimizers first: one
-that is alike an earlier behaviour takes its reward. How far is that from its own? Noise is the standard error of the
-difference of two rules on common seeds. Three witnesses say who is alike: the screen's probe, the first gradients of
-the task's own child, and both, as a search has it.
+Rules that were measured in full are gone through in the order in which they were proposed, known optimizers first:
+one that is alike an earlier behaviour takes its reward. How far is that from its own? Noise is the standard error of
+the difference of two rules on common seeds. Three witnesses say who is alike: the screen's probe, the first gradients
+of the task's own child, and both; "search" is both with the cosines that a search has. There is noise in the choice
+of a rule's learning rate, too: the rows of the highest cosine, of rules that are the same but for it, tell how much.
 
     python -m benchmarks.run alike_rules --data_dir DATA
 
@@ -28,6 +29,7 @@ from neural_optimizer_search.flags import flag
 from neural_optimizer_search.measuring.behaviour import Behaviours, Likeness
 from neural_optimizer_search.measuring.probe import Probe
 from neural_optimizer_search.measuring.screen import Screen
+from neural_optimizer_search.tasks import TASKS
 
 TITLE = "from which cosines on do rules behave alike, and what is lost by measuring one for all?"
 COSINES = (0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 0.9999)
@@ -41,7 +43,7 @@ class Config:
     """The flags of this study."""
 
     tasks: Sequence[str] = flag(
-        ("digits", "images", "table"), "what rules are measured on", choices=("digits", *OWN_TASKS), nargs="+"
+        ("digits", "images", "table"), "what rules are measured on", choices=(*TASKS, *OWN_TASKS), nargs="+"
     )
     rules: int = flag(300, "rules to measure on each", parse=whole_number(0, 1_000_000))
     table_rules: int = flag(20_000, "rules of the table of depth 1 to look at, at most", parse=whole_number(0))
@@ -82,18 +84,20 @@ def compare(rules: list[Rule], rewards: np.ndarray, screen: Probe, task: Probe, 
     noise = estimate_noise(rewards)
     print(f"\n{name}: {len(rules)} rules; the best reward is {rewards.mean(axis=1).max():.4f}")
     print("witness      cosine  joined  behaviours  deviation  beyond noise  median     90 %  largest  best lost")
-    witnesses = {"probe": [screen], "task": [task], "both": [screen, task]}
-    return {
-        witness: {cosine: _compare_at(cosine, witness, probes, rules, rewards, noise) for cosine in (*COSINES, SAME)}
-        for witness, probes in witnesses.items()
-    }
+    witnesses, figures = {"probe": [screen], "task": [task], "both": [screen, task]}, {}
+    for witness, probes in witnesses.items():
+        for cosine in (*COSINES, SAME):
+            behaviours = Behaviours(probes, Likeness(probe=cosine, task=cosine))
+            row = _compare_with(behaviours, witness, f"{cosine:g}", rules, rewards, noise)
+            figures.setdefault(witness, {})[cosine] = row
+    figures["search"] = _compare_with(Behaviours([screen, task]), "search", "", rules, rewards, noise)
+    return figures
 
 
-def _compare_at(cosine, witness, probes, rules, rewards, noise):
-    taken_from = join(rules, Behaviours(probes, Likeness(probe=cosine, task=cosine)))
-    row = summarize(taken_from, rewards.mean(axis=1), noise)
+def _compare_with(behaviours, witness, cosine, rules, rewards, noise):
+    row = summarize(join(rules, behaviours), rewards.mean(axis=1), noise)
     print(
-        f"{witness:12s} {cosine:<7g} {row['joined']:6d}  {row['behaviours']:10d}  {row['deviation']:9.4f}  "
+        f"{witness:12s} {cosine:7s} {row['joined']:6d}  {row['behaviours']:10d}  {row['deviation']:9.4f}  "
         f"{row['beyond_noise']:12.1%}  {row['median']:6.4f}  {row['p90']:7.4f}  {row['largest']:7.4f}  "
         f"{row['best_lost']:9.4f}",
         flush=True,

@@ -43,7 +43,7 @@ def run(config: Config) -> dict[str, Any]:
     """Trains each rule both ways, in turns; returns the medians of the seconds and their ratios."""
     tf.get_logger().setLevel("ERROR")  # it warns of the retracing that is measured here
     task = TASKS[config.task]
-    protocol = find_protocol(task, config.protocol, seeds=(0,))
+    protocol = find_protocol(task, config.protocol, seeds=(0,), racing=None)
     rows, start_up, first_seconds = _measure(task, protocol, config)
     ratio = _print_table(rows)
     every = sorted(naive / traced for _, traced, naive in rows)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from neural_optimizer_search import LinearCosineDecay, NoisyLinearCosineDecay, Rule, optimizers
-from neural_optimizer_search.records.run_directory import rank, read_found
+from neural_optimizer_search.search.ranking import read_found_rules
 
 SCHEDULES = {
     "constant": lambda rate, steps: rate,
@@ -88,7 +88,7 @@ def _read_rule_of_run(text):
     if not path or not number.isdecimal() or int(number) < 1:
         raise ValueError(f"a rule of a run is written run:RUN#K with K = 1 for the best. Received: {text!r}")
     try:
-        found = rank(read_found(pathlib.Path(path)))
+        found = read_found_rules(pathlib.Path(path))
     except (OSError, ValueError, sqlite3.Error) as error:
         raise ValueError(f"{path} is not a run of nos-search that can be read: {error}") from None
     if len(found) < int(number):

@@ -31,7 +31,7 @@ class Likeness:
     """
 
     probe: float = 0.99
-    task: float = 0.99
+    task: float = 0.995
 
 
 def find_behaviour(probe: Probe, rule: Rule) -> np.ndarray:
@@ -98,6 +98,8 @@ class Behaviours:
 
     def find(self, rule: Rule) -> Optional[str]:
         """The key of the rule that this one is alike; of several, of the nearest one; None if there is none."""
+        if not self._keys:
+            return None
         places, cosines = np.arange(len(self)), np.ones(len(self))
         if not self._keys:
             return None

@@ -105,9 +105,9 @@ class Sweep:
         return complete
 
     def _is_beaten(self, losses, best):
-        """Whether a rate was worse than the best one with each of two seeds or more; asked of only in a race."""
-        is_asked = self._protocol.racing and best and len(losses) > 1
-        return is_asked and all(loss > least for loss, least in zip(losses, best))
+        """Whether a rate was worse than the best one with all seeds so far, and they are most; only in a race."""
+        are_most = len(losses) > len(self._protocol.seeds) / 2
+        return self._protocol.racing and best and are_most and all(loss > least for loss, least in zip(losses, best))
 
     def _measure(self, position, seed):
         """The cross-entropy after the sweep's steps, inf if it diverged."""

@@ -1,13 +1,13 @@
 """Which rules of a search are promoted."""
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from neural_optimizer_search.dsl.rule import Rule
-from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.screen import Screen
-from neural_optimizer_search.records.run_directory import rank
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
+from neural_optimizer_search.search.ranking import Contender
 
 
 class Candidate(NamedTuple):
@@ -19,24 +19,23 @@ class Candidate(NamedTuple):
 
 
 def choose_candidates(
-    evaluations: Sequence[Evaluation], top: int, known: Iterable[Rule] = KNOWN_OPTIMIZERS.values()
+    found: Sequence[Contender], top: int, known: Iterable[Rule] = KNOWN_OPTIMIZERS.values()
 ) -> list[Candidate]:
-    """The best `top` rules that are different functions, of those that trained to the end; no known optimizer.
+    """The best `top` rules that trained to the end; no known optimizer of the promotion.
 
     Args:
-      evaluations: What a search found.
+      found: What a search found, in the order of its leaderboard: different behaviours.
       top: Number of rules.
       known: The rules of the known optimizers.
     """
     screen = Screen()
-    seen = {name for rule in known for name in _names(rule, screen)}
-    chosen = []
-    for place, evaluation in enumerate(rank(evaluations), 1):
-        names = _names(evaluation.rule, screen)
-        if evaluation.status == "ok" and not names & seen and len(chosen) < top:
-            chosen.append(Candidate(evaluation.rule, place, evaluation.reward))
-            seen |= names
-    return chosen
+    names = {name for rule in known for name in _names(rule, screen)}
+    chosen = (
+        Candidate(one.rule, place, one.last.reward)
+        for place, one in enumerate(found, 1)
+        if one.evaluation.status == "ok" and not _names(one.rule, screen) & names
+    )
+    return list(itertools.islice(chosen, top))
 
 
 def _names(rule, screen):

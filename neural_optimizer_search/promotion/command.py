@@ -13,7 +13,6 @@ from neural_optimizer_search import console, flags
 from neural_optimizer_search.command_line import MissingPackage, Parser, quote, require
 from neural_optimizer_search.file_lock import InUse, Moved
 from neural_optimizer_search.files import Damaged, write_whole
-from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.promotion import saved
 from neural_optimizer_search.promotion.candidates import choose_candidates
 from neural_optimizer_search.promotion.config import OutConfig, PromotionConfig
@@ -26,10 +25,10 @@ from neural_optimizer_search.records.run_directory import (
     TRACEBACKS,
     find_other_file,
     find_owner,
-    read_found,
 )
 from neural_optimizer_search.search.known_optimizers import require_reward
 from neural_optimizer_search.search.own_task import ChangedTask, prepare_task, record_fingerprint
+from neural_optimizer_search.search.ranking import Contender, read_found_rules
 from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.search.score_words import score_words
 from neural_optimizer_search.search.timeout import find_timeout
@@ -89,7 +88,7 @@ def _begin(p, asked, run, out, given):
     other = find_other_file(out, (LEADERBOARD, TRACEBACKS, *saved.rung_files(config)))
     if other:
         p.error(f"argument --out: {out} has {other}, which the promotion would write over. Give another directory.")
-    chosen = choose_candidates(_read_evaluations(p, run), config.top, config.known_optimizers.values())
+    chosen = choose_candidates(_read_found(p, run), config.top, config.known_optimizers.values())
     if not chosen:
         p.error(f"argument RUN: {run} has no rule that trained to the end. Search longer, or give another run.")
     try:
@@ -125,10 +124,10 @@ def _show(name, value, out):
     return f"{value:.3g}" if isinstance(value, float) else flags.tell(value)
 
 
-def _read_evaluations(p: Parser, run) -> list[Evaluation]:
-    """What a search found."""
+def _read_found(p: Parser, run) -> list[Contender]:
+    """What a search found, in the order of its leaderboard."""
     try:
-        return read_found(run)
+        return read_found_rules(run)
     except FileNotFoundError as error:
         p.error(f"argument RUN: {run} is not a run of nos-search: {error}")
     except (OSError, sqlite3.OperationalError) as error:

@@ -14,7 +14,7 @@ ROW = "{now:>4s}  {search:>6s}  {rung:>5s}  {reward:>15s}  {score:>8s}  {rate:>9
 NOTE = (
     "now, search: rank here and among all rules of the search. rung: how far it got; a rung has longer trainings\n"
     "than the one before, and rewards of different rungs do not compare. All is measured on the validation data\n"
-    "that chose the rules and rates, so the best are flattered. The test set was not touched."
+    "that chose the rules and rates, so the best are optimistically biased. The test set was not touched."
 )
 
 

@@ -12,7 +12,6 @@ from typing import Optional
 
 from neural_optimizer_search.files import Damaged, require_own
 from neural_optimizer_search.measuring.evaluation import Evaluation
-from neural_optimizer_search.records.ledger import Ledger
 
 LEDGER = "ledger.sqlite"
 LEADERBOARD = "leaderboard.txt"
@@ -36,16 +35,6 @@ _OWNERS = {
 
 # What a reward, or what is proposed, may depend on.
 _PACKAGES = ("neural-optimizer-search", "tensorflow", "tf-agents", "keras", "numpy")
-
-
-def read_found(directory: Path) -> list[Evaluation]:
-    """What the search, or the promotion, in a directory has found so far, in order.
-
-    Raises:
-      OSError, ValueError, sqlite3.Error: If there is no run, or it is damaged, or of another version.
-    """
-    with contextlib.closing(Ledger(directory / LEDGER, read_only=True)) as ledger:
-        return ledger.evaluations("search")
 
 
 def make_directory(what: str) -> Path:

@@ -174,12 +174,13 @@ def _search(config, out, algorithm, recorder, ledger):
     writer = tf.summary.create_file_writer(str(out / TENSORBOARD))
     with RuleBar(config.budget, "rules", recorder.trained, recorder.best) as bar:
         recorder.on_evaluation, recorder.on_wait = bar.show, bar.wait_for
-        for step in search(algorithm, recorder, ledger, config.budget, ahead):
+        for step in search(algorithm, recorder, ledger, config.budget, ahead, config.step_budget):
             write_scalars(writer, step, algorithm.metrics)
             bar.count(ledger.counts())
-            if not config.budget and algorithm.share:
-                # As many as there will be if the rest is like what was proposed.
-                bar.expect(round(bar.done / algorithm.share))
+            share = recorder.steps / config.step_budget if config.step_budget else algorithm.share
+            if not config.budget and share:
+                # As many as there will be if the rest is like what was done.
+                bar.expect(round(bar.done / min(share, 1.0)))
 
 
 def _measure_fresh(count, protocol, executor, ledger):
@@ -208,7 +209,7 @@ def _report(out, ledger, config):
     table = format_leaderboard(read_ranking(ledger), words, config.find()[1].final_steps)
     write_whole(out / LEADERBOARD, lambda unfinished: unfinished.write_text(f"{table}\n"))
     counts = ledger.counts()
-    if config.budget and counts["trained"] < config.budget:
+    if config.budget and not config.step_budget and counts["trained"] < config.budget:
         print(
             f"Stopped at {counts['trained']} of {config.budget} rules: "
             f"{config.algorithm} proposes only what it has seen."

@@ -1,6 +1,5 @@
 """The flags of `nos-search`."""
 
-import dataclasses
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,6 @@ from neural_optimizer_search.search.known_optimizers import BaselineConfig
 from neural_optimizer_search.search.registry import FALLBACK, PREFERRED, algorithm_names
 from neural_optimizer_search.tasks.config import TaskConfig
 from neural_optimizer_search.tasks.protocol import Protocol, Racing
-from neural_optimizer_search.tasks.task import Task
 from neural_optimizer_search.workers.config import WorkerConfig
 
 HYPERPARAMETERS = ("paper", "fast")
@@ -49,6 +47,13 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         "rules to train; what is screened out, repeated or cached is free",
         parse=whole_number(1),
         default_text="300; exhaustive: all",
+        changeable=True,
+    )
+    step_budget: Optional[int] = flag(
+        None,
+        "gradient steps to spend, those of the known optimizers included; fresh seeds are not",
+        parse=whole_number(1),
+        default_text="no limit",
         changeable=True,
     )
     seed: int = flag(0, "random seed of the search", parse=whole_number(0))
@@ -105,15 +110,11 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         """Whether rules that behave alike are one; by default in every preset but the paper's."""
         return self.alike == "on" or (self.alike is None and self.preset != "paper")
 
-    @property
-    def races(self) -> bool:
-        """Whether rules are stopped early; by default in every preset and protocol but the paper's."""
-        return self.racing == "on" or (self.racing is None and "paper" not in (self.preset, self.protocol))
-
-    def find(self) -> tuple[Task, Protocol]:
-        """The `Task` and the `Protocol` that the flags name, with racing or without."""
-        task, protocol = super().find()
-        return task, dataclasses.replace(protocol, racing=Racing() if self.races else None)
+    def choose_racing(self, protocol: Protocol) -> Optional[Racing]:
+        """When rules are stopped: as the protocol says, unless the flags say otherwise."""
+        if self.racing == "on":
+            return protocol.racing or Racing()
+        return None if self.racing == "off" or self.preset == "paper" else protocol.racing
 
     def make_space(self) -> SearchSpace:
         """The `SearchSpace` that the flags name."""

@@ -53,7 +53,12 @@ def step(
 
 
 def search(
-    algorithm: Algorithm, recorder: EvaluationRecorder, ledger: Ledger, budget: Optional[int], ahead: int = 0
+    algorithm: Algorithm,
+    recorder: EvaluationRecorder,
+    ledger: Ledger,
+    budget: Optional[int],
+    ahead: int = 0,
+    step_budget: Optional[int] = None,
 ) -> Iterator[SearchStep]:
     """Runs an algorithm until exactly `budget` rules were trained, or there are no more.
 
@@ -72,6 +77,7 @@ def search(
       ahead: With 0, the algorithm learns from each proposal before it makes the next. Else it makes more while
         fewer rules than this are being measured, and learns from whichever is finished first: no worker waits, and
         what is learned from is a little stale.
+      step_budget: Gradient steps after which nothing more is proposed; None for no limit.
 
     Yields:
       A `SearchStep` after each step. It ends early after `PATIENCE` steps without a new rule.
@@ -97,7 +103,12 @@ def search(
             idle = idle + 1 if evaluations and trained == before else 0
             if evaluations:
                 yield SearchStep(number - 1, evaluations, trained, recorder.best, staleness)
-        elif not exhausted and idle < PATIENCE and _has_room(in_flight, recorder, trained, budget, ahead):
+        elif (
+            not exhausted
+            and idle < PATIENCE
+            and (step_budget is None or recorder.steps < step_budget)
+            and _has_room(in_flight, recorder, trained, budget, ahead)
+        ):
             proposal = algorithm.propose(proposed)
             exhausted = proposal is None
             if proposal is not None:

@@ -58,6 +58,8 @@ def open_new(p: Parser, given: dict[str, Any]) -> OpenSearch:
         defaults = find_usable_algorithm(given["algorithm"]).defaults
     except UnknownAlgorithm as error:
         p.error(f"argument --algorithm: {error}")
+    if "step_budget" in given:
+        defaults = {**defaults, "budget": None}
     config = flags.configure(SearchConfig, given, **defaults)
     config.check(p)
     out = given.get("out", Path("runs"))

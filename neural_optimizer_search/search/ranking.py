@@ -14,7 +14,7 @@ from neural_optimizer_search.measuring.probe import Probe
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.measuring.simplify import simplify
 from neural_optimizer_search.recorded_flags import complete
-from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.records.ledger import SEARCH, Ledger
 from neural_optimizer_search.records.run_directory import LEDGER
 from neural_optimizer_search.search.intervals import find_probability
 from neural_optimizer_search.search.known_optimizers import (
@@ -91,6 +91,8 @@ class Ranking:
 
     def shorten(self, contender: Contender) -> Rule:
         """The shortest rule that behaves as this one does."""
+        if not self.probes:
+            return contender.rule
         return simplify(contender.rule, lambda rule: are_alike(self.probes, Likeness(), contender.rule, rule))
 
 
@@ -108,11 +110,11 @@ def make_ranking(
       found: Of rules that were proposed; those that were stopped have estimates only, and no place.
       known: Of the known optimizers.
       names: The rules of these, by name.
-      probes: Recorded descents on which rules are told apart; by default the screen's.
+      probes: Recorded descents on which rules are told apart; if there are none, each rule is another.
       fresh: Evaluations with fresh seeds, by key.
       alike: How many rules took the evaluation with a key because they behave alike.
     """
-    probes, fresh = tuple(probes) or (Screen().probe,), fresh or {}
+    fresh = fresh or {}
     leaders, counts = _group(found, known, probes, alike or {})
 
     def make(evaluation, name, place=0):
@@ -122,7 +124,7 @@ def make_ranking(
 
     contenders = [make(e, e.rule.formula(), place) for place, e in enumerate(leaders, 1) if e.status != "stopped"]
     optimizers = [make(e, name_known_optimizer(e.rule, names)) for e in known]
-    return Ranking(tuple(sorted(contenders, key=_order)), tuple(sorted(optimizers, key=_order)), probes)
+    return Ranking(tuple(sorted(contenders, key=_order)), tuple(sorted(optimizers, key=_order)), tuple(probes))
 
 
 def _order(contender):
@@ -139,7 +141,7 @@ def _group(found, known, probes, alike):
     best_first = sorted(found, key=lambda e: (e.status != "ok", -e.reward))
     for place, evaluation in enumerate(best_first):
         # What could not be measured says nothing of another rule.
-        apart = place >= LOOKS or evaluation.status in FAILURES
+        apart = not probes or place >= LOOKS or evaluation.status in FAILURES
         leader = None if apart else behaviours.find(evaluation.rule)
         if leader is None:
             leaders.append(evaluation)
@@ -150,12 +152,13 @@ def _group(found, known, probes, alike):
 
 
 def read_ranking(ledger: Ledger) -> Ranking:
-    """The `Ranking` of what a search, or a rung of a promotion, has recorded so far.
+    """The `Ranking` of what a search has recorded so far, or a promotion, whose rules have all been chosen.
 
     Raises:
       Damaged: If a row is.
     """
-    probes = [Screen().probe, *([Probe(ledger.descent)] if ledger.descent else [])]
+    descent = ledger.descent
+    probes = [Screen().probe, *([Probe(descent)] if descent else [])] if ledger.kind == SEARCH else []
     found, known = ledger.evaluations("search"), ledger.evaluations("baseline")
     names = name_baselines(ledger)
     return make_ranking(found, known, names, probes, ledger.fresh_evaluations(), ledger.count_alike())
@@ -170,7 +173,9 @@ def name_baselines(ledger: Ledger) -> dict[str, Rule]:
 
 
 def read_found_rules(directory: Path) -> list[Contender]:
-    """The rules of the search in a directory that were trained to the end: the K-th is what its leaderboard has as K.
+    """The rules of the run in a directory that trained to the end: the K-th, from 1, is that of rank K in its table.
+
+    What is written RUN#K goes through here.
 
     Raises:
       OSError, ValueError, sqlite3.Error: If there is no run, or it is damaged, or of another version.

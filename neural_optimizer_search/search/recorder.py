@@ -60,7 +60,6 @@ class EvaluationRecorder:
       executor, on_evaluation, on_wait: As given; what is called may be set later.
       trained: Number of rules measured by and for the search: no known optimizers, and none from the cache.
       best: The highest reward found; 0 while there is none.
-      steps: Gradient steps of all that was measured for this search, known optimizers included.
     """
 
     def __init__(
@@ -84,7 +83,6 @@ class EvaluationRecorder:
         # Each is read once: a long search has very many.
         found = ledger.evaluations("search")
         self._known = {e.key: e for e in (*found, *ledger.evaluations(BASELINE))}
-        self.steps = sum(e.steps for e in self._known.values() if not e.cached)
         self.trained = sum(not e.cached for e in found)
         self.best = max((e.reward for e in found), default=0.0)
 
@@ -95,6 +93,11 @@ class EvaluationRecorder:
             self.wait()
         self.settle(batch)
         return self.evaluations(batch)
+
+    @property
+    def steps(self) -> int:
+        """Gradient steps of all that was learned from, known optimizers included."""
+        return self._standing.steps
 
     @property
     def pending_count(self) -> int:
@@ -197,7 +200,6 @@ class EvaluationRecorder:
     def _record(self, evaluation, role):
         self._ledger.add_evaluation(evaluation, role)
         self._known[evaluation.key] = evaluation
-        self.steps += 0 if evaluation.cached else evaluation.steps
         if role == "search":
             self.trained += not evaluation.cached
             self.best = max(self.best, evaluation.reward)

@@ -17,6 +17,9 @@ from neural_optimizer_search.tasks.protocol import Racing
 class Standing:
     """What a search knows.
 
+    Attributes:
+      steps: Gradient steps of all that was learned from, and not measured by another search.
+
     Args:
       behaviours: `Behaviours` to keep the rules in; None if a rule is alike none but itself.
       racing: When a rule is stopped; None if all are measured to their end.
@@ -32,6 +35,7 @@ class Standing:
         self._settled: set[str] = set()
         self._best: list[tuple[float, int, Evaluation]] = []
         self._bar: Optional[Bar] = None
+        self.steps = 0
 
     @property
     def bar(self) -> Optional[Bar]:
@@ -60,6 +64,7 @@ class Standing:
         if evaluation.key in self._settled:
             return
         self._settled.add(evaluation.key)
+        self.steps += 0 if evaluation.cached else evaluation.steps
         if self._racing is not None and evaluation.status == "ok":
             # Of equal ones the first is the better.
             bisect.insort(self._best, (-evaluation.reward, len(self._settled), evaluation))

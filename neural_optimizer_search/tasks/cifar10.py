@@ -7,7 +7,7 @@ import numpy as np
 
 from neural_optimizer_search.command_line import import_package
 from neural_optimizer_search.tasks.image_task import Examples, ImageTask, TaskSetting
-from neural_optimizer_search.tasks.protocol import DECADES, Protocol
+from neural_optimizer_search.tasks.protocol import DECADES, Protocol, Racing
 from neural_optimizer_search.tasks.small_networks import ConvNet
 
 
@@ -63,6 +63,7 @@ CIFAR10 = ImageTask(
                 final_steps=225,
                 validate_every=45,
                 seeds=(0,),
+                racing=Racing(),
             ),
             ConvNet(batch_norm_momentum=0.5),
         ),
@@ -76,6 +77,7 @@ CIFAR10 = ImageTask(
                 final_steps=50,
                 validate_every=10,
                 seeds=(0,),
+                racing=Racing(),
             ),
             ConvNet(filters=16, batch_norm_momentum=0.5),
         ),

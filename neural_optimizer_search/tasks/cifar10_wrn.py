@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from neural_optimizer_search.tasks import cifar10
 from neural_optimizer_search.tasks.image_task import ImageTask, TaskSetting
-from neural_optimizer_search.tasks.protocol import DECADES, Protocol
+from neural_optimizer_search.tasks.protocol import DECADES, Protocol, Racing
 from neural_optimizer_search.tasks.wide_resnet import WideResNet
 
 BATCH = 128  # Zagoruyko & Komodakis (2016)
@@ -26,6 +26,7 @@ DEFAULT = Protocol(
     validate_every=90,
     finalists=1,
     seeds=(0, 1),
+    racing=Racing(),
 )
 
 CIFAR10_WRN = ImageTask(

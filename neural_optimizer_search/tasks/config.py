@@ -8,7 +8,7 @@ from neural_optimizer_search.command_line import Parser, path_text, whole_number
 from neural_optimizer_search.describe_error import describe_error
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.tasks import TASKS, UnknownTask, find_task
-from neural_optimizer_search.tasks.protocol import Protocol
+from neural_optimizer_search.tasks.protocol import Protocol, Racing
 from neural_optimizer_search.tasks.task import Task
 
 
@@ -45,9 +45,14 @@ class TaskConfig:
         """
         task = find_task(self.task)
         protocol = task.protocols[self.protocol]
+        protocol = dataclasses.replace(protocol, racing=self.choose_racing(protocol))
         if self.seeds_per_rule is not None:
             protocol = dataclasses.replace(protocol, seeds=tuple(range(self.seeds_per_rule)))
         return task, protocol
+
+    def choose_racing(self, protocol: Protocol) -> Optional[Racing]:
+        """When rules are stopped before they are measured to their end: never, where few are compared."""
+        return None
 
     def check_task(self, p: Parser, advice: str = "") -> None:
         """Ends the command with one line if there is no such task or protocol; see `SearchConfig.check`."""

@@ -43,7 +43,7 @@ import numpy as np
 
 from neural_optimizer_search.command_line import import_package
 from neural_optimizer_search.tasks.image_task import Examples, ImageTask, TaskSetting
-from neural_optimizer_search.tasks.protocol import DECADES, Protocol
+from neural_optimizer_search.tasks.protocol import DECADES, Protocol, Racing
 from neural_optimizer_search.tasks.small_networks import ConvNet
 
 TEST_EXAMPLES = 97  # the last ones; no search sees them
@@ -76,6 +76,7 @@ DEFAULT = Protocol(
     finalists=3,
     reward="mean_cross_entropy",
     seeds=(0, 1, 2, 3, 4),
+    racing=Racing(),
 )
 
 DIGITS = ImageTask(
@@ -95,6 +96,7 @@ DIGITS = ImageTask(
                 final_steps=12,
                 validate_every=6,
                 seeds=(0,),
+                racing=Racing(),
             ),
             ConvNet(filters=4, strides=2),
         ),

@@ -20,7 +20,7 @@ from neural_optimizer_search.tasks.keras_child import (
     train_step,
 )
 from neural_optimizer_search.tasks.metric_scale import MetricScale, higher_is_better
-from neural_optimizer_search.tasks.protocol import DECADES, Protocol
+from neural_optimizer_search.tasks.protocol import DECADES, Protocol, Racing
 from neural_optimizer_search.tasks.schedule import CONSTANT, Schedule, parse_schedule
 
 SIZES = {field.name for field in fields(Protocol)} - {"name", "final_steps"}
@@ -84,9 +84,11 @@ class KerasTask:
         finalists=3, seeds=(0, 1, 2), reward="end_accuracy" (or "mean_accuracy", of all scores of the final run, or
         "final_accuracy", the last one), schedules=("linear",) (texts or `Schedule`s, such as "cosine, warm-up 0.1"),
         weight_decays=(0.0,) (relative to the rate, as in AdamW). Of several schedules and weight decays a rule gets
-        the pair that suits it best, and each pair costs one final run more. train_examples and validation_examples,
-        for what is too large to keep, are the first so many. The other protocols follow: `reduced` is a third of it
-        with one seed and every other rate, `paper` has the paper's rates, reward and constant rate.
+        the pair that suits it best, and each pair costs one final run more. racing=Racing() (of
+        `tasks.protocol`; None to measure every rule to its end, with all rates). train_examples and
+        validation_examples, for what is too large to keep, are the first so many. The other protocols follow:
+        `reduced` is a third of it with one seed and every other rate, `paper` has the paper's rates, reward and
+        constant rate.
       max_bytes: The most that the examples of either may take in memory, in each process.
       name: The name for messages.
 
@@ -260,6 +262,7 @@ def _protocols(steps, sizes):
         finalists=3,
         reward=REWARDS[0],
         schedules=SCHEDULES,
+        racing=Racing(),
     )
     default = Protocol(**{**defaults, **_parse_schedules(sizes)})
     reduced = replace(
@@ -283,6 +286,7 @@ def _protocols(steps, sizes):
         seeds=default.seeds[:1],
         schedules=(CONSTANT,),
         weight_decays=(0.0,),
+        racing=None,
     )
     return {protocol.name: protocol for protocol in (default, reduced, paper)}
 

@@ -31,17 +31,22 @@ class Racing:
     Args:
       best: How many of the best known rules make the bar: their lowest reward must be reached.
       middle_rates: How many learning rates in the middle are tried first; others while the best one is at an edge.
-      deviations: How many standard deviations below the bar an estimate must be for the rule to stop.
+      sweep_deviations: How many standard deviations below the bar an estimate after the sweep with the first seed
+        must be for the rule to stop.
+      deviations: Likewise after final runs. More, because ten rules that are much alike vary less than others do.
       doubt: How many times as many after the first final run, if the other seeds may still choose another rate.
     """
 
     best: int = 10
     middle_rates: int = 1
-    deviations: float = 3.0
+    sweep_deviations: float = 2.0
+    deviations: float = 5.0
     doubt: float = 2.0
 
     def __post_init__(self) -> None:
-        for name, least in (("best", 2), ("middle_rates", 1), ("deviations", 0), ("doubt", 1)):
+        for name, least in (
+            ("best", 2), ("middle_rates", 1), ("sweep_deviations", 0), ("deviations", 0), ("doubt", 1)
+        ):  # fmt: skip
             if not getattr(self, name) >= least:
                 raise ValueError(f"Argument `{name}` must be at least {least}. Received: {getattr(self, name)}.")
 
@@ -52,7 +57,8 @@ class Protocol:
 
     For each learning rate and seed the child is trained for `sweep_steps`; the rate with the lowest mean
     validation cross-entropy trains it for `final_steps`; the reward is the mean over seeds. With `finalists`, the
-    sweep has two stages: all rates with the first seed, then the best few with the other seeds.
+    sweep has two stages: all rates with the first seed, then the best few with the other seeds. With `racing`, rates
+    are tried only where the best one may be, and a rule stops when it cannot reach the best known ones.
 
     The sweep uses the first schedule and the first weight decay. With several, the child is trained for `final_steps`
     with each pair of them and the first seed; the pair with the lowest validation cross-entropy at the end goes on
@@ -116,6 +122,8 @@ class Protocol:
             )
         if self.finalists is not None and self.finalists < 1:
             raise ValueError(f"Argument `finalists` must be None or at least 1. Received: {self.finalists}.")
+        if not (self.racing is None or isinstance(self.racing, Racing)):
+            raise ValueError(f"Argument `racing` must be a Racing or None. Received: {self.racing!r}.")
         if not self.learning_rates or not self.seeds:
             raise ValueError("Arguments `learning_rates` and `seeds` must not be empty.")
         _check_options("schedules", self.schedules, "Schedules", lambda value: isinstance(value, Schedule))

@@ -8,12 +8,11 @@ from neural_optimizer_search.command_line import shorten
 from neural_optimizer_search.dsl.formula import FormulaError, parse_formula
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE, normalize_name
-from neural_optimizer_search.promotion.candidates import choose_candidates
-from neural_optimizer_search.records.run_directory import read_found
+from neural_optimizer_search.search.ranking import read_found_rules
 
 
 def find_rule(text: str) -> Rule:
-    """The rule of a text: RUN#K is the K-th best of the run in a directory, from 1, as `nos-promote` ranks them.
+    """The rule of a text: RUN#K is that of rank K in the leaderboard of the run in a directory.
 
     Raises:
       ValueError: If there is none; the message says why.
@@ -45,7 +44,7 @@ def _find_in_run(run, place):
     if place < 1:
         raise ValueError(f"must be RUN#K with K at least 1. Received: {place}.")
     try:
-        found = choose_candidates(read_found(Path(run)), place)
+        found = read_found_rules(Path(run))
     except FileNotFoundError as error:
         raise ValueError(f"{run} is not a run of nos-search: {error}") from None
     if place > len(found):

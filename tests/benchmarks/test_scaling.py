@@ -19,6 +19,7 @@ from benchmarks.studies.scaling.measurement import (
 from benchmarks.studies.scaling.sleeping import Sleeping
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.search.recorder import EvaluationRecorder
+from neural_optimizer_search.workers.executor import MEASURE
 from neural_optimizer_search.workers.worker import Measured
 
 
@@ -104,7 +105,7 @@ class Worker(Sleeping):
 
     started = True
 
-    def measure(self, rule, seconds):
+    def measure(self, rule, seconds, ask=MEASURE):
         return Measured(write_sleep(*super().measure(rule)))
 
     def stop(self):

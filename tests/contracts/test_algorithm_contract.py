@@ -15,7 +15,7 @@ from neural_optimizer_search.search.loop import STEPS_PER_SAVE, search
 from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.search.registry import AlgorithmEntry, SearchSetting
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.once, pytest.mark.slow]
 
 SPACE = search_space("signs", depth=1)
 NAMES = registry.algorithm_names()

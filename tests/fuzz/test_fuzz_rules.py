@@ -25,9 +25,9 @@ from neural_optimizer_search.dsl.token_interpreter import step_from_tokens
 from neural_optimizer_search.dsl.vocabulary import BINARIES
 from neural_optimizer_search.measuring import screen
 from neural_optimizer_search.operations import on_tensorflow
-from neural_optimizer_search.records.run_directory import rank
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.search.leaderboard import format_leaderboard
+from neural_optimizer_search.search.ranking import make_ranking
 from neural_optimizer_search.search.score_words import score_words
 
 LONG = os.environ.get("NOS_LONG") == "1"
@@ -99,7 +99,7 @@ def test_the_formula_is_the_same_function(rules, monkeypatch):
     replace("div", lambda ops, s, x, y: x / y)
     # On processors with AVX-512, NumPy rounds some x^1 to the next number.
     replace("pow", lambda ops, s, x, y: np.where(y == 1.0, x, np.power(x, y)))
-    probe = screen._Probe(0)
+    probe = screen.Screen().probe
     with np.errstate(all="ignore"):
         for rule in rules:
             if not any(word in rule.formula() for word in ("drop", "eps", "g ^ 2")):
@@ -209,12 +209,11 @@ def test_the_leaderboard_shows_every_rule(rules):
         rewards = tuple(rng.choice(numbers, rng.integers(0, 4)))
         row = dict(accuracy=accuracy, rewards=rewards, learning_rate=None if rng.random() < 0.1 else rate)
         found.append(dataclasses.replace(fakes.fake_evaluation(rule, reward), **row))
+    known = [fakes.fake_evaluation(rule) for rule in KNOWN_OPTIMIZERS.values()]
     with np.errstate(all="ignore"):
-        table = format_leaderboard(
-            found,
-            [fakes.fake_evaluation(rule) for rule in KNOWN_OPTIMIZERS.values()],
-            score_words("mine:task"),
-            len(found),
-        )
-    for evaluation, line in zip(rank(found), table.splitlines()[1:]):
-        assert line.endswith(f"  {evaluation.rule.formula()}")
+        ranking = make_ranking(found, known, KNOWN_OPTIMIZERS)
+        table = format_leaderboard(ranking, score_words("mine:task"), 24, len(found))
+    text = " ".join(table.split())
+    for one in ranking.found:
+        assert " ".join(one.rule.formula().split()) in text
+    assert len(ranking.found) == len(found)

@@ -16,7 +16,6 @@ from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search import command, loop
 from neural_optimizer_search.search.known_optimizers import THE_SIX
 from neural_optimizer_search.workers.config import EXECUTORS
-from neural_optimizer_search.workers.in_process import InProcess
 
 # The known optimizers are the first six evaluations of each search and of each rung.
 ALIKE = ["--protocol", "reduced", "--workers", "1", "--baselines", THE_SIX]
@@ -77,7 +76,7 @@ class World:
                         shutil.copytree(path, copies[done] / path.relative_to(self.here))
             return fakes.fake_evaluation(rule)
 
-        patch.setitem(EXECUTORS, "local", lambda *arguments: InProcess(evaluate))
+        patch.setitem(EXECUTORS, "local", fakes.open_fake(evaluate))
 
     def cache_of(self, name: str) -> pathlib.Path:
         return self.here / CACHES / name / NAME

@@ -46,6 +46,15 @@ def test_a_positive_factor_does_not_change_the_reward(evaluate):
     assert doubled.learning_rate == pytest.approx(plain.learning_rate / 2, rel=1e-4)
 
 
+def test_only_the_seeds_are_others_when_a_rule_is_measured_again(evaluate):
+    rule = parse_formula("sign(g) * m")
+    first = evaluate(rule)
+    how = (first.learning_rate, first.schedule, first.weight_decay)
+    again = evaluate.measure_again(rule, *how, seeds=(0, 1, 7))
+    assert again.rewards[:2] == first.rewards and again.seeds == (0, 1, 7) and again.status == "ok"
+    assert again.reward == sum(again.rewards) / 3 and again.steps == 3 * fakes.TINY.final_steps
+
+
 @pytest.fixture(scope="module")
 def digits():
     task = TASKS["digits"]

@@ -10,6 +10,7 @@ import tensorflow as tf
 from neural_optimizer_search import Rule, parse_formula, search_space
 from neural_optimizer_search.dsl import interpreter
 from neural_optimizer_search.dsl.state import State
+from neural_optimizer_search.measuring import probe
 from neural_optimizer_search.measuring import screen as module
 from neural_optimizer_search.measuring.screen import Screen, flip
 from neural_optimizer_search.operations import on_tensorflow
@@ -89,8 +90,8 @@ def test_two_draws_of_a_rule_differ():
 
 def recorded_steps():
     """Of each weight tensor the gradients and weights of the first scale, by step."""
-    probe = SCREEN._probe
-    return zip(*(zip(*map(module.split, x[: module.STEPS])) for x in (probe._g, probe._state.w)))
+    descent = SCREEN.probe.descent
+    return zip(*([x[: descent.steps, places] for places in descent.tensors] for x in (descent.g, descent.w)))
 
 
 @pytest.mark.parametrize("tables", [None, reference.LATER], ids=["papers", "later"])
@@ -100,14 +101,14 @@ def test_what_it_computes_is_what_the_interpreter_computes(tables):
     for i in range(60):
         rule = Rule(reference.random_rule(rng, 1 + i % 4, reference.RANDOM, tables))
         with np.errstate(all="ignore"):
-            ours = SCREEN._probe.update(rule)
+            ours = SCREEN.probe.update(rule)
         for place, (g, w) in enumerate(recorded_steps()):
             averages = dict.fromkeys(modern.names_kept(rule), np.zeros(g[0].shape))
             for t in range(module.STEPS):
                 averages = modern.next_averages(averages, g[t], t)
                 if t in (0, 7, 29):
                     expected = interpreter.update(rule, inputs(g[t], w[t], averages, t))
-                    computed = module.split(ours[t])[place]
+                    computed = ours[t][SCREEN.probe.descent.tensors[place]]
                     np.testing.assert_allclose(computed, expected, rtol=1e-4, atol=1e-8, err_msg=str(rule))
 
 
@@ -118,9 +119,8 @@ def inputs(g, w, averages, t):
 
 
 def test_a_step_is_split_into_tensors_with_both_twins():
-    step = np.arange(2.0 * module.PAIRS)
-    matrix, vector = module.split(step)
-    np.testing.assert_array_equal(module.join(matrix, vector), step)
+    matrix, vector = module.split()
+    assert sorted([*matrix.ravel(), *vector]) == list(range(2 * module.PAIRS))
     for tensor in (matrix.ravel(), vector):
         assert set(tensor % module.PAIRS) == set(tensor[: len(tensor) // 2])
 
@@ -179,13 +179,13 @@ def test_later_words_have_keys_of_their_own():
 
 
 def test_what_a_screen_keeps_is_bounded(monkeypatch):
-    monkeypatch.setattr(module, "KEPT", 6)
-    monkeypatch.setattr(module, "CONSTANTS", 2)
+    monkeypatch.setattr(probe, "KEPT", 6)
+    monkeypatch.setattr(probe, "CONSTANTS", 2)
     screen = Screen()
     for i in range(10):
         screen(parse_formula(f"m_0.{i} + Adam, beta_1=0.{i}"))
-    assert screen._probe._kept.cache_info().currsize == 6
-    assert screen._probe._known.cache_info().currsize == 2
+    assert screen.probe._kept.cache_info().currsize == 6
+    assert screen.probe._known.cache_info().currsize == 2
 
 
 @pytest.mark.parametrize(("depth", "least"), [(1, 0.75), (2, 0.85), (3, 0.85), (4, 0.85)])

@@ -9,7 +9,6 @@ from neural_optimizer_search import parse_formula
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.run_directory import LEDGER
 from neural_optimizer_search.workers.config import EXECUTORS
-from neural_optimizer_search.workers.in_process import InProcess
 
 pytest_collection_modifyitems = marks.mark_below(__file__, pytest.mark.once)
 
@@ -36,7 +35,7 @@ def trained(monkeypatch):
             rows.append((protocol.final_steps, rule))
             return fakes.longer_is_other(protocol)(rule)
 
-        return InProcess(evaluate)
+        return fakes.open_fake(evaluate)(config, task, protocol, data_dir)
 
     monkeypatch.setitem(EXECUTORS, "local", open_counting)
     return rows

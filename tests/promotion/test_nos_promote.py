@@ -14,8 +14,9 @@ from promotions import FORMULAS, SMALL, promote
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.promotion import command, saved
 from neural_optimizer_search.records.ledger import Ledger
-from neural_optimizer_search.records.run_directory import LEADERBOARD, LEDGER, PROMOTION_FILE, rank, read_found
+from neural_optimizer_search.records.run_directory import LEADERBOARD, LEDGER, PROMOTION_FILE
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS, THE_SIX, find_known_optimizers
+from neural_optimizer_search.search.ranking import read_found_rules
 from neural_optimizer_search.stopping import STOPPED
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -26,7 +27,6 @@ sys.path[:0] = {path!r}
 import fakes
 from neural_optimizer_search.promotion import command
 from neural_optimizer_search.workers.config import EXECUTORS
-from neural_optimizer_search.workers.in_process import InProcess
 asked = 0
 def open_killing(config, task, protocol, data_dir):
     def evaluate(rule):
@@ -35,7 +35,7 @@ def open_killing(config, task, protocol, data_dir):
         if asked > {count}:
             os.kill(os.getpid(), signal.SIG{stop})
         return fakes.longer_is_other(protocol)(rule)
-    return InProcess(evaluate)
+    return fakes.open_fake(evaluate)(config, task, protocol, data_dir)
 EXECUTORS["local"] = open_killing
 sys.exit(command.main({arguments!r}))
 """
@@ -146,7 +146,7 @@ def test_for_real(run):
 def test_the_result_reads_as_a_run(run, trained):
     assert promote(run) == 0
     out = run / "promoted-digits"
-    assert rank(read_found(out)) == evaluations(out / LEDGER, "search") != []
+    assert [one.evaluation for one in read_found_rules(out)] == evaluations(out / LEDGER, "search") != []
 
 
 def test_the_known_optimizers_are_those_that_are_named(run, trained, capfd):

@@ -4,6 +4,7 @@ import json
 import re
 import sqlite3
 
+import fakes
 import pytest
 from promotions import SMALL, promote
 
@@ -11,7 +12,6 @@ from neural_optimizer_search.measuring.evaluation import without_reward
 from neural_optimizer_search.promotion import command, saved
 from neural_optimizer_search.records.run_directory import LEDGER
 from neural_optimizer_search.workers.config import EXECUTORS
-from neural_optimizer_search.workers.in_process import InProcess
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_a_task_in_which_no_known_optimizer_has_a_reward(run, capfd, monkeypatch
     def diverge(rule):
         return without_reward(rule, "diverged", "The update is not finite.")
 
-    monkeypatch.setitem(EXECUTORS, "local", lambda *_: InProcess(diverge))
+    monkeypatch.setitem(EXECUTORS, "local", fakes.open_fake(diverge))
     with pytest.raises(SystemExit, match="2"):
         promote(run)
     assert capfd.readouterr().err.splitlines()[-1] == (

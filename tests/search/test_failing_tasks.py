@@ -9,6 +9,7 @@ from tiny_searches import TINY
 
 from neural_optimizer_search.search import command
 from neural_optimizer_search.workers.config import EXECUTORS
+from neural_optimizer_search.workers.executor import MEASURE
 from neural_optimizer_search.workers.measuring_worker import MeasuringWorker, make_evaluator
 from neural_optimizer_search.workers.pool import WorkerPool
 
@@ -78,8 +79,8 @@ class InThread:
         self.started = True
         return self._worker.prepare()
 
-    def measure(self, rule, seconds):
-        return self._worker.measure(rule)
+    def measure(self, rule, seconds, ask=MEASURE):
+        return self._worker.measure(rule, ask)
 
     def stop(self):
         self.started = False

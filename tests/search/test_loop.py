@@ -13,7 +13,7 @@ from neural_optimizer_search.search.algorithm import Algorithm, Proposal
 from neural_optimizer_search.search.loop import PATIENCE, STEPS_PER_SAVE, search
 from neural_optimizer_search.search.random_search import RandomSearch
 from neural_optimizer_search.search.recorder import EvaluationRecorder
-from neural_optimizer_search.workers.executor import Executor
+from neural_optimizer_search.workers.executor import MEASURE, Executor
 from neural_optimizer_search.workers.in_process import InProcess
 
 SPACE = search_space("signs", depth=1)
@@ -113,8 +113,8 @@ class InThread(Executor):
     def __init__(self):
         self._thread = concurrent.futures.ThreadPoolExecutor(1)
 
-    def submit(self, rule):
-        return self._thread.submit(fakes.fake_evaluation, rule)
+    def submit(self, rule, ask=MEASURE):
+        return self._thread.submit(ask.answer, fakes.FakeEvaluator(), rule)
 
     def close(self):
         self._thread.shutdown()

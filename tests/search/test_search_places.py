@@ -65,9 +65,8 @@ def test_a_cache_that_is_damaged_while_a_search_uses_it(tmp_path, capfd, monkeyp
 
     cache = tmp_path / "cache.sqlite"
     from neural_optimizer_search.workers.config import EXECUTORS
-    from neural_optimizer_search.workers.in_process import InProcess
 
-    monkeypatch.setitem(EXECUTORS, "local", lambda *_: InProcess(damage))
+    monkeypatch.setitem(EXECUTORS, "local", fakes.open_fake(damage))
     assert search("--cache", cache, "--out", tmp_path / "damaged") == 0
     monkeypatch.setitem(EXECUTORS, "local", fakes.open_nothing)
     assert search("--cache", "none", "--out", tmp_path / "without") == 0

@@ -14,7 +14,7 @@ from neural_optimizer_search.search import waiting
 from neural_optimizer_search.search.progress import RuleBar
 from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.search.timeout import LEAST_SECONDS, find_timeout
-from neural_optimizer_search.workers.executor import LONGEST_TIMEOUT, Executor, Work
+from neural_optimizer_search.workers.executor import LONGEST_TIMEOUT, MEASURE, Executor, Work
 
 RULE = parse_formula("g")
 
@@ -26,7 +26,7 @@ class Slow(Executor):
         self.future = concurrent.futures.Future()
         self.works = list(works)
 
-    def submit(self, rule):
+    def submit(self, rule, ask=MEASURE):
         return self.future
 
     @property

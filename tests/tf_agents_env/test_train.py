@@ -5,22 +5,19 @@ from tiny_searches import TINY, found
 
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.config import HYPERPARAMETERS
+from neural_optimizer_search.search.known_optimizers import THE_SIX
 from tf_agents_env import algorithms, train
 from tf_agents_env.controllers import CONTROLLERS
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def ppo_run(tmp_path_factory):
-    out = tmp_path_factory.mktemp("ppo") / "run"
-    assert train.main([*TINY, "--budget", "25", "--out", str(out)]) == 0
-    return out
-
-
-def test_ppo_is_the_default(ppo_run):
-    assert Ledger(ppo_run / "ledger.sqlite", read_only=True).config["algorithm"] == "ppo"
-    assert list((ppo_run / "controller").glob("ckpt-*.index"))
+def test_ppo_is_the_default(tmp_path):
+    """It trains, in a worker."""
+    out = tmp_path / "run"
+    assert train.main([*TINY, "--budget", "10", "--baselines", THE_SIX, "--out", str(out)]) == 0
+    assert Ledger(out / "ledger.sqlite", read_only=True).config["algorithm"] == "ppo"
+    assert list((out / "controller").glob("ckpt-*.index"))
 
 
 def test_resumed_with_a_larger_budget_is_the_larger_run(tmp_path, trains_nothing):

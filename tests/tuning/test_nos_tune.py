@@ -84,7 +84,8 @@ def test_what_it_prints_and_keeps(fake, tmp_path, capsys):
 
 def test_a_rule_of_a_run(fake, tmp_path, capsys):
     ledger = Ledger(tmp_path / LEDGER, {})
-    for formula, reward in (("g * sqrt(|m|)", 0.2), ("Adam", 0.9), ("drop(g, 0.3)", 0.5)):
+    ledger.add_evaluation(fakes.fake_evaluation(parse_formula("Adam"), 0.1), "baseline")
+    for formula, reward in (("g * sqrt(|m|)", 0.2), ("2 * Adam", 0.9), ("drop(g, 0.3)", 0.5)):
         ledger.add_evaluation(fakes.fake_evaluation(parse_formula(formula), reward), "search")
     ledger.close()
     assert run(f"{tmp_path}#1", *SMALL, "--out", tmp_path / "run") == 0

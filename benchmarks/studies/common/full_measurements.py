@@ -138,20 +138,21 @@ def measure_in_full(
     task = find_task(full_name(name) if name in OWN_TASKS else name)
     protocol, kept = find_protocol(task, "default", racing=None), Kept(path)
     known, found = KNOWN_OPTIMIZERS, list(itertools.islice(rules, count))
-    questions = [(CATALOGUE["adam"].rule, Ask("record_descent")), *((rule, _RUNS) for rule in (*known.values(), *found))]
+    questions = [(CATALOGUE["adam"].rule, _DESCENT), *((rule, _RUNS) for rule in (*known.values(), *found))]
     of = [dict(task=name, ask=ask.method, rule=write_rule(rule)) for rule, ask in questions]
     missing = [i for i, one in enumerate(of) if one not in kept]
     if missing:
         with WorkerConfig(workers=workers).open_executor(task, protocol, data_dir) as executor:
             futures = {executor.submit(*questions[i]): i for i in missing}
-            for future in tqdm(concurrent.futures.as_completed(futures), total=len(missing), unit="rule", leave=False):
+            done = concurrent.futures.as_completed(futures)
+            for future in tqdm(done, total=len(missing), unit="rule", disable=None, leave=False):
                 kept.add(of[futures[future]], _require(future.result()))
     descent, *measured = (kept[one] for one in of)
     every = [_read(one) for one in measured]
     return Measured(dict(zip(known, every)), every[len(known) :], make_descent(descent))
 
 
-_RUNS = AskForRuns("measure_in_full")
+_DESCENT, _RUNS = Ask("record_descent"), AskForRuns("measure_in_full")  # what is kept is kept under these names
 
 
 def _require(answer):
@@ -165,7 +166,7 @@ def _read(one):
     return FullMeasurement(from_row(one["evaluation"]), runs)
 
 
-def _to_array(value):
+def _to_array(value) -> Any:
     return np.array(value, np.float32) if isinstance(value, list) else value
 
 

@@ -29,7 +29,7 @@ def measure_best_rules(found: dict[str, list[Searched]], config: Any) -> list[di
     rows.update({(name, rule): known[name] for name, rule in KNOWN_OPTIMIZERS.items()})
     task = TASKS[config.task]
     seeds = tuple(range(FRESH_SEED, FRESH_SEED + config.fresh_seeds))
-    protocol = find_protocol(task, config.protocol, seeds=seeds, finalists=None)
+    protocol = find_protocol(task, config.protocol, seeds=seeds, finalists=None, racing=None)
     validate = Evaluator(task, protocol, config.data_dir)
     test = Evaluator(dataclasses.replace(task, on_test=True), protocol, config.data_dir)
     print(

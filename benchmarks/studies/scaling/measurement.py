@@ -21,6 +21,7 @@ from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.command import RULES_PER_WORKER
 from neural_optimizer_search.search.loop import search
 from neural_optimizer_search.search.recorder import EvaluationRecorder
+from neural_optimizer_search.workers.executor import MEASURE, Ask
 from neural_optimizer_search.workers.pool import WorkerPool
 from tf_agents_env.controllers import CONTROLLERS, Controller
 
@@ -54,7 +55,7 @@ class Sleeper:
         self._pool, self._durations = pool, durations
         self.slept = []
 
-    def submit(self, rule: Rule) -> concurrent.futures.Future:
+    def submit(self, rule: Rule, ask: Ask = MEASURE) -> concurrent.futures.Future:
         """A future of the rule's `Evaluation`, whose reward is made up."""
         number = int(hashlib.sha1(rule.canonical().encode()).hexdigest()[:12], 16)
         future, done = self._pool.submit(self._durations[number % len(self._durations)]), concurrent.futures.Future()
