@@ -78,10 +78,8 @@ def fresh_columns(run: RecordedSearch, shown: Sequence[Contender]) -> list[Colum
 
 
 def fresh_interval(fresh: Optional[Evaluation]) -> Optional[Interval]:
-    """The 95 % interval of the reward with fresh seeds; None if there is none that can be drawn."""
-    if fresh is None or not fresh.rewards or not all(map(is_plottable, fresh.rewards)):
-        return None
-    return find_interval(fresh.rewards)
+    """The 95 % interval of the reward with fresh seeds; None if there are none."""
+    return find_interval(fresh.rewards) if fresh else None
 
 
 def rule_cell(run: RecordedSearch, one: Contender, numbers: str = "") -> Element:

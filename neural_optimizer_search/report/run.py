@@ -21,6 +21,7 @@ from neural_optimizer_search.recorded_flags import complete
 from neural_optimizer_search.records.ledger import Ledger, Sample
 from neural_optimizer_search.records.run_directory import LEDGER, rank
 from neural_optimizer_search.records.stored import Joined
+from neural_optimizer_search.report.axes import is_plottable
 from neural_optimizer_search.report.columns import History, Measured, Ranked
 from neural_optimizer_search.search.config import SearchConfig
 from neural_optimizer_search.search.known_optimizers import (
@@ -160,7 +161,7 @@ def read(place: Union[str, Path]) -> RecordedSearch:
                 versions=tuple(ledger.versions),
                 fingerprint=ledger.fingerprint,
                 task_changes=tuple(ledger.task_changes),
-                fresh=ledger.fresh_evaluations(),
+                fresh=_keep_drawable(ledger.fresh_evaluations()),
                 alike=ledger.count_alike(),
                 descent=ledger.descent,
             )
@@ -173,6 +174,11 @@ def read(place: Union[str, Path]) -> RecordedSearch:
         raise NotARun(f"{place} cannot be read now: {error}") from error
     except (ValueError, sqlite3.Error) as error:
         raise NotARun(f"{place} is not a run that can be read: {error}") from error
+
+
+def _keep_drawable(fresh):
+    """Those with rewards that have a place on an axis: a ledger of somebody's may say anything."""
+    return {key: e for key, e in fresh.items() if e.rewards and all(map(is_plottable, e.rewards))}
 
 
 def _name_baselines(evaluations, config):

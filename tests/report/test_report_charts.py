@@ -160,6 +160,27 @@ def test_seeds(rewards):
     check(marks.seeds(rewards, 0.5, 0.5, 0.5))
 
 
+@pytest.mark.parametrize("mean", [0.5, 0.2, -7.0, HUGE])
+@pytest.mark.parametrize("half", [None, 0.0, 0.1, HUGE, NAN])
+def test_whisker(mean, half):
+    root = check(marks.whisker(mean, half, 0.45, 0.6, 0.4, 0.9))
+    assert len(find(root, "center")) == (abs(mean) < 1e100)
+    is_whisker = half is not None and half < 1
+    assert len(find(root, "interval")) == (3 if is_whisker and mean < 1e100 else 0)
+    assert len(find(root, "known")) == len(find(root, "saw")) == 1
+
+
+def test_a_whisker_is_where_its_numbers_are():
+    root = check(marks.whisker(0.7, 0.1, 0.75, 0.6, 0.5, 0.9))
+    (line, *_), (dot,), (ring,), (known,) = (find(root, mark) for mark in ("interval", "center", "saw", "known"))
+    left, right = float(line.get("x1")), float(line.get("x2"))
+    assert left < float(dot.get("cx")) < float(ring.get("cx")) < right
+    assert float(known.get("x1")) == pytest.approx(left)
+    assert root.get("aria-label") == (
+        "0.7000 with fresh seeds, 95 % interval 0.6000 to 0.8000; the search saw 0.7500."
+    )
+
+
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0, 7.0, -1.0])
 def test_bar(share):
     check(marks.bar(share, "top"))
