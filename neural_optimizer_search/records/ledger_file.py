@@ -175,9 +175,4 @@ _ROW_CHECKS = {
 }
 _ROW_CHECKS_SINCE_6 = {
     "samples do not say whether they are alike another": "SELECT COUNT(*) FROM samples WHERE alike NOT IN (0, 1)",
-    "rules with fresh seeds are trained as no evaluation says": "SELECT COUNT(*) FROM fresh "
-    "WHERE status IN ('screened', 'stopped') OR seeds = '[]' OR NOT EXISTS "
-    "(SELECT 1 FROM evaluations AS seen WHERE seen.key = fresh.key AND seen.rule = fresh.rule "
-    "AND seen.learning_rate = fresh.learning_rate AND seen.schedule = fresh.schedule "
-    "AND seen.weight_decay = fresh.weight_decay)",
 }

@@ -74,7 +74,6 @@ def from_row(row: Mapping[str, Any]) -> Evaluation:
     except (TypeError, ValueError, RecursionError) as error:
         raise Damaged(f"the evaluation of {rule.formula():.100} is no evaluation: {error!s:.100}.") from error
     _check_fields(row, _EVALUATION, lambda: f"the evaluation of {rule.formula():.100}")
-    _check_status(row, rule)
     row.update(rule=rule, flipped=bool(row["flipped"]), cached=bool(row["cached"]))
     return Evaluation(**row)
 
@@ -138,18 +137,6 @@ def _check_fields(record, allowed, what):
     for field, is_allowed in allowed.items():
         if not is_allowed(record[field]):
             raise Damaged(f"{what()}: no search writes the {field} {record[field]!r:.60}.")
-
-
-def _check_status(row, rule):
-    """What was trained has a rate and a reward for each seed, unless it diverged at all rates, or was stopped."""
-    status, rewards, seeds = row["status"], len(row["rewards"]), len(row["seeds"])
-    has_rate = row["learning_rate"] is not None or status not in ("ok", "stopped")
-    has_rewards = rewards == seeds or status not in ("ok", "diverged", "stopped")
-    if not (has_rate and (has_rewards or (status == "stopped" and rewards < seeds))):
-        raise Damaged(
-            f"the evaluation of {rule.formula():.100}: no search writes the status {status!r} with the learning_rate "
-            f"{row['learning_rate']} and {rewards} rewards of {seeds} seeds."
-        )
 
 
 def _is_text(value):

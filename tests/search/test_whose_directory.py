@@ -291,12 +291,12 @@ def test_a_whole_run(run, capfd):
         ("CREATE TRIGGER t AFTER INSERT ON samples BEGIN DELETE FROM samples; END", "other tables than a ledger"),
         ("UPDATE samples SET alike = 'x' WHERE position = 1", "1 of its samples do not say whether they are alike"),
         ("UPDATE run SET value = '{}' WHERE key = 'descent'", "the recorded gradients are damaged"),
-        ("UPDATE evaluations SET learning_rate = NULL WHERE role = 'search'", "with fresh seeds are trained as no"),
-        ("UPDATE fresh SET key = key || '2' WHERE rowid = 1", "1 of its rules with fresh seeds are trained as no"),
-        ("UPDATE fresh SET status = 'stopped' WHERE rowid = 1", "1 of its rules with fresh seeds are trained as no"),
+        ("UPDATE evaluations SET learning_rate = NULL WHERE role = 'search'", "is of another training than it had"),
+        ("UPDATE fresh SET key = key || '2' WHERE rowid = 1", "is of another training than it had"),
+        ("UPDATE fresh SET status = 'stopped' WHERE rowid = 1", "is of another training than it had"),
         ("UPDATE fresh SET reward = 0.0 WHERE rowid = 1", "is not the mean of its seeds' rewards"),
-        ("UPDATE fresh SET rewards = '[]' WHERE rowid = 1", "no search writes the status 'ok' with the learning_rate"),
-        ("UPDATE fresh SET seeds = '[5]' WHERE rowid = 1", "no search writes the status 'ok' with the learning_rate"),
+        ("UPDATE fresh SET rewards = '[]' WHERE rowid = 1", "has 0 rewards with 10 seeds"),
+        ("UPDATE fresh SET seeds = '[5]' WHERE rowid = 1", "has 10 rewards with 1 seeds"),
     ],
 )
 def test_a_run_that_is_not_whole(run, statement, message, capfd):
@@ -305,6 +305,15 @@ def test_a_run_that_is_not_whole(run, statement, message, capfd):
     db.close()
     code, line = check(run, capfd)
     assert code == 1 and message in line
+
+
+def test_rules_of_other_seeds_are_not_compared(run, capfd):
+    with sqlite3.connect(run / "ledger.sqlite") as db:
+        db.execute("UPDATE evaluations SET rewards = '[0.1, 0.2]' WHERE rowid = 1")
+    db.close()
+    with pytest.raises(SystemExit):
+        command.main(["--resume", str(run)])
+    assert "rewards with more seeds than others" in capfd.readouterr().err
 
 
 def test_a_run_with_rules_that_were_stopped_is_whole(run, capfd):
