@@ -19,7 +19,6 @@ from neural_optimizer_search.search.config import NO_CACHE, SearchConfig
 from neural_optimizer_search.search.registry import UnknownAlgorithm, find_algorithm
 from neural_optimizer_search.tasks import UnknownTask
 
-
 # What a rule keeps when it is trained with fresh seeds.
 _KEPT = ("rule", "learning_rate", "schedule", "weight_decay")
 
