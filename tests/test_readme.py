@@ -70,11 +70,16 @@ def skeleton(text):
     text = re.sub(r"(digits/)\w+", r"\1PROTOCOL", text)
     # What is said of the speed, and of shares, comes with the time.
     text = re.sub(r"(left, best \S+?)(, .*)?$", r"\1", text, flags=re.MULTILINE)
-    row = r"± \S+ +\S+ +\S+"
-    text = re.sub(rf"^( +\d\S+ {row}) +\w+ +.*$", r"\1 NAME FORMULA", text, flags=re.MULTILINE)
-    text = re.sub(rf"^( +\d+  \S+ {row}) +.*$", r"\1 FORMULA", text, flags=re.MULTILINE)
+    # The verdict is of one of two kinds; rules go on below, and say how they were found.
+    text = re.sub(r"^.* beats .*$", "VERDICT", text, flags=re.MULTILINE)
+    text = re.sub(r"optimizers\.get\(.*\)", "CALL", text)
+    text = re.sub(r"better than \S+,", "better than NAME,", text)
+    text = re.sub(r"^( {40,}|alike: |fresh seeds of ).*\n", "", text, flags=re.MULTILINE)
+    row = r"± \S+( +\d\S+)+( +\+\d+)?"
+    text = re.sub(rf"^ +\d+  \S+ {row} +.*$", "RANK NUMBERS FORMULA", text, flags=re.MULTILINE)
+    text = re.sub(rf"^ +\d\S+ {row} +\w.*$", "NUMBERS NAME FORMULA", text, flags=re.MULTILINE)
     text = re.sub(r"\|[^|\n]{20}\|", "BAR", text)
-    text = re.sub(r"\d[\d.:e+-]*(?=\W)|\d[\d.:e+-]*$", "N", text, flags=re.MULTILINE)
+    text = re.sub(r"\d[\d.,:e+-]*(?=\W)|\d[\d.,:e+-]*$", "N", text, flags=re.MULTILINE)
     text = re.sub(r"\bN workers?\b", "N workers", text)
     lines = [re.sub(r" +", " ", line).strip() for line in text.strip().splitlines()]
     return [line for line, before in zip(lines, [None, *lines]) if line != before]

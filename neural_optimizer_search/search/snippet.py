@@ -1,6 +1,6 @@
 """Writes the Python with which a rule trains as it was measured."""
 
-from typing import Protocol, Union
+from typing import Optional, Protocol, Union
 
 from neural_optimizer_search.dsl.numbers import write_number
 from neural_optimizer_search.dsl.rule import Rule
@@ -13,7 +13,7 @@ class Trained(Protocol):
     @property
     def rule(self) -> Rule: ...
     @property
-    def learning_rate(self) -> float: ...
+    def learning_rate(self) -> Optional[float]: ...
     @property
     def schedule(self) -> Union[Schedule, str]: ...
     @property
@@ -44,6 +44,8 @@ def write_snippet(setting: Trained, steps: int) -> str:
 def _write_rates(setting, steps):
     schedule = parse_schedule(setting.schedule)
     warmup, decayed = schedule.warmup, _SCHEDULES[schedule.decay]
+    if setting.learning_rate is None:
+        raise ValueError("Argument `setting` must have a learning rate. Received: None.")
     rate = write_number(setting.learning_rate)
     if not min(round(warmup * steps), steps - 1):  # as `Schedule.factors` has it
         return f"rate = {decayed.format(rate=rate, steps='steps')}"
