@@ -4,7 +4,7 @@ Rules that were measured in full are gone through in the order in which they wer
 one that is alike an earlier behaviour takes its reward. How far is that from its own? Noise is the standard error of
 the difference of two rules on common seeds. Three witnesses say who is alike: the screen's probe, the first gradients
 of the task's own child, and both; "search" is both with the cosines that a search has. There is noise in the choice
-of a rule's learning rate, too: what it does is in the rows of the highest cosine, of rules that are the same.
+of a rule's learning rate, too: the rows of the highest cosine, of rules that are the same but for it, tell how much.
 
     python -m benchmarks.run alike_rules --data_dir DATA
 

@@ -9,19 +9,17 @@ same learning rate, or if the reward differs by no more than one deviation of a 
 import dataclasses
 import functools
 import itertools
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
+from benchmarks.studies.common.sampled_rules import draw_distinct_rules
 from benchmarks.studies.common.shared_flags import find_protocol, task_flag
 from neural_optimizer_search import Rule
 from neural_optimizer_search.command_line import whole_number
-from neural_optimizer_search.dsl.space import search_space
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.measuring.evaluator import Evaluator
-from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.tasks import TASKS
 
 TITLE = "what does a sweep of two stages save, and what does it lose?"
@@ -44,7 +42,7 @@ def run(config: Config) -> dict[str, Any]:
     evaluate = Evaluator(task, protocol)
     evaluate.train = train = CountedTraining(evaluate.train)
     table = []
-    for rule in tqdm(list(itertools.islice(draw_distinct_rules(config.seed), config.rules)), unit="rule"):
+    for rule in tqdm(list(itertools.islice(draw_distinct_rules(config.seed, DEPTHS), config.rules)), unit="rule"):
         row = []
         for finalists in range(1, len(protocol.learning_rates) + 1):
             evaluate.protocol = dataclasses.replace(protocol, finalists=finalists)
@@ -72,17 +70,6 @@ class CountedTraining:
         trained = self._train(rule, rate, seed, steps, *more)
         self.steps[steps] = self.steps.get(steps, 0) + trained.steps
         return trained
-
-
-def draw_distinct_rules(seed: int) -> Iterator[Rule]:
-    """Random rules that the screen lets pass, of each depth in turn."""
-    rng, screen, seen = np.random.default_rng(seed), Screen(), set()
-    for depth in itertools.cycle(DEPTHS):
-        space = search_space("arxiv2017_no_decay", depth)
-        draws = (screen(space.decode(space.sample(rng, 1)[0])) for _ in itertools.count())
-        screening = next(drawn for drawn in draws if drawn.rule and drawn.key not in seen)
-        seen.add(screening.key)
-        yield screening.rule
 
 
 def _summarize(finalists, staged, full):

@@ -31,7 +31,7 @@ class Likeness:
     """
 
     probe: float = 0.99
-    task: float = 0.99
+    task: float = 0.995
 
 
 def find_behaviour(probe: Probe, rule: Rule) -> np.ndarray:

@@ -99,7 +99,7 @@ def make_bar(best: Sequence[Evaluation], racing: Racing) -> Optional[Bar]:
         reward=best[-1].reward,
         gain=float(gains.mean()),
         effects=tuple(effects.tolist()),
-        sweep_margin=float(racing.deviations * gains.std(ddof=1)),
+        sweep_margin=float(racing.sweep_deviations * gains.std(ddof=1)),
         first_margin=racing.doubt * float(margins[0]) if seeds > 1 else 0.0,
         margins=tuple(margins.tolist()),
     )

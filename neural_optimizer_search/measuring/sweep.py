@@ -89,19 +89,19 @@ class Sweep:
         )
 
     def _try_other_seeds(self):
-        """The positions of the best few that are finite with every seed, by mean loss and rate."""
-        complete, beaten = {}, 0
+        """(Mean loss, rate, position) of the best few that are finite with every seed."""
+        complete = []
         for position in sorted(self._losses, key=self._losses.__getitem__):
-            if len(complete) + beaten == self._protocol.finalists:
+            if len(complete) == self._protocol.finalists:
                 break
-            losses, best = self._losses[position], self._losses[complete[min(complete)]] if complete else []
+            losses, best = self._losses[position], self._losses[min(complete)[-1]] if complete else []
             for seed in self._protocol.seeds[1:]:
                 if losses[-1] < np.inf and not self._is_beaten(losses, best):
                     losses.append(self._measure(position, seed))
-            if len(losses) == len(self._protocol.seeds) and losses[-1] < np.inf:
-                complete[self._mean(position), self.rates[position]] = position
-            else:
-                beaten += losses[-1] < np.inf
+            if losses[-1] < np.inf and len(losses) < len(self._protocol.seeds):
+                break  # beaten: those behind it did worse with the first seed
+            if losses[-1] < np.inf:
+                complete.append((self._mean(position), self.rates[position], position))
         return complete
 
     def _is_beaten(self, losses, best):

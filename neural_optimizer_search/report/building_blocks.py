@@ -18,13 +18,14 @@ _AGREEMENT = parse_formula("sign(g) * sign(m)")
 
 def building_blocks(run: RecordedSearch) -> Optional[Element]:
     """The section about the sub-expressions that the best rules have; None if too few rules work."""
-    count = min(len(run.top), max(LEAST_TOP, min(len(run.top) // 10, MOST_TOP)))
+    found = run.ranking.found
+    count = min(len(found), max(LEAST_TOP, min(len(found) // 10, MOST_TOP)))
     if count < 2:
         return None
     # Rule after rule: all of them at a time would fill memory.
     places = statistics.thin_out(range(len(run.samples)), MOST_RULES)
     blocks, top, sampled = statistics.find_building_blocks(
-        (run.top[place].rule for place in range(count)), (run.samples[place].rule for place in places)
+        (one.rule for one in found[:count]), (run.samples[place].rule for place in places)
     )
     rows = [
         [

@@ -6,7 +6,9 @@ from neural_optimizer_search.dsl.constants import PAPER
 from neural_optimizer_search.dsl.numbers import write_number
 from neural_optimizer_search.dsl.rule import Iteration
 from neural_optimizer_search.report import wording
+from neural_optimizer_search.report.board_columns import fresh_interval, is_shorter, say_alike
 from neural_optimizer_search.report.leaderboard import best_rules
+from neural_optimizer_search.report.marks import describe_interval
 from neural_optimizer_search.report.markup import Element, element
 from neural_optimizer_search.report.mathml import math
 from neural_optimizer_search.report.page import copy_button, section
@@ -38,7 +40,7 @@ def cards(run: RecordedSearch) -> Optional[Element]:
     return section(
         "The best rules, one by one",
         element("p", note, class_="note"),
-        [_card(rank, e, shared, run.score_words.title) for rank, e in enumerate(top, 1)],
+        [_card(rank, one, shared, run) for rank, one in enumerate(top, 1)],
         id_="rules",
     )
 
@@ -61,34 +63,47 @@ def baseline_sweeps(run: RecordedSearch) -> Optional[Element]:
 
 
 def _sweep_axes(run):
-    return share_axes(e.sweep for e in (*best_rules(run), *(e for _, e in run.baselines)))
+    return share_axes(e.sweep for e in (*(one.evaluation for one in best_rules(run)), *(e for _, e in run.baselines)))
 
 
-def _card(rank, e, shared, score):
-    reward = wording.score_with_deviation(e.reward, deviation(e.rewards))
-    setting = f" ({e.training_setting})" if e.training_setting else ""
-    numbers = (
-        f"reward {reward}, {score} {wording.score(e.accuracy)}, "
-        f"learning rate {wording.rate(e.learning_rate)}{setting}, trained for {wording.duration(e.seconds)}"
-    )
+def _card(rank, one, shared, run):
+    e, shortest = one.evaluation, run.shorten(one)
     name = f"rule-{rank}"
     chart = sweep_chart(e.sweep, e.learning_rate, shared, f"rule {rank}")
+    found = [element("p", "Found as ", math(e.rule), class_="note")] if is_shorter(shortest, e.rule) else None
+    alike = [element("p", f"{say_alike(one)}.", class_="note")] if one.alike else None
     return element(
         "article",
-        element("header", element("h3", f"Rule {rank}", id=name), element("span", numbers, class_="numbers")),
-        element("div", math(e.rule, "block"), class_="formula", tabindex=0, role="group", aria_label="Formula"),
+        element(
+            "header",
+            element("h3", f"Rule {rank}", id=name),
+            element("span", _numbers(one, run.score_words.title), class_="numbers"),
+        ),
+        element("div", math(shortest, "block"), class_="formula", tabindex=0, role="group", aria_label="Formula"),
+        found,
+        alike,
         element("p", _cost(e.rule), class_="note"),
         element(
             "div",
-            element("div", element("h4", "Expression tree"), _tree(e.rule)),
+            element("div", element("h4", "Expression tree"), _tree(shortest)),
             element("div", element("h4", "Sensitivity to the learning rate"), chart),
             class_="pair",
         ),
-        element("dl", _forms(rank, e.rule), class_="forms"),
+        element("dl", _forms(rank, e.rule, shortest), class_="forms"),
         element("p", wording.shorten(e.message), class_="note") if e.status != "ok" else None,
         class_="card",
         aria_labelledby=name,
     )
+
+
+def _numbers(one, score):
+    e = one.evaluation
+    setting = f" ({e.training_setting})" if e.training_setting else ""
+    saw = f"reward {wording.score_with_deviation(e.reward, deviation(e.rewards))}"
+    if one.fresh:
+        saw = f"{describe_interval(fresh_interval(one.fresh))}; the search saw {saw}"
+    trained = f"learning rate {wording.rate(e.learning_rate)}{setting}, trained for {wording.duration(e.seconds)}"
+    return f"{saw}, {score} {wording.score(e.accuracy)}, {trained}"
 
 
 def _cost(rule):
@@ -107,12 +122,17 @@ def _tree(rule):
     return element("div", drawn, class_="tree-box", tabindex=0, role="group", aria_label="Expression tree")
 
 
-def _forms(rank, rule):
+def _forms(rank, rule, shortest):
     """The rule as text for other programs, each with its button."""
     words = " ".join(f"{field}={word}" for row in rule.iterations for field, word in zip(Iteration._fields, row))
     tokens = _line(f"tokens-{rank}", _write_tokens(rule), f"Rule.from_tokens(…) reads them: {words}")
     parts = (
         ("Formula", "formula", "formula", _line(f"formula-{rank}", rule.formula(), "RuleOptimizer(…) reads it")),
+        *(
+            [("Shortest", "shortest", "shortest formula", _line(f"shortest-{rank}", shortest.formula(), "Alike it"))]
+            if is_shorter(shortest, rule)
+            else []
+        ),
         # No tokens say what constants a rule has.
         *([("Tokens", "tokens", "tokens", tokens)] if rule.constants == PAPER else []),
         *(

@@ -5,22 +5,32 @@ from typing import NamedTuple, Optional
 
 from neural_optimizer_search.report import axes, wording
 from neural_optimizer_search.report.axes import BOTTOM, LEFT, RIGHT, TOP
-from neural_optimizer_search.report.columns import History
+from neural_optimizer_search.report.columns import AGAIN, ALIKE, NEW, STOPPED, History
 from neural_optimizer_search.report.markup import Content, element
-from neural_optimizer_search.report.pictures import Size, color, line
+from neural_optimizer_search.report.pictures import WIDE, Size, color, line
+from neural_optimizer_search.report.points import draw_point
 from neural_optimizer_search.report.statistics import improvements, moving_mean, thin_out
+
+# What is drawn first lies under the others.
+_ORDER = {AGAIN: 0, STOPPED: 1, ALIKE: 2, NEW: 3}
 
 
 class Reference(NamedTuple):
-    """The best known optimizer, which is drawn as a line across a chart.
+    """A known optimizer, which is drawn as a line across a chart.
 
     Attributes:
       name: Its name.
       reward: Its reward.
+      key: Of its evaluation.
     """
 
     name: str
     reward: float
+    key: str = ""
+
+
+NAMES = 118  # the right margin for the names of known optimizers
+NAME_HEIGHT = 14
 
 
 class Curve(NamedTuple):
@@ -35,29 +45,53 @@ class Curve(NamedTuple):
     points: Sequence[tuple[int, float]]
 
 
+def find_reward_range(history: History, known: Sequence[Reference]) -> tuple[float, float]:
+    """(lowest, highest) reward on the axis, which begins where the known optimizers are.
+
+    Without known optimizers it begins at 0. The best rule is always on it.
+
+    Args:
+      history: The rules that were measured.
+      known: The known optimizers.
+    """
+    rewards = [reference.reward for reference in known]
+    best = [reward for _, reward in history.best_so_far[-1:]]
+    high = max([*rewards, *history.rewards], default=1.0)
+    paid = [reward for reward in rewards if reward > 0]
+    if not paid:
+        return min([0.0, *history.rewards]), high
+    low = min([*paid, *best])
+    return low - max(0.06 * (high - low), 0.002), high
+
+
 def draw_rewards(
-    history: History, sampled: int, known: Optional[Reference], window: Optional[int], size: Size
+    history: History, sampled: int, known: Sequence[Reference], window: Optional[int], size: Size
 ) -> Iterator[Content]:
     """Draws the reward of each sampled rule, their moving mean and the best so far: Figure 4 of the paper.
 
     Args:
       history: The rules that were measured.
       sampled: How many rules were sampled, with those that have no point.
-      known: The best known optimizer.
+      known: The known optimizers, the best first.
       window: How many points a moving mean is over; None for no line.
       size: The size of the picture.
     """
-    x = axes.counting_scale(sampled, LEFT, size.width - RIGHT)
-    ends = [min(history.rewards), max(history.rewards)] if len(history) else []
-    y = axes.linear_scale(_values(ends, known), size.height - BOTTOM, TOP, floor=0.0)
-    best = improvements(zip(history.numbers, history.rewards))
+    low, high = find_reward_range(history, known)
+    names_fit = size is WIDE and known
+    x = axes.counting_scale(sampled, LEFT, size.width - (NAMES if names_fit else RIGHT))
+    y = axes.linear_scale([low, high], size.height - BOTTOM, TOP, floor=low)
+    best = history.best_so_far
     dots = {*thin_out(range(len(history)), size.marks), *(history.find(number) for number, _ in best)}
+    names = {reference.key: reference.name for reference in known}
     yield axes.frame(x, y, "rules sampled", "reward", size.ticks)
-    yield [_dot(history[place], x, y) for place in sorted(dots)]
-    yield _reference_line(known, x, y)
+    yield _known_lines(known, x, y)
+    yield [draw_point(history[place], names, x, y) for place in sorted(dots, key=lambda k: _ORDER[history.kinds[k]])]
     if window:
-        yield line(moving_mean(history.numbers, history.rewards, window, size.marks), x, y, "mean")
+        means = moving_mean(history.numbers, history.rewards, window, size.marks)
+        yield [line(part, x, y, "mean") for part in _parts_above(means, low)]
     yield line(best, x, y, "best", steps=True)
+    if names_fit:
+        yield _known_names(known, x, y)
 
 
 def draw_best_of_runs(curves: Iterable[Curve], known: Optional[Reference], size: Size) -> Iterator[Content]:
@@ -74,7 +108,7 @@ def draw_best_of_runs(curves: Iterable[Curve], known: Optional[Reference], size:
     x = axes.counting_scale(last, LEFT, size.width - RIGHT)
     y = axes.linear_scale(values, size.height - BOTTOM, TOP)
     yield axes.frame(x, y, "rules trained", "best reward so far", size.ticks)
-    yield _reference_line(known, x, y)
+    yield _known_line(known, x, y, "known") if known else None
     for k, (label, best) in enumerate(bests):
         yield line(best, x, y, color(k), steps=True, title=label)
 
@@ -84,19 +118,55 @@ def _values(rewards, known):
     return [*rewards, *([known.reward] if known else [])]
 
 
-def _dot(point, x, y):
-    return element(
-        "circle",
-        element("title", f"{point.number}: {point.rule.formula()}, reward {wording.score(point.reward)}"),
-        cx=x(point.number),
-        cy=y(point.reward),
-        r=2 if point.repeated else 3,
-        class_="again" if point.repeated else "new",
-    )
+def _known_lines(known, x, y):
+    """The best one on top of the others; those below the axis have no line."""
+    shown = [reference for reference in known if reference.reward >= y.low]
+    return [
+        _known_line(reference, x, y, "known" if reference is known[0] else "known other") for reference in shown[::-1]
+    ]
 
 
-def _reference_line(known, x, y):
-    if known is None:
-        return None
+def _known_line(known, x, y, class_):
     title = element("title", f"{known.name}: {wording.score(known.reward)}")
-    return element("line", title, x1=x.start, x2=x.end, y1=y(known.reward), y2=y(known.reward), class_="known")
+    return element("line", title, x1=x.start, x2=x.end, y1=y(known.reward), y2=y(known.reward), class_=class_)
+
+
+def _known_names(known, x, y):
+    """The names beside the lines, one under the other."""
+    shown = [reference for reference in known if reference.reward >= y.low]
+    at = spread([y(reference.reward) for reference in shown], NAME_HEIGHT, y.start)
+    return [
+        (
+            element("line", x1=x.end, x2=x.end + 14, y1=y(reference.reward), y2=place, class_="leader"),
+            element("text", wording.shorten(reference.name, 13), x=x.end + 18, y=place + 4, class_="tick"),
+        )
+        for reference, place in zip(shown, at)
+    ]
+
+
+def spread(places: Sequence[float], gap: float, end: float) -> list[float]:
+    """Places in rising order, moved apart until there is a gap between each two, and none is beyond the end.
+
+    Example:
+      >>> from neural_optimizer_search.report.charts import spread
+      >>> spread([10, 12, 50, 99], gap=10, end=95)
+      [10, 20, 50, 95]
+    """
+    moved = []
+    for place in places:
+        moved.append(max(place, moved[-1] + gap) if moved else place)
+    for k in reversed(range(len(moved))):
+        moved[k] = min(moved[k], end - gap * (len(moved) - 1 - k))
+    return moved
+
+
+def _parts_above(points, low):
+    """The parts of a line that are on the axis."""
+    part = []
+    for point in points:
+        if point[1] >= low:
+            part.append(point)
+        elif part:
+            yield part
+            part = []
+    yield part

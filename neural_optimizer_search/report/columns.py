@@ -3,13 +3,14 @@
 import bisect
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
 from typing import NamedTuple, Union, overload
 
 from neural_optimizer_search.dsl.rule import Rule
-from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.measuring.evaluation import FAILURES, Evaluation
 from neural_optimizer_search.records.ledger import Sample
 from neural_optimizer_search.report.axes import is_plottable
+from neural_optimizer_search.report.statistics import improvements
 
 
 class Measured:
@@ -23,13 +24,21 @@ class Measured:
       seconds: What those that were trained took, in order; what is from the cache was not trained.
       working: The places of the rules that work.
       statuses: How many of those that were trained have each status.
-      failures: How many of them did not train to the end, by (status, message).
+      failures: How many of them could not be trained to the end, by (status, message).
+      stopped: The keys of those that were stopped because they could not reach the best.
+      stages: How many were stopped after how many seeds; 0 is after the sweep.
+      steps: Gradient steps spent on those that were trained, by status.
+      uncounted: How many were trained when no steps were recorded, and did not fail before the first.
     """
 
     def __init__(self, found: Iterable[Evaluation]):
         self.rewards, self.seconds, self.working = array("d"), array("d"), array("q")
         self.statuses: Counter[str] = Counter()
         self.failures: Counter[tuple[str, str]] = Counter()
+        self.stopped: set[str] = set()
+        self.stages: Counter[int] = Counter()
+        self.steps: Counter[str] = Counter()
+        self.uncounted = 0
         for place, e in enumerate(found):
             self.rewards.append(e.reward)
             if e.status == "ok" or (e.status == "diverged" and e.reward > 0):
@@ -37,8 +46,13 @@ class Measured:
             if not e.cached:
                 self.seconds.append(e.seconds)
                 self.statuses[e.status] += 1
-                if e.status != "ok":
+                self.steps[e.status] += e.steps
+                self.uncounted += not e.steps and e.status not in FAILURES
+                if e.status not in ("ok", "stopped"):
                     self.failures[e.status, e.message] += 1
+            if e.status == "stopped":
+                self.stopped.add(e.key)
+                self.stages[len(e.rewards)] += 1
 
 
 class Ranked(Sequence[Evaluation]):
@@ -70,20 +84,27 @@ class Ranked(Sequence[Evaluation]):
         return list(self) == (list(other) if isinstance(other, Ranked) else other)
 
 
+# What a sampled rule that passed the screen is: measured now; one that behaves like one before; proposed before, or a
+# known optimizer; or stopped because it could not reach the best.
+NEW, ALIKE, AGAIN, STOPPED = range(4)
+
+
 class Point(NamedTuple):
     """One sampled rule that was measured.
 
     Attributes:
       number: Its place among the samples, from 1 on.
       rule: The `Rule` as it was sampled.
-      reward: Its reward.
-      repeated: Whether the same function was sampled before.
+      reward: Its reward; of one that was stopped, an estimate.
+      kind: One of `NEW`, `ALIKE`, `AGAIN` and `STOPPED`.
+      key: Of its evaluation.
     """
 
     number: int
     rule: Rule
     reward: float
-    repeated: bool
+    kind: int
+    key: str
 
 
 class History:
@@ -91,26 +112,32 @@ class History:
 
     Args:
       samples: The `Sample`s in order.
+      stopped: The keys of evaluations that were stopped.
+      known: The keys of known optimizers, which were measured before.
 
     Attributes:
       numbers: The places of those samples, from 1 on.
       rewards: Their rewards.
+      kinds: What each is: `NEW`, `ALIKE`, `AGAIN` or `STOPPED`.
+      full: Whether each has the reward of a rule that the search found and measured to its end.
       screened: The places of the samples that the screen stopped, from 0 on.
     """
 
-    def __init__(self, samples: Sequence[Sample]):
+    def __init__(self, samples: Sequence[Sample], stopped: Container[str] = (), known: Collection[str] = ()):
         self._samples = samples
         self.numbers, self.rewards, self.screened = array("q"), array("d"), array("q")
-        self._repeated = bytearray()
-        seen = set()
+        self.kinds, self.full = bytearray(), bytearray()
+        seen = set(known)
         for number, sample in enumerate(samples, 1):
             if sample.screened:
                 self.screened.append(number - 1)
                 continue
             if is_plottable(sample.reward):
+                is_stopped = sample.key in stopped
                 self.numbers.append(number)
                 self.rewards.append(sample.reward)
-                self._repeated.append(sample.key in seen)
+                self.kinds.append(_find_kind(sample, sample.key in seen, is_stopped))
+                self.full.append(not is_stopped and sample.key not in known)
             seen.add(sample.key)
 
     def __len__(self) -> int:
@@ -118,8 +145,22 @@ class History:
 
     def __getitem__(self, place: int) -> Point:
         number = self.numbers[place]
-        return Point(number, self._samples[number - 1].rule, self.rewards[place], bool(self._repeated[place]))
+        sample = self._samples[number - 1]
+        return Point(number, sample.rule, self.rewards[place], self.kinds[place], sample.key)
 
     def find(self, number: int) -> int:
         """The place here of a sample's number."""
         return bisect.bisect_left(self.numbers, number)
+
+    @property
+    def best_so_far(self) -> list[tuple[int, float]]:
+        """(Number, best reward so far of a rule that was measured to its end), wherever it rises and at the end."""
+        return improvements((self.numbers[k], self.rewards[k]) for k in range(len(self)) if self.full[k])
+
+
+def _find_kind(sample, is_seen, is_stopped):
+    if sample.alike:
+        return ALIKE
+    if is_seen:
+        return AGAIN
+    return STOPPED if is_stopped else NEW

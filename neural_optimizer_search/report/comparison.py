@@ -5,13 +5,17 @@ from collections.abc import Sequence
 from neural_optimizer_search.report import charts, wording
 from neural_optimizer_search.report.markup import element
 from neural_optimizer_search.report.mathml import math
-from neural_optimizer_search.report.overview import FLATTERED
+from neural_optimizer_search.report.overview import FLATTERED, FRESH, describe_reward
 from neural_optimizer_search.report.page import page, scroll_box, section, table
 from neural_optimizer_search.report.pictures import LegendRow, both_widths, color, legend
-from neural_optimizer_search.report.rewards import best_known
+from neural_optimizer_search.report.rewards import find_references
 from neural_optimizer_search.report.run import RecordedSearch, reproduction
-from neural_optimizer_search.report.statistics import deviation, improvements
+from neural_optimizer_search.report.statistics import improvements
 
+MIXED = (
+    "Where the table says so, rewards are means with seeds that the search never saw, ± half of the 95 % interval; "
+    "the others are those of the data and seeds that chose the rules, which flatter the best."
+)
 # Rewards of runs that differ in one of these measure different things.
 _MEASURE = ("task", "protocol", "seeds_per_rule")
 
@@ -44,10 +48,16 @@ def comparison_page(runs: Sequence[RecordedSearch]) -> str:
 def _warning(runs):
     differ = _differ(runs)
     if not differ:
-        return element("p", FLATTERED, class_="note")
+        return element("p", _say_which([run.ranking.reference is not None for run in runs]), class_="note")
     return element(
         "p", f"The runs differ in {', '.join(differ)}: their rewards do not measure the same thing.", class_="verdict"
     )
+
+
+def _say_which(fresh):
+    if all(fresh):
+        return FRESH
+    return MIXED if any(fresh) else FLATTERED
 
 
 def _differ(runs):
@@ -56,8 +66,8 @@ def _differ(runs):
 
 
 def _curves(names, runs):
-    curves = [charts.Curve(name, improvements(enumerate(run.measured.rewards, 1))) for name, run in zip(names, runs)]
-    known = best_known(runs[0]) if not _differ(runs) else None
+    curves = [charts.Curve(name, improvements(_full_rewards(run))) for name, run in zip(names, runs)]
+    known = next(iter(find_references(runs[0])), None) if not _differ(runs) else None
     bests = [wording.score(run.top[0].reward) if run.top else "nothing" for run in runs]
     ends = ", ".join(f"{best} in {name}" for name, best in zip(names, bests))
     drawn = both_widths(
@@ -66,32 +76,52 @@ def _curves(names, runs):
     )
     rows = [LegendRow("line", color(k), name) for k, name in enumerate(names)]
     rows += [LegendRow("line", "known", f"{known.name}, the best known optimizer")] if known else []
-    caption = "Rules from the cache count as trained here, so that runs with and without one can be compared."
+    caption = (
+        "Rewards as the search saw them, of rules that were measured in full. Rules from the cache count as trained "
+        "here, so that runs with and without one can be compared."
+    )
     return section(
         "Best reward so far", element("figure", drawn, legend(rows), element("figcaption", caption)), id_="curves"
     )
 
 
+def _full_rewards(run):
+    """(number, reward) of all that were measured; what was stopped has an estimate, which counts as nothing."""
+    working = set(run.measured.working)
+    return ((place + 1, reward if place in working else 0.0) for place, reward in enumerate(run.measured.rewards))
+
+
 def _bests(names, runs):
-    head = ("run", "best reward", "its rule", "learning rate", "rules trained", "best known")
+    head = (
+        "run", "reward", "measured with", "its rule", "search saw", "P(> best known)", "learning rate",
+        "rules trained", "best known",
+    )  # fmt: skip
     rows = [_best(name, run) for name, run in zip(names, runs)]
-    return section("Bests", scroll_box(table(head, rows, numbers=(1, 3, 4)), "Best of each run"), id_="bests")
+    return section("Bests", scroll_box(table(head, rows, numbers=(1, 4, 5, 6, 7)), "Best of each run"), id_="bests")
 
 
 def _best(name, run):
-    best, (known_name, known) = (run.top or [None])[0], (run.baselines or [(None, None)])[0]
+    best, known = (next(iter(those), None) for those in (run.ranking.found, run.ranking.known))
+    rule = [
+        describe_reward(best),
+        _say_seeds(best),
+        element("td", math(run.shorten(best)), class_="rule"),
+        wording.score(best.evaluation.reward),
+        wording.probability(run.ranking.find_probability(best)),
+        wording.rate(best.evaluation.learning_rate),
+    ] if best else [wording.NOTHING, *[""] * 5]  # fmt: skip
     return [
         name,
-        _reward(best),
-        element("td", math(best.rule), class_="rule") if best else "",
-        wording.rate(best.learning_rate) if best else "",
+        *rule,
         f"{run.counts['trained']:,} of {run.counts['sampled']:,}",
-        f"{known_name}, {_reward(known)}" if known else wording.NOTHING,
+        f"{known.name}, {describe_reward(known)}" if known else wording.NOTHING,
     ]
 
 
-def _reward(e):
-    return wording.score_with_deviation(e.reward, deviation(e.rewards)) if e else wording.NOTHING
+def _say_seeds(one):
+    if one.fresh is None:
+        return "the search's seeds"
+    return wording.several(len(one.fresh.rewards), "fresh seed")
 
 
 def _settings(names, runs):

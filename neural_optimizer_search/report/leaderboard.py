@@ -1,82 +1,71 @@
-"""The best rules of a search in a table, beside the known optimizers."""
+"""The best rules of a search in a table, each behaviour once, beside the known optimizers."""
 
-from neural_optimizer_search.measuring.evaluation import Evaluation
-from neural_optimizer_search.report import marks, wording
-from neural_optimizer_search.report.axes import is_plottable
+from neural_optimizer_search.report import wording
+from neural_optimizer_search.report.board_columns import fresh_columns, search_columns
 from neural_optimizer_search.report.markup import Element, element
-from neural_optimizer_search.report.mathml import math
 from neural_optimizer_search.report.page import scroll_box, section, table
 from neural_optimizer_search.report.run import RecordedSearch
-from neural_optimizer_search.report.statistics import deviation
 from neural_optimizer_search.search.leaderboard import explain_zeros
+from neural_optimizer_search.search.ranking import Contender
 
 TOP = 10  # rules that are shown one by one
+# The row of a table without rules.
+NOTHING = "No proposed rule has been measured with success."
 
 
-def best_rules(run: RecordedSearch) -> list[Evaluation]:
-    """The rules that a page shows one by one, the best first."""
-    return run.top[:TOP]
+def best_rules(run: RecordedSearch) -> list[Contender]:
+    """The rules that a page shows one by one, the best first; no two of them behave alike."""
+    return list(run.ranking.found[:TOP])
 
 
 def leaderboard(run: RecordedSearch) -> Element:
     """The section with the best rules and, under them, the known optimizers."""
-    top = best_rules(run)
-    if not top and not run.baselines:
+    top, known = best_rules(run), run.ranking.known
+    shown = [*top, *known]
+    if not shown:
         return section("Best rules", element("p", "No rule has been measured yet."), id_="best")
-    evaluations = [*top, *(e for _, e in run.baselines)]
-    named = [*((f"rule {rank}", e) for rank, e in enumerate(top, 1)), *run.baselines]
-    ends = _ends(evaluations)
-    head = (
-        "",
-        "reward",
-        "update rule",
-        *(("reward of each seed",) if ends else ()),
-        run.score_words.title,
-        "learning rate",
-    )
-    found = [[str(rank), *_row(e, ends)] for rank, e in enumerate(top, 1)]
-    known = [["", *_row(e, ends, name)] for name, e in run.baselines]
-    nothing = ["", "", "No proposed rule has been measured with success.", *[""] * (len(head) - 3)]
-    note = (
-        f"{_seeds(evaluations)} All on the validation data that chose the rules and their learning rates, so the "
-        "best are flattered; known optimizers had the same learning rates to choose from. "
-        f"{wording.begin_sentence(run.score_words.note)}"
-    )
+    columns = (search_columns if run.ranking.reference is None else fresh_columns)(run, shown)
+    found_rows = [[str(rank), *(column.cell(one) for column in columns)] for rank, one in enumerate(top, 1)]
+    known_rows = [["", *(column.cell(one) for column in columns)] for one in known]
     rows = table(
-        head,
-        found or [nothing],
-        ["Known optimizers, by the same protocol", *known] if known else [],
-        numbers=(0, 1, len(head) - 2, len(head) - 1),
+        ("", *(column.title for column in columns)),
+        found_rows or [["", *(NOTHING if column.is_rule else "" for column in columns)]],
+        ["Known optimizers, by the same protocol", *known_rows] if known else [],
+        numbers=(0, *(k for k, column in enumerate(columns, 1) if column.is_number)),
     )
+    named = [
+        *((f"rule {rank}", one.last) for rank, one in enumerate(top, 1)),
+        *((one.name, one.last) for one in known),
+    ]
+    notes = [*_describe_rewards(run, shown), *explain_zeros(named)]
     return section(
         "Best rules",
-        element("p", "w ← w − learning rate · rule", class_="note"),
+        element("p", "w ← w − learning rate · rule. No two of these rules behave alike.", class_="note"),
         scroll_box(rows, "Leaderboard"),
-        element("p", note, class_="note"),
-        [element("p", wording.begin_sentence(line), class_="note") for line in explain_zeros(named)],
+        [element("p", wording.begin_sentence(note), class_="note") for note in notes],
         id_="best",
     )
 
 
-def _ends(evaluations):
-    """(least, largest) reward for the picture of the seeds; None if it would show nothing."""
-    rewards = [reward for e in evaluations for reward in (*e.rewards, e.reward) if is_plottable(reward)]
-    # Of one seed there is nothing to see that the number does not say.
-    has_seeds = max(len(e.rewards) for e in evaluations) > 1
-    return (min(rewards), max(rewards)) if has_seeds and rewards else None
-
-
-def _row(e, ends, name=None):
-    status = [" ", element("span", e.status, class_="status")] if e.status != "ok" else None
-    setting = [" ", element("span", e.training_setting, class_="setting")] if e.training_setting else None
-    called = [element("span", name, class_="name"), " "] if name and name != e.rule.formula() else None
-    return [
-        wording.score_with_deviation(e.reward, deviation(e.rewards)),
-        element("td", called, math(e.rule), setting, status, class_="rule"),
-        *([marks.seeds(e.rewards, e.reward, *ends)] if ends else []),
-        wording.score(e.accuracy),
-        wording.rate(e.learning_rate),
-    ]
+def _describe_rewards(run, shown):
+    """What the numbers are, paragraph by paragraph."""
+    reference = run.ranking.reference
+    if reference is None:
+        yield (
+            f"{_seeds([one.evaluation for one in shown])} All on the validation data that chose the rules and their "
+            "learning rates, so the best are flattered; known optimizers had the same learning rates to choose from. "
+            f"{wording.begin_sentence(run.score_words.note)}"
+        )
+        return
+    count = max(len(one.fresh.rewards) for one in shown if one.fresh)
+    yield (
+        f"Fresh seeds: the mean reward of {wording.several(count, 'training')} with seeds that the search never saw, "
+        "with its 95 % interval, on the same validation data. The dot and the whisker show both, the ring what the "
+        f"search saw, and the dashed line the mean of {reference.name}, the best known optimizer; an arrow points at "
+        f"a mean that lies beyond the picture. P(> {reference.name}) is the probability that a rule has the higher "
+        "mean, by the same seeds, and each rule by itself: of several rules one is often lucky. "
+        f"{wording.begin_sentence(run.score_words.note)}"
+    )
 
 
 def _seeds(evaluations):

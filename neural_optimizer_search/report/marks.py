@@ -1,6 +1,7 @@
 """Small pictures in the cells of tables."""
 
 from collections.abc import Sequence
+from typing import Optional
 
 from neural_optimizer_search.report import axes, wording
 from neural_optimizer_search.report.axes import is_plottable
@@ -29,6 +30,53 @@ def seeds(rewards: Sequence[float], mean: float, low: float, high: float) -> Ele
     axis = element("line", x1=x.start, x2=x.end, y1=height / 2, y2=height / 2, class_="grid")
     label = f"Rewards of the seeds: {', '.join(map(wording.score, rewards)) or 'none'}."
     return picture(width, height, axis, dots, stroke, label=label, class_="seeds")
+
+
+def whisker(
+    mean: float, half: Optional[float], seen: float, reference: Optional[float], low: float, high: float
+) -> Element:
+    """A mean as a dot with its interval, and as a ring what the search saw.
+
+    Args:
+      mean: The mean with fresh seeds.
+      half: How far its interval reaches to either side; None for no interval.
+      seen: What the search saw.
+      reference: Where a line is drawn that all rows have; None for none.
+      low: The reward at the left end, the same in all rows of a table; what lies below is an arrow there.
+      high: The reward at the right end.
+    """
+    width, height = 170, 24
+    x, y = axes.Scale(low, high if high > low else low + 1.0, 8, width - 8), height / 2
+    label = f"{describe_interval((mean, half))}; the search saw {wording.score(seen)}."
+    ends = [x(mean - half), x(mean + half)] if half is not None and is_plottable(half) and is_plottable(mean) else []
+    marks = [
+        element("line", x1=x.start, x2=x.end, y1=y, y2=y, class_="grid"),
+        _stroke(x(reference), 0, height, "known") if is_plottable(reference) else None,
+        element("circle", cx=x(seen), cy=y, r=4, class_="saw") if is_plottable(seen) and seen >= low else None,
+        element("line", x1=ends[0], x2=ends[1], y1=y, y2=y, class_="interval") if ends else None,
+        [_stroke(end, y - 4, y + 4, "interval") for end in ends],
+        _dot_or_arrow(mean, x, y) if is_plottable(mean) else None,
+    ]
+    return picture(width, height, element("title", label), marks, label=label, class_="whisker")
+
+
+def describe_interval(interval: Optional[tuple[float, Optional[float]]]) -> str:
+    """A mean and its interval, in words."""
+    mean, half = interval or (None, None)
+    words = f"{wording.score(mean)} with fresh seeds"
+    if mean is None or half is None or not is_plottable(half):
+        return words
+    return f"{words}, 95 % interval {wording.score(mean - half)} to {wording.score(mean + half)}"
+
+
+def _stroke(at, top, bottom, class_):
+    return element("line", x1=at, x2=at, y1=top, y2=bottom, class_=class_)
+
+
+def _dot_or_arrow(mean, x, y):
+    if mean < x.low:
+        return element("path", d=f"M{x.start - 7:.1f} {y:.1f} l8 -5 l0 10 z", class_="center")
+    return element("circle", cx=x(mean), cy=y, r=3.5, class_="center")
 
 
 def bar(share: float, class_: str) -> Element:

@@ -8,6 +8,7 @@ from neural_optimizer_search.report import marks, wording
 from neural_optimizer_search.report.markup import Element, element
 from neural_optimizer_search.report.page import scroll_box, section, table
 from neural_optimizer_search.report.run import RecordedSearch
+from neural_optimizer_search.report.steps import steps
 
 MOST_SCREENED = 5_000  # rules that the screen looks at again, to say why it stopped them
 MOST_MESSAGES = 10
@@ -39,6 +40,7 @@ def outcomes(run: RecordedSearch) -> Element:
         scroll_box(rows, "Outcomes"),
         element("p", _time(run), class_="note"),
         _failures(run),
+        steps(run),
         id_="outcomes",
     )
 
@@ -51,18 +53,30 @@ def sampled_outcomes(run: RecordedSearch) -> list[Outcome]:
     reasons = _count_reasons([run.samples[place].rule for place in screened]) if few else Counter()
     stopped = [Outcome(f"screened out: {_within_sentence(reason)}", n) for reason, n in reasons.items()]
     rest = max(counts["screened"] - sum(reasons.values()), 0)
+    alike = counts.get("alike", 0)
     return [
         *sorted(stopped, key=lambda outcome: -outcome.count),
         *([Outcome("screened out", rest)] if rest or not stopped else []),
         Outcome("repeated", max(counts["repeated"], 0)),
+        *([Outcome("alike one that was measured, and not trained", alike)] if alike else []),
         Outcome("taken from the cache", counts["cached"]),
         Outcome("trained", counts["trained"]),
     ]
 
 
 def trained_outcomes(run: RecordedSearch) -> list[Outcome]:
-    """What became of the rules that were trained, by status."""
-    return [Outcome(status, n) for status, n in {"ok": 0, "diverged": 0, **run.measured.statuses}.items()]
+    """What became of the rules that were trained, by status; of those that were stopped also when."""
+    statuses = {"ok": 0, "diverged": 0, **run.measured.statuses}
+    statuses.pop("stopped", None)
+    stopped = [Outcome(_describe_stage(seeds), n) for seeds, n in sorted(run.measured.stages.items())]
+    ok, *others = [Outcome(status, n) for status, n in statuses.items()]
+    return [ok, *stopped, *others]
+
+
+def _describe_stage(seeds):
+    if not seeds:
+        return "stopped after the sweep with the first seed"
+    return f"stopped after {wording.several(seeds, 'final run')}"
 
 
 def failure_messages(run: RecordedSearch) -> list[tuple[tuple[str, str], int]]:
@@ -102,6 +116,6 @@ def _failures(run):
     if not rows:
         return None
     return [
-        element("h3", "Rules that did not train to the end"),
+        element("h3", "Rules that diverged or failed", class_="apart"),
         scroll_box(table(("status", "message", "rules"), rows, numbers=(2,)), "Failures"),
     ]

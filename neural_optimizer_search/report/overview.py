@@ -4,13 +4,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from neural_optimizer_search.report import wording
+from neural_optimizer_search.report.board_columns import fresh_interval
 from neural_optimizer_search.report.markup import Element, element
 from neural_optimizer_search.report.page import copy_button, scroll_box, section, table
 from neural_optimizer_search.report.run import RecordedSearch, reproduction
 from neural_optimizer_search.report.statistics import deviation
+from neural_optimizer_search.search.ranking import Contender
 from neural_optimizer_search.search.registry import title_of
+from neural_optimizer_search.search.verdict import find_verdict
 
 FLATTERED = "Rewards are those of the data that chose the rules: the best are flattered."
+FRESH = (
+    "Rewards here are means with seeds that the search never saw, ± half of the 95 % interval, on the data that "
+    "chose the rules."
+)
 
 
 # -- The head of the page --------------------------------------------------------------------------
@@ -18,11 +25,11 @@ FLATTERED = "Rewards are those of the data that chose the rules: the best are fl
 
 def summary(run: RecordedSearch) -> Element:
     """Heading, one paragraph, the figures that matter."""
-    best, known = (run.top or [None])[0], (run.baselines or [(None, None)])[0]
+    best, known = (next(iter(those), None) for those in (run.ranking.found, run.ranking.known))
     seconds = sum([*run.measured.seconds, *(e.seconds for _, e in run.baselines if not e.cached)])
     tiles = [
-        ("Best rule", *_reward(best)),
-        ("Best known optimizer", *_reward(known[1], known[0])),
+        ("Best rule", *_reward(best, best and run.shorten(best).formula())),
+        ("Best known optimizer", *_reward(known, known and known.name)),
         ("Rules trained", f"{run.counts['trained']:,}", f"of {run.counts['sampled']:,} sampled"),
         ("Training time", wording.duration(seconds), "known optimizers too, summed over workers"),
     ]
@@ -31,6 +38,7 @@ def summary(run: RecordedSearch) -> Element:
         element("p", "Neural Optimizer Search", class_="eyebrow"),
         element("h1", run.name),
         element("p", describe(run.config), class_="lead"),
+        _verdict(run),
         element("p", _state(run), class_="note"),
         element("dl", [_tile(*tile) for tile in tiles], class_="tiles"),
     )
@@ -63,16 +71,27 @@ def _state(run):
             f"Not at its end: {run.counts['trained']:,} of {run.config['budget']:,} rules are trained. "
             "nos-report again brings this page up to date."
         )
-    return FLATTERED
+    return FLATTERED if run.ranking.reference is None else FRESH
 
 
-def _reward(e, note=None):
-    if e is None:
+def _verdict(run):
+    """Whether a rule beats the best known optimizer, as the search's own leaderboard says it."""
+    if run.ranking.reference is None:
+        return None
+    return element("p", find_verdict(run.ranking, steps=1).sentence, class_="verdict")  # the code is not shown
+
+
+def _reward(one, name):
+    if one is None:
         return wording.NOTHING, "none measured"
-    return (
-        wording.score_with_deviation(e.reward, deviation(e.rewards)),
-        note or wording.shorten(e.rule.formula(), 60),
-    )
+    return describe_reward(one), wording.shorten(name, 60)
+
+
+def describe_reward(one: Contender) -> str:
+    """The mean with fresh seeds ± its interval's half; without these, the search's reward ± standard deviation."""
+    if one.fresh is not None:
+        return wording.interval(fresh_interval(one.fresh))
+    return wording.score_with_deviation(one.evaluation.reward, deviation(one.evaluation.rewards))
 
 
 def _tile(title, figure, note):

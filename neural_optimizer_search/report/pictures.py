@@ -5,6 +5,7 @@ from typing import NamedTuple, Optional
 
 from neural_optimizer_search.report.axes import Scale
 from neural_optimizer_search.report.markup import Content, Element, element
+from neural_optimizer_search.report.points import SHAPES
 
 COLORS = 6  # in style.css: .c0 to .c5; then they begin again, with dashes
 
@@ -34,7 +35,7 @@ class LegendRow(NamedTuple):
     """A mark of a chart and what it means.
 
     Attributes:
-      mark: "circle" or "line".
+      mark: "line", or one of `points.SHAPES`.
       class_: Its class in style.css.
       meaning: What it means, in words.
     """
@@ -109,7 +110,7 @@ def legend(rows: Iterable[LegendRow]) -> Element:
     lines = [
         element(
             "li",
-            element("svg", _SWATCHES[mark](class_), viewBox="0 0 24 12", width=24, aria_hidden="true"),
+            element("svg", _swatch(mark, class_), viewBox="0 0 24 12", width=24, aria_hidden="true"),
             meaning,
         )
         for mark, class_, meaning in rows
@@ -117,7 +118,7 @@ def legend(rows: Iterable[LegendRow]) -> Element:
     return element("ul", lines, class_="legend")
 
 
-_SWATCHES = {
-    "circle": lambda class_: element("circle", cx=12, cy=6, r=4, class_=class_),
-    "line": lambda class_: element("line", x1=0, x2=24, y1=6, y2=6, class_=f"line {class_}"),
-}
+def _swatch(mark, class_):
+    if mark == "line":
+        return element("line", x1=0, x2=24, y1=6, y2=6, class_=f"line {class_}")
+    return SHAPES[mark](12, 6)

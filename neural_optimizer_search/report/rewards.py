@@ -1,14 +1,15 @@
 """How the rewards of a search rose."""
 
-from typing import Optional
-
 from neural_optimizer_search.report import charts, wording
 from neural_optimizer_search.report.axes import is_plottable
 from neural_optimizer_search.report.charts import Reference
+from neural_optimizer_search.report.columns import AGAIN, ALIKE, NEW, STOPPED
 from neural_optimizer_search.report.markup import Element, element
 from neural_optimizer_search.report.page import section
 from neural_optimizer_search.report.pictures import WIDE, LegendRow, both_widths, legend
+from neural_optimizer_search.report.points import MARKS
 from neural_optimizer_search.report.run import RecordedSearch
+from neural_optimizer_search.report.statistics import moving_mean
 
 LONGEST_WINDOW, LEAST_WINDOW = 50, 5  # rules in a moving mean, but of very many
 
@@ -18,39 +19,63 @@ def rewards(run: RecordedSearch) -> Element:
     points = run.history
     if not len(points):
         return section("Rewards", element("p", "No rule that was sampled has been measured yet."), id_="rewards")
-    known = best_known(run)
+    known = find_references(run)
     # So long that each rule counts in one of the means that are drawn.
     window = max(min(LONGEST_WINDOW, len(points) // 4), len(points) // WIDE.marks)
-    window = window if window >= LEAST_WINDOW else None
-    label = (
-        f"Reward of {wording.several(len(points), 'sampled rule')}; the best has "
-        f"{wording.score(max(points.rewards))}."
+    window = window if window >= LEAST_WINDOW and _is_seen(points, window, known) else None
+    best = points.best_so_far
+    label = f"Reward of {wording.several(len(points), 'sampled rule')}" + (
+        f"; the best has {wording.score(best[-1][1])}." if best else "."
     )
     drawn = both_widths(lambda size: charts.draw_rewards(points, len(run.samples), known, window, size), label)
-    caption = element("figcaption", *_caption(run.counts["screened"], len(points)))
-    return section("Rewards", element("figure", drawn, _legend(known, window), caption), id_="rewards")
+    low, _ = charts.find_reward_range(points, known)
+    below = sum(reward < low for reward in points.rewards)
+    caption = element("figcaption", *_caption(run.counts["screened"], len(points), below))
+    rows = _legend(known, window, set(points.kinds), below)
+    return section("Rewards", element("figure", drawn, rows, caption), id_="rewards")
 
 
-def best_known(run: RecordedSearch) -> Optional[Reference]:
-    """The best known optimizer, or None if no known optimizer has a reward that can be drawn."""
-    return next((Reference(name, e.reward) for name, e in run.baselines if is_plottable(e.reward)), None)
+def _is_seen(points, window, known):
+    """Whether most of a line of means is on the axis: a part of it here and there would say nothing."""
+    low, _ = charts.find_reward_range(points, known)
+    means = moving_mean(points.numbers, points.rewards, window, WIDE.marks)
+    return 2 * sum(mean >= low for _, mean in means) >= len(means)
 
 
-def _legend(known, window):
+def find_references(run: RecordedSearch) -> list[Reference]:
+    """The known optimizers that have a reward that can be drawn, the best first."""
+    return [Reference(name, e.reward, e.key) for name, e in run.baselines if is_plottable(e.reward)]
+
+
+_MEANINGS = {
+    NEW: "a rule, the first time",
+    ALIKE: "a rule that behaves like one before (≈)",
+    AGAIN: "a rule proposed again",
+    STOPPED: "a rule that was stopped, at its estimate",
+}
+
+
+def _legend(known, window, kinds, below):
     rows = [
-        LegendRow("circle", "new", "a rule, the first time"),
-        LegendRow("circle", "again", "a rule proposed again"),
-        LegendRow("line", "mean", f"mean of the last {window:,}") if window else None,
-        LegendRow("line", "best", "best so far"),
-        LegendRow("line", "known", f"{known.name}, the best known optimizer") if known else None,
+        *(LegendRow(MARKS[kind], MARKS[kind], meaning) for kind, meaning in _MEANINGS.items() if kind in kinds),
+        LegendRow("below", "below", "below the axis") if below else None,
+        LegendRow("line", "mean", f"mean of the last {window:,}{' where it is on the axis' if below else ''}")
+        if window
+        else None,
+        LegendRow("line", "best", "best so far, of those measured in full"),
+        LegendRow("line", "known", f"{known[0].name}, the best known optimizer") if known else None,
+        LegendRow("line", "known other", "other known optimizers") if len(known) > 1 else None,
     ]
     return legend(row for row in rows if row)
 
 
-def _caption(screened, dots):
+def _caption(screened, dots, below):
     yield "The reward of each sampled rule, as in the paper's Figure 4. "
+    if below:
+        lie = "lies" if below == 1 else "lie"
+        yield f"The axis begins where the known optimizers are: {wording.several(below, 'rule')} {lie} below. "
     if screened:
         have = "has" if screened == 1 else "have"
-        yield f"The {wording.several(screened, 'rule')} that the screen stopped {have} no dot. "
+        yield f"The {wording.several(screened, 'rule')} that the screen stopped {have} no mark. "
     if dots > WIDE.marks:
-        yield f"Of {dots:,} dots some {WIDE.marks:,} are drawn, and all that were the best."
+        yield f"Of {dots:,} marks some {WIDE.marks:,} are drawn, and all that were the best."

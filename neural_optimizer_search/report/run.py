@@ -1,6 +1,7 @@
 """A search as its ledger has it: all of it is checked, and what a page does not show stays in a copy of the file."""
 
 import contextlib
+import dataclasses
 import functools
 import os
 import sqlite3
@@ -11,12 +12,16 @@ from pathlib import Path
 from typing import Any, NamedTuple, Optional, Union
 
 from neural_optimizer_search import flags
+from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.fingerprint import Fingerprint
+from neural_optimizer_search.measuring.probe import Descent, Probe
+from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.recorded_flags import complete
 from neural_optimizer_search.records.ledger import Ledger, Sample
 from neural_optimizer_search.records.run_directory import LEDGER, rank
 from neural_optimizer_search.records.stored import Joined
+from neural_optimizer_search.report.axes import is_plottable
 from neural_optimizer_search.report.columns import History, Measured, Ranked
 from neural_optimizer_search.search.config import SearchConfig
 from neural_optimizer_search.search.known_optimizers import (
@@ -24,6 +29,7 @@ from neural_optimizer_search.search.known_optimizers import (
     find_known_optimizers,
     name_known_optimizer,
 )
+from neural_optimizer_search.search.ranking import LOOKS, Contender, Ranking, make_ranking
 from neural_optimizer_search.search.score_words import ScoreWords, score_words
 
 
@@ -58,6 +64,9 @@ class RecordedSearch:
       versions: What the search was computed with, one dict for each time that it changed.
       fingerprint: Of a task of the user's own, if it was recorded.
       task_changes: What became another in it while the run went on.
+      fresh: What rules and known optimizers got with seeds that the search never saw, by their keys.
+      alike: How many different rules took the evaluation of another one, which behaves alike, by its key.
+      descent: The first gradients of the task's child, if they were recorded.
     """
 
     place: Path
@@ -70,6 +79,9 @@ class RecordedSearch:
     versions: tuple[dict[str, str], ...] = ()
     fingerprint: Optional[Fingerprint] = None
     task_changes: tuple[str, ...] = ()
+    fresh: Mapping[str, Evaluation] = dataclasses.field(default_factory=dict)
+    alike: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    descent: Optional[Descent] = None
 
     @property
     def score_words(self) -> ScoreWords:
@@ -84,12 +96,30 @@ class RecordedSearch:
     @functools.cached_property
     def history(self) -> History:
         """The samples that were measured."""
-        return History(self.samples)
+        return History(self.samples, self.measured.stopped, {e.key for _, e in self.baselines})
 
     @functools.cached_property
     def top(self) -> Ranked:
         """The rules that were measured and that work, the best first."""
         return Ranked(self.found, self.measured.working, self.measured.rewards)
+
+    @functools.cached_property
+    def ranking(self) -> Ranking:
+        """The distinct rules among the best, and the known optimizers, in the order of the leaderboard."""
+        probes = [Screen().probe, *([Probe(self.descent)] if self.descent else [])]
+        known = {name: e.rule for name, e in self.baselines}
+        return make_ranking(self.top[:LOOKS], [e for _, e in self.baselines], known, probes, self.fresh, self.alike)
+
+    def shorten(self, one: Contender) -> Rule:
+        """The shortest rule that behaves as one of the ranking does; it is looked for once."""
+        key = one.evaluation.key
+        if key not in self._shortest:
+            self._shortest[key] = self.ranking.shorten(one)
+        return self._shortest[key]
+
+    @functools.cached_property
+    def _shortest(self) -> dict[str, Rule]:
+        return {}
 
     def look_at_all(self) -> None:
         """Reads every row once, which checks it: what is damaged is seen before there is a page."""
@@ -131,6 +161,9 @@ def read(place: Union[str, Path]) -> RecordedSearch:
                 versions=tuple(ledger.versions),
                 fingerprint=ledger.fingerprint,
                 task_changes=tuple(ledger.task_changes),
+                fresh=_keep_drawable(ledger.fresh_evaluations()),
+                alike=ledger.count_alike(),
+                descent=ledger.descent,
             )
             run.look_at_all()
             weakref.finalize(run, stack.pop_all().close)
@@ -141,6 +174,11 @@ def read(place: Union[str, Path]) -> RecordedSearch:
         raise NotARun(f"{place} cannot be read now: {error}") from error
     except (ValueError, sqlite3.Error) as error:
         raise NotARun(f"{place} is not a run that can be read: {error}") from error
+
+
+def _keep_drawable(fresh):
+    """Those with rewards that have a place on an axis: a ledger of somebody's may say anything."""
+    return {key: e for key, e in fresh.items() if e.rewards and all(map(is_plottable, e.rewards))}
 
 
 def _name_baselines(evaluations, config):

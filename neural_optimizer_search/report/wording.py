@@ -32,6 +32,32 @@ def score_with_deviation(value: Optional[float], deviation: Optional[float]) -> 
     return score(value) if deviation is None else f"{score(value)} ± {score(deviation)}"
 
 
+def interval(value: Optional[tuple[float, Optional[float]]]) -> str:
+    """A mean and how far its interval reaches to either side.
+
+    Example:
+      >>> from neural_optimizer_search.report.wording import interval
+      >>> interval((0.7, 0.0158)), interval((0.7, None)), interval(None)
+      ('0.7000 ± 0.0158', '0.7000', '–')
+    """
+    return NOTHING if value is None else score_with_deviation(*value)
+
+
+def probability(value: Optional[float]) -> str:
+    """A probability; one that is rounded to 0 or 1 is not called certain.
+
+    Example:
+      >>> from neural_optimizer_search.report.wording import probability
+      >>> probability(0.312), probability(0.9999), probability(1e-6), probability(None)
+      ('0.31', '> 0.99', '< 0.01', '–')
+    """
+    if value is None or math.isnan(value):
+        return NOTHING
+    if value > 0.995:
+        return "> 0.99"
+    return "< 0.01" if value < 0.005 else f"{value:.2f}"
+
+
 def rate(value: Optional[float]) -> str:
     """A learning rate or a loss."""
     return NOTHING if value is None else f"{value:.3g}"

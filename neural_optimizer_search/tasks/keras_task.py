@@ -87,7 +87,8 @@ class KerasTask:
         the pair that suits it best, and each pair costs one final run more. racing=Racing() (of
         `tasks.protocol`; None to measure every rule to its end, with all rates). train_examples and
         validation_examples, for what is too large to keep, are the first so many. The other protocols follow:
-        `reduced` is a third of it with one seed and every other rate, `paper` has the paper's rates, reward and constant rate.
+        `reduced` is a third of it with one seed and every other rate, `paper` has the paper's rates, reward and
+        constant rate.
       max_bytes: The most that the examples of either may take in memory, in each process.
       name: The name for messages.
 

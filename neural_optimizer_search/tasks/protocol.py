@@ -31,17 +31,22 @@ class Racing:
     Args:
       best: How many of the best known rules make the bar: their lowest reward must be reached.
       middle_rates: How many learning rates in the middle are tried first; others while the best one is at an edge.
-      deviations: How many standard deviations below the bar an estimate must be for the rule to stop.
+      sweep_deviations: How many standard deviations below the bar an estimate after the sweep with the first seed
+        must be for the rule to stop.
+      deviations: Likewise after final runs. More, because ten rules that are much alike vary less than others do.
       doubt: How many times as many after the first final run, if the other seeds may still choose another rate.
     """
 
     best: int = 10
     middle_rates: int = 1
-    deviations: float = 3.0
-    doubt: float = 3.0
+    sweep_deviations: float = 2.0
+    deviations: float = 5.0
+    doubt: float = 2.0
 
     def __post_init__(self) -> None:
-        for name, least in (("best", 2), ("middle_rates", 1), ("deviations", 0), ("doubt", 1)):
+        for name, least in (
+            ("best", 2), ("middle_rates", 1), ("sweep_deviations", 0), ("deviations", 0), ("doubt", 1)
+        ):  # fmt: skip
             if not getattr(self, name) >= least:
                 raise ValueError(f"Argument `{name}` must be at least {least}. Received: {getattr(self, name)}.")
 

@@ -27,6 +27,7 @@ WITHOUT_INFLUENCE = {
     "dsl.space": "what may be proposed",
     "measuring": "a name",
     "measuring.evaluation": "holds what was measured",
+    "measuring.recording": "records gradients, which no reward depends on",
     "tasks": "finds tasks by name",
     "tasks.data_hash": "hashes data",
     "tasks.in_memory": "tasks of one's own, which are not cached",

@@ -100,3 +100,9 @@ def test_if_another_seed_diverges_at_all_that_were_tried_more_are_tried():
     never, calls = sweep_of(lambda rate, seed, steps: np.inf if seed == 2 else 1.0)
     assert never.try_rates() is not None and never.choose() is None
     assert len({rate for rate, *_ in calls}) == len(RATES)
+
+
+def test_who_did_worse_than_one_that_is_beaten_is_not_tried():
+    sweep, calls = sweep_of(lambda rate, seed, steps: abs(rate - 5.1))
+    assert sweep.try_rates() == sweep.choose() == 5
+    assert [call[:2] for call in calls] == [(5, 0), (4, 0), (6, 0), (5, 1), (5, 2), (6, 1)]

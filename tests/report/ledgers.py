@@ -13,14 +13,15 @@ CONFIG = dict(
     seed=0, seeds_per_rule=None, unconstrained=False, screen=None, cache="none", workers=2, data_dir=None,
     baselines=THE_SIX,
 )  # fmt: skip
+# No two of them, and of the known optimizers, behave alike.
 FORMULAS = (
     "Adam - drop(-RMSProp, 0.3)",
-    "2 ^ (sign(g) * sign(m)) * g",
+    "2 ^ (sign(g) * sign(m)) * g^3",
     "(1 + sign(g) * sign(m)) * Adam",
     "clip(m / sqrt(|v|), 1e-3) ^ 2",
     "log(gamma) + drop(1e-4*w, 0.5) / (eps + 2)",
     "clip(sign(g^2) ^ drop(g, 0.1), 1e-5) * drop(g, 0.5)",
-    "sigmoid(g) - g^3",
+    "sign(m) - g^3",
 )
 # As long as a rule of depth 4 gets.
 LONG = "*".join(["(Adam + clip(RMSProp, 1e-5) / (sqrt(|gamma|) + drop(1e-4*w, 0.5)))"] * 2)
@@ -49,8 +50,11 @@ def found():
     return [evaluation(formula, 0.7 - 0.05 * k) for k, formula in enumerate((*FORMULAS, LONG))]
 
 
-def write(directory, evaluations=(), baselines=(), config=CONFIG, screened_out=0, unfinished=()):
-    """A run whose algorithm proposed the evaluations, each twice, and what the screen stopped; and one step more."""
+def write(directory, evaluations=(), baselines=(), config=CONFIG, screened_out=0, unfinished=(), alike=(), fresh=()):
+    """A run whose algorithm proposed the evaluations, each twice, and what the screen stopped; and one step more.
+
+    What is `alike` was proposed too, and what is `fresh` measured with other seeds at the end.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     ledger = Ledger(directory / "ledger.sqlite", config)
     for e in baselines:
@@ -60,6 +64,9 @@ def write(directory, evaluations=(), baselines=(), config=CONFIG, screened_out=0
     stopped = dataclasses.replace(fakes.fake_evaluation(parse_formula("g^2"), 0.0), status="screened", key="")
     ledger.add_samples(0, [stopped] * screened_out)
     ledger.add_samples(1, [*evaluations, *evaluations])
+    ledger.add_samples(2, alike)
+    for e in fresh:
+        ledger.add_fresh(e)
     ledger.close()
     return directory
 
@@ -73,6 +80,47 @@ def failed():
             e, status=status, message=f"It {status}.", reward=0.0, rewards=(), sweep=(), learning_rate=None
         )
         for status, e in zip(FAILED, found())
+    ]
+
+
+def with_fresh_seeds(evaluations, seeds=4):
+    """What the same rules get with fresh seeds: a little less."""
+    rewards = [tuple(e.reward - 0.01 * (k % 3) for k in range(seeds)) for e in evaluations]
+    return [
+        dataclasses.replace(
+            e, reward=sum(those) / seeds, rewards=those, seeds=tuple(range(1000, 1000 + seeds)), steps=100
+        )
+        for e, those in zip(evaluations, rewards)
+    ]
+
+
+def stopped():
+    """A rule that was stopped after the sweep, and one after two seeds, above all that were measured in full."""
+    made = [evaluation("e^g", 0.1), evaluation("e^m", 0.9)]
+    return [
+        dataclasses.replace(e, status="stopped", message="Stopped.", rewards=e.rewards[:k], steps=50)
+        for e, k in zip(made, (0, 2))
+    ]
+
+
+def with_steps(evaluations, steps=200):
+    return [dataclasses.replace(e, steps=steps) for e in evaluations]
+
+
+def alike():
+    """Disguises of the best rule, two of them, and of Adam."""
+    best, adam = found()[0], known()[3]
+    rules = zip(("Adam + RMSProp", "RMSProp + Adam", "Adam + eps"), (best, best, adam))
+    return [dataclasses.replace(e, rule=parse_formula(formula), alike=True) for formula, e in rules]
+
+
+def odd_fresh():
+    first, second, third, *others = found()
+    return [
+        dataclasses.replace(first, rewards=(0.7,), seeds=(1000,)),
+        dataclasses.replace(second, rewards=(), seeds=()),
+        dataclasses.replace(third, reward=1e308, rewards=(1e308, -1e308), seeds=(1000, 1001)),
+        *(dataclasses.replace(e, reward=0.0, status="failed", rewards=(0.0, 0.0), seeds=(7, 7)) for e in others),
     ]
 
 
@@ -106,6 +154,17 @@ def hostile():
 SEARCHES = {
     "whole": dict(evaluations=found(), baselines=known(), screened_out=3),
     "at work": dict(evaluations=found()[:3]),
+    "raced": dict(
+        evaluations=[*with_steps(found()), *stopped()],
+        baselines=with_steps(known()),
+        alike=alike(),
+        fresh=with_fresh_seeds([*found(), *known()]),
+    ),
+    "known are fresh": dict(evaluations=found()[:3], baselines=known(), fresh=with_fresh_seeds(known()[:2])),
+    "odd fresh": dict(evaluations=found(), baselines=known(), fresh=[*odd_fresh(), *with_fresh_seeds(known(), 2)]),
+    "one fresh seed": dict(
+        evaluations=found()[:2], baselines=known(), fresh=with_fresh_seeds([*found()[:2], *known()], 1)
+    ),
     "nothing": {},
     "only known": dict(baselines=known()),
     "only found": dict(evaluations=found()),
@@ -120,11 +179,13 @@ SEARCHES = {
     "hostile": dict(
         evaluations=hostile(),
         baselines=known(),
+        alike=[dataclasses.replace(hostile()[0], rule=known()[3].rule, alike=True)],
+        fresh=[dataclasses.replace(e, message=ATTACK) for e in with_fresh_seeds([*hostile()[:2], *known()])],
         config={**dict.fromkeys(CONFIG, ATTACK), ATTACK: [ATTACK], "table": {ATTACK: ATTACK}},
     ),
 }
 DIRECTORIES = {"whole": "a-run", "hostile": "<img src=x onerror='window.attacked = 3'>"}
-ODD = tuple(name for name in SEARCHES if name not in ("whole", "at work", "hostile"))
+ODD = tuple(name for name in SEARCHES if name not in ("whole", "at work", "raced", "hostile"))
 
 
 def write_named(parent, name):

@@ -9,6 +9,7 @@ import pytest
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.records.ledger import Sample
 from neural_optimizer_search.report import axes, charts, marks, pictures
+from neural_optimizer_search.report import points as points_of
 from neural_optimizer_search.report.columns import History
 from neural_optimizer_search.report.markup import html
 from neural_optimizer_search.report.sweeps import share_axes, sweep_chart
@@ -41,7 +42,7 @@ def history(rewards):
 @pytest.mark.parametrize(
     "rewards", [[], [0.5], [0.5] * 3, [-1.0, 0.0], [0.0, 1e99], [0.5, 0.5 + 1e-16], [1e-300, 0.0]]
 )
-@pytest.mark.parametrize("known", [None, charts.Reference("Adam", 0.7)])
+@pytest.mark.parametrize("known", [(), (charts.Reference("Adam", 0.7), charts.Reference("SGD", 0.65))])
 def test_rewards(rewards, known):
     points = history(rewards)
     drawn = pictures.both_widths(
@@ -49,16 +50,70 @@ def test_rewards(rewards, known):
     )
     for made in drawn:
         root = check(made)
-        assert len(find(root, "new")) + len(find(root, "again")) == len(rewards)
-        assert len(find(root, "known")) == (known is not None)
+        assert sum(len(find(root, mark)) for mark in ("new", "again", "below")) == len(rewards)
+        assert (len(find(root, "known")), len(find(root, "known other"))) == ((1, 1) if known else (0, 0))
+
+
+KNOWN = (charts.Reference("Adam", 0.88, "adam"), charts.Reference("SGD", 0.8, "sgd"), charts.Reference("Lion", 0.0))
+
+
+def samples_of_each_kind():
+    def sample(formula, reward, key, alike=False):
+        return Sample(0, parse_formula(formula), reward, key, alike=alike)
+
+    return [
+        sample("m", 0.85, "m"),
+        sample("m", 0.85, "m"),
+        sample("m + eps", 0.85, "m", alike=True),
+        sample("Adam + eps", 0.88, "adam", alike=True),
+        sample("Adam", 0.88, "adam"),
+        sample("g^3", 0.87, "stopped"),
+        sample("2", 0.3, "low"),
+        sample("v", 0.2, "stopped too"),
+    ]
+
+
+def test_each_kind_of_rule_has_its_mark():
+    points = History(samples_of_each_kind(), {"stopped", "stopped too"}, {"adam", "sgd"})
+    root = check(
+        pictures.picture(1, 1, *charts.draw_rewards(points, 8, KNOWN, None, pictures.WIDE), label="Rewards.")
+    )
+    said = {mark: [made[0].text for made in find(root, mark)] for mark in (*points_of.MARKS.values(), "below")}
+    assert said == {
+        "new": ["1: m, reward 0.8500"],
+        "again": ["2: m, again, reward 0.8500", "5: Adam, which is Adam, reward 0.8800"],
+        "alike": ["3: m + eps, ≈ an earlier rule, reward 0.8500", "4: Adam + eps, ≈ Adam, reward 0.8800"],
+        "stopped": ["6: g^3, stopped, estimated reward 0.8700"],
+        "below": ["8: v, stopped, estimated reward 0.2000", "7: 2, reward 0.3000"],
+    }
+    # Neither an estimate nor what a known optimizer was paid is the best so far.
+    assert points.best_so_far == [(1, 0.85), (7, 0.85)]
+    assert {made.tag for made in find(root, "new") + find(root, "stopped")} == {"circle"}
+
+
+def test_the_axis_begins_where_the_known_optimizers_are():
+    points = History(samples_of_each_kind(), {"stopped", "stopped too"}, {"adam", "sgd"})
+    low, high = charts.find_reward_range(points, KNOWN)
+    assert 0.79 < low < 0.8 and high == 0.88
+    # The best rule is on the axis, however bad it is; and without known optimizers all are.
+    assert charts.find_reward_range(history([0.3, 0.5]), KNOWN[:2])[0] == pytest.approx(0.5, abs=0.05)
+    assert charts.find_reward_range(history([0.3, 0.5]), ()) == (0.0, 0.5)
+
+
+@pytest.mark.parametrize("places", [[], [5.0], [5.0, 5.0, 6.0, 90.0], [99.0] * 5])
+def test_names_are_spread(places):
+    spread = charts.spread(places, 10, 100)
+    assert len(spread) == len(places)
+    assert all(after - before >= 10 for before, after in zip(spread, spread[1:]))
+    assert all(place <= 100 for place in spread)
 
 
 def test_the_best_are_among_the_dots_of_a_long_search():
     points = history([0.9 if k == 777 else 0.1 for k in range(1, 5000)])
-    made = pictures.picture(1, 1, *charts.draw_rewards(points, 5000, None, 10, pictures.NARROW), label="Rewards.")
+    made = pictures.picture(1, 1, *charts.draw_rewards(points, 5000, (), 10, pictures.NARROW), label="Rewards.")
     titles = [title.text for title in check(made).iter("title")]
     assert len(titles) < 2 * pictures.NARROW.marks
-    assert "777: g, reward 0.9000" in titles
+    assert "777: g, again, reward 0.9000" in titles
 
 
 SWEEPS = {
@@ -103,6 +158,27 @@ def test_best_of_runs():
 def test_seeds(rewards):
     check(marks.seeds(rewards, rewards[0] if rewards else 0.0, 0.0, 1.0))
     check(marks.seeds(rewards, 0.5, 0.5, 0.5))
+
+
+@pytest.mark.parametrize("mean", [0.5, 0.2, -7.0, HUGE])
+@pytest.mark.parametrize("half", [None, 0.0, 0.1, HUGE, NAN])
+def test_whisker(mean, half):
+    root = check(marks.whisker(mean, half, 0.45, 0.6, 0.4, 0.9))
+    assert len(find(root, "center")) == (abs(mean) < 1e100)
+    is_whisker = half is not None and half < 1
+    assert len(find(root, "interval")) == (3 if is_whisker and mean < 1e100 else 0)
+    assert len(find(root, "known")) == len(find(root, "saw")) == 1
+
+
+def test_a_whisker_is_where_its_numbers_are():
+    root = check(marks.whisker(0.7, 0.1, 0.75, 0.6, 0.5, 0.9))
+    (line, *_), (dot,), (ring,), (known,) = (find(root, mark) for mark in ("interval", "center", "saw", "known"))
+    left, right = float(line.get("x1")), float(line.get("x2"))
+    assert left < float(dot.get("cx")) < float(ring.get("cx")) < right
+    assert float(known.get("x1")) == pytest.approx(left)
+    assert root.get("aria-label") == (
+        "0.7000 with fresh seeds, 95 % interval 0.6000 to 0.8000; the search saw 0.7500."
+    )
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0, 7.0, -1.0])

@@ -12,10 +12,10 @@ from neural_optimizer_search.records.ledger import Sample
 from neural_optimizer_search.records.run_directory import rank
 from neural_optimizer_search.report import statistics as stats
 from neural_optimizer_search.report.axes import is_plottable
-from neural_optimizer_search.report.columns import History, Measured, Ranked
+from neural_optimizer_search.report.columns import AGAIN, NEW, History, Measured, Ranked
 from neural_optimizer_search.report.run import read
 
-STATUSES = ("ok", "ok", "diverged", "failed", "timeout")
+STATUSES = ("ok", "ok", "stopped", "diverged", "failed", "timeout")
 REWARDS = (0.0, 0.25, 0.5, 0.75, 1.0, 1e300)  # many are equal; the last has no place on an axis
 
 
@@ -28,6 +28,7 @@ def make_found(rng, count):
             message=f"Message {rng.integers(3)}.",
             cached=bool(rng.random() < 0.2),
             seconds=float(rng.random()),
+            steps=int(rng.integers(5)),
             key=f"key {number}",
         )
         for number in range(count)
@@ -53,7 +54,12 @@ def test_measured(rng):
     assert list(measured.rewards) == [e.reward for e in found]
     assert list(measured.seconds) == [e.seconds for e in trained]
     assert measured.statuses == Counter(e.status for e in trained)
-    assert measured.failures == Counter((e.status, e.message) for e in trained if e.status != "ok")
+    assert measured.failures == Counter((e.status, e.message) for e in trained if e.status not in ("ok", "stopped"))
+    assert measured.stages == Counter(len(e.rewards) for e in found if e.status == "stopped")
+    assert measured.stopped == {e.key for e in found if e.status == "stopped"}
+    assert {status: n for status, n in measured.steps.items() if n} == {
+        status: n for status in STATUSES if (n := sum(e.steps for e in found if e.status == status and not e.cached))
+    }
     works = [e for e in found if e.status == "ok" or (e.status == "diverged" and e.reward > 0)]
     top = Ranked(found, measured.working, measured.rewards)
     assert top == rank(works) and top[:7] == rank(works)[:7] and top[-1] == rank(works)[-1]
@@ -65,7 +71,9 @@ def test_history(rng):
     for number, sample in enumerate(samples, 1):
         if not sample.screened:
             if is_plottable(sample.reward):
-                expected.append((number, sample.rule, sample.reward, sample.key in seen))
+                expected.append(
+                    (number, sample.rule, sample.reward, AGAIN if sample.key in seen else NEW, sample.key)
+                )
             seen.add(sample.key)
     assert [tuple(point) for point in history] == expected
     assert [samples[place].screened for place in history.screened] == [True] * sum(s.screened for s in samples)

@@ -14,8 +14,10 @@ from neural_optimizer_search.report.cards import cards
 from neural_optimizer_search.report.comparison import comparison_page
 from neural_optimizer_search.report.leaderboard import leaderboard
 from neural_optimizer_search.report.markup import element, html, reveal
+from neural_optimizer_search.report.overview import summary
 from neural_optimizer_search.report.run import read
 from neural_optimizer_search.report.search_page import search_page
+from neural_optimizer_search.search.verdict import find_verdict
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +80,56 @@ def test_no_seeds_column_where_there_is_one_seed(page_of):
     assert "reward of each seed" not in page_of("one seed").text
 
 
+# -- Fresh seeds, alike and stopped rules ------------------------------------------------------------
+
+
+def test_the_page_of_a_search_that_raced_and_joined(page_of):
+    page = page_of("raced")
+    for words in (
+        "AddSign, the best known optimizer",
+        "best so far, of those measured in full",
+        "Rewards here are means with seeds that the search never saw",
+        "fresh seeds 95 % interval P(> AddSign) update rule search saw",
+        "Fresh seeds: the mean reward of 4 trainings with seeds that the search never saw",
+        "≈ 2 more rules",
+        "≈ Adam: 1 rule",
+        "0.6925 with fresh seeds, 95 % interval 0.6773 to 0.7077; the search saw reward 0.7000 ± 0.0158",
+        "alike one that was measured, and not trained 3",
+        "10 trained ok 8 80.0 % stopped after the sweep with the first seed 1 10.0 % stopped after 2 final runs 1",
+        "5,700 gradient steps",
+        "known optimizers 6 1,200 200 21.1 %",
+        "rules measured in full 8 1,600 200 28.1 %",
+        "rules that were stopped 2 100 50 1.8 %",
+        "fresh seeds at the end 14 1,400 100 24.6 %",
+        "At that price the 2 rules that were stopped would have taken 300 more.",
+        "The 3 samples that took the evaluation of a rule which behaves alike cost nothing.",
+    ):
+        assert words in page.text, words
+    assert "diverged or failed" not in page.text  # what was stopped is neither
+
+
+def test_the_verdict_stands_at_the_top(recorded, page_of):
+    run = recorded("raced")
+    sentence = find_verdict(run.ranking, steps=1).sentence
+    assert sentence in page_of("raced").text.partition("Best rule ")[0]
+    assert 'class="verdict"' not in html(summary(recorded("whole")))
+
+
+def test_disguises_share_one_row(tmp_path):
+    """Of a search that trained them all: each behaviour stands once, under its shortest formula."""
+    formulas = (
+        "Adam - clip(clip(v, 1e-3), 1e-3)",
+        "sign(m) * 2 ^ clip(eps, 1e-3)",
+        "sign(m) + clip(eps, 1e-5)",
+        "g^3",
+    )
+    found = [ledgers.evaluation(formula, 0.7 - 0.1 * k) for k, formula in enumerate(formulas)]
+    page = Page(html(leaderboard(read(ledgers.write(tmp_path / "run", found, ledgers.known())))))
+    alternatives = [text for name, text in page.attributes if name == "alttext"]
+    assert alternatives[:3] == ["sign(m)", formulas[1], "g^3"]
+    assert "≈ 1 more rule" in page.text and "≈ Adam: 1 rule" in page.text
+
+
 # -- Several runs ----------------------------------------------------------------------------------
 
 
@@ -90,6 +142,17 @@ def test_comparison(tmp_path):
     for words in ("2 searches compared", "algorithm ppo random", "random 0.7000 ± 0.0158", "nos-search --task"):
         assert words in page.text
     assert "do not measure the same thing" not in page.text
+
+
+def test_a_comparison_says_which_rewards_it_has(recorded):
+    raced, whole = recorded("raced"), recorded("whole")
+    text = Page(comparison_page([raced, whole])).text
+    assert "Where the table says so, rewards are means with seeds that the search never saw" in text
+    assert "4 fresh seeds" in text and "the search's seeds" in text
+    assert "Rewards here are means with seeds that the search never saw" in Page(comparison_page([raced] * 2)).text
+    assert "the best are flattered" in Page(comparison_page([whole] * 2)).text
+    # An estimate is not the best: 0.9 was estimated, and 0.7 measured.
+    assert "At the end it is 0.7000 in" in comparison_page([raced])
 
 
 def test_runs_that_do_not_compare(tmp_path):

@@ -198,6 +198,7 @@ def test_the_command_makes_the_same_run(changes):
 
 def test_values_that_are_no_flags_are_left_out():
     odd = {"task": ["a"], "seed": {"b": 1}, "--x": "y"}
-    assert reproduction({**odd, "baselines": 3j}) == "nos-search"
-    # A run that recorded no known optimizers is of a release that had six.
-    assert reproduction(odd) == f"nos-search --baselines {THE_SIX}"
+    earlier = "--alike off --racing off --fresh_seeds 0"
+    assert reproduction({**odd, "baselines": 3j}) == f"nos-search {earlier}"
+    # A run that recorded neither these nor known optimizers is of a release that had none of these, and six.
+    assert reproduction(odd) == f"nos-search --baselines {THE_SIX} {earlier}"

@@ -6,8 +6,10 @@ import pytest
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.dsl.printing import text
 from neural_optimizer_search.report import statistics as stats
+from neural_optimizer_search.report.columns import AGAIN, NEW
 from neural_optimizer_search.report.outcomes import failure_messages, sampled_outcomes, trained_outcomes
 from neural_optimizer_search.report.run import read
+from neural_optimizer_search.report.steps import Spent, count_steps, steps
 
 
 def rules(*formulas):
@@ -24,7 +26,7 @@ def test_history_knows_what_was_proposed_before(tmp_path):
     run = read(ledgers.write(tmp_path, ledgers.found()[:2], screened_out=3))
     points = run.history
     assert [point.number for point in points] == [4, 5, 6, 7]  # the first three have no reward
-    assert [point.repeated for point in points] == [False, False, True, True]
+    assert [point.kind for point in points] == [NEW, NEW, AGAIN, AGAIN]
     assert [point.reward for point in points] == pytest.approx([0.7, 0.65, 0.7, 0.65])
 
 
@@ -100,6 +102,16 @@ def test_outcomes(tmp_path):
     trained = {outcome.name: outcome.count for outcome in trained_outcomes(run)}
     assert trained == {"ok": 1, "diverged": 1, "out of memory": 1}
     assert failure_messages(run) == [(("diverged", "It diverged."), 1), (("out of memory", "Too much."), 1)]
+
+
+def test_steps_that_nobody_recorded_are_not_counted(tmp_path):
+    """As of a search that an earlier release began."""
+    before, now = ledgers.found()[:2], ledgers.with_steps(ledgers.found()[2:4])
+    assert steps(read(ledgers.write(tmp_path / "before", before, ledgers.known()))) is None
+    run = read(ledgers.write(tmp_path / "both", [*before, *now, *ledgers.stopped()]))
+    assert count_steps(run) == [Spent("rules measured in full", 4, 400), Spent("rules that were stopped", 2, 100)]
+    _, _, said = steps(run)
+    assert [p.text for p in said] == ["Not among them: 2 rules that were trained before steps were recorded."]
 
 
 def test_what_was_measured_of_an_unfinished_step_is_among_the_samples(tmp_path):

@@ -1,5 +1,6 @@
 """A task in which nothing can have a reward ends its search after the known optimizers, with what was seen."""
 
+import marks
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,10 +12,12 @@ from neural_optimizer_search.measuring.evaluator import Evaluator
 from neural_optimizer_search.search import command
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS, require_reward
 from neural_optimizer_search.tasks import KerasTask
+from neural_optimizer_search.tasks.metric_scale import MetricScale
 from neural_optimizer_search.workers.config import EXECUTORS
 from neural_optimizer_search.workers.executor import TaskFailed
 from neural_optimizer_search.workers.in_process import InProcess
 
+ONCE = pytest.mark.once  # with any Keras there is one of each kind
 X = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
 Y = X.sum(axis=1)
 
@@ -39,7 +42,7 @@ def evaluate(task, formula="g"):
     return Evaluator(task, task.protocols["default"])(parse_formula(formula))
 
 
-@pytest.mark.parametrize("score", [37.0, 1.01])
+@pytest.mark.parametrize("score", [37.0, pytest.param(1.01, marks=ONCE)])
 def test_a_score_out_of_range_is_refused_with_what_was_received(score):
     task = keras_task(metric=constant(score), higher_is_better=True)
     with pytest.raises(
@@ -49,16 +52,35 @@ def test_a_score_out_of_range_is_refused_with_what_was_received(score):
     assert "\n" not in str(error.value)
 
 
+@ONCE
 def test_rounding_is_no_reason_to_refuse_a_score():
     assert evaluate(keras_task(metric=constant(1.0 + 2e-7), higher_is_better=True)).reward == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize("value", [-3.0, float("nan"), float("inf"), float("-inf")])
+LONG = marks.only_long("The score of each is looked at below.")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        -3.0,
+        pytest.param(float("nan"), marks=ONCE),
+        pytest.param(float("inf"), marks=[ONCE, LONG]),
+        pytest.param(float("-inf"), marks=[ONCE, LONG]),
+    ],
+)
 def test_a_metric_that_is_paid_nothing_is_told(value):
     found = evaluate(keras_task(metric=constant(value), higher_is_better=True))
     assert (found.reward, found.status) == (0.0, "ok")
     told = "Trained 6 steps with 1 seed. The metric is {:g} at the end, and 0 is paid nothing."
     assert found.message == told.format(value)
+
+
+@pytest.mark.parametrize("value", [-3.0, float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize(("best", "worst"), [(1.0, 0.0), (0.0, 4.0)])
+def test_a_value_without_a_score(value, best, worst):
+    score = MetricScale(best, worst)(tf.constant(value)).numpy()
+    assert score == (1.75 if (value, worst) == (-3.0, 4.0) else 0.0)
 
 
 def run(tmp_path, monkeypatch, capfd, task):
@@ -82,6 +104,7 @@ def test_nan_in_the_data(tmp_path, monkeypatch, capfd):
     )
 
 
+@ONCE
 def test_a_metric_that_is_always_negative(tmp_path, monkeypatch, capfd):
     last = run(tmp_path, monkeypatch, capfd, keras_task(metric=constant(-3.0), higher_is_better=True))
     assert last.startswith(
@@ -90,6 +113,7 @@ def test_a_metric_that_is_always_negative(tmp_path, monkeypatch, capfd):
     )
 
 
+@ONCE
 def test_a_mix_is_told_kind_by_kind():
     kinds = [
         ("diverged", "Diverged at once."),

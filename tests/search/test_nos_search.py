@@ -12,6 +12,7 @@ from neural_optimizer_search.search import command
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 
 pytestmark = pytest.mark.slow
+ONCE = pytest.mark.once  # with any Keras there is a search from beginning to end
 
 EVOLUTION = [*TINY, "--algorithm", "evolution"]
 
@@ -43,6 +44,7 @@ def test_a_search_from_beginning_to_end(run, capfd):
     assert "update rule" in capfd.readouterr().out
 
 
+@ONCE
 def test_random_on_the_other_task(tmp_path, capfd):
     out = tmp_path / "run"
     flags = [*TINY, "--task", "digits_mlp", "--algorithm", "random", "--budget", "5", "--seed", "3"]
@@ -57,6 +59,7 @@ def test_random_on_the_other_task(tmp_path, capfd):
     assert all(len(e.rewards) == 1 for e in ledger.evaluations("search") if e.status == "ok")
 
 
+@ONCE
 def test_a_whole_space_needs_no_budget(tmp_path, capfd, trains_nothing):
     out = tmp_path / "run"
     assert command.main([*TINY, "--algorithm", "exhaustive", "--out", str(out)]) == 0
@@ -68,6 +71,7 @@ def test_a_whole_space_needs_no_budget(tmp_path, capfd, trains_nothing):
     assert re.search(r"(\d+)/\1 rules", captured.err)  # the end that was expected
 
 
+@ONCE
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
@@ -104,6 +108,7 @@ def test_a_wrong_flag_gives_one_clear_line(flags, message, capfd, monkeypatch, t
     assert not list(tmp_path.iterdir())
 
 
+@ONCE
 def test_without_tf_agents(tmp_path, capfd, monkeypatch, trains_nothing):
     monkeypatch.setitem(sys.modules, "tf_agents", None)
     with pytest.raises(SystemExit) as stopped:
@@ -121,6 +126,7 @@ def test_without_tf_agents(tmp_path, capfd, monkeypatch, trains_nothing):
     assert Ledger(out / "ledger.sqlite", read_only=True).config["algorithm"] == "evolution"
 
 
+@ONCE
 def test_without_a_package_of_the_command(capfd, monkeypatch):
     monkeypatch.setitem(sys.modules, "tqdm", None)
     with pytest.raises(SystemExit, match="2"):
@@ -128,6 +134,7 @@ def test_without_a_package_of_the_command(capfd, monkeypatch):
     assert capfd.readouterr().err == "nos-search: needs tqdm: pip install 'neural-optimizer-search[search]'\n"
 
 
+@ONCE
 def test_a_resumed_run_keeps_its_own_flags(run, capfd):
     with pytest.raises(SystemExit) as stopped:
         command.main(["--resume", str(run), "--seed", "7"])
@@ -136,6 +143,7 @@ def test_a_resumed_run_keeps_its_own_flags(run, capfd):
     Ledger(run / "ledger.sqlite").close()  # nobody holds it, although the exception still holds its frames
 
 
+@ONCE
 def test_a_run_is_not_overwritten(run, capfd):
     before = found(run)
     with pytest.raises(SystemExit) as stopped:
@@ -145,6 +153,7 @@ def test_a_run_is_not_overwritten(run, capfd):
     assert found(run) == before
 
 
+@ONCE
 def test_two_processes_do_not_write_one_run(run, capfd):
     holding = Ledger(run / "ledger.sqlite")
     with pytest.raises(SystemExit, match="2"):
@@ -153,6 +162,7 @@ def test_two_processes_do_not_write_one_run(run, capfd):
     assert "is being written by another process. Wait for it, or stop it." in capfd.readouterr().err
 
 
+@ONCE
 def test_preset_paper_trains_what_the_screen_would_reject(tmp_path, trains_nothing):
     out = tmp_path / "run"
     flags = [*TINY, "--algorithm", "random", "--preset", "paper", "--budget", "12"]
@@ -160,6 +170,7 @@ def test_preset_paper_trains_what_the_screen_would_reject(tmp_path, trains_nothi
     assert Ledger(out / "ledger.sqlite", read_only=True).counts()["screened"] == 0
 
 
+@ONCE
 def test_a_cache_spares_what_another_run_has_trained(tmp_path, trains_nothing):
     flags = [*TINY[:-2], "--algorithm", "random", "--cache", str(tmp_path / "cache.sqlite"), "--budget", "4"]
     for name in ("first", "second"):
@@ -169,6 +180,7 @@ def test_a_cache_spares_what_another_run_has_trained(tmp_path, trains_nothing):
     assert first["cached"] == 0 and second["cached"] == first["trained"]
 
 
+@ONCE
 def test_missing_data(tmp_path, capfd):
     pytest.importorskip("tensorflow_datasets")
     flags = [*TINY, "--algorithm", "random", "--task", "cifar10", "--data_dir", str(tmp_path)]
@@ -178,6 +190,7 @@ def test_missing_data(tmp_path, capfd):
     assert "nos-search: --data_dir must be a tensorflow_datasets directory" in capfd.readouterr().err
 
 
+@ONCE
 def test_a_task_that_always_fails_stops_the_search(tmp_path, capfd, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text(
@@ -198,6 +211,7 @@ def test_a_task_that_always_fails_stops_the_search(tmp_path, capfd, monkeypatch)
     assert 'mine.py", line 4, in make' in (tmp_path / "run" / "tracebacks.txt").read_text()
 
 
+@ONCE
 def test_a_time_limit_leaves_the_known_optimizers_in(tmp_path, capfd, trains_nothing):
     out = tmp_path / "run"
     assert command.main([*EVOLUTION, "--budget", "3", "--timeout", "60", "--out", str(out)]) == 0

@@ -1,13 +1,14 @@
 """Which algorithms are found, and what is said of those that are not."""
 
 import importlib.metadata
-import subprocess
 import sys
 
 import pytest
 
 from neural_optimizer_search.search import command, registry
 from neural_optimizer_search.search.registry import UnknownAlgorithm, find_algorithm, find_usable_algorithm, title_of
+
+pytestmark = pytest.mark.once
 
 MINE = """
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
@@ -46,17 +47,13 @@ def package(tmp_path):
     return tmp_path
 
 
-def test_an_algorithm_of_another_package_runs(package, tmp_path):
+def test_an_algorithm_of_another_package_runs(package, tmp_path, capfd, monkeypatch, trains_nothing):
+    monkeypatch.syspath_prepend(package)
     out = tmp_path / "run"
     flags = ["--algorithm", "mine", "--space", "signs", "--depth", "1", "--protocol", "reduced", "--budget", "3"]
     flags += ["--workers", "1", "--cache", "none", "--out", str(out)]
-    code = (
-        "import sys; sys.path.insert(0, sys.argv.pop(1))\n"
-        "from neural_optimizer_search.search.command import main\nsys.exit(main(sys.argv[1:]))"
-    )
-    result = subprocess.run([sys.executable, "-c", code, str(package), *flags], capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    assert result.stdout.startswith("An algorithm of mine over signs at depth 1")
+    assert command.main(flags) == 0
+    assert capfd.readouterr().out.startswith("An algorithm of mine over signs at depth 1")
     assert "update rule" in (out / "leaderboard.txt").read_text()
 
 

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.long, pytest.mark.slow]
 HERE = pathlib.Path(__file__).parent
 FLAGS = ["--depth", "2", "--seed", "1", "--baselines", THE_SIX]
 # A third of the kills wait for a save, after ten steps of some five new rules each: what is left suffices for all.
-KILLS, BUDGET = (24, 800) if os.environ.get("NOS_LONG") else (2, 100)
+KILLS, BUDGET = (24, 800) if os.environ.get("NOS_LONG") else (2, 70)
 
 
 def record(out):

@@ -11,16 +11,12 @@ from tf_agents_env.controllers import CONTROLLERS
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def ppo_run(tmp_path_factory):
-    out = tmp_path_factory.mktemp("ppo") / "run"
+def test_ppo_is_the_default(tmp_path, trains_nothing):
+    """In tests/test_readme.py its rules are trained, by a worker."""
+    out = tmp_path / "run"
     assert train.main([*TINY, "--budget", "25", "--out", str(out)]) == 0
-    return out
-
-
-def test_ppo_is_the_default(ppo_run):
-    assert Ledger(ppo_run / "ledger.sqlite", read_only=True).config["algorithm"] == "ppo"
-    assert list((ppo_run / "controller").glob("ckpt-*.index"))
+    assert Ledger(out / "ledger.sqlite", read_only=True).config["algorithm"] == "ppo"
+    assert list((out / "controller").glob("ckpt-*.index"))
 
 
 def test_resumed_with_a_larger_budget_is_the_larger_run(tmp_path, trains_nothing):

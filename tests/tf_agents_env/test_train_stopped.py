@@ -15,7 +15,7 @@ from tiny_searches import TINY, found, trained
 
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search import command
-from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
+from neural_optimizer_search.search.known_optimizers import THE_SIX
 from neural_optimizer_search.stopping import STOPPED
 from tf_agents_env.controllers import CONTROLLERS
 
@@ -37,11 +37,11 @@ LONG = marks.only_long("Slow.")
 def test_stopped_and_resumed_is_undisturbed(tmp_path, stop, algorithm):
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     # At depth 1 a controller soon repeats itself.
-    flags = [*TINY, "--algorithm", algorithm, "--depth", "2", "--seed", "1"]
+    flags = [*TINY, "--task", "digits_mlp", "--algorithm", algorithm, "--depth", "2", "--seed", "1", "--baselines", THE_SIX]
     # However late a busy machine stops it, it is not done.
     endless = [*flags, "--budget", "100000", "--out", str(stopped)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "tf_agents_env.train", *endless],
+        [sys.executable, "-m", "neural_optimizer_search.search.command", *endless],
         # A shell starts what it runs in the background with Ctrl-C ignored, these tests and their processes too.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         cwd=ROOT,
@@ -50,7 +50,7 @@ def test_stopped_and_resumed_is_undisturbed(tmp_path, stop, algorithm):
         text=True,
         start_new_session=True,
     )
-    wait_for_evaluations(stopped / "ledger.sqlite", len(KNOWN_OPTIMIZERS) + 7, process)
+    wait_for_evaluations(stopped / "ledger.sqlite", len(THE_SIX.split(",")) + 7, process)
     # As a terminal does it: Ctrl-C reaches every process of the search.
     os.killpg(process.pid, stop) if stop == signal.SIGINT else process.send_signal(stop)
     output, _ = process.communicate(timeout=60)
@@ -58,7 +58,7 @@ def test_stopped_and_resumed_is_undisturbed(tmp_path, stop, algorithm):
         assert process.returncode == STOPPED
         assert f"Go on with: nos-search --resume {stopped}" in output
         assert "Traceback" not in output
-    budget = f"--budget={trained(stopped) + 10}"
+    budget = f"--budget={trained(stopped) + 5}"
     assert command.main([*flags, budget, "--out", str(whole)]) == 0
     assert len(found(stopped)) < len(found(whole))
     assert command.main(["--resume", str(stopped), budget]) == 0

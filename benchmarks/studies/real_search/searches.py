@@ -3,11 +3,10 @@
 import pathlib
 from typing import Any, NamedTuple
 
-from benchmarks.studies import StudyFailed
+from benchmarks.studies.common.searches import run_search
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.run_directory import LEDGER
-from neural_optimizer_search.search import command
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 
 
@@ -36,30 +35,17 @@ def search_with(name: str, seed: int, config: Any) -> None:
     Raises:
       StudyFailed: If it cannot go on; `nos-search` has said why.
     """
-    directory = search_directory(name, seed, config)
-    words = [f"--budget={config.budget}"]
-    if config.data_dir:
-        words.append(f"--data_dir={config.data_dir}")
-    if directory.exists():
-        words.append(f"--resume={directory}")
-    else:
-        # No cache: an algorithm would be given what another one has trained.
-        new = dict(
-            task=config.task,
-            protocol=config.protocol,
-            algorithm=name,
-            seed=seed,
-            space=config.space,
-            depth=config.depth,
-            cache="none",
-            out=directory,
-        )
-        words += [f"--{flag}={value}" for flag, value in new.items()]
-    code = command.main(words)
-    if code >= 128:  # a signal stopped it
-        raise KeyboardInterrupt
-    if code:
-        raise StudyFailed(f"the search in {directory} failed with exit code {code}")
+    # No cache: an algorithm would be given what another one has trained.
+    given = dict(
+        task=config.task,
+        protocol=config.protocol,
+        algorithm=name,
+        seed=seed,
+        space=config.space,
+        depth=config.depth,
+        cache="none",
+    )
+    run_search(search_directory(name, seed, config), given, dict(budget=config.budget, data_dir=config.data_dir))
 
 
 def read_search(directory: pathlib.Path, budget: int) -> Searched:

@@ -1,6 +1,7 @@
 """One search on the table, by any algorithm: it looks rewards up and trains nothing."""
 
 import dataclasses
+import functools
 import pathlib
 import tempfile
 from collections.abc import Callable, Mapping
@@ -9,13 +10,20 @@ from typing import Any
 from benchmarks.studies.depth1_table import TABLE, read_space, read_table
 from benchmarks.studies.search_algorithms.kept import Replayed
 from neural_optimizer_search import Rule
+from neural_optimizer_search.measuring.behaviour import Behaviours
 from neural_optimizer_search.measuring.evaluation import Evaluation, without_reward
+from neural_optimizer_search.measuring.evaluator import Evaluator
+from neural_optimizer_search.measuring.probe import Probe
+from neural_optimizer_search.measuring.recording import make_descent
 from neural_optimizer_search.measuring.screen import Screen
+from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.evolution import Evolution, EvolutionConfig
 from neural_optimizer_search.search.loop import search
 from neural_optimizer_search.search.random_search import RandomSearch
 from neural_optimizer_search.search.recorder import EvaluationRecorder, pass_every_rule
+from neural_optimizer_search.search.standing import Standing
+from neural_optimizer_search.tasks import TASKS
 from neural_optimizer_search.workers.in_process import InProcess
 
 BATCH = 5
@@ -41,6 +49,9 @@ ALGORITHMS = {
     "trpo": _make_controller("trpo", "fast"),
 }
 UNSCREENED = {"random, no screen", "ppo, paper"}  # as the paper's: every string that is new is trained
+# The same algorithms, where of rules that behave alike one is trained.
+ALIKE = {f"{name}, alike": name for name in ("random", "evolution", "ppo")}
+ALGORITHMS.update({title: ALGORITHMS[name] for title, name in ALIKE.items()})
 
 
 def replay(name: str, seed: int, budget: int, table: pathlib.Path = TABLE) -> Replayed:
@@ -54,12 +65,21 @@ def replay(name: str, seed: int, budget: int, table: pathlib.Path = TABLE) -> Re
             ledger,
             screen=pass_every_rule if name in UNSCREENED else look_up.screen,
             on_evaluation=lambda evaluation: curve.append(evaluation.reward),
+            standing=Standing(Behaviours(make_probes()) if name in ALIKE else None),
         )
         for _ in search(ALGORITHMS[name](read_space(table), seed), score, ledger, budget):
             pass
         sampled = ledger.counts()["sampled"]
         ledger.close()
     return Replayed(sampled, curve[:budget])
+
+
+@functools.lru_cache(1)  # a process replays many searches
+def make_probes() -> tuple[Probe, ...]:
+    """The screen's probe, and the first gradients of the task that the table is of."""
+    task = TASKS["digits"]
+    evaluator = Evaluator(task, task.protocols["default"])
+    return Screen().probe, Probe(make_descent(evaluator.record_descent(CATALOGUE["adam"].rule)))
 
 
 class LookUp:

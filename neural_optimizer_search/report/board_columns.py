@@ -1,0 +1,132 @@
+"""The columns of the leaderboard: of a search whose best were measured with fresh seeds, and of any other one."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Optional
+
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.report import marks, wording
+from neural_optimizer_search.report.axes import is_plottable
+from neural_optimizer_search.report.markup import Content, Element, element
+from neural_optimizer_search.report.mathml import math
+from neural_optimizer_search.report.run import RecordedSearch
+from neural_optimizer_search.report.statistics import deviation
+from neural_optimizer_search.search.intervals import Interval, find_interval
+from neural_optimizer_search.search.ranking import Contender
+
+WITHIN = 0.75  # the share of the rows, the best, for which pictures of intervals have room
+
+
+class Column(NamedTuple):
+    """A column of the leaderboard.
+
+    Attributes:
+      title: What stands above it.
+      cell: Makes the cell of a `Contender`.
+      is_number: Whether it holds numbers.
+      is_rule: Whether it holds the rules.
+    """
+
+    title: str
+    cell: Callable[[Contender], Content]
+    is_number: bool = False
+    is_rule: bool = False
+
+
+def search_columns(run: RecordedSearch, shown: Sequence[Contender]) -> list[Column]:
+    """The columns of rewards that the search saw, and the rules'.
+
+    Args:
+      run: The search.
+      shown: Those of its ranking that have rows.
+    """
+    ends = _find_ends([one.evaluation for one in shown])
+    seeds = Column(
+        "reward of each seed", lambda one: marks.seeds(one.evaluation.rewards, one.evaluation.reward, *ends)
+    )
+    return [
+        Column("reward", lambda one: wording.score_with_deviation(one.evaluation.reward, _spread(one)), True),
+        Column("update rule", lambda one: rule_cell(run, one), is_rule=True),
+        *([seeds] if ends else []),
+        Column(run.score_words.title, lambda one: wording.score(one.evaluation.accuracy), True),
+        Column("learning rate", lambda one: wording.rate(one.evaluation.learning_rate), True),
+    ]
+
+
+def fresh_columns(run: RecordedSearch, shown: Sequence[Contender]) -> list[Column]:
+    """The columns of rewards with fresh seeds, and the rules'; as for `search_columns`."""
+    intervals = {id(one): interval for one in shown if (interval := fresh_interval(one.fresh))}
+    low, high = _find_room(list(intervals.values()))
+    reference = run.ranking.reference
+    assert reference is not None and reference.fresh is not None
+    line = reference.fresh.reward
+
+    def draw(one):
+        interval = intervals.get(id(one))
+        return marks.whisker(*interval, one.evaluation.reward, line, low, high) if interval else None
+
+    def compare(one):
+        return wording.NOTHING if one is reference else wording.probability(run.ranking.find_probability(one))
+
+    return [
+        Column("fresh seeds", lambda one: wording.interval(intervals.get(id(one))), True),
+        Column("95 % interval", draw),
+        Column(f"P(> {wording.shorten(reference.name, 14)})", compare, True),
+        Column("update rule", lambda one: rule_cell(run, one, _say_numbers(run, one)), is_rule=True),
+        Column("search saw", lambda one: wording.score(one.evaluation.reward), True),
+    ]
+
+
+def fresh_interval(fresh: Optional[Evaluation]) -> Optional[Interval]:
+    """The 95 % interval of the reward with fresh seeds; None if there are none."""
+    return find_interval(fresh.rewards) if fresh else None
+
+
+def rule_cell(run: RecordedSearch, one: Contender, numbers: str = "") -> Element:
+    """A rule under its shortest formula, and as it was found; how many others are like it; and what else is said."""
+    e, is_known = one.evaluation, one.place == 0
+    status = [" ", element("span", e.status, class_="status")] if e.status != "ok" else None
+    setting = [" ", element("span", e.training_setting, class_="setting")] if e.training_setting else None
+    called = [element("span", one.name, class_="name"), " "] if is_known and one.name != e.rule.formula() else None
+    shortest = e.rule if is_known else run.shorten(one)
+    found = element("div", "found as ", math(e.rule), class_="under") if is_shorter(shortest, e.rule) else None
+    says = [element("div", text, class_="under") for text in (numbers, say_alike(one)) if text]
+    return element("td", called, math(shortest), setting, status, found, says, class_="rule")
+
+
+def _say_numbers(run, one):
+    rate, score = wording.rate(one.evaluation.learning_rate), wording.score(one.last.accuracy)
+    return f"learning rate {rate}, {run.score_words.title} {score}"
+
+
+def is_shorter(shortest: Rule, found: Rule) -> bool:
+    """Whether a rule's shortest formula says something else than the one under which it was found."""
+    return shortest.canonical() != found.canonical()
+
+
+def say_alike(one: Contender) -> str:
+    """How many rules are like one, in words; "" if none is."""
+    if not one.alike:
+        return ""
+    if one.place == 0:
+        return f"≈ {one.name}: {wording.several(one.alike, 'rule')}"
+    return f"≈ {wording.several(one.alike, 'more rule')}"
+
+
+def _spread(one):
+    return deviation(one.evaluation.rewards)
+
+
+def _find_ends(evaluations):
+    """(least, largest) reward for the picture of the seeds; None if it would show nothing."""
+    rewards = [reward for e in evaluations for reward in (*e.rewards, e.reward) if is_plottable(reward)]
+    # Of one seed there is nothing to see that the number does not say.
+    has_seeds = max(len(e.rewards) for e in evaluations) > 1
+    return (min(rewards), max(rewards)) if has_seeds and rewards else None
+
+
+def _find_room(intervals):
+    """(least, largest) reward for the pictures of intervals: the worst rows would press the others together."""
+    best = sorted(intervals, key=lambda interval: -interval.mean)[: max(2, round(WITHIN * len(intervals)))]
+    ends = [(mean - (half or 0.0), mean + (half or 0.0)) for mean, half in best]
+    return min((low for low, _ in ends), default=0.0), max((high for _, high in ends), default=1.0)

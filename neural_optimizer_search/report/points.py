@@ -1,0 +1,56 @@
+"""The marks of sampled rules in the picture of rewards: told apart by their shapes, so that no colour is needed."""
+
+from collections.abc import Mapping
+
+from neural_optimizer_search.report import wording
+from neural_optimizer_search.report.axes import Scale
+from neural_optimizer_search.report.columns import AGAIN, ALIKE, NEW, STOPPED, Point
+from neural_optimizer_search.report.markup import Element, element
+
+# Kind of a point -> its mark, which is its class in style.css too.
+MARKS = {NEW: "new", ALIKE: "alike", AGAIN: "again", STOPPED: "stopped"}
+
+
+def draw_point(point: Point, names: Mapping[str, str], x: Scale, y: Scale) -> Element:
+    """Draws a sampled rule; one whose reward is below the axis as a triangle at its foot.
+
+    Args:
+      point: The rule.
+      names: What known optimizers are called, by the keys of their evaluations.
+      x: The horizontal scale.
+      y: The vertical scale.
+    """
+    is_below = point.reward < y.low
+    draw = SHAPES["below" if is_below else MARKS[point.kind]]
+    made = draw(x(point.number), y(point.reward))
+    made.insert(0, element("title", _describe(point, names)))
+    return made
+
+
+def _describe(point, names):
+    known = names.get(point.key)
+    as_what = {
+        ALIKE: f", ≈ {known}" if known else ", ≈ an earlier rule",
+        AGAIN: f", which is {known}" if known else ", again",
+    }.get(point.kind, "")
+    reward = "stopped, estimated reward" if point.kind == STOPPED else "reward"
+    return f"{point.number}: {point.rule.formula()}{as_what}, {reward} {wording.score(point.reward)}"
+
+
+def _circle(radius, class_):
+    return lambda x, y: element("circle", cx=x, cy=y, r=radius, class_=class_)
+
+
+def _path(steps, class_):
+    """A shape that begins above its middle."""
+    return lambda x, y: element("path", d=f"M{x:.1f} {y - steps[0]:.1f} {steps[1]}", class_=class_)
+
+
+# Mark -> what draws it around a place.
+SHAPES = {
+    "new": _circle(3.5, "new"),
+    "again": _circle(1.8, "again"),
+    "stopped": _circle(3, "stopped"),
+    "alike": _path((4, "l4 4 l-4 4 l-4 -4 z"), "alike"),
+    "below": _path((6, "l3 0 l-3 6 l-3 -6 z"), "below"),
+}

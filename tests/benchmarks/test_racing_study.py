@@ -1,0 +1,57 @@
+"""The study `racing`, on a tiny task."""
+
+import dataclasses
+import json
+
+import fakes
+import pytest
+
+from benchmarks import run
+from benchmarks.studies import racing
+from neural_optimizer_search.measuring.evaluator import Evaluator
+from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
+from neural_optimizer_search.tasks.image_task import TaskSetting
+from neural_optimizer_search.tasks.protocol import Racing
+from neural_optimizer_search.tasks.small_networks import MLP
+
+PROTOCOL = dataclasses.replace(
+    fakes.TINY,
+    name="default",
+    learning_rates=(1e-3, 1e-2, 1e-1, 1.0),
+    reward="mean_cross_entropy",
+    racing=Racing(best=3),
+)
+
+
+@pytest.fixture
+def argv(monkeypatch, tmp_path):
+    """What races four rules on a tiny task against three known ones."""
+    task = dataclasses.replace(fakes.BLOBS, settings=(TaskSetting(PROTOCOL, MLP(units=4)),))
+    monkeypatch.setattr(racing, "find_task", lambda name: task)
+    monkeypatch.setattr(racing, "KNOWN_OPTIMIZERS", dict(list(KNOWN_OPTIMIZERS.items())[:3]))
+    monkeypatch.setattr(racing, "BATCH", 2)
+    return ["racing", "--tasks", "digits", "--rules", "4", "--runs", str(tmp_path)]
+
+
+def test_it_races_and_does_nothing_twice(argv, capsys, monkeypatch):
+    calls = []
+
+    def make_counting(*arguments):
+        evaluate = Evaluator(*arguments)
+        train = evaluate.train
+        evaluate.train = lambda rule, *setting: calls.append((rule, setting)) or train(rule, *setting)
+        return evaluate
+
+    monkeypatch.setattr(racing, "Evaluator", make_counting)
+    assert run.main(argv) == 0
+    printed = capsys.readouterr().out
+    figures = json.loads(printed.splitlines()[-1])
+    row = figures["tasks"]["digits"]
+    assert (row["rules"], figures["rules"]) == (4, 4)
+    assert 0.0 < row["raced_steps"] < row["steps"]
+    assert figures["steps_share"] == row["steps_share"] == pytest.approx(row["raced_steps"] / row["steps"], abs=1e-3)
+    assert figures["top10_kept"] == row["top10_kept"] == 7 - sum(row["stopped"].values())
+    assert len(set(calls)) == len(calls) > 7
+    monkeypatch.setattr(racing, "Evaluator", None)
+    assert run.main(argv) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == figures
