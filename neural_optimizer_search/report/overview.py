@@ -67,8 +67,9 @@ def _describe_algorithm(config):
 
 def _state(run):
     if run.is_finished is False:
+        of = f" of {run.config['budget']:,}" if isinstance(run.config.get("budget"), int) else ""
         return (
-            f"Not at its end: {run.counts['trained']:,} of {run.config['budget']:,} rules are trained. "
+            f"Not at its end: {run.counts['trained']:,}{of} rules are trained. "
             "nos-report again brings this page up to date."
         )
     return FLATTERED if run.ranking.reference is None else FRESH
