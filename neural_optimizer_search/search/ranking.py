@@ -157,8 +157,15 @@ def read_ranking(ledger: Ledger) -> Ranking:
     Raises:
       Damaged: If a row is.
     """
-    found, known = ledger.evaluations("search"), ledger.evaluations("baseline")
+    # Of equal rewards the first proposed comes first: which was measured first is chance where there are many workers.
+    sampled = {key: place for place, key in enumerate(ledger.sampled_keys())}
+    found = sorted(ledger.evaluations("search"), key=lambda e: (sampled.get(e.key, len(sampled)), e.key))
     names = name_baselines(ledger)
+    listed = list(names.values())
+    known = sorted(
+        ledger.evaluations("baseline"),
+        key=lambda e: (listed.index(e.rule) if e.rule in listed else len(listed), e.key),
+    )
     return make_ranking(found, known, names, read_probes(ledger), ledger.fresh_evaluations(), ledger.count_alike())
 
 
