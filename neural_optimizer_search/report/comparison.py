@@ -86,9 +86,10 @@ def _curves(names, runs):
 
 
 def _full_rewards(run):
-    """(number, reward) of all that were measured; what was stopped has an estimate, which counts as nothing."""
-    working = set(run.measured.working)
-    return ((place + 1, reward if place in working else 0.0) for place, reward in enumerate(run.measured.rewards))
+    """(number, reward) of all that work and were measured to their end; the last has the number of all."""
+    rewards = run.measured.rewards
+    points = [(place + 1, rewards[place]) for place in run.measured.working]
+    return [*points, (len(rewards), points[0][1])] if points else []
 
 
 def _bests(names, runs):
