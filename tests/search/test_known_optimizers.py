@@ -105,7 +105,7 @@ def test_a_resumed_run_keeps_its_own(tmp_path, trains_nothing, capfd):
 def test_a_run_of_an_earlier_release_keeps_its_six(tmp_path, trains_nothing):
     out = start(tmp_path / "run", "--baselines", THE_SIX)
     before, _ = measured(out)
-    old_ledger.write_as_before(out / "ledger.sqlite")
+    old_ledger.write_as_before(out / "ledger.sqlite", 4)
     assert measured(out) == (before, None)
     assert names_shown(out) == set(SIX)
     assert f"--baselines {THE_SIX}" in report.reproduction(report.read(out).config)
