@@ -61,7 +61,9 @@ class Workers(Executor):
     def submit(self, rule, ask=MEASURE):
         future = concurrent.futures.Future()
         self._waiting.append((future, rule, ask))
-        if self.workers == 1 or ask.method != "__call__":  # of what is no rule of the search, the result is waited for
+        if (
+            self.workers == 1 or ask.method != "__call__"
+        ):  # of what is no rule of the search, the result is waited for
             self.work()
         return future
 

@@ -90,7 +90,9 @@ def record(*gradients, shapes=((2, 2), (), (0,))):
 
 def test_what_is_recorded_is_a_descent():
     descent = make_descent(record(1.0, 2.0, 3.0))
-    assert descent.g.tolist() == [[g] * 5 for g in (1.0, 2.0, 3.0)] and descent.w.tolist() == [[w] * 5 for w in range(3)]
+    assert descent.g.tolist() == [[g] * 5 for g in (1.0, 2.0, 3.0)] and descent.w.tolist() == [
+        [w] * 5 for w in range(3)
+    ]
     assert (descent.steps, descent.descents) == (3, 1)
     assert [tensor.tolist() for tensor in descent.tensors] == [[[0, 1], [2, 3]], 4, []]
     assert descent.shares.tolist() == [1.0] * 5

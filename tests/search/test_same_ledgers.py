@@ -27,7 +27,11 @@ def whole(request, evaluator, tmp_path_factory):
 def test_the_search_has_all_that_could_differ(whole):
     _, expected, _ = whole
     statuses = {e.status for e in expected["search"].values()}
-    assert statuses >= {"ok", "stopped", "failed"} and expected["counts"]["alike"] and expected["counts"]["trained"] == 12
+    assert (
+        statuses >= {"ok", "stopped", "failed"}
+        and expected["counts"]["alike"]
+        and expected["counts"]["trained"] == 12
+    )
     assert any(sample.alike and sample.key in expected["baseline"] for sample in expected["samples"])
 
 
