@@ -84,7 +84,7 @@ def test_those_that_are_named_are_measured_recorded_and_shown(tmp_path, trains_n
     assert formulas == ["Adam + 1e-2*w", "g", "clip(g, 1e-3)", "m * exp(v)"]
     assert recorded == "adamw,sgd,clip(g, 1e-3),m-exp-v"
     shown = (out / "leaderboard.txt").read_text().partition("known optimizers:")[2]
-    assert {" ".join(line.split()[3:]) for line in shown.splitlines()[1:5]} == {
+    assert {" ".join(line.split()[6:]) for line in shown.splitlines()[1:5]} == {
         "AdamW Adam + 1e-2*w", "SGD g", "clip(g, 1e-3)", "m-exp-v m * exp(v)"
     }  # fmt: skip
     assert "4/4 known optimizers" in capfd.readouterr().err
