@@ -136,7 +136,7 @@ def test_a_moved_run_goes_on(run, trained, tmp_path):
 
 @pytest.mark.slow
 def test_for_real(run):
-    assert command.main([str(run), *SMALL, "--top", "2", "--rungs", "2", "--keep", "1/2"]) == 0
+    assert command.main([str(run), *SMALL, "--top", "2", "--rungs", "2", "--keep", "1/2", "--baselines", "sgd"]) == 0
     out = run / "promoted-digits"
     assert len(evaluations(out / LEDGER, "search")) == 1
     (best,) = evaluations(out / LEDGER, "search")

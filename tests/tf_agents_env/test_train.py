@@ -5,17 +5,16 @@ from tiny_searches import TINY, found
 
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.config import HYPERPARAMETERS
-from neural_optimizer_search.search.known_optimizers import THE_SIX
 from tf_agents_env import algorithms, train
 from tf_agents_env.controllers import CONTROLLERS
 
 pytestmark = pytest.mark.slow
 
 
-def test_ppo_is_the_default(tmp_path):
-    """It trains, in a worker."""
+def test_ppo_is_the_default(tmp_path, trains_nothing):
+    """In tests/test_readme.py its rules are trained, by a worker."""
     out = tmp_path / "run"
-    assert train.main([*TINY, "--budget", "10", "--baselines", THE_SIX, "--out", str(out)]) == 0
+    assert train.main([*TINY, "--budget", "25", "--out", str(out)]) == 0
     assert Ledger(out / "ledger.sqlite", read_only=True).config["algorithm"] == "ppo"
     assert list((out / "controller").glob("ckpt-*.index"))
 

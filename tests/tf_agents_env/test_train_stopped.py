@@ -37,11 +37,11 @@ LONG = marks.only_long("Slow.")
 def test_stopped_and_resumed_is_undisturbed(tmp_path, stop, algorithm):
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     # At depth 1 a controller soon repeats itself.
-    flags = [*TINY, "--algorithm", algorithm, "--depth", "2", "--seed", "1", "--baselines", THE_SIX]
+    flags = [*TINY, "--task", "digits_mlp", "--algorithm", algorithm, "--depth", "2", "--seed", "1", "--baselines", THE_SIX]
     # However late a busy machine stops it, it is not done.
     endless = [*flags, "--budget", "100000", "--out", str(stopped)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "tf_agents_env.train", *endless],
+        [sys.executable, "-m", "neural_optimizer_search.search.command", *endless],
         # A shell starts what it runs in the background with Ctrl-C ignored, these tests and their processes too.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         cwd=ROOT,
