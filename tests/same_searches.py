@@ -1,4 +1,4 @@
-"""A whole search of a real, tiny task, with alike rules and a race, by any number of workers, or broken off."""
+"""A whole search on a tiny task, with rules that are alike and a race: by any number of workers, or broken off."""
 
 import concurrent.futures
 import contextlib

@@ -157,7 +157,7 @@ def read_ranking(ledger: Ledger) -> Ranking:
     Raises:
       Damaged: If a row is.
     """
-    # Of equal rewards the first proposed comes first: which was measured first is chance with several workers.
+    # Of equal rewards the first proposed comes first: with many workers it is chance which was measured first.
     sampled = {key: place for place, key in enumerate(ledger.sampled_keys())}
     found = sorted(ledger.evaluations("search"), key=lambda e: (sampled.get(e.key, len(sampled)), e.key))
     names = name_baselines(ledger)

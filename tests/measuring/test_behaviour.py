@@ -12,7 +12,8 @@ from neural_optimizer_search.measuring.behaviour import Behaviours, Likeness, ar
 from neural_optimizer_search.measuring.probe import Descent, Probe
 from neural_optimizer_search.measuring.screen import Screen
 
-SCREEN, STRICT = Screen().probe, Likeness()
+LIKENESS = Likeness()
+SCREEN = Screen().probe
 
 
 def small_gradients(scale=1.0):
@@ -22,7 +23,7 @@ def small_gradients(scale=1.0):
     return Probe(Descent(g, np.ones_like(g), 12, (np.arange(8).reshape(2, 4),)))
 
 
-def make(*formulas, probes=(SCREEN,), likeness=STRICT):
+def make(*formulas, probes=(SCREEN,), likeness=LIKENESS):
     behaviours = Behaviours(list(probes), likeness)
     for formula in formulas:
         behaviours.add(formula, parse_formula(formula))

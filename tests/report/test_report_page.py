@@ -150,7 +150,7 @@ def test_a_comparison_says_which_rewards_it_has(recorded):
     assert "Where the table says so, rewards are means with seeds that the search never saw" in text
     assert "4 fresh seeds" in text and "the search's seeds" in text
     assert "Rewards here are means with seeds that the search never saw" in Page(comparison_page([raced] * 2)).text
-    assert "the best are flattered" in Page(comparison_page([whole] * 2)).text
+    assert "the best are optimistically biased" in Page(comparison_page([whole] * 2)).text
     # An estimate is not the best: 0.9 was estimated, and 0.7 measured.
     assert "At the end it is 0.7000 in" in comparison_page([raced])
 
