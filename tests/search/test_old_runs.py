@@ -98,7 +98,9 @@ def test_what_is_off(tmp_path, asked, row):
 
 def test_joining_leaves_what_is_not_joined_as_it_was(tmp_path, asked):
     """A rule has the evaluation that it has without racing and joining, or that of the one that it is alike."""
-    joined, plain = (search(tmp_path / str(i), "--algorithm", "random", *flags) for i, flags in enumerate(((), WITHOUT)))
+    joined, plain = (
+        search(tmp_path / str(i), "--algorithm", "random", *flags) for i, flags in enumerate(((), WITHOUT))
+    )
     rewards = {e.key: e.reward for e in plain[1]}
     alone = [sample for sample in joined[0] if not sample.alike and sample.key in rewards]
     assert len(alone) > 40 and all(sample.reward == rewards[sample.key] for sample in alone)
