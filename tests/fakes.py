@@ -54,6 +54,7 @@ def fake_evaluation(rule, reward=None):
         rewards=(reward,),
         sweep=((0.1, 1.0), (1.0, None)),
         seconds=0.0,
+        seeds=(0,),
         key=rule.canonical(),
     )
 

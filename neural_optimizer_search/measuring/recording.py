@@ -136,15 +136,19 @@ def make_descent(recorded: Any) -> Descent:
     """
     try:
         g, w = (np.asarray(recorded[name], np.float64) for name in ("gradients", "weights"))
-        tensors, shares, start = [], [], 0
-        for shape, size in zip(recorded["shapes"], recorded["sizes"]):
-            count = math.prod(shape)
-            tensors.append(np.arange(start, start + count).reshape(shape))
-            shares.append(np.full(count, math.sqrt(size / max(count, 1))))
-            start += count
-        whole = g.ndim == 2 and g.shape == w.shape and g.shape[1] == start and g.size and np.isfinite([g, w]).all()
+        shapes, sizes = recorded["shapes"], recorded["sizes"]
+        counts = [math.prod(shape) for shape in shapes]
+        # Before any array is made of them, which could be of any size.
+        whole = (
+            (g.ndim == 2 and g.shape == w.shape and g.size and np.isfinite([g, w]).all())
+            and (len(sizes) == len(counts) and sum(counts) == g.shape[1])
+            and all(type(size) is int and 0 <= count <= size < 2**63 for count, size in zip(counts, sizes))
+        )
+        if not whole:
+            raise ValueError("they are not finite numbers, one for each weight")
+        ends = np.cumsum(counts)
+        tensors = [np.arange(end - count, end).reshape(shape) for end, count, shape in zip(ends, counts, shapes)]
+        shares = [np.full(count, math.sqrt(size / max(count, 1))) for count, size in zip(counts, sizes)]
     except (KeyError, TypeError, ValueError, OverflowError, MemoryError) as error:
         raise ValueError(f"the recorded gradients are damaged: {error!s:.100}") from error
-    if not whole:
-        raise ValueError("the recorded gradients are damaged: they are not finite numbers, one for each weight")
     return Descent(g, w, len(g), tuple(tensors), np.concatenate(shares))

@@ -137,7 +137,9 @@ def check_rows(db: sqlite3.Connection) -> None:
     Raises:
       Damaged: If no search writes such rows.
     """
-    for what, query in _ROW_CHECKS.items():
+    ((version,),) = sqlite_files.read_rows(db, "PRAGMA user_version")
+    checks = {**_ROW_CHECKS, **(_ROW_CHECKS_SINCE_6 if version >= 6 else {})}
+    for what, query in checks.items():
         ((count,),) = sqlite_files.read_rows(db, query)
         if count:
             raise Damaged(f"{count} of its {what}.")
@@ -170,4 +172,7 @@ _ROW_CHECKS = {
     "AND key NOT IN (SELECT key FROM evaluations)",
     "samples have another reward than their evaluation": "SELECT COUNT(*) FROM samples JOIN evaluations USING (key) "
     "WHERE samples.reward != evaluations.reward",
+}
+_ROW_CHECKS_SINCE_6 = {
+    "samples do not say whether they are alike another": "SELECT COUNT(*) FROM samples WHERE alike NOT IN (0, 1)",
 }

@@ -19,6 +19,9 @@ from neural_optimizer_search.search.config import NO_CACHE, SearchConfig
 from neural_optimizer_search.search.registry import UnknownAlgorithm, find_algorithm
 from neural_optimizer_search.tasks import UnknownTask
 
+# What a rule keeps when it is trained with fresh seeds.
+_KEPT = ("rule", "learning_rate", "schedule", "weight_decay")
+
 
 class Verdict(NamedTuple):
     """What there is to say of a run.
@@ -54,17 +57,34 @@ def check_run(out: Path) -> Verdict:
 def _check_ledger(ledger):
     ledger.check_pages()
     check_recorded(SearchConfig, ledger.config)
-    evaluations, samples, _ = ledger.evaluations(), ledger.samples(), ledger.fingerprint
-    _check_rewards(evaluations)
+    evaluations, samples = ledger.evaluations(), ledger.samples()
+    _ = ledger.fingerprint, ledger.descent  # each is checked when it is read
+    fresh = ledger.fresh_evaluations()
+    _check_rewards([*evaluations, *fresh.values()])
+    _check_fresh(fresh, {e.key: e for e in evaluations})
     found = f"{len(evaluations)} rules measured, known optimizers included"
     return f"{found}, and {len(samples)} proposed in {ledger.steps} step{'' if ledger.steps == 1 else 's'}"
 
 
 def _check_rewards(evaluations: Sequence[Evaluation]):
-    """A reward is the mean over the seeds."""
+    """What was trained to its end has a reward with each seed, and is paid their mean."""
     for e in evaluations:
-        if e.rewards and not math.isclose(e.reward, sum(e.rewards) / len(e.rewards), rel_tol=1e-9, abs_tol=1e-12):
+        if e.status in ("ok", "diverged") and len(e.rewards) != len(e.seeds):
+            raise Damaged(f"{e.rule.formula():.100} has {len(e.rewards)} rewards with {len(e.seeds)} seeds.")
+        if (
+            e.rewards
+            and e.status != "stopped"
+            and not math.isclose(e.reward, sum(e.rewards) / len(e.rewards), rel_tol=1e-9, abs_tol=1e-12)
+        ):
             raise Damaged(f"the reward of {e.rule.formula():.100} is not the mean of its seeds' rewards.")
+
+
+def _check_fresh(fresh, seen):
+    """What has fresh seeds was trained as the search says."""
+    for key, e in fresh.items():
+        as_seen = [getattr(seen.get(key), name, None) == getattr(e, name) for name in _KEPT]
+        if not all(as_seen) or e.status in ("screened", "stopped") or not e.seeds:
+            raise Damaged(f"what {e.rule.formula():.100} got with fresh seeds is of another training than it had.")
 
 
 def _check_state(out, ledger):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Optional
 
 from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.measuring.evaluation import Evaluation, without_reward
 from neural_optimizer_search.measuring.screen import Screening
 from neural_optimizer_search.records.cache import EvaluationCache
@@ -155,7 +156,13 @@ class EvaluationRecorder:
                 self._standing.settle(self._known[screened.key])
 
     def recall(self) -> None:
-        """Settles what the ledger has of an earlier part of the search: known optimizers, and all its samples."""
+        """Settles what the ledger has of an earlier part of the search: known optimizers, and all its samples.
+
+        Raises:
+          Damaged: If rules were trained with other seeds than others, so that they cannot be compared.
+        """
+        if len({len(e.rewards) for e in self._known.values() if e.status == "ok"}) > 1:
+            raise Damaged("some of its rules have rewards with more seeds than others.")
         for evaluation in self._ledger.evaluation_rows(BASELINE):
             self._recall(evaluation)
         for key in self._ledger.sampled_keys():

@@ -58,7 +58,7 @@ def find_verdict(ranking: Ranking, steps: int) -> Verdict:
         probability = ranking.find_probability(one)
         if probability is not None and correct(probability, ranking.compared) >= CONFIDENCE:
             return Verdict(_praise(ranking, one, probability), _write_code(one, steps))
-    use = f"Use {reference.name}: {_describe(reference.evaluation)}."
+    use = f"Use {reference.name}: {_describe(reference.last)}."
     return Verdict(f"{_say_none(ranking)} {use}", _write_code(reference, steps))
 
 
@@ -103,7 +103,7 @@ def _describe(evaluation: Evaluation) -> str:
 
 
 def _write_code(contender: Contender, steps: int) -> str:
-    e, name = contender.evaluation, normalize_name(contender.name)
+    e, name = contender.last, normalize_name(contender.name)
     if e.schedule != str(CONSTANT) or e.rule.decays:
         return write_snippet(e, steps)
     row = CATALOGUE.get(name)

@@ -1,5 +1,6 @@
 """How rules are measured: a schedule of trainings, all sizes of which are fields of `Protocol`."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Optional
@@ -44,11 +45,16 @@ class Racing:
     doubt: float = 2.0
 
     def __post_init__(self) -> None:
-        for name, least in (
-            ("best", 2), ("middle_rates", 1), ("sweep_deviations", 0), ("deviations", 0), ("doubt", 1)
-        ):  # fmt: skip
-            if not getattr(self, name) >= least:
-                raise ValueError(f"Argument `{name}` must be at least {least}. Received: {getattr(self, name)}.")
+        for name, least, kinds, what in (
+            ("best", 2, int, "a whole number"),
+            ("middle_rates", 1, int, "a whole number"),
+            ("sweep_deviations", 0, (int, float), "finite"),
+            ("deviations", 0, (int, float), "finite"),
+            ("doubt", 1, (int, float), "finite"),
+        ):
+            value = getattr(self, name)
+            if not (isinstance(value, kinds) and least <= value < math.inf):
+                raise ValueError(f"Argument `{name}` must be at least {least}, and {what}. Received: {value!r}.")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """A rule stops when it cannot reach the best known ones, and is measured as without them if it goes on."""
 
 import dataclasses
+import math
 import pickle
 
 import fakes
@@ -167,6 +168,9 @@ def test_a_bar_goes_to_workers():
 def test_bad_numbers_are_one_sentence(name, bad):
     with pytest.raises(ValueError, match=rf"^Argument `{name}` must be at least .*\. Received: {bad}\.$"):
         Racing(**{name: bad})
+    for other in (math.inf, math.nan, "10", None, *([2.5] if name in ("best", "middle_rates") else [])):
+        with pytest.raises(ValueError, match=rf"^Argument `{name}` must be at least .*\. Received: {other!r}\.$"):
+            Racing(**{name: other})
     with pytest.raises(ValueError, match=r"Argument `racing` must be a Racing or None\. Received: 3\."):
         dataclasses.replace(fakes.TINY, racing=3)
 

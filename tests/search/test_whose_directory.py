@@ -289,6 +289,14 @@ def test_a_whole_run(run, capfd):
         ("DELETE FROM evaluations WHERE key = (SELECT key FROM samples WHERE key != '')", "have no evaluation"),
         ("DROP INDEX samples_by_key", "other tables than a ledger"),
         ("CREATE TRIGGER t AFTER INSERT ON samples BEGIN DELETE FROM samples; END", "other tables than a ledger"),
+        ("UPDATE samples SET alike = 'x' WHERE position = 1", "1 of its samples do not say whether they are alike"),
+        ("UPDATE run SET value = '{}' WHERE key = 'descent'", "the recorded gradients are damaged"),
+        ("UPDATE evaluations SET learning_rate = NULL WHERE role = 'search'", "is of another training than it had"),
+        ("UPDATE fresh SET key = key || '2' WHERE rowid = 1", "is of another training than it had"),
+        ("UPDATE fresh SET status = 'stopped' WHERE rowid = 1", "is of another training than it had"),
+        ("UPDATE fresh SET reward = 0.0 WHERE rowid = 1", "is not the mean of its seeds' rewards"),
+        ("UPDATE fresh SET rewards = '[]' WHERE rowid = 1", "has 0 rewards with 10 seeds"),
+        ("UPDATE fresh SET seeds = '[5]' WHERE rowid = 1", "has 10 rewards with 1 seeds"),
     ],
 )
 def test_a_run_that_is_not_whole(run, statement, message, capfd):
@@ -297,6 +305,26 @@ def test_a_run_that_is_not_whole(run, statement, message, capfd):
     db.close()
     code, line = check(run, capfd)
     assert code == 1 and message in line
+
+
+def test_rules_of_other_seeds_are_not_compared(run, capfd):
+    with sqlite3.connect(run / "ledger.sqlite") as db:
+        db.execute("UPDATE evaluations SET rewards = '[0.1, 0.2]' WHERE rowid = 1")
+    db.close()
+    with pytest.raises(SystemExit):
+        command.main(["--resume", str(run)])
+    assert "rewards with more seeds than others" in capfd.readouterr().err
+
+
+def test_a_run_with_rules_that_were_stopped_is_whole(run, capfd):
+    """What these are paid is an estimate, and no mean."""
+    found = "(SELECT key FROM evaluations WHERE role = 'search')"
+    with sqlite3.connect(run / "ledger.sqlite") as db:
+        db.execute(f"DELETE FROM fresh WHERE key IN {found}")
+        db.execute("UPDATE evaluations SET status = 'stopped', reward = 0.1 WHERE role = 'search'")
+        db.execute(f"UPDATE samples SET reward = 0.1 WHERE key IN {found}")
+    db.close()
+    assert check(run, capfd)[0] == 0
 
 
 def test_the_cache_is_checked_too(tmp_path, capfd):
