@@ -22,6 +22,7 @@ def test_a_made_up_run_has_what_a_real_one_has(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("graphs_as_traced")
 def test_the_study_runs(capsys):
     assert run.main(["ledger_growth", "--evaluations", "10", "40", "--steps", "2"]) == 0
     table, _, last = capsys.readouterr().out.rstrip().rpartition("\n")
