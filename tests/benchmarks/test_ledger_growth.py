@@ -10,6 +10,8 @@ from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.run_directory import LEDGER
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 
+pytestmark = pytest.mark.usefixtures("graphs_as_traced")
+
 
 def test_a_made_up_run_has_what_a_real_one_has(tmp_path):
     make_run(tmp_path / "run", 45)
@@ -22,7 +24,6 @@ def test_a_made_up_run_has_what_a_real_one_has(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("graphs_as_traced")
 def test_the_study_runs(capsys):
     assert run.main(["ledger_growth", "--evaluations", "10", "40", "--steps", "2"]) == 0
     table, _, last = capsys.readouterr().out.rstrip().rpartition("\n")

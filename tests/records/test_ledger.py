@@ -196,8 +196,17 @@ def test_an_old_ledger_that_is_not_the_one_expected_stays_as_it_is(path, version
 
 @pytest.mark.parametrize(
     ("column", "value"),
-    [("schedule", "'step'"), ("schedule", "5"), ("weight_decay", "-1.0"), ("weight_decay", "'x'"),
-     ("steps", "-1"), ("steps", "1.5"), ("steps", "'x'"), ("sweep_reward", "'x'"), ("sweep_reward", "9e999")],
+    [
+        ("schedule", "'step'"),
+        ("schedule", "5"),
+        ("weight_decay", "-1.0"),
+        ("weight_decay", "'x'"),
+        ("steps", "-1"),
+        ("steps", "1.5"),
+        ("steps", "'x'"),
+        ("sweep_reward", "'x'"),
+        ("sweep_reward", "9e999"),
+    ],
 )
 def test_a_training_that_no_search_does_is_damage(path, column, value):
     with contextlib.closing(Ledger(path, {})) as ledger:

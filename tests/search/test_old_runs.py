@@ -11,6 +11,8 @@ from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search import command
 from neural_optimizer_search.workers.config import EXECUTORS
 
+pytestmark = pytest.mark.once
+
 TINY = ["--algorithm", "evolution", "--depth", "1", "--workers", "1", "--cache", "none"]
 WITHOUT = ["--alike", "off", "--racing", "off", "--fresh_seeds", "0"]
 
@@ -98,7 +100,9 @@ def test_what_is_off(tmp_path, asked, row):
 
 def test_joining_leaves_what_is_not_joined_as_it_was(tmp_path, asked):
     """A rule has the evaluation that it has without racing and joining, or that of the one that it is alike."""
-    joined, plain = (search(tmp_path / str(i), "--algorithm", "random", *flags) for i, flags in enumerate(((), WITHOUT)))
+    joined, plain = (
+        search(tmp_path / str(i), "--algorithm", "random", *flags) for i, flags in enumerate(((), WITHOUT))
+    )
     rewards = {e.key: e.reward for e in plain[1]}
     alone = [sample for sample in joined[0] if not sample.alike and sample.key in rewards]
     assert len(alone) > 40 and all(sample.reward == rewards[sample.key] for sample in alone)

@@ -12,6 +12,7 @@ import time
 import types
 
 import fakes
+import graphs
 import pytest
 
 from neural_optimizer_search import parse_formula
@@ -37,8 +38,9 @@ def rewards(executor, rules):
     return {rule: evaluation.rewards for rule, evaluation in evaluations(executor, rules).items()}
 
 
-def test_rewards_depend_neither_on_workers_nor_on_order(graphs_as_traced):
-    alone = rewards(InProcess(Evaluator(fakes.BLOBS, fakes.TINY)), RULES)
+def test_rewards_depend_neither_on_workers_nor_on_order():
+    with graphs.as_traced():
+        alone = rewards(InProcess(Evaluator(fakes.BLOBS, fakes.TINY)), RULES)
     with process_executor(fakes.BLOBS, fakes.TINY, workers=1) as one:
         found = evaluations(one, RULES)
     first = {rule: evaluation.rewards for rule, evaluation in found.items()}
@@ -112,7 +114,9 @@ def pool(directory, behaviours, workers=2, timeout=5.0):
 
 
 def test_a_rule_is_tried_once_more_and_the_others_go_on(tmp_path):
-    behaviours = {"g": "fail 1", "m": "hang 1", "v": "die 1", "sign(g)": "fail 2", "-g": "die 2"}
+    behaviours = {"g": "fail 1", "m": "hang 1", "sign(g)": "fail 2", "-g": "die 2"}
+    if os.environ.get("NOS_LONG"):
+        behaviours["v"] = "die 1"  # what dies and then what works are parts of the others
     rules = [parse_formula(text) for text in (*behaviours, "m * g", "exp(g)", "g^2")]
     with pool(tmp_path, behaviours) as executor:
         found = {evaluation.rule.formula(): evaluation for evaluation in executor(rules)}
