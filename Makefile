@@ -38,10 +38,10 @@ test-keras3: $(INSTALLED_KERAS3) ## Run the tests of the core with Keras 3, and 
 	@.venv-keras3/bin/python -m pytest $(PARALLEL) -m "not once" $(ARGS)
 	@TF_USE_LEGACY_KERAS=1 .venv-keras3/bin/python -m pytest $(PARALLEL) -m "not once" \
 	    tests/contracts tests/test_schedules.py $(WITH_TF_KERAS) $(ARGS)
-	@KERAS_BACKEND=jax .venv-keras3/bin/python -m pytest $(PARALLEL) $(ANY_BACKEND) $(ARGS)
+	@KERAS_BACKEND=jax .venv-keras3/bin/python -m pytest $(PARALLEL) -m "not once" $(ANY_BACKEND) $(ARGS)
 
 test-torch: $(INSTALLED_TORCH) ## Run the tests of the optimizers on PyTorch
-	@KERAS_BACKEND=torch .venv-torch/bin/python -m pytest $(PARALLEL) $(ANY_BACKEND) $(ARGS)
+	@KERAS_BACKEND=torch .venv-torch/bin/python -m pytest $(PARALLEL) -m "not once" $(ANY_BACKEND) $(ARGS)
 
 docs: $(INSTALLED) ## Rewrite what README.md and CONTRIBUTING.md say of the code
 	@.venv/bin/python -m tools.docs

@@ -21,9 +21,9 @@ def trains_nothing(monkeypatch):
     monkeypatch.setattr(Describer, "__call__", fakes.describe_nothing)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def graphs_as_traced():
-    """See tests/graphs.py."""
+    """For all tests of a file, and what they share; see tests/graphs.py."""
     import graphs
 
     with graphs.as_traced():

@@ -10,7 +10,7 @@ import tensorflow as tf
 from benchmarks import run
 from benchmarks.experiments import EXPERIMENTS, load_experiment
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("graphs_as_traced")]
 
 
 @pytest.fixture(scope="module")

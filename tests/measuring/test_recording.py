@@ -19,6 +19,8 @@ from neural_optimizer_search.measuring.recording import (
 )
 from neural_optimizer_search.tasks import KerasTask
 
+pytestmark = pytest.mark.usefixtures("graphs_as_traced")
+
 ADAM = parse_formula("Adam")
 
 

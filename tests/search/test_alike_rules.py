@@ -17,6 +17,8 @@ from neural_optimizer_search.tasks.protocol import Racing
 from neural_optimizer_search.workers.executor import TaskFailed
 from neural_optimizer_search.workers.in_process import InProcess
 
+pytestmark = pytest.mark.once
+
 ADAM = parse_formula("Adam")
 # Other functions, which behave like Adam.
 DISGUISES = [parse_formula(f"Adam - clip(clip(v, 1e-{i}), 1e-{i})") for i in (4, 5)]

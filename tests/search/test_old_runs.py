@@ -11,6 +11,8 @@ from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search import command
 from neural_optimizer_search.workers.config import EXECUTORS
 
+pytestmark = pytest.mark.once
+
 TINY = ["--algorithm", "evolution", "--depth", "1", "--workers", "1", "--cache", "none"]
 WITHOUT = ["--alike", "off", "--racing", "off", "--fresh_seeds", "0"]
 

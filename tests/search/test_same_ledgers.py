@@ -8,6 +8,8 @@ from same_searches import Measured, Workers, broken, read, run
 
 from neural_optimizer_search.search import loop
 
+pytestmark = [pytest.mark.once, pytest.mark.usefixtures("graphs_as_traced")]
+
 ALGORITHMS = ("evolution", "random")
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import graphs
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -107,11 +106,6 @@ def each(replays: Mapping[str, Replay]) -> Any:
 
 def check(replay: Replay, seed: int = 0) -> None:
     """What the task measures is what plain Keras measures, and again the same in a second run."""
-    with graphs.as_traced():
-        _check(replay, seed)
-
-
-def _check(replay, seed):
     task = replay.make_task()
     training = ChildTraining(task.child(task.protocols["default"]))
     first = run(training, replay, seed)
