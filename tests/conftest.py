@@ -21,11 +21,28 @@ def trains_nothing(monkeypatch):
     monkeypatch.setattr(Describer, "__call__", fakes.describe_nothing)
 
 
+@pytest.fixture(scope="module")
+def graphs_as_traced():
+    """For all tests of a file, and what they share; see tests/graphs.py."""
+    import graphs
+
+    with graphs.as_traced():
+        yield
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
     """Files with slow tests come first: else one process would still be at them when the others are done."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """What `marks.only_long` marks: `make test-long` selects it by that mark, which by itself would skip nothing."""
+    why = [mark.kwargs["only"] for mark in item.iter_markers("long") if "only" in mark.kwargs]
+    if why and not os.environ.get("NOS_LONG"):
+        pytest.skip(f"{why[0]} make test-long has it.")
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -1,7 +1,6 @@
 """Marks for all tests of a directory; its conftest.py says which."""
 
 import importlib.util
-import os
 import pathlib
 
 import pytest
@@ -10,8 +9,8 @@ NEEDS_RAY = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="
 
 
 def only_long(why):
-    """Skips a test but in `make test-long`, and says why."""
-    return pytest.mark.skipif(not os.environ.get("NOS_LONG"), reason=f"{why} make test-long has it.")
+    """Leaves a test to `make test-long`; the reason is shown where it is skipped. See tests/conftest.py."""
+    return pytest.mark.long(only=why)
 
 
 def mark_below(conftest, *marks):

@@ -1,4 +1,4 @@
-"""Ledgers as an earlier release wrote them: version 4, without schedules, weight decays and `--baselines`."""
+"""Ledgers as earlier releases wrote them: version 4, and version 5, which has schedules and weight decays."""
 
 import contextlib
 import json
@@ -6,8 +6,8 @@ import sqlite3
 
 from neural_optimizer_search.records.ledger import Ledger
 
-# As it was written there, to the letter.
-SCHEMA = """
+# As they were written there, to the letter.
+SCHEMA_4 = """
 CREATE TABLE run (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE evaluations (
     key TEXT PRIMARY KEY, role TEXT NOT NULL, rule TEXT NOT NULL, formula TEXT NOT NULL,
@@ -23,30 +23,40 @@ CREATE INDEX samples_by_key ON samples (key);
 PRAGMA user_version=4;
 PRAGMA application_id=1313821516;
 """
+SCHEMA_5 = f"""{SCHEMA_4}
+ALTER TABLE evaluations ADD COLUMN schedule TEXT NOT NULL DEFAULT 'constant';
+ALTER TABLE evaluations ADD COLUMN weight_decay REAL NOT NULL DEFAULT 0.0;
+PRAGMA user_version=5;
+"""
+SCHEMAS = {4: SCHEMA_4, 5: SCHEMA_5}
+# The flags that came with the next version.
+LATER_FLAGS = {4: ("baselines",), 5: ("alike", "racing", "fresh_seeds", "step_budget")}
 RULE = '[["g", "1", "identity", "identity", "left"]]'
 SWEEP = "[[0.1, 1.5], [1.0, null]]"
 ROW = ("a", "search", RULE, "g", 0.5, "ok", "Trained.", 0.1, 0.6, "[0.5]", SWEEP, 2.0, "[0]", "w:1", 0, 0)
 
 
-def make(path, config=None):
+def make(path, version=4):
     """A file with one evaluation and its sample."""
-    about = {"config": config or {}, "kind": "search", "id": "an-id", "origin": {}, "versions": []}
+    about = {"config": {}, "kind": "search", "id": "an-id", "origin": {}, "versions": []}
     with contextlib.closing(sqlite3.connect(path)) as db, db:
-        db.executescript(SCHEMA)
+        db.executescript(SCHEMAS[version])
         db.executemany("INSERT INTO run VALUES (?, ?)", [(key, json.dumps(value)) for key, value in about.items()])
-        db.execute(f"INSERT INTO evaluations VALUES ({', '.join('?' * len(ROW))})", ROW)
+        columns = [row[1] for row in db.execute("PRAGMA table_info(evaluations)")][: len(ROW)]
+        db.execute(f"INSERT INTO evaluations ({', '.join(columns)}) VALUES ({', '.join('?' * len(ROW))})", ROW)
         db.execute("INSERT INTO samples VALUES (1, 0, 'a', ?, 0.5, 0)", [RULE])
 
 
-def write_as_before(path):
-    """Writes a ledger anew as the earlier release would have; of what it says of the run, `--baselines` goes."""
+def write_as_before(path, version):
+    """Writes a ledger anew as the earlier release would have; of what it says of the run, later flags go."""
     with contextlib.closing(Ledger(path)) as ledger:
         config = ledger.config
-        del config["baselines"]
+        for name in (name for before, names in LATER_FLAGS.items() if before >= version for name in names):
+            del config[name]
         ledger.set_config(config)
     path.rename(path.with_name("new.sqlite"))
     with contextlib.closing(sqlite3.connect(path)) as db, db:
-        db.executescript(SCHEMA)
+        db.executescript(SCHEMAS[version])
         db.execute("ATTACH ? AS new", [str(path.with_name("new.sqlite"))])
         for table in ("run", "evaluations", "samples"):
             columns = ", ".join(row[1] for row in db.execute(f"PRAGMA main.table_info({table})"))

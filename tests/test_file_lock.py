@@ -9,6 +9,8 @@ import pytest
 
 from neural_optimizer_search.file_lock import FileLock, InUse, Moved
 
+pytestmark = pytest.mark.once
+
 HOLD = """
 import sys
 from neural_optimizer_search.file_lock import FileLock

@@ -2,7 +2,8 @@
 
 from neural_optimizer_search.records.ledger import Ledger
 
-TINY = ["--protocol", "reduced", "--space", "signs", "--depth", "1", "--workers", "1", "--cache", "none"]
+TINY = ["--protocol", "reduced", "--space", "signs", "--depth", "1", "--workers", "1", "--fresh_seeds", "2"]
+TINY += ["--cache", "none"]
 
 
 def found(out):

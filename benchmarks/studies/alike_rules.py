@@ -18,8 +18,9 @@ from typing import Any, Optional
 
 import numpy as np
 
-from benchmarks.studies.common.full_measurements import measure_in_full, pick_rewards, sample_rules
-from benchmarks.studies.common.shared_flags import depth_flag, own_data_flag, runs_flag, space_flag
+from benchmarks.studies.common.full_measurements import measure_in_full, pick_rewards
+from benchmarks.studies.common.sampled_rules import draw_distinct_rules
+from benchmarks.studies.common.shared_flags import depth_flag, own_data_flag, runs_flag, workers_flag
 from benchmarks.studies.depth1_table import read_table
 from benchmarks.studies.own_tasks import NAMES as OWN_TASKS
 from benchmarks.studies.own_tasks import set_data_directory
@@ -47,12 +48,9 @@ class Config:
     )
     rules: int = flag(300, "rules to measure on each", parse=whole_number(0, 1_000_000))
     table_rules: int = flag(20_000, "rules of the table of depth 1 to look at, at most", parse=whole_number(0))
-    space: str = space_flag()
     depth: int = depth_flag(2)
     seed: int = flag(0, "sets the rules", parse=whole_number(0))
-    workers: Optional[int] = flag(
-        None, "rules to measure at a time", parse=whole_number(1, 1_000), default_text="one per core"
-    )
+    workers: Optional[int] = workers_flag()
     runs: pathlib.Path = runs_flag("full_measurements")
     data_dir: Optional[str] = own_data_flag()
 
@@ -62,7 +60,7 @@ def run(config: Config) -> dict[str, Any]:
     set_data_directory(config.data_dir)
     screen, figures = Screen().probe, {}
     for name in config.tasks:
-        rules = sample_rules(config.space, config.depth, config.seed)
+        rules = draw_distinct_rules(config.seed, (config.depth,))
         measured = measure_in_full(name, rules, config.rules, config.runs / f"{name}.jsonl", config.workers)
         task, every = Probe(measured.descent), [*measured.known.values(), *measured.found]
         figures[name] = compare([one.evaluation.rule for one in every], pick_rewards(every), screen, task, name)

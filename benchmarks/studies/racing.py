@@ -1,17 +1,15 @@
 """What does racing save, and does it stop any of the best rules?
 
-On each task the known optimizers and random rules are measured twice, on the same training runs: to their end, with
-all rates and seeds, and in a race. The known optimizers come first; then ten rules at a time race against the best of
-what was measured to its end before. A run that both want is done once, and counted for both.
+On each task the known optimizers and random rules are measured to their end, with all rates and seeds. Then the rules
+are measured once more, in a race: ten at a time, against the best of what was measured to its end before, the known
+optimizers first. A run that was done before is not done again, and counted again.
 
     python -m benchmarks.run racing --tasks digits images table --data_dir DATA
 
-What is measured is kept, and never done twice.
+What is measured to its end is kept, and never done twice; `alike_rules` reads the same files.
 """
 
 import dataclasses
-import functools
-import itertools
 import pathlib
 from collections import Counter
 from collections.abc import Sequence
@@ -20,23 +18,23 @@ from typing import Any, NamedTuple, Optional
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks.studies.common.kept import Kept
+from benchmarks.studies.common.full_measurements import Run, measure_in_full
 from benchmarks.studies.common.sampled_rules import draw_distinct_rules
-from benchmarks.studies.common.shared_flags import depth_flag, find_protocol, own_data_flag, runs_flag
+from benchmarks.studies.common.shared_flags import depth_flag, find_protocol, own_data_flag, runs_flag, workers_flag
 from benchmarks.studies.own_tasks import NAMES as OWN_TASKS
 from benchmarks.studies.own_tasks import full_name, set_data_directory
 from neural_optimizer_search import Rule
 from neural_optimizer_search.command_line import whole_number
 from neural_optimizer_search.flags import flag
-from neural_optimizer_search.measuring.evaluation import Evaluation, without_reward
+from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.evaluator import Evaluator
 from neural_optimizer_search.measuring.racing import Bar, make_bar
+from neural_optimizer_search.measuring.training import TrainingRun
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.tasks import TASKS, find_task
+from neural_optimizer_search.tasks.protocol import Racing
 
 TITLE = "what does racing save, and does it stop any of the best rules?"
-# What is kept of an evaluation.
-KEPT = ("status", "message", "reward", "rewards", "sweep_reward", "steps", "learning_rate")
 BATCH = 10  # rules that race against one bar
 BEST = 10  # rules that must not be stopped
 
@@ -55,8 +53,9 @@ class Config:
     rules: int = flag(300, "random rules", parse=whole_number(1, 1_000_000))
     depth: int = depth_flag(2)
     seed: int = flag(0, "sets the rules", parse=whole_number(0))
+    workers: Optional[int] = workers_flag()
+    runs: pathlib.Path = runs_flag("full_measurements")
     data_dir: Optional[str] = own_data_flag()
-    runs: pathlib.Path = runs_flag("racing")
 
 
 class Raced(NamedTuple):
@@ -70,9 +69,7 @@ class Raced(NamedTuple):
 def run(config: Config) -> dict[str, Any]:
     """Races random rules on each task; returns the share of steps it takes, and how many of the best it keeps."""
     set_data_directory(config.data_dir)
-    drawn = itertools.islice(draw_distinct_rules(config.seed, (config.depth,)), config.rules)
-    rules = [*KNOWN_OPTIMIZERS.values(), *drawn]
-    measured = {name: _race(name, rules, config) for name in config.tasks}
+    measured = {name: _race(name, config) for name in config.tasks}
     print("task        rules  steps a rule  raced  share  stopped after  best kept  stopped wrongly")
     rows = {name: _summarize(name, raced) for name, raced in measured.items()}
     shares, kept = ([row[key] for row in rows.values()] for key in ("steps_share", "top10_kept"))
@@ -87,54 +84,42 @@ def run(config: Config) -> dict[str, Any]:
     )
 
 
-def _race(name, rules, config) -> list[Raced]:
-    """All rules, in order; what was measured before is read."""
+def _race(name, config) -> list[Raced]:
+    """The known optimizers and all rules, in order; what was measured to its end before is read."""
+    rules = draw_distinct_rules(config.seed, (config.depth,))
+    measured = measure_in_full(name, rules, config.rules, config.runs / f"{name}.jsonl", config.workers)
     task = find_task(name if name in TASKS else full_name(name))
-    protocol = find_protocol(task, "default")
-    measure = MeasureBothWays(task, protocol, config.runs / f"{name}-{config.depth}-{config.seed}.jsonl")
-    done: list[Raced] = []
-    bar = None
-    for number, rule in enumerate(tqdm(rules, unit="rule", desc=name)):
-        if number >= len(KNOWN_OPTIMIZERS) and (number - len(KNOWN_OPTIMIZERS)) % BATCH == 0:
-            bar = make_bar([one.raced for one in done if one.raced.status == "ok"], protocol.racing)
-        done.append(measure(rule, bar))
+    evaluate = Evaluator(task, find_protocol(task, "default", racing=Racing()))
+    evaluate.train = train = RememberedTraining(evaluate.train)
+    done, bar = [Raced(one.evaluation, one.evaluation, None) for one in measured.known.values()], None
+    for number, one in enumerate(tqdm(measured.found, unit="rule", desc=name)):
+        if number % BATCH == 0:
+            bar = make_bar([one.raced for one in done if one.raced.status == "ok"], Racing())
+        train.runs = dict(one.runs)
+        done.append(Raced(one.evaluation, evaluate(one.evaluation.rule, bar), bar))
     return done
 
 
-class MeasureBothWays:
-    """Called with a rule and a bar, measures the rule to its end and in a race.
+class RememberedTraining:
+    """In place of a `ChildTraining`: what was trained before is looked up.
 
     Args:
-      task, protocol: As for an `Evaluator`.
-      path: The file that keeps what was measured.
+      train: The `ChildTraining`, for what was not.
+
+    Attributes:
+      runs: The training runs of the rule that is measured.
     """
 
-    def __init__(self, task: Any, protocol: Any, path: pathlib.Path):
-        self._task, self._protocol = task, protocol
-        self._kept = Kept(path)
-        self._evaluate: Optional[Evaluator] = None
+    def __init__(self, train: Any):
+        self._train = train
+        self.runs: dict[Run, TrainingRun] = {}
 
-    def __call__(self, rule: Rule, bar: Optional[Bar]) -> Raced:
-        of = dict(rule=rule.formula(), protocol=repr(self._protocol), bar=bar and dataclasses.astuple(bar))
-        full, raced = self._kept.get(of, lambda: self._measure(rule, bar))
-        return Raced(_restore(rule, full), _restore(rule, raced), bar)
-
-    def _measure(self, rule, bar):
-        if self._evaluate is None:  # traced when it is needed
-            self._evaluate = Evaluator(self._task, self._protocol)
-            self._train = self._evaluate.train
-        evaluate = self._evaluate
-        evaluate.train = functools.lru_cache(maxsize=None)(self._train)
-        evaluations = []
-        for racing in (None, self._protocol.racing):
-            evaluate.protocol = dataclasses.replace(self._protocol, racing=racing)
-            evaluations.append(evaluate(rule, bar))
-        return [{name: getattr(one, name) for name in KEPT} for one in evaluations]
-
-
-def _restore(rule, kept):
-    evaluation = without_reward(rule, kept["status"], kept["message"])
-    return dataclasses.replace(evaluation, **{**kept, "rewards": tuple(kept["rewards"])})
+    def __call__(self, rule: Rule, *run: Any) -> TrainingRun:
+        of = Run(*run)
+        of = of._replace(schedule=str(of.schedule))
+        if of not in self.runs:
+            self.runs[of] = self._train(rule, *run)
+        return self.runs[of]
 
 
 def _summarize(name, measured):

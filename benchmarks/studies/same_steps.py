@@ -21,7 +21,7 @@ import numpy as np
 
 from benchmarks.studies.common.bootstrap import mean_interval
 from benchmarks.studies.common.searches import run_search
-from benchmarks.studies.common.shared_flags import depth_flag, own_data_flag, runs_flag, space_flag
+from benchmarks.studies.common.shared_flags import depth_flag, own_data_flag, runs_flag, space_flag, workers_flag
 from benchmarks.studies.own_tasks import NAMES as OWN_TASKS
 from benchmarks.studies.own_tasks import full_name, set_data_directory
 from neural_optimizer_search.command_line import whole_number
@@ -54,7 +54,7 @@ class Config:
     fresh_seeds: int = flag(20, "trainings of the best rules at the end", parse=whole_number(2, 1_000))
     space: str = space_flag()
     depth: int = depth_flag(2)
-    workers: Optional[int] = flag(None, "workers", parse=whole_number(1, 1_000), default_text="one per core")
+    workers: Optional[int] = workers_flag()
     runs: pathlib.Path = runs_flag("same_steps")
     data_dir: Optional[str] = own_data_flag()
 

@@ -43,7 +43,7 @@ class Description:
       train_examples, validation_examples: Their numbers.
       batch_size: Examples a step.
       validation_batch_size: Examples of a batch of validation; None if the task does not say.
-      steps: The most training steps a rule takes, in the sweep and the final runs.
+      steps: The most training steps a rule takes; rules that are stopped early take fewer.
       seconds: What they take with Adam in one thread, from two timed runs.
       data_bytes: What the data take in each process.
       peak_bytes: The most memory that this process has taken.
@@ -107,7 +107,7 @@ def describe_task(task: Task, protocol: Protocol, data_dir: Optional[str] = None
         validation_examples=length(child.validation),
         batch_size=child.batch_size,
         validation_batch_size=getattr(child.validate, "batch_size", None),
-        steps=_count_sweeps(protocol) * protocol.sweep_steps + _count_final_runs(protocol) * protocol.final_steps,
+        steps=_count_steps(protocol),
         seconds=trial.seconds,
         data_bytes=_count_bytes(child.train) + _count_bytes(child.validation),
         peak_bytes=_peak_bytes(),
@@ -172,6 +172,12 @@ def _time(training, *arguments):
     return training(*arguments), time.perf_counter() - started
 
 
+def _count_steps(protocol):
+    probe = protocol.probe_steps if protocol.centred else 0
+    sweeps = _count_sweeps(protocol) * protocol.sweep_steps
+    return probe + sweeps + _count_final_runs(protocol) * protocol.final_steps
+
+
 def _count_sweeps(protocol):
     """The most runs of a sweep: all rates with the first seed, and the finalists with the others."""
     rates = len(protocol.learning_rates)
@@ -181,7 +187,9 @@ def _count_sweeps(protocol):
 
 def _count_final_runs(protocol):
     """Each schedule with each weight decay and the first seed, and one of these pairs with the other seeds."""
-    return len(protocol.schedules) * len(protocol.weight_decays) + len(protocol.seeds) - 1
+    pairs = len(protocol.schedules) * len(protocol.weight_decays)
+    # In a race the first seed trains with the rate that it chose, before the other seeds may choose another.
+    return pairs * (2 if protocol.racing else 1) + len(protocol.seeds) - 1
 
 
 def _find_problems(child, untrained, repeated) -> Iterator[str]:

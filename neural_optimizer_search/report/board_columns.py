@@ -41,16 +41,17 @@ def search_columns(run: RecordedSearch, shown: Sequence[Contender]) -> list[Colu
       shown: Those of its ranking that have rows.
     """
     ends = _find_ends([one.evaluation for one in shown])
-    seeds = Column(
-        "reward of each seed", lambda one: marks.seeds(one.evaluation.rewards, one.evaluation.reward, *ends)
-    )
     return [
         Column("reward", lambda one: wording.score_with_deviation(one.evaluation.reward, _spread(one)), True),
         Column("update rule", lambda one: rule_cell(run, one), is_rule=True),
-        *([seeds] if ends else []),
+        *([Column("reward of each seed", lambda one: _draw_seeds(one.evaluation, ends))] if ends else []),
         Column(run.score_words.title, lambda one: wording.score(one.evaluation.accuracy), True),
         Column("learning rate", lambda one: wording.rate(one.evaluation.learning_rate), True),
     ]
+
+
+def _draw_seeds(evaluation, ends):
+    return marks.seeds(evaluation.rewards, evaluation.reward, *ends)
 
 
 def fresh_columns(run: RecordedSearch, shown: Sequence[Contender]) -> list[Column]:

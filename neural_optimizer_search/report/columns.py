@@ -155,7 +155,8 @@ class History:
     @property
     def best_so_far(self) -> list[tuple[int, float]]:
         """(Number, best reward so far of a rule that was measured to its end), wherever it rises and at the end."""
-        return improvements((self.numbers[k], self.rewards[k]) for k in range(len(self)) if self.full[k])
+        best = improvements((self.numbers[k], self.rewards[k]) for k in range(len(self)) if self.full[k])
+        return [*best, (self.numbers[-1], best[-1][1])] if best and best[-1][0] < self.numbers[-1] else best
 
 
 def _find_kind(sample, is_seen, is_stopped):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from neural_optimizer_search.report import charts, wording
 from neural_optimizer_search.report.markup import element
 from neural_optimizer_search.report.mathml import math
-from neural_optimizer_search.report.overview import FLATTERED, FRESH, describe_reward
+from neural_optimizer_search.report.overview import BIASED, FRESH, describe_reward
 from neural_optimizer_search.report.page import page, scroll_box, section, table
 from neural_optimizer_search.report.pictures import LegendRow, both_widths, color, legend
 from neural_optimizer_search.report.rewards import find_references
@@ -14,7 +14,7 @@ from neural_optimizer_search.report.statistics import improvements
 
 MIXED = (
     "Where the table says so, rewards are means with seeds that the search never saw, ± half of the 95 % interval; "
-    "the others are those of the data and seeds that chose the rules, which flatter the best."
+    "the others are those of the data and seeds that chose the rules, so the best are optimistically biased."
 )
 # Rewards of runs that differ in one of these measure different things.
 _MEASURE = ("task", "protocol", "seeds_per_rule")
@@ -57,7 +57,7 @@ def _warning(runs):
 def _say_which(fresh):
     if all(fresh):
         return FRESH
-    return MIXED if any(fresh) else FLATTERED
+    return MIXED if any(fresh) else BIASED
 
 
 def _differ(runs):
@@ -86,9 +86,10 @@ def _curves(names, runs):
 
 
 def _full_rewards(run):
-    """(number, reward) of all that were measured; what was stopped has an estimate, which counts as nothing."""
-    working = set(run.measured.working)
-    return ((place + 1, reward if place in working else 0.0) for place, reward in enumerate(run.measured.rewards))
+    """(number, reward) of all that work and were measured to their end; the last has the number of all."""
+    rewards = run.measured.rewards
+    points = [(place + 1, rewards[place]) for place in run.measured.working]
+    return [*points, (len(rewards), points[0][1])] if points else []
 
 
 def _bests(names, runs):

@@ -53,7 +53,8 @@ def _describe_rewards(run, shown):
     if reference is None:
         yield (
             f"{_seeds([one.evaluation for one in shown])} All on the validation data that chose the rules and their "
-            "learning rates, so the best are flattered; known optimizers had the same learning rates to choose from. "
+            "learning rates, so the best are optimistically biased; known optimizers had the same learning rates "
+            "to choose from. "
             f"{wording.begin_sentence(run.score_words.note)}"
         )
         return

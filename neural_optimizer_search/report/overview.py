@@ -13,7 +13,7 @@ from neural_optimizer_search.search.ranking import Contender
 from neural_optimizer_search.search.registry import title_of
 from neural_optimizer_search.search.verdict import find_verdict
 
-FLATTERED = "Rewards are those of the data that chose the rules: the best are flattered."
+BIASED = "Rewards are of the data that chose the rules, so the best are optimistically biased."
 FRESH = (
     "Rewards here are means with seeds that the search never saw, ± half of the 95 % interval, on the data that "
     "chose the rules."
@@ -67,11 +67,12 @@ def _describe_algorithm(config):
 
 def _state(run):
     if run.is_finished is False:
+        of = f" of {run.config['budget']:,}" if isinstance(run.config.get("budget"), int) else ""
         return (
-            f"Not at its end: {run.counts['trained']:,} of {run.config['budget']:,} rules are trained. "
+            f"Not at its end: {run.counts['trained']:,}{of} rules are trained. "
             "nos-report again brings this page up to date."
         )
-    return FLATTERED if run.ranking.reference is None else FRESH
+    return BIASED if run.ranking.reference is None else FRESH
 
 
 def _verdict(run):

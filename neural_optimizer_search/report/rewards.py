@@ -72,8 +72,8 @@ def _legend(known, window, kinds, below):
 def _caption(screened, dots, below):
     yield "The reward of each sampled rule, as in the paper's Figure 4. "
     if below:
-        lie = "lies" if below == 1 else "lie"
-        yield f"The axis begins where the known optimizers are: {wording.several(below, 'rule')} {lie} below. "
+        lie = f"{wording.several(below, 'sampled rule')} {'lies' if below == 1 else 'lie'} below"
+        yield f"The axis begins where the known optimizers are: {lie}. "
     if screened:
         have = "has" if screened == 1 else "have"
         yield f"The {wording.several(screened, 'rule')} that the screen stopped {have} no mark. "

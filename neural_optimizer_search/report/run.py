@@ -15,8 +15,7 @@ from neural_optimizer_search import flags
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.fingerprint import Fingerprint
-from neural_optimizer_search.measuring.probe import Descent, Probe
-from neural_optimizer_search.measuring.screen import Screen
+from neural_optimizer_search.measuring.probe import Probe
 from neural_optimizer_search.recorded_flags import complete
 from neural_optimizer_search.records.ledger import Ledger, Sample
 from neural_optimizer_search.records.run_directory import LEDGER, rank
@@ -29,7 +28,7 @@ from neural_optimizer_search.search.known_optimizers import (
     find_known_optimizers,
     name_known_optimizer,
 )
-from neural_optimizer_search.search.ranking import LOOKS, Contender, Ranking, make_ranking
+from neural_optimizer_search.search.ranking import LOOKS, Contender, Ranking, make_ranking, read_probes
 from neural_optimizer_search.search.score_words import ScoreWords, score_words
 
 
@@ -66,7 +65,7 @@ class RecordedSearch:
       task_changes: What became another in it while the run went on.
       fresh: What rules and known optimizers got with seeds that the search never saw, by their keys.
       alike: How many different rules took the evaluation of another one, which behaves alike, by its key.
-      descent: The first gradients of the task's child, if they were recorded.
+      probes: The recorded descents on which rules are told apart.
     """
 
     place: Path
@@ -81,7 +80,7 @@ class RecordedSearch:
     task_changes: tuple[str, ...] = ()
     fresh: Mapping[str, Evaluation] = dataclasses.field(default_factory=dict)
     alike: Mapping[str, int] = dataclasses.field(default_factory=dict)
-    descent: Optional[Descent] = None
+    probes: Sequence[Probe] = ()
 
     @property
     def score_words(self) -> ScoreWords:
@@ -106,9 +105,10 @@ class RecordedSearch:
     @functools.cached_property
     def ranking(self) -> Ranking:
         """The distinct rules among the best, and the known optimizers, in the order of the leaderboard."""
-        probes = [Screen().probe, *([Probe(self.descent)] if self.descent else [])]
         known = {name: e.rule for name, e in self.baselines}
-        return make_ranking(self.top[:LOOKS], [e for _, e in self.baselines], known, probes, self.fresh, self.alike)
+        return make_ranking(
+            self.top[:LOOKS], [e for _, e in self.baselines], known, self.probes, self.fresh, self.alike
+        )
 
     def shorten(self, one: Contender) -> Rule:
         """The shortest rule that behaves as one of the ranking does; it is looked for once."""
@@ -128,9 +128,11 @@ class RecordedSearch:
 
     @property
     def is_finished(self) -> Optional[bool]:
-        """Whether the budget is spent; None if there is no budget."""
-        budget = self.config.get("budget")
-        return self.counts["trained"] >= budget if isinstance(budget, int) else None
+        """Whether a budget is spent, of rules or of gradient steps; None if there is none."""
+        known = sum(e.steps for _, e in self.baselines if not e.cached)
+        spent = {"budget": self.counts["trained"], "step_budget": sum(self.measured.steps.values(), known)}
+        limits = {name: self.config[name] for name in spent if isinstance(self.config.get(name), int)}
+        return any(spent[name] >= limit for name, limit in limits.items()) if limits else None
 
 
 def read(place: Union[str, Path]) -> RecordedSearch:
@@ -163,7 +165,7 @@ def read(place: Union[str, Path]) -> RecordedSearch:
                 task_changes=tuple(ledger.task_changes),
                 fresh=_keep_drawable(ledger.fresh_evaluations()),
                 alike=ledger.count_alike(),
-                descent=ledger.descent,
+                probes=read_probes(ledger),
             )
             run.look_at_all()
             weakref.finalize(run, stack.pop_all().close)
@@ -198,7 +200,8 @@ def reproduction(config: Mapping[str, Any]) -> str:
     Example:
       >>> from neural_optimizer_search.report.run import reproduction
       >>> recorded = {"task": "my module:task", "depth": 2, "unconstrained": True, "workers": None}
-      >>> reproduction({**recorded, "baselines": "adam,lion"})
-      "nos-search --task 'my module:task' --baselines adam,lion --depth 2 --unconstrained"
+      >>> now = {"alike": None, "racing": None, "fresh_seeds": 10}  # a run that has none of these is of before
+      >>> reproduction({**recorded, **now, "baselines": "adam,lion"})
+      "nos-search --task 'my module:task' --baselines adam,lion --depth 2 --unconstrained --fresh_seeds 10"
     """
     return flags.command("nos-search", SearchConfig, complete(SearchConfig, config))

@@ -32,7 +32,7 @@ def format_table(title: str, found: Description, budget: int, workers: int, know
         "weights": f"{found.trainable:,} trainable, {found.frozen:,} not",
         "examples": f"{found.train_examples:,} to train, {found.validation_examples:,} to validate",
         "batch": f"{found.batch_size}{f'; {validation} in validation' if validation else ''}",
-        "steps a rule": f"{found.steps:,} at most, sweep and final runs",
+        "steps a rule": f"{found.steps:,} at most",
         "time a rule": f"about {_duration(found.seconds)}, from two timed runs with Adam on one core",
         "memory": f"{_size(found.data_bytes)} of data in each worker; {_size(found.peak_bytes)} a process in all",
         "metric": f"{found.metric_name}: {found.metric:.4g} untrained, which has the score {found.score:.4g} "
@@ -50,7 +50,7 @@ def _describe_budget(seconds, budget, workers, known):
     if not budget:
         return f"none; {known} known optimizers take about {_duration(seconds * known / workers)} with {crew}"
     total = _duration(seconds * (budget + known) / workers)
-    return f"{budget:,} rules and {known} known optimizers take about {total} with {crew}"
+    return f"{budget:,} rules and {known} known optimizers take at most about {total} with {crew}"
 
 
 def _duration(seconds):

@@ -61,8 +61,8 @@ def find_probability(differences: Sequence[float]) -> Optional[float]:
 
     Example:
       >>> from neural_optimizer_search.search.intervals import find_probability
-      >>> round(find_probability([0.01, 0.03, 0.02, -0.01]), 3)
-      0.884
+      >>> round(find_probability([0.01, 0.03, 0.02, -0.01]), 2)
+      0.88
 
     Source: Gelman et al., Bayesian Data Analysis, third edition, section 3.2.
     """

@@ -157,11 +157,24 @@ def read_ranking(ledger: Ledger) -> Ranking:
     Raises:
       Damaged: If a row is.
     """
-    descent = ledger.descent
-    probes = [Screen().probe, *([Probe(descent)] if descent else [])] if ledger.kind == SEARCH else []
-    found, known = ledger.evaluations("search"), ledger.evaluations("baseline")
+    # Of equal rewards the first proposed comes first: with many workers it is chance which was measured first.
+    sampled = {key: place for place, key in enumerate(ledger.sampled_keys())}
+    found = sorted(ledger.evaluations("search"), key=lambda e: (sampled.get(e.key, len(sampled)), e.key))
     names = name_baselines(ledger)
-    return make_ranking(found, known, names, probes, ledger.fresh_evaluations(), ledger.count_alike())
+    listed = list(names.values())
+    known = sorted(
+        ledger.evaluations("baseline"),
+        key=lambda e: (listed.index(e.rule) if e.rule in listed else len(listed), e.key),
+    )
+    return make_ranking(found, known, names, read_probes(ledger), ledger.fresh_evaluations(), ledger.count_alike())
+
+
+def read_probes(ledger: Ledger) -> list[Probe]:
+    """The recorded descents on which the rules of a run are told apart; none for a promotion."""
+    if ledger.kind != SEARCH:
+        return []
+    descent = ledger.descent
+    return [Screen().probe, *([Probe(descent)] if descent else [])]
 
 
 def name_baselines(ledger: Ledger) -> dict[str, Rule]:

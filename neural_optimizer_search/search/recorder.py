@@ -7,7 +7,7 @@ from typing import NamedTuple, Optional
 
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.files import Damaged
-from neural_optimizer_search.measuring.evaluation import FAILURES, Evaluation, without_reward
+from neural_optimizer_search.measuring.evaluation import Evaluation, without_reward
 from neural_optimizer_search.measuring.screen import Screening
 from neural_optimizer_search.records.cache import EvaluationCache
 from neural_optimizer_search.records.ledger import Ledger
@@ -126,7 +126,9 @@ class EvaluationRecorder:
             if key not in self._known and key not in self._measured:
                 cached = self._cache.get(key) if self._cache else None
                 if cached:
-                    self._record(dataclasses.replace(cached, cached=True), role)
+                    # Another search may have spelled it otherwise: what is known of it is of this spelling.
+                    kept = dict(rule=screening.rule, flipped=screening.flipped, cached=True)
+                    self._record(dataclasses.replace(cached, **kept), role)
                 else:
                     started += 1
                     if most is not None and started > most:
@@ -145,10 +147,7 @@ class EvaluationRecorder:
         """The key of the evaluation that a rule has; a known optimizer has its own."""
         if screening.rule is None or role == BASELINE:
             return screening.key
-        key = self._standing.find_key(screening)
-        # What could not be measured says nothing of another rule.
-        failed = key in self._known and self._known[key].status in FAILURES
-        return screening.key if failed else key
+        return self._standing.find_key(screening)
 
     def settle(self, batch: Iterable[Screened]) -> None:
         """These rules are finished, and learned from: from now on they count among those that are known."""

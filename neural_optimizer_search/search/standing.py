@@ -8,7 +8,7 @@ import bisect
 from typing import Optional
 
 from neural_optimizer_search.measuring.behaviour import Behaviours
-from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.measuring.evaluation import FAILURES, Evaluation
 from neural_optimizer_search.measuring.racing import Bar, make_bar
 from neural_optimizer_search.measuring.screen import Screening
 from neural_optimizer_search.tasks.protocol import Racing
@@ -33,6 +33,8 @@ class Standing:
         self._behaviours, self._racing = behaviours, racing
         self._proposed: set[str] = set()
         self._settled: set[str] = set()
+        # What could not be measured says nothing of another rule.
+        self._failed: set[str] = set()
         self._best: list[tuple[float, int, Evaluation]] = []
         self._bar: Optional[Bar] = None
         self.steps = 0
@@ -49,7 +51,8 @@ class Standing:
         assert screening.rule is not None
         if self._behaviours is None or screening.key in self._proposed:
             return screening.key
-        return self._behaviours.find(screening.rule) or screening.key
+        key = self._behaviours.find(screening.rule)
+        return screening.key if key is None or key in self._failed else key
 
     def add_rule(self, screening: Screening) -> None:
         """Notes a rule that has an evaluation of its own, or will have one."""
@@ -65,6 +68,8 @@ class Standing:
             return
         self._settled.add(evaluation.key)
         self.steps += 0 if evaluation.cached else evaluation.steps
+        if evaluation.status in FAILURES:
+            self._failed.add(evaluation.key)
         if self._racing is not None and evaluation.status == "ok":
             # Of equal ones the first is the better.
             bisect.insort(self._best, (-evaluation.reward, len(self._settled), evaluation))

@@ -16,7 +16,7 @@ class Measured:
     Attributes:
       setting: The `Setting`.
       values: The same by the names of what is tuned.
-      chosen_by: What its trial was worth; flattered, as it is the best of many.
+      chosen_by: What its trial was worth; optimistically biased, as it is the best of many.
       rewards: What a training was worth with each of the fresh seeds.
       is_own: Whether it is the rule with the constants that it was given, the protocol's first schedule and no weight
         decay, at some rate.

@@ -11,7 +11,8 @@ import pytest
 from benchmarks import run
 from benchmarks.studies import StudyFailed, alike_rules
 from benchmarks.studies.common import full_measurements
-from benchmarks.studies.common.full_measurements import Run, measure_in_full, sample_rules
+from benchmarks.studies.common.full_measurements import Run, measure_in_full
+from benchmarks.studies.common.sampled_rules import draw_distinct_rules
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.measuring.behaviour import Behaviours
 from neural_optimizer_search.measuring.evaluation import without_reward
@@ -80,7 +81,7 @@ def test_the_study_runs_and_measures_nothing_twice(evaluator, tmp_path, capsys):
 
 
 def test_every_run_is_kept(evaluator, tmp_path):
-    measured = measure_in_full("digits", sample_rules("arxiv2017_no_decay", 2, 0), 2, tmp_path / "digits.jsonl")
+    measured = measure_in_full("digits", draw_distinct_rules(0, (2,)), 2, tmp_path / "digits.jsonl")
     assert len(measured.known) == 10 and len(measured.found) == 2
     assert measured.known["Adam"].evaluation.rule == parse_formula("Adam")
     assert measured.descent.g.shape == (4, 8)
@@ -92,8 +93,8 @@ def test_every_run_is_kept(evaluator, tmp_path):
 
 def test_more_rules_go_on_with_those_that_are_there(evaluator, tmp_path):
     path = tmp_path / "digits.jsonl"
-    few = measure_in_full("digits", sample_rules("arxiv2017_no_decay", 2, 0), 2, path)
-    more = measure_in_full("digits", sample_rules("arxiv2017_no_decay", 2, 0), 3, path)
+    few = measure_in_full("digits", draw_distinct_rules(0, (2,)), 2, path)
+    more = measure_in_full("digits", draw_distinct_rules(0, (2,)), 3, path)
     assert [one.evaluation for one in more.found[:2]] == [one.evaluation for one in few.found]
     assert len(evaluator.asked) == 10 + 3
 

@@ -1,5 +1,6 @@
 """The study `racing`, on a tiny task."""
 
+import contextlib
 import dataclasses
 import json
 
@@ -8,11 +9,14 @@ import pytest
 
 from benchmarks import run
 from benchmarks.studies import racing
+from benchmarks.studies.common import full_measurements
 from neural_optimizer_search.measuring.evaluator import Evaluator
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.tasks.image_task import TaskSetting
 from neural_optimizer_search.tasks.protocol import Racing
 from neural_optimizer_search.tasks.small_networks import MLP
+from neural_optimizer_search.workers.config import WorkerConfig
+from neural_optimizer_search.workers.in_process import InProcess
 
 PROTOCOL = dataclasses.replace(
     fakes.TINY,
@@ -27,8 +31,13 @@ PROTOCOL = dataclasses.replace(
 def argv(monkeypatch, tmp_path):
     """What races four rules on a tiny task against three known ones."""
     task = dataclasses.replace(fakes.BLOBS, settings=(TaskSetting(PROTOCOL, MLP(units=4)),))
+    in_full = Evaluator(task, dataclasses.replace(PROTOCOL, racing=None))
+    monkeypatch.setattr(WorkerConfig, "open_executor", lambda *arguments: contextlib.nullcontext(InProcess(in_full)))
     monkeypatch.setattr(racing, "find_task", lambda name: task)
-    monkeypatch.setattr(racing, "KNOWN_OPTIMIZERS", dict(list(KNOWN_OPTIMIZERS.items())[:3]))
+    known = dict(list(KNOWN_OPTIMIZERS.items())[:3])
+    for module in (racing, full_measurements):
+        monkeypatch.setattr(module, "KNOWN_OPTIMIZERS", known)
+    monkeypatch.setattr(racing, "Racing", lambda: PROTOCOL.racing)
     monkeypatch.setattr(racing, "BATCH", 2)
     return ["racing", "--tasks", "digits", "--rules", "4", "--runs", str(tmp_path)]
 
@@ -51,7 +60,7 @@ def test_it_races_and_does_nothing_twice(argv, capsys, monkeypatch):
     assert 0.0 < row["raced_steps"] < row["steps"]
     assert figures["steps_share"] == row["steps_share"] == pytest.approx(row["raced_steps"] / row["steps"], abs=1e-3)
     assert figures["top10_kept"] == row["top10_kept"] == 7 - sum(row["stopped"].values())
-    assert len(set(calls)) == len(calls) > 7
-    monkeypatch.setattr(racing, "Evaluator", None)
+    # What was trained to the end is remembered: few runs are missing, as with a rate that the race chose for a while.
+    assert len(calls) == len(set(calls)) < 10
     assert run.main(argv) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1]) == figures

@@ -2,13 +2,15 @@
 
 import json
 import math
+import os
 
 import pytest
+import tensorflow as tf
 
 from benchmarks import run
 from benchmarks.experiments import EXPERIMENTS, load_experiment
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("graphs_as_traced")]
 
 
 @pytest.fixture(scope="module")
@@ -16,8 +18,19 @@ def out(tmp_path_factory):
     return tmp_path_factory.mktemp("smoke")
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
-def test_an_experiment_runs(name, out, capsys):
+@pytest.fixture
+def perhaps_eagerly(name):
+    """To trace NASNet takes more time than its few steps; `make test-long` does, as this does with the others."""
+    tf.config.run_functions_eagerly(name == "imagenet" and not os.environ.get("NOS_LONG"))
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run_functions_eagerly`")
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.long] if name == "imagenet" else []) for name in EXPERIMENTS]
+)
+def test_an_experiment_runs(name, out, capsys, perhaps_eagerly):
     module = load_experiment(name)
     assert run.main([name, "--scale", "smoke", "--out", str(out)]) == 0
     printed = capsys.readouterr().out

@@ -16,7 +16,7 @@ from neural_optimizer_search.search.loop import STEPS_PER_SAVE, search
 from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.search.registry import AlgorithmEntry, SearchSetting
 
-pytestmark = [pytest.mark.once, pytest.mark.slow]
+pytestmark = [pytest.mark.once, pytest.mark.slow, pytest.mark.usefixtures("graphs_as_traced")]
 
 SPACE = search_space("signs", depth=1)
 NAMES = registry.algorithm_names()

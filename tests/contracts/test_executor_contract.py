@@ -1,6 +1,7 @@
 """What every executor promises; one joins by a row."""
 
 import concurrent.futures
+import dataclasses
 import os
 import pathlib
 import sys
@@ -11,11 +12,13 @@ import marks
 import pytest
 
 from neural_optimizer_search import parse_formula
+from neural_optimizer_search.measuring.racing import Bar
 from neural_optimizer_search.workers.config import EXECUTORS, WorkerConfig
 from neural_optimizer_search.workers.executor import (
     FIRST_TIMEOUT,
     LEAST_START_TIMEOUT,
     LONGEST_TIMEOUT,
+    Ask,
     Executor,
     TaskFailed,
     Work,
@@ -25,28 +28,29 @@ from neural_optimizer_search.workers.pool import WorkerPool
 from neural_optimizer_search.workers.process_workers import ProcessWorker
 
 pytestmark = pytest.mark.once
+BAR = Bar(0.5, 0.1, (0.1, -0.1), 0.1, 0.2, (0.1,))
 
 RULES = [parse_formula(text) for text in ("g", "m", "sign(g)", "v", "m * g")]
 
 
-class Faulty:
-    """Makes what measures nothing and cannot measure the rule v."""
+class Faulty(fakes.FakeEvaluator):
+    """Measures nothing, and cannot measure the rule v."""
 
-    def __call__(self):
-        return self.evaluate
-
-    def evaluate(self, rule):
+    def __call__(self, rule, bar=None):
         if rule.formula() == "v":
             raise RuntimeError("the cable fell out")
-        return fakes.fake_evaluation(rule)
+        return dataclasses.replace(super().__call__(rule), message=f"The bar is {bar}.")
+
+    def look_in_vain(self, rule):
+        raise LookupError("nothing there")
 
 
 def in_process():
-    return InProcess(Faulty().evaluate)
+    return InProcess(Faulty())
 
 
 def processes():
-    return WorkerPool(lambda: ProcessWorker(Faulty()), workers=2)
+    return WorkerPool(lambda: ProcessWorker(Faulty), workers=2)
 
 
 def ray():
@@ -60,7 +64,7 @@ def ray():
             self._ray = start_ray(workers=1)
             module = self._ray.__enter__()
             environment = {"PYTHONPATH": os.pathsep.join(here)}
-            super().__init__(lambda: RayWorker(module, MeasuringWorker, Faulty(), environment=environment), workers=1)
+            super().__init__(lambda: RayWorker(module, MeasuringWorker, Faulty, environment=environment), workers=1)
 
         def close(self):
             super().close()
@@ -100,6 +104,28 @@ def test_submit_gives_futures_of_evaluations(executor):
 def test_called_it_yields_each_as_it_is_there(executor):
     good = [rule for rule in RULES if rule.formula() != "v"]
     assert {e.rule for e in executor(good)} == set(good)
+
+
+def test_what_is_asked_is_answered(executor):
+    rule = parse_formula("m")
+    measured = executor.submit(rule, Ask(arguments={"bar": BAR})).result(timeout=120)
+    assert (measured.rule, measured.message) == (rule, f"The bar is {BAR}.")
+    recorded = executor.submit(rule, Ask("record_descent", {"steps": 3})).result(timeout=120)
+    assert recorded == fakes.FakeEvaluator().record_descent(rule, 3)
+    setting = dict(learning_rate=0.3, schedule="linear", weight_decay=0.1, seeds=(5, 6))
+    again = executor.submit(rule, Ask("measure_again", setting)).result(timeout=120)
+    assert (again.seeds, again.schedule, len(again.rewards)) == ((5, 6), "linear", 2)
+
+
+def test_what_is_asked_may_fail(executor):
+    future = executor.submit(parse_formula("m"), Ask("look_in_vain"))
+    if isinstance(executor, InProcess):
+        with pytest.raises(LookupError, match="nothing there"):
+            future.result()
+    else:
+        evaluation = future.result(timeout=120)
+        assert evaluation.status == "failed" and "LookupError: nothing there" in evaluation.message
+    assert executor.submit(parse_formula("g")).result(timeout=120).status == "ok"
 
 
 def test_it_tells_what_is_under_way(executor):

@@ -243,6 +243,8 @@ def policy(request):
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"], indirect=True)
 @ROWS
 def test_mixed_precision(row, policy):
+    if BACKEND == "jax" and policy == "mixed_bfloat16" and row.name not in ("PowerSign-cd", "Adam"):
+        pytest.skip("JAX compiles each; with scaled losses it has every row.")
     model = linear_model(row.make(0.005), run_eagerly=EAGER)
     scaled = policy == "mixed_float16"
     optimizer = model.optimizer.inner_optimizer if scaled else model.optimizer

@@ -1,6 +1,7 @@
 """What every task promises; one joins by its row in `TASKS`, or in `OWN`."""
 
 import dataclasses
+import functools
 import os
 import pickle
 
@@ -11,6 +12,7 @@ import tensorflow as tf
 
 from neural_optimizer_search.tasks import TASKS, KerasTask, Task
 from neural_optimizer_search.tasks.child import Child, length, rows
+from neural_optimizer_search.tasks.image_task import ImageTask
 from neural_optimizer_search.tasks.protocol import Protocol
 
 _X = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
@@ -34,7 +36,15 @@ def task(request):
 
 
 @pytest.fixture(scope="module")
-def child(task):
+def read_once():
+    """Makes of what loads examples what reads them once: two tasks have those of CIFAR-10."""
+    return functools.cache(functools.cache)
+
+
+@pytest.fixture(scope="module")
+def child(task, read_once):
+    if isinstance(task, ImageTask):
+        task = dataclasses.replace(task, load=read_once(task.load))
     try:
         return task.child(smallest(task), DATA_DIR)
     except FileNotFoundError:

@@ -12,26 +12,21 @@ import fakes
 import pytest
 
 from neural_optimizer_search import parse_formula
+from neural_optimizer_search.measuring.racing import Bar
+from neural_optimizer_search.workers.executor import Ask
 from neural_optimizer_search.workers.measuring_worker import MeasuringWorker
 from neural_optimizer_search.workers.process_workers import ProcessWorker
 from neural_optimizer_search.workers.worker import Failed, Measured, Ready, Unmeasurable
 
 pytestmark = [pytest.mark.once, pytest.mark.slow]
 SECONDS = 120.0  # for what is quick
+BAR = Bar(0.5, 0.1, (0.1, -0.1), 0.1, 0.2, (0.1,))
 
 
-@dataclasses.dataclass(frozen=True)
-class Make:
-    """Makes what measures nothing: a rule's formula says what happens with it."""
+class Evaluates:
+    """Measures nothing: a rule's formula says what happens with it."""
 
-    works: bool = True
-
-    def __call__(self):
-        if not self.works:
-            raise FileNotFoundError("no data here")
-        return self.evaluate
-
-    def evaluate(self, rule):
+    def __call__(self, rule, bar=None):
         if rule.formula() == "v":
             raise RuntimeError("the cable fell out")
         if rule.formula() == "g^2":
@@ -42,7 +37,26 @@ class Make:
             os.kill(os.getpid(), signal.SIGKILL)
         if rule.formula() == "-m":
             time.sleep(1000)
-        return fakes.fake_evaluation(rule)
+        return dataclasses.replace(fakes.fake_evaluation(rule), message=f"The bar is {bar}.")
+
+    def look(self, rule, at):
+        """No evaluation."""
+        return {"formula": rule.formula(), "looked at": at}
+
+    def look_in_vain(self, rule):
+        raise LookupError("nothing there")
+
+
+@dataclasses.dataclass(frozen=True)
+class Make:
+    """Makes what measures nothing."""
+
+    works: bool = True
+
+    def __call__(self):
+        if not self.works:
+            raise FileNotFoundError("no data here")
+        return Evaluates()
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +107,28 @@ def test_it_measures(worker):
     assert (answer.evaluation.rule, answer.evaluation.reward) == (rule, fakes.fake_evaluation(rule).reward)
     host, number = answer.evaluation.worker.split(":")
     assert host and int(number) != os.getpid()
+
+
+def test_it_does_what_is_asked(worker):
+    rule = parse_formula("m")
+    answer = worker.measure(rule, SECONDS, Ask(arguments={"bar": BAR}))
+    assert isinstance(answer, Measured)
+    assert answer.evaluation.message == f"The bar is {BAR}."
+    assert answer.evaluation.worker
+    answer = worker.measure(rule, SECONDS, Ask("look", {"at": (1.5, "seeds")}))
+    assert answer == Measured({"formula": "m", "looked at": (1.5, "seeds")})
+
+
+@pytest.mark.parametrize(("ask", "message"), [
+    (Ask("look_in_vain"), "LookupError: nothing there"),
+    (Ask("fly"), "AttributeError: "),
+    (Ask("look", {"under": 1}), "TypeError: "),
+])  # fmt: skip
+def test_it_answers_what_went_wrong_with_what_was_asked(worker, ask, message):
+    answer = worker.measure(parse_formula("m"), SECONDS, ask)
+    assert isinstance(answer, Failed)
+    assert answer.status == "failed" and answer.message.startswith(message)
+    assert isinstance(worker.measure(parse_formula("g"), SECONDS), Measured)
 
 
 @pytest.mark.parametrize(("formula", "status", "message"), [

@@ -9,6 +9,8 @@ from neural_optimizer_search.dsl.constants import PAPER, RANGES, Constants
 from neural_optimizer_search.dsl.families import is_family
 from neural_optimizer_search.dsl.vocabulary import OPERANDS
 
+pytestmark = pytest.mark.once
+
 MEMBERS = (
     "m_0.99", "m_0.123456789", "m_1e-3", "m_0", "ema_0.9", "v_0.95", "lion_0.99", "change_0.92", "n_0.92",
     "0", "0.5", "3", "3e-4", "1e-4", "1e300", "19",

@@ -8,6 +8,8 @@ from neural_optimizer_search.l2o import guided_policy_search as gps
 from neural_optimizer_search.l2o.momentum import momentum_policy, tune_momentum
 from neural_optimizer_search.l2o.trajectories import mean_value, run, starts
 
+ONCE = pytest.mark.once  # with any Keras a policy is fitted, learns, imitates and is the best so far
+
 
 @pytest.fixture(scope="module")
 def iterations():
@@ -36,11 +38,13 @@ def test_the_best_is_kept(iterations):
     assert [iteration.best_merit for iteration in iterations] == list(np.minimum.accumulate(merits))
 
 
+@ONCE
 def test_old_batches_go():
     config = dataclasses.replace(TINY, kept=2, updates=20)
     assert [len(iteration.batches) for iteration in gps.learn(config, BOWLS)] == [1, 2, 2]
 
 
+@ONCE
 def test_going_on_is_the_same_as_not_stopping(iterations):
     (again,) = gps.learn(TINY, BOWLS, iterations[1])
     for ours, theirs in zip(again.policy, iterations[2].policy):
@@ -48,6 +52,7 @@ def test_going_on_is_the_same_as_not_stopping(iterations):
     assert again.merit == iterations[2].merit
 
 
+@ONCE
 def test_targets_are_better_than_the_policy_and_near_it(iterations):
     """Along the model's own trajectories: where the target's mean steps lead has lower values."""
     policy, functions = iterations[0].policy, BOWLS.sample(8, [0, gps.TRAINING])
@@ -62,6 +67,7 @@ def test_targets_are_better_than_the_policy_and_near_it(iterations):
     assert np.mean(change[:, :, :4]) < 0
 
 
+@ONCE
 def test_a_function_whose_model_explodes_is_left_out(iterations, monkeypatch):
     solve_constrained, calls = gps.lqg.solve_constrained, []
 
@@ -80,6 +86,7 @@ def test_a_function_whose_model_explodes_is_left_out(iterations, monkeypatch):
     assert all(np.isfinite(part).all() for part in fitted)
 
 
+@ONCE
 def test_momentum_for_each_function():
     functions, start = BOWLS.sample(6, 0), starts(6, 1, 2, 1)
     shared, each = (tune_momentum(functions, start, 8, choice) for choice in ("shared", "each"))
@@ -90,18 +97,21 @@ def test_momentum_for_each_function():
     assert np.isfinite(batch.steps).all()
 
 
+@ONCE
 def test_momentum_is_that_of_the_table():
     policy = momentum_policy(0.1, 0.5, history=3)
     seen = np.array([0, 0, 0, 4.0, 2.0, 1.0]).reshape(1, 1, 6)  # three changes, then gradients, the newest first
     assert policy(seen).item() == pytest.approx(-0.1 * (4 + 0.5 * 2 + 0.25 * 1))
 
 
+@ONCE
 def test_a_policy_that_diverges_everywhere_is_an_error(iterations):
     away = iterations[0].policy._replace(second=1e200 * np.ones_like(iterations[0].policy.second))
     with pytest.raises(FloatingPointError, match="more functions"):
         gps._improve_targets(TINY, BOWLS.sample(8, 1), 1, away, np.ones(8), advance=lambda: None)
 
 
+@ONCE
 @pytest.mark.parametrize("change", [dict(functions=0), dict(iterations=-1), dict(momentum="none")])
 def test_bad_settings_are_named(change):
     with pytest.raises(ValueError, match=f"Argument `{next(iter(change))}` must be"):

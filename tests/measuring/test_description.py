@@ -8,6 +8,8 @@ from neural_optimizer_search.measuring.description import describe_task
 from neural_optimizer_search.measuring.task_checks import UnsuitableTask
 from neural_optimizer_search.tasks import TASKS, KerasTask
 
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("graphs_as_traced")]
+
 layers = tf.keras.layers
 X = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
 LINEAR, CLASSES = X.sum(axis=1), (X.sum(axis=1) > 0).astype(np.int32)

@@ -11,6 +11,8 @@ from neural_optimizer_search.measuring.evaluator import Evaluator
 from neural_optimizer_search.tasks import TASKS
 from neural_optimizer_search.tasks.schedule import CONSTANT, Schedule, parse_schedule
 
+pytestmark = pytest.mark.usefixtures("graphs_as_traced")
+
 
 @pytest.fixture(scope="module")
 def evaluate():

@@ -15,6 +15,8 @@ from neural_optimizer_search.measuring.racing import Bar, make_bar
 from neural_optimizer_search.tasks import TASKS, KerasTask
 from neural_optimizer_search.tasks.protocol import Protocol, Racing
 
+pytestmark = pytest.mark.usefixtures("graphs_as_traced")
+
 RULE = parse_formula("g")
 PROTOCOL = dataclasses.replace(
     fakes.TINY, learning_rates=(0.01, 0.1, 1.0, 10.0, 100.0), finalists=2, seeds=(0, 1, 2), racing=Racing(best=3)

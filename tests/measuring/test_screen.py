@@ -1,5 +1,6 @@
 import collections
 import hashlib
+import os
 
 import numpy as np
 import pytest
@@ -198,21 +199,22 @@ def test_most_random_strings_are_rejected(depth, least):
 
 @pytest.mark.slow
 @pytest.mark.once
+@pytest.mark.long
 def test_equal_keys_mean_equal_functions():
-    """10^5 random rules: those of one key have one key on a probe with other numbers too.
+    """Random rules, 10^5 in `make test-long`: those of one key have one key on a probe with other numbers too.
 
     Not all: the spellings of a function are rounded differently, and some functions are told apart only by gradients
     that a probe does not have, such as `sign(v)` and `clip(sqrt(v), 1e-4) / 1e-4`. About one in a thousand.
     """
-    other, by_key = Screen(seed=1), {}
+    other, by_key, drawn = Screen(seed=1), {}, 25_000 if os.environ.get("NOS_LONG") else 8000
     for depth in (1, 2, 3, 4):
         space = search_space("arxiv2017", depth)
-        for tokens in space.sample(np.random.default_rng(depth), 25_000):
+        for tokens in space.sample(np.random.default_rng(depth), drawn):
             rule = space.decode(tokens)
             screening, again = SCREEN(rule), other(rule)
             if screening.rule and again.rule:
                 by_key.setdefault(screening.key, collections.Counter())[again.key] += 1
     rules = sum(keys.total() for keys in by_key.values())
     in_minority = sum(keys.total() - max(keys.values()) for keys in by_key.values())
-    assert rules > 10_000 and len(by_key) < 0.7 * rules
+    assert rules > 0.1 * 4 * drawn and len(by_key) < 0.7 * rules
     assert in_minority < 0.005 * rules

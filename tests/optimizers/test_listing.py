@@ -85,6 +85,7 @@ def test_a_wrong_argument_gives_one_line_and_code_2(capsys, arguments, said):
     assert (output.out, output.err) == ("", f"nos-optimizers: {said}\n")
 
 
+@pytest.mark.once
 def test_a_closed_pipe_is_no_error():
     reader, writer = os.pipe()
     os.close(reader)

@@ -130,14 +130,21 @@ def test_not_a_ledger(path):
 # -- Of an earlier release -----------------------------------------------------------------------------------------
 
 
-def test_an_old_ledger_is_read_as_it_is(path):
-    old_ledger.make(path)
+OLD = pytest.mark.parametrize("version", old_ledger.SCHEMAS)
+
+
+@OLD
+def test_an_old_ledger_is_read_as_it_is(path, version):
+    old_ledger.make(path, version)
     before = path.read_bytes()
     with contextlib.closing(Ledger(path, read_only=True)) as ledger:
         (evaluation,) = ledger.evaluations()
         assert (evaluation.rule.formula(), evaluation.reward, evaluation.learning_rate) == ("g", 0.5, 0.1)
         assert (evaluation.schedule, evaluation.weight_decay, evaluation.training_setting) == ("constant", 0.0, "")
-        assert [sample.reward for sample in ledger.samples()] == [0.5]
+        assert (evaluation.steps, evaluation.sweep_reward, evaluation.alike) == (0, 0.0, False)
+        assert [(sample.reward, sample.alike) for sample in ledger.samples()] == [(0.5, False)]
+        assert (ledger.fresh_evaluations(), ledger.descent, ledger.count_alike()) == ({}, None, {})
+        assert ledger.counts()["trained"] == 1 and ledger.count_steps()["the search"] == 0
         ledger.check_pages()
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
             ledger.add_evaluation(fakes.fake_evaluation(RULES[1]), "search")
@@ -145,44 +152,61 @@ def test_an_old_ledger_is_read_as_it_is(path):
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
-def test_an_old_ledger_goes_on_as_a_new_one(path):
-    old_ledger.make(path)
-    new = dataclasses.replace(fakes.fake_evaluation(RULES[1]), schedule="cosine, warm-up 0.1", weight_decay=0.01)
+@OLD
+def test_an_old_ledger_goes_on_as_a_new_one(path, version):
+    old_ledger.make(path, version)
+    changes = dict(schedule="cosine, warm-up 0.1", weight_decay=0.01, steps=70, sweep_reward=0.25)
+    new = dataclasses.replace(fakes.fake_evaluation(RULES[1]), **changes)
     with contextlib.closing(Ledger(path)) as ledger:
         before = ledger.evaluations()
         ledger.add_evaluation(new, "search")
-        ledger.add_samples(1, [new])
+        ledger.add_samples(1, [new, dataclasses.replace(new, rule=RULES[2], alike=True)])
+        ledger.add_fresh(new)
+        ledger.set_descent(fakes.FakeEvaluator().record_descent(RULES[0]))
     for read_only in (True, False):
         with contextlib.closing(Ledger(path, read_only=read_only)) as ledger:
             assert ledger.evaluations() == [*before, new]
-            assert ledger.steps == 2
+            assert ledger.steps == 2 and ledger.counts()["alike"] == 1
+            assert ledger.fresh_evaluations() == {new.key: new} and ledger.descent.steps == 5
     with contextlib.closing(sqlite3.connect(path)) as db:
         assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
 
 
+@OLD
 @pytest.mark.parametrize("change", ["ALTER TABLE samples ADD COLUMN more", "CREATE VIEW v AS SELECT 1"])
-def test_an_old_file_that_is_no_ledger_stays_as_it_is(path, change):
-    old_ledger.make(path)
+def test_an_old_file_that_is_no_ledger_stays_as_it_is(path, change, version):
+    old_ledger.make(path, version)
     with sqlite3.connect(path) as db:
         db.execute(change)
     for read_only in (True, False):
         with pytest.raises(Damaged, match="it has other tables than a ledger"):
             Ledger(path, read_only=read_only)
     with contextlib.closing(sqlite3.connect(path)) as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (4,)
+        assert db.execute("PRAGMA user_version").fetchone() == (version,)
 
 
-def test_an_old_ledger_that_is_not_the_one_expected_stays_as_it_is(path):
-    old_ledger.make(path)
+@OLD
+def test_an_old_ledger_that_is_not_the_one_expected_stays_as_it_is(path, version):
+    old_ledger.make(path, version)
     with pytest.raises(NotThisRun):
         Ledger(path, kind="promotion")
     with contextlib.closing(sqlite3.connect(path)) as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (4,)
+        assert db.execute("PRAGMA user_version").fetchone() == (version,)
 
 
 @pytest.mark.parametrize(
     ("column", "value"),
-    [("schedule", "'step'"), ("schedule", "5"), ("weight_decay", "-1.0"), ("weight_decay", "'x'")],
+    [
+        ("schedule", "'step'"),
+        ("schedule", "5"),
+        ("weight_decay", "-1.0"),
+        ("weight_decay", "'x'"),
+        ("steps", "-1"),
+        ("steps", "1.5"),
+        ("steps", "'x'"),
+        ("sweep_reward", "'x'"),
+        ("sweep_reward", "9e999"),
+    ],
 )
 def test_a_training_that_no_search_does_is_damage(path, column, value):
     with contextlib.closing(Ledger(path, {})) as ledger:

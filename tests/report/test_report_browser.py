@@ -118,17 +118,19 @@ def comparison(recorded, write):
 
 
 @pytest.fixture(scope="module")
-def opened(browser, report, comparison):
-    """Both pages, opened once and unfolded; to open one takes longer than to look at it."""
-    with open_page(browser, report) as one, open_page(browser, comparison) as other:
-        for page in (one, other):
+def opened(browser, recorded, write, report, comparison):
+    """The pages, opened once and unfolded; to open one takes longer than to look at it."""
+    paths = {"report": report, "raced": write(search_page(recorded("raced"))), "comparison": comparison}
+    with contextlib.ExitStack() as stack:
+        pages = {which: stack.enter_context(open_page(browser, path)) for which, path in paths.items()}
+        for page in pages.values():
             page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
-        yield {"report": one, "comparison": other}
+        yield pages
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [DESKTOP, PHONE])
-@pytest.mark.parametrize("which", ["report", "comparison"])
+@pytest.mark.parametrize("which", ["report", "raced", "comparison"])
 def test_it_fits_and_can_be_read(opened, which, width, scheme):
     page = opened[which]
     page.set_viewport_size(dict(width=width, height=800))

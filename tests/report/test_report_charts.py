@@ -87,7 +87,7 @@ def test_each_kind_of_rule_has_its_mark():
         "below": ["8: v, stopped, estimated reward 0.2000", "7: 2, reward 0.3000"],
     }
     # Neither an estimate nor what a known optimizer was paid is the best so far.
-    assert points.best_so_far == [(1, 0.85), (7, 0.85)]
+    assert points.best_so_far == [(1, 0.85), (7, 0.85), (8, 0.85)]
     assert {made.tag for made in find(root, "new") + find(root, "stopped")} == {"circle"}
 
 

@@ -115,5 +115,6 @@ def test_standard_output_may_be_a_file_or_a_pipe(run, tmp_path, mode):
 
 def test_many_runs_and_one_run_many_times(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert main(["--compare", *["run"] * 300]) == 0
+    ledgers.write(tmp_path / "small", ledgers.found()[:1])
+    assert main(["--compare", *["small"] * 300]) == 0
     assert "300 searches compared" in (tmp_path / "comparison.html").read_text()

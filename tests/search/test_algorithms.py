@@ -15,6 +15,8 @@ from neural_optimizer_search.search.loop import search, step
 from neural_optimizer_search.search.random_search import RandomSearch
 from neural_optimizer_search.search.recorder import EvaluationRecorder
 
+pytestmark = pytest.mark.once
+
 SPACE = search_space("signs", depth=2)
 SMALL = EvolutionConfig(batch_size=4, population=8, tournament=3)
 

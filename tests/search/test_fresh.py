@@ -15,6 +15,8 @@ from neural_optimizer_search.search.ranking import read_ranking
 from neural_optimizer_search.workers.executor import Executor, TaskFailed
 from neural_optimizer_search.workers.in_process import InProcess
 
+pytestmark = pytest.mark.once
+
 KNOWN = ("g", "m", "Adam")
 # A dozen behaviours, the first of which is the best.
 FOUND = [f"{x} * sqrt({y})" for x in ("g", "m", "sign(g)", "sign(m)") for y in ("g", "m", "w")]

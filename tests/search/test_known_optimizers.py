@@ -84,7 +84,7 @@ def test_those_that_are_named_are_measured_recorded_and_shown(tmp_path, trains_n
     assert formulas == ["Adam + 1e-2*w", "g", "clip(g, 1e-3)", "m * exp(v)"]
     assert recorded == "adamw,sgd,clip(g, 1e-3),m-exp-v"
     shown = (out / "leaderboard.txt").read_text().partition("known optimizers:")[2]
-    assert {" ".join(line.split()[3:]) for line in shown.splitlines()[1:5]} == {
+    assert {" ".join(line.split()[6:]) for line in shown.splitlines()[1:5]} == {
         "AdamW Adam + 1e-2*w", "SGD g", "clip(g, 1e-3)", "m-exp-v m * exp(v)"
     }  # fmt: skip
     assert "4/4 known optimizers" in capfd.readouterr().err
@@ -105,7 +105,7 @@ def test_a_resumed_run_keeps_its_own(tmp_path, trains_nothing, capfd):
 def test_a_run_of_an_earlier_release_keeps_its_six(tmp_path, trains_nothing):
     out = start(tmp_path / "run", "--baselines", THE_SIX)
     before, _ = measured(out)
-    old_ledger.write_as_before(out / "ledger.sqlite")
+    old_ledger.write_as_before(out / "ledger.sqlite", 4)
     assert measured(out) == (before, None)
     assert names_shown(out) == set(SIX)
     assert f"--baselines {THE_SIX}" in report.reproduction(report.read(out).config)
@@ -119,4 +119,4 @@ def test_a_run_of_an_earlier_release_keeps_its_six(tmp_path, trains_nothing):
 
 def test_the_cost_of_what_is_named_is_described(trains_nothing, capfd):
     assert command.main([*TINY, "--budget", "5", "--baselines", "adam", "--describe"]) == 0
-    assert "5 rules and 1 known optimizers take about 3 s with 1 worker" in capfd.readouterr().out
+    assert "5 rules and 1 known optimizers take at most about 3 s with 1 worker" in capfd.readouterr().out

@@ -16,6 +16,8 @@ from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.workers.executor import MEASURE, Executor
 from neural_optimizer_search.workers.in_process import InProcess
 
+pytestmark = pytest.mark.once
+
 SPACE = search_space("signs", depth=1)
 
 

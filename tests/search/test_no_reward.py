@@ -17,6 +17,7 @@ from neural_optimizer_search.workers.config import EXECUTORS
 from neural_optimizer_search.workers.executor import TaskFailed
 from neural_optimizer_search.workers.in_process import InProcess
 
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("graphs_as_traced")]
 ONCE = pytest.mark.once  # with any Keras there is one of each kind
 X = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
 Y = X.sum(axis=1)

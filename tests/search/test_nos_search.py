@@ -28,11 +28,15 @@ def test_a_search_from_beginning_to_end(run, capfd):
     table = (run / "leaderboard.txt").read_text()
     for name in KNOWN_OPTIMIZERS:
         assert name in table
+    assert " beats " in table.splitlines()[0] and "optimizer = " in table
     assert list((run / "tensorboard").glob("events.*"))
     ledger = Ledger(run / "ledger.sqlite", read_only=True)
     assert len(ledger.evaluations("search")) == 12
     assert len(ledger.evaluations("baseline")) == len(KNOWN_OPTIMIZERS) >= 6
     assert ledger.config["algorithm"] == "evolution"
+    fresh = ledger.fresh_evaluations()
+    assert len(fresh) > len(KNOWN_OPTIMIZERS) and {e.seeds for e in fresh.values()} == {(1000, 1001)}
+    assert ledger.count_steps()["fresh seeds"] == sum(e.steps for e in fresh.values()) > 0
     # Already at its budget: shows the result again and trains nothing.
     before = found(run)
     assert command.main(["--resume", str(run)]) == 0

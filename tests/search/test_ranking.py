@@ -11,6 +11,8 @@ from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.ranking import make_ranking, read_found_rules, read_ranking
 
+pytestmark = pytest.mark.once
+
 PROBES = [Screen().probe]
 NAMES = {name: parse_formula(formula) for name, formula in (("SGD", "g"), ("Adam", "Adam"))}
 KNOWN = [fakes.fake_evaluation(rule, 0.3) for rule in NAMES.values()]

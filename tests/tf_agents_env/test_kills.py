@@ -25,7 +25,8 @@ def record(out):
     """Everything that a search proposed and was paid, and what it measured."""
     ledger = Ledger(out / "ledger.sqlite", read_only=True)
     evaluations = sorted((e.key, e.reward, e.status) for e in ledger.evaluations())
-    found = ledger.samples(), evaluations, ledger.counts()
+    fresh = sorted((e.key, e.rewards) for e in ledger.fresh_evaluations().values())
+    found = ledger.samples(), evaluations, ledger.counts(), fresh
     ledger.close()
     return found
 

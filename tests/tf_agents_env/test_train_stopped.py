@@ -37,19 +37,8 @@ LONG = marks.only_long("Slow.")
 def test_stopped_and_resumed_is_undisturbed(tmp_path, stop, algorithm):
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     # At depth 1 a controller soon repeats itself.
-    flags = [
-        *TINY,
-        "--task",
-        "digits_mlp",
-        "--algorithm",
-        algorithm,
-        "--depth",
-        "2",
-        "--seed",
-        "1",
-        "--baselines",
-        THE_SIX,
-    ]
+    flags = [*TINY, "--task", "digits_mlp", "--baselines", THE_SIX]
+    flags += ["--algorithm", algorithm, "--depth", "2", "--seed", "1"]
     # However late a busy machine stops it, it is not done.
     endless = [*flags, "--budget", "100000", "--out", str(stopped)]
     process = subprocess.Popen(

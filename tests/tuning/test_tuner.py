@@ -95,8 +95,8 @@ class OneSeedDeceives(FakeObjective):
     """With a seed of the protocol the rate 0.005 looks best, which in truth is worth little."""
 
     def value(self, setting, seed):
-        flattered = 0.7 if seed in PROTOCOL.seeds and setting.learning_rate == 0.005 else 0.0
-        return max(flattered, super().value(setting, seed))
+        biased = 0.7 if seed in PROTOCOL.seeds and setting.learning_rate == 0.005 else 0.0
+        return max(biased, super().value(setting, seed))
 
 
 def test_as_it_was_given_is_the_better_of_its_two_best_rates():

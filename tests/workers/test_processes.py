@@ -12,6 +12,7 @@ import time
 import types
 
 import fakes
+import graphs
 import pytest
 
 from neural_optimizer_search import parse_formula
@@ -38,7 +39,8 @@ def rewards(executor, rules):
 
 
 def test_rewards_depend_neither_on_workers_nor_on_order():
-    alone = rewards(InProcess(Evaluator(fakes.BLOBS, fakes.TINY)), RULES)
+    with graphs.as_traced():
+        alone = rewards(InProcess(Evaluator(fakes.BLOBS, fakes.TINY)), RULES)
     with process_executor(fakes.BLOBS, fakes.TINY, workers=1) as one:
         found = evaluations(one, RULES)
     first = {rule: evaluation.rewards for rule, evaluation in found.items()}
@@ -112,7 +114,9 @@ def pool(directory, behaviours, workers=2, timeout=5.0):
 
 
 def test_a_rule_is_tried_once_more_and_the_others_go_on(tmp_path):
-    behaviours = {"g": "fail 1", "m": "hang 1", "v": "die 1", "sign(g)": "fail 2", "-g": "die 2"}
+    behaviours = {"g": "fail 1", "m": "hang 1", "sign(g)": "fail 2", "-g": "die 2"}
+    if os.environ.get("NOS_LONG"):
+        behaviours["v"] = "die 1"  # what dies and then what works are parts of the others
     rules = [parse_formula(text) for text in (*behaviours, "m * g", "exp(g)", "g^2")]
     with pool(tmp_path, behaviours) as executor:
         found = {evaluation.rule.formula(): evaluation for evaluation in executor(rules)}
@@ -252,20 +256,15 @@ def test_no_process_survives_its_parent(death, stopped, tmp_path):
 
 
 @ON_LINUX
-def test_no_worker_that_still_imports_survives_its_parent(tmp_path):
+def test_a_worker_that_still_imports_leaves_ctrl_c_to_its_parent_and_does_not_survive_it(tmp_path):
     with parent_process(tmp_path, hangs=True) as parent:
-        assert parent.stdout.readline().startswith("importing")
+        _, worker = parent.stdout.readline().split()
         left = children(parent.pid)
+        assert worker in left
+        os.kill(int(worker), signal.SIGINT)
+        time.sleep(0.5)
+        assert lives(worker)
         parent.kill()
         parent.wait()
         wait_until(lambda: not any(lives(pid) for pid in left), seconds=10.0)
         assert "Traceback" not in parent.stderr.read()
-
-
-@ON_LINUX
-def test_a_worker_that_still_imports_leaves_ctrl_c_to_its_parent(tmp_path):
-    with parent_process(tmp_path, hangs=True) as parent:
-        _, worker = parent.stdout.readline().split()
-        os.kill(int(worker), signal.SIGINT)
-        time.sleep(0.5)
-        assert lives(worker)

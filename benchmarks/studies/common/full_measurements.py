@@ -16,19 +16,17 @@ from tqdm import tqdm
 from benchmarks.studies import StudyFailed
 from benchmarks.studies.common.kept import Kept
 from benchmarks.studies.common.shared_flags import find_protocol
-from benchmarks.studies.common.trainings import find_task
 from benchmarks.studies.own_tasks import NAMES as OWN_TASKS
 from benchmarks.studies.own_tasks import full_name
 from neural_optimizer_search.dsl.rule import Rule
-from neural_optimizer_search.dsl.space import search_space
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.probe import Descent
 from neural_optimizer_search.measuring.recording import make_descent
-from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.measuring.training import TrainingRun
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.records.rows import from_row, to_row, write_rule
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
+from neural_optimizer_search.tasks import find_task
 from neural_optimizer_search.workers.config import WorkerConfig
 from neural_optimizer_search.workers.executor import Ask
 
@@ -97,23 +95,6 @@ class _RecordedTraining:
         return trained
 
 
-def sample_rules(space: str, depth: int, seed: int) -> Iterator[Rule]:
-    """Rules drawn as random search draws them, that are different functions and that the screen lets pass.
-
-    Args:
-      space: Name of a search space.
-      depth: Of the rules.
-      seed: Sets the draws.
-    """
-    rng, screen, seen = np.random.default_rng(seed), Screen(), set()
-    drawn = search_space(space, depth)
-    while True:
-        screening = screen(drawn.decode(drawn.sample(rng, 1)[0]))
-        if screening.rule and screening.key not in seen:
-            seen.add(screening.key)
-            yield screening.rule
-
-
 def measure_in_full(
     name: str,
     rules: Iterator[Rule],
@@ -126,7 +107,7 @@ def measure_in_full(
 
     Args:
       name: Of a shipped task, or of one of `own_tasks`.
-      rules: Such as of `sample_rules`.
+      rules: Such as of `draw_distinct_rules`.
       count: How many of them.
       path: The file that keeps what is measured.
       workers: How many rules to measure at a time; None for one per core.

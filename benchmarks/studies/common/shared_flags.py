@@ -74,3 +74,8 @@ def own_data_flag() -> Any:
 def runs_flag(study: str) -> Any:
     """The field `runs`."""
     return flag(pathlib.Path("runs", study), "directory of what is measured; kept, and never done twice", parse=path)
+
+
+def workers_flag() -> Any:
+    """The field `workers`."""
+    return flag(None, "rules to measure at a time", parse=whole_number(1, 1_000), default_text="one per core")

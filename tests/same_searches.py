@@ -1,0 +1,123 @@
+"""A whole search on a tiny task, with rules that are alike and a race: by any number of workers, or broken off."""
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import functools
+
+import fakes
+
+from neural_optimizer_search.dsl.space import search_space
+from neural_optimizer_search.measuring.evaluation import without_reward
+from neural_optimizer_search.measuring.evaluator import Evaluator
+from neural_optimizer_search.measuring.screen import Screen
+from neural_optimizer_search.optimizers.catalogue import CATALOGUE
+from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.search.alike import open_behaviours
+from neural_optimizer_search.search.fresh import FreshSeeds, choose_contenders
+from neural_optimizer_search.search.loop import search
+from neural_optimizer_search.search.ranking import read_ranking
+from neural_optimizer_search.search.recorder import EvaluationRecorder
+from neural_optimizer_search.search.registry import SearchSetting, find_algorithm
+from neural_optimizer_search.search.standing import Standing
+from neural_optimizer_search.tasks.image_task import ImageTask, TaskSetting
+from neural_optimizer_search.tasks.protocol import Racing
+from neural_optimizer_search.tasks.small_networks import MLP
+from neural_optimizer_search.workers.executor import MEASURE, Executor
+
+RACING = Racing(best=3, deviations=0.5, doubt=1.0)
+PROTOCOL = dataclasses.replace(fakes.TINY, seeds=(0, 1, 2), learning_rates=(1e-3, 1e-2, 1e-1), racing=RACING)
+TASK = ImageTask("blobs", 2, fakes.two_classes, (TaskSetting(PROTOCOL, MLP(units=4)),))
+SPACE = search_space("arxiv2017_no_decay", 1)
+KNOWN = [CATALOGUE[name].rule for name in ("sgd", "momentum", "adam", "rmsprop")]
+
+
+class Measured:
+    """A real evaluator, which answers at once what it was asked before, and fails with some rules."""
+
+    def __init__(self):
+        self._evaluate = Evaluator(TASK, PROTOCOL)
+        self.measure_again = functools.lru_cache(None)(self._evaluate.measure_again)
+        self._measure = functools.lru_cache(None)(self._evaluate)
+        self._record = functools.lru_cache(None)(self._evaluate.record_descent)
+
+    def __call__(self, rule, bar=None):
+        if rule not in KNOWN and len(rule.formula()) % 5 == 0:
+            return without_reward(rule, "failed", "It failed. Tried twice.")
+        return self._measure(rule, bar)
+
+    def record_descent(self, rule):
+        return self._record(rule)
+
+
+class Workers(Executor):
+    """So many workers, of which the last that began is the first that ends, and each end is one `work`."""
+
+    def __init__(self, evaluator, workers, breaks_at=None):
+        self._evaluator, self.workers = evaluator, workers
+        self._waiting, self._left = [], iter(range(breaks_at)) if breaks_at is not None else None
+        self.done = 0
+
+    def submit(self, rule, ask=MEASURE):
+        future = concurrent.futures.Future()
+        self._waiting.append((future, rule, ask))
+        if (
+            self.workers == 1 or ask.method != "__call__"
+        ):  # of what is no rule of the search, the result is waited for
+            self.work()
+        return future
+
+    def work(self):
+        if self._left is not None and next(self._left, None) is None:
+            raise KeyboardInterrupt
+        self.done += 1
+        future, rule, ask = self._waiting.pop(min(self.workers, len(self._waiting)) - 1)
+        future.set_result(ask.answer(self._evaluator, rule))
+
+
+class _Recorder(EvaluationRecorder):
+    def wait(self):
+        self.executor.work()
+        super().wait()
+
+
+def run(directory, algorithm, executor, budget=12, step_budget=None):
+    """Begins a search in a directory, or goes on with it, to its end."""
+    path = directory / "ledger.sqlite"
+    directory.mkdir(exist_ok=True)
+    with contextlib.closing(Ledger(path, **({} if path.exists() else dict(config={}, run_id="a")))) as ledger:
+        standing = Standing(open_behaviours(executor, ledger), PROTOCOL.racing)
+        recorder = _Recorder(executor, ledger, Screen(), standing=standing)
+        recorder(KNOWN, role="baseline")
+        made = find_algorithm(algorithm).make(SearchSetting(SPACE, "fast", 3, directory / "controller", ledger))
+        list(search(made, recorder, ledger, budget, step_budget=step_budget))
+        contenders = choose_contenders(read_ranking(ledger))
+        FreshSeeds(executor, ledger, contenders, seeds=(7, 8)).measure()
+
+
+def broken(directory, algorithm, make_executor, points, **budget):
+    """What is recorded by a search that is broken off at each of these points, and goes on."""
+    for point in points:
+        with contextlib.suppress(KeyboardInterrupt):
+            run(directory / str(point), algorithm, make_executor(breaks_at=point), **budget)
+            raise AssertionError(f"Nothing broke at {point}.")
+        run(directory / str(point), algorithm, make_executor(), **budget)
+        yield point, read(directory / str(point))
+
+
+def read(directory):
+    """All that a ledger has, but what time and place decide."""
+
+    def by_key(evaluations):
+        return {e.key: dataclasses.replace(e, seconds=0.0, worker="") for e in evaluations}
+
+    with contextlib.closing(Ledger(directory / "ledger.sqlite", read_only=True)) as ledger:
+        return dict(
+            baseline=by_key(ledger.evaluations("baseline")),
+            search=by_key(ledger.evaluations("search")),
+            fresh=by_key(ledger.fresh_evaluations().values()),
+            samples=ledger.samples(),
+            counts=ledger.counts(),
+            steps=ledger.count_steps(),
+            descent=[array.tolist() for array in (ledger.descent.g, ledger.descent.w)],
+        )

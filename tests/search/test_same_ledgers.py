@@ -1,0 +1,74 @@
+"""What a search records depends neither on the number of its workers nor on where it was broken off."""
+
+import functools
+import os
+
+import pytest
+from same_searches import Measured, Workers, broken, read, run
+
+from neural_optimizer_search.search import loop
+
+pytestmark = [pytest.mark.once, pytest.mark.usefixtures("graphs_as_traced")]
+
+ALGORITHMS = ("evolution", "random")
+
+
+@pytest.fixture(scope="module")
+def evaluator():
+    return Measured()
+
+
+@pytest.fixture(scope="module", params=ALGORITHMS)
+def whole(request, evaluator, tmp_path_factory):
+    """(algorithm, what one worker records when nothing comes between, how often it was asked)."""
+    directory, workers = tmp_path_factory.mktemp(request.param) / "run", Workers(evaluator, 1)
+    run(directory, request.param, workers)
+    return request.param, read(directory), workers.done
+
+
+def test_the_search_has_all_that_could_differ(whole):
+    _, expected, _ = whole
+    statuses = {e.status for e in expected["search"].values()}
+    assert (
+        statuses >= {"ok", "stopped", "failed"}
+        and expected["counts"]["alike"]
+        and expected["counts"]["trained"] == 12
+    )
+    assert any(sample.alike and sample.key in expected["baseline"] for sample in expected["samples"])
+
+
+@pytest.mark.parametrize("workers", [2, 4])
+def test_any_number_of_workers(whole, evaluator, tmp_path, workers):
+    algorithm, expected, _ = whole
+    run(tmp_path / "run", algorithm, Workers(evaluator, workers))
+    assert read(tmp_path / "run") == expected
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_broken_off_anywhere(whole, evaluator, tmp_path, monkeypatch, workers):
+    algorithm, expected, count = whole
+    monkeypatch.setattr(loop, "STEPS_PER_SAVE", 3)
+    make = functools.partial(Workers, evaluator, workers)
+    points = range(count) if os.environ.get("NOS_LONG") else range(workers, count, 4)
+    for point, found in broken(tmp_path, algorithm, make, points):
+        assert found == expected, point
+
+
+def test_a_budget_that_grows(whole, evaluator, tmp_path):
+    algorithm, expected, _ = whole
+    for budget in (1, 5, 12):
+        run(tmp_path / "run", algorithm, Workers(evaluator, 2), budget=budget)
+    found = read(tmp_path / "run")
+    fresh = found.pop("fresh")  # those of smaller budgets stay
+    assert set(fresh) >= set(expected["fresh"])
+    assert {**found, "steps": 0} == {**{k: v for k, v in expected.items() if k != "fresh"}, "steps": 0}
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_a_budget_of_steps(whole, evaluator, tmp_path, workers):
+    algorithm, expected, _ = whole
+    budget = dict(budget=None, step_budget=sum(expected["steps"].values()) // 2)
+    run(tmp_path / "whole", algorithm, Workers(evaluator, 2), **budget)
+    make = functools.partial(Workers, evaluator, workers)
+    for point, found in broken(tmp_path, algorithm, make, [6, 9], **budget):
+        assert found == read(tmp_path / "whole"), point
