@@ -295,8 +295,8 @@ def test_a_whole_run(run, capfd):
         ("UPDATE fresh SET key = key || '2' WHERE rowid = 1", "is of another training than it had"),
         ("UPDATE fresh SET status = 'stopped' WHERE rowid = 1", "is of another training than it had"),
         ("UPDATE fresh SET reward = 0.0 WHERE rowid = 1", "is not the mean of its seeds' rewards"),
-        ("UPDATE fresh SET rewards = '[]' WHERE rowid = 1", "has 0 rewards with 10 seeds"),
-        ("UPDATE fresh SET seeds = '[5]' WHERE rowid = 1", "has 10 rewards with 1 seeds"),
+        ("UPDATE fresh SET rewards = '[]' WHERE rowid = 1", "Adam has 0 rewards with "),
+        ("UPDATE fresh SET seeds = '[5]' WHERE rowid = 1", " rewards with 1 seeds"),
     ],
 )
 def test_a_run_that_is_not_whole(run, statement, message, capfd):
