@@ -10,6 +10,7 @@ from neural_optimizer_search.tasks.child import Child
 from neural_optimizer_search.tasks.keras_child import generators_with_state
 from neural_optimizer_search.tasks.schedule import parse_schedule
 
+pytestmark = pytest.mark.usefixtures("graphs_as_traced")
 DIVERGING = "log(g - g)"
 
 
