@@ -23,6 +23,7 @@ def test_train_with_powersign():
     assert float(printed.split("Test accuracy: ")[1]) > 0.85
 
 
+@pytest.mark.once  # with any Keras tests/tasks makes a child of its task, and tests/search has a whole search
 @pytest.mark.slow
 def test_search_your_model():
     printed = output("search_your_model.py")

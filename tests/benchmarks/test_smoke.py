@@ -1,5 +1,6 @@
 """Every experiment of the papers, from the command line to its table, on made-up data."""
 
+import dataclasses
 import json
 import math
 import os
@@ -10,12 +11,26 @@ import tensorflow as tf
 from benchmarks import run
 from benchmarks.experiments import EXPERIMENTS, load_experiment
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("graphs_as_traced")]
+pytestmark = pytest.mark.slow
+# The others train Adam and PowerSign.
+ONE_IS_SLOW = ("cifar_wrn", "imagenet", "nmt", "lm")
 
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory):
     return tmp_path_factory.mktemp("smoke")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fewer_contenders():
+    """Of the slow ones only the last contender is trained; `make test-long` has all."""
+    slow = () if os.environ.get("NOS_LONG") else ONE_IS_SLOW
+    with pytest.MonkeyPatch.context() as patch:
+        for settings in (load_experiment(name).SETTINGS for name in slow):
+            smoke = settings["smoke"]
+            sweep = dataclasses.replace(smoke.sweep, contenders=smoke.sweep.contenders[-1:])
+            patch.setitem(settings, "smoke", dataclasses.replace(smoke, sweep=sweep))
+        yield
 
 
 @pytest.fixture
@@ -28,7 +43,7 @@ def perhaps_eagerly(name):
 
 @pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run_functions_eagerly`")
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.long] if name == "imagenet" else []) for name in EXPERIMENTS]
+    "name", [pytest.param(name, marks=[pytest.mark.long] if name in ONE_IS_SLOW else []) for name in EXPERIMENTS]
 )
 def test_an_experiment_runs(name, out, capsys, perhaps_eagerly):
     module = load_experiment(name)

@@ -379,6 +379,7 @@ def module(tmp_path, monkeypatch, request):
     return name
 
 
+@pytest.mark.once  # with any Keras a task is found and pickled, and datasets are trained on
 def test_a_named_task_here_and_in_a_worker(module):
     task = find_task(f"{module}:task")
     protocol = task.protocols["default"]
