@@ -10,12 +10,8 @@ from neural_optimizer_search.tasks.child import Child
 from neural_optimizer_search.tasks.keras_child import generators_with_state
 from neural_optimizer_search.tasks.schedule import parse_schedule
 
-<<<<<<< HEAD
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("graphs_as_traced")]  # test_evaluator.py is without
 
-=======
-pytestmark = pytest.mark.usefixtures("graphs_as_traced")
->>>>>>> tt20
 DIVERGING = "log(g - g)"
 
 
