@@ -1,17 +1,15 @@
 """The columns of the leaderboard: of a search whose best were measured with fresh seeds, and of any other one."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from neural_optimizer_search.dsl.rule import Rule
-from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.report import marks, wording
 from neural_optimizer_search.report.axes import is_plottable
 from neural_optimizer_search.report.markup import Content, Element, element
 from neural_optimizer_search.report.mathml import math
 from neural_optimizer_search.report.run import RecordedSearch
 from neural_optimizer_search.report.statistics import deviation
-from neural_optimizer_search.search.intervals import Interval, find_interval
 from neural_optimizer_search.search.ranking import Contender
 
 WITHIN = 0.75  # the share of the rows, the best, for which pictures of intervals have room
@@ -56,7 +54,7 @@ def _draw_seeds(evaluation, ends):
 
 def fresh_columns(run: RecordedSearch, shown: Sequence[Contender]) -> list[Column]:
     """The columns of rewards with fresh seeds, and the rules'; as for `search_columns`."""
-    intervals = {id(one): interval for one in shown if (interval := fresh_interval(one.fresh))}
+    intervals = {id(one): one.interval for one in shown if one.interval}
     low, high = _find_room(list(intervals.values()))
     reference = run.ranking.reference
     assert reference is not None and reference.fresh is not None
@@ -78,11 +76,6 @@ def fresh_columns(run: RecordedSearch, shown: Sequence[Contender]) -> list[Colum
     ]
 
 
-def fresh_interval(fresh: Optional[Evaluation]) -> Optional[Interval]:
-    """The 95 % interval of the reward with fresh seeds; None if there are none."""
-    return find_interval(fresh.rewards) if fresh else None
-
-
 def rule_cell(run: RecordedSearch, one: Contender, numbers: str = "") -> Element:
     """A rule under its shortest formula, and as it was found; how many others are like it; and what else is said."""
     e, is_known = one.evaluation, one.place == 0
@@ -91,7 +84,7 @@ def rule_cell(run: RecordedSearch, one: Contender, numbers: str = "") -> Element
     called = [element("span", one.name, class_="name"), " "] if is_known and one.name != e.rule.formula() else None
     shortest = e.rule if is_known else run.shorten(one)
     found = element("div", "found as ", math(e.rule), class_="under") if is_shorter(shortest, e.rule) else None
-    says = [element("div", text, class_="under") for text in (numbers, say_alike(one)) if text]
+    says = [element("div", text, class_="under") for text in (numbers, one.diverged, say_alike(one)) if text]
     return element("td", called, math(shortest), setting, status, found, says, class_="rule")
 
 

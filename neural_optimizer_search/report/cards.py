@@ -6,7 +6,7 @@ from neural_optimizer_search.dsl.constants import PAPER
 from neural_optimizer_search.dsl.numbers import write_number
 from neural_optimizer_search.dsl.rule import Iteration
 from neural_optimizer_search.report import wording
-from neural_optimizer_search.report.board_columns import fresh_interval, is_shorter, say_alike
+from neural_optimizer_search.report.board_columns import is_shorter, say_alike
 from neural_optimizer_search.report.leaderboard import best_rules
 from neural_optimizer_search.report.marks import describe_interval
 from neural_optimizer_search.report.markup import Element, element
@@ -101,7 +101,7 @@ def _numbers(one, score):
     setting = f" ({e.training_setting})" if e.training_setting else ""
     saw = f"reward {wording.score_with_deviation(e.reward, deviation(e.rewards))}"
     if one.fresh:
-        saw = f"{describe_interval(fresh_interval(one.fresh))}; the search saw {saw}"
+        saw = f"{describe_interval(one.interval)}; the search saw {saw}"
     trained = f"learning rate {wording.rate(e.learning_rate)}{setting}, trained for {wording.duration(e.seconds)}"
     return f"{saw}, {score} {wording.score(e.accuracy)}, {trained}"
 

@@ -8,7 +8,7 @@ from neural_optimizer_search.report.mathml import math
 from neural_optimizer_search.report.overview import BIASED, FRESH, describe_reward
 from neural_optimizer_search.report.page import page, scroll_box, section, table
 from neural_optimizer_search.report.pictures import LegendRow, both_widths, color, legend
-from neural_optimizer_search.report.rewards import find_references
+from neural_optimizer_search.report.rewards import BEST_KNOWN, find_references
 from neural_optimizer_search.report.run import RecordedSearch, reproduction
 from neural_optimizer_search.report.statistics import improvements
 
@@ -75,7 +75,7 @@ def _curves(names, runs):
         f"Best reward so far against trained rules. At the end it is {ends}.",
     )
     rows = [LegendRow("line", color(k), name) for k, name in enumerate(names)]
-    rows += [LegendRow("line", "known", f"{known.name}, the best known optimizer")] if known else []
+    rows += [LegendRow("line", "known", f"{known.name}, {BEST_KNOWN}")] if known else []
     caption = (
         "Rewards as the search saw them, of rules that were measured in full. Rules from the cache count as trained "
         "here, so that runs with and without one can be compared."

@@ -1,12 +1,13 @@
 """The best rules of a search in a table, each behaviour once, beside the known optimizers."""
 
 from neural_optimizer_search.report import wording
-from neural_optimizer_search.report.board_columns import fresh_columns, search_columns
+from neural_optimizer_search.report.board_columns import fresh_columns, is_shorter, search_columns
 from neural_optimizer_search.report.markup import Element, element
 from neural_optimizer_search.report.page import scroll_box, section, table
 from neural_optimizer_search.report.run import RecordedSearch
 from neural_optimizer_search.search.leaderboard import explain_zeros
 from neural_optimizer_search.search.ranking import Contender
+from neural_optimizer_search.search.verdict import least_probability
 
 TOP = 10  # rules that are shown one by one
 # The row of a table without rules.
@@ -40,7 +41,12 @@ def leaderboard(run: RecordedSearch) -> Element:
     notes = [*_describe_rewards(run, shown), *explain_zeros(named)]
     return section(
         "Best rules",
-        element("p", "w ← w − learning rate · rule. No two of these rules behave alike.", class_="note"),
+        element(
+            "p",
+            "w ← w − learning rate · rule. No two of these rules behave alike.",
+            _shortened(run, top),
+            class_="note",
+        ),
         scroll_box(rows, "Leaderboard"),
         [element("p", wording.begin_sentence(note), class_="note") for note in notes],
         id_="best",
@@ -63,9 +69,27 @@ def _describe_rewards(run, shown):
         f"Fresh seeds: the mean reward of {wording.several(count, 'training')} with seeds that the search never saw, "
         "with its 95 % interval, on the same validation data. The dot and the whisker show both, the ring what the "
         f"search saw, and the dashed line the mean of {reference.name}, the best known optimizer; an arrow points at "
-        f"a mean that lies beyond the picture. P(> {reference.name}) is the probability that a rule has the higher "
-        "mean, by the same seeds, and each rule by itself: of several rules one is often lucky. "
+        f"a mean that lies beyond the picture. P(> {reference.name}) is the probability that the rule is better than "
+        f"{reference.name}, from the paired differences over the fresh seeds.{_correct(run.ranking.compared)} "
         f"{wording.begin_sentence(run.score_words.note)}"
+    )
+
+
+def _shortened(run, top):
+    if not any(is_shorter(run.shorten(one), one.rule) for one in top):
+        return None
+    return (
+        " A rule is shown by its shortest formula that behaves alike on the recorded gradients; “found as” is what "
+        "was trained, and what the copy buttons have."
+    )
+
+
+def _correct(compared):
+    if compared < 2:
+        return ""
+    return (
+        f" The best of {compared} is partly luck, so a rule counts as better only from "
+        f"{least_probability(compared):.3g} on (Bonferroni's correction)."
     )
 
 

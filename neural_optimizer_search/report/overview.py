@@ -4,19 +4,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from neural_optimizer_search.report import wording
-from neural_optimizer_search.report.board_columns import fresh_interval
 from neural_optimizer_search.report.markup import Element, element
 from neural_optimizer_search.report.page import copy_button, scroll_box, section, table
 from neural_optimizer_search.report.run import RecordedSearch, reproduction
 from neural_optimizer_search.report.statistics import deviation
-from neural_optimizer_search.search.ranking import Contender
+from neural_optimizer_search.search.ranking import NO_FRESH_SEEDS, Contender
 from neural_optimizer_search.search.registry import title_of
 from neural_optimizer_search.search.verdict import find_verdict
 
-BIASED = "Rewards are of the data that chose the rules, so the best are optimistically biased."
+BIASED = NO_FRESH_SEEDS
 FRESH = (
-    "Rewards here are means with seeds that the search never saw, ± half of the 95 % interval, on the data that "
-    "chose the rules."
+    "Rewards here are means with seeds that the search never saw, ± half of the 95 % interval. Only the seeds are "
+    "fresh: the validation data is the one that chose the rules and rates, so check the winner on data that no "
+    "search saw."
 )
 
 
@@ -79,7 +79,9 @@ def _verdict(run):
     """Whether a rule beats the best known optimizer, as the search's own leaderboard says it."""
     if run.ranking.reference is None:
         return None
-    return element("p", find_verdict(run.ranking, steps=1).sentence, class_="verdict")  # the code is not shown
+    verdict = find_verdict(run.ranking, run.final_steps)
+    code = element("pre", verdict.code, id="best-code", class_="command", tabindex=0, aria_label="Code")
+    return [element("p", verdict.sentence, class_="verdict"), code, copy_button("best-code", "the code")]
 
 
 def _reward(one, name):
@@ -91,7 +93,7 @@ def _reward(one, name):
 def describe_reward(one: Contender) -> str:
     """The mean with fresh seeds ± its interval's half; without these, the search's reward ± standard deviation."""
     if one.fresh is not None:
-        return wording.interval(fresh_interval(one.fresh))
+        return wording.interval(one.interval)
     return wording.score_with_deviation(one.evaluation.reward, deviation(one.evaluation.rewards))
 
 

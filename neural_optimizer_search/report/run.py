@@ -87,6 +87,11 @@ class RecordedSearch:
         """What the number beside the reward is called."""
         return score_words(str(self.config.get("task", "")), self.fingerprint, self.task_changes)
 
+    @property
+    def final_steps(self) -> int:
+        """Gradient steps of a training with a fresh seed; those that diverged had less. 1 if there is none."""
+        return max((e.steps // len(e.rewards) for e in self.fresh.values()), default=0) or 1
+
     @functools.cached_property
     def measured(self) -> Measured:
         """What became of all that was found."""

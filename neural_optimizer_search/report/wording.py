@@ -4,6 +4,8 @@ import json
 import math
 from typing import Any, Optional
 
+from neural_optimizer_search.search.intervals import say_probability
+
 NOTHING = "–"
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
@@ -53,9 +55,7 @@ def probability(value: Optional[float]) -> str:
     """
     if value is None or math.isnan(value):
         return NOTHING
-    if value > 0.995:
-        return "> 0.99"
-    return "< 0.01" if value < 0.005 else f"{value:.2f}"
+    return say_probability(value)
 
 
 def rate(value: Optional[float]) -> str:

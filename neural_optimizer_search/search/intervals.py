@@ -76,6 +76,24 @@ def find_probability(differences: Sequence[float]) -> Optional[float]:
     return float(special.stdtr(len(differences) - 1, mean / error))
 
 
+def say_probability(probability: float, digits: int = 2) -> str:
+    """A probability in words; one that would be rounded to 0 or 1 is not called certain.
+
+    Args:
+      probability: In [0, 1].
+      digits: After the point.
+
+    Example:
+      >>> from neural_optimizer_search.search.intervals import say_probability
+      >>> say_probability(0.312), say_probability(0.9999), say_probability(1e-6), say_probability(0.997, digits=3)
+      ('0.31', '> 0.99', '< 0.01', '0.997')
+    """
+    least = 10.0**-digits
+    if probability > 1.0 - least / 2:
+        return f"> {1.0 - least:.{digits}f}"
+    return f"< {least:.{digits}f}" if probability < least / 2 else f"{probability:.{digits}f}"
+
+
 def _describe(values):
     """The mean and its standard error."""
     spread = float(np.std(values, ddof=1)) if len(values) > 1 else math.nan

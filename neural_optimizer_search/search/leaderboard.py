@@ -6,13 +6,14 @@ from neural_optimizer_search.command_line import shorten
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.run_directory import rank
 from neural_optimizer_search.search.columns import format_columns
-from neural_optimizer_search.search.intervals import find_interval
+from neural_optimizer_search.search.intervals import say_probability
 from neural_optimizer_search.search.known_optimizers import TITLES
-from neural_optimizer_search.search.ranking import SHOWN, Ranking
+from neural_optimizer_search.search.ranking import NO_FRESH_SEEDS, SHOWN, Ranking
 from neural_optimizer_search.search.score_words import ScoreWords
 from neural_optimizer_search.search.verdict import find_verdict, least_probability
 
 FORMULA = "update rule (w <- w - rate * rule)"
+FOUND_AS = "found as: "
 
 
 def format_leaderboard(ranking: Ranking, words: ScoreWords, steps: int, count: int = SHOWN) -> str:
@@ -37,6 +38,7 @@ def format_leaderboard(ranking: Ranking, words: ScoreWords, steps: int, count: i
             *rows[len(shown) :],
             "",
             *(_explain_fresh(ranking) if is_fresh else _explain_seen(contenders)),
+            *([SHORTENED] if any(FOUND_AS.strip() in row for row in rows) else []),
             *([ALIKE] if any(one.alike for one in contenders) else []),
             words.note,
             *([SETTINGS] if any(one.evaluation.training_setting for one in contenders) else []),
@@ -51,11 +53,16 @@ def format_leaderboard(ranking: Ranking, words: ScoreWords, steps: int, count: i
 
 TITLES_SEEN = ("reward", "{score}", "rate", "alike")
 FRESH_TITLES = ("fresh reward", "P(better)", "search", "{score}", "rate", "alike")
-ALIKE = "alike: rules that behave like it; they were not trained, or are not shown."
+ALIKE = "alike: the number of other rules that behave like it; they were not trained, or are not shown."
+SHORTENED = (
+    "A rule is shown by its shortest formula that behaves alike on the recorded gradients;\n"
+    '"found as" is what was trained, and what code here uses.'
+)
 SETTINGS = "In brackets: the schedule of the rate and the weight decay, if any."
 OPTIMISM = {
-    False: "Both are of the validation data that chose the rules and rates, so the best are optimistically biased.",
-    True: "Fresh are the seeds. The validation data is what chose the rules and rates.",
+    False: NO_FRESH_SEEDS,
+    True: "Only the seeds are fresh: the validation data is the one that chose the rules and rates,\n"
+    "so check the winner on data that no search saw.",
 }
 
 
@@ -65,7 +72,8 @@ def _format_rows(ranking, shown, words):
     names = name_known([(one.name, one.evaluation) for one in ranking.known])
     found = [[f"{place:4d}", *make_row(ranking, one), _describe(ranking, one)] for place, one in enumerate(shown, 1)]
     known = [
-        ["", *make_row(ranking, one), name + format_rule(one.evaluation)] for name, one in zip(names, ranking.known)
+        ["", *make_row(ranking, one), "\n".join([name + format_rule(one.evaluation), *filter(None, [one.diverged])])]
+        for name, one in zip(names, ranking.known)
     ]
     return format_columns([["", *(title.format(score=words.title) for title in titles), FORMULA], *found, *known])
 
@@ -77,8 +85,8 @@ def _row(ranking, one):
 def _fresh_row(ranking, one):
     probability = ranking.find_probability(one) if one.place else None
     return [
-        _format_interval(one.fresh) if one.fresh else "-",
-        "" if probability is None else f"{probability:.2f}",
+        "-" if one.interval is None else _format_interval(*one.interval),
+        "" if probability is None else say_probability(probability),
         f"{one.evaluation.reward:.4f}",
         *_numbers(one.last, one),
     ]
@@ -89,16 +97,16 @@ def _numbers(evaluation, one):
     return [f"{evaluation.accuracy:.4f}", rate, f"+{one.alike}" if one.alike else ""]
 
 
-def _format_interval(evaluation):
-    mean, half = find_interval(evaluation.rewards)
+def _format_interval(mean, half):
     return f"{mean:.4f}" if half is None else f"{mean:.4f} ± {half:.4f}"
 
 
 def _describe(ranking, one):
-    """The rule as short as it can be written, and in a line below how it was found, if that is something else."""
+    """The rule as short as it can be written; below how it was found, if that is something else, and diverged."""
     shortest, rule = ranking.shorten(one).formula(), one.rule.formula()
-    found = "" if shortest == rule else f"\nfound as: {rule}"
-    return f"{format_rule(one.evaluation, shortest)}{found}"
+    found = [] if shortest == rule else [f"{FOUND_AS}{rule}"]
+    diverged = [one.diverged] if one.diverged else []
+    return "\n".join([format_rule(one.evaluation, shortest), *found, *diverged])
 
 
 def name_known(known: Sequence[tuple[str, Evaluation]]) -> list[str]:
@@ -154,9 +162,14 @@ def _explain_fresh(ranking):
     lines = [f"fresh reward: {seeds} that the search never saw. search: the reward by which it chose."]
     if count > 1 and compared:
         lines.append(
-            f"P(better): probability that the rule is better than {reference.name}, by the differences seed by seed. "
-            f"The best of {compared} is\nlucky too: the first line takes a rule for better from "
-            f"{least_probability(compared):.3f} on (Bonferroni's correction)."
+            f"P(better): the probability that the rule is better than {reference.name}, from the paired differences "
+            f"over the fresh seeds."
+            + (
+                f"\nThe best of {compared} is partly luck, so a rule counts as better only from "
+                f"{least_probability(compared):.3g} on (Bonferroni's correction)."
+                if compared > 1
+                else ""
+            )
         )
     return lines
 
@@ -169,7 +182,11 @@ def _explain_seen(contenders):
 
 def _explain_fresh_statuses(contenders):
     wrong = [(one.name, one.fresh) for one in contenders if one.fresh and one.fresh.status != "ok"]
-    return [f"fresh seeds of {name}: {shorten(fresh.message, 200)} That is paid 0." for name, fresh in wrong]
+    scores = {"diverged": "Those runs score 0."}
+    return [
+        f"fresh seeds of {name}: {shorten(fresh.message, 200)} {scores.get(fresh.status, 'That scores 0.')}"
+        for name, fresh in wrong
+    ]
 
 
 def explain_zeros(shown: Iterable[tuple[str, Evaluation]]) -> list[str]:

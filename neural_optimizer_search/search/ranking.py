@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from neural_optimizer_search.measuring.simplify import simplify
 from neural_optimizer_search.recorded_flags import complete
 from neural_optimizer_search.records.ledger import SEARCH, Ledger
 from neural_optimizer_search.records.run_directory import LEDGER
-from neural_optimizer_search.search.intervals import find_probability
+from neural_optimizer_search.search.intervals import Interval, find_interval, find_probability
 from neural_optimizer_search.search.known_optimizers import (
     BaselineConfig,
     find_known_optimizers,
@@ -24,6 +25,9 @@ from neural_optimizer_search.search.known_optimizers import (
 )
 
 SHOWN = 10  # rules that are measured with fresh seeds, and that tables show
+NO_FRESH_SEEDS = (
+    "No fresh seeds: these rewards are optimistically biased. For a verdict: nos-search --resume RUN --fresh_seeds 10"
+)
 LOOKS = 2000  # rules, the best ones, that are told apart by their behaviours: a millisecond each
 
 
@@ -54,6 +58,25 @@ class Contender:
     def last(self) -> Evaluation:
         """What tells most of it: with fresh seeds, if there is that."""
         return self.fresh or self.evaluation
+
+    @property
+    def interval(self) -> Optional[Interval]:
+        """The mean with fresh seeds and its 95 % interval, None without any; of what diverged there is the mean only.
+
+        Rewards of 0 for some seeds are from no normal distribution, and their interval would reach beyond 1.
+        """
+        if self.fresh is None:
+            return None
+        interval = find_interval(self.fresh.rewards)
+        return interval if self.fresh.status == "ok" else interval._replace(half=None)
+
+    @property
+    def diverged(self) -> str:
+        """How often it diverged with fresh seeds, in words; "" if it did not."""
+        if self.fresh is None or self.fresh.status != "diverged":
+            return ""
+        rewards = self.fresh.rewards
+        return f"diverged in {sum(not reward for reward in rewards)} of {len(rewards)}"
 
 
 @dataclass(frozen=True)
@@ -90,10 +113,21 @@ class Ranking:
         return find_probability([own[seed] - other[seed] for seed in own if seed in other])
 
     def shorten(self, contender: Contender) -> Rule:
-        """The shortest rule that behaves as this one does."""
+        """The shortest rule that behaves as this one does, and that the screen lets be trained."""
         if not self.probes:
             return contender.rule
-        return simplify(contender.rule, lambda rule: are_alike(self.probes, Likeness(), contender.rule, rule))
+        screen = _make_screen()
+
+        def is_alike(rule):
+            # By rounding alone a constant may go where such a rule goes, and train nothing.
+            return are_alike(self.probes, Likeness(), contender.rule, rule) and screen(rule).rule is not None
+
+        return simplify(contender.rule, is_alike)
+
+
+@functools.cache
+def _make_screen():
+    return Screen()
 
 
 def make_ranking(

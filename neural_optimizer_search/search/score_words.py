@@ -32,17 +32,16 @@ def score_words(task: str, fingerprint: Optional[Fingerprint] = None, changes: S
       >>> score_words("digits").note
       'accuracy: validation accuracy at the end of the final run.'
       >>> score_words("mine:task").note
-      'score: at the end of the final run; 1 is the best, 0 is worth nothing.'
+      'score: at the end of the final run, from 0 to 1 (the best).'
     """
     if ":" not in task:
         return ScoreWords("accuracy", "accuracy: validation accuracy at the end of the final run.")
-    of = ""
+    of = ", from 0 to 1 (the best)."
     if fingerprint is not None:
-        metric = shorten(fingerprint.metric)
-        of = f" It is 0 where {metric} is {fingerprint.worst:.4g}, and 1 where it is {fingerprint.best:.4g}."
-    return ScoreWords(
-        "score", f"score: at the end of the final run; 1 is the best, 0 is worth nothing.{of}{_warn(changes)}"
-    )
+        metric, worst, best = shorten(fingerprint.metric), fingerprint.worst, fingerprint.best
+        is_itself = (worst, best) == (0.0, 1.0)
+        of = f"; score = {metric}." if is_itself else f": 0 where {metric} is {worst:.4g}, 1 where it is {best:.4g}."
+    return ScoreWords("score", f"score: at the end of the final run{of}{_warn(changes)}")
 
 
 def _warn(changes):

@@ -34,7 +34,7 @@ def write_snippet(setting: Trained, steps: int) -> str:
             *(["import keras"] if "keras." in rates else []),
             "from neural_optimizer_search.optimizers import RuleOptimizer",
             *([f"from neural_optimizer_search.schedules import {', '.join(names)}"] if names else []),
-            f"steps = {steps}  # of your whole training: change it to yours",
+            f"steps = {steps}  # epochs * batches per epoch of your training; the rate was tuned for {steps}",
             rates,
             f"optimizer = RuleOptimizer({', '.join(arguments)})",
         ]

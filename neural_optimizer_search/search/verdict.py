@@ -1,5 +1,6 @@
 """What a search ends with, in one sentence: whether a rule beats the best known optimizer, and what to train with."""
 
+import dataclasses
 from typing import NamedTuple
 
 from neural_optimizer_search.command_line import shorten
@@ -7,7 +8,7 @@ from neural_optimizer_search.dsl.constants_read import find_constants
 from neural_optimizer_search.dsl.numbers import write_number
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE, normalize_name
-from neural_optimizer_search.search.intervals import CONFIDENCE
+from neural_optimizer_search.search.intervals import CONFIDENCE, say_probability
 from neural_optimizer_search.search.ranking import Contender, Ranking
 from neural_optimizer_search.search.snippet import write_snippet
 from neural_optimizer_search.tasks.schedule import CONSTANT
@@ -64,33 +65,44 @@ def find_verdict(ranking: Ranking, steps: int) -> Verdict:
 
 def _praise(ranking, one, probability):
     reference, count = ranking.reference, len(ranking.reference.fresh.seeds)
-    corrected = correct(probability, ranking.compared)
     return (
         f"{_call(ranking, one)} beats {reference.name}, the best known optimizer here: {one.fresh.reward:.4f} "
-        f"against {reference.fresh.reward:.4f} with {count} fresh seeds (probability {corrected:.3f})."
+        f"against {reference.fresh.reward:.4f} with {count} fresh seeds "
+        f"(probability {say_probability(probability, digits=3)}; {_say_need(ranking.compared)})."
     )
 
 
 def _say_none(ranking):
     reference, best = ranking.reference, ranking.found[0] if ranking.compared else None
     if best is None:
-        return "No rule was found that trains to its end and is no known optimizer."
+        return (
+            "No rule was found that trains to its end and is no known optimizer. "
+            "More may be found with a larger --budget or another --seed."
+        )
     probability, name = ranking.find_probability(best), _call(ranking, best)
     if probability is None:
         return (
             f"One fresh seed cannot tell whether a rule beats {reference.name} (best: {name}, "
             f"{best.fresh.reward:.4f} against {reference.fresh.reward:.4f}): resume with a larger --fresh_seeds."
         )
-    # Of one rule it would have been enough.
-    lucky = f", too little for the best of {ranking.compared}" if probability >= CONFIDENCE else ""
+    digits = 3 if probability >= CONFIDENCE else 2  # near what is needed
     return (
-        f"No rule that was found beats {reference.name} beyond noise "
-        f"(best: {name}, probability {probability:.2f}{lucky})."
+        f"No rule that was found beats {reference.name} beyond noise (best: {name}, "
+        f"probability {say_probability(probability, digits)}; {_say_need(ranking.compared)}). "
+        "More may be found with a larger --budget or another --seed."
     )
 
 
+def _say_need(compared):
+    who = f"the best of {compared}" if compared > 1 else "a single rule"
+    return f"{who} needs {least_probability(compared):.3g}"
+
+
 def _call(ranking, contender):
-    return shorten(ranking.shorten(contender).formula(), LETTERS)
+    """The formula that was trained, which the code has, and the shortest one that behaves alike."""
+    rule, shortest = contender.rule, ranking.shorten(contender)
+    name, short = (shorten(one.formula(), LETTERS) for one in (rule, shortest))
+    return name if shortest.canonical() == rule.canonical() else f"{name} (behaves like {short})"
 
 
 def _describe(evaluation: Evaluation) -> str:
@@ -105,7 +117,7 @@ def _describe(evaluation: Evaluation) -> str:
 def _write_code(contender: Contender, steps: int) -> str:
     e, name = contender.last, normalize_name(contender.name)
     if e.schedule != str(CONSTANT) or e.rule.decays:
-        return write_snippet(e, steps)
+        return write_snippet(dataclasses.replace(e, learning_rate=float(f"{e.learning_rate:.3g}")), steps)
     row = CATALOGUE.get(name)
     text = name if row and row.rule.canonical() == e.rule.canonical() else e.rule.formula()
     decay = f", weight_decay={write_number(e.weight_decay)}" if e.weight_decay else ""

@@ -32,7 +32,7 @@ def test_everything_is_on_the_page(page_of):
         "a-run",
         "PPO (fast) over arxiv2017_no_decay at depth 2, task digits, protocol default, seed 0",
         "Rewards",
-        "AddSign, the best known optimizer",
+        "AddSign, the best known optimizer by the search's rewards",
         "0.7000 ± 0.0158",
         "mean ± standard deviation over 5 training seeds",
         "Known optimizers, by the same protocol",
@@ -86,7 +86,7 @@ def test_no_seeds_column_where_there_is_one_seed(page_of):
 def test_the_page_of_a_search_that_raced_and_joined(page_of):
     page = page_of("raced")
     for words in (
-        "AddSign, the best known optimizer",
+        "AddSign, the best known optimizer by the search's rewards",
         "best so far, of those measured in full",
         "Rewards here are means with seeds that the search never saw",
         "fresh seeds 95 % interval P(> AddSign) update rule search saw",
@@ -110,8 +110,11 @@ def test_the_page_of_a_search_that_raced_and_joined(page_of):
 
 def test_the_verdict_stands_at_the_top(recorded, page_of):
     run = recorded("raced")
-    sentence = find_verdict(run.ranking, steps=1).sentence
-    assert sentence in page_of("raced").text.partition("Best rule ")[0]
+    verdict, page = find_verdict(run.ranking, steps=25), page_of("raced")
+    top = page.text.partition("Best rule ")[0]
+    assert verdict.sentence in top
+    assert run.final_steps == 25 and " ".join(verdict.code.split()) in " ".join(top.split())
+    assert ("data-copy", "best-code") in page.attributes and "best-code" in page.ids
     assert 'class="verdict"' not in html(summary(recorded("whole")))
 
 
@@ -150,7 +153,7 @@ def test_a_comparison_says_which_rewards_it_has(recorded):
     assert "Where the table says so, rewards are means with seeds that the search never saw" in text
     assert "4 fresh seeds" in text and "the search's seeds" in text
     assert "Rewards here are means with seeds that the search never saw" in Page(comparison_page([raced] * 2)).text
-    assert "the best are optimistically biased" in Page(comparison_page([whole] * 2)).text
+    assert "No fresh seeds: these rewards are optimistically biased." in Page(comparison_page([whole] * 2)).text
     # An estimate is not the best: 0.9 was estimated, and 0.7 measured.
     assert "At the end it is 0.7000 in" in comparison_page([raced])
 

@@ -48,7 +48,8 @@ def test_leaderboard_shows_the_best_and_the_known():
     known = {line.split()[3]: line.split(maxsplit=4)[4] for line in lines[lines.index("") + 2 : -4]}
     assert known == {name: rule.formula() for name, rule in KNOWN_OPTIMIZERS.items()}
     assert lines[-1] == (
-        "Both are of the validation data that chose the rules and rates, so the best are optimistically biased."
+        "No fresh seeds: these rewards are optimistically biased. "
+        "For a verdict: nos-search --resume RUN --fresh_seeds 10"
     )
 
 
@@ -73,8 +74,10 @@ def test_the_words_fit_the_task():
     words = score_words("mine:task", Fingerprint({}, {}, 2.0, 1.0, "mae", 1.5, 0.0))
     table = show(FOUND, words=words)
     assert table.splitlines()[0].split()[:2] == ["reward", "score"] and "accuracy" not in table
-    assert words.note in table and words.note.endswith(" It is 0 where mae is 1.5, and 1 where it is 0.")
-    assert score_words("mine:task").note.endswith("1 is the best, 0 is worth nothing.")
+    assert words.note in table and words.note.endswith("run: 0 where mae is 1.5, 1 where it is 0.")
+    itself = score_words("mine:task", Fingerprint({}, {}, 2.0, 1.0, "accuracy", 0.0, 1.0))
+    assert itself.note == "score: at the end of the final run; score = accuracy."
+    assert score_words("mine:task").note.endswith("from 0 to 1 (the best).")
     assert "score" not in show(FOUND)
 
 
@@ -125,8 +128,11 @@ FRESH_KNOWN = [(SGD, 0.6), *((e, 0.2) for e in OTHERS)]
 def test_if_nothing_is_better_the_first_line_says_so_and_what_to_use():
     fresh = freshly([(FOUND[0], 0.55), (FOUND[1], 0.59), (FOUND[2], 0.5)], FRESH_KNOWN)
     lines = show(FOUND, fresh=fresh).splitlines()
-    assert lines[0].startswith("No rule that was found beats SGD beyond noise (best: g^3, probability 0.")
-    assert lines[0].endswith("). Use SGD: learning rate 0.1.")
+    assert lines[0].startswith("No rule that was found beats SGD beyond noise (best: g^3, probability < 0.01; ")
+    assert lines[0].endswith(
+        "; the best of 3 needs 0.983). More may be found with a larger --budget or another --seed. "
+        "Use SGD: learning rate 0.1."
+    )
     made = {}
     exec("\n".join(line[4:] for line in lines[1:3]), made)
     assert made["optimizer"].rule == KNOWN_OPTIMIZERS["SGD"] and not lines[3]
@@ -137,14 +143,17 @@ def test_what_is_better_is_named_with_its_code():
     fresh = freshly([(FOUND[0], 0.7), (FOUND[1], 0.59), (FOUND[2], 0.5)], FRESH_KNOWN)
     lines = show(FOUND, fresh=fresh).splitlines()
     assert lines[0].startswith("g * m beats SGD, the best known optimizer here: 0.70")
-    assert lines[0].endswith(" with 10 fresh seeds (probability 1.000).") and " against 0.60" in lines[0]
+    assert (
+        lines[0].endswith(" with 10 fresh seeds (probability > 0.999; the best of 3 needs 0.983).")
+        and " against 0.60" in lines[0]
+    )
     made = {}
     exec("\n".join(line[4:] for line in lines[1:3]), made)
     assert made["optimizer"].rule == FOUND[0].rule
     # Ordered by fresh seeds, and what the search saw stands beside it.
     assert [line.split()[-1] for line in lines[5:8]] == ["m", "g^3", "log(|g|)"]
     assert lines[4].split()[:7] == ["fresh", "reward", "P(better)", "search", "accuracy", "rate", "alike"]
-    assert lines[5].split()[2] == "±" and lines[5].split()[4:7] == ["1.00", "0.3000", "0.3000"]
+    assert lines[5].split()[2] == "±" and lines[5].split()[4:8] == [">", "0.99", "0.3000", "0.3000"]
     assert any(line.startswith("fresh reward: mean and 95 % interval over 10 seeds") for line in lines)
 
 
@@ -156,10 +165,15 @@ def test_the_luck_of_the_best_of_several_is_taken_into_account():
         for e, those in ((e, rewards.get(e.key, (0.1, 0.2, 0.3))) for e in (*FOUND, *KNOWN))
     }
     none = (
-        "No rule that was found beats SGD beyond noise (best: g * m, probability 0.96, too little for the best of 3)."
+        "No rule that was found beats SGD beyond noise (best: g * m, probability 0.961; the best of 3 needs 0.983)."
     )
     assert show(FOUND, fresh=fresh).startswith(none)
-    assert show(FOUND[:1], fresh=fresh).startswith("g * m beats SGD, ")
+    alone = show(FOUND[:1], fresh=fresh)
+    assert alone.startswith("g * m beats SGD, ") and "(probability 0.961; a single rule needs 0.95)." in alone
+    # The table has the same probability, each rule's own.
+    for table in (show(FOUND, fresh=fresh), alone):
+        assert [line.split()[4] for line in table.splitlines() if line.endswith("  g * m")] == ["0.96"]
+    assert "partly luck" in show(FOUND, fresh=fresh) and "partly luck" not in alone
 
 
 def test_one_fresh_seed_tells_no_probability():
@@ -173,7 +187,40 @@ def test_what_diverges_with_fresh_seeds_is_said():
     fresh = freshly([(e, 0.5) for e in FOUND], FRESH_KNOWN)
     worse = dataclasses.replace(fresh[FOUND[0].key], status="diverged", message="Diverged in 1 of 10 final runs.")
     table = show(FOUND, fresh={**fresh, worse.key: worse})
-    assert "\nfresh seeds of g * m: Diverged in 1 of 10 final runs. That is paid 0." in table
+    assert "\nfresh seeds of g * m: Diverged in 1 of 10 final runs. Those runs score 0." in table
+
+
+def test_what_diverged_has_no_interval_but_says_how_often():
+    """Of rewards 0.8, 0.8 and 0 it would reach from below 0 to above 1."""
+    fresh = freshly([(e, 0.5) for e in FOUND], FRESH_KNOWN)
+    for evaluation in (FOUND[0], SGD):
+        rewards = dict(reward=1.6 / 3, rewards=(0.8, 0.8, 0.0), seeds=(1000, 1001, 1002))
+        fresh[evaluation.key] = dataclasses.replace(evaluation, status="diverged", **rewards)
+    lines = show(FOUND, fresh=fresh).splitlines()
+    for end in ("  g * m", " SGD          g"):
+        (place,) = (place for place, line in enumerate(lines) if line.endswith(end))
+        assert "0.5333  " in lines[place] and "±" not in lines[place]
+        assert lines[place + 1].strip() == "diverged in 1 of 3"
+
+
+def test_the_verdict_names_the_rule_that_its_code_trains():
+    rule = parse_formula("sign(g) * sqrt(m) - clip(clip(v, 1e-3), 1e-5)")
+    (found,) = [fakes.fake_evaluation(rule, 0.4)]
+    lines = show([found], fresh=freshly([(found, 0.9)], FRESH_KNOWN)).splitlines()
+    assert lines[0].startswith(f"{rule.formula()} (behaves like sign(g) * sqrt(|m|)) beats SGD, ")
+    made = {}
+    exec("\n".join(line[4:] for line in lines[1:3]), made)
+    assert made["optimizer"].rule == rule
+    assert any(line.startswith("A rule is shown by its shortest formula") for line in lines)
+    assert "shortest formula" not in show(FOUND)
+
+
+def test_the_rate_in_the_code_is_that_of_the_table():
+    decays = dataclasses.replace(FOUND[0], schedule="linear", learning_rate=0.0306812)
+    lines = show([decays], fresh=freshly([(decays, 0.9)], FRESH_KNOWN)).splitlines()
+    code = "\n".join(lines[1 : lines.index("")])
+    assert "(0.0307, steps" in code
+    assert "steps = 24  # epochs * batches per epoch of your training; the rate was tuned for 24" in code
 
 
 @pytest.mark.parametrize("name", KNOWN_OPTIMIZERS)
