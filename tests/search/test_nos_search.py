@@ -48,7 +48,7 @@ def test_a_search_from_beginning_to_end(run, capfd):
 def test_fresh_seeds_do_not_become_fewer(run, capfd):
     with pytest.raises(SystemExit):
         command.main(["--resume", str(run), "--fresh_seeds", "1"])
-    told = "argument --fresh_seeds: must be at least 2, as many as "
+    told = "argument --fresh_seeds: must be at least 2, with which "
     assert told in capfd.readouterr().err
     with contextlib.closing(Ledger(run / "ledger.sqlite", read_only=True)) as ledger:
         assert ledger.config["fresh_seeds"] == 2
