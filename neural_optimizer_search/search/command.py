@@ -121,7 +121,8 @@ def _describe(p, given):
         p.error(str(error))
     title = f"{config.task}, protocol {config.protocol}"
     workers = config.workers or os.cpu_count() or 1
-    print(format_table(title, found, config.budget or 0, workers, len(config.known_optimizers)))
+    fresh = config.fresh_seeds, protocol.final_steps
+    print(format_table(title, found, config.budget or 0, workers, len(config.known_optimizers), *fresh))
     return 0
 
 

@@ -1,6 +1,7 @@
 """A task's description for people: two lines before a search, and the table of `nos-search --describe`."""
 
 from neural_optimizer_search.measuring.description import Description
+from neural_optimizer_search.search.ranking import SHOWN
 
 _BYTES = ("B", "kB", "MB", "GB", "TB")
 
@@ -15,7 +16,9 @@ def format_lines(name: str, found: Description) -> str:
     )
 
 
-def format_table(title: str, found: Description, budget: int, workers: int, known: int) -> str:
+def format_table(
+    title: str, found: Description, budget: int, workers: int, known: int, fresh_seeds: int, final_steps: int
+) -> str:
     """All that is known before the first rule.
 
     Args:
@@ -24,6 +27,8 @@ def format_table(title: str, found: Description, budget: int, workers: int, know
       budget: Rules to train; 0 if there is no limit.
       workers: How many workers will measure rules.
       known: How many known optimizers are measured before.
+      fresh_seeds: How often each of these, and of the best rules, is trained at the end.
+      final_steps: Gradient steps of such a training.
     """
     validation = found.validation_batch_size
     worst, best = found.scale
@@ -39,6 +44,7 @@ def format_table(title: str, found: Description, budget: int, workers: int, know
         f"({worst:.4g} scores 0, {best:.4g} scores 1)",
         "loss": f"{found.loss:.4g} untrained",
         "budget": _describe_budget(found.seconds, budget, workers, known),
+        "fresh seeds": _describe_fresh(found, workers, known + SHOWN, fresh_seeds, final_steps),
     }
     width = max(map(len, rows))
     lines = [f"{name:<{width}}  {text}" for name, text in rows.items()]
@@ -46,11 +52,26 @@ def format_table(title: str, found: Description, budget: int, workers: int, know
 
 
 def _describe_budget(seconds, budget, workers, known):
-    crew = f"{workers} worker{'' if workers == 1 else 's'}"
+    crew = _crew(workers)
     if not budget:
         return f"none; {known} known optimizers take about {_duration(seconds * known / workers)} with {crew}"
     total = _duration(seconds * (budget + known) / workers)
     return f"{budget:,} rules and {known} known optimizers take at most about {total} with {crew}"
+
+
+def _describe_fresh(found, workers, rules, seeds, final_steps):
+    if not seeds:
+        return "none"
+    trainings = rules * seeds
+    seconds = found.seconds * trainings * final_steps / max(1, found.steps) / workers
+    return (
+        f"{rules} rules * {seeds} seeds * {final_steps:,} steps = {trainings * final_steps:,} steps at most, "
+        f"about {_duration(seconds)} with {_crew(workers)}, after the budget"
+    )
+
+
+def _crew(workers):
+    return f"{workers} worker{'' if workers == 1 else 's'}"
 
 
 def _duration(seconds):

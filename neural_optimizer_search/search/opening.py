@@ -129,8 +129,22 @@ def _read_config(p, given, out, ledger):
     except Damaged as error:
         p.error(f"argument --resume: {out} is not a run: {error}")
     config = changed_on_resume(p, SearchConfig, given, recorded, is_made_here(origin, out))
+    if "fresh_seeds" in given:
+        _check_fresh_seeds(p, config.fresh_seeds, out, ledger)
     config.check(p, "Go on where its module is." if ":" in config.task else "")
     return config
+
+
+def _check_fresh_seeds(p, count, out, ledger):
+    """What was measured stays: with less, some rules would have more seeds than others."""
+    try:
+        measured = max((len(e.seeds) for e in ledger.fresh_evaluations().values()), default=0)
+    except Damaged as error:
+        p.error(f"argument --resume: {out} is damaged: {error}")
+    if count < measured:
+        p.error(
+            f"argument --fresh_seeds: must be at least {measured}, with which {out} was measured. Received: {count}."
+        )
 
 
 def _explain_absence(name):

@@ -34,7 +34,7 @@ BATCH_SIZE = 32  # of data that are in no batches, as in Keras's `fit`
 
 @dataclass(frozen=True, eq=False)
 class KerasTask:
-    """A compiled Keras model, its data, and what a rule that trains it is paid for.
+    """A compiled Keras model, its data, and by what a rule that trains it is scored.
 
     A step is the model's `train_step`, with the rule as its optimizer; a validation runs its `test_step` over the
     validation data. So losses, masks, weights, constraints, regularizers, several outputs, mixed precision and steps
@@ -49,7 +49,7 @@ class KerasTask:
     lower values are better, best = 0 and worst is x of the untrained model with the protocol's first seed: the score
     is the part of the untrained model's error that training removes, whatever the unit of the error. The reward is
     the mean of the last third of the scores of the final run, at its end, averaged over seeds; a rule that diverges
-    is paid 0, as one that leaves the model as bad as it was.
+    scores 0, as one that leaves the model as bad as it was.
 
     The learning rate falls linearly to 0 in each run, in the sweep and in the final run, as it would in a training
     that a person cares for. Protocol `paper` is that of the paper: a constant rate, and the last score.
@@ -74,7 +74,7 @@ class KerasTask:
         a dict of an output's name and its metric.
       loss_weights: As for `compile`, with `loss`.
       higher_is_better: Whether higher values of `metric` are better; needed if its name does not say.
-      worst: Value of `metric` that is paid nothing, in place of what is said above.
+      worst: Value of `metric` that scores 0, in place of what is said above.
       class_weight: As for `fit`: a dict from a class to the weight of its training examples.
       steps: Steps of the final run in the protocol `default`.
       steps_per_epoch, validation_steps: As for `fit`: the batches to read of data that have no end.

@@ -9,8 +9,8 @@ from neural_optimizer_search.tasks.schedule import CONSTANT, Schedule, is_weight
 
 DECADES = tuple(10.0**i for i in range(-5, 2))  # section 4.2: 10^i with i from -5 to 1
 
-# What a final run is paid, given its validation accuracies and cross-entropies (in nats) and the cross-entropy of a
-# uniform guess. Each is in [0, 1], and a run that diverged is paid 0.
+# What a final run scores, given its validation accuracies and cross-entropies (in nats) and the cross-entropy of a
+# uniform guess. Each is in [0, 1], and a run that diverged scores 0.
 REWARDS: dict[str, Callable[..., float]] = {
     "final_accuracy": lambda accuracies, losses, uniform_loss: accuracies[-1],
     # What there is at the end, with less noise: of the last third of the validations.
@@ -29,13 +29,38 @@ def _mean(values):
 class Racing:
     """How a rule is measured in stages, and when it stops because it cannot reach the best known rules.
 
+    Larger values are more careful: fewer rules are stopped that would have been among the best, and each rule costs
+    more. The defaults suit a reward that varies by some hundredths from seed to seed.
+
     Args:
-      best: How many of the best known rules make the bar: their lowest reward must be reached.
-      middle_rates: How many learning rates in the middle are tried first; others while the best one is at an edge.
-      sweep_deviations: How many standard deviations below the bar an estimate after the sweep with the first seed
-        must be for the rule to stop.
-      deviations: Likewise after final runs. More, because ten rules that are much alike vary less than others do.
-      doubt: How many times as many after the first final run, if the other seeds may still choose another rate.
+      best: A rule must be able to reach the lowest reward of this many best rules that were measured so far; until
+        there are as many, no rule is stopped. Raise it if you want more than the ten best rules to be measured in
+        full. At least 2.
+      middle_rates: The sweep first tries this many learning rates in the middle of the list, and goes on to their
+        neighbours as long as the best rate is at the edge of what was tried. Raise it if the loss has several minima
+        along the rates, of which the middle one may not be the lowest. At least 1.
+      sweep_deviations: After the sweep with the first seed the final reward is estimated, and the rule stops if the
+        estimate is more than this many standard deviations (of how much rules gain from there to the end) below the
+        bar. Raise it if rules that begin slowly win in long trainings. At least 0.
+      deviations: After each final run the mean over all seeds is estimated, and the rule stops if the estimate is
+        more than this many standard deviations of that mean below the bar. It is larger than `sweep_deviations`
+        because ten rules that are much alike vary less than others do. Raise it if the reward is noisy, as with
+        little validation data. At least 0.
+      doubt: After the first final run the margin is this many times as large if the other seeds may still choose
+        another learning rate. Raise it if the best rate differs much from seed to seed. At least 1.
+
+    Raises:
+      ValueError: If a value is below its least one, or not finite.
+
+    Example:
+      >>> from neural_optimizer_search.tasks.protocol import Protocol, Racing
+      >>> careful = Racing(best=20, deviations=7.0)
+      >>> examples = dict(train_examples=1000, validation_examples=200)
+      >>> steps = dict(sweep_steps=20, final_steps=60, validate_every=10)
+      >>> Protocol("mine", learning_rates=(0.01, 0.1, 1.0), racing=careful, **examples, **steps).racing.best
+      20
+
+    `KerasTask(..., sizes={"racing": careful})` has a task of your own measured so.
     """
 
     best: int = 10

@@ -1,5 +1,6 @@
 """The command line of `nos-search`, at tiny size, through `main`, with an algorithm that needs no TF-Agents."""
 
+import contextlib
 import re
 import sys
 
@@ -42,6 +43,15 @@ def test_a_search_from_beginning_to_end(run, capfd):
     assert command.main(["--resume", str(run)]) == 0
     assert found(run) == before
     assert "update rule" in capfd.readouterr().out
+
+
+def test_fresh_seeds_do_not_become_fewer(run, capfd):
+    with pytest.raises(SystemExit):
+        command.main(["--resume", str(run), "--fresh_seeds", "1"])
+    told = "argument --fresh_seeds: must be at least 2, with which "
+    assert told in capfd.readouterr().err
+    with contextlib.closing(Ledger(run / "ledger.sqlite", read_only=True)) as ledger:
+        assert ledger.config["fresh_seeds"] == 2
 
 
 @ONCE

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import re
 import sqlite3
 import sys
 from pathlib import Path
@@ -181,6 +182,11 @@ def test_describe_writes_nothing(mine, tmp_path, capfd):
     )
     out, err = capfd.readouterr()
     assert "budget        94 rules and 6 known optimizers take at most about 25 s with 2 workers\n" in out
+    # Ten rules and six known optimizers, ten seeds each.
+    (fresh,) = re.findall(
+        r"^fresh seeds   16 rules \* 10 seeds \* (\d+) steps = (\d[\d,]*) steps .*$", out, re.MULTILINE
+    )
+    assert int(fresh[1].replace(",", "")) == 160 * int(fresh[0])
     assert "time a rule   about 0.5 s, from two timed runs with Adam on one core\n" in out
     assert out.endswith("note          Nothing was looked at.\n") and err == ""
     assert {path for path in tmp_path.rglob("*") if "__pycache__" not in path.parts} == before
