@@ -10,8 +10,6 @@ from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.run_directory import LEDGER
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 
-pytestmark = pytest.mark.usefixtures("graphs_as_traced")
-
 
 def test_a_made_up_run_has_what_a_real_one_has(tmp_path):
     make_run(tmp_path / "run", 45)
