@@ -1,6 +1,7 @@
 """What a search ends with, in one sentence: whether a rule beats the best known optimizer, and what to train with."""
 
 import dataclasses
+import math
 from typing import NamedTuple
 
 from neural_optimizer_search.command_line import shorten
@@ -86,6 +87,7 @@ def _say_none(ranking):
             f"{best.fresh.reward:.4f} against {reference.fresh.reward:.4f}): resume with a larger --fresh_seeds."
         )
     digits = 3 if probability >= CONFIDENCE else 2  # near what is needed
+    probability = math.floor(probability * 10**digits) / 10**digits  # too little must not be rounded to enough
     return (
         f"No rule that was found beats {reference.name} beyond noise (best: {name}, "
         f"probability {say_probability(probability, digits)}; {_say_need(ranking.compared)}). "
