@@ -75,9 +75,9 @@ def skeleton(text):
     text = re.sub(r"optimizers\.get\(.*\)", "CALL", text)
     text = re.sub(r"better than \S+,", "better than NAME,", text)
     text = re.sub(r"^( {40,}|alike: |fresh seeds of |A rule is shown by .*\n).*\n", "", text, flags=re.MULTILINE)
-    row = r"± \S+( +([<>] )?\d\S+)+( +\+\d+)?"
-    text = re.sub(rf"^ +\d+  \S+ {row} +.*$", "RANK NUMBERS FORMULA", text, flags=re.MULTILINE)
-    text = re.sub(rf"^ +\d\S+ {row} +\w.*$", "NUMBERS NAME FORMULA", text, flags=re.MULTILINE)
+    row = r"( ± \S+)?( +([<>] )?\d\S+)+( +\+\d+)?"
+    text = re.sub(rf"^ +\d+ +\S+{row} +.*$", "RANK NUMBERS FORMULA", text, flags=re.MULTILINE)
+    text = re.sub(rf"^ +\d\S+{row} +\w.*$", "NUMBERS NAME FORMULA", text, flags=re.MULTILINE)
     text = re.sub(r"\|[^|\n]{20}\|", "BAR", text)
     text = re.sub(r"\d[\d.,:e+-]*(?=\W)|\d[\d.,:e+-]*$", "N", text, flags=re.MULTILINE)
     text = re.sub(r"\bN workers?\b", "N workers", text)

@@ -129,7 +129,14 @@ def _forms(rank, rule, shortest):
     parts = (
         ("Formula", "formula", "formula", _line(f"formula-{rank}", rule.formula(), "RuleOptimizer(…) reads it")),
         *(
-            [("Shortest", "shortest", "shortest formula", _line(f"shortest-{rank}", shortest.formula(), "Alike it"))]
+            [
+                (
+                    "Shortest",
+                    "shortest",
+                    "shortest formula",
+                    _line(f"shortest-{rank}", shortest.formula(), "Behaves like it, and was not trained itself"),
+                )
+            ]
             if is_shorter(shortest, rule)
             else []
         ),

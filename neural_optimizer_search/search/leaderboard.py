@@ -159,7 +159,7 @@ def _explain_fresh(ranking):
     reference, compared = ranking.reference, ranking.compared
     count = len(reference.fresh.seeds)
     seeds = f"mean and 95 % interval over {count} seeds" if count > 1 else "from a single seed"
-    lines = [f"fresh reward: {seeds} that the search never saw. search: the reward by which it chose."]
+    lines = [f"fresh reward: {seeds} that the search never saw. search: the reward that the search saw."]
     if count > 1 and compared:
         lines.append(
             f"P(better): the probability that the rule is better than {reference.name}, from the paired differences "

@@ -14,6 +14,7 @@ from neural_optimizer_search.search.snippet import write_snippet
 from neural_optimizer_search.tasks.schedule import CONSTANT
 
 LETTERS = 60  # of a formula within a sentence
+NEAR = 0.9  # a probability that is near what is needed, and has a digit more
 
 
 class Verdict(NamedTuple):
@@ -85,7 +86,9 @@ def _say_none(ranking):
             f"One fresh seed cannot tell whether a rule beats {reference.name} (best: {name}, "
             f"{best.fresh.reward:.4f} against {reference.fresh.reward:.4f}): resume with a larger --fresh_seeds."
         )
-    digits = 3 if probability >= CONFIDENCE else 2  # near what is needed
+    digits = 3 if probability >= NEAR else 2
+    # Too little must not be rounded to enough.
+    probability = min(probability, round(least_probability(ranking.compared), 3) - 1e-3)
     return (
         f"No rule that was found beats {reference.name} beyond noise (best: {name}, "
         f"probability {say_probability(probability, digits)}; {_say_need(ranking.compared)}). "

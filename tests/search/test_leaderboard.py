@@ -174,6 +174,9 @@ def test_the_luck_of_the_best_of_several_is_taken_into_account():
     for table in (show(FOUND, fresh=fresh), alone):
         assert [line.split()[4] for line in table.splitlines() if line.endswith("  g * m")] == ["0.96"]
     assert "partly luck" in show(FOUND, fresh=fresh) and "partly luck" not in alone
+    # What is too little is not rounded to what is needed: here 0.9827 of 0.9833.
+    fresh[FOUND[0].key] = dataclasses.replace(fresh[FOUND[0].key], rewards=(0.6, 0.59, 0.55))
+    assert "probability 0.982; the best of 3 needs 0.983)" in show(FOUND, fresh=fresh)
 
 
 def test_one_fresh_seed_tells_no_probability():
