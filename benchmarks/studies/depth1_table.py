@@ -1,7 +1,7 @@
 r"""The reward of every distinct rule of depth 1, as a file on which search algorithms are compared without training.
 
     nos-search --algorithm exhaustive --unconstrained --space arxiv2017_no_decay --depth 1 \
-        --seeds_per_rule 3 --out RUN
+        --seeds_per_rule 3 --alike off --racing off --out RUN
     python -m benchmarks.run depth1_table RUN
 
 The first command trains for an hour or two on two cores; the second writes its ledger to `TABLE`.
