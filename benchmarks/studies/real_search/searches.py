@@ -35,7 +35,8 @@ def search_with(name: str, seed: int, config: Any) -> None:
     Raises:
       StudyFailed: If it cannot go on; `nos-search` has said why.
     """
-    # No cache: an algorithm would be given what another one has trained.
+    # No cache: an algorithm would be given what another one has trained. And every rule is measured to its end, so that
+    # a number of rules means the same for each; `same_steps` compares that with the rest.
     given = dict(
         task=config.task,
         protocol=config.protocol,
@@ -44,8 +45,14 @@ def search_with(name: str, seed: int, config: Any) -> None:
         space=config.space,
         depth=config.depth,
         cache="none",
+        alike="off",
+        racing="off",
     )
-    run_search(search_directory(name, seed, config), given, dict(budget=config.budget, data_dir=config.data_dir))
+    run_search(
+        search_directory(name, seed, config),
+        given,
+        dict(budget=config.budget, fresh_seeds=0, data_dir=config.data_dir),
+    )
 
 
 def read_search(directory: pathlib.Path, budget: int) -> Searched:
