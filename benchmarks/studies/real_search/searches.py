@@ -35,8 +35,8 @@ def search_with(name: str, seed: int, config: Any) -> None:
     Raises:
       StudyFailed: If it cannot go on; `nos-search` has said why.
     """
-    # No cache: an algorithm would be given what another one has trained. And every rule is measured to its end, so that
-    # a number of rules means the same for each; `same_steps` compares that with the rest.
+    # No cache: an algorithm would be given what another one has trained. And every rule is measured to its end, so
+    # that a number of rules means the same for each; `same_steps` compares that with the rest.
     given = dict(
         task=config.task,
         protocol=config.protocol,
