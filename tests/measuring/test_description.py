@@ -39,8 +39,8 @@ def test_the_facts():
     found = describe(keras_task(lambda: model(layers.BatchNormalization()), validation=(X[35:], LINEAR[35:])))
     assert (found.trainable, found.frozen) == (4 + 2 * 3, 2 * 3)
     assert (found.train_examples, found.validation_examples, found.batch_size) == (40, 25, 10)
-    # The probe; 9 rates with the first seed, 3 finalists with the other, 2 steps each; 6 final steps with each seed, and
-    # once more with the first, whose rate the other seed may change.
+    # The probe; 9 rates with the first seed, 3 finalists with the other, 2 steps each; 6 final steps with each seed,
+    # and once more with the first, whose rate the other seed may change.
     assert found.steps == 5 + (9 + 3) * 2 + 3 * 6
     assert found.data_bytes == (40 + 25) * 4 * 4 < found.peak_bytes
     assert found.metric_name == "mae" and found.score == 0.0
