@@ -34,6 +34,7 @@ class Flag:
       recorded: Whether it is a part of what a run records of itself.
       is_local: Tells of a value whether it names something of one machine, such as a file, an address or a module of
         the user's own. Of a run that was made elsewhere nobody takes it without being told to.
+      may_be_none: Whether a run may record None of it although that is not the default, such as no budget.
       earlier: What a run means that recorded nothing of it, because it is of a release before this flag; None: the
         default.
     """
@@ -49,6 +50,7 @@ class Flag:
     changeable: bool = False
     recorded: bool = True
     is_local: Callable[[Any], bool] = lambda value: False
+    may_be_none: bool = False
     earlier: Any = None
 
 

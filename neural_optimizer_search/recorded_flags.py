@@ -103,7 +103,7 @@ def _is_allowed(one, default, value):
     if isinstance(value, bool) or isinstance(default, bool):
         return isinstance(value, bool) and isinstance(default, bool)
     if value is None:
-        return default is None
+        return default is None or one.may_be_none
     try:
         parsed = one.parse(str(value))
     except (argparse.ArgumentTypeError, ValueError, TypeError):

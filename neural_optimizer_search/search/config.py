@@ -46,8 +46,9 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         300,
         "rules to train; what is screened out, repeated or cached is free",
         parse=whole_number(1),
-        default_text="300; exhaustive: all",
+        default_text="300; exhaustive, or with --step_budget: all",
         changeable=True,
+        may_be_none=True,
     )
     step_budget: Optional[int] = flag(
         None,

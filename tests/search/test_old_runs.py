@@ -106,3 +106,12 @@ def test_joining_leaves_what_is_not_joined_as_it_was(tmp_path, asked):
     rewards = {e.key: e.reward for e in plain[1]}
     alone = [sample for sample in joined[0] if not sample.alike and sample.key in rewards]
     assert len(alone) > 40 and all(sample.reward == rewards[sample.key] for sample in alone)
+
+
+@pytest.mark.parametrize("more", [["--step_budget", "1"], ["--algorithm", "exhaustive", "--budget", "3"]], ids=str)
+def test_a_run_without_a_budget_of_rules_goes_on(tmp_path, asked, more):
+    begin = ["--task", "digits", "--space", "signs", "--depth", "1", "--algorithm", "random", "--cache", "none"]
+    assert command.main([*begin, *more, "--out", str(tmp_path / "run")]) == 0
+    with contextlib.closing(Ledger(tmp_path / "run" / "ledger.sqlite")) as ledger:
+        ledger.set_config({**ledger.config, "budget": None})
+    assert command.main(["--resume", str(tmp_path / "run"), "--fresh_seeds", "10"]) == 0
