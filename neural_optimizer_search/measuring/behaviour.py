@@ -15,7 +15,7 @@ from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.probe import Probe
 
 # Vectors near one another are near in each direction, so most are told apart by few directions: a look at 10^5
-# vectors costs 0.6 ms in place of 80 ms. Sixteen leave twice as many candidates as there are alike rules.
+# vectors takes 0.5 ms in place of 16 ms, of processor time.
 DIRECTIONS = 16
 # Of a behaviour: enough for 1 - cosine to be right to 6 %, and 10^5 behaviours to take 0.2 GB.
 NUMBERS = 512
@@ -101,13 +101,11 @@ class Behaviours:
         if not self._keys:
             return None
         places, cosines = np.arange(len(self)), np.ones(len(self))
-        if not self._keys:
-            return None
-        for vectors, probe, threshold in zip(self._vectors, self._probes, self._thresholds):
+        for number, (vectors, probe, threshold) in enumerate(zip(self._vectors, self._probes, self._thresholds)):
             behaviour = find_behaviour(probe, rule)
-            # Few are left for the exact look, and of these fewer for the next probe.
-            near = vectors.find_near(behaviour, threshold) if len(places) == len(self) else np.arange(len(places))
-            places, cosines = places[near], cosines[near]
+            if number == 0:  # of all there are, few are left for the exact look
+                places = vectors.find_near(behaviour, threshold)
+                cosines = np.ones(len(places))
             of_probe = vectors.cosines(behaviour, places)
             alike = of_probe >= threshold
             places, cosines = places[alike], np.minimum(cosines, of_probe)[alike]

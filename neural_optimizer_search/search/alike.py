@@ -4,10 +4,9 @@ from typing import Optional
 
 from neural_optimizer_search.measuring.behaviour import Behaviours
 from neural_optimizer_search.measuring.evaluation import Evaluation
-from neural_optimizer_search.measuring.probe import Probe
-from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.search.ranking import read_probes
 from neural_optimizer_search.workers.executor import Ask, Executor, TaskFailed
 
 
@@ -33,5 +32,4 @@ def open_behaviours(executor: Executor, ledger: Ledger) -> Optional[Behaviours]:
         if not recorded["gradients"]:
             return None
         ledger.set_descent(recorded)
-    assert ledger.descent is not None
-    return Behaviours([Screen().probe, Probe(ledger.descent)])
+    return Behaviours(read_probes(ledger))

@@ -11,6 +11,7 @@ from neural_optimizer_search.dsl.space import PRESETS as SPACES
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.records.cache_file import NAME, NotACache, refuse_other_files
 from neural_optimizer_search.search.known_optimizers import BaselineConfig
+from neural_optimizer_search.search.ranking import FRESH_SEEDS
 from neural_optimizer_search.search.registry import FALLBACK, PREFERRED, algorithm_names
 from neural_optimizer_search.tasks.config import TaskConfig
 from neural_optimizer_search.tasks.protocol import Protocol, Racing
@@ -80,7 +81,7 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         earlier="off",
     )
     fresh_seeds: int = flag(
-        10,
+        FRESH_SEEDS,
         "trainings of each of the ten best rules and of the known optimizers at the end, with seeds that the search "
         "never saw; 0: none",
         parse=whole_number(0, 1000),

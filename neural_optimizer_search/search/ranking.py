@@ -25,8 +25,10 @@ from neural_optimizer_search.search.known_optimizers import (
 )
 
 SHOWN = 10  # rules that are measured with fresh seeds, and that tables show
+FRESH_SEEDS = 10  # with which they are measured, by default
 NO_FRESH_SEEDS = (
-    "No fresh seeds: these rewards are optimistically biased. For a verdict: nos-search --resume RUN --fresh_seeds 10"
+    "No fresh seeds: these rewards are optimistically biased. "
+    f"For a verdict: nos-search --resume RUN --fresh_seeds {FRESH_SEEDS}"
 )
 LOOKS = 2000  # rules, the best ones, that are told apart by their behaviours: a millisecond each
 

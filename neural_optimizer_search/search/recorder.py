@@ -115,13 +115,13 @@ class EvaluationRecorder:
             measured because of this call, and what it returns is then not finished.
         """
         batch: list[Screened] = []
-        started = 0
+        started, is_full = 0, False
         ask = self._find_ask(role)
         for rule in rules:
             screening = self._screen(rule)
             key = self._find_key(screening, role)
             batch.append(Screened(rule, screening, key))
-            if screening.rule is None or key != screening.key or (most is not None and started > most):
+            if is_full or screening.rule is None or key != screening.key:
                 continue
             if key not in self._known and key not in self._measured:
                 cached = self._cache.get(key) if self._cache else None
@@ -129,10 +129,11 @@ class EvaluationRecorder:
                     # Another search may have spelled it otherwise: what is known of it is of this spelling.
                     kept = dict(rule=screening.rule, flipped=screening.flipped, cached=True)
                     self._record(dataclasses.replace(cached, **kept), role)
+                elif started == most:
+                    is_full = True
+                    continue
                 else:
                     started += 1
-                    if most is not None and started > most:
-                        continue
                     self._measured[key] = _Measurement(self.executor.submit(screening.rule, ask), screening, role)
                     self._record_measured([key])
             self._standing.add_rule(screening)
