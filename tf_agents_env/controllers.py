@@ -16,7 +16,7 @@ from tf_agents.train.utils import spec_utils
 from tf_agents.utils import common
 
 from neural_optimizer_search.arguments import check_fields
-from neural_optimizer_search.dsl.space import SearchSpace
+from neural_optimizer_search.dsl.space import Space
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
 from tf_agents_env.agents.agent_settings import AgentSettings
@@ -135,7 +135,7 @@ class Controller(Algorithm):
     """Draws batches of rules and learns from their rewards.
 
     Args:
-      space: The `SearchSpace` of the rules.
+      space: The `Space` of the rules.
       config: A `ControllerConfig`, such as `CONTROLLERS["ppo"]["fast"]`.
       seed: Int of at least 0; sets the initial weights. The rules of proposal k depend on (seed, k), on the
         weights, and on nothing else.
@@ -161,7 +161,7 @@ class Controller(Algorithm):
 
     def __init__(
         self,
-        space: SearchSpace,
+        space: Space,
         config: ControllerConfig,
         seed: int,
         directory: Union[str, os.PathLike, None] = None,
@@ -218,10 +218,18 @@ class Controller(Algorithm):
         Raises:
           ValueError: If a reward is not finite; the controller then stays as it was.
         """
-        experience, drawn_with = proposal.drawn
         rewards = [float(evaluation.reward) for evaluation in evaluations]
         keys = [getattr(e, "key", "") or rule.canonical() for rule, e in zip(proposal.rules, evaluations)]
         require_finite(proposal.rules, rewards)
+        if proposal.drawn is None:
+            self._learn_from_others(proposal.rules, rewards)
+        else:
+            self._learn_from_own(proposal, keys, rewards)
+        self._emitted.add(keys, rewards)
+        self._iteration.assign_add(1)
+
+    def _learn_from_own(self, proposal, keys, rewards):
+        experience, drawn_with = proposal.drawn
         pays = np.asarray(self._pays(keys, rewards), np.float32)
         # The last step of an episode is paid.
         paid = np.zeros(experience.reward.shape, np.float32)
@@ -240,8 +248,14 @@ class Controller(Algorithm):
             "baseline": float(self._baseline.baseline),
             "repeats": float(np.mean([key in self.emitted for key in keys])),
         }
-        self._emitted.add(keys, rewards)
-        self._iteration.assign_add(1)
+
+    def _learn_from_others(self, rules, rewards):
+        """There is no probability that these were drawn with, so that they can be imitated, and no more."""
+        found = [(self._environment.space.embed(rule), reward) for rule, reward in zip(rules, rewards)]
+        own = [(string, reward) for string, reward in found if string]
+        if self._queue and own:
+            self._queue.add(np.array([string for string, _ in own]), [reward for _, reward in own])
+            self.metrics = {"imitation": self._queue.imitate()}
 
     def save(self) -> None:
         """Saves all that the next steps depend on.

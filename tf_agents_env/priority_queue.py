@@ -9,7 +9,7 @@ import tensorflow as tf
 from tf_agents.networks.network import Network
 from tf_agents.utils import common
 
-from neural_optimizer_search.dsl.space import SearchSpace
+from neural_optimizer_search.dsl.space import Space
 from tf_agents_env.agents.adam import adam
 
 
@@ -21,13 +21,13 @@ class PriorityQueue(tf.Module):
     Saved by a checkpoint: the queue, and Adam's moments.
 
     Args:
-      space: The `SearchSpace` of the rules.
+      space: The `Space` of the rules.
       size: k.
       actor: A `ControllerNetwork` over the space.
       learning_rate: Of an Adam of its own.
     """
 
-    def __init__(self, space: SearchSpace, size: int, actor: Network, learning_rate: float):
+    def __init__(self, space: Space, size: int, actor: Network, learning_rate: float):
         super().__init__()
         self._space, self._size, self._actor = space, size, actor
         self._best = _Best()

@@ -10,7 +10,7 @@ from tf_agents.specs import array_spec
 from tf_agents.trajectories import time_step as ts
 
 from neural_optimizer_search.dsl.rule import Rule
-from neural_optimizer_search.dsl.space import SearchSpace
+from neural_optimizer_search.dsl.space import Space
 
 
 class Worth(typing.Protocol):
@@ -35,7 +35,7 @@ class RuleEnvironment(py_environment.PyEnvironment):
     stays in range and `mask` is that of a first token, so that a policy can act; nobody listens.
 
     Args:
-      space: A `SearchSpace`.
+      space: A `Space`.
       score: Called once per batch of episodes, on the last step, with the list of `Rule`s in batch
         order; returns their evaluations, each with a float `reward`. With `pay_nothing` the rules are paid later.
       batch_size: Rules per batch.
@@ -53,7 +53,7 @@ class RuleEnvironment(py_environment.PyEnvironment):
       array([1, 1, 1, 1, 1, 1], dtype=int32)
     """
 
-    def __init__(self, space: SearchSpace, score: Callable[[list[Rule]], Iterable[Worth]], batch_size: int):
+    def __init__(self, space: Space, score: Callable[[list[Rule]], Iterable[Worth]], batch_size: int):
         super().__init__(handle_auto_reset=True)
         self.space, self.score = space, score
         self.rules: list[Rule] = []

@@ -1,22 +1,99 @@
 """Search spaces: which strings of 5n tokens a controller may emit (arXiv v2, section 4.1)."""
 
+import abc
 import dataclasses
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Optional
 
 import numpy as np
 
+from neural_optimizer_search.dsl import expression as ex
 from neural_optimizer_search.dsl.constants import PAPER
-from neural_optimizer_search.dsl.rule import TOKENS_PER_ITERATION, Rule
+from neural_optimizer_search.dsl.rule import TOKENS_PER_ITERATION, Iteration, Rule
 from neural_optimizer_search.dsl.vocabulary import BINARIES, OPERANDS, UNARIES, Vocabulary
 
 MAX_DEPTH = 4
 OP1, OP2, U1, U2, B = range(TOKENS_PER_ITERATION)
 
 
+class Space(abc.ABC):
+    """Strings of tokens, each of which means an update rule. An algorithm knows no more of what it searches.
+
+    Every implementation passes `tests/contracts/test_space_contract.py`.
+
+    Attributes:
+      name: The name under which a run records it.
+      title: What a reader sees.
+      sizes: The number of ids at each position of a string.
+      size: The exact number of legal strings.
+    """
+
+    name: str
+
+    @property
+    @abc.abstractmethod
+    def title(self) -> str: ...
+
+    @property
+    @abc.abstractmethod
+    def sizes(self) -> tuple[int, ...]: ...
+
+    @property
+    @abc.abstractmethod
+    def size(self) -> int: ...
+
+    @property
+    def length(self) -> int:
+        """Tokens in a string."""
+        return len(self.sizes)
+
+    @abc.abstractmethod
+    def legal_tokens(self, prefixes: np.ndarray) -> np.ndarray:
+        """Which ids may follow each prefix: the constraints as masks.
+
+        Args:
+          prefixes: Int array `[batch, position]` of the tokens so far, with `position < length`.
+
+        Returns:
+          Bool array `[batch, max(sizes)]`; at least one id is legal after a legal prefix.
+        """
+
+    @abc.abstractmethod
+    def decode(self, tokens: Iterable[int]) -> Rule:
+        """Tokens of this space -> `Rule`; a ValueError if there is no such string."""
+
+    @abc.abstractmethod
+    def encode(self, rule: Rule) -> tuple[int, ...]:
+        """`Rule` that was decoded here -> tokens of this space; a ValueError if it is of another one."""
+
+    @abc.abstractmethod
+    def embed(self, rule: Rule) -> Optional[tuple[int, ...]]:
+        """A legal string that means the same as any rule, such as a known optimizer; None if there is none."""
+
+    def is_legal(self, tokens: Iterable[int]) -> bool:
+        """Whether tokens obey sizes and constraints."""
+        tokens = np.asarray(tokens)
+        return tokens.shape == (self.length,) and all(
+            0 <= token < self.sizes[i] and self.legal_tokens(tokens[None, :i])[0, token]
+            for i, token in enumerate(tokens)
+        )
+
+    def sample(self, rng: np.random.Generator, count: int) -> np.ndarray:
+        """`count` strings, each token uniform over the legal ids: int32 `[count, length]`.
+
+        This is what a controller with all logits equal emits.
+        """
+        tokens = np.zeros((count, 0), np.int32)
+        for _ in range(self.length):
+            scores = np.where(self.legal_tokens(tokens), rng.random((count, max(self.sizes))), -1.0)
+            tokens = np.concatenate([tokens, scores.argmax(1)[:, None].astype(np.int32)], axis=1)
+        return tokens
+
+
 @dataclass(frozen=True)
-class SearchSpace:
+class SearchSpace(Space):
     """A vocabulary, a depth and the paper's three constraints.
 
     Args:
@@ -73,9 +150,9 @@ class SearchSpace:
         return Vocabulary(self.operands, self.unaries, self.binaries)
 
     @property
-    def length(self) -> int:
-        """Tokens in a string, 5n."""
-        return TOKENS_PER_ITERATION * self.depth
+    def title(self) -> str:
+        """Its name and depth, in words."""
+        return f"{self.name} at depth {self.depth}"
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -110,14 +187,7 @@ class SearchSpace:
     # -- Legal tokens ----------------------------------------------------------------------------------
 
     def legal_tokens(self, prefixes: np.ndarray) -> np.ndarray:
-        """Which ids may follow each prefix: the constraints as masks.
-
-        Args:
-          prefixes: Int array `[batch, position]` of the tokens so far, with `position < 5n`.
-
-        Returns:
-          Bool array `[batch, max(sizes)]`; at least one id is legal after a legal prefix.
-        """
+        """Which ids may follow each prefix: the constraints as masks; see `Space`."""
         prefixes = np.asarray(prefixes)
         batch, position = prefixes.shape
         k, place = divmod(position, TOKENS_PER_ITERATION)
@@ -132,25 +202,6 @@ class SearchSpace:
         if place == B and k == self.depth - 1 and self.no_final_addition and "add" in self.binaries:
             legal[:, self.binaries.index("add")] = False
         return legal
-
-    def is_legal(self, tokens: Iterable[int]) -> bool:
-        """Whether `5n` tokens obey vocabulary and constraints."""
-        tokens = np.asarray(tokens)
-        return tokens.shape == (self.length,) and all(
-            0 <= token < self.sizes[i] and self.legal_tokens(tokens[None, :i])[0, token]
-            for i, token in enumerate(tokens)
-        )
-
-    def sample(self, rng: np.random.Generator, count: int) -> np.ndarray:
-        """`count` strings, each token uniform over the legal ids: int32 `[count, 5n]`.
-
-        This is what a controller with all logits equal emits.
-        """
-        tokens = np.zeros((count, 0), np.int32)
-        for _ in range(self.length):
-            scores = np.where(self.legal_tokens(tokens), rng.random((count, max(self.sizes))), -1.0)
-            tokens = np.concatenate([tokens, scores.argmax(1)[:, None].astype(np.int32)], axis=1)
-        return tokens
 
     # -- Rules -----------------------------------------------------------------------------------------
 
@@ -169,6 +220,46 @@ class SearchSpace:
                 f"The rule `{rule}` has constants of its own, and the rules of a space have the papers'."
             )
         return rule.to_tokens(self.vocabulary)
+
+    def embed(self, rule: Rule) -> Optional[tuple[int, ...]]:
+        """A legal string that means the same as any rule; None if none is found.
+
+        A shorter rule is passed on by the last iterations, each of which leaves it as it is.
+
+        Example:
+          >>> from neural_optimizer_search import parse_formula, search_space
+          >>> space = search_space("arxiv2017", depth=2)
+          >>> space.decode(space.embed(parse_formula("Adam"))).formula()
+          'Adam'
+          >>> space.embed(parse_formula("tanh(g)")) is None
+          True
+        """
+        if rule.constants != PAPER:
+            return None
+        shortest = Rule.from_expression(ex.simplify(rule.expression()))
+        for spelled in (rule, *([self._lengthen(shortest)] if shortest.depth <= self.depth else [])):
+            try:
+                tokens = spelled.to_tokens(self.vocabulary)
+            except ValueError:  # a word of another space
+                continue
+            if self.is_legal(tokens):
+                return tokens
+        return None
+
+    def _lengthen(self, rule):
+        """The same function in as many iterations as the space has, with operands of the space where none is read."""
+        iterations = [
+            Iteration(op1, self._find_other(op1), u1, self.unaries[0], b)
+            if b == "left"
+            else Iteration(op1, op2, u1, u2, b)
+            for op1, op2, u1, u2, b in rule.iterations
+        ]
+        for earlier in range(rule.depth - 1, self.depth - 1):
+            iterations.append(Iteration(earlier, self.operands[0], "identity", self.unaries[0], "left"))
+        return Rule(tuple(iterations))
+
+    def _find_other(self, operand):
+        return next((other for other in self.operands if other != operand), operand)
 
 
 def _without(words, *others):

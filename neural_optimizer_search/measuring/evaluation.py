@@ -38,6 +38,9 @@ class Evaluation:
       steps: Gradient steps spent on it, those of the probe and of runs that diverged included.
       sweep_reward: What the best run of the sweep with the first seed would be paid; 0 if every rate diverged.
       alike: Whether it is the evaluation of another function, which behaves alike.
+      form: The key of the evaluation whose rule this is with constants, schedule and decay tuned; "" if it was
+        measured as it was proposed.
+      parts: What it is made of if it was measured on several tasks.
     """
 
     rule: Rule
@@ -59,6 +62,8 @@ class Evaluation:
     steps: int = 0
     sweep_reward: float = 0.0
     alike: bool = False
+    form: str = ""
+    parts: tuple = ()
 
     @property
     def screened(self) -> bool:

@@ -22,7 +22,7 @@ from neural_optimizer_search.records.progress import write_above_bar
 from neural_optimizer_search.records.rows import COLUMNS, from_row, to_row
 from neural_optimizer_search.records.sqlite_files import connect, copy, read_rows, read_schema
 
-TABLE = "evaluations_4"  # another number when `COLUMNS` change: a file may hold the tables of several releases
+TABLE = "evaluations_5"  # another number when `COLUMNS` change: a file may hold the tables of several releases
 
 
 class EvaluationCache:

@@ -281,9 +281,10 @@ class Ledger:
 
         def make(step, text, *rest):
             sample = check_sample(Sample(step, read(text), *rest))
-            return sample._replace(alike=bool(sample.alike))
+            return sample._replace(alike=bool(sample.alike), tuned=bool(sample.tuned))
 
-        return StoredRows(self._db, "SELECT step, rule, reward, key, staleness, alike FROM samples", "TRUE", [], make)
+        query = "SELECT step, rule, reward, key, staleness, alike, tuned FROM samples"
+        return StoredRows(self._db, query, "TRUE", [], make)
 
     def sampled_keys(self) -> list[str]:
         """The keys of the evaluations that samples have, in the order of their first samples."""

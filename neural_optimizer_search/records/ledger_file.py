@@ -11,7 +11,7 @@ from typing import Any
 from neural_optimizer_search.files import Damaged, write_whole
 from neural_optimizer_search.records import sqlite_files
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 APPLICATION_ID = 0x4E4F534C  # "NOSL": what tells a ledger from other SQLite files, such as a cache
 # What version 4 has, and what makes each later one of the one before: a new file is made by all of them, so that an
 # old one becomes the same.
@@ -44,6 +44,16 @@ CREATE TABLE fresh (
     seconds REAL NOT NULL, seeds TEXT NOT NULL, worker TEXT NOT NULL, flipped INTEGER NOT NULL,
     cached INTEGER NOT NULL, schedule TEXT NOT NULL, weight_decay REAL NOT NULL, steps INTEGER NOT NULL,
     sweep_reward REAL NOT NULL
+);
+""",
+    6: """
+ALTER TABLE evaluations ADD COLUMN form TEXT NOT NULL DEFAULT '';
+ALTER TABLE evaluations ADD COLUMN parts TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE fresh ADD COLUMN form TEXT NOT NULL DEFAULT '';
+ALTER TABLE fresh ADD COLUMN parts TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE samples ADD COLUMN tuned INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE tunings (
+    form TEXT NOT NULL, round INTEGER NOT NULL, trials TEXT NOT NULL, PRIMARY KEY (form, round)
 );
 """,
 }

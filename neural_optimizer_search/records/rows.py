@@ -17,10 +17,10 @@ from neural_optimizer_search.measuring.probe import Descent
 from neural_optimizer_search.measuring.recording import make_descent
 from neural_optimizer_search.tasks.schedule import is_weight_decay, parse_schedule
 
-_JSON_FIELDS = ("rewards", "sweep", "seeds")
+_JSON_FIELDS = ("rewards", "sweep", "seeds", "parts")
 _FIELDS = (
     "key", "reward", "status", "message", "learning_rate", "accuracy", "seconds", "worker", "flipped", "cached",
-    "schedule", "weight_decay", "steps", "sweep_reward", *_JSON_FIELDS
+    "schedule", "weight_decay", "steps", "sweep_reward", "form", *_JSON_FIELDS
 )  # fmt: skip
 COLUMNS = ("rule", *_FIELDS)  # of an evaluation
 
@@ -39,6 +39,7 @@ class Sample(NamedTuple):
       key: The key of its evaluation; empty if the screen let it not pass.
       staleness: How many batches the algorithm had learned from between proposing this one and learning from it.
       alike: Whether that evaluation is of another function, which behaves alike.
+      tuned: Whether nobody proposed it: its constants were tuned, and the reward is what they are worth.
     """
 
     step: int
@@ -47,6 +48,7 @@ class Sample(NamedTuple):
     key: str
     staleness: int = 0
     alike: bool = False
+    tuned: bool = False
 
     @property
     def screened(self) -> bool:
@@ -196,6 +198,8 @@ _EVALUATION = {
     "rewards": _are_numbers,
     "sweep": _is_sweep,
     "seeds": _are_counts,
+    "form": _is_text,
+    "parts": lambda parts: not parts,
 }
 _SAMPLE = {
     "step": _is_count,
@@ -203,4 +207,5 @@ _SAMPLE = {
     "key": _is_text,
     "staleness": _is_count,
     "alike": _is_flag,
+    "tuned": _is_flag,
 }

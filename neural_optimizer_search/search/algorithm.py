@@ -29,9 +29,12 @@ class Algorithm(abc.ABC):
 
     Every implementation passes `tests/contracts/test_algorithm_contract.py`.
 
-    The loop calls `restore` first, and then `propose` and `learn`, each with the numbers 0, 1, 2, ... in order. It
-    trains each rule once, records everything, and knows no more of an algorithm than this. A search is repeatable:
-    what is proposed depends on the seed, on the number, and on what was learned from, and on nothing else.
+    The loop calls `restore` first, and then `propose` and `learn`, with numbers that go up. It trains each rule once,
+    records everything, and knows no more of an algorithm than this. A search is repeatable: what is proposed depends
+    on the seed, on the number, and on what was learned from, and on nothing else.
+
+    An algorithm also learns from rules that it did not propose, such as those that a search starts with: their
+    proposal has `drawn` None, and they need not be of its space.
 
     Attributes:
       metrics: Numbers of the last `learn` to show, by name.
@@ -54,7 +57,8 @@ class Algorithm(abc.ABC):
         """Learns from a proposal.
 
         Args:
-          proposal: One that `propose` made; others may have been learned from since.
+          proposal: One that `propose` made, or one of somebody else with `drawn` None; others may have been learned
+            from since.
           evaluations: Of its rules, in their order. What the screen stopped is among them, with `screened` set.
         """
 

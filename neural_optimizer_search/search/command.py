@@ -139,10 +139,8 @@ def _run(config, out, ledger, may_change):
         ledger.add_versions(find_versions())
         screen = Screen() if config.screens else pass_every_rule
         cache = _open_cache(config, identity, screen, stack)
-        setting = SearchSetting(space, config.preset, config.seed, out / CONTROLLER, ledger)
-        algorithm = find_algorithm(config.algorithm).make(setting)
         print(
-            f"{who} over {space.name} at depth {space.depth} ({space.size:.2g} strings), {config.task}/"
+            f"{who} over {space.title} ({space.size:.2g} strings), {config.task}/"
             f"{config.protocol}, seed {config.seed}, "
             f"{executor.workers} worker{'' if executor.workers == 1 else 's'} -> {out}",
             flush=True,
@@ -155,6 +153,8 @@ def _run(config, out, ledger, may_change):
         recorder = EvaluationRecorder(executor, ledger, screen, cache, standing=standing)
         known = _measure_known_optimizers(config.known_optimizers, recorder, ledger)
         executor.timeout = config.timeout or find_timeout(known)
+        setting = SearchSetting(space, config.preset, config.seed, out / CONTROLLER, ledger, known)
+        algorithm = find_algorithm(config.algorithm).make(setting)
         _search(config, out, algorithm, recorder, ledger)
         _measure_fresh(config.fresh_seeds, protocol, executor, ledger)
     _report(out, ledger, config)

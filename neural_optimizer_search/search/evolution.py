@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neural_optimizer_search.dsl.space import SearchSpace
+from neural_optimizer_search.dsl.space import Space
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Sample
-from neural_optimizer_search.search.algorithm import Algorithm, Proposal, StateLost
+from neural_optimizer_search.search.algorithm import Algorithm, Proposal
 from neural_optimizer_search.search.registry import AlgorithmEntry
 
 MUTATION_TRIES = 100
@@ -35,23 +35,19 @@ class Evolution(Algorithm):
     Only rules that the screen lets pass join the population. Proposal k draws from (seed, k) and the population.
 
     Args:
-      space: A `SearchSpace`.
+      space: A `Space`.
       config: An `EvolutionConfig`.
       seed: Seed of the rules.
       samples: The `Sample`s of the steps done before, which is all its state; of many, the last ones, with at
         least a population that the screen let pass.
     """
 
-    def __init__(self, space: SearchSpace, config: EvolutionConfig, seed: int, samples: Sequence[Sample] = ()):
+    def __init__(self, space: Space, config: EvolutionConfig, seed: int, samples: Sequence[Sample] = ()):
         self._space, self._config, self._seed = space, config, seed
         self._completed = 0 if not samples else samples[-1].step + 1
-        measured = (s for s in reversed(samples) if not s.screened)
+        measured = self._find_members(s for s in reversed(samples) if not s.screened)
         youngest = list(itertools.islice(measured, config.population))
-        try:
-            members = [(space.encode(sample.rule), sample.reward) for sample in reversed(youngest)]
-        except ValueError as error:  # a ledger may hold any rule
-            raise StateLost(f"the ledger has a sample that is not of the space {space.name}: {error}") from error
-        self._population = collections.deque(members, maxlen=config.population)
+        self._population = collections.deque(reversed(youngest), maxlen=config.population)
 
     def propose(self, number: int) -> Proposal:
         """The `Proposal` of this number."""
@@ -61,8 +57,13 @@ class Evolution(Algorithm):
 
     def learn(self, proposal: Proposal, evaluations: Sequence[Evaluation]) -> None:
         """The proposed rules join the population; as many of the oldest die."""
-        self._population.extend((self._space.encode(e.rule), e.reward) for e in evaluations if not e.screened)
+        self._population.extend(self._find_members(e for e in evaluations if not e.screened))
         self.metrics = {"population/mean": float(np.mean([reward for _, reward in self._population] or [0.0]))}
+
+    def _find_members(self, measured):
+        """Those that are of the space: a search may start with others."""
+        found = ((self._space.embed(one.rule), one.reward) for one in measured)
+        return ((string, reward) for string, reward in found if string)
 
     def _string(self, rng):
         if len(self._population) < self._config.population:
@@ -75,7 +76,7 @@ class Evolution(Algorithm):
         return self._completed
 
 
-def mutate(tokens: Sequence[int], space: SearchSpace, rng: np.random.Generator) -> tuple[int, ...]:
+def mutate(tokens: Sequence[int], space: Space, rng: np.random.Generator) -> tuple[int, ...]:
     """A legal string that differs in one token; after many vain tries, a random one."""
     for _ in range(MUTATION_TRIES):
         child = list(tokens)

@@ -5,7 +5,7 @@ from typing import Optional
 
 import numpy as np
 
-from neural_optimizer_search.dsl.space import SearchSpace
+from neural_optimizer_search.dsl.space import Space
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
 from neural_optimizer_search.search.registry import AlgorithmEntry
@@ -17,12 +17,12 @@ class Exhaustive(Algorithm):
     """Proposes every legal string once, in the order of its tokens.
 
     Args:
-      space: A `SearchSpace`; one whose strings can be counted to their end.
+      space: A `Space`; one whose strings can be counted to their end.
       batch_size: Strings a proposal; the legal ones of them are its rules.
       completed: Proposals learned from before, which is all its state.
     """
 
-    def __init__(self, space: SearchSpace, batch_size: int, completed: int = 0):
+    def __init__(self, space: Space, batch_size: int, completed: int = 0):
         self._space, self._batch_size, self._completed = space, batch_size, completed
         self._strings_in_all = int(np.prod(space.sizes))
         self.share = 0.0
@@ -37,8 +37,9 @@ class Exhaustive(Algorithm):
 
     def learn(self, proposal: Proposal, evaluations: Sequence[Evaluation]) -> None:
         """Notes how far the search is."""
-        share = proposal.drawn / self._strings_in_all
-        self.share, self.metrics = share, {"share_proposed": share}
+        if proposal.drawn is not None:
+            self.share = proposal.drawn / self._strings_in_all
+            self.metrics = {"share_proposed": self.share}
 
     def _find_legal(self, first, last):
         tokens = np.stack(np.unravel_index(np.arange(first, last), self._space.sizes), axis=1)

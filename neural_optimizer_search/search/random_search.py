@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from neural_optimizer_search.dsl.space import SearchSpace
+from neural_optimizer_search.dsl.space import Space
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
 from neural_optimizer_search.search.registry import AlgorithmEntry
@@ -16,13 +16,13 @@ class RandomSearch(Algorithm):
     """Proposes rules whose tokens are uniform over the legal ids; proposal k draws from (seed, k) alone.
 
     Args:
-      space: A `SearchSpace`.
+      space: A `Space`.
       batch_size: Rules a proposal.
       seed: Seed of the rules.
       completed: Proposals learned from before, which is all its state.
     """
 
-    def __init__(self, space: SearchSpace, batch_size: int, seed: int, completed: int = 0):
+    def __init__(self, space: Space, batch_size: int, seed: int, completed: int = 0):
         self._space, self._batch_size, self._seed = space, batch_size, seed
         self._completed = completed
 

@@ -10,13 +10,14 @@ A package of your own adds one by an entry point of the group `neural_optimizer_
 
 import importlib
 import importlib.metadata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
 from neural_optimizer_search.command_line import is_installed
-from neural_optimizer_search.dsl.space import SearchSpace
+from neural_optimizer_search.dsl.space import Space
+from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.algorithm import Algorithm
 
@@ -38,18 +39,20 @@ class SearchSetting(NamedTuple):
     """What an algorithm is made for.
 
     Attributes:
-      space: The `SearchSpace` that its rules are of.
+      space: The `Space` that its rules are of.
       preset: "fast", or "paper" for the paper's hyperparameters; for algorithms that have both.
       seed: Seed of all that is random in it.
       directory: Where it may keep what the ledger does not have; not made yet.
       ledger: The `Ledger` of the run, to read: `steps` and `samples()` are what was learned from before.
+      known: The evaluations of the known optimizers, which are measured before anything is proposed.
     """
 
-    space: SearchSpace
+    space: Space
     preset: str
     seed: int
     directory: Path
     ledger: Ledger
+    known: Sequence[Evaluation] = ()
 
 
 @dataclass(frozen=True)

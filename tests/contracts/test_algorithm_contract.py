@@ -7,7 +7,7 @@ from typing import NamedTuple
 import fakes
 import pytest
 
-from neural_optimizer_search import search_space
+from neural_optimizer_search import parse_formula, search_space
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search import registry
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
@@ -87,6 +87,17 @@ def test_it_learns_from_what_was_proposed_before_others(made):
         made.learn(proposal, evaluate(proposal.rules))
     assert all(math.isfinite(value) for value in made.metrics.values())
     assert made.share is None or 0 < made.share <= 1
+
+
+def test_it_learns_from_rules_that_it_did_not_propose(entry, tmp_path):
+    """Such as those that a search starts with; not all are of its space."""
+    algorithm = entry.make(setting(tmp_path))
+    algorithm.restore()
+    rules = [parse_formula(text) for text in ("sign(m) * g", "tanh(n_0.37)", "m, beta_1=0.5")]
+    algorithm.learn(Proposal(rules), evaluate(rules))
+    algorithm.learn(Proposal(rules[1:]), evaluate(rules[1:]))
+    proposal = algorithm.propose(2)
+    assert all(SPACE.is_legal(SPACE.encode(rule)) for rule in proposal.rules)
 
 
 @pytest.fixture(scope="module")

@@ -71,16 +71,16 @@ DAMAGES = {
     "cut": lambda path: os.truncate(path, 5000),
     "garbage after the header": lambda path: overwrite(path, 100, os.urandom(path.stat().st_size - 100)),
     "garbage in the pages": lambda path: overwrite(path, 4096, b"\xff" * (path.stat().st_size - 4096)),
-    "another column": lambda path: change(path, "ALTER TABLE evaluations_4 ADD COLUMN more"),
-    "other columns": lambda path: change(path, "DROP TABLE evaluations_4", "CREATE TABLE evaluations_4 (a, b)"),
+    "another column": lambda path: change(path, "ALTER TABLE evaluations_5 ADD COLUMN more"),
+    "other columns": lambda path: change(path, "DROP TABLE evaluations_5", "CREATE TABLE evaluations_5 (a, b)"),
     "an endless view": lambda path: change(
         path,
-        "DROP TABLE evaluations_4",
-        "CREATE VIEW evaluations_4 AS WITH RECURSIVE n(context) AS (SELECT '' UNION ALL SELECT context FROM n) "
+        "DROP TABLE evaluations_5",
+        "CREATE VIEW evaluations_5 AS WITH RECURSIVE n(context) AS (SELECT '' UNION ALL SELECT context FROM n) "
         "SELECT * FROM n",
     ),
     "a trigger": lambda path: change(
-        path, "CREATE TRIGGER t AFTER INSERT ON evaluations_4 BEGIN DELETE FROM evaluations_4; END"
+        path, "CREATE TRIGGER t AFTER INSERT ON evaluations_5 BEGIN DELETE FROM evaluations_5; END"
     ),
     "another table": lambda path: change(path, "CREATE TABLE more (a)"),
 }
@@ -168,11 +168,11 @@ FOREIGN = {
     "a database": ("cache.sqlite", lambda path: change(path, "CREATE TABLE cookies (a)")),
     "one with a table of our name": (
         "cache.sqlite",
-        lambda path: change(path, "CREATE TABLE cookies (a)", "CREATE TABLE evaluations_4 (a)"),
+        lambda path: change(path, "CREATE TABLE cookies (a)", "CREATE TABLE evaluations_5 (a)"),
     ),
     "one of another program": (
         "cache.sqlite",
-        lambda path: change(path, "PRAGMA application_id=7", "CREATE TABLE evaluations_4 (a)"),
+        lambda path: change(path, "PRAGMA application_id=7", "CREATE TABLE evaluations_5 (a)"),
     ),
     "a ledger": ("ledger.sqlite", lambda path: Ledger(path, {}).close()),
     "a ledger by our name": ("cache.sqlite", lambda path: Ledger(path, {}).close()),
@@ -223,7 +223,7 @@ ROWS = {
     "deep JSON": f"sweep = '{'[' * 100_000}'",
     "NaN in JSON": "rewards = '[NaN]'",
     "no rule": "rule = '[[1, 2, 3]]'",
-    "a rule of another key": "rule = (SELECT rule FROM evaluations_4 WHERE key = 'm')",
+    "a rule of another key": "rule = (SELECT rule FROM evaluations_5 WHERE key = 'm')",
     "a failure": "status = 'failed'",
     "an unknown status": "status = 'wonderful'",
     "bytes that are no text": "message = CAST(X'FF' AS TEXT)",
@@ -233,7 +233,7 @@ ROWS = {
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
 def test_a_wrong_row_is_as_if_it_were_not_there(path, row):
     fill(path)
-    change(path, f"UPDATE evaluations_4 SET {row} WHERE key IN ('g', '{FOUND[3].key}')")
+    change(path, f"UPDATE evaluations_5 SET {row} WHERE key IN ('g', '{FOUND[3].key}')")
     notices = []
     with contextlib.closing(open_cache(path, notices, find_key=lambda rule: rule.canonical())) as cache:
         assert [cache.get(evaluation.key) for evaluation in FOUND] == [None, FOUND[1], FOUND[2], None]

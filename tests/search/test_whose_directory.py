@@ -333,7 +333,7 @@ def test_the_cache_is_checked_too(tmp_path, capfd):
     code, line = check(out, capfd)
     assert code == 0 and re.search("the cache agrees about [1-9][0-9]* rules", line)
     with sqlite3.connect(cache) as db:
-        db.execute("UPDATE evaluations_4 SET reward = reward / 2")
+        db.execute("UPDATE evaluations_5 SET reward = reward / 2")
     db.close()
     code, line = check(out, capfd)
     assert code == 1 and "cache.sqlite has another reward for " in line
