@@ -55,6 +55,7 @@ ALTER TABLE samples ADD COLUMN tuned INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE tunings (
     form TEXT NOT NULL, round INTEGER NOT NULL, trials TEXT NOT NULL, PRIMARY KEY (form, round)
 );
+UPDATE run SET value = replace(value, '"step_budget": ', '"steps": ') WHERE key = 'config';
 """,
 }
 

@@ -1,15 +1,17 @@
 """The search loop: an algorithm proposes rules, each new one is trained once, everything is recorded."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Optional
 
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
+from neural_optimizer_search.search.limits import Limits, find_spent
 from neural_optimizer_search.search.recorder import EvaluationRecorder, Screened
 
 # Steps without one new rule after which a search is over: its algorithm proposes only what it has seen.
-PATIENCE = 200
+IDLE_STEPS = 200
 # Saving a controller costs a quarter of its step; to redo ten steps, whose rules the ledger knows, costs a second.
 STEPS_PER_SAVE = 10
 
@@ -56,14 +58,14 @@ def search(
     algorithm: Algorithm,
     recorder: EvaluationRecorder,
     ledger: Ledger,
-    budget: Optional[int],
+    limits: Limits,
     ahead: int = 0,
-    step_budget: Optional[int] = None,
 ) -> Iterator[SearchStep]:
-    """Runs an algorithm until exactly `budget` rules were trained, or there are no more.
+    """Runs an algorithm until a limit is reached, or it has nothing left to propose.
 
-    If that is within a proposal, its other rules are left, and it is neither learned from nor recorded as a step: as
-    if the search had been interrupted there. With a larger budget the algorithm proposes it again.
+    If `limits.rules` is reached within a proposal, its other rules are left, and it is neither learned from nor
+    recorded as a step: as if the search had been interrupted there. With a larger budget the algorithm proposes it
+    again.
 
     A search whose ledger holds earlier steps continues after the last one that the algorithm has saved; what it
     proposes again on its way to where it was, the ledger knows.
@@ -72,16 +74,15 @@ def search(
       algorithm: An `Algorithm`.
       recorder: An `EvaluationRecorder`.
       ledger: The `Ledger` of the run.
-      budget: Number of trained rules, or None for no limit; what was screened out, repeated or cached does
-        not count.
+      limits: The `Limits`; their minutes begin with the first step.
       ahead: With 0, the algorithm learns from each proposal before it makes the next. Else it makes more while
         fewer rules than this are being measured, and learns from whichever is finished first: no worker waits, and
         what is learned from is a little stale.
-      step_budget: Gradient steps after which nothing more is proposed; None for no limit.
 
     Yields:
-      A `SearchStep` after each step. It ends early after `PATIENCE` steps without a new rule.
+      A `SearchStep` after each step. It ends early after `IDLE_STEPS` steps without a new rule.
     """
+    began = time.monotonic()
     number = saved = proposed = algorithm.restore()
     ledger.drop_samples(number)
     recorder.recall()
@@ -105,15 +106,16 @@ def search(
                 yield SearchStep(number - 1, evaluations, trained, recorder.best, staleness)
         elif (
             not exhausted
-            and idle < PATIENCE
-            and (step_budget is None or recorder.steps < step_budget)
-            and _has_room(in_flight, recorder, trained, budget, ahead)
+            and idle < IDLE_STEPS
+            # Rules that were trained before an interruption are proposed again, and all of a step is learned from.
+            and limits.find_reached(find_spent(recorder, began)._replace(rules=trained)) is None
+            and (not in_flight or _has_room(recorder, limits.rules, ahead))
         ):
             proposal = algorithm.propose(proposed)
             exhausted = proposal is None
             if proposal is not None:
                 proposed += 1
-                most = None if budget is None else budget - recorder.trained - recorder.pending_count
+                most = _count_left(recorder, limits.rules)
                 in_flight.append(_InFlight(number, proposal, recorder.start(proposal.rules, most=most)))
         elif recorder.pending_count:
             recorder.wait()
@@ -128,10 +130,12 @@ def _first_finished(in_flight, recorder):
     return next((one for one in in_flight if recorder.is_finished(one.batch)), None)
 
 
-def _has_room(in_flight, recorder, trained, budget, ahead):
-    """Whether another proposal may be made now."""
-    if not in_flight:
-        # Rules that were trained before an interruption are proposed again, and a whole step of them is learned from.
-        return budget is None or trained < budget
-    pending = recorder.pending_count
-    return pending < ahead and (budget is None or recorder.trained + pending < budget)
+def _has_room(recorder, budget, ahead):
+    """Whether another proposal may be made although there is one in work."""
+    left = _count_left(recorder, budget)
+    return recorder.pending_count < ahead and (left is None or left > 0)
+
+
+def _count_left(recorder, budget):
+    """How many more rules may be trained than are in work; None for any number."""
+    return None if budget is None else budget - recorder.trained - recorder.pending_count
