@@ -133,20 +133,26 @@ def command(prog: str, config: type, recorded: Mapping[str, Any]) -> str:
     words = [prog]
     for name, (one, _) in flags_of(config).items():
         value, word = recorded.get(name), _spell(name, one)
-        if isinstance(value, (tuple, list)) and len(value) == 1:
-            value = value[0]
-        if value is True:
+        if one.is_tuple and isinstance(value, (tuple, list)):
+            words += _write_tuple(word, one, value)
+        elif value is True:
             words.append(word)
-        elif isinstance(value, (tuple, list)):
-            # With a space a value that starts with a dash is no flag.
-            values = [f" {text}" if text.startswith("-") else text for text in map(str, value)]
-            words += values if one.positional else [word, *values] if values else []
         elif one.positional and isinstance(value, str):
             words.append(f"./{value}" if value.startswith("-") else value)
         elif isinstance(value, (str, int, float)) and value is not False:
             # With = a value that starts with a dash is no flag.
             words += [f"{word}={value}"] if str(value).startswith("-") else [word, str(value)]
     return shlex.join(words)
+
+
+def _write_tuple(word, one, values):
+    """The words of a flag that takes several."""
+    texts = [str(value) for value in values if isinstance(value, (str, int, float))]
+    if len(texts) == 1 and not one.positional and texts[0].startswith("-"):
+        return [f"{word}={texts[0]}"]
+    # With a space before it a value that starts with a dash is no flag.
+    texts = [f" {text}" if text.startswith("-") else text for text in texts]
+    return texts if one.positional or not texts else [word, *texts]
 
 
 def markdown_table(*configs: type) -> str:
