@@ -11,7 +11,7 @@ from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.tasks import find_task
 from neural_optimizer_search.tasks import protocol as task_protocol
 from neural_optimizer_search.tasks.task import Task
-from neural_optimizer_search.tuning.find_rule import find_rule
+from neural_optimizer_search.search.named_rules import find_rule
 from neural_optimizer_search.tuning.objective import Objective
 from neural_optimizer_search.tuning.plan import (
     FINALISTS,
