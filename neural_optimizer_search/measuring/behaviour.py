@@ -40,7 +40,8 @@ def find_behaviour(probe: Probe, rule: Rule) -> np.ndarray:
     The update and its root, sign(u)·sqrt(|u|), each divided by its norm, side by side: a few huge numbers, as of x/0,
     would hide all others in the first alone. The root of an update is as finite as it is.
 
-    Of a rule with noise it is the mean update and the standard deviation: which numbers are drawn makes no other rule.
+    Of a rule with noise it is the mean update and its standard deviation: which numbers are drawn makes no other
+    rule.
     """
     descent = probe.descent
     with np.errstate(all="ignore"):

@@ -19,7 +19,9 @@ def simplify(rule: Rule, is_alike: Callable[[Rule], bool], known: Iterable[Rule]
     """The shortest rule that can be found and is alike.
 
     Functions are replaced by what they are functions of, and by 1; sums, products and the like by one of their sides.
-    Two minus signs may go together. The shortest of such trees that is alike goes on, until none is. Constants become the papers' where that is alike.
+    Two minus
+    signs may go together. The shortest of such trees that is alike goes on, until none is. Constants become the
+    papers' where that is alike.
 
     Args:
       rule: The `Rule`.
