@@ -1,16 +1,19 @@
 """The flags of `nos-search`."""
 
+import argparse
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
+from neural_optimizer_search import flags
 from neural_optimizer_search.command_line import Parser, path, path_text, whole_number
 from neural_optimizer_search.dsl.space import MAX_DEPTH, SearchSpace, search_space
 from neural_optimizer_search.dsl.space import PRESETS as SPACES
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.records.cache_file import NAME, NotACache, refuse_other_files
 from neural_optimizer_search.search.known_optimizers import BaselineConfig
+from neural_optimizer_search.search.named_rules import ARCHIVE, NONE, PUBLISHED, RUN
 from neural_optimizer_search.search.ranking import FRESH_SEEDS
 from neural_optimizer_search.search.registry import FALLBACK, PREFERRED, algorithm_names
 from neural_optimizer_search.tasks.config import TaskConfig
@@ -19,6 +22,12 @@ from neural_optimizer_search.workers.config import WorkerConfig
 
 HYPERPARAMETERS = ("paper", "fast")
 NO_CACHE = "none"
+
+
+def _parse_start(text):
+    if not text.strip():
+        raise argparse.ArgumentTypeError(f"must name rules. Received: {text!r}.")
+    return text.strip()
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,17 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         changeable=True,
     )
     seed: int = flag(0, "random seed of the search", parse=whole_number(0))
+    start: Optional[tuple[str, ...]] = flag(
+        None,
+        "what to measure first and to learn from: formulas, names of nos-optimizers, files with a formula a line, "
+        f"{RUN}RUN#K, {RUN}RUN for its ten best, {PUBLISHED} for all published rules, {ARCHIVE} for the best of "
+        f"searches on other tasks, or {NONE}",
+        parse=_parse_start,
+        metavar="RULES",
+        nargs="+",
+        default_text=f"{ARCHIVE} for a task of your own; {NONE} for a shipped one, and in preset paper",
+        earlier=(NONE,),
+    )
     unconstrained: bool = flag(False, "propose also what the paper's three constraints forbid")
     screen: Optional[str] = flag(
         None,
@@ -101,6 +121,13 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         "learn from whichever batch is finished, so that no worker waits; not repeatable to the bit",
         option="--async",
     )
+
+    @property
+    def starts_with(self) -> tuple[str, ...]:
+        """What names the rules that are measured first; for `find_rules`."""
+        if self.start is not None:
+            return self.start
+        return (ARCHIVE,) if ":" in flags.tell(self.task) and self.preset != "paper" else (NONE,)
 
     @property
     def screens(self) -> bool:

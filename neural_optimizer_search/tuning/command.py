@@ -25,12 +25,12 @@ from neural_optimizer_search.records.run_directory import (
     make_directory,
     require_own_files,
 )
+from neural_optimizer_search.search.named_rules import find_rule
 from neural_optimizer_search.search.own_task import ChangedTask, prepare_task, record_fingerprint
 from neural_optimizer_search.search.tracebacks import keep_tracebacks
 from neural_optimizer_search.tasks import UnknownTask
 from neural_optimizer_search.tuning.check_trials import check_trials
 from neural_optimizer_search.tuning.config import PlaceConfig, TuneConfig
-from neural_optimizer_search.search.named_rules import find_rule
 from neural_optimizer_search.tuning.objective import Objective
 from neural_optimizer_search.tuning.plan import (
     Plan,

@@ -8,10 +8,10 @@ from optuna.trial import FrozenTrial
 
 from neural_optimizer_search.arguments import check_int
 from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.search.named_rules import find_rule
 from neural_optimizer_search.tasks import find_task
 from neural_optimizer_search.tasks import protocol as task_protocol
 from neural_optimizer_search.tasks.task import Task
-from neural_optimizer_search.search.named_rules import find_rule
 from neural_optimizer_search.tuning.objective import Objective
 from neural_optimizer_search.tuning.plan import (
     FINALISTS,
