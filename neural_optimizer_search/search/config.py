@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from neural_optimizer_search import flags
-from neural_optimizer_search.command_line import Parser, path, path_text, whole_number
+from neural_optimizer_search.command_line import Parser, path, path_text, shorten, whole_number
 from neural_optimizer_search.dsl.space import MAX_DEPTH, SearchSpace, search_space
 from neural_optimizer_search.dsl.space import PRESETS as SPACES
 from neural_optimizer_search.flags import flag
+from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.records.cache_file import NAME, NotACache, refuse_other_files
 from neural_optimizer_search.search.known_optimizers import BaselineConfig
 from neural_optimizer_search.search.named_rules import ARCHIVE, NONE, PUBLISHED, RUN
 from neural_optimizer_search.search.ranking import FRESH_SEEDS
 from neural_optimizer_search.search.registry import FALLBACK, PREFERRED, algorithm_names
+from neural_optimizer_search.tasks import TASKS
 from neural_optimizer_search.tasks.config import TaskConfig
 from neural_optimizer_search.tasks.protocol import Protocol, Racing
 from neural_optimizer_search.workers.config import WorkerConfig
@@ -34,6 +35,14 @@ def _parse_start(text):
 class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
     """What defines a search; recorded in its ledger."""
 
+    task: tuple[str, ...] = flag(
+        ("digits",),
+        f"what rules are measured on: {', '.join(TASKS)}, or module:attribute of your own; of several tasks, the "
+        "reward is the mean score, with tuned SGD 0 and tuned Adam 1 on each",
+        nargs="+",
+        metavar="TASK",
+        is_local=lambda value: ":" in value,
+    )
     space: str = flag("arxiv2017_no_decay", "which rules may be proposed", choices=SPACES)
     depth: int = flag(
         2,
@@ -127,7 +136,13 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         """What names the rules that are measured first; for `find_rules`."""
         if self.start is not None:
             return self.start
-        return (ARCHIVE,) if ":" in flags.tell(self.task) and self.preset != "paper" else (NONE,)
+        is_own = any(":" in name for name in self.task_names)
+        return (ARCHIVE,) if is_own and self.preset != "paper" else (NONE,)
+
+    @property
+    def task_names(self) -> tuple[str, ...]:
+        """The names of the tasks."""
+        return self.task
 
     @property
     def screens(self) -> bool:
@@ -157,6 +172,14 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         except NotACache as error:
             p.error(f"argument --cache: {error}")
 
+    def _check_several(self, p):
+        if len(set(self.task)) < len(self.task):
+            p.error(f"argument --task: must name each task once. Received: {shorten(' '.join(self.task))}.")
+        known = {rule.canonical() for rule in self.known_optimizers.values()}
+        missing = [name for name in ("sgd", "adam") if CATALOGUE[name].rule.canonical() not in known]
+        if len(self.task) > 1 and missing:
+            p.error(f"argument --baselines: must name {missing[0]}, for scores on several tasks are made of it.")
+
     def check(self, p: Parser, advice: str = "") -> None:
         """Ends the command with one line if the flags do not go together.
 
@@ -166,6 +189,7 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         """
         self.check_task(p, advice)
         self.check_workers(p)
+        self._check_several(p)
         self._check_cache(p)
         try:
             self.make_space()

@@ -34,6 +34,9 @@ from neural_optimizer_search.search.registry import (
     title_of,
 )
 
+# Letters of tasks in the name of a run's directory; a single name may be longer.
+LONGEST_TASKS = 80
+
 
 class OpenSearch(NamedTuple):
     """A search that may be written.
@@ -133,7 +136,7 @@ def _read_config(p, given, out, ledger):
     config = changed_on_resume(p, SearchConfig, given, recorded, is_made_here(origin, out))
     if "fresh_seeds" in given:
         _check_fresh_seeds(p, config.fresh_seeds, out, ledger)
-    config.check(p, "Go on where its module is." if ":" in config.task else "")
+    config.check(p, "Go on where its module is." if ":" in " ".join(config.task) else "")
     return config
 
 
@@ -165,4 +168,6 @@ def _explain_absence(name):
 
 
 def _make_directory(config):
-    return make_directory(f"{config.task.replace(':', '.')}-{config.algorithm}-seed{config.seed}")
+    tasks = "+".join(config.task).replace(":", ".")
+    named = tasks if len(config.task) == 1 or len(tasks) <= LONGEST_TASKS else f"{len(config.task)}-tasks"
+    return make_directory(f"{named}-{config.algorithm}-seed{config.seed}")

@@ -34,12 +34,7 @@ from neural_optimizer_search.trials.first_trials import find_trial_steps
 from neural_optimizer_search.trials.study import count_steps
 from neural_optimizer_search.trials.tunables import find_tunables
 from neural_optimizer_search.tuning.config import PlaceConfig, TuneConfig
-<<<<<<< HEAD
-from neural_optimizer_search.tuning.objective import Objective
-=======
-from neural_optimizer_search.tuning.find_rule import find_rule
 from neural_optimizer_search.tuning.objective import TaskObjective
->>>>>>> c21
 from neural_optimizer_search.tuning.plan import (
     Plan,
     check_steps,
