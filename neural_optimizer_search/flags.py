@@ -29,7 +29,7 @@ class Flag:
       metavar: What stands for the value in the help.
       option: The flag as it is typed, if not "--" and the field's name.
       positional: Whether it is typed without its name.
-      nargs: As for `argparse`.
+      nargs: As for `argparse`. With "+" or "*" the value is a tuple, of what `parse` makes of each word.
       changeable: Whether a resumed run may be given another value.
       recorded: Whether it is a part of what a run records of itself.
       is_local: Tells of a value whether it names something of one machine, such as a file, an address or a module of
@@ -52,6 +52,11 @@ class Flag:
     is_local: Callable[[Any], bool] = lambda value: False
     may_be_none: bool = False
     earlier: Any = None
+
+    @property
+    def is_tuple(self) -> bool:
+        """Whether its value is a tuple: it takes several words."""
+        return self.nargs in ("+", "*")
 
 
 def flag(default: Any, help: str, **more: Any) -> Any:
@@ -128,7 +133,9 @@ def command(prog: str, config: type, recorded: Mapping[str, Any]) -> str:
     words = [prog]
     for name, (one, _) in flags_of(config).items():
         value, word = recorded.get(name), _spell(name, one)
-        if value is True:
+        if one.is_tuple and isinstance(value, (tuple, list)):
+            words += _write_tuple(word, one, value)
+        elif value is True:
             words.append(word)
         elif one.positional and isinstance(value, str):
             words.append(f"./{value}" if value.startswith("-") else value)
@@ -136,6 +143,16 @@ def command(prog: str, config: type, recorded: Mapping[str, Any]) -> str:
             # With = a value that starts with a dash is no flag.
             words += [f"{word}={value}"] if str(value).startswith("-") else [word, str(value)]
     return shlex.join(words)
+
+
+def _write_tuple(word, one, values):
+    """The words of a flag that takes several."""
+    texts = [str(value) for value in values if isinstance(value, (str, int, float))]
+    if len(texts) == 1 and not one.positional and texts[0].startswith("-"):
+        return [f"{word}={texts[0]}"]
+    # With a space before it a value that starts with a dash is no flag.
+    texts = [f" {text}" if text.startswith("-") else text for text in texts]
+    return texts if one.positional or not texts else [word, *texts]
 
 
 def markdown_table(*configs: type) -> str:
@@ -148,6 +165,8 @@ def tell(value: Any) -> str:
     """A flag's value in words, for a message."""
     if isinstance(value, bool):
         return "on" if value else "off"
+    if isinstance(value, (tuple, list)):
+        return " ".join(map(str, value))
     return "left out" if value is None else str(value)
 
 
@@ -169,8 +188,15 @@ def _arguments(name: str, one: Flag, default: Any) -> dict[str, Any]:
     if choices is not None:
         # Not as the `choices` of argparse, whose messages are no sentences.
         parse, metavar = one_of(choices, one.parse), metavar or f"{{{','.join(map(str, choices))}}}"
-    more = {"metavar": metavar, "nargs": one.nargs}
+    more = {"metavar": metavar, "nargs": one.nargs, "action": _StoreTuple if one.is_tuple else None}
     return {**dest, "type": parse, **{key: value for key, value in more.items() if value is not None}}
+
+
+class _StoreTuple(argparse.Action):
+    """As the default of `argparse`, which gives a list: that would make no hashable configuration."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        setattr(namespace, self.dest, tuple(values))
 
 
 def _default_text(one: Flag, default: Any) -> str:

@@ -20,9 +20,20 @@ def record(config: Any) -> dict[str, Any]:
 
 
 def complete(config: type, recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """What a run recorded, with what it means of flags that its release did not have; it may be anything."""
-    earlier = {name: one.earlier for name, (one, _) in flags.flags_of(config).items() if one.earlier is not None}
-    return {**earlier, **recorded}
+    """What a run recorded, with what it means of flags that its release did not have; it may be anything.
+
+    JSON has lists for tuples, and one value is of a release in which a flag of several words took one.
+    """
+    known = flags.flags_of(config)
+    earlier = {name: one.earlier for name, (one, _) in known.items() if one.earlier is not None}
+    several = {name for name, (one, _) in known.items() if one.is_tuple}
+    return {**earlier, **{name: _as_tuple(value) if name in several else value for name, value in recorded.items()}}
+
+
+def _as_tuple(value):
+    if value is None:
+        return None
+    return tuple(value) if isinstance(value, (list, tuple)) else (value,)
 
 
 def changed_on_resume(
@@ -63,13 +74,15 @@ def _without_local(p, config, given, recorded):
     believed = dict(recorded)
     for name, (one, default) in flags.flags_of(config).items():
         value, word = recorded.get(name, default), flags.spell(config, name)
-        if name in given or value == default or not one.is_local(value):
+        values = value if isinstance(value, tuple) else (value,)
+        if name in given or value == default or not any(map(one.is_local, values)):
             continue
         by_whom = "was made by another user, on another machine or in another directory"
         if not one.changeable:
+            code, words = shorten(flags.tell(value)), " ".join(map(quote, values))
             p.error(
-                f"argument {word}: the run {by_whom}, and resuming it runs the code of {shorten(value)}. "
-                f"If you trust that code, say so with {word} {quote(value)}"
+                f"argument {word}: the run {by_whom}, and resuming it runs the code of {code}. "
+                f"If you trust that code, say so with {word} {words}"
             )
         instead = f"{flags.tell(default)}, not {shorten(flags.tell(value))} as recorded"
         print(f"{p.prog}: the run {by_whom}: {word} is {instead}.", file=sys.stderr)
@@ -104,6 +117,13 @@ def _is_allowed(one, default, value):
         return isinstance(value, bool) and isinstance(default, bool)
     if value is None:
         return default is None or one.may_be_none
+    if one.is_tuple and isinstance(value, (list, tuple)):
+        return bool(value or one.nargs == "*") and all(_is_allowed_word(one, each) for each in value)
+    return _is_allowed_word(one, value)
+
+
+def _is_allowed_word(one, value):
+    """Whether a word of the command line gives this value, or one of the values of a tuple."""
     try:
         parsed = one.parse(str(value))
     except (argparse.ArgumentTypeError, ValueError, TypeError):

@@ -1,14 +1,17 @@
 """One field is a flag everywhere: in the parser, in what a run records, in the command that repeats it, in tables."""
 
 import dataclasses
+import json
+import shlex
 from typing import Optional
 
 import pytest
 
 from neural_optimizer_search import flags
 from neural_optimizer_search.command_line import whole_number
+from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.flags import flag
-from neural_optimizer_search.recorded_flags import changed_on_resume, record
+from neural_optimizer_search.recorded_flags import changed_on_resume, check_recorded, record
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,6 +105,55 @@ def test_a_positional_argument_is_called_by_its_metavar():
     assert flags.command("x", Positional, {"run": "my runs/a"}) == "x 'my runs/a'"
     assert flags.command("x", Positional, {"run": "--out"}) == "x ./--out"
     assert flags.markdown_table(Positional).splitlines()[-1] == "| `RUN` | directory of a search | |"
+
+
+@dataclasses.dataclass(frozen=True)
+class Several:
+    tasks: tuple = flag(("digits",), "what rules are measured on", nargs="+", is_local=lambda name: ":" in name)
+    depths: Optional[tuple] = flag(None, "depths", parse=whole_number(1), nargs="+")
+
+
+def test_a_flag_of_several_words_is_a_tuple_and_is_recorded_as_a_list():
+    p = flags.build_parser("nos-example", None, Several)
+    given = vars(p.parse_args(["--tasks", "a", "b c", "--depths", "2", "1"]))
+    assert given == {"tasks": ("a", "b c"), "depths": (2, 1)}
+    recorded = json.loads(json.dumps(record(flags.configure(Several, given))))
+    assert recorded == {"tasks": ["a", "b c"], "depths": [2, 1]}
+    check_recorded(Several, recorded)
+    assert changed_on_resume(p, Several, {}, recorded) == changed_on_resume(p, Several, given, recorded)
+    assert changed_on_resume(p, Several, {}, recorded) == Several(("a", "b c"), (2, 1))
+    assert flags.command("x", Several, recorded) == "x --tasks a 'b c' --depths 2 1"
+
+
+@pytest.mark.parametrize("recorded", [{"tasks": []}, {"tasks": [None]}, {"depths": [2, "1"]}, {"depths": [[1]]}])
+def test_no_command_line_gives_such_a_tuple(recorded):
+    with pytest.raises(Damaged, match=r"its configuration has .* for --"):
+        check_recorded(Several, recorded)
+
+
+def test_one_recorded_value_of_a_flag_of_several_words_is_a_tuple_of_one():
+    check_recorded(Several, {"tasks": "a"})
+    assert changed_on_resume(flags.build_parser("x", None, Several), Several, {}, {"tasks": "a"}) == Several(("a",))
+
+
+def test_no_value_of_several_becomes_a_flag():
+    p = flags.build_parser("x", None, Several)
+    for tasks in (["--out"], ["a", "--out"]):
+        _, *words = shlex.split(flags.command("x", Several, {"tasks": tasks}))
+        assert [text.strip() for text in p.parse_args(words).tasks] == tasks
+
+
+def test_of_several_words_each_may_name_what_is_on_this_machine(capsys):
+    p, recorded = flags.build_parser("x", None, Several), {"tasks": ["a", "my module:task"]}
+    with pytest.raises(SystemExit):
+        changed_on_resume(p, Several, {}, recorded, made_here=False)
+    message = capsys.readouterr().err
+    assert (
+        "runs the code of a my module:task. If you trust that code, say so with --tasks a 'my module:task'" in message
+    )
+    with pytest.raises(SystemExit):
+        changed_on_resume(p, Several, {"tasks": ("b",)}, recorded)
+    assert "a resumed run keeps its own (a my module:task)" in capsys.readouterr().err
 
 
 def test_the_table():

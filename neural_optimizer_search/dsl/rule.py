@@ -290,14 +290,20 @@ class Rule:
     @property
     def per_tensor(self) -> tuple[str, ...]:
         """Its words that are functions of whole weight tensors, such as of their norms; they take more time."""
-        words = set()
+        return tuple(sorted({word.name for word in self._live_words() if word.per_tensor}))
+
+    @property
+    def random(self) -> bool:
+        """Whether it draws random numbers."""
+        return any(word.random for word in self._live_words())
+
+    def _live_words(self):
         for iteration in map(self.iterations.__getitem__, self.live):
             placed = list(zip(_TABLES, iteration))
             # "left" ignores the places of y.
             for table, word in placed[::2] if iteration.b == "left" else placed:
-                if isinstance(word, str) and table[word].per_tensor:
-                    words.add(word)
-        return tuple(sorted(words))
+                if isinstance(word, str):
+                    yield table[word]
 
     def formula(self) -> str:
         """Simplified infix text; `parse_formula` reads it back."""

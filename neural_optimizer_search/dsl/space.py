@@ -236,8 +236,7 @@ class SearchSpace(Space):
         """
         if rule.constants != PAPER:
             return None
-        shortest = Rule.from_expression(ex.simplify(rule.expression()))
-        for spelled in (rule, *([self._lengthen(shortest)] if shortest.depth <= self.depth else [])):
+        for spelled in self._spell(rule):
             try:
                 tokens = spelled.to_tokens(self.vocabulary)
             except ValueError:  # a word of another space
@@ -245,6 +244,13 @@ class SearchSpace(Space):
             if self.is_legal(tokens):
                 return tokens
         return None
+
+    def _spell(self, rule):
+        """Spellings of a rule: as it is, which costs little, and in as many iterations as the space has."""
+        yield rule
+        shortest = Rule.from_expression(ex.simplify(rule.expression()))
+        if shortest.depth <= self.depth:
+            yield self._lengthen(shortest)
 
     def _lengthen(self, rule):
         """The same function in as many iterations as the space has, with operands of the space where none is read."""

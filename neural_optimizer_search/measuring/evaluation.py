@@ -1,12 +1,60 @@
 """The measurement of one rule."""
 
 from dataclasses import dataclass
-from typing import Optional
+from typing import NamedTuple, Optional
 
 import numpy as np
 
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.tasks.schedule import CONSTANT
+
+
+class Part(NamedTuple):
+    """What a rule is worth on one of several tasks.
+
+        score = max(0, (reward - zero) / (one - zero))
+
+    Attributes:
+      task: The name of the task.
+      zero, one: The rewards there that have the scores 0 and 1; `one` is the larger.
+      rewards: One per seed.
+      accuracy, status, learning_rate, schedule, weight_decay, steps: As of an `Evaluation` on this task alone; the
+        status is "ok" or "diverged".
+
+    Example:
+      >>> from neural_optimizer_search.measuring.evaluation import Part
+      >>> part = Part("digits", zero=0.5, one=0.7, rewards=(0.8, 0.74), accuracy=0.9, status="ok", learning_rate=0.1)
+      >>> f"{part.score:.2f}", [f"{score:.2f}" for score in part.scores]
+      ('1.35', ['1.50', '1.20'])
+    """
+
+    task: str
+    zero: float
+    one: float
+    rewards: tuple[float, ...]
+    accuracy: float
+    status: str
+    learning_rate: Optional[float]
+    schedule: str = str(CONSTANT)
+    weight_decay: float = 0.0
+    steps: int = 0
+
+    @property
+    def reward(self) -> float:
+        """The mean of the rewards."""
+        return sum(self.rewards) / len(self.rewards)
+
+    @property
+    def score(self) -> float:
+        """What the reward is worth, at least 0."""
+        return max(0.0, (self.reward - self.zero) / (self.one - self.zero))
+
+    @property
+    def scores(self) -> tuple[float, ...]:
+        """What each reward is worth, so that their mean is `score`: below 0 where one of a good rule is that bad."""
+        if self.score == 0.0:
+            return (0.0,) * len(self.rewards)
+        return tuple((reward - self.zero) / (self.one - self.zero) for reward in self.rewards)
 
 
 @dataclass(frozen=True)
@@ -16,7 +64,7 @@ class Evaluation:
     Attributes:
       rule: The `Rule`.
       reward: What a controller is paid: the mean of `rewards`; 0 if the rule diverged with every seed. Of a rule that
-        was stopped, an estimate of it.
+        was stopped, an estimate of it. At least 0, and at most 1 but for a rule that was measured on several tasks.
       status: "ok"; "diverged" if a final run, or every run of the sweep, stopped being finite; "screened" if the
         screen saw that no child needs to be trained; "stopped" if it could not reach the best known rules, and was
         not measured to its end; or one of `FAILURES`: it could not be measured, twice.
@@ -40,7 +88,9 @@ class Evaluation:
       alike: Whether it is the evaluation of another function, which behaves alike.
       form: The key of the evaluation whose rule this is with constants, schedule and decay tuned; "" if it was
         measured as it was proposed.
-      parts: What it is made of if it was measured on several tasks.
+      parts: What it is made of if it was measured on several tasks, in the order of these: a `Part` of each, or of
+        those before it was stopped. Then the reward is the mean of their scores, and `learning_rate`, `schedule` and
+        `weight_decay` are those of the first part.
     """
 
     rule: Rule
@@ -63,7 +113,7 @@ class Evaluation:
     sweep_reward: float = 0.0
     alike: bool = False
     form: str = ""
-    parts: tuple = ()
+    parts: tuple[Part, ...] = ()
 
     @property
     def screened(self) -> bool:
@@ -73,17 +123,24 @@ class Evaluation:
     @property
     def training_setting(self) -> str:
         """Schedule and weight decay of the final runs, in words; "" for a constant rate without a weight decay."""
-        words = [
-            self.schedule if self.schedule != str(CONSTANT) else "",
-            f"weight decay {self.weight_decay:g}" if self.weight_decay else "",
-        ]
-        return ", ".join(filter(None, words))
+        if self.parts:
+            settings = {part.task: _describe_setting(part) for part in self.parts}
+            return "; ".join(f"{task}: {setting}" for task, setting in settings.items() if setting)
+        return _describe_setting(self)
 
     @property
     def deviation(self) -> Optional[float]:
         """The standard deviation of the rewards over the seeds; None if there is one seed."""
         # NumPy, because a ledger may hold what is no number, for which `statistics.stdev` raises an AttributeError.
         return float(np.std(self.rewards, ddof=1)) if len(self.rewards) > 1 else None
+
+
+def _describe_setting(trained):
+    words = [
+        trained.schedule if trained.schedule != str(CONSTANT) else "",
+        f"weight decay {trained.weight_decay:g}" if trained.weight_decay else "",
+    ]
+    return ", ".join(filter(None, words))
 
 
 # The task raised an error; the worker's time was up; its process ended; its memory was not enough.

@@ -35,6 +35,7 @@ class Bar:
       sweep_margin: How far below `reward` an estimate after that sweep must be for a rule to stop.
       first_margin: Likewise after the first final run, if another learning rate may still be chosen.
       margins: Likewise after 1, 2, ... final runs with the chosen rate.
+      unit: What it is measured with one after the other: "seeds", or "tasks" in their place.
     """
 
     reward: float
@@ -43,6 +44,7 @@ class Bar:
     sweep_margin: float
     first_margin: float
     margins: tuple[float, ...]
+    unit: str = "seeds"
 
     def judge_sweep(self, reward: float) -> Optional[Stop]:
         """A `Stop` if what the best run of the sweep with the first seed would be paid is too low."""
@@ -61,7 +63,7 @@ class Bar:
         if seen == seeds:
             return None
         estimate = float(np.mean(np.subtract(rewards, self.effects[:seen])))
-        return self._judge(estimate, margins[seen - 1], f"{seen} of {seeds} seeds")
+        return self._judge(estimate, margins[seen - 1], f"{seen} of {seeds} {self.unit}")
 
     def _judge(self, estimate, margin, stage):
         needed = self.reward - margin
@@ -70,19 +72,21 @@ class Bar:
         message = (
             f"Stopped after {stage}: the estimated reward is {estimate:.4f}, and {needed:.4f} was needed to go on."
         )
-        return Stop(min(max(estimate, 0.0), 1.0), message)
+        return Stop(max(estimate, 0.0), message)
 
 
-def make_bar(best: Sequence[Evaluation], racing: Racing) -> Optional[Bar]:
+def make_bar(best: Sequence[Evaluation], racing: Optional[Racing]) -> Optional[Bar]:
     """The `Bar` of the best known rules.
 
     Args:
       best: Evaluations of rules that were measured to their end, under one protocol.
-      racing: A `Racing`.
+      racing: A `Racing`; None if no rule is stopped.
 
     Returns:
       None if there are fewer than `racing.best`: then every rule can still be among the best.
     """
+    if racing is None:
+        return None
     best = sorted(best, key=lambda evaluation: -evaluation.reward)[: racing.best]
     if len(best) < racing.best:
         return None

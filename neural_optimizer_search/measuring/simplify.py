@@ -19,7 +19,9 @@ def simplify(rule: Rule, is_alike: Callable[[Rule], bool], known: Iterable[Rule]
     """The shortest rule that can be found and is alike.
 
     Functions are replaced by what they are functions of, and by 1; sums, products and the like by one of their sides.
-    The shortest of such trees that is alike goes on, until none is. Constants become the papers' where that is alike.
+    Two minus
+    signs may go together. The shortest of such trees that is alike goes on, until none is. Constants become the
+    papers' where that is alike.
 
     Args:
       rule: The `Rule`.
@@ -83,7 +85,9 @@ class _Asking:
 
 def _shorter_rules(rule: Rule) -> Iterator[Rule]:
     """The rules with one part less, the shortest first."""
-    trees = dict.fromkeys(map(ex.simplify, _shorter_trees(ex.simplify(rule.expression()))))
+    tree = ex.simplify(rule.expression())
+    unsigned = (both for one in _without_a_sign(tree) for both in _without_a_sign(one))
+    trees = dict.fromkeys(map(ex.simplify, (*_shorter_trees(tree), *unsigned)))
     rules = [Rule.from_expression(tree, rule.constants) for tree in trees]
     yield from sorted((one for one in rules if _length(one) < _length(rule)), key=_length)
 
@@ -94,9 +98,20 @@ def _shorter_trees(tree: ex.Expression) -> Iterator[ex.Expression]:
         return
     yield from _below(tree)
     yield ex.ONE
+    if tree.name == "neg" and isinstance(tree.x, ex.Binary) and tree.x.name == "sub":
+        yield ex.Binary("sub", tree.x.y, tree.x.x)
     for side, child in zip("xy", ex.children(tree)):
         for shorter in _shorter_trees(child):
             yield dataclasses.replace(tree, **{side: shorter})
+
+
+def _without_a_sign(tree: ex.Expression) -> Iterator[ex.Expression]:
+    """The trees in which one minus sign is gone: a part that has two of them may need neither."""
+    if isinstance(tree, ex.Unary) and tree.name == "neg":
+        yield tree.x
+    for side, child in zip("xy", ex.children(tree)):
+        for unsigned in _without_a_sign(child):
+            yield dataclasses.replace(tree, **{side: unsigned})
 
 
 def _below(tree):

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
+from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.file_lock import FileLock, Moved
 from neural_optimizer_search.files import Damaged, require_own
 from neural_optimizer_search.measuring.evaluation import Evaluation
@@ -51,6 +52,7 @@ class Ledger:
       read_only: Read the ledger as it is now. Another process may go on writing it; no right to write is needed.
       kind: "search" or "promotion": what the ledger is of. Of one that is opened it is required, if it is given.
       run_id: The name of the run, which no other run has; by default a new one is made. Likewise required.
+      start: The rules that a search to make proposes first.
 
     Raises:
       FileExistsError, FileNotFoundError: If a ledger to make is there, or one to open is not.
@@ -66,6 +68,7 @@ class Ledger:
         read_only: bool = False,
         kind: Optional[str] = None,
         run_id: Optional[str] = None,
+        start: Sequence[Rule] = (),
     ):
         if config is not None and path.exists():
             raise FileExistsError(f"{path} exists.")
@@ -75,7 +78,8 @@ class Ledger:
         with contextlib.ExitStack() as stack:
             if config is not None:
                 name, origin = run_id or uuid.uuid4().hex, find_origin(path.parent)
-                about = {"config": config, "kind": kind or SEARCH, "id": name, "origin": origin, "versions": []}
+                about: dict[str, Any] = {"config": config, "kind": kind or SEARCH, "id": name, "origin": origin}
+                about.update(versions=[], **({"start": list(map(write_rule, start))} if start else {}))
                 ledger_file.make_ledger_file(path, about)
             if not read_only:
                 require_own(path)
@@ -127,15 +131,17 @@ class Ledger:
         return found
 
     @property
+    def start(self) -> list[Rule]:
+        """The rules that the search proposes first, as they were found when it was made."""
+        if not self._has("start"):
+            return []
+        with self._naming():
+            return list(map(read_rule, self._about("start", list)))
+
+    @property
     def fingerprint(self) -> Optional[Fingerprint]:
         """Of the user's own task that its rewards are of; None for a shipped task, or if none was recorded."""
-        if not self._has("fingerprint"):
-            return None
-        recorded = self._about("fingerprint", dict)
-        try:
-            return Fingerprint.from_dict(recorded)
-        except ValueError as error:
-            raise Damaged(f"{self._path}: {error}") from error
+        return self._read_fingerprint(self._about("fingerprint", dict)) if self._has("fingerprint") else None
 
     @property
     def task_changes(self) -> list[str]:
@@ -152,8 +158,47 @@ class Ledger:
           fingerprint: Of the task.
           change: What is another than before, in words; "" if nothing is.
         """
-        changes = [*self.task_changes, change] if change else self.task_changes
-        self._set_about(fingerprint=fingerprint.as_dict(), task_changes=changes)
+        self._set_about(fingerprint=fingerprint.as_dict(), task_changes=self._with_change(change))
+
+    @property
+    def fingerprints(self) -> dict[str, Fingerprint]:
+        """Of each task of the user's own in a run of several tasks, by its name."""
+        recorded = self._about("fingerprints", dict) if self._has("fingerprints") else {}
+        return {task: self._read_fingerprint(one) for task, one in recorded.items()}
+
+    def set_fingerprint_of(self, task: str, fingerprint: Fingerprint, change: str = "") -> None:
+        """Records one of these, as `set_fingerprint` does in a run of one task."""
+        all_of_them = {**self.fingerprints, task: fingerprint}
+        recorded = {name: one.as_dict() for name, one in all_of_them.items()}
+        self._set_about(fingerprints=recorded, task_changes=self._with_change(change))
+
+    def _with_change(self, change):
+        return [*self.task_changes, change] if change else self.task_changes
+
+    def _read_fingerprint(self, recorded):
+        try:
+            return Fingerprint.from_dict(recorded)
+        except ValueError as error:
+            raise Damaged(f"{self._path}: {error}") from error
+
+    @property
+    def anchors(self) -> list[Evaluation]:
+        """What the scores of several tasks are made of: tuned SGD's evaluation, and tuned Adam's; else none."""
+        if not self._has("anchors"):
+            return []
+        rows = self._about("anchors", list)
+        with self._naming():
+            try:
+                found = [from_row(row) for row in rows]
+            except (KeyError, TypeError, ValueError) as error:
+                raise Damaged(f"its anchors are damaged: {error!s:.200}") from error
+            if len(found) != 2 or not found[0].parts or len({tuple(map(_name_scale, e.parts)) for e in found}) != 1:
+                raise Damaged("its anchors are no two evaluations on the same tasks.")
+            return found
+
+    def set_anchors(self, anchors: Sequence[Evaluation]) -> None:
+        """Records what the scores of several tasks are made of."""
+        self._set_about(anchors=[to_row(evaluation) for evaluation in anchors])
 
     @property
     def descent(self) -> Optional[Descent]:
@@ -374,6 +419,10 @@ class Ledger:
             yield
         except Damaged as error:
             raise Damaged(f"{self._path}: {error}") from error
+
+
+def _name_scale(part):
+    return part.task, part.zero, part.one
 
 
 _WORDS = {dict: "table of names and values", list: "list", str: "text"}

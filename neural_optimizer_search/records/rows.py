@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from neural_optimizer_search.dsl.constants import Constants
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.files import Damaged
-from neural_optimizer_search.measuring.evaluation import STATUSES, Evaluation
+from neural_optimizer_search.measuring.evaluation import STATUSES, Evaluation, Part
 from neural_optimizer_search.measuring.probe import Descent
 from neural_optimizer_search.measuring.recording import make_descent
 from neural_optimizer_search.tasks.schedule import is_weight_decay, parse_schedule
@@ -59,6 +59,7 @@ class Sample(NamedTuple):
 def to_row(evaluation: Evaluation) -> dict[str, Any]:
     """An `Evaluation` as values that SQLite holds, by column."""
     row = {field: getattr(evaluation, field) for field in _FIELDS}
+    row["parts"] = [part._asdict() for part in evaluation.parts]
     row.update({field: json.dumps(row[field]) for field in _JSON_FIELDS})
     return {"rule": write_rule(evaluation.rule), **row}
 
@@ -75,9 +76,22 @@ def from_row(row: Mapping[str, Any]) -> Evaluation:
         row["sweep"] = tuple((rate, loss) for rate, loss in row["sweep"])
     except (TypeError, ValueError, RecursionError) as error:
         raise Damaged(f"the evaluation of {rule.formula():.100} is no evaluation: {error!s:.100}.") from error
-    _check_fields(row, _EVALUATION, lambda: f"the evaluation of {rule.formula():.100}")
+    what = f"the evaluation of {rule.formula():.100}"
+    _check_fields(row, _EVALUATION, lambda: what)
+    row["parts"] = tuple(_read_part(part, what) for part in row["parts"])
     row.update(rule=rule, flipped=bool(row["flipped"]), cached=bool(row["cached"]))
     return Evaluation(**row)
+
+
+def _read_part(fields, what):
+    """A `Part` of what its `_asdict` gave; raises `Damaged` if it is none."""
+    if not isinstance(fields, dict) or fields.keys() != set(Part._fields):
+        raise Damaged(f"{what}: a part has other names than {', '.join(Part._fields)}.")
+    _check_fields(fields, _PART, lambda: f"{what}, a part")
+    part = Part(**{**fields, "rewards": tuple(fields["rewards"])})
+    if not (part.zero < part.one and _is_number(part.score)):
+        raise Damaged(f"{what}: a part has the scores 0 and 1 at {part.zero:.6g} and {part.one:.6g}.")
+    return part
 
 
 def check_sample(sample: Sample) -> Sample:
@@ -199,7 +213,14 @@ _EVALUATION = {
     "sweep": _is_sweep,
     "seeds": _are_counts,
     "form": _is_text,
-    "parts": lambda parts: not parts,
+}
+_PART = {
+    "task": _is_text,
+    "zero": _is_number,
+    "one": _is_number,
+    "rewards": lambda values: isinstance(values, list) and bool(values) and _are_numbers(values),
+    **{name: _EVALUATION[name] for name in ("accuracy", "learning_rate", "schedule", "weight_decay", "steps")},
+    "status": lambda value: value in ("ok", "diverged"),
 }
 _SAMPLE = {
     "step": _is_count,

@@ -1,20 +1,24 @@
 """The flags of `nos-search`."""
 
+import argparse
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
-from neural_optimizer_search.command_line import Parser, number, path, path_text, whole_number
+from neural_optimizer_search.command_line import Parser, number, path, path_text, shorten, whole_number
 from neural_optimizer_search.dsl.space import MAX_DEPTH, SearchSpace, search_space
 from neural_optimizer_search.dsl.space import PRESETS as SPACES
 from neural_optimizer_search.flags import flag
+from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.records.cache_file import NAME, NotACache, refuse_other_files
 from neural_optimizer_search.search.known_optimizers import BaselineConfig
 from neural_optimizer_search.search.limits import Limits
+from neural_optimizer_search.search.named_rules import ARCHIVE, NONE, PUBLISHED, RUN
 from neural_optimizer_search.search.ranking import FRESH_SEEDS
 from neural_optimizer_search.search.registry import FALLBACK, PREFERRED, AlgorithmEntry, algorithm_names
+from neural_optimizer_search.tasks import TASKS
 from neural_optimizer_search.tasks.config import TaskConfig
 from neural_optimizer_search.tasks.protocol import Protocol, Racing
 from neural_optimizer_search.workers.config import WorkerConfig
@@ -23,10 +27,24 @@ HYPERPARAMETERS = ("paper", "fast")
 NO_CACHE = "none"
 
 
+def _parse_start(text):
+    if not text.strip():
+        raise argparse.ArgumentTypeError(f"must name rules. Received: {text!r}.")
+    return text.strip()
+
+
 @dataclass(frozen=True)
 class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
     """What defines a search; recorded in its ledger."""
 
+    task: tuple[str, ...] = flag(
+        ("digits",),
+        f"what rules are measured on: {', '.join(TASKS)}, or module:attribute of your own; of several tasks, the "
+        "reward is the mean score, with tuned SGD 0 and tuned Adam 1 on each",
+        nargs="+",
+        metavar="TASK",
+        is_local=lambda value: ":" in value,
+    )
     space: str = flag("arxiv2017_no_decay", "which rules may be proposed", choices=SPACES)
     depth: int = flag(
         2,
@@ -75,6 +93,17 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         changeable=True,
     )
     seed: int = flag(0, "random seed of the search", parse=whole_number(0))
+    start: Optional[tuple[str, ...]] = flag(
+        None,
+        "what to measure first and to learn from: formulas, names of nos-optimizers, files with a formula a line, "
+        f"{RUN}RUN#K, {RUN}RUN for its ten best, {PUBLISHED} for all published rules, {ARCHIVE} for the best of "
+        f"searches on other tasks, or {NONE}",
+        parse=_parse_start,
+        metavar="RULES",
+        nargs="+",
+        default_text=f"{ARCHIVE} for a task of your own; {NONE} for a shipped one, and in preset paper",
+        earlier=(NONE,),
+    )
     unconstrained: bool = flag(False, "propose also what the paper's three constraints forbid")
     screen: Optional[str] = flag(
         None,
@@ -119,6 +148,19 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
     )
 
     @property
+    def starts_with(self) -> tuple[str, ...]:
+        """What names the rules that are measured first; for `find_rules`."""
+        if self.start is not None:
+            return self.start
+        is_own = any(":" in name for name in self.task_names)
+        return (ARCHIVE,) if is_own and self.preset != "paper" else (NONE,)
+
+    @property
+    def task_names(self) -> tuple[str, ...]:
+        """The names of the tasks."""
+        return self.task
+
+    @property
     def screens(self) -> bool:
         """Whether rules are screened; by default in every preset but the paper's."""
         return self.screen == "on" or (self.screen is None and self.preset != "paper")
@@ -158,6 +200,14 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         except NotACache as error:
             p.error(f"argument --cache: {error}")
 
+    def _check_several(self, p):
+        if len(set(self.task)) < len(self.task):
+            p.error(f"argument --task: must name each task once. Received: {shorten(' '.join(self.task))}.")
+        known = {rule.canonical() for rule in self.known_optimizers.values()}
+        missing = [name for name in ("sgd", "adam") if CATALOGUE[name].rule.canonical() not in known]
+        if len(self.task) > 1 and missing:
+            p.error(f"argument --baselines: must name {missing[0]}, for scores on several tasks are made of it.")
+
     def check(self, p: Parser, advice: str = "") -> None:
         """Ends the command with one line if the flags do not go together.
 
@@ -167,6 +217,7 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         """
         self.check_task(p, advice)
         self.check_workers(p)
+        self._check_several(p)
         self._check_cache(p)
         self._check_limits(p)
         try:

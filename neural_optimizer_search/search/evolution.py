@@ -12,8 +12,7 @@ from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Sample
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
 from neural_optimizer_search.search.registry import AlgorithmEntry
-
-MUTATION_TRIES = 100
+from neural_optimizer_search.search.variation import draw_string, mutate
 
 
 @dataclass(frozen=True)
@@ -67,24 +66,13 @@ class Evolution(Algorithm):
 
     def _string(self, rng):
         if len(self._population) < self._config.population:
-            return tuple(self._space.sample(rng, 1)[0])
+            return draw_string(self._space, rng)
         drawn = rng.choice(len(self._population), self._config.tournament, replace=False)
         parent, _ = max((self._population[i] for i in drawn), key=lambda member: member[1])
         return mutate(parent, self._space, rng)
 
     def restore(self) -> int:
         return self._completed
-
-
-def mutate(tokens: Sequence[int], space: Space, rng: np.random.Generator) -> tuple[int, ...]:
-    """A legal string that differs in one token; after many vain tries, a random one."""
-    for _ in range(MUTATION_TRIES):
-        child = list(tokens)
-        position = rng.integers(space.length)
-        child[position] = int(rng.integers(space.sizes[position]))
-        if child[position] != tokens[position] and space.is_legal(child):
-            return tuple(child)
-    return tuple(space.sample(rng, 1)[0])
 
 
 ENTRY = AlgorithmEntry(

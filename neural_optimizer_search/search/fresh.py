@@ -9,6 +9,7 @@ import itertools
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from neural_optimizer_search.measuring.evaluation import FAILURES, Evaluation
+from neural_optimizer_search.measuring.joint import join_rewards, join_seeds
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.ranking import SHOWN, Ranking
 from neural_optimizer_search.search.waiting import wait_for_any
@@ -102,7 +103,7 @@ class FreshSeeds:
 
 
 def _ask(evaluation, seeds):
-    names = ("learning_rate", "schedule", "weight_decay")
+    names = ("parts",) if evaluation.parts else ("learning_rate", "schedule", "weight_decay")
     return Ask("measure_again", {**{name: getattr(evaluation, name) for name in names}, "seeds": seeds})
 
 
@@ -115,8 +116,9 @@ def _complete(fresh, evaluation, seeds):
 
 def _join(before, later):
     """One evaluation of the seeds of two."""
-    rewards = before.rewards + later.rewards
     seeds = before.seeds + later.seeds
+    parts = join_seeds(before.parts, later.parts) if before.parts and later.parts else ()
+    rewards = join_rewards(parts) if parts else before.rewards + later.rewards
     accuracies = before.accuracy * len(before.rewards) + later.accuracy * len(later.rewards)
     worst = next((e for e in (before, later) if e.status != "ok"), None)
     return dataclasses.replace(
@@ -124,6 +126,7 @@ def _join(before, later):
         reward=sum(rewards) / len(rewards),
         rewards=rewards,
         seeds=seeds,
+        parts=parts,
         accuracy=accuracies / len(rewards),
         seconds=before.seconds + later.seconds,
         steps=before.steps + later.steps,

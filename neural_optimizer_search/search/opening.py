@@ -24,6 +24,7 @@ from neural_optimizer_search.records.run_directory import (
     require_own_files,
 )
 from neural_optimizer_search.search.config import SearchConfig, choose_defaults
+from neural_optimizer_search.search.named_rules import find_rules
 from neural_optimizer_search.search.registry import (
     PREFERRED,
     UnknownAlgorithm,
@@ -32,6 +33,9 @@ from neural_optimizer_search.search.registry import (
     find_usable_algorithm,
     title_of,
 )
+
+# Letters of tasks in the name of a run's directory; a single name may be longer.
+LONGEST_TASKS = 80
 
 
 class OpenSearch(NamedTuple):
@@ -60,6 +64,7 @@ def open_new(p: Parser, given: dict[str, Any]) -> OpenSearch:
         p.error(f"argument --algorithm: {error}")
     config = flags.configure(SearchConfig, given, **defaults)
     config.check(p)
+    start = _find_start(p, config)
     out = given.get("out", Path("runs"))
     try:
         out = given.get("out") or _make_directory(config)
@@ -74,7 +79,7 @@ def open_new(p: Parser, given: dict[str, Any]) -> OpenSearch:
         out.mkdir(parents=True, exist_ok=True)
         require_own_files(out)
         try:
-            ledger = Ledger(out / LEDGER, record(config), kind=SEARCH)
+            ledger = Ledger(out / LEDGER, record(config), kind=SEARCH, start=start)
         except (FileExistsError, InUse):  # another process was quicker
             p.error(f"argument --out: {out} holds a run. Use --resume {quote(out)}, or another directory.")
     except (OSError, Damaged, sqlite3.Error) as error:
@@ -129,7 +134,7 @@ def _read_config(p, given, out, ledger):
     config = changed_on_resume(p, SearchConfig, given, recorded, is_made_here(origin, out))
     if "fresh_seeds" in given:
         _check_fresh_seeds(p, config.fresh_seeds, out, ledger)
-    config.check(p, "Go on where its module is." if ":" in config.task else "")
+    config.check(p, "Go on where its module is." if ":" in " ".join(config.task) else "")
     return config
 
 
@@ -145,6 +150,14 @@ def _check_fresh_seeds(p, count, out, ledger):
         )
 
 
+def _find_start(p, config):
+    """The rules to start with, as they are now: a run keeps them, whatever becomes of their files."""
+    try:
+        return find_rules(config.starts_with)
+    except (OSError, ValueError, sqlite3.Error) as error:
+        p.error(f"argument --start: {error}")
+
+
 def _explain_absence(name):
     try:
         return f"{name} needs TF-Agents: {find_algorithm(name).missing}"
@@ -153,4 +166,6 @@ def _explain_absence(name):
 
 
 def _make_directory(config):
-    return make_directory(f"{config.task.replace(':', '.')}-{config.algorithm}-seed{config.seed}")
+    tasks = "+".join(config.task).replace(":", ".")
+    named = tasks if len(config.task) == 1 or len(tasks) <= LONGEST_TASKS else f"{len(config.task)}-tasks"
+    return make_directory(f"{named}-{config.algorithm}-seed{config.seed}")

@@ -25,7 +25,12 @@ GROUP = "neural_optimizer_search.algorithms"
 # The algorithms of this package.
 _SHIPPED = {
     name: f"neural_optimizer_search.search.{module}:ENTRY"
-    for name, module in {"random": "random_search", "evolution": "evolution", "exhaustive": "exhaustive"}.items()
+    for name, module in {
+        "random": "random_search",
+        "evolution": "evolution",
+        "local": "local",
+        "exhaustive": "exhaustive",
+    }.items()
 }
 # What runs if nothing else is asked for, and what runs where that cannot.
 PREFERRED, FALLBACK = "ppo", "evolution"

@@ -5,10 +5,12 @@ so what a search knows depends neither on the number of workers nor on where it 
 """
 
 import bisect
-from typing import Optional
+from collections.abc import Callable, Sequence
+from typing import Optional, Union
 
 from neural_optimizer_search.measuring.behaviour import Behaviours
 from neural_optimizer_search.measuring.evaluation import FAILURES, Evaluation
+from neural_optimizer_search.measuring.joint import JointBar
 from neural_optimizer_search.measuring.racing import Bar, make_bar
 from neural_optimizer_search.measuring.screen import Screening
 from neural_optimizer_search.search.best_so_far import BestSoFar
@@ -24,20 +26,22 @@ class Standing:
     Args:
       behaviours: `Behaviours` to keep the rules in; None if a rule is alike none but itself.
       racing: When a rule is stopped; None if all are measured to their end.
+      make_bar: Makes what a rule must reach, of the best evaluations and `racing`.
     """
 
     def __init__(
         self,
         behaviours: Optional[Behaviours] = None,
         racing: Optional[Racing] = None,
+        make_bar: Callable[[Sequence[Evaluation], Optional[Racing]], Union[Bar, JointBar, None]] = make_bar,
     ):
-        self._behaviours, self._racing = behaviours, racing
+        self._behaviours, self._racing, self._make_bar = behaviours, racing, make_bar
         self._proposed: set[str] = set()
         self._settled: set[str] = set()
         # What could not be measured says nothing of another rule.
         self._failed: set[str] = set()
         self._best: list[tuple[float, int, Evaluation]] = []
-        self._bar: Optional[Bar] = None
+        self._bar: Union[Bar, JointBar, None] = None
         self._best_so_far = BestSoFar()
         self.steps = 0
 
@@ -47,10 +51,10 @@ class Standing:
         return self._best_so_far.waited
 
     @property
-    def bar(self) -> Optional[Bar]:
+    def bar(self) -> Union[Bar, JointBar, None]:
         """What a rule must reach that is proposed now; None if there is no bar."""
-        if self._bar is None and self._racing is not None:
-            self._bar = make_bar([evaluation for *_, evaluation in self._best], self._racing)
+        if self._bar is None:
+            self._bar = self._make_bar([evaluation for *_, evaluation in self._best], self._racing)
         return self._bar
 
     def find_key(self, screening: Screening) -> str:

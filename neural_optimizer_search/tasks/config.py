@@ -14,7 +14,7 @@ from neural_optimizer_search.tasks.task import Task
 
 @dataclass(frozen=True)
 class TaskConfig:
-    """What rules are measured on; `nos-search` and `nos-promote` share these flags."""
+    """What rules are measured on; `nos-search`, `nos-promote` and `nos-tune` share these flags."""
 
     task: str = flag(
         "digits",
@@ -36,19 +36,31 @@ class TaskConfig:
         is_local=lambda value: True,
     )
 
+    @property
+    def task_names(self) -> tuple[str, ...]:
+        """The names of the tasks: of one, but for a search."""
+        return (self.task,)
+
     def find(self) -> tuple[Task, Protocol]:
-        """The `Task` and the `Protocol` that the flags name.
+        """The first of `find_each`."""
+        return self.find_each()[0]
+
+    def find_each(self) -> list[tuple[Task, Protocol]]:
+        """Each `Task` with the `Protocol` that the flags name; of several tasks all are measured with the same seeds.
 
         Raises:
           UnknownTask: If there is no such task.
           KeyError: If the task has no such protocol.
         """
-        task = find_task(self.task)
-        protocol = task.protocols[self.protocol]
-        protocol = dataclasses.replace(protocol, racing=self.choose_racing(protocol))
+        tasks = [find_task(name) for name in self.task_names]
+        protocols = [task.protocols[self.protocol] for task in tasks]
+        seeds = max((protocol.seeds for protocol in protocols), key=len)
         if self.seeds_per_rule is not None:
-            protocol = dataclasses.replace(protocol, seeds=tuple(range(self.seeds_per_rule)))
-        return task, protocol
+            seeds = tuple(range(self.seeds_per_rule))
+        return [
+            (task, dataclasses.replace(protocol, racing=self.choose_racing(protocol), seeds=seeds))
+            for task, protocol in zip(tasks, protocols)
+        ]
 
     def choose_racing(self, protocol: Protocol) -> Optional[Racing]:
         """When rules are stopped before they are measured to their end: never, where few are compared."""
@@ -56,18 +68,22 @@ class TaskConfig:
 
     def check_task(self, p: Parser, advice: str = "") -> None:
         """Ends the command with one line if there is no such task or protocol; see `SearchConfig.check`."""
+        for name in self.task_names:
+            self._check_name(p, name, advice)
+
+    def _check_name(self, p, name, advice):
         try:
-            protocols = find_task(self.task).protocols
+            protocols = find_task(name).protocols
         except UnknownTask as error:
             p.error(f"argument --task: {error} {advice}".rstrip())
         except (Exception, SystemExit) as error:  # the module is somebody's own
-            module = self.task.partition(":")[0]
+            module = name.partition(":")[0]
             p.error(
                 f"argument --task: module {module!r} raises {describe_error(error)}. For the whole traceback: "
                 f"python -c 'import {module}'"
             )
         if self.protocol not in protocols:
             p.error(
-                f"argument --protocol: must be one of: {', '.join(protocols)}, with --task {self.task}. "
+                f"argument --protocol: must be one of: {', '.join(protocols)}, with --task {name}. "
                 f"Received: {self.protocol!r}."
             )

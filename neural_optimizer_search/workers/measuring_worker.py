@@ -4,7 +4,7 @@ import dataclasses
 import os
 import socket
 from collections.abc import Callable
-from typing import Optional
+from typing import Optional, Union
 
 import tensorflow as tf
 
@@ -13,7 +13,9 @@ from neural_optimizer_search.describe_error import describe_error, format_traceb
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.evaluator import Evaluator
+from neural_optimizer_search.measuring.joint import JointEvaluator
 from neural_optimizer_search.tasks import Task, UnknownTask
+from neural_optimizer_search.tasks.joint_task import JointTask
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.workers.executor import MEASURE, Ask
 from neural_optimizer_search.workers.worker import Answer, Failed, Measured, Ready, StartAnswer, Unmeasurable
@@ -61,9 +63,15 @@ class MeasuringWorker:
             return Failed("failed", *_describe(error))
 
 
-def make_evaluator(task: Task, protocol: Protocol, data_dir: Optional[str]) -> Evaluator:
-    """An `Evaluator` that computes in one thread of this process."""
+def make_evaluator(
+    task: Union[Task, JointTask], protocol: Protocol, data_dir: Optional[str]
+) -> Union[Evaluator, JointEvaluator]:
+    """An `Evaluator` that computes in one thread of this process; of several tasks, which have their own protocols,
+    a `JointEvaluator`.
+    """
     use_one_thread()
+    if isinstance(task, JointTask):
+        return JointEvaluator({one.name: Evaluator(one, its, data_dir) for one, its in task.parts})
     return Evaluator(task, protocol, data_dir)
 
 

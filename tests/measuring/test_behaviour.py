@@ -84,6 +84,25 @@ def test_a_behaviour_is_a_unit_vector_of_few_numbers():
     np.testing.assert_array_equal(behaviour, find_behaviour(Screen().probe, parse_formula("Adam")))
 
 
+@pytest.mark.parametrize(
+    "one, other, alike",
+    [
+        ("drop(sign(m), 0.3)", "sign(m) * sign(drop(m^2, 0.3))", True),
+        ("drop(g, 0.3)", "drop(g, 0.3) - drop(m, 0.1) * 0", True),
+        ("drop(drop(sign(m), 0.3), 0.5)", "drop(sign(m), 0.5) * drop(1, 0.3)", True),
+        ("m + eps", "eps + m", True),
+        ("m + 1e-4 * eps", "m", True),
+        ("drop(sign(m), 0.3)", "drop(sign(m), 0.5)", False),
+        ("drop(sign(m), 0.1)", "sign(m)", False),
+        ("sign(m) + eps", "sign(m)", False),
+        ("drop(Adam, 0.1)", "drop(RMSProp, 0.1)", False),
+    ],
+)
+def test_rules_differ_by_how_large_their_noise_is_and_not_by_their_draws(one, other, alike):
+    one, other = parse_formula(one), parse_formula(other)
+    assert are_alike([SCREEN], LIKENESS, one, other) == are_alike([SCREEN], LIKENESS, other, one) == alike
+
+
 def make_vectors(count, groups, seed):
     """Unit vectors in groups, some of them near each other, and some that are not finite."""
     rng = np.random.default_rng(seed)

@@ -45,6 +45,8 @@ def sample(depth, count):
         ("sign(g) / sign(exp(v))", "sign(g)"),
         ("clip(v, 1e-3) * 0.0001 + exp(log(1 + 1e-4*w)) * g", "g"),
         ("clip(v, 1e-5) - (-(g * sqrt(1)))", "g"),
+        ("-(-sign(g) * sqrt(|w|))", "sign(g) * sqrt(|w|)"),
+        ("-(m - sqrt(|w|) * g)", "sqrt(|w|) * g - m"),
         ("Adam, beta_3=0.5", "Adam"),
         ("Adam + clip(v, 1e-5), beta_1=0.8, epsilon=2e-8", "Adam, beta_1=0.8"),
     ],

@@ -126,7 +126,7 @@ def test_without_tf_agents(tmp_path, capfd, monkeypatch, trains_nothing):
     assert stopped.value.code == 2
     error = capfd.readouterr().err
     assert error.startswith("nos-search: argument --algorithm: ppo needs what is not installed: pip install ")
-    assert "What can run here: random, evolution, exhaustive" in error and error.count("\n") == 1
+    assert "What can run here: random, evolution, local, exhaustive" in error and error.count("\n") == 1
     assert not (tmp_path / "none").exists()
     out = tmp_path / "run"
     assert command.main([*TINY, "--task", "digits_mlp", "--budget", "2", "--out", str(out)]) == 0

@@ -85,7 +85,7 @@ def test_no_other_package_takes_a_name_of_this_one(package, monkeypatch):
 
 
 def test_unknown():
-    with pytest.raises(UnknownAlgorithm, match=r"must be one of: random, evolution, exhaustive.*Received: 'sgd'"):
+    with pytest.raises(UnknownAlgorithm, match=r"one of: random, evolution, local, exhaustive.*Received: 'sgd'"):
         find_algorithm("sgd")
 
 
@@ -95,7 +95,7 @@ def test_without_tf_agents(monkeypatch):
         pytest.skip("The entry points of this package are not installed.")
     with pytest.raises(UnknownAlgorithm, match=r"ppo needs what is not installed: pip install .*\[tf-agents\]"):
         find_usable_algorithm("ppo")
-    with pytest.raises(UnknownAlgorithm, match="What can run here: random, evolution, exhaustive"):
+    with pytest.raises(UnknownAlgorithm, match="What can run here: random, evolution, local, exhaustive"):
         find_usable_algorithm("ppo")
     assert registry.default_algorithm() == "evolution"
     assert title_of("ppo", "fast") == "PPO (fast)"

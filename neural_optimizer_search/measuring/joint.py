@@ -1,0 +1,209 @@
+"""Measures rules on several tasks, one after the other: what is worth nothing on the first is not trained on the others."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Optional
+
+import numpy as np
+
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.measuring.evaluation import Evaluation, Part
+from neural_optimizer_search.measuring.evaluator import Evaluator
+from neural_optimizer_search.measuring.racing import Bar, Stop, make_bar
+from neural_optimizer_search.measuring.recording import STEPS
+from neural_optimizer_search.tasks.protocol import Racing
+
+# Task -> the rewards that have the scores 0 and 1 there, in the order in which the tasks are measured.
+Scales = Mapping[str, tuple[float, float]]
+
+
+class JointBar(NamedTuple):
+    """What a rule must reach on the tasks so far to be trained on the next one; it goes to worker processes.
+
+    Attributes:
+      bar: A `Bar` with the scores of tasks in place of rewards with seeds; None if only the first task is a hurdle.
+    """
+
+    bar: Optional[Bar] = None
+
+    def judge(self, parts: Sequence[Part]) -> Optional[Stop]:
+        """A `Stop` if the rule is worth nothing on the first task, or cannot reach the best known ones."""
+        (first, *others) = parts
+        if not others and first.status == "diverged":
+            return Stop(0.0, "It was not trained on the other tasks.")
+        if not others and first.score == 0.0:
+            return Stop(0.0, f"{describe_worthless(first)}: it was not trained on the other tasks.")
+        return self.bar and self.bar.judge([part.score for part in parts])
+
+
+def describe_worthless(part: Part) -> str:
+    """What a part says that has the score 0."""
+    return f"On {part.task} it is no better than tuned SGD" if part.zero else f"On {part.task} it has the reward 0"
+
+
+def make_joint_bar(best: Sequence[Evaluation], racing: Optional[Racing]) -> JointBar:
+    """The `JointBar` of the best known rules; as for `make_bar`, but without `racing` there is the hurdle."""
+    if racing is None:
+        return JointBar()
+    by_task = [dataclasses.replace(e, rewards=tuple(part.score for part in e.parts)) for e in best]
+    bar = make_bar(by_task, racing)
+    return JointBar(bar and dataclasses.replace(bar, unit="tasks"))
+
+
+class JointEvaluator:
+    """Measures rules on several tasks.
+
+    Args:
+      evaluators: An `Evaluator` for each task, by its name; all train with the same seeds.
+    """
+
+    def __init__(self, evaluators: Mapping[str, Evaluator]):
+        self._evaluators = evaluators
+
+    def __call__(self, rule: Rule, bar: Optional[JointBar] = None, scales: Optional[Scales] = None) -> Evaluation:
+        """The `Evaluation` of a rule, whose reward is the mean of its scores on the tasks.
+
+        Each task is measured in full.
+
+        Args:
+          rule: The `Rule`.
+          bar: What it must reach to be measured on the next task; None to measure it on all.
+          scales: The `Scales`.
+        """
+        if not scales:
+            raise ValueError("Argument `scales` must have a scale for each task. Received: none.")
+        found: dict[str, Evaluation] = {}
+        for task in scales:
+            found[task] = self._evaluators[task](rule)
+            stop = bar.judge(_make_parts(found, scales)) if bar and len(found) < len(scales) else None
+            if stop:
+                return _stop(rule, found, scales, stop)
+        return join(rule, found, scales)
+
+    def measure_each(self, rule: Rule) -> dict[str, Evaluation]:
+        """The evaluation of a rule on each task alone."""
+        return {task: evaluate(rule) for task, evaluate in self._evaluators.items()}
+
+    def measure_again(self, rule: Rule, parts: Sequence[Part], seeds: Sequence[int]) -> Evaluation:
+        """The final runs of a rule with other seeds, on each task trained as an earlier part says."""
+        found = {
+            part.task: self._evaluators[part.task].measure_again(
+                rule, part.learning_rate, part.schedule, part.weight_decay, seeds
+            )
+            if part.learning_rate is not None
+            else _diverged_again(rule, seeds)
+            for part in parts
+        }
+        return join(rule, found, {part.task: (part.zero, part.one) for part in parts})
+
+    def record_descent(self, rule: Rule, steps: int = STEPS) -> dict[str, Any]:
+        """As that of an `Evaluator`, on the first task."""
+        return next(iter(self._evaluators.values())).record_descent(rule, steps)
+
+
+def _diverged_again(rule, seeds):
+    """What has no learning rate with which it does not diverge is not trained again."""
+    zeros = (0.0,) * len(seeds)
+    return Evaluation(
+        rule,
+        0.0,
+        "diverged",
+        "Diverged at every learning rate.",
+        None,
+        0.0,
+        zeros,
+        sweep=(),
+        seconds=0.0,
+        seeds=tuple(seeds),
+    )
+
+
+def join(rule: Rule, found: Mapping[str, Evaluation], scales: Scales) -> Evaluation:
+    """The evaluation on several tasks, of those on each of them alone.
+
+    Args:
+      rule: The `Rule`.
+      found: Its evaluations by task.
+      scales: The `Scales`.
+    """
+    parts = _make_parts(found, scales)
+    is_whole = all(part.status == "ok" for part in parts)
+    message = _describe(parts, found) or f"Trained on {len(parts)} tasks with {_count_seeds(parts)}."
+    return _put_together(rule, found, parts, "ok" if is_whole else "diverged", message)
+
+
+def join_rewards(parts: Sequence[Part]) -> tuple[float, ...]:
+    """The mean score over the tasks with each seed; the mean of these is the mean of the parts' scores."""
+    return tuple(map(float, np.mean([part.scores for part in parts], axis=0)))
+
+
+def join_seeds(before: Sequence[Part], later: Sequence[Part]) -> tuple[Part, ...]:
+    """The parts of trainings with more seeds, of those of some and those of the others."""
+    return tuple(_join_seeds(one, other) for one, other in zip(before, later))
+
+
+def _join_seeds(one, other):
+    seeds, more = len(one.rewards), len(other.rewards)
+    return other._replace(
+        rewards=one.rewards + other.rewards,
+        accuracy=(one.accuracy * seeds + other.accuracy * more) / (seeds + more),
+        steps=one.steps + other.steps,
+        status=one.status if one.status != "ok" else other.status,
+    )
+
+
+def mean_score(parts: Sequence[Part]) -> float:
+    """What a rule is worth that was measured on all tasks."""
+    return sum(part.score for part in parts) / len(parts)
+
+
+def _stop(rule, found, scales, stop):
+    parts = _make_parts(found, scales)
+    # What diverges on the first task says so.
+    status = "diverged" if parts[-1].status == "diverged" and len(parts) == 1 else "stopped"
+    message = " ".join(filter(None, [_describe(parts, found) if status == "diverged" else "", stop.message]))
+    e = _put_together(rule, found, parts, status, message)
+    rewards = (0.0,) * len(parts[0].rewards) if status == "diverged" else ()
+    return dataclasses.replace(e, reward=stop.estimate, rewards=rewards)
+
+
+def _put_together(rule, found, parts, status, message):
+    evaluations, first = [found[part.task] for part in parts], parts[0]
+    return Evaluation(
+        rule=rule,
+        reward=mean_score(parts),
+        status=status,
+        message=message,
+        learning_rate=first.learning_rate,
+        accuracy=sum(e.accuracy for e in evaluations) / len(evaluations),
+        rewards=join_rewards(parts),
+        sweep=(),
+        seconds=sum(e.seconds for e in evaluations),
+        seeds=evaluations[0].seeds,
+        schedule=first.schedule,
+        weight_decay=first.weight_decay,
+        steps=sum(e.steps for e in evaluations),
+        parts=parts,
+    )
+
+
+def _make_parts(found, scales):
+    return tuple(_make_part(task, *scales[task], found[task]) for task in scales if task in found)
+
+
+def _make_part(task, zero, one, e):
+    return Part(
+        task, zero, one, e.rewards, e.accuracy, e.status, e.learning_rate, e.schedule, e.weight_decay, e.steps
+    )
+
+
+def _describe(parts, found):
+    """What is to be said of tasks on which the rule diverged, or is worth nothing."""
+    diverged = [f"On {part.task}: {found[part.task].message}" for part in parts if part.status != "ok"]
+    worthless = [f"{describe_worthless(part)}." for part in parts if part.status == "ok" and part.score == 0.0]
+    return " ".join([*diverged, *worthless])
+
+
+def _count_seeds(parts):
+    seeds = len(parts[0].rewards)
+    return f"{seeds} seed{'' if seeds == 1 else 's'}"

@@ -1,0 +1,131 @@
+"""What a score of 0 and of 1 is on each of several tasks: tuned SGD and tuned Adam, measured once for a whole search."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from neural_optimizer_search.measuring.evaluation import Evaluation, Part
+from neural_optimizer_search.measuring.joint import Scales, join
+from neural_optimizer_search.optimizers.catalogue import CATALOGUE
+from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.search.intervals import CONFIDENCE, find_probability
+from neural_optimizer_search.workers.executor import Ask, Executor, TaskFailed
+
+# A task comes before those named earlier if they take more than so many times as long: less may be noise of the clock,
+# and two searches with one seed must not differ by that.
+CHEAPER = 2.0
+# The least that Adam must be better than SGD, as a share of its reward: of less, scores would be noise.
+LEAST_SHARE = 0.005
+
+
+class Anchors(NamedTuple):
+    """The two optimizers that scores are made of, as evaluations on all tasks.
+
+    Attributes:
+      sgd, adam: The evaluations; their parts stand in the order in which rules are measured.
+    """
+
+    sgd: Evaluation
+    adam: Evaluation
+
+    @property
+    def scales(self) -> Scales:
+        """What has the scores 0 and 1 on each task."""
+        return {part.task: (part.zero, part.one) for part in self.adam.parts}
+
+
+def open_anchors(executor: Executor, ledger: Ledger) -> Anchors:
+    """The `Anchors` of a search; they are measured if the ledger has none yet.
+
+    Args:
+      executor: Its workers have several tasks.
+      ledger: The `Ledger` of the run.
+
+    Raises:
+      TaskFailed: If they cannot be measured, or neither has a reward on some task.
+      Damaged: If the ledger has what are none.
+    """
+    if not ledger.anchors:
+        asked = [executor.submit(CATALOGUE[name].rule, Ask("measure_each")) for name in ("sgd", "adam")]
+        sgd, adam = (_require_measured(future.result()) for future in asked)
+        seconds = {task: sgd[task].seconds + adam[task].seconds for task in sgd}
+        scales = {task: choose_scale(task, sgd[task], adam[task]) for task in choose_order(seconds)}
+        both = (join(CATALOGUE[name].rule, found, scales) for name, found in (("sgd", sgd), ("adam", adam)))
+        ledger.set_anchors(list(both))
+    return Anchors(*ledger.anchors)
+
+
+def _require_measured(found):
+    if isinstance(found, Evaluation):
+        raise TaskFailed(f"tuned SGD and tuned Adam cannot be measured on all tasks: {found.message}")
+    return found
+
+
+def choose_order(seconds: Mapping[str, float]) -> list[str]:
+    """The tasks as they were named, but one that is far cheaper than those before it comes first.
+
+    Args:
+      seconds: What each task takes, in the order in which they were named.
+
+    Example:
+      >>> from neural_optimizer_search.search.anchors import choose_order
+      >>> choose_order({"a": 30.0, "b": 3.1, "c": 3.0})
+      ['b', 'c', 'a']
+    """
+    left, order = dict(seconds), []
+    while left:
+        least = min(left.values())
+        order.append(next(task for task, taken in left.items() if taken <= CHEAPER * least))
+        del left[order[-1]]
+    return order
+
+
+def choose_scale(task: str, sgd: Evaluation, adam: Evaluation) -> tuple[float, float]:
+    """The rewards that have the scores 0 and 1 on a task: those of tuned SGD and of tuned Adam.
+
+    Where Adam is no better than SGD beyond the noise of the seeds, their difference is no unit: there the score is
+    the reward as a share of the better one's, with 0 for no reward.
+
+    Args:
+      task: Its name.
+      sgd, adam: Their evaluations on this task alone, with the same seeds.
+
+    Raises:
+      TaskFailed: If neither has a reward.
+    """
+    best = max(sgd.reward, adam.reward)
+    if best <= 0.0:
+        raise TaskFailed(
+            f"neither tuned SGD nor tuned Adam has a reward on {task}, so that no rule can be compared with them "
+            f"(SGD: {sgd.message} Adam: {adam.message})."
+        )
+    probability = find_probability([one - zero for zero, one in zip(sgd.rewards, adam.rewards)])
+    is_beyond_noise = probability is None or probability >= CONFIDENCE
+    is_a_unit = is_beyond_noise and adam.reward - sgd.reward >= LEAST_SHARE * adam.reward
+    return (sgd.reward, adam.reward) if is_a_unit else (0.0, best)
+
+
+def describe_scales(anchors: Anchors) -> list[str]:
+    """What has the scores 0 and 1, a line for each task."""
+    return [_describe_scale(sgd, adam) for sgd, adam in zip(anchors.sgd.parts, anchors.adam.parts)]
+
+
+def _describe_scale(sgd: Part, adam: Part):
+    if is_share(adam):
+        return (
+            f"{sgd.task}: tuned Adam ({adam.reward:.4f}) is not better than tuned SGD ({sgd.reward:.4f}) beyond seed "
+            f"noise, so the score is the reward divided by {adam.one:.4f}, the better one's."
+        )
+    return (
+        f"{sgd.task}: the reward {sgd.reward:.4f} of tuned SGD has the score 0, and {adam.reward:.4f} of tuned Adam "
+        "the score 1."
+    )
+
+
+def is_share(part: Part) -> bool:
+    """Whether scores on a task are shares of the better reward, because Adam is no better there than SGD."""
+    return part.zero == 0.0
+
+
+def name_tasks(evaluations: Sequence[Evaluation]) -> list[str]:
+    """The tasks that the most thoroughly measured evaluation has parts of, in their order; none of a single task."""
+    return [part.task for part in max((e.parts for e in evaluations), key=len, default=())]

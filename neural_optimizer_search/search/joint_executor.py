@@ -1,0 +1,71 @@
+"""An executor for several tasks: it tells the workers what scores are made of."""
+
+import concurrent.futures
+import dataclasses
+from collections.abc import Callable
+from typing import Any, Optional
+
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.search.anchors import Anchors
+from neural_optimizer_search.workers.executor import MEASURE, Ask, Executor, Failure, Work
+
+
+class JointExecutor(Executor):
+    """Has an executor measure rules on several tasks; tuned SGD and tuned Adam are measured already.
+
+    Args:
+      executor: An `Executor` whose workers have a `JointEvaluator`; whoever opened it closes it.
+      anchors: The `Anchors`.
+    """
+
+    def __init__(self, executor: Executor, anchors: Anchors):
+        self._executor, self._scales = executor, anchors.scales
+        self._measured = {e.rule.canonical(): e for e in anchors}
+
+    def submit(self, rule: Rule, ask: Ask = MEASURE) -> "concurrent.futures.Future[Any]":
+        """A future of the rule's evaluation, or of what is asked."""
+        measured = self._measured.get(rule.canonical()) if ask == MEASURE else None
+        if measured is not None:
+            future: concurrent.futures.Future[Any] = concurrent.futures.Future()
+            future.set_result(dataclasses.replace(measured, rule=rule))
+            return future
+        if ask.method == MEASURE.method:
+            ask = Ask(arguments={**ask.arguments, "scales": self._scales})
+        return self._executor.submit(rule, ask)
+
+    @property
+    def workers(self) -> int:
+        """How many rules it measures at a time."""
+        return self._executor.workers
+
+    @property
+    def longest_work(self) -> Optional[Work]:
+        """What has been under way for longest."""
+        return self._executor.longest_work
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that a rule may take."""
+        return self._executor.timeout
+
+    @timeout.setter
+    def timeout(self, seconds: float) -> None:
+        self._executor.timeout = seconds
+
+    @property
+    def start_timeout(self) -> Optional[float]:
+        """Seconds that a worker's start may take."""
+        return self._executor.start_timeout
+
+    @start_timeout.setter
+    def start_timeout(self, seconds: Optional[float]) -> None:
+        self._executor.start_timeout = seconds
+
+    @property
+    def on_failure(self) -> Callable[[Failure], None]:
+        """What is called with each failure of a worker."""
+        return self._executor.on_failure
+
+    @on_failure.setter
+    def on_failure(self, call: Callable[[Failure], None]) -> None:
+        self._executor.on_failure = call
