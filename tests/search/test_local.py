@@ -10,8 +10,8 @@ from neural_optimizer_search import parse_formula, search_space
 from neural_optimizer_search.measuring.evaluation import without_reward
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.algorithm import Proposal
-from neural_optimizer_search.search.local import Local, LocalConfig
 from neural_optimizer_search.search.limits import Limits
+from neural_optimizer_search.search.local import Local, LocalConfig
 from neural_optimizer_search.search.loop import search, step
 from neural_optimizer_search.search.random_search import RandomSearch
 from neural_optimizer_search.search.recorder import EvaluationRecorder
