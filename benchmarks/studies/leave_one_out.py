@@ -10,7 +10,6 @@ Searches that were stopped go on, and those that are done are not repeated; meas
 """
 
 import contextlib
-import itertools
 import pathlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -162,7 +161,7 @@ def summarize(pairs: Sequence[dict[str, list[Trained]]], budget: int) -> dict[st
 
 
 def _geometric_mean(values):
-    return float(stats.gmean(list(itertools.chain(values))))
+    return float(stats.gmean(values))
 
 
 def _print(name, figures):

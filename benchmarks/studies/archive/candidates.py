@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from neural_optimizer_search.dsl.rule import Rule
-from neural_optimizer_search.measuring.behaviour import Behaviours, Likeness
+from neural_optimizer_search.measuring.behaviour import Behaviours, Likeness, are_alike
 from neural_optimizer_search.measuring.screen import Screen
+from neural_optimizer_search.measuring.simplify import simplify
 from neural_optimizer_search.records.ledger import SEARCH, Ledger
 from neural_optimizer_search.records.run_directory import LEDGER
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
@@ -79,14 +80,28 @@ def _read(directory, top):
 
 
 def choose_candidates(searches: Sequence[Searched]) -> list[Candidate]:
-    """Their rules, each behaviour once, and none of the known optimizers; the first of all searches come first."""
-    behaviours = Behaviours([Screen().probe], LIKENESS)
+    """Their rules, each behaviour once, and none of the known optimizers; the first of all searches come first.
+
+    A rule is spelled as short as behaves alike, so that many spaces have it.
+    """
+    screen = Screen()
+    behaviours = Behaviours([screen.probe], LIKENESS)
     for name, rule in KNOWN_OPTIMIZERS.items():
         behaviours.add(name, rule)
     chosen = []
     for rank in itertools.zip_longest(*(search.rules for search in searches)):
-        for search, rule in zip(searches, rank):
+        for search, found in zip(searches, rank):
+            rule = None if found is None else shorten(found, screen)
             if rule is not None and behaviours.find(rule) is None:
                 behaviours.add(str(len(chosen)), rule)
                 chosen.append(Candidate(rule, search.name))
     return chosen
+
+
+def shorten(rule: Rule, screen: Screen) -> Rule:
+    """The shortest rule that behaves as this one does on the screen's probe, and descends there."""
+
+    def is_alike(other):
+        return are_alike([screen.probe], LIKENESS, rule, other) and screen(other).rule == other
+
+    return simplify(rule, is_alike)
