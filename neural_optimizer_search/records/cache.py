@@ -90,9 +90,12 @@ class EvaluationCache:
     def _checked(self, evaluation, key):
         if evaluation.status not in ("ok", "diverged"):
             raise Damaged(f"an evaluation has the status {evaluation.status!r:.60}")
-        for value in (evaluation.reward, evaluation.accuracy, *evaluation.rewards):
+        # Scores on several tasks, which rewards are then made of, may be above 1, and with a seed below 0.
+        rewards = evaluation.rewards if not evaluation.parts else [r for p in evaluation.parts for r in p.rewards]
+        for value in (evaluation.accuracy, *rewards, *([] if evaluation.parts else [evaluation.reward])):
             if not is_reward(value):
                 raise Damaged(f"the reward {value} is not in [0, 1]")
+        check_parts(evaluation)
         if self._find_key and self._find_key(evaluation.rule) != key:
             raise Damaged(f"the rule {evaluation.rule.formula():.60} has another key")
         return evaluation

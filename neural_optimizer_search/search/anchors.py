@@ -1,6 +1,6 @@
 """What a score of 0 and of 1 is on each of several tasks: tuned SGD and tuned Adam, measured once for a whole search."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from neural_optimizer_search.measuring.evaluation import Evaluation, Part
@@ -124,8 +124,3 @@ def _describe_scale(sgd: Part, adam: Part):
 def is_share(part: Part) -> bool:
     """Whether scores on a task are shares of the better reward, because Adam is no better there than SGD."""
     return part.zero == 0.0
-
-
-def name_tasks(evaluations: Sequence[Evaluation]) -> list[str]:
-    """The tasks that the most thoroughly measured evaluation has parts of, in their order; none of a single task."""
-    return [part.task for part in max((e.parts for e in evaluations), key=len, default=())]
