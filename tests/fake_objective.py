@@ -3,7 +3,7 @@
 import math
 
 from neural_optimizer_search.tasks.protocol import Protocol
-from neural_optimizer_search.tuning.objective import Progress
+from neural_optimizer_search.trials.objective import Progress
 
 STEPS, EVERY = 12, 3
 PROTOCOL = Protocol(

@@ -142,7 +142,7 @@ def work(monkeypatch):
         return iter(())
 
     monkeypatch.setitem(EXECUTORS, "local", fakes.open_fake(before(fakes.fake_evaluation)))
-    monkeypatch.setattr(tuning, "Objective", lambda task, protocol, *more: WorkingObjective(protocol, todo))
+    monkeypatch.setattr(tuning, "TaskObjective", lambda task, protocol, *more: WorkingObjective(protocol, todo))
     monkeypatch.setattr(training, "learn", learn)
     monkeypatch.setattr(report, "search_page", before(report.search_page))
     monkeypatch.setattr(listing, "format_table", before(listing.format_table))

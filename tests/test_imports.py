@@ -60,8 +60,11 @@ MAY_IMPORT = {
     f"{CORE}.workers": {f"{CORE}.measuring", f"{CORE}.tasks", *COMMANDS, DSL},
     f"{CORE}.records": {f"{CORE}.measuring", f"{CORE}.tasks.schedule", *COMMANDS, DSL},
 }  # fmt: skip
+MAY_IMPORT[f"{CORE}.trials"] = {
+    f"{CORE}.measuring", f"{CORE}.tasks", f"{CORE}.tasks.schedule", *COMMANDS, DSL
+}  # fmt: skip
 MAY_IMPORT[f"{CORE}.search"] = {
-    *(f"{CORE}.{place}" for place in ("records", "workers", "measuring", "optimizers", "keras_versions")),
+    *(f"{CORE}.{place}" for place in ("records", "workers", "measuring", "optimizers", "keras_versions", "trials")),
     f"{CORE}.tasks", f"{CORE}.tasks.schedule", *COMMANDS, DSL
 }  # fmt: skip
 MAY_IMPORT[f"{CORE}.report"] = MAY_IMPORT[f"{CORE}.promotion"] = {f"{CORE}.search", *MAY_IMPORT[f"{CORE}.search"]}

@@ -23,8 +23,8 @@ DOCUMENTS = ("README.md", "CONTRIBUTING.md")
 PACKAGES = ("neural_optimizer_search", "tf_agents_env", "benchmarks")
 # As a rule goes through them; others follow.
 READING_ORDER = (
-    "dsl", "optimizers", "tasks", "measuring", "workers", "records", "search", "report", "promotion", "tuning",
-    "objectives",
+    "dsl", "optimizers", "tasks", "measuring", "workers", "records", "trials", "search", "report", "promotion",
+    "tuning", "objectives",
 )  # fmt: skip
 BLOCK = re.compile(r"<!-- ([^>]+): make docs -->\n.*?<!-- end -->", re.DOTALL)
 

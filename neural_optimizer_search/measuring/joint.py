@@ -105,7 +105,16 @@ def _diverged_again(rule, seeds):
     """What has no learning rate with which it does not diverge is not trained again."""
     zeros = (0.0,) * len(seeds)
     return Evaluation(
-        rule, 0.0, "diverged", "Diverged at every learning rate.", None, 0.0, zeros, sweep=(), seconds=0.0, seeds=tuple(seeds)
+        rule,
+        0.0,
+        "diverged",
+        "Diverged at every learning rate.",
+        None,
+        0.0,
+        zeros,
+        sweep=(),
+        seconds=0.0,
+        seeds=tuple(seeds),
     )
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
+from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.file_lock import FileLock, Moved
 from neural_optimizer_search.files import Damaged, require_own
 from neural_optimizer_search.measuring.evaluation import Evaluation
@@ -51,6 +52,7 @@ class Ledger:
       read_only: Read the ledger as it is now. Another process may go on writing it; no right to write is needed.
       kind: "search" or "promotion": what the ledger is of. Of one that is opened it is required, if it is given.
       run_id: The name of the run, which no other run has; by default a new one is made. Likewise required.
+      start: The rules that a search to make proposes first.
 
     Raises:
       FileExistsError, FileNotFoundError: If a ledger to make is there, or one to open is not.
@@ -66,6 +68,7 @@ class Ledger:
         read_only: bool = False,
         kind: Optional[str] = None,
         run_id: Optional[str] = None,
+        start: Sequence[Rule] = (),
     ):
         if config is not None and path.exists():
             raise FileExistsError(f"{path} exists.")
@@ -75,7 +78,8 @@ class Ledger:
         with contextlib.ExitStack() as stack:
             if config is not None:
                 name, origin = run_id or uuid.uuid4().hex, find_origin(path.parent)
-                about = {"config": config, "kind": kind or SEARCH, "id": name, "origin": origin, "versions": []}
+                about: dict[str, Any] = {"config": config, "kind": kind or SEARCH, "id": name, "origin": origin}
+                about.update(versions=[], **({"start": list(map(write_rule, start))} if start else {}))
                 ledger_file.make_ledger_file(path, about)
             if not read_only:
                 require_own(path)
@@ -125,6 +129,14 @@ class Ledger:
         if not all(isinstance(table, dict) for table in found):
             raise Damaged(f"{self._path}: its versions are no tables of names and values.")
         return found
+
+    @property
+    def start(self) -> list[Rule]:
+        """The rules that the search proposes first, as they were found when it was made."""
+        if not self._has("start"):
+            return []
+        with self._naming():
+            return list(map(read_rule, self._about("start", list)))
 
     @property
     def fingerprint(self) -> Optional[Fingerprint]:

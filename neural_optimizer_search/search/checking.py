@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from neural_optimizer_search import flags
 from neural_optimizer_search.command_line import shorten
 from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.origin import is_made_here
-from neural_optimizer_search.recorded_flags import check_recorded
+from neural_optimizer_search.recorded_flags import check_recorded, complete
 from neural_optimizer_search.records.cache import read_rewards
 from neural_optimizer_search.records.ledger import SEARCH, Ledger
 from neural_optimizer_search.records.run_directory import CONTROLLER, LEDGER, require_own_files
@@ -58,7 +59,7 @@ def _check_ledger(ledger):
     ledger.check_pages()
     check_recorded(SearchConfig, ledger.config)
     evaluations, samples = ledger.evaluations(), ledger.samples()
-    _ = ledger.fingerprint, ledger.descent  # each is checked when it is read
+    _ = ledger.fingerprint, ledger.descent, ledger.start  # each is checked when it is read
     fresh = ledger.fresh_evaluations()
     _check_rewards([*evaluations, *fresh.values()])
     _check_fresh(fresh, {e.key: e for e in evaluations})
@@ -102,7 +103,7 @@ def _check_state(out, ledger):
 
 def _check_cache(out, ledger):
     """A cache that has a rule of the run has the same reward for it."""
-    config = SearchConfig(**ledger.config)
+    config = flags.configure(SearchConfig, complete(SearchConfig, ledger.config))
     if config.cache == NO_CACHE:
         return "no cache"
     if ":" in config.task:

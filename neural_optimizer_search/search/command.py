@@ -53,6 +53,7 @@ from neural_optimizer_search.search.registry import (
 )
 from neural_optimizer_search.search.score_words import choose_words
 from neural_optimizer_search.search.standing import Standing
+from neural_optimizer_search.search.start import Started, describe_start
 from neural_optimizer_search.search.timeout import find_timeout
 from neural_optimizer_search.search.tracebacks import keep_tracebacks
 from neural_optimizer_search.tasks import UnknownTask
@@ -145,6 +146,8 @@ def _run(config, out, ledger, may_change):
             f"{executor.workers} worker{'' if executor.workers == 1 else 's'} -> {out}",
             flush=True,
         )
+        if ledger.start:
+            print(describe_start(ledger.start, space), flush=True)
         stack.enter_context(keep_tracebacks(executor, out / TRACEBACKS, ledger.require_in_place))
         anchors = _open_anchors(executor, ledger) if prepared.is_joint else None
         executor = JointExecutor(executor, anchors) if anchors else executor
@@ -158,6 +161,8 @@ def _run(config, out, ledger, may_change):
         executor.timeout = config.timeout or find_timeout(known)
         setting = SearchSetting(space, config.preset, config.seed, out / CONTROLLER, ledger, known)
         algorithm = find_algorithm(config.algorithm).make(setting)
+        if start := ledger.start:
+            algorithm = Started(algorithm, start)
         _search(config, out, algorithm, recorder, ledger)
         _measure_fresh(config.fresh_seeds, protocol, executor, ledger)
     _report(out, ledger, config)

@@ -1,5 +1,6 @@
 """The flags of `nos-search`."""
 
+import argparse
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from neural_optimizer_search.flags import flag
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.records.cache_file import NAME, NotACache, refuse_other_files
 from neural_optimizer_search.search.known_optimizers import BaselineConfig
+from neural_optimizer_search.search.named_rules import ARCHIVE, NONE, PUBLISHED, RUN
 from neural_optimizer_search.search.ranking import FRESH_SEEDS
 from neural_optimizer_search.search.registry import FALLBACK, PREFERRED, algorithm_names
 from neural_optimizer_search.tasks import TASKS
@@ -21,6 +23,12 @@ from neural_optimizer_search.workers.config import WorkerConfig
 
 HYPERPARAMETERS = ("paper", "fast")
 NO_CACHE = "none"
+
+
+def _parse_start(text):
+    if not text.strip():
+        raise argparse.ArgumentTypeError(f"must name rules. Received: {text!r}.")
+    return text.strip()
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,17 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         changeable=True,
     )
     seed: int = flag(0, "random seed of the search", parse=whole_number(0))
+    start: Optional[tuple[str, ...]] = flag(
+        None,
+        "what to measure first and to learn from: formulas, names of nos-optimizers, files with a formula a line, "
+        f"{RUN}RUN#K, {RUN}RUN for its ten best, {PUBLISHED} for all published rules, {ARCHIVE} for the best of "
+        f"searches on other tasks, or {NONE}",
+        parse=_parse_start,
+        metavar="RULES",
+        nargs="+",
+        default_text=f"{ARCHIVE} for a task of your own; {NONE} for a shipped one, and in preset paper",
+        earlier=(NONE,),
+    )
     unconstrained: bool = flag(False, "propose also what the paper's three constraints forbid")
     screen: Optional[str] = flag(
         None,
@@ -111,6 +130,14 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         "learn from whichever batch is finished, so that no worker waits; not repeatable to the bit",
         option="--async",
     )
+
+    @property
+    def starts_with(self) -> tuple[str, ...]:
+        """What names the rules that are measured first; for `find_rules`."""
+        if self.start is not None:
+            return self.start
+        is_own = any(":" in name for name in self.task_names)
+        return (ARCHIVE,) if is_own and self.preset != "paper" else (NONE,)
 
     @property
     def task_names(self) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from neural_optimizer_search.records.run_directory import (
     require_own_files,
 )
 from neural_optimizer_search.search.config import SearchConfig
+from neural_optimizer_search.search.named_rules import find_rules
 from neural_optimizer_search.search.registry import (
     PREFERRED,
     UnknownAlgorithm,
@@ -32,7 +33,6 @@ from neural_optimizer_search.search.registry import (
     find_usable_algorithm,
     title_of,
 )
-
 
 # Letters of tasks in the name of a run's directory; a single name may be longer.
 LONGEST_TASKS = 80
@@ -66,6 +66,7 @@ def open_new(p: Parser, given: dict[str, Any]) -> OpenSearch:
         defaults = {**defaults, "budget": None}
     config = flags.configure(SearchConfig, given, **defaults)
     config.check(p)
+    start = _find_start(p, config)
     out = given.get("out", Path("runs"))
     try:
         out = given.get("out") or _make_directory(config)
@@ -80,7 +81,7 @@ def open_new(p: Parser, given: dict[str, Any]) -> OpenSearch:
         out.mkdir(parents=True, exist_ok=True)
         require_own_files(out)
         try:
-            ledger = Ledger(out / LEDGER, record(config), kind=SEARCH)
+            ledger = Ledger(out / LEDGER, record(config), kind=SEARCH, start=start)
         except (FileExistsError, InUse):  # another process was quicker
             p.error(f"argument --out: {out} holds a run. Use --resume {quote(out)}, or another directory.")
     except (OSError, Damaged, sqlite3.Error) as error:
@@ -149,6 +150,14 @@ def _check_fresh_seeds(p, count, out, ledger):
         p.error(
             f"argument --fresh_seeds: must be at least {measured}, with which {out} was measured. Received: {count}."
         )
+
+
+def _find_start(p, config):
+    """The rules to start with, as they are now: a run keeps them, whatever becomes of their files."""
+    try:
+        return find_rules(config.starts_with)
+    except (OSError, ValueError, sqlite3.Error) as error:
+        p.error(f"argument --start: {error}")
 
 
 def _explain_absence(name):

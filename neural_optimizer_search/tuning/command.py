@@ -25,24 +25,24 @@ from neural_optimizer_search.records.run_directory import (
     make_directory,
     require_own_files,
 )
+from neural_optimizer_search.search.named_rules import find_rule
 from neural_optimizer_search.search.own_task import ChangedTask, prepare_task, record_fingerprint
 from neural_optimizer_search.search.tracebacks import keep_tracebacks
 from neural_optimizer_search.tasks import UnknownTask
-from neural_optimizer_search.tuning.check_trials import check_trials
+from neural_optimizer_search.trials.check_trials import check_trials
+from neural_optimizer_search.trials.first_trials import find_trial_steps
+from neural_optimizer_search.trials.study import count_steps
+from neural_optimizer_search.trials.tunables import find_tunables
 from neural_optimizer_search.tuning.config import PlaceConfig, TuneConfig
-from neural_optimizer_search.tuning.find_rule import find_rule
-from neural_optimizer_search.tuning.objective import Objective
+from neural_optimizer_search.tuning.objective import TaskObjective
 from neural_optimizer_search.tuning.plan import (
     Plan,
     check_steps,
     find_default_steps,
     find_fresh_seeds,
-    find_trial_steps,
 )
 from neural_optimizer_search.tuning.report import format_result
-from neural_optimizer_search.tuning.study import count_steps
 from neural_optimizer_search.tuning.study_file import StudyFile, create
-from neural_optimizer_search.tuning.tunables import find_tunables
 from neural_optimizer_search.tuning.tuner import NothingTrained, carry_out
 from neural_optimizer_search.workers.describing import Describer
 from neural_optimizer_search.workers.executor import TaskFailed
@@ -174,7 +174,7 @@ def _tune(p, config, out, file):
     record_fingerprint(file, prepared.fingerprint, "begin a new tuning")
     what = f"{config.task}/{config.protocol}, {config.reward}"
     print(f"Tuning {file.rule.formula()} on {what}, {plan.steps} steps, seed {plan.seed} -> {out}", flush=True)
-    objective = Objective(prepared.task, protocol, config.reward, config.data_dir)
+    objective = TaskObjective(prepared.task, protocol, config.reward, config.data_dir)
     with contextlib.ExitStack() as stack:
         stack.enter_context(keep_tracebacks(objective, out / TRACEBACKS, in_place))
         done = count_steps(file.trials) + len(file.fresh) * protocol.final_steps

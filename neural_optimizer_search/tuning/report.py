@@ -5,8 +5,8 @@ from typing import Any
 
 from neural_optimizer_search.dsl.numbers import write_number
 from neural_optimizer_search.search.snippet import write_snippet
+from neural_optimizer_search.trials.study import TRIALS_FOR_IMPORTANCES
 from neural_optimizer_search.tuning.result import Measured, TuningResult
-from neural_optimizer_search.tuning.study import TRIALS_FOR_IMPORTANCES
 
 ROW = "{name:16s}  {importance:>10s}  {own:>9s}  {best:>13s}  {among}"
 FINALIST = "{mean:>15s}  {error:>14s}  {chosen:>9s}  {rate:>9s}  {schedule:22s}  {decay:>12s}  {formula}"

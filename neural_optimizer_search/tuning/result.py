@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from neural_optimizer_search.tuning.setting import Setting
+from neural_optimizer_search.trials.setting import Setting
 
 
 @dataclass(frozen=True)

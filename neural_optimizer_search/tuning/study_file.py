@@ -20,7 +20,7 @@ from neural_optimizer_search.measuring.fingerprint import Fingerprint
 from neural_optimizer_search.origin import find_origin
 from neural_optimizer_search.records import sqlite_files
 from neural_optimizer_search.records.run_directory import find_versions
-from neural_optimizer_search.tuning.study import quiet_optuna
+from neural_optimizer_search.trials.study import quiet_optuna
 
 NAME = "nos-tune"  # of the study in the file
 _FRESH = "fresh"  # a key is "fresh TRIAL SEED"

@@ -8,11 +8,16 @@ from optuna.trial import FrozenTrial
 
 from neural_optimizer_search.arguments import check_int
 from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.search.named_rules import find_rule
 from neural_optimizer_search.tasks import find_task
 from neural_optimizer_search.tasks import protocol as task_protocol
 from neural_optimizer_search.tasks.task import Task
-from neural_optimizer_search.tuning.find_rule import find_rule
-from neural_optimizer_search.tuning.objective import Objective
+from neural_optimizer_search.trials.first_trials import count_first_trials, find_own_rates, find_trial_steps
+from neural_optimizer_search.trials.objective import AnyObjective
+from neural_optimizer_search.trials.setting import Setting
+from neural_optimizer_search.trials.study import Study, find_importances, find_value, is_complete
+from neural_optimizer_search.trials.tunables import Tunable, find_tunables
+from neural_optimizer_search.tuning.objective import TaskObjective
 from neural_optimizer_search.tuning.plan import (
     FINALISTS,
     OWN_FINALISTS,
@@ -20,17 +25,11 @@ from neural_optimizer_search.tuning.plan import (
     SEEDS,
     Plan,
     check_steps,
-    count_first_trials,
     find_default_steps,
     find_fresh_seeds,
-    find_own_rates,
     find_reserve,
-    find_trial_steps,
 )
 from neural_optimizer_search.tuning.result import Measured, Tuned, TuningResult
-from neural_optimizer_search.tuning.setting import Setting
-from neural_optimizer_search.tuning.study import Study, find_importances, find_value, is_complete
-from neural_optimizer_search.tuning.tunables import Tunable, find_tunables
 
 
 class NothingTrained(RuntimeError):
@@ -123,14 +122,14 @@ def tune(
         find_fresh_seeds(chosen, check_int("seeds", seeds, "an int > 0", lambda count: count > 0)),
     )
     check_steps(chosen, plan)
-    return carry_out(Objective(task, chosen, reward, data_dir), rule, chosen, plan, InMemory())
+    return carry_out(TaskObjective(task, chosen, reward, data_dir), rule, chosen, plan, InMemory())
 
 
 # -- The work --------------------------------------------------------------------------------------
 
 
 def carry_out(
-    objective: Objective,
+    objective: AnyObjective,
     rule: Rule,
     protocol: task_protocol.Protocol,
     plan: Plan,
@@ -140,7 +139,7 @@ def carry_out(
     """Goes on from what a memory has, to the result.
 
     Args:
-      objective: An `Objective` of the protocol.
+      objective: Of the protocol.
       rule: The `Rule`.
       protocol: The `Protocol`.
       plan: A `Plan` for which `check_steps` raises nothing.

@@ -19,7 +19,7 @@ def fake(monkeypatch):
         made.append(fake_objective.FakeObjective(protocol))
         return made[-1]
 
-    monkeypatch.setattr(command, "Objective", make)
+    monkeypatch.setattr(command, "TaskObjective", make)
     return made
 
 

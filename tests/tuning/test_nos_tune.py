@@ -40,7 +40,7 @@ def tuned(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         from fake_objective import FakeObjective
 
-        patch.setattr(command, "Objective", lambda task, protocol, reward, data_dir: FakeObjective(protocol))
+        patch.setattr(command, "TaskObjective", lambda task, protocol, reward, data_dir: FakeObjective(protocol))
         assert run("sign(g) * m", *SMALL, "--out", directory) == 0
     return directory
 
@@ -335,7 +335,7 @@ def add_trial(self, trial, add=StudyFile.add_trial):
         os.kill(os.getpid(), signal.SIGKILL)
 
 StudyFile.add_trial = add_trial
-command.Objective = lambda task, protocol, reward, data_dir: FakeObjective(protocol)
+command.TaskObjective = lambda task, protocol, reward, data_dir: FakeObjective(protocol)
 command.main(sys.argv[1:])
 """
 

@@ -10,9 +10,9 @@ from neural_optimizer_search import parse_formula
 from neural_optimizer_search.optimizers import RuleOptimizer
 from neural_optimizer_search.search.snippet import write_snippet
 from neural_optimizer_search.tasks.schedule import DECAYS, Schedule
+from neural_optimizer_search.trials.setting import Setting
 from neural_optimizer_search.tuning import Measured, Tuned, TuningResult
 from neural_optimizer_search.tuning.report import format_result
-from neural_optimizer_search.tuning.setting import Setting
 
 SETTING = Setting(parse_formula("Adam, beta_1=0.8"), 0.25, Schedule("cosine", 0.1), 0.01)
 

@@ -7,10 +7,10 @@ import fakes
 import pytest
 
 from neural_optimizer_search import parse_formula
+from neural_optimizer_search.trials.setting import Setting
 from neural_optimizer_search.tuning import tune
-from neural_optimizer_search.tuning.objective import Objective
+from neural_optimizer_search.tuning.objective import TaskObjective
 from neural_optimizer_search.tuning.plan import Plan
-from neural_optimizer_search.tuning.setting import Setting
 from neural_optimizer_search.tuning.tuner import InMemory, carry_out
 from neural_optimizer_search.workers.executor import TaskFailed
 
@@ -19,18 +19,18 @@ STEPS = 600
 
 @pytest.fixture(scope="module")
 def objective():
-    return Objective(fakes.BLOBS, fakes.TINY, "end_accuracy")
+    return TaskObjective(fakes.BLOBS, fakes.TINY, "end_accuracy")
 
 
 def test_one_trace_serves_all_trials(objective):
     result = carry_out(objective, parse_formula("Adam"), fakes.TINY, Plan(STEPS, 0, (2, 3)), InMemory())
     assert result.trials > 15 and result.best.mean >= result.own.mean > 0.5
-    assert objective._prepared[0].traces == 1
+    assert objective._objective._train.traces == 1
 
 
 def test_a_training_is_worth_its_end(objective):
     setting = Setting(parse_formula("Adam"), 0.03)
-    run = objective._prepared[0](setting.rule, 0.03, 0, 8, 4)
+    run = objective._objective._train(setting.rule, 0.03, 0, 8, 4)
     progress = list(objective.train(setting, 0))
     assert [one.steps for one in progress] == [4, 8]
     assert [one.value for one in progress] == pytest.approx(run.scores.tolist())
@@ -48,7 +48,7 @@ def test_the_scale_of_a_rule(objective):
     assert objective.find_scale(parse_formula("sign(g) + sign(g)")) == pytest.approx(2.0)
     assert objective.find_scale(parse_formula("g - g")) == 1.0
     assert objective.find_scale(parse_formula("log(g - g)")) is None
-    plain = Objective(fakes.BLOBS, dataclasses.replace(fakes.TINY, centred=False), "end_accuracy")
+    plain = TaskObjective(fakes.BLOBS, dataclasses.replace(fakes.TINY, centred=False), "end_accuracy")
     assert plain.find_scale(parse_formula("sign(g) + sign(g)")) == 1.0 and plain.probe_steps == 0
 
 
@@ -63,7 +63,7 @@ class Broken:
 
 
 def test_an_error_of_a_task_is_told_in_words():
-    objective = Objective(Broken(), fakes.TINY, "end_accuracy")
+    objective = TaskObjective(Broken(), fakes.TINY, "end_accuracy")
     failures = []
     objective.on_failure = failures.append
     with pytest.raises(TaskFailed, match=r"^KeyError: 'no such column' \(test_true_trainings\.py:\d+, in child\)$"):

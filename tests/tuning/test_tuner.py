@@ -10,22 +10,21 @@ from fake_objective import PROTOCOL, STEPS, FakeObjective
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.dsl.constants import Constants
 from neural_optimizer_search.tasks.schedule import Schedule
-from neural_optimizer_search.tuning.plan import (
-    FINALISTS,
-    OWN_FINALISTS,
-    RANDOM_TRIALS,
-    Plan,
-    check_steps,
-    find_own_rates,
-)
-from neural_optimizer_search.tuning.study import (
+from neural_optimizer_search.trials.first_trials import RANDOM_TRIALS, find_own_rates
+from neural_optimizer_search.trials.study import (
     TRIALS_FOR_IMPORTANCES,
     Study,
     find_importances,
     find_value,
     is_complete,
 )
-from neural_optimizer_search.tuning.tunables import find_tunables
+from neural_optimizer_search.trials.tunables import find_tunables
+from neural_optimizer_search.tuning.plan import (
+    FINALISTS,
+    OWN_FINALISTS,
+    Plan,
+    check_steps,
+)
 from neural_optimizer_search.tuning.tuner import InMemory, NothingTrained, carry_out, choose_finalists
 
 pytestmark = pytest.mark.once

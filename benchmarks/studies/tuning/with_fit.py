@@ -16,9 +16,9 @@ from benchmarks.studies.tuning.tuned import Tuned
 from benchmarks.studies.tuning.with_nos_tune import find_protocol
 from neural_optimizer_search.optimizers import CATALOGUE
 from neural_optimizer_search.tasks.protocol import Protocol
-from neural_optimizer_search.tuning.plan import RANDOM_TRIALS, choose_seed, find_own_rates
-from neural_optimizer_search.tuning.study import make_distribution, quiet_optuna
-from neural_optimizer_search.tuning.tunables import Tunable, find_own_values, find_tunables
+from neural_optimizer_search.trials.first_trials import RANDOM_TRIALS, choose_seed, find_own_rates
+from neural_optimizer_search.trials.study import make_distribution, quiet_optuna
+from neural_optimizer_search.trials.tunables import Tunable, find_own_values, find_tunables
 
 ADAM = CATALOGUE["adam"].rule  # with the weight decay that is tuned beside it: AdamW
 

@@ -10,11 +10,12 @@ from benchmarks.studies.common.trainings import Training, find_task
 from benchmarks.studies.tuning.tuned import Tuned
 from neural_optimizer_search.optimizers import CATALOGUE
 from neural_optimizer_search.tasks.protocol import Protocol
-from neural_optimizer_search.tuning.objective import Objective
-from neural_optimizer_search.tuning.plan import REWARD, find_fresh_seeds, find_own_rates
-from neural_optimizer_search.tuning.setting import Setting
-from neural_optimizer_search.tuning.study import Study, find_value, is_complete
-from neural_optimizer_search.tuning.tunables import find_tunables
+from neural_optimizer_search.trials.first_trials import find_own_rates
+from neural_optimizer_search.trials.setting import Setting
+from neural_optimizer_search.trials.study import Study, find_value, is_complete
+from neural_optimizer_search.trials.tunables import find_tunables
+from neural_optimizer_search.tuning.objective import TaskObjective
+from neural_optimizer_search.tuning.plan import REWARD, find_fresh_seeds
 
 FIRST_SHARE = 0.45  # of the steps: for all rules alike; as much again for the best, the rest for other seeds
 RULES_THAT_GO_ON = 2
@@ -75,7 +76,7 @@ def find_protocol(task: str, centred: bool = True) -> Protocol:
 @functools.lru_cache(maxsize=4)
 def _find_objective(task, protocol):
     """The traced child."""
-    return Objective(find_task(task), protocol, REWARD)
+    return TaskObjective(find_task(task), protocol, REWARD)
 
 
 def _make_study(objective, protocol, name, seed):

@@ -11,8 +11,8 @@ from neural_optimizer_search.dsl.interpreter import update
 from neural_optimizer_search.dsl.state import State, advance
 from neural_optimizer_search.operations import on_numpy
 from neural_optimizer_search.optimizers import CATALOGUE
-from neural_optimizer_search.tuning.numbers_in_rule import find_numbers, replace_numbers
-from neural_optimizer_search.tuning.setting import set_constants
+from neural_optimizer_search.trials.numbers_in_rule import find_numbers, replace_numbers
+from neural_optimizer_search.trials.setting import set_constants
 
 pytestmark = pytest.mark.once
 

@@ -9,9 +9,9 @@ from neural_optimizer_search.dsl.constants import NAMES, Constants
 from neural_optimizer_search.dsl.families import is_family
 from neural_optimizer_search.dsl.vocabulary import BINARIES, OPERANDS, UNARIES
 from neural_optimizer_search.optimizers import CATALOGUE
-from neural_optimizer_search.tuning.numbers_in_rule import FACTOR_OF_W
-from neural_optimizer_search.tuning.setting import set_constants
-from neural_optimizer_search.tuning.tunables import FAMILIES, SHARED, Scale, find_tunables
+from neural_optimizer_search.trials.numbers_in_rule import FACTOR_OF_W
+from neural_optimizer_search.trials.setting import set_constants
+from neural_optimizer_search.trials.tunables import FAMILIES, SHARED, Scale, find_tunables
 
 pytestmark = pytest.mark.once
 

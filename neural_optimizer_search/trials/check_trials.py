@@ -9,8 +9,8 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from neural_optimizer_search.files import Damaged
-from neural_optimizer_search.tuning.study import SCALE, STEPS, is_complete, make_distribution
-from neural_optimizer_search.tuning.tunables import Tunable
+from neural_optimizer_search.trials.study import SCALE, STEPS, is_complete, make_distribution
+from neural_optimizer_search.trials.tunables import Tunable
 
 
 def check_trials(trials: Sequence[FrozenTrial], tunables: Sequence[Tunable], steps: int) -> None:

@@ -10,7 +10,7 @@ from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.dsl.vocabulary import BINARIES, OPERANDS, UNARIES
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.schedule import DECAYS
-from neural_optimizer_search.tuning.numbers_in_rule import FACTOR_OF_W, find_numbers
+from neural_optimizer_search.trials.numbers_in_rule import FACTOR_OF_W, find_numbers
 
 DIGITS = 3  # significant ones of all that is tried, so that what is printed is what was measured
 

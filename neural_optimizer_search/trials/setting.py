@@ -9,8 +9,8 @@ from neural_optimizer_search.dsl.constants_read import find_constants
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluator import LARGEST_RATE
 from neural_optimizer_search.tasks.schedule import CONSTANT, Schedule
-from neural_optimizer_search.tuning.numbers_in_rule import find_numbers, replace_numbers
-from neural_optimizer_search.tuning.tunables import round_off
+from neural_optimizer_search.trials.numbers_in_rule import find_numbers, replace_numbers
+from neural_optimizer_search.trials.tunables import round_off
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def find_numbers(rule: Rule) -> list[Number]:
 
     Example:
       >>> from neural_optimizer_search import parse_formula
-      >>> from neural_optimizer_search.tuning.numbers_in_rule import find_numbers
+      >>> from neural_optimizer_search.trials.numbers_in_rule import find_numbers
       >>> [(number.name, number.value) for number in find_numbers(parse_formula("drop(m, 0.3) + 1e-2*w"))]
       [('drop', 0.3), ('factor of w', 0.01)]
     """

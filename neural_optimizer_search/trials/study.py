@@ -10,10 +10,10 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import FrozenTrial, TrialState
 
 from neural_optimizer_search.dsl.rule import Rule
-from neural_optimizer_search.tuning.objective import Objective
-from neural_optimizer_search.tuning.plan import RANDOM_TRIALS, choose_seed, find_other_schedules
-from neural_optimizer_search.tuning.setting import Setting, make_setting, set_constants
-from neural_optimizer_search.tuning.tunables import Tunable, find_own_values, is_own
+from neural_optimizer_search.trials.first_trials import RANDOM_TRIALS, choose_seed, find_other_schedules
+from neural_optimizer_search.trials.objective import AnyObjective
+from neural_optimizer_search.trials.setting import Setting, make_setting, set_constants
+from neural_optimizer_search.trials.tunables import Scale, Tunable, find_own_values, is_own
 
 TRIALS_FOR_IMPORTANCES = 30  # free and complete ones, of which three are the best tenth
 STEPS, SCALE = "steps", "scale"  # what a trial keeps beside Optuna's own: its steps, the scale of its updates
@@ -23,28 +23,30 @@ class Study:
     """Trials of one rule. The next trial depends on those before it and on the seed, and on nothing else.
 
     Args:
-      objective: An `Objective`.
+      objective: What trains, such as an `Objective`.
       rule: The `Rule`.
       tunables: What is tuned of it.
       rates: Those that the rule is tried with as it was given, in the first trials.
       seed: Of what is proposed.
       trials: Those that there are already, from `trials` of a study with the same arguments.
+      random: How many trials are random, after those of the rule as it was given.
     """
 
     def __init__(
         self,
-        objective: Objective,
+        objective: AnyObjective,
         rule: Rule,
         tunables: Sequence[Tunable],
         rates: Sequence[float],
         seed: int,
         trials: Sequence[FrozenTrial] = (),
+        random: int = RANDOM_TRIALS,
     ):
         quiet_optuna()
         self._objective, self._rule, self._tunables, self._rates, self._seed = objective, rule, tunables, rates, seed
         self._others = find_other_schedules(find_own_values(tunables, rates[0])["schedule"])
         self._fixed = len(rates) + len(self._others)
-        self._first = self._fixed + RANDOM_TRIALS
+        self._first = self._fixed + random
         # The first third of a run says little of its end, where the schedules differ.
         pruner = optuna.pruners.MedianPruner(n_startup_trials=self._first, n_warmup_steps=objective.steps // 3)
         self._study = optuna.create_study(direction="maximize", pruner=pruner)
@@ -131,7 +133,8 @@ class Study:
             return {}
         rewards = [find_value(trial) for trial in self.trials[: len(self._rates)]]
         schedule, times = self._others[number - len(self._rates)]
-        own = find_own_values(self._tunables, times * self._rates[rewards.index(max(rewards))])
+        rate = min(times * self._rates[rewards.index(max(rewards))], _find_highest_rate(self._tunables))
+        own = find_own_values(self._tunables, rate)
         return {**own, "schedule": schedule}
 
 
@@ -185,6 +188,12 @@ def make_distribution(tunable: Tunable) -> BaseDistribution:
     if isinstance(tunable.scale, tuple):
         return CategoricalDistribution(tunable.scale)
     return FloatDistribution(tunable.scale.low, tunable.scale.high, log=tunable.scale.is_log)
+
+
+def _find_highest_rate(tunables):
+    (scale,) = (one.scale for one in tunables if one.name == "rate")
+    assert isinstance(scale, Scale)
+    return scale.high
 
 
 def _suggest(trial, tunable):

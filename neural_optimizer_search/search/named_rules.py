@@ -1,0 +1,202 @@
+"""The rules that a person names: of a run, of the catalogue, by their formulas, or in a file."""
+
+import difflib
+import json
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from neural_optimizer_search.command_line import shorten
+from neural_optimizer_search.dsl.formula import FormulaError, parse_formula
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.files import Damaged, read_text
+from neural_optimizer_search.optimizers.catalogue import CATALOGUE, normalize_name
+from neural_optimizer_search.records.rows import read_rule, write_rule
+from neural_optimizer_search.search.ranking import SHOWN, read_found_rules
+
+RUN = "run:"
+ARCHIVE, PUBLISHED, NONE = "archive", "catalogue", "none"
+SHIPPED_ARCHIVE = Path(__file__).with_name("archive.json")
+
+
+def find_rule(text: str) -> Rule:
+    """The rule of a text: RUN#K is that of rank K in the leaderboard of the run in a directory.
+
+    Raises:
+      ValueError: If there is none; the message says why.
+      OSError, sqlite3.Error: If a run cannot be read.
+    """
+    run, mark, place = text.removeprefix(RUN).rpartition("#")
+    if mark and place.isdecimal():
+        if not run:
+            raise ValueError(f"must be RUN#K, where RUN is the directory of a run. Received: {shorten(text)!r}.")
+        return _find_in_run(run, int(place))
+    try:
+        return _parse(text)
+    except ValueError as error:
+        if os.path.isdir(text):
+            raise ValueError(f"must be RUN#K. For the best rule of this run: {text}#1") from None
+        raise ValueError(
+            "must be RUN#K, the K-th best rule of a run; a name of the catalogue, which the command nos-optimizers "
+            f"lists; or a formula. {error}"
+        ) from None
+
+
+def find_rules(texts: Sequence[str]) -> list[Rule]:
+    """The rules of texts, each once, in their order.
+
+    Args:
+      texts: Formulas, names of the catalogue and what `find_rule` takes; names of files: of text with a formula, a
+        name or a `Rule.to_json` a line, and comments after "#", or of JSON with a list of rules; "run:RUN", the best
+        rules of a run; "catalogue", the published rules; "archive", the shipped best of other searches. Or
+        "none", alone.
+
+    Raises:
+      ValueError: If a text names no rule; the message says which, and why.
+      OSError, sqlite3.Error: If a file or a run cannot be read.
+
+    Example:
+      >>> from neural_optimizer_search.search.named_rules import find_rules
+      >>> [rule.formula() for rule in find_rules(["Adam", "sign(m) * g, beta_1=0.5", "1 * Adam"])]
+      ['Adam', 'sign(m) * g, beta_1=0.5']
+    """
+    if NONE in texts and len(texts) > 1:
+        raise ValueError(f"must be {NONE} alone, or rules. Received: {shorten(' '.join(texts))}.")
+    found: dict[str, Rule] = {}
+    for text in texts:
+        for rule in _find_some(text):
+            found.setdefault(rule.canonical(), _require_recordable(rule))
+    return list(found.values())
+
+
+def find_published_rules() -> list[Rule]:
+    """Those of the catalogue, of which several are one function."""
+    return [row.rule for row in CATALOGUE.values()]
+
+
+def read_rules(path: Path) -> list[Rule]:
+    """The rules of a file; see `find_rules`.
+
+    Raises:
+      Damaged: If it has none, or something that is none; the message names file and line.
+      OSError: If it cannot be read.
+    """
+    text = read_text(path)
+    found = _read_json(text, path) if path.suffix == ".json" else list(_read_lines(text, path))
+    if not found:
+        raise Damaged(f"{path} has no rule: a formula a line was expected.")
+    return found
+
+
+# -- One text --------------------------------------------------------------------------------------
+
+
+def _find_some(text: str) -> Iterable[Rule]:
+    if text == NONE:
+        return []
+    if text == PUBLISHED:
+        return find_published_rules()
+    if text == ARCHIVE:
+        return read_rules(SHIPPED_ARCHIVE)
+    if text.startswith(RUN) and not _has_place(text):
+        return _find_best(text.removeprefix(RUN))
+    if text.startswith(RUN) or _has_place(text):
+        return [find_rule(text)]
+    try:
+        return [_parse(text)]
+    except ValueError as error:
+        if os.path.isdir(text):
+            raise ValueError(f"must not be a directory. For the best rules of a run: {RUN}{text}") from None
+        if os.path.lexists(text):
+            return read_rules(Path(text))
+        raise ValueError(
+            f"must be formulas, names of the catalogue, files of these, {RUN}RUN#K, {RUN}RUN, {PUBLISHED}, {ARCHIVE} "
+            f"or {NONE}. {error} There is no such file either."
+        ) from None
+
+
+def _has_place(text):
+    _, mark, place = text.rpartition("#")
+    return bool(mark) and place.isdecimal()
+
+
+def _parse(text):
+    """The rule of a name or a formula; a ValueError whose message begins with what was received."""
+    name = normalize_name(text)
+    if name in CATALOGUE:
+        return CATALOGUE[name].rule
+    try:
+        return parse_formula(text)
+    except FormulaError as error:
+        close = ", ".join(difflib.get_close_matches(name, CATALOGUE))
+        reason = str(error).splitlines()[0].replace("Argument `formula`", "it", 1).rstrip(":.")
+        raise ValueError(
+            f"Received: {shorten(text)!r}; as a formula, {reason}.{close and f' Names like it: {close}.'}"
+        ) from None
+
+
+def _require_recordable(rule):
+    """A run records its rules, and reads none that a search would not propose."""
+    try:
+        return read_rule(write_rule(rule))
+    except Damaged as error:
+        raise ValueError(f"must be rules that a run can hold: {shorten(rule.formula())}: {error}") from None
+
+
+# -- Runs and files --------------------------------------------------------------------------------
+
+
+def _find_in_run(run, place):
+    if place < 1:
+        raise ValueError(f"must be RUN#K with K at least 1. Received: {place}.")
+    found = _read_run(run)
+    if place > len(found):
+        raise ValueError(
+            f"must be RUN#K with K at most {len(found)}: so many rules of {run} trained to the end and are no known "
+            f"optimizer. Received: {place}."
+        )
+    return found[place - 1].rule
+
+
+def _find_best(run):
+    found = _read_run(run)
+    if not found:
+        raise ValueError(f"must be rules, and none of {run} trained to the end that is no known optimizer.")
+    return [one.rule for one in found[:SHOWN]]
+
+
+def _read_run(run):
+    try:
+        return read_found_rules(Path(run))
+    except FileNotFoundError as error:
+        raise ValueError(f"{run} is not a run of nos-search: {error}") from None
+
+
+def _read_lines(text, path):
+    for number, line in enumerate(text.splitlines(), 1):
+        is_json = line.startswith("{")
+        formula = line if is_json else line.partition("#")[0].strip()
+        if formula:
+            try:
+                yield Rule.from_json(formula) if is_json else _parse(formula)
+            except ValueError as error:
+                raise Damaged(f"line {number} of {path} is neither a formula nor a name. {error}") from None
+
+
+def _read_json(text, path) -> list[Rule]:
+    """A rule, a list of rules, or an object with them under "rules"."""
+    try:
+        content: Any = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Damaged(f"{path} is no JSON: {error!s:.100}.") from None
+    if isinstance(content, dict) and "rules" in content:
+        content = content["rules"]
+    entries = content if isinstance(content, list) else [content]
+    found = []
+    for number, entry in enumerate(entries, 1):
+        try:
+            found.append(Rule.from_json(json.dumps(entry)))
+        except (ValueError, RecursionError):
+            raise Damaged(f"entry {number} of {path} is no rule as Rule.to_json writes it.") from None
+    return found

@@ -1,0 +1,1 @@
+"""Settings of one rule, tried one after the other: constants, rate, schedule, weight decay."""

@@ -1,0 +1,43 @@
+"""What is tried of a rule before a sampler has enough to learn from."""
+
+from neural_optimizer_search.tasks.protocol import Protocol
+from neural_optimizer_search.tasks.schedule import DECAYS
+
+TIMES = (1.0, 3.0)  # of the best rate with the own schedule: what falls more in the course of a run may begin higher
+RANDOM_TRIALS = 10  # before the sampler has enough to learn from
+
+
+def choose_seed(seeds: tuple[int, ...], number: int, fixed: int) -> int:
+    """The seed of a trial: the first for the `fixed` ones, which are compared one by one; then all in turn.
+
+    With one seed for all, what is best would suit that one alone.
+    """
+    return seeds[0] if number < fixed else seeds[number % len(seeds)]
+
+
+def find_own_rates(protocol: Protocol) -> tuple[float, ...]:
+    """Those that a rule is tried with as it was given; the middle ones first, which are the likeliest."""
+    rates = sorted(protocol.learning_rates)
+    middle = (len(rates) - 1) / 2
+    return tuple(rate for _, rate in sorted(enumerate(rates), key=lambda pair: abs(pair[0] - middle)))
+
+
+def find_other_schedules(own: str) -> tuple[tuple[str, float], ...]:
+    """The schedules other than the own one, which the rule is tried with too: (schedule, times the best own rate)."""
+    return tuple((name, times) for name in DECAYS if name != own for times in TIMES)
+
+
+def count_first_trials(protocol: Protocol) -> int:
+    """The trials before the sampler learns: of the rule's own constants, and random ones."""
+    own = protocol.schedules[0].decay
+    return len(protocol.learning_rates) + len(find_other_schedules(own)) + RANDOM_TRIALS
+
+
+def find_trial_steps(protocol: Protocol) -> int:
+    """The gradient steps of a trial that is not pruned."""
+    return protocol.final_steps + count_probe_steps(protocol)
+
+
+def count_probe_steps(protocol: Protocol) -> int:
+    """The steps that the scale of a rule's updates takes."""
+    return protocol.probe_steps if protocol.centred else 0

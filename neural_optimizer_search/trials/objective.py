@@ -1,0 +1,100 @@
+"""What a setting is worth: one training of a child that was traced once, for all settings."""
+
+import typing
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Optional
+
+import numpy as np
+
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.measuring.evaluator import describe_wrong_scores
+from neural_optimizer_search.measuring.training import ChildTraining
+from neural_optimizer_search.tasks.protocol import REWARDS, Protocol
+from neural_optimizer_search.trials.first_trials import count_probe_steps
+from neural_optimizer_search.trials.setting import Setting
+
+
+class Progress(NamedTuple):
+    """How far a training is.
+
+    Attributes:
+      steps: Gradient steps so far.
+      value: What it would be worth if it ended here; 0 if it is not finite.
+      finite: Whether it is finite.
+    """
+
+    steps: int
+    value: float
+    finite: bool
+
+
+class AnyObjective(typing.Protocol):
+    """What a `Study` asks of an objective; see `Objective`."""
+
+    steps: int
+    probe_steps: int
+    seeds: tuple[int, ...]
+
+    def prepare(self, seeds: Sequence[int]) -> None: ...
+    def find_scale(self, rule: Rule) -> Optional[float]: ...
+    def train(self, setting: Setting, seed: int) -> Iterator[Progress]: ...
+    def train_whole(self, setting: Setting, seed: int) -> float: ...
+
+
+class Objective:
+    """Trains a child with settings of rules.
+
+    Args:
+      train: A `ChildTraining`, with the weights of the protocol's seeds.
+      protocol: The `Protocol`.
+      reward: A row of `REWARDS`, that says what a training is worth.
+      uniform_loss: Of the child.
+
+    Attributes:
+      steps: Gradient steps of a training.
+      probe_steps: Those that `find_scale` needs.
+      seeds: Of the trainings that settings are chosen by.
+    """
+
+    def __init__(self, train: ChildTraining, protocol: Protocol, reward: str, uniform_loss: Optional[float]):
+        self._train, self._every, self._uniform_loss = train, protocol.validate_every, uniform_loss
+        self._pay = REWARDS[reward]
+        self.steps, self.seeds = protocol.final_steps, protocol.seeds
+        self.probe_steps = count_probe_steps(protocol)
+
+    def prepare(self, seeds: Sequence[int]) -> None:
+        """Makes the weights of these seeds beside those of the protocol's."""
+        self._train.prepare(seeds)
+
+    def find_scale(self, rule: Rule) -> Optional[float]:
+        """The root mean square of a rule's updates at the initial weights; None if it is not finite.
+
+        With a protocol that does not centre its rates it is 1.
+        """
+        if not self.probe_steps:
+            return 1.0
+        probe = self._train(rule, 0.0, self.seeds[0], self.probe_steps, self.probe_steps)
+        if not (probe.finite and np.isfinite(probe.update_rms)):
+            return None
+        return probe.update_rms or 1.0  # a rule that never moves is harmless at any rate
+
+    def train(self, setting: Setting, seed: int) -> Iterator[Progress]:
+        """Trains, and yields its progress at each validation."""
+        yield from self._train_in_parts(setting, seed, range(self._every, self.steps + 1, self._every))
+
+    def train_whole(self, setting: Setting, seed: int) -> float:
+        """What a whole training is worth."""
+        *_, last = self._train_in_parts(setting, seed, (self.steps,))
+        return last.value
+
+    def _train_in_parts(self, setting, seed, ends):
+        every, how = self._every, (setting.schedule, setting.weight_decay)
+        for run in self._train.in_parts(setting.rule, setting.learning_rate, seed, self.steps, every, ends, *how):
+            seen = run.steps // every
+            scores, losses = run.scores[:seen].tolist(), run.losses[:seen].tolist()
+            finite = run.finite and bool(np.isfinite(losses).all())
+            if finite and (wrong := describe_wrong_scores(scores)):
+                raise ValueError(wrong)
+            yield Progress(run.steps, float(self._pay(scores, losses, self._uniform_loss)) if finite else 0.0, finite)
+            if not finite:
+                return

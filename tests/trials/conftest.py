@@ -1,0 +1,8 @@
+"""Trials need Optuna and TensorFlow, and know no Keras of their own."""
+
+import marks
+import pytest
+
+collect_ignore_glob = marks.ignore_without("optuna")
+
+pytest_collection_modifyitems = marks.mark_below(__file__, pytest.mark.once)
