@@ -102,7 +102,6 @@ fake_executor = InProcess(FakeEvaluator())
 def open_fake(evaluate=fake_evaluation):
     """A row of `EXECUTORS`, whose workers are a `FakeEvaluator` in this process."""
 
-
     def open_one(config, task, protocol, data_dir):
         if isinstance(task, JointTask):
             return InProcess(JointEvaluator({one.name: FakeEvaluator(evaluate) for one, _ in task.parts}))

@@ -39,9 +39,13 @@ def search_columns(run: RecordedSearch, shown: Sequence[Contender]) -> list[Colu
       run: The search.
       shown: Those of its ranking that have rows.
     """
-    ends = _find_ends([one.evaluation for one in shown])
+    ends, title = _find_ends([one.evaluation for one in shown]), run.score_words.reward
     return [
-        Column(run.score_words.reward, lambda one: wording.score_with_deviation(one.evaluation.reward, _spread(one)), True),
+        Column(
+            title,
+            lambda one: wording.score_with_deviation(one.evaluation.reward, _spread(one)),
+            True,
+        ),
         Column("update rule", lambda one: rule_cell(run, one), is_rule=True),
         *([Column("reward of each seed", lambda one: _draw_seeds(one.evaluation, ends))] if ends else []),
         *_score_columns(run, lambda one: one.evaluation),
@@ -50,13 +54,14 @@ def search_columns(run: RecordedSearch, shown: Sequence[Contender]) -> list[Colu
 
 
 def _score_columns(run, choose):
-    """The score of each of several tasks, or what stands beside the reward of one, of an evaluation that is chosen."""
+    """The score of each of several tasks, or what stands beside the reward of one."""
     if not run.ranking.tasks:
         return [Column(run.score_words.title, lambda one: wording.score(choose(one).accuracy), True)]
 
     def make(task):
         def say(one):
-            return next((wording.score(part.score) for part in choose(one).parts if part.task == task), wording.NOTHING)
+            scores = [part.score for part in choose(one).parts if part.task == task]
+            return wording.score(scores[0]) if scores else wording.NOTHING
 
         return Column(wording.shorten(task, 20), say, True)
 

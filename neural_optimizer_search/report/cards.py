@@ -33,15 +33,13 @@ def cards(run: RecordedSearch) -> Optional[Element]:
         return None
     shared = _sweep_axes(run)
     note = (
-        "For each rule its expression tree."
-        if run.ranking.tasks
-        else "For each rule its expression tree, and the validation loss after a short training at each learning rate: "
+        "For each rule its expression tree, and the validation loss after a short training at each learning rate: "
         "the filled dot is the rate of the final run, a cross is a rate that diverged, a triangle one whose loss "
         "lies above the axis. All these axes have the same scale; where that of the learning rate begins, differs."
     )
     return section(
         "The best rules, one by one",
-        element("p", note, class_="note"),
+        None if run.ranking.tasks else element("p", note, class_="note"),
         [_card(rank, one, shared, run) for rank, one in enumerate(top, 1)],
         id_="rules",
     )
@@ -107,7 +105,9 @@ def _numbers(one, words):
         saw = f"{describe_interval(one.interval)}; the search saw {saw}"
     beside = [f"on {part.task} {wording.score(part.score)}" for part in one.last.parts]
     beside = beside or [f"{words.title} {wording.score(e.accuracy)}"]
-    trained = f"learning rate{'s' if e.parts else ''} {say_rates(e)}{setting}, trained for {wording.duration(e.seconds)}"
+    trained = (
+        f"learning rate{'s' if e.parts else ''} {say_rates(e)}{setting}, trained for {wording.duration(e.seconds)}"
+    )
     return ", ".join([saw, *beside, trained])
 
 

@@ -66,8 +66,9 @@ def _describe_rewards(run, shown):
         )
         return
     count = max(len(one.fresh.rewards) for one in shown if one.fresh)
+    mean = "mean reward" if run.score_words.reward == "reward" else run.score_words.reward
     yield (
-        f"Fresh seeds: the mean {run.score_words.reward} of {wording.several(count, 'training')} with seeds that the search never saw, "
+        f"Fresh seeds: the {mean} of {wording.several(count, 'training')} with seeds that the search never saw, "
         "with its 95 % interval, on the same validation data. The dot and the whisker show both, the ring what the "
         f"search saw, and the dashed line the mean of {reference.name}, the best known optimizer; an arrow points at "
         f"a mean that lies beyond the picture. P(> {reference.name}) is the probability that the rule is better than "

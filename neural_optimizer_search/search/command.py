@@ -28,11 +28,11 @@ from neural_optimizer_search.records.run_directory import (
     find_versions,
 )
 from neural_optimizer_search.search.algorithm import StateLost
-from neural_optimizer_search.search.anchors import describe_scales, open_anchors
 from neural_optimizer_search.search.alike import open_behaviours
+from neural_optimizer_search.search.anchors import describe_scales, open_anchors
 from neural_optimizer_search.search.checking import check_run
 from neural_optimizer_search.search.config import NO_CACHE, RunConfig, SearchConfig
-from neural_optimizer_search.search.description_table import format_table
+from neural_optimizer_search.search.description_table import Described, format_tables
 from neural_optimizer_search.search.fresh import FreshSeeds, choose_contenders, choose_seeds
 from neural_optimizer_search.search.joint_executor import JointExecutor
 from neural_optimizer_search.search.known_optimizers import require_reward
@@ -120,15 +120,16 @@ def _describe(p, given):
     config = flags.configure(SearchConfig, given, **defaults)
     config.check_task(p)
     config.check_workers(p)
-    task, protocol = config.find()
     try:
-        found = config.make_describer()(task, protocol, config.data_dir)
+        described = [
+            Described(f"{task.name}, protocol {config.protocol}", describe(task, protocol, config.data_dir), protocol)
+            for describe in [config.make_describer()]
+            for task, protocol in config.find_each()
+        ]
     except TaskFailed as error:
         p.error(str(error))
-    title = f"{config.task}, protocol {config.protocol}"
     workers = config.workers or os.cpu_count() or 1
-    fresh = config.fresh_seeds, protocol.final_steps
-    print(format_table(title, found, config.budget or 0, workers, len(config.known_optimizers), *fresh))
+    print(format_tables(described, config.budget or 0, workers, len(config.known_optimizers), config.fresh_seeds))
     return 0
 
 
@@ -149,7 +150,7 @@ def _run(config, out, ledger, may_change):
         if ledger.start:
             print(describe_start(ledger.start, space), flush=True)
         stack.enter_context(keep_tracebacks(executor, out / TRACEBACKS, ledger.require_in_place))
-        anchors = _open_anchors(executor, ledger) if prepared.is_joint else None
+        anchors = _open_anchors(executor, ledger, config.task) if prepared.is_joint else None
         executor = JointExecutor(executor, anchors) if anchors else executor
         cache = _open_cache(config, prepared.identity(anchors), screen, stack)
         behaviours = open_behaviours(executor, ledger) if config.joins_alike else None
@@ -168,11 +169,11 @@ def _run(config, out, ledger, may_change):
     _report(out, ledger, config)
 
 
-def _open_anchors(executor, ledger):
+def _open_anchors(executor, ledger, tasks):
     """The `Anchors`, each told in a line."""
     if not ledger.anchors:
         print("Several tasks: tuned SGD and tuned Adam come first, for the scores 0 and 1 on each.", flush=True)
-    anchors = open_anchors(executor, ledger)
+    anchors = open_anchors(executor, ledger, tasks)
     print("\n".join(describe_scales(anchors)), flush=True)
     return anchors
 

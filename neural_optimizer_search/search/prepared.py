@@ -1,6 +1,7 @@
 """What a search measures rules on, from its flags: one task, or several in place of it."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Optional, Union
 
@@ -33,15 +34,21 @@ class PreparedSearch(NamedTuple):
         return isinstance(self.task, JointTask)
 
     def identity(self, anchors: Optional[Anchors] = None) -> Optional[str]:
-        """A text that differs whenever a reward may, as `Task.identity`; None if there is none.
+        """That of `join_identities`."""
+        return join_identities(self.identities, anchors)
 
-        Args:
-          anchors: What scores on several tasks are made of.
-        """
-        known = [identity for identity in self.identities if identity is not None]
-        if len(known) < len(self.identities):
-            return None
-        return " and ".join([*known, *([repr(dict(anchors.scales))] if anchors else [])])
+
+def join_identities(identities: Sequence[Optional[str]], anchors: Optional[Anchors] = None) -> Optional[str]:
+    """A text that differs whenever a reward on all of some tasks may; None if one of them has none.
+
+    Args:
+      identities: As of `Task.identity`, of each task.
+      anchors: What scores on several tasks are made of.
+    """
+    known = [identity for identity in identities if identity is not None]
+    if len(known) < len(identities):
+        return None
+    return " and ".join([*known, *([repr(dict(anchors.scales))] if anchors else [])])
 
 
 def prepare_search(

@@ -107,9 +107,9 @@ class Ranking:
         """The best known optimizer by fresh seeds; None if none was measured with any."""
         return self.known[0] if self.known and self.known[0].fresh else None
 
-    @property
+    @functools.cached_property
     def tasks(self) -> list[str]:
-        """The tasks that have a score of their own each, in the order in which they are measured; none of one task."""
+        """The tasks that have a score of their own each, in the order of their measuring; none of a single task."""
         return name_tasks(one.evaluation for one in (*self.known, *self.found))
 
     @property

@@ -31,7 +31,7 @@ def joint_words(anchors: Anchors, changes: Sequence[str] = ()) -> ScoreWords:
       changes: As for `score_words`.
     """
     lines = [
-        "mean score: over the tasks. The score on each is 0 for tuned SGD and 1 for tuned Adam; less than 0 counts 0.",
+        "mean score: over the tasks. On each, tuned SGD has the score 0 and tuned Adam 1; less than 0 counts 0.",
         *describe_scales(anchors),
     ]
     return ScoreWords("score", "\n".join(lines) + _warn(changes), "mean score")
