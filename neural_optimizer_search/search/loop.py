@@ -6,6 +6,7 @@ from typing import NamedTuple, Optional
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
+from neural_optimizer_search.search.constants import Rounds
 from neural_optimizer_search.search.recorder import EvaluationRecorder, Screened
 
 # Steps without one new rule after which a search is over: its algorithm proposes only what it has seen.
@@ -59,6 +60,7 @@ def search(
     budget: Optional[int],
     ahead: int = 0,
     step_budget: Optional[int] = None,
+    rounds: Optional[Rounds] = None,
 ) -> Iterator[SearchStep]:
     """Runs an algorithm until exactly `budget` rules were trained, or there are no more.
 
@@ -78,21 +80,34 @@ def search(
         fewer rules than this are being measured, and learns from whichever is finished first: no worker waits, and
         what is learned from is a little stale.
       step_budget: Gradient steps after which nothing more is proposed; None for no limit.
+      rounds: `Rounds` of tuning; each that has something to learn from is a step, and no proposal.
 
     Yields:
       A `SearchStep` after each step. It ends early after `PATIENCE` steps without a new rule.
     """
-    number = saved = proposed = algorithm.restore()
+    number = saved = algorithm.restore()
     ledger.drop_samples(number)
+    proposed = number - ledger.count_tuned_steps()
     recorder.recall()
+    if rounds:
+        rounds.recall(number)
     trained, idle, exhausted = ledger.trained, 0, False
     in_flight: list[_InFlight] = []
     while True:
-        if finished := _first_finished(in_flight, recorder):
-            in_flight.remove(finished)
-            evaluations, staleness = recorder.evaluations(finished.batch), number - finished.number
-            algorithm.learn(finished.proposal, evaluations)
-            recorder.settle(finished.batch)
+        finished = _first_finished(in_flight, recorder)
+        is_left = step_budget is None or recorder.steps < step_budget
+        is_round = not finished and is_left and rounds is not None and rounds.is_due
+        if finished or is_round:
+            if finished:
+                in_flight.remove(finished)
+                evaluations, staleness = recorder.evaluations(finished.batch), number - finished.number
+                algorithm.learn(finished.proposal, evaluations)
+                recorder.settle(finished.batch)
+            else:
+                evaluations, staleness = rounds.carry_out(number), 0
+                if not evaluations:
+                    continue
+                algorithm.learn(Proposal([e.rule for e in evaluations]), evaluations)
             # In this order: a step whose samples are recorded and whose state is not is done again.
             ledger.add_samples(number, evaluations, staleness)
             number += 1
@@ -103,12 +118,7 @@ def search(
             idle = idle + 1 if evaluations and trained == before else 0
             if evaluations:
                 yield SearchStep(number - 1, evaluations, trained, recorder.best, staleness)
-        elif (
-            not exhausted
-            and idle < PATIENCE
-            and (step_budget is None or recorder.steps < step_budget)
-            and _has_room(in_flight, recorder, trained, budget, ahead)
-        ):
+        elif not exhausted and idle < PATIENCE and is_left and _has_room(in_flight, recorder, trained, budget, ahead):
             proposal = algorithm.propose(proposed)
             exhausted = proposal is None
             if proposal is not None:
