@@ -15,6 +15,7 @@ from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.alike import open_behaviours
 from neural_optimizer_search.search.fresh import FreshSeeds, choose_contenders
+from neural_optimizer_search.search.limits import Limits
 from neural_optimizer_search.search.loop import search
 from neural_optimizer_search.search.ranking import read_ranking
 from neural_optimizer_search.search.recorder import EvaluationRecorder
@@ -81,7 +82,7 @@ class _Recorder(EvaluationRecorder):
         super().wait()
 
 
-def run(directory, algorithm, executor, budget=12, step_budget=None):
+def run(directory, algorithm, executor, **limits):
     """Begins a search in a directory, or goes on with it, to its end."""
     path = directory / "ledger.sqlite"
     directory.mkdir(exist_ok=True)
@@ -90,18 +91,18 @@ def run(directory, algorithm, executor, budget=12, step_budget=None):
         recorder = _Recorder(executor, ledger, Screen(), standing=standing)
         recorder(KNOWN, role="baseline")
         made = find_algorithm(algorithm).make(SearchSetting(SPACE, "fast", 3, directory / "controller", ledger))
-        list(search(made, recorder, ledger, budget, step_budget=step_budget))
+        list(search(made, recorder, ledger, Limits(**limits or dict(rules=12))))
         contenders = choose_contenders(read_ranking(ledger))
         FreshSeeds(executor, ledger, contenders, seeds=(7, 8)).measure()
 
 
-def broken(directory, algorithm, make_executor, points, **budget):
+def broken(directory, algorithm, make_executor, points, **limits):
     """What is recorded by a search that is broken off at each of these points, and goes on."""
     for point in points:
         with contextlib.suppress(KeyboardInterrupt):
-            run(directory / str(point), algorithm, make_executor(breaks_at=point), **budget)
+            run(directory / str(point), algorithm, make_executor(breaks_at=point), **limits)
             raise AssertionError(f"Nothing broke at {point}.")
-        run(directory / str(point), algorithm, make_executor(), **budget)
+        run(directory / str(point), algorithm, make_executor(), **limits)
         yield point, read(directory / str(point))
 
 

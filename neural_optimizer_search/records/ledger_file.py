@@ -57,6 +57,7 @@ CREATE TABLE tunings (
     form TEXT NOT NULL, round INTEGER NOT NULL, step INTEGER NOT NULL, steps INTEGER NOT NULL, trials TEXT NOT NULL,
     PRIMARY KEY (form, round)
 );
+UPDATE run SET value = replace(value, '"step_budget": ', '"steps": ') WHERE key = 'config';
 """,
 }
 
@@ -184,8 +185,8 @@ _ROW_CHECKS: Mapping[int, Mapping[str, str]] = {
         "samples are missing": "SELECT COALESCE(MAX(position), 0) - COUNT(*) FROM samples",
         "samples have no evaluation": "SELECT COUNT(*) FROM samples WHERE key != '' "
         "AND key NOT IN (SELECT key FROM evaluations)",
-        "samples have another reward than their evaluation": "SELECT COUNT(*) FROM samples JOIN evaluations USING (key) "
-        "WHERE samples.reward != evaluations.reward",
+        "samples have another reward than their evaluation": "SELECT COUNT(*) FROM samples "
+        "JOIN evaluations USING (key) WHERE samples.reward != evaluations.reward",
     },
     6: {
         "samples do not say whether they are alike another": "SELECT COUNT(*) FROM samples WHERE alike NOT IN (0, 1)",
@@ -193,7 +194,8 @@ _ROW_CHECKS: Mapping[int, Mapping[str, str]] = {
     7: {
         "samples do not say whether they are tuned": "SELECT COUNT(*) FROM samples LEFT JOIN evaluations USING (key) "
         "WHERE tuned NOT IN (0, 1) OR tuned != COALESCE(role = 'tuned', 0)",
-        "tuned rules are of no form": "SELECT COUNT(*) FROM evaluations AS tuned WHERE (role = 'tuned') != (form != '') "
+        "tuned rules are of no form": "SELECT COUNT(*) FROM evaluations AS tuned "
+        "WHERE (role = 'tuned') != (form != '') "
         "OR (role = 'tuned' AND form NOT IN (SELECT key FROM evaluations WHERE role != 'tuned'))",
         "rounds of tuning are of no type that a search writes": "SELECT COUNT(*) FROM tunings "
         "WHERE typeof(form) != 'text' OR typeof(round) != 'integer' OR typeof(step) != 'integer' OR step < 0 "

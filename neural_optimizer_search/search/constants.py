@@ -1,8 +1,9 @@
 """Rounds in which a search tunes: constants, rate, schedule and weight decay of the best rules, found and known.
 
-A form shows what it is worth with its own constants only. So a share of the gradient steps goes to the best few forms,
-and as many trials each to the best known optimizers, with which a verdict compares them. What a round finds, the
-algorithm learns as the worth of the form. Which rounds there are depends on what was learned from, and on nothing else.
+A form shows what it is worth with its own constants only. So a share of the gradient steps goes to the best few
+forms, and as many trials each to the best known optimizers, with which a verdict compares them. What a round finds,
+the algorithm learns as the worth of the form. Which rounds there are depends on what was learned from, and on nothing
+else.
 """
 
 import dataclasses

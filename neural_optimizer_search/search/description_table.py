@@ -1,6 +1,7 @@
 """A task's description for people: two lines before a search, and the table of `nos-search --describe`."""
 
 from neural_optimizer_search.measuring.description import Description
+from neural_optimizer_search.search.limits import Limits
 from neural_optimizer_search.search.ranking import SHOWN
 
 _BYTES = ("B", "kB", "MB", "GB", "TB")
@@ -17,14 +18,14 @@ def format_lines(name: str, found: Description) -> str:
 
 
 def format_table(
-    title: str, found: Description, budget: int, workers: int, known: int, fresh_seeds: int, final_steps: int
+    title: str, found: Description, limits: Limits, workers: int, known: int, fresh_seeds: int, final_steps: int
 ) -> str:
     """All that is known before the first rule.
 
     Args:
       title: What is described.
       found: The `Description`.
-      budget: Rules to train; 0 if there is no limit.
+      limits: What ends the search.
       workers: How many workers will measure rules.
       known: How many known optimizers are measured before.
       fresh_seeds: How often each of these, and of the best rules, is trained at the end.
@@ -43,7 +44,7 @@ def format_table(
         "metric": f"{found.metric_name}: {found.metric:.4g} untrained, which has the score {found.score:.4g} "
         f"({worst:.4g} scores 0, {best:.4g} scores 1)",
         "loss": f"{found.loss:.4g} untrained",
-        "budget": _describe_budget(found.seconds, budget, workers, known),
+        "budget": _describe_budget(found.seconds, limits, workers, known),
         "fresh seeds": _describe_fresh(found, workers, known + SHOWN, fresh_seeds, final_steps),
     }
     width = max(map(len, rows))
@@ -51,12 +52,14 @@ def format_table(
     return "\n".join([*lines, *(f"{'note':<{width}}  {note}" for note in found.notes)])
 
 
-def _describe_budget(seconds, budget, workers, known):
-    crew = _crew(workers)
-    if not budget:
-        return f"none; {known} known optimizers take about {_duration(seconds * known / workers)} with {crew}"
-    total = _duration(seconds * (budget + known) / workers)
-    return f"{budget:,} rules and {known} known optimizers take at most about {total} with {crew}"
+def _describe_budget(seconds, limits, workers, known):
+    crew, others = _crew(workers), [limits.describe(name) for name in limits.given if name != "rules"]
+    if limits.rules is None:
+        words = ", or ".join(others) or "none"
+        return f"{words}; {known} known optimizers take about {_duration(seconds * known / workers)} with {crew}"
+    total = _duration(seconds * (limits.rules + known) / workers)
+    most = f"{limits.describe('rules')} and {known} known optimizers take at most about {total} with {crew}"
+    return ", or ".join([most, *others])
 
 
 def _describe_fresh(found, workers, rules, seeds, final_steps):

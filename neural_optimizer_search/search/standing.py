@@ -13,6 +13,7 @@ from neural_optimizer_search.measuring.evaluation import FAILURES, Evaluation
 from neural_optimizer_search.measuring.joint import JointBar
 from neural_optimizer_search.measuring.racing import Bar, make_bar
 from neural_optimizer_search.measuring.screen import Screening
+from neural_optimizer_search.search.best_so_far import BestSoFar
 from neural_optimizer_search.tasks.protocol import Racing
 
 
@@ -42,7 +43,13 @@ class Standing:
         self._failed: set[str] = set()
         self._best: list[tuple[float, int, Evaluation]] = []
         self._bar: Union[Bar, JointBar, None] = None
+        self._best_so_far = BestSoFar()
         self.steps = 0
+
+    @property
+    def waited(self) -> int:
+        """Rules trained since the last best one; known optimizers are none."""
+        return self._best_so_far.waited
 
     @property
     def bar(self) -> Union[Bar, JointBar, None]:
@@ -67,12 +74,14 @@ class Standing:
                 assert screening.rule is not None
                 self._behaviours.add(screening.key, screening.rule)
 
-    def settle(self, evaluation: Evaluation) -> None:
-        """Notes an evaluation that was learned from."""
+    def settle(self, evaluation: Evaluation, is_known: bool = False) -> None:
+        """Notes an evaluation that was learned from, or is a known optimizer's."""
         if evaluation.key in self.settled:
             return
         self.settled[evaluation.key] = evaluation
         self.steps += 0 if evaluation.cached else evaluation.steps
+        if not is_known:
+            self._best_so_far.learn(evaluation)
         if evaluation.status in FAILURES:
             self._failed.add(evaluation.key)
         if self._racing is not None and evaluation.status == "ok":

@@ -12,6 +12,7 @@ from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search import registry
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
 from neural_optimizer_search.search.config import HYPERPARAMETERS
+from neural_optimizer_search.search.limits import Limits
 from neural_optimizer_search.search.loop import STEPS_PER_SAVE, search
 from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.search.registry import AlgorithmEntry, SearchSetting
@@ -134,7 +135,7 @@ def run(entry, directory, budget=None, steps=None):
     budget = budget or entry.defaults.get("budget", BUDGET)
     recorder = EvaluationRecorder(fakes.fake_executor, place.ledger)
     # `search` is a generator: dropping it is what a kill does, but for the file.
-    for step in search(entry.make(place), recorder, place.ledger, budget):
+    for step in search(entry.make(place), recorder, place.ledger, Limits(budget)):
         if step.number == steps:
             break
     found = Found(place.ledger.samples(), place.ledger.evaluations(), place.ledger.counts())
