@@ -306,8 +306,8 @@ class Ledger:
                 _insert(db, found, "tuned")
 
     def tunings(self) -> list[Tuning]:
-        """All rounds of tuning, in the order of their steps and numbers."""
-        query = "SELECT form, round, step, steps, trials FROM tunings ORDER BY step, round, rowid"
+        """All rounds of tuning, in the order of their steps."""
+        query = "SELECT form, round, step, steps, trials FROM tunings ORDER BY step, form, round"
         with self._naming():
             return [to_tuning(*row) for row in sqlite_files.read_rows(self._db, query)]
 

@@ -124,7 +124,7 @@ class Rounds:
         able = [e for e in evaluations if e.status == "ok" and e.learning_rate is not None and self._may_go_on(e)]
         best = sorted(able, key=self._find_worth, reverse=True)
         tuned, new = ([e for e in best if (e.key in self._trials) == is_tuned] for is_tuned in (True, False))
-        half = max(count // 2, count - len(new))
+        half = max((count + 1) // 2, count - len(new))
         return [*tuned[:half], *new[: count - min(half, len(tuned))]]
 
     def _may_go_on(self, form):
