@@ -9,7 +9,9 @@ from neural_optimizer_search.code_hash import hash_files
 from neural_optimizer_search.measuring.description import Description
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.fingerprint import Fingerprint
+from neural_optimizer_search.measuring.joint import JointEvaluator
 from neural_optimizer_search.tasks.image_task import Examples, ImageTask, TaskSetting
+from neural_optimizer_search.tasks.joint_task import JointTask
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.small_networks import MLP
 from neural_optimizer_search.workers.describing import attempt
@@ -99,7 +101,13 @@ fake_executor = InProcess(FakeEvaluator())
 
 def open_fake(evaluate=fake_evaluation):
     """A row of `EXECUTORS`, whose workers are a `FakeEvaluator` in this process."""
-    return lambda config, task, protocol, data_dir: InProcess(FakeEvaluator(evaluate))
+
+    def open_one(config, task, protocol, data_dir):
+        if isinstance(task, JointTask):
+            return InProcess(JointEvaluator({one.name: FakeEvaluator(evaluate) for one, _ in task.parts}))
+        return InProcess(FakeEvaluator(evaluate))
+
+    return open_one
 
 
 # Trains nothing, so that a test of something else is quick.

@@ -43,7 +43,7 @@ PRAGMA user_version=6;
 """
 SCHEMAS = {4: SCHEMA_4, 5: SCHEMA_5, 6: SCHEMA_6}
 # The flags that came with the next version.
-LATER_FLAGS = {4: ("baselines",), 5: ("alike", "racing", "fresh_seeds", "steps"), 6: ("minutes", "patience")}
+LATER_FLAGS = {4: ("baselines",), 5: ("alike", "racing", "fresh_seeds", "steps"), 6: ("minutes", "patience", "start")}
 # What version 6 called flags of today.
 EARLIER_NAMES = {"steps": "step_budget"}
 RULE = '[["g", "1", "identity", "identity", "left"]]'
@@ -59,7 +59,8 @@ def make(path, version=4):
         db.executemany("INSERT INTO run VALUES (?, ?)", [(key, json.dumps(value)) for key, value in about.items()])
         columns = [row[1] for row in db.execute("PRAGMA table_info(evaluations)")][: len(ROW)]
         db.execute(f"INSERT INTO evaluations ({', '.join(columns)}) VALUES ({', '.join('?' * len(ROW))})", ROW)
-        db.execute("INSERT INTO samples VALUES (1, 0, 'a', ?, 0.5, 0)", [RULE])
+        columns = "position, step, key, rule, reward, staleness"
+        db.execute(f"INSERT INTO samples ({columns}) VALUES (1, 0, 'a', ?, 0.5, 0)", [RULE])
 
 
 def write_as_before(path, version):

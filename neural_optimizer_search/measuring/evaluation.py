@@ -1,5 +1,6 @@
 """The measurement of one rule."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, Optional
 
@@ -154,6 +155,14 @@ _ROUNDING = 1e-6
 def is_reward(value: float) -> bool:
     """Whether a number can be a reward, or a score that one is made of: it is in [0, 1], up to rounding."""
     return -_ROUNDING <= value <= 1.0 + _ROUNDING
+
+
+def name_tasks(evaluations: Iterable[Evaluation]) -> list[str]:
+    """The tasks that evaluations on several have parts of, in their order; none of one task.
+
+    What was stopped does not have them all.
+    """
+    return [part.task for part in max((e.parts for e in evaluations), key=len, default=())]
 
 
 def without_reward(rule: Rule, status: str, message: str) -> Evaluation:

@@ -1,4 +1,4 @@
-"""Measures rules on several tasks, one after the other: what is worth nothing on the first is not trained on the others."""
+"""Measures rules on several tasks in turn: what is worth nothing on the first is not trained on the others."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -188,13 +188,12 @@ def _put_together(rule, found, parts, status, message):
 
 
 def _make_parts(found, scales):
-    return tuple(_make_part(task, *scales[task], found[task]) for task in scales if task in found)
+    return tuple(_make_part(task, scales[task], found[task]) for task in scales if task in found)
 
 
-def _make_part(task, zero, one, e):
-    return Part(
-        task, zero, one, e.rewards, e.accuracy, e.status, e.learning_rate, e.schedule, e.weight_decay, e.steps
-    )
+def _make_part(task, scale, e):
+    kept = ("rewards", "accuracy", "status", "learning_rate", "schedule", "weight_decay", "steps")
+    return Part(task, *scale, **{name: getattr(e, name) for name in kept})
 
 
 def _describe(parts, found):

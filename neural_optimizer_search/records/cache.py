@@ -19,7 +19,7 @@ from neural_optimizer_search.measuring.code_version import code_version
 from neural_optimizer_search.measuring.evaluation import Evaluation, is_reward
 from neural_optimizer_search.records.cache_file import BUSY_SECONDS, CacheFile, is_there
 from neural_optimizer_search.records.progress import write_above_bar
-from neural_optimizer_search.records.rows import COLUMNS, from_row, to_row
+from neural_optimizer_search.records.rows import COLUMNS, check_parts, from_row, to_row
 from neural_optimizer_search.records.sqlite_files import connect, copy, read_rows, read_schema
 
 TABLE = "evaluations_5"  # another number when `COLUMNS` change: a file may hold the tables of several releases
@@ -90,12 +90,14 @@ class EvaluationCache:
     def _checked(self, evaluation, key):
         if evaluation.status not in ("ok", "diverged"):
             raise Damaged(f"an evaluation has the status {evaluation.status!r:.60}")
-        for value in (evaluation.reward, evaluation.accuracy, *evaluation.rewards):
+        # Scores on several tasks, which rewards are then made of, may be above 1, and with a seed below 0.
+        rewards = evaluation.rewards if not evaluation.parts else [r for p in evaluation.parts for r in p.rewards]
+        for value in (evaluation.accuracy, *rewards, *([] if evaluation.parts else [evaluation.reward])):
             if not is_reward(value):
                 raise Damaged(f"the reward {value} is not in [0, 1]")
         if self._find_key and self._find_key(evaluation.rule) != key:
             raise Damaged(f"the rule {evaluation.rule.formula():.60} has another key")
-        return evaluation
+        return check_parts(evaluation)
 
     def _write(self, db, evaluation):
         row = to_row(evaluation)

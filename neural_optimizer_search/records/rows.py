@@ -132,6 +132,17 @@ def _read_part(fields, what):
     return part
 
 
+def check_parts(evaluation: Evaluation) -> Evaluation:
+    """The evaluation, if its reward is what its parts are worth; else `Damaged`. What was stopped has an estimate."""
+    parts = evaluation.parts
+    # What diverges on the first task has no reward.
+    if parts and evaluation.status in ("ok", "diverged") and evaluation.reward:
+        worth = sum(part.score for part in parts) / len(parts)
+        if not math.isclose(evaluation.reward, worth, rel_tol=1e-9, abs_tol=1e-12):
+            raise Damaged(f"the reward of {evaluation.rule.formula():.100} is not the mean of its tasks' scores.")
+    return evaluation
+
+
 def check_sample(sample: Sample) -> Sample:
     """The sample, if a search can have written it; else `Damaged`."""
     _check_fields(sample._asdict(), _SAMPLE, lambda: "a sample")

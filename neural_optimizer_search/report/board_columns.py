@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.report import marks, wording
 from neural_optimizer_search.report.axes import is_plottable
 from neural_optimizer_search.report.markup import Content, Element, element
@@ -38,14 +39,42 @@ def search_columns(run: RecordedSearch, shown: Sequence[Contender]) -> list[Colu
       run: The search.
       shown: Those of its ranking that have rows.
     """
-    ends = _find_ends([one.evaluation for one in shown])
+    ends, title = _find_ends([one.evaluation for one in shown]), run.score_words.reward
     return [
-        Column("reward", lambda one: wording.score_with_deviation(one.evaluation.reward, _spread(one)), True),
+        Column(
+            title,
+            lambda one: wording.score_with_deviation(one.evaluation.reward, _spread(one)),
+            True,
+        ),
         Column("update rule", lambda one: rule_cell(run, one), is_rule=True),
         *([Column("reward of each seed", lambda one: _draw_seeds(one.evaluation, ends))] if ends else []),
-        Column(run.score_words.title, lambda one: wording.score(one.evaluation.accuracy), True),
-        Column("learning rate", lambda one: wording.rate(one.evaluation.learning_rate), True),
+        *_score_columns(run, lambda one: one.evaluation),
+        Column(_name_rates(run), lambda one: say_rates(one.evaluation), True),
     ]
+
+
+def _score_columns(run, choose):
+    """The score of each of several tasks, or what stands beside the reward of one."""
+    if not run.ranking.tasks:
+        return [Column(run.score_words.title, lambda one: wording.score(choose(one).accuracy), True)]
+
+    def make(task):
+        def say(one):
+            scores = [part.score for part in choose(one).parts if part.task == task]
+            return wording.score(scores[0]) if scores else wording.NOTHING
+
+        return Column(wording.shorten(task, 20), say, True)
+
+    return list(map(make, run.ranking.tasks))
+
+
+def _name_rates(run):
+    return "learning rates" if run.ranking.tasks else "learning rate"
+
+
+def say_rates(evaluation: Evaluation) -> str:
+    """The learning rate, or those of several tasks in their order."""
+    return ", ".join(wording.rate(one.learning_rate) for one in evaluation.parts or [evaluation])
 
 
 def _draw_seeds(evaluation, ends):
@@ -73,6 +102,7 @@ def fresh_columns(run: RecordedSearch, shown: Sequence[Contender]) -> list[Colum
         Column(f"P(> {wording.shorten(reference.name, 14)})", compare, True),
         Column("update rule", lambda one: rule_cell(run, one, _say_numbers(run, one)), is_rule=True),
         Column("search saw", lambda one: wording.score(one.evaluation.reward), True),
+        *(_score_columns(run, lambda one: one.last) if run.ranking.tasks else []),
     ]
 
 
@@ -89,8 +119,8 @@ def rule_cell(run: RecordedSearch, one: Contender, numbers: str = "") -> Element
 
 
 def _say_numbers(run, one):
-    rate, score = wording.rate(one.evaluation.learning_rate), wording.score(one.last.accuracy)
-    return f"learning rate {rate}, {run.score_words.title} {score}"
+    rates = f"{_name_rates(run)} {say_rates(one.evaluation)}"
+    return rates if run.ranking.tasks else f"{rates}, {run.score_words.title} {wording.score(one.last.accuracy)}"
 
 
 def is_shorter(shortest: Rule, found: Rule) -> bool:

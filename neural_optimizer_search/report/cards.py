@@ -6,7 +6,7 @@ from neural_optimizer_search.dsl.constants import PAPER
 from neural_optimizer_search.dsl.numbers import write_number
 from neural_optimizer_search.dsl.rule import Iteration
 from neural_optimizer_search.report import wording
-from neural_optimizer_search.report.board_columns import is_shorter, say_alike
+from neural_optimizer_search.report.board_columns import is_shorter, say_alike, say_rates
 from neural_optimizer_search.report.leaderboard import best_rules
 from neural_optimizer_search.report.marks import describe_interval
 from neural_optimizer_search.report.markup import Element, element
@@ -39,7 +39,7 @@ def cards(run: RecordedSearch) -> Optional[Element]:
     )
     return section(
         "The best rules, one by one",
-        element("p", note, class_="note"),
+        None if run.ranking.tasks else element("p", note, class_="note"),
         [_card(rank, one, shared, run) for rank, one in enumerate(top, 1)],
         id_="rules",
     )
@@ -47,7 +47,7 @@ def cards(run: RecordedSearch) -> Optional[Element]:
 
 def baseline_sweeps(run: RecordedSearch) -> Optional[Element]:
     """The section about how the known optimizers depend on the learning rate, on the axes of the rules."""
-    if not run.baselines:
+    if not run.baselines or run.ranking.tasks:
         return None
     shared = _sweep_axes(run)
     charts = [
@@ -69,7 +69,8 @@ def _sweep_axes(run):
 def _card(rank, one, shared, run):
     e, shortest = one.evaluation, run.shorten(one)
     name = f"rule-{rank}"
-    chart = sweep_chart(e.sweep, e.learning_rate, shared, f"rule {rank}")
+    # Of several tasks the sweeps are not kept.
+    chart = None if e.parts else sweep_chart(e.sweep, e.learning_rate, shared, f"rule {rank}")
     found = [element("p", "Found as ", math(e.rule), class_="note")] if is_shorter(shortest, e.rule) else None
     alike = [element("p", f"{say_alike(one)}.", class_="note")] if one.alike else None
     return element(
@@ -77,7 +78,7 @@ def _card(rank, one, shared, run):
         element(
             "header",
             element("h3", f"Rule {rank}", id=name),
-            element("span", _numbers(one, run.score_words.title), class_="numbers"),
+            element("span", _numbers(one, run.score_words), class_="numbers"),
         ),
         element("div", math(shortest, "block"), class_="formula", tabindex=0, role="group", aria_label="Formula"),
         found,
@@ -86,7 +87,7 @@ def _card(rank, one, shared, run):
         element(
             "div",
             element("div", element("h4", "Expression tree"), _tree(shortest)),
-            element("div", element("h4", "Sensitivity to the learning rate"), chart),
+            chart and element("div", element("h4", "Sensitivity to the learning rate"), chart),
             class_="pair",
         ),
         element("dl", _forms(rank, e.rule, shortest), class_="forms"),
@@ -96,14 +97,18 @@ def _card(rank, one, shared, run):
     )
 
 
-def _numbers(one, score):
+def _numbers(one, words):
     e = one.evaluation
     setting = f" ({e.training_setting})" if e.training_setting else ""
-    saw = f"reward {wording.score_with_deviation(e.reward, deviation(e.rewards))}"
+    saw = f"{words.reward} {wording.score_with_deviation(e.reward, deviation(e.rewards))}"
     if one.fresh:
         saw = f"{describe_interval(one.interval)}; the search saw {saw}"
-    trained = f"learning rate {wording.rate(e.learning_rate)}{setting}, trained for {wording.duration(e.seconds)}"
-    return f"{saw}, {score} {wording.score(e.accuracy)}, {trained}"
+    beside = [f"on {part.task} {wording.score(part.score)}" for part in one.last.parts]
+    beside = beside or [f"{words.title} {wording.score(e.accuracy)}"]
+    trained = (
+        f"learning rate{'s' if e.parts else ''} {say_rates(e)}{setting}, trained for {wording.duration(e.seconds)}"
+    )
+    return ", ".join([saw, *beside, trained])
 
 
 def _cost(rule):

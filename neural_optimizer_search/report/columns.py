@@ -27,6 +27,7 @@ class Measured:
       failures: How many of them could not be trained to the end, by (status, message).
       stopped: The keys of those that were stopped because they could not reach the best.
       stages: How many were stopped after how many seeds; 0 is after the sweep.
+      tasks: How many were stopped after how many tasks.
       steps: Gradient steps spent on those that were trained, by status.
       uncounted: How many were trained when no steps were recorded, and did not fail before the first.
     """
@@ -37,6 +38,7 @@ class Measured:
         self.failures: Counter[tuple[str, str]] = Counter()
         self.stopped: set[str] = set()
         self.stages: Counter[int] = Counter()
+        self.tasks: Counter[int] = Counter()
         self.steps: Counter[str] = Counter()
         self.uncounted = 0
         for place, e in enumerate(found):
@@ -52,7 +54,8 @@ class Measured:
                     self.failures[e.status, e.message] += 1
             if e.status == "stopped":
                 self.stopped.add(e.key)
-                self.stages[len(e.rewards)] += 1
+                stages, stage = (self.tasks, e.parts) if e.parts else (self.stages, e.rewards)
+                stages[len(stage)] += 1
 
 
 class Ranked(Sequence[Evaluation]):

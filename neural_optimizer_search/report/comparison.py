@@ -62,7 +62,7 @@ def _say_which(fresh):
 
 def _differ(runs):
     """The settings in which the runs differ and that make their rewards incomparable."""
-    return [name for name in _MEASURE if len({str(run.config.get(name)) for run in runs}) > 1]
+    return [name for name in _MEASURE if len({wording.setting(run.config.get(name)) for run in runs}) > 1]
 
 
 def _curves(names, runs):

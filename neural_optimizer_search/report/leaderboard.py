@@ -38,7 +38,7 @@ def leaderboard(run: RecordedSearch) -> Element:
         *((f"rule {rank}", one.last) for rank, one in enumerate(top, 1)),
         *((one.name, one.last) for one in known),
     ]
-    notes = [*_describe_rewards(run, shown), *explain_zeros(named)]
+    notes = [*_describe_rewards(run, shown), *explain_zeros(named, run.score_words.reward)]
     return section(
         "Best rules",
         element(
@@ -57,16 +57,18 @@ def _describe_rewards(run, shown):
     """What the numbers are, paragraph by paragraph."""
     reference = run.ranking.reference
     if reference is None:
+        seen = _seeds([one.evaluation for one in shown], wording.begin_sentence(run.score_words.reward))
         yield (
-            f"{_seeds([one.evaluation for one in shown])} All on the validation data that chose the rules and their "
+            f"{seen} All on the validation data that chose the rules and their "
             "learning rates, so the best are optimistically biased; known optimizers had the same learning rates "
             "to choose from. "
             f"{wording.begin_sentence(run.score_words.note)}"
         )
         return
     count = max(len(one.fresh.rewards) for one in shown if one.fresh)
+    mean = "mean reward" if run.score_words.reward == "reward" else run.score_words.reward
     yield (
-        f"Fresh seeds: the mean reward of {wording.several(count, 'training')} with seeds that the search never saw, "
+        f"Fresh seeds: the {mean} of {wording.several(count, 'training')} with seeds that the search never saw, "
         "with its 95 % interval, on the same validation data. The dot and the whisker show both, the ring what the "
         f"search saw, and the dashed line the mean of {reference.name}, the best known optimizer; an arrow points at "
         f"a mean that lies beyond the picture. P(> {reference.name}) is the probability that the rule is better than "
@@ -93,9 +95,9 @@ def _correct(compared):
     )
 
 
-def _seeds(evaluations):
+def _seeds(evaluations, reward):
     counts = sorted({len(e.rewards) for e in evaluations if e.rewards})
     if counts in ([], [1]):
-        return "Reward: from a single training seed."
+        return f"{reward}: from a single training seed."
     span = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    return f"Reward: mean ± standard deviation over {span} training seeds."
+    return f"{reward}: mean ± standard deviation over {span} training seeds."

@@ -69,6 +69,10 @@ def trained_outcomes(run: RecordedSearch) -> list[Outcome]:
     statuses = {"ok": 0, "diverged": 0, **run.measured.statuses}
     statuses.pop("stopped", None)
     stopped = [Outcome(_describe_stage(seeds), n) for seeds, n in sorted(run.measured.stages.items())]
+    stopped += [
+        Outcome(f"stopped after {wording.several(tasks, 'task')}", n)
+        for tasks, n in sorted(run.measured.tasks.items())
+    ]
     ok, *others = [Outcome(status, n) for status, n in statuses.items()]
     return [ok, *stopped, *others]
 

@@ -52,9 +52,8 @@ def describe(config: Mapping[str, Any]) -> str:
       >>> describe({"algorithm": "random", "space": "arxiv2017", "depth": 2, "task": "digits", "seed": 0})
       'Random search over arxiv2017 at depth 2, task digits, protocol ?, seed 0'
     """
-    task, protocol, seed, space, depth = (
-        config.get(name, "?") for name in ("task", "protocol", "seed", "space", "depth")
-    )
+    protocol, seed, space, depth = (config.get(name, "?") for name in ("protocol", "seed", "space", "depth"))
+    task = wording.setting(config.get("task", "?"))
     limits = " without the paper's constraints" if config.get("unconstrained") else ""
     who = f"{_describe_algorithm(config)} over {space} at depth {depth}{limits}"
     return wording.shorten(f"{who}, task {task}, protocol {protocol}, seed {seed}")

@@ -29,7 +29,7 @@ from neural_optimizer_search.search.known_optimizers import (
     name_known_optimizer,
 )
 from neural_optimizer_search.search.ranking import LOOKS, Contender, Ranking, make_ranking, read_probes
-from neural_optimizer_search.search.score_words import ScoreWords, score_words
+from neural_optimizer_search.search.score_words import ScoreWords, choose_words
 
 
 class NotARun(ValueError):
@@ -66,6 +66,7 @@ class RecordedSearch:
       fresh: What rules and known optimizers got with seeds that the search never saw, by their keys.
       alike: How many different rules took the evaluation of another one, which behaves alike, by its key.
       probes: The recorded descents on which rules are told apart.
+      anchors: What the scores of several tasks are made of: tuned SGD's evaluation, and tuned Adam's.
     """
 
     place: Path
@@ -81,11 +82,13 @@ class RecordedSearch:
     fresh: Mapping[str, Evaluation] = dataclasses.field(default_factory=dict)
     alike: Mapping[str, int] = dataclasses.field(default_factory=dict)
     probes: Sequence[Probe] = ()
+    anchors: Sequence[Evaluation] = ()
 
     @property
     def score_words(self) -> ScoreWords:
         """What the number beside the reward is called."""
-        return score_words(str(self.config.get("task", "")), self.fingerprint, self.task_changes)
+        task = flags.tell(self.config.get("task", ""))
+        return choose_words(task, self.anchors, self.fingerprint, self.task_changes)
 
     @property
     def final_steps(self) -> int:
@@ -176,6 +179,7 @@ def read(place: Union[str, Path]) -> RecordedSearch:
                 fresh=_keep_drawable(ledger.fresh_evaluations()),
                 alike=ledger.count_alike(),
                 probes=read_probes(ledger),
+                anchors=ledger.anchors,
             )
             run.look_at_all()
             weakref.finalize(run, stack.pop_all().close)

@@ -125,11 +125,13 @@ def setting(value: Any) -> str:
 
     Example:
       >>> from neural_optimizer_search.report.wording import setting
-      >>> setting(None), setting(True), setting("digits"), setting({"python": "3.11.2", "ray": "2.9"})
-      ('default', 'true', 'digits', 'python 3.11.2, ray 2.9')
+      >>> setting(None), setting(True), setting(["digits", "cifar10"]), setting({"python": "3.11.2", "ray": "2.9"})
+      ('default', 'true', 'digits cifar10', 'python 3.11.2, ray 2.9')
     """
     if value is None:
         return "default"
+    if isinstance(value, list) and all(isinstance(word, str) for word in value):
+        return shorten(" ".join(value))
     if isinstance(value, dict):
         return shorten(", ".join(f"{name} {part}" for name, part in value.items()))
     return shorten(value if isinstance(value, str) else json.dumps(value))

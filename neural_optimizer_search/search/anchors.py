@@ -1,8 +1,9 @@
-"""What a score of 0 and of 1 is on each of several tasks: tuned SGD and tuned Adam, measured once for a whole search."""
+"""What a score of 0 and of 1 is on each of several tasks: tuned SGD and tuned Adam, measured once for a search."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
+from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.measuring.evaluation import Evaluation, Part
 from neural_optimizer_search.measuring.joint import Scales, join
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE
@@ -10,8 +11,8 @@ from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.intervals import CONFIDENCE, find_probability
 from neural_optimizer_search.workers.executor import Ask, Executor, TaskFailed
 
-# A task comes before those named earlier if they take more than so many times as long: less may be noise of the clock,
-# and two searches with one seed must not differ by that.
+# A task comes before those named earlier if they take more than so many times as long: less may be noise of the
+# clock, and two searches with one seed must not differ by that.
 CHEAPER = 2.0
 # The least that Adam must be better than SGD, as a share of its reward: of less, scores would be noise.
 LEAST_SHARE = 0.005
@@ -33,12 +34,13 @@ class Anchors(NamedTuple):
         return {part.task: (part.zero, part.one) for part in self.adam.parts}
 
 
-def open_anchors(executor: Executor, ledger: Ledger) -> Anchors:
+def open_anchors(executor: Executor, ledger: Ledger, tasks: Collection[str]) -> Anchors:
     """The `Anchors` of a search; they are measured if the ledger has none yet.
 
     Args:
       executor: Its workers have several tasks.
       ledger: The `Ledger` of the run.
+      tasks: The names of the tasks.
 
     Raises:
       TaskFailed: If they cannot be measured, or neither has a reward on some task.
@@ -51,7 +53,10 @@ def open_anchors(executor: Executor, ledger: Ledger) -> Anchors:
         scales = {task: choose_scale(task, sgd[task], adam[task]) for task in choose_order(seconds)}
         both = (join(CATALOGUE[name].rule, found, scales) for name, found in (("sgd", sgd), ("adam", adam)))
         ledger.set_anchors(list(both))
-    return Anchors(*ledger.anchors)
+    anchors = Anchors(*ledger.anchors)
+    if sorted(anchors.scales) != sorted(tasks):
+        raise Damaged("its anchors are of other tasks than its own.")
+    return anchors
 
 
 def _require_measured(found):
@@ -124,8 +129,3 @@ def _describe_scale(sgd: Part, adam: Part):
 def is_share(part: Part) -> bool:
     """Whether scores on a task are shares of the better reward, because Adam is no better there than SGD."""
     return part.zero == 0.0
-
-
-def name_tasks(evaluations: Sequence[Evaluation]) -> list[str]:
-    """The tasks that the most thoroughly measured evaluation has parts of, in their order; none of a single task."""
-    return [part.task for part in max((e.parts for e in evaluations), key=len, default=())]

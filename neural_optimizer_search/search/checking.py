@@ -10,13 +10,16 @@ from typing import NamedTuple
 from neural_optimizer_search import flags
 from neural_optimizer_search.command_line import shorten
 from neural_optimizer_search.files import Damaged
-from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.measuring.evaluation import FAILURES, Evaluation
 from neural_optimizer_search.origin import is_made_here
 from neural_optimizer_search.recorded_flags import check_recorded, complete
 from neural_optimizer_search.records.cache import read_rewards
 from neural_optimizer_search.records.ledger import SEARCH, Ledger
+from neural_optimizer_search.records.rows import check_parts
 from neural_optimizer_search.records.run_directory import CONTROLLER, LEDGER, require_own_files
+from neural_optimizer_search.search.anchors import Anchors
 from neural_optimizer_search.search.config import NO_CACHE, SearchConfig
+from neural_optimizer_search.search.prepared import join_identities
 from neural_optimizer_search.search.registry import UnknownAlgorithm, find_algorithm
 from neural_optimizer_search.tasks import UnknownTask
 
@@ -59,12 +62,24 @@ def _check_ledger(ledger):
     ledger.check_pages()
     check_recorded(SearchConfig, ledger.config)
     evaluations, samples = ledger.evaluations(), ledger.samples()
-    _ = ledger.fingerprint, ledger.descent, ledger.start  # each is checked when it is read
+    _ = ledger.fingerprint, ledger.fingerprints, ledger.descent, ledger.start  # each is checked when it is read
     fresh = ledger.fresh_evaluations()
     _check_rewards([*evaluations, *fresh.values()])
+    _check_parts([*evaluations, *fresh.values()], ledger.anchors)
     _check_fresh(fresh, {e.key: e for e in evaluations})
     found = f"{len(evaluations)} rules measured, known optimizers included"
     return f"{found}, and {len(samples)} proposed in {ledger.steps} step{'' if ledger.steps == 1 else 's'}"
+
+
+def _check_parts(evaluations: Sequence[Evaluation], anchors: Sequence[Evaluation]):
+    """Rules were measured on the tasks that the anchors are of, in their order and with their scales."""
+    scales = [(part.task, part.zero, part.one) for part in anchors[0].parts] if anchors else []
+    for e in evaluations:
+        check_parts(e)
+        own = [(part.task, part.zero, part.one) for part in e.parts]
+        is_whole = own == scales or e.status in FAILURES or e.status == "stopped" or not e.reward
+        if own != scales[: len(own)] or not is_whole:
+            raise Damaged(f"{e.rule.formula():.100} was not measured on the tasks of the run.")
 
 
 def _check_rewards(evaluations: Sequence[Evaluation]):
@@ -106,16 +121,16 @@ def _check_cache(out, ledger):
     config = flags.configure(SearchConfig, complete(SearchConfig, ledger.config))
     if config.cache == NO_CACHE:
         return "no cache"
-    if ":" in config.task:
+    if ":" in flags.tell(config.task):
         return "the cache is not compared: that would import the module of the task"
     if not is_made_here(ledger.origin, out):
         return "the cache is where the run was made"
     try:
-        task, protocol = config.find()
+        identities = [task.identity(protocol) for task, protocol in config.find_each()]
     except (UnknownTask, KeyError):
-        named = f"{shorten(config.task)} with the protocol {shorten(config.protocol)}"
+        named = f"{shorten(flags.tell(config.task))} with the protocol {shorten(config.protocol)}"
         raise Damaged(f"there is no task {named}.") from None
-    identity = task.identity(protocol)
+    identity = join_identities(identities, Anchors(*ledger.anchors) if ledger.anchors else None)
     assert identity is not None  # a task of this package has one
     try:
         kept = read_rewards(Path(config.cache), identity)

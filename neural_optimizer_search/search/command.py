@@ -15,6 +15,8 @@ from neural_optimizer_search.command_line import MissingPackage, quote, require
 from neural_optimizer_search.describe_error import describe_error
 from neural_optimizer_search.file_lock import Moved
 from neural_optimizer_search.files import Damaged, write_whole
+from neural_optimizer_search.measuring.joint import make_joint_bar
+from neural_optimizer_search.measuring.racing import make_bar
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.records.cache import EvaluationCache
 from neural_optimizer_search.records.cache_file import NotACache
@@ -28,16 +30,19 @@ from neural_optimizer_search.records.run_directory import (
 )
 from neural_optimizer_search.search.algorithm import StateLost
 from neural_optimizer_search.search.alike import open_behaviours
+from neural_optimizer_search.search.anchors import describe_scales, open_anchors
 from neural_optimizer_search.search.checking import check_run
 from neural_optimizer_search.search.config import NO_CACHE, RunConfig, SearchConfig, choose_defaults
-from neural_optimizer_search.search.description_table import format_table
+from neural_optimizer_search.search.description_table import Described, format_tables
 from neural_optimizer_search.search.fresh import FreshSeeds, choose_contenders, choose_seeds
+from neural_optimizer_search.search.joint_executor import JointExecutor
 from neural_optimizer_search.search.known_optimizers import require_reward
 from neural_optimizer_search.search.leaderboard import format_leaderboard
 from neural_optimizer_search.search.limits import find_spent
 from neural_optimizer_search.search.loop import search
 from neural_optimizer_search.search.opening import open_new, open_old
-from neural_optimizer_search.search.own_task import ChangedTask, prepare_task, record_fingerprint
+from neural_optimizer_search.search.own_task import ChangedTask
+from neural_optimizer_search.search.prepared import prepare_search
 from neural_optimizer_search.search.progress import RuleBar, describe_counts, describe_steps, write_scalars
 from neural_optimizer_search.search.ranking import read_ranking
 from neural_optimizer_search.search.recorder import EvaluationRecorder, pass_every_rule
@@ -49,7 +54,7 @@ from neural_optimizer_search.search.registry import (
     find_algorithm,
     title_of,
 )
-from neural_optimizer_search.search.score_words import score_words
+from neural_optimizer_search.search.score_words import choose_words
 from neural_optimizer_search.search.standing import Standing
 from neural_optimizer_search.search.start import Started, describe_start
 from neural_optimizer_search.search.timeout import find_timeout
@@ -118,33 +123,29 @@ def _describe(p, given):
     config = flags.configure(SearchConfig, given, **choose_defaults(given, entry))
     config.check_task(p)
     config.check_workers(p)
-    task, protocol = config.find()
     try:
-        found = config.make_describer()(task, protocol, config.data_dir)
+        described = [
+            Described(f"{task.name}, protocol {config.protocol}", describe(task, protocol, config.data_dir), protocol)
+            for describe in [config.make_describer()]
+            for task, protocol in config.find_each()
+        ]
     except TaskFailed as error:
         p.error(str(error))
-    title = f"{config.task}, protocol {config.protocol}"
     workers = config.workers or os.cpu_count() or 1
-    fresh = config.fresh_seeds, protocol.final_steps
-    print(format_table(title, found, config.limits, workers, len(config.known_optimizers), *fresh))
+    print(format_tables(described, config.limits, workers, len(config.known_optimizers), config.fresh_seeds))
     return 0
 
 
 def _run(config, out, ledger, may_change):
-    task, protocol = config.find()
-    describe, in_place = config.make_describer(), ledger.require_in_place
-    task, identity, fingerprint = prepare_task(
-        "nos-search", task, protocol, describe, config.data_dir, out / TRACEBACKS, in_place
-    )
-    record_fingerprint(ledger, fingerprint, CHANGED_TASK, may_change)
+    prepared = prepare_search(config, ledger, out / TRACEBACKS, CHANGED_TASK, may_change)
+    protocol = prepared.protocol
     space, who = config.make_space(), title_of(config.algorithm, config.preset)
     with contextlib.ExitStack() as stack:
-        executor = stack.enter_context(config.open_executor(task, protocol, config.data_dir))
+        executor = stack.enter_context(config.open_executor(prepared.task, protocol, config.data_dir))
         ledger.add_versions(find_versions())
         screen = Screen() if config.screens else pass_every_rule
-        cache = _open_cache(config, identity, screen, stack)
         print(
-            f"{who} over {space.title} ({space.size:.2g} strings), {config.task}/"
+            f"{who} over {space.title} ({space.size:.2g} strings), {' + '.join(config.task)}/"
             f"{config.protocol}, seed {config.seed}, "
             f"{executor.workers} worker{'' if executor.workers == 1 else 's'} -> {out}",
             flush=True,
@@ -152,10 +153,13 @@ def _run(config, out, ledger, may_change):
         if ledger.start:
             print(describe_start(ledger.start, space), flush=True)
         stack.enter_context(keep_tracebacks(executor, out / TRACEBACKS, ledger.require_in_place))
+        anchors = _open_anchors(executor, ledger, config.task) if prepared.is_joint else None
+        executor = JointExecutor(executor, anchors) if anchors else executor
+        cache = _open_cache(config, prepared.identity(anchors), screen, stack)
         behaviours = open_behaviours(executor, ledger) if config.joins_alike else None
         if config.joins_alike and behaviours is None:
             _say("the first gradients of the task are not finite, so no rules are taken for one that behave alike.")
-        standing = Standing(behaviours, protocol.racing)
+        standing = Standing(behaviours, protocol.racing, make_joint_bar if anchors else make_bar)
         recorder = EvaluationRecorder(executor, ledger, screen, cache, standing=standing)
         known = _measure_known_optimizers(config.known_optimizers, recorder, ledger)
         executor.timeout = config.timeout or find_timeout(known)
@@ -166,6 +170,15 @@ def _run(config, out, ledger, may_change):
         _search(config, out, algorithm, recorder, ledger)
         _measure_fresh(config.fresh_seeds, protocol, executor, ledger)
     _report(out, ledger, config)
+
+
+def _open_anchors(executor, ledger, tasks):
+    """The `Anchors`, each told in a line."""
+    if not ledger.anchors:
+        print("Several tasks: tuned SGD and tuned Adam come first, for the scores 0 and 1 on each.", flush=True)
+    anchors = open_anchors(executor, ledger, tasks)
+    print("\n".join(describe_scales(anchors)), flush=True)
+    return anchors
 
 
 def _measure_known_optimizers(optimizers, recorder, ledger):
@@ -217,14 +230,21 @@ def _say(sentence):
 
 def _report(out, ledger, config):
     ledger.require_in_place()  # else the leaderboard would be written where the run no longer is
-    words = score_words(config.task, ledger.fingerprint, ledger.task_changes)
-    table = format_leaderboard(read_ranking(ledger), words, config.find()[1].final_steps)
+    words = choose_words(flags.tell(config.task), ledger.anchors, ledger.fingerprint, ledger.task_changes)
+    ranking = read_ranking(ledger)
+    table = format_leaderboard(ranking, words, _find_final_steps(config, ranking))
     write_whole(out / LEADERBOARD, lambda unfinished: unfinished.write_text(f"{table}\n"))
     counts = ledger.counts()
     print(
         f"\n{table}\n\n{describe_counts(counts)}{describe_steps(ledger.count_steps())}\nKept in {out}"
         f"\nAs a page to look at: nos-report {quote(out)}"
     )
+
+
+def _find_final_steps(config, ranking):
+    """Steps of a training on the task, or on that of several which is measured first."""
+    first = ranking.tasks[0] if ranking.tasks else config.task[0]
+    return next(protocol.final_steps for task, protocol in config.find_each() if task.name == first)
 
 
 if __name__ == "__main__":

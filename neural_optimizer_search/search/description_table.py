@@ -1,8 +1,12 @@
 """A task's description for people: two lines before a search, and the table of `nos-search --describe`."""
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 from neural_optimizer_search.measuring.description import Description
 from neural_optimizer_search.search.limits import Limits
 from neural_optimizer_search.search.ranking import SHOWN
+from neural_optimizer_search.tasks.protocol import Protocol
 
 _BYTES = ("B", "kB", "MB", "GB", "TB")
 
@@ -17,23 +21,41 @@ def format_lines(name: str, found: Description) -> str:
     )
 
 
-def format_table(
-    title: str, found: Description, limits: Limits, workers: int, known: int, fresh_seeds: int, final_steps: int
-) -> str:
-    """All that is known before the first rule.
+class Described(NamedTuple):
+    """A task, its `Description` and its `Protocol`."""
+
+    title: str
+    found: Description
+    protocol: Protocol
+
+
+def format_tables(described: Sequence[Described], limits: Limits, workers: int, known: int, fresh_seeds: int) -> str:
+    """All that is known before the first rule, task by task, and what the whole search takes.
 
     Args:
-      title: What is described.
-      found: The `Description`.
+      described: The tasks.
       limits: What ends the search.
       workers: How many workers will measure rules.
       known: How many known optimizers are measured before.
       fresh_seeds: How often each of these, and of the best rules, is trained at the end.
-      final_steps: Gradient steps of such a training.
     """
+    seconds = sum(found.seconds for _, found, _ in described)
+    whole = {
+        "budget": _describe_budget(seconds, limits, workers, known),
+        "fresh seeds": _describe_fresh(described, workers, known + SHOWN, fresh_seeds),
+    }
+    if len(described) == 1:
+        (one,) = described
+        return _format({**_describe(one), **whole}, one.found.notes)
+    tables = [_format(_describe(one), one.found.notes) for one in described]
+    return "\n\n".join([*tables, _format({"all tasks": f"about {_duration(seconds)} a rule at most", **whole})])
+
+
+def _describe(described):
+    title, found, _ = described
     validation = found.validation_batch_size
     worst, best = found.scale
-    rows = {
+    return {
         "task": title,
         "weights": f"{found.trainable:,} trainable, {found.frozen:,} not",
         "examples": f"{found.train_examples:,} to train, {found.validation_examples:,} to validate",
@@ -44,12 +66,13 @@ def format_table(
         "metric": f"{found.metric_name}: {found.metric:.4g} untrained, which has the score {found.score:.4g} "
         f"({worst:.4g} scores 0, {best:.4g} scores 1)",
         "loss": f"{found.loss:.4g} untrained",
-        "budget": _describe_budget(found.seconds, limits, workers, known),
-        "fresh seeds": _describe_fresh(found, workers, known + SHOWN, fresh_seeds, final_steps),
     }
+
+
+def _format(rows, notes=()):
     width = max(map(len, rows))
     lines = [f"{name:<{width}}  {text}" for name, text in rows.items()]
-    return "\n".join([*lines, *(f"{'note':<{width}}  {note}" for note in found.notes)])
+    return "\n".join([*lines, *(f"{'note':<{width}}  {note}" for note in notes)])
 
 
 def _describe_budget(seconds, limits, workers, known):
@@ -62,13 +85,16 @@ def _describe_budget(seconds, limits, workers, known):
     return ", or ".join([most, *others])
 
 
-def _describe_fresh(found, workers, rules, seeds, final_steps):
+def _describe_fresh(described, workers, rules, seeds):
     if not seeds:
         return "none"
     trainings = rules * seeds
-    seconds = found.seconds * trainings * final_steps / max(1, found.steps) / workers
+    steps = [protocol.final_steps for *_, protocol in described]
+    shares = (found.seconds * final / max(1, found.steps) for (_, found, _), final in zip(described, steps))
+    seconds = sum(shares) * trainings / workers
+    each = f"{steps[0]:,}" if len(steps) == 1 else f"({' + '.join(f'{final:,}' for final in steps)})"
     return (
-        f"{rules} rules * {seeds} seeds * {final_steps:,} steps = {trainings * final_steps:,} steps at most, "
+        f"{rules} rules * {seeds} seeds * {each} steps = {trainings * sum(steps):,} steps at most, "
         f"about {_duration(seconds)} with {_crew(workers)}, after the budget"
     )
 

@@ -1,6 +1,7 @@
 """The best rules of a search beside the optimizers that everybody knows."""
 
 from collections.abc import Iterable, Sequence
+from typing import Optional
 
 from neural_optimizer_search.command_line import shorten
 from neural_optimizer_search.measuring.evaluation import Evaluation
@@ -14,6 +15,7 @@ from neural_optimizer_search.search.verdict import find_verdict, least_probabili
 
 FORMULA = "update rule (w <- w - rate * rule)"
 FOUND_AS = "found as: "
+LETTERS = 20  # of a task's name above its column
 
 
 def format_leaderboard(ranking: Ranking, words: ScoreWords, steps: int, count: int = SHOWN) -> str:
@@ -37,22 +39,22 @@ def format_leaderboard(ranking: Ranking, words: ScoreWords, steps: int, count: i
             "The same protocol, known optimizers:",
             *rows[len(shown) :],
             "",
-            *(_explain_fresh(ranking) if is_fresh else _explain_seen(contenders)),
+            *(_explain_fresh(ranking, words) if is_fresh else _explain_seen(contenders, words)),
             *([SHORTENED] if any(FOUND_AS.strip() in row for row in rows) else []),
             *([ALIKE] if any(one.alike for one in contenders) else []),
             words.note,
             *([SETTINGS] if any(one.evaluation.training_setting for one in contenders) else []),
             OPTIMISM[is_fresh],
             *_explain_fresh_statuses(contenders),
-            *explain_zeros((one.name, one.evaluation) for one in contenders),
+            *explain_zeros(((one.name, one.evaluation) for one in contenders), words.reward),
         ]
     )
 
 
 # -- Rows ------------------------------------------------------------------------------------------
 
-TITLES_SEEN = ("reward", "{score}", "rate", "alike")
-FRESH_TITLES = ("fresh reward", "P(better)", "search", "{score}", "rate", "alike")
+TITLES_SEEN = ("{reward}",)
+FRESH_TITLES = ("fresh {reward}", "P(better)", "search")
 ALIKE = "alike: the number of other rules that behave like it; they were not trained, or are not shown."
 SHORTENED = (
     "A rule is shown by its shortest formula that behaves alike on the recorded gradients;\n"
@@ -69,17 +71,20 @@ OPTIMISM = {
 def _format_rows(ranking, shown, words):
     """The text of the header, and of each row."""
     titles, make_row = (FRESH_TITLES, _fresh_row) if ranking.reference else (TITLES_SEEN, _row)
+    tasks = ranking.tasks
+    titles = [title.format(reward=words.reward) for title in titles]
+    titles += [*(shorten(task, LETTERS) for task in tasks), "rates"] if tasks else [words.title, "rate"]
     names = name_known([(one.name, one.evaluation) for one in ranking.known])
     found = [[f"{place:4d}", *make_row(ranking, one), _describe(ranking, one)] for place, one in enumerate(shown, 1)]
     known = [
         ["", *make_row(ranking, one), "\n".join([name + format_rule(one.evaluation), *filter(None, [one.diverged])])]
         for name, one in zip(names, ranking.known)
     ]
-    return format_columns([["", *(title.format(score=words.title) for title in titles), FORMULA], *found, *known])
+    return format_columns([["", *titles, "alike", FORMULA], *found, *known])
 
 
 def _row(ranking, one):
-    return [format_reward(one.evaluation), *_numbers(one.evaluation, one)]
+    return [format_reward(one.evaluation), *_numbers(ranking, one.evaluation, one)]
 
 
 def _fresh_row(ranking, one):
@@ -88,13 +93,22 @@ def _fresh_row(ranking, one):
         "-" if one.interval is None else _format_interval(*one.interval),
         "" if probability is None else say_probability(probability),
         f"{one.evaluation.reward:.4f}",
-        *_numbers(one.last, one),
+        *_numbers(ranking, one.last, one),
     ]
 
 
-def _numbers(evaluation, one):
-    rate = "-" if evaluation.learning_rate is None else f"{evaluation.learning_rate:.3g}"
-    return [f"{evaluation.accuracy:.4f}", rate, f"+{one.alike}" if one.alike else ""]
+def _numbers(ranking, evaluation, one):
+    alike = f"+{one.alike}" if one.alike else ""
+    if not ranking.tasks:
+        return [f"{evaluation.accuracy:.4f}", format_rate(evaluation.learning_rate), alike]
+    parts = {part.task: part for part in evaluation.parts}
+    scores = [f"{parts[task].score:.4f}" if task in parts else "-" for task in ranking.tasks]
+    return [*scores, " ".join(format_rate(part.learning_rate) for part in evaluation.parts) or "-", alike]
+
+
+def format_rate(rate: Optional[float]) -> str:
+    """A learning rate; "-" if every one diverged."""
+    return "-" if rate is None else f"{rate:.3g}"
 
 
 def _format_interval(mean, half):
@@ -155,11 +169,12 @@ def _begin(ranking, steps):
     return [verdict.sentence, *(f"    {line}" for line in verdict.code.splitlines()), ""]
 
 
-def _explain_fresh(ranking):
+def _explain_fresh(ranking, words):
     reference, compared = ranking.reference, ranking.compared
     count = len(reference.fresh.seeds)
     seeds = f"mean and 95 % interval over {count} seeds" if count > 1 else "from a single seed"
-    lines = [f"fresh reward: {seeds} that the search never saw. search: the reward that the search saw."]
+    reward = words.reward
+    lines = [f"fresh {reward}: {seeds} that the search never saw. search: the {reward} that the search saw."]
     if count > 1 and compared:
         lines.append(
             f"P(better): the probability that the rule is better than {reference.name}, from the paired differences "
@@ -174,24 +189,33 @@ def _explain_fresh(ranking):
     return lines
 
 
-def _explain_seen(contenders):
+def _explain_seen(contenders, words):
     seeds = len(contenders[0].evaluation.rewards) if contenders else 0
     of = f"mean ± standard deviation over {seeds} training seeds" if seeds > 1 else "from a single training seed"
-    return [f"reward: {of}."]
+    return [f"{words.reward}: {of}."]
 
 
 def _explain_fresh_statuses(contenders):
     wrong = [(one.name, one.fresh) for one in contenders if one.fresh and one.fresh.status != "ok"]
-    scores = {"diverged": "Those runs score 0."}
-    return [
-        f"fresh seeds of {name}: {shorten(fresh.message, 200)} {scores.get(fresh.status, 'That scores 0.')}"
-        for name, fresh in wrong
-    ]
+    return [f"fresh seeds of {name}: {shorten(fresh.message, 200)} {_say_worth(fresh)}" for name, fresh in wrong]
 
 
-def explain_zeros(shown: Iterable[tuple[str, Evaluation]]) -> list[str]:
-    """A line for each evaluation, by its name, with the reward 0: what it says of itself."""
-    rows = list(shown)
-    lines = [f"reward 0 of {name}: {shorten(e.message, 200)}" for name, e in rows if not e.reward]
+def _say_worth(fresh):
+    if fresh.parts:
+        return "Those runs have the reward 0 on their task."
+    return "Those runs score 0." if fresh.status == "diverged" else "That scores 0."
+
+
+def explain_zeros(shown: Iterable[tuple[str, Evaluation]], reward: str = "reward") -> list[str]:
+    """A line for each evaluation, by its name, with the reward 0: what it says of itself.
+
+    Of several tasks 0 is what tuned SGD has, which needs no explanation.
+
+    Args:
+      shown: (name, evaluation) of each.
+      reward: What the reward is called.
+    """
+    rows = [(name, e) for name, e in shown if not (e.parts and e.status == "ok")]
+    lines = [f"{reward} 0 of {name}: {shorten(e.message, 200)}" for name, e in rows if not e.reward]
     late = any(not e.reward and e.status == "timeout" for _, e in rows)
     return [*lines, *(["Rules took longer than the time limit: give a longer --timeout."] if late else [])]

@@ -10,7 +10,7 @@ from typing import Optional
 
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.behaviour import Behaviours, Likeness, are_alike
-from neural_optimizer_search.measuring.evaluation import FAILURES, Evaluation
+from neural_optimizer_search.measuring.evaluation import FAILURES, Evaluation, name_tasks
 from neural_optimizer_search.measuring.probe import Probe
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.measuring.simplify import simplify
@@ -65,7 +65,7 @@ class Contender:
     def interval(self) -> Optional[Interval]:
         """The mean with fresh seeds and its 95 % interval, None without any; of what diverged there is the mean only.
 
-        Rewards of 0 for some seeds are from no normal distribution, and their interval would reach beyond 1.
+        Rewards of 0 for some seeds are from no normal distribution.
         """
         if self.fresh is None:
             return None
@@ -77,8 +77,13 @@ class Contender:
         """How often it diverged with fresh seeds, in words; "" if it did not."""
         if self.fresh is None or self.fresh.status != "diverged":
             return ""
-        rewards = self.fresh.rewards
-        return f"diverged in {sum(not reward for reward in rewards)} of {len(rewards)}"
+        if parts := [part for part in self.fresh.parts if part.status != "ok"]:
+            return "diverged " + ", ".join(f"{_count_zeros(part.rewards)} on {part.task}" for part in parts)
+        return f"diverged {_count_zeros(self.fresh.rewards)}"
+
+
+def _count_zeros(rewards):
+    return f"in {sum(not reward for reward in rewards)} of {len(rewards)}"
 
 
 @dataclass(frozen=True)
@@ -101,6 +106,11 @@ class Ranking:
     def reference(self) -> Optional[Contender]:
         """The best known optimizer by fresh seeds; None if none was measured with any."""
         return self.known[0] if self.known and self.known[0].fresh else None
+
+    @functools.cached_property
+    def tasks(self) -> list[str]:
+        """The tasks that have a score of their own each, in the order of their measuring; none of a single task."""
+        return name_tasks(one.evaluation for one in (*self.known, *self.found))
 
     @property
     def compared(self) -> int:

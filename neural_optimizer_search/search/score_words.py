@@ -1,10 +1,12 @@
-"""What the number beside the reward is called: an accuracy, or the score of a task of the user's own."""
+"""What tables call the reward, and the number beside it: an accuracy, or the score of a task of the user's own."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Optional
 
 from neural_optimizer_search.command_line import shorten
+from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.fingerprint import Fingerprint
+from neural_optimizer_search.search.anchors import Anchors, describe_scales
 
 
 class ScoreWords(NamedTuple):
@@ -12,11 +14,37 @@ class ScoreWords(NamedTuple):
 
     Attributes:
       title: What stands over the column.
-      note: One sentence that says what is in it.
+      note: Sentences that say what is in it.
+      reward: What the reward is called.
     """
 
     title: str
     note: str
+    reward: str = "reward"
+
+
+def joint_words(anchors: Anchors, changes: Sequence[str] = ()) -> ScoreWords:
+    """The `ScoreWords` of several tasks, whose scores are the numbers beside the reward.
+
+    Args:
+      anchors: What the scores are made of.
+      changes: As for `score_words`.
+    """
+    lines = [
+        "mean score: over the tasks. On each, tuned SGD has the score 0 and tuned Adam 1; less than 0 counts 0.",
+        *describe_scales(anchors),
+    ]
+    return ScoreWords("score", "\n".join(lines) + _warn(changes), "mean score")
+
+
+def choose_words(
+    task: str,
+    anchors: Sequence[Evaluation] = (),
+    fingerprint: Optional[Fingerprint] = None,
+    changes: Sequence[str] = (),
+) -> ScoreWords:
+    """The `ScoreWords` of a search: `joint_words` if it has anchors, else `score_words` of its one task."""
+    return joint_words(Anchors(*anchors), changes) if anchors else score_words(task, fingerprint, changes)
 
 
 def score_words(task: str, fingerprint: Optional[Fingerprint] = None, changes: Sequence[str] = ()) -> ScoreWords:

@@ -1,12 +1,13 @@
 """What a search ends with, in one sentence: whether a rule beats the best known optimizer, and what to train with."""
 
 import dataclasses
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, Union
 
 from neural_optimizer_search.command_line import shorten
 from neural_optimizer_search.dsl.constants_read import find_constants
 from neural_optimizer_search.dsl.numbers import write_number
-from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.measuring.evaluation import Evaluation, Part
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE, normalize_name
 from neural_optimizer_search.search.intervals import CONFIDENCE, say_probability
 from neural_optimizer_search.search.ranking import Contender, Ranking
@@ -111,6 +112,12 @@ def _call(ranking, contender):
 def _describe(evaluation: Evaluation) -> str:
     """What it is trained with, in words."""
     constants = [f"{name} {write_number(value)}" for name, value in find_constants(evaluation.rule).items()]
+    if evaluation.parts:
+        return ", ".join([*(f"on {part.task} {_describe_training(part)}" for part in evaluation.parts), *constants])
+    return _describe_training(evaluation, constants)
+
+
+def _describe_training(evaluation: Union[Evaluation, Part], constants: Sequence[str] = ()) -> str:
     rate = [f"learning rate {evaluation.learning_rate:.3g}"] if evaluation.learning_rate is not None else []
     schedule = [f"schedule {evaluation.schedule}"] if evaluation.schedule != str(CONSTANT) else []
     decay = [f"weight decay {evaluation.weight_decay:g}"] if evaluation.weight_decay else []
@@ -118,6 +125,14 @@ def _describe(evaluation: Evaluation) -> str:
 
 
 def _write_code(contender: Contender, steps: int) -> str:
+    """Python that makes the optimizer; of several tasks, for the first."""
+    parts = contender.last.parts
+    others = "".join(f"; on {part.task}: {_describe_training(part)}" for part in parts[1:])
+    note = [f"# as on {parts[0].task}{others}"] if parts else []
+    return "\n".join([*note, _write_optimizer(contender, steps)])
+
+
+def _write_optimizer(contender, steps):
     e, name = contender.last, normalize_name(contender.name)
     if e.schedule != str(CONSTANT) or e.rule.decays:
         return write_snippet(dataclasses.replace(e, learning_rate=float(f"{e.learning_rate:.3g}")), steps)

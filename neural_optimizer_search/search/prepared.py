@@ -1,0 +1,109 @@
+"""What a search measures rules on, from its flags: one task, or several in place of it."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple, Optional, Union
+
+from neural_optimizer_search.measuring.fingerprint import Fingerprint
+from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.search.anchors import Anchors
+from neural_optimizer_search.search.config import SearchConfig
+from neural_optimizer_search.search.own_task import ChangedTask, PreparedTask, prepare_task, record_fingerprint
+from neural_optimizer_search.tasks.joint_task import JointTask
+from neural_optimizer_search.tasks.protocol import Protocol
+from neural_optimizer_search.tasks.task import Task
+
+
+class PreparedSearch(NamedTuple):
+    """What the workers of a search get, and what its rewards depend on.
+
+    Attributes:
+      task: The `Task`; of several, a `JointTask`.
+      protocol: Its protocol; of several, that of the first, with the seeds of all, and `racing` if one has it.
+      identities: As of `Task.identity`, of each task.
+    """
+
+    task: Union[Task, JointTask]
+    protocol: Protocol
+    identities: tuple[Optional[str], ...]
+
+    @property
+    def is_joint(self) -> bool:
+        """Whether there are several tasks."""
+        return isinstance(self.task, JointTask)
+
+    def identity(self, anchors: Optional[Anchors] = None) -> Optional[str]:
+        """That of `join_identities`."""
+        return join_identities(self.identities, anchors)
+
+
+def join_identities(identities: Sequence[Optional[str]], anchors: Optional[Anchors] = None) -> Optional[str]:
+    """A text that differs whenever a reward on all of some tasks may; None if one of them has none.
+
+    Args:
+      identities: As of `Task.identity`, of each task.
+      anchors: What scores on several tasks are made of.
+    """
+    known = [identity for identity in identities if identity is not None]
+    if len(known) < len(identities):
+        return None
+    return " and ".join([*known, *([repr(dict(anchors.scales))] if anchors else [])])
+
+
+def prepare_search(
+    config: SearchConfig, ledger: Ledger, tracebacks: Path, way_on: str, may_change: bool = False
+) -> PreparedSearch:
+    """Describes and checks each task of the user's own, and records which one it is.
+
+    Args:
+      config: Of the search.
+      ledger: Its `Ledger`.
+      tracebacks: As for `prepare_task`.
+      way_on, may_change: As for `record_fingerprint`.
+
+    Raises:
+      TaskFailed: If no reward of one would mean anything, or it cannot be trained.
+      ChangedTask: If one is another than before, and may not be.
+      Damaged: If the ledger has a fingerprint that is none.
+    """
+    describe, in_place = config.make_describer(), ledger.require_in_place
+
+    def prepare(task: Task, protocol: Protocol) -> PreparedTask:
+        return prepare_task("nos-search", task, protocol, describe, config.data_dir, tracebacks, in_place)
+
+    found = config.find_each()
+    if len(found) == 1:
+        ((task, protocol),) = found
+        task, identity, fingerprint = prepare(task, protocol)
+        record_fingerprint(ledger, fingerprint, way_on, may_change)
+        return PreparedSearch(task, protocol, (identity,))
+    prepared = [prepare(*one) for one in found]
+    for one in prepared:
+        _record_one(ledger, one, way_on, may_change)
+    parts = tuple((one.task, protocol) for one, (_, protocol) in zip(prepared, found))
+    racing = next((protocol.racing for _, protocol in found if protocol.racing), None)
+    protocol = dataclasses.replace(found[0][1], racing=racing)
+    return PreparedSearch(JointTask(parts), protocol, tuple(one.identity for one in prepared))
+
+
+def _record_one(ledger, prepared, way_on, may_change):
+    name = prepared.task.name
+    try:
+        record_fingerprint(_OneOfSeveral(name, ledger), prepared.fingerprint, way_on, may_change)
+    except ChangedTask as error:
+        raise ChangedTask(f"{name}: {error}") from error
+
+
+class _OneOfSeveral(NamedTuple):
+    """Where a run of several tasks records one of them: a `TaskRecord`."""
+
+    name: str
+    ledger: Ledger
+
+    @property
+    def fingerprint(self) -> Optional[Fingerprint]:
+        return self.ledger.fingerprints.get(self.name)
+
+    def set_fingerprint(self, fingerprint: Fingerprint, change: str = "") -> None:
+        self.ledger.set_fingerprint_of(self.name, fingerprint, change and f"{self.name}: {change}")
