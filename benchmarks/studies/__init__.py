@@ -15,6 +15,8 @@ STUDIES = (
     "search_throughput",
     "real_search",
     "same_steps",
+    "archive",
+    "leave_one_out",
     "learned_optimizers",
     "scaling",
     "optimizer_step",

@@ -105,7 +105,7 @@ def _search_twice(task, algorithm, seed, config) -> dict[str, Searched]:
         )
         run_search(directory, given, dict(budget, fresh_seeds=config.fresh_seeds, workers=config.workers))
         pair[arm] = directory
-        budget = dict(step_budget=_count_steps(directory))
+        budget = dict(steps=_count_steps(directory))
     # Both are told apart by the gradients that one of them recorded: it is the same child.
     descent = _read_descent(pair[SPARING])
     return {arm: _read(directory, descent) for arm, directory in pair.items()}

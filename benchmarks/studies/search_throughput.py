@@ -23,6 +23,7 @@ from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
+from neural_optimizer_search.search.limits import Limits
 from neural_optimizer_search.search.loop import search
 from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.tasks import TASKS
@@ -85,7 +86,7 @@ def _measure(executor, out, seed, config):
     score = WaitingRecorder(executor, ledger, screen=Screen())
     space = search_space(config.space, config.depth)
     controller = Controller(space, CONTROLLERS["ppo"]["fast"], seed, out / "controller")
-    steps = search(controller, score, ledger, config.budget)
+    steps = search(controller, score, ledger, Limits(config.budget))
     next(steps)  # traces the controller
     before, score.seconds, score.busy = score.trained, 0.0, 0.0
     started = time.perf_counter()

@@ -136,11 +136,16 @@ class RecordedSearch:
 
     @property
     def is_finished(self) -> Optional[bool]:
-        """Whether a budget is spent, of rules or of gradient steps; None if there is none."""
+        """Whether a budget is spent, of rules or of gradient steps; None if nobody can tell.
+
+        What `--minutes` and `--patience` have ended is not over for good.
+        """
         known = sum(e.steps for _, e in self.baselines if not e.cached)
-        spent = {"budget": self.counts["trained"], "step_budget": sum(self.measured.steps.values(), known)}
+        spent = {"budget": self.counts["trained"], "steps": sum(self.measured.steps.values(), known)}
         limits = {name: self.config[name] for name in spent if isinstance(self.config.get(name), int)}
-        return any(spent[name] >= limit for name, limit in limits.items()) if limits else None
+        if any(spent[name] >= limit for name, limit in limits.items()):
+            return True
+        return None if not limits or self.config.get("minutes") or self.config.get("patience") else False
 
 
 def read(place: Union[str, Path]) -> RecordedSearch:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
@@ -31,12 +32,13 @@ from neural_optimizer_search.search.algorithm import StateLost
 from neural_optimizer_search.search.alike import open_behaviours
 from neural_optimizer_search.search.anchors import describe_scales, open_anchors
 from neural_optimizer_search.search.checking import check_run
-from neural_optimizer_search.search.config import NO_CACHE, RunConfig, SearchConfig
+from neural_optimizer_search.search.config import NO_CACHE, RunConfig, SearchConfig, choose_defaults
 from neural_optimizer_search.search.description_table import Described, format_tables
 from neural_optimizer_search.search.fresh import FreshSeeds, choose_contenders, choose_seeds
 from neural_optimizer_search.search.joint_executor import JointExecutor
 from neural_optimizer_search.search.known_optimizers import require_reward
 from neural_optimizer_search.search.leaderboard import format_leaderboard
+from neural_optimizer_search.search.limits import find_spent
 from neural_optimizer_search.search.loop import search
 from neural_optimizer_search.search.opening import open_new, open_old
 from neural_optimizer_search.search.own_task import ChangedTask
@@ -45,6 +47,7 @@ from neural_optimizer_search.search.progress import RuleBar, describe_counts, de
 from neural_optimizer_search.search.ranking import read_ranking
 from neural_optimizer_search.search.recorder import EvaluationRecorder, pass_every_rule
 from neural_optimizer_search.search.registry import (
+    FALLBACK,
     PREFERRED,
     SearchSetting,
     UnknownAlgorithm,
@@ -114,10 +117,10 @@ def _describe(p, given):
         if name in given:
             p.error(f"argument --{name}: not allowed with --describe, which says what a new run would train.")
     try:
-        defaults = find_algorithm(given.get("algorithm", PREFERRED)).defaults
+        entry = find_algorithm(given.get("algorithm", PREFERRED))
     except UnknownAlgorithm:  # what would propose is not what would be trained
-        defaults = {}
-    config = flags.configure(SearchConfig, given, **defaults)
+        entry = find_algorithm(FALLBACK)
+    config = flags.configure(SearchConfig, given, **choose_defaults(given, entry))
     config.check_task(p)
     config.check_workers(p)
     try:
@@ -129,7 +132,7 @@ def _describe(p, given):
     except TaskFailed as error:
         p.error(str(error))
     workers = config.workers or os.cpu_count() or 1
-    print(format_tables(described, config.budget or 0, workers, len(config.known_optimizers), config.fresh_seeds))
+    print(format_tables(described, config.limits, workers, len(config.known_optimizers), config.fresh_seeds))
     return 0
 
 
@@ -193,13 +196,16 @@ def _search(config, out, algorithm, recorder, ledger):
     writer = tf.summary.create_file_writer(str(out / TENSORBOARD))
     with RuleBar(config.budget, "rules", recorder.trained, recorder.best) as bar:
         recorder.on_evaluation, recorder.on_wait = bar.show, bar.wait_for
-        for step in search(algorithm, recorder, ledger, config.budget, ahead, config.step_budget):
+        began, before = time.monotonic(), recorder.trained
+        for step in search(algorithm, recorder, ledger, config.limits, ahead):
             write_scalars(writer, step, algorithm.metrics)
             bar.count(ledger.counts())
-            share = recorder.steps / config.step_budget if config.step_budget else algorithm.share
-            if not config.budget and share:
-                # As many as there will be if the rest is like what was done.
-                bar.expect(round(bar.done / min(share, 1.0)))
+            bar.approach(config.limits, find_spent(recorder, began), before, algorithm.share)
+        reached = config.limits.find_reached(find_spent(recorder, began))
+    if reached:
+        print(f"The search ended after {config.limits.describe(reached)}.")
+    elif algorithm.share is None or algorithm.share < 1:
+        print(f"Stopped at {recorder.trained} rules: {config.algorithm} proposes only what it has seen.")
 
 
 def _measure_fresh(count, protocol, executor, ledger):
@@ -229,11 +235,6 @@ def _report(out, ledger, config):
     table = format_leaderboard(ranking, words, _find_final_steps(config, ranking))
     write_whole(out / LEADERBOARD, lambda unfinished: unfinished.write_text(f"{table}\n"))
     counts = ledger.counts()
-    if config.budget and not config.step_budget and counts["trained"] < config.budget:
-        print(
-            f"Stopped at {counts['trained']} of {config.budget} rules: "
-            f"{config.algorithm} proposes only what it has seen."
-        )
     print(
         f"\n{table}\n\n{describe_counts(counts)}{describe_steps(ledger.count_steps())}\nKept in {out}"
         f"\nAs a page to look at: nos-report {quote(out)}"

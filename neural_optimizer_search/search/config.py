@@ -2,20 +2,22 @@
 
 import argparse
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
-from neural_optimizer_search.command_line import Parser, path, path_text, shorten, whole_number
+from neural_optimizer_search.command_line import Parser, number, path, path_text, shorten, whole_number
 from neural_optimizer_search.dsl.space import MAX_DEPTH, SearchSpace, search_space
 from neural_optimizer_search.dsl.space import PRESETS as SPACES
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.records.cache_file import NAME, NotACache, refuse_other_files
 from neural_optimizer_search.search.known_optimizers import BaselineConfig
+from neural_optimizer_search.search.limits import Limits
 from neural_optimizer_search.search.named_rules import ARCHIVE, NONE, PUBLISHED, RUN
 from neural_optimizer_search.search.ranking import FRESH_SEEDS
-from neural_optimizer_search.search.registry import FALLBACK, PREFERRED, algorithm_names
+from neural_optimizer_search.search.registry import FALLBACK, PREFERRED, AlgorithmEntry, algorithm_names
 from neural_optimizer_search.tasks import TASKS
 from neural_optimizer_search.tasks.config import TaskConfig
 from neural_optimizer_search.tasks.protocol import Protocol, Racing
@@ -65,13 +67,27 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         300,
         "rules to train; what is screened out, repeated or cached is free",
         parse=whole_number(1),
-        default_text="300; exhaustive, or with --step_budget: all",
+        default_text="300; exhaustive, or with --steps, --minutes or --patience: all",
         changeable=True,
         may_be_none=True,
     )
-    step_budget: Optional[int] = flag(
+    steps: Optional[int] = flag(
         None,
-        "gradient steps to spend, those of the known optimizers included; fresh seeds are not",
+        "gradient steps to spend, those of the known optimizers included; fresh seeds come on top",
+        parse=whole_number(1),
+        default_text="no limit",
+        changeable=True,
+    )
+    minutes: Optional[float] = flag(
+        None,
+        "time to search; what is in work then is finished, fresh seeds come on top, and a resumed run has it anew",
+        parse=number(0.001, 1e6),
+        default_text="no limit",
+        changeable=True,
+    )
+    patience: Optional[int] = flag(
+        None,
+        "rules to train without a best one that is better than the last beyond the noise of its seeds",
         parse=whole_number(1),
         default_text="no limit",
         changeable=True,
@@ -165,6 +181,18 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         space = search_space(self.space, self.depth)
         return space.unconstrained() if self.unconstrained else space
 
+    @property
+    def limits(self) -> Limits:
+        """What ends the search."""
+        return Limits(self.budget, self.steps, self.patience, self.minutes)
+
+    def _check_limits(self, p):
+        if self.budget and self.patience and self.patience >= self.budget:
+            p.error(
+                f"argument --patience: must be less than --budget, which is {self.budget}, to end anything. "
+                f"Received: {self.patience}."
+            )
+
     def _check_cache(self, p):
         try:
             if self.cache != NO_CACHE:
@@ -191,10 +219,16 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         self.check_workers(p)
         self._check_several(p)
         self._check_cache(p)
+        self._check_limits(p)
         try:
             self.make_space()
         except ValueError as error:
             p.error(f"argument --depth: {error}")
+
+
+def choose_defaults(given: Mapping[str, Any], entry: AlgorithmEntry) -> dict[str, Any]:
+    """Defaults in place of those of `SearchConfig`, by what was given: another limit is enough without a budget."""
+    return {**entry.defaults, **({"budget": None} if given.keys() & {"steps", "minutes", "patience"} else {})}
 
 
 @dataclass(frozen=True)

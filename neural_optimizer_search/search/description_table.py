@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from neural_optimizer_search.measuring.description import Description
+from neural_optimizer_search.search.limits import Limits
 from neural_optimizer_search.search.ranking import SHOWN
 from neural_optimizer_search.tasks.protocol import Protocol
 
@@ -28,19 +29,19 @@ class Described(NamedTuple):
     protocol: Protocol
 
 
-def format_tables(described: Sequence[Described], budget: int, workers: int, known: int, fresh_seeds: int) -> str:
+def format_tables(described: Sequence[Described], limits: Limits, workers: int, known: int, fresh_seeds: int) -> str:
     """All that is known before the first rule, task by task, and what the whole search takes.
 
     Args:
       described: The tasks.
-      budget: Rules to train; 0 if there is no limit.
+      limits: What ends the search.
       workers: How many workers will measure rules.
       known: How many known optimizers are measured before.
       fresh_seeds: How often each of these, and of the best rules, is trained at the end.
     """
     seconds = sum(found.seconds for _, found, _ in described)
     whole = {
-        "budget": _describe_budget(seconds, budget, workers, known),
+        "budget": _describe_budget(seconds, limits, workers, known),
         "fresh seeds": _describe_fresh(described, workers, known + SHOWN, fresh_seeds),
     }
     if len(described) == 1:
@@ -74,12 +75,14 @@ def _format(rows, notes=()):
     return "\n".join([*lines, *(f"{'note':<{width}}  {note}" for note in notes)])
 
 
-def _describe_budget(seconds, budget, workers, known):
-    crew = _crew(workers)
-    if not budget:
-        return f"none; {known} known optimizers take about {_duration(seconds * known / workers)} with {crew}"
-    total = _duration(seconds * (budget + known) / workers)
-    return f"{budget:,} rules and {known} known optimizers take at most about {total} with {crew}"
+def _describe_budget(seconds, limits, workers, known):
+    crew, others = _crew(workers), [limits.describe(name) for name in limits.given if name != "rules"]
+    if limits.rules is None:
+        words = ", or ".join(others) or "none"
+        return f"{words}; {known} known optimizers take about {_duration(seconds * known / workers)} with {crew}"
+    total = _duration(seconds * (limits.rules + known) / workers)
+    most = f"{limits.describe('rules')} and {known} known optimizers take at most about {total} with {crew}"
+    return ", or ".join([most, *others])
 
 
 def _describe_fresh(described, workers, rules, seeds):

@@ -1,15 +1,18 @@
 """The search loop: an algorithm proposes rules, each new one is trained once, everything is recorded."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Optional
 
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
+from neural_optimizer_search.search.constants import Rounds
+from neural_optimizer_search.search.limits import Limits, find_spent
 from neural_optimizer_search.search.recorder import EvaluationRecorder, Screened
 
 # Steps without one new rule after which a search is over: its algorithm proposes only what it has seen.
-PATIENCE = 200
+IDLE_STEPS = 200
 # Saving a controller costs a quarter of its step; to redo ten steps, whose rules the ledger knows, costs a second.
 STEPS_PER_SAVE = 10
 
@@ -40,6 +43,15 @@ class _InFlight(NamedTuple):
     batch: Sequence[Screened]
 
 
+class _Outcome(NamedTuple):
+    """What is learned from in a step; of a proposal also the batch that is known from then on."""
+
+    proposal: Proposal
+    evaluations: Sequence[Evaluation]
+    batch: Sequence[Screened] = ()
+    staleness: int = 0
+
+
 def step(
     algorithm: Algorithm, evaluate: Callable[[Sequence], Sequence[Evaluation]], number: int
 ) -> Optional[Sequence[Evaluation]]:
@@ -56,14 +68,15 @@ def search(
     algorithm: Algorithm,
     recorder: EvaluationRecorder,
     ledger: Ledger,
-    budget: Optional[int],
+    limits: Limits,
     ahead: int = 0,
-    step_budget: Optional[int] = None,
+    rounds: Optional[Rounds] = None,
 ) -> Iterator[SearchStep]:
-    """Runs an algorithm until exactly `budget` rules were trained, or there are no more.
+    """Runs an algorithm until a limit is reached, or it has nothing left to propose.
 
-    If that is within a proposal, its other rules are left, and it is neither learned from nor recorded as a step: as
-    if the search had been interrupted there. With a larger budget the algorithm proposes it again.
+    If `limits.rules` is reached within a proposal, its other rules are left, and it is neither learned from nor
+    recorded as a step: as if the search had been interrupted there. With a larger budget the algorithm proposes it
+    again.
 
     A search whose ledger holds earlier steps continues after the last one that the algorithm has saved; what it
     proposes again on its way to where it was, the ledger knows.
@@ -72,48 +85,52 @@ def search(
       algorithm: An `Algorithm`.
       recorder: An `EvaluationRecorder`.
       ledger: The `Ledger` of the run.
-      budget: Number of trained rules, or None for no limit; what was screened out, repeated or cached does
-        not count.
+      limits: The `Limits`; their minutes begin with the first step.
       ahead: With 0, the algorithm learns from each proposal before it makes the next. Else it makes more while
         fewer rules than this are being measured, and learns from whichever is finished first: no worker waits, and
         what is learned from is a little stale.
-      step_budget: Gradient steps after which nothing more is proposed; None for no limit.
+      rounds: `Rounds` of tuning; what one finds is learned in a step of its own. None for none.
 
     Yields:
-      A `SearchStep` after each step. It ends early after `PATIENCE` steps without a new rule.
+      A `SearchStep` after each step. It ends early after `IDLE_STEPS` steps without a new rule.
     """
-    number = saved = proposed = algorithm.restore()
+    began = time.monotonic()
+    number = saved = algorithm.restore()
     ledger.drop_samples(number)
+    proposed = number - ledger.count_tuned_steps()
     recorder.recall()
+    if rounds:
+        rounds.recall(number)
     trained, idle, exhausted = ledger.trained, 0, False
     in_flight: list[_InFlight] = []
     while True:
-        if finished := _first_finished(in_flight, recorder):
-            in_flight.remove(finished)
-            evaluations, staleness = recorder.evaluations(finished.batch), number - finished.number
-            algorithm.learn(finished.proposal, evaluations)
-            recorder.settle(finished.batch)
+        outcome = _finish(in_flight, recorder, number) or _tune(rounds, limits, find_spent(recorder, began), number)
+        if outcome:
+            evaluations = outcome.evaluations
+            algorithm.learn(outcome.proposal, evaluations)
+            recorder.settle(outcome.batch)
             # In this order: a step whose samples are recorded and whose state is not is done again.
-            ledger.add_samples(number, evaluations, staleness)
+            ledger.add_samples(number, evaluations, outcome.staleness)
             number += 1
             if number % STEPS_PER_SAVE == 0:
                 algorithm.save()
                 saved = number
             before, trained = trained, ledger.trained
-            idle = idle + 1 if evaluations and trained == before else 0
+            idle = idle + 1 if outcome.batch and trained == before else 0
             if evaluations:
-                yield SearchStep(number - 1, evaluations, trained, recorder.best, staleness)
+                yield SearchStep(number - 1, evaluations, trained, recorder.best, outcome.staleness)
         elif (
             not exhausted
-            and idle < PATIENCE
-            and (step_budget is None or recorder.steps < step_budget)
-            and _has_room(in_flight, recorder, trained, budget, ahead)
+            and idle < IDLE_STEPS
+            # Rules that were trained before an interruption are proposed again, and all of a step is learned from.
+            and limits.find_reached(find_spent(recorder, began)._replace(rules=trained)) is None
+            and (not in_flight or _has_room(recorder, limits.rules, ahead))
         ):
             proposal = algorithm.propose(proposed)
             exhausted = proposal is None
             if proposal is not None:
                 proposed += 1
-                most = None if budget is None else budget - recorder.trained - recorder.pending_count
+                most = _count_left(recorder, limits.rules)
                 in_flight.append(_InFlight(number, proposal, recorder.start(proposal.rules, most=most)))
         elif recorder.pending_count:
             recorder.wait()
@@ -123,15 +140,32 @@ def search(
         algorithm.save()
 
 
-def _first_finished(in_flight, recorder):
-    """The oldest proposal whose rules are all measured, or None."""
-    return next((one for one in in_flight if recorder.is_finished(one.batch)), None)
+def _finish(in_flight, recorder, number):
+    """The `_Outcome` of the oldest proposal whose rules are all measured, which is in flight no more; or None."""
+    for one in in_flight:
+        if recorder.is_finished(one.batch):
+            in_flight.remove(one)
+            return _Outcome(one.proposal, recorder.evaluations(one.batch), one.batch, number - one.number)
+    return None
 
 
-def _has_room(in_flight, recorder, trained, budget, ahead):
-    """Whether another proposal may be made now."""
-    if not in_flight:
-        # Rules that were trained before an interruption are proposed again, and a whole step of them is learned from.
-        return budget is None or trained < budget
-    pending = recorder.pending_count
-    return pending < ahead and (budget is None or recorder.trained + pending < budget)
+def _tune(rounds, limits, spent, number):
+    """The `_Outcome` of rounds, if any are due; None if there is nothing to learn.
+
+    Whether the last of so many rules is trained does not matter: with a larger budget there is a round too.
+    """
+    while rounds is not None and rounds.is_due and limits.find_reached(spent._replace(rules=0)) is None:
+        if evaluations := rounds.carry_out(number):
+            return _Outcome(Proposal([e.rule for e in evaluations]), evaluations)
+    return None
+
+
+def _has_room(recorder, budget, ahead):
+    """Whether another proposal may be made although there is one in work."""
+    left = _count_left(recorder, budget)
+    return recorder.pending_count < ahead and (left is None or left > 0)
+
+
+def _count_left(recorder, budget):
+    """How many more rules may be trained than are in work; None for any number."""
+    return None if budget is None else budget - recorder.trained - recorder.pending_count

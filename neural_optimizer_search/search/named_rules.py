@@ -13,11 +13,11 @@ from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.files import Damaged, read_text
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE, normalize_name
 from neural_optimizer_search.records.rows import read_rule, write_rule
+from neural_optimizer_search.search.archive import read_archive
 from neural_optimizer_search.search.ranking import SHOWN, read_found_rules
 
 RUN = "run:"
 ARCHIVE, PUBLISHED, NONE = "archive", "catalogue", "none"
-SHIPPED_ARCHIVE = Path(__file__).with_name("archive.json")
 
 
 def find_rule(text: str) -> Rule:
@@ -98,7 +98,7 @@ def _find_some(text: str) -> Iterable[Rule]:
     if text == PUBLISHED:
         return find_published_rules()
     if text == ARCHIVE:
-        return read_rules(SHIPPED_ARCHIVE)
+        return [one.rule for one in read_archive().rules]
     if text.startswith(RUN) and not _has_place(text):
         return _find_best(text.removeprefix(RUN))
     if text.startswith(RUN) or _has_place(text):

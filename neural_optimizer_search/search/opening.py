@@ -23,7 +23,7 @@ from neural_optimizer_search.records.run_directory import (
     make_directory,
     require_own_files,
 )
-from neural_optimizer_search.search.config import SearchConfig
+from neural_optimizer_search.search.config import SearchConfig, choose_defaults
 from neural_optimizer_search.search.named_rules import find_rules
 from neural_optimizer_search.search.registry import (
     PREFERRED,
@@ -59,11 +59,9 @@ def open_new(p: Parser, given: dict[str, Any]) -> OpenSearch:
         if given["algorithm"] != PREFERRED:
             print(f"{title_of(given['algorithm'])}, because {_explain_absence(PREFERRED)}")
     try:
-        defaults = find_usable_algorithm(given["algorithm"]).defaults
+        defaults = choose_defaults(given, find_usable_algorithm(given["algorithm"]))
     except UnknownAlgorithm as error:
         p.error(f"argument --algorithm: {error}")
-    if "step_budget" in given:
-        defaults = {**defaults, "budget": None}
     config = flags.configure(SearchConfig, given, **defaults)
     config.check(p)
     start = _find_start(p, config)

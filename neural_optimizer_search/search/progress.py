@@ -1,5 +1,6 @@
 """What a person sees of a search while it runs: a bar, and TensorBoard."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, Optional
 
@@ -7,6 +8,7 @@ import tensorflow as tf
 
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.progress import ProgressBar
+from neural_optimizer_search.search.limits import Limits, Spent
 from neural_optimizer_search.search.loop import SearchStep
 
 
@@ -22,7 +24,7 @@ class RuleBar(ProgressBar):
 
     def __init__(self, total: Optional[int], unit: str, done: int = 0, best: float = 0.0):
         super().__init__(total, unit, done)
-        self._best, self._any, self._counts = best, False, ""
+        self._best, self._any, self._counts, self._limits = best, False, "", ""
 
     def show(self, evaluation: Evaluation) -> None:
         """One rule more; a cached one is not trained, and does not count."""
@@ -40,10 +42,29 @@ class RuleBar(ProgressBar):
         self._counts = "".join([*shown, *failed])
         self._write_note()
 
+    def approach(self, limits: Limits, spent: Spent, before: int, share: Optional[float]) -> None:
+        """Shows what will end the search, and when, if the rest is like what was done.
+
+        Args:
+          limits: Its `Limits`.
+          spent: What it has spent of them.
+          before: How many rules an earlier command has trained.
+          share: The share of all proposals that is made; None if they could go on forever.
+        """
+        left = [*limits.find_left(spent, before).values()]
+        if share:
+            left.append(spent.rules / min(share, 1.0) - spent.rules)
+        nearest = min(left, default=math.inf)
+        if math.isfinite(nearest):
+            self.expect(spent.rules + math.ceil(nearest))
+        shares = limits.describe_shares(spent, before)
+        self._limits = f", {shares}" if shares else ""
+        self._write_note()
+
     def _write_note(self):
         if self._any:
             speed = f", {60 * self.speed:.0f} rules/min" if self.speed else ""
-            self.note(f"best {self._best:.4f}{speed}{self._counts}")
+            self.note(f"best {self._best:.4f}{speed}{self._limits}{self._counts}")
 
 
 def describe_counts(counts: Mapping[str, int]) -> str:

@@ -92,13 +92,18 @@ class EvaluationRecorder:
         batch = self.start(rules, role)
         while not self.is_finished(batch):
             self.wait()
-        self.settle(batch)
+        self.settle(batch, role)
         return self.evaluations(batch)
 
     @property
     def steps(self) -> int:
         """Gradient steps of all that was learned from, known optimizers included."""
         return self._standing.steps
+
+    @property
+    def waited(self) -> int:
+        """Rules trained since the last best one, of all that was learned from."""
+        return self._standing.waited
 
     @property
     def pending_count(self) -> int:
@@ -150,11 +155,11 @@ class EvaluationRecorder:
             return screening.key
         return self._standing.find_key(screening)
 
-    def settle(self, batch: Iterable[Screened]) -> None:
+    def settle(self, batch: Iterable[Screened], role: str = "search") -> None:
         """These rules are finished, and learned from: from now on they count among those that are known."""
         for screened in batch:
             if screened.key:
-                self._standing.settle(self._known[screened.key])
+                self._standing.settle(self._known[screened.key], role == BASELINE)
 
     def recall(self) -> None:
         """Settles what the ledger has of an earlier part of the search: known optimizers, and all its samples.
@@ -165,18 +170,22 @@ class EvaluationRecorder:
         if len({len(e.rewards) for e in self._known.values() if e.status == "ok"}) > 1:
             raise Damaged("some of its rules have rewards with more seeds than others.")
         for evaluation in self._ledger.evaluation_rows(BASELINE):
-            self._recall(evaluation)
+            self._recall(evaluation, BASELINE)
         for key in self._ledger.sampled_keys():
-            self._recall(self._known[key])
+            self._recall(self._known[key], "search")
 
-    def _recall(self, evaluation):
+    def _recall(self, evaluation, role):
         self._standing.add_rule(Screening(evaluation.rule, evaluation.flipped, evaluation.key))
-        self._standing.settle(evaluation)
+        self._standing.settle(evaluation, role == BASELINE)
 
     def wait(self) -> None:
         """Waits until one more rule is measured, and records all that are."""
         futures = [measurement.future for measurement in self._measured.values()]
         wait_for_any(self.executor, futures, self.on_wait)
+        self.collect()
+
+    def collect(self) -> None:
+        """Records the rules that are measured by now."""
         self._record_measured(list(self._measured))
 
     def is_finished(self, batch: Sequence[Screened]) -> bool:

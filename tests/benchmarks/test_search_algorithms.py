@@ -11,6 +11,7 @@ from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.exhaustive import Exhaustive
+from neural_optimizer_search.search.limits import Limits
 from neural_optimizer_search.search.loop import search
 from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.workers.in_process import InProcess
@@ -27,7 +28,7 @@ def made_up(rule):
 def ledger(tmp_path_factory):
     ledger = Ledger(tmp_path_factory.mktemp("run") / "ledger.sqlite", CONFIG)
     algorithm = Exhaustive(search_space("signs", 1).unconstrained(), 1000)
-    for _ in search(algorithm, EvaluationRecorder(InProcess(made_up), ledger, Screen()), ledger, None):
+    for _ in search(algorithm, EvaluationRecorder(InProcess(made_up), ledger, Screen()), ledger, Limits()):
         pass
     yield ledger
     ledger.close()

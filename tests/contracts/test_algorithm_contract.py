@@ -5,6 +5,7 @@ import os
 from typing import NamedTuple
 
 import fakes
+import numpy as np
 import pytest
 
 from neural_optimizer_search import parse_formula, search_space
@@ -12,20 +13,32 @@ from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search import registry
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
 from neural_optimizer_search.search.config import HYPERPARAMETERS
+from neural_optimizer_search.search.limits import Limits
 from neural_optimizer_search.search.loop import STEPS_PER_SAVE, search
 from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.search.registry import AlgorithmEntry, SearchSetting
+from neural_optimizer_search.search.start import Started
 
 pytestmark = [pytest.mark.once, pytest.mark.slow, pytest.mark.usefixtures("graphs_as_traced")]
 
 SPACE = search_space("signs", depth=1)
-NAMES = registry.algorithm_names()
+# A search that starts with rules of the space is one of the algorithm that it goes on with.
+STARTED = AlgorithmEntry(
+    "Started evolution",
+    lambda setting: Started(
+        registry.find_algorithm("evolution").make(setting),
+        [SPACE.decode(string) for string in SPACE.sample(np.random.default_rng(1), 8)],
+        batch_size=4,
+    ),
+)
+ENTRIES = {"started": STARTED}
+NAMES = [*registry.algorithm_names(), *ENTRIES]
 BUDGET = 40  # but of an algorithm that has another one by default, such as none
 
 
 @pytest.fixture(scope="module", params=NAMES)
 def entry(request):
-    entry = registry.find_algorithm(request.param)
+    entry = ENTRIES.get(request.param) or registry.find_algorithm(request.param)
     if entry.missing:
         pytest.skip(f"needs what is not installed: {entry.missing}")
     return entry
@@ -76,7 +89,7 @@ def test_proposing_changes_nothing_and_depends_on_the_number(made):
 def test_seeds_differ(entry, made, tmp_path):
     other = entry.make(setting(tmp_path, seed=1))
     other.restore()
-    same = texts(other.propose(0)) == texts(made.propose(0))
+    same = texts(other.propose(2)) == texts(made.propose(2))  # what a search starts with is before
     assert same == (made.share is not None)  # a whole space has one order
 
 
@@ -134,7 +147,7 @@ def run(entry, directory, budget=None, steps=None):
     budget = budget or entry.defaults.get("budget", BUDGET)
     recorder = EvaluationRecorder(fakes.fake_executor, place.ledger)
     # `search` is a generator: dropping it is what a kill does, but for the file.
-    for step in search(entry.make(place), recorder, place.ledger, budget):
+    for step in search(entry.make(place), recorder, place.ledger, Limits(budget)):
         if step.number == steps:
             break
     found = Found(place.ledger.samples(), place.ledger.evaluations(), place.ledger.counts())

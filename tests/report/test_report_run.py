@@ -64,7 +64,7 @@ def test_no_budget_has_no_end(tmp_path):
 def test_a_budget_of_steps_has_an_end(tmp_path):
     steps = dict(baselines=ledgers.with_steps(ledgers.known()), evaluations=ledgers.with_steps(ledgers.found()[:2]))
     for budget, is_finished in ((1600, True), (1601, False)):
-        config = {**ledgers.CONFIG, "step_budget": budget}
+        config = {**ledgers.CONFIG, "steps": budget}
         assert read(ledgers.write(tmp_path / str(budget), config=config, **steps)).is_finished is is_finished
 
 

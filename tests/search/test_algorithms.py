@@ -11,6 +11,7 @@ from neural_optimizer_search.measuring.evaluation import without_reward
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.evolution import Evolution, EvolutionConfig
 from neural_optimizer_search.search.exhaustive import Exhaustive
+from neural_optimizer_search.search.limits import Limits
 from neural_optimizer_search.search.loop import search, step
 from neural_optimizer_search.search.random_search import RandomSearch
 from neural_optimizer_search.search.recorder import EvaluationRecorder
@@ -46,7 +47,7 @@ def test_what_the_screen_rejects_does_not_join_the_population():
 def test_evolution_goes_on_from_its_samples(tmp_path, cut):
     def run(ledger, budget):
         evolution = Evolution(SPACE, SMALL, 5, ledger.samples())
-        list(search(evolution, EvaluationRecorder(fakes.fake_executor, ledger), ledger, budget))
+        list(search(evolution, EvaluationRecorder(fakes.fake_executor, ledger), ledger, Limits(budget)))
 
     whole, broken = Ledger(tmp_path / "whole", {}), Ledger(tmp_path / "broken", {})
     run(whole, 40)
@@ -95,7 +96,10 @@ def test_an_exhaustive_search_ends_and_goes_on(tmp_path):
     def run(ledger, budget):
         list(
             search(
-                Exhaustive(space, 200, ledger.steps), EvaluationRecorder(fakes.fake_executor, ledger), ledger, budget
+                Exhaustive(space, 200, ledger.steps),
+                EvaluationRecorder(fakes.fake_executor, ledger),
+                ledger,
+                Limits(budget),
             )
         )
 

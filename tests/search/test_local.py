@@ -10,6 +10,7 @@ from neural_optimizer_search import parse_formula, search_space
 from neural_optimizer_search.measuring.evaluation import without_reward
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.algorithm import Proposal
+from neural_optimizer_search.search.limits import Limits
 from neural_optimizer_search.search.local import Local, LocalConfig
 from neural_optimizer_search.search.loop import search, step
 from neural_optimizer_search.search.random_search import RandomSearch
@@ -109,7 +110,7 @@ def test_it_goes_on_from_its_samples(tmp_path, cut):
 
     def run(ledger, budget):
         local = Local(SPACE, CONFIG, 5, known, ledger.sample_rows())
-        list(search(local, EvaluationRecorder(fakes.fake_executor, ledger), ledger, budget))
+        list(search(local, EvaluationRecorder(fakes.fake_executor, ledger), ledger, Limits(budget)))
 
     whole, broken = Ledger(tmp_path / "whole", {}), Ledger(tmp_path / "broken", {})
     run(whole, 40)

@@ -10,7 +10,8 @@ from neural_optimizer_search.records import ledger as ledger_module
 from neural_optimizer_search.records.counts import Counts
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
-from neural_optimizer_search.search.loop import PATIENCE, STEPS_PER_SAVE, search
+from neural_optimizer_search.search.limits import Limits
+from neural_optimizer_search.search.loop import IDLE_STEPS, STEPS_PER_SAVE, search
 from neural_optimizer_search.search.random_search import RandomSearch
 from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.workers.executor import MEASURE, Executor
@@ -28,7 +29,7 @@ def ledger(tmp_path):
 
 def run(ledger, budget, executor=fakes.fake_executor, seed=0):
     algorithm = RandomSearch(SPACE, batch_size=5, seed=seed, completed=ledger.steps)
-    return list(search(algorithm, EvaluationRecorder(executor, ledger), ledger, budget))
+    return list(search(algorithm, EvaluationRecorder(executor, ledger), ledger, Limits(budget)))
 
 
 def test_score_keeps_the_order_and_trains_each_function_once(ledger):
@@ -88,7 +89,7 @@ def test_a_budget_is_met_exactly_and_may_grow(tmp_path, budget, ahead):
         algorithm = RandomSearch(SPACE, batch_size=5, seed=0, completed=ledger.steps)
         with InThread() as executor:
             recorder = EvaluationRecorder(executor, ledger, screen=Screen())
-            for step in search(algorithm, recorder, ledger, budget, ahead):
+            for step in search(algorithm, recorder, ledger, Limits(budget), ahead):
                 assert recorder.trained <= budget and len(step.evaluations) == 5
         counts = ledger.counts()
         assert counts["trained"] == recorder.trained == len(ledger.evaluations("search")) == budget
@@ -187,7 +188,7 @@ class Saving(Algorithm):
 @pytest.mark.parametrize("killed_at", [1, STEPS_PER_SAVE - 1, STEPS_PER_SAVE, STEPS_PER_SAVE + 3, "the end"])
 def test_steps_after_the_last_save_are_done_again_without_training(tmp_path, killed_at):
     def run(ledger, algorithm, budget=60):
-        yield from search(algorithm, EvaluationRecorder(InProcess(measure), ledger), ledger, budget)
+        yield from search(algorithm, EvaluationRecorder(InProcess(measure), ledger), ledger, Limits(budget))
 
     trained = []
 
@@ -223,8 +224,8 @@ def test_a_search_ends_when_there_is_nothing_new(ledger):
         def restore(self):
             return 0
 
-    steps = list(search(Stubborn(), EvaluationRecorder(fakes.fake_executor, ledger), ledger, 10))
-    assert len(steps) == PATIENCE + 1
+    steps = list(search(Stubborn(), EvaluationRecorder(fakes.fake_executor, ledger), ledger, Limits(10)))
+    assert len(steps) == IDLE_STEPS + 1
     assert steps[-1].trained == 1
 
 

@@ -8,6 +8,7 @@ import pytest
 from tiny_searches import found
 
 from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.report import run
 from neural_optimizer_search.search import command
 from neural_optimizer_search.workers.config import EXECUTORS
 
@@ -98,6 +99,16 @@ def test_what_is_off(tmp_path, asked, row):
     assert bool(fresh) == ("again" in expected[1])
 
 
+def test_a_limit_that_had_another_name(tmp_path, asked, capsys):
+    out = tmp_path / "run"
+    search(out, "--steps", "1", "--budget", "13")
+    old_ledger.write_as_before(out / "ledger.sqlite", 6)
+    assert '"step_budget": 1' in (out / "ledger.sqlite").read_bytes().decode(errors="ignore")
+    assert run.read(out).config["steps"] == 1 and command.main(["--check", str(out)]) == 0
+    assert command.main(["--resume", str(out)]) == 0
+    assert "The search ended after 13 rules." in capsys.readouterr().out
+
+
 def test_joining_leaves_what_is_not_joined_as_it_was(tmp_path, asked):
     """A rule has the evaluation that it has without racing and joining, or that of the one that it is alike."""
     joined, plain = (
@@ -108,7 +119,7 @@ def test_joining_leaves_what_is_not_joined_as_it_was(tmp_path, asked):
     assert len(alone) > 40 and all(sample.reward == rewards[sample.key] for sample in alone)
 
 
-@pytest.mark.parametrize("more", [["--step_budget", "1"], ["--algorithm", "exhaustive", "--budget", "3"]], ids=str)
+@pytest.mark.parametrize("more", [["--steps", "1"], ["--algorithm", "exhaustive", "--budget", "3"]], ids=str)
 def test_a_run_without_a_budget_of_rules_goes_on(tmp_path, asked, more):
     begin = ["--task", "digits", "--space", "signs", "--depth", "1", "--algorithm", "random", "--cache", "none"]
     assert command.main([*begin, *more, "--out", str(tmp_path / "run")]) == 0

@@ -57,18 +57,25 @@ def test_broken_off_anywhere(whole, evaluator, tmp_path, monkeypatch, workers):
 def test_a_budget_that_grows(whole, evaluator, tmp_path):
     algorithm, expected, _ = whole
     for budget in (1, 5, 12):
-        run(tmp_path / "run", algorithm, Workers(evaluator, 2), budget=budget)
+        run(tmp_path / "run", algorithm, Workers(evaluator, 2), rules=budget)
     found = read(tmp_path / "run")
     fresh = found.pop("fresh")  # those of smaller budgets stay
     assert set(fresh) >= set(expected["fresh"])
     assert {**found, "steps": 0} == {**{k: v for k, v in expected.items() if k != "fresh"}, "steps": 0}
 
 
+LIMITS = {
+    "steps": lambda expected: sum(expected["steps"].values()) // 2,
+    "patience": lambda expected: 4,
+}
+
+
+@pytest.mark.parametrize("name", LIMITS)
 @pytest.mark.parametrize("workers", [1, 4])
-def test_a_budget_of_steps(whole, evaluator, tmp_path, workers):
+def test_another_limit(whole, evaluator, tmp_path, workers, name):
     algorithm, expected, _ = whole
-    budget = dict(budget=None, step_budget=sum(expected["steps"].values()) // 2)
-    run(tmp_path / "whole", algorithm, Workers(evaluator, 2), **budget)
+    limit = {name: LIMITS[name](expected)}
+    run(tmp_path / "whole", algorithm, Workers(evaluator, 2), **limit)
     make = functools.partial(Workers, evaluator, workers)
-    for point, found in broken(tmp_path, algorithm, make, [6, 9], **budget):
+    for point, found in broken(tmp_path, algorithm, make, [6, 9], **limit):
         assert found == read(tmp_path / "whole"), point

@@ -27,6 +27,7 @@ from neural_optimizer_search.command_line import is_installed, whole_number
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.run_directory import LEDGER, REPORT
+from neural_optimizer_search.search.limits import Limits
 from neural_optimizer_search.search.loop import search
 from neural_optimizer_search.search.random_search import BATCH, RandomSearch
 from neural_optimizer_search.search.recorder import EvaluationRecorder
@@ -97,7 +98,7 @@ def _measure_steps(directory, count):
     """Milliseconds of a step of random search, the median."""
     with contextlib.closing(Ledger(directory / LEDGER)) as ledger:
         algorithm = RandomSearch(make_config(1).make_space(), BATCH, SEED, ledger.steps)
-        steps = search(algorithm, EvaluationRecorder(made_up_executor, ledger), ledger, budget=None)
+        steps = search(algorithm, EvaluationRecorder(made_up_executor, ledger), ledger, Limits())
 
         def step():
             next(steps)

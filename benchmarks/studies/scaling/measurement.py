@@ -19,6 +19,7 @@ from neural_optimizer_search.dsl.space import search_space
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.command import RULES_PER_WORKER
+from neural_optimizer_search.search.limits import Limits
 from neural_optimizer_search.search.loop import search
 from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.workers.executor import MEASURE, Ask
@@ -118,7 +119,7 @@ def time_search(
         scratch = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
         ledger = stack.enter_context(contextlib.closing(Ledger(scratch / "ledger.sqlite", {})))
         controller = Controller(SPACE, config, seed, scratch / "controller")
-        steps = search(controller, make_recorder(sleeper, ledger), ledger, None, ahead)
+        steps = search(controller, make_recorder(sleeper, ledger), ledger, Limits(), ahead)
         first = last = next(steps)  # traces the controller
         began, processor, staleness = clock.time(), time.process_time(), []
         while clock.time() < began + seconds or not staleness:

@@ -19,6 +19,7 @@ from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.evolution import Evolution, EvolutionConfig
+from neural_optimizer_search.search.limits import Limits
 from neural_optimizer_search.search.loop import search
 from neural_optimizer_search.search.random_search import RandomSearch
 from neural_optimizer_search.search.recorder import EvaluationRecorder, pass_every_rule
@@ -67,7 +68,7 @@ def replay(name: str, seed: int, budget: int, table: pathlib.Path = TABLE) -> Re
             on_evaluation=lambda evaluation: curve.append(evaluation.reward),
             standing=Standing(Behaviours(make_probes()) if name in ALIKE else None),
         )
-        for _ in search(ALGORITHMS[name](read_space(table), seed), score, ledger, budget):
+        for _ in search(ALGORITHMS[name](read_space(table), seed), score, ledger, Limits(budget)):
             pass
         sampled = ledger.counts()["sampled"]
         ledger.close()

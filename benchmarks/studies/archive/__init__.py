@@ -1,0 +1,98 @@
+"""Which rules do searches on several tasks have in common? Makes the archive that `--start archive` reads.
+
+The best distinct rules of the searches that are given are measured in full on every task that was searched on, ranked
+on each, and ordered by their mean rank; a rule that fails or diverges on a task is left out.
+
+    python -m benchmarks.run archive --searches runs/digits-0 runs/images-0 --data_dir DATA
+    python -m benchmarks.run archive --searches runs/*-guided-* --out neural_optimizer_search/search/archive.json
+
+What is measured is kept, and never done twice.
+"""
+
+import datetime
+import pathlib
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from benchmarks.studies.archive.candidates import Searched, choose_candidates, read_searches
+from benchmarks.studies.archive.ranks import measure_candidates, order, shorten_name
+from benchmarks.studies.common.shared_flags import own_data_flag, runs_flag, workers_flag
+from benchmarks.studies.own_tasks import set_data_directory
+from neural_optimizer_search.command_line import path, whole_number
+from neural_optimizer_search.flags import flag
+from neural_optimizer_search.records.run_directory import find_versions
+from neural_optimizer_search.search.archive import Archive, write_archive
+
+TITLE = "which rules do searches on several tasks have in common? (makes the shipped archive)"
+
+
+@dataclass(frozen=True)
+class Config:
+    """The flags of this study."""
+
+    searches: Sequence[pathlib.Path] = flag(
+        (), "directories of searches, one or several a task", parse=path, nargs="+", metavar="RUN"
+    )
+    top: int = flag(10, "rules of each search that are compared", parse=whole_number(1, 1_000))
+    keep: int = flag(30, "rules of the archive", parse=whole_number(1, 1_000))
+    out: pathlib.Path = flag(pathlib.Path("runs", "archive", "archive.json"), "the file to write", parse=path)
+    workers: Optional[int] = workers_flag()
+    runs: pathlib.Path = runs_flag("archive")
+    data_dir: Optional[str] = own_data_flag()
+
+
+def run(config: Config) -> dict[str, Any]:
+    """Measures, ranks and writes; returns what the archive holds."""
+    set_data_directory(config.data_dir)
+    searches = read_searches(config.searches, config.top)
+    words = [*map(str, config.searches), "--top", str(config.top), "--keep", str(config.keep)]
+    command = f"python -m benchmarks.run archive --searches {shlex.join(words)}"
+    archive = make_archive(searches, config.keep, config.runs, config.workers, command)
+    write_archive(config.out, archive)
+    _print(archive)
+    print(f"\n{len(archive.rules)} rules -> {config.out}")
+    rules = [dict(formula=str(one.rule), search=one.search, mean_rank=one.mean_rank) for one in archive.rules]
+    return dict(tasks=archive.tasks, compared=archive.about["compared"], failed=archive.about["failed"], rules=rules)
+
+
+def make_archive(
+    searches: Sequence[Searched], keep: int, runs: pathlib.Path, workers: Optional[int], command: str
+) -> Archive:
+    """The archive of what searches found, on the tasks of these searches.
+
+    Args:
+      searches: As `read_searches` gives them.
+      keep: How many rules it has at most.
+      runs: Where measurements are kept.
+      workers: Rules to measure at a time; None for one per core.
+      command: How it is made, for the reader of the file.
+    """
+    candidates = choose_candidates(searches)
+    protocols = {search.task: search.protocol for search in searches}
+    measured = {
+        task: measure_candidates(task, protocol, candidates, runs, workers) for task, protocol in protocols.items()
+    }
+    ordered = order(candidates, {task: one.rewards for task, one in measured.items()})
+    about = dict(
+        made=datetime.date.today().isoformat(),
+        versions=find_versions(),
+        command=command,
+        compared=len(candidates),
+        failed=len(candidates) - len(ordered),
+    )
+    tasks = {task: dict(protocol=protocols[task], known=one.known) for task, one in measured.items()}
+    return Archive(ordered[:keep], tasks, {search.name: search.about for search in searches}, about)
+
+
+def _print(archive):
+    tasks = list(archive.tasks)
+    names = [shorten_name(task) for task in tasks]
+    print(f"\n{'':4s}{'mean rank':>10s}{''.join(f'{name[:12]:>13s}' for name in names)}  rule")
+    for place, one in enumerate(archive.rules, 1):
+        cells = "".join(f"{one.rewards[task]:13.4f}" for task in tasks)
+        print(f"{place:3d} {one.mean_rank:10.1f}{cells}  {one.rule}")
+    for name in archive.tasks[tasks[0]]["known"]:
+        cells = "".join(f"{archive.tasks[task]['known'][name]:13.4f}" for task in tasks)
+        print(f"{'':14s}{cells}  {name}")

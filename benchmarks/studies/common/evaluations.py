@@ -1,0 +1,41 @@
+"""Rules measured in full on a task, without a race, kept in a file and never done twice."""
+
+import concurrent.futures
+import pathlib
+from collections.abc import Sequence
+from typing import Optional
+
+from tqdm import tqdm
+
+from benchmarks.studies.common.kept import Kept
+from benchmarks.studies.common.shared_flags import find_protocol
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.records.rows import from_row, to_row, write_rule
+from neural_optimizer_search.tasks import find_task
+from neural_optimizer_search.workers.config import WorkerConfig
+
+
+def evaluate_rules(
+    name: str, protocol: str, rules: Sequence[Rule], path: pathlib.Path, workers: Optional[int] = None
+) -> list[Evaluation]:
+    """The evaluations of rules, in their order; what cannot be measured has a status that says so.
+
+    Args:
+      name: Of the task, as --task has it.
+      protocol: The name of one of its protocols.
+      rules: `Rule`s.
+      path: The file that keeps what is measured.
+      workers: How many rules to measure at a time; None for one per core.
+    """
+    task, kept = find_task(name), Kept(path)
+    chosen = find_protocol(task, protocol, racing=None)
+    of = [dict(task=name, protocol=protocol, rule=write_rule(rule)) for rule in rules]
+    missing = [i for i, one in enumerate(of) if one not in kept]
+    if missing:
+        with WorkerConfig(workers=workers).open_executor(task, chosen, None) as executor:
+            futures = {executor.submit(rules[i]): i for i in missing}
+            done = concurrent.futures.as_completed(futures)
+            for future in tqdm(done, total=len(missing), unit="rule", disable=None, leave=False):
+                kept.add(of[futures[future]], to_row(future.result()))
+    return [from_row(kept[one]) for one in of]

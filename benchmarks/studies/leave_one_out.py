@@ -1,0 +1,174 @@
+"""Does a search arrive sooner that starts from what was found on other tasks?
+
+For each task an archive is made of the searches on the other tasks alone, and the same algorithm searches twice with
+each seed: cold, and from that archive. How many trained rules, and gradient steps, does either need to the best
+reward that the cold search reached with its whole budget?
+
+    python -m benchmarks.run leave_one_out --searches runs/*-guided-* --seeds 3 --rules 300 --data_dir DATA
+
+Searches that were stopped go on, and those that are done are not repeated; measurements are shared with `archive`.
+"""
+
+import contextlib
+import pathlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Optional
+
+import numpy as np
+from scipy import stats
+
+from benchmarks.studies.archive import make_archive
+from benchmarks.studies.archive.candidates import Searched, read_searches
+from benchmarks.studies.archive.ranks import shorten_name
+from benchmarks.studies.common.searches import run_search
+from benchmarks.studies.common.shared_flags import depth_flag, own_data_flag, runs_flag, space_flag, workers_flag
+from benchmarks.studies.own_tasks import set_data_directory
+from neural_optimizer_search.command_line import path, whole_number
+from neural_optimizer_search.flags import flag
+from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.records.run_directory import LEDGER
+from neural_optimizer_search.search.archive import write_archive
+from neural_optimizer_search.search.registry import algorithm_names, default_algorithm
+
+TITLE = "does a search arrive sooner that starts from what was found on other tasks?"
+COLD, STARTED = "cold", "started"
+
+
+@dataclass(frozen=True)
+class Config:
+    """The flags of this study."""
+
+    searches: Sequence[pathlib.Path] = flag(
+        (), "directories of searches, one or several a task", parse=path, nargs="+", metavar="RUN"
+    )
+    top: int = flag(10, "rules of each search that are compared", parse=whole_number(1, 1_000))
+    keep: int = flag(30, "rules of an archive", parse=whole_number(1, 1_000))
+    algorithm: Optional[str] = flag(None, "what searches", choices=algorithm_names, default_text="as of nos-search")
+    seeds: int = flag(3, "pairs of searches on each task", parse=whole_number(1, 1_000))
+    first_seed: int = flag(100, "seed of the first pair", parse=whole_number(0))
+    rules: int = flag(300, "rules that a search trains", parse=whole_number(1, 1_000_000))
+    space: str = space_flag()
+    depth: int = depth_flag(2)
+    workers: Optional[int] = workers_flag()
+    runs: pathlib.Path = runs_flag("leave_one_out")
+    measurements: pathlib.Path = flag(
+        pathlib.Path("runs", "archive"), "directory of what the study archive measured", parse=path
+    )
+    data_dir: Optional[str] = own_data_flag()
+
+
+class Needed(NamedTuple):
+    """What a search needed to a level: trained rules, and gradient steps on them; None if it did not get there."""
+
+    rules: Optional[int]
+    steps: Optional[int]
+
+
+class Trained(NamedTuple):
+    """A rule as a search measured it: its reward, 0 if it has none, and the gradient steps that it cost."""
+
+    reward: float
+    steps: int
+
+
+def run(config: Config) -> dict[str, Any]:
+    """Searches in pairs; returns what either needed on each task."""
+    set_data_directory(config.data_dir)
+    searches = read_searches(config.searches, config.top)
+    tasks = list(dict.fromkeys(search.task for search in searches))
+    if len(tasks) < 2:
+        raise ValueError(f"argument --searches: must be on two tasks or more. Received: {', '.join(tasks)}.")
+    figures = {}
+    for task in tasks:
+        pairs = [_search_twice(task, seed, searches, config) for seed in _seeds(config)]
+        figures[task] = summarize(pairs, config.rules)
+        _print(shorten_name(task), figures[task])
+    means = {name: _geometric_mean([of[name] for of in figures.values()]) for name in ("rules_ratio", "steps_ratio")}
+    print(f"\nRules of a started search for one of a cold one, geometric mean over tasks: {means['rules_ratio']:.2f}")
+    return dict(algorithm=_algorithm(config), seeds=config.seeds, rules=config.rules, tasks=figures, **means)
+
+
+def _seeds(config):
+    return range(config.first_seed, config.first_seed + config.seeds)
+
+
+def _algorithm(config):
+    return config.algorithm or default_algorithm()
+
+
+def _search_twice(task: str, seed: int, searches: Sequence[Searched], config) -> dict[str, list[Trained]]:
+    """What the cold and the started search trained, in order."""
+    others = [search for search in searches if search.task != task]
+    protocol = next(search.protocol for search in searches if search.task == task)
+    name = shorten_name(task)
+    archive = config.runs / f"without-{name}.json"
+    if not archive.exists():  # a search that goes on keeps the start that it began with
+        words = f"python -m benchmarks.run leave_one_out, without {name}"
+        write_archive(archive, make_archive(others, config.keep, config.measurements, config.workers, words))
+    found = {}
+    for arm, start in ((COLD, "none"), (STARTED, archive)):
+        directory = config.runs / f"{name}-{_algorithm(config)}-{seed}-{arm}"
+        given = dict(task=task, protocol=protocol, algorithm=_algorithm(config), seed=seed, start=start)
+        given.update(space=config.space, depth=config.depth, cache="none")
+        run_search(directory, given, dict(budget=config.rules, fresh_seeds=0, workers=config.workers))
+        found[arm] = _read(directory)
+    return found
+
+
+def _read(directory) -> list[Trained]:
+    with contextlib.closing(Ledger(directory / LEDGER, read_only=True)) as ledger:
+        measured = {e.key: e for e in ledger.evaluations("search")}
+        keys = [key for key in ledger.sampled_keys() if key in measured]
+        # The last step of a search that reached its budget within one is not among its samples.
+        keys += [key for key in measured if key not in set(keys)]
+    return [Trained(e.reward if e.status == "ok" else 0.0, e.steps) for e in map(measured.__getitem__, keys)]
+
+
+def find_needed(trained: Sequence[Trained], level: float) -> Needed:
+    """What a search needed to its first rule with at least this reward."""
+    place = next((i for i, one in enumerate(trained) if one.reward >= level), None)
+    if place is None:
+        return Needed(None, None)
+    return Needed(place + 1, sum(one.steps for one in trained[: place + 1]))
+
+
+def summarize(pairs: Sequence[dict[str, list[Trained]]], budget: int) -> dict[str, Any]:
+    """The figures of a task.
+
+    A started search that did not get there counts as if it had just then: what it needs is more.
+
+    Args:
+      pairs: What either search trained, for each seed.
+      budget: Rules that each may train.
+    """
+    rows = []
+    for pair in pairs:
+        level = max(one.reward for one in pair[COLD])
+        needed = {arm: find_needed(trained, level)._asdict() for arm, trained in pair.items()}
+        rows.append(dict(level=level, best={arm: max(one.reward for one in pair[arm]) for arm in pair}, **needed))
+    all_steps = [sum(one.steps for one in pair[STARTED]) for pair in pairs]
+    rules = [(row[STARTED]["rules"] or budget) / row[COLD]["rules"] for row in rows]
+    steps = [(row[STARTED]["steps"] or most) / row[COLD]["steps"] for row, most in zip(rows, all_steps)]
+    medians = {arm: float(np.median([row[arm]["rules"] or budget for row in rows])) for arm in (COLD, STARTED)}
+    return dict(
+        pairs=rows,
+        median_rules=medians,
+        arrived=sum(row[STARTED]["rules"] is not None for row in rows),
+        rules_ratio=_geometric_mean(rules),
+        steps_ratio=_geometric_mean(steps),
+    )
+
+
+def _geometric_mean(values):
+    return float(stats.gmean(values))
+
+
+def _print(name, figures):
+    medians, arrived = figures["median_rules"], figures["arrived"]
+    print(
+        f"{name}: to the best of a cold search, {medians[COLD]:.0f} rules cold and {medians[STARTED]:.0f} started "
+        f"(medians; {arrived} of {len(figures['pairs'])} arrived); ratios of rules {figures['rules_ratio']:.2f}, of "
+        f"steps {figures['steps_ratio']:.2f}",
+        flush=True,
+    )

@@ -1,0 +1,122 @@
+"""The shipped archive: the best distinct rules of searches on several tasks, and where each comes from.
+
+`benchmarks.run archive` makes it. A search on another task starts with its rules: see `--start`.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.files import Damaged, read_text, write_whole
+
+SHIPPED = Path(__file__).with_name("archive.json")
+VERSION = 1
+
+
+class ArchivedRule(NamedTuple):
+    """A rule of an archive.
+
+    Attributes:
+      rule: The `Rule`.
+      search: The name of the search that found it.
+      rewards: What it is worth on each task, by the task's name.
+      ranks: Its place there among all rules that were compared, from 1; of equal rules the mean of their places.
+    """
+
+    rule: Rule
+    search: str
+    rewards: Mapping[str, float]
+    ranks: Mapping[str, float]
+
+    @property
+    def mean_rank(self) -> float:
+        """Over the tasks."""
+        return sum(self.ranks.values()) / len(self.ranks)
+
+
+class Archive(NamedTuple):
+    """Rules that several tasks have in common.
+
+    Attributes:
+      rules: The best by mean rank first.
+      tasks: What is known of each task, by name: its protocol, and what the known optimizers are worth there.
+      searches: What each search was, by name, such as its algorithm, seed and space.
+      about: Of the file: when, with which versions and by which command it was made.
+    """
+
+    rules: Sequence[ArchivedRule]
+    tasks: Mapping[str, Mapping[str, Any]]
+    searches: Mapping[str, Mapping[str, Any]]
+    about: Mapping[str, Any]
+
+
+def write_archive(path: Path, archive: Archive) -> None:
+    """Writes an archive as JSON, a rule a line."""
+    head = dict(version=VERSION, **archive.about, tasks=archive.tasks, searches=archive.searches)
+    rules = ",\n  ".join(json.dumps(_to_json(one)) for one in archive.rules)
+    text = f'{json.dumps(head, indent=1)[:-2]},\n "rules": [\n  {rules}\n ]\n}}\n'
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, lambda unfinished: unfinished.write_text(text))
+
+
+def read_archive(path: Path = SHIPPED) -> Archive:
+    """Reads an archive.
+
+    Raises:
+      OSError: If it cannot be read.
+      Damaged: If it is none; the message says what is wrong.
+
+    Example:
+      >>> from neural_optimizer_search.search.archive import read_archive
+      >>> archive = read_archive()
+      >>> ranks = [one.mean_rank for one in archive.rules]
+      >>> ranks == sorted(ranks)
+      True
+    """
+    try:
+        content = json.loads(read_text(path))
+        version, tasks, searches = content.pop("version"), content.pop("tasks"), content.pop("searches")
+        rules = [_from_json(entry) for entry in content.pop("rules")]
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise Damaged(f"{path} is no archive of rules: {error!r:.200}.") from error
+    if version != VERSION:
+        raise Damaged(f"{path} is an archive of version {version!r:.20}, and this release reads version {VERSION}.")
+    archive = Archive(rules, tasks, searches, content)
+    if wrong := _find_wrong(archive):
+        raise Damaged(f"{path} is no archive of rules: {wrong}.")
+    return archive
+
+
+def _to_json(one):
+    content = json.loads(one.rule.to_json())
+    del content["latex"]
+    ranks = dict(rewards=dict(one.rewards), ranks=dict(one.ranks), mean_rank=one.mean_rank)
+    return {**content, "search": one.search, **ranks}
+
+
+def _from_json(entry):
+    rewards, ranks = dict(entry["rewards"]), dict(entry["ranks"])
+    return ArchivedRule(Rule.from_json(json.dumps(entry)), entry["search"], rewards, ranks)
+
+
+def _find_wrong(archive):
+    """What no archive has, in words; "" if it is one."""
+    if not archive.rules:
+        return "it has no rules"
+    if not isinstance(archive.tasks, dict) or not isinstance(archive.searches, dict):
+        return "its tasks or its searches are no tables by name"
+    for one in archive.rules:
+        values = [*one.rewards.values(), *one.ranks.values()]
+        if not all(isinstance(value, (int, float)) and math.isfinite(value) for value in values):
+            return f"{one.rule} has what is no number"
+        if not set(one.rewards) == set(one.ranks) == set(archive.tasks):
+            return f"{one.rule} is not of the archive's tasks"
+        if one.search not in archive.searches:
+            return f"{one.rule} is of no search that it names"
+    if len({one.rule.canonical() for one in archive.rules}) < len(archive.rules):
+        return "a rule is there twice"
+    means = [one.mean_rank for one in archive.rules]
+    return "" if means == sorted(means) else "its rules are not in the order of their mean ranks"

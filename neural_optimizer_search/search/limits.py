@@ -1,0 +1,105 @@
+"""When a search ends: after so many rules, gradient steps, minutes, or rules that were no better."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, Optional
+
+from neural_optimizer_search.search.recorder import EvaluationRecorder
+
+
+class Spent(NamedTuple):
+    """What a search has spent, by the names of its `Limits`.
+
+    Attributes:
+      rules: Rules trained.
+      steps: Gradient steps of what was learned from, known optimizers included.
+      patience: Rules trained since the last best one.
+      minutes: Of this command; a search that goes on begins anew.
+    """
+
+    rules: int
+    steps: int
+    patience: int
+    minutes: float
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What ends a search: the limit that is reached first. None sets no limit.
+
+    After `steps`, `patience` or `minutes` nothing more is proposed, and what is in work is finished; `rules` is met
+    exactly. All but `minutes` depend only on what was learned from: neither on the number of workers, nor on where a
+    search was stopped.
+
+    Args:
+      rules: Rules to train; what was screened out, repeated or cached does not count.
+      steps: Gradient steps to spend.
+      patience: Rules to train without a best one that is better than the last beyond the noise of its seeds.
+      minutes: Wall-clock time.
+
+    Example:
+      >>> from neural_optimizer_search.search.limits import Limits, Spent
+      >>> limits = Limits(rules=300, minutes=10.0)
+      >>> limits.find_reached(Spent(rules=120, steps=90_000, patience=7, minutes=10.2))
+      'minutes'
+      >>> limits.describe("minutes")
+      '10 minutes'
+    """
+
+    rules: Optional[int] = None
+    steps: Optional[int] = None
+    patience: Optional[int] = None
+    minutes: Optional[float] = None
+
+    @property
+    def given(self) -> Mapping[str, float]:
+        """The limits that there are, by name."""
+        return {name: limit for name, limit in dataclasses.asdict(self).items() if limit is not None}
+
+    def find_reached(self, spent: Spent) -> Optional[str]:
+        """The name of a limit that is reached; None if none is."""
+        return next((name for name, limit in self.given.items() if getattr(spent, name) >= limit), None)
+
+    def describe(self, name: str) -> str:
+        """A limit in words."""
+        limit = self.given[name]
+        return _WORDS[name].format(limit, s="" if limit == 1 else "s")
+
+    def find_left(self, spent: Spent, before: int) -> dict[str, float]:
+        """How many rules will be trained until each limit, if they cost what those before did; the nearest first.
+
+        Args:
+          spent: What was spent.
+          before: How many of its rules an earlier command has trained.
+
+        Returns:
+          Rules by the names of limits; inf for a limit that is never reached.
+        """
+        here, rules = max(spent.rules - before, 1), max(spent.rules, 1)
+        costs = {"rules": 1.0, "steps": spent.steps / rules, "patience": 1.0, "minutes": spent.minutes / here}
+        rest = {name: max(0.0, limit - getattr(spent, name)) for name, limit in self.given.items()}
+        left = {name: amount / costs[name] if costs[name] else math.inf for name, amount in rest.items()}
+        return dict(sorted(left.items(), key=lambda item: item[1]))
+
+    def describe_shares(self, spent: Spent, before: int) -> str:
+        """How far each limit is, the first that of which will end the search; "" if there is no choice but rules."""
+        if not set(self.given) - {"rules"}:
+            return ""
+        names = self.find_left(spent, before)
+        return ", ".join(f"{getattr(spent, name) / self.given[name]:.0%} of {self.describe(name)}" for name in names)
+
+
+def find_spent(recorder: EvaluationRecorder, began: float) -> Spent:
+    """What a search has spent that began at a time of `time.monotonic`."""
+    return Spent(recorder.trained, recorder.steps, recorder.waited, (time.monotonic() - began) / 60)
+
+
+_WORDS = {
+    "rules": "{:,} rule{s}",
+    "steps": "{:,} gradient step{s}",
+    "patience": "{:,} rule{s} without a better one",
+    "minutes": "{:g} minute{s}",
+}

@@ -1,0 +1,132 @@
+"""What a text means as rules: one place for `nos-tune` and for `--start` of `nos-search`."""
+
+import contextlib
+import json
+import os
+
+import fakes
+import pytest
+
+from neural_optimizer_search import parse_formula
+from neural_optimizer_search.files import Damaged
+from neural_optimizer_search.optimizers.catalogue import CATALOGUE
+from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.search.archive import read_archive
+from neural_optimizer_search.search.named_rules import find_rule, find_rules, read_rules
+
+pytestmark = pytest.mark.once
+
+FOUND = ("g * sqrt(|m|)", "drop(g, 0.3)", "m * exp(v)")
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """The directory of a search that found three rules, from best to worst, and an optimizer that is known."""
+    monkeypatch.chdir(tmp_path)
+    os.mkdir("run")
+    with contextlib.closing(Ledger(tmp_path / "run" / "ledger.sqlite", {"baselines": "sgd"})) as ledger:
+        ledger.add_evaluation(fakes.fake_evaluation(parse_formula("g"), 0.3), "baseline")
+        for formula, reward in zip(FOUND, (0.9, 0.8, 0.7)):
+            ledger.add_evaluation(fakes.fake_evaluation(parse_formula(formula), reward), "search")
+    return "run"
+
+
+def texts(rules):
+    return [str(rule) for rule in rules]
+
+
+def test_formulas_names_and_rules_of_runs_each_once(run):
+    texts_of_start = ["adam", "sign(m) * g, beta_1=0.5", "1 * Adam", "run:run#2", "run#2", " -g"]
+    assert texts(find_rules(texts_of_start)) == ["Adam", "sign(m) * g, beta_1=0.5", "drop(g, 0.3)", "-g"]
+    assert texts(find_rules(["run:run"])) == list(FOUND)
+    assert str(find_rule("run:run#1")) == str(find_rule("run#1")) == FOUND[0]
+
+
+def test_nothing_the_published_rules_and_the_archive():
+    assert find_rules(["none"]) == []
+    published = find_rules(["catalogue"])
+    assert {rule.canonical() for rule in published} == {row.rule.canonical() for row in CATALOGUE.values()}
+    assert len({rule.canonical() for rule in published}) == len(published)
+    assert find_rules(["archive"]) == [one.rule for one in read_archive().rules]
+    assert len(find_rules(["archive", "catalogue", "archive"])) > len(published)
+
+
+def test_files(tmp_path):
+    rules = [parse_formula(text) for text in ("sign(g) * m", "Adam, beta_1=0.5")]
+    path = tmp_path / "rules"
+    path.write_text(f"# mine\n\nadam  # a name\n{rules[0]}\n{rules[1].to_json()}\n")
+    assert read_rules(path) == find_rules([str(path)]) == [CATALOGUE["adam"].rule, *rules]
+    path = tmp_path / "rules.json"
+    for content in (rules, {"rules": rules}):
+        path.write_text(json.dumps(content, default=lambda rule: json.loads(rule.to_json())))
+        assert read_rules(path) == rules
+    path.write_text(rules[1].to_json())
+    assert find_rules([str(path)]) == rules[1:]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a", b"", "a has no rule"),
+        ("a", b"# nothing\n\n", "a has no rule"),
+        ("a", b"adam\ng * \xff", "a is not UTF-8 text"),
+        ("a", b"\0\0", "line 1 of .*a is neither a formula nor a name"),
+        (
+            "a",
+            b"adam\n\nadamm",
+            r"line 3 of .*a is neither .* Received: 'adamm'; as a formula, it ",
+        ),
+        ("a", b'adam\n{"iterations": 3}', r"line 2 of .*a is neither"),
+        ("a.json", b"adam", "a.json is no JSON"),
+        ("a.json", b"[" * 100_000, "a.json is no JSON"),
+        ("a.json", b"[]", "a.json has no rule"),
+        ("a.json", b'{"rules": [3]}', "entry 1 of .*a.json is no rule"),
+        ("a.json", b'{"rules": 3}', "entry 1 of .*a.json is no rule"),
+    ],
+)
+def test_files_that_are_none(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(Damaged, match=message):
+        find_rules([str(tmp_path / name)])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("adamm", "must be formulas, .* Received: 'adamm'; as a formula, it .* Names like it: adam, .* no such file"),
+        ("nowhere.txt", r"Received: 'nowhere.txt'; as a formula, it .* There is no such file either."),
+        ("run", r"must not be a directory. For the best rules of a run: run:run"),
+        ("run:run#4", "must be RUN#K with K at most 3: so many rules of run"),
+        ("run:run#0", "must be RUN#K with K at least 1"),
+        ("run:nowhere", "nowhere is not a run of nos-search"),
+        ("run:nowhere#1", "nowhere is not a run of nos-search"),
+        ("run:", r"is not a run of nos-search"),
+        ("run:#1", "must be RUN#K, where RUN is the directory of a run"),
+        ("pipe", "pipe is a pipe, where a file was expected"),
+    ],
+)
+def test_texts_that_name_no_rule(run, text, message):
+    os.mkfifo("pipe")
+    with pytest.raises(ValueError, match=message):
+        find_rules(["adam", text])
+
+
+def test_a_rule_that_no_run_can_hold(tmp_path):
+    iterations = [["g", "m", "identity", "identity", "add"]]
+    iterations += [[k, "g", "identity", "identity", "mul"] for k in range(70)]
+    (tmp_path / "large.json").write_text(json.dumps({"iterations": iterations}))
+    with pytest.raises(ValueError, match=r"must be rules that a run can hold: .* or 64 iterations"):
+        find_rules([str(tmp_path / "large.json")])
+
+
+def test_none_is_alone():
+    with pytest.raises(ValueError, match=r"must be none alone, or rules. Received: none adam"):
+        find_rules(["none", "adam"])
+
+
+def test_a_damaged_run(run):
+    with open("run/ledger.sqlite", "r+b") as file:
+        file.write(b"nothing")
+    for text in ("run:run", "run:run#1"):
+        with pytest.raises(Damaged):
+            find_rules([text])
