@@ -17,7 +17,7 @@ def _check_state(directory: Path, run_id: str, steps: int) -> str:
 def _make_guided(setting: SearchSetting) -> Algorithm:
     from tf_agents_env.guided import make_guided
 
-    return make_guided(setting)
+    return make_guided(setting.space, setting.preset, setting.seed, setting.known, setting.directory, setting.ledger)
 
 
 def _entry(name: str, title: str) -> AlgorithmEntry:

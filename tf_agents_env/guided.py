@@ -8,12 +8,14 @@ import dataclasses
 import functools
 import itertools
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Optional
 
+from neural_optimizer_search.dsl.space import Space
 from neural_optimizer_search.measuring.evaluation import Evaluation
-from neural_optimizer_search.records.ledger import Sample
+from neural_optimizer_search.records.ledger import Ledger, Sample
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
 from neural_optimizer_search.search.local import Local, LocalConfig
-from neural_optimizer_search.search.registry import SearchSetting
 from tf_agents_env.controllers import CONTROLLERS, Controller
 
 # Of a batch, beside those of `LocalConfig`.
@@ -61,11 +63,25 @@ class Guided(Algorithm):
         return steps
 
 
-def make_guided(setting: SearchSetting) -> Guided:
-    """The `Guided` of a search."""
-    space, seed, ledger = setting.space, setting.seed, setting.ledger
-    config = dataclasses.replace(CONTROLLERS["ppo"][setting.preset], batch_size=DRAWN_RULES, queue_size=IMITATED)
-    controller = Controller(space, config, seed, setting.directory, ledger.run_id, ledger.steps)
-    return Guided(
-        controller, functools.partial(Local, space, LocalConfig(), seed, setting.known), ledger.sample_rows()
-    )
+def make_guided(
+    space: Space,
+    preset: str,
+    seed: int,
+    known: Iterable[Evaluation] = (),
+    directory: Optional[Path] = None,
+    ledger: Optional[Ledger] = None,
+) -> Guided:
+    """A `Guided` with the settings of PPO's preset.
+
+    Args:
+      space: A `Space`.
+      preset: "fast" or "paper".
+      seed: Seed of the rules of both.
+      known: Evaluations of the known optimizers.
+      directory: Of the controller's checkpoints; None for none.
+      ledger: The `Ledger` of the run to go on with, if there is one.
+    """
+    config = dataclasses.replace(CONTROLLERS["ppo"][preset], batch_size=DRAWN_RULES, queue_size=IMITATED)
+    run_id, steps, samples = (ledger.run_id, ledger.steps, ledger.sample_rows()) if ledger else ("", None, ())
+    controller = Controller(space, config, seed, directory, run_id, steps)
+    return Guided(controller, functools.partial(Local, space, LocalConfig(), seed, known), samples)

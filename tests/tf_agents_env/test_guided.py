@@ -8,11 +8,9 @@ import pytest
 from toys import QUICK, SPACE
 
 from neural_optimizer_search import parse_formula
-from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.rows import Sample
 from neural_optimizer_search.search.algorithm import Proposal
 from neural_optimizer_search.search.local import Local, LocalConfig
-from neural_optimizer_search.search.registry import SearchSetting
 from tf_agents_env.controllers import CONTROLLERS, Controller
 from tf_agents_env.guided import DRAWN_RULES, IMITATED, Guided, make_guided
 
@@ -78,9 +76,8 @@ def test_a_restored_one_knows_no_more_than_its_controller(tmp_path):
 
 
 @pytest.mark.parametrize("preset", ["fast", "paper"])
-def test_the_presets_are_those_of_ppo(tmp_path, preset):
-    ledger = Ledger(tmp_path / "ledger", {})
-    config = make_guided(SearchSetting(SPACE, preset, 0, tmp_path / "state", ledger))._controller.config
+def test_the_presets_are_those_of_ppo(preset):
+    config = make_guided(SPACE, preset, 0)._controller.config
     assert (config.batch_size, config.queue_size) == (DRAWN_RULES, IMITATED)
     assert dataclasses.replace(config, batch_size=5, queue_size=0) == dataclasses.replace(
         CONTROLLERS["ppo"][preset], batch_size=5, queue_size=0
