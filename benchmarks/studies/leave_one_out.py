@@ -2,7 +2,7 @@
 
 For each task an archive is made of the searches on the other tasks alone, and the same algorithm searches twice with
 each seed: cold, and from that archive. How many trained rules, and gradient steps, does either need to the best
-reward that the cold search reached with its whole budget?
+reward that the cold search reached with its whole budget? Neither tunes constants.
 
     python -m benchmarks.run leave_one_out --searches runs/*-guided-* --seeds 3 --rules 300 --data_dir DATA
 
@@ -111,7 +111,7 @@ def _search_twice(task: str, seed: int, searches: Sequence[Searched], config) ->
     for arm, start in ((COLD, "none"), (STARTED, archive)):
         directory = config.runs / f"{name}-{_algorithm(config)}-{seed}-{arm}"
         given = dict(task=task, protocol=protocol, algorithm=_algorithm(config), seed=seed, start=start)
-        given.update(space=config.space, depth=config.depth, cache="none")
+        given.update(space=config.space, depth=config.depth, cache="none", constants=0)
         run_search(directory, given, dict(budget=config.rules, fresh_seeds=0, workers=config.workers))
         found[arm] = _read(directory)
     return found

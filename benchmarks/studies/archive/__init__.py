@@ -60,16 +60,8 @@ def run(config: Config) -> dict[str, Any]:
     """Measures, ranks and writes; returns what the archive holds."""
     set_data_directory(config.data_dir)
     searches = read_searches(config.searches, config.top)
-    words = [
-        *map(str, config.searches),
-        "--top",
-        str(config.top),
-        "--keep",
-        str(config.keep),
-        "--apart",
-        str(config.apart),
-    ]
-    command = f"python -m benchmarks.run archive --searches {shlex.join(words)}"
+    flags = f"--top {config.top} --keep {config.keep} --apart {config.apart:g}"
+    command = f"python -m benchmarks.run archive --searches {shlex.join(map(str, config.searches))} {flags}"
     archive = make_archive(searches, config, config.runs, command)
     write_archive(config.out, archive)
     _print(archive)
