@@ -66,7 +66,7 @@ _SIMPLER_UNARY: dict[tuple[str, Expression], Expression] = {
 }
 _NEUTRAL_RIGHT = {("mul", ONE), ("div", ONE), ("pow", ONE)}
 _OPPOSITE = {"add": "sub", "sub": "add"}
-_COMMUTATIVE = {"add", "mul", "min", "max"}
+COMMUTATIVE = {"add", "mul", "min", "max"}
 _OF_SIZES = {"abs", "log", "sqrt"}  # functions of |x|
 # A number times w, in either order, that has a word.
 _SCALED_WEIGHTS = {
@@ -148,7 +148,7 @@ def _order(expression):
     if name == "sub":
         # `simplify` leaves no -y here.
         name, y = "add", _build(Unary, "neg", y)
-    if name in _COMMUTATIVE and y[1] < x[1]:
+    if name in COMMUTATIVE and y[1] < x[1]:
         x, y = y, x
     return _build(Binary, name, x, y)
 

@@ -126,6 +126,7 @@ def _describe(p, given):
     config = flags.configure(SearchConfig, given, **choose_defaults(given, entry))
     config.check_task(p)
     config.check_workers(p)
+    config.check_space(p)
     try:
         described = [
             Described(f"{task.name}, protocol {config.protocol}", describe(task, protocol, config.data_dir), protocol)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Optional
 
 from neural_optimizer_search.command_line import Parser, number, path, path_text, shorten, whole_number
-from neural_optimizer_search.dsl.space import MAX_DEPTH, SearchSpace, search_space
-from neural_optimizer_search.dsl.space import PRESETS as SPACES
+from neural_optimizer_search.dsl.composed import COMPOSED, ComposedSpace
+from neural_optimizer_search.dsl.space import MAX_DEPTH, PRESETS, Space, search_space
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.records.cache_file import NAME, NotACache, refuse_other_files
@@ -48,12 +48,13 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         metavar="TASK",
         is_local=lambda value: ":" in value,
     )
-    space: str = flag("arxiv2017_no_decay", "which rules may be proposed", choices=SPACES)
-    depth: int = flag(
+    space: str = flag("arxiv2017_no_decay", "which rules may be proposed", choices=(*PRESETS, COMPOSED))
+    depth: Optional[int] = flag(
         2,
-        "iterations n of the language, for strings of 5n tokens",
+        f"iterations n of the language, for strings of 5n tokens; {COMPOSED} has none",
         parse=whole_number(1, MAX_DEPTH),
         choices=range(1, MAX_DEPTH + 1),
+        may_be_none=True,
     )
     algorithm: str = flag(
         PREFERRED,
@@ -188,8 +189,12 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
             return protocol.racing or Racing()
         return None if self.racing == "off" or self.preset == "paper" else protocol.racing
 
-    def make_space(self) -> SearchSpace:
-        """The `SearchSpace` that the flags name."""
+    def make_space(self) -> Space:
+        """The `Space` that the flags name; a ValueError if there is none of this depth."""
+        if self.space == COMPOSED:
+            return ComposedSpace()
+        if self.depth is None:
+            raise ValueError(f"must be 1 to {MAX_DEPTH} in the space {self.space}. Received: left out.")
         space = search_space(self.space, self.depth)
         return space.unconstrained() if self.unconstrained else space
 
@@ -220,6 +225,16 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         except NotACache as error:
             p.error(f"argument --cache: {error}")
 
+    def check_space(self, p: Parser) -> None:
+        """Ends the command with one line if there is no such space."""
+        for name in ("depth", "unconstrained") if self.space == COMPOSED else ():
+            if getattr(self, name):
+                p.error(f"argument --{name}: not allowed with --space {COMPOSED}, whose strings have no iterations.")
+        try:
+            self.make_space()
+        except ValueError as error:
+            p.error(f"argument --depth: {error}")
+
     def _check_several(self, p):
         if len(set(self.task)) < len(self.task):
             p.error(f"argument --task: must name each task once. Received: {shorten(' '.join(self.task))}.")
@@ -242,15 +257,17 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         self._check_several(p)
         self._check_cache(p)
         self._check_limits(p)
-        try:
-            self.make_space()
-        except ValueError as error:
-            p.error(f"argument --depth: {error}")
+        self.check_space(p)
 
 
 def choose_defaults(given: Mapping[str, Any], entry: AlgorithmEntry) -> dict[str, Any]:
-    """Defaults in place of those of `SearchConfig`, by what was given: another limit is enough without a budget."""
-    return {**entry.defaults, **({"budget": None} if given.keys() & {"steps", "minutes", "patience"} else {})}
+    """Defaults in place of those of `SearchConfig`, by what was given."""
+    another_limit = given.keys() & {"steps", "minutes", "patience"}
+    return {
+        **entry.defaults,
+        **({"budget": None} if another_limit else {}),
+        **({"depth": None} if given.get("space") == COMPOSED else {}),
+    }
 
 
 @dataclass(frozen=True)
