@@ -4,6 +4,8 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import functools
+import pickle
+import unittest.mock
 
 import fakes
 
@@ -13,7 +15,9 @@ from neural_optimizer_search.measuring.evaluator import Evaluator
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.search import constants
 from neural_optimizer_search.search.alike import open_behaviours
+from neural_optimizer_search.search.constants import ConstantsConfig, Rounds
 from neural_optimizer_search.search.fresh import FreshSeeds, choose_contenders
 from neural_optimizer_search.search.limits import Limits
 from neural_optimizer_search.search.loop import search
@@ -30,6 +34,8 @@ RACING = Racing(best=3, deviations=0.5, doubt=1.0)
 PROTOCOL = dataclasses.replace(fakes.TINY, seeds=(0, 1, 2), learning_rates=(1e-3, 1e-2, 1e-1), racing=RACING)
 TASK = ImageTask("blobs", 2, fakes.two_classes, (TaskSetting(PROTOCOL, MLP(units=4)),))
 SPACE = search_space("arxiv2017_no_decay", 1)
+# Searches that tune: name -> their algorithm, and how.
+WITH_ROUNDS = {"local, with rounds": ("local", ConstantsConfig(share=0.6, forms=2, known=1, trials=3))}
 KNOWN = [CATALOGUE[name].rule for name in ("sgd", "momentum", "adam", "rmsprop")]
 
 
@@ -41,6 +47,7 @@ class Measured:
         self.measure_again = functools.lru_cache(None)(self._evaluate.measure_again)
         self._measure = functools.lru_cache(None)(self._evaluate)
         self._record = functools.lru_cache(None)(self._evaluate.record_descent)
+        self._answers = {}
 
     def __call__(self, rule, bar=None):
         if rule not in KNOWN and len(rule.formula()) % 5 == 0:
@@ -49,6 +56,17 @@ class Measured:
 
     def record_descent(self, rule):
         return self._record(rule)
+
+    def answer(self, rule, ask):
+        """What a worker answers that was asked; rounds of tuning fail with some rules too."""
+        if not callable(ask.method):
+            return ask.answer(self, rule)
+        if len(rule.formula()) % 4 == 3:
+            return without_reward(rule, "failed", "It failed. Tried twice.")
+        asked = repr((rule, ask))
+        if asked not in self._answers:
+            self._answers[asked] = pickle.dumps(ask.answer(self._evaluate, rule))
+        return pickle.loads(self._answers[asked])
 
 
 class Workers(Executor):
@@ -62,9 +80,8 @@ class Workers(Executor):
     def submit(self, rule, ask=MEASURE):
         future = concurrent.futures.Future()
         self._waiting.append((future, rule, ask))
-        if (
-            self.workers == 1 or ask.method != "__call__"
-        ):  # of what is no rule of the search, the result is waited for
+        # Of what is no rule of the search, the result is waited for.
+        if self.workers == 1 or (ask.method != "__call__" and not callable(ask.method)):
             self.work()
         return future
 
@@ -73,13 +90,18 @@ class Workers(Executor):
             raise KeyboardInterrupt
         self.done += 1
         future, rule, ask = self._waiting.pop(min(self.workers, len(self._waiting)) - 1)
-        future.set_result(ask.answer(self._evaluator, rule))
+        future.set_result(self._evaluator.answer(rule, ask))
 
 
 class _Recorder(EvaluationRecorder):
     def wait(self):
         self.executor.work()
         super().wait()
+
+
+def _wait(executor, futures, on_wait):
+    if not any(future.done() for future in futures):
+        executor.work()
 
 
 def run(directory, algorithm, executor, **limits):
@@ -89,9 +111,12 @@ def run(directory, algorithm, executor, **limits):
     with contextlib.closing(Ledger(path, **({} if path.exists() else dict(config={}, run_id="a")))) as ledger:
         standing = Standing(open_behaviours(executor, ledger), PROTOCOL.racing)
         recorder = _Recorder(executor, ledger, Screen(), standing=standing)
-        recorder(KNOWN, role="baseline")
+        known = recorder(KNOWN, role="baseline")
+        algorithm, config = WITH_ROUNDS.get(algorithm, (algorithm, ConstantsConfig()))
+        rounds = Rounds(config, PROTOCOL, recorder, standing, ledger, known, seed=3)
         made = find_algorithm(algorithm).make(SearchSetting(SPACE, "fast", 3, directory / "controller", ledger))
-        list(search(made, recorder, ledger, Limits(**limits or dict(rules=12))))
+        with unittest.mock.patch.object(constants, "wait_for_any", _wait):
+            list(search(made, recorder, ledger, Limits(**limits or dict(rules=12)), rounds=rounds))
         contenders = choose_contenders(read_ranking(ledger))
         FreshSeeds(executor, ledger, contenders, seeds=(7, 8)).measure()
 
@@ -116,6 +141,8 @@ def read(directory):
         return dict(
             baseline=by_key(ledger.evaluations("baseline")),
             search=by_key(ledger.evaluations("search")),
+            tuned=by_key(ledger.evaluations("tuned")),
+            tunings=ledger.tunings(),
             fresh=by_key(ledger.fresh_evaluations().values()),
             samples=ledger.samples(),
             counts=ledger.counts(),

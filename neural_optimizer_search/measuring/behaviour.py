@@ -54,7 +54,7 @@ def find_behaviour(probe: Probe, rule: Rule) -> np.ndarray:
         views = views / np.linalg.norm(views, axis=2, keepdims=True)
         parts = views.reshape(2, descent.descents, len(moments), -1)
         folded = sum(_fold(parts[:, :, i].reshape(-1), i) for i in range(len(moments)))
-        return (folded / np.linalg.norm(folded)).astype(np.float32)
+        return np.asarray(folded / np.linalg.norm(folded), np.float32)
 
 
 def _find_moments(probe, rule):

@@ -10,7 +10,7 @@ from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.measuring.evaluation import FAILURES, Evaluation
 from neural_optimizer_search.records.sqlite_files import read_rows
 
-_OF_SAMPLES = "SELECT COUNT(*), TOTAL(key = ''), TOTAL(alike) FROM samples"
+_OF_SAMPLES = "SELECT COUNT(*), TOTAL(key = ''), TOTAL(alike) FROM samples WHERE NOT tuned"
 _OF_EVALUATIONS = (
     "SELECT TOTAL(cached), TOTAL(NOT cached), TOTAL(status = 'diverged' AND NOT cached), TOTAL(status = 'stopped'), "
     f"TOTAL(status IN ({', '.join(map(repr, FAILURES))})) FROM evaluations WHERE role = 'search'"
@@ -20,6 +20,7 @@ _TRAINED_AND_CACHED = "SELECT TOTAL(NOT cached), TOTAL(cached) FROM evaluations 
 STEPS_OF = {
     "known optimizers": "SELECT TOTAL(steps) FROM evaluations WHERE role = 'baseline' AND NOT cached",
     "the search": "SELECT TOTAL(steps) FROM evaluations WHERE role = 'search' AND NOT cached",
+    "constants": "SELECT TOTAL(steps) FROM tunings",
     "fresh seeds": "SELECT TOTAL(steps) FROM fresh",
 }
 _FOR_SAMPLES = f"{_TRAINED_AND_CACHED} AND key IN (SELECT key FROM samples)"
@@ -33,8 +34,8 @@ class Counts:
       db: The ledger's connection.
 
     Attributes:
-      sampled, screened, alike: Samples, those of them that the screen stopped, and those that took the evaluation of
-        another function, which behaves alike.
+      sampled, screened, alike: Samples but those of tuned rules, those of them that the screen stopped, and those
+        that took the evaluation of another function, which behaves alike.
       cached, trained: Evaluations of the search that came from the cache, and those that did not.
       diverged, stopped, failed: Those of the trained that did, or were.
       trained_for_samples, cached_for_samples: Those of them whose rule is among the samples. The others are of a step
@@ -62,6 +63,7 @@ class Counts:
 
     def add_samples(self, evaluations: Sequence[Evaluation]) -> None:
         """Samples are to be recorded; called before they are."""
+        evaluations = [e for e in evaluations if not e.form]
         self.sampled += len(evaluations)
         self.screened += sum(not e.key for e in evaluations)
         self.alike += sum(e.alike for e in evaluations)

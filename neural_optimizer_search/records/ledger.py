@@ -25,11 +25,13 @@ from neural_optimizer_search.records.counts import STEPS_OF, Counts, count_steps
 from neural_optimizer_search.records.rows import (
     COLUMNS,
     Sample,
+    Tuning,
     check_sample,
     from_row,
     read_descent,
     read_rule,
     to_row,
+    to_tuning,
     write_rule,
 )
 from neural_optimizer_search.records.stored import StoredRows
@@ -248,12 +250,8 @@ class Ledger:
 
     def add_evaluation(self, evaluation: Evaluation, role: str) -> None:
         """Records an evaluation; `role` is "search" or "baseline"."""
-        row = {"role": role, "formula": evaluation.rule.formula(), **to_row(evaluation)}
         with self._writing() as db:
-            db.execute(
-                f"INSERT INTO evaluations ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})",
-                list(row.values()),
-            )
+            _insert(db, evaluation, role)
         if self._counts:
             self._counts.add_evaluation(evaluation, role)
 
@@ -297,6 +295,35 @@ class Ledger:
             found = [from_row(dict(zip(COLUMNS, row))) for row in rows]
         return {evaluation.key: evaluation for evaluation in found}
 
+    # -- Rounds of tuning ------------------------------------------------------------------------------
+
+    def add_tuning(self, tuning: Tuning, found: Optional[Evaluation]) -> None:
+        """Records a round of tuning, and what it found, under its key; or the round once more, in another step."""
+        row = dict(zip(Tuning._fields, tuning), trials=json.dumps(tuning.trials))
+        with self._writing() as db:
+            db.execute("INSERT OR REPLACE INTO tunings VALUES (?, ?, ?, ?, ?)", list(row.values()))
+            if found is not None:
+                _insert(db, found, "tuned")
+
+    def tunings(self) -> list[Tuning]:
+        """All rounds of tuning, in the order of their steps."""
+        query = "SELECT form, round, step, steps, trials FROM tunings ORDER BY step, form, round"
+        with self._naming():
+            return [to_tuning(*row) for row in sqlite_files.read_rows(self._db, query)]
+
+    def find_spelling(self, key: str) -> Optional[Rule]:
+        """The rule of the first sample that has an evaluation of its own with this key; None if there is none."""
+        query = "SELECT rule FROM samples WHERE key = ? AND NOT alike AND NOT tuned ORDER BY position LIMIT 1"
+        with self._naming():
+            return next((read_rule(text) for (text,) in sqlite_files.read_rows(self._db, query, [key])), None)
+
+    def count_tuned_steps(self) -> int:
+        """How many of the steps were of tuned rules, which nobody proposed."""
+        with self._naming():
+            query = "SELECT COUNT(DISTINCT step) FROM samples WHERE tuned"
+            ((count,),) = sqlite_files.read_rows(self._db, query)
+        return count
+
     # -- Samples ---------------------------------------------------------------------------------------
 
     def add_samples(self, step: int, evaluations: Sequence[Evaluation], staleness: int = 0) -> None:
@@ -305,8 +332,8 @@ class Ledger:
             self._counts.add_samples(evaluations)
         with self._writing() as db:
             db.executemany(
-                "INSERT INTO samples (step, key, rule, reward, staleness, alike) VALUES (?, ?, ?, ?, ?, ?)",
-                [(step, e.key, write_rule(e.rule), e.reward, staleness, e.alike) for e in evaluations],
+                "INSERT INTO samples (step, key, rule, reward, staleness, alike, tuned) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [(step, e.key, write_rule(e.rule), e.reward, staleness, e.alike, bool(e.form)) for e in evaluations],
             )
 
     def drop_samples(self, step: int) -> None:
@@ -332,8 +359,8 @@ class Ledger:
         return StoredRows(self._db, query, "TRUE", [], make)
 
     def sampled_keys(self) -> list[str]:
-        """The keys of the evaluations that samples have, in the order of their first samples."""
-        query = "SELECT key FROM samples WHERE key != '' GROUP BY key ORDER BY MIN(position)"
+        """The keys of the evaluations that proposed samples have, in the order of their first samples."""
+        query = "SELECT key FROM samples WHERE key != '' AND NOT tuned GROUP BY key ORDER BY MIN(position)"
         with self._naming():
             return [key for (key,) in sqlite_files.read_rows(self._db, query)]
 
@@ -423,6 +450,14 @@ class Ledger:
 
 def _name_scale(part):
     return part.task, part.zero, part.one
+
+
+def _insert(db, evaluation, role):
+    row = {"role": role, "formula": evaluation.rule.formula(), **to_row(evaluation)}
+    db.execute(
+        f"INSERT INTO evaluations ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})",
+        list(row.values()),
+    )
 
 
 _WORDS = {dict: "table of names and values", list: "list", str: "text"}

@@ -12,6 +12,7 @@ from neural_optimizer_search.files import Damaged, write_whole
 from neural_optimizer_search.records import sqlite_files
 
 SCHEMA_VERSION = 7
+KEY_OF_ROUND = "form || ' #' || round"  # in SQL: the key of the evaluation of what a round of tuning found
 APPLICATION_ID = 0x4E4F534C  # "NOSL": what tells a ledger from other SQLite files, such as a cache
 # What version 4 has, and what makes each later one of the one before: a new file is made by all of them, so that an
 # old one becomes the same.
@@ -53,7 +54,8 @@ ALTER TABLE fresh ADD COLUMN form TEXT NOT NULL DEFAULT '';
 ALTER TABLE fresh ADD COLUMN parts TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE samples ADD COLUMN tuned INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE tunings (
-    form TEXT NOT NULL, round INTEGER NOT NULL, trials TEXT NOT NULL, PRIMARY KEY (form, round)
+    form TEXT NOT NULL, round INTEGER NOT NULL, step INTEGER NOT NULL, steps INTEGER NOT NULL, trials TEXT NOT NULL,
+    PRIMARY KEY (form, round)
 );
 UPDATE run SET value = replace(value, '"step_budget": ', '"steps": ') WHERE key = 'config';
 """,
@@ -149,8 +151,8 @@ def check_rows(db: sqlite3.Connection) -> None:
       Damaged: If no search writes such rows.
     """
     ((version,),) = sqlite_files.read_rows(db, "PRAGMA user_version")
-    checks = {**_ROW_CHECKS, **(_ROW_CHECKS_SINCE_6 if version >= 6 else {})}
-    for what, query in checks.items():
+    checks = [check for since, some in _ROW_CHECKS.items() if version >= since for check in some.items()]
+    for what, query in checks:
         ((count,),) = sqlite_files.read_rows(db, query)
         if count:
             raise Damaged(f"{count} of its {what}.")
@@ -170,20 +172,39 @@ def _connect(path, pragma):
 
 # Of the versions that are read.
 _SCHEMAS = {version: sqlite_files.make_schema(_write_schema(version)) for version in range(4, SCHEMA_VERSION + 1)}
-# What is counted must be 0.
-_ROW_CHECKS = {
-    "evaluations are of no known role": "SELECT COUNT(*) FROM evaluations WHERE role NOT IN ('search', 'baseline')",
-    "samples are of no type that a search writes": "SELECT COUNT(*) FROM samples WHERE typeof(step) != 'integer' "
-    "OR step < 0 OR typeof(key) != 'text' OR typeof(rule) != 'text' OR typeof(reward) != 'real' "
-    "OR typeof(staleness) != 'integer'",
-    "samples are out of order": "SELECT COUNT(*) FROM samples JOIN samples AS later "
-    "ON later.position = samples.position + 1 WHERE later.step < samples.step",
-    "samples are missing": "SELECT COALESCE(MAX(position), 0) - COUNT(*) FROM samples",
-    "samples have no evaluation": "SELECT COUNT(*) FROM samples WHERE key != '' "
-    "AND key NOT IN (SELECT key FROM evaluations)",
-    "samples have another reward than their evaluation": "SELECT COUNT(*) FROM samples JOIN evaluations USING (key) "
-    "WHERE samples.reward != evaluations.reward",
-}
-_ROW_CHECKS_SINCE_6 = {
-    "samples do not say whether they are alike another": "SELECT COUNT(*) FROM samples WHERE alike NOT IN (0, 1)",
+# From which version on -> what is counted must be 0.
+_ROW_CHECKS: Mapping[int, Mapping[str, str]] = {
+    4: {
+        "evaluations are of no known role": "SELECT COUNT(*) FROM evaluations WHERE "
+        "role NOT IN ('search', 'baseline', 'tuned')",
+        "samples are of no type that a search writes": "SELECT COUNT(*) FROM samples WHERE typeof(step) != 'integer' "
+        "OR step < 0 OR typeof(key) != 'text' OR typeof(rule) != 'text' OR typeof(reward) != 'real' "
+        "OR typeof(staleness) != 'integer'",
+        "samples are out of order": "SELECT COUNT(*) FROM samples JOIN samples AS later "
+        "ON later.position = samples.position + 1 WHERE later.step < samples.step",
+        "samples are missing": "SELECT COALESCE(MAX(position), 0) - COUNT(*) FROM samples",
+        "samples have no evaluation": "SELECT COUNT(*) FROM samples WHERE key != '' "
+        "AND key NOT IN (SELECT key FROM evaluations)",
+        "samples have another reward than their evaluation": "SELECT COUNT(*) FROM samples "
+        "JOIN evaluations USING (key) WHERE samples.reward != evaluations.reward",
+    },
+    6: {
+        "samples do not say whether they are alike another": "SELECT COUNT(*) FROM samples WHERE alike NOT IN (0, 1)",
+    },
+    7: {
+        "samples do not say whether they are tuned": "SELECT COUNT(*) FROM samples LEFT JOIN evaluations USING (key) "
+        "WHERE tuned NOT IN (0, 1) OR tuned != COALESCE(role = 'tuned', 0)",
+        "tuned rules are of no form": "SELECT COUNT(*) FROM evaluations AS tuned "
+        "WHERE (role = 'tuned') != (form != '') "
+        "OR (role = 'tuned' AND form NOT IN (SELECT key FROM evaluations WHERE role != 'tuned'))",
+        "rounds of tuning are of no type that a search writes": "SELECT COUNT(*) FROM tunings "
+        "WHERE typeof(form) != 'text' OR typeof(round) != 'integer' OR typeof(step) != 'integer' OR step < 0 "
+        "OR typeof(steps) != 'integer' OR steps < 0 OR typeof(trials) != 'text'",
+        "rounds of tuning are of no form": "SELECT COUNT(*) FROM tunings "
+        "WHERE form NOT IN (SELECT key FROM evaluations WHERE role != 'tuned')",
+        "forms lack a round of tuning": "SELECT COUNT(*) FROM "
+        "(SELECT form FROM tunings GROUP BY form HAVING MIN(round) != 0 OR MAX(round) != COUNT(*) - 1)",
+        "tuned rules are of no round": "SELECT COUNT(*) FROM evaluations WHERE role = 'tuned' "
+        f"AND key NOT IN (SELECT {KEY_OF_ROUND} FROM tunings)",
+    },
 }

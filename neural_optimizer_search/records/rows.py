@@ -56,6 +56,44 @@ class Sample(NamedTuple):
         return not self.key
 
 
+class Tuning(NamedTuple):
+    """A round in which the constants of a rule were tuned.
+
+    Attributes:
+      form: The key of the evaluation of the rule as it was proposed.
+      round: Its number among the rounds of this rule, from 0.
+      step: The step of the search in which its results were learned from, or would have been.
+      steps: Gradient steps that it took.
+      trials: What was tried in it, as `write_trial` has it; empty if it failed.
+    """
+
+    form: str
+    round: int
+    step: int
+    steps: int
+    trials: tuple[dict[str, Any], ...]
+
+    @property
+    def key(self) -> str:
+        """Of the evaluation of what it found, if it found something."""
+        return f"{self.form} #{self.round}"
+
+
+def to_tuning(form: str, number: int, step: int, steps: int, trials: str) -> Tuning:
+    """The `Tuning` of a row.
+
+    Raises:
+      Damaged: If no search writes such a row.
+    """
+    try:
+        found = json.loads(trials)
+    except (ValueError, RecursionError) as error:
+        raise Damaged(f"what was tried of {form:.100} is no list: {error!s:.100}.") from error
+    if not (isinstance(found, list) and all(isinstance(one, dict) for one in found)):
+        raise Damaged(f"what was tried of {form:.100} is no list of trials.")
+    return Tuning(form, number, step, steps, tuple(found))
+
+
 def to_row(evaluation: Evaluation) -> dict[str, Any]:
     """An `Evaluation` as values that SQLite holds, by column."""
     row = {field: getattr(evaluation, field) for field in _FIELDS}

@@ -38,8 +38,8 @@ class Exhaustive(Algorithm):
     def learn(self, proposal: Proposal, evaluations: Sequence[Evaluation]) -> None:
         """Notes how far the search is."""
         if proposal.drawn is not None:
-            self.share = proposal.drawn / self._strings_in_all
-            self.metrics = {"share_proposed": self.share}
+            share = proposal.drawn / self._strings_in_all
+            self.share, self.metrics = share, {"share_proposed": share}
 
     def _find_legal(self, first, last):
         tokens = np.stack(np.unravel_index(np.arange(first, last), self._space.sizes), axis=1)

@@ -7,6 +7,7 @@ from typing import NamedTuple, Optional
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
+from neural_optimizer_search.search.constants import Rounds
 from neural_optimizer_search.search.limits import Limits, find_spent
 from neural_optimizer_search.search.recorder import EvaluationRecorder, Screened
 
@@ -42,6 +43,15 @@ class _InFlight(NamedTuple):
     batch: Sequence[Screened]
 
 
+class _Outcome(NamedTuple):
+    """What is learned from in a step; of a proposal also the batch that is known from then on."""
+
+    proposal: Proposal
+    evaluations: Sequence[Evaluation]
+    batch: Sequence[Screened] = ()
+    staleness: int = 0
+
+
 def step(
     algorithm: Algorithm, evaluate: Callable[[Sequence], Sequence[Evaluation]], number: int
 ) -> Optional[Sequence[Evaluation]]:
@@ -60,6 +70,7 @@ def search(
     ledger: Ledger,
     limits: Limits,
     ahead: int = 0,
+    rounds: Optional[Rounds] = None,
 ) -> Iterator[SearchStep]:
     """Runs an algorithm until a limit is reached, or it has nothing left to propose.
 
@@ -78,32 +89,36 @@ def search(
       ahead: With 0, the algorithm learns from each proposal before it makes the next. Else it makes more while
         fewer rules than this are being measured, and learns from whichever is finished first: no worker waits, and
         what is learned from is a little stale.
+      rounds: `Rounds` of tuning; what one finds is learned in a step of its own. None for none.
 
     Yields:
       A `SearchStep` after each step. It ends early after `IDLE_STEPS` steps without a new rule.
     """
     began = time.monotonic()
-    number = saved = proposed = algorithm.restore()
+    number = saved = algorithm.restore()
     ledger.drop_samples(number)
+    proposed = number - ledger.count_tuned_steps()
     recorder.recall()
+    if rounds:
+        rounds.recall(number)
     trained, idle, exhausted = ledger.trained, 0, False
     in_flight: list[_InFlight] = []
     while True:
-        if finished := _first_finished(in_flight, recorder):
-            in_flight.remove(finished)
-            evaluations, staleness = recorder.evaluations(finished.batch), number - finished.number
-            algorithm.learn(finished.proposal, evaluations)
-            recorder.settle(finished.batch)
+        outcome = _finish(in_flight, recorder, number) or _tune(rounds, limits, find_spent(recorder, began), number)
+        if outcome:
+            evaluations = outcome.evaluations
+            algorithm.learn(outcome.proposal, evaluations)
+            recorder.settle(outcome.batch)
             # In this order: a step whose samples are recorded and whose state is not is done again.
-            ledger.add_samples(number, evaluations, staleness)
+            ledger.add_samples(number, evaluations, outcome.staleness)
             number += 1
             if number % STEPS_PER_SAVE == 0:
                 algorithm.save()
                 saved = number
             before, trained = trained, ledger.trained
-            idle = idle + 1 if evaluations and trained == before else 0
+            idle = idle + 1 if outcome.batch and trained == before else 0
             if evaluations:
-                yield SearchStep(number - 1, evaluations, trained, recorder.best, staleness)
+                yield SearchStep(number - 1, evaluations, trained, recorder.best, outcome.staleness)
         elif (
             not exhausted
             and idle < IDLE_STEPS
@@ -125,9 +140,24 @@ def search(
         algorithm.save()
 
 
-def _first_finished(in_flight, recorder):
-    """The oldest proposal whose rules are all measured, or None."""
-    return next((one for one in in_flight if recorder.is_finished(one.batch)), None)
+def _finish(in_flight, recorder, number):
+    """The `_Outcome` of the oldest proposal whose rules are all measured, which is in flight no more; or None."""
+    for one in in_flight:
+        if recorder.is_finished(one.batch):
+            in_flight.remove(one)
+            return _Outcome(one.proposal, recorder.evaluations(one.batch), one.batch, number - one.number)
+    return None
+
+
+def _tune(rounds, limits, spent, number):
+    """The `_Outcome` of rounds, if any are due; None if there is nothing to learn.
+
+    Whether the last of so many rules is trained does not matter: with a larger budget there is a round too.
+    """
+    while rounds is not None and rounds.is_due and limits.find_reached(spent._replace(rules=0)) is None:
+        if evaluations := rounds.carry_out(number):
+            return _Outcome(Proposal([e.rule for e in evaluations]), evaluations)
+    return None
 
 
 def _has_room(recorder, budget, ahead):

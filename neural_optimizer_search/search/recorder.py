@@ -182,6 +182,10 @@ class EvaluationRecorder:
         """Waits until one more rule is measured, and records all that are."""
         futures = [measurement.future for measurement in self._measured.values()]
         wait_for_any(self.executor, futures, self.on_wait)
+        self.collect()
+
+    def collect(self) -> None:
+        """Records the rules that are measured by now."""
         self._record_measured(list(self._measured))
 
     def is_finished(self, batch: Sequence[Screened]) -> bool:

@@ -22,6 +22,7 @@ class Standing:
 
     Attributes:
       steps: Gradient steps of all that was learned from, and not measured by another search.
+      settled: The evaluations that were learned from, by key, in the order of the proposals.
 
     Args:
       behaviours: `Behaviours` to keep the rules in; None if a rule is alike none but itself.
@@ -37,7 +38,7 @@ class Standing:
     ):
         self._behaviours, self._racing, self._make_bar = behaviours, racing, make_bar
         self._proposed: set[str] = set()
-        self._settled: set[str] = set()
+        self.settled: dict[str, Evaluation] = {}
         # What could not be measured says nothing of another rule.
         self._failed: set[str] = set()
         self._best: list[tuple[float, int, Evaluation]] = []
@@ -75,9 +76,9 @@ class Standing:
 
     def settle(self, evaluation: Evaluation, is_known: bool = False) -> None:
         """Notes an evaluation that was learned from, or is a known optimizer's."""
-        if evaluation.key in self._settled:
+        if evaluation.key in self.settled:
             return
-        self._settled.add(evaluation.key)
+        self.settled[evaluation.key] = evaluation
         self.steps += 0 if evaluation.cached else evaluation.steps
         if not is_known:
             self._best_so_far.learn(evaluation)
@@ -85,6 +86,10 @@ class Standing:
             self._failed.add(evaluation.key)
         if self._racing is not None and evaluation.status == "ok":
             # Of equal ones the first is the better.
-            bisect.insort(self._best, (-evaluation.reward, len(self._settled), evaluation))
+            bisect.insort(self._best, (-evaluation.reward, len(self.settled), evaluation))
             del self._best[self._racing.best :]
             self._bar = None
+
+    def spend(self, steps: int) -> None:
+        """Notes gradient steps of something else than a rule that was proposed."""
+        self.steps += steps

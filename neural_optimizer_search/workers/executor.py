@@ -4,7 +4,7 @@ import abc
 import concurrent.futures
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Optional, TypeVar
+from typing import Any, NamedTuple, Optional, TypeVar, Union
 
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation
@@ -22,18 +22,21 @@ _Executor = TypeVar("_Executor", bound="Executor")
 
 @dataclass(frozen=True)
 class Ask:
-    """What is asked about a rule: a method of the evaluator, which gets the rule and these arguments.
+    """What is asked about a rule: of a method of the evaluator, which gets the rule and these arguments, or of a
+    function, which gets the evaluator first.
 
     Attributes:
-      method: Its name; `__call__` measures the rule.
+      method: The method's name; `__call__` measures the rule. Or a function of a module, which pickles by its name.
       arguments: By name. They must pickle.
     """
 
-    method: str = "__call__"
+    method: Union[str, Callable[..., Any]] = "__call__"
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
     def answer(self, evaluator: Any, rule: Rule) -> Any:
-        """What the evaluator answers."""
+        """What the evaluator, or the function, answers."""
+        if callable(self.method):
+            return self.method(evaluator, rule, **self.arguments)
         return getattr(evaluator, self.method)(rule, **self.arguments)
 
 

@@ -15,6 +15,7 @@ from neural_optimizer_search.search.archive import read_archive
 from neural_optimizer_search.search.config import SearchConfig
 from neural_optimizer_search.search.evolution import Evolution, EvolutionConfig
 from neural_optimizer_search.search.exhaustive import Exhaustive
+from neural_optimizer_search.search.limits import Limits
 from neural_optimizer_search.search.loop import search
 from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.search.start import Started, describe_start
@@ -44,7 +45,7 @@ def test_the_algorithm_learns_from_them(tmp_path):
         return fakes.fake_evaluation(rule, 1.0 if rule == RULES[0] else 0.1)
 
     recorder = EvaluationRecorder(fakes.InProcess(fakes.FakeEvaluator(evaluate)), ledger)
-    list(search(started, recorder, ledger, 5 + 1 + 2))
+    list(search(started, recorder, ledger, Limits(5 + 1 + 2)))
     samples = ledger.samples()
     assert [sample.rule for sample in samples[:6]] == RULES
     # All of its population is of the rules that it started with, so that what it proposes is no random string.
@@ -144,11 +145,11 @@ def test_a_wrong_start_is_one_line(there, texts, message, capfd):
 @pytest.mark.parametrize(
     ("given", "start"),
     [
-        (dict(task="digits"), ("none",)),
-        (dict(task="my.module:task"), ("archive",)),
-        (dict(task="my.module:task", preset="paper"), ("none",)),
-        (dict(task="my.module:task", start=("adam",)), ("adam",)),
-        (dict(task="digits", preset="paper", start=("archive",)), ("archive",)),
+        (dict(task=("digits",)), ("none",)),
+        (dict(task=("my.module:task",)), ("archive",)),
+        (dict(task=("my.module:task",), preset="paper"), ("none",)),
+        (dict(task=("my.module:task",), start=("adam",)), ("adam",)),
+        (dict(task=("digits",), preset="paper", start=("archive",)), ("archive",)),
     ],
 )
 def test_what_a_search_starts_with_if_nothing_is_said(given, start):

@@ -1,0 +1,197 @@
+"""Rounds in which a search tunes: constants, rate, schedule and weight decay of the best rules, found and known.
+
+A form shows what it is worth with its own constants only. So a share of the gradient steps goes to the best few
+forms, and as many trials each to the best known optimizers, with which a verdict compares them. What a round finds,
+the algorithm learns as the worth of the form. Which rounds there are depends on what was learned from, and on nothing
+else.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.records.rows import Tuning
+from neural_optimizer_search.search.recorder import EvaluationRecorder
+from neural_optimizer_search.search.standing import Standing
+from neural_optimizer_search.search.waiting import wait_for_any
+from neural_optimizer_search.tasks.protocol import Protocol
+from neural_optimizer_search.tasks.schedule import parse_schedule
+from neural_optimizer_search.trials.first_trials import find_trial_steps
+from neural_optimizer_search.trials.setting import Setting
+from neural_optimizer_search.workers.executor import LONGEST_TIMEOUT, Ask
+
+TUNED = "tuned"  # the role of a rule with the best setting of a round
+
+
+@dataclasses.dataclass(frozen=True)
+class ConstantsConfig:
+    """Args:
+    share: Of all gradient steps, those that go to rounds; in [0, 1), and 0 for none.
+    forms: Found rules of a round. Half of them are those that are worth most with tuned constants, which go on; the
+      others are the best that nobody tuned: what was tuned first would else stay ahead of all.
+    known: Known optimizers of a round, chosen likewise.
+    trials: Of each of these in a round.
+    """
+
+    share: float = 0.0
+    forms: int = 4
+    known: int = 2
+    trials: int = 10
+
+
+class Rounds:
+    """The rounds of a search.
+
+    Args:
+      config: A `ConstantsConfig`.
+      protocol: The `Protocol`.
+      recorder: The `EvaluationRecorder` of the search, whose workers are asked.
+      standing: Its `Standing`.
+      ledger: The `Ledger`; what it has of a round is not done again.
+      known: Evaluations of the known optimizers.
+      seed: Of what is tried.
+    """
+
+    def __init__(
+        self,
+        config: ConstantsConfig,
+        protocol: Protocol,
+        recorder: EvaluationRecorder,
+        standing: Standing,
+        ledger: Ledger,
+        known: Iterable[Evaluation],
+        seed: int,
+    ):
+        self._config, self._recorder, self._standing, self._ledger, self._seed = (
+            config, recorder, standing, ledger, seed
+        )  # fmt: skip
+        self._known = {e.key for e in known}
+        each = config.trials * find_trial_steps(protocol) + len(protocol.seeds) * protocol.final_steps
+        self._cost = (config.forms + config.known) * (each + protocol.probe_steps)
+        self._trials: dict[str, list[Tuning]] = {}
+        self._tuned: dict[str, list[Evaluation]] = {}
+        self._kept = {(one.form, one.round): one for one in ledger.tunings()}
+        self._found = {e.key: e for e in ledger.evaluations(TUNED)}
+        self._spent = 0
+
+    def recall(self, step: int) -> None:
+        """Takes in the rounds that were learned from before this step."""
+        for tuning in [one for one in self._kept.values() if one.step < step]:
+            self._take_in(tuning)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether another round fits into the share now, and there is something to tune."""
+        total = self._standing.steps + self._cost
+        return self._spent + self._cost <= self._config.share * total and bool(self._choose_found())
+
+    def carry_out(self, step: int) -> list[Evaluation]:
+        """Carries out a round.
+
+        Args:
+          step: The number of the step in which it is learned from.
+
+        Returns:
+          What is to be learned: of each form that is worth more than before an evaluation, whose rule is the form as
+          it was spelled.
+        """
+        chosen = [*self._choose_found(), *self._choose_known()]
+        rounds = self._measure(chosen, step)
+        learned = []
+        for form in chosen:
+            before = self._find_worth(form)
+            self._take_in(rounds[form.key])
+            found = self._found.get(rounds[form.key].key)
+            if found is not None and found.reward > before:
+                rule = self._ledger.find_spelling(form.key) or form.rule
+                learned.append(dataclasses.replace(found, rule=rule))
+        return learned
+
+    # -- Of which rules --------------------------------------------------------------------------------
+
+    def _choose_found(self):
+        found = (e for key, e in self._standing.settled.items() if key not in self._known)
+        return self._choose(found, self._config.forms)
+
+    def _choose_known(self):
+        known = (e for key, e in self._standing.settled.items() if key in self._known)
+        return self._choose(known, self._config.known)
+
+    def _choose(self, evaluations: Iterable[Evaluation], count: int) -> list[Evaluation]:
+        """Half of those that were tuned, half of the others, the best of each; more of one if there are too few."""
+        able = [e for e in evaluations if e.status == "ok" and e.learning_rate is not None and self._may_go_on(e)]
+        best = sorted(able, key=self._find_worth, reverse=True)
+        tuned, new = ([e for e in best if (e.key in self._trials) == is_tuned] for is_tuned in (True, False))
+        half = max((count + 1) // 2, count - len(new))
+        return [*tuned[:half], *new[: count - min(half, len(tuned))]]
+
+    def _may_go_on(self, form):
+        """No round of it failed."""
+        return all(one.trials for one in self._trials.get(form.key, ()))
+
+    def _find_worth(self, form):
+        return max([form.reward, *(e.reward for e in self._tuned.get(form.key, ()))])
+
+    def _take_in(self, tuning):
+        self._trials.setdefault(tuning.form, []).append(tuning)
+        if (found := self._found.get(tuning.key)) is not None:
+            self._tuned.setdefault(tuning.form, []).append(found)
+        self._spent += tuning.steps
+        self._standing.spend(tuning.steps)
+
+    # -- The work --------------------------------------------------------------------------------------
+
+    def _measure(self, forms: Sequence[Evaluation], step: int) -> dict[str, Tuning]:
+        """The rounds of forms, by their keys; each is recorded when it is there."""
+        executor, done, pending = self._recorder.executor, {}, {}
+        limit = executor.timeout
+        for form in forms:
+            number = len(self._trials.get(form.key, ()))
+            kept = self._kept.get((form.key, number))
+            if kept is not None:
+                done[form.key] = self._keep(kept._replace(step=step), None) if kept.step != step else kept
+                continue
+            share = self._cost / len(forms) / max(1, form.steps)
+            executor.timeout = min(LONGEST_TIMEOUT, limit * max(1.0, share))
+            pending[executor.submit(form.rule, self._make_ask(form))] = form, number
+        while pending:
+            self._recorder.on_wait(f"the constants of {len(pending)} rules are tuned")
+            wait_for_any(executor, pending, self._recorder.on_wait)
+            self._recorder.collect()
+            for future in [future for future in pending if future.done()]:
+                form, number = pending.pop(future)
+                done[form.key] = self._record(form, number, step, future.result())
+        executor.timeout = limit
+        self._recorder.on_wait("")
+        return done
+
+    def _make_ask(self, form: Evaluation) -> Ask:
+        from neural_optimizer_search.trials.rounds import carry_on  # needs Optuna, which not every search does
+
+        measured = [_read_setting(e) for e in (form, *self._tuned.get(form.key, ()))]
+        trials = [trial for tuning in self._trials.get(form.key, ()) for trial in tuning.trials]
+        arguments: dict[str, Any] = dict(measured=measured, trials=trials)
+        return Ask(carry_on, dict(arguments, count=self._config.trials, seed=self._seed))
+
+    def _record(self, form, number, step, answer):
+        if isinstance(answer, Evaluation):  # of a failure: there was no answer
+            return self._keep(Tuning(form.key, number, step, 0, ()), None)
+        tuning = Tuning(form.key, number, step, answer.steps, tuple(answer.trials))
+        found = answer.evaluation and dataclasses.replace(
+            answer.evaluation, key=tuning.key, form=form.key, flipped=form.flipped
+        )
+        return self._keep(tuning, found)
+
+    def _keep(self, tuning, found):
+        self._ledger.add_tuning(tuning, found)
+        self._kept[tuning.form, tuning.round] = tuning
+        if found is not None:
+            self._found[found.key] = found
+        return tuning
+
+
+def _read_setting(evaluation):
+    schedule = parse_schedule(evaluation.schedule)
+    return Setting(evaluation.rule, evaluation.learning_rate, schedule, evaluation.weight_decay)

@@ -1,0 +1,83 @@
+"""A round of trials: what a worker does that is asked to tune a rule further."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple, Optional
+
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.measuring.evaluator import Evaluator
+from neural_optimizer_search.trials.first_trials import find_trial_steps
+from neural_optimizer_search.trials.objective import Objective
+from neural_optimizer_search.trials.setting import Setting
+from neural_optimizer_search.trials.study import Study, count_steps, find_value
+from neural_optimizer_search.trials.tunables import find_tunables, round_off
+from neural_optimizer_search.trials.written import Written, read_trials, write_trial
+
+NEAR = (1.0, 1 / 3, 3.0)  # the first rates, of the one that the sweep chose after fewer steps than a trial has
+RANDOM_TRIALS = 0  # what the first trials have in common is better than chance
+
+
+class Round(NamedTuple):
+    """What a round found.
+
+    Attributes:
+      trials: The new trials, as `write_trial` has them.
+      evaluation: Of the best setting of all trials that was not measured before, trained with the protocol's seeds;
+        None if there is none.
+      steps: Gradient steps of all that.
+    """
+
+    trials: list[Written]
+    evaluation: Optional[Evaluation]
+    steps: int
+
+
+def carry_on(
+    evaluator: Evaluator,
+    rule: Rule,
+    measured: Sequence[Setting],
+    trials: Sequence[Written],
+    count: int,
+    seed: int,
+) -> Round:
+    """Tries more settings of a rule, and measures the best that was not measured yet as a search measures rules.
+
+    Args:
+      evaluator: The worker's.
+      rule: The `Rule`, as it was measured.
+      measured: With what it was measured, and then, with tuned constants, what earlier rounds found.
+      trials: Those of earlier rounds, in order.
+      count: How many more there are.
+      seed: Of what is tried.
+    """
+    p = evaluator.protocol
+    objective = Objective(evaluator.train, p, p.reward, evaluator.uniform_loss)
+    tunables = find_tunables(rule, p)
+    before = read_trials(trials, tunables, find_trial_steps(p))
+    rates = _find_rates(p, measured[0].learning_rate * (objective.find_scale(rule) or 1.0))
+    study = Study(objective, rule, tunables, rates, seed, before, random=RANDOM_TRIALS)
+    new = [study.run_trial() for _ in range(count)]
+    best, evaluation = _find_best(study, list(map(_round, measured))), None
+    if best is not None:
+        how = best.learning_rate, str(best.schedule), best.weight_decay
+        evaluation = evaluator.measure_again(best.rule, *how, p.seeds)
+    steps = objective.probe_steps + count_steps(new) + (evaluation.steps if evaluation else 0)
+    return Round(list(map(write_trial, new)), evaluation, steps)
+
+
+def _find_rates(protocol, rate):
+    """The first rates: of the protocol's, the one that the sweep chose, and such as are near to it."""
+    middle = min(protocol.learning_rates, key=lambda one: abs(math.log(one / rate)))
+    return [times * middle for times in NEAR]
+
+
+def _find_best(study, measured):
+    """The best setting that was not measured; None if no trial with another one got to its end with a reward."""
+    ranked = sorted((trial for trial in study.trials if find_value(trial) > 0.0), key=find_value, reverse=True)
+    return next((one for one in map(study.find_setting, ranked) if one not in measured), None)
+
+
+def _round(setting):
+    """As trials are rounded."""
+    return Setting(setting.rule, round_off(setting.learning_rate), setting.schedule, round_off(setting.weight_decay))

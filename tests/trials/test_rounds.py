@@ -1,0 +1,1 @@
+"""Rounds of trials as a worker carries them out."""
