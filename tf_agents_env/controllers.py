@@ -48,6 +48,8 @@ class ControllerConfig:
         quantile is their baseline (Petersen et al., 2021). Not in the paper.
       queue_size: k; above 0, each step also imitates the k best rules so far (`PriorityQueue`). Not in the paper.
       queue_learning_rate: Of Adam, for the imitation.
+      start_imitations: Steps of imitation after each batch that comes before the first of its own: the rules that a
+        search starts with. After any later one there is one step.
 
     Raises:
       ValueError: If a value is out of range.
@@ -63,9 +65,10 @@ class ControllerConfig:
     risk: float = 1.0
     queue_size: int = 0
     queue_learning_rate: float = 1e-3
+    start_imitations: int = 1
 
     def __post_init__(self) -> None:
-        check_fields(self, "above 0", "batch_size", "units", "queue_learning_rate")
+        check_fields(self, "above 0", "batch_size", "units", "queue_learning_rate", "start_imitations")
         check_fields(self, "at least 0", "queue_size", "rank_power")
         check_fields(self, "in [0, 1]", "entropy", "baseline_decay", "repeat_share")
         check_fields(self, "in (0, 1]", "risk")
@@ -83,6 +86,9 @@ _fast = functools.partial(
     rank_power=2.0,
     queue_size=5,
     queue_learning_rate=3e-4,
+    # After a start of 20 rules, of the ten words of a string 9 are others than in the nearest of the best five with 1
+    # step a batch, 5 with 20, 2 with 50; with 100 half of the strings are spelled twice.
+    start_imitations=20,
 )
 CONTROLLERS = {
     "ppo": {
@@ -101,10 +107,16 @@ CONTROLLERS = {
 
 
 class _Emitted(tf.train.experimental.PythonState):
-    """How often each key was emitted, and the sorted rewards above 0 of all keys, as a part of the checkpoint."""
+    """What was learned from, as a part of the checkpoint.
+
+    Attributes:
+      counts: How often each key was emitted.
+      rewards: The sorted rewards above 0 of all keys.
+      has_own: Whether some were the controller's own.
+    """
 
     def __init__(self):
-        self.counts, self.rewards = collections.Counter(), []
+        self.counts, self.rewards, self.has_own = collections.Counter(), [], False
 
     def find_new(self, keys, rewards):
         """The rewards above 0 of those keys that were not emitted before, each once."""
@@ -117,11 +129,12 @@ class _Emitted(tf.train.experimental.PythonState):
         self.counts.update(keys)
 
     def serialize(self):
-        return json.dumps([self.counts, self.rewards])
+        return json.dumps([self.counts, self.rewards, self.has_own])
 
     def deserialize(self, string_value):
-        counts, self.rewards = json.loads(string_value)
-        self.counts = collections.Counter(counts)
+        # Before there were searches with a start, all rules were the controller's own.
+        counts, self.rewards, *has_own = json.loads(string_value)
+        self.counts, self.has_own = collections.Counter(counts), has_own != [False]
 
 
 class Drawn(NamedTuple):
@@ -225,6 +238,7 @@ class Controller(Algorithm):
             self._learn_from_others(proposal.rules, rewards)
         else:
             self._learn_from_own(proposal, keys, rewards)
+            self._emitted.has_own = True
         self._emitted.add(keys, rewards)
         self._iteration.assign_add(1)
 
@@ -255,7 +269,8 @@ class Controller(Algorithm):
         own = [(string, reward) for string, reward in found if string]
         if self._queue and own:
             self._queue.add(np.array([string for string, _ in own]), [reward for _, reward in own])
-            self.metrics = {"imitation": self._queue.imitate()}
+            steps = 1 if self._emitted.has_own else self.config.start_imitations
+            self.metrics = {"imitation": [self._queue.imitate() for _ in range(steps)][-1]}
 
     def save(self) -> None:
         """Saves all that the next steps depend on.
@@ -298,7 +313,7 @@ class Controller(Algorithm):
     def _choose(self, pays):
         """Sets the baseline for a batch; returns the weights of its rules."""
         if self.config.risk == 1:
-            if not self.iteration:
+            if not self._emitted.has_own:
                 self._baseline.start(pays)
             return tf.ones_like(pays)
         quantile = np.quantile(pays, 1 - self.config.risk)

@@ -1,8 +1,8 @@
 """Which algorithm, space and start find more with the same gradient steps?
 
 Each arm is a set of flags of `nos-search`, named by rows of `ARMS` joined with "+", such as local+composed. Every arm
-searches each task with each seed, with as many gradient steps. What is the rule worth that it ranked first, with seeds
-that it never saw, beside the best known optimizer and tuned Adam?
+searches each task with each seed, with as many gradient steps. What is the rule worth that it ranked first, with
+seeds that it never saw, beside the best known optimizer and tuned Adam?
 
     python -m benchmarks.run proposals --tasks digits --arms default local guided ppo evolution random --steps 130000
     python -m benchmarks.run proposals --tasks table --arms local+composed local+modern --seeds 5 --steps 100000
@@ -31,6 +31,7 @@ from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.run_directory import LEDGER
 from neural_optimizer_search.search.intervals import find_probability
 from neural_optimizer_search.search.ranking import read_ranking
+from neural_optimizer_search.search.registry import algorithm_names
 from neural_optimizer_search.search.verdict import least_probability
 from neural_optimizer_search.tasks import TASKS
 
@@ -38,7 +39,7 @@ TITLE = "which algorithm, space and start find more with the same gradient steps
 # Name -> flags beside the defaults.
 ARMS: dict[str, dict[str, Any]] = {
     "default": {},
-    **{name: dict(algorithm=name) for name in ("guided", "local", "ppo", "evolution", "random")},
+    **{name: dict(algorithm=name) for name in algorithm_names()},
     **{name: dict(space=name) for name in ("composed", "modern", "arxiv2017", "arxiv2017_no_decay")},
     "depth1": dict(depth=1),
     "archive": dict(start="archive"),
@@ -177,8 +178,9 @@ def summarize(title: str, found: Mapping[str, Sequence[Found]]) -> dict[str, Any
     """Prints the table of a task; returns its figures by arm, the first of which is the one of comparison."""
     rng = np.random.default_rng(0)
     reference, *_ = found.values()
-    print(f"\n{title}: means of {len(reference)} searches (95 % intervals); in pairs: first, less that of the first arm\n")
-    print(f"{'arm':24s}{'steps':>9s}{'rules':>7s}{'first':>26s}{'gain':>28s}{'in pairs':>28s}{'beats Adam':>12s}")
+    what = "in pairs: first, less that of the first arm"
+    print(f"\n{title}: means of {len(reference)} searches (95 % intervals); {what}\n")
+    print(f"{'arm':24s}{'steps':>9s}{'rules':>7s}{'first':>28s}{'gain':>28s}{'in pairs':>28s}{'beats Adam':>12s}")
     figures: dict[str, Any] = {}
     for arm, searches in found.items():
         figures[arm] = of = _average(searches, rng)

@@ -117,8 +117,8 @@ def describe_scales(anchors: Anchors) -> list[str]:
 def _describe_scale(sgd: Part, adam: Part):
     if is_share(adam):
         return (
-            f"{sgd.task}: tuned Adam ({adam.reward:.4f}) is not better than tuned SGD ({sgd.reward:.4f}) beyond seed "
-            f"noise, so the score is the reward divided by {adam.one:.4f}, the better one's."
+            f"{sgd.task}: tuned Adam ({adam.reward:.4f}) is no better than tuned SGD ({sgd.reward:.4f}) beyond seed "
+            f"noise: the score there is reward / {adam.one:.4f}."
         )
     return (
         f"{sgd.task}: the reward {sgd.reward:.4f} of tuned SGD has the score 0, and {adam.reward:.4f} of tuned Adam "

@@ -13,6 +13,7 @@ from neural_optimizer_search.dsl.space import MAX_DEPTH, PRESETS, Space, search_
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.records.cache_file import NAME, NotACache, refuse_other_files
+from neural_optimizer_search.search.constants import ConstantsConfig
 from neural_optimizer_search.search.known_optimizers import BaselineConfig
 from neural_optimizer_search.search.limits import Limits
 from neural_optimizer_search.search.named_rules import ARCHIVE, NONE, PUBLISHED, RUN
@@ -25,6 +26,8 @@ from neural_optimizer_search.workers.config import WorkerConfig
 
 HYPERPARAMETERS = ("paper", "fast")
 NO_CACHE = "none"
+# Of the gradient steps, those that tune constants: by default on a task of a user's own, and at most.
+OWN_CONSTANTS, MOST_CONSTANTS = 0.4, 0.9
 
 
 def _parse_start(text):
@@ -126,6 +129,15 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         default_text="on; in preset and protocol paper off",
         earlier="off",
     )
+    constants: Optional[float] = flag(
+        None,
+        "share of the gradient steps that tune constants, rate, schedule and weight decay of the best rules, and of "
+        "the best known optimizers",
+        parse=number(0.0, MOST_CONSTANTS),
+        metavar="SHARE",
+        default_text=f"{OWN_CONSTANTS:g} for a task of your own; 0 for a shipped one or several, and in preset paper",
+        earlier=0.0,
+    )
     fresh_seeds: int = flag(
         FRESH_SEEDS,
         "trainings of each of the ten best rules and of the known optimizers at the end, with seeds that the search "
@@ -187,6 +199,14 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         return space.unconstrained() if self.unconstrained else space
 
     @property
+    def tuning(self) -> ConstantsConfig:
+        """How constants are tuned."""
+        if self.constants is not None:
+            return ConstantsConfig(self.constants)
+        is_own = len(self.task) == 1 and ":" in self.task[0]
+        return ConstantsConfig(OWN_CONSTANTS if is_own and self.preset != "paper" else 0.0)
+
+    @property
     def limits(self) -> Limits:
         """What ends the search."""
         return Limits(self.budget, self.steps, self.patience, self.minutes)
@@ -219,6 +239,8 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         if len(set(self.task)) < len(self.task):
             p.error(f"argument --task: must name each task once. Received: {shorten(' '.join(self.task))}.")
         known = {rule.canonical() for rule in self.known_optimizers.values()}
+        if len(self.task) > 1 and self.constants:
+            p.error(f"argument --constants: must be 0 with several tasks. Received: {self.constants:g}.")
         missing = [name for name in ("sgd", "adam") if CATALOGUE[name].rule.canonical() not in known]
         if len(self.task) > 1 and missing:
             p.error(f"argument --baselines: must name {missing[0]}, for scores on several tasks are made of it.")

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from neural_optimizer_search import flags
 from neural_optimizer_search.command_line import Parser, quote
+from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.file_lock import InUse, Moved
 from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.origin import is_made_here
@@ -150,7 +151,7 @@ def _check_fresh_seeds(p, count, out, ledger):
         )
 
 
-def _find_start(p, config):
+def _find_start(p: Parser, config: SearchConfig) -> list[Rule]:
     """The rules to start with, as they are now: a run keeps them, whatever becomes of their files."""
     try:
         return find_rules(config.starts_with)
