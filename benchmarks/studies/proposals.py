@@ -96,6 +96,7 @@ class Found(NamedTuple):
     Attributes:
       steps: Gradient steps that it spent, without fresh seeds.
       rules: Rules that were trained.
+      seconds: Time that its workers spent on rules and known optimizers.
       first: What the rule that it ranked first gets with fresh seeds: nothing was chosen by them.
       best: What the best of the ten rules with fresh seeds gets with these.
       gain: `best`, less what the best known optimizer gets, which is chosen alike.
@@ -106,6 +107,7 @@ class Found(NamedTuple):
 
     steps: int
     rules: int
+    seconds: float
     first: float
     best: float
     gain: float
@@ -115,7 +117,7 @@ class Found(NamedTuple):
     rule: str
 
 
-MEANS = ("steps", "rules", "beats_adam", "beats_all")
+MEANS = ("steps", "rules", "seconds", "beats_adam", "beats_all")
 INTERVALS = ("first", "best", "gain", "gain_over_adam")
 
 
@@ -159,6 +161,7 @@ def read_found(ledger: Ledger) -> Found:
     return Found(
         steps=sum(count for name, count in steps.items() if name != "fresh seeds"),
         rules=ledger.counts()["trained"],
+        seconds=sum(e.seconds for e in ledger.evaluations()),
         first=first.last.reward,
         best=best.last.reward,
         gain=best.last.reward - ranking.reference.last.reward,
@@ -180,7 +183,7 @@ def summarize(title: str, found: Mapping[str, Sequence[Found]]) -> dict[str, Any
     reference, *_ = found.values()
     what = "in pairs: first, less that of the first arm"
     print(f"\n{title}: means of {len(reference)} searches (95 % intervals); {what}\n")
-    print(f"{'arm':24s}{'steps':>9s}{'rules':>7s}{'first':>28s}{'gain':>28s}{'in pairs':>28s}{'beats Adam':>12s}")
+    print(f"{'arm':24s}{'steps':>9s}{'rules':>7s}{'first':>30s}{'gain':>30s}{'in pairs':>30s}{'beats Adam':>12s}")
     figures: dict[str, Any] = {}
     for arm, searches in found.items():
         figures[arm] = of = _average(searches, rng)
@@ -200,4 +203,4 @@ def _average(searches, rng):
 
 def _cell(interval, sign):
     mean, low, high = (f"{value:{sign}.4f}" for value in interval)
-    return f"{f'{mean} ({low} to {high})':>28s}"
+    return f"{f'{mean} ({low} to {high})':>30s}"
