@@ -248,7 +248,7 @@ def test_an_origin_that_is_none(run, origin, capfd):
         ('{"budget": true}', "has on for --budget"),
         ('{"seed": -1}', "has -1 for --seed"),
         ('{"seed": 1.0}', "has 1.0 for --seed"),
-        ('{"task": ["digits"]}', "has ['digits'] for --task"),
+        ('{"task": [["digits"]]}', "has ['digits'] for --task"),
         ('{"unconstrained": 1}', "has 1 for --unconstrained"),
         ('{"screen": "perhaps"}', "has perhaps for --screen"),
         ('{"speed": 1}', "has 'speed', which is none of this command's flags"),
