@@ -10,6 +10,7 @@ from neural_optimizer_search.measuring.description import Description
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.fingerprint import Fingerprint
 from neural_optimizer_search.measuring.joint import JointEvaluator
+from neural_optimizer_search.measuring.training import TrainingRun
 from neural_optimizer_search.tasks.image_task import Examples, ImageTask, TaskSetting
 from neural_optimizer_search.tasks.joint_task import JointTask
 from neural_optimizer_search.tasks.protocol import Protocol
@@ -61,6 +62,21 @@ def fake_evaluation(rule, reward=None):
     )
 
 
+class FakeTraining:
+    """In place of a `ChildTraining`: what is trained has the made-up reward of its rule from the first step on."""
+
+    def __init__(self, evaluate):
+        self._evaluate = evaluate
+
+    def __call__(self, rule, learning_rate, seed, steps, validate_every, **setting):
+        return next(self.in_parts(rule, learning_rate, seed, steps, validate_every, (steps,)))
+
+    def in_parts(self, rule, learning_rate, seed, steps, validate_every, ends, *setting):
+        curve = np.full(steps // validate_every, self._evaluate(rule).reward)
+        for end in ends:
+            yield TrainingRun(True, end, curve, 1.0 - curve, curve, 1.0)
+
+
 def on_task(name):
     """As `fake_evaluation`, on one of several tasks: SGD has the reward 0.2 there, Adam 0.6; on "tie" both 0.2."""
     anchors = {"g": 0.2, "Adam": 0.2 if name == "tie" else 0.6}
@@ -77,10 +93,13 @@ class FakeEvaluator:
 
     Args:
       evaluate: Rule -> `Evaluation`.
+      protocol: What rounds of tuning are made of.
     """
 
-    def __init__(self, evaluate=fake_evaluation):
-        self._evaluate = evaluate
+    uniform_loss = 1.0
+
+    def __init__(self, evaluate=fake_evaluation, protocol=TINY):
+        self._evaluate, self.protocol, self.train = evaluate, protocol, FakeTraining(evaluate)
 
     def __call__(self, rule, bar=None):
         return self._evaluate(rule)
@@ -116,7 +135,7 @@ def open_fake(evaluate=fake_evaluation):
     def open_one(config, task, protocol, data_dir):
         if isinstance(task, JointTask):
             return InProcess(JointEvaluator({one.name: FakeEvaluator(on_task(one.name)) for one, _ in task.parts}))
-        return InProcess(FakeEvaluator(evaluate))
+        return InProcess(FakeEvaluator(evaluate, protocol))
 
     return open_one
 

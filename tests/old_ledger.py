@@ -43,7 +43,11 @@ PRAGMA user_version=6;
 """
 SCHEMAS = {4: SCHEMA_4, 5: SCHEMA_5, 6: SCHEMA_6}
 # The flags that came with the next version.
-LATER_FLAGS = {4: ("baselines",), 5: ("alike", "racing", "fresh_seeds", "steps"), 6: ("minutes", "patience", "start")}
+LATER_FLAGS = {
+    4: ("baselines",),
+    5: ("alike", "racing", "fresh_seeds", "steps"),
+    6: ("minutes", "patience", "start", "constants"),
+}
 # What version 6 called flags of today.
 EARLIER_NAMES = {"steps": "step_budget"}
 RULE = '[["g", "1", "identity", "identity", "left"]]'

@@ -106,6 +106,7 @@ DSL_ORDER = (
     "lexing",
     "formula",
     "space",
+    "composed",
     "interpreter",
     "encoding",
     "token_interpreter",

@@ -19,6 +19,7 @@ from neural_optimizer_search.arguments import check_fields
 from neural_optimizer_search.dsl.space import Space
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
+from neural_optimizer_search.search.local import Parent
 from tf_agents_env.agents.agent_settings import AgentSettings
 from tf_agents_env.agents.ppo import PPO
 from tf_agents_env.agents.reinforce import Reinforce
@@ -48,6 +49,8 @@ class ControllerConfig:
         quantile is their baseline (Petersen et al., 2021). Not in the paper.
       queue_size: k; above 0, each step also imitates the k best rules so far (`PriorityQueue`). Not in the paper.
       queue_learning_rate: Of Adam, for the imitation.
+      start_imitations: Steps of imitation after each batch that comes before the first of its own: the rules that a
+        search starts with. After any later one there is one step.
 
     Raises:
       ValueError: If a value is out of range.
@@ -63,9 +66,10 @@ class ControllerConfig:
     risk: float = 1.0
     queue_size: int = 0
     queue_learning_rate: float = 1e-3
+    start_imitations: int = 1
 
     def __post_init__(self) -> None:
-        check_fields(self, "above 0", "batch_size", "units", "queue_learning_rate")
+        check_fields(self, "above 0", "batch_size", "units", "queue_learning_rate", "start_imitations")
         check_fields(self, "at least 0", "queue_size", "rank_power")
         check_fields(self, "in [0, 1]", "entropy", "baseline_decay", "repeat_share")
         check_fields(self, "in (0, 1]", "risk")
@@ -83,6 +87,9 @@ _fast = functools.partial(
     rank_power=2.0,
     queue_size=5,
     queue_learning_rate=3e-4,
+    # After a start of 20 rules, of the ten words of a string 9 are others than in the nearest of the best five with 1
+    # step a batch, 5 with 20, 2 with 50; with 100 half of the strings are spelled twice.
+    start_imitations=20,
 )
 CONTROLLERS = {
     "ppo": {
@@ -101,10 +108,16 @@ CONTROLLERS = {
 
 
 class _Emitted(tf.train.experimental.PythonState):
-    """How often each key was emitted, and the sorted rewards above 0 of all keys, as a part of the checkpoint."""
+    """What was learned from, as a part of the checkpoint.
+
+    Attributes:
+      counts: How often each key was emitted.
+      rewards: The sorted rewards above 0 of all keys.
+      has_own: Whether some were the controller's own.
+    """
 
     def __init__(self):
-        self.counts, self.rewards = collections.Counter(), []
+        self.counts, self.rewards, self.has_own = collections.Counter(), [], False
 
     def find_new(self, keys, rewards):
         """The rewards above 0 of those keys that were not emitted before, each once."""
@@ -117,11 +130,12 @@ class _Emitted(tf.train.experimental.PythonState):
         self.counts.update(keys)
 
     def serialize(self):
-        return json.dumps([self.counts, self.rewards])
+        return json.dumps([self.counts, self.rewards, self.has_own])
 
     def deserialize(self, string_value):
-        counts, self.rewards = json.loads(string_value)
-        self.counts = collections.Counter(counts)
+        # Before there were searches with a start, all rules were the controller's own.
+        counts, self.rewards, *has_own = json.loads(string_value)
+        self.counts, self.has_own = collections.Counter(counts), has_own != [False]
 
 
 class Drawn(NamedTuple):
@@ -208,12 +222,18 @@ class Controller(Algorithm):
         experience = self._collect()
         return Proposal(self._environment.rules, Drawn(experience, self._logits(experience)))
 
-    def learn(self, proposal: Proposal, evaluations: Sequence[Evaluation]) -> None:
+    def learn(
+        self,
+        proposal: Proposal,
+        evaluations: Sequence[Evaluation],
+        population: Optional[Sequence[Parent]] = None,
+    ) -> None:
         """Learns from what a batch is worth; other batches may have been learned from since it was drawn.
 
         Args:
           proposal: From `propose`.
           evaluations: Of its rules, in their order, each with a float `reward`.
+          population: What to imitate, best first; None for the best of what it has learned from.
 
         Raises:
           ValueError: If a reward is not finite; the controller then stays as it was.
@@ -222,13 +242,14 @@ class Controller(Algorithm):
         keys = [getattr(e, "key", "") or rule.canonical() for rule, e in zip(proposal.rules, evaluations)]
         require_finite(proposal.rules, rewards)
         if proposal.drawn is None:
-            self._learn_from_others(proposal.rules, rewards)
+            self._learn_from_others(proposal.rules, rewards, population)
         else:
-            self._learn_from_own(proposal, keys, rewards)
+            self._learn_from_own(proposal, keys, rewards, population)
+            self._emitted.has_own = True
         self._emitted.add(keys, rewards)
         self._iteration.assign_add(1)
 
-    def _learn_from_own(self, proposal, keys, rewards):
+    def _learn_from_own(self, proposal, keys, rewards, population):
         experience, drawn_with = proposal.drawn
         pays = np.asarray(self._pays(keys, rewards), np.float32)
         # The last step of an episode is paid.
@@ -236,8 +257,7 @@ class Controller(Algorithm):
         paid[:, -2] = pays
         learned = self._learn(experience._replace(reward=tf.constant(paid)), tf.constant(pays))
         if self._queue:
-            self._queue.add(experience.action[:, :-1], rewards)
-            learned["imitation"] = self._queue.imitate()
+            learned["imitation"] = self._imitate(experience.action[:, :-1], rewards, population)
         entropy, kl = _entropy_and_kl(drawn_with, self._logits(experience))
         self.metrics = {
             **learned,
@@ -249,13 +269,21 @@ class Controller(Algorithm):
             "repeats": float(np.mean([key in self.emitted for key in keys])),
         }
 
-    def _learn_from_others(self, rules, rewards):
+    def _learn_from_others(self, rules, rewards, population):
         """There is no probability that these were drawn with, so that they can be imitated, and no more."""
         found = [(self._environment.space.embed(rule), reward) for rule, reward in zip(rules, rewards)]
         own = [(string, reward) for string, reward in found if string]
-        if self._queue and own:
-            self._queue.add(np.array([string for string, _ in own]), [reward for _, reward in own])
-            self.metrics = {"imitation": self._queue.imitate()}
+        if self._queue and (own or population):
+            strings, rewards = [string for string, _ in own], [reward for _, reward in own]
+            steps = 1 if self._emitted.has_own else self.config.start_imitations
+            self.metrics = {"imitation": self._imitate(strings, rewards, population, steps)}
+
+    def _imitate(self, tokens, rewards, population, steps=1):
+        if population is None:
+            self._queue.add(tokens, rewards)
+        else:
+            self._queue.replace([(parent.reward, parent.string) for parent in population])
+        return [self._queue.imitate() for _ in range(steps)][-1]
 
     def save(self) -> None:
         """Saves all that the next steps depend on.
@@ -298,7 +326,7 @@ class Controller(Algorithm):
     def _choose(self, pays):
         """Sets the baseline for a batch; returns the weights of its rules."""
         if self.config.risk == 1:
-            if not self.iteration:
+            if not self._emitted.has_own:
                 self._baseline.start(pays)
             return tf.ones_like(pays)
         quantile = np.quantile(pays, 1 - self.config.risk)

@@ -162,9 +162,14 @@ class ComposedSpace(Space):
 
 @functools.lru_cache(4096)  # a search asks for its best rules again and again
 def _find_string(rule):
-    space, canonical = ComposedSpace(), rule.canonical()
-    candidates = _take_apart(_expand(ex.simplify(rule.expression())), len(TABLES) - 1)
-    return next((tokens for tokens in candidates if space.decode(tokens).canonical() == canonical), None)
+    space, whole = ComposedSpace(), _spell_out(rule)
+    meaning = ex.canonical(whole), rule.constants
+
+    def means_the_same(tokens):
+        other = space.decode(tokens)
+        return (ex.canonical(_spell_out(other)), other.constants) == meaning
+
+    return next(filter(means_the_same, _take_apart(whole, len(TABLES) - 1)), None)
 
 
 # -- Forms as trees ------------------------------------------------------------------------------------
@@ -197,15 +202,15 @@ def _replace(expression: ex.Expression, others: Mapping[ex.Expression, ex.Expres
     return others.get(whole, whole)
 
 
-def _expand(expression):
-    return _replace(expression, _FORMS)
+def _spell_out(rule):
+    return _replace(ex.simplify(rule.expression()), _FORMS)
 
 
 @functools.cache
 def _read_tables() -> tuple[tuple[_Row, ...], ...]:
     def read(part):
         rule = parse_formula(re.sub(r"\bx\b", _X.name, part.formula))
-        return _Row(_expand(ex.simplify(rule.expression())), rule.constants)
+        return _Row(_spell_out(rule), rule.constants)
 
     return tuple(tuple(map(read, table)) for table in TABLES)
 

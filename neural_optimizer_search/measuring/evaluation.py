@@ -123,11 +123,14 @@ class Evaluation:
 
     @property
     def training_setting(self) -> str:
-        """Schedule and weight decay of the final runs, in words; "" for a constant rate without a weight decay."""
+        """Schedule and weight decay of the final runs, in words, and whether all that was tuned.
+
+        "" for a constant rate without a weight decay.
+        """
         if self.parts:
             settings = {part.task: _describe_setting(part) for part in self.parts}
             return "; ".join(f"{task}: {setting}" for task, setting in settings.items() if setting)
-        return _describe_setting(self)
+        return ", ".join(filter(None, ["tuned" if self.form else "", _describe_setting(self)]))
 
     @property
     def deviation(self) -> Optional[float]:

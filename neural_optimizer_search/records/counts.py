@@ -34,8 +34,8 @@ class Counts:
       db: The ledger's connection.
 
     Attributes:
-      sampled, screened, alike: Samples but those of tuned rules, those of them that the screen stopped, and those
-        that took the evaluation of another function, which behaves alike.
+      sampled, screened, alike: Samples but those of tuned rules, those that the screen stopped, and those that
+        took the evaluation of another function, which behaves alike.
       cached, trained: Evaluations of the search that came from the cache, and those that did not.
       diverged, stopped, failed: Those of the trained that did, or were.
       trained_for_samples, cached_for_samples: Those of them whose rule is among the samples. The others are of a step

@@ -347,8 +347,8 @@ class Ledger:
         with self._naming():
             return list(self.sample_rows())
 
-    def sample_rows(self) -> StoredRows[Sample]:
-        """As `samples`, but each is read when it is asked for."""
+    def sample_rows(self, only_proposed: bool = False) -> StoredRows[Sample]:
+        """As `samples`, but each is read when it is asked for; without those of tuned rules if so wished."""
         read = functools.lru_cache(LAST_RULES)(read_rule)  # many samples repeat an earlier one
 
         def make(step, text, *rest):
@@ -356,11 +356,11 @@ class Ledger:
             return sample._replace(alike=bool(sample.alike), tuned=bool(sample.tuned))
 
         query = "SELECT step, rule, reward, key, staleness, alike, tuned FROM samples"
-        return StoredRows(self._db, query, "TRUE", [], make)
+        return StoredRows(self._db, query, "NOT tuned" if only_proposed else "TRUE", [], make)
 
     def sampled_keys(self) -> list[str]:
-        """The keys of the evaluations that proposed samples have, in the order of their first samples."""
-        query = "SELECT key FROM samples WHERE key != '' AND NOT tuned GROUP BY key ORDER BY MIN(position)"
+        """The keys of the evaluations that samples have, in the order of their first samples."""
+        query = "SELECT key FROM samples WHERE key != '' GROUP BY key ORDER BY MIN(position)"
         with self._naming():
             return [key for (key,) in sqlite_files.read_rows(self._db, query)]
 

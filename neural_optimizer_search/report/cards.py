@@ -69,8 +69,8 @@ def _sweep_axes(run):
 def _card(rank, one, shared, run):
     e, shortest = one.evaluation, run.shorten(one)
     name = f"rule-{rank}"
-    # Of several tasks the sweeps are not kept.
-    chart = None if e.parts else sweep_chart(e.sweep, e.learning_rate, shared, f"rule {rank}")
+    # Of several tasks the sweeps are not kept, and what was tuned has none.
+    chart = None if e.parts or e.form else sweep_chart(e.sweep, e.learning_rate, shared, f"rule {rank}")
     found = [element("p", "Found as ", math(e.rule), class_="note")] if is_shorter(shortest, e.rule) else None
     alike = [element("p", f"{say_alike(one)}.", class_="note")] if one.alike else None
     return element(

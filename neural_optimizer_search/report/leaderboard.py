@@ -5,7 +5,7 @@ from neural_optimizer_search.report.board_columns import fresh_columns, is_short
 from neural_optimizer_search.report.markup import Element, element
 from neural_optimizer_search.report.page import scroll_box, section, table
 from neural_optimizer_search.report.run import RecordedSearch
-from neural_optimizer_search.search.leaderboard import explain_zeros
+from neural_optimizer_search.search.leaderboard import TUNED, explain_zeros
 from neural_optimizer_search.search.ranking import Contender
 from neural_optimizer_search.search.verdict import least_probability
 
@@ -38,7 +38,8 @@ def leaderboard(run: RecordedSearch) -> Element:
         *((f"rule {rank}", one.last) for rank, one in enumerate(top, 1)),
         *((one.name, one.last) for one in known),
     ]
-    notes = [*_describe_rewards(run, shown), *explain_zeros(named, run.score_words.reward)]
+    tuned = [TUNED] if any(one.evaluation.form for one in shown) else []
+    notes = [*_describe_rewards(run, shown), *tuned, *explain_zeros(named, run.score_words.reward)]
     return section(
         "Best rules",
         element(

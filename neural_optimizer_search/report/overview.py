@@ -55,7 +55,8 @@ def describe(config: Mapping[str, Any]) -> str:
     protocol, seed, space, depth = (config.get(name, "?") for name in ("protocol", "seed", "space", "depth"))
     task = wording.setting(config.get("task", "?"))
     limits = " without the paper's constraints" if config.get("unconstrained") else ""
-    who = f"{_describe_algorithm(config)} over {space} at depth {depth}{limits}"
+    of_depth = "" if depth is None else f" at depth {depth}"
+    who = f"{_describe_algorithm(config)} over {space}{of_depth}{limits}"
     return wording.shorten(f"{who}, task {task}, protocol {protocol}, seed {seed}")
 
 

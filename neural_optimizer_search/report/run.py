@@ -18,6 +18,7 @@ from neural_optimizer_search.measuring.fingerprint import Fingerprint
 from neural_optimizer_search.measuring.probe import Probe
 from neural_optimizer_search.recorded_flags import complete
 from neural_optimizer_search.records.ledger import Ledger, Sample
+from neural_optimizer_search.records.rows import Tuning
 from neural_optimizer_search.records.run_directory import LEDGER, rank
 from neural_optimizer_search.records.stored import Joined
 from neural_optimizer_search.report.axes import is_plottable
@@ -67,6 +68,8 @@ class RecordedSearch:
       alike: How many different rules took the evaluation of another one, which behaves alike, by its key.
       probes: The recorded descents on which rules are told apart.
       anchors: What the scores of several tasks are made of: tuned SGD's evaluation, and tuned Adam's.
+      tuned: The `Evaluation`s of rules with tuned constants.
+      tunings: The rounds in which these were found.
     """
 
     place: Path
@@ -83,6 +86,8 @@ class RecordedSearch:
     alike: Mapping[str, int] = dataclasses.field(default_factory=dict)
     probes: Sequence[Probe] = ()
     anchors: Sequence[Evaluation] = ()
+    tuned: Sequence[Evaluation] = ()
+    tunings: Sequence[Tuning] = ()
 
     @property
     def score_words(self) -> ScoreWords:
@@ -114,9 +119,8 @@ class RecordedSearch:
     def ranking(self) -> Ranking:
         """The distinct rules among the best, and the known optimizers, in the order of the leaderboard."""
         known = {name: e.rule for name, e in self.baselines}
-        return make_ranking(
-            self.top[:LOOKS], [e for _, e in self.baselines], known, self.probes, self.fresh, self.alike
-        )
+        optimizers = [e for _, e in self.baselines]
+        return make_ranking(self.top[:LOOKS], optimizers, known, self.probes, self.fresh, self.alike, self.tuned)
 
     def shorten(self, one: Contender) -> Rule:
         """The shortest rule that behaves as one of the ranking does; it is looked for once."""
@@ -140,8 +144,8 @@ class RecordedSearch:
 
         What `--minutes` and `--patience` have ended is not over for good.
         """
-        known = sum(e.steps for _, e in self.baselines if not e.cached)
-        spent = {"budget": self.counts["trained"], "steps": sum(self.measured.steps.values(), known)}
+        others = sum(e.steps for _, e in self.baselines if not e.cached) + sum(one.steps for one in self.tunings)
+        spent = {"budget": self.counts["trained"], "steps": sum(self.measured.steps.values(), others)}
         limits = {name: self.config[name] for name in spent if isinstance(self.config.get(name), int)}
         if any(spent[name] >= limit for name, limit in limits.items()):
             return True
@@ -171,7 +175,7 @@ def read(place: Union[str, Path]) -> RecordedSearch:
                 config=ledger.config,
                 found=ledger.evaluation_rows("search"),
                 baselines=_name_baselines(ledger.evaluations("baseline"), ledger.config),
-                samples=Joined(ledger.sample_rows(), ledger.unfinished_rows()),
+                samples=Joined(ledger.sample_rows(only_proposed=True), ledger.unfinished_rows()),
                 counts=ledger.counts(),
                 versions=tuple(ledger.versions),
                 fingerprint=ledger.fingerprint,
@@ -180,6 +184,8 @@ def read(place: Union[str, Path]) -> RecordedSearch:
                 alike=ledger.count_alike(),
                 probes=read_probes(ledger),
                 anchors=ledger.anchors,
+                tuned=ledger.evaluations("tuned"),
+                tunings=ledger.tunings(),
             )
             run.look_at_all()
             weakref.finalize(run, stack.pop_all().close)
@@ -214,8 +220,8 @@ def reproduction(config: Mapping[str, Any]) -> str:
     Example:
       >>> from neural_optimizer_search.report.run import reproduction
       >>> recorded = {"task": "my module:task", "depth": 2, "unconstrained": True, "workers": None}
-      >>> now = {"alike": None, "racing": None, "fresh_seeds": 10}  # a run that has none of these is of before
-      >>> reproduction({**recorded, **now, "baselines": "adam,lion"})
+      >>> now = dict.fromkeys(["alike", "racing", "start", "constants"])  # a run that has none of these is of before
+      >>> reproduction({**recorded, **now, "baselines": "adam,lion", "fresh_seeds": 10})
       "nos-search --task 'my module:task' --baselines adam,lion --depth 2 --unconstrained --fresh_seeds 10"
     """
     return flags.command("nos-search", SearchConfig, complete(SearchConfig, config))

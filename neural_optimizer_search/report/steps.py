@@ -38,6 +38,7 @@ def count_steps(run: RecordedSearch) -> list[Spent]:
         Spent("known optimizers", len(known), sum(e.steps for e in known)),
         *(Spent(words, measured.statuses[status], measured.steps[status]) for status, words in _WORDS.items()),
         Spent("rules that failed", *(sum(of[s] for s in failed) for of in (measured.statuses, measured.steps))),
+        Spent("constants that were tuned", len({one.form for one in run.tunings}), sum(e.steps for e in run.tunings)),
         Spent("fresh seeds at the end", len(run.fresh), sum(e.steps for e in run.fresh.values())),
     ]
     return [part for part in parts if part.steps]

@@ -24,7 +24,7 @@ from neural_optimizer_search.search.registry import UnknownAlgorithm, find_algor
 from neural_optimizer_search.tasks import UnknownTask
 
 # What a rule keeps when it is trained with fresh seeds.
-_KEPT = ("rule", "learning_rate", "schedule", "weight_decay")
+_KEPT = ("rule", "form", "learning_rate", "schedule", "weight_decay")
 
 
 class Verdict(NamedTuple):

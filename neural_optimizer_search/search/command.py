@@ -33,6 +33,7 @@ from neural_optimizer_search.search.alike import open_behaviours
 from neural_optimizer_search.search.anchors import describe_scales, open_anchors
 from neural_optimizer_search.search.checking import check_run
 from neural_optimizer_search.search.config import NO_CACHE, RunConfig, SearchConfig, choose_defaults
+from neural_optimizer_search.search.constants import Rounds
 from neural_optimizer_search.search.description_table import Described, format_tables
 from neural_optimizer_search.search.fresh import FreshSeeds, choose_contenders, choose_seeds
 from neural_optimizer_search.search.joint_executor import JointExecutor
@@ -85,6 +86,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         p.error("argument --changed_task: needs --resume RUN: a new run has no task from before.")
     require(p, "search", "tqdm", "tensorboard", "scipy")
     config, out, ledger = open_old(p, given) if "resume" in given else open_new(p, given)
+    if config.tuning.share:
+        require(p, "search", "optuna")
     again = f"nos-search --resume {quote(out)}"
     console.goes_on(f"What was measured is kept. Go on with: {again}", f"When that is mended: {again}")
     try:
@@ -123,6 +126,7 @@ def _describe(p, given):
     config = flags.configure(SearchConfig, given, **choose_defaults(given, entry))
     config.check_task(p)
     config.check_workers(p)
+    config.check_space(p)
     try:
         described = [
             Described(f"{task.name}, protocol {config.protocol}", describe(task, protocol, config.data_dir), protocol)
@@ -167,7 +171,8 @@ def _run(config, out, ledger, may_change):
         algorithm = find_algorithm(config.algorithm).make(setting)
         if start := ledger.start:
             algorithm = Started(algorithm, start)
-        _search(config, out, algorithm, recorder, ledger)
+        rounds = Rounds(config.tuning, protocol, recorder, standing, ledger, known, config.seed)
+        _search(config, out, algorithm, recorder, ledger, rounds)
         _measure_fresh(config.fresh_seeds, protocol, executor, ledger)
     _report(out, ledger, config)
 
@@ -191,13 +196,13 @@ def _measure_known_optimizers(optimizers, recorder, ledger):
     return known
 
 
-def _search(config, out, algorithm, recorder, ledger):
+def _search(config, out, algorithm, recorder, ledger, rounds):
     ahead = RULES_PER_WORKER * recorder.executor.workers if config.asynchronous else 0
     writer = tf.summary.create_file_writer(str(out / TENSORBOARD))
     with RuleBar(config.budget, "rules", recorder.trained, recorder.best) as bar:
         recorder.on_evaluation, recorder.on_wait = bar.show, bar.wait_for
         began, before = time.monotonic(), recorder.trained
-        for step in search(algorithm, recorder, ledger, config.limits, ahead):
+        for step in search(algorithm, recorder, ledger, config.limits, ahead, rounds):
             write_scalars(writer, step, algorithm.metrics)
             bar.count(ledger.counts())
             bar.approach(config.limits, find_spent(recorder, began), before, algorithm.share)

@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import Any, Optional
 
 from neural_optimizer_search.command_line import Parser, number, path, path_text, shorten, whole_number
-from neural_optimizer_search.dsl.space import MAX_DEPTH, SearchSpace, search_space
-from neural_optimizer_search.dsl.space import PRESETS as SPACES
+from neural_optimizer_search.dsl.composed import COMPOSED, ComposedSpace
+from neural_optimizer_search.dsl.space import MAX_DEPTH, PRESETS, Space, search_space
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.records.cache_file import NAME, NotACache, refuse_other_files
+from neural_optimizer_search.search.constants import ConstantsConfig
 from neural_optimizer_search.search.known_optimizers import BaselineConfig
 from neural_optimizer_search.search.limits import Limits
 from neural_optimizer_search.search.named_rules import ARCHIVE, NONE, PUBLISHED, RUN
 from neural_optimizer_search.search.ranking import FRESH_SEEDS
-from neural_optimizer_search.search.registry import FALLBACK, PREFERRED, AlgorithmEntry, algorithm_names
+from neural_optimizer_search.search.registry import FALLBACK, OF_PAPER, PREFERRED, AlgorithmEntry, algorithm_names
 from neural_optimizer_search.tasks import TASKS
 from neural_optimizer_search.tasks.config import TaskConfig
 from neural_optimizer_search.tasks.protocol import Protocol, Racing
@@ -25,6 +26,8 @@ from neural_optimizer_search.workers.config import WorkerConfig
 
 HYPERPARAMETERS = ("paper", "fast")
 NO_CACHE = "none"
+# Of the gradient steps, those that tune constants: by default on a task of a user's own, and at most.
+OWN_CONSTANTS, MOST_CONSTANTS = 0.4, 0.9
 
 
 def _parse_start(text):
@@ -45,18 +48,19 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         metavar="TASK",
         is_local=lambda value: ":" in value,
     )
-    space: str = flag("arxiv2017_no_decay", "which rules may be proposed", choices=SPACES)
-    depth: int = flag(
+    space: str = flag("arxiv2017_no_decay", "which rules may be proposed", choices=(*PRESETS, COMPOSED))
+    depth: Optional[int] = flag(
         2,
-        "iterations n of the language, for strings of 5n tokens",
+        f"iterations n of the language, for strings of 5n tokens; {COMPOSED} has none",
         parse=whole_number(1, MAX_DEPTH),
         choices=range(1, MAX_DEPTH + 1),
+        may_be_none=True,
     )
     algorithm: str = flag(
         PREFERRED,
         "what proposes",
         choices=algorithm_names,
-        default_text=f"{PREFERRED}; without TF-Agents {FALLBACK}",
+        default_text=f"{PREFERRED}; without TF-Agents {FALLBACK}; in preset paper {OF_PAPER}",
     )
     preset: str = flag(
         "fast",
@@ -125,6 +129,15 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         default_text="on; in preset and protocol paper off",
         earlier="off",
     )
+    constants: Optional[float] = flag(
+        None,
+        "share of the gradient steps that tune constants, rate, schedule and weight decay of the best rules, and of "
+        "the best known optimizers",
+        parse=number(0.0, MOST_CONSTANTS),
+        metavar="SHARE",
+        default_text=f"{OWN_CONSTANTS:g} for a task of your own; 0 for a shipped one or several, and in preset paper",
+        earlier=0.0,
+    )
     fresh_seeds: int = flag(
         FRESH_SEEDS,
         "trainings of each of the ten best rules and of the known optimizers at the end, with seeds that the search "
@@ -176,10 +189,22 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
             return protocol.racing or Racing()
         return None if self.racing == "off" or self.preset == "paper" else protocol.racing
 
-    def make_space(self) -> SearchSpace:
-        """The `SearchSpace` that the flags name."""
+    def make_space(self) -> Space:
+        """The `Space` that the flags name; a ValueError if there is none of this depth."""
+        if self.space == COMPOSED:
+            return ComposedSpace()
+        if self.depth is None:
+            raise ValueError(f"must be 1 to {MAX_DEPTH} in the space {self.space}. Received: left out.")
         space = search_space(self.space, self.depth)
         return space.unconstrained() if self.unconstrained else space
+
+    @property
+    def tuning(self) -> ConstantsConfig:
+        """How constants are tuned."""
+        if self.constants is not None:
+            return ConstantsConfig(self.constants)
+        is_own = len(self.task) == 1 and ":" in self.task[0]
+        return ConstantsConfig(OWN_CONSTANTS if is_own and self.preset != "paper" else 0.0)
 
     @property
     def limits(self) -> Limits:
@@ -200,10 +225,22 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         except NotACache as error:
             p.error(f"argument --cache: {error}")
 
+    def check_space(self, p: Parser) -> None:
+        """Ends the command with one line if there is no such space."""
+        for name in ("depth", "unconstrained") if self.space == COMPOSED else ():
+            if getattr(self, name):
+                p.error(f"argument --{name}: not allowed with --space {COMPOSED}, whose strings have no iterations.")
+        try:
+            self.make_space()
+        except ValueError as error:
+            p.error(f"argument --depth: {error}")
+
     def _check_several(self, p):
         if len(set(self.task)) < len(self.task):
             p.error(f"argument --task: must name each task once. Received: {shorten(' '.join(self.task))}.")
         known = {rule.canonical() for rule in self.known_optimizers.values()}
+        if len(self.task) > 1 and self.constants:
+            p.error(f"argument --constants: must be 0 with several tasks. Received: {self.constants:g}.")
         missing = [name for name in ("sgd", "adam") if CATALOGUE[name].rule.canonical() not in known]
         if len(self.task) > 1 and missing:
             p.error(f"argument --baselines: must name {missing[0]}, for scores on several tasks are made of it.")
@@ -220,15 +257,17 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         self._check_several(p)
         self._check_cache(p)
         self._check_limits(p)
-        try:
-            self.make_space()
-        except ValueError as error:
-            p.error(f"argument --depth: {error}")
+        self.check_space(p)
 
 
 def choose_defaults(given: Mapping[str, Any], entry: AlgorithmEntry) -> dict[str, Any]:
-    """Defaults in place of those of `SearchConfig`, by what was given: another limit is enough without a budget."""
-    return {**entry.defaults, **({"budget": None} if given.keys() & {"steps", "minutes", "patience"} else {})}
+    """Defaults in place of those of `SearchConfig`, by what was given."""
+    another_limit = given.keys() & {"steps", "minutes", "patience"}
+    return {
+        **entry.defaults,
+        **({"budget": None} if another_limit else {}),
+        **({"depth": None} if given.get("space") == COMPOSED else {}),
+    }
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from neural_optimizer_search.arguments import check_fields
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.rows import Tuning
-from neural_optimizer_search.search.recorder import EvaluationRecorder
+from neural_optimizer_search.search.recorder import TUNED, EvaluationRecorder
 from neural_optimizer_search.search.standing import Standing
 from neural_optimizer_search.search.waiting import wait_for_any
 from neural_optimizer_search.tasks.protocol import Protocol
@@ -21,8 +22,6 @@ from neural_optimizer_search.tasks.schedule import parse_schedule
 from neural_optimizer_search.trials.first_trials import find_trial_steps
 from neural_optimizer_search.trials.setting import Setting
 from neural_optimizer_search.workers.executor import LONGEST_TIMEOUT, Ask
-
-TUNED = "tuned"  # the role of a rule with the best setting of a round
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,12 +32,19 @@ class ConstantsConfig:
       others are the best that nobody tuned: what was tuned first would else stay ahead of all.
     known: Known optimizers of a round, chosen likewise.
     trials: Of each of these in a round.
+
+    Raises:
+      ValueError: If a value is out of range.
     """
 
     share: float = 0.0
     forms: int = 4
     known: int = 2
     trials: int = 10
+
+    def __post_init__(self) -> None:
+        check_fields(self, "in [0, 1)", "share")
+        check_fields(self, "above 0", "forms", "known", "trials")
 
 
 class Rounds:
@@ -104,7 +110,8 @@ class Rounds:
             before = self._find_worth(form)
             self._take_in(rounds[form.key])
             found = self._found.get(rounds[form.key].key)
-            if found is not None and found.reward > before:
+            if found is not None and found.status == "ok" and found.reward > before:
+                self._standing.settle_tuned(found)
                 rule = self._ledger.find_spelling(form.key) or form.rule
                 learned.append(dataclasses.replace(found, rule=rule))
         return learned
@@ -132,7 +139,7 @@ class Rounds:
         return all(one.trials for one in self._trials.get(form.key, ()))
 
     def _find_worth(self, form):
-        return max([form.reward, *(e.reward for e in self._tuned.get(form.key, ()))])
+        return max([form.reward, *(e.reward for e in self._tuned.get(form.key, ()) if e.status == "ok")])
 
     def _take_in(self, tuning):
         self._trials.setdefault(tuning.form, []).append(tuning)

@@ -110,7 +110,8 @@ def _ask(evaluation, seeds):
 def _complete(fresh, evaluation, seeds):
     """What was measured under the key of the rule; a rule that could not be measured gets 0 with each seed."""
     rewards = (0.0,) * len(seeds) if fresh.status in FAILURES else fresh.rewards
-    kept = {name: getattr(evaluation, name) for name in ("key", "learning_rate", "schedule", "weight_decay")}
+    names = ("key", "form", "learning_rate", "schedule", "weight_decay")
+    kept = {name: getattr(evaluation, name) for name in names}
     return dataclasses.replace(fresh, rewards=rewards, seeds=tuple(seeds), **kept)
 
 

@@ -43,6 +43,7 @@ def format_leaderboard(ranking: Ranking, words: ScoreWords, steps: int, count: i
             *([SHORTENED] if any(FOUND_AS.strip() in row for row in rows) else []),
             *([ALIKE] if any(one.alike for one in contenders) else []),
             words.note,
+            *([TUNED] if any(one.evaluation.form for one in contenders) else []),
             *([SETTINGS] if any(one.evaluation.training_setting for one in contenders) else []),
             OPTIMISM[is_fresh],
             *_explain_fresh_statuses(contenders),
@@ -59,6 +60,10 @@ ALIKE = "alike: the number of other rules that behave like it; they were not tra
 SHORTENED = (
     "A rule is shown by its shortest formula that behaves alike on the recorded gradients;\n"
     '"found as" is what was trained, and what code here uses.'
+)
+TUNED = (
+    "tuned: with the constants, the rate, the schedule and the weight decay that were best among many; of the known\n"
+    "optimizers those that did best had as many trials."
 )
 SETTINGS = "In brackets: the schedule of the rate and the weight decay, if any."
 OPTIMISM = {

@@ -1,12 +1,12 @@
-"""Local search: strings near those of the few best behaviours, and now and then a random one.
+"""Local search: strings near those of the few best behaviours, of which a model chooses the most promising.
 
-What is new of a rule is mostly said by how it behaves, so that the parents are of different behaviours: the children
-of five spellings of one would be measured for nothing.
+The parents are of different behaviours: of five spellings of one, four would have their children in vain. Children
+cost nothing before they are measured, so that many are made, and few proposed.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, Union
+from dataclasses import dataclass, field
+from typing import NamedTuple, Optional, Union
 
 import numpy as np
 
@@ -16,30 +16,37 @@ from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Sample
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
 from neural_optimizer_search.search.registry import AlgorithmEntry
+from neural_optimizer_search.search.string_model import StringModelConfig, score_strings
 from neural_optimizer_search.search.variation import MUTATION_TRIES, cross, draw_string, mutate
+
+TRIES = 5  # for each string that is to be found
 
 
 @dataclass(frozen=True)
 class LocalConfig:
     """Args:
       batch_size: Strings a proposal.
+      candidates: Strings that it is chosen of.
       parents: The best so many distinct behaviours have children; with fewer known, strings are random.
-      random_share: Of the strings that are random; a search does not stay where it began.
+      random_share: Of the candidates that are random; a search does not stay where it began.
       crossover_share: Of the others, those that take a span of tokens from another parent.
       twice_share: Of those that do not, those of which two tokens change.
+      model: A `StringModelConfig`; None proposes the first candidates.
 
     Raises:
       ValueError: If a value is out of range.
     """
 
     batch_size: int = 8
+    candidates: int = 100
     parents: int = 5
     random_share: float = 0.1
     crossover_share: float = 0.2
-    twice_share: float = 0.2
+    twice_share: float = 0.5
+    model: Optional[StringModelConfig] = field(default_factory=StringModelConfig)
 
     def __post_init__(self) -> None:
-        check_fields(self, "above 0", "batch_size", "parents")
+        check_fields(self, "above 0", "batch_size", "candidates", "parents")
         check_fields(self, "in [0, 1]", "random_share", "crossover_share", "twice_share")
 
 
@@ -78,6 +85,7 @@ class Local(Algorithm):
         self._space, self._config, self._seed = space, config, seed
         self.best: list[Parent] = []
         self._seen: set[tuple[int, ...]] = set()
+        self._rewards: dict[tuple[int, ...], float] = {}
         self._completed = 0
         for evaluation in known:
             self._add(evaluation)
@@ -88,9 +96,13 @@ class Local(Algorithm):
     def propose(self, number: int) -> Proposal:
         """The `Proposal` of this number."""
         rng = np.random.default_rng([self._seed, number])
-        strings: list[tuple[int, ...]] = []
-        for _ in range(self._config.batch_size):
-            strings.append(self._find_new(strings, rng))
+        size, model = self._config.batch_size, self._config.model
+        if model is None or self._knows_little:
+            strings = self._find_new(size, rng)
+        else:
+            candidates = self._find_new(max(size, self._config.candidates), rng)
+            scores = score_strings(candidates, list(self._rewards), list(self._rewards.values()), model)
+            strings = [candidates[place] for place in np.argsort(-scores, kind="stable")[:size]]
         return Proposal([self._space.decode(string) for string in strings])
 
     def learn(self, proposal: Proposal, evaluations: Sequence[Evaluation]) -> None:
@@ -107,8 +119,13 @@ class Local(Algorithm):
         if string is None:
             return
         self._seen.add(string)
-        if measured.screened or measured.reward <= 0.0:
+        if measured.screened:
             return
+        self._rewards[string] = max(measured.reward, self._rewards.get(string, measured.reward))
+        if measured.reward > 0.0:
+            self._add_parent(measured, string)
+
+    def _add_parent(self, measured, string):
         # Of one behaviour, and of one string whose constants were tuned, the best.
         rivals = [one for one in self.best if one.key == measured.key or one.string == string]
         if all(measured.reward > one.reward for one in rivals):
@@ -116,16 +133,23 @@ class Local(Algorithm):
             parents = [*others, Parent(measured.reward, measured.key, string)]
             self.best = sorted(parents, key=lambda one: -one.reward)[: self._config.parents]
 
-    def _find_new(self, strings, rng):
-        """A string that is not known; if it seems that there is none, any."""
-        for _ in range(MUTATION_TRIES):
+    @property
+    def _knows_little(self):
+        return len(self.best) < self._config.parents
+
+    def _find_new(self, count, rng):
+        """So many strings, which differ and are new; where there are not enough of them, any."""
+        strings: dict[tuple[int, ...], None] = {}
+        for _ in range(MUTATION_TRIES + TRIES * count):
             string = self._vary(rng)
-            if string not in self._seen and string not in strings:
-                return string
-        return draw_string(self._space, rng)
+            if string not in self._seen:
+                strings[string] = None
+            if len(strings) == count:
+                break
+        return list(strings) or [draw_string(self._space, rng) for _ in range(count)]
 
     def _vary(self, rng):
-        if len(self.best) < self._config.parents or rng.random() < self._config.random_share:
+        if self._knows_little or rng.random() < self._config.random_share:
             return draw_string(self._space, rng)
         place = int(rng.integers(len(self.best)))
         string = self.best[place].string

@@ -39,7 +39,7 @@ class Contender:
 
     Attributes:
       name: What tables call it: a known optimizer's name; of another rule its formula.
-      evaluation: What the search saw.
+      evaluation: What the search saw; with tuned constants, if they make the rule worth more.
       fresh: What it got with seeds that the search never saw; None if it was not measured with any.
       alike: How many rules were found that behave like it.
       place: Its place by what the search saw, from 1; 0 of a known optimizer.
@@ -149,6 +149,7 @@ def make_ranking(
     probes: Sequence[Probe] = (),
     fresh: Optional[Mapping[str, Evaluation]] = None,
     alike: Optional[Mapping[str, int]] = None,
+    tuned: Iterable[Evaluation] = (),
 ) -> Ranking:
     """The `Ranking` of evaluations.
 
@@ -159,16 +160,23 @@ def make_ranking(
       probes: Recorded descents on which rules are told apart; if there are none, each rule is another.
       fresh: Evaluations with fresh seeds, by key.
       alike: How many rules took the evaluation with a key because they behave alike.
+      tuned: Of these rules with tuned constants. A rule is as good as the best of its own, and has the behaviour of
+        its form.
     """
-    fresh = fresh or {}
-    leaders, counts = _group(found, known, probes, alike or {})
+    fresh, best = fresh or {}, _find_best_tuned(tuned)
 
-    def make(evaluation, name, place=0):
+    def choose(form):
+        return max(form, best.get(form.key, form), key=lambda e: e.reward)
+
+    leaders, counts = _group(found, known, probes, alike or {}, choose)
+
+    def make(form, name="", place=0):
+        evaluation = choose(form)
         # A search with a smaller budget may have measured others.
         of_fresh = fresh.get(evaluation.key) if place <= SHOWN else None
-        return Contender(name, evaluation, of_fresh, counts[evaluation.key], place)
+        return Contender(name or evaluation.rule.formula(), evaluation, of_fresh, counts[form.key], place)
 
-    contenders = [make(e, e.rule.formula(), place) for place, e in enumerate(leaders, 1) if e.status != "stopped"]
+    contenders = [make(e, place=place) for place, e in enumerate(leaders, 1) if e.status != "stopped"]
     optimizers = [make(e, name_known_optimizer(e.rule, names)) for e in known]
     return Ranking(tuple(sorted(contenders, key=_order)), tuple(sorted(optimizers, key=_order)), tuple(probes))
 
@@ -178,13 +186,21 @@ def _order(contender):
     return contender.fresh is None, evaluation.status != "ok", -contender.last.reward, -evaluation.reward
 
 
-def _group(found, known, probes, alike):
+def _find_best_tuned(tuned):
+    """The best evaluation of each form that was tuned, by the form's key; of equal ones the first by key."""
+    best = {}
+    for evaluation in sorted((e for e in tuned if e.status == "ok"), key=lambda e: (-e.reward, e.key)):
+        best.setdefault(evaluation.form, evaluation)
+    return best
+
+
+def _group(found, known, probes, alike, choose):
     """The first of each behaviour that is no known optimizer's, the best first; how many are like each, by key."""
     behaviours, leaders = Behaviours(probes), []
     counts = collections.Counter({e.key: alike.get(e.key, 0) for e in known})
     for evaluation in known:
         behaviours.add(evaluation.key, evaluation.rule)
-    best_first = sorted(found, key=lambda e: (e.status != "ok", -e.reward))
+    best_first = sorted(found, key=lambda e: (e.status != "ok", -choose(e).reward))
     for place, evaluation in enumerate(best_first):
         # What could not be measured says nothing of another rule.
         apart = not probes or place >= LOOKS or evaluation.status in FAILURES
@@ -212,7 +228,8 @@ def read_ranking(ledger: Ledger) -> Ranking:
         ledger.evaluations("baseline"),
         key=lambda e: (listed.index(e.rule) if e.rule in listed else len(listed), e.key),
     )
-    return make_ranking(found, known, names, read_probes(ledger), ledger.fresh_evaluations(), ledger.count_alike())
+    fresh, alike, tuned = ledger.fresh_evaluations(), ledger.count_alike(), ledger.evaluations("tuned")
+    return make_ranking(found, known, names, read_probes(ledger), fresh, alike, tuned)
 
 
 def read_probes(ledger: Ledger) -> list[Probe]:

@@ -15,7 +15,8 @@ from neural_optimizer_search.search.standing import Standing
 from neural_optimizer_search.search.waiting import wait_for_any
 from neural_optimizer_search.workers.executor import MEASURE, Ask, Executor
 
-BASELINE = "baseline"  # the role of a known optimizer
+# The roles of a known optimizer, and of a rule whose constants were tuned.
+BASELINE, TUNED = "baseline", "tuned"
 
 
 class Screened(NamedTuple):
@@ -174,8 +175,12 @@ class EvaluationRecorder:
             raise Damaged("some of its rules were measured on other tasks than others.")
         for evaluation in self._ledger.evaluation_rows(BASELINE):
             self._recall(evaluation, BASELINE)
+        tuned = {e.key: e for e in self._ledger.evaluations(TUNED)}
         for key in self._ledger.sampled_keys():
-            self._recall(self._known[key], "search")
+            if key in tuned:
+                self._standing.settle_tuned(tuned[key])
+            else:
+                self._recall(self._known[key], "search")
 
     def _recall(self, evaluation, role):
         self._standing.add_rule(Screening(evaluation.rule, evaluation.flipped, evaluation.key))

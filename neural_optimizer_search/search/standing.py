@@ -39,6 +39,7 @@ class Standing:
         self._behaviours, self._racing, self._make_bar = behaviours, racing, make_bar
         self._proposed: set[str] = set()
         self.settled: dict[str, Evaluation] = {}
+        self._known: set[str] = set()
         # What could not be measured says nothing of another rule.
         self._failed: set[str] = set()
         self._best: list[tuple[float, int, Evaluation]] = []
@@ -80,7 +81,9 @@ class Standing:
             return
         self.settled[evaluation.key] = evaluation
         self.steps += 0 if evaluation.cached else evaluation.steps
-        if not is_known:
+        if is_known:
+            self._known.add(evaluation.key)
+        else:
             self._best_so_far.learn(evaluation)
         if evaluation.status in FAILURES:
             self._failed.add(evaluation.key)
@@ -89,6 +92,11 @@ class Standing:
             bisect.insort(self._best, (-evaluation.reward, len(self.settled), evaluation))
             del self._best[self._racing.best :]
             self._bar = None
+
+    def settle_tuned(self, evaluation: Evaluation) -> None:
+        """Notes an evaluation of a rule with tuned constants that was learned from; others need not reach it."""
+        if evaluation.form not in self._known:
+            self._best_so_far.learn(evaluation)
 
     def spend(self, steps: int) -> None:
         """Notes gradient steps of something else than a rule that was proposed."""

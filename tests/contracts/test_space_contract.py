@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from neural_optimizer_search import parse_formula, search_space
+from neural_optimizer_search.dsl.composed import ComposedSpace
 from neural_optimizer_search.dsl.space import PRESETS, Space
 
 pytestmark = pytest.mark.once
@@ -11,6 +12,7 @@ pytestmark = pytest.mark.once
 SPACES = {
     **{f"{name}, depth {depth}": search_space(name, depth) for name in PRESETS for depth in (1, 2)},
     "unconstrained": search_space("arxiv2017", 2).unconstrained(),
+    "composed": ComposedSpace(),
 }
 
 

@@ -68,6 +68,12 @@ def test_a_budget_of_steps_has_an_end(tmp_path):
         assert read(ledgers.write(tmp_path / str(budget), config=config, **steps)).is_finished is is_finished
 
 
+def test_nobody_knows_whether_minutes_and_patience_were_the_end(tmp_path):
+    for name, config in {"over": dict(budget=8, minutes=1.0), "open": dict(budget=9, patience=3)}.items():
+        run = read(ledgers.write(tmp_path / name, config={**ledgers.CONFIG, **config}))
+        assert run.is_finished is {"over": True, "open": None}[name]
+
+
 # -- What is no run --------------------------------------------------------------------------------
 
 

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.once
 
 SPACE = search_space("signs", depth=2)
 CONFIG = LocalConfig(batch_size=4, parents=3)
+# Whoever proposes all children that there are, leaves nothing to the model.
 NEIGHBOURS = dataclasses.replace(CONFIG, random_share=0.0, crossover_share=0.0, twice_share=0.0)
 
 
@@ -100,8 +101,24 @@ def test_where_no_string_is_new_it_still_proposes():
     space = dataclasses.replace(search_space("signs", depth=1), unaries=("identity",), binaries=("mul",))
     local = Local(space, CONFIG, 0)
     for number in range(20):
-        assert len(step(local, short_is_good, number)) == CONFIG.batch_size
-    assert space.size == 30
+        assert step(local, short_is_good, number)
+    assert len(local._rewards) == space.size
+
+
+def test_the_most_promising_of_many_are_proposed():
+    """Those that share with good strings what bad ones do not have."""
+    good, other = (0, 1, 0, 0, 0, 6, 1, 0, 0, 2), (0, 1, 0, 0, 1, 6, 1, 0, 0, 2)
+    bad = [(*good[:7], unary, *good[8:]) for unary in (1, 2, 3)]
+    rewards = {good: 0.9, other: 0.8, **dict.fromkeys(bad, 0.1)}
+    evaluations = [fakes.fake_evaluation(SPACE.decode(string), reward) for string, reward in rewards.items()]
+    config = LocalConfig(batch_size=4, parents=2, random_share=0.0)
+    proposed = {}
+    for model in (None, config.model):
+        local = Local(SPACE, dataclasses.replace(config, model=model), 0)
+        learn(local, *evaluations)
+        strings = [SPACE.encode(rule) for number in range(20) for rule in local.propose(number).rules]
+        proposed[model] = np.mean([string[7] in (1, 2, 3) for string in strings])
+    assert proposed[config.model] < 0.02 < proposed[None]
 
 
 @pytest.mark.parametrize("cut", [3, 17])

@@ -249,6 +249,8 @@ def test_an_origin_that_is_none(run, origin, capfd):
         ('{"seed": -1}', "has -1 for --seed"),
         ('{"seed": 1.0}', "has 1.0 for --seed"),
         ('{"task": [["digits"]]}', "has ['digits'] for --task"),
+        ('{"task": []}', "has  for --task"),
+        ('{"start": {"archive": 1}}', "for --start"),
         ('{"unconstrained": 1}', "has 1 for --unconstrained"),
         ('{"screen": "perhaps"}', "has perhaps for --screen"),
         ('{"speed": 1}', "has 'speed', which is none of this command's flags"),

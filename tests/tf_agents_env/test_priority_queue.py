@@ -1,12 +1,14 @@
 import dataclasses
 
+import fakes
 import numpy as np
 import pytest
 from tf_agents.utils import common
 from toys import QUICK, SPACE, constant, step
 
 from neural_optimizer_search import parse_formula
-from tf_agents_env.controllers import Controller
+from neural_optimizer_search.search.algorithm import Proposal
+from tf_agents_env.controllers import Controller, _Emitted
 from tf_agents_env.priority_queue import PriorityQueue
 
 
@@ -58,3 +60,41 @@ def test_it_makes_the_best_rules_likelier(controller):
     assert loss == pytest.approx(-before.mean(), rel=1e-5)
     assert loss < controller.metrics["imitation"]
     assert (log_p() > before).all()
+
+
+def learn_from_others(controller, *texts):
+    """As from the rules that a search starts with."""
+    others = [parse_formula(text) for text in texts]
+    controller.learn(Proposal(others), [fakes.fake_evaluation(rule, 0.7) for rule in others])
+    return controller.metrics["imitation"]
+
+
+def test_what_a_search_starts_with_is_imitated_several_times(controller):
+    once = learn_from_others(controller, "g * m", "tanh(n_0.37)")
+    controller.config = dataclasses.replace(controller.config, start_imitations=5)
+    assert learn_from_others(controller, "g * m") < once
+    losses = [controller._queue.imitate() for _ in range(2)]
+    # After its own rules there is one step, whoever proposed what it learns from.
+    step(controller, constant(0.1, 0.9, 0.1, 0.1, 0.8))
+    calls, imitate = [], controller._queue.imitate
+    controller._queue.imitate = lambda: calls.append(1) or imitate()
+    learn_from_others(controller, "g / m")
+    assert len(calls) == 1 and losses[1] < losses[0]
+
+
+def test_the_baseline_starts_with_the_first_rules_of_its_own(controller):
+    """Not at 0, as if these were better than many before them."""
+    learn_from_others(controller, "g * m")
+    assert float(controller._baseline.baseline) == 0.0 and controller.iteration == 1
+    step(controller, constant(0.8, 0.8, 0.8, 0.8, 0.8))
+    assert float(controller._baseline.baseline) == pytest.approx(controller.metrics["pay"])
+
+
+def test_a_checkpoint_of_before_there_were_starts_has_rules_of_its_own():
+    emitted = _Emitted()
+    emitted.deserialize('[{"g": 2}, [0.5]]')
+    assert emitted.has_own and emitted.counts == {"g": 2}
+    emitted.has_own = False
+    again = _Emitted()
+    again.deserialize(emitted.serialize())
+    assert (again.has_own, again.counts, again.rewards) == (False, emitted.counts, [0.5])
