@@ -14,6 +14,12 @@ def _check_state(directory: Path, run_id: str, steps: int) -> str:
     return check_checkpoints(directory, run_id, steps)
 
 
+def _make_guided(setting: SearchSetting) -> Algorithm:
+    from tf_agents_env.guided import make_guided
+
+    return make_guided(setting.space, setting.preset, setting.seed, setting.known, setting.directory, setting.ledger)
+
+
 def _entry(name: str, title: str) -> AlgorithmEntry:
     def make(setting: SearchSetting) -> Algorithm:
         from tf_agents_env.controllers import CONTROLLERS, Controller
@@ -24,6 +30,7 @@ def _entry(name: str, title: str) -> AlgorithmEntry:
     return AlgorithmEntry(title, make, has_presets=True, needs=_NEEDS, check_state=_check_state)
 
 
+GUIDED = AlgorithmEntry("Guided PPO", _make_guided, has_presets=True, needs=_NEEDS, check_state=_check_state)
 PPO = _entry("ppo", "PPO")
 REINFORCE = _entry("reinforce", "REINFORCE")
 TRPO = _entry("trpo", "TRPO")

@@ -19,6 +19,7 @@ from neural_optimizer_search.arguments import check_fields
 from neural_optimizer_search.dsl.space import Space
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
+from neural_optimizer_search.search.local import Parent
 from tf_agents_env.agents.agent_settings import AgentSettings
 from tf_agents_env.agents.ppo import PPO
 from tf_agents_env.agents.reinforce import Reinforce
@@ -221,12 +222,18 @@ class Controller(Algorithm):
         experience = self._collect()
         return Proposal(self._environment.rules, Drawn(experience, self._logits(experience)))
 
-    def learn(self, proposal: Proposal, evaluations: Sequence[Evaluation]) -> None:
+    def learn(
+        self,
+        proposal: Proposal,
+        evaluations: Sequence[Evaluation],
+        population: Optional[Sequence[Parent]] = None,
+    ) -> None:
         """Learns from what a batch is worth; other batches may have been learned from since it was drawn.
 
         Args:
           proposal: From `propose`.
           evaluations: Of its rules, in their order, each with a float `reward`.
+          population: What to imitate, best first; None for the best of what it has learned from.
 
         Raises:
           ValueError: If a reward is not finite; the controller then stays as it was.
@@ -235,14 +242,14 @@ class Controller(Algorithm):
         keys = [getattr(e, "key", "") or rule.canonical() for rule, e in zip(proposal.rules, evaluations)]
         require_finite(proposal.rules, rewards)
         if proposal.drawn is None:
-            self._learn_from_others(proposal.rules, rewards)
+            self._learn_from_others(proposal.rules, rewards, population)
         else:
-            self._learn_from_own(proposal, keys, rewards)
+            self._learn_from_own(proposal, keys, rewards, population)
             self._emitted.has_own = True
         self._emitted.add(keys, rewards)
         self._iteration.assign_add(1)
 
-    def _learn_from_own(self, proposal, keys, rewards):
+    def _learn_from_own(self, proposal, keys, rewards, population):
         experience, drawn_with = proposal.drawn
         pays = np.asarray(self._pays(keys, rewards), np.float32)
         # The last step of an episode is paid.
@@ -250,8 +257,7 @@ class Controller(Algorithm):
         paid[:, -2] = pays
         learned = self._learn(experience._replace(reward=tf.constant(paid)), tf.constant(pays))
         if self._queue:
-            self._queue.add(experience.action[:, :-1], rewards)
-            learned["imitation"] = self._queue.imitate()
+            learned["imitation"] = self._imitate(experience.action[:, :-1], rewards, population)
         entropy, kl = _entropy_and_kl(drawn_with, self._logits(experience))
         self.metrics = {
             **learned,
@@ -263,14 +269,21 @@ class Controller(Algorithm):
             "repeats": float(np.mean([key in self.emitted for key in keys])),
         }
 
-    def _learn_from_others(self, rules, rewards):
+    def _learn_from_others(self, rules, rewards, population):
         """There is no probability that these were drawn with, so that they can be imitated, and no more."""
         found = [(self._environment.space.embed(rule), reward) for rule, reward in zip(rules, rewards)]
         own = [(string, reward) for string, reward in found if string]
-        if self._queue and own:
-            self._queue.add(np.array([string for string, _ in own]), [reward for _, reward in own])
+        if self._queue and (own or population):
+            strings, rewards = [string for string, _ in own], [reward for _, reward in own]
             steps = 1 if self._emitted.has_own else self.config.start_imitations
-            self.metrics = {"imitation": [self._queue.imitate() for _ in range(steps)][-1]}
+            self.metrics = {"imitation": self._imitate(strings, rewards, population, steps)}
+
+    def _imitate(self, tokens, rewards, population, steps=1):
+        if population is None:
+            self._queue.add(tokens, rewards)
+        else:
+            self._queue.replace([(parent.reward, parent.string) for parent in population])
+        return [self._queue.imitate() for _ in range(steps)][-1]
 
     def save(self) -> None:
         """Saves all that the next steps depend on.

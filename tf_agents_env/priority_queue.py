@@ -1,7 +1,7 @@
 """Priority queue training: the controller also imitates the best rules so far."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Union
 
 import numpy as np
@@ -51,6 +51,10 @@ class PriorityQueue(tf.Module):
             if reward > 0:
                 rows.setdefault(self._space.decode(row).canonical(), [float(reward), row])
         self._best.rows = sorted(rows.values(), key=lambda row: -row[0])[: self._size]
+
+    def replace(self, rows: Iterable[tuple[float, Sequence[int]]]) -> None:
+        """Forgets what it holds for these (reward, tokens), best first."""
+        self._best.rows = [[float(reward), list(tokens)] for reward, tokens in rows][: self._size]
 
     def imitate(self) -> float:
         """One gradient step; returns its loss, 0 if the queue is empty."""

@@ -1,4 +1,4 @@
-"""The TF-Agents training binary: `python -m tf_agents_env.train` is `nos-search`, whose default is PPO here."""
+"""The TF-Agents training binary: `python -m tf_agents_env.train` is `nos-search`; its default here is guided PPO."""
 
 import sys
 

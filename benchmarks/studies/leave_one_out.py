@@ -2,7 +2,7 @@
 
 For each task an archive is made of the searches on the other tasks alone, and the same algorithm searches twice with
 each seed: cold, and from that archive. How many trained rules, and gradient steps, does either need to the best
-reward that the cold search reached with its whole budget?
+reward that the cold search reached with its whole budget? Neither tunes constants.
 
     python -m benchmarks.run leave_one_out --searches runs/*-guided-* --seeds 3 --rules 300 --data_dir DATA
 
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Optional
 import numpy as np
 from scipy import stats
 
-from benchmarks.studies.archive import make_archive
+from benchmarks.studies.archive import apart_flag, keep_flag, make_archive
 from benchmarks.studies.archive.candidates import Searched, read_searches
 from benchmarks.studies.archive.ranks import shorten_name
 from benchmarks.studies.common.searches import run_search
@@ -43,7 +43,8 @@ class Config:
         (), "directories of searches, one or several a task", parse=path, nargs="+", metavar="RUN"
     )
     top: int = flag(10, "rules of each search that are compared", parse=whole_number(1, 1_000))
-    keep: int = flag(30, "rules of an archive", parse=whole_number(1, 1_000))
+    keep: int = keep_flag()
+    apart: float = apart_flag()
     algorithm: Optional[str] = flag(None, "what searches", choices=algorithm_names, default_text="as of nos-search")
     seeds: int = flag(3, "pairs of searches on each task", parse=whole_number(1, 1_000))
     first_seed: int = flag(100, "seed of the first pair", parse=whole_number(0))
@@ -105,12 +106,12 @@ def _search_twice(task: str, seed: int, searches: Sequence[Searched], config) ->
     archive = config.runs / f"without-{name}.json"
     if not archive.exists():  # a search that goes on keeps the start that it began with
         words = f"python -m benchmarks.run leave_one_out, without {name}"
-        write_archive(archive, make_archive(others, config.keep, config.measurements, config.workers, words))
+        write_archive(archive, make_archive(others, config, config.measurements, words))
     found = {}
     for arm, start in ((COLD, "none"), (STARTED, archive)):
         directory = config.runs / f"{name}-{_algorithm(config)}-{seed}-{arm}"
         given = dict(task=task, protocol=protocol, algorithm=_algorithm(config), seed=seed, start=start)
-        given.update(space=config.space, depth=config.depth, cache="none")
+        given.update(space=config.space, depth=config.depth, cache="none", constants=0)
         run_search(directory, given, dict(budget=config.rules, fresh_seeds=0, workers=config.workers))
         found[arm] = _read(directory)
     return found

@@ -248,8 +248,8 @@ def _report(out, ledger, config):
 
 def _find_final_steps(config, ranking):
     """Steps of a training on the task, or on that of several which is measured first."""
-    first = ranking.tasks[0] if ranking.tasks else config.task[0]
-    return next(protocol.final_steps for task, protocol in config.find_each() if task.name == first)
+    steps = {task.name: protocol.final_steps for task, protocol in config.find_each()}
+    return next((steps[task] for task in (*ranking.tasks, *steps) if task in steps), 1)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from neural_optimizer_search.search.known_optimizers import BaselineConfig
 from neural_optimizer_search.search.limits import Limits
 from neural_optimizer_search.search.named_rules import ARCHIVE, NONE, PUBLISHED, RUN
 from neural_optimizer_search.search.ranking import FRESH_SEEDS
-from neural_optimizer_search.search.registry import FALLBACK, PREFERRED, AlgorithmEntry, algorithm_names
+from neural_optimizer_search.search.registry import FALLBACK, OF_PAPER, PREFERRED, AlgorithmEntry, algorithm_names
 from neural_optimizer_search.tasks import TASKS
 from neural_optimizer_search.tasks.config import TaskConfig
 from neural_optimizer_search.tasks.protocol import Protocol, Racing
@@ -60,7 +60,7 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         PREFERRED,
         "what proposes",
         choices=algorithm_names,
-        default_text=f"{PREFERRED}; without TF-Agents {FALLBACK}",
+        default_text=f"{PREFERRED}; without TF-Agents {FALLBACK}; in preset paper {OF_PAPER}",
     )
     preset: str = flag(
         "fast",

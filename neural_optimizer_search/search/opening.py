@@ -27,11 +27,11 @@ from neural_optimizer_search.records.run_directory import (
 from neural_optimizer_search.search.config import SearchConfig, choose_defaults
 from neural_optimizer_search.search.named_rules import find_rules
 from neural_optimizer_search.search.registry import (
-    PREFERRED,
     UnknownAlgorithm,
     default_algorithm,
     find_algorithm,
     find_usable_algorithm,
+    preferred_algorithm,
     title_of,
 )
 
@@ -56,9 +56,10 @@ class OpenSearch(NamedTuple):
 def open_new(p: Parser, given: dict[str, Any]) -> OpenSearch:
     """Makes a search of what was given on the command line; ends the command if that cannot be."""
     if "algorithm" not in given:
-        given["algorithm"] = default_algorithm()
-        if given["algorithm"] != PREFERRED:
-            print(f"{title_of(given['algorithm'])}, because {_explain_absence(PREFERRED)}")
+        preset = given.get("preset", SearchConfig.preset)
+        preferred, given["algorithm"] = preferred_algorithm(preset), default_algorithm(preset)
+        if given["algorithm"] != preferred:
+            print(f"{title_of(given['algorithm'])}, because {_explain_absence(preferred)}")
     try:
         defaults = choose_defaults(given, find_usable_algorithm(given["algorithm"]))
     except UnknownAlgorithm as error:

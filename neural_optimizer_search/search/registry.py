@@ -32,8 +32,8 @@ _SHIPPED = {
         "exhaustive": "exhaustive",
     }.items()
 }
-# What runs if nothing else is asked for, and what runs where that cannot.
-PREFERRED, FALLBACK = "ppo", "evolution"
+# What runs if nothing else is asked for, what of preset paper, and what runs where these cannot.
+PREFERRED, OF_PAPER, FALLBACK = "guided", "ppo", "local"
 
 
 class UnknownAlgorithm(ValueError):
@@ -127,9 +127,15 @@ def find_usable_algorithm(name: str) -> AlgorithmEntry:
     return entry
 
 
-def default_algorithm() -> str:
-    """The name of the algorithm that runs if nothing else is asked for."""
-    return PREFERRED if _is_usable(PREFERRED) else FALLBACK
+def preferred_algorithm(preset: str = "fast") -> str:
+    """The name of the algorithm that runs if nothing else is asked for and it can."""
+    return OF_PAPER if preset == "paper" else PREFERRED
+
+
+def default_algorithm(preset: str = "fast") -> str:
+    """The name of the algorithm that runs here if nothing else is asked for."""
+    preferred = preferred_algorithm(preset)
+    return preferred if _is_usable(preferred) else FALLBACK
 
 
 def title_of(name: str, preset: Optional[str] = None) -> str:

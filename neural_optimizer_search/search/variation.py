@@ -21,13 +21,18 @@ def mutate(tokens: Sequence[int], space: Space, rng: np.random.Generator) -> tup
 
 
 def cross(tokens: Sequence[int], other: Sequence[int], space: Space, rng: np.random.Generator) -> tuple[int, ...]:
-    """A legal string with a span of tokens of another one; after many vain tries, a random one."""
-    for _ in range(MUTATION_TRIES):
-        first, last = np.sort(rng.choice(space.length + 1, 2, replace=False))
-        child = (*tokens[:first], *other[first:last], *tokens[last:])
-        if child not in (tuple(tokens), tuple(other)) and space.is_legal(child):
+    """A legal string with a span of tokens of another one, which is neither of them.
+
+    Of strings that differ in one place, and after many vain tries, a mutation.
+    """
+    places = [place for place, (one, another) in enumerate(zip(tokens, other)) if one != another]
+    for _ in range(MUTATION_TRIES if len(places) > 1 else 0):
+        first, last = sorted(rng.integers(len(places), size=2))
+        span = slice(places[first], places[last] + 1)
+        child = (*tokens[: span.start], *other[span], *tokens[span.stop :])
+        if last - first + 1 < len(places) and space.is_legal(child):
             return child
-    return draw_string(space, rng)
+    return mutate(tokens, space, rng)
 
 
 def draw_string(space: Space, rng: np.random.Generator) -> tuple[int, ...]:

@@ -10,13 +10,13 @@ from tiny_searches import TINY, found
 
 from benchmarks import run
 from benchmarks.studies import StudyFailed
-from benchmarks.studies.archive.candidates import Candidate, Searched, choose_candidates
+from benchmarks.studies.archive.candidates import Candidate, Searched, choose_candidates, keep_different
 from benchmarks.studies.archive.ranks import order
 from benchmarks.studies.common.kept import Kept
 from benchmarks.studies.leave_one_out import COLD, STARTED, Needed, Trained, find_needed, summarize
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.search import command
-from neural_optimizer_search.search.archive import read_archive
+from neural_optimizer_search.search.archive import ArchivedRule, read_archive
 from neural_optimizer_search.workers.config import EXECUTORS
 
 
@@ -45,6 +45,13 @@ def test_the_order_is_that_of_the_mean_ranks_of_what_fails_nowhere():
     assert ordered[0].ranks == {"x": 1.5, "y": 1.5} and ordered[0].rewards == {"x": 0.5, "y": 0.7}
     with pytest.raises(StudyFailed, match="every rule fails on some task"):
         order(CANDIDATES[:2], {"x": [None, 0.5], "y": [0.5, None]})
+
+
+def test_of_rules_that_are_near_the_better_stays():
+    formulas = ("Adam + sign(g) * sqrt(|eps|)", "Adam + drop(sign(g), 0.3) * sqrt(|eps|)", "sign(m)")
+    ordered = [ArchivedRule(rule, "a", {}, {}) for rule in search_all(*formulas)]
+    assert keep_different(ordered, 0.95) == [ordered[0], ordered[2]]
+    assert keep_different(ordered, 1.0) == ordered
 
 
 def test_what_a_search_needed():
@@ -85,7 +92,7 @@ def test_an_archive_of_two_searches(searches, capsys, monkeypatch):
     assert [str(one.rule) for one in archive.rules] == [one["formula"] for one in figures["rules"]]
     assert set(archive.tasks) == {"digits", "digits_mlp"} and 1 <= len(archive.rules) <= 4
     assert archive.searches["digits"]["algorithm"] == "random" and "Adam" in archive.tasks["digits"]["known"]
-    assert archive.about["command"].endswith("archive --searches digits digits_mlp --top 3 --keep 4")
+    assert archive.about["command"].endswith("archive --searches digits digits_mlp --top 3 --keep 4 --apart 0.97")
     # What is kept is not measured again.
     monkeypatch.setattr(Kept, "add", lambda *arguments: pytest.fail("measured again"))
     assert run.main(argv) == 0

@@ -131,9 +131,9 @@ def test_without_tf_agents(tmp_path, capfd, monkeypatch, trains_nothing):
     out = tmp_path / "run"
     assert command.main([*TINY, "--task", "digits_mlp", "--budget", "2", "--out", str(out)]) == 0
     first, second, *_ = capfd.readouterr().out.splitlines()
-    assert first.startswith("Regularized evolution, because ppo needs TF-Agents: pip install ")
-    assert second.startswith("Regularized evolution over signs")
-    assert Ledger(out / "ledger.sqlite", read_only=True).config["algorithm"] == "evolution"
+    assert first.startswith("Local search, because guided needs TF-Agents: pip install ")
+    assert second.startswith("Local search over signs")
+    assert Ledger(out / "ledger.sqlite", read_only=True).config["algorithm"] == "local"
 
 
 @ONCE

@@ -97,7 +97,7 @@ def test_without_tf_agents(monkeypatch):
         find_usable_algorithm("ppo")
     with pytest.raises(UnknownAlgorithm, match="What can run here: random, evolution, local, exhaustive"):
         find_usable_algorithm("ppo")
-    assert registry.default_algorithm() == "evolution"
+    assert registry.default_algorithm() == registry.default_algorithm("paper") == "local"
     assert title_of("ppo", "fast") == "PPO (fast)"
 
 
@@ -106,4 +106,4 @@ def test_a_checkout_that_is_not_installed_says_so(tmp_path, capfd, monkeypatch, 
     flags = ["--space", "signs", "--depth", "1", "--budget", "1", "--cache", "none", "--out", str(tmp_path / "run")]
     assert command.main(flags) == 0
     first = capfd.readouterr().out.splitlines()[0]
-    assert first == "Regularized evolution, because ppo is not among the installed algorithms"
+    assert first == "Local search, because guided is not among the installed algorithms"

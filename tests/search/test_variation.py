@@ -28,6 +28,11 @@ def test_a_crossed_string_has_a_span_of_the_other_and_stays_legal():
         assert all(child[k] == other[k] for k in range(taken[0], taken[-1] + 1))
 
 
-def test_of_two_equal_strings_nothing_new_can_be_made_but_a_random_one():
-    string = draw_string(SPACE, np.random.default_rng(0))
-    assert SPACE.is_legal(cross(string, string, SPACE, np.random.default_rng(1)))
+@pytest.mark.parametrize("places", [0, 1])
+def test_what_cannot_be_crossed_is_mutated(places):
+    rng = np.random.default_rng(0)
+    string = draw_string(SPACE, rng)
+    other = mutate(string, SPACE, rng) if places else string
+    for _ in range(20):
+        child = cross(string, other, SPACE, rng)
+        assert SPACE.is_legal(child) and sum(a != b for a, b in zip(child, string)) == 1

@@ -2,9 +2,11 @@
 
 The table (`benchmarks/studies/depth1_table.py`) holds the reward of every distinct rule, so that a search costs
 seconds and can be repeated with many seeds. All algorithms have the same screen and the same cache: only new
-functions count. "random, no screen" and "ppo, paper" count every string that is not spelled as an earlier one.
+functions count. "random, no screen" and "ppo, paper" count every string that is not spelled as an earlier one;
+"..., alike" trains one of all rules that behave alike, as nos-search does, and "..., known" begins from the known
+optimizers, which count too.
 
-    python -m benchmarks.run search_algorithms --algorithms random evolution ppo --seeds 20
+    python -m benchmarks.run search_algorithms --algorithms "random, alike" "guided, alike" --seeds 100 --budget 200
 
 Finished searches are kept in RESULTS/search_algorithms.csv and not repeated.
 """
@@ -27,14 +29,14 @@ from benchmarks.studies.common.curves import plot_searches
 from benchmarks.studies.common.shared_flags import results_flag
 from benchmarks.studies.depth1_table import read_table
 from benchmarks.studies.search_algorithms.kept import FILE, Replayed, append_search, read_searches
-from benchmarks.studies.search_algorithms.replay import ALGORITHMS, replay
+from benchmarks.studies.search_algorithms.replay import ALGORITHMS, DEFAULT, replay
 from neural_optimizer_search.command_line import whole_number
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.workers.process_workers import begin_worker
 
 TITLE = "how many rules must each algorithm train to find a good one? On the table of depth1_table"
 TOPS = (0.01, 0.001)
-# Seeds below this one were used to choose the controllers' settings; the reported ones start here.
+# Seeds below this one were used to choose the algorithms' settings; the reported ones start here.
 FIRST_SEED = 100
 ROUNDING = 5e-5  # the kept rewards have four digits
 
@@ -70,7 +72,7 @@ def run(config: Config) -> dict[str, Any]:
         f"\n{len(rewards)} rules; " + ", ".join(f"top {top:.1%}: reward >= {r:.4f}" for top, r in thresholds.items())
     )
     print(f"{config.seeds} seeds, median trained rules until the first of the top (95 % bootstrap interval)\n")
-    print(f"{'algorithm':18s}" + "".join(f"{f'top {top:.1%}':>22s}" for top in TOPS) + "     mean best   sampled")
+    print(f"{'algorithm':22s}" + "".join(f"{f'top {top:.1%}':>22s}" for top in TOPS) + "     mean best   sampled")
     rng = np.random.default_rng(0)
     figures = {name: _summarize(name, found, thresholds, rng) for name, found in searches.items()}
     plot_searches(
@@ -80,7 +82,7 @@ def run(config: Config) -> dict[str, Any]:
         f"Depth 1 on digits: mean of {config.seeds} searches, 95 % bootstrap bands",
         {f"top {top:.1%}": threshold for top, threshold in thresholds.items()},
     )
-    return dict(rules=len(rewards), seeds=config.seeds, budget=config.budget, algorithms=figures)
+    return dict(rules=len(rewards), seeds=config.seeds, budget=config.budget, default=DEFAULT, algorithms=figures)
 
 
 def _replay_missing(jobs, path, config):
@@ -102,7 +104,7 @@ def _summarize(name: str, found: list[Replayed], thresholds: dict[float, float],
     best = [max(one.curve) for one in found]
     sampled = float(np.mean([one.sampled for one in found]))
     cells = "".join(f"{f'{m:.0f} ({low:.0f}-{high:.0f})':>22s}" for m, low, high in intervals.values())
-    print(f"{name:18s}{cells}{np.mean(best):14.4f}{sampled:10.0f}")
+    print(f"{name:22s}{cells}{np.mean(best):14.4f}{sampled:10.0f}")
     # JSON has no infinity.
     finite = {top: [x if math.isfinite(x) else None for x in interval] for top, interval in intervals.items()}
     return dict(finite, mean_best=float(np.mean(best)), sampled=sampled)

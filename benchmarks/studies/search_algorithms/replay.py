@@ -2,10 +2,10 @@
 
 import dataclasses
 import functools
+import os
 import pathlib
 import tempfile
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from benchmarks.studies.depth1_table import TABLE, read_space, read_table
 from benchmarks.studies.search_algorithms.kept import Replayed
@@ -18,20 +18,26 @@ from neural_optimizer_search.measuring.recording import make_descent
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.search.algorithm import Algorithm
 from neural_optimizer_search.search.evolution import Evolution, EvolutionConfig
+from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.search.limits import Limits
+from neural_optimizer_search.search.local import Local, LocalConfig
 from neural_optimizer_search.search.loop import search
 from neural_optimizer_search.search.random_search import RandomSearch
 from neural_optimizer_search.search.recorder import EvaluationRecorder, pass_every_rule
+from neural_optimizer_search.search.registry import PREFERRED
 from neural_optimizer_search.search.standing import Standing
 from neural_optimizer_search.tasks import TASKS
 from neural_optimizer_search.workers.in_process import InProcess
 
 BATCH = 5
+# In memory, where there is such a place: a ledger is written to disk a hundred times a second, and thrown away.
+SCRATCH = next((place for place in ("/dev/shm",) if os.access(place, os.W_OK)), None)
 
 
-def _make_controller(algorithm: str, preset: str) -> Callable[[Any, int], Any]:
-    def make(space, seed):
+def _make_controller(algorithm: str, preset: str) -> Callable[..., Algorithm]:
+    def make(space, seed, known):
         from tf_agents_env.controllers import CONTROLLERS, Controller
 
         return Controller(space, CONTROLLERS[algorithm][preset], seed)
@@ -39,11 +45,19 @@ def _make_controller(algorithm: str, preset: str) -> Callable[[Any, int], Any]:
     return make
 
 
-# Name -> function of the space and the seed that makes the algorithm.
-ALGORITHMS = {
-    "random": lambda space, seed: RandomSearch(space, BATCH, seed),
-    "random, no screen": lambda space, seed: RandomSearch(space, BATCH, seed),
-    "evolution": lambda space, seed: Evolution(space, EvolutionConfig(), seed),
+def _make_guided(space, seed, known):
+    from tf_agents_env.guided import make_guided
+
+    return make_guided(space, "fast", seed, known)
+
+
+# Name -> function of the space, the seed and the evaluations of the known optimizers that makes the algorithm.
+ALGORITHMS: dict[str, Callable[..., Algorithm]] = {
+    "random": lambda space, seed, known: RandomSearch(space, BATCH, seed),
+    "random, no screen": lambda space, seed, known: RandomSearch(space, BATCH, seed),
+    "evolution": lambda space, seed, known: Evolution(space, EvolutionConfig(), seed),
+    "local": lambda space, seed, known: Local(space, LocalConfig(), seed, known),
+    "guided": _make_guided,
     "ppo": _make_controller("ppo", "fast"),
     "ppo, paper": _make_controller("ppo", "paper"),
     "reinforce": _make_controller("reinforce", "fast"),
@@ -51,24 +65,29 @@ ALGORITHMS = {
 }
 UNSCREENED = {"random, no screen", "ppo, paper"}  # as the paper's: every string that is new is trained
 # The same algorithms, where of rules that behave alike one is trained.
-ALIKE = {f"{name}, alike": name for name in ("random", "evolution", "ppo")}
-ALGORITHMS.update({title: ALGORITHMS[name] for title, name in ALIKE.items()})
+ALIKE = {f"{name}, alike": name for name in ("random", "evolution", "local", "guided", "ppo")}
+# The same with the known optimizers that the space can spell, which are trained first, and counted.
+FROM_KNOWN = {f"{name}, alike, known": name for name in ("local", "guided")}
+ALGORITHMS.update({title: ALGORITHMS[name] for title, name in {**ALIKE, **FROM_KNOWN}.items()})
+# What nos-search runs if nothing else is asked for.
+DEFAULT = f"{PREFERRED}, alike"
 
 
 def replay(name: str, seed: int, budget: int, table: pathlib.Path = TABLE) -> Replayed:
     """One search by an algorithm, with a budget of rules to train."""
     look_up = LookUp(read_table(table))
-    curve = []
-    with tempfile.TemporaryDirectory() as scratch:
+    space, curve = read_space(table), []
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as scratch:
         ledger = Ledger(pathlib.Path(scratch, "ledger.sqlite"), config={})
         score = EvaluationRecorder(
             InProcess(look_up),
             ledger,
             screen=pass_every_rule if name in UNSCREENED else look_up.screen,
             on_evaluation=lambda evaluation: curve.append(evaluation.reward),
-            standing=Standing(Behaviours(make_probes()) if name in ALIKE else None),
+            standing=Standing(Behaviours(make_probes()) if name in ALIKE or name in FROM_KNOWN else None),
         )
-        for _ in search(ALGORITHMS[name](read_space(table), seed), score, ledger, Limits(budget)):
+        known = score(rule for rule in KNOWN_OPTIMIZERS.values() if space.embed(rule)) if name in FROM_KNOWN else ()
+        for _ in search(ALGORITHMS[name](space, seed, known), score, ledger, Limits(budget)):
             pass
         sampled = ledger.counts()["sampled"]
         ledger.close()

@@ -1,0 +1,87 @@
+"""Guided PPO: a controller and local search share each batch, and each has what the other finds.
+
+The model is neural-guided genetic programming (Mundhenk et al., 2021, arXiv:2111.00053): what the controller draws
+joins the population, and the controller imitates the best of the population.
+"""
+
+import dataclasses
+import functools
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Optional
+
+from neural_optimizer_search.dsl.space import Space
+from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.records.ledger import Ledger, Sample
+from neural_optimizer_search.search.algorithm import Algorithm, Proposal
+from neural_optimizer_search.search.local import Local, LocalConfig
+from tf_agents_env.controllers import CONTROLLERS, Controller
+
+# Of a batch, beside those of `LocalConfig`.
+DRAWN_RULES = 2
+# The best that the controller imitates; in preset paper too, for without it nothing guides it.
+IMITATED = LocalConfig.parents
+
+
+class Guided(Algorithm):
+    """Proposes what local search and a controller propose.
+
+    Args:
+      controller: A `Controller` with a queue; its checkpoints say how many proposals were learned from.
+      make_local: Makes the `Local` of the `Sample`s that it has learned from.
+      samples: Those of all steps that are recorded; later ones than the newest checkpoint has are not read.
+    """
+
+    def __init__(
+        self, controller: Controller, make_local: Callable[[Iterable[Sample]], Local], samples: Iterable[Sample] = ()
+    ):
+        self._controller, self._make_local, self._samples = controller, make_local, samples
+        self._local = make_local(())
+
+    def propose(self, number: int) -> Proposal:
+        """The `Proposal` of this number; the controller's rules are the last."""
+        own = self._controller.propose(number)
+        return Proposal([*self._local.propose(number).rules, *own.rules], own.drawn)
+
+    def learn(self, proposal: Proposal, evaluations: Sequence[Evaluation]) -> None:
+        """Local search learns from all rules; the controller from its own, and it imitates the best of all."""
+        self._local.learn(proposal, evaluations)
+        first = 0 if proposal.drawn is None else len(proposal.rules) - self._controller.config.batch_size
+        own = Proposal(proposal.rules[first:], proposal.drawn)
+        self._controller.learn(own, evaluations[first:], self._local.best)
+        self.metrics = {**self._local.metrics, **self._controller.metrics}
+
+    def save(self) -> None:
+        """Saves the controller; what local search knows, the ledger has."""
+        self._controller.save()
+
+    def restore(self) -> int:
+        """Goes back to the controller's newest checkpoint, and has local search know what was learned by then."""
+        steps = self._controller.restore()
+        self._local = self._make_local(itertools.takewhile(lambda sample: sample.step < steps, self._samples))
+        return steps
+
+
+def make_guided(
+    space: Space,
+    preset: str,
+    seed: int,
+    known: Iterable[Evaluation] = (),
+    directory: Optional[Path] = None,
+    ledger: Optional[Ledger] = None,
+) -> Guided:
+    """A `Guided` with the settings of PPO's preset.
+
+    Args:
+      space: A `Space`.
+      preset: "fast" or "paper".
+      seed: Seed of the rules of both.
+      known: Evaluations of the known optimizers.
+      directory: Of the controller's checkpoints; None for none.
+      ledger: The `Ledger` of the run to go on with, if there is one.
+    """
+    config = dataclasses.replace(CONTROLLERS["ppo"][preset], batch_size=DRAWN_RULES, queue_size=IMITATED)
+    run_id, steps, samples = (ledger.run_id, ledger.steps, ledger.sample_rows()) if ledger else ("", None, ())
+    controller = Controller(space, config, seed, directory, run_id, steps)
+    return Guided(controller, functools.partial(Local, space, LocalConfig(), seed, known), samples)
