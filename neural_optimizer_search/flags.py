@@ -195,7 +195,7 @@ def _arguments(name: str, one: Flag, default: Any) -> dict[str, Any]:
 class _StoreTuple(argparse.Action):
     """As the default of `argparse`, which gives a list: that would make no hashable configuration."""
 
-    def __call__(self, parser, namespace, values, option_string=None):
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
         setattr(namespace, self.dest, tuple(values))
 
 

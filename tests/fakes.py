@@ -77,6 +77,17 @@ class FakeTraining:
             yield TrainingRun(True, end, curve, 1.0 - curve, curve, 1.0)
 
 
+def on_task(name):
+    """As `fake_evaluation`, on one of several tasks: SGD has the reward 0.2 there, Adam 0.6; on "tie" both 0.2."""
+    anchors = {"g": 0.2, "Adam": 0.2 if name == "tie" else 0.6}
+
+    def evaluate(rule):
+        digest = hashlib.sha1(f"{name} {rule.canonical()}".encode()).hexdigest()
+        return fake_evaluation(rule, anchors.get(rule.formula(), int(digest[:6], 16) / 16**6))
+
+    return evaluate
+
+
 class FakeEvaluator:
     """What a worker has, for commands: it trains nothing, and stops no rule.
 
@@ -123,7 +134,7 @@ def open_fake(evaluate=fake_evaluation):
 
     def open_one(config, task, protocol, data_dir):
         if isinstance(task, JointTask):
-            return InProcess(JointEvaluator({one.name: FakeEvaluator(evaluate) for one, _ in task.parts}))
+            return InProcess(JointEvaluator({one.name: FakeEvaluator(on_task(one.name)) for one, _ in task.parts}))
         return InProcess(FakeEvaluator(evaluate, protocol))
 
     return open_one

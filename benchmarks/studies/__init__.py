@@ -15,6 +15,7 @@ STUDIES = (
     "search_throughput",
     "real_search",
     "same_steps",
+    "proposals",
     "archive",
     "leave_one_out",
     "learned_optimizers",

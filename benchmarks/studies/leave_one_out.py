@@ -2,7 +2,7 @@
 
 For each task an archive is made of the searches on the other tasks alone, and the same algorithm searches twice with
 each seed: cold, and from that archive. How many trained rules, and gradient steps, does either need to the best
-reward that the cold search reached with its whole budget?
+reward that the cold search reached with its whole budget? Neither tunes constants.
 
     python -m benchmarks.run leave_one_out --searches runs/*-guided-* --seeds 3 --rules 300 --data_dir DATA
 
@@ -10,17 +10,19 @@ Searches that were stopped go on, and those that are done are not repeated; meas
 """
 
 import contextlib
+import math
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Optional
 
 import numpy as np
 from scipy import stats
 
-from benchmarks.studies.archive import make_archive
+from benchmarks.studies.archive import apart_flag, keep_flag, make_archive
 from benchmarks.studies.archive.candidates import Searched, read_searches
 from benchmarks.studies.archive.ranks import shorten_name
+from benchmarks.studies.common.bootstrap import mean_interval
 from benchmarks.studies.common.searches import run_search
 from benchmarks.studies.common.shared_flags import depth_flag, own_data_flag, runs_flag, space_flag, workers_flag
 from benchmarks.studies.own_tasks import set_data_directory
@@ -43,7 +45,8 @@ class Config:
         (), "directories of searches, one or several a task", parse=path, nargs="+", metavar="RUN"
     )
     top: int = flag(10, "rules of each search that are compared", parse=whole_number(1, 1_000))
-    keep: int = flag(30, "rules of an archive", parse=whole_number(1, 1_000))
+    keep: int = keep_flag()
+    apart: float = apart_flag()
     algorithm: Optional[str] = flag(None, "what searches", choices=algorithm_names, default_text="as of nos-search")
     seeds: int = flag(3, "pairs of searches on each task", parse=whole_number(1, 1_000))
     first_seed: int = flag(100, "seed of the first pair", parse=whole_number(0))
@@ -84,9 +87,11 @@ def run(config: Config) -> dict[str, Any]:
         pairs = [_search_twice(task, seed, searches, config) for seed in _seeds(config)]
         figures[task] = summarize(pairs, config.rules)
         _print(shorten_name(task), figures[task])
-    means = {name: _geometric_mean([of[name] for of in figures.values()]) for name in ("rules_ratio", "steps_ratio")}
-    print(f"\nRules of a started search for one of a cold one, geometric mean over tasks: {means['rules_ratio']:.2f}")
-    return dict(algorithm=_algorithm(config), seeds=config.seeds, rules=config.rules, tasks=figures, **means)
+    ratios = {what: summarize_ratios(figures.values(), what) for what in ("rules", "steps")}
+    print("\nOf a started search for one of a cold one, geometric means over tasks (95 % intervals):")
+    for what, (mean, low, high) in ratios.items():
+        print(f"{what}: {mean:.2f} ({low:.2f} to {high:.2f})")
+    return dict(algorithm=_algorithm(config), seeds=config.seeds, rules=config.rules, tasks=figures, ratios=ratios)
 
 
 def _seeds(config):
@@ -105,12 +110,12 @@ def _search_twice(task: str, seed: int, searches: Sequence[Searched], config) ->
     archive = config.runs / f"without-{name}.json"
     if not archive.exists():  # a search that goes on keeps the start that it began with
         words = f"python -m benchmarks.run leave_one_out, without {name}"
-        write_archive(archive, make_archive(others, config.keep, config.measurements, config.workers, words))
+        write_archive(archive, make_archive(others, config, config.measurements, words))
     found = {}
     for arm, start in ((COLD, "none"), (STARTED, archive)):
         directory = config.runs / f"{name}-{_algorithm(config)}-{seed}-{arm}"
         given = dict(task=task, protocol=protocol, algorithm=_algorithm(config), seed=seed, start=start)
-        given.update(space=config.space, depth=config.depth, cache="none")
+        given.update(space=config.space, depth=config.depth, cache="none", constants=0)
         run_search(directory, given, dict(budget=config.rules, fresh_seeds=0, workers=config.workers))
         found[arm] = _read(directory)
     return found
@@ -148,27 +153,35 @@ def summarize(pairs: Sequence[dict[str, list[Trained]]], budget: int) -> dict[st
         needed = {arm: find_needed(trained, level)._asdict() for arm, trained in pair.items()}
         rows.append(dict(level=level, best={arm: max(one.reward for one in pair[arm]) for arm in pair}, **needed))
     all_steps = [sum(one.steps for one in pair[STARTED]) for pair in pairs]
-    rules = [(row[STARTED]["rules"] or budget) / row[COLD]["rules"] for row in rows]
-    steps = [(row[STARTED]["steps"] or most) / row[COLD]["steps"] for row, most in zip(rows, all_steps)]
+    for row, most in zip(rows, all_steps):
+        rules, steps = row[STARTED]["rules"] or budget, row[STARTED]["steps"] or most
+        row["ratios"] = dict(rules=rules / row[COLD]["rules"], steps=steps / row[COLD]["steps"])
     medians = {arm: float(np.median([row[arm]["rules"] or budget for row in rows])) for arm in (COLD, STARTED)}
     return dict(
         pairs=rows,
         median_rules=medians,
         arrived=sum(row[STARTED]["rules"] is not None for row in rows),
-        rules_ratio=_geometric_mean(rules),
-        steps_ratio=_geometric_mean(steps),
+        ratios={what: float(stats.gmean([row["ratios"][what] for row in rows])) for what in ("rules", "steps")},
     )
 
 
-def _geometric_mean(values):
-    return float(stats.gmean(values))
+def summarize_ratios(tasks: Iterable[dict[str, Any]], what: str) -> tuple[float, float, float]:
+    """The geometric mean of a ratio over tasks with as many pairs each, and its 95 % interval over all pairs.
+
+    Args:
+      tasks: What `summarize` gives of each.
+      what: "rules" or "steps".
+    """
+    logarithms = [math.log(row["ratios"][what]) for figures in tasks for row in figures["pairs"]]
+    mean, low, high = mean_interval(logarithms, np.random.default_rng(0))
+    return math.exp(mean), math.exp(low), math.exp(high)
 
 
 def _print(name, figures):
-    medians, arrived = figures["median_rules"], figures["arrived"]
+    medians, arrived, ratios = figures["median_rules"], figures["arrived"], figures["ratios"]
     print(
         f"{name}: to the best of a cold search, {medians[COLD]:.0f} rules cold and {medians[STARTED]:.0f} started "
-        f"(medians; {arrived} of {len(figures['pairs'])} arrived); ratios of rules {figures['rules_ratio']:.2f}, of "
-        f"steps {figures['steps_ratio']:.2f}",
+        f"(medians; {arrived} of {len(figures['pairs'])} arrived); ratios of rules {ratios['rules']:.2f}, of steps "
+        f"{ratios['steps']:.2f}",
         flush=True,
     )

@@ -45,7 +45,7 @@ def make_joint_bar(best: Sequence[Evaluation], racing: Optional[Racing]) -> Join
     """The `JointBar` of the best known rules; as for `make_bar`, but without `racing` there is the hurdle."""
     if racing is None:
         return JointBar()
-    by_task = [dataclasses.replace(e, rewards=tuple(part.score for part in e.parts)) for e in best]
+    by_task = [dataclasses.replace(e, rewards=tuple(part.score for part in e.parts)) for e in best if e.parts]
     bar = make_bar(by_task, racing)
     return JointBar(bar and dataclasses.replace(bar, unit="tasks"))
 

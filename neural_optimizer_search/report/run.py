@@ -220,8 +220,8 @@ def reproduction(config: Mapping[str, Any]) -> str:
     Example:
       >>> from neural_optimizer_search.report.run import reproduction
       >>> recorded = {"task": "my module:task", "depth": 2, "unconstrained": True, "workers": None}
-      >>> now = {"alike": None, "racing": None, "fresh_seeds": 10}  # a run that has none of these is of before
-      >>> reproduction({**recorded, **now, "baselines": "adam,lion"})
+      >>> now = dict.fromkeys(["alike", "racing", "start", "constants"])  # a run that has none of these is of before
+      >>> reproduction({**recorded, **now, "baselines": "adam,lion", "fresh_seeds": 10})
       "nos-search --task 'my module:task' --baselines adam,lion --depth 2 --unconstrained --fresh_seeds 10"
     """
     return flags.command("nos-search", SearchConfig, complete(SearchConfig, config))

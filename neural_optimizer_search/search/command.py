@@ -86,8 +86,6 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         p.error("argument --changed_task: needs --resume RUN: a new run has no task from before.")
     require(p, "search", "tqdm", "tensorboard", "scipy")
     config, out, ledger = open_old(p, given) if "resume" in given else open_new(p, given)
-    if config.tuning.share:
-        require(p, "search", "optuna")
     again = f"nos-search --resume {quote(out)}"
     console.goes_on(f"What was measured is kept. Go on with: {again}", f"When that is mended: {again}")
     try:
@@ -248,8 +246,8 @@ def _report(out, ledger, config):
 
 def _find_final_steps(config, ranking):
     """Steps of a training on the task, or on that of several which is measured first."""
-    first = ranking.tasks[0] if ranking.tasks else config.task[0]
-    return next(protocol.final_steps for task, protocol in config.find_each() if task.name == first)
+    steps = {task.name: protocol.final_steps for task, protocol in config.find_each()}
+    return next((steps[task] for task in (*ranking.tasks, *steps) if task in steps), 1)
 
 
 if __name__ == "__main__":

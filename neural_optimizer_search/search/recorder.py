@@ -168,8 +168,11 @@ class EvaluationRecorder:
         Raises:
           Damaged: If rules were trained with other seeds than others, so that they cannot be compared.
         """
-        if len({len(e.rewards) for e in self._known.values() if e.status == "ok"}) > 1:
+        whole = [e for e in self._known.values() if e.status == "ok"]
+        if len({len(e.rewards) for e in whole}) > 1:
             raise Damaged("some of its rules have rewards with more seeds than others.")
+        if len({tuple((part.task, part.zero, part.one) for part in e.parts) for e in whole}) > 1:
+            raise Damaged("some of its rules were measured on other tasks than others.")
         for evaluation in self._ledger.evaluation_rows(BASELINE):
             self._recall(evaluation, BASELINE)
         tuned = {e.key: e for e in self._ledger.evaluations(TUNED)}

@@ -1,10 +1,38 @@
 """What is tried of a rule before a sampler has enough to learn from."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.schedule import DECAYS
 
 TIMES = (1.0, 3.0)  # of the best rate with the own schedule: what falls more in the course of a run may begin higher
 RANDOM_TRIALS = 10  # before the sampler has enough to learn from
+
+
+@dataclass(frozen=True)
+class FirstTrials:
+    """The trials of a `Study` before its sampler learns.
+
+    Attributes:
+      rates: With which the rule is tried as it was given.
+      schedules: Others than its own, with which it is tried too: (name, times the best of those rates).
+      random: How many random ones follow.
+    """
+
+    rates: Sequence[float]
+    schedules: Sequence[tuple[str, float]]
+    random: int = RANDOM_TRIALS
+
+    @property
+    def fixed(self) -> int:
+        """How many are not random."""
+        return len(self.rates) + len(self.schedules)
+
+
+def choose_first_trials(protocol: Protocol) -> FirstTrials:
+    """Those of a rule of which nothing is known."""
+    return FirstTrials(find_own_rates(protocol), find_other_schedules(protocol.schedules[0].decay))
 
 
 def choose_seed(seeds: tuple[int, ...], number: int, fixed: int) -> int:
@@ -29,8 +57,8 @@ def find_other_schedules(own: str) -> tuple[tuple[str, float], ...]:
 
 def count_first_trials(protocol: Protocol) -> int:
     """The trials before the sampler learns: of the rule's own constants, and random ones."""
-    own = protocol.schedules[0].decay
-    return len(protocol.learning_rates) + len(find_other_schedules(own)) + RANDOM_TRIALS
+    first = choose_first_trials(protocol)
+    return first.fixed + first.random
 
 
 def find_trial_steps(protocol: Protocol) -> int:

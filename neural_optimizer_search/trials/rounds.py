@@ -1,5 +1,6 @@
 """A round of trials: what a worker does that is asked to tune a rule further."""
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from typing import NamedTuple, Optional
@@ -7,11 +8,11 @@ from typing import NamedTuple, Optional
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.evaluator import Evaluator
-from neural_optimizer_search.trials.first_trials import find_trial_steps
+from neural_optimizer_search.trials.first_trials import FirstTrials, find_other_schedules, find_trial_steps
 from neural_optimizer_search.trials.objective import Objective
 from neural_optimizer_search.trials.setting import Setting
 from neural_optimizer_search.trials.study import Study, count_steps, find_value
-from neural_optimizer_search.trials.tunables import find_tunables, round_off
+from neural_optimizer_search.trials.tunables import WEIGHT_DECAY, find_tunables, round_off
 from neural_optimizer_search.trials.written import Written, read_trials, write_trial
 
 NEAR = (1.0, 1 / 3, 3.0)  # the first rates, of the one that the sweep chose after fewer steps than a trial has
@@ -53,10 +54,10 @@ def carry_on(
     """
     p = evaluator.protocol
     objective = Objective(evaluator.train, p, p.reward, evaluator.uniform_loss)
-    tunables = find_tunables(rule, p)
+    scale = objective.find_scale(rule) or 1.0
+    tunables = _find_tunables(rule, p, measured[0], scale)
     before = read_trials(trials, tunables, find_trial_steps(p))
-    rates = _find_rates(p, measured[0].learning_rate * (objective.find_scale(rule) or 1.0))
-    study = Study(objective, rule, tunables, rates, seed, before, random=RANDOM_TRIALS)
+    study = Study(objective, rule, tunables, _choose_first_trials(p, measured[0], scale), seed, before)
     new = [study.run_trial() for _ in range(count)]
     best, evaluation = _find_best(study, list(map(_round, measured))), None
     if best is not None:
@@ -66,10 +67,22 @@ def carry_on(
     return Round(list(map(write_trial, new)), evaluation, steps)
 
 
-def _find_rates(protocol, rate):
-    """The first rates: of the protocol's, the one that the sweep chose, and such as are near to it."""
+def _find_tunables(rule, protocol, measured, scale):
+    """What is tuned: schedule and weight decay of a rule are those with which it was measured."""
+    decay = measured.weight_decay / scale
+    return [
+        one._replace(scale=WEIGHT_DECAY.around(decay), own=decay) if one.name == "weight decay" else one
+        for one in find_tunables(rule, dataclasses.replace(protocol, schedules=(measured.schedule,)))
+    ]
+
+
+def _choose_first_trials(protocol, measured, scale):
+    """Rates near the one that the sweep chose, and schedules that were not tried."""
+    rate = measured.learning_rate * scale
     middle = min(protocol.learning_rates, key=lambda one: abs(math.log(one / rate)))
-    return [times * middle for times in NEAR]
+    tried = {schedule.decay for schedule in protocol.schedules}
+    others = [(name, times) for name, times in find_other_schedules(measured.schedule.decay) if name not in tried]
+    return FirstTrials([times * middle for times in NEAR], others, RANDOM_TRIALS)
 
 
 def _find_best(study, measured):

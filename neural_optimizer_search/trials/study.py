@@ -10,7 +10,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import FrozenTrial, TrialState
 
 from neural_optimizer_search.dsl.rule import Rule
-from neural_optimizer_search.trials.first_trials import RANDOM_TRIALS, choose_seed, find_other_schedules
+from neural_optimizer_search.trials.first_trials import FirstTrials, choose_seed
 from neural_optimizer_search.trials.objective import AnyObjective
 from neural_optimizer_search.trials.setting import Setting, make_setting, set_constants
 from neural_optimizer_search.trials.tunables import Scale, Tunable, find_own_values, is_own
@@ -26,10 +26,9 @@ class Study:
       objective: What trains, such as an `Objective`.
       rule: The `Rule`.
       tunables: What is tuned of it.
-      rates: Those that the rule is tried with as it was given, in the first trials.
+      first: The `FirstTrials`.
       seed: Of what is proposed.
       trials: Those that there are already, from `trials` of a study with the same arguments.
-      random: How many trials are random, after those of the rule as it was given.
     """
 
     def __init__(
@@ -37,16 +36,14 @@ class Study:
         objective: AnyObjective,
         rule: Rule,
         tunables: Sequence[Tunable],
-        rates: Sequence[float],
+        first: FirstTrials,
         seed: int,
         trials: Sequence[FrozenTrial] = (),
-        random: int = RANDOM_TRIALS,
     ):
         quiet_optuna()
-        self._objective, self._rule, self._tunables, self._rates, self._seed = objective, rule, tunables, rates, seed
-        self._others = find_other_schedules(find_own_values(tunables, rates[0])["schedule"])
-        self._fixed = len(rates) + len(self._others)
-        self._first = self._fixed + random
+        self._objective, self._rule, self._tunables, self._seed = objective, rule, tunables, seed
+        self._rates, self._others = first.rates, first.schedules
+        self._fixed, self._first = first.fixed, first.fixed + first.random
         # The first third of a run says little of its end, where the schedules differ.
         pruner = optuna.pruners.MedianPruner(n_startup_trials=self._first, n_warmup_steps=objective.steps // 3)
         self._study = optuna.create_study(direction="maximize", pruner=pruner)

@@ -12,7 +12,7 @@ from neural_optimizer_search.search.named_rules import find_rule
 from neural_optimizer_search.tasks import find_task
 from neural_optimizer_search.tasks import protocol as task_protocol
 from neural_optimizer_search.tasks.task import Task
-from neural_optimizer_search.trials.first_trials import count_first_trials, find_own_rates, find_trial_steps
+from neural_optimizer_search.trials.first_trials import choose_first_trials, count_first_trials, find_trial_steps
 from neural_optimizer_search.trials.objective import AnyObjective
 from neural_optimizer_search.trials.setting import Setting
 from neural_optimizer_search.trials.study import Study, find_importances, find_value, is_complete
@@ -149,9 +149,9 @@ def carry_out(
     Raises:
       NothingTrained: If no training has a reward.
     """
-    tunables, rates = find_tunables(rule, protocol), find_own_rates(protocol)
+    tunables = find_tunables(rule, protocol)
     objective.prepare(plan.seeds)
-    study = Study(objective, rule, tunables, rates, plan.seed, memory.trials)
+    study = Study(objective, rule, tunables, choose_first_trials(protocol), plan.seed, memory.trials)
     left = plan.steps - find_reserve(protocol, plan)
     least = count_first_trials(protocol)
     best = max(map(find_value, study.trials), default=0.0)

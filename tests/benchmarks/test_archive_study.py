@@ -10,13 +10,21 @@ from tiny_searches import TINY, found
 
 from benchmarks import run
 from benchmarks.studies import StudyFailed
-from benchmarks.studies.archive.candidates import Candidate, Searched, choose_candidates
+from benchmarks.studies.archive.candidates import Candidate, Searched, choose_candidates, keep_different
 from benchmarks.studies.archive.ranks import order
 from benchmarks.studies.common.kept import Kept
-from benchmarks.studies.leave_one_out import COLD, STARTED, Needed, Trained, find_needed, summarize
+from benchmarks.studies.leave_one_out import (
+    COLD,
+    STARTED,
+    Needed,
+    Trained,
+    find_needed,
+    summarize,
+    summarize_ratios,
+)
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.search import command
-from neural_optimizer_search.search.archive import read_archive
+from neural_optimizer_search.search.archive import ArchivedRule, read_archive
 from neural_optimizer_search.workers.config import EXECUTORS
 
 
@@ -47,6 +55,13 @@ def test_the_order_is_that_of_the_mean_ranks_of_what_fails_nowhere():
         order(CANDIDATES[:2], {"x": [None, 0.5], "y": [0.5, None]})
 
 
+def test_of_rules_that_are_near_the_better_stays():
+    formulas = ("Adam + sign(g) * sqrt(|eps|)", "Adam + drop(sign(g), 0.3) * sqrt(|eps|)", "sign(m)")
+    ordered = [ArchivedRule(rule, "a", {}, {}) for rule in search_all(*formulas)]
+    assert keep_different(ordered, 0.95) == [ordered[0], ordered[2]]
+    assert keep_different(ordered, 1.0) == ordered
+
+
 def test_what_a_search_needed():
     trained = [Trained(0.0, 10), Trained(0.5, 20), Trained(0.7, 30)]
     assert [find_needed(trained, level) for level in (0.5, 0.6, 0.8)] == [
@@ -61,8 +76,9 @@ def test_a_started_search_that_does_not_arrive_counts_with_its_whole_budget():
     first, never = [Trained(0.95, 5), *cold], [Trained(0.2, 10)] * 4
     figures = summarize([{COLD: cold, STARTED: first}, {COLD: cold, STARTED: never}], budget=4)
     assert figures["arrived"] == 1 and figures["median_rules"] == {COLD: 3.0, STARTED: 2.5}
-    assert figures["rules_ratio"] == pytest.approx(math.sqrt(1 / 3 * 4 / 3))
-    assert figures["steps_ratio"] == pytest.approx(math.sqrt(5 / 30 * 40 / 30))
+    rules, steps = math.sqrt(1 / 3 * 4 / 3), math.sqrt(5 / 30 * 40 / 30)
+    assert figures["ratios"] == pytest.approx(dict(rules=rules, steps=steps))
+    assert summarize_ratios([figures, figures], "rules") == pytest.approx((rules, 1 / 3, 4 / 3))
     assert [row[STARTED]["rules"] for row in figures["pairs"]] == [1, None]
 
 
@@ -85,7 +101,7 @@ def test_an_archive_of_two_searches(searches, capsys, monkeypatch):
     assert [str(one.rule) for one in archive.rules] == [one["formula"] for one in figures["rules"]]
     assert set(archive.tasks) == {"digits", "digits_mlp"} and 1 <= len(archive.rules) <= 4
     assert archive.searches["digits"]["algorithm"] == "random" and "Adam" in archive.tasks["digits"]["known"]
-    assert archive.about["command"].endswith("archive --searches digits digits_mlp --top 3 --keep 4")
+    assert archive.about["command"].endswith("archive --searches digits digits_mlp --top 3 --keep 4 --apart 0.97")
     # What is kept is not measured again.
     monkeypatch.setattr(Kept, "add", lambda *arguments: pytest.fail("measured again"))
     assert run.main(argv) == 0
@@ -101,7 +117,7 @@ def test_one_task_is_left_out(searches, capsys):
     assert run.main(argv) == 0
     out = capsys.readouterr().out
     figures = json.loads(out.splitlines()[-1])
-    assert set(figures["tasks"]) == {"digits", "digits_mlp"} and figures["rules_ratio"] > 0
+    assert set(figures["tasks"]) == {"digits", "digits_mlp"} and figures["ratios"]["rules"][0] > 0
     without = read_archive(searches / "runs" / "leave_one_out" / "without-digits.json")
     assert list(without.tasks) == ["digits_mlp"] and list(without.searches) == ["digits_mlp"]
     started = found(searches / "runs" / "leave_one_out" / "digits-evolution-100-started")

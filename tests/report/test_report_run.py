@@ -68,6 +68,12 @@ def test_a_budget_of_steps_has_an_end(tmp_path):
         assert read(ledgers.write(tmp_path / str(budget), config=config, **steps)).is_finished is is_finished
 
 
+def test_nobody_knows_whether_minutes_and_patience_were_the_end(tmp_path):
+    for name, config in {"over": dict(budget=8, minutes=1.0), "open": dict(budget=9, patience=3)}.items():
+        run = read(ledgers.write(tmp_path / name, ledgers.found(), config={**ledgers.CONFIG, **config}))
+        assert run.is_finished is {"over": True, "open": None}[name]
+
+
 # -- What is no run --------------------------------------------------------------------------------
 
 
@@ -189,7 +195,7 @@ def test_a_ledger_without_its_tables(tmp_path):
     "changes",
     [
         {},
-        dict(task="digits_mlp", unconstrained=True, screen="off", seeds_per_rule=2, workers=None),
+        dict(task=("digits_mlp", "digits"), unconstrained=True, screen="off", seeds_per_rule=2, workers=None),
         dict(cache="it's a; rm -rf $HOME/`x`.sqlite", data_dir="--help"),
         dict(algorithm="exhaustive", budget=None, depth=1),
     ],
@@ -204,7 +210,7 @@ def test_the_command_makes_the_same_run(changes):
 
 
 def test_values_that_are_no_flags_are_left_out():
-    odd = {"task": ["a"], "seed": {"b": 1}, "--x": "y"}
+    odd = {"task": {"a": 1}, "seed": {"b": 1}, "--x": "y"}
     earlier = "--alike off --racing off --fresh_seeds 0"
     assert reproduction({**odd, "baselines": 3j}) == f"nos-search {earlier}"
     # A run that recorded neither these nor known optimizers is of a release that had none of these, and six.

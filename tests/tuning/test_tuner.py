@@ -10,7 +10,7 @@ from fake_objective import PROTOCOL, STEPS, FakeObjective
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.dsl.constants import Constants
 from neural_optimizer_search.tasks.schedule import Schedule
-from neural_optimizer_search.trials.first_trials import RANDOM_TRIALS, find_own_rates
+from neural_optimizer_search.trials.first_trials import RANDOM_TRIALS, choose_first_trials, find_own_rates
 from neural_optimizer_search.trials.study import (
     TRIALS_FOR_IMPORTANCES,
     Study,
@@ -112,7 +112,7 @@ def test_a_trial_with_the_own_values_is_of_the_rule_as_it_was_given():
     protocol = dataclasses.replace(PROTOCOL, schedules=(Schedule("linear", 0.5),))
     tunables = find_tunables(rule, protocol)
     objective = FakeObjective(protocol)
-    study = Study(objective, rule, tunables, find_own_rates(protocol), 0)
+    study = Study(objective, rule, tunables, choose_first_trials(protocol), 0)
     for _ in range(12):
         study.run_trial()
     own = [study.is_own(trial) for trial in study.trials]
@@ -135,7 +135,7 @@ def test_a_trial_with_the_own_values_is_of_the_rule_as_it_was_given():
 def test_the_same_setting_is_measured_once():
     objective, memory = FakeObjective(), InMemory()
     tune(memory=memory)
-    study = Study(objective, RULE, find_tunables(RULE, PROTOCOL), find_own_rates(PROTOCOL), 0, memory.trials)
+    study = Study(objective, RULE, find_tunables(RULE, PROTOCOL), choose_first_trials(PROTOCOL), 0, memory.trials)
     chosen = choose_finalists(study)
     for trial in study.trials[:]:
         again = copy.deepcopy(trial)

@@ -16,16 +16,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from benchmarks.studies.archive.candidates import Searched, choose_candidates, read_searches
+from benchmarks.studies.archive.candidates import Searched, choose_candidates, keep_different, read_searches
 from benchmarks.studies.archive.ranks import measure_candidates, order, shorten_name
 from benchmarks.studies.common.shared_flags import own_data_flag, runs_flag, workers_flag
 from benchmarks.studies.own_tasks import set_data_directory
-from neural_optimizer_search.command_line import path, whole_number
+from neural_optimizer_search.command_line import number, path, whole_number
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.records.run_directory import find_versions
 from neural_optimizer_search.search.archive import Archive, write_archive
 
 TITLE = "which rules do searches on several tasks have in common? (makes the shipped archive)"
+
+
+def keep_flag() -> Any:
+    """The field `keep`."""
+    return flag(20, "rules of an archive", parse=whole_number(1, 1_000))
+
+
+def apart_flag() -> Any:
+    """The field `apart`."""
+    return flag(
+        0.97, "cosine of two behaviours from which an archive has the better rule only", parse=number(0.0, 1.0)
+    )
 
 
 @dataclass(frozen=True)
@@ -36,7 +48,8 @@ class Config:
         (), "directories of searches, one or several a task", parse=path, nargs="+", metavar="RUN"
     )
     top: int = flag(10, "rules of each search that are compared", parse=whole_number(1, 1_000))
-    keep: int = flag(30, "rules of the archive", parse=whole_number(1, 1_000))
+    keep: int = keep_flag()
+    apart: float = apart_flag()
     out: pathlib.Path = flag(pathlib.Path("runs", "archive", "archive.json"), "the file to write", parse=path)
     workers: Optional[int] = workers_flag()
     runs: pathlib.Path = runs_flag("archive")
@@ -47,9 +60,9 @@ def run(config: Config) -> dict[str, Any]:
     """Measures, ranks and writes; returns what the archive holds."""
     set_data_directory(config.data_dir)
     searches = read_searches(config.searches, config.top)
-    words = [*map(str, config.searches), "--top", str(config.top), "--keep", str(config.keep)]
-    command = f"python -m benchmarks.run archive --searches {shlex.join(words)}"
-    archive = make_archive(searches, config.keep, config.runs, config.workers, command)
+    flags = f"--top {config.top} --keep {config.keep} --apart {config.apart:g}"
+    command = f"python -m benchmarks.run archive --searches {shlex.join(map(str, config.searches))} {flags}"
+    archive = make_archive(searches, config, config.runs, command)
     write_archive(config.out, archive)
     _print(archive)
     print(f"\n{len(archive.rules)} rules -> {config.out}")
@@ -57,22 +70,20 @@ def run(config: Config) -> dict[str, Any]:
     return dict(tasks=archive.tasks, compared=archive.about["compared"], failed=archive.about["failed"], rules=rules)
 
 
-def make_archive(
-    searches: Sequence[Searched], keep: int, runs: pathlib.Path, workers: Optional[int], command: str
-) -> Archive:
+def make_archive(searches: Sequence[Searched], config: Any, runs: pathlib.Path, command: str) -> Archive:
     """The archive of what searches found, on the tasks of these searches.
 
     Args:
       searches: As `read_searches` gives them.
-      keep: How many rules it has at most.
+      config: Has `keep`, `apart` and `workers`.
       runs: Where measurements are kept.
-      workers: Rules to measure at a time; None for one per core.
       command: How it is made, for the reader of the file.
     """
     candidates = choose_candidates(searches)
     protocols = {search.task: search.protocol for search in searches}
     measured = {
-        task: measure_candidates(task, protocol, candidates, runs, workers) for task, protocol in protocols.items()
+        task: measure_candidates(task, protocol, candidates, runs, config.workers)
+        for task, protocol in protocols.items()
     }
     ordered = order(candidates, {task: one.rewards for task, one in measured.items()})
     about = dict(
@@ -83,7 +94,8 @@ def make_archive(
         failed=len(candidates) - len(ordered),
     )
     tasks = {task: dict(protocol=protocols[task], known=one.known) for task, one in measured.items()}
-    return Archive(ordered[:keep], tasks, {search.name: search.about for search in searches}, about)
+    kept = keep_different(ordered, config.apart)[: config.keep]
+    return Archive(kept, tasks, {search.name: search.about for search in searches}, about)
 
 
 def _print(archive):

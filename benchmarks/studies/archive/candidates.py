@@ -13,6 +13,7 @@ from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.measuring.simplify import simplify
 from neural_optimizer_search.records.ledger import SEARCH, Ledger
 from neural_optimizer_search.records.run_directory import LEDGER
+from neural_optimizer_search.search.archive import ArchivedRule
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.search.ranking import read_found_rules
 
@@ -96,6 +97,16 @@ def choose_candidates(searches: Sequence[Searched]) -> list[Candidate]:
                 behaviours.add(str(len(chosen)), rule)
                 chosen.append(Candidate(rule, search.name))
     return chosen
+
+
+def keep_different(ordered: Sequence[ArchivedRule], cosine: float) -> list[ArchivedRule]:
+    """The rules whose behaviours have a smaller cosine than this with all better ones."""
+    behaviours, kept = Behaviours([Screen().probe], Likeness(probe=cosine)), []
+    for one in ordered:
+        if behaviours.find(one.rule) is None:
+            behaviours.add(str(len(kept)), one.rule)
+            kept.append(one)
+    return kept
 
 
 def shorten(rule: Rule, screen: Screen) -> Rule:

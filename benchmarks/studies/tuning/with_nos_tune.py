@@ -10,7 +10,7 @@ from benchmarks.studies.common.trainings import Training, find_task
 from benchmarks.studies.tuning.tuned import Tuned
 from neural_optimizer_search.optimizers import CATALOGUE
 from neural_optimizer_search.tasks.protocol import Protocol
-from neural_optimizer_search.trials.first_trials import find_own_rates
+from neural_optimizer_search.trials.first_trials import choose_first_trials
 from neural_optimizer_search.trials.setting import Setting
 from neural_optimizer_search.trials.study import Study, find_value, is_complete
 from neural_optimizer_search.trials.tunables import find_tunables
@@ -81,7 +81,7 @@ def _find_objective(task, protocol):
 
 def _make_study(objective, protocol, name, seed):
     rule = CATALOGUE[name].rule
-    return Study(objective, rule, find_tunables(rule, protocol), find_own_rates(protocol), seed)
+    return Study(objective, rule, find_tunables(rule, protocol), choose_first_trials(protocol), seed)
 
 
 def _run_until(steps, studies: Iterable[Study]):

@@ -1,0 +1,55 @@
+"""Searches of several arms with the same gradient steps, on made-up rewards."""
+
+import argparse
+import dataclasses
+import json
+
+import fakes
+import pytest
+
+from benchmarks import run
+from benchmarks.studies import proposals
+from neural_optimizer_search import flags
+from neural_optimizer_search.search.config import RunConfig, SearchConfig
+from neural_optimizer_search.workers.config import EXECUTORS
+
+
+@pytest.mark.parametrize("arm", proposals.ARMS)
+def test_every_arm_is_flags_of_a_search(arm):
+    words = [f"--{name}={value}" for name, value in proposals.flags_of(arm).items()]
+    given = vars(flags.build_parser("nos-search", "", SearchConfig, RunConfig).parse_args(words))
+    assert given.keys() == proposals.ARMS[arm].keys()
+
+
+@pytest.mark.parametrize("bad", ["nothing", "local+ppo", "local+", "composed+modern+local"])
+def test_arms_that_contradict_themselves(bad):
+    with pytest.raises(argparse.ArgumentTypeError, match=r"must be joined with \+ of: default, .*, each flag once"):
+        proposals.parse_arm(bad)
+    assert proposals.parse_arm("local+composed+no_racing") == "local+composed+no_racing"
+
+
+class OneStep(fakes.FakeEvaluator):
+    def __call__(self, rule, bar=None):
+        return dataclasses.replace(super().__call__(rule), steps=1)
+
+
+@pytest.mark.once
+def test_each_arm_has_as_many_steps_and_nothing_is_done_twice(tmp_path, trains_nothing, monkeypatch, capsys):
+    monkeypatch.setitem(EXECUTORS, "local", lambda *_: fakes.InProcess(OneStep()))
+    words = ["proposals", "--arms", "random+depth1", "evolution+depth1", "--seeds", "1", "--steps", "17"]
+    words += ["--fresh_seeds", "2", "--workers", "1", "--runs", str(tmp_path)]
+    assert run.main(words) == 0
+    arms = json.loads(capsys.readouterr().out.splitlines()[-1])["tasks"]["digits"]
+    assert list(arms) == ["random+depth1", "evolution+depth1"] and arms["random+depth1"]["in_pairs"] == [0.0] * 3
+    for arm in arms.values():
+        (found,) = arm["searches"]
+        assert 17 <= found["steps"] < 22 and found["steps"] == found["rules"] + 10
+        assert found["best"] >= found["first"] and found["rule"] and arm["best"] == [found["best"]] * 3
+    # What is there is read: nothing is measured twice.
+    monkeypatch.setitem(EXECUTORS, "local", lambda *_: fakes.InProcess(refuse))
+    config = proposals.Config(arms=tuple(arms), seeds=1, steps=17, fresh_seeds=2, workers=1, runs=tmp_path)
+    assert proposals.run(config)["tasks"]["digits"]["random+depth1"]["searches"] == arms["random+depth1"]["searches"]
+
+
+def refuse(rule, bar=None):
+    raise AssertionError(rule)
