@@ -279,6 +279,7 @@ class Controller(Algorithm):
             self.metrics = {"imitation": self._imitate(strings, rewards, population, steps)}
 
     def _imitate(self, tokens, rewards, population, steps=1):
+        assert self._queue
         if population is None:
             self._queue.add(tokens, rewards)
         else:
