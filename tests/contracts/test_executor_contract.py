@@ -45,6 +45,11 @@ class Faulty(fakes.FakeEvaluator):
         raise LookupError("nothing there")
 
 
+def count_words(evaluator, rule, times):
+    """What is asked of a function, which no evaluator knows."""
+    return type(evaluator).__name__, times * len(rule.iterations)
+
+
 def in_process():
     return InProcess(Faulty())
 
@@ -115,6 +120,7 @@ def test_what_is_asked_is_answered(executor):
     setting = dict(learning_rate=0.3, schedule="linear", weight_decay=0.1, seeds=(5, 6))
     again = executor.submit(rule, Ask("measure_again", setting)).result(timeout=120)
     assert (again.seeds, again.schedule, len(again.rewards)) == ((5, 6), "linear", 2)
+    assert executor.submit(rule, Ask(count_words, {"times": 3})).result(timeout=120) == ("Faulty", 3)
 
 
 def test_what_is_asked_may_fail(executor):
