@@ -78,7 +78,7 @@ class FakeTraining:
 
 
 def on_task(name):
-    """As `fake_evaluation`, of one of several tasks: SGD has the reward 0.2 there and Adam 0.6, but a tie on "tie"."""
+    """As `fake_evaluation`, on one of several tasks: SGD has the reward 0.2 there, Adam 0.6; on "tie" both 0.2."""
     anchors = {"g": 0.2, "Adam": 0.2 if name == "tie" else 0.6}
 
     def evaluate(rule):

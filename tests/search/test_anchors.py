@@ -141,5 +141,5 @@ def test_damaged_anchors(ledger, change):
     open_anchors(InProcess(Counting("a", "b")), ledger, ["a", "b"])
     with ledger._db as db:
         set_anchors(db, change)
-    with pytest.raises(Damaged, match="anchors|evaluation of"):
+    with pytest.raises(Damaged, match=r"anchors|evaluation of"):
         _ = ledger.anchors
