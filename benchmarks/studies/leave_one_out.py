@@ -10,8 +10,9 @@ Searches that were stopped go on, and those that are done are not repeated; meas
 """
 
 import contextlib
+import math
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Optional
 
@@ -21,6 +22,7 @@ from scipy import stats
 from benchmarks.studies.archive import apart_flag, keep_flag, make_archive
 from benchmarks.studies.archive.candidates import Searched, read_searches
 from benchmarks.studies.archive.ranks import shorten_name
+from benchmarks.studies.common.bootstrap import mean_interval
 from benchmarks.studies.common.searches import run_search
 from benchmarks.studies.common.shared_flags import depth_flag, own_data_flag, runs_flag, space_flag, workers_flag
 from benchmarks.studies.own_tasks import set_data_directory
@@ -85,9 +87,11 @@ def run(config: Config) -> dict[str, Any]:
         pairs = [_search_twice(task, seed, searches, config) for seed in _seeds(config)]
         figures[task] = summarize(pairs, config.rules)
         _print(shorten_name(task), figures[task])
-    means = {name: _geometric_mean([of[name] for of in figures.values()]) for name in ("rules_ratio", "steps_ratio")}
-    print(f"\nRules of a started search for one of a cold one, geometric mean over tasks: {means['rules_ratio']:.2f}")
-    return dict(algorithm=_algorithm(config), seeds=config.seeds, rules=config.rules, tasks=figures, **means)
+    ratios = {what: summarize_ratios(figures.values(), what) for what in ("rules", "steps")}
+    print("\nOf a started search for one of a cold one, geometric means over tasks (95 % intervals):")
+    for what, (mean, low, high) in ratios.items():
+        print(f"{what}: {mean:.2f} ({low:.2f} to {high:.2f})")
+    return dict(algorithm=_algorithm(config), seeds=config.seeds, rules=config.rules, tasks=figures, ratios=ratios)
 
 
 def _seeds(config):
@@ -149,27 +153,35 @@ def summarize(pairs: Sequence[dict[str, list[Trained]]], budget: int) -> dict[st
         needed = {arm: find_needed(trained, level)._asdict() for arm, trained in pair.items()}
         rows.append(dict(level=level, best={arm: max(one.reward for one in pair[arm]) for arm in pair}, **needed))
     all_steps = [sum(one.steps for one in pair[STARTED]) for pair in pairs]
-    rules = [(row[STARTED]["rules"] or budget) / row[COLD]["rules"] for row in rows]
-    steps = [(row[STARTED]["steps"] or most) / row[COLD]["steps"] for row, most in zip(rows, all_steps)]
+    for row, most in zip(rows, all_steps):
+        rules, steps = row[STARTED]["rules"] or budget, row[STARTED]["steps"] or most
+        row["ratios"] = dict(rules=rules / row[COLD]["rules"], steps=steps / row[COLD]["steps"])
     medians = {arm: float(np.median([row[arm]["rules"] or budget for row in rows])) for arm in (COLD, STARTED)}
     return dict(
         pairs=rows,
         median_rules=medians,
         arrived=sum(row[STARTED]["rules"] is not None for row in rows),
-        rules_ratio=_geometric_mean(rules),
-        steps_ratio=_geometric_mean(steps),
+        ratios={what: float(stats.gmean([row["ratios"][what] for row in rows])) for what in ("rules", "steps")},
     )
 
 
-def _geometric_mean(values):
-    return float(stats.gmean(values))
+def summarize_ratios(tasks: Iterable[dict[str, Any]], what: str) -> tuple[float, float, float]:
+    """The geometric mean of a ratio over tasks with as many pairs each, and its 95 % interval over all pairs.
+
+    Args:
+      tasks: What `summarize` gives of each.
+      what: "rules" or "steps".
+    """
+    logarithms = [math.log(row["ratios"][what]) for figures in tasks for row in figures["pairs"]]
+    mean, low, high = mean_interval(logarithms, np.random.default_rng(0))
+    return math.exp(mean), math.exp(low), math.exp(high)
 
 
 def _print(name, figures):
-    medians, arrived = figures["median_rules"], figures["arrived"]
+    medians, arrived, ratios = figures["median_rules"], figures["arrived"], figures["ratios"]
     print(
         f"{name}: to the best of a cold search, {medians[COLD]:.0f} rules cold and {medians[STARTED]:.0f} started "
-        f"(medians; {arrived} of {len(figures['pairs'])} arrived); ratios of rules {figures['rules_ratio']:.2f}, of "
-        f"steps {figures['steps_ratio']:.2f}",
+        f"(medians; {arrived} of {len(figures['pairs'])} arrived); ratios of rules {ratios['rules']:.2f}, of steps "
+        f"{ratios['steps']:.2f}",
         flush=True,
     )

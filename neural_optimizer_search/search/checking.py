@@ -62,12 +62,15 @@ def _check_ledger(ledger):
     ledger.check_pages()
     check_recorded(SearchConfig, ledger.config)
     evaluations, samples = ledger.evaluations(), ledger.samples()
-    _ = ledger.fingerprint, ledger.fingerprints, ledger.descent, ledger.start  # each is checked when it is read
+    # Each is checked when it is read.
+    _ = ledger.fingerprint, ledger.fingerprints, ledger.descent, ledger.start, ledger.tunings()
     fresh = ledger.fresh_evaluations()
     _check_rewards([*evaluations, *fresh.values()])
     _check_parts([*evaluations, *fresh.values()], ledger.anchors)
     _check_fresh(fresh, {e.key: e for e in evaluations})
-    found = f"{len(evaluations)} rules measured, known optimizers included"
+    tuned = sum(bool(e.form) for e in evaluations)
+    found = f"{len(evaluations) - tuned} rules measured, known optimizers included"
+    found += f", {tuned} times more with tuned constants" if tuned else ""
     return f"{found}, and {len(samples)} proposed in {ledger.steps} step{'' if ledger.steps == 1 else 's'}"
 
 

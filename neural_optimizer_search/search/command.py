@@ -86,8 +86,6 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         p.error("argument --changed_task: needs --resume RUN: a new run has no task from before.")
     require(p, "search", "tqdm", "tensorboard", "scipy")
     config, out, ledger = open_old(p, given) if "resume" in given else open_new(p, given)
-    if config.tuning.share:
-        require(p, "search", "optuna")
     again = f"nos-search --resume {quote(out)}"
     console.goes_on(f"What was measured is kept. Go on with: {again}", f"When that is mended: {again}")
     try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
-from neural_optimizer_search.command_line import Parser, number, path, path_text, shorten, whole_number
+from neural_optimizer_search.command_line import Parser, number, path, path_text, require, shorten, whole_number
 from neural_optimizer_search.dsl.composed import COMPOSED, ComposedSpace
 from neural_optimizer_search.dsl.space import MAX_DEPTH, PRESETS, Space, search_space
 from neural_optimizer_search.flags import flag
@@ -254,6 +254,8 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         """
         self.check_task(p, advice)
         self.check_workers(p)
+        if self.tuning.share:
+            require(p, "search", "optuna")
         self._check_several(p)
         self._check_cache(p)
         self._check_limits(p)

@@ -13,7 +13,15 @@ from benchmarks.studies import StudyFailed
 from benchmarks.studies.archive.candidates import Candidate, Searched, choose_candidates, keep_different
 from benchmarks.studies.archive.ranks import order
 from benchmarks.studies.common.kept import Kept
-from benchmarks.studies.leave_one_out import COLD, STARTED, Needed, Trained, find_needed, summarize
+from benchmarks.studies.leave_one_out import (
+    COLD,
+    STARTED,
+    Needed,
+    Trained,
+    find_needed,
+    summarize,
+    summarize_ratios,
+)
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.search import command
 from neural_optimizer_search.search.archive import ArchivedRule, read_archive
@@ -68,8 +76,9 @@ def test_a_started_search_that_does_not_arrive_counts_with_its_whole_budget():
     first, never = [Trained(0.95, 5), *cold], [Trained(0.2, 10)] * 4
     figures = summarize([{COLD: cold, STARTED: first}, {COLD: cold, STARTED: never}], budget=4)
     assert figures["arrived"] == 1 and figures["median_rules"] == {COLD: 3.0, STARTED: 2.5}
-    assert figures["rules_ratio"] == pytest.approx(math.sqrt(1 / 3 * 4 / 3))
-    assert figures["steps_ratio"] == pytest.approx(math.sqrt(5 / 30 * 40 / 30))
+    rules, steps = math.sqrt(1 / 3 * 4 / 3), math.sqrt(5 / 30 * 40 / 30)
+    assert figures["ratios"] == pytest.approx(dict(rules=rules, steps=steps))
+    assert summarize_ratios([figures, figures], "rules") == pytest.approx((rules, 1 / 3, 4 / 3))
     assert [row[STARTED]["rules"] for row in figures["pairs"]] == [1, None]
 
 
@@ -108,7 +117,7 @@ def test_one_task_is_left_out(searches, capsys):
     assert run.main(argv) == 0
     out = capsys.readouterr().out
     figures = json.loads(out.splitlines()[-1])
-    assert set(figures["tasks"]) == {"digits", "digits_mlp"} and figures["rules_ratio"] > 0
+    assert set(figures["tasks"]) == {"digits", "digits_mlp"} and figures["ratios"]["rules"][0] > 0
     without = read_archive(searches / "runs" / "leave_one_out" / "without-digits.json")
     assert list(without.tasks) == ["digits_mlp"] and list(without.searches) == ["digits_mlp"]
     started = found(searches / "runs" / "leave_one_out" / "digits-evolution-100-started")

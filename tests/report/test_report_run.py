@@ -70,7 +70,7 @@ def test_a_budget_of_steps_has_an_end(tmp_path):
 
 def test_nobody_knows_whether_minutes_and_patience_were_the_end(tmp_path):
     for name, config in {"over": dict(budget=8, minutes=1.0), "open": dict(budget=9, patience=3)}.items():
-        run = read(ledgers.write(tmp_path / name, config={**ledgers.CONFIG, **config}))
+        run = read(ledgers.write(tmp_path / name, ledgers.found(), config={**ledgers.CONFIG, **config}))
         assert run.is_finished is {"over": True, "open": None}[name]
 
 
