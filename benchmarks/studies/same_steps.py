@@ -113,7 +113,8 @@ def _search_twice(task, algorithm, seed, config) -> dict[str, Searched]:
 
 def _count_steps(directory):
     with contextlib.closing(Ledger(directory / LEDGER, read_only=True)) as ledger:
-        return sum(e.steps for e in ledger.evaluations())
+        steps = ledger.count_steps()
+    return sum(steps.values()) - steps["fresh seeds"]
 
 
 def _read_descent(directory):

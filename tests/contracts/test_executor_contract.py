@@ -48,6 +48,11 @@ class Faulty(fakes.FakeEvaluator):
         raise LookupError("nothing there")
 
 
+def count_words(evaluator, rule, times):
+    """What is asked of a function, which no evaluator knows."""
+    return type(evaluator).__name__, times * len(rule.iterations)
+
+
 class FaultyOnTasks(Faulty):
     """Likewise, of several tasks."""
 
@@ -143,6 +148,8 @@ def test_what_is_asked_is_answered(executor):
     setting = dict(learning_rate=0.3, schedule="linear", weight_decay=0.1, seeds=(5, 6))
     again = executor.submit(rule, Ask("measure_again", setting)).result(timeout=120)
     assert (again.seeds, again.schedule, len(again.rewards)) == ((5, 6), "linear", 2)
+    name, count = executor.submit(rule, Ask(count_words, {"times": 3})).result(timeout=120)
+    assert name.startswith("Faulty") and count == 3
 
 
 def test_what_is_asked_may_fail(executor):

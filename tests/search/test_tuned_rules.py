@@ -11,12 +11,13 @@ import pytest
 from tiny_searches import TINY, found
 
 from neural_optimizer_search import parse_formula
+from neural_optimizer_search.promotion.candidates import choose_candidates
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.report import command as report
 from neural_optimizer_search.report.run import read
 from neural_optimizer_search.search import command
 from neural_optimizer_search.search.named_rules import find_rule
-from neural_optimizer_search.search.ranking import make_ranking, read_ranking
+from neural_optimizer_search.search.ranking import make_ranking, read_found_rules, read_ranking
 from neural_optimizer_search.workers.config import EXECUTORS
 from neural_optimizer_search.workers.describing import Describer
 
@@ -70,6 +71,7 @@ def test_what_was_tuned_is_found_again_elsewhere(run, capfd):
         steps, tunings = ledger.count_steps(), ledger.tunings()
         proposed = len(ledger.sample_rows(only_proposed=True))
     assert find_rule(f"{run}#1") == best.rule
+    assert choose_candidates(read_found_rules(run), 1)[0].rule == best.rule
     assert proposed == sum(not sample.tuned for sample in found(run)) < len(found(run))
     assert steps["constants"] == sum(one.steps for one in tunings) > 0
     assert report.main([str(run)]) == 0
