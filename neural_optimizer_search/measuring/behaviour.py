@@ -19,6 +19,8 @@ from neural_optimizer_search.measuring.probe import DRAWS, Probe
 DIRECTIONS = 16
 # Of a behaviour: enough for 1 - cosine to be right to 6 %, and 10^5 behaviours to take 0.2 GB.
 NUMBERS = 512
+# Behaviours that are not computed anew: a rule that is like none is looked for, and then added.
+KEPT = 16
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,7 @@ class Behaviours:
         self._probes = probes
         self._thresholds = (likeness.probe, likeness.task)[: len(probes)]
         self._keys: list[str] = []
+        self._find_behaviour = functools.lru_cache(KEPT)(find_behaviour)
         self._vectors = [_Vectors() for _ in probes]
 
     def __len__(self) -> int:
@@ -107,7 +110,7 @@ class Behaviours:
         """Keeps a rule's behaviour under a key."""
         self._keys.append(key)
         for vectors, probe in zip(self._vectors, self._probes):
-            vectors.add(find_behaviour(probe, rule))
+            vectors.add(self._find_behaviour(probe, rule))
 
     def find(self, rule: Rule) -> Optional[str]:
         """The key of the rule that this one is alike; of several, of the nearest one; None if there is none."""
@@ -115,7 +118,7 @@ class Behaviours:
             return None
         places, cosines = np.arange(len(self)), np.ones(len(self))
         for number, (vectors, probe, threshold) in enumerate(zip(self._vectors, self._probes, self._thresholds)):
-            behaviour = find_behaviour(probe, rule)
+            behaviour = self._find_behaviour(probe, rule)
             if number == 0:  # of all there are, few are left for the exact look
                 places = vectors.find_near(behaviour, threshold)
                 cosines = np.ones(len(places))

@@ -31,7 +31,9 @@ class LocalConfig:
       random_share: Of the candidates that are random; a search does not stay where it began.
       crossover_share: Of the others, those that take a span of tokens from another parent.
       twice_share: Of those that do not, those of which two tokens change.
-      model: A `StringModelConfig`; None proposes the first candidates.
+      patience: Strings in a row that were nothing new, after which children are proposed as they come: what is most
+        promising may be what is known already, in another spelling.
+      model: A `StringModelConfig`; None proposes children as they come.
 
     Raises:
       ValueError: If a value is out of range.
@@ -43,10 +45,11 @@ class LocalConfig:
     random_share: float = 0.1
     crossover_share: float = 0.2
     twice_share: float = 0.5
+    patience: int = 16
     model: Optional[StringModelConfig] = field(default_factory=StringModelConfig)
 
     def __post_init__(self) -> None:
-        check_fields(self, "above 0", "batch_size", "candidates", "parents")
+        check_fields(self, "above 0", "batch_size", "candidates", "parents", "patience")
         check_fields(self, "in [0, 1]", "random_share", "crossover_share", "twice_share")
 
 
@@ -86,6 +89,8 @@ class Local(Algorithm):
         self.best: list[Parent] = []
         self._seen: set[tuple[int, ...]] = set()
         self._rewards: dict[tuple[int, ...], float] = {}
+        self._keys: set[str] = set()
+        self._repeats = 0  # strings since the last that was new
         self._completed = 0
         for evaluation in known:
             self._add(evaluation)
@@ -97,7 +102,7 @@ class Local(Algorithm):
         """The `Proposal` of this number."""
         rng = np.random.default_rng([self._seed, number])
         size, model = self._config.batch_size, self._config.model
-        if model is None or self._knows_little:
+        if model is None or self._knows_little or self._repeats >= self._config.patience:
             strings = self._find_new(size, rng)
         else:
             candidates = self._find_new(max(size, self._config.candidates), rng)
@@ -119,6 +124,8 @@ class Local(Algorithm):
         if string is None:
             return
         self._seen.add(string)
+        self._repeats = self._repeats + 1 if measured.screened or measured.key in self._keys else 0
+        self._keys.add(measured.key)
         if measured.screened:
             return
         self._rewards[string] = max(measured.reward, self._rewards.get(string, measured.reward))

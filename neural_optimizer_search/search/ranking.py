@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Optional
 
 from neural_optimizer_search.dsl.rule import Rule
-from neural_optimizer_search.measuring.behaviour import Behaviours, Likeness, are_alike
+from neural_optimizer_search.measuring.behaviour import Behaviours
 from neural_optimizer_search.measuring.evaluation import FAILURES, Evaluation, name_tasks
 from neural_optimizer_search.measuring.probe import Probe
 from neural_optimizer_search.measuring.screen import Screen
@@ -128,11 +128,12 @@ class Ranking:
         """The shortest rule that behaves as this one does, and that the screen lets be trained."""
         if not self.probes:
             return contender.rule
-        screen = _make_screen()
+        screen, own = _make_screen(), Behaviours(self.probes)
+        own.add("", contender.rule)
 
         def is_alike(rule):
             # By rounding alone a constant may go where such a rule goes, and train nothing.
-            return are_alike(self.probes, Likeness(), contender.rule, rule) and screen(rule).rule is not None
+            return own.find(rule) is not None and screen(rule).rule is not None
 
         return simplify(contender.rule, is_alike)
 

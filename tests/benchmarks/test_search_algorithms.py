@@ -1,12 +1,13 @@
 """Replaying searches on a table, on one with made-up rewards."""
 
 import gzip
+import sys
 
 import pytest
 
 from benchmarks.studies import depth1_table, search_algorithms
-from benchmarks.studies.search_algorithms.replay import LookUp, replay
-from neural_optimizer_search import search_space
+from benchmarks.studies.search_algorithms.replay import ALGORITHMS, DEFAULT, LookUp, replay
+from neural_optimizer_search import parse_formula, search_space
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.records.ledger import Ledger
@@ -57,7 +58,7 @@ def test_the_same_table_is_the_same_file(ledger, table, tmp_path):
     assert (tmp_path / "again.csv.gz").read_bytes() == table.read_bytes()
 
 
-@pytest.mark.parametrize("name", ["random", "evolution"])
+@pytest.mark.parametrize("name", ["random", "evolution", "local"])
 def test_a_search_is_paid_what_the_table_says(name, table):
     rewards = sorted((e.reward for e in depth1_table.read_table(table).values()), reverse=True)
     sampled, curve = replay(name, 0, len(rewards), table)
@@ -68,6 +69,20 @@ def test_a_search_is_paid_what_the_table_says(name, table):
     if name == "random":
         assert len(curve) > 0.9 * len(rewards)
     assert curve != sorted(curve, reverse=True)
+
+
+def test_known_optimizers_are_trained_first_and_counted(table, monkeypatch):
+    """Those that the space can spell."""
+    study = sys.modules[replay.__module__]
+    one = next(e for e in depth1_table.read_table(table).values() if e.rule.depth == 1)  # others are sign flips
+    monkeypatch.setattr(study, "make_probes", lambda: [Screen().probe])
+    monkeypatch.setattr(study, "KNOWN_OPTIMIZERS", {"Adam": parse_formula("Adam"), "one": one.rule})
+    _, curve = replay("local, alike, known", 0, 30, table)
+    assert curve[0] == one.reward and len(curve) == 30
+
+
+def test_what_nos_search_runs_is_among_them():
+    assert DEFAULT in ALGORITHMS and f"{DEFAULT}, known" in ALGORITHMS
 
 
 def test_without_a_screen_useless_rules_are_trained(table):

@@ -34,6 +34,16 @@ def find(behaviours, formula):
     return behaviours.find(parse_formula(formula))
 
 
+def test_a_rule_that_is_looked_for_and_then_added_is_computed_once(monkeypatch):
+    seen = []
+    monkeypatch.setattr(module, "find_behaviour", lambda *given: seen.append(given) or find_behaviour(*given))
+    behaviours = make()
+    for formula in ("g", "m", "g * m"):
+        find(behaviours, formula)
+        behaviours.add(formula, parse_formula(formula))
+    assert len(seen) == 3
+
+
 def test_what_is_empty_has_nothing_alike():
     assert find(make(), "g") is None and len(make()) == 0
 

@@ -26,7 +26,6 @@ WITHOUT_INFLUENCE = {
     **{f"dsl.exports.{name}": "likewise" for name in ("code", "equation", "lines", "names", "namespace", "text")},
     "dsl.space": "what may be proposed",
     "measuring": "a name",
-    "measuring.evaluation": "holds what was measured",
     "measuring.recording": "records gradients, which no reward depends on",
     "tasks": "finds tasks by name",
     "tasks.data_hash": "hashes data",

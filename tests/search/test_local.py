@@ -121,6 +121,23 @@ def test_the_most_promising_of_many_are_proposed():
     assert proposed[config.model] < 0.02 < proposed[None]
 
 
+def test_where_the_model_finds_nothing_new_children_come_as_they_are():
+    rules = draw(40)
+    rewards = np.linspace(0.9, 0.1, 8)
+    known = [fakes.fake_evaluation(rule, reward) for rule, reward in zip(rules, rewards)]
+    plain = Local(SPACE, dataclasses.replace(CONFIG, model=None), 0, known)
+    local = Local(SPACE, dataclasses.replace(CONFIG, patience=6), 0, known)
+    same = dataclasses.replace(known[0], alike=True)
+    for k, rule in enumerate(rules[8:14]):
+        assert local.propose(0).rules != plain.propose(0).rules
+        one = dataclasses.replace(same, rule=rule) if k % 2 else without_reward(rule, "screened", "No.")
+        for algorithm in (local, plain):
+            learn(algorithm, one)
+    assert local.propose(0).rules == plain.propose(0).rules
+    learn(local, fakes.fake_evaluation(rules[20], 0.05))
+    assert local._repeats == 0
+
+
 @pytest.mark.parametrize("cut", [3, 17])
 def test_it_goes_on_from_its_samples(tmp_path, cut):
     known = [fakes.fake_evaluation(parse_formula(text)) for text in ("g", "sign(m) * g")]

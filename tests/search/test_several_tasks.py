@@ -16,7 +16,8 @@ from neural_optimizer_search.promotion import command as promote
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.report import run as recorded
 from neural_optimizer_search.report.search_page import search_page
-from neural_optimizer_search.search import command
+from neural_optimizer_search.search import command, opening
+from neural_optimizer_search.search.config import SearchConfig
 from neural_optimizer_search.search.ranking import read_found_rules
 from neural_optimizer_search.tasks.named_task import load
 
@@ -139,6 +140,13 @@ def test_the_order_of_names_is_that_of_the_columns_unless_one_is_cheaper(tmp_pat
     assert search(tmp_path / "run", tasks=["--task", "digits_mlp", "digits"]) == 0
     with ledger_of(tmp_path / "run") as ledger:
         assert [part.task for part in ledger.anchors[0].parts] == ["digits_mlp", "digits"]
+
+
+def test_a_directory_is_named_after_all_tasks(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    many = tuple(f"a:{'b' * n}" for n in range(1, 20))
+    for tasks, name in ((("digits", "a.b:c"), "digits+a.b.c-random"), (many, "19-tasks-random")):
+        assert opening._make_directory(SearchConfig(task=tasks, algorithm="random")).name.startswith(name)
 
 
 @pytest.mark.parametrize(
