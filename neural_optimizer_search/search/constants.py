@@ -38,9 +38,9 @@ class ConstantsConfig:
     """
 
     share: float = 0.0
-    forms: int = 4
+    forms: int = 2
     known: int = 2
-    trials: int = 10
+    trials: int = 20
 
     def __post_init__(self) -> None:
         check_fields(self, "in [0, 1)", "share")
