@@ -48,7 +48,13 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         metavar="TASK",
         is_local=lambda value: ":" in value,
     )
-    space: str = flag("arxiv2017_no_decay", "which rules may be proposed", choices=(*PRESETS, COMPOSED))
+    space: str = flag(
+        "arxiv2017_no_decay",
+        "which rules may be proposed",
+        choices=(*PRESETS, COMPOSED),
+        default_text=f"{COMPOSED} for a task of your own; arxiv2017_no_decay for a shipped one, with --depth or "
+        "--unconstrained, and in preset paper",
+    )
     depth: Optional[int] = flag(
         2,
         f"iterations n of the language, for strings of 5n tokens; {COMPOSED} has none",
@@ -265,10 +271,14 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
 def choose_defaults(given: Mapping[str, Any], entry: AlgorithmEntry) -> dict[str, Any]:
     """Defaults in place of those of `SearchConfig`, by what was given."""
     another_limit = given.keys() & {"steps", "minutes", "patience"}
+    of_iterations = given.keys() & {"depth", "unconstrained"} or given.get("preset") == "paper"
+    is_composed = given.get("space") == COMPOSED or (
+        "space" not in given and not of_iterations and any(":" in name for name in given.get("task", ()))
+    )
     return {
         **entry.defaults,
         **({"budget": None} if another_limit else {}),
-        **({"depth": None} if given.get("space") == COMPOSED else {}),
+        **({"space": COMPOSED, "depth": None} if is_composed else {}),
     }
 
 

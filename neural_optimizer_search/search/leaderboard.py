@@ -56,7 +56,7 @@ def format_leaderboard(ranking: Ranking, words: ScoreWords, steps: int, count: i
 
 TITLES_SEEN = ("{reward}",)
 FRESH_TITLES = ("fresh {reward}", "P(better)", "search")
-ALIKE = "alike: the number of other rules that behave like it; they were not trained, or are not shown."
+ALIKE = "alike: the number of other rules that behave like it, or nearly so; they were not trained, or are not shown."
 SHORTENED = (
     "A rule is shown by its shortest formula that behaves alike on the recorded gradients;\n"
     '"found as" is what was trained, and what code here uses.'

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Optional
 
 from neural_optimizer_search.dsl.rule import Rule
-from neural_optimizer_search.measuring.behaviour import Behaviours
+from neural_optimizer_search.measuring.behaviour import Behaviours, Likeness
 from neural_optimizer_search.measuring.evaluation import FAILURES, Evaluation, name_tasks
 from neural_optimizer_search.measuring.probe import Probe
 from neural_optimizer_search.measuring.screen import Screen
@@ -30,6 +30,9 @@ NO_FRESH_SEEDS = (
     "No fresh seeds: these rewards are optimistically biased. "
     f"For a verdict: nos-search --resume RUN --fresh_seeds {FRESH_SEEDS}"
 )
+# Found rules that are shown behave less alike than this: what a search finds last are neighbours of its best rules,
+# and ten of these are one thing to a person. Beside a known optimizer only what is alike it is left out.
+DIFFERENT = Likeness(probe=0.95, task=0.95)
 LOOKS = 2000  # rules, the best ones, that are told apart by their behaviours: a millisecond each
 
 
@@ -197,19 +200,19 @@ def _find_best_tuned(tuned):
 
 def _group(found, known, probes, alike, choose):
     """The first of each behaviour that is no known optimizer's, the best first; how many are like each, by key."""
-    behaviours, leaders = Behaviours(probes), []
+    of_known, shown, leaders = Behaviours(probes), Behaviours(probes, DIFFERENT), []
     counts = collections.Counter({e.key: alike.get(e.key, 0) for e in known})
     for evaluation in known:
-        behaviours.add(evaluation.key, evaluation.rule)
+        of_known.add(evaluation.key, evaluation.rule)
     best_first = sorted(found, key=lambda e: (e.status != "ok", -choose(e).reward))
     for place, evaluation in enumerate(best_first):
         # What could not be measured says nothing of another rule.
         apart = not probes or place >= LOOKS or evaluation.status in FAILURES
-        leader = None if apart else behaviours.find(evaluation.rule)
+        leader = None if apart else of_known.find(evaluation.rule) or shown.find(evaluation.rule)
         if leader is None:
             leaders.append(evaluation)
             if not apart:
-                behaviours.add(evaluation.key, evaluation.rule)
+                shown.add(evaluation.key, evaluation.rule)
         counts[leader or evaluation.key] += alike.get(evaluation.key, 0) + (leader is not None)
     return leaders, counts
 

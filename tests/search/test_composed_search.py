@@ -5,11 +5,14 @@ import contextlib
 import fakes
 import pytest
 
+from neural_optimizer_search import flags
 from neural_optimizer_search.dsl.composed import ComposedSpace
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.report import overview, run
 from neural_optimizer_search.search import command
+from neural_optimizer_search.search.config import SearchConfig, choose_defaults
 from neural_optimizer_search.search.ranking import Ranking
+from neural_optimizer_search.search.registry import find_algorithm
 from neural_optimizer_search.workers.config import EXECUTORS
 
 pytestmark = pytest.mark.once
@@ -39,3 +42,27 @@ def test_it_has_no_iterations(tmp_path, capsys, given, more):
         command.main([*FLAGS, *given, *(more or ["--out", str(tmp_path / "run")])])
     said = capsys.readouterr().err
     assert f"argument {given[0]}: not allowed with --space composed, whose strings have no iterations." in said
+
+
+OWN, SHIPPED = ("my_module:task",), ("digits",)
+
+
+@pytest.mark.parametrize(
+    "given, space",
+    [
+        (dict(), "arxiv2017_no_decay"),
+        (dict(task=SHIPPED), "arxiv2017_no_decay"),
+        (dict(task=OWN), "composed"),
+        (dict(task=(*SHIPPED, *OWN)), "composed"),
+        (dict(task=OWN, depth=2), "arxiv2017_no_decay"),
+        (dict(task=OWN, unconstrained=True), "arxiv2017_no_decay"),
+        (dict(task=OWN, preset="paper"), "arxiv2017_no_decay"),
+        (dict(task=OWN, space="modern"), "modern"),
+        (dict(task=SHIPPED, space="composed"), "composed"),
+    ],
+)
+def test_it_is_the_default_for_a_task_of_ones_own(given, space):
+    defaults = choose_defaults(given, find_algorithm("local"))
+    config = flags.configure(SearchConfig, given, **defaults)
+    assert config.space == space and (config.depth is None) == (space == "composed")
+    assert config.make_space().name == space

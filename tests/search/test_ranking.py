@@ -37,6 +37,17 @@ def test_each_behaviour_once_under_its_best_and_disguises_under_what_they_are():
     assert {one.name: one.alike for one in ranking.known} == {"SGD": 0, "Adam": 1}
 
 
+def test_of_neighbours_the_best_is_shown_but_not_a_known_optimizer_in_their_place():
+    """Their cosines are above 0.95, and too low for rules that behave alike."""
+    found = evaluate(("drop(sign(m), 0.3)", 0.5), ("drop(sign(m), 0.5)", 0.6), ("Adam + drop(Adam, 0.3)", 0.4))
+    ranking = make_ranking(found, KNOWN, NAMES, PROBES)
+    assert [(one.name, one.alike) for one in ranking.found] == [
+        ("drop(sign(m), 0.5)", 1),
+        ("Adam + drop(Adam, 0.3)", 0),
+    ]
+    assert [one.alike for one in ranking.known] == [0, 0]
+
+
 def test_what_failed_is_like_nothing_and_what_was_stopped_has_no_place():
     found = [*evaluate((DISGUISE, 0.0), status="failed"), *evaluate(("g * m", 0.9), status="stopped")]
     ranking = make_ranking(found, KNOWN, NAMES, PROBES)
