@@ -207,6 +207,8 @@ def _search(config, out, algorithm, recorder, ledger, rounds):
         reached = config.limits.find_reached(find_spent(recorder, began))
     if reached:
         print(f"The search ended after {config.limits.describe(reached)}.")
+    elif rounds.is_over:
+        print(f"The search ended: a whole round of tuning would take more than {config.limits.describe('steps')}.")
     elif algorithm.share is None or algorithm.share < 1:
         print(f"Stopped at {recorder.trained} rules: {config.algorithm} proposes only what it has seen.")
 
