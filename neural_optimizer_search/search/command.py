@@ -153,7 +153,7 @@ def _run(config, out, ledger, may_change):
             flush=True,
         )
         if ledger.start:
-            print(describe_start(ledger.start, space), flush=True)
+            print(describe_start(ledger.start, space, screen), flush=True)
         stack.enter_context(keep_tracebacks(executor, out / TRACEBACKS, ledger.require_in_place))
         anchors = _open_anchors(executor, ledger, config.task) if prepared.is_joint else None
         executor = JointExecutor(executor, anchors) if anchors else executor
