@@ -149,7 +149,9 @@ def _describe_setting(trained):
 
 # The task raised an error; the worker's time was up; its process ended; its memory was not enough.
 FAILURES = ("failed", "timeout", "killed", "out of memory")
-STATUSES = ("ok", "diverged", "screened", "stopped", *FAILURES)
+# What was measured to its end, so that its reward is the one that every search would find.
+MEASURED = ("ok", "diverged")
+STATUSES = (*MEASURED, "screened", "stopped", *FAILURES)
 
 # How far rounding may take a score out of [0, 1].
 _ROUNDING = 1e-6

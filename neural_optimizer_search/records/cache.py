@@ -16,7 +16,7 @@ from typing import Any, Optional
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.measuring.code_version import code_version
-from neural_optimizer_search.measuring.evaluation import Evaluation, is_reward
+from neural_optimizer_search.measuring.evaluation import MEASURED, Evaluation, is_reward
 from neural_optimizer_search.records.cache_file import BUSY_SECONDS, CacheFile, is_there
 from neural_optimizer_search.records.progress import write_above_bar
 from neural_optimizer_search.records.rows import COLUMNS, check_parts, from_row, to_row
@@ -88,7 +88,7 @@ class EvaluationCache:
         return row and self._checked(from_row(dict(zip(COLUMNS, row))), key)
 
     def _checked(self, evaluation, key):
-        if evaluation.status not in ("ok", "diverged"):
+        if evaluation.status not in MEASURED:
             raise Damaged(f"an evaluation has the status {evaluation.status!r:.60}")
         # Scores on several tasks, which rewards are then made of, may be above 1, and with a seed below 0.
         rewards = evaluation.rewards if not evaluation.parts else [r for p in evaluation.parts for r in p.rewards]

@@ -298,11 +298,18 @@ class Ledger:
     # -- Rounds of tuning ------------------------------------------------------------------------------
 
     def add_tuning(self, tuning: Tuning, found: Optional[Evaluation]) -> None:
-        """Records a round of tuning, and what it found, under its key; or the round once more, in another step."""
+        """Records a round of tuning, and what it found, under its key; or the round once more.
+
+        Args:
+          tuning: The `Tuning`.
+          found: What it found, in place of what it found before; None for nothing new.
+        """
         row = dict(zip(Tuning._fields, tuning), trials=json.dumps(tuning.trials))
         with self._writing() as db:
             db.execute("INSERT OR REPLACE INTO tunings VALUES (?, ?, ?, ?, ?)", list(row.values()))
             if found is not None:
+                for table in ("evaluations", "fresh"):
+                    db.execute(f"DELETE FROM {table} WHERE key = ?", [found.key])
                 _insert(db, found, "tuned")
 
     def tunings(self) -> list[Tuning]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from neural_optimizer_search.dsl.constants import Constants
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.files import Damaged
-from neural_optimizer_search.measuring.evaluation import STATUSES, Evaluation, Part
+from neural_optimizer_search.measuring.evaluation import MEASURED, STATUSES, Evaluation, Part
 from neural_optimizer_search.measuring.probe import Descent
 from neural_optimizer_search.measuring.recording import make_descent
 from neural_optimizer_search.tasks.schedule import is_weight_decay, parse_schedule
@@ -136,7 +136,7 @@ def check_parts(evaluation: Evaluation) -> Evaluation:
     """The evaluation, if its reward is what its parts are worth; else `Damaged`. What was stopped has an estimate."""
     parts = evaluation.parts
     # What diverges on the first task has no reward.
-    if parts and evaluation.status in ("ok", "diverged") and evaluation.reward:
+    if parts and evaluation.status in MEASURED and evaluation.reward:
         worth = sum(part.score for part in parts) / len(parts)
         if not math.isclose(evaluation.reward, worth, rel_tol=1e-9, abs_tol=1e-12):
             raise Damaged(f"the reward of {evaluation.rule.formula():.100} is not the mean of its tasks' scores.")
@@ -269,7 +269,7 @@ _PART = {
     "one": _is_number,
     "rewards": lambda values: isinstance(values, list) and bool(values) and _are_numbers(values),
     **{name: _EVALUATION[name] for name in ("accuracy", "learning_rate", "schedule", "weight_decay", "steps")},
-    "status": lambda value: value in ("ok", "diverged"),
+    "status": lambda value: value in MEASURED,
 }
 _SAMPLE = {
     "step": _is_count,

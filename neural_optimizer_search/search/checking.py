@@ -10,7 +10,7 @@ from typing import NamedTuple
 from neural_optimizer_search import flags
 from neural_optimizer_search.command_line import shorten
 from neural_optimizer_search.files import Damaged
-from neural_optimizer_search.measuring.evaluation import FAILURES, Evaluation
+from neural_optimizer_search.measuring.evaluation import FAILURES, MEASURED, Evaluation
 from neural_optimizer_search.origin import is_made_here
 from neural_optimizer_search.recorded_flags import check_recorded, complete
 from neural_optimizer_search.records.cache import read_rewards
@@ -88,7 +88,7 @@ def _check_parts(evaluations: Sequence[Evaluation], anchors: Sequence[Evaluation
 def _check_rewards(evaluations: Sequence[Evaluation]):
     """What was trained to its end has a reward with each seed, and is paid their mean."""
     for e in evaluations:
-        if e.status in ("ok", "diverged") and len(e.rewards) != len(e.seeds):
+        if e.status in MEASURED and len(e.rewards) != len(e.seeds):
             raise Damaged(f"{e.rule.formula():.100} has {len(e.rewards)} rewards with {len(e.seeds)} seeds.")
         if (
             e.rewards
@@ -120,7 +120,7 @@ def _check_state(out, ledger):
 
 
 def _check_cache(out, ledger):
-    """A cache that has a rule of the run has the same reward for it."""
+    """A cache that has a rule which the run measured to its end has the same reward for it."""
     config = flags.configure(SearchConfig, complete(SearchConfig, ledger.config))
     if config.cache == NO_CACHE:
         return "no cache"
@@ -139,7 +139,7 @@ def _check_cache(out, ledger):
         kept = read_rewards(Path(config.cache), identity)
     except FileNotFoundError:
         return f"no cache at {config.cache}"
-    shared = [e for e in ledger.evaluation_rows() if e.key in kept]
+    shared = [e for e in ledger.evaluation_rows() if e.key in kept and e.status in MEASURED]
     for e in shared:
         if kept[e.key] != e.reward:
             raise Damaged(f"the cache {config.cache} has another reward for {e.rule.formula():.100}.")

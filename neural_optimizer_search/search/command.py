@@ -153,7 +153,7 @@ def _run(config, out, ledger, may_change):
             flush=True,
         )
         if ledger.start:
-            print(describe_start(ledger.start, space), flush=True)
+            print(describe_start(ledger.start, space, screen), flush=True)
         stack.enter_context(keep_tracebacks(executor, out / TRACEBACKS, ledger.require_in_place))
         anchors = _open_anchors(executor, ledger, config.task) if prepared.is_joint else None
         executor = JointExecutor(executor, anchors) if anchors else executor
@@ -207,6 +207,8 @@ def _search(config, out, algorithm, recorder, ledger, rounds):
         reached = config.limits.find_reached(find_spent(recorder, began))
     if reached:
         print(f"The search ended after {config.limits.describe(reached)}.")
+    elif rounds.is_over:
+        print(f"The search ended: a whole round of tuning would take more than {config.limits.describe('steps')}.")
     elif algorithm.share is None or algorithm.share < 1:
         print(f"Stopped at {recorder.trained} rules: {config.algorithm} proposes only what it has seen.")
 

@@ -3,12 +3,13 @@
 A form shows what it is worth with its own constants only. So a share of the gradient steps goes to the best few
 forms, and as many trials each to the best known optimizers, with which a verdict compares them. What a round finds,
 the algorithm learns as the worth of the form. Which rounds there are depends on what was learned from, and on nothing
-else.
+else: where the steps of a search end within one, it has as many trials of each rule as fit, nothing is learned from
+it, and the search ends there. With more steps it goes on from these trials.
 """
 
 import dataclasses
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Optional
 
 from neural_optimizer_search.arguments import check_fields
 from neural_optimizer_search.measuring.evaluation import Evaluation
@@ -58,6 +59,9 @@ class Rounds:
       ledger: The `Ledger`; what it has of a round is not done again.
       known: Evaluations of the known optimizers.
       seed: Of what is tried.
+
+    Attributes:
+      is_over: Whether the steps that were left did not suffice for a whole round.
     """
 
     def __init__(
@@ -74,8 +78,12 @@ class Rounds:
             config, recorder, standing, ledger, seed
         )  # fmt: skip
         self._known = {e.key for e in known}
-        each = config.trials * find_trial_steps(protocol) + len(protocol.seeds) * protocol.final_steps
-        self._cost = (config.forms + config.known) * (each + protocol.probe_steps)
+        # The most that a trial takes, and what else there is to a round of a rule.
+        self._trial_steps = find_trial_steps(protocol)
+        self._other_steps = len(protocol.seeds) * protocol.final_steps + protocol.probe_steps
+        each = config.trials * self._trial_steps + self._other_steps
+        self._cost = (config.forms + config.known) * each
+        self.is_over = False
         self._trials: dict[str, list[Tuning]] = {}
         self._tuned: dict[str, list[Evaluation]] = {}
         self._kept = {(one.form, one.round): one for one in ledger.tunings()}
@@ -93,18 +101,24 @@ class Rounds:
         total = self._standing.steps + self._cost
         return self._spent + self._cost <= self._config.share * total and bool(self._choose_found())
 
-    def carry_out(self, step: int) -> list[Evaluation]:
+    def carry_out(self, step: int, left: Optional[int] = None) -> list[Evaluation]:
         """Carries out a round.
 
         Args:
           step: The number of the step in which it is learned from.
+          left: Gradient steps that it may take; None for any number. If they are too few, `is_over` is set, and what
+            fits is done.
 
         Returns:
           What is to be learned: of each form that is worth more than before an evaluation, whose rule is the form as
           it was spelled.
         """
         chosen = [*self._choose_found(), *self._choose_known()]
-        rounds = self._measure(chosen, step)
+        trials = self._count_trials(left, len(chosen))
+        rounds = self._measure(chosen, step, trials) if trials else {}
+        self.is_over = trials < self._config.trials
+        if self.is_over:
+            return []
         learned = []
         for form in chosen:
             before = self._find_worth(form)
@@ -115,6 +129,12 @@ class Rounds:
                 rule = self._ledger.find_spelling(form.key) or form.rule
                 learned.append(dataclasses.replace(found, rule=rule))
         return learned
+
+    def _count_trials(self, left, rules):
+        """How many trials each of so many rules gets."""
+        if left is None:
+            return self._config.trials
+        return max(0, min(self._config.trials, (left // rules - self._other_steps) // self._trial_steps))
 
     # -- Of which rules --------------------------------------------------------------------------------
 
@@ -150,19 +170,20 @@ class Rounds:
 
     # -- The work --------------------------------------------------------------------------------------
 
-    def _measure(self, forms: Sequence[Evaluation], step: int) -> dict[str, Tuning]:
-        """The rounds of forms, by their keys; each is recorded when it is there."""
+    def _measure(self, forms: Sequence[Evaluation], step: int, trials: int) -> dict[str, Tuning]:
+        """The rounds of so many trials of forms, by their keys; each is recorded when it is there."""
         executor, done, pending = self._recorder.executor, {}, {}
         limit = executor.timeout
         for form in forms:
             number = len(self._trials.get(form.key, ()))
             kept = self._kept.get((form.key, number))
-            if kept is not None:
+            if kept is not None and not 0 < len(kept.trials) < trials:
                 done[form.key] = self._keep(kept._replace(step=step), None) if kept.step != step else kept
                 continue
             share = self._cost / len(forms) / max(1, form.steps)
             executor.timeout = min(LONGEST_TIMEOUT, limit * max(1.0, share))
-            pending[executor.submit(form.rule, self._make_ask(form))] = form, number
+            ask = self._make_ask(form, kept.trials if kept else (), trials)
+            pending[executor.submit(form.rule, ask)] = form, number
         while pending:
             self._recorder.on_wait(f"the constants of {len(pending)} rules are tuned")
             wait_for_any(executor, pending, self._recorder.on_wait)
@@ -174,13 +195,13 @@ class Rounds:
         self._recorder.on_wait("")
         return done
 
-    def _make_ask(self, form: Evaluation) -> Ask:
+    def _make_ask(self, form: Evaluation, begun: Sequence[dict[str, Any]], count: int) -> Ask:
         from neural_optimizer_search.trials.rounds import carry_on  # needs Optuna, which not every search does
 
         measured = [_read_setting(e) for e in (form, *self._tuned.get(form.key, ()))]
         trials = [trial for tuning in self._trials.get(form.key, ()) for trial in tuning.trials]
-        arguments: dict[str, Any] = dict(measured=measured, trials=trials)
-        return Ask(carry_on, dict(arguments, count=self._config.trials, seed=self._seed))
+        arguments: dict[str, Any] = dict(measured=measured, trials=trials, begun=begun)
+        return Ask(carry_on, dict(arguments, count=count, seed=self._seed))
 
     def _record(self, form, number, step, answer):
         if isinstance(answer, Evaluation):  # of a failure: there was no answer

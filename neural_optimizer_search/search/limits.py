@@ -31,7 +31,7 @@ class Limits:
     """What ends a search: the limit that is reached first. None sets no limit.
 
     After `steps`, `patience` or `minutes` nothing more is proposed, and what is in work is finished; `rules` is met
-    exactly. All but `minutes` depend only on what was learned from: neither on the number of workers, nor on where a
+    exactly, and no round of tuning goes beyond `steps`. All but `minutes` depend only on what was learned from: neither on the number of workers, nor on where a
     search was stopped.
 
     Args:

@@ -76,7 +76,7 @@ def search(
 
     If `limits.rules` is reached within a proposal, its other rules are left, and it is neither learned from nor
     recorded as a step: as if the search had been interrupted there. With a larger budget the algorithm proposes it
-    again.
+    again. A round that does not fit into what is left of `limits.steps` is broken off likewise.
 
     A search whose ledger holds earlier steps continues after the last one that the algorithm has saved; what it
     proposes again on its way to where it was, the ledger knows.
@@ -104,7 +104,8 @@ def search(
     trained, idle, exhausted = ledger.trained, 0, False
     in_flight: list[_InFlight] = []
     while True:
-        outcome = _finish(in_flight, recorder, number) or _tune(rounds, limits, find_spent(recorder, began), number)
+        outcome = _finish(in_flight, recorder, number)
+        outcome = outcome or _tune(rounds, limits, lambda: find_spent(recorder, began), number)
         if outcome:
             evaluations = outcome.evaluations
             algorithm.learn(outcome.proposal, evaluations)
@@ -122,6 +123,7 @@ def search(
         elif (
             not exhausted
             and idle < IDLE_STEPS
+            and not (rounds and rounds.is_over)
             # Rules that were trained before an interruption are proposed again, and all of a step is learned from.
             and limits.find_reached(find_spent(recorder, began)._replace(rules=trained)) is None
             and (not in_flight or _has_room(recorder, limits.rules, ahead))
@@ -149,13 +151,18 @@ def _finish(in_flight, recorder, number):
     return None
 
 
-def _tune(rounds, limits, spent, number):
+def _tune(rounds, limits, find, number):
     """The `_Outcome` of rounds, if any are due; None if there is nothing to learn.
 
-    Whether the last of so many rules is trained does not matter: with a larger budget there is a round too.
+    Whether the last of so many rules is trained does not matter: with a larger budget there is a round too. `find`
+    gives what is spent.
     """
-    while rounds is not None and rounds.is_due and limits.find_reached(spent._replace(rules=0)) is None:
-        if evaluations := rounds.carry_out(number):
+    while rounds is not None and not rounds.is_over and rounds.is_due:
+        spent = find()._replace(rules=0)
+        if limits.find_reached(spent):
+            break
+        left = None if limits.steps is None else limits.steps - spent.steps
+        if evaluations := rounds.carry_out(number, left):
             return _Outcome(Proposal([e.rule for e in evaluations]), evaluations)
     return None
 

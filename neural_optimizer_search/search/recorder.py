@@ -7,7 +7,7 @@ from typing import NamedTuple, Optional
 
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.files import Damaged
-from neural_optimizer_search.measuring.evaluation import Evaluation, without_reward
+from neural_optimizer_search.measuring.evaluation import MEASURED, Evaluation, without_reward
 from neural_optimizer_search.measuring.screen import Screening
 from neural_optimizer_search.records.cache import EvaluationCache
 from neural_optimizer_search.records.ledger import Ledger
@@ -217,7 +217,7 @@ class EvaluationRecorder:
                 # The ledger first: a search killed in between would count what it measured itself as cached.
                 self._record(evaluation, role)
                 # Where a rule was stopped depends on what else the search has found.
-                if self._cache and evaluation.status in ("ok", "diverged"):
+                if self._cache and evaluation.status in MEASURED:
                     self._cache.put(evaluation)
                 del self._measured[key]
 

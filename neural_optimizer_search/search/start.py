@@ -1,14 +1,17 @@
 """A search that starts where others ended: what they found is measured first, and learned from."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Optional
 
+from neural_optimizer_search.command_line import shorten
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.dsl.space import Space
 from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.measuring.screen import Screening
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
 
 BATCH = 5  # rules a proposal: the race is against what was learned from before
+NAMED = 3  # of the rules that are screened out
 
 
 class Started(Algorithm):
@@ -43,11 +46,25 @@ class Started(Algorithm):
         self._algorithm.save()
 
 
-def describe_start(rules: Sequence[Rule], space: Space) -> str:
-    """How many rules a search starts with, in a sentence."""
+def describe_start(rules: Sequence[Rule], space: Space, screen: Callable[[Rule], Screening]) -> str:
+    """How many rules a search starts with, and which of them its screen stops, a line for each."""
+    screened = [rule.formula() for rule in rules if screen(rule).rule is None]
+    return "\n".join(filter(None, [_describe_foreign(rules, space), _describe_screened(screened)]))
+
+
+def _describe_foreign(rules, space):
     foreign = sum(space.embed(rule) is None for rule in rules)
     counted = f"{len(rules)} rule{'' if len(rules) == 1 else 's'}"
     if not foreign:
         return f"Starts with {counted}."
     are = "is" if foreign == 1 else "are"
     return f"Starts with {counted}, of which {foreign} {are} not of the space: measured, and not varied."
+
+
+def _describe_screened(formulas):
+    if not formulas:
+        return ""
+    more = f" and {len(formulas) - NAMED} more" if len(formulas) > NAMED else ""
+    are = "is" if len(formulas) == 1 else "are"
+    named = ", ".join(map(shorten, formulas[:NAMED]))
+    return f"{len(formulas)} of the start {are} screened out and not measured: {named}{more}."

@@ -23,10 +23,10 @@ class Round(NamedTuple):
     """What a round found.
 
     Attributes:
-      trials: The new trials, as `write_trial` has them.
+      trials: Those of the round, as `write_trial` has them.
       evaluation: Of the best setting of all trials that was not measured before, trained with the protocol's seeds;
         None if there is none.
-      steps: Gradient steps of all that.
+      steps: Gradient steps of all that, also of what was begun before.
     """
 
     trials: list[Written]
@@ -41,6 +41,7 @@ def carry_on(
     trials: Sequence[Written],
     count: int,
     seed: int,
+    begun: Sequence[Written] = (),
 ) -> Round:
     """Tries more settings of a rule, and measures the best that was not measured yet as a search measures rules.
 
@@ -49,16 +50,19 @@ def carry_on(
       rule: The `Rule`, as it was measured.
       measured: With what it was measured, and then, with tuned constants, what earlier rounds found.
       trials: Those of earlier rounds, in order.
-      count: How many more there are.
+      count: Trials of this round.
       seed: Of what is tried.
+      begun: The first of this round, if it is one that was broken off.
     """
     p = evaluator.protocol
     objective = Objective(evaluator.train, p, p.reward, evaluator.uniform_loss)
     scale = objective.find_scale(rule) or 1.0
     tunables = _find_tunables(rule, p, measured[0], scale)
-    before = read_trials(trials, tunables, find_trial_steps(p))
+    before = read_trials([*trials, *begun], tunables, find_trial_steps(p))
     study = Study(objective, rule, tunables, _choose_first_trials(p, measured[0], scale), seed, before)
-    new = [study.run_trial() for _ in range(count)]
+    for _ in range(count - len(begun)):
+        study.run_trial()
+    new = study.trials[len(trials) :]
     best, evaluation = _find_best(study, list(map(_round, measured))), None
     if best is not None:
         how = best.learning_rate, str(best.schedule), best.weight_decay

@@ -1,6 +1,7 @@
 """Flags of today leave searches as they were that do without them: runs of before, and what the paper did."""
 
 import contextlib
+import dataclasses
 
 import fakes
 import old_ledger
@@ -120,7 +121,11 @@ def test_joining_leaves_what_is_not_joined_as_it_was(tmp_path, asked):
 
 
 @pytest.mark.parametrize("more", [["--steps", "1"], ["--algorithm", "exhaustive", "--budget", "3"]], ids=str)
-def test_a_run_without_a_budget_of_rules_goes_on(tmp_path, asked, more):
+def test_a_run_without_a_budget_of_rules_goes_on(tmp_path, trains_nothing, monkeypatch, more):
+    def take_a_step(rule):
+        return dataclasses.replace(fakes.fake_evaluation(rule), steps=1)
+
+    monkeypatch.setitem(EXECUTORS, "local", fakes.open_fake(take_a_step))
     begin = ["--task", "digits", "--space", "signs", "--depth", "1", "--algorithm", "random", "--cache", "none"]
     assert command.main([*begin, *more, "--out", str(tmp_path / "run")]) == 0
     with contextlib.closing(Ledger(tmp_path / "run" / "ledger.sqlite")) as ledger:

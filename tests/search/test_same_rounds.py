@@ -60,6 +60,22 @@ def test_broken_off_anywhere(whole, evaluator, tmp_path, monkeypatch, workers):
         assert found == expected, point
 
 
+def test_steps_that_end_within_a_round_and_grow(whole, evaluator, tmp_path):
+    """No round goes beyond them; with more, it goes on, and all is as if there had been more at once."""
+    expected, tried = whole[0], set()
+    for steps in (320, 380, 440, 560, 740, 980):
+        run(tmp_path / "run", SEARCH, Workers(evaluator, 2), rules=12, steps=steps)
+        found = read(tmp_path / "run")
+        assert sum(spent for name, spent in found["steps"].items() if name != "fresh seeds") <= steps
+        tried |= {len(one.trials) for one in found["tunings"]}
+        assert all(one.key in found["tuned"] for one in found["tunings"] if len(one.trials) == 1)
+    assert tried == {0, 1, 2, 3}
+    run(tmp_path / "run", SEARCH, Workers(evaluator, 1))
+    found = read(tmp_path / "run")
+    names = expected.keys() - {"fresh", "steps"}  # fresh seeds of fewer steps stay
+    assert {name: found[name] for name in names} == {name: expected[name] for name in names}
+
+
 def test_a_budget_that_grows(whole, evaluator, tmp_path):
     for budget in (1, 5, 12):
         run(tmp_path / "run", SEARCH, Workers(evaluator, 2), rules=budget)

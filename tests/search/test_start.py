@@ -17,7 +17,7 @@ from neural_optimizer_search.search.evolution import Evolution, EvolutionConfig
 from neural_optimizer_search.search.exhaustive import Exhaustive
 from neural_optimizer_search.search.limits import Limits
 from neural_optimizer_search.search.loop import search
-from neural_optimizer_search.search.recorder import EvaluationRecorder
+from neural_optimizer_search.search.recorder import EvaluationRecorder, pass_every_rule
 from neural_optimizer_search.search.start import Started, describe_start
 
 pytestmark = pytest.mark.once
@@ -54,10 +54,15 @@ def test_the_algorithm_learns_from_them(tmp_path):
 
 
 def test_what_is_said_of_the_rules():
-    assert describe_start(RULES[:1], SPACE) == "Starts with 1 rule."
-    assert describe_start(RULES, SPACE) == (
+    screen = Screen()
+    assert describe_start(RULES[3:4], SPACE, screen) == "Starts with 1 rule."
+    assert describe_start(RULES, SPACE, pass_every_rule) == (
         "Starts with 6 rules, of which 2 are not of the space: measured, and not varied."
     )
+    stopped = [parse_formula(text) for text in ("g^2", "g - g", "w", "eps")]
+    last = describe_start([RULES[3], *stopped], SPACE, screen).splitlines()[-1]
+    assert last == "4 of the start are screened out and not measured: g^2, g - g, w and 1 more."
+    assert describe_start(RULES[:1], SPACE, screen).endswith("1 of the start is screened out and not measured: sign(m) * g.")
 
 
 # -- The command -----------------------------------------------------------------------------------

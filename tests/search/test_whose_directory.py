@@ -334,6 +334,14 @@ def test_the_cache_is_checked_too(tmp_path, capfd):
     assert command.main([*TINY[:-2], *FLAGS[len(TINY) :], "--cache", str(cache), "--out", str(out)]) == 0
     code, line = check(out, capfd)
     assert code == 0 and re.search("the cache agrees about [1-9][0-9]* rules", line)
+    found = "(SELECT key FROM evaluations WHERE role = 'search')"
+    with sqlite3.connect(out / "ledger.sqlite") as db:  # what was stopped here was measured in full by another search
+        db.execute(f"DELETE FROM fresh WHERE key IN {found}")
+        db.execute("UPDATE evaluations SET status = 'stopped', reward = 0.1 WHERE role = 'search'")
+        db.execute(f"UPDATE samples SET reward = 0.1 WHERE key IN {found}")
+    db.close()
+    code, line = check(out, capfd)
+    assert code == 0 and "the cache agrees about 10 rules" in line
     with sqlite3.connect(cache) as db:
         db.execute("UPDATE evaluations_5 SET reward = reward / 2")
     db.close()
