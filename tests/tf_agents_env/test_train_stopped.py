@@ -83,7 +83,7 @@ def wait_for_evaluations(path, count, process):
 def test_a_checkpoint_of_other_settings_is_one_clear_line(change, tmp_path, capfd, monkeypatch, trains_nothing):
     fast, out = CONTROLLERS["ppo"]["fast"], tmp_path / "run"
     monkeypatch.setitem(CONTROLLERS["ppo"], "fast", dataclasses.replace(fast, **change))
-    assert command.main([*TINY, "--budget", "12", "--out", str(out)]) == 0
+    assert command.main([*TINY, "--algorithm", "ppo", "--budget", "12", "--out", str(out)]) == 0
     monkeypatch.setitem(CONTROLLERS["ppo"], "fast", fast)
     with pytest.raises(SystemExit, match="2"):
         command.main(["--resume", str(out), "--budget", "15"])
