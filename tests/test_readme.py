@@ -55,7 +55,7 @@ def test_the_sample_of_a_search_has_the_form_of_a_search(tmp_path, capfd):
     small = ["--protocol", "reduced", "--seeds_per_rule", "2", "--depth", "1", "--budget", "12", "--workers", "1"]
     assert command.main([*small, "--cache", "none", "--out", str(out)]) == 0
     printed, shown = capfd.readouterr()
-    first, rest = printed.replace(str(out), "runs/digits-ppo-0").split("\n", 1)
+    first, rest = printed.replace(str(out), "runs/digits-guided-0").split("\n", 1)
     assert skeleton("\n".join([first, *last_bars(shown), rest])) == skeleton(sample)
 
 
