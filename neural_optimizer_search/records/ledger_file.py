@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from neural_optimizer_search.files import Damaged, write_whole
+from neural_optimizer_search.measuring.evaluation import MEASURED
 from neural_optimizer_search.records import sqlite_files
 
 SCHEMA_VERSION = 7
@@ -197,6 +198,8 @@ _ROW_CHECKS: Mapping[int, Mapping[str, str]] = {
         "tuned rules are of no form": "SELECT COUNT(*) FROM evaluations AS tuned "
         "WHERE (role = 'tuned') != (form != '') "
         "OR (role = 'tuned' AND form NOT IN (SELECT key FROM evaluations WHERE role != 'tuned'))",
+        "tuned rules were not measured": "SELECT COUNT(*) FROM evaluations WHERE role = 'tuned' "
+        f"AND (status NOT IN ({', '.join(map(repr, MEASURED))}) OR learning_rate IS NULL)",
         "rounds of tuning are of no type that a search writes": "SELECT COUNT(*) FROM tunings "
         "WHERE typeof(form) != 'text' OR typeof(round) != 'integer' OR typeof(step) != 'integer' OR step < 0 "
         "OR typeof(steps) != 'integer' OR steps < 0 OR typeof(trials) != 'text'",

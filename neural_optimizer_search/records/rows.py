@@ -217,6 +217,10 @@ def _is_number_or_none(value):
     return value is None or _is_number(value)
 
 
+def _is_rate_or_none(value):
+    return value is None or (_is_number(value) and value > 0)
+
+
 def _is_count(value):
     return isinstance(value, int) and 0 <= value < 2**63
 
@@ -248,7 +252,7 @@ _EVALUATION = {
     "reward": _is_number,
     "status": lambda value: value in STATUSES,
     "message": _is_text,
-    "learning_rate": _is_number_or_none,
+    "learning_rate": _is_rate_or_none,
     "accuracy": _is_number,
     "seconds": _is_number,
     "worker": _is_text,

@@ -14,10 +14,12 @@ class Proposal(NamedTuple):
     Attributes:
       rules: `Rule`s; none if none of those considered is legal.
       drawn: What the algorithm wants to know of them when it learns from their evaluations.
+      is_given: Whether a person gave them: that none of many is new does not say that nothing new is left.
     """
 
     rules: Sequence[Rule]
     drawn: Any = None
+    is_given: bool = False
 
 
 class StateLost(ValueError):

@@ -152,8 +152,9 @@ def _run(config, out, ledger, may_change):
             f"{executor.workers} worker{'' if executor.workers == 1 else 's'} -> {out}",
             flush=True,
         )
-        if ledger.start:
-            print(describe_start(ledger.start, space, screen), flush=True)
+        start = ledger.start
+        if start:
+            print(describe_start(start, space, screen), flush=True)
         stack.enter_context(keep_tracebacks(executor, out / TRACEBACKS, ledger.require_in_place))
         anchors = _open_anchors(executor, ledger, config.task) if prepared.is_joint else None
         executor = JointExecutor(executor, anchors) if anchors else executor
@@ -167,7 +168,7 @@ def _run(config, out, ledger, may_change):
         executor.timeout = config.timeout or find_timeout(known)
         setting = SearchSetting(space, config.preset, config.seed, out / CONTROLLER, ledger, known)
         algorithm = find_algorithm(config.algorithm).make(setting)
-        if start := ledger.start:
+        if start:
             algorithm = Started(algorithm, start)
         rounds = Rounds(config.tuning, protocol, recorder, standing, ledger, known, config.seed)
         _search(config, out, algorithm, recorder, ledger, rounds)

@@ -117,7 +117,8 @@ def search(
                 algorithm.save()
                 saved = number
             before, trained = trained, ledger.trained
-            idle = idle + 1 if outcome.batch and trained == before else 0
+            is_idle = outcome.batch and trained == before and not outcome.proposal.is_given
+            idle = idle + 1 if is_idle else 0
             if evaluations:
                 yield SearchStep(number - 1, evaluations, trained, recorder.best, outcome.staleness)
         elif (

@@ -160,6 +160,8 @@ def _find_in_run(run, place):
 
 
 def _find_best(run):
+    if not run:
+        raise ValueError(f"must be {RUN}RUN, where RUN is the directory of a run. Received: {RUN!r}.")
     found = _read_run(run)
     if not found:
         raise ValueError(f"must be rules, and none of {run} trained to the end that is no known optimizer.")

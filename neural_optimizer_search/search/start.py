@@ -31,7 +31,7 @@ class Started(Algorithm):
     def propose(self, number: int) -> Optional[Proposal]:
         """The `Proposal` of this number."""
         if number < len(self._batches):
-            return Proposal(self._batches[number])
+            return Proposal(self._batches[number], is_given=True)
         return self._algorithm.propose(number - len(self._batches))
 
     def learn(self, proposal: Proposal, evaluations: Sequence[Evaluation]) -> None:

@@ -36,7 +36,7 @@ def check_trials(trials: Sequence[FrozenTrial], tunables: Sequence[Tunable], ste
 
 def _find_fault(number: int, trial: FrozenTrial, expected: Mapping[str, BaseDistribution], steps: int) -> str:
     """What is wrong with a trial; empty if nothing is."""
-    taken, scale = trial.user_attrs.get(STEPS), trial.user_attrs.get(SCALE)
+    scale = trial.user_attrs.get(SCALE)
     if trial.number != number or trial.state not in (TrialState.COMPLETE, TrialState.PRUNED):
         return "is not finished, or not in its place"
     if trial.distributions != expected:
@@ -44,8 +44,9 @@ def _find_fault(number: int, trial: FrozenTrial, expected: Mapping[str, BaseDist
     for name, distribution in expected.items():
         if not distribution._contains(distribution.to_internal_repr(trial.params[name])):
             return f"has a value of {name} that is not in its range: {trial.params[name]!r:.40}"
-    if type(taken) is not int or not 0 <= taken <= steps:
-        return f"must have from 0 to {steps} steps. Received: {taken!r:.40}"
+    for taken in (trial.user_attrs.get(STEPS), *trial.intermediate_values):
+        if type(taken) is not int or not 0 <= taken <= steps:
+            return f"must have from 0 to {steps} steps. Received: {taken!r:.40}"
     if not (_is_between(scale, 0.0, math.inf) and scale) and (is_complete(trial) or scale is not None):
         return f"must have a finite scale above 0. Received: {scale!r:.40}"
     values = [*(trial.values if is_complete(trial) and trial.values else []), *trial.intermediate_values.values()]

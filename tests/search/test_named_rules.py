@@ -100,7 +100,7 @@ def test_files_that_are_none(tmp_path, name, content, message):
         ("run:run#0", "must be RUN#K with K at least 1"),
         ("run:nowhere", "nowhere is not a run of nos-search"),
         ("run:nowhere#1", "nowhere is not a run of nos-search"),
-        ("run:", r"is not a run of nos-search"),
+        ("run:", "must be run:RUN, where RUN is the directory of a run"),
         ("run:#1", "must be RUN#K, where RUN is the directory of a run"),
         ("pipe", "pipe is a pipe, where a file was expected"),
     ],

@@ -10,7 +10,7 @@ from neural_optimizer_search import parse_formula, search_space
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.recorded_flags import complete
 from neural_optimizer_search.records.ledger import Ledger
-from neural_optimizer_search.search import command
+from neural_optimizer_search.search import command, loop
 from neural_optimizer_search.search.archive import read_archive
 from neural_optimizer_search.search.config import SearchConfig
 from neural_optimizer_search.search.evolution import Evolution, EvolutionConfig
@@ -51,6 +51,15 @@ def test_the_algorithm_learns_from_them(tmp_path):
     # All of its population is of the rules that it started with, so that what it proposes is no random string.
     child = SPACE.encode(samples[6].rule)
     assert sum(a != b for a, b in zip(child, best)) == 1
+
+
+def test_rules_that_are_nothing_new_do_not_end_the_search(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "IDLE_STEPS", 3)
+    started = Started(Exhaustive(SPACE, 1000), RULES[:1] * 20, batch_size=2)
+    ledger = Ledger(tmp_path / "ledger", {})
+    recorder = EvaluationRecorder(fakes.fake_executor, ledger)
+    list(search(started, recorder, ledger, Limits(4)))
+    assert recorder.trained == 4
 
 
 def test_what_is_said_of_the_rules():

@@ -112,6 +112,10 @@ TUNED = "(SELECT key FROM evaluations WHERE role = 'tuned' LIMIT 1)"
         ("UPDATE tunings SET form = 'x' || form", "rounds of tuning are of no form"),
         ("DELETE FROM tunings WHERE round = 0", "forms lack a round of tuning"),
         ("DELETE FROM tunings", "tuned rules are of no round"),
+        (f"UPDATE evaluations SET learning_rate = NULL WHERE key = {TUNED}", "tuned rules were not measured"),
+        (f"UPDATE evaluations SET status = 'failed' WHERE key = {TUNED}", "tuned rules were not measured"),
+        (f"UPDATE evaluations SET learning_rate = 0.0 WHERE key = {TUNED}", "no search writes the learning_rate 0.0"),
+        ("UPDATE evaluations SET learning_rate = -3.0", "no search writes the learning_rate -3.0"),
         ("UPDATE tunings SET trials = '['", "is no list"),
         ("UPDATE tunings SET trials = '[1]'", "is no list of trials"),
         (f"UPDATE evaluations SET reward = 0.0 WHERE key = {TUNED}", " reward"),
@@ -131,6 +135,15 @@ def test_trials_that_no_study_has(run, trials, capfd):
     with pytest.raises(SystemExit):  # a worker that is another process tells it as a failure
         command.main(["--resume", str(run), "--budget", "40"])
     assert "run is damaged: a trial is none: " in capfd.readouterr().err
+
+
+def test_a_trial_whose_steps_are_none(run, capfd):
+    with contextlib.closing(sqlite3.connect(run / "ledger.sqlite")) as db, db:
+        course = """replace(trials, '"course": [[', '"course": [["a", 0.1], [')"""
+        db.execute(f"UPDATE tunings SET trials = {course}")
+    with pytest.raises(SystemExit):
+        command.main(["--resume", str(run), "--budget", "40"])
+    assert "trial 0 must have from 0 to 17 steps. Received: 'a'" in capfd.readouterr().err
 
 
 # -- The ranking -----------------------------------------------------------------------------------
