@@ -71,7 +71,9 @@ def test_what_is_said_of_the_rules():
     stopped = [parse_formula(text) for text in ("g^2", "g - g", "w", "eps")]
     last = describe_start([RULES[3], *stopped], SPACE, screen).splitlines()[-1]
     assert last == "4 of the start are screened out and not measured: g^2, g - g, w and 1 more."
-    assert describe_start(RULES[:1], SPACE, screen).endswith("1 of the start is screened out and not measured: sign(m) * g.")
+    assert describe_start(RULES[:1], SPACE, screen).endswith(
+        "1 of the start is screened out and not measured: sign(m) * g."
+    )
 
 
 # -- The command -----------------------------------------------------------------------------------
