@@ -31,8 +31,8 @@ class Limits:
     """What ends a search: the limit that is reached first. None sets no limit.
 
     After `steps`, `patience` or `minutes` nothing more is proposed, and what is in work is finished; `rules` is met
-    exactly, and no round of tuning goes beyond `steps`. All but `minutes` depend only on what was learned from: neither
-    on the number of workers, nor on where a search was stopped.
+    exactly, and no round of tuning goes beyond `steps`. All but `minutes` depend only on what was learned from:
+    neither on the number of workers, nor on where a search was stopped.
 
     Args:
       rules: Rules to train; what was screened out, repeated or cached does not count.
