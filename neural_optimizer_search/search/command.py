@@ -209,7 +209,7 @@ def _search(config, out, algorithm, recorder, ledger, rounds):
     if reached:
         print(f"The search ended after {config.limits.describe(reached)}.")
     elif rounds.is_over:
-        print(f"The search ended: a whole round of tuning would take more than {config.limits.describe('steps')}.")
+        print(f"The search ended: too few of {config.limits.describe('steps')} are left for a whole round of tuning.")
     elif algorithm.share is None or algorithm.share < 1:
         print(f"Stopped at {recorder.trained} rules: {config.algorithm} proposes only what it has seen.")
 

@@ -87,6 +87,18 @@ def test_it_goes_on_and_measures_nothing_twice(run, monkeypatch):
     assert found(run) == before
 
 
+def test_steps_that_end_within_a_round(tmp_path, monkeypatch, trains_nothing, capfd):
+    monkeypatch.setitem(EXECUTORS, "local", fakes.open_fake(evaluate))
+    assert command.main([*FLAGS, "--constants", "0.5", "--steps", "4500", "--out", str(tmp_path / "run")]) == 0
+    ended = "The search ended: too few of 4,500 gradient steps are left for a whole round of tuning."
+    assert ended in capfd.readouterr().out
+    with contextlib.closing(Ledger(tmp_path / "run" / "ledger.sqlite", read_only=True)) as ledger:
+        assert 4000 < sum(steps for what, steps in ledger.count_steps().items() if what != "fresh seeds") <= 4500
+        *_, last = tunings = ledger.tunings()
+        tried = {len(one.trials) for one in tunings if one.step == last.step}
+    assert len(tried) == 1 and tried < set(range(1, 20))  # found and known ones are tried equally often
+
+
 def test_without_optuna_it_says_so(tmp_path, capfd, monkeypatch, trains_nothing):
     monkeypatch.setitem(__import__("sys").modules, "optuna", None)
     with pytest.raises(SystemExit):
