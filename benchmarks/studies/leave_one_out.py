@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, Optional
 import numpy as np
 from scipy import stats
 
-from benchmarks.studies.archive import apart_flag, keep_flag, make_archive
+from benchmarks.studies.archive import apart_flag, keep_flag, make_archive, searches_flag, top_flag
 from benchmarks.studies.archive.candidates import Searched, read_searches
 from benchmarks.studies.archive.ranks import shorten_name
 from benchmarks.studies.common.bootstrap import mean_interval
@@ -41,10 +41,8 @@ COLD, STARTED = "cold", "started"
 class Config:
     """The flags of this study."""
 
-    searches: Sequence[pathlib.Path] = flag(
-        (), "directories of searches, one or several a task", parse=path, nargs="+", metavar="RUN"
-    )
-    top: int = flag(10, "rules of each search that are compared", parse=whole_number(1, 1_000))
+    searches: Sequence[pathlib.Path] = searches_flag()
+    top: int = top_flag()
     keep: int = keep_flag()
     apart: float = apart_flag()
     algorithm: Optional[str] = flag(None, "what searches", choices=algorithm_names, default_text="as of nos-search")

@@ -90,7 +90,8 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
     )
     minutes: Optional[float] = flag(
         None,
-        "time to search; what is in work then is finished, fresh seeds come on top, and a resumed run has it anew",
+        "minutes to search; rules in training are finished, the fresh seeds take extra time, and a resumed run gets as many "
+        "minutes again",
         parse=number(0.001, 1e6),
         default_text="no limit",
         changeable=True,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import fakes
 import pytest
+from tiny_searches import OWN_MODULE as MODULE
 from tiny_searches import TINY, found
 
 from neural_optimizer_search.promotion import command as promote
@@ -22,20 +23,6 @@ pytestmark = [pytest.mark.once, pytest.mark.usefixtures("trains_nothing")]
 
 NUMBERS = itertools.count()
 FLAGS = [*TINY[:-2], "--algorithm", "evolution", "--budget", "10"]
-MODULE = """
-import numpy as np
-import tensorflow as tf
-from neural_optimizer_search.tasks import KerasTask
-
-def make():
-    model = tf.keras.Sequential([tf.keras.layers.Dense(1)])
-    model.compile("sgd", "mse", metrics=["mae"])
-    return model
-
-x = np.random.default_rng(0).normal(size=(60, 2)).astype(np.float32)
-y = x.sum(axis=1)
-task = KerasTask(make, (x[:40], y[:40]), (x[40:], y[40:]), metric="mae", steps=6, sizes=dict(batch_size=10))
-"""
 
 
 class Mine:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tiny_searches import TINY
+from tiny_searches import OWN_MODULE, TINY
 
 from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.promotion import command as promote
@@ -183,30 +183,14 @@ def test_what_was_found_is_promoted(out, tmp_path):
     assert promote.main([str(out), *flags, "--out", str(tmp_path / "promoted")]) == 0
 
 
-OWN = """
-import numpy as np
-import tensorflow as tf
-from neural_optimizer_search.tasks import KerasTask
-
-def make():
-    model = tf.keras.Sequential([tf.keras.layers.Dense(1)])
-    model.compile("sgd", "mse", metrics=["mae"])
-    return model
-
-x = np.random.default_rng(0).normal(size=(60, 2)).astype(np.float32)
-y = x.sum(axis=1)
-task = KerasTask(make, (x[:40], y[:40]), (x[40:], y[40:]), metric="mae", steps=6, sizes=dict(batch_size=10))
-"""
-
-
 def test_a_task_of_the_users_own_that_changes(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     module = tmp_path / "one_of_several.py"
-    module.write_text(OWN)
+    module.write_text(OWN_MODULE)
     assert search("run", "--start", "none", tasks=["--task", "digits", "one_of_several:task"]) == 0
     assert "one_of_several:task: 9 weights" in capfd.readouterr().out
     assert command.main(["--resume", "run"]) == 0
-    module.write_text(OWN.replace("Dense(1)", "Dense(1, use_bias=False)"))
+    module.write_text(OWN_MODULE.replace("Dense(1)", "Dense(1, use_bias=False)"))
     sys.modules.pop("one_of_several")
     load.cache_clear()
     told = refused(capfd, command.main, "--resume", "run")

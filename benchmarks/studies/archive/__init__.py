@@ -28,6 +28,16 @@ from neural_optimizer_search.search.archive import Archive, write_archive
 TITLE = "which rules do searches on several tasks have in common? (makes the shipped archive)"
 
 
+def searches_flag() -> Any:
+    """The field `searches`."""
+    return flag((), "directories of searches, one or several a task", parse=path, nargs="+", metavar="RUN")
+
+
+def top_flag() -> Any:
+    """The field `top`."""
+    return flag(10, "rules of each search that are compared", parse=whole_number(1, 1_000))
+
+
 def keep_flag() -> Any:
     """The field `keep`."""
     return flag(20, "rules of an archive", parse=whole_number(1, 1_000))
@@ -44,10 +54,8 @@ def apart_flag() -> Any:
 class Config:
     """The flags of this study."""
 
-    searches: Sequence[pathlib.Path] = flag(
-        (), "directories of searches, one or several a task", parse=path, nargs="+", metavar="RUN"
-    )
-    top: int = flag(10, "rules of each search that are compared", parse=whole_number(1, 1_000))
+    searches: Sequence[pathlib.Path] = searches_flag()
+    top: int = top_flag()
     keep: int = keep_flag()
     apart: float = apart_flag()
     out: pathlib.Path = flag(pathlib.Path("runs", "archive", "archive.json"), "the file to write", parse=path)
