@@ -154,7 +154,7 @@ def _run(config, out, ledger, may_change):
         )
         start = ledger.start
         if start:
-            print(describe_start(start, space, screen), flush=True)
+            print(describe_start(start, space, screen, config.tuning.share), flush=True)
         stack.enter_context(keep_tracebacks(executor, out / TRACEBACKS, ledger.require_in_place))
         anchors = _open_anchors(executor, ledger, config.task) if prepared.is_joint else None
         executor = JointExecutor(executor, anchors) if anchors else executor
@@ -169,8 +169,9 @@ def _run(config, out, ledger, may_change):
         setting = SearchSetting(space, config.preset, config.seed, out / CONTROLLER, ledger, known)
         algorithm = find_algorithm(config.algorithm).make(setting)
         if start:
-            algorithm = Started(algorithm, start)
-        rounds = Rounds(config.tuning, protocol, recorder, standing, ledger, known, config.seed)
+            algorithm = Started(algorithm, [one.rule for one in start])
+        given = {screen(one.rule).key: one for one in start if one.tuned}
+        rounds = Rounds(config.tuning, protocol, recorder, standing, ledger, known, config.seed, given)
         _search(config, out, algorithm, recorder, ledger, rounds)
         _measure_fresh(config.fresh_seeds, protocol, executor, ledger)
     _report(out, ledger, config)
