@@ -10,6 +10,7 @@ import fakes
 import pytest
 from tiny_searches import TINY, found
 
+from benchmarks.studies.archive.candidates import read_searches
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.promotion.candidates import choose_candidates
 from neural_optimizer_search.records.ledger import Ledger
@@ -98,6 +99,14 @@ def test_a_search_that_starts_from_it_begins_with_what_was_tuned(run, tmp_path, 
     assert command.main([*flags, "--constants", "0", "--out", str(tmp_path / "untuned")]) == 0
     with contextlib.closing(Ledger(tmp_path / "untuned" / "ledger.sqlite", read_only=True)) as ledger:
         assert not ledger.tunings()
+
+
+def test_an_archive_takes_the_forms(run):
+    """What was tuned, was tuned for one task."""
+    found = read_found_rules(run)
+    assert any(one.evaluation.form for one in found[:3])
+    (searched,) = read_searches([run], top=3)
+    assert [rule.constants.changes() for rule in searched.rules] == [{}] * 3
 
 
 def test_it_goes_on_and_measures_nothing_twice(run, monkeypatch):
