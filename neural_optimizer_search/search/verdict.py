@@ -66,8 +66,8 @@ def find_verdict(ranking: Ranking, steps: int) -> Verdict:
 def _praise(ranking, one, probability):
     reference, count = ranking.reference, len(ranking.reference.fresh.seeds)
     return (
-        f"{_capitalize(_call(ranking, one))} beats {reference.name}, the best known optimizer here: {one.fresh.reward:.4f} "
-        f"against {reference.fresh.reward:.4f} with {count} fresh seeds "
+        f"{_capitalize(_call(ranking, one))} beats {reference.name}, the best known optimizer here: "
+        f"{one.fresh.reward:.4f} against {reference.fresh.reward:.4f} with {count} fresh seeds "
         f"(probability {say_probability(probability)}; {_say_need(ranking.compared)})."
     )
 
