@@ -20,7 +20,7 @@ from neural_optimizer_search.measuring.racing import make_bar
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.records.cache import EvaluationCache
 from neural_optimizer_search.records.cache_file import NotACache
-from neural_optimizer_search.records.progress import write_above_bar
+from neural_optimizer_search.records.progress import ProgressBar, write_above_bar
 from neural_optimizer_search.records.run_directory import (
     CONTROLLER,
     LEADERBOARD,
@@ -159,7 +159,7 @@ def _run(config, out, ledger, may_change):
         anchors = _open_anchors(executor, ledger, config.task) if prepared.is_joint else None
         executor = JointExecutor(executor, anchors) if anchors else executor
         cache = _open_cache(config, prepared.identity(anchors), screen, stack)
-        behaviours = open_behaviours(executor, ledger) if config.joins_alike else None
+        behaviours = _open_behaviours(executor, ledger) if config.joins_alike else None
         if config.joins_alike and behaviours is None:
             _say("the first gradients of the task are not finite, so no rules are taken for one that behave alike.")
         standing = Standing(behaviours, protocol.racing, make_joint_bar if anchors else make_bar)
@@ -180,15 +180,32 @@ def _open_anchors(executor, ledger, tasks):
     """The `Anchors`, each told in a line."""
     if not ledger.anchors:
         print("Several tasks: tuned SGD and tuned Adam come first, for the scores 0 and 1 on each.", flush=True)
-    anchors = open_anchors(executor, ledger, tasks)
+    with _starting_bar(executor, not ledger.anchors) as on_wait:
+        anchors = open_anchors(executor, ledger, tasks, on_wait)
     print("\n".join(describe_scales(anchors)), flush=True)
     return anchors
+
+
+def _open_behaviours(executor, ledger):
+    with _starting_bar(executor, ledger.descent is None) as on_wait:
+        return open_behaviours(executor, ledger, on_wait)
+
+
+@contextlib.contextmanager
+def _starting_bar(executor, is_needed):
+    """A bar for what the workers are asked first, for which they have to start; gives its `on_wait`."""
+    if not is_needed:
+        yield lambda work: None
+        return
+    with ProgressBar(1, f"start of {executor.workers} worker{'' if executor.workers == 1 else 's'}") as bar:
+        yield bar.wait_for
+        bar.advance()
 
 
 def _measure_known_optimizers(optimizers, recorder, ledger):
     before = ledger.evaluations("baseline")
     best = max((e.reward for e in before), default=0.0)
-    with RuleBar(len(optimizers), "known optimizers", len(before), best) as bar:
+    with RuleBar(len(optimizers), "known optimizers", len(before), best, counts_cached=True) as bar:
         recorder.on_evaluation, recorder.on_wait = bar.show, bar.wait_for
         known = recorder(optimizers.values(), role="baseline")
     require_reward(dict(zip(optimizers, known)))
@@ -201,6 +218,8 @@ def _search(config, out, algorithm, recorder, ledger, rounds):
     with RuleBar(config.budget, "rules", recorder.trained, recorder.best) as bar:
         recorder.on_evaluation, recorder.on_wait = bar.show, bar.wait_for
         began, before = time.monotonic(), recorder.trained
+        if config.limits.given.keys() == {"minutes"}:
+            bar.end_by(began, 60 * config.minutes)
         for step in search(algorithm, recorder, ledger, config.limits, ahead, rounds):
             write_scalars(writer, step, algorithm.metrics)
             bar.count(ledger.counts())
