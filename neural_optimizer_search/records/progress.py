@@ -39,7 +39,7 @@ class ProgressBar:
             initial=done,
             mininterval=0.2 if sys.stderr.isatty() else 15,
             bar_format=self._format,
-            # With nothing to do there is nothing to show.
+            # With nothing to do it is shown once, at the end.
             delay=1e-6 if total is not None and done >= total else 0,
         )
 
@@ -47,6 +47,7 @@ class ProgressBar:
         return self
 
     def __exit__(self, *error: Any) -> None:
+        self._show()
         self._bar.close()
 
     @property
@@ -73,6 +74,11 @@ class ProgressBar:
         self._time_limit = None if seconds is None else (began, seconds)
         self._show_time_left()
 
+    def _show(self):
+        """Called before the bar is drawn."""
+        self._bar.delay = 0
+        self._show_time_left()
+
     def _show_time_left(self):
         if self._time_limit is None:
             self._bar.bar_format = self._format
@@ -85,7 +91,7 @@ class ProgressBar:
 
     def advance(self, count: int = 1) -> None:
         """So much more is done. More than there was to do moves the end."""
-        self._show_time_left()
+        self._show()
         if self._bar.total is not None:
             self._bar.total = max(self._bar.total, self._bar.n + count)
         self._bar.update(count)
@@ -100,9 +106,10 @@ class ProgressBar:
         # Nothing is done that would redraw the bar.
         if (text or self._waiting or self._time_limit) and time.monotonic() >= self._told + self._bar.mininterval:
             self._waiting, self._told = bool(text), time.monotonic()
-            self._show_time_left()
+            self._show()
             self._bar.set_postfix_str(", ".join(filter(None, (self._note, text))))
 
     def title(self, text: str) -> None:
         """What stands before the bar."""
+        self._show()
         self._bar.set_description_str(text + "  " if text else "")

@@ -35,6 +35,7 @@ from neural_optimizer_search.search.checking import check_run
 from neural_optimizer_search.search.config import NO_CACHE, RunConfig, SearchConfig, choose_defaults
 from neural_optimizer_search.search.constants import Rounds
 from neural_optimizer_search.search.description_table import Described, format_tables
+from neural_optimizer_search.search.ended import describe_end, forget_end, note_end
 from neural_optimizer_search.search.fresh import FreshSeeds, choose_contenders, choose_seeds
 from neural_optimizer_search.search.joint_executor import JointExecutor
 from neural_optimizer_search.search.known_optimizers import require_reward
@@ -171,8 +172,11 @@ def _run(config, out, ledger, may_change):
         if start:
             algorithm = Started(algorithm, start)
         rounds = Rounds(config.tuning, protocol, recorder, standing, ledger, known, config.seed)
-        _search(config, out, algorithm, recorder, ledger, rounds)
+        forget_end(ledger)
+        is_whole = _search(config, out, algorithm, recorder, ledger, rounds)
         _measure_fresh(config.fresh_seeds, protocol, executor, ledger)
+        if is_whole:
+            note_end(config, ledger)
     _report(out, ledger, config)
 
 
@@ -213,6 +217,7 @@ def _measure_known_optimizers(optimizers, recorder, ledger):
 
 
 def _search(config, out, algorithm, recorder, ledger, rounds):
+    """Whether nothing is left to do, however much time there is."""
     ahead = RULES_PER_WORKER * recorder.executor.workers if config.asynchronous else 0
     writer = tf.summary.create_file_writer(str(out / TENSORBOARD))
     with RuleBar(config.budget, "rules", recorder.trained, recorder.best) as bar:
@@ -220,17 +225,21 @@ def _search(config, out, algorithm, recorder, ledger, rounds):
         began, before = time.monotonic(), recorder.trained
         if config.limits.given.keys() == {"minutes"}:
             bar.end_by(began, 60 * config.minutes)
+        any_step = False
         for step in search(algorithm, recorder, ledger, config.limits, ahead, rounds):
+            any_step = True
             write_scalars(writer, step, algorithm.metrics)
             bar.count(ledger.counts())
             bar.approach(config.limits, find_spent(recorder, began), before, algorithm.share)
         reached = config.limits.find_reached(find_spent(recorder, began))
     if reached:
-        print(f"The search ended after {config.limits.describe(reached)}.")
+        is_idle = before > 0 and not any_step and recorder.trained == before
+        print(describe_end(config.limits, reached, is_idle))
     elif rounds.is_over:
         print(f"The search ended: too few of {config.limits.describe('steps')} are left for a whole round of tuning.")
     elif algorithm.share is None or algorithm.share < 1:
         print(f"Stopped at {recorder.trained} rules: {config.algorithm} proposes only what it has seen.")
+    return reached not in (None, "minutes") and not rounds.is_due
 
 
 def _measure_fresh(count, protocol, executor, ledger):

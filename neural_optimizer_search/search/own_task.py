@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple, Optional
 from typing import Protocol as Contract
 
+from neural_optimizer_search.code_hash import hash_files
 from neural_optimizer_search.measuring.fingerprint import Fingerprint
 from neural_optimizer_search.search.description_table import format_lines
 from neural_optimizer_search.search.tracebacks import keep_tracebacks
@@ -28,6 +29,27 @@ class PreparedTask(NamedTuple):
     task: Task
     identity: Optional[str]
     fingerprint: Optional[Fingerprint] = None
+
+
+def recall_task(task: Task, protocol: Protocol, recorded: Optional[Fingerprint]) -> Optional[PreparedTask]:
+    """A task as it was described before, if its code is the same; None if it has to be described again.
+
+    Other data are then found by the workers, if any start.
+
+    Args:
+      task: The `Task`.
+      protocol: The `Protocol`.
+      recorded: Its fingerprint; None if there is none.
+    """
+    if not isinstance(task, NamedTask) or recorded is None:
+        return None
+    is_same = recorded.code == hash_files(task.name.partition(":")[0])
+    return _prepare(task, protocol, recorded) if is_same else None
+
+
+def _prepare(task, protocol, fingerprint):
+    known = dataclasses.replace(task, data=" ".join(fingerprint.data.values()), untrained_loss=fingerprint.untrained)
+    return PreparedTask(known, fingerprint.identity(task, protocol), fingerprint)
 
 
 class TaskRecord(Contract):
@@ -76,8 +98,7 @@ def prepare_task(
         print(f"{command}: note: {note}", file=sys.stderr)
     fingerprint = description.fingerprint
     assert fingerprint is not None  # the task is the user's own
-    known = dataclasses.replace(task, data=" ".join(fingerprint.data.values()), untrained_loss=fingerprint.untrained)
-    return PreparedTask(known, fingerprint.identity(task, protocol), fingerprint)
+    return _prepare(task, protocol, fingerprint)
 
 
 def record_fingerprint(ledger: TaskRecord, now: Optional[Fingerprint], way_on: str, may_change: bool = False) -> None:

@@ -140,10 +140,10 @@ def test_known_optimizers_from_the_cache_are_done(counts_cached):
         assert bar.done == counts_cached
 
 
-def test_a_bar_with_nothing_to_do_is_not_shown(capsys):
+def test_a_bar_with_nothing_to_do_is_shown_once(capsys):
     with RuleBar(10, "rules", 10):
         pass
-    assert capsys.readouterr().err == ""
+    assert capsys.readouterr().err.count("10/10 rules") == 1
 
 
 class OneStep(fakes.FakeEvaluator):
