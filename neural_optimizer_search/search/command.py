@@ -1,4 +1,4 @@
-"""`nos-search`: searches for an update rule; an algorithm proposes, children are trained, a ledger remembers."""
+"""`nos-search`: searches for update rules by training small networks with them."""
 
 import contextlib
 import os
@@ -33,19 +33,20 @@ from neural_optimizer_search.search.alike import open_behaviours
 from neural_optimizer_search.search.anchors import describe_scales, open_anchors
 from neural_optimizer_search.search.checking import check_run
 from neural_optimizer_search.search.config import NO_CACHE, RunConfig, SearchConfig, choose_defaults
-from neural_optimizer_search.search.constants import Rounds
-from neural_optimizer_search.search.description_table import Described, format_tables
+from neural_optimizer_search.search.constants import Rounds, describe_no_round
+from neural_optimizer_search.search.description_table import Described, describe_duration, format_tables
 from neural_optimizer_search.search.ended import describe_end, forget_end, note_end
+from neural_optimizer_search.search.estimate import Plan, guess_fresh_seconds
 from neural_optimizer_search.search.fresh import FreshSeeds, choose_contenders, choose_seeds
 from neural_optimizer_search.search.joint_executor import JointExecutor
 from neural_optimizer_search.search.known_optimizers import require_reward
 from neural_optimizer_search.search.leaderboard import format_leaderboard
 from neural_optimizer_search.search.limits import find_spent
 from neural_optimizer_search.search.loop import search
-from neural_optimizer_search.search.opening import open_new, open_old
+from neural_optimizer_search.search.opening import find_start, open_new, open_old
 from neural_optimizer_search.search.own_task import ChangedTask
 from neural_optimizer_search.search.prepared import prepare_search
-from neural_optimizer_search.search.progress import RuleBar, describe_counts, describe_steps, write_scalars
+from neural_optimizer_search.search.progress import RuleBar, describe_cached, describe_counts, describe_steps, write_scalars
 from neural_optimizer_search.search.ranking import read_ranking
 from neural_optimizer_search.search.recorder import EvaluationRecorder, pass_every_rule
 from neural_optimizer_search.search.registry import (
@@ -65,6 +66,7 @@ from neural_optimizer_search.tasks import UnknownTask
 from neural_optimizer_search.workers.executor import TaskFailed
 from neural_optimizer_search.workers.ray_workers import NoCluster
 
+A_RUN = "--resume RUN"  # in a table, which does not know where its run is kept
 CHANGED_TASK = "begin a new run; --changed_task goes on nevertheless, and keeps the rewards from before"
 # With --async: one in work and one that waits, so that no worker ever does.
 RULES_PER_WORKER = 2
@@ -126,6 +128,8 @@ def _describe(p, given):
     config.check_task(p)
     config.check_workers(p)
     config.check_space(p)
+    start = find_start(p, config)
+    began = time.monotonic()
     try:
         described = [
             Described(f"{task.name}, protocol {config.protocol}", describe(task, protocol, config.data_dir), protocol)
@@ -134,8 +138,10 @@ def _describe(p, given):
         ]
     except TaskFailed as error:
         p.error(str(error))
-    workers = config.workers or os.cpu_count() or 1
-    print(format_tables(described, config.limits, workers, len(config.known_optimizers), config.fresh_seeds))
+    starting = max(0.0, time.monotonic() - began - sum(found.seconds for _, found, _ in described))
+    workers, known = config.workers or os.cpu_count() or 1, len(config.known_optimizers)
+    plan = Plan(config.limits, workers, known, len(start), config.fresh_seeds, config.tuning, starting)
+    print(format_tables(described, plan))
     return 0
 
 
@@ -169,6 +175,8 @@ def _run(config, out, ledger, may_change):
         executor.timeout = config.timeout or find_timeout(known)
         setting = SearchSetting(space, config.preset, config.seed, out / CONTROLLER, ledger, known)
         algorithm = find_algorithm(config.algorithm).make(setting)
+        if config.minutes:
+            print(_describe_time(config, known, executor.workers), flush=True)
         if start:
             algorithm = Started(algorithm, start)
         rounds = Rounds(config.tuning, protocol, recorder, standing, ledger, known, config.seed)
@@ -214,6 +222,15 @@ def _measure_known_optimizers(optimizers, recorder, ledger):
         known = recorder(optimizers.values(), role="baseline")
     require_reward(dict(zip(optimizers, known)))
     return known
+
+
+def _describe_time(config, known, workers):
+    """What comes on top of the minutes, before they begin."""
+    steps = sum(protocol.final_steps for _, protocol in config.find_each())
+    fresh = guess_fresh_seconds(known, steps, config.fresh_seeds, workers)
+    about = f", about {describe_duration(fresh)}" if fresh else ""
+    more = f" and the trainings with fresh seeds{about}" if config.fresh_seeds else ""
+    return f"The minutes ({config.minutes:g}) begin now. On top of them come the rules that are then in training{more}."
 
 
 def _search(config, out, algorithm, recorder, ledger, rounds):
@@ -268,11 +285,12 @@ def _report(out, ledger, config):
     ranking = read_ranking(ledger)
     table = format_leaderboard(ranking, words, _find_final_steps(config, ranking))
     write_whole(out / LEADERBOARD, lambda unfinished: unfinished.write_text(f"{table}\n"))
-    counts = ledger.counts()
-    print(
-        f"\n{table}\n\n{describe_counts(counts)}{describe_steps(ledger.count_steps())}\nKept in {out}"
-        f"\nAs a page to look at: nos-report {quote(out)}"
-    )
+    counts, steps = ledger.counts(), ledger.count_steps()
+    cached = sum(e.cached for e in ledger.evaluation_rows("baseline"))
+    notes = [describe_no_round(config.tuning, config.find()[1], steps)]
+    lines = [f"{describe_counts(counts)}{describe_cached(cached)}{describe_steps(steps)}", *filter(None, notes)]
+    print("\n".join(["", table.replace(A_RUN, f"--resume {quote(out)}"), "", *lines, f"Kept in {out}"]))
+    print(f"As a page to look at: nos-report {quote(out)}")
 
 
 def _find_final_steps(config, ranking):

@@ -8,7 +8,8 @@ it, and the search ends there. With more steps it goes on from these trials.
 """
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional
 
 from neural_optimizer_search.arguments import check_fields
@@ -48,6 +49,41 @@ class ConstantsConfig:
         check_fields(self, "above 0", "forms", "known", "trials")
 
 
+def find_round_cost(config: ConstantsConfig, protocol: Protocol) -> int:
+    """The most gradient steps of a round: trials, and for each rule a last measurement with all seeds."""
+    rules = config.forms + config.known
+    return rules * (config.trials * find_trial_steps(protocol) + _count_other_steps(protocol))
+
+
+def _count_other_steps(protocol):
+    return len(protocol.seeds) * protocol.final_steps + protocol.probe_steps
+
+
+def find_steps_before(config: ConstantsConfig, protocol: Protocol) -> int:
+    """The gradient steps that a search spends on something else before each round, so that the share is kept."""
+    return math.ceil(find_round_cost(config, protocol) * (1.0 - config.share) / config.share)
+
+
+def describe_no_round(config: ConstantsConfig, protocol: Protocol, steps: Mapping[str, int]) -> str:
+    """Why nothing was tuned, in a line; "" if something was, or nothing was to be.
+
+    Args:
+      config: A `ConstantsConfig`.
+      protocol: The `Protocol`.
+      steps: As of `Ledger.count_steps`.
+    """
+    if not config.share or steps.get("constants"):
+        return ""
+    spent = sum(count for name, count in steps.items() if name != "fresh seeds")
+    before = find_steps_before(config, protocol)
+    if spent >= before:  # there was no rule to tune
+        return "No constants were tuned."
+    return (
+        f"No constants were tuned: the first round comes after {before:,} gradient steps, and the search took "
+        f"{spent:,}. Give it a larger budget, or a larger --constants."
+    )
+
+
 class Rounds:
     """The rounds of a search.
 
@@ -79,10 +115,8 @@ class Rounds:
         )  # fmt: skip
         self._known = {e.key for e in known}
         # The most that a trial takes, and what else there is to a round of a rule.
-        self._trial_steps = find_trial_steps(protocol)
-        self._other_steps = len(protocol.seeds) * protocol.final_steps + protocol.probe_steps
-        each = config.trials * self._trial_steps + self._other_steps
-        self._cost = (config.forms + config.known) * each
+        self._trial_steps, self._other_steps = find_trial_steps(protocol), _count_other_steps(protocol)
+        self._cost = find_round_cost(config, protocol)
         self.is_over = False
         self._trials: dict[str, list[Tuning]] = {}
         self._tuned: dict[str, list[Evaluation]] = {}

@@ -101,6 +101,11 @@ def describe_counts(counts: Mapping[str, int]) -> str:
     )
 
 
+def describe_cached(known: int) -> str:
+    """How many known optimizers came from the cache, in a sentence; "" for none."""
+    return f" {known} known optimizer{' was' if known == 1 else 's were'} cached." if known else ""
+
+
 def describe_steps(steps: Mapping[str, int]) -> str:
     """How many gradient steps were spent on what, in a line: `Ledger.count_steps`; "" if that is not known."""
     parts = [f"{count:,} on {name}" for name, count in steps.items() if count]

@@ -184,7 +184,10 @@ def test_describe_writes_nothing(mine, tmp_path, capfd):
         == 0
     )
     out, err = capfd.readouterr()
-    assert "budget        94 rules and 6 known optimizers take at most about 25 s with 2 workers\n" in out
+    assert "known         6 known optimizers: 0.73 to 3.8 s\n" in out
+    assert re.search(r"^start         \d\d rules, measured first; they count among the budget$", out, re.MULTILINE)
+    assert re.search(r"^constants     \d+ to \d+ rounds of [\d,]+ steps at most, the first after [\d,]+ others", out, re.M)
+    assert re.search(r"^in all        .* with 2 workers$", out, re.M)
     # Ten rules and six known optimizers, ten seeds each.
     (fresh,) = re.findall(
         r"^fresh seeds   16 rules \* 10 seeds \* (\d+) steps = (\d[\d,]*) steps .*$", out, re.MULTILINE
@@ -195,7 +198,9 @@ def test_describe_writes_nothing(mine, tmp_path, capfd):
     assert {path for path in tmp_path.rglob("*") if "__pycache__" not in path.parts} == before
 
 
-def test_describe_tells_of_a_wrong_task(mine, capfd):
+def test_describe_tells_of_a_wrong_task_or_start(mine, capfd):
+    told = refused(capfd, command.main, "--describe", "--start", "nonsense(")
+    assert "argument --start: must be formulas, names of the catalogue" in told
     mine.write("raise ValueError('mine')")
     assert f"module {mine.module!r} raises ValueError: mine" in refused(
         capfd, command.main, "--describe", "--task", mine.task
