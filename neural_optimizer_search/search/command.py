@@ -46,7 +46,13 @@ from neural_optimizer_search.search.loop import search
 from neural_optimizer_search.search.opening import find_start, open_new, open_old
 from neural_optimizer_search.search.own_task import ChangedTask
 from neural_optimizer_search.search.prepared import prepare_search
-from neural_optimizer_search.search.progress import RuleBar, describe_cached, describe_counts, describe_steps, write_scalars
+from neural_optimizer_search.search.progress import (
+    RuleBar,
+    describe_cached,
+    describe_counts,
+    describe_steps,
+    write_scalars,
+)
 from neural_optimizer_search.search.ranking import read_ranking
 from neural_optimizer_search.search.recorder import EvaluationRecorder, pass_every_rule
 from neural_optimizer_search.search.registry import (
@@ -57,7 +63,7 @@ from neural_optimizer_search.search.registry import (
     find_algorithm,
     title_of,
 )
-from neural_optimizer_search.search.score_words import choose_words
+from neural_optimizer_search.search.score_words import choose_words, describe_reward
 from neural_optimizer_search.search.standing import Standing
 from neural_optimizer_search.search.start import Started, describe_start
 from neural_optimizer_search.search.timeout import find_timeout
@@ -154,7 +160,7 @@ def _run(config, out, ledger, may_change):
         ledger.add_versions(find_versions())
         screen = Screen() if config.screens else pass_every_rule
         print(
-            f"{who} over {space.title} ({space.size:.2g} strings), {' + '.join(config.task)}/"
+            f"{who} over {space.title} ({_count(space.size)} strings), {' + '.join(config.task)}/"
             f"{config.protocol}, seed {config.seed}, "
             f"{executor.workers} worker{'' if executor.workers == 1 else 's'} -> {out}",
             flush=True,
@@ -162,6 +168,9 @@ def _run(config, out, ledger, may_change):
         start = ledger.start
         if start:
             print(describe_start(start, space, screen), flush=True)
+            if config.start is None:
+                default = " ".join(config.starts_with)
+                print(f"That is --start {default}, the default for a task of your own. For none: --start none")
         stack.enter_context(keep_tracebacks(executor, out / TRACEBACKS, ledger.require_in_place))
         anchors = _open_anchors(executor, ledger, config.task) if prepared.is_joint else None
         executor = JointExecutor(executor, anchors) if anchors else executor
@@ -186,6 +195,10 @@ def _run(config, out, ledger, may_change):
         if is_whole:
             note_end(config, ledger)
     _report(out, ledger, config)
+
+
+def _count(size):
+    return f"{size:,.0f}" if size < 1e6 else f"{size:.2g}"
 
 
 def _open_anchors(executor, ledger, tasks):
@@ -230,7 +243,9 @@ def _describe_time(config, known, workers):
     fresh = guess_fresh_seconds(known, steps, config.fresh_seeds, workers)
     about = f", about {describe_duration(fresh)}" if fresh else ""
     more = f" and the trainings with fresh seeds{about}" if config.fresh_seeds else ""
-    return f"The minutes ({config.minutes:g}) begin now. On top of them come the rules that are then in training{more}."
+    return (
+        f"The minutes ({config.minutes:g}) begin now. On top of them come the rules that are then in training{more}."
+    )
 
 
 def _search(config, out, algorithm, recorder, ledger, rounds):
@@ -282,6 +297,8 @@ def _say(sentence):
 def _report(out, ledger, config):
     ledger.require_in_place()  # else the leaderboard would be written where the run no longer is
     words = choose_words(flags.tell(config.task), ledger.anchors, ledger.fingerprint, ledger.task_changes)
+    if not ledger.anchors:
+        words = words._replace(note=f"{words.note}\n{describe_reward(config.find()[1].reward)}")
     ranking = read_ranking(ledger)
     table = format_leaderboard(ranking, words, _find_final_steps(config, ranking))
     write_whole(out / LEADERBOARD, lambda unfinished: unfinished.write_text(f"{table}\n"))

@@ -70,7 +70,8 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
     )
     preset: str = flag(
         "fast",
-        "the controller's settings; the paper's need many thousands of rules",
+        "the controller's settings; the paper's need many thousands of rules, and turn off --screen, --alike, "
+        "--racing, --start and --constants",
         choices=HYPERPARAMETERS,
     )
     budget: Optional[int] = flag(

@@ -43,7 +43,9 @@ def format_tables(described: Sequence[Described], plan: Plan) -> str:
         return _format({**_describe(one), **whole}, one.found.notes)
     tables = [_format(_describe(one), one.found.notes) for one in described]
     seconds = sum(found.seconds for _, found, _ in described)
-    return "\n\n".join([*tables, _format({"all tasks": f"about {describe_duration(seconds)} a rule at most", **whole})])
+    return "\n\n".join(
+        [*tables, _format({"all tasks": f"about {describe_duration(seconds)} a rule at most", **whole})]
+    )
 
 
 def _describe(described):

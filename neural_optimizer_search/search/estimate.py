@@ -12,11 +12,11 @@ from neural_optimizer_search.search.limits import Limits
 from neural_optimizer_search.search.ranking import SHOWN
 from neural_optimizer_search.tasks.protocol import Protocol
 
-# As seen in searches on digits and on tables. Of the steps that a rule takes at most: what known optimizers take, what
-# rules do that may be stopped, and what others do, on average. Then what a step takes, of one with Adam on a quiet
-# core; and what the workers' starts and the first trainings with fresh seeds take, of what it took to describe the task,
-# without the trainings.
+# As seen in searches on digits and on tables. Of the steps that a rule takes at most: what known optimizers take on
+# average, rules that may be stopped, and other rules.
 KNOWN_STEPS, RACED_STEPS, WHOLE_STEPS = (0.7, 1.0), (0.2, 0.9), (0.7, 1.0)
+# What a step takes, of one with Adam on a quiet core. What the workers' starts and the first trainings with fresh
+# seeds take, of what it took to describe the task, without its trainings.
 STEP_SECONDS, STARTS, TRACES = (0.7, 2.5), (1.0, 3.0), (0.1, 0.5)
 
 
@@ -137,7 +137,9 @@ def _limit_time(limits, search, rule):
     if limits.minutes is None:
         return search
     seconds = 60 * limits.minutes
-    return Range(min(seconds, search.low if search else seconds), min(seconds, search.high if search else seconds) + rule)
+    return Range(
+        min(seconds, search.low if search else seconds), min(seconds, search.high if search else seconds) + rule
+    )
 
 
 def guess_fresh_seconds(known: Iterable[Evaluation], final_steps: int, seeds: int, workers: int) -> float:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple, Optional
 from typing import Protocol as Contract
 
-from neural_optimizer_search.code_hash import hash_files
 from neural_optimizer_search.measuring.fingerprint import Fingerprint
 from neural_optimizer_search.search.description_table import format_lines
 from neural_optimizer_search.search.tracebacks import keep_tracebacks
@@ -43,8 +42,7 @@ def recall_task(task: Task, protocol: Protocol, recorded: Optional[Fingerprint])
     """
     if not isinstance(task, NamedTask) or recorded is None:
         return None
-    is_same = recorded.code == hash_files(task.name.partition(":")[0])
-    return _prepare(task, protocol, recorded) if is_same else None
+    return _prepare(task, protocol, recorded) if recorded.is_of_code(task.name.partition(":")[0]) else None
 
 
 def _prepare(task, protocol, fingerprint):

@@ -74,4 +74,6 @@ def test_why_nothing_was_tuned():
 def test_fresh_seeds_are_guessed_from_the_known_optimizers():
     known = [dataclasses.replace(fakes.fake_evaluation(parse_formula("g")), seconds=2.0, steps=100)]
     assert guess_fresh_seconds(known, 10, 5, 2) == pytest.approx(0.02 * 10 * 5 * 11 / 2)
-    assert guess_fresh_seconds([], 10, 5, 2) == guess_fresh_seconds([fakes.fake_evaluation(parse_formula("g"))], 1, 1, 1)
+    assert guess_fresh_seconds([], 10, 5, 2) == guess_fresh_seconds(
+        [fakes.fake_evaluation(parse_formula("g"))], 1, 1, 1
+    )

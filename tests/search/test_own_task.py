@@ -186,7 +186,9 @@ def test_describe_writes_nothing(mine, tmp_path, capfd):
     out, err = capfd.readouterr()
     assert "known         6 known optimizers: 0.73 to 3.8 s\n" in out
     assert re.search(r"^start         \d\d rules, measured first; they count among the budget$", out, re.MULTILINE)
-    assert re.search(r"^constants     \d+ to \d+ rounds of [\d,]+ steps at most, the first after [\d,]+ others", out, re.M)
+    assert re.search(
+        r"^constants     \d+ to \d+ rounds of [\d,]+ steps at most, the first after [\d,]+ others", out, re.M
+    )
     assert re.search(r"^in all        .* with 2 workers$", out, re.M)
     # Ten rules and six known optimizers, ten seeds each.
     (fresh,) = re.findall(
