@@ -217,6 +217,15 @@ class Ledger:
         """Records the first gradients of the task's child, as `Evaluator.record_descent` gives them."""
         self._set_about(descent=recorded)
 
+    @property
+    def end(self) -> dict[str, Any]:
+        """What a search was asked for that has done it all; nothing of one that may have something left to do."""
+        return self._about("end", dict) if self._has("end") else {}
+
+    def set_end(self, asked: Mapping[str, Any]) -> None:
+        """Records it."""
+        self._set_about(end=asked)
+
     def set_config(self, config: Mapping[str, Any]) -> None:
         """Records the configuration with which the run goes on, here."""
         self._set_about(config=config, origin=find_origin(self._path.parent))

@@ -69,7 +69,8 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
     )
     preset: str = flag(
         "fast",
-        "the controller's settings; the paper's need many thousands of rules",
+        "the controller's settings; the paper's need many thousands of rules, and turn off --screen, --alike, "
+        "--racing, --start and --constants",
         choices=HYPERPARAMETERS,
     )
     budget: Optional[int] = flag(
@@ -89,8 +90,8 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
     )
     minutes: Optional[float] = flag(
         None,
-        "minutes to search; rules in training are finished, the fresh seeds take extra time, and a resumed run gets "
-        "as many minutes again",
+        "minutes to search; the start and the known optimizers come before them, and rules in training and the fresh "
+        "seeds after; a resumed run gets this many minutes again",
         parse=number(0.001, 1e6),
         default_text="no limit",
         changeable=True,

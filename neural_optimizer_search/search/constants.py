@@ -10,6 +10,10 @@ What another run tuned comes before all rounds: it is measured as it was there.
 """
 
 import dataclasses
+<<<<<<< HEAD
+=======
+import math
+>>>>>>> w21
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional
 
@@ -50,6 +54,41 @@ class ConstantsConfig:
         check_fields(self, "above 0", "forms", "known", "trials")
 
 
+def find_round_cost(config: ConstantsConfig, protocol: Protocol) -> int:
+    """The most gradient steps of a round: trials, and for each rule a last measurement with all seeds."""
+    rules = config.forms + config.known
+    return rules * (config.trials * find_trial_steps(protocol) + _count_other_steps(protocol))
+
+
+def _count_other_steps(protocol):
+    return len(protocol.seeds) * protocol.final_steps + protocol.probe_steps
+
+
+def find_steps_before(config: ConstantsConfig, protocol: Protocol) -> int:
+    """The gradient steps that a search spends on something else before each round, so that the share is kept."""
+    return math.ceil(find_round_cost(config, protocol) * (1.0 - config.share) / config.share)
+
+
+def describe_no_round(config: ConstantsConfig, protocol: Protocol, steps: Mapping[str, int]) -> str:
+    """Why nothing was tuned, in a line; "" if something was, or nothing was to be.
+
+    Args:
+      config: A `ConstantsConfig`.
+      protocol: The `Protocol`.
+      steps: As of `Ledger.count_steps`.
+    """
+    if not config.share or steps.get("constants"):
+        return ""
+    spent = sum(count for name, count in steps.items() if name != "fresh seeds")
+    before = find_steps_before(config, protocol)
+    if spent >= before:  # there was no rule to tune
+        return "No constants were tuned."
+    return (
+        f"No constants were tuned: the first round comes after {before:,} gradient steps, and the search took "
+        f"{spent:,}. Give it a larger budget, or a larger --constants."
+    )
+
+
 class Rounds:
     """The rounds of a search.
 
@@ -84,11 +123,16 @@ class Rounds:
         self._given = dict(given or {}) if config.share else {}
         self._known = {e.key for e in known}
         # The most that a trial takes, and what else there is to a round of a rule.
+<<<<<<< HEAD
         self._trial_steps = find_trial_steps(protocol)
         self._seeds, self._final_steps = protocol.seeds, len(protocol.seeds) * protocol.final_steps
         self._other_steps = self._final_steps + protocol.probe_steps
         each = config.trials * self._trial_steps + self._other_steps
         self._cost = (config.forms + config.known) * each
+=======
+        self._trial_steps, self._other_steps = find_trial_steps(protocol), _count_other_steps(protocol)
+        self._cost = find_round_cost(config, protocol)
+>>>>>>> w21
         self.is_over = False
         self._trials: dict[str, list[Tuning]] = {}
         self._tuned: dict[str, list[Evaluation]] = {}

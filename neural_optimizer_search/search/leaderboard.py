@@ -11,6 +11,7 @@ from neural_optimizer_search.search.intervals import say_probability
 from neural_optimizer_search.search.known_optimizers import TITLES
 from neural_optimizer_search.search.ranking import NO_FRESH_SEEDS, SHOWN, Ranking
 from neural_optimizer_search.search.score_words import ScoreWords
+from neural_optimizer_search.search.step_cost import describe_costs
 from neural_optimizer_search.search.verdict import find_verdict, least_probability
 
 FORMULA = "update rule (w <- w - rate * rule)"
@@ -42,6 +43,7 @@ def format_leaderboard(ranking: Ranking, words: ScoreWords, steps: int, count: i
             *(_explain_fresh(ranking, words) if is_fresh else _explain_seen(contenders, words)),
             *([SHORTENED] if any(FOUND_AS.strip() in row for row in rows) else []),
             *([ALIKE] if any(one.alike for one in contenders) else []),
+            *describe_costs(shown, ranking.known),
             words.note,
             *([TUNED] if any(one.evaluation.form for one in contenders) else []),
             *([SETTINGS] if any(one.evaluation.training_setting for one in contenders) else []),

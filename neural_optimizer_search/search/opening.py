@@ -66,7 +66,7 @@ def open_new(p: Parser, given: dict[str, Any]) -> OpenSearch:
         p.error(f"argument --algorithm: {error}")
     config = flags.configure(SearchConfig, given, **defaults)
     config.check(p)
-    start = _find_start(p, config)
+    start = find_start(p, config)
     out = given.get("out", Path("runs"))
     try:
         out = given.get("out") or _make_directory(config)
@@ -152,8 +152,16 @@ def _check_fresh_seeds(p, count, out, ledger):
         )
 
 
+<<<<<<< HEAD
 def _find_start(p: Parser, config: SearchConfig) -> list[Start]:
     """The rules to start with, as they are now: a run keeps them, whatever becomes of their files."""
+=======
+def find_start(p: Parser, config: SearchConfig) -> list[Rule]:
+    """The rules to start with, as they are now: a run keeps them, whatever becomes of their files.
+
+    Ends the command with one line if the flag names none.
+    """
+>>>>>>> w21
     try:
         return find_starts(config.starts_with)
     except (OSError, ValueError, sqlite3.Error) as error:

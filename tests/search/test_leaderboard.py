@@ -15,7 +15,8 @@ from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.search.leaderboard import format_leaderboard
 from neural_optimizer_search.search.progress import describe_counts, describe_steps
 from neural_optimizer_search.search.ranking import make_ranking
-from neural_optimizer_search.search.score_words import score_words
+from neural_optimizer_search.search.score_words import describe_reward, score_words
+from neural_optimizer_search.tasks.protocol import REWARDS
 
 ACCURACY = score_words("digits")
 PROBES = [Screen().probe]
@@ -76,9 +77,14 @@ def test_the_words_fit_the_task():
     assert table.splitlines()[0].split()[:2] == ["reward", "score"] and "accuracy" not in table
     assert words.note in table and words.note.endswith("run: 0 where mae is 1.5, 1 where it is 0.")
     itself = score_words("mine:task", Fingerprint({}, {}, 2.0, 1.0, "accuracy", 0.0, 1.0))
-    assert itself.note == "score: at the end of the final run; score = accuracy."
+    assert itself.note == "score: validation accuracy at the end of the final run."
     assert score_words("mine:task").note.endswith("from 0 to 1 (the best).")
     assert "score" not in show(FOUND)
+
+
+@pytest.mark.parametrize("reward", REWARDS)
+def test_what_a_training_is_paid_is_said(reward):
+    assert describe_reward(reward).startswith("reward of a training: ")
 
 
 def test_a_reward_of_0_is_explained():
