@@ -2,7 +2,7 @@
 
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.report.markup import Content, Element, element
-from neural_optimizer_search.report.mathml import math
+from neural_optimizer_search.report.mathml import APPLICATION, math
 
 # Letters of a line for which there is room in the cell of a table, in a narrow window and in a wide one.
 NARROW, WIDE = 26, 64
@@ -56,7 +56,7 @@ def _separate(pieces):
 
 
 def split(made: Element) -> list[Element]:
-    """The parts of a `math` element that begin with an operator outside of all brackets, or follow a comma there.
+    """The parts of a long `math` element that begin with an operator outside of all brackets, or follow a comma there.
 
     Example:
       >>> from neural_optimizer_search import parse_formula
@@ -66,6 +66,8 @@ def split(made: Element) -> list[Element]:
       >>> ["".join(part.itertext()) for part in split(math(rule))]
       ['clip\u2061(g+m^,10−3)', '·(g+v^)', '−10−4w,', 'β1=0.8']
     """
+    if count_letters(made) <= NARROW:
+        return [made]
     parts, depth = [[]], 0
     for node in _flatten(made):
         sign = node.text if node.tag == "mo" else None
@@ -112,4 +114,4 @@ def count_letters(node: Element) -> float:
         return below[0] + _SCRIPT * max(below[1:])
     if node.tag == "mover":
         return below[0]
-    return len(node.text or "") + sum(below)
+    return len((node.text or "").strip(APPLICATION)) + sum(below)
