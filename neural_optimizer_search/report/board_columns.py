@@ -42,14 +42,16 @@ def search_columns(run: RecordedSearch, shown: Sequence[Contender]) -> list[Colu
       shown: Those of its ranking that have rows.
     """
     ends, title = _find_ends([one.evaluation for one in shown]), run.score_words.reward
+    if ends:
+        title = f"{'mean' if title == 'reward' else title} and reward of each seed"
+
+    def say(one):
+        seeds = _draw_seeds(one.evaluation, ends) if ends else None
+        return [wording.score_with_deviation(one.evaluation.reward, _spread(one)), seeds]
+
     return [
-        Column(
-            title,
-            lambda one: wording.score_with_deviation(one.evaluation.reward, _spread(one)),
-            True,
-        ),
+        Column(title, say, True),
         Column("update rule", lambda one: rule_cell(run, one), is_rule=True),
-        *([Column("reward of each seed", lambda one: _draw_seeds(one.evaluation, ends))] if ends else []),
         *_score_columns(run, lambda one: one.evaluation),
         Column(_name_rates(run), lambda one: say_rates(one.evaluation), True),
     ]

@@ -56,7 +56,7 @@ def _separate(pieces):
 
 
 def split(made: Element) -> list[Element]:
-    """The parts of a long `math` element that begin with an operator outside of all brackets, or follow a comma there.
+    """The parts of a long `math` element that begin with an operator outside of brackets, or follow a comma there.
 
     Example:
       >>> from neural_optimizer_search import parse_formula
