@@ -14,7 +14,7 @@ from neural_optimizer_search.report.run import RecordedSearch
 MOST_RULES = 20_000  # sampled rules that are taken apart
 LEAST_TOP, MOST_TOP = 10, 1_000  # rules that count as the best; of a search between, a tenth
 MOST_RANKS = 8
-ROOM = 56  # letters of a part in the table
+ROOM = 50  # letters of a part in the table
 
 _AGREEMENT = parse_formula("sign(g) * sign(m)")
 

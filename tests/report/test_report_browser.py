@@ -34,12 +34,18 @@ OVERFLOWING = """() => [...document.querySelectorAll("body *")].filter(e => {
 BEYOND_CELLS = """() => [...document.querySelectorAll("td math")].filter(m =>
   m.getBoundingClientRect().right > m.closest("td").getBoundingClientRect().right + 1).map(m => m.textContent)"""
 
-# Parts of formulas over which the next part is printed.
-OVERPRINTED = """() => [...document.querySelectorAll("math mrow")].flatMap(row => {
-  const parts = [...row.children].filter(part => part.getBoundingClientRect().width > 0);
-  return parts.slice(1).filter((part, k) =>
-    part.getBoundingClientRect().left < parts[k].getBoundingClientRect().right - 2).map(part => row.textContent);
-})"""
+# Words of formulas over which the next word is printed.
+OVERPRINTED = """() => [...document.querySelectorAll("math")].filter(m => {
+  const words = [...m.querySelectorAll("mi, mn")].filter(word => word.checkVisibility()).map(word => {
+    const range = document.createRange();
+    range.selectNodeContents(word);
+    return range.getBoundingClientRect();
+  });
+  return words.slice(1).some((b, k) => {
+    const a = words[k];
+    return b.left < a.right - 2 && a.left < b.right - 2 && b.top < a.bottom - 8 && a.top < b.bottom - 8;
+  });
+}).map(m => m.textContent)"""
 
 # Tables that are wider than a desktop's window has room for.
 SCROLLED_TABLES = """() => [...document.querySelectorAll(".scroll")].filter(box =>
