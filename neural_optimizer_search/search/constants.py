@@ -10,10 +10,7 @@ What another run tuned comes before all rounds: it is measured as it was there.
 """
 
 import dataclasses
-<<<<<<< HEAD
-=======
 import math
->>>>>>> w21
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional
 
@@ -123,16 +120,9 @@ class Rounds:
         self._given = dict(given or {}) if config.share else {}
         self._known = {e.key for e in known}
         # The most that a trial takes, and what else there is to a round of a rule.
-<<<<<<< HEAD
-        self._trial_steps = find_trial_steps(protocol)
-        self._seeds, self._final_steps = protocol.seeds, len(protocol.seeds) * protocol.final_steps
-        self._other_steps = self._final_steps + protocol.probe_steps
-        each = config.trials * self._trial_steps + self._other_steps
-        self._cost = (config.forms + config.known) * each
-=======
         self._trial_steps, self._other_steps = find_trial_steps(protocol), _count_other_steps(protocol)
+        self._seeds, self._final_steps = protocol.seeds, len(protocol.seeds) * protocol.final_steps
         self._cost = find_round_cost(config, protocol)
->>>>>>> w21
         self.is_over = False
         self._trials: dict[str, list[Tuning]] = {}
         self._tuned: dict[str, list[Evaluation]] = {}

@@ -152,16 +152,11 @@ def _check_fresh_seeds(p, count, out, ledger):
         )
 
 
-<<<<<<< HEAD
-def _find_start(p: Parser, config: SearchConfig) -> list[Start]:
-    """The rules to start with, as they are now: a run keeps them, whatever becomes of their files."""
-=======
-def find_start(p: Parser, config: SearchConfig) -> list[Rule]:
+def find_start(p: Parser, config: SearchConfig) -> list[Start]:
     """The rules to start with, as they are now: a run keeps them, whatever becomes of their files.
 
     Ends the command with one line if the flag names none.
     """
->>>>>>> w21
     try:
         return find_starts(config.starts_with)
     except (OSError, ValueError, sqlite3.Error) as error:
