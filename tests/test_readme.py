@@ -68,13 +68,20 @@ def last_bars(shown):
 def skeleton(text):
     """The lines with numbers, formulas and spaces alike; rows that are alike are one."""
     text = re.sub(r"(digits/)\w+", r"\1PROTOCOL", text)
+    # So is what a training is paid.
+    text = re.sub(r"(reward of a training: ).*", r"\1PAID", text)
     # What is said of the speed, and of shares, comes with the time.
     text = re.sub(r"(left, best \S+?)(, .*)?$", r"\1", text, flags=re.MULTILINE)
     # The verdict is of one of two kinds; rules go on below, and say how they were found.
     text = re.sub(r"^.* beats .*$", "VERDICT", text, flags=re.MULTILINE)
     text = re.sub(r"optimizers\.get\(.*\)", "CALL", text)
     text = re.sub(r"better than \S+,", "better than NAME,", text)
-    text = re.sub(r"^( {40,}|alike: |fresh seeds of |A rule is shown by .*\n).*\n", "", text, flags=re.MULTILINE)
+    text = re.sub(
+        r"^( {40,}|alike: |fresh seeds of |A step takes longer |A rule is shown by .*\n).*\n",
+        "",
+        text,
+        flags=re.MULTILINE,
+    )
     row = r"( ± \S+)?( +([<>] )?\d\S+)+( +\+\d+)?"
     text = re.sub(rf"^ +\d+ +\S+{row} +.*$", "RANK NUMBERS FORMULA", text, flags=re.MULTILINE)
     text = re.sub(rf"^ +\d\S+{row} +\w.*$", "NUMBERS NAME FORMULA", text, flags=re.MULTILINE)

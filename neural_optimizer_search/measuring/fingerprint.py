@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from neural_optimizer_search.code_hash import hash_code
+from neural_optimizer_search.code_hash import hash_code, hash_files
 from neural_optimizer_search.tasks.named_task import is_same_loss
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.schedule import CONSTANT
@@ -73,6 +73,10 @@ class Fingerprint:
             if type(recorded[name]) not in (int, float):
                 raise ValueError(f"its fingerprint of the task has no number for {name}.")
         return cls(**recorded)
+
+    def is_of_code(self, module: str) -> bool:
+        """Whether a module that has been imported, and what it imports from beside itself, has this code."""
+        return self.code == hash_files(module)
 
     def describe_change(self, now: "Fingerprint") -> str:
         """What is another in the task as it is now, in words; "" if nothing is."""

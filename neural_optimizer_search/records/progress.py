@@ -12,6 +12,7 @@ def write_above_bar(text: str) -> None:
     tqdm.write(text, file=sys.stderr)
 
 
+_WIDTH = 20
 _Bar = TypeVar("_Bar", bound="ProgressBar")
 
 
@@ -30,18 +31,23 @@ class ProgressBar:
         from tqdm import tqdm
 
         self._note, self._waiting, self._told = "", False, 0.0
+        self._unit, self._time_limit = unit, None
         count = "{percentage:.0f}%" if unit is None else "{n_fmt}/{total_fmt} " + unit
+        self._format = "{desc}" + count + " |{bar:" + str(_WIDTH) + "}| {elapsed}, {remaining} left{postfix}"
         self._bar = tqdm(
             total=total,
             initial=done,
             mininterval=0.2 if sys.stderr.isatty() else 15,
-            bar_format="{desc}" + count + " |{bar:20}| {elapsed}, {remaining} left{postfix}",
+            bar_format=self._format,
+            # With nothing to do it is shown once, at the end.
+            delay=1e-6 if total is not None and done >= total else 0,
         )
 
     def __enter__(self: _Bar) -> _Bar:
         return self
 
     def __exit__(self, *error: Any) -> None:
+        self._show()
         self._bar.close()
 
     @property
@@ -58,8 +64,34 @@ class ProgressBar:
         """Sets how much there is to do."""
         self._bar.total = total
 
+    def end_by(self, began: float, seconds: Optional[float]) -> None:
+        """Shows what is left of a time limit, in place of what is left to do at the speed so far.
+
+        Args:
+          began: When the time began, as of `time.monotonic`.
+          seconds: The limit; None for the speed again.
+        """
+        self._time_limit = None if seconds is None else (began, seconds)
+        self._show_time_left()
+
+    def _show(self):
+        """Called before the bar is drawn."""
+        self._bar.delay = 0
+        self._show_time_left()
+
+    def _show_time_left(self):
+        if self._time_limit is None:
+            self._bar.bar_format = self._format
+            return
+        began, seconds = self._time_limit
+        left = max(0.0, began + seconds - time.monotonic())
+        filled = round(_WIDTH * (1.0 - left / seconds))
+        bar, clock = f"{'█' * filled:{_WIDTH}}", self._bar.format_interval(left)
+        self._bar.bar_format = f"{{desc}}{{n_fmt}} {self._unit} |{bar}| {{elapsed}}, {clock} left{{postfix}}"
+
     def advance(self, count: int = 1) -> None:
         """So much more is done. More than there was to do moves the end."""
+        self._show()
         if self._bar.total is not None:
             self._bar.total = max(self._bar.total, self._bar.n + count)
         self._bar.update(count)
@@ -72,10 +104,12 @@ class ProgressBar:
     def wait_for(self, text: str) -> None:
         """What keeps the bar where it is, which stands behind the note; "" if nothing does."""
         # Nothing is done that would redraw the bar.
-        if (text or self._waiting) and time.monotonic() >= self._told + self._bar.mininterval:
+        if (text or self._waiting or self._time_limit) and time.monotonic() >= self._told + self._bar.mininterval:
             self._waiting, self._told = bool(text), time.monotonic()
+            self._show()
             self._bar.set_postfix_str(", ".join(filter(None, (self._note, text))))
 
     def title(self, text: str) -> None:
         """What stands before the bar."""
+        self._show()
         self._bar.set_description_str(text + "  " if text else "")

@@ -1,5 +1,6 @@
 """Makes what tells a search which rules behave alike."""
 
+from collections.abc import Callable
 from typing import Optional
 
 from neural_optimizer_search.measuring.behaviour import Behaviours
@@ -7,10 +8,13 @@ from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.ranking import read_probes
+from neural_optimizer_search.search.waiting import wait_for_any
 from neural_optimizer_search.workers.executor import Ask, Executor, TaskFailed
 
 
-def open_behaviours(executor: Executor, ledger: Ledger) -> Optional[Behaviours]:
+def open_behaviours(
+    executor: Executor, ledger: Ledger, on_wait: Callable[[str], None] = lambda work: None
+) -> Optional[Behaviours]:
     """`Behaviours` on the screen's probe and on the first gradients of the task's child.
 
     A worker records these once, and the ledger keeps them: a resumed search tells rules apart as it did before.
@@ -18,6 +22,7 @@ def open_behaviours(executor: Executor, ledger: Ledger) -> Optional[Behaviours]:
     Args:
       executor: Its workers have the task.
       ledger: The `Ledger` of the run.
+      on_wait: As for `wait_for_any`.
 
     Returns:
       The `Behaviours`; None if the very first gradients are not finite, for then nothing is known of the task.
@@ -26,7 +31,10 @@ def open_behaviours(executor: Executor, ledger: Ledger) -> Optional[Behaviours]:
       TaskFailed: If no worker can record them.
     """
     if ledger.descent is None:
-        recorded = executor.submit(CATALOGUE["adam"].rule, Ask("record_descent")).result()
+        asked = executor.submit(CATALOGUE["adam"].rule, Ask("record_descent"))
+        while not asked.done():
+            wait_for_any(executor, [asked], on_wait)
+        recorded = asked.result()
         if isinstance(recorded, Evaluation):
             raise TaskFailed(f"the first gradients of the task cannot be recorded: {recorded.message}")
         if not recorded["gradients"]:

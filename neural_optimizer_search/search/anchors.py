@@ -1,6 +1,6 @@
 """What a score of 0 and of 1 is on each of several tasks: tuned SGD and tuned Adam, measured once for a search."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 from neural_optimizer_search.files import Damaged
@@ -9,6 +9,7 @@ from neural_optimizer_search.measuring.joint import Scales, join
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.intervals import CONFIDENCE, find_probability
+from neural_optimizer_search.search.waiting import wait_for_any
 from neural_optimizer_search.workers.executor import Ask, Executor, TaskFailed
 
 # A task comes before those named earlier if they take more than so many times as long: less may be noise of the
@@ -34,13 +35,16 @@ class Anchors(NamedTuple):
         return {part.task: (part.zero, part.one) for part in self.adam.parts}
 
 
-def open_anchors(executor: Executor, ledger: Ledger, tasks: Collection[str]) -> Anchors:
+def open_anchors(
+    executor: Executor, ledger: Ledger, tasks: Collection[str], on_wait: Callable[[str], None] = lambda work: None
+) -> Anchors:
     """The `Anchors` of a search; they are measured if the ledger has none yet.
 
     Args:
       executor: Its workers have several tasks.
       ledger: The `Ledger` of the run.
       tasks: The names of the tasks.
+      on_wait: As for `wait_for_any`.
 
     Raises:
       TaskFailed: If they cannot be measured, or neither has a reward on some task.
@@ -48,6 +52,9 @@ def open_anchors(executor: Executor, ledger: Ledger, tasks: Collection[str]) -> 
     """
     if not ledger.anchors:
         asked = [executor.submit(CATALOGUE[name].rule, Ask("measure_each")) for name in ("sgd", "adam")]
+        for future in asked:
+            while not future.done():
+                wait_for_any(executor, [future], on_wait)
         sgd, adam = (_require_measured(future.result()) for future in asked)
         seconds = {task: sgd[task].seconds + adam[task].seconds for task in sgd}
         scales = {task: choose_scale(task, sgd[task], adam[task]) for task in choose_order(seconds)}

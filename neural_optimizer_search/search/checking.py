@@ -63,15 +63,16 @@ def _check_ledger(ledger):
     check_recorded(SearchConfig, ledger.config)
     evaluations, samples = ledger.evaluations(), ledger.samples()
     # Each is checked when it is read.
-    _ = ledger.fingerprint, ledger.fingerprints, ledger.descent, ledger.start, ledger.tunings()
+    _ = ledger.fingerprint, ledger.fingerprints, ledger.descent, ledger.start, ledger.end, ledger.tunings()
     fresh = ledger.fresh_evaluations()
     _check_rewards([*evaluations, *fresh.values()])
     _check_parts([*evaluations, *fresh.values()], ledger.anchors)
     _check_fresh(fresh, {e.key: e for e in evaluations})
     tuned = sum(bool(e.form) for e in evaluations)
+    proposed = sum(not sample.tuned for sample in samples)
     found = f"{len(evaluations) - tuned} rules measured, known optimizers included"
     found += f", {tuned} times more with tuned constants" if tuned else ""
-    return f"{found}, and {len(samples)} proposed in {ledger.steps} step{'' if ledger.steps == 1 else 's'}"
+    return f"{found}, and {proposed} proposed in {ledger.steps} step{'' if ledger.steps == 1 else 's'}"
 
 
 def _check_parts(evaluations: Sequence[Evaluation], anchors: Sequence[Evaluation]):
@@ -125,7 +126,7 @@ def _check_cache(out, ledger):
     if config.cache == NO_CACHE:
         return "no cache"
     if ":" in flags.tell(config.task):
-        return "the cache is not compared: that would import the module of the task"
+        return "the cache was not checked, because that would run your task's module"
     if not is_made_here(ledger.origin, out):
         return "the cache is where the run was made"
     try:

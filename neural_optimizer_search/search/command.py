@@ -1,4 +1,4 @@
-"""`nos-search`: searches for an update rule; an algorithm proposes, children are trained, a ledger remembers."""
+"""`nos-search`: searches for update rules by training small networks with them."""
 
 import contextlib
 import os
@@ -20,7 +20,7 @@ from neural_optimizer_search.measuring.racing import make_bar
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.records.cache import EvaluationCache
 from neural_optimizer_search.records.cache_file import NotACache
-from neural_optimizer_search.records.progress import write_above_bar
+from neural_optimizer_search.records.progress import ProgressBar, write_above_bar
 from neural_optimizer_search.records.run_directory import (
     CONTROLLER,
     LEADERBOARD,
@@ -33,18 +33,26 @@ from neural_optimizer_search.search.alike import open_behaviours
 from neural_optimizer_search.search.anchors import describe_scales, open_anchors
 from neural_optimizer_search.search.checking import check_run
 from neural_optimizer_search.search.config import NO_CACHE, RunConfig, SearchConfig, choose_defaults
-from neural_optimizer_search.search.constants import Rounds
-from neural_optimizer_search.search.description_table import Described, format_tables
+from neural_optimizer_search.search.constants import Rounds, describe_no_round
+from neural_optimizer_search.search.description_table import Described, describe_duration, format_tables
+from neural_optimizer_search.search.ended import describe_end, forget_end, note_end
+from neural_optimizer_search.search.estimate import Plan, guess_fresh_seconds
 from neural_optimizer_search.search.fresh import FreshSeeds, choose_contenders, choose_seeds
 from neural_optimizer_search.search.joint_executor import JointExecutor
 from neural_optimizer_search.search.known_optimizers import require_reward
 from neural_optimizer_search.search.leaderboard import format_leaderboard
 from neural_optimizer_search.search.limits import find_spent
 from neural_optimizer_search.search.loop import search
-from neural_optimizer_search.search.opening import open_new, open_old
+from neural_optimizer_search.search.opening import find_start, open_new, open_old
 from neural_optimizer_search.search.own_task import ChangedTask
 from neural_optimizer_search.search.prepared import prepare_search
-from neural_optimizer_search.search.progress import RuleBar, describe_counts, describe_steps, write_scalars
+from neural_optimizer_search.search.progress import (
+    RuleBar,
+    describe_cached,
+    describe_counts,
+    describe_steps,
+    write_scalars,
+)
 from neural_optimizer_search.search.ranking import read_ranking
 from neural_optimizer_search.search.recorder import EvaluationRecorder, pass_every_rule
 from neural_optimizer_search.search.registry import (
@@ -55,7 +63,7 @@ from neural_optimizer_search.search.registry import (
     find_algorithm,
     title_of,
 )
-from neural_optimizer_search.search.score_words import choose_words
+from neural_optimizer_search.search.score_words import choose_words, describe_reward
 from neural_optimizer_search.search.standing import Standing
 from neural_optimizer_search.search.start import Started, describe_start
 from neural_optimizer_search.search.timeout import find_timeout
@@ -64,6 +72,7 @@ from neural_optimizer_search.tasks import UnknownTask
 from neural_optimizer_search.workers.executor import TaskFailed
 from neural_optimizer_search.workers.ray_workers import NoCluster
 
+A_RUN = "--resume RUN"  # in a table, which does not know where its run is kept
 CHANGED_TASK = "begin a new run; --changed_task goes on nevertheless, and keeps the rewards from before"
 # With --async: one in work and one that waits, so that no worker ever does.
 RULES_PER_WORKER = 2
@@ -125,6 +134,8 @@ def _describe(p, given):
     config.check_task(p)
     config.check_workers(p)
     config.check_space(p)
+    start = find_start(p, config)
+    began = time.monotonic()
     try:
         described = [
             Described(f"{task.name}, protocol {config.protocol}", describe(task, protocol, config.data_dir), protocol)
@@ -133,8 +144,10 @@ def _describe(p, given):
         ]
     except TaskFailed as error:
         p.error(str(error))
-    workers = config.workers or os.cpu_count() or 1
-    print(format_tables(described, config.limits, workers, len(config.known_optimizers), config.fresh_seeds))
+    starting = max(0.0, time.monotonic() - began - sum(found.seconds for _, found, _ in described))
+    workers, known = config.workers or os.cpu_count() or 1, len(config.known_optimizers)
+    plan = Plan(config.limits, workers, known, len(start), config.fresh_seeds, config.tuning, starting)
+    print(format_tables(described, plan))
     return 0
 
 
@@ -147,19 +160,22 @@ def _run(config, out, ledger, may_change):
         ledger.add_versions(find_versions())
         screen = Screen() if config.screens else pass_every_rule
         print(
-            f"{who} over {space.title} ({space.size:.2g} strings), {' + '.join(config.task)}/"
+            f"{who} over {space.title} ({_count(space.size)} strings), {' + '.join(config.task)}/"
             f"{config.protocol}, seed {config.seed}, "
             f"{executor.workers} worker{'' if executor.workers == 1 else 's'} -> {out}",
             flush=True,
         )
         start = ledger.start
         if start:
-            print(describe_start(start, space, screen), flush=True)
+            print(describe_start(start, space, screen, config.tuning.share), flush=True)
+            if config.start is None:
+                default = " ".join(config.starts_with)
+                print(f"That is --start {default}, the default for a task of your own. For none: --start none")
         stack.enter_context(keep_tracebacks(executor, out / TRACEBACKS, ledger.require_in_place))
         anchors = _open_anchors(executor, ledger, config.task) if prepared.is_joint else None
         executor = JointExecutor(executor, anchors) if anchors else executor
         cache = _open_cache(config, prepared.identity(anchors), screen, stack)
-        behaviours = open_behaviours(executor, ledger) if config.joins_alike else None
+        behaviours = _open_behaviours(executor, ledger) if config.joins_alike else None
         if config.joins_alike and behaviours is None:
             _say("the first gradients of the task are not finite, so no rules are taken for one that behave alike.")
         standing = Standing(behaviours, protocol.racing, make_joint_bar if anchors else make_bar)
@@ -168,50 +184,95 @@ def _run(config, out, ledger, may_change):
         executor.timeout = config.timeout or find_timeout(known)
         setting = SearchSetting(space, config.preset, config.seed, out / CONTROLLER, ledger, known)
         algorithm = find_algorithm(config.algorithm).make(setting)
+        if config.minutes:
+            print(_describe_time(config, known, executor.workers), flush=True)
         if start:
-            algorithm = Started(algorithm, start)
-        rounds = Rounds(config.tuning, protocol, recorder, standing, ledger, known, config.seed)
-        _search(config, out, algorithm, recorder, ledger, rounds)
+            algorithm = Started(algorithm, [one.rule for one in start])
+        given = {screen(one.rule).key: one for one in start if one.tuned}
+        rounds = Rounds(config.tuning, protocol, recorder, standing, ledger, known, config.seed, given)
+        forget_end(ledger)
+        is_whole = _search(config, out, algorithm, recorder, ledger, rounds)
         _measure_fresh(config.fresh_seeds, protocol, executor, ledger)
+        if is_whole:
+            note_end(config, ledger)
     _report(out, ledger, config)
+
+
+def _count(size):
+    return f"{size:,.0f}" if size < 1e6 else f"{size:.2g}"
 
 
 def _open_anchors(executor, ledger, tasks):
     """The `Anchors`, each told in a line."""
     if not ledger.anchors:
         print("Several tasks: tuned SGD and tuned Adam come first, for the scores 0 and 1 on each.", flush=True)
-    anchors = open_anchors(executor, ledger, tasks)
+    with _starting_bar(executor, not ledger.anchors) as on_wait:
+        anchors = open_anchors(executor, ledger, tasks, on_wait)
     print("\n".join(describe_scales(anchors)), flush=True)
     return anchors
+
+
+def _open_behaviours(executor, ledger):
+    with _starting_bar(executor, ledger.descent is None) as on_wait:
+        return open_behaviours(executor, ledger, on_wait)
+
+
+@contextlib.contextmanager
+def _starting_bar(executor, is_needed):
+    """A bar for what the workers are asked first, for which they have to start; gives its `on_wait`."""
+    if not is_needed:
+        yield lambda work: None
+        return
+    with ProgressBar(1, f"start of {executor.workers} worker{'' if executor.workers == 1 else 's'}") as bar:
+        yield bar.wait_for
+        bar.advance()
 
 
 def _measure_known_optimizers(optimizers, recorder, ledger):
     before = ledger.evaluations("baseline")
     best = max((e.reward for e in before), default=0.0)
-    with RuleBar(len(optimizers), "known optimizers", len(before), best) as bar:
+    with RuleBar(len(optimizers), "known optimizers", len(before), best, counts_cached=True) as bar:
         recorder.on_evaluation, recorder.on_wait = bar.show, bar.wait_for
         known = recorder(optimizers.values(), role="baseline")
     require_reward(dict(zip(optimizers, known)))
     return known
 
 
+def _describe_time(config, known, workers):
+    """What comes on top of the minutes, before they begin."""
+    steps = sum(protocol.final_steps for _, protocol in config.find_each())
+    fresh = guess_fresh_seconds(known, steps, config.fresh_seeds, workers)
+    about = f", about {describe_duration(fresh)}" if fresh else ""
+    more = f" and the trainings with fresh seeds{about}" if config.fresh_seeds else ""
+    return (
+        f"The minutes ({config.minutes:g}) begin now. On top of them come the rules that are then in training{more}."
+    )
+
+
 def _search(config, out, algorithm, recorder, ledger, rounds):
+    """Whether nothing is left to do, however much time there is."""
     ahead = RULES_PER_WORKER * recorder.executor.workers if config.asynchronous else 0
     writer = tf.summary.create_file_writer(str(out / TENSORBOARD))
     with RuleBar(config.budget, "rules", recorder.trained, recorder.best) as bar:
         recorder.on_evaluation, recorder.on_wait = bar.show, bar.wait_for
         began, before = time.monotonic(), recorder.trained
+        if config.limits.given.keys() == {"minutes"}:
+            bar.end_by(began, 60 * config.minutes)
+        any_step = False
         for step in search(algorithm, recorder, ledger, config.limits, ahead, rounds):
+            any_step = True
             write_scalars(writer, step, algorithm.metrics)
             bar.count(ledger.counts())
             bar.approach(config.limits, find_spent(recorder, began), before, algorithm.share)
         reached = config.limits.find_reached(find_spent(recorder, began))
     if reached:
-        print(f"The search ended after {config.limits.describe(reached)}.")
+        is_idle = before > 0 and not any_step and recorder.trained == before
+        print(describe_end(config.limits, reached, is_idle))
     elif rounds.is_over:
         print(f"The search ended: too few of {config.limits.describe('steps')} are left for a whole round of tuning.")
     elif algorithm.share is None or algorithm.share < 1:
         print(f"Stopped at {recorder.trained} rules: {config.algorithm} proposes only what it has seen.")
+    return reached not in (None, "minutes") and not rounds.is_due
 
 
 def _measure_fresh(count, protocol, executor, ledger):
@@ -237,14 +298,17 @@ def _say(sentence):
 def _report(out, ledger, config):
     ledger.require_in_place()  # else the leaderboard would be written where the run no longer is
     words = choose_words(flags.tell(config.task), ledger.anchors, ledger.fingerprint, ledger.task_changes)
+    if not ledger.anchors:
+        words = words._replace(note=f"{words.note}\n{describe_reward(config.find()[1].reward)}")
     ranking = read_ranking(ledger)
     table = format_leaderboard(ranking, words, _find_final_steps(config, ranking))
     write_whole(out / LEADERBOARD, lambda unfinished: unfinished.write_text(f"{table}\n"))
-    counts = ledger.counts()
-    print(
-        f"\n{table}\n\n{describe_counts(counts)}{describe_steps(ledger.count_steps())}\nKept in {out}"
-        f"\nAs a page to look at: nos-report {quote(out)}"
-    )
+    counts, steps = ledger.counts(), ledger.count_steps()
+    cached = sum(e.cached for e in ledger.evaluation_rows("baseline"))
+    notes = [describe_no_round(config.tuning, config.find()[1], steps)]
+    lines = [f"{describe_counts(counts)}{describe_cached(cached)}{describe_steps(steps)}", *filter(None, notes)]
+    print("\n".join(["", table.replace(A_RUN, f"--resume {quote(out)}"), "", *lines, f"Kept in {out}"]))
+    print(f"As a page to look at: nos-report {quote(out)}")
 
 
 def _find_final_steps(config, ranking):

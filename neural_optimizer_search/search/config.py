@@ -52,8 +52,7 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         "arxiv2017_no_decay",
         "which rules may be proposed",
         choices=(*PRESETS, COMPOSED),
-        default_text=f"{COMPOSED} for a task of your own; arxiv2017_no_decay for a shipped one, with --depth or "
-        "--unconstrained, and in preset paper",
+        default_text=f"{COMPOSED}; arxiv2017_no_decay with --depth or --unconstrained, and in preset paper",
     )
     depth: Optional[int] = flag(
         2,
@@ -70,7 +69,8 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
     )
     preset: str = flag(
         "fast",
-        "the controller's settings; the paper's need many thousands of rules",
+        "the controller's settings; the paper's need many thousands of rules, and turn off --screen, --alike, "
+        "--racing, --start and --constants",
         choices=HYPERPARAMETERS,
     )
     budget: Optional[int] = flag(
@@ -90,8 +90,8 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
     )
     minutes: Optional[float] = flag(
         None,
-        "minutes to search; rules in training are finished, the fresh seeds take extra time, and a resumed run gets "
-        "as many minutes again",
+        "minutes to search; the start and the known optimizers come before them, and rules in training and the fresh "
+        "seeds after; a resumed run gets this many minutes again",
         parse=number(0.001, 1e6),
         default_text="no limit",
         changeable=True,
@@ -273,9 +273,7 @@ def choose_defaults(given: Mapping[str, Any], entry: AlgorithmEntry) -> dict[str
     """Defaults in place of those of `SearchConfig`, by what was given."""
     another_limit = given.keys() & {"steps", "minutes", "patience"}
     of_iterations = given.keys() & {"depth", "unconstrained"} or given.get("preset") == "paper"
-    is_composed = given.get("space") == COMPOSED or (
-        "space" not in given and not of_iterations and any(":" in name for name in given.get("task", ()))
-    )
+    is_composed = given.get("space") == COMPOSED or ("space" not in given and not of_iterations)
     return {
         **entry.defaults,
         **({"budget": None} if another_limit else {}),

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from neural_optimizer_search.measuring.description import Description
-from neural_optimizer_search.search.limits import Limits
+from neural_optimizer_search.search.constants import find_round_cost, find_steps_before
+from neural_optimizer_search.search.estimate import Plan, estimate
 from neural_optimizer_search.search.ranking import SHOWN
 from neural_optimizer_search.tasks.protocol import Protocol
 
@@ -16,7 +17,7 @@ def format_lines(name: str, found: Description) -> str:
     return (
         f"{name}: {found.trainable:,} weights, {found.train_examples:,} examples in batches of {found.batch_size}, "
         f"{found.validation_examples:,} to validate; at most {found.steps:,} steps and about "
-        f"{_duration(found.seconds)} a rule\n"
+        f"{describe_duration(found.seconds)} a rule\n"
         f"Untrained: {found.metric_name} {found.metric:.4g}, score {found.score:.4g}, loss {found.loss:.4g}"
     )
 
@@ -29,26 +30,22 @@ class Described(NamedTuple):
     protocol: Protocol
 
 
-def format_tables(described: Sequence[Described], limits: Limits, workers: int, known: int, fresh_seeds: int) -> str:
+def format_tables(described: Sequence[Described], plan: Plan) -> str:
     """All that is known before the first rule, task by task, and what the whole search takes.
 
     Args:
       described: The tasks.
-      limits: What ends the search.
-      workers: How many workers will measure rules.
-      known: How many known optimizers are measured before.
-      fresh_seeds: How often each of these, and of the best rules, is trained at the end.
+      plan: What the search will do.
     """
-    seconds = sum(found.seconds for _, found, _ in described)
-    whole = {
-        "budget": _describe_budget(seconds, limits, workers, known),
-        "fresh seeds": _describe_fresh(described, workers, known + SHOWN, fresh_seeds),
-    }
+    whole = _describe_whole(described, plan)
     if len(described) == 1:
         (one,) = described
         return _format({**_describe(one), **whole}, one.found.notes)
     tables = [_format(_describe(one), one.found.notes) for one in described]
-    return "\n\n".join([*tables, _format({"all tasks": f"about {_duration(seconds)} a rule at most", **whole})])
+    seconds = sum(found.seconds for _, found, _ in described)
+    return "\n\n".join(
+        [*tables, _format({"all tasks": f"about {describe_duration(seconds)} a rule at most", **whole})]
+    )
 
 
 def _describe(described):
@@ -60,8 +57,8 @@ def _describe(described):
         "weights": f"{found.trainable:,} trainable, {found.frozen:,} not",
         "examples": f"{found.train_examples:,} to train, {found.validation_examples:,} to validate",
         "batch": f"{found.batch_size}{f'; {validation} in validation' if validation else ''}",
-        "steps a rule": f"{found.steps:,} at most",
-        "time a rule": f"about {_duration(found.seconds)}, from two timed runs with Adam on one core",
+        "steps a rule": f"at most {found.steps:,}; a rule that is stopped early takes fewer",
+        "time a rule": f"about {describe_duration(found.seconds)}, from two timed runs with Adam on one core",
         "memory": f"{_size(found.data_bytes)} of data in each worker; {_size(found.peak_bytes)} a process in all",
         "metric": f"{found.metric_name}: {found.metric:.4g} untrained, which has the score {found.score:.4g} "
         f"({worst:.4g} scores 0, {best:.4g} scores 1)",
@@ -75,27 +72,50 @@ def _format(rows, notes=()):
     return "\n".join([*lines, *(f"{'note':<{width}}  {note}" for note in notes)])
 
 
-def _describe_budget(seconds, limits, workers, known):
-    crew, others = _crew(workers), [limits.describe(name) for name in limits.given if name != "rules"]
-    if limits.rules is None:
-        words = ", or ".join(others) or "none"
-        return f"{words}; {known} known optimizers take about {_duration(seconds * known / workers)} with {crew}"
-    total = _duration(seconds * (limits.rules + known) / workers)
-    most = f"{limits.describe('rules')} and {known} known optimizers take at most about {total} with {crew}"
-    return ", or ".join([most, *others])
+def _describe_whole(described, plan):
+    times = estimate(plan, [(found, protocol) for _, found, protocol in described])
+    start = {"start": f"{plan.start} rules, measured first; they count among the budget"} if plan.start else {}
+    whole = f"{_span(times.whole)} with {_crew(plan.workers)}" if times.whole else "nobody knows, with such a budget"
+    return {
+        "start-up": f"{_span(times.starts)}, until the workers have TensorFlow and the data",
+        "known": f"{plan.known} known optimizers: {_span(times.known)}",
+        **start,
+        "budget": _describe_budget(plan.limits, times),
+        "constants": _describe_constants(plan, described[0].protocol, times),
+        "fresh seeds": _describe_fresh(described, plan.known + SHOWN, plan.fresh_seeds, times),
+        "in all": whole,
+    }
 
 
-def _describe_fresh(described, workers, rules, seeds):
+def _describe_budget(limits, times):
+    words = ", or ".join(map(limits.describe, limits.given)) or "none"
+    spans = f": {_span(times.search)}" if times.search else ""
+    is_timed = limits.minutes is not None
+    return f"{words}{spans}{'; all other rows come on top of the minutes' if is_timed else ''}"
+
+
+def _describe_constants(plan, protocol, times):
+    share = plan.tuning.share
+    if not share:
+        return "none"
+    steps = f"{find_round_cost(plan.tuning, protocol):,} steps at most"
+    first = f"the first after {find_steps_before(plan.tuning, protocol):,} others"
+    if times.rounds is None:
+        return f"rounds of {steps}, {first}; they are part of the budget"
+    low, high = map(round, (times.rounds.low, times.rounds.high))
+    count = f"{low}" if low == high else f"{low} to {high}"
+    return f"{count} round{'' if count == '1' else 's'} of {steps}, {first}; in the time of the budget"
+
+
+def _describe_fresh(described, rules, seeds, times):
     if not seeds:
         return "none"
     trainings = rules * seeds
     steps = [protocol.final_steps for *_, protocol in described]
-    shares = (found.seconds * final / max(1, found.steps) for (_, found, _), final in zip(described, steps))
-    seconds = sum(shares) * trainings / workers
     each = f"{steps[0]:,}" if len(steps) == 1 else f"({' + '.join(f'{final:,}' for final in steps)})"
     return (
-        f"{rules} rules * {seeds} seeds * {each} steps = {trainings * sum(steps):,} steps at most, "
-        f"about {_duration(seconds)} with {_crew(workers)}, after the budget"
+        f"{rules} rules * {seeds} seeds * {each} steps = {trainings * sum(steps):,} steps at most: "
+        f"{_span(times.fresh)}, after the budget"
     )
 
 
@@ -103,10 +123,20 @@ def _crew(workers):
     return f"{workers} worker{'' if workers == 1 else 's'}"
 
 
-def _duration(seconds):
+def describe_duration(seconds: float) -> str:
+    """Seconds in words: "5 min"."""
     if seconds < 100:
-        return f"{seconds:.2g} s"
+        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def _span(times):
+    """A range in words: "2 to 5 min"."""
+    low, high = (describe_duration(seconds) for seconds in (times.low, times.high))
+    if low == high:
+        return f"about {low}"
+    (number, unit), other = low.split(), high.split()[1]
+    return f"{number} to {high}" if unit == other else f"{low} to {high}"
 
 
 def _size(count):

@@ -11,6 +11,7 @@ from neural_optimizer_search.search.intervals import say_probability
 from neural_optimizer_search.search.known_optimizers import TITLES
 from neural_optimizer_search.search.ranking import NO_FRESH_SEEDS, SHOWN, Ranking
 from neural_optimizer_search.search.score_words import ScoreWords
+from neural_optimizer_search.search.step_cost import describe_costs
 from neural_optimizer_search.search.verdict import find_verdict, least_probability
 
 FORMULA = "update rule (w <- w - rate * rule)"
@@ -42,6 +43,7 @@ def format_leaderboard(ranking: Ranking, words: ScoreWords, steps: int, count: i
             *(_explain_fresh(ranking, words) if is_fresh else _explain_seen(contenders, words)),
             *([SHORTENED] if any(FOUND_AS.strip() in row for row in rows) else []),
             *([ALIKE] if any(one.alike for one in contenders) else []),
+            *describe_costs(shown, ranking.known),
             words.note,
             *([TUNED] if any(one.evaluation.form for one in contenders) else []),
             *([SETTINGS] if any(one.evaluation.training_setting for one in contenders) else []),
@@ -59,7 +61,7 @@ FRESH_TITLES = ("fresh {reward}", "P(better)", "search")
 ALIKE = "alike: the number of other rules that behave like it, or nearly so; they were not trained, or are not shown."
 SHORTENED = (
     "A rule is shown by its shortest formula that behaves alike on the recorded gradients;\n"
-    '"found as" is what was trained, and what code here uses.'
+    '"found as" is what was trained, with the rate beside it, and what code here uses.'
 )
 TUNED = (
     "tuned: with the constants, the rate, the schedule and the weight decay that were best among many; of the known\n"

@@ -30,6 +30,26 @@ class PreparedTask(NamedTuple):
     fingerprint: Optional[Fingerprint] = None
 
 
+def recall_task(task: Task, protocol: Protocol, recorded: Optional[Fingerprint]) -> Optional[PreparedTask]:
+    """A task as it was described before, if its code is the same; None if it has to be described again.
+
+    Other data are then found by the workers, if any start.
+
+    Args:
+      task: The `Task`.
+      protocol: The `Protocol`.
+      recorded: Its fingerprint; None if there is none.
+    """
+    if not isinstance(task, NamedTask) or recorded is None:
+        return None
+    return _prepare(task, protocol, recorded) if recorded.is_of_code(task.name.partition(":")[0]) else None
+
+
+def _prepare(task, protocol, fingerprint):
+    known = dataclasses.replace(task, data=" ".join(fingerprint.data.values()), untrained_loss=fingerprint.untrained)
+    return PreparedTask(known, fingerprint.identity(task, protocol), fingerprint)
+
+
 class TaskRecord(Contract):
     """Where a run records with which task of the user's own it goes on, such as its `Ledger`."""
 
@@ -76,8 +96,7 @@ def prepare_task(
         print(f"{command}: note: {note}", file=sys.stderr)
     fingerprint = description.fingerprint
     assert fingerprint is not None  # the task is the user's own
-    known = dataclasses.replace(task, data=" ".join(fingerprint.data.values()), untrained_loss=fingerprint.untrained)
-    return PreparedTask(known, fingerprint.identity(task, protocol), fingerprint)
+    return _prepare(task, protocol, fingerprint)
 
 
 def record_fingerprint(ledger: TaskRecord, now: Optional[Fingerprint], way_on: str, may_change: bool = False) -> None:

@@ -9,7 +9,14 @@ from neural_optimizer_search.measuring.fingerprint import Fingerprint
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.anchors import Anchors
 from neural_optimizer_search.search.config import SearchConfig
-from neural_optimizer_search.search.own_task import ChangedTask, PreparedTask, prepare_task, record_fingerprint
+from neural_optimizer_search.search.ended import has_ended
+from neural_optimizer_search.search.own_task import (
+    ChangedTask,
+    PreparedTask,
+    prepare_task,
+    recall_task,
+    record_fingerprint,
+)
 from neural_optimizer_search.tasks.joint_task import JointTask
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
@@ -56,6 +63,8 @@ def prepare_search(
 ) -> PreparedSearch:
     """Describes and checks each task of the user's own, and records which one it is.
 
+    Of a search that has nothing left to do only the code of the task is looked at.
+
     Args:
       config: Of the search.
       ledger: Its `Ledger`.
@@ -65,14 +74,18 @@ def prepare_search(
     Raises:
       TaskFailed: If no reward of one would mean anything, or it cannot be trained.
       ChangedTask: If one is another than before, and may not be.
-      Damaged: If the ledger has a fingerprint that is none.
+      Damaged: If the ledger has a fingerprint that is none, or an end.
     """
     describe, in_place = config.make_describer(), ledger.require_in_place
+    # Nothing will be measured: what the task was is enough.
+    recalls = has_ended(config, ledger) and not may_change
+    found = config.find_each()
 
     def prepare(task: Task, protocol: Protocol) -> PreparedTask:
-        return prepare_task("nos-search", task, protocol, describe, config.data_dir, tracebacks, in_place)
+        recorded = ledger.fingerprint if len(found) == 1 else ledger.fingerprints.get(task.name)
+        recalled = recall_task(task, protocol, recorded) if recalls else None
+        return recalled or prepare_task("nos-search", task, protocol, describe, config.data_dir, tracebacks, in_place)
 
-    found = config.find_each()
     if len(found) == 1:
         ((task, protocol),) = found
         task, identity, fingerprint = prepare(task, protocol)

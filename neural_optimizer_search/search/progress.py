@@ -1,7 +1,8 @@
 """What a person sees of a search while it runs: a bar, and TensorBoard."""
 
 import math
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any, Optional
 
 import tensorflow as tf
@@ -20,17 +21,22 @@ class RuleBar(ProgressBar):
       unit: What they are called.
       done: Rules that were trained before.
       best: The highest reward before.
+      counts_cached: Whether a rule that another search has measured counts; it is not trained.
     """
 
-    def __init__(self, total: Optional[int], unit: str, done: int = 0, best: float = 0.0):
+    def __init__(
+        self, total: Optional[int], unit: str, done: int = 0, best: float = 0.0, counts_cached: bool = False
+    ):
         super().__init__(total, unit, done)
-        self._best, self._any, self._counts, self._limits = best, False, "", ""
+        self._best, self._any, self._counts, self._counts_cached = best, False, "", counts_cached
+        self._say_limits: Callable[[int], str] = lambda done: ""
 
     def show(self, evaluation: Evaluation) -> None:
-        """One rule more; a cached one is not trained, and does not count."""
+        """One rule more."""
         self._best, self._any = max(self._best, evaluation.reward), True
-        self._write_note()
-        if not evaluation.cached:
+        counts = self._counts_cached or not evaluation.cached
+        self._write_note(self.done + counts)
+        if counts:
             self.advance()
 
     def count(self, counts: Mapping[str, int]) -> None:
@@ -40,7 +46,7 @@ class RuleBar(ProgressBar):
         shown = [f", {count / counts['sampled']:.0%} {name}" for name, count in shares.items() if count]
         failed = [f", {counts['failed']} failed"] if counts["failed"] else []
         self._counts = "".join([*shown, *failed])
-        self._write_note()
+        self._write_note(self.done)
 
     def approach(self, limits: Limits, spent: Spent, before: int, share: Optional[float]) -> None:
         """Shows what will end the search, and when, if the rest is like what was done.
@@ -51,20 +57,30 @@ class RuleBar(ProgressBar):
           before: How many rules an earlier command has trained.
           share: The share of all proposals that is made; None if they could go on forever.
         """
-        left = [*limits.find_left(spent, before).values()]
+        left = limits.find_left(spent, before)
         if share:
-            left.append(spent.rules / min(share, 1.0) - spent.rules)
-        nearest = min(left, default=math.inf)
-        if math.isfinite(nearest):
-            self.expect(spent.rules + math.ceil(nearest))
-        shares = limits.describe_shares(spent, before)
-        self._limits = f", {shares}" if shares else ""
-        self._write_note()
+            left = {**left, "": spent.rules / min(share, 1.0) - spent.rules}
+        nearest = min(left, key=left.__getitem__, default="")
+        is_time = nearest == "minutes"
+        seconds = 60.0 * limits.minutes if is_time and limits.minutes else None
+        self.end_by(time.monotonic() - 60.0 * spent.minutes, seconds)
+        if math.isfinite(left.get(nearest, math.inf)) and not is_time:
+            self.expect(spent.rules + math.ceil(left[nearest]))
+        told = time.monotonic()
 
-    def _write_note(self):
+        def say(done):
+            """Until the next step the rules are counted on, and time goes on."""
+            minutes = spent.minutes + (time.monotonic() - told) / 60
+            return limits.describe_shares(spent._replace(rules=max(spent.rules, done), minutes=minutes), before)
+
+        self._say_limits = say
+        self._write_note(self.done)
+
+    def _write_note(self, done):
         if self._any:
             speed = f", {60 * self.speed:.0f} rules/min" if self.speed else ""
-            self.note(f"best {self._best:.4f}{speed}{self._limits}{self._counts}")
+            shares = self._say_limits(done)
+            self.note(f"best {self._best:.4f}{speed}{shares and f', {shares}'}{self._counts}")
 
 
 def describe_counts(counts: Mapping[str, int]) -> str:
@@ -83,6 +99,11 @@ def describe_counts(counts: Mapping[str, int]) -> str:
         f"{counts['sampled']} sampled: {before}, of these {counts['stopped']} stopped early, "
         f"{counts['diverged']} diverged and {counts['failed']} failed."
     )
+
+
+def describe_cached(known: int) -> str:
+    """How many known optimizers came from the cache, in a sentence; "" for none."""
+    return f" {known} known optimizer{' was' if known == 1 else 's were'} cached." if known else ""
 
 
 def describe_steps(steps: Mapping[str, int]) -> str:

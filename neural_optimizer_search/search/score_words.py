@@ -31,7 +31,8 @@ def joint_words(anchors: Anchors, changes: Sequence[str] = ()) -> ScoreWords:
       changes: As for `score_words`.
     """
     lines = [
-        "mean score: over the tasks. On each, tuned SGD has the score 0 and tuned Adam 1; less than 0 counts 0.",
+        "mean score: over the tasks. On each, tuned SGD has the score 0 and tuned Adam 1, with the seeds of the "
+        "search;\nwith fresh seeds Adam may get another. Less than 0 counts 0.",
         *describe_scales(anchors),
     ]
     return ScoreWords("score", "\n".join(lines) + _warn(changes), "mean score")
@@ -68,8 +69,24 @@ def score_words(task: str, fingerprint: Optional[Fingerprint] = None, changes: S
     if fingerprint is not None:
         metric, worst, best = shorten(fingerprint.metric), fingerprint.worst, fingerprint.best
         is_itself = (worst, best) == (0.0, 1.0)
-        of = f"; score = {metric}." if is_itself else f": 0 where {metric} is {worst:.4g}, 1 where it is {best:.4g}."
+        if is_itself:
+            return ScoreWords("score", f"score: validation {metric} at the end of the final run.{_warn(changes)}")
+        of = f": 0 where {metric} is {worst:.4g}, 1 where it is {best:.4g}."
     return ScoreWords("score", f"score: at the end of the final run{of}{_warn(changes)}")
+
+
+# Row of `REWARDS` -> what a training is paid.
+_PAID = {
+    "final_accuracy": "its last validation",
+    "end_accuracy": "the mean score of the last third of its validations",
+    "mean_accuracy": "the mean score of all its validations, so that a fast start counts too",
+    "mean_cross_entropy": "its mean validation loss, scaled so that a uniform guess has 0 and certainty 1",
+}
+
+
+def describe_reward(reward: str) -> str:
+    """What the reward of a training is, in a sentence, by its row in `REWARDS`."""
+    return f"reward of a training: {_PAID[reward]}."
 
 
 def _warn(changes):

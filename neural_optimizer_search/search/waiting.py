@@ -6,7 +6,8 @@ from typing import Any
 
 from neural_optimizer_search.workers.executor import Executor
 
-# While something is waited for, it is said every so often what takes long; what takes less is not long.
+# While something is waited for, it is said every so often what takes long; what takes less is not long, but a start
+# is said at once: until then nothing else is seen.
 TELL_SECONDS, LONG_SECONDS = 5.0, 15.0
 
 
@@ -22,4 +23,4 @@ def wait_for_any(
     """
     while futures and not concurrent.futures.wait(futures, TELL_SECONDS, concurrent.futures.FIRST_COMPLETED).done:
         work = executor.longest_work
-        on_wait(str(work) if work and work.seconds >= LONG_SECONDS else "")
+        on_wait(str(work) if work and (work.is_start or work.seconds >= LONG_SECONDS) else "")

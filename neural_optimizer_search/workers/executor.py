@@ -59,14 +59,16 @@ class Work(NamedTuple):
     """What a worker is doing.
 
     Attributes:
-      what: Such as "a rule has been in work".
+      what: Such as "one rule has been running".
       seconds: Since when.
       limit: Seconds that it may take; None if there is no limit.
+      is_start: Whether it is the start of a worker.
     """
 
     what: str
     seconds: float
     limit: Optional[float]
+    is_start: bool = False
 
     def __str__(self) -> str:
         return f"{self.what} for {self.seconds:.0f} s ({f'limit {self.limit:.0f} s' if self.limit else 'no limit'})"

@@ -19,6 +19,8 @@ from neural_optimizer_search.workers.worker import Failed, Measured, Ready, Unme
 HOPELESS = 3
 # A worker that so often in a row does not start is given up.
 STARTS = 3
+# What a worker is doing until it can measure a rule.
+STARTING = "a worker has been starting"
 
 
 class _Job(NamedTuple):
@@ -57,7 +59,9 @@ class WorkerPool(Executor):
     def longest_work(self) -> Optional[Work]:
         """The start or the rule that has been under way for longest."""
         now = time.monotonic()
-        works = [Work(what, now - begun, limit) for what, begun, limit in list(self._under_way.values())]
+        works = [
+            Work(what, now - begun, limit, what == STARTING) for what, begun, limit in list(self._under_way.values())
+        ]
         return max(works, key=lambda work: work.seconds, default=None)
 
     def submit(self, rule: Rule, ask: Ask = MEASURE) -> "concurrent.futures.Future[Any]":
@@ -105,7 +109,7 @@ class WorkerPool(Executor):
     def _start(self, worker):
         """Whether the worker starts."""
         limit = self.start_timeout
-        with self._timed(worker, "a worker has been starting", limit):
+        with self._timed(worker, STARTING, limit):
             answer = worker.start(limit)
         if isinstance(answer, Ready):
             return True
@@ -130,7 +134,7 @@ class WorkerPool(Executor):
 
     def _measure(self, worker, job):
         limit = self.timeout
-        with self._timed(worker, "a rule has been in work", limit):
+        with self._timed(worker, "one rule has been running", limit):
             answer = _check(worker.measure(job.rule, limit, job.ask), job.ask)
         if isinstance(answer, Measured):
             self._any_measured = True

@@ -1,12 +1,14 @@
 """What ends a search, and what a person sees of it."""
 
 import dataclasses
+import re
+import time
 import types
 
 import fakes
 import pytest
 
-from neural_optimizer_search import search_space
+from neural_optimizer_search import parse_formula, search_space
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search import command, limits, loop
 from neural_optimizer_search.search.limits import Limits, Spent
@@ -101,9 +103,47 @@ def test_patience_counts_rules_since_the_last_best_one(ledger):
 )
 def test_the_bar_says_what_will_end_it(given, share, total, note):
     with RuleBar(None, "rules", SPENT.rules) as bar:
-        bar.show(fakes.fake_evaluation(search_space("signs", 1).decode([0, 1, 0, 0, 2])))
+        bar.show(dataclasses.replace(fakes.fake_evaluation(parse_formula("g")), cached=True))
         bar.approach(Limits(**given), SPENT, 0, share)
         assert bar._bar.total == total and note in bar._note and ("% of" in bar._note) == bool(note)
+
+
+def read_bar(bar):
+    return re.sub(r"\d\d:\d\d,", "", str(bar._bar), count=1)
+
+
+def test_the_time_left_is_that_of_the_minutes():
+    """It does not depend on how fast rules are, and is there before the first one."""
+    now = time.monotonic()
+    with RuleBar(None, "rules") as bar:
+        bar.end_by(now - 60.0, 180.0)
+        assert re.match(r"0 rules \|█{7} {13}\|  0(2:00|1:59) left", read_bar(bar))
+        bar.show(fakes.fake_evaluation(parse_formula("g")))
+        bar.approach(Limits(minutes=3.0), Spent(1, 100, 0, 2.0), 0, None)
+        assert re.match(r"1 rules \|█{13} {7}\|  0(1:00|0:59) left", read_bar(bar)) and bar._bar.total is None
+        bar.approach(Limits(rules=2, minutes=300.0), Spent(1, 100, 0, 2.0), 0, None)
+        assert re.match(r"1/2 rules \|", read_bar(bar))
+
+
+def test_rules_are_counted_on_between_steps():
+    with RuleBar(40, "rules", 22) as bar:
+        bar.approach(Limits(rules=40, steps=1000), Spent(22, 100, 3, 0.1), 0, None)
+        for _ in range(2):
+            bar.show(fakes.fake_evaluation(parse_formula("g")))
+        assert "60% of 40 rules" in str(bar._bar) and "24/40 rules" in str(bar._bar)
+
+
+@pytest.mark.parametrize("counts_cached", [True, False])
+def test_known_optimizers_from_the_cache_are_done(counts_cached):
+    with RuleBar(10, "known optimizers", counts_cached=counts_cached) as bar:
+        bar.show(dataclasses.replace(fakes.fake_evaluation(parse_formula("g")), cached=True))
+        assert bar.done == counts_cached
+
+
+def test_a_bar_with_nothing_to_do_is_shown_once(capsys):
+    with RuleBar(10, "rules", 10):
+        pass
+    assert capsys.readouterr().err.count("10/10 rules") == 1
 
 
 class OneStep(fakes.FakeEvaluator):

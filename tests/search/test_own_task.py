@@ -70,6 +70,19 @@ def set_fingerprint(run, text):
     db.close()
 
 
+@pytest.fixture
+def looks(monkeypatch):
+    """One item for each time that a task was described."""
+    describe, times = Describer.__call__, []
+
+    def count(*given):
+        times.append(1)
+        return describe(*given)
+
+    monkeypatch.setattr(Describer, "__call__", count)
+    return times
+
+
 # -- The code --------------------------------------------------------------------------------------
 
 
@@ -91,11 +104,13 @@ def test_a_shipped_task_is_not_looked_at(tmp_path, monkeypatch):
         assert ledger.fingerprint is None
 
 
-def test_a_run_goes_on_with_its_own_task_only(mine, capfd):
+def test_a_run_goes_on_with_its_own_task_only(mine, capfd, looks):
     assert search(mine, "--out", "run") == 0
     before = found(Path("run"))
     mine.write("# Another comment.\n" + MODULE)
-    assert command.main(["--resume", "run"]) == 0
+    assert command.main(["--resume", "run", "--minutes", "1"]) == 0
+    over = "Nothing is left to search: the limit of 10 rules is used up. To go on, give a larger --budget too."
+    assert over in capfd.readouterr().out and len(looks) == 1  # for that the code is enough
     mine.write(MODULE.replace("Dense(1)", "Dense(1, use_bias=False)"))
     told = refused(capfd, command.main, "--resume", "run")
     assert told.startswith(
@@ -106,6 +121,7 @@ def test_a_run_goes_on_with_its_own_task_only(mine, capfd):
     assert found(Path("run")) == before
     assert command.main(["--resume", "run", "--changed_task", "--budget", "14"]) == 0
     assert len(found(Path("run"))) > len(before)
+    assert len(looks) == 3
     told = " ".join((Path("run") / "leaderboard.txt").read_text().split())
     assert f"Some rewards are of another task: the run went on after changes (the code of {mine.module}.py)." in told
     # From now on that is its task.
@@ -148,7 +164,7 @@ def test_check_imports_nothing(mine, capfd):
     mine.write("raise SystemExit('imported')")
     capfd.readouterr()
     assert command.main(["--check", "run"]) == 0
-    assert "the cache is not compared: that would import the module of the task." in capfd.readouterr().out
+    assert "the cache was not checked, because that would run your task's module." in capfd.readouterr().out
 
 
 @pytest.mark.parametrize("flag", [["--out", "run"], ["--resume", "run"], ["--changed_task"]])
@@ -168,7 +184,12 @@ def test_describe_writes_nothing(mine, tmp_path, capfd):
         == 0
     )
     out, err = capfd.readouterr()
-    assert "budget        94 rules and 6 known optimizers take at most about 25 s with 2 workers\n" in out
+    assert "known         6 known optimizers: 0.73 to 3.8 s\n" in out
+    assert re.search(r"^start         \d\d rules, measured first; they count among the budget$", out, re.MULTILINE)
+    assert re.search(
+        r"^constants     \d+ to \d+ rounds of [\d,]+ steps at most, the first after [\d,]+ others", out, re.M
+    )
+    assert re.search(r"^in all        .* with 2 workers$", out, re.M)
     # Ten rules and six known optimizers, ten seeds each.
     (fresh,) = re.findall(
         r"^fresh seeds   16 rules \* 10 seeds \* (\d+) steps = (\d[\d,]*) steps .*$", out, re.MULTILINE
@@ -179,7 +200,9 @@ def test_describe_writes_nothing(mine, tmp_path, capfd):
     assert {path for path in tmp_path.rglob("*") if "__pycache__" not in path.parts} == before
 
 
-def test_describe_tells_of_a_wrong_task(mine, capfd):
+def test_describe_tells_of_a_wrong_task_or_start(mine, capfd):
+    told = refused(capfd, command.main, "--describe", "--start", "nonsense(")
+    assert "argument --start: must be formulas, names of the catalogue" in told
     mine.write("raise ValueError('mine')")
     assert f"module {mine.module!r} raises ValueError: mine" in refused(
         capfd, command.main, "--describe", "--task", mine.task

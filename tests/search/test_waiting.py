@@ -43,8 +43,9 @@ def test_what_takes_long_is_said(tmp_path, monkeypatch):
         Work("a worker has been starting", 2.0, 3600),
         Work("a worker has been starting", 70.2, 3600),
         None,
-        Work("a rule has been in work", 40.0, 60.0),
+        Work("one rule has been running", 40.0, 60.0),
         Work("a worker has been starting", 99.0, None),
+        Work("a worker has been starting", 5.0, None, is_start=True),
     )
     said = []
     EvaluationRecorder(executor, Ledger(tmp_path / "ledger.sqlite", {}), on_wait=said.append)([RULE])
@@ -52,8 +53,9 @@ def test_what_takes_long_is_said(tmp_path, monkeypatch):
         "",
         "a worker has been starting for 70 s (limit 3600 s)",
         "",
-        "a rule has been in work for 40 s (limit 60 s)",
+        "one rule has been running for 40 s (limit 60 s)",
         "a worker has been starting for 99 s (no limit)",
+        "a worker has been starting for 5 s (no limit)",
     ]
 
 
@@ -67,8 +69,8 @@ def test_the_bar_says_it_behind_its_note_until_something_is_done(make, monkeypat
     with make() as bar:
         bar.note("best 0.5")
         bar._bar.mininterval = 0.0
-        bar.wait_for("a rule has been in work for 40 s (limit 60 s)")
-        assert shown.getvalue().rstrip().endswith("best 0.5, a rule has been in work for 40 s (limit 60 s)")
+        bar.wait_for("one rule has been running for 40 s (limit 60 s)")
+        assert shown.getvalue().rstrip().endswith("best 0.5, one rule has been running for 40 s (limit 60 s)")
         bar.wait_for("")
         assert shown.getvalue().rstrip().endswith("left, best 0.5")
         before = shown.getvalue()
@@ -76,7 +78,7 @@ def test_the_bar_says_it_behind_its_note_until_something_is_done(make, monkeypat
         assert shown.getvalue() == before
         # A file does not get a line each time.
         bar._bar.mininterval = 1000.0
-        bar.wait_for("a rule has been in work for 45 s (limit 60 s)")
+        bar.wait_for("one rule has been running for 45 s (limit 60 s)")
         assert shown.getvalue() == before
 
 

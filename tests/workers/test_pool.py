@@ -181,8 +181,8 @@ def test_what_is_under_way_is_told_with_its_limit():
         assert go_on.acquire(timeout=60)
     assert [(work.what, work.limit, seconds) for work, seconds in seen] == [
         ("a worker has been starting", 60.0, 60.0),
-        ("a rule has been in work", 7.0, 7.0),
-        ("a rule has been in work", 9.0, 9.0),
+        ("one rule has been running", 7.0, 7.0),
+        ("one rule has been running", 9.0, 9.0),
     ]
     assert all(0 <= work.seconds < 60 for work, _ in seen)
     assert pool.longest_work is None

@@ -1,0 +1,56 @@
+"""Whether a search that is resumed has anything left to do: to look at its task takes longer than all else."""
+
+from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.search.config import SearchConfig
+from neural_optimizer_search.search.limits import Limits
+
+# A limit that a larger one makes a search go on from -> its flag. Minutes begin anew with each command.
+_FLAGS = {"rules": "--budget", "steps": "--steps", "patience": "--patience"}
+
+
+def note_end(config: SearchConfig, ledger: Ledger) -> None:
+    """Records that a search has done all that its flags ask for."""
+    ledger.set_end(_describe(config))
+
+
+def forget_end(ledger: Ledger) -> None:
+    """Records that a search goes on."""
+    if ledger.end:
+        ledger.set_end({})
+
+
+def has_ended(config: SearchConfig, ledger: Ledger) -> bool:
+    """Whether a search had done all that its flags ask for when its last command ended.
+
+    Raises:
+      Damaged: If what the ledger says of it is none such.
+    """
+    return ledger.end == _describe(config)
+
+
+def _describe(config):
+    limits = {name: limit for name, limit in config.limits.given.items() if name in _FLAGS}
+    return {"limits": limits, "fresh_seeds": config.fresh_seeds}
+
+
+def describe_end(limits: Limits, reached: str, is_idle: bool) -> str:
+    """What ended a search, in a sentence.
+
+    Args:
+      limits: Its `Limits`.
+      reached: The name of the limit that is reached.
+      is_idle: Whether that was so from the beginning, and nothing was done.
+
+    Example:
+      >>> from neural_optimizer_search.search.ended import describe_end
+      >>> from neural_optimizer_search.search.limits import Limits
+      >>> describe_end(Limits(rules=25), "rules", is_idle=False)
+      'The search ended after 25 rules.'
+      >>> describe_end(Limits(rules=25, minutes=3.0), "rules", is_idle=True)
+      'Nothing is left to search: the limit of 25 rules is used up. To go on, give a larger --budget too.'
+    """
+    if not is_idle or reached not in _FLAGS:
+        return f"The search ended after {limits.describe(reached)}."
+    too = " too" if limits.minutes is not None else ""
+    used = f"the limit of {limits.describe(reached)} is used up"
+    return f"Nothing is left to search: {used}. To go on, give a larger {_FLAGS[reached]}{too}."

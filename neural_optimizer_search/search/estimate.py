@@ -1,0 +1,158 @@
+"""How long a search will take, from what a training of its task takes: a range, for rules differ much."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Optional
+
+from neural_optimizer_search.measuring.description import Description
+from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.search.constants import ConstantsConfig, find_round_cost, find_steps_before
+from neural_optimizer_search.search.limits import Limits
+from neural_optimizer_search.search.ranking import SHOWN
+from neural_optimizer_search.tasks.protocol import Protocol
+
+# As seen in searches on digits and on tables. Of the steps that a rule takes at most: what known optimizers take on
+# average, rules that may be stopped, and other rules.
+KNOWN_STEPS, RACED_STEPS, WHOLE_STEPS = (0.7, 1.0), (0.2, 0.9), (0.7, 1.0)
+# What a step takes, of one with Adam on a quiet core. What the workers' starts and the first trainings with fresh
+# seeds take, of what it took to describe the task, without its trainings.
+STEP_SECONDS, STARTS, TRACES = (0.7, 2.5), (1.0, 3.0), (0.1, 0.5)
+
+
+@dataclass(frozen=True)
+class Range:
+    """Two numbers between which one will be."""
+
+    low: float
+    high: float
+
+    def __add__(self, other: "Range") -> "Range":
+        return Range(self.low + other.low, self.high + other.high)
+
+    def times(self, low: float, high: Optional[float] = None) -> "Range":
+        """This one with each end multiplied; by one number, with both by that."""
+        return Range(self.low * low, self.high * (low if high is None else high))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a search will do.
+
+    Attributes:
+      limits: What ends it.
+      workers: How many workers measure rules.
+      known: Known optimizers that are measured before.
+      start: Rules that are measured first, which count among the others.
+      fresh_seeds: How often each of the known optimizers and of the best rules is trained at the end.
+      tuning: How constants are tuned.
+      start_seconds: What it took to start a process that has each of the tasks.
+    """
+
+    limits: Limits
+    workers: int
+    known: int
+    start: int
+    fresh_seeds: int
+    tuning: ConstantsConfig
+    start_seconds: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds of each part of a search, and rounds of tuning.
+
+    Attributes:
+      starts, known, fresh: What the workers' starts, the known optimizers and the fresh seeds take.
+      rounds: How many rounds of tuning there will be; None if nobody knows.
+      search: What the rules and these rounds take; None if nobody knows.
+    """
+
+    starts: Range
+    known: Range
+    rounds: Optional[Range]
+    search: Optional[Range]
+    fresh: Range
+
+    @property
+    def whole(self) -> Optional[Range]:
+        """All of it; None if nobody knows."""
+        return self.search and self.starts + self.known + self.search + self.fresh
+
+
+def estimate(plan: Plan, described: Sequence[tuple[Description, Protocol]]) -> Estimate:
+    """The `Estimate` of a search.
+
+    Args:
+      plan: The `Plan`.
+      described: Each task's description, with its protocol.
+    """
+    most = sum(found.steps for found, _ in described)
+    seconds = Range(*STEP_SECONDS).times(sum(found.seconds for found, _ in described) / most / plan.workers)
+
+    def take(steps):
+        return steps.times(seconds.low, seconds.high)
+
+    known = Range(*KNOWN_STEPS).times(plan.known * most)
+    trainings = plan.fresh_seeds * sum(protocol.final_steps for _, protocol in described)
+    fresh = Range(plan.known, plan.known + SHOWN).times(trainings)
+    steps, rounds = _find_steps(plan, described, most, known)
+    search = _limit_time(plan.limits, steps and take(steps), seconds.high * most * plan.workers)
+    # New seeds are traced anew, once in each worker.
+    again = Range(*TRACES).times(plan.start_seconds if plan.fresh_seeds else 0.0)
+    return Estimate(Range(*STARTS).times(plan.start_seconds), take(known), rounds, search, take(fresh) + again)
+
+
+def _find_steps(plan, described, most, known):
+    """The gradient steps of the search without the known optimizers, and its rounds; None for what nobody knows."""
+    limits, protocol = plan.limits, described[0][1]
+    ends = []
+    if limits.rules is not None:
+        of_rules = Range(*(RACED_STEPS if protocol.racing else WHOLE_STEPS)).times(limits.rules * most)
+        if limits.patience is not None:
+            of_rules = Range(min(1.0, limits.patience / limits.rules) * of_rules.low, of_rules.high)
+        ends.append(of_rules + _tune(plan.tuning, protocol, of_rules + known))
+    if limits.steps is not None:
+        ends.append(Range(max(0.0, limits.steps - known.high), max(0.0, limits.steps - known.low)))
+    if not ends:
+        return None, None
+    steps = Range(min(end.low for end in ends), min(end.high for end in ends))
+    if not plan.tuning.share:
+        return steps, Range(0, 0)
+    share, cost = plan.tuning.share, find_round_cost(plan.tuning, protocol)
+    # Minutes may end it before the first.
+    least = 0 if limits.minutes is not None else share * (steps + known).low // cost
+    return steps, Range(least, share * (steps + known).high // cost)
+
+
+def _tune(tuning, protocol, others):
+    """The steps of the rounds beside so many of others."""
+    if not tuning.share:
+        return Range(0, 0)
+    cost, before = find_round_cost(tuning, protocol), find_steps_before(tuning, protocol)
+    return Range(*(cost * (steps // before) for steps in (others.low, others.high)))
+
+
+def _limit_time(limits, search, rule):
+    if limits.minutes is None:
+        return search
+    seconds = 60 * limits.minutes
+    return Range(
+        min(seconds, search.low if search else seconds), min(seconds, search.high if search else seconds) + rule
+    )
+
+
+def guess_fresh_seconds(known: Iterable[Evaluation], final_steps: int, seeds: int, workers: int) -> float:
+    """About how many seconds the trainings with fresh seeds take; 0 if nobody knows.
+
+    Args:
+      known: The evaluations of the known optimizers.
+      final_steps: Gradient steps of a training, on all tasks.
+      seeds: How many fresh seeds there are.
+      workers: How many workers there are.
+    """
+    seen = [e for e in known if e.steps > 0 and 0 < e.seconds < math.inf]
+    steps = sum(e.steps for e in seen)
+    if not steps:
+        return 0.0
+    return sum(e.seconds for e in seen) / steps * final_steps * seeds * (len(seen) + SHOWN) / workers

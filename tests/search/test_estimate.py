@@ -1,0 +1,79 @@
+"""How long a search will take: what is counted, and what nobody knows."""
+
+import dataclasses
+
+import fakes
+import pytest
+
+from neural_optimizer_search import parse_formula
+from neural_optimizer_search.search.constants import (
+    ConstantsConfig,
+    describe_no_round,
+    find_round_cost,
+    find_steps_before,
+)
+from neural_optimizer_search.search.estimate import Plan, Range, estimate, guess_fresh_seconds
+from neural_optimizer_search.search.limits import Limits
+from neural_optimizer_search.tasks.protocol import Racing
+
+TUNES = ConstantsConfig(0.4)
+FOUND = fakes.describe_nothing(None, fakes.BLOBS, fakes.TINY)  # 64 steps, half a second
+
+
+def find(limits, protocol=fakes.TINY, **changes):
+    plan = Plan(Limits(**limits), 2, 6, 0, changes.pop("fresh_seeds", 0), ConstantsConfig(), 10.0)
+    return estimate(dataclasses.replace(plan, **changes), [(FOUND, protocol)])
+
+
+def test_what_is_longer_takes_longer():
+    base = find(dict(rules=100))
+    assert base.starts.low >= 10.0 and base.rounds == Range(0, 0) and base.fresh == Range(0, 0)
+    assert base.search.low <= 100 * 0.5 / 2 <= base.search.high
+    for more in (dict(fresh_seeds=10), dict(tuning=TUNES), dict(known=9), dict(workers=1), dict(start_seconds=20.0)):
+        other = find(dict(rules=100), **more)
+        assert other.whole.low > base.whole.low and other.whole.high > base.whole.high, more
+    raced = find(dict(rules=100), dataclasses.replace(fakes.TINY, racing=Racing()))
+    assert raced.search.low < base.search.low and raced.search.high <= base.search.high
+
+
+def test_a_tighter_limit_counts():
+    assert find(dict(rules=10**6, steps=3000)).search == find(dict(steps=3000)).search
+    minutes = find(dict(rules=10**6, minutes=3.0))
+    assert minutes.search.low == 180.0 and 180.0 < minutes.search.high < 200.0
+    assert find(dict(minutes=3.0)).search == minutes.search
+    assert find(dict(rules=100, patience=10)).search.low < find(dict(rules=100)).search.low
+
+
+@pytest.mark.parametrize("limits", [dict(), dict(patience=10)])
+def test_what_nobody_knows(limits):
+    assert find(limits).search is None and find(limits).whole is None
+
+
+def test_rounds_keep_their_share():
+    cost, before = find_round_cost(TUNES, fakes.TINY), find_steps_before(TUNES, fakes.TINY)
+    assert cost <= TUNES.share * (cost + before) < cost + 1
+    known = find(dict(steps=1)).known  # in seconds
+    steps = 3 * (cost + before)
+    rounds = find(dict(steps=steps), tuning=TUNES).rounds
+    assert rounds.low <= 3 <= rounds.high and known.low > 0
+    assert find(dict(steps=steps, minutes=1.0), tuning=TUNES).rounds.low == 0
+
+
+def test_why_nothing_was_tuned():
+    before = find_steps_before(TUNES, fakes.TINY)
+    steps = {"known optimizers": 100, "the search": 200, "constants": 0, "fresh seeds": 9999}
+    assert describe_no_round(TUNES, fakes.TINY, steps) == (
+        f"No constants were tuned: the first round comes after {before:,} gradient steps, and the search took 300. "
+        "Give it a larger budget, or a larger --constants."
+    )
+    assert describe_no_round(TUNES, fakes.TINY, {**steps, "the search": before}) == "No constants were tuned."
+    assert describe_no_round(TUNES, fakes.TINY, {**steps, "constants": 1}) == ""
+    assert describe_no_round(ConstantsConfig(), fakes.TINY, steps) == ""
+
+
+def test_fresh_seeds_are_guessed_from_the_known_optimizers():
+    known = [dataclasses.replace(fakes.fake_evaluation(parse_formula("g")), seconds=2.0, steps=100)]
+    assert guess_fresh_seconds(known, 10, 5, 2) == pytest.approx(0.02 * 10 * 5 * 11 / 2)
+    assert guess_fresh_seconds([], 10, 5, 2) == guess_fresh_seconds(
+        [fakes.fake_evaluation(parse_formula("g"))], 1, 1, 1
+    )
