@@ -103,7 +103,6 @@ def to_tuning(form: str, number: int, step: int, steps: int, trials: str) -> Tun
         raise Damaged(f"what was tried of {form:.100} is no list: {error!s:.100}.") from error
     if not (isinstance(found, list) and all(isinstance(one, dict) for one in found)):
         raise Damaged(f"what was tried of {form:.100} is no list of trials.")
-    _check_fields(dict(round=number, step=step, steps=steps), _TUNING, lambda: f"a round of tuning {form:.100}")
     return Tuning(form, number, step, steps, tuple(found))
 
 
@@ -308,7 +307,6 @@ _PART = {
     **{name: _EVALUATION[name] for name in ("accuracy", "learning_rate", "schedule", "weight_decay", "steps")},
     "status": lambda value: value in MEASURED,
 }
-_TUNING = dict.fromkeys(("round", "step", "steps"), _is_count)
 _SAMPLE = {
     "step": _is_count,
     "reward": _is_number,

@@ -159,7 +159,6 @@ TUNED = "(SELECT key FROM evaluations WHERE role = 'tuned' LIMIT 1)"
         ("UPDATE evaluations SET learning_rate = -3.0", "no search writes the learning_rate -3.0"),
         ("UPDATE tunings SET trials = '['", "is no list"),
         ("UPDATE tunings SET trials = '[1]'", "is no list of trials"),
-        ("UPDATE tunings SET step = 'x'", "of its rounds of tuning are of no type that a search writes"),
         (f"UPDATE evaluations SET reward = 0.0 WHERE key = {TUNED}", " reward"),
     ],
 )
