@@ -76,7 +76,12 @@ def skeleton(text):
     text = re.sub(r"^.* beats .*$", "VERDICT", text, flags=re.MULTILINE)
     text = re.sub(r"optimizers\.get\(.*\)", "CALL", text)
     text = re.sub(r"better than \S+,", "better than NAME,", text)
-    text = re.sub(r"^( {40,}|alike: |fresh seeds of |A step takes longer |A rule is shown by .*\n).*\n", "", text, flags=re.MULTILINE)
+    text = re.sub(
+        r"^( {40,}|alike: |fresh seeds of |Compared with Adam, |A rule is shown by .*\n).*\n",
+        "",
+        text,
+        flags=re.MULTILINE,
+    )
     row = r"( ± \S+)?( +([<>] )?\d\S+)+( +\+\d+)?"
     text = re.sub(rf"^ +\d+ +\S+{row} +.*$", "RANK NUMBERS FORMULA", text, flags=re.MULTILINE)
     text = re.sub(rf"^ +\d\S+{row} +\w.*$", "NUMBERS NAME FORMULA", text, flags=re.MULTILINE)
