@@ -9,12 +9,14 @@ import unittest.mock
 
 import fakes
 
+from neural_optimizer_search.dsl.formula import parse_formula
 from neural_optimizer_search.dsl.space import search_space
 from neural_optimizer_search.measuring.evaluation import without_reward
 from neural_optimizer_search.measuring.evaluator import Evaluator
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.records.rows import Start
 from neural_optimizer_search.search import constants
 from neural_optimizer_search.search.alike import open_behaviours
 from neural_optimizer_search.search.constants import ConstantsConfig, Rounds
@@ -25,6 +27,7 @@ from neural_optimizer_search.search.ranking import read_ranking
 from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.search.registry import SearchSetting, find_algorithm
 from neural_optimizer_search.search.standing import Standing
+from neural_optimizer_search.search.start import Started
 from neural_optimizer_search.tasks.image_task import ImageTask, TaskSetting
 from neural_optimizer_search.tasks.protocol import Racing
 from neural_optimizer_search.tasks.small_networks import MLP
@@ -36,6 +39,10 @@ TASK = ImageTask("blobs", 2, fakes.two_classes, (TaskSetting(PROTOCOL, MLP(units
 SPACE = search_space("arxiv2017_no_decay", 1)
 # Searches that tune: name -> their algorithm, and how.
 WITH_ROUNDS = {"local, with rounds": ("local", ConstantsConfig(share=0.6, forms=2, known=1, trials=3))}
+STARTS = [
+    Start(parse_formula("sign(m) * sqrt(|g|)"), (0.03, "cosine", 0.0)),
+    Start(parse_formula("m + clip(g, 1e-3)")),
+]
 KNOWN = [CATALOGUE[name].rule for name in ("sgd", "momentum", "adam", "rmsprop")]
 
 
@@ -113,8 +120,10 @@ def run(directory, algorithm, executor, **limits):
         recorder = _Recorder(executor, ledger, Screen(), standing=standing)
         known = recorder(KNOWN, role="baseline")
         algorithm, config = WITH_ROUNDS.get(algorithm, (algorithm, ConstantsConfig()))
-        rounds = Rounds(config, PROTOCOL, recorder, standing, ledger, known, seed=3)
+        given = {Screen()(one.rule).key: one for one in STARTS if one.tuned}
+        rounds = Rounds(config, PROTOCOL, recorder, standing, ledger, known, seed=3, given=given)
         made = find_algorithm(algorithm).make(SearchSetting(SPACE, "fast", 3, directory / "controller", ledger))
+        made = Started(made, [one.rule for one in STARTS]) if config.share else made
         with unittest.mock.patch.object(constants, "wait_for_any", _wait):
             list(search(made, recorder, ledger, Limits(**limits or dict(rules=12)), rounds=rounds))
         contenders = choose_contenders(read_ranking(ledger))

@@ -25,14 +25,17 @@ from neural_optimizer_search.records.counts import STEPS_OF, Counts, count_steps
 from neural_optimizer_search.records.rows import (
     COLUMNS,
     Sample,
+    Start,
     Tuning,
     check_sample,
     from_row,
     read_descent,
     read_rule,
+    read_start,
     to_row,
     to_tuning,
     write_rule,
+    write_start,
 )
 from neural_optimizer_search.records.stored import StoredRows
 
@@ -54,7 +57,7 @@ class Ledger:
       read_only: Read the ledger as it is now. Another process may go on writing it; no right to write is needed.
       kind: "search" or "promotion": what the ledger is of. Of one that is opened it is required, if it is given.
       run_id: The name of the run, which no other run has; by default a new one is made. Likewise required.
-      start: The rules that a search to make proposes first.
+      start: The `Start`s of a search to make.
 
     Raises:
       FileExistsError, FileNotFoundError: If a ledger to make is there, or one to open is not.
@@ -70,7 +73,7 @@ class Ledger:
         read_only: bool = False,
         kind: Optional[str] = None,
         run_id: Optional[str] = None,
-        start: Sequence[Rule] = (),
+        start: Sequence[Start] = (),
     ):
         if config is not None and path.exists():
             raise FileExistsError(f"{path} exists.")
@@ -81,7 +84,7 @@ class Ledger:
             if config is not None:
                 name, origin = run_id or uuid.uuid4().hex, find_origin(path.parent)
                 about: dict[str, Any] = {"config": config, "kind": kind or SEARCH, "id": name, "origin": origin}
-                about.update(versions=[], **({"start": list(map(write_rule, start))} if start else {}))
+                about.update(versions=[], **({"start": list(map(write_start, start))} if start else {}))
                 ledger_file.make_ledger_file(path, about)
             if not read_only:
                 require_own(path)
@@ -133,12 +136,12 @@ class Ledger:
         return found
 
     @property
-    def start(self) -> list[Rule]:
+    def start(self) -> list[Start]:
         """The rules that the search proposes first, as they were found when it was made."""
         if not self._has("start"):
             return []
         with self._naming():
-            return list(map(read_rule, self._about("start", list)))
+            return list(map(read_start, self._about("start", list)))
 
     @property
     def fingerprint(self) -> Optional[Fingerprint]:

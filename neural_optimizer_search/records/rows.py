@@ -7,7 +7,7 @@ import contextlib
 import json
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Optional
 
 from neural_optimizer_search.dsl.constants import Constants
 from neural_optimizer_search.dsl.rule import Rule
@@ -56,6 +56,18 @@ class Sample(NamedTuple):
         return not self.key
 
 
+class Start(NamedTuple):
+    """A rule that a search proposes first.
+
+    Attributes:
+      rule: The `Rule`.
+      tuned: Learning rate, schedule and weight decay with which another run tuned it; None if none did.
+    """
+
+    rule: Rule
+    tuned: Optional[tuple[float, str, float]] = None
+
+
 class Tuning(NamedTuple):
     """A round in which the constants of a rule were tuned.
 
@@ -64,7 +76,7 @@ class Tuning(NamedTuple):
       round: Its number among the rounds of this rule, from 0.
       step: The step of the search in which its results were learned from, or would have been.
       steps: Gradient steps that it took.
-      trials: What was tried in it, as `write_trial` has it; empty if it failed.
+      trials: What was tried in it, as `write_trial` has it; empty if it failed, or measured what another run tuned.
     """
 
     form: str
@@ -91,6 +103,7 @@ def to_tuning(form: str, number: int, step: int, steps: int, trials: str) -> Tun
         raise Damaged(f"what was tried of {form:.100} is no list: {error!s:.100}.") from error
     if not (isinstance(found, list) and all(isinstance(one, dict) for one in found)):
         raise Damaged(f"what was tried of {form:.100} is no list of trials.")
+    _check_fields(dict(round=number, step=step, steps=steps), _TUNING, lambda: f"a round of tuning {form:.100}")
     return Tuning(form, number, step, steps, tuple(found))
 
 
@@ -168,6 +181,26 @@ def read_rule(text: Any) -> Rule:
     if rule.depth > MAX_ITERATIONS or _count_words(rule) > MAX_WORDS:
         raise Damaged(f"it has a rule of more than {MAX_WORDS} words or {MAX_ITERATIONS} iterations.")
     return rule
+
+
+def write_start(start: Start) -> Any:
+    """A `Start` as plain values, which JSON can hold."""
+    rule = write_rule(start.rule)
+    return rule if start.tuned is None else [rule, *start.tuned]
+
+
+def read_start(written: Any) -> Start:
+    """Undoes `write_start`.
+
+    Raises:
+      Damaged: If it is none.
+    """
+    if not isinstance(written, list):
+        return Start(read_rule(written))
+    kinds = (_is_text, _is_number, _is_schedule, is_weight_decay)
+    if len(written) != len(kinds) or not all(is_kind(x) for is_kind, x in zip(kinds, written)):
+        raise Damaged(f"it starts with what is no setting: {written!r:.100}")
+    return Start(read_rule(written[0]), tuple(written[1:]))
 
 
 def read_descent(recorded: Mapping[str, Any]) -> Descent:
@@ -275,6 +308,7 @@ _PART = {
     **{name: _EVALUATION[name] for name in ("accuracy", "learning_rate", "schedule", "weight_decay", "steps")},
     "status": lambda value: value in MEASURED,
 }
+_TUNING = dict.fromkeys(("round", "step", "steps"), _is_count)
 _SAMPLE = {
     "step": _is_count,
     "reward": _is_number,

@@ -1,14 +1,16 @@
 """The columns of the leaderboard: of a search whose best were measured with fresh seeds, and of any other one."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from neural_optimizer_search.dsl.constants import PAPER
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.report import marks, wording
 from neural_optimizer_search.report.axes import is_plottable
+from neural_optimizer_search.report.formulas import formula
 from neural_optimizer_search.report.markup import Content, Element, element
-from neural_optimizer_search.report.mathml import math
 from neural_optimizer_search.report.run import RecordedSearch
 from neural_optimizer_search.report.statistics import deviation
 from neural_optimizer_search.search.ranking import Contender
@@ -40,14 +42,16 @@ def search_columns(run: RecordedSearch, shown: Sequence[Contender]) -> list[Colu
       shown: Those of its ranking that have rows.
     """
     ends, title = _find_ends([one.evaluation for one in shown]), run.score_words.reward
+    if ends:
+        title = f"{'mean' if title == 'reward' else title} and reward of each seed"
+
+    def say(one):
+        seeds = _draw_seeds(one.evaluation, ends) if ends else None
+        return [wording.score_with_deviation(one.evaluation.reward, _spread(one)), seeds]
+
     return [
-        Column(
-            title,
-            lambda one: wording.score_with_deviation(one.evaluation.reward, _spread(one)),
-            True,
-        ),
+        Column(title, say, True),
         Column("update rule", lambda one: rule_cell(run, one), is_rule=True),
-        *([Column("reward of each seed", lambda one: _draw_seeds(one.evaluation, ends))] if ends else []),
         *_score_columns(run, lambda one: one.evaluation),
         Column(_name_rates(run), lambda one: say_rates(one.evaluation), True),
     ]
@@ -97,8 +101,7 @@ def fresh_columns(run: RecordedSearch, shown: Sequence[Contender]) -> list[Colum
         return wording.NOTHING if one is reference else wording.probability(run.ranking.find_probability(one))
 
     return [
-        Column("fresh seeds", lambda one: wording.interval(intervals.get(id(one))), True),
-        Column("95 % interval", draw),
+        Column("fresh seeds, 95 % interval", lambda one: [wording.interval(intervals.get(id(one))), draw(one)], True),
         Column(f"P(> {wording.shorten(reference.name, 14)})", compare, True),
         Column("update rule", lambda one: rule_cell(run, one, _say_numbers(run, one)), is_rule=True),
         Column("search saw", lambda one: wording.score(one.evaluation.reward), True),
@@ -110,17 +113,35 @@ def rule_cell(run: RecordedSearch, one: Contender, numbers: str = "") -> Element
     """A rule under its shortest formula, and as it was found; how many others are like it; and what else is said."""
     e, is_known = one.evaluation, one.place == 0
     status = [" ", element("span", e.status, class_="status")] if e.status != "ok" else None
-    setting = [" ", element("span", e.training_setting, class_="setting")] if e.training_setting else None
+    setting = (
+        [" ", element("span", e.training_setting, class_="setting")] if e.training_setting and not numbers else None
+    )
     called = [element("span", one.name, class_="name"), " "] if is_known and one.name != e.rule.formula() else None
     shortest = e.rule if is_known else run.shorten(one)
-    found = element("div", "found as ", math(e.rule), class_="under") if is_shorter(shortest, e.rule) else None
+    found = element("div", _say_found(shortest, e.rule), class_="under") if is_shorter(shortest, e.rule) else None
     says = [element("div", text, class_="under") for text in (numbers, one.diverged, say_alike(one)) if text]
-    return element("td", called, math(shortest), setting, status, found, says, class_="rule")
+    return element("td", called, formula(shortest), setting, status, found, says, class_="rule")
+
+
+def _say_found(shortest, rule):
+    """What was trained; where that differs in the constants only, these."""
+    if rule.constants != PAPER and is_spelled_alike(shortest, rule):
+        return "found with ", element("code", rule.constants.text().lstrip(", "))
+    return "found as ", element("code", rule.formula())
+
+
+def is_spelled_alike(one: Rule, other: Rule) -> bool:
+    """Whether two rules differ in their constants only."""
+    return (
+        dataclasses.replace(one, constants=PAPER).canonical()
+        == dataclasses.replace(other, constants=PAPER).canonical()
+    )
 
 
 def _say_numbers(run, one):
-    rates = f"{_name_rates(run)} {say_rates(one.evaluation)}"
-    return rates if run.ranking.tasks else f"{rates}, {run.score_words.title} {wording.score(one.last.accuracy)}"
+    rates = [f"{_name_rates(run)} {say_rates(one.evaluation)}", one.evaluation.training_setting]
+    score = "" if run.ranking.tasks else f"{run.score_words.title} {wording.score(one.last.accuracy)}"
+    return ", ".join(filter(None, [*rates, score]))
 
 
 def is_shorter(shortest: Rule, found: Rule) -> bool:
@@ -132,9 +153,8 @@ def say_alike(one: Contender) -> str:
     """How many rules are like one, in words; "" if none is."""
     if not one.alike:
         return ""
-    if one.place == 0:
-        return f"≈ {one.name}: {wording.several(one.alike, 'rule')}"
-    return f"≈ {wording.several(one.alike, 'more rule')}"
+    behave = "behaves" if one.alike == 1 else "behave"
+    return f"{wording.several(one.alike, 'more rule')} {behave} like {'it' if one.place else one.name}"
 
 
 def _spread(one):

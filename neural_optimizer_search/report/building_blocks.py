@@ -3,7 +3,9 @@
 from typing import Optional
 
 from neural_optimizer_search.dsl.formula import parse_formula
+from neural_optimizer_search.dsl.printing import text
 from neural_optimizer_search.report import marks, statistics, wording
+from neural_optimizer_search.report.formulas import fit
 from neural_optimizer_search.report.markup import Element, element
 from neural_optimizer_search.report.mathml import math, mathml
 from neural_optimizer_search.report.page import scroll_box, section, table
@@ -12,6 +14,7 @@ from neural_optimizer_search.report.run import RecordedSearch
 MOST_RULES = 20_000  # sampled rules that are taken apart
 LEAST_TOP, MOST_TOP = 10, 1_000  # rules that count as the best; of a search between, a tenth
 MOST_RANKS = 8
+ROOM = 50  # letters of a part in the table
 
 _AGREEMENT = parse_formula("sign(g) * sign(m)")
 
@@ -50,7 +53,9 @@ def building_blocks(run: RecordedSearch) -> Optional[Element]:
 
 
 def _formula(expression):
-    return element("td", element("math", mathml(expression), displaystyle="true"), class_="rule")
+    return element(
+        "td", fit(element("math", mathml(expression), displaystyle="true"), text(expression), ROOM), class_="rule"
+    )
 
 
 def _shares(share, whole, class_):

@@ -7,16 +7,18 @@ from neural_optimizer_search.dsl.numbers import write_number
 from neural_optimizer_search.dsl.rule import Iteration
 from neural_optimizer_search.report import wording
 from neural_optimizer_search.report.board_columns import is_shorter, say_alike, say_rates
+from neural_optimizer_search.report.formulas import broken_lines, formula
 from neural_optimizer_search.report.leaderboard import best_rules
 from neural_optimizer_search.report.marks import describe_interval
 from neural_optimizer_search.report.markup import Element, element
-from neural_optimizer_search.report.mathml import math
 from neural_optimizer_search.report.page import copy_button, section
 from neural_optimizer_search.report.run import RecordedSearch
 from neural_optimizer_search.report.statistics import deviation
 from neural_optimizer_search.report.sweeps import share_axes, sweep_chart
 from neural_optimizer_search.report.tree import tree
 
+# Of a sweep; with the tuned constants there was none.
+BEFORE = "Measured before the constants were tuned."
 # Framework -> its name, and what the file is.
 _FILES = {
     "keras": ("Keras", "a Keras 3 optimizer for every backend"),
@@ -35,11 +37,13 @@ def cards(run: RecordedSearch) -> Optional[Element]:
     note = (
         "For each rule its expression tree, and the validation loss after a short training at each learning rate: "
         "the filled dot is the rate of the final run, a cross is a rate that diverged, a triangle one whose loss "
-        "lies above the axis. All these axes have the same scale; where that of the learning rate begins, differs."
+        "lies above the axis. All plots use one scale; only the range of learning rates differs."
     )
+    if run.ranking.tasks:
+        note = "For each rule its expression tree. Of several tasks the loss at each learning rate is not kept."
     return section(
         "The best rules, one by one",
-        None if run.ranking.tasks else element("p", note, class_="note"),
+        element("p", note, class_="note"),
         [_card(rank, one, shared, run) for rank, one in enumerate(top, 1)],
         id_="rules",
     )
@@ -50,28 +54,28 @@ def baseline_sweeps(run: RecordedSearch) -> Optional[Element]:
     if not run.baselines or run.ranking.tasks:
         return None
     shared = _sweep_axes(run)
+    tuned = f" {BEFORE}" if any(one.evaluation.form for one in run.ranking.known) else ""
     charts = [
         element("div", element("h3", name), sweep_chart(e.sweep, e.learning_rate, shared, name))
         for name, e in run.baselines
     ]
     return section(
         "Learning rates of the known optimizers",
-        element("p", "To the scale of the rules above.", class_="note"),
+        element("p", f"To the scale of the rules above.{tuned}", class_="note"),
         element("div", charts, class_="small"),
         id_="known",
     )
 
 
 def _sweep_axes(run):
-    return share_axes(e.sweep for e in (*(one.evaluation for one in best_rules(run)), *(e for _, e in run.baselines)))
+    forms = [run.find_form(one.evaluation) for one in best_rules(run)]
+    return share_axes(e.sweep for e in (*filter(None, forms), *(e for _, e in run.baselines)))
 
 
 def _card(rank, one, shared, run):
     e, shortest = one.evaluation, run.shorten(one)
     name = f"rule-{rank}"
-    # Of several tasks the sweeps are not kept, and what was tuned has none.
-    chart = None if e.parts or e.form else sweep_chart(e.sweep, e.learning_rate, shared, f"rule {rank}")
-    found = [element("p", "Found as ", math(e.rule), class_="note")] if is_shorter(shortest, e.rule) else None
+    like = [element("p", "Behaves like ", formula(shortest), class_="note")] if is_shorter(shortest, e.rule) else None
     alike = [element("p", f"{say_alike(one)}.", class_="note")] if one.alike else None
     return element(
         "article",
@@ -80,14 +84,14 @@ def _card(rank, one, shared, run):
             element("h3", f"Rule {rank}", id=name),
             element("span", _numbers(one, run.score_words), class_="numbers"),
         ),
-        element("div", math(shortest, "block"), class_="formula", tabindex=0, role="group", aria_label="Formula"),
-        found,
+        element("div", broken_lines(e.rule), class_="formula", tabindex=0, role="group", aria_label="Formula"),
+        like,
         alike,
         element("p", _cost(e.rule), class_="note"),
         element(
             "div",
-            element("div", element("h4", "Expression tree"), _tree(shortest)),
-            chart and element("div", element("h4", "Sensitivity to the learning rate"), chart),
+            element("div", element("h4", "Expression tree"), _tree(e.rule)),
+            None if e.parts else _sensitivity(rank, e, run.find_form(e), shared),
             class_="pair",
         ),
         element("dl", _forms(rank, e.rule, shortest), class_="forms"),
@@ -95,6 +99,15 @@ def _card(rank, one, shared, run):
         class_="card",
         aria_labelledby=name,
     )
+
+
+def _sensitivity(rank, evaluation, form, shared):
+    """How a rule depends on the learning rate; of one with tuned constants, how it did before."""
+    title = element("h4", "Sensitivity to the learning rate")
+    if form is None:
+        return element("div", title, element("p", "With these constants no other rate was tried.", class_="note"))
+    note = element("p", BEFORE, class_="note") if form is not evaluation else None
+    return element("div", title, sweep_chart(form.sweep, form.learning_rate, shared, f"rule {rank}"), note)
 
 
 def _numbers(one, words):
@@ -116,8 +129,13 @@ def _cost(rule):
     kept, slow = rule.averages, rule.per_tensor
     numbers = f"{len(kept)} numbers" if len(kept) != 1 else "1 number"
     state = f"Keeps {numbers} for each weight: {', '.join(kept)}." if kept else "Keeps nothing but the weights."
-    time = " Words of whole weight tensors take more time than others: {}."
-    return state + (time.format(", ".join(slow)) if slow else "")
+    if not slow:
+        return state
+    words = " and ".join(filter(None, [", ".join(slow[:-1]), slow[-1]]))
+    what = (
+        "a function of the whole tensor, which is" if len(slow) == 1 else "functions of the whole tensor, which are"
+    )
+    return f"{state} Uses {words}, {what} slower."
 
 
 def _tree(rule):

@@ -20,13 +20,20 @@ class Reference(NamedTuple):
 
     Attributes:
       name: Its name.
-      reward: Its reward.
-      key: Of its evaluation.
+      reward: Its reward; with tuned constants, if that is more.
+      key: Of its evaluation as it was proposed.
+      is_tuned: Whether the reward is that with tuned constants.
     """
 
     name: str
     reward: float
     key: str = ""
+    is_tuned: bool = False
+
+    @property
+    def title(self) -> str:
+        """Its name, and whether its constants were tuned."""
+        return f"{self.name} (tuned)" if self.is_tuned else self.name
 
 
 NAMES = 118  # the right margin for the names of known optimizers
@@ -56,7 +63,8 @@ def find_reward_range(history: History, known: Sequence[Reference]) -> tuple[flo
     """
     rewards = [reference.reward for reference in known]
     best = [reward for _, reward in history.best_so_far[-1:]]
-    high = max([*rewards, *history.rewards], default=1.0)
+    tuned = [point.reward for point, _ in history.tuned]
+    high = max([*rewards, *tuned, *history.rewards], default=1.0)
     paid = [reward for reward in rewards if reward > 0]
     if not paid:
         return min([0.0, *history.rewards]), high
@@ -81,7 +89,7 @@ def draw_rewards(
     x = axes.counting_scale(sampled, LEFT, size.width - (NAMES if names_fit else RIGHT))
     y = axes.linear_scale([low, high], size.height - BOTTOM, TOP, floor=low)
     best = history.best_so_far
-    dots = {*thin_out(range(len(history)), size.marks), *(history.find(number) for number, _ in best)}
+    dots = {*thin_out(range(len(history)), size.marks), *history.best_places}
     names = {reference.key: reference.name for reference in known}
     yield axes.frame(x, y, "rules sampled", "reward", size.ticks)
     yield _known_lines(known, x, y)
@@ -90,6 +98,7 @@ def draw_rewards(
         means = moving_mean(history.numbers, history.rewards, window, size.marks)
         yield [line(part, x, y, "mean") for part in _parts_above(means, low)]
     yield line(best, x, y, "best", steps=True)
+    yield [draw_point(point, names, x, y) for point, _ in history.tuned]
     if names_fit:
         yield _known_names(known, x, y)
 
@@ -127,7 +136,7 @@ def _known_lines(known, x, y):
 
 
 def _known_line(known, x, y, class_):
-    title = element("title", f"{known.name}: {wording.score(known.reward)}")
+    title = element("title", f"{known.title}: {wording.score(known.reward)}")
     return element("line", title, x1=x.start, x2=x.end, y1=y(known.reward), y2=y(known.reward), class_=class_)
 
 

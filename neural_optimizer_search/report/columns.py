@@ -1,6 +1,6 @@
 """What a page says of all evaluations and samples, gathered in one pass: a long search has more than memory holds."""
 
-import bisect
+import heapq
 from array import array
 from collections import Counter
 from collections.abc import Collection, Container, Iterable, Sequence
@@ -88,18 +88,18 @@ class Ranked(Sequence[Evaluation]):
 
 
 # What a sampled rule that passed the screen is: measured now; one that behaves like one before; proposed before, or a
-# known optimizer; or stopped because it could not reach the best.
-NEW, ALIKE, AGAIN, STOPPED = range(4)
+# known optimizer; or stopped because it could not reach the best. What was tuned was not sampled, and stands beside.
+NEW, ALIKE, AGAIN, STOPPED, TUNED = range(5)
 
 
 class Point(NamedTuple):
     """One sampled rule that was measured.
 
     Attributes:
-      number: Its place among the samples, from 1 on.
+      number: Its place among the samples, from 1 on; of what was tuned, how many there were before.
       rule: The `Rule` as it was sampled.
       reward: Its reward; of one that was stopped, an estimate.
-      kind: One of `NEW`, `ALIKE`, `AGAIN` and `STOPPED`.
+      kind: One of `NEW`, `ALIKE`, `AGAIN`, `STOPPED` and `TUNED`.
       key: Of its evaluation.
     """
 
@@ -117,6 +117,7 @@ class History:
       samples: The `Sample`s in order.
       stopped: The keys of evaluations that were stopped.
       known: The keys of known optimizers, which were measured before.
+      tuned: (step in which it was learned from, `Evaluation`) of rules with tuned constants.
 
     Attributes:
       numbers: The places of those samples, from 1 on.
@@ -124,14 +125,24 @@ class History:
       kinds: What each is: `NEW`, `ALIKE`, `AGAIN` or `STOPPED`.
       full: Whether each has the reward of a rule that the search found and measured to its end.
       screened: The places of the samples that the screen stopped, from 0 on.
+      tuned: (a `Point`, how many rules had been measured before) of each rule with tuned constants, in order.
     """
 
-    def __init__(self, samples: Sequence[Sample], stopped: Container[str] = (), known: Collection[str] = ()):
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        stopped: Container[str] = (),
+        known: Collection[str] = (),
+        tuned: Iterable[tuple[int, Evaluation]] = (),
+    ):
         self._samples = samples
         self.numbers, self.rewards, self.screened = array("q"), array("d"), array("q")
         self.kinds, self.full = bytearray(), bytearray()
-        seen = set(known)
+        self.tuned: list[tuple[Point, int]] = []
+        seen, waiting = set(known), _order(tuned, known)
         for number, sample in enumerate(samples, 1):
+            while waiting and waiting[-1][0] <= sample.step:
+                self._add_tuned(waiting.pop()[1], number - 1, len(seen) - len(known))
             if sample.screened:
                 self.screened.append(number - 1)
                 continue
@@ -142,6 +153,11 @@ class History:
                 self.kinds.append(_find_kind(sample, sample.key in seen, is_stopped))
                 self.full.append(not is_stopped and sample.key not in known)
             seen.add(sample.key)
+        for _, e in reversed(waiting):
+            self._add_tuned(e, len(samples), len(seen) - len(known))
+
+    def _add_tuned(self, e, number, measured):
+        self.tuned.append((Point(number, e.rule, e.reward, TUNED, e.key), measured))
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -151,15 +167,28 @@ class History:
         sample = self._samples[number - 1]
         return Point(number, sample.rule, self.rewards[place], self.kinds[place], sample.key)
 
-    def find(self, number: int) -> int:
-        """The place here of a sample's number."""
-        return bisect.bisect_left(self.numbers, number)
-
     @property
     def best_so_far(self) -> list[tuple[int, float]]:
         """(Number, best reward so far of a rule that was measured to its end), wherever it rises and at the end."""
-        best = improvements((self.numbers[k], self.rewards[k]) for k in range(len(self)) if self.full[k])
+        sampled = ((self.numbers[k], self.rewards[k]) for k in range(len(self)) if self.full[k])
+        tuned = [(point.number, point.reward) for point, _ in self.tuned]
+        # A sample and what was tuned after it have one number.
+        best = improvements(heapq.merge(sampled, tuned, key=lambda point: point[0]))
         return [*best, (self.numbers[-1], best[-1][1])] if best and best[-1][0] < self.numbers[-1] else best
+
+    @property
+    def best_places(self) -> list[int]:
+        """The places here of the samples that were the best of all before."""
+        best = improvements((k, self.rewards[k]) for k in range(len(self)) if self.full[k])
+        return [place for place, _ in best]
+
+
+def _order(tuned, known):
+    """What can be drawn of rules that the search found, the last step first."""
+    found = (
+        one for one in tuned if one[1].form not in known and one[1].status == "ok" and is_plottable(one[1].reward)
+    )
+    return sorted(found, key=lambda one: one[0], reverse=True)
 
 
 def _find_kind(sample, is_seen, is_stopped):

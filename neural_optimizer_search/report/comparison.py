@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from neural_optimizer_search.report import charts, wording
+from neural_optimizer_search.report.formulas import formula
 from neural_optimizer_search.report.markup import element
-from neural_optimizer_search.report.mathml import math
 from neural_optimizer_search.report.overview import BIASED, FRESH, describe_reward
 from neural_optimizer_search.report.page import page, scroll_box, section, table
 from neural_optimizer_search.report.pictures import LegendRow, both_widths, color, legend
@@ -66,19 +66,21 @@ def _differ(runs):
 
 
 def _curves(names, runs):
-    curves = [charts.Curve(name, improvements(_full_rewards(run))) for name, run in zip(names, runs)]
+    bests = [improvements(_full_rewards(run)) for run in runs]
+    curves = [charts.Curve(name, best) for name, best in zip(names, bests)]
     known = next(iter(find_references(runs[0])), None) if not _differ(runs) else None
-    bests = [wording.score(run.top[0].reward) if run.top else "nothing" for run in runs]
-    ends = ", ".join(f"{best} in {name}" for name, best in zip(names, bests))
+    ends = ", ".join(
+        f"{wording.score(best[-1][1]) if best else 'nothing'} in {name}" for name, best in zip(names, bests)
+    )
     drawn = both_widths(
         lambda size: charts.draw_best_of_runs(curves, known, size),
         f"Best reward so far against trained rules. At the end it is {ends}.",
     )
     rows = [LegendRow("line", color(k), name) for k, name in enumerate(names)]
-    rows += [LegendRow("line", "known", f"{known.name}, {BEST_KNOWN}")] if known else []
+    rows += [LegendRow("line", "known", f"{known.title}, {BEST_KNOWN}")] if known else []
     caption = (
-        "Rewards as the search saw them, of rules that were measured in full. Rules from the cache count as trained "
-        "here, so that runs with and without one can be compared."
+        "Rewards as the search saw them, of rules that were measured in full, tuned ones included. Rules from the "
+        "cache count as trained here, so that runs with and without one can be compared."
     )
     return section(
         "Best reward so far", element("figure", drawn, legend(rows), element("figcaption", caption)), id_="curves"
@@ -86,9 +88,11 @@ def _curves(names, runs):
 
 
 def _full_rewards(run):
-    """(number, reward) of all that work and were measured to their end; the last has the number of all."""
+    """(number, reward) of all that work and were measured to their end, and of tuned ones; last the number of all."""
     rewards = run.measured.rewards
     points = [(place + 1, rewards[place]) for place in run.measured.working]
+    tuned = [(min(measured, len(rewards)), point.reward) for point, measured in run.history.tuned]
+    points = sorted([*points, *tuned], key=lambda point: point[0])
     return [*points, (len(rewards), points[0][1])] if points else []
 
 
@@ -106,7 +110,7 @@ def _best(name, run):
     rule = [
         describe_reward(best),
         _say_seeds(best),
-        element("td", math(run.shorten(best)), class_="rule"),
+        element("td", formula(run.shorten(best)), class_="rule"),
         wording.score(best.evaluation.reward),
         wording.probability(run.ranking.find_probability(best)),
         wording.rate(best.evaluation.learning_rate),

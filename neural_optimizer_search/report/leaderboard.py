@@ -82,8 +82,8 @@ def _shortened(run, top):
     if not any(is_shorter(run.shorten(one), one.rule) for one in top):
         return None
     return (
-        " A rule is shown by its shortest formula that behaves alike on the recorded gradients; “found as” is what "
-        "was trained, and what the copy buttons have."
+        " A rule is shown by its shortest formula that behaves alike on the recorded gradients; “found as” or “found "
+        "with” is what was trained, and what the copy buttons copy."
     )
 
 

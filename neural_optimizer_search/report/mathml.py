@@ -39,7 +39,7 @@ def mathml(expression: Expression) -> Element:
 
 # Characters that have no meaning, which the converter takes for names.
 _PLACES = {"$x": "\ue000", "$y": "\ue001"}
-_APPLICATION = "\u2061"
+APPLICATION = "\u2061"
 
 
 def _fill(template: str, *pieces: Element) -> Element:
@@ -80,7 +80,7 @@ def _tidy(node):
     made.attrib.update(node.attrib)
     for child in children:
         if len(made) and _is_function(made[-1]) and child.tag == "mrow":
-            made.append(element("mo", _APPLICATION))
+            made.append(element("mo", APPLICATION))
         made.append(child)
     return made
 

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from neural_optimizer_search.report import wording
 from neural_optimizer_search.report.axes import Scale
-from neural_optimizer_search.report.columns import AGAIN, ALIKE, NEW, STOPPED, Point
+from neural_optimizer_search.report.columns import AGAIN, ALIKE, NEW, STOPPED, TUNED, Point
 from neural_optimizer_search.report.markup import Element, element
 
 # Kind of a point -> its mark, which is its class in style.css too.
-MARKS = {NEW: "new", ALIKE: "alike", AGAIN: "again", STOPPED: "stopped"}
+MARKS = {NEW: "new", ALIKE: "alike", AGAIN: "again", STOPPED: "stopped", TUNED: "tuned"}
 
 
 def draw_point(point: Point, names: Mapping[str, str], x: Scale, y: Scale) -> Element:
@@ -32,9 +32,11 @@ def _describe(point, names):
     as_what = {
         ALIKE: f", ≈ {known}" if known else ", ≈ an earlier rule",
         AGAIN: f", which is {known}" if known else ", again",
+        TUNED: ", tuned",
     }.get(point.kind, "")
     reward = "stopped, estimated reward" if point.kind == STOPPED else "reward"
-    return f"{point.number}: {point.rule.formula()}{as_what}, {reward} {wording.score(point.reward)}"
+    number = f"after {point.number}" if point.kind == TUNED else point.number
+    return f"{number}: {point.rule.formula()}{as_what}, {reward} {wording.score(point.reward)}"
 
 
 def _circle(radius, class_):
@@ -52,5 +54,6 @@ SHAPES = {
     "again": _circle(1.8, "again"),
     "stopped": _circle(3, "stopped"),
     "alike": _path((4, "l4 4 l-4 4 l-4 -4 z"), "alike"),
+    "tuned": _path((4.5, "l4 7.5 l-8 0 z"), "tuned"),
     "below": _path((6, "l3 0 l-3 6 l-3 -6 z"), "below"),
 }

@@ -3,7 +3,7 @@
 from neural_optimizer_search.report import charts, wording
 from neural_optimizer_search.report.axes import is_plottable
 from neural_optimizer_search.report.charts import Reference
-from neural_optimizer_search.report.columns import AGAIN, ALIKE, NEW, STOPPED
+from neural_optimizer_search.report.columns import AGAIN, ALIKE, NEW, STOPPED, TUNED
 from neural_optimizer_search.report.markup import Element, element
 from neural_optimizer_search.report.page import section
 from neural_optimizer_search.report.pictures import WIDE, LegendRow, both_widths, legend
@@ -32,8 +32,9 @@ def rewards(run: RecordedSearch) -> Element:
     drawn = both_widths(lambda size: charts.draw_rewards(points, len(run.samples), known, window, size), label)
     low, _ = charts.find_reward_range(points, known)
     below = sum(reward < low for reward in points.rewards)
-    caption = element("figcaption", *_caption(run.counts["screened"], len(points), below))
-    rows = _legend(known, window, set(points.kinds), below)
+    caption = element("figcaption", *_caption(run.counts["screened"], len(points), below, points.tuned))
+    kinds = {*points.kinds, *([TUNED] if points.tuned else [])}
+    rows = _legend(known, window, kinds, below)
     return section("Rewards", element("figure", drawn, rows, caption), id_="rewards")
 
 
@@ -45,8 +46,10 @@ def _is_seen(points, window, known):
 
 
 def find_references(run: RecordedSearch) -> list[Reference]:
-    """The known optimizers that have a reward that can be drawn, the best first."""
-    return [Reference(name, e.reward, e.key) for name, e in run.baselines if is_plottable(e.reward)]
+    """The known optimizers that have a reward that can be drawn, the best first, with what tuning made of them."""
+    known = [(one.name, one.evaluation) for one in run.ranking.known]
+    drawn = [Reference(name, e.reward, e.form or e.key, bool(e.form)) for name, e in known if is_plottable(e.reward)]
+    return sorted(drawn, key=lambda reference: -reference.reward)
 
 
 _MEANINGS = {
@@ -54,6 +57,7 @@ _MEANINGS = {
     ALIKE: "a rule that behaves like one before (≈)",
     AGAIN: "a rule proposed again",
     STOPPED: "a rule that was stopped, at its estimate",
+    TUNED: "a rule with tuned constants",
 }
 
 
@@ -65,13 +69,13 @@ def _legend(known, window, kinds, below):
         if window
         else None,
         LegendRow("line", "best", "best so far, of those measured in full"),
-        LegendRow("line", "known", f"{known[0].name}, {BEST_KNOWN}") if known else None,
+        LegendRow("line", "known", f"{known[0].title}, {BEST_KNOWN}") if known else None,
         LegendRow("line", "known other", "other known optimizers") if len(known) > 1 else None,
     ]
     return legend(row for row in rows if row)
 
 
-def _caption(screened, dots, below):
+def _caption(screened, dots, below, tuned):
     yield "The reward of each sampled rule, as in the paper's Figure 4. "
     if below:
         lie = f"{wording.several(below, 'sampled rule')} {'lies' if below == 1 else 'lie'} below"
@@ -79,5 +83,7 @@ def _caption(screened, dots, below):
     if screened:
         have = "has" if screened == 1 else "have"
         yield f"The {wording.several(screened, 'rule')} that the screen stopped {have} no mark. "
+    if tuned:
+        yield "A rule with tuned constants stands where the search had it, and was not sampled. "
     if dots > WIDE.marks:
         yield f"Of {dots:,} marks some {WIDE.marks:,} are drawn, and all that were the best."

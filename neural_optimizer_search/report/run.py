@@ -107,8 +107,10 @@ class RecordedSearch:
 
     @functools.cached_property
     def history(self) -> History:
-        """The samples that were measured."""
-        return History(self.samples, self.measured.stopped, {e.key for _, e in self.baselines})
+        """The samples that were measured, and what was tuned."""
+        steps = {tuning.key: tuning.step for tuning in self.tunings}
+        tuned = [(steps[e.key], e) for e in self.tuned if e.key in steps]
+        return History(self.samples, self.measured.stopped, {e.key for _, e in self.baselines}, tuned)
 
     @functools.cached_property
     def top(self) -> Ranked:
@@ -121,6 +123,15 @@ class RecordedSearch:
         known = {name: e.rule for name, e in self.baselines}
         optimizers = [e for _, e in self.baselines]
         return make_ranking(self.top[:LOOKS], optimizers, known, self.probes, self.fresh, self.alike, self.tuned)
+
+    def find_form(self, e: Evaluation) -> Optional[Evaluation]:
+        """Of a rule of the ranking its evaluation as it was proposed; None if that is not among the best."""
+        return self._forms.get(e.form) if e.form else e
+
+    @functools.cached_property
+    def _forms(self) -> dict[str, Evaluation]:
+        wanted = {e.form for e in self.tuned}
+        return {e.key: e for e in (*self.top[:LOOKS], *(e for _, e in self.baselines)) if e.key in wanted}
 
     def shorten(self, one: Contender) -> Rule:
         """The shortest rule that behaves as one of the ranking does; it is looked for once."""

@@ -51,7 +51,7 @@ def probability(value: Optional[float]) -> str:
     Example:
       >>> from neural_optimizer_search.report.wording import probability
       >>> probability(0.312), probability(0.9999), probability(1e-6), probability(None)
-      ('0.31', '> 0.99', '< 0.01', '–')
+      ('0.31', '> 0.999', '< 0.01', '–')
     """
     if value is None or math.isnan(value):
         return NOTHING

@@ -167,7 +167,7 @@ def _run(config, out, ledger, may_change):
         )
         start = ledger.start
         if start:
-            print(describe_start(start, space, screen), flush=True)
+            print(describe_start(start, space, screen, config.tuning.share), flush=True)
             if config.start is None:
                 default = " ".join(config.starts_with)
                 print(f"That is --start {default}, the default for a task of your own. For none: --start none")
@@ -187,8 +187,9 @@ def _run(config, out, ledger, may_change):
         if config.minutes:
             print(_describe_time(config, known, executor.workers), flush=True)
         if start:
-            algorithm = Started(algorithm, start)
-        rounds = Rounds(config.tuning, protocol, recorder, standing, ledger, known, config.seed)
+            algorithm = Started(algorithm, [one.rule for one in start])
+        given = {screen(one.rule).key: one for one in start if one.tuned}
+        rounds = Rounds(config.tuning, protocol, recorder, standing, ledger, known, config.seed, given)
         forget_end(ledger)
         is_whole = _search(config, out, algorithm, recorder, ledger, rounds)
         _measure_fresh(config.fresh_seeds, protocol, executor, ledger)

@@ -52,8 +52,7 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         "arxiv2017_no_decay",
         "which rules may be proposed",
         choices=(*PRESETS, COMPOSED),
-        default_text=f"{COMPOSED} for a task of your own; arxiv2017_no_decay for a shipped one, with --depth or "
-        "--unconstrained, and in preset paper",
+        default_text=f"{COMPOSED}; arxiv2017_no_decay with --depth or --unconstrained, and in preset paper",
     )
     depth: Optional[int] = flag(
         2,
@@ -274,9 +273,7 @@ def choose_defaults(given: Mapping[str, Any], entry: AlgorithmEntry) -> dict[str
     """Defaults in place of those of `SearchConfig`, by what was given."""
     another_limit = given.keys() & {"steps", "minutes", "patience"}
     of_iterations = given.keys() & {"depth", "unconstrained"} or given.get("preset") == "paper"
-    is_composed = given.get("space") == COMPOSED or (
-        "space" not in given and not of_iterations and any(":" in name for name in given.get("task", ()))
-    )
+    is_composed = given.get("space") == COMPOSED or ("space" not in given and not of_iterations)
     return {
         **entry.defaults,
         **({"budget": None} if another_limit else {}),

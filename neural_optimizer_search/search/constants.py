@@ -5,6 +5,8 @@ forms, and as many trials each to the best known optimizers, with which a verdic
 the algorithm learns as the worth of the form. Which rounds there are depends on what was learned from, and on nothing
 else: where the steps of a search end within one, it has as many trials of each rule as fit, nothing is learned from
 it, and the search ends there. With more steps it goes on from these trials.
+
+What another run tuned comes before all rounds: it is measured as it was there.
 """
 
 import dataclasses
@@ -15,7 +17,7 @@ from typing import Any, Optional
 from neural_optimizer_search.arguments import check_fields
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Ledger
-from neural_optimizer_search.records.rows import Tuning
+from neural_optimizer_search.records.rows import Start, Tuning
 from neural_optimizer_search.search.recorder import TUNED, EvaluationRecorder
 from neural_optimizer_search.search.standing import Standing
 from neural_optimizer_search.search.waiting import wait_for_any
@@ -95,6 +97,7 @@ class Rounds:
       ledger: The `Ledger`; what it has of a round is not done again.
       known: Evaluations of the known optimizers.
       seed: Of what is tried.
+      given: What other runs tuned, by the key of the form.
 
     Attributes:
       is_over: Whether the steps that were left did not suffice for a whole round.
@@ -109,13 +112,16 @@ class Rounds:
         ledger: Ledger,
         known: Iterable[Evaluation],
         seed: int,
+        given: Optional[Mapping[str, Start]] = None,
     ):
         self._config, self._recorder, self._standing, self._ledger, self._seed = (
             config, recorder, standing, ledger, seed
         )  # fmt: skip
+        self._given = dict(given or {}) if config.share else {}
         self._known = {e.key for e in known}
         # The most that a trial takes, and what else there is to a round of a rule.
         self._trial_steps, self._other_steps = find_trial_steps(protocol), _count_other_steps(protocol)
+        self._seeds, self._final_steps = protocol.seeds, len(protocol.seeds) * protocol.final_steps
         self._cost = find_round_cost(config, protocol)
         self.is_over = False
         self._trials: dict[str, list[Tuning]] = {}
@@ -131,7 +137,9 @@ class Rounds:
 
     @property
     def is_due(self) -> bool:
-        """Whether another round fits into the share now, and there is something to tune."""
+        """Whether another round fits into the share now, and there is something to tune, or something given."""
+        if self._choose_given():
+            return True
         total = self._standing.steps + self._cost
         return self._spent + self._cost <= self._config.share * total and bool(self._choose_found())
 
@@ -147,12 +155,16 @@ class Rounds:
           What is to be learned: of each form that is worth more than before an evaluation, whose rule is the form as
           it was spelled.
         """
+        if given := self._choose_given():
+            self.is_over = left is not None and left < len(given) * self._final_steps
+            return [] if self.is_over else self._learn(given, self._measure(given, step, 0))
         chosen = [*self._choose_found(), *self._choose_known()]
         trials = self._count_trials(left, len(chosen))
         rounds = self._measure(chosen, step, trials) if trials else {}
         self.is_over = trials < self._config.trials
-        if self.is_over:
-            return []
+        return [] if self.is_over else self._learn(chosen, rounds)
+
+    def _learn(self, chosen, rounds):
         learned = []
         for form in chosen:
             before = self._find_worth(form)
@@ -172,6 +184,12 @@ class Rounds:
 
     # -- Of which rules --------------------------------------------------------------------------------
 
+    def _choose_given(self):
+        settled = self._standing.settled
+        return [
+            settled[key] for key in self._given if key in settled and key not in self._trials and _can(settled[key])
+        ]
+
     def _choose_found(self):
         found = (e for key, e in self._standing.settled.items() if key not in self._known)
         return self._choose(found, self._config.forms)
@@ -182,7 +200,7 @@ class Rounds:
 
     def _choose(self, evaluations: Iterable[Evaluation], count: int) -> list[Evaluation]:
         """Half of those that were tuned, half of the others, the best of each; more of one if there are too few."""
-        able = [e for e in evaluations if e.status == "ok" and e.learning_rate is not None and self._may_go_on(e)]
+        able = [e for e in evaluations if _can(e) and self._may_go_on(e)]
         best = sorted(able, key=self._find_worth, reverse=True)
         tuned, new = ([e for e in best if (e.key in self._trials) == is_tuned] for is_tuned in (True, False))
         half = max((count + 1) // 2, count - len(new))
@@ -190,7 +208,7 @@ class Rounds:
 
     def _may_go_on(self, form):
         """No round of it failed."""
-        return all(one.trials for one in self._trials.get(form.key, ()))
+        return all(one.trials or one.key in self._found for one in self._trials.get(form.key, ()))
 
     def _find_worth(self, form):
         return max([form.reward, *(e.reward for e in self._tuned.get(form.key, ()) if e.status == "ok")])
@@ -214,22 +232,27 @@ class Rounds:
             if kept is not None and not 0 < len(kept.trials) < trials:
                 done[form.key] = self._keep(kept._replace(step=step), None) if kept.step != step else kept
                 continue
-            share = self._cost / len(forms) / max(1, form.steps)
+            share = (trials * self._trial_steps + self._other_steps) / max(1, form.steps)
             executor.timeout = min(LONGEST_TIMEOUT, limit * max(1.0, share))
             ask = self._make_ask(form, kept.trials if kept else (), trials)
-            pending[executor.submit(form.rule, ask)] = form, number
+            rule = form.rule if trials else self._given[form.key].rule  # whose rate is for its own spelling
+            pending[executor.submit(rule, ask)] = form, number
         while pending:
             self._recorder.on_wait(f"the constants of {len(pending)} rules are tuned")
             wait_for_any(executor, pending, self._recorder.on_wait)
             self._recorder.collect()
             for future in [future for future in pending if future.done()]:
                 form, number = pending.pop(future)
-                done[form.key] = self._record(form, number, step, future.result())
+                record = self._record if trials else self._record_given
+                done[form.key] = record(form, number, step, future.result())
         executor.timeout = limit
         self._recorder.on_wait("")
         return done
 
     def _make_ask(self, form: Evaluation, begun: Sequence[dict[str, Any]], count: int) -> Ask:
+        if not count:
+            names = ("learning_rate", "schedule", "weight_decay", "seeds")
+            return Ask("measure_again", dict(zip(names, (*(self._given[form.key].tuned or ()), self._seeds))))
         from neural_optimizer_search.trials.rounds import carry_on  # needs Optuna, which not every search does
 
         measured = [_read_setting(e) for e in (form, *self._tuned.get(form.key, ()))]
@@ -246,12 +269,23 @@ class Rounds:
         )
         return self._keep(tuning, found)
 
+    def _record_given(self, form, number, step, evaluation):
+        tuning = Tuning(form.key, number, step, evaluation.steps, ())
+        is_measured = evaluation.status == "ok"
+        found = dataclasses.replace(evaluation, key=tuning.key, form=form.key, flipped=form.flipped)
+        return self._keep(tuning, found if is_measured else None)
+
     def _keep(self, tuning, found):
         self._ledger.add_tuning(tuning, found)
         self._kept[tuning.form, tuning.round] = tuning
         if found is not None:
             self._found[found.key] = found
         return tuning
+
+
+def _can(evaluation):
+    """Whether there is a rate, from which to go on."""
+    return evaluation.status == "ok" and evaluation.learning_rate is not None
 
 
 def _read_setting(evaluation):

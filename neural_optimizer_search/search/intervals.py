@@ -10,6 +10,7 @@ from typing import NamedTuple, Optional
 import numpy as np
 
 CONFIDENCE = 0.95
+NEAR = 0.9
 
 
 class Interval(NamedTuple):
@@ -76,22 +77,22 @@ def find_probability(differences: Sequence[float]) -> Optional[float]:
     return float(special.stdtr(len(differences) - 1, mean / error))
 
 
-def say_probability(probability: float, digits: int = 2) -> str:
+def say_probability(probability: float) -> str:
     """A probability in words; one that would be rounded to 0 or 1 is not called certain.
+
+    From `NEAR` on it has three digits: what is needed of the best of ten rules is 0.995.
 
     Args:
       probability: In [0, 1].
-      digits: After the point.
 
     Example:
       >>> from neural_optimizer_search.search.intervals import say_probability
-      >>> say_probability(0.312), say_probability(0.9999), say_probability(1e-6), say_probability(0.997, digits=3)
-      ('0.31', '> 0.99', '< 0.01', '0.997')
+      >>> say_probability(0.312), say_probability(0.9967), say_probability(0.9999), say_probability(1e-6)
+      ('0.31', '0.997', '> 0.999', '< 0.01')
     """
-    least = 10.0**-digits
-    if probability > 1.0 - least / 2:
-        return f"> {1.0 - least:.{digits}f}"
-    return f"< {least:.{digits}f}" if probability < least / 2 else f"{probability:.{digits}f}"
+    if probability < 0.005:
+        return "< 0.01"
+    return "> 0.999" if probability > 0.9995 else f"{probability:.{3 if probability >= NEAR else 2}f}"
 
 
 def _describe(values):

@@ -61,7 +61,7 @@ FRESH_TITLES = ("fresh {reward}", "P(better)", "search")
 ALIKE = "alike: the number of other rules that behave like it, or nearly so; they were not trained, or are not shown."
 SHORTENED = (
     "A rule is shown by its shortest formula that behaves alike on the recorded gradients;\n"
-    '"found as" is what was trained, and what code here uses.'
+    '"found as" is what was trained, with the rate beside it, and what code here uses.'
 )
 TUNED = (
     "tuned: with the constants, the rate, the schedule and the weight decay that were best among many; of the known\n"

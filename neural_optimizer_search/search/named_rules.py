@@ -12,7 +12,7 @@ from neural_optimizer_search.dsl.formula import FormulaError, parse_formula
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.files import Damaged, read_text
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE, normalize_name
-from neural_optimizer_search.records.rows import read_rule, write_rule
+from neural_optimizer_search.records.rows import Start, read_rule, write_rule
 from neural_optimizer_search.search.archive import read_archive
 from neural_optimizer_search.search.ranking import SHOWN, read_found_rules
 
@@ -29,9 +29,7 @@ def find_rule(text: str) -> Rule:
     """
     run, mark, place = text.removeprefix(RUN).rpartition("#")
     if mark and place.isdecimal():
-        if not run:
-            raise ValueError(f"must be RUN#K, where RUN is the directory of a run. Received: {shorten(text)!r}.")
-        return _find_in_run(run, int(place))
+        return _find_in_run(_require_run(run, text), int(place)).rule
     try:
         return _parse(text)
     except ValueError as error:
@@ -61,12 +59,24 @@ def find_rules(texts: Sequence[str]) -> list[Rule]:
       >>> [rule.formula() for rule in find_rules(["Adam", "sign(m) * g, beta_1=0.5", "1 * Adam"])]
       ['Adam', 'sign(m) * g, beta_1=0.5']
     """
+    return [one.rule for one in find_starts(texts)]
+
+
+def find_starts(texts: Sequence[str]) -> list[Start]:
+    """The `Start`s of texts: the rules of `find_rules`, and what the runs that they are of tuned.
+
+    Args:
+      texts: As of `find_rules`.
+
+    Raises:
+      ValueError, OSError, sqlite3.Error: As of `find_rules`.
+    """
     if NONE in texts and len(texts) > 1:
         raise ValueError(f"must be {NONE} alone, or rules. Received: {shorten(' '.join(texts))}.")
-    found: dict[str, Rule] = {}
+    found: dict[str, Start] = {}
     for text in texts:
-        for rule in _find_some(text):
-            found.setdefault(rule.canonical(), _require_recordable(rule))
+        for start in _find_some(text):
+            found.setdefault(start.rule.canonical(), start._replace(rule=_require_recordable(start.rule)))
     return list(found.values())
 
 
@@ -92,17 +102,29 @@ def read_rules(path: Path) -> list[Rule]:
 # -- One text --------------------------------------------------------------------------------------
 
 
-def _find_some(text: str) -> Iterable[Rule]:
+def _find_some(text: str) -> Iterable[Start]:
+    if text.startswith(RUN) and not _has_place(text):
+        return map(_make_start, _find_best(text.removeprefix(RUN)))
+    if text.startswith(RUN) or _has_place(text):
+        run, _, place = text.removeprefix(RUN).rpartition("#")
+        return [_make_start(_find_in_run(_require_run(run, text), int(place)))]
+    return map(Start, _find_others(text))
+
+
+def _make_start(contender):
+    """A rule of a run; with what it was tuned, if a round of tuning made it better."""
+    e = contender.evaluation
+    return Start(e.rule, (e.learning_rate, e.schedule, e.weight_decay) if e.form and not e.parts else None)
+
+
+def _find_others(text):
+    """The rules of a text that names no run."""
     if text == NONE:
         return []
     if text == PUBLISHED:
         return find_published_rules()
     if text == ARCHIVE:
         return [one.rule for one in read_archive().rules]
-    if text.startswith(RUN) and not _has_place(text):
-        return _find_best(text.removeprefix(RUN))
-    if text.startswith(RUN) or _has_place(text):
-        return [find_rule(text)]
     try:
         return [_parse(text)]
     except ValueError as error:
@@ -147,6 +169,12 @@ def _require_recordable(rule):
 # -- Runs and files --------------------------------------------------------------------------------
 
 
+def _require_run(run, text):
+    if not run:
+        raise ValueError(f"must be RUN#K, where RUN is the directory of a run. Received: {shorten(text)!r}.")
+    return run
+
+
 def _find_in_run(run, place):
     if place < 1:
         raise ValueError(f"must be RUN#K with K at least 1. Received: {place}.")
@@ -156,7 +184,7 @@ def _find_in_run(run, place):
             f"must be RUN#K with K at most {len(found)}: so many rules of {run} trained to the end and are no known "
             f"optimizer. Received: {place}."
         )
-    return found[place - 1].rule
+    return found[place - 1]
 
 
 def _find_best(run):
@@ -165,7 +193,7 @@ def _find_best(run):
     found = _read_run(run)
     if not found:
         raise ValueError(f"must be rules, and none of {run} trained to the end that is no known optimizer.")
-    return [one.rule for one in found[:SHOWN]]
+    return found[:SHOWN]
 
 
 def _read_run(run):

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 from neural_optimizer_search import flags
 from neural_optimizer_search.command_line import Parser, quote
-from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.file_lock import InUse, Moved
 from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.origin import is_made_here
 from neural_optimizer_search.recorded_flags import changed_on_resume, check_recorded, record
 from neural_optimizer_search.records.ledger import SEARCH, Ledger, NotThisRun
+from neural_optimizer_search.records.rows import Start
 from neural_optimizer_search.records.run_directory import (
     CONTROLLER,
     LEADERBOARD,
@@ -25,7 +25,7 @@ from neural_optimizer_search.records.run_directory import (
     require_own_files,
 )
 from neural_optimizer_search.search.config import SearchConfig, choose_defaults
-from neural_optimizer_search.search.named_rules import find_rules
+from neural_optimizer_search.search.named_rules import find_starts
 from neural_optimizer_search.search.registry import (
     UnknownAlgorithm,
     default_algorithm,
@@ -152,13 +152,13 @@ def _check_fresh_seeds(p, count, out, ledger):
         )
 
 
-def find_start(p: Parser, config: SearchConfig) -> list[Rule]:
+def find_start(p: Parser, config: SearchConfig) -> list[Start]:
     """The rules to start with, as they are now: a run keeps them, whatever becomes of their files.
 
     Ends the command with one line if the flag names none.
     """
     try:
-        return find_rules(config.starts_with)
+        return find_starts(config.starts_with)
     except (OSError, ValueError, sqlite3.Error) as error:
         p.error(f"argument --start: {error}")
 

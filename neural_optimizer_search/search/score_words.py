@@ -31,7 +31,8 @@ def joint_words(anchors: Anchors, changes: Sequence[str] = ()) -> ScoreWords:
       changes: As for `score_words`.
     """
     lines = [
-        "mean score: over the tasks. On each, tuned SGD has the score 0 and tuned Adam 1; less than 0 counts 0.",
+        "mean score: over the tasks. On each, tuned SGD has the score 0 and tuned Adam 1, with the seeds of the "
+        "search;\nwith fresh seeds Adam may get another. Less than 0 counts 0.",
         *describe_scales(anchors),
     ]
     return ScoreWords("score", "\n".join(lines) + _warn(changes), "mean score")

@@ -8,6 +8,7 @@ from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.dsl.space import Space
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.screen import Screening
+from neural_optimizer_search.records.rows import Start
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
 
 BATCH = 5  # rules a proposal: the race is against what was learned from before
@@ -46,25 +47,50 @@ class Started(Algorithm):
         self._algorithm.save()
 
 
-def describe_start(rules: Sequence[Rule], space: Space, screen: Callable[[Rule], Screening]) -> str:
-    """How many rules a search starts with, and which of them its screen stops, a line for each."""
-    screened = [rule.formula() for rule in rules if screen(rule).rule is None]
-    return "\n".join(filter(None, [_describe_foreign(rules, space), _describe_screened(screened)]))
+def describe_start(
+    starts: Sequence[Start], space: Space, screen: Callable[[Rule], Screening], tuning_share: float
+) -> str:
+    """What a search starts from, and which of these rules its screen stops, and why, a line for each.
+
+    Args:
+      starts: The `Start`s.
+      space: The `Space` that is searched.
+      screen: Says which rules are trained.
+      tuning_share: Of the gradient steps, those that tune constants.
+    """
+    rules = [one.rule for one in starts]
+    reasons = {rule.formula(): screening.reason for rule in rules if (screening := screen(rule)).rule is None}
+    tuned = sum(one.tuned is not None for one in starts)
+    lines = [_describe_foreign(rules, space), _describe_tuned(tuned, tuning_share), _describe_screened(reasons)]
+    return "\n".join(filter(None, lines))
+
+
+def _count(number):
+    return f"{number} rule{'' if number == 1 else 's'}"
 
 
 def _describe_foreign(rules, space):
     foreign = sum(space.embed(rule) is None for rule in rules)
-    counted = f"{len(rules)} rule{'' if len(rules) == 1 else 's'}"
     if not foreign:
-        return f"Starts with {counted}."
-    are = "is" if foreign == 1 else "are"
-    return f"Starts with {counted}, of which {foreign} {are} not of the space: measured, and not varied."
+        return f"Starts from {_count(len(rules))}."
+    return (
+        f"Starts from {_count(len(rules))}, {foreign} of them outside the space {space.title}: "
+        "measured, but without neighbours."
+    )
 
 
-def _describe_screened(formulas):
-    if not formulas:
+def _describe_tuned(tuned, tuning_share):
+    if not tuned:
         return ""
-    more = f" and {len(formulas) - NAMED} more" if len(formulas) > NAMED else ""
-    are = "is" if len(formulas) == 1 else "are"
-    named = ", ".join(map(shorten, formulas[:NAMED]))
-    return f"{len(formulas)} of the start {are} screened out and not measured: {named}{more}."
+    be, was, it = ("is", "was", "it was") if tuned == 1 else ("are", "were", "they were")
+    if not tuning_share:
+        return f"{_count(tuned)} {was} tuned: rate, schedule and weight decay, which is not used: --constants is 0."
+    return f"{_count(tuned)} {be} also measured with the rate, schedule and weight decay to which {it} tuned."
+
+
+def _describe_screened(reasons):
+    if not reasons:
+        return ""
+    lines = [f"  {shorten(formula)}: {reason}" for formula, reason in list(reasons.items())[:NAMED]]
+    more = [f"  and {len(reasons) - NAMED} more"] if len(reasons) > NAMED else []
+    return "\n".join([f"{_count(len(reasons))} screened out, not measured:", *lines, *more])

@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple, Union
 
-from neural_optimizer_search.command_line import shorten
 from neural_optimizer_search.dsl.constants_read import find_constants
 from neural_optimizer_search.dsl.numbers import write_number
 from neural_optimizer_search.measuring.evaluation import Evaluation, Part
@@ -14,8 +13,7 @@ from neural_optimizer_search.search.ranking import Contender, Ranking
 from neural_optimizer_search.search.snippet import write_snippet
 from neural_optimizer_search.tasks.schedule import CONSTANT
 
-LETTERS = 60  # of a formula within a sentence
-NEAR = 0.9  # a probability that is near what is needed, and has a digit more
+LETTERS = 60  # of a formula within a sentence; what is longer is called by its place in the table
 
 
 class Verdict(NamedTuple):
@@ -68,9 +66,9 @@ def find_verdict(ranking: Ranking, steps: int) -> Verdict:
 def _praise(ranking, one, probability):
     reference, count = ranking.reference, len(ranking.reference.fresh.seeds)
     return (
-        f"{_call(ranking, one)} beats {reference.name}, the best known optimizer here: {one.fresh.reward:.4f} "
-        f"against {reference.fresh.reward:.4f} with {count} fresh seeds "
-        f"(probability {say_probability(probability, digits=3)}; {_say_need(ranking.compared)})."
+        f"{_capitalize(_call(ranking, one))} beats {reference.name}, the best known optimizer here: "
+        f"{one.fresh.reward:.4f} against {reference.fresh.reward:.4f} with {count} fresh seeds "
+        f"(probability {say_probability(probability)}; {_say_need(ranking.compared)})."
     )
 
 
@@ -87,12 +85,11 @@ def _say_none(ranking):
             f"One fresh seed cannot tell whether a rule beats {reference.name} (best: {name}, "
             f"{best.fresh.reward:.4f} against {reference.fresh.reward:.4f}): resume with a larger --fresh_seeds."
         )
-    digits = 3 if probability >= NEAR else 2
     # Too little must not be rounded to enough.
     probability = min(probability, round(least_probability(ranking.compared), 3) - 1e-3)
     return (
         f"No rule that was found beats {reference.name} beyond noise (best: {name}, "
-        f"probability {say_probability(probability, digits)}; {_say_need(ranking.compared)}). "
+        f"probability {say_probability(probability)}; {_say_need(ranking.compared)}). "
         "More may be found with a larger --budget or another --seed."
     )
 
@@ -105,8 +102,14 @@ def _say_need(compared):
 def _call(ranking, contender):
     """The formula that was trained, which the code has, and the shortest one that behaves alike."""
     rule, shortest = contender.rule, ranking.shorten(contender)
-    name, short = (shorten(one.formula(), LETTERS) for one in (rule, shortest))
-    return name if shortest.canonical() == rule.canonical() else f"{name} (behaves like {short})"
+    name, short = (one.formula() if len(one.formula()) <= LETTERS else "" for one in (rule, shortest))
+    is_shorter = short and shortest.canonical() != rule.canonical()
+    place = f"rule {ranking.found.index(contender) + 1} of the table"
+    return (name or place) + (f" (behaves like {short})" if is_shorter else "")
+
+
+def _capitalize(name):
+    return f"R{name[1:]}" if name.startswith("rule ") else name
 
 
 def _describe(evaluation: Evaluation) -> str:

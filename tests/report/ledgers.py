@@ -6,6 +6,7 @@ import fakes
 
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.records.rows import Tuning
 from neural_optimizer_search.search.known_optimizers import THE_SIX, find_known_optimizers
 
 CONFIG = dict(
@@ -50,10 +51,21 @@ def found():
     return [evaluation(formula, 0.7 - 0.05 * k) for k, formula in enumerate((*FORMULAS, LONG))]
 
 
-def write(directory, evaluations=(), baselines=(), config=CONFIG, screened_out=0, unfinished=(), alike=(), fresh=()):
+def write(
+    directory,
+    evaluations=(),
+    baselines=(),
+    config=CONFIG,
+    screened_out=0,
+    unfinished=(),
+    alike=(),
+    fresh=(),
+    tuned=(),
+):
     """A run whose algorithm proposed the evaluations, each twice, and what the screen stopped; and one step more.
 
-    What is `alike` was proposed too, and what is `fresh` measured with other seeds at the end.
+    What is `alike` was proposed too, what is `fresh` measured with other seeds at the end, and what is `tuned` found
+    before the second step.
     """
     directory.mkdir(parents=True, exist_ok=True)
     ledger = Ledger(directory / "ledger.sqlite", config)
@@ -65,6 +77,8 @@ def write(directory, evaluations=(), baselines=(), config=CONFIG, screened_out=0
     ledger.add_samples(0, [stopped] * screened_out)
     ledger.add_samples(1, [*evaluations, *evaluations])
     ledger.add_samples(2, alike)
+    for e in tuned:
+        ledger.add_tuning(Tuning(e.form, 0, 2, 100, ({},)), dataclasses.replace(e, key=f"{e.form} #0"))
     for e in fresh:
         ledger.add_fresh(e)
     ledger.close()
@@ -100,6 +114,24 @@ def stopped():
     return [
         dataclasses.replace(e, status="stopped", message="Stopped.", rewards=e.rewards[:k], steps=50)
         for e, k in zip(made, (0, 2))
+    ]
+
+
+# As long as a rule of composed forms gets, with all its constants.
+TUNED = (
+    "exp(sign(g) * sign(m)) * cautious(clip(RMSProp, 0.108)) + 0.0438*w, "
+    "beta_1=0.896, beta_2=0.99632, epsilon=1.15e-8"
+)
+
+
+def tuned():
+    """The first rule and the first known optimizer with tuned constants; nothing was swept with these."""
+    made = [(found()[0], TUNED, 0.8), (known()[0], "g, beta_1=0.5", 0.75)]
+    return [
+        dataclasses.replace(
+            form, rule=parse_formula(formula), reward=reward, rewards=(reward,) * 5, sweep=(), form=form.key
+        )
+        for form, formula, reward in made
     ]
 
 
@@ -160,6 +192,7 @@ SEARCHES = {
         alike=alike(),
         fresh=with_fresh_seeds([*found(), *known()]),
     ),
+    "tuned": dict(evaluations=found(), baselines=known(), tuned=tuned()),
     "known are fresh": dict(evaluations=found()[:3], baselines=known(), fresh=with_fresh_seeds(known()[:2])),
     "odd fresh": dict(evaluations=found(), baselines=known(), fresh=[*odd_fresh(), *with_fresh_seeds(known(), 2)]),
     "one fresh seed": dict(
@@ -185,7 +218,7 @@ SEARCHES = {
     ),
 }
 DIRECTORIES = {"whole": "a-run", "hostile": "<img src=x onerror='window.attacked = 3'>"}
-ODD = tuple(name for name in SEARCHES if name not in ("whole", "at work", "raced", "hostile"))
+ODD = tuple(name for name in SEARCHES if name not in ("whole", "at work", "raced", "tuned", "hostile"))
 
 
 def write_named(parent, name):

@@ -34,6 +34,23 @@ OVERFLOWING = """() => [...document.querySelectorAll("body *")].filter(e => {
 BEYOND_CELLS = """() => [...document.querySelectorAll("td math")].filter(m =>
   m.getBoundingClientRect().right > m.closest("td").getBoundingClientRect().right + 1).map(m => m.textContent)"""
 
+# Words of formulas over which the next word is printed.
+OVERPRINTED = """() => [...document.querySelectorAll("math")].filter(m => {
+  const words = [...m.querySelectorAll("mi, mn")].filter(word => word.checkVisibility()).map(word => {
+    const range = document.createRange();
+    range.selectNodeContents(word);
+    return range.getBoundingClientRect();
+  });
+  return words.slice(1).some((b, k) => {
+    const a = words[k];
+    return b.left < a.right - 2 && a.left < b.right - 2 && b.top < a.bottom - 8 && a.top < b.bottom - 8;
+  });
+}).map(m => m.textContent)"""
+
+# Tables that are wider than a desktop's window has room for.
+SCROLLED_TABLES = """() => [...document.querySelectorAll(".scroll")].filter(box =>
+  box.scrollWidth > box.clientWidth + 1).map(box => box.getAttribute("aria-label"))"""
+
 # Texts whose contrast with what is behind them is below 4.5, which WCAG 2 asks for.
 FAINT = """() => {
   const rgb = c => c.match(/[\\d.]+/g).map(Number);
@@ -120,7 +137,8 @@ def comparison(recorded, write):
 @pytest.fixture(scope="module")
 def opened(browser, recorded, write, report, comparison):
     """The pages, opened once and unfolded; to open one takes longer than to look at it."""
-    paths = {"report": report, "raced": write(search_page(recorded("raced"))), "comparison": comparison}
+    paths = {"report": report, "comparison": comparison}
+    paths.update({name: write(search_page(recorded(name))) for name in ("raced", "tuned")})
     with contextlib.ExitStack() as stack:
         pages = {which: stack.enter_context(open_page(browser, path)) for which, path in paths.items()}
         for page in pages.values():
@@ -130,7 +148,7 @@ def opened(browser, recorded, write, report, comparison):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [DESKTOP, PHONE])
-@pytest.mark.parametrize("which", ["report", "raced", "comparison"])
+@pytest.mark.parametrize("which", ["report", "raced", "tuned", "comparison"])
 def test_it_fits_and_can_be_read(opened, which, width, scheme):
     page = opened[which]
     page.set_viewport_size(dict(width=width, height=800))
@@ -138,6 +156,8 @@ def test_it_fits_and_can_be_read(opened, which, width, scheme):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate(OVERFLOWING) == []
     assert page.evaluate(BEYOND_CELLS) == []
+    assert page.evaluate(OVERPRINTED) == []
+    assert width == PHONE or which == "comparison" or page.evaluate(SCROLLED_TABLES) == []
     assert page.evaluate(FAINT) == []
     dark = page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
     assert dark == (scheme == "dark")

@@ -1,9 +1,11 @@
 """Pictures are XML, all their numbers are, and marks lie within them."""
 
+import dataclasses
 import math
 import re
 import xml.etree.ElementTree as ET
 
+import ledgers
 import pytest
 
 from neural_optimizer_search import parse_formula
@@ -74,7 +76,8 @@ def samples_of_each_kind():
 
 
 def test_each_kind_of_rule_has_its_mark():
-    points = History(samples_of_each_kind(), {"stopped", "stopped too"}, {"adam", "sgd"})
+    tuned = dataclasses.replace(ledgers.tuned()[1], reward=0.875)
+    points = History(samples_of_each_kind(), {"stopped", "stopped too"}, {"adam", "sgd"}, [(1, tuned)])
     root = check(
         pictures.picture(1, 1, *charts.draw_rewards(points, 8, KNOWN, None, pictures.WIDE), label="Rewards.")
     )
@@ -84,10 +87,11 @@ def test_each_kind_of_rule_has_its_mark():
         "again": ["2: m, again, reward 0.8500", "5: Adam, which is Adam, reward 0.8800"],
         "alike": ["3: m + eps, ≈ an earlier rule, reward 0.8500", "4: Adam + eps, ≈ Adam, reward 0.8800"],
         "stopped": ["6: g^3, stopped, estimated reward 0.8700"],
+        "tuned": ["after 8: g, beta_1=0.5, tuned, reward 0.8750"],
         "below": ["8: v, stopped, estimated reward 0.2000", "7: 2, reward 0.3000"],
     }
     # Neither an estimate nor what a known optimizer was paid is the best so far.
-    assert points.best_so_far == [(1, 0.85), (7, 0.85), (8, 0.85)]
+    assert points.best_so_far == [(1, 0.85), (8, 0.875), (8, 0.875)]
     assert {made.tag for made in find(root, "new") + find(root, "stopped")} == {"circle"}
 
 

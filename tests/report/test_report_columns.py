@@ -12,7 +12,7 @@ from neural_optimizer_search.records.ledger import Sample
 from neural_optimizer_search.records.run_directory import rank
 from neural_optimizer_search.report import statistics as stats
 from neural_optimizer_search.report.axes import is_plottable
-from neural_optimizer_search.report.columns import AGAIN, NEW, History, Measured, Ranked
+from neural_optimizer_search.report.columns import AGAIN, NEW, TUNED, History, Measured, Ranked
 from neural_optimizer_search.report.run import read
 
 STATUSES = ("ok", "ok", "stopped", "diverged", "failed", "timeout")
@@ -77,7 +77,22 @@ def test_history(rng):
             seen.add(sample.key)
     assert [tuple(point) for point in history] == expected
     assert [samples[place].screened for place in history.screened] == [True] * sum(s.screened for s in samples)
-    assert [history.find(number) for number in history.numbers] == list(range(len(expected)))
+    assert [history.numbers[place] for place in history.best_places] == [number for number, _ in history.best_so_far]
+
+
+def test_what_was_tuned_is_among_the_best_so_far():
+    found = ledgers.found()[:3]
+    samples = [Sample(step, e.rule, e.reward, e.key) for step, e in ((0, found[1]), (1, found[1]), (3, found[2]))]
+    of_rule, of_known = ledgers.tuned()
+    failed = dataclasses.replace(of_rule, status="diverged", reward=0.9)
+    tuned = [(9, of_rule), (2, of_rule), (2, of_known), (2, failed)]
+    history = History(samples, known={of_known.form}, tuned=tuned)
+    assert [(point.number, point.kind, measured) for point, measured in history.tuned] == [
+        (2, TUNED, 1),
+        (3, TUNED, 2),
+    ]
+    assert history.best_so_far == [(1, found[1].reward), (2, of_rule.reward), (3, of_rule.reward)]
+    assert len(history) == 3  # nobody sampled it
 
 
 def test_improvements_and_means(rng):

@@ -10,11 +10,14 @@ import ledgers
 import pytest
 from pages import Page, is_harmless
 
+from neural_optimizer_search.dsl.constants import PAPER
+from neural_optimizer_search.report.board_columns import rule_cell
 from neural_optimizer_search.report.cards import cards
 from neural_optimizer_search.report.comparison import comparison_page
 from neural_optimizer_search.report.leaderboard import leaderboard
 from neural_optimizer_search.report.markup import element, html, reveal
 from neural_optimizer_search.report.overview import summary
+from neural_optimizer_search.report.rewards import rewards
 from neural_optimizer_search.report.run import read
 from neural_optimizer_search.report.search_page import search_page
 from neural_optimizer_search.search.verdict import find_verdict
@@ -89,10 +92,10 @@ def test_the_page_of_a_search_that_raced_and_joined(page_of):
         "AddSign, the best known optimizer by the search's rewards",
         "best so far, of those measured in full",
         "Rewards here are means with seeds that the search never saw",
-        "fresh seeds 95 % interval P(> AddSign) update rule search saw",
+        "fresh seeds, 95 % interval P(> AddSign) update rule search saw",
         "Fresh seeds: the mean reward of 4 trainings with seeds that the search never saw",
-        "≈ 2 more rules",
-        "≈ Adam: 1 rule",
+        "2 more rules behave like it",
+        "1 more rule behaves like Adam",
         "0.6925 with fresh seeds, 95 % interval 0.6773 to 0.7077; the search saw reward 0.7000 ± 0.0158",
         "alike one that was measured, and not trained 3",
         "10 trained ok 8 80.0 % stopped after the sweep with the first seed 1 10.0 % stopped after 2 final runs 1",
@@ -129,8 +132,46 @@ def test_disguises_share_one_row(tmp_path):
     found = [ledgers.evaluation(formula, 0.7 - 0.1 * k) for k, formula in enumerate(formulas)]
     page = Page(html(leaderboard(read(ledgers.write(tmp_path / "run", found, ledgers.known())))))
     alternatives = [text for name, text in page.attributes if name == "alttext"]
-    assert alternatives[:3] == ["sign(m)", formulas[1], "g^3"]
-    assert "≈ 1 more rule" in page.text and "≈ Adam: 1 rule" in page.text
+    assert alternatives[:2] == ["sign(m)", "g^3"] and f"found as {formulas[1]}" in page.text
+    assert "1 more rule behaves like it" in page.text and "1 more rule behaves like Adam" in page.text
+
+
+# -- Tuned constants ---------------------------------------------------------------------------------
+
+
+def test_what_was_tuned_counts_in_the_charts(recorded):
+    run = recorded("tuned")
+    text = Page(html(rewards(run))).text
+    assert "SGD (tuned), the best known optimizer by the search's rewards" in text
+    assert "a rule with tuned constants" in text and "the best has 0.8000" in html(rewards(run))
+    page = comparison_page([run])
+    assert "At the end it is 0.8000 in" in page and "SGD (tuned), the best known" in page
+
+
+def test_a_card_is_about_what_was_trained(recorded):
+    """Formula, tree and copies have each term, and the rule as it was proposed says how it depends on the rate."""
+    run = recorded("tuned")
+    first, second = list(cards(run).iter("article"))[:2]
+    rule = run.ranking.found[0].rule
+    labels = [node.get("aria-label", "") for node in first.iter()]
+    assert labels.count(rule.formula()) == 1 and f"Expression tree of {rule.formula()}" in labels
+    tree = next(node for node in first.iter("svg") if node.get("class") == "tree")
+    assert {"0.0438", "w"} <= {text.text for text in tree.iter("text")}
+    assert "Uses cautious, a function of the whole tensor, which is slower." in html(first)
+    assert "Measured before the constants were tuned." in html(first) and "Measured" not in html(second)
+    assert html(first).count('class="tried"') == html(second).count('class="tried"') > 0
+
+
+def test_constants_alone_are_no_second_formula(recorded):
+    run = recorded("tuned")
+    one = run.ranking.found[0]
+    plain = dataclasses.replace(one.rule, constants=PAPER)
+    run._shortest[one.evaluation.key] = plain
+    try:
+        said = Page(html(rule_cell(run, one))).text
+    finally:
+        run._shortest.clear()
+    assert "found with beta_1=0.896, beta_2=0.99632, epsilon=1.15e-8" in said and "found as" not in said
 
 
 # -- Several runs ----------------------------------------------------------------------------------

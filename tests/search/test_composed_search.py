@@ -44,24 +44,22 @@ def test_it_has_no_iterations(tmp_path, capsys, given, more):
     assert f"argument {given[0]}: not allowed with --space composed, whose strings have no iterations." in said
 
 
-OWN, SHIPPED = ("my_module:task",), ("digits",)
+OWN = ("my_module:task",)
 
 
 @pytest.mark.parametrize(
     "given, space",
     [
-        (dict(), "arxiv2017_no_decay"),
-        (dict(task=SHIPPED), "arxiv2017_no_decay"),
+        (dict(), "composed"),
         (dict(task=OWN), "composed"),
-        (dict(task=(*SHIPPED, *OWN)), "composed"),
-        (dict(task=OWN, depth=2), "arxiv2017_no_decay"),
+        (dict(depth=2), "arxiv2017_no_decay"),
         (dict(task=OWN, unconstrained=True), "arxiv2017_no_decay"),
         (dict(task=OWN, preset="paper"), "arxiv2017_no_decay"),
         (dict(task=OWN, space="modern"), "modern"),
-        (dict(task=SHIPPED, space="composed"), "composed"),
+        (dict(preset="paper", space="composed"), "composed"),
     ],
 )
-def test_it_is_the_default_for_a_task_of_ones_own(given, space):
+def test_it_is_the_default_but_for_what_has_iterations(given, space):
     defaults = choose_defaults(given, find_algorithm("local"))
     config = flags.configure(SearchConfig, given, **defaults)
     assert config.space == space and (config.depth is None) == (space == "composed")

@@ -4,7 +4,7 @@ import functools
 import os
 
 import pytest
-from same_searches import WITH_ROUNDS, Measured, Workers, broken, read, run
+from same_searches import PROTOCOL, STARTS, WITH_ROUNDS, Measured, Workers, broken, read, run
 
 from neural_optimizer_search.search import loop
 
@@ -36,6 +36,15 @@ def test_the_rounds_have_all_that_could_differ(whole):
     assert known and known < {one.form for one in tunings}
 
 
+def test_what_another_run_tuned_is_measured_as_it_was_there(whole):
+    start, *_ = STARTS
+    first = next(one for one in whole[0]["tunings"] if one.key in whole[0]["tuned"] and not one.trials)
+    assert first.step == 1 and first.round == 0
+    found = whole[0]["tuned"][first.key]
+    assert found.rule == start.rule and (found.learning_rate, found.schedule, found.weight_decay) == start.tuned
+    assert first.steps == found.steps == len(PROTOCOL.seeds) * PROTOCOL.final_steps
+
+
 def test_rounds_fit_into_their_share(whole):
     steps = whole[0]["steps"]
     assert steps["constants"] == sum(one.steps for one in whole[0]["tunings"])
@@ -63,7 +72,7 @@ def test_broken_off_anywhere(whole, evaluator, tmp_path, monkeypatch, workers):
 def test_steps_that_end_within_a_round_and_grow(whole, evaluator, tmp_path):
     """No round goes beyond them; with more, it goes on, and all is as if there had been more at once."""
     expected, tried = whole[0], set()
-    for steps in (320, 380, 440, 560, 740, 980):
+    for steps in (320, 380, 500, 740, 860, 980):
         run(tmp_path / "run", SEARCH, Workers(evaluator, 2), rules=12, steps=steps)
         found = read(tmp_path / "run")
         assert sum(spent for name, spent in found["steps"].items() if name != "fresh seeds") <= steps

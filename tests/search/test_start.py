@@ -10,6 +10,7 @@ from neural_optimizer_search import parse_formula, search_space
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.recorded_flags import complete
 from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.records.rows import Start
 from neural_optimizer_search.search import command, loop
 from neural_optimizer_search.search.archive import read_archive
 from neural_optimizer_search.search.config import SearchConfig
@@ -64,15 +65,25 @@ def test_rules_that_are_nothing_new_do_not_end_the_search(tmp_path, monkeypatch)
 
 def test_what_is_said_of_the_rules():
     screen = Screen()
-    assert describe_start(RULES[3:4], SPACE, screen) == "Starts with 1 rule."
-    assert describe_start(RULES, SPACE, pass_every_rule) == (
-        "Starts with 6 rules, of which 2 are not of the space: measured, and not varied."
+    starts = list(map(Start, RULES))
+    assert describe_start(starts[3:4], SPACE, screen, 0.0) == "Starts from 1 rule."
+    assert describe_start(starts, SPACE, pass_every_rule, 0.4) == (
+        f"Starts from 6 rules, 2 of them outside the space {SPACE.title}: measured, but without neighbours."
     )
-    stopped = [parse_formula(text) for text in ("g^2", "g - g", "w", "eps")]
-    last = describe_start([RULES[3], *stopped], SPACE, screen).splitlines()[-1]
-    assert last == "4 of the start are screened out and not measured: g^2, g - g, w and 1 more."
-    last = describe_start(RULES[:1], SPACE, screen)
-    assert last.endswith("1 of the start is screened out and not measured: sign(m) * g.")
+    stopped = [Start(parse_formula(text)) for text in ("g^2", "g - g", "w", "eps")]
+    last = describe_start([starts[3], *stopped], SPACE, screen, 0.4).splitlines()[-5:]
+    assert last == [
+        "4 rules screened out, not measured:",
+        "  g^2: The update does not descend.",
+        "  g - g: The update is zero.",
+        "  w: The update does not descend.",
+        "  and 1 more",
+    ]
+    tuned = [Start(RULES[3], (0.1, "cosine", 0.0)), starts[4]]
+    assert describe_start(tuned, SPACE, screen, 0.4).splitlines()[1] == (
+        "1 rule is also measured with the rate, schedule and weight decay to which it was tuned."
+    )
+    assert describe_start(tuned, SPACE, screen, 0.0).splitlines()[1].endswith("is not used: --constants is 0.")
 
 
 # -- The command -----------------------------------------------------------------------------------
@@ -97,7 +108,7 @@ def test_a_run_keeps_its_start_whatever_becomes_of_the_file(there, capfd):
     assert command.main([*FLAGS, "--start", "rules.txt", "m", "--out", "whole"]) == 0
     whole = found(there / "whole")
     assert [str(s.rule) for s in whole[:3]] == ["sign(m) * g", "tanh(m_0.37)", "g - clip(g^2, 1e-4)"]
-    assert "\nStarts with 5 rules, of which 4 are not of the space: measured" in capfd.readouterr().out
+    assert "\nStarts from 5 rules, 4 of them outside the space " in capfd.readouterr().out
     assert command.main([*FLAGS, "--start", "rules.txt", "m", "--out", "broken", "--budget", "2"]) == 0
     for text in ("m * m", None):
         file.unlink() if text is None else file.write_text(text)
@@ -124,7 +135,7 @@ def test_a_run_that_knows_no_start_has_none(there):
     assert found(there / "run") == before
 
 
-@pytest.mark.parametrize("start", [3, ["nonsense"], [3], [None]])
+@pytest.mark.parametrize("start", [3, ["nonsense"], [3], [None], [["[]", 0.1]], [["[]", "x", "cosine", 0.0]]])
 def test_a_start_that_is_damaged(there, start, capfd):
     assert command.main([*FLAGS, "--start", "m", "--out", "run", "--budget", "1"]) == 0
     with contextlib.closing(Ledger(there / "run" / "ledger.sqlite")) as ledger:
@@ -173,7 +184,7 @@ def test_what_a_search_starts_with_if_nothing_is_said(given, start):
 
 def test_the_archive_is_trained_first(there):
     assert command.main([*FLAGS, "--start", "archive", "--out", "run", "--budget", "3"]) == 0
-    assert starts(there / "run") == [one.rule for one in read_archive().rules]
+    assert starts(there / "run") == [Start(one.rule) for one in read_archive().rules]
     assert found(there / "run") == []  # three rules are no whole step
     with contextlib.closing(Ledger(there / "run" / "ledger.sqlite", read_only=True)) as ledger:
         trained, screen = [e.key for e in ledger.evaluations("search")], Screen()

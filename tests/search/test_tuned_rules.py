@@ -10,13 +10,15 @@ import fakes
 import pytest
 from tiny_searches import TINY, found
 
+from benchmarks.studies.archive.candidates import read_searches
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.promotion.candidates import choose_candidates
 from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.records.rows import Start
 from neural_optimizer_search.report import command as report
 from neural_optimizer_search.report.run import read
 from neural_optimizer_search.search import command
-from neural_optimizer_search.search.named_rules import find_rule
+from neural_optimizer_search.search.named_rules import find_rule, find_starts
 from neural_optimizer_search.search.ranking import make_ranking, read_found_rules, read_ranking
 from neural_optimizer_search.workers.config import EXECUTORS
 from neural_optimizer_search.workers.describing import Describer
@@ -80,6 +82,33 @@ def test_what_was_tuned_is_found_again_elsewhere(run, capfd):
     assert read(run).ranking.found[0].evaluation == best.evaluation
 
 
+def test_a_search_that_starts_from_it_begins_with_what_was_tuned(run, tmp_path, capfd):
+    starts = find_starts([f"run:{run}#1", "m"])
+    with contextlib.closing(Ledger(run / "ledger.sqlite", read_only=True)) as ledger:
+        best = read_ranking(ledger).found[0].evaluation
+    assert starts[0] == Start(best.rule, (best.learning_rate, best.schedule, best.weight_decay))
+    assert starts[1].tuned is None
+    flags = [*FLAGS[:-1], f"run:{run}#1", "m", "--budget", "5"]
+    assert command.main([*flags, "--constants", "0.5", "--out", str(tmp_path / "next")]) == 0
+    assert "1 rule is also measured with the rate" in capfd.readouterr().out
+    with contextlib.closing(Ledger(tmp_path / "next" / "ledger.sqlite", read_only=True)) as ledger:
+        first = ledger.tunings()[0]
+        again = next(e for e in ledger.evaluations("tuned") if e.key == first.key)
+        assert ledger.start == starts and not first.trials
+    assert (again.rule, again.learning_rate, again.schedule) == (best.rule, best.learning_rate, best.schedule)
+    assert command.main([*flags, "--constants", "0", "--out", str(tmp_path / "untuned")]) == 0
+    with contextlib.closing(Ledger(tmp_path / "untuned" / "ledger.sqlite", read_only=True)) as ledger:
+        assert not ledger.tunings()
+
+
+def test_an_archive_takes_the_forms(run):
+    """What was tuned, was tuned for one task."""
+    found = read_found_rules(run)
+    assert any(one.evaluation.form for one in found[:3])
+    (searched,) = read_searches([run], top=3)
+    assert [rule.constants.changes() for rule in searched.rules] == [{}] * 3
+
+
 def test_it_goes_on_and_measures_nothing_twice(run, monkeypatch):
     before = found(run)
     monkeypatch.setattr(fakes.FakeTraining, "in_parts", None)
@@ -130,6 +159,7 @@ TUNED = "(SELECT key FROM evaluations WHERE role = 'tuned' LIMIT 1)"
         ("UPDATE evaluations SET learning_rate = -3.0", "no search writes the learning_rate -3.0"),
         ("UPDATE tunings SET trials = '['", "is no list"),
         ("UPDATE tunings SET trials = '[1]'", "is no list of trials"),
+        ("UPDATE tunings SET step = 'x'", "no search writes the step 'x'"),
         (f"UPDATE evaluations SET reward = 0.0 WHERE key = {TUNED}", " reward"),
     ],
 )

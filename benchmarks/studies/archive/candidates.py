@@ -70,12 +70,14 @@ def read_searches(directories: Sequence[pathlib.Path], top: int) -> list[Searche
 def _read(directory, top):
     with contextlib.closing(Ledger(directory / LEDGER, read_only=True, kind=SEARCH)) as ledger:
         config, steps = ledger.config, sum(ledger.count_steps().values())
+        forms = {e.key: e.rule for e in ledger.evaluations("search")}
     task = config["task"]
     if not isinstance(task, str):
         task, *others = task
         if others:
             raise ValueError(f"{directory} searched on several tasks.")
-    rules = [one.rule for one in read_found_rules(directory)[:top]]
+    # What was tuned, was tuned for one task: other tasks begin with the form.
+    rules = [forms.get(one.evaluation.form, one.rule) for one in read_found_rules(directory)[:top]]
     about = dict(task=task, protocol=config["protocol"], steps=steps, **{name: config.get(name) for name in _ABOUT})
     return Searched(directory.name, task, config["protocol"], rules, about)
 
