@@ -225,6 +225,7 @@ def _starting_bar(executor, is_needed):
         return
     with ProgressBar(1, f"start of {executor.workers} worker{'' if executor.workers == 1 else 's'}") as bar:
         yield bar.wait_for
+        bar.note("")
         bar.advance()
 
 

@@ -89,7 +89,9 @@ class Limits:
         if not set(self.given) - {"rules"}:
             return ""
         names = self.find_left(spent, before)
-        return ", ".join(f"{getattr(spent, name) / self.given[name]:.0%} of {self.describe(name)}" for name in names)
+        return ", ".join(
+            f"{min(1.0, getattr(spent, name) / self.given[name]):.0%} of {self.describe(name)}" for name in names
+        )
 
 
 def find_spent(recorder: EvaluationRecorder, began: float) -> Spent:

@@ -7,7 +7,7 @@ from typing import Optional
 from neural_optimizer_search.search.ranking import Contender
 
 YARDSTICK = "Adam"
-NOTABLE = 1.5  # less may be noise of the clock
+NOTABLE = 2.0  # less may be noise of the clock
 
 
 def find_step_seconds(contender: Contender) -> Optional[float]:
@@ -31,5 +31,5 @@ def describe_costs(shown: Sequence[Contender], known: Sequence[Contender]) -> li
     if not adam:
         return []
     times = [(place, (find_step_seconds(one) or 0.0) / adam) for place, one in enumerate(shown, 1)]
-    slow = [f"rule {place} {ratio:.2g} times" for place, ratio in times if ratio >= NOTABLE]
-    return [f"A step takes longer than one of {YARDSTICK} here: of {', of '.join(slow)}."] if slow else []
+    slow = [f"{ratio:.2g} times as long with rule {place}" for place, ratio in times if ratio >= NOTABLE]
+    return [f"Compared with {YARDSTICK}, a step here takes {', '.join(slow)}."] if slow else []

@@ -23,7 +23,7 @@ ADAM = make("Adam", (5.0, 100, False), (1.0, 100, False))  # the first time it w
 def test_rules_that_take_longer_are_named_by_their_places():
     shown = [make("g", (1.2, 100, False)), make("m", (64.0, 200, False)), make("v", (3.0, 100, False))]
     assert describe_costs(shown, [ADAM]) == [
-        "A step takes longer than one of Adam here: of rule 2 32 times, of rule 3 3 times."
+        "Compared with Adam, a step here takes 32 times as long with rule 2, 3 times as long with rule 3."
     ]
 
 
