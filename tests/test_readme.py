@@ -1,8 +1,10 @@
 """The README's snippet is short, comes early, and runs; its sample of a search looks as the command prints it."""
 
+import dataclasses
 import pathlib
 import re
 
+import fakes
 import pytest
 
 from neural_optimizer_search.flags import flags_of, spell
@@ -10,6 +12,7 @@ from neural_optimizer_search.search import command
 from neural_optimizer_search.search.config import RunConfig, SearchConfig
 from neural_optimizer_search.tasks import find_task
 from neural_optimizer_search.tasks.child import length
+from neural_optimizer_search.workers.config import EXECUTORS
 
 pytestmark = pytest.mark.once
 
@@ -47,9 +50,11 @@ def test_every_flag_is_in_the_readme():
 
 
 @pytest.mark.slow
-def test_the_sample_of_a_search_has_the_form_of_a_search(tmp_path, capfd):
+def test_the_sample_of_a_search_has_the_form_of_a_search(trains_nothing, tmp_path, monkeypatch, capfd):
     """Whoever changes what is printed makes the sample anew, with the command beside it."""
     pytest.importorskip("tf_agents")
+    spent = fakes.open_fake(lambda rule: dataclasses.replace(fakes.fake_evaluation(rule), steps=64))
+    monkeypatch.setitem(EXECUTORS, "local", spent)
     sample = re.search(r"prints\n.*?```\n(.*?)```", README, re.DOTALL)[1]
     out = tmp_path / "run"
     small = ["--protocol", "reduced", "--seeds_per_rule", "2", "--depth", "1", "--budget", "12", "--workers", "1"]

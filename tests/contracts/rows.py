@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+import marks
 import numpy as np
 import pytest
 from backends import array, steps_of, tensor, variable
@@ -87,7 +88,14 @@ TABLE = [
         "on_matrices(normalize(m), cautious(m)) + g, beta_1=0.8", (1.0, -0.5, 0.0), (0.8, 0.85, 0.85), 1,
     ),
 ]  # fmt: skip
-ROWS = pytest.mark.parametrize("row", TABLE, ids=[row.name for row in TABLE])
+NAMES = [row.name for row in TABLE]
+ROWS = pytest.mark.parametrize("row", TABLE, ids=NAMES)
+# For what Keras does, whatever the rule: both classes, and a rule with few averages, with many, and that draws.
+FEW = ("PowerSign-cd", "AddSign", "Adam", *(row.name for row in TABLE if row.random or row.slots > 2))
+ONLY_LONG = marks.only_long("Keras does it alike for every row.")
+SOME_ROWS = pytest.mark.parametrize(
+    "row", [row if row.name in FEW else pytest.param(row, marks=ONLY_LONG) for row in TABLE], ids=NAMES
+)
 
 
 def material(steps=8, size=6, seed=0):

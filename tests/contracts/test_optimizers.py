@@ -16,7 +16,7 @@ from backends import (
     tensor,
     variable,
 )
-from contracts.rows import GRADIENTS, ROWS, averages_of, material, path, slots, start
+from contracts.rows import GRADIENTS, ROWS, SOME_ROWS, averages_of, material, path, slots, start
 
 # -- The update ------------------------------------------------------------------------------------
 
@@ -114,7 +114,7 @@ def pair_of_paths(optimizer, gradients):
 
 @pytest.mark.filterwarnings("ignore:Gradients do not exist")
 @pytest.mark.parametrize("missing", [None, False], ids=["None", "left out"])
-@ROWS
+@SOME_ROWS
 def test_a_weight_without_a_gradient_stays_as_it_is(row, missing):
     other = material(seed=1)
     both = pair_of_paths(row.make(), zip(GRADIENTS, other))

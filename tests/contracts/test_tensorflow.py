@@ -1,4 +1,4 @@
-"""What only TensorFlow has, done with every row of `rows.py`: tracing, sparse gradients, checkpoints, replicas."""
+"""What only TensorFlow has, done with some rows of `rows.py`: tracing, sparse gradients, checkpoints, replicas."""
 
 import json
 import subprocess
@@ -9,13 +9,13 @@ import pytest
 import tensorflow as tf
 from backends import ONLY_KERAS_3, variable
 from contracts import mirrored
-from contracts.rows import GRADIENTS, RATE, ROWS, TABLE, path, start
+from contracts.rows import GRADIENTS, RATE, SOME_ROWS, TABLE, path, start
 from contracts.test_keras_features import assert_same_path, fitted_by_hand
 
 from neural_optimizer_search.schedules import NoisyLinearCosineDecay
 
 
-@ROWS
+@SOME_ROWS
 def test_further_calls_trace_nothing_and_compute_what_eager_mode_does(row):
     w, optimizer, traces = variable(start()), row.make(), []
 
@@ -36,14 +36,14 @@ def test_further_calls_trace_nothing_and_compute_what_eager_mode_does(row):
 
 
 @ONLY_KERAS_3
-@ROWS
+@SOME_ROWS
 def test_a_variable_of_tensorflow_is_as_good_as_one_of_keras(row):
     weights = path(row.make(weight_decay=0.25), w=tf.Variable(start(), dtype=tf.float32))
     np.testing.assert_array_equal(weights, path(row.make(weight_decay=0.25)))
 
 
 @pytest.mark.parametrize("built", [True, False])
-@ROWS
+@SOME_ROWS
 def test_a_checkpoint_continues_bit_for_bit(row, built, tmp_path):
     def make():
         return row.make(NoisyLinearCosineDecay(RATE, decay_steps=20, seed=3), use_ema=True)
@@ -71,7 +71,7 @@ SHAPE = pytest.mark.parametrize("shape", [(5, 2), None], ids=["shape", "no shape
 
 @SHAPE
 @SPARSE
-@ROWS
+@SOME_ROWS
 def test_sparse_gradients_equal_dense_ones(row, arguments, shape):
     """Without a shape too, as in `tf.IndexedSlices(2 * g.values, g.indices)`."""
     table = np.arange(10.0).reshape(5, 2) / 10
@@ -89,7 +89,7 @@ def test_sparse_gradients_equal_dense_ones(row, arguments, shape):
 
 
 @pytest.mark.parametrize("clip", [{}, {"clipnorm": 2.0}], ids=str)
-@ROWS
+@SOME_ROWS
 def test_a_scaled_gradient_of_an_embedding_inside_a_graph(row, clip):
     """Rows whose ids are not looked up have the gradient 0."""
     tables = [variable(np.ones((5, 1))) for _ in range(2)]
@@ -124,7 +124,7 @@ def replicas():
     return json.loads(result.stdout)
 
 
-@ROWS
+@SOME_ROWS
 def test_two_replicas_equal_one_on_the_whole_batch(row, replicas):
     first, second = replicas["steps"][row.name]
     assert first == second

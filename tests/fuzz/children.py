@@ -1,6 +1,5 @@
 """Commands in processes of their own, which are killed in the midst of a write, or have no room to write."""
 
-import multiprocessing
 import os
 import resource
 import signal
@@ -11,14 +10,13 @@ from collections.abc import Callable, Sequence
 from multiprocessing import reduction
 from typing import Optional
 
+import forked
 from worlds import nothing_trained
 
 Main = Callable[[list[str]], int]
 KILLED = -signal.SIGKILL
 
-# Imported once, by a process that computes nothing, from which the others are forked.
-_context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["children", "harness", "tf_agents_env.algorithms", "tf_agents_env.controllers"])
+_context = forked.context("children", "harness")
 
 
 def kill_at(place: str, count: int, main: Main, argv: Sequence[str]) -> Optional[int]:

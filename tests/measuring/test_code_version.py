@@ -7,6 +7,7 @@ import pathlib
 
 import pytest
 
+from neural_optimizer_search import code_hash
 from neural_optimizer_search.code_hash import hash_code
 from neural_optimizer_search.measuring import code_version as module
 from neural_optimizer_search.measuring.code_version import MODULES, code_version
@@ -95,7 +96,9 @@ def test_without_a_file_there_is_no_hash():
             hash_code(name)
 
 
+@pytest.mark.once
 def test_each_module_counts(monkeypatch):
+    monkeypatch.setattr(code_hash, "_code", functools.cache(code_hash._code))
     versions = {code_version()}
     for name in MODULES:
         monkeypatch.setattr(module, "MODULES", tuple(other for other in MODULES if other != name))

@@ -12,6 +12,7 @@ from neural_optimizer_search.tasks import TASKS
 from neural_optimizer_search.tasks.schedule import CONSTANT, Schedule, parse_schedule
 
 pytestmark = pytest.mark.usefixtures("graphs_as_traced")
+ONCE = pytest.mark.once  # with any Keras there is one of each kind
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +64,7 @@ def digits():
     return Evaluator(task, dataclasses.replace(task.protocols["default"], seeds=(0, 1, 2)))
 
 
-@pytest.mark.parametrize("formula", ["exp(sign(g) * sign(m)) * g", "Adam", "clip(m, 1e-4)"])
+@pytest.mark.parametrize("formula", ["exp(sign(g) * sign(m)) * g", *(pytest.param(one, marks=ONCE) for one in ("Adam", "clip(m, 1e-4)"))])
 def test_factors_between_two_rates_of_the_sweep_do_not_change_the_reward(formula, digits):
     """The factors are 10^0.25, 10^0.5 and 10^0.75."""
     ten = "((1 + 2)^2 + 1)"
@@ -122,8 +123,8 @@ def traced(digits):
     return {(TASKS["digits"].networks["default"], digits.protocol.train_examples): digits}
 
 
-@pytest.mark.parametrize("task", ["digits", "digits_mlp"])
-@pytest.mark.parametrize("name", ["default", "reduced", "paper"])
+@pytest.mark.parametrize("task", ["digits", pytest.param("digits_mlp", marks=ONCE)])
+@pytest.mark.parametrize("name", ["default", *(pytest.param(one, marks=ONCE) for one in ("reduced", "paper"))])
 def test_shipped_protocols_run(task, name, traced):
     protocol = dataclasses.replace(TASKS[task].protocols[name], seeds=(0,))
     key = TASKS[task].networks[name], protocol.train_examples

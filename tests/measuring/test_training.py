@@ -228,8 +228,9 @@ def test_dropout_draws_anew_each_step_and_alike_in_each_run():
 # -- Schedules and weight decay ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", ["linear", "cosine", "linear_cosine", "linear, warm-up 0.25"])
-@pytest.mark.parametrize("weight_decay", [0.0, 0.3])
+@pytest.mark.parametrize(
+    ("text", "weight_decay"), [("linear", 0.0), ("cosine", 0.3), ("linear_cosine", 0.3), ("linear, warm-up 0.25", 0.3)]
+)
 def test_a_schedule_and_a_weight_decay_are_what_plain_steps_make_of_them(training, text, weight_decay):
     steps, rate, seed = 8, 0.05, 3
     schedule = parse_schedule(text)

@@ -10,12 +10,12 @@ from tiny_searches import TINY, found
 from neural_optimizer_search import search_space
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search import command
-from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
+from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS, THE_SIX
 
 pytestmark = pytest.mark.slow
 ONCE = pytest.mark.once  # with any Keras there is a search from beginning to end
 
-EVOLUTION = [*TINY, "--algorithm", "evolution"]
+EVOLUTION = [*TINY, "--task", "digits_mlp", "--algorithm", "evolution"]
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +58,7 @@ def test_fresh_seeds_do_not_become_fewer(run, capfd):
 def test_random_on_the_other_task(tmp_path, capfd):
     out = tmp_path / "run"
     flags = [*TINY, "--task", "digits_mlp", "--algorithm", "random", "--budget", "5", "--seed", "3"]
+    flags += ["--baselines", THE_SIX]
     assert command.main([*flags, "--seeds_per_rule", "1", "--out", str(out)]) == 0
     captured = capfd.readouterr()
     assert captured.out.startswith("Random search over signs at depth 1")

@@ -21,8 +21,8 @@ from tf_agents_env.controllers import CONTROLLERS
 
 pytestmark = [pytest.mark.long, pytest.mark.slow]
 
-ROOT = pathlib.Path(__file__).parents[2]
-# `make test` kills searches in test_kills.py, with children that train nothing.
+TESTS = pathlib.Path(__file__).parents[1]
+# `make test` kills searches in test_kills.py.
 LONG = marks.only_long("Slow.")
 
 
@@ -34,7 +34,8 @@ LONG = marks.only_long("Slow.")
         pytest.param(signal.SIGKILL, "ppo", marks=LONG),
     ],
 )
-def test_stopped_and_resumed_is_undisturbed(tmp_path, stop, algorithm):
+def test_stopped_and_resumed_is_undisturbed(tmp_path, stop, algorithm, trains_nothing):
+    """Stopped with a worker that is a process; what goes on needs none."""
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     # At depth 1 a controller soon repeats itself.
     flags = [*TINY, "--task", "digits_mlp", "--baselines", THE_SIX]
@@ -42,10 +43,10 @@ def test_stopped_and_resumed_is_undisturbed(tmp_path, stop, algorithm):
     # However late a busy machine stops it, it is not done.
     endless = [*flags, "--budget", "100000", "--out", str(stopped)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "neural_optimizer_search.search.command", *endless],
+        [sys.executable, pathlib.Path(__file__).parent / "made_up_search.py", *endless],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), str(TESTS.parent)])},
         # A shell starts what it runs in the background with Ctrl-C ignored, these tests and their processes too.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

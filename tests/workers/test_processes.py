@@ -12,6 +12,7 @@ import time
 import types
 
 import fakes
+import forked
 import graphs
 import pytest
 
@@ -41,8 +42,8 @@ def rewards(executor, rules):
 def test_rewards_depend_neither_on_workers_nor_on_order():
     with graphs.as_traced():
         alone = rewards(InProcess(Evaluator(fakes.BLOBS, fakes.TINY)), RULES)
-    with process_executor(fakes.BLOBS, fakes.TINY, workers=1) as one:
-        found = evaluations(one, RULES)
+    with process_executor(fakes.BLOBS, fakes.TINY, workers=2) as two:
+        found, again = (evaluations(two, rules) for rules in (RULES, RULES[::-1]))
     first = {rule: evaluation.rewards for rule, evaluation in found.items()}
     for rule in RULES:
         assert first[rule] == pytest.approx(alone[rule], abs=1e-6)
@@ -50,15 +51,20 @@ def test_rewards_depend_neither_on_workers_nor_on_order():
         assert found[rule].seeds == fakes.TINY.seeds
         host, number = found[rule].worker.split(":")
         assert host and int(number) != os.getpid()
-    with process_executor(fakes.BLOBS, fakes.TINY, workers=2) as two:
-        assert rewards(two, RULES[::-1]) == first
+    assert {rule: evaluation.rewards for rule, evaluation in again.items()} == first
+
+
+@pytest.fixture
+def quick():
+    with forked.workers(__name__):
+        yield
 
 
 def missing(data_dir=None):
     raise FileNotFoundError("no data here")
 
 
-def test_a_task_that_cannot_be_made_is_said_at_once():
+def test_a_task_that_cannot_be_made_is_said_at_once(quick):
     protocol = Protocol("tiny", 1, 1, (1.0,), 1, 1, 1, batch_size=1)
     task = ImageTask("missing", 2, missing, (TaskSetting(protocol, fakes.BLOBS.networks["tiny"]),))
     with (
@@ -113,7 +119,7 @@ def pool(directory, behaviours, workers=2, timeout=5.0):
     return pool
 
 
-def test_a_rule_is_tried_once_more_and_the_others_go_on(tmp_path):
+def test_a_rule_is_tried_once_more_and_the_others_go_on(quick, tmp_path):
     behaviours = {"g": "fail 1", "m": "hang 1", "sign(g)": "fail 2", "-g": "die 2"}
     if os.environ.get("NOS_LONG"):
         behaviours["v"] = "die 1"  # what dies and then what works are parts of the others
@@ -132,7 +138,7 @@ def test_a_rule_is_tried_once_more_and_the_others_go_on(tmp_path):
         assert evaluation.reward == right
 
 
-def test_a_task_that_fails_for_every_rule_ends_with_the_first_error(tmp_path):
+def test_a_task_that_fails_for_every_rule_ends_with_the_first_error(quick, tmp_path):
     rules = [parse_formula(text) for text in ("g", "m", "v", "g^2", "m * g")]
     message = "failed for all of the first 3 rules. First: RuntimeError: the cable fell out"
     with pool(tmp_path, {rule.formula(): "fail 9" for rule in rules}, workers=1) as executor:
@@ -142,7 +148,7 @@ def test_a_task_that_fails_for_every_rule_ends_with_the_first_error(tmp_path):
             executor.submit(parse_formula("exp(g)")).result()
 
 
-def test_leaving_does_not_wait_for_a_hanging_child(tmp_path):
+def test_leaving_does_not_wait_for_a_hanging_child(quick, tmp_path):
     with pool(tmp_path, {"g": "hang 9"}, workers=1, timeout=1000.0) as executor:
         future = executor.submit(parse_formula("g"))
         while (tmp_path / "g").read_text() == "hang 9":
@@ -164,7 +170,7 @@ class Unreadable:
         return dataclasses.replace(fakes.fake_evaluation(rule), reward=module.Reward(0.5))
 
 
-def test_an_answer_that_cannot_be_read_is_a_failure():
+def test_an_answer_that_cannot_be_read_is_a_failure(quick):
     with WorkerPool(lambda: ProcessWorker(Unreadable()), 1) as executor:
         evaluation = executor.submit(parse_formula("g")).result(timeout=300)
     assert evaluation.status == "killed" and "Its answer cannot be read: ModuleNotFoundError" in evaluation.message
