@@ -91,7 +91,7 @@ def test_the_columns_are_the_scores(out):
 
 def test_the_page_has_them_too(out):
     page = search_page(recorded.read(out))
-    for title in ("digits", "digits_mlp", "fresh seeds"):
+    for title in ("digits", "digits_mlp", "fresh seeds, 95 % interval"):
         assert f">{title}</th>" in page
     assert "Mean score: over the tasks." in page and "learning rates 0.1, 0.1" in page
     assert "Learning rates of the known optimizers" not in page  # the sweeps are not kept
