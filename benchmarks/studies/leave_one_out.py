@@ -45,6 +45,7 @@ class Config:
     top: int = top_flag()
     keep: int = keep_flag()
     apart: float = apart_flag()
+    only: Sequence[str] = flag((), "tasks to leave out, one by one", nargs="+", metavar="TASK", default_text="each")
     algorithm: Optional[str] = flag(None, "what searches", choices=algorithm_names, default_text="as of nos-search")
     seeds: int = flag(3, "pairs of searches on each task", parse=whole_number(1, 1_000))
     first_seed: int = flag(100, "seed of the first pair", parse=whole_number(0))
@@ -80,8 +81,11 @@ def run(config: Config) -> dict[str, Any]:
     tasks = list(dict.fromkeys(search.task for search in searches))
     if len(tasks) < 2:
         raise ValueError(f"argument --searches: must be on two tasks or more. Received: {', '.join(tasks)}.")
+    names = {shorten_name(task): task for task in tasks}
+    if unknown := [name for name in config.only if name not in names]:
+        raise ValueError(f"argument --only: must be of {', '.join(names)}. Received: {', '.join(unknown)}.")
     figures = {}
-    for task in tasks:
+    for task in [names[name] for name in config.only] or tasks:
         pairs = [_search_twice(task, seed, searches, config) for seed in _seeds(config)]
         figures[task] = summarize(pairs, config.rules)
         _print(shorten_name(task), figures[task])

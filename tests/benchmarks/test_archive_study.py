@@ -141,3 +141,6 @@ def test_searches_that_cannot_be_compared(searches, capsys):
     with pytest.raises(SystemExit, match="2"):
         run.main(["leave_one_out", "--searches", "digits"])
     assert "must be on two tasks or more. Received: digits." in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        run.main(["leave_one_out", "--searches", "digits", "digits_mlp", "--only", "table"])
+    assert "argument --only: must be of digits, digits_mlp. Received: table." in capsys.readouterr().err
