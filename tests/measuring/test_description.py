@@ -182,7 +182,9 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("name", [*list(REFUSED)[:2], *(pytest.param(name, marks=ONCE) for name in list(REFUSED)[2:])])
+@pytest.mark.parametrize(
+    "name", [*list(REFUSED)[:2], *(pytest.param(name, marks=ONCE) for name in list(REFUSED)[2:])]
+)
 def test_what_would_make_rewards_meaningless_is_refused(name):
     task, sentences = REFUSED[name]
     with pytest.raises(UnsuitableTask) as caught:

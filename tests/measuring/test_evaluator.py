@@ -64,7 +64,9 @@ def digits():
     return Evaluator(task, dataclasses.replace(task.protocols["default"], seeds=(0, 1, 2)))
 
 
-@pytest.mark.parametrize("formula", ["exp(sign(g) * sign(m)) * g", *(pytest.param(one, marks=ONCE) for one in ("Adam", "clip(m, 1e-4)"))])
+@pytest.mark.parametrize(
+    "formula", ["exp(sign(g) * sign(m)) * g", *(pytest.param(one, marks=ONCE) for one in ("Adam", "clip(m, 1e-4)"))]
+)
 def test_factors_between_two_rates_of_the_sweep_do_not_change_the_reward(formula, digits):
     """The factors are 10^0.25, 10^0.5 and 10^0.75."""
     ten = "((1 + 2)^2 + 1)"

@@ -229,7 +229,8 @@ def test_dropout_draws_anew_each_step_and_alike_in_each_run():
 
 
 @pytest.mark.parametrize(
-    ("text", "weight_decay"), [("linear", 0.0), ("cosine", 0.3), ("linear_cosine", 0.3), ("linear, warm-up 0.25", 0.3)]
+    ("text", "weight_decay"),
+    [("linear", 0.0), ("cosine", 0.3), ("linear_cosine", 0.3), ("linear, warm-up 0.25", 0.3)],
 )
 def test_a_schedule_and_a_weight_decay_are_what_plain_steps_make_of_them(training, text, weight_decay):
     steps, rate, seed = 8, 0.05, 3
