@@ -13,6 +13,7 @@ from neural_optimizer_search.search.config import RunConfig, SearchConfig
 from neural_optimizer_search.tasks import find_task
 from neural_optimizer_search.tasks.child import length
 from neural_optimizer_search.workers.config import EXECUTORS
+from neural_optimizer_search.workers.in_process import InProcess
 
 pytestmark = pytest.mark.once
 
@@ -49,12 +50,21 @@ def test_every_flag_is_in_the_readme():
         assert f"`{spell(SearchConfig if name in flags_of(SearchConfig) else RunConfig, name)}`" in README
 
 
+class Spends(fakes.FakeEvaluator):
+    """Says that it took steps, also with fresh seeds."""
+
+    def __call__(self, rule, bar=None):
+        return dataclasses.replace(super().__call__(rule, bar), steps=64)
+
+    def measure_again(self, *arguments, **more):
+        return dataclasses.replace(super().measure_again(*arguments, **more), steps=64)
+
+
 @pytest.mark.slow
 def test_the_sample_of_a_search_has_the_form_of_a_search(trains_nothing, tmp_path, monkeypatch, capfd):
     """Whoever changes what is printed makes the sample anew, with the command beside it."""
     pytest.importorskip("tf_agents")
-    spent = fakes.open_fake(lambda rule: dataclasses.replace(fakes.fake_evaluation(rule), steps=64))
-    monkeypatch.setitem(EXECUTORS, "local", spent)
+    monkeypatch.setitem(EXECUTORS, "local", lambda config, task, protocol, _: InProcess(Spends(protocol=protocol)))
     sample = re.search(r"prints\n.*?```\n(.*?)```", README, re.DOTALL)[1]
     out = tmp_path / "run"
     small = ["--protocol", "reduced", "--seeds_per_rule", "2", "--depth", "1", "--budget", "12", "--workers", "1"]

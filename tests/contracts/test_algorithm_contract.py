@@ -116,8 +116,8 @@ def test_it_learns_from_rules_that_it_did_not_propose(entry, tmp_path):
 @pytest.fixture(scope="module")
 def whole(entry, tmp_path_factory):
     """What a search finds that nobody disturbs."""
-    if entry.title == "TRPO" and not os.environ.get("NOS_LONG"):
-        pytest.skip("Slow, and kept as PPO is; test_agents.py restores it. make test-long has it.")
+    if entry.title in ("TRPO", "REINFORCE") and not os.environ.get("NOS_LONG"):
+        pytest.skip("Kept as PPO is; test_agents.py restores it. make test-long has it.")
     return run(entry, tmp_path_factory.mktemp("whole") / "run")
 
 

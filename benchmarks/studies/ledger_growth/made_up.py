@@ -24,8 +24,12 @@ DIVERGED = 0.05  # the share of the rules
 
 
 def make_config(evaluations: int) -> SearchConfig:
-    """What the searches record; without a screen, so that the key of a rule is its canonical form."""
-    return SearchConfig(algorithm="evolution", budget=evaluations, screen="off", cache=NO_CACHE, workers=1)
+    """What the searches record; without a screen, so that the key of a rule is its canonical form.
+
+    Without fresh seeds, resuming trains nothing.
+    """
+    made_up = dict(screen="off", cache=NO_CACHE, fresh_seeds=0)
+    return SearchConfig(algorithm="evolution", budget=evaluations, workers=1, **made_up)
 
 
 def make_run(directory: Path, evaluations: int) -> None:
