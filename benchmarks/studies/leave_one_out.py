@@ -24,9 +24,11 @@ from benchmarks.studies.archive.candidates import Searched, read_searches
 from benchmarks.studies.archive.ranks import shorten_name
 from benchmarks.studies.common.bootstrap import mean_interval
 from benchmarks.studies.common.searches import run_search
-from benchmarks.studies.common.shared_flags import depth_flag, own_data_flag, runs_flag, space_flag, workers_flag
+from benchmarks.studies.common.shared_flags import own_data_flag, runs_flag, workers_flag
 from benchmarks.studies.own_tasks import set_data_directory
 from neural_optimizer_search.command_line import path, whole_number
+from neural_optimizer_search.dsl.composed import COMPOSED
+from neural_optimizer_search.dsl.space import MAX_DEPTH, PRESETS
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.run_directory import LEDGER
@@ -50,8 +52,16 @@ class Config:
     seeds: int = flag(3, "pairs of searches on each task", parse=whole_number(1, 1_000))
     first_seed: int = flag(100, "seed of the first pair", parse=whole_number(0))
     rules: int = flag(300, "rules that a search trains", parse=whole_number(1, 1_000_000))
-    space: str = space_flag()
-    depth: int = depth_flag(2)
+    space: Optional[str] = flag(
+        None, "which rules may be proposed", choices=(*PRESETS, COMPOSED), default_text="as of nos-search"
+    )
+    depth: Optional[int] = flag(
+        None,
+        "iterations of the language",
+        parse=whole_number(1, MAX_DEPTH),
+        choices=range(1, MAX_DEPTH + 1),
+        default_text="as of nos-search",
+    )
     workers: Optional[int] = workers_flag()
     runs: pathlib.Path = runs_flag("leave_one_out")
     measurements: pathlib.Path = flag(
