@@ -67,7 +67,7 @@ def test_the_sample_of_a_search_has_the_form_of_a_search(trains_nothing, tmp_pat
     monkeypatch.setitem(EXECUTORS, "local", lambda config, task, protocol, _: InProcess(Spends(protocol=protocol)))
     sample = re.search(r"prints\n.*?```\n(.*?)```", README, re.DOTALL)[1]
     out = tmp_path / "run"
-    small = ["--protocol", "reduced", "--seeds_per_rule", "2", "--depth", "1", "--budget", "12", "--workers", "1"]
+    small = ["--protocol", "reduced", "--seeds_per_rule", "2", "--budget", "12", "--workers", "1"]
     assert command.main([*small, "--cache", "none", "--out", str(out)]) == 0
     printed, shown = capfd.readouterr()
     first, rest = printed.replace(str(out), "runs/digits-guided-0").split("\n", 1)
