@@ -92,7 +92,7 @@ def skeleton(text):
     text = re.sub(r"optimizers\.get\(.*\)", "CALL", text)
     text = re.sub(r"better than \S+,", "better than NAME,", text)
     text = re.sub(
-        r"^( {40,}|alike: |fresh seeds of |Compared with Adam, |A rule is shown by .*\n).*\n",
+        r"^( {40,}|alike: |fresh seeds of |Rules? .* orthogonalize, |A rule is shown by .*\n).*\n",
         "",
         text,
         flags=re.MULTILINE,

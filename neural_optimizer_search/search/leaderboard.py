@@ -43,7 +43,7 @@ def format_leaderboard(ranking: Ranking, words: ScoreWords, steps: int, count: i
             *(_explain_fresh(ranking, words) if is_fresh else _explain_seen(contenders, words)),
             *([SHORTENED] if any(FOUND_AS.strip() in row for row in rows) else []),
             *([ALIKE] if any(one.alike for one in contenders) else []),
-            *describe_costs(shown, ranking.known),
+            *describe_costs(shown),
             words.note,
             *([TUNED] if any(one.evaluation.form for one in contenders) else []),
             *([SETTINGS] if any(one.evaluation.training_setting for one in contenders) else []),
