@@ -131,9 +131,7 @@ def _describe(p, given):
     except UnknownAlgorithm:  # what would propose is not what would be trained
         entry = find_algorithm(FALLBACK)
     config = flags.configure(SearchConfig, given, **choose_defaults(given, entry))
-    config.check_task(p)
-    config.check_workers(p)
-    config.check_space(p)
+    config.check(p)
     start = find_start(p, config)
     began = time.monotonic()
     try:

@@ -232,8 +232,7 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         except NotACache as error:
             p.error(f"argument --cache: {error}")
 
-    def check_space(self, p: Parser) -> None:
-        """Ends the command with one line if there is no such space."""
+    def _check_space(self, p):
         for name in ("depth", "unconstrained") if self.space == COMPOSED else ():
             if getattr(self, name):
                 p.error(f"argument --{name}: not allowed with --space {COMPOSED}, whose strings have no iterations.")
@@ -266,7 +265,7 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         self._check_several(p)
         self._check_cache(p)
         self._check_limits(p)
-        self.check_space(p)
+        self._check_space(p)
 
 
 def choose_defaults(given: Mapping[str, Any], entry: AlgorithmEntry) -> dict[str, Any]:
