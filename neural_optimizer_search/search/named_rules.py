@@ -27,9 +27,8 @@ def find_rule(text: str) -> Rule:
       ValueError: If there is none; the message says why.
       OSError, sqlite3.Error: If a run cannot be read.
     """
-    run, mark, place = text.removeprefix(RUN).rpartition("#")
-    if mark and place.isdecimal():
-        return _find_in_run(_require_run(run, text), int(place)).rule
+    if _has_place(text):
+        return _find_in_run(text).rule
     try:
         return _parse(text)
     except ValueError as error:
@@ -105,9 +104,8 @@ def read_rules(path: Path) -> list[Rule]:
 def _find_some(text: str) -> Iterable[Start]:
     if text.startswith(RUN) and not _has_place(text):
         return map(_make_start, _find_best(text.removeprefix(RUN)))
-    if text.startswith(RUN) or _has_place(text):
-        run, _, place = text.removeprefix(RUN).rpartition("#")
-        return [_make_start(_find_in_run(_require_run(run, text), int(place)))]
+    if _has_place(text):
+        return [_make_start(_find_in_run(text))]
     return map(Start, _find_others(text))
 
 
@@ -169,13 +167,12 @@ def _require_recordable(rule):
 # -- Runs and files --------------------------------------------------------------------------------
 
 
-def _require_run(run, text):
+def _find_in_run(text):
+    """The contender that RUN#K names."""
+    run, _, number = text.removeprefix(RUN).rpartition("#")
     if not run:
         raise ValueError(f"must be RUN#K, where RUN is the directory of a run. Received: {shorten(text)!r}.")
-    return run
-
-
-def _find_in_run(run, place):
+    place = int(number)
     if place < 1:
         raise ValueError(f"must be RUN#K with K at least 1. Received: {place}.")
     found = _read_run(run)
