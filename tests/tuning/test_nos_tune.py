@@ -15,6 +15,7 @@ import fakes
 import marks
 import optuna
 import pytest
+from tiny_searches import OWN_MODULE
 
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.records.ledger import Ledger
@@ -129,33 +130,18 @@ def test_rules_of_today(fake, tmp_path, capsys):
         assert re.search(rf"^{name} +(0\.\d\d|-) ", printed, re.MULTILINE), name
 
 
-OWN = """
-import numpy as np
-import tensorflow as tf
-from neural_optimizer_search.tasks import KerasTask
-
-def make():
-    model = tf.keras.Sequential([tf.keras.layers.Dense(1)])
-    model.compile("sgd", "mse", metrics=["mae"])
-    return model
-
-x = np.random.default_rng(0).normal(size=(60, 2)).astype(np.float32)
-task = KerasTask(make, (x[:40], x[:40, 0]), (x[40:], x[40:, 0]), metric="mae", steps=6, sizes=dict(batch_size=10))
-"""
-
-
 @pytest.mark.usefixtures("fake", "trains_nothing")
 def test_a_task_of_your_own(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     module = tmp_path / "own_task_to_tune.py"
-    module.write_text(OWN)
+    module.write_text(OWN_MODULE)
     words = ["--task", "own_task_to_tune:task", "--seeds", "1"]
     assert run("adam", *words, "--out", "run") == 0
     printed = capsys.readouterr().out
     assert printed.startswith("own_task_to_tune:task: 9 weights")
     assert "Tuning Adam on own_task_to_tune:task/default, end_accuracy, 1200 steps" in printed
     assert run("--resume", "run") == 0
-    module.write_text(f"{OWN}another = 1\n")
+    module.write_text(f"{OWN_MODULE}another = 1\n")
     sys.modules.pop("own_task_to_tune")
     load.cache_clear()
     said = refuse(capsys, "--resume", "run")
