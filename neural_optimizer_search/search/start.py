@@ -82,9 +82,9 @@ def _describe_foreign(rules, space):
 def _describe_tuned(tuned, tuning_share):
     if not tuned:
         return ""
-    be, was, it = ("is", "was", "it was") if tuned == 1 else ("are", "were", "they were")
+    be, come, it = ("is", "comes", "it was") if tuned == 1 else ("are", "come", "they were")
     if not tuning_share:
-        return f"{_count(tuned)} {was} tuned: rate, schedule and weight decay, which is not used: --constants is 0."
+        return f"{_count(tuned)} {come} with a tuned rate and schedule, which are not used because --constants is 0."
     return f"{_count(tuned)} {be} also measured with the rate, schedule and weight decay to which {it} tuned."
 
 

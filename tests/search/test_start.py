@@ -83,7 +83,9 @@ def test_what_is_said_of_the_rules():
     assert describe_start(tuned, SPACE, screen, 0.4).splitlines()[1] == (
         "1 rule is also measured with the rate, schedule and weight decay to which it was tuned."
     )
-    assert describe_start(tuned, SPACE, screen, 0.0).splitlines()[1].endswith("is not used: --constants is 0.")
+    assert describe_start(tuned, SPACE, screen, 0.0).splitlines()[1] == (
+        "1 rule comes with a tuned rate and schedule, which are not used because --constants is 0."
+    )
 
 
 # -- The command -----------------------------------------------------------------------------------
