@@ -16,6 +16,7 @@ STUDIES = (
     "real_search",
     "same_steps",
     "proposals",
+    "own_models",
     "archive",
     "leave_one_out",
     "learned_optimizers",

@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks.studies.common import RESULTS
 from benchmarks.studies.own_tasks import NAMES as OWN_TASKS
-from benchmarks.studies.own_tasks import VARIABLE
+from benchmarks.studies.own_tasks import THREE, VARIABLE
 from neural_optimizer_search.command_line import path, path_text, whole_number
 from neural_optimizer_search.dsl.space import MAX_DEPTH, PRESETS
 from neural_optimizer_search.flags import flag
@@ -58,14 +58,14 @@ def find_protocol(task: Any, name: str, **changes: Any) -> Any:
 
 def own_tasks_flag() -> Any:
     """The field `tasks`, of those of `own_tasks`."""
-    return flag(OWN_TASKS, "which of the three own models", choices=OWN_TASKS, nargs="+", metavar="NAME")
+    return flag(THREE, "which of the own models", choices=OWN_TASKS, nargs="+", metavar="NAME")
 
 
 def own_data_flag() -> Any:
     """The field `data_dir`, of the own models."""
     return flag(
         None,
-        "directory with wikitext2/, and with cifar10/ of tensorflow_datasets or tfds/ that has it",
+        "directory with wikitext2/ and multi30k/, and with cifar10/ of tensorflow_datasets or tfds/ that has it",
         parse=path_text,
         default_text=f"what the environment variable {VARIABLE} says",
     )

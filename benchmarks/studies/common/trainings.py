@@ -58,6 +58,7 @@ class Trained(NamedTuple):
       metric, loss: Likewise of these; None if it diverged.
       steps: Steps done: fewer than all if it diverged.
       seconds: Processor time.
+      curve: The score at each validation.
     """
 
     score: float
@@ -65,6 +66,7 @@ class Trained(NamedTuple):
     loss: Optional[float]
     steps: int
     seconds: float
+    curve: tuple[float, ...] = ()
 
 
 Train = Callable[[Sequence[Training]], list[Trained]]
@@ -120,7 +122,8 @@ def train_once(training: Training, data_dir: Optional[str] = None, seeds: Sequen
     seconds = round(time.process_time() - started, 3)
     ok = run.finite and bool(np.isfinite(run.losses).all())
     ends = [average_end(values) for values in (run.scores, run.metrics, run.losses)]
-    return Trained(*(ends if ok else (0.0, None, None)), run.steps, seconds)
+    curve = tuple(map(float, run.scores))
+    return Trained(*(ends if ok else (0.0, None, None)), run.steps, seconds, curve)
 
 
 def average_end(values: Any) -> float:

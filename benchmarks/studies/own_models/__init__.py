@@ -1,0 +1,116 @@
+"""Does a search on your own model beat tuning, at the same compute?
+
+Eight Keras models, two of them held out while the search was made, and six ways to find an optimizer for each with as
+many gradient steps, everything counted: `nos-search`; Optuna and KerasTuner's Hyperband over the optimizers that
+people use; the catalogue, its best then tuned; random rules; AdamW alone, tuned. The winner of each is trained with
+fresh seeds, and measured once on test data.
+
+    python -m benchmarks.run own_models --data_dir DATA --workers 2
+    python -m benchmarks.run own_models --data_dir DATA --tasks table --trainings 160 480 1600 --seeds 3
+
+What was measured is kept; the same command goes on.
+"""
+
+import concurrent.futures
+import itertools
+import multiprocessing
+import pathlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from tqdm import tqdm
+
+from benchmarks.studies.common.kept import Kept
+from benchmarks.studies.common.shared_flags import own_data_flag, runs_flag
+from benchmarks.studies.own_models.arms import ARMS, measure
+from benchmarks.studies.own_models.pictures import draw
+from benchmarks.studies.own_models.pieces import Outcome, Piece, read_outcome, write_outcome
+from benchmarks.studies.own_models.report import summarize, summarize_budgets, summarize_tasks
+from benchmarks.studies.own_tasks import EIGHT, set_data_directory
+from benchmarks.studies.own_tasks import NAMES as OWN_TASKS
+from neural_optimizer_search.command_line import whole_number
+from neural_optimizer_search.flags import flag
+from neural_optimizer_search.workers.process_workers import begin_worker
+
+TITLE = "does a search on your own model beat tuning, at the same compute?"
+MANY_SEEDS = ("search", "optuna")  # whose outer seeds are `seeds`
+
+
+@dataclass(frozen=True)
+class Config:
+    """The flags of this study."""
+
+    tasks: Sequence[str] = flag(EIGHT, "which own models", choices=OWN_TASKS, nargs="+", metavar="NAME")
+    arms: Sequence[str] = flag(tuple(ARMS), "what finds an optimizer", choices=ARMS, nargs="+", metavar="ARM")
+    trainings: Sequence[int] = flag(
+        (480,), "budgets, in trainings: gradient steps", parse=whole_number(60, 1_000_000), nargs="+"
+    )
+    seeds: int = flag(5, "outer seeds of search and optuna, from 0", parse=whole_number(1, 1_000))
+    other_seeds: int = flag(3, "outer seeds of the other arms, at most --seeds", parse=whole_number(1, 1_000))
+    first_seed: int = flag(0, "the first outer seed", parse=whole_number(0))
+    fresh_seeds: int = flag(20, "trainings of each winner", parse=whole_number(2, 1_000))
+    workers: int = flag(1, "winners to find at once, each with one thread", parse=whole_number(1, 1_000))
+    data_dir: Optional[str] = own_data_flag()
+    runs: pathlib.Path = runs_flag("own_models")
+    pictures: Optional[pathlib.Path] = flag(
+        None, "directory of the pictures", parse=pathlib.Path, default_text="none"
+    )
+
+
+def run(config: Config) -> dict[str, Any]:
+    """Measures what is missing; returns what each arm found, and what that is worth."""
+    set_data_directory(config.data_dir)
+    outcomes = _measure(list_pieces(config), config)
+    budgets = {str(trainings): summarize(outcomes, trainings) for trainings in config.trainings}
+    over_tasks = {str(trainings): summarize_tasks(outcomes, trainings) for trainings in config.trainings}
+    curves = [summarize_budgets(outcomes, task) for task in config.tasks] if len(config.trainings) > 1 else []
+    if config.pictures:
+        draw(outcomes, config.trainings, config.pictures)
+    last = over_tasks[str(config.trainings[len(config.trainings) // 2])]
+    return dict(
+        wins_vs_optuna=len(last.get("wins_vs_optuna", ())),
+        losses_vs_optuna=len(last.get("losses_vs_optuna", ())),
+        tasks=len(config.tasks),
+        step_ratio_geomean=last["step_ratio_geomean"],
+        over_tasks=over_tasks,
+        curves=curves,
+        budgets=budgets,
+    )
+
+
+def list_pieces(config: Config) -> list[Piece]:
+    """What is to be measured, seed by seed, so that what there is can be compared at any time."""
+    pieces = []
+    for number, trainings in itertools.product(range(config.seeds), config.trainings):
+        for task, arm in itertools.product(config.tasks, config.arms):
+            if arm in MANY_SEEDS or number < config.other_seeds:
+                pieces.append(Piece(task, arm, trainings, config.first_seed + number))
+    return pieces
+
+
+def _measure(pieces: Sequence[Piece], config: Config) -> dict[Piece, Outcome]:
+    kept = Kept(config.runs / "outcomes.jsonl")
+    missing = [piece for piece in pieces if _name(piece, config) not in kept]
+    # A process for each: what one leaves behind is not in the next one's way.
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(config.workers, context, begin_worker, max_tasks_per_child=1) as pool:
+        try:
+            futures = {pool.submit(measure, p, _find_directory(p, config), config.fresh_seeds): p for p in missing}
+            done = concurrent.futures.as_completed(futures)
+            for future in tqdm(done, total=len(missing), unit="winner", disable=None if missing else True):
+                kept.add(_name(futures[future], config), write_outcome(future.result()))
+        finally:
+            # After Ctrl-C nothing waits for what nobody will read; a search goes on where it was.
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in (pool._processes or {}).values():
+                process.terminate()
+    return {piece: read_outcome(kept[_name(piece, config)]) for piece in pieces}
+
+
+def _name(piece, config):
+    return dict(piece._asdict(), fresh_seeds=config.fresh_seeds)
+
+
+def _find_directory(piece, config):
+    return config.runs / f"{piece.task}-{piece.arm}-{piece.trainings}-{piece.seed}"

@@ -1,0 +1,34 @@
+"""Performance profiles, and scores by budget."""
+
+import pathlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from benchmarks.plotting import make_figure, save_figure
+from benchmarks.studies.own_models.pieces import Outcome, Piece
+from benchmarks.studies.own_models.report import find_gains
+from benchmarks.studies.own_models.statistics import find_profile
+
+
+def draw(outcomes: Mapping[Piece, Outcome], budgets: Sequence[int], directory: pathlib.Path) -> None:
+    """Writes the performance profile of each budget into a directory."""
+    for trainings in budgets:
+        gains = find_gains(outcomes, trainings)
+        if gains:
+            _draw_profile(gains, trainings, directory / f"own_models-{trainings}.png")
+
+
+def _draw_profile(gains, trainings, path):
+    every = {arm: [gain for of_task in by_task.values() for gain in of_task] for arm, by_task in gains.items()}
+    low, high = (bound(list(map(bound, every.values()))) for bound in (min, max))
+    levels = np.linspace(max(low, -0.5), high, 400)
+    figure, axes = make_figure(width=7, height=4.5)
+    for arm, values in every.items():
+        axes.plot(levels, find_profile(values, levels), label=arm, linewidth=2 if arm == "search" else 1.2)
+    axes.axvline(0.0, color="gray", linewidth=0.7, linestyle="--")
+    axes.annotate("tuned AdamW", (0.0, 0.02), fontsize=8, color="gray")
+    axes.set(xlabel="part of tuned AdamW's error that is gone", ylabel="share of runs that reach it", ylim=(0, 1.02))
+    axes.set_title(f"Winners of {trainings} trainings on {len(next(iter(gains.values())))} models", fontsize=10)
+    axes.legend(fontsize=8)
+    save_figure(figure, path)

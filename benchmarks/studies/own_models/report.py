@@ -1,0 +1,184 @@
+"""What was measured, as tables and figures: losses as visible as wins."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from benchmarks.studies.common.bootstrap import mean_interval
+from benchmarks.studies.own_models.pieces import Outcome, Piece
+from benchmarks.studies.own_models.statistics import bootstrap_tasks, find_improvement, find_step_ratio
+from benchmarks.studies.own_tasks import HELD_OUT
+
+SEARCH, REFERENCE = "search", "adamw"
+WIN, LOSS = 0.75, 0.25  # from which on, and up to which, a probability of improvement counts
+
+Outcomes = Mapping[Piece, Outcome]
+
+
+class Comparison(NamedTuple):
+    """The search beside another arm on a task, on the splits that both have.
+
+    Attributes:
+      probability: That a training with the search's winner ends better, the mean over splits.
+      low, high: Its 95 % interval over splits.
+      splits: How many both have.
+    """
+
+    probability: float
+    low: float
+    high: float
+    splits: int
+
+
+def compare(outcomes: Outcomes, task: str, arm: str, trainings: int) -> Comparison:
+    """The `Comparison` of the search and an arm on a task; each split counts alike."""
+    pairs = [(outcomes[piece._replace(arm=SEARCH)], outcomes[piece]) for piece in _pick(outcomes, task, arm, trainings)
+             if piece._replace(arm=SEARCH) in outcomes]  # fmt: skip
+    each = [find_improvement(own.scores, other.scores) for own, other in pairs]
+    if not each:
+        return Comparison(math.nan, math.nan, math.nan, 0)
+    return Comparison(*map(float, mean_interval(each, np.random.default_rng(0))), len(each))
+
+
+def summarize(outcomes: Outcomes, trainings: int) -> dict[str, Any]:
+    """Prints the tables of a budget; returns its figures.
+
+    Args:
+      outcomes: By their pieces.
+      trainings: The budget.
+    """
+    tasks = _order(piece.task for piece in outcomes if piece.trainings == trainings)
+    arms = _order(piece.arm for piece in outcomes if piece.trainings == trainings)
+    figures: dict[str, Any] = {}
+    print(
+        f"\n{trainings} trainings: score on test data at the end (95 % interval over splits); the probability that a"
+    )
+    print("training with the search's winner ends better; times as many steps as AdamW needs; minutes of one core")
+    for task in tasks:
+        print(f"\n{task}{' (held out)' if task in HELD_OUT else ''}")
+        print(f"{'':10s}{'splits':>7s}{'score':>28s}{'P(search better)':>26s}{'steps':>8s}{'minutes':>9s}  winners")
+        figures[task] = {arm: _describe(outcomes, task, arm, trainings) for arm in arms}
+        for arm, row in figures[task].items():
+            if row:
+                _print_row(arm, row)
+    return figures
+
+
+def _describe(outcomes, task, arm, trainings) -> dict[str, Any]:
+    found = [outcomes[piece] for piece in _pick(outcomes, task, arm, trainings)]
+    if not found:
+        return {}
+    means = [float(np.mean(one.scores)) for one in found]
+    row = dict(scores=means, mean=tuple(map(float, mean_interval(means, np.random.default_rng(0)))))
+    row |= dict(diverged=sum(metric is None for one in found for metric in one.metrics))
+    row |= dict(minutes=float(np.mean([one.seconds for one in found])) / 60, winners=[one.winner for one in found])
+    if arm != SEARCH:
+        row |= dict(improvement=compare(outcomes, task, arm, trainings)._asdict())
+    if ratios := _find_ratios(outcomes, task, arm, trainings):
+        row |= dict(step_ratio=geometric_mean(ratios))
+    return row
+
+
+def _find_ratios(outcomes, task, arm, trainings):
+    """Of AdamW's steps, split by split."""
+    own = _pick(outcomes, task, arm, trainings)
+    both = [(outcomes[one], outcomes.get(one._replace(arm=REFERENCE))) for one in own]
+    return [find_step_ratio(mine.curve, adamw.curve) for mine, adamw in both if adamw]
+
+
+def geometric_mean(values: Sequence[float]) -> float:
+    """Of positive numbers; NaN of none."""
+    return float(np.exp(np.mean(np.log(values)))) if len(values) else math.nan
+
+
+def _print_row(arm, row):
+    mean, low, high = row["mean"]
+    chance = row.get("improvement")
+    shown = "" if not chance else f"{chance['probability']:.2f} ({chance['low']:.2f} to {chance['high']:.2f})"
+    ratio = f"{row['step_ratio']:.2f}" if "step_ratio" in row else ""
+    diverged = f", {row['diverged']} diverged" if row["diverged"] else ""
+    score = f"{mean:.4f} ({low:.4f} to {high:.4f})"
+    names = "; ".join(dict.fromkeys(one.rule for one in row["winners"]))
+    cells = f"{len(row['scores']):7d}{score:>28s}{shown:>26s}{ratio:>8s}{row['minutes']:9.1f}"
+    print(f"{arm:10s}{cells}  {names:.100}{diverged}")
+
+
+# -- Over tasks ------------------------------------------------------------------------------------
+
+
+def find_gains(outcomes: Outcomes, trainings: int) -> dict[str, dict[str, list[float]]]:
+    """Arm -> task -> of each split the part of tuned AdamW's error that is gone, (s - a) / (1 - a) of scores s and a.
+
+    AdamW's own is that of its searches on that split; a split without one is left out.
+    """
+    gains: dict[str, dict[str, list[float]]] = {}
+    for piece, outcome in outcomes.items():
+        adamw = outcomes.get(piece._replace(arm=REFERENCE))
+        if piece.trainings == trainings and adamw and piece.arm != REFERENCE:
+            reference = float(np.mean(adamw.scores))
+            gain = (float(np.mean(outcome.scores)) - reference) / (1.0 - reference)
+            gains.setdefault(piece.arm, {}).setdefault(piece.task, []).append(gain)
+    return gains
+
+
+def summarize_tasks(outcomes: Outcomes, trainings: int) -> dict[str, Any]:
+    """Prints what the tasks have in common; returns the figures that the last line has."""
+    tasks = _order(piece.task for piece in outcomes if piece.trainings == trainings)
+    others = [arm for arm in _order(piece.arm for piece in outcomes) if arm not in (SEARCH, REFERENCE)]
+    gains = find_gains(outcomes, trainings)
+    print(f"\nOver {len(tasks)} tasks, {trainings} trainings: the part of tuned AdamW's error that is gone")
+    print(f"{'':10s}{'interquartile mean':>28s}")
+    iqm = {}
+    for arm, by_task in gains.items():
+        iqm[arm] = bootstrap_tasks(by_task, np.random.default_rng(0))
+        mean, low, high = iqm[arm]
+        print(f"{arm:10s}{f'{mean:+.4f} ({low:+.4f} to {high:+.4f})':>28s}")
+    figures: dict[str, Any] = dict(iqm=iqm)
+    for arm in others:
+        chances = [compare(outcomes, task, arm, trainings).probability for task in tasks]
+        figures[f"wins_vs_{arm}"] = wins = [t for t, p in zip(tasks, chances) if p >= WIN]
+        figures[f"losses_vs_{arm}"] = losses = [t for t, p in zip(tasks, chances) if p <= LOSS]
+        between = [t for t in tasks if t not in (*wins, *losses)]
+        words = (f"{', '.join(names) or 'none'}" for names in (wins, losses, between))
+        print("The search against {}: wins {}; losses {}; between {}".format(arm, *words))
+    each = [_find_ratios(outcomes, task, SEARCH, trainings) for task in tasks]
+    figures["step_ratio_geomean"] = ratio = geometric_mean([geometric_mean(one) for one in each if one])
+    print(f"AdamW needs {ratio:.2f} times as many steps to its last value (geometric mean over tasks)")
+    return figures
+
+
+def summarize_budgets(outcomes: Outcomes, task: str) -> dict[str, Any]:
+    """Prints what each arm gets on a task with each budget; returns that, and from which budget on the search pays."""
+    budgets = sorted({piece.trainings for piece in outcomes if piece.task == task})
+    arms = _order(piece.arm for piece in outcomes if piece.task == task)
+    means = {
+        arm: {
+            budget: float(np.mean([np.mean(outcomes[piece].scores) for piece in pieces]))
+            for budget in budgets
+            if (pieces := _pick(outcomes, task, arm, budget))
+        }
+        for arm in arms
+    }
+    print(f"\n{task}: score on test data by budget, in trainings")
+    print(f"{'':10s}" + "".join(f"{budget:>10,d}" for budget in budgets))
+    for arm, by_budget in means.items():
+        print(f"{arm:10s}" + "".join(f"{by_budget.get(budget, math.nan):10.4f}" for budget in budgets))
+    ahead = [budget for budget in budgets if all(_is_ahead(means, b) for b in budgets if b >= budget)]
+    pays = min(ahead, default=None)
+    print(f"From {pays} trainings on the search is ahead of all tuners." if pays else "The search is behind a tuner.")
+    return dict(task=task, means=means, pays_from=pays)
+
+
+def _is_ahead(means, budget):
+    tuners = [by[budget] for arm, by in means.items() if arm not in (SEARCH, "random") and budget in by]
+    return means.get(SEARCH, {}).get(budget, -math.inf) > max(tuners, default=math.inf)
+
+
+def _pick(outcomes, task, arm, trainings):
+    return sorted(p for p in outcomes if (p.task, p.arm, p.trainings) == (task, arm, trainings))
+
+
+def _order(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))

@@ -1,0 +1,78 @@
+"""What outcomes say: probabilities of improvement, steps to a level, interquartile means and performance profiles.
+
+Source: Agarwal et al. (2021), Deep Reinforcement Learning at the Edge of the Statistical Precipice, arXiv:2108.13264,
+of all but the ratio of steps.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+RESAMPLES = 2000
+
+
+def find_improvement(own: Sequence[float], other: Sequence[float]) -> float:
+    """The probability that a training of one kind ends better than one of another: Mann and Whitney's U / (n · m).
+
+    Example:
+      >>> from benchmarks.studies.own_models.statistics import find_improvement
+      >>> find_improvement([0.5, 0.7], [0.4, 0.6]), find_improvement([0.5], [0.5])
+      (0.75, 0.5)
+    """
+    return float(stats.mannwhitneyu(own, other).statistic) / (len(own) * len(other))
+
+
+def find_step_ratio(own: Sequence[float], other: Sequence[float]) -> float:
+    """How many times as many steps the other needs to one level: its own last value, or that of `own` if it is less.
+
+    Between validations the curves are straight lines, from 0 at the start.
+
+    Args:
+      own, other: Scores at equally distant validations, the last ones at the end of the training.
+
+    Example:
+      >>> from benchmarks.studies.own_models.statistics import find_step_ratio
+      >>> find_step_ratio([0.5, 0.6], [0.25, 0.5]), find_step_ratio([0.25, 0.5], [0.5, 0.6])
+      (2.0, 0.5)
+    """
+    if own[-1] >= other[-1]:
+        return len(other) / _find_step(own, other[-1])
+    return _find_step(other, own[-1]) / len(own)
+
+
+def _find_step(curve, level):
+    """Where a curve first has a level, in validations."""
+    values = [0.0, *curve]
+    after = next(i for i, value in enumerate(values) if value >= level)
+    if after == 0:
+        return 1.0  # of a curve that never rose
+    before = values[after - 1]
+    return after - 1 + (level - before) / (values[after] - before)
+
+
+def interquartile_mean(values: Any) -> float:
+    """The mean of the middle half."""
+    return float(stats.trim_mean(np.ravel(values), 0.25))
+
+
+def bootstrap_tasks(scores: Mapping[str, Sequence[float]], rng: np.random.Generator) -> tuple[float, float, float]:
+    """The interquartile mean over tasks and runs, and its 95 % interval by resampling the runs within each task.
+
+    Args:
+      scores: Task -> a score for each run.
+      rng: Generator of the resampling.
+    """
+
+    def resample():
+        return np.concatenate([rng.choice(runs, len(runs)) for runs in scores.values()])
+
+    means = [interquartile_mean(resample()) for _ in range(RESAMPLES)]
+    whole = interquartile_mean(np.concatenate(list(map(np.asarray, scores.values()))))
+    return whole, *map(float, np.quantile(means, (0.025, 0.975)))
+
+
+def find_profile(scores: Sequence[float], levels: np.ndarray) -> np.ndarray:
+    """The share of runs that are at least as good as each level."""
+    return np.mean(np.asarray(scores)[:, None] >= levels, axis=0)

@@ -1,0 +1,139 @@
+"""The arms that tune: Optuna, KerasTuner's Hyperband, and the best of the catalogue."""
+
+import functools
+import pathlib
+import tempfile
+import warnings
+from collections.abc import Sequence
+
+import optuna
+
+from benchmarks.studies.own_models.pieces import Piece, Winner
+from benchmarks.studies.own_models.stock import STOCK, Suggest, suggest_setting
+from benchmarks.studies.own_models.trials import Trials
+from neural_optimizer_search.optimizers.catalogue import CATALOGUE
+from neural_optimizer_search.tasks.schedule import Schedule
+from neural_optimizer_search.trials.first_trials import choose_first_trials
+from neural_optimizer_search.trials.setting import Setting
+from neural_optimizer_search.trials.study import Study, quiet_optuna
+from neural_optimizer_search.trials.tunables import find_tunables
+
+STARTUP_TRIALS = 10  # of the pruner: Optuna's own default for the sampler
+USUAL_RATE = 1e-3  # Keras's, where the catalogue names none
+
+
+def tune_with_optuna(piece: Piece, directory: pathlib.Path, kinds: Sequence[str] = tuple(STOCK)) -> Winner:
+    """Optuna's TPE, which knows that each kind has parameters of its own, with its median pruner."""
+    quiet_optuna()
+    trials = Trials(piece)
+    first = trials.objective.steps // 3  # until then a run says little of its end
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        sampler = optuna.samplers.TPESampler(seed=piece.seed, multivariate=True, group=True)
+    pruner = optuna.pruners.MedianPruner(STARTUP_TRIALS, n_warmup_steps=first)
+    study = optuna.create_study(direction="maximize", sampler=sampler, pruner=pruner)
+    while trials.has_more:
+        trial = study.ask()
+        suggest = Suggest(trial.suggest_categorical, functools.partial(trial.suggest_float, log=True))
+        setting = suggest_setting(suggest.choose("kind", tuple(kinds)), suggest)
+        for progress in trials.train(setting):
+            trial.report(progress.value, progress.steps)
+            if not progress.finite or trial.should_prune():
+                break
+        whole = progress.finite and progress.steps == trials.objective.steps
+        study.tell(trial, progress.value if whole else None, None if whole else optuna.trial.TrialState.PRUNED)
+    return trials.choose_winner(len(study.trials))
+
+
+def tune_with_hyperband(piece: Piece, directory: pathlib.Path) -> Winner:
+    """KerasTuner's Hyperband, whose epochs are the validations; a trial goes on where it was stopped."""
+    import keras_tuner
+
+    trials = Trials(piece)
+    per_epoch = trials.evaluator.protocol.validate_every
+    oracle = keras_tuner.oracles.HyperbandOracle(
+        keras_tuner.Objective("score", "max"),
+        max_epochs=trials.objective.steps // per_epoch,
+        hyperband_iterations=piece.trainings,  # as many as the budget allows
+        seed=piece.seed,
+        hyperparameters=_describe_space(keras_tuner.HyperParameters()),
+    )
+    with tempfile.TemporaryDirectory(dir=directory) as scratch:
+        oracle._set_project_dir(scratch, "hyperband")
+        while trials.has_more:
+            trial = oracle.create_trial("own_models")
+            values = trial.hyperparameters.values
+            begun, until = (per_epoch * values[f"tuner/{name}"] for name in ("initial_epoch", "epochs"))
+            suggest = Suggest(lambda name, _: values[name], lambda name, *_: values[name])
+            for progress in trials.train(suggest_setting(values["kind"], suggest), begun):
+                if progress.steps >= until:
+                    break
+            oracle.update_trial(trial.trial_id, {"score": progress.value}, step=progress.steps // per_epoch)
+            trial.status = "COMPLETED"
+            oracle.end_trial(trial)
+        count = len(oracle.trials)
+    return trials.choose_winner(count)
+
+
+def _describe_space(space):
+    """All that a kind has, under the condition that it is the kind."""
+    space.Choice("kind", list(STOCK))
+    for kind in STOCK:
+        with space.conditional_scope("kind", [kind]):
+            suggest_setting(
+                kind, Suggest(functools.partial(_add_choice, space), functools.partial(_add_number, space))
+            )
+    return space
+
+
+# KerasTuner gives None for what is of another kind than the first.
+
+
+def _add_choice(space, name, values):
+    return space.Choice(name, list(values)) or values[-1]
+
+
+def _add_number(space, name, low, high):
+    return space.Float(name, low, high, sampling="log") or low
+
+
+def tune_catalogue(piece: Piece, directory: pathlib.Path) -> Winner:
+    """All rules of the catalogue with their recommended rates; then the best, as `nos-tune` tunes a rule."""
+    quiet_optuna()
+    trials = Trials(piece)
+    found = {}
+    for name, row in CATALOGUE.items():
+        setting = Setting(row.rule, row.learning_rate or USUAL_RATE, Schedule("linear"))
+        *_, progress = trials.train(setting)
+        found[name] = progress.value
+    rule, protocol = CATALOGUE[max(found, key=lambda name: found[name])].rule, trials.evaluator.protocol
+    tunables = find_tunables(rule, protocol)
+    study = Study(Counted(trials), rule, tunables, choose_first_trials(protocol), piece.seed)
+    while trials.has_more:
+        study.run_trial()
+    return trials.choose_winner(len(found) + len(study.trials))
+
+
+class Counted:
+    """The `Objective` of a `Study`, all of whose steps count among those of `Trials`."""
+
+    def __init__(self, trials: Trials):
+        self._trials, self._objective = trials, trials.objective
+        self.steps, self.probe_steps, self.seeds = trials.objective.steps, trials.objective.probe_steps, (0,)
+
+    def prepare(self, seeds):
+        """As of an `Objective`."""
+        self._objective.prepare(seeds)
+
+    def find_scale(self, rule):
+        """As of an `Objective`."""
+        self._trials.steps += self.probe_steps
+        return self._objective.find_scale(rule)
+
+    def train(self, setting, seed):
+        """Trains with the first seed."""
+        return self._trials.train(setting)
+
+    def train_whole(self, setting, seed):
+        """As of an `Objective`; a `Study` never asks for it."""
+        return self._objective.train_whole(setting, seed)

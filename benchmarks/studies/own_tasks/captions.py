@@ -1,0 +1,12 @@
+"""Captions of Multi30k, which two of the tasks read."""
+
+import functools
+
+from benchmarks.data.parallel_text import CORPORA
+from benchmarks.studies.own_tasks import data_directory
+
+
+@functools.lru_cache
+def read_captions(split: str, language: str) -> tuple[str, ...]:
+    """The sentences of a split; language: "source" (English) or "target" (German)."""
+    return tuple(getattr(CORPORA["multi30k"].read(split, data_directory()), language))
