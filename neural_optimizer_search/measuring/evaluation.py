@@ -87,8 +87,8 @@ class Evaluation:
       steps: Gradient steps spent on it, those of the probe and of runs that diverged included.
       sweep_reward: What the best run of the sweep with the first seed would be paid; 0 if every rate diverged.
       alike: Whether it is the evaluation of another function, which behaves alike.
-      form: The key of the evaluation whose rule this is with constants, schedule and decay tuned; "" if it was
-        measured as it was proposed.
+      form: The key of the evaluation whose rule this is with constants, schedule and decay tuned; "" if it is
+        tuned from none.
       parts: What it is made of if it was measured on several tasks, in the order of these: a `Part` of each, or of
         those before it was stopped. Then the reward is the mean of their scores, and `learning_rate`, `schedule` and
         `weight_decay` are those of the first part.

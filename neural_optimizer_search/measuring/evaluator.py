@@ -9,7 +9,7 @@ import numpy as np
 
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation, is_reward
-from neural_optimizer_search.measuring.racing import Bar
+from neural_optimizer_search.measuring.racing import Bar, Stop
 from neural_optimizer_search.measuring.recording import STEPS
 from neural_optimizer_search.measuring.rule_runs import RuleRuns, is_finite
 from neural_optimizer_search.measuring.sweep import Sweep
@@ -93,6 +93,75 @@ class Evaluator:
         seconds = time.perf_counter() - started
         return Evaluation(rule=rule, sweep=(), seconds=seconds, seeds=tuple(seeds), steps=train.steps, **outcome)
 
+    def measure_setting(
+        self,
+        rule: Rule,
+        learning_rate: float,
+        schedule: str,
+        weight_decay: float,
+        least: Optional[Sequence[float]] = None,
+    ) -> Evaluation:
+        """The final runs of a rule with one setting, without a sweep; what promises little ends early.
+
+        Args:
+          rule: The `Rule`.
+          learning_rate: For updates whose root mean square is 1: it is divided by that of the rule's updates at the
+            initial weights, and the weight decay is multiplied by it.
+          schedule: The text of a `Schedule`.
+          weight_decay: A share of the rate.
+          least: What the rule must be worth to go on: after a third of the run with the first seed, and then in the
+            mean of the first 1, 2, ... seeds, for each seed but the last. None to measure it to its end.
+
+        Returns:
+          An `Evaluation` without a sweep; its `sweep_reward` is what the first run was paid after a third.
+        """
+        started = time.perf_counter()
+        p, train = self.protocol, RuleRuns(self.train, rule)
+        scale = self._find_scale(train) if p.centred else 1.0
+        if scale is None:
+            outcome, steps = self._describe_divergence(()), 0
+        else:
+            rate = min(learning_rate / scale, LARGEST_RATE)
+            finals = _Finals(rate, parse_schedule(schedule), min(weight_decay * scale, LARGEST_RATE), [])
+            outcome, steps = self._measure_final_runs(rule, finals, train, least)
+        seconds, steps = time.perf_counter() - started, steps + train.steps
+        return Evaluation(rule=rule, sweep=(), seconds=seconds, seeds=p.seeds, steps=steps, **outcome)
+
+    def _measure_final_runs(self, rule, finals, train, least):
+        """The outcome, and the steps of the run with the first seed."""
+        p, how = self.protocol, (finals.schedule, finals.weight_decay)
+        sizes, seeds = (p.final_steps, p.validate_every), p.seeds
+        look = max(p.validate_every, p.final_steps // 3 // p.validate_every * p.validate_every)
+        needed, *margins = least or (0.0,)
+        parts = self.train.in_parts(rule, finals.rate, seeds[0], *sizes, sorted({look, p.final_steps}), *how)
+        run = next(parts)
+        early = self._pay_part(run)
+        if run.finite and early < needed:
+            stop = Stop(early, f"Stopped at step {run.steps} of {p.final_steps}: {_say_needed(early, needed)}.")
+            stopped = dict(self._describe_stop(finals, stop), rewards=(early,), sweep_reward=early)
+            return stopped, run.steps
+        *_, run = (run, *parts)
+        finals.runs.append(run)
+        for seed, margin in itertools.zip_longest(seeds[1:], margins, fillvalue=0.0):
+            reward = float(np.mean([self._pay(one) for one in finals.runs]))
+            if reward < margin:
+                seen = f"{len(finals.runs)} of {len(seeds)} seeds"
+                stop = Stop(reward, f"Stopped after {seen}: {_say_needed(reward, margin)}.")
+                return dict(self._describe_stop(finals, stop), sweep_reward=early), run.steps
+            if not is_finite(run):
+                break
+            finals.runs.append(train(finals.rate, seed, *sizes, *how))
+        outcome = self._describe_finals(finals)
+        rewards = (*outcome["rewards"], *[0.0] * (len(seeds) - len(finals.runs)))  # of what was not worth a run
+        return dict(outcome, rewards=rewards, reward=sum(rewards) / len(rewards), sweep_reward=early), run.steps
+
+    def _pay_part(self, run):
+        """The reward of a run so far."""
+        seen = run.steps // self.protocol.validate_every
+        if not (run.finite and seen and np.isfinite(run.losses[:seen]).all()):
+            return 0.0
+        return self._pay(run._replace(scores=run.scores[:seen], losses=run.losses[:seen]))
+
     def record_descent(self, rule: Rule, steps: int = STEPS) -> dict[str, Any]:
         """What `make_descent` needs of the first steps of a child that a rule trains at the middle rate."""
         rates = self._learning_rates(RuleRuns(self.train, rule))
@@ -104,12 +173,18 @@ class Evaluator:
         p = self.protocol
         if not p.centred:
             return p.learning_rates
-        # At rate 0 the weights stay: what is measured is the rule on the child's own gradients.
+        scale = self._find_scale(train)
+        return () if scale is None else tuple(min(rate / scale, LARGEST_RATE) for rate in p.learning_rates)
+
+    def _find_scale(self, train):
+        """The root mean square of the rule's updates at the initial weights; None if it is not finite.
+
+        At rate 0 the weights stay: what is measured is the rule on the child's own gradients.
+        """
+        p = self.protocol
         probe = train(0.0, p.seeds[0], p.probe_steps, p.probe_steps)
-        if not probe.finite:
-            return ()
-        scale = probe.update_rms or 1.0  # a rule that never moves is harmless at any rate
-        return tuple(min(rate / scale, LARGEST_RATE) for rate in p.learning_rates)
+        # A rule that never moves is harmless at any rate.
+        return (probe.update_rms or 1.0) if probe.finite and np.isfinite(probe.update_rms) else None
 
     def _measure(self, train, sweep, bar) -> dict[str, Any]:
         """In stages, until all is measured, or the rule cannot reach the bar."""
@@ -201,6 +276,10 @@ class Evaluator:
         else:
             name, values, worst = self._metric_name, [run.metrics[-1] for run in runs], self._worst
         return f"The {name} is {np.mean(values):.4g} at the end, and {worst:.4g} is paid nothing."
+
+
+def _say_needed(reward, needed):
+    return f"it was worth {reward:.4f}, and {needed:.4f} was needed to go on"
 
 
 def describe_wrong_scores(scores: Sequence[float]) -> str:

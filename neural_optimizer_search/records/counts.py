@@ -62,8 +62,7 @@ class Counts:
             self.cached_for_samples += evaluation.cached
 
     def add_samples(self, evaluations: Sequence[Evaluation]) -> None:
-        """Samples are to be recorded; called before they are."""
-        evaluations = [e for e in evaluations if not e.form]
+        """Samples that were proposed are to be recorded; called before they are."""
         self.sampled += len(evaluations)
         self.screened += sum(not e.key for e in evaluations)
         self.alike += sum(e.alike for e in evaluations)

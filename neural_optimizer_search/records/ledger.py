@@ -345,14 +345,16 @@ class Ledger:
 
     # -- Samples ---------------------------------------------------------------------------------------
 
-    def add_samples(self, step: int, evaluations: Sequence[Evaluation], staleness: int = 0) -> None:
-        """Records what an algorithm proposed in one step, repeats included, in order."""
-        if self._counts:
+    def add_samples(
+        self, step: int, evaluations: Sequence[Evaluation], staleness: int = 0, tuned: bool = False
+    ) -> None:
+        """Records what an algorithm proposed in one step, repeats included, in order; or what a round `tuned`."""
+        if self._counts and not tuned:
             self._counts.add_samples(evaluations)
         with self._writing() as db:
             db.executemany(
                 "INSERT INTO samples (step, key, rule, reward, staleness, alike, tuned) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [(step, e.key, write_rule(e.rule), e.reward, staleness, e.alike, bool(e.form)) for e in evaluations],
+                [(step, e.key, write_rule(e.rule), e.reward, staleness, e.alike, tuned) for e in evaluations],
             )
 
     def drop_samples(self, step: int) -> None:

@@ -196,8 +196,8 @@ _ROW_CHECKS: Mapping[int, Mapping[str, str]] = {
         "samples do not say whether they are tuned": "SELECT COUNT(*) FROM samples LEFT JOIN evaluations USING (key) "
         "WHERE tuned NOT IN (0, 1) OR tuned != COALESCE(role = 'tuned', 0)",
         "tuned rules are of no form": "SELECT COUNT(*) FROM evaluations AS tuned "
-        "WHERE (role = 'tuned') != (form != '') "
-        "OR (role = 'tuned' AND form NOT IN (SELECT key FROM evaluations WHERE role != 'tuned'))",
+        "WHERE (role = 'tuned' AND form = '') OR (role = 'baseline' AND form != '') "
+        "OR (form != '' AND form NOT IN (SELECT key FROM evaluations WHERE form = ''))",
         "tuned rules were not measured": "SELECT COUNT(*) FROM evaluations WHERE role = 'tuned' "
         f"AND (status NOT IN ({', '.join(map(repr, MEASURED))}) OR learning_rate IS NULL)",
         "rounds of tuning are of no type that a search writes": "SELECT COUNT(*) FROM tunings "

@@ -8,11 +8,31 @@ from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation
 
 
+class Trial(NamedTuple):
+    """With what a rule is trained, in place of the sweep and the schedules of the protocol.
+
+    Attributes:
+      learning_rate, schedule, weight_decay, least: As `Evaluator.measure_setting` has them.
+      form: The key of the known optimizer whose rule this is with other constants; "" if it is of none.
+    """
+
+    learning_rate: float
+    schedule: str
+    weight_decay: float
+    least: Optional[tuple[float, ...]] = None
+    form: str = ""
+
+    def name(self, key: str) -> str:
+        """The key of the evaluation of a rule that has a key itself."""
+        return f"{key} {self.learning_rate!r} {self.schedule} {self.weight_decay!r}"
+
+
 class Proposal(NamedTuple):
     """A batch of rules.
 
     Attributes:
       rules: `Rule`s; none if none of those considered is legal.
+      trials: With what each of them is trained; None to measure them as the protocol says.
       drawn: What the algorithm wants to know of them when it learns from their evaluations.
       is_given: Whether a person gave them: that none of many is new does not say that nothing new is left.
     """
@@ -20,6 +40,7 @@ class Proposal(NamedTuple):
     rules: Sequence[Rule]
     drawn: Any = None
     is_given: bool = False
+    trials: Optional[Sequence[Trial]] = None
 
 
 class StateLost(ValueError):

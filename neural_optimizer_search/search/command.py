@@ -57,10 +57,10 @@ from neural_optimizer_search.search.ranking import read_ranking
 from neural_optimizer_search.search.recorder import EvaluationRecorder, pass_every_rule
 from neural_optimizer_search.search.registry import (
     FALLBACK,
-    PREFERRED,
     SearchSetting,
     UnknownAlgorithm,
     find_algorithm,
+    preferred_algorithm,
     title_of,
 )
 from neural_optimizer_search.search.score_words import choose_words, describe_reward
@@ -127,9 +127,11 @@ def _describe(p, given):
         if name in given:
             p.error(f"argument --{name}: not allowed with --describe, which says what a new run would train.")
     try:
-        entry = find_algorithm(given.get("algorithm", PREFERRED))
+        chosen = preferred_algorithm(given.get("preset", SearchConfig.preset), given.get("task", SearchConfig.task))
+        entry = find_algorithm(given.setdefault("algorithm", chosen))
     except UnknownAlgorithm:  # what would propose is not what would be trained
         entry = find_algorithm(FALLBACK)
+        given["algorithm"] = FALLBACK
     config = flags.configure(SearchConfig, given, **choose_defaults(given, entry))
     config.check(p)
     start = find_start(p, config)
@@ -180,11 +182,12 @@ def _run(config, out, ledger, may_change):
         recorder = EvaluationRecorder(executor, ledger, screen, cache, standing=standing)
         known = _measure_known_optimizers(config.known_optimizers, recorder, ledger)
         executor.timeout = config.timeout or find_timeout(known)
-        setting = SearchSetting(space, config.preset, config.seed, out / CONTROLLER, ledger, known)
-        algorithm = find_algorithm(config.algorithm).make(setting)
+        entry = find_algorithm(config.algorithm)
+        setting = SearchSetting(space, config.preset, config.seed, out / CONTROLLER, ledger, known, protocol, start)
+        algorithm = entry.make(setting)
         if config.minutes:
             print(_describe_time(config, known, executor.workers), flush=True)
-        if start:
+        if start and not entry.tries_settings:
             algorithm = Started(algorithm, [one.rule for one in start])
         given = {screen(one.rule).key: one for one in start if one.tuned}
         rounds = Rounds(config.tuning, protocol, recorder, standing, ledger, known, config.seed, given)

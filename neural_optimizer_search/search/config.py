@@ -18,7 +18,15 @@ from neural_optimizer_search.search.known_optimizers import BaselineConfig
 from neural_optimizer_search.search.limits import Limits
 from neural_optimizer_search.search.named_rules import ARCHIVE, NONE, PUBLISHED, RUN
 from neural_optimizer_search.search.ranking import FRESH_SEEDS
-from neural_optimizer_search.search.registry import FALLBACK, OF_PAPER, PREFERRED, AlgorithmEntry, algorithm_names
+from neural_optimizer_search.search.registry import (
+    FALLBACK,
+    OF_OWN_TASK,
+    OF_PAPER,
+    PREFERRED,
+    AlgorithmEntry,
+    algorithm_names,
+    find_algorithm,
+)
 from neural_optimizer_search.tasks import TASKS
 from neural_optimizer_search.tasks.config import TaskConfig
 from neural_optimizer_search.tasks.protocol import Protocol, Racing
@@ -65,7 +73,8 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         PREFERRED,
         "what proposes",
         choices=algorithm_names,
-        default_text=f"{PREFERRED}; without TF-Agents {FALLBACK}; in preset paper {OF_PAPER}",
+        default_text=f"{PREFERRED}; without TF-Agents {FALLBACK}; for a task of your own {OF_OWN_TASK}; in preset "
+        f"paper {OF_PAPER}",
     )
     preset: str = flag(
         "fast",
@@ -245,6 +254,8 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         if len(set(self.task)) < len(self.task):
             p.error(f"argument --task: must name each task once. Received: {shorten(' '.join(self.task))}.")
         known = {rule.canonical() for rule in self.known_optimizers.values()}
+        if len(self.task) > 1 and find_algorithm(self.algorithm).tries_settings:
+            p.error(f"argument --algorithm: must be another with several tasks. Received: {self.algorithm}.")
         if len(self.task) > 1 and self.constants:
             p.error(f"argument --constants: must be 0 with several tasks. Received: {self.constants:g}.")
         missing = [name for name in ("sgd", "adam") if CATALOGUE[name].rule.canonical() not in known]

@@ -111,7 +111,7 @@ def search(
             algorithm.learn(outcome.proposal, evaluations)
             recorder.settle(outcome.batch)
             # In this order: a step whose samples are recorded and whose state is not is done again.
-            ledger.add_samples(number, evaluations, outcome.staleness)
+            ledger.add_samples(number, evaluations, outcome.staleness, tuned=not outcome.batch)
             number += 1
             if number % STEPS_PER_SAVE == 0:
                 algorithm.save()
@@ -134,7 +134,8 @@ def search(
             if proposal is not None:
                 proposed += 1
                 most = _count_left(recorder, limits.rules)
-                in_flight.append(_InFlight(number, proposal, recorder.start(proposal.rules, most=most)))
+                batch = recorder.start(proposal.rules, most=most, trials=proposal.trials)
+                in_flight.append(_InFlight(number, proposal, batch))
         elif recorder.pending_count:
             recorder.wait()
         else:

@@ -56,8 +56,8 @@ class OpenSearch(NamedTuple):
 def open_new(p: Parser, given: dict[str, Any]) -> OpenSearch:
     """Makes a search of what was given on the command line; ends the command if that cannot be."""
     if "algorithm" not in given:
-        preset = given.get("preset", SearchConfig.preset)
-        preferred, given["algorithm"] = preferred_algorithm(preset), default_algorithm(preset)
+        of = given.get("preset", SearchConfig.preset), given.get("task", SearchConfig.task)
+        preferred, given["algorithm"] = preferred_algorithm(*of), default_algorithm(*of)
         if given["algorithm"] != preferred:
             print(f"{title_of(given['algorithm'])}, because {_explain_absence(preferred)}")
     try:

@@ -232,7 +232,10 @@ def read_ranking(ledger: Ledger) -> Ranking:
         ledger.evaluations("baseline"),
         key=lambda e: (listed.index(e.rule) if e.rule in listed else len(listed), e.key),
     )
-    fresh, alike, tuned = ledger.fresh_evaluations(), ledger.count_alike(), ledger.evaluations("tuned")
+    fresh, alike = ledger.fresh_evaluations(), ledger.count_alike()
+    # Some algorithms tune the constants of known optimizers themselves.
+    tuned = [*ledger.evaluations("tuned"), *(e for e in found if e.form)]
+    found = [e for e in found if not e.form]
     return make_ranking(found, known, names, read_probes(ledger), fresh, alike, tuned)
 
 

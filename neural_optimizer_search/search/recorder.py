@@ -11,12 +11,14 @@ from neural_optimizer_search.measuring.evaluation import MEASURED, Evaluation, w
 from neural_optimizer_search.measuring.screen import Screening
 from neural_optimizer_search.records.cache import EvaluationCache
 from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.search.algorithm import Trial
 from neural_optimizer_search.search.standing import Standing
 from neural_optimizer_search.search.waiting import wait_for_any
 from neural_optimizer_search.workers.executor import MEASURE, Ask, Executor
 
 # The roles of a known optimizer, and of a rule whose constants were tuned.
 BASELINE, TUNED = "baseline", "tuned"
+OF_SETTING = ("learning_rate", "schedule", "weight_decay", "least")  # of a trial, what a worker gets
 
 
 class Screened(NamedTuple):
@@ -37,6 +39,7 @@ class _Measurement(NamedTuple):
     future: "concurrent.futures.Future[Evaluation]"
     screening: Screening
     role: str
+    trial: Optional[Trial] = None
 
 
 def pass_every_rule(rule: Rule) -> Screening:
@@ -90,7 +93,7 @@ class EvaluationRecorder:
 
     def __call__(self, rules: Iterable[Rule], role: str = "search") -> list[Evaluation]:
         """The evaluations of the rules, in their order; each carries the rule as it was spelled here."""
-        batch = self.start(rules, role)
+        batch = self.start(list(rules), role)
         while not self.is_finished(batch):
             self.wait()
         self.settle(batch, role)
@@ -111,7 +114,13 @@ class EvaluationRecorder:
         """The number of rules started and not recorded yet."""
         return len(self._measured)
 
-    def start(self, rules: Iterable[Rule], role: str = "search", most: Optional[int] = None) -> list[Screened]:
+    def start(
+        self,
+        rules: Sequence[Rule],
+        role: str = "search",
+        most: Optional[int] = None,
+        trials: Optional[Sequence[Trial]] = None,
+    ) -> list[Screened]:
         """Has measured what is new among the rules.
 
         Args:
@@ -119,18 +128,21 @@ class EvaluationRecorder:
           role: What they are recorded as.
           most: How many may be trained. The rule that would be one more, and all behind it, are left: they are never
             measured because of this call, and what it returns is then not finished.
+          trials: With what each is trained. Such a rule is alike none but itself with the same trial.
         """
         batch: list[Screened] = []
         started, is_full = 0, False
-        ask = self._find_ask(role)
-        for rule in rules:
+        for rule, trial in zip(rules, trials or [None] * len(rules)):
             screening = self._screen(rule)
-            key = self._find_key(screening, role)
+            if trial and screening.rule is not None:
+                screening = screening._replace(key=trial.name(screening.key))
+            key = screening.key if trial else self._find_key(screening, role)
+            ask = self._find_ask(role, trial)
             batch.append(Screened(rule, screening, key))
             if is_full or screening.rule is None or key != screening.key:
                 continue
             if key not in self._known and key not in self._measured:
-                cached = self._cache.get(key) if self._cache else None
+                cached = self._cache.get(key) if self._cache and not trial else None
                 if cached:
                     # Another search may have spelled it otherwise: what is known of it is of this spelling.
                     kept = dict(rule=screening.rule, flipped=screening.flipped, cached=True)
@@ -140,13 +152,17 @@ class EvaluationRecorder:
                     continue
                 else:
                     started += 1
-                    self._measured[key] = _Measurement(self.executor.submit(screening.rule, ask), screening, role)
+                    future = self.executor.submit(screening.rule, ask)
+                    self._measured[key] = _Measurement(future, screening, role, trial)
                     self._record_measured([key])
-            self._standing.add_rule(screening)
+            if not trial:
+                self._standing.add_rule(screening)
         return batch
 
-    def _find_ask(self, role):
+    def _find_ask(self, role, trial):
         """Known optimizers are measured in full."""
+        if trial:
+            return Ask("measure_setting", {name: getattr(trial, name) for name in OF_SETTING})
         bar = None if role == BASELINE else self._standing.bar
         return MEASURE if bar is None else Ask(arguments={"bar": bar})
 
@@ -211,13 +227,14 @@ class EvaluationRecorder:
 
     def _record_measured(self, keys):
         for key in keys:
-            future, screening, role = self._measured[key]
+            future, screening, role, trial = self._measured[key]
             if future.done():
-                evaluation = dataclasses.replace(future.result(), key=key, flipped=screening.flipped)
+                form = trial.form if trial else ""
+                evaluation = dataclasses.replace(future.result(), key=key, flipped=screening.flipped, form=form)
                 # The ledger first: a search killed in between would count what it measured itself as cached.
                 self._record(evaluation, role)
                 # Where a rule was stopped depends on what else the search has found.
-                if self._cache and evaluation.status in MEASURED:
+                if self._cache and not trial and evaluation.status in MEASURED:
                     self._cache.put(evaluation)
                 del self._measured[key]
 

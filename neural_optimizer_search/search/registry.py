@@ -19,7 +19,9 @@ from neural_optimizer_search.command_line import is_installed
 from neural_optimizer_search.dsl.space import Space
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.records.rows import Start
 from neural_optimizer_search.search.algorithm import Algorithm
+from neural_optimizer_search.tasks.protocol import Protocol
 
 GROUP = "neural_optimizer_search.algorithms"
 # The algorithms of this package.
@@ -30,10 +32,12 @@ _SHIPPED = {
         "evolution": "evolution",
         "local": "local",
         "exhaustive": "exhaustive",
+        "settings": "settings",
     }.items()
 }
 # What runs if nothing else is asked for, what of preset paper, and what runs where these cannot.
 PREFERRED, OF_PAPER, FALLBACK = "guided", "ppo", "local"
+OF_OWN_TASK = "settings"  # what runs on one task of a user's own
 
 
 class UnknownAlgorithm(ValueError):
@@ -50,6 +54,8 @@ class SearchSetting(NamedTuple):
       directory: Where it may keep what the ledger does not have; not made yet.
       ledger: The `Ledger` of the run, to read: `steps` and `samples()` are what was learned from before.
       known: The evaluations of the known optimizers, which are measured before anything is proposed.
+      protocol: The `Protocol` by which rules are measured; None on several tasks.
+      start: The rules to begin with, for an algorithm that `tries_settings`; others have them measured before.
     """
 
     space: Space
@@ -58,6 +64,8 @@ class SearchSetting(NamedTuple):
     directory: Path
     ledger: Ledger
     known: Sequence[Evaluation] = ()
+    protocol: Optional[Protocol] = None
+    start: Sequence[Start] = ()
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,7 @@ class AlgorithmEntry:
       has_presets: Whether a preset changes it.
       needs: What must be installed: name of a module -> how to install it.
       defaults: Defaults of other flags in place of theirs, by the field of `SearchConfig`.
+      tries_settings: Whether its proposals have `trials`, on one task; then it begins with the start itself.
       check_state: Checks what it keeps in `SearchSetting.directory`: given that, the run's id and the number of steps
         that the ledger has, it returns a few words that say what is there, or raises `Damaged`. None: it keeps
         nothing.
@@ -80,6 +89,7 @@ class AlgorithmEntry:
     has_presets: bool = False
     needs: Mapping[str, str] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    tries_settings: bool = False
     check_state: Optional[Callable[[Path, str, int], str]] = None
 
     @property
@@ -127,14 +137,16 @@ def find_usable_algorithm(name: str) -> AlgorithmEntry:
     return entry
 
 
-def preferred_algorithm(preset: str = "fast") -> str:
-    """The name of the algorithm that runs if nothing else is asked for and it can."""
-    return OF_PAPER if preset == "paper" else PREFERRED
+def preferred_algorithm(preset: str = "fast", tasks: Sequence[str] = ()) -> str:
+    """The name of the algorithm that runs on these tasks if nothing else is asked for and it can."""
+    if preset == "paper":
+        return OF_PAPER
+    return OF_OWN_TASK if len(tasks) == 1 and ":" in tasks[0] else PREFERRED
 
 
-def default_algorithm(preset: str = "fast") -> str:
+def default_algorithm(preset: str = "fast", tasks: Sequence[str] = ()) -> str:
     """The name of the algorithm that runs here if nothing else is asked for."""
-    preferred = preferred_algorithm(preset)
+    preferred = preferred_algorithm(preset, tasks)
     return preferred if _is_usable(preferred) else FALLBACK
 
 

@@ -83,7 +83,7 @@ class Standing:
         self.steps += 0 if evaluation.cached else evaluation.steps
         if is_known:
             self._known.add(evaluation.key)
-        else:
+        elif evaluation.form not in self._known:
             self._best_so_far.learn(evaluation)
         if evaluation.status in FAILURES:
             self._failed.add(evaluation.key)

@@ -42,6 +42,12 @@ class Scale:
         """The sampler's number for a value: undoes `read`."""
         return max(self.low, round(1.0 - value, 12) if self.of_complement else value)
 
+    def move(self, x: float, part: float) -> float:
+        """The sampler's number that is so large a part of the range away, or the end of the range before that."""
+        if not self.is_log:
+            return min(max(x + part * (self.high - self.low), self.low), self.high)
+        return min(max(max(x, self.low) * (self.high / self.low) ** part, self.low), self.high)
+
     def around(self, value: float) -> "Scale":
         """The range, made wider where the value is outside."""
         if value <= 0.0 and not self.of_complement:

@@ -33,7 +33,7 @@ STARTED = AlgorithmEntry(
 )
 ENTRIES = {"started": STARTED}
 NAMES = [*registry.algorithm_names(), *ENTRIES]
-BUDGET = 40  # but of an algorithm that has another one by default, such as none
+BUDGET = 40  # but of an algorithm that has none by default
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -57,7 +57,7 @@ def setting(directory, seed=0, preset="fast"):
     directory.mkdir(exist_ok=True)
     path = directory / "ledger.sqlite"
     ledger = Ledger(path, None if path.exists() else {})
-    return SearchSetting(SPACE, preset, seed, directory / "state", ledger)
+    return SearchSetting(SPACE, preset, seed, directory / "state", ledger, protocol=fakes.TINY)
 
 
 def evaluate(rules):
@@ -144,7 +144,8 @@ class Found(NamedTuple):
 def run(entry, directory, budget=None, steps=None):
     """What a search has found that ends at its budget, or is killed after so many steps."""
     place = setting(directory)
-    budget = budget or entry.defaults.get("budget", BUDGET)
+    default = entry.defaults.get("budget", BUDGET)
+    budget = budget or (default and min(default, BUDGET))
     recorder = EvaluationRecorder(fakes.fake_executor, place.ledger)
     # `search` is a generator: dropping it is what a kill does, but for the file.
     for step in search(entry.make(place), recorder, place.ledger, Limits(budget)):

@@ -34,9 +34,9 @@ class Comparison(NamedTuple):
 
 def compare(outcomes: Outcomes, task: str, arm: str, trainings: int) -> Comparison:
     """The `Comparison` of the search and an arm on a task; each split counts alike."""
-    pairs = [(outcomes[piece._replace(arm=SEARCH)], outcomes[piece]) for piece in _pick(outcomes, task, arm, trainings)
-             if piece._replace(arm=SEARCH) in outcomes]  # fmt: skip
-    each = [find_improvement(own.scores, other.scores) for own, other in pairs]
+    others = _pick(outcomes, task, arm, trainings)
+    both = ((outcomes.get(piece._replace(arm=SEARCH)), outcomes[piece]) for piece in others)
+    each = [find_improvement(own.scores, other.scores) for own, other in both if own]
     if not each:
         return Comparison(math.nan, math.nan, math.nan, 0)
     return Comparison(*map(float, mean_interval(each, np.random.default_rng(0))), len(each))
@@ -150,7 +150,7 @@ def summarize_tasks(outcomes: Outcomes, trainings: int) -> dict[str, Any]:
 
 
 def summarize_budgets(outcomes: Outcomes, task: str) -> dict[str, Any]:
-    """Prints what each arm gets on a task with each budget; returns that, and from which budget on the search pays."""
+    """Prints what each arm gets on a task by budget; returns that, and from which budget on the search pays."""
     budgets = sorted({piece.trainings for piece in outcomes if piece.task == task})
     arms = _order(piece.arm for piece in outcomes if piece.task == task)
     means = {

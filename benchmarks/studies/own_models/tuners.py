@@ -64,8 +64,8 @@ def tune_with_hyperband(piece: Piece, directory: pathlib.Path) -> Winner:
             trial = oracle.create_trial("own_models")
             values = trial.hyperparameters.values
             begun, until = (per_epoch * values[f"tuner/{name}"] for name in ("initial_epoch", "epochs"))
-            suggest = Suggest(lambda name, _: values[name], lambda name, *_: values[name])
-            for progress in trials.train(suggest_setting(values["kind"], suggest), begun):
+            setting = suggest_setting(values["kind"], Suggest(*[_read_value(values)] * 2))
+            for progress in trials.train(setting, begun):
                 if progress.steps >= until:
                     break
             oracle.update_trial(trial.trial_id, {"score": progress.value}, step=progress.steps // per_epoch)
@@ -73,6 +73,10 @@ def tune_with_hyperband(piece: Piece, directory: pathlib.Path) -> Winner:
             oracle.end_trial(trial)
         count = len(oracle.trials)
     return trials.choose_winner(count)
+
+
+def _read_value(values):
+    return lambda name, *_: values[name]
 
 
 def _describe_space(space):

@@ -1,4 +1,4 @@
-"""The own tasks with another split of their data: `task_images_3` has the split 3, `test_images_3` measures on test data.
+"""The own tasks with another split of their data: `task_images_3` has the split 3, `test_images_3` tests with it.
 
 The examples that train and those that validate are put together, shuffled with the number of the split as seed, and
 parted anew; the seeds of the weights are others too. Test data stay the same.

@@ -1,0 +1,213 @@
+"""Search over settings: a form, its constants, and the rate, schedule and weight decay that it is trained with.
+
+A form shows what it is worth with its own constants only. So each trial is of both together, and is one training that
+ends early if it promises little; what is as good as the best has a training with each seed. The next trials are near
+the best: of another form, or with other constants, or both. A quarter of them is near the best known optimizers,
+whose constants are tuned alike, for a rule to be compared with.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Optional
+
+import numpy as np
+
+from neural_optimizer_search.arguments import check_fields
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.dsl.space import Space
+from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.records.rows import Start
+from neural_optimizer_search.search.algorithm import Algorithm, Proposal, Trial
+from neural_optimizer_search.search.registry import AlgorithmEntry, SearchSetting
+from neural_optimizer_search.search.variation import draw_string, mutate
+from neural_optimizer_search.tasks.protocol import Protocol
+from neural_optimizer_search.trials.setting import set_constants
+from neural_optimizer_search.trials.tunables import Scale, Tunable, find_tunables
+
+NAME = "settings"
+
+
+@dataclass(frozen=True)
+class SettingsConfig:
+    """Args:
+      batch_size: Trials a proposal.
+      parents: The best so many settings have children.
+      known_parents: Of the known optimizers, likewise.
+      known_share: Of the trials, those that are children of known optimizers.
+      rates: With which a form is tried first, for updates whose root mean square is 1.
+      form_share: Of the children, those with another form; of these, a tenth has a random one.
+      change_share: Of the constants of a child, those that differ from the parent's.
+      largest_step: Standard deviation of such a change, as a part of the range, on a logarithmic scale where the range
+        has one; that of a child is between a tenth of this and this.
+      enough: Trials, after which one ends early that is worth less than the median of these a third of the way.
+
+    Raises:
+      ValueError: If a value is out of range.
+    """
+
+    batch_size: int = 4
+    parents: int = 5
+    known_parents: int = 2
+    known_share: float = 0.25
+    rates: tuple[float, ...] = (0.01, 0.04)
+    form_share: float = 0.35
+    change_share: float = 0.4
+    largest_step: float = 0.12
+    enough: int = 10
+
+    def __post_init__(self) -> None:
+        check_fields(self, "above 0", "batch_size", "parents", "known_parents", "largest_step", "enough")
+        check_fields(self, "in [0, 1]", "known_share", "form_share", "change_share")
+
+
+class Individual(NamedTuple):
+    """What is tried.
+
+    Attributes:
+      form: A rule, whose constants the values replace.
+      string: Its tokens in the space; None if it has none there.
+      values: By the names of what is tuned.
+      known: The key of the known optimizer that the form is; "" if it is another.
+    """
+
+    form: Rule
+    string: Optional[tuple[int, ...]]
+    values: Mapping[str, Any]
+    known: str = ""
+
+
+class Tried(NamedTuple):
+    """An `Individual`, and its rewards: of each seed, and their mean."""
+
+    individual: Individual
+    rewards: tuple[float, ...]
+    reward: float
+
+
+class Settings(Algorithm):
+    """Proposes settings near the best; proposal k draws from (seed, k) and from what was learned.
+
+    Args:
+      space: The `Space` of the forms.
+      protocol: The `Protocol`, of one task.
+      config: A `SettingsConfig`.
+      seed: Seed of what is proposed.
+      known: Evaluations of the known optimizers.
+      start: What is tried first, beside the best known optimizers.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        protocol: Protocol,
+        config: SettingsConfig,
+        seed: int,
+        known: Sequence[Evaluation] = (),
+        start: Sequence[Start] = (),
+    ):
+        self._space, self._protocol, self._config, self._seed = space, protocol, config, seed
+        self._best: dict[bool, list[Tried]] = {False: [], True: []}  # the best so many, of known optimizers or not
+        self._early: list[float] = []  # what trials were worth a third of the way
+        self._known = {e.rule.canonical(): e.key for e in known}
+        self._of_string = {space.embed(e.rule): e.key for e in known}
+        best = sorted((e for e in known if e.status == "ok"), key=lambda e: -e.reward)[: config.known_parents + 1]
+        rules = [*(one.rule for one in start), *(e.rule for e in best)]
+        self._first = [self._begin(rule, rate) for rate in config.rates for rule in rules]
+
+    def propose(self, number: int) -> Proposal:
+        """The `Proposal` of this number."""
+        size = self._config.batch_size
+        individuals = self._first[size * number : size * (number + 1)]
+        if not individuals:
+            rng = np.random.default_rng([self._seed, number])
+            individuals = [self._vary(rng) for _ in range(size)]
+        rules = [set_constants(one.form, one.values) for one in individuals]
+        return Proposal(rules, individuals, trials=[self._make_trial(one) for one in individuals])
+
+    def learn(self, proposal: Proposal, evaluations: Sequence[Evaluation]) -> None:
+        """Those that had a training with each seed may become parents."""
+        for individual, evaluation in zip(proposal.drawn or (), evaluations):
+            if evaluation.screened:
+                continue
+            self._early.append(evaluation.sweep_reward)
+            if evaluation.status == "ok":
+                is_known = bool(individual.known)
+                count = self._config.known_parents if is_known else self._config.parents
+                tried = [*self._best[is_known], Tried(individual, evaluation.rewards, evaluation.reward)]
+                self._best[is_known] = sorted(tried, key=lambda one: -one.reward)[:count]
+        self.metrics = {"parents/mean": float(np.mean([one.reward for one in self._best[False]] or [0.0]))}
+
+    def restore(self) -> int:
+        """All proposals are made again, from what the ledger has: they take no time beside the trainings."""
+        return 0
+
+    # -- What is tried ---------------------------------------------------------------------------------
+
+    def _begin(self, rule, rate):
+        """A rule as it is, at a rate."""
+        values = {one.name: one.own for one in find_tunables(rule, self._protocol)}
+        return self._make(rule, self._space.embed(rule), dict(values, rate=rate))
+
+    def _make(self, form, string, values):
+        known = self._known.get(form.canonical()) or (self._of_string.get(string, "") if string else "")
+        return Individual(form, string, values, known)
+
+    def _make_trial(self, individual):
+        values = individual.values
+        schedule = f"{values['schedule']}, warm-up {values['warm-up']!r}" if values["warm-up"] else values["schedule"]
+        least = self._find_least(bool(individual.known))
+        return Trial(values["rate"], schedule, values["weight decay"], least, individual.known)
+
+    def _find_least(self, is_known):
+        """What a trial must be worth to go on: as much as most a third of the way, and then as the worst parent.
+
+        What a seed does to rewards it does to all: so much more, or less, is needed of the first seeds.
+        """
+        best, count = self._best[is_known], self._config.known_parents if is_known else self._config.parents
+        early = float(np.median(self._early)) if len(self._early) >= self._config.enough else 0.0
+        if len(best) < count:
+            return early, *[0.0] * (len(self._protocol.seeds) - 1)
+        effects = np.mean([np.subtract(one.rewards, one.reward) for one in best], axis=0)
+        means = np.cumsum(effects)[:-1] / np.arange(1, len(effects))
+        return early, *(best[-1].reward + means).tolist()
+
+    def _vary(self, rng):
+        """A child of one of the best."""
+        parents = self._best[bool(rng.random() < self._config.known_share)] or self._best[False] or self._best[True]
+        if not parents:
+            return self._draw(rng)
+        form, string, values, known = parents[rng.integers(len(parents))].individual
+        if string is not None and not known and rng.random() < self._config.form_share:
+            string = draw_string(self._space, rng) if rng.random() < 0.1 else mutate(string, self._space, rng)
+            form = self._space.decode(string)
+        tunables = find_tunables(form, self._protocol)
+        step = self._config.largest_step * 10 ** -rng.random()
+        changed = {one.name: self._change(one, values.get(one.name, one.own), step, rng) for one in tunables}
+        return self._make(form, string, changed)
+
+    def _draw(self, rng):
+        string = draw_string(self._space, rng)
+        return self._begin(self._space.decode(string), self._config.rates[0])
+
+    def _change(self, tunable: Tunable, value: Any, step: float, rng: np.random.Generator) -> Any:
+        """The value of a child: its parent's, or one nearby; of a choice, seldom another."""
+        scale, chance = tunable.scale, rng.random()
+        if isinstance(scale, Scale):
+            near = scale.move(tunable.write(value), step * rng.normal())
+            return tunable.read(near) if chance < self._config.change_share else value
+        return scale[rng.integers(len(scale))] if chance < self._config.change_share / 5 else value
+
+
+def _make(setting: SearchSetting) -> Settings:
+    assert setting.protocol is not None
+    return Settings(
+        setting.space, setting.protocol, SettingsConfig(), setting.seed, setting.known, tuple(setting.start)
+    )
+
+
+ENTRY = AlgorithmEntry(
+    "Search over settings",
+    _make,
+    tries_settings=True,
+    defaults={"budget": 1000, "constants": 0.0},
+)
