@@ -115,7 +115,7 @@ class FakeEvaluator:
         """The made-up reward, and a little that only the seed decides."""
         return self._measure(rule, self._evaluate(rule).reward, learning_rate, schedule, weight_decay, seeds)
 
-    def measure_setting(self, rule, learning_rate, schedule, weight_decay, least=None):
+    def measure_setting(self, rule, learning_rate, schedule, weight_decay, least=None, centred=True):
         """Likewise, and a rate of 0.02 is best; what is worth less than is needed of the first seed is stopped."""
         reward = max(0.0, self._evaluate(rule).reward - 0.01 * abs(np.log(learning_rate / 0.02)))
         made = self._measure(rule, reward, learning_rate, schedule, weight_decay, self.protocol.seeds)

@@ -100,24 +100,27 @@ class Evaluator:
         schedule: str,
         weight_decay: float,
         least: Optional[Sequence[float]] = None,
+        centred: bool = True,
     ) -> Evaluation:
         """The final runs of a rule with one setting, without a sweep; what promises little ends early.
 
         Args:
           rule: The `Rule`.
-          learning_rate: For updates whose root mean square is 1: it is divided by that of the rule's updates at the
-            initial weights, and the weight decay is multiplied by it.
+          learning_rate: The rate.
           schedule: The text of a `Schedule`.
           weight_decay: A share of the rate.
           least: What the rule must be worth to go on: after a third of the run with the first seed, and then in the
             mean of the first 1, 2, ... seeds, for each seed but the last. None to measure it to its end.
+          centred: Whether rate and weight decay are for updates whose root mean square is 1: that of the rule's
+            updates at the initial weights divides the rate, and multiplies the weight decay. With a protocol that
+            does not centre its rates nothing does.
 
         Returns:
           An `Evaluation` without a sweep; its `sweep_reward` is what the first run was paid after a third.
         """
         started = time.perf_counter()
         p, train = self.protocol, RuleRuns(self.train, rule)
-        scale = self._find_scale(train) if p.centred else 1.0
+        scale = self._find_scale(train) if p.centred and centred else 1.0
         if scale is None:
             outcome, steps = self._describe_divergence(()), 0
         else:

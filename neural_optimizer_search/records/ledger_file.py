@@ -207,7 +207,7 @@ _ROW_CHECKS: Mapping[int, Mapping[str, str]] = {
         "WHERE form NOT IN (SELECT key FROM evaluations WHERE role != 'tuned')",
         "forms lack a round of tuning": "SELECT COUNT(*) FROM "
         "(SELECT form FROM tunings GROUP BY form HAVING MIN(round) != 0 OR MAX(round) != COUNT(*) - 1)",
-        "tuned rules are of no round": "SELECT COUNT(*) FROM evaluations WHERE role = 'tuned' "
-        f"AND key NOT IN (SELECT {KEY_OF_ROUND} FROM tunings)",
+        "tuned rules are of no round": "SELECT COUNT(*) FROM evaluations WHERE form != '' "
+        f"AND (role = 'tuned') != (key IN (SELECT {KEY_OF_ROUND} FROM tunings))",
     },
 }

@@ -12,7 +12,7 @@ class Trial(NamedTuple):
     """With what a rule is trained, in place of the sweep and the schedules of the protocol.
 
     Attributes:
-      learning_rate, schedule, weight_decay, least: As `Evaluator.measure_setting` has them.
+      learning_rate, schedule, weight_decay, least, centred: As `Evaluator.measure_setting` has them.
       form: The key of the known optimizer whose rule this is with other constants; "" if it is of none.
     """
 
@@ -20,6 +20,7 @@ class Trial(NamedTuple):
     schedule: str
     weight_decay: float
     least: Optional[tuple[float, ...]] = None
+    centred: bool = True
     form: str = ""
 
     def name(self, key: str) -> str:

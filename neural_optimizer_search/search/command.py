@@ -146,7 +146,8 @@ def _describe(p, given):
         p.error(str(error))
     starting = max(0.0, time.monotonic() - began - sum(found.seconds for _, found, _ in described))
     workers, known = config.workers or os.cpu_count() or 1, len(config.known_optimizers)
-    plan = Plan(config.limits, workers, known, len(start), config.fresh_seeds, config.tuning, starting)
+    tries = entry.tries_settings
+    plan = Plan(config.limits, workers, known, len(start), config.fresh_seeds, config.tuning, starting, tries)
     print(format_tables(described, plan))
     return 0
 
@@ -155,6 +156,7 @@ def _run(config, out, ledger, may_change):
     prepared = prepare_search(config, ledger, out / TRACEBACKS, CHANGED_TASK, may_change)
     protocol = prepared.protocol
     space, who = config.make_space(), title_of(config.algorithm, config.preset)
+    entry = find_algorithm(config.algorithm)
     with contextlib.ExitStack() as stack:
         executor = stack.enter_context(config.open_executor(prepared.task, protocol, config.data_dir))
         ledger.add_versions(find_versions())
@@ -167,7 +169,8 @@ def _run(config, out, ledger, may_change):
         )
         start = ledger.start
         if start:
-            print(describe_start(start, space, screen, config.tuning.share), flush=True)
+            tunes = entry.tries_settings or bool(config.tuning.share)
+            print(describe_start(start, space, screen, tunes), flush=True)
             if config.start is None:
                 default = " ".join(config.starts_with)
                 print(f"That is --start {default}, the default for a task of your own. For none: --start none")
@@ -182,7 +185,6 @@ def _run(config, out, ledger, may_change):
         recorder = EvaluationRecorder(executor, ledger, screen, cache, standing=standing)
         known = _measure_known_optimizers(config.known_optimizers, recorder, ledger)
         executor.timeout = config.timeout or find_timeout(known)
-        entry = find_algorithm(config.algorithm)
         setting = SearchSetting(space, config.preset, config.seed, out / CONTROLLER, ledger, known, protocol, start)
         algorithm = entry.make(setting)
         if config.minutes:

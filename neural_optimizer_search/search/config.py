@@ -151,7 +151,8 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         "the best known optimizers",
         parse=number(0.0, MOST_CONSTANTS),
         metavar="SHARE",
-        default_text=f"{OWN_CONSTANTS:g} for a task of your own; 0 for a shipped one or several, and in preset paper",
+        default_text=f"{OWN_CONSTANTS:g} for a task of your own; 0 for a shipped one or several, in preset paper, "
+        f"and with --algorithm {OF_OWN_TASK}, which tunes constants with the forms",
         earlier=0.0,
     )
     fresh_seeds: int = flag(

@@ -97,7 +97,7 @@ def _describe_budget(limits, times):
 def _describe_constants(plan, protocol, times):
     share = plan.tuning.share
     if not share:
-        return "none"
+        return "tuned with the forms, in the time of the budget" if plan.tries_settings else "none"
     steps = f"{find_round_cost(plan.tuning, protocol):,} steps at most"
     first = f"the first after {find_steps_before(plan.tuning, protocol):,} others"
     if times.rounds is None:

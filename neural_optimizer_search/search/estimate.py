@@ -15,6 +15,7 @@ from neural_optimizer_search.tasks.protocol import Protocol
 # As seen in searches on digits and on tables. Of the steps that a rule takes at most: what known optimizers take on
 # average, rules that may be stopped, and other rules.
 KNOWN_STEPS, RACED_STEPS, WHOLE_STEPS = (0.7, 1.0), (0.2, 0.9), (0.7, 1.0)
+TRIAL_STEPS = (0.6, 2.0)  # of a search over settings, in trainings
 # What a step takes, of one with Adam on a quiet core. What the workers' starts and the first trainings with fresh
 # seeds take, of what it took to describe the task, without its trainings.
 STEP_SECONDS, STARTS, TRACES = (0.7, 2.5), (1.0, 3.0), (0.1, 0.5)
@@ -47,6 +48,7 @@ class Plan:
       fresh_seeds: How often each of the known optimizers and of the best rules is trained at the end.
       tuning: How constants are tuned.
       start_seconds: What it took to start a process that has each of the tasks.
+      tries_settings: Whether a rule is measured with one setting, and not by a sweep.
     """
 
     limits: Limits
@@ -56,6 +58,7 @@ class Plan:
     fresh_seeds: int
     tuning: ConstantsConfig
     start_seconds: float
+    tries_settings: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,10 @@ def _find_steps(plan, described, most, known):
     limits, protocol = plan.limits, described[0][1]
     ends = []
     if limits.rules is not None:
-        of_rules = Range(*(RACED_STEPS if protocol.racing else WHOLE_STEPS)).times(limits.rules * most)
+        if plan.tries_settings:
+            of_rules = Range(*TRIAL_STEPS).times(limits.rules * protocol.final_steps)
+        else:
+            of_rules = Range(*(RACED_STEPS if protocol.racing else WHOLE_STEPS)).times(limits.rules * most)
         if limits.patience is not None:
             of_rules = Range(min(1.0, limits.patience / limits.rules) * of_rules.low, of_rules.high)
         ends.append(of_rules + _tune(plan.tuning, protocol, of_rules + known))

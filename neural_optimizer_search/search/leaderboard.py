@@ -65,7 +65,7 @@ SHORTENED = (
 )
 TUNED = (
     "tuned: with the constants, the rate, the schedule and the weight decay that were best among many; of the known\n"
-    "optimizers those that did best had as many trials."
+    "optimizers those that did best were tuned likewise."
 )
 SETTINGS = "In brackets: the schedule of the rate and the weight decay, if any."
 OPTIMISM = {

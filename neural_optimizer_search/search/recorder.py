@@ -18,7 +18,7 @@ from neural_optimizer_search.workers.executor import MEASURE, Ask, Executor
 
 # The roles of a known optimizer, and of a rule whose constants were tuned.
 BASELINE, TUNED = "baseline", "tuned"
-OF_SETTING = ("learning_rate", "schedule", "weight_decay", "least")  # of a trial, what a worker gets
+OF_SETTING = ("learning_rate", "schedule", "weight_decay", "least", "centred")  # of a trial, what a worker gets
 
 
 class Screened(NamedTuple):

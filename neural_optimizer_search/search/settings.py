@@ -21,6 +21,7 @@ from neural_optimizer_search.search.algorithm import Algorithm, Proposal, Trial
 from neural_optimizer_search.search.registry import AlgorithmEntry, SearchSetting
 from neural_optimizer_search.search.variation import draw_string, mutate
 from neural_optimizer_search.tasks.protocol import Protocol
+from neural_optimizer_search.tasks.schedule import parse_schedule
 from neural_optimizer_search.trials.setting import set_constants
 from neural_optimizer_search.trials.tunables import Scale, Tunable, find_tunables
 
@@ -37,8 +38,8 @@ class SettingsConfig:
       rates: With which a form is tried first, for updates whose root mean square is 1.
       form_share: Of the children, those with another form; of these, a tenth has a random one.
       change_share: Of the constants of a child, those that differ from the parent's.
-      largest_step: Standard deviation of such a change, as a part of the range, on a logarithmic scale where the range
-        has one; that of a child is between a tenth of this and this.
+      largest_step: Standard deviation of such a change, as a part of the range, on a logarithmic scale where the
+        range has one; that of a child is between a tenth of this and this.
       enough: Trials, after which one ends early that is worth less than the median of these a third of the way.
 
     Raises:
@@ -68,12 +69,14 @@ class Individual(NamedTuple):
       string: Its tokens in the space; None if it has none there.
       values: By the names of what is tuned.
       known: The key of the known optimizer that the form is; "" if it is another.
+      centred: Whether rate and weight decay are for updates whose root mean square is 1, as those of parents are.
     """
 
     form: Rule
     string: Optional[tuple[int, ...]]
     values: Mapping[str, Any]
     known: str = ""
+    centred: bool = True
 
 
 class Tried(NamedTuple):
@@ -108,11 +111,17 @@ class Settings(Algorithm):
         self._space, self._protocol, self._config, self._seed = space, protocol, config, seed
         self._best: dict[bool, list[Tried]] = {False: [], True: []}  # the best so many, of known optimizers or not
         self._early: list[float] = []  # what trials were worth a third of the way
-        self._known = {e.rule.canonical(): e.key for e in known}
+        self._known = {e.rule.canonical(): e for e in known}
         self._of_string = {space.embed(e.rule): e.key for e in known}
+        self._scales: dict[str, float] = {}  # the root mean square of a form's updates, as trials told it
         best = sorted((e for e in known if e.status == "ok"), key=lambda e: -e.reward)[: config.known_parents + 1]
-        rules = [*(one.rule for one in start), *(e.rule for e in best)]
-        self._first = [self._begin(rule, rate) for rate in config.rates for rule in rules]
+        rate, *others = config.rates
+        rules = [one.rule for one in start]
+        self._first = [
+            *(self._begin(rule, rate) for rule in [*rules, *(e.rule for e in best)]),
+            *(self._begin(rule, rate) for rate in others for rule in rules),
+            *(self._place(one.rule, *one.tuned)._replace(centred=False) for one in start if one.tuned),
+        ]
 
     def propose(self, number: int) -> Proposal:
         """The `Proposal` of this number."""
@@ -130,16 +139,34 @@ class Settings(Algorithm):
             if evaluation.screened:
                 continue
             self._early.append(evaluation.sweep_reward)
-            if evaluation.status == "ok":
-                is_known = bool(individual.known)
-                count = self._config.known_parents if is_known else self._config.parents
-                tried = [*self._best[is_known], Tried(individual, evaluation.rewards, evaluation.reward)]
-                self._best[is_known] = sorted(tried, key=lambda one: -one.reward)[:count]
+            self._learn_scale(individual, evaluation)
+            self._add(individual, evaluation)
         self.metrics = {"parents/mean": float(np.mean([one.reward for one in self._best[False]] or [0.0]))}
 
     def restore(self) -> int:
         """All proposals are made again, from what the ledger has: they take no time beside the trainings."""
         return 0
+
+    def _learn_scale(self, individual, evaluation):
+        """With it a known optimizer becomes a parent as it was measured before the search."""
+        form = individual.form.canonical()
+        if individual.centred and evaluation.learning_rate and form not in self._scales:
+            self._scales[form] = individual.values["rate"] / evaluation.learning_rate
+            if (known := self._known.get(form)) is not None and known.learning_rate is not None:
+                setting = known.learning_rate, known.schedule, known.weight_decay
+                self._add(self._place(known.rule, *setting)._replace(centred=False), known)
+
+    def _add(self, individual, evaluation):
+        """Adds a parent, if it is one of the best."""
+        scale = 1.0 if individual.centred else self._scales.get(individual.form.canonical())
+        if evaluation.status != "ok" or scale is None:
+            return
+        values = individual.values
+        centred = {**values, "rate": values["rate"] * scale, "weight decay": values["weight decay"] / scale}
+        is_known = bool(individual.known)
+        count = self._config.known_parents if is_known else self._config.parents
+        parent = Tried(individual._replace(values=centred, centred=True), evaluation.rewards, evaluation.reward)
+        self._best[is_known] = sorted([*self._best[is_known], parent], key=lambda one: -one.reward)[:count]
 
     # -- What is tried ---------------------------------------------------------------------------------
 
@@ -148,15 +175,23 @@ class Settings(Algorithm):
         values = {one.name: one.own for one in find_tunables(rule, self._protocol)}
         return self._make(rule, self._space.embed(rule), dict(values, rate=rate))
 
+    def _place(self, rule, rate, schedule, weight_decay):
+        """A rule as it was trained."""
+        given = parse_schedule(schedule)
+        values = {"schedule": given.decay, "warm-up": given.warmup, "weight decay": weight_decay}
+        one = self._begin(rule, rate)
+        return one._replace(values={**one.values, **values})
+
     def _make(self, form, string, values):
-        known = self._known.get(form.canonical()) or (self._of_string.get(string, "") if string else "")
-        return Individual(form, string, values, known)
+        known = self._known.get(form.canonical())
+        key = known.key if known else self._of_string.get(string, "") if string else ""
+        return Individual(form, string, values, key)
 
     def _make_trial(self, individual):
         values = individual.values
         schedule = f"{values['schedule']}, warm-up {values['warm-up']!r}" if values["warm-up"] else values["schedule"]
         least = self._find_least(bool(individual.known))
-        return Trial(values["rate"], schedule, values["weight decay"], least, individual.known)
+        return Trial(values["rate"], schedule, values["weight decay"], least, individual.centred, individual.known)
 
     def _find_least(self, is_known):
         """What a trial must be worth to go on: as much as most a third of the way, and then as the worst parent.
@@ -176,7 +211,7 @@ class Settings(Algorithm):
         parents = self._best[bool(rng.random() < self._config.known_share)] or self._best[False] or self._best[True]
         if not parents:
             return self._draw(rng)
-        form, string, values, known = parents[rng.integers(len(parents))].individual
+        form, string, values, known, _ = parents[rng.integers(len(parents))].individual
         if string is not None and not known and rng.random() < self._config.form_share:
             string = draw_string(self._space, rng) if rng.random() < 0.1 else mutate(string, self._space, rng)
             form = self._space.decode(string)

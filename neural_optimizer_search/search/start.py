@@ -48,7 +48,7 @@ class Started(Algorithm):
 
 
 def describe_start(
-    starts: Sequence[Start], space: Space, screen: Callable[[Rule], Screening], tuning_share: float
+    starts: Sequence[Start], space: Space, screen: Callable[[Rule], Screening], tunes: bool
 ) -> str:
     """What a search starts from, and which of these rules its screen stops, and why, a line for each.
 
@@ -56,12 +56,12 @@ def describe_start(
       starts: The `Start`s.
       space: The `Space` that is searched.
       screen: Says which rules are trained.
-      tuning_share: Of the gradient steps, those that tune constants.
+      tunes: Whether the search tunes constants.
     """
     rules = [one.rule for one in starts]
     reasons = {rule.formula(): screening.reason for rule in rules if (screening := screen(rule)).rule is None}
     tuned = sum(one.tuned is not None for one in starts)
-    lines = [_describe_foreign(rules, space), _describe_tuned(tuned, tuning_share), _describe_screened(reasons)]
+    lines = [_describe_foreign(rules, space), _describe_tuned(tuned, tunes), _describe_screened(reasons)]
     return "\n".join(filter(None, lines))
 
 
@@ -79,11 +79,11 @@ def _describe_foreign(rules, space):
     )
 
 
-def _describe_tuned(tuned, tuning_share):
+def _describe_tuned(tuned, tunes):
     if not tuned:
         return ""
     be, come, it = ("is", "comes", "it was") if tuned == 1 else ("are", "come", "they were")
-    if not tuning_share:
+    if not tunes:
         return f"{_count(tuned)} {come} with a tuned rate and schedule, which are not used because --constants is 0."
     return f"{_count(tuned)} {be} also measured with the rate, schedule and weight decay to which {it} tuned."
 

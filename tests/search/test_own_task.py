@@ -179,10 +179,8 @@ def test_changed_task_is_for_a_run_to_go_on(mine, capfd):
 
 def test_describe_writes_nothing(mine, tmp_path, capfd):
     before = {path for path in tmp_path.rglob("*") if "__pycache__" not in path.parts}
-    assert (
-        command.main(["--describe", "--task", mine.task, "--workers", "2", "--budget", "94", "--baselines", THE_SIX])
-        == 0
-    )
+    flags = ["--describe", "--task", mine.task, "--workers", "2", "--budget", "94", "--baselines", THE_SIX]
+    assert command.main([*flags, "--algorithm", "local"]) == 0
     out, err = capfd.readouterr()
     assert "known         6 known optimizers: 0.73 to 3.8 s\n" in out
     assert re.search(r"^start         \d\d rules, measured first; they count among the budget$", out, re.MULTILINE)

@@ -144,7 +144,7 @@ TUNED = "(SELECT key FROM evaluations WHERE role = 'tuned' LIMIT 1)"
     [
         (f"UPDATE evaluations SET form = '' WHERE key = {TUNED}", "tuned rules are of no form"),
         (f"UPDATE evaluations SET form = 'x' WHERE key = {TUNED}", "tuned rules are of no form"),
-        (f"UPDATE evaluations SET role = 'search' WHERE key = {TUNED}", "of its "),
+        (f"UPDATE evaluations SET role = 'search' WHERE key = {TUNED}", "tuned rules are of no round"),
         ("UPDATE evaluations SET role = 'another' WHERE role = 'tuned'", "evaluations are of no known role"),
         ("UPDATE samples SET tuned = 'x' WHERE position = 1", "do not say whether they are tuned"),
         ("UPDATE samples SET tuned = 0", "do not say whether they are tuned"),

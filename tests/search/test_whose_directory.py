@@ -113,10 +113,10 @@ def test_a_run_that_is_moved_while_it_runs(tmp_path, monkeypatch, capfd):
     out, moved = tmp_path / "run", tmp_path / "moved"
     add_samples = Ledger.add_samples
 
-    def move(ledger, step, *arguments):
+    def move(ledger, step, *arguments, **named):
         if step == 2:
             out.rename(moved)
-        add_samples(ledger, step, *arguments)
+        add_samples(ledger, step, *arguments, **named)
 
     monkeypatch.setattr(Ledger, "add_samples", move)
     assert command.main([*FLAGS, "--out", str(out)]) == 1
