@@ -164,15 +164,20 @@ class ComposedSpace(Space):
         """The string that means the same as any rule; None if there is none."""
         return _find_string(rule)
 
+    def embed_form(self, rule: Rule) -> Optional[tuple[int, ...]]:
+        """The string that means the same but for constants that words share; None if there is none."""
+        return _find_string(rule) or _find_string(rule, with_constants=False)
+
 
 @functools.lru_cache(4096)  # a search asks for its best rules again and again
-def _find_string(rule):
+def _find_string(rule, with_constants=True):
     space, whole = ComposedSpace(), _spell_out(rule)
-    meaning = ex.canonical(whole), rule.constants
+    meaning = ex.canonical(whole)
 
     def means_the_same(tokens):
         other = space.decode(tokens)
-        return (ex.canonical(_spell_out(other)), other.constants) == meaning
+        is_alike = rule.constants == other.constants or not with_constants
+        return is_alike and ex.canonical(_spell_out(other)) == meaning
 
     return next(filter(means_the_same, _take_apart(whole, len(TABLES) - 1)), None)
 

@@ -72,6 +72,10 @@ class Space(abc.ABC):
     def embed(self, rule: Rule) -> Optional[tuple[int, ...]]:
         """A legal string that means the same as any rule, such as a known optimizer; None if there is none."""
 
+    def embed_form(self, rule: Rule) -> Optional[tuple[int, ...]]:
+        """As `embed`, of a rule whose constants may be others than those of the space, where the space has such."""
+        return self.embed(rule)
+
     def is_legal(self, tokens: Iterable[int]) -> bool:
         """Whether tokens obey sizes and constraints."""
         tokens = np.asarray(tokens)

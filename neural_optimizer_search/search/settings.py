@@ -112,7 +112,7 @@ class Settings(Algorithm):
         self._best: dict[bool, list[Tried]] = {False: [], True: []}  # the best so many, of known optimizers or not
         self._early: list[float] = []  # what trials were worth a third of the way
         self._known = {e.rule.canonical(): e for e in known}
-        self._of_string = {space.embed(e.rule): e.key for e in known}
+        self._of_string = {space.embed_form(e.rule): e.key for e in known}
         self._scales: dict[str, float] = {}  # the root mean square of a form's updates, as trials told it
         best = sorted((e for e in known if e.status == "ok"), key=lambda e: -e.reward)[: config.known_parents + 1]
         rate, *others = config.rates
@@ -173,7 +173,7 @@ class Settings(Algorithm):
     def _begin(self, rule, rate):
         """A rule as it is, at a rate."""
         values = {one.name: one.own for one in find_tunables(rule, self._protocol)}
-        return self._make(rule, self._space.embed(rule), dict(values, rate=rate))
+        return self._make(rule, self._space.embed_form(rule), dict(values, rate=rate))
 
     def _place(self, rule, rate, schedule, weight_decay):
         """A rule as it was trained."""

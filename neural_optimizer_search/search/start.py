@@ -47,9 +47,7 @@ class Started(Algorithm):
         self._algorithm.save()
 
 
-def describe_start(
-    starts: Sequence[Start], space: Space, screen: Callable[[Rule], Screening], tunes: bool
-) -> str:
+def describe_start(starts: Sequence[Start], space: Space, screen: Callable[[Rule], Screening], tunes: bool) -> str:
     """What a search starts from, and which of these rules its screen stops, and why, a line for each.
 
     Args:
@@ -70,7 +68,7 @@ def _count(number):
 
 
 def _describe_foreign(rules, space):
-    foreign = sum(space.embed(rule) is None for rule in rules)
+    foreign = sum(space.embed_form(rule) is None for rule in rules)
     if not foreign:
         return f"Starts from {_count(len(rules))}."
     return (
