@@ -15,7 +15,7 @@ from neural_optimizer_search.tasks.protocol import Protocol
 # As seen in searches on digits and on tables. Of the steps that a rule takes at most: what known optimizers take on
 # average, rules that may be stopped, and other rules.
 KNOWN_STEPS, RACED_STEPS, WHOLE_STEPS = (0.7, 1.0), (0.2, 0.9), (0.7, 1.0)
-TRIAL_STEPS = (0.6, 2.0)  # of a search over settings, in trainings
+TRIAL_STEPS = (0.6, 2.0)  # of a search for settings, in trainings
 # What a step takes, of one with Adam on a quiet core. What the workers' starts and the first trainings with fresh
 # seeds take, of what it took to describe the task, without its trainings.
 STEP_SECONDS, STARTS, TRACES = (0.7, 2.5), (1.0, 3.0), (0.1, 0.5)

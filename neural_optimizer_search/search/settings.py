@@ -1,4 +1,4 @@
-"""Search over settings: a form, its constants, and the rate, schedule and weight decay that it is trained with.
+"""Search for settings: a form, its constants, and the rate, schedule and weight decay that it is trained with.
 
 A form shows what it is worth with its own constants only. So each trial is of both together, and is one training that
 ends early if it promises little; what is as good as the best has a training with each seed. The next trials are near
@@ -241,7 +241,7 @@ def _make(setting: SearchSetting) -> Settings:
 
 
 ENTRY = AlgorithmEntry(
-    "Search over settings",
+    "Search for settings",
     _make,
     tries_settings=True,
     defaults={"budget": 1000, "constants": 0.0},

@@ -1,0 +1,191 @@
+"""The search over settings: what it proposes, what it learns, and a whole search with trainings that are made up."""
+
+import contextlib
+import dataclasses
+import re
+
+import fakes
+import numpy as np
+import pytest
+
+from neural_optimizer_search import parse_formula
+from neural_optimizer_search.dsl.composed import ComposedSpace
+from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.records.rows import Start
+from neural_optimizer_search.search import command, loop
+from neural_optimizer_search.search.config import SearchConfig, choose_defaults
+from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
+from neural_optimizer_search.search.ranking import read_ranking
+from neural_optimizer_search.search.registry import default_algorithm, find_algorithm, preferred_algorithm
+from neural_optimizer_search.search.settings import Settings, SettingsConfig
+from neural_optimizer_search.workers.config import EXECUTORS
+
+pytestmark = pytest.mark.once
+
+SPACE, PROTOCOL = ComposedSpace(), fakes.TINY
+ADAM, ROOT = KNOWN_OPTIMIZERS["Adam"], parse_formula("sqrt(|w|) * Adam, beta_2=0.99")
+EVALUATOR = fakes.FakeEvaluator()
+
+
+def known(reward=0.5):
+    rewards = (reward, reward)
+    made = dataclasses.replace(fakes.fake_evaluation(ADAM, reward), rewards=rewards, seeds=PROTOCOL.seeds)
+    return [dataclasses.replace(made, learning_rate=0.1, schedule="linear")]
+
+
+def make(*starts, seed=0, **config):
+    return Settings(SPACE, PROTOCOL, SettingsConfig(**config), seed, known(), starts or [Start(ROOT)])
+
+
+def measure(algorithm, proposal, scale=0.5, worth=lambda individual: 0.6):
+    """What a worker answers whose updates have this scale; a number for each individual is all that it is worth."""
+    answers = []
+    for rule, trial, individual in zip(proposal.rules, proposal.trials, proposal.drawn):
+        made = fakes.fake_evaluation(rule, worth(individual))
+        rate = trial.learning_rate / scale if trial.centred else trial.learning_rate
+        rewards = (made.reward,) * 2
+        answers.append(dataclasses.replace(made, learning_rate=rate, rewards=rewards, sweep_reward=made.reward))
+    algorithm.learn(proposal, answers)
+    return answers
+
+
+def parents(algorithm, is_known=False):
+    return [one.individual for one in algorithm._best[is_known]]
+
+
+def test_forms_are_tried_as_they_are_first():
+    first = make().propose(0)
+    assert [rule.formula() for rule in first.rules] == [ROOT.formula(), "Adam", ROOT.formula()]
+    assert [trial.learning_rate for trial in first.trials] == [0.01, 0.01, 0.04]
+    adam = next(one for one in first.trials if one.form)
+    assert adam.form == known()[0].key and {one.form for one in first.trials} == {"", adam.form}
+    assert all(one.centred and one.schedule == "constant" for one in first.trials)  # the protocol's own
+    assert [one.string for one in first.drawn] == [(1, 2, 0, 0, 1, 0), (1, 2, 0, 0, 0, 0), (1, 2, 0, 0, 1, 0)]
+
+
+def test_a_known_optimizer_is_a_parent_as_it_was_measured():
+    """A trial tells the scale of its updates; by that its rate is one as those of other forms are."""
+    algorithm = make()
+    measure(algorithm, algorithm.propose(0), worth=lambda one: 0.4)
+    best, other = parents(algorithm, is_known=True)
+    assert best.values["rate"] == pytest.approx(0.1 * 0.5) and best.values["schedule"] == "linear"
+    assert other.values["rate"] == 0.01
+
+
+def test_what_another_run_tuned_is_tried_as_it_was():
+    algorithm = make(Start(ROOT, (0.3, "cosine, warm-up 0.1", 0.02)))
+    proposal = algorithm.propose(0)
+    trial = proposal.trials[-1]
+    assert (trial.learning_rate, trial.schedule, trial.weight_decay) == (0.3, "cosine, warm-up 0.1", 0.02)
+    assert not trial.centred
+    measure(algorithm, proposal, worth=lambda one: 0.5 if one.centred else 0.9)
+    values = parents(algorithm)[0].values
+    assert (values["rate"], values["weight decay"]) == (0.15, 0.04) and parents(algorithm)[0].centred
+
+
+def test_children_are_near_the_best():
+    algorithm = make(known_share=0.0, form_share=0.0, change_share=1.0)
+    measure(algorithm, algorithm.propose(0), worth=lambda one: 0.9 - 10 * abs(one.values["rate"] - 0.04))
+    children = [one for number in range(1, 30) for one in algorithm.propose(number).drawn]
+    rates = np.log([one.values["rate"] for one in children])
+    assert np.abs(np.median(rates) - np.log(0.04)) < 1.0
+    assert len({one.values["beta_1"] for one in children}) > 50
+    assert {one.form for one in children} == {ROOT}
+
+
+def test_children_have_other_forms_too():
+    algorithm = make(known_share=0.0, form_share=1.0)
+    measure(algorithm, algorithm.propose(0))
+    children = [one for number in range(1, 20) for one in algorithm.propose(number).drawn]
+    assert len({one.string for one in children}) > 20
+    # What spells a known optimizer is one, with whatever constants.
+    (spelled,) = {one.known for one in children if one.string == SPACE.embed(ADAM)} or {known()[0].key}
+    assert spelled == known()[0].key
+
+
+def test_a_part_of_the_trials_is_of_known_optimizers():
+    algorithm = make()
+    measure(algorithm, algorithm.propose(0))
+    drawn = [one for number in range(1, 100) for one in algorithm.propose(number).drawn]
+    assert 0.15 < sum(bool(one.known) for one in drawn) / len(drawn) < 0.4
+    assert {one.form for one in drawn if one.known} <= {ADAM}
+
+
+def test_what_is_needed_is_what_the_worst_parent_has():
+    """A seed that is kind to all parents must be as kind to a child."""
+    algorithm = make(parents=1, enough=3)
+    proposal = algorithm.propose(0)
+    assert proposal.trials[0].least == (0.0, 0.0)
+    made = measure(algorithm, proposal, worth=lambda one: 0.3)
+    lucky = [dataclasses.replace(e, reward=0.6, rewards=(0.7, 0.5), sweep_reward=0.2) for e in made]
+    algorithm.learn(proposal, lucky)
+    (least,) = {t.least for n in range(1, 9) for t in algorithm.propose(n).trials if not t.form}
+    assert least == pytest.approx((0.25, 0.7))
+
+
+def test_it_is_the_default_of_a_task_of_ones_own():
+    assert preferred_algorithm("fast", ("mine:task",)) == default_algorithm("fast", ("mine:task",)) == "settings"
+    assert (
+        preferred_algorithm("fast", ("mine:task", "digits")) != "settings" != preferred_algorithm("fast", ("digits",))
+    )
+    defaults = choose_defaults({"task": ("mine:task",)}, find_algorithm("settings"))
+    assert (defaults["budget"], defaults["constants"], defaults["space"]) == (1000, 0.0, "composed")
+    assert choose_defaults({"steps": 100}, find_algorithm("settings"))["budget"] is None
+    assert SearchConfig.algorithm != "settings"
+
+
+@pytest.mark.parametrize("change", [dict(batch_size=0), dict(known_share=2.0), dict(largest_step=0.0)])
+def test_values_that_are_no_configuration(change):
+    with pytest.raises(ValueError, match=f"`{next(iter(change))}`"):
+        SettingsConfig(**change)
+
+
+# -- Whole searches --------------------------------------------------------------------------------
+
+FLAGS = ["--protocol", "reduced", "--workers", "1", "--fresh_seeds", "2", "--cache", "none"]
+FLAGS += ["--algorithm", "settings", "--start", str(ROOT), "--budget", "60"]
+
+
+@pytest.fixture
+def workers(monkeypatch, trains_nothing):
+    monkeypatch.setitem(EXECUTORS, "local", fakes.open_fake())
+
+
+def read(out):
+    with contextlib.closing(Ledger(out / "ledger.sqlite", read_only=True)) as ledger:
+        found = [dataclasses.replace(e, seconds=0.0, worker="") for e in ledger.evaluations("search")]
+        return sorted(found, key=lambda e: e.key), ledger.samples(), ledger.counts(), read_ranking(ledger)
+
+
+def test_a_search(workers, tmp_path, capfd):
+    out = tmp_path / "run"
+    assert command.main([*FLAGS, "--out", str(out)]) == 0
+    said = capfd.readouterr().out
+    assert "Search for settings over composed forms" in said and "Starts from 1 rule." in said
+    found, samples, counts, ranking = read(out)
+    assert counts["trained"] == len(found) == 60 and counts["stopped"] > 0
+    of_known = [e for e in found if e.form]
+    assert of_known and all(not sample.tuned for sample in samples)
+    assert all(one.evaluation.form == "" for one in ranking.found)
+    best = max((e for e in of_known if e.status == "ok"), key=lambda e: e.reward, default=None)
+    tuned = [one for one in ranking.known if one.evaluation.form]
+    assert best is None or tuned or best.reward <= ranking.known[0].evaluation.reward
+    assert command.main(["--check", str(out)]) == 0
+    assert re.search(r"\d gradient steps: .* on the search", said)
+
+
+def test_it_goes_on_as_if_it_had_not_been_stopped(workers, tmp_path, monkeypatch):
+    assert command.main([*FLAGS, "--out", str(tmp_path / "whole")]) == 0
+    monkeypatch.setattr(loop, "STEPS_PER_SAVE", 3)
+    for budget in ("13", "37", "60"):
+        place = ["--resume", str(tmp_path / "parts"), "--budget", budget]
+        if not (tmp_path / "parts").exists():
+            place = [*FLAGS[:-1], budget, "--out", str(tmp_path / "parts")]
+        assert command.main(place) == 0
+    assert read(tmp_path / "parts")[:3] == read(tmp_path / "whole")[:3]
+
+
+def test_several_tasks_have_no_one_setting(capfd, tmp_path):
+    with pytest.raises(SystemExit):
+        command.main(["--task", "digits", "digits_mlp", "--algorithm", "settings", "--out", str(tmp_path / "run")])
+    assert "argument --algorithm: must be another with several tasks. Received: settings." in capfd.readouterr().err
