@@ -33,6 +33,8 @@ from neural_optimizer_search.tasks.protocol import Protocol, Racing
 from neural_optimizer_search.workers.config import WorkerConfig
 
 HYPERPARAMETERS = ("paper", "fast")
+# As Keras 3 has it: its vectors have Adam with a tenth of the rate. The archive's searches did not know it.
+MUON = "on_matrices(orthogonalize(g + 9 * ema_0.9), 0.1 * Adam), beta_2=0.95, epsilon=1e-10"
 NO_CACHE = "none"
 # Of the gradient steps, those that tune constants: by default on a task of a user's own, and at most.
 OWN_CONSTANTS, MOST_CONSTANTS = 0.4, 0.9
@@ -183,7 +185,7 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         if self.start is not None:
             return self.start
         is_own = any(":" in name for name in self.task_names)
-        return (ARCHIVE,) if is_own and self.preset != "paper" else (NONE,)
+        return (ARCHIVE, MUON) if is_own and self.preset != "paper" else (NONE,)
 
     @property
     def task_names(self) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.rows import Start
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal, Trial
 from neural_optimizer_search.search.registry import AlgorithmEntry, SearchSetting
-from neural_optimizer_search.search.variation import draw_string, mutate
+from neural_optimizer_search.search.variation import cross, draw_string, mutate
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.schedule import parse_schedule
 from neural_optimizer_search.trials.setting import set_constants
@@ -36,11 +36,15 @@ class SettingsConfig:
       known_parents: Of the known optimizers, likewise.
       known_share: Of the trials, those that are children of known optimizers.
       rates: With which a form is tried first, for updates whose root mean square is 1.
-      form_share: Of the children, those with another form; of these, a tenth has a random one.
+      form_share: Of the children, those with another form: of these, `cross_share` have parts of another parent's, a
+        tenth has a random one, and the others differ in one part.
+      cross_share: See `form_share`.
       change_share: Of the constants of a child, those that differ from the parent's.
       largest_step: Standard deviation of such a change, as a part of the range, on a logarithmic scale where the
         range has one; that of a child is between a tenth of this and this.
-      enough: Trials, after which one ends early that is worth less than the median of these a third of the way.
+      enough: Trials, after which one ends early that is worth less, a third of the way, than the median of the last
+        `memory` trials.
+      memory: See `enough`.
 
     Raises:
       ValueError: If a value is out of range.
@@ -52,13 +56,15 @@ class SettingsConfig:
     known_share: float = 0.25
     rates: tuple[float, ...] = (0.01, 0.04)
     form_share: float = 0.35
+    cross_share: float = 0.3
     change_share: float = 0.4
     largest_step: float = 0.12
     enough: int = 10
+    memory: int = 40
 
     def __post_init__(self) -> None:
-        check_fields(self, "above 0", "batch_size", "parents", "known_parents", "largest_step", "enough")
-        check_fields(self, "in [0, 1]", "known_share", "form_share", "change_share")
+        check_fields(self, "above 0", "batch_size", "parents", "known_parents", "largest_step", "enough", "memory")
+        check_fields(self, "in [0, 1]", "known_share", "form_share", "cross_share", "change_share")
 
 
 class Individual(NamedTuple):
@@ -110,7 +116,8 @@ class Settings(Algorithm):
     ):
         self._space, self._protocol, self._config, self._seed = space, protocol, config, seed
         self._best: dict[bool, list[Tried]] = {False: [], True: []}  # the best so many, of known optimizers or not
-        self._early: list[float] = []  # what trials were worth a third of the way
+        # What trials were worth a third of the way, of known optimizers or not.
+        self._early: dict[bool, list[float]] = {False: [], True: []}
         self._known = {e.rule.canonical(): e for e in known}
         self._of_string = {space.embed_form(e.rule): e.key for e in known}
         self._scales: dict[str, float] = {}  # the root mean square of a form's updates, as trials told it
@@ -138,7 +145,7 @@ class Settings(Algorithm):
         for individual, evaluation in zip(proposal.drawn or (), evaluations):
             if evaluation.screened:
                 continue
-            self._early.append(evaluation.sweep_reward)
+            self._early[bool(individual.known)].append(evaluation.sweep_reward)
             self._learn_scale(individual, evaluation)
             self._add(individual, evaluation)
         self.metrics = {"parents/mean": float(np.mean([one.reward for one in self._best[False]] or [0.0]))}
@@ -199,7 +206,8 @@ class Settings(Algorithm):
         What a seed does to rewards it does to all: so much more, or less, is needed of the first seeds.
         """
         best, count = self._best[is_known], self._config.known_parents if is_known else self._config.parents
-        early = float(np.median(self._early)) if len(self._early) >= self._config.enough else 0.0
+        last = self._early[is_known][-self._config.memory :]
+        early = float(np.median(last)) if len(last) >= self._config.enough else 0.0
         if len(best) < count:
             return early, *[0.0] * (len(self._protocol.seeds) - 1)
         effects = np.mean([np.subtract(one.rewards, one.reward) for one in best], axis=0)
@@ -213,12 +221,20 @@ class Settings(Algorithm):
             return self._draw(rng)
         form, string, values, known, _ = parents[rng.integers(len(parents))].individual
         if string is not None and not known and rng.random() < self._config.form_share:
-            string = draw_string(self._space, rng) if rng.random() < 0.1 else mutate(string, self._space, rng)
+            string = self._vary_string(string, rng)
             form = self._space.decode(string)
         tunables = find_tunables(form, self._protocol)
         step = self._config.largest_step * 10 ** -rng.random()
         changed = {one.name: self._change(one, values.get(one.name, one.own), step, rng) for one in tunables}
         return self._make(form, string, changed)
+
+    def _vary_string(self, string, rng):
+        others = [one.individual.string for one in self._best[False]]
+        others = [other for other in others if other not in (None, string)]
+        chance = rng.random()
+        if others and chance < self._config.cross_share:
+            return cross(string, others[rng.integers(len(others))], self._space, rng)
+        return draw_string(self._space, rng) if chance > 0.9 else mutate(string, self._space, rng)
 
     def _draw(self, rng):
         string = draw_string(self._space, rng)

@@ -1,0 +1,145 @@
+"""The study of own models: each arm at tiny size, and what is said of outcomes."""
+
+import json
+
+import numpy as np
+import pytest
+
+from benchmarks.run import main
+from benchmarks.studies import own_models
+from benchmarks.studies.own_models import arms, report, searches, stock, trials
+from benchmarks.studies.own_models.pieces import Outcome, Piece, Winner, read_outcome, write_outcome
+from benchmarks.studies.own_models.statistics import bootstrap_tasks, find_profile, find_step_ratio
+from benchmarks.studies.own_tasks import EIGHT, HELD_OUT
+from benchmarks.studies.own_tasks.splits import name_split
+from benchmarks.studies.stock_optimizers.kinds import draw
+from neural_optimizer_search.measuring.evaluator import Evaluator
+from neural_optimizer_search.search.archive import read_archive
+from neural_optimizer_search.workers.config import EXECUTORS
+from neural_optimizer_search.workers.in_process import InProcess
+
+pytestmark = [pytest.mark.once, pytest.mark.slow]
+
+STEPS = 12  # of a training of the tiny task
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    """The split 0 of `table` is one that needs no data, and workers are in this process."""
+    for module in (arms, searches, trials):
+        monkeypatch.setattr(module, "name_split", lambda task, split: f"tiny_own:task_{task}_{split}")
+    monkeypatch.setitem(
+        EXECUTORS, "local", lambda config, task, protocol, data_dir: InProcess(Evaluator(task, protocol))
+    )
+
+
+@pytest.mark.parametrize("arm", arms.ARMS)
+def test_each_arm_finds_a_winner_within_its_budget(tiny, tmp_path, arm):
+    outcome = arms.measure(Piece("table", arm, 160, 0), tmp_path, fresh_seeds=3)
+    winner = outcome.winner
+    assert 0.5 * 160 * STEPS < winner.steps <= 160 * STEPS
+    assert len(outcome.scores) == len(outcome.metrics) == 3 and len(outcome.curve) == 3
+    assert min(outcome.scores) >= 0.0 and winner.tried > 20 and outcome.seconds > 0
+    assert read_outcome(json.loads(json.dumps(write_outcome(outcome)))) == outcome
+
+
+@pytest.mark.parametrize("kind", stock.STOCK)
+def test_a_kind_as_tuners_see_it(kind):
+    """Whatever is drawn is a rule; a weight decay may be off."""
+    rng = np.random.default_rng(0)
+    suggest = stock.Suggest(
+        lambda name, values: values[rng.integers(len(values))],
+        lambda name, low, high: float(np.exp(rng.uniform(*np.log([low, high])))),
+    )
+    settings = [stock.suggest_setting(kind, suggest) for _ in range(30)]
+    assert len({str(one.schedule) for one in settings}) > 3
+    assert all(one.learning_rate > 0 and one.weight_decay >= 0 for one in settings)
+    if kind != "Muon":
+        assert draw(rng, (kind,)).keys() - {"kind"} >= {"rate", "decay", "warmup"}
+
+
+@pytest.mark.parametrize("task", EIGHT)
+def test_no_search_starts_with_what_was_found_on_its_data(tmp_path, task):
+    rules = searches._write_start(task, tmp_path).read_text().splitlines()
+    archive = read_archive()
+    own = searches.full_name(searches.SAME_DATA.get(task, task))
+    of = {one.rule.formula(): archive.searches[one.search]["task"] for one in archive.rules}
+    assert rules and all(of[rule] != own for rule in rules)
+    assert len(rules) == len(of) or task not in ("capitals", "characters")
+
+
+# -- What is said of outcomes ----------------------------------------------------------------------
+
+
+def outcome(score, spread=0.01, seed=0):
+    scores = (score + spread * np.random.default_rng(seed).normal(size=20)).tolist()
+    winner = Winner("Adam", 0.1, "linear", 0.0, score, 5000, 70)
+    return Outcome(winner, scores, scores, [score / 2, score * 0.8, score], 60.0, 61.0)
+
+
+@pytest.fixture
+def outcomes():
+    """The search is better on one task, worse on another, and level on a third."""
+    found = {}
+    for task, gain in (("images", 0.1), ("table", -0.1), ("capitals", 0.0)):
+        for seed in range(3):
+            base = 0.6 + 0.01 * seed
+            for arm, score in (("search", base + gain), ("optuna", base), ("adamw", base - 0.05)):
+                found[Piece(task, arm, 480, seed)] = outcome(score, seed=len(found))
+    return found
+
+
+def test_wins_and_losses(outcomes, capsys):
+    figures = report.summarize_tasks(outcomes, 480)
+    assert figures["wins_vs_optuna"] == ["images"] and figures["losses_vs_optuna"] == ["table"]
+    assert "wins images; losses table; between capitals" in capsys.readouterr().out
+    assert report.compare(outcomes, "images", "optuna", 480).probability > 0.99
+    assert figures["step_ratio_geomean"] > 1.0
+    mean, low, high = figures["iqm"]["optuna"]
+    assert low <= mean <= high and mean == pytest.approx(0.05 / 0.45, abs=0.02)
+
+
+def test_tables_show_losses(outcomes, capsys):
+    figures = report.summarize(outcomes, 480)
+    said = capsys.readouterr().out
+    assert "capitals (held out)" in said and "table" in said and HELD_OUT == ("capitals", "autoencoder")
+    assert figures["table"]["optuna"]["improvement"]["probability"] < 0.01
+    assert figures["images"]["search"]["step_ratio"] > 1.0 > figures["table"]["search"]["step_ratio"]
+
+
+def test_budgets(outcomes, capsys):
+    more = {piece._replace(trainings=1600): one for piece, one in outcomes.items()}
+    assert report.summarize_budgets({**outcomes, **more}, "images")["pays_from"] == 480
+    assert report.summarize_budgets({**outcomes, **more}, "table")["pays_from"] is None
+    assert "The search is behind a tuner." in capsys.readouterr().out
+
+
+def test_a_curve_that_never_rose():
+    assert find_step_ratio([0.0, 0.0], [0.5, 0.6]) == 0.5
+    assert find_step_ratio([0.3, 0.3], [0.3, 0.3]) == 2.0
+
+
+def test_profiles_and_means():
+    assert find_profile([0.1, 0.2, 0.3], np.array([0.0, 0.2, 0.4])).tolist() == pytest.approx([1.0, 2 / 3, 0.0])
+    mean, low, high = bootstrap_tasks({"a": [1.0, 1.0], "b": [2.0, 2.0]}, np.random.default_rng(0))
+    assert mean == low == high == 1.5
+
+
+def test_what_was_measured_is_reported_and_not_measured_again(outcomes, tmp_path, monkeypatch, capsys):
+    kept = own_models.Kept(tmp_path / "outcomes.jsonl")
+    for piece, one in outcomes.items():
+        kept.add(dict(piece._asdict(), fresh_seeds=20), write_outcome(one))
+    flags = ["--tasks", "images", "table", "capitals", "--arms", "search", "optuna", "adamw", "--seeds", "3"]
+    places = ["--runs", str(tmp_path), "--pictures", str(tmp_path)]
+    assert main(["own_models", *flags, *places]) == 0
+    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (last["wins_vs_optuna"], last["losses_vs_optuna"], last["tasks"]) == (1, 1, 3)
+    assert last["step_ratio_geomean"] > 1 and (tmp_path / "own_models-480.png").stat().st_size > 10_000
+
+
+def test_splits_have_names():
+    assert name_split("images", 3) == "benchmarks.studies.own_tasks.splits:task_images_3"
+    with pytest.raises(AttributeError, match="has no attribute 'task_nothing_3'"):
+        from benchmarks.studies.own_tasks import splits
+
+        splits.task_nothing_3  # noqa: B018

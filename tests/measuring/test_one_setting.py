@@ -1,0 +1,78 @@
+"""A rule with one setting: trained as always, and ended where it promises little."""
+
+import dataclasses
+
+import fakes
+import numpy as np
+import pytest
+
+from neural_optimizer_search import parse_formula
+from neural_optimizer_search.measuring.evaluator import Evaluator
+
+pytestmark = pytest.mark.once
+
+PROTOCOL = dataclasses.replace(fakes.TINY, final_steps=12, seeds=(0, 1, 2))
+SETTING = dict(learning_rate=0.05, schedule="cosine", weight_decay=0.5)
+RULE = parse_formula("4 * m")
+
+
+@pytest.fixture(scope="module")
+def evaluator():
+    return Evaluator(fakes.BLOBS, PROTOCOL)
+
+
+@pytest.fixture(scope="module")
+def whole(evaluator):
+    return evaluator.measure_setting(RULE, **SETTING)
+
+
+def test_it_is_trained_as_with_fresh_seeds(evaluator, whole):
+    again = evaluator.measure_again(RULE, whole.learning_rate, "cosine", whole.weight_decay, PROTOCOL.seeds)
+    names = ("reward", "rewards", "accuracy", "status", "message", "schedule", "seeds")
+    assert {name: getattr(whole, name) for name in names} == {name: getattr(again, name) for name in names}
+    assert whole.sweep == () and whole.steps == again.steps + PROTOCOL.probe_steps
+
+
+def test_a_factor_of_the_rule_does_not_matter(evaluator, whole):
+    other = evaluator.measure_setting(parse_formula("8 * m"), **SETTING)
+    assert other.learning_rate == pytest.approx(whole.learning_rate / 2, rel=1e-4)
+    assert other.weight_decay == pytest.approx(whole.weight_decay * 2, rel=1e-4)
+    assert other.rewards == pytest.approx(whole.rewards, abs=1e-3)
+
+
+def test_rate_and_decay_as_they_are(evaluator):
+    found = evaluator.measure_setting(RULE, **SETTING, centred=False)
+    assert (found.learning_rate, found.weight_decay) == (0.05, 0.5)
+    assert found.steps == 3 * PROTOCOL.final_steps
+
+
+def test_it_ends_a_third_of_the_way(evaluator, whole):
+    found = evaluator.measure_setting(RULE, **SETTING, least=(1.1, 0.0, 0.0))
+    assert found.status == "stopped" and found.steps == 4 + PROTOCOL.probe_steps
+    assert found.reward == found.sweep_reward == whole.sweep_reward and found.rewards == (found.reward,)
+    assert found.message.startswith("Stopped at step 4 of 12: it was worth")
+
+
+@pytest.mark.parametrize(("least", "seeds"), [((0.0, 1.1, 0.0), 1), ((0.0, 0.0, 1.1), 2)])
+def test_it_ends_between_seeds(evaluator, whole, least, seeds):
+    found = evaluator.measure_setting(RULE, **SETTING, least=least)
+    assert found.status == "stopped" and found.rewards == whole.rewards[:seeds]
+    assert found.reward == pytest.approx(np.mean(whole.rewards[:seeds]))
+    assert found.steps == seeds * 12 + PROTOCOL.probe_steps
+    assert f"Stopped after {seeds} of 3 seeds" in found.message
+
+
+def test_what_reaches_all_that_is_needed_is_whole(evaluator, whole):
+    least = (whole.sweep_reward, whole.rewards[0], sum(whole.rewards[:2]) / 2)
+    assert evaluator.measure_setting(RULE, **SETTING, least=least).rewards == whole.rewards
+
+
+def test_what_diverges_is_worth_nothing(evaluator):
+    found = evaluator.measure_setting(parse_formula("m"), 3e38, "constant", 0.0, centred=False)
+    assert found.status == "diverged" and found.reward == 0.0 and found.rewards == (0.0,) * 3
+    assert found.steps < 2 * PROTOCOL.final_steps
+
+
+def test_an_update_that_is_not_finite(evaluator):
+    found = evaluator.measure_setting(parse_formula("log(g - g) * g"), **SETTING)
+    assert (found.status, found.learning_rate, found.rewards) == ("diverged", None, (0.0,) * 3)
