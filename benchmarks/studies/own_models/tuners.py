@@ -4,16 +4,19 @@ import functools
 import pathlib
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Optional
 
 import optuna
 
 from benchmarks.studies.own_models.pieces import Piece, Winner
 from benchmarks.studies.own_models.stock import STOCK, Suggest, suggest_setting
 from benchmarks.studies.own_models.trials import Trials
+from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.tasks.schedule import Schedule
 from neural_optimizer_search.trials.first_trials import choose_first_trials
+from neural_optimizer_search.trials.objective import Progress
 from neural_optimizer_search.trials.setting import Setting
 from neural_optimizer_search.trials.study import Study, quiet_optuna
 from neural_optimizer_search.trials.tunables import find_tunables
@@ -125,19 +128,19 @@ class Counted:
         self._trials, self._objective = trials, trials.objective
         self.steps, self.probe_steps, self.seeds = trials.objective.steps, trials.objective.probe_steps, (0,)
 
-    def prepare(self, seeds):
+    def prepare(self, seeds: Sequence[int]) -> None:
         """As of an `Objective`."""
         self._objective.prepare(seeds)
 
-    def find_scale(self, rule):
+    def find_scale(self, rule: Rule) -> Optional[float]:
         """As of an `Objective`."""
         self._trials.steps += self.probe_steps
         return self._objective.find_scale(rule)
 
-    def train(self, setting, seed):
-        """Trains with the first seed."""
+    def train(self, setting: Setting, seed: int) -> Iterator[Progress]:
+        """Trains with the first seed of the task, whichever is asked for."""
         return self._trials.train(setting)
 
-    def train_whole(self, setting, seed):
+    def train_whole(self, setting: Setting, seed: int) -> float:
         """As of an `Objective`; a `Study` never asks for it."""
         return self._objective.train_whole(setting, seed)
