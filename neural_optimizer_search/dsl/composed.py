@@ -69,11 +69,6 @@ NORMALIZATIONS = (
         "orthogonal matrices", "on_matrices(orthogonalize(x), m / sqrt(|v|)), beta_2=0.95, epsilon=1e-10",
         "Jordan et al., 2024 (Muon)",
     ),
-    Part(
-        "orthogonal matrices, a tenth for the rest",
-        "on_matrices(orthogonalize(x), 0.1 * m / sqrt(|v|)), beta_2=0.95, epsilon=1e-10",
-        "Muon as in Keras 3, whose vectors have a rate of their own",
-    ),
 )  # fmt: skip
 NOISES = (
     Part("none", "x", ""),

@@ -12,6 +12,8 @@ from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.dsl.vocabulary import OPERANDS, UNARIES
 
 FACTOR_OF_W = "c*w"  # the family of the old words such as "1e-4*w"
+# Of on_matrices(x, y): what y is multiplied by, where it has no number. Vectors want another rate than matrices.
+SHARE = "share"
 _FACTOR = re.compile(rf"(?P<number>{NUMBER})\*w")
 
 
@@ -64,7 +66,7 @@ def replace_numbers(rule: Rule, numbers: Sequence[float], constants: Mapping[str
 
 # -- Numbers as parts of words ---------------------------------------------------------------------
 
-_NAMES = {"c": "number", FACTOR_OF_W: "factor of w"}
+_NAMES = {"c": "number", FACTOR_OF_W: "factor of w", SHARE: "share of vectors"}
 
 
 def _rebuild(node: ex.Expression, number: Callable[[str, float], Optional[float]]) -> ex.Expression:
@@ -77,7 +79,15 @@ def _rebuild(node: ex.Expression, number: Callable[[str, float], Optional[float]
     if isinstance(node, ex.Unary):
         name = _rename(node.name, UNARIES, number)
         return ex.Unary(name, _rebuild(node.x, number))
-    return ex.Binary(node.name, _rebuild(node.x, number), _rebuild(node.y, number))
+    x, y = _rebuild(node.x, number), _rebuild(node.y, number)
+    if node.name == "on_matrices" and not _has_factor(node.y) and (share := number(SHARE, 1.0)) is not None:
+        y = ex.Binary("mul", ex.Operand(write_number(share)), y)
+    return ex.Binary(node.name, x, y)
+
+
+def _has_factor(node):
+    sides = ex.children(node) if isinstance(node, ex.Binary) and node.name == "mul" else ()
+    return any(isinstance(side, ex.Operand) and (split_member(side.name) or ("",))[0] == "c" for side in sides)
 
 
 def _rename(name, table, number):

@@ -10,7 +10,7 @@ from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.dsl.vocabulary import BINARIES, OPERANDS, UNARIES
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.schedule import DECAYS
-from neural_optimizer_search.trials.numbers_in_rule import FACTOR_OF_W, find_numbers
+from neural_optimizer_search.trials.numbers_in_rule import FACTOR_OF_W, SHARE, find_numbers
 
 DIGITS = 3  # significant ones of all that is tried, so that what is printed is what was measured
 
@@ -75,11 +75,12 @@ FAMILIES: Mapping[str, Optional[Scale]] = {
     **dict.fromkeys(("m_c", "v_c", "ema_c", "change_c", "n_c"), _BETA),
     "lion_c": Scale(3e-4, 0.9, of_complement=True),  # it divides by β
     # As far from its own value as `_FACTOR` says.
-    **dict.fromkeys(("c", "clip_c", FACTOR_OF_W)),
+    **dict.fromkeys(("c", "clip_c", FACTOR_OF_W, SHARE)),
 }
 RANGES = {
     **{name: row.range for table in (OPERANDS, UNARIES, BINARIES) for name, row in table.items()},
     FACTOR_OF_W: ANY_NUMBER,
+    SHARE: ANY_NUMBER,
 }
 SMALLEST, LARGEST = 1e-30, 1e30  # of what is tried; float32 has little more
 WARMUP = Scale(0.0, 0.4, is_log=False)
