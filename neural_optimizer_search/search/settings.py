@@ -2,8 +2,8 @@
 
 A form shows what it is worth with its own constants only. So each trial is of both together, and is one training that
 ends early if it promises little; what is as good as the best has a training with each seed. The next trials are near
-the best: of another form, or with other constants, or both. A quarter of them is near the best known optimizers,
-whose constants are tuned alike, for a rule to be compared with.
+the best: of another form, or with other constants, or both. Some are near the best known optimizers, whose
+constants are tuned alike, for a rule to be compared with.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,9 +42,9 @@ class SettingsConfig:
       change_share: Of the constants of a child, those that differ from the parent's.
       largest_step: Standard deviation of such a change, as a part of the range, on a logarithmic scale where the
         range has one; that of a child is between a tenth of this and this.
-      enough: Trials, after which one ends early that is worth less, a third of the way, than the median of the last
-        `memory` trials.
-      memory: See `enough`.
+      enough: Trials, after which others may end early.
+      memory: Of the last so many trials, `early_share` is worth less a third of the way than one that goes on.
+      early_share: See `memory`.
 
     Raises:
       ValueError: If a value is out of range.
@@ -53,18 +53,19 @@ class SettingsConfig:
     batch_size: int = 4
     parents: int = 5
     known_parents: int = 2
-    known_share: float = 0.25
+    known_share: float = 0.15
     rates: tuple[float, ...] = (0.01, 0.04)
     form_share: float = 0.35
     cross_share: float = 0.3
     change_share: float = 0.4
-    largest_step: float = 0.12
+    largest_step: float = 0.25
     enough: int = 10
     memory: int = 40
+    early_share: float = 2 / 3
 
     def __post_init__(self) -> None:
         check_fields(self, "above 0", "batch_size", "parents", "known_parents", "largest_step", "enough", "memory")
-        check_fields(self, "in [0, 1]", "known_share", "form_share", "cross_share", "change_share")
+        check_fields(self, "in [0, 1]", "known_share", "form_share", "cross_share", "change_share", "early_share")
 
 
 class Individual(NamedTuple):
@@ -201,18 +202,18 @@ class Settings(Algorithm):
         return Trial(values["rate"], schedule, values["weight decay"], least, individual.centred, individual.known)
 
     def _find_least(self, is_known):
-        """What a trial must be worth to go on: as much as most a third of the way, and then as the worst parent.
+        """What a trial must be worth to go on: as much as most a third of the way, and then as the middle parent.
 
         What a seed does to rewards it does to all: so much more, or less, is needed of the first seeds.
         """
         best, count = self._best[is_known], self._config.known_parents if is_known else self._config.parents
         last = self._early[is_known][-self._config.memory :]
-        early = float(np.median(last)) if len(last) >= self._config.enough else 0.0
+        early = float(np.quantile(last, self._config.early_share)) if len(last) >= self._config.enough else 0.0
         if len(best) < count:
             return early, *[0.0] * (len(self._protocol.seeds) - 1)
         effects = np.mean([np.subtract(one.rewards, one.reward) for one in best], axis=0)
         means = np.cumsum(effects)[:-1] / np.arange(1, len(effects))
-        return early, *(best[-1].reward + means).tolist()
+        return early, *(best[len(best) // 2].reward + means).tolist()
 
     def _vary(self, rng):
         """A child of one of the best."""

@@ -107,13 +107,13 @@ def test_a_part_of_the_trials_is_of_known_optimizers():
     algorithm = make()
     measure(algorithm, algorithm.propose(0))
     drawn = [one for number in range(1, 100) for one in algorithm.propose(number).drawn]
-    assert 0.15 < sum(bool(one.known) for one in drawn) / len(drawn) < 0.4
+    assert 0.08 < sum(bool(one.known) for one in drawn) / len(drawn) < 0.25
     assert {one.form for one in drawn if one.known} <= {ADAM}
 
 
-def test_what_is_needed_is_what_the_worst_parent_has():
+def test_what_is_needed_is_what_the_middle_parent_has():
     """A seed that is kind to all parents must be as kind to a child."""
-    algorithm = make(parents=1, enough=3)
+    algorithm = make(parents=1, enough=3, early_share=0.5)
     proposal = algorithm.propose(0)
     assert proposal.trials[0].least == (0.0, 0.0)
     made = measure(algorithm, proposal, worth=lambda one: 0.3)

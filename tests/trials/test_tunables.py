@@ -9,7 +9,7 @@ from neural_optimizer_search.dsl.constants import NAMES, Constants
 from neural_optimizer_search.dsl.families import is_family
 from neural_optimizer_search.dsl.vocabulary import BINARIES, OPERANDS, UNARIES
 from neural_optimizer_search.optimizers import CATALOGUE
-from neural_optimizer_search.trials.numbers_in_rule import FACTOR_OF_W
+from neural_optimizer_search.trials.numbers_in_rule import FACTOR_OF_W, SHARE
 from neural_optimizer_search.trials.setting import set_constants
 from neural_optimizer_search.trials.tunables import FAMILIES, SHARED, Scale, find_tunables
 
@@ -52,7 +52,7 @@ def test_a_number_at_the_end_of_what_there_is_stays_as_it_is(formula):
 def test_each_constant_and_each_family_has_a_range():
     """A new one gets a row in `tunables.py`."""
     families = {name for table in (OPERANDS, UNARIES, BINARIES) for name in table if is_family(name)}
-    assert set(FAMILIES) == {*families, FACTOR_OF_W}
+    assert set(FAMILIES) == {*families, FACTOR_OF_W, SHARE}
     assert set(SHARED) == set(NAMES)
 
 
