@@ -130,8 +130,9 @@ class RecordedSearch:
 
     @functools.cached_property
     def _forms(self) -> dict[str, Evaluation]:
-        wanted = {e.form for e in self.tuned}
-        return {e.key: e for e in (*self.top[:LOOKS], *(e for _, e in self.baselines)) if e.key in wanted}
+        best = self.top[:LOOKS]
+        wanted = {e.form for e in (*self.tuned, *best)}
+        return {e.key: e for e in (*best, *(e for _, e in self.baselines)) if e.key in wanted}
 
     def shorten(self, one: Contender) -> Rule:
         """The shortest rule that behaves as one of the ranking does; it is looked for once."""

@@ -158,7 +158,8 @@ def make_ranking(
     """The `Ranking` of evaluations.
 
     Args:
-      found: Of rules that were proposed; those that were stopped have estimates only, and no place.
+      found: Of rules that were proposed; those that were stopped have estimates only, and no place. What has a `form`
+        is a known optimizer's with tuned constants.
       known: Of the known optimizers.
       names: The rules of these, by name.
       probes: Recorded descents on which rules are told apart; if there are none, each rule is another.
@@ -167,7 +168,9 @@ def make_ranking(
       tuned: Of these rules with tuned constants. A rule is as good as the best of its own, and has the behaviour of
         its form.
     """
-    fresh, best = fresh or {}, _find_best_tuned(tuned)
+    found = list(found)
+    fresh, best = fresh or {}, _find_best_tuned([*tuned, *(e for e in found if e.form)])
+    found = [e for e in found if not e.form]
 
     def choose(form):
         return max(form, best.get(form.key, form), key=lambda e: e.reward)
@@ -233,9 +236,7 @@ def read_ranking(ledger: Ledger) -> Ranking:
         key=lambda e: (listed.index(e.rule) if e.rule in listed else len(listed), e.key),
     )
     fresh, alike = ledger.fresh_evaluations(), ledger.count_alike()
-    # Some algorithms tune the constants of known optimizers themselves.
-    tuned = [*ledger.evaluations("tuned"), *(e for e in found if e.form)]
-    found = [e for e in found if not e.form]
+    tuned = ledger.evaluations("tuned")
     return make_ranking(found, known, names, read_probes(ledger), fresh, alike, tuned)
 
 

@@ -6,6 +6,7 @@ the best: of another form, or with other constants, or both. Some are near the b
 constants are tuned alike, for a rule to be compared with.
 """
 
+import collections
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Optional
@@ -25,14 +26,13 @@ from neural_optimizer_search.tasks.schedule import parse_schedule
 from neural_optimizer_search.trials.setting import set_constants
 from neural_optimizer_search.trials.tunables import Scale, Tunable, find_tunables
 
-NAME = "settings"
-
 
 @dataclass(frozen=True)
 class SettingsConfig:
     """Args:
       batch_size: Trials a proposal.
-      parents: The best so many settings have children.
+      parents: The best so many settings have children, the better ones more.
+      per_form: At most so many of them have one form: what is tuned first would else be all that is tuned.
       known_parents: Of the known optimizers, likewise.
       known_share: Of the trials, those that are children of known optimizers.
       rates: With which a form is tried first, for updates whose root mean square is 1.
@@ -51,7 +51,8 @@ class SettingsConfig:
     """
 
     batch_size: int = 4
-    parents: int = 5
+    parents: int = 6
+    per_form: int = 2
     known_parents: int = 2
     known_share: float = 0.15
     rates: tuple[float, ...] = (0.01, 0.04)
@@ -64,7 +65,9 @@ class SettingsConfig:
     early_share: float = 2 / 3
 
     def __post_init__(self) -> None:
-        check_fields(self, "above 0", "batch_size", "parents", "known_parents", "largest_step", "enough", "memory")
+        check_fields(
+            self, "above 0", "batch_size", "parents", "per_form", "known_parents", "largest_step", "enough", "memory"
+        )
         check_fields(self, "in [0, 1]", "known_share", "form_share", "cross_share", "change_share", "early_share")
 
 
@@ -174,7 +177,12 @@ class Settings(Algorithm):
         is_known = bool(individual.known)
         count = self._config.known_parents if is_known else self._config.parents
         parent = Tried(individual._replace(values=centred, centred=True), evaluation.rewards, evaluation.reward)
-        self._best[is_known] = sorted([*self._best[is_known], parent], key=lambda one: -one.reward)[:count]
+        ranked, forms = sorted([*self._best[is_known], parent], key=lambda one: -one.reward), collections.Counter()
+        self._best[is_known] = best = []
+        for one in ranked:
+            forms[one.individual.form] += 1
+            if forms[one.individual.form] <= self._config.per_form and len(best) < count:
+                best.append(one)
 
     # -- What is tried ---------------------------------------------------------------------------------
 
@@ -220,7 +228,8 @@ class Settings(Algorithm):
         parents = self._best[bool(rng.random() < self._config.known_share)] or self._best[False] or self._best[True]
         if not parents:
             return self._draw(rng)
-        form, string, values, known, _ = parents[rng.integers(len(parents))].individual
+        chances = np.arange(len(parents), 0, -1.0)
+        form, string, values, known, _ = parents[rng.choice(len(parents), p=chances / chances.sum())].individual
         if string is not None and not known and rng.random() < self._config.form_share:
             string = self._vary_string(string, rng)
             form = self._space.decode(string)

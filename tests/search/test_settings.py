@@ -12,6 +12,7 @@ from neural_optimizer_search import parse_formula
 from neural_optimizer_search.dsl.composed import ComposedSpace
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.rows import Start
+from neural_optimizer_search.report import run as report
 from neural_optimizer_search.search import command, loop
 from neural_optimizer_search.search.config import SearchConfig, choose_defaults
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
@@ -171,6 +172,9 @@ def test_a_search(workers, tmp_path, capfd):
     tuned = [one for one in ranking.known if one.evaluation.form]
     assert best is None or tuned or best.reward <= ranking.known[0].evaluation.reward
     assert command.main(["--check", str(out)]) == 0
+    page = report.read(out).ranking
+    for own, other in ((page.known, ranking.known), (page.found[:5], ranking.found[:5])):
+        assert [(one.name, one.last) for one in own] == [(one.name, one.last) for one in other]
     assert re.search(r"\d gradient steps: .* on the search", said)
 
 
