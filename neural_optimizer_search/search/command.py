@@ -172,7 +172,7 @@ def _run(config, out, ledger, may_change):
             tunes = entry.tries_settings or bool(config.tuning.share)
             print(describe_start(start, space, screen, tunes), flush=True)
             if config.start is None:
-                default = " ".join(config.starts_with)
+                default = " ".join(map(quote, config.starts_with))
                 print(f"That is --start {default}, the default for a task of your own. For none: --start none")
         stack.enter_context(keep_tracebacks(executor, out / TRACEBACKS, ledger.require_in_place))
         anchors = _open_anchors(executor, ledger, config.task) if prepared.is_joint else None

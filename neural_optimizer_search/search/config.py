@@ -33,8 +33,12 @@ from neural_optimizer_search.tasks.protocol import Protocol, Racing
 from neural_optimizer_search.workers.config import WorkerConfig
 
 HYPERPARAMETERS = ("paper", "fast")
-# As Keras 3 has it: its vectors have Adam with a tenth of the rate. The archive's searches did not know it.
-MUON = "on_matrices(orthogonalize(g + 9 * ema_0.9), 0.1 * Adam), beta_2=0.95, epsilon=1e-10"
+# Muon as Keras 3 has it, whose vectors have Adam with a tenth of the rate, and as Liu et al. (2025, Moonlight), whose
+# matrices are updated to the scale of Adam's. The archive's searches knew neither.
+MUONS = (
+    "on_matrices(orthogonalize(g + 9 * ema_0.9), 0.1 * Adam), beta_2=0.95, epsilon=1e-10",
+    "on_matrices(normalize(orthogonalize(nesterov)), Adam)",
+)
 NO_CACHE = "none"
 # Of the gradient steps, those that tune constants: by default on a task of a user's own, and at most.
 OWN_CONSTANTS, MOST_CONSTANTS = 0.4, 0.9
@@ -123,7 +127,8 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         parse=_parse_start,
         metavar="RULES",
         nargs="+",
-        default_text=f"{ARCHIVE} for a task of your own; {NONE} for a shipped one, and in preset paper",
+        default_text=f"{ARCHIVE} and two forms of Muon for a task of your own; {NONE} for a shipped one, and in "
+        "preset paper",
         earlier=(NONE,),
     )
     unconstrained: bool = flag(False, "propose also what the paper's three constraints forbid")
@@ -185,7 +190,7 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         if self.start is not None:
             return self.start
         is_own = any(":" in name for name in self.task_names)
-        return (ARCHIVE, MUON) if is_own and self.preset != "paper" else (NONE,)
+        return (ARCHIVE, *MUONS) if is_own and self.preset != "paper" else (NONE,)
 
     @property
     def task_names(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from benchmarks.studies.own_tasks.splits import name_split
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.run_directory import LEDGER
 from neural_optimizer_search.search.archive import read_archive
-from neural_optimizer_search.search.config import MUON
+from neural_optimizer_search.search.config import MUONS
 from neural_optimizer_search.search.ranking import SHOWN, Ranking, read_ranking
 from neural_optimizer_search.tasks import find_task
 from neural_optimizer_search.tasks.schedule import parse_schedule
@@ -46,7 +46,7 @@ def _write_start(task, directory):
     rules = [one.rule.formula() for one in archive.rules if archive.searches[one.search]["task"] != found_on]
     path = directory / "start.txt"
     if not path.exists():
-        path.write_text("\n".join([*rules, MUON]) + "\n")
+        path.write_text("\n".join([*rules, *MUONS]) + "\n")
     return path
 
 
