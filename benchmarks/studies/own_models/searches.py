@@ -27,13 +27,16 @@ SAME_DATA = {
 # A part of the budget, an eighth, is for fresh seeds: of the ten best rules and the ten known optimizers.
 TRAININGS_PER_FRESH_SEED = 160
 CONTENDERS = 2 * SHOWN
+# What is in work when the steps end is finished: of a search for settings at most four trials with three seeds. A
+# search whose rules are swept may go further beyond.
+LAST_TRIALS = 12
 
 
 def search(piece: Piece, directory: pathlib.Path, **flags: Any) -> Winner:
     """Runs `nos-search` with so many gradient steps, those with fresh seeds included; its best is the winner."""
     task, run = name_split(piece.task, piece.seed), directory / "run"
     fresh = max(1, piece.trainings // TRAININGS_PER_FRESH_SEED)
-    steps = (piece.trainings - CONTENDERS * fresh) * find_task(task).protocols["default"].final_steps
+    steps = (piece.trainings - CONTENDERS * fresh - LAST_TRIALS) * find_task(task).protocols["default"].final_steps
     given = dict(task=task, seed=piece.seed, cache="none", **{"start": _write_start(piece.task, directory), **flags})
     run_search(run, given, dict(steps=steps, fresh_seeds=fresh, workers=1))
     with contextlib.closing(Ledger(run / LEDGER, read_only=True)) as ledger:
