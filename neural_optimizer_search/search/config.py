@@ -92,7 +92,7 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         300,
         "rules to train; what is screened out, repeated or cached is free",
         parse=whole_number(1),
-        default_text="300; exhaustive, or with --steps, --minutes or --patience: all",
+        default_text="300; settings 500; exhaustive, or with --steps, --minutes or --patience: all",
         changeable=True,
         may_be_none=True,
     )

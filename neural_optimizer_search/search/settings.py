@@ -270,5 +270,5 @@ ENTRY = AlgorithmEntry(
     "Search for settings",
     _make,
     tries_settings=True,
-    defaults={"budget": 1000, "constants": 0.0},
+    defaults={"budget": 500, "constants": 0.0},
 )

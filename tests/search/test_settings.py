@@ -130,7 +130,7 @@ def test_it_is_the_default_of_a_task_of_ones_own():
         preferred_algorithm("fast", ("mine:task", "digits")) != "settings" != preferred_algorithm("fast", ("digits",))
     )
     defaults = choose_defaults({"task": ("mine:task",)}, find_algorithm("settings"))
-    assert (defaults["budget"], defaults["constants"], defaults["space"]) == (1000, 0.0, "composed")
+    assert (defaults["budget"], defaults["constants"], defaults["space"]) == (500, 0.0, "composed")
     assert choose_defaults({"steps": 100}, find_algorithm("settings"))["budget"] is None
     assert SearchConfig.algorithm != "settings"
 
