@@ -92,19 +92,18 @@ def list_pieces(config: Config) -> list[Piece]:
 def _measure(pieces: Sequence[Piece], config: Config) -> dict[Piece, Outcome]:
     kept = Kept(config.runs / "outcomes.jsonl")
     missing = [piece for piece in pieces if _name(piece, config) not in kept]
-    # A process for each: what one leaves behind is not in the next one's way.
     context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(config.workers, context, begin_worker, max_tasks_per_child=1) as pool:
+    with concurrent.futures.ProcessPoolExecutor(config.workers, context, begin_worker) as pool:
         try:
             futures = {pool.submit(measure, p, _find_directory(p, config), config.fresh_seeds): p for p in missing}
             done = concurrent.futures.as_completed(futures)
             for future in tqdm(done, total=len(missing), unit="winner", disable=None if missing else True):
                 kept.add(_name(futures[future], config), write_outcome(future.result()))
-        finally:
+        except BaseException:
             # After Ctrl-C nothing waits for what nobody will read; a search goes on where it was.
-            pool.shutdown(wait=False, cancel_futures=True)
             for process in (pool._processes or {}).values():
                 process.terminate()
+            raise
     return {piece: read_outcome(kept[_name(piece, config)]) for piece in pieces}
 
 
