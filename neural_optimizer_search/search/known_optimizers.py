@@ -26,8 +26,9 @@ TITLES = {
     "nadam": "Nadam",
     "lion": "Lion",
     "sgd-nesterov": "SGD-Nesterov",
+    "muon": "Muon",
 }
-THE_SIX, THE_TEN = ",".join(list(TITLES)[:6]), ",".join(TITLES)
+THE_SIX, THE_TEN = ",".join(list(TITLES)[:6]), ",".join(list(TITLES)[:10])
 
 # Between names: not in brackets, and not before a constant, as in "Adam, beta_1=0.8".
 _COMMA = re.compile(r",(?!\s*\w+\s*=)")

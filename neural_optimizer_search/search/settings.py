@@ -7,6 +7,7 @@ constants are tuned alike, for a rule to be compared with.
 """
 
 import collections
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Optional
@@ -19,12 +20,13 @@ from neural_optimizer_search.dsl.space import Space
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.rows import Start
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal, Trial
+from neural_optimizer_search.search.form_model import FormModel
 from neural_optimizer_search.search.registry import AlgorithmEntry, SearchSetting
 from neural_optimizer_search.search.variation import cross, draw_string, mutate
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.schedule import parse_schedule
 from neural_optimizer_search.trials.setting import set_constants
-from neural_optimizer_search.trials.tunables import Scale, Tunable, find_tunables
+from neural_optimizer_search.trials.tunables import Scale, Tunable, find_tunables, round_off
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,15 @@ class SettingsConfig:
       per_form: At most so many of them have one form: what is tuned first would else be all that is tuned.
       known_parents: Of the known optimizers, likewise.
       known_share: Of the trials, those that are children of known optimizers.
-      rates: With which a form is tried first, for updates whose root mean square is 1.
+      rates: The lowest and the highest with which a form is tried first, for updates whose root mean square is 1.
+      draws: How often it is tried so, each time with other constants, after a trial of it as it is at the rate in
+        the middle of these. What a form is worth shows in none of its settings alone.
       form_share: Of the children, those with another form: of these, `cross_share` have parts of another parent's, a
         tenth has a random one, and the others differ in one part.
       cross_share: See `form_share`.
-      change_share: Of the constants of a child, those that differ from the parent's.
+      model_share: Of the children with their parent's form, those whose constants a `FormModel` draws from all trials
+        of the form, once there are enough. The others have the parent's constants, some of them changed.
+      change_share: Of the constants of such a child, those that differ from the parent's.
       largest_step: Standard deviation of such a change, as a part of the range, on a logarithmic scale where the
         range has one; that of a child is between a tenth of this and this.
       enough: Trials, after which others may end early.
@@ -55,20 +61,32 @@ class SettingsConfig:
     per_form: int = 2
     known_parents: int = 2
     known_share: float = 0.15
-    rates: tuple[float, ...] = (0.01, 0.04)
+    rates: tuple[float, float] = (0.004, 0.4)
+    draws: int = 6
     form_share: float = 0.35
     cross_share: float = 0.3
+    model_share: float = 0.5
     change_share: float = 0.4
     largest_step: float = 0.25
     enough: int = 10
-    memory: int = 40
-    early_share: float = 2 / 3
+    memory: int = 100
+    early_share: float = 0.5
 
     def __post_init__(self) -> None:
         check_fields(
             self, "above 0", "batch_size", "parents", "per_form", "known_parents", "largest_step", "enough", "memory"
         )
-        check_fields(self, "in [0, 1]", "known_share", "form_share", "cross_share", "change_share", "early_share")
+        check_fields(self, "at least 0", "draws")
+        check_fields(
+            self,
+            "in [0, 1]",
+            "known_share",
+            "form_share",
+            "cross_share",
+            "model_share",
+            "change_share",
+            "early_share",
+        )
 
 
 class Individual(NamedTuple):
@@ -122,16 +140,16 @@ class Settings(Algorithm):
         self._best: dict[bool, list[Tried]] = {False: [], True: []}  # the best so many, of known optimizers or not
         # What trials were worth a third of the way, of known optimizers or not.
         self._early: dict[bool, list[float]] = {False: [], True: []}
+        self._model = FormModel()
         self._known = {e.rule.canonical(): e for e in known}
         self._of_string = {space.embed_form(e.rule): e.key for e in known}
         self._scales: dict[str, float] = {}  # the root mean square of a form's updates, as trials told it
         best = sorted((e for e in known if e.status == "ok"), key=lambda e: -e.reward)[: config.known_parents + 1]
-        rate, *others = config.rates
-        rules = [one.rule for one in start]
+        rules, rng = [one.rule for one in start], np.random.default_rng(seed)
         self._first = [
-            *(self._begin(rule, rate) for rule in [*rules, *(e.rule for e in best)]),
-            *(self._begin(rule, rate) for rate in others for rule in rules),
+            *(self._begin(rule) for rule in [*rules, *(e.rule for e in best)]),
             *(self._place(one.rule, *one.tuned)._replace(centred=False) for one in start if one.tuned),
+            *(self._scatter(rule, rng) for _ in range(config.draws) for rule in rules),
         ]
 
     def propose(self, number: int) -> Proposal:
@@ -150,6 +168,9 @@ class Settings(Algorithm):
             if evaluation.screened:
                 continue
             self._early[bool(individual.known)].append(evaluation.sweep_reward)
+            if individual.centred:
+                tunables = find_tunables(individual.form, self._protocol)
+                self._model.add(individual.form, tunables, individual.values, evaluation)
             self._learn_scale(individual, evaluation)
             self._add(individual, evaluation)
         self.metrics = {"parents/mean": float(np.mean([one.reward for one in self._best[False]] or [0.0]))}
@@ -186,17 +207,26 @@ class Settings(Algorithm):
 
     # -- What is tried ---------------------------------------------------------------------------------
 
-    def _begin(self, rule, rate):
-        """A rule as it is, at a rate."""
+    def _begin(self, rule):
+        """A rule as it is, at the middle rate."""
         values = {one.name: one.own for one in find_tunables(rule, self._protocol)}
-        return self._make(rule, self._space.embed_form(rule), dict(values, rate=rate))
+        return self._make(
+            rule, self._space.embed_form(rule), dict(values, rate=math.sqrt(math.prod(self._config.rates)))
+        )
+
+    def _scatter(self, rule, rng):
+        """A rule with other constants, at any rate."""
+        one, step = self._begin(rule), self._config.largest_step
+        tunables = find_tunables(rule, self._protocol)
+        values = {each.name: self._change(each, one.values[each.name], step, rng) for each in tunables}
+        return one._replace(values=dict(values, rate=round_off(math.exp(rng.uniform(*np.log(self._config.rates))))))
 
     def _place(self, rule, rate, schedule, weight_decay):
         """A rule as it was trained."""
         given = parse_schedule(schedule)
         values = {"schedule": given.decay, "warm-up": given.warmup, "weight decay": weight_decay}
-        one = self._begin(rule, rate)
-        return one._replace(values={**one.values, **values})
+        one = self._begin(rule)
+        return one._replace(values={**one.values, "rate": rate, **values})
 
     def _make(self, form, string, values):
         known = self._known.get(form.canonical())
@@ -234,6 +264,10 @@ class Settings(Algorithm):
             string = self._vary_string(string, rng)
             form = self._space.decode(string)
         tunables = find_tunables(form, self._protocol)
+        if rng.random() < self._config.model_share:
+            modelled = self._model.suggest(form, tunables, int(rng.integers(2**31)))
+            if modelled:
+                return self._make(form, string, modelled)
         step = self._config.largest_step * 10 ** -rng.random()
         changed = {one.name: self._change(one, values.get(one.name, one.own), step, rng) for one in tunables}
         return self._make(form, string, changed)
@@ -248,7 +282,7 @@ class Settings(Algorithm):
 
     def _draw(self, rng):
         string = draw_string(self._space, rng)
-        return self._begin(self._space.decode(string), self._config.rates[0])
+        return self._begin(self._space.decode(string))
 
     def _change(self, tunable: Tunable, value: Any, step: float, rng: np.random.Generator) -> Any:
         """The value of a child: its parent's, or one nearby; of a choice, seldom another."""
@@ -257,6 +291,10 @@ class Settings(Algorithm):
             near = scale.move(tunable.write(value), step * rng.normal())
             return tunable.read(near) if chance < self._config.change_share else value
         return scale[rng.integers(len(scale))] if chance < self._config.change_share / 5 else value
+
+
+# Fewer than of other searches: what their sweeps take is a tenth of what 500 trials take. The best are tuned anyway.
+KNOWN = ("sgd", "adam", "adamw", "lion", "muon")
 
 
 def _make(setting: SearchSetting) -> Settings:
@@ -270,5 +308,5 @@ ENTRY = AlgorithmEntry(
     "Search for settings",
     _make,
     tries_settings=True,
-    defaults={"budget": 500, "constants": 0.0},
+    defaults={"budget": 500, "constants": 0.0, "baselines": ",".join(KNOWN)},
 )

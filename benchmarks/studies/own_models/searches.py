@@ -14,6 +14,7 @@ from neural_optimizer_search.records.run_directory import LEDGER
 from neural_optimizer_search.search.archive import read_archive
 from neural_optimizer_search.search.config import MUONS
 from neural_optimizer_search.search.ranking import SHOWN, Ranking, read_ranking
+from neural_optimizer_search.search.settings import KNOWN
 from neural_optimizer_search.tasks import find_task
 from neural_optimizer_search.tasks.schedule import parse_schedule
 from neural_optimizer_search.trials.setting import Setting
@@ -24,9 +25,9 @@ SAME_DATA = {
     **dict.fromkeys(("text", "transformer"), "text"),
     "table": "table",
 }
-# A part of the budget, an eighth, is for fresh seeds: of the ten best rules and the ten known optimizers.
+# A part of the budget, a tenth, is for fresh seeds: of the ten best rules and the known optimizers.
 TRAININGS_PER_FRESH_SEED = 160
-CONTENDERS = 2 * SHOWN
+CONTENDERS = SHOWN + len(KNOWN)
 # What is in work when the steps end is finished: of a search for settings at most four trials with three seeds. A
 # search whose rules are swept may go further beyond.
 LAST_TRIALS = 12
@@ -37,7 +38,13 @@ def search(piece: Piece, directory: pathlib.Path, **flags: Any) -> Winner:
     task, run = name_split(piece.task, piece.seed), directory / "run"
     fresh = max(1, piece.trainings // TRAININGS_PER_FRESH_SEED)
     steps = (piece.trainings - CONTENDERS * fresh - LAST_TRIALS) * find_task(task).protocols["default"].final_steps
-    given = dict(task=task, seed=piece.seed, cache="none", **{"start": _write_start(piece.task, directory), **flags})
+    given = dict(
+        task=task,
+        seed=piece.seed,
+        cache="none",
+        baselines=",".join(KNOWN),
+        **{"start": _write_start(piece.task, directory), **flags},
+    )
     run_search(run, given, dict(steps=steps, fresh_seeds=fresh, workers=1))
     with contextlib.closing(Ledger(run / LEDGER, read_only=True)) as ledger:
         return _choose_winner(read_ranking(ledger), sum(ledger.count_steps().values()), ledger.counts()["trained"])

@@ -1,0 +1,60 @@
+"""What trials of one form tell of its constants: the next ones are drawn where the good ones are dense."""
+
+import collections
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, Optional
+
+import numpy as np
+import optuna
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.trials.study import make_distribution, quiet_optuna
+from neural_optimizer_search.trials.tunables import Scale, Tunable
+
+ENOUGH = 10  # trials of a form: Optuna's own default
+
+
+class FormModel:
+    """Optuna's tree-structured Parzen estimator, form by form.
+
+    Source: Bergstra, Bardenet, Bengio and Kegl (2011), "Algorithms for Hyper-Parameter Optimization", section 4.
+    """
+
+    def __init__(self) -> None:
+        quiet_optuna()
+        self._trials: dict[Rule, list[FrozenTrial]] = collections.defaultdict(list)
+
+    def add(self, form: Rule, tunables: Sequence[Tunable], values: Mapping[str, Any], evaluation: Evaluation) -> None:
+        """Adds a trial. One that ended early was worth less than all that did not."""
+        params = {one.name: _write(one, values.get(one.name, one.own)) for one in tunables}
+        distributions = {one.name: make_distribution(one) for one in tunables}
+        is_whole = bool(evaluation.accuracy)
+        made = create_trial(
+            state=TrialState.COMPLETE if is_whole else TrialState.PRUNED,
+            params=params,
+            distributions=distributions,
+            value=float(np.mean(evaluation.rewards)) if is_whole else None,
+            intermediate_values={} if is_whole else {1: evaluation.sweep_reward},
+        )
+        self._trials[form].append(made)
+
+    def suggest(self, form: Rule, tunables: Sequence[Tunable], seed: int) -> Optional[dict[str, Any]]:
+        """Values for the next trial of a form; None if too few were tried."""
+        if len(self._trials[form]) < ENOUGH:
+            return None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            sampler = optuna.samplers.TPESampler(seed=seed, multivariate=True, n_startup_trials=ENOUGH)
+        study = optuna.create_study(direction="maximize", sampler=sampler)
+        study.add_trials(self._trials[form])
+        params = study.ask({one.name: make_distribution(one) for one in tunables}).params
+        return {one.name: one.read(params[one.name]) for one in tunables}
+
+
+def _write(tunable, value):
+    """The sampler's number for a value; the end of the range for one that is outside."""
+    scale, written = tunable.scale, tunable.write(value)
+    return min(max(written, scale.low), scale.high) if isinstance(scale, Scale) else written
