@@ -11,8 +11,9 @@ Each prints a table that can be read, and one JSON object with its figures as th
 
 import functools
 import json
+import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, NamedTuple, Optional
 
@@ -81,8 +82,17 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     except BrokenProcessPool:
         print(f"{p.prog}: a worker died (out of memory?). Try fewer --workers: it goes on.", file=sys.stderr)
         return 1
-    print(json.dumps(figures))
+    print(json.dumps(replace_non_finite(figures), allow_nan=False))
     return 0
+
+
+def replace_non_finite(figures: Any) -> Any:
+    """The figures with None in place of what is not finite, for which JSON has no word."""
+    if isinstance(figures, Mapping):
+        return {name: replace_non_finite(value) for name, value in figures.items()}
+    if isinstance(figures, (list, tuple)):
+        return [replace_non_finite(value) for value in figures]
+    return None if isinstance(figures, float) and not math.isfinite(figures) else figures
 
 
 def _check_name(name):

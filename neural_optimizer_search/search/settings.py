@@ -21,6 +21,7 @@ from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.rows import Start
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal, Trial
 from neural_optimizer_search.search.form_model import FormModel
+from neural_optimizer_search.search.known_optimizers import THE_FIVE
 from neural_optimizer_search.search.registry import AlgorithmEntry, SearchSetting
 from neural_optimizer_search.search.variation import cross, draw_string, mutate
 from neural_optimizer_search.tasks.protocol import Protocol
@@ -293,10 +294,6 @@ class Settings(Algorithm):
         return scale[rng.integers(len(scale))] if chance < self._config.change_share / 5 else value
 
 
-# Fewer than of other searches: what their sweeps take is a tenth of what 500 trials take. The best are tuned anyway.
-KNOWN = ("sgd", "adam", "adamw", "lion", "muon")
-
-
 def _make(setting: SearchSetting) -> Settings:
     assert setting.protocol is not None
     return Settings(
@@ -308,5 +305,5 @@ ENTRY = AlgorithmEntry(
     "Search for settings",
     _make,
     tries_settings=True,
-    defaults={"budget": 500, "constants": 0.0, "baselines": ",".join(KNOWN)},
+    defaults={"budget": 500, "constants": 0.0, "baselines": THE_FIVE},
 )

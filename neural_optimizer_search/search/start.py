@@ -73,7 +73,7 @@ def _describe_foreign(rules, space):
         return f"Starts from {_count(len(rules))}."
     return (
         f"Starts from {_count(len(rules))}, {foreign} of them outside the space {space.title}: "
-        "measured, but without neighbours."
+        "measured, but their forms are not varied."
     )
 
 

@@ -1,6 +1,7 @@
 """The command line of the experiments, on the one that trains no network."""
 
 import json
+import math
 import re
 
 import pytest
@@ -91,3 +92,10 @@ def test_a_place_where_nothing_can_be_written_is_one_line(capsys):
     assert run.main([*SMOKE, "--out", "/etc/hostname/x"]) == 1
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith("python -m benchmarks.run: cannot go on: Not a directory: ")
+
+
+def test_what_is_not_finite_is_null_in_the_last_line():
+    figures = dict(ratio=math.nan, pairs=((1.0, math.inf),), name="a", budgets={"480": [None, 2]})
+    assert run.replace_non_finite(figures) == dict(
+        ratio=None, pairs=[[1.0, None]], name="a", budgets={"480": [None, 2]}
+    )

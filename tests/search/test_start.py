@@ -68,7 +68,7 @@ def test_what_is_said_of_the_rules():
     starts = list(map(Start, RULES))
     assert describe_start(starts[3:4], SPACE, screen, 0.0) == "Starts from 1 rule."
     assert describe_start(starts, SPACE, pass_every_rule, 0.4) == (
-        f"Starts from 6 rules, 2 of them outside the space {SPACE.title}: measured, but without neighbours."
+        f"Starts from 6 rules, 2 of them outside the space {SPACE.title}: measured, but their forms are not varied."
     )
     stopped = [Start(parse_formula(text)) for text in ("g^2", "g - g", "w", "eps")]
     last = describe_start([starts[3], *stopped], SPACE, screen, 0.4).splitlines()[-5:]

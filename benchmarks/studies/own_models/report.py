@@ -140,12 +140,13 @@ def summarize_tasks(outcomes: Outcomes, trainings: int) -> dict[str, Any]:
         chances = [compare(outcomes, task, arm, trainings).probability for task in tasks]
         figures[f"wins_vs_{arm}"] = wins = [t for t, p in zip(tasks, chances) if p >= WIN]
         figures[f"losses_vs_{arm}"] = losses = [t for t, p in zip(tasks, chances) if p <= LOSS]
-        between = [t for t in tasks if t not in (*wins, *losses)]
+        between = [t for t, p in zip(tasks, chances) if LOSS < p < WIN]
         words = (f"{', '.join(names) or 'none'}" for names in (wins, losses, between))
         print("The search against {}: wins {}; losses {}; between {}".format(arm, *words))
     each = [_find_ratios(outcomes, task, SEARCH, trainings) for task in tasks]
     figures["step_ratio_geomean"] = ratio = geometric_mean([geometric_mean(one) for one in each if one])
-    print(f"AdamW needs {ratio:.2f} times as many steps to its last value (geometric mean over tasks)")
+    if not math.isnan(ratio):
+        print(f"AdamW needs {ratio:.2f} times as many steps to its last value (geometric mean over tasks)")
     return figures
 
 

@@ -13,8 +13,8 @@ from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.run_directory import LEDGER
 from neural_optimizer_search.search.archive import read_archive
 from neural_optimizer_search.search.config import MUONS
+from neural_optimizer_search.search.known_optimizers import THE_FIVE
 from neural_optimizer_search.search.ranking import SHOWN, Ranking, read_ranking
-from neural_optimizer_search.search.settings import KNOWN
 from neural_optimizer_search.tasks import find_task
 from neural_optimizer_search.tasks.schedule import parse_schedule
 from neural_optimizer_search.trials.setting import Setting
@@ -27,7 +27,7 @@ SAME_DATA = {
 }
 # A part of the budget, a tenth, is for fresh seeds: of the ten best rules and the known optimizers.
 TRAININGS_PER_FRESH_SEED = 160
-CONTENDERS = SHOWN + len(KNOWN)
+CONTENDERS = SHOWN + THE_FIVE.count(",") + 1
 # What is in work when the steps end is finished: of a search for settings at most four trials with three seeds. A
 # search whose rules are swept may go further beyond.
 LAST_TRIALS = 12
@@ -42,7 +42,7 @@ def search(piece: Piece, directory: pathlib.Path, **flags: Any) -> Winner:
         task=task,
         seed=piece.seed,
         cache="none",
-        baselines=",".join(KNOWN),
+        baselines=THE_FIVE,
         **{"start": _write_start(piece.task, directory), **flags},
     )
     run_search(run, given, dict(steps=steps, fresh_seeds=fresh, workers=1))
