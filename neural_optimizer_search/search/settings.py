@@ -150,13 +150,17 @@ class Settings(Algorithm):
         self._first = [
             *(self._begin(rule) for rule in [*rules, *(e.rule for e in best)]),
             *(self._place(one.rule, *one.tuned)._replace(centred=False) for one in start if one.tuned),
-            *(self._scatter(rule, rng) for _ in range(config.draws) for rule in rules),
         ]
+        # Every other proposal is of these, so that a small budget has children too.
+        self._scattered = [self._scatter(rule, rng) for _ in range(config.draws) for rule in rules]
 
     def propose(self, number: int) -> Proposal:
         """The `Proposal` of this number."""
         size = self._config.batch_size
         individuals = self._first[size * number : size * (number + 1)]
+        if not individuals:
+            turn, is_odd = divmod(number - math.ceil(len(self._first) / size), 2)
+            individuals = [] if is_odd else self._scattered[size * turn : size * (turn + 1)]
         if not individuals:
             rng = np.random.default_rng([self._seed, number])
             individuals = [self._vary(rng) for _ in range(size)]
