@@ -28,10 +28,10 @@ class FormModel:
         self._trials: dict[Rule, list[FrozenTrial]] = collections.defaultdict(list)
 
     def add(self, form: Rule, tunables: Sequence[Tunable], values: Mapping[str, Any], evaluation: Evaluation) -> None:
-        """Adds a trial. One that ended early was worth less than all that did not."""
+        """Adds a trial. One that ended early, or diverged, was worth less than all others."""
         params = {one.name: _write(one, values.get(one.name, one.own)) for one in tunables}
         distributions = {one.name: make_distribution(one) for one in tunables}
-        is_whole = bool(evaluation.accuracy)
+        is_whole = _is_whole(evaluation)
         made = create_trial(
             state=TrialState.COMPLETE if is_whole else TrialState.PRUNED,
             params=params,
@@ -58,3 +58,9 @@ def _write(tunable, value):
     """The sampler's number for a value; the end of the range for one that is outside."""
     scale, written = tunable.scale, tunable.write(value)
     return min(max(written, scale.low), scale.high) if isinstance(scale, Scale) else written
+
+
+def _is_whole(evaluation):
+    """Whether the first training got to its end: what ended early has nothing but what it was paid by then."""
+    ended_early = evaluation.status == "stopped" and evaluation.rewards == (evaluation.sweep_reward,)
+    return evaluation.status in ("ok", "stopped") and not ended_early

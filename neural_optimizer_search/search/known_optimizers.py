@@ -29,7 +29,7 @@ TITLES = {
     "muon": "Muon",
 }
 THE_SIX, THE_TEN = ",".join(list(TITLES)[:6]), ",".join(list(TITLES)[:10])
-# Of a search for settings: what more sweeps take, in 500 trials, is a tenth of all, and the best are tuned anyway.
+# A search for settings measures these: sweeps and fresh seeds of five more would take a tenth of its steps.
 THE_FIVE = "sgd,adam,adamw,lion,muon"
 
 # Between names: not in brackets, and not before a constant, as in "Adam, beta_1=0.8".

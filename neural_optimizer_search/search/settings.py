@@ -27,7 +27,7 @@ from neural_optimizer_search.search.variation import cross, draw_string, mutate
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.schedule import parse_schedule
 from neural_optimizer_search.trials.setting import set_constants
-from neural_optimizer_search.trials.tunables import Scale, Tunable, find_tunables, round_off
+from neural_optimizer_search.trials.tunables import Scale, Tunable, find_own_values, find_tunables, round_off
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class SettingsConfig:
       known_parents: Of the known optimizers, likewise.
       known_share: Of the trials, those that are children of known optimizers.
       rates: The lowest and the highest with which a form is tried first, for updates whose root mean square is 1.
-      draws: How often it is tried so, each time with other constants, after a trial of it as it is at the rate in
-        the middle of these. What a form is worth shows in none of its settings alone.
+      draws: How many more trials a start has, with other constants at random rates between these, after one as it is
+        at the middle rate. No single setting shows what a form is worth.
       form_share: Of the children, those with another form: of these, `cross_share` have parts of another parent's, a
         tenth has a random one, and the others differ in one part.
       cross_share: See `form_share`.
@@ -214,16 +214,13 @@ class Settings(Algorithm):
 
     def _begin(self, rule):
         """A rule as it is, at the middle rate."""
-        values = {one.name: one.own for one in find_tunables(rule, self._protocol)}
-        return self._make(
-            rule, self._space.embed_form(rule), dict(values, rate=math.sqrt(math.prod(self._config.rates)))
-        )
+        values = find_own_values(find_tunables(rule, self._protocol), math.sqrt(math.prod(self._config.rates)))
+        return self._make(rule, self._space.embed_form(rule), values)
 
     def _scatter(self, rule, rng):
         """A rule with other constants, at any rate."""
-        one, step = self._begin(rule), self._config.largest_step
-        tunables = find_tunables(rule, self._protocol)
-        values = {each.name: self._change(each, one.values[each.name], step, rng) for each in tunables}
+        one = self._begin(rule)
+        values = self._change_values(find_tunables(rule, self._protocol), one.values, self._config.largest_step, rng)
         return one._replace(values=dict(values, rate=round_off(math.exp(rng.uniform(*np.log(self._config.rates))))))
 
     def _place(self, rule, rate, schedule, weight_decay):
@@ -274,8 +271,7 @@ class Settings(Algorithm):
             if modelled:
                 return self._make(form, string, modelled)
         step = self._config.largest_step * 10 ** -rng.random()
-        changed = {one.name: self._change(one, values.get(one.name, one.own), step, rng) for one in tunables}
-        return self._make(form, string, changed)
+        return self._make(form, string, self._change_values(tunables, values, step, rng))
 
     def _vary_string(self, string, rng):
         others = [one.individual.string for one in self._best[False]]
@@ -288,6 +284,9 @@ class Settings(Algorithm):
     def _draw(self, rng):
         string = draw_string(self._space, rng)
         return self._begin(self._space.decode(string))
+
+    def _change_values(self, tunables, values, step, rng):
+        return {one.name: self._change(one, values.get(one.name, one.own), step, rng) for one in tunables}
 
     def _change(self, tunable: Tunable, value: Any, step: float, rng: np.random.Generator) -> Any:
         """The value of a child: its parent's, or one nearby; of a choice, seldom another."""

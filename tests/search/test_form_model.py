@@ -16,17 +16,19 @@ FORM, OTHER = parse_formula("sqrt(|w|) * Adam"), parse_formula("Adam")
 TUNABLES = find_tunables(FORM, fakes.TINY)
 
 
-def add(model, rate, reward, is_whole=True):
-    made = dataclasses.replace(fakes.fake_evaluation(FORM, reward), rewards=(reward,), sweep_reward=reward)
-    made = dataclasses.replace(made, accuracy=reward if is_whole else 0.0)
+def add(model, rate, reward, status="ok", rewards=None, early=0.0):
+    """A score of 0 at the end says nothing of whether there was an end."""
+    made = dataclasses.replace(fakes.fake_evaluation(FORM, reward), status=status, accuracy=0.0, sweep_reward=early)
+    made = dataclasses.replace(made, rewards=(reward,) if rewards is None else rewards)
     model.add(FORM, TUNABLES, find_own_values(TUNABLES, rate), made)
 
 
-def make(count=40, is_whole=lambda rate: True):
+def make(count=40, how=lambda reward, rate: {}):
     """The nearer a rate is to 0.1, the better."""
     model, rng = FormModel(), np.random.default_rng(0)
     for rate in np.exp(rng.uniform(np.log(1e-3), np.log(1.0), count)):
-        add(model, rate, 0.9 - 0.1 * abs(np.log10(rate) + 1), is_whole(rate))
+        reward = 0.9 - 0.1 * abs(np.log10(rate) + 1)
+        add(model, rate, reward, **how(reward, rate))
     return model
 
 
@@ -39,9 +41,21 @@ def test_what_is_drawn_is_near_the_best():
     assert np.median(np.abs(draw_rates(make()) + 1)) < 0.4
 
 
-def test_what_ended_early_was_worth_less_than_what_did_not():
-    """Here all that is near 0.1 ended early, however good it was."""
-    assert np.median(draw_rates(make(is_whole=lambda rate: rate < 0.01))) < -1.8
+@pytest.mark.parametrize(
+    "how",
+    [
+        lambda reward: dict(status="stopped", early=reward),
+        lambda reward: dict(status="diverged", rewards=(reward, 0.0), early=reward),
+        lambda reward: dict(status="failed", rewards=()),
+    ],
+)
+def test_what_did_not_get_to_its_end_was_worth_less_than_what_did(how):
+    """Here all that is near 0.1 did not, however good it was."""
+    assert np.median(draw_rates(make(how=lambda reward, rate: how(reward) if rate >= 0.01 else {}))) < -1.8
+
+
+def test_what_had_one_seed_of_several_got_to_its_end():
+    assert np.median(np.abs(draw_rates(make(how=lambda reward, rate: dict(status="stopped", early=0.3))) + 1)) < 0.4
 
 
 def test_the_same_seed_draws_the_same():

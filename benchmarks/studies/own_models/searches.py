@@ -13,7 +13,7 @@ from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.run_directory import LEDGER
 from neural_optimizer_search.search.archive import read_archive
 from neural_optimizer_search.search.config import MUONS
-from neural_optimizer_search.search.known_optimizers import THE_FIVE
+from neural_optimizer_search.search.known_optimizers import THE_FIVE, find_known_optimizers
 from neural_optimizer_search.search.ranking import SHOWN, Ranking, read_ranking
 from neural_optimizer_search.tasks import find_task
 from neural_optimizer_search.tasks.schedule import parse_schedule
@@ -27,7 +27,7 @@ SAME_DATA = {
 }
 # A part of the budget, a tenth, is for fresh seeds: of the ten best rules and the known optimizers.
 TRAININGS_PER_FRESH_SEED = 160
-CONTENDERS = SHOWN + THE_FIVE.count(",") + 1
+CONTENDERS = SHOWN + len(find_known_optimizers(THE_FIVE))
 # What is in work when the steps end is finished: of a search for settings at most four trials with three seeds. A
 # search whose rules are swept may go further beyond.
 LAST_TRIALS = 12
