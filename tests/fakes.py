@@ -78,12 +78,16 @@ class FakeTraining:
 
 
 def on_task(name):
-    """As `fake_evaluation`, on one of several tasks: SGD has the reward 0.2 there, Adam 0.6; on "tie" both 0.2."""
+    """As `fake_evaluation`, on one of several tasks: SGD has the reward 0.2 there, Adam 0.6; on "tie" both 0.2.
+
+    The learning rate is another on each task.
+    """
     anchors = {"g": 0.2, "Adam": 0.2 if name == "tie" else 0.6}
 
     def evaluate(rule):
         digest = hashlib.sha1(f"{name} {rule.canonical()}".encode()).hexdigest()
-        return fake_evaluation(rule, anchors.get(rule.formula(), int(digest[:6], 16) / 16**6))
+        made = fake_evaluation(rule, anchors.get(rule.formula(), int(digest[:6], 16) / 16**6))
+        return dataclasses.replace(made, learning_rate=0.1 * len(name) / len("digits"))
 
     return evaluate
 
@@ -145,7 +149,8 @@ def open_fake(evaluate=fake_evaluation):
 
     def open_one(config, task, protocol, data_dir):
         if isinstance(task, JointTask):
-            return InProcess(JointEvaluator({one.name: FakeEvaluator(on_task(one.name)) for one, _ in task.parts}))
+            each = {one.name: FakeEvaluator(on_task(one.name), its) for one, its in task.parts}
+            return InProcess(JointEvaluator(each))
         return InProcess(FakeEvaluator(evaluate, protocol))
 
     return open_one

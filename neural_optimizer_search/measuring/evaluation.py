@@ -127,10 +127,15 @@ class Evaluation:
 
         "" for a constant rate without a weight decay.
         """
-        if self.parts:
+        if self.parts and not self.has_one_setting:
             settings = {part.task: _describe_setting(part) for part in self.parts}
             return "; ".join(f"{task}: {setting}" for task, setting in settings.items() if setting)
         return ", ".join(filter(None, ["tuned" if self.form else "", _describe_setting(self)]))
+
+    @property
+    def has_one_setting(self) -> bool:
+        """Whether it was trained with one rate, schedule and weight decay, on however many tasks."""
+        return len({(one.learning_rate, one.schedule, one.weight_decay) for one in self.parts}) <= 1
 
     @property
     def deviation(self) -> Optional[float]:

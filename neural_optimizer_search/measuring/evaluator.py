@@ -9,7 +9,7 @@ import numpy as np
 
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation, is_reward
-from neural_optimizer_search.measuring.racing import Bar, Stop
+from neural_optimizer_search.measuring.racing import Bar, Stop, say_needed
 from neural_optimizer_search.measuring.recording import STEPS
 from neural_optimizer_search.measuring.rule_runs import RuleRuns, is_finite
 from neural_optimizer_search.measuring.sweep import Sweep
@@ -140,7 +140,7 @@ class Evaluator:
         run = next(parts)
         early = self._pay_part(run)
         if run.finite and early < needed:
-            stop = Stop(early, f"Stopped at step {run.steps} of {p.final_steps}: {_say_needed(early, needed)}.")
+            stop = Stop(early, f"Stopped at step {run.steps} of {p.final_steps}: {say_needed(early, needed)}.")
             stopped = dict(self._describe_stop(finals, stop), rewards=(early,), sweep_reward=early)
             return stopped, run.steps
         *_, run = (run, *parts)
@@ -149,7 +149,7 @@ class Evaluator:
             reward = float(np.mean([self._pay(one) for one in finals.runs]))
             if reward < margin:
                 seen = f"{len(finals.runs)} of {len(seeds)} seeds"
-                stop = Stop(reward, f"Stopped after {seen}: {_say_needed(reward, margin)}.")
+                stop = Stop(reward, f"Stopped after {seen}: {say_needed(reward, margin)}.")
                 return dict(self._describe_stop(finals, stop), sweep_reward=early), run.steps
             if not is_finite(run):
                 break
@@ -279,10 +279,6 @@ class Evaluator:
         else:
             name, values, worst = self._metric_name, [run.metrics[-1] for run in runs], self._worst
         return f"The {name} is {np.mean(values):.4g} at the end, and {worst:.4g} is paid nothing."
-
-
-def _say_needed(reward, needed):
-    return f"it was worth {reward:.4f}, and {needed:.4f} was needed to go on"
 
 
 def describe_wrong_scores(scores: Sequence[float]) -> str:

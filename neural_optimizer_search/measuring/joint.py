@@ -1,6 +1,7 @@
 """Measures rules on several tasks in turn: what is worth nothing on the first is not trained on the others."""
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
@@ -9,7 +10,7 @@ import numpy as np
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation, Part
 from neural_optimizer_search.measuring.evaluator import Evaluator
-from neural_optimizer_search.measuring.racing import Bar, Stop, make_bar
+from neural_optimizer_search.measuring.racing import Bar, Stop, make_bar, say_needed
 from neural_optimizer_search.measuring.recording import STEPS
 from neural_optimizer_search.tasks.protocol import Racing
 
@@ -70,8 +71,7 @@ class JointEvaluator:
           bar: What it must reach to be measured on the next task; None to measure it on all.
           scales: The `Scales`.
         """
-        if not scales:
-            raise ValueError("Argument `scales` must have a scale for each task. Received: none.")
+        scales = _require_scales(scales)
         found: dict[str, Evaluation] = {}
         for task in scales:
             found[task] = self._evaluators[task](rule)
@@ -79,6 +79,45 @@ class JointEvaluator:
             if stop:
                 return _stop(rule, found, scales, stop)
         return join(rule, found, scales)
+
+    def measure_setting(
+        self,
+        rule: Rule,
+        learning_rate: float,
+        schedule: str,
+        weight_decay: float,
+        least: Optional[Sequence[float]] = None,
+        centred: bool = True,
+        scales: Optional[Scales] = None,
+    ) -> Evaluation:
+        """The `Evaluation` of a rule with one setting for all tasks, without a sweep.
+
+        Args:
+          rule: The `Rule`.
+          learning_rate, schedule, weight_decay: As for an `Evaluator`.
+          least: The mean score that the rule must have to go on: on the first 1, 2, ... tasks, for each task but the
+            last. None to measure it on all.
+          centred: As for an `Evaluator`, on the first task; the others are trained with the same rate and weight
+            decay as that.
+          scales: The `Scales`.
+
+        Returns:
+          An `Evaluation`; its `sweep_reward` is the score on the first task. A rule that diverges on a task is not
+          trained on the next ones.
+        """
+        scales = _require_scales(scales)
+        found: dict[str, Evaluation] = {}
+        needed = itertools.chain(least or (), itertools.repeat(0.0))
+        for task, at_least in zip(scales, needed):
+            e = self._evaluators[task].measure_setting(rule, learning_rate, schedule, weight_decay, centred=centred)
+            found[task] = e
+            parts = _make_parts(found, scales)
+            stop = _judge_setting(parts, at_least) if len(found) < len(scales) else None
+            if stop:
+                return dataclasses.replace(_stop(rule, found, scales, stop), sweep_reward=parts[0].score)
+            # As it was on the first task.
+            learning_rate, weight_decay, centred = e.learning_rate or learning_rate, e.weight_decay, False
+        return dataclasses.replace(join(rule, found, scales), sweep_reward=parts[0].score)
 
     def measure_each(self, rule: Rule) -> dict[str, Evaluation]:
         """The evaluation of a rule on each task alone."""
@@ -99,6 +138,23 @@ class JointEvaluator:
     def record_descent(self, rule: Rule, steps: int = STEPS) -> dict[str, Any]:
         """As that of an `Evaluator`, on the first task."""
         return next(iter(self._evaluators.values())).record_descent(rule, steps)
+
+
+def _require_scales(scales: Optional[Scales]) -> Scales:
+    if not scales:
+        raise ValueError("Argument `scales` must have a scale for each task. Received: none.")
+    return scales
+
+
+def _judge_setting(parts, needed):
+    """A `Stop` if the rule diverged on the last task, or its mean score is less than needed."""
+    score = mean_score(parts)
+    if parts[-1].status != "ok":
+        return Stop(0.0, f"On {parts[-1].task} it diverged: it was not trained on the other tasks.")
+    if score < needed:
+        seen = f"{len(parts)} task{'' if len(parts) == 1 else 's'}"
+        return Stop(score, f"Stopped after {seen}: {say_needed(score, needed)}.")
+    return None
 
 
 def _diverged_again(rule, seeds):

@@ -22,6 +22,11 @@ class Stop(NamedTuple):
     message: str
 
 
+def say_needed(reward: float, needed: float) -> str:
+    """Why a rule with one setting is not trained further."""
+    return f"it was worth {reward:.4f}, and {needed:.4f} was needed to go on"
+
+
 @dataclasses.dataclass(frozen=True)
 class Bar:
     """What a rule must reach; small, and goes to worker processes.

@@ -25,7 +25,6 @@ from neural_optimizer_search.search.registry import (
     PREFERRED,
     AlgorithmEntry,
     algorithm_names,
-    find_algorithm,
 )
 from neural_optimizer_search.tasks import TASKS
 from neural_optimizer_search.tasks.config import TaskConfig
@@ -262,8 +261,6 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         if len(set(self.task)) < len(self.task):
             p.error(f"argument --task: must name each task once. Received: {shorten(' '.join(self.task))}.")
         known = {rule.canonical() for rule in self.known_optimizers.values()}
-        if len(self.task) > 1 and find_algorithm(self.algorithm).tries_settings:
-            p.error(f"argument --algorithm: must be another with several tasks. Received: {self.algorithm}.")
         if len(self.task) > 1 and self.constants:
             p.error(f"argument --constants: must be 0 with several tasks. Received: {self.constants:g}.")
         missing = [name for name in ("sgd", "adam") if CATALOGUE[name].rule.canonical() not in known]

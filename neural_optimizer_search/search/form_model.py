@@ -61,6 +61,10 @@ def _write(tunable, value):
 
 
 def _is_whole(evaluation):
-    """Whether the first training got to its end: what ended early has nothing but what it was paid by then."""
+    """Whether the first training got to its end: what ended early has nothing but what it was paid by then. Of
+    several tasks, whether it was trained on all.
+    """
+    if evaluation.parts:
+        return evaluation.status == "ok"
     ended_early = evaluation.status == "stopped" and evaluation.rewards == (evaluation.sweep_reward,)
     return evaluation.status in ("ok", "stopped") and not ended_early

@@ -9,6 +9,8 @@ from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.search.anchors import Anchors
 from neural_optimizer_search.workers.executor import MEASURE, Ask, Executor, Failure, Work
 
+SCORED = (MEASURE.method, "measure_setting")  # what is asked of rules whose rewards are scores
+
 
 class JointExecutor(Executor):
     """Has an executor measure rules on several tasks; tuned SGD and tuned Adam are measured already.
@@ -29,8 +31,8 @@ class JointExecutor(Executor):
             future: concurrent.futures.Future[Any] = concurrent.futures.Future()
             future.set_result(dataclasses.replace(measured, rule=rule))
             return future
-        if ask.method == MEASURE.method:
-            ask = Ask(arguments={**ask.arguments, "scales": self._scales})
+        if ask.method in SCORED:
+            ask = Ask(ask.method, {**ask.arguments, "scales": self._scales})
         return self._executor.submit(rule, ask)
 
     @property

@@ -54,7 +54,7 @@ class SearchSetting(NamedTuple):
       directory: Where it may keep what the ledger does not have; not made yet.
       ledger: The `Ledger` of the run, to read: `steps` and `samples()` are what was learned from before.
       known: The evaluations of the known optimizers, which are measured before anything is proposed.
-      protocol: The `Protocol` by which rules are measured; None on several tasks.
+      protocol: The `Protocol` by which rules are measured; on several tasks, that of the first.
       start: The rules to begin with, for an algorithm that `tries_settings`; others have them measured before.
     """
 
@@ -78,7 +78,7 @@ class AlgorithmEntry:
       has_presets: Whether a preset changes it.
       needs: What must be installed: name of a module -> how to install it.
       defaults: Defaults of other flags in place of theirs, by the field of `SearchConfig`.
-      tries_settings: Whether its proposals have `trials`, on one task; then it begins with the start itself.
+      tries_settings: Whether its proposals have `trials`; then it begins with the start itself.
       check_state: Checks what it keeps in `SearchSetting.directory`: given that, the run's id and the number of steps
         that the ledger has, it returns a few words that say what is there, or raises `Damaged`. None: it keeps
         nothing.

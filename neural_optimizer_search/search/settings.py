@@ -4,6 +4,9 @@ A form shows what it is worth with its own constants only. So each trial is of b
 ends early if it promises little; what is as good as the best has a training with each seed. The next trials are near
 the best: of another form, or with other constants, or both. Some are near the best known optimizers, whose
 constants are tuned alike, for a rule to be compared with.
+
+On several tasks a trial has one setting for all of them, and is one training with each seed on each; what promises
+little on the first tasks is not trained on the others.
 """
 
 import collections
@@ -18,6 +21,7 @@ from neural_optimizer_search.arguments import check_fields
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.dsl.space import Space
 from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.measuring.joint import mean_score
 from neural_optimizer_search.records.rows import Start
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal, Trial
 from neural_optimizer_search.search.form_model import FormModel
@@ -51,7 +55,7 @@ class SettingsConfig:
         range has one; that of a child is between a tenth of this and this.
       enough: Trials, after which others may end early.
       memory: Of the last so many trials, `early_share` is worth less a third of the way than one that goes on.
-      early_share: See `memory`.
+      early_share: See `memory`. On several tasks likewise after each task but the last.
 
     Raises:
       ValueError: If a value is out of range.
@@ -121,7 +125,7 @@ class Settings(Algorithm):
 
     Args:
       space: The `Space` of the forms.
-      protocol: The `Protocol`, of one task.
+      protocol: The `Protocol`; of several tasks, that of the first.
       config: A `SettingsConfig`.
       seed: Seed of what is proposed.
       known: Evaluations of the known optimizers.
@@ -139,8 +143,9 @@ class Settings(Algorithm):
     ):
         self._space, self._protocol, self._config, self._seed = space, protocol, config, seed
         self._best: dict[bool, list[Tried]] = {False: [], True: []}  # the best so many, of known optimizers or not
-        # What trials were worth a third of the way, of known optimizers or not.
-        self._early: dict[bool, list[float]] = {False: [], True: []}
+        self._is_joint = any(e.parts for e in known)
+        # What the last trials were worth at each look, of known optimizers or not.
+        self._looks = {is_known: self._make_looks(known) for is_known in (False, True)}
         self._model = FormModel()
         self._known = {e.rule.canonical(): e for e in known}
         self._of_string = {space.embed_form(e.rule): e.key for e in known}
@@ -172,7 +177,8 @@ class Settings(Algorithm):
         for individual, evaluation in zip(proposal.drawn or (), evaluations):
             if evaluation.screened:
                 continue
-            self._early[bool(individual.known)].append(evaluation.sweep_reward)
+            for last, worth in zip(self._looks[bool(individual.known)], _find_looks(evaluation)):
+                last.append(worth)
             if individual.centred:
                 tunables = find_tunables(individual.form, self._protocol)
                 self._model.add(individual.form, tunables, individual.values, evaluation)
@@ -184,12 +190,20 @@ class Settings(Algorithm):
         """All proposals are made again, from what the ledger has: they take no time beside the trainings."""
         return 0
 
+    def _make_looks(self, known):
+        """A third of the way, or after each task but the last."""
+        count = max((len(e.parts) for e in known), default=0) - 1 if self._is_joint else 1
+        return [collections.deque[float](maxlen=self._config.memory) for _ in range(count)]
+
     def _learn_scale(self, individual, evaluation):
-        """With it a known optimizer becomes a parent as it was measured before the search."""
+        """With it a known optimizer becomes a parent as it was measured before the search; on several tasks that was
+        with a setting for each.
+        """
         form = individual.form.canonical()
         if individual.centred and evaluation.learning_rate and form not in self._scales:
             self._scales[form] = individual.values["rate"] / evaluation.learning_rate
-            if (known := self._known.get(form)) is not None and known.learning_rate is not None:
+            known = self._known.get(form)
+            if known is not None and known.learning_rate is not None and not known.parts:
                 setting = known.learning_rate, known.schedule, known.weight_decay
                 self._add(self._place(known.rule, *setting)._replace(centred=False), known)
 
@@ -242,18 +256,20 @@ class Settings(Algorithm):
         return Trial(values["rate"], schedule, values["weight decay"], least, individual.centred, individual.known)
 
     def _find_least(self, is_known):
-        """What a trial must be worth to go on: as much as most a third of the way, and then as the middle parent.
+        """What a trial must be worth to go on: as much as most at each look, and then as the middle parent.
 
         What a seed does to rewards it does to all: so much more, or less, is needed of the first seeds.
         """
-        best, count = self._best[is_known], self._config.known_parents if is_known else self._config.parents
-        last = self._early[is_known][-self._config.memory :]
-        early = float(np.quantile(last, self._config.early_share)) if len(last) >= self._config.enough else 0.0
-        if len(best) < count:
-            return early, *[0.0] * (len(self._protocol.seeds) - 1)
+        c, best = self._config, self._best[is_known]
+        seen = [last if len(last) >= c.enough else [0.0] for last in self._looks[is_known]]
+        least = [float(np.quantile(last, c.early_share)) for last in seen]
+        if self._is_joint:
+            return tuple(least)
+        if len(best) < (c.known_parents if is_known else c.parents):
+            return *least, *[0.0] * (len(self._protocol.seeds) - 1)
         effects = np.mean([np.subtract(one.rewards, one.reward) for one in best], axis=0)
         means = np.cumsum(effects)[:-1] / np.arange(1, len(effects))
-        return early, *(best[len(best) // 2].reward + means).tolist()
+        return *least, *(best[len(best) // 2].reward + means).tolist()
 
     def _vary(self, rng):
         """A child of one of the best."""
@@ -295,6 +311,13 @@ class Settings(Algorithm):
             near = scale.move(tunable.write(value), step * rng.normal())
             return tunable.read(near) if chance < self._config.change_share else value
         return scale[rng.integers(len(scale))] if chance < self._config.change_share / 5 else value
+
+
+def _find_looks(evaluation):
+    """What a trial was worth at each look that it had."""
+    if not evaluation.parts:
+        return [evaluation.sweep_reward]
+    return [mean_score(evaluation.parts[:count]) for count in range(1, len(evaluation.parts) + 1)]
 
 
 def _make(setting: SearchSetting) -> Settings:

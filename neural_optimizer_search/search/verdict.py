@@ -115,7 +115,7 @@ def _capitalize(name):
 def _describe(evaluation: Evaluation) -> str:
     """What it is trained with, in words."""
     constants = [f"{name} {write_number(value)}" for name, value in find_constants(evaluation.rule).items()]
-    if evaluation.parts:
+    if not evaluation.has_one_setting:
         return ", ".join([*(f"on {part.task} {_describe_training(part)}" for part in evaluation.parts), *constants])
     return _describe_training(evaluation, constants)
 
@@ -131,7 +131,7 @@ def _write_code(contender: Contender, steps: int) -> str:
     """Python that makes the optimizer; of several tasks, for the first."""
     parts = contender.last.parts
     others = "".join(f"; on {part.task}: {_describe_training(part)}" for part in parts[1:])
-    note = [f"# as on {parts[0].task}{others}"] if parts else []
+    note = [] if contender.last.has_one_setting else [f"# as on {parts[0].task}{others}"]
     return "\n".join([*note, _write_optimizer(contender, steps)])
 
 

@@ -35,6 +35,10 @@ class OneTask:
         self.asked.append(arguments)
         return self.answer
 
+    def measure_setting(self, rule, *setting, centred):
+        self.asked.append((*setting, centred))
+        return self.answer
+
     def record_descent(self, rule, steps):
         return {"steps": steps, "task": self.answer.message}
 
@@ -55,7 +59,6 @@ def test_the_reward_is_the_mean_score():
     ]
     assert (e.status, e.steps, e.seconds, e.seeds) == ("ok", 20, 4.0, (0, 1))
     assert e.message == "Trained on 2 tasks with 2 seeds."
-    assert e.training_setting == "cheap: linear, weight decay 0.01; dear: linear, weight decay 0.01"
 
 
 def test_sgd_has_exactly_0_and_adam_exactly_1():
@@ -121,6 +124,46 @@ def test_again_each_task_has_its_own_setting():
     without_rate = (parts[0], parts[1]._replace(learning_rate=None, status="diverged"))
     e = JointEvaluator(tasks).measure_again(RULE, without_rate, (7, 8))
     assert (e.status, e.parts[1].rewards, len(tasks["dear"].asked)) == ("diverged", (0.0, 0.0), 1)
+
+
+def measure_setting(cheap, dear, least=None):
+    """(evaluation, what each task was asked)."""
+    tasks = {"dear": OneTask(dear), "cheap": OneTask(cheap)}
+    e = JointEvaluator(tasks).measure_setting(RULE, 0.4, "linear", 0.02, least, scales=SCALES)
+    return e, [tasks[task].asked for task in SCALES]
+
+
+def test_one_setting_is_that_of_the_first_task_on_all():
+    """Rate and weight decay are for updates of one size there, and stay what that makes of them."""
+    e, asked = measure_setting(evaluation(0.4, 0.6, rate=0.8), evaluation(0.5, 0.25))
+    assert asked == [[(0.4, "linear", 0.02, True)], [(0.8, "linear", 0.01, False)]]
+    assert (e.status, e.reward, e.sweep_reward, e.steps) == ("ok", (0.75 + 0.75) / 2, 0.75, 20)
+
+
+@pytest.mark.parametrize(
+    ("cheap", "least", "reward", "message"),
+    [
+        (evaluation(0.4), (0.51,), 0.5, "Stopped after 1 task: it was worth 0.5000, and 0.5100 was needed to go on."),
+        (
+            evaluation(0.9, status="diverged"),
+            None,
+            0.0,
+            "On cheap it diverged: it was not trained on the other tasks.",
+        ),
+    ],
+)
+def test_one_setting_that_promises_little_is_not_trained_on_the_next(cheap, least, reward, message):
+    e, (_, on_dear) = measure_setting(cheap, evaluation(0.5), least)
+    assert not on_dear and e.reward == pytest.approx(reward) and message in e.message
+    assert e.status == ("stopped" if least else "diverged") and len(e.parts) == 1
+    assert measure_setting(evaluation(0.4), evaluation(0.5), (0.49,))[0].status == "ok"
+
+
+def test_one_setting_is_told_once():
+    e, _ = measure(evaluation(0.7), evaluation(0.5))
+    assert e.has_one_setting and e.training_setting == "linear, weight decay 0.01"
+    other, _ = measure(evaluation(0.7), evaluation(0.5, rate=0.2))
+    assert not other.has_one_setting and other.training_setting.startswith("cheap: linear")
 
 
 def test_more_seeds_are_as_if_all_had_been_there_at_once():

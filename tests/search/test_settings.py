@@ -206,7 +206,17 @@ def test_it_goes_on_as_if_it_had_not_been_stopped(workers, tmp_path, monkeypatch
     assert read(tmp_path / "parts")[:3] == read(tmp_path / "whole")[:3]
 
 
-def test_several_tasks_have_no_one_setting(capfd, tmp_path):
-    with pytest.raises(SystemExit):
-        command.main(["--task", "digits", "digits_mlp", "--algorithm", "settings", "--out", str(tmp_path / "run")])
-    assert "argument --algorithm: must be another with several tasks. Received: settings." in capfd.readouterr().err
+def test_several_tasks_have_one_setting(trains_nothing, tmp_path, capfd):
+    """The best one is told once, half of the trials end after the first task, and a stop changes nothing."""
+    several, whole, parts = ["--task", "digits", "digits_mlp"], tmp_path / "whole", tmp_path / "parts"
+    assert command.main([*FLAGS, *several, "--out", str(whole)]) == 0
+    said = capfd.readouterr().out
+    found, _, counts, ranking = read(whole)
+    assert counts["trained"] == 60 and counts["stopped"] > 10
+    assert {len(e.parts) for e in found if e.status == "stopped"} == {1}
+    assert all(e.has_one_setting for e in found) and {len(e.parts) for e in found} == {1, 2}
+    best = ranking.found[0].last
+    assert best.has_one_setting and best.reward > 1.0 and "# as on digits" not in said
+    assert command.main([*FLAGS[:-1], "23", *several, "--out", str(parts)]) == 0
+    assert command.main(["--resume", str(parts), "--budget", "60"]) == 0
+    assert read(parts)[:3] == read(whole)[:3]

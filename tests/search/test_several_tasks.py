@@ -78,7 +78,7 @@ def test_the_leaderboard_has_a_column_for_each_task(out):
     assert any(line.startswith("mean score: over the tasks. On each, tuned SGD has the score 0") for line in lines)
     assert "digits: the reward 0.2000 of tuned SGD has the score 0, and 0.6000 of tuned Adam the score 1." in lines
     assert not any("score 0 of SGD" in line for line in lines)
-    assert any(line.startswith("    # as on digits; on digits_mlp: learning rate 0.1") for line in lines)
+    assert any(line.startswith("    # as on digits; on digits_mlp: learning rate 0.167") for line in lines)
 
 
 def test_the_columns_are_the_scores(out):
@@ -93,7 +93,7 @@ def test_the_page_has_them_too(out):
     page = search_page(recorded.read(out))
     for title in ("digits", "digits_mlp", "fresh seeds, 95 % interval"):
         assert f">{title}</th>" in page
-    assert "Mean score: over the tasks." in page and "learning rates 0.1, 0.1" in page
+    assert "Mean score: over the tasks." in page and "learning rates 0.1, 0.167" in page
     assert "Learning rates of the known optimizers" not in page  # the sweeps are not kept
     assert "stopped after 1 task" in page
     assert "--task digits digits_mlp" in page and "task digits digits_mlp, protocol reduced" in page
