@@ -80,14 +80,16 @@ MAY_IMPORT["benchmarks.plotting"] = set()
 MAY_IMPORT["benchmarks.data"] = {f"{CORE}.tasks"}
 MAY_IMPORT["benchmarks.networks"] = {"benchmarks.data"}
 MAY_IMPORT["benchmarks.trials"] = {
-    "benchmarks.plotting", f"{CORE}.records", f"{CORE}.search", f"{CORE}.workers", f"{CORE}.optimizers"
+    "benchmarks.plotting", f"{CORE}.records", f"{CORE}.search", f"{CORE}.workers", f"{CORE}.optimizers",
+    f"{CORE}.tasks.schedule"
 }  # fmt: skip
 MAY_IMPORT["benchmarks.experiments"] = {
     "benchmarks.trials", "benchmarks.networks", "benchmarks.data", f"{CORE}.tasks", f"{CORE}.objectives"
 }  # fmt: skip
 MAY_IMPORT["benchmarks.commands"] = {"benchmarks.experiments", "benchmarks.trials", *COMMANDS}
 MAY_IMPORT["benchmarks.studies"] = {
-    "benchmarks.plotting", "benchmarks.data", "tf_agents_env", f"{CORE}.tuning", *MAY_IMPORT["tf_agents_env"], *KERAS
+    "benchmarks.plotting", "benchmarks.data", "benchmarks.trials", "benchmarks.experiments",
+    "tf_agents_env", f"{CORE}.tuning", *MAY_IMPORT["tf_agents_env"], *KERAS
 }  # fmt: skip
 # Within the DSL, each file may import those before it.
 DSL_ORDER = (

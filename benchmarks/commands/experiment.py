@@ -18,7 +18,7 @@ from tqdm import tqdm
 from benchmarks.experiments import load_experiment
 from benchmarks.trials.comparison import compare, count_trials
 from benchmarks.trials.contenders import Contender, read_contender
-from benchmarks.trials.execution import trial_runner
+from benchmarks.trials.execution import measure_trials, trial_runner
 from benchmarks.trials.experiment import SCALES
 from benchmarks.trials.records import Records
 from benchmarks.trials.strategies import STRATEGIES
@@ -87,14 +87,7 @@ def _run_experiment(name, config):
             experiment.__name__, config.scale, config.data_dir, config.strategy, config.workers
         ) as run_trials,
     ):
-
-        def measure(trials):
-            bar.update(len(records) - bar.n)  # what an earlier call has done
-            for trial, result in run_trials([(trial, contenders[trial.contender]) for trial in trials]):
-                records.add(trial, result)
-                bar.set_postfix_str(f"{trial.contender} {trial.learning_rate:.2g}: {result['best']}", refresh=False)
-                bar.update()
-
+        measure = measure_trials(contenders, records, run_trials, bar)
         compare(sweep, list(contenders), list_options, experiment.METRIC, records, measure)
     figures = summarize(experiment, records, list(contenders))
     print(f"\n{experiment.TITLE}, scale {config.scale}\n\n{make_table(experiment, figures)}\n", flush=True)

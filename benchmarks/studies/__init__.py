@@ -17,6 +17,7 @@ STUDIES = (
     "same_steps",
     "proposals",
     "own_models",
+    "transfer",
     "archive",
     "leave_one_out",
     "learned_optimizers",

@@ -7,11 +7,13 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from neural_optimizer_search import LinearCosineDecay, NoisyLinearCosineDecay, Rule, optimizers
+from neural_optimizer_search import LinearCosineDecay, NoisyLinearCosineDecay, Rule, WarmUp, optimizers
 from neural_optimizer_search.search.ranking import read_found_rules
+from neural_optimizer_search.tasks.schedule import Schedule
 
 SCHEDULES = {
     "constant": lambda rate, steps: rate,
+    "linear": functools.partial(tf.keras.optimizers.schedules.PolynomialDecay, end_learning_rate=0.0),
     "cosine": tf.keras.optimizers.schedules.CosineDecay,
     "linear_cosine": functools.partial(LinearCosineDecay, beta=0.0),  # the paper's ld * cd
     "noisy_linear_cosine": NoisyLinearCosineDecay,
@@ -21,9 +23,10 @@ KERAS = {
     "sgd": tf.keras.optimizers.SGD,
     "momentum": functools.partial(tf.keras.optimizers.SGD, momentum=0.9),
     "adam": tf.keras.optimizers.Adam,
+    "adamw": tf.keras.optimizers.AdamW,
     "rmsprop": tf.keras.optimizers.RMSprop,
 }
-RUN = "run:"
+RUN, WARM_UP = "run:", ", warm-up "
 
 
 class Contender(NamedTuple):
@@ -32,17 +35,21 @@ class Contender(NamedTuple):
     Attributes:
       optimizer: A name of `KERAS` or of the catalogue, or a formula.
       schedule: A name of `SCHEDULES`.
+      warmup: Share of the steps in which the rate rises first.
     """
 
     optimizer: str
     schedule: str
+    warmup: float = 0.0
 
     def __str__(self) -> str:
-        return f"{self.optimizer}@{self.schedule}"
+        return f"{self.optimizer}@{self.schedule}" + (f"{WARM_UP}{self.warmup!r}" if self.warmup else "")
 
     def make(self, learning_rate: float, steps: int, **arguments: Any) -> tf.keras.optimizers.Optimizer:
         """A Keras optimizer for a training of so many steps; the arguments are its class's."""
-        rate = SCHEDULES[self.schedule](learning_rate, steps)
+        rising = min(round(self.warmup * steps), steps - 1)
+        rate = SCHEDULES[self.schedule](learning_rate, steps - rising)
+        rate = WarmUp(rate, rising) if rising else rate
         if self.optimizer in KERAS:
             return KERAS[self.optimizer](rate, **arguments)
         if self.rule.decays:
@@ -57,7 +64,7 @@ class Contender(NamedTuple):
 
 
 def read_contender(text: str, schedule: str = "constant") -> Contender:
-    """Reads OPTIMIZER or OPTIMIZER@SCHEDULE.
+    """Reads OPTIMIZER, OPTIMIZER@SCHEDULE or OPTIMIZER@SCHEDULE, warm-up SHARE.
 
     Args:
       text: The optimizer is a name of the catalogue (`nos-optimizers` lists them), a formula, or `run:RUN#K`, the
@@ -68,14 +75,24 @@ def read_contender(text: str, schedule: str = "constant") -> Contender:
       ValueError: If there is no such optimizer or schedule.
     """
     name, _, after = text.rpartition("@") if "@" in text else (text, "", schedule)
+    after, _, share = after.partition(WARM_UP)
     if after not in SCHEDULES:
         raise ValueError(f"a learning-rate decay must be one of {', '.join(SCHEDULES)}. Received: {after!r}")
+    return Contender(_read_optimizer(name), after, _read_warmup(share) if share else 0.0)
+
+
+def _read_warmup(text):
+    try:
+        return Schedule(warmup=float(text)).warmup
+    except ValueError:
+        raise ValueError(f"a warm-up must be a share of the steps in [0, 1). Received: {text!r}") from None
+
+
+def _read_optimizer(name):
     if name.startswith(RUN):
-        return Contender(_read_rule_of_run(name).formula(), after)
+        return _read_rule_of_run(name).formula()
     known = optimizers.catalogue.normalize_name(name)
-    if known in optimizers.CATALOGUE:
-        return Contender(known, after)
-    return Contender(_read_rule(name).formula(), after)
+    return known if known in optimizers.CATALOGUE else _read_rule(name).formula()
 
 
 def _read_rule(formula):

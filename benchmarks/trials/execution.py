@@ -7,12 +7,13 @@ import importlib
 import multiprocessing
 import os
 import pathlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Optional
 
 import tensorflow as tf
 
 from benchmarks.trials.contenders import Contender
+from benchmarks.trials.records import Records
 from benchmarks.trials.strategies import STRATEGIES
 from benchmarks.trials.trials import Trial
 from neural_optimizer_search.workers.measuring_worker import WORKER_ENVIRONMENT
@@ -55,6 +56,28 @@ def trial_runner(
             # After Ctrl-C nothing waits for trainings whose result nobody will read.
             for process in (pool._processes or {}).values():
                 process.terminate()
+
+
+def measure_trials(
+    contenders: Mapping[str, Contender], records: Records, run_trials: RunTrials, bar: Any
+) -> Callable[[list[Trial]], None]:
+    """What `compare` calls with trials: makes them, keeps each record as it comes, and moves a bar of tqdm.
+
+    Args:
+      contenders: By the names that the trials have.
+      records: Where results are kept.
+      run_trials: What `trial_runner` gives.
+      bar: Its total is that of `count_trials`.
+    """
+
+    def measure(trials: list[Trial]) -> None:
+        bar.update(len(records) - bar.n)  # what an earlier call has done
+        for trial, result in run_trials([(trial, contenders[trial.contender]) for trial in trials]):
+            records.add(trial, result)
+            bar.set_postfix_str(f"{trial.contender} {trial.learning_rate:.2g}: {result['best']}", refresh=False)
+            bar.update()
+
+    return measure
 
 
 def _run_trial(module, scale, data_dir, trial, contender, strategy=None):

@@ -13,14 +13,17 @@ def run_search(directory: pathlib.Path, given: Mapping[str, Any], changeable: Ma
 
     Args:
       directory: Where it is kept.
-      given: Flags of a new search, by name.
+      given: Flags of a new search, by name; of several values, a tuple.
       changeable: Flags of a new search and of one that goes on; what is None is not given.
 
     Raises:
       StudyFailed: If it cannot go on; `nos-search` has said why.
     """
     place = dict(resume=directory) if directory.exists() else dict(given, out=directory)
-    words = [f"--{name}={value}" for name, value in {**place, **changeable}.items() if value is not None]
+    words = []
+    for name, value in {**place, **changeable}.items():
+        if value is not None:
+            words += [f"--{name}", *map(str, value)] if isinstance(value, tuple) else [f"--{name}={value}"]
     code = command.main(words)
     if code >= 128:  # a signal stopped it
         raise KeyboardInterrupt

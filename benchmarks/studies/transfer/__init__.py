@@ -1,0 +1,163 @@
+"""Does a rule that one search found on four small models do well on other models, all with one setting?
+
+`nos-search --algorithm settings` looks for one rule, with one rate, schedule and weight decay, for the four models of
+`tasks`. Its best rule trains the papers' experiments with exactly that setting; AdamW is tuned on each of them: its
+rate, schedule and weight decay. Both are trained with fresh seeds, and measured on test data.
+
+    python -m benchmarks.run transfer --data_dir DATA --workers 2
+
+The search goes on where it was stopped, and no training is made twice.
+"""
+
+import contextlib
+import dataclasses
+import math
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import Any, Optional
+
+import numpy as np
+from tqdm import tqdm
+
+from benchmarks.experiments import EXPERIMENTS, load_experiment
+from benchmarks.studies.common.searches import run_search
+from benchmarks.studies.common.shared_flags import own_data_flag, runs_flag
+from benchmarks.studies.own_models.report import LOSS, WIN
+from benchmarks.studies.own_models.statistics import find_improvement
+from benchmarks.studies.own_tasks import VARIABLE, set_data_directory
+from benchmarks.studies.transfer.tasks import NAMES as TASKS
+from benchmarks.trials.comparison import Choice, compare, count_trials, find_choice, merit
+from benchmarks.trials.contenders import Contender, read_contender
+from benchmarks.trials.execution import measure_trials, trial_runner
+from benchmarks.trials.experiment import SCALES
+from benchmarks.trials.records import Record, Records
+from benchmarks.trials.trials import Metric
+from neural_optimizer_search.command_line import whole_number
+from neural_optimizer_search.flags import flag
+from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.records.run_directory import LEDGER
+from neural_optimizer_search.search.config import MUONS
+from neural_optimizer_search.search.known_optimizers import THE_FIVE
+from neural_optimizer_search.search.ranking import read_ranking
+from neural_optimizer_search.tasks.schedule import parse_schedule
+
+TITLE = "does a rule that one search found do well on other models, all with one setting?"
+RULE, ADAMW = "rule", "adamw"
+SCHEDULES, WEIGHT_DECAYS = ("constant", "cosine"), (0.0, 0.1)  # of AdamW, what is tuned beside the rate
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """The flags of this study."""
+
+    trials: int = flag(4000, "trials of the search", parse=whole_number(20, 10_000_000))
+    seed: int = flag(0, "seed of the search", parse=whole_number(0))
+    experiments: Sequence[str] = flag(
+        EXPERIMENTS, "on which the rule is tried", choices=EXPERIMENTS, nargs="+", metavar="NAME"
+    )
+    scale: str = flag("small", "of the experiments", choices=SCALES)
+    seeds: int = flag(5, "fresh trainings of either on each", parse=whole_number(2, 1_000))
+    data_dir: Optional[str] = own_data_flag()
+    runs: pathlib.Path = runs_flag("transfer")
+    workers: int = flag(1, "processes, each with one thread", parse=whole_number(1, 1_000))
+
+
+def run(config: Config) -> dict[str, Any]:
+    """Searches, and trains what is missing; returns on which experiments the rule is better."""
+    set_data_directory(config.data_dir)
+    found = search(config)
+    contender = _make_contender(found)
+    print(f"\nOn all: {contender}, learning rate {found.learning_rate:g}, weight decay {found.weight_decay:g}\n")
+    rows = {name: _try(name, contender, found, config) for name in config.experiments}
+    _print(rows)
+    chances = {name: row["probability"] for name, row in rows.items()}
+    return dict(
+        rule=found.rule.formula(),
+        learning_rate=found.learning_rate,
+        schedule=found.schedule,
+        weight_decay=found.weight_decay,
+        better=[name for name, chance in chances.items() if chance >= WIN],
+        worse=[name for name, chance in chances.items() if chance <= LOSS],
+        experiments=rows,
+    )
+
+
+def search(config: Config) -> Evaluation:
+    """The best rule of the search that is no known optimizer, by the seeds of the search and the fresh ones."""
+    directory = config.runs / f"search-{config.trials}-{config.seed}"
+    given = dict(task=TASKS, algorithm="settings", seed=config.seed, cache="none", baselines=THE_FIVE)
+    given.update(start=("archive", *MUONS))
+    run_search(directory, given, dict(budget=config.trials, workers=config.workers))
+    with contextlib.closing(Ledger(directory / LEDGER, read_only=True)) as ledger:
+        ranking = read_ranking(ledger)
+    compared = [one for one in ranking.found if one.fresh is not None]
+    best = max(compared, key=lambda one: np.mean([*one.evaluation.rewards, *one.fresh.rewards]))
+    return best.evaluation
+
+
+def _make_contender(found):
+    schedule = parse_schedule(found.schedule)
+    return Contender(found.rule.formula(), schedule.decay, schedule.warmup)
+
+
+def _try(name, contender, found, config):
+    """Trains what is missing on an experiment; what it says of the rule and of the tuned AdamW."""
+    experiment = load_experiment(name)
+    setting, metric, mine = experiment.SETTINGS[config.scale], experiment.METRIC, str(contender)
+    records = Records(config.runs / f"{name}-{config.scale}.jsonl", setting)
+    final = dataclasses.replace(setting.sweep, seeds=config.seeds)
+    tuning, fixed = (
+        dataclasses.replace(final, seeds=0),
+        dataclasses.replace(final, learning_rates=(found.learning_rate,), refine=None),
+    )
+    adamws = {f"{ADAMW}@{schedule}": read_contender(f"{ADAMW}@{schedule}") for schedule in SCHEDULES}
+    own, others = (
+        tuple(dict(weight_decay=decay) for decay in them) for them in ([found.weight_decay], WEIGHT_DECAYS)
+    )
+    data = config.data_dir or os.environ.get(VARIABLE)
+    place = experiment.__name__, config.scale, data and pathlib.Path(data), "default", config.workers
+    total = count_trials(fixed, [mine], lambda _: own) + count_trials(tuning, list(adamws), lambda _: others)
+    with tqdm(total=total + config.seeds, unit="training", desc=name) as bar, trial_runner(*place) as run_trials:
+        measure = measure_trials({mine: contender, **adamws}, records, run_trials, bar)
+        compare(fixed, [mine], lambda _: own, metric, records, measure)
+        compare(tuning, list(adamws), lambda _: others, metric, records, measure)
+        best = max(adamws, key=lambda one: max(merit(r, metric) for r in find_choice(records, one, metric).tuned))
+        compare(final, [best], lambda _: others, metric, records, measure)
+    both = (find_choice(records, one, metric) for one in (mine, best))
+    return dict(describe(metric, *both), trials=sum(len(find_choice(records, a, metric).tuned) for a in adamws))
+
+
+def describe(metric: Metric, rule: Choice, adamw: Choice) -> dict[str, Any]:
+    """What final trainings on an experiment say; of an experiment without test data their last values."""
+    key = "test" if any("test" in record for record in (*rule.final, *adamw.final)) else "final"
+    own, other = ([find_merit(record, key, metric) for record in choice.final] for choice in (rule, adamw))
+    shown = {name: [record.get(key) for record in choice.final] for name, choice in ((RULE, rule), (ADAMW, adamw))}
+    return dict(
+        metric=metric.name.replace("validation", key),
+        probability=find_improvement(own, other),
+        **shown,
+        tuned=f"{adamw.best.contender}, learning rate {adamw.best.learning_rate:.3g}, "
+        f"weight decay {dict(adamw.best.options)['weight_decay']:g}",
+    )
+
+
+def find_merit(record: Record, key: str, metric: Metric) -> float:
+    """A result of a training, so that more is better; of one that diverged, the worst there is."""
+    if record["diverged"] or record.get(key) is None:
+        return -math.inf
+    return record[key] if metric.larger_is_better else -record[key]
+
+
+def _print(rows):
+    print(f"{'':15s}{'':22s}{'the rule':>24s}{'tuned AdamW':>24s}{'P(rule better)':>16s}  AdamW's setting")
+    for name, row in rows.items():
+        both = "".join(f"{_write(row[one]):>24s}" for one in (RULE, ADAMW))
+        print(f"{name:15s}{row['metric']:22s}{both}{row['probability']:16.2f}  {row['tuned']}")
+
+
+def _write(values):
+    sound = [value for value in values if value is not None]
+    diverged = f", {len(values) - len(sound)} diverged" if len(sound) < len(values) else ""
+    return f"{np.mean(sound):.4g} ± {np.std(sound, ddof=1):.2g}{diverged}" if len(sound) > 1 else "diverged"

@@ -1,0 +1,88 @@
+"""A rule of one search on other models: its setting is kept, AdamW is tuned, and losses are told."""
+
+import dataclasses
+import json
+import math
+
+import fakes
+import pytest
+
+from benchmarks.run import main
+from benchmarks.studies import transfer
+from benchmarks.studies.transfer import tasks
+from benchmarks.trials.comparison import Choice
+from benchmarks.trials.contenders import read_contender
+from benchmarks.trials.records import trial_of
+from benchmarks.trials.trials import Metric
+from neural_optimizer_search import parse_formula
+from neural_optimizer_search.tasks.named_task import load
+
+pytestmark = [pytest.mark.once, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+
+
+def test_the_rule_is_trained_with_its_setting_and_adamw_is_tuned(tmp_path, monkeypatch, capfd):
+    found = dataclasses.replace(
+        fakes.fake_evaluation(parse_formula("sign(m)")),
+        learning_rate=3e-3,
+        schedule="linear, warm-up 0.1",
+        weight_decay=0.02,
+    )
+    monkeypatch.setattr(transfer, "search", lambda config: found)
+    words = ["transfer", "--scale", "smoke", "--experiments", "rosenbrock", "--seeds", "3", "--runs", str(tmp_path)]
+    assert main(words) == 0
+    records = [json.loads(line) for line in (tmp_path / "rosenbrock-smoke.jsonl").read_text().splitlines()]
+    own = [record for record in records if record["contender"] == "sign(m)@linear, warm-up 0.1"]
+    assert {(r["learning_rate"], *map(tuple, r["options"])) for r in own} == {(3e-3, ("weight_decay", 0.02))}
+    assert [r["seed"] for r in own] == [0, 1, 2, 3]
+    adamw = [record for record in records if record["contender"].startswith("adamw@")]
+    # Two schedules and two weight decays at each rate of the experiment; then the best alone with fresh seeds.
+    assert len({trial_of(r) for r in adamw if r["seed"] == 0}) == 2 * 2 * 2
+    assert len({trial_of(r)._replace(seed=0) for r in adamw if r["seed"]}) == 1 and len(adamw) == 8 + 3
+    said = capfd.readouterr().out
+    last = json.loads(said.splitlines()[-1])
+    row = last["experiments"]["rosenbrock"]
+    assert len(row["rule"]) == len(row["adamw"]) == 3 and row["trials"] == 8
+    assert "rosenbrock" in said and (last["better"], last["worse"]) in (
+        (["rosenbrock"], []),
+        ([], ["rosenbrock"]),
+        ([], []),
+    )
+    before = (tmp_path / "rosenbrock-smoke.jsonl").read_text()
+    assert main(words) == 0 and (tmp_path / "rosenbrock-smoke.jsonl").read_text() == before
+
+
+def make_choice(values, **also):
+    records = [dict(test=value, diverged=value is None, **also) for value in values]
+    tuned = [dict(contender="adamw@cosine", learning_rate=0.1, options=[["weight_decay", 0.1]], seed=0)]
+    return Choice(trial_of(tuned[0]), tuned, records)
+
+
+@pytest.mark.parametrize(("is_larger", "chance"), [(True, 2 / 4), (False, 1 / 4)])
+def test_what_diverged_is_worse_than_all(is_larger, chance):
+    metric = Metric("validation accuracy", larger_is_better=is_larger)
+    row = transfer.describe(metric, make_choice([0.9, None]), make_choice([0.8, 0.5]))
+    assert row["probability"] == (0.5 if is_larger else 0.0) and row["metric"] == "test accuracy"
+    assert (
+        transfer._write(row["rule"]) == "diverged" and transfer._write([0.9, 0.7, None]) == "0.8 ± 0.14, 1 diverged"
+    )
+
+
+def test_a_contender_has_a_warm_up():
+    contender = read_contender("sign(m)@cosine, warm-up 0.25")
+    rate = contender.make(0.4, 40)._learning_rate
+    assert str(contender) == "sign(m)@cosine, warm-up 0.25" and contender.warmup == 0.25
+    rates = [float(rate(step)) for step in (0, 4, 9, 10, 25, 40)]
+    assert rates == pytest.approx([0.04, 0.2, 0.4, 0.4, 0.2, 0.0], abs=1e-6)
+    for wrong in ("2", "much", "-0.1"):
+        with pytest.raises(ValueError, match=r"a warm-up must be a share of the steps in \[0, 1\)"):
+            read_contender(f"adam@linear, warm-up {wrong}")
+
+
+@pytest.mark.parametrize("name", ["lstm", "autoencoder"])
+def test_the_tasks_can_be_trained(name):
+    task = load(f"{tasks.__name__}:{name}")
+    given, wanted = task.train()
+    made = task.model()
+    assert len(given) == len(wanted) and made(given[:4]).shape[0] == 4
+    losses = made.fit(given, wanted, epochs=2, batch_size=128, verbose=0).history["loss"]
+    assert math.isfinite(losses[0]) and losses[1] < losses[0]
