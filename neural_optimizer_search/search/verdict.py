@@ -21,7 +21,7 @@ class Verdict(NamedTuple):
 
     Attributes:
       sentence: Whether a rule beats the best known optimizer.
-      code: Python that makes the better of the two.
+      code: Python that makes the better of the two; if that is only probably the rule, Python for either.
     """
 
     sentence: str
@@ -60,7 +60,18 @@ def find_verdict(ranking: Ranking, steps: int) -> Verdict:
         if probability is not None and correct(probability, ranking.compared) >= CONFIDENCE:
             return Verdict(_praise(ranking, one, probability), _write_code(one, steps))
     use = f"Use {reference.name}: {_describe(reference.last)}."
-    return Verdict(f"{_say_none(ranking)} {use}", _write_code(reference, steps))
+    code = [_write_code(reference, steps), *_write_guess(ranking, steps)]
+    return Verdict(f"{_say_none(ranking)} {use}", "\n".join(code))
+
+
+def _write_guess(ranking, steps):
+    """The code of the best rule, if it did better than the best known optimizer, though not beyond noise."""
+    best = ranking.found[0] if ranking.compared else None
+    if best is None or best.fresh.reward <= ranking.reference.fresh.reward:
+        return []
+    probability = ranking.find_probability(best)
+    chance = "" if probability is None else f", better with probability {_say_too_little(ranking, probability)}"
+    return [f"# Or the best rule that was found{chance}:", _write_code(best, steps)]
 
 
 def _praise(ranking, one, probability):
@@ -85,13 +96,16 @@ def _say_none(ranking):
             f"One fresh seed cannot tell whether a rule beats {reference.name} (best: {name}, "
             f"{best.fresh.reward:.4f} against {reference.fresh.reward:.4f}): resume with a larger --fresh_seeds."
         )
-    # Too little must not be rounded to enough.
-    probability = min(probability, round(least_probability(ranking.compared), 3) - 1e-3)
     return (
         f"No rule that was found beats {reference.name} beyond noise (best: {name}, "
-        f"probability {say_probability(probability)}; {_say_need(ranking.compared)}). "
+        f"probability {_say_too_little(ranking, probability)}; {_say_need(ranking.compared)}). "
         "More may be found with a larger --budget or another --seed."
     )
+
+
+def _say_too_little(ranking, probability):
+    """Too little must not be rounded to enough."""
+    return say_probability(min(probability, round(least_probability(ranking.compared), 3) - 1e-3))
 
 
 def _say_need(compared):

@@ -141,7 +141,7 @@ def test_if_nothing_is_better_the_first_line_says_so_and_what_to_use():
     )
     made = {}
     exec("\n".join(line[4:] for line in lines[1:3]), made)
-    assert made["optimizer"].rule == KNOWN_OPTIMIZERS["SGD"] and not lines[3]
+    assert made["optimizer"].rule == KNOWN_OPTIMIZERS["SGD"] and not lines[3]  # and no rule below
     assert float(made["optimizer"].learning_rate) == pytest.approx(0.1)
 
 
@@ -180,6 +180,12 @@ def test_the_luck_of_the_best_of_several_is_taken_into_account():
     for table in (show(FOUND, fresh=fresh), alone):
         assert [line.split()[4] for line in table.splitlines() if line.endswith("  g * m")] == ["0.961"]
     assert "partly luck" in show(FOUND, fresh=fresh) and "partly luck" not in alone
+    # It is the best guess all the same, so that its code stands below that of the known optimizer.
+    lines = show(FOUND, fresh=fresh).splitlines()
+    guess = lines.index("    # Or the best rule that was found, better with probability 0.961:")
+    made = {}
+    exec("\n".join(line[4:] for line in lines[guess : guess + 3]), made)
+    assert made["optimizer"].rule == FOUND[0].rule and "optimizers.get(" in lines[guess - 1] and not lines[guess + 3]
     # What is too little is not rounded to what is needed: here 0.9827 of 0.9833.
     fresh[FOUND[0].key] = dataclasses.replace(fresh[FOUND[0].key], rewards=(0.6, 0.59, 0.55))
     assert "probability 0.982; the best of 3 needs 0.983)" in show(FOUND, fresh=fresh)
