@@ -1,4 +1,4 @@
-"""Writes the parts of README.md and CONTRIBUTING.md that are made from the code: `make docs`.
+"""Writes the parts of the documents that are made from the code, and from what was measured: `make docs`.
 
 Such a part stands between `<!-- NAME: make docs -->` and `<!-- end -->`, where NAME is one of `BLOCKS`.
 """
@@ -9,6 +9,7 @@ import pathlib
 import re
 import sys
 
+from benchmarks.studies.own_models import markdown
 from neural_optimizer_search.flags import markdown_table
 from neural_optimizer_search.optimizers import CATALOGUE
 from neural_optimizer_search.optimizers.listing import format_table
@@ -19,7 +20,8 @@ from neural_optimizer_search.tasks import TASKS
 from neural_optimizer_search.tuning.config import PlaceConfig, TuneConfig
 
 ROOT = pathlib.Path(__file__).parents[1]
-DOCUMENTS = ("README.md", "CONTRIBUTING.md")
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/should-i-search.md")
+OWN_MODELS, TRAININGS = ROOT / "benchmarks" / "results" / "own_models.jsonl", 480
 PACKAGES = ("neural_optimizer_search", "tf_agents_env", "benchmarks")
 # As a rule goes through them; others follow.
 READING_ORDER = (
@@ -77,6 +79,19 @@ def published_rules() -> str:
     """What `nos-optimizers addsign` prints, without its note."""
     rows = format_table([row for name, row in CATALOGUE.items() if "addsign" in name])
     return f"```\n$ nos-optimizers addsign\n{rows}\n```"
+
+
+# -- What was measured -----------------------------------------------------------------------------
+
+
+def result_of_own_models() -> str:
+    """A search on a model of one's own against tuning, in a sentence."""
+    return markdown.write_result(markdown.read_outcomes(OWN_MODELS), TRAININGS)
+
+
+def table_of_own_models() -> str:
+    """The same, model by model."""
+    return markdown.write_table(markdown.read_outcomes(OWN_MODELS), TRAININGS)
 
 
 # -- Where things are ------------------------------------------------------------------------------
@@ -137,6 +152,8 @@ BLOCKS = {
     "tasks": tasks,
     "algorithms": algorithms,
     "published rules": published_rules,
+    "result of own models": result_of_own_models,
+    "table of own models": table_of_own_models,
     "map of the code": code_map,
     "files": files,
 }

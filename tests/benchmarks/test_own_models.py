@@ -2,13 +2,14 @@
 
 import json
 import operator
+import re
 
 import numpy as np
 import pytest
 
 from benchmarks.run import main
 from benchmarks.studies import own_models
-from benchmarks.studies.own_models import arms, report, searches, stock, trials
+from benchmarks.studies.own_models import arms, markdown, report, searches, stock, trials
 from benchmarks.studies.own_models.pieces import Outcome, Piece, Winner, read_outcome, write_outcome
 from benchmarks.studies.own_models.statistics import bootstrap_tasks, find_profile, find_step_ratio
 from benchmarks.studies.own_tasks import EIGHT, HELD_OUT, splits
@@ -140,6 +141,25 @@ def test_what_was_measured_is_reported_and_not_measured_again(outcomes, tmp_path
     last = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert (last["wins_vs_optuna"], last["losses_vs_optuna"], last["tasks"]) == (1, 1, 3)
     assert last["step_ratio_geomean"] > 1 and (tmp_path / "own_models-480.png").stat().st_size > 10_000
+
+
+def test_documents_show_what_was_measured(outcomes, tmp_path):
+    """Losses too, and what is not there is left out."""
+    kept = own_models.Kept(tmp_path / "outcomes.jsonl")
+    for piece, one in outcomes.items():
+        kept.add(dict(piece._asdict(), fresh_seeds=20), write_outcome(one))
+    read = markdown.read_outcomes(tmp_path / "outcomes.jsonl")
+    assert read == outcomes
+    head, _, *rows, gains = markdown.write_table(read, 480).splitlines()
+    assert head == "| model | `nos-search` | Optuna | AdamW alone |"
+    assert [row.split()[1] for row in rows] == ["images", "table", "capitals"] and "capitals (held out)" in rows[-1]
+    chances = [re.search(r"P (\d\.\d\d)", row)[1] for row in rows]
+    assert chances == [
+        f"{report.compare(outcomes, task, 'optuna', 480).probability:.2f}" for task in ("images", "table", "capitals")
+    ]
+    assert gains.startswith("| AdamW's error that is gone | +") and gains.endswith("|  |")
+    said = markdown.write_result(read, 480)
+    assert "better on 1 of 3 models, level on 1, and worse on 1 (3 outer seeds" in said
 
 
 def test_splits_have_names():

@@ -1,0 +1,80 @@
+"""What was measured, as a document shows it: a table and a sentence."""
+
+import json
+import pathlib
+
+import numpy as np
+
+from benchmarks.studies.own_models.arms import ARMS
+from benchmarks.studies.own_models.pieces import Piece, read_outcome
+from benchmarks.studies.own_models.report import LOSS, SEARCH, WIN, Outcomes, compare, find_gains
+from benchmarks.studies.own_models.statistics import interquartile_mean
+from benchmarks.studies.own_tasks import EIGHT, HELD_OUT
+
+TITLES = {
+    SEARCH: "`nos-search`",
+    "optuna": "Optuna",
+    "hyperband": "Hyperband",
+    "catalogue": "catalogue",
+    "random": "random rules",
+    "adamw": "AdamW alone",
+}
+
+
+def read_outcomes(path: pathlib.Path) -> Outcomes:
+    """The outcomes of a file that the study kept."""
+    outcomes = {}
+    for record in map(json.loads, path.read_text().splitlines()):
+        piece = {name: value for name, value in record["of"].items() if name != "fresh_seeds"}
+        outcomes[Piece(**piece)] = read_outcome(record["result"])
+    return outcomes
+
+
+def write_table(outcomes: Outcomes, trainings: int) -> str:
+    """A row for each task: mean scores, and the probability that a training with the search's winner ends better."""
+    arms = [arm for arm in ARMS if any((p.arm, p.trainings) == (arm, trainings) for p in outcomes)]
+    rows = [["model", *(TITLES[arm] for arm in arms)], ["---"] * (len(arms) + 1)]
+    for task in EIGHT:
+        cells = [_write_cell(outcomes, task, arm, trainings) for arm in arms]
+        if any(cells):
+            rows.append([task + (" (held out)" if task in HELD_OUT else ""), *cells])
+    gains = find_gains(outcomes, trainings)
+    means = [_write_gain(gains.get(arm)) for arm in arms]
+    if any(means):
+        rows.append(["AdamW's error that is gone", *means])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _write_cell(outcomes, task, arm, trainings):
+    scores = [np.mean(o.scores) for p, o in outcomes.items() if p[:3] == (task, arm, trainings)]
+    if not scores:
+        return ""
+    chance = compare(outcomes, task, arm, trainings)
+    beside = "" if arm == SEARCH or not chance.splits else f", P {chance.probability:.2f}"
+    return f"{np.mean(scores):.4f} ({len(scores)}{beside})"
+
+
+def _write_gain(by_task):
+    return f"{interquartile_mean(np.concatenate(list(by_task.values()))):+.1%}" if by_task else ""
+
+
+def write_result(outcomes: Outcomes, trainings: int, arm: str = "optuna") -> str:
+    """A sentence: on how many models the search's winner is better, level and worse than an arm's."""
+    chances = [compare(outcomes, task, arm, trainings) for task in EIGHT]
+    compared = [one for one in chances if one.splits]
+    wins, losses = (
+        sum(test(one.probability) for one in compared) for test in (lambda p: p >= WIN, lambda p: p <= LOSS)
+    )
+    splits = sorted({one.splits for one in compared})
+    fresh = max(len(outcome.scores) for outcome in outcomes.values())
+    seeds = (
+        f"{splits[0]} to {splits[-1]} outer seeds"
+        if len(splits) > 1
+        else f"{splits[0]} outer seed{'' if splits == [1] else 's'}"
+    )
+    return (
+        f"At the same number of gradient steps as Optuna over stock optimizers and Muon ({trainings} trainings), "
+        f"what `nos-search` found was better on {wins} of {len(compared)} models, "
+        f"level on {len(compared) - wins - losses}, and worse on {losses} ({seeds}; {fresh} fresh "
+        "trainings of each winner, on test data)."
+    )
