@@ -52,7 +52,7 @@ SCHEDULES, WEIGHT_DECAYS = ("constant", "cosine"), (0.0, 0.1)  # of AdamW, what 
 class Config:
     """The flags of this study."""
 
-    trials: int = flag(4000, "trials of the search", parse=whole_number(20, 10_000_000))
+    trials: int = flag(3000, "trials of the search", parse=whole_number(20, 10_000_000))
     seed: int = flag(0, "seed of the search", parse=whole_number(0))
     experiments: Sequence[str] = flag(
         EXPERIMENTS, "on which the rule is tried", choices=EXPERIMENTS, nargs="+", metavar="NAME"

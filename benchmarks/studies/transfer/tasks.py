@@ -1,7 +1,7 @@
 """Four small Keras models, on which a rule is searched that is to do well on other models.
 
-They differ in what makes an optimizer: convolutions, residual branches with BatchNormalization, an embedding with an
-LSTM, and a narrow bottleneck. Images have 16x16 pixels, digits 8x8.
+They differ in what an optimizer finds hard: sigmoids in a row, an embedding with an LSTM, convolutions, and residual
+branches with BatchNormalization. Images have 16x16 pixels, digits 8x8.
 """
 
 import dataclasses
@@ -37,16 +37,16 @@ def make_lstm(optimizer: Any = "adam") -> tf.keras.Model:
 
 
 def read_digits(which: slice) -> tuple[np.ndarray, np.ndarray]:
-    """Digits, and themselves."""
-    flat = digits.load().images[which].reshape(-1, 64) - 0.5
-    return flat, flat
+    """Digits and what they are."""
+    examples = digits.load()
+    return examples.images[which].reshape(-1, 64) - 0.5, examples.labels[which]
 
 
-def make_autoencoder(optimizer: Any = "adam") -> tf.keras.Model:
-    """Through eight numbers."""
-    narrowing = [layers.Dense(32, "tanh"), layers.Dense(8), layers.Dense(32, "tanh"), layers.Dense(64)]
-    made = tf.keras.Sequential([tf.keras.Input((64,)), *narrowing])
-    made.compile(optimizer, "mse")
+def make_mlp(optimizer: Any = "adam") -> tf.keras.Model:
+    """Says which digit it is."""
+    made = tf.keras.Sequential([layers.Dense(32, "sigmoid"), layers.Dense(32, "sigmoid"), layers.Dense(10)])
+    made.build((None, 64))
+    made.compile(optimizer, tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     return made
 
 
@@ -56,10 +56,13 @@ def _make_task(model, read):
     return KerasTask(model, train, validation, metric="loss", steps=STEPS, sizes=sizes)
 
 
-def _lengthen(task):
-    return dataclasses.replace(task, steps=STEPS, sizes={**task.sizes, "seeds": SEEDS})
+def _lengthen(task, worst):
+    """A task with these steps. On both of these Adam is no better than SGD, so that scores are shares of a reward: with
+    accuracies from `worst` on they vary as much as those of the other two.
+    """
+    return dataclasses.replace(task, steps=STEPS, worst=worst, sizes={**task.sizes, "seeds": SEEDS})
 
 
-cnn, residual = _lengthen(images.task), _lengthen(resnet.task)
-lstm, autoencoder = _make_task(make_lstm, read_pixels), _make_task(make_autoencoder, read_digits)
-NAMES = tuple(f"{__name__}:{name}" for name in ("cnn", "residual", "lstm", "autoencoder"))
+mlp, lstm = _make_task(make_mlp, read_digits), _make_task(make_lstm, read_pixels)
+cnn, residual = _lengthen(images.task, 0.35), _lengthen(resnet.task, 0.27)
+NAMES = tuple(f"{__name__}:{name}" for name in ("mlp", "lstm", "cnn", "residual"))
