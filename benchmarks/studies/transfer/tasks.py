@@ -57,7 +57,7 @@ def _make_task(model, read):
 
 
 def _lengthen(task, worst):
-    """A task with these steps. On both of these Adam is no better than SGD, so that scores are shares of a reward: with
+    """A task with these steps. On both of these Adam is no better than SGD, and scores are shares of a reward: with
     accuracies from `worst` on they vary as much as those of the other two.
     """
     return dataclasses.replace(task, steps=STEPS, worst=worst, sizes={**task.sizes, "seeds": SEEDS})
