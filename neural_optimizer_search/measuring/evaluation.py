@@ -1,6 +1,6 @@
 """The measurement of one rule."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Optional
 
@@ -127,8 +127,9 @@ class Evaluation:
 
         "" for a constant rate without a weight decay.
         """
-        if self.parts and not self.has_one_setting:
-            settings = {part.task: _describe_setting(part) for part in self.parts}
+        if len(set(map(_describe_setting, self.parts))) > 1:
+            short = shorten_tasks([part.task for part in self.parts])
+            settings = {short[part.task]: _describe_setting(part) for part in self.parts}
             return "; ".join(f"{task}: {setting}" for task, setting in settings.items() if setting)
         return ", ".join(filter(None, ["tuned" if self.form else "", _describe_setting(self)]))
 
@@ -173,6 +174,20 @@ def name_tasks(evaluations: Iterable[Evaluation]) -> list[str]:
     What was stopped does not have them all.
     """
     return [part.task for part in max((e.parts for e in evaluations), key=len, default=())]
+
+
+def shorten_tasks(tasks: Sequence[str]) -> dict[str, str]:
+    """Tasks by their names -> what tables call them: of `module:attribute` the part in which they differ.
+
+    Example:
+      >>> from neural_optimizer_search.measuring.evaluation import shorten_tasks
+      >>> shorten_tasks(["digits", "my.module:task"]), shorten_tasks(["a.b:task", "a.c:task"])
+      ({'digits': 'digits', 'my.module:task': 'task'}, {'a.b:task': 'b', 'a.c:task': 'c'})
+    """
+    of_attribute = [task.rpartition(":")[2] for task in tasks]
+    of_module = [task.partition(":")[0].rpartition(".")[2] for task in tasks]
+    short = next((names for names in (of_attribute, of_module) if len(set(names)) == len(tasks)), tasks)
+    return dict(zip(tasks, short))
 
 
 def without_reward(rule: Rule, status: str, message: str) -> Evaluation:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from neural_optimizer_search.dsl.constants import PAPER
 from neural_optimizer_search.dsl.rule import Rule
-from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.measuring.evaluation import Evaluation, shorten_tasks
 from neural_optimizer_search.report import marks, wording
 from neural_optimizer_search.report.axes import is_plottable
 from neural_optimizer_search.report.formulas import formula
@@ -67,8 +67,9 @@ def _score_columns(run, choose):
             scores = [part.score for part in choose(one).parts if part.task == task]
             return wording.score(scores[0]) if scores else wording.NOTHING
 
-        return Column(wording.shorten(task, 20), say, True)
+        return Column(wording.shorten(short[task], 20), say, True)
 
+    short = shorten_tasks(run.ranking.tasks)
     return list(map(make, run.ranking.tasks))
 
 

@@ -5,6 +5,7 @@ from typing import Optional
 from neural_optimizer_search.dsl.constants import PAPER
 from neural_optimizer_search.dsl.numbers import write_number
 from neural_optimizer_search.dsl.rule import Iteration
+from neural_optimizer_search.measuring.evaluation import shorten_tasks
 from neural_optimizer_search.report import wording
 from neural_optimizer_search.report.board_columns import is_shorter, say_alike, say_rates
 from neural_optimizer_search.report.formulas import broken_lines, formula
@@ -116,7 +117,8 @@ def _numbers(one, words):
     saw = f"{words.reward} {wording.score_with_deviation(e.reward, deviation(e.rewards))}"
     if one.fresh:
         saw = f"{describe_interval(one.interval)}; the search saw {saw}"
-    beside = [f"on {part.task} {wording.score(part.score)}" for part in one.last.parts]
+    short = shorten_tasks([part.task for part in one.last.parts])
+    beside = [f"on {short[part.task]} {wording.score(part.score)}" for part in one.last.parts]
     beside = beside or [f"{words.title} {wording.score(e.accuracy)}"]
     trained = (
         f"learning rate{'s' if e.parts else ''} {say_rates(e)}{setting}, trained for {wording.duration(e.seconds)}"

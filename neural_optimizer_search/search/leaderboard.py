@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Optional
 
 from neural_optimizer_search.command_line import shorten
-from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.measuring.evaluation import Evaluation, shorten_tasks
 from neural_optimizer_search.records.run_directory import rank
 from neural_optimizer_search.search.columns import format_columns
 from neural_optimizer_search.search.intervals import say_probability
@@ -80,7 +80,11 @@ def _format_rows(ranking, shown, words):
     titles, make_row = (FRESH_TITLES, _fresh_row) if ranking.reference else (TITLES_SEEN, _row)
     tasks = ranking.tasks
     titles = [title.format(reward=words.reward) for title in titles]
-    titles += [*(shorten(task, LETTERS) for task in tasks), "rates"] if tasks else [words.title, "rate"]
+    titles += (
+        [*(shorten(task, LETTERS) for task in shorten_tasks(tasks).values()), "rates"]
+        if tasks
+        else [words.title, "rate"]
+    )
     names = name_known([(one.name, one.evaluation) for one in ranking.known])
     found = [[f"{place:4d}", *make_row(ranking, one), _describe(ranking, one)] for place, one in enumerate(shown, 1)]
     known = [

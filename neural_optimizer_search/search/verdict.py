@@ -6,7 +6,7 @@ from typing import NamedTuple, Union
 
 from neural_optimizer_search.dsl.constants_read import find_constants
 from neural_optimizer_search.dsl.numbers import write_number
-from neural_optimizer_search.measuring.evaluation import Evaluation, Part
+from neural_optimizer_search.measuring.evaluation import Evaluation, Part, shorten_tasks
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE, normalize_name
 from neural_optimizer_search.search.intervals import CONFIDENCE, say_probability
 from neural_optimizer_search.search.ranking import Contender, Ranking
@@ -130,8 +130,13 @@ def _describe(evaluation: Evaluation) -> str:
     """What it is trained with, in words."""
     constants = [f"{name} {write_number(value)}" for name, value in find_constants(evaluation.rule).items()]
     if not evaluation.has_one_setting:
-        return ", ".join([*(f"on {part.task} {_describe_training(part)}" for part in evaluation.parts), *constants])
+        short = _shorten(evaluation.parts)
+        return ", ".join([*(f"on {short[p.task]} {_describe_training(p)}" for p in evaluation.parts), *constants])
     return _describe_training(evaluation, constants)
+
+
+def _shorten(parts):
+    return shorten_tasks([part.task for part in parts])
 
 
 def _describe_training(evaluation: Union[Evaluation, Part], constants: Sequence[str] = ()) -> str:
@@ -144,8 +149,9 @@ def _describe_training(evaluation: Union[Evaluation, Part], constants: Sequence[
 def _write_code(contender: Contender, steps: int) -> str:
     """Python that makes the optimizer; of several tasks, for the first."""
     parts = contender.last.parts
-    others = "".join(f"; on {part.task}: {_describe_training(part)}" for part in parts[1:])
-    note = [] if contender.last.has_one_setting else [f"# as on {parts[0].task}{others}"]
+    short = _shorten(parts)
+    others = "".join(f"; on {short[part.task]}: {_describe_training(part)}" for part in parts[1:])
+    note = [] if contender.last.has_one_setting else [f"# as on {short[parts[0].task]}{others}"]
     return "\n".join([*note, _write_optimizer(contender, steps)])
 
 

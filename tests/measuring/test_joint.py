@@ -163,7 +163,10 @@ def test_one_setting_is_told_once():
     e, _ = measure(evaluation(0.7), evaluation(0.5))
     assert e.has_one_setting and e.training_setting == "linear, weight decay 0.01"
     other, _ = measure(evaluation(0.7), evaluation(0.5, rate=0.2))
-    assert not other.has_one_setting and other.training_setting.startswith("cheap: linear")
+    assert not other.has_one_setting and other.training_setting == "linear, weight decay 0.01"  # with two rates
+    parts = (e.parts[0], e.parts[1]._replace(schedule="cosine"))
+    told = dataclasses.replace(e, parts=parts).training_setting
+    assert told == "cheap: linear, weight decay 0.01; dear: cosine, weight decay 0.01"
 
 
 def test_more_seeds_are_as_if_all_had_been_there_at_once():
