@@ -55,10 +55,13 @@ def summarize(outcomes: Outcomes, trainings: int) -> dict[str, Any]:
     print(
         f"\n{trainings} trainings: score on test data at the end (95 % interval over splits); the probability that a"
     )
-    print("training with the search's winner ends better; times as many steps as AdamW needs; minutes of one core")
+    print("training with the search's winner ends better; times as many steps as AdamW needs; minutes of processor")
+    print("time, and minutes that it took beside what else ran")
     for task in tasks:
         print(f"\n{task}{' (held out)' if task in HELD_OUT else ''}")
-        print(f"{'':10s}{'splits':>7s}{'score':>28s}{'P(search better)':>26s}{'steps':>8s}{'minutes':>9s}  winners")
+        print(
+            f"{'':10s}{'splits':>7s}{'score':>28s}{'P(search better)':>26s}{'steps':>8s}{'minutes':>9s}{'took':>7s}  winners"
+        )
         figures[task] = {arm: _describe(outcomes, task, arm, trainings) for arm in arms}
         for arm, row in figures[task].items():
             if row:
@@ -73,7 +76,10 @@ def _describe(outcomes, task, arm, trainings) -> dict[str, Any]:
     means = [float(np.mean(one.scores)) for one in found]
     row = dict(scores=means, mean=tuple(map(float, mean_interval(means, np.random.default_rng(0)))))
     row |= dict(diverged=sum(metric is None for one in found for metric in one.metrics))
-    row |= dict(minutes=float(np.mean([one.seconds for one in found])) / 60, winners=[one.winner for one in found])
+    row |= dict(
+        zip(("minutes", "took"), np.mean([(one.seconds / 60, one.wall / 60) for one in found], axis=0).tolist())
+    )
+    row |= dict(winners=[one.winner for one in found])
     if arm != SEARCH:
         row |= dict(improvement=compare(outcomes, task, arm, trainings)._asdict())
     if ratios := _find_ratios(outcomes, task, arm, trainings):
@@ -101,7 +107,7 @@ def _print_row(arm, row):
     diverged = f", {row['diverged']} diverged" if row["diverged"] else ""
     score = f"{mean:.4f} ({low:.4f} to {high:.4f})"
     names = "; ".join(dict.fromkeys(one.rule for one in row["winners"]))
-    cells = f"{len(row['scores']):7d}{score:>28s}{shown:>26s}{ratio:>8s}{row['minutes']:9.1f}"
+    cells = f"{len(row['scores']):7d}{score:>28s}{shown:>26s}{ratio:>8s}{row['minutes']:9.1f}{row['took']:7.1f}"
     print(f"{arm:10s}{cells}  {names:.100}{diverged}")
 
 
