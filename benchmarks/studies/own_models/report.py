@@ -59,9 +59,8 @@ def summarize(outcomes: Outcomes, trainings: int) -> dict[str, Any]:
     print("time, and minutes that it took beside what else ran")
     for task in tasks:
         print(f"\n{task}{' (held out)' if task in HELD_OUT else ''}")
-        print(
-            f"{'':10s}{'splits':>7s}{'score':>28s}{'P(search better)':>26s}{'steps':>8s}{'minutes':>9s}{'took':>7s}  winners"
-        )
+        titles = f"{'splits':>7s}{'score':>28s}{'P(search better)':>26s}{'steps':>8s}{'minutes':>9s}{'took':>7s}"
+        print(f"{'':10s}{titles}  winners")
         figures[task] = {arm: _describe(outcomes, task, arm, trainings) for arm in arms}
         for arm, row in figures[task].items():
             if row:
