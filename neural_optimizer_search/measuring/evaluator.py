@@ -185,9 +185,7 @@ class Evaluator:
         At rate 0 the weights stay: what is measured is the rule on the child's own gradients.
         """
         p = self.protocol
-        probe = train(0.0, p.seeds[0], p.probe_steps, p.probe_steps)
-        # A rule that never moves is harmless at any rate.
-        return (probe.update_rms or 1.0) if probe.finite and np.isfinite(probe.update_rms) else None
+        return train(0.0, p.seeds[0], p.probe_steps, p.probe_steps).scale
 
     def _measure(self, train, sweep, bar) -> dict[str, Any]:
         """In stages, until all is measured, or the rule cannot reach the bar."""

@@ -8,7 +8,7 @@ weight decay, the seed and the step counts are tensors, so that one traced funct
 import contextlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Optional
 
 import numpy as np
 import tensorflow as tf
@@ -47,6 +47,13 @@ class TrainingRun(NamedTuple):
     losses: np.ndarray
     metrics: np.ndarray
     update_rms: float
+
+    @property
+    def scale(self) -> Optional[float]:
+        """What rates are divided by, so that updates have the root mean square 1: `update_rms`, but 1 of a rule that
+        never moves, which is harmless at any rate; None if it is not finite.
+        """
+        return (self.update_rms or 1.0) if self.finite and np.isfinite(self.update_rms) else None
 
 
 class _State(NamedTuple):

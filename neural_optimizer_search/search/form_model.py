@@ -1,7 +1,6 @@
 """What trials of one form tell of its constants: the next ones are drawn where the good ones are dense."""
 
 import collections
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
@@ -11,7 +10,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation
-from neural_optimizer_search.trials.study import make_distribution, quiet_optuna
+from neural_optimizer_search.trials.study import make_distribution, make_sampler, quiet_optuna
 from neural_optimizer_search.trials.tunables import Scale, Tunable
 
 ENOUGH = 10  # trials of a form: Optuna's own default
@@ -45,9 +44,8 @@ class FormModel:
         """Values for the next trial of a form; None if too few were tried."""
         if len(self._trials[form]) < ENOUGH:
             return None
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            sampler = optuna.samplers.TPESampler(seed=seed, multivariate=True, n_startup_trials=ENOUGH)
+        how = dict(seed=seed, multivariate=True, n_startup_trials=ENOUGH)
+        sampler = make_sampler(optuna.samplers.TPESampler, **how)
         study = optuna.create_study(direction="maximize", sampler=sampler)
         study.add_trials(self._trials[form])
         params = study.ask({one.name: make_distribution(one) for one in tunables}).params

@@ -73,10 +73,7 @@ class Objective:
         """
         if not self.probe_steps:
             return 1.0
-        probe = self._train(rule, 0.0, self.seeds[0], self.probe_steps, self.probe_steps)
-        if not (probe.finite and np.isfinite(probe.update_rms)):
-            return None
-        return probe.update_rms or 1.0  # a rule that never moves is harmless at any rate
+        return self._train(rule, 0.0, self.seeds[0], self.probe_steps, self.probe_steps).scale
 
     def train(self, setting: Setting, seed: int) -> Iterator[Progress]:
         """Trains, and yields its progress at each validation."""

@@ -1,12 +1,13 @@
 """The search for a setting: Optuna proposes, the objective trains, and what promises little ends early."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from neural_optimizer_search.dsl.rule import Rule
@@ -115,9 +116,7 @@ class Study:
         if not values:
             return sampler
         fixed = {one.name: one.write(values[one.name]) for one in self._tunables}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            return optuna.samplers.PartialFixedSampler(fixed, sampler)
+        return make_sampler(optuna.samplers.PartialFixedSampler, fixed, sampler)
 
     def _find_first_values(self, number):
         """The rule as it was given at each rate, then at the best of these with the other schedules; then none.
@@ -138,6 +137,13 @@ class Study:
 def quiet_optuna() -> None:
     """Leaves of what Optuna says only what is amiss."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+def make_sampler(kind: Callable[..., BaseSampler], *arguments: Any, **named: Any) -> BaseSampler:
+    """A sampler of Optuna's, some of whose arguments Optuna calls experimental each time; our versions are pinned."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return kind(*arguments, **named)
 
 
 def count_steps(trials: Sequence[FrozenTrial]) -> int:

@@ -3,7 +3,6 @@
 import functools
 import pathlib
 import tempfile
-import warnings
 from collections.abc import Iterator, Sequence
 from typing import Optional
 
@@ -18,7 +17,7 @@ from neural_optimizer_search.tasks.schedule import Schedule
 from neural_optimizer_search.trials.first_trials import choose_first_trials
 from neural_optimizer_search.trials.objective import Progress
 from neural_optimizer_search.trials.setting import Setting
-from neural_optimizer_search.trials.study import Study, quiet_optuna
+from neural_optimizer_search.trials.study import Study, make_sampler, quiet_optuna
 from neural_optimizer_search.trials.tunables import find_tunables
 
 STARTUP_TRIALS = 10  # of the pruner: Optuna's own default for the sampler
@@ -30,9 +29,7 @@ def tune_with_optuna(piece: Piece, directory: pathlib.Path, kinds: Sequence[str]
     quiet_optuna()
     trials = Trials(piece)
     first = trials.objective.steps // 3  # until then a run says little of its end
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        sampler = optuna.samplers.TPESampler(seed=piece.seed, multivariate=True, group=True)
+    sampler = make_sampler(optuna.samplers.TPESampler, seed=piece.seed, multivariate=True, group=True)
     pruner = optuna.pruners.MedianPruner(STARTUP_TRIALS, n_warmup_steps=first)
     study = optuna.create_study(direction="maximize", sampler=sampler, pruner=pruner)
     while trials.has_more:
