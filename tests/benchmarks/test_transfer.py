@@ -1,10 +1,8 @@
 """A rule of one search on other models: its setting is kept, AdamW is tuned, and losses are told."""
 
-import dataclasses
 import json
 import math
 
-import fakes
 import pytest
 
 from benchmarks.run import main
@@ -14,20 +12,15 @@ from benchmarks.trials.comparison import Choice
 from benchmarks.trials.contenders import read_contender
 from benchmarks.trials.records import trial_of
 from benchmarks.trials.trials import Metric
-from neural_optimizer_search import parse_formula
 from neural_optimizer_search.tasks.named_task import load
 
 pytestmark = [pytest.mark.once, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 
 def test_the_rule_is_trained_with_its_setting_and_adamw_is_tuned(tmp_path, monkeypatch, capfd):
-    found = dataclasses.replace(
-        fakes.fake_evaluation(parse_formula("sign(m)")),
-        learning_rate=3e-3,
-        schedule="linear, warm-up 0.1",
-        weight_decay=0.02,
-    )
-    monkeypatch.setattr(transfer, "search", lambda config: found)
+    found = transfer.Found("sign(m)", 3e-3, "linear, warm-up 0.1", 0.02, 1.3, {"Adam": 1.0})
+    searched = []
+    monkeypatch.setattr(transfer, "search", lambda config: searched.append(config) or found)
     words = ["transfer", "--scale", "smoke", "--experiments", "rosenbrock", "--seeds", "3", "--runs", str(tmp_path)]
     assert main(words) == 0
     records = [json.loads(line) for line in (tmp_path / "rosenbrock-smoke.jsonl").read_text().splitlines()]
@@ -49,6 +42,7 @@ def test_the_rule_is_trained_with_its_setting_and_adamw_is_tuned(tmp_path, monke
     )
     before = (tmp_path / "rosenbrock-smoke.jsonl").read_text()
     assert main(words) == 0 and (tmp_path / "rosenbrock-smoke.jsonl").read_text() == before
+    assert len(searched) == 1 and last["rule"] == "sign(m)" and last["known"] == {"Adam": 1.0}
 
 
 def make_choice(values, **also):

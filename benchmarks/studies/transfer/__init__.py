@@ -15,12 +15,13 @@ import math
 import os
 import pathlib
 from collections.abc import Sequence
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 import numpy as np
 from tqdm import tqdm
 
 from benchmarks.experiments import EXPERIMENTS, load_experiment
+from benchmarks.studies.common.kept import Kept
 from benchmarks.studies.common.searches import run_search
 from benchmarks.studies.common.shared_flags import own_data_flag, runs_flag
 from benchmarks.studies.own_models.report import LOSS, WIN
@@ -35,7 +36,6 @@ from benchmarks.trials.records import Record, Records
 from benchmarks.trials.trials import Metric
 from neural_optimizer_search.command_line import whole_number
 from neural_optimizer_search.flags import flag
-from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.run_directory import LEDGER
 from neural_optimizer_search.search.config import MUONS
@@ -64,27 +64,43 @@ class Config:
     workers: int = flag(1, "processes, each with one thread", parse=whole_number(1, 1_000))
 
 
+class Found(NamedTuple):
+    """What a search found.
+
+    Attributes:
+      rule: A formula, with its constants.
+      learning_rate, schedule, weight_decay: With which it was trained on all tasks.
+      fresh: Its mean score over the tasks with fresh seeds.
+      known: That of each known optimizer, by its name.
+    """
+
+    rule: str
+    learning_rate: float
+    schedule: str
+    weight_decay: float
+    fresh: float
+    known: dict[str, float]
+
+
 def run(config: Config) -> dict[str, Any]:
     """Searches, and trains what is missing; returns on which experiments the rule is better."""
     set_data_directory(config.data_dir)
-    found = search(config)
+    kept = Kept(config.runs / "found.jsonl")
+    found = Found(**kept.get(dict(trials=config.trials, seed=config.seed), lambda: search(config)._asdict()))
     contender = _make_contender(found)
     print(f"\nOn all: {contender}, learning rate {found.learning_rate:g}, weight decay {found.weight_decay:g}\n")
     rows = {name: _try(name, contender, found, config) for name in config.experiments}
     _print(rows)
     chances = {name: row["probability"] for name, row in rows.items()}
     return dict(
-        rule=found.rule.formula(),
-        learning_rate=found.learning_rate,
-        schedule=found.schedule,
-        weight_decay=found.weight_decay,
+        found._asdict(),
         better=[name for name, chance in chances.items() if chance >= WIN],
         worse=[name for name, chance in chances.items() if chance <= LOSS],
         experiments=rows,
     )
 
 
-def search(config: Config) -> Evaluation:
+def search(config: Config) -> Found:
     """The best rule of the search that is no known optimizer, by the seeds of the search and the fresh ones."""
     directory = config.runs / f"search-{config.trials}-{config.seed}"
     given = dict(task=TASKS, algorithm="settings", seed=config.seed, cache="none", baselines=THE_FIVE)
@@ -94,12 +110,14 @@ def search(config: Config) -> Evaluation:
         ranking = read_ranking(ledger)
     compared = [one for one in ranking.found if one.fresh is not None]
     best = max(compared, key=lambda one: np.mean([*one.evaluation.rewards, *one.fresh.rewards]))
-    return best.evaluation
+    e, fresh = best.evaluation, {one.name: one.fresh.reward for one in ranking.known if one.fresh}
+    assert e.learning_rate is not None
+    return Found(e.rule.formula(), e.learning_rate, e.schedule, e.weight_decay, best.fresh.reward, fresh)
 
 
 def _make_contender(found):
     schedule = parse_schedule(found.schedule)
-    return Contender(found.rule.formula(), schedule.decay, schedule.warmup)
+    return Contender(found.rule, schedule.decay, schedule.warmup)
 
 
 def _try(name, contender, found, config):
