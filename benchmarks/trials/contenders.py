@@ -1,15 +1,15 @@
 """Who takes part in a comparison: names on the command line, and the Keras optimizers that they stand for."""
 
 import functools
+import math
 import pathlib
 import sqlite3
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Optional
 
 import tensorflow as tf
 
 from neural_optimizer_search import LinearCosineDecay, NoisyLinearCosineDecay, Rule, WarmUp, optimizers
 from neural_optimizer_search.search.ranking import read_found_rules
-from neural_optimizer_search.tasks.schedule import Schedule
 
 SCHEDULES = {
     "constant": lambda rate, steps: rate,
@@ -26,7 +26,9 @@ KERAS = {
     "adamw": tf.keras.optimizers.AdamW,
     "rmsprop": tf.keras.optimizers.RMSprop,
 }
-RUN, WARM_UP = "run:", ", warm-up "
+RUN = "run:"
+# What may follow a schedule: the field of a `Contender` -> its words, and what it is less than.
+AFTER = {"warmup": (", warm-up ", 1.0), "weight_decay": (", weight decay ", math.inf)}
 
 
 class Contender(NamedTuple):
@@ -36,20 +38,26 @@ class Contender(NamedTuple):
       optimizer: A name of `KERAS` or of the catalogue, or a formula.
       schedule: A name of `SCHEDULES`.
       warmup: Share of the steps in which the rate rises first.
+      weight_decay: Decoupled: a share of the rate. None: the optimizer's own.
     """
 
     optimizer: str
     schedule: str
     warmup: float = 0.0
+    weight_decay: Optional[float] = None
 
     def __str__(self) -> str:
-        return f"{self.optimizer}@{self.schedule}" + (f"{WARM_UP}{self.warmup!r}" if self.warmup else "")
+        fields = {name: getattr(self, name) for name in AFTER}
+        told = [f"{AFTER[name][0]}{value!r}" for name, value in fields.items() if value != self._field_defaults[name]]
+        return "".join([f"{self.optimizer}@{self.schedule}", *told])
 
     def make(self, learning_rate: float, steps: int, **arguments: Any) -> tf.keras.optimizers.Optimizer:
         """A Keras optimizer for a training of so many steps; the arguments are its class's."""
         rising = min(round(self.warmup * steps), steps - 1)
         rate = SCHEDULES[self.schedule](learning_rate, steps - rising)
         rate = WarmUp(rate, rising) if rising else rate
+        if self.weight_decay is not None:
+            arguments["weight_decay"] = self.weight_decay
         if self.optimizer in KERAS:
             return KERAS[self.optimizer](rate, **arguments)
         if self.rule.decays:
@@ -64,7 +72,7 @@ class Contender(NamedTuple):
 
 
 def read_contender(text: str, schedule: str = "constant") -> Contender:
-    """Reads OPTIMIZER, OPTIMIZER@SCHEDULE or OPTIMIZER@SCHEDULE, warm-up SHARE.
+    """Reads OPTIMIZER or OPTIMIZER@SCHEDULE, after which may be: ", warm-up SHARE" and ", weight decay SHARE".
 
     Args:
       text: The optimizer is a name of the catalogue (`nos-optimizers` lists them), a formula, or `run:RUN#K`, the
@@ -75,17 +83,24 @@ def read_contender(text: str, schedule: str = "constant") -> Contender:
       ValueError: If there is no such optimizer or schedule.
     """
     name, _, after = text.rpartition("@") if "@" in text else (text, "", schedule)
-    after, _, share = after.partition(WARM_UP)
+    given = {}
+    for field, (words, limit) in reversed(AFTER.items()):
+        after, told, number = after.partition(words)
+        if told:
+            given[field] = _read_number(words.strip(", "), number, limit)
     if after not in SCHEDULES:
         raise ValueError(f"a learning-rate decay must be one of {', '.join(SCHEDULES)}. Received: {after!r}")
-    return Contender(_read_optimizer(name), after, _read_warmup(share) if share else 0.0)
+    return Contender(_read_optimizer(name), after, **given)
 
 
-def _read_warmup(text):
+def _read_number(what, text, limit):
     try:
-        return Schedule(warmup=float(text)).warmup
+        number = float(text)
     except ValueError:
-        raise ValueError(f"a warm-up must be a share of the steps in [0, 1). Received: {text!r}") from None
+        number = math.nan
+    if not 0 <= number < limit:
+        raise ValueError(f"a {what} must be a number in [0, {limit:g}). Received: {text!r}")
+    return number
 
 
 def _read_optimizer(name):

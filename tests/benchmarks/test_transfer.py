@@ -24,13 +24,15 @@ def test_the_rule_is_trained_with_its_setting_and_adamw_is_tuned(tmp_path, monke
     words = ["transfer", "--scale", "smoke", "--experiments", "rosenbrock", "--seeds", "3", "--runs", str(tmp_path)]
     assert main(words) == 0
     records = [json.loads(line) for line in (tmp_path / "rosenbrock-smoke.jsonl").read_text().splitlines()]
-    own = [record for record in records if record["contender"] == "sign(m)@linear, warm-up 0.1"]
-    assert {(r["learning_rate"], *map(tuple, r["options"])) for r in own} == {(3e-3, ("weight_decay", 0.02))}
+    own = [record for record in records if record["contender"] == "sign(m)@linear, warm-up 0.1, weight decay 0.02"]
+    assert {r["learning_rate"] for r in own} == {3e-3}
     assert [r["seed"] for r in own] == [0, 1, 2, 3]
     adamw = [record for record in records if record["contender"].startswith("adamw@")]
     # Two schedules and two weight decays at each rate of the experiment; then the best alone with fresh seeds.
     assert len({trial_of(r) for r in adamw if r["seed"] == 0}) == 2 * 2 * 2
     assert len({trial_of(r)._replace(seed=0) for r in adamw if r["seed"]}) == 1 and len(adamw) == 8 + 3
+    # Weight decay changes what is trained.
+    assert len({r["final"] for r in adamw if r["seed"] == 0}) == 8
     said = capfd.readouterr().out
     last = json.loads(said.splitlines()[-1])
     row = last["experiments"]["rosenbrock"]
@@ -47,7 +49,7 @@ def test_the_rule_is_trained_with_its_setting_and_adamw_is_tuned(tmp_path, monke
 
 def make_choice(values, **also):
     records = [dict(test=value, diverged=value is None, **also) for value in values]
-    tuned = [dict(contender="adamw@cosine", learning_rate=0.1, options=[["weight_decay", 0.1]], seed=0)]
+    tuned = [dict(contender="adamw@cosine, weight decay 0.1", learning_rate=0.1, options=[], seed=0)]
     return Choice(trial_of(tuned[0]), tuned, records)
 
 
@@ -68,8 +70,21 @@ def test_a_contender_has_a_warm_up():
     rates = [float(rate(step)) for step in (0, 4, 9, 10, 25, 40)]
     assert rates == pytest.approx([0.04, 0.2, 0.4, 0.4, 0.2, 0.0], abs=1e-6)
     for wrong in ("2", "much", "-0.1"):
-        with pytest.raises(ValueError, match=r"a warm-up must be a share of the steps in \[0, 1\)"):
+        with pytest.raises(ValueError, match=r"a warm-up must be a number in \[0, 1\)"):
             read_contender(f"adam@linear, warm-up {wrong}")
+
+
+def test_a_contender_has_a_weight_decay():
+    """Of AdamW also none at all, in place of Keras's own; on each experiment, for it is the contender's."""
+    for text, decay in (
+        ("adamw@cosine", 0.004),
+        ("adamw@cosine, warm-up 0.1, weight decay 0.0", 0.0),
+        ("sign(m)@linear, weight decay 0.2", 0.2),
+    ):
+        contender = read_contender(text)
+        assert str(contender) == text and contender.make(0.1, 100).weight_decay == decay
+    with pytest.raises(ValueError, match="a weight decay must be a number"):
+        read_contender("adam@linear, weight decay -1")
 
 
 @pytest.mark.parametrize("name", ["mlp", "lstm"])

@@ -11,6 +11,8 @@ The search goes on where it was stopped, and no training is made twice.
 
 import contextlib
 import dataclasses
+import functools
+import itertools
 import math
 import os
 import pathlib
@@ -29,7 +31,7 @@ from benchmarks.studies.own_models.statistics import find_improvement
 from benchmarks.studies.own_tasks import VARIABLE, set_data_directory
 from benchmarks.studies.transfer.tasks import NAMES as TASKS
 from benchmarks.trials.comparison import Choice, compare, count_trials, find_choice, merit
-from benchmarks.trials.contenders import Contender, read_contender
+from benchmarks.trials.contenders import Contender
 from benchmarks.trials.execution import measure_trials, trial_runner
 from benchmarks.trials.experiment import SCALES
 from benchmarks.trials.records import Record, Records
@@ -88,7 +90,7 @@ def run(config: Config) -> dict[str, Any]:
     kept = Kept(config.runs / "found.jsonl")
     found = Found(**kept.get(dict(trials=config.trials, seed=config.seed), lambda: search(config)._asdict()))
     contender = _make_contender(found)
-    print(f"\nOn all: {contender}, learning rate {found.learning_rate:g}, weight decay {found.weight_decay:g}\n")
+    print(f"\nOn all: {contender}, learning rate {found.learning_rate:g}\n")
     rows = {name: _try(name, contender, found, config) for name in config.experiments}
     _print(rows)
     chances = {name: row["probability"] for name, row in rows.items()}
@@ -117,7 +119,7 @@ def search(config: Config) -> Found:
 
 def _make_contender(found):
     schedule = parse_schedule(found.schedule)
-    return Contender(found.rule, schedule.decay, schedule.warmup)
+    return Contender(found.rule, schedule.decay, schedule.warmup, found.weight_decay)
 
 
 def _try(name, contender, found, config):
@@ -130,19 +132,18 @@ def _try(name, contender, found, config):
         dataclasses.replace(final, seeds=0),
         dataclasses.replace(final, learning_rates=(found.learning_rate,), refine=None),
     )
-    adamws = {f"{ADAMW}@{schedule}": read_contender(f"{ADAMW}@{schedule}") for schedule in SCHEDULES}
-    own, others = (
-        tuple(dict(weight_decay=decay) for decay in them) for them in ([found.weight_decay], WEIGHT_DECAYS)
-    )
+    tried = itertools.product(SCHEDULES, [0.0], WEIGHT_DECAYS)  # [0.0]: without a warm-up
+    adamws = {str(one): one for one in itertools.starmap(functools.partial(Contender, ADAMW), tried)}
+    options = functools.partial(experiment.list_options, setting)
     data = config.data_dir or os.environ.get(VARIABLE)
     place = experiment.__name__, config.scale, data and pathlib.Path(data), "default", config.workers
-    total = count_trials(fixed, [mine], lambda _: own) + count_trials(tuning, list(adamws), lambda _: others)
+    total = count_trials(fixed, [mine], options) + count_trials(tuning, list(adamws), options)
     with tqdm(total=total + config.seeds, unit="training", desc=name) as bar, trial_runner(*place) as run_trials:
         measure = measure_trials({mine: contender, **adamws}, records, run_trials, bar)
-        compare(fixed, [mine], lambda _: own, metric, records, measure)
-        compare(tuning, list(adamws), lambda _: others, metric, records, measure)
+        compare(fixed, [mine], options, metric, records, measure)
+        compare(tuning, list(adamws), options, metric, records, measure)
         best = max(adamws, key=lambda one: max(merit(r, metric) for r in find_choice(records, one, metric).tuned))
-        compare(final, [best], lambda _: others, metric, records, measure)
+        compare(final, [best], options, metric, records, measure)
     both = (find_choice(records, one, metric) for one in (mine, best))
     return dict(describe(metric, *both), trials=sum(len(find_choice(records, a, metric).tuned) for a in adamws))
 
@@ -156,8 +157,7 @@ def describe(metric: Metric, rule: Choice, adamw: Choice) -> dict[str, Any]:
         metric=metric.name.replace("validation", key),
         probability=find_improvement(own, other),
         **shown,
-        tuned=f"{adamw.best.contender}, learning rate {adamw.best.learning_rate:.3g}, "
-        f"weight decay {dict(adamw.best.options)['weight_decay']:g}",
+        tuned=f"{adamw.best.contender}, learning rate {adamw.best.learning_rate:.3g}",
     )
 
 
