@@ -79,7 +79,7 @@ def test_a_contender_has_a_weight_decay():
     for text, decay in (
         ("adamw@cosine", 0.004),
         ("adamw@cosine, warm-up 0.1, weight decay 0.0", 0.0),
-        ("sign(m)@linear, weight decay 0.2", 0.2),
+        ("sign(m)@linear, weight decay 2.5", 2.5),
     ):
         contender = read_contender(text)
         assert str(contender) == text and contender.make(0.1, 100).weight_decay == decay

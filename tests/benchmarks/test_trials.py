@@ -181,7 +181,7 @@ def test_contenders_are_read(text, read):
     ("text", "message"),
     [
         ("adaam", "adam"),
-        ("adam@cosin", "one of constant, cosine"),
+        ("adam@cosin", "one of constant, linear, cosine"),
         ("run:nowhere#1", "nowhere is not a run"),
         ("run:nowhere", "run:RUN#K"),
     ],
