@@ -2,11 +2,18 @@
 
 import gc
 import os
+import signal
 
 import pytest
 
 # The kernels that the worker processes use (see `measuring_worker.py`).
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
+# Under `nohup`, or behind an & of a shell without job control, these are ignored, and so by all that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+for name in ("SIGHUP", "SIGQUIT"):
+    if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_IGN:
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 
 @pytest.fixture
