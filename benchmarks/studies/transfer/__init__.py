@@ -88,7 +88,9 @@ def run(config: Config) -> dict[str, Any]:
     """Searches, and trains what is missing; returns on which experiments the rule is better."""
     set_data_directory(config.data_dir)
     kept = Kept(config.runs / "found.jsonl")
-    found = Found(**kept.get(dict(trials=config.trials, seed=config.seed), lambda: search(config)._asdict()))
+    found = Found(
+        **kept.get(dict(tasks=TASKS, trials=config.trials, seed=config.seed), lambda: search(config)._asdict())
+    )
     contender = _make_contender(found)
     print(f"\nOn all: {contender}, learning rate {found.learning_rate:g}\n")
     rows = {name: _try(name, contender, found, config) for name in config.experiments}
