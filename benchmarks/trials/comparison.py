@@ -90,8 +90,8 @@ def find_choice(records: Records, contender: str, metric: Metric) -> Choice:
     return Choice(best, tuned, final)
 
 
-def merit(record: Record, metric: Metric) -> float:
-    """The best validation of a training, so that more is better; of one that diverged, the worst there is."""
-    if record["diverged"] or record["best"] is None:
+def merit(record: Record, metric: Metric, key: str = "best") -> float:
+    """A result of a training, such that more is better; of one that diverged, the worst there is."""
+    if record["diverged"] or record.get(key) is None:
         return -math.inf
-    return record["best"] if metric.larger_is_better else -record["best"]
+    return record[key] if metric.larger_is_better else -record[key]

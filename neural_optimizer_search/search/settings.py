@@ -20,7 +20,7 @@ import numpy as np
 from neural_optimizer_search.arguments import check_fields
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.dsl.space import Space
-from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.measuring.evaluation import Evaluation, name_tasks
 from neural_optimizer_search.measuring.joint import mean_score
 from neural_optimizer_search.records.rows import Start
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal, Trial
@@ -143,9 +143,14 @@ class Settings(Algorithm):
     ):
         self._space, self._protocol, self._config, self._seed = space, protocol, config, seed
         self._best: dict[bool, list[Tried]] = {False: [], True: []}  # the best so many, of known optimizers or not
-        self._is_joint = any(e.parts for e in known)
-        # What the last trials were worth at each look, of known optimizers or not.
-        self._looks = {is_known: self._make_looks(known) for is_known in (False, True)}
+        tasks = len(name_tasks(known))
+        self._is_joint = tasks > 1
+        # What the last trials were worth at each look, a third of the way or after each task but the last, of known
+        # optimizers or not.
+        self._looks = {
+            is_known: [collections.deque[float](maxlen=config.memory) for _ in range(max(1, tasks - 1))]
+            for is_known in (False, True)
+        }
         self._model = FormModel()
         self._known = {e.rule.canonical(): e for e in known}
         self._of_string = {space.embed_form(e.rule): e.key for e in known}
@@ -189,11 +194,6 @@ class Settings(Algorithm):
     def restore(self) -> int:
         """All proposals are made again, from what the ledger has: they take no time beside the trainings."""
         return 0
-
-    def _make_looks(self, known):
-        """A third of the way, or after each task but the last."""
-        count = max((len(e.parts) for e in known), default=0) - 1 if self._is_joint else 1
-        return [collections.deque[float](maxlen=self._config.memory) for _ in range(count)]
 
     def _learn_scale(self, individual, evaluation):
         """With it a known optimizer becomes a parent as it was measured before the search; on several tasks that was

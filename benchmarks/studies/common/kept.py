@@ -2,7 +2,7 @@
 
 import json
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 
@@ -35,6 +35,10 @@ class Kept:
 
     def __getitem__(self, of: Any) -> Any:
         return self._results[_text(of)]
+
+    def items(self) -> Iterator[tuple[Any, Any]]:
+        """What was measured, and its results."""
+        return ((json.loads(of), result) for of, result in self._results.items())
 
     def add(self, of: Any, result: Any) -> None:
         """Keeps a result; both are what JSON can hold."""

@@ -1,13 +1,13 @@
 """What was measured, as a document shows it: a table and a sentence."""
 
-import json
 import pathlib
 
 import numpy as np
 
+from benchmarks.studies.common.kept import Kept
 from benchmarks.studies.own_models.arms import ARMS
 from benchmarks.studies.own_models.pieces import Piece, read_outcome
-from benchmarks.studies.own_models.report import LOSS, SEARCH, WIN, Outcomes, compare, find_gains
+from benchmarks.studies.own_models.report import SEARCH, Outcomes, compare, find_gains, judge
 from benchmarks.studies.own_models.statistics import interquartile_mean
 from benchmarks.studies.own_tasks import EIGHT, HELD_OUT
 
@@ -23,11 +23,7 @@ TITLES = {
 
 def read_outcomes(path: pathlib.Path) -> Outcomes:
     """The outcomes of a file that the study kept."""
-    outcomes = {}
-    for record in map(json.loads, path.read_text().splitlines()):
-        piece = {name: value for name, value in record["of"].items() if name != "fresh_seeds"}
-        outcomes[Piece(**piece)] = read_outcome(record["result"])
-    return outcomes
+    return {Piece(*(of[name] for name in Piece._fields)): read_outcome(one) for of, one in Kept(path).items()}
 
 
 def write_table(outcomes: Outcomes, trainings: int) -> str:
@@ -60,12 +56,9 @@ def _write_gain(by_task):
 
 def write_result(outcomes: Outcomes, trainings: int, arm: str = "optuna") -> str:
     """A sentence: on how many models the search's winner is better, level and worse than an arm's."""
-    chances = [compare(outcomes, task, arm, trainings) for task in EIGHT]
-    compared = [one for one in chances if one.splits]
-    wins, losses = (
-        sum(test(one.probability) for one in compared) for test in (lambda p: p >= WIN, lambda p: p <= LOSS)
-    )
-    splits = sorted({one.splits for one in compared})
+    compared = {task: compare(outcomes, task, arm, trainings) for task in EIGHT}
+    wins, losses, level = map(len, judge({task: one.probability for task, one in compared.items()}))
+    splits = sorted({one.splits for one in compared.values() if one.splits})
     fresh = max(len(outcome.scores) for outcome in outcomes.values())
     seeds = (
         f"{splits[0]} to {splits[-1]} outer seeds"
@@ -74,7 +67,7 @@ def write_result(outcomes: Outcomes, trainings: int, arm: str = "optuna") -> str
     )
     return (
         f"At the same number of gradient steps as Optuna over stock optimizers and Muon ({trainings} trainings), "
-        f"what `nos-search` found was better on {wins} of {len(compared)} models, "
-        f"level on {len(compared) - wins - losses}, and worse on {losses} ({seeds}; {fresh} fresh "
+        f"what `nos-search` found was better on {wins} of {wins + losses + level} models, "
+        f"level on {level}, and worse on {losses} ({seeds}; {fresh} fresh "
         "trainings of each winner, on test data)."
     )

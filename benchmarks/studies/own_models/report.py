@@ -42,6 +42,13 @@ def compare(outcomes: Outcomes, task: str, arm: str, trainings: int) -> Comparis
     return Comparison(*map(float, mean_interval(each, np.random.default_rng(0))), len(each))
 
 
+def judge(chances: Mapping[str, float]) -> tuple[list[str], list[str], list[str]]:
+    """What is won, lost and neither, of probabilities of improvement by name; NaN is none of these."""
+    wins = [name for name, chance in chances.items() if chance >= WIN]
+    losses = [name for name, chance in chances.items() if chance <= LOSS]
+    return wins, losses, [name for name, chance in chances.items() if LOSS < chance < WIN]
+
+
 def summarize(outcomes: Outcomes, trainings: int) -> dict[str, Any]:
     """Prints the tables of a budget; returns its figures.
 
@@ -142,10 +149,8 @@ def summarize_tasks(outcomes: Outcomes, trainings: int) -> dict[str, Any]:
         print(f"{arm:10s}{f'{mean:+.4f} ({low:+.4f} to {high:+.4f})':>28s}")
     figures: dict[str, Any] = dict(iqm=iqm)
     for arm in others:
-        chances = [compare(outcomes, task, arm, trainings).probability for task in tasks]
-        figures[f"wins_vs_{arm}"] = wins = [t for t, p in zip(tasks, chances) if p >= WIN]
-        figures[f"losses_vs_{arm}"] = losses = [t for t, p in zip(tasks, chances) if p <= LOSS]
-        between = [t for t, p in zip(tasks, chances) if LOSS < p < WIN]
+        wins, losses, between = judge({task: compare(outcomes, task, arm, trainings).probability for task in tasks})
+        figures |= {f"wins_vs_{arm}": wins, f"losses_vs_{arm}": losses}
         words = (f"{', '.join(names) or 'none'}" for names in (wins, losses, between))
         print("The search against {}: wins {}; losses {}; between {}".format(arm, *words))
     each = [_find_ratios(outcomes, task, SEARCH, trainings) for task in tasks]

@@ -13,7 +13,6 @@ import contextlib
 import dataclasses
 import functools
 import itertools
-import math
 import os
 import pathlib
 from collections.abc import Sequence
@@ -26,7 +25,7 @@ from benchmarks.experiments import EXPERIMENTS, load_experiment
 from benchmarks.studies.common.kept import Kept
 from benchmarks.studies.common.searches import run_search
 from benchmarks.studies.common.shared_flags import own_data_flag, runs_flag
-from benchmarks.studies.own_models.report import LOSS, WIN
+from benchmarks.studies.own_models.report import judge
 from benchmarks.studies.own_models.statistics import find_improvement
 from benchmarks.studies.own_tasks import VARIABLE, set_data_directory
 from benchmarks.studies.transfer.tasks import NAMES as TASKS
@@ -34,7 +33,7 @@ from benchmarks.trials.comparison import Choice, compare, count_trials, find_cho
 from benchmarks.trials.contenders import Contender
 from benchmarks.trials.execution import measure_trials, trial_runner
 from benchmarks.trials.experiment import SCALES
-from benchmarks.trials.records import Record, Records
+from benchmarks.trials.records import Records
 from benchmarks.trials.trials import Metric
 from neural_optimizer_search.command_line import whole_number
 from neural_optimizer_search.flags import flag
@@ -95,11 +94,11 @@ def run(config: Config) -> dict[str, Any]:
     print(f"\nOn all: {contender}, learning rate {found.learning_rate:g}\n")
     rows = {name: _try(name, contender, found, config) for name in config.experiments}
     _print(rows)
-    chances = {name: row["probability"] for name, row in rows.items()}
+    better, worse, _ = judge({name: row["probability"] for name, row in rows.items()})
     return dict(
         found._asdict(),
-        better=[name for name, chance in chances.items() if chance >= WIN],
-        worse=[name for name, chance in chances.items() if chance <= LOSS],
+        better=better,
+        worse=worse,
         experiments=rows,
     )
 
@@ -153,7 +152,7 @@ def _try(name, contender, found, config):
 def describe(metric: Metric, rule: Choice, adamw: Choice) -> dict[str, Any]:
     """What final trainings on an experiment say; of an experiment without test data their last values."""
     key = "test" if any("test" in record for record in (*rule.final, *adamw.final)) else "final"
-    own, other = ([find_merit(record, key, metric) for record in choice.final] for choice in (rule, adamw))
+    own, other = ([merit(record, metric, key) for record in choice.final] for choice in (rule, adamw))
     shown = {name: [record.get(key) for record in choice.final] for name, choice in ((RULE, rule), (ADAMW, adamw))}
     return dict(
         metric=metric.name.replace("validation", key),
@@ -161,13 +160,6 @@ def describe(metric: Metric, rule: Choice, adamw: Choice) -> dict[str, Any]:
         **shown,
         tuned=f"{adamw.best.contender}, learning rate {adamw.best.learning_rate:.3g}",
     )
-
-
-def find_merit(record: Record, key: str, metric: Metric) -> float:
-    """A result of a training, so that more is better; of one that diverged, the worst there is."""
-    if record["diverged"] or record.get(key) is None:
-        return -math.inf
-    return record[key] if metric.larger_is_better else -record[key]
 
 
 def _print(rows):
