@@ -8,6 +8,7 @@ from neural_optimizer_search.arguments import check_config, check_int, check_num
 from neural_optimizer_search.decays import annealed_noise_stddev, cyclical, linear
 from neural_optimizer_search.keras_versions import check_backend, keras
 from neural_optimizer_search.operations import of_backend
+from neural_optimizer_search.schedule_shape import Schedule, parse_schedule
 
 _serializable = keras.utils.register_keras_serializable(package="neural_optimizer_search")
 
@@ -222,6 +223,43 @@ class WarmUp(_Schedule):
         if not isinstance(schedule, float):
             schedule = keras.optimizers.schedules.serialize(schedule)
         return {"schedule": schedule, "warmup_steps": self.warmup_steps}
+
+
+# What a `Schedule` calls its decays.
+_MAKE = {
+    "constant": lambda rate, steps: rate,
+    "linear": lambda rate, steps: keras.optimizers.schedules.PolynomialDecay(rate, steps, end_learning_rate=0.0),
+    "cosine": keras.optimizers.schedules.CosineDecay,
+    "linear_cosine": lambda rate, steps: LinearCosineDecay(rate, steps, beta=0.0),
+}
+
+
+def make_schedule(shape: Union[Schedule, str], learning_rate: float, steps: int) -> Any:
+    """What an optimizer takes as `learning_rate` for a rate to go like this in the course of a training.
+
+    Args:
+      shape: Text such as "linear" or "cosine, warm-up 0.1", as `parse_schedule` reads it: the rate goes down in this
+        way to 0, after a rise in such a share of the steps. Or a `Schedule`.
+      learning_rate: What the highest rate is, a number > 0.
+      steps: Of the training, an int > 0: epochs times batches an epoch.
+
+    Returns:
+      A `LearningRateSchedule`; for "constant" the number.
+
+    Raises:
+      ValueError: If an argument is out of range.
+
+    Example:
+      >>> from neural_optimizer_search.schedules import make_schedule
+      >>> rate = make_schedule("linear, warm-up 0.4", 0.3, steps=5)
+      >>> [round(float(rate(t)), 3) for t in range(5)]
+      [0.15, 0.3, 0.3, 0.2, 0.1]
+    """
+    shape, steps = parse_schedule(shape), _int("steps", steps, "> 0")
+    rate = _number("learning_rate", learning_rate, "> 0")
+    rising = shape.count_rising(steps)
+    decayed = _MAKE[shape.decay](rate, steps - rising)
+    return WarmUp(decayed, rising) if rising else decayed
 
 
 def _number(argument, value, allowed=""):

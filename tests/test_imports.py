@@ -41,31 +41,31 @@ MAY_IMPORT = {
     f"{CORE}.describe_error": {f"{CORE}.command_line"},
     f"{CORE}.flags": {f"{CORE}.command_line"},
     f"{CORE}.recorded_flags": {f"{CORE}.command_line", f"{CORE}.files", f"{CORE}.flags"},
-    f"{CORE}.schedules": {f"{CORE}.arguments", f"{CORE}.decays", *KERAS},
+    f"{CORE}.schedules": {f"{CORE}.arguments", f"{CORE}.decays", f"{CORE}.schedule_shape", *KERAS},
     DSL: {f"{CORE}.decays", f"{CORE}.operations"},
-    f"{CORE}.optimizers": {f"{CORE}.decays", *KERAS, *COMMANDS, DSL},
+    f"{CORE}.optimizers": {f"{CORE}.decays", f"{CORE}.schedules", *KERAS, *COMMANDS, DSL},
     f"{CORE}.objectives": set(),
     f"{CORE}.l2o": {
         CORE,
         *(f"{CORE}.{place}" for place in ("keras_versions", "objectives", "optimizers", "records")),
         *COMMANDS,
     },
-    f"{CORE}.tasks.schedule": {f"{CORE}.decays", f"{CORE}.operations"},
+    f"{CORE}.schedule_shape": {f"{CORE}.decays", f"{CORE}.operations"},
     f"{CORE}.tasks": {
-        f"{CORE}.code_hash", f"{CORE}.optimizers", f"{CORE}.keras_versions", f"{CORE}.tasks.schedule", *COMMANDS, DSL
+        f"{CORE}.code_hash", f"{CORE}.optimizers", f"{CORE}.keras_versions", f"{CORE}.schedule_shape", *COMMANDS, DSL
     },
     f"{CORE}.measuring": {
-        f"{CORE}.tasks.schedule", f"{CORE}.code_hash", f"{CORE}.tasks", f"{CORE}.flat_weights", *KERAS, DSL
+        f"{CORE}.schedule_shape", f"{CORE}.code_hash", f"{CORE}.tasks", f"{CORE}.flat_weights", *KERAS, DSL
     },
     f"{CORE}.workers": {f"{CORE}.measuring", f"{CORE}.tasks", *COMMANDS, DSL},
-    f"{CORE}.records": {f"{CORE}.measuring", f"{CORE}.tasks.schedule", *COMMANDS, DSL},
+    f"{CORE}.records": {f"{CORE}.measuring", f"{CORE}.schedule_shape", *COMMANDS, DSL},
 }  # fmt: skip
 MAY_IMPORT[f"{CORE}.trials"] = {
-    f"{CORE}.measuring", f"{CORE}.tasks", f"{CORE}.tasks.schedule", *COMMANDS, DSL
+    f"{CORE}.measuring", f"{CORE}.tasks", f"{CORE}.schedule_shape", *COMMANDS, DSL
 }  # fmt: skip
 MAY_IMPORT[f"{CORE}.search"] = {
     *(f"{CORE}.{place}" for place in ("records", "workers", "measuring", "optimizers", "keras_versions", "trials")),
-    f"{CORE}.tasks", f"{CORE}.tasks.schedule", *COMMANDS, DSL
+    f"{CORE}.tasks", f"{CORE}.schedule_shape", *COMMANDS, DSL
 }  # fmt: skip
 MAY_IMPORT[f"{CORE}.report"] = MAY_IMPORT[f"{CORE}.promotion"] = {f"{CORE}.search", *MAY_IMPORT[f"{CORE}.search"]}
 MAY_IMPORT[f"{CORE}.tuning"] = {f"{CORE}.promotion", f"{CORE}.operations", *MAY_IMPORT[f"{CORE}.promotion"]}
@@ -81,7 +81,7 @@ MAY_IMPORT["benchmarks.data"] = {f"{CORE}.tasks"}
 MAY_IMPORT["benchmarks.networks"] = {"benchmarks.data"}
 MAY_IMPORT["benchmarks.trials"] = {
     "benchmarks.plotting", f"{CORE}.records", f"{CORE}.search", f"{CORE}.workers", f"{CORE}.optimizers",
-    f"{CORE}.tasks.schedule"
+    f"{CORE}.schedule_shape"
 }  # fmt: skip
 MAY_IMPORT["benchmarks.experiments"] = {
     "benchmarks.trials", "benchmarks.networks", "benchmarks.data", f"{CORE}.tasks", f"{CORE}.objectives"

@@ -1,9 +1,12 @@
+import itertools
+
 import numpy as np
 import pytest
 import reference
 from backends import apply, array, compiled, integer, keras, mapped, tensor, variable
 
-from neural_optimizer_search.schedules import LinearCosineDecay, NoisyLinearCosineDecay, WarmUp
+from neural_optimizer_search.schedule_shape import DECAYS, Schedule
+from neural_optimizer_search.schedules import LinearCosineDecay, NoisyLinearCosineDecay, WarmUp, make_schedule
 
 keras_schedules = keras.optimizers.schedules
 T = 60
@@ -141,6 +144,28 @@ def test_a_warm_up_rises_to_the_first_rate_and_goes_on_with_the_schedule(schedul
     rate = (lambda t: schedule) if isinstance(schedule, float) else (lambda t: float(schedule(integer(t))))
     expected = [rate(0) / 4, rate(0) / 2, rate(0) * 3 / 4, rate(0), *map(rate, range(T + 3))]
     np.testing.assert_allclose(values(WarmUp(schedule, 4), range(T + 7)), expected, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize(("decay", "warmup"), list(itertools.product(DECAYS, (0.0, 0.1, 0.33))))
+def test_made_of_a_shape_the_rate_goes_as_in_a_measured_run(decay, warmup):
+    shape = Schedule(decay, warmup)
+    for made in (make_schedule(shape, 0.025, T), make_schedule(str(shape), 0.025, T)):
+        rates = values(made, range(T)) if callable(made) else np.full(T, made)
+        np.testing.assert_allclose(rates, 0.025 * shape.factors(T), rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (("sine", 0.1, 9), "Argument `schedule` must be one of: constant, .* Received: 'sine'"),
+        (("linear", 0.0, 9), "Argument `learning_rate` must be a finite number > 0. Received: 0.0"),
+        (("linear", 0.1, 0), "Argument `steps` must be an int > 0. Received: 0"),
+        (("constant", 0.1, 2.5), "Argument `steps` must be an int > 0. Received: 2.5"),
+    ],
+)
+def test_no_schedule_is_made_of_these(given, message):
+    with pytest.raises(ValueError, match=message):
+        make_schedule(*given)
 
 
 @pytest.mark.parametrize("schedule", [0.0, -1.0, float("nan"), "0.1", None, True])

@@ -14,7 +14,7 @@ MODULES = (
     "measuring.random_draws", "measuring.rule_runs", "measuring.screen",
     "measuring.sweep", "measuring.token_optimizer", "measuring.training", "keras_versions",
     "operations.newton_schulz", "operations.on_numpy", "operations.on_tensorflow", "tasks.child", "tasks.image_task",
-    "tasks.keras_steps", "tasks.protocol", "tasks.schedule",
+    "tasks.keras_steps", "tasks.protocol", "schedule_shape",
 )  # fmt: skip
 
 

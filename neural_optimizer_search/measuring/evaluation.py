@@ -7,7 +7,7 @@ from typing import NamedTuple, Optional
 import numpy as np
 
 from neural_optimizer_search.dsl.rule import Rule
-from neural_optimizer_search.tasks.schedule import CONSTANT
+from neural_optimizer_search.schedule_shape import CONSTANT
 
 
 class Part(NamedTuple):

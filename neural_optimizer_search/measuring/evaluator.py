@@ -14,8 +14,8 @@ from neural_optimizer_search.measuring.recording import STEPS
 from neural_optimizer_search.measuring.rule_runs import RuleRuns, is_finite
 from neural_optimizer_search.measuring.sweep import Sweep
 from neural_optimizer_search.measuring.training import ChildTraining, TrainingRun
+from neural_optimizer_search.schedule_shape import Schedule, parse_schedule
 from neural_optimizer_search.tasks.protocol import REWARDS, Protocol
-from neural_optimizer_search.tasks.schedule import Schedule, parse_schedule
 from neural_optimizer_search.tasks.task import Task
 
 LARGEST_RATE = float(np.finfo(np.float32).max)

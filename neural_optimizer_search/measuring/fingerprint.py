@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from neural_optimizer_search.code_hash import hash_code, hash_files
+from neural_optimizer_search.schedule_shape import CONSTANT
 from neural_optimizer_search.tasks.named_task import is_same_loss
 from neural_optimizer_search.tasks.protocol import Protocol
-from neural_optimizer_search.tasks.schedule import CONSTANT
 from neural_optimizer_search.tasks.task import Task
 
 # What rewards of such tasks depend on, beside `code_version.MODULES`.

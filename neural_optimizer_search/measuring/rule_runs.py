@@ -4,7 +4,7 @@ import numpy as np
 
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.training import ChildTraining, TrainingRun
-from neural_optimizer_search.tasks.schedule import CONSTANT, Schedule
+from neural_optimizer_search.schedule_shape import CONSTANT, Schedule
 
 
 class RuleRuns:

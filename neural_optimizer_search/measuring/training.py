@@ -18,9 +18,9 @@ from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.random_draws import repeatable_draws
 from neural_optimizer_search.measuring.recording import Recording
 from neural_optimizer_search.measuring.token_optimizer import GRADIENT_DESCENT, TokenOptimizer
+from neural_optimizer_search.schedule_shape import CONSTANT, Schedule
 from neural_optimizer_search.tasks.child import Child, eager_functions, gather, length, rows
 from neural_optimizer_search.tasks.keras_steps import clipping_of, replace_optimizer, tensorflow_variable
-from neural_optimizer_search.tasks.schedule import CONSTANT, Schedule
 
 # Loss scaling leaves out the first updates until its scale, 2^15 at first, suits; gradients may be accumulated.
 MOST_WITHOUT_UPDATE = 16

@@ -1,4 +1,4 @@
-"""Every published update rule as one row of a table, and optimizers by name; see also `later_papers.py`.
+"""Every published update rule as one row of a table, and optimizers by name; see also `later_papers` and `found`.
 
 v2 is arXiv:1709.07417v2, v1 the ICML 2017 paper. What v2 (section 8.1) says about usage: for PowerSign and AddSign
 the learning rate that suits SGD is usually a good first choice, and a larger one where it is to decay.
@@ -8,13 +8,16 @@ import difflib
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
+from neural_optimizer_search.arguments import check_step_count
 from neural_optimizer_search.dsl.formula import FormulaError, parse_formula
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.keras_versions import keras
 from neural_optimizer_search.optimizers.add_sign import AddSign
+from neural_optimizer_search.optimizers.found import FOUND
 from neural_optimizer_search.optimizers.later_papers import LATER_PAPERS
 from neural_optimizer_search.optimizers.power_sign import PowerSign
 from neural_optimizer_search.optimizers.rule_optimizer import RuleOptimizer
+from neural_optimizer_search.schedules import make_schedule
 
 _RECOMMENDED_DECAYS = {PowerSign: "cd", AddSign: "ld"}  # v2, section 8.1
 
@@ -30,6 +33,9 @@ class PublishedRule:
       optimizer: The class that computes it.
       arguments: What the class needs besides the formula to be this row, such as {"decay": "ld"}.
       learning_rate: The usual one; None: the class's own default.
+      schedule: Of a rule that was found with one: how the rate goes in the course of a training, as `parse_schedule`
+        reads it; else "".
+      weight_decay: Of a rule that was found with one, likewise; decoupled, a share of the rate.
 
     Example:
       >>> from neural_optimizer_search.optimizers import CATALOGUE
@@ -44,6 +50,8 @@ class PublishedRule:
     optimizer: type = RuleOptimizer
     arguments: dict[str, Any] = field(default_factory=dict, hash=False)
     learning_rate: Optional[float] = None
+    schedule: str = ""
+    weight_decay: float = 0.0
 
     @property
     def rule(self) -> Rule:
@@ -61,11 +69,22 @@ class PublishedRule:
         return _RECOMMENDED_DECAYS.get(self.optimizer)
 
     def make(self, **arguments: Any) -> Any:
-        """An optimizer of this rule; the arguments are the class's, such as `learning_rate`."""
+        """An optimizer of this rule; the arguments are the class's, such as `learning_rate`.
+
+        Those that are not given are the row's. The row's schedule takes `decay_steps` steps.
+        """
         rule = {"rule": self.rule} if self.optimizer is RuleOptimizer else {}
         if self.learning_rate is not None:
-            arguments.setdefault("learning_rate", self.learning_rate)
+            arguments.setdefault("learning_rate", self._make_rate(arguments.get("decay_steps")))
+        if self.weight_decay:
+            arguments.setdefault("weight_decay", self.weight_decay)
         return self.optimizer(**rule, **self.arguments, **arguments)
+
+    def _make_rate(self, steps):
+        if not self.schedule or self.learning_rate is None:
+            return self.learning_rate
+        steps = check_step_count(steps, f"the schedule of {self.name!r}")
+        return make_schedule(self.schedule, self.learning_rate, steps)
 
 
 def _table(*rows):
@@ -118,7 +137,7 @@ CATALOGUE = _table(
     ("g-clip-g2", "g - clip(g^2, 1e-4)", "v2 Table 6; v1 Table 1"),
     ("exp-g-exp-m", "exp(g) - exp(m)", "v2 Table 6; v1 Table 1"),
     ("drop-m-exp-w", "drop(m, 0.3) * exp(1e-3*w)", "v2 Table 6; v1 Table 1"),
-    *((name, formula, source, RuleOptimizer, {}, rate) for name, formula, source, rate in LATER_PAPERS),
+    *((*row[:3], RuleOptimizer, {}, *row[3:]) for row in (*LATER_PAPERS, *FOUND)),
 )
 
 

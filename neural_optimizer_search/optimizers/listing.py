@@ -124,7 +124,8 @@ def _lines(row, latex):
         return
     formula, *more = textwrap.wrap(row.formula, FORMULA_WIDTH, break_long_words=False, break_on_hyphens=False)
     yield row.name, formula, slots, rate, row.recommended_decay or "-", row.source
-    yield from (("", f"  {line}", "", "", "", "") for line in more)
+    setting = [f"{row.schedule}; weight decay {write_number(row.weight_decay)}"] if row.schedule else []
+    yield from (("", f"  {line}", "", "", "", "") for line in [*more, *setting])
 
 
 if __name__ == "__main__":

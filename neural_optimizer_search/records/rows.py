@@ -15,7 +15,7 @@ from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.measuring.evaluation import MEASURED, STATUSES, Evaluation, Part
 from neural_optimizer_search.measuring.probe import Descent
 from neural_optimizer_search.measuring.recording import make_descent
-from neural_optimizer_search.tasks.schedule import is_weight_decay, parse_schedule
+from neural_optimizer_search.schedule_shape import is_weight_decay, parse_schedule
 
 _JSON_FIELDS = ("rewards", "sweep", "seeds", "parts")
 _FIELDS = (

@@ -12,6 +12,7 @@ from neural_optimizer_search.dsl.composed import COMPOSED, ComposedSpace
 from neural_optimizer_search.dsl.space import MAX_DEPTH, PRESETS, Space, search_space
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE
+from neural_optimizer_search.optimizers.found import FOUND
 from neural_optimizer_search.records.cache_file import NAME, NotACache, refuse_other_files
 from neural_optimizer_search.search.constants import ConstantsConfig
 from neural_optimizer_search.search.known_optimizers import BaselineConfig
@@ -38,6 +39,9 @@ MUONS = (
     "on_matrices(orthogonalize(g + 9 * ema_0.9), 0.1 * Adam), beta_2=0.95, epsilon=1e-10",
     "on_matrices(normalize(orthogonalize(nesterov)), Adam)",
 )
+FOUND_NAMES = tuple(name for name, *_ in FOUND)
+# What a search on a task of a user's own starts with, beside the archive.
+BESIDE_ARCHIVE = (*MUONS, *FOUND_NAMES)
 NO_CACHE = "none"
 # Of the gradient steps, those that tune constants: by default on a task of a user's own, and at most.
 OWN_CONSTANTS, MOST_CONSTANTS = 0.4, 0.9
@@ -126,8 +130,8 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         parse=_parse_start,
         metavar="RULES",
         nargs="+",
-        default_text=f"{ARCHIVE} and two forms of Muon for a task of your own; {NONE} for a shipped one, and in "
-        "preset paper",
+        default_text=f"{ARCHIVE}, two forms of Muon and {', '.join(FOUND_NAMES)} for a task of your own; {NONE} for "
+        "a shipped one, and in preset paper",
         earlier=(NONE,),
     )
     unconstrained: bool = flag(False, "propose also what the paper's three constraints forbid")
@@ -189,7 +193,7 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         if self.start is not None:
             return self.start
         is_own = any(":" in name for name in self.task_names)
-        return (ARCHIVE, *MUONS) if is_own and self.preset != "paper" else (NONE,)
+        return (ARCHIVE, *BESIDE_ARCHIVE) if is_own and self.preset != "paper" else (NONE,)
 
     @property
     def task_names(self) -> tuple[str, ...]:

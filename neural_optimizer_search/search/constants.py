@@ -18,11 +18,11 @@ from neural_optimizer_search.arguments import check_fields
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.rows import Start, Tuning
+from neural_optimizer_search.schedule_shape import parse_schedule
 from neural_optimizer_search.search.recorder import TUNED, EvaluationRecorder
 from neural_optimizer_search.search.standing import Standing
 from neural_optimizer_search.search.waiting import wait_for_any
 from neural_optimizer_search.tasks.protocol import Protocol
-from neural_optimizer_search.tasks.schedule import parse_schedule
 from neural_optimizer_search.trials.first_trials import find_trial_steps
 from neural_optimizer_search.trials.setting import Setting
 from neural_optimizer_search.workers.executor import LONGEST_TIMEOUT, Ask

@@ -30,7 +30,7 @@ def find_rule(text: str) -> Rule:
     if _has_place(text):
         return _find_in_run(text).rule
     try:
-        return _parse(text)
+        return _parse(text).rule
     except ValueError as error:
         if os.path.isdir(text):
             raise ValueError(f"must be RUN#K. For the best rule of this run: {text}#1") from None
@@ -79,12 +79,7 @@ def find_starts(texts: Sequence[str]) -> list[Start]:
     return list(found.values())
 
 
-def find_published_rules() -> list[Rule]:
-    """Those of the catalogue, of which several are one function."""
-    return [row.rule for row in CATALOGUE.values()]
-
-
-def read_rules(path: Path) -> list[Rule]:
+def read_starts(path: Path) -> list[Start]:
     """The rules of a file; see `find_rules`.
 
     Raises:
@@ -106,13 +101,19 @@ def _find_some(text: str) -> Iterable[Start]:
         return map(_make_start, _find_best(text.removeprefix(RUN)))
     if _has_place(text):
         return [_make_start(_find_in_run(text))]
-    return map(Start, _find_others(text))
+    return _find_others(text)
 
 
 def _make_start(contender):
-    """A rule of a run; with what it was tuned, if a round of tuning made it better."""
+    """A rule of a run; with its setting, unless that is what a sweep found for the rule as it is."""
     e = contender.evaluation
-    return Start(e.rule, (e.learning_rate, e.schedule, e.weight_decay) if e.form and not e.parts else None)
+    is_tuned = e.has_one_setting and not e.sweep
+    return Start(e.rule, (e.learning_rate, e.schedule, e.weight_decay) if is_tuned else None)
+
+
+def _make_named_start(row):
+    """A row of the catalogue; with its setting, if it was found with one."""
+    return Start(row.rule, (row.learning_rate, row.schedule, row.weight_decay) if row.schedule else None)
 
 
 def _find_others(text):
@@ -120,16 +121,16 @@ def _find_others(text):
     if text == NONE:
         return []
     if text == PUBLISHED:
-        return find_published_rules()
+        return [_make_named_start(row) for row in CATALOGUE.values()]
     if text == ARCHIVE:
-        return [one.rule for one in read_archive().rules]
+        return [Start(one.rule) for one in read_archive().rules]
     try:
         return [_parse(text)]
     except ValueError as error:
         if os.path.isdir(text):
             raise ValueError(f"must not be a directory. For the best rules of a run: {RUN}{text}") from None
         if os.path.lexists(text):
-            return read_rules(Path(text))
+            return read_starts(Path(text))
         raise ValueError(
             f"must be formulas, names of the catalogue, files of these, {RUN}RUN#K, {RUN}RUN, {PUBLISHED}, {ARCHIVE} "
             f"or {NONE}. {error} There is no such file either."
@@ -142,12 +143,12 @@ def _has_place(text):
 
 
 def _parse(text):
-    """The rule of a name or a formula; a ValueError whose message begins with what was received."""
+    """What a name or a formula means; a ValueError whose message begins with what was received."""
     name = normalize_name(text)
     if name in CATALOGUE:
-        return CATALOGUE[name].rule
+        return _make_named_start(CATALOGUE[name])
     try:
-        return parse_formula(text)
+        return Start(parse_formula(text))
     except FormulaError as error:
         close = ", ".join(difflib.get_close_matches(name, CATALOGUE))
         reason = str(error).splitlines()[0].replace("Argument `formula`", "it", 1).rstrip(":.")
@@ -206,12 +207,12 @@ def _read_lines(text, path):
         formula = line if is_json else line.partition("#")[0].strip()
         if formula:
             try:
-                yield Rule.from_json(formula) if is_json else _parse(formula)
+                yield Start(Rule.from_json(formula)) if is_json else _parse(formula)
             except ValueError as error:
                 raise Damaged(f"line {number} of {path} is neither a formula nor a name. {error}") from None
 
 
-def _read_json(text, path) -> list[Rule]:
+def _read_json(text, path) -> list[Start]:
     """A rule, a list of rules, or an object with them under "rules"."""
     try:
         content: Any = json.loads(text)
@@ -223,7 +224,7 @@ def _read_json(text, path) -> list[Rule]:
     found = []
     for number, entry in enumerate(entries, 1):
         try:
-            found.append(Rule.from_json(json.dumps(entry)))
+            found.append(Start(Rule.from_json(json.dumps(entry))))
         except (ValueError, RecursionError):
             raise Damaged(f"entry {number} of {path} is no rule as Rule.to_json writes it.") from None
     return found

@@ -23,13 +23,13 @@ from neural_optimizer_search.dsl.space import Space
 from neural_optimizer_search.measuring.evaluation import Evaluation, name_tasks
 from neural_optimizer_search.measuring.joint import mean_score
 from neural_optimizer_search.records.rows import Start
+from neural_optimizer_search.schedule_shape import parse_schedule
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal, Trial
 from neural_optimizer_search.search.form_model import FormModel
 from neural_optimizer_search.search.known_optimizers import THE_FIVE
 from neural_optimizer_search.search.registry import AlgorithmEntry, SearchSetting
 from neural_optimizer_search.search.variation import cross, draw_string, mutate
 from neural_optimizer_search.tasks.protocol import Protocol
-from neural_optimizer_search.tasks.schedule import parse_schedule
 from neural_optimizer_search.trials.setting import set_constants
 from neural_optimizer_search.trials.tunables import Scale, Tunable, find_own_values, find_tunables, round_off
 

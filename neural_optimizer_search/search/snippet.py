@@ -4,7 +4,7 @@ from typing import Optional, Protocol, Union
 
 from neural_optimizer_search.dsl.numbers import write_number
 from neural_optimizer_search.dsl.rule import Rule
-from neural_optimizer_search.tasks.schedule import Schedule, parse_schedule
+from neural_optimizer_search.schedule_shape import CONSTANT, Schedule, parse_schedule
 
 
 class Trained(Protocol):
@@ -22,45 +22,24 @@ class Trained(Protocol):
 
 def write_snippet(setting: Trained, steps: int) -> str:
     """Python that makes an optimizer, for a training of so many steps."""
-    rates = _write_rates(setting, steps)
-    arguments = [repr(setting.rule.formula()), "learning_rate=rate"]
-    if setting.weight_decay:
-        arguments.append(f"weight_decay={write_number(setting.weight_decay)}")
-    if setting.rule.decays:
-        arguments.append("decay_steps=steps")
-    names = [name for name in ("LinearCosineDecay", "WarmUp") if name in rates]
-    return "\n".join(
-        [
-            *(["import keras"] if "keras." in rates else []),
-            "from neural_optimizer_search.optimizers import RuleOptimizer",
-            *([f"from neural_optimizer_search.schedules import {', '.join(names)}"] if names else []),
-            f"steps = {steps}  # epochs * batches per epoch of your training; the rate was tuned for {steps}",
-            rates,
-            f"optimizer = RuleOptimizer({', '.join(arguments)})",
-        ]
-    )
-
-
-def _write_rates(setting, steps):
-    schedule = parse_schedule(setting.schedule)
-    warmup, decayed = schedule.warmup, _SCHEDULES[schedule.decay]
     if setting.learning_rate is None:
         raise ValueError("Argument `setting` must have a learning rate. Received: None.")
-    rate = write_number(setting.learning_rate)
-    if not min(round(warmup * steps), steps - 1):  # as `Schedule.factors` has it
-        return f"rate = {decayed.format(rate=rate, steps='steps')}"
+    rate, schedule = write_number(setting.learning_rate), parse_schedule(setting.schedule)
+    is_scheduled = schedule != CONSTANT
+    if is_scheduled:
+        rate = f'make_schedule("{schedule}", {rate}, steps)'
+    arguments = [f"    {setting.rule.formula()!r},", f"    learning_rate={rate},"]
+    if setting.weight_decay:
+        arguments.append(f"    weight_decay={write_number(setting.weight_decay)},")
+    if setting.rule.decays:
+        arguments.append("    decay_steps=steps,")
     return "\n".join(
         [
-            f"warmup = round({warmup:g} * steps)",
-            f"rate = {decayed.format(rate=rate, steps='steps - warmup')}",
-            "rate = WarmUp(rate, warmup)",
+            "from neural_optimizer_search.optimizers import RuleOptimizer",
+            *(["from neural_optimizer_search.schedules import make_schedule"] if is_scheduled else []),
+            f"steps = {steps}  # epochs * batches per epoch of your training; the rate was tuned for {steps}",
+            "optimizer = RuleOptimizer(",
+            *arguments,
+            ")",
         ]
     )
-
-
-_SCHEDULES = {
-    "constant": "{rate}",
-    "linear": "keras.optimizers.schedules.PolynomialDecay({rate}, {steps}, end_learning_rate=0.0)",
-    "cosine": "keras.optimizers.schedules.CosineDecay({rate}, {steps})",
-    "linear_cosine": "LinearCosineDecay({rate}, {steps}, beta=0.0)",
-}

@@ -8,10 +8,10 @@ from neural_optimizer_search.dsl.constants_read import find_constants
 from neural_optimizer_search.dsl.numbers import write_number
 from neural_optimizer_search.measuring.evaluation import Evaluation, Part, shorten_tasks
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE, normalize_name
+from neural_optimizer_search.schedule_shape import CONSTANT
 from neural_optimizer_search.search.intervals import CONFIDENCE, say_probability
 from neural_optimizer_search.search.ranking import Contender, Ranking
 from neural_optimizer_search.search.snippet import write_snippet
-from neural_optimizer_search.tasks.schedule import CONSTANT
 
 LETTERS = 60  # of a formula within a sentence; what is longer is called by its place in the table
 

@@ -8,6 +8,7 @@ from typing import Any, Optional
 
 import tensorflow as tf
 
+from neural_optimizer_search.schedule_shape import CONSTANT, Schedule, parse_schedule
 from neural_optimizer_search.tasks.child import Child, eager_functions, length, rows
 from neural_optimizer_search.tasks.finite_data import find_numbers_not_finite
 from neural_optimizer_search.tasks.in_memory import ALL, read_into_memory
@@ -21,7 +22,6 @@ from neural_optimizer_search.tasks.keras_child import (
 )
 from neural_optimizer_search.tasks.metric_scale import MetricScale, higher_is_better
 from neural_optimizer_search.tasks.protocol import DECADES, Protocol, Racing
-from neural_optimizer_search.tasks.schedule import CONSTANT, Schedule, parse_schedule
 
 SIZES = {field.name for field in fields(Protocol)} - {"name", "final_steps"}
 # Of the scores; cross-entropy is one metric among others. The first is the default: what a person gets in the end.

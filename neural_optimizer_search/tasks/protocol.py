@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Optional
 
-from neural_optimizer_search.tasks.schedule import CONSTANT, Schedule, is_weight_decay
+from neural_optimizer_search.schedule_shape import CONSTANT, Schedule, is_weight_decay
 
 DECADES = tuple(10.0**i for i in range(-5, 2))  # section 4.2: 10^i with i from -5 to 1
 

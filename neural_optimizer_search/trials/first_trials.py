@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from neural_optimizer_search.schedule_shape import DECAYS
 from neural_optimizer_search.tasks.protocol import Protocol
-from neural_optimizer_search.tasks.schedule import DECAYS
 
 TIMES = (1.0, 3.0)  # of the best rate with the own schedule: what falls more in the course of a run may begin higher
 RANDOM_TRIALS = 10  # before the sampler has enough to learn from

@@ -8,7 +8,7 @@ from typing import Any
 from neural_optimizer_search.dsl.constants_read import find_constants
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluator import LARGEST_RATE
-from neural_optimizer_search.tasks.schedule import CONSTANT, Schedule
+from neural_optimizer_search.schedule_shape import CONSTANT, Schedule
 from neural_optimizer_search.trials.numbers_in_rule import find_numbers, replace_numbers
 from neural_optimizer_search.trials.tunables import round_off
 

@@ -8,8 +8,8 @@ from neural_optimizer_search.dsl.constants_read import find_constants
 from neural_optimizer_search.dsl.families import ANY_NUMBER, FROM_0_TO_1, POSITIVE
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.dsl.vocabulary import BINARIES, OPERANDS, UNARIES
+from neural_optimizer_search.schedule_shape import DECAYS
 from neural_optimizer_search.tasks.protocol import Protocol
-from neural_optimizer_search.tasks.schedule import DECAYS
 from neural_optimizer_search.trials.numbers_in_rule import FACTOR_OF_W, SHARE, find_numbers
 
 DIGITS = 3  # significant ones of all that is tried, so that what is printed is what was measured

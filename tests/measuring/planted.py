@@ -5,7 +5,7 @@ import copy
 import numpy as np
 
 from neural_optimizer_search.measuring.training import TrainingRun
-from neural_optimizer_search.tasks.schedule import CONSTANT
+from neural_optimizer_search.schedule_shape import CONSTANT
 
 
 class Planted:

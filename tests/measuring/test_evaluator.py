@@ -8,8 +8,8 @@ import pytest
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.measuring.description import describe_task
 from neural_optimizer_search.measuring.evaluator import Evaluator
+from neural_optimizer_search.schedule_shape import CONSTANT, Schedule, parse_schedule
 from neural_optimizer_search.tasks import TASKS
-from neural_optimizer_search.tasks.schedule import CONSTANT, Schedule, parse_schedule
 
 pytestmark = pytest.mark.usefixtures("graphs_as_traced")
 ONCE = pytest.mark.once  # with any Keras there is one of each kind

@@ -6,9 +6,9 @@ import tensorflow as tf
 from neural_optimizer_search import RuleOptimizer, parse_formula
 from neural_optimizer_search.measuring.training import ChildTraining
 from neural_optimizer_search.optimizers import CATALOGUE
+from neural_optimizer_search.schedule_shape import parse_schedule
 from neural_optimizer_search.tasks.child import Child
 from neural_optimizer_search.tasks.keras_child import generators_with_state
-from neural_optimizer_search.tasks.schedule import parse_schedule
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("graphs_as_traced")]  # test_evaluator.py is without
 

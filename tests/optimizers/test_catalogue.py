@@ -6,18 +6,20 @@ import functools
 import numpy as np
 import pytest
 import reference
-from backends import KERAS_3, apply, array, float64, keras, steps_of, tensor, variable
+from backends import KERAS_3, apply, array, float64, integer, keras, steps_of, tensor, variable
 from contracts.rows import averages_of
 
 from neural_optimizer_search import Rule, optimizers, parse_formula
 from neural_optimizer_search.optimizers import CATALOGUE, AddSign, PowerSign, RuleOptimizer
+from neural_optimizer_search.optimizers.found import FOUND
 from neural_optimizer_search.optimizers.later_papers import LATER_PAPERS
+from neural_optimizer_search.schedule_shape import parse_schedule
 
 T, STEPS, SIZE, RATE = 8, 12, 6, 0.125
 START = np.linspace(-2.0, 2.0, SIZE)
 BASELINES = {"g": "", "m": "m", "RMSProp": "v", "Adam": "m v"}  # with their averages
 ROWS = pytest.mark.parametrize("row", CATALOGUE.values(), ids=CATALOGUE)
-OF_THE_PAPERS = [row for row in CATALOGUE.values() if row.name not in {name for name, *_ in LATER_PAPERS}]
+OF_THE_PAPERS = [row for row in CATALOGUE.values() if row.name not in {name for name, *_ in (*LATER_PAPERS, *FOUND)}]
 
 
 def flipping_gradients():
@@ -102,7 +104,7 @@ def test_sources_slots_and_recommended_decays():
 
 @ROWS
 def test_a_row_equals_numpy_past_T_too_and_keeps_no_more_than_its_slots(row):
-    optimizer = optimizers.get(row.name, learning_rate=RATE, **arguments_of(row))
+    optimizer = optimizers.get(row.name, learning_rate=RATE, weight_decay=None, **arguments_of(row))
     expected = reference.run_rule(row.rule, GRADIENTS, START, RATE, T, drawn, constants=constants_of(row))
     np.testing.assert_allclose(directions(optimizer), list(expected), rtol=1e-5, atol=1e-7)
     assert [tuple(average.shape) for average in averages_of(optimizer)] == [(SIZE,)] * row.slots
@@ -201,6 +203,20 @@ def test_a_name_begins_with_the_usual_learning_rate():
     rates = {"lion": 1e-4, "AdamW": 1e-3, "lars": 0.01, "adam": 0.01, "powersign": 0.1}
     assert {name: float(optimizers.get(name).learning_rate) for name in rates} == pytest.approx(rates)
     assert float(optimizers.get("lion", learning_rate=0.5).learning_rate) == 0.5
+
+
+@pytest.mark.parametrize("name", [name for name, *_ in FOUND])
+def test_what_a_search_found_is_used_as_it_was_found(name):
+    row, steps = CATALOGUE[name], 100
+    config = optimizers.get(name, decay_steps=steps).get_config()
+    rate = keras.optimizers.schedules.deserialize(config["learning_rate"])
+    expected = row.learning_rate * parse_schedule(row.schedule).factors(steps)
+    np.testing.assert_allclose([float(rate(integer(t))) for t in range(steps)], expected, rtol=1e-5, atol=1e-8)
+    assert config["weight_decay"] == row.weight_decay
+    config = optimizers.get(name, decay_steps=steps, learning_rate=0.5, weight_decay=0.25).get_config()
+    assert (config["learning_rate"], config["weight_decay"]) == (0.5, 0.25)
+    with pytest.raises(ValueError, match=f"`decay_steps` must be .* for the schedule of '{name}'. Received: None"):
+        optimizers.get(name)
 
 
 def test_configs_in_short():

@@ -10,6 +10,7 @@ import pytest
 
 from neural_optimizer_search.dsl.numbers import write_number
 from neural_optimizer_search.optimizers import CATALOGUE
+from neural_optimizer_search.optimizers.found import FOUND
 from neural_optimizer_search.optimizers.later_papers import NO_FORMULA
 from neural_optimizer_search.optimizers.listing import main
 
@@ -32,19 +33,20 @@ def test_every_row_is_aligned_and_fits(capsys):
     for cells in ([line[start:end].strip() for start, end in bounds] for line in lines):
         if cells[0]:
             rows.append(cells)
-        else:  # the rest of a long formula
+        else:  # the rest of a long formula, and its setting
             rows[-1][1] += f" {''.join(cells)}"
     for cells, row in zip(rows, CATALOGUE.values()):
         slots = f"{row.slots} *" if row.rule.per_tensor else str(row.slots)
         rate = "-" if row.learning_rate is None else write_number(row.learning_rate)
-        assert cells == [row.name, row.formula, slots, rate, row.recommended_decay or "-", row.source]
+        setting = f" {row.schedule}; weight decay {write_number(row.weight_decay)}" if row.schedule else ""
+        assert cells == [row.name, row.formula + setting, slots, rate, row.recommended_decay or "-", row.source]
     assert len(rows) == len(CATALOGUE)
     assert all(line == line.rstrip() and line.isascii() and len(line) <= 120 for line in [header, *lines, *note])
 
 
 def test_rows_that_take_more_time():
     marked = {name for name, row in CATALOGUE.items() if row.rule.per_tensor}
-    assert marked == {"lars", "lamb", "cautious-adam", "cautious-lion", "muon"}
+    assert marked == {"lars", "lamb", "cautious-adam", "cautious-lion", "muon", *(name for name, *_ in FOUND)}
 
 
 def test_optimizers_without_a_formula_are_listed_with_the_reason(capsys):

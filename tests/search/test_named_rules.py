@@ -1,18 +1,22 @@
 """What a text means as rules: one place for `nos-tune` and for `--start` of `nos-search`."""
 
 import contextlib
+import dataclasses
 import json
 import os
+import pathlib
 
 import fakes
 import pytest
 
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.files import Damaged
+from neural_optimizer_search.optimizers import found as rows_found
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.records.rows import Start
 from neural_optimizer_search.search.archive import read_archive
-from neural_optimizer_search.search.named_rules import find_rule, find_rules, read_rules
+from neural_optimizer_search.search.named_rules import find_rule, find_rules, find_starts
 
 pytestmark = pytest.mark.once
 
@@ -42,6 +46,21 @@ def test_formulas_names_and_rules_of_runs_each_once(run):
     assert str(find_rule("run:run#1")) == str(find_rule("run#1")) == FOUND[0]
 
 
+def test_what_was_found_with_a_setting_starts_with_it(run):
+    with contextlib.closing(Ledger(pathlib.Path("run/ledger.sqlite"))) as ledger:
+        for reward, formula, changes in (
+            (0.99, "sign(g)", dict(sweep=(), learning_rate=0.25, schedule="linear", weight_decay=0.5)),
+            (0.98, "sign(m)", dict(sweep=((0.1, 0.5),), learning_rate=0.1)),
+        ):
+            e = fakes.fake_evaluation(parse_formula(formula), reward)
+            ledger.add_evaluation(dataclasses.replace(e, **changes), "search")
+    assert [one.tuned for one in find_starts(["run:run#1", "run:run#2"])] == [(0.25, "linear", 0.5), None]
+    found = CATALOGUE[rows_found.FOUND[0][0]]
+    setting = found.learning_rate, found.schedule, found.weight_decay
+    assert [one.tuned for one in find_starts([found.name, "adam", "catalogue"])][:2] == [setting, None]
+    assert Start(found.rule, setting) in find_starts(["catalogue"])
+
+
 def test_nothing_the_published_rules_and_the_archive():
     assert find_rules(["none"]) == []
     published = find_rules(["catalogue"])
@@ -55,11 +74,11 @@ def test_files(tmp_path):
     rules = [parse_formula(text) for text in ("sign(g) * m", "Adam, beta_1=0.5")]
     path = tmp_path / "rules"
     path.write_text(f"# mine\n\nadam  # a name\n{rules[0]}\n{rules[1].to_json()}\n")
-    assert read_rules(path) == find_rules([str(path)]) == [CATALOGUE["adam"].rule, *rules]
+    assert find_rules([str(path)]) == [CATALOGUE["adam"].rule, *rules]
     path = tmp_path / "rules.json"
     for content in (rules, {"rules": rules}):
         path.write_text(json.dumps(content, default=lambda rule: json.loads(rule.to_json())))
-        assert read_rules(path) == rules
+        assert find_rules([str(path)]) == rules
     path.write_text(rules[1].to_json())
     assert find_rules([str(path)]) == rules[1:]
 

@@ -13,7 +13,7 @@ from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.rows import Start
 from neural_optimizer_search.search import command, loop
 from neural_optimizer_search.search.archive import read_archive
-from neural_optimizer_search.search.config import MUONS, SearchConfig
+from neural_optimizer_search.search.config import BESIDE_ARCHIVE, SearchConfig
 from neural_optimizer_search.search.evolution import Evolution, EvolutionConfig
 from neural_optimizer_search.search.exhaustive import Exhaustive
 from neural_optimizer_search.search.limits import Limits
@@ -174,7 +174,7 @@ def test_a_wrong_start_is_one_line(there, texts, message, capfd):
     ("given", "start"),
     [
         (dict(task=("digits",)), ("none",)),
-        (dict(task=("my.module:task",)), ("archive", *MUONS)),
+        (dict(task=("my.module:task",)), ("archive", *BESIDE_ARCHIVE)),
         (dict(task=("my.module:task",), preset="paper"), ("none",)),
         (dict(task=("my.module:task",), start=("adam",)), ("adam",)),
         (dict(task=("digits",), preset="paper", start=("archive",)), ("archive",)),

@@ -10,10 +10,10 @@ import tensorflow as tf
 
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.measuring.evaluator import Evaluator
+from neural_optimizer_search.schedule_shape import CONSTANT, Schedule
 from neural_optimizer_search.tasks import KerasTask, UnknownTask, find_task
 from neural_optimizer_search.tasks.digits import DIGITS
 from neural_optimizer_search.tasks.keras_task import SCHEDULES
-from neural_optimizer_search.tasks.schedule import CONSTANT, Schedule
 from neural_optimizer_search.workers.process_workers import process_executor
 
 ROOT = pathlib.Path(__file__).parent.parent.parent

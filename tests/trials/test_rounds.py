@@ -8,7 +8,7 @@ import pytest
 
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.files import Damaged
-from neural_optimizer_search.tasks.schedule import Schedule, parse_schedule
+from neural_optimizer_search.schedule_shape import Schedule, parse_schedule
 from neural_optimizer_search.trials.rounds import NEAR, carry_on
 from neural_optimizer_search.trials.setting import Setting
 from neural_optimizer_search.trials.tunables import find_tunables

@@ -8,8 +8,8 @@ import pytest
 
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.optimizers import RuleOptimizer
+from neural_optimizer_search.schedule_shape import DECAYS, Schedule
 from neural_optimizer_search.search.snippet import write_snippet
-from neural_optimizer_search.tasks.schedule import DECAYS, Schedule
 from neural_optimizer_search.trials.setting import Setting
 from neural_optimizer_search.tuning import Measured, Tuned, TuningResult
 from neural_optimizer_search.tuning.report import format_result

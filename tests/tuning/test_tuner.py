@@ -9,7 +9,7 @@ from fake_objective import PROTOCOL, STEPS, FakeObjective
 
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.dsl.constants import Constants
-from neural_optimizer_search.tasks.schedule import Schedule
+from neural_optimizer_search.schedule_shape import Schedule
 from neural_optimizer_search.trials.first_trials import RANDOM_TRIALS, choose_first_trials, find_own_rates
 from neural_optimizer_search.trials.study import (
     TRIALS_FOR_IMPORTANCES,

@@ -17,9 +17,9 @@ from tqdm import tqdm
 from benchmarks.studies.common.kept import Kept
 from neural_optimizer_search.dsl.formula import parse_formula
 from neural_optimizer_search.measuring.training import ChildTraining
+from neural_optimizer_search.schedule_shape import parse_schedule
 from neural_optimizer_search.tasks import TASKS
 from neural_optimizer_search.tasks.named_task import load
-from neural_optimizer_search.tasks.schedule import parse_schedule
 from neural_optimizer_search.workers.measuring_worker import WORKER_ENVIRONMENT
 from neural_optimizer_search.workers.process_workers import begin_worker
 

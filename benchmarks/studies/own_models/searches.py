@@ -11,12 +11,12 @@ from benchmarks.studies.own_tasks import full_name
 from benchmarks.studies.own_tasks.splits import name_split
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.run_directory import LEDGER
+from neural_optimizer_search.schedule_shape import parse_schedule
 from neural_optimizer_search.search.archive import read_archive
-from neural_optimizer_search.search.config import MUONS
+from neural_optimizer_search.search.config import BESIDE_ARCHIVE
 from neural_optimizer_search.search.known_optimizers import THE_FIVE, find_known_optimizers
 from neural_optimizer_search.search.ranking import SHOWN, Ranking, read_ranking
 from neural_optimizer_search.tasks import find_task
-from neural_optimizer_search.tasks.schedule import parse_schedule
 from neural_optimizer_search.trials.setting import Setting
 
 # A task -> that of the archive's searches which has the same data: what was found there is no start for it.
@@ -43,21 +43,21 @@ def search(piece: Piece, directory: pathlib.Path, **flags: Any) -> Winner:
         seed=piece.seed,
         cache="none",
         baselines=THE_FIVE,
-        **{"start": _write_start(piece.task, directory), **flags},
+        **{"start": _choose_start(piece.task, directory), **flags},
     )
     run_search(run, given, dict(steps=steps, fresh_seeds=fresh, workers=1))
     with contextlib.closing(Ledger(run / LEDGER, read_only=True)) as ledger:
         return _choose_winner(read_ranking(ledger), sum(ledger.count_steps().values()), ledger.counts()["trained"])
 
 
-def _write_start(task, directory):
-    """A file of the archive's rules, without those that were found on the same data."""
+def _choose_start(task, directory):
+    """What a search starts with by default, without rules of the archive that were found on the same data."""
     archive, found_on = read_archive(), full_name(SAME_DATA.get(task, task))
     rules = [one.rule.formula() for one in archive.rules if archive.searches[one.search]["task"] != found_on]
     path = directory / "start.txt"
     if not path.exists():
-        path.write_text("\n".join([*rules, *MUONS]) + "\n")
-    return path
+        path.write_text("\n".join(rules) + "\n")
+    return (str(path), *BESIDE_ARCHIVE)
 
 
 def _choose_winner(ranking: Ranking, steps: int, tried: int) -> Winner:

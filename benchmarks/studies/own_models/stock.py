@@ -7,7 +7,7 @@ from benchmarks.studies.stock_optimizers.kinds import BETA_1, DECAY, KINDS, SHAR
 from neural_optimizer_search.dsl.formula import parse_formula
 from neural_optimizer_search.dsl.numbers import write_number
 from neural_optimizer_search.optimizers import get
-from neural_optimizer_search.tasks.schedule import parse_schedule
+from neural_optimizer_search.schedule_shape import parse_schedule
 from neural_optimizer_search.trials.setting import Setting
 
 

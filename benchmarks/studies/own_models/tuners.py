@@ -13,7 +13,7 @@ from benchmarks.studies.own_models.stock import STOCK, Suggest, suggest_setting
 from benchmarks.studies.own_models.trials import Trials
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE
-from neural_optimizer_search.tasks.schedule import Schedule
+from neural_optimizer_search.schedule_shape import parse_schedule
 from neural_optimizer_search.trials.first_trials import choose_first_trials
 from neural_optimizer_search.trials.objective import Progress
 from neural_optimizer_search.trials.setting import Setting
@@ -107,7 +107,9 @@ def tune_catalogue(piece: Piece, directory: pathlib.Path) -> Winner:
     trials = Trials(piece)
     found = {}
     for name, row in CATALOGUE.items():
-        setting = Setting(row.rule, row.learning_rate or USUAL_RATE, Schedule("linear"))
+        setting = Setting(
+            row.rule, row.learning_rate or USUAL_RATE, parse_schedule(row.schedule or "linear"), row.weight_decay
+        )
         *_, progress = trials.train(setting)
         found[name] = progress.value
     rule, protocol = CATALOGUE[max(found, key=lambda name: found[name])].rule, trials.evaluator.protocol

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from neural_optimizer_search.dsl.numbers import write_number
-from neural_optimizer_search.tasks.schedule import parse_schedule
+from neural_optimizer_search.schedule_shape import parse_schedule
 
 Configuration = dict[str, Any]  # "kind", and a value of each of its parameters
 

@@ -39,10 +39,10 @@ from neural_optimizer_search.command_line import whole_number
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.run_directory import LEDGER
+from neural_optimizer_search.schedule_shape import parse_schedule
 from neural_optimizer_search.search.config import MUONS
 from neural_optimizer_search.search.known_optimizers import THE_FIVE
 from neural_optimizer_search.search.ranking import read_ranking
-from neural_optimizer_search.tasks.schedule import parse_schedule
 
 TITLE = "does a rule that one search found do well on other models, all with one setting?"
 RULE, ADAMW = "rule", "adamw"

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from neural_optimizer_search.schedule_shape import CONSTANT, DECAYS, Schedule, is_weight_decay, parse_schedule
 from neural_optimizer_search.schedules import LinearCosineDecay
 from neural_optimizer_search.tasks.protocol import REWARDS
-from neural_optimizer_search.tasks.schedule import CONSTANT, DECAYS, Schedule, is_weight_decay, parse_schedule
 
 
 def test_constant_is_exactly_1():

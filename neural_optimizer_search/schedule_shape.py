@@ -36,7 +36,7 @@ class Schedule:
       ValueError: If an argument is none of these.
 
     Example:
-      >>> from neural_optimizer_search.tasks.schedule import Schedule
+      >>> from neural_optimizer_search.schedule_shape import Schedule
       >>> schedule = Schedule("linear", warmup=0.4)
       >>> print(schedule)
       linear, warm-up 0.4
@@ -59,6 +59,10 @@ class Schedule:
     def __str__(self) -> str:
         return f"{self.decay}{_WARMUP}{self.warmup!r}" if self.warmup else self.decay
 
+    def count_rising(self, steps: int) -> int:
+        """W: in so many of the steps the rate rises."""
+        return min(round(self.warmup * steps), steps - 1)
+
     def factors(self, steps: int) -> np.ndarray:
         """What the learning rate is multiplied by in each step of a run.
 
@@ -68,7 +72,7 @@ class Schedule:
         Returns:
           float32 `[steps]`. A constant without a warm-up is exactly 1.
         """
-        rising = min(round(self.warmup * steps), steps - 1)
+        rising = self.count_rising(steps)
         rise = (np.arange(rising) + 1.0) / max(rising, 1)
         decayed = DECAYS[self.decay](np.arange(steps - rising, dtype=np.float64), float(steps - rising))
         return np.concatenate([rise, decayed]).astype(np.float32)
