@@ -197,7 +197,7 @@ def longer_is_other(protocol):
 class DescribesInThread:
     """A worker in this thread, which describes its task."""
 
-    def __init__(self, make, serve):
+    def __init__(self, make, serve, share):
         self._make = make
 
     def start(self, seconds=None):

@@ -17,12 +17,11 @@ from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.rows import Start
-from neural_optimizer_search.search import constants
+from neural_optimizer_search.search import constants, loop
 from neural_optimizer_search.search.alike import open_behaviours
 from neural_optimizer_search.search.constants import ConstantsConfig, Rounds
 from neural_optimizer_search.search.fresh import FreshSeeds, choose_contenders
 from neural_optimizer_search.search.limits import Limits
-from neural_optimizer_search.search.loop import search
 from neural_optimizer_search.search.ranking import read_ranking
 from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.search.registry import SearchSetting, find_algorithm
@@ -43,6 +42,8 @@ STARTS = [
     Start(parse_formula("sign(m) * sqrt(|g|)"), (0.03, "cosine", 0.0)),
     Start(parse_formula("m + clip(g, 1e-3)")),
 ]
+STEPS_PER_SAVE = 2  # so that a short search has several
+LOCK_STEP = "{}, in lock step"
 KNOWN = [CATALOGUE[name].rule for name in ("sgd", "momentum", "adam", "rmsprop")]
 
 
@@ -113,19 +114,27 @@ def _wait(executor, futures, on_wait):
 
 def run(directory, algorithm, executor, **limits):
     """Begins a search in a directory, or goes on with it, to its end."""
-    path = directory / "ledger.sqlite"
+    path, name = directory / "ledger.sqlite", algorithm.removesuffix(LOCK_STEP.format(""))
+    pipeline = int(name == algorithm)
     directory.mkdir(exist_ok=True)
-    with contextlib.closing(Ledger(path, **({} if path.exists() else dict(config={}, run_id="a")))) as ledger:
+    with contextlib.ExitStack() as stack:
+        ledger = Ledger(path, **({} if path.exists() else dict(config={}, run_id="a")))
+        stack.enter_context(contextlib.closing(ledger))
         standing = Standing(open_behaviours(executor, ledger), PROTOCOL.racing)
         recorder = _Recorder(executor, ledger, Screen(), standing=standing)
         known = recorder(KNOWN, role="baseline")
-        algorithm, config = WITH_ROUNDS.get(algorithm, (algorithm, ConstantsConfig()))
+        name, config = WITH_ROUNDS.get(name, (name, ConstantsConfig()))
         given = {Screen()(one.rule).key: one for one in STARTS if one.tuned}
         rounds = Rounds(config, PROTOCOL, recorder, standing, ledger, known, seed=3, given=given)
-        made = find_algorithm(algorithm).make(SearchSetting(SPACE, "fast", 3, directory / "controller", ledger))
+        stack.enter_context(unittest.mock.patch.object(loop, "STEPS_PER_SAVE", STEPS_PER_SAVE))
+        if pipeline:
+            loop.rewind(ledger)
+        made = find_algorithm(name).make(SearchSetting(SPACE, "fast", 3, directory / "controller", ledger))
         made = Started(made, [one.rule for one in STARTS]) if config.share else made
-        with unittest.mock.patch.object(constants, "wait_for_any", _wait):
-            list(search(made, recorder, ledger, Limits(**limits or dict(rules=12)), rounds=rounds))
+        stack.enter_context(unittest.mock.patch.object(constants, "wait_for_any", _wait))
+        list(
+            loop.search(made, recorder, ledger, Limits(**limits or dict(rules=12)), rounds=rounds, pipeline=pipeline)
+        )
         contenders = choose_contenders(read_ranking(ledger))
         FreshSeeds(executor, ledger, contenders, seeds=(7, 8)).measure()
 

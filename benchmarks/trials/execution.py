@@ -16,7 +16,7 @@ from benchmarks.trials.contenders import Contender
 from benchmarks.trials.records import Records
 from benchmarks.trials.strategies import STRATEGIES
 from benchmarks.trials.trials import Trial
-from neural_optimizer_search.workers.measuring_worker import WORKER_ENVIRONMENT
+from neural_optimizer_search.workers.placement import ONE_THREAD
 from neural_optimizer_search.workers.process_workers import begin_worker
 
 Jobs = Iterable[tuple[Trial, Contender]]
@@ -41,7 +41,7 @@ def trial_runner(
         here = STRATEGIES[strategy]()
         yield lambda jobs: ((job[0], run_one(*job, here)) for job in jobs)
         return
-    os.environ.update({k: v for k, v in WORKER_ENVIRONMENT.items() if k not in os.environ})
+    os.environ.update({k: v for k, v in ONE_THREAD.environment.items() if k not in os.environ})
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(workers, context, begin_worker) as pool:
 

@@ -35,6 +35,7 @@ from neural_optimizer_search.search.timeout import find_timeout
 from neural_optimizer_search.search.tracebacks import keep_tracebacks
 from neural_optimizer_search.tasks import UnknownTask
 from neural_optimizer_search.workers.executor import TaskFailed
+from neural_optimizer_search.workers.placement import Misplaced
 from neural_optimizer_search.workers.ray_workers import NoCluster
 
 
@@ -45,8 +46,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     given = vars(p.parse_args(argv))
     require(p, "search", "tqdm")
     asked = flags.configure(PromotionConfig, given)
-    asked.check_task(p)
     asked.check_workers(p)
+    asked.check_task(p)
     run = Path(asked.run)
     out = given.get("out") or run / f"promoted-{asked.task.replace(':', '.')}"
     promotion = _begin(p, asked, run, out, given)
@@ -54,7 +55,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     console.goes_on(f"What was measured is kept. Go on with: {again}", f"When that is mended: {again}")
     try:
         _promote(promotion, run, out)
-    except (TaskFailed, UnknownTask, MissingPackage, NoCluster) as error:
+    except (TaskFailed, UnknownTask, MissingPackage, NoCluster, Misplaced) as error:
         p.error(str(error))
     except InUse as error:
         p.error(f"argument --out: {error} Wait for it, or stop it.")

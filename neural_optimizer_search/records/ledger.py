@@ -336,12 +336,11 @@ class Ledger:
         with self._naming():
             return next((read_rule(text) for (text,) in sqlite_files.read_rows(self._db, query, [key])), None)
 
-    def count_tuned_steps(self) -> int:
-        """How many of the steps were of tuned rules, which nobody proposed."""
+    def find_tuned_steps(self) -> set[int]:
+        """The numbers of the steps that were of tuned rules, which nobody proposed."""
         with self._naming():
-            query = "SELECT COUNT(DISTINCT step) FROM samples WHERE tuned"
-            ((count,),) = sqlite_files.read_rows(self._db, query)
-        return count
+            query = "SELECT DISTINCT step FROM samples WHERE tuned"
+            return {step for (step,) in sqlite_files.read_rows(self._db, query)}
 
     # -- Samples ---------------------------------------------------------------------------------------
 

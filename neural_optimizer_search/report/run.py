@@ -232,7 +232,7 @@ def reproduction(config: Mapping[str, Any]) -> str:
     Example:
       >>> from neural_optimizer_search.report.run import reproduction
       >>> recorded = {"task": "my module:task", "depth": 2, "unconstrained": True, "workers": None}
-      >>> now = dict.fromkeys(["alike", "racing", "start", "constants"])  # a run that has none of these is of before
+      >>> now = dict.fromkeys(["alike", "racing", "start", "constants", "pipeline"])  # it has none: it is of before
       >>> reproduction({**recorded, **now, "baselines": "adam,lion", "fresh_seeds": 10})
       "nos-search --task 'my module:task' --baselines adam,lion --depth 2 --unconstrained --fresh_seeds 10"
     """

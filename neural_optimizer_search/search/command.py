@@ -1,7 +1,6 @@
 """`nos-search`: searches for update rules by training small networks with them."""
 
 import contextlib
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -42,7 +41,7 @@ from neural_optimizer_search.search.joint_executor import JointExecutor
 from neural_optimizer_search.search.known_optimizers import require_reward
 from neural_optimizer_search.search.leaderboard import format_leaderboard
 from neural_optimizer_search.search.limits import find_spent
-from neural_optimizer_search.search.loop import search
+from neural_optimizer_search.search.loop import rewind, search
 from neural_optimizer_search.search.opening import find_start, open_new, open_old
 from neural_optimizer_search.search.own_task import ChangedTask
 from neural_optimizer_search.search.prepared import prepare_search
@@ -70,6 +69,7 @@ from neural_optimizer_search.search.timeout import find_timeout
 from neural_optimizer_search.search.tracebacks import keep_tracebacks
 from neural_optimizer_search.tasks import UnknownTask
 from neural_optimizer_search.workers.executor import TaskFailed
+from neural_optimizer_search.workers.placement import Misplaced, place_here
 from neural_optimizer_search.workers.ray_workers import NoCluster
 
 A_RUN = "--resume RUN"  # in a table, which does not know where its run is kept
@@ -99,7 +99,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     console.goes_on(f"What was measured is kept. Go on with: {again}", f"When that is mended: {again}")
     try:
         _run(config, out, ledger, may_change="changed_task" in given)
-    except (TaskFailed, UnknownTask, MissingPackage, NoCluster) as error:
+    except (TaskFailed, UnknownTask, MissingPackage, NoCluster, Misplaced) as error:
         p.error(str(error))
     except NotACache as error:
         p.error(f"argument --cache: {error}")
@@ -145,7 +145,7 @@ def _describe(p, given):
     except TaskFailed as error:
         p.error(str(error))
     starting = max(0.0, time.monotonic() - began - sum(found.seconds for _, found, _ in described))
-    workers, known = config.workers or os.cpu_count() or 1, len(config.known_optimizers)
+    workers, known = len(place_here(config.wanted).shares), len(config.known_optimizers)
     tries = entry.tries_settings
     plan = Plan(config.limits, workers, known, len(start), config.fresh_seeds, config.tuning, starting, tries)
     print(format_tables(described, plan))
@@ -164,7 +164,7 @@ def _run(config, out, ledger, may_change):
         print(
             f"{who} over {space.title} ({_count(space.size)} strings), {' + '.join(config.task)}/"
             f"{config.protocol}, seed {config.seed}, "
-            f"{executor.workers} worker{'' if executor.workers == 1 else 's'} -> {out}",
+            f"{executor.title} -> {out}",
             flush=True,
         )
         start = ledger.start
@@ -185,6 +185,8 @@ def _run(config, out, ledger, may_change):
         recorder = EvaluationRecorder(executor, ledger, screen, cache, standing=standing)
         known = _measure_known_optimizers(config.known_optimizers, recorder, ledger)
         executor.timeout = config.timeout or find_timeout(known)
+        if config.batches_ahead:
+            rewind(ledger)
         setting = SearchSetting(space, config.preset, config.seed, out / CONTROLLER, ledger, known, protocol, start)
         algorithm = entry.make(setting)
         if config.minutes:
@@ -262,15 +264,13 @@ def _search(config, out, algorithm, recorder, ledger, rounds):
         began, before = time.monotonic(), recorder.trained
         if config.limits.given.keys() == {"minutes"}:
             bar.end_by(began, 60 * config.minutes)
-        any_step = False
-        for step in search(algorithm, recorder, ledger, config.limits, ahead, rounds):
-            any_step = True
+        for step in search(algorithm, recorder, ledger, config.limits, ahead, rounds, config.batches_ahead):
             write_scalars(writer, step, algorithm.metrics)
             bar.count(ledger.counts())
             bar.approach(config.limits, find_spent(recorder, began), before, algorithm.share)
         reached = config.limits.find_reached(find_spent(recorder, began))
     if reached:
-        is_idle = before > 0 and not any_step and recorder.trained == before
+        is_idle = before > 0 and recorder.trained == before
         print(describe_end(config.limits, reached, is_idle))
     elif rounds.is_over:
         print(f"The search ended: too few of {config.limits.describe('steps')} are left for a whole round of tuning.")

@@ -181,11 +181,24 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         changeable=True,
         is_local=lambda value: value != NO_CACHE,
     )
+    pipeline: int = flag(
+        1,
+        "how many batches of rules are measured beside the one that is learned from next, so that workers need not "
+        "wait; 0: learn from each batch before the next is proposed",
+        parse=whole_number(0, 8),
+        default_text="1; 0 in preset paper",
+        earlier=0,
+    )
     asynchronous: bool = flag(
         False,
-        "learn from whichever batch is finished, so that no worker waits; not repeatable to the bit",
+        "learn from whichever batch is finished first, so that no worker ever waits; not repeatable to the bit",
         option="--async",
     )
+
+    @property
+    def batches_ahead(self) -> int:
+        """How many batches are measured beside the one that is learned from next, in their order."""
+        return 0 if self.asynchronous else self.pipeline
 
     @property
     def starts_with(self) -> tuple[str, ...]:
@@ -278,8 +291,8 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
           p: The command's parser.
           advice: What to do if there is no such task, in a sentence.
         """
-        self.check_task(p, advice)
         self.check_workers(p)
+        self.check_task(p, advice)
         if self.tuning.share:
             require(p, "search", "optuna")
         self._check_several(p)
@@ -296,6 +309,7 @@ def choose_defaults(given: Mapping[str, Any], entry: AlgorithmEntry) -> dict[str
     return {
         **entry.defaults,
         **({"budget": None} if another_limit else {}),
+        **({"pipeline": 0} if given.get("preset") == "paper" else {}),  # section 3.3: it waits for its batch
         **({"space": COMPOSED, "depth": None} if is_composed else {}),
     }
 

@@ -14,6 +14,7 @@ from neural_optimizer_search.search.recorder import EvaluationRecorder, Screened
 # Steps without one new rule after which a search is over: its algorithm proposes only what it has seen.
 IDLE_STEPS = 200
 # Saving a controller costs a quarter of its step; to redo ten steps, whose rules the ledger knows, costs a second.
+# A pipeline runs empty before each so many proposals: only there a search can begin again as if it had not stopped.
 STEPS_PER_SAVE = 10
 
 
@@ -50,6 +51,7 @@ class _Outcome(NamedTuple):
     evaluations: Sequence[Evaluation]
     batch: Sequence[Screened] = ()
     staleness: int = 0
+    source: Optional[_InFlight] = None
 
 
 def step(
@@ -64,6 +66,19 @@ def step(
     return evaluations
 
 
+def rewind(ledger: Ledger) -> None:
+    """Has a search with a pipeline go on from where nothing was in work, before its algorithm reads the ledger.
+
+    The ledger forgets the steps after that; what was measured in them, it knows.
+    """
+    tuned, number = ledger.find_tuned_steps(), ledger.steps
+    late = (number - len(tuned)) % STEPS_PER_SAVE
+    while late:
+        number -= 1
+        late -= number not in tuned
+    ledger.drop_samples(number)
+
+
 def search(
     algorithm: Algorithm,
     recorder: EvaluationRecorder,
@@ -71,6 +86,7 @@ def search(
     limits: Limits,
     ahead: int = 0,
     rounds: Optional[Rounds] = None,
+    pipeline: int = 0,
 ) -> Iterator[SearchStep]:
     """Runs an algorithm until a limit is reached, or it has nothing left to propose.
 
@@ -86,10 +102,12 @@ def search(
       recorder: An `EvaluationRecorder`.
       ledger: The `Ledger` of the run.
       limits: The `Limits`; their minutes begin with the first step.
-      ahead: With 0, the algorithm learns from each proposal before it makes the next. Else it makes more while
-        fewer rules than this are being measured, and learns from whichever is finished first: no worker waits, and
-        what is learned from is a little stale.
+      ahead: With 0, the algorithm learns from its proposals in their order, and a search is repeatable. Else it makes
+        more while fewer rules than this are being measured, and learns from whichever is finished first: no worker
+        ever waits.
       rounds: `Rounds` of tuning; what one finds is learned in a step of its own. None for none.
+      pipeline: How many proposals may be in work beside the oldest: while workers measure them, the algorithm learns
+        from the oldest, and makes the next. With 0 it learns from each before it makes the next.
 
     Yields:
       A `SearchStep` after each step. It ends early after `IDLE_STEPS` steps without a new rule.
@@ -97,23 +115,52 @@ def search(
     began = time.monotonic()
     number = saved = algorithm.restore()
     ledger.drop_samples(number)
-    proposed = number - ledger.count_tuned_steps()
-    recorder.recall()
+    proposed = number - len(ledger.find_tuned_steps())
+    recorder.recall(is_repeatable=not ahead)
     if rounds:
         rounds.recall(number)
     trained, idle, exhausted = ledger.trained, 0, False
     in_flight: list[_InFlight] = []
+
+    def is_round_due():
+        # Whether the last of so many rules is trained does not matter: with a larger budget there is a round too.
+        spent = find_spent(recorder, began)._replace(rules=0)
+        return rounds and not rounds.is_over and rounds.is_due and limits.find_reached(spent) is None
+
+    def may_propose():
+        # Rules that were trained before an interruption are proposed again, and all of a step is learned from.
+        spent, in_work = find_spent(recorder, began), recorder.claimed - trained
+        spent = spent._replace(rules=trained, steps=spent.steps + round(in_work * recorder.mean_steps))
+        if exhausted or idle >= IDLE_STEPS or (rounds and rounds.is_over) or limits.find_reached(spent):
+            return False
+        if not in_flight:
+            return True
+        if (limits.rules is not None and recorder.claimed >= limits.rules) or (pipeline and is_round_due()):
+            return False
+        return recorder.pending_count < ahead or (len(in_flight) <= pipeline and proposed % STEPS_PER_SAVE > 0)
+
+    def may_begin_here():
+        """Whether a search that goes on from here proposes what this one does."""
+        return ahead or not pipeline or (proposed - len(in_flight)) % STEPS_PER_SAVE == 0
+
     while True:
-        outcome = _finish(in_flight, recorder, number)
-        outcome = outcome or _tune(rounds, limits, lambda: find_spent(recorder, began), number)
+        outcome = None
+        # With a pipeline nothing else is in work then: a round must not go beyond the steps that are left.
+        while not outcome and (ahead or not in_flight) and is_round_due():
+            outcome = _carry_out(rounds, number, None if limits.steps is None else limits.steps - recorder.steps)
+        # In their order, and not before all is proposed that may be: what a proposal knows must not depend on time.
+        if ahead or not may_propose():
+            outcome = outcome or _finish(in_flight if ahead else in_flight[:1], recorder, number)
         if outcome:
             evaluations = outcome.evaluations
+            if outcome.source:
+                in_flight.remove(outcome.source)
             algorithm.learn(outcome.proposal, evaluations)
             recorder.settle(outcome.batch)
             # In this order: a step whose samples are recorded and whose state is not is done again.
             ledger.add_samples(number, evaluations, outcome.staleness, tuned=not outcome.batch)
             number += 1
-            if number % STEPS_PER_SAVE == 0:
+            if number - saved >= STEPS_PER_SAVE and may_begin_here():
                 algorithm.save()
                 saved = number
             before, trained = trained, ledger.trained
@@ -121,60 +168,31 @@ def search(
             idle = idle + 1 if is_idle else 0
             if evaluations:
                 yield SearchStep(number - 1, evaluations, trained, recorder.best, outcome.staleness)
-        elif (
-            not exhausted
-            and idle < IDLE_STEPS
-            and not (rounds and rounds.is_over)
-            # Rules that were trained before an interruption are proposed again, and all of a step is learned from.
-            and limits.find_reached(find_spent(recorder, began)._replace(rules=trained)) is None
-            and (not in_flight or _has_room(recorder, limits.rules, ahead))
-        ):
+        elif may_propose():
             proposal = algorithm.propose(proposed)
             exhausted = proposal is None
             if proposal is not None:
                 proposed += 1
-                most = _count_left(recorder, limits.rules)
+                most = None if limits.rules is None else limits.rules - recorder.claimed
                 batch = recorder.start(proposal.rules, most=most, trials=proposal.trials)
                 in_flight.append(_InFlight(number, proposal, batch))
         elif recorder.pending_count:
             recorder.wait()
         else:
             break
-    if number > saved:
+    if number > saved and may_begin_here():
         algorithm.save()
 
 
 def _finish(in_flight, recorder, number):
-    """The `_Outcome` of the oldest proposal whose rules are all measured, which is in flight no more; or None."""
+    """The `_Outcome` of the first proposal whose rules are all measured; None if there is none."""
     for one in in_flight:
         if recorder.is_finished(one.batch):
-            in_flight.remove(one)
-            return _Outcome(one.proposal, recorder.evaluations(one.batch), one.batch, number - one.number)
+            return _Outcome(one.proposal, recorder.evaluations(one.batch), one.batch, number - one.number, one)
     return None
 
 
-def _tune(rounds, limits, find, number):
-    """The `_Outcome` of rounds, if any are due; None if there is nothing to learn.
-
-    Whether the last of so many rules is trained does not matter: with a larger budget there is a round too. `find`
-    gives what is spent.
-    """
-    while rounds is not None and not rounds.is_over and rounds.is_due:
-        spent = find()._replace(rules=0)
-        if limits.find_reached(spent):
-            break
-        left = None if limits.steps is None else limits.steps - spent.steps
-        if evaluations := rounds.carry_out(number, left):
-            return _Outcome(Proposal([e.rule for e in evaluations]), evaluations)
-    return None
-
-
-def _has_room(recorder, budget, ahead):
-    """Whether another proposal may be made although there is one in work."""
-    left = _count_left(recorder, budget)
-    return recorder.pending_count < ahead and (left is None or left > 0)
-
-
-def _count_left(recorder, budget):
-    """How many more rules may be trained than are in work; None for any number."""
-    return None if budget is None else budget - recorder.trained - recorder.pending_count
+def _carry_out(rounds, number, left):
+    """The `_Outcome` of a round; None if there is nothing to learn."""
+    evaluations = rounds.carry_out(number, left)
+    return _Outcome(Proposal([e.rule for e in evaluations]), evaluations) if evaluations else None

@@ -64,6 +64,8 @@ class EvaluationRecorder:
     Attributes:
       executor, on_evaluation, on_wait: As given; what is called may be set later.
       trained: Number of rules measured by and for the search: no known optimizers, and none from the cache.
+      claimed: Number of those, and of rules in work, that were proposed. A search that was stopped has measured rules
+        that it is yet to propose again.
       best: The highest reward found; 0 while there is none.
     """
 
@@ -88,7 +90,8 @@ class EvaluationRecorder:
         # Each is read once: a long search has very many.
         found = ledger.evaluations("search")
         self._known = {e.key: e for e in (*found, *ledger.evaluations(BASELINE))}
-        self.trained = sum(not e.cached for e in found)
+        self._trained = {e.key for e in found if not e.cached}
+        self._claimed = set(self._trained)
         self.best = max((e.reward for e in found), default=0.0)
 
     def __call__(self, rules: Iterable[Rule], role: str = "search") -> list[Evaluation]:
@@ -100,9 +103,22 @@ class EvaluationRecorder:
         return self.evaluations(batch)
 
     @property
+    def trained(self) -> int:
+        return len(self._trained)
+
+    @property
+    def claimed(self) -> int:
+        return len(self._claimed)
+
+    @property
     def steps(self) -> int:
         """Gradient steps of all that was learned from, known optimizers included."""
         return self._standing.steps
+
+    @property
+    def mean_steps(self) -> float:
+        """Of a rule that was learned from, known optimizers included."""
+        return self._standing.steps / max(1, len(self._standing.settled))
 
     @property
     def waited(self) -> int:
@@ -126,12 +142,12 @@ class EvaluationRecorder:
         Args:
           rules: `Rule`s.
           role: What they are recorded as.
-          most: How many may be trained. The rule that would be one more, and all behind it, are left: they are never
-            measured because of this call, and what it returns is then not finished.
+          most: How many more may be claimed. The rule that would be one more, and all behind it, are left: they are
+            never measured because of this call, and what it returns is then not finished.
           trials: With what each is trained. Such a rule is alike none but itself with the same trial.
         """
         batch: list[Screened] = []
-        started, is_full = 0, False
+        before, is_full = self.claimed, False
         for rule, trial in zip(rules, trials or [None] * len(rules)):
             screening = self._screen(rule)
             if trial and screening.rule is not None:
@@ -141,17 +157,19 @@ class EvaluationRecorder:
             batch.append(Screened(rule, screening, key))
             if is_full or screening.rule is None or key != screening.key:
                 continue
-            if key not in self._known and key not in self._measured:
-                cached = self._cache.get(key) if self._cache and not trial else None
-                if cached:
-                    # Another search may have spelled it otherwise: what is known of it is of this spelling.
-                    kept = dict(rule=screening.rule, flipped=screening.flipped, cached=True)
-                    self._record(dataclasses.replace(cached, **kept), role)
-                elif started == most:
+            is_new = key not in self._known and key not in self._measured
+            cached = self._cache.get(key) if is_new and self._cache and not trial else None
+            if cached:
+                # Another search may have spelled it otherwise: what is known of it is of this spelling.
+                kept = dict(rule=screening.rule, flipped=screening.flipped, cached=True)
+                self._record(dataclasses.replace(cached, **kept), role)
+            elif is_new or (key in self._trained and key not in self._claimed):
+                if self.claimed - before == most:
                     is_full = True
                     continue
-                else:
-                    started += 1
+                if role == "search":
+                    self._claimed.add(key)
+                if is_new:
                     future = self.executor.submit(screening.rule, ask)
                     self._measured[key] = _Measurement(future, screening, role, trial)
                     self._record_measured([key])
@@ -178,8 +196,11 @@ class EvaluationRecorder:
             if screened.key:
                 self._standing.settle(self._known[screened.key], role == BASELINE)
 
-    def recall(self) -> None:
+    def recall(self, is_repeatable: bool = True) -> None:
         """Settles what the ledger has of an earlier part of the search: known optimizers, and all its samples.
+
+        Args:
+          is_repeatable: Whether the search will propose again what was measured and is no sample yet.
 
         Raises:
           Damaged: If rules were trained with other seeds than others, so that they cannot be compared.
@@ -191,8 +212,9 @@ class EvaluationRecorder:
             raise Damaged("some of its rules were measured on other tasks than others.")
         for evaluation in self._ledger.evaluation_rows(BASELINE):
             self._recall(evaluation, BASELINE)
-        tuned = {e.key: e for e in self._ledger.evaluations(TUNED)}
-        for key in self._ledger.sampled_keys():
+        tuned, sampled = {e.key: e for e in self._ledger.evaluations(TUNED)}, list(self._ledger.sampled_keys())
+        self._claimed = self._trained.intersection(sampled) if is_repeatable else set(self._trained)
+        for key in sampled:
             if key in tuned:
                 self._standing.settle_tuned(tuned[key])
             else:
@@ -242,6 +264,7 @@ class EvaluationRecorder:
         self._ledger.add_evaluation(evaluation, role)
         self._known[evaluation.key] = evaluation
         if role == "search":
-            self.trained += not evaluation.cached
+            if not evaluation.cached:
+                self._trained.add(evaluation.key)
             self.best = max(self.best, evaluation.reward)
         self.on_evaluation(evaluation)

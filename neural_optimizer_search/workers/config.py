@@ -11,6 +11,7 @@ from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
 from neural_optimizer_search.workers.describing import Describer
 from neural_optimizer_search.workers.executor import FIRST_TIMEOUT, LEAST_START_TIMEOUT, LONGEST_TIMEOUT, Executor
+from neural_optimizer_search.workers.placement import Misplaced, Wanted, leave_gpus, place_here
 from neural_optimizer_search.workers.process_workers import process_executor
 from neural_optimizer_search.workers.ray_workers import ray_executor
 
@@ -23,7 +24,27 @@ class WorkerConfig:
         None,
         "how many workers measure rules",
         parse=whole_number(1, 10_000),
-        default_text="one per core, of this machine or of the cluster",
+        default_text="--workers_per_gpu for each GPU; without GPUs one per core, of this machine or of the cluster",
+        changeable=True,
+    )
+    threads_per_worker: int = flag(
+        1,
+        "threads that a worker computes in; more than one help where a step takes milliseconds",
+        parse=whole_number(1, 1_000),
+        changeable=True,
+    )
+    gpus: Optional[int] = flag(
+        None,
+        "how many GPUs the workers use; 0: none",
+        parse=whole_number(0, 10_000),
+        default_text="all that TensorFlow sees, or the cluster has",
+        changeable=True,
+    )
+    workers_per_gpu: Optional[int] = flag(
+        None,
+        "how many workers share a GPU; each of several has its part of the memory",
+        parse=whole_number(1, 1_000),
+        default_text="1",
         changeable=True,
     )
     executor: str = flag(
@@ -57,12 +78,18 @@ class WorkerConfig:
         Raises:
           MissingPackage: When it is entered, if Ray is wanted and not installed.
           NoCluster: When it is entered, if no cluster answers at `ray_address`.
+          Misplaced: When it is entered, if the workers cannot have the GPUs that the flags name.
         """
         with EXECUTORS[self.executor](self, task, protocol, data_dir) as executor:
             if self.timeout is not None:
                 executor.timeout = self.timeout
                 executor.start_timeout = max(self.timeout, LEAST_START_TIMEOUT)
             yield executor
+
+    @property
+    def wanted(self) -> Wanted:
+        """What the workers are to have."""
+        return Wanted(self.workers, self.threads_per_worker, self.gpus, self.workers_per_gpu)
 
     def make_describer(self) -> Describer:
         """What describes a task before workers measure rules on it, with the time limit of a worker's start."""
@@ -72,16 +99,25 @@ class WorkerConfig:
         return describer
 
     def check_workers(self, p: Parser) -> None:
-        """Ends the command with one line if two flags exclude each other."""
+        """Ends the command with one line if two flags exclude each other; from then on this process uses no GPU.
+
+        It comes before a task's module is imported, which may use one.
+        """
+        leave_gpus()
         if self.ray_address and self.executor != "ray":
             p.error("argument --ray_address: needs --executor ray")
+        if self.executor == "local":
+            try:
+                place_here(self.wanted)
+            except Misplaced as error:
+                p.error(str(error))
 
 
 OpenExecutor = Callable[[WorkerConfig, Task, Protocol, Optional[str]], AbstractContextManager[Executor]]
 # What `--executor` may name; an executor is one row here.
 EXECUTORS: dict[str, OpenExecutor] = {
-    "local": lambda config, task, protocol, data_dir: process_executor(task, protocol, data_dir, config.workers),
+    "local": lambda config, task, protocol, data_dir: process_executor(task, protocol, data_dir, config.wanted),
     "ray": lambda config, task, protocol, data_dir: ray_executor(
-        task, protocol, data_dir, config.workers, config.ray_address
+        task, protocol, data_dir, config.wanted, config.ray_address
     ),
 }

@@ -12,7 +12,8 @@ from neural_optimizer_search.tasks.reading_bar import show_reading
 from neural_optimizer_search.tasks.task import Task
 from neural_optimizer_search.workers.executor import FIRST_TIMEOUT, Failure, TaskFailed
 from neural_optimizer_search.workers.measuring_worker import THEIRS, explain
-from neural_optimizer_search.workers.process_workers import ProcessWorker, begin_worker, set_environment
+from neural_optimizer_search.workers.placement import HIDDEN, Share
+from neural_optimizer_search.workers.process_workers import ProcessWorker, begin_worker
 from neural_optimizer_search.workers.worker import Failed, Ready, StartAnswer, Unmeasurable
 
 
@@ -36,8 +37,8 @@ class Describer:
         Raises:
           TaskFailed: If there is none; the message says why, such as all that `describe_task` found wrong.
         """
-        set_environment()
-        worker = ProcessWorker(functools.partial(describe_task, task, protocol, data_dir), _serve)
+        describe = functools.partial(describe_task, task, protocol, data_dir)
+        worker = ProcessWorker(describe, _serve, Share(gpu=HIDDEN))
         try:
             answer = worker.start(self.timeout)
         finally:

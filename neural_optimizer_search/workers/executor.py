@@ -95,6 +95,7 @@ class Executor(abc.ABC):
 
     Attributes:
       workers: How many rules it measures at a time.
+      title: What measures them, in words.
       timeout: Seconds that a rule may take; it may be set at any time, for rules that are not begun.
       start_timeout: Seconds that a worker's start may take; None if there is no limit. Likewise.
       on_failure: Called with each `Failure` of a worker, by one thread at a time; it raises nothing. Likewise.
@@ -103,6 +104,7 @@ class Executor(abc.ABC):
     """
 
     workers: int = 1
+    title: str = "1 worker"
     timeout: float = FIRST_TIMEOUT
     start_timeout: Optional[float] = FIRST_TIMEOUT
     on_failure: Callable[[Failure], None] = staticmethod(lambda failure: None)

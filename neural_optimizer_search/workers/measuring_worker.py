@@ -18,15 +18,9 @@ from neural_optimizer_search.tasks import Task, UnknownTask
 from neural_optimizer_search.tasks.joint_task import JointTask
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.workers.executor import MEASURE, Ask
+from neural_optimizer_search.workers.placement import ONE_THREAD, Misplaced, Share
 from neural_optimizer_search.workers.worker import Answer, Failed, Measured, Ready, StartAnswer, Unmeasurable
 
-# One thread a worker and one worker a core: the children are too small for more threads to help. oneDNN's kernels
-# halve the time of a child step, and whether they are TensorFlow's default depends on the processor.
-WORKER_ENVIRONMENT = {
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    "TF_ENABLE_ONEDNN_OPTS": "1",
-    "OMP_NUM_THREADS": "1",
-}
 # Whatever a task raises, which may be somebody's own code, and may also call `sys.exit`.
 THEIRS = BaseException
 
@@ -64,21 +58,13 @@ class MeasuringWorker:
 
 
 def make_evaluator(
-    task: Union[Task, JointTask], protocol: Protocol, data_dir: Optional[str]
+    task: Union[Task, JointTask], protocol: Protocol, data_dir: Optional[str], share: Share = ONE_THREAD
 ) -> Union[Evaluator, JointEvaluator]:
-    """An `Evaluator` that computes in one thread of this process; of several tasks, which have their own protocols,
-    a `JointEvaluator`.
-    """
-    use_one_thread()
+    """An `Evaluator` that takes a `Share`; of several tasks, which have their own protocols, a `JointEvaluator`."""
+    share.take()
     if isinstance(task, JointTask):
         return JointEvaluator({one.name: Evaluator(one, its, data_dir) for one, its in task.parts})
     return Evaluator(task, protocol, data_dir)
-
-
-def use_one_thread() -> None:
-    """Has TensorFlow compute in one thread of this process."""
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
 def explain(error: BaseException) -> Unmeasurable:
@@ -90,7 +76,7 @@ def _says_all(error):
     """Whether its text was written for whoever gave the command."""
     if isinstance(error, OSError) and error.errno is not None:  # the system's words, which say no place
         return False
-    return isinstance(error, (UnknownTask, MissingPackage)) or (
+    return isinstance(error, (UnknownTask, MissingPackage, Misplaced)) or (
         isinstance(error, (ValueError, FileNotFoundError)) and is_of_this_package(error)
     )
 

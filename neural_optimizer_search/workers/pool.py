@@ -7,12 +7,13 @@ import numbers
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Optional
 
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import FAILURES, Evaluation, without_reward
 from neural_optimizer_search.workers.executor import MEASURE, Ask, Executor, Failure, TaskFailed, Work
+from neural_optimizer_search.workers.placement import count_of
 from neural_optimizer_search.workers.worker import Failed, Measured, Ready, Unmeasurable, Worker
 
 # So many rules that failed, and none that was measured: it is the task.
@@ -38,18 +39,18 @@ class WorkerPool(Executor):
     not start is no rule's fault: after `STARTS` vain starts the others go on without it.
 
     Args:
-      make_worker: Makes a `Worker`. Workers start with the first rule.
-      workers: Their number.
+      crew: Each a `Worker`. They start with the first rules.
+      title: What they are, in words.
     """
 
-    def __init__(self, make_worker: Callable[[], Worker], workers: int):
-        self.workers = workers
+    def __init__(self, crew: Sequence[Worker], title: str = ""):
+        self.workers, self._crew = len(crew), list(crew)
+        self.title = title or count_of(self.workers, "worker")
         self._jobs: queue.SimpleQueue = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._any_measured, self._failures, self._end = False, [], None
         self._under_way = {}  # worker's number -> (what, when it began, limit)
-        self._crew = [make_worker() for _ in range(workers)]
-        self._serving, self._last_vain_start = workers, ""
+        self._serving, self._last_vain_start = len(crew), ""
         # A thread for each worker waits for it.
         self._threads = [threading.Thread(target=self._serve, args=[worker], daemon=True) for worker in self._crew]
         for thread in self._threads:

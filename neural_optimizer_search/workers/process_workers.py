@@ -5,6 +5,7 @@ import functools
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -17,14 +18,12 @@ from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
 from neural_optimizer_search.workers.end_with_parent import BindingName, end_with_parent
 from neural_optimizer_search.workers.executor import MEASURE, Ask
-from neural_optimizer_search.workers.measuring_worker import (
-    WORKER_ENVIRONMENT,
-    MeasuringWorker,
-    make_evaluator,
-    use_one_thread,
-)
+from neural_optimizer_search.workers.measuring_worker import MeasuringWorker, make_evaluator
+from neural_optimizer_search.workers.placement import ALL, ONE_THREAD, VISIBLE, Share, Wanted, place_here
 from neural_optimizer_search.workers.pool import WorkerPool
 from neural_optimizer_search.workers.worker import Answer, Failed, StartAnswer
+
+_environments = threading.Lock()  # workers start in several threads
 
 
 class ProcessWorker:
@@ -33,10 +32,16 @@ class ProcessWorker:
     Args:
       make: As for `MeasuringWorker`; it must pickle.
       serve: What the process does, given its end of the pipe and `make`.
+      share: The `Share` that the process has.
     """
 
-    def __init__(self, make: Callable[[], Any], serve: Optional[Callable[[Connection, Any], None]] = None):
-        self._make, self._serve = make, serve or _serve
+    def __init__(
+        self,
+        make: Callable[[], Any],
+        serve: Optional[Callable[[Connection, Any], None]] = None,
+        share: Share = ONE_THREAD,
+    ):
+        self._make, self._serve, self._share = make, serve or _serve, share
         self._process: Optional[BaseProcess] = None
         self._pipe: Connection  # `start` makes it
 
@@ -79,37 +84,40 @@ class ProcessWorker:
         process = context.Process(
             target=self._serve, args=(theirs, self._make), daemon=True, name=BindingName("worker")
         )
-        with _without_interrupts():
+        with _without_interrupts(), _environment(self._share):
             process.start()
         theirs.close()  # so that its end is seen here
         return process
 
 
 def process_executor(
-    task: Task, protocol: Protocol, data_dir: Optional[str] = None, workers: Optional[int] = None
+    task: Task, protocol: Protocol, data_dir: Optional[str] = None, wanted: Wanted = ALL
 ) -> WorkerPool:
     """An `Executor` whose workers are processes of this machine.
 
     Args:
       task, protocol, data_dir: As for `Evaluator`; the task and the protocol must pickle.
-      workers: Number of processes; default one per core.
+      wanted: What the processes are to have; by default there is one for each GPU, or for each core.
+
+    Raises:
+      Misplaced: If they cannot have it.
     """
-    set_environment()  # processes start at the first rule
     make = functools.partial(make_evaluator, task, protocol, data_dir)
-    return WorkerPool(lambda: ProcessWorker(make), workers or os.cpu_count() or 1)
-
-
-def set_environment() -> None:
-    """Sets what a worker process reads when it imports TensorFlow; what is set already stays."""
-    os.environ.update({k: v for k, v in WORKER_ENVIRONMENT.items() if k not in os.environ})
+    placed = place_here(wanted)
+    crew = [ProcessWorker(functools.partial(make, share), share=share) for share in placed.shares]
+    return WorkerPool(crew, str(placed))
 
 
 def begin_worker() -> None:
-    """Called first in a worker process: it has one thread, leaves Ctrl-C to its parent, and ends when that ends."""
+    """Called first in a process with one thread that leaves Ctrl-C to its parent, and ends when that ends."""
+    _begin()
+    ONE_THREAD.take()
+
+
+def _begin():
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     guard_output()  # what a user's task prints is no reason for it to fail
-    use_one_thread()
 
 
 @contextlib.contextmanager
@@ -129,13 +137,31 @@ def _without_interrupts():
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+@contextlib.contextmanager
+def _environment(share):
+    """What a process reads that is started here; what a person set already stays, but for the GPU."""
+    with _environments:
+        before = dict(os.environ)
+        os.environ.update({name: value for name, value in share.environment.items() if name not in before})
+        if share.gpu is not None:
+            os.environ[VISIBLE] = share.gpu
+        try:
+            yield
+        finally:
+            for name in (*share.environment, VISIBLE):
+                if name in before:
+                    os.environ[name] = before[name]
+                else:
+                    os.environ.pop(name, None)
+
+
 def _exit_code(process):
     process.join()
     return f" with exit code {process.exitcode}"
 
 
 def _serve(pipe, make):
-    begin_worker()
+    _begin()
     worker = MeasuringWorker(make)
     # The pipe ends when the parent does; then there is nobody to tell.
     with contextlib.suppress(EOFError, ConnectionError):

@@ -16,13 +16,26 @@ from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
 from neural_optimizer_search.workers.end_with_parent import ask_kernel
 from neural_optimizer_search.workers.executor import MEASURE, Ask
-from neural_optimizer_search.workers.measuring_worker import WORKER_ENVIRONMENT, MeasuringWorker, make_evaluator
+from neural_optimizer_search.workers.measuring_worker import MeasuringWorker, make_evaluator
+from neural_optimizer_search.workers.placement import (
+    ALL,
+    HIDDEN,
+    ONE_THREAD,
+    VISIBLE,
+    Share,
+    Wanted,
+    find_gpus,
+    place,
+    place_here,
+)
 from neural_optimizer_search.workers.pool import WorkerPool
 from neural_optimizer_search.workers.ray_head import LOOK_SECONDS, head_of
 from neural_optimizer_search.workers.worker import Answer, Failed, StartAnswer, Unmeasurable
 
 # Ray's own switch, which it reads when it is imported: without clusters it has no need for another address.
 LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+# Likewise: what is visible to actors without a GPU is left to us; Ray warns whoever does not say.
+NO_OVERRIDE = "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"
 # Likewise: how often it knocks at a cluster, half a minute each; by its own default twenty times.
 KNOCKS = "RAY_NUM_REDIS_GET_RETRIES"
 
@@ -32,18 +45,28 @@ class NoCluster(ConnectionError):
 
 
 class RayWorker:
-    """A `Worker` that is a Ray actor with a CPU of its own.
+    """A `Worker` that is a Ray actor with CPUs of its own, and a GPU or a part of one.
 
     Args:
       ray: The module, connected.
       actor: A class like `MeasuringWorker`, and its arguments.
-      environment: Environment variables of its process.
+      share: The `Share` that it has.
+      environment: More environment variables of its process.
     """
 
-    def __init__(self, ray: Any, actor: type, *arguments: Any, environment: Mapping[str, str] = WORKER_ENVIRONMENT):
+    def __init__(
+        self,
+        ray: Any,
+        actor: type,
+        *arguments: Any,
+        share: Share = ONE_THREAD,
+        environment: Optional[Mapping[str, str]] = None,
+    ):
         self._ray, self._arguments, self._actor = ray, arguments, None
         self._head = head_of(ray)
-        self._remote = ray.remote(num_cpus=1, runtime_env={"env_vars": dict(environment)})(actor)
+        hidden = {} if share.of_gpu else {VISIBLE: HIDDEN}
+        given = {"env_vars": {**share.environment, **hidden, **(environment or {})}}
+        self._remote = ray.remote(num_cpus=share.threads, num_gpus=share.of_gpu, runtime_env=given)(actor)
 
     @property
     def started(self) -> bool:
@@ -88,13 +111,14 @@ def _lines(error):
 
 
 @contextlib.contextmanager
-def start_ray(workers: Optional[int] = None, address: Optional[str] = None) -> Iterator[Any]:
+def start_ray(cpus: Optional[int] = None, address: Optional[str] = None, gpus: int = 0) -> Iterator[Any]:
     """The module `ray`, connected.
 
     Args:
-      workers: CPUs of a Ray that is started here; by default the machine's.
+      cpus: CPUs of a Ray that is started here; by default the machine's.
       address: Of a running cluster, such as "auto" or "host:6379". None starts Ray on this machine alone; if
         Ray was not imported before, it then listens on the loopback address only.
+      gpus: GPUs of a Ray that is started here.
 
     Raises:
       MissingPackage: If Ray is not installed.
@@ -104,9 +128,10 @@ def start_ray(workers: Optional[int] = None, address: Optional[str] = None) -> I
         os.environ.setdefault(KNOCKS, "2")
     else:
         os.environ.setdefault(LOOPBACK, "0")
+    os.environ.setdefault(NO_OVERRIDE, "0")
     ray = import_package("ray", "distributed", "--executor ray")
     # Without an address Ray would join whatever cluster was started last on this machine.
-    here = dict(address="local", num_cpus=workers, include_dashboard=False)
+    here = dict(address="local", num_cpus=cpus, num_gpus=gpus, include_dashboard=False)
     handler = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(logging_level="ERROR", log_to_driver=False, **(dict(address=address) if address else here))
@@ -123,10 +148,10 @@ def start_ray(workers: Optional[int] = None, address: Optional[str] = None) -> I
             ray.shutdown()
 
 
-def _make_evaluator(task, protocol, data_dir):
+def _make_evaluator(task, protocol, data_dir, share):
     # A worker sees by itself that Ray ended, unless it was stopped.
     ask_kernel()
-    return make_evaluator(task, protocol, data_dir)
+    return make_evaluator(task, protocol, data_dir, share)
 
 
 @contextlib.contextmanager
@@ -134,7 +159,7 @@ def ray_executor(
     task: Task,
     protocol: Protocol,
     data_dir: Optional[str] = None,
-    workers: Optional[int] = None,
+    wanted: Wanted = ALL,
     address: Optional[str] = None,
 ) -> Iterator[WorkerPool]:
     """An `Executor` whose workers run on Ray.
@@ -142,14 +167,25 @@ def ray_executor(
     Args:
       task, protocol, data_dir: As for `Evaluator`; the task and the protocol must pickle, and every node of a cluster
         needs this package, the data, and the module of a task of your own.
-      workers: Their number; by default as many as the cluster has CPUs.
+      wanted: What the workers are to have; by default there is one for each GPU of the cluster, or for each CPU.
       address: As for `start_ray`, which may raise.
+
+    Raises:
+      Misplaced: When it is entered, if the workers cannot have it.
     """
     # A node elsewhere has another file system.
     paths = {} if address else {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    make, environment = functools.partial(_make_evaluator, task, protocol, data_dir), {**WORKER_ENVIRONMENT, **paths}
-    with start_ray(workers, address) as ray:
-        count = workers or int(ray.cluster_resources()["CPU"])
-        with WorkerPool(lambda: RayWorker(ray, MeasuringWorker, make, environment=environment), count) as pool:
+    make = functools.partial(_make_evaluator, task, protocol, data_dir)
+    # Ray starts here with as many CPUs as the workers have threads, of which the machine may have fewer.
+    here = [] if address else place_here(wanted).shares
+    gpus = 0 if address else len(find_gpus())
+    with start_ray(sum(share.threads for share in here) or None, address, gpus) as ray:
+        has = ray.cluster_resources()
+        placed = place(wanted, int(has["CPU"]), [None] * int(has.get("GPU", 0)))
+        crew = [
+            RayWorker(ray, MeasuringWorker, functools.partial(make, share), share=share, environment=paths)
+            for share in placed.shares
+        ]
+        with WorkerPool(crew, f"{placed}, run by Ray") as pool:
             pool.start_timeout = None  # others may have the cluster's places for long
             yield pool

@@ -21,6 +21,7 @@ from benchmarks.studies.stock_optimizers.kinds import KINDS, change, describe, d
 from benchmarks.studies.tuning import comparisons
 from benchmarks.studies.tuning.tuned import Tuned
 from neural_optimizer_search.dsl.formula import parse_formula
+from neural_optimizer_search.workers.placement import Share
 
 STEPS = 240
 
@@ -172,7 +173,7 @@ def test_the_study_of_tuning(trained, monkeypatch, tmp_path, capsys):
 
     for name, seconds in dict(tune_by_fit=40.0, tune_trials=10.0, tune_rules=20.0).items():
         monkeypatch.setattr(comparisons, name, tune(seconds))
-    monkeypatch.setattr(tuning, "use_one_thread", lambda: None)  # here TensorFlow runs already
+    monkeypatch.setattr(Share, "take", lambda self: None)  # here TensorFlow runs already
     words = ["--fit_tasks", "text", "--trials", "20", "--budget", "20", "--seeds", "2", "--fresh_seeds", "2"]
     assert run.main(["tuning", *words, "--runs", str(tmp_path)]) == 0
     figures = json.loads(capsys.readouterr().out.splitlines()[-1])

@@ -82,7 +82,7 @@ def in_process():
 
 
 def processes():
-    return WorkerPool(lambda: ProcessWorker(Faulty), workers=2)
+    return WorkerPool([ProcessWorker(Faulty) for _ in range(2)])
 
 
 def ray():
@@ -93,10 +93,10 @@ def ray():
 
     class OnRay(WorkerPool):
         def __init__(self):
-            self._ray = start_ray(workers=1)
+            self._ray = start_ray(cpus=1)
             module = self._ray.__enter__()
             environment = {"PYTHONPATH": os.pathsep.join(here)}
-            super().__init__(lambda: RayWorker(module, MeasuringWorker, Faulty, environment=environment), workers=1)
+            super().__init__([RayWorker(module, MeasuringWorker, Faulty, environment=environment)])
 
         def close(self):
             super().close()

@@ -65,7 +65,7 @@ def ray():
         pytest.skip("Ray is not installed.")
     from neural_optimizer_search.workers.ray_workers import start_ray
 
-    with start_ray(workers=1) as ray:
+    with start_ray(cpus=1) as ray:
         yield ray
 
 

@@ -11,6 +11,7 @@ from neural_optimizer_search.search import command
 from neural_optimizer_search.workers.config import EXECUTORS
 from neural_optimizer_search.workers.executor import MEASURE
 from neural_optimizer_search.workers.measuring_worker import MeasuringWorker, make_evaluator
+from neural_optimizer_search.workers.placement import Share
 from neural_optimizer_search.workers.pool import WorkerPool
 
 pytestmark = pytest.mark.slow
@@ -87,7 +88,7 @@ class InThread:
 
 
 def open_threads(config, task, protocol, data_dir):
-    return WorkerPool(lambda: InThread(functools.partial(make_evaluator, task, protocol, data_dir)), 1)
+    return WorkerPool([InThread(functools.partial(make_evaluator, task, protocol, data_dir))])
 
 
 @pytest.mark.parametrize("name", list(TASKS))
@@ -98,7 +99,7 @@ def test_their_error_is_told(name, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(EXECUTORS, "local", open_threads)
     monkeypatch.setattr("neural_optimizer_search.workers.describing.ProcessWorker", fakes.DescribesInThread)
-    monkeypatch.setattr("neural_optimizer_search.workers.measuring_worker.use_one_thread", lambda: None)
+    monkeypatch.setattr(Share, "take", lambda self: None)
     with pytest.raises(SystemExit) as stopped:
         command.main([*TINY, "--algorithm", "random", "--task", f"{module}:task", "--out", str(run)])
     assert stopped.value.code == 2

@@ -247,7 +247,7 @@ def test_the_rate_in_the_code_is_that_of_the_table():
     decays = dataclasses.replace(FOUND[0], schedule="linear", learning_rate=0.0306812)
     lines = show([decays], fresh=freshly([(decays, 0.9)], FRESH_KNOWN)).splitlines()
     code = "\n".join(lines[1 : lines.index("")])
-    assert "(0.0307, steps" in code
+    assert 'make_schedule("linear", 0.0307, steps)' in code
     assert "steps = 24  # epochs * batches per epoch of your training; the rate was tuned for 24" in code
 
 

@@ -11,7 +11,7 @@ from neural_optimizer_search.records.counts import Counts
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
 from neural_optimizer_search.search.limits import Limits
-from neural_optimizer_search.search.loop import IDLE_STEPS, STEPS_PER_SAVE, search
+from neural_optimizer_search.search.loop import IDLE_STEPS, STEPS_PER_SAVE, rewind, search
 from neural_optimizer_search.search.random_search import RandomSearch
 from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.workers.executor import MEASURE, Executor
@@ -80,16 +80,18 @@ def test_search_trains_the_budget(ledger):
     assert len(ledger.samples()) == 5 * len(steps) and steps[-1].trained == ledger.trained < 23
 
 
-@pytest.mark.parametrize("ahead", [0, 12])
+@pytest.mark.parametrize(("ahead", "pipeline"), [(0, 0), (0, 1), (0, 3), (12, 0)])
 @pytest.mark.parametrize("budget", [1, 5, 13, 20, 23])
-def test_a_budget_is_met_exactly_and_may_grow(tmp_path, budget, ahead):
+def test_a_budget_is_met_exactly_and_may_grow(tmp_path, budget, ahead, pipeline):
     """Whatever part of a proposal it ends in, and however many proposals are in work."""
 
     def run(ledger, budget):
+        if pipeline:
+            rewind(ledger)
         algorithm = RandomSearch(SPACE, batch_size=5, seed=0, completed=ledger.steps)
         with InThread() as executor:
             recorder = EvaluationRecorder(executor, ledger, screen=Screen())
-            for step in search(algorithm, recorder, ledger, Limits(budget), ahead):
+            for step in search(algorithm, recorder, ledger, Limits(budget), ahead, pipeline=pipeline):
                 assert recorder.trained <= budget and len(step.evaluations) == 5
         counts = ledger.counts()
         assert counts["trained"] == recorder.trained == len(ledger.evaluations("search")) == budget

@@ -4,13 +4,11 @@ import functools
 import os
 
 import pytest
-from same_searches import Measured, Workers, broken, read, run
-
-from neural_optimizer_search.search import loop
+from same_searches import LOCK_STEP, Measured, Workers, broken, read, run
 
 pytestmark = [pytest.mark.once, pytest.mark.usefixtures("graphs_as_traced")]
 
-ALGORITHMS = ("evolution", "random")
+ALGORITHMS = ("evolution", "random", LOCK_STEP.format("evolution"))
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +25,9 @@ def whole(request, evaluator, tmp_path_factory):
 
 
 def test_the_search_has_all_that_could_differ(whole):
-    _, expected, _ = whole
+    algorithm, expected, _ = whole
+    staleness = {0} if algorithm == LOCK_STEP.format("evolution") else {0, 1}
+    assert {sample.staleness for sample in expected["samples"]} == staleness
     statuses = {e.status for e in expected["search"].values()}
     assert (
         statuses >= {"ok", "stopped", "failed"}
@@ -45,9 +45,8 @@ def test_any_number_of_workers(whole, evaluator, tmp_path, workers):
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-def test_broken_off_anywhere(whole, evaluator, tmp_path, monkeypatch, workers):
+def test_broken_off_anywhere(whole, evaluator, tmp_path, workers):
     algorithm, expected, count = whole
-    monkeypatch.setattr(loop, "STEPS_PER_SAVE", 3)
     make = functools.partial(Workers, evaluator, workers)
     points = range(count) if os.environ.get("NOS_LONG") else range(workers, count, 4)
     for point, found in broken(tmp_path, algorithm, make, points):

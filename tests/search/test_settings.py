@@ -196,8 +196,8 @@ def test_a_search(workers, tmp_path, capfd):
 
 
 def test_it_goes_on_as_if_it_had_not_been_stopped(workers, tmp_path, monkeypatch):
-    assert command.main([*FLAGS, "--out", str(tmp_path / "whole")]) == 0
     monkeypatch.setattr(loop, "STEPS_PER_SAVE", 3)
+    assert command.main([*FLAGS, "--out", str(tmp_path / "whole")]) == 0
     for budget in ("13", "37", "60"):
         place = ["--resume", str(tmp_path / "parts"), "--budget", budget]
         if not (tmp_path / "parts").exists():

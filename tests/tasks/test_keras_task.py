@@ -14,6 +14,7 @@ from neural_optimizer_search.schedule_shape import CONSTANT, Schedule
 from neural_optimizer_search.tasks import KerasTask, UnknownTask, find_task
 from neural_optimizer_search.tasks.digits import DIGITS
 from neural_optimizer_search.tasks.keras_task import SCHEDULES
+from neural_optimizer_search.workers.placement import Wanted
 from neural_optimizer_search.workers.process_workers import process_executor
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
@@ -392,7 +393,7 @@ def test_a_named_task_here_and_in_a_worker(module):
     assert here.accuracy == pytest.approx(run.scores[-1])
     assert here.accuracy > 0.5  # of the untrained model's error is gone
     assert evaluate(still).reward == 0.0  # and here none
-    with process_executor(task, protocol, workers=1) as executor:
+    with process_executor(task, protocol, wanted=Wanted(1)) as executor:
         (there,) = executor([adam])
     assert there.rewards == pytest.approx(here.rewards, abs=1e-5)
 

@@ -22,7 +22,7 @@ def make_evaluator():
 
 
 def open_workers(config, task, protocol, data_dir):
-    return WorkerPool(lambda: ProcessWorker(make_evaluator), config.workers)
+    return WorkerPool([ProcessWorker(make_evaluator) for _ in range(config.workers)])
 
 
 if __name__ == "__main__":

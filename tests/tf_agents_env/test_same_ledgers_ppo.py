@@ -6,15 +6,12 @@ import os
 import pytest
 from same_searches import Measured, Workers, broken, read, run
 
-from neural_optimizer_search.search import loop
-
 pytestmark = pytest.mark.slow
 # (workers, after how many measurements). A controller takes seconds to make.
 BROKEN = [(1, 9), (2, 14), (4, 18)] if os.environ.get("NOS_LONG") else [(3, 14)]
 
 
-def test_any_number_of_workers_broken_off_anywhere(tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "STEPS_PER_SAVE", 2)
+def test_any_number_of_workers_broken_off_anywhere(tmp_path):
     evaluator = Measured()
     run(tmp_path / "whole", "ppo", Workers(evaluator, 1))
     expected = read(tmp_path / "whole")

@@ -39,8 +39,7 @@ def vain(times):
 
 
 def run(*workers):
-    waiting = iter(workers)
-    with WorkerPool(lambda: next(waiting), len(workers)) as pool:
+    with WorkerPool(workers) as pool:
         return {e.rule: e for e in pool(RULES)}
 
 
@@ -103,7 +102,7 @@ def test_every_failure_is_tried_once_more_and_the_others_go_on():
             super().stop()
 
     rules = [parse_formula(text) for text in left]
-    with WorkerPool(Faulty, 2) as pool:
+    with WorkerPool([Faulty(), Faulty()]) as pool:
         found = {e.rule.formula(): e for e in pool([*RULES, *rules])}
         stopped = len(stops)
     for status, (once, twice) in formulas.items():
@@ -115,7 +114,7 @@ def test_every_failure_is_tried_once_more_and_the_others_go_on():
 
 
 def test_if_no_worker_starts_it_says_so_and_charges_no_rule():
-    with WorkerPool(lambda: Worker(*vain(100)), 2) as pool:
+    with WorkerPool([Worker(*vain(100)) for _ in range(2)]) as pool:
         futures = [pool.submit(rule) for rule in RULES]
         for future in futures:
             with pytest.raises(
@@ -130,11 +129,11 @@ def test_rules_that_all_take_too_long_and_starts_too_are_told_with_what_to_do():
             return Failed("timeout", "It took longer than the limit of 1 s.")
 
     told = r"First: It took longer than the limit of 1 s\. Give a longer --timeout\.$"
-    with WorkerPool(Slow, 1) as pool, pytest.raises(TaskFailed, match=told):
+    with WorkerPool([Slow()]) as pool, pytest.raises(TaskFailed, match=told):
         list(pool(RULES))
     late = [Failed("timeout", "Its start took longer than the limit of 60 s.")] * 100
     with (
-        WorkerPool(lambda: Worker(*late), 1) as pool,
+        WorkerPool([Worker(*late)]) as pool,
         pytest.raises(TaskFailed, match=r"60 s\. Give a longer --timeout\.$"),
     ):
         list(pool(RULES))
@@ -142,7 +141,7 @@ def test_rules_that_all_take_too_long_and_starts_too_are_told_with_what_to_do():
 
 def test_a_task_of_which_nothing_can_be_measured_is_said_at_once():
     with (
-        WorkerPool(lambda: Worker(Unmeasurable("no data here")), 1) as pool,
+        WorkerPool([Worker(Unmeasurable("no data here"))]) as pool,
         pytest.raises(TaskFailed, match=r"^no data here$"),
     ):
         list(pool(RULES))
@@ -153,7 +152,7 @@ def test_an_error_of_the_pools_own_reaches_everyone_who_waits():
         def start(self, seconds=None):
             raise ConnectionError("the cluster is gone")
 
-    with WorkerPool(Wrong, 2) as pool:
+    with WorkerPool([Wrong(), Wrong()]) as pool:
         for future in [pool.submit(rule) for rule in RULES]:
             with pytest.raises(ConnectionError, match="the cluster is gone"):
                 future.result(timeout=60)
@@ -172,7 +171,7 @@ def test_what_is_under_way_is_told_with_its_limit():
             go_on.release()
             return super().measure(rule, seconds, ask)
 
-    with WorkerPool(Watched, 1) as pool:
+    with WorkerPool([Watched()]) as pool:
         assert pool.longest_work is None
         pool.timeout, pool.start_timeout = 7.0, 60.0
         pool.submit(RULES[0]).result(timeout=60)
@@ -217,13 +216,13 @@ NONSENSE = {
 @pytest.mark.parametrize("name", list(NONSENSE))
 def test_an_answer_that_is_none_is_a_failure(name):
     answer, message = NONSENSE[name]
-    with WorkerPool(lambda: Says(answer), 1) as pool:
+    with WorkerPool([Says(answer)]) as pool:
         evaluation = pool.submit(RULES[0]).result(timeout=60)
         assert (evaluation.reward, evaluation.message) == (0.0, f"{message} Tried twice.")
 
 
 def test_a_start_that_is_answered_with_nonsense_is_vain():
-    with WorkerPool(lambda: Says("hello", at_start=True), 1) as pool:
+    with WorkerPool([Says("hello", at_start=True)]) as pool:
         future = pool.submit(RULES[0])
         with pytest.raises(TaskFailed, match=r"The last one: The worker answered what is no answer: str\.$"):
             future.result(timeout=60)
@@ -231,7 +230,7 @@ def test_a_start_that_is_answered_with_nonsense_is_vain():
 
 def test_every_failure_is_handed_on_with_its_traceback():
     told = []
-    with WorkerPool(lambda: Says(Failed("failed", "OSError: x (a.py:1)", "Traceback ...")), 1) as pool:
+    with WorkerPool([Says(Failed("failed", "OSError: x (a.py:1)", "Traceback ..."))]) as pool:
         pool.on_failure = told.append
         futures = [pool.submit(rule) for rule in RULES[:3]]
         concurrent.futures.wait(futures, timeout=60)
@@ -245,7 +244,7 @@ def test_every_failure_is_handed_on_with_its_traceback():
 @pytest.mark.parametrize("at_start", [True, False])
 def test_what_no_worker_can_do_ends_all(at_start):
     told = []
-    with WorkerPool(lambda: Says(Unmeasurable("no shard 7", "Traceback ..."), at_start), 1) as pool:
+    with WorkerPool([Says(Unmeasurable("no shard 7", "Traceback ..."), at_start)]) as pool:
         pool.on_failure = told.append
         for future in [pool.submit(rule) for rule in RULES]:
             with pytest.raises(TaskFailed, match=r"^no shard 7$") as caught:

@@ -22,6 +22,7 @@ from neural_optimizer_search.tasks.image_task import ImageTask, TaskSetting
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.workers.executor import TaskFailed
 from neural_optimizer_search.workers.in_process import InProcess
+from neural_optimizer_search.workers.placement import Wanted
 from neural_optimizer_search.workers.pool import WorkerPool
 from neural_optimizer_search.workers.process_workers import ProcessWorker, process_executor
 
@@ -42,7 +43,7 @@ def rewards(executor, rules):
 def test_rewards_depend_neither_on_workers_nor_on_order():
     with graphs.as_traced():
         alone = rewards(InProcess(Evaluator(fakes.BLOBS, fakes.TINY)), RULES)
-    with process_executor(fakes.BLOBS, fakes.TINY, workers=2) as two:
+    with process_executor(fakes.BLOBS, fakes.TINY, wanted=Wanted(2)) as two:
         found, again = (evaluations(two, rules) for rules in (RULES, RULES[::-1]))
     first = {rule: evaluation.rewards for rule, evaluation in found.items()}
     for rule in RULES:
@@ -68,7 +69,7 @@ def test_a_task_that_cannot_be_made_is_said_at_once(quick):
     protocol = Protocol("tiny", 1, 1, (1.0,), 1, 1, 1, batch_size=1)
     task = ImageTask("missing", 2, missing, (TaskSetting(protocol, fakes.BLOBS.networks["tiny"]),))
     with (
-        process_executor(task, protocol, workers=1) as executor,
+        process_executor(task, protocol, wanted=Wanted(1)) as executor,
         pytest.raises(TaskFailed, match=r"^FileNotFoundError: no data here \(test_processes.py:\d+, in missing\)$"),
     ):
         list(executor(RULES[:1]))
@@ -114,7 +115,7 @@ class Misbehaving:
 def pool(directory, behaviours, workers=2, timeout=5.0):
     for formula, behaviour in behaviours.items():
         (directory / formula).write_text(behaviour)
-    pool = WorkerPool(lambda: ProcessWorker(Misbehaving(directory)), workers)
+    pool = WorkerPool([ProcessWorker(Misbehaving(directory)) for _ in range(workers)])
     pool.timeout = timeout
     return pool
 
@@ -171,7 +172,7 @@ class Unreadable:
 
 
 def test_an_answer_that_cannot_be_read_is_a_failure(quick):
-    with WorkerPool(lambda: ProcessWorker(Unreadable()), 1) as executor:
+    with WorkerPool([ProcessWorker(Unreadable())]) as executor:
         evaluation = executor.submit(parse_formula("g")).result(timeout=300)
     assert evaluation.status == "killed" and "Its answer cannot be read: ModuleNotFoundError" in evaluation.message
 
@@ -182,7 +183,7 @@ def test_a_process_that_cannot_start(monkeypatch):
 
     monkeypatch.setattr(ProcessWorker, "_new_process", fail)
     with (
-        WorkerPool(lambda: ProcessWorker(Misbehaving(pathlib.Path())), 1) as executor,
+        WorkerPool([ProcessWorker(Misbehaving(pathlib.Path()))]) as executor,
         pytest.raises(TaskFailed, match=r"It could not start: .*temporarily unavailable"),
     ):
         list(executor(RULES[:1]))

@@ -32,7 +32,7 @@ def test_a_node_that_is_killed():
     try:
         with (
             start_ray(address=cluster.address) as ray,
-            WorkerPool(lambda: RayWorker(ray, MeasuringWorker, Slow(), environment=environment), 2) as pool,
+            WorkerPool([RayWorker(ray, MeasuringWorker, Slow(), environment=environment) for _ in range(2)]) as pool,
         ):
             found = pool(rules)
             first = [next(found) for _ in range(3)]

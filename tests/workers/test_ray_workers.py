@@ -11,6 +11,7 @@ from test_processes import RULES, Misbehaving, rewards
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.command_line import MissingPackage
 from neural_optimizer_search.workers.measuring_worker import MeasuringWorker
+from neural_optimizer_search.workers.placement import Wanted
 from neural_optimizer_search.workers.pool import WorkerPool
 from neural_optimizer_search.workers.process_workers import process_executor
 from neural_optimizer_search.workers.ray_workers import RayWorker, ray_executor
@@ -30,7 +31,7 @@ LOOPBACK = {"0100007F", "0" * 24 + "01000000", "0" * 16 + "FFFF00000100007F"}
 
 @pytest.fixture(scope="module")
 def executor():
-    with ray_executor(fakes.BLOBS, fakes.TINY, workers=2) as executor:
+    with ray_executor(fakes.BLOBS, fakes.TINY, wanted=Wanted(2)) as executor:
         yield executor
 
 
@@ -76,7 +77,7 @@ def _is_of(pid, ancestor):
 
 def test_the_rewards_are_those_of_the_local_workers(executor):
     on_ray = rewards(executor, RULES)
-    with process_executor(fakes.BLOBS, fakes.TINY, workers=1) as local:
+    with process_executor(fakes.BLOBS, fakes.TINY, wanted=Wanted(1)) as local:
         assert on_ray == rewards(local, RULES)
 
 
@@ -92,9 +93,8 @@ def test_a_worker_that_fails(executor, tmp_path):
     for worker in executor._crew:
         worker.stop()
     environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
-    with WorkerPool(
-        lambda: RayWorker(ray, MeasuringWorker, Misbehaving(tmp_path), environment=environment), 2
-    ) as pool:
+    crew = [RayWorker(ray, MeasuringWorker, Misbehaving(tmp_path), environment=environment) for _ in range(2)]
+    with WorkerPool(crew) as pool:
         pool.timeout = 5.0
         found = {evaluation.rule.formula(): evaluation.status for evaluation in pool(rules)}
     assert found == {"g": "ok", "v": "failed", "g^2": "ok", "sign(g)": "ok"}

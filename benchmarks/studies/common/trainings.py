@@ -20,7 +20,7 @@ from neural_optimizer_search.measuring.training import ChildTraining
 from neural_optimizer_search.schedule_shape import parse_schedule
 from neural_optimizer_search.tasks import TASKS
 from neural_optimizer_search.tasks.named_task import load
-from neural_optimizer_search.workers.measuring_worker import WORKER_ENVIRONMENT
+from neural_optimizer_search.workers.placement import ONE_THREAD
 from neural_optimizer_search.workers.process_workers import begin_worker
 
 FRESH_SEED = 1000  # the first of the seeds that nothing is tuned with
@@ -81,7 +81,7 @@ def trainings(path: pathlib.Path, workers: int, data_dir: Optional[str] = None) 
       workers: Trainings at once, each in a process with one thread.
       data_dir: As for the shipped tasks.
     """
-    os.environ.update({k: v for k, v in WORKER_ENVIRONMENT.items() if k not in os.environ})
+    os.environ.update({k: v for k, v in ONE_THREAD.environment.items() if k not in os.environ})
     kept = Kept(path)
     with concurrent.futures.ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), begin_worker) as pool:
 

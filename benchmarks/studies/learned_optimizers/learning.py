@@ -17,7 +17,7 @@ from neural_optimizer_search.l2o import saved
 from neural_optimizer_search.l2o.baselines import BASELINES, tune
 from neural_optimizer_search.l2o.guided_policy_search import STARTS, TRAINING
 from neural_optimizer_search.l2o.trajectories import starts
-from neural_optimizer_search.workers.measuring_worker import WORKER_ENVIRONMENT
+from neural_optimizer_search.workers.placement import ONE_THREAD
 
 
 def learn_policy(family: str, seed: int, out: pathlib.Path, running: list[subprocess.Popen]) -> pathlib.Path:
@@ -33,7 +33,7 @@ def learn_policy(family: str, seed: int, out: pathlib.Path, running: list[subpro
         return directory / saved.POLICY
     begun = (directory / saved.CONFIG).exists()
     flags = ["--resume", directory] if begun else ["--family", family, "--seed", seed, "--out", directory]
-    environment = {**WORKER_ENVIRONMENT, **os.environ}  # a thread for each training
+    environment = {**ONE_THREAD.environment, **os.environ}  # a thread for each training
     command = [sys.executable, "-m", "neural_optimizer_search.l2o.training", *map(str, flags)]
     with open(out / f"{family}-seed{seed}.log", "a") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)

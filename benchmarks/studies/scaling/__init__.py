@@ -94,7 +94,7 @@ def read_durations() -> list[float]:
 
 def _measure_all(slept, config):
     found = []
-    with start_ray(workers=max(config.workers)) as ray:
+    with start_ray(cpus=max(config.workers)) as ray:
         # Else each worker imports this package, and with it TensorFlow: half a gigabyte and seven seconds.
         ray.cloudpickle.register_pickle_by_value(sleeping)
         make_worker = functools.partial(RaySleeper, ray, sleeping.Sleeping, environment={})

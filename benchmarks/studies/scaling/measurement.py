@@ -79,14 +79,14 @@ def measure(
     """What one search took, in steps of at least so many seconds together.
 
     Args:
-      make_worker: Makes a worker, as for `WorkerPool`, that sleeps.
+      make_worker: Makes a `Worker` that sleeps.
       workers: Their number.
       mode: One of `MODES`.
       durations: Seconds that children take.
       seconds: Seconds of the measurement, at least.
       seed: Seed of the controller.
     """
-    with WorkerPool(make_worker, workers) as pool:
+    with WorkerPool([make_worker() for _ in range(workers)]) as pool:
         list(pool([0.01] * 20 * workers))  # starts every worker
         return time_search(Sleeper(pool, durations), workers, mode, max(durations), seconds, seed)
 

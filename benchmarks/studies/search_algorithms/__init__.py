@@ -4,7 +4,7 @@ The table (`benchmarks/studies/depth1_table.py`) holds the reward of every disti
 seconds and can be repeated with many seeds. All algorithms have the same screen and the same cache: only new
 functions count. "random, no screen" and "ppo, paper" count every string that is not spelled as an earlier one;
 "..., alike" trains one of all rules that behave alike, as nos-search does, and "..., known" begins from the known
-optimizers, which count too.
+optimizers, which count too; "..., ahead" proposes a batch before the last one is learned from: workers need not wait.
 
     python -m benchmarks.run search_algorithms --algorithms "random, alike" "guided, alike" --seeds 100 --budget 200
 

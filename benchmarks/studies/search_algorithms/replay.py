@@ -69,13 +69,17 @@ ALIKE = {f"{name}, alike": name for name in ("random", "evolution", "local", "gu
 # The same with the known optimizers that the space can spell, which are trained first, and counted.
 FROM_KNOWN = {f"{name}, alike, known": name for name in ("local", "guided")}
 ALGORITHMS.update({title: ALGORITHMS[name] for title, name in {**ALIKE, **FROM_KNOWN}.items()})
+# The same, where a batch is proposed before the last one is learned from, for workers not to wait.
+PIPELINED = {f"{name}, ahead": name for name in ALIKE}
+ALGORITHMS.update({title: ALGORITHMS[name] for title, name in PIPELINED.items()})
 # What nos-search runs if nothing else is asked for.
 DEFAULT = f"{PREFERRED}, alike"
 
 
 def replay(name: str, seed: int, budget: int, table: pathlib.Path = TABLE) -> Replayed:
     """One search by an algorithm, with a budget of rules to train."""
-    look_up = LookUp(read_table(table))
+    look_up, title = LookUp(read_table(table)), name
+    name = PIPELINED.get(title, title)
     space, curve = read_space(table), []
     with tempfile.TemporaryDirectory(dir=SCRATCH) as scratch:
         ledger = Ledger(pathlib.Path(scratch, "ledger.sqlite"), config={})
@@ -84,10 +88,12 @@ def replay(name: str, seed: int, budget: int, table: pathlib.Path = TABLE) -> Re
             ledger,
             screen=pass_every_rule if name in UNSCREENED else look_up.screen,
             on_evaluation=lambda evaluation: curve.append(evaluation.reward),
-            standing=Standing(Behaviours(make_probes()) if name in ALIKE or name in FROM_KNOWN else None),
+            standing=Standing(Behaviours(make_probes()) if name in (*ALIKE, *FROM_KNOWN) else None),
         )
         known = score(rule for rule in KNOWN_OPTIMIZERS.values() if space.embed(rule)) if name in FROM_KNOWN else ()
-        for _ in search(ALGORITHMS[name](space, seed, known), score, ledger, Limits(budget)):
+        for _ in search(
+            ALGORITHMS[name](space, seed, known), score, ledger, Limits(budget), pipeline=title in PIPELINED
+        ):
             pass
         sampled = ledger.counts()["sampled"]
         ledger.close()

@@ -24,7 +24,7 @@ from benchmarks.studies.tuning.comparisons import compare_with_fit, compare_with
 from neural_optimizer_search.command_line import whole_number
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.optimizers import CATALOGUE
-from neural_optimizer_search.workers.measuring_worker import use_one_thread
+from neural_optimizer_search.workers.placement import ONE_THREAD
 
 TITLE = "what is nos-tune worth, against Optuna over fit and against random search?"
 RULES = ("adam", "nadam", "sgd-nesterov", "lion", "cautious-adam", "muon")
@@ -53,7 +53,7 @@ class Config:
 def run(config: Config) -> dict[str, Any]:
     """Tunes; returns what each tuner takes, and what it finds is worth."""
     set_data_directory(config.data_dir)
-    use_one_thread()
+    ONE_THREAD.take()
     kept = Kept(config.runs / "tuners.jsonl")
     with trainings(config.runs / "trainings.jsonl", config.workers) as train:
         return dict(fit=compare_with_fit(config, train, kept), stock=compare_with_stock(config, train, kept))
