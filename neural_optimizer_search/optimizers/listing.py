@@ -1,5 +1,6 @@
 """`nos-optimizers`: prints the catalogue, or the source of an optimizer."""
 
+import functools
 import sys
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -24,6 +25,7 @@ the others, for its words are functions of whole weight tensors. Steps on a CPU,
 lamb 1.7, most others 0.2 to 1.5 (benchmarks/results, section 17). rate: the learning rate of optimizers.get(name) if
 none is given, as its paper or the usual code has it; -: 0.01, or 0.1 for PowerSign and AddSign. decay: the internal
 decay with which PowerSign and AddSign work best, says v2 (section 8.1). v2 is arXiv:1709.07417v2, v1 the ICML paper.
+What nos-search found has a schedule and a weight decay too, which optimizers.get(name, decay_steps=T) uses.
 In Python, with T training steps: optimizers.get("addsign-ld", learning_rate=0.1, decay_steps=T)"""
 
 
@@ -122,10 +124,12 @@ def _lines(row, latex):
     if latex:
         yield row.name, row.rule.latex(), slots, rate, row.recommended_decay or "-", row.source
         return
-    formula, *more = textwrap.wrap(row.formula, FORMULA_WIDTH, break_long_words=False, break_on_hyphens=False)
+    wrap = functools.partial(textwrap.wrap, width=FORMULA_WIDTH, break_long_words=False, break_on_hyphens=False)
+    formula, *more = wrap(row.formula, subsequent_indent="  ")
     yield row.name, formula, slots, rate, row.recommended_decay or "-", row.source
-    setting = [f"{row.schedule}; weight decay {write_number(row.weight_decay)}"] if row.schedule else []
-    yield from (("", f"  {line}", "", "", "", "") for line in [*more, *setting])
+    if row.schedule:
+        more.append(f"  {row.schedule}; weight decay {write_number(row.weight_decay)}")
+    yield from (("", line, "", "", "", "") for line in more)
 
 
 if __name__ == "__main__":

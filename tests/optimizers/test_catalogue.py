@@ -37,7 +37,7 @@ GRADIENTS = flipping_gradients()
 
 
 def arguments_of(row):
-    return {"decay_steps": T} if row.rule.decays else {}
+    return {"decay_steps": T} if row.rule.decays or row.schedule else {}
 
 
 def constants_of(row):

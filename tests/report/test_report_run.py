@@ -211,7 +211,7 @@ def test_the_command_makes_the_same_run(changes):
 
 def test_values_that_are_no_flags_are_left_out():
     odd = {"task": {"a": 1}, "seed": {"b": 1}, "--x": "y"}
-    earlier = "--start none --alike off --racing off --constants 0.0 --fresh_seeds 0"
+    earlier = "--start none --alike off --racing off --constants 0.0 --fresh_seeds 0 --pipeline 0"
     assert reproduction({**odd, "baselines": 3j}) == f"nos-search {earlier}"
     # A run that recorded neither these nor known optimizers is of a release that had none of these, and six.
     assert reproduction(odd) == f"nos-search --baselines {THE_SIX} {earlier}"
