@@ -18,7 +18,7 @@ from neural_optimizer_search.optimizers.catalogue import CATALOGUE, PublishedRul
 from neural_optimizer_search.optimizers.later_papers import NO_FORMULA
 
 _HEADER = ("name", "formula", "slots", "rate", "decay", "source")
-FORMULA_WIDTH = 46
+FORMULA_WIDTH = 44
 _NOTE = """\
 w <- w - learning_rate * formula. slots: numbers kept per parameter, such as running averages; *: takes more time than
 the others, for its words are functions of whole weight tensors. Steps on a CPU, where Adam's is 1: muon 32, adan 2.0,
