@@ -37,11 +37,15 @@ class SearchStep(NamedTuple):
 
 
 class _InFlight(NamedTuple):
-    """A proposal whose rules are being measured; `number` steps were done when it was made."""
+    """A proposal whose rules are being measured; `number` steps were done when it was made.
+
+    It claimed so many rules: those that nothing before it has measured, or will.
+    """
 
     number: int
     proposal: Proposal
     batch: Sequence[Screened]
+    claimed: int
 
 
 class _Outcome(NamedTuple):
@@ -129,8 +133,9 @@ def search(
 
     def may_propose():
         # Rules that were trained before an interruption are proposed again, and all of a step is learned from.
-        spent, in_work = find_spent(recorder, began), recorder.claimed - trained
-        spent = spent._replace(rules=trained, steps=spent.steps + round(in_work * recorder.mean_steps))
+        # Near the limit of steps nothing is proposed beside others: what is in work may take all that is left.
+        spent, in_work = find_spent(recorder, began), sum(one.claimed for one in in_flight)
+        spent = spent._replace(rules=trained, steps=spent.steps + in_work * recorder.most_steps)
         if exhausted or idle >= IDLE_STEPS or (rounds and rounds.is_over) or limits.find_reached(spent):
             return False
         if not in_flight:
@@ -173,9 +178,10 @@ def search(
             exhausted = proposal is None
             if proposal is not None:
                 proposed += 1
-                most = None if limits.rules is None else limits.rules - recorder.claimed
+                claimed = recorder.claimed
+                most = None if limits.rules is None else limits.rules - claimed
                 batch = recorder.start(proposal.rules, most=most, trials=proposal.trials)
-                in_flight.append(_InFlight(number, proposal, batch))
+                in_flight.append(_InFlight(number, proposal, batch, recorder.claimed - claimed))
         elif recorder.pending_count:
             recorder.wait()
         else:

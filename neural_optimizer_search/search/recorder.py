@@ -116,9 +116,9 @@ class EvaluationRecorder:
         return self._standing.steps
 
     @property
-    def mean_steps(self) -> float:
-        """Of a rule that was learned from, known optimizers included."""
-        return self._standing.steps / max(1, len(self._standing.settled))
+    def most_steps(self) -> int:
+        """Of all that was learned from, known optimizers included, the most that one took."""
+        return self._standing.most_steps
 
     @property
     def waited(self) -> int:

@@ -22,6 +22,7 @@ class Standing:
 
     Attributes:
       steps: Gradient steps of all that was learned from, and not measured by another search.
+      most_steps: The most that one of these took, wherever it was measured.
       settled: The evaluations that were learned from, by key, in the order of the proposals.
 
     Args:
@@ -45,7 +46,7 @@ class Standing:
         self._best: list[tuple[float, int, Evaluation]] = []
         self._bar: Union[Bar, JointBar, None] = None
         self._best_so_far = BestSoFar()
-        self.steps = 0
+        self.steps = self.most_steps = 0
 
     @property
     def waited(self) -> int:
@@ -81,6 +82,7 @@ class Standing:
             return
         self.settled[evaluation.key] = evaluation
         self.steps += 0 if evaluation.cached else evaluation.steps
+        self.most_steps = max(self.most_steps, evaluation.steps)
         if is_known:
             self._known.add(evaluation.key)
         elif evaluation.form not in self._known:
