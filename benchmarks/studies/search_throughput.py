@@ -1,33 +1,39 @@
 """How many rules does a search train in an hour, what do two workers gain, and what does all else cost?
 
-A search is run with one worker and with several in turn, so that the noise of the machine meets both. "Beside the
-children" is the time that the search spends on anything but waiting for a worker: controller, screen, ledger.
+A search is run with one worker and with several in turn, so that the noise of the machine meets both. "No worker
+works" is the share of the time in which all wait: for the controller, the screen or the ledger.
 
-    python -m benchmarks.run search_throughput --repeats 3
+    python -m benchmarks.run search_throughput --repeats 5
+    python -m benchmarks.run search_throughput --repeats 5 --pipeline 0     # each batch waits for the last one
 """
 
+import concurrent.futures
 import contextlib
 import dataclasses
+import math
 import os
 import pathlib
 import statistics
 import tempfile
 import time
+from collections.abc import Sequence
 from typing import Any, Optional
 
 from benchmarks.studies.common.shared_flags import depth_flag, find_protocol, space_flag, task_flag
 from neural_optimizer_search.command_line import whole_number
+from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.dsl.space import search_space
 from neural_optimizer_search.flags import flag
-from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.search.config import SearchConfig
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.search.limits import Limits
 from neural_optimizer_search.search.loop import search
 from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.tasks import TASKS
 from neural_optimizer_search.workers.config import WorkerConfig
+from neural_optimizer_search.workers.executor import MEASURE, Ask, Executor
 from tf_agents_env.controllers import CONTROLLERS, Controller
 
 TITLE = "how many rules does a search train in an hour, and what does all but their training cost?"
@@ -44,8 +50,13 @@ class Config:
     workers: Optional[int] = flag(
         None, "worker processes, compared with one", parse=whole_number(1, 1_000), default_text="one per core"
     )
+    pipeline: int = flag(
+        SearchConfig.pipeline,
+        "batches that are measured beside the one that is learned from",
+        parse=whole_number(0, 8),
+    )
     budget: int = flag(150, "rules a measurement", parse=whole_number(1, 1_000_000))
-    repeats: int = flag(3, "measurements", parse=whole_number(1, 1_000))
+    repeats: int = flag(5, "measurements", parse=whole_number(1, 1_000))
 
 
 def run(config: Config) -> dict[str, Any]:
@@ -64,7 +75,7 @@ def run(config: Config) -> dict[str, Any]:
                 out = pathlib.Path(scratch, f"{workers}-{repeat}")
                 rows.append(dict(repeat=repeat, workers=workers, **_measure(executor, out, repeat, config)))
             print(f"repeat {repeat + 1} of {config.repeats} done", flush=True)
-    print("\nworkers  rules an hour (lowest-highest)  beside the children  workers busy   (medians)")
+    print("\nworkers  rules an hour (lowest-highest)  no worker works  workers busy   (medians)")
     figures = {workers: _summarize(workers, rows) for workers in counts}
     gains = _find_gains(rows, counts)
     print(f"\n{counts[-1]} workers train {statistics.median(gains):.2f} times the rules of {counts[0]}.")
@@ -73,8 +84,11 @@ def run(config: Config) -> dict[str, Any]:
         seeds_per_rule=config.seeds_per_rule,
         budget=config.budget,
         repeats=config.repeats,
+        pipeline=config.pipeline,
         workers=figures,
-        gain=statistics.median(gains),
+        rules_per_hour=figures[counts[-1]]["rules_per_hour"],
+        overhead_share=figures[counts[-1]]["no_worker_works"],
+        gain_two_workers=statistics.median(gains),
         gains=gains,
     )
 
@@ -83,49 +97,66 @@ def _measure(executor, out, seed, config):
     """What one search took: rules an hour, and shares of its time."""
     out.mkdir()
     ledger = Ledger(out / "ledger.sqlite", config={})
-    score = WaitingRecorder(executor, ledger, screen=Screen())
+    watched = Watched(executor)
+    score = EvaluationRecorder(watched, ledger, screen=Screen())
     space = search_space(config.space, config.depth)
     controller = Controller(space, CONTROLLERS["ppo"]["fast"], seed, out / "controller")
-    steps = search(controller, score, ledger, Limits(config.budget))
+    steps = search(controller, score, ledger, Limits(config.budget), pipeline=config.pipeline)
     next(steps)  # traces the controller
-    before, score.seconds, score.busy = score.trained, 0.0, 0.0
-    started = time.perf_counter()
+    before, started = len(watched.worked), time.perf_counter()
     for _ in steps:
         pass
-    wall = time.perf_counter() - started
+    ended = time.perf_counter()
     ledger.close()
+    wall = ended - started
+    busy = [(max(begun, started), end) for begun, end in watched.worked if end > started]
     return dict(
-        rules_per_hour=3600 * (score.trained - before) / wall,
-        beside_the_children=1 - score.seconds / wall,
-        workers_busy=score.busy / executor.workers / wall,
+        rules_per_hour=3600 * (len(watched.worked) - before) / wall,
+        no_worker_works=1 - measure_union(busy) / wall,
+        workers_busy=sum(end - begun for begun, end in busy) / executor.workers / wall,
     )
 
 
-class WaitingRecorder(EvaluationRecorder):
-    """Counts the seconds that a search waits for its workers, and those that they work."""
+class Watched(Executor):
+    """Another executor; notes when its workers began each rule, and ended."""
 
-    def __init__(self, *arguments: Any, **named: Any):
-        super().__init__(*arguments, on_evaluation=self._count, **named)
-        self.seconds = self.busy = 0.0
+    def __init__(self, executor: Executor):
+        self._executor, self.workers, self.worked = executor, executor.workers, []
 
-    def wait(self) -> None:
-        started = time.perf_counter()
-        super().wait()
-        self.seconds += time.perf_counter() - started
+    def submit(self, rule: Rule, ask: Ask = MEASURE) -> "concurrent.futures.Future[Any]":
+        future = self._executor.submit(rule, ask)
+        future.add_done_callback(self._note)
+        return future
 
-    def _count(self, evaluation: Evaluation) -> None:
-        self.busy += evaluation.seconds
+    def _note(self, future):
+        end = time.perf_counter()
+        self.worked.append((end - future.result().seconds, end))
+
+
+def measure_union(spans: Sequence[tuple[float, float]]) -> float:
+    """The length of the union of spans.
+
+    Example:
+      >>> from benchmarks.studies.search_throughput import measure_union
+      >>> measure_union([(0.0, 2.0), (1.0, 3.0), (5.0, 6.0)])
+      4.0
+    """
+    total, covered = 0.0, -math.inf
+    for begun, end in sorted(spans):
+        total += max(0.0, end - max(begun, covered))
+        covered = max(covered, end)
+    return total
 
 
 def _summarize(workers, rows):
     """Prints the row of a number of workers and returns its medians."""
-    names = ("rules_per_hour", "beside_the_children", "workers_busy")
+    names = ("rules_per_hour", "no_worker_works", "workers_busy")
     columns = {name: [row[name] for row in rows if row["workers"] == workers] for name in names}
     medians = {name: statistics.median(column) for name, column in columns.items()}
     rates = columns["rules_per_hour"]
     print(
         f"{workers:7d}  {medians['rules_per_hour']:13.0f} ({min(rates):.0f}-{max(rates):.0f})"
-        f"  {medians['beside_the_children']:19.1%}  {medians['workers_busy']:12.1%}"
+        f"  {medians['no_worker_works']:15.1%}  {medians['workers_busy']:12.1%}"
     )
     return medians
 
