@@ -19,7 +19,7 @@ from neural_optimizer_search.promotion.config import OutConfig, PromotionConfig
 from neural_optimizer_search.promotion.halving import Halving, Rung, climb
 from neural_optimizer_search.promotion.table import promotion_table
 from neural_optimizer_search.records.ledger import NotThisRun
-from neural_optimizer_search.records.progress import ProgressBar
+from neural_optimizer_search.records.progress import ProgressBar, write_above_bar
 from neural_optimizer_search.records.run_directory import (
     LEADERBOARD,
     TRACEBACKS,
@@ -172,6 +172,8 @@ def _promote(promotion, run, out):
 
             with contextlib.ExitStack() as stack:
                 executor = stack.enter_context(config.open_executor(task, protocols[number], config.data_dir))
+                if not rungs:
+                    write_above_bar(f"Trained by {executor.title}.")
                 ledger = stack.enter_context(contextlib.closing(saved.open_ledger(out, promotion, number)))
                 record_fingerprint(ledger, prepared.fingerprint, "give another --out")
                 stack.enter_context(keep_tracebacks(executor, out / TRACEBACKS, ledger.require_in_place))
