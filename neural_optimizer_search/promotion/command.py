@@ -19,7 +19,7 @@ from neural_optimizer_search.promotion.config import OutConfig, PromotionConfig
 from neural_optimizer_search.promotion.halving import Halving, Rung, climb
 from neural_optimizer_search.promotion.table import promotion_table
 from neural_optimizer_search.records.ledger import NotThisRun
-from neural_optimizer_search.records.progress import ProgressBar, write_above_bar
+from neural_optimizer_search.records.progress import ProgressBar
 from neural_optimizer_search.records.run_directory import (
     LEADERBOARD,
     TRACEBACKS,
@@ -153,7 +153,7 @@ def _promote(promotion, run, out):
     print(
         f"{len(chosen)} rules of {run} and {len(known)} known optimizers, "
         f"{config.task}/{config.protocol}, {seeds} {'seed' if seeds == 1 else 'seeds'}, "
-        f"rungs of {', '.join(map(str, counts))} rules -> {out}",
+        f"rungs of {', '.join(map(str, counts))} rules, {config.describe_workers()} -> {out}",
         flush=True,
     )
     # In training steps, which take equally long: a rule of the last rung is worth many of the first.
@@ -172,8 +172,6 @@ def _promote(promotion, run, out):
 
             with contextlib.ExitStack() as stack:
                 executor = stack.enter_context(config.open_executor(task, protocols[number], config.data_dir))
-                if not rungs:
-                    write_above_bar(f"Trained by {executor.title}.")
                 ledger = stack.enter_context(contextlib.closing(saved.open_ledger(out, promotion, number)))
                 record_fingerprint(ledger, prepared.fingerprint, "give another --out")
                 stack.enter_context(keep_tracebacks(executor, out / TRACEBACKS, ledger.require_in_place))

@@ -91,6 +91,10 @@ class WorkerConfig:
         """What the workers are to have."""
         return Wanted(self.workers, self.threads_per_worker, self.gpus, self.workers_per_gpu)
 
+    def describe_workers(self) -> str:
+        """What they are, in words; a Ray cluster says only later how many it has."""
+        return str(place_here(self.wanted)) if self.executor == "local" else "workers run by Ray"
+
     def make_describer(self) -> Describer:
         """What describes a task before workers measure rules on it, with the time limit of a worker's start."""
         describer = Describer()
