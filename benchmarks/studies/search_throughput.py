@@ -26,7 +26,6 @@ from neural_optimizer_search.dsl.space import search_space
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.records.ledger import Ledger
-from neural_optimizer_search.search.config import SearchConfig
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.search.limits import Limits
 from neural_optimizer_search.search.loop import search
@@ -51,7 +50,7 @@ class Config:
         None, "worker processes, compared with one", parse=whole_number(1, 1_000), default_text="one per core"
     )
     pipeline: int = flag(
-        SearchConfig.pipeline,
+        1,
         "batches that are measured beside the one that is learned from",
         parse=whole_number(0, 8),
     )

@@ -181,12 +181,12 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         changeable=True,
         is_local=lambda value: value != NO_CACHE,
     )
-    pipeline: int = flag(
-        1,
+    pipeline: Optional[int] = flag(
+        None,
         "how many batches of rules are measured beside the one that is learned from next, so that workers need not "
         "wait; 0: learn from each batch before the next is proposed",
         parse=whole_number(0, 8),
-        default_text="1; 0 in preset paper",
+        default_text="1 for settings, random and exhaustive search, which lose nothing by it; else 0",
         earlier=0,
     )
     asynchronous: bool = flag(
@@ -198,7 +198,7 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
     @property
     def batches_ahead(self) -> int:
         """How many batches are measured beside the one that is learned from next, in their order."""
-        return 0 if self.asynchronous else self.pipeline
+        return 0 if self.asynchronous else self.pipeline or 0
 
     @property
     def starts_with(self) -> tuple[str, ...]:
@@ -309,7 +309,6 @@ def choose_defaults(given: Mapping[str, Any], entry: AlgorithmEntry) -> dict[str
     return {
         **entry.defaults,
         **({"budget": None} if another_limit else {}),
-        **({"pipeline": 0} if given.get("preset") == "paper" else {}),  # section 3.3: it waits for its batch
         **({"space": COMPOSED, "depth": None} if is_composed else {}),
     }
 

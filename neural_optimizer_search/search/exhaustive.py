@@ -57,5 +57,5 @@ class Exhaustive(Algorithm):
 ENTRY = AlgorithmEntry(
     "Exhaustive search",
     lambda setting: Exhaustive(setting.space, BATCH, setting.ledger.steps),
-    defaults={"budget": None},
+    defaults={"pipeline": 1, "budget": None},
 )

@@ -39,5 +39,7 @@ class RandomSearch(Algorithm):
 
 
 ENTRY = AlgorithmEntry(
-    "Random search", lambda setting: RandomSearch(setting.space, BATCH, setting.seed, setting.ledger.steps)
+    "Random search",
+    lambda setting: RandomSearch(setting.space, BATCH, setting.seed, setting.ledger.steps),
+    defaults={"pipeline": 1},
 )

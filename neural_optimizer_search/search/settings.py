@@ -331,5 +331,5 @@ ENTRY = AlgorithmEntry(
     "Search for settings",
     _make,
     tries_settings=True,
-    defaults={"budget": 500, "constants": 0.0, "baselines": THE_FIVE},
+    defaults={"pipeline": 1, "budget": 500, "constants": 0.0, "baselines": THE_FIVE},
 )

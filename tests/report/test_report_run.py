@@ -197,7 +197,7 @@ def test_a_ledger_without_its_tables(tmp_path):
         {},
         dict(task=("digits_mlp", "digits"), unconstrained=True, screen="off", seeds_per_rule=2, workers=None),
         dict(cache="it's a; rm -rf $HOME/`x`.sqlite", data_dir="--help"),
-        dict(algorithm="exhaustive", budget=None, depth=1),
+        dict(algorithm="exhaustive", budget=None, depth=1, pipeline=1),
     ],
 )
 def test_the_command_makes_the_same_run(changes):
