@@ -61,7 +61,7 @@ class Start(NamedTuple):
 
     Attributes:
       rule: The `Rule`.
-      tuned: Learning rate, schedule and weight decay with which another run tuned it; None if none did.
+      tuned: Learning rate, schedule and weight decay with which another run found or tuned it; None if none did.
     """
 
     rule: Rule

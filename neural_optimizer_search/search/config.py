@@ -186,7 +186,7 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         "how many batches of rules are measured beside the one that is learned from next, so that workers need not "
         "wait; 0: learn from each batch before the next is proposed",
         parse=whole_number(0, 8),
-        default_text="1 for settings, random and exhaustive search, which lose nothing by it; else 0",
+        default_text="1 for settings, random and exhaustive search; else 0",
         earlier=0,
     )
     asynchronous: bool = flag(

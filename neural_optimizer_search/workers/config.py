@@ -29,7 +29,7 @@ class WorkerConfig:
     )
     threads_per_worker: int = flag(
         1,
-        "threads that a worker computes in; more than one help where a step takes milliseconds",
+        "threads that a worker computes in; try more for a model whose steps are long",
         parse=whole_number(1, 1_000),
         changeable=True,
     )
