@@ -62,7 +62,7 @@ def find_rules(texts: Sequence[str]) -> list[Rule]:
 
 
 def find_starts(texts: Sequence[str]) -> list[Start]:
-    """The `Start`s of texts: the rules of `find_rules`, each with the setting that it was found or tuned with, if any.
+    """The `Start`s of texts: the rules of `find_rules`, each with the setting that it was found or tuned with.
 
     Args:
       texts: As of `find_rules`.
