@@ -6,11 +6,11 @@ import hashlib
 import numpy as np
 
 from neural_optimizer_search.code_hash import hash_files
+from neural_optimizer_search.measuring.child_run import TrainingRun
 from neural_optimizer_search.measuring.description import Description
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.fingerprint import Fingerprint
 from neural_optimizer_search.measuring.joint import JointEvaluator
-from neural_optimizer_search.measuring.training import TrainingRun
 from neural_optimizer_search.tasks.image_task import Examples, ImageTask, TaskSetting
 from neural_optimizer_search.tasks.joint_task import JointTask
 from neural_optimizer_search.tasks.protocol import Protocol
@@ -108,6 +108,11 @@ class FakeEvaluator:
     def __call__(self, rule, bar=None):
         return self._evaluate(rule)
 
+    def measure_until(self, rule, end, directory):
+        """A longer training gives another reward."""
+        evaluation = self._evaluate(rule)
+        return dataclasses.replace(evaluation, reward=(evaluation.reward * end * 7) % 1.0)
+
     def record_descent(self, rule, steps=5):
         """Gradients of a matrix and a vector that shrink, with noise."""
         rng = np.random.default_rng(2)
@@ -182,16 +187,6 @@ def describe_nothing(describer, task, protocol, data_dir=None):
         notes=("Nothing was looked at.",),
         fingerprint=Fingerprint(code, {"train": "a", "validation": "b"}, 1.5, 0.5, "mae", 1.5, 0.0) if code else None,
     )
-
-
-def longer_is_other(protocol):
-    """An evaluator that trains nothing, for which a longer training gives another reward."""
-
-    def evaluate(rule):
-        evaluation = fake_evaluation(rule)
-        return dataclasses.replace(evaluation, reward=(evaluation.reward * protocol.final_steps * 7) % 1.0)
-
-    return evaluate
 
 
 class DescribesInThread:

@@ -26,10 +26,10 @@ from benchmarks.studies.own_tasks import full_name, set_data_directory
 from neural_optimizer_search import Rule
 from neural_optimizer_search.command_line import whole_number
 from neural_optimizer_search.flags import flag
+from neural_optimizer_search.measuring.child_run import TrainingRun
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.evaluator import Evaluator
 from neural_optimizer_search.measuring.racing import Bar, make_bar
-from neural_optimizer_search.measuring.training import TrainingRun
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.tasks import TASKS, find_task
 from neural_optimizer_search.tasks.protocol import Racing

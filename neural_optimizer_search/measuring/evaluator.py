@@ -3,17 +3,20 @@
 import itertools
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
 import numpy as np
 
 from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.measuring.child_run import TrainingRun
 from neural_optimizer_search.measuring.evaluation import Evaluation, is_reward
+from neural_optimizer_search.measuring.kept_runs import KeptRuns
 from neural_optimizer_search.measuring.racing import Bar, Stop, say_needed
 from neural_optimizer_search.measuring.recording import STEPS
 from neural_optimizer_search.measuring.rule_runs import RuleRuns, is_finite
 from neural_optimizer_search.measuring.sweep import Sweep
-from neural_optimizer_search.measuring.training import ChildTraining, TrainingRun
+from neural_optimizer_search.measuring.training import ChildTraining
 from neural_optimizer_search.schedule_shape import Schedule, parse_schedule
 from neural_optimizer_search.tasks.protocol import REWARDS, Protocol
 from neural_optimizer_search.tasks.task import Task
@@ -22,11 +25,12 @@ LARGEST_RATE = float(np.finfo(np.float32).max)
 
 
 class _Finals(NamedTuple):
-    """The final runs of a rule so far, one for each seed, and what they were trained with."""
+    """The final runs of a rule so far, one for each seed, what they were trained with, and until which step."""
 
     rate: float
     schedule: Schedule
     weight_decay: float
+    steps: int
     runs: list[TrainingRun]
 
 
@@ -89,9 +93,34 @@ class Evaluator:
         self.train.prepare(seeds)
         setting = parse_schedule(schedule), weight_decay
         runs = [train(learning_rate, seed, p.final_steps, p.validate_every, *setting) for seed in seeds]
-        outcome = self._describe_finals(_Finals(learning_rate, *setting, runs))
+        outcome = self._describe_finals(_Finals(learning_rate, *setting, p.final_steps, runs))
         seconds = time.perf_counter() - started
         return Evaluation(rule=rule, sweep=(), seconds=seconds, seeds=tuple(seeds), steps=train.steps, **outcome)
+
+    def measure_until(self, rule: Rule, end: int, directory: str) -> Evaluation:
+        """Measures a rule as it is after a part of its final runs; asked again, they go on from where they were.
+
+        The first steps of the final runs are the sweep, and those with the rate that it chose go on.
+
+        Args:
+          rule: The `Rule`.
+          end: Where the final runs stop; so does the sweep, if it is longer.
+          directory: Where the runs of all rules are kept; it must be there.
+
+        Returns:
+          The `Evaluation`, whose seconds and steps are those of all parts so far.
+
+        Raises:
+          CannotKeep: If runs cannot be written there, or cannot be read again.
+        """
+        p = self.protocol
+        train = KeptRuns(self.train, rule, Path(directory), end, p.final_steps, p.validate_every)
+        sweep = Sweep(train, self._learning_rates(RuleRuns(self.train, rule)), p)
+        outcome = self._measure(train, sweep, None)
+        chosen = (outcome["learning_rate"], outcome.get("schedule"), outcome.get("weight_decay"))
+        train.give_up(lambda rate, schedule, decay: (rate, str(schedule), float(decay)) == chosen)
+        losses, counts = sweep.losses, dict(seconds=train.seconds, steps=train.steps)
+        return Evaluation(rule=rule, sweep=losses, seeds=p.seeds, **counts, **outcome)
 
     def measure_setting(
         self,
@@ -125,7 +154,8 @@ class Evaluator:
             outcome, steps = self._describe_divergence(()), 0
         else:
             rate = min(learning_rate / scale, LARGEST_RATE)
-            finals = _Finals(rate, parse_schedule(schedule), min(weight_decay * scale, LARGEST_RATE), [])
+            decay = min(weight_decay * scale, LARGEST_RATE)
+            finals = _Finals(rate, parse_schedule(schedule), decay, p.final_steps, [])
             outcome, steps = self._measure_final_runs(rule, finals, train, least)
         seconds, steps = time.perf_counter() - started, steps + train.steps
         return Evaluation(rule=rule, sweep=(), seconds=seconds, seeds=p.seeds, steps=steps, **outcome)
@@ -194,7 +224,7 @@ class Evaluator:
         if best is None:
             return self._describe_divergence(sweep.rates)
         sweep_reward = self._pay(sweep.train(best, p.seeds[0]))
-        finals, stop = _Finals(best, p.schedules[0], p.weight_decays[0], []), bar and bar.judge_sweep(sweep_reward)
+        finals, stop = _Finals(best, p.schedules[0], p.weight_decays[0], 0, []), bar and bar.judge_sweep(sweep_reward)
         if p.racing and not stop:
             # Here, because the sweep with the other seeds costs more than this run, which is mostly needed anyway.
             finals, stop = self._train_finals(train, best, p.seeds[:1], bar and bar.judge_first)
@@ -227,7 +257,7 @@ class Evaluator:
 
         pairs = {pair: train_final(seeds[0], pair) for pair in itertools.product(p.schedules, p.weight_decays)}
         best = min(pairs, key=lambda pair: pairs[pair].losses[-1] if is_finite(pairs[pair]) else np.inf)
-        finals, stop = _Finals(rate, *best, []), None
+        finals, stop = _Finals(rate, *best, train.until(p.final_steps), []), None
         for seed in seeds:
             finals.runs.append(train_final(seed, best))
             if stop := judge and judge([self._pay(run) for run in finals.runs]):
@@ -251,9 +281,9 @@ class Evaluator:
         diverged = len(runs) - len(finite)
         first = min(run.steps for run in runs)
         message = (
-            f"Diverged in {diverged} of {len(runs)} final runs, first at step {first} of {self.protocol.final_steps}."
+            f"Diverged in {diverged} of {len(runs)} final runs, first at step {first} of {finals.steps}."
             if diverged
-            else f"Trained {self.protocol.final_steps} steps with {len(runs)} seed{'' if len(runs) == 1 else 's'}."
+            else f"Trained {finals.steps} steps with {len(runs)} seed{'' if len(runs) == 1 else 's'}."
         )
         if not (diverged or any(rewards)):
             message += f" {self._describe_end(runs)}"

@@ -1,10 +1,38 @@
 """The training runs of one rule."""
 
+import typing
+
 import numpy as np
 
 from neural_optimizer_search.dsl.rule import Rule
-from neural_optimizer_search.measuring.training import ChildTraining, TrainingRun
+from neural_optimizer_search.measuring.child_run import TrainingRun
+from neural_optimizer_search.measuring.training import ChildTraining
 from neural_optimizer_search.schedule_shape import CONSTANT, Schedule
+
+
+class Runs(typing.Protocol):
+    """Trains children with one rule; `RuleRuns` and `KeptRuns` do."""
+
+    def __call__(
+        self,
+        learning_rate: float,
+        seed: int,
+        steps: int,
+        validate_every: int,
+        schedule: Schedule = CONSTANT,
+        weight_decay: float = 0.0,
+    ) -> TrainingRun:
+        """The `TrainingRun` of a rate and seed; arguments as of a `ChildTraining`."""
+        ...
+
+    def until(self, steps: int) -> int:
+        """Where a run of so many steps stops."""
+        ...
+
+    @property
+    def steps(self) -> int:
+        """Steps done in all runs; of one that diverged, as far as it went."""
+        ...
 
 
 class RuleRuns:
@@ -34,6 +62,10 @@ class RuleRuns:
         if setting not in self._runs:
             self._runs[setting] = self._train(self._rule, *setting)
         return self._runs[setting]
+
+    def until(self, steps: int) -> int:
+        """Where a run of so many steps stops: at its end."""
+        return steps
 
     @property
     def steps(self) -> int:

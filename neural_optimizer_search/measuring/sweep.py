@@ -5,8 +5,8 @@ from typing import Optional
 
 import numpy as np
 
-from neural_optimizer_search.measuring.rule_runs import RuleRuns, is_finite
-from neural_optimizer_search.measuring.training import TrainingRun
+from neural_optimizer_search.measuring.child_run import TrainingRun
+from neural_optimizer_search.measuring.rule_runs import Runs, is_finite
 from neural_optimizer_search.tasks.protocol import Protocol
 
 
@@ -47,12 +47,12 @@ class Sweep:
     With `racing` from the middle outwards, and the other seeds only while a rate may still be the best.
 
     Args:
-      train: The `RuleRuns` of the rule.
+      train: The `Runs` of the rule.
       rates: Learning rates.
       protocol: The `Protocol`. Without `racing` all rates are tried.
     """
 
-    def __init__(self, train: RuleRuns, rates: Sequence[float], protocol: Protocol):
+    def __init__(self, train: Runs, rates: Sequence[float], protocol: Protocol):
         self.rates = rates
         self._train = train
         self._protocol = protocol

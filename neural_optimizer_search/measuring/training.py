@@ -7,7 +7,7 @@ weight decay, the seed and the step counts are tensors, so that one traced funct
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Optional
 
 import numpy as np
@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from neural_optimizer_search.dsl.encoding import EncodedRule, encode, is_plain
 from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.measuring.child_run import ChildRun, Pace, Snapshot, TrainingRun
 from neural_optimizer_search.measuring.random_draws import repeatable_draws
 from neural_optimizer_search.measuring.recording import Recording
 from neural_optimizer_search.measuring.token_optimizer import GRADIENT_DESCENT, TokenOptimizer
@@ -30,32 +31,6 @@ MOST_WITHOUT_UPDATE = 16
 os.environ.setdefault("TF_MKL_OPTIMIZE_PRIMITIVE_MEMUSE", "false")
 
 
-class TrainingRun(NamedTuple):
-    """One training run.
-
-    Attributes:
-      finite: Whether loss and weights stayed finite; if not, the run stopped at once.
-      steps: Steps done.
-      scores, losses, metrics: What `Child.validate` gave every `validate_every` steps; 0 where a run that was not
-        finite did not get.
-      update_rms: Root mean square of all updates, before the learning rate.
-    """
-
-    finite: bool
-    steps: int
-    scores: np.ndarray
-    losses: np.ndarray
-    metrics: np.ndarray
-    update_rms: float
-
-    @property
-    def scale(self) -> Optional[float]:
-        """What rates are divided by, so that updates have the root mean square 1: `update_rms`, but 1 of a rule that
-        never moves, which is harmless at any rate; None if it is not finite.
-        """
-        return (self.update_rms or 1.0) if self.finite and np.isfinite(self.update_rms) else None
-
-
 class _State(NamedTuple):
     step: tf.Tensor
     finite: tf.Tensor
@@ -67,10 +42,15 @@ class ChildTraining:
 
     Args:
       child: A `Child`.
+
+    Attributes:
+      on_progress: Called every few seconds of a run with (steps done, steps of the run); it may be set at any time.
     """
 
     def __init__(self, child: Child):
         self._child = child
+        self.on_progress: Callable[[int, int], None] = lambda done, steps: None
+        self._pace = Pace()
         self._train_data = _tensors(child.train)
         self._validation_data = _tensors(child.validation)
         self._initial: dict[int, list[tf.Tensor]] = {}
@@ -80,6 +60,8 @@ class ChildTraining:
         self._functions: dict[bool, Any] = {}
         self._graphs: dict[bool, Any] = {}
         self._train = self._find_graph(are_plain=True)
+        self._order = tf.function(self._batches, [tf.TensorSpec([], tf.int64)] * 2, autograph=False)
+        self._validation = tf.function(self._validate_repeatably, [], autograph=False)
 
     def _find_graph(self, are_plain):
         if are_plain not in self._graphs:
@@ -92,6 +74,7 @@ class ChildTraining:
                     ),
                     tf.TensorSpec([None], tf.float32),
                     tf.TensorSpec([], tf.float32),
+                    tf.TensorSpec([None, self._child.batch_size], tf.int32),
                     *[scalar] * 5,
                     [tf.TensorSpec(variable.shape, variable.dtype) for variable in self._variables],
                 ],
@@ -145,29 +128,65 @@ class ChildTraining:
 
         Args:
           rule, learning_rate, seed, steps, validate_every, schedule, weight_decay: As for a call.
-          ends: After which of the steps something is yielded, in order; `validate_every` divides each. A run that is
-            not finite yields once more, and ends.
+          ends: After which of the steps something is yielded, in order. A run that is not finite yields once more,
+            and ends.
 
         Raises:
           RuntimeError: If another run has begun before the last part of this one.
         """
-        self._runs += 1
-        number, start, train = self._runs, 0, self._find_graph(is_plain(rule))
-        encoded = EncodedRule(*map(tf.constant, encode(rule)))
-        rates = tf.constant(np.float32(learning_rate) * schedule.factors(steps))
-        decay, initial = tf.constant(weight_decay, tf.float32), self._initial_values(seed)
-        parts: list[np.ndarray] = []
+        run = self.begin(rule, learning_rate, seed, steps, validate_every, schedule, weight_decay)
         for end in ends:
+            found = run.advance(end)
+            yield found
+            if not found.finite:
+                return
+
+    def begin(
+        self,
+        rule: Rule,
+        learning_rate: float,
+        seed: int,
+        steps: int,
+        validate_every: int,
+        schedule: Schedule = CONSTANT,
+        weight_decay: float = 0.0,
+        start: Optional[Snapshot] = None,
+    ) -> ChildRun:
+        """A run that trains as a call does, as far as it is told to.
+
+        Args:
+          rule, learning_rate, seed, steps, validate_every, schedule, weight_decay: As for a call.
+          start: The run as it was saved; None to begin it.
+        """
+        self._runs += 1
+        number, graph = self._runs, self._find_graph(is_plain(rule))
+
+        def require_turn():
             if number != self._runs:
                 raise RuntimeError("Another run of this ChildTraining has begun; they use the same variables.")
-            scalars = (tf.constant(x, tf.int64) for x in (seed, steps, validate_every, start, end))
-            finite, done, curves, rms = train(encoded, rates, decay, *scalars, initial)
-            parts.append(curves.numpy())
-            scores, losses, metrics = np.sum(parts, axis=0).T  # a part has 0 where another one validated
-            yield TrainingRun(bool(finite), int(done), scores, losses, metrics, float(rms))
-            if not finite:
-                return
-            start = end
+
+        scalars = [tf.constant(x, tf.int64) for x in (seed, steps, validate_every)]
+        inputs = (
+            EncodedRule(*map(tf.constant, encode(rule))),
+            tf.constant(np.float32(learning_rate) * schedule.factors(steps)),
+            tf.constant(weight_decay, tf.float32),
+            self._order(*scalars[:2]),
+            *scalars,
+        )
+        initial = self._initial_values(seed)
+
+        def train(first, last):
+            return graph(*inputs, tf.constant(first, tf.int64), tf.constant(last, tf.int64), initial)
+
+        return ChildRun(
+            train,
+            self._variables,
+            lambda: self._validation().numpy(),
+            self._pace,
+            lambda done: self.on_progress(done, steps),
+            require_turn,
+            start,
+        )
 
     def record(self, rule: Rule, learning_rate: float, seed: int, steps: int) -> dict[str, Any]:
         """What `make_descent` needs of the first steps of a fresh child; it runs as Python, without a trace.
@@ -212,8 +231,7 @@ class ChildTraining:
         """What `Child.validate` gives of a fresh child: float32 [score, loss, metric]."""
         for variable, value in zip(self._variables, self._initial_values(seed)):
             variable.assign(value)
-        with repeatable_draws(self._generator):
-            return tf.function(self._validate, autograph=False)().numpy()
+        return self._validation().numpy()
 
     def count_weights(self) -> tuple[int, int]:
         """The numbers of the child's weights that training changes, and of those that it leaves."""
@@ -267,7 +285,9 @@ class ChildTraining:
         with repeatable_draws(self._generator):
             return self._train_and_validate(*inputs)
 
-    def _train_and_validate(self, rule, rates, weight_decay, seed, steps, validate_every, start, end, initial):
+    def _train_and_validate(
+        self, rule, rates, weight_decay, batches, seed, steps, validate_every, start, end, initial
+    ):
         def begin():
             for variable, value in zip(self._variables, initial):
                 variable.assign(value)
@@ -275,7 +295,6 @@ class ChildTraining:
 
         # Later parts of a run go on with what the variables hold.
         tf.cond(tf.equal(start, 0), begin, lambda: None)
-        batches = self._batches(seed, steps)
 
         def train_step(step, finite):
             # `gather`, because an index in brackets becomes five operations, which a step of a small child notices.
@@ -286,14 +305,15 @@ class ChildTraining:
 
         # The validation stands outside of this loop: a `tf.cond` in it would cost a step half of its time.
         def train_and_validate(state):
+            stop = tf.minimum((state.step // validate_every + 1) * validate_every, end)
             step, finite = tf.while_loop(
-                lambda step, finite: (step < state.step + validate_every) & finite,
+                lambda step, finite: (step < stop) & finite,
                 train_step,
                 (state.step, state.finite),
                 parallel_iterations=1,
             )
             curves = tf.cond(
-                finite,
+                finite & tf.equal(step % validate_every, 0),
                 lambda: state.curves.write(tf.cast(step // validate_every - 1, tf.int32), self._validate()),
                 lambda: state.curves,
             )
@@ -319,6 +339,10 @@ class ChildTraining:
         draws = tf.random.stateless_uniform([epochs, examples], tf.stack([seed, tf.constant(-1, tf.int64)]))
         order = tf.argsort(draws)[:, : per_epoch * batch_size]
         return tf.reshape(order, [-1, batch_size])
+
+    def _validate_repeatably(self):
+        with repeatable_draws(self._generator):
+            return self._validate()
 
     def _validate(self):
         return self._child.validate(self._model, self._validation_data)

@@ -34,7 +34,7 @@ from neural_optimizer_search.search.score_words import score_words
 from neural_optimizer_search.search.timeout import find_timeout
 from neural_optimizer_search.search.tracebacks import keep_tracebacks
 from neural_optimizer_search.tasks import UnknownTask
-from neural_optimizer_search.workers.executor import TaskFailed
+from neural_optimizer_search.workers.executor import Ask, TaskFailed
 from neural_optimizer_search.workers.placement import Misplaced
 from neural_optimizer_search.workers.ray_workers import NoCluster
 
@@ -81,12 +81,11 @@ def _begin(p, asked, run, out, given):
     except (Damaged, OSError) as error:
         p.error(f"argument --out: {error} Give another directory.")
     if kept:
-        config = _keep_earlier(config, kept.config, given)
         _check_same(p, config, kept.config, out)
         return kept._replace(config=config)
     if owner:
         p.error(f"argument --out: {out} holds {owner}. Give another directory.")
-    other = find_other_file(out, (LEADERBOARD, TRACEBACKS, *saved.rung_files(config)))
+    other = find_other_file(out, (LEADERBOARD, TRACEBACKS, saved.TRAININGS, *saved.rung_files(config)))
     if other:
         p.error(f"argument --out: {out} has {other}, which the promotion would write over. Give another directory.")
     chosen = choose_candidates(_read_found(p, run), config.top, config.known_optimizers.values())
@@ -99,13 +98,6 @@ def _begin(p, asked, run, out, given):
         p.error(f"argument --out: {out} holds a promotion that has just begun. Wait for it, or stop it.")
     except OSError as error:
         p.error(f"argument --out: cannot write to {out}: {error}. Give another directory with --out.")
-
-
-def _keep_earlier(config, kept, given):
-    """The configuration with what a promotion of an earlier release means of flags that were not given."""
-    earlier = {name: one.earlier for name, (one, _) in flags.flags_of(PromotionConfig).items() if name not in given}
-    means = {name: value for name, value in earlier.items() if value is not None and getattr(kept, name) == value}
-    return dataclasses.replace(config, **means)
 
 
 def _check_same(p, config, kept, out):
@@ -144,24 +136,21 @@ def _promote(promotion, run, out):
     config, chosen = promotion.config, promotion.candidates
     task, protocol = config.find()
     halving = Halving(config.rungs, config.keep)
-    protocols = {number: halving.protocol(protocol, number) for number in range(1, config.rungs + 1)}
-    describe = config.make_describer()
-    prepared = prepare_task("nos-promote", task, protocols[1], describe, config.data_dir, out / TRACEBACKS)
+    ends, counts, known = halving.ends(protocol.final_steps), halving.counts(len(chosen)), config.known_optimizers
+    prepared = prepare_task("nos-promote", task, protocol, config.make_describer(), config.data_dir, out / TRACEBACKS)
     task, words = prepared.task, score_words(config.task, prepared.fingerprint)
-    counts, known = halving.counts(len(chosen)), config.known_optimizers
-    seeds = len(protocol.seeds)
-    print(
-        f"{len(chosen)} rules of {run} and {len(known)} known optimizers, "
-        f"{config.task}/{config.protocol}, {seeds} {'seed' if seeds == 1 else 'seeds'}, "
-        f"rungs of {', '.join(map(str, counts))} rules, {config.describe_workers()} -> {out}",
-        flush=True,
-    )
+    _print_first_lines(config, protocol, run, out, counts, ends)
     # In training steps, which take equally long: a rule of the last rung is worth many of the first.
-    steps = [p.final_steps for p in protocols.values()]
-    total = sum(s * (count + len(known)) for s, count in zip(steps, counts))
+    steps = [end - start for start, end in zip((0, *ends), ends)]
     done = sum(s * count for s, count in zip(steps, saved.count_evaluations(out, promotion)))
     rungs, table = [], ""
-    with ProgressBar(total, unit=None, done=done) as bar:
+    trainings = out.resolve() / saved.TRAININGS
+    trainings.mkdir(exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        total = sum(s * (count + len(known)) for s, count in zip(steps, counts))
+        bar = stack.enter_context(ProgressBar(total, unit=None, done=done))
+        executor = stack.enter_context(config.open_executor(task, protocol, config.data_dir))
+        first_timeout = executor.timeout
 
         def measure(number, rules):
             bar.title(f"rung {number}/{config.rungs}")
@@ -170,23 +159,39 @@ def _promote(promotion, run, out):
                 bar.note(f"last {evaluation.reward:.4f}  {evaluation.rule.formula():.40}")
                 bar.advance(steps[number - 1])
 
-            with contextlib.ExitStack() as stack:
-                executor = stack.enter_context(config.open_executor(task, protocols[number], config.data_dir))
-                ledger = stack.enter_context(contextlib.closing(saved.open_ledger(out, promotion, number)))
+            with contextlib.closing(saved.open_ledger(out, promotion, number)) as ledger:
                 record_fingerprint(ledger, prepared.fingerprint, "give another --out")
-                stack.enter_context(keep_tracebacks(executor, out / TRACEBACKS, ledger.require_in_place))
-                recorder = EvaluationRecorder(executor, ledger, on_evaluation=show, on_wait=bar.wait_for)
-                rung = _measure_rung(number, rules, recorder, config)
+                executor.timeout = first_timeout
+                ask = Ask("measure_until", dict(end=ends[number - 1], directory=str(trainings)))
+                with keep_tracebacks(executor, out / TRACEBACKS, ledger.require_in_place):
+                    recorder = EvaluationRecorder(
+                        executor, ledger, on_evaluation=show, on_wait=bar.wait_for, measure=ask
+                    )
+                    rung = _measure_rung(number, rules, recorder, config)
                 ledger.require_in_place()  # else the leaderboard would be written where the promotion no longer is
-                return rung
+            return rung
 
         for rung in climb([c.rule for c in chosen], halving, measure):
             rungs.append(rung)
             table = promotion_table(rungs, chosen, config.rungs, words, known)
             write_whole(out / LEADERBOARD, lambda unfinished, table=table: unfinished.write_text(f"{table}\n"))
+            saved.clear_trainings(out, [*halving.choose(rung), *known.values()])
+    saved.clear_trainings(out)
     if len(rungs) < config.rungs:
         print(f"Stopped after rung {len(rungs)} of {config.rungs}: none of its rules trained to the end.")
     print(f"\n{table}\n\nKept in {out}")
+
+
+def _print_first_lines(config, protocol, run, out, counts, ends):
+    rates, seeds = len(protocol.learning_rates), len(protocol.seeds)
+    print(
+        f"{counts[0]} rules of {run} and {len(config.known_optimizers)} known optimizers, "
+        f"{config.task}/{config.protocol}, {seeds} {'seed' if seeds == 1 else 'seeds'}, "
+        f"rungs of {', '.join(map(str, counts))} rules, {config.describe_workers()} -> {out}\n"
+        f"Of {rates} learning rates the best after {min(protocol.sweep_steps, ends[0]):,} steps trains on; "
+        f"rungs end at step {', '.join(f'{end:,}' for end in ends)}.",
+        flush=True,
+    )
 
 
 def _measure_rung(number, rules, recorder, config):

@@ -1,6 +1,5 @@
 """Successive halving (Jamieson & Talwalkar, 2016): many rules for a short time, the best of them for longer."""
 
-import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +8,14 @@ from typing import NamedTuple
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.run_directory import rank
-from neural_optimizer_search.tasks.protocol import Protocol
+
+
+class Rung(NamedTuple):
+    """What one round gave: its number, from 1, and the evaluations of the found rules and of the known optimizers."""
+
+    number: int
+    found: list[Evaluation]
+    known: list[Evaluation]
 
 
 @dataclass(frozen=True)
@@ -17,9 +23,9 @@ class Halving:
     """How many rules are trained for how long.
 
     Args:
-      rungs: Number of rounds; the last one trains as long as the protocol says.
-      keep: Share of a rung's rules that go on to the next. A rung is 1/keep times as long as the one before it, so
-        that all of them take about as long.
+      rungs: Number of rounds; the last one ends where the protocol's training ends.
+      keep: Share of a rung's rules that go on to the next. A rung ends after 1/keep times as many steps as the one
+        before it, so that all of them take about as long.
 
     Example:
       >>> from neural_optimizer_search.promotion.halving import Halving
@@ -40,6 +46,11 @@ class Halving:
         """How many of so many rules go on: at least one."""
         return max(1, math.ceil(count * self.keep - 1e-9))  # 0.1 * 30 is a little more than 3
 
+    def choose(self, rung: Rung) -> list[Rule]:
+        """The rules that go on after a rung: the best that trained to its end."""
+        whole = rank(e for e in rung.found if e.status == "ok")
+        return [e.rule for e in whole[: self.count_kept(len(rung.found))]]
+
     def counts(self, count: int) -> list[int]:
         """The number of rules of each rung, the first of which has `count`."""
         counts = [count]
@@ -47,24 +58,21 @@ class Halving:
             counts.append(self.count_kept(counts[-1]))
         return counts
 
-    def protocol(self, protocol: Protocol, rung: int) -> Protocol:
-        """The protocol of a rung (from 1): sweep and final run are shorter, and validated as often."""
-        share = self.keep ** (self.rungs - rung)
-        every = max(1, round(protocol.validate_every * share))
-        return dataclasses.replace(
-            protocol,
-            sweep_steps=max(1, round(protocol.sweep_steps * share)),
-            final_steps=every * (protocol.final_steps // protocol.validate_every),
-            validate_every=every,
-        )
+    def ends(self, steps: int) -> list[int]:
+        """After how many steps each rung ends, if the last one ends after `steps`.
 
-
-class Rung(NamedTuple):
-    """What one round gave: its number, from 1, and the evaluations of the found rules and of the known optimizers."""
-
-    number: int
-    found: list[Evaluation]
-    known: list[Evaluation]
+        Raises:
+          ValueError: If there are more rungs than steps.
+        """
+        if self.rungs > steps:
+            raise ValueError(
+                f"Argument `rungs` must be at most {steps}, the steps of a training. Received: {self.rungs}."
+            )
+        ends = [steps]
+        for rung in range(self.rungs - 1, 0, -1):
+            share = round(steps * self.keep ** (self.rungs - rung))
+            ends.insert(0, max(rung, min(ends[0] - 1, share)))
+        return ends
 
 
 def climb(rules: Sequence[Rule], halving: Halving, measure: Callable[[int, Sequence[Rule]], Rung]) -> Iterator[Rung]:
@@ -81,7 +89,5 @@ def climb(rules: Sequence[Rule], halving: Halving, measure: Callable[[int, Seque
     for number in range(1, halving.rungs + 1):
         rung = measure(number, rules)
         yield rung
-        whole = rank(e for e in rung.found if e.status == "ok")
-        rules = [e.rule for e in whole[: halving.count_kept(len(rules))]]
-        if not rules:
+        if not (rules := halving.choose(rung)):
             return

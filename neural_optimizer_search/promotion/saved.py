@@ -3,18 +3,26 @@
 import contextlib
 import json
 import math
+import shutil
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Optional
 
+from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.files import Damaged, read_text, write_whole
+from neural_optimizer_search.measuring.kept_runs import find_directory
 from neural_optimizer_search.promotion.candidates import Candidate
 from neural_optimizer_search.promotion.config import PromotionConfig
 from neural_optimizer_search.recorded_flags import check_recorded, complete, record
 from neural_optimizer_search.records.ledger import PROMOTION, Ledger
 from neural_optimizer_search.records.rows import read_rule
 from neural_optimizer_search.records.run_directory import LEDGER, PROMOTION_FILE
+
+# Where workers keep their trainings, while they may go on.
+TRAININGS = "trainings"
+# Of what a promotion is. In the first release each rung trained anew.
+_VERSION = 2
 
 
 class Promotion(NamedTuple):
@@ -35,7 +43,7 @@ def save(out: Path, config: PromotionConfig, candidates: Sequence[Candidate]) ->
     """Writes what a new promotion is, whole or not at all; a FileExistsError if there is one."""
     run_id = uuid.uuid4().hex
     rows = list(map(_write_candidate, candidates))
-    text = json.dumps(dict(id=run_id, config=record(config), candidates=rows), indent=1)
+    text = json.dumps(dict(version=_VERSION, id=run_id, config=record(config), candidates=rows), indent=1)
     write_whole(out / PROMOTION_FILE, lambda path: path.write_text(f"{text}\n"), replace=False)
     return Promotion(run_id, config, list(candidates))
 
@@ -45,7 +53,7 @@ def load(out: Path) -> Optional[Promotion]:
 
     Raises:
       OSError: If it cannot be read.
-      Damaged: If the file is not one that `save` wrote.
+      Damaged: If the file is not one that `save` wrote, or of an earlier release.
     """
     try:
         found = json.loads(read_text(out / PROMOTION_FILE))
@@ -55,10 +63,14 @@ def load(out: Path) -> Optional[Promotion]:
             raise Damaged("it names no run, or no rules.")
         if len({c.rank for c in candidates}) < len(candidates) or len({c.rule for c in candidates}) < len(candidates):
             raise Damaged("it has a rule, or a rank, twice.")
+        if found["version"] != _VERSION:
+            raise Damaged(f"it is of version {found['version']!r:.30}, and this release reads {_VERSION}.")
         return Promotion(found["id"], PromotionConfig(**complete(PromotionConfig, found["config"])), candidates)
     except FileNotFoundError:
         return None
     except KeyError as error:
+        if error.args == ("version",):
+            raise Damaged(f"{out / PROMOTION_FILE} is of an earlier release, whose rungs trained anew.") from error
         raise Damaged(f"{out / PROMOTION_FILE} is damaged: it lacks {error}, or is of another release.") from error
     except (TypeError, ValueError, RecursionError) as error:
         raise Damaged(f"{out / PROMOTION_FILE} is damaged: {error}") from error
@@ -105,6 +117,22 @@ def count_evaluations(out: Path, promotion: Promotion) -> list[int]:
         with contextlib.closing(kept) as ledger:
             counts.append(len(ledger.evaluations()))
     return counts
+
+
+def clear_trainings(out: Path, but: Iterable[Rule] = ()) -> None:
+    """Removes the trainings that do not go on.
+
+    Args:
+      out: Directory of the promotion.
+      but: The rules whose trainings stay.
+    """
+    directory = out / TRAININGS
+    stay = {find_directory(directory, rule) for rule in but}
+    for place in directory.iterdir():
+        if place not in stay:
+            shutil.rmtree(place)
+    if not stay:
+        directory.rmdir()
 
 
 def rung_files(config: PromotionConfig) -> list[str]:

@@ -58,6 +58,7 @@ class EvaluationRecorder:
       screen: Rule -> `Screening`.
       cache: An `EvaluationCache`, or None to measure what other searches have measured too.
       standing: A `Standing`, which says which rules are alike, and what a rule must reach.
+      measure: What is asked about a rule that must reach nothing.
       on_evaluation: Called with each new evaluation.
       on_wait: Called every few seconds of waiting, with what takes long, in words; with "" if nothing does.
 
@@ -78,7 +79,9 @@ class EvaluationRecorder:
         on_evaluation: Callable[[Evaluation], None] = lambda evaluation: None,
         on_wait: Callable[[str], None] = lambda work: None,
         standing: Optional[Standing] = None,
+        measure: Ask = MEASURE,
     ):
+        self._ask = measure
         self.executor = executor
         self._ledger = ledger
         self._screen = screen
@@ -182,7 +185,7 @@ class EvaluationRecorder:
         if trial:
             return Ask("measure_setting", {name: getattr(trial, name) for name in OF_SETTING})
         bar = None if role == BASELINE else self._standing.bar
-        return MEASURE if bar is None else Ask(arguments={"bar": bar})
+        return self._ask if bar is None else Ask(arguments={"bar": bar})
 
     def _find_key(self, screening, role):
         """The key of the evaluation that a rule has; a known optimizer has its own."""

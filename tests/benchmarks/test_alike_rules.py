@@ -15,9 +15,9 @@ from benchmarks.studies.common.full_measurements import Run, measure_in_full
 from benchmarks.studies.common.sampled_rules import draw_distinct_rules
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.measuring.behaviour import Behaviours
+from neural_optimizer_search.measuring.child_run import TrainingRun
 from neural_optimizer_search.measuring.evaluation import without_reward
 from neural_optimizer_search.measuring.screen import Screen
-from neural_optimizer_search.measuring.training import TrainingRun
 from neural_optimizer_search.workers.config import WorkerConfig
 from neural_optimizer_search.workers.in_process import InProcess
 

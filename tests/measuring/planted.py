@@ -4,7 +4,7 @@ import copy
 
 import numpy as np
 
-from neural_optimizer_search.measuring.training import TrainingRun
+from neural_optimizer_search.measuring.child_run import TrainingRun
 from neural_optimizer_search.schedule_shape import CONSTANT
 
 

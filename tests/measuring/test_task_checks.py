@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from neural_optimizer_search.measuring.child_run import TrainingRun
 from neural_optimizer_search.measuring.task_checks import (
     Repeated,
     describe_shared,
@@ -12,7 +13,6 @@ from neural_optimizer_search.measuring.task_checks import (
     find_state_outside,
     find_wrong_scores,
 )
-from neural_optimizer_search.measuring.training import TrainingRun
 from neural_optimizer_search.tasks.child import Child
 from neural_optimizer_search.tasks.finite_data import find_numbers_not_finite
 

@@ -23,17 +23,23 @@ def test_a_share_that_is_no_binary_number_keeps_no_more():
     assert Halving(keep=0.1).count_kept(30) == 3
 
 
-def test_rungs_grow_to_the_protocols_length_and_are_validated_as_often():
-    whole = dataclasses.replace(fakes.TINY, sweep_steps=30, final_steps=90, validate_every=30)
-    rungs = [Halving(3, 1 / 3).protocol(whole, number) for number in (1, 2, 3)]
-    sizes = [(p.sweep_steps, p.final_steps, p.validate_every) for p in rungs]
-    assert sizes == [(3, 9, 3), (10, 30, 10), (30, 90, 30)]
-    assert rungs[2] == whole
+@pytest.mark.parametrize(
+    ("rungs", "keep", "steps", "ends"),
+    [
+        (3, 1 / 3, 90, [10, 30, 90]),
+        (1, 0.5, 7, [7]),
+        (4, 0.1, 8, [1, 2, 3, 8]),  # each rung has a step of its own
+        (4, 0.99, 8, [5, 6, 7, 8]),
+        (8, 0.5, 8, [1, 2, 3, 4, 5, 6, 7, 8]),
+    ],
+)
+def test_rungs_end_later_and_later(rungs, keep, steps, ends):
+    assert Halving(rungs, keep).ends(steps) == ends
 
 
-def test_a_rung_has_at_least_a_step_a_validation():
-    first = Halving(4, 0.1).protocol(fakes.TINY, 1)
-    assert (first.sweep_steps, first.final_steps, first.validate_every) == (1, 2, 1)
+def test_more_rungs_than_steps():
+    with pytest.raises(ValueError, match=r"`rungs` must be at most 3, the steps of a training. Received: 4\."):
+        Halving(4).ends(3)
 
 
 @pytest.mark.parametrize("arguments", [dict(rungs=0), dict(keep=0.0), dict(keep=1.0)])

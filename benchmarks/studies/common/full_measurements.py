@@ -19,10 +19,10 @@ from benchmarks.studies.common.shared_flags import find_protocol
 from benchmarks.studies.own_tasks import NAMES as OWN_TASKS
 from benchmarks.studies.own_tasks import full_name
 from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.measuring.child_run import TrainingRun
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.probe import Descent
 from neural_optimizer_search.measuring.recording import make_descent
-from neural_optimizer_search.measuring.training import TrainingRun
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.records.rows import from_row, to_row, write_rule
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS

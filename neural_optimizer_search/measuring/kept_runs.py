@@ -1,0 +1,233 @@
+"""The training runs of one rule, kept on disk: each goes on from where it was, whichever process trains it."""
+
+import hashlib
+import json
+import socket
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple, Optional
+
+import numpy as np
+
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.files import Damaged, require_regular, write_whole
+from neural_optimizer_search.measuring.child_run import ChildRun, Snapshot, TrainingRun
+from neural_optimizer_search.measuring.training import ChildTraining
+from neural_optimizer_search.schedule_shape import CONSTANT, Schedule
+
+# What a training may lose if its process is killed.
+SAVE_SECONDS = 60.0
+
+
+class CannotKeep(Exception):
+    """A run cannot be written, or not be read again; the message says why, and what to do."""
+
+
+def find_directory(directory: Path, rule: Rule) -> Path:
+    """Where the runs of a rule are, in the directory that has those of all."""
+    return directory / hashlib.sha256(rule.canonical().encode()).hexdigest()[:16]
+
+
+class _Kept(NamedTuple):
+    """A run in its file.
+
+    Attributes:
+      run: The `TrainingRun` so far; its values are [validations of the whole run].
+      marks: Step between two validations -> [score, loss, metric] there.
+      seconds: What it took so far.
+      values: What the variables hold; None if the run is not to go on.
+    """
+
+    run: TrainingRun
+    marks: dict[int, np.ndarray]
+    seconds: float
+    values: Optional[list[np.ndarray]]
+
+
+class KeptRuns:
+    """Trains children with one rule as `RuleRuns` does, each as the beginning of a whole run.
+
+    What a run gives does not depend on where it was stopped, or on which process went on with it.
+
+    Args:
+      train: A `ChildTraining`.
+      rule: A `Rule`.
+      directory: Where the runs of all rules are kept, in a directory for each rule.
+      end: Where runs stop.
+      steps: Steps of the whole run, of which theirs are the beginning: T of decay operands and schedules.
+      validate_every: Steps between validations.
+      save_seconds: Seconds after which a run is saved that has not stopped.
+
+    Raises:
+      CannotKeep: If the directory is not on this machine.
+    """
+
+    def __init__(
+        self,
+        train: ChildTraining,
+        rule: Rule,
+        directory: Path,
+        end: int,
+        steps: int,
+        validate_every: int,
+        save_seconds: float = SAVE_SECONDS,
+    ):
+        self._train, self._rule, self._directory = train, rule, find_directory(directory, rule)
+        self._end, self._steps, self._every = end, steps, validate_every
+        self._save_seconds = save_seconds
+        self._found: dict[tuple, _Kept] = {}
+        if not directory.is_dir():
+            raise CannotKeep(
+                f"{directory} is not on {socket.gethostname()}: trainings are kept there, so that they can go "
+                "on. Keep the promotion in a directory that all machines share."
+            )
+        self._try_to_write(lambda: self._directory.mkdir(exist_ok=True))
+
+    def __call__(
+        self,
+        learning_rate: float,
+        seed: int,
+        steps: int,
+        validate_every: int,
+        schedule: Schedule = CONSTANT,
+        weight_decay: float = 0.0,
+    ) -> TrainingRun:
+        """The `TrainingRun` of the first steps, its last values those at its end; arguments as of a `ChildTraining`.
+
+        Args:
+          steps: How many, if `end` does not come first.
+        """
+        setting, end = (learning_rate, seed, schedule, weight_decay), self.until(steps)
+        kept = self._read(setting)
+        if kept is None or not self._is_known(kept, end):
+            kept = self._go_on(setting, kept, end)
+        self._found[setting] = kept
+        return self._cut(kept, end)
+
+    def until(self, steps: int) -> int:
+        """Where a run of so many steps stops."""
+        return min(steps, self._end)
+
+    @property
+    def steps(self) -> int:
+        """Steps of all the runs that were asked for, as far as they have got."""
+        return sum(kept.run.steps for kept in self._found.values())
+
+    @property
+    def seconds(self) -> float:
+        """What they took so far, in whichever process."""
+        return sum(kept.seconds for kept in self._found.values())
+
+    def give_up(self, goes_on: Callable[[float, Schedule, float], bool]) -> None:
+        """Keeps of some runs what they gave, and not their weights.
+
+        Args:
+          goes_on: (learning rate, schedule, weight decay) -> whether its runs go on.
+        """
+        for setting, kept in self._found.items():
+            learning_rate, _, schedule, weight_decay = setting
+            if kept.values is not None and not goes_on(learning_rate, schedule, weight_decay):
+                self._write(setting, kept._replace(values=None))
+
+    # -- Training --------------------------------------------------------------------------------------
+
+    def _go_on(self, setting, kept, end):
+        learning_rate, seed, schedule, weight_decay = setting
+        may_go_on = kept and kept.values is not None and kept.run.steps <= end
+        start = Snapshot(kept.run, kept.values) if may_go_on else None
+        sizes = (self._steps, self._every, schedule, weight_decay)
+        child = self._train.begin(self._rule, learning_rate, seed, *sizes, start=start)
+        marks, seconds = (kept.marks, kept.seconds) if kept else ({}, 0.0)
+        began = saved = time.monotonic()
+        while (run := child.advance_a_piece(end)).finite and run.steps < end:
+            if time.monotonic() >= saved + self._save_seconds:
+                self._write(setting, _keep(child, marks, seconds + time.monotonic() - began))
+                saved = time.monotonic()
+        if run.finite and end % self._every:
+            marks = {**marks, end: child.validate()}
+        kept = _keep(child, marks, seconds + time.monotonic() - began)
+        self._write(setting, kept)
+        return kept
+
+    def _is_known(self, kept, end):
+        if kept.run.steps <= end and not kept.run.finite:
+            return True
+        return kept.run.steps >= end and (end % self._every == 0 or end in kept.marks)
+
+    def _cut(self, kept, end):
+        """The run as it was after so many steps."""
+        run = kept.run
+        if not run.finite and run.steps <= end:
+            return run
+        seen = [np.stack(run[2:5], axis=1)[: end // self._every]]
+        if end % self._every:
+            seen.append(kept.marks[end][None])
+        return TrainingRun(True, end, *np.concatenate(seen).T, run.update_rms)
+
+    # -- Files -----------------------------------------------------------------------------------------
+
+    def _place(self, setting):
+        learning_rate, seed, schedule, weight_decay = setting
+        whole = [self._rule.canonical(), learning_rate, seed, str(schedule), weight_decay, self._steps, self._every]
+        key = json.dumps(whole)
+        return self._directory / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.npz", key
+
+    def _read(self, setting):
+        path, key = self._place(setting)
+        try:
+            require_regular(path)
+            with np.load(path, allow_pickle=False) as file:
+                return _read_kept({name: file[name] for name in file}, key)
+        except FileNotFoundError:
+            return None
+        except (Damaged, OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise CannotKeep(
+                f"{path} is damaged, or of another release: {error}. Remove it: its training then begins anew."
+            ) from error
+
+    def _write(self, setting, kept):
+        path, key = self._place(setting)
+
+        def write(unfinished):
+            with open(unfinished, "wb") as file:  # else NumPy gives the name an ending
+                np.savez(file, **_arrays(kept, key))
+
+        self._try_to_write(lambda: write_whole(path, write))
+
+    def _try_to_write(self, write):
+        try:
+            write()
+        except OSError as error:
+            raise CannotKeep(
+                f"A training cannot be kept in {self._directory}: {error.strerror or error}. Make room, or mend it."
+            ) from error
+
+
+def _keep(child: ChildRun, marks, seconds):
+    run, values = child.save()
+    return _Kept(run, marks, seconds, values if run.finite else None)
+
+
+def _arrays(kept, key):
+    run = kept.run
+    about = dict(key=key, finite=run.finite, steps=run.steps, update_rms=run.update_rms, seconds=kept.seconds)
+    about.update(values=None if kept.values is None else len(kept.values))
+    return dict(
+        about=np.array(json.dumps(about)),
+        curves=np.stack(run[2:5], axis=1),
+        mark_steps=np.array(list(kept.marks), np.int64),
+        marks=np.array(list(kept.marks.values()), np.float32).reshape(-1, 3),
+        **{f"value_{i}": value for i, value in enumerate(kept.values or ())},
+    )
+
+
+def _read_kept(arrays, key):
+    about = json.loads(str(arrays["about"]))
+    if about["key"] != key:
+        raise Damaged("it has another training.")
+    run = TrainingRun(about["finite"], about["steps"], *arrays["curves"].T, about["update_rms"])
+    count = about["values"]
+    values = None if count is None else [arrays[f"value_{i}"] for i in range(count)]
+    return _Kept(run, dict(zip(arrays["mark_steps"].tolist(), arrays["marks"])), about["seconds"], values)
