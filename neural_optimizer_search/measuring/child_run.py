@@ -37,6 +37,17 @@ class TrainingRun(NamedTuple):
         return (self.update_rms or 1.0) if self.finite and np.isfinite(self.update_rms) else None
 
 
+def make_run(finite: bool, steps: int, curves: np.ndarray, update_rms: float) -> TrainingRun:
+    """The `TrainingRun` whose scores, losses and metrics are the columns of an array."""
+    scores, losses, metrics = curves.T
+    return TrainingRun(finite, steps, scores, losses, metrics, update_rms)
+
+
+def find_curves(run: TrainingRun) -> np.ndarray:
+    """Its scores, losses and metrics as the columns of an array."""
+    return np.stack([run.scores, run.losses, run.metrics], axis=1)
+
+
 class Snapshot(NamedTuple):
     """A run as it stands between two steps.
 
@@ -91,11 +102,9 @@ class ChildRun:
     ):
         self._train, self._variables, self._validate = train, variables, validate
         self._pace, self._tell, self._require_turn = pace, tell, require_turn
-        self._curves: Optional[np.ndarray] = None
         self._run: Optional[TrainingRun] = None
         if start:
             self._run = start.run
-            self._curves = np.stack([start.run.scores, start.run.losses, start.run.metrics], axis=1)
             for variable, value in zip(variables, start.values):
                 # NumPy's files know no bfloat16, and give its bytes.
                 variable.assign(value.view(variable.dtype.as_numpy_dtype) if value.dtype.kind == "V" else value)
@@ -113,17 +122,17 @@ class ChildRun:
     def advance_a_piece(self, end: int) -> TrainingRun:
         """As `advance`, but it may stop before, after some seconds."""
         self._require_turn()
-        start, may_go_on = (self._run.steps, self._run.finite) if self._run else (0, True)
-        if start < end and may_go_on:
+        run = self._run
+        start = run.steps if run else 0
+        if run is None or (run.finite and start < end):
             began = time.perf_counter()
             finite, done, curves, rms = self._train(start, min(end, start + self._pace.steps))
             # A piece has 0 where another one validated.
-            self._curves = curves.numpy() if self._curves is None else self._curves + curves.numpy()
-            self._run = TrainingRun(bool(finite), int(done), *self._curves.T, float(rms))
-            self._pace.learn(self._run.steps - start, time.perf_counter() - began)
-            self._tell(self._run.steps)
-        assert self._run is not None
-        return self._run
+            curves = curves.numpy() + (find_curves(run) if run else 0.0)
+            self._run = run = make_run(bool(finite), int(done), curves, float(rms))
+            self._pace.learn(run.steps - start, time.perf_counter() - began)
+            self._tell(run.steps)
+        return run
 
     def validate(self) -> np.ndarray:
         """What `Child.validate` gives of the child as it is now: float32 [score, loss, metric]."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.files import Damaged, require_regular, write_whole
-from neural_optimizer_search.measuring.child_run import ChildRun, Snapshot, TrainingRun
+from neural_optimizer_search.measuring.child_run import ChildRun, Snapshot, TrainingRun, find_curves, make_run
 from neural_optimizer_search.measuring.training import ChildTraining
 from neural_optimizer_search.schedule_shape import CONSTANT, Schedule
 
@@ -135,8 +135,9 @@ class KeptRuns:
 
     def _go_on(self, setting, kept, end):
         learning_rate, seed, schedule, weight_decay = setting
-        may_go_on = kept and kept.values is not None and kept.run.steps <= end
-        start = Snapshot(kept.run, kept.values) if may_go_on else None
+        start = None
+        if kept and kept.values is not None and kept.run.steps <= end:
+            start = Snapshot(kept.run, kept.values)
         sizes = (self._steps, self._every, schedule, weight_decay)
         child = self._train.begin(self._rule, learning_rate, seed, *sizes, start=start)
         marks, seconds = (kept.marks, kept.seconds) if kept else ({}, 0.0)
@@ -161,10 +162,10 @@ class KeptRuns:
         run = kept.run
         if not run.finite and run.steps <= end:
             return run
-        seen = [np.stack(run[2:5], axis=1)[: end // self._every]]
+        seen = [find_curves(run)[: end // self._every]]
         if end % self._every:
             seen.append(kept.marks[end][None])
-        return TrainingRun(True, end, *np.concatenate(seen).T, run.update_rms)
+        return make_run(True, end, np.concatenate(seen), run.update_rms)
 
     # -- Files -----------------------------------------------------------------------------------------
 
@@ -216,7 +217,7 @@ def _arrays(kept, key):
     about.update(values=None if kept.values is None else len(kept.values))
     return dict(
         about=np.array(json.dumps(about)),
-        curves=np.stack(run[2:5], axis=1),
+        curves=find_curves(run),
         mark_steps=np.array(list(kept.marks), np.int64),
         marks=np.array(list(kept.marks.values()), np.float32).reshape(-1, 3),
         **{f"value_{i}": value for i, value in enumerate(kept.values or ())},
@@ -227,7 +228,7 @@ def _read_kept(arrays, key):
     about = json.loads(str(arrays["about"]))
     if about["key"] != key:
         raise Damaged("it has another training.")
-    run = TrainingRun(about["finite"], about["steps"], *arrays["curves"].T, about["update_rms"])
+    run = make_run(about["finite"], about["steps"], arrays["curves"], about["update_rms"])
     count = about["values"]
     values = None if count is None else [arrays[f"value_{i}"] for i in range(count)]
     return _Kept(run, dict(zip(arrays["mark_steps"].tolist(), arrays["marks"])), about["seconds"], values)

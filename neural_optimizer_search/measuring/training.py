@@ -7,7 +7,7 @@ weight decay, the seed and the step counts are tensors, so that one traced funct
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Optional
 
 import numpy as np
@@ -16,6 +16,7 @@ import tensorflow as tf
 from neural_optimizer_search.dsl.encoding import EncodedRule, encode, is_plain
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.child_run import ChildRun, Pace, Snapshot, TrainingRun
+from neural_optimizer_search.measuring.progress import tell
 from neural_optimizer_search.measuring.random_draws import repeatable_draws
 from neural_optimizer_search.measuring.recording import Recording
 from neural_optimizer_search.measuring.token_optimizer import GRADIENT_DESCENT, TokenOptimizer
@@ -42,14 +43,10 @@ class ChildTraining:
 
     Args:
       child: A `Child`.
-
-    Attributes:
-      on_progress: Called every few seconds of a run with (steps done, steps of the run); it may be set at any time.
     """
 
     def __init__(self, child: Child):
         self._child = child
-        self.on_progress: Callable[[int, int], None] = lambda done, steps: None
         self._pace = Pace()
         self._train_data = _tensors(child.train)
         self._validation_data = _tensors(child.validation)
@@ -183,7 +180,7 @@ class ChildTraining:
             self._variables,
             lambda: self._validation().numpy(),
             self._pace,
-            lambda done: self.on_progress(done, steps),
+            lambda done: tell(done, steps),
             require_turn,
             start,
         )

@@ -48,6 +48,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     asked = flags.configure(PromotionConfig, given)
     asked.check_workers(p)
     asked.check_task(p)
+    _check_rungs(p, asked)
     run = Path(asked.run)
     out = given.get("out") or run / f"promoted-{asked.task.replace(':', '.')}"
     promotion = _begin(p, asked, run, out, given)
@@ -100,6 +101,13 @@ def _begin(p, asked, run, out, given):
         p.error(f"argument --out: cannot write to {out}: {error}. Give another directory with --out.")
 
 
+def _check_rungs(p, config):
+    steps = config.find()[1].final_steps
+    if config.rungs > steps:
+        what = f"{steps}, the steps of a training of {config.task}/{config.protocol}"
+        p.error(f"argument --rungs: must be at most {what}. Received: {config.rungs}.")
+
+
 def _check_same(p, config, kept, out):
     for name, (one, _) in flags.flags_of(PromotionConfig).items():
         value, received = getattr(kept, name), getattr(config, name)
@@ -136,7 +144,8 @@ def _promote(promotion, run, out):
     config, chosen = promotion.config, promotion.candidates
     task, protocol = config.find()
     halving = Halving(config.rungs, config.keep)
-    ends, counts, known = halving.ends(protocol.final_steps), halving.counts(len(chosen)), config.known_optimizers
+    ends, counts = halving.ends(protocol.final_steps, protocol.sweep_steps), halving.counts(len(chosen))
+    known = config.known_optimizers
     prepared = prepare_task("nos-promote", task, protocol, config.make_describer(), config.data_dir, out / TRACEBACKS)
     task, words = prepared.task, score_words(config.task, prepared.fingerprint)
     _print_first_lines(config, protocol, run, out, counts, ends)

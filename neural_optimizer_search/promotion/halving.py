@@ -25,7 +25,7 @@ class Halving:
     Args:
       rungs: Number of rounds; the last one ends where the protocol's training ends.
       keep: Share of a rung's rules that go on to the next. A rung ends after 1/keep times as many steps as the one
-        before it, so that all of them take about as long.
+        before it, so that all of them take about as long, unless the first one would end too early.
 
     Example:
       >>> from neural_optimizer_search.promotion.halving import Halving
@@ -58,20 +58,26 @@ class Halving:
             counts.append(self.count_kept(counts[-1]))
         return counts
 
-    def ends(self, steps: int) -> list[int]:
-        """After how many steps each rung ends, if the last one ends after `steps`.
+    def ends(self, steps: int, least: int = 1) -> list[int]:
+        """After how many steps each rung ends.
+
+        Args:
+          steps: Steps after which the last one ends.
+          least: The first one ends no earlier; the ends then lie closer together.
 
         Raises:
           ValueError: If there are more rungs than steps.
         """
         if self.rungs > steps:
-            raise ValueError(
-                f"Argument `rungs` must be at most {steps}, the steps of a training. Received: {self.rungs}."
-            )
+            most = f"{steps}, the steps of a training"
+            raise ValueError(f"Argument `rungs` must be at most {most}. Received: {self.rungs}.")
+        share = self.keep
+        if self.rungs > 1:
+            share = max(share, (min(least, steps) / steps) ** (1 / (self.rungs - 1)))
         ends = [steps]
         for rung in range(self.rungs - 1, 0, -1):
-            share = round(steps * self.keep ** (self.rungs - rung))
-            ends.insert(0, max(rung, min(ends[0] - 1, share)))
+            # Each has a step of its own, whatever is rounded.
+            ends.insert(0, max(rung, min(ends[0] - 1, round(steps * share ** (self.rungs - rung)))))
         return ends
 
 

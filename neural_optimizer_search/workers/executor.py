@@ -8,10 +8,11 @@ from typing import Any, NamedTuple, Optional, TypeVar, Union
 
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.measuring.progress import Progress
 
-# Seconds for a rule until `timeout` is set to what suits the task, and for a worker to import TensorFlow, read data
-# and trace: a noisy machine or a large download takes its time.
-FIRST_TIMEOUT = 3600
+# Seconds for a worker to import TensorFlow, read data and trace, and seconds without a sign that a training goes on:
+# a noisy machine or a large download takes its time.
+FIRST_TIMEOUT = LONGEST_SILENCE = 3600
 # The most seconds that may be set: `poll`, which waits for a worker, takes less than 2^31 milliseconds.
 LONGEST_TIMEOUT = 1_000_000
 # The least that a start is given when a rule is given less: TensorFlow alone takes seconds to import.
@@ -63,15 +64,20 @@ class Work(NamedTuple):
       seconds: Since when.
       limit: Seconds that it may take; None if there is no limit.
       is_start: Whether it is the start of a worker.
+      progress: How far its training is; None if nobody knows.
     """
 
     what: str
     seconds: float
     limit: Optional[float]
     is_start: bool = False
+    progress: Optional[Progress] = None
 
     def __str__(self) -> str:
-        return f"{self.what} for {self.seconds:.0f} s ({f'limit {self.limit:.0f} s' if self.limit else 'no limit'})"
+        is_limited = self.limit is not None and self.limit < LONGEST_TIMEOUT
+        limit = f"limit {self.limit:.0f} s" if is_limited else "no limit"
+        how_far = f", {self.progress} of a training" if self.progress else ""
+        return f"{self.what} for {self.seconds:.0f} s ({limit}){how_far}"
 
 
 class Failure(NamedTuple):
@@ -96,7 +102,8 @@ class Executor(abc.ABC):
     Attributes:
       workers: How many rules it measures at a time.
       title: What measures them, in words.
-      timeout: Seconds that a rule may take; it may be set at any time, for rules that are not begun.
+      timeout: Seconds that a rule may take; it may be set at any time, for rules that are not begun. Whatever it is,
+        a worker that says nothing for `LONGEST_SILENCE` seconds has failed.
       start_timeout: Seconds that a worker's start may take; None if there is no limit. Likewise.
       on_failure: Called with each `Failure` of a worker, by one thread at a time; it raises nothing. Likewise.
 
@@ -105,7 +112,7 @@ class Executor(abc.ABC):
 
     workers: int = 1
     title: str = "1 worker"
-    timeout: float = FIRST_TIMEOUT
+    timeout: float = LONGEST_TIMEOUT
     start_timeout: Optional[float] = FIRST_TIMEOUT
     on_failure: Callable[[Failure], None] = staticmethod(lambda failure: None)
 

@@ -14,6 +14,8 @@ from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.evaluator import Evaluator
 from neural_optimizer_search.measuring.joint import JointEvaluator
+from neural_optimizer_search.measuring.kept_runs import CannotKeep
+from neural_optimizer_search.measuring.progress import Progress, told_to
 from neural_optimizer_search.tasks import Task, UnknownTask
 from neural_optimizer_search.tasks.joint_task import JointTask
 from neural_optimizer_search.tasks.protocol import Protocol
@@ -30,10 +32,16 @@ class MeasuringWorker:
 
     Args:
       make: Called without arguments, returns rule -> `Evaluation`.
+      listen: Called with the `Progress` of trainings, every few seconds.
     """
 
-    def __init__(self, make: Callable[[], Callable[[Rule], Evaluation]]):
-        self._make = make
+    def __init__(
+        self,
+        make: Callable[[], Callable[[Rule], Evaluation]],
+        listen: Callable[[Progress], None] = lambda progress: None,
+    ):
+        self._make, self._listen = make, listen
+        self._progress: Optional[Progress] = None
         self._evaluate: Optional[Callable[[Rule], Evaluation]] = None
         self._name = f"{socket.gethostname()}:{os.getpid()}"
 
@@ -49,12 +57,25 @@ class MeasuringWorker:
         """Measures a rule, or does what is asked about it, after `prepare`."""
         try:
             assert self._evaluate is not None
-            found = ask.answer(self._evaluate, rule)
+            with told_to(self._hear):
+                found = ask.answer(self._evaluate, rule)
             return Measured(dataclasses.replace(found, worker=self._name) if isinstance(found, Evaluation) else found)
+        except CannotKeep as error:
+            return Unmeasurable(str(error))
         except (MemoryError, tf.errors.ResourceExhaustedError) as error:
             return Failed("out of memory", *_describe(error))
         except THEIRS as error:
             return Failed("failed", *_describe(error))
+        finally:
+            self._progress = None
+
+    def progress(self) -> Optional[Progress]:
+        """How far the training under way is, for whoever asks from another thread; None if nobody knows."""
+        return self._progress
+
+    def _hear(self, progress):
+        self._progress = progress
+        self._listen(progress)
 
 
 def make_evaluator(

@@ -49,7 +49,7 @@ class WorkerPool(Executor):
         self._jobs: queue.SimpleQueue = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._any_measured, self._failures, self._end = False, [], None
-        self._under_way = {}  # worker's number -> (what, when it began, limit)
+        self._under_way = {}  # worker's number -> (worker, what, when it began, limit)
         self._serving, self._last_vain_start = len(crew), ""
         # A thread for each worker waits for it.
         self._threads = [threading.Thread(target=self._serve, args=[worker], daemon=True) for worker in self._crew]
@@ -61,7 +61,8 @@ class WorkerPool(Executor):
         """The start or the rule that has been under way for longest."""
         now = time.monotonic()
         works = [
-            Work(what, now - begun, limit, what == STARTING) for what, begun, limit in list(self._under_way.values())
+            Work(what, now - begun, limit, what == STARTING, worker.progress)
+            for worker, what, begun, limit in list(self._under_way.values())
         ]
         return max(works, key=lambda work: work.seconds, default=None)
 
@@ -176,7 +177,7 @@ class WorkerPool(Executor):
 
     @contextlib.contextmanager
     def _timed(self, worker, what, limit):
-        self._under_way[id(worker)] = what, time.monotonic(), limit
+        self._under_way[id(worker)] = worker, what, time.monotonic(), limit
         try:
             yield
         finally:

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -14,10 +15,11 @@ from typing import Any, Optional
 from neural_optimizer_search.console import guard_output
 from neural_optimizer_search.describe_error import describe_error
 from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.measuring.progress import Progress
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
 from neural_optimizer_search.workers.end_with_parent import BindingName, end_with_parent
-from neural_optimizer_search.workers.executor import MEASURE, Ask
+from neural_optimizer_search.workers.executor import LONGEST_SILENCE, MEASURE, Ask
 from neural_optimizer_search.workers.measuring_worker import MeasuringWorker, make_evaluator
 from neural_optimizer_search.workers.placement import ALL, ONE_THREAD, VISIBLE, Share, Wanted, place_here
 from neural_optimizer_search.workers.pool import WorkerPool
@@ -44,10 +46,15 @@ class ProcessWorker:
         self._make, self._serve, self._share = make, serve or _serve, share
         self._process: Optional[BaseProcess] = None
         self._pipe: Connection  # `start` makes it
+        self._progress: Optional[Progress] = None
 
     @property
     def started(self) -> bool:
         return self._process is not None
+
+    @property
+    def progress(self) -> Optional[Progress]:
+        return self._progress
 
     def start(self, seconds: Optional[float] = None) -> StartAnswer:
         try:
@@ -59,7 +66,7 @@ class ProcessWorker:
     def measure(self, rule: Rule, seconds: float, ask: Ask = MEASURE) -> Answer:
         with contextlib.suppress(OSError):  # the process ended; so says the answer
             self._pipe.send((rule, ask))
-        return self._answer(seconds)
+        return self._answer(seconds, silence=LONGEST_SILENCE)
 
     def stop(self) -> None:
         process, self._process = self._process, None
@@ -67,15 +74,22 @@ class ProcessWorker:
             process.kill()
             process.join()
 
-    def _answer(self, seconds, what="It"):
-        process = self._process
+    def _answer(self, seconds, what="It", silence=None):
+        process, end = self._process, None if seconds is None else time.monotonic() + seconds
         try:
-            if self._pipe.poll(seconds):
-                return self._pipe.recv()
+            while self._pipe.poll(_find_wait(end, silence)):
+                answer = self._pipe.recv()
+                if not isinstance(answer, Progress):
+                    return answer
+                self._progress = answer
         except (EOFError, OSError):
             return Failed("killed", f"Its process ended{'' if process is None else _exit_code(process)}.")
         except Exception as error:  # what is unpickled may be of a class of somebody's own
             return Failed("killed", f"Its answer cannot be read: {describe_error(error)}.")
+        finally:
+            self._progress = None
+        if end is None or time.monotonic() < end:
+            return Failed("timeout", f"{what} said nothing of its progress for {silence} s.")
         return Failed("timeout", f"{what} took longer than the limit of {seconds:.0f} s.")
 
     def _new_process(self):
@@ -155,6 +169,12 @@ def _environment(share):
                     os.environ.pop(name, None)
 
 
+def _find_wait(end, silence):
+    """Seconds until one of the two limits; None if there is none."""
+    left = None if end is None else max(0.0, end - time.monotonic())
+    return left if silence is None else silence if left is None else min(left, silence)
+
+
 def _exit_code(process):
     process.join()
     return f" with exit code {process.exitcode}"
@@ -162,7 +182,7 @@ def _exit_code(process):
 
 def _serve(pipe, make):
     _begin()
-    worker = MeasuringWorker(make)
+    worker = MeasuringWorker(make, listen=pipe.send)
     # The pipe ends when the parent does; then there is nobody to tell.
     with contextlib.suppress(EOFError, ConnectionError):
         pipe.send(worker.prepare())

@@ -12,10 +12,11 @@ from typing import Any, Optional
 
 from neural_optimizer_search.command_line import import_package
 from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.measuring.progress import Progress
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
 from neural_optimizer_search.workers.end_with_parent import ask_kernel
-from neural_optimizer_search.workers.executor import MEASURE, Ask
+from neural_optimizer_search.workers.executor import LONGEST_SILENCE, MEASURE, Ask
 from neural_optimizer_search.workers.measuring_worker import MeasuringWorker, make_evaluator
 from neural_optimizer_search.workers.placement import (
     ALL,
@@ -38,6 +39,8 @@ LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 NO_OVERRIDE = "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"
 # Likewise: how often it knocks at a cluster, half a minute each; by its own default twenty times.
 KNOCKS = "RAY_NUM_REDIS_GET_RETRIES"
+# The thread of an actor that says how far its training is, and how often it is asked.
+PROGRESS, PROGRESS_SECONDS = "progress", 20.0
 
 
 class NoCluster(ConnectionError):
@@ -66,11 +69,18 @@ class RayWorker:
         self._head = head_of(ray)
         hidden = {} if share.of_gpu else {VISIBLE: HIDDEN}
         given = {"env_vars": {**share.environment, **hidden, **(environment or {})}}
-        self._remote = ray.remote(num_cpus=share.threads, num_gpus=share.of_gpu, runtime_env=given)(actor)
+        wanted = dict(num_cpus=share.threads, num_gpus=share.of_gpu, runtime_env=given)
+        # A thread of its own says meanwhile how far the other is.
+        self._remote = ray.remote(concurrency_groups={PROGRESS: 1}, **wanted)(actor)
+        self._progress: Optional[Progress] = None
 
     @property
     def started(self) -> bool:
         return self._actor is not None
+
+    @property
+    def progress(self) -> Optional[Progress]:
+        return self._progress
 
     def start(self, seconds: Optional[float] = None) -> StartAnswer:
         """Waits also for a place on the cluster."""
@@ -81,21 +91,27 @@ class RayWorker:
         actor = self._actor
         if actor is None:
             return Failed("killed", "It was stopped.")
-        return self._answer(actor.measure.remote(rule, ask), seconds)
+        return self._answer(actor.measure.remote(rule, ask), seconds, actor=actor)
 
     def stop(self) -> None:
         actor, self._actor = self._actor, None
         if actor is not None and not self._head.is_lost():
             self._ray.kill(actor)
 
-    def _answer(self, reference, seconds, what="It"):
+    def _answer(self, reference, seconds, what="It", actor=None):
         ray, end = self._ray, math.inf if seconds is None else time.monotonic() + seconds
+        heard = looked = time.monotonic()
         try:
             while not self._head.is_lost():
                 with contextlib.suppress(ray.exceptions.GetTimeoutError):
                     return ray.get(reference, timeout=max(0.0, min(LOOK_SECONDS, end - time.monotonic())))
-                if time.monotonic() >= end:
+                now = time.monotonic()
+                if now >= end:
                     return Failed("timeout", f"{what} took longer than the limit of {seconds:.0f} s.")
+                if actor is not None and now >= looked + PROGRESS_SECONDS:
+                    looked, heard = now, now if self._look(actor) else heard
+                    if now >= heard + LONGEST_SILENCE:
+                        return Failed("timeout", f"{what} said nothing of its progress for {LONGEST_SILENCE} s.")
             return Unmeasurable(f"The Ray cluster at {self._head.address} does not answer any more.")
         except ray.exceptions.OutOfMemoryError:
             return Failed("out of memory", "Ray ended its process for want of memory.")
@@ -103,6 +119,16 @@ class RayWorker:
             return Failed("killed", f"Its process or its node ended: {_lines(error)[-1]}")
         except ray.exceptions.RayError as error:
             return Failed("killed", f"Ray failed: {_lines(error)[-1]}")
+        finally:
+            self._progress = None
+
+    def _look(self, actor):
+        """Whether the training has gone on since the last look."""
+        before = self._progress
+        with contextlib.suppress(self._ray.exceptions.GetTimeoutError):
+            asked = actor.progress.options(concurrency_group=PROGRESS).remote()
+            self._progress = self._ray.get(asked, timeout=LOOK_SECONDS)
+        return self._progress != before
 
 
 def _lines(error):

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, Optional, Union
 
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.description import Description
+from neural_optimizer_search.measuring.progress import Progress
 from neural_optimizer_search.workers.executor import MEASURE, Ask
 
 
@@ -69,12 +70,20 @@ class Worker(typing.Protocol):
         """Whether it was started and not stopped since."""
         ...
 
+    @property
+    def progress(self) -> Optional[Progress]:
+        """How far the training under way is; None if nobody knows."""
+        ...
+
     def start(self, seconds: Optional[float] = None) -> StartAnswer:
         """Waits until it can measure rules, for at most so many seconds. After `stop` it can start anew."""
         ...
 
     def measure(self, rule: Rule, seconds: float, ask: Ask = MEASURE) -> Answer:
-        """Measures a rule, or does what is asked about it, in at most so many seconds."""
+        """Measures a rule, or does what is asked about it, in at most so many seconds.
+
+        For at most `LONGEST_SILENCE` of them nothing may be heard of its progress.
+        """
         ...
 
     def stop(self) -> None:

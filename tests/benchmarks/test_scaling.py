@@ -103,7 +103,7 @@ def test_a_rule_always_takes_the_same_time_and_has_the_same_reward():
 class Worker(Sleeping):
     """Sleeps in the thread that waits for it."""
 
-    started = True
+    started, progress = True, None
 
     def measure(self, rule, seconds, ask=MEASURE):
         return Measured(write_sleep(*super().measure(rule)))

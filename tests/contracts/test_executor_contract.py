@@ -205,7 +205,7 @@ def test_one_factory_knows_all(tmp_path):
     assert list(EXECUTORS) == ["local", "ray"]
     with WorkerConfig(workers=1).open_executor(fakes.BLOBS, fakes.TINY) as executor:
         assert isinstance(executor, Executor) and executor.workers == 1
-        assert executor.timeout == executor.start_timeout == FIRST_TIMEOUT
+        assert (executor.timeout, executor.start_timeout) == (LONGEST_TIMEOUT, FIRST_TIMEOUT)
 
 
 @pytest.mark.parametrize(("timeout", "start"), [(1, LEAST_START_TIMEOUT), (100, 100), (LONGEST_TIMEOUT,) * 2])

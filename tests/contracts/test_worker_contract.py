@@ -1,5 +1,6 @@
 """What every worker promises; one joins by a row."""
 
+import concurrent.futures
 import dataclasses
 import importlib.util
 import os
@@ -12,7 +13,10 @@ import fakes
 import pytest
 
 from neural_optimizer_search import parse_formula
+from neural_optimizer_search.measuring.kept_runs import CannotKeep
+from neural_optimizer_search.measuring.progress import tell
 from neural_optimizer_search.measuring.racing import Bar
+from neural_optimizer_search.workers import process_workers, ray_workers
 from neural_optimizer_search.workers.executor import Ask
 from neural_optimizer_search.workers.measuring_worker import MeasuringWorker
 from neural_optimizer_search.workers.process_workers import ProcessWorker
@@ -42,6 +46,16 @@ class Evaluates:
     def look(self, rule, at):
         """No evaluation."""
         return {"formula": rule.formula(), "looked at": at}
+
+    def train(self, rule, seconds):
+        """Says every now and then how far it is."""
+        began, done = time.monotonic(), 0
+        while time.monotonic() < began + seconds:
+            tell(done := done + 1, 1_000)
+            time.sleep(0.01)
+
+    def lose(self, rule):
+        raise CannotKeep("The disk is full.")
 
     def look_in_vain(self, rule):
         raise LookupError("nothing there")
@@ -78,8 +92,13 @@ def on_ray(ray, make):
 
 @pytest.fixture(scope="module", params=["process", "ray"])
 def make_worker(request):
-    """Gives a worker, not started yet, of what makes an evaluator."""
+    """Gives a worker, not started yet, of what makes an evaluator; it may say nothing for a second and a half."""
     workers = []
+    patch = pytest.MonkeyPatch()
+    for module in (process_workers, ray_workers):
+        patch.setattr(module, "LONGEST_SILENCE", 1.5)
+    patch.setattr(ray_workers, "LOOK_SECONDS", 0.1)
+    patch.setattr(ray_workers, "PROGRESS_SECONDS", 0.1)
 
     def make_worker(make):
         one = ProcessWorker(make) if request.param == "process" else on_ray(request.getfixturevalue("ray"), make)
@@ -87,6 +106,7 @@ def make_worker(request):
         return one
 
     yield make_worker
+    patch.undo()
     for worker in workers:
         worker.stop()
 
@@ -117,6 +137,35 @@ def test_it_does_what_is_asked(worker):
     assert answer.evaluation.worker
     answer = worker.measure(rule, SECONDS, Ask("look", {"at": (1.5, "seeds")}))
     assert answer == Measured({"formula": "m", "looked at": (1.5, "seeds")})
+
+
+def test_it_says_how_far_it_is(worker):
+    assert worker.progress is None
+    seen = []
+    with concurrent.futures.ThreadPoolExecutor() as threads:
+        asked = threads.submit(worker.measure, parse_formula("m"), SECONDS, Ask("train", {"seconds": 2.0}))
+        while not asked.done():
+            seen.append(worker.progress)
+            time.sleep(0.05)
+    assert asked.result() == Measured(None)
+    heard = [progress for progress in seen if progress]
+    assert heard and heard == sorted(heard) and {progress.steps for progress in heard} == {1_000}
+    assert worker.progress is None
+
+
+def test_a_long_silence_is_a_failure(worker):
+    answer = worker.measure(parse_formula("m"), SECONDS, Ask("train", {"seconds": 2.0}))
+    assert answer == Measured(None)  # it says something
+    answer = worker.measure(parse_formula("-m"), SECONDS)
+    assert isinstance(answer, Failed) and answer.status == "timeout"
+    assert answer.message == "It said nothing of its progress for 1.5 s."
+    worker.stop()
+    assert worker.start() == Ready()
+
+
+def test_what_cannot_be_kept_is_no_fault_of_the_rule(worker):
+    answer = worker.measure(parse_formula("m"), SECONDS, Ask("lose"))
+    assert answer == Unmeasurable("The disk is full.")
 
 
 @pytest.mark.parametrize(("ask", "message"), [

@@ -13,6 +13,7 @@ from neural_optimizer_search.measuring import kept_runs
 from neural_optimizer_search.measuring.child_run import Pace
 from neural_optimizer_search.measuring.evaluator import Evaluator
 from neural_optimizer_search.measuring.kept_runs import CannotKeep, KeptRuns
+from neural_optimizer_search.measuring.progress import told_to
 from neural_optimizer_search.measuring.training import ChildTraining
 from neural_optimizer_search.schedule_shape import parse_schedule
 from neural_optimizer_search.tasks.protocol import Racing
@@ -102,16 +103,16 @@ def test_a_killed_run_loses_no_more_than_was_not_saved(training, tmp_path, monke
     other.mkdir()
     done = []
 
-    def interrupt(step, steps):
-        done.append(step)
-        if step == 7 and len(done) == 7:
+    def interrupt(progress):
+        done.append(progress.done)
+        if len(done) == 7:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(training, "_pace", OneStep())
-    monkeypatch.setattr(training, "on_progress", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        keep(training, other, 12, save_seconds=0.0)(*SETTING)
-    again = keep(training, other, 12, save_seconds=0.0)(*SETTING)
+    with told_to(interrupt):
+        with pytest.raises(KeyboardInterrupt):
+            keep(training, other, 12, save_seconds=0.0)(*SETTING)
+        again = keep(training, other, 12, save_seconds=0.0)(*SETTING)
     assert done == [*range(1, 8), *range(7, 13)]  # the seventh step was not saved
     assert_same(again, whole)
 

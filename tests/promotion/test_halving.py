@@ -28,13 +28,21 @@ def test_a_share_that_is_no_binary_number_keeps_no_more():
     [
         (3, 1 / 3, 90, [10, 30, 90]),
         (1, 0.5, 7, [7]),
-        (4, 0.1, 8, [1, 2, 3, 8]),  # each rung has a step of its own
+        (4, 0.1, 8, [1, 2, 4, 8]),  # each rung has a step of its own
         (4, 0.99, 8, [5, 6, 7, 8]),
         (8, 0.5, 8, [1, 2, 3, 4, 5, 6, 7, 8]),
     ],
 )
 def test_rungs_end_later_and_later(rungs, keep, steps, ends):
     assert Halving(rungs, keep).ends(steps) == ends
+
+
+@pytest.mark.parametrize(
+    ("least", "ends"), [(4, [4, 12, 36]), (12, [12, 21, 36]), (36, [34, 35, 36]), (99, [34, 35, 36])]
+)
+def test_the_first_rung_does_not_end_before_the_sweep(least, ends):
+    assert Halving(3, 1 / 3).ends(36, least) == ends
+    assert Halving(1).ends(36, least) == [36]
 
 
 def test_more_rungs_than_steps():

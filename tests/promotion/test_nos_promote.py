@@ -140,7 +140,7 @@ def test_for_real(run):
     out = run / "promoted-digits"
     assert len(evaluations(out / LEDGER, "search")) == 1
     (best,) = evaluations(out / LEDGER, "search")
-    assert best.status == "ok" and best.message == "Trained 24 steps with 1 seed."
+    assert best.status == "ok" and best.message == "Trained 12 steps with 1 seed."
 
 
 def test_the_result_reads_as_a_run(run, trained):

@@ -44,6 +44,10 @@ def test_another_run_is_refused(run, trained, tmp_path, capfd):
         (["--protocol", "long"], "argument --protocol: must be one of: .*reduced, with --task cifar10_wrn. "),
         (["--top", "0"], "argument --top: must be a whole number from 1 to 100000. Received: 0."),
         (["--rungs", "²"], "argument --rungs: must be a whole number from 1 to 100."),
+        (
+            ["--task", "digits", "--protocol", "reduced", "--rungs", "99"],
+            "argument --rungs: must be at most 12, the steps of a training of digits/reduced. Received: 99.",
+        ),
         (["--keep", "1"], "argument --keep: must be more than 0 and less than 1, such as 1/3 or 0.5. Received: 1."),
         (["--keep", "1/0"], "argument --keep: must be more than 0"),
         (["--keep", "1e-400"], "argument --keep: must be more than 0"),

@@ -73,6 +73,8 @@ TASKS = {
 class InThread:
     """A `Worker` in the thread of its pool."""
 
+    progress = None
+
     def __init__(self, make):
         self._worker, self.started = MeasuringWorker(make), False
 

@@ -8,6 +8,7 @@ import fakes
 import pytest
 
 from neural_optimizer_search import parse_formula
+from neural_optimizer_search.measuring.progress import Progress
 from neural_optimizer_search.workers.executor import MEASURE, Failure, TaskFailed
 from neural_optimizer_search.workers.pool import STARTS, WorkerPool
 from neural_optimizer_search.workers.worker import Failed, Measured, Ready, Unmeasurable
@@ -17,6 +18,8 @@ RULES = [parse_formula(text) for text in ("g", "m", "sign(g)", "v", "m * g", "ex
 
 class Worker:
     """Answers what it is told to, start by start, and then is ready."""
+
+    progress = Progress(12, 5_000)
 
     def __init__(self, *starts):
         self._starts, self.started, self.attempts = iter(starts), False, 0
@@ -178,6 +181,8 @@ def test_what_is_under_way_is_told_with_its_limit():
         pool.timeout = 9.0
         pool.submit(RULES[1]).result(timeout=60)
         assert go_on.acquire(timeout=60)
+    assert {work.progress for work, _ in seen} == {Worker.progress}
+    assert str(seen[1][0]).endswith("(limit 7 s), step 12 of 5,000 of a training")
     assert [(work.what, work.limit, seconds) for work, seconds in seen] == [
         ("a worker has been starting", 60.0, 60.0),
         ("one rule has been running", 7.0, 7.0),
