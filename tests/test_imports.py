@@ -55,7 +55,8 @@ MAY_IMPORT = {
         f"{CORE}.code_hash", f"{CORE}.optimizers", f"{CORE}.keras_versions", f"{CORE}.schedule_shape", *COMMANDS, DSL
     },
     f"{CORE}.measuring": {
-        f"{CORE}.schedule_shape", f"{CORE}.code_hash", f"{CORE}.tasks", f"{CORE}.flat_weights", *KERAS, DSL
+        f"{CORE}.schedule_shape", f"{CORE}.code_hash", f"{CORE}.files", f"{CORE}.tasks", f"{CORE}.flat_weights",
+        *KERAS, DSL
     },
     f"{CORE}.workers": {f"{CORE}.measuring", f"{CORE}.tasks", *COMMANDS, DSL},
     f"{CORE}.records": {f"{CORE}.measuring", f"{CORE}.schedule_shape", *COMMANDS, DSL},

@@ -6,6 +6,7 @@ weight decay, the seed and the step counts are tensors, so that one traced funct
 """
 
 import contextlib
+import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Optional
@@ -23,9 +24,12 @@ from neural_optimizer_search.measuring.token_optimizer import GRADIENT_DESCENT, 
 from neural_optimizer_search.schedule_shape import CONSTANT, Schedule
 from neural_optimizer_search.tasks.child import Child, eager_functions, gather, length, rows
 from neural_optimizer_search.tasks.keras_steps import clipping_of, replace_optimizer, tensorflow_variable
+from neural_optimizer_search.tasks.shared_data import is_large, share
 
 # Loss scaling leaves out the first updates until its scale, 2^15 at first, suits; gradients may be accumulated.
 MOST_WITHOUT_UPDATE = 16
+
+LEAST_FOUND = 2**16  # bytes of initial values that are worth to be kept once
 
 # Without it oneDNN, with batches of more than 32, sets up each convolution again at each step, to save memory that a
 # child does not need: a tenth of a step of `digits`. TensorFlow reads it at the first convolution of a process.
@@ -46,11 +50,12 @@ class ChildTraining:
     """
 
     def __init__(self, child: Child):
-        self._child = child
         self._pace = Pace()
         self._train_data = _tensors(child.train)
         self._validation_data = _tensors(child.validation)
+        self._child = child._replace(train=None, validation=None)  # of large data one copy is enough
         self._initial: dict[int, list[tf.Tensor]] = {}
+        self._large: dict[str, tf.Tensor] = {}  # of those the large ones, by their values
         self._runs = 0  # begun so far; all use the same variables
         self._model, self._optimizer, self._generator, self._variables = self._make(seed=0)
         # Whether rules are plain -> the graph that runs them. Few are not; theirs is traced for the first of them.
@@ -273,8 +278,17 @@ class ChildTraining:
                         break
                 _check_calls(optimizer.calls)
         _check_weights(model, made)
-        self._initial[seed] = [*values, *(value for _, value in made[len(values) :])]
+        values += [value for _, value in made[len(values) :]]
+        self._initial[seed] = [self._find_same(value) for value in values]
         return model, optimizer, generator, [variable for variable, _ in made]
+
+    def _find_same(self, value):
+        """A tensor that is kept already, if it has the same values: zeros as large as a model are needed once."""
+        array = value.numpy()
+        if array.nbytes < LEAST_FOUND:
+            return value
+        key = hashlib.blake2b(f"{array.dtype} {array.shape}".encode() + array.tobytes()).hexdigest()
+        return self._large.setdefault(key, value)
 
     # -- Traced ----------------------------------------------------------------------------------------
 
@@ -385,6 +399,10 @@ def _check_weights(model, made):
 
 
 def _tensors(data):
-    return tf.nest.map_structure(
-        lambda part: part if isinstance(part, tf.RaggedTensor) else tf.convert_to_tensor(part), data
-    )
+    return tf.nest.map_structure(_to_tensor, data)
+
+
+def _to_tensor(part):
+    if is_large([part]):
+        return share([part])
+    return part if isinstance(part, tf.RaggedTensor) else tf.convert_to_tensor(part)

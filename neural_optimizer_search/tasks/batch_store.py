@@ -9,10 +9,12 @@ import numpy as np
 import tensorflow as tf
 
 from neural_optimizer_search.tasks.child import length
+from neural_optimizer_search.tasks.shared_data import is_large, leave_pool, share
 from neural_optimizer_search.tasks.user_arrays import check_examples, drop_none
 
 ALL = sys.maxsize  # as a number of examples
 ENDLESS = 2**15  # batches, after which data of unknown length are taken to be without end: a minute or so
+LEAST_KEPT = 2**16  # bytes of a part of a batch that is worth a copy outside of TensorFlow's memory
 STRING_BYTES = 24  # of the string itself, if it is short
 STEPS = {"train": "steps_per_epoch", "validation": "validation_steps"}
 
@@ -58,7 +60,7 @@ class BatchStore:
         """
         batch = drop_none(batch)
         check_examples(batch, self._argument, " Is a `.batch(...)` missing?")
-        self.batches.append(batch)
+        self.batches.append(tf.nest.map_structure(_keep, batch))
         self._examples += length(batch)
         self._bytes += sum(map(_count_bytes, tf.nest.flatten(batch)))
         self._advance(length(batch))
@@ -134,7 +136,13 @@ def _concatenate(parts):
     if not isinstance(parts[0], tf.RaggedTensor):
         longest = _longest(parts)
         parts = [_pad(part, [part.shape[0], *longest]) for part in parts]
+    if is_large(parts):
+        return share(parts)
     return parts[0] if len(parts) == 1 else tf.concat(parts, 0)
+
+
+def _keep(part):
+    return leave_pool(part) if is_large([part], LEAST_KEPT) else part
 
 
 def _pad(part, shape):

@@ -4,10 +4,12 @@ Data hand out their batches in one order, once; a child is trained hundreds of t
 of its seed. So the data are read once, in each process.
 """
 
+import gc
 import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Optional
 
+import numpy as np
 import tensorflow as tf
 
 from neural_optimizer_search.tasks.batch_store import ALL, STEPS, BatchStore, advise
@@ -17,6 +19,8 @@ from neural_optimizer_search.tasks.fit_batches import count_batches, give_batche
 from neural_optimizer_search.tasks.reading_bar import reading_bar
 from neural_optimizer_search.tasks.user_arrays import as_arrays, check_examples, drop_none
 
+# `fit` copies what it is given: of large arrays it gets parts.
+PART_BYTES = 2**26
 KINDS = (
     "a tuple (x, y) or (x, y, sample_weight) of arrays, x alone for a model without targets, a tf.data.Dataset of "
     "batches, a Keras Sequence or PyDataset, a generator of batches, or a function without arguments that returns "
@@ -87,7 +91,7 @@ def read_into_memory(
         )
     with reading_bar(argument) as advance:
         store = BatchStore(argument, _name(data), bool(has_end), limit, batches, max_bytes, advance)
-        _read(data, argument, store, None if in_batches else min(length(data), limit))
+        _read(data, argument, store, limit)
     examples = store.data()
     if length(examples) > limit:
         examples = rows(examples, 0, limit)
@@ -96,13 +100,26 @@ def read_into_memory(
     return InMemory(examples, length(store.batches[0]) if in_batches else None, store.describe_padding())
 
 
-def _read(data, argument, store, batch_size):
+def _read(data, argument, store, limit):
     if isinstance(data, tf.data.Dataset):
         any(map(store.take, data))  # `fit` hands its batches on as they are
+    elif isinstance(data, tuple):
+        examples, size = min(length(data), limit), _find_size(data)
+        for start in range(0, examples, size):
+            part = rows(data, start, min(start + size, examples))
+            give_batches(store.take, part, argument, length(part))
+            if size < examples:
+                gc.collect()  # the model of `fit` holds what it was given, in circles
     else:
-        give_batches(store.take, data, argument, batch_size)
+        give_batches(store.take, data, argument)
     if not store.batches:
         raise ValueError(f"Argument `{argument}` must have examples. Received: {_name(data)} of 0 examples.")
+
+
+def _find_size(arrays):
+    """How many examples are read at a time."""
+    size = sum(part.nbytes for part in tf.nest.flatten(arrays) if isinstance(part, np.ndarray))
+    return max(1, length(arrays) * PART_BYTES // max(PART_BYTES, size))
 
 
 _BATCHES = (tf.data.Dataset, tf.keras.utils.Sequence, Iterator)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Optional
 
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import FAILURES, Evaluation, without_reward
+from neural_optimizer_search.tasks.shared_data import remove_unused
 from neural_optimizer_search.workers.executor import MEASURE, Ask, Executor, Failure, TaskFailed, Work
 from neural_optimizer_search.workers.placement import count_of
 from neural_optimizer_search.workers.worker import Failed, Measured, Ready, Unmeasurable, Worker
@@ -84,6 +85,7 @@ class WorkerPool(Executor):
             while thread.is_alive():
                 worker.stop()  # again, if it was just starting
                 thread.join(0.1)
+        remove_unused()
 
     # -- What the thread of a worker does --------------------------------------------------------------
 

@@ -1,0 +1,139 @@
+"""Large data once in the memory of a machine, however many workers train on it.
+
+The first worker writes an array to a file, and all map it: the system keeps the pages of a file once. A file that no
+process maps any more is removed by the next worker that shares data, and when workers are ended.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import math
+import os
+import pathlib
+import stat
+import tempfile
+from collections.abc import Iterator, Sequence
+from typing import Any, Optional
+
+import numpy as np
+import tensorflow as tf
+
+LEAST_BYTES = 2**24  # what is smaller is not worth a file
+ALIGNMENT = 64  # bytes; of a tensor that TensorFlow does not copy
+_NUMBERS = (np.float16, np.float32, np.float64, np.uint8, np.int8, np.int16, np.int32, np.int64)
+# Of the files that this process maps: as long as a descriptor is open, its lock says that the file is in use.
+_mapped: dict[str, int] = {}
+
+
+def is_large(parts: Sequence[Any], least: Optional[int] = None) -> bool:
+    """Whether arrays or dense tensors are of numbers, in the machine's memory, and have so many bytes together.
+
+    Args:
+      parts: Arrays or tensors.
+      least: Bytes; by default as many as are worth a file.
+    """
+    if any(isinstance(part, tf.RaggedTensor) or not hasattr(part, "dtype") for part in parts):
+        return False
+    dtypes = [tf.as_dtype(part.dtype) for part in parts]
+    count = sum(math.prod(part.shape) * dtype.size for part, dtype in zip(parts, dtypes))
+    of_numbers = all(dtype.as_numpy_dtype in _NUMBERS for dtype in dtypes)
+    return (
+        count >= (LEAST_BYTES if least is None else least)
+        and of_numbers
+        and not tf.config.list_logical_devices("GPU")
+    )
+
+
+def share(arrays: Sequence[Any]) -> tf.Tensor:
+    """The tensor of several parts, one after the other, in memory that all processes of this user share.
+
+    If that cannot be written, the process has it to itself.
+
+    Args:
+      arrays: Arrays or tensors of numbers.
+    """
+    whole = np.concatenate([np.asarray(array) for array in arrays]) if len(arrays) > 1 else np.asarray(arrays[0])
+    try:
+        with _hold_directory() as directory:
+            path = directory / _name(whole)
+            _remove_unused(directory, path)
+            if not path.exists():
+                _write(path, whole)
+            return _as_tensor(_map(path))
+    except OSError:
+        return leave_pool(whole)
+
+
+def leave_pool(part: Any) -> tf.Tensor:
+    """The same tensor in memory that the system has again when it is freed: TensorFlow keeps what was its own."""
+    array = np.asarray(part)
+    room = np.empty(array.nbytes + ALIGNMENT, np.uint8)
+    start = -room.ctypes.data % ALIGNMENT
+    copy = room[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return _as_tensor(copy)
+
+
+def _as_tensor(array):
+    return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
+
+
+def remove_unused() -> None:
+    """Removes the files that no process maps."""
+    with contextlib.suppress(OSError), _hold_directory() as directory:
+        _remove_unused(directory)
+
+
+def find_directory() -> pathlib.Path:
+    """Where the files of this user are."""
+    return pathlib.Path(tempfile.gettempdir(), f"neural_optimizer_search-{os.getuid()}")
+
+
+@contextlib.contextmanager
+def _hold_directory() -> Iterator[pathlib.Path]:
+    """The directory, in which no other process writes or removes anything meanwhile."""
+    directory = find_directory()
+    directory.mkdir(mode=0o700, exist_ok=True)
+    found = os.lstat(directory)
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+        raise PermissionError(f"{directory} is not this user's alone.")
+    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield directory
+    finally:
+        os.close(descriptor)
+
+
+def _name(array):
+    about = f"{array.dtype.str} {array.shape}".encode()
+    return hashlib.blake2b(np.ascontiguousarray(array).data, key=about[:64], digest_size=16).hexdigest() + ".npy"
+
+
+def _write(path, array):
+    unfinished = path.with_suffix(".unfinished")
+    with open(unfinished, "wb") as file:
+        np.save(file, array)
+    os.replace(unfinished, path)
+
+
+def _map(path):
+    if path.name not in _mapped:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        _mapped[path.name] = descriptor
+    # NumPy gives TensorFlow no array that cannot be written; what is written to this one stays in the process.
+    return np.load(path, mmap_mode="c")
+
+
+def _remove_unused(directory, but=None):
+    for path in directory.iterdir():
+        if path == but:
+            continue
+        with contextlib.suppress(OSError):
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+            finally:
+                os.close(descriptor)
