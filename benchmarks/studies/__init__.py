@@ -25,6 +25,7 @@ STUDIES = (
     "optimizer_step",
     "backends",
     "own_model_speed",
+    "worker_memory",
     "ledger_growth",
     "stock_optimizers",
     "tuning",
