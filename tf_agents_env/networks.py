@@ -72,8 +72,10 @@ class ControllerNetwork(network.Network):
         positions = tf.one_hot(observation["pos"], self._length)
         inputs = tf.concat([tf.one_hot(observation["prev"], self._width + 1), positions], axis=-1)
         hidden, state = self._lstm(inputs, network_state, reset_mask=_find_starts(step_type, single))
-        # A product with one-hot vectors keeps the gradient dense, and so its sums in a fixed order.
-        logits = tf.einsum("btp,btk,pkv->btv", positions, hidden, self._head)
+        # At each time all strings are at the same position, so that one layer does for all of them. A product with
+        # one-hot vectors keeps the gradient dense, and so its sums in a fixed order.
+        heads = tf.reshape(tf.matmul(positions[0], tf.reshape(self._head, [self._length, -1])), [-1, *self._head.shape[1:]])
+        logits = tf.transpose(tf.matmul(tf.transpose(hidden, [1, 0, 2]), heads), [1, 0, 2])
         logits += tf.einsum("btp,pv->btv", positions, self._head_bias)
         logits = tf.where(observation["mask"] > 0, logits, -np.inf)
         return tfp.distributions.Categorical(logits=logits[:, 0] if single else logits), state
