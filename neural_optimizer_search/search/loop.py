@@ -13,7 +13,7 @@ from neural_optimizer_search.search.recorder import EvaluationRecorder, Screened
 
 # Steps without one new rule after which a search is over: its algorithm proposes only what it has seen.
 IDLE_STEPS = 200
-# Saving a controller costs a quarter of its step; to redo ten steps, whose rules the ledger knows, costs a second.
+# Saving a controller costs as much as its step; to redo ten steps, whose rules the ledger knows, costs a second.
 # A pipeline runs empty before each so many proposals: only there a search can begin again as if it had not stopped.
 STEPS_PER_SAVE = 10
 
