@@ -70,11 +70,12 @@ class BatchCollector:
         return self._play()
 
     def _play_episodes(self):
-        step, frames = self._environment.reset(), []
-        state = self._policy.get_initial_state(self._environment.batch_size)
+        # TF-Agents says of neither that it returns a `TimeStep`.
+        step: Any = self._environment.reset()
+        frames, state = [], self._policy.get_initial_state(self._environment.batch_size)
         for _ in range(self._length + 1):
             action = self._act(step, state)
-            following = self._environment.step(action.action)
+            following: Any = self._environment.step(action.action)
             frames.append(trajectory.from_transition(step, action, following))
             step, state = following, action.state
         return tf.nest.map_structure(lambda *values: tf.stack(values, axis=1), *frames)
