@@ -28,7 +28,8 @@ class ControllerNetwork(network.Network):
       name: Name of the network.
 
     Call:
-      observation: `{prev, pos, mask}` with outer dimensions `[B]` (one step) or `[B, T]`.
+      observation: `{prev, pos, mask}` with outer dimensions `[B]` (one step) or `[B, T]`. At each time `pos` is the
+        same in all rows, so that one layer does for them.
       step_type: Int32 of the outer dimensions; None if no episode starts within.
       network_state: Two float32 `[B, units]`, or () at the start.
 
@@ -73,7 +74,9 @@ class ControllerNetwork(network.Network):
         inputs = tf.concat([tf.one_hot(observation["prev"], self._width + 1), positions], axis=-1)
         hidden, state = self._lstm(inputs, network_state, reset_mask=_find_starts(step_type, single))
         # A product with one-hot vectors keeps the gradient dense, and so its sums in a fixed order.
-        logits = tf.einsum("btp,btk,pkv->btv", positions, hidden, self._head)
+        heads = tf.matmul(positions[0], tf.reshape(self._head, [self._length, -1]))
+        heads = tf.reshape(heads, [-1, *self._head.shape[1:]])
+        logits = tf.transpose(tf.matmul(tf.transpose(hidden, [1, 0, 2]), heads), [1, 0, 2])
         logits += tf.einsum("btp,pv->btv", positions, self._head_bias)
         logits = tf.where(observation["mask"] > 0, logits, -np.inf)
         return tfp.distributions.Categorical(logits=logits[:, 0] if single else logits), state

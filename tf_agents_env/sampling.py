@@ -1,11 +1,12 @@
-"""How a batch of rules is drawn: random numbers that a resumed run draws again, and the driver."""
+"""How a batch of rules is drawn: random numbers that a resumed run draws again, and the episodes."""
 
 from typing import Any
 
 import tensorflow as tf
-from tf_agents.drivers import py_driver
-from tf_agents.policies import py_tf_eager_policy, tf_policy
-from tf_agents.trajectories import Trajectory
+from tf_agents.environments import tf_py_environment
+from tf_agents.policies import tf_policy
+from tf_agents.trajectories import Trajectory, trajectory
+from tf_agents.utils import common
 
 from tf_agents_env.rule_environment import RuleEnvironment
 
@@ -47,7 +48,7 @@ class StatelessPolicy(tf_policy.TFPolicy):
 
 
 class BatchCollector:
-    """Plays one batch of episodes in a `RuleEnvironment`.
+    """Plays one batch of episodes in a `RuleEnvironment`, in one call of TensorFlow.
 
     Args:
       environment: The `RuleEnvironment`.
@@ -55,19 +56,26 @@ class BatchCollector:
     """
 
     def __init__(self, environment: RuleEnvironment, policy: tf_policy.TFPolicy):
-        self._environment = environment
-        self._policy = py_tf_eager_policy.PyTFEagerPolicy(policy, use_tf_function=True, batch_time_steps=False)
-        self._frames = []
-        self._driver = py_driver.PyDriver(
-            environment, self._policy, [self._frames.append], max_episodes=environment.batch_size
-        )
+        self._environment, self._policy = tf_py_environment.TFPyEnvironment(environment), policy
+        self._length = environment.space.length
+        # Traced once, for all positions.
+        self._act = common.function(policy.action)
+        self._play = common.function(self._play_episodes)
 
     def __call__(self) -> Trajectory:
         """Returns a `Trajectory` `[batch, 5n+1]` whose last frame is the boundary of the episodes.
 
         Without that frame PPO takes every return for 0.
         """
-        self._frames.clear()
-        state = self._policy.get_initial_state(self._environment.batch_size)
-        self._driver.run(self._environment.reset(), state)
-        return tf.nest.map_structure(lambda *values: tf.stack(values, axis=1), *self._frames)
+        return self._play()
+
+    def _play_episodes(self):
+        # TF-Agents says of neither that it returns a `TimeStep`.
+        step: Any = self._environment.reset()
+        frames, state = [], self._policy.get_initial_state(self._environment.batch_size)
+        for _ in range(self._length + 1):
+            action = self._act(step, state)
+            following: Any = self._environment.step(action.action)
+            frames.append(trajectory.from_transition(step, action, following))
+            step, state = following, action.state
+        return tf.nest.map_structure(lambda *values: tf.stack(values, axis=1), *frames)

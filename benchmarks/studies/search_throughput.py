@@ -1,7 +1,8 @@
 """How many rules does a search train in an hour, what do two workers gain, and what does all else cost?
 
 A search is run with one worker and with several in turn, so that the noise of the machine meets both. "No worker
-works" is the share of the time in which all wait: for the controller, the screen or the ledger.
+works" is the share of the time in which all wait: for the controller, the screen or the ledger. Their processor time
+is "its own": workers lack it where there is no core to spare, and it hardly depends on what else the machine does.
 
     python -m benchmarks.run search_throughput --repeats 5
     python -m benchmarks.run search_throughput --repeats 5 --pipeline 0     # each batch waits for the last one
@@ -74,7 +75,7 @@ def run(config: Config) -> dict[str, Any]:
                 out = pathlib.Path(scratch, f"{workers}-{repeat}")
                 rows.append(dict(repeat=repeat, workers=workers, **_measure(executor, out, repeat, config)))
             print(f"repeat {repeat + 1} of {config.repeats} done", flush=True)
-    print("\nworkers  rules an hour (lowest-highest)  no worker works  workers busy   (medians)")
+    print("\nworkers  rules an hour (lowest-highest)  no worker works  workers busy  its own ms a rule   (medians)")
     figures = {workers: _summarize(workers, rows) for workers in counts}
     gains = _find_gains(rows, counts)
     print(f"\n{counts[-1]} workers train {statistics.median(gains):.2f} times the rules of {counts[0]}.")
@@ -102,17 +103,18 @@ def _measure(executor, out, seed, config):
     controller = Controller(space, CONTROLLERS["ppo"]["fast"], seed, out / "controller")
     steps = search(controller, score, ledger, Limits(config.budget), pipeline=config.pipeline)
     next(steps)  # traces the controller
-    before, started = len(watched.worked), time.perf_counter()
+    before, started, processor = len(watched.worked), time.perf_counter(), time.process_time()
     for _ in steps:
         pass
-    ended = time.perf_counter()
+    wall, processor = time.perf_counter() - started, time.process_time() - processor
     ledger.close()
-    wall = ended - started
+    trained = len(watched.worked) - before
     busy = [(max(begun, started), end) for begun, end in watched.worked if end > started]
     return dict(
-        rules_per_hour=3600 * (len(watched.worked) - before) / wall,
+        rules_per_hour=3600 * trained / wall,
         no_worker_works=1 - measure_union(busy) / wall,
         workers_busy=sum(end - begun for begun, end in busy) / executor.workers / wall,
+        own_ms=1000 * processor / trained,
     )
 
 
@@ -149,13 +151,14 @@ def measure_union(spans: Sequence[tuple[float, float]]) -> float:
 
 def _summarize(workers, rows):
     """Prints the row of a number of workers and returns its medians."""
-    names = ("rules_per_hour", "no_worker_works", "workers_busy")
+    names = ("rules_per_hour", "no_worker_works", "workers_busy", "own_ms")
     columns = {name: [row[name] for row in rows if row["workers"] == workers] for name in names}
     medians = {name: statistics.median(column) for name, column in columns.items()}
     rates = columns["rules_per_hour"]
     print(
         f"{workers:7d}  {medians['rules_per_hour']:13.0f} ({min(rates):.0f}-{max(rates):.0f})"
         f"  {medians['no_worker_works']:15.1%}  {medians['workers_busy']:12.1%}"
+        f"  {medians['own_ms']:17.1f}"
     )
     return medians
 

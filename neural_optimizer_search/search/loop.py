@@ -13,7 +13,7 @@ from neural_optimizer_search.search.recorder import EvaluationRecorder, Screened
 
 # Steps without one new rule after which a search is over: its algorithm proposes only what it has seen.
 IDLE_STEPS = 200
-# Saving a controller costs a quarter of its step; to redo ten steps, whose rules the ledger knows, costs a second.
+# Saving a controller costs as much as its step; to redo ten steps, whose rules the ledger knows, costs a second.
 # A pipeline runs empty before each so many proposals: only there a search can begin again as if it had not stopped.
 STEPS_PER_SAVE = 10
 
@@ -148,6 +148,13 @@ def search(
         """Whether a search that goes on from here proposes what this one does."""
         return ahead or not pipeline or (proposed - len(in_flight)) % STEPS_PER_SAVE == 0
 
+    def save_if_due():
+        # Not before more is proposed, which changes nothing that is saved: workers have something to do meanwhile.
+        nonlocal saved
+        if number - saved >= STEPS_PER_SAVE and may_begin_here():
+            algorithm.save()
+            saved = number
+
     while True:
         outcome = None
         # With a pipeline nothing else is in work then: a round must not go beyond the steps that are left.
@@ -157,6 +164,7 @@ def search(
         if ahead or not may_propose():
             outcome = outcome or _finish(in_flight if ahead else in_flight[:1], recorder, number)
         if outcome:
+            save_if_due()
             evaluations = outcome.evaluations
             if outcome.source:
                 in_flight.remove(outcome.source)
@@ -165,9 +173,6 @@ def search(
             # In this order: a step whose samples are recorded and whose state is not is done again.
             ledger.add_samples(number, evaluations, outcome.staleness, tuned=not outcome.batch)
             number += 1
-            if number - saved >= STEPS_PER_SAVE and may_begin_here():
-                algorithm.save()
-                saved = number
             before, trained = trained, ledger.trained
             is_idle = outcome.batch and trained == before and not outcome.proposal.is_given
             idle = idle + 1 if is_idle else 0
@@ -183,6 +188,7 @@ def search(
                 batch = recorder.start(proposal.rules, most=most, trials=proposal.trials)
                 in_flight.append(_InFlight(number, proposal, batch, recorder.claimed - claimed))
         elif recorder.pending_count:
+            save_if_due()
             recorder.wait()
         else:
             break

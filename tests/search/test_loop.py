@@ -206,10 +206,37 @@ def test_steps_after_the_last_save_are_done_again_without_training(tmp_path, kil
     for step in run(broken, algorithm):
         if step.number + 1 == (len(steps) if killed_at == "the end" else killed_at):
             break
-    assert algorithm.saved == algorithm.number // STEPS_PER_SAVE * STEPS_PER_SAVE < len(steps)
+    # It saves when it has proposed the next, so not yet where a step has just ended.
+    assert algorithm.saved == (algorithm.number - 1) // STEPS_PER_SAVE * STEPS_PER_SAVE < len(steps)
     list(run(broken, Saving(algorithm.saved)))
     assert broken.samples() == whole.samples() and broken.counts() == whole.counts()
     assert len(trained) == 2 * count
+
+
+@pytest.mark.parametrize("pipeline", [0, 1])
+def test_it_saves_while_workers_have_rules(ledger, pipeline):
+    class Later(InProcess):
+        def submit(self, rule, ask=MEASURE):
+            given.append((concurrent.futures.Future(), rule))
+            return given[-1][0]
+
+    class Recorder(EvaluationRecorder):
+        def wait(self):
+            future, rule = given.pop(0)
+            future.set_result(fakes.fake_evaluation(rule))
+            super().wait()
+
+    class Watched(Saving):
+        def save(self):
+            super().save()
+            saved[self.number] = len(given)
+
+    given, saved = [], {}
+    steps = list(search(Watched(), Recorder(Later(None), ledger), ledger, Limits(90), pipeline=pipeline))
+    saved.pop(len(steps), None)  # at the end nobody has any left
+    assert len(steps) > 2 * STEPS_PER_SAVE
+    assert list(saved) == list(range(STEPS_PER_SAVE, len(steps), STEPS_PER_SAVE))
+    assert all(saved.values())
 
 
 def test_a_search_ends_when_there_is_nothing_new(ledger):

@@ -1,5 +1,6 @@
 import collections
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
@@ -155,6 +156,49 @@ def test_metrics():
     # Near-uniform at first over all strings.
     assert metrics["entropy"] == pytest.approx(np.log(SMALL.size), abs=0.05)
     assert 0 < metrics["kl"] < 0.5
+
+
+# -- What it costs ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def called(monkeypatch):
+    """The names of what TensorFlow was called for, and of what was traced, each time anew."""
+    calls, traces, original = [], [], common.function
+
+    def watched(function):
+        @functools.wraps(function)
+        def trace(*args):
+            traces.append(trace.__name__)
+            return function(*args)
+
+        traced = original(trace)
+
+        def call(*args):
+            # What a traced function calls is a part of it.
+            calls.extend([trace.__name__] if tf.executing_eagerly() else [])
+            return traced(*args)
+
+        return call
+
+    monkeypatch.setattr(common, "function", watched)
+    return calls, traces
+
+
+@pytest.mark.parametrize("algorithm", CONTROLLERS)
+def test_a_batch_is_a_few_calls_of_tensorflow_none_of_which_is_traced_again(called, algorithm):
+    config = dataclasses.replace(QUICK, algorithm=CONTROLLERS[algorithm]["fast"].algorithm, queue_size=2)
+    controller, (calls, traces) = Controller(SPACE, config, seed=0), called
+    step(controller, score)
+    # That policies act is traced once, and not for each token.
+    assert traces.count("action") == 1
+    del calls[:], traces[:]
+    proposal = controller.propose(1)
+    assert len(calls) == 1
+    controller.learn(proposal, score(proposal.rules))
+    # Drawing, training, imitation, and what the training did.
+    assert len(calls) == 1 + config.algorithm.epochs + 1 + 1
+    assert traces == []
 
 
 # -- Pay -------------------------------------------------------------------------------------------
