@@ -237,9 +237,13 @@ class EvaluationRecorder:
         for key in self._finished.take():
             self._record_measured(key)
 
+    def is_measured(self, key: str) -> bool:
+        """Whether the rule that has this key is measured."""
+        return key in self._known
+
     def is_finished(self, batch: Sequence[Screened]) -> bool:
         """Whether all these rules are measured."""
-        return all(screened.key in self._known for screened in batch if screened.key)
+        return all(self.is_measured(screened.key) for screened in batch if screened.key)
 
     def evaluations(self, batch: Sequence[Screened]) -> list[Evaluation]:
         """The evaluations of finished rules, in their order."""
