@@ -142,7 +142,8 @@ def time_search(
         algorithm = Timed(Controller(SPACE, config, asked.repeat, scratch / "controller"), clock.process_time)
         recorder = make_recorder(sleeper, ledger)
         steps = search(algorithm, recorder, ledger, Limits(), ahead, pipeline=pipeline)
-        first = last = next(steps)  # traces the controller
+        # While the first step traces the controller, workers may run out of rules: what was proposed since counts.
+        first = last = next(step for step in steps if not ahead or step.number > step.staleness)
         before, staleness = _read(clock, algorithm), []
         while clock.time() < before[0] + seconds or not staleness:
             last = next(steps)
