@@ -13,7 +13,7 @@ from neural_optimizer_search.records.cache import EvaluationCache
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.algorithm import Trial
 from neural_optimizer_search.search.standing import Standing
-from neural_optimizer_search.search.waiting import wait_for_any
+from neural_optimizer_search.search.waiting import Finished
 from neural_optimizer_search.workers.executor import MEASURE, Ask, Executor
 
 # The roles of a known optimizer, and of a rule whose constants were tuned.
@@ -90,6 +90,7 @@ class EvaluationRecorder:
         self.on_evaluation = on_evaluation
         self.on_wait = on_wait
         self._measured: dict[str, _Measurement] = {}
+        self._finished = Finished()
         # Each is read once: a long search has very many.
         found = ledger.evaluations("search")
         self._known = {e.key: e for e in (*found, *ledger.evaluations(BASELINE))}
@@ -175,7 +176,8 @@ class EvaluationRecorder:
                 if is_new:
                     future = self.executor.submit(screening.rule, ask)
                     self._measured[key] = _Measurement(future, screening, role, trial)
-                    self._record_measured([key])
+                    self._finished.add(key, future)
+                    self.collect()
             if not trial:
                 self._standing.add_rule(screening)
         return batch
@@ -229,17 +231,22 @@ class EvaluationRecorder:
 
     def wait(self) -> None:
         """Waits until one more rule is measured, and records all that are."""
-        futures = [measurement.future for measurement in self._measured.values()]
-        wait_for_any(self.executor, futures, self.on_wait)
+        if self._measured:
+            self._finished.wait(self.executor, self.on_wait)
         self.collect()
 
     def collect(self) -> None:
         """Records the rules that are measured by now."""
-        self._record_measured(list(self._measured))
+        for key in self._finished.take():
+            self._record_measured(key)
+
+    def is_measured(self, key: str) -> bool:
+        """Whether the rule that has this key is measured."""
+        return key in self._known
 
     def is_finished(self, batch: Sequence[Screened]) -> bool:
         """Whether all these rules are measured."""
-        return all(screened.key in self._known for screened in batch if screened.key)
+        return all(self.is_measured(screened.key) for screened in batch if screened.key)
 
     def evaluations(self, batch: Sequence[Screened]) -> list[Evaluation]:
         """The evaluations of finished rules, in their order."""
@@ -250,18 +257,16 @@ class EvaluationRecorder:
             for rule, screening, key in batch
         ]
 
-    def _record_measured(self, keys):
-        for key in keys:
-            future, screening, role, trial = self._measured[key]
-            if future.done():
-                form = trial.form if trial else ""
-                evaluation = dataclasses.replace(future.result(), key=key, flipped=screening.flipped, form=form)
-                # The ledger first: a search killed in between would count what it measured itself as cached.
-                self._record(evaluation, role)
-                # Where a rule was stopped depends on what else the search has found.
-                if self._cache and not trial and evaluation.status in MEASURED:
-                    self._cache.put(evaluation)
-                del self._measured[key]
+    def _record_measured(self, key):
+        future, screening, role, trial = self._measured[key]
+        form = trial.form if trial else ""
+        evaluation = dataclasses.replace(future.result(), key=key, flipped=screening.flipped, form=form)
+        # The ledger first: a search killed in between would count what it measured itself as cached.
+        self._record(evaluation, role)
+        # Where a rule was stopped depends on what else the search has found.
+        if self._cache and not trial and evaluation.status in MEASURED:
+            self._cache.put(evaluation)
+        del self._measured[key]
 
     def _record(self, evaluation, role):
         self._ledger.add_evaluation(evaluation, role)

@@ -1,44 +1,47 @@
 """How many workers can one search keep busy?
 
     python -m benchmarks.run scaling --workers 1 4 16 64
+    python -m benchmarks.run scaling --workers --simulated 256 1000 --modes "asynchronous, batch 10"
 
 The real search (PPO, ledger, Ray) with children replaced by sleeps, as long as the evaluations of a real search on
 CIFAR-10 took. The efficiency is the time that workers sleep over their number times the time that the search takes;
 the workers' start is left out. Beside it stands the limit: what it would be if nothing but the wait for the slowest
-child of a batch took time. For the paper's 100 workers it is estimated: their limit, times the part of the limit that
-the largest measured number of workers reached.
+child of a batch took time. With more workers than fit on a machine, the search is still the real one, but in virtual
+time, in which nobody sleeps (see `simulation`).
 """
 
 import csv
-import functools
+import itertools
 import os
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from benchmarks.studies.common import RESULTS
-from benchmarks.studies.scaling import sleeping
-from benchmarks.studies.scaling.measurement import MODES, compute_limit, measure, write_sleep
+from benchmarks.studies.scaling.measurement import Asked
+from benchmarks.studies.scaling.modes import MODES, compute_limit
+from benchmarks.studies.scaling.real import measure_with_ray
+from benchmarks.studies.scaling.simulation import VirtualWorkers, simulate
 from neural_optimizer_search.command_line import number, whole_number
 from neural_optimizer_search.flags import flag
-from neural_optimizer_search.workers.executor import MEASURE, Ask
-from neural_optimizer_search.workers.ray_workers import RayWorker, start_ray
-from neural_optimizer_search.workers.worker import Answer, Failed, Measured, Ready, StartAnswer
 
 TITLE = "how many workers can one search keep busy?"
 SECONDS = RESULTS / "cifar10_seconds.csv"
-PAPER = 100  # workers (arXiv v2, section 4.2)
+MEASURED, SIMULATED = "measured", "simulated"
+COLUMNS = ("rules_per_hour", "algorithm_ms_per_rule", "other_ms_per_rule", "staleness")
 
 
 @dataclass(frozen=True)
 class Config:
     """The flags of this study."""
 
-    workers: Sequence[int] = flag((1, 4, 16, 64), "numbers of workers", parse=whole_number(1, 1_000), nargs="+")
+    workers: Sequence[int] = flag(
+        (1, 4, 16, 64), "numbers of workers, real ones", parse=whole_number(1, 1_000), nargs="*"
+    )
+    simulated: Sequence[int] = flag((), "numbers of workers to simulate", parse=whole_number(1, 10_000), nargs="*")
     modes: Sequence[str] = flag(
         tuple(MODES),
         f"how the search waits, of {', '.join(map(repr, MODES))}",
@@ -53,37 +56,19 @@ class Config:
 
 
 def run(config: Config) -> dict[str, Any]:
-    """Measures every mode with every number of workers; returns the rows, and estimates for the paper's number."""
+    """Measures and simulates every mode; returns the rows, and how much both differ with as many workers."""
     tf.get_logger().setLevel("ERROR")  # it warns of each search's own trace
     slept = [duration / config.quicker for duration in read_durations()]
-    found = _measure_all(slept, config)
+    found = list(_find_all(slept, config))
     mean, deviation = statistics.mean(slept), statistics.stdev(slept)
-    print(f"\nChildren: {mean:.1f} ± {deviation:.1f} s. {os.cpu_count()} cores.")
-    print("\n| workers | mode | efficiency | limit | rules an hour | processor time a rule | staleness |")
-    print("|---|---|---|---|---|---|---|")
-    estimates = {}
-    for workers in sorted(config.workers):
-        for mode in config.modes:
-            rows = [row for row in found if (row["workers"], row["mode"]) == (workers, mode)]
-            limit = compute_limit(slept, workers, mode)
-            print(f"| {workers} | {mode} | {_make_cells(rows, limit)} |")
-            efficiency = float(np.mean([row["efficiency"] for row in rows]))
-            estimates[mode] = compute_limit(slept, PAPER, mode) * efficiency / limit
-    for mode, efficiency in estimates.items():
-        limit = compute_limit(slept, PAPER, mode)
-        print(f"| {PAPER}, estimated | {mode} | {efficiency:.1%} | {limit:.1%} | | | |")
-    return dict(seconds=[mean, deviation], measured=found, estimated={PAPER: estimates})
-
-
-class RaySleeper(RayWorker):
-    """Puts into answers what an actor says that knows nothing of this package."""
-
-    def start(self, seconds: Optional[float] = None) -> StartAnswer:
-        return super().start(seconds) or Ready()
-
-    def measure(self, rule: Any, seconds: float, ask: Ask = MEASURE) -> Answer:
-        answer = super().measure(rule, seconds, ask)
-        return answer if isinstance(answer, Failed) else Measured(write_sleep(*answer))
+    print(f"\nChildren: {mean:.1f} ± {deviation:.1f} s. {os.cpu_count()} cores.\n")
+    print("| workers | mode | | efficiency | limit | rules an hour | the algorithm, a rule | the rest | staleness |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for (workers, mode), rows in _group(found, "workers", "mode"):
+        limit = compute_limit(slept, workers, mode)
+        for (by,), those in _group(rows, "by"):
+            print(f"| {workers} | {mode} | {by} | {_make_cells(those, limit)} |")
+    return dict(seconds=[mean, deviation], rows=found, differences=find_differences(found))
 
 
 def read_durations() -> list[float]:
@@ -92,29 +77,48 @@ def read_durations() -> list[float]:
         return [float(row["seconds"]) for row in csv.DictReader(file)]
 
 
-def _measure_all(slept, config):
-    found = []
-    with start_ray(cpus=max(config.workers)) as ray:
-        # Else each worker imports this package, and with it TensorFlow: half a gigabyte and seven seconds.
-        ray.cloudpickle.register_pickle_by_value(sleeping)
-        make_worker = functools.partial(RaySleeper, ray, sleeping.Sleeping, environment={})
-        for repeat in range(config.repeats):
-            for workers in config.workers:
-                for mode in config.modes:
-                    row = measure(make_worker, workers, mode, slept, config.seconds, repeat)
-                    found.append(dict(workers=workers, mode=mode, repeat=repeat, **row))
-                    print(f"{workers} workers, {mode}: {row['efficiency']:.1%}", flush=True)
-    return found
+def find_differences(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """By how much the mean efficiency of simulations lies above that of measurements of as many workers.
+
+    Args:
+      rows: With `workers`, `mode`, `by` and `efficiency`.
+    """
+    differences = []
+    for (workers, mode), those in _group(rows, "workers", "mode"):
+        means = {by: statistics.mean(row["efficiency"] for row in some) for (by,), some in _group(those, "by")}
+        if len(means) == 2:
+            found = means[SIMULATED] - means[MEASURED]
+            differences.append(dict(workers=workers, mode=mode, difference=found))
+    return differences
+
+
+def _find_all(slept, config):
+    """Yields a row for each measurement and each simulation."""
+    asked, to_simulate = (
+        list(itertools.starmap(Asked, itertools.product(workers, config.modes, range(config.repeats))))
+        for workers in (config.workers, config.simulated)
+    )
+    simulated = ((one, simulate(VirtualWorkers(one.workers), one, slept, config.seconds)) for one in to_simulate)
+    for by, rows in ((MEASURED, measure_with_ray(asked, slept, config.seconds)), (SIMULATED, simulated)):
+        for one, row in rows:
+            print(f"{one.workers} workers, {one.mode}, {by}: {row['efficiency']:.1%}", flush=True)
+            yield dict(one._asdict(), by=by, **row)
+
+
+def _group(rows, *names):
+    """(values of these names, the rows that have them) in the order of the values."""
+
+    def find_values(row):
+        return tuple(row[name] for name in names)
+
+    return [(values, list(those)) for values, those in itertools.groupby(sorted(rows, key=find_values), find_values)]
 
 
 def _make_cells(rows, limit):
     efficiencies = [row["efficiency"] for row in rows]
-    rate, processor, staleness = (
-        statistics.mean(row[name] for row in rows)
-        for name in ("rules_per_hour", "processor_ms_per_rule", "staleness")
-    )
+    rate, algorithm, rest, staleness = (statistics.mean(row[name] for row in rows) for name in COLUMNS)
     lowest_and_highest = f" ({min(efficiencies):.1%} to {max(efficiencies):.1%})" if len(rows) > 1 else ""
     return (
-        f"{np.mean(efficiencies):.1%}{lowest_and_highest} | {limit:.1%} | {rate:.0f} | {processor:.0f} ms | "
-        f"{staleness:.1f}"
+        f"{statistics.mean(efficiencies):.1%}{lowest_and_highest} | {limit:.1%} | {rate:.0f} | {algorithm:.1f} ms | "
+        f"{rest:.1f} ms | {staleness:.1f}"
     )

@@ -1,44 +1,49 @@
-"""One search whose children sleep: how much of their time its workers sleep, and how much they could."""
+"""One search whose children sleep: how much of their time its workers sleep, and what it costs the parent."""
 
 import concurrent.futures
 import contextlib
 import dataclasses
 import hashlib
-import heapq
 import pathlib
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, Optional
 
-import numpy as np
-
+from benchmarks.studies.scaling.modes import MODES
 from neural_optimizer_search import Rule
 from neural_optimizer_search.dsl.space import search_space
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Ledger
-from neural_optimizer_search.search.command import RULES_PER_WORKER
+from neural_optimizer_search.search.algorithm import Algorithm, Proposal
 from neural_optimizer_search.search.limits import Limits
 from neural_optimizer_search.search.loop import search
 from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.workers.executor import MEASURE, Ask
-from neural_optimizer_search.workers.pool import WorkerPool
 from tf_agents_env.controllers import CONTROLLERS, Controller
 
 SPACE = search_space("arxiv2017_no_decay", 2)
-# Mode -> (rules a proposal, rules to keep in work or waiting), by the number of workers.
-MODES = {
-    "synchronous, batch 10": lambda workers: (10, 0),
-    **{f"synchronous, batch {n} x workers": lambda workers, n=n: (n * workers, 0) for n in (4, 16, 32, 64)},
-    "asynchronous, batch 10": lambda workers: (10, RULES_PER_WORKER * workers),
-}
+_A_RULE = Rule((("g", "1", "identity", "identity", "left"),))  # an evaluation has one
 
 
 def write_sleep(began: float, ended: float) -> Evaluation:
     """A sleep as what a worker answers: when it began and when it ended stand where the rewards do."""
-    rule = Rule((("g", "1", "identity", "identity", "left"),))
-    return Evaluation(rule, 0.0, "ok", "Slept.", None, 0.0, (began, ended), (), 0.0)
+    return Evaluation(_A_RULE, 0.0, "ok", "Slept.", None, 0.0, (began, ended), (), 0.0)
+
+
+class Asked(NamedTuple):
+    """Which search is measured.
+
+    Attributes:
+      workers: Number of its workers.
+      mode: One of `MODES`.
+      repeat: Seed of the controller.
+    """
+
+    workers: int
+    mode: str
+    repeat: int = 0
 
 
 class Sleeper:
@@ -54,6 +59,7 @@ class Sleeper:
 
     def __init__(self, pool: Any, durations: Sequence[float]):
         self._pool, self._durations = pool, durations
+        self.longest_work = None
         self.slept = []
 
     def submit(self, rule: Rule, ask: Ask = MEASURE) -> concurrent.futures.Future:
@@ -73,86 +79,94 @@ class Sleeper:
         done.set_result(Evaluation(rule, reward, "ok", "Slept.", 0.1, reward, (reward,), (), ended - began))
 
 
-def measure(
-    make_worker: Callable[[], Any], workers: int, mode: str, durations: Sequence[float], seconds: float, seed: int
-) -> dict[str, float]:
-    """What one search took, in steps of at least so many seconds together.
+class Timed(Algorithm):
+    """Another algorithm, and the processor time that it takes.
 
     Args:
-      make_worker: Makes a `Worker` that sleeps.
-      workers: Their number.
-      mode: One of `MODES`.
-      durations: Seconds that children take.
-      seconds: Seconds of the measurement, at least.
-      seed: Seed of the controller.
+      algorithm: The `Algorithm`.
+      read_clock: Gives the processor time so far.
+
+    Attributes:
+      spent: Seconds of `propose`, `learn` and `save` together.
     """
-    with WorkerPool([make_worker() for _ in range(workers)]) as pool:
-        list(pool([0.01] * 20 * workers))  # starts every worker
-        return time_search(Sleeper(pool, durations), workers, mode, max(durations), seconds, seed)
+
+    def __init__(self, algorithm: Algorithm, read_clock: Callable[[], float]):
+        self._algorithm, self._read_clock = algorithm, read_clock
+        self.spent = 0.0
+
+    def propose(self, number: int) -> Optional[Proposal]:
+        with self._counting():
+            return self._algorithm.propose(number)
+
+    def learn(self, proposal: Proposal, evaluations: Sequence[Evaluation]) -> None:
+        with self._counting():
+            self._algorithm.learn(proposal, evaluations)
+
+    def restore(self) -> int:
+        return self._algorithm.restore()
+
+    def save(self) -> None:
+        with self._counting():
+            self._algorithm.save()
+
+    @contextlib.contextmanager
+    def _counting(self) -> Iterator[None]:
+        began = self._read_clock()
+        yield
+        self.spent += self._read_clock() - began
 
 
 def time_search(
     sleeper: Sleeper,
-    workers: int,
-    mode: str,
+    asked: Asked,
     longest: float,
     seconds: float,
-    seed: int,
     make_recorder: Callable[..., EvaluationRecorder] = EvaluationRecorder,
     clock: Any = time,
 ) -> dict[str, float]:
-    """What one search took with workers that are started.
+    """What one search took with workers that are started, in steps of at least so many seconds together.
 
     Args:
       sleeper: The executor.
-      workers: Number of its workers.
-      mode: One of `MODES`.
+      asked: Which search.
       longest: Seconds of the longest sleep.
       seconds: Seconds of the measurement, at least.
-      seed: Seed of the controller.
       make_recorder: Makes an `EvaluationRecorder` of an executor and a ledger.
-      clock: Has `time` and `sleep`, as the module `time`.
+      clock: Has `time`, `sleep` and `process_time`, as the module `time`.
     """
-    batch, ahead = MODES[mode](workers)
+    batch, ahead, pipeline = MODES[asked.mode](asked.workers)
     config = dataclasses.replace(CONTROLLERS["ppo"]["fast"], batch_size=batch)
     with contextlib.ExitStack() as stack:
         scratch = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
         ledger = stack.enter_context(contextlib.closing(Ledger(scratch / "ledger.sqlite", {})))
-        controller = Controller(SPACE, config, seed, scratch / "controller")
-        steps = search(controller, make_recorder(sleeper, ledger), ledger, Limits(), ahead)
-        first = last = next(steps)  # traces the controller
-        began, processor, staleness = clock.time(), time.process_time(), []
-        while clock.time() < began + seconds or not staleness:
+        algorithm = Timed(Controller(SPACE, config, asked.repeat, scratch / "controller"), clock.process_time)
+        recorder = make_recorder(sleeper, ledger)
+        steps = search(algorithm, recorder, ledger, Limits(), ahead, pipeline=pipeline)
+        # While the first step traces the controller, workers may run out of rules: what was proposed since counts.
+        first = last = next(step for step in steps if not ahead or step.number > step.staleness)
+        before, staleness = _read(clock, algorithm), []
+        while clock.time() < before[0] + seconds or not staleness:
             last = next(steps)
             staleness.append(last.staleness)
-        ended, processor = clock.time(), time.process_time() - processor
-        if ahead:
+        after = _read(clock, algorithm)
+        if ahead or pipeline:
             clock.sleep(longest)  # those in work have slept a part of it
     rules = last.trained - first.trained
+    taken, processor, of_algorithm = (end - begin for begin, end in zip(before, after))
     return dict(
-        efficiency=count_seconds(sleeper.slept, began, ended) / workers / (ended - began),
-        rules_per_hour=3600 * rules / (ended - began),
-        seconds=ended - began,
-        processor_ms_per_rule=1000 * processor / rules,
+        efficiency=count_seconds(sleeper.slept, before[0], after[0]) / asked.workers / taken,
+        rules_per_hour=3600 * rules / taken,
+        seconds=taken,
+        algorithm_ms_per_rule=1000 * of_algorithm / rules,
+        other_ms_per_rule=1000 * (processor - of_algorithm) / rules,
         staleness=statistics.mean(staleness),
     )
+
+
+def _read(clock, algorithm):
+    return clock.time(), clock.process_time(), algorithm.spent
 
 
 def count_seconds(slept: Iterable[tuple[float, float]], began: float, ended: float) -> float:
     """The seconds of all sleeps together that lie between two times."""
     return sum(max(0.0, min(end, ended) - max(start, began)) for start, end in slept)
-
-
-def compute_limit(durations: Sequence[float], workers: int, mode: str, batches: int = 100) -> float:
-    """The efficiency if a free worker had the next rule at once, and a batch the next batch."""
-    batch, ahead = MODES[mode](workers)
-    if ahead:
-        return 1.0
-    rng, busy, spent = np.random.default_rng(0), 0.0, 0.0
-    for _ in range(batches):
-        free = [0.0] * workers  # when each worker is
-        for seconds in rng.choice(durations, batch):
-            heapq.heapreplace(free, free[0] + seconds)
-            busy += seconds
-        spent += max(free)
-    return busy / workers / spent

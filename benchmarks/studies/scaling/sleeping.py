@@ -1,6 +1,7 @@
 """A worker that sleeps in place of training a child; apart from all else, so that hundreds fit in a small memory."""
 
 import time
+from typing import Any
 
 
 class Sleeping:
@@ -9,7 +10,7 @@ class Sleeping:
     def prepare(self) -> None:
         """Nothing to do."""
 
-    def measure(self, seconds: float) -> list[float]:
+    def measure(self, seconds: float, ask: Any = None) -> list[float]:
         began = time.time()
         time.sleep(seconds)
         return [began, time.time()]
