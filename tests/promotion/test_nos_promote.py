@@ -1,13 +1,17 @@
 """The command, with an executor that trains nothing; and once for real."""
 
+import contextlib
 import json
+import os
 import pathlib
 import shlex
 import signal
 import subprocess
 import sys
+import time
 
 import fakes
+import marks
 import pytest
 from promotions import FORMULAS, SMALL, promote
 
@@ -141,6 +145,31 @@ def test_for_real(run):
     assert len(evaluations(out / LEDGER, "search")) == 1
     (best,) = evaluations(out / LEDGER, "search")
     assert best.status == "ok" and best.message == "Trained 12 steps with 1 seed."
+
+
+@marks.only_long("Slow: it starts Ray twice.")
+def test_killed_on_ray_it_goes_on_as_without(run, tmp_path):
+    pytest.importorskip("ray")
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    flags = [str(run), *SMALL, "--top", "3", "--baselines", "sgd,adam"]
+    assert command.main([*flags, "--out", str(whole)]) == 0
+    on_ray = [*flags, "--executor", "ray", "--out", str(killed)]
+    process = subprocess.Popen([sys.executable, "-m", command.__name__, *on_ray], cwd=ROOT, start_new_session=True)
+    first = killed / "rung1.sqlite"
+    while process.poll() is None and not (first.exists() and len(look(first)) >= 2):
+        time.sleep(0.2)
+    assert process.poll() is None, "It ended before it could be killed."
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert command.main(on_ray) == 0
+    assert (killed / LEADERBOARD).read_text() == (whole / LEADERBOARD).read_text()
+    assert not (killed / saved.TRAININGS).exists()
+
+
+def look(path):
+    """The evaluations of a rung that another process writes."""
+    with contextlib.closing(Ledger(path, read_only=True)) as ledger:
+        return ledger.evaluations()
 
 
 def test_the_result_reads_as_a_run(run, trained):
