@@ -19,6 +19,7 @@ from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.rows import Start
 from neural_optimizer_search.search import constants, loop
 from neural_optimizer_search.search.alike import open_behaviours
+from neural_optimizer_search.search.batch_sizes import BatchSizes
 from neural_optimizer_search.search.constants import ConstantsConfig, Rounds
 from neural_optimizer_search.search.fresh import FreshSeeds, choose_contenders
 from neural_optimizer_search.search.limits import Limits
@@ -112,8 +113,15 @@ def _wait(executor, futures, on_wait):
         executor.work()
 
 
-def run(directory, algorithm, executor, **limits):
-    """Begins a search in a directory, or goes on with it, to its end."""
+def run(directory, algorithm, executor, batch_size=None, changes_size=False, **limits):
+    """Begins a search in a directory, or goes on with it, to its end.
+
+    Args:
+      directory, algorithm, executor: Of the search.
+      batch_size: Rules a proposal; None for the algorithm's own number.
+      changes_size: Whether the search goes on, and its proposals had the algorithm's own size.
+      **limits: What ends it.
+    """
     path, name = directory / "ledger.sqlite", algorithm.removesuffix(LOCK_STEP.format(""))
     pipeline = int(name == algorithm)
     directory.mkdir(exist_ok=True)
@@ -127,9 +135,13 @@ def run(directory, algorithm, executor, **limits):
         given = {Screen()(one.rule).key: one for one in STARTS if one.tuned}
         rounds = Rounds(config, PROTOCOL, recorder, standing, ledger, known, seed=3, given=given)
         stack.enter_context(unittest.mock.patch.object(loop, "STEPS_PER_SAVE", STEPS_PER_SAVE))
+        if changes_size:
+            ledger.change_batch_size(None, pipeline)
         if pipeline:
             loop.rewind(ledger)
-        made = find_algorithm(name).make(SearchSetting(SPACE, "fast", 3, directory / "controller", ledger))
+        place = SearchSetting(SPACE, "fast", 3, directory / "controller", ledger)
+        sizes = BatchSizes(batch_size, ledger.earlier_batch_sizes)
+        made = find_algorithm(name).make(place._replace(batch_sizes=sizes))
         made = Started(made, [one.rule for one in STARTS]) if config.share else made
         stack.enter_context(unittest.mock.patch.object(constants, "wait_for_any", _wait))
         list(

@@ -1,6 +1,7 @@
 """The algorithms that need TF-Agents, as rows of the registry; none of it is imported before one is made."""
 
 from pathlib import Path
+from typing import Any
 
 from neural_optimizer_search.search.algorithm import Algorithm
 from neural_optimizer_search.search.registry import AlgorithmEntry, SearchSetting
@@ -17,7 +18,8 @@ def _check_state(directory: Path, run_id: str, steps: int) -> str:
 def _make_guided(setting: SearchSetting) -> Algorithm:
     from tf_agents_env.guided import make_guided
 
-    return make_guided(setting.space, setting.preset, setting.seed, setting.known, setting.directory, setting.ledger)
+    place = setting.known, setting.directory, setting.ledger
+    return make_guided(setting.space, setting.preset, setting.seed, *place, sizes=setting.batch_sizes)
 
 
 def _entry(name: str, title: str) -> AlgorithmEntry:
@@ -25,12 +27,15 @@ def _entry(name: str, title: str) -> AlgorithmEntry:
         from tf_agents_env.controllers import CONTROLLERS, Controller
 
         config, ledger = CONTROLLERS[name][setting.preset], setting.ledger
-        return Controller(setting.space, config, setting.seed, setting.directory, ledger.run_id, ledger.steps)
+        place = setting.directory, ledger.run_id, ledger.steps
+        return Controller(setting.space, config, setting.seed, *place, sizes=setting.batch_sizes)
 
-    return AlgorithmEntry(title, make, has_presets=True, needs=_NEEDS, check_state=_check_state)
+    return AlgorithmEntry(title, make, smallest_batch=1, **_OF_ALL)
 
 
-GUIDED = AlgorithmEntry("Guided PPO", _make_guided, has_presets=True, needs=_NEEDS, check_state=_check_state)
+_OF_ALL: Any = dict(has_presets=True, needs=_NEEDS, check_state=_check_state)
+# Of two rules, each of its two parts has one.
+GUIDED = AlgorithmEntry("Guided PPO", _make_guided, smallest_batch=2, **_OF_ALL)
 PPO = _entry("ppo", "PPO")
 REINFORCE = _entry("reinforce", "REINFORCE")
 TRPO = _entry("trpo", "TRPO")

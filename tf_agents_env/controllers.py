@@ -19,6 +19,7 @@ from neural_optimizer_search.arguments import check_fields
 from neural_optimizer_search.dsl.space import Space
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
+from neural_optimizer_search.search.batch_sizes import OWN, BatchSizes
 from neural_optimizer_search.search.local import Parent
 from tf_agents_env.agents.agent_settings import AgentSettings
 from tf_agents_env.agents.ppo import PPO
@@ -144,6 +145,11 @@ class Drawn(NamedTuple):
     experience: Any
     logits: Any
 
+    @property
+    def count(self) -> int:
+        """The number of rules."""
+        return len(self.logits)
+
 
 class Controller(Algorithm):
     """Draws batches of rules and learns from their rewards.
@@ -156,6 +162,7 @@ class Controller(Algorithm):
       directory: Where `save` keeps the two newest checkpoints; with None it does nothing.
       run_id: The run that it proposes for; a checkpoint of another run is not restored.
       latest: The number of proposals whose evaluations are known; later checkpoints are not restored. None: any.
+      sizes: Of proposals that have another size than the configuration's. No checkpoint depends on them.
 
     Attributes:
       iteration: The number of proposals learned from.
@@ -181,23 +188,22 @@ class Controller(Algorithm):
         directory: Union[str, os.PathLike, None] = None,
         run_id: str = "",
         latest: Optional[int] = None,
+        sizes: BatchSizes = OWN,
     ):
-        self.config, self.metrics, self._latest = config, {}, latest
+        self.config, self.metrics, self._latest, self._sizes = config, {}, latest, sizes
+        self._space, self._batches = space, {}
         self._emitted = _Emitted()
         self._iteration = tf.Variable(tf.constant(0, tf.int64), trainable=False)
         # What the rules are worth, nobody knows when they are drawn.
         self._drawn = tf.Variable(tf.constant(0, tf.int64), trainable=False)
-        self._environment = RuleEnvironment(space, pay_nothing, config.batch_size)
-        observation_spec, action_spec, time_step_spec = spec_utils.get_tensor_specs(self._environment)
+        environment = RuleEnvironment(space, pay_nothing, config.batch_size)
+        observation_spec, action_spec, time_step_spec = spec_utils.get_tensor_specs(environment)
         self._actor = ControllerNetwork(observation_spec, config.units, seed)
         self._baseline = BaselineNetwork(observation_spec)
         self._agent = config.algorithm.agent(time_step_spec, action_spec, self._actor, self._baseline, config.entropy)
-        policy = StatelessPolicy(self._agent.collect_policy, seed, self._drawn)
-        self._collect = BatchCollector(self._environment, policy)
+        self._policy = StatelessPolicy(self._agent.collect_policy, seed, self._drawn)
         self._train = common.function(self._agent.train)
         self._logits = common.function(lambda seen: self._actor(seen.observation, seen.step_type)[0].logits)
-        # Many small calls of TensorFlow cost more than what they compute.
-        self._draw = common.function(self._draw_batch)
         self._compare = common.function(lambda drawn: _entropy_and_kl(drawn.logits, self._logits(drawn.experience)))
         kept: dict[str, Any] = dict(agent=self._agent, iteration=self._iteration, emitted=self._emitted)
         self._queue = None
@@ -219,15 +225,26 @@ class Controller(Algorithm):
         """Draws the batch of this number; the controller stays as it is.
 
         Returns:
-          A `Proposal` of `batch_size` rules.
+          A `Proposal` of `batch_size` rules, or as many as `sizes` says.
         """
+        environment, draw = self._find_batch(self._sizes.find(number, self.config.batch_size))
         self._drawn.assign(number)
-        drawn = self._draw()
-        return Proposal(self._environment.rules, drawn)
+        drawn = draw()
+        return Proposal(environment.rules, drawn)
 
-    def _draw_batch(self):
-        experience = self._collect()
-        return Drawn(experience, self._logits(experience))
+    def _find_batch(self, size):
+        """The environment in which so many rules are drawn, and the function that draws them."""
+        if size not in self._batches:
+            environment = RuleEnvironment(self._space, pay_nothing, size)
+            collect = BatchCollector(environment, self._policy)
+
+            def draw():
+                experience = collect()
+                return Drawn(experience, self._logits(experience))
+
+            # Many small calls of TensorFlow cost more than what they compute.
+            self._batches[size] = environment, common.function(draw)
+        return self._batches[size]
 
     def learn(
         self,
@@ -278,7 +295,7 @@ class Controller(Algorithm):
 
     def _learn_from_others(self, rules, rewards, population):
         """There is no probability that these were drawn with, so that they can be imitated, and no more."""
-        found = [(self._environment.space.embed(rule), reward) for rule, reward in zip(rules, rewards)]
+        found = [(self._space.embed(rule), reward) for rule, reward in zip(rules, rewards)]
         own = [(string, reward) for string, reward in found if string]
         if self._queue and (own or population):
             strings, rewards = [string for string, _ in own], [reward for _, reward in own]

@@ -15,11 +15,14 @@ from neural_optimizer_search.dsl.space import Space
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Ledger, Sample
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
+from neural_optimizer_search.search.batch_sizes import OWN, BatchSizes
 from neural_optimizer_search.search.local import Local, LocalConfig
 from tf_agents_env.controllers import CONTROLLERS, Controller
 
-# Of a batch, beside those of `LocalConfig`.
+# Of a batch, beside those of `LocalConfig`. A batch of another size has the same share of them, rounded down, but one
+# at least.
 DRAWN_RULES = 2
+OWN_SIZE = DRAWN_RULES + LocalConfig.batch_size
 # The best that the controller imitates; in preset paper too, for without it nothing guides it.
 IMITATED = LocalConfig.parents
 
@@ -47,7 +50,7 @@ class Guided(Algorithm):
     def learn(self, proposal: Proposal, evaluations: Sequence[Evaluation]) -> None:
         """Local search learns from all rules; the controller from its own, and it imitates the best of all."""
         self._local.learn(proposal, evaluations)
-        first = 0 if proposal.drawn is None else len(proposal.rules) - self._controller.config.batch_size
+        first = 0 if proposal.drawn is None else len(proposal.rules) - proposal.drawn.count
         own = Proposal(proposal.rules[first:], proposal.drawn)
         self._controller.learn(own, evaluations[first:], self._local.best)
         self.metrics = {**self._local.metrics, **self._controller.metrics}
@@ -70,6 +73,7 @@ def make_guided(
     known: Iterable[Evaluation] = (),
     directory: Optional[Path] = None,
     ledger: Optional[Ledger] = None,
+    sizes: BatchSizes = OWN,
 ) -> Guided:
     """A `Guided` with the settings of PPO's preset.
 
@@ -80,8 +84,15 @@ def make_guided(
       known: Evaluations of the known optimizers.
       directory: Of the controller's checkpoints; None for none.
       ledger: The `Ledger` of the run to go on with, if there is one.
+      sizes: Of proposals that have another size than `OWN_SIZE`; 2 at least.
     """
     config = dataclasses.replace(CONTROLLERS["ppo"][preset], batch_size=DRAWN_RULES, queue_size=IMITATED)
     run_id, steps, samples = (ledger.run_id, ledger.steps, ledger.sample_rows()) if ledger else ("", None, ())
-    controller = Controller(space, config, seed, directory, run_id, steps)
-    return Guided(controller, functools.partial(Local, space, LocalConfig(), seed, known), samples)
+    controller = Controller(space, config, seed, directory, run_id, steps, sizes.part(_count_drawn))
+    others = sizes.part(lambda size: size - _count_drawn(size))
+    return Guided(controller, functools.partial(Local, space, LocalConfig(), seed, known, sizes=others), samples)
+
+
+def _count_drawn(size):
+    """How many rules of a proposal the controller draws."""
+    return max(1, size * DRAWN_RULES // OWN_SIZE)

@@ -29,6 +29,7 @@ from neural_optimizer_search.records.rows import (
     Tuning,
     check_sample,
     from_row,
+    read_batch_size,
     read_descent,
     read_rule,
     read_start,
@@ -185,6 +186,28 @@ class Ledger:
             return Fingerprint.from_dict(recorded)
         except ValueError as error:
             raise Damaged(f"{self._path}: {error}") from error
+
+    @property
+    def proposed(self) -> int:
+        """The most proposals of which the ledger ever had all samples; a search that goes on forgets some of them."""
+        forgotten = self._about("proposed", int) if self._has("proposed") else 0
+        return max(forgotten, self.steps - len(self.find_tuned_steps()))
+
+    @property
+    def earlier_batch_sizes(self) -> tuple[tuple[int, Optional[int]], ...]:
+        """What was another before: (number, size) of the proposals below the number, as `BatchSizes` has them."""
+        rows = self._about("batch_sizes", list) if self._has("batch_sizes") else []
+        with self._naming():
+            return tuple(map(read_batch_size, rows))
+
+    def change_batch_size(self, before: Optional[int], ahead: int) -> None:
+        """Records that the proposals have another size from the first that was not begun.
+
+        Args:
+          before: The size that they had.
+          ahead: How many may have been begun beside the one that was to be learned from next.
+        """
+        self._set_about(batch_sizes=[*self.earlier_batch_sizes, (self.proposed + 1 + ahead, before)])
 
     @property
     def anchors(self) -> list[Evaluation]:
@@ -359,6 +382,8 @@ class Ledger:
     def drop_samples(self, step: int) -> None:
         """Forgets the samples of this step and later ones; their evaluations stay."""
         self._counts = None
+        if step < self.steps:
+            self._set_about(proposed=self.proposed)
         with self._writing() as db:
             db.execute("DELETE FROM samples WHERE step >= ?", [step])
 
@@ -480,4 +505,4 @@ def _insert(db, evaluation, role):
     )
 
 
-_WORDS = {dict: "table of names and values", list: "list", str: "text"}
+_WORDS = {dict: "table of names and values", list: "list", str: "text", int: "whole number"}

@@ -210,6 +210,14 @@ def read_descent(recorded: Mapping[str, Any]) -> Descent:
         raise Damaged(f"{error}.") from error
 
 
+def read_batch_size(row: Any) -> tuple[int, Optional[int]]:
+    """A row of `Ledger.earlier_batch_sizes`; raises `Damaged` if it is none."""
+    is_pair = isinstance(row, list) and len(row) == 2 and type(row[0]) is int
+    if not is_pair or not (row[1] is None or (type(row[1]) is int and row[1] > 0)):
+        raise Damaged("its batch sizes are no pairs of the number of a proposal and a size.")
+    return row[0], row[1]
+
+
 def _make_rule(content):
     if not isinstance(content, dict):
         return Rule(content)

@@ -113,10 +113,19 @@ def settings(run: RecordedSearch) -> Element:
         element("p", "The command that makes this run again:"),
         element("pre", reproduction(run.config), id="command", class_="command", tabindex=0),
         copy_button("command", "command"),
+        _sizes_note(run.earlier_batch_sizes),
         _cache_note(run.counts["cached"]),
         scroll_box(table(("setting", "value"), rows), "Settings"),
         id_="settings",
     )
+
+
+def _sizes_note(sizes):
+    if not sizes:
+        return None
+    earlier = ", ".join(f"{size or 'its own size'} before batch {number + 1}" for number, size in sizes)
+    note = f"The batch size was another earlier ({earlier}), which this command does not repeat."
+    return element("p", note, class_="note")
 
 
 def _cache_note(cached):

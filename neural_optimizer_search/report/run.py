@@ -64,6 +64,7 @@ class RecordedSearch:
       versions: What the search was computed with, one dict for each time that it changed.
       fingerprint: Of a task of the user's own, if it was recorded.
       task_changes: What became another in it while the run went on.
+      earlier_batch_sizes: Of proposals from before the batch size was changed, as the ledger has them.
       fresh: What rules and known optimizers got with seeds that the search never saw, by their keys.
       alike: How many different rules took the evaluation of another one, which behaves alike, by its key.
       probes: The recorded descents on which rules are told apart.
@@ -82,6 +83,7 @@ class RecordedSearch:
     versions: tuple[dict[str, str], ...] = ()
     fingerprint: Optional[Fingerprint] = None
     task_changes: tuple[str, ...] = ()
+    earlier_batch_sizes: tuple[tuple[int, Optional[int]], ...] = ()
     fresh: Mapping[str, Evaluation] = dataclasses.field(default_factory=dict)
     alike: Mapping[str, int] = dataclasses.field(default_factory=dict)
     probes: Sequence[Probe] = ()
@@ -192,6 +194,7 @@ def read(place: Union[str, Path]) -> RecordedSearch:
                 versions=tuple(ledger.versions),
                 fingerprint=ledger.fingerprint,
                 task_changes=tuple(ledger.task_changes),
+                earlier_batch_sizes=ledger.earlier_batch_sizes,
                 fresh=_keep_drawable(ledger.fresh_evaluations()),
                 alike=ledger.count_alike(),
                 probes=read_probes(ledger),

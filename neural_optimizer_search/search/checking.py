@@ -64,6 +64,7 @@ def _check_ledger(ledger):
     evaluations, samples = ledger.evaluations(), ledger.samples()
     # Each is checked when it is read.
     _ = ledger.fingerprint, ledger.fingerprints, ledger.descent, ledger.start, ledger.end, ledger.tunings()
+    _ = ledger.proposed, ledger.earlier_batch_sizes
     fresh = ledger.fresh_evaluations()
     _check_rewards([*evaluations, *fresh.values()])
     _check_parts([*evaluations, *fresh.values()], ledger.anchors)

@@ -30,6 +30,7 @@ from neural_optimizer_search.records.run_directory import (
 from neural_optimizer_search.search.algorithm import StateLost
 from neural_optimizer_search.search.alike import open_behaviours
 from neural_optimizer_search.search.anchors import describe_scales, open_anchors
+from neural_optimizer_search.search.batch_sizes import BatchSizes
 from neural_optimizer_search.search.checking import check_run
 from neural_optimizer_search.search.config import NO_CACHE, RunConfig, SearchConfig, choose_defaults
 from neural_optimizer_search.search.constants import Rounds, describe_no_round
@@ -64,7 +65,7 @@ from neural_optimizer_search.search.registry import (
 )
 from neural_optimizer_search.search.score_words import choose_words, describe_reward
 from neural_optimizer_search.search.standing import Standing
-from neural_optimizer_search.search.start import Started, describe_start
+from neural_optimizer_search.search.start import Started, count_batches, describe_start
 from neural_optimizer_search.search.timeout import find_timeout
 from neural_optimizer_search.search.tracebacks import keep_tracebacks
 from neural_optimizer_search.tasks import UnknownTask
@@ -187,12 +188,9 @@ def _run(config, out, ledger, may_change):
         executor.timeout = config.timeout or find_timeout(known)
         if config.batches_ahead:
             rewind(ledger)
-        setting = SearchSetting(space, config.preset, config.seed, out / CONTROLLER, ledger, known, protocol, start)
-        algorithm = entry.make(setting)
+        algorithm = _make_algorithm(config, out, ledger, known, protocol)
         if config.minutes:
             print(_describe_time(config, known, executor.workers), flush=True)
-        if start and not entry.tries_settings:
-            algorithm = Started(algorithm, [one.rule for one in start])
         given = {screen(one.rule).key: one for one in start if one.tuned}
         rounds = Rounds(config.tuning, protocol, recorder, standing, ledger, known, config.seed, given)
         forget_end(ledger)
@@ -253,6 +251,16 @@ def _describe_time(config, known, workers):
     return (
         f"The minutes ({config.minutes:g}) begin now. On top of them come the rules that are then in training{more}."
     )
+
+
+def _make_algorithm(config, out, ledger, known, protocol):
+    """The algorithm, after the start if it does not begin with that itself."""
+    entry, start = find_algorithm(config.algorithm), ledger.start
+    given = [] if entry.tries_settings else [one.rule for one in start]
+    sizes = BatchSizes(config.batch_size, ledger.earlier_batch_sizes).after(count_batches(given))
+    place = config.make_space(), config.preset, config.seed, out / CONTROLLER
+    algorithm = entry.make(SearchSetting(*place, ledger, known, protocol, start, sizes))
+    return Started(algorithm, given) if given else algorithm
 
 
 def _search(config, out, algorithm, recorder, ledger, rounds):

@@ -26,6 +26,7 @@ from neural_optimizer_search.search.registry import (
     PREFERRED,
     AlgorithmEntry,
     algorithm_names,
+    find_algorithm,
 )
 from neural_optimizer_search.tasks import TASKS
 from neural_optimizer_search.tasks.config import TaskConfig
@@ -43,6 +44,7 @@ FOUND_NAMES = tuple(name for name, *_ in FOUND)
 # What a search on a task of a user's own starts with, beside the archive.
 BESIDE_ARCHIVE = (*MUONS, *FOUND_NAMES)
 NO_CACHE = "none"
+MOST_RULES = 10_000  # that a proposal may have
 # Of the gradient steps, those that tune constants: by default on a task of a user's own, and at most.
 OWN_CONSTANTS, MOST_CONSTANTS = 0.4, 0.9
 
@@ -181,6 +183,16 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         changeable=True,
         is_local=lambda value: value != NO_CACHE,
     )
+    batch_size: Optional[int] = flag(
+        None,
+        "rules that the algorithm proposes at a time: without --async no more workers are busy, times one more than "
+        "--pipeline; when a run is resumed with another size, batches that were begun are finished with theirs",
+        parse=whole_number(1, MOST_RULES),
+        metavar="RULES",
+        default_text="settings 4, evolution 5, local 8, guided 10, random 20; ppo, reinforce and trpo 10, in preset "
+        "paper 5; guided takes 2 or more; exhaustive has none, for it goes through 1000 strings at a time",
+        changeable=True,
+    )
     pipeline: Optional[int] = flag(
         None,
         "how many batches of rules are measured beside the one that is learned from next, so that workers need not "
@@ -258,6 +270,15 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
                 f"Received: {self.patience}."
             )
 
+    def _check_batch_size(self, p):
+        if self.batch_size is None:
+            return
+        smallest, of = find_algorithm(self.algorithm).smallest_batch, f"with --algorithm {self.algorithm}"
+        if smallest is None:
+            p.error(f"argument --batch_size: not allowed {of}, whose batches have a size of their own.")
+        elif self.batch_size < smallest:
+            p.error(f"argument --batch_size: must be at least {smallest} {of}. Received: {self.batch_size}.")
+
     def _check_cache(self, p):
         try:
             if self.cache != NO_CACHE:
@@ -298,6 +319,7 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         self._check_several(p)
         self._check_cache(p)
         self._check_limits(p)
+        self._check_batch_size(p)
         self._check_space(p)
 
 

@@ -11,6 +11,7 @@ from neural_optimizer_search.dsl.space import Space
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Sample
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
+from neural_optimizer_search.search.batch_sizes import OWN, BatchSizes
 from neural_optimizer_search.search.registry import AlgorithmEntry
 from neural_optimizer_search.search.variation import draw_string, mutate
 
@@ -39,10 +40,18 @@ class Evolution(Algorithm):
       seed: Seed of the rules.
       samples: The `Sample`s of the steps done before, which is all its state; of many, the last ones, with at
         least a population that the screen let pass.
+      sizes: Of proposals that have another size than the configuration's.
     """
 
-    def __init__(self, space: Space, config: EvolutionConfig, seed: int, samples: Sequence[Sample] = ()):
-        self._space, self._config, self._seed = space, config, seed
+    def __init__(
+        self,
+        space: Space,
+        config: EvolutionConfig,
+        seed: int,
+        samples: Sequence[Sample] = (),
+        sizes: BatchSizes = OWN,
+    ):
+        self._space, self._config, self._seed, self._sizes = space, config, seed, sizes
         self._completed = 0 if not samples else samples[-1].step + 1
         measured = self._find_members(s for s in reversed(samples) if not s.screened)
         youngest = list(itertools.islice(measured, config.population))
@@ -51,7 +60,7 @@ class Evolution(Algorithm):
     def propose(self, number: int) -> Proposal:
         """The `Proposal` of this number."""
         rng = np.random.default_rng([self._seed, number])
-        strings = [self._string(rng) for _ in range(self._config.batch_size)]
+        strings = [self._string(rng) for _ in range(self._sizes.find(number, self._config.batch_size))]
         return Proposal([self._space.decode(string) for string in strings])
 
     def learn(self, proposal: Proposal, evaluations: Sequence[Evaluation]) -> None:
@@ -77,5 +86,8 @@ class Evolution(Algorithm):
 
 ENTRY = AlgorithmEntry(
     "Regularized evolution",
-    lambda setting: Evolution(setting.space, EvolutionConfig(), setting.seed, setting.ledger.sample_rows()),
+    lambda setting: Evolution(
+        setting.space, EvolutionConfig(), setting.seed, setting.ledger.sample_rows(), setting.batch_sizes
+    ),
+    smallest_batch=1,
 )

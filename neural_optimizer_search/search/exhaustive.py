@@ -10,7 +10,9 @@ from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
 from neural_optimizer_search.search.registry import AlgorithmEntry
 
-BATCH = 1000  # strings a proposal, of which few are legal
+# Strings a proposal, of which few are legal. It stays as it is: which strings a proposal has follows from its number,
+# and how many of them are rules nobody knows before.
+BATCH = 1000
 
 
 class Exhaustive(Algorithm):

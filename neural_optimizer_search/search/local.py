@@ -15,6 +15,7 @@ from neural_optimizer_search.dsl.space import Space
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Sample
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
+from neural_optimizer_search.search.batch_sizes import OWN, BatchSizes
 from neural_optimizer_search.search.registry import AlgorithmEntry
 from neural_optimizer_search.search.string_model import StringModelConfig, score_strings
 from neural_optimizer_search.search.variation import MUTATION_TRIES, cross, draw_string, mutate
@@ -26,7 +27,7 @@ TRIES = 5  # for each string that is to be found
 class LocalConfig:
     """Args:
       batch_size: Strings a proposal.
-      candidates: Strings that it is chosen of.
+      candidates: Strings that it is chosen of; for a proposal of another size, in proportion.
       parents: The best so many distinct behaviours have children; with fewer known, strings are random.
       random_share: Of the candidates that are random; a search does not stay where it began.
       crossover_share: Of the others, those that take a span of tokens from another parent.
@@ -72,6 +73,7 @@ class Local(Algorithm):
       seed: Seed of the strings.
       known: Evaluations of rules to begin from, such as the known optimizers.
       samples: The `Sample`s of the steps done before, which is all its state.
+      sizes: Of proposals that have another size than the configuration's.
 
     Attributes:
       best: The `Parent`s, best first, of equal ones the older first.
@@ -84,8 +86,9 @@ class Local(Algorithm):
         seed: int,
         known: Iterable[Evaluation] = (),
         samples: Iterable[Sample] = (),
+        sizes: BatchSizes = OWN,
     ):
-        self._space, self._config, self._seed = space, config, seed
+        self._space, self._config, self._seed, self._sizes = space, config, seed, sizes
         self.best: list[Parent] = []
         self._seen: set[tuple[int, ...]] = set()
         self._rewards: dict[tuple[int, ...], float] = {}
@@ -101,11 +104,12 @@ class Local(Algorithm):
     def propose(self, number: int) -> Proposal:
         """The `Proposal` of this number."""
         rng = np.random.default_rng([self._seed, number])
-        size, model = self._config.batch_size, self._config.model
+        own, model = self._config.batch_size, self._config.model
+        size = self._sizes.find(number, own)
         if model is None or self._knows_little or self._repeats >= self._config.patience:
             strings = self._find_new(size, rng)
         else:
-            candidates = self._find_new(max(size, self._config.candidates), rng)
+            candidates = self._find_new(max(size, self._config.candidates * size // own), rng)
             scores = score_strings(candidates, list(self._rewards), list(self._rewards.values()), model)
             strings = [candidates[place] for place in np.argsort(-scores, kind="stable")[:size]]
         return Proposal([self._space.decode(string) for string in strings])
@@ -170,5 +174,13 @@ class Local(Algorithm):
 
 ENTRY = AlgorithmEntry(
     "Local search",
-    lambda setting: Local(setting.space, LocalConfig(), setting.seed, setting.known, setting.ledger.sample_rows()),
+    lambda setting: Local(
+        setting.space,
+        LocalConfig(),
+        setting.seed,
+        setting.known,
+        setting.ledger.sample_rows(),
+        setting.batch_sizes,
+    ),
+    smallest_batch=1,
 )

@@ -137,7 +137,17 @@ def _read_config(p, given, out, ledger):
     if "fresh_seeds" in given:
         _check_fresh_seeds(p, config.fresh_seeds, out, ledger)
     config.check(p, "Go on where its module is." if ":" in " ".join(config.task) else "")
+    _note_batch_size(p, recorded.get("batch_size"), config, out, ledger)
     return config
+
+
+def _note_batch_size(p, before, config, out, ledger):
+    """What was proposed, and may be measured in part, is proposed again with the size that it had."""
+    try:
+        if config.batch_size != before:
+            ledger.change_batch_size(before, config.batches_ahead)
+    except Damaged as error:
+        p.error(f"argument --resume: {out} is damaged: {error}")
 
 
 def _check_fresh_seeds(p, count, out, ledger):

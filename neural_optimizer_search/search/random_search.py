@@ -7,6 +7,7 @@ import numpy as np
 from neural_optimizer_search.dsl.space import Space
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
+from neural_optimizer_search.search.batch_sizes import OWN, BatchSizes
 from neural_optimizer_search.search.registry import AlgorithmEntry
 
 BATCH = 20  # the screen lets some pass, which then keep the workers busy together
@@ -20,15 +21,17 @@ class RandomSearch(Algorithm):
       batch_size: Rules a proposal.
       seed: Seed of the rules.
       completed: Proposals learned from before, which is all its state.
+      sizes: Of proposals that have another size.
     """
 
-    def __init__(self, space: Space, batch_size: int, seed: int, completed: int = 0):
+    def __init__(self, space: Space, batch_size: int, seed: int, completed: int = 0, sizes: BatchSizes = OWN):
         self._space, self._batch_size, self._seed = space, batch_size, seed
-        self._completed = completed
+        self._completed, self._sizes = completed, sizes
 
     def propose(self, number: int) -> Proposal:
         """The `Proposal` of this number."""
-        tokens = self._space.sample(np.random.default_rng([self._seed, number]), self._batch_size)
+        size = self._sizes.find(number, self._batch_size)
+        tokens = self._space.sample(np.random.default_rng([self._seed, number]), size)
         return Proposal([self._space.decode(string) for string in tokens])
 
     def learn(self, proposal: Proposal, evaluations: Sequence[Evaluation]) -> None:
@@ -40,6 +43,7 @@ class RandomSearch(Algorithm):
 
 ENTRY = AlgorithmEntry(
     "Random search",
-    lambda setting: RandomSearch(setting.space, BATCH, setting.seed, setting.ledger.steps),
+    lambda setting: RandomSearch(setting.space, BATCH, setting.seed, setting.ledger.steps, setting.batch_sizes),
     defaults={"pipeline": 1},
+    smallest_batch=1,
 )

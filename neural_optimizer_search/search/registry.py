@@ -21,6 +21,7 @@ from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.rows import Start
 from neural_optimizer_search.search.algorithm import Algorithm
+from neural_optimizer_search.search.batch_sizes import OWN, BatchSizes
 from neural_optimizer_search.tasks.protocol import Protocol
 
 GROUP = "neural_optimizer_search.algorithms"
@@ -56,6 +57,7 @@ class SearchSetting(NamedTuple):
       known: The evaluations of the known optimizers, which are measured before anything is proposed.
       protocol: The `Protocol` by which rules are measured; on several tasks, that of the first.
       start: The rules to begin with, for an algorithm that `tries_settings`; others have them measured before.
+      batch_sizes: How many rules each proposal has, for an algorithm with a `smallest_batch`.
     """
 
     space: Space
@@ -66,6 +68,7 @@ class SearchSetting(NamedTuple):
     known: Sequence[Evaluation] = ()
     protocol: Optional[Protocol] = None
     start: Sequence[Start] = ()
+    batch_sizes: BatchSizes = OWN
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,8 @@ class AlgorithmEntry:
       needs: What must be installed: name of a module -> how to install it.
       defaults: Defaults of other flags in place of theirs, by the field of `SearchConfig`.
       tries_settings: Whether its proposals have `trials`; then it begins with the start itself.
+      smallest_batch: The fewest rules that it can be asked to propose at a time; None if it does not read
+        `SearchSetting.batch_sizes`, and `--batch_size` is refused.
       check_state: Checks what it keeps in `SearchSetting.directory`: given that, the run's id and the number of steps
         that the ledger has, it returns a few words that say what is there, or raises `Damaged`. None: it keeps
         nothing.
@@ -90,6 +95,7 @@ class AlgorithmEntry:
     needs: Mapping[str, str] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
     tries_settings: bool = False
+    smallest_batch: Optional[int] = None
     check_state: Optional[Callable[[Path, str, int], str]] = None
 
     @property

@@ -25,6 +25,7 @@ from neural_optimizer_search.measuring.joint import mean_score
 from neural_optimizer_search.records.rows import Start
 from neural_optimizer_search.schedule_shape import parse_schedule
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal, Trial
+from neural_optimizer_search.search.batch_sizes import OWN, BatchSizes
 from neural_optimizer_search.search.form_model import FormModel
 from neural_optimizer_search.search.known_optimizers import THE_FIVE
 from neural_optimizer_search.search.registry import AlgorithmEntry, SearchSetting
@@ -130,6 +131,7 @@ class Settings(Algorithm):
       seed: Seed of what is proposed.
       known: Evaluations of the known optimizers.
       start: What is tried first, beside the best known optimizers.
+      sizes: Of proposals that have another size than the configuration's.
     """
 
     def __init__(
@@ -140,7 +142,9 @@ class Settings(Algorithm):
         seed: int,
         known: Sequence[Evaluation] = (),
         start: Sequence[Start] = (),
+        sizes: BatchSizes = OWN,
     ):
+        self._sizes = sizes
         self._space, self._protocol, self._config, self._seed = space, protocol, config, seed
         self._best: dict[bool, list[Tried]] = {False: [], True: []}  # the best so many, of known optimizers or not
         tasks = len(name_tasks(known))
@@ -157,23 +161,19 @@ class Settings(Algorithm):
         self._scales: dict[str, float] = {}  # the root mean square of a form's updates, as trials told it
         best = sorted((e for e in known if e.status == "ok"), key=lambda e: -e.reward)[: config.known_parents + 1]
         rules, rng = [one.rule for one in start], np.random.default_rng(seed)
-        self._first = [
+        first = [
             *(self._begin(rule) for rule in [*rules, *(e.rule for e in best)]),
             *(self._place(one.rule, *one.tuned)._replace(centred=False) for one in start if one.tuned),
         ]
-        # Every other proposal is of these, so that a small budget has children too.
-        self._scattered = [self._scatter(rule, rng) for _ in range(config.draws) for rule in rules]
+        scattered = [self._scatter(rule, rng) for _ in range(config.draws) for rule in rules]
+        self._planned = self._plan(first, scattered)
 
     def propose(self, number: int) -> Proposal:
         """The `Proposal` of this number."""
-        size = self._config.batch_size
-        individuals = self._first[size * number : size * (number + 1)]
-        if not individuals:
-            turn, is_odd = divmod(number - math.ceil(len(self._first) / size), 2)
-            individuals = [] if is_odd else self._scattered[size * turn : size * (turn + 1)]
-        if not individuals:
+        individuals = self._planned.get(number)
+        if individuals is None:
             rng = np.random.default_rng([self._seed, number])
-            individuals = [self._vary(rng) for _ in range(size)]
+            individuals = [self._vary(rng) for _ in range(self._find_size(number))]
         rules = [set_constants(one.form, one.values) for one in individuals]
         return Proposal(rules, individuals, trials=[self._make_trial(one) for one in individuals])
 
@@ -194,6 +194,9 @@ class Settings(Algorithm):
     def restore(self) -> int:
         """All proposals are made again, from what the ledger has: they take no time beside the trainings."""
         return 0
+
+    def _find_size(self, number):
+        return self._sizes.find(number, self._config.batch_size)
 
     def _learn_scale(self, individual, evaluation):
         """With it a known optimizer becomes a parent as it was measured before the search; on several tasks that was
@@ -225,6 +228,19 @@ class Settings(Algorithm):
                 best.append(one)
 
     # -- What is tried ---------------------------------------------------------------------------------
+
+    def _plan(self, first, scattered):
+        """What is not of children, by the number of the proposal.
+
+        Every other proposal is of those that are scattered, so that a small budget has children too.
+        """
+        planned, number = {}, 0
+        for left, stride in ((first, 1), (scattered, 2)):
+            while left:
+                size = self._find_size(number)
+                planned[number], left = left[:size], left[size:]
+                number += stride
+        return planned
 
     def _begin(self, rule):
         """A rule as it is, at the middle rate."""
@@ -322,14 +338,14 @@ def _find_looks(evaluation):
 
 def _make(setting: SearchSetting) -> Settings:
     assert setting.protocol is not None
-    return Settings(
-        setting.space, setting.protocol, SettingsConfig(), setting.seed, setting.known, tuple(setting.start)
-    )
+    start, sizes = tuple(setting.start), setting.batch_sizes
+    return Settings(setting.space, setting.protocol, SettingsConfig(), setting.seed, setting.known, start, sizes)
 
 
 ENTRY = AlgorithmEntry(
     "Search for settings",
     _make,
     tries_settings=True,
+    smallest_batch=1,
     defaults={"pipeline": 1, "budget": 500, "constants": 0.0, "baselines": THE_FIVE},
 )

@@ -47,6 +47,11 @@ class Started(Algorithm):
         self._algorithm.save()
 
 
+def count_batches(rules: Sequence[Rule]) -> int:
+    """How many proposals `Started` makes before the first of its algorithm."""
+    return -(-len(rules) // BATCH)
+
+
 def describe_start(starts: Sequence[Start], space: Space, screen: Callable[[Rule], Screening], tunes: bool) -> str:
     """What a search starts from, and which of these rules its screen stops, and why, a line for each.
 

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from typing import NamedTuple
 
 import fakes
@@ -9,10 +10,12 @@ import numpy as np
 import pytest
 
 from neural_optimizer_search import parse_formula, search_space
+from neural_optimizer_search.flags import flags_of
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search import registry
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
-from neural_optimizer_search.search.config import HYPERPARAMETERS
+from neural_optimizer_search.search.batch_sizes import OWN, BatchSizes
+from neural_optimizer_search.search.config import HYPERPARAMETERS, SearchConfig
 from neural_optimizer_search.search.limits import Limits
 from neural_optimizer_search.search.loop import STEPS_PER_SAVE, search
 from neural_optimizer_search.search.recorder import EvaluationRecorder
@@ -53,11 +56,12 @@ def made(entry, tmp_path_factory):
     return algorithm
 
 
-def setting(directory, seed=0, preset="fast"):
+def setting(directory, seed=0, preset="fast", sizes=OWN):
     directory.mkdir(exist_ok=True)
     path = directory / "ledger.sqlite"
     ledger = Ledger(path, None if path.exists() else {})
-    return SearchSetting(SPACE, preset, seed, directory / "state", ledger, protocol=fakes.TINY)
+    place = SPACE, preset, seed, directory / "state", ledger
+    return SearchSetting(*place, protocol=fakes.TINY, batch_sizes=sizes)
 
 
 def evaluate(rules):
@@ -113,11 +117,45 @@ def test_it_learns_from_rules_that_it_did_not_propose(entry, tmp_path):
     assert all(SPACE.is_legal(SPACE.encode(rule)) for rule in proposal.rules)
 
 
+def skip_without_sizes(entry):
+    if entry.smallest_batch is None:
+        pytest.skip("Its batches have a size of their own.")
+
+
+def test_its_batches_have_the_size_that_is_asked_for(entry, made, tmp_path):
+    skip_without_sizes(entry)
+    own = len(made.propose(1).rules)
+    algorithm = entry.make(setting(tmp_path, sizes=BatchSizes(7, ((1, None), (2, entry.smallest_batch)))))
+    algorithm.restore()
+    proposals = [algorithm.propose(number) for number in range(4)]
+    assert [len(proposal.rules) for proposal in proposals] == [own, entry.smallest_batch, 7, 7]
+    for proposal in proposals:
+        algorithm.learn(proposal, evaluate(proposal.rules))
+    assert all(math.isfinite(value) for value in algorithm.metrics.values())
+    assert len(algorithm.propose(4).rules) == 7
+
+
+@pytest.mark.parametrize("name", registry.algorithm_names())
+def test_the_help_has_the_size_of_its_own_batches(name, tmp_path):
+    entry = registry.find_algorithm(name)
+    if entry.missing:
+        pytest.skip(f"needs what is not installed: {entry.missing}")
+    skip_without_sizes(entry)
+    algorithm = entry.make(setting(tmp_path))
+    algorithm.restore()
+    told = re.search(rf"\b{name}\b\D*(\d+)", flags_of(SearchConfig)["batch_size"][0].default_text)
+    assert int(told[1]) == len(algorithm.propose(0).rules)
+
+
+def skip_but_one_controller(entry):
+    if entry.title in ("TRPO", "REINFORCE") and not os.environ.get("NOS_LONG"):
+        pytest.skip("Kept as PPO is; test_agents.py restores it. make test-long has it.")
+
+
 @pytest.fixture(scope="module")
 def whole(entry, tmp_path_factory):
     """What a search finds that nobody disturbs."""
-    if entry.title in ("TRPO", "REINFORCE") and not os.environ.get("NOS_LONG"):
-        pytest.skip("Kept as PPO is; test_agents.py restores it. make test-long has it.")
+    skip_but_one_controller(entry)
     return run(entry, tmp_path_factory.mktemp("whole") / "run")
 
 
@@ -135,15 +173,30 @@ def test_with_a_larger_budget_it_goes_on_as_if_it_had_had_it_from_the_start(entr
     assert run(entry, tmp_path / "grown") == whole
 
 
+@pytest.mark.long
+def test_with_another_batch_size_it_goes_on_as_if_it_had_had_both_from_the_start(entry, tmp_path):
+    """What was begun keeps its own."""
+    skip_without_sizes(entry)
+    skip_but_one_controller(entry)
+    run(entry, tmp_path / "run", budget=13)
+    ledger = setting(tmp_path / "run").ledger
+    ledger.change_batch_size(None, 0)
+    sizes = BatchSizes(3, ledger.earlier_batch_sizes)
+    ledger.close()
+    found = run(entry, tmp_path / "run", sizes=sizes)
+    assert found == run(entry, tmp_path / "whole", sizes=sizes)
+    assert found.samples[-1].step > sizes.earlier[0][0]
+
+
 class Found(NamedTuple):
     samples: list
     evaluations: list
     counts: dict
 
 
-def run(entry, directory, budget=None, steps=None):
+def run(entry, directory, budget=None, steps=None, sizes=OWN):
     """What a search has found that ends at its budget, or is killed after so many steps."""
-    place = setting(directory)
+    place = setting(directory, sizes=sizes)
     default = entry.defaults.get("budget", BUDGET)
     budget = budget or (default and min(default, BUDGET))
     recorder = EvaluationRecorder(fakes.fake_executor, place.ledger)

@@ -50,6 +50,28 @@ def test_samples(path):
     assert len(ledger.samples()) == 3
 
 
+def test_what_was_proposed_is_known_when_its_samples_are_forgotten(path):
+    ledger = Ledger(path, {})
+    for step in range(4):
+        ledger.add_samples(step, [fakes.fake_evaluation(RULES[0])], tuned=step == 2)
+    assert ledger.proposed == 3
+    for step in (2, 0):
+        ledger.drop_samples(step)
+        assert ledger.proposed == 3
+    assert ledger.earlier_batch_sizes == ()
+    ledger.change_batch_size(None, ahead=1)
+    ledger.change_batch_size(8, ahead=1)
+    assert ledger.earlier_batch_sizes == ((5, None), (5, 8))
+
+
+@pytest.mark.parametrize("row", [1, [3], [3, 0], ["3", 4], [3, 4.0], [3, True], [None, 4]])
+def test_batch_sizes_that_are_none(path, row):
+    ledger = Ledger(path, {})
+    ledger._set_about(batch_sizes=[[3, 4], row])
+    with pytest.raises(Damaged, match="its batch sizes are no pairs of the number of a proposal and a size"):
+        _ = ledger.earlier_batch_sizes
+
+
 def test_another_process_reads_while_one_writes(path):
     ledger = Ledger(path, {})
     reader = sqlite3.connect(f"file:{path}?mode=ro", uri=True)

@@ -78,6 +78,13 @@ def test_recorded_versions_are_shown(recorded):
     assert "computed with tensorflow 2.15.1, python 3.11.2 computed with tensorflow 2.15.2" in text
 
 
+def test_earlier_batch_sizes_are_beside_the_command(recorded):
+    run = dataclasses.replace(recorded("nothing"), earlier_batch_sizes=((12, None), (20, 8)))
+    said = "The batch size was another earlier (its own size before batch 13, 8 before batch 21), which this command"
+    assert said in Page(search_page(run)).text
+    assert "The batch size was another" not in Page(search_page(recorded("nothing"))).text
+
+
 def test_no_seeds_column_where_there_is_one_seed(page_of):
     assert "reward of each seed" in page_of("only found").text
     assert "reward of each seed" not in page_of("one seed").text

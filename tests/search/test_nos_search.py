@@ -99,6 +99,11 @@ def test_a_whole_space_needs_no_budget(tmp_path, capfd, trains_nothing):
         (["--budget", "0"], "argument --budget: must be a whole number from 1 to 2147483647. Received: 0."),
         (["--budget", "many"], "argument --budget: must be a whole number from 1 to 2147483647. Received: many."),
         (["--workers", "0"], "argument --workers: must be a whole number from 1 to 10000. Received: 0."),
+        (["--batch_size", "0"], "argument --batch_size: must be a whole number from 1 to 10000. Received: 0."),
+        (
+            ["--algorithm", "exhaustive", "--batch_size", "5"],
+            "argument --batch_size: not allowed with --algorithm exhaustive, whose batches have a size of their own.",
+        ),
         (["--seed", "-1"], "argument --seed: must be a whole number from 0 to 2147483647. Received: -1."),
         (["--ray_address", "auto"], "argument --ray_address: needs --executor ray"),
         (["--nonsense"], "argument --nonsense: there is no such flag. To see all arguments: nos-search --help"),

@@ -1,5 +1,6 @@
 """What a search records depends neither on the number of its workers nor on where it was broken off."""
 
+import collections
 import functools
 import os
 
@@ -78,3 +79,27 @@ def test_another_limit(whole, evaluator, tmp_path, workers, name):
     make = functools.partial(Workers, evaluator, workers)
     for point, found in broken(tmp_path, algorithm, make, [6, 9], **limit):
         assert found == read(tmp_path / "whole"), point
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_batch_size_that_changes(evaluator, tmp_path, algorithm):
+    """What was begun is finished with its own size, by any number of workers, and wherever it is broken off again."""
+
+    def go_on(out, executor, changes_size=False):
+        run(out, algorithm, executor, batch_size=3, changes_size=changes_size, rules=24)
+
+    for workers in (1, 2):
+        out = tmp_path / str(workers)
+        run(out, algorithm, Workers(evaluator, workers), rules=7)
+        go_on(out, Workers(evaluator, workers), changes_size=True)
+    expected = read(tmp_path / "1")
+    assert read(tmp_path / "2") == expected
+    sizes = collections.Counter(sample.step for sample in expected["samples"]).values()
+    assert list(sizes) == sorted(sizes, reverse=True) and {3} < set(sizes) <= {3, 5, 20}
+    for point in (1, 6):
+        out = tmp_path / f"broken at {point}"
+        run(out, algorithm, Workers(evaluator, 2), rules=7)
+        with pytest.raises(KeyboardInterrupt):
+            go_on(out, Workers(evaluator, 2, breaks_at=point), changes_size=True)
+        go_on(out, Workers(evaluator, 1))
+        assert read(out) == expected

@@ -1,5 +1,6 @@
 """The search over settings: what it proposes, what it learns, and a whole search with trainings that are made up."""
 
+import collections
 import contextlib
 import dataclasses
 import re
@@ -204,6 +205,33 @@ def test_it_goes_on_as_if_it_had_not_been_stopped(workers, tmp_path, monkeypatch
             place = [*FLAGS[:-1], budget, "--out", str(tmp_path / "parts")]
         assert command.main(place) == 0
     assert read(tmp_path / "parts")[:3] == read(tmp_path / "whole")[:3]
+
+
+def test_another_batch_size_changes_nothing_that_was_proposed(workers, tmp_path):
+    """All proposals are made again, also those of before a second stop."""
+    for name, budgets in (("whole", ("60",)), ("parts", ("37", "60"))):
+        out = tmp_path / name
+        assert command.main([*FLAGS[:-1], "13", "--out", str(out)]) == 0
+        before = read(out)[1]
+        for budget in budgets:
+            assert command.main(["--resume", str(out), "--budget", budget, "--batch_size", "7"]) == 0
+        assert read(out)[1][: len(before)] == before
+        assert command.main(["--check", str(out)]) == 0
+    assert read(tmp_path / "parts")[:3] == read(tmp_path / "whole")[:3]
+    sizes = collections.Counter(sample.step for sample in read(out)[1])
+    assert {sizes[sample.step] for sample in before} <= {2, 4} and sizes[max(sizes) - 1] == 7
+
+
+def test_a_change_of_the_batch_size_survives_a_stop_while_proposals_are_made_again(workers, tmp_path):
+    """The ledger has forgotten their samples by then."""
+    for name in ("whole", "stopped"):
+        out = tmp_path / name
+        assert command.main([*FLAGS[:-1], "30", "--out", str(out)]) == 0
+        if name == "stopped":
+            with contextlib.closing(Ledger(out / "ledger.sqlite")) as ledger:
+                ledger.drop_samples(1)
+        assert command.main(["--resume", str(out), "--budget", "60", "--batch_size", "7"]) == 0
+    assert read(tmp_path / "stopped")[:3] == read(tmp_path / "whole")[:3]
 
 
 def test_several_tasks_have_one_setting(trains_nothing, tmp_path, capfd):

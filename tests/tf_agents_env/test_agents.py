@@ -115,7 +115,7 @@ def test_hessian_product_by_hand():
 def test_fisher_product_is_that_of_the_explicit_fisher_matrix(eagerly):
     """F = mean over tokens of Jᵀ(diag(p) - p·pᵀ)J, where J is the Jacobian of the logits."""
     agent = controller(units=3)
-    experience = agent._collect()
+    experience = agent.propose(0).drawn.experience
     actor, seen = agent._actor, tf.nest.map_structure(lambda x: x[:2, :-1], experience)
     legal = seen.observation["mask"].numpy() > 0
     assert not legal.all()

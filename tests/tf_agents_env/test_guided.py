@@ -9,7 +9,9 @@ from toys import QUICK, SPACE
 
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.records.rows import Sample
+from neural_optimizer_search.search import command
 from neural_optimizer_search.search.algorithm import Proposal
+from neural_optimizer_search.search.batch_sizes import BatchSizes
 from neural_optimizer_search.search.local import Local, LocalConfig
 from tf_agents_env.controllers import CONTROLLERS, Controller
 from tf_agents_env.guided import DRAWN_RULES, IMITATED, Guided, make_guided
@@ -81,4 +83,18 @@ def test_the_presets_are_those_of_ppo(preset):
     assert (config.batch_size, config.queue_size) == (DRAWN_RULES, IMITATED)
     assert dataclasses.replace(config, batch_size=5, queue_size=0) == dataclasses.replace(
         CONTROLLERS["ppo"][preset], batch_size=5, queue_size=0
+    )
+
+
+@pytest.mark.parametrize(("size", "drawn"), [(2, 1), (9, 1), (10, DRAWN_RULES), (25, 5)])
+def test_a_batch_of_another_size_has_the_same_share_of_both(size, drawn):
+    proposal = make_guided(SPACE, "fast", 0, sizes=BatchSizes(size)).propose(0)
+    assert (len(proposal.rules), proposal.drawn.count) == (size, drawn)
+
+
+def test_one_rule_is_too_few_for_both(capsys):
+    with pytest.raises(SystemExit):
+        command.main(["--algorithm", "guided", "--batch_size", "1"])
+    assert (
+        "argument --batch_size: must be at least 2 with --algorithm guided. Received: 1." in capsys.readouterr().err
     )

@@ -1,0 +1,49 @@
+"""How many rules each proposal of a search has: the number may change when a run is resumed."""
+
+from collections.abc import Callable
+from typing import NamedTuple, Optional
+
+
+class BatchSizes(NamedTuple):
+    """The size of each proposal, by its number.
+
+    A search that goes on makes some of its proposals again. They have their earlier sizes, so that they are the same.
+
+    Attributes:
+      size: Rules a proposal; None for the algorithm's own number.
+      earlier: (number, size): proposals below the number had this size. The first pair that fits counts.
+
+    Example:
+      >>> from neural_optimizer_search.search.batch_sizes import BatchSizes
+      >>> sizes = BatchSizes(100, ((2, None), (3, 20)))
+      >>> [sizes.find(number, own=8) for number in range(5)]
+      [8, 8, 20, 100, 100]
+    """
+
+    size: Optional[int] = None
+    earlier: tuple[tuple[int, Optional[int]], ...] = ()
+
+    def find(self, number: int, own: int) -> int:
+        """The size of a proposal.
+
+        Args:
+          number: The proposal's.
+          own: The algorithm's own size.
+        """
+        size = next((size for end, size in self.earlier if number < end), self.size)
+        return own if size is None else size
+
+    def after(self, count: int) -> "BatchSizes":
+        """The sizes of proposals that are numbered from 0 once more, after so many others."""
+        return self._replace(earlier=tuple((end - count, size) for end, size in self.earlier))
+
+    def part(self, find_part: Callable[[int], int]) -> "BatchSizes":
+        """The sizes of a part of each proposal, from how many of so many rules it has."""
+
+        def of(size):
+            return None if size is None else find_part(size)
+
+        return BatchSizes(of(self.size), tuple((end, of(size)) for end, size in self.earlier))
+
+
+OWN = BatchSizes()  # those that an algorithm has if nobody chooses any
