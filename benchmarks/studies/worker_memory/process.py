@@ -4,11 +4,14 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
+from typing import Any, Optional
 
 import tensorflow as tf
 
 from benchmarks.studies.worker_memory.models import MODELS
 from neural_optimizer_search import parse_formula
+from neural_optimizer_search.tasks.image_task import ImageTask
+from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.workers.measuring_worker import make_evaluator
 from neural_optimizer_search.workers.placement import ONE_THREAD
 
@@ -27,7 +30,7 @@ def main(kind: str, model: str, steps: int, data_dir: str) -> None:
     del kept  # which a person who trains, and a worker, would still have
 
 
-def fit(task, protocol, data_dir):
+def fit(task: ImageTask, protocol: Protocol, data_dir: Optional[str]) -> Any:
     """As a person trains the model."""
     ONE_THREAD.take()
     train, validation = task.splits(protocol, data_dir)
@@ -38,7 +41,7 @@ def fit(task, protocol, data_dir):
     return model, train, validation
 
 
-def measure(task, protocol, data_dir):
+def measure(task: ImageTask, protocol: Protocol, data_dir: Optional[str]) -> Any:
     """As a worker measures a rule."""
     evaluate = make_evaluator(task, protocol, data_dir)
     assert evaluate(parse_formula("Adam")).status == "ok"
