@@ -85,9 +85,12 @@ class ChildRun:
       variables: All that a run changes.
       validate: Gives [score, loss, metric] of the child as it is.
       pace: The `Pace` of the child's runs.
-      tell: Called after each piece with the number of steps done.
+      tell: Called before each piece with the number of steps done.
       require_turn: Raises an error if another run has begun.
       start: Where the run goes on; None for its beginning.
+
+    Raises:
+      ValueError: If `start` is not of these variables.
     """
 
     def __init__(
@@ -105,6 +108,7 @@ class ChildRun:
         self._run: Optional[TrainingRun] = None
         if start:
             self._run = start.run
+            _check_values(variables, start.values)
             for variable, value in zip(variables, start.values):
                 # NumPy's files know no bfloat16, and give its bytes.
                 variable.assign(value.view(variable.dtype.as_numpy_dtype) if value.dtype.kind == "V" else value)
@@ -125,13 +129,13 @@ class ChildRun:
         run = self._run
         start = run.steps if run else 0
         if run is None or (run.finite and start < end):
+            self._tell(start)
             began = time.perf_counter()
             finite, done, curves, rms = self._train(start, min(end, start + self._pace.steps))
             # A piece has 0 where another one validated.
             curves = curves.numpy() + (find_curves(run) if run else 0.0)
             self._run = run = make_run(bool(finite), int(done), curves, float(rms))
             self._pace.learn(run.steps - start, time.perf_counter() - began)
-            self._tell(run.steps)
         return run
 
     def validate(self) -> np.ndarray:
@@ -144,3 +148,11 @@ class ChildRun:
         self._require_turn()
         assert self._run is not None
         return Snapshot(self._run, [variable.numpy() for variable in self._variables])
+
+
+def _check_values(variables, values):
+    if len(values) != len(variables):
+        raise ValueError(f"it has {len(values)} values for {len(variables)} variables")
+    for variable, value in zip(variables, values):
+        if not variable.shape.is_compatible_with(value.shape):
+            raise ValueError(f"it has a value of shape {value.shape} for a variable of shape {variable.shape}")

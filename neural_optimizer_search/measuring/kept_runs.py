@@ -139,7 +139,12 @@ class KeptRuns:
         if kept and kept.values is not None and kept.run.steps <= end:
             start = Snapshot(kept.run, kept.values)
         sizes = (self._steps, self._every, schedule, weight_decay)
-        child = self._train.begin(self._rule, learning_rate, seed, *sizes, start=start)
+        try:
+            child = self._train.begin(self._rule, learning_rate, seed, *sizes, start=start)
+        except ValueError as error:
+            if start is None:
+                raise
+            raise _damaged(self._place(setting)[0], error) from error
         marks, seconds = (kept.marks, kept.seconds) if kept else ({}, 0.0)
         began = saved = time.monotonic()
         while (run := child.advance_a_piece(end)).finite and run.steps < end:
@@ -180,13 +185,11 @@ class KeptRuns:
         try:
             require_regular(path)
             with np.load(path, allow_pickle=False) as file:
-                return _read_kept({name: file[name] for name in file}, key)
+                return _read_kept({name: file[name] for name in file}, key, self._steps // self._every)
         except FileNotFoundError:
             return None
         except (Damaged, OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise CannotKeep(
-                f"{path} is damaged, or of another release: {error}. Remove it: its training then begins anew."
-            ) from error
+            raise _damaged(path, error) from error
 
     def _write(self, setting, kept):
         path, key = self._place(setting)
@@ -204,6 +207,11 @@ class KeptRuns:
             raise CannotKeep(
                 f"A training cannot be kept in {self._directory}: {error.strerror or error}. Make room, or mend it."
             ) from error
+
+
+def _damaged(path, error):
+    what = f"{path} is damaged, or of another release ({str(error).rstrip('.')})."
+    return CannotKeep(f"{what} Remove it: its training then begins anew.")
 
 
 def _keep(child: ChildRun, marks, seconds):
@@ -224,10 +232,12 @@ def _arrays(kept, key):
     )
 
 
-def _read_kept(arrays, key):
+def _read_kept(arrays, key, validations):
     about = json.loads(str(arrays["about"]))
     if about["key"] != key:
-        raise Damaged("it has another training.")
+        raise Damaged("it has another training")
+    if arrays["curves"].shape != (validations, 3):
+        raise Damaged(f"it has {len(arrays['curves'])} validations of {validations}")
     run = make_run(about["finite"], about["steps"], arrays["curves"], about["update_rms"])
     count = about["values"]
     values = None if count is None else [arrays[f"value_{i}"] for i in range(count)]

@@ -11,7 +11,7 @@ from typing import Optional
 
 from neural_optimizer_search import console, flags
 from neural_optimizer_search.command_line import MissingPackage, Parser, quote, require
-from neural_optimizer_search.file_lock import InUse, Moved
+from neural_optimizer_search.file_lock import FileLock, InUse, Moved
 from neural_optimizer_search.files import Damaged, write_whole
 from neural_optimizer_search.promotion import saved
 from neural_optimizer_search.promotion.candidates import choose_candidates
@@ -22,6 +22,7 @@ from neural_optimizer_search.records.ledger import NotThisRun
 from neural_optimizer_search.records.progress import ProgressBar
 from neural_optimizer_search.records.run_directory import (
     LEADERBOARD,
+    PROMOTION_FILE,
     TRACEBACKS,
     find_other_file,
     find_owner,
@@ -153,9 +154,9 @@ def _promote(promotion, run, out):
     steps = [end - start for start, end in zip((0, *ends), ends)]
     done = sum(s * count for s, count in zip(steps, saved.count_evaluations(out, promotion)))
     rungs, table = [], ""
-    trainings = out.resolve() / saved.TRAININGS
-    trainings.mkdir(exist_ok=True)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(contextlib.closing(FileLock(out / PROMOTION_FILE)))  # through all rungs
+        trainings = saved.make_trainings(out)
         total = sum(s * (count + len(known)) for s, count in zip(steps, counts))
         bar = stack.enter_context(ProgressBar(total, unit=None, done=done))
         executor = stack.enter_context(config.open_executor(task, protocol, config.data_dir))
@@ -185,7 +186,7 @@ def _promote(promotion, run, out):
             table = promotion_table(rungs, chosen, config.rungs, words, known)
             write_whole(out / LEADERBOARD, lambda unfinished, table=table: unfinished.write_text(f"{table}\n"))
             saved.clear_trainings(out, [*halving.choose(rung), *known.values()])
-    saved.clear_trainings(out)
+        saved.clear_trainings(out)
     if len(rungs) < config.rungs:
         print(f"Stopped after rung {len(rungs)} of {config.rungs}: none of its rules trained to the end.")
     print(f"\n{table}\n\nKept in {out}")
@@ -197,7 +198,7 @@ def _print_first_lines(config, protocol, run, out, counts, ends):
         f"{counts[0]} rules of {run} and {len(config.known_optimizers)} known optimizers, "
         f"{config.task}/{config.protocol}, {seeds} {'seed' if seeds == 1 else 'seeds'}, "
         f"rungs of {', '.join(map(str, counts))} rules, {config.describe_workers()} -> {out}\n"
-        f"Of {rates} learning rates the best after {min(protocol.sweep_steps, ends[0]):,} steps trains on; "
+        f"Of {rates} learning rates the best at step {min(protocol.sweep_steps, ends[0]):,} trains on; "
         f"rungs end at step {', '.join(f'{end:,}' for end in ends)}.",
         flush=True,
     )

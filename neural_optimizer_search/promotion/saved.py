@@ -3,6 +3,8 @@
 import contextlib
 import json
 import math
+import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterable, Sequence
@@ -21,6 +23,7 @@ from neural_optimizer_search.records.run_directory import LEDGER, PROMOTION_FILE
 
 # Where workers keep their trainings, while they may go on.
 TRAININGS = "trainings"
+_OF_RULE = re.compile("[0-9a-f]{16}")
 # Of what a promotion is. In the first release each rung trained anew.
 _VERSION = 2
 
@@ -119,8 +122,22 @@ def count_evaluations(out: Path, promotion: Promotion) -> list[int]:
     return counts
 
 
+def make_trainings(out: Path) -> Path:
+    """The directory of the trainings, or where a link of its name leads; it is made if there is none.
+
+    Raises:
+      Damaged: If something else has its name.
+      OSError: If it cannot be made.
+    """
+    directory = out.resolve() / TRAININGS
+    if os.path.lexists(directory) and not directory.is_dir():
+        raise Damaged(f"{directory} is no directory, where trainings are to be kept. Remove it.")
+    directory.mkdir(exist_ok=True)
+    return directory
+
+
 def clear_trainings(out: Path, but: Iterable[Rule] = ()) -> None:
-    """Removes the trainings that do not go on.
+    """Removes the trainings that do not go on, and nothing else that somebody put there.
 
     Args:
       out: Directory of the promotion.
@@ -129,10 +146,11 @@ def clear_trainings(out: Path, but: Iterable[Rule] = ()) -> None:
     directory = out / TRAININGS
     stay = {find_directory(directory, rule) for rule in but}
     for place in directory.iterdir():
-        if place not in stay:
+        if _OF_RULE.fullmatch(place.name) and place not in stay and place.is_dir() and not place.is_symlink():
             shutil.rmtree(place)
-    if not stay:
-        directory.rmdir()
+    if not stay and not directory.is_symlink():
+        with contextlib.suppress(OSError):  # what somebody put there stays
+            directory.rmdir()
 
 
 def rung_files(config: PromotionConfig) -> list[str]:

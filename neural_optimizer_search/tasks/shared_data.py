@@ -1,7 +1,8 @@
 """Large data once in the memory of a machine, however many workers train on it.
 
-The first worker writes an array to a file, and all map it: the system keeps the pages of a file once. A file that no
-process maps any more is removed by the next worker that shares data, and when workers are ended.
+The first worker writes an array to a file, and all map it: the system keeps the pages of a file once. The name is a
+hash of what the file holds, which is looked at before it is used. A file that no process maps any more is removed by
+the next worker that shares data, and when workers are ended.
 """
 
 import contextlib
@@ -12,6 +13,7 @@ import os
 import pathlib
 import stat
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Optional
 
@@ -19,6 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 LEAST_BYTES = 2**24  # what is smaller is not worth a file
+LONGEST_WAIT = 60.0  # seconds that another process may take to write its data
 ALIGNMENT = 64  # bytes; of a tensor that TensorFlow does not copy
 _NUMBERS = (np.float16, np.float32, np.float64, np.uint8, np.int8, np.int16, np.int32, np.int64)
 # Of the files that this process maps: as long as a descriptor is open, its lock says that the file is in use.
@@ -53,13 +56,16 @@ def share(arrays: Sequence[Any]) -> tf.Tensor:
       arrays: Arrays or tensors of numbers.
     """
     whole = np.concatenate([np.asarray(array) for array in arrays]) if len(arrays) > 1 else np.asarray(arrays[0])
+    whole = np.ascontiguousarray(whole, whole.dtype.newbyteorder("="))
     try:
-        with _hold_directory() as directory:
+        with _hold_directory(LONGEST_WAIT) as directory:
             path = directory / _name(whole)
             _remove_unused(directory, path)
-            if not path.exists():
+            mapped = _map(path, whole)
+            if mapped is None:
                 _write(path, whole)
-            return _as_tensor(_map(path))
+                mapped = _map(path, whole)
+            return leave_pool(whole) if mapped is None else _as_tensor(mapped)
     except OSError:
         return leave_pool(whole)
 
@@ -79,8 +85,8 @@ def _as_tensor(array):
 
 
 def remove_unused() -> None:
-    """Removes the files that no process maps."""
-    with contextlib.suppress(OSError), _hold_directory() as directory:
+    """Removes the files that no process maps, if no other process is at it."""
+    with contextlib.suppress(OSError), _hold_directory(0.0) as directory:
         _remove_unused(directory)
 
 
@@ -90,16 +96,25 @@ def find_directory() -> pathlib.Path:
 
 
 @contextlib.contextmanager
-def _hold_directory() -> Iterator[pathlib.Path]:
-    """The directory, in which no other process writes or removes anything meanwhile."""
-    directory = find_directory()
+def _hold_directory(seconds) -> Iterator[pathlib.Path]:
+    """The directory, in which no other process writes or removes anything meanwhile; an OSError after so many seconds
+    in which another one holds it.
+    """
+    directory, end = find_directory(), time.monotonic() + seconds
     directory.mkdir(mode=0o700, exist_ok=True)
     found = os.lstat(directory)
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
         raise PermissionError(f"{directory} is not this user's alone.")
     descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= end:
+                    raise
+                time.sleep(0.05)
         yield directory
     finally:
         os.close(descriptor)
@@ -107,23 +122,33 @@ def _hold_directory() -> Iterator[pathlib.Path]:
 
 def _name(array):
     about = f"{array.dtype.str} {array.shape}".encode()
-    return hashlib.blake2b(np.ascontiguousarray(array).data, key=about[:64], digest_size=16).hexdigest() + ".npy"
+    return hashlib.blake2b(array.data, key=about[:64], digest_size=16).hexdigest()
 
 
 def _write(path, array):
     unfinished = path.with_suffix(".unfinished")
-    with open(unfinished, "wb") as file:
-        np.save(file, array)
+    unfinished.unlink(missing_ok=True)
+    with open(unfinished, "xb") as file:
+        array.tofile(file)
     os.replace(unfinished, path)
 
 
-def _map(path):
+def _map(path, array):
+    """The array from the file; None if the file is not there, or holds something else."""
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode) or os.path.getsize(path) != array.nbytes:
+            return None
+    except FileNotFoundError:
+        return None
+    # NumPy gives TensorFlow no array that cannot be written; what is written to this one stays in the process.
+    mapped = np.memmap(path, array.dtype, "c", shape=array.shape)
+    if _name(mapped) != path.name:
+        return None
     if path.name not in _mapped:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         fcntl.flock(descriptor, fcntl.LOCK_SH)
         _mapped[path.name] = descriptor
-    # NumPy gives TensorFlow no array that cannot be written; what is written to this one stays in the process.
-    return np.load(path, mmap_mode="c")
+    return mapped
 
 
 def _remove_unused(directory, but=None):
@@ -131,7 +156,7 @@ def _remove_unused(directory, but=None):
         if path == but:
             continue
         with contextlib.suppress(OSError):
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe would wait
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 path.unlink()

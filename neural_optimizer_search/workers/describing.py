@@ -45,6 +45,9 @@ class Describer:
             worker.stop()
         if isinstance(answer, Ready) and answer.description:
             return answer.description
+        if isinstance(answer, Failed) and answer.status == "timeout":
+            what = f"To read the task's data and to train it a little took longer than {self.timeout:.0f} s"
+            raise TaskFailed(f"{what}. Give a longer --timeout.")
         if isinstance(answer, (Failed, Unmeasurable)):
             self.on_failure(Failure("", answer.message, answer.traceback))
             raise TaskFailed(answer.message, answer.traceback)

@@ -1,11 +1,12 @@
 """The study of memory, on a model that is small."""
 
+import marks
 import pytest
 
 from benchmarks.studies import StudyFailed, worker_memory
 
 
-@pytest.mark.slow
+@marks.only_long("It trains in three processes.")
 def test_it_measures_each_process(capsys):
     found = worker_memory.run(worker_memory.Config(models=("digits",), workers=2, steps=4))
     (fit,), workers = found["megabytes"]["digits"].values()

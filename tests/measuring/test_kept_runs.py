@@ -113,7 +113,7 @@ def test_a_killed_run_loses_no_more_than_was_not_saved(training, tmp_path, monke
         with pytest.raises(KeyboardInterrupt):
             keep(training, other, 12, save_seconds=0.0)(*SETTING)
         again = keep(training, other, 12, save_seconds=0.0)(*SETTING)
-    assert done == [*range(1, 8), *range(7, 13)]  # the seventh step was not saved
+    assert done == [*range(7), *range(6, 12)]  # the seventh step was not made
     assert_same(again, whole)
 
 
@@ -133,7 +133,29 @@ def test_a_damaged_file_is_named(training, tmp_path):
     keep(training, tmp_path, 8)(*SETTING)
     (path,) = tmp_path.glob("*/*.npz")
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(CannotKeep, match=f"{path} is damaged, or of another release: .* Remove it"):
+    with pytest.raises(CannotKeep, match=f"{path} is damaged, or of another release .*. Remove it"):
+        keep(training, tmp_path, 12)(*SETTING)
+
+
+def change(path, **changes):
+    with np.load(path) as file:
+        arrays = {**file, **changes}
+    np.savez(path, **{name: value for name, value in arrays.items() if value is not None})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("value_0", np.zeros(99), "it has a value of shape"),
+        ("curves", np.zeros((1, 3)), "it has 1 validations of 3"),
+        ("value_1", None, "value_1"),
+    ],
+)
+def test_a_file_with_something_else_is_named(training, tmp_path, name, value, message):
+    keep(training, tmp_path, 8)(*SETTING)
+    (path,) = tmp_path.glob("*/*.npz")
+    change(path, **{name: value})
+    with pytest.raises(CannotKeep, match=rf"{path} is damaged.*{message}.*\)\. Remove it"):
         keep(training, tmp_path, 12)(*SETTING)
 
 

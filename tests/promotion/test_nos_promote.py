@@ -16,6 +16,7 @@ import pytest
 from promotions import FORMULAS, SMALL, promote
 
 from neural_optimizer_search import parse_formula
+from neural_optimizer_search.file_lock import FileLock
 from neural_optimizer_search.promotion import command, saved
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.run_directory import LEADERBOARD, LEDGER, PROMOTION_FILE
@@ -199,3 +200,56 @@ def test_a_promotion_of_an_earlier_release_is_named(run, trained, capfd):
     with pytest.raises(SystemExit):
         promote(run)
     assert "promotion.json is of an earlier release, whose rungs trained anew. Give another" in capfd.readouterr().err
+
+
+@pytest.fixture
+def stopped_promotion(run, trained, monkeypatch):
+    """A promotion that was stopped after its first rung, with trainings."""
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(saved, "clear_trainings", interrupt)
+        command._promote(*begun(run))
+    return run / "promoted-digits"
+
+
+def interrupt(*arguments):
+    raise KeyboardInterrupt
+
+
+def begun(run):
+    """What `_promote` needs of a promotion that has just begun."""
+    with pytest.MonkeyPatch.context() as patch:
+        found = []
+        patch.setattr(command, "_promote", lambda *arguments: found.append(arguments))
+        assert promote(run) == 0
+    return found[0]
+
+
+def test_what_somebody_put_beside_the_trainings_stays(run, stopped_promotion):
+    trainings = stopped_promotion / saved.TRAININGS
+    (trainings / ".DS_Store").write_text("mine")
+    (trainings / ("0" * 16)).mkdir()
+    assert promote(run) == 0
+    assert [path.name for path in trainings.iterdir()] == [".DS_Store"]
+
+
+def test_trainings_may_be_kept_on_another_disk(run, stopped_promotion, tmp_path):
+    trainings, other = stopped_promotion / saved.TRAININGS, tmp_path / "other"
+    trainings.rename(other)
+    trainings.symlink_to(other)
+    assert promote(run) == 0
+    assert trainings.is_symlink() and list(other.iterdir()) == []
+
+
+def test_a_file_in_place_of_the_trainings_is_named(run, stopped_promotion, capfd):
+    trainings = stopped_promotion / saved.TRAININGS
+    trainings.rmdir()
+    trainings.write_text("mine")
+    with pytest.raises(SystemExit):
+        promote(run)
+    assert f"{trainings} is no directory, where trainings are to be kept. Remove it." in capfd.readouterr().err
+
+
+def test_two_at_once(run, stopped_promotion, capfd):
+    with contextlib.closing(FileLock(stopped_promotion / PROMOTION_FILE)), pytest.raises(SystemExit):
+        promote(run)
+    assert "Wait for it, or stop it." in capfd.readouterr().err

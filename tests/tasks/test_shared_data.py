@@ -43,7 +43,7 @@ def test_one_file_for_the_same_data(directory):
 
 def test_what_is_written_to_it_stays_here(directory):
     first = share([ARRAY])
-    mapped = np.load(directory / files(directory)[0], mmap_mode="c")
+    mapped = np.memmap(directory / files(directory)[0], np.float32, "c")
     mapped[:] = 0
     np.testing.assert_array_equal(first, ARRAY)
 
@@ -86,19 +86,53 @@ def test_a_full_disk_costs_memory_and_nothing_else(directory, monkeypatch):
     def fail(*arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(shared_data.np, "save", fail)
+    monkeypatch.setattr(shared_data, "_write", fail)
     np.testing.assert_array_equal(share([ARRAY]), ARRAY)
 
 
-def test_half_a_file_is_not_read(directory, monkeypatch):
-    def save_half(file, array):
-        file.write(b"half")
-        raise KeyboardInterrupt
+def test_half_a_file_is_not_read(directory):
+    class Half(np.ndarray):
+        def tofile(self, file):
+            file.write(b"half")
+            raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(shared_data.np, "save", save_half)
-        share([ARRAY])
+    directory.mkdir(mode=0o700)
+    with pytest.raises(KeyboardInterrupt):
+        shared_data._write(directory / "name", ARRAY.view(Half))
     np.testing.assert_array_equal(share([ARRAY]), ARRAY)
+
+
+@pytest.mark.parametrize("damage", ["short", "other", "pipe", "directory"])
+def test_a_damaged_file_is_not_used(directory, damage):
+    share([ARRAY])
+    (name,) = files(directory)
+    path = directory / name
+    path.unlink()
+    if damage == "pipe":
+        os.mkfifo(path)
+    elif damage == "directory":
+        path.mkdir()
+    else:
+        path.write_bytes(b"x" * (ARRAY.nbytes - (damage == "short")))
+    np.testing.assert_array_equal(share([ARRAY]), ARRAY)
+    if damage != "directory":
+        assert path.read_bytes() == ARRAY.tobytes()
+
+
+@pytest.mark.parametrize("array", [np.asfortranarray(ARRAY), ARRAY.astype(">f4"), ARRAY[::-1], ARRAY.T])
+def test_any_order_in_memory(array, directory):
+    tensor = share([array])
+    np.testing.assert_array_equal(tensor, array)
+    np.testing.assert_array_equal(share([np.array(array, np.float32, order="C")]), array)
+    assert len(files(directory)) == 1
+
+
+def test_nobody_waits_only_to_clean_up(directory):
+    share([ARRAY])
+    with shared_data._hold_directory(0.0):
+        remove_unused()  # returns at once
+        with pytest.raises(BlockingIOError), shared_data._hold_directory(0.1):
+            pass
 
 
 def test_a_directory_that_others_may_write_is_not_used(directory):
