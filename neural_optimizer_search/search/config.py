@@ -185,8 +185,8 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
     )
     batch_size: Optional[int] = flag(
         None,
-        "rules that the algorithm proposes at a time: without --async no more workers are busy, times one more than "
-        "--pipeline; when a run is resumed with another size, batches that were begun are finished with theirs",
+        "rules that the algorithm proposes at a time; more workers than that have nothing to do, unless --pipeline "
+        "or --async lets them go on. A resumed run finishes the batches that it began, and then takes the new size",
         parse=whole_number(1, MOST_RULES),
         metavar="RULES",
         default_text="settings 4, evolution 5, local 8, guided 10, random 20; ppo, reinforce and trpo 10, in preset "

@@ -63,8 +63,8 @@ class WorkerConfig:
         f"seconds that a rule may take; a worker's start may take as many, and at least {LEAST_START_TIMEOUT}",
         parse=whole_number(1, LONGEST_TIMEOUT),
         metavar="SECONDS",
-        default_text="ten times the slowest known optimizer, at least a minute; none for a known optimizer whose "
-        f"training goes on; {FIRST_TIMEOUT} for a start, which has no limit on Ray",
+        default_text="ten times what the slowest known optimizer took, at least a minute; known optimizers have no "
+        f"limit as long as their trainings go on; {FIRST_TIMEOUT} for a start, which has no limit on Ray",
         changeable=True,
     )
 

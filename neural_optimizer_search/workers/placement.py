@@ -157,10 +157,11 @@ def place(wanted: Wanted, cores: int, visible: Sequence[Optional[str]]) -> Place
     workers, threads, gpus, workers_per_gpu = wanted
     used = len(visible) if gpus is None else gpus
     if used > len(visible):
-        raise Misplaced(f"argument --gpus: must be at most {len(visible)}: no more can be seen. Received: {gpus}.")
+        most = f"at most {len(visible)}, as many as there are" if visible else "0, because no GPU is seen here"
+        raise Misplaced(f"argument --gpus: must be {most}. Received: {gpus}.")
     if not used:
-        if workers_per_gpu is not None:
-            why = "--gpus is 0" if visible else "TensorFlow sees none"
+        if (workers_per_gpu or 1) > 1:
+            why = "--gpus is 0" if gpus == 0 else "none is seen here"
             raise Misplaced(f"argument --workers_per_gpu: needs a GPU, and {why}. Received: {workers_per_gpu}.")
         share = Share(threads, gpu=HIDDEN if visible else None)
         return Placement([share] * (workers or max(1, cores // threads)))

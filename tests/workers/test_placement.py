@@ -62,8 +62,9 @@ def test_workers_are_spread_over_the_gpus(wanted, visible, shares, title):
 @pytest.mark.parametrize(
     ("wanted", "visible", "message"),
     [
-        (Wanted(gpus=3), "57", "argument --gpus: must be at most 2: no more can be seen. Received: 3."),
-        (Wanted(workers_per_gpu=2), "", "argument --workers_per_gpu: needs a GPU, and TensorFlow sees none. Rec"),
+        (Wanted(gpus=3), "57", "argument --gpus: must be at most 2, as many as there are. Received: 3."),
+        (Wanted(gpus=3), "", "argument --gpus: must be 0, because no GPU is seen here. Received: 3."),
+        (Wanted(workers_per_gpu=2), "", "argument --workers_per_gpu: needs a GPU, and none is seen here. Rec"),
         (Wanted(gpus=0, workers_per_gpu=2), "5", "argument --workers_per_gpu: needs a GPU, and --gpus is 0. Rec"),
         (
             Wanted(5, workers_per_gpu=2),
