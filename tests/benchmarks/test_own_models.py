@@ -5,6 +5,7 @@ import operator
 import pathlib
 import re
 
+import marks
 import numpy as np
 import pytest
 
@@ -39,7 +40,13 @@ def tiny(monkeypatch):
 
 # The others are these with other arguments.
 @pytest.mark.parametrize(
-    ("arm", "trainings"), [("search", 140), ("optuna", 60), ("hyperband", 60), ("catalogue", 90)]
+    ("arm", "trainings"),
+    [
+        ("search", 140),
+        ("optuna", 60),
+        ("hyperband", 60),
+        pytest.param("catalogue", 90, marks=marks.only_long("Optuna's arm tunes as this one does.")),
+    ],
 )
 def test_each_arm_finds_a_winner_within_its_budget(tiny, tmp_path, arm, trainings):
     outcome = arms.measure(Piece("table", arm, trainings, 0), tmp_path, fresh_seeds=3)

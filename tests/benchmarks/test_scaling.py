@@ -51,10 +51,9 @@ def test_asynchronous_workers_never_wait():
 
 def test_a_parent_that_takes_no_time_reaches_the_limit():
     # Both draw other rules, and a batch has repeats, which leave workers free.
-    durations = scaling.read_durations()
-    for mode in ("synchronous, batch 16 x workers", PIPELINED):
-        found = search_virtually(4, mode, durations, seconds=2000)["efficiency"]
-        assert found == pytest.approx(compute_limit(durations, 4, mode), abs=0.03), mode
+    durations, mode = scaling.read_durations(), "synchronous, batch 16 x workers"
+    found = search_virtually(4, mode, durations, seconds=2000)["efficiency"]
+    assert found == pytest.approx(compute_limit(durations, 4, mode), abs=0.03)
 
 
 def test_a_pipeline_fills_the_wait_for_the_slowest_child():
