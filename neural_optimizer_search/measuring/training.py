@@ -62,7 +62,8 @@ class ChildTraining:
         self._functions: dict[bool, Any] = {}
         self._graphs: dict[bool, Any] = {}
         self._train = self._find_graph(are_plain=True)
-        self._order = tf.function(self._batches, [tf.TensorSpec([], tf.int64)] * 2, autograph=False)
+        order = tf.function(self._batches, [tf.TensorSpec([], tf.int64)] * 2, autograph=False)
+        self._order = order.get_concrete_function()
         self._validation = tf.function(self._validate_repeatably, [], autograph=False)
 
     def _find_graph(self, are_plain):
