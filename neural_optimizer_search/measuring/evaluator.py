@@ -166,14 +166,14 @@ class Evaluator:
         sizes, seeds = (p.final_steps, p.validate_every), p.seeds
         look = max(p.validate_every, p.final_steps // 3 // p.validate_every * p.validate_every)
         needed, *margins = least or (0.0,)
-        parts = self.train.in_parts(rule, finals.rate, seeds[0], *sizes, sorted({look, p.final_steps}), *how)
-        run = next(parts)
+        training = self.train.begin(rule, finals.rate, seeds[0], *sizes, *how)
+        run = training.advance(look)
         early = self._pay_part(run)
         if run.finite and early < needed:
             stop = Stop(early, f"Stopped at step {run.steps} of {p.final_steps}: {say_needed(early, needed)}.")
             stopped = dict(self._describe_stop(finals, stop), rewards=(early,), sweep_reward=early)
             return stopped, run.steps
-        *_, run = (run, *parts)
+        run = training.advance(p.final_steps)
         finals.runs.append(run)
         for seed, margin in itertools.zip_longest(seeds[1:], margins, fillvalue=0.0):
             reward = float(np.mean([self._pay(one) for one in finals.runs]))

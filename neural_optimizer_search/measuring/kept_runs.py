@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import socket
 import time
 import zipfile
@@ -19,6 +20,7 @@ from neural_optimizer_search.schedule_shape import CONSTANT, Schedule
 
 # What a training may lose if its process is killed.
 SAVE_SECONDS = 60.0
+_HASH = re.compile("[0-9a-f]{16}")
 
 
 class CannotKeep(Exception):
@@ -27,7 +29,12 @@ class CannotKeep(Exception):
 
 def find_directory(directory: Path, rule: Rule) -> Path:
     """Where the runs of a rule are, in the directory that has those of all."""
-    return directory / hashlib.sha256(rule.canonical().encode()).hexdigest()[:16]
+    return directory / _hash(rule.canonical())
+
+
+def is_of_rule(place: Path) -> bool:
+    """Whether it is a directory that has the name of one that `find_directory` gives."""
+    return bool(_HASH.fullmatch(place.name)) and place.is_dir() and not place.is_symlink()
 
 
 class _Kept(NamedTuple):
@@ -178,7 +185,7 @@ class KeptRuns:
         learning_rate, seed, schedule, weight_decay = setting
         whole = [self._rule.canonical(), learning_rate, seed, str(schedule), weight_decay, self._steps, self._every]
         key = json.dumps(whole)
-        return self._directory / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.npz", key
+        return self._directory / f"{_hash(key)}.npz", key
 
     def _read(self, setting):
         path, key = self._place(setting)
@@ -207,6 +214,10 @@ class KeptRuns:
             raise CannotKeep(
                 f"A training cannot be kept in {self._directory}: {error.strerror or error}. Make room, or mend it."
             ) from error
+
+
+def _hash(text):
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _damaged(path, error):

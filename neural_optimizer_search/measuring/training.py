@@ -8,7 +8,7 @@ weight decay, the seed and the step counts are tensors, so that one traced funct
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, Optional
 
 import numpy as np
@@ -113,36 +113,7 @@ class ChildTraining:
         Returns:
           A `TrainingRun`.
         """
-        (run,) = self.in_parts(rule, learning_rate, seed, steps, validate_every, (steps,), schedule, weight_decay)
-        return run
-
-    def in_parts(
-        self,
-        rule: Rule,
-        learning_rate: float,
-        seed: int,
-        steps: int,
-        validate_every: int,
-        ends: Sequence[int],
-        schedule: Schedule = CONSTANT,
-        weight_decay: float = 0.0,
-    ) -> Iterator[TrainingRun]:
-        """Trains as a call does, and yields what there is so far: whoever has seen enough takes no more.
-
-        Args:
-          rule, learning_rate, seed, steps, validate_every, schedule, weight_decay: As for a call.
-          ends: After which of the steps something is yielded, in order. A run that is not finite yields once more,
-            and ends.
-
-        Raises:
-          RuntimeError: If another run has begun before the last part of this one.
-        """
-        run = self.begin(rule, learning_rate, seed, steps, validate_every, schedule, weight_decay)
-        for end in ends:
-            found = run.advance(end)
-            yield found
-            if not found.finite:
-                return
+        return self.begin(rule, learning_rate, seed, steps, validate_every, schedule, weight_decay).advance(steps)
 
     def begin(
         self,
@@ -155,7 +126,7 @@ class ChildTraining:
         weight_decay: float = 0.0,
         start: Optional[Snapshot] = None,
     ) -> ChildRun:
-        """A run that trains as a call does, as far as it is told to.
+        """A run that trains as a call does, as far as it is told to: whoever has seen enough leaves it.
 
         Args:
           rule, learning_rate, seed, steps, validate_every, schedule, weight_decay: As for a call.

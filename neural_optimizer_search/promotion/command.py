@@ -19,7 +19,7 @@ from neural_optimizer_search.promotion.config import OutConfig, PromotionConfig
 from neural_optimizer_search.promotion.halving import Halving, Rung, climb
 from neural_optimizer_search.promotion.table import promotion_table
 from neural_optimizer_search.records.ledger import NotThisRun
-from neural_optimizer_search.records.progress import ProgressBar
+from neural_optimizer_search.records.progress import ProgressBar, write_above_bar
 from neural_optimizer_search.records.run_directory import (
     LEADERBOARD,
     PROMOTION_FILE,
@@ -36,7 +36,7 @@ from neural_optimizer_search.search.timeout import find_timeout
 from neural_optimizer_search.search.tracebacks import keep_tracebacks
 from neural_optimizer_search.tasks import UnknownTask
 from neural_optimizer_search.workers.executor import Ask, TaskFailed
-from neural_optimizer_search.workers.placement import Misplaced
+from neural_optimizer_search.workers.placement import Misplaced, count_of
 from neural_optimizer_search.workers.ray_workers import NoCluster
 
 
@@ -160,6 +160,8 @@ def _promote(promotion, run, out):
         total = sum(s * (count + len(known)) for s, count in zip(steps, counts))
         bar = stack.enter_context(ProgressBar(total, unit=None, done=done))
         executor = stack.enter_context(config.open_executor(task, protocol, config.data_dir))
+        if config.executor != "local":  # the first line knew no number
+            write_above_bar(f"Trained by {executor.title}.")
         first_timeout = executor.timeout
 
         def measure(number, rules):
@@ -193,10 +195,10 @@ def _promote(promotion, run, out):
 
 
 def _print_first_lines(config, protocol, run, out, counts, ends):
-    rates, seeds = len(protocol.learning_rates), len(protocol.seeds)
+    rates, known = len(protocol.learning_rates), count_of(len(config.known_optimizers), "known optimizer")
     print(
-        f"{counts[0]} rules of {run} and {len(config.known_optimizers)} known optimizers, "
-        f"{config.task}/{config.protocol}, {seeds} {'seed' if seeds == 1 else 'seeds'}, "
+        f"{count_of(counts[0], 'rule')} of {run} and {known}, "
+        f"{config.task}/{config.protocol}, {count_of(len(protocol.seeds), 'seed')}, "
         f"rungs of {', '.join(map(str, counts))} rules, {config.describe_workers()} -> {out}\n"
         f"Of {rates} learning rates the best at step {min(protocol.sweep_steps, ends[0]):,} trains on; "
         f"rungs end at step {', '.join(f'{end:,}' for end in ends)}.",

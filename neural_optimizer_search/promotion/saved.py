@@ -4,7 +4,6 @@ import contextlib
 import json
 import math
 import os
-import re
 import shutil
 import uuid
 from collections.abc import Iterable, Sequence
@@ -13,7 +12,7 @@ from typing import NamedTuple, Optional
 
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.files import Damaged, read_text, write_whole
-from neural_optimizer_search.measuring.kept_runs import find_directory
+from neural_optimizer_search.measuring.kept_runs import find_directory, is_of_rule
 from neural_optimizer_search.promotion.candidates import Candidate
 from neural_optimizer_search.promotion.config import PromotionConfig
 from neural_optimizer_search.recorded_flags import check_recorded, complete, record
@@ -23,7 +22,6 @@ from neural_optimizer_search.records.run_directory import LEDGER, PROMOTION_FILE
 
 # Where workers keep their trainings, while they may go on.
 TRAININGS = "trainings"
-_OF_RULE = re.compile("[0-9a-f]{16}")
 # Of what a promotion is. In the first release each rung trained anew.
 _VERSION = 2
 
@@ -146,7 +144,7 @@ def clear_trainings(out: Path, but: Iterable[Rule] = ()) -> None:
     directory = out / TRAININGS
     stay = {find_directory(directory, rule) for rule in but}
     for place in directory.iterdir():
-        if _OF_RULE.fullmatch(place.name) and place not in stay and place.is_dir() and not place.is_symlink():
+        if is_of_rule(place) and place not in stay:
             shutil.rmtree(place)
     if not stay and not directory.is_symlink():
         with contextlib.suppress(OSError):  # what somebody put there stays

@@ -86,7 +86,9 @@ class Objective:
 
     def _train_in_parts(self, setting, seed, ends):
         every, how = self._every, (setting.schedule, setting.weight_decay)
-        for run in self._train.in_parts(setting.rule, setting.learning_rate, seed, self.steps, every, ends, *how):
+        training = self._train.begin(setting.rule, setting.learning_rate, seed, self.steps, every, *how)
+        for end in ends:
+            run = training.advance(end)
             seen = run.steps // every
             scores, losses = run.scores[:seen].tolist(), run.losses[:seen].tolist()
             finite = run.finite and bool(np.isfinite(losses).all())

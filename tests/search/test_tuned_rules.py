@@ -111,7 +111,7 @@ def test_an_archive_takes_the_forms(run):
 
 def test_it_goes_on_and_measures_nothing_twice(run, monkeypatch):
     before = found(run)
-    monkeypatch.setattr(fakes.FakeTraining, "in_parts", None)
+    monkeypatch.setattr(fakes.FakeTraining, "begin", None)
     assert command.main(["--resume", str(run)]) == 0
     assert found(run) == before
 
