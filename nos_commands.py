@@ -28,13 +28,13 @@ def _run(name: str, module: str, extra: str = "") -> int:
     try:
         main = importlib.import_module(module).main
     except ImportError as error:
-        # As `neural_optimizer_search.keras_versions` and `neural_optimizer_search.tuning` raise it.
-        if error.name not in ("keras", "optuna"):
+        # As Python, `neural_optimizer_search.keras_versions` and `neural_optimizer_search.tuning` raise it.
+        if error.name not in ("tensorflow", "keras", "optuna"):
             raise
         # Its own advice is about any backend, which does not help here.
         package = f"neural-optimizer-search[{extra}]"
         needed = f"needs Keras on TensorFlow: install {package}, and leave KERAS_BACKEND unset."
-        print(f"{name}: {needed if extra and error.name == 'keras' else error}", file=sys.stderr)
+        print(f"{name}: {needed if extra and error.name != 'optuna' else error}", file=sys.stderr)
         return 2
     return main()
 
