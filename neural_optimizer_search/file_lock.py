@@ -53,6 +53,7 @@ class FileLock:
         # What was opened counts: the path may have become another file's since.
         self._file = _identify(os.fstat(self._descriptor))
         _held.add(self._file)
+        self._is_open = True
 
     def require_in_place(self) -> None:
         """Raises `Moved` if the path leads to another file now, or to none."""
@@ -66,9 +67,11 @@ class FileLock:
         raise Moved(f"{self._path} {where} while it was written.", place)
 
     def close(self) -> None:
-        """Lets the file go."""
-        _held.discard(self._file)
-        os.close(self._descriptor)
+        """Lets the file go; the second time does nothing."""
+        if self._is_open:
+            self._is_open = False
+            _held.discard(self._file)
+            os.close(self._descriptor)
 
     def _find(self):
         try:

@@ -2,17 +2,19 @@
 
 import contextlib
 import dataclasses
+import functools
 import os
 import sqlite3
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Optional
+from typing import NamedTuple, Optional
 
 from neural_optimizer_search import console, flags
 from neural_optimizer_search.command_line import MissingPackage, Parser, quote, require
 from neural_optimizer_search.file_lock import FileLock, InUse, Moved
 from neural_optimizer_search.files import Damaged, write_whole
+from neural_optimizer_search.measuring.fingerprint import Fingerprint
 from neural_optimizer_search.promotion import saved
 from neural_optimizer_search.promotion.candidates import choose_candidates
 from neural_optimizer_search.promotion.config import OutConfig, PromotionConfig
@@ -26,6 +28,7 @@ from neural_optimizer_search.records.run_directory import (
     TRACEBACKS,
     find_other_file,
     find_owner,
+    remove_unbegun,
 )
 from neural_optimizer_search.search.known_optimizers import require_reward
 from neural_optimizer_search.search.own_task import ChangedTask, prepare_task, record_fingerprint
@@ -35,7 +38,7 @@ from neural_optimizer_search.search.score_words import score_words
 from neural_optimizer_search.search.timeout import find_timeout
 from neural_optimizer_search.search.tracebacks import keep_tracebacks
 from neural_optimizer_search.tasks import UnknownTask
-from neural_optimizer_search.workers.executor import Ask, TaskFailed
+from neural_optimizer_search.workers.executor import Ask, Executor, TaskFailed
 from neural_optimizer_search.workers.placement import Misplaced, count_of
 from neural_optimizer_search.workers.ray_workers import NoCluster
 
@@ -58,6 +61,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     try:
         _promote(promotion, run, out)
     except (TaskFailed, UnknownTask, MissingPackage, NoCluster, Misplaced) as error:
+        if not any(map(os.path.lexists, (out / name for name in saved.rung_files(promotion.config)))):
+            remove_unbegun(out, PROMOTION_FILE)
         p.error(str(error))
     except InUse as error:
         p.error(f"argument --out: {error} Wait for it, or stop it.")
@@ -74,7 +79,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 # -- Which promotion -------------------------------------------------------------------------------
 
 
-def _begin(p, asked, run, out, given):
+def _begin(p: Parser, asked, run, out, given) -> saved.Promotion:
     """A new promotion, or the one that the same arguments began."""
     config = dataclasses.replace(asked, run=os.path.relpath(os.path.realpath(run), os.path.realpath(out)))
     try:
@@ -142,48 +147,26 @@ def _read_found(p: Parser, run) -> list[Contender]:
 
 
 def _promote(promotion, run, out):
-    config, chosen = promotion.config, promotion.candidates
+    config, chosen, known = promotion.config, promotion.candidates, promotion.config.known_optimizers
     task, protocol = config.find()
     halving = Halving(config.rungs, config.keep)
     ends, counts = halving.ends(protocol.final_steps, protocol.sweep_steps), halving.counts(len(chosen))
-    known = config.known_optimizers
     prepared = prepare_task("nos-promote", task, protocol, config.make_describer(), config.data_dir, out / TRACEBACKS)
-    task, words = prepared.task, score_words(config.task, prepared.fingerprint)
+    words = score_words(config.task, prepared.fingerprint)
     _print_first_lines(config, protocol, run, out, counts, ends)
     # In training steps, which take equally long: a rule of the last rung is worth many of the first.
     steps = [end - start for start, end in zip((0, *ends), ends)]
     done = sum(s * count for s, count in zip(steps, saved.count_evaluations(out, promotion)))
+    total = sum(s * (count + len(known)) for s, count in zip(steps, counts))
     rungs, table = [], ""
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.closing(FileLock(out / PROMOTION_FILE)))  # through all rungs
-        trainings = saved.make_trainings(out)
-        total = sum(s * (count + len(known)) for s, count in zip(steps, counts))
         bar = stack.enter_context(ProgressBar(total, unit=None, done=done))
-        executor = stack.enter_context(config.open_executor(task, protocol, config.data_dir))
+        executor = stack.enter_context(config.open_executor(prepared.task, protocol, config.data_dir))
         if config.executor != "local":  # the first line knew no number
             write_above_bar(f"Trained by {executor.title}.")
-        first_timeout = executor.timeout
-
-        def measure(number, rules):
-            bar.title(f"rung {number}/{config.rungs}")
-
-            def show(evaluation):
-                bar.note(f"last {evaluation.reward:.4f}  {evaluation.rule.formula():.40}")
-                bar.advance(steps[number - 1])
-
-            with contextlib.closing(saved.open_ledger(out, promotion, number)) as ledger:
-                record_fingerprint(ledger, prepared.fingerprint, "give another --out")
-                executor.timeout = first_timeout
-                ask = Ask("measure_until", dict(end=ends[number - 1], directory=str(trainings)))
-                with keep_tracebacks(executor, out / TRACEBACKS, ledger.require_in_place):
-                    recorder = EvaluationRecorder(
-                        executor, ledger, on_evaluation=show, on_wait=bar.wait_for, measure=ask
-                    )
-                    rung = _measure_rung(number, rules, recorder, config)
-                ledger.require_in_place()  # else the leaderboard would be written where the promotion no longer is
-            return rung
-
-        for rung in climb([c.rule for c in chosen], halving, measure):
+        measurer = _Measurer(promotion, out, prepared.fingerprint, ends, steps, executor, bar, executor.timeout)
+        for rung in climb([c.rule for c in chosen], halving, measurer.measure):
             rungs.append(rung)
             table = promotion_table(rungs, chosen, config.rungs, words, known)
             write_whole(out / LEADERBOARD, lambda unfinished, table=table: unfinished.write_text(f"{table}\n"))
@@ -192,6 +175,42 @@ def _promote(promotion, run, out):
     if len(rungs) < config.rungs:
         print(f"Stopped after rung {len(rungs)} of {config.rungs}: none of its rules trained to the end.")
     print(f"\n{table}\n\nKept in {out}")
+
+
+class _Measurer(NamedTuple):
+    """Measures the rules of each rung; `ends` and `steps` are those of the rungs, `timeout` is the first rule's."""
+
+    promotion: saved.Promotion
+    out: Path
+    fingerprint: Optional[Fingerprint]
+    ends: Sequence[int]
+    steps: Sequence[int]
+    executor: Executor
+    bar: ProgressBar
+    timeout: float
+
+    def measure(self, number, rules):
+        config, tracebacks, trainings = self.promotion.config, self.out / TRACEBACKS, saved.make_trainings(self.out)
+        ask = Ask("measure_until", dict(end=self.ends[number - 1], directory=str(trainings)))
+        self.bar.title(f"rung {number}/{config.rungs}")
+        self.executor.timeout = self.timeout
+        with contextlib.closing(saved.open_ledger(self.out, self.promotion, number)) as ledger:
+            record_fingerprint(ledger, self.fingerprint, "give another --out")
+            recorder = EvaluationRecorder(
+                self.executor,
+                ledger,
+                on_evaluation=functools.partial(self._show, self.steps[number - 1]),
+                on_wait=self.bar.wait_for,
+                measure=ask,
+            )
+            with keep_tracebacks(self.executor, tracebacks, ledger.require_in_place):
+                rung = _measure_rung(number, rules, recorder, config)
+            ledger.require_in_place()  # else the leaderboard would be written where the promotion no longer is
+        return rung
+
+    def _show(self, steps, evaluation):
+        self.bar.note(f"last {evaluation.reward:.4f}  {evaluation.rule.formula():.40}")
+        self.bar.advance(steps)
 
 
 def _print_first_lines(config, protocol, run, out, counts, ends):

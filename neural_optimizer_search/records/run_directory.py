@@ -60,6 +60,21 @@ def find_other_file(directory: Path, names: Iterable[str]) -> Optional[str]:
     return next((name for name in names if os.path.lexists(directory / name)), None)
 
 
+def remove_unbegun(directory: Path, name: str) -> None:
+    """Removes a run that could not begin, so that the same command may be given again, mended.
+
+    One that has written tracebacks stays: they say why it could not.
+
+    Args:
+      directory: The run's directory, which stays if anything else is in it.
+      name: Its file that makes the directory a run's.
+    """
+    if not os.path.lexists(directory / TRACEBACKS):
+        (directory / name).unlink()
+        with contextlib.suppress(OSError):
+            directory.rmdir()
+
+
 def require_own_files(directory: Path) -> None:
     """Checks that what a run writes beside its ledger is not, by a link, somewhere else.
 

@@ -23,9 +23,11 @@ from neural_optimizer_search.records.progress import ProgressBar, write_above_ba
 from neural_optimizer_search.records.run_directory import (
     CONTROLLER,
     LEADERBOARD,
+    LEDGER,
     TENSORBOARD,
     TRACEBACKS,
     find_versions,
+    remove_unbegun,
 )
 from neural_optimizer_search.search.algorithm import StateLost
 from neural_optimizer_search.search.alike import open_behaviours
@@ -101,6 +103,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     try:
         _run(config, out, ledger, may_change="changed_task" in given)
     except (TaskFailed, UnknownTask, MissingPackage, NoCluster, Misplaced) as error:
+        if "resume" not in given and not ledger.evaluations():
+            ledger.close()
+            remove_unbegun(out, LEDGER)
         p.error(str(error))
     except NotACache as error:
         p.error(f"argument --cache: {error}")

@@ -89,6 +89,8 @@ def prepare_task(
     """
     if not isinstance(task, NamedTask):
         return PreparedTask(task, task.identity(protocol))
+    # A model of hours a training takes minutes here.
+    print(f"Reads the data of {task.name}, and trains it for a few steps.", flush=True)
     with keep_tracebacks(describe, tracebacks, require_in_place):
         description = describe(task, protocol, data_dir)
     print(format_lines(task.name, description), flush=True)

@@ -23,6 +23,7 @@ from neural_optimizer_search.records.run_directory import (
     find_other_file,
     find_owner,
     make_directory,
+    remove_unbegun,
     require_own_files,
 )
 from neural_optimizer_search.search.named_rules import find_rule
@@ -68,6 +69,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     try:
         _tune(p, config, out, file)
     except (TaskFailed, NothingTrained, UnknownTask, MissingPackage) as error:
+        if "resume" not in given and not file.trials:
+            file.close()
+            remove_unbegun(out, STUDY)
         p.error(str(error))
     except ChangedTask as error:
         p.error(f"argument --resume: {error}")

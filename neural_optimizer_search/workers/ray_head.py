@@ -32,7 +32,7 @@ class Head:
             return False
         with self._lock:
             if time.monotonic() >= self._next_look:
-                self._vain_looks = 0 if _answers(self.address) else self._vain_looks + 1
+                self._vain_looks = 0 if answers(self.address) else self._vain_looks + 1
                 self._next_look = time.monotonic() + LOOK_SECONDS
             return self._vain_looks >= VAIN_LOOKS
 
@@ -47,7 +47,8 @@ def _heads(address):
     return Head(address)
 
 
-def _answers(address):
+def answers(address: str) -> bool:
+    """Whether anything listens at a host and port."""
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_SECONDS).close()

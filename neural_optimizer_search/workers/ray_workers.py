@@ -30,15 +30,15 @@ from neural_optimizer_search.workers.placement import (
     place_here,
 )
 from neural_optimizer_search.workers.pool import WorkerPool
-from neural_optimizer_search.workers.ray_head import LOOK_SECONDS, head_of
+from neural_optimizer_search.workers.ray_head import LOOK_SECONDS, answers, head_of
 from neural_optimizer_search.workers.worker import Answer, Failed, StartAnswer, Unmeasurable
 
 # Ray's own switch, which it reads when it is imported: without clusters it has no need for another address.
 LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 # Likewise: what is visible to actors without a GPU is left to us; Ray warns whoever does not say.
 NO_OVERRIDE = "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"
-# Likewise: how often it knocks at a cluster, half a minute each; by its own default twenty times.
-KNOCKS = "RAY_NUM_REDIS_GET_RETRIES"
+# Likewise: how often it tries to reach a cluster, and for how many seconds each time; its own defaults are 20 and 30.
+PATIENCE = {"RAY_NUM_REDIS_GET_RETRIES": "1", "RAY_py_gcs_connect_timeout_s": "10"}
 # The thread of an actor that says how far its training is, and how often it is asked.
 PROGRESS, PROGRESS_SECONDS = "progress", 20.0
 
@@ -131,6 +131,10 @@ class RayWorker:
         return self._progress != before
 
 
+def _is_host_and_port(address):
+    return "://" not in address and address.rpartition(":")[2].isdigit()
+
+
 def _lines(error):
     """The lines of its text, or its class if it has none."""
     return [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
@@ -150,20 +154,26 @@ def start_ray(cpus: Optional[int] = None, address: Optional[str] = None, gpus: i
       MissingPackage: If Ray is not installed.
       NoCluster: If there is no cluster at the address, or none can be started.
     """
-    if address:
-        os.environ.setdefault(KNOCKS, "2")
-    else:
-        os.environ.setdefault(LOOPBACK, "0")
-    os.environ.setdefault(NO_OVERRIDE, "0")
+    for name, value in {**(PATIENCE if address else {LOOPBACK: "0"}), NO_OVERRIDE: "0"}.items():
+        os.environ.setdefault(name, value)
     ray = import_package("ray", "distributed", "--executor ray")
+    if address and _is_host_and_port(address) and not answers(address):  # Ray would take longer, and print more
+        raise NoCluster(
+            f"argument --ray_address: nothing answers at {address}. Start a cluster there: ray start --head"
+        )
     # Without an address Ray would join whatever cluster was started last on this machine.
     here = dict(address="local", num_cpus=cpus, num_gpus=gpus, include_dashboard=False)
     handler = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(logging_level="ERROR", log_to_driver=False, **(dict(address=address) if address else here))
     except Exception as error:  # of many classes, by what is wrong with an address or a machine
-        what = f"argument --ray_address: {address}: no Ray cluster answers" if address else "Ray does not start here"
-        raise NoCluster(f"{what}: {_lines(error)[0]}") from error
+        said = _lines(error)[0].rstrip(".")
+        raise NoCluster(
+            f"argument --ray_address: Ray does not connect to {address}: {said}. Is a cluster running there? If it "
+            "demands a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN here too."
+            if address
+            else f"Ray does not start here: {said}."
+        ) from error
     if signal.getsignal(signal.SIGTERM) is not handler:
         signal.signal(signal.SIGTERM, handler)  # Ray's own would end the command, without a word
     head = head_of(ray)

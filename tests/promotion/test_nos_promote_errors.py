@@ -121,3 +121,10 @@ def test_a_task_in_which_no_known_optimizer_has_a_reward(run, capfd, monkeypatch
         "nos-promote: every known optimizer has the reward 0 (SGD: The update is not finite). "
         "Look for NaN and infinity in the data, and at what the loss computes."
     )
+
+
+def test_a_promotion_that_could_not_begin_leaves_nothing(run, capfd):
+    pytest.importorskip("ray")
+    flags = [str(run), *SMALL, "--executor", "ray", "--ray_address", "127.0.0.1:1"]
+    assert_refused(flags, "argument --ray_address: nothing answers at ", capfd)
+    assert [path.name for path in run.iterdir()] == [LEDGER]

@@ -100,3 +100,21 @@ def test_the_ledger_of_a_run_is_no_cache(tmp_path, capfd, trains_nothing):
         search("--cache", tmp_path / "run" / "ledger.sqlite", "--out", tmp_path / "other")
     assert "argument --cache: " in capfd.readouterr().err
     assert (tmp_path / "run" / "ledger.sqlite").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("command_line", "message"),
+    [
+        (["--executor", "ray", "--ray_address", "127.0.0.1:1"], "argument --ray_address: nothing answers at "),
+        (["--task", "cifar10", "--data_dir", "nowhere"], "--data_dir must be a tensorflow_datasets directory "),
+    ],
+)
+def test_a_search_that_could_not_begin_leaves_no_run(tmp_path, capfd, monkeypatch, command_line, message):
+    for package in ("ray", "tensorflow_datasets"):
+        pytest.importorskip(package)
+    monkeypatch.chdir(tmp_path)
+    for place in (["--out", "run"], []):
+        with pytest.raises(SystemExit, match="2"):
+            search(*command_line, *place)
+        assert capfd.readouterr().err.splitlines()[-1].startswith(f"nos-search: {message}")
+        assert not (tmp_path / "run").exists() and not list(tmp_path.glob("runs/*/*"))

@@ -368,3 +368,12 @@ def test_a_training_that_is_ended_goes_on_exactly(number, code, tmp_path):
 def count_trials(path):
     with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
         return db.execute("SELECT COUNT(*) FROM trials").fetchone()[0]
+
+
+def test_a_tuning_that_could_not_begin_leaves_nothing(tmp_path, capsys):
+    pytest.importorskip("tensorflow_datasets")
+    flags = ["adam", "--task", "cifar10", "--data_dir", tmp_path / "nowhere", "--out", tmp_path / "run"]
+    with pytest.raises(SystemExit, match="2"):
+        run(*flags)
+    assert "nos-tune: --data_dir must be a tensorflow_datasets directory " in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

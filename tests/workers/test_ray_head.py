@@ -74,16 +74,16 @@ def test_a_head_is_lost_after_several_looks(listening, monkeypatch):
     monkeypatch.setattr(ray_head, "LOOK_SECONDS", 0.0)
     head = Head(address_of(listening))
     assert not any(head.is_lost() for _ in range(2 * VAIN_LOOKS))
-    monkeypatch.setattr(ray_head, "_answers", lambda address: False)
+    monkeypatch.setattr(ray_head, "answers", lambda address: False)
     assert [head.is_lost() for _ in range(VAIN_LOOKS)] == [False] * (VAIN_LOOKS - 1) + [True]
-    monkeypatch.setattr(ray_head, "_answers", lambda address: True)
+    monkeypatch.setattr(ray_head, "answers", lambda address: True)
     assert not head.is_lost()  # it was started anew
     assert not Head(None).is_lost()
 
 
 def test_one_does_not_look_each_time_that_one_is_asked(listening, monkeypatch):
     looks = []
-    monkeypatch.setattr(ray_head, "_answers", looks.append)
+    monkeypatch.setattr(ray_head, "answers", looks.append)
     head = Head(address_of(listening))
     for _ in range(100):
         head.is_lost()
@@ -92,7 +92,7 @@ def test_one_does_not_look_each_time_that_one_is_asked(listening, monkeypatch):
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "[::1]:1", "no.such.host.invalid:80", "nonsense"])
 def test_what_is_no_head_does_not_answer(address):
-    assert not ray_head._answers(address)
+    assert not ray_head.answers(address)
 
 
 def test_workers_of_a_lost_head_say_so_and_end(quick):
@@ -117,20 +117,30 @@ def test_workers_of_a_head_that_answers_have_their_time(quick, listening):
 
 
 @pytest.mark.parametrize(("error", "text"), [
-    (ConnectionError("nobody\nthere"), "nobody"), (RuntimeError("Version mismatch"), "Version mismatch"),
+    (ConnectionError("nobody\nthere"), "nobody"), (RuntimeError("Version mismatch."), "Version mismatch"),
     (AssertionError(), "AssertionError"),
 ])  # fmt: skip
-def test_where_no_cluster_answers_it_is_said(error, text, monkeypatch):
-    monkeypatch.setitem(sys.modules, "ray", StandIn("x:1", error))
-    message = rf"^argument --ray_address: x:1: no Ray cluster answers: {text}$"
-    with pytest.raises(NoCluster, match=message), start_ray(address="x:1"):
+def test_where_ray_does_not_connect_it_is_said(error, text, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", StandIn("auto", error))
+    message = (
+        rf"^argument --ray_address: Ray does not connect to auto: {text}\. .* demands a token, set RAY_AUTH_MODE"
+    )
+    with pytest.raises(NoCluster, match=message), start_ray(address="auto"):
         pass
-    with pytest.raises(NoCluster, match=rf"^Ray does not start here: {text}$"), start_ray():
+    with pytest.raises(NoCluster, match=rf"^Ray does not start here: {text}\.$"), start_ray():
         pass
+
+
+def test_where_nothing_listens_ray_is_not_asked(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", ray := StandIn("127.0.0.1:1", AssertionError()))
+    message = r"^argument --ray_address: nothing answers at 127\.0\.0\.1:1\. Start a cluster"
+    with pytest.raises(NoCluster, match=message), start_ray(address="127.0.0.1:1"):
+        pass
+    assert ray.calls == []
 
 
 def test_another_broken_connection_is_not_taken_for_it(monkeypatch, listening):
     monkeypatch.setitem(sys.modules, "ray", ray := StandIn(address_of(listening)))
-    with pytest.raises(BrokenPipeError), start_ray(address="x:1"):
+    with pytest.raises(BrokenPipeError), start_ray(address="auto"):
         raise BrokenPipeError("of standard output")
     assert ray.calls == ["shutdown"]
