@@ -90,7 +90,8 @@ def looks(monkeypatch):
 def test_what_will_be_trained_is_said_first(mine, capfd):
     assert search(mine, "--out", "run") == 0
     out, err = capfd.readouterr()
-    first, second, third, *_ = out.splitlines()
+    begun, first, second, third, *_ = out.splitlines()
+    assert begun == f"Reads the data of {mine.task}, and trains it for a few steps."
     sizes = "9 weights, 40 examples in batches of 10, 20 to validate; at most 64 steps and about 0.5 s a rule"
     assert first == f"{mine.task}: {sizes}"
     assert second == "Untrained: accuracy 0.25, score 0.25, loss 1.5"
@@ -219,7 +220,7 @@ def test_a_promotion_looks_at_its_task_too(mine, capfd):
     flags = ["run", "--task", mine.task, "--workers", "1", "--top", "4", "--rungs", "2"]
     assert promote.main(flags) == 0
     out, err = capfd.readouterr()
-    assert out.startswith(f"{mine.task}: 9 weights") and err.startswith("nos-promote: note: Nothing was looked at.")
+    assert f"\n{mine.task}: 9 weights" in out and err.startswith("nos-promote: note: Nothing was looked at.")
     mine.write(MODULE.replace("Dense(1)", "Dense(1, use_bias=False)"))
     told = refused(capfd, promote.main, *flags)
     assert told.startswith(
