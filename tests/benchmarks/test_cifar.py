@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import marks
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -34,6 +35,7 @@ def test_the_network_has_the_papers_size(depth, width):
     assert WideResNet(depth, width)(SHAPE, 10).count_params() == parameters(depth, width)
 
 
+@marks.only_long("A step of it takes long.")
 def test_at_paper_scale_it_has_nine_million_parameters_and_trains():
     setting = cifar_wrn.SETTINGS["paper"]
     model = setting.model(SHAPE, 10, 5e-4)
@@ -127,5 +129,6 @@ assert len(result["curve"]) == 2 and 0 <= result["test"] <= 1
 """
 
 
+@marks.only_long("The contract of optimizers has two replicas.")
 def test_it_trains_on_two_mirrored_devices():
     subprocess.run([sys.executable, "-c", MIRRORED], check=True)

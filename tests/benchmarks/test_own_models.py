@@ -42,7 +42,7 @@ def tiny(monkeypatch):
 @pytest.mark.parametrize(
     ("arm", "trainings"),
     [
-        ("search", 140),
+        pytest.param("search", 140, marks=marks.only_long("nos-search is tested by itself.")),
         ("optuna", 60),
         ("hyperband", 60),
         pytest.param("catalogue", 90, marks=marks.only_long("Optuna's arm tunes as this one does.")),

@@ -2,6 +2,7 @@
 
 import itertools
 
+import marks
 import numpy as np
 import pytest
 
@@ -49,6 +50,7 @@ def test_asynchronous_workers_never_wait():
     assert row["staleness"] > 0
 
 
+@marks.only_long("Half of the workers is the same arithmetic.")
 def test_a_parent_that_takes_no_time_reaches_the_limit():
     # Both draw other rules, and a batch has repeats, which leave workers free.
     durations, mode = scaling.read_durations(), "synchronous, batch 16 x workers"
@@ -56,6 +58,7 @@ def test_a_parent_that_takes_no_time_reaches_the_limit():
     assert found == pytest.approx(compute_limit(durations, 4, mode), abs=0.03)
 
 
+@marks.only_long("Its parts are tested with the loop.")
 def test_a_pipeline_fills_the_wait_for_the_slowest_child():
     rows = [search_virtually(8, mode, [2.0, 4.0], 60) for mode in ("synchronous, batch 4 x workers", PIPELINED)]
     assert rows[0]["efficiency"] < rows[1]["efficiency"] - 0.02

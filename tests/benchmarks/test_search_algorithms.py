@@ -3,6 +3,7 @@
 import gzip
 import sys
 
+import marks
 import pytest
 
 from benchmarks.studies import depth1_table, search_algorithms
@@ -58,7 +59,9 @@ def test_the_same_table_is_the_same_file(ledger, table, tmp_path):
     assert (tmp_path / "again.csv.gz").read_bytes() == table.read_bytes()
 
 
-@pytest.mark.parametrize("name", ["random", "evolution", "local"])
+@pytest.mark.parametrize(
+    "name", ["random", "evolution", pytest.param("local", marks=marks.only_long("It is paid as the others are."))]
+)
 def test_a_search_is_paid_what_the_table_says(name, table):
     rewards = sorted((e.reward for e in depth1_table.read_table(table).values()), reverse=True)
     sampled, curve = replay(name, 0, len(rewards), table)

@@ -124,6 +124,7 @@ def skip_without_sizes(entry):
 
 def test_its_batches_have_the_size_that_is_asked_for(entry, made, tmp_path):
     skip_without_sizes(entry)
+    skip_but_one_controller(entry)
     own = len(made.propose(1).rules)
     algorithm = entry.make(setting(tmp_path, sizes=BatchSizes(7, ((1, None), (2, entry.smallest_batch)))))
     algorithm.restore()
@@ -148,8 +149,8 @@ def test_the_help_has_the_size_of_its_own_batches(name, tmp_path):
 
 
 def skip_but_one_controller(entry):
-    if entry.title in ("TRPO", "REINFORCE") and not os.environ.get("NOS_LONG"):
-        pytest.skip("Kept as PPO is; test_agents.py restores it. make test-long has it.")
+    if entry.title in ("PPO", "TRPO", "REINFORCE") and not os.environ.get("NOS_LONG"):
+        pytest.skip("Kept as guided PPO is; test_agents.py restores it. make test-long has it.")
 
 
 @pytest.fixture(scope="module")

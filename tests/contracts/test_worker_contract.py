@@ -10,6 +10,7 @@ import sys
 import time
 
 import fakes
+import marks
 import pytest
 
 from neural_optimizer_search import parse_formula
@@ -194,7 +195,10 @@ def test_it_answers_what_went_wrong_and_goes_on(worker, formula, status, message
     assert isinstance(worker.measure(parse_formula("g"), SECONDS), Measured)
 
 
-@pytest.mark.parametrize(("formula", "seconds", "status"), [("-g", SECONDS, "killed"), ("-m", 0.5, "timeout")])
+@pytest.mark.parametrize(
+    ("formula", "seconds", "status"),
+    [("-g", SECONDS, "killed"), pytest.param("-m", 0.5, "timeout", marks=marks.only_long("As killed."))],
+)
 def test_stopped_after_the_worst_it_starts_anew(worker, formula, seconds, status):
     answer = worker.measure(parse_formula(formula), seconds)
     assert isinstance(answer, Failed) and answer.status == status

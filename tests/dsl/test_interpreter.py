@@ -19,6 +19,8 @@ from neural_optimizer_search.dsl.state import State, advance
 from neural_optimizer_search.dsl.vocabulary import BINARIES, UNARIES
 from neural_optimizer_search.operations import on_tensorflow
 
+pytestmark = pytest.mark.once
+
 SIZE = 24
 T = 100
 # The step and the decays are float32 in the code, whatever the weights are.

@@ -8,6 +8,7 @@ import os
 import xml.etree.ElementTree
 
 import fakes
+import marks
 import numpy as np
 from test_fuzz_rules import legal_rules
 
@@ -32,6 +33,7 @@ def test_every_rule_has_a_formula_and_a_tree():
         assert agrees(rule) in (True, False)
 
 
+@marks.only_long("The page has hundreds of rules.")
 def test_a_page_of_random_rules_and_numbers(tmp_path):
     rng = np.random.default_rng(1)
     ledger = Ledger(tmp_path / "ledger.sqlite", {"task": "digits", "budget": 10**30, "depth": [None], "seed": "\x00"})

@@ -14,6 +14,8 @@ from neural_optimizer_search.l2o.baselines import BASELINES, Baseline, Counted, 
 from neural_optimizer_search.l2o.trajectories import CAP, Trajectories, mean_value, starts
 from neural_optimizer_search.objectives import FAMILIES, Family, Objectives
 
+pytestmark = pytest.mark.once
+
 NAMES = (
     "gradient descent", "momentum", "conjugate gradient", "l-bfgs",
     "gradient descent, line search", "conjugate gradient, line search", "l-bfgs, line search",

@@ -3,6 +3,8 @@ import pytest
 
 from neural_optimizer_search.l2o.step_policy import StepPolicy, fit, new_policy
 
+pytestmark = pytest.mark.once
+
 
 def test_the_equation():
     """One unit, one number: step = 3 (softplus(2 · 3 arsinh(0.5 · 4 / 3) + 1) - softplus(1))."""

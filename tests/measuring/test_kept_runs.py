@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import fakes
+import marks
 import numpy as np
 import pytest
 
@@ -17,6 +18,8 @@ from neural_optimizer_search.measuring.progress import told_to
 from neural_optimizer_search.measuring.training import ChildTraining
 from neural_optimizer_search.schedule_shape import parse_schedule
 from neural_optimizer_search.tasks.protocol import Racing
+
+pytestmark = pytest.mark.once
 
 DIVERGING = "exp(exp(exp(g + 1)))"
 PROTOCOL = dataclasses.replace(fakes.TINY, final_steps=12, validate_every=4, sweep_steps=3)
@@ -185,6 +188,7 @@ print(evaluate.measure_until(parse_formula("drop(Adam, 0.3)"), 12, {directory!r}
 """
 
 
+@marks.only_long("nos-promote is killed and goes on so.")
 def test_an_evaluation_goes_on_in_another_process(tmp_path):
     evaluate, rule = Evaluator(fakes.BLOBS, PROTOCOL), parse_formula("drop(Adam, 0.3)")
     here, there = tmp_path / "here", tmp_path / "there"

@@ -17,6 +17,8 @@ from neural_optimizer_search.measuring.screen import Screen, flip
 from neural_optimizer_search.operations import on_tensorflow
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 
+pytestmark = pytest.mark.once
+
 SCREEN = Screen()
 
 

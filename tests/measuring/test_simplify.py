@@ -12,6 +12,8 @@ from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.optimizers.found import FOUND
 from neural_optimizer_search.optimizers.later_papers import LATER_PAPERS
 
+pytestmark = pytest.mark.once
+
 SCREEN = Screen()
 
 

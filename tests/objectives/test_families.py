@@ -9,6 +9,8 @@ from scipy.optimize import approx_fprime
 
 from neural_optimizer_search.objectives import FAMILIES, Family, LogisticRegression, TwoLayerClassifier
 
+pytestmark = pytest.mark.once
+
 COUNT, POINTS = 3, 4
 
 

@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 import sys
 
+import marks
 import pytest
 
 from neural_optimizer_search.dsl.numbers import write_number
@@ -88,6 +89,7 @@ def test_a_wrong_argument_gives_one_line_and_code_2(capsys, arguments, said):
 
 
 @pytest.mark.once
+@marks.only_long("test_console.py has it for all commands.")
 def test_a_closed_pipe_is_no_error():
     reader, writer = os.pipe()
     os.close(reader)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import ledgers
+import marks
 import pytest
 
 from neural_optimizer_search.report.command import main
@@ -113,6 +114,7 @@ def test_standard_output_may_be_a_file_or_a_pipe(run, tmp_path, mode):
     assert (tmp_path / "all").read_bytes().endswith(b"</html>\n")
 
 
+@marks.only_long("Two runs are compared in test_report_command.py.")
 def test_many_runs_and_one_run_many_times(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     ledgers.write(tmp_path / "small", ledgers.found()[:1])

@@ -4,6 +4,7 @@ import contextlib
 import re
 import sys
 
+import marks
 import pytest
 from tiny_searches import TINY, found
 
@@ -55,6 +56,7 @@ def test_fresh_seeds_do_not_become_fewer(run, capfd):
 
 
 @ONCE
+@marks.only_long("The evaluator measures on it.")
 def test_random_on_the_other_task(tmp_path, capfd):
     out = tmp_path / "run"
     flags = [*TINY, "--task", "digits_mlp", "--algorithm", "random", "--budget", "5", "--seed", "3"]

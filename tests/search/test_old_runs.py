@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 
 import fakes
+import marks
 import old_ledger
 import pytest
 from tiny_searches import found
@@ -63,7 +64,12 @@ def test_by_default_all_is_on(tmp_path, asked):
     assert counts["alike"] == sum(sample.alike for sample in samples) > 0 and fresh
 
 
-@pytest.mark.parametrize("version", old_ledger.SCHEMAS)
+OLDEST, *LATER = old_ledger.SCHEMAS
+
+
+@pytest.mark.parametrize(
+    "version", [OLDEST, *(pytest.param(one, marks=marks.only_long("The oldest has all steps up.")) for one in LATER)]
+)
 def test_a_run_of_before_goes_on_without(tmp_path, asked, version):
     expected = search(tmp_path / "whole", *WITHOUT)
     out = tmp_path / "run"

@@ -6,6 +6,7 @@ import dataclasses
 import re
 
 import fakes
+import marks
 import numpy as np
 import pytest
 
@@ -207,6 +208,7 @@ def test_it_goes_on_as_if_it_had_not_been_stopped(workers, tmp_path, monkeypatch
     assert read(tmp_path / "parts")[:3] == read(tmp_path / "whole")[:3]
 
 
+@marks.only_long("The contract of algorithms has it.")
 def test_another_batch_size_changes_nothing_that_was_proposed(workers, tmp_path):
     """All proposals are made again, also those of before a second stop."""
     for name, budgets in (("whole", ("60",)), ("parts", ("37", "60"))):

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import sys
 
+import marks
 import pytest
 from tiny_searches import TINY, found
 
@@ -191,6 +192,7 @@ def test_its_module_is_not_imported_unasked(received, tmp_path, capfd):
     assert "not allowed with --resume" in refused(command.main, ["--resume", received, "--task", "digits"], capfd)
 
 
+@marks.only_long("It starts several searches.")
 def test_what_is_given_now_is_used(received, tmp_path, capfd):
     assert command.main(["--resume", str(received), "--task", "their_task:task", "--cache", "none"]) == 0
     # From now on it is a run of this place.

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import fakes
+import marks
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -14,6 +15,8 @@ from neural_optimizer_search.measuring.training import ChildTraining
 from neural_optimizer_search.tasks import batch_store, in_memory, shared_data
 from neural_optimizer_search.tasks.in_memory import read_into_memory
 from neural_optimizer_search.tasks.shared_data import is_large, leave_pool, remove_unused, share
+
+pytestmark = pytest.mark.once
 
 ARRAY = np.arange(60.0, dtype=np.float32).reshape(20, 3)
 
@@ -164,7 +167,7 @@ def as_dataset():
 @pytest.mark.parametrize(
     "data", [(ARRAY, np.arange(20)), as_dataset, (tf.constant(ARRAY), tf.range(20, dtype=tf.int64))]
 )
-@pytest.mark.parametrize("limit", [20, 7])
+@pytest.mark.parametrize("limit", [pytest.param(20, marks=marks.only_long("They are then read in one part.")), 7])
 def test_data_read_in_parts_are_the_data(data, limit, directory):
     x, y = read_into_memory(data, "train", limit=limit).data
     np.testing.assert_array_equal(x, ARRAY[:limit])

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 
+import marks
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -29,6 +30,7 @@ def digest(controller):
     return hashlib.sha1(repr(state(controller)).encode()).hexdigest()
 
 
+@marks.only_long("The contract of algorithms goes on bit for bit.")
 def test_two_processes_do_the_same():
     controller = Controller(SPACE, QUICK, seed=7)
     # Global seeds and draws in between make no difference.

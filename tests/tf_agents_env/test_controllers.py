@@ -2,6 +2,7 @@ import collections
 import dataclasses
 import functools
 
+import marks
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -185,7 +186,9 @@ def called(monkeypatch):
     return calls, traces
 
 
-@pytest.mark.parametrize("algorithm", CONTROLLERS)
+@pytest.mark.parametrize(
+    "algorithm", ["ppo", pytest.param("trpo", marks=marks.only_long("PPO calls as often.")), "reinforce"]
+)
 def test_a_batch_is_a_few_calls_of_tensorflow_none_of_which_is_traced_again(called, algorithm):
     config = dataclasses.replace(QUICK, algorithm=CONTROLLERS[algorithm]["fast"].algorithm, queue_size=2)
     controller, (calls, traces) = Controller(SPACE, config, seed=0), called

@@ -1,5 +1,6 @@
 """The TF-Agents training binary: searches whose algorithm is a controller, at tiny size."""
 
+import marks
 import pytest
 from tiny_searches import TINY, found
 
@@ -26,6 +27,7 @@ def test_the_papers_controller_is_the_default_of_the_papers_preset(tmp_path, cap
     assert capfd.readouterr().out.startswith("PPO (paper) over signs")
 
 
+@marks.only_long("The contract of algorithms has it for guided PPO.")
 def test_resumed_with_a_larger_budget_is_the_larger_run(tmp_path, trains_nothing):
     resumed, whole = tmp_path / "resumed", tmp_path / "whole"
     for flags in (["--budget=12", f"--out={resumed}"], ["--budget=20", f"--out={whole}"]):
@@ -35,6 +37,7 @@ def test_resumed_with_a_larger_budget_is_the_larger_run(tmp_path, trains_nothing
 
 
 @pytest.mark.parametrize("algorithm", ["reinforce", "trpo"])
+@marks.only_long("The contract of algorithms has them.")
 def test_other_algorithms(tmp_path, algorithm, capfd, trains_nothing):
     out = tmp_path / "run"
     flags = [*TINY, "--task", "digits_mlp", "--algorithm", algorithm, "--budget", "5", "--seeds_per_rule", "1"]

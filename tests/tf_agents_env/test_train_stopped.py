@@ -80,7 +80,10 @@ def wait_for_evaluations(path, count, process):
     pytest.fail(f"The search did not get to {count} evaluations: {process.communicate()[0]}")
 
 
-@pytest.mark.parametrize("change", [dict(queue_size=0), dict(units=16)])
+@pytest.mark.parametrize(
+    "change",
+    [dict(queue_size=0), pytest.param(dict(units=16), marks=marks.only_long("It is refused as a queue is."))],
+)
 def test_a_checkpoint_of_other_settings_is_one_clear_line(change, tmp_path, capfd, monkeypatch, trains_nothing):
     fast, out = CONTROLLERS["ppo"]["fast"], tmp_path / "run"
     monkeypatch.setitem(CONTROLLERS["ppo"], "fast", dataclasses.replace(fast, **change))
@@ -93,6 +96,7 @@ def test_a_checkpoint_of_other_settings_is_one_clear_line(change, tmp_path, capf
     assert last.endswith("by another version. Go on with the release that wrote it.")
 
 
+@marks.only_long("tests/search stops asynchronous searches.")
 def test_asynchronous(tmp_path, trains_nothing):
     out = tmp_path / "run"
     flags = [*TINY, "--task", "digits_mlp", "--depth", "2", "--async", "--budget", "30", "--out", str(out)]

@@ -131,6 +131,7 @@ def test_rules_of_today(fake, tmp_path, capsys):
 
 
 @pytest.mark.usefixtures("fake", "trains_nothing")
+@marks.only_long("test_own_task.py has it for searches.")
 def test_a_task_of_your_own(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     module = tmp_path / "own_task_to_tune.py"

@@ -14,6 +14,7 @@ import types
 import fakes
 import forked
 import graphs
+import marks
 import pytest
 
 from neural_optimizer_search import parse_formula
@@ -247,7 +248,10 @@ ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="Elsewhere a threa
 
 
 @ON_LINUX
-@pytest.mark.parametrize(("death", "stopped"), [(signal.SIGKILL, True), (signal.SIGTERM, False)])
+@pytest.mark.parametrize(
+    ("death", "stopped"),
+    [(signal.SIGKILL, True), pytest.param(signal.SIGTERM, False, marks=marks.only_long("A kill is harder."))],
+)
 def test_no_process_survives_its_parent(death, stopped, tmp_path):
     with parent_process(tmp_path) as parent:
         wait_until(lambda: (tmp_path / "g").exists() and (tmp_path / "g").read_text() == "hang 8")
