@@ -1,5 +1,6 @@
 # Everything runs in .venv, installed once with the versions in constraints.txt; the tests of the core also run with
-# Keras 3 in .venv-keras3, which has no TF-Agents: that needs Keras 2. What knows no Keras runs once. The optimizers also
+# Keras 3 in .venv-keras3, which has no TF-Agents: that needs Keras 2. It also builds the documentation, for TF-Agents needs
+# a typing_extensions that is too old for Sphinx. What knows no Keras runs once. The optimizers also
 # run on JAX, there, and on PyTorch in .venv-torch, which has no TensorFlow.
 
 # Tried by running it: a version manager can put names on PATH that do not run.
@@ -9,6 +10,7 @@ PYTHON ?= $(shell for p in python3.11 python3 python; do $$p -c '' 2>/dev/null &
 INSTALLED := .venv/installed
 INSTALLED_KERAS3 := .venv-keras3/installed
 INSTALLED_TORCH := .venv-torch/installed
+INSTALLED_PACKAGE := .venv-package/installed
 
 # A process a core, a file at a time; to see one test alone: make test PARALLEL= ARGS=tests/dsl/test_rule.py
 PARALLEL ?= -n auto --dist loadfile --no-loadscope-reorder
@@ -20,7 +22,7 @@ ANY_BACKEND := tests/optimizers tests/test_schedules.py tests/test_decays.py tes
 # tf_keras is Keras 2: each optimizer of the catalogue runs with that, and here what they are made of, with the contracts.
 WITH_TF_KERAS := $(addprefix tests/optimizers/test_,rule_optimizer.py sign_optimizers.py subclasses.py)
 
-.PHONY: help docs search test test-long test-keras3 test-torch lint clean
+.PHONY: help docs search test test-long test-keras3 test-torch lint package clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -43,8 +45,19 @@ test-keras3: $(INSTALLED_KERAS3) ## Run the tests of the core with Keras 3, and 
 test-torch: $(INSTALLED_TORCH) ## Run the tests of the optimizers on PyTorch
 	@KERAS_BACKEND=torch .venv-torch/bin/python -m pytest $(PARALLEL) -m "not once" $(ANY_BACKEND) $(ARGS)
 
-docs: $(INSTALLED) ## Rewrite what README.md and CONTRIBUTING.md say of the code
+docs: $(INSTALLED) $(INSTALLED_KERAS3) ## Rewrite what the documents say of the code, and build them into site/
 	@.venv/bin/python -m tools.docs
+	@TF_CPP_MIN_LOG_LEVEL=3 .venv-keras3/bin/python -m tools.site
+
+# The wheel has to bring all that it needs: what is tried runs outside the checkout, and imports none of it.
+package: $(INSTALLED) $(INSTALLED_PACKAGE) ## Build the wheel and the sdist into dist/, check them, and try the wheel
+	@rm -rf dist build/tried
+	@.venv-package/bin/python -m build >/dev/null
+	@.venv-package/bin/python -m twine check --strict dist/*
+	@.venv-package/bin/check-wheel-contents dist/*.whl
+	@.venv-package/bin/python -m pip install -q --disable-pip-version-check --no-deps --target build/tried dist/*.whl
+	@cd build && PYTHONPATH=tried ../.venv/bin/python -c 'import nos_commands as it, sys; print(it.__file__); sys.exit(it.search())' \
+	    --protocol reduced --budget 3 --fresh_seeds 0 --cache none --out tried/run
 
 # Without these pyright would take the settings of any directory above that has some, and ask the package index whether
 # there is a later pyright.
@@ -89,7 +102,10 @@ $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 	$(call install,.venv,constraints.txt,-e ".[tf-agents$(comma)distributed$(comma)benchmarks$(comma)test$(comma)lint]",three minutes)
 
 $(INSTALLED_KERAS3): setup.cfg pyproject.toml constraints-keras3.txt
-	$(call install,.venv-keras3,constraints-keras3.txt,-e ".[search$(comma)l2o$(comma)jax$(comma)tune$(comma)test]" tf_keras optax,a minute)
+	$(call install,.venv-keras3,constraints-keras3.txt,-e ".[search$(comma)l2o$(comma)jax$(comma)tune$(comma)test$(comma)docs]" tf_keras optax,a minute)
 
 $(INSTALLED_TORCH): setup.cfg pyproject.toml constraints-torch.txt
 	$(call install,.venv-torch,constraints-torch.txt,-e ".[torch]" pytest pytest-xdist,two minutes and 3 GB)
+
+$(INSTALLED_PACKAGE): constraints-package.txt
+	$(call install,.venv-package,constraints-package.txt,build check-wheel-contents twine,half a minute)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Optional, TypeVar, Union
 
 from neural_optimizer_search.command_line import Parser, one_of
+from neural_optimizer_search.versions import describe_versions
 
 _KEY = "flag"
 Config = TypeVar("Config")
@@ -114,6 +115,7 @@ def build_parser(prog: str, description: Optional[str], *configs: type) -> Parse
     for name, (one, default) in flags_of(*configs).items():
         word = name if one.positional else _spell(name, one)  # argparse shows its metavar
         p.add_argument(word, help=_help(one, default), **_arguments(name, one, default))
+    p.add_argument("--version", action="version", version=describe_versions(), help="print all versions, and exit")
     return p
 
 

@@ -8,27 +8,13 @@ import string
 import pytest
 
 from neural_optimizer_search import flags
-from neural_optimizer_search.l2o.config import GuidedPolicySearchConfig
-from neural_optimizer_search.l2o.training import Training
-from neural_optimizer_search.optimizers.listing import Listing
-from neural_optimizer_search.promotion.config import OutConfig, PromotionConfig
-from neural_optimizer_search.report.command import ReportConfig
-from neural_optimizer_search.search.config import RunConfig, SearchConfig
-from neural_optimizer_search.tuning.config import PlaceConfig, TuneConfig
 from tools import docs
 
 pytestmark = pytest.mark.once
 
 ROOT = docs.ROOT
 DOCUMENTS = {name: (ROOT / name).read_text() for name in docs.DOCUMENTS}
-COMMANDS = {
-    "nos-search": (SearchConfig, RunConfig),
-    "nos-promote": (PromotionConfig, OutConfig),
-    "nos-tune": (TuneConfig, PlaceConfig),
-    "nos-report": (ReportConfig,),
-    "nos-optimizers": (Listing,),
-    "nos-learn": (Training, GuidedPolicySearchConfig),
-}
+COMMANDS = docs.COMMANDS
 ALL = "\n".join(DOCUMENTS.values())
 # What a reader is to write, or a command writes.
 INVENTED = ("my_", "runs/", "comparison.html")
@@ -106,7 +92,7 @@ def resolve(name):
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_link_leads_somewhere(document):
-    for link in find(r"\]\(([^)]+)\)", DOCUMENTS[document]):
+    for link in re.findall(r"\]\(([^)]+)\)", DOCUMENTS[document]):
         path, _, heading = link.partition("#")
         place = (ROOT / document).parent / path
         assert place.is_file(), link

@@ -17,7 +17,7 @@ COMMANDS = {
     f"{CORE}.{name}"
     for name in (
         "arguments", "command_line", "console", "describe_error", "file_lock", "files", "flags", "origin",
-        "recorded_flags", "stopping"
+        "recorded_flags", "stopping", "versions",
     )
 }  # fmt: skip
 
@@ -39,7 +39,8 @@ MAY_IMPORT = {
     f"{CORE}.console": {f"{CORE}.command_line", f"{CORE}.files", f"{CORE}.stopping"},
     f"{CORE}.file_lock": set(),
     f"{CORE}.describe_error": {f"{CORE}.command_line"},
-    f"{CORE}.flags": {f"{CORE}.command_line"},
+    f"{CORE}.versions": {f"{CORE}.keras_versions"},
+    f"{CORE}.flags": {f"{CORE}.command_line", f"{CORE}.versions"},
     f"{CORE}.recorded_flags": {f"{CORE}.command_line", f"{CORE}.files", f"{CORE}.flags"},
     f"{CORE}.schedules": {f"{CORE}.arguments", f"{CORE}.decays", f"{CORE}.schedule_shape", *KERAS},
     DSL: {f"{CORE}.decays", f"{CORE}.operations"},

@@ -4,6 +4,7 @@ Such a part stands between `<!-- NAME: make docs -->` and `<!-- end -->`, where 
 """
 
 import ast
+import functools
 import importlib
 import pathlib
 import re
@@ -11,16 +12,33 @@ import sys
 
 from benchmarks.studies.own_models import markdown
 from neural_optimizer_search.flags import markdown_table
+from neural_optimizer_search.l2o.config import GuidedPolicySearchConfig
+from neural_optimizer_search.l2o.training import Training
 from neural_optimizer_search.optimizers import CATALOGUE
-from neural_optimizer_search.optimizers.listing import format_table
+from neural_optimizer_search.optimizers.later_papers import NO_FORMULA
+from neural_optimizer_search.optimizers.listing import Listing, format_table
 from neural_optimizer_search.promotion.config import OutConfig, PromotionConfig
+from neural_optimizer_search.report.command import ReportConfig
 from neural_optimizer_search.search.config import RunConfig, SearchConfig
 from neural_optimizer_search.search.registry import algorithm_names, find_algorithm
 from neural_optimizer_search.tasks import TASKS
 from neural_optimizer_search.tuning.config import PlaceConfig, TuneConfig
 
 ROOT = pathlib.Path(__file__).parents[1]
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/should-i-search.md")
+DOCUMENTS = (
+    "README.md",
+    "CONTRIBUTING.md",
+    *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("docs/**/*.md")),
+)
+# The dataclasses of the flags of each command.
+COMMANDS = {
+    "nos-search": (SearchConfig, RunConfig),
+    "nos-report": (ReportConfig,),
+    "nos-promote": (PromotionConfig, OutConfig),
+    "nos-tune": (TuneConfig, PlaceConfig),
+    "nos-optimizers": (Listing,),
+    "nos-learn": (Training, GuidedPolicySearchConfig),
+}
 OWN_MODELS, TRAININGS = ROOT / "benchmarks" / "results" / "own_models.jsonl", 480
 PACKAGES = ("neural_optimizer_search", "tf_agents_env", "benchmarks")
 # As a rule goes through them; others follow.
@@ -40,24 +58,12 @@ def rewrite(text: str) -> str:
     return BLOCK.sub(lambda block: f"<!-- {block[1]}: make docs -->\n{BLOCKS[block[1]]()}\n<!-- end -->", text)
 
 
-# -- Flags, tasks, algorithms, rules ---------------------------------------------------------------
+# -- Flags, tasks, algorithms, rules ------------------------------------------------------------------
 
 
-def search_flags() -> str:
-    """The flags of nos-search."""
-    return markdown_table(SearchConfig, RunConfig)
-
-
-def promotion_flags() -> str:
-    """The flags that nos-promote does not share with nos-search."""
-    shared = search_flags().splitlines()[2:]
-    lines = markdown_table(PromotionConfig, OutConfig).splitlines()
-    return "\n".join(line for line in lines if line not in shared)
-
-
-def tuning_flags() -> str:
-    """The flags of nos-tune."""
-    return markdown_table(TuneConfig, PlaceConfig)
+def write_flags(command: str) -> str:
+    """The flags of a command."""
+    return markdown_table(*COMMANDS[command])
 
 
 def tasks() -> str:
@@ -73,6 +79,17 @@ def algorithms() -> str:
     ours = {name: entry for name, entry in entries.items() if entry.make.__module__.startswith(PACKAGES)}
     rows = [(f"`{name}`", entry.title, ", ".join(entry.needs.values())) for name, entry in ours.items()]
     return _table(("`--algorithm`", "what", "needs"), rows)
+
+
+def catalogue() -> str:
+    """Every published rule that the language can express."""
+    rows = [(f"`{row.name}`", f"`{_in_cell(row.formula)}`", str(row.slots), row.source) for row in CATALOGUE.values()]
+    return _table(("name", "formula", "memory", "source"), rows)
+
+
+def not_expressible() -> str:
+    """Published optimizers that the language cannot express."""
+    return _table(("optimizer", "why"), NO_FORMULA.items())
 
 
 def published_rules() -> str:
@@ -140,15 +157,19 @@ def _first_sentence(text):
     return " ".join(re.split(r"\.(?:\s|$)|\n\n", text, maxsplit=1)[0].split())
 
 
+def _in_cell(text):
+    return text.replace("|", "\\|")
+
+
 def _table(head, rows):
     lines = [f"| {' | '.join(cells)} |".replace("|  |", "| |") for cells in (head, *rows)]
     return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:]])
 
 
 BLOCKS = {
-    "flags of nos-search": search_flags,
-    "flags of nos-promote": promotion_flags,
-    "flags of nos-tune": tuning_flags,
+    **{f"flags of {command}": functools.partial(write_flags, command) for command in COMMANDS},
+    "catalogue": catalogue,
+    "not expressible": not_expressible,
     "tasks": tasks,
     "algorithms": algorithms,
     "published rules": published_rules,

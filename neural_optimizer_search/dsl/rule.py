@@ -43,7 +43,7 @@ class Rule:
     Two rules are equal when their strings are; `canonical()` is equal for more spellings of a function.
 
     Args:
-      iterations: Tuple of `Iteration`s (or 5-tuples), one per level of the paper's binary tree.
+      iterations: A tuple of `Iteration` or of 5-tuples, one per level of the paper's binary tree.
       constants: Decay rates of its averages, and δ; the paper's by default.
 
     Raises:

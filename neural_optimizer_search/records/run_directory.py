@@ -2,10 +2,8 @@
 
 import contextlib
 import datetime
-import importlib.metadata
 import itertools
 import os
-import platform
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Optional
@@ -31,10 +29,6 @@ _OWNERS = {
     (TRAINING_STATE,): "a training of nos-learn",
     (TRAINING_CONFIG, TRAINING_LOCK): "a training of nos-learn",  # before its first iteration
 }
-
-
-# What a reward, or what is proposed, may depend on.
-_PACKAGES = ("neural-optimizer-search", "tensorflow", "tf-agents", "keras", "numpy")
 
 
 def make_directory(what: str) -> Path:
@@ -93,16 +87,3 @@ def require_own_files(directory: Path) -> None:
 def rank(evaluations: Iterable[Evaluation]) -> list[Evaluation]:
     """The evaluations by reward, the best first; of equal ones, the one found first."""
     return sorted(evaluations, key=lambda e: -e.reward)
-
-
-def find_versions() -> dict[str, str]:
-    """What a run is computed with, by name; without the packages that are not installed."""
-    found = {name: _version(name) for name in _PACKAGES}
-    return {"python": platform.python_version(), **{name: version for name, version in found.items() if version}}
-
-
-def _version(package) -> Optional[str]:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:  # run from a checkout
-        return None

@@ -26,7 +26,6 @@ from neural_optimizer_search.records.run_directory import (
     LEDGER,
     TENSORBOARD,
     TRACEBACKS,
-    find_versions,
     remove_unbegun,
 )
 from neural_optimizer_search.search.algorithm import StateLost
@@ -71,6 +70,7 @@ from neural_optimizer_search.search.start import Started, count_batches, describ
 from neural_optimizer_search.search.timeout import find_timeout
 from neural_optimizer_search.search.tracebacks import keep_tracebacks
 from neural_optimizer_search.tasks import UnknownTask
+from neural_optimizer_search.versions import find_versions
 from neural_optimizer_search.workers.executor import TaskFailed
 from neural_optimizer_search.workers.placement import Misplaced, place_here
 from neural_optimizer_search.workers.ray_workers import NoCluster

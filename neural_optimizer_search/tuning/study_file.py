@@ -19,8 +19,8 @@ from neural_optimizer_search.files import Damaged, require_own, write_whole
 from neural_optimizer_search.measuring.fingerprint import Fingerprint
 from neural_optimizer_search.origin import find_origin
 from neural_optimizer_search.records import sqlite_files
-from neural_optimizer_search.records.run_directory import find_versions
 from neural_optimizer_search.trials.study import quiet_optuna
+from neural_optimizer_search.versions import find_versions
 
 NAME = "nos-tune"  # of the study in the file
 _FRESH = "fresh"  # a key is "fresh TRIAL SEED"

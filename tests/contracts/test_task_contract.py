@@ -87,7 +87,8 @@ def train_once(child):
 
 
 def test_each_model_has_weights_of_its_own(child):
-    first, second = ({id(variable) for variable in train_once(child).trainable_variables} for _ in range(2))
+    models = [train_once(child) for _ in range(2)]  # both are kept: a dead one's ids are given again
+    first, second = ({id(variable) for variable in model.trainable_variables} for model in models)
     assert first and not first & second
 
 

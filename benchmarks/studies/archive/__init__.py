@@ -22,8 +22,8 @@ from benchmarks.studies.common.shared_flags import own_data_flag, runs_flag, wor
 from benchmarks.studies.own_tasks import set_data_directory
 from neural_optimizer_search.command_line import number, path, whole_number
 from neural_optimizer_search.flags import flag
-from neural_optimizer_search.records.run_directory import find_versions
 from neural_optimizer_search.search.archive import Archive, write_archive
+from neural_optimizer_search.versions import find_versions
 
 TITLE = "which rules do searches on several tasks have in common? (makes the shipped archive)"
 

@@ -1,0 +1,35 @@
+"""What runs here, for records and for reports of faults."""
+
+import importlib.metadata
+import platform
+from typing import Optional
+
+from neural_optimizer_search.keras_versions import BACKEND
+
+# What a reward, or what is proposed, may depend on.
+_RECORDED = ("neural-optimizer-search", "tensorflow", "tf-agents", "keras", "numpy")
+_OTHERS = ("jax", "torch", "ray", "optuna")
+
+
+def find_versions() -> dict[str, str]:
+    """What a run is computed with, by name; without the packages that are not installed."""
+    return {"python": platform.python_version(), **_find(_RECORDED)}
+
+
+def describe_versions() -> str:
+    """What a report of a fault needs, in a sentence."""
+    versions = {**find_versions(), **_find(_OTHERS)}
+    packages = ", ".join(f"{name} {version}" for name, version in versions.items())
+    return f"{packages}; Keras on {BACKEND}; {platform.platform()}"
+
+
+def _find(packages):
+    found = {name: _version(name) for name in packages}
+    return {name: version for name, version in found.items() if version}
+
+
+def _version(package) -> Optional[str]:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:  # run from a checkout
+        return None
