@@ -95,8 +95,8 @@ def _table(*rows):
 # sign(m))`: each has one row here.
 CATALOGUE = _table(
     ("sgd", "g", "v2 Table 6; v1 Table 1"),
-    ("momentum", "m", "v2 Table 6; v1 Table 1; bias-corrected, Keras's is not"),
-    ("rmsprop", "RMSProp", "v2 Table 6; v1 Table 1; bias-corrected, Keras's is not"),
+    ("momentum", "m", "v2 Table 6; v1 Table 1; debiased"),
+    ("rmsprop", "RMSProp", "v2 Table 6; v1 Table 1; debiased"),
     ("adam", "Adam", "v2 Table 6; v1 Table 1"),
     ("powersign", "exp(sign(g) * sign(m)) * g", "v2 sec. 5.1, Table 6; v1 Table 1", PowerSign),
     ("powersign-ld", "exp(ld * sign(g) * sign(m)) * g", "v2 sec. 5.1, Table 1", PowerSign, {"decay": "ld"}),
