@@ -1,9 +1,9 @@
 """ImageNet with the mobile NASNet-A (arXiv v2, section 6.3, Table 3).
 
-The network is Keras's own. Of the training of Zoph et al. (2017) it has the crops, the label smoothing and their
-RMSProp. It lacks the drop path, the auxiliary classifier and the dropout before the last layer, which Keras's network
-does not have, as well as the distortion of colours, the weight decay and the moving average of the weights, on which
-Bello et al. say nothing: less regularization, for all optimizers the same.
+The network is Keras's own. For the rest of the training Bello et al. refer to Zoph et al. (2017). Of that there are
+the crops, the label smoothing and their RMSProp. There is no auxiliary classifier, drop path or dropout before the
+last layer, which Keras's network does not have, and no distortion of colours, weight decay, moving average of the
+weights or clipping of gradients: less regularization, for all optimizers the same. PAPERS.md has a row for each.
 """
 
 import pathlib

@@ -29,7 +29,7 @@ class PublishedRule:
     Attributes:
       name: Lower case, words joined by "-".
       formula: Text that `parse_formula` reads.
-      source: Where it is printed.
+      source: Where it is printed; and what is called so elsewhere, if that is another rule.
       optimizer: The class that computes it.
       arguments: What the class needs besides the formula to be this row, such as {"decay": "ld"}.
       learning_rate: The usual one; None: the class's own default.
@@ -95,8 +95,8 @@ def _table(*rows):
 # sign(m))`: each has one row here.
 CATALOGUE = _table(
     ("sgd", "g", "v2 Table 6; v1 Table 1"),
-    ("momentum", "m", "v2 Table 6; v1 Table 1"),
-    ("rmsprop", "RMSProp", "v2 Table 6; v1 Table 1"),
+    ("momentum", "m", "v2 Table 6; v1 Table 1; debiased"),
+    ("rmsprop", "RMSProp", "v2 Table 6; v1 Table 1; debiased"),
     ("adam", "Adam", "v2 Table 6; v1 Table 1"),
     ("powersign", "exp(sign(g) * sign(m)) * g", "v2 sec. 5.1, Table 6; v1 Table 1", PowerSign),
     ("powersign-ld", "exp(ld * sign(g) * sign(m)) * g", "v2 sec. 5.1, Table 1", PowerSign, {"decay": "ld"}),

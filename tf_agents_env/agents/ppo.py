@@ -46,6 +46,9 @@ class PPOAgent(ppo_clip_agent.PPOClipAgent):
 
       loss = -mean(min(r·A, clip(r, 1 - ε, 1 + ε)·A) + c·entropy),  r = p(token)/p_old(token)
 
+    TF-Agents divides by 5n + 1 places, the episode's boundary being one with a weight of 0: the loss that is shown is
+    5n/(5n + 1) of this.
+
     One gradient step per `train`; calling it again with the same experience is the next epoch.
 
     Args:
