@@ -1,4 +1,4 @@
-"""What README.md and CONTRIBUTING.md say of the code is so: generated blocks, paths, modules, commands, links."""
+"""What the documents say of the code is so: generated blocks, paths, modules, commands, links."""
 
 import importlib
 import re
@@ -41,7 +41,7 @@ def test_the_blocks_are_those_of_the_code(text):
 
 
 def test_every_block_stands_in_a_document_and_is_closed():
-    names = [name for text in DOCUMENTS.values() for name in find(r"<!-- ([^>]+): make docs -->", text)]
+    names = find(r"<!-- ([^>]+): make docs -->", ALL)
     assert set(names) == set(docs.BLOCKS)
     assert len(names) == sum(text.count("<!-- end -->") for text in DOCUMENTS.values())
 
@@ -61,17 +61,18 @@ def test_every_package_says_what_it_is():
 # -- Paths and modules -----------------------------------------------------------------------------
 
 
-def test_every_path_exists():
-    """Relative to the root, or to the package `neural_optimizer_search`."""
-    prose = re.sub(r"\S+://\S+|`\.\[.*?`", "", docs.BLOCK.sub("", ALL))
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_path_exists(document):
+    """Relative to the document, to the root, or to the package `neural_optimizer_search`."""
+    prose = re.sub(r"\S+://\S+|`\.\[.*?`", "", docs.BLOCK.sub("", DOCUMENTS[document]))
     file = rf"[\w-]+\.(?:[\w-]+\.)*(?:{EXTENSIONS})"
     pattern = rf"(?<![\w./*-])((?:[a-z][\w-]+/)+(?:{file})?|{file})(?![\w/*.-]\w)"
-    missing = [path for path in find(pattern, prose) if not path.startswith(INVENTED) and not exists(path)]
-    assert not missing
+    named = [path for path in re.findall(pattern, prose) if not path.startswith(INVENTED)]
+    assert [path for path in named if not exists(path, (ROOT / document).parent)] == []
 
 
-def exists(path):
-    return any((ROOT / place / path).exists() for place in ("", docs.PACKAGES[0]))
+def exists(path, *more):
+    return any((place / path).exists() for place in (ROOT, ROOT / docs.PACKAGES[0], *more))
 
 
 def test_every_module_exists():
