@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 
+import marks
 import numpy as np
 import pytest
 
@@ -15,6 +16,7 @@ SMALL = ["--rules", "adam", "powersign-cd", "--parameters", "1000", "--rounds", 
 
 
 @pytest.mark.slow
+@marks.only_long("It starts a process for each backend.")
 def test_the_study_has_a_row_for_each_backend_and_says_which_is_absent(capsys):
     # This Python, which runs the benchmarks, has Keras 2: TensorFlow alone.
     words = ["backends", "--backends", "tensorflow", "jax", "--python", f"jax={sys.executable}", *SMALL]

@@ -2,6 +2,7 @@
 
 import json
 
+import marks
 import pytest
 
 from benchmarks import run
@@ -22,6 +23,7 @@ def test_a_made_up_run_has_what_a_real_one_has(tmp_path):
 
 
 @pytest.mark.slow
+@marks.only_long("It measures for half a minute.")
 def test_the_study_runs(capsys):
     assert run.main(["ledger_growth", "--evaluations", "40", "--steps", "2"]) == 0
     table, _, last = capsys.readouterr().out.rstrip().rpartition("\n")

@@ -5,8 +5,8 @@ import json
 import math
 import os
 
+import marks
 import pytest
-import tensorflow as tf
 
 from benchmarks import run
 from benchmarks.experiments import EXPERIMENTS, load_experiment
@@ -14,6 +14,10 @@ from benchmarks.experiments import EXPERIMENTS, load_experiment
 pytestmark = pytest.mark.slow
 # The others train Adam and PowerSign.
 ONE_IS_SLOW = ("cifar_wrn", "imagenet", "nmt", "lm")
+MARKS = {
+    **dict.fromkeys(ONE_IS_SLOW, pytest.mark.long),
+    "imagenet": marks.only_long("test_imagenet.py has a step of it; to trace NASNet takes long."),
+}
 
 
 @pytest.fixture(scope="module")
@@ -33,19 +37,8 @@ def fewer_contenders():
         yield
 
 
-@pytest.fixture
-def perhaps_eagerly(name):
-    """To trace NASNet takes more time than its few steps; `make test-long` does, as this does with the others."""
-    tf.config.run_functions_eagerly(name == "imagenet" and not os.environ.get("NOS_LONG"))
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
-@pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run_functions_eagerly`")
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.long] if name in ONE_IS_SLOW else []) for name in EXPERIMENTS]
-)
-def test_an_experiment_runs(name, out, capsys, perhaps_eagerly):
+@pytest.mark.parametrize("name", [pytest.param(name, marks=MARKS.get(name, [])) for name in EXPERIMENTS])
+def test_an_experiment_runs(name, out, capsys):
     module = load_experiment(name)
     assert run.main([name, "--scale", "smoke", "--out", str(out)]) == 0
     printed = capsys.readouterr().out

@@ -1,5 +1,6 @@
 """What is known of a task before its first rule, and what is refused."""
 
+import marks
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -54,6 +55,7 @@ def test_the_facts():
 
 
 @ONCE
+@marks.only_long("It traces a training for each change.")
 def test_what_changes_only_the_training_is_in_the_fingerprint():
     plain, noisy = (describe(keras_task(lambda rate=rate: model(layers.Dropout(rate)))) for rate in (0.1, 0.9))
     assert plain.fingerprint.untrained == noisy.fingerprint.untrained

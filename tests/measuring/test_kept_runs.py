@@ -214,6 +214,7 @@ def test_the_last_part_is_paid_as_the_protocol_says(tmp_path, racing):
     assert parts[0].steps < parts[1].steps < parts[2].steps
 
 
+@marks.only_long("test_halving.py has rules that diverge.")
 def test_a_rule_that_diverges_is_no_error(tmp_path):
     found = Evaluator(fakes.BLOBS, PROTOCOL).measure_until(parse_formula(DIVERGING), 8, str(tmp_path))
     assert found.status == "diverged" and found.reward == 0.0

@@ -157,6 +157,7 @@ def test_check_goes_alone(run, capfd):
     assert "argument --check: no other flag is allowed" in line
 
 
+@marks.only_long("It starts several searches.")
 def test_a_module_that_goes_elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sub").mkdir()

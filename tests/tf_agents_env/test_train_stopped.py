@@ -29,7 +29,7 @@ LONG = marks.only_long("Slow.")
 @pytest.mark.parametrize(
     ("stop", "algorithm"),
     [
-        (signal.SIGINT, "evolution"),
+        pytest.param(signal.SIGINT, "evolution", marks=marks.only_long("tests/search stops evolution anywhere.")),
         pytest.param(signal.SIGINT, "ppo", marks=LONG),
         pytest.param(signal.SIGKILL, "ppo", marks=LONG),
     ],

@@ -123,6 +123,7 @@ def test_a_larger_budget_goes_on(fake, copy):
     assert len(read(copy)[0]) > before
 
 
+@marks.only_long("It tunes as the others do.")
 def test_rules_of_today(fake, tmp_path, capsys):
     assert run("clip(m_0.99, 0.02) + 0.5*drop(v, 0.2), beta_2=0.9", *SMALL, "--out", tmp_path / "run") == 0
     printed = capsys.readouterr().out

@@ -121,6 +121,7 @@ def pool(directory, behaviours, workers=2, timeout=5.0):
     return pool
 
 
+@marks.only_long("It waits for workers that hang.")
 def test_a_rule_is_tried_once_more_and_the_others_go_on(quick, tmp_path):
     behaviours = {"g": "fail 1", "m": "hang 1", "sign(g)": "fail 2", "-g": "die 2"}
     if os.environ.get("NOS_LONG"):
