@@ -8,8 +8,27 @@ import os
 import signal
 import sys
 from types import FrameType
-from typing import Optional
+from typing import NamedTuple, Optional
 
+
+class Command(NamedTuple):
+    """Where a command is, which extra has all that it needs, and what it does."""
+
+    module: str
+    extra: str
+    purpose: str
+
+
+COMMANDS = {
+    "nos-search": Command("neural_optimizer_search.search.command", "search", "searches for update rules"),
+    "nos-report": Command("neural_optimizer_search.report.command", "search", "shows what a search found, as a page"),
+    "nos-promote": Command("neural_optimizer_search.promotion.command", "search", "trains the best rules for longer"),
+    "nos-tune": Command("neural_optimizer_search.tuning.command", "tune", "tunes the constants of a rule"),
+    "nos-optimizers": Command("neural_optimizer_search.optimizers.listing", "", "lists the published rules"),
+    "nos-learn": Command(
+        "neural_optimizer_search.l2o.training", "l2o", "learns an optimizer for a family of functions"
+    ),
+}
 # As in `neural_optimizer_search.stopping`, which takes over when everything is imported.
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
@@ -20,50 +39,62 @@ def _stop(number: int, frame: Optional[FrameType]) -> None:
     os._exit(128 + number)
 
 
-def _run(name: str, module: str, extra: str = "") -> int:
+def _run(name: str) -> int:
+    command = COMMANDS[name]
     for each in _SIGNALS:
         number = getattr(signal, each, None)  # not every system has all
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _stop)
     try:
-        main = importlib.import_module(module).main
+        main = importlib.import_module(command.module).main
     except ImportError as error:
         # As Python, `neural_optimizer_search.keras_versions` and `neural_optimizer_search.tuning` raise it.
         if error.name not in ("tensorflow", "keras", "optuna"):
             raise
         # Its own advice is about any backend, which does not help here.
-        package = f"neural-optimizer-search[{extra}]"
+        package = f"neural-optimizer-search[{command.extra}]"
         needed = f"needs Keras on TensorFlow: install {package}, and leave KERAS_BACKEND unset."
-        print(f"{name}: {needed if extra and error.name != 'optuna' else error}", file=sys.stderr)
+        print(f"{name}: {needed if command.extra and error.name != 'optuna' else error}", file=sys.stderr)
         return 2
     return main()
 
 
 def search() -> int:
     """`nos-search`."""
-    return _run("nos-search", "neural_optimizer_search.search.command", "search")
+    return _run("nos-search")
 
 
 def promote() -> int:
     """`nos-promote`."""
-    return _run("nos-promote", "neural_optimizer_search.promotion.command", "search")
+    return _run("nos-promote")
 
 
 def tune() -> int:
     """`nos-tune`."""
-    return _run("nos-tune", "neural_optimizer_search.tuning.command", "tune")
+    return _run("nos-tune")
 
 
 def learn() -> int:
     """`nos-learn`."""
-    return _run("nos-learn", "neural_optimizer_search.l2o.training", "l2o")
+    return _run("nos-learn")
 
 
 def report() -> int:
     """`nos-report`."""
-    return _run("nos-report", "neural_optimizer_search.report.command", "search")
+    return _run("nos-report")
 
 
 def optimizers() -> int:
     """`nos-optimizers`."""
-    return _run("nos-optimizers", "neural_optimizer_search.optimizers.listing")
+    return _run("nos-optimizers")
+
+
+def list_commands() -> int:
+    """`nos`: lists the commands; it takes no arguments."""
+    if sys.argv[1:]:
+        print(f"nos: it takes no arguments. Received: {' '.join(sys.argv[1:])}.", file=sys.stderr)
+        return 2
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:{width}}  {one.purpose}" for name, one in COMMANDS.items()]
+    print("\n".join([*lines, "", "More on each: nos-search --help"]))
+    return 0

@@ -1,7 +1,9 @@
 """Flags as fields of frozen dataclasses.
 
 One field holds all that is to be said of a flag: its name, type, default, sentence, and whether it may change when a
-run is resumed. The parser, what a run records, the command that repeats it and the README's table are made from it.
+run is resumed. From it come the parser, what a run records, the command that repeats it, and the tables of documents.
+
+A dataclass may have a `GROUPS`, which says with which of its flags a group of the help begins, and its title.
 """
 
 import argparse
@@ -107,16 +109,32 @@ def build_parser(prog: str, description: Optional[str], *configs: type) -> Parse
 
     Args:
       prog: The command.
-      description: What it does; a command's docstring, which begins with its name, does.
+      description: What it does, and examples behind an empty line; a command's docstring, which begins with its name.
       *configs: The dataclasses.
     """
-    text = (description or "").removeprefix(f"`{prog}`: ")
-    p = Parser(prog, description=text[:1].upper() + text[1:], argument_default=argparse.SUPPRESS, allow_abbrev=False)
+    text, _, examples = (description or "").removeprefix(f"`{prog}`: ").partition("\n\n")
+    p = Parser(
+        prog,
+        description=text[:1].upper() + text[1:],
+        epilog=examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+    )
+    titles = {
+        first: title for config in configs for one in config.__mro__ for first, title in _groups_of(one).items()
+    }
+    group = p
     for name, (one, default) in flags_of(*configs).items():
+        group = p.add_argument_group(titles[name]) if name in titles else group
         word = name if one.positional else _spell(name, one)  # argparse shows its metavar
-        p.add_argument(word, help=_help(one, default), **_arguments(name, one, default))
+        group.add_argument(word, help=_help(one, default), **_arguments(name, one, default))
     p.add_argument("--version", action="version", version=describe_versions(), help="print all versions, and exit")
     return p
+
+
+def _groups_of(config):
+    return vars(config).get("GROUPS", {})
 
 
 def configure(config: type[Config], given: Mapping[str, Any], **defaults: Any) -> Config:

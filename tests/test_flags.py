@@ -3,8 +3,9 @@
 import dataclasses
 import json
 import shlex
-from typing import Optional
+from typing import ClassVar, Optional
 
+import numpy as np
 import pytest
 
 from neural_optimizer_search import flags
@@ -166,3 +167,26 @@ def test_the_table():
         "| `--async` | learn at once | off |",
         "| `--out` | directory | |",
     ]
+
+
+@dataclasses.dataclass(frozen=True)
+class Grouped(Shared):
+    GROUPS: ClassVar[dict[str, str]] = {"workers": "who works", "out": "the result"}
+
+    out: Optional[str] = flag(None, "directory")
+
+
+def test_the_help_has_groups_and_examples(capsys):
+    p = flags.build_parser("nos-example", "`nos-example`: does it.\n\nexamples:\n  nos-example  at once\n", Grouped)
+    with pytest.raises(SystemExit, match="0"):
+        p.parse_args(["--help"])
+    _, _, told = capsys.readouterr().out.partition("\n\n")  # the usage comes first
+    places = [told.index(text) for text in ("Does it.", "--task TASK", "who works:", "--workers W", "the result:")]
+    assert places == sorted(places) and told.endswith("examples:\n  nos-example  at once\n")
+
+
+def test_the_versions(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        flags.build_parser("nos-example", None, Config).parse_args(["--version"])
+    told = capsys.readouterr().out
+    assert f"numpy {np.__version__}" in told.replace("\n", " ") and "Keras on " in told.replace("\n", " ")

@@ -43,7 +43,8 @@ def test_every_command_leads_to_its_main(monkeypatch):
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     monkeypatch.setattr(importlib, "import_module", keep)
     try:
-        for name, place in read_scripts().items():
+        for name in nos_commands.COMMANDS:
+            place = read_scripts()[name]
             module, _, function = place.partition(":")
             assert module == "nos_commands" and function == name.removeprefix("nos-")
             assert getattr(nos_commands, function)() == 7
@@ -52,7 +53,18 @@ def test_every_command_leads_to_its_main(monkeypatch):
             signal.signal(number, handler)
     monkeypatch.undo()
     assert all(callable(importlib.import_module(module).main) for module in modules)
-    assert len(set(modules)) == len(read_scripts())
+    assert len(set(modules)) == len(nos_commands.COMMANDS)
+
+
+def test_nos_lists_them(monkeypatch, capsys):
+    assert read_scripts().keys() == {"nos", *nos_commands.COMMANDS}
+    monkeypatch.setattr(sys, "argv", ["nos"])
+    assert nos_commands.list_commands() == 0
+    told = capsys.readouterr().out
+    assert all(f"  {name} " in told for name in nos_commands.COMMANDS)
+    monkeypatch.setattr(sys, "argv", ["nos", "search"])
+    assert nos_commands.list_commands() == 2
+    assert capsys.readouterr().err == "nos: it takes no arguments. Received: search.\n"
 
 
 def main():

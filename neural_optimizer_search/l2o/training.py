@@ -1,4 +1,9 @@
-"""`nos-learn`: learns an optimizer for a family of functions, by guided policy search."""
+"""`nos-learn`: learns an optimizer for a family of functions, by guided policy search.
+
+examples:
+  nos-learn --family logistic
+  nos-learn --family my_module:my_family
+"""
 
 import argparse
 import contextlib

@@ -1,6 +1,12 @@
-"""`nos-optimizers`: prints the catalogue, or the source of an optimizer."""
+"""`nos-optimizers`: lists the published update rules by name, or prints one as source.
+
+examples:
+  nos-optimizers sign                                     all with "sign" in their names
+  nos-optimizers powersign --source torch                 a file that needs PyTorch alone
+"""
 
 import functools
+import json
 import sys
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -39,6 +45,7 @@ class Listing:
         metavar="NAME",
     )  # fmt: skip
     latex: bool = flag(False, "formulas in LaTeX")
+    as_json: bool = flag(False, "the rows as JSON", option="--json")
     source: str = flag(
         "", "print a Python file with the optimizer, which needs this framework alone", choices=FRAMEWORKS,
         default_text="the table",
@@ -52,7 +59,7 @@ class Listing:
 @console.command("nos-optimizers")
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Prints the rows whose names match, or a file; returns the exit code."""
-    p = build_parser("nos-optimizers", "Lists the published update rules by name, or prints one as source.", Listing)
+    p = build_parser("nos-optimizers", __doc__, Listing)
     asked = configure(Listing, vars(p.parse_args(argv)))
     if asked.source:
         print(_write_source(p, asked), end="")
@@ -63,9 +70,25 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     lacking = {name: why for name, why in NO_FORMULA.items() if normalize_name(asked.name) in name}
     if not rows:
         p.error(_say_why_none(asked.name, lacking))
+    if asked.as_json:
+        print(json.dumps([_describe(row) for row in rows], indent=1))
+        return 0
     lists = [format_table(rows, asked.latex), _NOTE, *([_list_others(lacking)] if lacking else [])]
     print(*lists, sep="\n\n")
     return 0
+
+
+def _describe(row):
+    rule = json.loads(row.rule.to_json())
+    return {
+        "name": row.name,
+        "rule": rule,
+        "slots": row.slots,
+        "learning_rate": row.learning_rate,
+        "schedule": row.schedule or None,
+        "weight_decay": row.weight_decay,
+        "source": row.source,
+    }
 
 
 def _say_why_none(name, lacking):

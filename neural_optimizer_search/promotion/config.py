@@ -4,7 +4,7 @@ import argparse
 import contextlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
+from typing import ClassVar, Optional
 
 from neural_optimizer_search.command_line import path, path_text, shorten, whole_number
 from neural_optimizer_search.flags import flag, with_default
@@ -33,6 +33,8 @@ class PromotionConfig(BaselineConfig, WorkerConfig, TaskConfig):
     """
 
     task: str = with_default(TaskConfig, "task", "cifar10_wrn")
+    GROUPS: ClassVar[dict[str, str]] = {"run": "what is promoted, and how"}
+
     run: str = flag("", "directory of a search", parse=path_text, positional=True, metavar="RUN")
     top: int = flag(20, "rules that take part", parse=whole_number(1, 100_000))
     rungs: int = flag(3, "rounds of training", parse=whole_number(1, 100))

@@ -1,4 +1,10 @@
-"""`nos-report`: writes what a search found as one HTML file, which needs no network."""
+"""`nos-report`: writes what a search found as one HTML file, which needs no network.
+
+examples:
+  nos-report runs/first                                   writes runs/first/report.html
+  nos-report --compare runs/first runs/second
+  nos-report runs/first --json                            the leaderboard, for other programs
+"""
 
 import sys
 from collections.abc import Sequence
@@ -10,6 +16,7 @@ from neural_optimizer_search import console
 from neural_optimizer_search.command_line import path, require
 from neural_optimizer_search.flags import build_parser, configure, flag
 from neural_optimizer_search.records.run_directory import REPORT
+from neural_optimizer_search.report.as_json import write_json
 from neural_optimizer_search.report.comparison import comparison_page
 from neural_optimizer_search.report.output import NotAReport, is_stdout, write_page
 from neural_optimizer_search.report.run import NotARun, read
@@ -26,6 +33,7 @@ class ReportConfig:
         (), "directory of a search, which may be at work", parse=path, metavar="RUN", positional=True, nargs="+"
     )
     compare: bool = flag(False, "lay several runs over one another")
+    as_json: bool = flag(False, "print the leaderboards of the runs as JSON, and write no page", option="--json")
     out: Optional[Path] = flag(
         None,
         "where to write",
@@ -48,13 +56,18 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     p = build_parser("nos-report", __doc__, ReportConfig)
     config = configure(ReportConfig, vars(p.parse_args(argv)))
     require(p, "search", "latex2mathml")
-    if len(config.runs) > 1 and not config.compare:
+    if config.as_json and config.out:
+        p.error("argument --out: not allowed with --json, which prints")
+    if len(config.runs) > 1 and not (config.compare or config.as_json):
         p.error(f"argument RUN: one run has one report. For {len(config.runs)} runs on one page: --compare")
     out = _choose_file(config)
     try:
         runs = [read(place) for place in config.runs]
     except NotARun as error:
         p.error(f"argument RUN: {error}")
+    if config.as_json:
+        print(write_json(runs), end="")
+        return 0
     text = comparison_page(runs) if config.compare else search_page(runs[0])
     try:
         write_page(out, text)

@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, ClassVar, Optional
 
 from neural_optimizer_search.command_line import Parser, number, path, path_text, require, shorten, whole_number
 from neural_optimizer_search.dsl.composed import COMPOSED, ComposedSpace
@@ -58,6 +58,14 @@ def _parse_start(text):
 @dataclass(frozen=True)
 class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
     """What defines a search; recorded in its ledger."""
+
+    GROUPS: ClassVar[dict[str, str]] = {
+        "space": "what is proposed, and by what",
+        "budget": "when the search ends",
+        "seed": "where it begins",
+        "unconstrained": "what is trained, and for how long",
+        "batch_size": "how workers are kept busy",
+    }
 
     task: tuple[str, ...] = flag(
         ("digits",),
@@ -338,6 +346,8 @@ def choose_defaults(given: Mapping[str, Any], entry: AlgorithmEntry) -> dict[str
 @dataclass(frozen=True)
 class RunConfig:
     """Where a search is kept."""
+
+    GROUPS: ClassVar[dict[str, str]] = {"out": "the run"}
 
     out: Optional[Path] = flag(
         None, "directory of the run", parse=path, default_text="a new one under runs", recorded=False

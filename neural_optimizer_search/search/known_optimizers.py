@@ -5,6 +5,7 @@ import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from neural_optimizer_search.command_line import shorten
 from neural_optimizer_search.dsl.formula import FormulaError, parse_formula
@@ -110,6 +111,8 @@ def _check_names(text):
 @dataclass(frozen=True)
 class BaselineConfig:
     """Which known optimizers are measured beside what is found."""
+
+    GROUPS: ClassVar[dict[str, str]] = {"baselines": "what they are compared with"}
 
     baselines: str = flag(
         THE_TEN,

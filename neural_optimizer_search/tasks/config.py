@@ -2,7 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Optional
+from typing import ClassVar, Optional
 
 from neural_optimizer_search.command_line import Parser, path_text, whole_number
 from neural_optimizer_search.describe_error import describe_error
@@ -15,6 +15,8 @@ from neural_optimizer_search.tasks.task import Task
 @dataclass(frozen=True)
 class TaskConfig:
     """What rules are measured on; `nos-search`, `nos-promote` and `nos-tune` share these flags."""
+
+    GROUPS: ClassVar[dict[str, str]] = {"task": "what rules are measured on"}
 
     task: str = flag(
         "digits",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
+from typing import ClassVar, Optional
 
 from neural_optimizer_search.command_line import path, whole_number
 from neural_optimizer_search.flags import flag
@@ -17,6 +17,8 @@ class TuneConfig(TaskConfig):
 
     # A trial is one training; how many there are at the end, `seeds` says.
     seeds_per_rule: Optional[int] = None
+    GROUPS: ClassVar[dict[str, str]] = {"rule": "what is tuned, and how"}
+
     rule: str = flag(
         "",
         "RUN#K, the K-th best rule of a search; a name that nos-optimizers lists; or a formula",

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Optional
+from typing import ClassVar, Optional
 
 from neural_optimizer_search.command_line import Parser, whole_number
 from neural_optimizer_search.flags import flag
@@ -19,6 +19,8 @@ from neural_optimizer_search.workers.ray_workers import ray_executor
 @dataclass(frozen=True)
 class WorkerConfig:
     """What runs the workers; `nos-search` and `nos-promote` share these flags."""
+
+    GROUPS: ClassVar[dict[str, str]] = {"workers": "what measures them"}
 
     workers: Optional[int] = flag(
         None,

@@ -1,6 +1,7 @@
 """`nos-optimizers`: what it prints, and how it ends."""
 
 import configparser
+import json
 import os
 import pathlib
 import subprocess
@@ -107,3 +108,10 @@ def test_the_command_is_installed():
     config.read(ROOT / "setup.cfg")
     scripts = config["options.entry_points"]["console_scripts"]
     assert "nos-optimizers = nos_commands:optimizers" in scripts.splitlines()
+
+
+def test_json(capsys):
+    assert main(["sign", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["name"] for row in rows] == [name for name in CATALOGUE if "sign" in name]
+    assert all(row["rule"]["formula"] == CATALOGUE[row["name"]].rule.formula() for row in rows)

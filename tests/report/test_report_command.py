@@ -1,3 +1,4 @@
+import json
 import sqlite3
 import sys
 
@@ -69,3 +70,16 @@ def test_another_release(run, capsys):
         main([str(run)])
     assert caught.value.code == 2
     assert "ledger version 99" in capsys.readouterr().err
+
+
+def test_json(run, tmp_path, capsys):
+    assert main([str(run), "--json"]) == 0
+    (one,) = json.loads(capsys.readouterr().out)["runs"]
+    assert one["run"] == str(run) and one["counts"]["trained"] == len(ledgers.found())
+    assert one["found"] and one["known"] and all(row["rule"]["formula"] for row in one["found"])
+    rewards = [row["fresh_mean"] or row["reward"] for row in one["found"]]
+    assert rewards == sorted(rewards, reverse=True)
+    assert not (run / "report.html").exists()
+    with pytest.raises(SystemExit, match="2"):
+        main([str(run), "--json", "--out", str(tmp_path / "a.html")])
+    assert capsys.readouterr().err == "nos-report: argument --out: not allowed with --json, which prints\n"
