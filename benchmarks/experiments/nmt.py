@@ -8,14 +8,23 @@ without dropout, on as many of their sentences as there are for validation.
 import functools
 import pathlib
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Optional
 
 import numpy as np
 import sentencepiece
 import tensorflow as tf
 
-from benchmarks.data.parallel_text import CORPORA, LANGUAGES, SPLITS, Pairs
+from benchmarks.data.parallel_text import (
+    CORPORA,
+    LANGUAGES,
+    MADE_UP,
+    OWN,
+    SPLITS,
+    Pairs,
+    find_corpus,
+    hash_own,
+)
 from benchmarks.data.subwords import PAD, encode, make_batches, make_training_batches, make_vocabulary
 from benchmarks.networks.gnmt import GNMT
 from benchmarks.networks.translation import Beam, measure_bleu, translate
@@ -52,6 +61,8 @@ class Setting:
       network: A `GNMT`; its defaults are the paper's.
       beam: A `Beam`.
       corpus: A name of `CORPORA`. "wmt14" in the paper.
+      languages: From which it translates, and to which, as the corpus calls them.
+      digest: Of sentences of one's own, what tells them from others; else "".
       batch_size: Sentences of an update. 128 in the paper, from each of 12 workers by itself.
       longest: Subwords of the longest sentence that is trained on.
       steps: Weight updates. The paper has no number; 340,000 is a usual one for this network and data.
@@ -68,6 +79,8 @@ class Setting:
     steps: int = 340_000
     evaluations: int = 68
     clipnorm: float = 5.0
+    languages: tuple[str, str] = LANGUAGES
+    digest: str = ""
 
 
 DIGITS = {
@@ -80,7 +93,7 @@ SETTINGS = {
         Sweep(("adam", "powersign"), (1e-2,), seeds=1),
         GNMT(vocabulary=60, layers=3, units=8, initial=0.1),
         Beam(width=2, stretch=1),
-        corpus="made_up",
+        corpus=MADE_UP,
         batch_size=16,
         longest=30,
         steps=20,
@@ -110,6 +123,18 @@ class Data(NamedTuple):
     references: list
 
 
+def choose_data(
+    setting: Setting, data_dir: Optional[pathlib.Path], languages: Optional[tuple[str, str]]
+) -> tuple[Setting, str]:
+    """The setting for the sentences that a directory has, and their name if they are not the scale's own."""
+    languages = languages or setting.languages
+    corpus = setting.corpus if setting.corpus == MADE_UP else find_corpus(setting.corpus, data_dir)
+    if (corpus, languages) == (setting.corpus, setting.languages):
+        return setting, ""
+    digest = hash_own(data_dir, languages) if corpus == OWN else ""
+    return replace(setting, corpus=corpus, languages=languages, digest=digest), "-".join((corpus, *languages))
+
+
 def list_options(setting: Setting, name: str) -> tuple[dict[str, float], ...]:
     """Nothing is tuned beside the learning rate."""
     return ({},)
@@ -123,7 +148,7 @@ def run_trial(
     strategy: tf.distribute.Strategy,
 ) -> dict[str, Any]:
     """Trains once."""
-    data = load(setting.corpus, setting.network.vocabulary, data_dir)
+    data = load(setting.corpus, setting.network.vocabulary, data_dir, setting.languages)
 
     def read_once(pairs):
         return make_batches(pairs, setting.batch_size)
@@ -167,23 +192,23 @@ def _thin_out(pairs, count):
 
 
 @functools.lru_cache(maxsize=1)
-def load(corpus: str, size: int, data_dir: Optional[pathlib.Path]) -> Data:
+def load(corpus: str, size: int, data_dir: Optional[pathlib.Path], languages: tuple[str, str] = LANGUAGES) -> Data:
     """The sentences of a corpus, as so many subwords."""
     with tempfile.TemporaryDirectory() as made_up:
-        if corpus == "made_up":
+        if corpus == MADE_UP:
             data_dir = pathlib.Path(made_up)
-            write_made_up(data_dir)
-        texts = {split: CORPORA[corpus].read(split, data_dir) for split in SPLITS}
-        subwords = make_vocabulary(texts["train"], size, made_up if corpus == "made_up" else None)
+            write_made_up(data_dir, languages)
+        texts = {split: CORPORA[corpus].read(split, data_dir, languages) for split in SPLITS}
+        subwords = make_vocabulary(texts["train"], size, made_up if corpus == MADE_UP else None)
     return Data(*(encode(texts[split], subwords) for split in SPLITS), subwords, list(texts["test"].target))
 
 
-def write_made_up(data_dir: pathlib.Path, sentences: int = 40) -> None:
+def write_made_up(data_dir: pathlib.Path, languages: tuple[str, str] = LANGUAGES, sentences: int = 40) -> None:
     """Numbers, digit by digit, in the files of the corpus "made_up"."""
     random = np.random.default_rng(0)
-    (data_dir / "made_up").mkdir()
+    (data_dir / MADE_UP).mkdir()
     for split in SPLITS:
         numbers = [random.integers(10, size=random.integers(2, 8)) for _ in range(sentences)]
-        for language, names in zip(LANGUAGES, (list(DIGITS), list(DIGITS.values()))):
+        for language, names in zip(languages, (list(DIGITS), list(DIGITS.values()))):
             text = "".join(" ".join(names[digit] for digit in number) + "\n" for number in numbers)
-            (data_dir / "made_up" / f"{split}.{language}").write_text(text, encoding="utf-8")
+            (data_dir / MADE_UP / f"{split}.{language}").write_text(text, encoding="utf-8")

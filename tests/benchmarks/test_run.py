@@ -51,6 +51,9 @@ def test_a_rule_of_a_run_takes_part(tmp_path, capsys):
         ([*SMOKE, "--seeds", "0"], "argument --seeds: must be a whole number from 1 to 1000. Received: 0."),
         ([*SMOKE, "--optimizers", "adaam"], "argument --optimizers: .*adam"),
         ([*SMOKE, "--workers", "2", "--strategy", "mirrored"], "argument --workers: must be 1"),
+        (["lm", "--languages", "en", "fr"], "argument --languages: only nmt translates. Leave it out for lm"),
+        (["nmt", "--languages", "en"], "argument --languages: must be two different suffixes. Received: en"),
+        (["nmt", "--languages", "en", "a/b"], "argument --languages: must be the suffix of a file.* Received: 'a/b'"),
         (["lm", "--scale", "small"], "argument --data_dir: must be a directory with wikitext2"),
     ],
 )

@@ -137,7 +137,7 @@ def _try(name, contender, found, config):
     adamws = {str(one): one for one in itertools.starmap(functools.partial(Contender, ADAMW), tried)}
     options = functools.partial(experiment.list_options, setting)
     data = config.data_dir or os.environ.get(VARIABLE)
-    place = experiment.__name__, config.scale, data and pathlib.Path(data), "default", config.workers
+    place = experiment.__name__, setting, data and pathlib.Path(data), "default", config.workers
     total = count_trials(fixed, [mine], options) + count_trials(tuning, list(adamws), options)
     with tqdm(total=total + config.seeds, unit="training", desc=name) as bar, trial_runner(*place) as run_trials:
         measure = measure_trials({mine: contender, **adamws}, records, run_trials, bar)
