@@ -1,9 +1,9 @@
 """Makes the trials of the papers' experiments that are missing, and prints their tables.
 
 An optimizer is a name that `nos-optimizers` lists, a formula, or `run:RUN#1`, the best rule of a search; `@cosine`,
-`@linear_cosine`, `@noisy_linear_cosine` or `@constant` after it sets the decay of its learning rate. Every finished
-training is kept in OUT/EXPERIMENT-SCALE.jsonl and not repeated; with data of one's own, in
-OUT/EXPERIMENT-SCALE-DATA.jsonl.
+`@linear_cosine`, `@noisy_linear_cosine` or `@constant` after it sets the decay of its learning rate. Arguments of its
+constructor are written as in "powersign?base=2" and "addsign?alpha=2&beta=0.8@cosine". Every finished training is kept
+in OUT/EXPERIMENT-SCALE.jsonl and not repeated; with data of one's own, in OUT/EXPERIMENT-SCALE-DATA.jsonl.
 """
 
 # `flag` makes a dataclass field.
@@ -47,7 +47,8 @@ class Config:
     optimizers: Optional[Sequence[str]] = flag(
         None,
         "who takes part: names of nos-optimizers, formulas, or run:RUN#K for the K-th best rule of a search; "
-        "@cosine and the like after one set the decay of its learning rate",
+        "'?base=2' or '?alpha=2&beta=0.8' after one set arguments of its constructor, @cosine and the like the decay "
+        "of its learning rate",
         nargs="+",
         metavar="NAME",
         default_text="the paper's",
@@ -109,7 +110,7 @@ def _run_experiment(name, config):
     if config.seeds:
         sweep = dataclasses.replace(sweep, seeds=config.seeds)
     records = Records(config.out / f"{'-'.join(filter(None, (name, config.scale, data)))}.jsonl", setting)
-    list_options = functools.partial(experiment.list_options, setting)
+    list_options = functools.partial(_list_options, experiment, setting, contenders)
     with (
         tqdm(total=count_trials(sweep, list(contenders), list_options), unit="training", desc=name) as bar,
         trial_runner(experiment.__name__, setting, config.data_dir, config.strategy, config.workers) as run_trials,
@@ -127,6 +128,15 @@ def _choose_data(experiment: Any, config: Config) -> tuple[Any, str]:
     if isinstance(experiment, TakesOwnData):
         return experiment.choose_data(setting, config.data_dir, config.languages)
     return setting, ""
+
+
+def _list_options(experiment, setting, contenders, name):
+    """What the experiment tunes of a contender, without what its name says already."""
+    contender = contenders[name]
+    said = dict(contender.arguments)
+    options = experiment.list_options(setting, str(contender._replace(arguments=())))
+    left = [{key: value for key, value in option.items() if key not in said} for option in options]
+    return tuple(option for i, option in enumerate(left) if option not in left[:i])
 
 
 def _read_contenders(texts: Sequence[str], schedule: str) -> dict[str, Contender]:

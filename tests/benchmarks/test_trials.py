@@ -7,6 +7,7 @@ import math
 import pytest
 
 from benchmarks.commands import report
+from benchmarks.trials.arguments import plain_name
 from benchmarks.trials.comparison import choose, compare, count_trials
 from benchmarks.trials.contenders import Contender, read_contender
 from benchmarks.trials.records import OtherSetting, Records
@@ -169,6 +170,13 @@ def test_the_report_renews_its_part_of_a_file_alone(tmp_path):
         ("adam", Contender("adam", "cosine")),
         ("PowerSign_cd@linear_cosine", Contender("powersign-cd", "linear_cosine")),
         ("sign(g) * m@constant", Contender("sign(g) * m", "constant")),
+        ("powersign?base=2", Contender("powersign", "cosine", arguments=(("base", 2),))),
+        ("addsign?beta=0.8&alpha=2@linear", Contender("addsign", "linear", 0.0, None, (("alpha", 2), ("beta", 0.8)))),
+        ("sign(g) * m?beta_1=0.5", Contender("sign(g) * m", "cosine", arguments=(("beta_1", 0.5),))),
+        (
+            "sgd?nesterov=true&momentum=0.9",
+            Contender("sgd", "cosine", 0.0, None, (("momentum", 0.9), ("nesterov", True))),
+        ),
     ],
 )
 def test_contenders_are_read(text, read):
@@ -178,8 +186,43 @@ def test_contenders_are_read(text, read):
 
 
 @pytest.mark.parametrize(
+    ("text", "argument", "value", "name"),
+    [
+        ("powersign?base=2.0", "base", 2.0, "powersign?base=2@constant"),
+        ("addsign?beta=0.5&alpha=3", "alpha", 3.0, "addsign?alpha=3&beta=0.5@constant"),
+        ("adam?beta_1=0.8@cosine", "beta_1", 0.8, "adam?beta_1=0.8@cosine"),
+        ("powersign?decay=cd_2", "decay_steps", 100, "powersign?decay=cd_2@constant"),
+        ("momentum?momentum=0.99", "momentum", 0.99, "momentum?momentum=0.99@constant"),
+        ("powersign-cd?base=10&beta=0.99", "base", 10.0, "powersign-cd?base=10&beta=0.99@constant"),
+    ],
+)
+def test_arguments_of_the_constructor_reach_it_and_are_a_part_of_the_name(text, argument, value, name):
+    contender = read_contender(text)
+    assert str(contender) == name and read_contender(name) == contender
+    assert getattr(contender.make(0.1, 100), argument) == value
+
+
+def test_the_plain_name_is_without_arguments_and_schedule():
+    assert [plain_name(name) for name in ("adam?beta_1=0.8@cosine", "adam@linear", "adam-exp-m@constant")] == [
+        "adam", "adam", "adam-exp-m"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("powersign?bass=2", r"powersign\?\.\.\. must have arguments of powersign.*base=VALUE, .*Received: 'bass=2'"),
+        ("powersign?base", "Received: 'base'"),
+        ("powersign?base=2&base=3", "each once: .*Received: 'base=3'"),
+        ("powersign2?base=3", "each once: beta=VALUE, decay=VALUE. Received: 'base=3'"),
+        ("powersign?base=two", r"powersign\?base=VALUE must have a finite number as VALUE. Received: 'two'"),
+        ("powersign?base=nan", "must have a finite number"),
+        ("powersign?base=-1", r"powersign\?base=-1 cannot be: Argument `base` must be a finite number > 0"),
+        ("powersign?beta=1", "cannot be: Argument `beta` must be a number >= 0 and < 1"),
+        ("powersign?decay=up", "cannot be: Argument `decay` must be"),
+        ("adam?beta_1=5", r"beta_1=VALUE must have a number in \[0, 1\) as VALUE"),
+        ("adam?learning_rate=5", "Received: 'learning_rate=5'"),
+        ("sgd?nesterov=1", "true or false"),
         ("adaam", "adam"),
         ("adam@cosin", "one of constant, linear, cosine"),
         ("run:nowhere#1", "nowhere is not a run"),
