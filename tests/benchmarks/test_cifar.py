@@ -1,5 +1,6 @@
 """CIFAR-10: the networks at full size, the augmentation, and whole trainings on made-up images."""
 
+import math
 import subprocess
 import sys
 
@@ -10,7 +11,7 @@ import tensorflow as tf
 
 from benchmarks.data import cifar
 from benchmarks.data.cifar import make_training_batches as make_batches
-from benchmarks.experiments import cifar_wrn
+from benchmarks.experiments import cifar_wrn, robustness
 from benchmarks.trials.contenders import read_contender
 from benchmarks.trials.trials import Trial
 from neural_optimizer_search.tasks.wide_resnet import WideResNet
@@ -72,6 +73,16 @@ def test_every_row_of_the_tables_is_run_at_paper_scale():
     assert len(cifar_wrn.PAPER) == 14 + 16
     contenders = [str(read_contender(name)) for name in cifar_wrn.SETTINGS["paper"].sweep.contenders]
     assert contenders == list(cifar_wrn.PAPER)
+
+
+def test_one_constant_of_the_sign_optimizers_at_a_time_is_another():
+    made = {name: read_contender(name).make(0.1, 10) for name in robustness.CONTENDERS if "sign" in name}
+    own = {name: (getattr(one, one.own_argument), one.beta) for name, one in made.items()}
+    for family, usual, others in (("powersign", math.e, (2, 10)), ("addsign", 1, (2, 4))):
+        found = [constants for name, constants in own.items() if name.startswith(family)]
+        assert sorted(found) == sorted(
+            [(usual, 0.9), *((other, 0.9) for other in others), *((usual, beta) for beta in (0.5, 0.8, 0.95, 0.99))]
+        )
 
 
 def test_an_image_is_shifted_by_an_eighth_at_most_and_mirrored_or_not():

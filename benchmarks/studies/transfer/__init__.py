@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, Optional
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks.experiments import EXPERIMENTS, load_experiment
+from benchmarks.experiments import load_experiment
 from benchmarks.studies.common.kept import Kept
 from benchmarks.studies.common.searches import run_search
 from benchmarks.studies.common.shared_flags import own_data_flag, runs_flag
@@ -46,6 +46,7 @@ from neural_optimizer_search.search.ranking import read_ranking
 
 TITLE = "does a rule that one search found do well on other models, all with one setting?"
 RULE, ADAMW = "rule", "adamw"
+EXPERIMENTS = ("rosenbrock", "cifar_convnet", "cifar_wrn", "imagenet", "nmt", "lm")  # one for each model
 SCHEDULES, WEIGHT_DECAYS = ("constant", "cosine"), (0.0, 0.1)  # of AdamW, what is tuned beside the rate
 
 
