@@ -4,7 +4,7 @@ import importlib
 
 from benchmarks.trials.experiment import Experiment
 
-EXPERIMENTS = ("rosenbrock", "cifar_convnet", "cifar_wrn", "imagenet", "nmt", "lm", "robustness")
+EXPERIMENTS = ("rosenbrock", "cifar_convnet", "cifar_wrn", "imagenet", "nmt", "lm", "robustness", "table6")
 
 
 def load_experiment(name: str) -> Experiment:
