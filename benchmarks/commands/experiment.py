@@ -1,9 +1,9 @@
 """Makes the trials of the papers' experiments that are missing, and prints their tables.
 
 An optimizer is a name that `nos-optimizers` lists, a formula, or `run:RUN#1`, the best rule of a search; `@cosine`,
-`@linear_cosine`, `@noisy_linear_cosine` or `@constant` after it sets the decay of its learning rate. Arguments of its
-constructor are written as in "powersign?base=2" and "addsign?alpha=2&beta=0.8@cosine". Every finished training is
-kept in OUT/EXPERIMENT-SCALE.jsonl and not repeated; with data of one's own, in OUT/EXPERIMENT-SCALE-DATA.jsonl.
+`@linear_cosine`, `@stepwise` and the like after it set the decay of its learning rate. Arguments of its constructor
+are written as in "powersign?base=2" and "addsign?alpha=2&beta=0.8@cosine". Every finished training is kept in
+OUT/EXPERIMENT-SCALE.jsonl and not repeated; with data of one's own, in OUT/EXPERIMENT-SCALE-DATA.jsonl.
 """
 
 # `flag` makes a dataclass field.

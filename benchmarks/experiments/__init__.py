@@ -4,7 +4,9 @@ import importlib
 
 from benchmarks.trials.experiment import Experiment
 
-EXPERIMENTS = ("rosenbrock", "cifar_convnet", "cifar_wrn", "imagenet", "nmt", "lm", "robustness", "table6")
+EXPERIMENTS = (
+    "rosenbrock", "cifar_convnet", "cifar_wrn", "imagenet", "nmt", "lm", "robustness", "table6", "cifar_decays",
+)  # fmt: skip
 
 
 def load_experiment(name: str) -> Experiment:

@@ -19,12 +19,29 @@ from benchmarks.trials.arguments import (
 from neural_optimizer_search import LinearCosineDecay, NoisyLinearCosineDecay, Rule, WarmUp, optimizers
 from neural_optimizer_search.search.ranking import read_found_rules
 
+STEPS_DOWN, FACTOR = (0.3, 0.6, 0.8), 0.2  # of Zagoruyko & Komodakis (2016): at 60, 120 and 160 of 200 epochs
+RESTARTED = 7  # 1 + 2 + 4: three periods, each twice as long as the one before (Loshchilov & Hutter, 2017)
+
+
+def _make_stepwise(rate, steps):
+    boundaries = [round(share * steps) for share in STEPS_DOWN]
+    values = [rate * FACTOR**i for i in range(len(STEPS_DOWN) + 1)]
+    return tf.keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, values)
+
+
+def _make_restarts(rate, steps):
+    # Rounded up: else a fourth period would begin in the last steps, at the full rate.
+    return tf.keras.optimizers.schedules.CosineDecayRestarts(rate, -(-steps // RESTARTED))
+
+
 SCHEDULES = {
     "constant": lambda rate, steps: rate,
     "linear": functools.partial(tf.keras.optimizers.schedules.PolynomialDecay, end_learning_rate=0.0),
     "cosine": tf.keras.optimizers.schedules.CosineDecay,
     "linear_cosine": functools.partial(LinearCosineDecay, beta=0.0),  # the paper's ld * cd
     "noisy_linear_cosine": NoisyLinearCosineDecay,
+    "stepwise": _make_stepwise,
+    "restarts": _make_restarts,
 }
 # What people have today, as they have it: Keras's own.
 KERAS = {

@@ -1,5 +1,6 @@
 """CIFAR-10: the networks at full size, the augmentation, and whole trainings on made-up images."""
 
+import itertools
 import math
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import tensorflow as tf
 
 from benchmarks.data import cifar
 from benchmarks.data.cifar import make_training_batches as make_batches
-from benchmarks.experiments import cifar_wrn, robustness, table6
+from benchmarks.experiments import cifar_decays, cifar_wrn, robustness, table6
 from benchmarks.trials.contenders import read_contender
 from benchmarks.trials.trials import Trial
 from neural_optimizer_search.optimizers import CATALOGUE
@@ -98,6 +99,15 @@ def test_only_so_many_examples_are_trained_on(monkeypatch):
     (train, _, _), ((images, labels),) = cifar.load(setting.side, setting.validation_examples, True, None), seen
     np.testing.assert_array_equal(images, train[0][:20])
     np.testing.assert_array_equal(labels, train[1][:20])
+
+
+def test_every_optimizer_has_every_decay():
+    crossed = cifar_decays.SETTINGS["small"].sweep.contenders
+    read = [read_contender(name) for name in crossed]
+    assert {(one.optimizer, one.schedule) for one in read} == set(
+        itertools.product(cifar_decays.OPTIMIZERS, cifar_decays.DECAYS)
+    )
+    assert len(crossed) == 25 and len(cifar_decays.PAPER) == 5
 
 
 def test_one_constant_of_the_sign_optimizers_at_a_time_is_another():

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.commands import report
 from benchmarks.trials.arguments import plain_name
 from benchmarks.trials.comparison import choose, compare, count_trials
-from benchmarks.trials.contenders import Contender, read_contender
+from benchmarks.trials.contenders import SCHEDULES, Contender, read_contender
 from benchmarks.trials.records import OtherSetting, Records
 from benchmarks.trials.summary import compare_steps, make_table, summarize
 from benchmarks.trials.trials import Metric, Sweep, Trial
@@ -200,6 +200,26 @@ def test_arguments_of_the_constructor_reach_it_and_are_a_part_of_the_name(text, 
     contender = read_contender(text)
     assert str(contender) == name and read_contender(name) == contender
     assert getattr(contender.make(0.1, 100), argument) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "steps", "expected"),
+    [
+        ("stepwise", 10, {0: 1.0, 3: 1.0, 4: 0.2, 6: 0.2, 7: 0.04, 8: 0.04, 9: 0.008}),
+        ("restarts", 7, {0: 1.0, 1: 1.0, 2: 0.5, 3: 1.0, 5: 0.5}),
+        ("restarts", 70, {0: 1.0, 10: 1.0, 20: 0.5, 30: 1.0, 50: 0.5}),
+        ("cosine", 10, {0: 1.0, 5: 0.5, 10: 0.0}),
+        ("linear_cosine", 10, {0: 1.0, 5: 0.25, 10: 0.0}),
+    ],
+)
+def test_a_decay_lowers_the_rate(name, steps, expected):
+    schedule = SCHEDULES[name](1.0, steps)
+    assert {step: pytest.approx(float(schedule(step)), abs=1e-6) for step in expected} == expected
+
+
+@pytest.mark.parametrize("steps", range(7, 300, 13))
+def test_no_restart_is_close_to_the_end(steps):
+    assert float(SCHEDULES["restarts"](1.0, steps)(steps - 1)) < 0.5
 
 
 def test_the_plain_name_is_without_arguments_and_schedule():
