@@ -58,8 +58,8 @@ class Config:
     )
     data_dir: Optional[pathlib.Path] = flag(
         None,
-        "where the data sets are; lm also takes a text of your own there, {train,valid,test}.txt, and nmt sentences "
-        "of your own, {train,validation,test}.SUFFIX in two languages, a line each",
+        "where the data sets are; lm also takes a text of your own there, {train,valid,test}.txt, at any scale, and "
+        "nmt sentences of your own, {train,validation,test}.SUFFIX in two languages, a line each",
         parse=path,
     )
     languages: Optional[tuple[str, str]] = flag(

@@ -75,6 +75,7 @@ def run_trial(
         evaluations=setting.evaluations,
         measure=lambda logs: logs["accuracy"],
         larger_is_better=True,
+        test_curve=True,  # Figures 5 and 7 of the ICML paper
     )
     # The weight decay is the model's, as a part of its loss.
     return training.train(work, contender, trial._replace(options=()), strategy)

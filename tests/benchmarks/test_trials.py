@@ -7,8 +7,9 @@ import math
 import pytest
 
 from benchmarks.commands import report
+from benchmarks.trials import pictures
 from benchmarks.trials.arguments import plain_name
-from benchmarks.trials.comparison import choose, compare, count_trials
+from benchmarks.trials.comparison import choose, compare, count_trials, find_choice
 from benchmarks.trials.contenders import SCHEDULES, Contender, read_contender
 from benchmarks.trials.records import OtherSetting, Records
 from benchmarks.trials.summary import compare_steps, make_table, summarize
@@ -126,6 +127,7 @@ def test_what_diverged_is_never_chosen(tmp_path):
 
 
 class Experiment:
+    TITLE, PICTURES = "Made up", pictures.TEST_CURVES
     METRIC, COLUMNS, PAPER = ACCURACY, {"test": ("test", ".2f")}, {"g@constant": {"test": 0.5}}
 
 
@@ -138,6 +140,20 @@ def test_the_table_says_what_the_trials_gave(tmp_path):
     assert (sgd["reached"], sgd["steps"], sgd["speed_up"]) == (2, 10, 1.0)
     assert "| `g@constant`    | 0.1  " in make_table(Experiment, found)
     assert "0.98 ± 0.01 | 0.50 " in make_table(Experiment, found)
+
+
+def test_a_picture_of_what_the_records_lack_is_left_out(tmp_path):
+    records, _ = compared(tmp_path / "records.jsonl")
+    plot = pictures.Plot(
+        Experiment, records, summarize(Experiment, records, SWEEP.contenders), {"g@constant": {"color": "k"}}
+    )
+    usual = {"Validation during training", "Sensitivity to the learning rate"}
+    assert set(pictures.draw(plot, tmp_path / "before")) == usual
+    chosen = find_choice(records, "g@constant", ACCURACY).best
+    records.add(chosen._replace(seed=9), dict(made_up(chosen), test_curve=[[5, 0.1], [10, 0.2]]))
+    drawn = pictures.draw(plot, tmp_path / "after")
+    assert set(drawn) == {*usual, "Test during training"}
+    assert drawn["Test during training"] == tmp_path / "after-test.png" and drawn["Test during training"].exists()
 
 
 def test_steps_count_to_where_every_adam_came():
