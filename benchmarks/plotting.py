@@ -25,9 +25,14 @@ def make_figure(*shape: int, width: float, height: float) -> tuple[Any, Any]:
 
 def save_figure(figure: Any, path: pathlib.Path) -> None:
     """Writes a figure to a file and frees it."""
-    import matplotlib.pyplot as plt
-
     figure.tight_layout()
     path.parent.mkdir(exist_ok=True)
     figure.savefig(path, dpi=DPI)
+    close_figure(figure)
+
+
+def close_figure(figure: Any) -> None:
+    """Frees a figure."""
+    import matplotlib.pyplot as plt
+
     plt.close(figure)

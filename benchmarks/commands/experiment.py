@@ -1,15 +1,18 @@
 """Makes the trials of the papers' experiments that are missing, and prints their tables.
 
 An optimizer is a name that `nos-optimizers` lists, a formula, or `run:RUN#1`, the best rule of a search; `@cosine`,
-`@linear_cosine`, `@noisy_linear_cosine` or `@constant` after it sets the decay of its learning rate. Every finished
-training is kept in OUT/EXPERIMENT-SCALE.jsonl and not repeated.
+`@linear_cosine`, `@stepwise` and the like after it set the decay of its learning rate. Arguments of its constructor
+are written as in "powersign?base=2" and "addsign?alpha=2&beta=0.8@cosine". Every finished training is kept in
+OUT/EXPERIMENT-SCALE.jsonl and not repeated; with data of one's own, in OUT/EXPERIMENT-SCALE-DATA.jsonl.
 """
 
 # `flag` makes a dataclass field.
 
+import argparse
 import dataclasses
 import functools
 import pathlib
+import re
 from collections.abc import Sequence
 from typing import Any, Optional
 
@@ -19,14 +22,21 @@ from benchmarks.experiments import load_experiment
 from benchmarks.trials.comparison import compare, count_trials
 from benchmarks.trials.contenders import Contender, read_contender
 from benchmarks.trials.execution import measure_trials, trial_runner
-from benchmarks.trials.experiment import SCALES
+from benchmarks.trials.experiment import SCALES, TakesOwnData
 from benchmarks.trials.records import Records
 from benchmarks.trials.strategies import STRATEGIES
 from benchmarks.trials.summary import make_table, summarize
-from neural_optimizer_search.command_line import path, whole_number
+from neural_optimizer_search.command_line import path, shorten, whole_number
 from neural_optimizer_search.flags import flag
 
 OUT = pathlib.Path("runs", "benchmarks")
+NMT = "nmt"
+
+
+def _suffix(text):
+    if not re.fullmatch(r"[\w-]{1,20}", text):
+        raise argparse.ArgumentTypeError(f"must be the suffix of a file, such as en. Received: {shorten(text)!r}.")
+    return text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +47,8 @@ class Config:
     optimizers: Optional[Sequence[str]] = flag(
         None,
         "who takes part: names of nos-optimizers, formulas, or run:RUN#K for the K-th best rule of a search; "
-        "@cosine and the like after one set the decay of its learning rate",
+        "'?base=2' or '?alpha=2&beta=0.8' after one set arguments of its constructor, @cosine and the like the decay "
+        "of its learning rate",
         nargs="+",
         metavar="NAME",
         default_text="the paper's",
@@ -45,7 +56,20 @@ class Config:
     seeds: Optional[int] = flag(
         None, "trainings at the chosen learning rate", parse=whole_number(1, 1_000), default_text="the scale's"
     )
-    data_dir: Optional[pathlib.Path] = flag(None, "where the data sets are", parse=path)
+    data_dir: Optional[pathlib.Path] = flag(
+        None,
+        "where the data sets are; lm also takes a text of your own there, {train,valid,test}.txt, at any scale, and "
+        "nmt sentences of your own, {train,validation,test}.SUFFIX in two languages, a line each",
+        parse=path,
+    )
+    languages: Optional[tuple[str, str]] = flag(
+        None,
+        "of nmt: from which language to which it translates, as the suffixes of the files, such as fr en",
+        parse=_suffix,
+        nargs="+",
+        metavar="SUFFIX",
+        default_text="en de",
+    )
     out: pathlib.Path = flag(OUT, "directory of the results", parse=path)
     strategy: str = flag("default", "strategy of tf.distribute", choices=STRATEGIES)
     workers: int = flag(1, "trainings at once, each a process with one thread", parse=whole_number(1, 1_000))
@@ -53,6 +77,10 @@ class Config:
     def __post_init__(self) -> None:
         if self.workers > 1 and self.strategy != "default":
             raise ValueError("argument --workers: must be 1 with a --strategy, which has workers of its own")
+        if self.languages and (len(self.languages) != 2 or len(set(self.languages)) != 2):
+            raise ValueError(
+                f"argument --languages: must be two different suffixes. Received: {' '.join(self.languages)}"
+            )
 
 
 def run_experiments(names: Sequence[str], config: Config) -> dict[str, Any]:
@@ -66,32 +94,49 @@ def run_experiments(names: Sequence[str], config: Config) -> dict[str, Any]:
       The scale, and name -> figures of each experiment.
 
     Raises:
-      ValueError: If an optimizer is not known, or the records are of another setting.
+      ValueError: If an optimizer is not known, the records are of another setting, or none of them translates.
       FileNotFoundError: If the data are missing.
     """
+    if config.languages and NMT not in names:
+        raise ValueError(f"argument --languages: only {NMT} translates. Leave it out for {', '.join(names)}")
     return dict(scale=config.scale, experiments={name: _run_experiment(name, config) for name in names})
 
 
 def _run_experiment(name, config):
     experiment = load_experiment(name)
-    setting = experiment.SETTINGS[config.scale]
+    setting, data = _choose_data(experiment, config)
     sweep = setting.sweep
     contenders = _read_contenders(config.optimizers or sweep.contenders, sweep.schedule)
     if config.seeds:
         sweep = dataclasses.replace(sweep, seeds=config.seeds)
-    records = Records(config.out / f"{name}-{config.scale}.jsonl", setting)
-    list_options = functools.partial(experiment.list_options, setting)
+    records = Records(config.out / f"{'-'.join(filter(None, (name, config.scale, data)))}.jsonl", setting)
+    list_options = functools.partial(_list_options, experiment, setting, contenders)
     with (
         tqdm(total=count_trials(sweep, list(contenders), list_options), unit="training", desc=name) as bar,
-        trial_runner(
-            experiment.__name__, config.scale, config.data_dir, config.strategy, config.workers
-        ) as run_trials,
+        trial_runner(experiment.__name__, setting, config.data_dir, config.strategy, config.workers) as run_trials,
     ):
         measure = measure_trials(contenders, records, run_trials, bar)
         compare(sweep, list(contenders), list_options, experiment.METRIC, records, measure)
     figures = summarize(experiment, records, list(contenders))
-    print(f"\n{experiment.TITLE}, scale {config.scale}\n\n{make_table(experiment, figures)}\n", flush=True)
+    on = data and f", data {data}"
+    print(f"\n{experiment.TITLE}, scale {config.scale}{on}\n\n{make_table(experiment, figures)}\n", flush=True)
     return figures
+
+
+def _choose_data(experiment: Any, config: Config) -> tuple[Any, str]:
+    setting = experiment.SETTINGS[config.scale]
+    if isinstance(experiment, TakesOwnData):
+        return experiment.choose_data(setting, config.data_dir, config.languages)
+    return setting, ""
+
+
+def _list_options(experiment, setting, contenders, name):
+    """What the experiment tunes of a contender, without what its name says already."""
+    contender = contenders[name]
+    said = dict(contender.arguments)
+    options = experiment.list_options(setting, str(contender._replace(arguments=())))
+    left = [{key: value for key, value in option.items() if key not in said} for option in options]
+    return tuple(option for i, option in enumerate(left) if option not in left[:i])
 
 
 def _read_contenders(texts: Sequence[str], schedule: str) -> dict[str, Contender]:

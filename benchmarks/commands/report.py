@@ -11,7 +11,7 @@ import os
 import pathlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.commands.experiment import OUT
 from benchmarks.experiments import EXPERIMENTS, load_experiment
@@ -42,8 +42,8 @@ def run(config: Config) -> dict[str, Any]:
       ValueError: If there are no records.
     """
     figures, sections = {}, []
-    for name, scale, records in find_records(config.out):
-        text, figures[f"{name}-{scale}"] = make_section(name, scale, records, config.out)
+    for source, records in find_records(config.out):
+        text, figures[source.stem] = make_section(source, records, config.out)
         print(f"{text}\n")
         sections.append(text)
     if not figures:
@@ -52,32 +52,60 @@ def run(config: Config) -> dict[str, Any]:
     return figures
 
 
-def find_records(out: pathlib.Path) -> Iterator[tuple[str, str, Records]]:
-    """(name, scale, records) of each file of records in a directory."""
+class Source(NamedTuple):
+    """What a file of records is of.
+
+    Attributes:
+      name: A name of `EXPERIMENTS`.
+      scale: One of `SCALES`.
+      stem: The file's name without its suffix.
+    """
+
+    name: str
+    scale: str
+    stem: str
+
+    @property
+    def data(self) -> str:
+        """Which data of one's own; "" if they are the scale's."""
+        return self.stem.removeprefix(f"{self.name}-{self.scale}").removeprefix("-")
+
+
+def find_records(out: pathlib.Path) -> Iterator[tuple[Source, Records]]:
+    """What each file of records in a directory is of, and its records."""
     for name in EXPERIMENTS:
         for scale in SCALES:
-            path = out / f"{name}-{scale}.jsonl"
-            if path.exists():
-                yield name, scale, Records(path, load_experiment(name).SETTINGS[scale])
+            for stem in sorted(file.stem for file in out.glob(f"{name}-{scale}*.jsonl")):
+                source = Source(name, scale, stem)
+                # The setting for data of one's own is in their records alone.
+                setting = None if source.data else load_experiment(name).SETTINGS[scale]
+                yield source, Records(out / f"{stem}.jsonl", setting)
 
 
-def make_section(name: str, scale: str, records: Records, out: pathlib.Path) -> tuple[str, dict[str, Any]]:
+def make_section(source: Source, records: Records, out: pathlib.Path) -> tuple[str, dict[str, Any]]:
     """The Markdown about an experiment, whose pictures it writes, and its figures."""
-    experiment, stem = load_experiment(name), f"{name}-{scale}"
+    experiment, stem = load_experiment(source.name), source.stem
     figures = summarize(experiment, records, records.contenders)
     plot = pictures.Plot(experiment, records, figures, pictures.choose_styles(records.contenders))
     paths = pictures.draw(plot, out / stem)
     seconds = sum(row["seconds"] for row in figures.values())
     parts = [
-        f"### {experiment.TITLE}, scale `{scale}`",
-        f"```sh\n{COMMAND} {name} --scale {scale}\n```",
-        experiment.SCALED_DOWN if scale == "small" else "",
+        f"### {experiment.TITLE}, scale `{source.scale}`" + (source.data and f", data `{source.data}`"),
+        f"```sh\n{_write_command(source, records.setting)}\n```",
+        experiment.SCALED_DOWN if source.scale == "small" and not source.data else "",
         make_table(experiment, figures),
         f"{len(records)} trainings of {seconds / len(records):.0f} s each in the mean, {seconds / 60:.0f} minutes of "
         f"training in all. Each training: [`{stem}.jsonl`]({stem}.jsonl).",
         *(f"![{title}]({path.name})" for title, path in paths.items()),
     ]
     return "\n\n".join(part for part in parts if part), figures
+
+
+def _write_command(source, setting):
+    words = [f"{COMMAND} {source.name} --scale {source.scale}"]
+    if source.data:
+        words += ["--data_dir DATA", *(["--languages", *setting["languages"]] if "languages" in setting else ())]
+    return " ".join(words)
 
 
 def renew(path: pathlib.Path, text: str) -> None:

@@ -1,14 +1,16 @@
 """Sentences in two languages, in text files or in TFDS."""
 
 import pathlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Optional
 
 import tensorflow_datasets as tfds
 
+from benchmarks.data.text_files import hash_files, read_lines
 from benchmarks.data.tfds_directory import tfds_directory
 
-LANGUAGES = ("en", "de")
+LANGUAGES = ("en", "de")  # of the paper: from which, and to which
 SPLITS = ("train", "validation", "test")
 
 
@@ -24,10 +26,12 @@ class Corpus:
     """Where sentences and their translations are.
 
     Args:
-      directory: In the data directory, with a file STEM.en and STEM.de for each split, a sentence a line.
+      directory: In the data directory, with a file STEM.en and STEM.de for each split, a sentence a line; of other
+        languages, with their suffixes.
       stems: Stems of the splits train, validation and test.
-      tfds: Name of a data set of TFDS, which is read if there is no such directory.
-      obtain: What a message says of the size, and of how to get it into the data directory, DATA_DIR.
+      tfds: Name of a data set of TFDS, all of whose pairs have English; it is read if there is no such directory.
+      obtain: What a message says of the size, and of how to get it into the data directory, DATA_DIR; SUFFIXES stand
+        for the suffixes of both languages, and PAIR for what TFDS calls them.
     """
 
     directory: str
@@ -35,52 +39,83 @@ class Corpus:
     tfds: Optional[str] = None
     obtain: str = ""
 
-    def read(self, split: str, data_dir: Optional[pathlib.Path]) -> Pairs:
+    def names(self, split: str, languages: Sequence[str]) -> list[str]:
+        """The files of a split, as they are called in the data directory."""
+        stem = pathlib.PurePath(self.directory, self.stems[SPLITS.index(split)])
+        return [f"{stem}.{language}" for language in languages]
+
+    def read(self, split: str, data_dir: Optional[pathlib.Path], languages: Sequence[str] = LANGUAGES) -> Pairs:
         """The `Pairs` of a split.
+
+        Args:
+          split: One of `SPLITS`.
+          data_dir: The data directory; None is an error that says what to download.
+          languages: From which, and to which.
 
         Raises:
           FileNotFoundError: If the data directory does not hold them, or is None.
           ValueError: If a line has no translation, or is no text.
         """
-        stem = self.stems[SPLITS.index(split)]
-        names = [f"{self.directory}/{stem}.{language}" for language in LANGUAGES]
         if data_dir and self.tfds and not (data_dir / self.directory).is_dir():
-            return self._read_tfds(split, data_dir)
+            return self._read_tfds(split, data_dir, languages)
+        names = self.names(split, languages)
         if not data_dir or not all((data_dir / name).is_file() for name in names):
-            raise self._missing_data(data_dir, " and ".join(names))
+            raise self._missing_data(data_dir, " and ".join(names), languages)
         return _read_files(*(data_dir / name for name in names))
 
-    def _read_tfds(self, split, data_dir):
+    def _read_tfds(self, split, data_dir, languages):
         directory = tfds_directory(data_dir)
+        name = f"{self.tfds}/{_name_pair(languages)}"
         try:
-            data = tfds.load(self.tfds, split=split, data_dir=directory, download=False)
-        except AssertionError:  # so TFDS says that a set is not there
-            raise self._missing_data(data_dir, self.tfds) from None
-        pairs = ([row[language].decode() for language in LANGUAGES] for row in tfds.as_numpy(data))
+            data = tfds.load(name, split=split, data_dir=directory, download=False)
+        except (AssertionError, ValueError):  # so TFDS says that a set, or these languages of it, are not there
+            raise self._missing_data(data_dir, name, languages) from None
+        pairs = ([row[language].decode() for language in languages] for row in tfds.as_numpy(data))
         return Pairs(*zip(*(pair for pair in pairs if all(text.strip() for text in pair))))
 
-    def _missing_data(self, data_dir, what):
+    def find_languages(self, data_dir: pathlib.Path) -> list[str]:
+        """The suffixes of the training sentences that a data directory has."""
+        found = (data_dir / self.directory).glob(f"{self.stems[0]}.*")
+        return sorted({path.suffix[1:] for path in found} - {"txt"})  # which is a text for language models
+
+    def _missing_data(self, data_dir, what, languages):
+        there = self.find_languages(data_dir) if data_dir else []
+        advice = f"There are training sentences in {', '.join(there)}: say which with --languages. " if there else ""
+        places = {"DATA_DIR": str(data_dir or "DATA_DIR"), "PAIR": _name_pair(languages)}
+        places["SUFFIXES"] = "{" + ",".join(languages) + "}"
+        obtain = self.obtain
+        for word, text in places.items():
+            obtain = obtain.replace(word, text)
         return FileNotFoundError(
             f"argument --data_dir: must be a directory with {what}. Received: {data_dir}. "
-            + self.obtain.replace("DATA_DIR", str(data_dir or "DATA_DIR"))
+            + ("" if set(languages) <= set(there) else advice)
+            + obtain
         )
 
 
+def _name_pair(languages):
+    """What TFDS calls two languages: English comes last."""
+    return "-".join(sorted(languages, key=lambda language: language == "en"))
+
+
+MADE_UP, OWN = "made_up", "own"
+_OR_OWN = ". Or take sentences of your own: DATA_DIR/{train,validation,test}.SUFFIXES"
 CORPORA = {
-    "made_up": Corpus("made_up"),
+    MADE_UP: Corpus(MADE_UP),
+    OWN: Corpus(".", obtain="Put the missing sentences there, one a line"),
     "multi30k": Corpus(
         "multi30k",
         stems=("train", "val", "test_2016_flickr"),
         obtain="To download Multi30k (1.3 MB, 4 MB unpacked): mkdir -p DATA_DIR/multi30k && "
-        "for f in {train,val,test_2016_flickr}.{en,de}; do curl -L https://github.com/multi30k/dataset/raw/master/"
-        "data/task1/raw/$f.gz | gunzip > DATA_DIR/multi30k/$f; done",
+        "for f in {train,val,test_2016_flickr}.SUFFIXES; do curl -L https://github.com/multi30k/dataset/raw/master/"
+        "data/task1/raw/$f.gz | gunzip > DATA_DIR/multi30k/$f; done" + _OR_OWN,
     ),
     "wmt14": Corpus(
         "wmt14",
-        tfds="wmt14_translate/de-en",
+        tfds="wmt14_translate",
         obtain="To download WMT 2014 (1.7 GB, 1.4 GB prepared): mkdir -p DATA_DIR/tfds && tfds build "
-        "wmt14_translate/de-en --data_dir DATA_DIR/tfds; or put text files there, "
-        "DATA_DIR/wmt14/{train,validation,test}.{en,de}",
+        "wmt14_translate/PAIR --data_dir DATA_DIR/tfds; or put text files there, "
+        "DATA_DIR/wmt14/{train,validation,test}.SUFFIXES" + _OR_OWN,
     ),
 }
 
@@ -97,13 +132,22 @@ def _read_files(source, target):
 
 
 def _read_lines(path):
-    # Not `splitlines`: it also ends a line at characters that text on the web has within sentences.
-    lines = []
-    for number, line in enumerate(path.read_bytes().removesuffix(b"\n").split(b"\n"), start=1):
-        try:
-            lines.append(line.decode().strip())
-        except UnicodeDecodeError as error:
-            raise ValueError(f"{path}, line {number}, must be UTF-8 text: {error}") from None
-        if not lines[-1]:
-            raise ValueError(f"{path}, line {number}, is empty; delete it and its translation in the other file")
+    lines = [line.strip() for line in read_lines(path)]
+    if "" in lines:
+        raise ValueError(
+            f"{path}, line {lines.index('') + 1}, is empty; delete it and its translation in the other file"
+        )
     return lines
+
+
+def find_corpus(name: str, data_dir: Optional[pathlib.Path]) -> str:
+    """The corpus of a data directory: the named one, or one's own if the directory has that and not the named one."""
+    if data_dir is None or (data_dir / CORPORA[name].directory).is_dir():
+        return name
+    return OWN if len(CORPORA[OWN].find_languages(data_dir)) > 1 else name
+
+
+def hash_own(data_dir: pathlib.Path, languages: Sequence[str]) -> str:
+    """16 hexadecimal digits that tell one's own sentences from others, as far as they are there."""
+    paths = [data_dir / name for split in SPLITS for name in CORPORA[OWN].names(split, languages)]
+    return hash_files(path for path in paths if path.is_file())

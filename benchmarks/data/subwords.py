@@ -5,6 +5,7 @@ import io
 import itertools
 import os
 import pathlib
+import re
 import tempfile
 from typing import Optional
 
@@ -20,6 +21,12 @@ VOCABULARY_SENTENCES = 2_000_000  # at most, of both languages: more change few 
 ENCODED = 100_000  # sentences at a time: Python's numbers take many times the memory of NumPy's
 SHUFFLED = 1_000_000  # pairs that wait to be drawn
 BUCKETS = 6
+# What sentencepiece says of sentences that do not fit, beside a line of C++ -> what a person can do about it.
+_MISFITS = {
+    r"value <= (\d+)": "give {} at most. Take more sentences",
+    r"required_chars\. \d+ vs (\d+)": "have {} different characters alone. Take a larger --scale",
+    r"sentences_\.empty": "are all too long. Write one sentence a line",
+}
 
 
 def make_vocabulary(
@@ -61,7 +68,13 @@ def _train(sentences, size):
             **SPECIAL,
         )
     except RuntimeError as error:
-        raise ValueError(f"The setting's `vocabulary` of {size} subwords does not fit the text: {error}") from None
+        for pattern, words in _MISFITS.items():
+            if found := re.search(pattern, str(error)):
+                raise ValueError(
+                    f"argument --data_dir: the training sentences must give {size} subwords at this --scale. "
+                    f"Received: {len(sentences)} sentences of both languages, which {words.format(*found.groups())}"
+                ) from None
+        raise
     return model.getvalue()
 
 

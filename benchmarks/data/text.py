@@ -1,4 +1,4 @@
-"""Text for language models, word by word: the files of the Penn Treebank and of WikiText-2, in parallel streams.
+"""Text for language models, word by word: the Penn Treebank, WikiText-2 or one's own, in parallel streams.
 
 A text is its words, split at white space, with a token at the end of each line. The vocabulary is that of the
 training file. A perplexity says how many words of the vocabulary a model is undecided among: with another vocabulary
@@ -13,36 +13,44 @@ from typing import NamedTuple, Optional
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.data.text_files import hash_files, read_lines
+
 PARTS = ("train", "valid", "test")
 END, UNKNOWN = "<eos>", "<unk>"
 
 
 class TextSource(NamedTuple):
-    """Where a text comes from.
+    """Where a text is.
 
     Attributes:
-      file: The name of a part's file.
-      size: Size of the download.
-      command: Puts the files into `directory`.
+      file: A part's file in the data directory, DATA_DIR.
+      obtain: What a message says of the size, and of how to get the files into DATA_DIR.
+      closed: Whether every word is in the training file; else the others become "<unk>".
     """
 
     file: str
-    size: str
-    command: str
+    obtain: str
+    closed: bool = True
+
+    def path(self, part: str, data_dir: pathlib.Path) -> pathlib.Path:
+        """The file of a part."""
+        return data_dir / self.file.format(part=part)
 
 
+OWN = "own"
 TEXTS = {
     "ptb": TextSource(
-        "ptb.{part}.txt",
-        "35 MB",
-        "curl -L http://www.fit.vutbr.cz/~imikolov/rnnlm/simple-examples.tgz"
-        " | tar -xz -C {directory} --strip-components=3 ./simple-examples/data",
+        "ptb/ptb.{part}.txt",
+        "To download it (35 MB): mkdir -p DATA_DIR/ptb && curl -L "
+        "http://www.fit.vutbr.cz/~imikolov/rnnlm/simple-examples.tgz"
+        " | tar -xz -C DATA_DIR/ptb --strip-components=3 ./simple-examples/data",
     ),
     "wikitext2": TextSource(
-        "wiki.{part}.tokens",
-        "4 MB",
-        "curl -LO https://wikitext.smerity.com/wikitext-2-v1.zip && unzip -j wikitext-2-v1.zip -d {directory}",
+        "wikitext2/wiki.{part}.tokens",
+        "To download it (4 MB): mkdir -p DATA_DIR/wikitext2 && "
+        "curl -LO https://wikitext.smerity.com/wikitext-2-v1.zip && unzip -j wikitext-2-v1.zip -d DATA_DIR/wikitext2",
     ),
+    OWN: TextSource("{part}.txt", "Put the missing part of your text there, a sentence a line", closed=False),
 }
 
 
@@ -55,8 +63,19 @@ class TokenizedText(NamedTuple):
     test: np.ndarray
 
 
+def find_text(name: str, data_dir: Optional[pathlib.Path]) -> Optional[str]:
+    """The name of the text that a directory has: the given one, else one's own, else any of `TEXTS`, else None."""
+    order = (name, OWN, *TEXTS) if data_dir else ()
+    return next((one for one in order if TEXTS[one].path("train", data_dir).is_file()), None)
+
+
+def hash_text(name: str, data_dir: pathlib.Path) -> str:
+    """16 hexadecimal digits that tell this text from others."""
+    return hash_files(_find(name, data_dir, part) for part in PARTS)
+
+
 def load(name: str, data_dir: Optional[pathlib.Path], vocabulary: Optional[int] = None) -> TokenizedText:
-    """Reads DATA_DIR/NAME.
+    """Reads a text.
 
     Args:
       name: A name of `TEXTS`.
@@ -70,35 +89,27 @@ def load(name: str, data_dir: Optional[pathlib.Path], vocabulary: Optional[int] 
     paths = {part: _find(name, data_dir, part) for part in PARTS}
     lines = {part: _read(path) for part, path in paths.items()}
     index = _number_words(lines["train"], vocabulary)
-    unknown = None if vocabulary is None else index[UNKNOWN]
+    cut = vocabulary is not None or not TEXTS[name].closed
+    unknown = index.setdefault(UNKNOWN, len(index)) if cut else None
     return TokenizedText(len(index), *(_encode(lines[part], index, unknown, paths[part]) for part in PARTS))
 
 
 def _find(name, data_dir, part):
     source = TEXTS[name]
-    directory = f"{data_dir or 'DATA_DIR'}/{name}"
-    path = None if data_dir is None else data_dir / name / source.file.format(part=part)
-    if path is None or not path.is_file():
+    if data_dir is None or not source.path(part, data_dir).is_file():
+        own = "" if name == OWN else f"; or with a text of your own, {', '.join(f'{part}.txt' for part in PARTS)}"
         raise FileNotFoundError(
-            f"argument --data_dir: must be a directory with {name}/{source.file.format(part=part)}. "
-            f"Received: {data_dir}. To download it ({source.size}): mkdir -p {directory} && "
-            + source.command.format(directory=directory)
+            f"argument --data_dir: must be a directory with {source.file.format(part=part)}{own}. "
+            f"Received: {data_dir}. " + source.obtain.replace("DATA_DIR", str(data_dir or "DATA_DIR"))
         )
-    return path
+    return source.path(part, data_dir)
 
 
 def _read(path):
     """The words of each line."""
-    lines = []
-    for number, line in enumerate(path.read_bytes().splitlines(), 1):
-        try:
-            lines.append([*line.decode("utf-8").split(), END])
-        except UnicodeDecodeError as error:
-            raise ValueError(
-                f"{path}, line {number}: must be UTF-8. Received: {error}. Download the file again"
-            ) from None
+    lines = [[*line.split(), END] for line in read_lines(path)]
     if not any(len(words) > 1 for words in lines):
-        raise ValueError(f"{path}: must have words. It has none; download the file again")
+        raise ValueError(f"{path}: must have words. It has none; download the file again, or write some")
     return lines
 
 
@@ -145,7 +156,8 @@ def make_batches(tokens: np.ndarray, streams: int, steps: int, endless: bool = F
     length = len(tokens) // streams
     if length <= steps:
         raise ValueError(
-            f"{streams} streams of {steps} steps need {streams * (steps + 1)} words. Received: {len(tokens)}"
+            f"{streams} streams of {steps} steps need {streams * (steps + 1)} words. Received: {len(tokens)}. Take a "
+            "longer text, or a smaller --scale"
         )
     rows = tf.constant(tokens[: streams * length].reshape(streams, length))
     last = length - 1  # it has no word to predict

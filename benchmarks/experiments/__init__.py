@@ -1,10 +1,12 @@
-"""The papers' transfer experiments, a file each, of the shape `trials.experiment.Experiment`."""
+"""The papers' experiments, a file each, of the shape `trials.experiment.Experiment`."""
 
 import importlib
 
 from benchmarks.trials.experiment import Experiment
 
-EXPERIMENTS = ("rosenbrock", "cifar_convnet", "cifar_wrn", "imagenet", "nmt", "lm")
+EXPERIMENTS = (
+    "rosenbrock", "cifar_convnet", "cifar_wrn", "imagenet", "nmt", "lm", "robustness", "table6", "cifar_decays",
+)  # fmt: skip
 
 
 def load_experiment(name: str) -> Experiment:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from benchmarks.experiments.cifar_images import Setting, list_options, run_trial
+from benchmarks.trials.pictures import TEST_CURVES
 from benchmarks.trials.trials import Metric, Sweep
 from neural_optimizer_search.tasks.small_networks import ConvNet
 
@@ -21,7 +22,7 @@ SCALED_DOWN = (
 COLUMNS = {"test": ("best test", ".1%"), "test_final": ("final test", ".1%")}
 # The figure has no numbers; in words: the found ones slightly above Momentum and SGD, far above RMSProp and Adam.
 PAPER = {}
-PICTURES = {}
+PICTURES = TEST_CURVES
 # The last two are the figure's "Optimizer 1" and "Optimizer 2".
 CONTENDERS = (
     "sgd", "momentum", "rmsprop", "adam", "powersign", "addsign", "powersign-plus-clip", "drop-m-exp-w",

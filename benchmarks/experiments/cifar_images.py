@@ -1,4 +1,4 @@
-"""What the two experiments on CIFAR-10 share: their sizes, what is tuned, and one trial."""
+"""What the experiments on CIFAR-10 share: their sizes, what is tuned, and one trial."""
 
 import pathlib
 from collections.abc import Callable
@@ -30,6 +30,7 @@ class Setting:
       validation_examples: How many of the 50,000 training images validate and are not trained on; 5,000 in the paper.
       weight_decays: What the weight decay of the common optimizers is tuned over; the found ones have none.
       made_up: Random images in place of CIFAR-10.
+      training_examples: How many of the other training images are trained on, the first ones; None: all.
     """
 
     sweep: Sweep
@@ -42,6 +43,7 @@ class Setting:
     validation_examples: int = 5_000
     weight_decays: tuple[float, ...] = (0.0,)
     made_up: bool = False
+    training_examples: Optional[int] = None
 
 
 def list_options(setting: Setting, name: str) -> tuple[dict[str, float], ...]:
@@ -59,19 +61,21 @@ def run_trial(
 ) -> dict[str, Any]:
     """Trains once."""
     train, validation, test = cifar.load(setting.side, setting.validation_examples, setting.made_up, data_dir)
+    images, labels = (part[: setting.training_examples] for part in train)
     shape = (setting.side, setting.side, 3)
     (_, weight_decay), *_ = trial.options
     work = training.Work(
         model=lambda: setting.model(shape, cifar.CLASSES, weight_decay),
         loss=tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=lambda: ["accuracy"],
-        train=cifar.make_training_batches(train, setting.batch_size, setting.augment, trial.seed),
+        train=cifar.make_training_batches((images, labels), setting.batch_size, setting.augment, trial.seed),
         validation=tf.data.Dataset.from_tensor_slices(validation).batch(500),
         test=tf.data.Dataset.from_tensor_slices(test).batch(500),
         steps=setting.steps,
         evaluations=setting.evaluations,
         measure=lambda logs: logs["accuracy"],
         larger_is_better=True,
+        test_curve=True,  # Figures 5 and 7 of the ICML paper
     )
     # The weight decay is the model's, as a part of its loss.
     return training.train(work, contender, trial._replace(options=()), strategy)

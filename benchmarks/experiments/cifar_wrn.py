@@ -1,6 +1,7 @@
 """Wide ResNet on CIFAR-10 (arXiv v2, section 6.2, Tables 1 and 2, Figures 6 and 7)."""
 
 from benchmarks.experiments.cifar_images import Setting, list_options, run_trial
+from benchmarks.trials.pictures import TEST_CURVES
 from benchmarks.trials.trials import Metric, Sweep
 from neural_optimizer_search.tasks.wide_resnet import WideResNet
 
@@ -15,7 +16,7 @@ SCALED_DOWN = (
     "published ones."
 )
 COLUMNS = {"test": ("best test", ".1%"), "test_final": ("final test", ".1%")}
-PICTURES = {}
+PICTURES = TEST_CURVES
 
 
 def _rows(text):

@@ -9,7 +9,7 @@ decay, which the paper tuned to values that it does not tell, is left out.
 import functools
 import pathlib
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Optional
 
 import numpy as np
@@ -50,6 +50,7 @@ class Setting:
       sweep: The `Sweep`.
       model: A `LSTMLanguageModel`.
       text: A name of `text.TEXTS`. "ptb" in the paper.
+      digest: Of a text of one's own, what tells it from others; else "".
       vocabulary: Number of the most frequent words that are kept; None: all.
       streams: Rows of a batch. 64 in the paper.
       truncation: Steps that gradients go back, the columns of a batch. 35 in the paper.
@@ -71,6 +72,7 @@ class Setting:
     evaluated: Optional[int] = None
     clipnorm: float = 5.0
     made_up: bool = False
+    digest: str = ""
 
 
 _RATES = tuple(10.0**power for power in range(-3, 1))
@@ -84,6 +86,7 @@ SETTINGS = {
         truncation=5,
         steps=20,
         evaluations=2,
+        evaluated=1_000,
         made_up=True,
     ),
     "small": Setting(
@@ -99,6 +102,17 @@ SETTINGS = {
     ),
     "paper": Setting(Sweep(CONTENDERS, (*_RATES, 10.0), refine=10**0.5, schedule="cosine"), LSTMLanguageModel()),
 }
+
+
+def choose_data(
+    setting: Setting, data_dir: Optional[pathlib.Path], languages: Optional[tuple[str, str]]
+) -> tuple[Setting, str]:
+    """The setting for the text that a directory has, and the text's name if it is not the scale's own."""
+    found = text.find_text(setting.text, data_dir)
+    if found is None or (found == setting.text and not setting.made_up):
+        return setting, ""
+    digest = text.hash_text(found, data_dir) if found == text.OWN else ""
+    return replace(setting, text=found, digest=digest, made_up=False), found
 
 
 def list_options(setting: Setting, name: str) -> tuple[dict[str, float], ...]:
@@ -175,8 +189,9 @@ def load(name: str, vocabulary: Optional[int], made_up: bool, data_dir: Optional
 def write_made_up(name: str, data_dir: pathlib.Path, lines: int = 40, words: int = 25) -> None:
     """Files in the form of a text, in which each word nearly tells the next."""
     random = np.random.default_rng(0)
-    (data_dir / name).mkdir()
     for part in text.PARTS:
         jumps = random.integers(1, 3, size=(lines, 12))
         written = [" ".join(f"w{word}" for word in line) for line in np.cumsum(jumps, axis=1) % words]
-        (data_dir / name / text.TEXTS[name].file.format(part=part)).write_text("\n".join(written) + "\n")
+        path = text.TEXTS[name].path(part, data_dir)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("\n".join(written) + "\n")

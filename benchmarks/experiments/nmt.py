@@ -1,26 +1,31 @@
 """Translation from English to German by GNMT (arXiv v2, section 6.4, Table 4).
 
 The loss is the mean cross-entropy over the subwords of a batch, and the perplexity the exponential of the mean over
-all subwords of a set; padding counts in neither. BLEU is of beam search. The perplexity on the training data is
-without dropout, on as many of their sentences as there are for validation.
+all subwords of a set; padding counts in neither. The perplexity on the training data is without dropout, on as many
+of their sentences as there are for validation.
+
+BLEU is of beam search. Trainings that test have it on the validation data too, whenever these are measured: at its
+peak, in the mean near its peak, and on the test data with the weights of its peak. The learning rate is chosen by
+perplexity.
 """
 
 import functools
 import pathlib
-import tempfile
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Optional
+from dataclasses import dataclass, replace
+from typing import Any, Optional
 
-import numpy as np
-import sentencepiece
 import tensorflow as tf
 
-from benchmarks.data.parallel_text import CORPORA, LANGUAGES, SPLITS, Pairs
-from benchmarks.data.subwords import PAD, encode, make_batches, make_training_batches, make_vocabulary
+from benchmarks.data.parallel_text import LANGUAGES, MADE_UP, OWN, Pairs, find_corpus, hash_own
+from benchmarks.data.subwords import PAD, make_batches, make_training_batches
+from benchmarks.experiments.nmt_bleu import Bleu
+from benchmarks.experiments.nmt_data import load
 from benchmarks.networks.gnmt import GNMT
-from benchmarks.networks.translation import Beam, measure_bleu, translate
+from benchmarks.networks.translation import Beam
 from benchmarks.trials import training
 from benchmarks.trials.contenders import Contender
+from benchmarks.trials.peak import PeakWatch
+from benchmarks.trials.pictures import plot_means
 from benchmarks.trials.trials import Metric, Sweep, Trial
 
 TITLE = "English to German by GNMT (v2 Table 4)"
@@ -35,12 +40,20 @@ COLUMNS = {
     "best": ("validation perplexity", ".2f"),
     "test": ("test perplexity", ".2f"),
     "bleu": ("test BLEU", ".1f"),
+    "validation_bleu": ("validation BLEU at its peak", ".1f"),
+    "near_peak_bleu": ("near its peak", ".1f"),
+    "test_bleu": ("test BLEU at that peak", ".1f"),
 }
 PAPER = {
-    "adam@constant": {"train_perplexity": 1.49, "bleu": 24.5},
-    "powersign@constant": {"train_perplexity": 1.39, "bleu": 25.0},
+    "adam@constant": {"train_perplexity": 1.49, "test_bleu": 24.5},
+    "powersign@constant": {"train_perplexity": 1.39, "test_bleu": 25.0},
 }
-PICTURES = {}
+PICTURES = {
+    "Validation BLEU during training": (
+        "bleu",
+        functools.partial(plot_means, key="bleu_curve", what="validation BLEU"),
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -52,6 +65,8 @@ class Setting:
       network: A `GNMT`; its defaults are the paper's.
       beam: A `Beam`.
       corpus: A name of `CORPORA`. "wmt14" in the paper.
+      languages: From which it translates, and to which, as the corpus calls them.
+      digest: Of sentences of one's own, what tells them from others; else "".
       batch_size: Sentences of an update. 128 in the paper, from each of 12 workers by itself.
       longest: Subwords of the longest sentence that is trained on.
       steps: Weight updates. The paper has no number; 340,000 is a usual one for this network and data.
@@ -68,19 +83,17 @@ class Setting:
     steps: int = 340_000
     evaluations: int = 68
     clipnorm: float = 5.0
+    languages: tuple[str, str] = LANGUAGES
+    digest: str = ""
 
 
-DIGITS = {
-    "zero": "null", "one": "eins", "two": "zwei", "three": "drei", "four": "vier",
-    "five": "fünf", "six": "sechs", "seven": "sieben", "eight": "acht", "nine": "neun",
-}  # fmt: skip
 _RATES = tuple(10.0**power for power in range(-3, 2))
 SETTINGS = {
     "smoke": Setting(
         Sweep(("adam", "powersign"), (1e-2,), seeds=1),
         GNMT(vocabulary=60, layers=3, units=8, initial=0.1),
         Beam(width=2, stretch=1),
-        corpus="made_up",
+        corpus=MADE_UP,
         batch_size=16,
         longest=30,
         steps=20,
@@ -100,14 +113,16 @@ SETTINGS = {
 }
 
 
-class Data(NamedTuple):
-    """The `Pairs` of subwords of each split, the subwords, and what to compare the translations with."""
-
-    train: Pairs
-    validation: Pairs
-    test: Pairs
-    subwords: sentencepiece.SentencePieceProcessor
-    references: list
+def choose_data(
+    setting: Setting, data_dir: Optional[pathlib.Path], languages: Optional[tuple[str, str]]
+) -> tuple[Setting, str]:
+    """The setting for the sentences that a directory has, and their name if they are not the scale's own."""
+    languages = languages or setting.languages
+    corpus = setting.corpus if setting.corpus == MADE_UP else find_corpus(setting.corpus, data_dir)
+    if (corpus, languages) == (setting.corpus, setting.languages):
+        return setting, ""
+    digest = hash_own(data_dir, languages) if corpus == OWN else ""
+    return replace(setting, corpus=corpus, languages=languages, digest=digest), "-".join((corpus, *languages))
 
 
 def list_options(setting: Setting, name: str) -> tuple[dict[str, float], ...]:
@@ -123,18 +138,19 @@ def run_trial(
     strategy: tf.distribute.Strategy,
 ) -> dict[str, Any]:
     """Trains once."""
-    data = load(setting.corpus, setting.network.vocabulary, data_dir)
+    data = load(setting.corpus, setting.network.vocabulary, data_dir, setting.languages)
 
     def read_once(pairs):
         return make_batches(pairs, setting.batch_size)
 
+    bleu = Bleu(setting.beam, setting.batch_size, data)
+    peak = PeakWatch(lambda model: bleu(model, "validation")["bleu"], setting.steps // setting.evaluations)
+
     def finish(model):
-        found = translate(model, data.test.source, setting.beam, setting.batch_size)
         trained = _thin_out(data.train, int(data.validation.source.nrows()))
         logs = model.evaluate(read_once(trained), verbose=0, return_dict=True)
-        return dict(
-            train_perplexity=read_perplexity(logs), **measure_bleu(data.subwords.decode(found), data.references)
-        )
+        tested = bleu(model, "test")
+        return dict(train_perplexity=read_perplexity(logs), **tested, **bleu.at_peak(model, peak, tested["bleu"]))
 
     work = training.Work(
         model=setting.network,
@@ -152,7 +168,7 @@ def run_trial(
         larger_is_better=False,
         clipnorm=setting.clipnorm,
     )
-    return training.train(work, contender, trial, strategy, finish)
+    return training.train(work, contender, trial, strategy, finish, [peak])
 
 
 def read_perplexity(logs: dict[str, float]) -> float:
@@ -164,26 +180,3 @@ def _thin_out(pairs, count):
     """So many pairs, from all over the text."""
     every = max(1, int(pairs.source.nrows()) // count)
     return Pairs(*(sentences[::every][:count] for sentences in pairs))
-
-
-@functools.lru_cache(maxsize=1)
-def load(corpus: str, size: int, data_dir: Optional[pathlib.Path]) -> Data:
-    """The sentences of a corpus, as so many subwords."""
-    with tempfile.TemporaryDirectory() as made_up:
-        if corpus == "made_up":
-            data_dir = pathlib.Path(made_up)
-            write_made_up(data_dir)
-        texts = {split: CORPORA[corpus].read(split, data_dir) for split in SPLITS}
-        subwords = make_vocabulary(texts["train"], size, made_up if corpus == "made_up" else None)
-    return Data(*(encode(texts[split], subwords) for split in SPLITS), subwords, list(texts["test"].target))
-
-
-def write_made_up(data_dir: pathlib.Path, sentences: int = 40) -> None:
-    """Numbers, digit by digit, in the files of the corpus "made_up"."""
-    random = np.random.default_rng(0)
-    (data_dir / "made_up").mkdir()
-    for split in SPLITS:
-        numbers = [random.integers(10, size=random.integers(2, 8)) for _ in range(sentences)]
-        for language, names in zip(LANGUAGES, (list(DIGITS), list(DIGITS.values()))):
-            text = "".join(" ".join(names[digit] for digit in number) + "\n" for number in numbers)
-            (data_dir / "made_up" / f"{split}.{language}").write_text(text, encoding="utf-8")

@@ -115,14 +115,13 @@ def _is_decided(hypotheses, longest, beam):
     return tf.reduce_all(hypotheses.ended[:, 0] & (ended >= others))
 
 
-def translate(model: Translator, sources: tf.RaggedTensor, beam: Beam, batch_size: int) -> list[list[int]]:
-    """The subwords of the best translation of each source, as lists, with the end and padding after it.
+Search = Callable[[tf.Tensor], tf.Tensor]
 
-    Args:
-      model: A `Translator`.
-      sources: Ragged tensor of subwords.
-      beam: A `Beam`.
-      batch_size: Number of sources at a time.
+
+def make_search(model: Translator, beam: Beam) -> Search:
+    """The best translations of sources, [sentences, longest] of subwords each, with the end and padding after it.
+
+    It is traced once, with the weights that the model has whenever it is called.
     """
 
     @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)])
@@ -138,11 +137,22 @@ def translate(model: Translator, sources: tf.RaggedTensor, beam: Beam, batch_siz
         longest = beam.stretch * tf.reduce_sum(tf.cast(source != PAD, tf.int32), axis=1)
         return beam_search(step, states, count, longest, beam).subwords[:, 0]
 
+    return best
+
+
+def translate(search: Search, sources: tf.RaggedTensor, batch_size: int) -> list[list[int]]:
+    """The subwords of the best translation of each source, as lists, with the end and padding after it.
+
+    Args:
+      search: What `make_search` gives.
+      sources: Ragged tensor of subwords.
+      batch_size: Number of sources at a time.
+    """
     order = tf.argsort(sources.row_lengths()).numpy()
     found = [None] * len(order)
     for start in range(0, len(order), batch_size):
         rows = order[start : start + batch_size]
-        for row, subwords in zip(rows, best(tf.gather(sources, rows).to_tensor(PAD)).numpy().tolist()):
+        for row, subwords in zip(rows, search(tf.gather(sources, rows).to_tensor(PAD)).numpy().tolist()):
             found[row] = subwords
     return found
 

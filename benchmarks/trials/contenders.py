@@ -8,8 +8,31 @@ from typing import Any, NamedTuple, Optional
 
 import tensorflow as tf
 
+from benchmarks.trials.arguments import (
+    BEGIN,
+    TEXTS,
+    Arguments,
+    list_arguments,
+    read_arguments,
+    write_arguments,
+)
 from neural_optimizer_search import LinearCosineDecay, NoisyLinearCosineDecay, Rule, WarmUp, optimizers
 from neural_optimizer_search.search.ranking import read_found_rules
+
+STEPS_DOWN, FACTOR = (0.3, 0.6, 0.8), 0.2  # of Zagoruyko & Komodakis (2016): at 60, 120 and 160 of 200 epochs
+RESTARTED = 7  # 1 + 2 + 4: three periods, each twice as long as the one before (Loshchilov & Hutter, 2017)
+
+
+def _make_stepwise(rate, steps):
+    boundaries = [round(share * steps) for share in STEPS_DOWN]
+    values = [rate * FACTOR**i for i in range(len(STEPS_DOWN) + 1)]
+    return tf.keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, values)
+
+
+def _make_restarts(rate, steps):
+    # Rounded up: else a fourth period would begin in the last steps, at the full rate.
+    return tf.keras.optimizers.schedules.CosineDecayRestarts(rate, -(-steps // RESTARTED))
+
 
 SCHEDULES = {
     "constant": lambda rate, steps: rate,
@@ -17,6 +40,8 @@ SCHEDULES = {
     "cosine": tf.keras.optimizers.schedules.CosineDecay,
     "linear_cosine": functools.partial(LinearCosineDecay, beta=0.0),  # the paper's ld * cd
     "noisy_linear_cosine": NoisyLinearCosineDecay,
+    "stepwise": _make_stepwise,
+    "restarts": _make_restarts,
 }
 # What people have today, as they have it: Keras's own.
 KERAS = {
@@ -39,20 +64,23 @@ class Contender(NamedTuple):
       schedule: A name of `SCHEDULES`.
       warmup: Share of the steps in which the rate rises first.
       weight_decay: Decoupled: a share of the rate. None: the optimizer's own.
+      arguments: Of the constructor, pairs of a name and a value.
     """
 
     optimizer: str
     schedule: str
     warmup: float = 0.0
     weight_decay: Optional[float] = None
+    arguments: Arguments = ()
 
     def __str__(self) -> str:
         fields = {name: getattr(self, name) for name in AFTER}
         told = [f"{AFTER[name][0]}{value!r}" for name, value in fields.items() if value != self._field_defaults[name]]
-        return "".join([f"{self.optimizer}@{self.schedule}", *told])
+        return "".join([f"{self.optimizer}{write_arguments(self.arguments)}@{self.schedule}", *told])
 
     def make(self, learning_rate: float, steps: int, **arguments: Any) -> tf.keras.optimizers.Optimizer:
-        """A Keras optimizer for a training of so many steps; the arguments are its class's."""
+        """A Keras optimizer for a training of so many steps; the arguments are its class's, beside its own."""
+        arguments.update(self.arguments)
         rising = min(round(self.warmup * steps), steps - 1)
         rate = SCHEDULES[self.schedule](learning_rate, steps - rising)
         rate = WarmUp(rate, rising) if rising else rate
@@ -60,7 +88,7 @@ class Contender(NamedTuple):
             arguments["weight_decay"] = self.weight_decay
         if self.optimizer in KERAS:
             return KERAS[self.optimizer](rate, **arguments)
-        if self.rule.decays:
+        if self.rule.decays or any(name in arguments for name in TEXTS):
             arguments["decay_steps"] = steps
         return optimizers.get(self.optimizer, learning_rate=rate, **arguments)
 
@@ -76,11 +104,11 @@ def read_contender(text: str, schedule: str = "constant") -> Contender:
 
     Args:
       text: The optimizer is a name of the catalogue (`nos-optimizers` lists them), a formula, or `run:RUN#K`, the
-        K-th best rule of a search.
+        K-th best rule of a search; after it may be arguments of its constructor, `?NAME=VALUE&NAME=VALUE`.
       schedule: The decay if the text names none.
 
     Raises:
-      ValueError: If there is no such optimizer or schedule.
+      ValueError: If there is no such optimizer, argument or schedule, or an argument cannot have such a value.
     """
     name, _, after = text.rpartition("@") if "@" in text else (text, "", schedule)
     given = {}
@@ -90,7 +118,23 @@ def read_contender(text: str, schedule: str = "constant") -> Contender:
             given[field] = _read_number(words.strip(", "), number, limit)
     if after not in SCHEDULES:
         raise ValueError(f"a learning-rate decay must be one of {', '.join(SCHEDULES)}. Received: {after!r}")
-    return Contender(_read_optimizer(name), after, **given)
+    if name.startswith(RUN):
+        return Contender(_read_rule_of_run(name).formula(), after, **given)
+    name, begin, arguments = name.partition(BEGIN)
+    contender = Contender(_read_optimizer(name), after, **given)
+    return _add_arguments(contender, arguments) if begin else contender
+
+
+def _add_arguments(contender, text):
+    name, row = contender.optimizer, optimizers.CATALOGUE.get(contender.optimizer)
+    make = KERAS.get(name) or (row.optimizer if row else optimizers.RuleOptimizer)
+    allowed = list_arguments(make, row.arguments if row and name not in KERAS else ())
+    found = contender._replace(arguments=read_arguments(text, name, allowed))
+    try:
+        found.make(learning_rate=0.1, steps=1)
+    except ValueError as error:
+        raise ValueError(f"{name}{BEGIN}{text} cannot be: {error}") from None
+    return found
 
 
 def _read_number(what, text, limit):
@@ -104,8 +148,6 @@ def _read_number(what, text, limit):
 
 
 def _read_optimizer(name):
-    if name.startswith(RUN):
-        return _read_rule_of_run(name).formula()
     known = optimizers.catalogue.normalize_name(name)
     return known if known in optimizers.CATALOGUE else _read_rule(name).formula()
 

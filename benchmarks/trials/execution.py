@@ -13,6 +13,7 @@ from typing import Any, Optional
 import tensorflow as tf
 
 from benchmarks.trials.contenders import Contender
+from benchmarks.trials.experiment import Setting
 from benchmarks.trials.records import Records
 from benchmarks.trials.strategies import STRATEGIES
 from benchmarks.trials.trials import Trial
@@ -25,18 +26,18 @@ RunTrials = Callable[[Jobs], Iterator[tuple[Trial, dict[str, Any]]]]
 
 @contextlib.contextmanager
 def trial_runner(
-    module: str, scale: str, data_dir: Optional[pathlib.Path], strategy: str, workers: int
+    module: str, setting: Setting, data_dir: Optional[pathlib.Path], strategy: str, workers: int
 ) -> Iterator[RunTrials]:
     """A context that gives a callable: (trial, contender) pairs -> (trial, result) pairs as they come.
 
     Args:
       module: Name of the experiment's module; each process imports it.
-      scale: One of `SCALES`.
+      setting: One of its settings.
       data_dir: Where the data are.
       strategy: A name of `STRATEGIES`.
       workers: Trainings at once; each of several is a process with one thread.
     """
-    run_one = functools.partial(_run_trial, module, scale, data_dir)
+    run_one = functools.partial(_run_trial, module, setting, data_dir)
     if workers == 1:
         here = STRATEGIES[strategy]()
         yield lambda jobs: ((job[0], run_one(*job, here)) for job in jobs)
@@ -80,8 +81,7 @@ def measure_trials(
     return measure
 
 
-def _run_trial(module, scale, data_dir, trial, contender, strategy=None):
+def _run_trial(module, setting, data_dir, trial, contender, strategy=None):
     experiment = importlib.import_module(module)
     tf.keras.utils.set_random_seed(trial.seed)  # the order of shuffled data depends on it too
-    setting = experiment.SETTINGS[scale]
     return experiment.run_trial(setting, trial, contender, data_dir, strategy or tf.distribute.get_strategy())

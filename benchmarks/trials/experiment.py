@@ -52,3 +52,13 @@ class Experiment(Protocol):
         strategy: tf.distribute.Strategy,
     ) -> dict[str, Any]:
         """Trains once; returns what `training.train` does."""
+
+
+@runtime_checkable
+class TakesOwnData(Protocol):
+    """An experiment that also trains on other data than a scale's own."""
+
+    def choose_data(
+        self, setting: Any, data_dir: Optional[pathlib.Path], languages: Optional[tuple[str, str]]
+    ) -> tuple[Any, str]:
+        """The setting for the data that are there, and their name; of the scale's own data, the setting and ""."""

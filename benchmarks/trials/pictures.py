@@ -1,5 +1,6 @@
 """Pictures of an experiment, made of its records."""
 
+import functools
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.plotting import STYLES, make_figure, save_figure
+from benchmarks.plotting import STYLES, close_figure, make_figure, save_figure
 from benchmarks.trials.comparison import find_choice
 from benchmarks.trials.experiment import Experiment
 from benchmarks.trials.records import Records
@@ -33,7 +34,10 @@ class Plot:
 
 
 def draw(plot: Plot, stem: pathlib.Path) -> dict[str, pathlib.Path]:
-    """Writes the pictures of an experiment to STEM-WORD.png; returns title -> path."""
+    """Writes the pictures of an experiment to STEM-WORD.png; returns title -> path.
+
+    A picture of what the records do not have, because they are older than it, is left out.
+    """
     pictures: dict[str, tuple[str, Callable]] = {
         "Validation during training": ("curves", plot_curves),
         "Sensitivity to the learning rate": ("rates", plot_sensitivity),
@@ -43,6 +47,9 @@ def draw(plot: Plot, stem: pathlib.Path) -> dict[str, pathlib.Path]:
     for title, (word, draw_axes) in pictures.items():
         figure, axes = make_figure(width=8.5, height=4.5)
         draw_axes(axes, plot)
+        if not axes.has_data():
+            close_figure(figure)
+            continue
         axes.set_title(f"{plot.experiment.TITLE}: {title.lower()}", fontsize=9)
         axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.01, 1.0))
         paths[title] = stem.with_name(f"{stem.name}-{word}.png")
@@ -56,22 +63,39 @@ def choose_styles(contenders: Sequence[str]) -> dict[str, dict[str, str]]:
 
 
 def plot_curves(axes: Any, plot: Plot) -> None:
-    """Mean validation of the trials at the chosen rate; the bands go from the lowest to the highest of them."""
-    metric = plot.experiment.METRIC
+    """The validation of the trials at the chosen rate."""
+    plot_means(axes, plot, "curve", plot.experiment.METRIC.name)
+    if not plot.experiment.METRIC.larger_is_better:
+        axes.set_yscale("log")
+
+
+def plot_means(axes: Any, plot: Plot, key: str, what: str) -> None:
+    """Means over the trials at the chosen rate; the bands go from the lowest to the highest of them.
+
+    Args:
+      axes: Of matplotlib.
+      plot: What there is to draw.
+      key: Key of a curve in the records, [[step, value], ...]; those that lack it are left out.
+      what: The name of the values.
+    """
     for name, style in plot.styles.items():
-        final = find_choice(plot.records, name, metric).final
-        sound = [r for r in final if not r["diverged"]]
+        final = find_choice(plot.records, name, plot.experiment.METRIC).final
+        sound = [r[key] for r in final if not r["diverged"] and r.get(key)]
         if not sound:
             continue
-        steps = [step for step, _ in sound[0]["curve"]]
-        values = np.array([[value for _, value in r["curve"]] for r in sound])
+        steps = [step for step, _ in sound[0]]
+        values = np.array([[value for _, value in curve] for curve in sound], float)
         axes.plot(steps, values.mean(axis=0), label=name, **style)
         if len(plot.styles) <= BANDS:
             band = values.min(axis=0), values.max(axis=0)
             axes.fill_between(steps, *band, alpha=0.15, color=style["color"], linewidth=0)
-    axes.set(xlabel="weight updates", ylabel=metric.name)
-    if not metric.larger_is_better:
-        axes.set_yscale("log")
+    axes.set(xlabel="weight updates", ylabel=what)
+
+
+# For the `PICTURES` of an experiment whose paper shows test curves.
+TEST_CURVES = {
+    "Test during training": ("test", functools.partial(plot_means, key="test_curve", what="test accuracy"))
+}
 
 
 def plot_sensitivity(axes: Any, plot: Plot) -> None:

@@ -19,7 +19,7 @@ class Records:
 
     Args:
       path: The file; made with the first record.
-      setting: A frozen dataclass with all that a result depends on beside the trial.
+      setting: A frozen dataclass with all that a result depends on beside the trial; None, to read a file: its own.
 
     Attributes:
       setting: The setting without its sweep, as JSON has it.
@@ -29,7 +29,7 @@ class Records:
     """
 
     def __init__(self, path: pathlib.Path, setting: Any):
-        self._path, self.setting = path, _without_sweep(setting)
+        self._path, self.setting = path, {} if setting is None else _without_sweep(setting)
         self._records = {}
         if path.exists():
             self._read(setting)
@@ -40,7 +40,9 @@ class Records:
             self._path.write_text("".join(f"{line}\n" for line in lines))
         for line in lines:
             record = json.loads(line)
-            recorded = _with_newer_fields(record["setting"], setting)
+            if setting is None:
+                self.setting = record["setting"]
+            recorded = record["setting"] if setting is None else _with_newer_fields(record["setting"], setting)
             if recorded != self.setting:
                 other = {k for k, v in recorded.items() if self.setting.get(k) != v}
                 raise OtherSetting(

@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional
 
+from benchmarks.trials.arguments import plain_name
 from benchmarks.trials.comparison import find_choice, merit
 from benchmarks.trials.experiment import Experiment
 from benchmarks.trials.records import Record, Records
@@ -17,7 +18,7 @@ def summarize(experiment: Experiment, records: Records, contenders: Sequence[str
     """Contender -> what its trials say: figures that JSON can hold."""
     choices = {name: find_choice(records, name, experiment.METRIC) for name in contenders}
     adam = find_reference(
-        experiment.METRIC, [choice.final for name, choice in choices.items() if name.startswith(REFERENCE)]
+        experiment.METRIC, [choice.final for name, choice in choices.items() if plain_name(name) == REFERENCE]
     )
     return {
         name: dict(

@@ -3,7 +3,7 @@
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
@@ -28,6 +28,7 @@ class Work:
       larger_is_better: Whether a larger number is better.
       metrics: Called within the scope; returns what `compile` takes.
       clipnorm: Gradients are scaled so that their common norm is at most this; None: not.
+      test_curve: Whether the test data are measured as often as the validation data, by trials that test.
     """
 
     model: Callable
@@ -41,6 +42,7 @@ class Work:
     larger_is_better: bool
     metrics: Callable = list
     clipnorm: Optional[float] = None
+    test_curve: bool = False
 
     def __post_init__(self) -> None:
         if self.steps % self.evaluations:
@@ -53,6 +55,7 @@ def train(
     trial: Trial,
     strategy: tf.distribute.Strategy,
     finish: Callable[[tf.keras.Model], dict[str, Any]] = lambda model: {},
+    callbacks: Sequence[tf.keras.callbacks.Callback] = (),
 ) -> dict[str, Any]:
     """Trains and measures; returns what is worth keeping.
 
@@ -62,11 +65,12 @@ def train(
       trial: Its learning rate, options and seed.
       strategy: Where it is trained.
       finish: Called with the model of the best step, of a trial that tests; returns what else is to be kept.
+      callbacks: What else `fit` is to call, of a trial that tests; an epoch ends after each validation.
 
     Returns:
       curve: [[step, validation], ...]; best, final: of these; best_step; diverged: whether the loss left the finite
-      numbers, which ends the training; seconds; and of a trial that tests, test (of the weights of the best step)
-      and test_final.
+      numbers, which ends the training; seconds; and of a trial that tests, test (of the weights of the best step),
+      test_final and, if the work says so, test_curve.
     """
     started = time.perf_counter()
     tf.keras.utils.set_random_seed(trial.seed)
@@ -74,13 +78,13 @@ def train(
     model = _compile(work, contender, trial, strategy)
     watch = Watch(work, asynchronous, trial.tests)
     # Workers that do not wait for each other do not tell the losses of single batches.
-    callbacks = [watch] if asynchronous else [watch, tf.keras.callbacks.TerminateOnNaN()]
+    ends = [] if asynchronous else [tf.keras.callbacks.TerminateOnNaN()]
     tf.keras.utils.disable_interactive_logging()  # that callback would print where it stops
     model.fit(
         _shard(work.train),
         epochs=work.evaluations,
         steps_per_epoch=work.steps // work.evaluations,
-        callbacks=callbacks,
+        callbacks=[watch, *ends, *(callbacks if trial.tests else ())],
         verbose=0,
     )
     diverged = len(watch.curve) < work.evaluations
@@ -92,12 +96,20 @@ def train(
         diverged=diverged,
     )
     if trial.tests:
-        result.update(test=None, test_final=None)
-        if watch.weights and not diverged:
-            result["test_final"] = watch.measure(work.test)
-            model.set_weights(watch.weights)
-            result.update(test=watch.measure(work.test), **finish(model))
+        result.update(_test(work, watch, finish, diverged))
     return dict(result, seconds=round(time.perf_counter() - started, 1))
+
+
+def _test(work, watch, finish, diverged):
+    """What a trial that tests keeps beside its validation."""
+    result = dict(test=None, test_final=None, **(dict(test_curve=watch.test_curve) if work.test_curve else {}))
+    if not watch.weights or diverged:
+        return result
+    measured = dict(watch.test_curve)
+    result["test_final"] = measured[work.steps] if work.test_curve else watch.measure(work.test)
+    watch.model.set_weights(watch.weights)
+    result["test"] = measured[watch.best_step] if work.test_curve else watch.measure(work.test)
+    return dict(result, **finish(watch.model))
 
 
 def _compile(work, contender, trial, strategy):
@@ -119,13 +131,14 @@ class Watch(tf.keras.callbacks.Callback):
       work: What is trained, and on what.
       asynchronous: Whether workers evaluate that do not wait for each other. They may see some batches twice and
         others not.
-      keep: Whether the weights of the best step are kept.
+      keep: Whether the weights of the best step are kept, and the test data measured if the work says so.
     """
 
     def __init__(self, work: Work, asynchronous: bool, keep: bool):
         super().__init__()
         self._work, self._asynchronous, self._keep = work, asynchronous, keep
         self.curve, self.best, self.best_step, self.weights = [], None, None, None
+        self.test_curve = []
 
     def measure(self, data: tf.data.Dataset) -> Optional[float]:
         """The reported number; None if it, or the loss, is no finite number."""
@@ -143,6 +156,8 @@ class Watch(tf.keras.callbacks.Callback):
             return
         step = (epoch + 1) * self._work.steps // self._work.evaluations
         self.curve.append([step, value])
+        if self._keep and self._work.test_curve:
+            self.test_curve.append([step, self.measure(self._work.test)])
         if self.best is None or (value > self.best if self._work.larger_is_better else value < self.best):
             self.best, self.best_step = value, step
             if self._keep:

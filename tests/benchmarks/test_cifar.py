@@ -1,5 +1,7 @@
 """CIFAR-10: the networks at full size, the augmentation, and whole trainings on made-up images."""
 
+import itertools
+import math
 import subprocess
 import sys
 
@@ -10,9 +12,10 @@ import tensorflow as tf
 
 from benchmarks.data import cifar
 from benchmarks.data.cifar import make_training_batches as make_batches
-from benchmarks.experiments import cifar_wrn
+from benchmarks.experiments import cifar_decays, cifar_wrn, robustness, table6
 from benchmarks.trials.contenders import read_contender
 from benchmarks.trials.trials import Trial
+from neural_optimizer_search.optimizers import CATALOGUE
 from neural_optimizer_search.tasks.wide_resnet import WideResNet
 
 SHAPE = (32, 32, 3)
@@ -72,6 +75,49 @@ def test_every_row_of_the_tables_is_run_at_paper_scale():
     assert len(cifar_wrn.PAPER) == 14 + 16
     contenders = [str(read_contender(name)) for name in cifar_wrn.SETTINGS["paper"].sweep.contenders]
     assert contenders == list(cifar_wrn.PAPER)
+
+
+def test_table_6_has_its_rows_at_seven_rates_and_every_epoch_is_validated():
+    rows = {row.name for row in CATALOGUE.values() if "Table 6" in row.source}
+    assert set(table6.ROWS) == rows and len(rows) == 31
+    # Mean of each column of the table, with both results of the row that it prints twice.
+    printed = [*table6.PAPER.values(), dict(final=0.917, test_final=0.911, best=0.923, test=0.916)]
+    means = {key: 100 * sum(row[key] for row in printed) / 32 for key in table6.COLUMNS}
+    assert means == pytest.approx(dict(final=92.1813, test_final=91.7781, best=92.9813, test=92.1375), abs=1e-3)
+    for scale, setting in table6.SETTINGS.items():
+        examples = setting.training_examples or 45_000
+        assert setting.steps // setting.evaluations == examples // setting.batch_size
+        assert scale == "smoke" or setting.sweep.learning_rates == tuple(10.0**power for power in range(-5, 2))
+
+
+def test_only_so_many_examples_are_trained_on(monkeypatch):
+    seen = []
+    monkeypatch.setattr(cifar, "make_training_batches", lambda examples, *rest: seen.append(examples) or 1 / 0)
+    setting, trial = table6.SETTINGS["smoke"], Trial("sgd@constant", 0.1, (("weight_decay", 0.0),), seed=1)
+    with pytest.raises(ZeroDivisionError):
+        table6.run_trial(setting, trial, read_contender("sgd"), None, tf.distribute.get_strategy())
+    (train, _, _), ((images, labels),) = cifar.load(setting.side, setting.validation_examples, True, None), seen
+    np.testing.assert_array_equal(images, train[0][:20])
+    np.testing.assert_array_equal(labels, train[1][:20])
+
+
+def test_every_optimizer_has_every_decay():
+    crossed = cifar_decays.SETTINGS["small"].sweep.contenders
+    read = [read_contender(name) for name in crossed]
+    assert {(one.optimizer, one.schedule) for one in read} == set(
+        itertools.product(cifar_decays.OPTIMIZERS, cifar_decays.DECAYS)
+    )
+    assert len(crossed) == 25 and len(cifar_decays.PAPER) == 5
+
+
+def test_one_constant_of_the_sign_optimizers_at_a_time_is_another():
+    made = {name: read_contender(name).make(0.1, 10) for name in robustness.CONTENDERS if "sign" in name}
+    own = {name: (getattr(one, one.own_argument), one.beta) for name, one in made.items()}
+    for family, usual, others in (("powersign", math.e, (2, 10)), ("addsign", 1, (2, 4))):
+        found = [constants for name, constants in own.items() if name.startswith(family)]
+        assert sorted(found) == sorted(
+            [(usual, 0.9), *((other, 0.9) for other in others), *((usual, beta) for beta in (0.5, 0.8, 0.95, 0.99))]
+        )
 
 
 def test_an_image_is_shifted_by_an_eighth_at_most_and_mirrored_or_not():

@@ -11,6 +11,8 @@ from benchmarks.trials.experiment import SCALES, Experiment
 from benchmarks.trials.records import Records
 from benchmarks.trials.trials import Metric, Sweep
 
+# At scale "small"; their results are to be measured.
+NOT_MEASURED = ("robustness", "table6", "cifar_decays")
 RESULTS = pathlib.Path(__file__).parents[2] / "benchmarks" / "results"
 
 
@@ -61,6 +63,9 @@ def test_its_columns_and_pictures_have_names(experiment):
 def test_its_kept_results_are_resumed(name, experiment):
     """Also a setting's fields are keys of the records: a renamed one would make them results of another setting."""
     setting = experiment.SETTINGS["small"]
+    if name in NOT_MEASURED:
+        assert not (RESULTS / f"{name}-small.jsonl").exists()
+        return
     records = Records(RESULTS / f"{name}-small.jsonl", setting)
     expected = [str(read_contender(text, setting.sweep.schedule)) for text in setting.sweep.contenders]
     assert set(records.contenders) >= set(expected)

@@ -1,6 +1,8 @@
 """The language model and the texts that it reads."""
 
+import codecs
 import dataclasses
+import json
 import math
 from typing import NamedTuple
 
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from benchmarks import run
 from benchmarks.data import text
 from benchmarks.experiments import lm
 from benchmarks.networks.lstm_lm import LSTMLanguageModel
@@ -126,6 +129,80 @@ def test_a_cut_vocabulary_has_the_frequent_words(data_dir):
     corpus = text.load("ptb", data_dir, vocabulary=3)
     assert corpus.vocabulary == 3
     assert corpus.train.tolist() == [1, 0, 1, 2, 0, 0, 2]  # <unk> a <eos>
+
+
+def test_a_byte_order_mark_is_no_text(data_dir):
+    plain = text.load("ptb", data_dir)
+    path = data_dir / "ptb" / "ptb.train.txt"
+    path.write_bytes(codecs.BOM_UTF8 + path.read_bytes().lstrip())
+    marked = text.load("ptb", data_dir)
+    assert marked.vocabulary == plain.vocabulary
+    for part in text.PARTS:
+        np.testing.assert_array_equal(getattr(marked, part), getattr(plain, part))
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"\r"])
+def test_lines_end_as_any_system_ends_them(data_dir, end):
+    plain = text.load("ptb", data_dir).train
+    path = data_dir / "ptb" / "ptb.train.txt"
+    path.write_bytes(path.read_bytes().replace(b"\n", end))
+    np.testing.assert_array_equal(text.load("ptb", data_dir).train, plain)
+
+
+@pytest.fixture
+def own_dir(tmp_path):
+    """A text of one's own, long enough for the smallest scale, with a word that is not in its training file."""
+    for part, last in dict(train="", valid="new\n", test="").items():
+        (tmp_path / f"{part}.txt").write_text("the cat sat on the mat\na dog ran\n" * 20 + last)
+    return tmp_path
+
+
+def test_words_that_the_training_file_of_ones_own_text_lacks_are_unknown(own_dir):
+    corpus = text.load(text.OWN, own_dir)
+    assert corpus.vocabulary == len({"the", "cat", "sat", "on", "mat", "a", "dog", "ran", text.END, text.UNKNOWN})
+    assert corpus.valid[-2] == corpus.vocabulary - 1 and corpus.valid[-2] not in corpus.train
+
+
+@pytest.mark.parametrize("scale", lm.SETTINGS)
+def test_every_scale_takes_the_text_that_is_there(scale, own_dir, data_dir, tmp_path):
+    """`data_dir` and `own_dir` are one directory here."""
+    own, others = lm.SETTINGS[scale], tmp_path / "ptb"
+    setting, name = lm.choose_data(own, own_dir, None)
+    found = "ptb" if scale == "paper" else text.OWN
+    assert (setting.text, name, setting.made_up) == (found, "" if scale == "paper" else found, False)
+    for part in text.PARTS:
+        (tmp_path / f"{part}.txt").unlink()
+    assert lm.choose_data(own, own_dir, None)[0].text == "ptb"
+    for path in others.iterdir():
+        path.unlink()
+    assert lm.choose_data(own, own_dir, None) == (own, "") == lm.choose_data(own, None, None)
+
+
+def test_another_text_is_another_setting(own_dir):
+    one, _ = lm.choose_data(lm.SETTINGS["small"], own_dir, None)
+    assert lm.choose_data(lm.SETTINGS["small"], own_dir, None)[0] == one
+    (own_dir / "test.txt").write_text("a dog ran")
+    other, _ = lm.choose_data(lm.SETTINGS["small"], own_dir, None)
+    assert other.digest != one.digest and dataclasses.replace(other, digest=one.digest) == one
+
+
+def test_a_part_that_ones_own_text_lacks_is_named(own_dir):
+    (own_dir / "valid.txt").unlink()
+    with pytest.raises(
+        FileNotFoundError, match=r"argument --data_dir: .*with valid\.txt\. Received: .*Put the missing"
+    ):
+        text.load(text.OWN, own_dir)
+
+
+@pytest.mark.slow
+def test_a_text_of_ones_own_is_trained_on_and_reported(own_dir, tmp_path, capsys):
+    out = tmp_path / "out"
+    arguments = ["lm", "--scale", "smoke", "--data_dir", str(own_dir), "--out", str(out), "--optimizers", "sgd"]
+    assert run.main(arguments) == 0
+    assert "scale smoke, data own" in capsys.readouterr().out
+    assert json.loads((out / "lm-smoke-own.jsonl").read_text().splitlines()[0])["setting"]["text"] == text.OWN
+    assert run.main(["report", "--out", str(out)]) == 0
+    assert "python -m benchmarks.run lm --scale smoke --data_dir DATA\n" in (out / "README.md").read_text()
 
 
 def test_a_missing_text_says_how_to_get_it(tmp_path):

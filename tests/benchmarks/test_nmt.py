@@ -14,7 +14,7 @@ from benchmarks.data.subwords import END, PAD, START, make_batches
 from benchmarks.experiments import nmt
 from benchmarks.networks.fused_lstm import FusedLSTM
 from benchmarks.networks.gnmt import GNMT
-from benchmarks.networks.translation import Beam, translate
+from benchmarks.networks.translation import Beam, make_search, translate
 from benchmarks.trials.contenders import read_contender
 from benchmarks.trials.trials import Trial
 
@@ -143,7 +143,7 @@ def test_perplexity_averages_over_subwords_and_the_loss_over_those_of_its_batch(
 
 def test_a_beam_of_one_is_greedy(model, data):
     beam, sources = Beam(width=1, stretch=1), data.test.source[:3]
-    for source, found in zip(sources, translate(model, sources, beam, batch_size=5)):
+    for source, found in zip(sources, translate(make_search(model, beam), sources, batch_size=5)):
         greedy, length = [START], int(tf.size(source))
         while len(greedy) <= length and greedy[-1] != END:
             logits = model((source[tf.newaxis], tf.constant([greedy])))[0, -1].numpy()
@@ -153,7 +153,7 @@ def test_a_beam_of_one_is_greedy(model, data):
 
 def test_sentences_do_not_disturb_each_other(model, data):
     sources, beam = data.test.source[:6], Beam(width=3, stretch=1)
-    together, alone = (translate(model, sources, beam, batch_size) for batch_size in (6, 1))
+    together, alone = (translate(make_search(model, beam), sources, batch_size) for batch_size in (6, 1))
     for one, other in zip(together, alone):
         assert [word for word in one if word != PAD] == [word for word in other if word != PAD]
 

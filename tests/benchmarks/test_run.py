@@ -1,5 +1,6 @@
 """The command line of the experiments, on the one that trains no network."""
 
+import dataclasses
 import json
 import math
 import re
@@ -8,6 +9,7 @@ import pytest
 
 from benchmarks import run
 from benchmarks.commands import report
+from benchmarks.experiments import rosenbrock
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Ledger
@@ -44,13 +46,35 @@ def test_a_rule_of_a_run_takes_part(tmp_path, capsys):
     assert "`sign(m)@constant`" in capsys.readouterr().out
 
 
+def test_what_a_name_says_is_not_tuned_and_the_rest_is(tmp_path, capsys, monkeypatch):
+    setting = dataclasses.replace(rosenbrock.SETTINGS["smoke"], epsilons=(1e-8, 1e-3))
+    monkeypatch.setitem(rosenbrock.SETTINGS, "smoke", setting)
+    names = ["adam?epsilon=0.1", "adam?beta_1=0.8"]
+    assert run.main([*SMOKE, "--out", str(tmp_path), "--optimizers", *names]) == 0
+    assert "| `adam?beta_1=0.8@constant`" in capsys.readouterr().out
+    records = [json.loads(line) for line in (tmp_path / "rosenbrock-smoke.jsonl").read_text().splitlines()]
+    tuned = [(r["contender"], r["options"]) for r in records if r["seed"] == 0 and r["learning_rate"] == 1e-3]
+    assert tuned == [
+        ("adam?epsilon=0.1@constant", []),
+        ("adam?beta_1=0.8@constant", [["epsilon", 1e-8]]),
+        ("adam?beta_1=0.8@constant", [["epsilon", 1e-3]]),
+    ]
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
         (["rosenbroc"], "argument NAME: must be one of: .*rosenbrock, .*Received: 'rosenbroc'"),
         ([*SMOKE, "--seeds", "0"], "argument --seeds: must be a whole number from 1 to 1000. Received: 0."),
+        (
+            [*SMOKE, "--optimizers", "powersign?bas=2"],
+            "argument --optimizers: powersign.*base=VALUE.*Received: 'bas=2'",
+        ),
         ([*SMOKE, "--optimizers", "adaam"], "argument --optimizers: .*adam"),
         ([*SMOKE, "--workers", "2", "--strategy", "mirrored"], "argument --workers: must be 1"),
+        (["lm", "--languages", "en", "fr"], "argument --languages: only nmt translates. Leave it out for lm"),
+        (["nmt", "--languages", "en"], "argument --languages: must be two different suffixes. Received: en"),
+        (["nmt", "--languages", "en", "a/b"], "argument --languages: must be the suffix of a file.* Received: 'a/b'"),
         (["lm", "--scale", "small"], "argument --data_dir: must be a directory with wikitext2"),
     ],
 )

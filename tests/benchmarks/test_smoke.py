@@ -13,11 +13,15 @@ from benchmarks.experiments import EXPERIMENTS, load_experiment
 
 pytestmark = pytest.mark.slow
 # The others train Adam and PowerSign.
-ONE_IS_SLOW = ("cifar_wrn", "imagenet", "nmt", "lm")
+ONE_IS_SLOW = ("cifar_wrn", "imagenet", "nmt", "lm", "table6", "cifar_decays")
+AS_OTHERS = marks.only_long("It trains as cifar_wrn and cifar_convnet do.")
 MARKS = {
     **dict.fromkeys(ONE_IS_SLOW, pytest.mark.long),
     "imagenet": marks.only_long("test_imagenet.py has a step of it; to trace NASNet takes long."),
+    "robustness": AS_OTHERS,
+    "cifar_decays": AS_OTHERS,
 }
+ON_CIFAR = ("cifar_convnet", "cifar_wrn", "robustness", "table6", "cifar_decays")
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +54,23 @@ def test_an_experiment_runs(name, out, capsys):
         assert all(math.isfinite(value) for key in module.COLUMNS for value in row[key])
     assert all(heading in printed for heading, _ in module.COLUMNS.values())
     records = [json.loads(line) for line in (out / f"{name}-smoke.jsonl").read_text().splitlines()]
+    for r in records:
+        check_curves(name, r)
     # Nothing is measured on the test data while tuning.
     assert all(("test" in r) == (r["seed"] > 0) or name == "rosenbrock" for r in records)
+
+
+def check_curves(name, record):
+    """Of the trials that test: those of the papers' test curves, and of the validation's BLEU."""
+    steps, tests = [step for step, _ in record["curve"]], record["seed"] > 0
+    assert ("test_curve" in record) == (tests and name in ON_CIFAR)
+    assert ("bleu_curve" in record) == (tests and name == "nmt")
+    if "test_curve" in record:
+        assert [step for step, _ in record["test_curve"]] == steps
+    if "bleu_curve" in record:
+        assert [step for step, _ in record["bleu_curve"]] == steps
+        assert record["validation_bleu"] == max(value for _, value in record["bleu_curve"])
+        assert dict(record["bleu_curve"])[record["bleu_step"]] == record["validation_bleu"]
 
 
 def test_all_of_them_are_there_already(out, capsys):

@@ -1,5 +1,6 @@
 """What translation rests on: beam search, parallel text, and its subwords."""
 
+import codecs
 import itertools
 
 import numpy as np
@@ -18,7 +19,7 @@ from benchmarks.data.subwords import (
     make_vocabulary,
 )
 from benchmarks.experiments import nmt
-from benchmarks.networks.translation import Beam, beam_search
+from benchmarks.networks.translation import Beam, beam_search, measure_bleu
 
 
 @pytest.fixture(scope="module")
@@ -120,8 +121,27 @@ def test_subwords_are_kept_found_again_and_checked(tmp_path):
     path.write_bytes(b"no model")
     with pytest.raises(ValueError, match=rf"{path.name} must be a model of sentencepiece"):
         make_vocabulary(pairs, 30, tmp_path)
-    with pytest.raises(ValueError, match="`vocabulary` of 5000 subwords does not fit the text"):
-        make_vocabulary(pairs, 5000, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "size", "message"),
+    [
+        (
+            "one two three",
+            5000,
+            r"must give 5000 subwords.*Received: 2 sentences.*give \d+ at most\. Take more sentences",
+        ),
+        (
+            "".join(map(chr, range(0x4E00, 0x4E80))),
+            40,
+            r"have \d+ different characters alone\. Take a larger --scale",
+        ),
+        ("one two " * 1000, 30, "are all too long. Write one sentence a line"),
+    ],
+)
+def test_sentences_that_give_too_few_subwords_are_one_sentence(tmp_path, sentence, size, message):
+    with pytest.raises(ValueError, match=f"argument --data_dir: .*{message}$"):
+        make_vocabulary(Pairs([sentence], [sentence]), size, tmp_path)
 
 
 # -- Text ------------------------------------------------------------------------------------------
@@ -132,7 +152,7 @@ def test_subwords_are_kept_found_again_and_checked(tmp_path):
     [
         ("eins\nzwei\n", "received: 3 and 2, so that line 3 stands alone"),
         ("eins\n \ndrei\n", r"train\.de, line 2, is empty"),
-        (b"eins\nzwei\n\xff\n", r"train\.de, line 3, must be UTF-8"),
+        (b"eins\nzwei\n\xff\n", r"train\.de, line 3: must be UTF-8"),
     ],
 )
 def test_a_file_that_does_not_fit_is_named_with_its_line(tmp_path, german, message):
@@ -141,6 +161,55 @@ def test_a_file_that_does_not_fit_is_named_with_its_line(tmp_path, german, messa
     (tmp_path / "made_up" / "train.de").write_bytes(german if isinstance(german, bytes) else german.encode())
     with pytest.raises(ValueError, match=f"(?i){message}"):
         CORPORA["made_up"].read("train", tmp_path)
+
+
+PERFECT = ["ein hund läuft über die straße", "zwei katzen schlafen auf dem sofa", "drei vögel singen im baum"]
+
+
+def test_a_perfect_translation_has_a_bleu_of_100_with_a_byte_order_mark_too(tmp_path):
+    (tmp_path / "made_up").mkdir()
+    for language in "en", "de":
+        text = "".join(f"{sentence}\n" for sentence in PERFECT).encode()
+        (tmp_path / "made_up" / f"test.{language}").write_bytes(codecs.BOM_UTF8 + text)
+    assert CORPORA["made_up"].read("test", tmp_path) == Pairs(PERFECT, PERFECT)
+    assert measure_bleu(PERFECT, CORPORA["made_up"].read("test", tmp_path).target)["bleu"] == pytest.approx(100)
+
+
+def test_where_no_line_feed_is_carriage_returns_end_lines(tmp_path):
+    (tmp_path / "made_up").mkdir()
+    for language in "en", "de":
+        (tmp_path / "made_up" / f"test.{language}").write_bytes("\r".join([*PERFECT, ""]).encode())
+    assert CORPORA["made_up"].read("test", tmp_path) == Pairs(PERFECT, PERFECT)
+
+
+def write_own(data_dir, languages):
+    for split in "train", "validation", "test":
+        for language in languages:
+            (data_dir / f"{split}.{language}").write_text(f"{split} {language}\n")
+
+
+def test_other_languages_are_read_and_sentences_of_ones_own(tmp_path):
+    setting = nmt.SETTINGS["small"]
+    write_own(tmp_path, ["en", "fr"])
+    (tmp_path / "train.txt").write_text("a text for language models\n")
+    chosen, name = nmt.choose_data(setting, tmp_path, ("fr", "en"))
+    assert (chosen.corpus, chosen.languages, name) == ("own", ("fr", "en"), "own-fr-en")
+    pairs = CORPORA[chosen.corpus].read("train", tmp_path, chosen.languages)
+    assert pairs == Pairs(["train fr"], ["train en"])
+    (tmp_path / "test.en").write_text("other\n")
+    assert nmt.choose_data(setting, tmp_path, ("fr", "en"))[0].digest != chosen.digest
+    (tmp_path / "multi30k").mkdir()
+    chosen, name = nmt.choose_data(setting, tmp_path, ("fr", "en"))
+    assert (chosen.corpus, name) == ("multi30k", "multi30k-fr-en")
+    assert nmt.choose_data(setting, tmp_path, None) == (setting, "")
+
+
+def test_languages_that_are_not_there_are_named_with_those_that_are(tmp_path):
+    write_own(tmp_path, ["en", "fr"])
+    with pytest.raises(
+        FileNotFoundError, match=r"with train\.en and train\.de.* in en, fr: say which with --languages"
+    ):
+        CORPORA["own"].read("train", tmp_path)
 
 
 def test_only_line_feeds_end_lines(tmp_path):
@@ -156,11 +225,17 @@ def test_a_missing_corpus_is_explained(tmp_path, corpus, words):
         message = f"argument --data_dir: must be a directory with .*{words}.*{directory}/"
         with pytest.raises(FileNotFoundError, match=message):
             CORPORA[corpus].read("train", data_dir)
+    with pytest.raises(FileNotFoundError, match=r"\.\{en,fr\}; do|wmt14_translate/fr-en --data_dir"):
+        CORPORA[corpus].read("train", None, ("en", "fr"))
 
 
 def test_wmt_is_read_from_tfds_or_from_text_files(tmp_path):
     with tfds.testing.mock_data(num_examples=5):
         pairs = CORPORA["wmt14"].read("train", tmp_path)
+        french = CORPORA["wmt14"].read("train", tmp_path, ("en", "fr"))
+        with pytest.raises(FileNotFoundError, match=r"wmt14_translate/xx-en"):
+            CORPORA["wmt14"].read("train", tmp_path, ("en", "xx"))
+    assert len(french.source) == 5
     assert len(pairs.source) == len(pairs.target) == 5
     assert all(isinstance(text, str) for text in (*pairs.source, *pairs.target))
     (tmp_path / "wmt14").mkdir()

@@ -7,8 +7,10 @@ import math
 import pytest
 
 from benchmarks.commands import report
-from benchmarks.trials.comparison import choose, compare, count_trials
-from benchmarks.trials.contenders import Contender, read_contender
+from benchmarks.trials import pictures
+from benchmarks.trials.arguments import plain_name
+from benchmarks.trials.comparison import choose, compare, count_trials, find_choice
+from benchmarks.trials.contenders import SCHEDULES, Contender, read_contender
 from benchmarks.trials.records import OtherSetting, Records
 from benchmarks.trials.summary import compare_steps, make_table, summarize
 from benchmarks.trials.trials import Metric, Sweep, Trial
@@ -125,6 +127,7 @@ def test_what_diverged_is_never_chosen(tmp_path):
 
 
 class Experiment:
+    TITLE, PICTURES = "Made up", pictures.TEST_CURVES
     METRIC, COLUMNS, PAPER = ACCURACY, {"test": ("test", ".2f")}, {"g@constant": {"test": 0.5}}
 
 
@@ -137,6 +140,20 @@ def test_the_table_says_what_the_trials_gave(tmp_path):
     assert (sgd["reached"], sgd["steps"], sgd["speed_up"]) == (2, 10, 1.0)
     assert "| `g@constant`    | 0.1  " in make_table(Experiment, found)
     assert "0.98 ± 0.01 | 0.50 " in make_table(Experiment, found)
+
+
+def test_a_picture_of_what_the_records_lack_is_left_out(tmp_path):
+    records, _ = compared(tmp_path / "records.jsonl")
+    plot = pictures.Plot(
+        Experiment, records, summarize(Experiment, records, SWEEP.contenders), {"g@constant": {"color": "k"}}
+    )
+    usual = {"Validation during training", "Sensitivity to the learning rate"}
+    assert set(pictures.draw(plot, tmp_path / "before")) == usual
+    chosen = find_choice(records, "g@constant", ACCURACY).best
+    records.add(chosen._replace(seed=9), dict(made_up(chosen), test_curve=[[5, 0.1], [10, 0.2]]))
+    drawn = pictures.draw(plot, tmp_path / "after")
+    assert set(drawn) == {*usual, "Test during training"}
+    assert drawn["Test during training"] == tmp_path / "after-test.png" and drawn["Test during training"].exists()
 
 
 def test_steps_count_to_where_every_adam_came():
@@ -169,6 +186,13 @@ def test_the_report_renews_its_part_of_a_file_alone(tmp_path):
         ("adam", Contender("adam", "cosine")),
         ("PowerSign_cd@linear_cosine", Contender("powersign-cd", "linear_cosine")),
         ("sign(g) * m@constant", Contender("sign(g) * m", "constant")),
+        ("powersign?base=2", Contender("powersign", "cosine", arguments=(("base", 2),))),
+        ("addsign?beta=0.8&alpha=2@linear", Contender("addsign", "linear", 0.0, None, (("alpha", 2), ("beta", 0.8)))),
+        ("sign(g) * m?beta_1=0.5", Contender("sign(g) * m", "cosine", arguments=(("beta_1", 0.5),))),
+        (
+            "sgd?nesterov=true&momentum=0.9",
+            Contender("sgd", "cosine", 0.0, None, (("momentum", 0.9), ("nesterov", True))),
+        ),
     ],
 )
 def test_contenders_are_read(text, read):
@@ -178,8 +202,63 @@ def test_contenders_are_read(text, read):
 
 
 @pytest.mark.parametrize(
+    ("text", "argument", "value", "name"),
+    [
+        ("powersign?base=2.0", "base", 2.0, "powersign?base=2@constant"),
+        ("addsign?beta=0.5&alpha=3", "alpha", 3.0, "addsign?alpha=3&beta=0.5@constant"),
+        ("adam?beta_1=0.8@cosine", "beta_1", 0.8, "adam?beta_1=0.8@cosine"),
+        ("powersign?decay=cd_2", "decay_steps", 100, "powersign?decay=cd_2@constant"),
+        ("momentum?momentum=0.99", "momentum", 0.99, "momentum?momentum=0.99@constant"),
+        ("powersign-cd?base=10&beta=0.99", "base", 10.0, "powersign-cd?base=10&beta=0.99@constant"),
+    ],
+)
+def test_arguments_of_the_constructor_reach_it_and_are_a_part_of_the_name(text, argument, value, name):
+    contender = read_contender(text)
+    assert str(contender) == name and read_contender(name) == contender
+    assert getattr(contender.make(0.1, 100), argument) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "steps", "expected"),
+    [
+        ("stepwise", 10, {0: 1.0, 3: 1.0, 4: 0.2, 6: 0.2, 7: 0.04, 8: 0.04, 9: 0.008}),
+        ("restarts", 7, {0: 1.0, 1: 1.0, 2: 0.5, 3: 1.0, 5: 0.5}),
+        ("restarts", 70, {0: 1.0, 10: 1.0, 20: 0.5, 30: 1.0, 50: 0.5}),
+        ("cosine", 10, {0: 1.0, 5: 0.5, 10: 0.0}),
+        ("linear_cosine", 10, {0: 1.0, 5: 0.25, 10: 0.0}),
+    ],
+)
+def test_a_decay_lowers_the_rate(name, steps, expected):
+    schedule = SCHEDULES[name](1.0, steps)
+    assert {step: pytest.approx(float(schedule(step)), abs=1e-6) for step in expected} == expected
+
+
+@pytest.mark.parametrize("steps", range(7, 300, 13))
+def test_no_restart_is_close_to_the_end(steps):
+    assert float(SCHEDULES["restarts"](1.0, steps)(steps - 1)) < 0.5
+
+
+def test_the_plain_name_is_without_arguments_and_schedule():
+    assert [plain_name(name) for name in ("adam?beta_1=0.8@cosine", "adam@linear", "adam-exp-m@constant")] == [
+        "adam", "adam", "adam-exp-m"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("powersign?bass=2", r"powersign\?\.\.\. must have arguments of powersign.*base=VALUE, .*Received: 'bass=2'"),
+        ("powersign?base", "Received: 'base'"),
+        ("powersign?base=2&base=3", "each once: .*Received: 'base=3'"),
+        ("powersign2?base=3", "each once: beta=VALUE, decay=VALUE. Received: 'base=3'"),
+        ("powersign?base=two", r"powersign\?base=VALUE must have a finite number as VALUE. Received: 'two'"),
+        ("powersign?base=nan", "must have a finite number"),
+        ("powersign?base=-1", r"powersign\?base=-1 cannot be: Argument `base` must be a finite number > 0"),
+        ("powersign?beta=1", "cannot be: Argument `beta` must be a number >= 0 and < 1"),
+        ("powersign?decay=up", "cannot be: Argument `decay` must be"),
+        ("adam?beta_1=5", r"beta_1=VALUE must have a number in \[0, 1\) as VALUE"),
+        ("adam?learning_rate=5", "Received: 'learning_rate=5'"),
+        ("sgd?nesterov=1", "true or false"),
         ("adaam", "adam"),
         ("adam@cosin", "one of constant, linear, cosine"),
         ("run:nowhere#1", "nowhere is not a run"),

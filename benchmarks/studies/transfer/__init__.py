@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, Optional
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks.experiments import EXPERIMENTS, load_experiment
+from benchmarks.experiments import load_experiment
 from benchmarks.studies.common.kept import Kept
 from benchmarks.studies.common.searches import run_search
 from benchmarks.studies.common.shared_flags import own_data_flag, runs_flag
@@ -46,6 +46,7 @@ from neural_optimizer_search.search.ranking import read_ranking
 
 TITLE = "does a rule that one search found do well on other models, all with one setting?"
 RULE, ADAMW = "rule", "adamw"
+EXPERIMENTS = ("rosenbrock", "cifar_convnet", "cifar_wrn", "imagenet", "nmt", "lm")  # one for each model
 SCHEDULES, WEIGHT_DECAYS = ("constant", "cosine"), (0.0, 0.1)  # of AdamW, what is tuned beside the rate
 
 
@@ -137,7 +138,7 @@ def _try(name, contender, found, config):
     adamws = {str(one): one for one in itertools.starmap(functools.partial(Contender, ADAMW), tried)}
     options = functools.partial(experiment.list_options, setting)
     data = config.data_dir or os.environ.get(VARIABLE)
-    place = experiment.__name__, config.scale, data and pathlib.Path(data), "default", config.workers
+    place = experiment.__name__, setting, data and pathlib.Path(data), "default", config.workers
     total = count_trials(fixed, [mine], options) + count_trials(tuning, list(adamws), options)
     with tqdm(total=total + config.seeds, unit="training", desc=name) as bar, trial_runner(*place) as run_trials:
         measure = measure_trials({mine: contender, **adamws}, records, run_trials, bar)

@@ -1,0 +1,37 @@
+"""Text files as people have them: with a byte order mark or without, with lines as any system ends them."""
+
+import codecs
+import hashlib
+import pathlib
+from collections.abc import Iterable
+
+
+def read_lines(path: pathlib.Path) -> list[str]:
+    """The lines of a UTF-8 file, without its byte order mark and without what ends each line.
+
+    A line ends with LF or CR LF; in a file that has no LF, with CR.
+
+    Raises:
+      ValueError: If a line is not UTF-8.
+    """
+    content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
+    # Not `splitlines`: text on the web has the other ends, a lone CR among them, within sentences.
+    end = b"\n" if b"\n" in content or b"\r" not in content else b"\r"
+    return [_decode(line, number, path) for number, line in enumerate(content.removesuffix(end).split(end), start=1)]
+
+
+def _decode(line, number, path):
+    try:
+        return line.decode("utf-8").removesuffix("\r")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path}, line {number}: must be UTF-8 text. Received: {error}. Save it as UTF-8, or download it again"
+        ) from None
+
+
+def hash_files(paths: Iterable[pathlib.Path]) -> str:
+    """16 hexadecimal digits that tell these files from others."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,33 @@
+"""Decays of the learning rate on the Wide ResNet, each with the same optimizers (arXiv v2, sections 5.2 and 6.2).
+
+The paper compares linear cosine with cosine on its own optimizers alone, and says that both of its decays allow a
+higher rate at first and converge faster. Every optimizer here has every decay, so that what a decay does can be told
+from what an optimizer does.
+"""
+
+from dataclasses import replace
+
+from benchmarks.experiments import cifar_wrn
+from benchmarks.experiments.cifar_images import list_options, run_trial
+from benchmarks.experiments.cifar_wrn import METRIC
+from benchmarks.trials.trials import Sweep
+
+__all__ = ["METRIC", "list_options", "run_trial"]
+
+OPTIMIZERS = ("sgd", "momentum", "adam", "powersign", "addsign")
+DECAYS = ("cosine", "linear_cosine", "noisy_linear_cosine", "stepwise", "restarts")
+CONTENDERS = tuple(f"{optimizer}@{decay}" for decay in DECAYS for optimizer in OPTIMIZERS)
+
+TITLE = "Five decays of the learning rate with five optimizers (v2 sections 5.2 and 6.2)"
+SCALED_DOWN = cifar_wrn.SCALED_DOWN.replace("12 of the 30 rows; ", "")
+COLUMNS = cifar_wrn.COLUMNS
+PAPER = {name: numbers for name, numbers in cifar_wrn.PAPER.items() if name in CONTENDERS}
+PICTURES = cifar_wrn.PICTURES
+
+_DECADES = tuple(10.0**power for power in range(-3, 1))
+SWEEPS = {
+    "smoke": Sweep(("adam@stepwise", "addsign@restarts"), (1e-2,), seeds=1),
+    "small": Sweep(CONTENDERS, _DECADES, refine=10**0.5, seeds=3),
+    "paper": Sweep(CONTENDERS, tuple(10.0**power for power in range(-5, 2))),
+}
+SETTINGS = {scale: replace(cifar_wrn.SETTINGS[scale], sweep=sweep) for scale, sweep in SWEEPS.items()}

@@ -1,0 +1,104 @@
+"""Arguments of an optimizer's constructor, written after its name: `powersign?base=2`, `addsign?alpha=2&beta=0.8`."""
+
+import inspect
+import math
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Union
+
+Value = Union[bool, int, float, str]
+Arguments = tuple[tuple[str, Value], ...]
+
+BEGIN, BETWEEN = "?", "&"
+# Of these the trial, the setting or another part of the name decides.
+NOT_GIVEN = (
+    "rule", "learning_rate", "decay_steps", "weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "use_ema",
+    "ema_momentum", "ema_overwrite_frequency", "jit_compile", "name", "kwargs",
+)  # fmt: skip
+TEXTS = ("decay",)  # whose values are words
+# Keras's own optimizers take any number of these without a word.
+SHARES = ("beta_1", "beta_2", "rho", "momentum")
+_WORDS = {"true": True, "false": False}
+
+
+def list_arguments(make: Callable[..., Any], taken: Sequence[str] = ()) -> dict[str, Any]:
+    """The arguments that may be given, with their defaults.
+
+    Args:
+      make: A class, or a function that makes an object of one.
+      taken: Arguments that the optimizer's name says already.
+    """
+    parameters = inspect.signature(make).parameters.values()
+    return {one.name: one.default for one in parameters if one.name not in (*NOT_GIVEN, *taken)}
+
+
+def read_arguments(text: str, optimizer: str, allowed: dict[str, Any]) -> Arguments:
+    """Reads NAME=VALUE&NAME=VALUE.
+
+    Args:
+      text: What stands after the "?".
+      optimizer: Whose arguments they are, for messages.
+      allowed: What `list_arguments` gives.
+
+    Raises:
+      ValueError: If an argument is not allowed, comes twice, or has a value that it cannot have.
+    """
+    found = {}
+    for pair in text.split(BETWEEN):
+        name, equals, value = pair.partition("=")
+        if name not in allowed or not equals or name in found:
+            names = ", ".join(f"{one}=VALUE" for one in allowed) or "none"
+            raise ValueError(
+                f"{optimizer}{BEGIN}... must have arguments of {optimizer} after it, each once: {names}. "
+                f"Received: {pair!r}"
+            )
+        found[name] = _read_value(name, value, optimizer, allowed[name])
+    return tuple(sorted(found.items()))
+
+
+def write_arguments(arguments: Arguments) -> str:
+    """The text that `read_arguments` reads, with its "?"; "" without arguments."""
+    pairs = (f"{name}={_write_value(value)}" for name, value in arguments)
+    return BEGIN + BETWEEN.join(pairs) if arguments else ""
+
+
+def plain_name(contender: str) -> str:
+    """The optimizer's name or formula in the name of a contender, without arguments and schedule.
+
+    Example:
+      >>> from benchmarks.trials.arguments import plain_name
+      >>> plain_name("powersign?base=2@cosine"), plain_name("sign(g)@constant")
+      ('powersign', 'sign(g)')
+    """
+    return contender.rpartition("@")[0].partition(BEGIN)[0]
+
+
+def _read_value(name, text, optimizer, default):
+    if isinstance(default, bool):
+        value, what = _WORDS.get(text), "true or false"
+    elif name in TEXTS:
+        value, what = text or None, "a word"
+    elif name in SHARES:
+        value, what = _read_number(text, lambda number: 0 <= number < 1), "a number in [0, 1)"
+    else:
+        value, what = _read_number(text, math.isfinite), "a finite number"
+    if value is None:
+        raise ValueError(f"{optimizer}{BEGIN}{name}=VALUE must have {what} as VALUE. Received: {text!r}")
+    return value
+
+
+def _read_number(text, is_valid):
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    if not is_valid(number):
+        return None
+    return int(text) if re.fullmatch(r"[+-]?\d{1,18}", text) else number
+
+
+def _write_value(value):
+    if isinstance(value, bool):
+        return str(value).lower()
+    # So that 2 and 2.0 are one contender.
+    return str(int(value)) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else str(value)
