@@ -35,16 +35,17 @@ from neural_optimizer_search.search.batch_sizes import BatchSizes
 from neural_optimizer_search.search.checking import check_run
 from neural_optimizer_search.search.config import NO_CACHE, RunConfig, SearchConfig, choose_defaults
 from neural_optimizer_search.search.constants import Rounds, describe_no_round
+from neural_optimizer_search.search.cost import describe_cost, make_plan
 from neural_optimizer_search.search.description_table import Described, describe_duration, format_tables
 from neural_optimizer_search.search.ended import describe_end, forget_end, note_end
-from neural_optimizer_search.search.estimate import Plan, guess_fresh_seconds
+from neural_optimizer_search.search.estimate import guess_fresh_seconds
 from neural_optimizer_search.search.fresh import FreshSeeds, choose_contenders, choose_seeds
 from neural_optimizer_search.search.joint_executor import JointExecutor
 from neural_optimizer_search.search.known_optimizers import require_reward
 from neural_optimizer_search.search.leaderboard import format_leaderboard
 from neural_optimizer_search.search.limits import find_spent
 from neural_optimizer_search.search.loop import rewind, search
-from neural_optimizer_search.search.opening import find_start, open_new, open_old
+from neural_optimizer_search.search.opening import find_start, follow_recipe, open_new, open_old
 from neural_optimizer_search.search.own_task import ChangedTask
 from neural_optimizer_search.search.prepared import prepare_search
 from neural_optimizer_search.search.progress import (
@@ -55,6 +56,7 @@ from neural_optimizer_search.search.progress import (
     write_scalars,
 )
 from neural_optimizer_search.search.ranking import read_ranking
+from neural_optimizer_search.search.recipes import RECIPES
 from neural_optimizer_search.search.recorder import EvaluationRecorder, pass_every_rule
 from neural_optimizer_search.search.registry import (
     FALLBACK,
@@ -92,6 +94,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         whole, sentence = check_run(given["check"])
         print(sentence)
         return 0 if whole else 1
+    given = follow_recipe(p, given)
     if given.get("describe"):
         return _describe(p, given)
     if "changed_task" in given and "resume" not in given:
@@ -101,7 +104,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     again = f"nos-search --resume {quote(out)}"
     console.goes_on(f"What was measured is kept. Go on with: {again}", f"When that is mended: {again}")
     try:
-        _run(config, out, ledger, may_change="changed_task" in given)
+        _run(config, out, ledger, may_change="changed_task" in given, recipe=RECIPES.get(given.get("recipe", "")))
     except (TaskFailed, UnknownTask, MissingPackage, NoCluster, Misplaced) as error:
         if "resume" not in given and not ledger.evaluations():
             ledger.close()
@@ -151,35 +154,22 @@ def _describe(p, given):
     except TaskFailed as error:
         p.error(str(error))
     starting = max(0.0, time.monotonic() - began - sum(found.seconds for _, found, _ in described))
-    workers, known = len(place_here(config.wanted).shares), len(config.known_optimizers)
-    tries = entry.tries_settings
-    plan = Plan(config.limits, workers, known, len(start), config.fresh_seeds, config.tuning, starting, tries)
-    print(format_tables(described, plan))
+    workers = len(place_here(config.wanted).shares)
+    print(format_tables(described, make_plan(config, entry, workers, len(start), starting)))
     return 0
 
 
-def _run(config, out, ledger, may_change):
+def _run(config, out, ledger, may_change, recipe):
     prepared = prepare_search(config, ledger, out / TRACEBACKS, CHANGED_TASK, may_change)
     protocol = prepared.protocol
-    space, who = config.make_space(), title_of(config.algorithm, config.preset)
-    entry = find_algorithm(config.algorithm)
     with contextlib.ExitStack() as stack:
         executor = stack.enter_context(config.open_executor(prepared.task, protocol, config.data_dir))
         ledger.add_versions(find_versions())
         screen = Screen() if config.screens else pass_every_rule
-        print(
-            f"{who} over {space.title} ({_count(space.size)} strings), {' + '.join(config.task)}/"
-            f"{config.protocol}, seed {config.seed}, "
-            f"{executor.title} -> {out}",
-            flush=True,
-        )
         start = ledger.start
-        if start:
-            tunes = entry.tries_settings or bool(config.tuning.share)
-            print(describe_start(start, space, screen, tunes), flush=True)
-            if config.start is None:
-                default = " ".join(map(quote, config.starts_with))
-                print(f"That is --start {default}, the default for a task of your own. For none: --start none")
+        _announce(config, out, start, screen, executor)
+        if recipe:
+            _tell_cost(config, executor.workers, len(start), recipe)
         stack.enter_context(keep_tracebacks(executor, out / TRACEBACKS, ledger.require_in_place))
         anchors = _open_anchors(executor, ledger, config.task) if prepared.is_joint else None
         executor = JointExecutor(executor, anchors) if anchors else executor
@@ -204,6 +194,31 @@ def _run(config, out, ledger, may_change):
         if is_whole:
             note_end(config, ledger)
     _report(out, ledger, config)
+
+
+def _announce(config, out, start, screen, executor):
+    """What is searched, and what with."""
+    space, who = config.make_space(), title_of(config.algorithm, config.preset)
+    print(
+        f"{who} over {space.title} ({_count(space.size)} strings), {' + '.join(config.task)}/"
+        f"{config.protocol}, seed {config.seed}, "
+        f"{executor.title} -> {out}",
+        flush=True,
+    )
+    if start:
+        tunes = find_algorithm(config.algorithm).tries_settings or bool(config.tuning.share)
+        print(describe_start(start, space, screen, tunes), flush=True)
+        if config.start is None:
+            default = " ".join(map(quote, config.starts_with))
+            print(f"That is --start {default}, the default for a task of your own. For none: --start none")
+
+
+def _tell_cost(config, workers, start, recipe):
+    print("Trains for a few steps, to say what the search will cost.", flush=True)
+    try:
+        print(describe_cost(config, workers, start, recipe.cost), flush=True)
+    except TaskFailed as error:  # the workers of a cluster may have data that is not here
+        _say(f"nobody knows what it will cost, for the task cannot be trained here: {error}")
 
 
 def _count(size):

@@ -19,6 +19,7 @@ from neural_optimizer_search.search.known_optimizers import BaselineConfig
 from neural_optimizer_search.search.limits import Limits
 from neural_optimizer_search.search.named_rules import ARCHIVE, NONE, PUBLISHED, RUN
 from neural_optimizer_search.search.ranking import FRESH_SEEDS
+from neural_optimizer_search.search.recipes import RECIPES
 from neural_optimizer_search.search.registry import (
     FALLBACK,
     OF_OWN_TASK,
@@ -345,10 +346,16 @@ def choose_defaults(given: Mapping[str, Any], entry: AlgorithmEntry) -> dict[str
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Where a search is kept."""
+    """Where a search is kept, and what its command line is short for."""
 
-    GROUPS: ClassVar[dict[str, str]] = {"out": "the run"}
+    GROUPS: ClassVar[dict[str, str]] = {"recipe": "the run"}
 
+    recipe: Optional[str] = flag(
+        None,
+        "a search as a paper has it: stands for flags, which it prints; a flag given beside it counts instead",
+        choices=RECIPES,
+        recorded=False,
+    )
     out: Optional[Path] = flag(
         None, "directory of the run", parse=path, default_text="a new one under runs", recorded=False
     )

@@ -1,4 +1,4 @@
-"""A task's description for people: two lines before a search, and the table of `nos-search --describe`."""
+"""A task's description for people: two lines before a search, its cost, and the table of `nos-search --describe`."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -46,6 +46,19 @@ def format_tables(described: Sequence[Described], plan: Plan) -> str:
     return "\n\n".join(
         [*tables, _format({"all tasks": f"about {describe_duration(seconds)} a rule at most", **whole})]
     )
+
+
+def format_cost(described: Sequence[Described], plan: Plan, published: str) -> str:
+    """What a search takes, in the rows of `format_tables` that tell it.
+
+    Args:
+      described: The tasks.
+      plan: What the search will do.
+      published: What somebody else says of the cost of such a search.
+    """
+    steps, seconds = (sum(getattr(one.found, name) for one in described) for name in ("steps", "seconds"))
+    rule = f"at most {steps:,} steps, about {describe_duration(seconds)} with Adam on one core"
+    return _format({"a rule": rule, **_describe_whole(described, plan), "the paper": published})
 
 
 def _describe(described):

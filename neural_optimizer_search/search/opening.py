@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from neural_optimizer_search import flags
 from neural_optimizer_search.command_line import Parser, quote
+from neural_optimizer_search.dsl.composed import COMPOSED
 from neural_optimizer_search.file_lock import InUse, Moved
 from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.origin import is_made_here
@@ -26,6 +27,7 @@ from neural_optimizer_search.records.run_directory import (
 )
 from neural_optimizer_search.search.config import SearchConfig, choose_defaults
 from neural_optimizer_search.search.named_rules import find_starts
+from neural_optimizer_search.search.recipes import ALWAYS, RECIPES
 from neural_optimizer_search.search.registry import (
     UnknownAlgorithm,
     default_algorithm,
@@ -51,6 +53,31 @@ class OpenSearch(NamedTuple):
     config: SearchConfig
     out: Path
     ledger: Ledger
+
+
+def follow_recipe(p: Parser, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What was given on the command line, with the flags that its recipe stands for; prints which these are.
+
+    Ends the command if it goes on with a run, which has its own.
+    """
+    if "recipe" not in given:
+        return dict(given)
+    if "resume" in given:
+        p.error("argument --recipe: not allowed with --resume: a resumed run keeps the flags that it began with.")
+    recipe = RECIPES[given["recipe"]]
+    others = [
+        f"{flags.spell(SearchConfig, name)} {flags.tell(given[name])} in place of {flags.tell(value)}"
+        for name, value in recipe.flags.items()
+        if given.get(name, value) != value
+    ]
+    print(f"{recipe.paper}: {flags.command('nos-search', SearchConfig, recipe.flags)}")
+    if others:
+        print(f"Given beside it: {'; '.join(others)}.")
+    print(f"The paper leaves open, and this is chosen here: {recipe.chosen}.")
+    print(f"No flag turns off: {ALWAYS}.", flush=True)
+    # Composed forms have no depth.
+    unused = {"depth"} if given.get("space") == COMPOSED else set()
+    return {**{name: value for name, value in recipe.flags.items() if name not in unused}, **given}
 
 
 def open_new(p: Parser, given: dict[str, Any]) -> OpenSearch:
