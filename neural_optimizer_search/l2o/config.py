@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
-from neural_optimizer_search.command_line import LARGEST, LONGEST_NAME, path, shorten, whole_number
+from neural_optimizer_search.command_line import LARGEST, LONGEST_NAME, number, path, shorten, whole_number
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.l2o.presets import CHOICES, PRESETS
 from neural_optimizer_search.l2o.trajectories import HISTORY, HORIZON
@@ -29,6 +29,8 @@ RANGES = {
     "validation_steps": (1, 100_000),
     "seed": (0, LARGEST),
 }
+
+LIMITS = (0.01, 1000.0)
 
 
 def family_name(text: str) -> str:
@@ -98,6 +100,8 @@ class GuidedPolicySearchConfig:
       chosen: Which policy is kept for use: "best" on the validation functions, or "last".
       validation: Number of functions on which one of the policies is chosen.
       validation_steps: Their steps.
+      limit: How many times as long as one of momentum, tuned for all functions, a step of the chosen policy is at
+        most; None: it has any length. Training knows nothing of it, but for the choice on the validation functions.
       seed: Seed of all that is random.
 
     Raises:
@@ -133,11 +137,19 @@ class GuidedPolicySearchConfig:
     chosen: str = "best"
     validation: int = 100
     validation_steps: int = 100
+    limit: Optional[float] = flag(
+        None,
+        "longest step of the learned optimizer, as a multiple of tuned momentum's",
+        parse=number(*LIMITS),
+        default_text="no limit",
+    )
     seed: int = flag(0, "seed of all that is random", parse=whole_number(*RANGES["seed"]))
 
     def __post_init__(self) -> None:
         for name, (least, most) in RANGES.items():
             _check_range(name, getattr(self, name), least, most)
+        if self.limit is not None:
+            _check_range("limit", self.limit, *LIMITS)
         for name, allowed in CHOICES.items():
             _check_word(name, getattr(self, name), allowed)
         for name in ("compressed", "output_bias"):

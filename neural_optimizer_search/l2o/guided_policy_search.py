@@ -14,7 +14,8 @@ import numpy as np
 
 from neural_optimizer_search.l2o.config import GuidedPolicySearchConfig
 from neural_optimizer_search.l2o.lqg import LinearController
-from neural_optimizer_search.l2o.sampling import STARTS, TRAINING, VALIDATION, WEIGHTS
+from neural_optimizer_search.l2o.momentum import tune_momentum
+from neural_optimizer_search.l2o.sampling import STARTS, TRAINING, VALIDATION, WEIGHTS, first_points
 from neural_optimizer_search.l2o.step_policy import StepPolicy, fit, new_policy
 from neural_optimizer_search.l2o.targets import Batch, imitate_momentum, improve_targets
 from neural_optimizer_search.l2o.trajectories import mean_value, observe_all, run, starts
@@ -32,6 +33,7 @@ class TrainingState(NamedTuple):
       batches: The last `Batch`es.
       weights: `[F]`, the last dual variables.
       targets: The last targets, if runs follow them.
+      limit: That of the policies for use, `StepPolicy.limit`.
     """
 
     number: int
@@ -42,10 +44,12 @@ class TrainingState(NamedTuple):
     batches: tuple[Batch, ...]
     weights: np.ndarray
     targets: Optional[LinearController] = None
+    limit: Optional[np.ndarray] = None
 
     def choose(self, which: str) -> tuple[StepPolicy, float]:
-        """The "best" policy or the "last" one, and its merit."""
-        return {"best": (self.best, self.best_merit), "last": (self.policy, self.merit)}[which]
+        """The "best" policy or the "last" one, with the limit, and its merit."""
+        policy, merit = {"best": (self.best, self.best_merit), "last": (self.policy, self.merit)}[which]
+        return policy._replace(limit=self.limit), merit
 
 
 def learn(
@@ -67,6 +71,7 @@ def learn(
     """
     functions = family.sample(config.functions, [config.seed, TRAINING])
     validation = family.sample(config.validation, [config.seed, VALIDATION])
+    limit = None if config.limit is None else _find_limit(config, functions)
     start = starts(config.validation, 1, family.dimension, [config.seed, VALIDATION, STARTS])
     for number in range(0 if last is None else last.number + 1, config.iterations + 1):
         if last is None:
@@ -76,13 +81,20 @@ def learn(
             batches, policy = last.batches, last.policy
         batches = (*batches, found.batch)[-config.kept :]
         policy = _fit_policy(config, batches, policy, [config.seed, number, WEIGHTS])
-        merit = mean_value(run(validation, policy, start, config.validation_steps, history=config.history))
+        usable = policy._replace(limit=limit)
+        merit = mean_value(run(validation, usable, start, config.validation_steps, history=config.history))
         if last is None or merit < last.best_merit:
             best, best_merit = policy, merit
         else:
             best, best_merit = last.best, last.best_merit
-        last = TrainingState(number, policy, merit, best, best_merit, batches, found.weights, found.controllers)
+        last = TrainingState(
+            number, policy, merit, best, best_merit, batches, found.weights, found.controllers, limit
+        )
         yield last
+
+
+def _find_limit(config, functions):
+    return np.array([config.limit, *tune_momentum(functions, first_points(config, functions), config.horizon)])
 
 
 def _fit_policy(config, batches, policy, seed):

@@ -52,6 +52,27 @@ def momentum_gain(
     return np.concatenate([iterate, gradients.reshape(*iterate.shape[:2], -1)], axis=-1)
 
 
+def limit_steps(steps: np.ndarray, seen: np.ndarray, multiple: float, rate: float, decay: float) -> np.ndarray:
+    """Steps that are at most so many times as long as momentum's, in their directions.
+
+    Args:
+      steps: `[..., d]`.
+      seen: `[..., H + H d]`.
+      multiple: How many times.
+      rate, decay: Of momentum.
+    """
+    dimension = steps.shape[-1]
+    history = seen.shape[-1] // (1 + dimension)
+    gradients = seen[..., history:].reshape(*seen.shape[:-1], history, dimension)
+    most = multiple * np.linalg.norm(
+        np.einsum("h,...hd->...d", _coefficients(rate, decay, history)[0], gradients), axis=-1
+    )
+    lengths = np.linalg.norm(steps, axis=-1)
+    # Of those that are short enough nothing is divided: a step may be 0.
+    factors = np.divide(most, lengths, out=np.ones_like(lengths), where=lengths > most)
+    return steps * factors[..., None]
+
+
 def _coefficients(rates, decays, history):
     """Those of the last gradients, the newest first: `[F, H]`."""
     return -np.reshape(rates, [-1, 1]) * np.reshape(decays, [-1, 1]) ** np.arange(history)

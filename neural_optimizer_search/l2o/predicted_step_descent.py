@@ -164,7 +164,7 @@ def _read(file):
     history = seen // (1 + dimension)
     if min(hidden, dimension, history) < 1:
         raise ValueError("one of its layers is empty.")
-    shapes = policy_shapes(dimension, history, hidden, "scale" in file, "second_bias" in file)
+    shapes = policy_shapes(dimension, history, hidden, "scale" in file, "second_bias" in file, "limit" in file)
     file.require_only("about", *shapes)
     arrays = {
         name: file.read(name, shape, dtypes=("float32", "float64")).astype(np.float64)

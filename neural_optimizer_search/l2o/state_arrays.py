@@ -22,6 +22,8 @@ def to_arrays(state: TrainingState) -> dict[str, Any]:
         arrays.update({f"{name}.{field}": array for field, array in getattr(state, name).arrays().items()})
     if state.targets is not None:
         arrays.update({f"targets.{field}": array for field, array in state.targets._asdict().items()})
+    if state.limit is not None:
+        arrays["limit"] = state.limit
     for i, batch in enumerate(state.batches):
         arrays.update({f"{i}.{field}": array for field, array in batch.trajectories._asdict().items()})
         arrays.update({f"{i}.steps": batch.steps, f"{i}.precisions": batch.precisions})
@@ -55,6 +57,7 @@ def read_state(file: ArrayFile, config: GuidedPolicySearchConfig, dimension: int
         best=_read_policy(file, "best", config, dimension),
         batches=tuple(_read_batch(file, i, config, dimension) for i in range(kept)),
         targets=_read_targets(file, config, dimension) if config.near == "target" else None,
+        limit=None if config.limit is None else file.read("limit", [3]),
     )
 
 
@@ -62,7 +65,7 @@ def most_bytes(config: GuidedPolicySearchConfig, dimension: int) -> int:
     """Bytes that a state's file may have: float64 numbers, and what NumPy and zip say of each array."""
     shapes = _policy_shapes, _batch_shapes, _target_shapes
     policy, batch, targets = (sum(map(math.prod, of(config, dimension).values())) for of in shapes)
-    numbers = config.functions + 2 * policy + config.kept * batch + targets
+    numbers = config.functions + 2 * policy + config.kept * batch + targets + 3
     return 8 * numbers + 2**10 * (2**6 + 5 * config.kept)
 
 

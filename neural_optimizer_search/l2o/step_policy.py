@@ -6,6 +6,7 @@ from typing import NamedTuple, Optional, Union
 import numpy as np
 import tensorflow as tf
 
+from neural_optimizer_search.l2o.momentum import limit_steps
 from neural_optimizer_search.l2o.trajectories import HISTORY
 
 HIDDEN = 50
@@ -26,6 +27,8 @@ class StepPolicy(NamedTuple):
       first, first_bias: W₁ transposed `[H + H d, 50]`, b₁ `[50]`.
       second: W₂ transposed `[50, d]`.
       second_bias: b₂ `[d]`. None: it is -W₂ softplus(b₁).
+      limit: (multiple, rate, decay): a step is at most so many times as long as that of momentum. None: it has any
+        length. It counts where the policy is followed; the Jacobian is that of the network.
     """
 
     scale: Optional[np.ndarray]
@@ -33,6 +36,7 @@ class StepPolicy(NamedTuple):
     first_bias: np.ndarray
     second: np.ndarray
     second_bias: Optional[np.ndarray] = None
+    limit: Optional[np.ndarray] = None
 
     @property
     def dimension(self) -> int:
@@ -50,6 +54,10 @@ class StepPolicy(NamedTuple):
 
     def __call__(self, seen: np.ndarray) -> np.ndarray:
         """Float `[..., H + H d]` -> steps `[..., d]`."""
+        steps = self._predict(seen)
+        return steps if self.limit is None else limit_steps(steps, seen, *self.limit)
+
+    def _predict(self, seen):
         hidden = np.logaddexp(0.0, self._before(seen))
         if self.second_bias is None:
             return (hidden - np.logaddexp(0.0, self.first_bias)) @ self.second
@@ -72,7 +80,12 @@ class StepPolicy(NamedTuple):
 
 
 def policy_shapes(
-    dimension: int, history: int, hidden: int = HIDDEN, compressed: bool = True, output_bias: bool = False
+    dimension: int,
+    history: int,
+    hidden: int = HIDDEN,
+    compressed: bool = True,
+    output_bias: bool = False,
+    limited: bool = False,
 ) -> dict[str, tuple[int, ...]]:
     """The shapes of a `StepPolicy`'s arrays, by name.
 
@@ -82,11 +95,16 @@ def policy_shapes(
       hidden: Units of the hidden layer.
       compressed: Whether it has a scale.
       output_bias: Whether it has a b₂.
+      limited: Whether it has a limit.
     """
     seen = history * (1 + dimension)
     shapes: dict[str, tuple[int, ...]] = dict(scale=(seen,)) if compressed else {}
     shapes.update(first=(seen, hidden), first_bias=(hidden,), second=(hidden, dimension))
-    return dict(shapes, second_bias=(dimension,)) if output_bias else shapes
+    if output_bias:
+        shapes["second_bias"] = (dimension,)
+    if limited:
+        shapes["limit"] = (3,)
+    return shapes
 
 
 def new_policy(
@@ -172,5 +190,5 @@ def _make_network(policy):
     output = tf.keras.layers.Dense(policy.dimension, use_bias=has_bias)
     given = tf.keras.Input([len(policy.first)])
     model = tf.keras.Model(given, output(hidden(given) if has_bias else hidden(given) - hidden(0.0 * given)))
-    model.set_weights([weight for weight in policy[1:] if weight is not None])
+    model.set_weights([*policy[1:4], *([policy.second_bias] if has_bias else [])])
     return model

@@ -263,7 +263,7 @@ def test_settings_that_are_none(text, message, made, capsys):
         ("noise", float("inf")), ("noise", [0.7]), ("least_noise", -1.0), ("kept", 10**9), ("updates", 10**12),
         ("validation", 10**30), ("validation_steps", {}), ("seed", -1), ("seed", 2**31), ("unknown", 1),
         ("preset", "slow"), ("preset", None), ("near", "both"), ("near", ["policy"]), ("compressed", 1),
-        ("output_bias", "yes"), ("chosen", None),
+        ("output_bias", "yes"), ("chosen", None), ("limit", 0.0), ("limit", "1"), ("limit", float("nan")),
     ],
 )  # fmt: skip
 def test_a_setting_that_cannot_be(name, value, made, capsys, stand_in):
@@ -422,6 +422,7 @@ POLICIES = {
     "empty": (dict(second=np.zeros([50, 0], np.float32)), "empty"),
     "other sizes": (dict(scale=np.zeros(12, np.float32)), "'scale' has the shape [12], where [9]"),
     "another name": (dict(scale=None, scalf=np.zeros(9, np.float32)), "'scalf.npy' is not expected"),
+    "a limit of two numbers": (dict(limit=np.ones(2, np.float32)), "'limit' has the shape [2]"),
     "a bias of another size": (dict(second_bias=np.zeros(3, np.float32)), "'second_bias' has the shape [3]"),
     "not finite": (dict(first=np.full([9, 50], np.inf, np.float32)), "not finite"),
     "whole numbers": (dict(first=np.zeros([9, 50], int)), "dtype int64"),

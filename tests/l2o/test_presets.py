@@ -39,7 +39,7 @@ def iterations():
 def test_steady_is_what_the_settings_are_without_a_preset():
     defaults = dataclasses.asdict(GuidedPolicySearchConfig())
     assert PRESETS["steady"] == {name: defaults[name] for name in PRESETS["steady"]}
-    assert Training.preset == "steady"
+    assert Training.preset == "steady" and defaults["limit"] is None
 
 
 def test_paper_is_what_the_paper_says():

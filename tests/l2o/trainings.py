@@ -43,8 +43,9 @@ def new_state(number=1, config=CONFIG, dimension=BOWLS.dimension):
         return LinearController(gain, rng.normal(size=steps), covariance)
 
     batches = tuple(batch() for _ in range(min(number + 1, config.kept)))
+    limit = None if config.limit is None else np.array([config.limit, 0.5, 0.9])
     controllers = targets() if config.near == "target" else None
-    return TrainingState(number, policy(), 2.0, policy(), 1.0, batches, np.ones(config.functions), controllers)
+    return TrainingState(number, policy(), 2.0, policy(), 1.0, batches, np.ones(config.functions), controllers, limit)
 
 
 def write(directory, family="bowls", config=CONFIG, state=None, preset="steady"):
