@@ -82,6 +82,7 @@ class GuidedPolicySearchConfig:
     Args:
       functions: Number of functions to learn on; 90 for logistic regression, 120 for robust regression, 80 for the
         classifier.
+      anew: Whether each iteration has functions of its own, as many.
       runs: Trajectories of each function in each iteration.
       horizon: Their steps.
       history: H.
@@ -114,6 +115,7 @@ class GuidedPolicySearchConfig:
         parse=whole_number(*RANGES["functions"]),
         default_text="as many as in the paper",
     )
+    anew: bool = flag(False, "draw other functions in each iteration")
     runs: int = 20
     horizon: int = HORIZON
     history: int = HISTORY
@@ -152,8 +154,13 @@ class GuidedPolicySearchConfig:
             _check_range("limit", self.limit, *LIMITS)
         for name, allowed in CHOICES.items():
             _check_word(name, getattr(self, name), allowed)
-        for name in ("compressed", "output_bias"):
+        for name in ("anew", "compressed", "output_bias"):
             _check_bool(name, getattr(self, name))
+        if self.anew and self.near == "target":
+            raise ValueError(
+                'Argument `anew` must be False with `near` "target", where each function keeps its target. Received: '
+                "True."
+            )
 
 
 def _check_range(name: str, value: Any, least: float, most: float) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from neural_optimizer_search.l2o.config import GuidedPolicySearchConfig
 from neural_optimizer_search.l2o.lqg import LinearController
 from neural_optimizer_search.l2o.momentum import tune_momentum
-from neural_optimizer_search.l2o.sampling import STARTS, TRAINING, VALIDATION, WEIGHTS, first_points
+from neural_optimizer_search.l2o.sampling import FUNCTIONS, STARTS, TRAINING, VALIDATION, WEIGHTS, first_points
 from neural_optimizer_search.l2o.step_policy import StepPolicy, fit, new_policy
 from neural_optimizer_search.l2o.targets import Batch, imitate_momentum, improve_targets
 from neural_optimizer_search.l2o.trajectories import mean_value, observe_all, run, starts
@@ -77,6 +77,8 @@ def learn(
         if last is None:
             found, batches, policy = imitate_momentum(config, functions), (), None
         else:
+            if config.anew:
+                functions = family.sample(config.functions, [config.seed, number, FUNCTIONS])
             found = improve_targets(config, functions, number, last.policy, last.weights, last.targets, advance)
             batches, policy = last.batches, last.policy
         batches = (*batches, found.batch)[-config.kept :]

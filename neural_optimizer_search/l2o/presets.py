@@ -13,6 +13,6 @@ PRESETS = {
     "steady": dict(kept=4, momentum="shared", near="policy", compressed=True, output_bias=False, chosen="best"),
     "paper": dict(kept=1, momentum="each", near="target", compressed=False, output_bias=True, chosen="last"),
 }
-# What trainings of earlier releases do not say of themselves, for they knew one preset and no limit.
+# What trainings of earlier releases do not say of themselves, for they knew nothing else.
 EARLIER: dict[str, Any] = {name: PRESETS["steady"][name] for name in ("near", "compressed", "output_bias", "chosen")}
-EARLIER["limit"] = None
+EARLIER.update(limit=None, anew=False)

@@ -14,7 +14,7 @@ from neural_optimizer_search.l2o.trajectories import Policy, Trajectories, cap, 
 from neural_optimizer_search.objectives import Objectives
 
 # What random numbers are for; with the seed and the iteration they make a stream each.
-TRAINING, VALIDATION, SAMPLES, STARTS, WEIGHTS = range(5)
+TRAINING, VALIDATION, SAMPLES, STARTS, WEIGHTS, FUNCTIONS = range(6)
 
 
 class Followed(NamedTuple):

@@ -71,6 +71,8 @@ def _begin(p, given, stack):
     """A new training, which is written down."""
     training = configure(Training, given)
     family = _find_family(p, training.family)
+    if "anew" in given and PRESETS[training.preset]["near"] == "target":
+        p.error(f"argument --anew: not allowed with --preset {training.preset}, where each function keeps its target")
     functions = FUNCTIONS.get(training.family, GuidedPolicySearchConfig.functions)
     config = configure(GuidedPolicySearchConfig, given, functions=functions, **PRESETS[training.preset])
     try:

@@ -46,6 +46,26 @@ def test_old_batches_go():
 
 
 @ONCE
+@pytest.mark.parametrize("anew", [False, True])
+def test_functions_are_drawn_anew_if_that_is_asked(anew, iterations, monkeypatch):
+    """Of two further iterations, the second one without the first too, as after a resume."""
+    config, seen = dataclasses.replace(TINY, iterations=4, updates=20, anew=anew), []
+    improve = gps.improve_targets
+
+    def note(config, functions, *arguments):
+        seen.append(functions.data[0])
+        return improve(config, functions, *arguments)
+
+    monkeypatch.setattr(gps, "improve_targets", note)
+    third, _ = gps.learn(config, BOWLS, iterations[2])
+    list(gps.learn(config, BOWLS, third))
+    first = BOWLS.sample(8, [0, gps.TRAINING]).data[0]
+    assert [np.array_equal(first, one) for one in seen] == [not anew] * 3
+    np.testing.assert_array_equal(seen[1], seen[2])
+    assert np.array_equal(seen[0], seen[1]) == (not anew)
+
+
+@ONCE
 def test_going_on_is_the_same_as_not_stopping(iterations):
     (again,) = gps.learn(TINY, BOWLS, iterations[1])
     for ours, theirs in zip(again.policy, iterations[2].policy):
@@ -115,7 +135,14 @@ def test_a_policy_that_diverges_everywhere_is_an_error(iterations):
 
 @ONCE
 @pytest.mark.parametrize(
-    "change", [dict(functions=0), dict(iterations=-1), dict(momentum="none"), dict(compressed=1)]
+    "change",
+    [
+        dict(functions=0),
+        dict(iterations=-1),
+        dict(momentum="none"),
+        dict(compressed=1),
+        dict(anew=True, near="target"),
+    ],
 )
 def test_bad_settings_are_named(change):
     with pytest.raises(ValueError, match=f"Argument `{next(iter(change))}` must be"):

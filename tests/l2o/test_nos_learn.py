@@ -96,6 +96,10 @@ def test_a_finished_training_is_not_repeated(learned, tmp_path):
         (["--momentum", "none"], "argument --momentum: must be one of: "),
         (["--preset", "slow"], "argument --preset: must be one of: steady, paper. Received: 'slow'."),
         (["--resume", "nowhere"], "is not a training"),
+        (
+            ["--preset", "paper", "--anew"],
+            "argument --anew: not allowed with --preset paper, where each function keeps its target",
+        ),
     ],
 )
 def test_wrong_flags_are_one_line(flags, message, capsys, tmp_path, monkeypatch):
