@@ -81,7 +81,7 @@ def test_whole_numbers(capsys):
 
 def test_other_numbers(capsys):
     flags = find_flags(["number", "_share"])
-    assert len(flags) == 6
+    assert len(flags) == 7
     for config, flag in flags:
         zeros = () if flag in ("--constants", "--apart") else ("0", "1e-999999999")  # or none at all
         for value in ("", "x", "nan", "inf", "-1", *zeros, "9" * 5000, "1e999999999", "1/0", "\0"):

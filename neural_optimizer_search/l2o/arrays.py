@@ -32,6 +32,12 @@ class ArrayFile:
     def __contains__(self, name: str) -> bool:
         return f"{name}.npy" in self._archive.namelist()
 
+    def require_only(self, *names: str) -> None:
+        """Raises a ValueError if it has other arrays: one that may be absent could be there under a damaged name."""
+        others = sorted(set(self._archive.namelist()) - {f"{name}.npy" for name in names})
+        if others:
+            raise ValueError(f"{others[0]!r} is not expected.")
+
     def shape(self, name: str, rank: int) -> tuple[int, ...]:
         """The shape that an array of so many dimensions says it has, and has the bytes for."""
         shape, _ = self._read_header(name)

@@ -2,13 +2,14 @@
 
 import argparse
 import numbers
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
-from neural_optimizer_search.command_line import LARGEST, LONGEST_NAME, path, shorten, whole_number
+from neural_optimizer_search.command_line import LARGEST, LONGEST_NAME, number, path, shorten, whole_number
 from neural_optimizer_search.flags import flag
-from neural_optimizer_search.l2o.momentum import CHOICES
+from neural_optimizer_search.l2o.presets import CHOICES, PRESETS
 from neural_optimizer_search.l2o.trajectories import HISTORY, HORIZON
 from neural_optimizer_search.objectives import FAMILIES
 
@@ -28,6 +29,8 @@ RANGES = {
     "validation_steps": (1, 100_000),
     "seed": (0, LARGEST),
 }
+
+LIMITS = (0.01, 1000.0)
 
 
 def family_name(text: str) -> str:
@@ -50,8 +53,18 @@ class Training:
         parse=family_name,
         is_local=lambda value: ":" in value,
     )
+    preset: str = flag(
+        "steady",
+        "settings; paper: those of the paper, where the usual ones keep policies from going astray",
+        choices=tuple(PRESETS),
+        earlier="steady",
+    )
     out: Optional[Path] = flag(
-        None, "directory of the training", parse=path, default_text="runs/learn-FAMILY-seedSEED", recorded=False
+        None,
+        "directory of the training",
+        parse=path,
+        default_text="runs/learn-FAMILY-seedSEED; in preset paper runs/learn-FAMILY-paper-seedSEED",
+        recorded=False,
     )
     resume: Optional[Path] = flag(
         None, "go on with a training; --iterations may be more", parse=path, metavar="RUN", recorded=False
@@ -60,24 +73,36 @@ class Training:
 
 @dataclass(frozen=True)
 class GuidedPolicySearchConfig:
-    """Settings of a training; those of the paper by default where it gives any.
+    """Settings of a training, by default those of the preset "steady".
+
+    `functions`, `runs`, `horizon` and `history` are those of the paper. So are the settings in `PRESETS`, in its row
+    "paper": "steady" has others, each for a reason that the README of the measurements gives. The paper says nothing
+    of the rest.
 
     Args:
       functions: Number of functions to learn on; 90 for logistic regression, 120 for robust regression, 80 for the
         classifier.
+      anew: Whether each iteration has functions of its own, as many.
       runs: Trajectories of each function in each iteration.
       horizon: Their steps.
       history: H.
       iterations: Rounds of improving targets and imitating them, after one that imitates momentum.
-      momentum: "shared", one tuned setting for all functions, or "each", one for each as in the paper: those no
-        single policy can imitate.
-      bound: Largest divergence of a target from the policy, in nats for each step.
-      noise: Standard deviation of the sampled steps, as a part of their median size.
+      momentum: "shared", one tuned setting for all functions, or "each", one for each: those no single policy
+        can imitate.
+      near: What a new target may not depart from, and what runs follow: "policy", with noise and from fresh starting
+        points, or "target", the last target of each function, from one starting point of the function.
+      bound: Largest divergence of a target from what it is near, in nats for each step.
+      noise: Standard deviation of the sampled steps, as a part of their median size; of targets, of the first ones.
       least_noise: The least standard deviation.
       kept: Batches of targets that the policy is fitted to.
       updates: Updates of the policy's weights in each fit.
+      compressed: Whether the network is given what is seen scaled, and compressed where it is large.
+      output_bias: Whether the output layer has a bias. Without, the step is 0 where nothing is seen.
+      chosen: Which policy is kept for use: "best" on the validation functions, or "last".
       validation: Number of functions on which one of the policies is chosen.
       validation_steps: Their steps.
+      limit: How many times as long as one of momentum, tuned for all functions, a step of the chosen policy is at
+        most; None: it has any length. Training knows nothing of it, but for the choice on the validation functions.
       seed: Seed of all that is random.
 
     Raises:
@@ -90,28 +115,52 @@ class GuidedPolicySearchConfig:
         parse=whole_number(*RANGES["functions"]),
         default_text="as many as in the paper",
     )
+    anew: bool = flag(False, "draw other functions in each iteration")
     runs: int = 20
     horizon: int = HORIZON
     history: int = HISTORY
     iterations: int = flag(
         24, "rounds of guided policy search", parse=whole_number(*RANGES["iterations"]), changeable=True
     )
-    momentum: str = flag("shared", "what is imitated first", choices=CHOICES)
+    momentum: str = flag(
+        "shared",
+        "what is imitated first",
+        choices=CHOICES["momentum"],
+        default_text=f"shared; in preset paper {PRESETS['paper']['momentum']}",
+    )
+    near: str = "policy"
     bound: float = 0.3
     noise: float = 0.7
     least_noise: float = 0.03
     kept: int = 4
     updates: int = 6000
+    compressed: bool = True
+    output_bias: bool = False
+    chosen: str = "best"
     validation: int = 100
     validation_steps: int = 100
+    limit: Optional[float] = flag(
+        None,
+        "longest step of the learned optimizer, as a multiple of tuned momentum's",
+        parse=number(*LIMITS),
+        default_text="no limit",
+    )
     seed: int = flag(0, "seed of all that is random", parse=whole_number(*RANGES["seed"]))
 
     def __post_init__(self) -> None:
         for name, (least, most) in RANGES.items():
             _check_range(name, getattr(self, name), least, most)
-        if not isinstance(self.momentum, str) or self.momentum not in CHOICES:
-            received = shorten(repr(self.momentum))
-            raise ValueError(f"Argument `momentum` must be one of {', '.join(CHOICES)}. Received: {received}.")
+        if self.limit is not None:
+            _check_range("limit", self.limit, *LIMITS)
+        for name, allowed in CHOICES.items():
+            _check_word(name, getattr(self, name), allowed)
+        for name in ("anew", "compressed", "output_bias"):
+            _check_bool(name, getattr(self, name))
+        if self.anew and self.near == "target":
+            raise ValueError(
+                'Argument `anew` must be False with `near` "target", where each function keeps its target. Received: '
+                "True."
+            )
 
 
 def _check_range(name: str, value: Any, least: float, most: float) -> None:
@@ -121,3 +170,13 @@ def _check_range(name: str, value: Any, least: float, most: float) -> None:
         allowed = "an int" if kind is numbers.Integral else "a float"
         received = shorten(repr(value))
         raise ValueError(f"Argument `{name}` must be {allowed} from {least} to {most}. Received: {received}.")
+
+
+def _check_word(name: str, value: Any, allowed: Sequence[str]) -> None:
+    if not isinstance(value, str) or value not in allowed:
+        raise ValueError(f"Argument `{name}` must be one of {', '.join(allowed)}. Received: {shorten(repr(value))}.")
+
+
+def _check_bool(name: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise ValueError(f"Argument `{name}` must be a bool. Received: {shorten(repr(value))}.")

@@ -23,6 +23,14 @@ def shift_states(trajectories: Trajectories, history: int = HISTORY) -> np.ndarr
     return np.concatenate([trajectories.iterates[:, :, :-1], past], axis=-1)
 
 
+def last_state(trajectories: Trajectories, history: int = HISTORY) -> np.ndarray:
+    """(xₜ, yₜ, yₜ₋₁, .., yₜ₋ᴴ₊₁) after the last step: `[F, S, d + H (1 + d)]`."""
+    recent = increments(trajectories)[:, :, -history:][:, :, ::-1]
+    past = np.zeros([*recent.shape[:2], history, recent.shape[-1]])
+    past[:, :, : recent.shape[2]] = recent
+    return np.concatenate([trajectories.iterates[:, :, -1], past.reshape(*recent.shape[:2], -1)], axis=-1)
+
+
 def observation_matrix(t: int, dimension: int, history: int = HISTORY) -> np.ndarray:
     """What is seen at time t, as a linear function of the state: `[H + H d, d + H (1 + d)]`."""
     size = 1 + dimension

@@ -10,7 +10,6 @@ from neural_optimizer_search.objectives import Objectives
 
 RATES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 DECAYS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95)
-CHOICES = ("shared", "each")
 
 
 def momentum_policy(
@@ -25,13 +24,58 @@ def momentum_policy(
     Returns:
       A policy: `[F, S, H + H d]` -> `[F, S, d]`.
     """
-    coefficients = -np.reshape(rates, [-1, 1]) * np.reshape(decays, [-1, 1]) ** np.arange(history)
+    coefficients = _coefficients(rates, decays, history)
 
     def policy(seen):
         gradients = seen[..., history:].reshape(*seen.shape[:-1], history, -1)
         return np.einsum("fh,fshd->fsd", np.broadcast_to(coefficients, [len(seen), history]), gradients)
 
     return policy
+
+
+def momentum_gain(
+    rates: Union[float, np.ndarray], decays: Union[float, np.ndarray], dimension: int, history: int = HISTORY
+) -> np.ndarray:
+    """The same as a linear function of the state of `lqg`: `[F, d, d + H (1 + d)]`, F = 1 of floats.
+
+    Args:
+      rates, decays: As for `momentum_policy`.
+      dimension: d.
+      history: H.
+    """
+    coefficients = _coefficients(rates, decays, history)
+    # Of a row: the iterate, then H times a change and a gradient, the newest first.
+    gradients = np.zeros([len(coefficients), dimension, history, 1 + dimension])
+    for i in range(dimension):
+        gradients[:, i, :, 1 + i] = coefficients
+    iterate = np.zeros([len(coefficients), dimension, dimension])
+    return np.concatenate([iterate, gradients.reshape(*iterate.shape[:2], -1)], axis=-1)
+
+
+def limit_steps(steps: np.ndarray, seen: np.ndarray, multiple: float, rate: float, decay: float) -> np.ndarray:
+    """Steps that are at most so many times as long as momentum's, in their directions.
+
+    Args:
+      steps: `[..., d]`.
+      seen: `[..., H + H d]`.
+      multiple: How many times.
+      rate, decay: Of momentum.
+    """
+    dimension = steps.shape[-1]
+    history = seen.shape[-1] // (1 + dimension)
+    gradients = seen[..., history:].reshape(*seen.shape[:-1], history, dimension)
+    most = multiple * np.linalg.norm(
+        np.einsum("h,...hd->...d", _coefficients(rate, decay, history)[0], gradients), axis=-1
+    )
+    lengths = np.linalg.norm(steps, axis=-1)
+    # Of those that are short enough nothing is divided: a step may be 0.
+    factors = np.divide(most, lengths, out=np.ones_like(lengths), where=lengths > most)
+    return steps * factors[..., None]
+
+
+def _coefficients(rates, decays, history):
+    """Those of the last gradients, the newest first: `[F, H]`."""
+    return -np.reshape(rates, [-1, 1]) * np.reshape(decays, [-1, 1]) ** np.arange(history)
 
 
 def tune_momentum(
@@ -43,7 +87,7 @@ def tune_momentum(
       objectives: `Objectives`, F functions.
       start: Float `[F, S, d]`.
       steps: Steps of each run, without noise.
-      choice: One of `CHOICES`. "shared": one setting for all functions; "each": one for each.
+      choice: "shared": one setting for all functions; "each": one for each.
 
     Returns:
       (rates, decays): floats, or `[F]` each.

@@ -98,7 +98,7 @@ class PredictedStepDescent:
 
     def write(self, file: IO[bytes]) -> None:
         """Writes what `save` does to an open file."""
-        arrays = {name: array.astype(np.float32) for name, array in self.policy._asdict().items()}
+        arrays = {name: array.astype(np.float32) for name, array in self.policy.arrays().items()}
         write_arrays(file, dict(about=json.dumps(self.about), **arrays), packed=True)
 
     def minimize(
@@ -160,16 +160,17 @@ class _One:
 def _read(file):
     """(the `StepPolicy`, how it was learned) of an `ArrayFile`."""
     hidden, dimension = file.shape("second", rank=2)
-    (seen,) = file.shape("scale", rank=1)
+    seen, _ = file.shape("first", rank=2)
     history = seen // (1 + dimension)
     if min(hidden, dimension, history) < 1:
         raise ValueError("one of its layers is empty.")
-    policy = StepPolicy(
-        **{
-            name: file.read(name, shape, dtypes=("float32", "float64")).astype(np.float64)
-            for name, shape in policy_shapes(dimension, history, hidden).items()
-        }
-    )
+    shapes = policy_shapes(dimension, history, hidden, "scale" in file, "second_bias" in file, "limit" in file)
+    file.require_only("about", *shapes)
+    arrays = {
+        name: file.read(name, shape, dtypes=("float32", "float64")).astype(np.float64)
+        for name, shape in shapes.items()
+    }
+    policy = StepPolicy(**{"scale": None, **arrays})
     about = json.loads(file.read_text("about"))
     if not isinstance(about, dict):
         raise ValueError("'about' is no table of names and values.")

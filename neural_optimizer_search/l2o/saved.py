@@ -1,4 +1,4 @@
-"""A training on disk: its settings, where it is, and the best policy so far. Numbers and JSON, no pickles."""
+"""A training on disk: its settings, where it is, and the policy chosen so far. Numbers and JSON, no pickles."""
 
 import contextlib
 import dataclasses
@@ -14,9 +14,10 @@ from neural_optimizer_search.l2o.arrays import open_arrays, write_arrays
 from neural_optimizer_search.l2o.config import GuidedPolicySearchConfig, Training
 from neural_optimizer_search.l2o.guided_policy_search import TrainingState
 from neural_optimizer_search.l2o.predicted_step_descent import PredictedStepDescent
+from neural_optimizer_search.l2o.presets import EARLIER
 from neural_optimizer_search.l2o.state_arrays import most_bytes, read_state, to_arrays
 from neural_optimizer_search.origin import find_origin
-from neural_optimizer_search.recorded_flags import check_recorded
+from neural_optimizer_search.recorded_flags import check_recorded, complete, record
 from neural_optimizer_search.records.run_directory import TRAINING_CONFIG, TRAINING_LOCK, TRAINING_STATE
 
 CONFIG, STATE, POLICY, LOCK = TRAINING_CONFIG, TRAINING_STATE, "policy.npz", TRAINING_LOCK
@@ -44,24 +45,24 @@ class Recorded(NamedTuple):
     """What a training says of itself.
 
     Attributes:
-      family: The family's name.
+      training: Its `Training`: the family's name, and the preset.
       config: Its `GuidedPolicySearchConfig`.
       origin: Who made it and where, for `is_made_here`; None in those of earlier releases.
     """
 
-    family: str
+    training: Training
     config: GuidedPolicySearchConfig
     origin: Any = None
 
 
-def describe(family: str, config: GuidedPolicySearchConfig) -> dict[str, Any]:
+def describe(training: Training, config: GuidedPolicySearchConfig) -> dict[str, Any]:
     """What a training is, as JSON can hold it."""
-    return dict(family=family, **dataclasses.asdict(config))
+    return {**record(training), **dataclasses.asdict(config)}
 
 
-def save_config(directory: pathlib.Path, family: str, config: GuidedPolicySearchConfig) -> None:
+def save_config(directory: pathlib.Path, training: Training, config: GuidedPolicySearchConfig) -> None:
     """Writes what the training is, and that it is made here."""
-    text = json.dumps(dict(describe(family, config), origin=find_origin(directory)), indent=2)
+    text = json.dumps(dict(describe(training, config), origin=find_origin(directory)), indent=2)
     write_whole(directory / CONFIG, lambda unfinished: unfinished.write_text(f"{text}\n"))
 
 
@@ -79,14 +80,20 @@ def load_config(directory: pathlib.Path) -> Recorded:
         if not isinstance(found, dict):
             raise Damaged("it is no table of names and values.")
         origin = found.pop("origin", None)
+        found = _complete(found)
         missing = sorted({"family", *_fields()} - set(found))
         if missing:
             raise Damaged(f"it does not say {missing[0]!r}.")
-        family = found.pop("family")
-        check_recorded(Training, {"family": family})
-        return Recorded(family, GuidedPolicySearchConfig(**found), origin)
+        of_training = {name: found.pop(name) for name in ("family", "preset")}
+        check_recorded(Training, of_training)
+        return Recorded(Training(**of_training), GuidedPolicySearchConfig(**found), origin)
     except (ValueError, TypeError, RecursionError) as error:
         raise Damaged(f"{path} is damaged: {str(error).rstrip('.')}.") from None
+
+
+def _complete(about):
+    """With what trainings of releases before the presets do not say."""
+    return about if "preset" in about else {**EARLIER, **complete(Training, about)}
 
 
 def _fields():
@@ -97,7 +104,7 @@ def _fields():
 
 
 def save_state(directory: pathlib.Path, state: TrainingState, about: Mapping[str, Any]) -> None:
-    """Writes a `TrainingState`, and before it the best policy: what ends in between leaves none behind its state.
+    """Writes a `TrainingState`, and before it the chosen policy: what ends in between leaves none behind its state.
 
     Args:
       directory: Of the training.
@@ -105,14 +112,14 @@ def save_state(directory: pathlib.Path, state: TrainingState, about: Mapping[str
       about: Of `describe`.
     """
     arrays = dict(to_arrays(state), about=json.dumps(about))
-    write_whole(directory / POLICY, PredictedStepDescent(state.best, about).save)
+    write_whole(directory / POLICY, _chosen(state, about).save)
     write_whole(directory / STATE, lambda unfinished: _write_state(unfinished, arrays))
 
 
 def restore_policy(directory: pathlib.Path, state: TrainingState, about: Mapping[str, Any]) -> None:
-    """Writes the best policy of a state if the file holds another one, or none."""
+    """Writes the chosen policy of a state if the file holds another one, or none."""
     expected = io.BytesIO()
-    PredictedStepDescent(state.best, about).write(expected)
+    _chosen(state, about).write(expected)
     try:
         if read_bytes(directory / POLICY) == expected.getvalue():
             return
@@ -132,13 +139,13 @@ def load_state(directory: pathlib.Path, dimension: int) -> Optional[TrainingStat
       OSError: If it cannot be read.
       Damaged: If the file, or what is beside it in the directory, was not written by this training.
     """
-    family, config, _ = load_config(directory)
+    training, config, _ = load_config(directory)
     path = directory / STATE
     try:
         # The state is not packed: its arrays have no more bytes than the file.
         most = min(most_bytes(config, dimension), path.stat().st_size)
         with open_arrays(path, "state of this training", most) as file:
-            _check_about(file, family, config)
+            _check_about(file, describe(training, config))
             return read_state(file, config, dimension)
     except FileNotFoundError:
         return None
@@ -154,9 +161,13 @@ def is_finished(directory: pathlib.Path) -> bool:
         return False
 
 
-def _check_about(file, family, config):
+def _chosen(state, about):
+    return PredictedStepDescent(state.choose(about["chosen"])[0], about)
+
+
+def _check_about(file, about):
     """States of earlier releases do not say what they are of."""
-    if "about" in file and _identify(json.loads(file.read_text("about"))) != _identify(describe(family, config)):
+    if "about" in file and _identify(json.loads(file.read_text("about"))) != _identify(about):
         raise ValueError("it is of a training with another family or other settings.")
 
 
@@ -164,7 +175,7 @@ def _identify(about):
     """All that may not change when a training goes on."""
     if not isinstance(about, dict):
         return None
-    return {name: value for name, value in about.items() if name != "iterations"}
+    return {name: value for name, value in _complete(about).items() if name != "iterations"}
 
 
 def _write_state(path, arrays):

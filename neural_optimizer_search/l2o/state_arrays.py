@@ -3,10 +3,14 @@
 import math
 from typing import Any
 
+import numpy as np
+
 from neural_optimizer_search.l2o.arrays import ArrayFile
 from neural_optimizer_search.l2o.config import RANGES, GuidedPolicySearchConfig
-from neural_optimizer_search.l2o.guided_policy_search import Batch, TrainingState
+from neural_optimizer_search.l2o.guided_policy_search import TrainingState
+from neural_optimizer_search.l2o.lqg import LinearController
 from neural_optimizer_search.l2o.step_policy import StepPolicy, policy_shapes
+from neural_optimizer_search.l2o.targets import Batch
 from neural_optimizer_search.l2o.trajectories import Trajectories
 
 
@@ -15,7 +19,11 @@ def to_arrays(state: TrainingState) -> dict[str, Any]:
     arrays: dict[str, Any] = dict(number=state.number, merit=state.merit, best_merit=state.best_merit)
     arrays.update(weights=state.weights, kept=len(state.batches))
     for name in ("policy", "best"):
-        arrays.update({f"{name}.{field}": array for field, array in getattr(state, name)._asdict().items()})
+        arrays.update({f"{name}.{field}": array for field, array in getattr(state, name).arrays().items()})
+    if state.targets is not None:
+        arrays.update({f"targets.{field}": array for field, array in state.targets._asdict().items()})
+    if state.limit is not None:
+        arrays["limit"] = state.limit
     for i, batch in enumerate(state.batches):
         arrays.update({f"{i}.{field}": array for field, array in batch.trajectories._asdict().items()})
         arrays.update({f"{i}.steps": batch.steps, f"{i}.precisions": batch.precisions})
@@ -48,14 +56,17 @@ def read_state(file: ArrayFile, config: GuidedPolicySearchConfig, dimension: int
         policy=_read_policy(file, "policy", config, dimension),
         best=_read_policy(file, "best", config, dimension),
         batches=tuple(_read_batch(file, i, config, dimension) for i in range(kept)),
+        targets=_read_targets(file, config, dimension) if config.near == "target" else None,
+        limit=None if config.limit is None else file.read("limit", [3]),
     )
 
 
 def most_bytes(config: GuidedPolicySearchConfig, dimension: int) -> int:
     """Bytes that a state's file may have: float64 numbers, and what NumPy and zip say of each array."""
-    policy = sum(map(math.prod, policy_shapes(dimension, config.history).values()))
-    batch = sum(map(math.prod, _batch_shapes(config, dimension).values()))
-    return 8 * (config.functions + 2 * policy + config.kept * batch) + 2**10 * (2**6 + 5 * config.kept)
+    shapes = _policy_shapes, _batch_shapes, _target_shapes
+    policy, batch, targets = (sum(map(math.prod, of(config, dimension).values())) for of in shapes)
+    numbers = config.functions + 2 * policy + config.kept * batch + targets + 3
+    return 8 * numbers + 2**10 * (2**6 + 5 * config.kept)
 
 
 def _read_int(file, name, most):
@@ -66,8 +77,17 @@ def _read_int(file, name, most):
 
 
 def _read_policy(file, prefix, config, dimension):
-    shapes = policy_shapes(dimension, config.history)
-    return StepPolicy(**{name: file.read(f"{prefix}.{name}", shape) for name, shape in shapes.items()})
+    shapes = _policy_shapes(config, dimension)
+    arrays = {name: file.read(f"{prefix}.{name}", shape) for name, shape in shapes.items()}
+    return StepPolicy(**{"scale": None, **arrays})
+
+
+def _read_targets(file, config, dimension):
+    shapes = _target_shapes(config, dimension)
+    targets = LinearController(**{name: file.read(f"targets.{name}", shape) for name, shape in shapes.items()})
+    if np.linalg.eigvalsh(targets.covariance).min() <= 0.0:
+        raise ValueError("'targets.covariance' has matrices that are not positive definite.")
+    return targets
 
 
 def _read_batch(file, i, config, dimension):
@@ -78,6 +98,18 @@ def _read_batch(file, i, config, dimension):
     }
     trajectories = Trajectories(**{name: arrays[name] for name in Trajectories._fields})
     return Batch(trajectories, arrays["steps"], arrays["precisions"])
+
+
+def _policy_shapes(config, dimension):
+    return policy_shapes(dimension, config.history, compressed=config.compressed, output_bias=config.output_bias)
+
+
+def _target_shapes(config, dimension):
+    if config.near == "policy":
+        return {}
+    steps = config.functions, config.horizon, dimension
+    state = dimension + config.history * (1 + dimension)
+    return {"gain": (*steps, state), "offset": steps, "covariance": (*steps, dimension)}
 
 
 def _batch_shapes(config, dimension):

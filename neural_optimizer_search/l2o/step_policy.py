@@ -1,11 +1,12 @@
 """The policy: one hidden layer of 50 softplus units between what is seen and the step (Li & Malik, section 5)."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Union
+from typing import NamedTuple, Optional, Union
 
 import numpy as np
 import tensorflow as tf
 
+from neural_optimizer_search.l2o.momentum import limit_steps
 from neural_optimizer_search.l2o.trajectories import HISTORY
 
 HIDDEN = 50
@@ -15,20 +16,27 @@ LINEAR = 3.0  # times the usual size: below, what is seen is hardly compressed
 class StepPolicy(NamedTuple):
     """step = W₂ (softplus(W₁ s + b₁) - softplus(b₁)), s = LINEAR · arsinh(scale · seen / LINEAR).
 
-    That is the mean of the policy, whose covariance is fixed. Two things are not in the paper. Where nothing is seen,
-    no gradient and no change, the step is 0: with a free b₂ it is a small one forever. And what is seen is compressed
-    where it is large: on the few functions that are much steeper than the rest, policies without that left for good.
+    That is the mean of the policy, whose covariance is fixed. Two things are not in the paper, where the step is
+    W₂ softplus(W₁ seen + b₁) + b₂. Where nothing is seen, no gradient and no change, the step is 0: with a free b₂ it
+    is a small one forever. And what is seen is compressed where it is large: on the few functions that are much
+    steeper than the rest, policies without that left for good.
 
     Attributes:
-      scale: `[H + H d]`; one number for all changes and one for all gradients.
+      scale: `[H + H d]`; one number for all changes and one for all gradients. None: the network is given what is
+        seen.
       first, first_bias: W₁ transposed `[H + H d, 50]`, b₁ `[50]`.
       second: W₂ transposed `[50, d]`.
+      second_bias: b₂ `[d]`. None: it is -W₂ softplus(b₁).
+      limit: (multiple, rate, decay): a step is at most so many times as long as that of momentum. None: it has any
+        length. It counts where the policy is followed; the Jacobian is that of the network.
     """
 
-    scale: np.ndarray
+    scale: Optional[np.ndarray]
     first: np.ndarray
     first_bias: np.ndarray
     second: np.ndarray
+    second_bias: Optional[np.ndarray] = None
+    limit: Optional[np.ndarray] = None
 
     @property
     def dimension(self) -> int:
@@ -38,54 +46,96 @@ class StepPolicy(NamedTuple):
     @property
     def history(self) -> int:
         """H."""
-        return len(self.scale) // (1 + self.dimension)
+        return len(self.first) // (1 + self.dimension)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Those it has, by name."""
+        return {name: array for name, array in self._asdict().items() if array is not None}
 
     def __call__(self, seen: np.ndarray) -> np.ndarray:
         """Float `[..., H + H d]` -> steps `[..., d]`."""
-        return (np.logaddexp(0.0, self._before(seen)) - np.logaddexp(0.0, self.first_bias)) @ self.second
+        steps = self._predict(seen)
+        return steps if self.limit is None else limit_steps(steps, seen, *self.limit)
+
+    def _predict(self, seen):
+        hidden = np.logaddexp(0.0, self._before(seen))
+        if self.second_bias is None:
+            return (hidden - np.logaddexp(0.0, self.first_bias)) @ self.second
+        return hidden @ self.second + self.second_bias
 
     def jacobian(self, seen: np.ndarray) -> np.ndarray:
         """d step / d seen: `[..., H + H d]` -> `[..., d, H + H d]`."""
         active = 1.0 / (1.0 + np.exp(-self._before(seen)))
-        slope = self.scale / np.sqrt(1.0 + (self.scale * seen / LINEAR) ** 2)
+        slope = np.ones_like(seen)
+        if self.scale is not None:
+            slope = self.scale / np.sqrt(1.0 + (self.scale * seen / LINEAR) ** 2)
         return np.einsum("...h,hd,oh,...o->...do", active, self.second, self.first, slope, optimize=True)
 
     def compress(self, seen: np.ndarray) -> np.ndarray:
         """What the network is given."""
-        return LINEAR * np.arcsinh(self.scale * seen / LINEAR)
+        return seen if self.scale is None else LINEAR * np.arcsinh(self.scale * seen / LINEAR)
 
     def _before(self, seen):
         return self.compress(seen) @ self.first + self.first_bias
 
 
-def policy_shapes(dimension: int, history: int, hidden: int = HIDDEN) -> dict[str, tuple[int, ...]]:
+def policy_shapes(
+    dimension: int,
+    history: int,
+    hidden: int = HIDDEN,
+    compressed: bool = True,
+    output_bias: bool = False,
+    limited: bool = False,
+) -> dict[str, tuple[int, ...]]:
     """The shapes of a `StepPolicy`'s arrays, by name.
 
     Args:
       dimension: d.
       history: H.
       hidden: Units of the hidden layer.
+      compressed: Whether it has a scale.
+      output_bias: Whether it has a b₂.
+      limited: Whether it has a limit.
     """
     seen = history * (1 + dimension)
-    return dict(scale=(seen,), first=(seen, hidden), first_bias=(hidden,), second=(hidden, dimension))
+    shapes: dict[str, tuple[int, ...]] = dict(scale=(seen,)) if compressed else {}
+    shapes.update(first=(seen, hidden), first_bias=(hidden,), second=(hidden, dimension))
+    if output_bias:
+        shapes["second_bias"] = (dimension,)
+    if limited:
+        shapes["limit"] = (3,)
+    return shapes
 
 
 def new_policy(
-    seen: np.ndarray, dimension: int, seed: Union[int, Sequence[int]], history: int = HISTORY, hidden: int = HIDDEN
+    seen: np.ndarray,
+    dimension: int,
+    seed: Union[int, Sequence[int]],
+    history: int = HISTORY,
+    hidden: int = HIDDEN,
+    compressed: bool = True,
+    output_bias: bool = False,
 ) -> StepPolicy:
-    """A policy with random weights, its scales such that what is seen has the mean square 1.
+    """A policy with random weights, its scales, if it has any, such that what is seen has the mean square 1.
 
     Args:
       seen: Float `[..., H + H d]`, typical observations.
       dimension: d.
       seed: An int or a sequence of ints.
+      history, hidden, compressed, output_bias: As for `policy_shapes`.
     """
     rng = np.random.default_rng(seed)
     sizes = (seen.shape[-1], hidden, dimension)
     weights = [rng.normal(size=size) / np.sqrt(size[0]) for size in zip(sizes, sizes[1:])]
+    bias = np.zeros(dimension) if output_bias else None
+    return StepPolicy(
+        _find_scale(seen, dimension, history) if compressed else None, weights[0], np.zeros(hidden), weights[1], bias
+    )
+
+
+def _find_scale(seen, dimension, history):
     changes, gradients = (1.0 / np.sqrt(np.mean(part**2)) for part in np.split(seen, [history], axis=-1))
-    scale = np.repeat([changes, gradients], [history, history * dimension])
-    return StepPolicy(scale, weights[0], np.zeros(hidden), weights[1])
+    return np.repeat([changes, gradients], [history, history * dimension])
 
 
 def fit(
@@ -112,11 +162,7 @@ def fit(
       A `StepPolicy`.
     """
     dimension = policy.dimension
-    hidden = tf.keras.layers.Dense(len(policy.first_bias), "softplus")
-    output = tf.keras.layers.Dense(dimension, use_bias=False)
-    compressed = tf.keras.Input([seen.shape[-1]])
-    model = tf.keras.Model(compressed, output(hidden(compressed) - hidden(0.0 * compressed)))
-    model.set_weights(list(policy[1:]))
+    model = _make_network(policy)
 
     def mahalanobis(target, predicted):
         step, precision = target[:, :dimension], tf.reshape(target[:, dimension:], [-1, dimension, dimension])
@@ -135,3 +181,14 @@ def fit(
 
     model.fit(tf.data.Dataset.range(updates).map(batch), shuffle=False, verbose=0)
     return StepPolicy(policy.scale, *(weight.astype(np.float64) for weight in model.get_weights()))
+
+
+def _make_network(policy):
+    """The policy after its compression, as a Keras model."""
+    has_bias = policy.second_bias is not None
+    hidden = tf.keras.layers.Dense(len(policy.first_bias), "softplus")
+    output = tf.keras.layers.Dense(policy.dimension, use_bias=has_bias)
+    given = tf.keras.Input([len(policy.first)])
+    model = tf.keras.Model(given, output(hidden(given) if has_bias else hidden(given) - hidden(0.0 * given)))
+    model.set_weights([*policy[1:4], *([policy.second_bias] if has_bias else [])])
+    return model

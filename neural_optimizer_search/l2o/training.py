@@ -26,9 +26,10 @@ from neural_optimizer_search.l2o import saved
 from neural_optimizer_search.l2o.config import GuidedPolicySearchConfig, Training
 from neural_optimizer_search.l2o.guided_policy_search import TrainingState, learn
 from neural_optimizer_search.l2o.named_family import UnknownFamily, find_family
+from neural_optimizer_search.l2o.presets import PRESETS
 from neural_optimizer_search.objectives import Family
 from neural_optimizer_search.origin import is_made_here
-from neural_optimizer_search.recorded_flags import changed_on_resume
+from neural_optimizer_search.recorded_flags import changed_on_resume, record
 from neural_optimizer_search.records.progress import ProgressBar
 from neural_optimizer_search.records.run_directory import find_other_file, find_owner
 
@@ -40,7 +41,7 @@ class _Work(NamedTuple):
     """A training that this process holds, and where it is; `last` is None before the first iteration."""
 
     out: pathlib.Path
-    name: str
+    training: Training
     family: Family
     config: GuidedPolicySearchConfig
     lock: FileLock
@@ -75,10 +76,12 @@ def _begin(p, given, stack):
     """A new training, which is written down."""
     training = configure(Training, given)
     family = _find_family(p, training.family)
+    if "anew" in given and PRESETS[training.preset]["near"] == "target":
+        p.error(f"argument --anew: not allowed with --preset {training.preset}, where each function keeps its target")
     functions = FUNCTIONS.get(training.family, GuidedPolicySearchConfig.functions)
-    config = configure(GuidedPolicySearchConfig, given, functions=functions)
+    config = configure(GuidedPolicySearchConfig, given, functions=functions, **PRESETS[training.preset])
     try:
-        out = training.out or path(f"runs/learn-{training.family.replace(':', '.')}-seed{config.seed}")
+        out = training.out or path(_name_directory(training, config.seed))
     except argparse.ArgumentTypeError as error:
         p.error(f"argument --out: {error}")
     _require_free(p, out)
@@ -88,8 +91,14 @@ def _begin(p, given, stack):
         p.error(f"argument --out: cannot write to {out}: {error}")
     lock = _hold(p, "--out", out, stack)
     _require_free(p, out)  # another process may have had it in between
-    _save_config(p, "--out", out, training.family, config)
-    return _Work(out, training.family, family, config, lock)
+    _save_config(p, "--out", out, training, config)
+    return _Work(out, training, family, config, lock)
+
+
+def _name_directory(training, seed):
+    family = training.family.replace(":", ".")
+    kind = family if training.preset == Training.preset else f"{family}-{training.preset}"
+    return f"runs/learn-{kind}-seed{seed}"
 
 
 def _require_free(p, out):
@@ -115,9 +124,9 @@ def _resume(p, given, stack):
     except Damaged as error:
         p.error(f"argument --resume: {error} Put back a copy of it, or begin anew with another --out.")
     made_here = is_made_here(recorded.origin, out)
-    name = changed_on_resume(p, Training, given, {"family": recorded.family}, made_here).family
+    found = changed_on_resume(p, Training, given, record(recorded.training), made_here)
     config = changed_on_resume(p, GuidedPolicySearchConfig, given, dataclasses.asdict(recorded.config))
-    family = _find_family(p, name)
+    family = _find_family(p, found.family)
     lock = _hold(p, "--resume", out, stack)
     try:
         last = saved.load_state(out, family.dimension)
@@ -126,8 +135,8 @@ def _resume(p, given, stack):
     except (OSError, MemoryError) as error:
         p.error(f"argument --resume: cannot read {out / saved.STATE}: {error}")
     if not made_here:
-        _save_config(p, "--resume", out, name, recorded.config)
-    return _Work(out, name, family, config, lock, last)
+        _save_config(p, "--resume", out, found, recorded.config)
+    return _Work(out, found, family, config, lock, last)
 
 
 def _find_family(p: Parser, name: str) -> Family:
@@ -147,9 +156,9 @@ def _hold(p: Parser, word: str, out: pathlib.Path, stack: contextlib.ExitStack) 
         _cannot_write(p, word, out, error)
 
 
-def _save_config(p, word, out, name, config):
+def _save_config(p, word, out, training, config):
     try:
-        saved.save_config(out, name, config)
+        saved.save_config(out, training, config)
     except OSError as error:
         _cannot_write(p, word, out, error)
 
@@ -163,23 +172,23 @@ def _cannot_write(p: Parser, word: str, out: pathlib.Path, error: Exception) -> 
 
 def _learn(work):
     out, config, last = work.out, work.config, work.last
-    about = saved.describe(work.name, config)
+    about = saved.describe(work.training, config)
     began = time.monotonic()
     if last is not None:
         saved.restore_policy(out, last, about)
     what = f"{config.functions} functions of {work.family.dimension} numbers"
-    print(f"{work.name}: {what}, seed {config.seed} -> {out}", flush=True)
+    print(f"{work.training.family}: {what}, seed {config.seed} -> {out}", flush=True)
     done = 0 if last is None else last.number
     with ProgressBar(config.functions * config.iterations, "functions", config.functions * done) as bar:
         for iteration in learn(config, work.family, last, advance=bar.advance):
             last = iteration
             work.lock.require_in_place()  # nothing is written to what stands in its place now
             saved.save_state(out, last, about)
-            bar.note(f"mean value {last.best_merit:.4f}")
+            bar.note(f"mean value {last.choose(config.chosen)[1]:.4f}")
     if last is not None:
         print(
             f"Mean value over {config.validation_steps} steps on {config.validation} other functions: "
-            f"{last.best_merit:.4f}. {time.monotonic() - began:.0f} seconds. "
+            f"{last.choose(config.chosen)[1]:.4f}. {time.monotonic() - began:.0f} seconds. "
             f"Use it: PredictedStepDescent.load({str(out / saved.POLICY)!r})"
         )
 

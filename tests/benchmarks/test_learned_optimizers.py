@@ -8,9 +8,11 @@ import pytest
 
 from benchmarks.studies import learned_optimizers
 from benchmarks.studies.learned_optimizers import comparison as comparing
-from benchmarks.studies.learned_optimizers import learning, pictures
+from benchmarks.studies.learned_optimizers import learning, pictures, tables
 from benchmarks.studies.learned_optimizers.margins import has_diverged, margins, share_ahead
+from neural_optimizer_search.l2o import PredictedStepDescent
 from neural_optimizer_search.l2o.step_policy import new_policy
+from neural_optimizer_search.l2o.trajectories import Trajectories
 from neural_optimizer_search.objectives import FAMILIES
 
 SETTINGS = {
@@ -45,7 +47,8 @@ def comparison(monkeypatch):
     monkeypatch.setattr(comparing, "HELD_OUT", 6)
     seen = np.random.default_rng(0).normal(size=(50, 125))
     policies = [new_policy(seen, 4, seed)._replace(second=np.zeros([50, 4])) for seed in (0, 1)]
-    return comparing.compare_on_family("logistic", FAMILIES["logistic"], policies, SETTINGS)
+    family = FAMILIES["logistic"]
+    return comparing.compare_on_family("logistic", family, policies, comparing.run_baselines(family, SETTINGS))
 
 
 def test_a_policy_that_stays_loses(comparison):
@@ -60,14 +63,14 @@ def test_a_policy_that_stays_loses(comparison):
 
 
 def test_the_table_has_a_row_each(comparison):
-    text = comparing.make_comparison_table("logistic", comparing.summarize_comparison(comparison, SETTINGS))
+    text = tables.make_comparison_table("logistic", comparing.summarize_comparison(comparison, SETTINGS))
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert len(rows) == 2 + 1 + len(SETTINGS)
     assert len({row.count("|") for row in rows}) == 1
 
 
 def test_curves_and_pictures(comparison, tmp_path):
-    comparing.write_comparisons(tmp_path / "curves.csv", [comparison])
+    tables.write_comparisons(tmp_path / "curves.csv", [comparison])
     rows = list(csv.DictReader((tmp_path / "curves.csv").read_text().splitlines()))
     assert len(rows) == 6 * 2 * 101
     pictures.draw_comparisons([comparison], comparing.LEARNED, comparing.FIXED, tmp_path)
@@ -75,8 +78,10 @@ def test_curves_and_pictures(comparison, tmp_path):
 
 
 def test_trajectories(tmp_path):
-    ways = {"one": np.random.default_rng(0).normal(size=(3, 5, 2))}
-    pictures.draw_ways(FAMILIES["logistic_2d"].sample(3, 0), ways, tmp_path)
+    rng = np.random.default_rng(0)
+    iterates = rng.normal(size=(4, 1, 5, 2))
+    way = Trajectories(iterates, rng.uniform(0.1, 1.0, size=(4, 1, 5)), iterates)
+    pictures.draw_ways(FAMILIES["logistic_2d"].sample(4, 0), {"one": way}, tmp_path)
     assert (tmp_path / "learned_optimizers-trajectories.png").stat().st_size > 10_000
 
 
@@ -91,11 +96,85 @@ def test_what_policies_are_tried_on():
     assert found["classifier"]["classifier, 12 Gaussians"].gaussians == 12
 
 
+def test_a_problem_has_its_curve_beside_its_trajectories(monkeypatch, tmp_path):
+    """Pairs of axes, whose lines are the values and the iterates of every optimizer."""
+    policy = new_policy(np.random.default_rng(0).normal(size=(50, 75)), 2, 0)._replace(second=np.zeros([50, 2]))
+    functions, ways = learned_optimizers.find_ways({"steady": policy}, SETTINGS)
+    drawn = []
+    monkeypatch.setattr(pictures, "save_figure", lambda figure, path: drawn.append(figure))
+    pictures.draw_ways(functions, ways, tmp_path)
+    pairs = np.reshape(drawn[0].axes, [4, 2])
+    for number, (curve, contours) in enumerate(pairs):
+        assert [len(axis.lines) for axis in (curve, contours)] == [5, 5]
+        for i, way in enumerate(ways.values()):
+            np.testing.assert_array_equal(curve.lines[i].get_ydata(), way.values[number, 0])
+            np.testing.assert_array_equal(np.transpose(contours.lines[i].get_data()), way.iterates[number, 0])
+
+
 def test_ways_of_two_numbers():
     policy = new_policy(np.random.default_rng(0).normal(size=(50, 75)), 2, 0)._replace(second=np.zeros([50, 2]))
-    functions, ways = learned_optimizers.find_ways(policy, SETTINGS)
-    assert len(functions) == 3 and set(ways) == {comparing.LEARNED, *comparing.FIXED}
-    assert all(way.shape == (3, 101, 2) for way in ways.values())
+    functions, ways = learned_optimizers.find_ways({"steady": policy, "paper": policy}, SETTINGS)
+    ours = comparing.LEARNED, f"{comparing.LEARNED}, paper"
+    assert len(functions) == 4 and set(ways) == {*ours, *comparing.FIXED}
+    assert all(way.iterates.shape == (4, 1, 101, 2) for way in ways.values())
+
+
+# -- Presets ---------------------------------------------------------------------------------------
+
+
+def test_each_preset_has_trainings_of_its_own():
+    config = learned_optimizers.Config(families=("logistic", "logistic_2d"), presets=("steady", "paper"), seeds=2)
+    jobs = learned_optimizers.list_jobs(config)
+    assert [job.name for job in jobs] == [
+        "logistic-seed0",
+        "logistic-seed1",
+        "logistic-paper-seed0",
+        "logistic-paper-seed1",
+        "logistic_2d-seed0",
+        "logistic_2d-paper-seed0",
+    ]
+    assert " ".join(jobs[3].flags) == "--family logistic --preset paper --seed 1"
+
+
+@pytest.fixture
+def small(monkeypatch):
+    monkeypatch.setattr(comparing, "HELD_OUT", 6)
+    monkeypatch.setattr(learned_optimizers, "tune_baselines", lambda *arguments: SETTINGS)
+
+    def learn_all(jobs, out, workers):
+        seen = np.random.default_rng(0).normal(size=(50, 125))
+        for job in jobs:
+            policy = new_policy(seen, 4, 0)  # one that stays, and one that takes no reasonable step
+            policy = policy._replace(second=np.full([50, 4], 0.0 if job.preset == "steady" else 1.0))
+            PredictedStepDescent(policy).save(out / f"{job.name}.npz")
+        return {job: out / f"{job.name}.npz" for job in jobs}
+
+    monkeypatch.setattr(learned_optimizers, "learn_all", learn_all)
+
+
+def test_presets_are_reported_side_by_side(small, tmp_path, capsys):
+    config = learned_optimizers.Config(
+        families=("logistic",), presets=("steady", "paper"), seeds=2, out=tmp_path, results=tmp_path
+    )
+    figures = learned_optimizers.run(config)
+    assert {title: rows[comparing.LEARNED]["preset"] for title, rows in figures.items()} == {
+        "logistic": "steady",
+        "logistic, preset paper": "paper",
+    }
+    assert figures["logistic"]["adam"]["values"] == figures["logistic, preset paper"]["adam"]["values"]
+    ours = [rows[comparing.LEARNED]["values"] for rows in figures.values()]
+    assert ours[0] != ours[1]
+    said = capsys.readouterr().out
+    assert all(f"| {preset} | {one[1][0]:.4f} ± 0.0000 |" in said for preset, one in zip(config.presets, ours))
+    rows = list(csv.DictReader((tmp_path / "learned_optimizers.csv").read_text().splitlines()))
+    assert {row["preset"] for row in rows} == {"steady", "paper"}
+    assert (tmp_path / "learned_optimizers-logistic-preset_paper.png").exists()
+
+
+def test_one_preset_has_no_table_beside_others(small, tmp_path, capsys):
+    config = learned_optimizers.Config(families=("logistic",), seeds=1, out=tmp_path, results=tmp_path)
+    assert list(learned_optimizers.run(config)) == ["logistic"]
+    assert "presets" not in capsys.readouterr().out
 
 
 def test_whoever_stops_the_trainings_leaves_none(monkeypatch, tmp_path):
@@ -120,5 +199,5 @@ def test_whoever_stops_the_trainings_leaves_none(monkeypatch, tmp_path):
     monkeypatch.setattr(learning.subprocess, "Popen", Training)
     monkeypatch.setattr(learning.concurrent.futures, "as_completed", stop)
     with pytest.raises(KeyboardInterrupt):
-        learning.learn_all([("logistic", seed) for seed in range(3)], tmp_path, workers=2)
+        learning.learn_all([learning.Job("logistic", "steady", seed) for seed in range(3)], tmp_path, workers=2)
     assert len(begun) == 2

@@ -20,7 +20,8 @@ import trainings
 from bowls import BOWLS
 
 from neural_optimizer_search.files import Damaged
-from neural_optimizer_search.l2o import PredictedStepDescent, arrays, saved, training
+from neural_optimizer_search.l2o import PredictedStepDescent, arrays, presets, saved, training
+from neural_optimizer_search.l2o.config import Training
 from neural_optimizer_search.objectives import FAMILIES
 
 pytestmark = pytest.mark.once
@@ -139,6 +140,8 @@ def is_same(ours, theirs):
     """Whether two states, or parts of them, are equal to the last bit."""
     if isinstance(ours, tuple):
         return len(ours) == len(theirs) and all(map(is_same, ours, theirs))
+    if ours is None or theirs is None:
+        return ours is theirs
     return np.array_equal(ours, theirs, equal_nan=True)
 
 
@@ -259,6 +262,8 @@ def test_settings_that_are_none(text, message, made, capsys):
         ("momentum", None), ("momentum", ["shared"]), ("momentum", {}), ("bound", 0.0), ("bound", float("nan")),
         ("noise", float("inf")), ("noise", [0.7]), ("least_noise", -1.0), ("kept", 10**9), ("updates", 10**12),
         ("validation", 10**30), ("validation_steps", {}), ("seed", -1), ("seed", 2**31), ("unknown", 1),
+        ("preset", "slow"), ("preset", None), ("near", "both"), ("near", ["policy"]), ("compressed", 1),
+        ("output_bias", "yes"), ("chosen", None), ("limit", 0.0), ("limit", "1"), ("limit", float("nan")),
     ],
 )  # fmt: skip
 def test_a_setting_that_cannot_be(name, value, made, capsys, stand_in):
@@ -333,8 +338,40 @@ def test_a_state_of_another_training(change, made, capsys, tmp_path):
 def test_a_state_of_another_dimension(made, capsys):
     directory, _ = made
     state = trainings.new_state(dimension=3)
-    saved.save_state(directory, state, saved.describe("bowls", trainings.CONFIG))
+    saved.save_state(directory, state, saved.describe(Training("bowls"), trainings.CONFIG))
     assert "holds no state of this training" in refused(directory, capsys)
+
+
+def test_a_training_of_before_the_presets_is_read(made, stand_in):
+    directory, state = made
+    said = json.loads((directory / saved.CONFIG).read_text())
+    new = {"preset", *presets.EARLIER}
+    (directory / saved.CONFIG).write_text(json.dumps({k: v for k, v in said.items() if k not in new}))
+    about = {k: v for k, v in said.items() if k not in {"origin", *new}}
+    members = {**trainings.arrays_of(directory / saved.STATE), "about": np.array(json.dumps(about))}
+    trainings.write_members(directory / saved.STATE, members)
+    assert training.main(["--resume", str(directory)]) == 0
+    ((config, last),) = stand_in
+    assert config == trainings.CONFIG and is_same(last, state)
+
+
+@pytest.mark.parametrize("name", ["near", "chosen"])
+def test_half_of_what_the_presets_say_is_not_enough(name, made, capsys):
+    directory, _ = made
+    settings = json.loads((directory / saved.CONFIG).read_text())
+    del settings[name]
+    (directory / saved.CONFIG).write_text(json.dumps(settings))
+    assert "config.json is damaged" in refused(directory, capsys)
+
+
+def test_targets_that_nothing_can_be_drawn_with(tmp_path, capsys):
+    directory = tmp_path / "paper"
+    config = dataclasses.replace(trainings.CONFIG, **presets.PRESETS["paper"])
+    trainings.write(directory, config=config, preset="paper")
+    members = trainings.arrays_of(directory / saved.STATE)
+    members["targets.covariance"] = np.zeros([3, 4, 2, 2])
+    trainings.write_members(directory / saved.STATE, members)
+    assert "'targets.covariance' has matrices that are not positive definite" in refused(directory, capsys)
 
 
 def test_a_state_of_an_earlier_release_is_read(made, stand_in):
@@ -383,7 +420,10 @@ POLICIES = {
     "no second": (dict(second=None), "'second' is missing"),
     "flat": (dict(second=np.zeros(100, np.float32)), "dimensions were expected"),
     "empty": (dict(second=np.zeros([50, 0], np.float32)), "empty"),
-    "other sizes": (dict(scale=np.zeros(12, np.float32)), "'first' has the shape [9, 50]"),
+    "other sizes": (dict(scale=np.zeros(12, np.float32)), "'scale' has the shape [12], where [9]"),
+    "another name": (dict(scale=None, scalf=np.zeros(9, np.float32)), "'scalf.npy' is not expected"),
+    "a limit of two numbers": (dict(limit=np.ones(2, np.float32)), "'limit' has the shape [2]"),
+    "a bias of another size": (dict(second_bias=np.zeros(3, np.float32)), "'second_bias' has the shape [3]"),
     "not finite": (dict(first=np.full([9, 50], np.inf, np.float32)), "not finite"),
     "whole numbers": (dict(first=np.zeros([9, 50], int)), "dtype int64"),
     "a claim": (dict(second=trainings.header((50, CLAIM))), "do not make"),

@@ -5,6 +5,7 @@ import pytest
 from bowls import BOWLS, TINY
 
 from neural_optimizer_search.l2o import guided_policy_search as gps
+from neural_optimizer_search.l2o import targets
 from neural_optimizer_search.l2o.momentum import momentum_policy, tune_momentum
 from neural_optimizer_search.l2o.trajectories import mean_value, run, starts
 
@@ -27,7 +28,7 @@ def test_it_learns(iterations):
 
 
 def test_the_first_policy_imitates_momentum(iterations):
-    batch = gps._imitate_momentum(TINY, BOWLS.sample(8, [0, gps.TRAINING]))
+    batch = targets.imitate_momentum(TINY, BOWLS.sample(8, [0, gps.TRAINING])).batch
     seen = gps.observe_all(batch.trajectories, 4)
     predicted = iterations[0].policy(seen)
     assert np.corrcoef(predicted.ravel(), batch.steps.ravel())[0, 1] > 0.98
@@ -45,6 +46,26 @@ def test_old_batches_go():
 
 
 @ONCE
+@pytest.mark.parametrize("anew", [False, True])
+def test_functions_are_drawn_anew_if_that_is_asked(anew, iterations, monkeypatch):
+    """Of two further iterations, the second one without the first too, as after a resume."""
+    config, seen = dataclasses.replace(TINY, iterations=4, updates=20, anew=anew), []
+    improve = gps.improve_targets
+
+    def note(config, functions, *arguments):
+        seen.append(functions.data[0])
+        return improve(config, functions, *arguments)
+
+    monkeypatch.setattr(gps, "improve_targets", note)
+    third, _ = gps.learn(config, BOWLS, iterations[2])
+    list(gps.learn(config, BOWLS, third))
+    first = BOWLS.sample(8, [0, gps.TRAINING]).data[0]
+    assert [np.array_equal(first, one) for one in seen] == [not anew] * 3
+    np.testing.assert_array_equal(seen[1], seen[2])
+    assert np.array_equal(seen[0], seen[1]) == (not anew)
+
+
+@ONCE
 def test_going_on_is_the_same_as_not_stopping(iterations):
     (again,) = gps.learn(TINY, BOWLS, iterations[1])
     for ours, theirs in zip(again.policy, iterations[2].policy):
@@ -56,7 +77,7 @@ def test_going_on_is_the_same_as_not_stopping(iterations):
 def test_targets_are_better_than_the_policy_and_near_it(iterations):
     """Along the model's own trajectories: where the target's mean steps lead has lower values."""
     policy, functions = iterations[0].policy, BOWLS.sample(8, [0, gps.TRAINING])
-    batch, weights = gps._improve_targets(TINY, functions, 1, policy, np.ones(8), advance=lambda: None)
+    batch, weights, _ = targets.improve_targets(TINY, functions, 1, policy, np.ones(8))
     assert (weights > 0).all()
     seen = gps.observe_all(batch.trajectories, 4)
     moved = np.abs(batch.steps - policy(seen)).mean() / np.abs(policy(seen)).mean()
@@ -69,21 +90,22 @@ def test_targets_are_better_than_the_policy_and_near_it(iterations):
 
 @ONCE
 def test_a_function_whose_model_explodes_is_left_out(iterations, monkeypatch):
-    solve_constrained, calls = gps.lqg.solve_constrained, []
+    solve_constrained, calls = targets.lqg.solve_constrained, []
 
     def second_fails(*arguments, **named):
         calls.append(arguments)
         if len(calls) == 2:
-            raise gps.lqg.UnstableModel("explodes")
+            raise targets.lqg.UnstableModel("explodes")
         return solve_constrained(*arguments, **named)
 
-    monkeypatch.setattr(gps.lqg, "solve_constrained", second_fails)
+    monkeypatch.setattr(targets.lqg, "solve_constrained", second_fails)
     advanced, functions = [], BOWLS.sample(8, [0, gps.TRAINING])
-    batch, _ = gps._improve_targets(TINY, functions, 1, iterations[0].policy, np.ones(8), lambda: advanced.append(1))
+    policy = iterations[0].policy
+    batch, *_ = targets.improve_targets(TINY, functions, 1, policy, np.ones(8), advance=lambda: advanced.append(1))
     assert len(advanced) == 8
     np.testing.assert_array_equal(np.isnan(batch.steps).all(axis=(1, 2, 3)), np.arange(8) == 1)
-    fitted = gps._fit_policy(dataclasses.replace(TINY, updates=50), [batch], iterations[0].policy, [0])
-    assert all(np.isfinite(part).all() for part in fitted)
+    fitted = gps._fit_policy(dataclasses.replace(TINY, updates=50), [batch], policy, [0])
+    assert all(np.isfinite(part).all() for part in fitted.arrays().values())
 
 
 @ONCE
@@ -93,8 +115,8 @@ def test_momentum_for_each_function():
     values = [mean_value(run(functions, momentum_policy(*setting), start, 8)) for setting in (shared, each)]
     assert np.shape(each) == (2, 6)
     assert values[1] <= values[0]
-    batch = gps._imitate_momentum(dataclasses.replace(TINY, functions=6, momentum="each"), functions)
-    assert np.isfinite(batch.steps).all()
+    found = targets.imitate_momentum(dataclasses.replace(TINY, functions=6, momentum="each"), functions)
+    assert np.isfinite(found.batch.steps).all()
 
 
 @ONCE
@@ -108,11 +130,20 @@ def test_momentum_is_that_of_the_table():
 def test_a_policy_that_diverges_everywhere_is_an_error(iterations):
     away = iterations[0].policy._replace(second=1e200 * np.ones_like(iterations[0].policy.second))
     with pytest.raises(FloatingPointError, match="more functions"):
-        gps._improve_targets(TINY, BOWLS.sample(8, 1), 1, away, np.ones(8), advance=lambda: None)
+        targets.improve_targets(TINY, BOWLS.sample(8, 1), 1, away, np.ones(8))
 
 
 @ONCE
-@pytest.mark.parametrize("change", [dict(functions=0), dict(iterations=-1), dict(momentum="none")])
+@pytest.mark.parametrize(
+    "change",
+    [
+        dict(functions=0),
+        dict(iterations=-1),
+        dict(momentum="none"),
+        dict(compressed=1),
+        dict(anew=True, near="target"),
+    ],
+)
 def test_bad_settings_are_named(change):
     with pytest.raises(ValueError, match=f"Argument `{next(iter(change))}` must be"):
         dataclasses.replace(TINY, **change)

@@ -16,6 +16,7 @@ import pytest
 from bowls import BOWLS, TINY
 
 from neural_optimizer_search.l2o import PredictedStepDescent, saved, training
+from neural_optimizer_search.l2o.config import GuidedPolicySearchConfig, Training
 from neural_optimizer_search.objectives import FAMILIES
 
 pytestmark = pytest.mark.once
@@ -31,7 +32,7 @@ def small(monkeypatch):
 def begin(directory):
     """Small settings in the place of the usual ones."""
     directory.mkdir()
-    saved.save_config(directory, "bowls", saved.GuidedPolicySearchConfig(**SMALL))
+    saved.save_config(directory, Training("bowls"), GuidedPolicySearchConfig(**SMALL))
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +94,12 @@ def test_a_finished_training_is_not_repeated(learned, tmp_path):
         (["--iterations", "few"], "argument --iterations: must be a whole number from 0 to 100000. Received: few."),
         (["--seed", "-1"], "argument --seed: must be a whole number from 0 to 2147483647. Received: -1."),
         (["--momentum", "none"], "argument --momentum: must be one of: "),
+        (["--preset", "slow"], "argument --preset: must be one of: steady, paper. Received: 'slow'."),
         (["--resume", "nowhere"], "is not a training"),
+        (
+            ["--preset", "paper", "--anew"],
+            "argument --anew: not allowed with --preset paper, where each function keeps its target",
+        ),
     ],
 )
 def test_wrong_flags_are_one_line(flags, message, capsys, tmp_path, monkeypatch):
@@ -149,7 +155,7 @@ training.main([])
 def test_ctrl_c_keeps_what_is_done(tmp_path):
     directory = tmp_path / "run"
     directory.mkdir()
-    saved.save_config(directory, "bowls:BOWLS", saved.GuidedPolicySearchConfig(**dict(SMALL, iterations=500)))
+    saved.save_config(directory, Training("bowls:BOWLS"), GuidedPolicySearchConfig(**dict(SMALL, iterations=500)))
     path = os.pathsep.join([*sys.path])
     process = subprocess.Popen(
         [sys.executable, "-m", "neural_optimizer_search.l2o.training", "--resume", str(directory)],

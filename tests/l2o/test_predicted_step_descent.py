@@ -35,9 +35,19 @@ def test_saved_and_loaded(descent, tmp_path):
     descent.save(tmp_path / "policy.npz")
     again = PredictedStepDescent.load(tmp_path / "policy.npz")
     assert again.about == {"family": "logistic"}
-    for ours, theirs in zip(again.policy, descent.policy):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+    for name, theirs in descent.policy.arrays().items():
+        np.testing.assert_allclose(again.policy.arrays()[name], theirs, rtol=1e-6)
     assert (tmp_path / "policy.npz").stat().st_size < 100_000
+
+
+def test_a_policy_with_plain_inputs_and_a_bias_is_saved_too(tmp_path):
+    policy = new_policy(np.ones([2, 9]), 2, 0, history=3, compressed=False, output_bias=True)
+    policy = policy._replace(second_bias=np.array([0.5, -1.0]))
+    PredictedStepDescent(policy).save(tmp_path / "policy.npz")
+    again = PredictedStepDescent.load(tmp_path / "policy.npz").policy
+    assert again.scale is None and again.history == 3
+    seen = np.arange(9.0)
+    np.testing.assert_allclose(again(seen), policy(seen), rtol=1e-5)
 
 
 def test_a_wrong_dimension_says_which_is_right(descent):

@@ -15,9 +15,23 @@ def test_the_equation():
     assert policy(np.array([4.0, 7.0])).item() == pytest.approx(expected)
 
 
+def test_the_equation_of_the_paper():
+    """step = 3 softplus(2 · 4 + 1) + 5: what is seen goes in as it is, and a bias comes out."""
+    policy = StepPolicy(None, *map(np.array, ([[2.0], [0.0]], [1.0], [[3.0]], [5.0])))
+    assert policy.history == 1
+    assert policy(np.array([4.0, 7.0])).item() == pytest.approx(3 * np.log(1 + np.exp(9)) + 5)
+
+
+def make_policy(**kind):
+    return new_policy(np.random.default_rng(1).normal(size=(100, 6)), dimension=2, seed=3, history=2, **kind)
+
+
 @pytest.fixture
 def policy():
-    return new_policy(np.random.default_rng(1).normal(size=(100, 6)), dimension=2, seed=3, history=2)
+    return make_policy()
+
+
+PLAIN = dict(compressed=False, output_bias=True)
 
 
 def test_where_nothing_is_seen_it_stays(policy):
@@ -25,7 +39,9 @@ def test_where_nothing_is_seen_it_stays(policy):
     np.testing.assert_array_equal(policy(np.zeros(6)), [0.0, 0.0])
 
 
-def test_the_jacobian_is_that_of_differences(policy):
+@pytest.mark.parametrize("kind", [{}, PLAIN])
+def test_the_jacobian_is_that_of_differences(kind):
+    policy = make_policy(**kind)
     seen = np.random.default_rng(4).normal(size=6) * [1, 10, 1, 1, 30, 1]
     ways = 1e-6 * np.eye(6)
     differences = [(policy(seen + way) - policy(seen - way)) / 2e-6 for way in ways]
@@ -37,6 +53,21 @@ def test_what_is_large_is_compressed(policy):
     small, large = policy._replace(scale=np.ones(6)).compress(seen)
     np.testing.assert_allclose(small, 0.1, rtol=1e-3)
     assert (large < 20).all()
+
+
+def test_what_is_plain_is_not_compressed():
+    seen = np.array([[0.1], [1000.0]]) * np.ones(6)
+    np.testing.assert_array_equal(make_policy(compressed=False).compress(seen), seen)
+
+
+def test_only_a_bias_of_the_output_finds_a_step_where_nothing_is_seen():
+    seen, steps = np.zeros([4, 6]), np.tile([0.5, -1.0], [4, 1])
+    found = [
+        fit(make_policy(output_bias=bias), seen, steps, np.tile(np.eye(2), [4, 1, 1]), updates=1500, seed=0)(seen[0])
+        for bias in (False, True)
+    ]
+    np.testing.assert_array_equal(found[0], [0.0, 0.0])
+    np.testing.assert_allclose(found[1], steps[0], atol=0.02)
 
 
 def test_scales_are_one_for_changes_and_one_for_gradients():

@@ -61,8 +61,10 @@ def recorded_origin(directory):
 
 def give_origin(directory, origin):
     settings = json.loads((directory / saved.CONFIG).read_text())
-    settings["origin"] = origin
-    (directory / saved.CONFIG).write_text(json.dumps({k: v for k, v in settings.items() if v is not None}))
+    del settings["origin"]
+    if origin is not None:
+        settings["origin"] = origin
+    (directory / saved.CONFIG).write_text(json.dumps(settings))
 
 
 # -- Flags -----------------------------------------------------------------------------------------

@@ -7,9 +7,11 @@ import numpy as np
 from bowls import BOWLS
 
 from neural_optimizer_search.l2o import saved
-from neural_optimizer_search.l2o.config import GuidedPolicySearchConfig
-from neural_optimizer_search.l2o.guided_policy_search import Batch, TrainingState
+from neural_optimizer_search.l2o.config import GuidedPolicySearchConfig, Training
+from neural_optimizer_search.l2o.guided_policy_search import TrainingState
+from neural_optimizer_search.l2o.lqg import LinearController
 from neural_optimizer_search.l2o.step_policy import StepPolicy, policy_shapes
+from neural_optimizer_search.l2o.targets import Batch
 from neural_optimizer_search.l2o.trajectories import Trajectories
 
 CONFIG = GuidedPolicySearchConfig(
@@ -22,8 +24,9 @@ def new_state(number=1, config=CONFIG, dimension=BOWLS.dimension):
     runs = config.functions, config.runs
 
     def policy():
-        shapes = policy_shapes(dimension, config.history)
-        return StepPolicy(**{name: rng.normal(size=shape) for name, shape in shapes.items()})
+        kind = dict(compressed=config.compressed, output_bias=config.output_bias)
+        shapes = policy_shapes(dimension, config.history, **kind)
+        return StepPolicy(**{"scale": None, **{name: rng.normal(size=shape) for name, shape in shapes.items()}})
 
     def batch():
         points = (*runs, config.horizon + 1)
@@ -33,16 +36,25 @@ def new_state(number=1, config=CONFIG, dimension=BOWLS.dimension):
             rng.normal(size=(config.functions, config.horizon, dimension, dimension)),
         )
 
+    def targets():
+        steps = config.functions, config.horizon, dimension
+        gain = rng.normal(size=(*steps, dimension + config.history * (1 + dimension)))
+        covariance = np.broadcast_to(np.eye(dimension), [*steps, dimension])
+        return LinearController(gain, rng.normal(size=steps), covariance)
+
     batches = tuple(batch() for _ in range(min(number + 1, config.kept)))
-    return TrainingState(number, policy(), 2.0, policy(), 1.0, batches, np.ones(config.functions))
+    limit = None if config.limit is None else np.array([config.limit, 0.5, 0.9])
+    controllers = targets() if config.near == "target" else None
+    return TrainingState(number, policy(), 2.0, policy(), 1.0, batches, np.ones(config.functions), controllers, limit)
 
 
-def write(directory, family="bowls", config=CONFIG, state=None):
+def write(directory, family="bowls", config=CONFIG, state=None, preset="steady"):
     """Makes the directory, a training after one iteration; returns its state."""
     directory.mkdir(parents=True)
     state = new_state(config=config) if state is None else state
-    saved.save_config(directory, family, config)
-    saved.save_state(directory, state, saved.describe(family, config))
+    training = Training(family, preset)
+    saved.save_config(directory, training, config)
+    saved.save_state(directory, state, saved.describe(training, config))
     return state
 
 

@@ -4,6 +4,7 @@
 
 learns a policy for each family and seed with `nos-learn`, tunes every baseline on the training functions of seed 0,
 and follows all of them for 100 iterations on 100 held-out functions. Trainings are kept in OUT and not repeated.
+With `--presets steady paper` there is a policy of each preset, beside the same hand-made optimizers.
 """
 
 # `flag` makes a dataclass field.
@@ -13,8 +14,6 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from benchmarks.studies.common.shared_flags import results_flag
 from benchmarks.studies.learned_optimizers import pictures
 from benchmarks.studies.learned_optimizers.comparison import (
@@ -22,18 +21,20 @@ from benchmarks.studies.learned_optimizers.comparison import (
     ITERATIONS,
     LEARNED,
     TEST,
+    USUAL,
     Settings,
     compare_on_family,
-    make_comparison_table,
+    run_baselines,
     summarize_comparison,
-    write_comparisons,
 )
-from benchmarks.studies.learned_optimizers.learning import learn_all, tune_baselines
+from benchmarks.studies.learned_optimizers.learning import Job, learn_all, tune_baselines
+from benchmarks.studies.learned_optimizers.tables import make_comparison_table, make_preset_table, write_comparisons
 from neural_optimizer_search.command_line import path, whole_number
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.l2o import PredictedStepDescent, trajectories
 from neural_optimizer_search.l2o.baselines import BASELINES
 from neural_optimizer_search.l2o.guided_policy_search import STARTS
+from neural_optimizer_search.l2o.presets import PRESETS
 from neural_optimizer_search.l2o.training import FUNCTIONS
 from neural_optimizer_search.objectives import FAMILIES
 
@@ -41,6 +42,7 @@ TITLE = "Li & Malik's learned optimizers against hand-made ones, on functions th
 OTHERS = tuple(name for name in BASELINES if name not in FIXED)
 GAUSSIANS = (5, 6, 8, 12)
 PICTURED = "logistic_2d"  # one training is enough for a picture of where it goes
+PROBLEMS = 4  # in that picture
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +51,9 @@ class Config:
 
     families: Sequence[str] = flag(
         tuple(FAMILIES), "families of functions to learn for", choices=FAMILIES, nargs="+", metavar="FAMILY"
+    )
+    presets: Sequence[str] = flag(
+        (USUAL,), "settings of nos-learn, side by side", choices=PRESETS, nargs="+", metavar="PRESET"
     )
     seeds: int = flag(3, "trainings of each family", parse=whole_number(1, 1_000))
     workers: int = flag(1, "trainings at once", parse=whole_number(1, 1_000))
@@ -66,24 +71,42 @@ class Config:
 
 def run(config: Config) -> dict[str, Any]:
     """Learns, tunes and compares; returns what each optimizer does on each family."""
-    jobs = [(name, seed) for name in config.families for seed in range(1 if name == PICTURED else config.seeds)]
-    files = learn_all(jobs, config.out, config.workers)
+    files = learn_all(list_jobs(config), config.out, config.workers)
     figures, comparisons = {}, []
     for name in config.families:
         family = FAMILIES[name]
-        policies = [PredictedStepDescent.load(file).policy for (of, _), file in files.items() if of == name]
+        policies = {preset: _load(files, name, preset) for preset in config.presets}
         path = config.out / f"{name}-baselines.json"
         settings = tune_baselines(family, FUNCTIONS[name], path, (*FIXED, *config.baselines))
         for title, kind in list_kinds(name, family).items():
-            comparison = compare_on_family(title, kind, policies, settings)
-            figures[title] = summarize_comparison(comparison, settings)
-            comparisons.append(comparison)
-            print(make_comparison_table(title, figures[title]), flush=True)
+            hand_made = run_baselines(kind, settings)
+            found = [compare_on_family(title, kind, policies[preset], hand_made, preset) for preset in policies]
+            figures |= {one.title: summarize_comparison(one, settings) for one in found}
+            comparisons += found
+            _show(title, found, figures)
         if name == PICTURED:
-            pictures.draw_ways(*find_ways(policies[0], settings), config.results)
+            firsts = {preset: of_preset[0] for preset, of_preset in policies.items()}
+            pictures.draw_ways(*find_ways(firsts, settings), config.results)
     write_comparisons(config.results / "learned_optimizers.csv", comparisons)
     pictures.draw_comparisons(comparisons, LEARNED, FIXED, config.results)
     return figures
+
+
+def list_jobs(config: Config) -> list[Job]:
+    """The trainings of a study."""
+    seeds = {name: range(1 if name == PICTURED else config.seeds) for name in config.families}
+    return [Job(name, preset, seed) for name in seeds for preset in config.presets for seed in seeds[name]]
+
+
+def _load(files, family, preset):
+    return [PredictedStepDescent.load(file).policy for job, file in files.items() if job[:2] == (family, preset)]
+
+
+def _show(title, comparisons, figures):
+    for one in comparisons:
+        print(make_comparison_table(one.title, figures[one.title]), flush=True)
+    if len(comparisons) > 1:
+        print(make_preset_table(f"{title}, presets", {one.preset: figures[one.title] for one in comparisons}))
 
 
 def list_kinds(name: str, family: Any) -> dict[str, Any]:
@@ -94,10 +117,18 @@ def list_kinds(name: str, family: Any) -> dict[str, Any]:
     return {name: family, **more}
 
 
-def find_ways(policy: Any, settings: Settings) -> tuple[Any, Mapping[str, np.ndarray]]:
-    """Three held-out functions of two numbers, and where each optimizer goes on them."""
-    family = FAMILIES[PICTURED]
-    functions, start = family.sample(3, [0, TEST]), trajectories.starts(3, 1, 2, [0, TEST, STARTS])
-    ways = {LEARNED: trajectories.run(functions, policy, start, ITERATIONS)}
+def find_ways(policies: Mapping[str, Any], settings: Settings) -> tuple[Any, Mapping[str, trajectories.Trajectories]]:
+    """Held-out functions of two numbers, and where each optimizer goes on them.
+
+    Args:
+      policies: Preset -> a policy.
+      settings: What the baselines were tuned to.
+    """
+    functions = FAMILIES[PICTURED].sample(PROBLEMS, [0, TEST])
+    start = trajectories.starts(PROBLEMS, 1, 2, [0, TEST, STARTS])
+    ways = {
+        LEARNED if preset == USUAL else f"{LEARNED}, {preset}": trajectories.run(functions, policy, start, ITERATIONS)
+        for preset, policy in policies.items()
+    }
     ways |= {name: BASELINES[name].run(functions, start, ITERATIONS, **settings[name]) for name in FIXED}
-    return functions, {name: way.iterates[:, 0] for name, way in ways.items()}
+    return functions, ways

@@ -7,12 +7,12 @@ import pathlib
 import subprocess
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
 from benchmarks.studies import StudyFailed
-from benchmarks.studies.learned_optimizers.comparison import ITERATIONS
+from benchmarks.studies.learned_optimizers.comparison import ITERATIONS, USUAL
 from neural_optimizer_search.l2o import saved
 from neural_optimizer_search.l2o.baselines import BASELINES, tune
 from neural_optimizer_search.l2o.guided_policy_search import STARTS, TRAINING
@@ -20,22 +20,41 @@ from neural_optimizer_search.l2o.trajectories import starts
 from neural_optimizer_search.workers.placement import ONE_THREAD
 
 
-def learn_policy(family: str, seed: int, out: pathlib.Path, running: list[subprocess.Popen]) -> pathlib.Path:
+class Job(NamedTuple):
+    """A training: what `nos-learn` is told."""
+
+    family: str
+    preset: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """That of its directory."""
+        kind = self.family if self.preset == USUAL else f"{self.family}-{self.preset}"
+        return f"{kind}-seed{self.seed}"
+
+    @property
+    def flags(self) -> list[str]:
+        """Those of the command."""
+        return ["--family", self.family, "--preset", self.preset, "--seed", str(self.seed)]
+
+
+def learn_policy(job: Job, out: pathlib.Path, running: list[subprocess.Popen]) -> pathlib.Path:
     """Learns with `nos-learn`, or goes on; its messages are in a file beside. Returns the policy's file.
 
     Args:
-      family, seed: What to learn.
+      job: What to learn.
       out: Directory of all trainings.
       running: Gets the process, for whoever wants to end it.
     """
-    directory = out / f"{family}-seed{seed}"
+    directory = out / job.name
     if saved.is_finished(directory):
         return directory / saved.POLICY
     begun = (directory / saved.CONFIG).exists()
-    flags = ["--resume", directory] if begun else ["--family", family, "--seed", seed, "--out", directory]
+    flags = ["--resume", str(directory)] if begun else [*job.flags, "--out", str(directory)]
     environment = {**ONE_THREAD.environment, **os.environ}  # a thread for each training
-    command = [sys.executable, "-m", "neural_optimizer_search.l2o.training", *map(str, flags)]
-    with open(out / f"{family}-seed{seed}.log", "a") as log:
+    command = [sys.executable, "-m", "neural_optimizer_search.l2o.training", *flags]
+    with open(out / f"{job.name}.log", "a") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
     running.append(process)
     if code := process.wait():
@@ -43,10 +62,8 @@ def learn_policy(family: str, seed: int, out: pathlib.Path, running: list[subpro
     return directory / saved.POLICY
 
 
-def learn_all(
-    jobs: Sequence[tuple[str, int]], out: pathlib.Path, workers: int
-) -> dict[tuple[str, int], pathlib.Path]:
-    """(family, seed) -> the policy's file, for each of these.
+def learn_all(jobs: Sequence[Job], out: pathlib.Path, workers: int) -> dict[Job, pathlib.Path]:
+    """`Job` -> the policy's file, for each of these.
 
     Raises:
       StudyFailed: If a training fails.
@@ -54,7 +71,7 @@ def learn_all(
     out.mkdir(parents=True, exist_ok=True)
     running: list[subprocess.Popen] = []
     with concurrent.futures.ThreadPoolExecutor(workers) as pool, tqdm(total=len(jobs), unit="training") as bar:
-        futures = {pool.submit(learn_policy, *job, out, running): job for job in jobs}
+        futures = {pool.submit(learn_policy, job, out, running): job for job in jobs}
         try:
             for _ in concurrent.futures.as_completed(futures):
                 bar.update()

@@ -8,6 +8,7 @@ import numpy as np
 
 from benchmarks.plotting import STYLES, make_figure, save_figure
 from benchmarks.studies.learned_optimizers.comparison import Comparison
+from neural_optimizer_search.l2o.trajectories import Trajectories
 
 
 def draw_comparisons(
@@ -31,26 +32,60 @@ def draw_comparisons(
             _plot_values(axes[2 + number], comparison, number, learned, styles)
         axes[1].legend(fontsize=6, ncols=2)
         axes[0].legend(fontsize=7)
-        save_figure(figure, directory / f"learned_optimizers-{_spell_file(comparison.name)}.png")
+        save_figure(figure, directory / f"learned_optimizers-{_spell_file(comparison.title)}.png")
 
 
-def draw_ways(objectives: Any, ways: Mapping[str, np.ndarray], directory: pathlib.Path) -> None:
-    """Writes where optimizers go on functions of two numbers, over contours: `[F, T + 1, 2]` for each name."""
-    figure, axes = make_figure(1, len(objectives), width=4.5 * len(objectives), height=4.2)
-    for number, axis in enumerate(np.atleast_1d(axes)):
-        points = np.concatenate([way[number] for way in ways.values()])
-        points = points[np.isfinite(points).all(axis=-1)]
-        low, high = np.quantile(points, (0.02, 0.98), axis=0)
-        margin = 0.3 * (high - low) + 0.3
-        x, y = np.meshgrid(*(np.linspace(a, b, 80) for a, b in zip(low - margin, high + margin)))
-        grid = np.stack([x.ravel(), y.ravel()], axis=-1)
-        values = objectives[number].values_and_gradients(grid[None])[0].reshape(x.shape)
-        axis.contour(x, y, np.log(values), levels=15, colors="gray", linewidths=0.5)
-        for i, (name, way) in enumerate(ways.items()):
-            axis.plot(*way[number].T, label=name, marker="o", markersize=2, **_choose_style(i))
-        axis.set(xlim=(x.min(), x.max()), ylim=(y.min(), y.max()), xlabel="w", ylabel="b")
-    np.atleast_1d(axes)[0].legend(fontsize=7)
+def draw_ways(objectives: Any, ways: Mapping[str, Trajectories], directory: pathlib.Path) -> None:
+    """Writes what optimizers do on functions of two numbers (Figure 4).
+
+    Each function has a pair of axes: its values at each iteration, and the iterates over its contours.
+
+    Args:
+      objectives: F functions.
+      ways: Optimizer -> `Trajectories` of one run on each.
+      directory: Where the picture goes.
+    """
+    rows = -(-len(objectives) // 2)
+    figure, axes = make_figure(rows, 4, width=18, height=4.2 * rows)
+    styles = {name: _choose_style(i) for i, name in enumerate(ways)}
+    for number, (curve, contours) in enumerate(np.reshape(axes, [-1, 2])[: len(objectives)]):
+        _plot_descents(curve, number, ways, styles)
+        _plot_ways(contours, objectives, number, ways, styles)
+    axes.flat[0].legend(fontsize=7)
     save_figure(figure, directory / "learned_optimizers-trajectories.png")
+
+
+def _plot_descents(axis, number, ways, styles):
+    values = {name: way.values[number, 0] for name, way in ways.items()}
+    for name, one in values.items():
+        axis.plot(one, label=name, **styles[name])
+    lowest = min(np.nanmin(one) for one in values.values())
+    axis.set(
+        title=f"({chr(ord('a') + number)}) value",
+        xlabel="iteration",
+        ylim=_frame(lowest, next(iter(values.values()))[0]),
+    )
+    axis.set_yscale("log")
+
+
+def _plot_ways(axis, objectives, number, ways, styles):
+    points = np.concatenate([way.iterates[number, 0] for way in ways.values()])
+    points = points[np.isfinite(points).all(axis=-1)]
+    low, high = np.quantile(points, (0.02, 0.98), axis=0)
+    margin = 0.3 * (high - low) + 0.3
+    x, y = np.meshgrid(*(np.linspace(a, b, 80) for a, b in zip(low - margin, high + margin)))
+    grid = np.stack([x.ravel(), y.ravel()], axis=-1)
+    values = objectives[number].values_and_gradients(grid[None])[0].reshape(x.shape)
+    axis.contourf(x, y, np.log(values), levels=20, cmap="Greys", alpha=0.5)  # darker is higher
+    for name, way in ways.items():
+        axis.plot(*way.iterates[number, 0].T, marker="o", markersize=2, **styles[name])
+    axis.set(xlim=(x.min(), x.max()), ylim=(y.min(), y.max()), title=f"({chr(ord('a') + number)}) iterates")
+    axis.set(xlabel="w", ylabel="b")
+
+
+def _frame(lowest, first):
+    """From a little below the lowest value to a little above the first."""
+    return 0.95 * lowest, 1.1 * first
 
 
 def _plot_margins(axis, comparison, names, styles, title):
@@ -59,7 +94,7 @@ def _plot_margins(axis, comparison, names, styles, title):
         axis.plot(steps, mean, label=name, **styles[name])
         axis.fill_between(steps, margin.min(axis=0), margin.max(axis=0), alpha=0.2, color=styles[name]["color"])
     # Those that diverge leave the picture, as they do in the paper's.
-    axis.set(title=f"{comparison.name}: mean margin of victory, {title}", xlabel="iteration", ylim=(-0.2, 0.1))
+    axis.set(title=f"{comparison.title}: mean margin of victory, {title}", xlabel="iteration", ylim=(-0.2, 0.1))
 
 
 def _plot_values(axis, comparison, number, learned, styles):
@@ -67,7 +102,7 @@ def _plot_values(axis, comparison, number, learned, styles):
         values = comparison.values[name][0, number] if name == learned else comparison.values[name][number]
         axis.plot(values, label=name, **style)
     ours = comparison.values[learned][0, number]
-    axis.set(title=f"a function's value ({number + 1})", xlabel="iteration", ylim=(0.95 * ours.min(), 1.1 * ours[0]))
+    axis.set(title=f"a function's value ({number + 1})", xlabel="iteration", ylim=_frame(np.nanmin(ours), ours[0]))
     axis.set_yscale("log")
 
 

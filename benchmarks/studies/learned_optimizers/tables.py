@@ -1,0 +1,67 @@
+"""What the comparisons say, as tables and as CSV."""
+
+import csv
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from benchmarks.studies.learned_optimizers.comparison import FIXED, LEARNED, SHOWN, Comparison
+from neural_optimizer_search.l2o.trajectories import cap
+
+
+def make_comparison_table(title: str, figures: Mapping[str, Mapping[str, Any]]) -> str:
+    """A title and a Markdown table."""
+    head = ["optimizer", "setting", *(f"value at {t}" for t in SHOWN), "computations", "diverged"]
+    lines = [[*head, "learned one is ahead in", "its lead at 100"]]
+    lines.append(["---"] * len(lines[0]))
+    for name, row in figures.items():
+        setting = ", ".join(f"{key} {value:.3g}" for key, value in row["setting"].items() if value is not None)
+        values = _write_values(row) if name == LEARNED else [f"{mean:.4f}" for mean, _ in row["values"].values()]
+        ahead = ["", ""]
+        if name != LEARNED:
+            lead, low, high = row["lead"]
+            ahead = [_write_shares(row), f"{lead:.4f} ({low:.4f} to {high:.4f})"]
+        lines.append([name, setting, *values, f"{row['evaluations']:.1f}", str(row["diverged"]), *ahead])
+    return _make_table(title, lines)
+
+
+def make_preset_table(title: str, figures: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
+    """The learned optimizers of several presets beside each other: preset -> what `summarize_comparison` gives."""
+    head = ["preset", *(f"value at {t}" for t in SHOWN), "diverged", *(f"ahead of {name} in" for name in FIXED)]
+    lines = [head, ["---"] * len(head)]
+    for preset, rows in figures.items():
+        ours = rows[LEARNED]
+        shares = [_write_shares(rows[name]) for name in FIXED]
+        lines.append([preset, *_write_values(ours), str(ours["diverged"]), *shares])
+    return _make_table(title, lines)
+
+
+def _write_values(row):
+    return [f"{mean:.4f} ± {deviation:.4f}" for mean, deviation in row["values"].values()]
+
+
+def _write_shares(row):
+    return " ".join(f"{100 * part:.0f} %" for part in row["share"])
+
+
+def _make_table(title, lines):
+    return f"\n{title}\n\n" + "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def write_comparisons(path: pathlib.Path, comparisons: Sequence[Comparison]) -> None:
+    """Mean value and mean margin of each optimizer at each iteration, as CSV."""
+    with open(path, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(
+            ["family", "preset", "optimizer", "seed", "iteration", "value", "margin_fixed_steps", "margin_all"]
+        )
+        for comparison in comparisons:
+            place = comparison.name, comparison.preset
+            names = [name for name in comparison.values if name != LEARNED]
+            fixed, every = comparison.margins(FIXED), comparison.margins(names)
+            for name in comparison.values:
+                for seed in range(len(comparison.values[LEARNED])):
+                    values = comparison.values[name][seed] if name == LEARNED else comparison.values[name]
+                    for t, value in enumerate(cap(values).mean(axis=0)):
+                        among = [f"{m[name][seed, t]:.6g}" if name in m else "" for m in (fixed, every)]
+                        writer.writerow([*place, name, seed, t, f"{value:.6g}", *among])

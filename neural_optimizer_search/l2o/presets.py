@@ -1,0 +1,18 @@
+"""Where `nos-learn` departs from Li & Malik (2017): the settings of each preset."""
+
+from typing import Any
+
+# The values of each setting that is one of a few words.
+CHOICES = {
+    "momentum": ("shared", "each"),
+    "near": ("policy", "target"),
+    "chosen": ("best", "last"),
+}
+# "steady" keeps policies from going astray; "paper" is what section 5 of the paper says.
+PRESETS = {
+    "steady": dict(kept=4, momentum="shared", near="policy", compressed=True, output_bias=False, chosen="best"),
+    "paper": dict(kept=1, momentum="each", near="target", compressed=False, output_bias=True, chosen="last"),
+}
+# What trainings of earlier releases do not say of themselves, for they knew nothing else.
+EARLIER: dict[str, Any] = {name: PRESETS["steady"][name] for name in ("near", "compressed", "output_bias", "chosen")}
+EARLIER.update(limit=None, anew=False)
