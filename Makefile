@@ -22,7 +22,7 @@ ANY_BACKEND := tests/optimizers tests/test_schedules.py tests/test_decays.py tes
 # tf_keras is Keras 2: each optimizer of the catalogue runs with that, and here what they are made of, with the contracts.
 WITH_TF_KERAS := $(addprefix tests/optimizers/test_,rule_optimizer.py sign_optimizers.py subclasses.py)
 
-.PHONY: help docs search test test-long test-keras3 test-torch lint package clean
+.PHONY: help docs search test test-long test-keras3 test-torch lint notebooks package clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -48,6 +48,9 @@ test-torch: $(INSTALLED_TORCH) ## Run the tests of the optimizers on PyTorch
 docs: $(INSTALLED) $(INSTALLED_KERAS3) ## Rewrite what the documents say of the code, and build them into site/
 	@.venv/bin/python -m tools.docs
 	@TF_CPP_MIN_LOG_LEVEL=3 .venv-keras3/bin/python -m tools.site
+
+notebooks: $(INSTALLED_KERAS3) ## Run the notebooks, and keep what they print and draw in them
+	@PATH="$(CURDIR)/.venv-keras3/bin:$$PATH" .venv-keras3/bin/python -m tools.notebooks
 
 # The wheel has to bring all that it needs: what is tried runs outside the checkout, and imports none of it.
 package: $(INSTALLED) $(INSTALLED_PACKAGE) ## Build the wheel and the sdist into dist/, check them, and try the wheel

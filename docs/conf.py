@@ -7,7 +7,7 @@ author = "The authors of Neural Optimizer Search"
 html_title = project
 copyright = "Apache License 2.0"
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
 exclude_patterns = ["conf.py"]
 
 html_theme = "furo"
@@ -18,6 +18,7 @@ html_show_sourcelink = False
 # The ids that repository hosts give to headings, so that one link serves both.
 myst_heading_anchors = 4
 suppress_warnings = ["myst.header"]
+nb_execution_mode = "off"  # they have their outputs; make notebooks runs them anew
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"

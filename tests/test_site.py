@@ -21,7 +21,9 @@ def site(tmp_path_factory):
 
 
 def test_every_page_has_one_place_in_the_contents(site):
-    pages = sorted(str(path.relative_to(site).with_suffix("")) for path in site.rglob("*.md"))
+    pages = sorted(
+        str(path.relative_to(site).with_suffix("")) for path in (*site.rglob("*.md"), *site.rglob("*.ipynb"))
+    )
     assert pages == sorted(["index", *(page for part in sources.PARTS.values() for page in part)])
 
 
@@ -29,6 +31,11 @@ def test_the_first_page_is_the_readme_with_the_contents(site):
     text = (site / "index.md").read_text()
     assert text.startswith("# Neural Optimizer Search\n") and text.count("{toctree}") == len(sources.PARTS)
     assert "](measured/index.md#" in text and "](benchmarks/" not in text
+
+
+def test_links_of_notebooks_lead_to_pages(site):
+    text = (site / "notebooks" / "learn-an-optimizer.ipynb").read_text()
+    assert "](../measured/index.md#10-learned-optimizers)" in text
 
 
 def test_pictures_come_along(site):

@@ -13,6 +13,7 @@ from neural_optimizer_search.report.leaderboard import best_rules
 from neural_optimizer_search.report.marks import describe_interval
 from neural_optimizer_search.report.markup import Element, element
 from neural_optimizer_search.report.page import copy_button, section
+from neural_optimizer_search.report.response import response_chart
 from neural_optimizer_search.report.run import RecordedSearch
 from neural_optimizer_search.report.statistics import deviation
 from neural_optimizer_search.report.sweeps import share_axes, sweep_chart
@@ -38,7 +39,10 @@ def cards(run: RecordedSearch) -> Optional[Element]:
     note = (
         "For each rule its expression tree, and the validation loss after a short training at each learning rate: "
         "the filled dot is the rate of the final run, a cross is a rate that diverged, a triangle one whose loss "
-        "lies above the axis. All plots use one scale; only the range of learning rates differs."
+        "lies above the axis. All plots use one scale; only the range of learning rates differs. The third picture "
+        "shows the update for one gradient after twenty gradients of 1, relative to that for another 1: to the right "
+        "of 0 the gradient agrees with the average, to the left it turns against it. The dashed line is Adam. Of a "
+        "rule with noise the mean is shown."
     )
     if run.ranking.tasks:
         note = "For each rule its expression tree. Of several tasks the loss at each learning rate is not kept."
@@ -92,7 +96,9 @@ def _card(rank, one, shared, run):
         element(
             "div",
             element("div", element("h4", "Expression tree"), _tree(e.rule)),
-            None if e.parts else _sensitivity(rank, e, run.find_form(e), shared),
+            element(
+                "div", None if e.parts else _sensitivity(rank, e, run.find_form(e), shared), _response(rank, e.rule)
+            ),
             class_="pair",
         ),
         element("dl", _forms(rank, e.rule, shortest), class_="forms"),
@@ -100,6 +106,11 @@ def _card(rank, one, shared, run):
         class_="card",
         aria_labelledby=name,
     )
+
+
+def _response(rank, rule):
+    chart = response_chart(rule, f"rule {rank}")
+    return element("div", element("h4", "What it does with a gradient"), chart) if chart else None
 
 
 def _sensitivity(rank, evaluation, form, shared):

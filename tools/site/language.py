@@ -1,0 +1,80 @@
+"""Every word of the language with its formula, and how the functions and the decays look."""
+
+import io
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from latex2mathml.converter import convert
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+from neural_optimizer_search import decays
+from neural_optimizer_search.dsl.families import is_family
+from neural_optimizer_search.dsl.vocabulary import BINARIES, OPERANDS, UNARIES, Word
+from neural_optimizer_search.operations import on_numpy
+
+PLOTS = "assets/words"
+TABLES = {"Operands": OPERANDS, "Functions of one value": UNARIES, "Functions of two values": BINARIES}
+_X, _T = np.linspace(-2.0, 2.0, 401), np.linspace(0.0, 1.0, 401)
+_CONSTANT = 0.5  # of the member of a family that is drawn
+_DECAYS = {
+    "ld": decays.linear(on_numpy, _T, 1.0),
+    "cd": decays.cyclical(on_numpy, _T, 1.0),
+    "cd_1": decays.cyclical(on_numpy, _T, 1.0, 1.0),
+    "rd_10": decays.restart(on_numpy, _T, 1.0, 10.0),
+    "rd_20": decays.restart(on_numpy, _T, 1.0, 20.0),
+}
+
+
+def words_tables(pictures: Iterable[str]) -> str:
+    """All words, as Markdown.
+
+    Args:
+      pictures: The words that have one, in `PLOTS`.
+    """
+    return "\n\n".join(
+        f"### {title}\n\n{_write_table(table.values(), set(pictures))}" for title, table in TABLES.items()
+    )
+
+
+def draw_words() -> Mapping[str, str]:
+    """The words that are functions of one number, or of t/T, as pictures in SVG, by name."""
+    with np.errstate(divide="ignore"):
+        functions = {
+            name: (_X, _compute(word)) for name, word in UNARIES.items() if not (word.random or word.per_tensor)
+        }
+    return {name: _draw(x, y) for name, (x, y) in {**functions, **{n: (_T, y) for n, y in _DECAYS.items()}}.items()}
+
+
+def _compute(word):
+    return word.value(on_numpy, None, _X, *([_CONSTANT] if is_family(word.name) else []))
+
+
+def _draw(x, y):
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "words"}):
+        figure = Figure(figsize=(1.8, 1.1), layout="constrained")
+        axes = figure.subplots()
+        axes.axhline(0.0, color="gray", linewidth=0.5)
+        axes.plot(x, y, color="#3f6fd8", linewidth=1.5)
+        axes.tick_params(labelsize=6, colors="gray", length=2)
+        axes.set_frame_on(False)
+        figure.patch.set_alpha(0.0)
+        file = io.StringIO()
+        figure.savefig(file, format="svg", metadata={"Date": None})
+    return file.getvalue()
+
+
+def _write_table(words: Iterable[Word], pictures):
+    rows = ["| word | formula | picture | kept |", "|---|---|---|---|"]
+    for word in words:
+        picture = f"![{word.name}](../{PLOTS}/{word.name}.svg)" if word.name in pictures else ""
+        kinds = {"random": word.random, "a function of each weight tensor": word.per_tensor}
+        kind = "".join(f"; {kind}" for kind, holds in kinds.items() if holds)
+        kept = ", ".join(f"`{name}`" for name in word.averages)
+        rows.append(f"| `{word.name}`{kind} | {_write_formula(word)} | {picture} | {kept} |")
+    return "\n".join(rows)
+
+
+def _write_formula(word):
+    latex = word.latex.replace("$x", "x").replace("$y", "y").replace("$c", "c")
+    return convert(latex).replace("|", "&#124;")

@@ -1,0 +1,87 @@
+"""Puts the sources of the site together: the documents, wherever they lie, and their pictures."""
+
+import json
+import posixpath
+import shutil
+from pathlib import Path
+
+from tools import docs
+from tools.site.language import PLOTS, draw_words, words_tables
+from tools.site.links import rewrite_links
+
+# Documents that lie elsewhere in the repository, and their pages.
+ELSEWHERE = {
+    "README.md": "index.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changelog.md",
+    "PAPERS.md": "papers.md",
+    "benchmarks/results/README.md": "measured/index.md",
+}
+LANGUAGE = "reference/language.md"
+# The parts of the site, and their pages in order.
+PARTS = {
+    "Tutorials": (
+        "notebooks/powersign-in-your-model", "notebooks/find-a-rule-for-your-model", "notebooks/learn-an-optimizer",
+    ),
+    "How-to": (
+        "should-i-search", "how-to/search", "how-to/your-own-model", "how-to/gpus-and-clusters",
+        "how-to/resume-and-promote", "how-to/read-the-report", "how-to/use-a-rule", "how-to/tune",
+        "how-to/learn-an-optimizer", "how-to/experiments", "contributing",
+    ),
+    "Reference": (
+        "reference/commands", "reference/language", "reference/catalogue", "reference/optimizers", "reference/rules",
+        "reference/tasks", "reference/tuning", "reference/learned-optimizers", "reference/contracts",
+    ),
+    "More": ("papers", "measured/index", "design", "changelog"),
+}  # fmt: skip
+
+
+def put_together(target: Path) -> None:
+    """Writes the sources of the site.
+
+    Args:
+      target: A directory, which is made anew.
+    """
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(docs.ROOT / "docs", target)
+    pages = find_pages()
+    for file, page in pages.items():
+        place = target / page
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if page.endswith(".md"):
+            place.write_text(rewrite_links((docs.ROOT / file).read_text(), file, page, pages, docs.ROOT))
+        elif page.endswith(".ipynb"):
+            place.write_text(_rewrite_notebook((docs.ROOT / file).read_text(), file, page, pages))
+        else:
+            shutil.copyfile(docs.ROOT / file, place)
+    _append(target / "index.md", "\n".join(_write_toctree(part, names) for part, names in PARTS.items()))
+    pictures = draw_words()
+    (target / PLOTS).mkdir(parents=True)
+    for name, picture in pictures.items():
+        (target / PLOTS / f"{name}.svg").write_text(picture)
+    _append(target / LANGUAGE, words_tables(pictures))
+
+
+def find_pages() -> dict[str, str]:
+    """The page, or the picture, of each file that the site shows."""
+    files = sorted(path for path in (docs.ROOT / "docs").rglob("*") if path.is_file())
+    ours = {str(path.relative_to(docs.ROOT)): str(path.relative_to(docs.ROOT / "docs")) for path in files}
+    results = posixpath.dirname("benchmarks/results/README.md")
+    pictures = {f"{results}/{path.name}": f"measured/{path.name}" for path in (docs.ROOT / results).glob("*.png")}
+    return {**ours, **ELSEWHERE, **pictures}
+
+
+def _rewrite_notebook(text, file, page, pages):
+    notebook = json.loads(text)
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            cell["source"] = rewrite_links("".join(cell["source"]), file, page, pages, docs.ROOT)
+    return json.dumps(notebook)
+
+
+def _write_toctree(part, names):
+    return "\n".join(["```{toctree}", ":hidden:", f":caption: {part}", "", *names, "```", ""])
+
+
+def _append(path, text):
+    path.write_text(f"{path.read_text().rstrip()}\n\n{text}\n")
