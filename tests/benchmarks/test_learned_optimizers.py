@@ -3,6 +3,7 @@ import json
 import threading
 import time
 
+import marks
 import numpy as np
 import pytest
 
@@ -152,6 +153,7 @@ def small(monkeypatch):
     monkeypatch.setattr(learned_optimizers, "learn_all", learn_all)
 
 
+@marks.only_long("It trains policies.")
 def test_presets_are_reported_side_by_side(small, tmp_path, capsys):
     config = learned_optimizers.Config(
         families=("logistic",), presets=("steady", "paper"), seeds=2, out=tmp_path, results=tmp_path

@@ -5,6 +5,7 @@ import dataclasses
 import json
 
 import fakes
+import marks
 import pytest
 
 from benchmarks import run
@@ -42,6 +43,7 @@ def argv(monkeypatch, tmp_path):
     return ["racing", "--tasks", "digits", "--rules", "4", "--runs", str(tmp_path)]
 
 
+@marks.only_long("It measures for a while.")
 def test_it_races_and_does_nothing_twice(argv, capsys, monkeypatch):
     calls = []
 

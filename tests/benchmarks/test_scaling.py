@@ -180,6 +180,7 @@ def test_the_difference_of_both_is_of_as_many_workers_and_the_same_mode():
     assert (found["workers"], found["mode"]) == (16, "a") and found["difference"] == pytest.approx(0.01)
 
 
+@marks.only_long("The simulation itself is tested above.")
 def test_the_command_simulates_without_ray(monkeypatch, capsys):
     monkeypatch.setattr("benchmarks.studies.scaling.real.start_ray", None)
     config = scaling.Config(workers=(), simulated=(3,), modes=(LOCK_STEP,), seconds=1, repeats=2)

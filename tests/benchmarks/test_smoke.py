@@ -73,6 +73,7 @@ def check_curves(name, record):
         assert dict(record["bleu_curve"])[record["bleu_step"]] == record["validation_bleu"]
 
 
+@marks.only_long("It trains what the tests above did not.")
 def test_all_of_them_are_there_already(out, capsys):
     assert run.main(["all", "--scale", "smoke", "--out", str(out)]) == 0
     assert set(json.loads(capsys.readouterr().out.splitlines()[-1])["experiments"]) == set(EXPERIMENTS)

@@ -31,7 +31,7 @@ from neural_optimizer_search.search.ranking import make_ranking
 from neural_optimizer_search.search.score_words import score_words
 
 LONG = os.environ.get("NOS_LONG") == "1"
-STRINGS = 100_000 if LONG else 2_000
+STRINGS = 100_000 if LONG else 1_000
 SPACES = [search_space(name, depth) for name in PRESETS for depth in (1, 2, 3)]
 SPACES += [search_space("arxiv2017", 4), search_space("arxiv2017", 2).unconstrained()]
 # What a written optimizer may call or read, besides the names of its own lines.

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 
+import marks
 import numpy as np
 import pytest
 from bowls import BOWLS, TINY
@@ -71,6 +72,7 @@ def test_training_itself_knows_no_limit_but_its_merit_does(states):
         assert limited.choose("best")[0].limit is not None and without.choose("best")[0].limit is None
 
 
+@marks.only_long("test_presets.py resumes a training.")
 def test_a_resumed_training_has_the_same_limit(tmp_path, monkeypatch, capsys, states):
     monkeypatch.setitem(FAMILIES, "bowls", BOWLS)
     (tmp_path / "run").mkdir()

@@ -1,3 +1,4 @@
+import marks
 import numpy as np
 import pytest
 
@@ -60,6 +61,7 @@ def test_what_is_plain_is_not_compressed():
     np.testing.assert_array_equal(make_policy(compressed=False).compress(seen), seen)
 
 
+@marks.only_long("It fits two policies.")
 def test_only_a_bias_of_the_output_finds_a_step_where_nothing_is_seen():
     seen, steps = np.zeros([4, 6]), np.tile([0.5, -1.0], [4, 1])
     found = [

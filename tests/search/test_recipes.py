@@ -6,6 +6,7 @@ import re
 import shlex
 
 import fakes
+import marks
 import pytest
 from tiny_searches import found
 
@@ -114,7 +115,7 @@ def test_what_the_paper_does_not_have_is_off(config):
 # -- The command -----------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@marks.only_long("Its parts are tested above.")
 def test_it_runs_and_goes_on_without_the_recipe(name, tmp_path, capfd):
     pytest.importorskip("tf_agents")
     whole, out = tmp_path / "whole", tmp_path / "run"
