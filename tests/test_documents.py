@@ -7,7 +7,7 @@ import string
 
 import pytest
 
-from neural_optimizer_search import flags
+from neural_optimizer_search import flags, l2o, optimizers, schedules, tasks
 from tools import docs
 
 pytestmark = pytest.mark.once
@@ -160,5 +160,12 @@ def test_no_table_of_flags_is_written_by_hand():
 
 
 def test_the_changelog_names_what_exists_now():
-    for name in find(r"^\| `[^|]+` \| `([\w.…]+)` \|$", (ROOT / "CHANGELOG.md").read_text()):
-        resolve(name.replace("…", docs.PACKAGES[0]))
+    text = (ROOT / "CHANGELOG.md").read_text()
+    configs = [config for configs in COMMANDS.values() for config in configs]
+    known = {flags.spell(config, name) for config in configs for name in flags.flags_of(config)}
+    assert set(find(r"`(--\w+)", text)) <= known | {"--help", "--optimizers"}
+    assert set(find(r"`(nos-\w+)", text)) == set(COMMANDS)
+    assert set(find(r'optimizers\.get\("([^"]+)"', text)) <= set(optimizers.CATALOGUE)
+    public = {name for module in (optimizers, schedules, tasks, l2o) for name in dir(module)}
+    assert set(find(r"`([A-Z]\w+)`", text)) <= public
+    assert all((ROOT / path).is_file() for path in find(r"\]\((?!https:)([^)]+)\)", text))
