@@ -163,7 +163,7 @@ def test_the_changelog_names_what_exists_now():
     text = (ROOT / "CHANGELOG.md").read_text()
     configs = [config for configs in COMMANDS.values() for config in configs]
     known = {flags.spell(config, name) for config in configs for name in flags.flags_of(config)}
-    assert set(find(r"`(--\w+)", text)) <= known | {"--help", "--optimizers"}
+    assert set(find(r"`(--\w+)", text)) <= known | {"--help", "--optimizers", "--version"}
     assert set(find(r"`(nos-\w+)", text)) == set(COMMANDS)
     assert set(find(r'optimizers\.get\("([^"]+)"', text)) <= set(optimizers.CATALOGUE)
     public = {name for module in (optimizers, schedules, tasks, l2o) for name in dir(module)}
