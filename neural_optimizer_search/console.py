@@ -61,7 +61,7 @@ class Output:
             do(*arguments)
         except UnicodeError:
             raise
-        except (OSError, ValueError) as error:  # ValueError: somebody closed it
+        except (OSError, ValueError) as error:  # ValueError: it was closed
             self.error = error
             # Python would try the rest again when it exits, and complain.
             with contextlib.suppress(OSError, ValueError):
@@ -133,8 +133,8 @@ def goes_on(stopped: str, mended: str) -> None:
     """Has the running command say, from now on, how to go on with it.
 
     Args:
-      stopped: For whoever stopped it, one or more sentences.
-      mended: For whoever has mended what ended it, such as a full disk.
+      stopped: One or more sentences for a user who stopped it.
+      mended: Sentences for a user who has fixed what ended it, such as a full disk.
     """
     if _running:
         _running[-1].stopped, _running[-1].mended = stopped, mended

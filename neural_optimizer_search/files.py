@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and files of which nobody knows who wrote them."""
+"""Files that are written as a whole or not at all, and files of unknown origin."""
 
 import contextlib
 import fcntl

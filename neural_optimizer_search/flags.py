@@ -32,7 +32,7 @@ class Flag:
       metavar: What stands for the value in the help.
       option: The flag as it is typed, if not "--" and the field's name.
       positional: Whether it is typed without its name.
-      nargs: As for `argparse`. With "+" or "*" the value is a tuple, of what `parse` makes of each word.
+      nargs: See `argparse`. With "+" or "*", the value is a tuple of what `parse` makes of each word.
       changeable: Whether a resumed run may be given another value.
       recorded: Whether it is a part of what a run records of itself.
       is_local: Tells of a value whether it names something of one machine, such as a file, an address or a module of

@@ -33,7 +33,7 @@ class Schedule:
       warmup: Share of the steps in which the rate rises, in [0, 1).
 
     Raises:
-      ValueError: If an argument is none of these.
+      ValueError: If an argument is invalid.
 
     Example:
       >>> from neural_optimizer_search.schedule_shape import Schedule

@@ -83,7 +83,7 @@ class Stopping:
             raise Stop
 
     def _end_anyway(self):
-        signal.setitimer(signal.ITIMER_REAL, 1)  # whoever should read what is said may be stuck, too
+        signal.setitimer(signal.ITIMER_REAL, 1)  # the reader of the output may be stuck, too
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         self._say()
         os._exit(self.exit_code)

@@ -52,7 +52,7 @@ class Part(NamedTuple):
 
     @property
     def scores(self) -> tuple[float, ...]:
-        """The score of each reward, with `score` as their mean: below 0 where one reward of a good rule is that bad."""
+        """The score of each reward, so that their mean is `score`: below 0 where a good rule's reward is that bad."""
         if self.score == 0.0:
             return (0.0,) * len(self.rewards)
         return tuple((reward - self.zero) / (self.one - self.zero) for reward in self.rewards)

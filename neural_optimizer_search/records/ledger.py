@@ -1,7 +1,7 @@
 """The record of a search: one SQLite file with the run's configuration, every evaluation and every sample.
 
-One process writes; others may read while it does. An evaluation is committed the moment it is there, so that nothing
-that a child computed is lost. A ledger holds JSON and numbers and no code: one from a stranger is safe to read.
+One process writes; others may read while it does. An evaluation is committed as soon as it is finished, so that
+nothing that a child computed is lost. A ledger holds JSON and numbers but no code, so a stranger's is safe to read.
 """
 
 import contextlib
@@ -56,14 +56,15 @@ class Ledger:
       path: The file.
       config: A JSON-able dict that describes the run; given to make a new ledger, left out to open one.
       read_only: Read the ledger as it is now. Another process may go on writing it; no right to write is needed.
-      kind: "search" or "promotion": what the ledger is of. Of one that is opened it is required, if it is given.
-      run_id: The name of the run, which no other run has; by default a new one is made. Likewise required.
+      kind: "search" or "promotion": what the ledger records. If given, a ledger that is opened must be of this kind.
+      run_id: The unique name of the run; by default a new one is made. If given, a ledger that is opened must have
+        it.
       start: The `Start`s of a search to make.
 
     Raises:
       FileExistsError, FileNotFoundError: If a ledger to make is there, or one to open is not.
       InUse: If another process has it open and may write.
-      Damaged: If the file is no ledger, damaged, or of another version. A row is checked when it is read.
+      Damaged: If the file is not a ledger, is damaged, or is of another version. A row is checked when it is read.
       NotThisRun: If it is of another kind or of another run than required.
     """
 
@@ -146,12 +147,12 @@ class Ledger:
 
     @property
     def fingerprint(self) -> Optional[Fingerprint]:
-        """Of the user's own task that its rewards are of; None for a shipped task, or if none was recorded."""
+        """Fingerprint of the user's own task that was measured; None for a shipped task, or if none was recorded."""
         return self._read_fingerprint(self._about("fingerprint", dict)) if self._has("fingerprint") else None
 
     @property
     def task_changes(self) -> list[str]:
-        """What became another in the task of the user's own while the run went on, in words, the oldest first."""
+        """What changed in the user's own task during the run, in words, the oldest first."""
         found = self._about("task_changes", list) if self._has("task_changes") else []
         if not all(isinstance(change, str) for change in found):
             raise Damaged(f"{self._path}: its changes of the task are no texts.")
@@ -161,14 +162,14 @@ class Ledger:
         """Records of which task of the user's own the rewards are from now on.
 
         Args:
-          fingerprint: Of the task.
-          change: What is another than before, in words; "" if nothing is.
+          fingerprint: Fingerprint of the task.
+          change: What has changed, in words; "" if nothing has.
         """
         self._set_about(fingerprint=fingerprint.as_dict(), task_changes=self._with_change(change))
 
     @property
     def fingerprints(self) -> dict[str, Fingerprint]:
-        """Of each task of the user's own in a run of several tasks, by its name."""
+        """Fingerprints of the user's own tasks in a run of several tasks, by their names."""
         recorded = self._about("fingerprints", dict) if self._has("fingerprints") else {}
         return {task: self._read_fingerprint(one) for task, one in recorded.items()}
 

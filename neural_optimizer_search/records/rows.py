@@ -33,13 +33,13 @@ class Sample(NamedTuple):
     """What an algorithm proposed.
 
     Attributes:
-      step: The batch, in the order in which the algorithm learned from them.
+      step: The number of the batch, in the order in which the algorithm learned from them.
       rule: The `Rule` as it was spelled.
       reward: Its reward.
       key: The key of its evaluation; empty if the screen let it not pass.
       staleness: How many batches the algorithm had learned from between proposing this one and learning from it.
       alike: Whether that evaluation is of another function, which behaves alike.
-      tuned: Whether nobody proposed it: its constants were tuned, and the reward is what they are worth.
+      tuned: Whether no algorithm proposed it: its constants were tuned, and the reward is for these.
     """
 
     step: int
@@ -76,7 +76,7 @@ class Tuning(NamedTuple):
       round: Its number among the rounds of this rule, from 0.
       step: The step of the search in which its results were learned from, or would have been.
       steps: Gradient steps that it took.
-      trials: What was tried in it, as `write_trial` has it; empty if it failed, or measured what another run tuned.
+      trials: Its trials, as `write_trial` gives them; empty if it failed, or measured what another run tuned.
     """
 
     form: str
