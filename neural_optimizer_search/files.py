@@ -14,10 +14,10 @@ class Damaged(ValueError):
 
 
 def write_whole(path: Union[str, os.PathLike], write: Callable[[pathlib.Path], Any], replace: bool = True) -> None:
-    """Writes a file beside its place and moves it there when it is whole.
+    """Writes a file beside its final place, and moves it there when it is complete.
 
-    Whatever ends the writing, an error or the end of the process, the file of before stays. Of several writers one
-    waits for the other.
+    If the writing ends early, by an error or the end of the process, the earlier file stays. Several writers wait for
+    each other.
 
     Args:
       path: The file.
@@ -39,7 +39,7 @@ def write_whole(path: Union[str, os.PathLike], write: Callable[[pathlib.Path], A
       '{}'
     """
     path = pathlib.Path(path)
-    unfinished = path.with_name(f".{path.name}.unfinished")  # a name that no person gives
+    unfinished = path.with_name(f".{path.name}.unfinished")  # a name that users do not choose
     with _hold_new(unfinished) as descriptor:
         try:
             if not replace and os.path.lexists(path):
@@ -81,11 +81,11 @@ def _look(path):
 
 
 def read_bytes(path: Union[str, os.PathLike], most: int = 2**30) -> bytes:
-    """What a file holds. A pipe or a device, which may never end, is not read.
+    """Reads a file. A pipe or a device, which may never end, is not read.
 
     Args:
       path: The file.
-      most: Bytes that it may have.
+      most: The most bytes that it may have.
 
     Raises:
       FileNotFoundError, OSError: If it is not there or cannot be read.

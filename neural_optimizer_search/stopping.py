@@ -1,4 +1,4 @@
-"""Signals end a command as Ctrl-C does: what is done is kept, and nothing is left running."""
+"""Signals end a command as Ctrl-C does: finished work is kept, and nothing is left running."""
 
 import gc
 import os
@@ -17,7 +17,7 @@ STOPPED = 128 + signal.SIGINT
 # Seconds after which a command that is still tidying up ends anyway. What was measured is on disk by then, and worker
 # processes end with their parent.
 PATIENCE = 8.0
-# Seconds between two looks at whether the command heard.
+# Seconds between two checks whether the command has reacted.
 _INTERVAL = 0.5
 
 

@@ -1,4 +1,4 @@
-"""What a page says of all evaluations and samples, gathered in one pass: a long search has more than memory holds."""
+"""What a page says about all evaluations and samples, gathered in one pass: a long search has too many for memory."""
 
 import heapq
 from array import array
@@ -21,7 +21,7 @@ class Measured:
 
     Attributes:
       rewards: Rewards of all of them, in order.
-      seconds: What those that were trained took, in order; what is from the cache was not trained.
+      seconds: Duration of those that were trained, in order; those from the cache were not trained.
       working: The places of the rules that work.
       statuses: How many of those that were trained have each status.
       failures: How many of them could not be trained to the end, by (status, message).

@@ -1,4 +1,4 @@
-"""A search as its ledger has it: all of it is checked, and what a page does not show stays in a copy of the file."""
+"""A search as recorded in its ledger: all of it is checked, and what pages do not show stays in a copy of it."""
 
 import contextlib
 import dataclasses
@@ -65,10 +65,10 @@ class RecordedSearch:
       fingerprint: Fingerprint of a user's own task, if it was recorded.
       task_changes: What changed in it during the run.
       earlier_batch_sizes: Batch sizes of proposals from before a change, as in the ledger.
-      fresh: What rules and known optimizers got with seeds that the search never saw, by their keys.
-      alike: How many different rules took the evaluation of another one, which behaves alike, by its key.
-      probes: The recorded descents on which rules are told apart.
-      anchors: What the scores of several tasks are made of: tuned SGD's evaluation, and tuned Adam's.
+      fresh: Evaluations of rules and known optimizers with seeds that the search never saw, by their keys.
+      alike: Number of different rules that took the evaluation of another one, which behaves alike, by its key.
+      probes: The recorded descents that distinguish rules.
+      anchors: What defines the scores on several tasks: the evaluations of tuned SGD and of tuned Adam.
       tuned: The `Evaluation`s of rules with tuned constants.
       tunings: The rounds in which these were found.
     """
@@ -93,7 +93,7 @@ class RecordedSearch:
 
     @property
     def score_words(self) -> ScoreWords:
-        """What the number beside the reward is called."""
+        """The name of the number beside the reward."""
         task = flags.tell(self.config.get("task", ""))
         return choose_words(task, self.anchors, self.fingerprint, self.task_changes)
 

@@ -1,4 +1,4 @@
-"""What rules are worth on each of several tasks, and their order by mean rank."""
+"""The rewards of rules on each of several tasks, and their order by mean rank."""
 
 import pathlib
 from collections.abc import Mapping, Sequence

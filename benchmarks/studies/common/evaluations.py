@@ -1,4 +1,4 @@
-"""Rules measured in full on a task, without a race, kept in a file and never done twice."""
+"""Rules fully measured on a task, without racing, kept in a file and never measured twice."""
 
 import concurrent.futures
 import pathlib

@@ -1,4 +1,4 @@
-"""What a careful person writes: `compile` and `fit` of one of `own_tasks`, with an optimizer of Keras."""
+"""What a careful user writes: `compile` and `fit` of one of `own_tasks`, with a Keras optimizer."""
 
 import functools
 import importlib

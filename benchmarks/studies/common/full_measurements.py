@@ -1,6 +1,6 @@
 """Rules measured in full, with every training run of each: studies replay on them what a search would have done.
 
-What is measured is kept in a file and never done twice, and several studies may share the file.
+Measurements are kept in a file and never repeated, and several studies may share the file.
 """
 
 import concurrent.futures

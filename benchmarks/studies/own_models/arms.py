@@ -1,4 +1,4 @@
-"""What is compared: each arm finds a winner within a budget of gradient steps, in a process with one thread."""
+"""The arms that are compared: each finds a winner within a budget of gradient steps, in a process with one thread."""
 
 import contextlib
 import functools

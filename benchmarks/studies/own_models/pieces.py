@@ -1,4 +1,4 @@
-"""What is measured: one arm on one task with one budget and one outer seed, and what came of it."""
+"""The pieces that are measured: one arm on one task with one budget and one outer seed, and its result."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple

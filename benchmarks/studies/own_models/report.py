@@ -1,4 +1,4 @@
-"""What was measured, as tables and figures: losses as visible as wins."""
+"""The results as tables and figures, in which losses are as visible as wins."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""From settings to what they are worth: their rates are swept, and fresh seeds measure them."""
+"""Measures settings: their rates are swept, and they are then measured with fresh seeds."""
 
 import math
 import statistics

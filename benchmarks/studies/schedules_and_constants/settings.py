@@ -1,4 +1,4 @@
-"""With what each rule is measured."""
+"""The settings with which each rule is measured."""
 
 from typing import NamedTuple
 
