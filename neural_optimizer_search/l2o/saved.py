@@ -100,7 +100,7 @@ def _fields():
     return {field.name for field in dataclasses.fields(GuidedPolicySearchConfig)}
 
 
-# -- Its state -----------------------------------------------------------------------------------
+# -- Its state -------------------------------------------------------------------------------------
 
 
 def save_state(directory: pathlib.Path, state: TrainingState, about: Mapping[str, Any]) -> None:

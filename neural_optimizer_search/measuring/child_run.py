@@ -31,8 +31,9 @@ class TrainingRun(NamedTuple):
 
     @property
     def scale(self) -> Optional[float]:
-        """The divisor of rates that gives updates a root mean square of 1: `update_rms`, but 1 for a rule that never
-        moves, which is harmless at any rate; None if it is not finite.
+        """The divisor of rates that gives updates a root mean square of 1; None if it is not finite.
+
+        This is `update_rms`, but 1 for a rule that never moves, which is harmless at any rate.
         """
         return (self.update_rms or 1.0) if self.finite and np.isfinite(self.update_rms) else None
 

@@ -101,8 +101,7 @@ class KeptRuns:
         schedule: Schedule = CONSTANT,
         weight_decay: float = 0.0,
     ) -> TrainingRun:
-        """The `TrainingRun` of the first steps, its last values those at its end; see `ChildTraining` for the
-        arguments.
+        """The `TrainingRun` of the first steps, with its last values at its end; see `ChildTraining`.
 
         Args:
           steps: Number of steps, unless `end` comes first.

@@ -1,4 +1,4 @@
-"""The operations that the words of the language use: one namespace of functions per array library."""
+"""The operations that words compute with: one namespace of functions per array library."""
 
 from typing import cast
 

@@ -183,7 +183,7 @@ class Rounds:
             return self._config.trials
         return max(0, min(self._config.trials, (left // rules - self._other_steps) // self._trial_steps))
 
-    # -- Choice of rules --------------------------------------------------------------------------------
+    # -- Choice of rules -------------------------------------------------------------------------------
 
     def _choose_given(self):
         settled = self._standing.settled

@@ -59,8 +59,9 @@ def _write(tunable, value):
 
 
 def _is_whole(evaluation):
-    """Whether the first training reached its end: one that ended early only has its reward until then. On several
-    tasks, whether it was trained on all.
+    """Whether the first training reached its end; on several tasks, whether it was trained on all.
+
+    One that ended early only has its reward until then.
     """
     if evaluation.parts:
         return evaluation.status == "ok"

@@ -140,8 +140,7 @@ def name_known_optimizer(rule: Rule, known: Mapping[str, Rule]) -> str:
 
 
 def require_reward(known: Mapping[str, Evaluation]) -> None:
-    """Checks that at least one known optimizer has a reward: otherwise the task is at fault, and no rule would have
-    one.
+    """Checks that at least one known optimizer has a reward: else the task is at fault, and no rule has one.
 
     Args:
       known: Evaluations of the known optimizers, by name.

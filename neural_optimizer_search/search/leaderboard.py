@@ -172,7 +172,7 @@ def format_reward(evaluation: Evaluation) -> str:
     return f"{evaluation.reward:.4f}{spread}"
 
 
-# -- Text above and below ------------------------------------------------------------------
+# -- Text above and below --------------------------------------------------------------------------
 
 
 def _begin(ranking, steps):

@@ -62,8 +62,7 @@ def find_rules(texts: Sequence[str]) -> list[Rule]:
 
 
 def find_starts(texts: Sequence[str]) -> list[Start]:
-    """Finds the `Start`s that texts name: the rules of `find_rules`, each with the setting that it was found or tuned
-    with.
+    """Finds the `Start`s that texts name: rules of `find_rules`, with the settings of their search or tuning.
 
     Args:
       texts: See `find_rules`.

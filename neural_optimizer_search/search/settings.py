@@ -277,8 +277,9 @@ class Settings(Algorithm):
         return Trial(values["rate"], schedule, values["weight decay"], least, individual.centred, individual.known)
 
     def _find_least(self, is_known):
-        """The reward that a trial needs to go on: as much as most at each look, and then as much as the middle
-        parent. A seed affects all rewards alike, so the first seeds need that much more, or less.
+        """The reward that a trial needs to go on: at each look that of most, and then that of the middle parent.
+
+        A seed affects all rewards alike, so the first seeds need that much more, or less.
         """
         c, best = self._config, self._best[is_known]
         seen = [last if len(last) >= c.enough else [0.0] for last in self._looks[is_known]]

@@ -23,8 +23,9 @@ _Executor = TypeVar("_Executor", bound="Executor")
 
 @dataclass(frozen=True)
 class Ask:
-    """A request about a rule: to a method of the evaluator, which gets the rule and these arguments, or to a
-    function, which gets the evaluator first.
+    """A request about a rule, to a method of the evaluator or to a function.
+
+    A method gets the rule and these arguments; a function gets the evaluator first.
 
     Attributes:
       method: The method's name; `__call__` measures the rule. Or a function of a module, which pickles by its name.

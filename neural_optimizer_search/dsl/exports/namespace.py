@@ -42,7 +42,7 @@ class CodeOperations:
     def __init__(self, functions: Functions, lines: Lines) -> None:
         self.functions, self.lines, self.math = functions, lines, _Math(self)
 
-    # -- The functions of a namespace --------------------------------------------------------------------------
+    # -- The functions of a namespace ------------------------------------------------------------------
 
     def where(self, condition: Code, x: Any, y: Any) -> Code:
         """x where the condition is true, else y."""
@@ -105,7 +105,7 @@ class CodeOperations:
         call = like.derive(f"{name}({like.text}, {seed.text}, {place})", like, seed)
         return self.needing(call, name)
 
-    # -- How code is written -----------------------------------------------------------------------------
+    # -- How code is written ---------------------------------------------------------------------------
 
     def read(self, x: Union[Code, float]) -> Code:
         """A number as code; code stays as it is."""
