@@ -104,13 +104,13 @@ def number(least: float, most: float) -> Callable[[str], float]:
 
 
 def path_text(text: str) -> str:
-    """As `path`, for what is no file of this machine's: an address such as gs://bucket stays as it is."""
+    """As `path`, but an address that is not on this machine, such as gs://bucket, stays as it is."""
     path(text)
     return text
 
 
 def quote(place: Union[str, pathlib.Path]) -> str:
-    """A path as a word that can be pasted into a shell; one that begins with a dash is no flag then.
+    """A path as a word that can be pasted into a shell, where a leading dash does not make it a flag.
 
     Example:
       >>> from neural_optimizer_search.command_line import quote

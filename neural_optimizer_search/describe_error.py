@@ -13,7 +13,7 @@ from typing import NamedTuple, Optional
 
 from neural_optimizer_search.command_line import drop_error_numbers, shorten
 
-# Whose frames are nobody's own code.
+# Packages whose frames are not the user's code.
 _NOT_THEIRS = {"tensorflow", "keras", "tf_keras", "numpy", "tf_agents"}
 _INSTALLED = {"site-packages", "dist-packages"}
 _STANDARD_LIBRARY = tuple({os.path.join(sysconfig.get_path(name), "") for name in ("stdlib", "platstdlib")})

@@ -160,7 +160,7 @@ def command(prog: str, config: type, recorded: Mapping[str, Any]) -> str:
         elif one.positional and isinstance(value, str):
             words.append(f"./{value}" if value.startswith("-") else value)
         elif isinstance(value, (str, int, float)) and value is not False:
-            # With = a value that starts with a dash is no flag.
+            # With =, a value that starts with a dash is not taken for a flag.
             words += [f"{word}={value}"] if str(value).startswith("-") else [word, str(value)]
     return shlex.join(words)
 
@@ -170,7 +170,7 @@ def _write_tuple(word, one, values):
     texts = [str(value) for value in values if isinstance(value, (str, int, float))]
     if len(texts) == 1 and not one.positional and texts[0].startswith("-"):
         return [f"{word}={texts[0]}"]
-    # With a space before it a value that starts with a dash is no flag.
+    # With a space before it, a value that starts with a dash is not taken for a flag.
     texts = [f" {text}" if text.startswith("-") else text for text in texts]
     return texts if one.positional or not texts else [word, *texts]
 

@@ -203,7 +203,7 @@ class CacheFile:
 
 
 def _connect_to_look(path):
-    """A connection that writes nothing, and nothing beside the file unless somebody else has it open."""
+    """A connection that writes nothing, and nothing beside the file unless another process has it open."""
     journals = any(path.with_name(path.name + suffix).exists() for suffix in JOURNALS)
     return sqlite3.connect(f"{path.absolute().as_uri()}?{'mode=ro' if journals else 'immutable=1'}", uri=True)
 

@@ -54,5 +54,5 @@ def is_stdout(place: Path) -> bool:
     """Whether this is where the command prints, such as /dev/stdout, whatever that is: a pipe, a file, a terminal."""
     try:
         return os.path.samestat(os.stat(place), os.fstat(sys.stdout.fileno()))
-    except (OSError, ValueError):  # not there; or standard output is no file
+    except (OSError, ValueError):  # not there; or standard output is not a file
         return False
