@@ -1,4 +1,4 @@
-"""How our pictures look: on white, a line style for each colour, so that a print can be read too."""
+"""The style of our pictures: on white, with a line style for each colour, so that prints are also readable."""
 
 import pathlib
 from typing import Any

@@ -1,4 +1,4 @@
-"""Checks of arguments: each says what is allowed, and what was received."""
+"""Checks of arguments: each error says what is allowed, and what was received."""
 
 import inspect
 import math
@@ -31,7 +31,7 @@ def check_int(argument: str, value: Any, allowed: str, is_valid: Callable[[Any],
 
 
 def _is(kind, number):
-    """Whether it is a number of a kind; True and False are numbers to Python, and mistakes here."""
+    """Whether it is a number of a kind; True and False are numbers in Python, but mistakes here."""
     return isinstance(number, kind) and not isinstance(number, bool)
 
 
@@ -42,7 +42,7 @@ def check_step_count(decay_steps: Any, reader: str) -> int:
 
 
 def check_config(cls: type, config: Mapping[str, Any]) -> None:
-    """Raises a ValueError unless a config has all that an object cannot be made without."""
+    """Raises a ValueError unless a config has everything that is needed to make an object."""
     parameters = inspect.signature(cls).parameters.values()
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     needed = [p.name for p in parameters if p.kind in kinds and p.default is inspect.Parameter.empty]
@@ -57,7 +57,7 @@ def check_config(cls: type, config: Mapping[str, Any]) -> None:
 
 
 def _of_python(value):
-    """Python's number for a number of NumPy, which may be an array without dimensions."""
+    """Converts a NumPy number, which may be an array without dimensions, to a Python number."""
     return value.item() if isinstance(value, (np.generic, np.ndarray)) and np.ndim(value) == 0 else value
 
 

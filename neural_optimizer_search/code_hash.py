@@ -1,4 +1,4 @@
-"""A hash of code, for what was computed by it: a comment more changes nothing."""
+"""A hash of code, for results computed by it: comments do not affect it."""
 
 import ast
 import hashlib
@@ -15,7 +15,7 @@ _THIS_PACKAGE = __name__.partition(".")[0]
 
 
 def hash_code(*modules: str) -> str:
-    """A short text that differs if the code of one of the modules does, comments and docstrings apart.
+    """A short text that changes with the code of any of the modules, but not with comments and docstrings.
 
     Args:
       *modules: Names as in an import statement.
@@ -37,8 +37,8 @@ def hash_code(*modules: str) -> str:
 def hash_files(module: str) -> dict[str, str]:
     """A hash of the code of a module, and of each module that it imports from beside itself, by file.
 
-    Beside it is what lies in the directory that its top package, or the module, lies in; of an installed module, what
-    is in its own package. Nothing is imported. This package and what is written in another language are left out.
+    Beside it are the modules in the directory of its top package, or of the module itself; for an installed module,
+    those in its own package. Nothing is imported. This package and what is written in another language are left out.
 
     Args:
       module: The module's name as in an import statement; it has been imported.
@@ -112,7 +112,7 @@ def _find(name):
 
 
 def _code(text):
-    """What Python runs of a module's text; the text itself if that is none of this Python's."""
+    """What Python runs of a module's text; the text itself if this Python cannot parse it."""
     try:
         with _PARSING:
             tree = ast.parse(text)

@@ -1,4 +1,4 @@
-"""How our commands speak to a person who got something wrong."""
+"""How the commands report a user's mistakes."""
 
 import argparse
 import importlib
@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn, Union
 
-# Where a package is installed by another name than it is imported by.
+# Packages whose name for installation differs from the name for import.
 _INSTALLED_AS = {"sklearn": "scikit-learn"}
 
 
@@ -104,13 +104,13 @@ def number(least: float, most: float) -> Callable[[str], float]:
 
 
 def path_text(text: str) -> str:
-    """As `path`, for what is no file of this machine's: an address such as gs://bucket stays as it is."""
+    """As `path`, but an address that is not on this machine, such as gs://bucket, stays as it is."""
     path(text)
     return text
 
 
 def quote(place: Union[str, pathlib.Path]) -> str:
-    """A path as a word that can be pasted into a shell; one that begins with a dash is no flag then.
+    """A path as a word that can be pasted into a shell, where a leading dash does not make it a flag.
 
     Example:
       >>> from neural_optimizer_search.command_line import quote
@@ -154,7 +154,7 @@ def is_installed(module: str) -> bool:
     """Whether a module can be imported, without importing it."""
     try:
         return importlib.util.find_spec(module) is not None
-    except (ImportError, ValueError):  # None in `sys.modules`: someone says that it is not there
+    except (ImportError, ValueError):  # None in `sys.modules` marks it as missing
         return False
 
 
@@ -180,11 +180,11 @@ def import_package(module: str, extra: str, purpose: str) -> Any:
 
 
 class NotFound(ValueError):
-    """There is nothing of a name."""
+    """There is nothing with this name."""
 
 
 def import_named(name: str) -> Any:
-    """What a person named by "module:attribute"; modules of the current directory count.
+    """Imports what the user named by "module:attribute"; modules in the current directory count.
 
     Raises:
       NotFound: If there is no such module or attribute. An error that the module itself raises passes through.
@@ -199,13 +199,13 @@ def import_named(name: str) -> Any:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if not f"{module_name}.".startswith(f"{error.name}."):
-            raise  # the module is there, and imports one that is not
+            raise  # the module exists, but imports one that does not
         raise NotFound(
             f"there is no module {module_name!r} in {here} or on Python's path. Write it as in an import "
             f"statement: directory.file, without .py. Received: {name!r}."
         ) from None
     finally:
-        os.chdir(here)  # many a script goes to its own directory; relative paths of the command stay as they were
+        os.chdir(here)  # many scripts change to their own directory; relative paths of the command keep their meaning
     if not hasattr(module, attribute):
         raise NotFound(f"module {module_name!r} ({module.__file__}) has no {attribute!r}. Received: {name!r}.")
     return getattr(module, attribute)

@@ -1,4 +1,4 @@
-"""How every command runs: its output may end, signals end it, and whatever ends it is one sentence."""
+"""How every command runs: its output may be closed, signals end it, and one sentence says what ended it."""
 
 import contextlib
 import functools
@@ -37,7 +37,7 @@ class Output:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        """Writes it if that goes."""
+        """Writes it if possible."""
         try:
             self._attempt(self._stream.write, text)
         except UnicodeEncodeError:
@@ -46,12 +46,12 @@ class Output:
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
-        """Writes them if that goes."""
+        """Writes them if possible."""
         for line in lines:
             self.write(line)
 
     def flush(self) -> None:
-        """Writes what waits if that goes."""
+        """Writes what is buffered if possible."""
         self._attempt(self._stream.flush)
 
     def _attempt(self, do, *arguments):
@@ -61,7 +61,7 @@ class Output:
             do(*arguments)
         except UnicodeError:
             raise
-        except (OSError, ValueError) as error:  # ValueError: somebody closed it
+        except (OSError, ValueError) as error:  # ValueError: it was closed
             self.error = error
             # Python would try the rest again when it exits, and complain.
             with contextlib.suppress(OSError, ValueError):
@@ -99,14 +99,14 @@ _running: "list[_Command]" = []
 
 
 def command(name: str) -> Callable[[Main], Main]:
-    """Makes of what a command does its `main`.
+    """Turns the work of a command into its `main`.
 
     Standard output and standard error may end meanwhile: the command goes on without them. Signals stop it (see
     `Stopping`). What a disk or a database refuses, and a damaged file, end it with
     one sentence.
 
     Args:
-      name: As a person calls it.
+      name: The name by which users call it.
 
     Example:
       >>> from neural_optimizer_search import console
@@ -130,11 +130,11 @@ def command(name: str) -> Callable[[Main], Main]:
 
 
 def goes_on(stopped: str, mended: str) -> None:
-    """Has the running command say, from now on, how to go on with it.
+    """Sets what the running command says from now on about how to continue it.
 
     Args:
-      stopped: For whoever stopped it, one or more sentences.
-      mended: For whoever has mended what ended it, such as a full disk.
+      stopped: One or more sentences for a user who stopped it.
+      mended: Sentences for a user who has fixed what ended it, such as a full disk.
     """
     if _running:
         _running[-1].stopped, _running[-1].mended = stopped, mended

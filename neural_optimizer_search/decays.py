@@ -1,7 +1,7 @@
 """Decay functions f(t, T) of the step t and the number of steps T (arXiv v2, section 4.1).
 
 t is 0-based and counts weight updates. Each function takes a namespace of operations (`operations/`) and float
-scalars or arrays of its library, and returns one of their dtype.
+scalars or arrays of its library, and returns a result of the same dtype.
 """
 
 import math
@@ -18,12 +18,12 @@ def linear(ops: Operations, t: Any, T: Any) -> Any:
 
 
 def cyclical(ops: Operations, t: Any, T: Any, n: float = 0.5) -> Any:
-    """cd_n = (1 + cos(2πn·t/T)) / 2; past T it holds its value at T. n = 1/2 is cosine decay, 1 -> 0."""
+    """cd_n = (1 + cos(2πn·t/T)) / 2; past T it keeps its value at T. n = 1/2 is cosine decay, 1 -> 0."""
     return 0.5 * (1.0 + ops.cos(2.0 * n * ops.math.pi * ops.minimum(t, T) / T))
 
 
 def restart(ops: Operations, t: Any, T: Any, n: float) -> Any:
-    """rd_n = (1 + cos(π·((t·n) mod T)/T)) / 2; 0 from T on, where the formula would start anew at 1."""
+    """rd_n = (1 + cos(π·((t·n) mod T)/T)) / 2; 0 from T on, where the formula would start again at 1."""
     decayed = 0.5 * (1.0 + ops.cos(ops.math.pi * ops.floormod(t * n, T) / T))
     return ops.where(t < T, decayed, ops.zeros_like(decayed))
 
@@ -39,7 +39,7 @@ _ALLOWED = '"ld", "cd", "cd_n" or "rd_n" with a number n > 0, such as "cd_1" or 
 
 @dataclass(frozen=True)
 class Decay:
-    """A named decay: called with (t, T) it returns f(t, T), tensors of tensors of Keras's backend.
+    """A named decay: called with (t, T), it returns f(t, T). Tensors of Keras's backend give tensors.
 
     Args:
       name: "ld", "cd" (n = 1/2), "cd_n" or "rd_n" with a number n > 0.
@@ -74,7 +74,7 @@ class Decay:
 
         Args:
           t, T: Float scalars or arrays of the library that `ops` is for.
-          ops: The namespace of operations; None is that of Keras's backend.
+          ops: The namespace of operations; None for that of Keras's backend.
         """
         function, periods = self._parts()
         return function(ops or of_backend(), t, T, *periods)

@@ -1,4 +1,4 @@
-"""What went wrong in somebody's code, in one line: their own error, and the place in their own file.
+"""Describes an error in the user's code in one line: the error, and its place in the user's file.
 
 TensorFlow and Keras wrap the errors of what they call. What is raised while a function is traced stands in a text
 that begins with "in user code:", what is raised in a `tf.py_function` or a generator in the error of an op,
@@ -13,7 +13,7 @@ from typing import NamedTuple, Optional
 
 from neural_optimizer_search.command_line import drop_error_numbers, shorten
 
-# Whose frames are nobody's own code.
+# Packages whose frames are not the user's code.
 _NOT_THEIRS = {"tensorflow", "keras", "tf_keras", "numpy", "tf_agents"}
 _INSTALLED = {"site-packages", "dist-packages"}
 _STANDARD_LIBRARY = tuple({os.path.join(sysconfig.get_path(name), "") for name in ("stdlib", "platstdlib")})
@@ -51,7 +51,7 @@ class _Told(NamedTuple):
 
 
 def describe_error(error: BaseException) -> str:
-    """One line: what was raised, and where; of all files the innermost one that is of whoever wrote the task.
+    """One line: what was raised, and where, namely in the innermost file that belongs to the task's author.
 
     Args:
       error: As it was caught.
@@ -95,7 +95,7 @@ def _read(error) -> _Told:
 def _text(error):
     try:
         return str(error)
-    except Exception:  # the class is somebody's own
+    except Exception:  # the class is the user's code
         return ""
 
 

@@ -1,4 +1,4 @@
-"""A file that one process writes at a time. The lock lies on the file itself, whatever name it is opened by."""
+"""A file that only one process writes at a time. The lock is on the file itself, under whatever name it is opened."""
 
 import fcntl
 import os
@@ -18,7 +18,7 @@ class Moved(RuntimeError):
     """The file is not where it was opened.
 
     Attributes:
-      place: Where it is now; None if it was deleted, or nobody can say.
+      place: Where it is now; None if it was deleted, or if that is unknown.
     """
 
     def __init__(self, message: str, place: Union[Path, None]):
@@ -30,7 +30,7 @@ class FileLock:
     """Holds a file until it is closed, or the process ends, however that may be.
 
     Args:
-      path: The file, which must be there.
+      path: The file, which must exist.
 
     Raises:
       InUse: If it is held by another process, or by this one.
@@ -67,7 +67,7 @@ class FileLock:
         raise Moved(f"{self._path} {where} while it was written.", place)
 
     def close(self) -> None:
-        """Lets the file go; the second time does nothing."""
+        """Releases the file; a second call does nothing."""
         if self._is_open:
             self._is_open = False
             _held.discard(self._file)

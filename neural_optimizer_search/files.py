@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and files of which nobody knows who wrote them."""
+"""Files that are written as a whole or not at all, and files of unknown origin."""
 
 import contextlib
 import fcntl
@@ -14,10 +14,10 @@ class Damaged(ValueError):
 
 
 def write_whole(path: Union[str, os.PathLike], write: Callable[[pathlib.Path], Any], replace: bool = True) -> None:
-    """Writes a file beside its place and moves it there when it is whole.
+    """Writes a file beside its final place, and moves it there when it is complete.
 
-    Whatever ends the writing, an error or the end of the process, the file of before stays. Of several writers one
-    waits for the other.
+    If the writing ends early, by an error or the end of the process, the earlier file stays. Several writers wait for
+    each other.
 
     Args:
       path: The file.
@@ -39,7 +39,7 @@ def write_whole(path: Union[str, os.PathLike], write: Callable[[pathlib.Path], A
       '{}'
     """
     path = pathlib.Path(path)
-    unfinished = path.with_name(f".{path.name}.unfinished")  # a name that no person gives
+    unfinished = path.with_name(f".{path.name}.unfinished")  # a name that users do not choose
     with _hold_new(unfinished) as descriptor:
         try:
             if not replace and os.path.lexists(path):
@@ -81,15 +81,15 @@ def _look(path):
 
 
 def read_bytes(path: Union[str, os.PathLike], most: int = 2**30) -> bytes:
-    """What a file holds. A pipe or a device, which may never end, is not read.
+    """Reads a file. A pipe or a device, which may never end, is not read.
 
     Args:
       path: The file.
-      most: Bytes that it may have.
+      most: The most bytes that it may have.
 
     Raises:
       FileNotFoundError, OSError: If it is not there or cannot be read.
-      Damaged: If it is no regular file, or too large.
+      Damaged: If it is not a regular file, or too large.
     """
     require_regular(path)
     size = os.path.getsize(path)
@@ -99,7 +99,7 @@ def read_bytes(path: Union[str, os.PathLike], most: int = 2**30) -> bytes:
 
 
 def read_text(path: Union[str, os.PathLike], most: int = 2**24) -> str:
-    """What a file of UTF-8 text holds; as `read_bytes`, and `Damaged` also if it is no such text."""
+    """Reads a file of UTF-8 text; as `read_bytes`, and also raises `Damaged` if it is not such text."""
     try:
         return read_bytes(path, most).decode()
     except UnicodeDecodeError as error:
@@ -110,7 +110,7 @@ def require_regular(path: Union[str, os.PathLike]) -> None:
     """Checks that there is a file with contents of its own, at the path or where its links lead.
 
     Raises:
-      FileNotFoundError, OSError: If nothing is there, or nobody may look.
+      FileNotFoundError, OSError: If nothing is there, or access is denied.
       Damaged: If it is a directory, a pipe, a socket or a device.
     """
     mode = os.stat(path).st_mode
@@ -122,8 +122,8 @@ def require_own(path: Union[str, os.PathLike]) -> None:
     """Checks that there is a file that nothing else leads to: what is written to it would be written there, too.
 
     Raises:
-      FileNotFoundError, OSError: If nothing is there, or nobody may look.
-      Damaged: If it is no regular file, or a link, or has another name.
+      FileNotFoundError, OSError: If nothing is there, or access is denied.
+      Damaged: If it is not a regular file, is a link, or has another name.
     """
     if os.path.islink(path):
         raise Damaged(f"{path} is a link to {os.readlink(path)}, where a file of its own was expected.")

@@ -1,7 +1,8 @@
 """Flags as fields of frozen dataclasses.
 
-One field holds all that is to be said of a flag: its name, type, default, sentence, and whether it may change when a
-run is resumed. From it come the parser, what a run records, the command that repeats it, and the tables of documents.
+One field holds everything about a flag: its name, type, default, help, and whether it may change when a run is
+resumed. The parser, the record of a run, the command that repeats it, and the tables in documents are derived from
+it.
 
 A dataclass may have a `GROUPS`, which says with which of its flags a group of the help begins, and its title.
 """
@@ -22,24 +23,23 @@ Config = TypeVar("Config")
 
 @dataclass(frozen=True)
 class Flag:
-    """What is said of a flag beside its name and its default.
+    """The properties of a flag besides its name and its default.
 
     Attributes:
       help: One sentence without its default.
       parse: Makes a value of the text that was given; raises `argparse.ArgumentTypeError`.
       choices: The values allowed, or a function that gives them; None if `parse` decides.
       default_text: The default in words, where the value does not tell it.
-      metavar: What stands for the value in the help.
+      metavar: The name of the value in the help.
       option: The flag as it is typed, if not "--" and the field's name.
       positional: Whether it is typed without its name.
-      nargs: As for `argparse`. With "+" or "*" the value is a tuple, of what `parse` makes of each word.
+      nargs: See `argparse`. With "+" or "*", the value is a tuple of what `parse` makes of each word.
       changeable: Whether a resumed run may be given another value.
       recorded: Whether it is a part of what a run records of itself.
       is_local: Tells of a value whether it names something of one machine, such as a file, an address or a module of
-        the user's own. Of a run that was made elsewhere nobody takes it without being told to.
-      may_be_none: Whether a run may record None of it although that is not the default, such as no budget.
-      earlier: What a run means that recorded nothing of it, because it is of a release before this flag; None: the
-        default.
+        the user's own. From a run that was made elsewhere, such a value is used only if the user confirms it.
+      may_be_none: Whether a run may record None for it although that is not the default, such as no budget.
+      earlier: The value for a run that did not record it, because its release lacked this flag; None for the default.
     """
 
     help: str
@@ -100,7 +100,7 @@ def flags_of(*configs: type) -> dict[str, tuple[Flag, Any]]:
 
 
 def spell(config: type, name: str) -> str:
-    """What a person calls a flag: "--async" for the field `asynchronous`, RUN for a positional argument."""
+    """The name of a flag for users: "--async" for the field `asynchronous`, RUN for a positional argument."""
     return _spell(name, flags_of(config)[name][0])
 
 
@@ -160,7 +160,7 @@ def command(prog: str, config: type, recorded: Mapping[str, Any]) -> str:
         elif one.positional and isinstance(value, str):
             words.append(f"./{value}" if value.startswith("-") else value)
         elif isinstance(value, (str, int, float)) and value is not False:
-            # With = a value that starts with a dash is no flag.
+            # With =, a value that starts with a dash is not taken for a flag.
             words += [f"{word}={value}"] if str(value).startswith("-") else [word, str(value)]
     return shlex.join(words)
 
@@ -170,7 +170,7 @@ def _write_tuple(word, one, values):
     texts = [str(value) for value in values if isinstance(value, (str, int, float))]
     if len(texts) == 1 and not one.positional and texts[0].startswith("-"):
         return [f"{word}={texts[0]}"]
-    # With a space before it a value that starts with a dash is no flag.
+    # With a space before it, a value that starts with a dash is not taken for a flag.
     texts = [f" {text}" if text.startswith("-") else text for text in texts]
     return texts if one.positional or not texts else [word, *texts]
 

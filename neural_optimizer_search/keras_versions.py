@@ -1,4 +1,4 @@
-"""The one file that knows which Keras is there, on which backend, and in what optimizers of Keras 2 and 3 differ."""
+"""The only file that knows which Keras is installed, on which backend, and how optimizers of Keras 2 and 3 differ."""
 
 import importlib
 import importlib.metadata

@@ -1,4 +1,4 @@
-"""Who made a run, on which machine and where. What somebody else's run says of this machine is not believed."""
+"""Who made a run, on which machine and where. Another user's run is not trusted about this machine."""
 
 import getpass
 import os

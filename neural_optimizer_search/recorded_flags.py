@@ -1,4 +1,4 @@
-"""What a run records of its flags, and what of that counts when it is resumed."""
+"""What a run records of its flags, and which of these records count when it is resumed."""
 
 import argparse
 import dataclasses

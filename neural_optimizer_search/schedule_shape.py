@@ -1,4 +1,4 @@
-"""How the learning rate goes down, and up before that, in the course of a run: a factor for each of its steps."""
+"""The shape of the learning rate over a run, a warm-up followed by a decay: a factor for each step."""
 
 import contextlib
 import math
@@ -23,7 +23,7 @@ _WARMUP = ", warm-up "
 
 @dataclass(frozen=True)
 class Schedule:
-    """The shape of the learning rate over a run, whatever its length and the rate are.
+    """The shape of the learning rate over a run, independent of its length and of the rate.
 
     In the first W = round(warmup · steps) steps the rate rises, as (t + 1) / W of it; the decay covers the rest.
 
@@ -33,7 +33,7 @@ class Schedule:
       warmup: Share of the steps in which the rate rises, in [0, 1).
 
     Raises:
-      ValueError: If an argument is none of these.
+      ValueError: If an argument is invalid.
 
     Example:
       >>> from neural_optimizer_search.schedule_shape import Schedule
@@ -60,11 +60,11 @@ class Schedule:
         return f"{self.decay}{_WARMUP}{self.warmup!r}" if self.warmup else self.decay
 
     def count_rising(self, steps: int) -> int:
-        """W: in so many of the steps the rate rises."""
+        """W, the number of steps in which the rate rises."""
         return min(round(self.warmup * steps), steps - 1)
 
     def factors(self, steps: int) -> np.ndarray:
-        """What the learning rate is multiplied by in each step of a run.
+        """The factor of the learning rate in each step of a run.
 
         Args:
           steps: Number of steps, at least 1.

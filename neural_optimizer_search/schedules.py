@@ -92,12 +92,12 @@ class NoisyLinearCosineDecay(_Schedule):
 
     with ld, cd_n, T and n as in `LinearCosineDecay`. It has the distribution of
     `tf.compat.v1.train.noisy_linear_cosine_decay`, but the noise depends on `seed` and the step
-    alone: however often a step's learning rate is read, it is the same, and a resumed run repeats
-    it. Each backend of Keras draws other noise, and so does TensorFlow with XLA (`jit_compile`).
+    alone: the learning rate of a step is the same however often it is read, and a resumed run repeats it. Each
+    backend of Keras draws different noise, and so does TensorFlow with XLA (`jit_compile`).
 
-    The learning rate can be negative: with the defaults for 16 % of the seeds at t = 0, and often
-    again towards T, where the noise outweighs ld but cd_n makes both small. The original does
-    nothing about it, and neither does this: such a step goes uphill.
+    The learning rate can be negative: with the defaults for 16 % of the seeds at t = 0, and often again towards T,
+    where the noise outweighs ld but cd_n makes both small. Neither the original nor this class prevents this: such a
+    step goes uphill.
 
     Past T, ld and cd_n keep their values at T, ε_t has the variance of step T, and the noise goes
     on. With the default n, cd_n is 0 there, which leaves `initial_learning_rate * beta`.
@@ -110,7 +110,7 @@ class NoisyLinearCosineDecay(_Schedule):
       num_periods: n, a number >= 0. Defaults to 0.5, which is cosine decay without restarts.
       alpha: A finite number. Defaults to 0.
       beta: A finite number. Defaults to 0.001.
-      seed: Seed of the noise, an int of 64 bits with sign. Defaults to 0.
+      seed: Seed of the noise, a signed 64-bit integer. Defaults to 0.
 
     Raises:
       ValueError: If an argument is out of range.
@@ -176,7 +176,7 @@ class NoisyLinearCosineDecay(_Schedule):
 
 @_serializable
 class WarmUp(_Schedule):
-    """Any schedule after a warm-up, in which the rate rises to the schedule's first one.
+    """Any schedule after a warm-up, during which the rate rises to the schedule's first value.
 
         learning_rate(t) = schedule(0) * (t + 1) / W    for t < W
         learning_rate(t) = schedule(t - W)              from then on
@@ -215,7 +215,7 @@ class WarmUp(_Schedule):
         if isinstance(self.schedule, float):
             return share * self.schedule
         later = step - self.warmup_steps
-        # Of a Python number PyTorch knows no maximum.
+        # PyTorch's maximum does not take Python numbers.
         return share * self.schedule(max(later, 0) if isinstance(later, int) else ops.maximum(later, 0))
 
     def get_config(self) -> dict[str, Any]:
@@ -225,7 +225,7 @@ class WarmUp(_Schedule):
         return {"schedule": schedule, "warmup_steps": self.warmup_steps}
 
 
-# What a `Schedule` calls its decays.
+# The names of the decays in a `Schedule`.
 _MAKE = {
     "constant": lambda rate, steps: rate,
     "linear": lambda rate, steps: keras.optimizers.schedules.PolynomialDecay(rate, steps, end_learning_rate=0.0),
@@ -235,13 +235,13 @@ _MAKE = {
 
 
 def make_schedule(shape: Union[Schedule, str], learning_rate: float, steps: int) -> Any:
-    """What an optimizer takes as `learning_rate` for a rate to go like this in the course of a training.
+    """Makes the `learning_rate` of an optimizer that follows this schedule over a training run.
 
     Args:
-      shape: Text such as "linear" or "cosine, warm-up 0.1", as `parse_schedule` reads it: the rate goes down in this
-        way to 0, after a rise in such a share of the steps. Or a `Schedule`.
-      learning_rate: What the highest rate is, a number > 0.
-      steps: Of the training, an int > 0: epochs times batches an epoch.
+      shape: Text such as "linear" or "cosine, warm-up 0.1", as `parse_schedule` reads it: the rate decays to 0 in
+        this way, after rising during that share of the steps. Or a `Schedule`.
+      learning_rate: The highest rate, a number > 0.
+      steps: Length of the training, an int > 0: epochs times batches per epoch.
 
     Returns:
       A `LearningRateSchedule`; for "constant" the number.

@@ -1,4 +1,4 @@
-"""Signals end a command as Ctrl-C does: what is done is kept, and nothing is left running."""
+"""Signals end a command as Ctrl-C does: finished work is kept, and nothing is left running."""
 
 import gc
 import os
@@ -17,7 +17,7 @@ STOPPED = 128 + signal.SIGINT
 # Seconds after which a command that is still tidying up ends anyway. What was measured is on disk by then, and worker
 # processes end with their parent.
 PATIENCE = 8.0
-# Seconds between two looks at whether the command heard.
+# Seconds between two checks whether the command has reacted.
 _INTERVAL = 0.5
 
 
@@ -83,7 +83,7 @@ class Stopping:
             raise Stop
 
     def _end_anyway(self):
-        signal.setitimer(signal.ITIMER_REAL, 1)  # whoever should read what is said may be stuck, too
+        signal.setitimer(signal.ITIMER_REAL, 1)  # the reader of the output may be stuck, too
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         self._say()
         os._exit(self.exit_code)

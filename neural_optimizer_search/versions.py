@@ -1,4 +1,4 @@
-"""What runs here, for records and for reports of faults."""
+"""The versions of the software, for records and for bug reports."""
 
 import importlib.metadata
 import platform
@@ -17,7 +17,7 @@ def find_versions() -> dict[str, str]:
 
 
 def describe_versions() -> str:
-    """What a report of a fault needs, in a sentence."""
+    """What a bug report needs, in a sentence."""
     versions = {**find_versions(), **_find(_OTHERS)}
     packages = ", ".join(f"{name} {version}" for name, version in versions.items())
     return f"{packages}; Keras on {BACKEND}; {platform.platform()}"

@@ -1,4 +1,4 @@
-"""Checkpoints of which one that is half written, damaged later, or another run's does no harm."""
+"""Checkpoints that are safe: one that is half-written, damaged later, or from another run does no harm."""
 
 import os
 import pathlib
@@ -15,7 +15,7 @@ from neural_optimizer_search.files import Damaged, require_regular, write_whole
 from neural_optimizer_search.search.algorithm import StateLost
 
 KEPT = 2
-# Where those lie that are of a later step than the ledger has.
+# The directory of checkpoints of later steps than the ledger has.
 PASSED_OVER = "passed_over"
 _INDEX = re.compile(r"ckpt-(\d{1,18})\.index")
 _VALUE = "{}/.ATTRIBUTES/VARIABLE_VALUE"  # TensorFlow's name for a variable in a checkpoint
@@ -27,7 +27,7 @@ class SavedCheckpoint(NamedTuple):
     Attributes:
       prefix: The path of its files, without what follows the number.
       run_id: The run that saved it; None if it does not say.
-      number: The number that it was saved with.
+      number: The number under which it was saved.
     """
 
     prefix: str
@@ -36,11 +36,11 @@ class SavedCheckpoint(NamedTuple):
 
 
 class Checkpoints:
-    """The newest two states of some trackable objects, in a directory of their own.
+    """The newest two states of some trackable objects, in their own directory.
 
     Args:
-      directory: Where they are; made when the first one is saved.
-      run_id: The run that they are of.
+      directory: Their directory; created when the first one is saved.
+      run_id: The run that they belong to.
       **items: What to save: variables, networks, optimizers.
     """
 
@@ -71,7 +71,7 @@ class Checkpoints:
         """Restores the newest checkpoint that can be read in full; returns whether there is one.
 
         Args:
-          latest: Later ones are passed over and set aside: what they learned from is not there any more.
+          latest: Later ones are skipped and set aside: what they learned from no longer exists.
 
         Raises:
           StateLost: If it lacks one of the items, or a part of one, or is another run's.
@@ -81,7 +81,7 @@ class Checkpoints:
         try:
             checkpointer = self._checkpointer = self._open()
             if usable:
-                # TensorFlow leaves an item that is not in the checkpoint as it is, and says nothing.
+                # TensorFlow silently leaves an item that is not in the checkpoint as it is.
                 checkpointer.initialize_or_restore().assert_existing_objects_matched()
         # An item that is not there, or of another shape; what a Python object kept is not what it keeps.
         except (AssertionError, ValueError, TypeError, RecursionError) as error:
@@ -126,7 +126,7 @@ class Checkpoints:
         return common.Checkpointer(str(self._directory), KEPT, **self._items)
 
     def _point_to(self, whole):
-        """Writes the state file anew, at a stroke, so that it names these checkpoints."""
+        """Rewrites the state file atomically, so that it names these checkpoints."""
         file = self._directory / "checkpoint"
         if not whole:
             file.unlink(missing_ok=True)
@@ -149,10 +149,10 @@ def find_prefixes(directory: Union[str, os.PathLike]) -> list[str]:
 
 
 def read_checkpoint(prefix: str) -> Optional[SavedCheckpoint]:
-    """The checkpoint of a prefix; None if it cannot be read in full, or has what is no finite number."""
+    """The checkpoint of a prefix; None if it cannot be read in full, or has non-finite numbers."""
     try:
         for file in _files_of(prefix):
-            require_regular(file)  # a pipe would be waited for
+            require_regular(file)  # a pipe would block
         reader = tf.train.load_checkpoint(prefix)
         values = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}  # compares checksums
         if not all(map(_is_finite, values.values())):
@@ -160,7 +160,7 @@ def read_checkpoint(prefix: str) -> Optional[SavedCheckpoint]:
         run_id = values.get(_VALUE.format("run_id"))
         number = values.get(_VALUE.format("number"), int(prefix.rpartition("-")[2]))
         return SavedCheckpoint(prefix, None if run_id is None else run_id.decode(), int(number))
-    # IndexError is TensorFlow's word for a file that ends too early.
+    # TensorFlow raises an IndexError for a truncated file.
     except (tf.errors.OpError, OSError, Damaged, IndexError, RuntimeError, ValueError, TypeError, AttributeError):
         return None
 

@@ -1,4 +1,4 @@
-"""The controller: policy gradients over strings of tokens, paid by the rewards (arXiv v2, section 3.2)."""
+"""The controller: policy gradients over strings of tokens, driven by the rewards (arXiv v2, section 3.2)."""
 
 import bisect
 import collections
@@ -35,21 +35,21 @@ from tf_agents_env.sampling import BatchCollector, StatelessPolicy
 
 @dataclass(frozen=True)
 class ControllerConfig:
-    """The controller's hyperparameters; by default those of arXiv v2, section 4.2, if it has them.
+    """The controller's hyperparameters; by default those of arXiv v2, section 4.2, where it gives them.
 
     Args:
       algorithm: `PPO`, `Reinforce` or `TRPO` settings (see `tf_agents_env.agents`).
       batch_size: Rules per iteration; 5.
       entropy: Coefficient of the entropy bonus; 0.0015.
-      baseline_decay: Of the moving average of rewards, per batch; 0.95, not in the paper.
-      units: Hidden state of the LSTM; 150.
-      repeat_share: What each repeat of a rule leaves of its pay; 1 pays repeats in full.
+      baseline_decay: Decay rate of the moving average of rewards, per batch; 0.95, not in the paper.
+      units: Size of the LSTM's hidden state; 150.
+      repeat_share: The factor by which each repeat of a rule reduces its pay; 1 pays repeats in full.
       rank_power: p; above 0, a rule is paid by its rank among the rules so far (`pay_by_rank`), not by its
         reward. Not in the paper.
       risk: ε; below 1, only rules that pay more than the (1 - ε)-quantile of their batch are learned from, and the
         quantile is their baseline (Petersen et al., 2021). Not in the paper.
       queue_size: k; above 0, each step also imitates the k best rules so far (`PriorityQueue`). Not in the paper.
-      queue_learning_rate: Of Adam, for the imitation.
+      queue_learning_rate: Learning rate of Adam for the imitation.
       start_imitations: Steps of imitation after each batch that comes before the first of its own: the rules that a
         search starts with. After any later one there is one step.
 
@@ -109,12 +109,12 @@ CONTROLLERS = {
 
 
 class _Emitted(tf.train.experimental.PythonState):
-    """What was learned from, as a part of the checkpoint.
+    """What was learned from, as part of the checkpoint.
 
     Attributes:
-      counts: How often each key was emitted.
+      counts: Number of times that each key was emitted.
       rewards: The sorted rewards above 0 of all keys.
-      has_own: Whether some were the controller's own.
+      has_own: Whether any were the controller's own.
     """
 
     def __init__(self):
@@ -157,12 +157,12 @@ class Controller(Algorithm):
     Args:
       space: The `Space` of the rules.
       config: A `ControllerConfig`, such as `CONTROLLERS["ppo"]["fast"]`.
-      seed: Int of at least 0; sets the initial weights. The rules of proposal k depend on (seed, k), on the
-        weights, and on nothing else.
+      seed: Int of at least 0; sets the initial weights. The rules of proposal k depend only on (seed, k) and on the
+        weights.
       directory: Where `save` keeps the two newest checkpoints; with None it does nothing.
       run_id: The run that it proposes for; a checkpoint of another run is not restored.
       latest: The number of proposals whose evaluations are known; later checkpoints are not restored. None: any.
-      sizes: Of proposals that have another size than the configuration's. No checkpoint depends on them.
+      sizes: Sizes of proposals that differ from the configuration's. Checkpoints do not depend on them.
 
     Attributes:
       iteration: The number of proposals learned from.
@@ -194,7 +194,7 @@ class Controller(Algorithm):
         self._space, self._batches = space, {}
         self._emitted = _Emitted()
         self._iteration = tf.Variable(tf.constant(0, tf.int64), trainable=False)
-        # What the rules are worth, nobody knows when they are drawn.
+        # The rewards of the rules are unknown when they are drawn.
         self._drawn = tf.Variable(tf.constant(0, tf.int64), trainable=False)
         environment = RuleEnvironment(space, pay_nothing, config.batch_size)
         observation_spec, action_spec, time_step_spec = spec_utils.get_tensor_specs(environment)
@@ -222,7 +222,7 @@ class Controller(Algorithm):
         return self._emitted.counts
 
     def propose(self, number: int) -> Proposal:
-        """Draws the batch of this number; the controller stays as it is.
+        """Draws the batch with this number; the controller stays unchanged.
 
         Returns:
           A `Proposal` of `batch_size` rules, or as many as `sizes` says.
@@ -242,7 +242,7 @@ class Controller(Algorithm):
                 experience = collect()
                 return Drawn(experience, self._logits(experience))
 
-            # Many small calls of TensorFlow cost more than what they compute.
+            # Many small TensorFlow calls cost more than their computations.
             self._batches[size] = environment, common.function(draw)
         return self._batches[size]
 
@@ -252,11 +252,11 @@ class Controller(Algorithm):
         evaluations: Sequence[Evaluation],
         population: Optional[Sequence[Parent]] = None,
     ) -> None:
-        """Learns from what a batch is worth; other batches may have been learned from since it was drawn.
+        """Learns from the rewards of a batch; other batches may have been learned from since it was drawn.
 
         Args:
           proposal: From `propose`.
-          evaluations: Of its rules, in their order, each with a float `reward`.
+          evaluations: Evaluations of its rules, in their order, each with a float `reward`.
           population: What to imitate, best first; None for the best of what it has learned from.
 
         Raises:
@@ -294,7 +294,7 @@ class Controller(Algorithm):
         }
 
     def _learn_from_others(self, rules, rewards, population):
-        """There is no probability that these were drawn with, so that they can be imitated, and no more."""
+        """Learns from foreign rules: they were not drawn with any probability, so they can only be imitated."""
         found = [(self._space.embed(rule), reward) for rule, reward in zip(rules, rewards)]
         own = [(string, reward) for string, reward in found if string]
         if self._queue and (own or population):
@@ -311,7 +311,7 @@ class Controller(Algorithm):
         return [self._queue.imitate() for _ in range(steps)][-1]
 
     def save(self) -> None:
-        """Saves all that the next steps depend on.
+        """Saves everything that the next steps depend on.
 
         Raises:
           ValueError: If the directory holds checkpoints that were not restored.
@@ -320,7 +320,7 @@ class Controller(Algorithm):
             self._checkpoints.save(self._iteration)
 
     def restore(self) -> int:
-        """Goes back to the newest whole checkpoint, `emitted` included.
+        """Restores the newest complete checkpoint, including `emitted`.
 
         With the arguments of the run that saved it, the next steps are that run's, bit for bit.
 

@@ -1,4 +1,4 @@
-"""Guided PPO: a controller and local search share each batch, and each has what the other finds.
+"""Guided PPO: a controller and local search share each batch, and each learns from the other's finds.
 
 The model is neural-guided genetic programming (Mundhenk et al., 2021, arXiv:2111.00053): what the controller draws
 joins the population, and the controller imitates the best of the population.
@@ -23,7 +23,7 @@ from tf_agents_env.controllers import CONTROLLERS, Controller
 # at least.
 DRAWN_RULES = 2
 OWN_SIZE = DRAWN_RULES + LocalConfig.batch_size
-# The best that the controller imitates; in preset paper too, for without it nothing guides it.
+# Number of best rules that the controller imitates; also in preset paper, because otherwise nothing guides it.
 IMITATED = LocalConfig.parents
 
 
@@ -43,7 +43,7 @@ class Guided(Algorithm):
         self._local = make_local(())
 
     def propose(self, number: int) -> Proposal:
-        """The `Proposal` of this number; the controller's rules are the last."""
+        """The `Proposal` with this number; the controller's rules are the last."""
         own = self._controller.propose(number)
         return Proposal([*self._local.propose(number).rules, *own.rules], own.drawn)
 
@@ -60,7 +60,7 @@ class Guided(Algorithm):
         self._controller.save()
 
     def restore(self) -> int:
-        """Goes back to the controller's newest checkpoint, and has local search know what was learned by then."""
+        """Restores the controller's newest checkpoint, and what local search had learned by then."""
         steps = self._controller.restore()
         self._local = self._make_local(itertools.takewhile(lambda sample: sample.step < steps, self._samples))
         return steps
@@ -82,9 +82,9 @@ def make_guided(
       preset: "fast" or "paper".
       seed: Seed of the rules of both.
       known: Evaluations of the known optimizers.
-      directory: Of the controller's checkpoints; None for none.
+      directory: Directory of the controller's checkpoints; None for none.
       ledger: The `Ledger` of the run to go on with, if there is one.
-      sizes: Of proposals that have another size than `OWN_SIZE`; 2 at least.
+      sizes: Sizes of proposals that differ from `OWN_SIZE`; at least 2.
     """
     config = dataclasses.replace(CONTROLLERS["ppo"][preset], batch_size=DRAWN_RULES, queue_size=IMITATED)
     run_id, steps, samples = (ledger.run_id, ledger.steps, ledger.sample_rows()) if ledger else ("", None, ())

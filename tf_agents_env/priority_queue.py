@@ -24,7 +24,7 @@ class PriorityQueue(tf.Module):
       space: The `Space` of the rules.
       size: k.
       actor: A `ControllerNetwork` over the space.
-      learning_rate: Of an Adam of its own.
+      learning_rate: Learning rate of its own Adam.
     """
 
     def __init__(self, space: Space, size: int, actor: Network, learning_rate: float):
@@ -36,11 +36,11 @@ class PriorityQueue(tf.Module):
 
     @property
     def best(self) -> list[list[Any]]:
-        """(reward, tokens) of the rules, best first, of equal ones the older first."""
+        """(reward, tokens) of the rules, best first; among equal ones, the older first."""
         return self._best.rows
 
     def add(self, tokens: Union[tf.Tensor, np.ndarray], rewards: Sequence[float]) -> None:
-        """Takes in a batch; a rule that is worth nothing stays outside, as does any but the first spelling.
+        """Adds a batch, without rules that have a reward of 0 and spellings other than the first.
 
         Args:
           tokens: Int `[batch, 5n]`.
@@ -53,7 +53,7 @@ class PriorityQueue(tf.Module):
         self._best.rows = sorted(rows.values(), key=lambda row: -row[0])[: self._size]
 
     def replace(self, rows: Iterable[tuple[float, Sequence[int]]]) -> None:
-        """Forgets what it holds for these (reward, tokens), best first."""
+        """Replaces its contents by these (reward, tokens), best first."""
         self._best.rows = [[float(reward), list(tokens)] for reward, tokens in rows][: self._size]
 
     def imitate(self) -> float:

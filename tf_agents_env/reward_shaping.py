@@ -15,7 +15,7 @@ def pay(
       keys: What the rules of a batch are, in order: rules with equal keys are one function.
       rewards: Their rewards; at least 0, or a smaller share would be a better pay.
       emitted: How often each key was emitted before this batch; it stays as it is.
-      repeat_share: What each repeat leaves of the pay, in [0, 1].
+      repeat_share: The factor by which each repeat reduces the pay, in [0, 1].
 
     Returns:
       The pays, as a list of floats. A rule's second emission within the batch is a repeat too.
@@ -44,7 +44,7 @@ def pay_by_rank(
       rewards: At least 0; a reward of 0 pays 0.
       known: The rewards above 0 of all distinct rules so far, sorted.
       power: p, above 0; the larger, the more of the pay is for the best.
-      new: More of them that `known` lacks, in any order: these rules' own, so that nobody has to sort anew.
+      new: More of them that `known` lacks, in any order: these rules' own, so that nothing has to be sorted again.
 
     Returns:
       The pays, as a list of floats: ((r - 1/2) / n)^p for the r-th of n known rules, counted from the worst.

@@ -14,7 +14,7 @@ from neural_optimizer_search.dsl.space import Space
 
 
 class Worth(typing.Protocol):
-    """What an evaluation says of a rule to whoever pays for it."""
+    """The part of an evaluation that determines a rule's pay."""
 
     @property
     def reward(self) -> float:
@@ -23,7 +23,7 @@ class Worth(typing.Protocol):
 
 
 class RuleEnvironment(py_environment.PyEnvironment):
-    """Episodes in step, each of which spells one rule of a search space (arXiv v2, section 3.2).
+    """Episodes in lockstep, each of which spells one rule of a search space (arXiv v2, section 3.2).
 
     An episode has exactly 5n steps. An action is a token, int32 `[batch]`; an observation, a dict of
 
@@ -31,8 +31,8 @@ class RuleEnvironment(py_environment.PyEnvironment):
       pos:  int32 `[batch]`, the position of the next token, 0 .. 5n-1;
       mask: int32 `[batch, V]`, 1 where a token is legal (the constraints of section 4.1),
 
-    where V is the space's largest vocabulary. Rewards are 0 but for the last step. After it `pos`
-    stays in range and `mask` is that of a first token, so that a policy can act; nobody listens.
+    where V is the space's largest vocabulary. Rewards are 0 except for the last step. After it `pos`
+    stays in range and `mask` is that of a first token, so that a policy can act, without effect.
 
     Args:
       space: A `Space`.
@@ -41,7 +41,7 @@ class RuleEnvironment(py_environment.PyEnvironment):
       batch_size: Rules per batch.
 
     Attributes:
-      rules, evaluations: Of the last batch of episodes that ended, in batch order.
+      rules, evaluations: Rules and evaluations of the last finished batch of episodes, in batch order.
 
     Raises:
       ValueError: From `step`, if a token is not legal, or a reward is not finite.

@@ -14,7 +14,7 @@ from neural_optimizer_search.objectives import Objectives
 
 
 class StepEnvironment(py_environment.PyEnvironment):
-    """Episodes in step, each of which minimizes one function (sections 4 and 5).
+    """Episodes in lockstep, each of which minimizes one function (sections 4 and 5).
 
     An episode starts at a standard normal point and has exactly `horizon` steps. An action is the step from an
     iterate to the next, float32 `[F, d]`; the reward, float32 `[F]`, is minus the objective at the iterate that it
@@ -27,9 +27,9 @@ class StepEnvironment(py_environment.PyEnvironment):
     with zeros where there is no past yet.
 
     Agents see finite numbers only: one NaN makes every weight of an agent NaN, for good. Objective, gradients and
-    iterate are cut off at ±`CAP` (1000), in observations as in rewards; a NaN is 1000 as an objective, else 0. So
-    a run that diverges pays 1000 a step. Its episode goes on: an early end would save the costs of the steps to come.
-    The run itself is not cut off and may come back.
+    iterate are cut off at ±`CAP` (1000), in observations as in rewards; a NaN is 1000 as an objective, else 0. So a
+    run that diverges costs 1000 per step. Its episode goes on, because an early end would save the costs of later
+    steps. The run itself is not cut off and may come back.
 
     Args:
       objectives: `Objectives`, F functions; F is the batch.

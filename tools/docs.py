@@ -1,6 +1,6 @@
 """Writes the parts of the documents that are made from the code, and from what was measured: `make docs`.
 
-Such a part stands between `<!-- NAME: make docs -->` and `<!-- end -->`, where NAME is one of `BLOCKS`.
+Such a part is between `<!-- NAME: make docs -->` and `<!-- end -->`, where NAME is one of `BLOCKS`.
 """
 
 import ast
@@ -50,7 +50,7 @@ BLOCK = re.compile(r"<!-- ([^>]+): make docs -->\n.*?<!-- end -->", re.DOTALL)
 
 
 def rewrite(text: str) -> str:
-    """The text of a document with its blocks made anew.
+    """The text of a document with its blocks regenerated.
 
     Raises:
       KeyError: If a block has a name that is not in `BLOCKS`.

@@ -1,1 +1,1 @@
-"""What `benchmarks.run` runs beside the studies: the experiments, and the report about them."""
+"""What `benchmarks.run` runs besides the studies: the experiments, and the report about them."""

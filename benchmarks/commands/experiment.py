@@ -1,4 +1,4 @@
-"""Makes the trials of the papers' experiments that are missing, and prints their tables.
+"""Runs the missing trials of the papers' experiments, and prints their tables.
 
 An optimizer is a name that `nos-optimizers` lists, a formula, or `run:RUN#1`, the best rule of a search; `@cosine`,
 `@linear_cosine`, `@stepwise` and the like after it set the decay of its learning rate. Arguments of its constructor

@@ -112,7 +112,7 @@ def renew(path: pathlib.Path, text: str) -> None:
     """Replaces what stands between the markers of a file; a file without them gets them at its end.
 
     Raises:
-      ValueError: If it is no text file, or has one of the markers alone: nobody knows what of it to replace.
+      ValueError: If it is not a text file, or has only one of the markers, so that the part to replace is unknown.
     """
     before = read_text(path) if path.exists() else "# What was measured\n"
     head, begin, rest = before.partition(BEGIN)

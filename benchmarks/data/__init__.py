@@ -1,1 +1,1 @@
-"""What the experiments read, a file for each kind of data, and made-up data of the same form."""
+"""The data of the experiments, one file for each kind, and made-up data of the same form."""

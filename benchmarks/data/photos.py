@@ -1,6 +1,6 @@
 """Photographs of TensorFlow Datasets in batches: random crops, mirrored or not, to train; central ones to evaluate.
 
-Pixels are from -1 to 1. Nothing depends on threads, for each image has its own random numbers.
+Pixels are from -1 to 1. Nothing depends on threads, because each image has its own random numbers.
 """
 
 import pathlib

@@ -1,8 +1,8 @@
 """Text for language models, word by word: the Penn Treebank, WikiText-2 or one's own, in parallel streams.
 
 A text is its words, split at white space, with a token at the end of each line. The vocabulary is that of the
-training file. A perplexity says how many words of the vocabulary a model is undecided among: with another vocabulary
-it is another number, and the two are not comparable.
+training file. A perplexity says how many words of the vocabulary a model is undecided among, so perplexities with
+different vocabularies are not comparable.
 """
 
 import collections

@@ -1,4 +1,4 @@
-"""Text files as people have them: with a byte order mark or without, with lines as any system ends them."""
+"""Text files from any system: with or without a byte order mark, with any line ends."""
 
 import codecs
 import hashlib

@@ -1,4 +1,4 @@
-"""The papers' experiments, a file each, of the shape `trials.experiment.Experiment`."""
+"""The papers' experiments, one per file, each a `trials.experiment.Experiment`."""
 
 import importlib
 

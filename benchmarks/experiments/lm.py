@@ -50,7 +50,7 @@ class Setting:
       sweep: The `Sweep`.
       model: A `LSTMLanguageModel`.
       text: A name of `text.TEXTS`. "ptb" in the paper.
-      digest: Of a text of one's own, what tells it from others; else "".
+      digest: A digest that identifies the user's own text; else "".
       vocabulary: Number of the most frequent words that are kept; None: all.
       streams: Rows of a batch. 64 in the paper.
       truncation: Steps that gradients go back, the columns of a batch. 35 in the paper.

@@ -65,10 +65,10 @@ class Setting:
       network: A `GNMT`; its defaults are the paper's.
       beam: A `Beam`.
       corpus: A name of `CORPORA`. "wmt14" in the paper.
-      languages: From which it translates, and to which, as the corpus calls them.
-      digest: Of sentences of one's own, what tells them from others; else "".
-      batch_size: Sentences of an update. 128 in the paper, from each of 12 workers by itself.
-      longest: Subwords of the longest sentence that is trained on.
+      languages: The source and the target language, as the corpus calls them.
+      digest: A digest that identifies the user's own sentences; else "".
+      batch_size: Sentences per update. 128 in the paper, from each of 12 workers by itself.
+      longest: Number of subwords of the longest training sentence.
       steps: Weight updates. The paper has no number; 340,000 is a usual one for this network and data.
       evaluations: How often the validation data are measured.
       clipnorm: The most that the norm of the gradient may be. 5 in Wu et al. (2016).

@@ -1,4 +1,4 @@
-"""NASNet-A (Zoph et al., 2017), as Keras has it."""
+"""NASNet-A (Zoph et al., 2017), from Keras."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Translation by beam search, and its worth in BLEU."""
+"""Translation by beam search, and its BLEU score."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Our own studies of the search, its rules and its speed, a module each, of the shape `Study`."""
+"""Our own studies of the search, its rules and its speed, one per module, each a `Study`."""
 
 import importlib
 from typing import Any, Protocol, runtime_checkable

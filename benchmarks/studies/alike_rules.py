@@ -135,10 +135,10 @@ def estimate_noise(rewards: np.ndarray) -> np.ndarray:
 
 
 def summarize(taken_from: np.ndarray, rewards: np.ndarray, noise: np.ndarray) -> dict[str, float]:
-    """What joining did.
+    """The effect of joining.
 
     Args:
-      taken_from: As of `join`.
+      taken_from: What `join` returns.
       rewards, noise: The mean reward of each rule, and its standard error, `[rules]`.
 
     Returns:

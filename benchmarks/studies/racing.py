@@ -6,7 +6,7 @@ optimizers first. A run that was done before is not done again, and counted agai
 
     python -m benchmarks.run racing --tasks digits images table --data_dir DATA
 
-What is measured to its end is kept, and never done twice; `alike_rules` reads the same files.
+Full measurements are kept, and never repeated; `alike_rules` reads the same files.
 """
 
 import dataclasses

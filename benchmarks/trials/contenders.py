@@ -62,9 +62,9 @@ class Contender(NamedTuple):
     Attributes:
       optimizer: A name of `KERAS` or of the catalogue, or a formula.
       schedule: A name of `SCHEDULES`.
-      warmup: Share of the steps in which the rate rises first.
-      weight_decay: Decoupled: a share of the rate. None: the optimizer's own.
-      arguments: Of the constructor, pairs of a name and a value.
+      warmup: Share of the steps at the beginning in which the rate rises.
+      weight_decay: Decoupled weight decay, relative to the rate. None for the optimizer's own.
+      arguments: Arguments of the constructor, as pairs of a name and a value.
     """
 
     optimizer: str

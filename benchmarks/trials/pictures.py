@@ -73,8 +73,8 @@ def plot_means(axes: Any, plot: Plot, key: str, what: str) -> None:
     """Means over the trials at the chosen rate; the bands go from the lowest to the highest of them.
 
     Args:
-      axes: Of matplotlib.
-      plot: What there is to draw.
+      axes: Matplotlib axes.
+      plot: What to draw.
       key: Key of a curve in the records, [[step, value], ...]; those that lack it are left out.
       what: The name of the values.
     """

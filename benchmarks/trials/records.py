@@ -83,7 +83,7 @@ def trial_of(record: Record) -> Trial:
 
 
 def _without_sweep(setting):
-    """What a result depends on, as JSON has it: who else takes part, and how often, is none of it."""
+    """What a result depends on, as JSON: the other contenders, and the number of trials, are not part of it."""
     return {name: value for name, value in _as_json(setting).items() if name != "sweep"}
 
 

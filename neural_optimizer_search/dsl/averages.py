@@ -19,13 +19,13 @@ class Average:
 
     Attributes:
       name: Unique in the table.
-      value: What it averages, from a namespace of operations and the `State`; of a family, from its constant too.
-        The rows in `needs` are updated before.
-      beta: The name of the constant that is its β; "" where that is the constant of the family.
+      value: Computes what it averages from a namespace of operations and the `State`; for a family, from its constant
+        too. The rows in `needs` are updated first.
+      beta: The name of the constant that is its β; "" if that is the family's own constant.
       needs: Other rows that `value` reads.
-      join: (ops, kept, value) -> the new array, of what is kept and is no average.
-      family, constant: Of a member: the name of its row, and its number.
-      range: Of a family: the numbers that it has members for.
+      join: (ops, kept, value) -> the new array, for rows that are not averages.
+      family, constant: For a member of a family, the name of its row and its number.
+      range: For a family, the numbers that it has members for.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Average:
     range: Range = FROM_0_TO_1
 
     def member(self, name: str, constant: float) -> "Average":
-        """The row of one number."""
+        """The member of the family with this number."""
         value = self.value
         return dataclasses.replace(
             self, name=name, value=lambda ops, s: value(ops, s, constant), family=self.name, constant=constant
@@ -46,7 +46,7 @@ class Average:
 
 
 def _change(ops, s):
-    """g - the gradient before it, which at the first step is g itself."""
+    """g minus the previous gradient, which at the first step is g itself."""
     return ops.where(s.is_first, ops.zeros_like(s.g), s.g - s.kept("previous"))
 
 
@@ -54,7 +54,7 @@ AVERAGES = Table(
     Average("m", lambda ops, s: s.g, "beta_1"),
     Average("v", lambda ops, s: s.g**2, "beta_2"),
     Average("gamma", lambda ops, s: s.g**3, "beta_3"),
-    # From here on one of a rule's extra arrays, of which a child keeps as many as the rule reads.
+    # From here on, rows are extra arrays of a rule; a child keeps as many as the rule reads.
     Average("m_c", lambda ops, s, c: s.g),
     Average("v_c", lambda ops, s, c: s.g**2),
     # AdaBelief (Zhuang et al., 2020).
@@ -64,7 +64,7 @@ AVERAGES = Table(
     # Adan (Xie et al., 2022).
     Average("change_c", lambda ops, s, c: _change(ops, s), needs=("previous",)),
     Average("n_c", lambda ops, s, c: (s.g + c * _change(ops, s)) ** 2, "beta_3", needs=("previous",)),
-    # The last row: all others are to read the gradient before this step's.
+    # The last row, because all others must read the gradient of the step before.
     Average("previous", lambda ops, s: s.g, join=lambda ops, kept, value: value),
 )
 
@@ -73,7 +73,7 @@ PREVIOUS = "previous"
 
 
 def with_needs(names: set[str]) -> tuple[str, ...]:
-    """The names and all that they need, in the order in which they are updated."""
+    """The names and everything that they need, in the order in which they are updated."""
     missing = {need for name in names for need in AVERAGES[name].needs} - names
     if missing:
         return with_needs(names | missing)

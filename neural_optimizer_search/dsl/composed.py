@@ -1,8 +1,8 @@
-"""The space of composed forms: a string picks one row of each of a few tables, and so means a rule of the language.
+"""The space of composed forms: a string picks one row from each of a few tables, which makes a rule of the language.
 
 A direction is normalized, thinned out by noise, scaled by how its sign agrees with the gradient's, scaled by the
-weights, and something is added. Each table holds what the field has tried for its part, so that most published
-optimizers are a string, and so are their crosses. To add a form is to add a row.
+weights, and something is added to it. Each table holds what the field has tried for its part, so that most published
+optimizers are strings, and so are their crosses. To add a form, add a row.
 """
 
 import dataclasses
@@ -29,9 +29,9 @@ class Part(NamedTuple):
     """A row of a table.
 
     Attributes:
-      name: What a reader calls it.
-      formula: What it makes of x; of a direction, the direction. Constants behind it are those of the whole rule.
-      source: Whose idea it is.
+      name: Its name for the reader.
+      formula: Its function of x; for a direction, the direction itself. Constants after it apply to the whole rule.
+      source: The paper or author that it comes from.
     """
 
     name: str
@@ -117,7 +117,7 @@ class ComposedSpace(Space):
 
     @property
     def title(self) -> str:
-        """Its name, in words."""
+        """Its name in words."""
         return f"{self.name} forms"
 
     @property
@@ -131,7 +131,7 @@ class ComposedSpace(Space):
         return math.prod(self.sizes)
 
     def legal_tokens(self, prefixes: np.ndarray) -> np.ndarray:
-        """Every row may follow; see `Space`."""
+        """Allows every row; see `Space`."""
         batch, position = np.shape(prefixes)
         return np.tile(np.arange(max(self.sizes)) < self.sizes[position], (batch, 1))
 
@@ -149,18 +149,18 @@ class ComposedSpace(Space):
         return Rule.from_expression(ex.simplify(_replace(whole, _WORDS)), Constants.from_changes(changes))
 
     def encode(self, rule: Rule) -> tuple[int, ...]:
-        """`Rule` that was decoded here -> tokens of this space; a ValueError if it is of another one."""
+        """`Rule` that was decoded here -> tokens of this space; raises a ValueError if it is of another space."""
         tokens = self.embed(rule)
         if tokens is None:
             raise ValueError(f"The rule `{rule}` is none of the composed forms.")
         return tokens
 
     def embed(self, rule: Rule) -> Optional[tuple[int, ...]]:
-        """The string that means the same as any rule; None if there is none."""
+        """The string that is equivalent to any given rule; None if there is none."""
         return _find_string(rule)
 
     def embed_form(self, rule: Rule) -> Optional[tuple[int, ...]]:
-        """The string that means the same but for constants that words share; None if there is none."""
+        """The string that is equivalent except for constants that words share; None if there is none."""
         return _find_string(rule) or _find_string(rule, with_constants=False)
 
 
@@ -181,14 +181,14 @@ def _find_string(rule, with_constants=True):
 
 
 class _Row(NamedTuple):
-    """What a row makes of `_X`, and the constants that it brings."""
+    """The function of `_X` that a row stands for, and the constants that it sets."""
 
     expression: ex.Expression
     constants: Constants
 
 
 _X = ex.Operand("gamma")  # stands for x: no row has this word
-# Words that are a form of others. Where forms are put together and taken apart they are written in full.
+# Words that abbreviate forms of others. They are written out where forms are composed and decomposed.
 _FORMS: dict[ex.Expression, ex.Expression] = {
     ex.Operand("sign(g)"): ex.Unary("sign", ex.Operand("g")),
     ex.Operand("sign(m)"): ex.Unary("sign", ex.Operand("m")),
@@ -201,7 +201,7 @@ _WORDS = {form: word for word, form in _FORMS.items()}
 
 
 def _replace(expression: ex.Expression, others: Mapping[ex.Expression, ex.Expression]) -> ex.Expression:
-    """The expression with others in place of some of its parts, the innermost first."""
+    """The expression with some of its parts replaced, the innermost first."""
     sides = {side: _replace(getattr(expression, side), others) for side in ("x", "y") if hasattr(expression, side)}
     whole = dataclasses.replace(expression, **sides)
     return others.get(whole, whole)
@@ -231,7 +231,7 @@ def _take_apart(whole: ex.Expression, last: int) -> Iterator[tuple[int, ...]]:
 
 
 def _match(template: ex.Expression, whole: ex.Expression) -> Iterator[Any]:
-    """What x may be if the template's value is an expression; None where the template has no x."""
+    """What x may be for the template to equal an expression; None where the template has no x."""
     if template == _X:
         yield whole
     elif type(template) is type(whole) and template.name == whole.name:
@@ -241,7 +241,7 @@ def _match(template: ex.Expression, whole: ex.Expression) -> Iterator[Any]:
 
 
 def _join(found):
-    """One x of what the sides of a function say of it."""
+    """The x on which both sides of a function agree."""
     for one in itertools.product(*found):
         different = {x for x in one if x is not None}
         if len(different) <= 1:

@@ -13,12 +13,12 @@ from neural_optimizer_search.dsl.numbers import write_latex, write_number
 
 @dataclass(frozen=True)
 class Constants:
-    """Decay rates of the running averages, and what keeps divisors away from 0. The defaults are the paper's.
+    """Decay rates of the running averages, and the δ that keeps divisors away from 0. The defaults are the paper's.
 
     Args:
-      beta_1: Of the average of g, in [0, 1).
-      beta_2: Of the average of g^2, in [0, 1).
-      beta_3: Of the average of g^3, in [0, 1).
+      beta_1: Decay rate of the average of g, in [0, 1).
+      beta_2: Decay rate of the average of g^2, in [0, 1).
+      beta_3: Decay rate of the average of g^3, in [0, 1).
       epsilon: δ, which is added to divisors; a number > 0.
 
     Raises:
@@ -46,11 +46,11 @@ class Constants:
             object.__setattr__(self, name, number)
 
     def changes(self) -> dict[str, float]:
-        """Those that are not the paper's, by name."""
+        """The constants that differ from the paper's, by name."""
         return {name: value for name, value in vars(self).items() if value != getattr(PAPER, name)}
 
     def text(self) -> str:
-        """What stands behind a formula, such as ", beta_1=0.8"; "" if all are the paper's."""
+        """What follows a formula, such as ", beta_1=0.8"; "" if all are the paper's."""
         return "".join(f", {name}={write_number(value)}" for name, value in self.changes().items())
 
     def latex(self) -> str:
@@ -69,7 +69,7 @@ class Constants:
 
 _LATEX = {"epsilon": r"\delta", **{f"beta_{i}": rf"\beta_{{{i}}}" for i in (1, 2, 3)}}
 NAMES = tuple(field.name for field in dataclasses.fields(Constants))
-# Name -> the numbers that it may be.
+# Name -> the values that it may have.
 RANGES = {name: POSITIVE if name == "epsilon" else FROM_0_TO_1 for name in NAMES}
 PAPER = Constants()
 
@@ -87,6 +87,6 @@ class Beta(NamedTuple):
 
     @classmethod
     def of(cls, beta: Any, log: Any = math.log) -> "Beta":
-        """Of a number, or of what stands for one; `log` is its logarithm."""
-        # The logarithm of 0 would be none: β^(t+1) is then 0 as well.
+        """Creates it from a number, or from what stands for one; `log` computes its logarithm."""
+        # 0 has no logarithm; β^(t+1) is then 0 as well.
         return cls(1.0 - beta, -math.inf if isinstance(beta, float) and beta == 0.0 else log(beta))

@@ -29,7 +29,7 @@ def find_constants(rule: Rule) -> dict[str, float]:
 
 
 class _Recording:
-    """Stands for `Constants` and remembers which were read."""
+    """Stands in for `Constants` and records which are read."""
 
     def __init__(self, constants):
         self._constants, self.read = constants, set()

@@ -1,4 +1,4 @@
-"""A rule as numbers: what a graph that runs every rule is given."""
+"""A rule as numbers: the input of the graph that runs every rule."""
 
 from typing import Any, NamedTuple
 
@@ -9,7 +9,7 @@ from neural_optimizer_search.dsl.constants import NAMES, Beta, Constants
 from neural_optimizer_search.dsl.rule import Iteration, Rule
 from neural_optimizer_search.dsl.vocabulary import OPERANDS
 
-# The rows of `AVERAGES` that a rule keeps in its extra arrays; a kind is a place in it.
+# The rows of `AVERAGES` that a rule keeps in its extra arrays; a kind is an index into it.
 EXTRAS = tuple(name for name in AVERAGES if name not in ALWAYS)
 BETAS = tuple(name for name in NAMES if name.startswith("beta"))
 # Places in `EncodedRule.numbers`.
@@ -21,12 +21,12 @@ _IDLE = Iteration("g", "g", "identity", "identity", "left")
 class EncodedRule(NamedTuple):
     """A rule of n iterations that keeps k extra arrays, as arrays or tensors.
 
-    All logarithms and differences are computed in float64, whoever uses them.
+    All logarithms and differences are computed in float64, whatever dtype their user has.
 
     Attributes:
       tokens: Int32 `[5n]`, the ids of `vocabulary.FULL`.
       numbers: Float32 `[7 + 5n]`: 1 - β and log β of β_1, β_2 and β_3; δ; then `Rule.numbers`.
-      reads: Int32 `[5n]`, which extra array the word at each place reads; 0 if none.
+      reads: Int32 `[5n]`, the extra array that the word at each place reads; 0 if none.
       kinds: Int32 `[k]`, the row of `EXTRAS` of each extra array.
       extra_numbers: Float32 `[k, 3]`: the number c of each extra array, 1 - β and log β.
     """
@@ -39,8 +39,8 @@ class EncodedRule(NamedTuple):
 
 
 def encode(rule: Rule) -> EncodedRule:
-    """The numbers of a rule."""
-    # What nothing reads is evaluated as well, and shall need no extra array.
+    """Encodes a rule as numbers."""
+    # Iterations that nothing reads are evaluated as well, and must need no extra array.
     live = Rule(tuple(five if k in rule.live else _IDLE for k, five in enumerate(rule.iterations)), rule.constants)
     extras = [name for name in rule.averages if name not in ALWAYS]
     betas = [Beta.of(getattr(rule.constants, name), _log) for name in BETAS]
@@ -54,7 +54,7 @@ def encode(rule: Rule) -> EncodedRule:
 
 
 def decode(encoded: EncodedRule) -> Rule:
-    """The rule of these numbers, whose constants are rounded to float32."""
+    """Decodes numbers to a rule, whose constants are rounded to float32."""
     *betas, epsilon = map(float, encoded.numbers[:FIRST_NUMBER])
     constants = Constants(*(1.0 - complement for complement in betas[::2]), epsilon=epsilon)
     rule = Rule.from_tokens(encoded.tokens, numbers=[float(number) for number in encoded.numbers[FIRST_NUMBER:]])

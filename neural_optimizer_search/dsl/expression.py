@@ -1,4 +1,4 @@
-"""Expression trees: what a rule computes, free of how its string spells it."""
+"""Expression trees: what a rule computes, independent of how its string spells it."""
 
 import dataclasses
 import re
@@ -56,7 +56,7 @@ _FUNCTION_OF_OPERAND = {
     for name in OPERANDS
     if (match := re.fullmatch(r"(\w+)\((.+)\)", name)) and match[1] in UNARIES
 }
-# The same values by another name. The second element is what the first one equals.
+# Pairs of words with equal values: the first one equals the second one.
 _SIMPLER_UNARY: dict[tuple[str, Expression], Expression] = {
     **_FUNCTION_OF_OPERAND,
     ("sign", Operand("g^3")): Operand("sign(g)"),
@@ -76,7 +76,7 @@ _SCALED_WEIGHTS = {
     for number in [Operand(write_number(float(match[1])))]
     for pair in ((number, Operand("w")), (Operand("w"), number))
 }
-# A power that has a word. That of g and the word 2 is left as it is, for keys of old ledgers have it.
+# Powers that have a word. The power of g and the word 2 stays as it is, because keys in old ledgers contain it.
 _POWERS: dict[tuple[Expression, Expression], Expression] = {
     (Operand(match[1]), Operand(match[2])): Operand(name)
     for name in OPERANDS
@@ -85,7 +85,7 @@ _POWERS: dict[tuple[Expression, Expression], Expression] = {
 
 
 def simplify(expression: Expression) -> Expression:
-    """An expression of equal value with the redundant words gone (division by 1+δ counts as by 1)."""
+    """An expression of equal value without redundant words (division by 1+δ counts as by 1)."""
     if isinstance(expression, Operand):
         return expression
     if isinstance(expression, Unary):
@@ -125,7 +125,7 @@ def _simplify_binary(name, x, y):
 
 
 def _scale_weight(x, y):
-    """x·y with the word for its two last factors, where they are a number and w and have one; else None."""
+    """x·y with one word for its last two factors, if these are a number and w and there is such a word; else None."""
     if isinstance(x, Operand):
         return _SCALED_WEIGHTS.get((x, y))
     last = {"neg": "x", "mul": "y"}.get(x.name)
@@ -139,7 +139,7 @@ def canonical(expression: Expression) -> Expression:
 
 
 def _order(expression):
-    """(the expression in order, its `repr`): made on the way up, as asking each for its own would go down again."""
+    """(the ordered expression, its `repr`), built bottom-up: calling `repr` at each node would traverse it again."""
     if isinstance(expression, Operand):
         return expression, repr(expression)
     if isinstance(expression, Unary):

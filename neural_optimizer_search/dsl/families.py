@@ -32,14 +32,14 @@ FROM_0_TO_1 = Range("a number from 0 to below 1", lambda c: 0.0 <= c < 1.0)
 class Table(dict):
     """Rows by name. A row whose name is "c", or ends in "_c", is a family: it has a `range` and a function `member`.
 
-    To iterate gives the rows. To look up also finds members: `table["clip_0.02"]` is the row "clip_c", but its
+    Iterating gives the rows. Looking up also finds members: `table["clip_0.02"]` is the row "clip_c", but its
     functions have the number, and `family` and `constant` say which member it is. A member that has a row of its own,
     such as "clip_1e-3", is that row.
     """
 
     def __init__(self, *rows: Any) -> None:
         super().__init__((row.name, row) for row in rows)
-        self.find = functools.lru_cache(maxsize=4096)(self._find)  # to write a number takes as long as some words
+        self.find = functools.lru_cache(maxsize=4096)(self._find)  # writing a number takes as long as some words
 
     def __missing__(self, name: str) -> Any:
         if (row := self.find(name)) is None:
@@ -47,7 +47,7 @@ class Table(dict):
         return row
 
     def __contains__(self, name: object) -> bool:
-        """Whether there is such a row or member; the name of a family is none."""
+        """Whether there is such a row or member; the name of a family does not count."""
         return isinstance(name, str) and self.find(name) is not None
 
     def _find(self, name: str) -> Optional[Any]:
@@ -62,7 +62,7 @@ class Table(dict):
         return self[written] if written in self.keys() else row.member(written, number)
 
     def name(self, family: str, constant: float) -> str:
-        """The name of a member, as it is written; a ValueError if the family has none for the number."""
+        """The name of a member as it is written; raises a ValueError if the family has no member for the number."""
         row = self[family]
         if not row.range.has(constant):
             raise ValueError(f"The number of {family!r} must be {row.range.text}. Received: {constant!r}.")
@@ -86,7 +86,7 @@ def name_member(family: str, constant: float) -> str:
 
 
 def split_member(name: str) -> Optional[tuple[str, float]]:
-    """The family and the number that a name is made of; None if it is made of something else.
+    """The family and the number that a name consists of; None if it is not the name of a member.
 
     Example:
       >>> from neural_optimizer_search.dsl.families import split_member
@@ -98,7 +98,7 @@ def split_member(name: str) -> Optional[tuple[str, float]]:
 
 
 def make_identifier(name: str) -> str:
-    """The name of a row or member as one that Python and all frameworks accept.
+    """The name of a row or member as an identifier that Python and all frameworks accept.
 
     Example:
       >>> from neural_optimizer_search.dsl.families import make_identifier

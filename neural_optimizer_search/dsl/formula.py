@@ -23,7 +23,7 @@ from neural_optimizer_search.dsl.lexing import FormulaError as FormulaError
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.dsl.vocabulary import OPERANDS, UNARIES
 
-# Far beyond any update rule, and below what Python's stack holds.
+# Far beyond any useful update rule, and below the limit of Python's stack.
 MAX_LENGTH = 100_000
 MAX_NESTING = 100
 MAX_OPERATORS = 100
@@ -63,7 +63,7 @@ def parse_formula(formula: str) -> Rule:
     return Rule.from_expression(simplify(expression), constants)
 
 
-if parse_formula.__doc__:  # `python -OO` takes it away
+if parse_formula.__doc__:  # `python -OO` removes it
     _words = textwrap.fill(spelling.LEGEND, 100, subsequent_indent=" " * 4, break_on_hyphens=False)
     parse_formula.__doc__ = inspect.cleandoc(parse_formula.__doc__).format(words=_words)
 
@@ -112,7 +112,7 @@ class _Parser:
         return result, Constants(**constants)
 
     def _sum(self, first=None):
-        """`first`: the atom that it begins with, if that is read already."""
+        """Parses a sum; `first` is the atom that it begins with, if that has been read already."""
         left = self._product(first)
         while operator := self._take("+", "-"):
             left = Binary(spelling.OPERATORS[operator.text], left, self._product())
@@ -177,7 +177,7 @@ class _Parser:
         return Operand(self._member(OPERANDS, family, number, f"a constant of {prefix[:-1]}", token))
 
     def _member(self, table, family, number, what, token):
-        """The name of a member of a family of the table; the token is where its number stands."""
+        """The name of a member of a family of the table; the token is where its number is."""
         allowed = table[family].range
         if number is None or not allowed.has(number):
             self._fail(f"{what} that is not allowed", token.position, f"{allowed.text}.")
@@ -197,7 +197,7 @@ class _Parser:
         x = self._sum()
         if bars:
             self._expect("|")
-            # It was the first part of x alone, as in log(|g| + 1).
+            # It was only the first part of x, as in log(|g| + 1).
             x = x if self.tokens[0].text in (")", ",") else self._sum(Unary("abs", x))
         word = words[None] if None in words else self._function_with_constant(token.text, words)
         self._expect(")")
@@ -228,7 +228,7 @@ class _Parser:
         return name, value
 
     def _number(self):
-        """The number that stands here, or None."""
+        """The number at this position, or None."""
         return float(self.tokens.popleft().text) if self.tokens[0].kind == "number" else None
 
     def _whole(self, node):

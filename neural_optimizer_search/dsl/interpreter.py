@@ -1,4 +1,4 @@
-"""A rule to an update direction, in any library of arrays.
+"""Computes the update direction of a rule, in any array library.
 
 Only the rule's own words are evaluated; `token_interpreter.py` takes the tokens as a tensor, so that one graph of
 TensorFlow runs every rule.
@@ -12,7 +12,7 @@ from neural_optimizer_search.dsl.vocabulary import BINARIES, UNARIES
 
 
 def update(rule: Rule, state: State) -> Any:
-    """The update direction of a `Rule`, of the shape and dtype of the gradient."""
+    """The update direction of a `Rule`, in the shape and dtype of the gradient."""
     ops, outputs = state.ops, []
 
     def side(op, unary, place):

@@ -6,7 +6,7 @@ from typing import NamedTuple, NoReturn
 
 from neural_optimizer_search.dsl import spelling
 
-# An error shows so many characters before and after its place.
+# An error message shows so many characters before and after its position.
 SHOWN = 100
 
 _SAME_LENGTH = str.maketrans("·×−", "**-")
@@ -28,8 +28,8 @@ class Token(NamedTuple):
 
     Attributes:
       kind: "number", "member", "name", "symbol" or "end".
-      text: As it stands there, with `*` and `-` for their other signs.
-      position: Where it begins.
+      text: Its text, with `*` and `-` in place of their variants.
+      position: The index at which it begins.
     """
 
     kind: str
@@ -38,7 +38,7 @@ class Token(NamedTuple):
 
 
 def tokenize(formula: str) -> Iterator[Token]:
-    """The tokens of a formula, the last one of kind "end"; raises a `FormulaError` at what is none."""
+    """The tokens of a formula, the last one of kind "end"; raises a `FormulaError` at anything else."""
     text = formula.translate(_SAME_LENGTH)
     position, end = 0, len(text.rstrip())
     while position < end:
@@ -54,7 +54,7 @@ def tokenize(formula: str) -> Iterator[Token]:
 
 
 def split_member(name: str) -> tuple[str, float]:
-    """The name of a member as what stands before its number, and the number."""
+    """Splits the name of a member into the part before its number and the number."""
     match = _MEMBER.fullmatch(name)
     assert match is not None  # the token is one
     return match["prefix"], float(match["number"])
@@ -63,7 +63,7 @@ def split_member(name: str) -> tuple[str, float]:
 def fail(formula: str, what: str, position: int, allowed: str) -> NoReturn:
     """Raises a `FormulaError`."""
     start = max(0, position - SHOWN)
-    # What does not print could move the mark, or do worse to a terminal.
+    # Unprintable characters could move the mark, or do worse to a terminal.
     near = formula[start : position + SHOWN]
     shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in near)
     raise FormulaError(

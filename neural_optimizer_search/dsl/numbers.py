@@ -2,12 +2,12 @@
 
 import re
 
-# What follows a digit cannot be read in two ways: no text takes long to be refused.
+# Nothing after a digit is ambiguous, so that no text takes long to reject.
 NUMBER = r"\d+(?:\.\d*)?(?:e-?\d+)?"
 
 
 def write_number(x: float) -> str:
-    """The shortest text that is read back as the same number; a whole number has no point.
+    """The shortest text that reads back as the same number; a whole number has no decimal point.
 
     Example:
       >>> from neural_optimizer_search.dsl.numbers import write_number

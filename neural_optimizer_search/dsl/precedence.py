@@ -1,4 +1,4 @@
-"""How tightly the parts of an expression hold together: one table for text, LaTeX, MathML and written code."""
+"""Operator precedence: one table for text, LaTeX, MathML and exported code."""
 
 from collections.abc import Callable
 from enum import IntEnum
@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, TypeVar
 Piece = TypeVar("Piece")
 
 
-# How tightly a piece holds together, from `x if condition else y` and comparisons, which only code has, to what needs
-# no brackets anywhere.
+# How tightly a piece binds, from `x if condition else y` and comparisons, which only code has, to pieces that never
+# need brackets.
 Binding = IntEnum("Binding", "CONDITION COMPARISON SUM PRODUCT NEGATION POWER ATOM", start=-2)
 
 
@@ -16,8 +16,8 @@ class Infix(NamedTuple):
     """A binary function as an operator between its sides.
 
     Attributes:
-      own: How tightly the whole holds together.
-      left, right: How tightly each side must; one that holds less tightly gets brackets.
+      own: How tightly the whole binds.
+      left, right: How tightly each side must bind; a side that binds less tightly gets brackets.
       symbol: The operator in formulas.
     """
 
@@ -27,8 +27,8 @@ class Infix(NamedTuple):
     symbol: str
 
 
-# Binary word -> its operator's precedence, which is that of Python and of school: x - (y - z), x / (y * z), (x^y)^z.
-# A word without a row is written as a function of two arguments.
+# Binary word -> its operator's precedence, which is that of Python and of ordinary arithmetic: x - (y - z), x / (y *
+# z), (x^y)^z. A word without a row is written as a function of two arguments.
 INFIX = {
     "add": Infix(Binding.SUM, left=Binding.SUM, right=Binding.PRODUCT, symbol="+"),
     "sub": Infix(Binding.SUM, left=Binding.SUM, right=Binding.PRODUCT, symbol="-"),
@@ -39,7 +39,7 @@ INFIX = {
 
 
 def bracket(piece: Piece, binding: Binding, needed: Binding, enclose: Callable[[Any], Any] = "({})".format) -> Piece:
-    """The piece, in brackets if it holds together less tightly than needed.
+    """The piece, in brackets if it binds less tightly than needed.
 
     Example:
       >>> from neural_optimizer_search.dsl.precedence import INFIX, Binding, bracket

@@ -17,8 +17,8 @@ class Form(NamedTuple):
 
     Attributes:
       template: Text with `$x` and `$y` where the arguments stand.
-      own: How tightly the whole holds together; None if it is written as its argument x is.
-      needs: How tightly each argument must hold together; one that holds less tightly gets brackets.
+      own: How tightly the whole binds; None if it is written like its argument x.
+      needs: How tightly each argument must bind; one that binds less tightly gets brackets.
     """
 
     template: str
@@ -51,10 +51,10 @@ def write(expression: Expression, notation: Notation[Piece]) -> Piece:
 
 
 def _write(expression, notation: Notation) -> tuple[Any, Binding]:
-    """(the piece, how tightly it holds together)."""
+    """(the piece, how tightly it binds)."""
     kind = type(expression)
     form = notation.form(kind, _TABLES[kind][expression.name])
-    # In one function: a second one would halve the height of the trees that Python's stack can hold.
+    # One function, because a second one would halve the height of the trees that Python's stack can hold.
     arguments = []
     for child, needed in zip(children(expression), form.needs):
         piece, binding = _write(child, notation)
@@ -82,7 +82,7 @@ KNOWN_FORMS = 4096  # a family has a word for each number
 
 @functools.lru_cache(KNOWN_FORMS)
 def text_form(kind: type, word: Word) -> Form:
-    """How a word is written in formulas: an operator, or its name as that of a function of its arguments.
+    """How a word is written in formulas: as an operator, or as a function of its arguments.
 
     Example:
       >>> from neural_optimizer_search.dsl import expression, printing, vocabulary
@@ -120,9 +120,9 @@ def text(expression: Expression) -> str:
 # -- LaTeX -----------------------------------------------------------------------------------------
 
 _GROUP = re.compile(r"\{[^{}]*\}|\\left\|.*?\\right\||\\left\(.*\\right\)|\([^()]*\)")
-# A fraction, or a function of |x|, would seem to leave its exponent to the last part of it.
+# The exponent of a fraction, or of a function of |x|, would seem to apply to its last part only.
 _OPEN = re.compile(r"\\frac\b|\\[a-z]+\\left\|")
-# What stands outside of all groups -> how tightly the whole holds together; the first one that is found.
+# What occurs outside of all groups -> how tightly the whole binds; the first one found counts.
 _OUTSIDE = (
     (re.compile(r".[+-]"), Binding.SUM),
     (re.compile(r"\\cdot|\^\s*[\w\\$]|\w\s*\$"), Binding.PRODUCT),
@@ -134,7 +134,7 @@ _SIDES = {Operand: "", Unary: "x", Binary: "xy"}
 
 @functools.lru_cache(KNOWN_FORMS)
 def latex_form(kind: type, word: Word) -> Form:
-    """How a word is written in LaTeX: as its row says; how tightly it holds together is read off there."""
+    """How a word is written in LaTeX: as its row says; how tightly it binds is read off there."""
     source = word.latex
     if source == "$x":
         return _AS_ITS_ARGUMENT
@@ -154,7 +154,7 @@ def _take_groups_out(source):
 
 
 def _needed(source, side, beside):
-    """How tightly an argument must hold together, if it must so tightly `beside` something else."""
+    """How tightly an argument must bind, given how tightly it must bind `beside` something else."""
     if re.search(rf"\${side}\}}?\^", source):
         return Binding.ATOM
     alone = re.search(rf"[{{(|,]\s*\${side}\s*([}}),+]|\\right)", source)

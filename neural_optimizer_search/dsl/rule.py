@@ -29,18 +29,18 @@ class Iteration(NamedTuple):
 
 TOKENS_PER_ITERATION = len(Iteration._fields)
 _TABLES = (OPERANDS, OPERANDS, UNARIES, UNARIES, BINARIES)  # the words of each place of an iteration
-# Of a rule as a tree, far beyond any that is of use: as high as Python's stack can hold, and what prints in a second.
-# A tree has an output as often as it is read, so that forty iterations could spell 2^40 words.
+# Limits of a rule as a tree, far beyond any useful one: the height that Python's stack can hold, and the size that
+# prints in a second. A tree has an output as often as it is read, so that forty iterations could spell 2^40 words.
 MAX_HEIGHT = 400
 MAX_WORDS = 2**14
-MAX_TOKENS = 2**16  # noise depends on the place of a token, which has so many bits in a seed
+MAX_TOKENS = 2**16  # noise depends on the position of a token, which has 16 bits of a seed
 
 
 @dataclass(frozen=True)
 class Rule:
     """An update rule: the output of the last iteration is the update direction, w <- w - λ·output.
 
-    Two rules are equal when their strings are; `canonical()` is equal for more spellings of a function.
+    Two rules are equal when their strings are; `canonical()` is equal for more spellings of the same function.
 
     Args:
       iterations: A tuple of `Iteration` or of 5-tuples, one per level of the paper's binary tree.
@@ -92,8 +92,8 @@ class Rule:
 
         Args:
           tokens: The ids.
-          vocabulary: What they number.
-          numbers: For each id, the number of its word where that is a family; needed if there is one.
+          vocabulary: The vocabulary that they index.
+          numbers: For each id, the number of its word if that is a family; needed if any is.
 
         Raises:
           ValueError: If the number of tokens or a token is not allowed; the message says at which position.
@@ -113,7 +113,7 @@ class Rule:
         return cls(tuple(Iteration(*five) for five in zip(*[iter(words)] * TOKENS_PER_ITERATION)))
 
     def to_tokens(self, vocabulary: Vocabulary = FULL) -> tuple[int, ...]:
-        """The rule's `5n` token ids, as a tuple of ints; what numbers its words have is in `numbers`.
+        """The rule's `5n` token ids, as a tuple of ints; the numbers of its words are in `numbers`.
 
         Raises:
           ValueError: If the rule has a word that `vocabulary` lacks.
@@ -137,12 +137,12 @@ class Rule:
 
     @property
     def numbers(self) -> tuple[float, ...]:
-        """For each of the `5n` words the number in the name of a member of a family, as 0.02 of clip_0.02, or 0."""
+        """For each of the `5n` words, the number in its name, such as 0.02 in clip_0.02; 0 if it has none."""
         return tuple(constant or 0.0 for constant in self._constants_of_words())
 
     @property
     def has_numbers(self) -> bool:
-        """Whether a word is a member of a family, so that `numbers` must stand beside the tokens."""
+        """Whether any word is a member of a family, so that the tokens need `numbers`."""
         return any(constant is not None for constant in self._constants_of_words())
 
     def _constants_of_words(self):
@@ -153,7 +153,7 @@ class Rule:
     # -- Other forms -----------------------------------------------------------------------------------
 
     def to_json(self) -> str:
-        """One line of JSON: the iterations, and for the reader formula and LaTeX; `from_json` reads it back.
+        """One line of JSON: the iterations, and the formula and LaTeX for human readers; `from_json` reads it back.
 
         Example:
           >>> from neural_optimizer_search import Rule, parse_formula
@@ -168,7 +168,7 @@ class Rule:
 
     @classmethod
     def from_json(cls, text: str) -> "Rule":
-        """The rule whose `iterations` and `constants` stand in JSON text; nothing else in the text is read.
+        """The rule whose `iterations` and `constants` are in a JSON text; nothing else in the text is read.
 
         Raises:
           ValueError: If the text is not JSON or does not hold a rule.
@@ -188,7 +188,8 @@ class Rule:
         """The text of a Python file that needs one framework and not this package: this rule as an optimizer.
 
         The optimizer trains as `RuleOptimizer(rule, ...)` does. It takes `decay_steps` only if the rule reads t/T,
-        `seed` only if it draws random numbers, and of `beta_1`, `beta_2`, `beta_3` and `epsilon` those that it reads.
+        `seed` only if it draws random numbers, and only those of `beta_1`, `beta_2`, `beta_3` and `epsilon` that the
+        rule reads.
 
         Args:
           name: The name of the class; for optax, of the function that makes the optimizer.
@@ -197,8 +198,8 @@ class Rule:
             `optax.GradientTransformation`. "torch": a `torch.optim.Optimizer`.
 
         Raises:
-          ValueError: If the framework is none of these, or the name is not a Python identifier, or one that a file
-            itself needs.
+          ValueError: If the framework is unknown, the name is not a Python identifier, or a file itself needs the
+            name.
 
         Example:
           >>> from neural_optimizer_search import parse_formula
@@ -244,7 +245,7 @@ class Rule:
     def expression(self, spell: Callable[[str, int], str] = lambda word, place: word) -> ex.Expression:
         """The expression tree as spelled; iterations that nothing reads are left out.
 
-        Operands and unary functions are named by `spell(word, place)`; a place is a position in the string.
+        Operands and unary functions are named by `spell(word, place)`; a place is a position in the rule's string.
         """
         outputs = []
 
@@ -259,7 +260,7 @@ class Rule:
         return outputs[-1]
 
     def canonical(self) -> str:
-        """A simplified text that is equal for the spellings of one function that are easily seen."""
+        """A simplified text that is equal for spellings that are easily recognized as the same function."""
         return printing.text(ex.canonical(self.expression())) + self.constants.text()
 
     @property
@@ -279,7 +280,7 @@ class Rule:
 
     @property
     def averages(self) -> tuple[str, ...]:
-        """What the rule keeps from step to step: rows and members of `dsl.averages.AVERAGES`, as they are updated."""
+        """What the rule keeps from step to step: rows and members of `dsl.averages.AVERAGES`, in order of update."""
         return with_needs({name for word in ex.operands(self.expression()) for name in OPERANDS[word].averages})
 
     @property
@@ -289,7 +290,7 @@ class Rule:
 
     @property
     def per_tensor(self) -> tuple[str, ...]:
-        """Its words that are functions of whole weight tensors, such as of their norms; they take more time."""
+        """Its words that are functions of whole weight tensors, such as norms; they take more time."""
         return tuple(sorted({word.name for word in self._live_words() if word.per_tensor}))
 
     @property
@@ -317,13 +318,13 @@ class Rule:
         return self.formula()
 
     def __getstate__(self) -> dict[str, Any]:
-        # A pickled or copied rule is its iterations; what is kept to save time stays behind.
+        # A pickled or copied rule consists of its iterations; cached values stay behind.
         return {"iterations": self.iterations, "constants": self.constants}
 
 
 def _iteration_from_json(words):
     if isinstance(words, list) and all(type(word) in (str, int) for word in words):
-        return Iteration(*words)  # a TypeError if they are not five
+        return Iteration(*words)  # a TypeError unless there are five
     raise TypeError
 
 
@@ -337,7 +338,7 @@ def _find(field, word):
 
 
 def _spell(iteration):
-    """The iteration with each word by its own name: "clip_0.0010" is "clip_1e-3"."""
+    """The iteration with each word under its canonical name: "clip_0.0010" is "clip_1e-3"."""
     words: Any = (word if isinstance(word, int) else table[word].name for table, word in zip(_TABLES, iteration))
     return Iteration(*words)
 
@@ -368,7 +369,7 @@ def _word(token, position, vocabulary, numbers):
 
 def _check_iteration(k, iteration):
     for field, table, word in zip(Iteration._fields, _TABLES, iteration):
-        # JSON has true and lists, too.
+        # JSON can also hold true and lists.
         if isinstance(word, str) and word in table:
             continue
         if not (field in ("op1", "op2") and type(word) is int and 0 <= word < k):

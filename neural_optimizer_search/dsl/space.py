@@ -19,13 +19,13 @@ OP1, OP2, U1, U2, B = range(TOKENS_PER_ITERATION)
 
 
 class Space(abc.ABC):
-    """Strings of tokens, each of which means an update rule. An algorithm knows no more of what it searches.
+    """Strings of tokens, each of which means an update rule. An algorithm knows nothing else of what it searches.
 
     Every implementation passes `tests/contracts/test_space_contract.py`.
 
     Attributes:
       name: The name under which a run records it.
-      title: What a reader sees.
+      title: Its name for the reader.
       sizes: The number of ids at each position of a string.
       size: The exact number of legal strings.
     """
@@ -46,7 +46,7 @@ class Space(abc.ABC):
 
     @property
     def length(self) -> int:
-        """Tokens in a string."""
+        """The number of tokens in a string."""
         return len(self.sizes)
 
     @abc.abstractmethod
@@ -62,18 +62,18 @@ class Space(abc.ABC):
 
     @abc.abstractmethod
     def decode(self, tokens: Iterable[int]) -> Rule:
-        """Tokens of this space -> `Rule`; a ValueError if there is no such string."""
+        """Tokens of this space -> `Rule`; raises a ValueError if there is no such string."""
 
     @abc.abstractmethod
     def encode(self, rule: Rule) -> tuple[int, ...]:
-        """`Rule` that was decoded here -> tokens of this space; a ValueError if it is of another one."""
+        """`Rule` that was decoded here -> tokens of this space; raises a ValueError if it is of another space."""
 
     @abc.abstractmethod
     def embed(self, rule: Rule) -> Optional[tuple[int, ...]]:
-        """A legal string that means the same as any rule, such as a known optimizer; None if there is none."""
+        """A legal string that is equivalent to any given rule, such as a known optimizer; None if there is none."""
 
     def embed_form(self, rule: Rule) -> Optional[tuple[int, ...]]:
-        """As `embed`, of a rule whose constants may be others than those of the space, where the space has such."""
+        """As `embed`, for a rule whose constants may differ from the space's, if the space has constants."""
         return self.embed(rule)
 
     def is_legal(self, tokens: Iterable[int]) -> bool:
@@ -150,7 +150,7 @@ class SearchSpace(Space):
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """The words that this space's tokens number."""
+        """The words that this space's tokens index."""
         return Vocabulary(self.operands, self.unaries, self.binaries)
 
     @property
@@ -179,7 +179,7 @@ class SearchSpace(Space):
         )
 
     def _pairs(self, operands, excluded):
-        """Ordered operand pairs, less those within the first `excluded`."""
+        """The number of ordered operand pairs, except for those within the first `excluded`."""
         if self.distinct_operands:
             return operands * (operands - 1) - excluded * (excluded - 1)
         return operands**2 - excluded**2
@@ -217,7 +217,7 @@ class SearchSpace(Space):
         """`Rule` -> tokens of this space.
 
         Raises:
-          ValueError: If it has a word that is not of the space, or constants of its own, which no tokens say.
+          ValueError: If it has a word that is not in the space, or constants of its own, which tokens cannot express.
         """
         if rule.constants != PAPER:
             raise ValueError(
@@ -226,9 +226,9 @@ class SearchSpace(Space):
         return rule.to_tokens(self.vocabulary)
 
     def embed(self, rule: Rule) -> Optional[tuple[int, ...]]:
-        """A legal string that means the same as any rule; None if none is found.
+        """A legal string that is equivalent to any given rule; None if none is found.
 
-        A shorter rule is passed on by the last iterations, each of which leaves it as it is.
+        A shorter rule is padded with iterations that pass its output on unchanged.
 
         Example:
           >>> from neural_optimizer_search import parse_formula, search_space
@@ -243,21 +243,21 @@ class SearchSpace(Space):
         for spelled in self._spell(rule):
             try:
                 tokens = spelled.to_tokens(self.vocabulary)
-            except ValueError:  # a word of another space
+            except ValueError:  # a word that is not in the space
                 continue
             if self.is_legal(tokens):
                 return tokens
         return None
 
     def _spell(self, rule):
-        """Spellings of a rule: as it is, which costs little, and in as many iterations as the space has."""
+        """Spellings of a rule: first as it is, which is cheap, then in as many iterations as the space has."""
         yield rule
         shortest = Rule.from_expression(ex.simplify(rule.expression()))
         if shortest.depth <= self.depth:
             yield self._lengthen(shortest)
 
     def _lengthen(self, rule):
-        """The same function in as many iterations as the space has, with operands of the space where none is read."""
+        """The same function in as many iterations as the space has, with the space's operands where none is read."""
         iterations = [
             Iteration(op1, self._find_other(op1), u1, self.unaries[0], b)
             if b == "left"
@@ -276,8 +276,8 @@ def _without(words, *others):
     return tuple(word for word in words if word not in others)
 
 
-# The words of the papers, one by one: a row that is added to `dsl.vocabulary` is in no space by itself. Their order
-# is that of the tokens which controllers keep.
+# The words of the papers, one by one: adding a row to `dsl.vocabulary` does not add it to a space. Their order is
+# that of the tokens that controllers store.
 _OPERANDS = (
     "g", "g^2", "g^3", "m", "v", "gamma", "sign(g)", "sign(m)", "1", "2", "eps",
     "1e-4*w", "1e-3*w", "1e-2*w", "1e-1*w", "Adam", "RMSProp",
@@ -298,8 +298,8 @@ _MODERN_UNARIES = (
     "identity", "neg", "sqrt", "exp", "sign", "tanh", "abs", "drop_0.1", "cautious", "normalize", "orthogonalize",
 )  # fmt: skip
 
-# Name -> the words. The two papers' whole spaces, then subsets of the size that the paper says it searched, then
-# the words of later papers.
+# Name -> the words. The two papers' whole spaces, then subsets of the size that the paper reports having searched,
+# then the words of later papers.
 PRESETS = {
     "arxiv2017": Vocabulary(_OPERANDS + _DECAYS, _UNARIES, _BINARIES),
     "arxiv2017_no_decay": Vocabulary(_OPERANDS, _UNARIES, _BINARIES),
@@ -331,7 +331,7 @@ def search_space(name: str = "arxiv2017", depth: int = 2, **constraints: bool) -
         "arxiv2017_no_decay" without them, "icml2017" is v1; "modern" has the words of later papers; the others are
         subsets.
       depth: Iterations n, 1 to 4; "icml2017" has 1 to 3.
-      **constraints: `distinct_operands`, `no_final_addition`, `reuse_outputs`: False switches one off.
+      **constraints: `distinct_operands`, `no_final_addition`, `reuse_outputs`; False switches one off.
 
     Raises:
       ValueError: If the name or the depth is not allowed.

@@ -1,4 +1,4 @@
-"""How formulas spell the words of the vocabulary: the tables of the parser, read off what `printing` writes."""
+"""How formulas spell the words of the vocabulary: the parser's tables, derived from what `printing` writes."""
 
 import re
 from typing import Optional, Union
@@ -23,17 +23,17 @@ _PRINTED = {
     "ε": "eps", "ε_t": "eps_t", "ϵ": "eps", "ϵ_t": "eps_t",
 }  # fmt: skip
 NAMES = {**{name.lower(): name for name in _IDENTIFIERS}, **{name: name for name in _IDENTIFIERS}, **_PRINTED}
-# What stands before the number of a member -> its family.
+# The part before a member's number -> its family.
 FAMILIES = {name.removesuffix("c").lower(): name for name in OPERANDS if is_family(name) and name != "c"}
 FAMILIES.update({f"{printed}_": FAMILIES[f"{name}_"] for printed, name in _PRINTED.items() if f"{name}_" in FAMILIES})
-# (the operand, the exponent) -> the word that is this power of it.
+# (operand, exponent) -> the word for this power.
 POWERS: dict[tuple[str, Union[float, str]], str] = {
     (match[1], float(match[2])): name for name in OPERANDS if (match := re.fullmatch(rf"(\w+)\^({NUMBER})", name))
 }
 
 # -- Functions and operators -----------------------------------------------------------------------
 
-# Function -> its constants -> the word. A function without constants has the row None, a family the row "c".
+# Function -> its constants -> the word. A function without constants has the row None; a family has the row "c".
 FUNCTIONS: dict[str, dict[Union[float, str, None], str]] = {}
 # Functions of |x|, which may be written with the bars and without.
 OF_SIZES = set()

@@ -19,16 +19,16 @@ def next_average(average: Any, value: Any, beta: Beta) -> Any:
 
 @dataclass(frozen=True)
 class State:
-    """The gradient, the weights and what else a rule is a function of.
+    """The gradient, the weights and everything else that a rule is a function of.
 
     Attributes:
       ops: The namespace of operations of the arrays' library.
-      g, w: The gradient and the weights before the update, of one shape and float dtype.
-      averages: Name of a row or member of `AVERAGES` -> what is kept, for all that the rule reads. It is already
-        updated with `g`, except for "previous".
+      g, w: The gradient and the weights before the update, with the same shape and float dtype.
+      averages: Name of a row or member of `AVERAGES` -> the kept array, for all that the rule reads. All except
+        "previous" are already updated with `g`.
       iterations: Int scalar, the 0-based number of weight updates so far.
       decay_steps: Int scalar, the number of steps; read by the decay operands only.
-      seed: Int of 64 bits with sign. Noise depends on it, on `iterations` and on `place`, and on nothing else.
+      seed: Signed 64-bit int. Noise depends only on it, on `iterations` and on `place`.
       place: The position in the rule's string of the word that reads; below 2^16.
       constants: The `Constants` of the rule.
     """
@@ -44,11 +44,11 @@ class State:
     constants: Constants = PAPER
 
     def at(self, place: Any) -> "State":
-        """The same for the word at another place."""
+        """The same state for the word at another place."""
         return dataclasses.replace(self, place=place)
 
     def operand(self, name: str) -> Any:
-        """What an operand is here."""
+        """The value of an operand."""
         return OPERANDS[name].value(self.ops, self)
 
     # -- What words read -------------------------------------------------------------------------------
@@ -75,7 +75,7 @@ class State:
 
     @property
     def m(self) -> Any:
-        """The average of g, not corrected."""
+        """The average of g, not bias-corrected."""
         return self.kept("m")
 
     @property
@@ -94,7 +94,7 @@ class State:
         return self.correct(self.kept("gamma"), self.beta("beta_3"))
 
     def kept(self, name: str, c: Any = None) -> Any:
-        """What is kept under the name of a row of `AVERAGES`; `c` is the number of a member of a family."""
+        """The kept array of a row of `AVERAGES`; `c` is the number of a member of a family."""
         return self.averages[name if c is None else name_member(name, c)]
 
     def beta(self, name: str) -> Beta:
@@ -106,7 +106,7 @@ class State:
         return self.beta(AVERAGES[family].beta) if AVERAGES[family].beta else Beta.of(c, self.ops.math.log)
 
     def correct(self, average: Any, beta: Beta, steps_ahead: int = 0) -> Any:
-        """average / (1 - β^(t+1)): without the bias to 0 that it has because it began at 0."""
+        """average / (1 - β^(t+1)): removes the bias towards 0 that comes from starting at 0."""
         # expm1, because 1 - 0.999^1 in float32 is off by 1e-5.
         correction = -self.ops.expm1(self.ops.scalar(self.iterations + (1 + steps_ahead)) * beta.log)
         return average / self.ops.cast_like(correction, self.g)
@@ -116,7 +116,7 @@ class State:
         return self.ops.ones_like(self.g) * self.ops.cast_like(value, self.g)
 
     def each_tensor(self, function: Callable[..., Any], *arrays: Any) -> Any:
-        """A function of each weight tensor as a whole."""
+        """Applies a function to each weight tensor as a whole."""
         return function(*arrays)
 
     def normal(self) -> Any:
@@ -129,13 +129,13 @@ class State:
 
 
 def advance(state: State, kept: Mapping[str, Any], names: Iterable[str]) -> State:
-    """The state at the next gradient: what is kept gets `state.g` in it, by the rows of `AVERAGES`.
+    """The state at the next gradient: the kept arrays are updated with `state.g`, by the rows of `AVERAGES`.
 
     Args:
-      state: With the gradient; its averages are not read.
-      kept: What was kept after the step before.
-      names: The rows, in the order of `Rule.averages`. The row "previous" stays as it is, for words read the
-        gradient before this step's; it is `state.g` at the next step.
+      state: The state with the gradient; its averages are not read.
+      kept: The kept arrays after the previous step.
+      names: The rows, in the order of `Rule.averages`. The row "previous" stays as it is, because words read the
+        previous step's gradient; at the next step it is `state.g`.
     """
     new: dict[str, Any] = dict(kept)
     state = dataclasses.replace(state, averages=new)
@@ -146,7 +146,7 @@ def advance(state: State, kept: Mapping[str, Any], names: Iterable[str]) -> Stat
 
 
 def next_kept(name: str, kept: Any, state: State) -> Any:
-    """What is kept under a name after this step."""
+    """The kept array of a name after this step."""
     row = AVERAGES[name]
     value = row.value(state.ops, state)
     if row.join is not None:

@@ -1,4 +1,4 @@
-"""A rule that is a tensor of tokens, to an update direction: one graph runs every rule."""
+"""Computes the update direction of a rule given as a tensor of tokens: one graph runs every rule."""
 
 import dataclasses
 import functools
@@ -22,26 +22,26 @@ Shapes = tuple[tuple[int, ...], ...]
 
 
 def update_from_tokens(rule: EncodedRule, state: State) -> tf.Tensor:
-    """The update direction of a rule that `is_plain` and is given as tensors, of any n.
+    """The update direction of a rule of any n that `is_plain` and is given as tensors.
 
     All of m, v and gamma must be in `state.averages`.
     """
-    if tf.executing_eagerly():  # where TensorFlow hangs in a function that chooses a function
+    if tf.executing_eagerly():  # in which TensorFlow hangs when a function chooses a function
         return _step_eagerly(rule, state, tf.zeros([0, 1]), None)[0]
     return _TracedWords(state.g.dtype, tuple(state.g.shape)).update(rule.tokens, *_inputs(rule, state))
 
 
 def step_from_tokens(rule: EncodedRule, state: State, extras: Any, shapes: Shapes) -> tuple[tf.Tensor, tf.Tensor]:
-    """The same for any rule, in a graph that takes longer to trace and to run.
+    """The update direction of any rule, in a graph that takes longer to trace and to run.
 
     Args:
       rule: The `EncodedRule`, of any n and k.
       state: Its averages are m, v and gamma, already updated.
-      extras: `[k, size]`, the extra arrays after the step before; zeros before the first.
-      shapes: Those of the weight tensors that the gradient, a vector, consists of.
+      extras: `[k, size]`, the extra arrays after the previous step; zeros before the first.
+      shapes: The shapes of the weight tensors that the gradient, a vector, consists of.
 
     Returns:
-      The update direction, of the gradient's shape, and the extra arrays after this step.
+      The update direction, in the gradient's shape, and the extra arrays after this step.
     """
     if tf.executing_eagerly():
         return _step_eagerly(rule, state, extras, shapes)
@@ -52,7 +52,7 @@ def step_from_tokens(rule: EncodedRule, state: State, extras: Any, shapes: Shape
 
 
 def read_beta(numbers: tf.Tensor, name: str, like: tf.Tensor) -> Beta:
-    """A β of `EncodedRule.numbers`."""
+    """A β from `EncodedRule.numbers`."""
     i = 2 * BETAS.index(name)
     return Beta(tf.cast(numbers[i], like.dtype), numbers[i + 1])
 
@@ -81,7 +81,7 @@ class _SplitState(State):
     """A state whose arrays are vectors of all weight tensors.
 
     Attributes:
-      shapes: Those of the tensors.
+      shapes: The shapes of the tensors.
     """
 
     shapes: Optional[Shapes] = None
@@ -99,7 +99,7 @@ class _TracedState(_SplitState):
     """A state that reads a rule's constants and extra arrays from tensors.
 
     Attributes:
-      numbers, extra_numbers: As of `EncodedRule`.
+      numbers, extra_numbers: See `EncodedRule`.
       read: The number of the extra array that the word reads.
       extras: All extra arrays.
     """
@@ -128,11 +128,11 @@ class _TracedState(_SplitState):
 
 @functools.lru_cache(maxsize=None)
 class _TracedWords:
-    """The words as functions, of which a token chooses one.
+    """The words as functions, one of which a token chooses.
 
-    With `tf.switch_case`, all words would stand in the graph of a step at each place of an iteration, and TensorFlow
-    walks through those that are not chosen, too: that took as long as the step of a small child. Each place that
-    chooses adds to the time that TensorFlow takes to prepare the graph, so there are few of them.
+    With `tf.switch_case`, the graph of a step would contain all words at each place of an iteration, and TensorFlow
+    would also visit those that are not chosen: that took as long as the step of a small child. Each place that
+    chooses adds to the time that TensorFlow needs to prepare the graph, so there are few of them.
     """
 
     def __init__(self, dtype, shape, shapes=None):
@@ -158,7 +158,7 @@ class _TracedWords:
 
     def update(self, tokens, *inputs):
         outputs = self._reserve(0)
-        # A loop would take longer than what one iteration does.
+        # A loop would take longer than the work of one iteration.
         one = tf.size(tokens) == TOKENS_PER_ITERATION
         chosen = tf.where(one, _count_sides(tokens, 0), 2)
         return _choose([*self._iterations, self._all_iterations], chosen, tokens, 0, outputs, *inputs)
@@ -166,7 +166,7 @@ class _TracedWords:
     def advance(self, kinds, *inputs):
         return _choose(self._advance, tf.minimum(tf.size(kinds), 1), kinds, *inputs)
 
-    # A list of tensors and not a `tf.TensorArray`, which no function takes.
+    # A list of tensors rather than a `tf.TensorArray`, which cannot be passed to a function.
 
     def _reserve(self, depth):
         return tf.raw_ops.TensorListReserve(
@@ -192,7 +192,7 @@ class _TracedWords:
     def _evaluate(self, word, place, inputs, *arguments):
         state = self._state(place, *inputs)
         if self._shapes is None and (word.per_tensor or not set(word.averages) <= set(ALWAYS)):
-            return state.g  # a word of no rule that this graph runs
+            return state.g  # a word that no rule of this graph has
         if is_family(word.name):
             arguments = (*arguments, tf.cast(state.numbers[FIRST_NUMBER + place], self._dtype))
         return word.value(ops, state, *arguments)
@@ -266,7 +266,7 @@ _LEFT = list(BINARIES).index("left")
 
 
 def _count_sides(tokens, place):
-    """0 for an iteration of which only the first side counts, else 1."""
+    """0 for an iteration in which only the first side counts, else 1."""
     return tf.cast(tokens[place + TOKENS_PER_ITERATION - 1] != _LEFT, tf.int32)
 
 
@@ -275,7 +275,7 @@ def _traced(function, signature):
 
 
 def _choose(functions: Sequence[Any], index: Any, *arguments: Any) -> tf.Tensor:
-    """The result of one of the functions. Unlike `tf.switch_case`, TensorFlow looks at none of the others."""
+    """The result of one of the functions. Unlike with `tf.switch_case`, TensorFlow does not visit the others."""
     for function in functions:
         function.add_to_graph(tf.compat.v1.get_default_graph())
     result = functions[0].outputs[0]

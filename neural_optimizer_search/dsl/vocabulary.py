@@ -1,10 +1,11 @@
 """The words of the language: operands, unary functions and binary functions (arXiv v2, section 4.1).
 
-Plain tables: a row is a word, with its LaTeX, the state it needs and what it computes. Everything else comes from the
-row: what a child, an optimizer and the screen compute, how formulas are read and shown, and exported code.
+Plain tables: a row is a word, with its LaTeX, the state that it needs and what it computes. Everything else is
+derived from the row: what a child, an optimizer and the screen compute, how formulas are read and shown, and exported
+code.
 
-A new row goes to the end of its table: a token is the place of a word in it, and checkpoints and reports have tokens.
-It is in no search space by itself: those list their words (`space.py`).
+A new row goes to the end of its table, because a token is the index of a word in it, and checkpoints and reports
+contain tokens. It does not enter a search space by itself: those list their words (`space.py`).
 
 A row whose name ends in "_c" is a family, a word for each number: `drop_c` has the members `drop_0.2`, `drop_0.25`...
 """
@@ -34,15 +35,15 @@ class Word:
 
     Attributes:
       name: The word in tables and formulas; unique within its table.
-      latex: LaTeX; a function's arguments stand where `$x` and `$y` are, the number of a family where `$c` is.
-      value: What it computes, from a namespace of operations (`operations/`), the `State` (`state.py`) and, of a
-        function, its arguments; of a family, at last its number. All arrays have the shape of the gradient.
+      latex: LaTeX; `$x` and `$y` stand for a function's arguments, `$c` for the number of a family.
+      value: What it computes from a namespace of operations (`operations/`), the `State` (`state.py`), for a function
+        its arguments, and for a family, last, its number. All arrays have the shape of the gradient.
       averages: The rows of `dsl/averages.py` that it reads, such as "m", the running average of g.
       random: Whether it draws random numbers.
       decays: Whether it is a function of t/T, so that T must be known.
       per_tensor: Whether it is a function of each weight tensor as a whole, so that its shape must be known.
-      range: Of a family: the numbers that it has members for.
-      family, constant: Of a member: the name of its row, and its number.
+      range: For a family, the numbers that it has members for.
+      family, constant: For a member of a family, the name of its row and its number.
     """
 
     name: str
@@ -57,7 +58,7 @@ class Word:
     constant: Optional[float] = None
 
     def member(self, name: str, constant: float) -> "Word":
-        """The word of one number."""
+        """The member of the family with this number."""
         value = self.value
         return dataclasses.replace(
             self,
@@ -72,7 +73,7 @@ class Word:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The words that tokens number, in order; a token is an index into one of these tuples."""
+    """The words that tokens index, in order; a token is an index into one of these tuples."""
 
     operands: tuple[str, ...]
     unaries: tuple[str, ...]
@@ -84,7 +85,7 @@ def _anneal_noise(ops, s):
 
 
 def _drop(ops, s, x, probability):
-    """Zeroes with the given probability; what is kept is not rescaled."""
+    """Zeroes with the given probability; the elements that remain are not rescaled."""
     uniform = s.uniform()
     return ops.where(uniform < ops.cast_like(probability, uniform), ops.zeros_like(x), x)
 
@@ -94,7 +95,7 @@ def _clip(ops, s, x, limit):
 
 
 def _look_ahead(ops, s):
-    """The average of g as it will be after the next step, if the gradient stays (Dozat, 2016; as in optax)."""
+    """The average of g after the next step, if the gradient stays the same (Dozat, 2016; as in optax)."""
     beta = s.beta("beta_1")
     return s.correct(s.kept("m"), beta, steps_ahead=1) * (1.0 - beta.complement) + s.correct(
         s.g * beta.complement, beta
@@ -111,7 +112,7 @@ def _interpolate(ops, s, c):
 
 
 def _cautious(ops, s, x):
-    """x where it agrees in sign with g, over the share of weights where it does (Liang et al., 2024)."""
+    """x where its sign agrees with g's, divided by the share of weights where it does (Liang et al., 2024)."""
 
     def cautious(x, g):
         agree = ops.cast_like(x * g > 0.0, x)
@@ -121,12 +122,12 @@ def _cautious(ops, s, x):
 
 
 def _normalize(ops, s, x):
-    """x over its root mean square."""
+    """x divided by its root mean square."""
     return s.each_tensor(lambda x: x / (ops.sqrt(ops.mean(ops.square(x))) + s.epsilon), x)
 
 
 def _trust(ops, s, x):
-    """x with the norm of the weights; as it is where either is 0 (LAMB: You et al., 2019)."""
+    """x scaled to the norm of the weights; unchanged where either norm is 0 (LAMB: You et al., 2019)."""
 
     def trust(x, w):
         of_w, of_x = (ops.sqrt(ops.mean(ops.square(y))) for y in (w, x))
@@ -161,7 +162,7 @@ OPERANDS = Table(
     Word("rd_10", r"\mathrm{rd}_{10}", lambda ops, s: s.fill(restart(ops, s.t, s.T, 10.0)), decays=True),
     Word("rd_20", r"\mathrm{rd}_{20}", lambda ops, s: s.fill(restart(ops, s.t, s.T, 20.0)), decays=True),
     Word("eps_t", r"\epsilon_{t}", _anneal_noise, random=True),
-    # Of later papers, and numbers of any size.
+    # From later papers, and numbers of any size.
     Word("w", "w", lambda ops, s: s.w),
     Word("c", "$c", lambda ops, s, c: s.fill(c)),
     Word("nesterov", r"\mathrm{nesterov}", _look_ahead, averages=("m",)),
@@ -202,7 +203,7 @@ UNARIES = Table(
     Word("sign", r"\operatorname{sign}($x)", lambda ops, s, x: ops.sign(x)),
     # In Table 6, outside both papers' search spaces.
     Word("sigmoid", r"\operatorname{sigmoid}($x)", lambda ops, s, x: ops.sigmoid(x)),
-    # Of later papers, and constants of any size.
+    # From later papers, and constants of any size.
     Word("clip_c", r"\operatorname{clip}($x, $c)", _clip, range=POSITIVE),
     Word("drop_c", r"\operatorname{drop}($x, $c)", _drop, random=True, range=FROM_0_TO_1),
     Word("tanh", r"\tanh($x)", lambda ops, s, x: ops.tanh(x)),
@@ -224,10 +225,10 @@ BINARIES = Table(
     # The plain power: NaN for a negative x and a fractional y.
     Word("pow", "{$x}^{$y}", lambda ops, s, x, y: x**y),
     Word("left", "$x", lambda ops, s, x, y: x),
-    # Of later papers.
+    # From later papers.
     Word("min", r"\min($x, $y)", lambda ops, s, x, y: ops.minimum(x, y)),
     Word("max", r"\max($x, $y)", lambda ops, s, x, y: ops.maximum(x, y)),
-    # Muon's rule is one for matrices (Jordan et al., 2024): x where a weight tensor is one, y where it is not.
+    # Muon's rule is for matrices (Jordan et al., 2024): x where a weight tensor is a matrix, y elsewhere.
     Word(
         "on_matrices", r"\operatorname{on\_matrices}($x, $y)",
         lambda ops, s, x, y: s.each_tensor(ops.on_matrices, x, y),

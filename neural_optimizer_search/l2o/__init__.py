@@ -1,6 +1,6 @@
 """Learned optimizers (Li & Malik 2017): guided policy search, and the command `nos-learn`.
 
-Using a policy needs no more than TensorFlow; learning one needs the extra `l2o`.
+Using a policy needs only TensorFlow; learning one needs the extra `l2o`.
 """
 
 from neural_optimizer_search.keras_versions import require_tensorflow

@@ -1,4 +1,4 @@
-"""Files of named arrays (.npz), by whomever they were written: what is unpacked has the size that is expected."""
+"""Files of named arrays (.npz) from any source: nothing larger than expected is unpacked."""
 
 import contextlib
 import math
@@ -15,7 +15,7 @@ import numpy as np
 from neural_optimizer_search.command_line import shorten
 from neural_optimizer_search.files import Damaged, require_regular
 
-# What `zipfile` and NumPy raise for bytes that they did not write. Not among them: MemoryError.
+# What `zipfile` and NumPy raise for bytes that they did not write, except for MemoryError.
 _UNREADABLE = (
     ValueError, TypeError, LookupError, SyntaxError, EOFError, OSError, OverflowError, RuntimeError,
     zipfile.BadZipFile, zlib.error, struct.error, tokenize.TokenError
@@ -24,7 +24,7 @@ _LONGEST_REASON = 300
 
 
 class ArrayFile:
-    """Reads the arrays of an open archive; every method raises one of `_UNREADABLE` for what is not as expected."""
+    """Reads the arrays of an open archive; every method raises one of `_UNREADABLE` for anything unexpected."""
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
@@ -33,13 +33,13 @@ class ArrayFile:
         return f"{name}.npy" in self._archive.namelist()
 
     def require_only(self, *names: str) -> None:
-        """Raises a ValueError if it has other arrays: one that may be absent could be there under a damaged name."""
+        """Raises a ValueError if it has other arrays: an optional array could be there under a damaged name."""
         others = sorted(set(self._archive.namelist()) - {f"{name}.npy" for name in names})
         if others:
             raise ValueError(f"{others[0]!r} is not expected.")
 
     def shape(self, name: str, rank: int) -> tuple[int, ...]:
-        """The shape that an array of so many dimensions says it has, and has the bytes for."""
+        """The declared shape of an array with so many dimensions, after a check that it has the bytes for it."""
         shape, _ = self._read_header(name)
         if len(shape) != rank:
             raise ValueError(f"{name!r} has the shape {list(shape)}, where {rank} dimensions were expected.")
@@ -48,12 +48,12 @@ class ArrayFile:
     def read(
         self, name: str, shape: Sequence[int] = (), dtypes: Sequence[str] = ("float64",), finite: bool = True
     ) -> np.ndarray:
-        """An array.
+        """Reads an array.
 
         Args:
           name: Its name.
-          shape: What its shape must be.
-          dtypes: What its dtype may be.
+          shape: The shape that it must have.
+          dtypes: The dtypes that it may have.
           finite: Whether all its numbers must be finite.
         """
         found, dtype = self._read_header(name)
@@ -74,7 +74,7 @@ class ArrayFile:
         return self._read(name).tobytes().decode("utf-32-le").rstrip("\0")
 
     def _read(self, name):
-        # To the last byte, which is where `zipfile` compares the checksum.
+        # Read up to the last byte, because `zipfile` compares the checksum there.
         with self._open(name) as member:
             return np.lib.format.read_array(member, allow_pickle=False)
 
@@ -100,23 +100,23 @@ class ArrayFile:
 
 @contextlib.contextmanager
 def open_arrays(path: Union[str, os.PathLike], what: str, most: Optional[int] = None) -> Iterator[ArrayFile]:
-    """Opens a file that `np.savez` or `np.savez_compressed` wrote. All that is read is to be read within.
+    """Opens a file that `np.savez` or `np.savez_compressed` wrote, as a context in which everything must be read.
 
     Args:
       path: The file.
       what: What it should hold, for the message, such as "policy".
-      most: Bytes that the file may have, and that its arrays may have when they are unpacked.
+      most: The most bytes that the file may have, and that its arrays may have when unpacked.
 
     Raises:
-      FileNotFoundError, OSError: If it is not there or cannot be opened.
-      Damaged: If it is no such file, or what is read from it is not as expected.
+      FileNotFoundError, OSError: If it is missing or cannot be opened.
+      Damaged: If it is not such a file, or its contents are not as expected.
     """
     require_regular(path)
     with open(path, "rb") as file:
         try:
             _require_at_most(most, os.fstat(file.fileno()).st_size)
             with zipfile.ZipFile(file) as archive:
-                # Before anything is unpacked; zipfile gives no more of a member than it declares.
+                # Before anything is unpacked; zipfile does not unpack more of a member than it declares.
                 _require_at_most(most, sum(info.file_size for info in archive.infolist()))
                 yield ArrayFile(archive)
         except _UNREADABLE as error:
@@ -125,9 +125,9 @@ def open_arrays(path: Union[str, os.PathLike], what: str, most: Optional[int] = 
 
 
 def write_arrays(file: IO[bytes], arrays: Mapping[str, Any], packed: bool = False) -> None:
-    """Writes what `np.savez`, or with `packed` what `np.savez_compressed` writes, to the byte.
+    """Writes the same bytes as `np.savez`, or with `packed` as `np.savez_compressed`.
 
-    Those leave a `ZipFile` open when the disk is full, which prints a traceback of its own when it is collected.
+    Those leave a `ZipFile` open when the disk is full, which prints its own traceback when it is garbage-collected.
     """
     compression = zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED
     with zipfile.ZipFile(file, "w", compression) as archive:

@@ -1,4 +1,4 @@
-"""The optimizers made by hand that a learned one is compared with (Li & Malik 2017, Table 1 and section 6).
+"""The hand-designed optimizers that a learned one is compared with (Li & Malik 2017, Table 1 and section 6).
 
 A direction is a function of the past, the `Trajectories` so far; a fixed step or a line search makes it an optimizer.
 """
@@ -15,7 +15,7 @@ from neural_optimizer_search.l2o.trajectories import Differentiable, Trajectorie
 from neural_optimizer_search.objectives import Objectives
 from neural_optimizer_search.optimizers import AddSign, PowerSign
 
-TRIALS = 20  # Points that a line search tries at most.
+TRIALS = 20  # The most points that a line search tries.
 LEAST_SLOPE = 1e-14  # Relative to the value; with less, rounding decides whether a point is lower.
 LEAST_CURVATURE = 1e-10  # s·y / y·y of the pairs that L-BFGS keeps.
 
@@ -38,7 +38,7 @@ def momentum(past: Trajectories, alpha: float) -> np.ndarray:
 
 
 def conjugate_gradient(past: Trajectories, restart: Optional[int] = None) -> np.ndarray:
-    """-Σⱼ ‖gₜ‖² / ‖gⱼ‖² gⱼ (Fletcher and Reeves); the sum begins anew every `restart` steps, if that is given."""
+    """-Σⱼ ‖gₜ‖² / ‖gⱼ‖² gⱼ (Fletcher and Reeves); the sum restarts every `restart` steps, if that is given."""
     latest = past.gradients.shape[2] - 1
     gradients = past.gradients[:, :, latest // restart * restart if restart else 0 :]
     squares = _dot(gradients, gradients)
@@ -85,7 +85,7 @@ def line_search(
     curvature: float = np.inf,
     **setting: Any,
 ) -> Trajectories:
-    """x <- x + t · direction, or x - t · g where the direction leads upwards; `_search` tries t = `first` first."""
+    """x <- x + t · direction, or x - t · g where the direction points uphill; `_search` tries t = `first` first."""
 
     def move(past):
         x, values, gradients = (array[:, :, -1] for array in past)
@@ -100,7 +100,8 @@ def _search(objectives, x, values, gradients, towards, first, decrease, curvatur
     """Points x + t · towards with f <= f₀ + decrease · t f₀' and |f'| <= curvature · |f₀'|, their f and gradients.
 
     These are the strong Wolfe conditions, or Armijo's if the curvature is infinite. t doubles until some t in a known
-    interval must meet them; then this is halved. After the last trial it is the last t that met the first, or 0.
+    interval must meet them; then this is halved. After the last trial, the result is the last t that met the first
+    condition, or 0.
     """
     slopes = _dot(gradients, towards)[..., 0]
     low, high, t = (np.full(values.shape, bound) for bound in (0.0, np.inf, float(first)))
@@ -130,7 +131,7 @@ def keras_rule(
     steps: int,
     **setting: Any,
 ) -> Trajectories:
-    """The steps of a Keras optimizer. Its rule is elementwise: one variable `[F, S, d]` is as good as F·S of them."""
+    """The steps of a Keras optimizer. Its rule is elementwise, so one variable `[F, S, d]` does for F·S of them."""
     stepper, variable = optimizer(**setting), tf.Variable(tf.constant(start, tf.float64))
 
     def move(past):
@@ -145,8 +146,8 @@ class Baseline(NamedTuple):
     """An optimizer and the settings to choose from.
 
     Attributes:
-      run: (objectives, start `[F, S, d]`, steps, **setting) -> `Trajectories`; runs that diverge go on with NaN.
-      grid: The setting's names -> their values; some 40 settings each.
+      run: (objectives, start `[F, S, d]`, steps, **setting) -> `Trajectories`; runs that diverge continue with NaN.
+      grid: The names of the setting -> their values; about 40 settings each.
     """
 
     run: Callable[..., Trajectories]
@@ -177,7 +178,7 @@ def tune(name: str, objectives: Objectives, start: np.ndarray, steps: int) -> di
 
     Args:
       name: One of the `BASELINES`.
-      objectives, start, steps: As for its `run`.
+      objectives, start, steps: See `Baseline.run`.
     """
     if name not in BASELINES:
         raise ValueError(f"Argument `name` must be one of {', '.join(map(repr, BASELINES))}. Received: {name!r}.")
@@ -187,7 +188,7 @@ def tune(name: str, objectives: Objectives, start: np.ndarray, steps: int) -> di
 
 
 class Counted:
-    """`Objectives` that count in `evaluations` the points they are computed at; their slices count for the whole.
+    """`Objectives` that count in `evaluations` the points at which they are computed; slices add to the same count.
 
     Example:
       >>> from neural_optimizer_search.objectives import FAMILIES
@@ -204,6 +205,6 @@ class Counted:
         return Counted(self.objectives[chosen], self.whole)
 
     def values_and_gradients(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """As for `Objectives`."""
+        """See `Objectives`."""
         self.whole.evaluations += x.shape[0] * x.shape[1]
         return self.objectives.values_and_gradients(x)

@@ -1,4 +1,4 @@
-"""The settings of `nos-learn`: what it learns on, and those of guided policy search."""
+"""The settings of `nos-learn`: the functions that it learns on, and guided policy search."""
 
 import argparse
 import numbers
@@ -13,7 +13,7 @@ from neural_optimizer_search.l2o.presets import CHOICES, PRESETS
 from neural_optimizer_search.l2o.trajectories import HISTORY, HORIZON
 from neural_optimizer_search.objectives import FAMILIES
 
-# The least and the largest value of each number; whole numbers where the least is one.
+# The smallest and the largest value of each number; integers where the smallest value is an integer.
 RANGES = {
     "functions": (1, 100_000),
     "runs": (1, 10_000),
@@ -45,7 +45,7 @@ def family_name(text: str) -> str:
 
 @dataclass(frozen=True)
 class Training:
-    """What `nos-learn` learns on, and where it keeps that."""
+    """What `nos-learn` learns on, and where it stores the training."""
 
     family: str = flag(
         "logistic",
@@ -55,7 +55,7 @@ class Training:
     )
     preset: str = flag(
         "steady",
-        "settings; paper: those of the paper, where the usual ones keep policies from going astray",
+        "settings; paper: those of the paper; the default ones keep policies from diverging",
         choices=tuple(PRESETS),
         earlier="steady",
     )
@@ -67,7 +67,7 @@ class Training:
         recorded=False,
     )
     resume: Optional[Path] = flag(
-        None, "go on with a training; --iterations may be more", parse=path, metavar="RUN", recorded=False
+        None, "continue a training; --iterations may be larger", parse=path, metavar="RUN", recorded=False
     )
 
 
@@ -76,34 +76,35 @@ class GuidedPolicySearchConfig:
     """Settings of a training, by default those of the preset "steady".
 
     `functions`, `runs`, `horizon` and `history` are those of the paper. So are the settings in `PRESETS`, in its row
-    "paper": "steady" has others, each for a reason that the README of the measurements gives. The paper says nothing
-    of the rest.
+    "paper": "steady" has others, each for a reason that the README of the measurements gives. The paper does not
+    state the rest.
 
     Args:
       functions: Number of functions to learn on; 90 for logistic regression, 120 for robust regression, 80 for the
         classifier.
-      anew: Whether each iteration has functions of its own, as many.
-      runs: Trajectories of each function in each iteration.
-      horizon: Their steps.
-      history: H.
+      anew: Whether each iteration draws its own functions, as many.
+      runs: Number of trajectories per function and iteration.
+      horizon: Number of steps of a trajectory.
+      history: The number H of past steps that the policy sees.
       iterations: Rounds of improving targets and imitating them, after one that imitates momentum.
-      momentum: "shared", one tuned setting for all functions, or "each", one for each: those no single policy
-        can imitate.
-      near: What a new target may not depart from, and what runs follow: "policy", with noise and from fresh starting
+      momentum: "shared", one tuned setting for all functions, or "each", one for each function: no single policy can
+        imitate those.
+      near: What a new target must stay near, and what runs follow: "policy", with noise and from fresh starting
         points, or "target", the last target of each function, from one starting point of the function.
-      bound: Largest divergence of a target from what it is near, in nats for each step.
-      noise: Standard deviation of the sampled steps, as a part of their median size; of targets, of the first ones.
-      least_noise: The least standard deviation.
-      kept: Batches of targets that the policy is fitted to.
-      updates: Updates of the policy's weights in each fit.
-      compressed: Whether the network is given what is seen scaled, and compressed where it is large.
-      output_bias: Whether the output layer has a bias. Without, the step is 0 where nothing is seen.
-      chosen: Which policy is kept for use: "best" on the validation functions, or "last".
-      validation: Number of functions on which one of the policies is chosen.
-      validation_steps: Their steps.
-      limit: How many times as long as one of momentum, tuned for all functions, a step of the chosen policy is at
-        most; None: it has any length. Training knows nothing of it, but for the choice on the validation functions.
-      seed: Seed of all that is random.
+      bound: Largest divergence of a target from what it must stay near, in nats per step.
+      noise: Standard deviation of the sampled steps, relative to their median size; for targets, that of the first
+        ones.
+      least_noise: The smallest standard deviation.
+      kept: Number of batches of targets that the policy is fitted to.
+      updates: Number of updates of the policy's weights in each fit.
+      compressed: Whether the network's input is scaled, and compressed where it is large.
+      output_bias: Whether the output layer has a bias. Without one, the step is 0 where the input is 0.
+      chosen: The policy that is kept for use: "best" on the validation functions, or "last".
+      validation: Number of functions on which the policy is chosen.
+      validation_steps: Number of steps on them.
+      limit: The longest step of the chosen policy, as a multiple of a step of momentum that is tuned for all
+        functions; None for no limit. It affects training only through the choice on the validation functions.
+      seed: Seed of everything random.
 
     Raises:
       ValueError: If a setting is out of range.
@@ -115,7 +116,7 @@ class GuidedPolicySearchConfig:
         parse=whole_number(*RANGES["functions"]),
         default_text="as many as in the paper",
     )
-    anew: bool = flag(False, "draw other functions in each iteration")
+    anew: bool = flag(False, "draw new functions in each iteration")
     runs: int = 20
     horizon: int = HORIZON
     history: int = HISTORY
@@ -145,7 +146,7 @@ class GuidedPolicySearchConfig:
         parse=number(*LIMITS),
         default_text="no limit",
     )
-    seed: int = flag(0, "seed of all that is random", parse=whole_number(*RANGES["seed"]))
+    seed: int = flag(0, "seed of everything random", parse=whole_number(*RANGES["seed"]))
 
     def __post_init__(self) -> None:
         for name, (least, most) in RANGES.items():

@@ -1,4 +1,4 @@
-"""How the next gradient comes of a step: time-varying linear-Gaussian models with a Gaussian mixture as their prior.
+"""How the next gradient follows from a step: time-varying linear-Gaussian models with a Gaussian mixture as prior.
 
 Levine & Abbeel (2014), section 3.1; Li & Malik (2017), section 5: ten Gaussians. Only what is unknown is modelled,
 namely y' = (f(x') - f(x), ∇f(x')) of (x, y, a): the next iterate x + a and the shift of the history are known.
@@ -14,13 +14,13 @@ from neural_optimizer_search.l2o.lqg import Dynamics
 from neural_optimizer_search.l2o.trajectories import Trajectories
 
 COMPONENTS = 10
-# The mixture is a prior: that many draws tell it well enough, and its time grows with them.
+# The mixture is only a prior: that many draws suffice, and the time to fit it grows with them.
 MIXTURE_SAMPLES = 10_000
 JITTER = 1e-6
 
 
 def transitions(trajectories: Trajectories) -> np.ndarray:
-    """(x, y, a, y') of each step: `[F, S, T, 2 d + 2 q]` with q = 1 + d; y of the first step has the change 0."""
+    """(x, y, a, y') of each step: `[F, S, T, 2 d + 2 q]` with q = 1 + d; y of the first step has a change of 0."""
     y = increments(trajectories)
     x, a = trajectories.iterates[..., :-1, :], trajectories.steps
     return np.concatenate([x, y[..., :-1, :], a, y[..., 1:, :]], axis=-1)
@@ -34,7 +34,7 @@ def fit_prior(samples: np.ndarray, seed: int, components: int = COMPONENTS) -> A
       seed: int.
       components: Number of Gaussians.
     """
-    # Here, so that `nos-learn --help` answers without scikit-learn.
+    # Imported here, so that `nos-learn --help` works without scikit-learn.
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
 
@@ -57,7 +57,7 @@ def fit_dynamics(samples: np.ndarray, prior: Any, outputs: int) -> Dynamics:
 
     Args:
       samples: Transitions of S runs, float `[S, T, p]`.
-      prior: What `fit_prior` gives.
+      prior: The result of `fit_prior`.
       outputs: q.
     """
     count, steps, size = samples.shape

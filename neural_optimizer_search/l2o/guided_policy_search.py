@@ -1,10 +1,10 @@
 """Guided policy search for optimizers (Levine & Abbeel 2014; Li & Malik 2017, sections 3.3 and 5).
 
-Each iteration follows the policy with noise on every function, models what happens, finds near the policy a better
-target for each function, and fits the policy to the targets. The trajectories are the policy's own, so that what the
-target may not depart from is the policy: the dual variable of the bound is at once the weight of the penalty on their
-divergence. In the paper, and in its preset, the last targets are followed instead, and the next ones are near them;
-the policies of a prototype of that went astray late.
+Each iteration follows the policy with noise on every function, models what happens, finds a better target near the
+policy for each function, and fits the policy to the targets. The trajectories are the policy's own, so targets must
+stay near the policy: the dual variable of the bound is also the weight of the penalty on their divergence. In the
+paper, and in its preset, the last targets are followed instead, and the next ones stay near them; the policies of a
+prototype of that diverged late in training.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,17 +23,17 @@ from neural_optimizer_search.objectives import Family
 
 
 class TrainingState(NamedTuple):
-    """Where a training is.
+    """The state of a training.
 
     Attributes:
-      number: 0 after the imitation of momentum.
+      number: The iteration; 0 after the imitation of momentum.
       policy: The `StepPolicy` fitted last.
-      merit: Mean value on the validation functions over all steps; less is better.
-      best, best_merit: The policy with the least merit so far.
+      merit: Mean value on the validation functions over all steps; lower is better.
+      best, best_merit: The policy with the lowest merit so far, and its merit.
       batches: The last `Batch`es.
       weights: `[F]`, the last dual variables.
       targets: The last targets, if runs follow them.
-      limit: That of the policies for use, `StepPolicy.limit`.
+      limit: `StepPolicy.limit` of the policies for use.
     """
 
     number: int
@@ -63,11 +63,11 @@ def learn(
     Args:
       config: `GuidedPolicySearchConfig`.
       family: `Family`.
-      last: The `TrainingState` to go on after; a training that goes on does what an undisturbed one does.
+      last: The `TrainingState` to continue from; a resumed training does what an uninterrupted one does.
       advance: Called after each function of an iteration.
 
     Yields:
-      A `TrainingState` after each iteration, the imitation of momentum first.
+      A `TrainingState` after each iteration, starting with the imitation of momentum.
     """
     functions = family.sample(config.functions, [config.seed, TRAINING])
     validation = family.sample(config.validation, [config.seed, VALIDATION])
@@ -118,5 +118,5 @@ def _fit_policy(config, batches, policy, seed):
 
 
 def _stack(arrays, kept):
-    """Arrays of any leading dimensions under each other, the last ones kept."""
+    """Stacks arrays with any leading dimensions, and keeps the last ones."""
     return np.concatenate([array.reshape(-1, *array.shape[array.ndim - kept :]) for array in arrays])

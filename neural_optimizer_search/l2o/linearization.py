@@ -1,4 +1,4 @@
-"""From what a policy sees to the coordinates of `lqg`, in which the history is a pure shift, and a policy there."""
+"""Maps what a policy sees to the coordinates of `lqg`, in which the history is a pure shift, and a policy to them."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from neural_optimizer_search.l2o.trajectories import HISTORY, Trajectories
 
 def increments(trajectories: Trajectories) -> np.ndarray:
     """y = (f(xₜ) - f(xₜ₋₁), ∇f(xₜ)) at each iterate: `[F, S, T+1, 1 + d]`; the first change is 0."""
-    with np.errstate(invalid="ignore"):  # inf - inf, of a run that diverged
+    with np.errstate(invalid="ignore"):  # inf - inf, in a run that diverged
         changes = np.diff(trajectories.values, axis=-1, prepend=trajectories.values[..., :1])
     return np.concatenate([changes[..., None], trajectories.gradients], axis=-1)
 
@@ -45,11 +45,11 @@ def observation_matrix(t: int, dimension: int, history: int = HISTORY) -> np.nda
 
 
 def linearize(policy: StepPolicy, seen: np.ndarray, deviations: np.ndarray) -> LinearController:
-    """The linear controller that a policy is near what it sees.
+    """The linear controller that approximates a policy near what it sees.
 
     Args:
       policy: `StepPolicy`.
-      seen: Float `[T, H + H d]`, what it sees at each time.
+      seen: Float `[T, H + H d]`, what the policy sees at each time.
       deviations: Float `[T]`, standard deviations of its steps.
 
     Returns:

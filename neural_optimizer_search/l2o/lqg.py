@@ -1,8 +1,8 @@
 """The linear-quadratic-Gaussian regulator with a bound on the divergence from given controllers (section 3.3).
 
-The coordinates here are those in which the history is a pure shift: a state is s = (x, yₜ, yₜ₋₁, .., yₜ₋ᴴ₊₁) with
-yₜ = (f(xₜ) - f(xₜ₋₁), ∇f(xₜ)), so that s' = (x + a, y', yₜ, .., yₜ₋ᴴ₊₂), and only y' has to be modelled. Both passes
-use that: of a matrix over (s, a) only the rows of x and y' are multiplied, the rest moves. With 337 numbers in a
+The coordinates here are those in which the history is a pure shift: a state is s = (x, yₜ, yₜ₋₁, .., yₜ₋ᴴ₊₁) with yₜ
+= (f(xₜ) - f(xₜ₋₁), ∇f(xₜ)), so that s' = (x + a, y', yₜ, .., yₜ₋ᴴ₊₂), and only y' has to be modelled. Both passes use
+that: of a matrix over (s, a), only the rows of x and y' are multiplied, the rest is shifted. With 337 numbers in a
 state, as for the two-layer classifier, a step back (`_before`) costs a fifth of one with full matrices.
 """
 
@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-BRACKET = np.log(4.0)  # the dual variable is looked for in steps of this factor
-LEAST_LOG_WEIGHT = np.log(1e-8)  # with less of it the constraint counts as absent
-MOST_LOG_WEIGHT = np.log(1e8)  # with more of it nothing but the constraint counts
+BRACKET = np.log(4.0)  # the search for the dual variable takes steps of this factor
+LEAST_LOG_WEIGHT = np.log(1e-8)  # below this weight, the constraint counts as absent
+MOST_LOG_WEIGHT = np.log(1e8)  # above this weight, only the constraint counts
 
 
 class UnstableModel(ValueError):
-    """In the model the states grow beyond what float64 can tell apart, so that no divergence can be computed."""
+    """The model's states grow beyond the resolution of float64, so that the divergence cannot be computed."""
 
 
 class Dynamics(NamedTuple):
@@ -61,7 +61,7 @@ class LinearController(NamedTuple):
 
 
 class _Layout:
-    """Where things are in s and in (s, a)."""
+    """The positions of the parts of s and of (s, a)."""
 
     def __init__(self, dynamics, n):
         _, q, inputs = dynamics.matrix.shape
@@ -70,7 +70,7 @@ class _Layout:
         self.new = slice(0, d + q)  # x and y' in s'
         self.moved = slice(d + q, n)  # the rest of s' ...
         self.kept = slice(d, n - q)  # ... and where it was in s
-        # What x + a and y' are computed of: x, y and a.
+        # What x + a and y' are computed from: x, y and a.
         self.inputs = np.r_[0 : d + q, n : n + d]
 
     def rows(self, dynamics, t):
@@ -128,7 +128,7 @@ def _before(at, matrix, offset, value, slope):
 
 
 def _add_penalty(q_matrix, q_slope, weight, previous, t):
-    """-w log previous(a | s) but for constants: w/2 (a - gain · s - offset)ᵀ covariance⁻¹ (the same)."""
+    """-w log previous(a | s) up to constants: w/2 (a - gain · s - offset)ᵀ covariance⁻¹ (the same)."""
     precision = weight * np.linalg.inv(previous.covariance[t])
     rows = np.concatenate([-previous.gain[t], np.eye(len(precision))], axis=1)
     scaled = precision @ rows
@@ -176,23 +176,23 @@ def solve_constrained(
 ) -> tuple[LinearController, float]:
     """The controller ψ with the lowest Σ E[cost] under Σ E[KL(ψ ‖ previous)] <= bound.
 
-    The dual variable η is the weight of the divergence. More of it, less divergence: it is where the two sides are
-    equal, to within some percent, found by bracketing and SciPy's root finder.
+    The dual variable η is the weight of the divergence. A larger weight gives less divergence: η is where the two
+    sides are equal within a few percent, found by bracketing and SciPy's root finder.
 
     Args:
-      dynamics, cost: As for `solve`.
+      dynamics, cost: See `solve`.
       start: The state s₀, float `[n]`.
       previous: `LinearController`.
       bound: Largest sum of the divergence over the steps, in nats; > 0.
-      guess: Where to look for η first: of the same function, that of the last iteration is near.
+      guess: Initial guess of η: the last iteration's η of the same function is close.
 
     Returns:
       (`LinearController`, η).
 
     Raises:
-      UnstableModel: If the model is such that nothing can be said.
+      UnstableModel: If the model is too unstable for an answer.
     """
-    from scipy.optimize import brentq  # here, so that `nos-learn --help` answers without it
+    from scipy.optimize import brentq  # imported here, so that `nos-learn --help` works without it
 
     within = {}
 
@@ -201,7 +201,7 @@ def solve_constrained(
         with np.errstate(all="ignore"):
             found = solve(dynamics, cost, previous, np.exp(log_weight))
             nats = divergence(dynamics, start, found, previous)
-        # It cannot be negative, nor large with all weight on it.
+        # It cannot be negative, nor large if it has all the weight.
         if not nats > -1e-3 * bound or (log_weight > MOST_LOG_WEIGHT and nats > bound):
             raise UnstableModel(f"The divergence comes out as {nats:.3g}: the model's states explode.")
         if nats <= bound:
@@ -213,7 +213,7 @@ def solve_constrained(
         high += BRACKET
     low = high - BRACKET
     while excess(low) <= 0 and low > LEAST_LOG_WEIGHT:
-        # Kept, not computed again: low + BRACKET is not high to the last bit, and the divergence may jump there.
+        # Kept, not recomputed: low + BRACKET is not bit for bit high, and the divergence may jump there.
         low, high = low - BRACKET, low
     if excess(low) > 0:
         brentq(excess, low, high, xtol=0.05)

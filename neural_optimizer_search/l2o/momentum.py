@@ -18,7 +18,7 @@ def momentum_policy(
     """-rate Σⱼ decayʲ ∇f(x⁽ᵗ⁻ʲ⁾) over the gradients that are seen (Table 1).
 
     Args:
-      rates, decays: Floats, or `[F]` for a setting for each function.
+      rates, decays: Floats, or `[F]` with a setting for each function.
       history: H.
 
     Returns:
@@ -36,15 +36,15 @@ def momentum_policy(
 def momentum_gain(
     rates: Union[float, np.ndarray], decays: Union[float, np.ndarray], dimension: int, history: int = HISTORY
 ) -> np.ndarray:
-    """The same as a linear function of the state of `lqg`: `[F, d, d + H (1 + d)]`, F = 1 of floats.
+    """The same policy as a linear function of the state of `lqg`: `[F, d, d + H (1 + d)]`, with F = 1 for floats.
 
     Args:
-      rates, decays: As for `momentum_policy`.
+      rates, decays: See `momentum_policy`.
       dimension: d.
       history: H.
     """
     coefficients = _coefficients(rates, decays, history)
-    # Of a row: the iterate, then H times a change and a gradient, the newest first.
+    # A row has the iterate, then H times a change and a gradient, the newest first.
     gradients = np.zeros([len(coefficients), dimension, history, 1 + dimension])
     for i in range(dimension):
         gradients[:, i, :, 1 + i] = coefficients
@@ -53,13 +53,13 @@ def momentum_gain(
 
 
 def limit_steps(steps: np.ndarray, seen: np.ndarray, multiple: float, rate: float, decay: float) -> np.ndarray:
-    """Steps that are at most so many times as long as momentum's, in their directions.
+    """Shortens steps to at most a multiple of momentum's length, keeping their directions.
 
     Args:
       steps: `[..., d]`.
       seen: `[..., H + H d]`.
-      multiple: How many times.
-      rate, decay: Of momentum.
+      multiple: The multiple.
+      rate, decay: Learning rate and decay of momentum.
     """
     dimension = steps.shape[-1]
     history = seen.shape[-1] // (1 + dimension)
@@ -68,20 +68,20 @@ def limit_steps(steps: np.ndarray, seen: np.ndarray, multiple: float, rate: floa
         np.einsum("h,...hd->...d", _coefficients(rate, decay, history)[0], gradients), axis=-1
     )
     lengths = np.linalg.norm(steps, axis=-1)
-    # Of those that are short enough nothing is divided: a step may be 0.
+    # Steps that are short enough are not divided, because a step may be 0.
     factors = np.divide(most, lengths, out=np.ones_like(lengths), where=lengths > most)
     return steps * factors[..., None]
 
 
 def _coefficients(rates, decays, history):
-    """Those of the last gradients, the newest first: `[F, H]`."""
+    """Coefficients of the last gradients, the newest first: `[F, H]`."""
     return -np.reshape(rates, [-1, 1]) * np.reshape(decays, [-1, 1]) ** np.arange(history)
 
 
 def tune_momentum(
     objectives: Objectives, start: np.ndarray, steps: int, choice: str = "shared"
 ) -> tuple[Union[float, np.ndarray], Union[float, np.ndarray]]:
-    """Finds the rates and decays of a grid with the least mean value over the steps.
+    """Finds the rates and decays of a grid with the lowest mean value over the steps.
 
     Args:
       objectives: `Objectives`, F functions.

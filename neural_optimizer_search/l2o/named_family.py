@@ -1,4 +1,4 @@
-"""A family of functions by its name: one of ours, or one in a module of the user's own."""
+"""A family of functions by its name: one of this package's, or one in the user's own module."""
 
 import traceback
 
@@ -11,7 +11,7 @@ _LARGEST_DIMENSION = 10_000
 
 
 class UnknownFamily(ValueError):
-    """There is no family of a name, or it does not work."""
+    """There is no family with this name, or it does not work."""
 
 
 def find_family(name: str) -> Family:
@@ -42,7 +42,7 @@ def find_family(name: str) -> Family:
 def _try(name, family):
     """Raises `UnknownFamily` if a few functions at a few points cannot be computed.
 
-    Not by `Objectives`, which keeps what it traces: the first shapes it sees may decide how the others are computed.
+    It does not use `Objectives`, which keeps its trace: the first shapes may decide how later ones are computed.
     """
     try:
         dimension = family.dimension

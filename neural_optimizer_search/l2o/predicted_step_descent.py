@@ -1,4 +1,4 @@
-"""`PredictedStepDescent`: a learned policy as an optimizer that a person can use (Li & Malik 2017, section 6)."""
+"""`PredictedStepDescent`: a learned policy as a ready-to-use optimizer (Li & Malik 2017, section 6)."""
 
 import json
 import os
@@ -14,15 +14,15 @@ from neural_optimizer_search.l2o.step_policy import StepPolicy, policy_shapes
 from neural_optimizer_search.l2o.trajectories import run
 
 SHIPPED = pathlib.Path(__file__).parent / "policies"
-LARGEST = 2**26  # bytes of a policy's file and of its arrays; one for 10,000 numbers has fewer
+LARGEST = 2**26  # bytes of a policy's file and of its arrays; a policy for dimension 10,000 has fewer
 
 
 class NoPolicy(FileNotFoundError, ValueError):
-    """There is no policy of a name: it is neither shipped nor a file."""
+    """There is no policy with this name: it is neither shipped nor a file."""
 
 
 class Minimum(NamedTuple):
-    """What a minimization found.
+    """The result of a minimization.
 
     Attributes:
       x: float64 `[d]`, the iterate with the lowest value.
@@ -40,12 +40,12 @@ class Minimum(NamedTuple):
 class PredictedStepDescent:
     """Descends by steps that a network predicts from the last 25 gradients and changes of the objective.
 
-    The network was trained on one family of functions. It needs neither a learning rate nor any other setting, and
-    knows nothing of functions whose gradients or minima are of another size than those of its family.
+    The network was trained on one family of functions. It needs no learning rate or any other setting, but it is not
+    made for functions whose gradients or minima have another scale than those of its family.
 
     Args:
       policy: A `StepPolicy`.
-      about: A dict of what JSON can hold: how it was learned.
+      about: How it was learned, as a dict that JSON can hold.
 
     Example:
       >>> import tensorflow as tf
@@ -65,19 +65,19 @@ class PredictedStepDescent:
 
     @property
     def dimension(self) -> int:
-        """How many numbers an iterate has."""
+        """The dimension of an iterate."""
         return self.policy.dimension
 
     @classmethod
     def load(cls, name: Union[str, os.PathLike]) -> "PredictedStepDescent":
-        """A policy that is shipped, or one that `nos-learn` has written.
+        """Loads a shipped policy, or one that `nos-learn` has written.
 
         Args:
           name: "logistic", "robust", "classifier", or the path of a file.
 
         Raises:
-          NoPolicy: If it is neither; a FileNotFoundError and a ValueError.
-          Damaged: If the file holds no policy; a ValueError.
+          NoPolicy: If it is neither; this is both a FileNotFoundError and a ValueError.
+          Damaged: If the file does not hold a policy; a ValueError.
           OSError: If the file cannot be read.
         """
         shipped = {path.stem: path for path in sorted(SHIPPED.glob("*.npz"))}
@@ -97,7 +97,7 @@ class PredictedStepDescent:
             self.write(file)
 
     def write(self, file: IO[bytes]) -> None:
-        """Writes what `save` does to an open file."""
+        """Writes the same as `save`, to an open file."""
         arrays = {name: array.astype(np.float32) for name, array in self.policy.arrays().items()}
         write_arrays(file, dict(about=json.dumps(self.about), **arrays), packed=True)
 
@@ -107,15 +107,15 @@ class PredictedStepDescent:
         """Minimizes a function.
 
         Args:
-          objective: A callable float64 tensor `[d]` -> scalar tensor, made of TensorFlow operations.
-          x0: Where to begin: d floats.
-          steps: Steps of the descent, an int >= 1.
+          objective: A callable from a float64 tensor `[d]` to a scalar tensor, made of TensorFlow operations.
+          x0: The starting point: d floats.
+          steps: Number of steps, an int >= 1.
 
         Returns:
           `Minimum`.
 
         Raises:
-          ValueError: If `x0` has not as many numbers as the functions that the policy was learned on, or the
+          ValueError: If the dimension of `x0` is not that of the functions that the policy was learned on, or the
             objective's value is not a scalar or does not depend on x.
         """
         start = np.asarray(x0, np.float64)
@@ -153,7 +153,7 @@ class _One:
                 "Argument `objective` must compute its value of x by TensorFlow operations. Received: a value that "
                 "does not depend on x."
             )
-        # Some operations, such as `tf.gather`, have a gradient that is not dense.
+        # The gradient of some operations, such as `tf.gather`, is not dense.
         return value.numpy()[None, None], tf.convert_to_tensor(gradient).numpy()[None, None]
 
 

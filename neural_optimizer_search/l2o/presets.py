@@ -8,11 +8,11 @@ CHOICES = {
     "near": ("policy", "target"),
     "chosen": ("best", "last"),
 }
-# "steady" keeps policies from going astray; "paper" is what section 5 of the paper says.
+# "steady" keeps policies from diverging; "paper" is what section 5 of the paper says.
 PRESETS = {
     "steady": dict(kept=4, momentum="shared", near="policy", compressed=True, output_bias=False, chosen="best"),
     "paper": dict(kept=1, momentum="each", near="target", compressed=False, output_bias=True, chosen="last"),
 }
-# What trainings of earlier releases do not say of themselves, for they knew nothing else.
+# Settings that trainings of earlier releases do not record, because there was no other choice.
 EARLIER: dict[str, Any] = {name: PRESETS["steady"][name] for name in ("near", "compressed", "output_bias", "chosen")}
 EARLIER.update(limit=None, anew=False)

@@ -1,4 +1,4 @@
-"""The runs that new targets are found from: of the policy, or of the last targets (Li & Malik 2017, section 5)."""
+"""The runs from which new targets are found: of the policy, or of the last targets (Li & Malik 2017, section 5)."""
 
 from collections.abc import Callable
 from typing import NamedTuple, Union
@@ -13,16 +13,16 @@ from neural_optimizer_search.l2o.step_policy import StepPolicy
 from neural_optimizer_search.l2o.trajectories import Policy, Trajectories, cap, follow, observe_all, run, starts
 from neural_optimizer_search.objectives import Objectives
 
-# What random numbers are for; with the seed and the iteration they make a stream each.
+# The uses of random numbers; with the seed and the iteration, each has its own stream.
 TRAINING, VALIDATION, SAMPLES, STARTS, WEIGHTS, FUNCTIONS = range(6)
 
 
 class Followed(NamedTuple):
-    """Runs with noise, and what they followed: a new target may not depart from that by much.
+    """Runs with noise, and what they followed: a new target must stay near that.
 
     Attributes:
       trajectories: `Trajectories` of `[F, S]` runs.
-      controller: The number of a function -> the `LinearController` that its runs followed, or nearly did.
+      controller: The number of a function -> the `LinearController` that its runs followed, exactly or approximately.
     """
 
     trajectories: Trajectories
@@ -32,7 +32,7 @@ class Followed(NamedTuple):
 def follow_policy(
     config: GuidedPolicySearchConfig, functions: Objectives, number: int, policy: StepPolicy
 ) -> Followed:
-    """Runs of a policy; the controllers are the policy near what it saw.
+    """Runs of a policy; the controllers approximate the policy near what it saw.
 
     Args:
       config: `GuidedPolicySearchConfig`.
@@ -48,11 +48,11 @@ def follow_policy(
 def follow_targets(
     config: GuidedPolicySearchConfig, functions: Objectives, number: int, targets: LinearController
 ) -> Followed:
-    """Runs of a target for each function, always from the same point: only near its own runs is a target one.
+    """Runs of a target for each function, always from the same point: a target is valid only near its own runs.
 
     Args:
-      config, functions, number: As for `follow_policy`.
-      targets: A `LinearController` whose arrays have a further dimension in front, the functions.
+      config, functions, number: See `follow_policy`.
+      targets: A `LinearController` whose arrays have an additional leading dimension, the functions.
     """
     rng = np.random.default_rng([config.seed, number, SAMPLES])
     start = np.repeat(first_points(config, functions), config.runs, axis=1)
@@ -95,13 +95,13 @@ def momentum_targets(
     covariance = np.eye(d) * deviations[:, None, None] ** 2
     gain = np.broadcast_to(gain, [count, steps, *gain.shape[2:]])
     covariance = np.broadcast_to(covariance, [count, *covariance.shape])
-    # Arrays of their own, as they are in a file: products with a broadcast one differ in the last bits.
+    # Copies, as they are in a file: products with a broadcast array differ in the last bits.
     targets = LinearController(*map(np.ascontiguousarray, (gain, np.zeros([count, steps, d]), covariance)))
     return targets, deviations
 
 
 def first_points(config: GuidedPolicySearchConfig, functions: Objectives) -> np.ndarray:
-    """Where momentum is tuned, and where runs of targets begin: `[F, 1, d]`."""
+    """The points where momentum is tuned and where runs of targets begin: `[F, 1, d]`."""
     return starts(len(functions), 1, functions.dimension, [config.seed, 0, STARTS])
 
 

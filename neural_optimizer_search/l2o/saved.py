@@ -1,4 +1,4 @@
-"""A training on disk: its settings, where it is, and the policy chosen so far. Numbers and JSON, no pickles."""
+"""A training on disk: its settings, its state, and the policy chosen so far. Numbers and JSON, no pickles."""
 
 import contextlib
 import dataclasses
@@ -24,13 +24,13 @@ CONFIG, STATE, POLICY, LOCK = TRAINING_CONFIG, TRAINING_STATE, "policy.npz", TRA
 
 
 def lock(directory: pathlib.Path) -> FileLock:
-    """Holds the directory of a training, which one process writes at a time.
+    """Locks the directory of a training, to which only one process may write at a time.
 
-    The lock lies on a file of its own: it is needed before there is another, and those are replaced.
+    The lock is on a separate file: it is needed before other files exist, and those get replaced.
 
     Raises:
       InUse: If another process holds it.
-      Damaged, OSError: If it cannot be held.
+      Damaged, OSError: If it cannot be locked.
     """
     with contextlib.suppress(FileExistsError):
         open(directory / LOCK, "x").close()
@@ -42,12 +42,12 @@ def lock(directory: pathlib.Path) -> FileLock:
 
 
 class Recorded(NamedTuple):
-    """What a training says of itself.
+    """The description of a training.
 
     Attributes:
       training: Its `Training`: the family's name, and the preset.
       config: Its `GuidedPolicySearchConfig`.
-      origin: Who made it and where, for `is_made_here`; None in those of earlier releases.
+      origin: Who made it and where, for `is_made_here`; None in trainings of earlier releases.
     """
 
     training: Training
@@ -61,13 +61,13 @@ def describe(training: Training, config: GuidedPolicySearchConfig) -> dict[str, 
 
 
 def save_config(directory: pathlib.Path, training: Training, config: GuidedPolicySearchConfig) -> None:
-    """Writes what the training is, and that it is made here."""
+    """Writes what the training is, and that it was made here."""
     text = json.dumps(dict(describe(training, config), origin=find_origin(directory)), indent=2)
     write_whole(directory / CONFIG, lambda unfinished: unfinished.write_text(f"{text}\n"))
 
 
 def load_config(directory: pathlib.Path) -> Recorded:
-    """What `save_config` wrote.
+    """Reads what `save_config` wrote.
 
     Raises:
       FileNotFoundError, OSError: If there is no training, or it cannot be read.
@@ -92,7 +92,7 @@ def load_config(directory: pathlib.Path) -> Recorded:
 
 
 def _complete(about):
-    """With what trainings of releases before the presets do not say."""
+    """Adds what trainings from before the presets do not record."""
     return about if "preset" in about else {**EARLIER, **complete(Training, about)}
 
 
@@ -100,16 +100,16 @@ def _fields():
     return {field.name for field in dataclasses.fields(GuidedPolicySearchConfig)}
 
 
-# -- Where it is -----------------------------------------------------------------------------------
+# -- Its state -------------------------------------------------------------------------------------
 
 
 def save_state(directory: pathlib.Path, state: TrainingState, about: Mapping[str, Any]) -> None:
-    """Writes a `TrainingState`, and before it the chosen policy: what ends in between leaves none behind its state.
+    """Writes a `TrainingState`, after the chosen policy: so an interruption never leaves a policy behind its state.
 
     Args:
-      directory: Of the training.
+      directory: Directory of the training.
       state: The `TrainingState`.
-      about: Of `describe`.
+      about: The result of `describe`.
     """
     arrays = dict(to_arrays(state), about=json.dumps(about))
     write_whole(directory / POLICY, _chosen(state, about).save)
@@ -129,20 +129,20 @@ def restore_policy(directory: pathlib.Path, state: TrainingState, about: Mapping
 
 
 def load_state(directory: pathlib.Path, dimension: int) -> Optional[TrainingState]:
-    """The last `TrainingState`, or None before the first.
+    """Reads the last `TrainingState`, or None before the first.
 
     Args:
-      directory: Of the training.
-      dimension: How many numbers the family's functions take.
+      directory: Directory of the training.
+      dimension: Dimension of the family's functions.
 
     Raises:
       OSError: If it cannot be read.
-      Damaged: If the file, or what is beside it in the directory, was not written by this training.
+      Damaged: If this training did not write the file, or others in the directory.
     """
     training, config, _ = load_config(directory)
     path = directory / STATE
     try:
-        # The state is not packed: its arrays have no more bytes than the file.
+        # The state is not compressed: its arrays have no more bytes than the file.
         most = min(most_bytes(config, dimension), path.stat().st_size)
         with open_arrays(path, "state of this training", most) as file:
             _check_about(file, describe(training, config))
@@ -152,7 +152,7 @@ def load_state(directory: pathlib.Path, dimension: int) -> Optional[TrainingStat
 
 
 def is_finished(directory: pathlib.Path) -> bool:
-    """Whether a training is there and has had all its iterations; one that is damaged has not."""
+    """Whether a training exists and has finished all its iterations; False if it is damaged."""
     try:
         config = load_config(directory).config
         with open_arrays(directory / STATE, "state of a training") as file:
@@ -166,13 +166,13 @@ def _chosen(state, about):
 
 
 def _check_about(file, about):
-    """States of earlier releases do not say what they are of."""
+    """States of earlier releases do not record which training they belong to."""
     if "about" in file and _identify(json.loads(file.read_text("about"))) != _identify(about):
         raise ValueError("it is of a training with another family or other settings.")
 
 
 def _identify(about):
-    """All that may not change when a training goes on."""
+    """Everything that must not change when a training is resumed."""
     if not isinstance(about, dict):
         return None
     return {name: value for name, value in _complete(about).items() if name != "iterations"}

@@ -15,7 +15,7 @@ from neural_optimizer_search.l2o.trajectories import Trajectories
 
 
 def to_arrays(state: TrainingState) -> dict[str, Any]:
-    """What `np.savez` writes of a state, by name."""
+    """The arrays that `np.savez` writes for a state, by name."""
     arrays: dict[str, Any] = dict(number=state.number, merit=state.merit, best_merit=state.best_merit)
     arrays.update(weights=state.weights, kept=len(state.batches))
     for name in ("policy", "best"):
@@ -35,8 +35,8 @@ def read_state(file: ArrayFile, config: GuidedPolicySearchConfig, dimension: int
 
     Args:
       file: An `ArrayFile`.
-      config: Of the training.
-      dimension: How many numbers the family's functions take.
+      config: Settings of the training.
+      dimension: Dimension of the family's functions.
 
     Raises:
       ValueError: If the arrays are not those of such a training.
@@ -62,7 +62,7 @@ def read_state(file: ArrayFile, config: GuidedPolicySearchConfig, dimension: int
 
 
 def most_bytes(config: GuidedPolicySearchConfig, dimension: int) -> int:
-    """Bytes that a state's file may have: float64 numbers, and what NumPy and zip say of each array."""
+    """The most bytes that a state's file may have: float64 numbers, and NumPy's and zip's headers of each array."""
     shapes = _policy_shapes, _batch_shapes, _target_shapes
     policy, batch, targets = (sum(map(math.prod, of(config, dimension).values())) for of in shapes)
     numbers = config.functions + 2 * policy + config.kept * batch + targets + 3
@@ -91,7 +91,7 @@ def _read_targets(file, config, dimension):
 
 
 def _read_batch(file, i, config, dimension):
-    # Infinity and NaN are allowed: runs may leave the finite numbers.
+    # Infinity and NaN are allowed, because runs may overflow.
     arrays = {
         name: file.read(f"{i}.{name}", shape, finite=False)
         for name, shape in _batch_shapes(config, dimension).items()

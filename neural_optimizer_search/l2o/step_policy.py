@@ -10,25 +10,25 @@ from neural_optimizer_search.l2o.momentum import limit_steps
 from neural_optimizer_search.l2o.trajectories import HISTORY
 
 HIDDEN = 50
-LINEAR = 3.0  # times the usual size: below, what is seen is hardly compressed
+LINEAR = 3.0  # times the usual size, below which inputs are hardly compressed
 
 
 class StepPolicy(NamedTuple):
     """step = W₂ (softplus(W₁ s + b₁) - softplus(b₁)), s = LINEAR · arsinh(scale · seen / LINEAR).
 
-    That is the mean of the policy, whose covariance is fixed. Two things are not in the paper, where the step is
-    W₂ softplus(W₁ seen + b₁) + b₂. Where nothing is seen, no gradient and no change, the step is 0: with a free b₂ it
-    is a small one forever. And what is seen is compressed where it is large: on the few functions that are much
-    steeper than the rest, policies without that left for good.
+    That is the mean of the policy, whose covariance is fixed. Two things are not in the paper, where the step is W₂
+    softplus(W₁ seen + b₁) + b₂. Where the input is 0, no gradient and no change, the step is 0: with a free b₂, small
+    steps would go on forever. And large inputs are compressed: on the few functions that are much steeper than the
+    rest, policies without that diverged for good.
 
     Attributes:
-      scale: `[H + H d]`; one number for all changes and one for all gradients. None: the network is given what is
+      scale: `[H + H d]`; one number for all changes and one for all gradients. None: the network's input is what is
         seen.
       first, first_bias: W₁ transposed `[H + H d, 50]`, b₁ `[50]`.
       second: W₂ transposed `[50, d]`.
       second_bias: b₂ `[d]`. None: it is -W₂ softplus(b₁).
-      limit: (multiple, rate, decay): a step is at most so many times as long as that of momentum. None: it has any
-        length. It counts where the policy is followed; the Jacobian is that of the network.
+      limit: (multiple, rate, decay): a step is at most that multiple of momentum's step. None for no limit. It
+        applies where the policy is followed; the Jacobian is that of the network alone.
     """
 
     scale: Optional[np.ndarray]
@@ -49,7 +49,7 @@ class StepPolicy(NamedTuple):
         return len(self.first) // (1 + self.dimension)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Those it has, by name."""
+        """The arrays that it has, by name."""
         return {name: array for name, array in self._asdict().items() if array is not None}
 
     def __call__(self, seen: np.ndarray) -> np.ndarray:
@@ -72,7 +72,7 @@ class StepPolicy(NamedTuple):
         return np.einsum("...h,hd,oh,...o->...do", active, self.second, self.first, slope, optimize=True)
 
     def compress(self, seen: np.ndarray) -> np.ndarray:
-        """What the network is given."""
+        """The network's input."""
         return seen if self.scale is None else LINEAR * np.arcsinh(self.scale * seen / LINEAR)
 
     def _before(self, seen):
@@ -92,7 +92,7 @@ def policy_shapes(
     Args:
       dimension: d.
       history: H.
-      hidden: Units of the hidden layer.
+      hidden: Number of units of the hidden layer.
       compressed: Whether it has a scale.
       output_bias: Whether it has a b₂.
       limited: Whether it has a limit.
@@ -116,13 +116,13 @@ def new_policy(
     compressed: bool = True,
     output_bias: bool = False,
 ) -> StepPolicy:
-    """A policy with random weights, its scales, if it has any, such that what is seen has the mean square 1.
+    """A policy with random weights; its scales, if it has any, give typical inputs a mean square of 1.
 
     Args:
       seen: Float `[..., H + H d]`, typical observations.
       dimension: d.
       seed: An int or a sequence of ints.
-      history, hidden, compressed, output_bias: As for `policy_shapes`.
+      history, hidden, compressed, output_bias: See `policy_shapes`.
     """
     rng = np.random.default_rng(seed)
     sizes = (seen.shape[-1], hidden, dimension)
@@ -148,15 +148,15 @@ def fit(
     learning_rate: float = 3e-3,
     batch_size: int = 500,
 ) -> StepPolicy:
-    """Fits the policy's weights: the least mean of (π(seen) - step)ᵀ precision (π(seen) - step), by Adam.
+    """Fits the policy's weights: minimizes the mean of (π(seen) - step)ᵀ precision (π(seen) - step) with Adam.
 
     Args:
-      policy: The `StepPolicy` to begin with.
+      policy: The initial `StepPolicy`.
       seen: Float `[N, H + H d]`.
       steps: Float `[N, d]`, the means of the target's actions.
       precisions: Float `[N, d, d]`, the inverse covariances of the target.
       updates: Updates of the weights; the learning rate falls to 0 along a cosine.
-      seed: Seed of the examples that each update is made with, an int.
+      seed: Seed of the choice of examples for each update, an int.
 
     Returns:
       A `StepPolicy`.
@@ -170,7 +170,7 @@ def fit(
         return tf.einsum("bi,bij,bj->b", away, precision, away)
 
     rate = tf.keras.optimizers.schedules.CosineDecay(learning_rate, updates)
-    # Without many steps an execution, most of the time is Keras's own.
+    # With few steps per execution, most of the time is Keras's overhead.
     model.compile(tf.keras.optimizers.Adam(rate), mahalanobis, steps_per_execution=min(50, updates))
     inputs = tf.constant(policy.compress(seen), tf.float32)
     targets = tf.constant(np.concatenate([steps, precisions.reshape(len(steps), -1)], axis=-1), tf.float32)

@@ -1,4 +1,4 @@
-"""What the policy imitates: gradient descent with momentum, then ever better targets (Li & Malik, section 3.3)."""
+"""What the policy imitates: gradient descent with momentum, then improving targets (Li & Malik, section 3.3)."""
 
 from collections.abc import Callable
 from typing import NamedTuple, Optional
@@ -27,8 +27,8 @@ class Batch(NamedTuple):
 
     Attributes:
       trajectories: `Trajectories` of `[F, S]` runs.
-      steps: `[F, S, T, d]`, the means of the target; NaN for a function without one, because its runs left the finite
-        numbers or its model did.
+      steps: `[F, S, T, d]`, the means of the target; NaN for a function without a target, because its runs or its
+        model became non-finite.
       precisions: `[F, T, d, d]`, its inverse covariances.
     """
 
@@ -43,8 +43,8 @@ class Targets(NamedTuple):
     Attributes:
       batch: The `Batch`.
       weights: `[F]`, the dual variables.
-      controllers: The targets themselves, a `LinearController` whose arrays have the functions in front; None unless
-        the next ones are to be near them.
+      controllers: The targets themselves, a `LinearController` whose arrays have the functions as leading dimension;
+        None unless the next targets must stay near them.
     """
 
     batch: Batch
@@ -89,11 +89,11 @@ def improve_targets(
       functions: F functions.
       number: The iteration.
       policy: The last `StepPolicy`.
-      weights, controllers: Of the last `Targets`. Without controllers, runs follow the policy.
+      weights, controllers: Those of the last `Targets`. Without controllers, runs follow the policy.
       advance: Called after each function.
 
     Raises:
-      FloatingPointError: If no run stays with the finite numbers.
+      FloatingPointError: If no run stays finite.
     """
     if controllers is None:
         followed = follow_policy(config, functions, number, policy)
@@ -128,7 +128,7 @@ def _prepare(config, functions, number, followed, start):
     prior = dynamics.fit_prior(samples[finite], config.seed)
 
     def find_target(i, guess):
-        """(the target of a function, its dual variable); None if its runs or its model leave the finite numbers."""
+        """(the target of a function, its dual variable); None if its runs or its model become non-finite."""
         if not finite[i]:
             return None
         try:
@@ -140,7 +140,7 @@ def _prepare(config, functions, number, followed, start):
                 config.bound * config.horizon,
                 guess=guess,
             )
-            np.linalg.cholesky(found[0].covariance)  # which its noise is drawn with
+            np.linalg.cholesky(found[0].covariance)  # its noise is drawn with this factor
             return found
         except (lqg.UnstableModel, np.linalg.LinAlgError):
             return None  # this time; with logistic regression that is rare

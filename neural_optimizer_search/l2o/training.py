@@ -33,12 +33,12 @@ from neural_optimizer_search.recorded_flags import changed_on_resume, record
 from neural_optimizer_search.records.progress import ProgressBar
 from neural_optimizer_search.records.run_directory import find_other_file, find_owner
 
-# As many as in the paper; a family of your own gets the default.
+# As many as in the paper; your own family gets the default.
 FUNCTIONS = {"logistic": 90, "robust": 120, "classifier": 80, "logistic_2d": 90}
 
 
 class _Work(NamedTuple):
-    """A training that this process holds, and where it is; `last` is None before the first iteration."""
+    """A training that this process has locked, and its state; `last` is None before the first iteration."""
 
     out: pathlib.Path
     training: Training
@@ -73,7 +73,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 
 def _begin(p, given, stack):
-    """A new training, which is written down."""
+    """Creates a new training on disk."""
     training = configure(Training, given)
     family = _find_family(p, training.family)
     if "anew" in given and PRESETS[training.preset]["near"] == "target":
@@ -90,7 +90,7 @@ def _begin(p, given, stack):
     except OSError as error:
         p.error(f"argument --out: cannot write to {out}: {error}")
     lock = _hold(p, "--out", out, stack)
-    _require_free(p, out)  # another process may have had it in between
+    _require_free(p, out)  # another process may have used it in between
     _save_config(p, "--out", out, training, config)
     return _Work(out, training, family, config, lock)
 
@@ -113,7 +113,7 @@ def _require_free(p, out):
 
 
 def _resume(p, given, stack):
-    """A training that is there."""
+    """Opens an existing training."""
     out = given["resume"]
     if "out" in given:
         p.error(f"argument {spell(Training, 'out')}: not allowed with --resume: a resumed run keeps its own")
@@ -182,7 +182,7 @@ def _learn(work):
     with ProgressBar(config.functions * config.iterations, "functions", config.functions * done) as bar:
         for iteration in learn(config, work.family, last, advance=bar.advance):
             last = iteration
-            work.lock.require_in_place()  # nothing is written to what stands in its place now
+            work.lock.require_in_place()  # nothing is written to whatever is in its place now
             saved.save_state(out, last, about)
             bar.note(f"mean value {last.choose(config.chosen)[1]:.4f}")
     if last is not None:
@@ -194,11 +194,11 @@ def _learn(work):
 
 
 def _explain(error, work):
-    """What ended the work, and what to do."""
+    """Reports what ended the work, and what to do."""
     try:
         work.lock.require_in_place()
     except Moved as moved:
-        error = moved  # whatever came of it
+        error = moved  # whatever else resulted from it
     if not isinstance(error, Moved):
         what = shorten(" ".join(str(error).split()), 300) or "there is not enough memory"
         return f"{what}. When that is mended: nos-learn --resume {quote(work.out)}"

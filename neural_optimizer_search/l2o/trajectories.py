@@ -11,7 +11,7 @@ import numpy as np
 
 HISTORY = 25  # H
 HORIZON = 40  # T, while learning
-CAP = 1e3  # what a larger value counts as, and one that is not a number: a diverged run must not hide all others
+CAP = 1e3  # larger values and NaN count as this: a diverged run must not hide all others
 
 
 # What is seen, `[F, S, H + H d]` -> steps `[F, S, d]`.
@@ -19,7 +19,7 @@ Policy = Callable[[np.ndarray], np.ndarray]
 
 
 class Differentiable(Protocol):
-    """Functions that can be followed, as `Objectives` are."""
+    """Functions to follow a policy on, such as `Objectives`."""
 
     def values_and_gradients(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """`[F, S, d]` -> values `[F, S]` and gradients `[F, S, d]`."""
@@ -31,8 +31,8 @@ class Trajectories(NamedTuple):
 
     Attributes:
       iterates: `[F, S, T+1, d]`.
-      values: `[F, S, T+1]`, of the objective at the iterates.
-      gradients: `[F, S, T+1, d]`, likewise.
+      values: `[F, S, T+1]`, values of the objective at the iterates.
+      gradients: `[F, S, T+1, d]`, its gradients there.
     """
 
     iterates: np.ndarray
@@ -42,7 +42,7 @@ class Trajectories(NamedTuple):
     @property
     def steps(self) -> np.ndarray:
         """`[F, S, T, d]`."""
-        with np.errstate(invalid="ignore"):  # inf - inf, of a run that diverged
+        with np.errstate(invalid="ignore"):  # inf - inf, in a run that diverged
             return np.diff(self.iterates, axis=-2)
 
 
@@ -50,13 +50,13 @@ def observe(values: np.ndarray, gradients: np.ndarray, history: int = HISTORY) -
     """What a policy sees after some iterates.
 
     Args:
-      values: `[..., t+1]`, of the objective at all iterates so far, the last one the current.
-      gradients: `[..., t+1, d]`, likewise.
+      values: `[..., t+1]`, values of the objective at all iterates so far, the current one last.
+      gradients: `[..., t+1, d]`, its gradients there.
       history: H.
 
     Returns:
       `[..., H + H d]`: f(x⁽ᵗ⁾) - f(x⁽ᵗ⁻ⁱ⁾) for i = 1..H, then the gradients at x⁽ᵗ⁾, x⁽ᵗ⁻¹⁾, .., x⁽ᵗ⁻ᴴ⁺¹⁾. The
-      paper's words leave out the current gradient, without which not even gradient descent would be a policy.
+      paper's wording leaves out the current gradient, without which not even gradient descent would be a policy.
 
     Example:
       >>> observe(np.array([5.0, 3.0]), np.array([[7.0], [6.0]]), history=3)
@@ -66,7 +66,7 @@ def observe(values: np.ndarray, gradients: np.ndarray, history: int = HISTORY) -
     before = values[..., :-1][..., ::-1][..., :history]
     recent = gradients[..., ::-1, :][..., :history, :]
     seen = np.zeros([*batch, history * (1 + dimension)])
-    with np.errstate(invalid="ignore"):  # inf - inf, of a run that diverged
+    with np.errstate(invalid="ignore"):  # inf - inf, in a run that diverged
         seen[..., : before.shape[-1]] = values[..., -1:] - before
     seen[..., history : history + recent.shape[-2] * dimension] = recent.reshape([*batch, -1])
     return seen
@@ -100,7 +100,7 @@ def run(
       history: H.
 
     Returns:
-      `Trajectories`. A run that leaves the finite numbers goes on with what is there, infinity or NaN.
+      `Trajectories`. A run that becomes non-finite continues with infinity or NaN.
     """
 
     def move(past):
@@ -133,7 +133,7 @@ def follow(
 def starts(
     functions: int, points: int, dimension: int, seed: Union[int, Sequence[int], np.random.Generator]
 ) -> np.ndarray:
-    """Standard normal starting points `[functions, points, dimension]`; the paper says no more than random.
+    """Standard normal starting points `[functions, points, dimension]`; the paper only says that they are random.
 
     Args:
       seed: An int, a sequence of ints or a Generator. Not the seed that the functions were drawn with: that would
@@ -148,5 +148,5 @@ def mean_value(trajectories: Trajectories) -> float:
 
 
 def cap(values: np.ndarray) -> np.ndarray:
-    """The values, of which none counts more than `CAP`."""
+    """The values, each capped at `CAP`."""
     return np.nan_to_num(np.minimum(values, CAP), nan=CAP)

@@ -1,7 +1,7 @@
 """Which rules behave alike: their updates on recorded descents point in the same direction, at all steps together.
 
-A rule's behaviour is what it computes there, each descent divided by its norm: a unit vector. Of two rules whose
-behaviours have a cosine near 1, training tells no more of the second than noise would.
+A rule's behaviour is what it computes there, each descent divided by its norm: a unit vector. If two rules have
+behaviours with a cosine near 1, training the second one tells no more than noise would.
 """
 
 import functools
@@ -14,22 +14,22 @@ import numpy as np
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.probe import DRAWS, Probe
 
-# Vectors near one another are near in each direction, so most are told apart by few directions: a look at 10^5
-# vectors takes 0.5 ms in place of 16 ms, of processor time.
+# Vectors near one another are near in each direction, so few directions distinguish most: searching 10^5 vectors
+# takes 0.5 ms instead of 16 ms of processor time.
 DIRECTIONS = 16
-# Of a behaviour: enough for 1 - cosine to be right to 6 %, and 10^5 behaviours to take 0.2 GB.
+# Numbers of a behaviour: enough for 1 - cosine to be accurate to 6 %, and for 10^5 behaviours to take 0.2 GB.
 NUMBERS = 512
-# Behaviours that are not computed anew: a rule that is like none is looked for, and then added.
+# Behaviours that are cached: a rule that is like no other is first looked up, and then added.
 KEPT = 16
 
 
 @dataclass(frozen=True)
 class Likeness:
-    """From which cosines on two rules are alike: both must be reached.
+    """The cosines from which two rules are alike: both must be reached.
 
     Args:
-      probe: On the screen's probe.
-      task: On the first gradients of the task's own child.
+      probe: Cosine on the screen's probe.
+      task: Cosine on the first gradients of the task's own child.
     """
 
     probe: float = 0.99
@@ -39,11 +39,11 @@ class Likeness:
 def find_behaviour(probe: Probe, rule: Rule) -> np.ndarray:
     """A rule's behaviour on a recorded descent: float32 `[NUMBERS]` of norm 1; NaN if the update is not finite.
 
-    The update and its root, sign(u)·sqrt(|u|), each divided by its norm, side by side: a few huge numbers, as of x/0,
-    would hide all others in the first alone. The root of an update is as finite as it is.
+    The update and its root, sign(u)·sqrt(|u|), each divided by its norm, side by side: in the first alone, a few huge
+    numbers, such as from x/0, would hide all others. The root of an update is as finite as it is.
 
-    Of a rule with noise it is the mean update and its standard deviation: which numbers are drawn makes no other
-    rule.
+    For a rule with noise, it is the mean update and its standard deviation, because a rule stays the same whatever
+    numbers are drawn.
     """
     descent = probe.descent
     with np.errstate(all="ignore"):
@@ -51,7 +51,7 @@ def find_behaviour(probe: Probe, rule: Rule) -> np.ndarray:
         views = np.stack([moments, np.sign(moments) * np.sqrt(np.abs(moments))]) * descent.shares
         # Mean and deviation of a descent have one norm, so that a vector says how large the noise is.
         views = views.reshape(2, len(moments), descent.descents, -1).swapaxes(1, 2).reshape(2, descent.descents, -1)
-        # By the largest first: the squares of small updates would be 0.
+        # First divided by the largest, because the squares of small updates would be 0.
         views = views / np.abs(views).max(axis=2, keepdims=True)
         views = views / np.linalg.norm(views, axis=2, keepdims=True)
         parts = views.reshape(2, descent.descents, len(moments), -1)
@@ -60,7 +60,7 @@ def find_behaviour(probe: Probe, rule: Rule) -> np.ndarray:
 
 
 def _find_moments(probe, rule):
-    """The mean update and, of a rule with noise, its standard deviation: `[1 or 2, descents * steps, weights]`."""
+    """The mean update and, for a rule with noise, its standard deviation: `[1 or 2, descents * steps, weights]`."""
     if not rule.random:
         return probe.update(rule)[None]
     updates = np.stack([probe.update(rule, draw) for draw in range(DRAWS)])
@@ -68,7 +68,7 @@ def _find_moments(probe, rule):
 
 
 def _fold(numbers, seed):
-    """A sum of the numbers with random signs in each of `NUMBERS` places, which keeps cosines."""
+    """Sums of the numbers with random signs, `NUMBERS` of them, which preserve cosines."""
     places, signs = _draw_places(len(numbers), seed)
     return np.bincount(places, numbers * signs, NUMBERS)
 
@@ -80,7 +80,7 @@ def _draw_places(count, seed):
 
 
 class Behaviours:
-    """Behaviours of rules, each under a key, and which of them a rule is alike.
+    """Behaviours of rules, each under a key, in which alike rules can be found.
 
     Args:
       probes: The screen's probe and, if it was recorded, the task's own.
@@ -107,19 +107,19 @@ class Behaviours:
         return len(self._keys)
 
     def add(self, key: str, rule: Rule) -> None:
-        """Keeps a rule's behaviour under a key."""
+        """Stores a rule's behaviour under a key."""
         self._keys.append(key)
         for vectors, probe in zip(self._vectors, self._probes):
             vectors.add(self._find_behaviour(probe, rule))
 
     def find(self, rule: Rule) -> Optional[str]:
-        """The key of the rule that this one is alike; of several, of the nearest one; None if there is none."""
+        """The key of the rule that behaves like this one, the nearest if there are several; None if there is none."""
         if not self._keys:
             return None
         places, cosines = np.arange(len(self)), np.ones(len(self))
         for number, (vectors, probe, threshold) in enumerate(zip(self._vectors, self._probes, self._thresholds)):
             behaviour = self._find_behaviour(probe, rule)
-            if number == 0:  # of all there are, few are left for the exact look
+            if number == 0:  # of all rules, few are left for the exact comparison
                 places = vectors.find_near(behaviour, threshold)
                 cosines = np.ones(len(places))
             of_probe = vectors.cosines(behaviour, places)
@@ -134,7 +134,7 @@ def are_alike(probes: Sequence[Probe], likeness: Likeness, one: Rule, other: Rul
     """Whether two rules behave alike.
 
     Args:
-      probes, likeness: As for `Behaviours`.
+      probes, likeness: See `Behaviours`.
       one, other: The rules.
     """
     behaviours = Behaviours(probes, likeness)
@@ -165,7 +165,7 @@ class _Vectors:
         self._squares[last] = np.sum(self._coordinates[last] ** 2)
 
     def _add_direction(self, vector):
-        """What is new in a vector is one direction more, if it is much of it."""
+        """Adds the new part of a vector as a direction, if it is large."""
         directions = self._directions.reshape(-1, len(vector))
         new = vector - (directions @ vector) @ directions
         length = np.linalg.norm(new)
@@ -175,7 +175,7 @@ class _Vectors:
             self._squares[: self._count] = np.sum(self._coordinates[: self._count] ** 2, axis=1)
 
     def find_near(self, vector, cosine):
-        """The places of all whose cosine with a vector can be at least so much."""
+        """The indices of all vectors whose cosine with this one can be at least so much."""
         k = len(self._directions)
         here = np.zeros(DIRECTIONS, np.float32)
         here[:k] = self._directions.reshape(-1, len(vector)) @ vector

@@ -1,4 +1,4 @@
-"""One training run of a child, which can stop at any step and go on, also in another process."""
+"""One training run of a child, which can stop at any step and continue, also in another process."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -7,18 +7,18 @@ from typing import Any, NamedTuple, Optional
 import numpy as np
 import tensorflow as tf
 
-# A piece is one call of the graph. In between a worker says how far it is, and may keep what it has.
+# A piece is one call of the graph. In between, a worker reports its progress, and may save it.
 PIECE_SECONDS = 10.0
-FIRST_PIECE = 10  # steps, while nobody knows what one takes
+FIRST_PIECE = 10  # steps, while the duration of one is unknown
 
 
 class TrainingRun(NamedTuple):
-    """What a training run gave so far.
+    """The results of a training run so far.
 
     Attributes:
       finite: Whether loss and weights stayed finite; if not, the run stopped at once.
-      steps: Steps done.
-      scores, losses, metrics: What `Child.validate` gave every `validate_every` steps; 0 where a run did not get.
+      steps: Number of steps done.
+      scores, losses, metrics: Results of `Child.validate` every `validate_every` steps; 0 beyond the end of the run.
       update_rms: Root mean square of all updates, before the learning rate.
     """
 
@@ -31,8 +31,9 @@ class TrainingRun(NamedTuple):
 
     @property
     def scale(self) -> Optional[float]:
-        """What rates are divided by, so that updates have the root mean square 1: `update_rms`, but 1 of a rule that
-        never moves, which is harmless at any rate; None if it is not finite.
+        """The divisor of rates that gives updates a root mean square of 1; None if it is not finite.
+
+        This is `update_rms`, but 1 for a rule that never moves, which is harmless at any rate.
         """
         return (self.update_rms or 1.0) if self.finite and np.isfinite(self.update_rms) else None
 
@@ -49,11 +50,11 @@ def find_curves(run: TrainingRun) -> np.ndarray:
 
 
 class Snapshot(NamedTuple):
-    """A run as it stands between two steps.
+    """The state of a run between two steps.
 
     Attributes:
       run: The `TrainingRun` so far.
-      values: What the variables hold, in their order.
+      values: Values of the variables, in order.
     """
 
     run: TrainingRun
@@ -61,10 +62,10 @@ class Snapshot(NamedTuple):
 
 
 class Pace:
-    """How many steps make a piece of about `PIECE_SECONDS`, from what the last piece took."""
+    """The number of steps in a piece of about `PIECE_SECONDS`, from the duration of the last piece."""
 
     def __init__(self) -> None:
-        self._seconds: Optional[float] = None  # a step
+        self._seconds: Optional[float] = None  # per step
 
     @property
     def steps(self) -> int:
@@ -72,25 +73,25 @@ class Pace:
         return FIRST_PIECE if self._seconds is None else max(1, int(min(PIECE_SECONDS / self._seconds, 1e9)))
 
     def learn(self, steps: int, seconds: float) -> None:
-        """Takes note of a piece."""
+        """Notes the duration of a piece."""
         self._seconds = max(seconds, 1e-9) / max(1, steps)
 
 
 class ChildRun:
-    """A run of a child, of which there is one at a time: all use the same variables.
+    """A run of a child. Only one can exist at a time, because all use the same variables.
 
     Args:
       train: (start, end) -> (finite, steps done, curves, root mean square of the updates): trains from the step
         `start` to the step `end`, or to the first that is not finite.
-      variables: All that a run changes.
-      validate: Gives [score, loss, metric] of the child as it is.
+      variables: Everything that a run changes.
+      validate: Returns [score, loss, metric] of the child as it is.
       pace: The `Pace` of the child's runs.
       tell: Called before each piece with the number of steps done.
       require_turn: Raises an error if another run has begun.
-      start: Where the run goes on; None for its beginning.
+      start: The state from which the run continues; None to begin it.
 
     Raises:
-      ValueError: If `start` is not of these variables.
+      ValueError: If `start` does not fit these variables.
     """
 
     def __init__(
@@ -110,7 +111,7 @@ class ChildRun:
             self._run = start.run
             _check_values(variables, start.values)
             for variable, value in zip(variables, start.values):
-                # NumPy's files know no bfloat16, and give its bytes.
+                # NumPy's files do not support bfloat16, and return its bytes.
                 variable.assign(value.view(variable.dtype.as_numpy_dtype) if value.dtype.kind == "V" else value)
 
     def advance(self, end: int) -> TrainingRun:
@@ -124,7 +125,7 @@ class ChildRun:
         return run
 
     def advance_a_piece(self, end: int) -> TrainingRun:
-        """As `advance`, but it may stop before, after some seconds."""
+        """As `advance`, but it may stop earlier, after some seconds."""
         self._require_turn()
         run = self._run
         start = run.steps if run else 0
@@ -132,7 +133,7 @@ class ChildRun:
             self._tell(start)
             began = time.perf_counter()
             finite, done, curves, rms = self._train(start, min(end, start + self._pace.steps))
-            # A piece has 0 where another one validated.
+            # A piece has 0 where another piece validated.
             curves = curves.numpy() + (find_curves(run) if run else 0.0)
             self._run = run = make_run(bool(finite), int(done), curves, float(rms))
             self._pace.learn(run.steps - start, time.perf_counter() - began)

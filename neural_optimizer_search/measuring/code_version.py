@@ -1,4 +1,4 @@
-"""Which code a reward was computed by."""
+"""The version of the code that computes rewards."""
 
 import tensorflow as tf
 

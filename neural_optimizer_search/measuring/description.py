@@ -1,4 +1,4 @@
-"""What will be trained, in facts, before the first rule."""
+"""Facts about what will be trained, before the first rule."""
 
 import resource
 import sys
@@ -36,22 +36,22 @@ ADAM_RATE = 1e-3
 
 @dataclass(frozen=True)
 class Description:
-    """What rules will train, and what that takes.
+    """What rules will train, and what it costs.
 
     Attributes:
-      trainable, frozen: Numbers of weights that training changes, and of those that it leaves.
-      train_examples, validation_examples: Their numbers.
-      batch_size: Examples a step.
-      validation_batch_size: Examples of a batch of validation; None if the task does not say.
+      trainable, frozen: Numbers of weights that training changes, and that it leaves unchanged.
+      train_examples, validation_examples: Numbers of examples.
+      batch_size: Examples per step.
+      validation_batch_size: Examples per validation batch; None if the task does not say.
       steps: The most training steps a rule takes; rules that are stopped early take fewer.
-      seconds: What they take with Adam in one thread, from two timed runs.
-      data_bytes: What the data take in each process.
+      seconds: Their duration with Adam in one thread, from two timed runs.
+      data_bytes: Memory of the data in each process.
       peak_bytes: The most memory that this process has taken.
-      metric_name: What the score is made of.
+      metric_name: The metric from which the score is computed.
       scale: The values of the metric that have the scores 0 and 1.
-      metric, score, loss: Of the untrained model with the protocol's first seed.
-      notes: Sentences that warn.
-      fingerprint: Of a task of the user's own; None for a shipped task.
+      metric, score, loss: Values for the untrained model with the protocol's first seed.
+      notes: Warnings, as sentences.
+      fingerprint: Fingerprint of a user's own task; None for a shipped task.
     """
 
     trainable: int
@@ -74,13 +74,13 @@ class Description:
 
 
 def describe_task(task: Task, protocol: Protocol, data_dir: Optional[str] = None) -> Description:
-    """Trains with Adam to see what a task is, and whether rewards of it will mean something.
+    """Trains with Adam to find out what a task is, and whether its rewards will be meaningful.
 
     Args:
-      task, protocol, data_dir: As for `Evaluator`.
+      task, protocol, data_dir: See `Evaluator`.
 
     Raises:
-      UnsuitableTask: If they will not, with all reasons. A shipped task is not checked.
+      UnsuitableTask: If they will not be, with all reasons. A shipped task is not checked.
     """
     is_own = task.identity(protocol) is None
     once = task.child(protocol, data_dir) if is_own else None
@@ -122,13 +122,13 @@ def describe_task(task: Task, protocol: Protocol, data_dir: Optional[str] = None
 
 
 def _find_other_model(task, protocol, data_dir, once, child) -> Iterator[str]:
-    # With the first model, layers are built that are outside of the factory, which then draws other weights.
+    # The first model also builds layers outside of the factory, after which the factory draws other weights.
     if not is_same_loss(once.untrained_loss, child.untrained_loss):
         yield from describe_other_model(child, task.child(protocol, data_dir))
 
 
 def _take_fingerprint(task, protocol, child, hashes, trial):
-    """Of the child that was made first, as in a worker."""
+    """The results of the child that was created first, as in a worker."""
     untrained = float("nan") if child.untrained_loss is None else child.untrained_loss
     trained = float(trial.repeated.first.losses[-1])
     worst, best = child.scale

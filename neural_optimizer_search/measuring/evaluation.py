@@ -11,7 +11,7 @@ from neural_optimizer_search.schedule_shape import CONSTANT
 
 
 class Part(NamedTuple):
-    """What a rule is worth on one of several tasks.
+    """The score of a rule on one of several tasks.
 
         score = max(0, (reward - zero) / (one - zero))
 
@@ -19,7 +19,7 @@ class Part(NamedTuple):
       task: The name of the task.
       zero, one: The rewards there that have the scores 0 and 1; `one` is the larger.
       rewards: One per seed.
-      accuracy, status, learning_rate, schedule, weight_decay, steps: As of an `Evaluation` on this task alone; the
+      accuracy, status, learning_rate, schedule, weight_decay, steps: Those of an `Evaluation` on this task alone; the
         status is "ok" or "diverged".
 
     Example:
@@ -47,12 +47,12 @@ class Part(NamedTuple):
 
     @property
     def score(self) -> float:
-        """What the reward is worth, at least 0."""
+        """The score of the reward, at least 0."""
         return max(0.0, (self.reward - self.zero) / (self.one - self.zero))
 
     @property
     def scores(self) -> tuple[float, ...]:
-        """What each reward is worth, so that their mean is `score`: below 0 where one of a good rule is that bad."""
+        """The score of each reward, so that their mean is `score`: below 0 where a good rule's reward is that bad."""
         if self.score == 0.0:
             return (0.0,) * len(self.rewards)
         return tuple((reward - self.zero) / (self.one - self.zero) for reward in self.rewards)
@@ -60,38 +60,39 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What training a child with a rule gave.
+    """The result of training a child with a rule.
 
     Attributes:
       rule: The `Rule`.
-      reward: What a controller is paid: the mean of `rewards`; 0 if the rule diverged with every seed. Of a rule that
-        was stopped, an estimate of it. At least 0, and at most 1 but for a rule that was measured on several tasks.
+      reward: The reward for a controller: the mean of `rewards`; 0 if the rule diverged with every seed. For a rule
+        that was stopped, an estimate of it. At least 0, and at most 1 except for a rule that was measured on several
+        tasks.
       status: "ok"; "diverged" if a final run, or every run of the sweep, stopped being finite; "screened" if the
-        screen saw that no child needs to be trained; "stopped" if it could not reach the best known rules, and was
-        not measured to its end; or one of `FAILURES`: it could not be measured, twice.
+        screen found that no child needs to be trained; "stopped" if it could not reach the best known rules, and was
+        not fully measured; or one of `FAILURES`: it could not be measured, in two attempts.
       message: One sentence that says what happened.
       learning_rate: The chosen learning rate; None if every rate diverged.
-      accuracy: Mean over seeds of the score at the end of the final run: of a shipped task the validation accuracy.
-      rewards: One per seed; of a rule that was stopped, of the seeds that it was trained with.
+      accuracy: Mean over seeds of the score at the end of the final run: for a shipped task, the validation accuracy.
+      rewards: One per seed; for a rule that was stopped, one per seed that it was trained with.
       sweep: (learning rate, mean validation cross-entropy over the seeds it was tried with, or None if it diverged),
         one per rate that was tried.
-      seconds: Time it took.
-      seeds: Of the trainings.
-      worker: Where it was measured: the machine's name and the process's number.
-      key: Equal for rules that are one function to the search, and so have one evaluation.
+      seconds: The time that it took.
+      seeds: Seeds of the trainings.
+      worker: Where it was measured: the name of the machine and the process id.
+      key: Equal for rules that are the same function to the search, and so share one evaluation.
       flipped: Whether `rule` is the sign flip of what was proposed.
-      cached: Whether it was measured by another search.
-      schedule: How the rate went in the course of the final runs: the text of a `Schedule`, the best of those that
-        the protocol has. "constant" if there were none.
-      weight_decay: Of the final runs, likewise.
-      steps: Gradient steps spent on it, those of the probe and of runs that diverged included.
-      sweep_reward: What the best run of the sweep with the first seed would be paid; 0 if every rate diverged.
+      cached: Whether another search measured it.
+      schedule: Learning-rate schedule of the final runs: the text of a `Schedule`, the best of the protocol's.
+        "constant" if it has none.
+      weight_decay: Weight decay of the final runs, chosen in the same way.
+      steps: Gradient steps spent on it, including those of the probe and of runs that diverged.
+      sweep_reward: Reward that the best run of the sweep with the first seed would have; 0 if every rate diverged.
       alike: Whether it is the evaluation of another function, which behaves alike.
-      form: The key of the evaluation whose rule this is with constants, schedule and decay tuned; "" if it is
-        tuned from none.
-      parts: What it is made of if it was measured on several tasks, in the order of these: a `Part` of each, or of
-        those before it was stopped. Then the reward is the mean of their scores, and `learning_rate`, `schedule` and
-        `weight_decay` are those of the first part.
+      form: The key of the evaluation whose rule this is with tuned constants, schedule and decay; "" if there is
+        none.
+      parts: Its parts if it was measured on several tasks, in their order: a `Part` for each, or for those before it
+        was stopped. Then the reward is the mean of their scores, and `learning_rate`, `schedule` and `weight_decay`
+        are those of the first part.
     """
 
     rule: Rule
@@ -118,7 +119,7 @@ class Evaluation:
 
     @property
     def screened(self) -> bool:
-        """Whether the screen saw that no child needs to be trained."""
+        """Whether the screen found that no child needs to be trained."""
         return self.status == "screened"
 
     @property
@@ -141,7 +142,8 @@ class Evaluation:
     @property
     def deviation(self) -> Optional[float]:
         """The standard deviation of the rewards over the seeds; None if there is one seed."""
-        # NumPy, because a ledger may hold what is no number, for which `statistics.stdev` raises an AttributeError.
+        # NumPy, because a ledger may hold values that are not numbers, for which `statistics.stdev` raises an
+        # AttributeError.
         return float(np.std(self.rewards, ddof=1)) if len(self.rewards) > 1 else None
 
 
@@ -155,7 +157,7 @@ def _describe_setting(trained):
 
 # The task raised an error; the worker's time was up; its process ended; its memory was not enough.
 FAILURES = ("failed", "timeout", "killed", "out of memory")
-# What was measured to its end, so that its reward is the one that every search would find.
+# Statuses of rules that were fully measured, so that their reward is the one that every search would find.
 MEASURED = ("ok", "diverged")
 STATUSES = (*MEASURED, "screened", "stopped", *FAILURES)
 
@@ -169,15 +171,15 @@ def is_reward(value: float) -> bool:
 
 
 def name_tasks(evaluations: Iterable[Evaluation]) -> list[str]:
-    """The tasks that evaluations on several have parts of, in their order; none of one task.
+    """The tasks of the parts of evaluations on several tasks, in order; none for a single task.
 
-    What was stopped does not have them all.
+    Evaluations that were stopped do not have them all.
     """
     return [part.task for part in max((e.parts for e in evaluations), key=len, default=())]
 
 
 def shorten_tasks(tasks: Sequence[str]) -> dict[str, str]:
-    """Tasks by their names -> what tables call them: of `module:attribute` the part in which they differ.
+    """Names of tasks -> their names in tables: for `module:attribute`, the part in which they differ.
 
     Example:
       >>> from neural_optimizer_search.measuring.evaluation import shorten_tasks

@@ -35,7 +35,7 @@ class _Finals(NamedTuple):
 
 
 class Evaluator:
-    """Measures rules on one task under one protocol; everything is traced once, when it is made.
+    """Measures rules on one task under one protocol; everything is traced once, at its creation.
 
     Args:
       task: A `Task`.
@@ -60,11 +60,11 @@ class Evaluator:
         self.train.prepare(protocol.seeds)
 
     def __call__(self, rule: Rule, bar: Optional[Bar] = None) -> Evaluation:
-        """Trains children with a `Rule` and returns its `Evaluation`; a rule that diverges is no error.
+        """Trains children with a `Rule` and returns its `Evaluation`; a rule that diverges is not an error.
 
         Args:
           rule: The `Rule`.
-          bar: What it must reach under a protocol with `racing`; None to measure it to its end. The evaluation of a
+          bar: What it must reach under a protocol with `racing`; None to measure it fully. The evaluation of a
             rule that is not stopped does not depend on it.
         """
         started = time.perf_counter()
@@ -78,11 +78,11 @@ class Evaluator:
     def measure_again(
         self, rule: Rule, learning_rate: float, schedule: str, weight_decay: float, seeds: Sequence[int]
     ) -> Evaluation:
-        """The final runs of a rule with other seeds, trained as an earlier evaluation says.
+        """Runs the final runs of a rule with other seeds, with the settings of an earlier evaluation.
 
         Args:
           rule: The `Rule`.
-          learning_rate, schedule, weight_decay: As that `Evaluation` has them.
+          learning_rate, schedule, weight_decay: Those of that `Evaluation`.
           seeds: The seeds, in place of the protocol's.
 
         Returns:
@@ -98,14 +98,14 @@ class Evaluator:
         return Evaluation(rule=rule, sweep=(), seconds=seconds, seeds=tuple(seeds), steps=train.steps, **outcome)
 
     def measure_until(self, rule: Rule, end: int, directory: str) -> Evaluation:
-        """Measures a rule as it is after a part of its final runs; asked again, they go on from where they were.
+        """Measures a rule after a part of its final runs; when called again, they continue from where they were.
 
         The first steps of the final runs are the sweep, and those with the rate that it chose go on.
 
         Args:
           rule: The `Rule`.
           end: Where the final runs stop; so does the sweep, if it is longer.
-          directory: Where the runs of all rules are kept; it must be there.
+          directory: Where the runs of all rules are kept; it must exist.
 
         Returns:
           The `Evaluation`, whose seconds and steps are those of all parts so far.
@@ -131,15 +131,15 @@ class Evaluator:
         least: Optional[Sequence[float]] = None,
         centred: bool = True,
     ) -> Evaluation:
-        """The final runs of a rule with one setting, without a sweep; what promises little ends early.
+        """Runs the final runs of a rule with one setting, without a sweep; unpromising ones end early.
 
         Args:
           rule: The `Rule`.
           learning_rate: The rate.
           schedule: The text of a `Schedule`.
-          weight_decay: A share of the rate.
-          least: What the rule must be worth to go on: after a third of the run with the first seed, and then in the
-            mean of the first 1, 2, ... seeds, for each seed but the last. None to measure it to its end.
+          weight_decay: Weight decay, relative to the rate.
+          least: The reward that the rule needs to go on: after a third of the run with the first seed, and then as
+            the mean of the first 1, 2, ... seeds, for each seed but the last. None to measure it fully.
           centred: Whether rate and weight decay are for updates whose root mean square is 1: that of the rule's
             updates at the initial weights divides the rate, and multiplies the weight decay. With a protocol that
             does not centre its rates nothing does.
@@ -212,13 +212,13 @@ class Evaluator:
     def _find_scale(self, train):
         """The root mean square of the rule's updates at the initial weights; None if it is not finite.
 
-        At rate 0 the weights stay: what is measured is the rule on the child's own gradients.
+        At rate 0 the weights stay as they are: this measures the rule on the child's own gradients.
         """
         p = self.protocol
         return train(0.0, p.seeds[0], p.probe_steps, p.probe_steps).scale
 
     def _measure(self, train, sweep, bar) -> dict[str, Any]:
-        """In stages, until all is measured, or the rule cannot reach the bar."""
+        """Measures in stages, until everything is measured or the rule cannot reach the bar."""
         p = self.protocol
         best = sweep.try_rates()
         if best is None:
@@ -301,7 +301,7 @@ class Evaluator:
         )
 
     def _describe_end(self, runs):
-        """Why runs that did not diverge are paid nothing."""
+        """Why runs that did not diverge have a reward of 0."""
         if self.protocol.reward == "mean_cross_entropy":
             name, values, worst = "cross-entropy", [run.losses[-1] for run in runs], self.uniform_loss
         else:
@@ -312,7 +312,7 @@ class Evaluator:
 def describe_wrong_scores(scores: Sequence[float]) -> str:
     """What is wrong with scores, as a sentence; "" if nothing is.
 
-    A score of another range is no reward: which rule is best would be chance.
+    A score in another range cannot be a reward: the choice of the best rule would be chance.
     """
     if all(map(is_reward, scores)):
         return ""

@@ -1,4 +1,4 @@
-"""By what it is seen that a task of the user's own is another one than before: its code, its data, its metric."""
+"""How a change of the user's own task is recognized: by its code, its data and its metric."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -10,7 +10,7 @@ from neural_optimizer_search.tasks.named_task import is_same_loss
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
 
-# What rewards of such tasks depend on, beside `code_version.MODULES`.
+# What rewards of such tasks depend on, besides `code_version.MODULES`.
 MODULES = (
     "batch_store", "class_weights", "fit_batches", "in_memory", "keras_child", "keras_task", "metric_scale",
     "user_arrays",
@@ -25,17 +25,17 @@ _NUMBERS = {
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What a task was when it was described.
+    """The state of a task when it was described.
 
     Attributes:
-      code: A hash of each module of the task, by file; see `hash_files`. Empty for a task that is in no module.
+      code: A hash of each module of the task, by file; see `hash_files`. Empty for a task that is not in a module.
       data: A hash of each part of the data: "train" and "validation".
       untrained: The loss of the untrained model, to 6 digits.
-      trained: Its loss after a run with Adam, to 6 digits: what changes only the training, such as a rate of dropout
-        that the module reads from a file, is seen there.
-      metric: The name of what the score is made of.
+      trained: Its loss after a run with Adam, to 6 digits: this shows what changes only the training, such as a
+        dropout rate that the module reads from a file.
+      metric: The name of the metric from which the score is computed.
       worst, best: The values of the metric that have the scores 0 and 1, to 6 digits.
-      schedules: The texts of the schedules that rules are measured with, which the task may leave to this package.
+      schedules: The texts of the schedules with which rules are measured, which the task may leave to this package.
     """
 
     code: Mapping[str, str]
@@ -56,7 +56,7 @@ class Fingerprint:
         """The fingerprint that `as_dict` gave.
 
         Raises:
-          ValueError: If it gave none such.
+          ValueError: If `as_dict` cannot have returned it.
         """
         names = [field.name for field in fields(cls)]
         # Before rules were measured with schedules, fingerprints had none.
@@ -79,7 +79,7 @@ class Fingerprint:
         return self.code == hash_files(module)
 
     def describe_change(self, now: "Fingerprint") -> str:
-        """What is another in the task as it is now, in words; "" if nothing is."""
+        """What has changed in the task since, in words; "" if nothing has."""
         changes = [f"the code of {name}" for name in _changed(self.code, now.code)]
         changes += [f"the data of `{name}`" for name in _changed(self.data, now.data)]
         if self.metric != now.metric:
@@ -93,7 +93,7 @@ class Fingerprint:
         return ", ".join(changes)
 
     def identity(self, task: Task, protocol: Protocol) -> str:
-        """A text that differs whenever a reward may, as `Task.identity` gives it of a shipped task."""
+        """A text that differs whenever a reward may differ, like `Task.identity` of a shipped task."""
         # Rounded, so that machines may share it.
         numbers = " ".join(f"{number:.4g}" for number in (getattr(self, name) for name in _NUMBERS))
         package = hash_code(*(f"neural_optimizer_search.tasks.{name}" for name in MODULES))

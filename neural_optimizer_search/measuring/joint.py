@@ -1,4 +1,4 @@
-"""Measures rules on several tasks in turn: what is worth nothing on the first is not trained on the others."""
+"""Measures rules on several tasks in turn: a rule that scores 0 on the first is not trained on the others."""
 
 import dataclasses
 import itertools
@@ -14,7 +14,7 @@ from neural_optimizer_search.measuring.racing import Bar, Stop, make_bar, say_ne
 from neural_optimizer_search.measuring.recording import STEPS
 from neural_optimizer_search.tasks.protocol import Racing
 
-# Task -> the rewards that have the scores 0 and 1 there, in the order in which the tasks are measured.
+# Task -> the rewards with the scores 0 and 1 there, in the order in which the tasks are measured.
 Scales = Mapping[str, tuple[float, float]]
 
 
@@ -28,7 +28,7 @@ class JointBar(NamedTuple):
     bar: Optional[Bar] = None
 
     def judge(self, parts: Sequence[Part]) -> Optional[Stop]:
-        """A `Stop` if the rule is worth nothing on the first task, or cannot reach the best known ones."""
+        """A `Stop` if the rule scores 0 on the first task, or cannot reach the best known ones."""
         (first, *others) = parts
         if not others and first.status == "diverged":
             return Stop(0.0, "It was not trained on the other tasks.")
@@ -38,12 +38,12 @@ class JointBar(NamedTuple):
 
 
 def describe_worthless(part: Part) -> str:
-    """What a part says that has the score 0."""
+    """The message of a part with a score of 0."""
     return f"On {part.task} it is no better than tuned SGD" if part.zero else f"On {part.task} it has the reward 0"
 
 
 def make_joint_bar(best: Sequence[Evaluation], racing: Optional[Racing]) -> JointBar:
-    """The `JointBar` of the best known rules; as for `make_bar`, but without `racing` there is the hurdle."""
+    """The `JointBar` of the best known rules; as for `make_bar`, but without `racing`, the hurdle remains."""
     if racing is None:
         return JointBar()
     by_task = [dataclasses.replace(e, rewards=tuple(part.score for part in e.parts)) for e in best if e.parts]
@@ -94,11 +94,11 @@ class JointEvaluator:
 
         Args:
           rule: The `Rule`.
-          learning_rate, schedule, weight_decay: As for an `Evaluator`.
+          learning_rate, schedule, weight_decay: See `Evaluator.measure_setting`.
           least: The mean score that the rule must have to go on: on the first 1, 2, ... tasks, for each task but the
             last. None to measure it on all.
-          centred: As for an `Evaluator`, on the first task; the others are trained with the same rate and weight
-            decay as that.
+          centred: See `Evaluator.measure_setting`; it applies to the first task, and the others are trained with the
+            same rate and weight decay.
           scales: The `Scales`.
 
         Returns:
@@ -124,7 +124,7 @@ class JointEvaluator:
         return {task: evaluate(rule) for task, evaluate in self._evaluators.items()}
 
     def measure_again(self, rule: Rule, parts: Sequence[Part], seeds: Sequence[int]) -> Evaluation:
-        """The final runs of a rule with other seeds, on each task trained as an earlier part says."""
+        """Runs the final runs of a rule with other seeds, on each task with the settings of an earlier part."""
         found = {
             part.task: self._evaluators[part.task].measure_again(
                 rule, part.learning_rate, part.schedule, part.weight_decay, seeds
@@ -136,7 +136,7 @@ class JointEvaluator:
         return join(rule, found, {part.task: (part.zero, part.one) for part in parts})
 
     def record_descent(self, rule: Rule, steps: int = STEPS) -> dict[str, Any]:
-        """As that of an `Evaluator`, on the first task."""
+        """Does the same as an `Evaluator`, on the first task."""
         return next(iter(self._evaluators.values())).record_descent(rule, steps)
 
 
@@ -147,7 +147,7 @@ def _require_scales(scales: Optional[Scales]) -> Scales:
 
 
 def _judge_setting(parts, needed):
-    """A `Stop` if the rule diverged on the last task, or its mean score is less than needed."""
+    """A `Stop` if the rule diverged on the last task, or its mean score is lower than needed."""
     score = mean_score(parts)
     if parts[-1].status != "ok":
         return Stop(0.0, f"On {parts[-1].task} it diverged: it was not trained on the other tasks.")
@@ -158,7 +158,7 @@ def _judge_setting(parts, needed):
 
 
 def _diverged_again(rule, seeds):
-    """What has no learning rate with which it does not diverge is not trained again."""
+    """A rule that diverges at every learning rate is not trained again."""
     zeros = (0.0,) * len(seeds)
     return Evaluation(
         rule,
@@ -175,7 +175,7 @@ def _diverged_again(rule, seeds):
 
 
 def join(rule: Rule, found: Mapping[str, Evaluation], scales: Scales) -> Evaluation:
-    """The evaluation on several tasks, of those on each of them alone.
+    """Joins the evaluations on each task to one on several tasks.
 
     Args:
       rule: The `Rule`.
@@ -194,7 +194,7 @@ def join_rewards(parts: Sequence[Part]) -> tuple[float, ...]:
 
 
 def join_seeds(before: Sequence[Part], later: Sequence[Part]) -> tuple[Part, ...]:
-    """The parts of trainings with more seeds, of those of some and those of the others."""
+    """Joins the parts of trainings with some seeds and with others."""
     return tuple(_join_seeds(one, other) for one, other in zip(before, later))
 
 
@@ -209,7 +209,7 @@ def _join_seeds(one, other):
 
 
 def mean_score(parts: Sequence[Part]) -> float:
-    """What a rule is worth that was measured on all tasks."""
+    """The result for a rule that was measured on all tasks."""
     return sum(part.score for part in parts) / len(parts)
 
 
@@ -253,7 +253,7 @@ def _make_part(task, scale, e):
 
 
 def _describe(parts, found):
-    """What is to be said of tasks on which the rule diverged, or is worth nothing."""
+    """Messages on tasks on which the rule diverged, or scores 0."""
     diverged = [f"On {part.task}: {found[part.task].message}" for part in parts if part.status != "ok"]
     worthless = [f"{describe_worthless(part)}." for part in parts if part.status == "ok" and part.score == 0.0]
     return " ".join([*diverged, *worthless])

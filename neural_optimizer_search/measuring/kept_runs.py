@@ -1,4 +1,4 @@
-"""The training runs of one rule, kept on disk: each goes on from where it was, whichever process trains it."""
+"""The training runs of one rule, kept on disk: each continues from where it was, in whichever process."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ _HASH = re.compile("[0-9a-f]{16}")
 
 
 class CannotKeep(Exception):
-    """A run cannot be written, or not be read again; the message says why, and what to do."""
+    """A run cannot be written, or read again; the message says why, and what to do."""
 
 
 def find_directory(directory: Path, rule: Rule) -> Path:
@@ -43,8 +43,8 @@ class _Kept(NamedTuple):
     Attributes:
       run: The `TrainingRun` so far; its values are [validations of the whole run].
       marks: Step between two validations -> [score, loss, metric] there.
-      seconds: What it took so far.
-      values: What the variables hold; None if the run is not to go on.
+      seconds: The time that it took so far.
+      values: Values of the variables; None if the run is not to continue.
     """
 
     run: TrainingRun
@@ -56,7 +56,7 @@ class _Kept(NamedTuple):
 class KeptRuns:
     """Trains children with one rule as `RuleRuns` does, each as the beginning of a whole run.
 
-    What a run gives does not depend on where it was stopped, or on which process went on with it.
+    The result of a run does not depend on where it was stopped, or on which process continued it.
 
     Args:
       train: A `ChildTraining`.
@@ -101,10 +101,10 @@ class KeptRuns:
         schedule: Schedule = CONSTANT,
         weight_decay: float = 0.0,
     ) -> TrainingRun:
-        """The `TrainingRun` of the first steps, its last values those at its end; arguments as of a `ChildTraining`.
+        """The `TrainingRun` of the first steps, with its last values at its end; see `ChildTraining`.
 
         Args:
-          steps: How many, if `end` does not come first.
+          steps: Number of steps, unless `end` comes first.
         """
         setting, end = (learning_rate, seed, schedule, weight_decay), self.until(steps)
         kept = self._read(setting)
@@ -119,16 +119,16 @@ class KeptRuns:
 
     @property
     def steps(self) -> int:
-        """Steps of all the runs that were asked for, as far as they have got."""
+        """Steps done so far in all the runs that were asked for."""
         return sum(kept.run.steps for kept in self._found.values())
 
     @property
     def seconds(self) -> float:
-        """What they took so far, in whichever process."""
+        """The time that they took so far, in all processes."""
         return sum(kept.seconds for kept in self._found.values())
 
     def give_up(self, goes_on: Callable[[float, Schedule, float], bool]) -> None:
-        """Keeps of some runs what they gave, and not their weights.
+        """Keeps only the results of some runs, not their weights.
 
         Args:
           goes_on: (learning rate, schedule, weight decay) -> whether its runs go on.
@@ -202,7 +202,7 @@ class KeptRuns:
         path, key = self._place(setting)
 
         def write(unfinished):
-            with open(unfinished, "wb") as file:  # else NumPy gives the name an ending
+            with open(unfinished, "wb") as file:  # else NumPy appends an extension to the name
                 np.savez(file, **_arrays(kept, key))
 
         self._try_to_write(lambda: write_whole(path, write))

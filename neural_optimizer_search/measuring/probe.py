@@ -24,11 +24,11 @@ DRAWS = 10
 
 @dataclass(frozen=True, eq=False)
 class Descent:
-    """Descents of the same weights, one behind the other.
+    """Descents of the same weights, one after the other.
 
     Attributes:
       g, w: Gradients and weights of each step, float64 `[descents * steps, weights]`.
-      steps: Steps of each descent. What is kept begins at 0 with each of them.
+      steps: Steps of each descent. Kept arrays start at 0 in each of them.
       tensors: The places in 0 .. weights-1 of each weight tensor, as an array of the tensor's shape.
       shares: What each weight's part in a behaviour is multiplied by, `[weights]` or a number: for a weight that
         stands for n of its tensor, the root of n.
@@ -67,7 +67,7 @@ class Probe:
 
         Args:
           rule: The `Rule`.
-          draw: Of a rule with noise: which of `DRAWS` draws that are spread evenly; None for an independent one.
+          draw: For a rule with noise, the index of one of `DRAWS` evenly spread draws; None for an independent one.
         """
         averages = {name: self._kept(name, rule.constants) for name in rule.averages}
         operands = self._known(rule.constants)
@@ -84,7 +84,7 @@ class Probe:
         )
 
     def _record_operands(self, constants):
-        """The values of the words that every child knows, and that are no numbers."""
+        """The values of the words that every child knows, except for numbers."""
         averages = {name: self._kept(name, constants) for name in ALWAYS}
         state = dataclasses.replace(self._state, averages=averages, constants=constants)
         words = (word for word in OPERANDS.values() if not (word.random or is_family(word.name)))

@@ -1,4 +1,4 @@
-"""How far a training is, for whoever waits for it, however deep inside of a measurement it runs."""
+"""The progress of a training, for code that waits for it, however deep in a measurement it runs."""
 
 import contextlib
 import contextvars
@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 
 class Progress(NamedTuple):
-    """How far a training is.
+    """The progress of a training.
 
     Attributes:
-      done: Steps done.
+      done: Number of steps done.
       steps: Steps of the whole training, of which a rule's measurement has several.
     """
 
@@ -28,7 +28,7 @@ _listener: contextvars.ContextVar[Callable[[Progress], None]] = contextvars.Cont
 
 @contextlib.contextmanager
 def told_to(listen: Callable[[Progress], None]) -> Iterator[None]:
-    """Has trainings in this context call `listen` every few seconds."""
+    """Makes trainings in this context call `listen` every few seconds."""
     token = _listener.set(listen)
     try:
         yield
@@ -37,5 +37,5 @@ def told_to(listen: Callable[[Progress], None]) -> Iterator[None]:
 
 
 def tell(done: int, steps: int) -> None:
-    """Says how far a training is."""
+    """Reports the progress of a training."""
     _listener.get()(Progress(done, steps))

@@ -1,4 +1,4 @@
-"""When a rule stops being measured: it cannot reach the best known rules any more."""
+"""Decides when to stop measuring a rule: when it can no longer reach the best known rules."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ class Stop(NamedTuple):
     """Why a rule is not measured further.
 
     Attributes:
-      estimate: What it would be paid, as far as one can tell.
+      estimate: An estimate of its reward.
       message: One sentence.
     """
 
@@ -35,11 +35,11 @@ class Bar:
 
     Attributes:
       reward: The lowest reward of the best known rules.
-      gain: How much more they were paid in the end than after the sweep with the first seed, in the mean.
-      effects: What each seed does to the rewards of all of them: its mean less that of all seeds.
+      gain: The mean increase of their reward from the sweep with the first seed to the end.
+      effects: The effect of each seed on all their rewards: its mean minus that of all seeds.
       sweep_margin: How far below `reward` an estimate after that sweep must be for a rule to stop.
-      first_margin: Likewise after the first final run, if another learning rate may still be chosen.
-      margins: Likewise after 1, 2, ... final runs with the chosen rate.
+      first_margin: The same margin after the first final run, if another learning rate may still be chosen.
+      margins: The same margins after 1, 2, ... final runs with the chosen rate.
       unit: What it is measured with one after the other: "seeds", or "tasks" in their place.
     """
 
@@ -52,7 +52,7 @@ class Bar:
     unit: str = "seeds"
 
     def judge_sweep(self, reward: float) -> Optional[Stop]:
-        """A `Stop` if what the best run of the sweep with the first seed would be paid is too low."""
+        """A `Stop` if the reward of the best run of the sweep with the first seed would be too low."""
         return self._judge(reward + self.gain, self.sweep_margin, "the sweep with the first seed")
 
     def judge_first(self, rewards: Sequence[float]) -> Optional[Stop]:
@@ -84,7 +84,7 @@ def make_bar(best: Sequence[Evaluation], racing: Optional[Racing]) -> Optional[B
     """The `Bar` of the best known rules.
 
     Args:
-      best: Evaluations of rules that were measured to their end, under one protocol.
+      best: Evaluations of rules that were fully measured, under one protocol.
       racing: A `Racing`; None if no rule is stopped.
 
     Returns:

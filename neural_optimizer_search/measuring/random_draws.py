@@ -1,8 +1,8 @@
-"""Random numbers that a run can repeat, whoever draws them.
+"""Random numbers that a run can repeat, no matter what draws them.
 
 `tf.random.normal`, the `random_normal` of Keras 2's backend and their kin keep their state inside TensorFlow, where
-no run can set it: a second training with the same seed would draw other numbers. Variational autoencoders draw so in
-most tutorials.
+no run can set it: a second training with the same seed would draw other numbers. Variational autoencoders draw in
+this way in most tutorials.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ REPEATABLE = {
 
 @contextlib.contextmanager
 def repeatable_draws(generator: tf.random.Generator) -> Iterator[None]:
-    """Has TensorFlow's random functions draw from a generator, whose state is a variable, while this is open.
+    """A context in which TensorFlow's random functions draw from a generator, whose state is a variable.
 
     Args:
       generator: The generator.

@@ -1,4 +1,4 @@
-"""A child's own descent as a `Descent`: of a large child, a block of each of its weight tensors."""
+"""A child's own descent as a `Descent`: for a large child, a block of each of its weight tensors."""
 
 import itertools
 import math
@@ -9,13 +9,13 @@ import numpy as np
 
 from neural_optimizer_search.measuring.probe import Descent
 
-STEPS = 20  # that are recorded
+STEPS = 20  # number of recorded steps
 # About as many weights are kept, of at most so many that are looked at; of a small child, all.
 WEIGHTS, CANDIDATES = 512, 2**14
 
 
 class Recording:
-    """Gathers the gradients and weights of updates, as a `TokenOptimizer` tells them."""
+    """Gathers the gradients and weights of updates, as a `TokenOptimizer` reports them."""
 
     def __init__(self):
         self._steps: list[np.ndarray] = []  # [gradients and weights, candidates]
@@ -70,11 +70,11 @@ def choose_candidates(shapes: Sequence[tuple[int, ...]], most: int = CANDIDATES)
 def choose_weights(least: np.ndarray, shapes: Sequence[tuple[int, ...]], most: int = WEIGHTS) -> list[np.ndarray]:
     """Rows and columns of blocks, evenly from all in the order of their least gradient; places as above.
 
-    What makes rules differ is often at gradients that are 0, as those of dead units: these must be among them.
+    Rules often differ at gradients that are 0, such as those of dead units, so these must be included.
 
     Args:
-      least: The least absolute gradient of each weight, `[weights]`.
-      shapes: Of the blocks.
+      least: The smallest absolute gradient of each weight, `[weights]`.
+      shapes: Shapes of the blocks.
       most: How many weights to choose in all, about.
     """
     ends = np.cumsum(list(map(math.prod, shapes)))
@@ -132,7 +132,7 @@ def make_descent(recorded: Any) -> Descent:
         "sizes" of the tensors.
 
     Raises:
-      ValueError: If that is no recording.
+      ValueError: If that is not a recording.
     """
     try:
         g, w = (np.asarray(recorded[name], np.float64) for name in ("gradients", "weights"))

@@ -22,7 +22,7 @@ class Runs(typing.Protocol):
         schedule: Schedule = CONSTANT,
         weight_decay: float = 0.0,
     ) -> TrainingRun:
-        """The `TrainingRun` of a rate and seed; arguments as of a `ChildTraining`."""
+        """The `TrainingRun` of a rate and seed; see `ChildTraining` for the arguments."""
         ...
 
     def until(self, steps: int) -> int:
@@ -31,7 +31,7 @@ class Runs(typing.Protocol):
 
     @property
     def steps(self) -> int:
-        """Steps done in all runs; of one that diverged, as far as it went."""
+        """Steps done in all runs; for one that diverged, until it did."""
         ...
 
 
@@ -57,7 +57,7 @@ class RuleRuns:
         schedule: Schedule = CONSTANT,
         weight_decay: float = 0.0,
     ) -> TrainingRun:
-        """The `TrainingRun` of a rate and seed; arguments as of a `ChildTraining`."""
+        """The `TrainingRun` of a rate and seed; see `ChildTraining` for the arguments."""
         setting = (learning_rate, seed, steps, validate_every, schedule, weight_decay)
         if setting not in self._runs:
             self._runs[setting] = self._train(self._rule, *setting)
@@ -69,7 +69,7 @@ class RuleRuns:
 
     @property
     def steps(self) -> int:
-        """Steps done in all runs; of one that diverged, as far as it went."""
+        """Steps done in all runs; for one that diverged, until it did."""
         return sum(run.steps for run in self._runs.values())
 
 

@@ -1,12 +1,12 @@
-"""A look at a rule before a child is trained with it: what does it compute on a recorded descent?
+"""Examines a rule before a child is trained with it: what does it compute on a recorded descent?
 
 The probe is 30 noisy gradients of 32 weights at two scales, with the averages, decays and t that a run would have. It
-is recorded once, and a rule sees all its steps at once: a look costs a thousandth of a training. Every weight has a
-twin with the same value and the opposite gradients, so that what does not depend on the gradient's sign cannot seem
-to descend on both.
+is recorded once, and a rule sees all its steps at once: this costs a thousandth of a training. Every weight has a
+twin with the same value and the opposite gradients, so that a rule that ignores the gradient's sign cannot seem to
+descend on both.
 
-Most strings of the language are no optimizers: they are not finite, or do not depend on the gradient, or do not go
-downhill. Many of the others are one function, up to a positive factor, which the learning rate takes up.
+Most strings of the language are not optimizers: they are not finite, do not depend on the gradient, or do not go
+downhill. Many of the others are the same function up to a positive factor, which the learning rate absorbs.
 """
 
 import hashlib
@@ -28,12 +28,12 @@ DIGITS = 6  # of a fingerprint; the spellings of one function differ from the 12
 
 
 class Screening(NamedTuple):
-    """What the screen says of a rule.
+    """The screen's result for a rule.
 
     Attributes:
       rule: The `Rule` to train: the one that was given or, if that ascends, its sign flip. None if neither descends.
       flipped: Whether it is the sign flip.
-      key: Equal for rules that compute one function up to a positive factor.
+      key: Equal for rules that compute the same function up to a positive factor.
       reason: Why there is no rule to train, as a sentence; empty if there is one.
     """
 
@@ -44,10 +44,10 @@ class Screening(NamedTuple):
 
 
 class Screen:
-    """Looks at rules.
+    """Screens rules.
 
     Args:
-      seed: Of the probe. Keys of different probes say nothing of each other.
+      seed: Seed of the probe. Keys of different probes cannot be compared.
 
     Example:
       >>> from neural_optimizer_search import parse_formula
@@ -66,7 +66,7 @@ class Screen:
 
     @property
     def probe(self) -> Probe:
-        """What rules are computed on."""
+        """The descent on which rules are computed."""
         return self._recording.probe
 
     def __call__(self, rule: Rule) -> Screening:
@@ -113,7 +113,7 @@ class _Recording:
         self.probe = Probe(Descent(g, w, STEPS, split()), seed)
 
     def cosines(self, update):
-        """Of update and gradient: one for each scale and for either twin."""
+        """Cosines of update and gradient: one for each scale and twin."""
         return _sums(update * self._g) / np.sqrt(_sums(update**2) * self._g_squares + 1e-300)
 
 

@@ -1,7 +1,7 @@
-"""The shortest formula of what a rule does: its tree without the parts that change nothing.
+"""Finds the shortest formula of a rule's behaviour: its tree without the parts that change nothing.
 
-A search finds `Adam - clip(clip(v, 1e-3), 1e-3)` more often than `Adam`. Which rules are alike is for the caller to
-say, such as by a cosine of their updates; a tree is pruned as long as the rule stays alike to the one it began as.
+A search finds `Adam - clip(clip(v, 1e-3), 1e-3)` more often than `Adam`. The caller decides which rules are alike,
+for example by a cosine of their updates; a tree is pruned as long as the rule stays alike to the one it began as.
 """
 
 import dataclasses
@@ -11,12 +11,12 @@ from neural_optimizer_search.dsl import expression as ex
 from neural_optimizer_search.dsl.constants import PAPER
 from neural_optimizer_search.dsl.rule import Rule
 
-LOOKS = 300  # at most, for one rule; of sampled rules of depth 2 and 4 none took more than 40 and 110
+LOOKS = 300  # at most, for one rule; sampled rules of depth 2 and 4 took at most 40 and 110
 WORDS = 64  # a larger tree has too many parts to try each
 
 
 def simplify(rule: Rule, is_alike: Callable[[Rule], bool], known: Iterable[Rule] = ()) -> Rule:
-    """The shortest rule that can be found and is alike.
+    """Finds a short rule that is alike.
 
     Functions are replaced by what they are functions of, and by 1; sums, products and the like by one of their sides.
     Two minus
@@ -25,7 +25,7 @@ def simplify(rule: Rule, is_alike: Callable[[Rule], bool], known: Iterable[Rule]
 
     Args:
       rule: The `Rule`.
-      is_alike: Whether a `Rule` behaves as `rule` does. It is asked at most 300 times.
+      is_alike: Whether a `Rule` behaves like `rule`. It is called at most 300 times.
       known: Rules that are preferred to all others, the shortest first, if they are alike and not longer.
 
     Returns:

@@ -14,7 +14,7 @@ from neural_optimizer_search.tasks.named_task import is_same_loss
 
 
 class UnsuitableTask(ValueError):
-    """No reward of the task would mean anything; the message is a sentence for each reason."""
+    """The task's rewards would be meaningless; the message has a sentence for each reason."""
 
 
 class Repeated(NamedTuple):
@@ -89,7 +89,7 @@ def find_standstill(repeated: Repeated) -> Iterator[str]:
 
 
 def describe_other_data(hashes: Mapping[str, str], again: Mapping[str, str]) -> Iterator[str]:
-    """A sentence for each part of the data that is another when it is made again."""
+    """A sentence for each part of the data that differs when it is made again."""
     for argument in hashes:
         if hashes[argument] != again[argument]:
             yield (
@@ -100,7 +100,7 @@ def describe_other_data(hashes: Mapping[str, str], again: Mapping[str, str]) -> 
 
 
 def describe_other_model(child: Child, again: Child) -> Iterator[str]:
-    """A sentence if the model is another one when it is made again with the same seed."""
+    """A sentence if the model differs when it is made again with the same seed."""
     if not is_same_loss(child.untrained_loss, again.untrained_loss):
         yield (
             "Argument `model` must make the same model each time that Keras's seed is the same, else rewards cannot "
@@ -120,7 +120,7 @@ def describe_shared(child: Child) -> Iterator[str]:
 
 
 def _classes(targets) -> Optional[np.ndarray]:
-    """The class of each target; None if they are no classes."""
+    """The class of each target; None if they are not classes."""
     if targets.dtype.kind not in "iufb" or not targets.size:
         return None
     one_hot = targets.ndim == 2 and targets.shape[1] > 1 and bool((targets.sum(axis=1) == 1).all())

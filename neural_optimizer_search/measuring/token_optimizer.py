@@ -19,10 +19,10 @@ GRADIENT_DESCENT = encode(Rule((Iteration("g", "1", "identity", "identity", "lef
 
 
 class TokenOptimizer(tf.keras.optimizers.Optimizer):
-    """w <- w * (1 - rate * decay) - rate * rule, where tensors say which rate, weight decay and rule.
+    """w <- w * (1 - rate * decay) - rate * rule, where tensors give the rate, the weight decay and the rule.
 
-    A model's `train_step` calls it as it calls any optimizer of Keras. The weights are one vector, so that the rule
-    is evaluated once a step, not once a layer. What defines a run is in variables, so that one trace of `train_step`
+    A model's `train_step` calls it like any Keras optimizer. The weights are one vector, so that the rule is
+    evaluated once per step, not once per layer. What defines a run is in variables, so that one trace of `train_step`
     serves all rules, rates and seeds, whatever functions it is nested in.
 
     Args:
@@ -32,7 +32,7 @@ class TokenOptimizer(tf.keras.optimizers.Optimizer):
       runs_plain_rules: Whether it is traced for rules that are plain (`dsl.encoding.is_plain`), or for all rules,
         which takes longer to trace and to run.
       watch: Called before each update with the gradients and the weights, flat, and their variables; or None.
-      calls: How often it was called in Python; a function that is traced calls it once.
+      calls: Number of calls in Python; a traced function calls it once.
       size: Number of weights that it updates.
       weights_sum: Float32 variable, the sum of all weights after the last update: not finite if a weight is not.
       squares: Float64 variable, the sum of the squares of all updates since `begin`, before the learning rate.
@@ -54,11 +54,11 @@ class TokenOptimizer(tf.keras.optimizers.Optimizer):
         self.calls = 0
 
     def begin(self, rule: EncodedRule, seed: tf.Tensor, steps: tf.Tensor, weight_decay: tf.Tensor) -> None:
-        """Says what the next run is; all variables hold their first values.
+        """Sets the next run; all variables hold their initial values.
 
         Args:
           rule: The rule, as tensors.
-          seed: Int64 scalar, of the rule's noise.
+          seed: Int64 scalar, seed of the rule's noise.
           steps: Int64 scalar, T of the decay operands.
           weight_decay: Float32 scalar, a share of the rate.
         """
@@ -76,7 +76,7 @@ class TokenOptimizer(tf.keras.optimizers.Optimizer):
 
     @tf.autograph.experimental.do_not_convert
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Any]], *args: Any, **kwargs: Any) -> Any:
-        """Updates the weights that have a gradient; what else Keras 2 gives is about several replicas."""
+        """Updates the weights that have a gradient; Keras 2's other arguments are for several replicas."""
         gradients, weights = zip(*grads_and_vars)
         self.apply(gradients, weights)
         return self.iterations
@@ -121,7 +121,7 @@ class TokenOptimizer(tf.keras.optimizers.Optimizer):
             update, after = step_from_tokens(rule, state, extras.read_value(), shapes)
             extras.assign(after)
         rate = tf.convert_to_tensor(self._learning_rate)
-        w = w * (1.0 - rate * self._decay) - rate * update  # without a decay w * 1, which is w to the bit
+        w = w * (1.0 - rate * self._decay) - rate * update  # without a decay w * 1, which is w bit for bit
         assign(variables, w)
         self.weights_sum.assign(tf.reduce_sum(w))
         self.squares.assign_add(tf.reduce_sum(tf.cast(update, tf.float64) ** 2))

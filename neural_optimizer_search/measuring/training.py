@@ -107,7 +107,7 @@ class ChildTraining:
           seed: Sets the initial weights, the batches and the rule's noise.
           steps: Number of steps; T of the decay operands and of the schedule.
           validate_every: Steps between validations; divides `steps`.
-          schedule: How the rate goes in the course of the run.
+          schedule: The learning-rate schedule of the run.
           weight_decay: At least 0, a share of the rate.
 
         Returns:
@@ -126,10 +126,10 @@ class ChildTraining:
         weight_decay: float = 0.0,
         start: Optional[Snapshot] = None,
     ) -> ChildRun:
-        """A run that trains as a call does, as far as it is told to: whoever has seen enough leaves it.
+        """A run that trains like a call, but only as far as it is advanced; it may be abandoned at any step.
 
         Args:
-          rule, learning_rate, seed, steps, validate_every, schedule, weight_decay: As for a call.
+          rule, learning_rate, seed, steps, validate_every, schedule, weight_decay: See `__call__`.
           start: The run as it was saved; None to begin it.
         """
         self._runs += 1
@@ -166,7 +166,7 @@ class ChildTraining:
         """What `make_descent` needs of the first steps of a fresh child; it runs as Python, without a trace.
 
         Args:
-          rule, learning_rate, seed: As for a call.
+          rule, learning_rate, seed: See `__call__`.
           steps: The most steps. The recording ends before gradients or weights that are not finite.
         """
         self._runs += 1
@@ -189,14 +189,14 @@ class ChildTraining:
 
     @property
     def traces(self) -> int:
-        """How many times the training function was traced."""
+        """The number of times that the training function was traced."""
         return sum(function.experimental_get_tracing_count() for function in self._functions.values())
 
     def prepare(self, seeds: Iterable[int]) -> None:
         """Makes the weights of these seeds now.
 
-        To make a seed's weights has TensorFlow set up the graph anew at the next run, which takes as long as many
-        runs: so it is done once for all seeds.
+        After a seed's weights are made, TensorFlow sets up the graph again at the next run, which takes as long as
+        many runs, so this is done once for all seeds.
         """
         for seed in seeds:
             self._initial_values(seed)
@@ -227,8 +227,9 @@ class ChildTraining:
     def _make(self, seed):
         """A fresh model, its optimizer, what it draws from, and all their variables; keeps what these hold at first.
 
-        Keras makes some variables late, at a model's first steps, and while a function is traced none may be made: so
-        here are first steps. No model lists all its variables, such as the state of a random generator.
+        Keras creates some variables late, at a model's first steps, but none may be created while a function is
+        traced, so the first steps are done here. No model lists all its variables, such as the state of a random
+        generator.
         """
         # Keras initializers draw their own seeds from the global generators.
         tf.keras.utils.set_random_seed(seed)

@@ -1,4 +1,4 @@
-"""Functions to minimize: some whose shape is known, and families of random ones."""
+"""Functions to minimize: some with well-known shapes, and families of random ones."""
 
 from neural_optimizer_search.objectives.families import (
     FAMILIES,

@@ -1,4 +1,4 @@
-"""Kinds of objective functions that optimizers are learned for (Li & Malik 2017, sections 6.1-6.3)."""
+"""Families of objective functions that optimizers are learned for (Li & Malik 2017, sections 6.1-6.3)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from neural_optimizer_search.objectives.family import Family
 def _draw_gaussian(rng, features, instances):
     """Draws from a Gaussian with a mean μ ~ N(0, I) and a covariance A Aᵀ, A standard normal too.
 
-    The paper says no more than random. With these, as in its figures, fixed-step conjugate gradient falls behind and
-    L-BFGS ends a little lower than momentum; with A Aᵀ / d both end below momentum.
+    The paper only calls them random. With these, as in its figures, fixed-step conjugate gradient falls behind and
+    L-BFGS ends slightly lower than momentum; with A Aᵀ / d, both end below momentum.
     """
     factor = rng.normal(size=(features, features))
     return rng.normal(size=features) + rng.normal(size=(instances, features)) @ factor.T
@@ -32,8 +32,8 @@ class LogisticRegression(Family):
     the label. Convex.
 
     Args:
-      features: Numbers d of an instance.
-      instances: Their number n, even.
+      features: Number of features d of an instance.
+      instances: Number of instances n, even.
       regularization: λ.
 
     Example:
@@ -75,9 +75,9 @@ class RobustRegression(Family):
     vector and a random bias, and its labels are the projections on the vector plus the bias plus noise. Not convex.
 
     Args:
-      features: Numbers d of an instance.
-      gaussians: How many.
-      instances: From each of them.
+      features: Number of features d of an instance.
+      gaussians: Number of Gaussians.
+      instances: Number of instances from each Gaussian.
       scale: c.
       noise: Standard deviation of the labels' noise; the paper does not give it.
 
@@ -116,12 +116,12 @@ class TwoLayerClassifier(Family):
     """Cross-entropy of softmax(U max(Wxᵢ + b, 0) + c) + λ/2 ‖W‖² + λ/2 ‖U‖² (section 6.3).
 
     An iterate is (W, b, U, c). The instances are from Gaussians with random means and covariances; those of one
-    Gaussian have the same random label, and not all of the Gaussians have the same. Many local optima.
+    Gaussian have the same random label, and not all Gaussians have the same label. Many local optima.
 
     Args:
       features, hidden, classes: d, h and p.
-      gaussians: How many; four in training, more to see whether a policy transfers (appendix 8.1).
-      instances: From each of them.
+      gaussians: Number of Gaussians; four in training, more to see whether a policy transfers (appendix 8.1).
+      instances: Number of instances from each Gaussian.
       regularization: λ.
 
     Example:
@@ -175,6 +175,6 @@ FAMILIES = {
     "logistic": LogisticRegression(),
     "robust": RobustRegression(),
     "classifier": TwoLayerClassifier(),
-    # Two numbers, to be drawn on paper (section 6.4).
+    # Two dimensions, so that it can be plotted (section 6.4).
     "logistic_2d": LogisticRegression(features=1),
 }

@@ -1,4 +1,4 @@
-"""A kind of objective functions, and many of them computed at once."""
+"""Families of objective functions, many of which are computed at once."""
 
 import functools
 from collections.abc import Sequence
@@ -9,10 +9,11 @@ import tensorflow as tf
 
 
 class Family:
-    """A kind of objective functions that differ only in their data.
+    """A family of objective functions that differ only in their data.
 
-    A subclass says in `draw` how one function comes about, and in `values` what it is; the gradients come of
-    themselves. `dimension` is how many numbers an iterate has. Families are hashable, as frozen dataclasses are.
+    A subclass defines in `draw` how the data of one function are drawn, and in `values` what the function is;
+    gradients are automatic. `dimension` is the dimension of an iterate. Families are hashable, as frozen dataclasses
+    are.
 
     Example:
       >>> import numpy as np
@@ -31,13 +32,13 @@ class Family:
     dimension: int
 
     def draw(self, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-        """The data of one function.
+        """Draws the data of one function.
 
         Args:
           rng: A `numpy.random.Generator`.
 
         Returns:
-          A tuple of float arrays, whose shapes are those of every other draw.
+          A tuple of float arrays, whose shapes are the same for every draw.
         """
         raise NotImplementedError
 
@@ -45,7 +46,7 @@ class Family:
         """The values of F functions at S points each, written with TensorFlow.
 
         Args:
-          data: What `draw` returns, of F functions: float64 `[F, ...]` each.
+          data: What `draw` returns, for F functions: float64 `[F, ...]` each.
           x: float64 `[F, S, dimension]`.
 
         Returns:
@@ -54,10 +55,10 @@ class Family:
         raise NotImplementedError
 
     def sample(self, count: int, seed: Union[int, Sequence[int]]) -> "Objectives":
-        """Random functions of the family.
+        """Draws random functions of the family.
 
         Args:
-          count: How many.
+          count: Number of functions.
           seed: An int or a sequence of ints; the same functions for the same seed.
 
         Returns:
@@ -69,7 +70,7 @@ class Family:
 
 
 class Objectives:
-    """Some functions of one family, computed together; `[i]`, `[i:j]` and `[[i, j]]` are some of them.
+    """Some functions of one family, computed together; `[i]`, `[i:j]` and `[[i, j]]` select some of them.
 
     Args:
       family: The `Family`.

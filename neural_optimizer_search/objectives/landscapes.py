@@ -1,4 +1,4 @@
-"""Functions of a few numbers that are known for their shape."""
+"""Low-dimensional functions with well-known shapes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,8 +31,8 @@ class Landscape:
 
     Attributes:
       value: Float `[..., 2]` -> `[...]`.
-      start: Where minimizing customarily begins.
-      minimum: Where the value is lowest, namely 0.
+      start: The customary starting point.
+      minimum: The point where the value is lowest, namely 0.
 
     Example:
       >>> import tensorflow as tf

@@ -1,4 +1,4 @@
-"""What the words of the language compute with: one namespace of functions a library of arrays."""
+"""The operations that words compute with: one namespace of functions per array library."""
 
 from typing import cast
 
@@ -9,6 +9,6 @@ _OPERATIONS = module_of_backend(__name__)
 
 
 def of_backend() -> Operations:
-    """The namespace of the backend that Keras runs on."""
+    """Returns the namespace for the backend that Keras runs on."""
     check_backend()
     return cast(Operations, _OPERATIONS)

@@ -1,4 +1,4 @@
-"""What Muon does with matrices (Jordan et al., 2024): brings them near one with orthogonal rows or columns."""
+"""Muon's operation on matrices (Jordan et al., 2024): brings them near one with orthogonal rows or columns."""
 
 import math
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 STEPS = 5
 # Of the odd polynomial that brings singular values near 1 in so few steps: to between 0.7 and 1.2.
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
-SMALL = 1e-7  # beside a norm that may be 0
+SMALL = 1e-7  # added to a norm that may be 0
 
 
 def on_matrices(x: Any, y: Any) -> Any:

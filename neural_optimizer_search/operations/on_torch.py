@@ -19,7 +19,7 @@ zeros_like, ones_like = torch.zeros_like, torch.ones_like
 
 
 def sign(x: torch.Tensor) -> torch.Tensor:
-    """-1, 0 or 1, and NaN of NaN, of which PyTorch's own is 0."""
+    """-1, 0 or 1, and NaN for NaN, where PyTorch's own gives 0."""
     return torch.sign(x).add_(torch.clamp(x, 0.0, 0.0))  # adds 0 or NaN; `where` takes four times as long
 
 
@@ -39,7 +39,7 @@ def scalar(x: Any) -> torch.Tensor:
 
 
 def cast_like(x: Any, like: torch.Tensor) -> Any:
-    """The same in the dtype of another tensor; a number of Python stays one."""
+    """The same in the dtype of another tensor; a Python number stays one."""
     return x.to(like.dtype) if torch.is_tensor(x) else x
 
 

@@ -1,10 +1,10 @@
-"""The functions that a namespace of operations has; the modules beside this one are such namespaces."""
+"""The functions of a namespace of operations; the other modules in this package are such namespaces."""
 
 from typing import Any, Protocol
 
 
 class Operations(Protocol):
-    """Functions of arrays, or of what stands for arrays.
+    """Functions of arrays, or of objects that stand for arrays.
 
     Arithmetic is written with Python's operators. An array is of the library that the namespace is made for; a word
     sees arrays of one shape, that of the gradient, and scalars.

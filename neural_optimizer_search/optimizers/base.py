@@ -1,4 +1,4 @@
-"""An equation as a Keras optimizer: what Keras asks of it, whatever the equation is."""
+"""An update equation as a Keras optimizer: everything that Keras requires, whatever the equation is."""
 
 import dataclasses
 import itertools
@@ -31,7 +31,7 @@ class DirectionOptimizer(keras.optimizers.Optimizer):
       learning_rate: A number or a `LearningRateSchedule`.
       name: The optimizer's name; the default is the class's.
       weight_decay: None or 0 is off.
-      **kwargs: What else every Keras optimizer takes: `clipnorm`, `clipvalue`, `global_clipnorm`,
+      **kwargs: The other arguments of every Keras optimizer: `clipnorm`, `clipvalue`, `global_clipnorm`,
         `use_ema`, `ema_momentum`, `ema_overwrite_frequency`; with Keras 2 also `jit_compile` (off
         without a GPU), with Keras 3 also `loss_scale_factor` and `gradient_accumulation_steps`.
 
@@ -39,7 +39,7 @@ class DirectionOptimizer(keras.optimizers.Optimizer):
       RuntimeError: If Keras runs on a backend on which it does not train.
     """
 
-    # What the equation's `State` has of them.
+    # How the equation's `State` calls them.
     decay_steps: Optional[int] = None
     seed: int = 0
 
@@ -69,14 +69,14 @@ class DirectionOptimizer(keras.optimizers.Optimizer):
         return PAPER
 
     def update_direction(self, step: State) -> Any:
-        """The equation: the gradient and what else it may read, for one weight tensor -> the direction.
+        """The equation: maps the gradient, and whatever else it reads, of one weight tensor to the direction.
 
         Arrays are of float32, or of the weights' dtype if that has more bits.
         """
         raise NotImplementedError
 
     def find_kernel(self) -> Optional[Callable[[State, Any], None]]:
-        """A native kernel that does the same update and goes over the memory once, if there is one.
+        """A native kernel that computes the same update in one pass over the memory, if there is one.
 
         It is called with a state in which the weights and the averages, not yet updated, are variables, and with the
         learning rate.
@@ -98,17 +98,18 @@ class DirectionOptimizer(keras.optimizers.Optimizer):
         }
         setattr(self, keras_versions.BUILT, True)
 
-    # Keras clips a sparse gradient before it sums the rows of a repeated index, and accumulates none.
+    # Keras clips a sparse gradient before it sums the rows of a repeated index, and does not accumulate sparse
+    # gradients.
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Any]], *args: Any, **kwargs: Any) -> Any:
-        """One update. Sparse gradients are made dense before anything is done with them."""
+        """Applies one update. Sparse gradients are made dense first."""
         pairs = [
             (updates.of_backend().make_dense(gradient, variable), variable) for gradient, variable in grads_and_vars
         ]
         return super().apply_gradients(pairs, *args, **kwargs)
 
     def apply(self, grads: Sequence[Any], trainable_variables: Optional[Iterable[Any]] = None) -> None:
-        """The same in Keras 3."""
+        """Applies one update in Keras 3."""
         variables = self._trainable_variables if trainable_variables is None else list(trainable_variables)
         pairs = itertools.zip_longest(grads, variables[: len(grads)])
         dense = [updates.of_backend().make_dense(gradient, variable) for gradient, variable in pairs]
@@ -142,7 +143,7 @@ class DirectionOptimizer(keras.optimizers.Optimizer):
         )
 
     def _advance(self, step):
-        """The same with arrays, in which the averages have the gradient in them."""
+        """The same state with arrays, where the averages already include the gradient."""
         own = updates.of_backend()
         averages = {name: own.widen(own.read(step.averages[name])) for name in step.averages if name == PREVIOUS}
         # Half precision is too coarse for the language: in float16 its δ = 1e-8 is 0, and a zero gradient 0/0.
@@ -154,7 +155,7 @@ class DirectionOptimizer(keras.optimizers.Optimizer):
         return state
 
     def _next(self, name, variable, state):
-        """What is kept under a name after this step, and so in the variable."""
+        """The value to store under a name after this step, as it will be in the variable."""
         row, own = AVERAGES[name], updates.of_backend()
         value = row.value(state.ops, state)
         if row.join is None:
@@ -168,7 +169,7 @@ class DirectionOptimizer(keras.optimizers.Optimizer):
     def from_config(
         cls, config: Mapping[str, Any], custom_objects: Optional[Mapping[str, Any]] = None
     ) -> "DirectionOptimizer":
-        """Also reads a config that the other Keras wrote."""
+        """Creates an optimizer from a config, also from one that the other version of Keras wrote."""
         check_config(cls, config)
         return super().from_config(keras_versions.drop_foreign(config), custom_objects)
 

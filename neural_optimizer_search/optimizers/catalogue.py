@@ -29,13 +29,13 @@ class PublishedRule:
     Attributes:
       name: Lower case, words joined by "-".
       formula: Text that `parse_formula` reads.
-      source: Where it is printed; and what is called so elsewhere, if that is another rule.
+      source: Where it is printed; also, what else goes by this name elsewhere, if that is another rule.
       optimizer: The class that computes it.
-      arguments: What the class needs besides the formula to be this row, such as {"decay": "ld"}.
-      learning_rate: The usual one; None: the class's own default.
-      schedule: Of a rule that was found with one: how the rate goes in the course of a training, as `parse_schedule`
-        reads it; else "".
-      weight_decay: Of a rule that was found with one, likewise; decoupled, a share of the rate.
+      arguments: What the class needs besides the formula to compute this row, such as {"decay": "ld"}.
+      learning_rate: The usual one; None for the class's own default.
+      schedule: Learning-rate schedule that the rule was found with, as text that `parse_schedule` reads; "" for none.
+      weight_decay: Decoupled weight decay that the rule was found with, as a share of the learning rate; None for
+        none.
 
     Example:
       >>> from neural_optimizer_search.optimizers import CATALOGUE
@@ -71,7 +71,7 @@ class PublishedRule:
     def make(self, **arguments: Any) -> Any:
         """An optimizer of this rule; the arguments are the class's, such as `learning_rate`.
 
-        Those that are not given are the row's. The row's schedule takes `decay_steps` steps.
+        Arguments that are not given are the row's own. The row's schedule takes `decay_steps` steps.
         """
         rule = {"rule": self.rule} if self.optimizer is RuleOptimizer else {}
         if self.learning_rate is not None:
@@ -156,9 +156,9 @@ def get(identifier: Any, **arguments: Any) -> Any:
         `learning_rate`; names with a decay in them need `decay_steps`.
 
     Raises:
-      ValueError: If the text is neither a name nor a formula, the identifier is of no type above, there are
-        arguments with a config or an optimizer, or an argument is out of range.
-      TypeError: If the name already says the value of an argument.
+      ValueError: If the text is neither a name nor a formula, the identifier has none of these types, arguments are
+        given with a config or an optimizer, or an argument is out of range.
+      TypeError: If the name already determines the value of an argument.
 
     Example:
       >>> from neural_optimizer_search import optimizers
@@ -179,7 +179,7 @@ def get(identifier: Any, **arguments: Any) -> Any:
     if isinstance(identifier, dict):
         return deserialize(identifier)
     try:
-        # Keras knows what it takes for an optimizer: Keras 2 also those of `keras.optimizers.legacy`.
+        # Keras decides what counts as an optimizer: Keras 2 also accepts those of `keras.optimizers.legacy`.
         optimizer = keras.optimizers.get(identifier)
     except ValueError:
         optimizer = None
@@ -241,6 +241,6 @@ def deserialize(config: dict[str, Any]) -> Any:
         raise ValueError(f"Argument `config` must be a dict with `class_name` and `config`. Received: {config!r}.")
     ours = {optimizer.__name__: optimizer for optimizer in (PowerSign, AddSign, RuleOptimizer)}
     with keras.utils.custom_object_scope(ours):
-        # Keras's `get`, for it reads configs with and without a module and refuses unknown classes clearly; a copy,
-        # for it writes into the config.
+        # Keras's `get`, because it reads configs with and without a module and rejects unknown classes clearly; a
+        # copy, because it modifies the config.
         return keras.optimizers.get(dict(config))

@@ -1,6 +1,6 @@
-"""Rows of the catalogue that searches of this package found, each with the one setting that it was found with.
+"""Rows of the catalogue that this package's own searches found, each with the setting that it was found with.
 
-What each is worth on models that it was not found on, and where it loses, is in section 25 of `benchmarks/results`.
+Section 25 of `benchmarks/results` reports how each performs on models that it was not found on, and where it loses.
 """
 
 # (name, formula, source, learning rate, schedule, weight decay)

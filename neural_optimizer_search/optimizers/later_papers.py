@@ -1,7 +1,7 @@
-"""Rows of the catalogue from papers after the two that the search is from, and optimizers that can be no rows.
+"""Rows of the catalogue from papers later than the search's own two, and optimizers that cannot be rows.
 
-Each is one update as its paper or its authors' code has it. Decoupled weight decay is a term of the formula where it
-is a part of the optimizer; Keras's argument `weight_decay` adds it to the others. All use one learning rate.
+Each row is one update as its paper or its authors' code defines it. Decoupled weight decay is a term of the formula
+where it is part of the optimizer; Keras's argument `weight_decay` adds it to the others. All use one learning rate.
 """
 
 # (name, formula, source, the usual learning rate; None if there is no usual one)
@@ -28,13 +28,13 @@ LATER_PAPERS = (
     ("cautious-adam", "cautious(Adam)", "arXiv:2411.16085", 1e-3),
     ("cautious-lion", "cautious(sign(lion_0.99))", "arXiv:2411.16085", 1e-4),
     ("grams", "sign(g) * |Adam|", "arXiv:2412.17107", 1e-3),
-    # kellerjordan.github.io/posts/muon. The authors' momentum, which is not corrected; their constants for what is no
-    # matrix.
+    # kellerjordan.github.io/posts/muon. The authors' momentum, which is not corrected; their constants for parameters
+    # that are not matrices.
     (
         "muon",
         "on_matrices(orthogonalize(g + 19 * ema_0.95), Adam), beta_2=0.95, epsilon=1e-10",
         "Jordan et al. 2024",
-        0.02,  # of the matrices; the authors have another rate for the rest, and here is one for all
+        0.02,  # for matrices; the authors use another rate for the rest, here one rate serves all
     ),
 )  # fmt: skip
 

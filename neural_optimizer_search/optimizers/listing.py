@@ -38,7 +38,7 @@ In Python, with T training steps: optimizers.get("addsign-ld", learning_rate=0.1
 
 @dataclass(frozen=True)
 class Listing:
-    """What `nos-optimizers` is asked for."""
+    """Flags of `nos-optimizers`."""
 
     name: str = flag(
         "", "only names with this text in them; with --source, a name or a formula", positional=True, nargs="?",
@@ -47,12 +47,12 @@ class Listing:
     latex: bool = flag(False, "formulas in LaTeX")
     as_json: bool = flag(False, "the rows as JSON", option="--json")
     source: str = flag(
-        "", "print a Python file with the optimizer, which needs this framework alone", choices=FRAMEWORKS,
+        "", "print a Python file with the optimizer that needs only this framework", choices=FRAMEWORKS,
         default_text="the table",
     )  # fmt: skip
     class_name: str = flag(
         "", "with --source, the name of the class; for optax, of the function", option="--name", metavar="CLASS",
-        default_text="made of NAME; MyOptimizer for a formula",
+        default_text="derived from NAME; MyOptimizer for a formula",
     )  # fmt: skip
 
 
@@ -113,7 +113,7 @@ def _write_source(p, asked):
         rule = row.rule if row else parse_formula(asked.name)
     except FormulaError as error:
         headline, *_, allowed = str(error).replace("Argument `formula`", "it", 1).splitlines()
-        # All words of the language would not fit.
+        # The full list of the language's words would not fit.
         reason = headline.rstrip(":") + (f". {allowed.rstrip('.')}" if len(allowed) < 100 else "")
         p.error(
             "argument NAME: with --source it must be a name, which nos-optimizers lists, or a formula. "

@@ -70,7 +70,7 @@ class PowerSign(SignOptimizer):
         self.base = check_number("base", base, "a finite number > 0", lambda base: base > 0)
 
     def factor(self, agreement: Any) -> Any:
-        # Not a power, which on PyTorch takes twice as long.
+        # `exp` rather than a power, which takes twice as long on PyTorch.
         return operations.of_backend().exp(math.log(self.base) * agreement)
 
     def kernel_arguments(self) -> dict[str, float]:

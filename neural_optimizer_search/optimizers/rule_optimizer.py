@@ -21,8 +21,8 @@ class RuleOptimizer(DirectionOptimizer):
     g^2 and g^3, with decay rates 0.9, 0.999 and 0.999 unless told otherwise. They start at 0, have
     the current gradient in them when they are read, and are read bias-corrected. Random words draw
     numbers that depend only on `seed`, the step, the weight tensor and the place in the rule, so
-    that a resumed run repeats them. Each backend of Keras draws others, and so does TensorFlow with
-    XLA (`jit_compile`) and PyTorch on a GPU.
+    that a resumed run repeats them. Each backend of Keras draws different numbers, and so do
+    TensorFlow with XLA (`jit_compile`) and PyTorch on a GPU.
 
     t counts the weight updates from 0. With Keras 3's `gradient_accumulation_steps`, an update sees
     the mean of the accumulated gradients, and t counts the updates; a `LearningRateSchedule`,
@@ -42,7 +42,8 @@ class RuleOptimizer(DirectionOptimizer):
       **kwargs: What every Keras optimizer takes, such as `weight_decay` or `clipnorm`.
 
     Raises:
-      ValueError: If an argument is out of range, or the rule reads t/T and has no `decay_steps`.
+      ValueError: If an argument is out of range, or the rule reads t/T and `decay_steps` is not
+        given.
       FormulaError: If the text is not a formula of the language.
 
     Example:
@@ -95,7 +96,7 @@ class RuleOptimizer(DirectionOptimizer):
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
-            # Not the formula: it is simplified, and noise depends on the places in the rule.
+            # Not the formula, because it is simplified, and noise depends on the positions in the rule.
             "rule": [list(iteration) for iteration in self.rule.iterations],
             "decay_steps": self.decay_steps,
             "seed": self.seed,
@@ -104,7 +105,7 @@ class RuleOptimizer(DirectionOptimizer):
 
 
 def _replace_constants(rule, given):
-    """The rule with the constants that are given, which are not None."""
+    """The rule with the given constants, those that are not None, in place of its own."""
     given = {name: check_number(name, value) for name, value in given.items() if value is not None}
     return dataclasses.replace(rule, constants=dataclasses.replace(rule.constants, **given))
 

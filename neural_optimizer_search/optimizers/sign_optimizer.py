@@ -11,7 +11,7 @@ from neural_optimizer_search.dsl.state import State
 from neural_optimizer_search.optimizers import updates
 from neural_optimizer_search.optimizers.base import DirectionOptimizer, LearningRate
 
-# What states the equation.
+# The methods that define the equation.
 _EQUATION = ("averages", "constants", "update_direction", "factor", "f")
 
 
@@ -30,7 +30,7 @@ class SignOptimizer(DirectionOptimizer):
 
     # The name of the argument that only the subclass has.
     own_argument: str
-    # The native kernel of the update. It is not used where a subclass, or an instance, has an equation of its own.
+    # The native kernel of the update. It is not used where a subclass or an instance defines its own equation.
     kernel: str
 
     def __init__(
@@ -47,11 +47,11 @@ class SignOptimizer(DirectionOptimizer):
         self.decay_steps = _check_steps(self.decay, decay_steps)
 
     def factor(self, agreement: Any) -> Any:
-        """What the gradient is multiplied by, given f(t) * sign(g) * sign(m)."""
+        """The factor of the gradient, given f(t) * sign(g) * sign(m)."""
         raise NotImplementedError
 
     def kernel_arguments(self) -> dict[str, float]:
-        """What the kernel is given for `own_argument`."""
+        """The arguments that the kernel gets for `own_argument`."""
         raise NotImplementedError
 
     def f(self, step: State) -> Any:

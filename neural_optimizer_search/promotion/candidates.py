@@ -11,7 +11,7 @@ from neural_optimizer_search.search.ranking import Contender
 
 
 class Candidate(NamedTuple):
-    """A rule that a search found, its place in the search's leaderboard, and the reward there."""
+    """A rule that a search found, its rank in the search's leaderboard, and the reward there."""
 
     rule: Rule
     rank: int
@@ -21,7 +21,7 @@ class Candidate(NamedTuple):
 def choose_candidates(
     found: Sequence[Contender], top: int, known: Iterable[Rule] = KNOWN_OPTIMIZERS.values()
 ) -> list[Candidate]:
-    """The best `top` rules that trained to the end; no known optimizer of the promotion.
+    """Chooses the best `top` rules that trained to the end, except known optimizers of the promotion.
 
     Args:
       found: What a search found, in the order of its leaderboard: different behaviours.
@@ -39,5 +39,5 @@ def choose_candidates(
 
 
 def _names(rule, screen):
-    """By which another spelling of the function is recognized; a search without a screen trains several of one."""
+    """A key that identifies the spellings of one function: a search without a screen trains several of them."""
     return {rule.canonical(), screen(rule).key} - {""}

@@ -101,7 +101,7 @@ def _begin(p: Parser, asked, run, out, given) -> saved.Promotion:
     try:
         out.mkdir(parents=True, exist_ok=True)
         return saved.save(out, config, chosen)
-    except FileExistsError:  # another process was quicker
+    except FileExistsError:  # another process was faster
         p.error(f"argument --out: {out} holds a promotion that has just begun. Wait for it, or stop it.")
     except OSError as error:
         p.error(f"argument --out: cannot write to {out}: {error}. Give another directory with --out.")
@@ -154,7 +154,7 @@ def _promote(promotion, run, out):
     prepared = prepare_task("nos-promote", task, protocol, config.make_describer(), config.data_dir, out / TRACEBACKS)
     words = score_words(config.task, prepared.fingerprint)
     _print_first_lines(config, protocol, run, out, counts, ends)
-    # In training steps, which take equally long: a rule of the last rung is worth many of the first.
+    # In training steps, which take equally long: a rule of the last rung counts as many of the first.
     steps = [end - start for start, end in zip((0, *ends), ends)]
     done = sum(s * count for s, count in zip(steps, saved.count_evaluations(out, promotion)))
     total = sum(s * (count + len(known)) for s, count in zip(steps, counts))
@@ -205,7 +205,7 @@ class _Measurer(NamedTuple):
             )
             with keep_tracebacks(self.executor, tracebacks, ledger.require_in_place):
                 rung = _measure_rung(number, rules, recorder, config)
-            ledger.require_in_place()  # else the leaderboard would be written where the promotion no longer is
+            ledger.require_in_place()  # else the leaderboard would be written where the promotion is no longer
         return rung
 
     def _show(self, steps, evaluation):

@@ -29,7 +29,7 @@ def _share(text):
 class PromotionConfig(BaselineConfig, WorkerConfig, TaskConfig):
     """What defines a promotion; recorded in its directory.
 
-    The search is recorded as it is seen from there, so that both may be moved together.
+    The search is recorded relative to that directory, so that both may be moved together.
     """
 
     task: str = with_default(TaskConfig, "task", "cifar10_wrn")
@@ -43,7 +43,7 @@ class PromotionConfig(BaselineConfig, WorkerConfig, TaskConfig):
 
 @dataclass(frozen=True)
 class OutConfig:
-    """Where a promotion is kept."""
+    """The directory of a promotion."""
 
     out: Optional[Path] = flag(
         None, "directory of the promotion", parse=path, default_text="RUN/promoted-TASK", recorded=False

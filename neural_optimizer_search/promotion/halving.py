@@ -11,7 +11,7 @@ from neural_optimizer_search.records.run_directory import rank
 
 
 class Rung(NamedTuple):
-    """What one round gave: its number, from 1, and the evaluations of the found rules and of the known optimizers."""
+    """The result of one round: its number, from 1, and the evaluations of found rules and of known optimizers."""
 
     number: int
     found: list[Evaluation]
@@ -20,7 +20,7 @@ class Rung(NamedTuple):
 
 @dataclass(frozen=True)
 class Halving:
-    """How many rules are trained for how long.
+    """How many rules are trained, and for how long.
 
     Args:
       rungs: Number of rounds; the last one ends where the protocol's training ends.
@@ -43,7 +43,7 @@ class Halving:
             raise ValueError(f"Argument `keep` must be more than 0 and less than 1. Received: {self.keep}.")
 
     def count_kept(self, count: int) -> int:
-        """How many of so many rules go on: at least one."""
+        """The number of rules that go on, of so many: at least one."""
         return max(1, math.ceil(count * self.keep - 1e-9))  # 0.1 * 30 is a little more than 3
 
     def choose(self, rung: Rung) -> list[Rule]:
@@ -59,11 +59,11 @@ class Halving:
         return counts
 
     def ends(self, steps: int, least: int = 1) -> list[int]:
-        """After how many steps each rung ends.
+        """The number of steps after which each rung ends.
 
         Args:
           steps: Steps after which the last one ends.
-          least: The first one ends no earlier; the ends then lie closer together.
+          least: The fewest steps of the first one; if it is higher, the ends are closer together.
 
         Raises:
           ValueError: If there are more rungs than steps.

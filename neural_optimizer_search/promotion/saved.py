@@ -22,15 +22,15 @@ from neural_optimizer_search.records.run_directory import LEDGER, PROMOTION_FILE
 
 # Where workers keep their trainings, while they may go on.
 TRAININGS = "trainings"
-# Of what a promotion is. In the first release each rung trained anew.
+# Version of the file's format. In the first release, each rung trained from scratch.
 _VERSION = 2
 
 
 class Promotion(NamedTuple):
-    """What a promotion is.
+    """The definition of a promotion.
 
     Attributes:
-      run_id: Its name, which no other run has; the ledgers of its rungs bear it.
+      run_id: Its unique name, which the ledgers of its rungs also have.
       config: Its `PromotionConfig`.
       candidates: The `Candidate`s that take part.
     """
@@ -41,7 +41,7 @@ class Promotion(NamedTuple):
 
 
 def save(out: Path, config: PromotionConfig, candidates: Sequence[Candidate]) -> Promotion:
-    """Writes what a new promotion is, whole or not at all; a FileExistsError if there is one."""
+    """Writes the definition of a new promotion, atomically; raises a FileExistsError if there is one."""
     run_id = uuid.uuid4().hex
     rows = list(map(_write_candidate, candidates))
     text = json.dumps(dict(version=_VERSION, id=run_id, config=record(config), candidates=rows), indent=1)
@@ -135,11 +135,11 @@ def make_trainings(out: Path) -> Path:
 
 
 def clear_trainings(out: Path, but: Iterable[Rule] = ()) -> None:
-    """Removes the trainings that do not go on, and nothing else that somebody put there.
+    """Removes the trainings that do not go on, and nothing else that was put there.
 
     Args:
       out: Directory of the promotion.
-      but: The rules whose trainings stay.
+      but: The rules whose trainings are kept.
     """
     directory = out / TRAININGS
     stay = {find_directory(directory, rule) for rule in but}
@@ -147,7 +147,7 @@ def clear_trainings(out: Path, but: Iterable[Rule] = ()) -> None:
         if is_of_rule(place) and place not in stay:
             shutil.rmtree(place)
     if not stay and not directory.is_symlink():
-        with contextlib.suppress(OSError):  # what somebody put there stays
+        with contextlib.suppress(OSError):  # other files stay
             directory.rmdir()
 
 

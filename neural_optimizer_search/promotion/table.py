@@ -1,4 +1,4 @@
-"""How far each promoted rule got, and where the search had it."""
+"""How far each promoted rule got, and how the search ranked it."""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,7 +19,7 @@ NOTE = (
 
 
 def rank_rules(rungs: Sequence[Rung]) -> list[tuple[int, Evaluation]]:
-    """(number of the last rung that it was in, its `Evaluation` there) of each rule, the best first.
+    """(number of the last rung that it was in, its `Evaluation` there) for each rule, the best first.
 
     Args:
       rungs: The `Rung`s, in order.
@@ -31,13 +31,13 @@ def rank_rules(rungs: Sequence[Rung]) -> list[tuple[int, Evaluation]]:
 def promotion_table(
     rungs: Sequence[Rung], candidates: Sequence[Candidate], in_all: int, words: ScoreWords, known: Mapping[str, Rule]
 ) -> str:
-    """The table as text.
+    """Formats the table as text.
 
     Args:
       rungs: The `Rung`s so far.
       candidates: The `Candidate`s.
       in_all: Number of rungs of the promotion.
-      words: What the number beside the reward is called.
+      words: The name of the number beside the reward.
       known: The known optimizers, by name.
     """
     header = ROW.format(

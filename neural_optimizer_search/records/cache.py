@@ -1,8 +1,8 @@
 """What earlier searches have measured: an SQLite file that the searches of a machine share.
 
-A reward depends on the function, the task, the protocol and the code that trains, and on nothing else; these are the
-key of an entry. Nothing is kept in a cache alone: a search whose cache is damaged, locked or cannot be written
-says so once, and goes on.
+A reward depends only on the function, the task, the protocol and the code that trains; these are the key of an entry.
+Nothing is kept in a cache alone: a search whose cache is damaged, locked or cannot be written says so once, and goes
+on.
 """
 
 import contextlib
@@ -31,11 +31,11 @@ class EvaluationCache:
     Args:
       path: The file; several searches may use it at a time.
       identity: What is searched on, from `Task.identity`.
-      find_key: Rule -> its key, by which a row that has another rule's evaluation is seen; None if nobody knows.
-      notify: Called with a sentence that a person should read.
+      find_key: Rule -> its key, which reveals a row with another rule's evaluation; None if keys are unknown.
+      notify: Called with a sentence for the user.
 
     Raises:
-      NotACache: If there is a file that is no cache; nothing is done to it.
+      NotACache: If there is a file that is not a cache; it is left as it is.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The file of a cache: made, opened, or set aside if it is damaged, and left alone if it is somebody else's.
+"""The file of a cache: created, opened, or set aside if it is damaged, and left alone if it is not a cache.
 
 A file where the cache should be is ours, so that it may be written to and moved aside, if
 
@@ -6,7 +6,7 @@ A file where the cache should be is ours, so that it may be written to and moved
 - it is an SQLite file with no `application_id` that defines tables of evaluations and nothing else, as a cache of an
   earlier release does; or
 - it is empty; or
-- nobody can read what it defines, and it has the name that the default cache has.
+- what it defines cannot be read, and it has the name of the default cache.
 
 Whatever else is there is `NotACache`: a text, a database of another program, a search's ledger, a pipe. It is neither
 moved nor written to.
@@ -33,7 +33,7 @@ _TABLES = re.compile(r"evaluations_\d+")
 
 
 class NotACache(ValueError):
-    """What is at the place of the cache is not ours; the message says what is there."""
+    """The file in the place of the cache is not ours; the message says what it is."""
 
 
 def is_there(path: Path) -> bool:
@@ -98,8 +98,8 @@ class CacheFile:
     Args:
       path: The file.
       table: Name of the table.
-      columns: What stands in the brackets of its CREATE TABLE.
-      notify: Called with a sentence that a person should read.
+      columns: The text in the brackets of its CREATE TABLE.
+      notify: Called with a sentence for the user.
     """
 
     def __init__(self, path: Path, table: str, columns: str, notify: Callable[[str], Any]):
@@ -203,7 +203,7 @@ class CacheFile:
 
 
 def _connect_to_look(path):
-    """A connection that writes nothing, and nothing beside the file unless somebody else has it open."""
+    """A connection that writes nothing, and nothing beside the file unless another process has it open."""
     journals = any(path.with_name(path.name + suffix).exists() for suffix in JOURNALS)
     return sqlite3.connect(f"{path.absolute().as_uri()}?{'mode=ro' if journals else 'immutable=1'}", uri=True)
 

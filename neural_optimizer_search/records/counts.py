@@ -1,6 +1,6 @@
-"""How many rules a search has sampled, and what became of them: counted once, and then kept up to date.
+"""The number of rules that a search has sampled, and what became of them: counted once, and then kept up to date.
 
-To count anew at each step would cost a quarter of a second at 10^5 rules.
+Counting again at each step would cost a quarter of a second at 10^5 rules.
 """
 
 import sqlite3
@@ -16,7 +16,7 @@ _OF_EVALUATIONS = (
     f"TOTAL(status IN ({', '.join(map(repr, FAILURES))})) FROM evaluations WHERE role = 'search'"
 )
 _TRAINED_AND_CACHED = "SELECT TOTAL(NOT cached), TOTAL(cached) FROM evaluations WHERE role = 'search'"
-# Part of a search -> the sum of the steps that were spent on it, here and not by a search before.
+# Part of a search -> the sum of the steps spent on it by this search, not by an earlier one.
 STEPS_OF = {
     "known optimizers": "SELECT TOTAL(steps) FROM evaluations WHERE role = 'baseline' AND NOT cached",
     "the search": "SELECT TOTAL(steps) FROM evaluations WHERE role = 'search' AND NOT cached",
@@ -77,7 +77,7 @@ class Counts:
         trained.
 
         Of a step that is not recorded, such as the last one if the budget ended within it, those rules count as
-        sampled that have an evaluation. What the screen stopped in it, and what it repeated, nobody has recorded.
+        sampled that have an evaluation. What the screen stopped in it, and what it repeated, is not recorded.
         """
         names = ("screened", "alike", "cached", "trained", "diverged", "stopped", "failed")
         counts = {name: getattr(self, name) for name in names}
@@ -102,5 +102,5 @@ def _read_counts(db, query, values=()):
     (row,) = read_rows(db, query, values)
     try:
         return [int(value) for value in row]
-    except (OverflowError, ValueError) as error:  # what is counted may be anything
+    except (OverflowError, ValueError) as error:  # the counted values may be anything
         raise Damaged(f"what it has cannot be counted: {error}.") from error

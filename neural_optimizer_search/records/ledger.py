@@ -1,7 +1,7 @@
 """The record of a search: one SQLite file with the run's configuration, every evaluation and every sample.
 
-One process writes; others may read while it does. An evaluation is committed the moment it is there, so that nothing
-that a child computed is lost. A ledger holds JSON and numbers and no code: one from a stranger is safe to read.
+One process writes; others may read while it does. An evaluation is committed as soon as it is finished, so that
+nothing that a child computed is lost. A ledger holds JSON and numbers but no code, so a stranger's is safe to read.
 """
 
 import contextlib
@@ -56,14 +56,15 @@ class Ledger:
       path: The file.
       config: A JSON-able dict that describes the run; given to make a new ledger, left out to open one.
       read_only: Read the ledger as it is now. Another process may go on writing it; no right to write is needed.
-      kind: "search" or "promotion": what the ledger is of. Of one that is opened it is required, if it is given.
-      run_id: The name of the run, which no other run has; by default a new one is made. Likewise required.
+      kind: "search" or "promotion": what the ledger records. If given, a ledger that is opened must be of this kind.
+      run_id: The unique name of the run; by default a new one is made. If given, a ledger that is opened must have
+        it.
       start: The `Start`s of a search to make.
 
     Raises:
       FileExistsError, FileNotFoundError: If a ledger to make is there, or one to open is not.
       InUse: If another process has it open and may write.
-      Damaged: If the file is no ledger, damaged, or of another version. A row is checked when it is read.
+      Damaged: If the file is not a ledger, is damaged, or is of another version. A row is checked when it is read.
       NotThisRun: If it is of another kind or of another run than required.
     """
 
@@ -110,12 +111,12 @@ class Ledger:
 
     @property
     def config(self) -> dict[str, Any]:
-        """What defines the run."""
+        """The configuration that defines the run."""
         return self._about("config", dict)
 
     @property
     def kind(self) -> str:
-        """What it is the ledger of: "search" or "promotion"."""
+        """What the ledger records: "search" or "promotion"."""
         return self._about("kind", str)
 
     @property
@@ -130,7 +131,7 @@ class Ledger:
 
     @property
     def versions(self) -> list[dict[str, str]]:
-        """What the run was computed with, a dict for each time that it changed."""
+        """The versions with which the run was computed, one dict for each change."""
         found = self._about("versions", list)
         if not all(isinstance(table, dict) for table in found):
             raise Damaged(f"{self._path}: its versions are no tables of names and values.")
@@ -146,29 +147,29 @@ class Ledger:
 
     @property
     def fingerprint(self) -> Optional[Fingerprint]:
-        """Of the user's own task that its rewards are of; None for a shipped task, or if none was recorded."""
+        """Fingerprint of the user's own task that was measured; None for a shipped task, or if none was recorded."""
         return self._read_fingerprint(self._about("fingerprint", dict)) if self._has("fingerprint") else None
 
     @property
     def task_changes(self) -> list[str]:
-        """What became another in the task of the user's own while the run went on, in words, the oldest first."""
+        """What changed in the user's own task during the run, in words, the oldest first."""
         found = self._about("task_changes", list) if self._has("task_changes") else []
         if not all(isinstance(change, str) for change in found):
             raise Damaged(f"{self._path}: its changes of the task are no texts.")
         return found
 
     def set_fingerprint(self, fingerprint: Fingerprint, change: str = "") -> None:
-        """Records of which task of the user's own the rewards are from now on.
+        """Records the user's own task that rewards belong to from now on.
 
         Args:
-          fingerprint: Of the task.
-          change: What is another than before, in words; "" if nothing is.
+          fingerprint: Fingerprint of the task.
+          change: What has changed, in words; "" if nothing has.
         """
         self._set_about(fingerprint=fingerprint.as_dict(), task_changes=self._with_change(change))
 
     @property
     def fingerprints(self) -> dict[str, Fingerprint]:
-        """Of each task of the user's own in a run of several tasks, by its name."""
+        """Fingerprints of the user's own tasks in a run of several tasks, by their names."""
         recorded = self._about("fingerprints", dict) if self._has("fingerprints") else {}
         return {task: self._read_fingerprint(one) for task, one in recorded.items()}
 
@@ -195,7 +196,7 @@ class Ledger:
 
     @property
     def earlier_batch_sizes(self) -> tuple[tuple[int, Optional[int]], ...]:
-        """What was another before: (number, size) of the proposals below the number, as `BatchSizes` has them."""
+        """Earlier sizes: (number, size) of the proposals below the number, as in `BatchSizes`."""
         rows = self._about("batch_sizes", list) if self._has("batch_sizes") else []
         with self._naming():
             return tuple(map(read_batch_size, rows))
@@ -204,14 +205,14 @@ class Ledger:
         """Records that the proposals have another size from the first that was not begun.
 
         Args:
-          before: The size that they had.
-          ahead: How many may have been begun beside the one that was to be learned from next.
+          before: Their earlier size.
+          ahead: Number of proposals that may have begun besides the one to be learned from next.
         """
         self._set_about(batch_sizes=[*self.earlier_batch_sizes, (self.proposed + 1 + ahead, before)])
 
     @property
     def anchors(self) -> list[Evaluation]:
-        """What the scores of several tasks are made of: tuned SGD's evaluation, and tuned Adam's; else none."""
+        """What defines the scores on several tasks: the evaluations of tuned SGD and tuned Adam; else none."""
         if not self._has("anchors"):
             return []
         rows = self._about("anchors", list)
@@ -225,12 +226,12 @@ class Ledger:
             return found
 
     def set_anchors(self, anchors: Sequence[Evaluation]) -> None:
-        """Records what the scores of several tasks are made of."""
+        """Records what defines the scores on several tasks."""
         self._set_about(anchors=[to_row(evaluation) for evaluation in anchors])
 
     @property
     def descent(self) -> Optional[Descent]:
-        """The first gradients of the task's child, by which rules are told apart; None if none were recorded."""
+        """The first gradients of the task's child, which distinguish rules; None if none were recorded."""
         if not self._has("descent"):
             return None
         with self._naming():
@@ -250,17 +251,17 @@ class Ledger:
         self._set_about(end=asked)
 
     def set_config(self, config: Mapping[str, Any]) -> None:
-        """Records the configuration with which the run goes on, here."""
+        """Records the configuration with which the run continues here."""
         self._set_about(config=config, origin=find_origin(self._path.parent))
 
     def add_versions(self, versions: Mapping[str, str]) -> None:
-        """Records with what the run is computed from now on, by name."""
+        """Records the versions with which the run is computed from now on, by name."""
         known = self.versions
         if known[-1:] != [versions]:
             self._set_about(versions=[*known, versions])
 
     def _has(self, key):
-        """Whether something is recorded that not every run records."""
+        """Whether an optional entry is recorded."""
         with self._naming():
             return bool(list(sqlite_files.read_rows(self._db, "SELECT 1 FROM run WHERE key = ?", [key])))
 
@@ -305,7 +306,7 @@ class Ledger:
         return StoredRows(self._db, query, "? IS NULL OR role = ?", [role, role], make)
 
     def best_evaluations(self, role: str, count: int) -> list[Evaluation]:
-        """The evaluations of a role with the highest rewards, the best first; of equal ones, the first recorded."""
+        """The evaluations of a role with the highest rewards, best first; among equal ones, the first recorded."""
         query = f"SELECT {', '.join(COLUMNS)} FROM evaluations WHERE role = ? ORDER BY reward DESC, rowid LIMIT ?"
         with self._naming():
             return [
@@ -315,7 +316,7 @@ class Ledger:
     # -- Fresh seeds -----------------------------------------------------------------------------------
 
     def add_fresh(self, evaluation: Evaluation) -> None:
-        """Records what a rule that was measured gets with seeds that the search never saw, under the same key."""
+        """Records the evaluation of a measured rule with seeds that the search never saw, under the same key."""
         row = to_row(evaluation)
         with self._writing() as db:
             db.execute(
@@ -324,7 +325,7 @@ class Ledger:
             )
 
     def fresh_evaluations(self) -> dict[str, Evaluation]:
-        """What was recorded with fresh seeds, by key."""
+        """The evaluations with fresh seeds, by key."""
         with self._naming():
             rows = sqlite_files.read_rows(self._db, f"SELECT {', '.join(COLUMNS)} FROM fresh ORDER BY rowid")
             found = [from_row(dict(zip(COLUMNS, row))) for row in rows]
@@ -337,7 +338,7 @@ class Ledger:
 
         Args:
           tuning: The `Tuning`.
-          found: What it found, in place of what it found before; None for nothing new.
+          found: Its result, which replaces an earlier one; None for nothing new.
         """
         row = dict(zip(Tuning._fields, tuning), trials=json.dumps(tuning.trials))
         with self._writing() as db:
@@ -360,7 +361,7 @@ class Ledger:
             return next((read_rule(text) for (text,) in sqlite_files.read_rows(self._db, query, [key])), None)
 
     def find_tuned_steps(self) -> set[int]:
-        """The numbers of the steps that were of tuned rules, which nobody proposed."""
+        """The numbers of the steps with tuned rules, which no algorithm proposed."""
         with self._naming():
             query = "SELECT DISTINCT step FROM samples WHERE tuned"
             return {step for (step,) in sqlite_files.read_rows(self._db, query)}
@@ -421,7 +422,7 @@ class Ledger:
             return {name: count_steps(self._db, query) for name, query in STEPS_OF.items()}
 
     def unfinished_rows(self) -> StoredRows[Sample]:
-        """What was measured of steps that are not recorded, as samples of one more step, in their order."""
+        """Measurements of steps that are not recorded, as samples of one more step, in order."""
         step = self.steps
 
         def make(text, *rest):
@@ -431,7 +432,7 @@ class Ledger:
         return StoredRows(self._db, "SELECT rule, reward, key FROM evaluations", where, [], make)
 
     def check_pages(self) -> None:
-        """Has SQLite check the whole file, which takes as long as reading it.
+        """Makes SQLite check the whole file, which takes as long as reading it.
 
         Raises:
           Damaged: If something is wrong.

@@ -6,7 +6,7 @@ from typing import Any, Optional, TypeVar
 
 
 def write_above_bar(text: str) -> None:
-    """A line on standard error; a bar that is there is drawn again below it."""
+    """Prints a line on standard error; an existing bar is redrawn below it."""
     from tqdm import tqdm
 
     tqdm.write(text, file=sys.stderr)
@@ -17,10 +17,10 @@ _Bar = TypeVar("_Bar", bound="ProgressBar")
 
 
 class ProgressBar:
-    """What is done, how long it took, how long it will take, and a note.
+    """Shows what is done, how long it took, how long it will take, and a note.
 
     Args:
-      total: How much there is to do; None if nobody knows.
+      total: How much there is to do; None if unknown.
       unit: What is counted, such as "rules"; None shows a percentage, for what means nothing to a reader.
       done: How much was done before.
 
@@ -57,7 +57,7 @@ class ProgressBar:
 
     @property
     def speed(self) -> Optional[float]:
-        """How much is done a second; None if nobody knows yet."""
+        """How much is done per second; None if not known yet."""
         return self._bar.format_dict["rate"]
 
     def expect(self, total: Optional[int]) -> None:
@@ -97,7 +97,7 @@ class ProgressBar:
         self._bar.update(count)
 
     def note(self, text: str) -> None:
-        """What stands behind the bar."""
+        """The text after the bar."""
         self._note, self._waiting = text, False
         self._bar.set_postfix_str(text, refresh=False)
 
@@ -110,6 +110,6 @@ class ProgressBar:
             self._bar.set_postfix_str(", ".join(filter(None, (self._note, text))))
 
     def title(self, text: str) -> None:
-        """What stands before the bar."""
+        """The text before the bar."""
         self._show()
         self._bar.set_description_str(text + "  " if text else "")

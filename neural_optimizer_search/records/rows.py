@@ -1,6 +1,6 @@
 """Evaluations and samples as rows of SQLite, which takes any value in any column.
 
-What no search writes is `Damaged`, whoever reads it: a ledger may come from a stranger, and a file may rot.
+Anything that no search writes raises `Damaged`: a ledger may come from a stranger, and a file may rot.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ _FIELDS = (
 )  # fmt: skip
 COLUMNS = ("rule", *_FIELDS)  # of an evaluation
 
-# A rule that nobody proposed could be a tree of 2^1000 words.
+# A rule that no search proposed could be a tree of 2^1000 words.
 MAX_ITERATIONS = 64
 MAX_WORDS = 1000
 
@@ -33,13 +33,13 @@ class Sample(NamedTuple):
     """What an algorithm proposed.
 
     Attributes:
-      step: The batch, in the order in which the algorithm learned from them.
+      step: The number of the batch, in the order in which the algorithm learned from them.
       rule: The `Rule` as it was spelled.
       reward: Its reward.
       key: The key of its evaluation; empty if the screen let it not pass.
       staleness: How many batches the algorithm had learned from between proposing this one and learning from it.
       alike: Whether that evaluation is of another function, which behaves alike.
-      tuned: Whether nobody proposed it: its constants were tuned, and the reward is what they are worth.
+      tuned: Whether no algorithm proposed it: its constants were tuned, and the reward is for these.
     """
 
     step: int
@@ -76,7 +76,7 @@ class Tuning(NamedTuple):
       round: Its number among the rounds of this rule, from 0.
       step: The step of the search in which its results were learned from, or would have been.
       steps: Gradient steps that it took.
-      trials: What was tried in it, as `write_trial` has it; empty if it failed, or measured what another run tuned.
+      trials: Its trials, as `write_trial` gives them; empty if it failed, or measured what another run tuned.
     """
 
     form: str
@@ -134,7 +134,7 @@ def from_row(row: Mapping[str, Any]) -> Evaluation:
 
 
 def _read_part(fields, what):
-    """A `Part` of what its `_asdict` gave; raises `Damaged` if it is none."""
+    """A `Part` from the result of its `_asdict`; raises `Damaged` if it is invalid."""
     if not isinstance(fields, dict) or fields.keys() != set(Part._fields):
         raise Damaged(f"{what}: a part has other names than {', '.join(Part._fields)}.")
     _check_fields(fields, _PART, lambda: f"{what}, a part")
@@ -171,7 +171,7 @@ def read_rule(text: Any) -> Rule:
     """Undoes `write_rule`.
 
     Raises:
-      Damaged: If the text is no rule, or one that no search proposes.
+      Damaged: If the text is not a rule, or one that no search proposes.
     """
     try:
         rule = _make_rule(json.loads(text))

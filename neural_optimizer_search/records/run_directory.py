@@ -1,4 +1,4 @@
-"""What a run's directory holds, for every command that writes or reads one."""
+"""The contents of a run's directory, for every command that writes or reads one."""
 
 import contextlib
 import datetime
@@ -55,7 +55,7 @@ def find_other_file(directory: Path, names: Iterable[str]) -> Optional[str]:
 
 
 def remove_unbegun(directory: Path, name: str) -> None:
-    """Removes a run that could not begin, so that the same command may be given again, mended.
+    """Removes a run that could not begin, so that the corrected command may be given again.
 
     One that has written tracebacks stays: they say why it could not.
 

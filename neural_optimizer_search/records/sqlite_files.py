@@ -1,4 +1,4 @@
-"""SQLite files that anybody may have written: nothing in them runs, nothing hangs, and reading leaves no trace."""
+"""SQLite files of unknown origin: nothing in them runs, nothing hangs, and reading leaves no trace."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ JOURNALS = ("-wal", "-shm", "-journal")
 
 
 def connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
-    """Opens a file that is there.
+    """Opens an existing file.
 
     Args:
       path: The file.
@@ -49,17 +49,17 @@ def copy(path: Path, target: Path) -> None:
     """Copies a file as it is now, with what its writer has not yet merged into it; leaves nothing beside it.
 
     Args:
-      path: The file; somebody may be writing it, and its directory may be read-only.
+      path: The file; it may be being written, and its directory may be read-only.
       target: Where the copy is made; another directory.
 
     Raises:
       FileNotFoundError, OSError, sqlite3.Error: If it cannot be read, or there is no space for the copy.
-      Damaged: If it is no SQLite file, or damaged.
+      Damaged: If it is not an SQLite file, or damaged.
     """
     require_plain(path)
     real = Path(os.path.realpath(path))
     journals = [real.with_name(real.name + journal) for journal in JOURNALS]
-    # Without a journal beside it nobody writes, and then SQLite need not leave files there, or be able to.
+    # Without a journal beside it, no process writes, and then SQLite need not leave files there, or be able to.
     is_written = any(journal.exists() for journal in journals if not journal.name.endswith("-shm"))
     mode = "mode=ro" if is_written else "immutable=1"
     try:
@@ -71,7 +71,7 @@ def copy(path: Path, target: Path) -> None:
             raise OSError(f"there is no space for a copy of {path} in {where}") from error
         if not any(words in str(error) for words in ("unable to open", "readonly database", "disk I/O error")):
             raise
-        # SQLite may not, or has no space to, make the index of a journal or undo one: whoever wrote it is gone.
+        # SQLite may not, or has no space to, make the index of a journal or undo one: its writer is gone.
         for file in (real, *filter(Path.exists, journals)):
             shutil.copyfile(file, target.with_name(file.name.replace(real.name, target.name, 1)))
     except sqlite3.DatabaseError as error:

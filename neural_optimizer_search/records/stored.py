@@ -11,7 +11,7 @@ _Row = TypeVar("_Row")
 
 
 class Joined(Sequence[_Row]):
-    """Two sequences, one behind the other."""
+    """Two sequences, one after the other."""
 
     def __init__(self, first: Sequence[_Row], second: Sequence[_Row]):
         self._first, self._second = first, second
@@ -45,9 +45,9 @@ class StoredRows(Sequence[_Row]):
     Args:
       db: The ledger's connection.
       query: SELECT of the columns FROM the table.
-      where: Which rows, as a condition in SQL.
-      values: Those that the condition names by "?".
-      make: Makes a row of the values of its columns.
+      where: A condition in SQL that selects rows.
+      values: Values for the "?" in the condition.
+      make: Makes a row from the values of its columns.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What a search found, for other programs: `nos-report --json`."""
+"""The results of a search for other programs: `nos-report --json`."""
 
 import json
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The columns of the leaderboard: of a search whose best were measured with fresh seeds, and of any other one."""
+"""The columns of the leaderboard, for a search whose best rules were measured with fresh seeds, and for any other."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ class Column(NamedTuple):
     """A column of the leaderboard.
 
     Attributes:
-      title: What stands above it.
+      title: Its title.
       cell: Makes the cell of a `Contender`.
       is_number: Whether it holds numbers.
       is_rule: Whether it holds the rules.
@@ -58,7 +58,7 @@ def search_columns(run: RecordedSearch, shown: Sequence[Contender]) -> list[Colu
 
 
 def _score_columns(run, choose):
-    """The score of each of several tasks, or what stands beside the reward of one."""
+    """The score on each of several tasks, or the number beside the reward on one."""
     if not run.ranking.tasks:
         return [Column(run.score_words.title, lambda one: wording.score(choose(one).accuracy), True)]
 

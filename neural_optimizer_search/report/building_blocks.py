@@ -1,4 +1,4 @@
-"""What the best rules of a search are made of."""
+"""The building blocks of a search's best rules."""
 
 from typing import Optional
 

@@ -1,4 +1,4 @@
-"""The best rules of a search one by one, and the learning rates of all that is shown."""
+"""The best rules of a search one by one, and the learning rates of all rules shown."""
 
 from typing import Optional
 
@@ -31,7 +31,7 @@ _FILES = {
 
 
 def cards(run: RecordedSearch) -> Optional[Element]:
-    """The section with each of the best rules: formula, tree, learning rates, and itself to take along."""
+    """The section with each of the best rules: formula, tree, learning rates, and the rule to copy."""
     top = best_rules(run)
     if not top:
         return None
@@ -114,7 +114,7 @@ def _response(rank, rule):
 
 
 def _sensitivity(rank, evaluation, form, shared):
-    """How a rule depends on the learning rate; of one with tuned constants, how it did before."""
+    """How a rule depends on the learning rate; for one with tuned constants, how it did before tuning."""
     title = element("h4", "Sensitivity to the learning rate")
     if form is None:
         return element("div", title, element("p", "With these constants no other rate was tried.", class_="note"))

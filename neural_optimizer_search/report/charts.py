@@ -20,8 +20,8 @@ class Reference(NamedTuple):
 
     Attributes:
       name: Its name.
-      reward: Its reward; with tuned constants, if that is more.
-      key: Of its evaluation as it was proposed.
+      reward: Its reward; with tuned constants, if that is higher.
+      key: Key of its evaluation as it was proposed.
       is_tuned: Whether the reward is that with tuned constants.
     """
 

@@ -1,4 +1,4 @@
-"""What a page says of all evaluations and samples, gathered in one pass: a long search has more than memory holds."""
+"""What a page says about all evaluations and samples, gathered in one pass: a long search has too many for memory."""
 
 import heapq
 from array import array
@@ -17,11 +17,11 @@ class Measured:
     """What became of the proposed rules.
 
     Args:
-      found: The `Evaluation`s in order; each is looked at once.
+      found: The `Evaluation`s in order; each is read once.
 
     Attributes:
-      rewards: Of all, in order.
-      seconds: What those that were trained took, in order; what is from the cache was not trained.
+      rewards: Rewards of all of them, in order.
+      seconds: Duration of those that were trained, in order; those from the cache were not trained.
       working: The places of the rules that work.
       statuses: How many of those that were trained have each status.
       failures: How many of them could not be trained to the end, by (status, message).
@@ -62,9 +62,9 @@ class Ranked(Sequence[Evaluation]):
     """Some of the evaluations by reward, the best first; of equal ones, the one found first.
 
     Args:
-      found: All evaluations; only those that are asked for are looked at.
+      found: All evaluations; only those that are asked for are read.
       places: Which of them are ranked.
-      rewards: Of all.
+      rewards: Rewards of all evaluations.
     """
 
     def __init__(self, found: Sequence[Evaluation], places: Iterable[int], rewards: Sequence[float]):
@@ -98,9 +98,9 @@ class Point(NamedTuple):
     Attributes:
       number: Its place among the samples, from 1 on; of what was tuned, how many there were before.
       rule: The `Rule` as it was sampled.
-      reward: Its reward; of one that was stopped, an estimate.
+      reward: Its reward; an estimate if it was stopped.
       kind: One of `NEW`, `ALIKE`, `AGAIN`, `STOPPED` and `TUNED`.
-      key: Of its evaluation.
+      key: Key of its evaluation.
     """
 
     number: int

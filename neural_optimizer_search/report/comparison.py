@@ -21,7 +21,7 @@ _MEASURE = ("task", "protocol", "seeds_per_rule")
 
 
 def comparison_page(runs: Sequence[RecordedSearch]) -> str:
-    """Makes the text of a page that lays several searches over one another.
+    """Makes the text of a page that compares several searches.
 
     Args:
       runs: The searches, at least one.

@@ -44,7 +44,7 @@ def html(node: Element) -> str:
 
 
 def reveal(text: str) -> str:
-    r"""The text with the characters that nobody sees written out.
+    r"""The text with invisible characters written out.
 
     Example:
       >>> from neural_optimizer_search.report.markup import reveal

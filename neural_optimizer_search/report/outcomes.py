@@ -1,4 +1,4 @@
-"""What became of the proposals of a search: which were trained, which were not and why, and how long it took."""
+"""The outcomes of a search's proposals: which were trained, which were not and why, and how long it took."""
 
 from collections import Counter
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from neural_optimizer_search.report.page import scroll_box, section, table
 from neural_optimizer_search.report.run import RecordedSearch
 from neural_optimizer_search.report.steps import steps
 
-MOST_SCREENED = 5_000  # rules that the screen looks at again, to say why it stopped them
+MOST_SCREENED = 5_000  # rules that are screened again, to say why they were stopped
 MOST_MESSAGES = 10
 
 

@@ -1,4 +1,4 @@
-"""Where a report goes: to a new file, over an earlier report, or into a device; over nothing else."""
+"""The destination of a report: a new file, an earlier report, or a device; it overwrites nothing else."""
 
 import os
 import sys
@@ -11,11 +11,11 @@ _BEGINNING = 4096  # bytes of a page in which it says that it is one of ours
 
 
 class NotAReport(ValueError):
-    """What is at the place is no report, and stays as it is; the message says what is there."""
+    """The existing file is not a report, and stays as it is; the message says what it is."""
 
 
 def write_page(place: Path, text: str) -> None:
-    """Writes a page, whole or not at all.
+    """Writes a page, as a whole or not at all.
 
     Args:
       place: The file. A link to a report stays a link, and the report it leads to is written over.
@@ -54,5 +54,5 @@ def is_stdout(place: Path) -> bool:
     """Whether this is where the command prints, such as /dev/stdout, whatever that is: a pipe, a file, a terminal."""
     try:
         return os.path.samestat(os.stat(place), os.fstat(sys.stdout.fileno()))
-    except (OSError, ValueError):  # not there; or standard output is no file
+    except (OSError, ValueError):  # not there; or standard output is not a file
         return False

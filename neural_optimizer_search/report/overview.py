@@ -1,4 +1,4 @@
-"""What a search was, what it found in a few figures, and how to repeat it."""
+"""The head of a page: what was searched, the results in a few figures, and how to repeat the search."""
 
 from collections.abc import Mapping
 from typing import Any

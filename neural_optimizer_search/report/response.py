@@ -1,4 +1,4 @@
-"""What a rule does with a gradient, as a small chart beside Adam's."""
+"""A rule's response to a gradient, as a small chart beside Adam's."""
 
 from typing import Optional
 

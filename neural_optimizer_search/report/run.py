@@ -1,4 +1,4 @@
-"""A search as its ledger has it: all of it is checked, and what a page does not show stays in a copy of the file."""
+"""A search as recorded in its ledger: all of it is checked, and what pages do not show stays in a copy of it."""
 
 import contextlib
 import dataclasses
@@ -59,16 +59,16 @@ class RecordedSearch:
       config: What `nos-search` recorded about the search.
       found: The `Evaluation`s of proposed rules, in order.
       baselines: The known optimizers, the best first.
-      samples: Everything that was proposed, in order; of a step that was not finished, what was measured.
+      samples: Everything that was proposed, in order; for an unfinished step, what was measured.
       counts: How many samples there are and what became of them, as `Ledger.counts()` gives it.
       versions: What the search was computed with, one dict for each time that it changed.
-      fingerprint: Of a task of the user's own, if it was recorded.
-      task_changes: What became another in it while the run went on.
-      earlier_batch_sizes: Of proposals from before the batch size was changed, as the ledger has them.
-      fresh: What rules and known optimizers got with seeds that the search never saw, by their keys.
-      alike: How many different rules took the evaluation of another one, which behaves alike, by its key.
-      probes: The recorded descents on which rules are told apart.
-      anchors: What the scores of several tasks are made of: tuned SGD's evaluation, and tuned Adam's.
+      fingerprint: Fingerprint of a user's own task, if it was recorded.
+      task_changes: What changed in it during the run.
+      earlier_batch_sizes: Batch sizes of proposals from before a change, as in the ledger.
+      fresh: Evaluations of rules and known optimizers with seeds that the search never saw, by their keys.
+      alike: Number of different rules that took the evaluation of another one, which behaves alike, by its key.
+      probes: The recorded descents that distinguish rules.
+      anchors: What defines the scores on several tasks: the evaluations of tuned SGD and of tuned Adam.
       tuned: The `Evaluation`s of rules with tuned constants.
       tunings: The rounds in which these were found.
     """
@@ -93,7 +93,7 @@ class RecordedSearch:
 
     @property
     def score_words(self) -> ScoreWords:
-        """What the number beside the reward is called."""
+        """The name of the number beside the reward."""
         task = flags.tell(self.config.get("task", ""))
         return choose_words(task, self.anchors, self.fingerprint, self.task_changes)
 
@@ -214,14 +214,14 @@ def read(place: Union[str, Path]) -> RecordedSearch:
 
 
 def _keep_drawable(fresh):
-    """Those with rewards that have a place on an axis: a ledger of somebody's may say anything."""
+    """Those with rewards that have a place on an axis: a foreign ledger may say anything."""
     return {key: e for key, e in fresh.items() if e.rewards and all(map(is_plottable, e.rewards))}
 
 
 def _name_baselines(evaluations, config):
     try:
         known = find_known_optimizers(str(complete(BaselineConfig, config)["baselines"]))
-    except ValueError:  # a ledger of somebody's may say anything
+    except ValueError:  # a foreign ledger may say anything
         known = {}
     return [KnownOptimizer(name_known_optimizer(e.rule, known), e) for e in rank(evaluations)]
 

@@ -1,4 +1,4 @@
-"""What the rules of a search tell when all are looked at together: how rewards rose, what good rules are made of."""
+"""Statistics over all rules of a search: how rewards rose, and what good rules are made of."""
 
 import statistics
 from array import array
@@ -16,7 +16,7 @@ _SIGNS = {"sign(g)", "sign(m)"}
 
 
 class Parts(NamedTuple):
-    """What some rules are made of.
+    """The parts of some rules.
 
     Attributes:
       counts: How many of the rules have each part.
@@ -113,7 +113,7 @@ def count_parts(rules: Iterable[Rule], among: Optional[Container[ex.Expression]]
 def find_building_blocks(
     top: Iterable[Rule], sampled: Iterable[Rule], count: int = 12
 ) -> tuple[list[Block], Parts, Parts]:
-    """What the top rules are made of, rather than all that was sampled.
+    """Finds the parts that are more frequent in the top rules than in all sampled rules.
 
     Args:
       top: The best rules.

@@ -64,7 +64,7 @@ def rate(value: Optional[float]) -> str:
 
 
 def share(part: float, whole: float) -> str:
-    """A percentage; of nothing there is none."""
+    """A percentage; `NOTHING` if the whole is 0."""
     return f"{100 * part / whole:.1f} %" if whole else NOTHING
 
 

@@ -1,4 +1,4 @@
-"""The contract of an algorithm: what proposes rules, and learns from what they are worth."""
+"""The interface of an algorithm, which proposes rules and learns from their rewards."""
 
 import abc
 from collections.abc import Mapping, Sequence
@@ -9,11 +9,11 @@ from neural_optimizer_search.measuring.evaluation import Evaluation
 
 
 class Trial(NamedTuple):
-    """With what a rule is trained, in place of the sweep and the schedules of the protocol.
+    """The setting with which a rule is trained, in place of the protocol's sweep and schedules.
 
     Attributes:
-      learning_rate, schedule, weight_decay, least, centred: As `Evaluator.measure_setting` has them.
-      form: The key of the known optimizer whose rule this is with other constants; "" if it is of none.
+      learning_rate, schedule, weight_decay, least, centred: See `Evaluator.measure_setting`.
+      form: The key of the known optimizer of which this rule has other constants; "" if there is none.
     """
 
     learning_rate: float
@@ -24,7 +24,7 @@ class Trial(NamedTuple):
     form: str = ""
 
     def name(self, key: str) -> str:
-        """The key of the evaluation of a rule that has a key itself."""
+        """The key of the evaluation, given the key of the rule."""
         return f"{key} {self.learning_rate!r} {self.schedule} {self.weight_decay!r}"
 
 
@@ -32,10 +32,10 @@ class Proposal(NamedTuple):
     """A batch of rules.
 
     Attributes:
-      rules: `Rule`s; none if none of those considered is legal.
-      trials: With what each of them is trained; None to measure them as the protocol says.
-      drawn: What the algorithm wants to know of them when it learns from their evaluations.
-      is_given: Whether a person gave them: that none of many is new does not say that nothing new is left.
+      rules: `Rule`s; empty if none of those considered is legal.
+      trials: The setting of each training; None to measure the rules by the protocol.
+      drawn: What the algorithm needs to know about them when it learns from their evaluations.
+      is_given: Whether the user gave them: if none of them is new, new rules may still be left.
     """
 
     rules: Sequence[Rule]
@@ -45,7 +45,7 @@ class Proposal(NamedTuple):
 
 
 class StateLost(ValueError):
-    """What an algorithm kept of its state cannot be restored; the message says what to do."""
+    """The saved state of an algorithm cannot be restored; the message says what to do."""
 
 
 class Algorithm(abc.ABC):
@@ -53,16 +53,16 @@ class Algorithm(abc.ABC):
 
     Every implementation passes `tests/contracts/test_algorithm_contract.py`.
 
-    The loop calls `restore` first, and then `propose` and `learn`, with numbers that go up. It trains each rule once,
-    records everything, and knows no more of an algorithm than this. A search is repeatable: what is proposed depends
-    on the seed, on the number, and on what was learned from, and on nothing else.
+    The loop calls `restore` first, and then `propose` and `learn`, with increasing numbers. It trains each rule once,
+    records everything, and knows nothing else of an algorithm. A search is repeatable: what is proposed depends only
+    on the seed, on the number, and on what was learned from.
 
     An algorithm also learns from rules that it did not propose, such as those that a search starts with: their
     proposal has `drawn` None, and they need not be of its space.
 
     Attributes:
-      metrics: Numbers of the last `learn` to show, by name.
-      share: The share of its proposals that is made; None for an algorithm that could go on forever.
+      metrics: Metrics of the last `learn` to show, by name.
+      share: The share of its proposals made so far; None for an algorithm that could go on forever.
     """
 
     metrics: Mapping[str, float] = {}
@@ -70,10 +70,10 @@ class Algorithm(abc.ABC):
 
     @abc.abstractmethod
     def propose(self, number: int) -> Optional[Proposal]:
-        """The proposal of this number; None if there is nothing left to propose.
+        """The proposal with this number; None if there is nothing left to propose.
 
-        It changes nothing that `learn` or `save` see, for a search that was stopped proposes again. There may be
-        several proposals before the first is learned from: a search with `--async` lets no worker wait.
+        It must not change anything that `learn` or `save` see, because an interrupted search proposes again. There
+        may be several proposals before the first is learned from: a search with `--async` never lets a worker wait.
         """
 
     @abc.abstractmethod
@@ -81,22 +81,23 @@ class Algorithm(abc.ABC):
         """Learns from a proposal.
 
         Args:
-          proposal: One that `propose` made, or one of somebody else with `drawn` None; others may have been learned
-            from since.
-          evaluations: Of its rules, in their order. What the screen stopped is among them, with `screened` set.
+          proposal: One that `propose` made, or another one with `drawn` None; others may have been learned from
+            since.
+          evaluations: The evaluations of its rules, in their order. Those that the screen stopped are among them,
+            with `screened` set.
         """
 
     @abc.abstractmethod
     def restore(self) -> int:
-        """Goes back to where it was saved; called once, before anything else.
+        """Restores the saved state; called once, before anything else.
 
         Returns:
-          How many proposals it has learned from; 0 if it was never saved. The loop makes the later ones again.
+          The number of proposals it has learned from; 0 if it was never saved. The loop repeats the later ones.
 
         Raises:
           StateLost: If it was saved with other settings, or by another version.
         """
 
     def save(self) -> None:
-        """Keeps what `restore` needs beside the ledger. By default nothing: the ledger has all that was learned."""
+        """Saves what `restore` needs besides the ledger. By default nothing: the ledger has all that was learned."""
         return None

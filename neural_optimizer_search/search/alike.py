@@ -1,4 +1,4 @@
-"""Makes what tells a search which rules behave alike."""
+"""Creates the `Behaviours` by which a search recognizes rules that behave alike."""
 
 from collections.abc import Callable
 from typing import Optional
@@ -17,15 +17,15 @@ def open_behaviours(
 ) -> Optional[Behaviours]:
     """`Behaviours` on the screen's probe and on the first gradients of the task's child.
 
-    A worker records these once, and the ledger keeps them: a resumed search tells rules apart as it did before.
+    A worker records these once, and the ledger keeps them, so that a resumed search distinguishes rules as before.
 
     Args:
       executor: Its workers have the task.
       ledger: The `Ledger` of the run.
-      on_wait: As for `wait_for_any`.
+      on_wait: See `wait_for_any`.
 
     Returns:
-      The `Behaviours`; None if the very first gradients are not finite, for then nothing is known of the task.
+      The `Behaviours`; None if the very first gradients are not finite, because then nothing is known of the task.
 
     Raises:
       TaskFailed: If no worker can record them.

@@ -1,4 +1,4 @@
-"""What a score of 0 and of 1 is on each of several tasks: tuned SGD and tuned Adam, measured once for a search."""
+"""The scores 0 and 1 on each of several tasks: tuned SGD and tuned Adam, measured once per search."""
 
 from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
@@ -12,18 +12,18 @@ from neural_optimizer_search.search.intervals import CONFIDENCE, find_probabilit
 from neural_optimizer_search.search.waiting import wait_for_any
 from neural_optimizer_search.workers.executor import Ask, Executor, TaskFailed
 
-# A task comes before those named earlier if they take more than so many times as long: less may be noise of the
-# clock, and two searches with one seed must not differ by that.
+# A task comes before those named earlier if they take more than so many times as long: smaller factors may be timing
+# noise, by which two searches with the same seed must not differ.
 CHEAPER = 2.0
-# The least that Adam must be better than SGD, as a share of its reward: of less, scores would be noise.
+# How much better Adam must be than SGD at least, as a share of its reward: with less, scores would be noise.
 LEAST_SHARE = 0.005
 
 
 class Anchors(NamedTuple):
-    """The two optimizers that scores are made of, as evaluations on all tasks.
+    """The two optimizers that define the scores, as evaluations on all tasks.
 
     Attributes:
-      sgd, adam: The evaluations; their parts stand in the order in which rules are measured.
+      sgd, adam: The evaluations; their parts are in the order in which rules are measured.
     """
 
     sgd: Evaluation
@@ -31,7 +31,7 @@ class Anchors(NamedTuple):
 
     @property
     def scales(self) -> Scales:
-        """What has the scores 0 and 1 on each task."""
+        """The rewards with the scores 0 and 1 on each task."""
         return {part.task: (part.zero, part.one) for part in self.adam.parts}
 
 
@@ -44,11 +44,11 @@ def open_anchors(
       executor: Its workers have several tasks.
       ledger: The `Ledger` of the run.
       tasks: The names of the tasks.
-      on_wait: As for `wait_for_any`.
+      on_wait: See `wait_for_any`.
 
     Raises:
       TaskFailed: If they cannot be measured, or neither has a reward on some task.
-      Damaged: If the ledger has what are none.
+      Damaged: If what the ledger has are not anchors.
     """
     if not ledger.anchors:
         asked = [executor.submit(CATALOGUE[name].rule, Ask("measure_each")) for name in ("sgd", "adam")]
@@ -73,10 +73,10 @@ def _require_measured(found):
 
 
 def choose_order(seconds: Mapping[str, float]) -> list[str]:
-    """The tasks as they were named, but one that is far cheaper than those before it comes first.
+    """The tasks in the order given, but a task that is far cheaper than those before it moves ahead of them.
 
     Args:
-      seconds: What each task takes, in the order in which they were named.
+      seconds: Duration on each task, in the order given.
 
     Example:
       >>> from neural_optimizer_search.search.anchors import choose_order
@@ -94,11 +94,11 @@ def choose_order(seconds: Mapping[str, float]) -> list[str]:
 def choose_scale(task: str, sgd: Evaluation, adam: Evaluation) -> tuple[float, float]:
     """The rewards that have the scores 0 and 1 on a task: those of tuned SGD and of tuned Adam.
 
-    Where Adam is no better than SGD beyond the noise of the seeds, their difference is no unit: there the score is
-    the reward as a share of the better one's, with 0 for no reward.
+    Where Adam is not better than SGD beyond the noise of the seeds, their difference cannot be the unit: there the
+    score is the reward as a share of the better one's, with 0 for no reward.
 
     Args:
-      task: Its name.
+      task: The task's name.
       sgd, adam: Their evaluations on this task alone, with the same seeds.
 
     Raises:
@@ -117,7 +117,7 @@ def choose_scale(task: str, sgd: Evaluation, adam: Evaluation) -> tuple[float, f
 
 
 def describe_scales(anchors: Anchors) -> list[str]:
-    """What has the scores 0 and 1, a line for each task."""
+    """The rewards with the scores 0 and 1, one line per task."""
     return [_describe_scale(sgd, adam) for sgd, adam in zip(anchors.sgd.parts, anchors.adam.parts)]
 
 

@@ -1,6 +1,6 @@
 """The shipped archive: the best distinct rules of searches on several tasks, and where each comes from.
 
-`benchmarks.run archive` makes it. A search on another task starts with its rules: see `--start`.
+`benchmarks.run archive` makes it. Searches on other tasks can start with its rules: see `--start`.
 """
 
 import json
@@ -22,8 +22,8 @@ class ArchivedRule(NamedTuple):
     Attributes:
       rule: The `Rule`.
       search: The name of the search that found it.
-      rewards: What it is worth on each task, by the task's name.
-      ranks: Its place there among all rules that were compared, from 1; of equal rules the mean of their places.
+      rewards: Its reward on each task, by the task's name.
+      ranks: Its rank there among all rules that were compared, from 1; for equal rules, the mean of their ranks.
     """
 
     rule: Rule
@@ -33,7 +33,7 @@ class ArchivedRule(NamedTuple):
 
     @property
     def mean_rank(self) -> float:
-        """Over the tasks."""
+        """The mean over the tasks."""
         return sum(self.ranks.values()) / len(self.ranks)
 
 
@@ -42,9 +42,9 @@ class Archive(NamedTuple):
 
     Attributes:
       rules: The best by mean rank first.
-      tasks: What is known of each task, by name: its protocol, and what the known optimizers are worth there.
+      tasks: What is known of each task, by name: its protocol, and the rewards of the known optimizers there.
       searches: What each search was, by name, such as its algorithm, seed and space.
-      about: Of the file: when, with which versions and by which command it was made.
+      about: The file's origin: when, with which versions and by which command it was made.
     """
 
     rules: Sequence[ArchivedRule]
@@ -54,7 +54,7 @@ class Archive(NamedTuple):
 
 
 def write_archive(path: Path, archive: Archive) -> None:
-    """Writes an archive as JSON, a rule a line."""
+    """Writes an archive as JSON, one rule per line."""
     head = dict(version=VERSION, **archive.about, tasks=archive.tasks, searches=archive.searches)
     rules = ",\n  ".join(json.dumps(_to_json(one)) for one in archive.rules)
     text = f'{json.dumps(head, indent=1)[:-2]},\n "rules": [\n  {rules}\n ]\n}}\n'
@@ -67,7 +67,7 @@ def read_archive(path: Path = SHIPPED) -> Archive:
 
     Raises:
       OSError: If it cannot be read.
-      Damaged: If it is none; the message says what is wrong.
+      Damaged: If it is not an archive; the message says what is wrong.
 
     Example:
       >>> from neural_optimizer_search.search.archive import read_archive
@@ -103,7 +103,7 @@ def _from_json(entry):
 
 
 def _find_wrong(archive):
-    """What no archive has, in words; "" if it is one."""
+    """What is wrong with an archive, in words; "" if nothing is."""
     if not archive.rules:
         return "it has no rules"
     if not isinstance(archive.tasks, dict) or not isinstance(archive.searches, dict):

@@ -7,10 +7,10 @@ from typing import NamedTuple, Optional
 class BatchSizes(NamedTuple):
     """The size of each proposal, by its number.
 
-    A search that goes on makes some of its proposals again. They have their earlier sizes, so that they are the same.
+    A resumed search repeats some of its proposals. They keep their earlier sizes, so that they are the same.
 
     Attributes:
-      size: Rules a proposal; None for the algorithm's own number.
+      size: Rules per proposal; None for the algorithm's own number.
       earlier: (number, size): proposals below the number had this size. The first pair that fits counts.
 
     Example:
@@ -34,7 +34,7 @@ class BatchSizes(NamedTuple):
         return own if size is None else size
 
     def after(self, count: int) -> "BatchSizes":
-        """The sizes of proposals that are numbered from 0 once more, after so many others."""
+        """The sizes of proposals that are numbered from 0 again, after so many others."""
         return self._replace(earlier=tuple((end - count, size) for end, size in self.earlier))
 
     def part(self, find_part: Callable[[int], int]) -> "BatchSizes":
@@ -46,4 +46,4 @@ class BatchSizes(NamedTuple):
         return BatchSizes(of(self.size), tuple((end, of(size)) for end, size in self.earlier))
 
 
-OWN = BatchSizes()  # those that an algorithm has if nobody chooses any
+OWN = BatchSizes()  # the algorithm's own sizes

@@ -9,8 +9,8 @@ from neural_optimizer_search.search.intervals import CONFIDENCE, find_probabilit
 class BestSoFar:
     """The last rule that was better than the best before it beyond the noise of its seeds.
 
-    Rules are compared seed by seed; with one seed, which does not tell the noise, a higher reward is enough. Many
-    small gains count once they are a large one together, for a rule within the noise does not take the place.
+    Rules are compared seed by seed; with a single seed, from which the noise is unknown, a higher reward is enough.
+    Many small gains count once they add up to a large one, because a rule within the noise does not become the best.
 
     Attributes:
       waited: Rules trained since it was found.
@@ -28,7 +28,7 @@ class BestSoFar:
 
 
 def _is_better(one, other):
-    if one.reward <= other.reward:  # of most, without a look at the seeds
+    if one.reward <= other.reward:  # settles most cases without looking at the seeds
         return False
     rewards = dict(zip(other.seeds, other.rewards))
     pairs = [(own, rewards[seed]) for seed, own in zip(one.seeds, one.rewards) if seed in rewards]

@@ -1,4 +1,4 @@
-"""Whether the files of a search are whole and belong together. Nothing is written, and nothing runs."""
+"""Checks that the files of a search are complete and belong together. It writes and runs nothing."""
 
 import contextlib
 import math
@@ -28,11 +28,11 @@ _KEPT = ("rule", "form", "learning_rate", "schedule", "weight_decay")
 
 
 class Verdict(NamedTuple):
-    """What there is to say of a run.
+    """The result of a check of a run.
 
     Attributes:
-      whole: Whether nothing is wrong.
-      sentence: One line.
+      whole: Whether everything is in order.
+      sentence: A report in one line.
     """
 
     whole: bool
@@ -40,7 +40,7 @@ class Verdict(NamedTuple):
 
 
 def check_run(out: Path) -> Verdict:
-    """Checks the ledger, what the algorithm keeps beside it, and what the cache says of the same rules.
+    """Checks the ledger, the algorithm's own files, and what the cache says of the same rules.
 
     Args:
       out: The directory of a search, which may be at work.
@@ -62,7 +62,7 @@ def _check_ledger(ledger):
     ledger.check_pages()
     check_recorded(SearchConfig, ledger.config)
     evaluations, samples = ledger.evaluations(), ledger.samples()
-    # Each is checked when it is read.
+    # Reading a row checks it.
     _ = ledger.fingerprint, ledger.fingerprints, ledger.descent, ledger.start, ledger.end, ledger.tunings()
     _ = ledger.proposed, ledger.earlier_batch_sizes
     fresh = ledger.fresh_evaluations()
@@ -77,7 +77,7 @@ def _check_ledger(ledger):
 
 
 def _check_parts(evaluations: Sequence[Evaluation], anchors: Sequence[Evaluation]):
-    """Rules were measured on the tasks that the anchors are of, in their order and with their scales."""
+    """Checks that rules were measured on the anchors' tasks, in their order and with their scales."""
     scales = [(part.task, part.zero, part.one) for part in anchors[0].parts] if anchors else []
     for e in evaluations:
         check_parts(e)
@@ -88,7 +88,7 @@ def _check_parts(evaluations: Sequence[Evaluation], anchors: Sequence[Evaluation
 
 
 def _check_rewards(evaluations: Sequence[Evaluation]):
-    """What was trained to its end has a reward with each seed, and is paid their mean."""
+    """Checks that rules that were trained to the end have a reward with each seed, and the mean as their reward."""
     for e in evaluations:
         if e.status in MEASURED and len(e.rewards) != len(e.seeds):
             raise Damaged(f"{e.rule.formula():.100} has {len(e.rewards)} rewards with {len(e.seeds)} seeds.")
@@ -101,7 +101,7 @@ def _check_rewards(evaluations: Sequence[Evaluation]):
 
 
 def _check_fresh(fresh, seen):
-    """What has fresh seeds was trained as the search says."""
+    """Checks that trainings with fresh seeds used the settings of the search."""
     for key, e in fresh.items():
         as_seen = [getattr(seen.get(key), name, None) == getattr(e, name) for name in _KEPT]
         if not all(as_seen) or e.status in ("screened", "stopped") or not e.seeds:
@@ -122,7 +122,7 @@ def _check_state(out, ledger):
 
 
 def _check_cache(out, ledger):
-    """A cache that has a rule which the run measured to its end has the same reward for it."""
+    """Checks that the cache has the same rewards as the run for rules that the run measured to the end."""
     config = flags.configure(SearchConfig, complete(SearchConfig, ledger.config))
     if config.cache == NO_CACHE:
         return "no cache"

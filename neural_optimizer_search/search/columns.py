@@ -1,21 +1,21 @@
-"""Tables of text: columns side by side; the last one goes on below where it is long."""
+"""Tables of text: columns side by side; a long last column is wrapped."""
 
 import itertools
 import textwrap
 from collections.abc import Sequence
 
 WIDTH = 118  # letters
-LEAST = 40  # of the last column
+LEAST = 40  # of the last column, at least
 GAP = "  "
 
 
 def format_columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """The text of each row of a table, of one line or more.
+    """Formats each row of a table, as one line or more.
 
-    All columns but the last are as wide as they must be, and what is in them stands on the right.
+    All columns but the last are as narrow as possible and right-aligned.
 
     Args:
-      rows: The cells of each row, as many in each. Lines within a last cell stay lines.
+      rows: The cells of each row, the same number in each. Line breaks in a last cell are kept.
 
     Example:
       >>> from neural_optimizer_search.search.columns import format_columns
@@ -40,5 +40,5 @@ def _starts(first, others):
 
 
 def _wrap(text, width):
-    """Lines of a text; what goes on is set in."""
+    """Wraps a text to lines; continuation lines are indented."""
     return textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False) or [""]

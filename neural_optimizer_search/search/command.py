@@ -79,7 +79,7 @@ from neural_optimizer_search.workers.ray_workers import NoCluster
 
 A_RUN = "--resume RUN"  # in a table, which does not know where its run is kept
 CHANGED_TASK = "begin a new run; --changed_task goes on nevertheless, and keeps the rewards from before"
-# With --async: one in work and one that waits, so that no worker ever does.
+# With --async: one in progress and one that waits, so that no worker ever waits.
 RULES_PER_WORKER = 2
 
 
@@ -120,7 +120,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         where = f" Go on with: nos-search --resume {quote(error.place.parent)}" if error.place else ""
         print(f"nos-search: {error} What was measured is kept there.{where}", file=sys.stderr)
         return 1
-    except tf.errors.OpError as error:  # of a file, such as TensorBoard's
+    except tf.errors.OpError as error:  # from a file, such as TensorBoard's
         raise OSError(describe_error(error)) from error
     finally:
         ledger.close()
@@ -138,7 +138,7 @@ def _describe(p, given):
     try:
         chosen = preferred_algorithm(given.get("preset", SearchConfig.preset), given.get("task", SearchConfig.task))
         entry = find_algorithm(given.setdefault("algorithm", chosen))
-    except UnknownAlgorithm:  # what would propose is not what would be trained
+    except UnknownAlgorithm:  # a missing algorithm does not change what would be trained
         entry = find_algorithm(FALLBACK)
         given["algorithm"] = FALLBACK
     config = flags.configure(SearchConfig, given, **choose_defaults(given, entry))
@@ -197,7 +197,7 @@ def _run(config, out, ledger, may_change, recipe):
 
 
 def _announce(config, out, start, screen, executor):
-    """What is searched, and what with."""
+    """One line on what is searched, and with which algorithm."""
     space, who = config.make_space(), title_of(config.algorithm, config.preset)
     print(
         f"{who} over {space.title} ({_count(space.size)} strings), {' + '.join(config.task)}/"
@@ -217,7 +217,7 @@ def _tell_cost(config, workers, start, recipe):
     print("Trains for a few steps, to say what the search will cost.", flush=True)
     try:
         print(describe_cost(config, workers, start, recipe.cost), flush=True)
-    except TaskFailed as error:  # the workers of a cluster may have data that is not here
+    except TaskFailed as error:  # the workers of a cluster may have data that are not here
         _say(f"nobody knows what it will cost, for the task cannot be trained here: {error}")
 
 
@@ -226,7 +226,7 @@ def _count(size):
 
 
 def _open_anchors(executor, ledger, tasks):
-    """The `Anchors`, each told in a line."""
+    """The `Anchors`, printed as one line each."""
     if not ledger.anchors:
         print("Several tasks: tuned SGD and tuned Adam come first, for the scores 0 and 1 on each.", flush=True)
     with _starting_bar(executor, not ledger.anchors) as on_wait:
@@ -242,7 +242,7 @@ def _open_behaviours(executor, ledger):
 
 @contextlib.contextmanager
 def _starting_bar(executor, is_needed):
-    """A bar for what the workers are asked first, for which they have to start; gives its `on_wait`."""
+    """A bar for the workers' first requests, for which they have to start; yields its `on_wait`."""
     if not is_needed:
         yield lambda work: None
         return
@@ -263,7 +263,7 @@ def _measure_known_optimizers(optimizers, recorder, ledger):
 
 
 def _describe_time(config, known, workers):
-    """What comes on top of the minutes, before they begin."""
+    """Prints what comes on top of the minutes, before they begin."""
     steps = sum(protocol.final_steps for _, protocol in config.find_each())
     fresh = guess_fresh_seconds(known, steps, config.fresh_seeds, workers)
     about = f", about {describe_duration(fresh)}" if fresh else ""
@@ -274,7 +274,7 @@ def _describe_time(config, known, workers):
 
 
 def _make_algorithm(config, out, ledger, known, protocol):
-    """The algorithm, after the start if it does not begin with that itself."""
+    """The algorithm, wrapped to begin with the start rules unless it does so itself."""
     entry, start = find_algorithm(config.algorithm), ledger.start
     given = [] if entry.tries_settings else [one.rule for one in start]
     sizes = BatchSizes(config.batch_size, ledger.earlier_batch_sizes).after(count_batches(given))
@@ -284,7 +284,7 @@ def _make_algorithm(config, out, ledger, known, protocol):
 
 
 def _search(config, out, algorithm, recorder, ledger, rounds):
-    """Whether nothing is left to do, however much time there is."""
+    """Whether nothing is left to do, however much time remains."""
     ahead = RULES_PER_WORKER * recorder.executor.workers if config.asynchronous else 0
     writer = tf.summary.create_file_writer(str(out / TENSORBOARD))
     with RuleBar(config.budget, "rules", recorder.trained, recorder.best) as bar:
@@ -328,7 +328,7 @@ def _say(sentence):
 
 
 def _report(out, ledger, config):
-    ledger.require_in_place()  # else the leaderboard would be written where the run no longer is
+    ledger.require_in_place()  # else the leaderboard would be written where the run is no longer
     words = choose_words(flags.tell(config.task), ledger.anchors, ledger.fingerprint, ledger.task_changes)
     if not ledger.anchors:
         words = words._replace(note=f"{words.note}\n{describe_reward(config.find()[1].reward)}")
@@ -344,7 +344,7 @@ def _report(out, ledger, config):
 
 
 def _find_final_steps(config, ranking):
-    """Steps of a training on the task, or on that of several which is measured first."""
+    """Steps of a training on the task, or on the first one measured of several."""
     steps = {task.name: protocol.final_steps for task, protocol in config.find_each()}
     return next((steps[task] for task in (*ranking.tasks, *steps) if task in steps), 1)
 

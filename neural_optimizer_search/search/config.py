@@ -42,11 +42,11 @@ MUONS = (
     "on_matrices(normalize(orthogonalize(nesterov)), Adam)",
 )
 FOUND_NAMES = tuple(name for name, *_ in FOUND)
-# What a search on a task of a user's own starts with, beside the archive.
+# What a search on the user's own task starts with, in addition to the archive.
 BESIDE_ARCHIVE = (*MUONS, *FOUND_NAMES)
 NO_CACHE = "none"
-MOST_RULES = 10_000  # that a proposal may have
-# Of the gradient steps, those that tune constants: by default on a task of a user's own, and at most.
+MOST_RULES = 10_000  # in a proposal, at most
+# The share of gradient steps that tune constants: the default on the user's own task, and the maximum.
 OWN_CONSTANTS, MOST_CONSTANTS = 0.4, 0.9
 
 
@@ -104,7 +104,7 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
     )
     budget: Optional[int] = flag(
         300,
-        "rules to train; what is screened out, repeated or cached is free",
+        "rules to train; rules that are screened out, repeated or cached are free",
         parse=whole_number(1),
         default_text="300; settings 500; exhaustive, or with --steps, --minutes or --patience: all",
         changeable=True,
@@ -112,7 +112,7 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
     )
     steps: Optional[int] = flag(
         None,
-        "gradient steps to spend, those of the known optimizers included; fresh seeds come on top",
+        "gradient steps to spend, including those of the known optimizers; fresh seeds come on top",
         parse=whole_number(1),
         default_text="no limit",
         changeable=True,
@@ -127,7 +127,7 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
     )
     patience: Optional[int] = flag(
         None,
-        "rules to train without a best one that is better than the last beyond the noise of its seeds",
+        "rules to train without a new best one that beats the last beyond the noise of its seeds",
         parse=whole_number(1),
         default_text="no limit",
         changeable=True,
@@ -145,7 +145,7 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         "a shipped one, and in preset paper",
         earlier=(NONE,),
     )
-    unconstrained: bool = flag(False, "propose also what the paper's three constraints forbid")
+    unconstrained: bool = flag(False, "also propose what the paper's three constraints forbid")
     screen: Optional[str] = flag(
         None,
         "look at a rule before training it, and train each function once",
@@ -186,7 +186,7 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
     )
     cache: str = flag(
         os.path.join("runs", NAME),
-        f"what other searches have measured; {NO_CACHE}: measure all anew",
+        f"what other searches have measured; {NO_CACHE}: measure everything again",
         parse=path_text,
         metavar="FILE",
         changeable=True,
@@ -212,18 +212,18 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
     )
     asynchronous: bool = flag(
         False,
-        "learn from whichever batch is finished first, so that no worker ever waits; not repeatable to the bit",
+        "learn from whichever batch is finished first, so that no worker ever waits; not bit-for-bit repeatable",
         option="--async",
     )
 
     @property
     def batches_ahead(self) -> int:
-        """How many batches are measured beside the one that is learned from next, in their order."""
+        """How many batches are measured beside the one that is learned from next, in order."""
         return 0 if self.asynchronous else self.pipeline or 0
 
     @property
     def starts_with(self) -> tuple[str, ...]:
-        """What names the rules that are measured first; for `find_rules`."""
+        """The names of the rules that are measured first, for `find_rules`."""
         if self.start is not None:
             return self.start
         is_own = any(":" in name for name in self.task_names)
@@ -241,17 +241,17 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
 
     @property
     def joins_alike(self) -> bool:
-        """Whether rules that behave alike are one; by default in every preset but the paper's."""
+        """Whether rules that behave alike count as one; by default in every preset but the paper's."""
         return self.alike == "on" or (self.alike is None and self.preset != "paper")
 
     def choose_racing(self, protocol: Protocol) -> Optional[Racing]:
-        """When rules are stopped: as the protocol says, unless the flags say otherwise."""
+        """When rules are stopped: by the protocol, unless the flags say otherwise."""
         if self.racing == "on":
             return protocol.racing or Racing()
         return None if self.racing == "off" or self.preset == "paper" else protocol.racing
 
     def make_space(self) -> Space:
-        """The `Space` that the flags name; a ValueError if there is none of this depth."""
+        """The `Space` that the flags name; raises a ValueError if there is none of this depth."""
         if self.space == COMPOSED:
             return ComposedSpace()
         if self.depth is None:
@@ -319,7 +319,7 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
 
         Args:
           p: The command's parser.
-          advice: What to do if there is no such task, in a sentence.
+          advice: A sentence on what to do if there is no such task.
         """
         self.check_workers(p)
         self.check_task(p, advice)
@@ -333,7 +333,7 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
 
 
 def choose_defaults(given: Mapping[str, Any], entry: AlgorithmEntry) -> dict[str, Any]:
-    """Defaults in place of those of `SearchConfig`, by what was given."""
+    """Defaults in place of `SearchConfig`'s, depending on what was given."""
     another_limit = given.keys() & {"steps", "minutes", "patience"}
     of_iterations = given.keys() & {"depth", "unconstrained"} or given.get("preset") == "paper"
     is_composed = given.get("space") == COMPOSED or ("space" not in given and not of_iterations)
@@ -346,20 +346,20 @@ def choose_defaults(given: Mapping[str, Any], entry: AlgorithmEntry) -> dict[str
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Where a search is kept, and what its command line is short for."""
+    """The directory of a search, and what its command line abbreviates."""
 
     GROUPS: ClassVar[dict[str, str]] = {"recipe": "the run"}
 
     recipe: Optional[str] = flag(
         None,
-        "a search as a paper has it: stands for flags, which it prints; a flag given beside it counts instead",
+        "a search as a paper describes it: stands for flags, which it prints; flags that are given take precedence",
         choices=RECIPES,
         recorded=False,
     )
     out: Optional[Path] = flag(
         None, "directory of the run", parse=path, default_text="a new one under runs", recorded=False
     )
-    resume: Optional[Path] = flag(None, "directory of a run to go on with", parse=path, metavar="RUN", recorded=False)
+    resume: Optional[Path] = flag(None, "directory of a run to continue", parse=path, metavar="RUN", recorded=False)
     check: Optional[Path] = flag(
         None,
         "only say whether the files of a run are whole and belong together",
@@ -372,6 +372,6 @@ class RunConfig:
     )
     changed_task: bool = flag(
         False,
-        "resume although the task of your own is another than before; the rewards from before stay beside new ones",
+        "resume although your own task has changed; the earlier rewards stay beside new ones",
         recorded=False,
     )

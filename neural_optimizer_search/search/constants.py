@@ -1,12 +1,12 @@
-"""Rounds in which a search tunes: constants, rate, schedule and weight decay of the best rules, found and known.
+"""Rounds in which a search tunes the constants, rate, schedule and weight decay of the best rules, found and known.
 
-A form shows what it is worth with its own constants only. So a share of the gradient steps goes to the best few
-forms, and as many trials each to the best known optimizers, with which a verdict compares them. What a round finds,
-the algorithm learns as the worth of the form. Which rounds there are depends on what was learned from, and on nothing
-else: where the steps of a search end within one, it has as many trials of each rule as fit, nothing is learned from
-it, and the search ends there. With more steps it goes on from these trials.
+The quality of a form shows only with suitable constants. So a share of the gradient steps goes to the best few forms,
+and as many trials each to the best known optimizers, with which a verdict compares them. The algorithm learns the
+result of a round as the form's reward. Which rounds there are depends only on what was learned from: if the steps of
+a search end within a round, it has as many trials of each rule as fit, nothing is learned from it, and the search
+ends there. With more steps, it continues from these trials.
 
-What another run tuned comes before all rounds: it is measured as it was there.
+Rules that another run tuned come before all rounds: they are measured as they were there.
 """
 
 import dataclasses
@@ -30,12 +30,14 @@ from neural_optimizer_search.workers.executor import LONGEST_TIMEOUT, Ask
 
 @dataclasses.dataclass(frozen=True)
 class ConstantsConfig:
-    """Args:
-    share: Of all gradient steps, those that go to rounds; in [0, 1), and 0 for none.
-    forms: Found rules of a round. Half of them are those that are worth most with tuned constants, which go on; the
-      others are the best that nobody tuned: what was tuned first would else stay ahead of all.
-    known: Known optimizers of a round, chosen likewise.
-    trials: Of each of these in a round.
+    """How constants are tuned in the course of a search.
+
+    Args:
+      share: Share of all gradient steps that goes to rounds; in [0, 1), and 0 for none.
+      forms: Number of found rules in a round. Half of them are the best with tuned constants, whose tuning goes on;
+        the others are the best untuned ones, because otherwise the rules tuned first would stay ahead of all.
+      known: Number of known optimizers in a round, chosen in the same way.
+      trials: Number of trials of each of these in a round.
 
     Raises:
       ValueError: If a value is out of range.
@@ -52,7 +54,7 @@ class ConstantsConfig:
 
 
 def find_round_cost(config: ConstantsConfig, protocol: Protocol) -> int:
-    """The most gradient steps of a round: trials, and for each rule a last measurement with all seeds."""
+    """The most gradient steps that a round takes: trials, and for each rule a final measurement with all seeds."""
     rules = config.forms + config.known
     return rules * (config.trials * find_trial_steps(protocol) + _count_other_steps(protocol))
 
@@ -62,17 +64,17 @@ def _count_other_steps(protocol):
 
 
 def find_steps_before(config: ConstantsConfig, protocol: Protocol) -> int:
-    """The gradient steps that a search spends on something else before each round, so that the share is kept."""
+    """The gradient steps that a search spends on other things before each round, so that the share is kept."""
     return math.ceil(find_round_cost(config, protocol) * (1.0 - config.share) / config.share)
 
 
 def describe_no_round(config: ConstantsConfig, protocol: Protocol, steps: Mapping[str, int]) -> str:
-    """Why nothing was tuned, in a line; "" if something was, or nothing was to be.
+    """Why nothing was tuned, in a line; "" if something was, or if nothing should be.
 
     Args:
       config: A `ConstantsConfig`.
       protocol: The `Protocol`.
-      steps: As of `Ledger.count_steps`.
+      steps: What `Ledger.count_steps` returns.
     """
     if not config.share or steps.get("constants"):
         return ""
@@ -94,13 +96,13 @@ class Rounds:
       protocol: The `Protocol`.
       recorder: The `EvaluationRecorder` of the search, whose workers are asked.
       standing: Its `Standing`.
-      ledger: The `Ledger`; what it has of a round is not done again.
+      ledger: The `Ledger`; what it has of a round is not repeated.
       known: Evaluations of the known optimizers.
-      seed: Of what is tried.
+      seed: Seed of the trials.
       given: What other runs tuned, by the key of the form.
 
     Attributes:
-      is_over: Whether the steps that were left did not suffice for a whole round.
+      is_over: Whether the remaining steps did not suffice for a whole round.
     """
 
     def __init__(
@@ -119,7 +121,7 @@ class Rounds:
         )  # fmt: skip
         self._given = dict(given or {}) if config.share else {}
         self._known = {e.key for e in known}
-        # The most that a trial takes, and what else there is to a round of a rule.
+        # The most that a trial takes, and what else a round takes per rule.
         self._trial_steps, self._other_steps = find_trial_steps(protocol), _count_other_steps(protocol)
         self._seeds, self._final_steps = protocol.seeds, len(protocol.seeds) * protocol.final_steps
         self._cost = find_round_cost(config, protocol)
@@ -131,7 +133,7 @@ class Rounds:
         self._spent = 0
 
     def recall(self, step: int) -> None:
-        """Takes in the rounds that were learned from before this step."""
+        """Reads the rounds that were learned from before this step."""
         for tuning in [one for one in self._kept.values() if one.step < step]:
             self._take_in(tuning)
 
@@ -148,12 +150,11 @@ class Rounds:
 
         Args:
           step: The number of the step in which it is learned from.
-          left: Gradient steps that it may take; None for any number. If they are too few, `is_over` is set, and what
-            fits is done.
+          left: Gradient steps that it may take; None for any number. If they are too few, `is_over` is set, and as
+            many trials are done as fit.
 
         Returns:
-          What is to be learned: of each form that is worth more than before an evaluation, whose rule is the form as
-          it was spelled.
+          What is to be learned: an evaluation of each form that improved, whose rule is the form as it was spelled.
         """
         if given := self._choose_given():
             self.is_over = left is not None and left < len(given) * self._final_steps
@@ -177,12 +178,12 @@ class Rounds:
         return learned
 
     def _count_trials(self, left, rules):
-        """How many trials each of so many rules gets."""
+        """The number of trials that each of so many rules gets."""
         if left is None:
             return self._config.trials
         return max(0, min(self._config.trials, (left // rules - self._other_steps) // self._trial_steps))
 
-    # -- Of which rules --------------------------------------------------------------------------------
+    # -- Choice of rules -------------------------------------------------------------------------------
 
     def _choose_given(self):
         settled = self._standing.settled
@@ -207,7 +208,7 @@ class Rounds:
         return [*tuned[:half], *new[: count - min(half, len(tuned))]]
 
     def _may_go_on(self, form):
-        """No round of it failed."""
+        """Whether no round of the form failed."""
         return all(one.trials or one.key in self._found for one in self._trials.get(form.key, ()))
 
     def _find_worth(self, form):
@@ -223,7 +224,7 @@ class Rounds:
     # -- The work --------------------------------------------------------------------------------------
 
     def _measure(self, forms: Sequence[Evaluation], step: int, trials: int) -> dict[str, Tuning]:
-        """The rounds of so many trials of forms, by their keys; each is recorded when it is there."""
+        """The rounds of so many trials of forms, by their keys; each is recorded as soon as it is finished."""
         executor, done, pending = self._recorder.executor, {}, {}
         limit = executor.timeout
         for form in forms:
@@ -235,7 +236,7 @@ class Rounds:
             share = (trials * self._trial_steps + self._other_steps) / max(1, form.steps)
             executor.timeout = min(LONGEST_TIMEOUT, limit * max(1.0, share))
             ask = self._make_ask(form, kept.trials if kept else (), trials)
-            rule = form.rule if trials else self._given[form.key].rule  # whose rate is for its own spelling
+            rule = form.rule if trials else self._given[form.key].rule  # its rate is for its own spelling
             pending[executor.submit(rule, ask)] = form, number
         while pending:
             self._recorder.on_wait(f"the constants of {len(pending)} rules are tuned")
@@ -261,7 +262,7 @@ class Rounds:
         return Ask(carry_on, dict(arguments, count=count, seed=self._seed))
 
     def _record(self, form, number, step, answer):
-        if isinstance(answer, Evaluation):  # of a failure: there was no answer
+        if isinstance(answer, Evaluation):  # after a failure: there was no answer
             return self._keep(Tuning(form.key, number, step, 0, ()), None)
         tuning = Tuning(form.key, number, step, answer.steps, tuple(answer.trials))
         found = answer.evaluation and dataclasses.replace(
@@ -284,7 +285,7 @@ class Rounds:
 
 
 def _can(evaluation):
-    """Whether there is a rate, from which to go on."""
+    """Whether there is a rate from which to continue."""
     return evaluation.status == "ok" and evaluation.learning_rate is not None
 
 

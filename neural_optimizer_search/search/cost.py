@@ -11,18 +11,18 @@ from neural_optimizer_search.search.registry import AlgorithmEntry, find_algorit
 from neural_optimizer_search.tasks.named_task import NamedTask
 from neural_optimizer_search.tasks.protocol import Protocol
 
-# Of the longer run that is timed: in fewer, a training's first moments would count for much.
+# Steps of the longer timed run: in fewer, the first moments of a training would count too much.
 LEAST_STEPS = 40
 
 
 def describe_cost(config: SearchConfig, workers: int, start: int, published: str) -> str:
-    """What a search will cost, in rows. Where a training takes minutes, to find that out takes seconds.
+    """What a search will cost, in rows. Where a training takes minutes, finding that out takes seconds.
 
     Args:
-      config: Of the search.
-      workers: How many workers measure rules.
-      start: How many rules it starts with.
-      published: What somebody else says of the cost of such a search.
+      config: Flags of the search.
+      workers: Number of workers that measure rules.
+      start: Number of rules that it starts with.
+      published: What others report of the cost of such a search.
 
     Raises:
       TaskFailed: If a task cannot be trained.
@@ -30,7 +30,7 @@ def describe_cost(config: SearchConfig, workers: int, start: int, published: str
     describe, began = config.make_describer(), time.monotonic()
     described, trained = [], 0.0
     for task, protocol in config.find_each():
-        # Only of a shipped task is it known that a short run has the same steps.
+        # Only for a shipped task is it known that a short run has the same steps.
         by = 1 if isinstance(task, NamedTask) else find_divisor(protocol)
         found = describe(task, protocol if by == 1 else shorten(protocol, by), config.data_dir)
         trained += found.seconds
@@ -45,9 +45,9 @@ def make_plan(config: SearchConfig, entry: AlgorithmEntry, workers: int, start: 
     """The `Plan` of a search, from its flags.
 
     Args:
-      config: Of the search.
-      entry: Of its algorithm.
-      workers, start, start_seconds: As of `Plan`.
+      config: Flags of the search.
+      entry: The `AlgorithmEntry` of its algorithm.
+      workers, start, start_seconds: See `Plan`.
     """
     known, tries = len(config.known_optimizers), entry.tries_settings
     return Plan(config.limits, workers, known, start, config.fresh_seeds, config.tuning, start_seconds, tries)
@@ -67,9 +67,9 @@ def find_divisor(protocol: Protocol) -> int:
 
 
 def shorten(protocol: Protocol, by: int) -> Protocol:
-    """A protocol with the same runs, each with a part of the steps.
+    """A protocol with the same runs, each with a fraction of the steps.
 
-    Validation on one batch: in a run so short the whole validation would take most of the time, and in a whole
+    It validates on one batch: in so short a run, the whole validation would take most of the time, but in a whole
     training it takes little.
     """
     steps = protocol.final_steps // by

@@ -31,7 +31,7 @@ class Described(NamedTuple):
 
 
 def format_tables(described: Sequence[Described], plan: Plan) -> str:
-    """All that is known before the first rule, task by task, and what the whole search takes.
+    """Everything that is known before the first rule, task by task, and what the whole search takes.
 
     Args:
       described: The tasks.
@@ -49,12 +49,12 @@ def format_tables(described: Sequence[Described], plan: Plan) -> str:
 
 
 def format_cost(described: Sequence[Described], plan: Plan, published: str) -> str:
-    """What a search takes, in the rows of `format_tables` that tell it.
+    """What a search takes, as rows of `format_tables`.
 
     Args:
       described: The tasks.
       plan: What the search will do.
-      published: What somebody else says of the cost of such a search.
+      published: What others report of the cost of such a search.
     """
     steps, seconds = (sum(getattr(one.found, name) for one in described) for name in ("steps", "seconds"))
     rule = f"at most {steps:,} steps, about {describe_duration(seconds)} with Adam on one core"

@@ -1,29 +1,29 @@
-"""Whether a search that is resumed has anything left to do: to look at its task takes longer than all else."""
+"""Whether a resumed search has anything left to do, known without its task, which takes longest to load."""
 
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.config import SearchConfig
 from neural_optimizer_search.search.limits import Limits
 
-# A limit that a larger one makes a search go on from -> its flag. Minutes begin anew with each command.
+# A limit that can be raised to continue a search -> its flag. Minutes start again with each command.
 _FLAGS = {"rules": "--budget", "steps": "--steps", "patience": "--patience"}
 
 
 def note_end(config: SearchConfig, ledger: Ledger) -> None:
-    """Records that a search has done all that its flags ask for."""
+    """Records that a search has done everything that its flags ask for."""
     ledger.set_end(_describe(config))
 
 
 def forget_end(ledger: Ledger) -> None:
-    """Records that a search goes on."""
+    """Records that a search continues."""
     if ledger.end:
         ledger.set_end({})
 
 
 def has_ended(config: SearchConfig, ledger: Ledger) -> bool:
-    """Whether a search had done all that its flags ask for when its last command ended.
+    """Whether a search had done everything that its flags ask for when its last command ended.
 
     Raises:
-      Damaged: If what the ledger says of it is none such.
+      Damaged: If the ledger's record of it is invalid.
     """
     return ledger.end == _describe(config)
 
@@ -34,12 +34,12 @@ def _describe(config):
 
 
 def describe_end(limits: Limits, reached: str, is_idle: bool) -> str:
-    """What ended a search, in a sentence.
+    """Says in a sentence what ended a search.
 
     Args:
       limits: Its `Limits`.
       reached: The name of the limit that is reached.
-      is_idle: Whether that was so from the beginning, and nothing was done.
+      is_idle: Whether the limit was reached from the beginning, so that nothing was done.
 
     Example:
       >>> from neural_optimizer_search.search.ended import describe_end

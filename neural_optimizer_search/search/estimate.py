@@ -1,4 +1,4 @@
-"""How long a search will take, from what a training of its task takes: a range, for rules differ much."""
+"""How long a search will take, from the duration of a training of its task: a range, because rules differ a lot."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -12,18 +12,18 @@ from neural_optimizer_search.search.limits import Limits
 from neural_optimizer_search.search.ranking import SHOWN
 from neural_optimizer_search.tasks.protocol import Protocol
 
-# As seen in searches on digits and on tables. Of the steps that a rule takes at most: what known optimizers take on
-# average, rules that may be stopped, and other rules.
+# As seen in searches on digits and on tables. As a share of the most steps that a rule takes: the average for known
+# optimizers, for rules that may be stopped, and for other rules.
 KNOWN_STEPS, RACED_STEPS, WHOLE_STEPS = (0.7, 1.0), (0.2, 0.9), (0.7, 1.0)
-TRIAL_STEPS = (0.6, 2.0)  # of a search for settings, in trainings
-# What a step takes, of one with Adam on a quiet core. What the workers' starts and the first trainings with fresh
-# seeds take, of what it took to describe the task, without its trainings.
+TRIAL_STEPS = (0.6, 2.0)  # in a search for settings, in trainings
+# The duration of a step, relative to one with Adam on a quiet core. The duration of the workers' starts and of the
+# first trainings with fresh seeds, relative to describing the task, without its trainings.
 STEP_SECONDS, STARTS, TRACES = (0.7, 2.5), (1.0, 3.0), (0.1, 0.5)
 
 
 @dataclass(frozen=True)
 class Range:
-    """Two numbers between which one will be."""
+    """Two numbers between which a number will be."""
 
     low: float
     high: float
@@ -32,7 +32,7 @@ class Range:
         return Range(self.low + other.low, self.high + other.high)
 
     def times(self, low: float, high: Optional[float] = None) -> "Range":
-        """This one with each end multiplied; by one number, with both by that."""
+        """This range with its ends multiplied by `low` and `high`, or both by `low`."""
         return Range(self.low * low, self.high * (low if high is None else high))
 
 
@@ -42,12 +42,12 @@ class Plan:
 
     Attributes:
       limits: What ends it.
-      workers: How many workers measure rules.
-      known: Known optimizers that are measured before.
-      start: Rules that are measured first, which count among the others.
+      workers: Number of workers that measure rules.
+      known: Number of known optimizers that are measured before.
+      start: Number of rules that are measured first, which count among the others.
       fresh_seeds: How often each of the known optimizers and of the best rules is trained at the end.
       tuning: How constants are tuned.
-      start_seconds: What it took to start a process that has each of the tasks.
+      start_seconds: Seconds to start a process that has each of the tasks.
       tries_settings: Whether a rule is measured with one setting, and not by a sweep.
     """
 
@@ -66,9 +66,9 @@ class Estimate:
     """Seconds of each part of a search, and rounds of tuning.
 
     Attributes:
-      starts, known, fresh: What the workers' starts, the known optimizers and the fresh seeds take.
-      rounds: How many rounds of tuning there will be; None if nobody knows.
-      search: What the rules and these rounds take; None if nobody knows.
+      starts, known, fresh: Duration of the workers' starts, the known optimizers and the fresh seeds.
+      rounds: Number of rounds of tuning; None if unknown.
+      search: Duration of the rules and these rounds; None if unknown.
     """
 
     starts: Range
@@ -79,7 +79,7 @@ class Estimate:
 
     @property
     def whole(self) -> Optional[Range]:
-        """All of it; None if nobody knows."""
+        """The total; None if unknown."""
         return self.search and self.starts + self.known + self.search + self.fresh
 
 
@@ -107,7 +107,7 @@ def estimate(plan: Plan, described: Sequence[tuple[Description, Protocol]]) -> E
 
 
 def _find_steps(plan, described, most, known):
-    """The gradient steps of the search without the known optimizers, and its rounds; None for what nobody knows."""
+    """The gradient steps of the search without the known optimizers, and its rounds; None for what is unknown."""
     limits, protocol = plan.limits, described[0][1]
     ends = []
     if limits.rules is not None:
@@ -132,7 +132,7 @@ def _find_steps(plan, described, most, known):
 
 
 def _tune(tuning, protocol, others):
-    """The steps of the rounds beside so many of others."""
+    """The steps of the rounds in addition to so many other steps."""
     if not tuning.share:
         return Range(0, 0)
     cost, before = find_round_cost(tuning, protocol), find_steps_before(tuning, protocol)
@@ -149,7 +149,7 @@ def _limit_time(limits, search, rule):
 
 
 def guess_fresh_seconds(known: Iterable[Evaluation], final_steps: int, seeds: int, workers: int) -> float:
-    """About how many seconds the trainings with fresh seeds take; 0 if nobody knows.
+    """About how many seconds the trainings with fresh seeds take; 0 if unknown.
 
     Args:
       known: The evaluations of the known optimizers.

@@ -1,4 +1,4 @@
-"""Regularized evolution (Real et al., 2019, arXiv:1802.01548): tournaments for parents, and the oldest dies."""
+"""Regularized evolution (Real et al., 2019, arXiv:1802.01548): tournaments choose parents, and the oldest dies."""
 
 import collections
 import itertools
@@ -18,10 +18,12 @@ from neural_optimizer_search.search.variation import draw_string, mutate
 
 @dataclass(frozen=True)
 class EvolutionConfig:
-    """Args:
-    batch_size: Children a proposal.
-    population: Rules that live at a time; the first ones are random.
-    tournament: Rules drawn for a tournament, whose best is the parent.
+    """The settings of regularized evolution.
+
+    Args:
+      batch_size: Children per proposal.
+      population: Rules alive at a time; the first ones are random.
+      tournament: Rules drawn for a tournament, the best of which is the parent.
     """
 
     batch_size: int = 5
@@ -38,9 +40,9 @@ class Evolution(Algorithm):
       space: A `Space`.
       config: An `EvolutionConfig`.
       seed: Seed of the rules.
-      samples: The `Sample`s of the steps done before, which is all its state; of many, the last ones, with at
-        least a population that the screen let pass.
-      sizes: Of proposals that have another size than the configuration's.
+      samples: The `Sample`s of earlier steps, which are its whole state; if there are many, the last ones, with at
+        least a population that passed the screen.
+      sizes: Sizes of proposals that differ from the configuration's.
     """
 
     def __init__(
@@ -58,7 +60,7 @@ class Evolution(Algorithm):
         self._population = collections.deque(reversed(youngest), maxlen=config.population)
 
     def propose(self, number: int) -> Proposal:
-        """The `Proposal` of this number."""
+        """The `Proposal` with this number."""
         rng = np.random.default_rng([self._seed, number])
         strings = [self._string(rng) for _ in range(self._sizes.find(number, self._config.batch_size))]
         return Proposal([self._space.decode(string) for string in strings])
@@ -69,7 +71,7 @@ class Evolution(Algorithm):
         self.metrics = {"population/mean": float(np.mean([reward for _, reward in self._population] or [0.0]))}
 
     def _find_members(self, measured):
-        """Those that are of the space: a search may start with others."""
+        """The rules that are in the space: a search may start with others."""
         found = ((self._space.embed(one.rule), one.reward) for one in measured)
         return ((string, reward) for string, reward in found if string)
 

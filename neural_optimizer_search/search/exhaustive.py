@@ -10,8 +10,8 @@ from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
 from neural_optimizer_search.search.registry import AlgorithmEntry
 
-# Strings a proposal, of which few are legal. It stays as it is: which strings a proposal has follows from its number,
-# and how many of them are rules nobody knows before.
+# Strings per proposal, few of which are legal. It must not change: a proposal's strings follow from its number, and
+# how many of them are rules is unknown beforehand.
 BATCH = 1000
 
 
@@ -19,9 +19,9 @@ class Exhaustive(Algorithm):
     """Proposes every legal string once, in the order of its tokens.
 
     Args:
-      space: A `Space`; one whose strings can be counted to their end.
-      batch_size: Strings a proposal; the legal ones of them are its rules.
-      completed: Proposals learned from before, which is all its state.
+      space: A `Space`; one small enough to enumerate.
+      batch_size: Strings per proposal; the legal ones among them are its rules.
+      completed: Number of proposals learned from before, which is its whole state.
     """
 
     def __init__(self, space: Space, batch_size: int, completed: int = 0):
@@ -30,7 +30,7 @@ class Exhaustive(Algorithm):
         self.share = 0.0
 
     def propose(self, number: int) -> Optional[Proposal]:
-        """The `Proposal` of this number; None after the last string."""
+        """The `Proposal` with this number; None after the last string."""
         first = number * self._batch_size
         if first >= self._strings_in_all:
             return None
@@ -38,7 +38,7 @@ class Exhaustive(Algorithm):
         return Proposal([self._space.decode(string) for string in self._find_legal(first, last)], last)
 
     def learn(self, proposal: Proposal, evaluations: Sequence[Evaluation]) -> None:
-        """Notes how far the search is."""
+        """Notes the search's progress."""
         if proposal.drawn is not None:
             share = proposal.drawn / self._strings_in_all
             self.share, self.metrics = share, {"share_proposed": share}

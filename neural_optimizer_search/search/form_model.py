@@ -1,4 +1,4 @@
-"""What trials of one form tell of its constants: the next ones are drawn where the good ones are dense."""
+"""What the trials of a form tell about its constants: the next ones are drawn where good ones are dense."""
 
 import collections
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ class FormModel:
         self._trials: dict[Rule, list[FrozenTrial]] = collections.defaultdict(list)
 
     def add(self, form: Rule, tunables: Sequence[Tunable], values: Mapping[str, Any], evaluation: Evaluation) -> None:
-        """Adds a trial. One that ended early, or diverged, was worth less than all others."""
+        """Adds a trial. One that ended early, or diverged, counts as worse than all others."""
         params = {one.name: _write(one, values.get(one.name, one.own)) for one in tunables}
         distributions = {one.name: make_distribution(one) for one in tunables}
         is_whole = _is_whole(evaluation)
@@ -41,7 +41,7 @@ class FormModel:
         self._trials[form].append(made)
 
     def suggest(self, form: Rule, tunables: Sequence[Tunable], seed: int) -> Optional[dict[str, Any]]:
-        """Values for the next trial of a form; None if too few were tried."""
+        """Values for the next trial of a form; None after too few trials."""
         if len(self._trials[form]) < ENOUGH:
             return None
         how = dict(seed=seed, multivariate=True, n_startup_trials=ENOUGH)
@@ -53,14 +53,15 @@ class FormModel:
 
 
 def _write(tunable, value):
-    """The sampler's number for a value; the end of the range for one that is outside."""
+    """The sampler's number for a value; values outside the range are clipped to it."""
     scale, written = tunable.scale, tunable.write(value)
     return min(max(written, scale.low), scale.high) if isinstance(scale, Scale) else written
 
 
 def _is_whole(evaluation):
-    """Whether the first training got to its end: what ended early has nothing but what it was paid by then. Of
-    several tasks, whether it was trained on all.
+    """Whether the first training reached its end; on several tasks, whether it was trained on all.
+
+    One that ended early only has its reward until then.
     """
     if evaluation.parts:
         return evaluation.status == "ok"

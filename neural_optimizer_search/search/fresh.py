@@ -1,7 +1,7 @@
 """Measures the best rules and the known optimizers once more, with seeds that the search never saw.
 
-The best of many is the luckiest too: what chose a rule does not tell how good it is. Neither does the search's reward
-choose among the best ten, nor a rate or a schedule: these stay as they were.
+The best of many is also the luckiest: the reward by which a rule was chosen is optimistically biased. The search's
+reward does not rank the best ten, either. Rates and schedules stay as they were.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ FIRST_SEED = 1000
 
 
 def choose_seeds(count: int, used: Collection[int]) -> tuple[int, ...]:
-    """The first seeds from `FIRST_SEED` on that are not used.
+    """The first unused seeds from `FIRST_SEED` on.
 
     Example:
       >>> from neural_optimizer_search.search.fresh import choose_seeds
@@ -32,7 +32,7 @@ def choose_seeds(count: int, used: Collection[int]) -> tuple[int, ...]:
 def choose_contenders(ranking: Ranking) -> list[Evaluation]:
     """What is measured with fresh seeds: known optimizers, and the best rules that were trained to their end.
 
-    What diverged everywhere has no rate to be trained with.
+    A rule that diverged everywhere has no rate to be trained with.
     """
     best = [one for one in ranking.found if one.place <= SHOWN and one.evaluation.status == "ok"]
     best = sorted(best, key=lambda one: one.place)
@@ -44,13 +44,13 @@ class FreshSeeds:
 
     Args:
       executor: An `Executor`.
-      ledger: The `Ledger` of the search; what it has with these seeds is not done again.
-      evaluations: What the search saw of the rules.
+      ledger: The `Ledger` of the search; what it has with these seeds is not repeated.
+      evaluations: The search's evaluations of the rules.
       seeds: The seeds.
 
     Attributes:
-      done: How many of the rules had all seeds before.
-      best: The highest reward of these; 0 if there are none.
+      done: Number of rules that already had all seeds.
+      best: The highest reward among these; 0 if there are none.
     """
 
     def __init__(self, executor: Executor, ledger: Ledger, evaluations: Iterable[Evaluation], seeds: Sequence[int]):
@@ -71,10 +71,10 @@ class FreshSeeds:
         on_evaluation: Callable[[Evaluation], None] = lambda evaluation: None,
         on_wait: Callable[[str], None] = lambda work: None,
     ) -> None:
-        """Trains what is missing.
+        """Runs the missing trainings.
 
         Args:
-          on_evaluation: Called with each evaluation when it is recorded.
+          on_evaluation: Called with each evaluation as it is recorded.
           on_wait: Called every few seconds of waiting, with what takes long, in words; with "" if nothing does.
 
         Raises:
@@ -82,7 +82,7 @@ class FreshSeeds:
         """
         limit, pending = self._executor.timeout, {}
         for evaluation, seeds in self._work:
-            # Many seeds may take longer than what the search did with a rule.
+            # Many seeds may take longer than a rule did in the search.
             share = len(seeds) / max(1, len(evaluation.rewards))
             self._executor.timeout = min(LONGEST_TIMEOUT, limit * max(1.0, share))
             pending[self._executor.submit(evaluation.rule, _ask(evaluation, seeds))] = evaluation, seeds
@@ -108,7 +108,7 @@ def _ask(evaluation, seeds):
 
 
 def _complete(fresh, evaluation, seeds):
-    """What was measured under the key of the rule; a rule that could not be measured gets 0 with each seed."""
+    """The measurement under the rule's key; a rule that could not be measured gets 0 with each seed."""
     rewards = (0.0,) * len(seeds) if fresh.status in FAILURES else fresh.rewards
     names = ("key", "form", "learning_rate", "schedule", "weight_decay")
     kept = {name: getattr(evaluation, name) for name in names}
@@ -116,7 +116,7 @@ def _complete(fresh, evaluation, seeds):
 
 
 def _join(before, later):
-    """One evaluation of the seeds of two."""
+    """Merges the seeds of two evaluations into one."""
     seeds = before.seeds + later.seeds
     parts = join_seeds(before.parts, later.parts) if before.parts and later.parts else ()
     rewards = join_rewards(parts) if parts else before.rewards + later.rewards

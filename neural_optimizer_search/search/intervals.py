@@ -1,6 +1,6 @@
-"""What rewards with several seeds tell of their mean: an interval, and the probability that it is above another's.
+"""The mean of rewards with several seeds: its interval, and the probability that it is above another's.
 
-Both suppose that rewards, or their differences, are drawn from a normal distribution of which nothing else is known.
+Both suppose that rewards, or their differences, are drawn from a normal distribution with unknown parameters.
 """
 
 import math
@@ -14,7 +14,7 @@ NEAR = 0.9
 
 
 class Interval(NamedTuple):
-    """A mean, and how far its interval reaches to either side; None if one value tells nothing of that."""
+    """A mean, and the half-width of its interval; None if there is only one value."""
 
     mean: float
     half: Optional[float]
@@ -26,11 +26,11 @@ def find_interval(rewards: Sequence[float], confidence: float = CONFIDENCE) -> I
         mean ± t · s / √n
 
     where s is the standard deviation with n - 1 degrees of freedom, and t the quantile (1 + confidence) / 2 of
-    Student's distribution with as many.
+    Student's distribution with as many degrees of freedom.
 
     Args:
       rewards: At least one.
-      confidence: How often such an interval has the true mean in it, in (0, 1).
+      confidence: How often such an interval contains the true mean, in (0, 1).
 
     Example:
       >>> from neural_optimizer_search.search.intervals import find_interval
@@ -52,13 +52,13 @@ def find_probability(differences: Sequence[float]) -> Optional[float]:
         P(μ > 0) = T(d · √n / s)
 
     where d is the mean of the differences, s their standard deviation with n - 1 degrees of freedom, and T Student's
-    distribution function with as many: the posterior of μ with a flat prior of μ and of log σ.
+    distribution function with as many: the posterior of μ with a flat prior on μ and log σ.
 
     Args:
-      differences: Of the rewards of two rules with the same seeds.
+      differences: Differences between the rewards of two rules with the same seeds.
 
     Returns:
-      A number in [0, 1]; 0.5 if all differences are 0; None of fewer than two, which do not tell how they scatter.
+      A number in [0, 1]; 0.5 if all differences are 0; None for fewer than two, which have no spread.
 
     Example:
       >>> from neural_optimizer_search.search.intervals import find_probability
@@ -80,7 +80,7 @@ def find_probability(differences: Sequence[float]) -> Optional[float]:
 def say_probability(probability: float) -> str:
     """A probability in words; one that would be rounded to 0 or 1 is not called certain.
 
-    From `NEAR` on it has three digits: what is needed of the best of ten rules is 0.995.
+    From `NEAR` on it has three digits, because the best of ten rules needs 0.995.
 
     Args:
       probability: In [0, 1].

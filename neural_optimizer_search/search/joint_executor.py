@@ -1,4 +1,4 @@
-"""An executor for several tasks: it tells the workers what scores are made of."""
+"""An executor for several tasks: it tells the workers what defines the scores."""
 
 import concurrent.futures
 import dataclasses
@@ -9,14 +9,14 @@ from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.search.anchors import Anchors
 from neural_optimizer_search.workers.executor import MEASURE, Ask, Executor, Failure, Work
 
-SCORED = (MEASURE.method, "measure_setting")  # what is asked of rules whose rewards are scores
+SCORED = (MEASURE.method, "measure_setting")  # the requests whose rewards are scores
 
 
 class JointExecutor(Executor):
-    """Has an executor measure rules on several tasks; tuned SGD and tuned Adam are measured already.
+    """Makes an executor measure rules on several tasks; tuned SGD and tuned Adam are measured already.
 
     Args:
-      executor: An `Executor` whose workers have a `JointEvaluator`; whoever opened it closes it.
+      executor: An `Executor` whose workers have a `JointEvaluator`; its opener closes it.
       anchors: The `Anchors`.
     """
 
@@ -25,7 +25,7 @@ class JointExecutor(Executor):
         self._measured = {e.rule.canonical(): e for e in anchors}
 
     def submit(self, rule: Rule, ask: Ask = MEASURE) -> "concurrent.futures.Future[Any]":
-        """A future of the rule's evaluation, or of what is asked."""
+        """A future of the rule's evaluation, or of another request."""
         measured = self._measured.get(rule.canonical()) if ask == MEASURE else None
         if measured is not None:
             future: concurrent.futures.Future[Any] = concurrent.futures.Future()
@@ -37,12 +37,12 @@ class JointExecutor(Executor):
 
     @property
     def workers(self) -> int:
-        """How many rules it measures at a time."""
+        """The number of rules that it measures at a time."""
         return self._executor.workers
 
     @property
     def longest_work(self) -> Optional[Work]:
-        """What has been under way for longest."""
+        """The request that has been in progress for longest."""
         return self._executor.longest_work
 
     @property
@@ -65,7 +65,7 @@ class JointExecutor(Executor):
 
     @property
     def on_failure(self) -> Callable[[Failure], None]:
-        """What is called with each failure of a worker."""
+        """The function that is called with each failure of a worker."""
         return self._executor.on_failure
 
     @on_failure.setter

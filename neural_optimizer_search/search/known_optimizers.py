@@ -1,4 +1,4 @@
-"""The optimizers that every found rule is shown beside, as rules of the same language."""
+"""The optimizers with which found rules are compared, as rules of the same language."""
 
 import argparse
 import difflib
@@ -15,7 +15,8 @@ from neural_optimizer_search.measuring.evaluation import FAILURES, Evaluation
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE, normalize_name
 from neural_optimizer_search.workers.executor import TaskFailed
 
-# What tables call rows of the catalogue; any other row has the name of the catalogue. The first six are the paper's.
+# Names of the catalogue's rows in tables; any other row keeps its name in the catalogue. The first six are the
+# paper's.
 TITLES = {
     "sgd": "SGD",
     "momentum": "Momentum",
@@ -36,7 +37,7 @@ THE_FIVE = "sgd,adam,adamw,lion,muon"
 # Between names: not in brackets, and not before a constant, as in "Adam, beta_1=0.8".
 _COMMA = re.compile(r",(?!\s*\w+\s*=)")
 
-# What to look at if no known optimizer has a reward, by their statuses.
+# What to check if no known optimizer has a reward, by their statuses.
 _ADVICE = {
     "diverged": "Look for NaN and infinity in the data, and at what the loss computes",
     "ok": "Look at the metric: 1 must be the best value and 0 worth nothing, or lower values must be better and fall "
@@ -47,13 +48,13 @@ _ADVICE = {
 
 
 def find_known_optimizers(names: str) -> dict[str, Rule]:
-    """The rules that a text names, by what tables call them, in its order.
+    """The rules that a text names, by their names in tables, in its order.
 
     Args:
       names: Names of the catalogue, in upper or lower case, or formulas, with commas between them.
 
     Raises:
-      ValueError: If one is neither, or one is there twice.
+      ValueError: If one is neither, or one is given twice.
 
     Example:
       >>> from neural_optimizer_search.search.known_optimizers import find_known_optimizers
@@ -72,7 +73,7 @@ def find_known_optimizers(names: str) -> dict[str, Rule]:
 
 
 def split_names(names: str) -> list[str]:
-    """The names and formulas that a text with commas between them is made of; names as the catalogue has them."""
+    """The names and formulas in a comma-separated text, with names as the catalogue spells them."""
     parts = [""]
     for text in _COMMA.split(names):
         is_open = parts[-1].count("(") > parts[-1].count(")")
@@ -110,7 +111,7 @@ def _check_names(text):
 
 @dataclass(frozen=True)
 class BaselineConfig:
-    """Which known optimizers are measured beside what is found."""
+    """Which known optimizers are measured besides the rules that are found."""
 
     GROUPS: ClassVar[dict[str, str]] = {"baselines": "what they are compared with"}
 
@@ -125,7 +126,7 @@ class BaselineConfig:
 
     @property
     def known_optimizers(self) -> dict[str, Rule]:
-        """The rules of the flag, by what tables call them."""
+        """The rules of the flag, by their names in tables."""
         return find_known_optimizers(self.baselines)
 
 
@@ -133,19 +134,19 @@ KNOWN_OPTIMIZERS = find_known_optimizers(THE_TEN)
 
 
 def name_known_optimizer(rule: Rule, known: Mapping[str, Rule]) -> str:
-    """What tables call a rule that was measured as a known optimizer; its formula if they do not know it."""
+    """The name in tables of a rule that was measured as a known optimizer; its formula if it has none."""
     names = {one.canonical(): name for name, one in known.items()}
     return names.get(rule.canonical(), rule.formula())
 
 
 def require_reward(known: Mapping[str, Evaluation]) -> None:
-    """Checks that at least one known optimizer has a reward: else it is the task, and no rule would have one.
+    """Checks that at least one known optimizer has a reward: else the task is at fault, and no rule has one.
 
     Args:
       known: Evaluations of the known optimizers, by name.
 
     Raises:
-      TaskFailed: If none has; the message says what was seen, and what to look at.
+      TaskFailed: If none has one; the message says what was seen, and what to check.
     """
     if any(evaluation.reward > 0.0 for evaluation in known.values()):
         return

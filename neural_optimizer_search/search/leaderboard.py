@@ -1,4 +1,4 @@
-"""The best rules of a search beside the optimizers that everybody knows."""
+"""The leaderboard: the best rules of a search beside the known optimizers."""
 
 from collections.abc import Iterable, Sequence
 from typing import Optional
@@ -24,9 +24,9 @@ def format_leaderboard(ranking: Ranking, words: ScoreWords, steps: int, count: i
 
     Args:
       ranking: A `Ranking`.
-      words: What the number beside the reward is called.
+      words: The name of the number beside the reward.
       steps: Gradient steps of a training.
-      count: Rules to show.
+      count: Number of rules to show.
     """
     shown, is_fresh = ranking.found[:count], ranking.reference is not None
     contenders = [*shown, *ranking.known]
@@ -118,7 +118,7 @@ def _numbers(ranking, evaluation, one):
 
 
 def format_rate(rate: Optional[float]) -> str:
-    """A learning rate; "-" if every one diverged."""
+    """A learning rate; "-" if all of them diverged."""
     return "-" if rate is None else f"{rate:.3g}"
 
 
@@ -127,7 +127,7 @@ def _format_interval(mean, half):
 
 
 def _describe(ranking, one):
-    """The rule as short as it can be written; below how it was found, if that is something else, and diverged."""
+    """The rule in its shortest form; below it, how it was found, if that differs, and whether it diverged."""
     shortest, rule = ranking.shorten(one).formula(), one.rule.formula()
     found = [] if shortest == rule else [f"{FOUND_AS}{rule}"]
     diverged = [one.diverged] if one.diverged else []
@@ -135,10 +135,10 @@ def _describe(ranking, one):
 
 
 def name_known(known: Sequence[tuple[str, Evaluation]]) -> list[str]:
-    """What stands before the rule of each known optimizer: its name, if it has one, and spaces.
+    """The text before the rule of each known optimizer: its name, if it has one, and spaces.
 
     Args:
-      known: (name, evaluation) of each.
+      known: The (name, evaluation) of each.
     """
     titles = {name for name, e in known if name != e.rule.formula() or name in TITLES.values()}
     width = max(map(len, titles), default=0)
@@ -149,18 +149,18 @@ def describe_known(known: Sequence[tuple[str, Evaluation]]) -> list[tuple[Evalua
     """Known optimizers, the best first, each with its name, if it has one, and its rule as a row shows them.
 
     Args:
-      known: (name, evaluation) of each.
+      known: The (name, evaluation) of each.
     """
     named = {id(e): name for (_, e), name in zip(known, name_known(known))}
     return [(e, named[id(e)] + format_rule(e)) for e in rank(e for _, e in known)]
 
 
 def format_rule(evaluation: Evaluation, formula: str = "") -> str:
-    """The rule's formula, and in brackets how it was trained, where that is not a constant rate without a decay.
+    """The rule's formula, and in brackets how it was trained, unless with a constant rate and no weight decay.
 
     Args:
       evaluation: The `Evaluation`.
-      formula: What stands for the rule; by default its own formula.
+      formula: The text for the rule; by default its own formula.
     """
     setting = evaluation.training_setting
     return f"{formula or evaluation.rule.formula()}{f'  ({setting})' if setting else ''}"
@@ -172,7 +172,7 @@ def format_reward(evaluation: Evaluation) -> str:
     return f"{evaluation.reward:.4f}{spread}"
 
 
-# -- What is said above and below ------------------------------------------------------------------
+# -- Text above and below --------------------------------------------------------------------------
 
 
 def _begin(ranking, steps):
@@ -218,13 +218,13 @@ def _say_worth(fresh):
 
 
 def explain_zeros(shown: Iterable[tuple[str, Evaluation]], reward: str = "reward") -> list[str]:
-    """A line for each evaluation, by its name, with the reward 0: what it says of itself.
+    """A line for each evaluation with the reward 0, with its name and its message.
 
-    Of several tasks 0 is what tuned SGD has, which needs no explanation.
+    On several tasks, tuned SGD has a reward of 0, which needs no explanation.
 
     Args:
-      shown: (name, evaluation) of each.
-      reward: What the reward is called.
+      shown: The (name, evaluation) of each.
+      reward: The name of the reward.
     """
     rows = [(name, e) for name, e in shown if not (e.parts and e.status == "ok")]
     lines = [f"{reward} 0 of {name}: {shorten(e.message, 200)}" for name, e in rows if not e.reward]

@@ -1,4 +1,4 @@
-"""When a search ends: after so many rules, gradient steps, minutes, or rules that were no better."""
+"""When a search ends: after so many rules, gradient steps, minutes, or rules without improvement."""
 
 import dataclasses
 import math
@@ -14,10 +14,10 @@ class Spent(NamedTuple):
     """What a search has spent, by the names of its `Limits`.
 
     Attributes:
-      rules: Rules trained.
-      steps: Gradient steps of what was learned from, known optimizers included.
-      patience: Rules trained since the last best one.
-      minutes: Of this command; a search that goes on begins anew.
+      rules: Number of rules trained.
+      steps: Gradient steps of the rules learned from, including known optimizers.
+      patience: Number of rules trained since the last best one.
+      minutes: Minutes of this command; a resumed search starts again from 0.
     """
 
     rules: int
@@ -30,14 +30,14 @@ class Spent(NamedTuple):
 class Limits:
     """What ends a search: the limit that is reached first. None sets no limit.
 
-    After `steps`, `patience` or `minutes` nothing more is proposed, and what is in work is finished; `rules` is met
-    exactly, and no round of tuning goes beyond `steps`. All but `minutes` depend only on what was learned from, and
-    neither on the number of workers nor on where a search was stopped.
+    After `steps`, `patience` or `minutes` nothing more is proposed, and what is in progress is finished; `rules` is
+    met exactly, and no round of tuning goes beyond `steps`. All limits but `minutes` depend only on what was learned
+    from, not on the number of workers or on where a search was stopped.
 
     Args:
-      rules: Rules to train; what was screened out, repeated or cached does not count.
-      steps: Gradient steps to spend.
-      patience: Rules to train without a best one that is better than the last beyond the noise of its seeds.
+      rules: Number of rules to train; those that were screened out, repeated or cached do not count.
+      steps: Number of gradient steps to spend.
+      patience: Number of rules to train without a new best one that beats the last beyond the noise of its seeds.
       minutes: Wall-clock time.
 
     Example:
@@ -69,11 +69,11 @@ class Limits:
         return _WORDS[name].format(limit, s="" if limit == 1 else "s")
 
     def find_left(self, spent: Spent, before: int) -> dict[str, float]:
-        """How many rules will be trained until each limit, if they cost what those before did; the nearest first.
+        """The number of rules until each limit, if they cost as much as those before; the nearest limit first.
 
         Args:
           spent: What was spent.
-          before: How many of its rules an earlier command has trained.
+          before: Number of its rules that an earlier command has trained.
 
         Returns:
           Rules by the names of limits; inf for a limit that is never reached.
@@ -85,7 +85,7 @@ class Limits:
         return dict(sorted(left.items(), key=lambda item: item[1]))
 
     def describe_shares(self, spent: Spent, before: int) -> str:
-        """How far each limit is, the first that of which will end the search; "" if there is no choice but rules."""
+        """How far each limit is, in words; the first one will end the search. "" if rules are the only limit."""
         if not set(self.given) - {"rules"}:
             return ""
         names = self.find_left(spent, before)
@@ -95,7 +95,7 @@ class Limits:
 
 
 def find_spent(recorder: EvaluationRecorder, began: float) -> Spent:
-    """What a search has spent that began at a time of `time.monotonic`."""
+    """What a search has spent since it began, at a time of `time.monotonic`."""
     return Spent(recorder.trained, recorder.steps, recorder.waited, (time.monotonic() - began) / 60)
 
 

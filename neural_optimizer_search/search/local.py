@@ -1,7 +1,7 @@
-"""Local search: strings near those of the few best behaviours, of which a model chooses the most promising.
+"""Local search: strings near those of the few best behaviours, from which a model chooses the most promising.
 
-The parents are of different behaviours: of five spellings of one, four would have their children in vain. Children
-cost nothing before they are measured, so that many are made, and few proposed.
+The parents have different behaviours: of five spellings of the same one, four would have children in vain. Children
+cost nothing before they are measured, so many are made and few are proposed.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,16 +25,18 @@ TRIES = 5  # for each string that is to be found
 
 @dataclass(frozen=True)
 class LocalConfig:
-    """Args:
-      batch_size: Strings a proposal.
-      candidates: Strings that it is chosen of; for a proposal of another size, in proportion.
-      parents: The best so many distinct behaviours have children; with fewer known, strings are random.
-      random_share: Of the candidates that are random; a search does not stay where it began.
-      crossover_share: Of the others, those that take a span of tokens from another parent.
-      twice_share: Of those that do not, those of which two tokens change.
-      patience: Strings in a row that were nothing new, after which children are proposed as they come: what is most
-        promising may be what is known already, in another spelling.
-      model: A `StringModelConfig`; None proposes children as they come.
+    """The settings of local search.
+
+    Args:
+      batch_size: Strings per proposal.
+      candidates: Number of strings that these are chosen from; for a proposal of another size, in proportion.
+      parents: The number of best distinct behaviours that have children; with fewer known, strings are random.
+      random_share: Share of the candidates that are random, so that a search does not stay where it began.
+      crossover_share: Share of the other candidates that take a span of tokens from another parent.
+      twice_share: Share of the candidates without crossover in which two tokens change.
+      patience: Number of strings in a row that were nothing new, after which children are proposed in the order in
+        which they are made: the most promising one may be a known one in another spelling.
+      model: A `StringModelConfig`; None proposes children in the order in which they are made.
 
     Raises:
       ValueError: If a value is out of range.
@@ -71,12 +73,12 @@ class Local(Algorithm):
       space: A `Space`.
       config: A `LocalConfig`.
       seed: Seed of the strings.
-      known: Evaluations of rules to begin from, such as the known optimizers.
-      samples: The `Sample`s of the steps done before, which is all its state.
-      sizes: Of proposals that have another size than the configuration's.
+      known: Evaluations of rules to start from, such as the known optimizers.
+      samples: The `Sample`s of earlier steps, which are its whole state.
+      sizes: Sizes of proposals that differ from the configuration's.
 
     Attributes:
-      best: The `Parent`s, best first, of equal ones the older first.
+      best: The `Parent`s, best first; among equal ones, the older first.
     """
 
     def __init__(
@@ -93,7 +95,7 @@ class Local(Algorithm):
         self._seen: set[tuple[int, ...]] = set()
         self._rewards: dict[tuple[int, ...], float] = {}
         self._keys: set[str] = set()
-        self._repeats = 0  # strings since the last that was new
+        self._repeats = 0  # strings since the last new one
         self._completed = 0
         for evaluation in known:
             self._add(evaluation)
@@ -102,7 +104,7 @@ class Local(Algorithm):
             self._completed = sample.step + 1
 
     def propose(self, number: int) -> Proposal:
-        """The `Proposal` of this number."""
+        """The `Proposal` with this number."""
         rng = np.random.default_rng([self._seed, number])
         own, model = self._config.batch_size, self._config.model
         size = self._sizes.find(number, own)
@@ -115,7 +117,7 @@ class Local(Algorithm):
         return Proposal([self._space.decode(string) for string in strings])
 
     def learn(self, proposal: Proposal, evaluations: Sequence[Evaluation]) -> None:
-        """The best of the rules become parents, whoever proposed them."""
+        """Makes the best of the rules parents, no matter which algorithm proposed them."""
         for evaluation in evaluations:
             self._add(evaluation)
         self.metrics = {"parents/mean": float(np.mean([parent.reward for parent in self.best] or [0.0]))}
@@ -137,7 +139,7 @@ class Local(Algorithm):
             self._add_parent(measured, string)
 
     def _add_parent(self, measured, string):
-        # Of one behaviour, and of one string whose constants were tuned, the best.
+        # Only the best of each behaviour, and of each string whose constants were tuned.
         rivals = [one for one in self.best if one.key == measured.key or one.string == string]
         if all(measured.reward > one.reward for one in rivals):
             others = [one for one in self.best if one not in rivals]
@@ -149,7 +151,7 @@ class Local(Algorithm):
         return len(self.best) < self._config.parents
 
     def _find_new(self, count, rng):
-        """So many strings, which differ and are new; where there are not enough of them, any."""
+        """So many distinct new strings, filled up with any others if there are not enough."""
         strings: dict[tuple[int, ...], None] = {}
         for _ in range(MUTATION_TRIES + TRIES * count):
             string = self._vary(rng)

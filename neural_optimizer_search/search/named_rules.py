@@ -1,4 +1,4 @@
-"""The rules that a person names: of a run, of the catalogue, by their formulas, or in a file."""
+"""The rules that a user names: from a run, from the catalogue, by their formulas, or in a file."""
 
 import difflib
 import json
@@ -21,10 +21,10 @@ ARCHIVE, PUBLISHED, NONE = "archive", "catalogue", "none"
 
 
 def find_rule(text: str) -> Rule:
-    """The rule of a text: RUN#K is that of rank K in the leaderboard of the run in a directory.
+    """Finds the rule that a text names: RUN#K is that of rank K in the leaderboard of the run in a directory.
 
     Raises:
-      ValueError: If there is none; the message says why.
+      ValueError: If there is no such rule; the message says why.
       OSError, sqlite3.Error: If a run cannot be read.
     """
     if _has_place(text):
@@ -41,12 +41,12 @@ def find_rule(text: str) -> Rule:
 
 
 def find_rules(texts: Sequence[str]) -> list[Rule]:
-    """The rules of texts, each once, in their order.
+    """Finds the rules that texts name, each once, in their order.
 
     Args:
-      texts: Formulas, names of the catalogue and what `find_rule` takes; names of files: of text with a formula, a
-        name or a `Rule.to_json` a line, and comments after "#", or of JSON with a list of rules; "run:RUN", the best
-        rules of a run; "catalogue", the published rules; "archive", the shipped best of other searches. Or
+      texts: Formulas, names of the catalogue and what `find_rule` takes; names of files: text files with a formula, a
+        name or a `Rule.to_json` per line and comments after "#", or JSON files with a list of rules; "run:RUN", the
+        best rules of a run; "catalogue", the published rules; "archive", the shipped best of other searches. Or
         "none", alone.
 
     Raises:
@@ -62,13 +62,13 @@ def find_rules(texts: Sequence[str]) -> list[Rule]:
 
 
 def find_starts(texts: Sequence[str]) -> list[Start]:
-    """The `Start`s of texts: the rules of `find_rules`, each with the setting that it was found or tuned with.
+    """Finds the `Start`s that texts name: rules of `find_rules`, with the settings of their search or tuning.
 
     Args:
-      texts: As of `find_rules`.
+      texts: See `find_rules`.
 
     Raises:
-      ValueError, OSError, sqlite3.Error: As of `find_rules`.
+      ValueError, OSError, sqlite3.Error: See `find_rules`.
     """
     if NONE in texts and len(texts) > 1:
         raise ValueError(f"must be {NONE} alone, or rules. Received: {shorten(' '.join(texts))}.")
@@ -80,10 +80,10 @@ def find_starts(texts: Sequence[str]) -> list[Start]:
 
 
 def read_starts(path: Path) -> list[Start]:
-    """The rules of a file; see `find_rules`.
+    """Reads the rules of a file; see `find_rules`.
 
     Raises:
-      Damaged: If it has none, or something that is none; the message names file and line.
+      Damaged: If it has no rules, or something that is not a rule; the message names file and line.
       OSError: If it cannot be read.
     """
     text = read_text(path)
@@ -105,19 +105,19 @@ def _find_some(text: str) -> Iterable[Start]:
 
 
 def _make_start(contender):
-    """A rule of a run; with its setting, unless that is what a sweep found for the rule as it is."""
+    """A rule of a run, with its setting, unless a sweep found that for the rule as it is."""
     e = contender.evaluation
     is_tuned = e.has_one_setting and not e.sweep
     return Start(e.rule, (e.learning_rate, e.schedule, e.weight_decay) if is_tuned else None)
 
 
 def _make_named_start(row):
-    """A row of the catalogue; with its setting, if it was found with one."""
+    """A row of the catalogue, with its setting, if it was found with one."""
     return Start(row.rule, (row.learning_rate, row.schedule, row.weight_decay) if row.schedule else None)
 
 
 def _find_others(text):
-    """The rules of a text that names no run."""
+    """The rules of a text that does not name a run."""
     if text == NONE:
         return []
     if text == PUBLISHED:
@@ -143,7 +143,7 @@ def _has_place(text):
 
 
 def _parse(text):
-    """What a name or a formula means; a ValueError whose message begins with what was received."""
+    """The rule of a name or a formula; raises a ValueError whose message begins with what was received."""
     name = normalize_name(text)
     if name in CATALOGUE:
         return _make_named_start(CATALOGUE[name])
@@ -158,7 +158,7 @@ def _parse(text):
 
 
 def _require_recordable(rule):
-    """A run records its rules, and reads none that a search would not propose."""
+    """Checks a rule: a run records its rules, and cannot read one that a search would not propose."""
     try:
         return read_rule(write_rule(rule))
     except Damaged as error:

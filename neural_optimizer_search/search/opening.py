@@ -1,4 +1,4 @@
-"""Which search a command line means: a new one in a directory of its own, or one to go on with."""
+"""Which search a command line means: a new one in its own directory, or one to resume."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -47,7 +47,7 @@ class OpenSearch(NamedTuple):
     Attributes:
       config: Its `SearchConfig`.
       out: Its directory.
-      ledger: Its `Ledger`, which no other process can open to write now.
+      ledger: Its `Ledger`, which no other process can open for writing now.
     """
 
     config: SearchConfig
@@ -56,9 +56,9 @@ class OpenSearch(NamedTuple):
 
 
 def follow_recipe(p: Parser, given: Mapping[str, Any]) -> dict[str, Any]:
-    """What was given on the command line, with the flags that its recipe stands for; prints which these are.
+    """What was given on the command line, with the flags that its recipe stands for, which it prints.
 
-    Ends the command if it goes on with a run, which has its own.
+    Ends the command if it resumes a run, which has its own flags.
     """
     if "recipe" not in given:
         return dict(given)
@@ -81,7 +81,7 @@ def follow_recipe(p: Parser, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def open_new(p: Parser, given: dict[str, Any]) -> OpenSearch:
-    """Makes a search of what was given on the command line; ends the command if that cannot be."""
+    """Creates a search from the command line; ends the command if that is impossible."""
     if "algorithm" not in given:
         of = given.get("preset", SearchConfig.preset), given.get("task", SearchConfig.task)
         preferred, given["algorithm"] = preferred_algorithm(*of), default_algorithm(*of)
@@ -109,7 +109,7 @@ def open_new(p: Parser, given: dict[str, Any]) -> OpenSearch:
         require_own_files(out)
         try:
             ledger = Ledger(out / LEDGER, record(config), kind=SEARCH, start=start)
-        except (FileExistsError, InUse):  # another process was quicker
+        except (FileExistsError, InUse):  # another process was faster
             p.error(f"argument --out: {out} holds a run. Use --resume {quote(out)}, or another directory.")
     except (OSError, Damaged, sqlite3.Error) as error:
         p.error(f"argument --out: cannot write to {out}: {error}")
@@ -117,7 +117,7 @@ def open_new(p: Parser, given: dict[str, Any]) -> OpenSearch:
 
 
 def open_old(p: Parser, given: Mapping[str, Any]) -> OpenSearch:
-    """Opens the search to go on with; ends the command if there is none, or it is damaged."""
+    """Opens the search to resume; ends the command if there is none, or it is damaged."""
     out = given["resume"]
     if "out" in given:
         p.error("argument --out: not allowed with --resume: a resumed run stays in its directory.")
@@ -144,13 +144,13 @@ def open_old(p: Parser, given: Mapping[str, Any]) -> OpenSearch:
     except sqlite3.OperationalError as error:
         ledger.close()
         p.error(f"argument --resume: {out} cannot be written now: {error}. It is whole; mend that, and try again.")
-    except BaseException:  # what ends the command lets the ledger go at once
+    except BaseException:  # however the command ends, it releases the ledger at once
         ledger.close()
         raise
 
 
 def _read_config(p, given, out, ledger):
-    """The configuration that the ledger has, with what was given anew."""
+    """The configuration in the ledger, updated with the flags that were given."""
     try:
         recorded, origin = ledger.config, ledger.origin
         if isinstance(recorded.get("algorithm"), str):
@@ -169,7 +169,7 @@ def _read_config(p, given, out, ledger):
 
 
 def _note_batch_size(p, before, config, out, ledger):
-    """What was proposed, and may be measured in part, is proposed again with the size that it had."""
+    """Keeps the earlier size of proposals that may be partly measured: they are proposed again."""
     try:
         if config.batch_size != before:
             ledger.change_batch_size(before, config.batches_ahead)
@@ -178,7 +178,7 @@ def _note_batch_size(p, before, config, out, ledger):
 
 
 def _check_fresh_seeds(p, count, out, ledger):
-    """What was measured stays: with less, some rules would have more seeds than others."""
+    """Does not allow fewer fresh seeds: measurements stay, so some rules would have more seeds than others."""
     try:
         measured = max((len(e.seeds) for e in ledger.fresh_evaluations().values()), default=0)
     except Damaged as error:
@@ -190,7 +190,7 @@ def _check_fresh_seeds(p, count, out, ledger):
 
 
 def find_start(p: Parser, config: SearchConfig) -> list[Start]:
-    """The rules to start with, as they are now: a run keeps them, whatever becomes of their files.
+    """The rules to start with, as they are now: a run keeps them, whatever happens to their files.
 
     Ends the command with one line if the flag names none.
     """

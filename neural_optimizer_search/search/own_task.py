@@ -1,4 +1,4 @@
-"""What a command does with a task of the user's own before the first rule; a shipped task passes as it is."""
+"""What a command does with the user's own task before the first rule; a shipped task passes unchanged."""
 
 import dataclasses
 import sys
@@ -17,12 +17,12 @@ from neural_optimizer_search.workers.describing import Describer
 
 
 class PreparedTask(NamedTuple):
-    """A task whose rewards will mean something, as far as can be seen beforehand.
+    """A task whose rewards will be meaningful, as far as can be seen beforehand.
 
     Attributes:
-      task: The `Task` for the workers. One of the user's own knows what its data must be.
-      identity: As of `Task.identity`; a task of the user's own has that of its fingerprint.
-      fingerprint: Of a task of the user's own; None for a shipped one.
+      task: The `Task` for the workers. A user's own task knows what its data must be.
+      identity: What `Task.identity` gives; for a user's own task, that of its fingerprint.
+      fingerprint: Fingerprint of a user's own task; None for a shipped one.
     """
 
     task: Task
@@ -33,7 +33,7 @@ class PreparedTask(NamedTuple):
 def recall_task(task: Task, protocol: Protocol, recorded: Optional[Fingerprint]) -> Optional[PreparedTask]:
     """A task as it was described before, if its code is the same; None if it has to be described again.
 
-    Other data are then found by the workers, if any start.
+    In that case, only the workers can notice other data, if any start.
 
     Args:
       task: The `Task`.
@@ -51,7 +51,7 @@ def _prepare(task, protocol, fingerprint):
 
 
 class TaskRecord(Contract):
-    """Where a run records with which task of the user's own it goes on, such as its `Ledger`."""
+    """Where a run, such as its `Ledger`, records the user's own task with which it continues."""
 
     @property
     def fingerprint(self) -> Optional[Fingerprint]:
@@ -59,12 +59,12 @@ class TaskRecord(Contract):
         ...
 
     def set_fingerprint(self, fingerprint: Fingerprint, change: str = "") -> None:
-        """Records it, and what is another than before, in words."""
+        """Records it, and in words what has changed."""
         ...
 
 
 class ChangedTask(ValueError):
-    """A run is to go on with another task than it began with; the message says what is another."""
+    """A run is resumed with another task than it began with; the message says what differs."""
 
 
 def prepare_task(
@@ -76,20 +76,20 @@ def prepare_task(
     tracebacks: Path,
     require_in_place: Callable[[], None] = lambda: None,
 ) -> PreparedTask:
-    """Describes and checks a task of the user's own, and prints what will be trained.
+    """Describes and checks a user's own task, and prints what will be trained.
 
     Args:
-      command: Its name, before notes on standard error.
-      task, protocol, data_dir: As for `Evaluator`.
-      describe: What describes it.
-      tracebacks, require_in_place: As for `keep_tracebacks`.
+      command: The command's name, which precedes notes on standard error.
+      task, protocol, data_dir: See `Evaluator`.
+      describe: The function that describes it.
+      tracebacks, require_in_place: See `keep_tracebacks`.
 
     Raises:
-      TaskFailed: If no reward of it would mean anything, or it cannot be trained.
+      TaskFailed: If its rewards would be meaningless, or it cannot be trained.
     """
     if not isinstance(task, NamedTask):
         return PreparedTask(task, task.identity(protocol))
-    # A model of hours a training takes minutes here.
+    # This takes minutes for a model that trains for hours.
     print(f"Reads the data of {task.name}, and trains it for a few steps.", flush=True)
     with keep_tracebacks(describe, tracebacks, require_in_place):
         description = describe(task, protocol, data_dir)
@@ -102,17 +102,17 @@ def prepare_task(
 
 
 def record_fingerprint(ledger: TaskRecord, now: Optional[Fingerprint], way_on: str, may_change: bool = False) -> None:
-    """Records with which task of the user's own a run goes on.
+    """Records the user's own task with which a run continues.
 
     Args:
-      ledger: Of the run.
+      ledger: The ledger of the run.
       now: The task's fingerprint; None for a shipped task.
-      way_on: What else may be done than to undo the change, in words.
-      may_change: Whether it may be another one than before.
+      way_on: An alternative to undoing the change, in words.
+      may_change: Whether it may differ from the one before.
 
     Raises:
-      ChangedTask: If it is another one, and may not be.
-      Damaged: If the ledger has a fingerprint that is none.
+      ChangedTask: If it differs, and may not.
+      Damaged: If the ledger's fingerprint is invalid.
     """
     if now is None:
         return

@@ -1,4 +1,4 @@
-"""What a search measures rules on, from its flags: one task, or several in place of it."""
+"""What a search measures rules on, from its flags: one task or several."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -26,9 +26,9 @@ class PreparedSearch(NamedTuple):
     """What the workers of a search get, and what its rewards depend on.
 
     Attributes:
-      task: The `Task`; of several, a `JointTask`.
-      protocol: Its protocol; of several, that of the first, with the seeds of all, and `racing` if one has it.
-      identities: As of `Task.identity`, of each task.
+      task: The `Task`; for several, a `JointTask`.
+      protocol: Its protocol; for several tasks, that of the first, with the seeds of all, and `racing` if any has it.
+      identities: The `Task.identity` of each task.
     """
 
     task: Union[Task, JointTask]
@@ -41,16 +41,16 @@ class PreparedSearch(NamedTuple):
         return isinstance(self.task, JointTask)
 
     def identity(self, anchors: Optional[Anchors] = None) -> Optional[str]:
-        """That of `join_identities`."""
+        """The identity from `join_identities`."""
         return join_identities(self.identities, anchors)
 
 
 def join_identities(identities: Sequence[Optional[str]], anchors: Optional[Anchors] = None) -> Optional[str]:
-    """A text that differs whenever a reward on all of some tasks may; None if one of them has none.
+    """A text that differs whenever a joint reward on some tasks may differ; None if one of them has no identity.
 
     Args:
-      identities: As of `Task.identity`, of each task.
-      anchors: What scores on several tasks are made of.
+      identities: The `Task.identity` of each task.
+      anchors: What defines the scores on several tasks.
     """
     known = [identity for identity in identities if identity is not None]
     if len(known) < len(identities):
@@ -61,20 +61,20 @@ def join_identities(identities: Sequence[Optional[str]], anchors: Optional[Ancho
 def prepare_search(
     config: SearchConfig, ledger: Ledger, tracebacks: Path, way_on: str, may_change: bool = False
 ) -> PreparedSearch:
-    """Describes and checks each task of the user's own, and records which one it is.
+    """Describes and checks each of the user's own tasks, and records which one it is.
 
-    Of a search that has nothing left to do only the code of the task is looked at.
+    If a search has nothing left to do, only the code of the task is examined.
 
     Args:
-      config: Of the search.
+      config: Flags of the search.
       ledger: Its `Ledger`.
-      tracebacks: As for `prepare_task`.
-      way_on, may_change: As for `record_fingerprint`.
+      tracebacks: See `prepare_task`.
+      way_on, may_change: See `record_fingerprint`.
 
     Raises:
-      TaskFailed: If no reward of one would mean anything, or it cannot be trained.
-      ChangedTask: If one is another than before, and may not be.
-      Damaged: If the ledger has a fingerprint that is none, or an end.
+      TaskFailed: If the rewards of one would be meaningless, or it cannot be trained.
+      ChangedTask: If one differs from before, and may not.
+      Damaged: If the ledger's fingerprint or end is invalid.
     """
     describe, in_place = config.make_describer(), ledger.require_in_place
     # Nothing will be measured: what the task was is enough.

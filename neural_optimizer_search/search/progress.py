@@ -1,4 +1,4 @@
-"""What a person sees of a search while it runs: a bar, and TensorBoard."""
+"""What a search shows while it runs: a progress bar, and TensorBoard."""
 
 import math
 import time
@@ -17,11 +17,11 @@ class RuleBar(ProgressBar):
     """A progress bar over rules.
 
     Args:
-      total: Rules to train; None if nobody knows.
-      unit: What they are called.
-      done: Rules that were trained before.
+      total: Number of rules to train; None if unknown.
+      unit: The name of the unit.
+      done: Number of rules that were trained before.
       best: The highest reward before.
-      counts_cached: Whether a rule that another search has measured counts; it is not trained.
+      counts_cached: Whether rules count that another search has measured, which are not trained.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class RuleBar(ProgressBar):
         self._say_limits: Callable[[int], str] = lambda done: ""
 
     def show(self, evaluation: Evaluation) -> None:
-        """One rule more."""
+        """Counts one more rule."""
         self._best, self._any = max(self._best, evaluation.reward), True
         counts = self._counts_cached or not evaluation.cached
         self._write_note(self.done + counts)
@@ -49,13 +49,13 @@ class RuleBar(ProgressBar):
         self._write_note(self.done)
 
     def approach(self, limits: Limits, spent: Spent, before: int, share: Optional[float]) -> None:
-        """Shows what will end the search, and when, if the rest is like what was done.
+        """Shows what will end the search, and when, if the rest goes on as before.
 
         Args:
           limits: Its `Limits`.
           spent: What it has spent of them.
-          before: How many rules an earlier command has trained.
-          share: The share of all proposals that is made; None if they could go on forever.
+          before: Number of rules that an earlier command has trained.
+          share: The share of all proposals made so far; None if they could go on forever.
         """
         left = limits.find_left(spent, before)
         if share:
@@ -69,7 +69,7 @@ class RuleBar(ProgressBar):
         told = time.monotonic()
 
         def say(done):
-            """Until the next step the rules are counted on, and time goes on."""
+            """Until the next step, only rules and time advance."""
             minutes = spent.minutes + (time.monotonic() - told) / 60
             return limits.describe_shares(spent._replace(rules=max(spent.rules, done), minutes=minutes), before)
 
@@ -84,7 +84,7 @@ class RuleBar(ProgressBar):
 
 
 def describe_counts(counts: Mapping[str, int]) -> str:
-    """What became of all that was proposed, in a sentence: `Ledger.counts`."""
+    """What became of all proposed rules, in a sentence: `Ledger.counts`."""
     before = ", ".join(
         f"{counts[name]} {words}"
         for name, words in (
@@ -107,7 +107,7 @@ def describe_cached(known: int) -> str:
 
 
 def describe_steps(steps: Mapping[str, int]) -> str:
-    """How many gradient steps were spent on what, in a line: `Ledger.count_steps`; "" if that is not known."""
+    """How many gradient steps were spent on what, in a line: `Ledger.count_steps`; "" if that is unknown."""
     parts = [f"{count:,} on {name}" for name, count in steps.items() if count]
     return f"\n{sum(steps.values()):,} gradient steps: {', '.join(parts)}." if parts else ""
 

@@ -10,7 +10,7 @@ from neural_optimizer_search.search.algorithm import Algorithm, Proposal
 from neural_optimizer_search.search.batch_sizes import OWN, BatchSizes
 from neural_optimizer_search.search.registry import AlgorithmEntry
 
-BATCH = 20  # the screen lets some pass, which then keep the workers busy together
+BATCH = 20  # the screen passes some of them, which together keep the workers busy
 
 
 class RandomSearch(Algorithm):
@@ -18,10 +18,10 @@ class RandomSearch(Algorithm):
 
     Args:
       space: A `Space`.
-      batch_size: Rules a proposal.
+      batch_size: Rules per proposal.
       seed: Seed of the rules.
-      completed: Proposals learned from before, which is all its state.
-      sizes: Of proposals that have another size.
+      completed: Number of proposals learned from before, which is its whole state.
+      sizes: Sizes of proposals that differ from `batch_size`.
     """
 
     def __init__(self, space: Space, batch_size: int, seed: int, completed: int = 0, sizes: BatchSizes = OWN):
@@ -29,13 +29,13 @@ class RandomSearch(Algorithm):
         self._completed, self._sizes = completed, sizes
 
     def propose(self, number: int) -> Proposal:
-        """The `Proposal` of this number."""
+        """The `Proposal` with this number."""
         size = self._sizes.find(number, self._batch_size)
         tokens = self._space.sample(np.random.default_rng([self._seed, number]), size)
         return Proposal([self._space.decode(string) for string in tokens])
 
     def learn(self, proposal: Proposal, evaluations: Sequence[Evaluation]) -> None:
-        """Nothing to do: that is what makes it the control."""
+        """Does nothing: that is what makes it the control."""
 
     def restore(self) -> int:
         return self._completed

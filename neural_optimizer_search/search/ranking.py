@@ -30,10 +30,10 @@ NO_FRESH_SEEDS = (
     "No fresh seeds: these rewards are optimistically biased. "
     f"For a verdict: nos-search --resume RUN --fresh_seeds {FRESH_SEEDS}"
 )
-# Found rules that are shown behave less alike than this: what a search finds last are neighbours of its best rules,
-# and ten of these are one thing to a person. Beside a known optimizer only what is alike it is left out.
+# Shown rules behave less alike than this: the last finds of a search are neighbours of its best rules, and ten of
+# these are all the same to a user. Next to a known optimizer, only rules that behave like it are left out.
 DIFFERENT = Likeness(probe=0.95, task=0.95)
-LOOKS = 2000  # rules, the best ones, that are told apart by their behaviours: a millisecond each
+LOOKS = 2000  # number of best rules that are distinguished by their behaviours: a millisecond each
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ class Contender:
     """A rule of a ranking.
 
     Attributes:
-      name: What tables call it: a known optimizer's name; of another rule its formula.
-      evaluation: What the search saw; with tuned constants, if they make the rule worth more.
-      fresh: What it got with seeds that the search never saw; None if it was not measured with any.
-      alike: How many rules were found that behave like it.
-      place: Its place by what the search saw, from 1; 0 of a known optimizer.
+      name: Its name in tables: a known optimizer's name; for another rule its formula.
+      evaluation: The search's evaluation; with tuned constants, if these give a higher reward.
+      fresh: Its evaluation with seeds that the search never saw; None if there is none.
+      alike: Number of found rules that behave like it.
+      place: Its rank in the search, from 1; 0 for a known optimizer.
     """
 
     name: str
@@ -61,14 +61,14 @@ class Contender:
 
     @property
     def last(self) -> Evaluation:
-        """What tells most of it: with fresh seeds, if there is that."""
+        """The most informative evaluation: with fresh seeds, if there is one."""
         return self.fresh or self.evaluation
 
     @property
     def interval(self) -> Optional[Interval]:
-        """The mean with fresh seeds and its 95 % interval, None without any; of what diverged there is the mean only.
+        """The mean with fresh seeds and its 95 % interval; None without any; only the mean if it diverged.
 
-        Rewards of 0 for some seeds are from no normal distribution.
+        Rewards of 0 for some seeds do not come from a normal distribution.
         """
         if self.fresh is None:
             return None
@@ -97,8 +97,8 @@ class Ranking:
       found: Rules that behave differently from each other and from the known optimizers. The first `SHOWN` by the
         search's reward come first, by their rewards with fresh seeds if there are any; the others follow by the
         search's reward; what could not be trained to its end is last.
-      known: The known optimizers, likewise.
-      probes: The recorded descents that tell rules apart.
+      known: The known optimizers, in the same order.
+      probes: The recorded descents that distinguish rules.
     """
 
     found: tuple[Contender, ...]
@@ -112,12 +112,12 @@ class Ranking:
 
     @functools.cached_property
     def tasks(self) -> list[str]:
-        """The tasks that have a score of their own each, in the order of their measuring; none of a single task."""
+        """The tasks with separate scores, in the order of measurement; none if there is a single task."""
         return name_tasks(one.evaluation for one in (*self.known, *self.found))
 
     @property
     def compared(self) -> int:
-        """How many found rules were measured with fresh seeds."""
+        """The number of found rules that were measured with fresh seeds."""
         return sum(one.fresh is not None for one in self.found)
 
     def find_probability(self, contender: Contender) -> Optional[float]:
@@ -128,14 +128,14 @@ class Ranking:
         return find_probability([own[seed] - other[seed] for seed in own if seed in other])
 
     def shorten(self, contender: Contender) -> Rule:
-        """The shortest rule that behaves as this one does, and that the screen lets be trained."""
+        """The shortest rule that behaves like this one and passes the screen."""
         if not self.probes:
             return contender.rule
         screen, own = _make_screen(), Behaviours(self.probes)
         own.add("", contender.rule)
 
         def is_alike(rule):
-            # By rounding alone a constant may go where such a rule goes, and train nothing.
+            # Just by rounding, a constant may behave like such a rule, although it trains nothing.
             return own.find(rule) is not None and screen(rule).rule is not None
 
         return simplify(contender.rule, is_alike)
@@ -155,18 +155,18 @@ def make_ranking(
     alike: Optional[Mapping[str, int]] = None,
     tuned: Iterable[Evaluation] = (),
 ) -> Ranking:
-    """The `Ranking` of evaluations.
+    """Makes the `Ranking` of evaluations.
 
     Args:
-      found: Of rules that were proposed; those that were stopped have estimates only, and no place. What has a `form`
-        is a known optimizer's with tuned constants.
-      known: Of the known optimizers.
-      names: The rules of these, by name.
-      probes: Recorded descents on which rules are told apart; if there are none, each rule is another.
+      found: Evaluations of rules that were proposed; those that were stopped have only estimates, and no rank. Those
+        with a `form` belong to a known optimizer with tuned constants.
+      known: Evaluations of the known optimizers.
+      names: The rules of the known optimizers, by name.
+      probes: Recorded descents that distinguish rules; if there are none, all rules count as different.
       fresh: Evaluations with fresh seeds, by key.
-      alike: How many rules took the evaluation with a key because they behave alike.
-      tuned: Of these rules with tuned constants. A rule is as good as the best of its own, and has the behaviour of
-        its form.
+      alike: Number of rules that took the evaluation with a key because they behave alike.
+      tuned: Evaluations of these rules with tuned constants. A rule counts as good as its best evaluation, and has
+        the behaviour of its form.
     """
     found = list(found)
     fresh, best = fresh or {}, _find_best_tuned([*tuned, *(e for e in found if e.form)])
@@ -194,7 +194,7 @@ def _order(contender):
 
 
 def _find_best_tuned(tuned):
-    """The best evaluation of each form that was tuned, by the form's key; of equal ones the first by key."""
+    """The best evaluation of each form that was tuned, by the form's key; among equal ones, the first by key."""
     best = {}
     for evaluation in sorted((e for e in tuned if e.status == "ok"), key=lambda e: (-e.reward, e.key)):
         best.setdefault(evaluation.form, evaluation)
@@ -202,14 +202,14 @@ def _find_best_tuned(tuned):
 
 
 def _group(found, known, probes, alike, choose):
-    """The first of each behaviour that is no known optimizer's, the best first; how many are like each, by key."""
+    """The first of each behaviour that is not a known optimizer's, best first; how many are like each, by key."""
     of_known, shown, leaders = Behaviours(probes), Behaviours(probes, DIFFERENT), []
     counts = collections.Counter({e.key: alike.get(e.key, 0) for e in known})
     for evaluation in known:
         of_known.add(evaluation.key, evaluation.rule)
     best_first = sorted(found, key=lambda e: (e.status != "ok", -choose(e).reward))
     for place, evaluation in enumerate(best_first):
-        # What could not be measured says nothing of another rule.
+        # A rule that could not be measured says nothing about another rule.
         apart = not probes or place >= LOOKS or evaluation.status in FAILURES
         leader = None if apart else of_known.find(evaluation.rule) or shown.find(evaluation.rule)
         if leader is None:
@@ -221,12 +221,12 @@ def _group(found, known, probes, alike, choose):
 
 
 def read_ranking(ledger: Ledger) -> Ranking:
-    """The `Ranking` of what a search has recorded so far, or a promotion, whose rules have all been chosen.
+    """The `Ranking` of what a search has recorded so far, or of a promotion, whose rules have all been chosen.
 
     Raises:
-      Damaged: If a row is.
+      Damaged: If a row is damaged.
     """
-    # Of equal rewards the first proposed comes first: with many workers it is chance which was measured first.
+    # Among equal rewards, the first proposed comes first: with many workers, chance decides which is measured first.
     sampled = {key: place for place, key in enumerate(ledger.sampled_keys())}
     found = sorted(ledger.evaluations("search"), key=lambda e: (sampled.get(e.key, len(sampled)), e.key))
     names = name_baselines(ledger)
@@ -241,7 +241,7 @@ def read_ranking(ledger: Ledger) -> Ranking:
 
 
 def read_probes(ledger: Ledger) -> list[Probe]:
-    """The recorded descents on which the rules of a run are told apart; none for a promotion."""
+    """The recorded descents that distinguish the rules of a run; none for a promotion."""
     if ledger.kind != SEARCH:
         return []
     descent = ledger.descent
@@ -249,17 +249,17 @@ def read_probes(ledger: Ledger) -> list[Probe]:
 
 
 def name_baselines(ledger: Ledger) -> dict[str, Rule]:
-    """The rules of the known optimizers that a run was begun with, by name; none if it names what there is not."""
+    """The rules of the known optimizers that a run began with, by name; none if it names unknown ones."""
     try:
         return find_known_optimizers(str(complete(BaselineConfig, ledger.config)["baselines"]))
-    except ValueError:  # a ledger of somebody's may say anything
+    except ValueError:  # a foreign ledger may say anything
         return {}
 
 
 def read_found_rules(directory: Path) -> list[Contender]:
-    """The rules of the run in a directory that trained to the end: the K-th, from 1, is that of rank K in its table.
+    """The rules of a run that trained to the end: the K-th, from 1, has rank K in its table.
 
-    What is written RUN#K goes through here.
+    Every RUN#K is resolved here.
 
     Raises:
       OSError, ValueError, sqlite3.Error: If there is no run, or it is damaged, or of another version.

@@ -1,4 +1,4 @@
-"""Searches as papers describe them, each a row of the flags of `nos-search` that it stands for."""
+"""Searches as papers describe them: each row has the flags of `nos-search` that it stands for."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ class Recipe:
 
     Args:
       paper: Which paper, in words.
-      flags: The values that it gives to flags, by the field of `SearchConfig`.
-      chosen: What the paper leaves open, and what is done here.
-      cost: What the authors say of the time that it took.
+      flags: The values of the flags, by the field of `SearchConfig`.
+      chosen: What the paper leaves open, and how it is chosen here.
+      cost: What the authors report of the time that it took.
     """
 
     paper: str
@@ -22,7 +22,7 @@ class Recipe:
     cost: str
 
 
-# What neither version of the paper does. Preset paper turns most of it off too; a recipe does so with any preset.
+# What neither version of the paper does. Preset paper also turns most of it off; a recipe does so with any preset.
 _NOT_IN_THE_PAPER: dict[str, Any] = dict(
     start=("none",),
     screen="off",
@@ -36,7 +36,7 @@ _NOT_IN_THE_PAPER: dict[str, Any] = dict(
 _OF_BOTH_VERSIONS: dict[str, Any] = dict(
     task=("cifar10",),  # 4.2: a small ConvNet on CIFAR-10
     protocol="paper",  # 4.2: rates 10^-5 to 10 for an epoch of 10,000 images, the best for five epochs
-    baselines="sgd,momentum,rmsprop,adam",  # 1: what rules are compared with
+    baselines="sgd,momentum,rmsprop,adam",  # 1: the optimizers that rules are compared with
     # 4.1: 1 to 4, in the first version 1 to 3, and subsets of the words that make 10^6 to 10^11 rules. All words make
     # so many at this depth alone.
     depth=2,
@@ -49,7 +49,7 @@ _CHOSEN = (
     "with all words and all three constraints; one batch of 5 rules after the other, so that at most 5 workers are "
     "busy (more with --async)"
 )
-# What no flag turns off.
+# Differences that no flag turns off.
 ALWAYS = (
     "known optimizers are measured first, and the slowest decides how long a rule may take (see --timeout); a string "
     "that is sampled again keeps its reward, which would be the same with the one seed of the paper"

@@ -1,4 +1,4 @@
-"""Measures rules that behave alike once, and records every evaluation the moment it is there."""
+"""Measures rules that behave alike only once, and records every evaluation as soon as it is finished."""
 
 import concurrent.futures
 import dataclasses
@@ -18,7 +18,13 @@ from neural_optimizer_search.workers.executor import MEASURE, Ask, Executor
 
 # The roles of a known optimizer, and of a rule whose constants were tuned.
 BASELINE, TUNED = "baseline", "tuned"
-OF_SETTING = ("learning_rate", "schedule", "weight_decay", "least", "centred")  # of a trial, what a worker gets
+OF_SETTING = (
+    "learning_rate",
+    "schedule",
+    "weight_decay",
+    "least",
+    "centred",
+)  # of a trial, for a worker
 
 
 class Screened(NamedTuple):
@@ -26,8 +32,8 @@ class Screened(NamedTuple):
 
     Attributes:
       rule: The rule.
-      screening: What the screen says of it.
-      key: Of the evaluation that it has, or will have; "" if the screen stopped it.
+      screening: The screen's result.
+      key: Key of the evaluation that it has, or will have; "" if the screen stopped it.
     """
 
     rule: Rule
@@ -43,7 +49,7 @@ class _Measurement(NamedTuple):
 
 
 def pass_every_rule(rule: Rule) -> Screening:
-    """In place of a screen: every rule is trained, and one with another spelling is another rule."""
+    """Replaces a screen: every rule is trained, and another spelling counts as another rule."""
     return Screening(rule, False, rule.canonical())
 
 
@@ -54,19 +60,20 @@ class EvaluationRecorder:
 
     Args:
       executor: An `Executor`.
-      ledger: A `Ledger`; what it holds already is not measured again.
+      ledger: A `Ledger`; what it already holds is not measured again.
       screen: Rule -> `Screening`.
-      cache: An `EvaluationCache`, or None to measure what other searches have measured too.
+      cache: An `EvaluationCache`, or None to measure again what other searches have measured.
       standing: A `Standing`, which says which rules are alike, and what a rule must reach.
-      measure: What is asked about a rule that must reach nothing.
+      measure: The request for a rule that has no bar to reach.
       on_evaluation: Called with each new evaluation.
       on_wait: Called every few seconds of waiting, with what takes long, in words; with "" if nothing does.
 
     Attributes:
-      executor, on_evaluation, on_wait: As given; what is called may be set later.
-      trained: Number of rules measured by and for the search: no known optimizers, and none from the cache.
-      claimed: Number of those, and of rules in work, that were proposed. A search that was stopped has measured rules
-        that it is yet to propose again.
+      executor, on_evaluation, on_wait: As given; the functions may be set later.
+      trained: Number of rules measured by and for the search: without known optimizers, and without those from the
+        cache.
+      claimed: Number of these rules, and of those in progress, that were proposed. A resumed search has measured
+        rules that it is yet to propose again.
       best: The highest reward found; 0 while there is none.
     """
 
@@ -91,7 +98,7 @@ class EvaluationRecorder:
         self.on_wait = on_wait
         self._measured: dict[str, _Measurement] = {}
         self._finished = Finished()
-        # Each is read once: a long search has very many.
+        # Each is read only once, because a long search has very many.
         found = ledger.evaluations("search")
         self._known = {e.key: e for e in (*found, *ledger.evaluations(BASELINE))}
         self._trained = {e.key for e in found if not e.cached}
@@ -116,17 +123,17 @@ class EvaluationRecorder:
 
     @property
     def steps(self) -> int:
-        """Gradient steps of all that was learned from, known optimizers included."""
+        """Gradient steps of everything that was learned from, including known optimizers."""
         return self._standing.steps
 
     @property
     def most_steps(self) -> int:
-        """Of all that was learned from, known optimizers included, the most that one took."""
+        """The most gradient steps of any evaluation that was learned from, including known optimizers."""
         return self._standing.most_steps
 
     @property
     def waited(self) -> int:
-        """Rules trained since the last best one, of all that was learned from."""
+        """The number of rules learned from since the last best one."""
         return self._standing.waited
 
     @property
@@ -141,14 +148,14 @@ class EvaluationRecorder:
         most: Optional[int] = None,
         trials: Optional[Sequence[Trial]] = None,
     ) -> list[Screened]:
-        """Has measured what is new among the rules.
+        """Starts to measure the new ones among the rules.
 
         Args:
           rules: `Rule`s.
-          role: What they are recorded as.
-          most: How many more may be claimed. The rule that would be one more, and all behind it, are left: they are
-            never measured because of this call, and what it returns is then not finished.
-          trials: With what each is trained. Such a rule is alike none but itself with the same trial.
+          role: The role in which they are recorded.
+          most: How many more rules may be claimed. Further ones, and all rules after them, are left: this call never
+            measures them, and what it returns then never finishes.
+          trials: The setting of each training. Such a rule is alike only itself with the same trial.
         """
         batch: list[Screened] = []
         before, is_full = self.claimed, False
@@ -164,7 +171,7 @@ class EvaluationRecorder:
             is_new = key not in self._known and key not in self._measured
             cached = self._cache.get(key) if is_new and self._cache and not trial else None
             if cached:
-                # Another search may have spelled it otherwise: what is known of it is of this spelling.
+                # Another search may have spelled it differently, and what is known holds for that spelling.
                 kept = dict(rule=screening.rule, flipped=screening.flipped, cached=True)
                 self._record(dataclasses.replace(cached, **kept), role)
             elif is_new or (key in self._trained and key not in self._claimed):
@@ -183,7 +190,7 @@ class EvaluationRecorder:
         return batch
 
     def _find_ask(self, role, trial):
-        """Known optimizers are measured in full."""
+        """Starts to measure known optimizers, in full."""
         if trial:
             return Ask("measure_setting", {name: getattr(trial, name) for name in OF_SETTING})
         bar = None if role == BASELINE else self._standing.bar
@@ -196,19 +203,19 @@ class EvaluationRecorder:
         return self._standing.find_key(screening)
 
     def settle(self, batch: Iterable[Screened], role: str = "search") -> None:
-        """These rules are finished, and learned from: from now on they count among those that are known."""
+        """Takes note that these rules are finished and learned from: from now on they count as known."""
         for screened in batch:
             if screened.key:
                 self._standing.settle(self._known[screened.key], role == BASELINE)
 
     def recall(self, is_repeatable: bool = True) -> None:
-        """Settles what the ledger has of an earlier part of the search: known optimizers, and all its samples.
+        """Settles what the ledger has from an earlier part of the search: known optimizers, and all its samples.
 
         Args:
-          is_repeatable: Whether the search will propose again what was measured and is no sample yet.
+          is_repeatable: Whether the search will propose again what was measured but is not yet a sample.
 
         Raises:
-          Damaged: If rules were trained with other seeds than others, so that they cannot be compared.
+          Damaged: If rules were trained with different seeds, so that they cannot be compared.
         """
         whole = [e for e in self._known.values() if e.status == "ok"]
         if len({len(e.rewards) for e in whole}) > 1:
@@ -230,18 +237,18 @@ class EvaluationRecorder:
         self._standing.settle(evaluation, role == BASELINE)
 
     def wait(self) -> None:
-        """Waits until one more rule is measured, and records all that are."""
+        """Waits until one more rule is measured, and records all finished ones."""
         if self._measured:
             self._finished.wait(self.executor, self.on_wait)
         self.collect()
 
     def collect(self) -> None:
-        """Records the rules that are measured by now."""
+        """Records the rules that have been measured by now."""
         for key in self._finished.take():
             self._record_measured(key)
 
     def is_measured(self, key: str) -> bool:
-        """Whether the rule that has this key is measured."""
+        """Whether the rule with this key is measured."""
         return key in self._known
 
     def is_finished(self, batch: Sequence[Screened]) -> bool:
@@ -261,7 +268,7 @@ class EvaluationRecorder:
         future, screening, role, trial = self._measured[key]
         form = trial.form if trial else ""
         evaluation = dataclasses.replace(future.result(), key=key, flipped=screening.flipped, form=form)
-        # The ledger first: a search killed in between would count what it measured itself as cached.
+        # The ledger first: a search killed in between would count its own measurements as cached.
         self._record(evaluation, role)
         # Where a rule was stopped depends on what else the search has found.
         if self._cache and not trial and evaluation.status in MEASURED:

@@ -1,6 +1,6 @@
-"""Which algorithms there are: a row for each of this package, and the entry points of all that are installed.
+"""The available algorithms: a row for each of this package's, and the entry points of all that are installed.
 
-A package of your own adds one by an entry point of the group `neural_optimizer_search.algorithms`, which names an
+Your own package adds one with an entry point of the group `neural_optimizer_search.algorithms`, which names an
 `AlgorithmEntry`:
 
     [options.entry_points]
@@ -36,28 +36,28 @@ _SHIPPED = {
         "settings": "settings",
     }.items()
 }
-# What runs if nothing else is asked for, what of preset paper, and what runs where these cannot.
+# What runs by default, what runs by default in preset paper, and what runs where these cannot.
 PREFERRED, OF_PAPER, FALLBACK = "guided", "ppo", "local"
-OF_OWN_TASK = "settings"  # what runs on one task of a user's own
+OF_OWN_TASK = "settings"  # what runs on a single task of the user's own
 
 
 class UnknownAlgorithm(ValueError):
-    """There is no algorithm of a name, or it cannot run here; the message says why."""
+    """There is no algorithm with this name, or it cannot run here; the message says why."""
 
 
 class SearchSetting(NamedTuple):
-    """What an algorithm is made for.
+    """What an algorithm is created from.
 
     Attributes:
       space: The `Space` that its rules are of.
       preset: "fast", or "paper" for the paper's hyperparameters; for algorithms that have both.
-      seed: Seed of all that is random in it.
-      directory: Where it may keep what the ledger does not have; not made yet.
-      ledger: The `Ledger` of the run, to read: `steps` and `samples()` are what was learned from before.
+      seed: Seed of everything random in it.
+      directory: Where it may store what the ledger does not have; not created yet.
+      ledger: The `Ledger` of the run, to read: `steps` and `samples()` give what was learned from before.
       known: The evaluations of the known optimizers, which are measured before anything is proposed.
       protocol: The `Protocol` by which rules are measured; on several tasks, that of the first.
       start: The rules to begin with, for an algorithm that `tries_settings`; others have them measured before.
-      batch_sizes: How many rules each proposal has, for an algorithm with a `smallest_batch`.
+      batch_sizes: The number of rules of each proposal, for an algorithm with a `smallest_batch`.
     """
 
     space: Space
@@ -76,17 +76,16 @@ class AlgorithmEntry:
     """A row of the registry.
 
     Args:
-      title: What a reader sees.
-      make: Makes the algorithm of a `SearchSetting`.
-      has_presets: Whether a preset changes it.
+      title: Its name for the reader.
+      make: Creates the algorithm from a `SearchSetting`.
+      has_presets: Whether presets affect it.
       needs: What must be installed: name of a module -> how to install it.
-      defaults: Defaults of other flags in place of theirs, by the field of `SearchConfig`.
-      tries_settings: Whether its proposals have `trials`; then it begins with the start itself.
+      defaults: Its own defaults of other flags, by the field of `SearchConfig`.
+      tries_settings: Whether its proposals have `trials`; then it tries the start rules itself.
       smallest_batch: The fewest rules that it can be asked to propose at a time; None if it does not read
-        `SearchSetting.batch_sizes`, and `--batch_size` is refused.
-      check_state: Checks what it keeps in `SearchSetting.directory`: given that, the run's id and the number of steps
-        that the ledger has, it returns a few words that say what is there, or raises `Damaged`. None: it keeps
-        nothing.
+        `SearchSetting.batch_sizes`, and `--batch_size` is an error.
+      check_state: Checks what it stores in `SearchSetting.directory`: given that, the run's id and the number of
+        steps in the ledger, it returns a few words on what is there, or raises `Damaged`. None if it stores nothing.
     """
 
     title: str
@@ -105,12 +104,12 @@ class AlgorithmEntry:
 
 
 def algorithm_names() -> list[str]:
-    """The names of all algorithms, of this package first."""
+    """The names of all algorithms, those of this package first."""
     return list(_places())
 
 
 def find_algorithm(name: str) -> AlgorithmEntry:
-    """The `AlgorithmEntry` of a name.
+    """Finds the `AlgorithmEntry` of a name.
 
     Raises:
       UnknownAlgorithm: If there is none, or the package that has it cannot be imported.
@@ -121,7 +120,7 @@ def find_algorithm(name: str) -> AlgorithmEntry:
     module, _, attribute = place.partition(":")
     try:
         entry = getattr(importlib.import_module(module), attribute)
-    except Exception as error:  # whatever another package does when it is imported
+    except Exception as error:  # whatever another package raises when it is imported
         raise UnknownAlgorithm(f"{name} cannot be loaded from {place}: {type(error).__name__}: {error}.") from error
     if not isinstance(entry, AlgorithmEntry):
         raise UnknownAlgorithm(f"{name} is no AlgorithmEntry at {place}: {entry!r}.")
@@ -129,10 +128,10 @@ def find_algorithm(name: str) -> AlgorithmEntry:
 
 
 def find_usable_algorithm(name: str) -> AlgorithmEntry:
-    """The `AlgorithmEntry` of a name, which can run here.
+    """Finds the `AlgorithmEntry` of a name, if it can run here.
 
     Raises:
-      UnknownAlgorithm: As `find_algorithm`, and if something that it needs is not installed.
+      UnknownAlgorithm: As in `find_algorithm`, and if something that it needs is not installed.
     """
     entry = find_algorithm(name)
     if entry.missing:
@@ -144,20 +143,20 @@ def find_usable_algorithm(name: str) -> AlgorithmEntry:
 
 
 def preferred_algorithm(preset: str = "fast", tasks: Sequence[str] = ()) -> str:
-    """The name of the algorithm that runs on these tasks if nothing else is asked for and it can."""
+    """The name of the algorithm that runs on these tasks by default, if it can."""
     if preset == "paper":
         return OF_PAPER
     return OF_OWN_TASK if len(tasks) == 1 and ":" in tasks[0] else PREFERRED
 
 
 def default_algorithm(preset: str = "fast", tasks: Sequence[str] = ()) -> str:
-    """The name of the algorithm that runs here if nothing else is asked for."""
+    """The name of the algorithm that runs here by default."""
     preferred = preferred_algorithm(preset, tasks)
     return preferred if _is_usable(preferred) else FALLBACK
 
 
 def title_of(name: str, preset: Optional[str] = None) -> str:
-    """What a reader sees of an algorithm, also of one that is not installed here.
+    """An algorithm's name for the reader, also if it is not installed here.
 
     Example:
       >>> from neural_optimizer_search.search.registry import title_of
@@ -181,8 +180,8 @@ def _is_usable(name):
 def _places():
     """Name -> "module:attribute"."""
     found = importlib.metadata.entry_points()
-    # Before Python 3.10 a dict of lists.
+    # Before Python 3.10, this is a dict of lists.
     entries = found.select(group=GROUP) if hasattr(found, "select") else found.get(GROUP, ())
     others = {entry.name: entry.value.partition("[")[0].strip() for entry in entries}
-    # No other package changes what a name of this one means.
+    # No other package can change what a name of this one means.
     return {**_SHIPPED, **{name: place for name, place in others.items() if name not in _SHIPPED}}

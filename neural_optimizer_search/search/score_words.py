@@ -1,4 +1,4 @@
-"""What tables call the reward, and the number beside it: an accuracy, or the score of a task of the user's own."""
+"""The names in tables of the reward and of the number beside it: an accuracy, or the score of the user's own task."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Optional
@@ -13,9 +13,9 @@ class ScoreWords(NamedTuple):
     """The words for a table of evaluations.
 
     Attributes:
-      title: What stands over the column.
-      note: Sentences that say what is in it.
-      reward: What the reward is called.
+      title: The title of the column.
+      note: Sentences on what is in it.
+      reward: The name of the reward.
     """
 
     title: str
@@ -27,8 +27,8 @@ def joint_words(anchors: Anchors, changes: Sequence[str] = ()) -> ScoreWords:
     """The `ScoreWords` of several tasks, whose scores are the numbers beside the reward.
 
     Args:
-      anchors: What the scores are made of.
-      changes: As for `score_words`.
+      anchors: What defines the scores.
+      changes: See `score_words`.
     """
     lines = [
         "mean score: over the tasks. On each, tuned SGD has the score 0 and tuned Adam 1, with the seeds of the "
@@ -52,9 +52,9 @@ def score_words(task: str, fingerprint: Optional[Fingerprint] = None, changes: S
     """The `ScoreWords` of a task.
 
     Args:
-      task: The task's name; one of the user's own is "module:attribute".
-      fingerprint: Of a task of the user's own, which says what the score is made of; None if it is not known.
-      changes: What became another in the task while the run went on, in words.
+      task: The task's name; "module:attribute" for the user's own.
+      fingerprint: Fingerprint of a user's own task, which says how the score is computed; None if unknown.
+      changes: What changed in the task during the run, in words.
 
     Example:
       >>> from neural_optimizer_search.search.score_words import score_words
@@ -75,7 +75,7 @@ def score_words(task: str, fingerprint: Optional[Fingerprint] = None, changes: S
     return ScoreWords("score", f"score: at the end of the final run{of}{_warn(changes)}")
 
 
-# Row of `REWARDS` -> what a training is paid.
+# Row of `REWARDS` -> how a training is scored.
 _PAID = {
     "final_accuracy": "its last validation",
     "end_accuracy": "the mean score of the last third of its validations",
@@ -90,6 +90,6 @@ def describe_reward(reward: str) -> str:
 
 
 def _warn(changes):
-    """What was measured before is kept, on somebody's own responsibility."""
+    """A note that earlier measurements are kept, on the user's own responsibility."""
     told = "; ".join(shorten(change, 300) for change in changes)
     return f" Some rewards are of another task: the run went on after changes ({told})." if changes else ""

@@ -1,12 +1,12 @@
-"""Search for settings: a form, its constants, and the rate, schedule and weight decay that it is trained with.
+"""Search for settings: a form, its constants, and the rate, schedule and weight decay with which it is trained.
 
-A form shows what it is worth with its own constants only. So each trial is of both together, and is one training that
-ends early if it promises little; what is as good as the best has a training with each seed. The next trials are near
-the best: of another form, or with other constants, or both. Some are near the best known optimizers, whose
-constants are tuned alike, for a rule to be compared with.
+The quality of a form shows only with suitable constants. So each trial is of both together: it is one training, which
+ends early if it is not promising, and settings as good as the best are trained with each seed. The next trials are
+near the best: with another form, other constants, or both. Some are near the best known optimizers, whose constants
+are tuned in the same way, for comparison.
 
-On several tasks a trial has one setting for all of them, and is one training with each seed on each; what promises
-little on the first tasks is not trained on the others.
+On several tasks a trial has one setting for all of them, and is one training with each seed on each; settings that
+are not promising on the first tasks are not trained on the others.
 """
 
 import collections
@@ -37,26 +37,29 @@ from neural_optimizer_search.trials.tunables import Scale, Tunable, find_own_val
 
 @dataclass(frozen=True)
 class SettingsConfig:
-    """Args:
-      batch_size: Trials a proposal.
-      parents: The best so many settings have children, the better ones more.
-      per_form: At most so many of them have one form: what is tuned first would else be all that is tuned.
-      known_parents: Of the known optimizers, likewise.
-      known_share: Of the trials, those that are children of known optimizers.
-      rates: The lowest and the highest with which a form is tried first, for updates whose root mean square is 1.
-      draws: How many more trials a start has, with other constants at random rates between these, after one as it is
-        at the middle rate. No single setting shows what a form is worth.
-      form_share: Of the children, those with another form: of these, `cross_share` have parts of another parent's, a
-        tenth has a random one, and the others differ in one part.
+    """The settings of the search for settings.
+
+    Args:
+      batch_size: Trials per proposal.
+      parents: The number of best settings that have children; better ones have more.
+      per_form: The most parents with the same form: otherwise only the form tuned first would be tuned.
+      known_parents: The number of parents among known optimizers.
+      known_share: Share of the trials that are children of known optimizers.
+      rates: The lowest and the highest rate at which a form is tried first, for updates whose root mean square is 1.
+      draws: Number of further trials of a start rule, with random constants and random rates in this range, after one
+        trial as it is at the middle rate. No single setting shows how good a form is.
+      form_share: Share of the children that have another form: of these, a share of `cross_share` have parts of
+        another parent's, a tenth has a random one, and the others differ in one part.
       cross_share: See `form_share`.
-      model_share: Of the children with their parent's form, those whose constants a `FormModel` draws from all trials
+      model_share: Share of the children with their parent's form whose constants a `FormModel` draws from all trials
         of the form, once there are enough. The others have the parent's constants, some of them changed.
-      change_share: Of the constants of such a child, those that differ from the parent's.
-      largest_step: Standard deviation of such a change, as a part of the range, on a logarithmic scale where the
-        range has one; that of a child is between a tenth of this and this.
-      enough: Trials, after which others may end early.
-      memory: Of the last so many trials, `early_share` is worth less a third of the way than one that goes on.
-      early_share: See `memory`. On several tasks likewise after each task but the last.
+      change_share: Share of the constants of such a child that differ from the parent's.
+      largest_step: Largest standard deviation of such a change, as a fraction of the range, on a logarithmic scale
+        where the range has one; a child's own is between a tenth of this and this.
+      enough: Number of trials after which others may end early.
+      memory: Number of last trials that are compared: a share of `early_share` of them had a lower reward a third of
+        the way than one that goes on.
+      early_share: See `memory`. On several tasks, it applies in the same way after each task but the last.
 
     Raises:
       ValueError: If a value is out of range.
@@ -96,14 +99,14 @@ class SettingsConfig:
 
 
 class Individual(NamedTuple):
-    """What is tried.
+    """A setting to try.
 
     Attributes:
       form: A rule, whose constants the values replace.
       string: Its tokens in the space; None if it has none there.
-      values: By the names of what is tuned.
+      values: Values by the names of what is tuned.
       known: The key of the known optimizer that the form is; "" if it is another.
-      centred: Whether rate and weight decay are for updates whose root mean square is 1, as those of parents are.
+      centred: Whether rate and weight decay are for updates whose root mean square is 1, as for parents.
     """
 
     form: Rule
@@ -114,7 +117,7 @@ class Individual(NamedTuple):
 
 
 class Tried(NamedTuple):
-    """An `Individual`, and its rewards: of each seed, and their mean."""
+    """An `Individual`, and its rewards: one per seed, and their mean."""
 
     individual: Individual
     rewards: tuple[float, ...]
@@ -130,8 +133,8 @@ class Settings(Algorithm):
       config: A `SettingsConfig`.
       seed: Seed of what is proposed.
       known: Evaluations of the known optimizers.
-      start: What is tried first, beside the best known optimizers.
-      sizes: Of proposals that have another size than the configuration's.
+      start: What is tried first, besides the best known optimizers.
+      sizes: Sizes of proposals that differ from the configuration's.
     """
 
     def __init__(
@@ -149,7 +152,7 @@ class Settings(Algorithm):
         self._best: dict[bool, list[Tried]] = {False: [], True: []}  # the best so many, of known optimizers or not
         tasks = len(name_tasks(known))
         self._is_joint = tasks > 1
-        # What the last trials were worth at each look, a third of the way or after each task but the last, of known
+        # Rewards of the last trials at each look, a third of the way or after each task but the last, of known
         # optimizers or not.
         self._looks = {
             is_known: [collections.deque[float](maxlen=config.memory) for _ in range(max(1, tasks - 1))]
@@ -158,7 +161,7 @@ class Settings(Algorithm):
         self._model = FormModel()
         self._known = {e.rule.canonical(): e for e in known}
         self._of_string = {space.embed_form(e.rule): e.key for e in known}
-        self._scales: dict[str, float] = {}  # the root mean square of a form's updates, as trials told it
+        self._scales: dict[str, float] = {}  # the root mean square of a form's updates, as seen in trials
         best = sorted((e for e in known if e.status == "ok"), key=lambda e: -e.reward)[: config.known_parents + 1]
         rules, rng = [one.rule for one in start], np.random.default_rng(seed)
         first = [
@@ -169,7 +172,7 @@ class Settings(Algorithm):
         self._planned = self._plan(first, scattered)
 
     def propose(self, number: int) -> Proposal:
-        """The `Proposal` of this number."""
+        """The `Proposal` with this number."""
         individuals = self._planned.get(number)
         if individuals is None:
             rng = np.random.default_rng([self._seed, number])
@@ -178,7 +181,7 @@ class Settings(Algorithm):
         return Proposal(rules, individuals, trials=[self._make_trial(one) for one in individuals])
 
     def learn(self, proposal: Proposal, evaluations: Sequence[Evaluation]) -> None:
-        """Those that had a training with each seed may become parents."""
+        """Makes parents of good settings that were trained with each seed."""
         for individual, evaluation in zip(proposal.drawn or (), evaluations):
             if evaluation.screened:
                 continue
@@ -192,15 +195,17 @@ class Settings(Algorithm):
         self.metrics = {"parents/mean": float(np.mean([one.reward for one in self._best[False]] or [0.0]))}
 
     def restore(self) -> int:
-        """All proposals are made again, from what the ledger has: they take no time beside the trainings."""
+        """Repeats all proposals, from what the ledger has: they take no time compared with the trainings."""
         return 0
 
     def _find_size(self, number):
         return self._sizes.find(number, self._config.batch_size)
 
     def _learn_scale(self, individual, evaluation):
-        """With it a known optimizer becomes a parent as it was measured before the search; on several tasks that was
-        with a setting for each.
+        """Learns the scale of a form's updates.
+
+        With it, a known optimizer becomes a parent with the setting of its measurement before the search; on several
+        tasks, it had a setting for each.
         """
         form = individual.form.canonical()
         if individual.centred and evaluation.learning_rate and form not in self._scales:
@@ -230,9 +235,9 @@ class Settings(Algorithm):
     # -- What is tried ---------------------------------------------------------------------------------
 
     def _plan(self, first, scattered):
-        """What is not of children, by the number of the proposal.
+        """What is tried that is not a child, by the number of the proposal.
 
-        Every other proposal is of those that are scattered, so that a small budget has children too.
+        These are spread over every other proposal, so that a small budget also has children.
         """
         planned, number = {}, 0
         for left, stride in ((first, 1), (scattered, 2)):
@@ -272,9 +277,9 @@ class Settings(Algorithm):
         return Trial(values["rate"], schedule, values["weight decay"], least, individual.centred, individual.known)
 
     def _find_least(self, is_known):
-        """What a trial must be worth to go on: as much as most at each look, and then as the middle parent.
+        """The reward that a trial needs to go on: at each look that of most, and then that of the middle parent.
 
-        What a seed does to rewards it does to all: so much more, or less, is needed of the first seeds.
+        A seed affects all rewards alike, so the first seeds need that much more, or less.
         """
         c, best = self._config, self._best[is_known]
         seen = [last if len(last) >= c.enough else [0.0] for last in self._looks[is_known]]
@@ -321,7 +326,7 @@ class Settings(Algorithm):
         return {one.name: self._change(one, values.get(one.name, one.own), step, rng) for one in tunables}
 
     def _change(self, tunable: Tunable, value: Any, step: float, rng: np.random.Generator) -> Any:
-        """The value of a child: its parent's, or one nearby; of a choice, seldom another."""
+        """The value of a child: its parent's, or one nearby; for a choice, rarely another one."""
         scale, chance = tunable.scale, rng.random()
         if isinstance(scale, Scale):
             near = scale.move(tunable.write(value), step * rng.normal())
@@ -330,7 +335,7 @@ class Settings(Algorithm):
 
 
 def _find_looks(evaluation):
-    """What a trial was worth at each look that it had."""
+    """The reward of a trial at each look that it had."""
     if not evaluation.parts:
         return [evaluation.sweep_reward]
     return [mean_score(evaluation.parts[:count]) for count in range(1, len(evaluation.parts) + 1)]

@@ -1,4 +1,4 @@
-"""Writes the Python with which a rule trains as it was measured."""
+"""Writes Python code with which a rule trains as it was measured."""
 
 from typing import Optional, Protocol, Union
 
@@ -8,7 +8,7 @@ from neural_optimizer_search.schedule_shape import CONSTANT, Schedule, parse_sch
 
 
 class Trained(Protocol):
-    """What a rule was trained with, such as a trial of `nos-tune`."""
+    """The setting that a rule was trained with, such as a trial of `nos-tune`."""
 
     @property
     def rule(self) -> Rule: ...
@@ -21,7 +21,7 @@ class Trained(Protocol):
 
 
 def write_snippet(setting: Trained, steps: int) -> str:
-    """Python that makes an optimizer, for a training of so many steps."""
+    """Python code that makes an optimizer for a training of so many steps."""
     if setting.learning_rate is None:
         raise ValueError("Argument `setting` must have a learning rate. Received: None.")
     rate, schedule = write_number(setting.learning_rate), parse_schedule(setting.schedule)

@@ -1,7 +1,7 @@
-"""What a search knows when it proposes: how the rules behave that it has measured, and how good the best are.
+"""What a search knows when it proposes: how the measured rules behave, and how good the best are.
 
-Rules are put in when they are proposed, and evaluations when they were learned from, in the order of the proposals:
-so what a search knows depends neither on the number of workers nor on where it was stopped.
+Rules are added when they are proposed, and evaluations when they are learned from, in the order of the proposals. So
+what a search knows does not depend on the number of workers or on where it was stopped.
 """
 
 import bisect
@@ -21,14 +21,14 @@ class Standing:
     """What a search knows.
 
     Attributes:
-      steps: Gradient steps of all that was learned from, and not measured by another search.
-      most_steps: The most that one of these took, wherever it was measured.
+      steps: Gradient steps of everything that was learned from and not measured by another search.
+      most_steps: The most steps that one evaluation took, wherever it was measured.
       settled: The evaluations that were learned from, by key, in the order of the proposals.
 
     Args:
-      behaviours: `Behaviours` to keep the rules in; None if a rule is alike none but itself.
-      racing: When a rule is stopped; None if all are measured to their end.
-      make_bar: Makes what a rule must reach, of the best evaluations and `racing`.
+      behaviours: `Behaviours` that hold the rules; None if a rule is alike only itself.
+      racing: When a rule is stopped; None if all are fully measured.
+      make_bar: Makes what a rule must reach from the best evaluations and `racing`.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Standing:
         self._proposed: set[str] = set()
         self.settled: dict[str, Evaluation] = {}
         self._known: set[str] = set()
-        # What could not be measured says nothing of another rule.
+        # A rule that could not be measured says nothing about another rule.
         self._failed: set[str] = set()
         self._best: list[tuple[float, int, Evaluation]] = []
         self._bar: Union[Bar, JointBar, None] = None
@@ -50,12 +50,12 @@ class Standing:
 
     @property
     def waited(self) -> int:
-        """Rules trained since the last best one; known optimizers are none."""
+        """Rules trained since the last best one; known optimizers do not count."""
         return self._best_so_far.waited
 
     @property
     def bar(self) -> Union[Bar, JointBar, None]:
-        """What a rule must reach that is proposed now; None if there is no bar."""
+        """What a rule that is proposed now must reach; None if there is no bar."""
         if self._bar is None:
             self._bar = self._make_bar([evaluation for *_, evaluation in self._best], self._racing)
         return self._bar
@@ -90,7 +90,7 @@ class Standing:
         if evaluation.status in FAILURES:
             self._failed.add(evaluation.key)
         if self._racing is not None and evaluation.status == "ok":
-            # Of equal ones the first is the better.
+            # Among equal ones, the first counts as better.
             bisect.insort(self._best, (-evaluation.reward, len(self.settled), evaluation))
             del self._best[self._racing.best :]
             self._bar = None
@@ -101,5 +101,5 @@ class Standing:
             self._best_so_far.learn(evaluation)
 
     def spend(self, steps: int) -> None:
-        """Notes gradient steps of something else than a rule that was proposed."""
+        """Notes gradient steps of something other than a proposed rule."""
         self.steps += steps

@@ -1,4 +1,4 @@
-"""A search that starts where others ended: what they found is measured first, and learned from."""
+"""A search that starts where others ended: the rules that they found are measured first, and learned from."""
 
 from collections.abc import Callable, Sequence
 from typing import Optional
@@ -11,17 +11,17 @@ from neural_optimizer_search.measuring.screen import Screening
 from neural_optimizer_search.records.rows import Start
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
 
-BATCH = 5  # rules a proposal: the race is against what was learned from before
-NAMED = 3  # of the rules that are screened out
+BATCH = 5  # rules per proposal: a race is against rules that were learned from before
+NAMED = 3  # of the rules that are screened out, at most
 
 
 class Started(Algorithm):
-    """Proposes given rules first, and then what another algorithm does, which learns from both.
+    """Proposes given rules first, and then those of another algorithm, which learns from both.
 
     Args:
       algorithm: The `Algorithm`; its proposal 0 comes after the rules.
       rules: `Rule`s, which need not be of its space.
-      batch_size: Rules a proposal.
+      batch_size: Rules per proposal.
     """
 
     def __init__(self, algorithm: Algorithm, rules: Sequence[Rule], batch_size: int = BATCH):
@@ -30,13 +30,13 @@ class Started(Algorithm):
         self.share = algorithm.share
 
     def propose(self, number: int) -> Optional[Proposal]:
-        """The `Proposal` of this number."""
+        """The `Proposal` with this number."""
         if number < len(self._batches):
             return Proposal(self._batches[number], is_given=True)
         return self._algorithm.propose(number - len(self._batches))
 
     def learn(self, proposal: Proposal, evaluations: Sequence[Evaluation]) -> None:
-        """The algorithm learns from its own rules, and from the others as from those of somebody else."""
+        """Lets the algorithm learn from its own rules, and from the others as from rules that it did not propose."""
         self._algorithm.learn(proposal, evaluations)
         self.metrics, self.share = self._algorithm.metrics, self._algorithm.share
 
@@ -53,7 +53,7 @@ def count_batches(rules: Sequence[Rule]) -> int:
 
 
 def describe_start(starts: Sequence[Start], space: Space, screen: Callable[[Rule], Screening], tunes: bool) -> str:
-    """What a search starts from, and which of these rules its screen stops, and why, a line for each.
+    """What a search starts from, and which of these rules its screen stops, and why, one line each.
 
     Args:
       starts: The `Start`s.

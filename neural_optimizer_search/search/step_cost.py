@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from neural_optimizer_search.search.ranking import Contender
 
-# Five products of matrices for each weight matrix. By their words and not by the clock: a search trains for less than
-# a second, and two equal searches would tell different times.
+# Five matrix products per weight matrix. Rules are recognized by their words, not by timing: a search trains for less
+# than a second, and two equal searches would report different times.
 SLOW = "orthogonalize"
 
 
 def describe_costs(shown: Sequence[Contender]) -> list[str]:
-    """A line that names the rules with a slow word by their places in the table, or none.
+    """A line that names the rules with a slow word by their ranks in the table, or no line.
 
     Args:
       shown: The rules of the table, in its order.

@@ -1,4 +1,4 @@
-"""What a string may be worth, by what strings near it are worth: Gaussian process regression on shared tokens."""
+"""Predicts the reward of a string from those of strings near it: Gaussian process regression on shared tokens."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,17 +7,20 @@ import numpy as np
 
 from neural_optimizer_search.arguments import check_fields
 
-# The sums of a score depend on the machine in their last digits; which of two equal ones is the first, must not.
+# The sums of a score depend on the machine in their last digits, but the order of two equal scores must not.
 DIGITS = 9
 
 
 @dataclass(frozen=True)
 class StringModelConfig:
-    """Args:
-    reach: Two strings that differ in this share of their tokens have a correlation of 1/e.
-    noise: Variance of a reward, in that of all; what tokens cannot say is noise as well.
-    boldness: Standard deviations that a score lies above what is expected.
-    memory: Strings that are looked at, the last ones learned from.
+    """The settings of the model.
+
+    Args:
+      reach: Two strings that differ in this share of their tokens have a correlation of 1/e.
+      noise: Noise variance of a reward, as a share of the variance of all rewards; it includes what tokens cannot
+        explain.
+      boldness: Number of standard deviations by which a score lies above the expected value.
+      memory: Number of strings that are considered, the last ones learned from.
 
     Raises:
       ValueError: If a value is out of range.
@@ -39,14 +42,14 @@ def score_strings(
     rewards: Sequence[float],
     config: StringModelConfig = StringModelConfig(),
 ) -> np.ndarray:
-    """How promising strings are: what is expected of each, and a little more where little is known.
+    """How promising strings are: the expected value of each, plus a bonus where little is known.
 
-    Only the order of the rewards matters, for their scale depends on the task.
+    Only the order of the rewards matters, because their scale depends on the task.
 
     Args:
       candidates: Strings, int `[m, length]`.
       strings: Those that were measured, int `[n, length]`, n of at least 1.
-      rewards: Of these, float `[n]`.
+      rewards: Their rewards, float `[n]`.
       config: A `StringModelConfig`.
 
     Returns:
@@ -61,7 +64,7 @@ def score_strings(
     of = np.asarray(strings)[-config.memory :]
     ranks = _rank(np.asarray(rewards)[-config.memory :])
     factor = np.linalg.cholesky(_correlate(of, of, config.reach) + config.noise * np.eye(len(of)))
-    # One right-hand side after the other would be the same: half of the mean, and half of the variance.
+    # Solving for one right-hand side after the other would give the same: half for the mean, half for the variance.
     solved = np.linalg.solve(factor, np.column_stack([ranks, _correlate(of, np.asarray(candidates), config.reach)]))
     expected = solved[:, 1:].T @ solved[:, 0]
     variance = np.maximum(1.0 - np.sum(solved[:, 1:] ** 2, axis=0), 0.0)
@@ -74,7 +77,7 @@ def _correlate(one, other, reach):
 
 
 def _rank(values):
-    """Ranks with mean 0 and a standard deviation near 1; equal values have the mean of their ranks."""
+    """Ranks with mean 0 and a standard deviation near 1; equal values get the mean of their ranks."""
     ordered = np.sort(values)
     places = np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")
     return np.sqrt(3.0) * (places / len(values) - 1.0)

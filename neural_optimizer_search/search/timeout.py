@@ -10,11 +10,11 @@ TIMES_SLOWEST = 10
 
 
 def find_timeout(known: Iterable[Evaluation]) -> float:
-    """Seconds for a rule: what the known optimizers take tells of the task and the machine.
+    """Seconds for a rule, from the time of the known optimizers, which depends on the task and the machine.
 
     Args:
       known: Evaluations of the known optimizers.
     """
-    # A ledger of somebody's may say anything.
+    # A foreign ledger may say anything.
     likely = (e.seconds for e in known if 0 <= e.seconds <= LONGEST_TIMEOUT)
     return min(LONGEST_TIMEOUT, max(LEAST_SECONDS, TIMES_SLOWEST * max(likely, default=0.0)))

@@ -1,4 +1,4 @@
-"""What went wrong in a task, as a file in the run's directory: a message has one line, and a traceback many."""
+"""Errors in a task, as a file in the run's directory: a message has one line, but a traceback has many."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ from typing import Any
 from neural_optimizer_search.file_lock import Moved
 from neural_optimizer_search.workers.executor import Failure, TaskFailed
 
-MOST_BYTES = 2**20  # a task that fails for one rule in ten tells nothing new after the first hundred
+MOST_BYTES = 2**20  # a task that fails for one rule in ten shows nothing new after the first hundred
 
 
 @contextlib.contextmanager
@@ -18,9 +18,10 @@ def keep_tracebacks(executor: Any, path: Path, require_in_place: Callable[[], No
     """A context in which the tracebacks of failures are appended to a file, if they can be.
 
     Args:
-      executor: What calls its `on_failure` with a `Failure`: an `Executor`, or the `Describer` of its task.
+      executor: The object that calls its `on_failure` with a `Failure`: an `Executor`, or the `Describer` of its
+        task.
       path: The file, in a run's directory.
-      require_in_place: Raises `Moved` if the run is not where it was: another may be in its place.
+      require_in_place: Raises `Moved` if the run is no longer where it was: another may be in its place.
 
     Raises:
       TaskFailed: As raised within, but with the name of the file that has the traceback.
@@ -43,7 +44,7 @@ class _TracebackFile:
     def append(self, failure: Failure):
         if failure.traceback:
             what = f"Rule {failure.formula}" if failure.formula else "A worker's start"
-            # A full disk is no reason to end a search that does not need the file.
+            # A full disk is not a reason to end a search that does not need the file.
             with contextlib.suppress(OSError, Moved):
                 self._require_in_place()
                 self._write(f"{what}: {failure.message}\n\n{failure.traceback.rstrip()}\n\n\n".encode())
@@ -57,7 +58,7 @@ class _TracebackFile:
 
 
 def _open_own(path, flags):
-    """No link and no other name of somebody's file, and no pipe, which may wait for a reader forever."""
+    """Rejects links to other files, symbolic or hard, and pipes, which may wait for a reader forever."""
     number = os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), 0o666)
     found = os.fstat(number)
     if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:

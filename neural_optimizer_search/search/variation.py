@@ -1,4 +1,4 @@
-"""New strings made of others: the operators of evolution and of local search, on any space."""
+"""Makes new strings from others: the operators of evolution and of local search, on any space."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ MUTATION_TRIES = 100
 
 
 def mutate(tokens: Sequence[int], space: Space, rng: np.random.Generator) -> tuple[int, ...]:
-    """A legal string that differs in one token; after many vain tries, a random one."""
+    """A legal string that differs in one token; after many failed attempts, a random one."""
     for _ in range(MUTATION_TRIES):
         child = list(tokens)
         position = rng.integers(space.length)
@@ -23,7 +23,7 @@ def mutate(tokens: Sequence[int], space: Space, rng: np.random.Generator) -> tup
 def cross(tokens: Sequence[int], other: Sequence[int], space: Space, rng: np.random.Generator) -> tuple[int, ...]:
     """A legal string with a span of tokens of another one, which is neither of them.
 
-    Of strings that differ in one place, and after many vain tries, a mutation.
+    For strings that differ in one place, and after many failed attempts, a mutation.
     """
     places = [place for place, (one, another) in enumerate(zip(tokens, other)) if one != another]
     for _ in range(MUTATION_TRIES if len(places) > 1 else 0):

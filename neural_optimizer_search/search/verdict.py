@@ -1,4 +1,4 @@
-"""What a search ends with, in one sentence: whether a rule beats the best known optimizer, and what to train with."""
+"""The outcome of a search, in one sentence: whether a rule beats the best known optimizer, and what to train with."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -13,15 +13,15 @@ from neural_optimizer_search.search.intervals import CONFIDENCE, say_probability
 from neural_optimizer_search.search.ranking import Contender, Ranking
 from neural_optimizer_search.search.snippet import write_snippet
 
-LETTERS = 60  # of a formula within a sentence; what is longer is called by its place in the table
+LETTERS = 60  # of a formula within a sentence; longer ones are named by their rank in the table
 
 
 class Verdict(NamedTuple):
-    """What a search ends with.
+    """The outcome of a search.
 
     Attributes:
       sentence: Whether a rule beats the best known optimizer.
-      code: Python that makes the better of the two; if that is only probably the rule, Python for either.
+      code: Python code that makes the better of the two; code for both if the rule is only probably better.
     """
 
     sentence: str
@@ -29,19 +29,19 @@ class Verdict(NamedTuple):
 
 
 def correct(probability: float, compared: int) -> float:
-    """The probability with the luck of the best of several rules taken into account: 1 - compared · (1 - P).
+    """The probability, corrected for the luck of the best of several rules: 1 - compared · (1 - P).
 
     Bonferroni's correction, after which no rule counts as better in more than 5 % of all searches that found none.
 
     Args:
       probability: The best rule's own, P.
-      compared: How many rules were looked at.
+      compared: Number of rules that were compared.
     """
     return max(0.0, 1.0 - compared * (1.0 - probability))
 
 
 def least_probability(compared: int) -> float:
-    """The probability from which on a rule counts as better, if so many are looked at."""
+    """The probability from which a rule counts as better, if so many are compared."""
     return 1.0 - (1.0 - CONFIDENCE) / max(1, compared)
 
 
@@ -54,7 +54,7 @@ def find_verdict(ranking: Ranking, steps: int) -> Verdict:
     """
     reference = ranking.reference
     assert reference is not None and reference.fresh is not None
-    # As they are ranked: of several that are better the best is named.
+    # In order of rank: of several that are better, the best is named.
     for one in ranking.found:
         probability = ranking.find_probability(one)
         if probability is not None and correct(probability, ranking.compared) >= CONFIDENCE:
@@ -104,7 +104,7 @@ def _say_none(ranking):
 
 
 def _say_too_little(ranking, probability):
-    """Too little must not be rounded to enough."""
+    """A probability in words, such that too little is not rounded to enough."""
     return say_probability(min(probability, round(least_probability(ranking.compared), 3) - 1e-3))
 
 
@@ -114,7 +114,7 @@ def _say_need(compared):
 
 
 def _call(ranking, contender):
-    """The formula that was trained, which the code has, and the shortest one that behaves alike."""
+    """The formula that was trained, which is in the code, and the shortest one that behaves alike."""
     rule, shortest = contender.rule, ranking.shorten(contender)
     name, short = (one.formula() if len(one.formula()) <= LETTERS else "" for one in (rule, shortest))
     is_shorter = short and shortest.canonical() != rule.canonical()
@@ -147,7 +147,7 @@ def _describe_training(evaluation: Union[Evaluation, Part], constants: Sequence[
 
 
 def _write_code(contender: Contender, steps: int) -> str:
-    """Python that makes the optimizer; of several tasks, for the first."""
+    """Python code that makes the optimizer; with several tasks, for the first."""
     parts = contender.last.parts
     short = _shorten(parts)
     others = "".join(f"; on {short[part.task]}: {_describe_training(part)}" for part in parts[1:])

@@ -1,4 +1,4 @@
-"""Waits for workers, and says meanwhile what takes long."""
+"""Waits for workers, and reports meanwhile what takes long."""
 
 import concurrent.futures
 import itertools
@@ -8,19 +8,19 @@ from typing import Any
 
 from neural_optimizer_search.workers.executor import Executor
 
-# While something is waited for, it is said every so often what takes long; what takes less is not long, but a start
-# is said at once: until then nothing else is seen.
+# During a wait, what takes long is reported at this interval, from this duration on. A start is reported at once,
+# because until then there is nothing else to see.
 TELL_SECONDS, LONG_SECONDS = 5.0, 15.0
 
 
 def wait_for_any(
     executor: Executor, futures: "Collection[concurrent.futures.Future[Any]]", on_wait: Callable[[str], None]
 ) -> None:
-    """Waits until one of an executor's futures is done; of none, not at all.
+    """Waits until one of an executor's futures is done; returns at once if there are none.
 
     Args:
       executor: The `Executor`.
-      futures: What it was asked for.
+      futures: The futures to wait for.
       on_wait: Called every few seconds, with what takes long, in words; with "" if nothing does.
     """
     while futures and not concurrent.futures.wait(futures, TELL_SECONDS, concurrent.futures.FIRST_COMPLETED).done:
@@ -28,7 +28,7 @@ def wait_for_any(
 
 
 class Finished:
-    """Knows which futures are done without looking at the others: of 2,000, that takes milliseconds each time."""
+    """Knows which futures are done without checking the others: for 2,000, that takes milliseconds each time."""
 
     def __init__(self) -> None:
         self._numbers = itertools.count()
@@ -36,7 +36,7 @@ class Finished:
         self._taken: list[tuple[int, str]] = []
 
     def add(self, key: str, future: "concurrent.futures.Future[Any]") -> None:
-        """Has `take` give the key once the future is done."""
+        """Makes `take` return the key once the future is done."""
         numbered = next(self._numbers), key
         future.add_done_callback(lambda _: self._done.put(numbered))
 
@@ -45,7 +45,7 @@ class Finished:
 
         Args:
           executor: The `Executor` whose futures were added, of which at least one was not taken.
-          on_wait: As for `wait_for_any`.
+          on_wait: See `wait_for_any`.
         """
         while not self._taken:
             try:
@@ -54,7 +54,7 @@ class Finished:
                 _tell(executor, on_wait)
 
     def take(self) -> list[str]:
-        """The keys of all that are done and were not taken before, in the order in which they were added."""
+        """The keys of all finished futures not taken before, in the order in which they were added."""
         while not self._done.empty():
             self._taken.append(self._done.get())
         taken, self._taken = sorted(self._taken), []

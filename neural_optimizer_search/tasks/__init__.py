@@ -18,13 +18,13 @@ TASKS: dict[str, Task] = {task.name: task for task in (DIGITS, DIGITS_MLP, CIFAR
 
 
 def find_task(name: str) -> Task:
-    """The task of a name: a shipped one, or "module:attribute" for a `KerasTask` (or another `Task`) of your own.
+    """Finds a task by name: a shipped one, or "module:attribute" for a `KerasTask` (or another `Task`) of your own.
 
-    Modules are looked for in the current directory too. What is found by "module:attribute" can be sent to worker
+    Modules are also looked for in the current directory. A task found by "module:attribute" can be sent to worker
     processes, which import it again.
 
     Raises:
-      UnknownTask: If there is none. An error that the module itself raises passes through.
+      UnknownTask: If there is no such task. An error that the module itself raises passes through.
 
     Example:
       >>> from neural_optimizer_search.tasks import find_task
@@ -37,5 +37,5 @@ def find_task(name: str) -> Task:
         raise UnknownTask(
             f"must be one of: {', '.join(TASKS)}, or module:attribute of a task of your own. Received: {name!r}."
         )
-    load(name)  # so that what is wrong shows now
+    load(name)  # so that errors show now
     return NamedTask(name)

@@ -1,4 +1,4 @@
-"""Batches in memory: how many there may be, and how they become one nest of tensors."""
+"""Batches in memory: how many may be kept, and how they become one nest of tensors."""
 
 import math
 import sys
@@ -13,23 +13,23 @@ from neural_optimizer_search.tasks.shared_data import is_large, leave_pool, shar
 from neural_optimizer_search.tasks.user_arrays import check_examples, drop_none
 
 ALL = sys.maxsize  # as a number of examples
-ENDLESS = 2**15  # batches, after which data of unknown length are taken to be without end: a minute or so
-LEAST_KEPT = 2**16  # bytes of a part of a batch that is worth a copy outside of TensorFlow's memory
-STRING_BYTES = 24  # of the string itself, if it is short
+ENDLESS = 2**15  # batches after which data of unknown length count as endless: a minute or so
+LEAST_KEPT = 2**16  # bytes from which a part of a batch is worth a copy outside of TensorFlow's memory
+STRING_BYTES = 24  # the size of a string object that is short
 STEPS = {"train": "steps_per_epoch", "validation": "validation_steps"}
 
 
 class BatchStore:
-    """Keeps the batches it is given until there are enough.
+    """Collects batches until there are enough.
 
     Args:
       argument: The name of the data, for messages.
-      kind: What they are, such as "a generator".
+      kind: What kind of data they are, such as "a generator".
       has_end: Whether it is known that they end.
-      limit: Examples to keep.
-      max_batches: Batches to keep; None for all.
-      max_bytes: What they may take.
-      advance: Is called with the number of examples of each batch.
+      limit: Number of examples to keep.
+      max_batches: Number of batches to keep; None for all.
+      max_bytes: The most memory that they may take.
+      advance: Called with the number of examples of each batch.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class BatchStore:
         """Keeps a batch; returns whether there are enough.
 
         Raises:
-          ValueError: If it is no batch of examples, or there are too many.
+          ValueError: If it is not a batch of examples, or there are too many.
         """
         batch = drop_none(batch)
         check_examples(batch, self._argument, " Is a `.batch(...)` missing?")
@@ -81,7 +81,7 @@ class BatchStore:
         return tf.nest.pack_sequence_as(self.batches[0], [_concatenate(column) for column in columns])
 
     def describe_padding(self) -> str:
-        """A sentence if batches were padded to one shape; "" if none was."""
+        """A sentence if batches were padded to one shape; else ""."""
         columns = zip(*(tf.nest.flatten(batch) for batch in self.batches))
         dense = [parts for parts in columns if not isinstance(parts[0], tf.RaggedTensor)]
         padded = [parts for parts in dense if len({tuple(part.shape[1:]) for part in parts}) > 1]

@@ -1,4 +1,4 @@
-"""A child: a small model and its data, which a rule trains and which measures the rule."""
+"""A child: a small model and its data. A rule trains it, and the outcome measures the rule."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -39,24 +39,24 @@ def measure_accuracy(model: tf.keras.Model, data: Any) -> tf.Tensor:
 
 
 class Child(NamedTuple):
-    """What is trained. Data are nests of tensors or arrays whose first axis counts examples.
+    """The model that is trained, and its data, which are nests of tensors or arrays whose first axis counts examples.
 
     Attributes:
       make_model: Makes the Keras model, with fresh weights. It gets its optimizer afterwards.
       train, validation: Data, such as (inputs, targets).
-      batch_size: Examples a step; an epoch is a new random order of all whole batches.
-      train_step: (model, batch) -> loss, a scalar. Has `model.optimizer` update the weights once.
-      validate: (model, data) -> float32 [score, loss, metric] of these validation data. A reward is made of the
-        scores, which are higher the better; the learning rate with the lowest loss is chosen; the metric is what the
-        score is made of, for people to see.
-      uniform_loss: Loss of a uniform guess, which the reward "mean_cross_entropy" pays nothing; None if there is no
+      batch_size: Examples per step; an epoch is a new random order of all whole batches.
+      train_step: (model, batch) -> loss, a scalar. Makes `model.optimizer` update the weights once.
+      validate: (model, data) -> float32 [score, loss, metric] on these validation data. A reward is computed from the
+        scores, of which higher is better; the learning rate with the lowest loss is chosen; the metric is what the
+        score is computed from, for people to read.
+      uniform_loss: Loss of a uniform guess, for which the reward "mean_cross_entropy" is 0; None if there is no
         such loss.
-      metric_name: What the metric is called.
+      metric_name: The name of the metric.
       scale: The values of the metric that have the scores 0 and 1.
       untrained_loss: Validation loss of a fresh model with the protocol's first seed, which is the same in each
         process; None if it is not known.
-      notes: Sentences on what of a user's own model or data is not as in `fit`.
-      is_plain: Whether the score is made of targets and predictions, and not by a step of the user's own.
+      notes: Sentences on what of a user's own model or data is treated differently than in `fit`.
+      is_plain: Whether the score is computed from targets and predictions, not by the user's own step.
     """
 
     make_model: Callable[[], tf.keras.Model]
@@ -92,18 +92,18 @@ def length(data: Any) -> int:
 
 
 def gather(data: Any, indices: tf.Tensor) -> Any:
-    """The examples of these numbers."""
+    """The examples with these indices."""
     return tf.nest.map_structure(lambda part: tf.gather(part, indices), data)
 
 
 def rows(data: Any, start: int, stop: int) -> Any:
-    """The examples from `start` to before `stop`."""
+    """The examples from `start` up to, not including, `stop`."""
     return tf.nest.map_structure(lambda part: part[start:stop], data)
 
 
 @contextlib.contextmanager
 def eager_functions() -> Iterator[None]:
-    """Runs what a `tf.function` wraps as it stands: a trace takes seconds, and keeps this step's numbers."""
+    """Runs the Python code that a `tf.function` wraps: a trace takes seconds, and would keep this step's numbers."""
     before = tf.config.functions_run_eagerly()
     tf.config.run_functions_eagerly(True)
     try:

@@ -15,7 +15,7 @@ def load(data_dir: Optional[str] = None, split: str = "train") -> Examples:
     """Reads CIFAR-10 from a `tensorflow_datasets` directory; without one, downloads it (162 MiB) to the default.
 
     Raises:
-      FileNotFoundError: If `data_dir` is given and holds no CIFAR-10.
+      FileNotFoundError: If `data_dir` is given and does not contain CIFAR-10.
     """
     if data_dir is not None and not os.path.isdir(os.path.join(data_dir, "cifar10")):
         raise FileNotFoundError(
@@ -28,7 +28,7 @@ def load(data_dir: Optional[str] = None, split: str = "train") -> Examples:
 
 
 def load_test(data_dir: Optional[str] = None) -> Examples:
-    """The test split, likewise."""
+    """Reads the test split in the same way."""
     return load(data_dir, "test")
 
 

@@ -1,8 +1,8 @@
-"""`cifar10_wrn`: CIFAR-10 with a Wide ResNet, on which the rules that a search found on less are tried.
+"""`cifar10_wrn`: CIFAR-10 with a Wide ResNet, for rules that a search found on a smaller task.
 
 The paper runs dozens of its best rules "for 300 epochs on the Wide ResNet architecture" (section 5.1); `nos-promote`
-does the same. A child is given each image as it is: the shifted and mirrored images of the paper's Wide ResNets are
-made by `python -m benchmarks.run cifar_wrn`, which is also where numbers for a comparison with the paper come from.
+does the same. A child gets each image unaugmented: `python -m benchmarks.run cifar_wrn` shifts and mirrors images as
+the paper's Wide ResNets do, and gives the numbers to compare with the paper.
 """
 
 from dataclasses import replace
@@ -35,7 +35,7 @@ CIFAR10_WRN = ImageTask(
     load=cifar10.load,
     load_test=cifar10.load_test,
     settings=(
-        # 9 million parameters, 300 epochs, and every rate for one of them.
+        # 9 million parameters, 300 epochs; each rate of the sweep gets one epoch.
         TaskSetting(
             Protocol(
                 name="paper",

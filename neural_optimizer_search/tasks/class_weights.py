@@ -1,4 +1,4 @@
-"""Weights of classes as weights of examples, as Keras's `fit` turns the ones into the others."""
+"""Converts class weights to sample weights, as Keras's `fit` does."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,12 +10,12 @@ from neural_optimizer_search.keras_versions import KERAS_3
 
 
 def weigh_classes(data: Any, class_weight: Mapping[int, float], argument: str) -> Any:
-    """Data (x, y, sample_weight), where each example has the weight of its class.
+    """Converts data to (x, y, sample_weight), where each example has the weight of its class.
 
     Args:
-      data: (x, y) or (x, y, sample_weight); what weights there are already are multiplied. y is one tensor: of class
-        numbers, or, if its last axis is longer than 1, of vectors whose largest number is that of the class.
-      class_weight: The weight of each class. One that is missing has weight 1 in Keras 3, and is refused in Keras 2.
+      data: (x, y) or (x, y, sample_weight); weights that are already there are multiplied. y is one tensor: of class
+        indices, or, if its last axis is longer than 1, of vectors whose largest element marks the class.
+      class_weight: The weight of each class. A missing class has weight 1 in Keras 3, and is an error in Keras 2.
       argument: The name of the data, for messages.
 
     Raises:

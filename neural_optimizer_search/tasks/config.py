@@ -40,7 +40,7 @@ class TaskConfig:
 
     @property
     def task_names(self) -> tuple[str, ...]:
-        """The names of the tasks: of one, but for a search."""
+        """The names of the tasks: just one, except in a search."""
         return (self.task,)
 
     def find(self) -> tuple[Task, Protocol]:
@@ -48,7 +48,7 @@ class TaskConfig:
         return self.find_each()[0]
 
     def find_each(self) -> list[tuple[Task, Protocol]]:
-        """Each `Task` with the `Protocol` that the flags name; of several tasks all are measured with the same seeds.
+        """Each `Task` with the `Protocol` that the flags name; several tasks are measured with the same seeds.
 
         Raises:
           UnknownTask: If there is no such task.
@@ -65,7 +65,7 @@ class TaskConfig:
         ]
 
     def choose_racing(self, protocol: Protocol) -> Optional[Racing]:
-        """When rules are stopped before they are measured to their end: never, where few are compared."""
+        """When rules are stopped before they are fully measured: never, where few are compared."""
         return None
 
     def check_task(self, p: Parser, advice: str = "") -> None:
@@ -78,7 +78,7 @@ class TaskConfig:
             protocols = find_task(name).protocols
         except UnknownTask as error:
             p.error(f"argument --task: {error} {advice}".rstrip())
-        except (Exception, SystemExit) as error:  # the module is somebody's own
+        except (Exception, SystemExit) as error:  # the module is the user's code
             module = name.partition(":")[0]
             p.error(
                 f"argument --task: module {module!r} raises {describe_error(error)}. For the whole traceback: "

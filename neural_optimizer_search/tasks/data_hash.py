@@ -1,4 +1,4 @@
-"""Hashes of data in memory: of all of them, and of each example, to find those that two sets share."""
+"""Hashes of data in memory: of all the data, and of each example, to find those that two sets share."""
 
 import hashlib
 import math
@@ -10,7 +10,7 @@ import tensorflow as tf
 
 
 def hash_examples(data: Any) -> str:
-    """A hash of a nest of tensors: of its structure, and of the dtype, shape and bytes of each part.
+    """Hashes a nest of tensors: its structure, and the dtype, shape and bytes of each part.
 
     Args:
       data: A nest of dense or ragged tensors or arrays, of numbers, Booleans or strings.
@@ -18,7 +18,7 @@ def hash_examples(data: Any) -> str:
     Returns:
       32 hexadecimal digits.
     """
-    structure = pprint.pformat(tf.nest.map_structure(lambda part: None, data))  # whose dicts are in order
+    structure = pprint.pformat(tf.nest.map_structure(lambda part: None, data))  # `pformat` sorts dicts
     digest = hashlib.blake2b(structure.encode(), digest_size=16)
     for part in tf.nest.flatten(data):
         arrays = [part]
@@ -31,11 +31,11 @@ def hash_examples(data: Any) -> str:
 
 
 def count_shared(train: Any, validation: Any) -> int:
-    """The number of validation examples whose inputs and targets are those of a training example.
+    """Counts the validation examples whose inputs and targets equal those of a training example.
 
     Args:
       train, validation: Inputs, (inputs,), (inputs, targets) or (inputs, targets, weights), as nests of tensors or
-        arrays. Weights are left out. What was padded to one length in each is compared at the same length.
+        arrays. Weights are ignored. Data that were padded to different lengths are compared at the same length.
     """
     trained, validated = _inputs_and_targets(train), _inputs_and_targets(validation)
     if len(trained) != len(validated):
@@ -46,7 +46,7 @@ def count_shared(train: Any, validation: Any) -> int:
 
 
 def split_data(data: Any) -> tuple[Any, Any, Any]:
-    """(inputs, targets, weights of examples), None for what is not there; what else a tuple has is left out."""
+    """(inputs, targets, sample weights), with None for what is missing; other elements of a tuple are ignored."""
     x, y, weights, *_ = (*(data if isinstance(data, tuple) else (data,)), None, None)
     return x, y, weights
 
@@ -57,7 +57,7 @@ def _inputs_and_targets(data):
 
 
 def _of_one_length(one, other):
-    """Two parts as they are, or, if both are dense and only their lengths differ, padded at the end to one shape."""
+    """Two parts, padded at the end to one shape if both are dense and only their lengths differ."""
     if isinstance(one, tf.RaggedTensor) or isinstance(other, tf.RaggedTensor) or len(one.shape) != len(other.shape):
         return one, other
     longest = np.maximum(one.shape[1:], other.shape[1:])
@@ -81,7 +81,7 @@ def _hash_rows(parts):
 
 
 def _rows(part) -> Any:
-    """The bytes of each example: a list, or a matrix of a row each."""
+    """The bytes of each example: a list, or a matrix with one row per example."""
     if isinstance(part, tf.RaggedTensor):
         splits, values = part.row_splits.numpy(), _rows(part.values)
         join = np.ravel if isinstance(values, np.ndarray) else _join
@@ -94,7 +94,7 @@ def _rows(part) -> Any:
 
 
 def _array(part) -> Any:
-    """As NumPy has it: strings are objects."""
+    """Converts to NumPy, where strings are objects."""
     return part.numpy() if tf.is_tensor(part) else tf.convert_to_tensor(part).numpy()
 
 
@@ -103,5 +103,5 @@ def _bytes_of(array) -> Any:
 
 
 def _join(values):
-    """One value of bytes, from which it can be seen where each of them ends."""
+    """Joins byte strings so that it remains clear where each of them ends."""
     return b"".join(b"%d:" % len(value) + bytes(value) for value in values)

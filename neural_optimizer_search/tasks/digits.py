@@ -1,7 +1,7 @@
-"""`digits`: scikit-learn's 1,797 handwritten digits of 8x8 pixels. They come with the wheel: no download.
+"""`digits`: scikit-learn's 1,797 handwritten digits of 8x8 pixels. They come with the wheel, so there is no download.
 
 The protocol `default` was chosen to tell good rules from better ones. Six baselines and ten rules of Table 6, as
-measured by `python -m benchmarks.run task_discrimination --task digits --repeats 12` (seeds 0 to 59, five a
+measured by `python -m benchmarks.run task_discrimination --task digits --repeats 12` (seeds 0 to 59, five per
 measurement):
 
     rule                                        reward  deviation of one measurement
@@ -23,15 +23,15 @@ measurement):
     exp(g) - exp(m)                             0.2354  0.0790
 
 The fifteen healthy rules (at least half of the best one's reward) span 10.0 deviations. In a search all rules have
-the same seeds, and from the deviation the part is taken out that a choice of seeds does to all rules alike; with it
-left in, the span is 7.1. The estimate itself is uncertain by about a tenth.
+the same seeds, so the deviation leaves out the part by which a choice of seeds affects all rules alike; with that
+part included, the span is 7.1. The estimate itself is uncertain by about a tenth.
 
-What else was tried. On the same 12 x 5 seeds: a second stage of the sweep for the best four rates or for all, 10.9
-(7.5), for the best two, 9.7 (7.2); the best three make a rule cost 69 % (`python -m benchmarks.run staged_sweep`).
-With the seeds 0 to 29 and all rates in full: as it is, 10.7 (8.5); "same" padding in both convolutions, 10.3 (7.8),
-and a third slower; "valid" in both, 4.9; first stride 3, 11.2 and a little slower. With three seeds, all rates in
-full, and "same" padding in both: 9.2 and 11.6 in two measurements; the mean accuracy as the reward, 7.8; the same
-with 8 filters, 9.2; sweep and final run of 9 and 24 steps, 9.0; a sweep of 8 steps, 7.7. With 2x2 max-pooling in
+What else was tried: on the same 12 x 5 seeds, a second stage of the sweep for the best four rates or for all, 10.9
+(7.5), for the best two, 9.7 (7.2); with the best three, a rule costs 69 % (`python -m benchmarks.run staged_sweep`).
+With the seeds 0 to 29 and all rates in full: the protocol as it is, 10.7 (8.5); "same" padding in both convolutions,
+10.3 (7.8), and a third slower; "valid" in both, 4.9; first stride 3, 11.2 and a little slower. With three seeds, all
+rates in full, and "same" padding in both: 9.2 and 11.6 in two measurements; the mean accuracy as the reward, 7.8; the
+same with 8 filters, 9.2; sweep and final run of 9 and 24 steps, 9.0; a sweep of 8 steps, 7.7. With 2x2 max-pooling in
 place of strides, which makes a rule cost half as much again, the mean accuracy gave 10.5, and with rates half a
 decade apart 9.6 (6.9); moving statistics of momentum 0.9, with which validation lags behind the weights, brought the
 latter down to 3.5.
@@ -50,7 +50,7 @@ TEST_EXAMPLES = 97  # the last ones; no search sees them
 
 
 def load(data_dir: Optional[str] = None) -> Examples:
-    """All examples but the last ones; `data_dir` is not for them."""
+    """All examples except the last ones; `data_dir` is not used."""
     return _examples(slice(None, -TEST_EXAMPLES))
 
 

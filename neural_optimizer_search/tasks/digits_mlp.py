@@ -1,4 +1,4 @@
-"""`digits_mlp`: a small sigmoid network on the same digits, for a second opinion."""
+"""`digits_mlp`: a small sigmoid network on the same digits, as a second task to compare with."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Finds NaN and infinity in data: a loss that has one of them has no gradient."""
+"""Finds NaN and infinity in data: they make the loss non-finite, and then there is no gradient."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,10 +13,10 @@ PARTS = ("inputs", "targets", "sample weights")
 
 
 def find_numbers_not_finite(train: Any, validation: Any) -> Iterator[str]:
-    """Yields a sentence for each part of the data that has NaN or infinity.
+    """Yields a sentence for each part of the data that contains NaN or infinity.
 
     Args:
-      train, validation: (inputs, targets, ...), as `Child` has them.
+      train, validation: (inputs, targets, ...), as in `Child`.
     """
     for argument, data in (("train", train), ("validation", validation)):
         for name, part in _name_parts(data):
@@ -41,7 +41,7 @@ def _name_parts(data) -> Iterator[tuple[str, Any]]:
 
 
 def _rows_not_finite(part):
-    """(rows with a value that is not finite, the number of such values)."""
+    """(rows with a non-finite value, the number of such values)."""
     if not tf.as_dtype(part.dtype).is_floating:
         return np.array([], int), 0
     if isinstance(part, tf.RaggedTensor):
@@ -54,7 +54,7 @@ def _rows_not_finite(part):
 
 
 def _rows_of_values(ragged):
-    """The example that each row of the flat values is of."""
+    """The example that each row of the flat values belongs to."""
     rows = np.arange(ragged.shape[0])
     for lengths in ragged.nested_row_lengths():
         rows = np.repeat(rows, lengths.numpy())

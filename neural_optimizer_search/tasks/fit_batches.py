@@ -1,6 +1,6 @@
-"""The batches that Keras's `fit` makes of data, as it hands them to a model's `train_step`.
+"""The batches that Keras's `fit` makes of data and passes to a model's `train_step`.
 
-`fit` itself makes them, so that types, structure and what is allowed are those of the Keras that is there.
+`fit` itself makes them, so that types, structure and what is allowed are those of the installed Keras.
 """
 
 import re
@@ -13,11 +13,11 @@ import tensorflow as tf
 
 from neural_optimizer_search.tasks.user_arrays import as_arrays, check_examples, drop_none
 
-_END = object()  # of an iterator
+_END = object()  # marks the end of an iterator
 
 
 def count_batches(sequence: tf.keras.utils.Sequence) -> int:
-    """The batches of a Keras `Sequence`; one of Keras 3 may have no end."""
+    """The batches of a Keras `Sequence`; in Keras 3, it may be endless."""
     return len(sequence) if hasattr(sequence, "__len__") else sequence.num_batches or sys.maxsize
 
 
@@ -25,30 +25,30 @@ def give_batches(take: Callable[[Any], bool], data: Any, argument: str, batch_si
     """Calls a function with each batch, in the order of the data.
 
     Args:
-      take: Is called with each batch, and returns whether it wants no more.
+      take: Called with each batch; returns whether it needs no more.
       data: Arrays as a tuple (x,), (x, y) or (x, y, sample_weight); a Keras `Sequence`; or an iterator of batches.
       argument: The name of the data, for messages.
-      batch_size: For arrays.
+      batch_size: Batch size for arrays.
 
     Raises:
-      ValueError: If Keras does not take the data.
-      Exception: What `take` or the data raise.
+      ValueError: If Keras does not accept the data.
+      Exception: Whatever `take` or the data raise.
     """
     if isinstance(data, tf.keras.utils.Sequence) and not count_batches(data):
         return
     raised = []
 
     def note(function):
-        """A function whose exceptions are noted, because TensorFlow tells those of data as errors of its own.
+        """A function whose exceptions are recorded, because TensorFlow reports those of data as its own errors.
 
-        Those of batches that are made ahead and not wanted are no failure of `fit`.
+        Exceptions from batches that are made ahead and not needed are not failures of `fit`.
         """
 
         def call(*arguments):
             try:
                 return function(*arguments)
-            except Exception as error:  # of any kind: it is raised again below
-                raised.append((error, error.__traceback__))  # before those of TensorFlow are in it
+            except Exception as error:  # of any kind: it is re-raised below
+                raised.append((error, error.__traceback__))  # before TensorFlow's frames are in it
                 raise
 
         return call
@@ -59,9 +59,9 @@ def give_batches(take: Callable[[Any], bool], data: Any, argument: str, batch_si
     refusal = None
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Your input ran out of data")  # it shall
+            warnings.filterwarnings("ignore", message="Your input ran out of data")  # this is intended
             model.fit(**parts, batch_size=batch_size, shuffle=False, verbose=0)
-    except Exception as error:  # Keras and TensorFlow refuse data with errors of many kinds
+    except Exception as error:  # Keras and TensorFlow reject data with errors of many kinds
         refusal = _first_line(error)
     if refusal and raised:
         error, traceback = raised[0]
@@ -83,14 +83,14 @@ def _next_batch(batches, argument):
     batch = next(batches, _END)
     if batch is _END:
         return batch
-    batch = tuple(batch) if isinstance(batch, (tuple, list)) else (batch,)  # Keras 3 takes no others
+    batch = tuple(batch) if isinstance(batch, (tuple, list)) else (batch,)  # Keras 3 accepts only tuples
     batch = as_arrays(drop_none(batch), argument)
     check_examples(batch, argument, " Does the generator yield single examples?")
     return batch
 
 
 class _Model(tf.keras.Model):
-    """Hands on what its `train_step` gets."""
+    """Passes on what its `train_step` gets."""
 
     def __init__(self, take):
         super().__init__()
@@ -98,16 +98,16 @@ class _Model(tf.keras.Model):
         self.built = True
 
     def train_step(self, data):
-        self.stop_training = self.take(data)  # which `fit` looks at after each step
+        self.stop_training = self.take(data)  # which `fit` checks after each step
         return {"loss": 0.0}
 
 
 class _Sequence(tf.keras.utils.Sequence):
-    """A user's, which is read in this thread, whatever workers it wants.
+    """Wraps the user's object, which is read in this thread, whatever workers it asks for.
 
     Args:
-      users: The user's.
-      get: What reads one of its batches.
+      users: The user's object.
+      get: Reads one of its batches.
     """
 
     def __init__(self, users, get):
@@ -122,7 +122,7 @@ class _Sequence(tf.keras.utils.Sequence):
         return self.get(index)
 
     def on_epoch_begin(self):
-        getattr(self.users, "on_epoch_begin", lambda: None)()  # which Keras 2 has not
+        getattr(self.users, "on_epoch_begin", lambda: None)()  # which Keras 2 lacks
 
 
 def _generate(get) -> Iterator[Any]:

@@ -1,4 +1,4 @@
-"""Tasks that classify images: one set of examples, cut into a fixed split by the protocol."""
+"""Image classification tasks: one set of examples, which the protocol cuts into a fixed split."""
 
 import inspect
 import math
@@ -22,18 +22,18 @@ class Examples(NamedTuple):
 
 
 class Splits(NamedTuple):
-    """What a child is trained with, and what it is measured on."""
+    """The examples that a child is trained with, and those that it is measured on."""
 
     train: Examples
     measured: Examples
 
 
 class TaskSetting(NamedTuple):
-    """A protocol, and the network that it trains.
+    """A protocol and the network that it trains.
 
     Attributes:
       protocol: The `Protocol`.
-      network: Called with (input shape, classes), makes the Keras model.
+      network: Makes the Keras model, given (input shape, classes).
     """
 
     protocol: Protocol
@@ -49,9 +49,10 @@ class ImageTask:
       classes: Number of classes.
       load: Called with a data directory (or None), returns the `Examples` that protocols cut into training and
         validation. A test split is never among them.
-      settings: The `TaskSetting`s, one for each protocol.
-      load_test: As `load`, of the test split. None if there is none.
-      on_test: Measure on the test split in place of the validation split. Not for a search: for what it found, once.
+      settings: The `TaskSetting`s, one per protocol.
+      load_test: As `load`, for the test split. None if there is none.
+      on_test: Measure on the test split instead of the validation split. Not for a search, but to evaluate once what
+        it found.
 
     Example:
       >>> import dataclasses
@@ -80,7 +81,7 @@ class ImageTask:
 
     @property
     def networks(self) -> dict[str, Callable[[tuple[int, ...], int], tf.keras.Model]]:
-        """What makes the network, by the protocol's name."""
+        """The function that makes the network, by the protocol's name."""
         return {setting.protocol.name: setting.network for setting in self.settings}
 
     def child(self, protocol: Protocol, data_dir: Optional[str] = None) -> Child:
@@ -99,7 +100,7 @@ class ImageTask:
     def identity(self, protocol: Protocol) -> Optional[str]:
         """Its name, split, protocol and network, and a hash of the code that loads the images and makes the network.
 
-        None if `load` is no function, or one of that code is in no file.
+        None if `load` is not a function, or any of that code is not in a file.
         """
         network = self.networks[protocol.name]
         if not inspect.isfunction(self.load):
@@ -114,7 +115,7 @@ class ImageTask:
         """The fixed `Splits`: the same for every rule, seed and process.
 
         Raises:
-          ValueError: If the protocol wants more examples than there are.
+          ValueError: If the protocol needs more examples than there are.
         """
         examples = self.load(data_dir)
         wanted = protocol.train_examples + protocol.validation_examples

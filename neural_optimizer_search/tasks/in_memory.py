@@ -1,7 +1,7 @@
 """A user's data as tensors in memory, from which a traced training can gather any batch.
 
-Data hand out their batches in one order, once; a child is trained hundreds of times a minute, each time in the order
-of its seed. So the data are read once, in each process.
+Data yield their batches once, in one order; a child is trained hundreds of times a minute, each time in the order
+that its seed gives. So each process reads the data once.
 """
 
 import gc
@@ -19,7 +19,7 @@ from neural_optimizer_search.tasks.fit_batches import count_batches, give_batche
 from neural_optimizer_search.tasks.reading_bar import reading_bar
 from neural_optimizer_search.tasks.user_arrays import as_arrays, check_examples, drop_none
 
-# `fit` copies what it is given: of large arrays it gets parts.
+# `fit` copies its arguments, so it gets large arrays in parts.
 PART_BYTES = 2**26
 KINDS = (
     "a tuple (x, y) or (x, y, sample_weight) of arrays, x alone for a model without targets, a tf.data.Dataset of "
@@ -29,13 +29,13 @@ KINDS = (
 
 
 class InMemory(NamedTuple):
-    """What was read.
+    """Data that were read.
 
     Attributes:
-      data: What a `train_step` gets batches of: x, (x,), (x, y) or (x, y, sample_weight), which are nests of dense or
-        ragged tensors whose first axis counts examples.
-      batch_size: Examples of the first batch; None for arrays.
-      padding: A sentence if batches were padded to one shape; "" if none was.
+      data: The data whose batches a `train_step` gets: x, (x,), (x, y) or (x, y, sample_weight), which are nests of
+        dense or ragged tensors whose first axis counts examples.
+      batch_size: Number of examples in the first batch; None for arrays.
+      padding: A sentence if batches were padded to one shape; else "".
     """
 
     data: Any
@@ -51,26 +51,26 @@ def read_into_memory(
     batches: Optional[int] = None,
     class_weight: Optional[Mapping[int, float]] = None,
 ) -> InMemory:
-    """At most the first `limit` examples of what Keras's `fit` takes as data.
+    """Reads at most the first `limit` examples of anything that Keras's `fit` takes as data.
 
-    Structure, dtypes and values are those that `fit` of the Keras that is there hands to a `train_step`, without
-    a `None` at the end. Dense tensors whose axes differ in length between batches, as those of sequences do, are
-    padded at the end: with 0, "" or False. Ragged tensors stay ragged.
+    Structure, dtypes and values are those that `fit` of the installed Keras passes to a `train_step`, without a
+    `None` at the end. Dense tensors whose axes differ in length between batches, such as sequences, are padded at the
+    end with 0, "" or False. Ragged tensors stay ragged.
 
     Args:
       data: A tuple (x,), (x, y) or (x, y, sample_weight) of arrays, or x alone if it is an array or a dict: of NumPy
         arrays, tensors, pandas frames, or lists of numbers or strings, in tuples, lists and dicts. Or batches: a
         `tf.data.Dataset`, a Keras `Sequence` or `PyDataset`, or an iterator, which can be read once. Or a function
         without arguments that returns one of these. It is called after `tf.keras.utils.set_random_seed(0)`, so that
-        what it draws or shuffles without a seed of its own is alike in each process.
+        whatever it draws or shuffles without its own seed is the same in each process.
       argument: "train" or "validation", for messages.
-      limit: Number of examples.
-      max_bytes: What they may take. Strings and ragged tensors count by their contents.
-      batches: Number of batches of what has batches, as `steps_per_epoch` of `fit`.
-      class_weight: As for `fit`: weights of classes, which become weights of examples.
+      limit: The largest number of examples.
+      max_bytes: The most memory that they may take. Strings and ragged tensors count by their contents.
+      batches: Number of batches to read from data that come in batches, like `steps_per_epoch` of `fit`.
+      class_weight: Weights of classes, which become weights of examples; see `fit`.
 
     Raises:
-      ValueError: If the data are of another form, empty, without end or too large.
+      ValueError: If the data have another form, are empty, endless or too large.
     """
     _check_counts(argument, limit, batches)
     if callable(data) and not isinstance(data, (*_BATCHES, tf.keras.Model)):
@@ -81,7 +81,7 @@ def read_into_memory(
         data, batches = _check_arrays(data, argument), None
     elif isinstance(data, Iterator) and not isinstance(
         data, tf.keras.utils.Sequence
-    ):  # Keras 2 has ones that are both
+    ):  # Keras 2 has objects that are both
         data = _check_start(data, argument)
     has_end = _has_end(data)
     if has_end is False and limit == ALL and batches is None:
@@ -102,14 +102,14 @@ def read_into_memory(
 
 def _read(data, argument, store, limit):
     if isinstance(data, tf.data.Dataset):
-        any(map(store.take, data))  # `fit` hands its batches on as they are
+        any(map(store.take, data))  # `fit` passes such batches on as they are
     elif isinstance(data, tuple):
         examples, size = min(length(data), limit), _find_size(data)
         for start in range(0, examples, size):
             part = rows(data, start, min(start + size, examples))
             give_batches(store.take, part, argument, length(part))
             if size < examples:
-                gc.collect()  # the model of `fit` holds what it was given, in circles
+                gc.collect()  # the model of `fit` holds its data in reference cycles
     else:
         give_batches(store.take, data, argument)
     if not store.batches:
@@ -134,7 +134,7 @@ def _name(data):
 
 
 def _has_end(data):
-    """Whether the batches end; None if nobody knows."""
+    """Whether the batches end; None if that is unknown."""
     if isinstance(data, tf.data.Dataset):
         count = int(data.cardinality())
         return None if count == tf.data.UNKNOWN_CARDINALITY else count != tf.data.INFINITE_CARDINALITY
@@ -155,7 +155,7 @@ def _check_counts(argument, limit, batches):
 
 
 def _check_arrays(data, argument):
-    """(x,), (x, y) or (x, y, sample_weight) of arrays with the same examples."""
+    """(x,), (x, y) or (x, y, sample_weight), arrays with the same examples."""
     parts = drop_none(data) if isinstance(data, tuple) else (data,)
     if not 1 <= len(parts) <= 3 or not (isinstance(data, (tuple, dict)) or hasattr(data, "shape")):
         received = f"a tuple of {len(data)} parts" if isinstance(data, tuple) else type(data).__name__
@@ -168,7 +168,7 @@ def _check_arrays(data, argument):
 
 
 def _check_start(iterator, argument):
-    """The iterator, whose first batch was read to see that there is one."""
+    """The iterator, after reading its first batch to check that there is one."""
     first = list(itertools.islice(iterator, 1))
     if not first:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Several tasks, in place of one."""
+"""Several tasks in place of one."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from neural_optimizer_search.tasks.task import Task
 
 @dataclass(frozen=True)
 class JointTask:
-    """What rules are measured on one after the other; workers get it in place of a `Task`.
+    """Tasks that rules are measured on one after the other; workers get this in place of a `Task`.
 
     Attributes:
       parts: Each task with its protocol. The seeds of all protocols are the same.

@@ -12,7 +12,7 @@ from neural_optimizer_search.tasks.child import gather, length, rows
 from neural_optimizer_search.tasks.keras_steps import as_traced_by_fit
 from neural_optimizer_search.tasks.metric_scale import MetricScale, without_number
 
-# What `compile` knows beside the metrics of Keras by their names.
+# Names that `compile` accepts besides those of Keras's metrics.
 NAMES_FOR_COMPILE = ("loss", "accuracy", "acc", "crossentropy", "ce")
 
 
@@ -22,7 +22,7 @@ class CompiledModel:
 
     Args:
       factory: Function without arguments that makes a model, compiled or not.
-      loss, loss_weights: As for `compile`. With both None, the factory's model is taken as it was compiled.
+      loss, loss_weights: See `compile`. With both None, the factory's model is used as it was compiled.
       metric: The metric that counts, as `KerasTask` describes it.
     """
 
@@ -66,13 +66,13 @@ class CompiledModel:
             return self.metric
         if self.metric == "loss":
             return None
-        return [self.metric]  # an object, too: models may share it, since each validation sets it back
+        return [self.metric]  # or a metric object: models may share it, since each validation resets it
 
 
 def _require_known(argument, name, find):
-    """Keras 2 tells a wrong name in the first step, in words that do not have it."""
+    """Keras 2 reports a wrong name only in the first step, in a message that does not contain it."""
     found: Any = None
-    with contextlib.suppress(ValueError, TypeError):  # Keras 3 raises one, Keras 2 may give the name back
+    with contextlib.suppress(ValueError, TypeError):  # Keras 3 raises one of these, Keras 2 may return the name
         found = find(name) if isinstance(name, str) else len
     if not callable(found):
         raise ValueError(
@@ -82,7 +82,7 @@ def _require_known(argument, name, find):
 
 
 def train_step(model: tf.keras.Model, batch: Any) -> tf.Tensor:
-    """Keras's step; returns the loss that it tells, or 0 if it tells none."""
+    """Runs Keras's step; returns the loss that it reports, or 0 if it reports none."""
     logs = as_traced_by_fit(model.train_step)(batch)
     loss = logs.get("loss", 0.0) if isinstance(logs, Mapping) else 0.0
     return tf.reduce_mean(tf.cast(loss, tf.float32))
@@ -90,13 +90,13 @@ def train_step(model: tf.keras.Model, batch: Any) -> tf.Tensor:
 
 @dataclass(frozen=True)
 class Validation:
-    """What Keras's `evaluate` gives: (model, data) -> float32 [score, loss, metric].
+    """Validates as Keras's `evaluate` does: (model, data) -> float32 [score, loss, metric].
 
     Args:
-      metric: What counts, as `KerasTask` describes it.
-      batch_size: Examples a batch; the last batch has what remains.
+      metric: The metric that counts, as `KerasTask` describes it.
+      batch_size: Examples per batch; the last batch has the remaining ones.
       scale: From the metric's value to the score.
-      is_only: Whether the model is compiled with no other metric.
+      is_only: Whether the model is compiled with this metric only.
     """
 
     metric: Any
@@ -141,13 +141,13 @@ class Validation:
                 f"Argument `metric` must be a metric of one number. Received: {name!r}, which has the shape "
                 f"{tuple(metric.shape)}. A metric of Keras that has one number a class takes `average`."
             )
-        # A `test_step` of the user's own may tell no loss; then the rate with the best score is chosen.
+        # The user's own `test_step` may report no loss; then the rate with the best score is chosen.
         loss = 1.0 - self.scale(metric) if loss is None else tf.reduce_mean(tf.cast(loss, tf.float32))
         return tf.stack([loss, metric])
 
 
 def _as_in_evaluate(batch):
-    """A batch of which no shape tells the size: Keras 3 weighs batches differently where one does."""
+    """A batch whose size is unknown from its shapes: Keras 3 weighs batches differently where it is known."""
 
     def forget(part):
         if tf.executing_eagerly() or isinstance(part, tf.RaggedTensor):
@@ -158,15 +158,15 @@ def _as_in_evaluate(batch):
 
 
 def find_name(logs: Mapping[str, Any], metric: Any, is_only: bool) -> str:
-    """The name under which Keras tells a metric.
+    """The name under which Keras reports a metric.
 
     Args:
       logs: What `test_step` returned.
       metric: As `KerasTask` describes it.
-      is_only: Whether it is the only metric that the model is compiled with, whatever Keras calls it.
+      is_only: Whether it is the only metric that the model is compiled with, whatever its name in Keras.
 
     Raises:
-      ValueError: If there is no such name, or not one only.
+      ValueError: If there is no such name, or more than one.
     """
     wanted = metric if isinstance(metric, str) else getattr(metric, "name", None) or getattr(metric, "__name__", "")
     if wanted in logs:
@@ -185,7 +185,7 @@ def find_name(logs: Mapping[str, Any], metric: Any, is_only: bool) -> str:
 
 
 def find_unused(model: tf.keras.Model) -> Iterator[str]:
-    """Yields a sentence for what a compiled model has, and what its trainings here do not use."""
+    """Yields a sentence for each setting of a compiled model that trainings here do not use."""
     names = ("fit", "evaluate", "make_train_function", "make_test_function")
     own = [name for name in names if getattr(type(model), name) is not getattr(tf.keras.Model, name)]
     if own:
@@ -197,25 +197,25 @@ def find_unused(model: tf.keras.Model) -> Iterator[str]:
 
 
 def fixed_batch_size(model: tf.keras.Model) -> Optional[int]:
-    """The number of examples that the model's inputs are fixed to; None if any number will do."""
+    """The number of examples that the model's inputs are fixed to; None if any number is accepted."""
     try:
         inputs = tf.nest.flatten(model.inputs or [])
-    except (AttributeError, ValueError):  # a model that is not built yet has none
+    except (AttributeError, ValueError):  # a model that is not built yet has no inputs
         return None
     sizes = {tensor.shape[0] for tensor in inputs} - {None}
     return min(sizes, default=None)
 
 
 def is_stateful(model: tf.keras.Model) -> bool:
-    """Whether a layer carries its state from batch to batch."""
+    """Whether any layer carries its state from batch to batch."""
     recurrent = (tf.keras.layers.RNN, tf.keras.layers.Bidirectional)
     return any(isinstance(layer, recurrent) and layer.stateful for layer in model._flatten_layers())
 
 
 @contextlib.contextmanager
 def generators_with_state() -> Iterator[None]:
-    """Layers made here draw from generators whose state a run can set; else Keras 2 draws go on from run to run."""
-    switch = getattr(tf.keras.backend, "experimental", None)  # Keras 3 has none: its generators are such
+    """Makes layers draw from generators whose state a run can set; otherwise Keras 2 continues draws across runs."""
+    switch = getattr(tf.keras.backend, "experimental", None)  # Keras 3 has none, and needs none
     if switch is None or switch.is_tf_random_generator_enabled():
         yield
         return

@@ -10,19 +10,19 @@ from neural_optimizer_search.keras_versions import KERAS_3
 
 
 def tensorflow_variable(weight: Any) -> tf.Variable:
-    """The variable of TensorFlow that a weight of a model is, or, with Keras 3, has."""
+    """The TensorFlow variable that a weight of a model is, or, with Keras 3, wraps."""
     return weight.value if KERAS_3 else weight
 
 
 def clipping_of(model: tf.keras.Model) -> dict[str, Any]:
-    """How the model's optimizer, if it has one, clips gradients: Keras's arguments for it."""
+    """Keras's arguments for how the model's optimizer, if there is one, clips gradients."""
     optimizer = getattr(model, "optimizer", None)
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     return {name: getattr(optimizer, name, None) for name in ("clipnorm", "clipvalue", "global_clipnorm")}
 
 
 def replace_optimizer(model: tf.keras.Model, optimizer: tf.keras.optimizers.Optimizer) -> None:
-    """Has the model's `train_step` use another optimizer, with the loss scaling of the one it was compiled with."""
+    """Makes the model's `train_step` use another optimizer, with the loss scaling of the one it was compiled with."""
     scaling = tf.keras.mixed_precision.LossScaleOptimizer
     before: Any = getattr(model, "optimizer", None)
     if isinstance(before, scaling):
@@ -33,7 +33,7 @@ def replace_optimizer(model: tf.keras.Model, optimizer: tf.keras.optimizers.Opti
 
 
 def as_traced_by_fit(step: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """A model's `train_step` or `test_step` as `fit` traces it: Keras 2 has AutoGraph convert it, Keras 3 has not."""
+    """A model's `train_step` or `test_step` as `fit` traces it: with AutoGraph in Keras 2, without in Keras 3."""
     if KERAS_3:
         return step
     enabled = ag_ctx.ControlStatusCtx(ag_ctx.Status.ENABLED, ag_ctx.control_status_ctx().options)

@@ -1,4 +1,4 @@
-"""`KerasTask`: your own Keras model as what update rules are measured on."""
+"""`KerasTask`: your own Keras model as a task that update rules are measured on."""
 
 import dataclasses
 import math
@@ -24,72 +24,73 @@ from neural_optimizer_search.tasks.metric_scale import MetricScale, higher_is_be
 from neural_optimizer_search.tasks.protocol import DECADES, Protocol, Racing
 
 SIZES = {field.name for field in fields(Protocol)} - {"name", "final_steps"}
-# Of the scores; cross-entropy is one metric among others. The first is the default: what a person gets in the end.
-# The mean over the whole run would punish every decay of the rate, after which most of the gain comes.
+# Rewards from scores; cross-entropy is one metric among others. The first is the default: the quality at the end of
+# training. The mean over the whole run would penalize every decay of the rate, because most of the gain comes after
+# it.
 REWARDS = ("end_accuracy", "mean_accuracy", "final_accuracy")
-SCHEDULES = (Schedule("linear"),)  # that rules are measured with unless `sizes` say otherwise
+SCHEDULES = (Schedule("linear"),)  # used unless `sizes` says otherwise
 VALIDATIONS = 6  # at most, in a final run
-BATCH_SIZE = 32  # of data that are in no batches, as in Keras's `fit`
+BATCH_SIZE = 32  # for data without batches, as in Keras's `fit`
 
 
 @dataclass(frozen=True, eq=False)
 class KerasTask:
-    """A compiled Keras model, its data, and by what a rule that trains it is scored.
+    """A compiled Keras model, its data, and the metric by which a rule that trains it is scored.
 
     A step is the model's `train_step`, with the rule as its optimizer; a validation runs its `test_step` over the
-    validation data. So losses, masks, weights, constraints, regularizers, several outputs, mixed precision and steps
-    of the model's own are what Keras's `compile`, `fit` and `evaluate` make of them. Of the optimizer that the model
-    is compiled with, only `clipnorm`, `clipvalue` and `global_clipnorm` stay.
+    validation data. So losses, masks, weights, constraints, regularizers, several outputs, mixed precision and the
+    model's own steps work as in Keras's `compile`, `fit` and `evaluate`. Of the optimizer that the model is compiled
+    with, only `clipnorm`, `clipvalue` and `global_clipnorm` are kept.
 
-    Validations during the final run give the metric's value x, and each x a score
+    Each validation during the final run gives a value x of the metric, and x a score
 
         (x - worst) / (best - worst), or 0 if that is less or x is not finite,
 
-    where best = 1 and worst = 0 for a metric of which higher values are better: an accuracy is its own score. If
+    where best = 1 and worst = 0 for a metric where higher is better: an accuracy is its own score. If
     lower values are better, best = 0 and worst is x of the untrained model with the protocol's first seed: the score
     is the part of the untrained model's error that training removes, whatever the unit of the error. The reward is
     the mean of the last third of the scores of the final run, at its end, averaged over seeds; a rule that diverges
-    scores 0, as one that leaves the model as bad as it was.
+    scores 0, as does one that leaves the model as bad as it was.
 
-    The learning rate falls linearly to 0 in each run, in the sweep and in the final run, as it would in a training
-    that a person cares for. Protocol `paper` is that of the paper: a constant rate, and the last score.
+    The learning rate falls linearly to 0 in each run, in the sweep and in the final run, as it would in a serious
+    training. The protocol `paper` is the paper's: a constant rate, and the last score.
 
-    Training differs from `fit` in this: each epoch has the whole batches of a new random order, and leaves out the
-    examples that remain; the metrics of training are not reset between epochs; there are no callbacks.
+    Training differs from `fit` in three ways: each epoch has the whole batches of a new random order, and leaves out
+    the remaining examples; training metrics are not reset between epochs; there are no callbacks.
 
-    Give batch normalization a momentum below Keras's 0.99, with which moving statistics lag behind in runs of some
-    hundred steps. Random numbers must come from layers or seed generators of Keras, or from
-    TensorFlow's normal, truncated_normal, uniform, shuffle, categorical or dropout.
+    Give batch normalization a momentum below Keras's 0.99, because with 0.99 the moving statistics lag behind in runs
+    of a few hundred steps. Random numbers must come from Keras's layers or seed generators, or from TensorFlow's
+    normal, truncated_normal, uniform, shuffle, categorical or dropout.
 
     Args:
       model: Function without arguments that makes a Keras model with fresh weights of float32: compiled, or for this
-        class to compile with `loss`. Its `train_step` has the optimizer apply gradients once.
-      train, validation: What `fit` takes as data: a tuple (x, y) or (x, y, sample_weight) of arrays, tensors or
-        pandas frames, of which x and y may be tuples or dicts; a `tf.data.Dataset` of batches; a Keras `Sequence` or
-        `PyDataset`; a generator. Or, best, a function without arguments that returns one of these. They are read
-        once into memory; batches of several lengths are padded to one. They must be the same examples each time.
-      loss: As for `compile`. None for a model that is compiled.
-      metric: "loss", or the name under which Keras tells one of the metrics that the model is compiled with. With
-        `loss`, what `compile` takes as one metric: a name, a function of (targets, predictions), an object, or
-        a dict of an output's name and its metric.
-      loss_weights: As for `compile`, with `loss`.
-      higher_is_better: Whether higher values of `metric` are better; needed if its name does not say.
-      worst: Value of `metric` that scores 0, in place of what is said above.
-      class_weight: As for `fit`: a dict from a class to the weight of its training examples.
+        class to compile with `loss`. Its `train_step` must make the optimizer apply gradients once.
+      train, validation: Data as for `fit`: a tuple (x, y) or (x, y, sample_weight) of arrays, tensors or pandas
+        frames, of which x and y may be tuples or dicts; a `tf.data.Dataset` of batches; a Keras `Sequence` or
+        `PyDataset`; a generator. Or, best, a function without arguments that returns one of these. They are read into
+        memory once; batches of different lengths are padded to one length. The examples must be the same each time.
+      loss: See `compile`. None if the model is compiled.
+      metric: "loss", or the name under which Keras reports one of the metrics that the model is compiled with. With
+        `loss`, anything that `compile` takes as one metric: a name, a function of (targets, predictions), an object,
+        or a dict of an output's name and its metric.
+      loss_weights: See `compile`; only with `loss`.
+      higher_is_better: Whether higher values of `metric` are better; required if its name does not tell.
+      worst: Value of `metric` that scores 0, in place of the default above.
+      class_weight: A dict from a class to the weight of its training examples; see `fit`.
       steps: Steps of the final run in the protocol `default`.
-      steps_per_epoch, validation_steps: As for `fit`: the batches to read of data that have no end.
+      steps_per_epoch, validation_steps: Number of batches to read from endless data; see `fit`.
       sizes: Fields of that `Protocol` in place of its defaults: batch_size (that of the data's own batches, or 32 for
-        arrays, as in `fit`), validation_batch_size (that of the data's own batches, or batch_size),
-        sweep_steps=steps / 3, validate_every for up to 6 validations, nine learning_rates from 1e-4 to 1 (centred),
-        finalists=3, seeds=(0, 1, 2), reward="end_accuracy" (or "mean_accuracy", of all scores of the final run, or
+        arrays, as in `fit`), validation_batch_size (that of the data's own batches, or batch_size), sweep_steps=steps
+        / 3, validate_every for up to 6 validations, nine learning_rates from 1e-4 to 1 (centred), finalists=3,
+        seeds=(0, 1, 2), reward="end_accuracy" (or "mean_accuracy", of all scores of the final run, or
         "final_accuracy", the last one), schedules=("linear",) (texts or `Schedule`s, such as "cosine, warm-up 0.1"),
-        weight_decays=(0.0,) (relative to the rate, as in AdamW). Of several schedules and weight decays a rule gets
-        the pair that suits it best, and each pair costs one final run more. racing=Racing() (of
+        weight_decays=(0.0,) (relative to the rate, as in AdamW). With several schedules and weight decays, a rule
+        gets the pair that suits it best, and each pair costs one more final run. racing=Racing() (of
         `tasks.protocol`; None to measure every rule to its end, with all rates). train_examples and
-        validation_examples, for what is too large to keep, are the first so many. The other protocols follow:
-        `reduced` is a third of it with one seed and every other rate, `paper` has the paper's rates, reward and
-        constant rate.
-      max_bytes: The most that the examples of either may take in memory, in each process.
+        validation_examples limit data that are too large to keep to their first examples. The other protocols derive
+        from `default`: `reduced` is a third of it with one seed and every other rate, `paper` has the paper's rates,
+        reward and constant rate.
+      max_bytes: The most memory that the examples of either may take in each process.
       name: The name for messages.
 
     Example:
@@ -174,11 +175,11 @@ class KerasTask:
         return self.__dict__
 
     def identity(self, protocol: Protocol) -> None:
-        """None: the code of a model of the user's own may change between two searches."""
+        """None: the code of the user's own model may change between two searches."""
         return None
 
     def child(self, protocol: Protocol, data_dir: Optional[str] = None) -> Child:
-        """The `Child` that rules are measured on; `data_dir` is not for it."""
+        """The `Child` that rules are measured on; `data_dir` is not used."""
         train = read_into_memory(
             self.train, "train", protocol.train_examples, self.max_bytes, self.steps_per_epoch, self.class_weight
         )
@@ -195,7 +196,7 @@ class KerasTask:
         _, untrained_loss, untrained = as_it_is(model, validation.data).numpy().tolist()
         another = make_model()
         with eager_functions():
-            as_it_is(another, rows(validation.data, 0, measured_batch))  # a subclassed model makes its weights now
+            as_it_is(another, rows(validation.data, 0, measured_batch))  # a subclassed model creates its weights now
         _check_weights(model, another)
         scale = self._scale(untrained, find_numbers_not_finite(train.data, validation.data))
         return Child(
@@ -213,7 +214,7 @@ class KerasTask:
         )
 
     def _batch_size(self, protocol, train, fixed):
-        """The protocol's, the model's, that of the data's own batches, or Keras's; whichever is said first."""
+        """The first that is given: the protocol's, the model's, that of the data's own batches, or Keras's."""
         examples = length(train.data)
         given = protocol.batch_size
         if given is not None and given > examples:
@@ -249,7 +250,7 @@ class KerasTask:
 
 
 def _protocols(steps, sizes):
-    """The three protocols of a task, by name; `sizes` are fields of the first."""
+    """The three protocols of a task by name; `sizes` are fields of the first."""
     defaults = dict(
         name="default",
         batch_size=None,
@@ -292,7 +293,7 @@ def _protocols(steps, sizes):
 
 
 def _parse_schedules(sizes):
-    """The `sizes` with `Schedule`s for the texts of them."""
+    """The `sizes` with `Schedule`s in place of their texts."""
     if "schedules" not in sizes:
         return sizes
     schedules = sizes["schedules"]
@@ -309,12 +310,12 @@ def _part(steps, parts):
 
 
 def _validate_every(steps):
-    """The steps between validations that end with the run and are as many as may be."""
+    """The steps between validations, as many as are allowed, of which the last is at the run's end."""
     return steps // max(count for count in range(1, VALIDATIONS + 1) if steps % count == 0)
 
 
 def describe_metric(metric: Any) -> str:
-    """What a person calls a metric."""
+    """The name of a metric for people."""
     if isinstance(metric, dict):
         return ", ".join(f"{describe_metric(value)} of {name}" for name, value in metric.items())
     if isinstance(metric, str):
@@ -324,7 +325,7 @@ def describe_metric(metric: Any) -> str:
 
 
 def _check_batches(model, validation, batch_size):
-    """What a model fixes of its batches must suit how it is trained and validated."""
+    """Checks that a batch size that the model fixes suits how it is trained and validated."""
     fixed = fixed_batch_size(model)
     if fixed is not None and (batch_size != fixed or length(validation) % fixed):
         raise ValueError(

@@ -6,7 +6,7 @@ from typing import Any, Optional
 
 import tensorflow as tf
 
-# How the names of metrics end, in lower case and without what is not a letter or digit.
+# The ends of metrics' names, in lower case, letters and digits only.
 HIGHER_IS_BETTER = (
     "accuracy", "acc", "auc", "precision", "recall", "sensitivity", "specificity", "f1score", "fbetascore", "iou",
     "r2score",
@@ -19,7 +19,7 @@ LOWER_IS_BETTER = (
 
 @dataclass(frozen=True)
 class MetricScale:
-    """From a metric to a score: (value - worst) / (best - worst), 0 if that is less or not a number."""
+    """Maps a metric to a score: (value - worst) / (best - worst), or 0 if that is negative or not a number."""
 
     best: float
     worst: float
@@ -32,10 +32,10 @@ class MetricScale:
 def higher_is_better(metric: Any) -> Optional[bool]:
     """Whether higher values of a metric (a name, a function or an object of Keras) are better.
 
-    A dict of one output's metric is that metric.
+    A dict with one output's metric counts as that metric.
 
     Returns:
-      None if its name does not say it.
+      None if its name does not tell.
     """
     while isinstance(metric, (dict, list, tuple)) and len(metric) == 1:
         metric = next(iter(metric.values() if isinstance(metric, dict) else metric))

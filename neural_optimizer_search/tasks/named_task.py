@@ -1,4 +1,4 @@
-"""A task of the user's own, by the name of its module."""
+"""A user's own task, by the name of its module."""
 
 import functools
 import math
@@ -11,22 +11,22 @@ from neural_optimizer_search.tasks.child import Child, hash_data
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
 
-TOLERANCE = 1e-4  # of an untrained loss, relative: another machine rounds differently
+TOLERANCE = 1e-4  # relative, of an untrained loss: another machine rounds differently
 
 
 class UnknownTask(ValueError):
-    """There is no task of a name."""
+    """There is no task with this name."""
 
 
 @dataclass(frozen=True)
 class NamedTask:
-    """Stands for a task in a module. Worker processes get the name and import the task, which need not pickle.
+    """Represents a task in a module. Worker processes get the name and import the task, which need not pickle.
 
     Args:
       name: "module:attribute"; the module is found in the current directory too.
-      data: What `find_data` gave of its data where the task was described; a `child` with other data is refused. None
-        if that is not known.
-      untrained_loss: That of its child there; likewise.
+      data: What `find_data` returned where the task was described; a `child` with other data is rejected. None if
+        unknown.
+      untrained_loss: The untrained loss of its child there; a `child` with another is rejected, too. None if unknown.
     """
 
     name: str
@@ -55,19 +55,19 @@ class NamedTask:
         return child
 
     def identity(self, protocol: Protocol) -> None:
-        """None: the code of a module of the user's own may change between two searches."""
+        """None: the code of the user's own module may change between two searches."""
         return None
 
 
 def is_same_loss(one: Optional[float], other: Optional[float]) -> bool:
-    """Whether two untrained losses can be of one model; also if one is not known, or no number."""
+    """Whether two untrained losses can be those of one model; also True if one is unknown or not a number."""
     if one is None or other is None or math.isnan(one + other):
         return True
     return one == other or math.isclose(one, other, rel_tol=TOLERANCE)
 
 
 def find_data(child: Child) -> str:
-    """A text that differs if the data of a child do."""
+    """A text that differs if the data of a child differ."""
     return " ".join(hash_data(child).values())
 
 
@@ -78,7 +78,7 @@ def load(name: str) -> Task:
         task = import_named(name)
     except NotFound as error:
         raise UnknownTask(str(error)) from None
-    # A class has what its instances have.
+    # A class has the attributes of its instances.
     if isinstance(task, type) or not isinstance(task, Task):
         raise UnknownTask(f"{name!r} must be a KerasTask, or another Task. Received: {shorten(repr(task))}.")
     protocols = task.protocols

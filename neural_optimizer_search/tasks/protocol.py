@@ -9,11 +9,11 @@ from neural_optimizer_search.schedule_shape import CONSTANT, Schedule, is_weight
 
 DECADES = tuple(10.0**i for i in range(-5, 2))  # section 4.2: 10^i with i from -5 to 1
 
-# What a final run scores, given its validation accuracies and cross-entropies (in nats) and the cross-entropy of a
+# The score of a final run, given its validation accuracies and cross-entropies (in nats) and the cross-entropy of a
 # uniform guess. Each is in [0, 1], and a run that diverged scores 0.
 REWARDS: dict[str, Callable[..., float]] = {
     "final_accuracy": lambda accuracies, losses, uniform_loss: accuracies[-1],
-    # What there is at the end, with less noise: of the last third of the validations.
+    # The quality at the end, with less noise: the mean of the last third of the validations.
     "end_accuracy": lambda accuracies, losses, uniform_loss: _mean(accuracies[-max(1, len(accuracies) // 3) :]),
     "mean_accuracy": lambda accuracies, losses, uniform_loss: _mean(accuracies),
     # 1 - H/log(classes): 0 for a uniform guess, 1 for certainty.
@@ -27,30 +27,30 @@ def _mean(values):
 
 @dataclass(frozen=True)
 class Racing:
-    """How a rule is measured in stages, and when it stops because it cannot reach the best known rules.
+    """How a rule is measured in stages, and when its measurement stops because it cannot reach the best known rules.
 
-    Larger values are more careful: fewer rules are stopped that would have been among the best, and each rule costs
+    Larger values are more careful: fewer rules that would have been among the best are stopped, and each rule costs
     more. The defaults suit a reward that varies by some hundredths from seed to seed.
 
     Args:
-      best: A rule must be able to reach the lowest reward of this many best rules that were measured so far; until
-        there are as many, no rule is stopped. Raise it if you want more than the ten best rules to be measured in
-        full. At least 2.
+      best: A rule must be able to reach the lowest reward of this many best rules measured so far; until there are
+        that many, no rule is stopped. Raise it if you want more than the ten best rules to be measured in full. At
+        least 2.
       middle_rates: The sweep first tries this many learning rates in the middle of the list, and goes on to their
-        neighbours as long as the best rate is at the edge of what was tried. Raise it if the loss has several minima
-        along the rates, of which the middle one may not be the lowest. At least 1.
-      sweep_deviations: After the sweep with the first seed the final reward is estimated, and the rule stops if the
+        neighbours as long as the best rate is at the edge of those tried. Raise it if the loss has several minima
+        along the rates, and the middle one may not be the lowest. At least 1.
+      sweep_deviations: After the sweep with the first seed, the final reward is estimated, and the rule stops if the
         estimate is more than this many standard deviations (of how much rules gain from there to the end) below the
-        bar. Raise it if rules that begin slowly win in long trainings. At least 0.
-      deviations: After each final run the mean over all seeds is estimated, and the rule stops if the estimate is
+        bar. Raise it if rules that start slowly win in long trainings. At least 0.
+      deviations: After each final run, the mean over all seeds is estimated, and the rule stops if the estimate is
         more than this many standard deviations of that mean below the bar. It is larger than `sweep_deviations`
-        because ten rules that are much alike vary less than others do. Raise it if the reward is noisy, as with
-        little validation data. At least 0.
-      doubt: After the first final run the margin is this many times as large if the other seeds may still choose
-        another learning rate. Raise it if the best rate differs much from seed to seed. At least 1.
+        because the best ten rules are much alike and vary less than others do. Raise it if the reward is noisy, as
+        with little validation data. At least 0.
+      doubt: After the first final run, the margin is multiplied by this if the other seeds may still choose another
+        learning rate. Raise it if the best rate differs much from seed to seed. At least 1.
 
     Raises:
-      ValueError: If a value is below its least one, or not finite.
+      ValueError: If a value is below its minimum, or not finite.
 
     Example:
       >>> from neural_optimizer_search.tasks.protocol import Protocol, Racing
@@ -60,7 +60,7 @@ class Racing:
       >>> Protocol("mine", learning_rates=(0.01, 0.1, 1.0), racing=careful, **examples, **steps).racing.best
       20
 
-    `KerasTask(..., sizes={"racing": careful})` has a task of your own measured so.
+    `KerasTask(..., sizes={"racing": careful})` measures your own task in this way.
     """
 
     best: int = 10
@@ -97,20 +97,20 @@ class Protocol:
 
     Args:
       name: The name for `--protocol`.
-      train_examples, validation_examples: Sizes of the fixed split; what remains is the test split.
-      batch_size: Examples a step; None for the size of the data's own batches, if they come in batches.
-      validation_batch_size: Examples of a batch of validation, where it matters; None: see the task.
+      train_examples, validation_examples: Sizes of the fixed split; the remaining examples are the test split.
+      batch_size: Examples per step; None for the size of the data's own batches, if they come in batches.
+      validation_batch_size: Examples per validation batch, where it matters; for None see the task.
       learning_rates: The rates of the sweep.
       centred: Divide the rates by the root mean square of the rule's updates, measured in `probe_steps` steps at
         the initial weights, so that a positive factor in a rule has no effect. Off in the paper.
       probe_steps: See `centred`.
-      finalists: Rates in the second stage of the sweep, or None for all of them. None in the paper.
+      finalists: Number of rates in the second stage of the sweep, or None for all. None in the paper.
       sweep_steps, final_steps: Steps of a run; T of the decay operands is the number of steps of that run.
       validate_every: Steps between validations in the final run.
       reward: A row of `REWARDS`.
       seeds: Each rule is trained with the same seeds; a seed sets initial weights, batches and noise.
-      schedules: How the rate goes in the course of a run, each a `Schedule`.
-      weight_decays: Decoupled weight decays, numbers of at least 0, each a share of the rate:
+      schedules: The learning-rate schedules to try, each a `Schedule`.
+      weight_decays: Decoupled weight decays to try, numbers >= 0, each relative to the rate:
         w <- w * (1 - rate * decay) - rate * update.
       racing: A `Racing`, or None to measure each rule with all rates and seeds. None in the paper.
     """

@@ -1,4 +1,4 @@
-"""The progress bar of reading data."""
+"""The progress bar while data are read."""
 
 import contextlib
 import multiprocessing
@@ -11,16 +11,16 @@ _state = {"shown": multiprocessing.parent_process() is None}
 
 
 def show_reading() -> None:
-    """Shows the bars of this process: it is the only one that reads now, though another one started it."""
+    """Shows the bars of this process, which is the only one that reads now, although another one started it."""
     _state["shown"] = True
 
 
 @contextlib.contextmanager
 def reading_bar(argument: str) -> Iterator[Callable[[int], Any]]:
-    """A function that is told the number of examples read; what takes longer than two seconds is shown.
+    """A function that is told the number of examples read; reading is shown if it takes longer than two seconds.
 
-    A worker process shows nothing, because several read at once, unless `show_reading` was called. Neither is
-    anything shown without tqdm.
+    A worker process shows nothing, because several read at once, unless `show_reading` was called. Nothing is shown
+    without tqdm, either.
     """
     tqdm = _find_tqdm() if _state["shown"] else None
     if tqdm is None:
@@ -37,11 +37,11 @@ def reading_bar(argument: str) -> Iterator[Callable[[int], Any]]:
 
 
 def _find_tqdm():
-    """None if it is not installed."""
+    """None if tqdm is not installed."""
     try:
         from tqdm import tqdm
     except ImportError:
         return None
     if multiprocessing.parent_process() is not None:
-        tqdm.set_lock(threading.RLock())  # its own is a semaphore, which a process that is stopped leaves behind
+        tqdm.set_lock(threading.RLock())  # its default is a semaphore, which a killed process leaves behind
     return tqdm

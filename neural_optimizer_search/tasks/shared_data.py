@@ -1,8 +1,8 @@
-"""Large data once in the memory of a machine, however many workers train on it.
+"""Keeps large data in the memory of a machine only once, however many workers train on it.
 
-The first worker writes an array to a file, and all map it: the system keeps the pages of a file once. The name is a
-hash of what the file holds, which is looked at before it is used. A file that no process maps any more is removed by
-the next worker that shares data, and when workers are ended.
+The first worker writes an array to a file, and all map it: the system keeps the pages of a file once. The file's name
+is a hash of its contents, which is checked before use. A file that no process maps any more is removed by the next
+worker that shares data, and when workers end.
 """
 
 import contextlib
@@ -20,20 +20,20 @@ from typing import Any, Optional
 import numpy as np
 import tensorflow as tf
 
-LEAST_BYTES = 2**24  # what is smaller is not worth a file
+LEAST_BYTES = 2**24  # smaller data are not worth a file
 LONGEST_WAIT = 60.0  # seconds that another process may take to write its data
-ALIGNMENT = 64  # bytes; of a tensor that TensorFlow does not copy
+ALIGNMENT = 64  # bytes, for TensorFlow not to copy a tensor
 _NUMBERS = (np.float16, np.float32, np.float64, np.uint8, np.int8, np.int16, np.int32, np.int64)
-# Of the files that this process maps: as long as a descriptor is open, its lock says that the file is in use.
+# Descriptors of the files that this process maps: while one is open, its lock says that the file is in use.
 _mapped: dict[str, int] = {}
 
 
 def is_large(parts: Sequence[Any], least: Optional[int] = None) -> bool:
-    """Whether arrays or dense tensors are of numbers, in the machine's memory, and have so many bytes together.
+    """Whether arrays or dense tensors are numeric, in the machine's memory, and have at least so many bytes together.
 
     Args:
       parts: Arrays or tensors.
-      least: Bytes; by default as many as are worth a file.
+      least: Number of bytes; by default as many as are worth a file.
     """
     if any(isinstance(part, tf.RaggedTensor) or not hasattr(part, "dtype") for part in parts):
         return False
@@ -48,9 +48,9 @@ def is_large(parts: Sequence[Any], least: Optional[int] = None) -> bool:
 
 
 def share(arrays: Sequence[Any]) -> tf.Tensor:
-    """The tensor of several parts, one after the other, in memory that all processes of this user share.
+    """Concatenates several parts to one tensor, in memory that all processes of this user share.
 
-    If that cannot be written, the process has it to itself.
+    If that cannot be written, the tensor is private to the process.
 
     Args:
       arrays: Arrays or tensors of numbers.
@@ -71,7 +71,7 @@ def share(arrays: Sequence[Any]) -> tf.Tensor:
 
 
 def leave_pool(part: Any) -> tf.Tensor:
-    """The same tensor in memory that the system has again when it is freed: TensorFlow keeps what was its own."""
+    """The same tensor in memory that returns to the system when it is freed: TensorFlow keeps its own memory."""
     array = np.asarray(part)
     room = np.empty(array.nbytes + ALIGNMENT, np.uint8)
     start = -room.ctypes.data % ALIGNMENT
@@ -85,13 +85,13 @@ def _as_tensor(array):
 
 
 def remove_unused() -> None:
-    """Removes the files that no process maps, if no other process is at it."""
+    """Removes the files that no process maps, unless another process is doing so."""
     with contextlib.suppress(OSError), _hold_directory(0.0) as directory:
         _remove_unused(directory)
 
 
 def find_directory() -> pathlib.Path:
-    """Where the files of this user are."""
+    """The directory of this user's files."""
     return pathlib.Path(tempfile.gettempdir(), f"neural_optimizer_search-{os.getuid()}")
 
 
@@ -134,13 +134,13 @@ def _write(path, array):
 
 
 def _map(path, array):
-    """The array from the file; None if the file is not there, or holds something else."""
+    """The array from the file; None if the file is missing or holds something else."""
     try:
         if not stat.S_ISREG(os.lstat(path).st_mode) or os.path.getsize(path) != array.nbytes:
             return None
     except FileNotFoundError:
         return None
-    # NumPy gives TensorFlow no array that cannot be written; what is written to this one stays in the process.
+    # NumPy does not give TensorFlow read-only arrays; what is written to this one stays in the process.
     mapped = np.memmap(path, array.dtype, "c", shape=array.shape)
     if _name(mapped) != path.name:
         return None
@@ -156,7 +156,7 @@ def _remove_unused(directory, but=None):
         if path == but:
             continue
         with contextlib.suppress(OSError):
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe would wait
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe would block
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 path.unlink()

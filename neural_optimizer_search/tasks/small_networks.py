@@ -13,9 +13,10 @@ class ConvNet:
 
     Args:
       filters: Filters of each convolution; 32 in the paper.
-      strides: Of both convolutions; 1 in the paper. With 2 a step on small images costs two thirds of one with
-        2x2 max-pooling.
-      padding: Of each convolution; both "same" in the paper. "valid" in the first leaves fewer places to normalize.
+      strides: Strides of the two convolutions; 1 in the paper. With 2, a step on small images costs two thirds of one
+        with 2x2 max-pooling.
+      padding: Padding of each convolution; both "same" in the paper. "valid" in the first leaves fewer positions to
+        normalize.
       batch_norm_momentum: Keras's default of 0.99 leaves the moving statistics, and so the validation
         accuracy, at chance in runs of 100 to 300 steps.
     """

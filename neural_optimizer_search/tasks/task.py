@@ -1,4 +1,4 @@
-"""The contract of a task: what update rules are measured on."""
+"""The interface of a task, which is what update rules are measured on."""
 
 import typing
 from collections.abc import Mapping
@@ -29,19 +29,19 @@ class Task(typing.Protocol):
         """The `Child`, the same for every rule, seed and process.
 
         Args:
-          protocol: One of `protocols`, or one with other sizes or seeds made of it.
+          protocol: One of `protocols`, or a copy with other sizes or seeds.
           data_dir: Where the task finds its data; see the task.
 
         Raises:
-          FileNotFoundError: If the data are not there.
+          FileNotFoundError: If the data are missing.
           ValueError: If the protocol does not suit the data.
         """
         ...
 
     def identity(self, protocol: Protocol) -> Optional[str]:
-        """A text that differs whenever a reward may, the code of the measuring apart; None if there is no such text.
+        """A text that differs whenever a reward may differ, except through the measuring code; None if there is none.
 
-        Searches share the rewards of tasks with one `identity`. What a module of the user's own computes may change
-        between two searches, so it has none.
+        Searches share the rewards of tasks with one `identity`. What a user's own module computes may change between
+        two searches, so such a task has none.
         """
         ...

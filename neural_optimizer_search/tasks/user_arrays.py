@@ -1,4 +1,4 @@
-"""Arrays as users have them: lists of numbers and strings become arrays, and what cannot be examples is refused."""
+"""Arrays as users pass them: lists of numbers and strings become arrays; what cannot be examples is rejected."""
 
 from typing import Any
 
@@ -7,10 +7,10 @@ import tensorflow as tf
 
 
 def as_arrays(part: Any, argument: str) -> Any:
-    """A nest of arrays, in which lists of numbers and strings are arrays, and arrays of strings are tensors.
+    """Converts a nest: lists of numbers and strings become arrays, and arrays of strings become tensors.
 
     Args:
-      part: What holds arrays, in dicts, tuples and lists.
+      part: Arrays in dicts, tuples and lists.
       argument: The name of the data, for messages.
     """
     if isinstance(part, dict):
@@ -31,7 +31,7 @@ def drop_none(data: Any) -> Any:
 
 
 def check_examples(data: Any, argument: str, advice: str = "") -> None:
-    """Refuses a nest unless it holds arrays or tensors whose first axis counts the same examples."""
+    """Rejects a nest unless it holds arrays or tensors whose first axis counts the same examples."""
     parts = tf.nest.flatten(data)
     for part in parts:
         if isinstance(part, tf.SparseTensor) or (hasattr(part, "toarray") and hasattr(part, "tocsr")):
@@ -59,7 +59,7 @@ def _describe(part):
 
 
 def _is_list_of_values(part):
-    """Whether it is a list of numbers or strings, or of such lists; Keras 2 looks at the first one, too."""
+    """Whether it is a list of numbers or strings, or of such lists; like Keras 2, this checks the first one."""
     while type(part) in (list, tuple) and part:
         part = part[0]
         if isinstance(part, (bool, int, float, str, bytes, np.generic)):

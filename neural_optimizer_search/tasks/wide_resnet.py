@@ -5,16 +5,16 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-GROUPS = ((16, 1), (32, 2), (64, 2))  # (filters for each unit of width, stride of the first block)
+GROUPS = ((16, 1), (32, 2), (64, 2))  # (filters per unit of width, stride of the first block)
 
 
 @dataclass(frozen=True)
 class WideResNet:
-    """3x3 convolution, three groups of residual blocks (BN -> ReLU -> 3x3, twice), BN, ReLU, mean of places, linear.
+    """3x3 convolution, three groups of residual blocks (BN -> ReLU -> 3x3, twice), BN, ReLU, global mean, linear.
 
     Args:
-      depth: Number of convolutions, 6n + 4. 40 with width 4 has 9 million parameters, as the paper's.
-      width: k, times the filters of an ordinary ResNet.
+      depth: Number of convolutions, 6n + 4. 40 with width 4 has 9 million parameters, like the paper's.
+      width: k, the factor by which an ordinary ResNet's filters are multiplied.
       batch_norm_momentum: 0.9 in the authors' code.
       pool: Images are averaged over squares of this many pixels first; 1 leaves them as they are.
     """
@@ -49,7 +49,7 @@ class WideResNet:
 
         def block(x, filters, stride):
             before = normalize(x)
-            # Where the shape changes, both ways start from the normalized input.
+            # Where the shape changes, both branches start from the normalized input.
             shortcut = x if x.shape[-1] == filters and stride == 1 else convolution(filters, 1, stride)(before)
             inner = convolution(filters, stride=stride)(before)
             return keras.Add()([shortcut, convolution(filters)(normalize(inner))])

@@ -14,7 +14,7 @@ from neural_optimizer_search.trials.tunables import Tunable
 
 
 def check_trials(trials: Sequence[FrozenTrial], tunables: Sequence[Tunable], steps: int) -> None:
-    """Checks that a `Study` can go on from trials.
+    """Checks that a `Study` can continue from trials.
 
     Args:
       trials: The trials, in order.
@@ -22,7 +22,7 @@ def check_trials(trials: Sequence[FrozenTrial], tunables: Sequence[Tunable], ste
       steps: Gradient steps of a whole trial.
 
     Raises:
-      Damaged: If they are of a study that tunes other things, or in other ranges, or no study has such trials.
+      Damaged: If they come from a study that tunes other things, or in other ranges, or from no study.
     """
     expected = {one.name: make_distribution(one) for one in tunables}
     for number, trial in enumerate(trials):
@@ -30,7 +30,7 @@ def check_trials(trials: Sequence[FrozenTrial], tunables: Sequence[Tunable], ste
             raise Damaged(f"trial {trial.number} {fault}.")
     try:
         optuna.create_study(direction="maximize").add_trials(trials)
-    except (ValueError, TypeError) as error:  # what else Optuna asks of trials
+    except (ValueError, TypeError) as error:  # whatever else Optuna requires of trials
         raise Damaged(f"Optuna takes no such trials: {error!s:.200}") from error
 
 

@@ -1,4 +1,4 @@
-"""What is tried of a rule before a sampler has enough to learn from."""
+"""The trials of a rule before a sampler has enough to learn from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from neural_optimizer_search.schedule_shape import DECAYS
 from neural_optimizer_search.tasks.protocol import Protocol
 
-TIMES = (1.0, 3.0)  # of the best rate with the own schedule: what falls more in the course of a run may begin higher
+TIMES = (
+    1.0,
+    3.0,
+)  # of the best rate with the rule's own schedule: a rate that falls further during a run may begin higher
 RANDOM_TRIALS = 10  # before the sampler has enough to learn from
 
 
@@ -15,9 +18,9 @@ class FirstTrials:
     """The trials of a `Study` before its sampler learns.
 
     Attributes:
-      rates: With which the rule is tried as it was given.
-      schedules: Others than its own, with which it is tried too: (name, times the best of those rates).
-      random: How many random ones follow.
+      rates: Rates at which the rule is tried as it was given.
+      schedules: Other schedules with which it is also tried: (name, factor of the best of those rates).
+      random: Number of random trials that follow.
     """
 
     rates: Sequence[float]
@@ -26,19 +29,19 @@ class FirstTrials:
 
     @property
     def fixed(self) -> int:
-        """How many are not random."""
+        """The number of trials that are not random."""
         return len(self.rates) + len(self.schedules)
 
 
 def choose_first_trials(protocol: Protocol) -> FirstTrials:
-    """Those of a rule of which nothing is known."""
+    """The first trials of a rule about which nothing is known."""
     return FirstTrials(find_own_rates(protocol), find_other_schedules(protocol.schedules[0].decay))
 
 
 def choose_seed(seeds: tuple[int, ...], number: int, fixed: int) -> int:
     """The seed of a trial: the first for the `fixed` ones, which are compared one by one; then all in turn.
 
-    With one seed for all, what is best would suit that one alone.
+    With one seed for all, the best setting would only suit that seed.
     """
     return seeds[0] if number < fixed else seeds[number % len(seeds)]
 

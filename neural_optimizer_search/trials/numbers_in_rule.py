@@ -21,9 +21,10 @@ class Number(NamedTuple):
     """A number inside a formula.
 
     Attributes:
-      name: Such as "clip"; of several of a kind with the value, "clip 0.1"; of those that are equal, "clip 0.1 (2)".
+      name: Its name, such as "clip"; among several of a kind, with the value, "clip 0.1"; among equal ones, "clip 0.1
+        (2)".
       family: The row of the language whose member it belongs to, such as "clip_c"; or `FACTOR_OF_W`.
-      value: What it is.
+      value: Its value.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What a setting is worth: one training of a child that was traced once, for all settings."""
+"""The reward of a setting: one training of a child that was traced once, for all settings."""
 
 import typing
 from collections.abc import Iterator, Sequence
@@ -15,11 +15,11 @@ from neural_optimizer_search.trials.setting import Setting
 
 
 class Progress(NamedTuple):
-    """How far a training is.
+    """The progress of a training.
 
     Attributes:
       steps: Gradient steps so far.
-      value: What it would be worth if it ended here; 0 if it is not finite.
+      value: Its reward if it ended here; 0 if it is not finite.
       finite: Whether it is finite.
     """
 
@@ -47,13 +47,13 @@ class Objective:
     Args:
       train: A `ChildTraining`, with the weights of the protocol's seeds.
       protocol: The `Protocol`.
-      reward: A row of `REWARDS`, that says what a training is worth.
-      uniform_loss: Of the child.
+      reward: A row of `REWARDS`, which scores a training.
+      uniform_loss: The child's `uniform_loss`.
 
     Attributes:
       steps: Gradient steps of a training.
-      probe_steps: Those that `find_scale` needs.
-      seeds: Of the trainings that settings are chosen by.
+      probe_steps: Number of gradient steps that `find_scale` takes.
+      seeds: Seeds of the trainings by which settings are chosen.
     """
 
     def __init__(self, train: ChildTraining, protocol: Protocol, reward: str, uniform_loss: Optional[float]):
@@ -63,7 +63,7 @@ class Objective:
         self.probe_steps = count_probe_steps(protocol)
 
     def prepare(self, seeds: Sequence[int]) -> None:
-        """Makes the weights of these seeds beside those of the protocol's."""
+        """Makes the weights of these seeds, in addition to those of the protocol's seeds."""
         self._train.prepare(seeds)
 
     def find_scale(self, rule: Rule) -> Optional[float]:
@@ -80,7 +80,7 @@ class Objective:
         yield from self._train_in_parts(setting, seed, range(self._every, self.steps + 1, self._every))
 
     def train_whole(self, setting: Setting, seed: int) -> float:
-        """What a whole training is worth."""
+        """The reward of a whole training."""
         *_, last = self._train_in_parts(setting, seed, (self.steps,))
         return last.value
 

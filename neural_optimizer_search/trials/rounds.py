@@ -1,4 +1,4 @@
-"""A round of trials: what a worker does that is asked to tune a rule further."""
+"""A round of trials: the work of a worker that is asked to tune a rule further."""
 
 import dataclasses
 import math
@@ -20,13 +20,13 @@ RANDOM_TRIALS = 0  # what the first trials have in common is better than chance
 
 
 class Round(NamedTuple):
-    """What a round found.
+    """The result of a round.
 
     Attributes:
-      trials: Those of the round, as `write_trial` has them.
-      evaluation: Of the best setting of all trials that was not measured before, trained with the protocol's seeds;
-        None if there is none.
-      steps: Gradient steps of all that, also of what was begun before.
+      trials: Trials of the round, as `write_trial` gives them.
+      evaluation: Evaluation of the best setting of all trials that was not measured before, trained with the
+        protocol's seeds; None if there is none.
+      steps: Gradient steps of all this, including what was begun before.
     """
 
     trials: list[Written]
@@ -46,13 +46,13 @@ def carry_on(
     """Tries more settings of a rule, and measures the best that was not measured yet as a search measures rules.
 
     Args:
-      evaluator: The worker's.
+      evaluator: The worker's evaluator.
       rule: The `Rule`, as it was measured.
-      measured: With what it was measured, and then, with tuned constants, what earlier rounds found.
-      trials: Those of earlier rounds, in order.
-      count: Trials of this round.
-      seed: Of what is tried.
-      begun: The first of this round, if it is one that was broken off.
+      measured: The setting of its measurement, followed by the results of earlier rounds, with tuned constants.
+      trials: Trials of earlier rounds, in order.
+      count: Number of trials of this round.
+      seed: Seed of the trials.
+      begun: The first trials of this round, if it was broken off before.
     """
     p = evaluator.protocol
     objective = Objective(evaluator.train, p, p.reward, evaluator.uniform_loss)

@@ -1,4 +1,4 @@
-"""With what a child is trained: a rule with its constants, and how it is used."""
+"""The setting with which a child is trained: a rule with its constants, and how it is used."""
 
 import math
 from collections.abc import Mapping
@@ -15,13 +15,13 @@ from neural_optimizer_search.trials.tunables import round_off
 
 @dataclass(frozen=True)
 class Setting:
-    """What one trial tries.
+    """The setting that one trial tries.
 
     Attributes:
       rule: The `Rule`, with constants.
-      learning_rate: What the schedule's factors are of.
+      learning_rate: The rate that the schedule's factors multiply.
       schedule: A `Schedule`.
-      weight_decay: Decoupled, a share of the rate.
+      weight_decay: Decoupled weight decay, relative to the rate.
     """
 
     rule: Rule
@@ -31,7 +31,7 @@ class Setting:
 
 
 def set_constants(rule: Rule, values: Mapping[str, Any]) -> Rule:
-    """The rule with constants by the names of its `Tunable`s; what else `values` has is left aside."""
+    """The rule with constants by the names of its `Tunable`s; other entries of `values` are ignored."""
     own = {number.name: number.value for number in find_numbers(rule)}
     numbers = {name: values.get(name, number) for name, number in own.items()}
     constants = {name: values.get(name, number) for name, number in find_constants(rule).items()}
@@ -45,7 +45,7 @@ def make_setting(rule: Rule, values: Mapping[str, Any], scale: float) -> Setting
 
     Args:
       rule: The `Rule`, with the constants that `values` has.
-      values: By the names of its `Tunable`s.
+      values: Values by the names of its `Tunable`s.
       scale: The root mean square of its updates: rate and weight decay are for updates where that is 1.
     """
     return Setting(

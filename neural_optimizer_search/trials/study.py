@@ -1,4 +1,4 @@
-"""The search for a setting: Optuna proposes, the objective trains, and what promises little ends early."""
+"""The search for a setting: Optuna proposes, the objective trains, and unpromising trials end early."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -21,15 +21,15 @@ STEPS, SCALE = "steps", "scale"  # what a trial keeps beside Optuna's own: its s
 
 
 class Study:
-    """Trials of one rule. The next trial depends on those before it and on the seed, and on nothing else.
+    """Trials of one rule. The next trial depends only on those before it and on the seed.
 
     Args:
-      objective: What trains, such as an `Objective`.
+      objective: The object that trains, such as an `Objective`.
       rule: The `Rule`.
-      tunables: What is tuned of it.
+      tunables: Its `Tunable`s.
       first: The `FirstTrials`.
-      seed: Of what is proposed.
-      trials: Those that there are already, from `trials` of a study with the same arguments.
+      seed: Seed of the proposals.
+      trials: Existing trials, from `trials` of a study with the same arguments.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Study:
 
     @property
     def free_trials(self) -> list[FrozenTrial]:
-        """Those of which the sampler chose everything."""
+        """The trials in which the sampler chose everything."""
         return self.trials[self._fixed :]
 
     @property
@@ -157,7 +157,7 @@ def is_complete(trial: FrozenTrial) -> bool:
 
 
 def find_value(trial: FrozenTrial) -> float:
-    """What a trial was worth at its end; 0 if it did not get there."""
+    """The reward of a trial at its end; 0 if it did not reach it."""
     return trial.value if is_complete(trial) and trial.value is not None else 0.0
 
 
@@ -165,7 +165,7 @@ def find_importances(trials: Sequence[FrozenTrial]) -> dict[str, float]:
     """How much each thing that was tuned decides whether a trial is among the best tenth: shares that sum to 1.
 
     Args:
-      trials: Of which the sampler chose everything: what was fixed among the first ones would count as good.
+      trials: Trials in which the sampler chose everything: values fixed in the first trials would count as good.
 
     Returns:
       A share for each thing that varied among those that trained to their end; empty if these are too few to say.

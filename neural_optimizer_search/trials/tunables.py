@@ -1,4 +1,4 @@
-"""What is tuned, and in which range: a table of scales, and what a rule has of them."""
+"""What is tuned, and in which range: a table of scales, and those that a rule has."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -95,7 +95,7 @@ class Tunable(NamedTuple):
     Attributes:
       name: Its name, unique among those of a rule.
       scale: Its `Scale`, or the texts to choose from.
-      own: The rule's own value, or the protocol's; None of the rate, which has none.
+      own: The rule's own value, or the protocol's; None for the rate, which has none.
     """
 
     name: str
@@ -115,7 +115,7 @@ class Tunable(NamedTuple):
 
 
 def find_tunables(rule: Rule, protocol: Protocol) -> tuple[Tunable, ...]:
-    """All that is tuned of a rule: first of the measurement, then the constants that it reads, then its numbers."""
+    """Everything that is tuned: first the measurement, then the constants that the rule reads, then its numbers."""
     rates, schedule = protocol.learning_rates, protocol.schedules[0]
     rate = Scale(min(rates) / BEYOND, max(rates) * BEYOND)
     shared = find_constants(rule)

@@ -1,4 +1,4 @@
-"""Rate, schedule, weight decay and all constants of a rule, tuned by Optuna: `nos-tune`."""
+"""`nos-tune`: tunes the rate, schedule, weight decay and all constants of a rule with Optuna."""
 
 from neural_optimizer_search.command_line import import_package
 from neural_optimizer_search.keras_versions import require_tensorflow

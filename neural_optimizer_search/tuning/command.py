@@ -114,11 +114,11 @@ def _open_new(p: Parser, given) -> OpenTuning:
         out.mkdir(parents=True, exist_ok=True)
         create(out / STUDY, record(config), rule)
         return OpenTuning(config, out, StudyFile(out / STUDY))
-    except (FileExistsError, InUse):  # another process was quicker
+    except (FileExistsError, InUse):  # another process was faster
         p.error(f"argument --out: {out} holds a tuning of nos-tune that has just begun. Give another directory.")
     except (OSError, Damaged, sqlite3.Error) as error:
         if is_new:
-            with contextlib.suppress(OSError):  # if there is something in it
+            with contextlib.suppress(OSError):  # if it is not empty
                 out.rmdir()
         p.error(f"argument --out: cannot write to {out}: {error}")
 
@@ -147,7 +147,7 @@ def _open_old(p: Parser, given) -> OpenTuning:
         check_trials(file.trials, find_tunables(file.rule, protocol), find_trial_steps(protocol))
         file.set_config(record(config))
         return OpenTuning(config, out, file)
-    except BaseException as error:  # what ends the command lets the file go at once
+    except BaseException as error:  # however the command ends, it releases the file at once
         file.close()
         if isinstance(error, (Damaged, Moved)):
             p.error(f"argument --resume: {out} is not a tuning: {error}")
@@ -194,7 +194,7 @@ def _tune(p, config, out, file):
             bar.advance(max(0, steps - bar.done))
 
         result = carry_out(objective, file.rule, protocol, plan, file, watch)
-    file.require_in_place()  # else the result would be written where the tuning no longer is
+    file.require_in_place()  # else the result would be written where the tuning is no longer
     text = format_result(result, what, protocol.final_steps)
     write_whole(out / TUNED, lambda unfinished: unfinished.write_text(f"{text}\n"))
     print(f"\n{text}\n\nKept in {out}")

@@ -15,7 +15,7 @@ from neural_optimizer_search.tuning.plan import REWARD, SEEDS, TRAININGS
 class TuneConfig(TaskConfig):
     """What defines a tuning; recorded in its directory."""
 
-    # A trial is one training; how many there are at the end, `seeds` says.
+    # A trial is one training; `seeds` says how many trainings there are at the end.
     seeds_per_rule: Optional[int] = None
     GROUPS: ClassVar[dict[str, str]] = {"rule": "what is tuned, and how"}
 
@@ -45,7 +45,7 @@ class TuneConfig(TaskConfig):
 
 @dataclass(frozen=True)
 class PlaceConfig:
-    """Where a tuning is kept."""
+    """The directory of a tuning."""
 
     out: Optional[Path] = flag(
         None, "directory of the tuning", parse=path, default_text="a new one under runs", recorded=False

@@ -1,4 +1,4 @@
-"""The objective of a tuning: its task is loaded when it is needed, and what the task raises is told in words."""
+"""The objective of a tuning: its task is loaded when needed, and what the task raises is reported in words."""
 
 import contextlib
 import functools
@@ -17,14 +17,14 @@ from neural_optimizer_search.workers.measuring_worker import explain
 
 
 class TaskObjective:
-    """The `Objective` of a task under a protocol, which is traced once in a process, as that takes seconds.
+    """The `Objective` of a task under a protocol, which is traced once per process, because tracing takes seconds.
 
     Args:
-      task, protocol, data_dir: As for `Evaluator`.
-      reward: As for `Objective`.
+      task, protocol, data_dir: See `Evaluator`.
+      reward: See `Objective`.
 
     Attributes:
-      steps, probe_steps, seeds: As of an `Objective`.
+      steps, probe_steps, seeds: See `Objective`.
       on_failure: Called with the `Failure` of a task that cannot be trained, before a `TaskFailed` is raised.
     """
 
@@ -36,7 +36,7 @@ class TaskObjective:
         self.probe_steps = count_probe_steps(protocol)
 
     def prepare(self, seeds: Sequence[int]) -> None:
-        """Traces the training, if that was not done, and makes the weights of these seeds beside those of its own.
+        """Traces the training, if that was not done yet, and makes the weights of these seeds in addition to its own.
 
         Raises:
           TaskFailed: If that fails.
@@ -52,26 +52,26 @@ class TaskObjective:
         return Objective(training, self._protocol, self._reward, child.uniform_loss)
 
     def find_scale(self, rule: Rule) -> Optional[float]:
-        """As of an `Objective`."""
+        """See `Objective`."""
         with self._telling():
             return self._objective.find_scale(rule)
 
     def train(self, setting: Setting, seed: int) -> Iterator[Progress]:
-        """As of an `Objective`."""
+        """See `Objective`."""
         with self._telling():
             yield from self._objective.train(setting, seed)
 
     def train_whole(self, setting: Setting, seed: int) -> float:
-        """As of an `Objective`."""
+        """See `Objective`."""
         with self._telling():
             return self._objective.train_whole(setting, seed)
 
     @contextlib.contextmanager
     def _telling(self):
-        """What a task raises, which may be of any class, is told in words."""
+        """Reports in words whatever a task raises, of any class."""
         try:
             yield
-        except Exception as error:  # the task may be somebody's own code
+        except Exception as error:  # the task may be the user's code
             why = explain(error)
             self.on_failure(Failure("", why.message, why.traceback))
             raise TaskFailed(why.message, why.traceback) from error

@@ -1,14 +1,14 @@
-"""How much a tuning tries: its budget, and what of that the trials and the fresh seeds get."""
+"""How much a tuning tries: its budget, and how the trials and the fresh seeds share it."""
 
 from dataclasses import dataclass
 
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.trials.first_trials import count_first_trials, find_trial_steps
 
-TRAININGS = 200  # that the default budget is worth
-SEEDS = 5  # fresh ones
-FINALISTS = 3  # beside the rule as it was given
-OWN_FINALISTS = 2  # of that one, at its two best rates: one training alone does not say which is better
+TRAININGS = 200  # that the default budget allows
+SEEDS = 5  # number of fresh seeds
+FINALISTS = 3  # in addition to the rule as it was given
+OWN_FINALISTS = 2  # of the rule as given, at its two best rates: a single training does not tell which is better
 REWARD = "end_accuracy"
 
 
@@ -18,8 +18,8 @@ class Plan:
 
     Attributes:
       steps: Gradient steps that all trainings together may take.
-      seed: Of what is proposed.
-      seeds: With which the best are trained again.
+      seed: Seed of the proposals.
+      seeds: Seeds with which the best settings are trained again.
     """
 
     steps: int
@@ -28,7 +28,7 @@ class Plan:
 
 
 def find_default_steps(protocol: Protocol) -> int:
-    """The gradient steps of as many trainings as the default budget is worth."""
+    """The gradient steps of as many trainings as the default budget allows."""
     return TRAININGS * protocol.final_steps
 
 
@@ -51,5 +51,5 @@ def check_steps(protocol: Protocol, plan: Plan) -> None:
 
 
 def find_reserve(protocol: Protocol, plan: Plan) -> int:
-    """The gradient steps that are kept for the fresh seeds."""
+    """The gradient steps that are reserved for the fresh seeds."""
     return (FINALISTS + OWN_FINALISTS) * len(plan.seeds) * protocol.final_steps

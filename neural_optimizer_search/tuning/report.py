@@ -1,4 +1,4 @@
-"""What a tuning says at its end."""
+"""The text that a tuning prints at its end."""
 
 import math
 from typing import Any
@@ -13,11 +13,11 @@ FINALIST = "{mean:>15s}  {error:>14s}  {chosen:>9s}  {rate:>9s}  {schedule:22s} 
 
 
 def format_result(result: TuningResult, what: str, steps: int) -> str:
-    """The result as text.
+    """Formats the result as text.
 
     Args:
       result: A `TuningResult`.
-      what: What the rewards are of, such as "digits/default, end_accuracy".
+      what: What the rewards measure, such as "digits/default, end_accuracy".
       steps: Gradient steps of a training.
     """
     rows = [_finalist(one) for one in result.finalists]
@@ -69,7 +69,7 @@ def _compare(result):
     if best.is_own:
         return "Nothing that was tried is better than the rule as it was given, at its best rate."
     gain = best.mean - own.mean
-    # The same seeds, so that the differences count and not the two spreads.
+    # The seeds are the same, so the spread of the differences counts, not the two spreads.
     differences = [one - other for one, other in zip(best.rewards, own.rewards)]
     if len(differences) == 1:
         return f"Tuning adds {gain:.4f} to the rule as it was given, at its best rate."

@@ -1,4 +1,4 @@
-"""What tuning gives."""
+"""The result of a tuning."""
 
 import math
 import statistics
@@ -11,13 +11,13 @@ from neural_optimizer_search.trials.setting import Setting
 
 @dataclass(frozen=True)
 class Measured:
-    """A setting that was trained with fresh seeds, on which nothing was chosen before.
+    """A setting that was trained with fresh seeds, which played no part in any choice before.
 
     Attributes:
       setting: The `Setting`.
-      values: The same by the names of what is tuned.
-      chosen_by: What its trial was worth; optimistically biased, as it is the best of many.
-      rewards: What a training was worth with each of the fresh seeds.
+      values: The same, by the names of what is tuned.
+      chosen_by: Reward of its trial; optimistically biased, because it is the best of many.
+      rewards: Reward of a training with each of the fresh seeds.
       is_own: Whether it is the rule with the constants that it was given, the protocol's first schedule and no weight
         decay, at some rate.
     """
@@ -49,12 +49,12 @@ class Tuned:
     """One thing that was tuned.
 
     Attributes:
-      name: Such as "beta_1".
-      importance: Its share in what decides whether a trial is among the best tenth of those that the sampler chose
-        freely; None if these are too few to say.
-      own: The rule's own value; None of the rate, which has none.
-      best: That of the best setting.
-      among_best: The least and the greatest value among the best tenth of the trials; of the schedule, all of them.
+      name: Its name, such as "beta_1".
+      importance: Its share in deciding whether a trial is among the best tenth of those that the sampler chose
+        freely; None if there are too few of them to tell.
+      own: The rule's own value; None for the rate, which has none.
+      best: The value in the best setting.
+      among_best: The smallest and the largest value among the best tenth of the trials; for the schedule, all values.
     """
 
     name: str
@@ -66,15 +66,15 @@ class Tuned:
 
 @dataclass(frozen=True)
 class TuningResult:
-    """What tuning gives.
+    """The result of a tuning.
 
     Attributes:
       best: The `Measured` with the highest mean; it may be `own`.
       own: The rule as it was given, at its best rate: the `Measured` with `is_own` that has the highest mean; None if
         it never trained to its end.
-      finalists: All that was trained with fresh seeds, the best first.
+      finalists: All settings that were trained with fresh seeds, the best first.
       tuned: A `Tuned` for each thing that was tuned, the most important first.
-      trials, pruned: How many trials there were, and how many of them ended early.
+      trials, pruned: The number of trials, and how many of them ended early.
       steps: Gradient steps of all trainings.
       seeds: The fresh seeds.
     """

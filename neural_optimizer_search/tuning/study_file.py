@@ -1,6 +1,7 @@
-"""What a tuning has measured, on disk: a study of Optuna's in SQLite, which Optuna's own tools read too.
+"""What a tuning has measured, on disk: an Optuna study in SQLite, which Optuna's own tools also read.
 
-A trial is written once, when it is over: whole or not at all, and nothing is ever left running.
+A trial is written once, when it is over: as a whole or not at all, so that no trial is ever left in the state
+"running".
 """
 
 import contextlib
@@ -22,20 +23,20 @@ from neural_optimizer_search.records import sqlite_files
 from neural_optimizer_search.trials.study import quiet_optuna
 from neural_optimizer_search.versions import find_versions
 
-NAME = "nos-tune"  # of the study in the file
+NAME = "nos-tune"  # name of the study in the file
 _FRESH = "fresh"  # a key is "fresh TRIAL SEED"
 
 
 def create(path: Path, config: Mapping[str, Any], rule: Rule) -> None:
-    """Makes the file of a new tuning, whole or not at all.
+    """Creates the file of a new tuning, as a whole or not at all.
 
     Args:
-      path: The file, in a directory that is there.
-      config: What is recorded of the flags.
-      rule: What is tuned.
+      path: The file, in a directory that exists.
+      config: The flags that are recorded.
+      rule: The rule that is tuned.
 
     Raises:
-      FileExistsError: If there is a file.
+      FileExistsError: If the file exists.
       OSError, sqlite3.Error: If it cannot be written.
     """
     quiet_optuna()
@@ -43,35 +44,35 @@ def create(path: Path, config: Mapping[str, Any], rule: Rule) -> None:
 
     def write(unfinished):
         with _plain_errors(path):
-            storage = _open_storage(unfinished)  # with a journal that is gone when the file is whole
+            storage = _open_storage(unfinished)  # with a journal that is gone when the file is complete
             try:
                 study = optuna.create_study(storage=storage, study_name=NAME, direction="maximize")
                 for key, value in about.items():
                     study.set_user_attr(key, value)
             finally:
                 _close_storage(storage)
-                for ending in sqlite_files.JOURNALS:  # a full disk leaves some
+                for ending in sqlite_files.JOURNALS:  # a full disk leaves some behind
                     unfinished.with_name(f"{unfinished.name}{ending}").unlink(missing_ok=True)
 
     write_whole(path, write, replace=False)
 
 
 class StudyFile:
-    """The file, held until it is closed: a `Memory`, and what it records of the tuning.
+    """The file, locked until it is closed: a `Memory`, and what it records of the tuning.
 
     Args:
       path: The file.
 
     Attributes:
-      config: What was recorded of the flags.
-      origin: Who made it, on which machine and where.
-      rule: What is tuned.
-      trials, fresh: As of a `Memory`.
+      config: The flags that were recorded.
+      origin: Who created it, on which machine and where.
+      rule: The rule that is tuned.
+      trials, fresh: See `Memory`.
 
     Raises:
       InUse: If another process holds it.
       FileNotFoundError, OSError, sqlite3.Error: If it cannot be opened.
-      Damaged: If it is not whole, or no such file.
+      Damaged: If it is incomplete, or not such a file.
     """
 
     def __init__(self, path: Path):
@@ -114,27 +115,27 @@ class StudyFile:
 
     @property
     def fingerprint(self) -> Optional[Fingerprint]:
-        """Of the user's own task; None for a shipped task, or if none was recorded."""
+        """The fingerprint of the user's own task; None for a shipped task, or if none was recorded."""
         return self._fingerprint
 
     def set_fingerprint(self, fingerprint: Fingerprint, change: str = "") -> None:
-        """Records of which task of the user's own the trials are."""
+        """Records which user's task the trials belong to."""
         self._set("fingerprint", fingerprint.as_dict())
         self._fingerprint = fingerprint
 
     def set_config(self, config: Mapping[str, Any]) -> None:
-        """Records the configuration with which the tuning goes on, here."""
+        """Records the configuration with which the tuning continues here."""
         self._set("config", dict(config))
         self._set("origin", find_origin(self._path.parent))
 
     def add_trial(self, trial: FrozenTrial) -> None:
-        """Adds what was tried."""
+        """Adds a trial."""
         with self._writing():
             self._study.add_trial(trial)
         self.trials.append(trial)
 
     def add_fresh(self, number: int, seed: int, value: float) -> None:
-        """Adds what a trial's setting was worth with a fresh seed."""
+        """Adds the reward of a trial's setting with a fresh seed."""
         self._set(f"{_FRESH} {number} {seed}", value)
         self.fresh[number, seed] = value
 
@@ -143,7 +144,7 @@ class StudyFile:
         self._lock.require_in_place()
 
     def close(self) -> None:
-        """Lets the file go."""
+        """Releases the file."""
         if self._storage is not None:
             _close_storage(self._storage)
             self._storage = None
@@ -166,7 +167,7 @@ def _open_storage(path):
 
 
 def _write_ahead(path):
-    """Gives the file a journal that is written ahead, with which a trial waits for the disk once."""
+    """Gives the file a write-ahead log, with which a trial waits for the disk only once."""
     with contextlib.closing(sqlite_files.connect(path)) as db:
         db.execute("PRAGMA journal_mode = WAL")
 
@@ -177,7 +178,7 @@ def _close_storage(storage):
 
 
 def _require_study(path):
-    """Checks that there are an Optuna study's tables: Optuna would make its tables in any file, and runs triggers."""
+    """Checks that the file has an Optuna study's tables: Optuna would create them in any file, and runs triggers."""
     with contextlib.closing(sqlite_files.connect(path)) as db:
         schema = sqlite_files.read_schema(db)
     kinds, names = {kind for kind, *_ in schema}, {name for _, name, *_ in schema}
@@ -187,7 +188,7 @@ def _require_study(path):
 
 @contextlib.contextmanager
 def _plain_errors(path) -> Iterator[None]:
-    """What SQLAlchemy and Optuna raise, as what SQLite said; and of a file that is not whole, `Damaged`."""
+    """Turns what SQLAlchemy and Optuna raise into SQLite's own errors, or into `Damaged` for an incomplete file."""
     try:
         yield
     except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
@@ -196,7 +197,12 @@ def _plain_errors(path) -> Iterator[None]:
         if isinstance(said, sqlite3.OperationalError):
             raise said from error
         raise Damaged(f"{path} is damaged: {said or cause}.") from error
-    except (LookupError, ValueError, RuntimeError, AssertionError) as error:  # Optuna, of rows that it did not write
+    except (
+        LookupError,
+        ValueError,
+        RuntimeError,
+        AssertionError,
+    ) as error:  # Optuna's, on foreign rows
         raise Damaged(
             f"{path} is damaged, or of another version of Optuna: {str(error) or type(error).__name__:.200}"
         ) from error

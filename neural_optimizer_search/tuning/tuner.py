@@ -1,4 +1,4 @@
-"""Tuning a rule: trials within a budget of gradient steps, and the best of them again with fresh seeds."""
+"""Tuning a rule: trials within a budget of gradient steps, then the best ones again with fresh seeds."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -33,35 +33,35 @@ from neural_optimizer_search.tuning.result import Measured, Tuned, TuningResult
 
 
 class NothingTrained(RuntimeError):
-    """No setting trained to its end with a reward."""
+    """No training ran to its end with a reward."""
 
 
 class Memory(Protocol):
     """What was measured so far. The command keeps it in a file."""
 
     trials: list[FrozenTrial]
-    fresh: dict[tuple[int, int], float]  # (number of a trial, fresh seed) -> what that training was worth
+    fresh: dict[tuple[int, int], float]  # (number of a trial, fresh seed) -> reward of that training
 
     def add_trial(self, trial: FrozenTrial) -> None:
-        """Adds what was tried."""
+        """Adds a trial."""
 
     def add_fresh(self, number: int, seed: int, value: float) -> None:
-        """Adds what a trial's setting was worth with a fresh seed."""
+        """Adds the reward of a trial's setting with a fresh seed."""
 
 
 class InMemory:
-    """Forgets it all when the process ends."""
+    """A memory that lasts as long as the process."""
 
     def __init__(self) -> None:
         self.trials: list[FrozenTrial] = []
         self.fresh: dict[tuple[int, int], float] = {}
 
     def add_trial(self, trial: FrozenTrial) -> None:
-        """Adds what was tried."""
+        """Adds a trial."""
         self.trials.append(trial)
 
     def add_fresh(self, number: int, seed: int, value: float) -> None:
-        """Adds what a trial's setting was worth with a fresh seed."""
+        """Adds the reward of a trial's setting with a fresh seed."""
         self.fresh[number, seed] = value
 
 
@@ -85,18 +85,18 @@ def tune(
       task: A `Task` such as a `KerasTask`, or a name for `find_task`.
       rule: A `Rule`, a name of the catalogue, or a formula.
       steps: Gradient steps that all trainings together may take; None for 200 trainings.
-      seed: Of what is proposed. The same arguments give the same result.
-      seeds: How many fresh seeds the best are trained with at the end.
+      seed: Seed of the proposals. The same arguments give the same result.
+      seeds: Number of fresh seeds with which the best settings are trained at the end.
       protocol: The name of one of the task's protocols, which says how long a training is.
-      reward: A row of `REWARDS`: what a training is worth. By default it is what there is at the end of it, the mean
-        of the last third of the validations.
+      reward: A row of `REWARDS`: how a training is scored. By default it is the quality at its end, the mean of the
+        last third of the validations.
       data_dir: Where the task finds its data; see the task.
 
     Returns:
-      A `TuningResult`. All of it is of validation data.
+      A `TuningResult`. All its rewards are measured on validation data.
 
     Raises:
-      ValueError: If an argument is none of these, or `steps` too few; the message says how many are needed.
+      ValueError: If an argument is invalid, or `steps` is too small; the message says how many are needed.
       NothingTrained: If no training has a reward.
 
     Example:
@@ -136,14 +136,14 @@ def carry_out(
     memory: Memory,
     watch: Watch = lambda steps, note: None,
 ) -> TuningResult:
-    """Goes on from what a memory has, to the result.
+    """Continues from what is in a memory to the result.
 
     Args:
-      objective: Of the protocol.
+      objective: The objective of the protocol.
       rule: The `Rule`.
       protocol: The `Protocol`.
       plan: A `Plan` for which `check_steps` raises nothing.
-      memory: A `Memory`, which gets what is measured.
+      memory: A `Memory`, to which measurements are added.
       watch: Called after each training.
 
     Raises:
@@ -160,16 +160,16 @@ def carry_out(
         memory.add_trial(trial)
         best = max(best, find_value(trial))
         if best == 0.0 and len(study.trials) >= least:
-            break  # a trial that fails at once costs nothing, and there would be no end of them
+            break  # a trial that fails at once costs nothing, so the loop would never end
         watch(study.steps, f"best {best:.4f}")
     finalists = _measure_again(objective, study, tunables, plan, memory, watch)
     return _conclude(finalists, study, tunables, protocol, plan, memory)
 
 
 def choose_finalists(study: Study) -> list[FrozenTrial]:
-    """The trials that are measured again: the best of the rule as it was given, and the best of the others.
+    """The trials that are measured again: the best ones of the rule as it was given, and the best of the others.
 
-    Of several with the same setting it is the best one.
+    Of several with the same setting, only the best one counts.
     """
     ranked = sorted((t for t in study.trials if find_value(t) > 0.0), key=lambda t: (-find_value(t), t.number))
     different: dict[Setting, FrozenTrial] = {}

@@ -1,4 +1,4 @@
-"""The flags that say what runs the workers, and the one way to an executor for all commands."""
+"""The flags for what runs the workers, and the single way to an executor for all commands."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -44,7 +44,7 @@ class WorkerConfig:
     )
     workers_per_gpu: Optional[int] = flag(
         None,
-        "how many workers share a GPU; each of several has its part of the memory",
+        "how many workers share a GPU, each with its part of the memory",
         parse=whole_number(1, 1_000),
         default_text="1",
         changeable=True,
@@ -72,10 +72,10 @@ class WorkerConfig:
 
     @contextmanager
     def open_executor(self, task: Task, protocol: Protocol, data_dir: Optional[str] = None) -> Iterator[Executor]:
-        """A context manager of the `Executor`, with the time limits that the flags name.
+        """A context manager for the `Executor`, with the time limits of the flags.
 
         Args:
-          task, protocol, data_dir: As for `Evaluator`.
+          task, protocol, data_dir: See `Evaluator`.
 
         Raises:
           MissingPackage: When it is entered, if Ray is wanted and not installed.
@@ -90,15 +90,15 @@ class WorkerConfig:
 
     @property
     def wanted(self) -> Wanted:
-        """What the workers are to have."""
+        """The resources that the workers should have."""
         return Wanted(self.workers, self.threads_per_worker, self.gpus, self.workers_per_gpu)
 
     def describe_workers(self) -> str:
-        """What they are, in words; a Ray cluster says only later how many it has."""
+        """What the workers are, in words; a Ray cluster reports their number only later."""
         return str(place_here(self.wanted)) if self.executor == "local" else "workers run by Ray"
 
     def make_describer(self) -> Describer:
-        """What describes a task before workers measure rules on it, with the time limit of a worker's start."""
+        """The `Describer` of tasks before workers measure rules on them, with the time limit of a worker's start."""
         describer = Describer()
         if self.timeout is not None:
             describer.timeout = max(self.timeout, LEAST_START_TIMEOUT)

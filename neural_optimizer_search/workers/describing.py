@@ -1,4 +1,4 @@
-"""What describes a task as a worker would see it: a process with one thread, whose memory goes with it."""
+"""Describes a task as a worker would see it, in a process with one thread, whose memory is freed with it."""
 
 import contextlib
 import functools
@@ -18,11 +18,12 @@ from neural_optimizer_search.workers.worker import Failed, Ready, StartAnswer, U
 
 
 class Describer:
-    """Describes tasks, each in a process of its own.
+    """Describes tasks, each in a separate process.
 
     Attributes:
       timeout: Seconds that it may take; it may be set at any time.
-      on_failure: Called with the `Failure` of a task that cannot be described; it raises nothing. Likewise.
+      on_failure: Called with the `Failure` of a task that cannot be described; it must not raise anything. It may
+        also be set at any time.
     """
 
     timeout: float = FIRST_TIMEOUT
@@ -32,10 +33,10 @@ class Describer:
         """The `Description` of a task.
 
         Args:
-          task, protocol, data_dir: As for `describe_task`; the task and the protocol must pickle.
+          task, protocol, data_dir: See `describe_task`; the task and the protocol must pickle.
 
         Raises:
-          TaskFailed: If there is none; the message says why, such as all that `describe_task` found wrong.
+          TaskFailed: If there is none; the message says why, such as everything that `describe_task` found wrong.
         """
         describe = functools.partial(describe_task, task, protocol, data_dir)
         worker = ProcessWorker(describe, _serve, Share(gpu=HIDDEN))
@@ -55,7 +56,7 @@ class Describer:
 
 
 def attempt(make: Callable[[], Description]) -> StartAnswer:
-    """What a process answers that describes a task."""
+    """The answer of a process that describes a task."""
     try:
         return Ready(make())
     except THEIRS as error:

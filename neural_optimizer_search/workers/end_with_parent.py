@@ -1,4 +1,4 @@
-"""A worker process ends when its parent does, whatever ends that and whatever the worker is doing.
+"""Ends a worker process when its parent ends, whatever ended the parent and whatever the worker is doing.
 
 On Linux the kernel kills the worker when the thread that started it ends, also if the worker is stopped or holds
 Python's lock. Elsewhere, and if the parent ended before, a thread of the worker waits for the parent's end.
@@ -17,7 +17,7 @@ _SET_PARENT_DEATH_SIGNAL = 1
 
 
 class BindingName(str):
-    """A name of a process that binds it to its parent as the first thing that it does.
+    """The name of a process, which binds it to its parent as its first action.
 
     `multiprocessing` sends the name before it has the process import anything. The main module imports TensorFlow,
     which may take longer than the parent lives; so the name is unpickled by a call that needs no module of ours.
@@ -37,7 +37,7 @@ def end_with_parent() -> None:
 
 
 def ask_kernel() -> None:
-    """Has the kernel kill this process when its parent ends; not on every system."""
+    """Makes the kernel kill this process when its parent ends; not available on every system."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, int(signal.SIGKILL))
 

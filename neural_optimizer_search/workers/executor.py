@@ -1,4 +1,4 @@
-"""The contract of an executor: where rules are measured."""
+"""The interface of an executor, which measures rules."""
 
 import abc
 import concurrent.futures
@@ -15,7 +15,7 @@ from neural_optimizer_search.measuring.progress import Progress
 FIRST_TIMEOUT = LONGEST_SILENCE = 3600
 # The most seconds that may be set: `poll`, which waits for a worker, takes less than 2^31 milliseconds.
 LONGEST_TIMEOUT = 1_000_000
-# The least that a start is given when a rule is given less: TensorFlow alone takes seconds to import.
+# The minimum for a start if a rule's limit is lower: importing TensorFlow alone takes seconds.
 LEAST_START_TIMEOUT = 60
 
 _Executor = TypeVar("_Executor", bound="Executor")
@@ -23,19 +23,20 @@ _Executor = TypeVar("_Executor", bound="Executor")
 
 @dataclass(frozen=True)
 class Ask:
-    """What is asked about a rule: of a method of the evaluator, which gets the rule and these arguments, or of a
-    function, which gets the evaluator first.
+    """A request about a rule, to a method of the evaluator or to a function.
+
+    A method gets the rule and these arguments; a function gets the evaluator first.
 
     Attributes:
       method: The method's name; `__call__` measures the rule. Or a function of a module, which pickles by its name.
-      arguments: By name. They must pickle.
+      arguments: Keyword arguments. They must pickle.
     """
 
     method: Union[str, Callable[..., Any]] = "__call__"
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
     def answer(self, evaluator: Any, rule: Rule) -> Any:
-        """What the evaluator, or the function, answers."""
+        """The answer of the evaluator, or of the function."""
         if callable(self.method):
             return self.method(evaluator, rule, **self.arguments)
         return getattr(evaluator, self.method)(rule, **self.arguments)
@@ -48,7 +49,7 @@ class TaskFailed(Exception):
     """No rule can be measured; the message says why.
 
     Attributes:
-      traceback: Of the error that says why, if there was one.
+      traceback: Traceback of the error that says why, if there was one.
     """
 
     def __init__(self, message: str, traceback: str = ""):
@@ -60,11 +61,11 @@ class Work(NamedTuple):
     """What a worker is doing.
 
     Attributes:
-      what: Such as "one rule has been running".
-      seconds: Since when.
+      what: Its activity, such as "one rule has been running".
+      seconds: Duration so far.
       limit: Seconds that it may take; None if there is no limit.
       is_start: Whether it is the start of a worker.
-      progress: How far its training is; None if nobody knows.
+      progress: Progress of its training; None if unknown.
     """
 
     what: str
@@ -84,9 +85,9 @@ class Failure(NamedTuple):
     """A worker that did not start, or did not measure a rule.
 
     Attributes:
-      formula: The rule's; "" if it is no rule's fault.
+      formula: The rule's formula; "" if no rule is at fault.
       message: A sentence.
-      traceback: Of the error, if there was one.
+      traceback: Traceback of the error, if there was one.
     """
 
     formula: str
@@ -100,14 +101,16 @@ class Executor(abc.ABC):
     Every rule is trained with the same seeds, so neither the number of workers nor their order changes a reward.
 
     Attributes:
-      workers: How many rules it measures at a time.
+      workers: Number of rules that it measures at a time.
       title: What measures them, in words.
-      timeout: Seconds that a rule may take; it may be set at any time, for rules that are not begun. Whatever it is,
-        a worker that says nothing for `LONGEST_SILENCE` seconds has failed.
-      start_timeout: Seconds that a worker's start may take; None if there is no limit. Likewise.
-      on_failure: Called with each `Failure` of a worker, by one thread at a time; it raises nothing. Likewise.
+      timeout: Seconds that a rule may take; it may be set at any time, for rules that have not begun. Whatever it is,
+        a worker that reports nothing for `LONGEST_SILENCE` seconds has failed.
+      start_timeout: Seconds that a worker's start may take; None if there is no limit. It may also be set at any
+        time.
+      on_failure: Called with each `Failure` of a worker, by one thread at a time; it must not raise anything. It may
+        also be set at any time.
 
-    Use it as a context manager: leaving the context ends the workers, and does not wait for what they measure.
+    Use it as a context manager: leaving the context ends the workers, without waiting for their measurements.
     """
 
     workers: int = 1
@@ -118,29 +121,29 @@ class Executor(abc.ABC):
 
     @property
     def longest_work(self) -> Optional[Work]:
-        """What has been under way for longest; None if nothing is, or if it cannot be told."""
+        """The request that has been in progress for longest; None if there is none, or if that is unknown."""
         return None
 
     @abc.abstractmethod
     def submit(self, rule: Rule, ask: Ask = MEASURE) -> "concurrent.futures.Future[Any]":
-        """Has a rule measured.
+        """Starts to measure a rule.
 
         Args:
           rule: The `Rule`.
-          ask: What is asked about it; by default its evaluation.
+          ask: The request about it; by default its evaluation.
 
         Returns:
-          A future of its `Evaluation`, or of what else was asked for. A rule that cannot be measured has an
-          evaluation too, with the status of the failure and the reward 0. The future raises `TaskFailed` if no rule
-          can be measured, or if the workers were stopped.
+          A future of its `Evaluation`, or of what else was asked for. A rule that cannot be measured also has an
+          evaluation, with the status of the failure and a reward of 0. The future raises `TaskFailed` if no rule can
+          be measured, or if the workers were stopped.
         """
 
     def close(self) -> None:
-        """Ends the workers; what they have not measured raises `TaskFailed`. There are none by default."""
+        """Ends the workers, if there are any; futures of rules not measured yet raise `TaskFailed`."""
         return None
 
     def __call__(self, rules: Iterable[Rule]) -> Iterator[Evaluation]:
-        """Yields the evaluation of each rule as soon as it is there."""
+        """Yields the evaluation of each rule as soon as it is finished."""
         for future in concurrent.futures.as_completed([self.submit(rule) for rule in rules]):
             yield future.result()
 

@@ -1,4 +1,4 @@
-"""An executor that is this process, for tests and notebooks."""
+"""An executor in this process, for tests and notebooks."""
 
 import concurrent.futures
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from neural_optimizer_search.workers.executor import MEASURE, Ask, Executor
 
 
 class InProcess(Executor):
-    """Measures each rule at once, in this process: nothing can stop it, and an error is the future's.
+    """Measures each rule at once, in this process: nothing can stop it, and errors are raised by the future.
 
     Args:
       evaluate: Rule -> `Evaluation`, such as an `Evaluator`; it has the methods that are asked for.

@@ -1,4 +1,4 @@
-"""What a worker does, wherever it is: it makes an evaluator ready, and measures rules with it."""
+"""What a worker does, wherever it runs: it prepares an evaluator, and measures rules with it."""
 
 import dataclasses
 import os
@@ -23,12 +23,12 @@ from neural_optimizer_search.workers.executor import MEASURE, Ask
 from neural_optimizer_search.workers.placement import ONE_THREAD, Misplaced, Share
 from neural_optimizer_search.workers.worker import Answer, Failed, Measured, Ready, StartAnswer, Unmeasurable
 
-# Whatever a task raises, which may be somebody's own code, and may also call `sys.exit`.
+# Whatever a task raises: it may be the user's code, and may also call `sys.exit`.
 THEIRS = BaseException
 
 
 class MeasuringWorker:
-    """Measures rules. An error is told in words: its class may be one that only the worker knows.
+    """Measures rules. An error is reported in words, because only the worker may know its class.
 
     Args:
       make: Called without arguments, returns rule -> `Evaluation`.
@@ -46,7 +46,7 @@ class MeasuringWorker:
         self._name = f"{socket.gethostname()}:{os.getpid()}"
 
     def prepare(self) -> StartAnswer:
-        """Makes ready for rules."""
+        """Prepares for rules."""
         try:
             self._evaluate = self._make()
         except THEIRS as error:
@@ -54,7 +54,7 @@ class MeasuringWorker:
         return Ready()
 
     def measure(self, rule: Rule, ask: Ask = MEASURE) -> Answer:
-        """Measures a rule, or does what is asked about it, after `prepare`."""
+        """Measures a rule, or answers another request about it, after `prepare`."""
         try:
             assert self._evaluate is not None
             with told_to(self._hear):
@@ -70,7 +70,7 @@ class MeasuringWorker:
             self._progress = None
 
     def progress(self) -> Optional[Progress]:
-        """How far the training under way is, for whoever asks from another thread; None if nobody knows."""
+        """The progress of the current training, for other threads; None if unknown."""
         return self._progress
 
     def _hear(self, progress):
@@ -81,7 +81,7 @@ class MeasuringWorker:
 def make_evaluator(
     task: Union[Task, JointTask], protocol: Protocol, data_dir: Optional[str], share: Share = ONE_THREAD
 ) -> Union[Evaluator, JointEvaluator]:
-    """An `Evaluator` that takes a `Share`; of several tasks, which have their own protocols, a `JointEvaluator`."""
+    """An `Evaluator` with a `Share`; for several tasks, each with its protocol, a `JointEvaluator`."""
     share.take()
     if isinstance(task, JointTask):
         return JointEvaluator({one.name: Evaluator(one, its, data_dir) for one, its in task.parts})
@@ -89,13 +89,13 @@ def make_evaluator(
 
 
 def explain(error: BaseException) -> Unmeasurable:
-    """Why no rule can be measured, of an error that was raised before the first."""
+    """Why no rule can be measured, given an error that was raised before the first."""
     return Unmeasurable(str(error)) if _says_all(error) else Unmeasurable(*_describe(error))
 
 
 def _says_all(error):
-    """Whether its text was written for whoever gave the command."""
-    if isinstance(error, OSError) and error.errno is not None:  # the system's words, which say no place
+    """Whether its text was written for the user of the command."""
+    if isinstance(error, OSError) and error.errno is not None:  # the system's words, which name no place
         return False
     return isinstance(error, (UnknownTask, MissingPackage, Misplaced)) or (
         isinstance(error, (ValueError, FileNotFoundError)) and is_of_this_package(error)

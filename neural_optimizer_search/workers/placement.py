@@ -1,7 +1,7 @@
-"""What a worker has: its threads, and a GPU or a part of one.
+"""The resources of a worker: its threads, and a GPU or a part of one.
 
-A GPU has a name, as `CUDA_VISIBLE_DEVICES` has it. A worker sees its own alone, and the parent, whose controller is
-small, sees none: TensorFlow takes all the memory of what it sees.
+A GPU has the name that `CUDA_VISIBLE_DEVICES` uses. A worker sees only its own, and the parent, whose controller is
+small, sees none, because TensorFlow takes all the memory of the GPUs that it sees.
 """
 
 import os
@@ -12,24 +12,24 @@ from typing import NamedTuple, Optional
 import tensorflow as tf
 
 VISIBLE, HIDDEN = "CUDA_VISIBLE_DEVICES", "-1"
-# So many GPUs are pretended, for tests on machines without any: workers are placed on them, and compute on the CPU.
+# The number of pretended GPUs, for tests on machines without any: workers are placed on them, but compute on the CPU.
 PRETENDED = "NOS_PRETENDED_GPUS"
 # oneDNN's kernels halve the time of a child step, and whether they are TensorFlow's default depends on the processor.
-# In CUDA's own order the first GPU is the fastest; nvidia-smi and people count them by their place in the machine.
+# In CUDA's default order the first GPU is the fastest; nvidia-smi and people count by position in the machine.
 _ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
 
 
 class Misplaced(Exception):
-    """The workers cannot have what was asked for; the message says which argument must be what."""
+    """The workers cannot have what was requested; the message says how to change which argument."""
 
 
 class Share(NamedTuple):
-    """What one worker has.
+    """The resources of one worker.
 
     Attributes:
-      threads: In which it computes. Most children are too small for more than one to help.
-      of_gpu: How much of a GPU, from 0, which is none, to 1.
-      gpu: The GPU's name, or `HIDDEN`; None leaves what is visible as it is, for there are none, or Ray says which.
+      threads: Number of threads in which it computes. Most children are too small to profit from more than one.
+      of_gpu: Share of a GPU, from 0 for none to 1.
+      gpu: The GPU's name, or `HIDDEN`; None leaves visibility as it is, because there are no GPUs, or Ray decides.
     """
 
     threads: int = 1
@@ -38,11 +38,11 @@ class Share(NamedTuple):
 
     @property
     def environment(self) -> dict[str, str]:
-        """What its process must find set when it imports TensorFlow, unless a person set it already."""
+        """Environment variables that its process needs when it imports TensorFlow, unless the user has set them."""
         return {**_ENVIRONMENT, "OMP_NUM_THREADS": str(self.threads)}
 
     def take(self) -> None:
-        """Has TensorFlow take no more than this; called in the worker, before TensorFlow computes anything.
+        """Limits TensorFlow to this share; called in the worker, before TensorFlow computes anything.
 
         Raises:
           Misplaced: If the worker has a GPU that TensorFlow does not see.
@@ -68,11 +68,11 @@ ONE_THREAD = Share()
 
 
 class Placement(NamedTuple):
-    """What all workers have.
+    """The resources of all workers.
 
     Attributes:
-      shares: Of each worker.
-      gpus: How many GPUs they have together.
+      shares: The `Share` of each worker.
+      gpus: Total number of their GPUs.
     """
 
     shares: Sequence[Share]
@@ -86,7 +86,7 @@ class Placement(NamedTuple):
 
 
 def find_gpus() -> tuple[str, ...]:
-    """The names of the GPUs that TensorFlow sees in this process; it takes nothing of them."""
+    """The names of the GPUs that TensorFlow sees in this process; it takes no memory of them."""
     count = int(os.environ.get(PRETENDED, 0)) or len(tf.config.list_physical_devices("GPU"))
     named = os.environ.get(VISIBLE)
     names = named.split(",") if named else map(str, range(count))
@@ -94,16 +94,16 @@ def find_gpus() -> tuple[str, ...]:
 
 
 def leave_gpus() -> None:
-    """Has TensorFlow use no GPU in this process, which it must not have begun to use."""
+    """Keeps TensorFlow from using GPUs in this process, which it must not have begun to use."""
     if tf.config.list_physical_devices("GPU"):
         tf.config.set_visible_devices([], "GPU")
 
 
 def read_memory(gpu: str) -> int:
-    """The memory of a GPU, in MiB; TensorFlow says only how much of it is in use.
+    """The memory of a GPU, in MiB; TensorFlow only reports how much of it is in use.
 
     Raises:
-      Misplaced: If nothing says how much it is.
+      Misplaced: If that cannot be found out.
     """
     query = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits", f"--id={gpu}"]
     try:
@@ -115,14 +115,14 @@ def read_memory(gpu: str) -> int:
 
 
 class Wanted(NamedTuple):
-    """What a person wants the workers to have; `place` says what that is on a machine.
+    """The resources that the user wants the workers to have; `place` maps them to a machine.
 
     Attributes:
-      workers: Their number; by default as many as `gpus` times `workers_per_gpu`, or without a GPU one for so many
-        `threads` of the cores.
-      threads: Of each worker.
-      gpus: How many of the GPUs are used, the first; by default all.
-      workers_per_gpu: How many workers a GPU has; by default 1.
+      workers: Number of workers; by default `gpus` times `workers_per_gpu`, or without a GPU, one per `threads`
+        cores.
+      threads: Number of threads of each worker.
+      gpus: Number of GPUs to use, the first ones; by default all.
+      workers_per_gpu: Number of workers per GPU; by default 1.
     """
 
     workers: Optional[int] = None
@@ -135,15 +135,15 @@ ALL = Wanted()
 
 
 def place(wanted: Wanted, cores: int, visible: Sequence[Optional[str]]) -> Placement:
-    """What workers have on a machine, or on a cluster.
+    """Places workers on a machine, or on a cluster.
 
     Args:
       wanted: A `Wanted`.
-      cores: How many cores there are.
-      visible: The names of the GPUs; on a cluster, which says itself which one a worker has, None for each.
+      cores: Number of cores.
+      visible: The names of the GPUs; on a cluster, which assigns them itself, None for each.
 
     Raises:
-      Misplaced: If it cannot be.
+      Misplaced: If that is impossible.
 
     Example:
       >>> from neural_optimizer_search.workers.placement import Wanted, place
@@ -176,7 +176,7 @@ def place(wanted: Wanted, cores: int, visible: Sequence[Optional[str]]) -> Place
 
 
 def place_here(wanted: Wanted) -> Placement:
-    """What workers have on this machine."""
+    """Places workers on this machine."""
     return place(wanted, os.cpu_count() or 1, find_gpus())
 
 

@@ -17,9 +17,9 @@ from neural_optimizer_search.workers.executor import MEASURE, Ask, Executor, Fai
 from neural_optimizer_search.workers.placement import count_of
 from neural_optimizer_search.workers.worker import Failed, Measured, Ready, Unmeasurable, Worker
 
-# So many rules that failed, and none that was measured: it is the task.
+# After so many failed rules and none measured, the task is at fault.
 HOPELESS = 3
-# A worker that so often in a row does not start is given up.
+# A worker that fails to start so often in a row is given up.
 STARTS = 3
 # What a worker is doing until it can measure a rule.
 STARTING = "a worker has been starting"
@@ -36,11 +36,11 @@ class WorkerPool(Executor):
     """Measures rules with workers that may fail.
 
     A rule with which a worker fails is tried once more, by whichever worker is free; then its evaluation has the
-    failure's status and the reward 0. A worker that did more than raise an error is started anew. That a worker does
-    not start is no rule's fault: after `STARTS` vain starts the others go on without it.
+    failure's status and the reward 0. A worker that did worse than raise an error is restarted. If a worker does not
+    start, no rule is at fault: after `STARTS` failed starts, the others go on without it.
 
     Args:
-      crew: Each a `Worker`. They start with the first rules.
+      crew: The `Worker`s. They start with the first rules.
       title: What they are, in words.
     """
 
@@ -59,7 +59,7 @@ class WorkerPool(Executor):
 
     @property
     def longest_work(self) -> Optional[Work]:
-        """The start or the rule that has been under way for longest."""
+        """The start or the rule that has been in progress for longest."""
         now = time.monotonic()
         works = [
             Work(what, now - begun, limit, what == STARTING, worker.progress)
@@ -68,7 +68,7 @@ class WorkerPool(Executor):
         return max(works, key=lambda work: work.seconds, default=None)
 
     def submit(self, rule: Rule, ask: Ask = MEASURE) -> "concurrent.futures.Future[Any]":
-        """A future of the rule's evaluation, or of what is asked; it raises `TaskFailed` if all rules fail."""
+        """A future of the rule's evaluation, or of another request; it raises `TaskFailed` if all rules fail."""
         job = _Job(rule, ask, concurrent.futures.Future(), [])
         if self._end:
             job.future.set_exception(self._end)
@@ -150,7 +150,7 @@ class WorkerPool(Executor):
             job.future.set_exception(self._end)
             return
         if answer.status != "failed":
-            worker.stop()  # nobody knows in which state it is
+            worker.stop()  # its state is unknown
         self._give_back(job, answer)
 
     def _give_back(self, job, failure: Failed):
@@ -191,7 +191,7 @@ def _advise(message, failure):
 
 
 def _check(answer, ask):
-    """The answer to a rule, or what is wrong with it: a worker runs somebody's code."""
+    """The answer to a rule, or what is wrong with it, because a worker runs the user's code."""
     is_measured = isinstance(answer, Measured)
     if is_measured and ask.method != MEASURE.method and not isinstance(answer.evaluation, Evaluation):
         return answer  # something else was asked

@@ -29,12 +29,12 @@ _environments = threading.Lock()  # workers start in several threads
 
 
 class ProcessWorker:
-    """A `Worker` in a process of its own.
+    """A `Worker` in a separate process.
 
     Args:
-      make: As for `MeasuringWorker`; it must pickle.
+      make: See `MeasuringWorker`; it must pickle.
       serve: What the process does, given its end of the pipe and `make`.
-      share: The `Share` that the process has.
+      share: The process's `Share`.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class ProcessWorker:
                 self._progress = answer
         except (EOFError, OSError):
             return Failed("killed", f"Its process ended{'' if process is None else _exit_code(process)}.")
-        except Exception as error:  # what is unpickled may be of a class of somebody's own
+        except Exception as error:  # unpickling may run the user's classes
             return Failed("killed", f"Its answer cannot be read: {describe_error(error)}.")
         finally:
             self._progress = None
@@ -110,8 +110,8 @@ def process_executor(
     """An `Executor` whose workers are processes of this machine.
 
     Args:
-      task, protocol, data_dir: As for `Evaluator`; the task and the protocol must pickle.
-      wanted: What the processes are to have; by default there is one for each GPU, or for each core.
+      task, protocol, data_dir: See `Evaluator`; the task and the protocol must pickle.
+      wanted: Resources of the processes; by default, there is one process per GPU, or per core.
 
     Raises:
       Misplaced: If they cannot have it.
@@ -131,12 +131,12 @@ def begin_worker() -> None:
 def _begin():
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    guard_output()  # what a user's task prints is no reason for it to fail
+    guard_output()  # a user's task must not fail because of what it prints
 
 
 @contextlib.contextmanager
 def _without_interrupts():
-    """A process that is started here leaves Ctrl-C to its parent also before `begin_worker`, while it imports."""
+    """A context in which started processes leave Ctrl-C to their parent even before `begin_worker`."""
     if not hasattr(signal, "pthread_sigmask"):  # on Windows
         yield
         return

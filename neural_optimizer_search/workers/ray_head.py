@@ -1,6 +1,6 @@
 """Whether the head of a Ray cluster still answers.
 
-Ray itself waits a minute for it, and then ends the process with a line of its own and without a word to Python.
+Ray itself waits a minute for it, and then ends the process with its own message and without telling Python.
 """
 
 import functools
@@ -9,9 +9,9 @@ import threading
 import time
 from typing import Any, Optional
 
-LOOK_SECONDS = 5.0  # between two looks
-ANSWER_SECONDS = 5.0  # that a look may take
-VAIN_LOOKS = 4  # after so many in a row it is lost; a network may be busy
+LOOK_SECONDS = 5.0  # between two checks
+ANSWER_SECONDS = 5.0  # that a check may take
+VAIN_LOOKS = 4  # after so many failures in a row it is lost; a network may be busy
 
 
 class Head:
@@ -27,7 +27,7 @@ class Head:
         self._next_look, self._vain_looks = 0.0, 0
 
     def is_lost(self) -> bool:
-        """Whether it did not answer the last `VAIN_LOOKS` looks."""
+        """Whether it did not answer the last `VAIN_LOOKS` checks."""
         if self.address is None:
             return False
         with self._lock:

@@ -48,12 +48,12 @@ class NoCluster(ConnectionError):
 
 
 class RayWorker:
-    """A `Worker` that is a Ray actor with CPUs of its own, and a GPU or a part of one.
+    """A `Worker` that is a Ray actor with its own CPUs, and a GPU or a part of one.
 
     Args:
       ray: The module, connected.
       actor: A class like `MeasuringWorker`, and its arguments.
-      share: The `Share` that it has.
+      share: Its `Share`.
       environment: More environment variables of its process.
     """
 
@@ -70,7 +70,7 @@ class RayWorker:
         hidden = {} if share.of_gpu else {VISIBLE: HIDDEN}
         given = {"env_vars": {**share.environment, **hidden, **(environment or {})}}
         wanted = dict(num_cpus=share.threads, num_gpus=share.of_gpu, runtime_env=given)
-        # A thread of its own says meanwhile how far the other is.
+        # A second thread reports the progress of the other meanwhile.
         self._remote = ray.remote(concurrency_groups={PROGRESS: 1}, **wanted)(actor)
         self._progress: Optional[Progress] = None
 
@@ -83,7 +83,7 @@ class RayWorker:
         return self._progress
 
     def start(self, seconds: Optional[float] = None) -> StartAnswer:
-        """Waits also for a place on the cluster."""
+        """Starts the worker, which may wait for a place on the cluster."""
         self._actor = self._remote.remote(*self._arguments)
         return self._answer(self._actor.prepare.remote(), seconds, "Its start, or a place for it on the cluster,")
 
@@ -123,7 +123,7 @@ class RayWorker:
             self._progress = None
 
     def _look(self, actor):
-        """Whether the training has gone on since the last look."""
+        """Whether the training has advanced since the last check."""
         before = self._progress
         with contextlib.suppress(self._ray.exceptions.GetTimeoutError):
             asked = actor.progress.options(concurrency_group=PROGRESS).remote()
@@ -142,13 +142,13 @@ def _lines(error):
 
 @contextlib.contextmanager
 def start_ray(cpus: Optional[int] = None, address: Optional[str] = None, gpus: int = 0) -> Iterator[Any]:
-    """The module `ray`, connected.
+    """Connects to Ray and returns the module `ray`.
 
     Args:
-      cpus: CPUs of a Ray that is started here; by default the machine's.
-      address: Of a running cluster, such as "auto" or "host:6379". None starts Ray on this machine alone; if
+      cpus: Number of CPUs if Ray is started here; by default the machine's.
+      address: Address of a running cluster, such as "auto" or "host:6379". None starts Ray on this machine alone; if
         Ray was not imported before, it then listens on the loopback address only.
-      gpus: GPUs of a Ray that is started here.
+      gpus: Number of GPUs if Ray is started here.
 
     Raises:
       MissingPackage: If Ray is not installed.
@@ -201,10 +201,10 @@ def ray_executor(
     """An `Executor` whose workers run on Ray.
 
     Args:
-      task, protocol, data_dir: As for `Evaluator`; the task and the protocol must pickle, and every node of a cluster
-        needs this package, the data, and the module of a task of your own.
-      wanted: What the workers are to have; by default there is one for each GPU of the cluster, or for each CPU.
-      address: As for `start_ray`, which may raise.
+      task, protocol, data_dir: See `Evaluator`; the task and the protocol must pickle, and every node of a cluster
+        needs this package, the data, and the module of your own task.
+      wanted: Resources of the workers; by default, there is one worker per GPU of the cluster, or per CPU.
+      address: See `start_ray`, which may raise.
 
     Raises:
       Misplaced: When it is entered, if the workers cannot have it.

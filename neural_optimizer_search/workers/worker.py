@@ -1,4 +1,4 @@
-"""The contract of a worker, which measures one rule at a time, and what it answers."""
+"""The interface of a worker, which measures one rule at a time, and its answers."""
 
 import typing
 from typing import Any, NamedTuple, Optional, Union
@@ -13,7 +13,7 @@ class Ready(NamedTuple):
     """The worker can measure rules.
 
     Attributes:
-      description: Of the task, if the worker was started to describe it.
+      description: Description of the task, if the worker was started to describe it.
     """
 
     description: Optional[Description] = None
@@ -33,9 +33,9 @@ class Failed(NamedTuple):
     """The worker could not measure a rule, or not start.
 
     Attributes:
-      status: One of `evaluation.FAILURES`. After any but "failed" nobody knows in which state the worker is.
+      status: One of `evaluation.FAILURES`. After any but "failed", the worker's state is unknown.
       message: A sentence.
-      traceback: Of the error, if there was one.
+      traceback: Traceback of the error, if there was one.
     """
 
     status: str
@@ -47,8 +47,8 @@ class Unmeasurable(NamedTuple):
     """No worker can measure any rule of the task.
 
     Attributes:
-      message: Why.
-      traceback: Of the error, if the message does not say all.
+      message: The reason.
+      traceback: Traceback of the error, if the message does not say everything.
     """
 
     message: str
@@ -60,7 +60,7 @@ StartAnswer = Union[Ready, Failed, Unmeasurable]
 
 
 class Worker(typing.Protocol):
-    """Measures one rule at a time for a `WorkerPool`; it answers, and raises nothing.
+    """Measures one rule at a time for a `WorkerPool`; it returns answers, and raises nothing.
 
     Every implementation passes `tests/contracts/test_worker_contract.py`.
     """
@@ -72,7 +72,7 @@ class Worker(typing.Protocol):
 
     @property
     def progress(self) -> Optional[Progress]:
-        """How far the training under way is; None if nobody knows."""
+        """The progress of the current training; None if unknown."""
         ...
 
     def start(self, seconds: Optional[float] = None) -> StartAnswer:
@@ -80,12 +80,12 @@ class Worker(typing.Protocol):
         ...
 
     def measure(self, rule: Rule, seconds: float, ask: Ask = MEASURE) -> Answer:
-        """Measures a rule, or does what is asked about it, in at most so many seconds.
+        """Measures a rule, or answers another request about it, in at most so many seconds.
 
-        For at most `LONGEST_SILENCE` of them nothing may be heard of its progress.
+        It may report no progress for at most `LONGEST_SILENCE` of them.
         """
         ...
 
     def stop(self) -> None:
-        """Ends it at once, from any thread, in whichever state it is."""
+        """Ends it at once, from any thread and in any state."""
         ...

@@ -1,1 +1,1 @@
-"""The algorithms that train the controller, a file each; `agent_settings` has the contract."""
+"""The algorithms that train the controller, one per file; `agent_settings` has their interface."""

@@ -1,4 +1,4 @@
-"""The contract of an algorithm that trains the controller."""
+"""The interface of an algorithm that trains the controller."""
 
 import typing
 from typing import Any
@@ -15,7 +15,7 @@ class AgentSettings(typing.Protocol):
 
     @property
     def epochs(self) -> int:
-        """How often `train` is called with the same batch."""
+        """The number of times that `train` is called with the same batch."""
         ...
 
     def agent(
@@ -24,14 +24,14 @@ class AgentSettings(typing.Protocol):
         """An agent over the given networks.
 
         Its `train(experience, weights)` is given whole episodes, `[batch, 5n+1]`, of which the last frame is the
-        boundary, and a weight for each, `[batch]`. It takes A = R - b for the advantage of every token of an episode,
-        where R is what the episode paid and b is `baseline.baseline`. Its `LossInfo.extra` is a dict of scalars to
-        show.
+        boundary, and a weight for each, `[batch]`. It uses A = R - b as the advantage of every token of an episode,
+        where R is the reward of the episode and b is `baseline.baseline`. Its `LossInfo.extra` is a dict of scalars
+        to show.
 
         Args:
           time_step_spec, action_spec: Specs of a `RuleEnvironment`, as tensor specs.
           actor: A `ControllerNetwork`.
-          baseline: Holds b.
+          baseline: The `BaselineNetwork` that holds b.
           entropy: Coefficient of the entropy bonus.
         """
         ...

@@ -1,4 +1,4 @@
-"""An agent that learns from whole episodes, by a way that is a plain callable."""
+"""An agent that learns from whole episodes with a plain callable."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +16,7 @@ class EpisodeAgent(tf_agent.TFAgent):
     """Draws tokens with the actor, and learns from each batch of episodes once.
 
     Args:
-      time_step_spec, action_spec: Of a `RuleEnvironment`, as tensor specs.
+      time_step_spec, action_spec: Specs of a `RuleEnvironment`, as tensor specs.
       actor: A `ControllerNetwork`.
       baseline: A `BaselineNetwork`, which holds b.
       learn: Callable (episodes, advantages, weights) -> `LossInfo`. The episodes are a `Trajectory` `[batch, 5n]`

@@ -1,4 +1,4 @@
-"""PPO as the paper has it: with a moving average of past rewards for its baseline."""
+"""PPO as in the paper: with a moving average of past rewards as its baseline."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ class PPO:
     """Proximal policy optimization (arXiv v2, section 3.2).
 
     Args:
-      learning_rate: Of Adam; 1e-5 in the paper.
+      learning_rate: Learning rate of Adam; 1e-5 in the paper.
       epochs: Gradient steps per batch; not in the paper.
       clipping: ε; importance ratios are clipped to 1 ± ε; not in the paper.
 
@@ -37,7 +37,7 @@ class PPO:
     def agent(
         self, time_step_spec: TimeStep, action_spec: Any, actor: Network, baseline: BaselineNetwork, entropy: float
     ) -> "PPOAgent":
-        """The agent; `AgentSettings` says what it does."""
+        """Makes the agent; see `AgentSettings`."""
         return PPOAgent(time_step_spec, action_spec, actor, baseline, entropy, self)
 
 
@@ -46,13 +46,13 @@ class PPOAgent(ppo_clip_agent.PPOClipAgent):
 
       loss = -mean(min(r·A, clip(r, 1 - ε, 1 + ε)·A) + c·entropy),  r = p(token)/p_old(token)
 
-    TF-Agents divides by 5n + 1 places, the episode's boundary being one with a weight of 0: the loss that is shown is
-    5n/(5n + 1) of this.
+    TF-Agents divides by 5n + 1 positions, because the episode's boundary counts with a weight of 0, so the loss shown
+    is 5n/(5n + 1) times this.
 
     One gradient step per `train`; calling it again with the same experience is the next epoch.
 
     Args:
-      time_step_spec, action_spec: Of a `RuleEnvironment`, as tensor specs.
+      time_step_spec, action_spec: Specs of a `RuleEnvironment`, as tensor specs.
       actor: A `ControllerNetwork`.
       baseline: A `BaselineNetwork`, which holds b; no gradient reaches it.
       entropy: c.
@@ -94,7 +94,7 @@ class PPOAgent(ppo_clip_agent.PPOClipAgent):
         *rest: Any,
         **named: Any,
     ) -> tf_agent.LossInfo:
-        # TF-Agents normalizes advantages over the batch, whatever the options; that would cancel b.
+        # TF-Agents always normalizes advantages over the batch, whatever the options, which would cancel b.
         advantages = returns - named["old_value_predictions"]
         return super().get_loss(time_steps, actions, act_log_probs, returns, advantages, *rest, **named)
 

@@ -1,4 +1,4 @@
-"""REINFORCE with a moving average of past rewards for its baseline: what the paper compares with."""
+"""REINFORCE with a moving average of past rewards as its baseline, with which the paper compares."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ class Reinforce:
     """The vanilla policy gradient (Williams, 1992), with which Zoph & Le (2017) trained their controller.
 
     Args:
-      learning_rate: Of Adam.
+      learning_rate: Learning rate of Adam.
 
     Raises:
       ValueError: If a value is out of range.
@@ -32,13 +32,13 @@ class Reinforce:
 
     @property
     def epochs(self) -> int:
-        """1: the gradient is that of the policy that drew the batch, hence of the first step only."""
+        """1, because the gradient is that of the policy that drew the batch, hence valid for the first step only."""
         return 1
 
     def agent(
         self, time_step_spec: TimeStep, action_spec: Any, actor: Network, baseline: BaselineNetwork, entropy: float
     ) -> EpisodeAgent:
-        """The agent; `AgentSettings` says what it does."""
+        """Makes the agent; see `AgentSettings`."""
         return EpisodeAgent(time_step_spec, action_spec, actor, baseline, _GradientStep(actor, entropy, self))
 
 
@@ -48,7 +48,7 @@ class _GradientStep(tf.Module):
       loss = -mean((R - b)·log p(rule) + c·entropy(rule))
 
     where log p and the entropy of a rule are sums over its tokens. TF-Agents' agent of this name sums the first and
-    takes the mean of the second, so that there c would mean another thing at each depth and in PPO.
+    averages the second, so that c would mean something else at each depth and in PPO.
     """
 
     def __init__(self, actor, entropy, settings):

@@ -1,4 +1,4 @@
-"""TRPO, which the ICML version of the paper trains its controller with."""
+"""TRPO, with which the ICML version of the paper trains its controller."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,19 +16,19 @@ from neural_optimizer_search.flat_weights import assign, flat
 from tf_agents_env.agents.episodes import EpisodeAgent
 from tf_agents_env.networks import BaselineNetwork
 
-SHRINK, TRIES = 0.8, 15  # Of the line search; its shortest step is 0.8^14 = 4 % of the first.
+SHRINK, TRIES = 0.8, 15  # For the line search; its shortest step is 0.8^14 = 4 % of the first.
 
 
 @dataclass(frozen=True)
 class TRPO:
     """Trust region policy optimization (Schulman et al., 2015; ICML version of the paper, section 3.2).
 
-    The paper has no numbers for it, but for Adam's learning rate, which TRPO has no use for.
+    The paper gives no numbers for it except Adam's learning rate, which TRPO does not use.
 
     Args:
-      kl_radius: δ, the largest mean KL divergence of a token's distribution from what it was, in nats.
+      kl_radius: δ, the largest mean KL divergence of a token's distribution from the old one, in nats.
       damping: λ, added to the diagonal of the Fisher matrix.
-      cg_iterations: Of conjugate gradient, at most.
+      cg_iterations: The most iterations of conjugate gradient.
 
     Raises:
       ValueError: If a value is out of range.
@@ -44,18 +44,18 @@ class TRPO:
 
     @property
     def epochs(self) -> int:
-        """1: the trust region is around the policy that drew the batch."""
+        """1, because the trust region is around the policy that drew the batch."""
         return 1
 
     def agent(
         self, time_step_spec: TimeStep, action_spec: Any, actor: Network, baseline: BaselineNetwork, entropy: float
     ) -> EpisodeAgent:
-        """The agent; `AgentSettings` says what it does."""
+        """Makes the agent; see `AgentSettings`."""
         return EpisodeAgent(time_step_spec, action_spec, actor, baseline, _TrustRegionStep(actor, entropy, self))
 
 
 class _TrustRegionStep(tf.Module):
-    """One step per batch, the natural gradient's, as far as a trust region reaches.
+    """One step per batch along the natural gradient, as far as a trust region allows.
 
       L(θ) = mean(r·A + c·entropy),  r = p(token)/p_old(token),  A = R - b
       D(θ) = mean(KL(p_old || p))
@@ -119,7 +119,7 @@ class _TrustRegionStep(tf.Module):
         share, done = tf.while_loop(
             lambda share, done: ~done, attempt, (1 / SHRINK, tf.constant(False)), maximum_iterations=TRIES
         )
-        # Not by a share of 0, which a step that is not finite would survive.
+        # Not by a share of 0, because that would keep a non-finite step.
         assign(variables, tf.where(done, start + share * step, start))
         return tf.where(done, share, 0.0)
 
@@ -141,8 +141,8 @@ def solve_by_conjugate_gradient(
     Args:
       product: Flat v -> F·v.
       b: Flat.
-      iterations: At most so many.
-      tolerance: Ends when |b - F·x|² is no more than this part of |b|².
+      iterations: The most iterations.
+      tolerance: Ends when |b - F·x|² is at most this fraction of |b|².
     """
 
     def improve(x, r, p, rr):

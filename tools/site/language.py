@@ -1,4 +1,4 @@
-"""Every word of the language with its formula, and how the functions and the decays look."""
+"""Every word of the language with its formula, and pictures of the functions and the decays."""
 
 import io
 from collections.abc import Iterable, Mapping

@@ -12,8 +12,8 @@ _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 def rewrite_links(markdown: str, source: str, page: str, pages: Mapping[str, str], root: Path) -> str:
     """The text of a page with links that lead to other pages.
 
-    A link to a file that has no page becomes its text: the site stands without the repository. One to a file that is
-    not there stays, for MkDocs to complain about.
+    A link to a file that has no page becomes its text, because the site must work without the repository. A link to a
+    missing file stays, so that MkDocs complains about it.
 
     Args:
       markdown: The text.

@@ -6,7 +6,7 @@ on each, and ordered by their mean rank; a rule that fails or diverges on a task
     python -m benchmarks.run archive --searches runs/digits-0 runs/images-0 --data_dir DATA
     python -m benchmarks.run archive --searches runs/*-guided-* --out neural_optimizer_search/search/archive.json
 
-What is measured is kept, and never done twice.
+Measurements are kept, and never repeated.
 """
 
 import datetime

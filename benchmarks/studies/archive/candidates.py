@@ -23,10 +23,10 @@ _ABOUT = ("algorithm", "preset", "seed", "space", "depth", "budget", "start")
 
 
 class Searched(NamedTuple):
-    """A search, and the best it found.
+    """A search, and the best rules that it found.
 
     Attributes:
-      name: Of its directory.
+      name: Name of its directory.
       task, protocol: What it searched on.
       rules: Distinct `Rule`s, best first.
       about: What else an archive says of it.

@@ -1,4 +1,4 @@
-"""What rules are worth on each of several tasks, and their order by mean rank."""
+"""The rewards of rules on each of several tasks, and their order by mean rank."""
 
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -46,7 +46,7 @@ def order(candidates: Sequence[Candidate], rewards: Mapping[str, Sequence[Option
 
     Args:
       candidates: The rules.
-      rewards: Of each, by task; None if it failed there.
+      rewards: Rewards of each, by task; None if it failed there.
 
     Raises:
       StudyFailed: If all fail somewhere.

@@ -1,4 +1,4 @@
-"""Rules measured in full on a task, without a race, kept in a file and never done twice."""
+"""Rules fully measured on a task, without racing, kept in a file and never measured twice."""
 
 import concurrent.futures
 import pathlib
@@ -19,10 +19,10 @@ from neural_optimizer_search.workers.config import WorkerConfig
 def evaluate_rules(
     name: str, protocol: str, rules: Sequence[Rule], path: pathlib.Path, workers: Optional[int] = None
 ) -> list[Evaluation]:
-    """The evaluations of rules, in their order; what cannot be measured has a status that says so.
+    """The evaluations of rules, in order; the status of a rule that cannot be measured says so.
 
     Args:
-      name: Of the task, as --task has it.
+      name: Name of the task, as for --task.
       protocol: The name of one of its protocols.
       rules: `Rule`s.
       path: The file that keeps what is measured.

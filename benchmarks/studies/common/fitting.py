@@ -1,4 +1,4 @@
-"""What a careful person writes: `compile` and `fit` of one of `own_tasks`, with an optimizer of Keras."""
+"""What a careful user writes: `compile` and `fit` of one of `own_tasks`, with a Keras optimizer."""
 
 import functools
 import importlib
@@ -11,11 +11,11 @@ from benchmarks.studies.common.trainings import average_end, find_task
 
 
 class Fitted(NamedTuple):
-    """What a `fit` gave.
+    """The result of a `fit`.
 
     Attributes:
-      score: Mean of the last third of the scores, as of a child.
-      metric: Likewise of the metric.
+      score: Mean of the last third of the scores, as for a child.
+      metric: Mean of the last third of the metric's values.
     """
 
     score: float
@@ -29,12 +29,12 @@ def fit(
     on_test: bool = False,
     report: Callable[[int, float], Any] = lambda validation, score: None,
 ) -> Fitted:
-    """Compiles the task's model and fits it, with as many steps, examples a batch and validations as a child.
+    """Compiles the task's model and fits it, with as many steps, examples per batch and validations as a child.
 
     Args:
       task: "module:task".
       optimizer: An optimizer, with the rate of each step.
-      seed: Of the weights, and of the order of the examples.
+      seed: Seed of the weights, and of the order of the examples.
       on_test: Whether the validations are on the test data.
       report: Called with the number and the score of each validation; what it raises ends the training.
     """

@@ -1,6 +1,6 @@
 """Rules measured in full, with every training run of each: studies replay on them what a search would have done.
 
-What is measured is kept in a file and never done twice, and several studies may share the file.
+Measurements are kept in a file and never repeated, and several studies may share the file.
 """
 
 import concurrent.futures
@@ -106,12 +106,12 @@ def measure_in_full(
     """Measures the known optimizers and rules to their end, under the task's default protocol without racing.
 
     Args:
-      name: Of a shipped task, or of one of `own_tasks`.
-      rules: Such as of `draw_distinct_rules`.
-      count: How many of them.
-      path: The file that keeps what is measured.
-      workers: How many rules to measure at a time; None for one per core.
-      data_dir: As for the shipped tasks.
+      name: Name of a shipped task, or of one of `own_tasks`.
+      rules: Rules, such as those of `draw_distinct_rules`.
+      count: Number of rules.
+      path: The file that stores measurements.
+      workers: Number of rules to measure at a time; None for one per core.
+      data_dir: The `tensorflow_datasets` directory for shipped tasks.
 
     Raises:
       StudyFailed: If a rule cannot be measured.

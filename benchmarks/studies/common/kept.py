@@ -49,7 +49,7 @@ class Kept:
         self._results[_text(of)] = json.loads(line)["result"]
 
     def get(self, of: Any, measure: Callable[[], Any]) -> Any:
-        """The result, which is measured and kept if there is none yet."""
+        """The result, which is measured and stored if there is none yet."""
         if of not in self:
             self.add(of, measure())
         return self[of]

@@ -1,4 +1,4 @@
-"""Searches by `nos-search`, each in a directory of its own, that go on from where they were stopped."""
+"""Searches by `nos-search`, each in its own directory, that resume where they were stopped."""
 
 import pathlib
 from collections.abc import Mapping

@@ -32,11 +32,11 @@ class Training(NamedTuple):
     Attributes:
       task: A shipped task, or "module:task" beside which the module has `test`.
       rule: A formula, with its constants.
-      rate: The learning rate, of which the schedule takes its part in each step.
-      seed: Of the training.
-      schedule: Such as "cosine, warm-up 0.1".
-      weight_decay: As a share of the rate.
-      protocol: Of the task.
+      rate: The learning rate, which the schedule multiplies by a factor in each step.
+      seed: Seed of the training.
+      schedule: Text of a schedule, such as "cosine, warm-up 0.1".
+      weight_decay: Weight decay, relative to the rate.
+      protocol: Protocol of the task.
       on_test: Whether it is measured on the test data, in place of the validation data.
     """
 
@@ -51,12 +51,12 @@ class Training(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """What a training gave.
+    """The result of a training.
 
     Attributes:
       score: Mean of the last third of the scores, higher is better; 0 if it diverged.
-      metric, loss: Likewise of these; None if it diverged.
-      steps: Steps done: fewer than all if it diverged.
+      metric, loss: Mean of the last third of these; None if it diverged.
+      steps: Number of steps done: fewer than all if it diverged.
       seconds: Processor time.
       curve: The score at each validation.
     """
@@ -74,12 +74,12 @@ Train = Callable[[Sequence[Training]], list[Trained]]
 
 @contextlib.contextmanager
 def trainings(path: pathlib.Path, workers: int, data_dir: Optional[str] = None) -> Iterator[Train]:
-    """A context that gives a callable: trainings -> what they gave, in the same order.
+    """A context that yields a callable: trainings -> their results, in the same order.
 
     Args:
-      path: The file that keeps them.
-      workers: Trainings at once, each in a process with one thread.
-      data_dir: As for the shipped tasks.
+      path: The file that stores them.
+      workers: Number of trainings at once, each in a process with one thread.
+      data_dir: The `tensorflow_datasets` directory for shipped tasks.
     """
     os.environ.update({k: v for k, v in ONE_THREAD.environment.items() if k not in os.environ})
     kept = Kept(path)

@@ -45,7 +45,7 @@ def learn_policy(job: Job, out: pathlib.Path, running: list[subprocess.Popen]) -
     Args:
       job: What to learn.
       out: Directory of all trainings.
-      running: Gets the process, for whoever wants to end it.
+      running: Receives the process, so that it can be ended.
     """
     directory = out / job.name
     if saved.is_finished(directory):
@@ -75,7 +75,7 @@ def learn_all(jobs: Sequence[Job], out: pathlib.Path, workers: int) -> dict[Job,
         try:
             for _ in concurrent.futures.as_completed(futures):
                 bar.update()
-        except BaseException:  # whoever is stopped stops them; each keeps what is finished
+        except BaseException:  # if this is stopped, it stops them; each keeps what is finished
             pool.shutdown(wait=False, cancel_futures=True)
             for process in running:
                 process.terminate()

@@ -8,7 +8,7 @@ fresh seeds, and measured once on test data.
     python -m benchmarks.run own_models --data_dir DATA --workers 2
     python -m benchmarks.run own_models --data_dir DATA --tasks table --trainings 160 480 1600 --seeds 3
 
-What was measured is kept; the same command goes on.
+Measurements are kept; the same command continues.
 """
 
 import concurrent.futures

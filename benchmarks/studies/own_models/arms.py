@@ -1,4 +1,4 @@
-"""What is compared: each arm finds a winner within a budget of gradient steps, in a process with one thread."""
+"""The arms that are compared: each finds a winner within a budget of gradient steps, in a process with one thread."""
 
 import contextlib
 import functools
@@ -26,12 +26,12 @@ ARMS: dict[str, Callable[[Piece, pathlib.Path], Winner]] = {
 
 
 def measure(piece: Piece, directory: pathlib.Path, fresh_seeds: int) -> Outcome:
-    """Has the arm find a winner, and trains with it: each fresh seed once on test data.
+    """Lets the arm find a winner, and trains with it: each fresh seed once on test data.
 
     Args:
       piece: The `Piece`.
-      directory: Of its own; what a search kept there goes on.
-      fresh_seeds: How many trainings.
+      directory: The piece's own directory; a search that is stored there is resumed.
+      fresh_seeds: Number of trainings.
     """
     directory.mkdir(parents=True, exist_ok=True)
     began, before = time.perf_counter(), _processor_seconds()

@@ -1,4 +1,4 @@
-"""What was measured, as a document shows it: a table and a sentence."""
+"""The results as documents show them: a table and a sentence."""
 
 import pathlib
 

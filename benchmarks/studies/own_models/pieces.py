@@ -1,4 +1,4 @@
-"""What is measured: one arm on one task with one budget and one outer seed, and what came of it."""
+"""The pieces that are measured: one arm on one task with one budget and one outer seed, and its result."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -43,12 +43,12 @@ class Winner(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a winner is worth with fresh seeds on test data, each measured once.
+    """The results of a winner with fresh seeds on test data, each measured once.
 
     Attributes:
       winner: The `Winner`.
-      scores: Of the end of each training, higher is better; 0 of one that diverged.
-      metrics: Likewise of the task's own metric; None of one that diverged.
+      scores: Score at the end of each training, higher is better; 0 for one that diverged.
+      metrics: The task's own metric at the end of each; None for one that diverged.
       curve: Mean scores at the validations.
       seconds: Processor time of finding the winner.
       wall: Time that it took.

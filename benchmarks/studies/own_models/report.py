@@ -1,4 +1,4 @@
-"""What was measured, as tables and figures: losses as visible as wins."""
+"""The results as tables and figures, in which losses are as visible as wins."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -43,7 +43,7 @@ def compare(outcomes: Outcomes, task: str, arm: str, trainings: int) -> Comparis
 
 
 def judge(chances: Mapping[str, float]) -> tuple[list[str], list[str], list[str]]:
-    """What is won, lost and neither, of probabilities of improvement by name; NaN is none of these."""
+    """Which probabilities of improvement, by name, are wins, losses and neither; NaN counts as none of these."""
     wins = [name for name, chance in chances.items() if chance >= WIN]
     losses = [name for name, chance in chances.items() if chance <= LOSS]
     return wins, losses, [name for name, chance in chances.items() if LOSS < chance < WIN]

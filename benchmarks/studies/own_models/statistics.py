@@ -1,4 +1,4 @@
-"""What outcomes say: probabilities of improvement, steps to a level, interquartile means and performance profiles.
+"""Statistics of outcomes: probabilities of improvement, steps to a level, interquartile means, performance profiles.
 
 Source: Agarwal et al. (2021), Deep Reinforcement Learning at the Edge of the Statistical Precipice, arXiv:2108.13264,
 of all but the ratio of steps.

@@ -1,4 +1,4 @@
-"""What the best found rules and the known optimizers are worth with fresh seeds, on the test split."""
+"""The results of the best found rules and the known optimizers with fresh seeds, on the test split."""
 
 import dataclasses
 from collections.abc import Iterator

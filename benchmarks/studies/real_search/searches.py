@@ -1,4 +1,4 @@
-"""The searches themselves, each in a directory of its own, by `nos-search`."""
+"""The searches themselves, each in its own directory, by `nos-search`."""
 
 import pathlib
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""From settings to what they are worth: their rates are swept, and fresh seeds measure them."""
+"""Measures settings: their rates are swept, and they are then measured with fresh seeds."""
 
 import math
 import statistics
@@ -54,7 +54,7 @@ class Measurement:
         return {setting: (rate, losses[setting, rate]) for setting, rate in best.items()}
 
     def measure(self, settings: Sequence[Setting], best: Mapping[str, float]) -> dict[Setting, Measured]:
-        """What each setting is worth, at a rate near the best constant rate of its rule."""
+        """The result of each setting, at a rate near the best constant rate of its rule."""
         chosen = self.sweep({one: [best[one.name] * factor for factor in NEAR] for one in settings})
         pairs = [(setting, rate) for setting, (rate, _) in chosen.items()]
         trained = self._train_all(pairs, range(FRESH_SEED, FRESH_SEED + self._config.fresh_seeds))

@@ -1,4 +1,4 @@
-"""With what each rule is measured."""
+"""The settings with which each rule is measured."""
 
 from typing import NamedTuple
 
@@ -28,12 +28,12 @@ CONSTANTS = tuple(
 
 
 class Setting(NamedTuple):
-    """With what a rule is measured.
+    """The setting with which a rule is measured.
 
     Attributes:
-      name: Of the rule, a key of `RULES`.
+      name: Name of the rule, a key of `RULES`.
       schedule: As `parse_schedule` reads it.
-      constants: Those that are not the papers', such as ("beta_1=0.8",).
+      constants: Constants that differ from the papers', such as ("beta_1=0.8",).
     """
 
     name: str
@@ -63,8 +63,8 @@ def put_together(name: str, losses: dict[Setting, float]) -> Setting:
     """The best schedule with the best value of each constant.
 
     Args:
-      name: Of the rule.
-      losses: Of the settings of `list_settings`.
+      name: Name of the rule.
+      losses: Losses of the settings of `list_settings`.
     """
     settings = list_settings(name)
     schedule = min((one for one in settings if not one.constants), key=losses.__getitem__).schedule

@@ -13,7 +13,7 @@ COLUMNS = ("rule", "formula", "schedule", "rate", "reward", "standard_error", "a
 
 
 def print_tables(measured: dict[Setting, Measured]) -> None:
-    """Prints what each setting is worth, and of each rule the best setting beside the rule as it was."""
+    """Prints the result of each setting, and for each rule the best setting beside the rule as it was."""
     names = list(dict.fromkeys(setting.name for setting in measured))
 
     def show(setting):

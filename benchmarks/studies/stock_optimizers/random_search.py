@@ -31,11 +31,11 @@ def search(task: str, budget: int, seed: int, train: Train, kinds: tuple[str, ..
     """Searches by validation data.
 
     Args:
-      task: As `Training` has it.
-      budget: Trainings.
-      seed: Of the draws. All trainings have the task's seed 0, those at the end the seeds after it.
-      train: Trains.
-      kinds: What to draw from.
+      task: See `Training`.
+      budget: Number of trainings.
+      seed: Seed of the draws. All trainings have the task's seed 0, those at the end the seeds after it.
+      train: The function that trains.
+      kinds: The kinds to draw from.
     """
     rng = np.random.default_rng(seed)
     more = budget // 10 // PARENTS  # trainings of each of the best at the end

@@ -10,9 +10,9 @@ class Tuned(NamedTuple):
 
     Attributes:
       rule: The formula, with its constants.
-      rate, schedule, weight_decay: As of a `Training`.
-      score: On the validation data, as the tuner saw it.
-      trials, pruned: Trials, and those of them that were stopped early.
+      rate, schedule, weight_decay: See `Training`.
+      score: Score on the validation data, as the tuner saw it.
+      trials, pruned: Number of trials, and of those that were stopped early.
       steps: Gradient steps of all of them.
       seconds: Processor time of all of them, and of what the tuner itself needs.
     """

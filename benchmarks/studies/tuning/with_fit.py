@@ -28,8 +28,8 @@ def tune_by_fit(task: str, trials: int, seed: int) -> Tuned:
 
     Args:
       task: "module:task", of `own_tasks`.
-      trials: Trials.
-      seed: Of the tuner. Trials take the protocol's seeds as those of `nos-tune` do.
+      trials: Number of trials.
+      seed: Seed of the tuner. Trials take the protocol's seeds like those of `nos-tune`.
     """
     started = time.process_time()
     protocol = find_protocol(task, centred=False)

@@ -27,9 +27,9 @@ def tune_trials(task: str, name: str, trials: int, seed: int) -> Tuned:
 
     Args:
       task: "module:task".
-      name: The rule's.
-      trials: Trials.
-      seed: Of the tuner. Trials take the protocol's seeds: the first ones its first seed, then all in turn.
+      name: Name of the rule.
+      trials: Number of trials.
+      seed: Seed of the tuner. Trials take the protocol's seeds: the first ones its first seed, then all in turn.
     """
     started = time.process_time()
     protocol = find_protocol(task, centred=False)
@@ -46,10 +46,10 @@ def tune_rules(task: str, names: Sequence[str], budget: int, seed: int) -> Tuned
 
     Args:
       task: "module:task".
-      names: The rules'.
-      budget: Gradient steps of all together.
-      seed: Of the tuner. Trials take the protocol's seeds as in `tune_trials`; the best settings are trained with
-        others, and what is best in the mean of these is what is found.
+      names: Names of the rules.
+      budget: Gradient steps of all rules together.
+      seed: Seed of the tuner. Trials take the protocol's seeds as in `tune_trials`; the best settings are trained
+        with others, and the one with the best mean is the result.
     """
     started = time.process_time()
     protocol = find_protocol(task)

@@ -1,4 +1,4 @@
-"""A rule as a Python file that needs one framework, and not this package.
+"""A rule as a Python file that needs one framework, but not this package.
 
 The words' own values (`dsl/vocabulary.py`) print the equation, in a namespace whose arrays are pieces of code.
 """
@@ -17,7 +17,7 @@ FRAMEWORKS = ("keras", "tensorflow", "optax", "torch")
 
 
 class Framework(Protocol):
-    """What the module of a framework has.
+    """The interface of a framework's module.
 
     Attributes:
       FUNCTIONS: How its functions are spelled.
@@ -38,17 +38,17 @@ def write_source(
     framework: str,
     constants: Constants = PAPER,
 ) -> str:
-    """The text of a Python file with an optimizer.
+    """Writes the text of a Python file with an optimizer.
 
     Args:
       name: The name of the optimizer.
       expression: What it computes, in words with `mark_place`.
-      formula, latex: The same for the reader.
+      formula, latex: The same for human readers.
       framework: One of `FRAMEWORKS`.
-      constants: What the file's constants are unless its user says otherwise.
+      constants: The defaults of the file's constants.
 
     Raises:
-      ValueError: If the framework is none of these, or no optimizer can have the name.
+      ValueError: If the framework is unknown, or an optimizer cannot have this name.
     """
     if framework not in FRAMEWORKS:
         raise ValueError(f"Argument `framework` must be one of {', '.join(FRAMEWORKS)}. Received: {framework!r}.")

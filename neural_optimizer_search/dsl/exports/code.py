@@ -1,4 +1,4 @@
-"""A piece of Python code in the place of an array: what a word does with it, such as adding, makes a longer piece."""
+"""A piece of Python code that takes the place of an array: an operation on it, such as +, gives a longer piece."""
 
 import re
 from collections.abc import Callable
@@ -9,28 +9,28 @@ from typing import Any
 from neural_optimizer_search.dsl.numbers import NUMBER, write_number
 from neural_optimizer_search.dsl.precedence import Binding, bracket
 
-# What the value of a piece is when the code runs: a number of Python that is the same at each step, a scalar such as
-# t / T, or a tensor as large as the gradient.
+# What the value of a piece is when the code runs: a Python number that is the same at each step, a scalar such as t /
+# T, or a tensor of the gradient's size.
 Kind = IntEnum("Kind", "NUMBER SCALAR TENSOR", start=0)
 
 
 def _operator(name: str) -> tuple[Callable[..., "Code"], Callable[..., "Code"]]:
-    """What `x <operator> y` calls where x is code, and where only y is."""
+    """The methods for `x <operator> y`, where x is code and where only y is."""
     return (lambda x, y: x.ops.infix(name, x, y)), (lambda y, x: y.ops.infix(name, x, y))
 
 
 @dataclass(frozen=True)
 class Code:
-    """An expression of Python.
+    """A Python expression.
 
     Attributes:
       text: The expression.
-      ops: The `CodeOperations` that write what is computed of it.
-      binding: How tightly it holds together.
-      kind: What its value is.
-      wide: Whether it stands for an array as large as the gradient. A number or a scalar that does is written as it
-        is for as long as the array library fills the array itself.
-      reads: The names that it needs, and that the lines it reads need: arguments of the equation, names of the file.
+      ops: The `CodeOperations` that write what is computed from it.
+      binding: The precedence of its outermost operator.
+      kind: The kind of its value.
+      wide: Whether it stands for an array of the gradient's size. A number or a scalar that does so is written as it
+        is wherever the array library broadcasts it.
+      reads: The names that it and the lines that it reads need: arguments of the equation, names of the file.
     """
 
     text: str
@@ -46,7 +46,7 @@ class Code:
     __truediv__, __rtruediv__ = _operator("div")
     __pow__, __rpow__ = _operator("pow")
     __mod__, __rmod__ = _operator("mod")
-    # Python itself turns 2 > x into x < 2.
+    # Python itself evaluates 2 > x as x < 2.
     (__lt__, _), (__le__, _), (__gt__, _), (__ge__, _) = map(_operator, ("lt", "le", "gt", "ge"))
 
     def __neg__(self) -> "Code":
@@ -58,15 +58,15 @@ class Code:
         return self.binding == Binding.COMPARISON
 
     def enclosed(self, needed: Binding) -> str:
-        """Its text, in brackets if it holds together less tightly than needed."""
+        """Its text, in brackets if its precedence is lower than needed."""
         return bracket(self.text, self.binding, needed)
 
     def widened(self) -> "Code":
-        """The same as what stands for an array."""
+        """The same piece, marked as standing for an array."""
         return replace(self, wide=True)
 
     def derive(self, text: str, *of: "Code", binding: Binding = Binding.ATOM) -> "Code":
-        """An expression of others."""
+        """An expression built from others."""
         return Code(
             text,
             self.ops,
@@ -78,7 +78,7 @@ class Code:
 
 
 def spell_number(x: float) -> str:
-    """A number as a person writes it.
+    """A number as a person would write it.
 
     Example:
       >>> from neural_optimizer_search.dsl.exports.code import spell_number
@@ -90,6 +90,6 @@ def spell_number(x: float) -> str:
 
 
 def is_simple(text: str) -> bool:
-    """Whether it is a name or a number, between which style has no spaces around **."""
+    """Whether it is a name or a number, for which the code style puts no spaces around **."""
     text = text[1:] if text.startswith("-") else text
     return all(part.isidentifier() for part in text.split(".")) or bool(re.fullmatch(NUMBER, text))

@@ -1,4 +1,4 @@
-"""The lines of Python that compute a rule: its words' own values, of pieces of code."""
+"""The lines of Python that compute a rule: the values of its words, computed with pieces of code."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ class Equation:
     """An update rule as the body of a function.
 
     Attributes:
-      lines: Python without indent; the last one is a return.
-      reads: What it needs of its file: its arguments, the module "math", and the file's own functions, such as
+      lines: Python lines without indent; the last one is a return.
+      reads: What it needs from its file: its arguments, the module "math", and the file's own functions, such as
         "_normal".
-      kept: What the file keeps from step to step, in the order in which it is updated.
+      kept: The arrays that the file keeps from step to step, in the order in which they are updated.
     """
 
     lines: tuple[str, ...]
@@ -33,7 +33,7 @@ class Equation:
 
     @property
     def tensors(self) -> list[str]:
-        """Its arguments that are as large as the gradient, in order."""
+        """Its arguments of the gradient's size, in order."""
         return [name for name in (*ARRAYS, *self.averages) if name in self.reads]
 
     @property
@@ -43,37 +43,37 @@ class Equation:
 
     @property
     def averages(self) -> list[str]:
-        """The names of all that is kept."""
+        """The names of all kept arrays."""
         return [row.name for row in self.kept]
 
     @property
     def needs(self) -> frozenset[str]:
-        """What the equation or what is kept reads."""
+        """The names that the equation or the kept arrays read."""
         return self.reads.union(*(row.reads for row in self.kept))
 
     @property
     def constants(self) -> list[str]:
-        """The constants of the rule that any of it reads."""
+        """The constants of the rule that any part of it reads."""
         return [name for name in CONSTANTS if name in self.needs]
 
 
 def mark_place(word: str, place: int) -> str:
-    """The word, with its place behind an @ if it draws random numbers: they depend on the place."""
+    """The word, with its place after an @ if it draws random numbers, which depend on the place."""
     if word == "g^3":
-        return "g^3@"  # `simplify` takes sign(g^3) for sign(g), which it is not where g^3 underflows.
+        return "g^3@"  # `simplify` treats sign(g^3) as sign(g), which is wrong where g^3 underflows.
     table = OPERANDS if word in OPERANDS else UNARIES
     return f"{word}@{place}" if table[word].random else word
 
 
 def write_equation(expression: ex.Expression, functions: Functions) -> Equation:
-    """The equation in an array library.
+    """Writes the equation for an array library.
 
     Args:
       expression: What it computes, in words with `mark_place`.
       functions: How the library spells its functions.
     """
     writer = _Writer(ex.simplify(expression), functions)
-    for operand in dict.fromkeys(_operands(writer.expression)):  # what words mean; then what the rule makes of it
+    for operand in dict.fromkeys(_operands(writer.expression)):  # words first, then the rule
         writer.write(operand)
     result = writer.ops.full(writer.write(writer.expression))
     read = {name for name in writer.kept if make_identifier(name) in result.reads}
@@ -90,7 +90,7 @@ class _Writer:
         self.ops = self.state.ops
 
     def write(self, node):
-        """The code of a part, which is written once however often it is read."""
+        """The code of a part, which is written only once however often it is read."""
         if node not in self.codes:
             code = getattr(self, f"_{type(node).__name__.lower()}")(node).widened()
             if len(code.text) > LONG or (self.reads[node] > 1 and not isinstance(node, ex.Operand)):
@@ -100,7 +100,7 @@ class _Writer:
 
     def _operand(self, node):
         name, code = make_identifier(_word(node)).lower(), self._evaluate(OPERANDS, node)
-        # What has a name in formulas has it in code, too.
+        # Whatever has a name in formulas has the same name in code.
         if name.isidentifier() and not code.text.isidentifier():
             return self.ops.lines.add(name, code)
         return code
@@ -121,7 +121,7 @@ def _word(node):
 
 
 def _operands(node):
-    """In the order in which they stand in the formula."""
+    """Operands in the order in which they appear in the formula."""
     if isinstance(node, ex.Operand):
         yield node
     for child in ex.children(node):
@@ -129,7 +129,7 @@ def _operands(node):
 
 
 def _count_reads(expression):
-    """Expression -> how often it stands in others, each of them counted once."""
+    """Expression -> how often it occurs in others, each of which counts once."""
     reads, nodes, seen = Counter(), [expression], {expression}
     while nodes:
         for child in ex.children(nodes.pop()):

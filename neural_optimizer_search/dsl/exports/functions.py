@@ -10,12 +10,12 @@ class Functions:
     """How an array library spells the functions of a namespace.
 
     Attributes:
-      module: The module that has them, such as "tf".
-      names: Function -> its name where it is not that of the namespace.
-      scalars: Function -> its name where its arguments are scalars, for a library whose functions take no number of
-        Python; a function that is not there gets tensors. None if they do.
+      module: The module that contains them, such as "tf".
+      names: Function -> its name, where that differs from the namespace's.
+      scalars: Function -> its name for scalar arguments, in a library whose functions do not take Python numbers; a
+        function that is missing gets tensors. None if the library takes numbers.
       limits: Function of two arguments -> a template with `{x}` and `{y}` for a tensor x and a number y, for a
-        library whose function takes none.
+        library whose function takes no number.
     """
 
     module: str
@@ -24,5 +24,5 @@ class Functions:
     limits: Mapping[str, str] = field(default_factory=dict)
 
     def name(self, function: str) -> str:
-        """Of arrays."""
+        """The name of a function of arrays."""
         return self.names.get(function, f"{self.module}.{function}")

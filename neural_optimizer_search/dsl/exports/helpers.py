@@ -1,4 +1,4 @@
-"""Functions of a file's own that are alike in all frameworks."""
+"""Helper functions in exported files that are alike in all frameworks."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ def log_beta(export: Export) -> Sequence[str]:
 
 
 def orthogonalize(export: Export, functions: Functions) -> Sequence[str]:
-    """The function of matrices that Muon is about; as `operations/newton_schulz.py`."""
+    """Muon's function of matrices, as in `operations/newton_schulz.py`."""
     sqrt, mean, square, reshape, transpose = map(functions.name, ("sqrt", "mean", "square", "reshape", "transpose"))
     a, b, c = COEFFICIENTS
     return only(

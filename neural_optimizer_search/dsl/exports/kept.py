@@ -1,4 +1,4 @@
-"""How a file keeps arrays from step to step: the rows of `dsl/averages.py`, of pieces of code."""
+"""How a file keeps arrays from step to step: the rows of `dsl/averages.py`, computed with pieces of code."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from neural_optimizer_search.dsl.exports.functions import Functions
 from neural_optimizer_search.dsl.exports.written_state import WrittenState
 from neural_optimizer_search.dsl.families import make_identifier
 
-# A value whose code is longer gets its own line; it stands in a call with two names.
+# A value whose code is longer gets its own line; the code appears in a call with two names.
 _LONG = 30
 
 
@@ -17,11 +17,11 @@ class Kept:
     """An array that is kept.
 
     Attributes:
-      name: In the file.
-      lines: Python without indent that computes what `value` reads, and that no array before this one needed.
-      value: What it averages, or what it becomes if it is no average.
-      beta: Of an average, its β; else "".
-      reads: What all of it needs of its file, as `Equation.reads`.
+      name: Its name in the file.
+      lines: Python lines without indent that compute what `value` reads, as far as no earlier array needed them.
+      value: What it averages; for an array that is not an average, its new value.
+      beta: The β of an average; else "".
+      reads: What all of this needs from its file, as in `Equation.reads`.
     """
 
     name: str
@@ -33,12 +33,12 @@ class Kept:
 
 @dataclass(frozen=True)
 class Storage:
-    """How a framework does it: templates with `$name`, `$value` and `$beta`, each of an expression.
+    """How a framework stores arrays: templates of expressions with `$name`, `$value` and `$beta`.
 
     Attributes:
-      read: What is kept, as an array of the equation's dtype; "" where it has been read.
-      average: Updates an average, and is its new value.
-      replace: Puts a value in the place of what is kept, and is this value.
+      read: Reads the stored array, in the equation's dtype; "" if it has already been read.
+      average: Updates an average and evaluates to its new value.
+      replace: Replaces the stored array by a value and evaluates to this value.
     """
 
     read: str
@@ -46,7 +46,7 @@ class Storage:
     replace: str
 
     def before(self, kept: Iterable[Kept]) -> list[str]:
-        """The lines before the equation: arrays get the gradient in them, except for the gradient before it."""
+        """The lines before the equation: updates all arrays with the gradient, except for "previous"."""
         read = [row for row in kept if not row.beta and self.read]
         lines = [f"{row.name} = {_fill(self.read, row)}" for row in read]
         for row in kept:
@@ -56,7 +56,7 @@ class Storage:
         return lines
 
     def after(self, kept: Iterable[Kept]) -> list[str]:
-        """The lines after it."""
+        """The lines after the equation."""
         return [_fill(self.replace, row) for row in kept if row.name == PREVIOUS]
 
 
@@ -65,7 +65,7 @@ def _fill(template, row):
 
 
 def write_kept(names: Iterable[str], functions: Functions) -> tuple[Kept, ...]:
-    """What is kept, in an array library.
+    """Writes the kept arrays for an array library.
 
     Args:
       names: Rows and members of `AVERAGES`, in the order in which they are updated.

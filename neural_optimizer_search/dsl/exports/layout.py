@@ -1,4 +1,4 @@
-"""Lines of code that are too long, over several lines, as formatters write them."""
+"""Splits lines of code that are too long, as formatters do."""
 
 WIDTH = 110
 INDENT = " " * 4
@@ -25,7 +25,7 @@ def wrap(line: str) -> list[str]:
     pieces = [line[i:j].lstrip(", ") for i, j in zip([start + 1, *commas], [*commas, end - 1])]
     whole = f"{margin}{INDENT}{', '.join(pieces)}"
     is_call = line[start] == "(" and line[start - 1].isidentifier()
-    if not (is_call and len(whole) <= WIDTH):  # what is no call has a line for each piece at once
+    if not (is_call and len(whole) <= WIDTH):  # unlike in a call, each piece gets a line at once
         body = [part for piece in pieces for part in wrap(f"{margin}{INDENT}{piece},")]
     else:
         body = [whole]
@@ -33,7 +33,7 @@ def wrap(line: str) -> list[str]:
 
 
 def _find_commas(line, end):
-    """The places of the commas in the brackets that close at `end`, and of the bracket that opens them."""
+    """The positions of the commas in the brackets that close at `end`, and of the opening bracket."""
     commas, depth = [], 0
     for i in range(end, -1, -1):
         depth += (line[i] in _BRACKETS) - (line[i] in _BRACKETS.values())

@@ -10,16 +10,16 @@ from neural_optimizer_search.dsl.precedence import Binding
 
 # An indent, a name and an expression of so many characters fit into a line.
 LONGEST = 84
-# So many fit behind an indent; a comment that does not is left out.
+# So many characters fit after an indent; a comment that does not fit is left out.
 _WIDTH = 100
 
 
 @dataclass
 class Lines:
-    """Assignments in the order in which they were made, each after those that it reads.
+    """Assignments in the order in which they are made, each after those that it reads.
 
     Attributes:
-      taken: Names that no line may have.
+      taken: Names that no line may assign.
     """
 
     taken: Collection[str]
@@ -27,7 +27,7 @@ class Lines:
     _comments: dict[str, str] = field(default_factory=dict)
 
     def add(self, name: str, value: Code, comment: str = "") -> Code:
-        """Gives a value a name, or one like it if another value has it; returns the name as code."""
+        """Gives a value a name, or a similar one if that is taken; returns the name as code."""
         free, number = name, 1
         while self._is_taken(free, value):
             number += 1
@@ -38,7 +38,7 @@ class Lines:
         return Code(free, value.ops, Binding.ATOM, value.kind, value.wide, value.reads)
 
     def number(self, value: Code) -> Code:
-        """Gives a value a number as its name: x1, x2, ..."""
+        """Gives a value a numbered name: x1, x2, ..."""
         number = 1
         while self._is_taken(f"x{number}", value):
             number += 1
@@ -52,7 +52,7 @@ class Lines:
     def text(self, result: Code) -> tuple[str, ...]:
         """All lines and the one that returns the result."""
         values = dict(self._values)
-        # A last line that is nothing but the result needs no name.
+        # If the last line is just the result, it needs no name.
         if values and result.text == list(values)[-1] and result.text not in self._comments:
             result = values.pop(result.text)
         return (*(self._write(name) for name in values), f"return {result.text}")

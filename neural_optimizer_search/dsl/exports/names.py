@@ -4,7 +4,7 @@ import builtins
 import keyword
 import re
 
-# What some file defines or imports; the same for all files, so that a name fits all of them.
+# What any file defines or imports; one list for all files, so that a name that fits one fits all of them.
 RESERVED = (
     "KERAS_3", "NamedTuple", "direction", "jax", "jnp", "keras", "math", "numbers", "ops", "optax", "random", "tf",
     "torch",
@@ -12,12 +12,12 @@ RESERVED = (
 
 
 def check_name(name: str) -> None:
-    """Refuses what cannot be the name of an exported optimizer.
+    """Checks that a text can be the name of an exported optimizer.
 
     Raises:
       ValueError: If the name is not an identifier, or one that a file or Python itself needs.
     """
-    # Keras 2 takes the class's name for a scope, which must start with a letter and be ASCII.
+    # Keras 2 uses the class's name as a scope, which must start with a letter and be ASCII.
     valid = isinstance(name, str) and re.fullmatch("[A-Za-z][A-Za-z0-9_]*", name) and not keyword.iskeyword(name)
     if not valid or hasattr(builtins, name) or name in RESERVED:
         raise ValueError(
@@ -28,7 +28,7 @@ def check_name(name: str) -> None:
 
 
 def make_class_name(name: str) -> str:
-    """A name of the catalogue as the name of a class.
+    """Turns a name of the catalogue into the name of a class.
 
     Example:
       >>> from neural_optimizer_search.dsl.exports.names import make_class_name
@@ -48,7 +48,7 @@ def _capitalize(word, spelled):
 
 
 def make_function_name(name: str) -> str:
-    """The name of a class as a part of the name of a function.
+    """Turns the name of a class into part of the name of a function.
 
     Example:
       >>> from neural_optimizer_search.dsl.exports.names import make_function_name

@@ -19,7 +19,7 @@ _OPERATORS = {
         for name, symbol in (("lt", "<"), ("le", "<="), ("gt", ">"), ("ge", ">="))
     },
 }
-# Of two scalars these round otherwise than of arrays, or raise an error where an array has inf or NaN.
+# For two scalars these round differently than for arrays, or raise an error where an array gives inf or NaN.
 _NOT_OF_SCALARS = ("div", "pow")
 
 
@@ -28,11 +28,11 @@ def _function(name: str) -> Any:
 
 
 class CodeOperations:
-    """A namespace as those in `operations/`, but what goes in and what comes out is `Code`.
+    """A namespace like those in `operations/`, but its arguments and results are `Code`.
 
     Args:
       functions: The array library.
-      lines: Where what needs a line of its own gets one.
+      lines: Receives the lines of whatever needs a line of its own.
     """
 
     exp, expm1, log, abs, sqrt, square = map(_function, ["exp", "expm1", "log", "abs", "sqrt", "square"])
@@ -42,7 +42,7 @@ class CodeOperations:
     def __init__(self, functions: Functions, lines: Lines) -> None:
         self.functions, self.lines, self.math = functions, lines, _Math(self)
 
-    # -- What a namespace has --------------------------------------------------------------------------
+    # -- The functions of a namespace ------------------------------------------------------------------
 
     def where(self, condition: Code, x: Any, y: Any) -> Code:
         """x where the condition is true, else y."""
@@ -55,11 +55,11 @@ class CodeOperations:
         return self.infix("mod", x, y)
 
     def ones_like(self, x: Any) -> Code:
-        """The number 1, as large as x."""
+        """The number 1, in the size of x."""
         return Code("1", self, kind=Kind.NUMBER, wide=self.read(x).wide)
 
     def zeros_like(self, x: Any) -> Code:
-        """Of an array one, as TensorFlow's graphs take the first of two pieces for what says the dtype."""
+        """Zeros as an array, because TensorFlow's graphs take the dtype from the first of two pieces."""
         x = self.read(x)
         if x.kind < Kind.TENSOR and not x.wide:
             return Code("0.0", self, kind=Kind.NUMBER, wide=False)
@@ -70,14 +70,14 @@ class CodeOperations:
         return self.read(x)
 
     def cast_like(self, x: Any, like: Any) -> Code:
-        """x itself, as the file gives all that the equation reads one dtype; only a comparison has another."""
+        """x itself: all that the equation reads has one dtype in the file, and only a comparison has another."""
         x = self.read(x)
         if not x.is_comparison:
             return x
         return self.lines.add("mask", self.where(x, self.full(self.ones_like(x)), self.zeros_like(x)))
 
     def mean(self, x: Code) -> Code:
-        """A number in an array without axes; it has a line of its own."""
+        """The mean as an array without axes, on a line of its own."""
         return self.lines.add("mean", replace(self.call("mean", [x]), wide=False))
 
     def orthogonalize(self, x: Code) -> Code:
@@ -85,7 +85,7 @@ class CodeOperations:
         return self.needing(x.derive(f"_orthogonalize({x.text})", x), "_orthogonalize")
 
     def on_matrices(self, x: Code, y: Code) -> Code:
-        """A choice by the gradient's axes, which are those of the weights."""
+        """A choice by the gradient's number of axes, which is that of the weights."""
         choice = f"{x.enclosed(Binding.COMPARISON)} if len(g.shape) > 1 else {y.enclosed(Binding.COMPARISON)}"
         return self.needing(x.derive(choice, x, y, binding=Binding.CONDITION), "g")
 
@@ -94,18 +94,18 @@ class CodeOperations:
         return self.needing(beta.derive(f"_log({beta.text})", beta), "_log")
 
     def normal(self, like: Code, seed: Code, t: Any, place: int) -> Code:
-        """A call of the file's `_normal`; the step is a part of the seed there."""
+        """A call of the file's `_normal`; there the step is part of the seed."""
         return self._draw("_normal", like, seed, place)
 
     def uniform(self, like: Code, seed: Code, t: Any, place: int) -> Code:
-        """A call of the file's `_uniform`, in a line of its own."""
+        """A call of the file's `_uniform`, on a line of its own."""
         return self.lines.add("u", self._draw("_uniform", like, seed, place))
 
     def _draw(self, name, like, seed, place):
         call = like.derive(f"{name}({like.text}, {seed.text}, {place})", like, seed)
         return self.needing(call, name)
 
-    # -- How it is written -----------------------------------------------------------------------------
+    # -- How code is written ---------------------------------------------------------------------------
 
     def read(self, x: Union[Code, float]) -> Code:
         """A number as code; code stays as it is."""
@@ -114,11 +114,11 @@ class CodeOperations:
         return Code(spell_number(x), self, Binding.NEGATION if x < 0 else Binding.ATOM, Kind.NUMBER, wide=False)
 
     def needing(self, code: Code, name: str) -> Code:
-        """The same code, which reads one more name of the file."""
+        """The same code, marked as reading one more name of the file."""
         return replace(code, reads=code.reads | {name})
 
     def full(self, x: Code) -> Code:
-        """The same as a tensor, if it stands for one."""
+        """The code as a tensor, if it stands for one."""
         if x.kind == Kind.TENSOR or not x.wide:
             return x
         ones = Code(f"{self.functions.name('ones_like')}(g)", self, reads=frozenset("g"))
@@ -140,7 +140,7 @@ class CodeOperations:
         return x.derive(f"{space}{symbol}{space}".join(texts), x, y, binding=own)
 
     def call(self, name: str, arguments: Any) -> Code:
-        """A function. Of a scalar in place of an array it may round otherwise, so that the array is filled first."""
+        """A function call. It may round differently for a scalar than for an array, so the array is filled first."""
         of = [self.read(x) for x in arguments]
         if any(x.wide for x in of):
             of = [self.full(x) for x in of]
@@ -149,7 +149,7 @@ class CodeOperations:
         code = of[0].derive(f"{spelled}({', '.join(x.text for x in of)})", *of)
         if name in self.functions.limits and of[0].kind == Kind.TENSOR > of[1].kind:
             return of[0].derive(self.functions.limits[name].format(x=of[0].text, y=of[1].text), *of)
-        if spelled.startswith("_"):  # of the file
+        if spelled.startswith("_"):  # a function of the file
             code = self.needing(code, spelled)
         return code if code.kind == Kind.TENSOR or self.functions.scalars is None else self._call_scalar(name, of)
 
@@ -165,7 +165,7 @@ class CodeOperations:
         return self.needing(code, "math") if code.text.startswith("math.") else code
 
     def _shorten(self, *of: Code) -> list[Code]:
-        """The same pieces; if they do not fit into a line together, the longest have lines of their own."""
+        """The same pieces; if they do not fit on one line together, the longest get lines of their own."""
         pieces = list(of)
         while sum(len(piece.text) for piece in pieces) > LONGEST:
             longest = max(range(len(pieces)), key=lambda i: len(pieces[i].text))

@@ -140,7 +140,7 @@ def _of_leaf(equation):
 
 
 def _new_values(equation):
-    """What is kept after the step; the gradient is not yet in "previous", for words read the one before."""
+    """The kept arrays after the step; "previous" does not hold this gradient yet: words read the one before."""
     return [row.value if row.name == PREVIOUS else row.name for row in equation.kept]
 
 

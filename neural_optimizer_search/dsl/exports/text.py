@@ -12,13 +12,13 @@ from neural_optimizer_search.dsl.exports.layout import INDENT, WIDTH, wrap
 
 @dataclass(frozen=True)
 class Export:
-    """What a file is written from.
+    """What an exported file is written from.
 
     Attributes:
       name: The name of the optimizer.
       equation: The update direction, in the words of the framework.
-      formula, latex: The same for the reader.
-      constants: The rule's.
+      formula, latex: The same for human readers.
+      constants: The rule's constants.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Export:
 
     @property
     def arguments(self) -> dict[str, str]:
-        """Constructor argument -> its default, of those that only some rules need."""
+        """Constructor argument -> its default, for the arguments that only some rules need."""
         rows = {"T": ("decay_steps", "None"), "seed": ("seed", "0")}
         constants = {name: spell_number(getattr(self.constants, name)) for name in self.equation.constants}
         return {**dict(row for read, row in rows.items() if read in self.equation.needs), **constants}
@@ -46,7 +46,7 @@ def indent(lines: Iterable[str], levels: int = 1) -> list[str]:
 
 
 def join(*blocks: Iterable[str]) -> str:
-    """The text of a file of blocks of lines that stand two empty lines apart."""
+    """The text of a file, with two empty lines between its blocks of lines."""
     wrapped = ([part for line in block for part in wrap(line)] for block in blocks)
     return "\n\n\n".join("\n".join(block) for block in wrapped if block) + "\n"
 
@@ -67,7 +67,7 @@ def describe(export: Export, rate: str = "learning_rate") -> list[str]:
 def _paragraph(text):
     return textwrap.wrap(
         text,
-        WIDTH - len(INDENT),  # of the class that it may stand in
+        WIDTH - len(INDENT),  # room for the indent of the class that it may be in
         initial_indent=INDENT,
         subsequent_indent=INDENT,
         break_long_words=False,
@@ -76,7 +76,7 @@ def _paragraph(text):
 
 
 def describe_arguments(export: Export) -> list[str]:
-    """What a docstring says of `Export.arguments`."""
+    """The docstring's lines on `Export.arguments`."""
     said = {
         "decay_steps": "The number of training steps T, an int > 0.",
         "seed": "Seed of the random numbers, a signed 32-bit integer.",
@@ -87,7 +87,7 @@ def describe_arguments(export: Export) -> list[str]:
 
 
 def describe_keras_optimizer(export: Export) -> list[str]:
-    """The docstring of a class of Keras, without indent."""
+    """The docstring of a Keras class, without indent."""
     return [
         *describe(export),
         "",
@@ -108,10 +108,10 @@ def write_direction(export: Export) -> list[str]:
 
 
 def check_arguments(export: Export, allow: str = "") -> list[str]:
-    """Refuses what is no number of steps, and constants that are out of range.
+    """Writes checks of the number of steps and of the ranges of constants.
 
     Args:
-      export: The file.
+      export: What the file is written from.
       allow: A condition on `$x` under which a constant may be anything.
     """
     return [line for name in export.arguments if name != "seed" for line in _check(name, allow)]
@@ -132,23 +132,23 @@ def _check(name, allow):
 
 
 def convert_arguments(export: Export) -> dict[str, str]:
-    """Argument -> the number of Python that it is; one of NumPy would not go into a config."""
+    """Argument -> code that makes it a Python number, because a NumPy number cannot go into a config."""
     return {name: f"{'int' if name in ('decay_steps', 'seed') else 'float'}({name})" for name in export.arguments}
 
 
 def keep_arguments(export: Export) -> list[str]:
-    """Makes attributes of arguments."""
+    """Writes lines that store arguments as attributes."""
     return [f"self.{name} = {number}" for name, number in convert_arguments(export).items()]
 
 
 def read_constants(export: Export, place: str) -> Sequence[str]:
-    """A line that gives the constants the names that they have in the equation; `$x` is where the file keeps one."""
+    """A line that gives the constants their names in the equation; in `place`, `$x` stands for a constant's name."""
     names = export.equation.constants
     return only(names, f"{', '.join(names)} = {', '.join(place.replace('$x', name) for name in names)}")
 
 
 def import_standard(export: Export, **also: bool) -> list[str]:
-    """Imports of the standard library, and an empty line if there are any."""
+    """Imports from the standard library, and an empty line if there are any."""
     math = {"math", "_log", "_orthogonalize"} & export.equation.needs
     needed = {"math": math, "numbers": "decay_steps" in export.arguments, **also}
     lines = [f"import {module}" for module in sorted(needed) if needed[module]]

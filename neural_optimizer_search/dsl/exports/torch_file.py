@@ -5,7 +5,7 @@ from neural_optimizer_search.dsl.exports.functions import Functions
 from neural_optimizer_search.dsl.exports.kept import Storage
 from neural_optimizer_search.dsl.exports.text import Export, indent, only
 
-# A step is a number of Python here, and so is what is computed of it.
+# The step is a Python number here, and so is everything computed from it.
 FUNCTIONS = Functions(
     "torch",
     {"clip": "torch.clamp", "sign": "_sign", "transpose": "torch.t"},

@@ -19,7 +19,7 @@ SCALARS = ("t", "T", "seed")
 
 
 class _Beta(NamedTuple):
-    """As `Beta`, and how β itself is written."""
+    """A `Beta`, together with the code of β itself."""
 
     complement: Code
     log: Code

@@ -1,4 +1,4 @@
-"""What an update does with gradients and variables, by one namespace of functions a library of arrays."""
+"""What an update does with gradients and variables: one namespace of functions per array library."""
 
 from typing import cast
 
@@ -9,6 +9,6 @@ _UPDATES = module_of_backend(__name__)
 
 
 def of_backend() -> Updates:
-    """The namespace of the backend that Keras runs on."""
+    """Returns the namespace for the backend that Keras runs on."""
     check_backend()
     return cast(Updates, _UPDATES)

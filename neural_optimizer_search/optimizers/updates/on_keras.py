@@ -1,4 +1,4 @@
-"""Updates through the interface of Keras 3's optimizers: on JAX, where assignments become results."""
+"""Updates through the interface of Keras 3's optimizers, for JAX, where assignments become results."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -13,18 +13,18 @@ read = _ops.convert_to_tensor
 
 
 def make_dense(gradient: Any, variable: Any) -> Any:
-    """The gradient: JAX has no sparse ones."""
+    """The gradient itself: JAX has no sparse gradients."""
     return gradient
 
 
 def fit(array: Any, variable: Any) -> Any:
-    """The same in the variable's shape and dtype, as a tensor."""
+    """The array in the variable's shape and dtype, as a tensor."""
     tensor = _ops.convert_to_tensor(array, variable.dtype)
     return tensor if tensor.shape == variable.shape else _ops.broadcast_to(tensor, variable.shape)
 
 
 def widen(tensor: Any) -> Any:
-    """The same in float32 if its dtype has fewer bits."""
+    """The tensor in float32 if its dtype has fewer bits."""
     return tensor if tensor.dtype.itemsize >= 4 else _ops.cast(tensor, "float32")
 
 
@@ -36,7 +36,7 @@ def advance(optimizer: Any, average: Any, value: Any, beta: Beta) -> Any:
 def replace(optimizer: Any, kept: Any, value: Any) -> Any:
     """kept <- value; returns it as a tensor."""
     optimizer.assign(kept, value)
-    # Not read back from the variable: one pass over the memory fewer, and no rounding to 16 bits.
+    # Not read back from the variable: this saves one pass over the memory, and does not round to 16 bits.
     return value
 
 
@@ -52,12 +52,13 @@ def find_kernel(name: str) -> Optional[Callable[..., Any]]:
 
 
 def without_gradients() -> AbstractContextManager:
-    """JAX differentiates what it is told to."""
+    """Does nothing: JAX differentiates only what it is told to."""
     return nullcontext()
 
 
 def of_signs(function: Callable[[Any], Any], x: Any, signs: Any) -> Any:
     """`function` of x times signs, each of which is -1, 0 or 1."""
-    # Of three numbers, not of each weight: XLA takes six times as long for a power as for all the rest of PowerSign.
+    # Computed for three numbers, not for each weight: for XLA a power takes six times as long as all the rest of
+    # PowerSign.
     minus, zero, plus = (_ops.cast(function(each), signs.dtype) for each in (-x, 0.0 * x, x))
     return _ops.where(signs > 0, plus, _ops.where(signs < 0, minus, zero))

@@ -1,4 +1,4 @@
-"""Updates of TensorFlow's variables, and of Keras 3's, which have one each."""
+"""Updates of TensorFlow's variables, and of Keras 3's, each of which wraps one."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -13,7 +13,7 @@ read = tf.convert_to_tensor
 
 
 def make_dense(gradient: Any, variable: Any) -> Any:
-    """A sparse gradient as a tensor of the variable's shape, in which rows of one index are summed."""
+    """A sparse gradient as a tensor of the variable's shape, in which rows with the same index are summed."""
     if not isinstance(gradient, tf.IndexedSlices):
         return gradient
     # The variable knows how many rows there are; a gradient may not.
@@ -23,7 +23,7 @@ def make_dense(gradient: Any, variable: Any) -> Any:
 
 
 def fit(array: Any, variable: Any) -> tf.Tensor:
-    """The same in the variable's shape and dtype, as a tensor."""
+    """The array in the variable's shape and dtype, as a tensor."""
     tensor = tf.cast(tf.convert_to_tensor(array), variable.dtype)
     if tensor.shape.is_fully_defined() and tensor.shape == variable.shape:
         return tensor
@@ -31,7 +31,7 @@ def fit(array: Any, variable: Any) -> tf.Tensor:
 
 
 def widen(tensor: tf.Tensor) -> tf.Tensor:
-    """The same in float32 if its dtype has fewer bits."""
+    """The tensor in float32 if its dtype has fewer bits."""
     return tensor if tensor.dtype.size >= 4 else tf.cast(tensor, tf.float32)
 
 
@@ -53,7 +53,7 @@ def step_down(optimizer: Any, variable: Any, rate: Any, direction: Any) -> None:
 
 
 def find_kernel(name: str) -> Optional[Callable[..., None]]:
-    """TensorFlow's kernel, which goes over the memory once."""
+    """TensorFlow's kernel, which makes one pass over the memory."""
     kernel = getattr(tf.raw_ops, f"ResourceApply{name}")
 
     def apply(var: Any, m: Any, grad: tf.Tensor, **numbers: Any) -> None:
@@ -64,7 +64,7 @@ def find_kernel(name: str) -> Optional[Callable[..., None]]:
 
 
 def without_gradients() -> AbstractContextManager:
-    """A tape of TensorFlow records what it is told to; assignments are not differentiated."""
+    """Does nothing: a tape of TensorFlow records only what it is told to, and assignments are not differentiated."""
     return nullcontext()
 
 
@@ -74,6 +74,6 @@ def of_signs(function: Callable[[Any], Any], x: Any, signs: tf.Tensor) -> tf.Ten
 
 
 def _subtract(variable, rate, delta):
-    """In one pass over the memory where `assign_sub` needs two."""
+    """Subtracts in one pass over the memory, where `assign_sub` needs two."""
     rate = tf.cast(rate, delta.dtype)
     tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=rate, delta=delta)

@@ -1,4 +1,4 @@
-"""Updates of PyTorch's tensors, in place: what is not allocated is not fetched anew from the operating system."""
+"""Updates of PyTorch's tensors, in place, which avoids requesting new memory from the operating system."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -14,19 +14,19 @@ read: Callable[[Any], torch.Tensor] = keras.ops.convert_to_tensor
 
 
 def make_dense(gradient: Any, variable: Any) -> Any:
-    """A sparse gradient as a tensor, in which rows of one index are summed."""
+    """A sparse gradient as a tensor, in which rows with the same index are summed."""
     return gradient.to_dense() if getattr(gradient, "is_sparse", False) else gradient
 
 
 def fit(array: Any, variable: Any) -> torch.Tensor:
-    """The same in the variable's shape and dtype, as a tensor."""
+    """The array in the variable's shape and dtype, as a tensor."""
     value = variable.value
     tensor = (array if torch.is_tensor(array) else read(array)).to(value.device, value.dtype)
     return tensor if tensor.shape == value.shape else tensor.broadcast_to(value.shape)
 
 
 def widen(tensor: torch.Tensor) -> torch.Tensor:
-    """The same in float32 if its dtype has fewer bits."""
+    """The tensor in float32 if its dtype has fewer bits."""
     return tensor if tensor.dtype.itemsize >= 4 else tensor.float()
 
 
@@ -53,12 +53,12 @@ def step_down(optimizer: Any, variable: Any, rate: Any, direction: Any) -> None:
 
 
 def find_kernel(name: str) -> Optional[Callable[..., None]]:
-    """None: PyTorch has none."""
+    """None: PyTorch has no native kernel."""
     return None
 
 
 def without_gradients() -> AbstractContextManager:
-    """Within it nothing is recorded to be differentiated."""
+    """A context in which nothing is recorded for differentiation."""
     return torch.no_grad()
 
 

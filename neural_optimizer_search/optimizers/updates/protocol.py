@@ -11,11 +11,11 @@ class Updates(Protocol):
     """What an update does with gradients and variables."""
 
     def make_dense(self, gradient: Any, variable: Any, /) -> Any:
-        """A sparse gradient as an array of the variable's shape, in which rows of one index are summed."""
+        """A sparse gradient as an array of the variable's shape, in which rows with the same index are summed."""
         ...
 
     def fit(self, array: Any, variable: Any, /) -> Any:
-        """The same in the variable's shape and dtype, as an array."""
+        """The array in the variable's shape and dtype."""
         ...
 
     def read(self, variable: Any, /) -> Any:
@@ -23,7 +23,7 @@ class Updates(Protocol):
         ...
 
     def widen(self, array: Any, /) -> Any:
-        """The same in float32 if its dtype has fewer bits."""
+        """The array in float32 if its dtype has fewer bits."""
         ...
 
     def advance(self, optimizer: Any, average: Any, value: Any, beta: Beta, /) -> Any:
@@ -41,13 +41,13 @@ class Updates(Protocol):
     def find_kernel(self, name: str, /) -> Optional[Callable[..., None]]:
         """The native kernel of "PowerSign" or "AddSign", if the backend has one.
 
-        It takes the arguments of TensorFlow's `ResourceApplyPowerSign` or `ResourceApplyAddSign`, but variables for
-        handles, and numbers of any type.
+        It takes the arguments of TensorFlow's `ResourceApplyPowerSign` or `ResourceApplyAddSign`, but takes variables
+        instead of handles, and numbers of any type.
         """
         ...
 
     def without_gradients(self) -> AbstractContextManager:
-        """Within it nothing is recorded to be differentiated."""
+        """A context in which nothing is recorded for differentiation."""
         ...
 
     def of_signs(self, function: Callable[[Any], Any], x: Any, signs: Any, /) -> Any:
