@@ -22,10 +22,7 @@ ANY_BACKEND := tests/optimizers tests/test_schedules.py tests/test_decays.py tes
 # tf_keras is Keras 2: each optimizer of the catalogue runs with that, and here what they are made of, with the contracts.
 WITH_TF_KERAS := $(addprefix tests/optimizers/test_,rule_optimizer.py sign_optimizers.py subclasses.py)
 
-# What test-keras3 runs with Keras 3 on TensorFlow: all, if it names nothing.
-KERAS3 ?=
-
-.PHONY: help docs search test test-long test-keras3 test-torch lint notebooks package clean
+.PHONY: help docs search test test-long test-keras3 test-jax test-torch lint notebooks package clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -40,9 +37,12 @@ test-long: $(INSTALLED) ## Run what make test runs at small size, kills and fuzz
 	@NOS_LONG=1 .venv/bin/python -m pytest $(PARALLEL) -m long $(ARGS)
 
 test-keras3: $(INSTALLED_KERAS3) ## Run the tests of the core with Keras 3, and of the optimizers with tf_keras and JAX
-	@.venv-keras3/bin/python -m pytest $(PARALLEL) -m "not once" $(KERAS3) $(ARGS)
+	@.venv-keras3/bin/python -m pytest $(PARALLEL) -m "not once" $(ARGS)
 	@TF_USE_LEGACY_KERAS=1 .venv-keras3/bin/python -m pytest $(PARALLEL) -m "not once" \
 	    tests/contracts tests/test_schedules.py $(WITH_TF_KERAS) $(ARGS)
+	@$(MAKE) --no-print-directory test-jax
+
+test-jax: $(INSTALLED_KERAS3) ## Run the tests of the optimizers on JAX
 	@KERAS_BACKEND=jax .venv-keras3/bin/python -m pytest $(PARALLEL) -m "not once" $(ANY_BACKEND) $(ARGS)
 
 test-torch: $(INSTALLED_TORCH) ## Run the tests of the optimizers on PyTorch

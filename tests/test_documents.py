@@ -17,7 +17,7 @@ DOCUMENTS = {name: (ROOT / name).read_text() for name in docs.DOCUMENTS}
 COMMANDS = docs.COMMANDS
 ALL = "\n".join(DOCUMENTS.values())
 # What a reader is to write, or a command writes.
-INVENTED = ("my_", "runs/", "comparison.html")
+INVENTED = ("my_", "runs/", "dist/", "comparison.html")
 EXTENSIONS = "py|md|cfg|toml|txt|css|js|gz|csv|png|html"
 
 

@@ -1,8 +1,8 @@
 """`cifar10_wrn`: CIFAR-10 with a Wide ResNet, for rules that a search found on a smaller task.
 
-The paper runs dozens of its best rules "for 300 epochs on the Wide ResNet architecture" (section 5.1); with
-the protocol `paper`, `nos-promote` does the same. A child gets each image unaugmented: `python -m benchmarks.run cifar_wrn` shifts and mirrors images as
-the paper's Wide ResNets do, and gives the numbers to compare with the paper.
+The paper runs dozens of its best rules "for 300 epochs on the Wide ResNet architecture" (section 5.1); with the
+protocol `paper`, `nos-promote` does the same. A child gets each image unaugmented: `python -m benchmarks.run
+cifar_wrn` shifts and mirrors images as the paper's Wide ResNets do, and gives the numbers to compare with the paper.
 """
 
 from dataclasses import replace

@@ -44,7 +44,7 @@ def tiny(monkeypatch):
     [
         pytest.param("search", 140, marks=marks.only_long("nos-search is tested by itself.")),
         ("optuna", 60),
-        ("hyperband", 60),
+        pytest.param("hyperband", 60, marks=marks.only_long("It is budgeted as Optuna's arm is.")),
         pytest.param("catalogue", 90, marks=marks.only_long("Optuna's arm tunes as this one does.")),
     ],
 )

@@ -65,6 +65,7 @@ def test_a_pipeline_fills_the_wait_for_the_slowest_child():
     assert rows[0]["staleness"] == 0 < rows[1]["staleness"] <= 1
 
 
+@marks.only_long("It simulates three times.")
 def test_a_simulation_with_a_fixed_cost_is_repeatable_and_a_slow_parent_is_what_limits_it():
     # Twenty workers could take ten rules a second; the parent gets through four.
     rows = [search_virtually(20, ASYNCHRONOUS, [1.0, 3.0], 40, charge=lambda seconds: 0.25) for _ in range(2)]

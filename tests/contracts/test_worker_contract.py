@@ -91,7 +91,10 @@ def on_ray(ray, make):
     return RayWorker(ray, MeasuringWorker, make, environment={"PYTHONPATH": path})
 
 
-@pytest.fixture(scope="module", params=["process", "ray"])
+RAY = pytest.param("ray", marks=marks.only_long("tests/workers/test_ray_workers.py measures on it."))
+
+
+@pytest.fixture(scope="module", params=["process", RAY])
 def make_worker(request):
     """Gives a worker, not started yet, of what makes an evaluator; it may say nothing for a second and a half."""
     workers = []

@@ -21,7 +21,7 @@ ON = {
     "cache": ("nos-search --cache", "nos-search --resume with a cache"),
 }  # fmt: skip
 REFUSED = [("nos-search --resume", "promoted")]
-CHOSEN = 20
+CHOSEN = 10
 LONG = bool(os.environ.get("NOS_LONG"))
 
 
