@@ -73,7 +73,7 @@ lint: $(INSTALLED) ## Check style, format and types
 	@PYRIGHT_PYTHON_IGNORE_WARNINGS=1 .venv/bin/pyright --project pyproject.toml
 
 clean: ## Remove caches and build artefacts; environments and runs stay
-	@rm -rf build dist *.egg-info .pytest_cache .ruff_cache
+	@rm -rf build dist site jupyter_execute *.egg-info .pytest_cache .ruff_cache
 	@find . -name '.venv*' -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # $(call install,directory,constraints,what,time)

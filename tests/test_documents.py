@@ -7,6 +7,7 @@ import string
 
 import pytest
 
+import nos_commands
 from neural_optimizer_search import flags, l2o, optimizers, schedules, tasks
 from tools import docs
 
@@ -116,6 +117,10 @@ def commands(text):
     lines = [line for block in blocks for line in block.splitlines()]
     inline = re.findall(r"(?<!`)`([^`\n]+)`(?!`)", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
     return [re.sub(r"\s+#\s.*$|\s+…$", "", line) for line in (*lines, *inline) if line.strip()]
+
+
+def test_the_flags_of_every_command_are_told():
+    assert COMMANDS.keys() == nos_commands.COMMANDS.keys()
 
 
 def test_every_command_of_ours_can_be_given():

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from benchmarks.experiments.cifar_images import Setting, list_options, run_trial
+from benchmarks.experiments.cifar_images import RATES, Setting, list_options, run_trial
 from benchmarks.trials.pictures import TEST_CURVES
 from benchmarks.trials.trials import Metric, Sweep
 from neural_optimizer_search.tasks.small_networks import ConvNet
@@ -50,7 +50,5 @@ SETTINGS = {
     "small": Setting(
         Sweep(CONTENDERS, _DECADES, refine=10**0.5), ChildNetwork(filters=16), 500, 10, side=16, augment=False
     ),
-    "paper": Setting(
-        Sweep(CONTENDERS, tuple(10.0**power for power in range(-5, 2))), ChildNetwork(), 45_000, 100, augment=False
-    ),
+    "paper": Setting(Sweep(CONTENDERS, RATES), ChildNetwork(), 45_000, 100, augment=False),
 }

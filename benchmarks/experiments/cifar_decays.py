@@ -5,12 +5,9 @@ higher rate at first and converge faster. Every optimizer here has every decay, 
 from what an optimizer does.
 """
 
-from dataclasses import replace
-
 from benchmarks.experiments import cifar_wrn
-from benchmarks.experiments.cifar_images import list_options, run_trial
+from benchmarks.experiments.cifar_images import compare_others, list_options, run_trial
 from benchmarks.experiments.cifar_wrn import METRIC
-from benchmarks.trials.trials import Sweep
 
 __all__ = ["METRIC", "list_options", "run_trial"]
 
@@ -23,11 +20,4 @@ SCALED_DOWN = cifar_wrn.SCALED_DOWN.replace("12 of the 30 rows; ", "")
 COLUMNS = cifar_wrn.COLUMNS
 PAPER = {name: numbers for name, numbers in cifar_wrn.PAPER.items() if name in CONTENDERS}
 PICTURES = cifar_wrn.PICTURES
-
-_DECADES = tuple(10.0**power for power in range(-3, 1))
-SWEEPS = {
-    "smoke": Sweep(("adam@stepwise", "addsign@restarts"), (1e-2,), seeds=1),
-    "small": Sweep(CONTENDERS, _DECADES, refine=10**0.5, seeds=3),
-    "paper": Sweep(CONTENDERS, tuple(10.0**power for power in range(-5, 2))),
-}
-SETTINGS = {scale: replace(cifar_wrn.SETTINGS[scale], sweep=sweep) for scale, sweep in SWEEPS.items()}
+SETTINGS = compare_others(cifar_wrn.SETTINGS, CONTENDERS, ("adam@stepwise", "addsign@restarts"))

@@ -1,8 +1,8 @@
 """What the experiments on CIFAR-10 share: their sizes, what is tuned, and one trial."""
 
 import pathlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Optional
 
 import tensorflow as tf
@@ -12,6 +12,7 @@ from benchmarks.trials import training
 from benchmarks.trials.contenders import Contender
 from benchmarks.trials.trials import Sweep, Trial
 
+RATES = tuple(10.0**power for power in range(-5, 2))  # v2, sections 6.2 and 8.2
 COMMON = ("sgd", "momentum", "adam", "rmsprop")  # the optimizers whose weight decay the paper tuned
 
 
@@ -44,6 +45,24 @@ class Setting:
     weight_decays: tuple[float, ...] = (0.0,)
     made_up: bool = False
     training_examples: Optional[int] = None
+
+
+def compare_others(
+    settings: Mapping[str, Setting], contenders: Sequence[str], quick: Sequence[str]
+) -> dict[str, Setting]:
+    """The settings of an experiment with other contenders.
+
+    Args:
+      settings: `SETTINGS` of the experiment.
+      contenders: The contenders at scale `small` and `paper`.
+      quick: Those at scale `smoke`.
+    """
+    sweeps = {
+        "smoke": Sweep(tuple(quick), (1e-2,), seeds=1),
+        "small": Sweep(tuple(contenders), RATES[2:6], refine=10**0.5, seeds=3),
+        "paper": Sweep(tuple(contenders), RATES),
+    }
+    return {scale: replace(settings[scale], sweep=sweep) for scale, sweep in sweeps.items()}
 
 
 def list_options(setting: Setting, name: str) -> tuple[dict[str, float], ...]:

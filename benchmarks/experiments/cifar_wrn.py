@@ -1,6 +1,6 @@
 """Wide ResNet on CIFAR-10 (arXiv v2, section 6.2, Tables 1 and 2, Figures 6 and 7)."""
 
-from benchmarks.experiments.cifar_images import Setting, list_options, run_trial
+from benchmarks.experiments.cifar_images import RATES, Setting, list_options, run_trial
 from benchmarks.trials.pictures import TEST_CURVES
 from benchmarks.trials.trials import Metric, Sweep
 from neural_optimizer_search.tasks.wide_resnet import WideResNet
@@ -82,7 +82,7 @@ SETTINGS = {
         side=16,
     ),
     "paper": Setting(
-        Sweep(tuple(PAPER), tuple(10.0**power for power in range(-5, 2))),
+        Sweep(tuple(PAPER), RATES),
         WideResNet(),
         steps=300 * 45_000 // 128 // 100 * 100,
         evaluations=100,

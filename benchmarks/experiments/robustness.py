@@ -5,11 +5,9 @@ average among them, and that a larger base of PowerSign converges faster at a mi
 time is another than the default; the rate is tuned for each.
 """
 
-from dataclasses import replace
-
 from benchmarks.experiments import cifar_convnet
-from benchmarks.experiments.cifar_images import list_options, run_trial
-from benchmarks.trials.trials import Metric, Sweep
+from benchmarks.experiments.cifar_images import compare_others, list_options, run_trial
+from benchmarks.trials.trials import Metric
 
 __all__ = ["list_options", "run_trial"]
 
@@ -26,10 +24,4 @@ CONTENDERS = (
     "powersign?base=2", "powersign", "powersign?base=10", *(f"powersign?beta={beta}" for beta in BETAS),
     "addsign", "addsign?alpha=2", "addsign?alpha=4", *(f"addsign?beta={beta}" for beta in BETAS),
 )  # fmt: skip
-_DECADES = tuple(10.0**power for power in range(-3, 1))
-SWEEPS = {
-    "smoke": Sweep(("powersign?base=2", "addsign?beta=0.5"), (1e-2,), seeds=1),
-    "small": Sweep(CONTENDERS, _DECADES, refine=10**0.5, seeds=3),
-    "paper": Sweep(CONTENDERS, tuple(10.0**power for power in range(-5, 2))),
-}
-SETTINGS = {scale: replace(cifar_convnet.SETTINGS[scale], sweep=sweep) for scale, sweep in SWEEPS.items()}
+SETTINGS = compare_others(cifar_convnet.SETTINGS, CONTENDERS, ("powersign?base=2", "addsign?beta=0.5"))

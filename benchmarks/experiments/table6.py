@@ -5,7 +5,7 @@
 order, are 91.7, 91.1, 92.3 and 91.6.
 """
 
-from benchmarks.experiments.cifar_images import Setting, list_options, run_trial
+from benchmarks.experiments.cifar_images import RATES, Setting, list_options, run_trial
 from benchmarks.experiments.cifar_wrn import METRIC
 from benchmarks.trials.trials import Sweep
 from neural_optimizer_search.tasks.wide_resnet import WideResNet
@@ -68,10 +68,9 @@ drop-m-exp-w 93.2 93.0 93.5 93.2
 """)
 
 ROWS = tuple(name.partition("@")[0] for name in PAPER)
-_RATES = tuple(10.0**power for power in range(-5, 2))
 SETTINGS = {
     "smoke": Setting(
-        Sweep(("adam", "powersign-drop0.3"), _RATES[3:4], seeds=1),
+        Sweep(("adam", "powersign-drop0.3"), RATES[3:4], seeds=1),
         WideResNet(depth=10, width=1),
         steps=6,
         evaluations=3,
@@ -81,7 +80,7 @@ SETTINGS = {
         training_examples=20,
     ),
     "small": Setting(
-        Sweep(ROWS, _RATES, seeds=1),
+        Sweep(ROWS, RATES, seeds=1),
         WideResNet(depth=10, width=1),
         steps=6 * 20,
         evaluations=6,
@@ -89,6 +88,6 @@ SETTINGS = {
         training_examples=2_000,
     ),
     "paper": Setting(
-        Sweep(ROWS, _RATES, seeds=1), WideResNet(), steps=300 * (45_000 // 128), evaluations=300, batch_size=128
+        Sweep(ROWS, RATES, seeds=1), WideResNet(), steps=300 * (45_000 // 128), evaluations=300, batch_size=128
     ),
 }

@@ -205,7 +205,7 @@ class _Measurer(NamedTuple):
             )
             with keep_tracebacks(self.executor, tracebacks, ledger.require_in_place):
                 rung = _measure_rung(number, rules, recorder, config)
-            ledger.require_in_place()  # else the leaderboard would be written where the promotion is no longer
+            ledger.require_in_place()  # else the leaderboard would be written to where the promotion was
         return rung
 
     def _show(self, steps, evaluation):

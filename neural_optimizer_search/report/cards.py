@@ -21,6 +21,11 @@ from neural_optimizer_search.report.tree import tree
 
 # Of a sweep; with the tuned constants there was none.
 BEFORE = "Measured before the constants were tuned."
+_RESPONSE_NOTE = (
+    "The last picture of a rule shows its update for one gradient after twenty gradients of 1, relative to its "
+    "update for another 1. To the right of 0 the gradient agrees with the average, to the left it turns against it. "
+    "The dashed line is Adam. For a rule with noise, the picture shows the mean."
+)
 # Framework -> its name, and what the file is.
 _FILES = {
     "keras": ("Keras", "a Keras 3 optimizer for every backend"),
@@ -39,16 +44,13 @@ def cards(run: RecordedSearch) -> Optional[Element]:
     note = (
         "For each rule its expression tree, and the validation loss after a short training at each learning rate: "
         "the filled dot is the rate of the final run, a cross is a rate that diverged, a triangle one whose loss "
-        "lies above the axis. All plots use one scale; only the range of learning rates differs. The third picture "
-        "shows the update for one gradient after twenty gradients of 1, relative to that for another 1: to the right "
-        "of 0 the gradient agrees with the average, to the left it turns against it. The dashed line is Adam. Of a "
-        "rule with noise the mean is shown."
+        "lies above the axis. All plots use one scale; only the range of learning rates differs."
     )
     if run.ranking.tasks:
         note = "For each rule its expression tree. Of several tasks the loss at each learning rate is not kept."
     return section(
         "The best rules, one by one",
-        element("p", note, class_="note"),
+        element("p", f"{note} {_RESPONSE_NOTE}", class_="note"),
         [_card(rank, one, shared, run) for rank, one in enumerate(top, 1)],
         id_="rules",
     )

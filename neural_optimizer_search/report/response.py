@@ -11,9 +11,8 @@ from neural_optimizer_search.report import axes
 from neural_optimizer_search.report.axes import BOTTOM, LEFT, RIGHT, TOP
 from neural_optimizer_search.report.markup import Element
 from neural_optimizer_search.report.pictures import line, picture
+from neural_optimizer_search.report.sweeps import HEIGHT, TICKS, WIDTH  # it stands below a chart of these
 
-WIDTH, HEIGHT = 340, 210
-TICKS = (5, 4)
 BEFORE = 20  # steps with the gradient 1
 GRADIENTS = np.linspace(-2.0, 2.0, 41)
 DRAWS = 400  # of a rule with noise, whose mean is shown

@@ -328,7 +328,7 @@ def _say(sentence):
 
 
 def _report(out, ledger, config):
-    ledger.require_in_place()  # else the leaderboard would be written where the run is no longer
+    ledger.require_in_place()  # else the leaderboard would be written to where the run was
     words = choose_words(flags.tell(config.task), ledger.anchors, ledger.fingerprint, ledger.task_changes)
     if not ledger.anchors:
         words = words._replace(note=f"{words.note}\n{describe_reward(config.find()[1].reward)}")

@@ -194,7 +194,7 @@ def _tune(p, config, out, file):
             bar.advance(max(0, steps - bar.done))
 
         result = carry_out(objective, file.rule, protocol, plan, file, watch)
-    file.require_in_place()  # else the result would be written where the tuning is no longer
+    file.require_in_place()  # else the result would be written to where the tuning was
     text = format_result(result, what, protocol.final_steps)
     write_whole(out / TUNED, lambda unfinished: unfinished.write_text(f"{text}\n"))
     print(f"\n{text}\n\nKept in {out}")

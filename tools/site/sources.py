@@ -1,7 +1,6 @@
 """Puts the sources of the site together: the documents, wherever they lie, and their pictures."""
 
 import json
-import posixpath
 import shutil
 from pathlib import Path
 
@@ -9,13 +8,14 @@ from tools import docs
 from tools.site.language import PLOTS, draw_words, words_tables
 from tools.site.links import rewrite_links
 
+RESULTS = "benchmarks/results"
 # Documents that lie elsewhere in the repository, and their pages.
 ELSEWHERE = {
     "README.md": "index.md",
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
     "PAPERS.md": "papers.md",
-    "benchmarks/results/README.md": "measured/index.md",
+    f"{RESULTS}/README.md": "measured/index.md",
 }
 LANGUAGE = "reference/language.md"
 # The parts of the site, and their pages in order.
@@ -43,7 +43,6 @@ def put_together(target: Path) -> None:
       target: A directory, which is made anew.
     """
     shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(docs.ROOT / "docs", target)
     pages = find_pages()
     for file, page in pages.items():
         place = target / page
@@ -66,8 +65,7 @@ def find_pages() -> dict[str, str]:
     """The page, or the picture, of each file that the site shows."""
     files = sorted(path for path in (docs.ROOT / "docs").rglob("*") if path.is_file())
     ours = {str(path.relative_to(docs.ROOT)): str(path.relative_to(docs.ROOT / "docs")) for path in files}
-    results = posixpath.dirname("benchmarks/results/README.md")
-    pictures = {f"{results}/{path.name}": f"measured/{path.name}" for path in (docs.ROOT / results).glob("*.png")}
+    pictures = {f"{RESULTS}/{path.name}": f"measured/{path.name}" for path in (docs.ROOT / RESULTS).glob("*.png")}
     return {**ours, **ELSEWHERE, **pictures}
 
 
