@@ -1,4 +1,4 @@
-"""Ledgers as earlier releases wrote them: versions 4, 5 with schedules and decays, and 6 with fresh seeds."""
+"""Ledgers of earlier releases: versions 4, 5 with schedules and decays, 6 with fresh seeds, 7 with tuned rules."""
 
 import contextlib
 import json
@@ -41,7 +41,19 @@ CREATE TABLE fresh (
 );
 PRAGMA user_version=6;
 """
-SCHEMAS = {4: SCHEMA_4, 5: SCHEMA_5, 6: SCHEMA_6}
+SCHEMA_7 = f"""{SCHEMA_6}
+ALTER TABLE evaluations ADD COLUMN form TEXT NOT NULL DEFAULT '';
+ALTER TABLE evaluations ADD COLUMN parts TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE fresh ADD COLUMN form TEXT NOT NULL DEFAULT '';
+ALTER TABLE fresh ADD COLUMN parts TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE samples ADD COLUMN tuned INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE tunings (
+    form TEXT NOT NULL, round INTEGER NOT NULL, step INTEGER NOT NULL, steps INTEGER NOT NULL, trials TEXT NOT NULL,
+    PRIMARY KEY (form, round)
+);
+PRAGMA user_version=7;
+"""
+SCHEMAS = {4: SCHEMA_4, 5: SCHEMA_5, 6: SCHEMA_6, 7: SCHEMA_7}
 # The flags that came with the next version.
 LATER_FLAGS = {
     4: ("baselines",),
@@ -73,7 +85,8 @@ def write_as_before(path, version):
         config = ledger.config
         for name in (name for before, names in LATER_FLAGS.items() if before >= version for name in names):
             config.pop(name, None)
-        config = {EARLIER_NAMES.get(name, name): value for name, value in config.items()}
+        if version <= 6:
+            config = {EARLIER_NAMES.get(name, name): value for name, value in config.items()}
         ledger.set_config(config)
     path.rename(path.with_name("new.sqlite"))
     with contextlib.closing(sqlite3.connect(path)) as db, db:

@@ -69,7 +69,8 @@ MAY_IMPORT[f"{CORE}.search"] = {
     *(f"{CORE}.{place}" for place in ("records", "workers", "measuring", "optimizers", "keras_versions", "trials")),
     f"{CORE}.tasks", f"{CORE}.schedule_shape", *COMMANDS, DSL
 }  # fmt: skip
-MAY_IMPORT[f"{CORE}.report"] = MAY_IMPORT[f"{CORE}.promotion"] = {f"{CORE}.search", *MAY_IMPORT[f"{CORE}.search"]}
+MAY_IMPORT[f"{CORE}.promotion"] = {f"{CORE}.search", *MAY_IMPORT[f"{CORE}.search"]}
+MAY_IMPORT[f"{CORE}.report"] = {*MAY_IMPORT[f"{CORE}.promotion"], f"{CORE}.objectives", f"{CORE}.operations"}
 MAY_IMPORT[f"{CORE}.tuning"] = {f"{CORE}.promotion", f"{CORE}.operations", *MAY_IMPORT[f"{CORE}.promotion"]}
 MAY_IMPORT["tf_agents_env"] = {
     f"{CORE}.l2o", f"{CORE}.objectives", f"{CORE}.flat_weights", *MAY_IMPORT[f"{CORE}.report"]

@@ -7,16 +7,21 @@ import pytest
 from neural_optimizer_search.dsl.vocabulary import UNARIES
 from tools import docs
 from tools.site import sources
+from tools.site.catalogue import draw_rules
 from tools.site.language import draw_words, words_tables
 from tools.site.links import rewrite_links
 
 pytestmark = pytest.mark.once
 
+SOME = ("powersign", "adam")
+
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     target = tmp_path_factory.mktemp("site") / "sources"
-    sources.put_together(target)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sources, "draw_rules", lambda: draw_rules(SOME))  # all take a quarter of a minute
+        sources.put_together(target)
     return target
 
 
@@ -77,7 +82,14 @@ def test_every_word_is_told_and_functions_are_drawn():
 
 
 def test_the_same_picture_each_time():
-    assert draw_words() == draw_words()
+    assert draw_words() == draw_words() and draw_rules(SOME) == draw_rules(SOME)
+
+
+def test_what_rules_do_is_drawn(site):
+    text = (site / "reference" / "catalogue.md").read_text()
+    assert text.count("![") == len(SOME) and "![What powersign does](../assets/rules/powersign.svg)" in text
+    powersign, adam = (site / "assets" / "rules" / f"{name}.svg" for name in SOME)
+    assert powersign.read_text() != adam.read_text()
 
 
 def test_no_page_is_written_twice():

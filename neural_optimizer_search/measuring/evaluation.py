@@ -93,6 +93,8 @@ class Evaluation:
       parts: Its parts if it was measured on several tasks, in their order: a `Part` for each, or for those before it
         was stopped. Then the reward is the mean of their scores, and `learning_rate`, `schedule` and `weight_decay`
         are those of the first part.
+      curves: Of a measurement with given seeds on one task, for each seed the score at each validation of its
+        training, at equal distances; 0 from where it diverged. Otherwise there are none.
     """
 
     rule: Rule
@@ -116,6 +118,7 @@ class Evaluation:
     alike: bool = False
     form: str = ""
     parts: tuple[Part, ...] = ()
+    curves: tuple[tuple[float, ...], ...] = ()
 
     @property
     def screened(self) -> bool:

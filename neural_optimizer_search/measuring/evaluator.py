@@ -94,8 +94,9 @@ class Evaluator:
         setting = parse_schedule(schedule), weight_decay
         runs = [train(learning_rate, seed, p.final_steps, p.validate_every, *setting) for seed in seeds]
         outcome = self._describe_finals(_Finals(learning_rate, *setting, p.final_steps, runs))
-        seconds = time.perf_counter() - started
-        return Evaluation(rule=rule, sweep=(), seconds=seconds, seeds=tuple(seeds), steps=train.steps, **outcome)
+        curves = tuple(tuple(np.where(np.isfinite(run.scores), run.scores, 0.0).tolist()) for run in runs)
+        counts = dict(seconds=time.perf_counter() - started, steps=train.steps)
+        return Evaluation(rule=rule, sweep=(), seeds=tuple(seeds), curves=curves, **counts, **outcome)
 
     def measure_until(self, rule: Rule, end: int, directory: str) -> Evaluation:
         """Measures a rule after a part of its final runs; when called again, they continue from where they were.

@@ -24,6 +24,7 @@ from neural_optimizer_search.records import ledger_file, sqlite_files
 from neural_optimizer_search.records.counts import STEPS_OF, Counts, count_steps
 from neural_optimizer_search.records.rows import (
     COLUMNS,
+    FRESH_COLUMNS,
     Sample,
     Start,
     Tuning,
@@ -317,7 +318,7 @@ class Ledger:
 
     def add_fresh(self, evaluation: Evaluation) -> None:
         """Records the evaluation of a measured rule with seeds that the search never saw, under the same key."""
-        row = to_row(evaluation)
+        row = to_row(evaluation, FRESH_COLUMNS)
         with self._writing() as db:
             db.execute(
                 f"INSERT OR REPLACE INTO fresh ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})",
@@ -327,8 +328,8 @@ class Ledger:
     def fresh_evaluations(self) -> dict[str, Evaluation]:
         """The evaluations with fresh seeds, by key."""
         with self._naming():
-            rows = sqlite_files.read_rows(self._db, f"SELECT {', '.join(COLUMNS)} FROM fresh ORDER BY rowid")
-            found = [from_row(dict(zip(COLUMNS, row))) for row in rows]
+            rows = sqlite_files.read_rows(self._db, f"SELECT {', '.join(FRESH_COLUMNS)} FROM fresh ORDER BY rowid")
+            found = [from_row(dict(zip(FRESH_COLUMNS, row))) for row in rows]
         return {evaluation.key: evaluation for evaluation in found}
 
     # -- Rounds of tuning ------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from neural_optimizer_search.files import Damaged, write_whole
 from neural_optimizer_search.measuring.evaluation import MEASURED
 from neural_optimizer_search.records import sqlite_files
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 KEY_OF_ROUND = "form || ' #' || round"  # in SQL: the key of the evaluation of what a round of tuning found
 APPLICATION_ID = 0x4E4F534C  # "NOSL": what tells a ledger from other SQLite files, such as a cache
 # What version 4 has, and what makes each later one of the one before: a new file is made by all of them, so that an
@@ -59,6 +59,9 @@ CREATE TABLE tunings (
     PRIMARY KEY (form, round)
 );
 UPDATE run SET value = replace(value, '"step_budget": ', '"steps": ') WHERE key = 'config';
+""",
+    7: """
+ALTER TABLE fresh ADD COLUMN curves TEXT NOT NULL DEFAULT '[]';
 """,
 }
 

@@ -6,7 +6,7 @@ Anything that no search writes raises `Damaged`: a ledger may come from a strang
 import contextlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
 from neural_optimizer_search.dsl.constants import Constants
@@ -17,12 +17,13 @@ from neural_optimizer_search.measuring.probe import Descent
 from neural_optimizer_search.measuring.recording import make_descent
 from neural_optimizer_search.schedule_shape import is_weight_decay, parse_schedule
 
-_JSON_FIELDS = ("rewards", "sweep", "seeds", "parts")
+_JSON_FIELDS = ("rewards", "sweep", "seeds", "parts", "curves")
 _FIELDS = (
     "key", "reward", "status", "message", "learning_rate", "accuracy", "seconds", "worker", "flipped", "cached",
-    "schedule", "weight_decay", "steps", "sweep_reward", "form", *_JSON_FIELDS
+    "schedule", "weight_decay", "steps", "sweep_reward", "form", "rewards", "sweep", "seeds", "parts"
 )  # fmt: skip
 COLUMNS = ("rule", *_FIELDS)  # of an evaluation
+FRESH_COLUMNS = (*COLUMNS, "curves")  # of one with fresh seeds
 
 # A rule that no search proposed could be a tree of 2^1000 words.
 MAX_ITERATIONS = 64
@@ -106,12 +107,12 @@ def to_tuning(form: str, number: int, step: int, steps: int, trials: str) -> Tun
     return Tuning(form, number, step, steps, tuple(found))
 
 
-def to_row(evaluation: Evaluation) -> dict[str, Any]:
+def to_row(evaluation: Evaluation, columns: Sequence[str] = COLUMNS) -> dict[str, Any]:
     """An `Evaluation` as values that SQLite holds, by column."""
-    row = {field: getattr(evaluation, field) for field in _FIELDS}
+    row = {**vars(evaluation), "rule": write_rule(evaluation.rule)}
     row["parts"] = [part._asdict() for part in evaluation.parts]
     row.update({field: json.dumps(row[field]) for field in _JSON_FIELDS})
-    return {"rule": write_rule(evaluation.rule), **row}
+    return {column: row[column] for column in columns}
 
 
 def from_row(row: Mapping[str, Any]) -> Evaluation:
@@ -122,8 +123,9 @@ def from_row(row: Mapping[str, Any]) -> Evaluation:
     """
     row, rule = dict(row), read_rule(row["rule"])
     try:
-        row.update({field: tuple(json.loads(row[field])) for field in _JSON_FIELDS})
+        row.update({field: tuple(json.loads(row[field])) for field in _JSON_FIELDS if field in row})
         row["sweep"] = tuple((rate, loss) for rate, loss in row["sweep"])
+        row["curves"] = tuple(map(tuple, row.get("curves", ())))
     except (TypeError, ValueError, RecursionError) as error:
         raise Damaged(f"the evaluation of {rule.formula():.100} is no evaluation: {error!s:.100}.") from error
     what = f"the evaluation of {rule.formula():.100}"
@@ -287,6 +289,11 @@ def _is_sweep(pairs):
     return all(_is_number(rate) and _is_number_or_none(loss) for rate, loss in pairs)
 
 
+def _are_curves(curves):
+    """Numbers for each seed, equally many."""
+    return len(set(map(len, curves))) <= 1 and all(map(_are_numbers, curves))
+
+
 _EVALUATION = {
     "key": _is_text,
     "reward": _is_number,
@@ -306,6 +313,7 @@ _EVALUATION = {
     "sweep": _is_sweep,
     "seeds": _are_counts,
     "form": _is_text,
+    "curves": _are_curves,
 }
 _PART = {
     "task": _is_text,

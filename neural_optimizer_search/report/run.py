@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import itertools
 import os
 import sqlite3
 import weakref
@@ -214,8 +215,9 @@ def read(place: Union[str, Path]) -> RecordedSearch:
 
 
 def _keep_drawable(fresh):
-    """Those with rewards that have a place on an axis: a foreign ledger may say anything."""
-    return {key: e for key, e in fresh.items() if e.rewards and all(map(is_plottable, e.rewards))}
+    """Those with numbers that have a place on an axis: a foreign ledger may say anything."""
+    drawn = {key: [*e.rewards, *itertools.chain(*e.curves)] for key, e in fresh.items() if e.rewards}
+    return {key: fresh[key] for key, numbers in drawn.items() if all(map(is_plottable, numbers))}
 
 
 def _name_baselines(evaluations, config):

@@ -12,6 +12,8 @@ from neural_optimizer_search.report.overview import settings, summary
 from neural_optimizer_search.report.page import page
 from neural_optimizer_search.report.rewards import rewards
 from neural_optimizer_search.report.run import RecordedSearch
+from neural_optimizer_search.report.training_curves import training_curves
+from neural_optimizer_search.report.trajectories import trajectories
 
 # A section makes its part of the page of any search that can be read, or None if there is nothing to show.
 Section = Callable[[RecordedSearch], Optional[Element]]
@@ -21,7 +23,9 @@ SECTIONS: tuple[Section, ...] = (
     summary,
     rewards,
     leaderboard,
+    training_curves,
     cards,
+    trajectories,
     baseline_sweeps,
     building_blocks,
     outcomes,

@@ -128,6 +128,7 @@ def _join(before, later):
         rewards=rewards,
         seeds=seeds,
         parts=parts,
+        curves=before.curves + later.curves if before.curves and later.curves else (),
         accuracy=accuracies / len(rewards),
         seconds=before.seconds + later.seconds,
         steps=before.steps + later.steps,

@@ -18,6 +18,7 @@ from neural_optimizer_search.records.ledger_file import SCHEMA_VERSION
 
 ROOT = pathlib.Path(__file__).parents[2]
 RULES = [parse_formula(text) for text in ("g", "m * g", "drop(g, 0.3) * exp(sign(g) * sign(m))")]
+CURVES = ((0.25, 0.5), (0.125, 1e-9))
 
 
 @pytest.fixture
@@ -183,13 +184,14 @@ def test_an_old_ledger_goes_on_as_a_new_one(path, version):
         before = ledger.evaluations()
         ledger.add_evaluation(new, "search")
         ledger.add_samples(1, [new, dataclasses.replace(new, rule=RULES[2], alike=True)])
-        ledger.add_fresh(new)
+        ledger.add_fresh(dataclasses.replace(new, curves=CURVES))
         ledger.set_descent(fakes.FakeEvaluator().record_descent(RULES[0]))
     for read_only in (True, False):
         with contextlib.closing(Ledger(path, read_only=read_only)) as ledger:
             assert ledger.evaluations() == [*before, new]
             assert ledger.steps == 2 and ledger.counts()["alike"] == 1
-            assert ledger.fresh_evaluations() == {new.key: new} and ledger.descent.steps == 5
+            assert ledger.fresh_evaluations() == {new.key: dataclasses.replace(new, curves=CURVES)}
+            assert ledger.descent.steps == 5
     with contextlib.closing(sqlite3.connect(path)) as db:
         assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
 

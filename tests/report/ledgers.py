@@ -102,7 +102,12 @@ def with_fresh_seeds(evaluations, seeds=4):
     rewards = [tuple(e.reward - 0.01 * (k % 3) for k in range(seeds)) for e in evaluations]
     return [
         dataclasses.replace(
-            e, reward=sum(those) / seeds, rewards=those, seeds=tuple(range(1000, 1000 + seeds)), steps=100
+            e,
+            reward=sum(those) / seeds,
+            rewards=those,
+            seeds=tuple(range(1000, 1000 + seeds)),
+            steps=100,
+            curves=tuple((0.5 * reward, 0.8 * reward, reward) for reward in those),
         )
         for e, those in zip(evaluations, rewards)
     ]
@@ -147,11 +152,13 @@ def alike():
 
 
 def odd_fresh():
-    first, second, third, *others = found()
+    first, second, third, fourth, fifth, *others = found()
     return [
         dataclasses.replace(first, rewards=(0.7,), seeds=(1000,)),
         dataclasses.replace(second, rewards=(), seeds=()),
         dataclasses.replace(third, reward=1e308, rewards=(1e308, -1e308), seeds=(1000, 1001)),
+        dataclasses.replace(fourth, rewards=(0.5,), seeds=(1000,), curves=((1e308, -1e308),)),
+        dataclasses.replace(fifth, rewards=(0.5,), seeds=(1000,), curves=((),)),
         *(dataclasses.replace(e, reward=0.0, status="failed", rewards=(0.0, 0.0), seeds=(7, 7)) for e in others),
     ]
 

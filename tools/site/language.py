@@ -1,17 +1,15 @@
 """Every word of the language with its formula, and pictures of the functions and the decays."""
 
-import io
 from collections.abc import Iterable, Mapping
 
 import numpy as np
 from latex2mathml.converter import convert
-from matplotlib import rc_context
-from matplotlib.figure import Figure
 
 from neural_optimizer_search import decays
 from neural_optimizer_search.dsl.families import is_family
 from neural_optimizer_search.dsl.vocabulary import BINARIES, OPERANDS, UNARIES, Word
 from neural_optimizer_search.operations import on_numpy
+from tools.site.figures import COLOR, GRAY, make_figure, write_svg
 
 PLOTS = "assets/words"
 TABLES = {"Operands": OPERANDS, "Functions of one value": UNARIES, "Functions of two values": BINARIES}
@@ -51,17 +49,10 @@ def _compute(word):
 
 
 def _draw(x, y):
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "words"}):
-        figure = Figure(figsize=(1.8, 1.1), layout="constrained")
-        axes = figure.subplots()
-        axes.axhline(0.0, color="gray", linewidth=0.5)
-        axes.plot(x, y, color="#3f6fd8", linewidth=1.5)
-        axes.tick_params(labelsize=6, colors="gray", length=2)
-        axes.set_frame_on(False)
-        figure.patch.set_alpha(0.0)
-        file = io.StringIO()
-        figure.savefig(file, format="svg", metadata={"Date": None})
-    return file.getvalue()
+    figure, (axes,) = make_figure(1, 1.8, 1.1)
+    axes.axhline(0.0, color=GRAY, linewidth=0.5)
+    axes.plot(x, y, color=COLOR, linewidth=1.5)
+    return write_svg(figure)
 
 
 def _write_table(words: Iterable[Word], pictures):

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from tools import docs
+from tools.site.catalogue import RULES, draw_rules, rules_section
 from tools.site.language import PLOTS, draw_words, words_tables
 from tools.site.links import rewrite_links
 
@@ -17,7 +18,7 @@ ELSEWHERE = {
     "PAPERS.md": "papers.md",
     f"{RESULTS}/README.md": "measured/index.md",
 }
-LANGUAGE = "reference/language.md"
+LANGUAGE, CATALOGUE = "reference/language.md", "reference/catalogue.md"
 # The parts of the site, and their pages in order.
 PARTS = {
     "Tutorials": (
@@ -54,11 +55,13 @@ def put_together(target: Path) -> None:
         else:
             shutil.copyfile(docs.ROOT / file, place)
     _append(target / "index.md", "\n".join(_write_toctree(part, names) for part, names in PARTS.items()))
-    pictures = draw_words()
-    (target / PLOTS).mkdir(parents=True)
-    for name, picture in pictures.items():
-        (target / PLOTS / f"{name}.svg").write_text(picture)
-    _append(target / LANGUAGE, words_tables(pictures))
+    words, rules = draw_words(), draw_rules()
+    for place, pictures in {PLOTS: words, RULES: rules}.items():
+        (target / place).mkdir(parents=True)
+        for name, picture in pictures.items():
+            (target / place / f"{name}.svg").write_text(picture)
+    _append(target / LANGUAGE, words_tables(words))
+    _append(target / CATALOGUE, rules_section(rules))
 
 
 def find_pages() -> dict[str, str]:
