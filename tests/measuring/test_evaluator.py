@@ -56,6 +56,13 @@ def test_only_the_seeds_are_others_when_a_rule_is_measured_again(evaluate):
     again = evaluate.measure_again(rule, *how, seeds=(0, 1, 7))
     assert again.rewards[:2] == first.rewards and again.seeds == (0, 1, 7) and again.status == "ok"
     assert again.reward == sum(again.rewards) / 3 and again.steps == 3 * fakes.TINY.final_steps
+    assert [len(curve) for curve in again.curves] == [fakes.TINY.final_steps // fakes.TINY.validate_every] * 3
+    assert again.accuracy == pytest.approx(sum(curve[-1] for curve in again.curves) / 3) and first.curves == ()
+
+
+def test_the_curve_of_what_diverges_ends_at_0(evaluate):
+    again = evaluate.measure_again(parse_formula("g"), 1e38, str(CONSTANT), 0.0, seeds=(0,))
+    assert again.status == "diverged" and again.curves[0][-1] == 0.0 and again.accuracy == 0.0
 
 
 @pytest.fixture(scope="module")

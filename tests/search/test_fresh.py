@@ -72,9 +72,19 @@ def test_more_seeds_are_measured_alone_and_joined(ledger):
     measure(ledger, (1000, 1001))
     assert {seeds for _, seeds in measure(ledger, (1000, 1001, 1002))} == {(1002,)}
     for evaluation in ledger.fresh_evaluations().values():
+        assert evaluation.curves == tuple((0.5 * reward, reward) for reward in evaluation.rewards)
         assert evaluation.seeds == (1000, 1001, 1002) and evaluation.status == "ok"
         assert evaluation.reward == sum(evaluation.rewards) / 3 and len(evaluation.rewards) == 3
     assert measure(ledger, (1000,)) == []
+
+
+def test_seeds_without_curves_leave_none(ledger):
+    """A ledger from before curves were kept says nothing about the trainings that it already has."""
+    measure(ledger, (1000,))
+    for evaluation in ledger.fresh_evaluations().values():
+        ledger.add_fresh(dataclasses.replace(evaluation, curves=()))
+    measure(ledger, (1000, 1001))
+    assert {(e.curves, e.seeds) for e in ledger.fresh_evaluations().values()} == {((), (1000, 1001))}
 
 
 def test_a_larger_budget_has_only_new_rules_measured(ledger):
