@@ -57,7 +57,7 @@ class Source(NamedTuple):
 
     Attributes:
       name: A name of `EXPERIMENTS`.
-      scale: One of `SCALES`.
+      scale: One of `experiment.SCALES`.
       stem: The file's name without its suffix.
     """
 
@@ -92,13 +92,18 @@ def make_section(source: Source, records: Records, out: pathlib.Path) -> tuple[s
     parts = [
         f"### {experiment.TITLE}, scale `{source.scale}`" + (source.data and f", data `{source.data}`"),
         f"```sh\n{_write_command(source, records.setting)}\n```",
-        experiment.SCALED_DOWN if source.scale == "small" and not source.data else "",
+        _describe_scale(experiment, source),
         make_table(experiment, figures),
         f"{len(records)} trainings of {seconds / len(records):.0f} s each in the mean, {seconds / 60:.0f} minutes of "
         f"training in all. Each training: [`{stem}.jsonl`]({stem}.jsonl).",
         *(f"![{title}]({path.name})" for title, path in paths.items()),
     ]
     return "\n\n".join(part for part in parts if part), figures
+
+
+def _describe_scale(experiment, source):
+    told = {"small": experiment.SCALED_DOWN, "medium": "As at scale `small`, with ten times the updates."}
+    return told.get(source.scale, "") if not source.data else ""
 
 
 def _write_command(source, setting):

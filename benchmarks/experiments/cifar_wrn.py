@@ -64,6 +64,11 @@ _SMALL = (
     "sgd", "momentum", "adam", "rmsprop", "powersign", "powersign-cd", "addsign", "addsign-ld",
     "sgd@cosine", "adam@cosine", "powersign-cd@linear_cosine", "addsign-ld@linear_cosine",
 )  # fmt: skip
+# Fewer, because each of their trainings takes ten times as long.
+_MEDIUM = (
+    "sgd", "adam", "powersign-cd", "addsign-ld",
+    "sgd@cosine", "adam@cosine", "powersign-cd@linear_cosine", "addsign-ld@linear_cosine",
+)  # fmt: skip
 SETTINGS = {
     "smoke": Setting(
         Sweep(("adam", "powersign-cd@linear_cosine"), _DECADES[2:3], seeds=1),
@@ -79,6 +84,13 @@ SETTINGS = {
         WideResNet(depth=10, width=1),
         steps=250,
         evaluations=5,
+        side=16,
+    ),
+    "medium": Setting(
+        Sweep(_MEDIUM, _DECADES, refine=10**0.5, seeds=3),
+        WideResNet(depth=10, width=1),
+        steps=2_500,
+        evaluations=10,
         side=16,
     ),
     "paper": Setting(

@@ -100,6 +100,17 @@ SETTINGS = {
         evaluations=5,
         evaluated=10_000,
     ),
+    "medium": Setting(
+        Sweep(CONTENDERS, _RATES, refine=10**0.5, seeds=3, schedule="cosine"),
+        LSTMLanguageModel(units=128, embedding_dropout=0.1, state_dropout=0.1, output_dropout=0.1),
+        text="wikitext2",
+        vocabulary=5_000,
+        streams=20,
+        truncation=20,
+        steps=4_000,
+        evaluations=10,
+        evaluated=10_000,
+    ),
     "paper": Setting(Sweep(CONTENDERS, (*_RATES, 10.0), refine=10**0.5, schedule="cosine"), LSTMLanguageModel()),
 }
 

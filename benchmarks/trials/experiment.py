@@ -9,7 +9,7 @@ import tensorflow as tf
 from benchmarks.trials.contenders import Contender
 from benchmarks.trials.trials import Metric, Sweep, Trial
 
-SCALES = ("smoke", "small", "paper")
+SCALES = ("smoke", "small", "medium", "paper")
 
 
 class Setting(Protocol):
@@ -25,7 +25,7 @@ class Experiment(Protocol):
     Attributes:
       TITLE: What it is and where it is printed.
       METRIC: What the validation is measured by.
-      SETTINGS: Scale -> `Setting`, for each of `SCALES`.
+      SETTINGS: Scale -> `Setting`, for each of `SCALES`; "medium" may be missing.
       SCALED_DOWN: A sentence: what scale "small" has less of than the paper.
       COLUMNS: Key of a result -> (heading, format), for the table.
       PAPER: Contender -> key of a result -> the paper's number.

@@ -34,11 +34,22 @@ def test_it_has_all_that_an_experiment_has(experiment):
 
 
 def test_it_has_a_frozen_setting_with_a_sweep_at_each_scale(experiment):
-    assert tuple(experiment.SETTINGS) == SCALES
+    scales = tuple(scale for scale in SCALES if scale in experiment.SETTINGS)
+    assert tuple(experiment.SETTINGS) == scales and set(SCALES) - set(scales) <= {"medium"}
     for setting in experiment.SETTINGS.values():
         assert isinstance(setting.sweep, Sweep)
         with pytest.raises(dataclasses.FrozenInstanceError):
             setting.sweep = None
+
+
+@pytest.mark.parametrize("name", ["cifar_wrn", "lm"])
+def test_medium_is_small_with_ten_times_the_updates(name):
+    settings = load_experiment(name).SETTINGS
+    small, medium = settings["small"], settings["medium"]
+    assert medium.steps == 10 * small.steps and set(medium.sweep.contenders) <= set(small.sweep.contenders)
+    assert dataclasses.replace(small, steps=0, evaluations=0, sweep=None) == dataclasses.replace(
+        medium, steps=0, evaluations=0, sweep=None
+    )
 
 
 def test_its_contenders_exist_and_have_options(experiment):

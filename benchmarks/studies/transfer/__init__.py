@@ -59,7 +59,7 @@ class Config:
     experiments: Sequence[str] = flag(
         EXPERIMENTS, "on which the rule is tried", choices=EXPERIMENTS, nargs="+", metavar="NAME"
     )
-    scale: str = flag("small", "of the experiments", choices=SCALES)
+    scale: str = flag("small", "of the experiments", choices=[scale for scale in SCALES if scale != "medium"])
     seeds: int = flag(5, "fresh trainings of either on each", parse=whole_number(2, 1_000))
     data_dir: Optional[str] = own_data_flag()
     runs: pathlib.Path = runs_flag("transfer")
