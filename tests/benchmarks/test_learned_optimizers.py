@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import json
 import threading
 import time
@@ -9,11 +10,12 @@ import pytest
 
 from benchmarks.studies import learned_optimizers
 from benchmarks.studies.learned_optimizers import comparison as comparing
-from benchmarks.studies.learned_optimizers import learning, pictures, tables
+from benchmarks.studies.learned_optimizers import digits, learning, pictures, tables
 from benchmarks.studies.learned_optimizers.margins import has_diverged, margins, share_ahead
 from neural_optimizer_search.l2o import PredictedStepDescent
+from neural_optimizer_search.l2o.named_family import find_family
 from neural_optimizer_search.l2o.step_policy import new_policy
-from neural_optimizer_search.l2o.trajectories import Trajectories
+from neural_optimizer_search.l2o.trajectories import Trajectories, cap
 from neural_optimizer_search.objectives import FAMILIES
 
 SETTINGS = {
@@ -76,6 +78,42 @@ def test_curves_and_pictures(comparison, tmp_path):
     assert len(rows) == 6 * 2 * 101
     pictures.draw_comparisons([comparison], comparing.LEARNED, comparing.FIXED, tmp_path)
     assert (tmp_path / "learned_optimizers-logistic.png").stat().st_size > 10_000
+
+
+def test_curves_come_back(comparison, tmp_path):
+    path = tmp_path / "curves.csv"
+    tables.write_comparisons(path, [comparison, dataclasses.replace(comparison, preset="paper")])
+    (family,) = found = tables.read_curves(path)
+    assert family == comparison.name and set(found[family]) == set(comparison.values)
+    for name, values in found[family].items():
+        expected = cap(comparison.values[name]).mean(axis=-2)
+        np.testing.assert_allclose(values, np.broadcast_to(expected, values.shape), rtol=1e-5)
+        assert values.shape == (2, 101)
+
+
+def test_rules_and_learned_optimizers_are_on_the_same_axes(comparison, monkeypatch, tmp_path):
+    curves = {comparison.name: {comparing.LEARNED: np.full([2, 101], 0.5), "adam": np.full([2, 101], 0.7)}}
+    drawn = []
+    monkeypatch.setattr(pictures, "save_figure", lambda figure, path: drawn.append(figure))
+    pictures.draw_rules({**curves, "logistic, 5 more": curves[comparison.name]}, comparing.LEARNED, tmp_path)
+    (axis,) = drawn[0].axes
+    assert [line.get_label() for line in axis.lines] == [comparing.LEARNED, "adam"]
+    assert axis.lines[0].get_xdata()[0] == 1 and set(axis.lines[1].get_ydata()) == {0.7}
+
+
+@pytest.mark.parametrize("name", digits.NAMES)
+def test_pairs_of_digits(name):
+    """Images of two digits, of which there are equally many, in the form that `nos-learn` takes."""
+    family = find_family(learned_optimizers.NAMES[name])
+    assert f"digits_{family.dimension}" == name
+    inputs, labels = family.draw(np.random.default_rng(0))
+    assert inputs.shape == (100, family.dimension - 1) and labels.sum() == 50
+    again, _ = family.draw(np.random.default_rng(0))
+    assert np.array_equal(inputs, again) and len(np.unique(inputs, axis=0)) == 100
+    variances = family.sample(100, seed=0).data[0].reshape(-1, family.features).var(axis=0)
+    assert variances[0] > 3 * variances[-1]
+    job = learning.Job(name, "steady", 0)
+    assert job.flags[1] == digits.NAMES[name] and job.name == f"{name}-seed0"
 
 
 def test_trajectories(tmp_path):

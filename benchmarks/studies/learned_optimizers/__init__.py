@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.studies.common.shared_flags import results_flag
-from benchmarks.studies.learned_optimizers import pictures
+from benchmarks.studies.learned_optimizers import digits, pictures
 from benchmarks.studies.learned_optimizers.comparison import (
     FIXED,
     ITERATIONS,
@@ -28,18 +28,27 @@ from benchmarks.studies.learned_optimizers.comparison import (
     summarize_comparison,
 )
 from benchmarks.studies.learned_optimizers.learning import Job, learn_all, tune_baselines
-from benchmarks.studies.learned_optimizers.tables import make_comparison_table, make_preset_table, write_comparisons
+from benchmarks.studies.learned_optimizers.tables import (
+    make_comparison_table,
+    make_preset_table,
+    read_curves,
+    write_comparisons,
+)
 from neural_optimizer_search.command_line import path, whole_number
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.l2o import PredictedStepDescent, trajectories
 from neural_optimizer_search.l2o.baselines import BASELINES
+from neural_optimizer_search.l2o.config import GuidedPolicySearchConfig
 from neural_optimizer_search.l2o.guided_policy_search import STARTS
+from neural_optimizer_search.l2o.named_family import find_family
 from neural_optimizer_search.l2o.presets import PRESETS
 from neural_optimizer_search.l2o.training import FUNCTIONS
 from neural_optimizer_search.objectives import FAMILIES
 
 TITLE = "Li & Malik's learned optimizers against hand-made ones, on functions that neither has seen"
 OTHERS = tuple(name for name in BASELINES if name not in FIXED)
+# Name in this study -> name for `nos-learn`.
+NAMES = {**{name: name for name in FAMILIES}, **digits.NAMES}
 GAUSSIANS = (5, 6, 8, 12)
 PICTURED = "logistic_2d"  # one training is enough for a picture of where it goes
 PROBLEMS = 4  # in that picture
@@ -50,7 +59,12 @@ class Config:
     """The flags of this study."""
 
     families: Sequence[str] = flag(
-        tuple(FAMILIES), "families of functions to learn for", choices=FAMILIES, nargs="+", metavar="FAMILY"
+        tuple(FAMILIES),
+        "families of functions to learn for; digits_10 and digits_30 are logistic regression on pairs of digits, in "
+        "10 and 30 dimensions",
+        choices=NAMES,
+        nargs="+",
+        metavar="FAMILY",
     )
     presets: Sequence[str] = flag(
         (USUAL,), "settings of nos-learn, side by side", choices=PRESETS, nargs="+", metavar="PRESET"
@@ -74,10 +88,11 @@ def run(config: Config) -> dict[str, Any]:
     files = learn_all(list_jobs(config), config.out, config.workers)
     figures, comparisons = {}, []
     for name in config.families:
-        family = FAMILIES[name]
+        family = find_family(NAMES[name])
         policies = {preset: _load(files, name, preset) for preset in config.presets}
         path = config.out / f"{name}-baselines.json"
-        settings = tune_baselines(family, FUNCTIONS[name], path, (*FIXED, *config.baselines))
+        count = FUNCTIONS.get(name, GuidedPolicySearchConfig.functions)
+        settings = tune_baselines(family, count, path, (*FIXED, *config.baselines))
         for title, kind in list_kinds(name, family).items():
             hand_made = run_baselines(kind, settings)
             found = [compare_on_family(title, kind, policies[preset], hand_made, preset) for preset in policies]
@@ -87,7 +102,9 @@ def run(config: Config) -> dict[str, Any]:
         if name == PICTURED:
             firsts = {preset: of_preset[0] for preset, of_preset in policies.items()}
             pictures.draw_ways(*find_ways(firsts, settings), config.results)
-    write_comparisons(config.results / "learned_optimizers.csv", comparisons)
+    curves = config.results / "learned_optimizers.csv"
+    write_comparisons(curves, comparisons)
+    pictures.draw_rules(read_curves(curves), LEARNED, config.results)
     pictures.draw_comparisons(comparisons, LEARNED, FIXED, config.results)
     return figures
 

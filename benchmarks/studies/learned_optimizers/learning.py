@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from tqdm import tqdm
 
 from benchmarks.studies import StudyFailed
+from benchmarks.studies.learned_optimizers import digits
 from benchmarks.studies.learned_optimizers.comparison import ITERATIONS, USUAL
 from neural_optimizer_search.l2o import saved
 from neural_optimizer_search.l2o.baselines import BASELINES, tune
@@ -36,7 +37,8 @@ class Job(NamedTuple):
     @property
     def flags(self) -> list[str]:
         """Those of the command."""
-        return ["--family", self.family, "--preset", self.preset, "--seed", str(self.seed)]
+        family = digits.NAMES.get(self.family, self.family)
+        return ["--family", family, "--preset", self.preset, "--seed", str(self.seed)]
 
 
 def learn_policy(job: Job, out: pathlib.Path, running: list[subprocess.Popen]) -> pathlib.Path:

@@ -10,6 +10,9 @@ from benchmarks.plotting import STYLES, make_figure, save_figure
 from benchmarks.studies.learned_optimizers.comparison import Comparison
 from neural_optimizer_search.l2o.trajectories import Trajectories
 
+# What a learned optimizer is drawn with: the rules that were discovered, and the two that they are measured by.
+RULES = ("powersign", "addsign", "momentum", "adam")
+
 
 def draw_comparisons(
     comparisons: Sequence[Comparison], learned: str, fixed: Sequence[str], directory: pathlib.Path
@@ -33,6 +36,37 @@ def draw_comparisons(
         axes[1].legend(fontsize=6, ncols=2)
         axes[0].legend(fontsize=7)
         save_figure(figure, directory / f"learned_optimizers-{_spell_file(comparison.title)}.png")
+
+
+def draw_rules(curves: Mapping[str, Mapping[str, np.ndarray]], learned: str, directory: pathlib.Path) -> None:
+    """Writes one picture with discovered rules and learned optimizers on the same functions.
+
+    Each family has axes with the mean value after each iteration; the band of the learned optimizer is from the
+    lowest to the highest of its seeds.
+
+    Args:
+      curves: Family -> optimizer -> mean values `[seeds, T + 1]`. A family with other data than in training, whose
+        name has a comma, is left out.
+      learned: Name of the learned optimizer.
+      directory: Where the picture goes.
+    """
+    families = {name: values for name, values in curves.items() if "," not in name}
+    figure, axes = make_figure(1, len(families), width=4.5 * len(families), height=4.2)
+    for axis, (family, values) in zip(np.ravel(axes), families.items()):
+        names = [name for name in (learned, *RULES) if name in values]
+        for i, name in enumerate(names):
+            _plot_mean(axis, values[name], name, _choose_style(i))
+        lowest = min(values[name][:, 1:].min() for name in names)
+        axis.set(title=family, xlabel="iteration", ylabel="mean value")
+        axis.set(xscale="log", yscale="log", ylim=_frame(lowest, values[learned][:, 1].mean()))
+    np.ravel(axes)[0].legend(fontsize=7)
+    save_figure(figure, directory / "learned_optimizers-rules.png")
+
+
+def _plot_mean(axis, values, name, style):
+    iterations, values = np.arange(1, values.shape[1]), values[:, 1:]
+    axis.plot(iterations, values.mean(axis=0), label=name, **style)
+    axis.fill_between(iterations, values.min(axis=0), values.max(axis=0), alpha=0.2, color=style["color"])
 
 
 def draw_ways(objectives: Any, ways: Mapping[str, Trajectories], directory: pathlib.Path) -> None:

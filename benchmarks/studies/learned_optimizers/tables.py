@@ -5,7 +5,16 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.studies.learned_optimizers.comparison import FIXED, LEARNED, SHOWN, Comparison
+import numpy as np
+
+from benchmarks.studies.learned_optimizers.comparison import (
+    FIXED,
+    ITERATIONS,
+    LEARNED,
+    SHOWN,
+    USUAL,
+    Comparison,
+)
 from neural_optimizer_search.l2o.trajectories import cap
 
 
@@ -46,6 +55,23 @@ def _write_shares(row):
 
 def _make_table(title, lines):
     return f"\n{title}\n\n" + "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def read_curves(path: pathlib.Path) -> dict[str, dict[str, np.ndarray]]:
+    """Family -> optimizer -> the mean value at each iteration, for each seed: `[seeds, ITERATIONS + 1]`.
+
+    Args:
+      path: What `write_comparisons` wrote. Only the usual preset of `nos-learn` is read.
+    """
+    found: dict[str, dict[str, list[float]]] = {}
+    with open(path, newline="") as file:
+        for row in csv.DictReader(file):
+            if row.get("preset", USUAL) == USUAL:
+                found.setdefault(row["family"], {}).setdefault(row["optimizer"], []).append(float(row["value"]))
+    return {
+        family: {name: np.reshape(values, [-1, ITERATIONS + 1]) for name, values in by_optimizer.items()}
+        for family, by_optimizer in found.items()
+    }
 
 
 def write_comparisons(path: pathlib.Path, comparisons: Sequence[Comparison]) -> None:
