@@ -6,7 +6,7 @@
     python -m benchmarks.run task_discrimination --task digits
     python -m benchmarks.run report
 
-Each prints a table that can be read, and one JSON object with its figures as the last line.
+Each prints a human-readable table and, as its last line, one JSON object with the figures.
 """
 
 import functools
@@ -31,12 +31,12 @@ NAMES = (*EXPERIMENTS, ALL, *STUDIES, REPORT)
 
 
 class Command(NamedTuple):
-    """What a name stands for.
+    """A command of `benchmarks.run`.
 
     Attributes:
-      title: One line.
+      title: A one-line description.
       config: A frozen dataclass whose fields are flags.
-      run: Called with a `config`; prints a table and returns figures for JSON.
+      run: Function that takes a `config`, prints a table and returns the figures for JSON.
     """
 
     title: str
@@ -45,7 +45,7 @@ class Command(NamedTuple):
 
 
 def load_command(name: str) -> Command:
-    """The `Command` of one of `NAMES`; imported when it is needed, for each has libraries of its own."""
+    """Loads the `Command` for one of `NAMES`; imports its module only now, because each needs other libraries."""
     if name in STUDIES:
         return _command_of(load_study(name))
     if name == REPORT:
@@ -61,7 +61,7 @@ def _command_of(module):
 
 @console.command(PROG)
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Runs what the command line names; returns the exit code."""
+    """Runs the command named on the command line; returns the exit code."""
     name, *words = list(sys.argv[1:] if argv is None else argv) or [""]
     if name in ("-h", "--help"):
         print(make_help())
@@ -87,7 +87,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 
 def replace_non_finite(figures: Any) -> Any:
-    """The figures with None in place of what is not finite, for which JSON has no word."""
+    """The figures with non-finite numbers, which JSON cannot represent, replaced by None."""
     if isinstance(figures, Mapping):
         return {name: replace_non_finite(value) for name, value in figures.items()}
     if isinstance(figures, (list, tuple)):
@@ -102,7 +102,7 @@ def _check_name(name):
 
 
 def make_help() -> str:
-    """The help: every name with its title."""
+    """The help text: every name with its title."""
     groups = {
         "experiments of the papers": (*EXPERIMENTS, ALL),
         "studies": STUDIES,

@@ -1,12 +1,12 @@
-"""Runs the missing trials of the papers' experiments, and prints their tables.
+"""Runs the missing trials of the papers' experiments and prints their tables.
 
-An optimizer is a name that `nos-optimizers` lists, a formula, or `run:RUN#1`, the best rule of a search; `@cosine`,
-`@linear_cosine`, `@stepwise` and the like after it set the decay of its learning rate. Arguments of its constructor
-are written as in "powersign?base=2" and "addsign?alpha=2&beta=0.8@cosine". Every finished training is kept in
-OUT/EXPERIMENT-SCALE.jsonl and not repeated; with data of one's own, in OUT/EXPERIMENT-SCALE-DATA.jsonl.
+An optimizer is a name that `nos-optimizers` lists, a formula, or `run:RUN#1`, the best rule of a search. A suffix
+such as `@cosine`, `@linear_cosine` or `@stepwise` sets the decay of its learning rate. Constructor arguments are
+written as in "powersign?base=2" and "addsign?alpha=2&beta=0.8@cosine". Every finished training is stored in
+OUT/EXPERIMENT-SCALE.jsonl, or OUT/EXPERIMENT-SCALE-DATA.jsonl for the user's own data, and not repeated.
 """
 
-# `flag` makes a dataclass field.
+# `flag` creates a dataclass field.
 
 import argparse
 import dataclasses
@@ -84,17 +84,18 @@ class Config:
 
 
 def run_experiments(names: Sequence[str], config: Config) -> dict[str, Any]:
-    """Runs one experiment after the other.
+    """Runs experiments one after another.
 
     Args:
       names: Names of `EXPERIMENTS`.
       config: The flags.
 
     Returns:
-      The scale, and name -> figures of each experiment.
+      A dict with the scale, and the figures of each experiment by name.
 
     Raises:
-      ValueError: If an optimizer is not known, the records are of another setting, or none of them translates.
+      ValueError: If an optimizer is unknown, the records have another setting, or languages are given although no
+        experiment translates.
       FileNotFoundError: If the data are missing.
     """
     if config.languages and NMT not in names:
@@ -131,7 +132,7 @@ def _choose_data(experiment: Any, config: Config) -> tuple[Any, str]:
 
 
 def _list_options(experiment, setting, contenders, name):
-    """What the experiment tunes of a contender, without what its name says already."""
+    """The options that the experiment tunes for a contender, without those that its name already sets."""
     contender = contenders[name]
     said = dict(contender.arguments)
     options = experiment.list_options(setting, str(contender._replace(arguments=())))
