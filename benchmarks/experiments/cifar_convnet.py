@@ -1,4 +1,4 @@
-"""The search's own child network, trained for long on all of CIFAR-10 (ICML paper, Figure 5)."""
+"""The search's child network, trained for many epochs on all of CIFAR-10 (ICML paper, Figure 5)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ SCALED_DOWN = (
     "comparable with published ones."
 )
 COLUMNS = {"test": ("best test", ".1%"), "test_final": ("final test", ".1%")}
-# The figure has no numbers; in words: the found ones slightly above Momentum and SGD, far above RMSProp and Adam.
+# The figure has no numbers; the found optimizers are slightly above Momentum and SGD, far above RMSProp and Adam.
 PAPER = {}
 PICTURES = TEST_CURVES
 # The last two are the figure's "Optimizer 1" and "Optimizer 2".
@@ -31,7 +31,7 @@ CONTENDERS = (
 
 @dataclass(frozen=True)
 class ChildNetwork(ConvNet):
-    """The child, which has no weight decay."""
+    """The child network, which ignores the weight decay."""
 
     def __call__(self, input_shape: Sequence[int], classes: int, weight_decay: float) -> tf.keras.Model:
         return super().__call__(input_shape, classes)

@@ -20,7 +20,7 @@ PICTURES = TEST_CURVES
 
 
 def _rows(text):
-    """ "name best final" a line, in percent."""
+    """Parses lines of "name best final", in percent."""
     words = [line.split() for line in text.strip().splitlines()]
     return {name: {"test": float(best) / 100, "test_final": float(final) / 100} for name, best, final in words}
 

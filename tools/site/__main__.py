@@ -1,4 +1,4 @@
-"""Builds the documentation into site/: `make docs`."""
+"""Builds the documentation in site/: `make docs`."""
 
 import sys
 
