@@ -51,7 +51,7 @@ def load_command(name: str) -> Command:
     if name == REPORT:
         return _command_of(report)
     names = EXPERIMENTS if name == ALL else (name,)
-    title = "all of these, one after the other" if name == ALL else load_experiment(name).TITLE
+    title = "all experiments of the papers, one after another" if name == ALL else load_experiment(name).TITLE
     return Command(title, experiment.Config, functools.partial(experiment.run_experiments, names))
 
 
@@ -73,14 +73,16 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         Parser(f"{PROG} {name}").error(f'{error}. To install what it needs: pip install -e ".[search,benchmarks]"')
     p = build_parser(f"{PROG} {name}", command.title, command.config)
     given = vars(p.parse_args(words))
-    kept = "What is finished is kept"
-    console.goes_on(f"{kept}; the same command goes on.", f"{kept}. When that is mended, the same command goes on.")
+    kept = "Finished work is kept"
+    console.goes_on(
+        f"{kept}; run the same command to continue.", f"{kept}. When that is fixed, run the same command."
+    )
     try:
         figures = command.run(configure(command.config, given))
     except (ValueError, FileNotFoundError, StudyFailed, TaskFailed) as error:
         p.error(str(error))
     except BrokenProcessPool:
-        print(f"{p.prog}: a worker died (out of memory?). Try fewer --workers: it goes on.", file=sys.stderr)
+        print(f"{p.prog}: a worker died (out of memory?). Try fewer --workers; it will continue.", file=sys.stderr)
         return 1
     print(json.dumps(replace_non_finite(figures), allow_nan=False))
     return 0
@@ -106,10 +108,10 @@ def make_help() -> str:
     groups = {
         "experiments of the papers": (*EXPERIMENTS, ALL),
         "studies": STUDIES,
-        "what the experiments have measured": (REPORT,),
+        "results of the experiments": (REPORT,),
     }
     width = max(map(len, NAMES)) + 2
-    lines = [f"usage: {PROG} NAME ...", "", f"The flags of one: {PROG} NAME --help"]
+    lines = [f"usage: {PROG} NAME ...", "", f"Flags of a command: {PROG} NAME --help"]
     for title, names in groups.items():
         lines += ["", f"{title}:", *(f"  {name:{width}s}{_find_title(name)}" for name in names)]
     return "\n".join(lines)

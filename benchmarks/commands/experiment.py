@@ -46,9 +46,9 @@ class Config:
     scale: str = flag("small", "smoke: made-up data; small: for 2 cores; paper: as in the paper", choices=SCALES)
     optimizers: Optional[Sequence[str]] = flag(
         None,
-        "who takes part: names of nos-optimizers, formulas, or run:RUN#K for the K-th best rule of a search; "
-        "'?base=2' or '?alpha=2&beta=0.8' after one set arguments of its constructor, @cosine and the like the decay "
-        "of its learning rate",
+        "optimizers to compare: names of nos-optimizers, formulas, or run:RUN#K for the K-th best rule of a search; "
+        "append '?base=2' or '?alpha=2&beta=0.8' to set constructor arguments, and @cosine or the like to set the "
+        "learning-rate decay",
         nargs="+",
         metavar="NAME",
         default_text="the paper's",
@@ -58,13 +58,13 @@ class Config:
     )
     data_dir: Optional[pathlib.Path] = flag(
         None,
-        "where the data sets are; lm also takes a text of your own there, {train,valid,test}.txt, at any scale, and "
-        "nmt sentences of your own, {train,validation,test}.SUFFIX in two languages, a line each",
+        "directory of the data sets; at any scale, it may hold your own text for lm, {train,valid,test}.txt, and "
+        "your own sentences for nmt, {train,validation,test}.SUFFIX in two languages, one per line",
         parse=path,
     )
     languages: Optional[tuple[str, str]] = flag(
         None,
-        "of nmt: from which language to which it translates, as the suffixes of the files, such as fr en",
+        "for nmt: the source and the target language, as suffixes of the files, such as fr en",
         parse=_suffix,
         nargs="+",
         metavar="SUFFIX",

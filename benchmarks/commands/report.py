@@ -32,7 +32,7 @@ BEGIN, END = f"<!-- begin: {COMMAND} report -->", f"<!-- end: {COMMAND} report -
 class Config:
     """The flags of the report."""
 
-    out: pathlib.Path = flag(OUT, "directory of the results, the same as of the experiments", parse=path)
+    out: pathlib.Path = flag(OUT, "directory with the results of the experiments", parse=path)
 
 
 def run(config: Config) -> dict[str, Any]:
@@ -94,8 +94,8 @@ def make_section(source: Source, records: Records, out: pathlib.Path) -> tuple[s
         f"```sh\n{_write_command(source, records.setting)}\n```",
         experiment.SCALED_DOWN if source.scale == "small" and not source.data else "",
         make_table(experiment, figures),
-        f"{len(records)} trainings of {seconds / len(records):.0f} s each in the mean, {seconds / 60:.0f} minutes of "
-        f"training in all. Each training: [`{stem}.jsonl`]({stem}.jsonl).",
+        f"{len(records)} trainings of {seconds / len(records):.0f} s each on average, {seconds / 60:.0f} minutes of "
+        f"training in total. Each training: [`{stem}.jsonl`]({stem}.jsonl).",
         *(f"![{title}]({path.name})" for title, path in paths.items()),
     ]
     return "\n\n".join(part for part in parts if part), figures
@@ -118,6 +118,6 @@ def renew(path: pathlib.Path, text: str) -> None:
     head, begin, rest = before.partition(BEGIN)
     _, end, tail = rest.partition(END)
     if bool(begin) != bool(end) or (not begin and END in before):
-        raise ValueError(f"argument --out: {path} must have the line {BEGIN} with {END} after it, or none of both.")
+        raise ValueError(f"argument --out: {path} must have the line {BEGIN} with {END} after it, or neither.")
     new = f"{head.rstrip()}\n\n{BEGIN}\n\n{text}\n\n{END}\n{tail.lstrip()}"
     write_whole(os.path.realpath(path), lambda unfinished: unfinished.write_text(new, encoding="utf-8"))

@@ -90,11 +90,11 @@ def _load(path, size):
     try:
         model = sentencepiece.SentencePieceProcessor(model_file=str(path))
     except RuntimeError:
-        raise ValueError(f"{path} must be a model of sentencepiece; delete it, and it is made again") from None
+        raise ValueError(f"{path} must be a model of sentencepiece; delete it, and it will be recreated") from None
     special = {name: getattr(model, name)() for name in SPECIAL}
     if (len(model), special) != (size, SPECIAL):
         raise ValueError(
-            f"{path} must hold {size} subwords, of these {SPECIAL}; delete it, and it is made again. "
+            f"{path} must hold {size} subwords, among them {SPECIAL}; delete it, and it will be recreated. "
             f"Received: {len(model)} subwords, {special}"
         )
     return model

@@ -126,8 +126,8 @@ def _encode(lines, index, unknown, path):
         found = [index.get(word, unknown) for word in words]
         if None in found:
             raise ValueError(
-                f"{path}, line {number}: must have the training file's words alone. "
-                f"Received: {words[found.index(None)]!r}. The files are of different texts; download them again"
+                f"{path}, line {number}: must have only words of the training file. "
+                f"Received: {words[found.index(None)]!r}. The files belong to different texts; download them again"
             )
         tokens += found
     return np.array(tokens, np.int32)

@@ -25,9 +25,10 @@ from benchmarks.trials.trials import Metric, Sweep, Trial
 TITLE = "LSTM language model (v2 Table 5)"
 METRIC = Metric("validation perplexity", larger_is_better=False, format=".1f")
 SCALED_DOWN = (
-    "Scaled down: WikiText-2 cut to its 5,000 most frequent words in place of the Penn Treebank, so perplexities "
-    "are others; 128 units (0.8 million parameters) in place of 650 (10 million), batches of 20 x 20 words in place "
-    "of 64 x 35, 400 updates (8% of the text) in place of 150,000; the first 10,000 words of validation and test."
+    "Scaled down: WikiText-2 with its 5,000 most frequent words instead of the Penn Treebank, so perplexities are "
+    "not comparable; 128 units (0.8 million parameters) instead of 650 (10 million), batches of 20 x 20 words "
+    "instead of 64 x 35, 400 updates (8% of the text) instead of 150,000; the first 10,000 words of the validation "
+    "and test texts."
 )
 COLUMNS = {"best": ("validation", ".1f"), "test": ("test", ".1f")}
 PAPER = {
@@ -160,7 +161,8 @@ def count_rows(setting: Setting, strategy: tf.distribute.Strategy) -> int:
     if isinstance(strategy, SEVERAL_READERS) or setting.streams % replicas:
         raise ValueError(
             "argument --strategy: must be default or mirrored, and the number of replicas must divide "
-            f"{setting.streams}, for a stream stays with its replica. Received: {type(strategy).__name__}, {replicas}"
+            f"{setting.streams}, because a stream stays on one replica. Received: {type(strategy).__name__}, "
+            f"{replicas}"
         )
     return setting.streams // replicas
 

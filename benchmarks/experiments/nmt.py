@@ -31,9 +31,9 @@ from benchmarks.trials.trials import Metric, Sweep, Trial
 TITLE = "English to German by GNMT (v2 Table 4)"
 METRIC = Metric("validation perplexity", larger_is_better=False, format=".2f")
 SCALED_DOWN = (
-    "Scaled down: Multi30k (captions, 29,000 pairs) in place of WMT 2014; 2,000 subwords in place of 32,000; 2+2 "
-    "layers of 64 units (0.6 million weights), no dropout, in place of 8+8 of 1024 (277 million); 700 updates of 32 "
-    "sentences, less than one pass over the data. At so low a BLEU the perplexity tells more of the optimizers."
+    "Scaled down: Multi30k (captions, 29,000 pairs) instead of WMT 2014; 2,000 subwords instead of 32,000; 2+2 "
+    "layers of 64 units (0.6 million weights) without dropout instead of 8+8 of 1024 (277 million); 700 updates of "
+    "32 sentences, less than one pass over the data. With BLEU this low, perplexity says more about the optimizers."
 )
 COLUMNS = {
     "train_perplexity": ("train perplexity", ".2f"),

@@ -13,7 +13,9 @@ __all__ = ["list_options", "run_trial"]
 
 TITLE = "PowerSign and AddSign with other constants (v2 section 5.1)"
 METRIC = Metric("validation accuracy", larger_is_better=True, format=".1%")
-SCALED_DOWN = f"The section names no task: this is the child of cifar_convnet. {cifar_convnet.SCALED_DOWN}"
+SCALED_DOWN = (
+    f"The section names no task, so this uses the child network of cifar_convnet. {cifar_convnet.SCALED_DOWN}"
+)
 COLUMNS = cifar_convnet.COLUMNS
 PAPER = {}
 PICTURES = cifar_convnet.PICTURES

@@ -20,7 +20,7 @@ from neural_optimizer_search.objectives import LANDSCAPES
 
 TITLE = "Rosenbrock function (v2 Figure 5)"
 METRIC = Metric("value", larger_is_better=False, format=".2e")
-SCALED_DOWN = "Nothing is scaled down; twenty starting points around the customary one in place of that one alone."
+SCALED_DOWN = "Not scaled down; twenty starting points around the customary one instead of only that one."
 COLUMNS = {"final": ("value at the end", ".2e")}
 # The figure has no numbers; PowerSign is better than Adam, RMSProp and SGD, and close to Momentum.
 PAPER = {}

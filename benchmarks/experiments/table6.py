@@ -14,9 +14,9 @@ __all__ = ["METRIC", "list_options", "run_trial"]
 
 TITLE = "The rules of Table 6 on the Wide ResNet (v2 section 8.2)"
 SCALED_DOWN = (
-    "Scaled down: WRN-10-1 (78,000 parameters) on images of 8x8 pixels, 2,000 of them in 6 epochs, in place of "
-    "WRN-40-4 (9 million) on 45,000 in 300 epochs. The images are those of CIFAR-10 stored anew as JPEG of quality "
-    "75, so that accuracies are not comparable with published ones."
+    "Scaled down: WRN-10-1 (78,000 parameters) on 2,000 images of 8x8 pixels for 6 epochs, instead of WRN-40-4 "
+    "(9 million) on 45,000 for 300 epochs. The images are CIFAR-10 re-encoded as JPEG at quality 75, so accuracies "
+    "are not comparable with published ones."
 )
 COLUMNS = {
     "final": ("final validation", ".1%"),

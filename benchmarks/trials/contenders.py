@@ -133,7 +133,7 @@ def _add_arguments(contender, text):
     try:
         found.make(learning_rate=0.1, steps=1)
     except ValueError as error:
-        raise ValueError(f"{name}{BEGIN}{text} cannot be: {error}") from None
+        raise ValueError(f"{name}{BEGIN}{text} is invalid: {error}") from None
     return found
 
 

@@ -19,7 +19,7 @@ _TEXT = f"""## What they do
 Left: the update of each rule for one gradient after twenty gradients of 1, relative to its update for another 1.
 Middle and right: {STEPS} steps with exact gradients on the Rosenbrock and the Beale function, from the customary
 start, with the best of {len(RATES)} learning rates; the cross is the minimum. The dashed line is Adam. A panel has no
-solid line if the rule has no such update, or diverges with every rate.
+solid line if the rule has no such update or diverges at every rate.
 
 """
 
