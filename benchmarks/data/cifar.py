@@ -83,7 +83,7 @@ def make_training_batches(examples: Labelled, batch_size: int, augment: bool, se
 
 
 def _augment(images, seed):
-    """Randomly shifts each image by up to an eighth of its side, padding with 0 (the mean), and mirrors half."""
+    """Shifts each image by up to an eighth of its side, padding with 0 (the mean), and mirrors it, both at random."""
     count, side = images.shape[0], images.shape[1]
     reach = side // 8
     images = tf.pad(images, [[0, 0], [reach, reach], [reach, reach], [0, 0]])

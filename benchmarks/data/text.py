@@ -1,7 +1,8 @@
 """Text for word-level language models: the Penn Treebank, WikiText-2 or the user's own, in parallel streams.
 
 A text is split into words at white space, and each line ends with a special token. The vocabulary is that of the
-training file. Perplexities with different vocabularies are not comparable.
+training file. A perplexity is the number of words that a model is effectively undecided among, so perplexities with
+different vocabularies are not comparable.
 """
 
 import collections
