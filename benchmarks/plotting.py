@@ -1,4 +1,4 @@
-"""The style of our pictures: on white, with a line style for each colour, so that prints are also readable."""
+"""The style of our plots: a white background, and line styles so that they stay readable in black and white."""
 
 import pathlib
 from typing import Any
@@ -8,14 +8,14 @@ DPI = 150
 
 
 def make_figure(*shape: int, width: float, height: float) -> tuple[Any, Any]:
-    """A figure and its axes, as `plt.subplots` gives them; it needs no screen.
+    """Creates a figure and its axes like `plt.subplots`, without a display.
 
     Args:
-      *shape: Rows and columns of axes; none for one.
+      *shape: Numbers of rows and columns of axes; omit them for a single one.
       width: Width in inches.
       height: Height in inches.
     """
-    import matplotlib  # processes that never draw import this module too
+    import matplotlib  # imported here, because processes that never draw import this module too
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt

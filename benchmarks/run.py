@@ -6,7 +6,7 @@
     python -m benchmarks.run task_discrimination --task digits
     python -m benchmarks.run report
 
-Each prints a table that can be read, and one JSON object with its figures as the last line.
+Each prints a human-readable table and, as its last line, one JSON object with the figures.
 """
 
 import functools
@@ -31,12 +31,12 @@ NAMES = (*EXPERIMENTS, ALL, *STUDIES, REPORT)
 
 
 class Command(NamedTuple):
-    """What a name stands for.
+    """A command of `benchmarks.run`.
 
     Attributes:
-      title: One line.
+      title: A one-line description.
       config: A frozen dataclass whose fields are flags.
-      run: Called with a `config`; prints a table and returns figures for JSON.
+      run: Function that takes a `config`, prints a table and returns the figures for JSON.
     """
 
     title: str
@@ -45,13 +45,13 @@ class Command(NamedTuple):
 
 
 def load_command(name: str) -> Command:
-    """The `Command` of one of `NAMES`; imported when it is needed, for each has libraries of its own."""
+    """Loads the `Command` for one of `NAMES`; imports its module only now, because each needs other libraries."""
     if name in STUDIES:
         return _command_of(load_study(name))
     if name == REPORT:
         return _command_of(report)
     names = EXPERIMENTS if name == ALL else (name,)
-    title = "all of these, one after the other" if name == ALL else load_experiment(name).TITLE
+    title = "all experiments of the papers, one after another" if name == ALL else load_experiment(name).TITLE
     return Command(title, experiment.Config, functools.partial(experiment.run_experiments, names))
 
 
@@ -61,7 +61,7 @@ def _command_of(module):
 
 @console.command(PROG)
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Runs what the command line names; returns the exit code."""
+    """Runs the command named on the command line; returns the exit code."""
     name, *words = list(sys.argv[1:] if argv is None else argv) or [""]
     if name in ("-h", "--help"):
         print(make_help())
@@ -73,21 +73,23 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         Parser(f"{PROG} {name}").error(f'{error}. To install what it needs: pip install -e ".[search,benchmarks]"')
     p = build_parser(f"{PROG} {name}", command.title, command.config)
     given = vars(p.parse_args(words))
-    kept = "What is finished is kept"
-    console.goes_on(f"{kept}; the same command goes on.", f"{kept}. When that is mended, the same command goes on.")
+    kept = "Finished work is kept"
+    console.goes_on(
+        f"{kept}; run the same command to continue.", f"{kept}. When that is fixed, run the same command."
+    )
     try:
         figures = command.run(configure(command.config, given))
     except (ValueError, FileNotFoundError, StudyFailed, TaskFailed) as error:
         p.error(str(error))
     except BrokenProcessPool:
-        print(f"{p.prog}: a worker died (out of memory?). Try fewer --workers: it goes on.", file=sys.stderr)
+        print(f"{p.prog}: a worker died (out of memory?). Try fewer --workers; it will continue.", file=sys.stderr)
         return 1
     print(json.dumps(replace_non_finite(figures), allow_nan=False))
     return 0
 
 
 def replace_non_finite(figures: Any) -> Any:
-    """The figures with None in place of what is not finite, for which JSON has no word."""
+    """The figures with non-finite numbers, which JSON cannot represent, replaced by None."""
     if isinstance(figures, Mapping):
         return {name: replace_non_finite(value) for name, value in figures.items()}
     if isinstance(figures, (list, tuple)):
@@ -102,14 +104,14 @@ def _check_name(name):
 
 
 def make_help() -> str:
-    """The help: every name with its title."""
+    """The help text: every name with its title."""
     groups = {
         "experiments of the papers": (*EXPERIMENTS, ALL),
         "studies": STUDIES,
-        "what the experiments have measured": (REPORT,),
+        "results of the experiments": (REPORT,),
     }
     width = max(map(len, NAMES)) + 2
-    lines = [f"usage: {PROG} NAME ...", "", f"The flags of one: {PROG} NAME --help"]
+    lines = [f"usage: {PROG} NAME ...", "", f"Flags of a command: {PROG} NAME --help"]
     for title, names in groups.items():
         lines += ["", f"{title}:", *(f"  {name:{width}s}{_find_title(name)}" for name in names)]
     return "\n".join(lines)

@@ -111,7 +111,7 @@ COMMANDS = [
         benchmark.main,
         ["scaling"],
         "",
-        "What is finished is kept; the same command goes on.",
+        "Finished work is kept; run the same command to continue.",
     ),
 ]
 each_command = pytest.mark.parametrize("row", COMMANDS, ids=[row.name for row in COMMANDS])

@@ -34,7 +34,7 @@ def _entry(name: str, title: str) -> AlgorithmEntry:
 
 
 _OF_ALL: Any = dict(has_presets=True, needs=_NEEDS, check_state=_check_state)
-# Of two rules, each of its two parts has one.
+# A batch of two, so that local search and the controller have a rule each.
 GUIDED = AlgorithmEntry("Guided PPO", _make_guided, smallest_batch=2, **_OF_ALL)
 PPO = _entry("ppo", "PPO")
 REINFORCE = _entry("reinforce", "REINFORCE")

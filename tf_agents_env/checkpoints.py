@@ -15,7 +15,7 @@ from neural_optimizer_search.files import Damaged, require_regular, write_whole
 from neural_optimizer_search.search.algorithm import StateLost
 
 KEPT = 2
-# The directory of checkpoints of later steps than the ledger has.
+# The directory for checkpoints of later steps than the ledger has.
 PASSED_OVER = "passed_over"
 _INDEX = re.compile(r"ckpt-(\d{1,18})\.index")
 _VALUE = "{}/.ATTRIBUTES/VARIABLE_VALUE"  # TensorFlow's name for a variable in a checkpoint
@@ -83,7 +83,7 @@ class Checkpoints:
             if usable:
                 # TensorFlow silently leaves an item that is not in the checkpoint as it is.
                 checkpointer.initialize_or_restore().assert_existing_objects_matched()
-        # An item that is not there, or of another shape; what a Python object kept is not what it keeps.
+        # An item is missing or has another shape, or the saved state of a Python object does not fit.
         except (AssertionError, ValueError, TypeError, RecursionError) as error:
             raise StateLost(
                 f"The checkpoint {usable[-1]} does not have all that is to be restored: it was saved with other "
@@ -170,11 +170,11 @@ def check_checkpoints(directory: Union[str, os.PathLike], run_id: str, steps: in
 
     Args:
       directory: Where they are.
-      run_id: The run that they must be of.
-      steps: The number of steps of which the ledger knows what was learned from.
+      run_id: The run that they must belong to.
+      steps: The number of steps in the ledger.
 
     Raises:
-      Damaged: If one cannot be read, or is another run's or of a later step.
+      Damaged: If one cannot be read, or belongs to another run or a later step.
     """
     numbers = []
     for prefix in find_prefixes(directory):

@@ -50,8 +50,8 @@ class ControllerConfig:
         quantile is their baseline (Petersen et al., 2021). Not in the paper.
       queue_size: k; above 0, each step also imitates the k best rules so far (`PriorityQueue`). Not in the paper.
       queue_learning_rate: Learning rate of Adam for the imitation.
-      start_imitations: Steps of imitation after each batch that comes before the first of its own: the rules that a
-        search starts with. After any later one there is one step.
+      start_imitations: Imitation steps after each batch of start rules, before the controller's own first batch;
+        later batches have one step each.
 
     Raises:
       ValueError: If a value is out of range.
@@ -77,7 +77,7 @@ class ControllerConfig:
 
 
 # The paper's learning rate makes PPO and REINFORCE learn nothing visible in 1,000 rules. PPO's "fast" was chosen on
-# the table of `benchmarks/search_algorithms.py`, with other seeds than it reports, as was evolution's population:
+# the table of `benchmarks.run search_algorithms`, with other seeds than it reports, as was evolution's population:
 # paying ranks and a short queue made it the surest to arrive. The other two have the same, untuned.
 _fast = functools.partial(
     ControllerConfig,
@@ -88,8 +88,8 @@ _fast = functools.partial(
     rank_power=2.0,
     queue_size=5,
     queue_learning_rate=3e-4,
-    # After a start of 20 rules, of the ten words of a string 9 are others than in the nearest of the best five with 1
-    # step a batch, 5 with 20, 2 with 50; with 100 half of the strings are spelled twice.
+    # After a start of 20 rules, a string differs from the nearest of the best five in 9 of its ten words with 1 step
+    # per batch, in 5 with 20 steps, and in 2 with 50; with 100 steps, half of the strings are spelled twice.
     start_imitations=20,
 )
 CONTROLLERS = {
@@ -109,7 +109,7 @@ CONTROLLERS = {
 
 
 class _Emitted(tf.train.experimental.PythonState):
-    """What was learned from, as part of the checkpoint.
+    """The rules learned from, as part of the checkpoint.
 
     Attributes:
       counts: Number of times that each key was emitted.
@@ -121,7 +121,7 @@ class _Emitted(tf.train.experimental.PythonState):
         self.counts, self.rewards, self.has_own = collections.Counter(), [], False
 
     def find_new(self, keys, rewards):
-        """The rewards above 0 of those keys that were not emitted before, each once."""
+        """The rewards above 0 of the keys that were not emitted before, each once."""
         new = {key: reward for key, reward in zip(keys, rewards) if reward > 0 and key not in self.counts}
         return list(new.values())
 
@@ -134,13 +134,13 @@ class _Emitted(tf.train.experimental.PythonState):
         return json.dumps([self.counts, self.rewards, self.has_own])
 
     def deserialize(self, string_value):
-        # Before there were searches with a start, all rules were the controller's own.
+        # Older checkpoints lack `has_own`: searches had no start rules, so all rules were the controller's own.
         counts, self.rewards, *has_own = json.loads(string_value)
         self.counts, self.has_own = collections.Counter(counts), has_own != [False]
 
 
 class Drawn(NamedTuple):
-    """What a batch of rules was drawn by: the `Trajectory` `[batch, 5n+1]`, paid nothing yet, and the logits."""
+    """A batch of drawn rules: the `Trajectory` `[batch, 5n+1]`, with no rewards yet, and the logits."""
 
     experience: Any
     logits: Any
@@ -161,13 +161,13 @@ class Controller(Algorithm):
         weights.
       directory: Where `save` keeps the two newest checkpoints; with None it does nothing.
       run_id: The run that it proposes for; a checkpoint of another run is not restored.
-      latest: The number of proposals whose evaluations are known; later checkpoints are not restored. None: any.
+      latest: The number of proposals whose evaluations are known; later checkpoints are not restored. None for any.
       sizes: Sizes of proposals that differ from the configuration's. Checkpoints do not depend on them.
 
     Attributes:
       iteration: The number of proposals learned from.
       emitted: `Counter` of the keys of all rules learned from so far; `save` saves it too.
-      metrics: Floats of the last one, by name. Entropy and KL are in nats per rule.
+      metrics: Name -> float for the last proposal. Entropy and KL are in nats per rule.
 
     Example:
       >>> from collections import namedtuple
@@ -233,7 +233,7 @@ class Controller(Algorithm):
         return Proposal(environment.rules, drawn)
 
     def _find_batch(self, size):
-        """The environment in which so many rules are drawn, and the function that draws them."""
+        """The environment for batches of this size, and the function that draws one."""
         if size not in self._batches:
             environment = RuleEnvironment(self._space, pay_nothing, size)
             collect = BatchCollector(environment, self._policy)
@@ -276,7 +276,7 @@ class Controller(Algorithm):
     def _learn_from_own(self, proposal, keys, rewards, population):
         experience = proposal.drawn.experience
         pays = np.asarray(self._pays(keys, rewards), np.float32)
-        # The last step of an episode is paid.
+        # Only the last step of an episode is paid.
         paid = np.zeros(experience.reward.shape, np.float32)
         paid[:, -2] = pays
         learned = self._learn(experience._replace(reward=tf.constant(paid)), tf.constant(pays))
@@ -294,7 +294,7 @@ class Controller(Algorithm):
         }
 
     def _learn_from_others(self, rules, rewards, population):
-        """Learns from foreign rules: they were not drawn with any probability, so they can only be imitated."""
+        """Learns from rules that it did not draw; they have no probability, so they can only be imitated."""
         found = [(self._space.embed(rule), reward) for rule, reward in zip(rules, rewards)]
         own = [(string, reward) for string, reward in found if string]
         if self._queue and (own or population):
@@ -328,7 +328,7 @@ class Controller(Algorithm):
           The number of proposals learned from; 0 if there is no checkpoint.
 
         Raises:
-          StateLost: If the checkpoint is of other settings, or of another run.
+          StateLost: If the checkpoint has other settings or belongs to another run.
         """
         return self.iteration if self._checkpoints and self._checkpoints.restore(self._latest) else 0
 
@@ -339,9 +339,9 @@ class Controller(Algorithm):
         return pay(keys, rewards, self.emitted, self.config.repeat_share)
 
     def _learn(self, experience, pays):
-        """Trains on a batch; returns what the last epoch has to show."""
+        """Trains on a batch; returns the metrics of the last epoch."""
         weights = self._choose(pays)
-        # As one `train` of so many epochs. One call for all would save 3 ms of 45, and take a second longer to trace.
+        # Equal to one `train` of this many epochs. A single call would save 3 ms of 45, but trace a second longer.
         for _ in range(self.config.algorithm.epochs):
             loss = self._train(experience, weights)
         if self.config.risk == 1:

@@ -19,8 +19,8 @@ from neural_optimizer_search.search.batch_sizes import OWN, BatchSizes
 from neural_optimizer_search.search.local import Local, LocalConfig
 from tf_agents_env.controllers import CONTROLLERS, Controller
 
-# Of a batch, beside those of `LocalConfig`. A batch of another size has the same share of them, rounded down, but one
-# at least.
+# Rules per batch that the controller draws, in addition to those of `LocalConfig`. Batches of another size have the
+# same share of them, rounded down, but at least one.
 DRAWN_RULES = 2
 OWN_SIZE = DRAWN_RULES + LocalConfig.batch_size
 # Number of best rules that the controller imitates; also in preset paper, because otherwise nothing guides it.
@@ -28,12 +28,12 @@ IMITATED = LocalConfig.parents
 
 
 class Guided(Algorithm):
-    """Proposes what local search and a controller propose.
+    """Proposes the rules of local search together with those of a controller.
 
     Args:
       controller: A `Controller` with a queue; its checkpoints say how many proposals were learned from.
-      make_local: Makes the `Local` of the `Sample`s that it has learned from.
-      samples: Those of all steps that are recorded; later ones than the newest checkpoint has are not read.
+      make_local: Function that creates a `Local` from the `Sample`s that it has learned from.
+      samples: The samples of all recorded steps; those later than the newest checkpoint are not read.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Guided(Algorithm):
         self.metrics = {**self._local.metrics, **self._controller.metrics}
 
     def save(self) -> None:
-        """Saves the controller; what local search knows, the ledger has."""
+        """Saves the controller; local search can be restored from the ledger."""
         self._controller.save()
 
     def restore(self) -> int:
@@ -83,7 +83,7 @@ def make_guided(
       seed: Seed of the rules of both.
       known: Evaluations of the known optimizers.
       directory: Directory of the controller's checkpoints; None for none.
-      ledger: The `Ledger` of the run to go on with, if there is one.
+      ledger: The `Ledger` of the run to continue, if there is one.
       sizes: Sizes of proposals that differ from `OWN_SIZE`; at least 2.
     """
     config = dataclasses.replace(CONTROLLERS["ppo"][preset], batch_size=DRAWN_RULES, queue_size=IMITATED)
@@ -94,5 +94,5 @@ def make_guided(
 
 
 def _count_drawn(size):
-    """How many rules of a proposal the controller draws."""
+    """The number of rules of a proposal that the controller draws."""
     return max(1, size * DRAWN_RULES // OWN_SIZE)

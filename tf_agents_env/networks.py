@@ -19,7 +19,7 @@ class ControllerNetwork(network.Network):
       h_i      = LSTM(one_hot(prev_i), one_hot(i); h_{i-1})
       token_i ~ softmax(where(mask_i, h_i·W_i + c_i, -inf)),   i = 0 .. 5n-1
 
-    All weights and biases start uniform in ±0.08. The state starts anew where an episode does.
+    All weights and biases are initialized uniformly in ±0.08. The state is reset at the start of each episode.
 
     Args:
       input_tensor_spec: The observation spec of a `RuleEnvironment`.
@@ -73,7 +73,7 @@ class ControllerNetwork(network.Network):
         positions = tf.one_hot(observation["pos"], self._length)
         inputs = tf.concat([tf.one_hot(observation["prev"], self._width + 1), positions], axis=-1)
         hidden, state = self._lstm(inputs, network_state, reset_mask=_find_starts(step_type, single))
-        # A product with one-hot vectors keeps the gradient dense, and so its sums in a fixed order.
+        # A product with one-hot vectors keeps the gradient dense, and so its summation order fixed.
         heads = tf.matmul(positions[0], tf.reshape(self._head, [self._length, -1]))
         heads = tf.reshape(heads, [-1, *self._head.shape[1:]])
         logits = tf.transpose(tf.matmul(tf.transpose(hidden, [1, 0, 2]), heads), [1, 0, 2])
@@ -94,7 +94,7 @@ class BaselineNetwork(network.Network):
 
       b <- decay·b + (1 - decay)·mean(rewards)
 
-    after each batch. No gradient reaches b. `start` makes the first batch's mean the first b.
+    after each batch. No gradient reaches b. `start` sets b to the mean of the first batch.
 
     Args:
       input_tensor_spec: The observation spec of a `RuleEnvironment`.
@@ -115,9 +115,9 @@ class BaselineNetwork(network.Network):
         return tf.zeros_like(observation["prev"], tf.float32) + self.baseline, network_state
 
     def start(self, rewards: Any) -> None:
-        """Float `[batch]`: the first batch has no past, so that its own mean stands in."""
+        """Sets b to the mean of `rewards`, float `[batch]`, regardless of past ones."""
         self.baseline.assign(np.mean(rewards))
 
     def update(self, rewards: Any, decay: float) -> None:
-        """Float `[batch]` of pays, after the training on them."""
+        """Updates b with the float `[batch]` pays of a batch, after the training on them."""
         self.baseline.assign(decay * self.baseline + (1.0 - decay) * np.mean(rewards))

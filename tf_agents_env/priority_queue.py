@@ -18,7 +18,7 @@ class PriorityQueue(tf.Module):
 
       loss = -mean(log p(rule)) over the queue
 
-    Saved by a checkpoint: the queue, and Adam's moments.
+    A checkpoint saves the queue and Adam's moments.
 
     Args:
       space: The `Space` of the rules.
@@ -36,11 +36,11 @@ class PriorityQueue(tf.Module):
 
     @property
     def best(self) -> list[list[Any]]:
-        """(reward, tokens) of the rules, best first; among equal ones, the older first."""
+        """(reward, tokens) of the rules, best first; of equal ones, the older first."""
         return self._best.rows
 
     def add(self, tokens: Union[tf.Tensor, np.ndarray], rewards: Sequence[float]) -> None:
-        """Adds a batch, without rules that have a reward of 0 and spellings other than the first.
+        """Adds a batch, except for rules with a reward of 0 and further spellings of the same rule.
 
         Args:
           tokens: Int `[batch, 5n]`.
@@ -53,14 +53,14 @@ class PriorityQueue(tf.Module):
         self._best.rows = sorted(rows.values(), key=lambda row: -row[0])[: self._size]
 
     def replace(self, rows: Iterable[tuple[float, Sequence[int]]]) -> None:
-        """Replaces its contents by these (reward, tokens), best first."""
+        """Replaces the contents with (reward, tokens) rows, best first."""
         self._best.rows = [[float(reward), list(tokens)] for reward, tokens in rows][: self._size]
 
     def imitate(self) -> float:
         """One gradient step; returns its loss, 0 if the queue is empty."""
         if not self.best:
             return 0.0
-        # Always k rows, of which the empty ones weigh nothing: another shape would be traced anew.
+        # Always k rows, with weight 0 for empty ones, because another shape would be traced again.
         rows = [tokens for _, tokens in self.best]
         tokens = np.array(rows + rows[:1] * (self._size - len(rows)), np.int32)
         weights = np.arange(self._size) < len(rows)
@@ -89,7 +89,7 @@ class _Best(tf.train.experimental.PythonState):
 
 
 def _observation(space, tokens):
-    """What a `RuleEnvironment` shows while these strings are spelled, `[batch, 5n, ...]`."""
+    """The observations of a `RuleEnvironment` while these strings are spelled, `[batch, 5n, ...]`."""
     batch, length = tokens.shape
     start = np.full((batch, 1), max(space.sizes), np.int32)
     masks = [space.legal_tokens(tokens[:, :position]) for position in range(length)]

@@ -1,4 +1,4 @@
-"""What the controller is paid for a rule, which need not be the rule's reward."""
+"""The controller's pay for a rule, which may differ from the rule's reward."""
 
 import bisect
 from collections.abc import Mapping, Sequence
@@ -12,9 +12,9 @@ def pay(
     A policy gradient that is paid in full for repeats (share 1) collapses onto a few rules.
 
     Args:
-      keys: What the rules of a batch are, in order: rules with equal keys are one function.
-      rewards: Their rewards; at least 0, or a smaller share would be a better pay.
-      emitted: How often each key was emitted before this batch; it stays as it is.
+      keys: The keys of the rules of a batch, in order; rules with equal keys are the same function.
+      rewards: Their rewards; at least 0, because a smaller share of a negative reward would be a better pay.
+      emitted: The number of times each key was emitted before this batch; not modified.
       repeat_share: The factor by which each repeat reduces the pay, in [0, 1].
 
     Returns:
@@ -24,7 +24,7 @@ def pay(
       >>> pay(["m * g", "m", "m * g"], [0.8, 0.6, 0.8], {}, 0.5)
       [0.8, 0.6, 0.4]
     """
-    # Of these keys alone: a long run has emitted very many.
+    # Only for these keys, because a long run has emitted very many.
     counts, pays = {key: emitted.get(key, 0) for key in keys}, []
     for key, reward in zip(keys, rewards):
         pays.append(reward * repeat_share ** counts[key])
@@ -43,8 +43,8 @@ def pay_by_rank(
     Args:
       rewards: At least 0; a reward of 0 pays 0.
       known: The rewards above 0 of all distinct rules so far, sorted.
-      power: p, above 0; the larger, the more of the pay is for the best.
-      new: More of them that `known` lacks, in any order: these rules' own, so that nothing has to be sorted again.
+      power: p, above 0; a larger one concentrates the pay on the best rules.
+      new: Further rewards that `known` lacks, in any order: those of this batch, which then need not be sorted in.
 
     Returns:
       The pays, as a list of floats: ((r - 1/2) / n)^p for the r-th of n known rules, counted from the worst.

@@ -1,4 +1,4 @@
-"""The game that the controller plays: spell update rules token by token; the last token is paid."""
+"""The controller's environment: update rules are spelled token by token, and the last token is paid."""
 
 import typing
 from collections.abc import Callable, Iterable, Sequence
@@ -133,12 +133,12 @@ class _Unpaid(NamedTuple):
 
 
 def pay_nothing(rules: Sequence[Rule]) -> list[Worth]:
-    """For `RuleEnvironment`'s `score`: the rewards come when the episodes are over."""
+    """A `score` for `RuleEnvironment` if the rewards come only after the episodes."""
     return [_Unpaid() for _ in rules]
 
 
 def require_finite(rules: Sequence[Rule], rewards: Sequence[float]) -> np.ndarray:
-    """What rules are paid, as float32.
+    """Returns the rewards as float32.
 
     Raises:
       ValueError: If a reward is not finite: one NaN makes every weight of the controller NaN, for good.

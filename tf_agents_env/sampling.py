@@ -1,4 +1,4 @@
-"""How a batch of rules is drawn: random numbers that a resumed run draws again, and the episodes."""
+"""Draws batches of rules in episodes, with random numbers that a resumed run repeats."""
 
 from typing import Any
 
@@ -65,12 +65,12 @@ class BatchCollector:
     def __call__(self) -> Trajectory:
         """Returns a `Trajectory` `[batch, 5n+1]` whose last frame is the boundary of the episodes.
 
-        Without that frame PPO takes every return for 0.
+        Without that frame, PPO takes every return to be 0.
         """
         return self._play()
 
     def _play_episodes(self):
-        # TF-Agents says of neither that it returns a `TimeStep`.
+        # TF-Agents declares for neither that it returns a `TimeStep`.
         step: Any = self._environment.reset()
         frames, state = [], self._policy.get_initial_state(self._environment.batch_size)
         for _ in range(self._length + 1):

@@ -1,4 +1,4 @@
-"""Learning to Optimize as TF-Agents sees it: an episode minimizes a function step by step (Li & Malik 2017)."""
+"""Learning to optimize as a TF-Agents environment: an episode minimizes a function step by step (Li & Malik 2017)."""
 
 from collections.abc import Sequence
 from typing import Union
@@ -35,11 +35,11 @@ class StepEnvironment(py_environment.PyEnvironment):
       objectives: `Objectives`, F functions; F is the batch.
       horizon: T, steps of an episode.
       history: H, steps that an observation goes back.
-      seed: Int of at least 0, or a sequence of them. The starting points of episode k depend on (seed, k) alone;
-        those of the first are `trajectories.starts(F, 1, d, seed)`. With the seed of the functions they would be the
-        numbers that the functions are made of.
+      seed: Int of at least 0, or a sequence of them. The starting points of episode k depend only on (seed, k);
+        those of the first are `trajectories.starts(F, 1, d, seed)`. With the seed of the functions, they would be
+        the same random numbers as the functions' data.
       bound: Largest absolute value in `action_spec`, to which some agents scale their actions; tuned gradient descent
-        stays well below 10 on the functions of the paper. Larger steps are taken as they are.
+        stays well below 10 on the functions of the paper. Larger steps are applied unchanged.
 
     Raises:
       ValueError: If `horizon`, `history` or `bound` is not above 0; from `step`, if the action has another shape.
@@ -90,7 +90,7 @@ class StepEnvironment(py_environment.PyEnvironment):
         }
 
     def _reset(self):
-        # NumPy takes a generator for a seed, and goes on with it.
+        # NumPy accepts a generator as a seed, and continues it.
         self._iterate = starts(self.batch_size, 1, self.objectives.dimension, self._rng)[:, 0]
         self._values, self._gradients = [], []
         self._visit()

@@ -1,6 +1,6 @@
-"""Writes the parts of the documents that are made from the code, and from what was measured: `make docs`.
+"""Regenerates the blocks of the documents that come from code or measurements: `make docs`.
 
-Such a part is between `<!-- NAME: make docs -->` and `<!-- end -->`, where NAME is one of `BLOCKS`.
+A block lies between `<!-- NAME: make docs -->` and `<!-- end -->`, where NAME is a key of `BLOCKS`.
 """
 
 import ast
@@ -30,7 +30,7 @@ DOCUMENTS = (
     "CONTRIBUTING.md",
     *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("docs/**/*.md")),
 )
-# The dataclasses of the flags of each command.
+# The dataclasses that define the flags of each command.
 COMMANDS = {
     "nos-search": (SearchConfig, RunConfig),
     "nos-report": (ReportConfig,),
@@ -41,7 +41,7 @@ COMMANDS = {
 }
 OWN_MODELS, TRAININGS = ROOT / "benchmarks" / "results" / "own_models.jsonl", 480
 PACKAGES = ("neural_optimizer_search", "tf_agents_env", "benchmarks")
-# As a rule goes through them; others follow.
+# The order in which a rule passes through them; the other packages follow.
 READING_ORDER = (
     "dsl", "optimizers", "tasks", "measuring", "workers", "records", "trials", "search", "report", "promotion",
     "tuning", "objectives",
@@ -50,10 +50,10 @@ BLOCK = re.compile(r"<!-- ([^>]+): make docs -->\n.*?<!-- end -->", re.DOTALL)
 
 
 def rewrite(text: str) -> str:
-    """The text of a document with its blocks regenerated.
+    """Regenerates the blocks in the text of a document.
 
     Raises:
-      KeyError: If a block has a name that is not in `BLOCKS`.
+      KeyError: If the name of a block is not in `BLOCKS`.
     """
     return BLOCK.sub(lambda block: f"<!-- {block[1]}: make docs -->\n{BLOCKS[block[1]]()}\n<!-- end -->", text)
 
@@ -62,19 +62,19 @@ def rewrite(text: str) -> str:
 
 
 def write_flags(command: str) -> str:
-    """The flags of a command."""
+    """The table of a command's flags."""
     return markdown_table(*COMMANDS[command])
 
 
 def tasks() -> str:
-    """The shipped tasks. Each has a module of its name, whose docstring begins "`name`: "."""
+    """The table of shipped tasks. Each has a module of the same name, whose docstring begins "`name`: "."""
     modules = {name: importlib.import_module(f"neural_optimizer_search.tasks.{name}") for name in TASKS}
     rows = [(f"`{name}`", _first_sentence(module.__doc__.partition(": ")[2])) for name, module in modules.items()]
     return _table(("`--task`", "what"), rows)
 
 
 def algorithms() -> str:
-    """The algorithms of our packages; others that are installed here are left out."""
+    """The table of this project's algorithms, without those of other installed packages."""
     entries = {name: find_algorithm(name) for name in algorithm_names()}
     ours = {name: entry for name, entry in entries.items() if entry.make.__module__.startswith(PACKAGES)}
     rows = [(f"`{name}`", entry.title, ", ".join(entry.needs.values())) for name, entry in ours.items()]
@@ -82,40 +82,40 @@ def algorithms() -> str:
 
 
 def catalogue() -> str:
-    """Every published rule that the language can express."""
+    """The table of published rules that the language can express."""
     rows = [(f"`{row.name}`", f"`{_in_cell(row.formula)}`", str(row.slots), row.source) for row in CATALOGUE.values()]
     return _table(("name", "formula", "memory", "source"), rows)
 
 
 def not_expressible() -> str:
-    """Published optimizers that the language cannot express."""
+    """The table of published optimizers that the language cannot express."""
     return _table(("optimizer", "why"), NO_FORMULA.items())
 
 
 def published_rules() -> str:
-    """What `nos-optimizers addsign` prints, without its note."""
+    """The output of `nos-optimizers addsign`, without its note."""
     rows = format_table([row for name, row in CATALOGUE.items() if "addsign" in name])
     return f"```\n$ nos-optimizers addsign\n{rows}\n```"
 
 
-# -- What was measured -----------------------------------------------------------------------------
+# -- Measurements ----------------------------------------------------------------------------------
 
 
 def result_of_own_models() -> str:
-    """A search on a model of one's own against tuning, in a sentence."""
+    """One sentence that compares search with tuning on user-defined models."""
     return markdown.write_result(markdown.read_outcomes(OWN_MODELS), TRAININGS)
 
 
 def table_of_own_models() -> str:
-    """The same, model by model."""
+    """The table of the same comparison, by model."""
     return markdown.write_table(markdown.read_outcomes(OWN_MODELS), TRAININGS)
 
 
-# -- Where things are ------------------------------------------------------------------------------
+# -- Packages and files ----------------------------------------------------------------------------
 
 
 def code_map() -> str:
-    """The packages as a tree, with the first sentence of each docstring."""
+    """The tree of packages, with the first sentence of each docstring."""
     places = _packages()
     names = [("    " + place.partition("/")[2] if "/" in place else place) + "/" for place in places]
     width = max(map(len, names)) + 2
@@ -124,13 +124,13 @@ def code_map() -> str:
 
 
 def files() -> str:
-    """The packages with the files of each, as a table."""
+    """The table of packages and their files."""
     rows = [(f"`{place}/`", ", ".join(f"`{name}`" for name in _names_in(place))) for place in _packages()]
     return _table(("place", "files"), rows)
 
 
 def _packages():
-    """The packages and those in them, in the order of `READING_ORDER`."""
+    """The packages and their subpackages, in the order of `READING_ORDER`."""
     places = []
     for top in PACKAGES:
         inner = sorted(path.parent.name for path in (ROOT / top).glob("*/__init__.py"))
@@ -140,7 +140,7 @@ def _packages():
 
 
 def _names_in(place):
-    """The modules in a place, and the packages that have no row of their own."""
+    """The modules of a package, and its subpackages that have no row of their own."""
     folder = ROOT / place
     modules = [path.stem for path in folder.glob("*.py") if path.name != "__init__.py"]
     packages = [path.parent.name + "/" for path in folder.glob("*/__init__.py")] if "/" in place else []
@@ -148,7 +148,7 @@ def _names_in(place):
 
 
 def _purpose(path):
-    """The first sentence of a module's docstring, or of a package's."""
+    """The first sentence of the docstring of a module or package."""
     file = path / "__init__.py" if path.is_dir() else path
     return _first_sentence(ast.get_docstring(ast.parse(file.read_text())) or "")
 

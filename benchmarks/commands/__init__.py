@@ -1,1 +1,1 @@
-"""What `benchmarks.run` runs besides the studies: the experiments, and the report about them."""
+"""The commands of `benchmarks.run` other than the studies: the experiments and their report."""

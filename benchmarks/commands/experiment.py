@@ -1,12 +1,12 @@
-"""Runs the missing trials of the papers' experiments, and prints their tables.
+"""Runs the missing trials of the papers' experiments and prints their tables.
 
-An optimizer is a name that `nos-optimizers` lists, a formula, or `run:RUN#1`, the best rule of a search; `@cosine`,
-`@linear_cosine`, `@stepwise` and the like after it set the decay of its learning rate. Arguments of its constructor
-are written as in "powersign?base=2" and "addsign?alpha=2&beta=0.8@cosine". Every finished training is kept in
-OUT/EXPERIMENT-SCALE.jsonl and not repeated; with data of one's own, in OUT/EXPERIMENT-SCALE-DATA.jsonl.
+An optimizer is a name that `nos-optimizers` lists, a formula, or `run:RUN#1`, the best rule of a search. A suffix
+such as `@cosine`, `@linear_cosine` or `@stepwise` sets the decay of its learning rate. Constructor arguments are
+written as in "powersign?base=2" and "addsign?alpha=2&beta=0.8@cosine". Every finished training is stored in
+OUT/EXPERIMENT-SCALE.jsonl, or OUT/EXPERIMENT-SCALE-DATA.jsonl for the user's own data, and not repeated.
 """
 
-# `flag` makes a dataclass field.
+# `flag` creates a dataclass field.
 
 import argparse
 import dataclasses
@@ -51,9 +51,9 @@ class Config:
     )
     optimizers: Optional[Sequence[str]] = flag(
         None,
-        "who takes part: names of nos-optimizers, formulas, or run:RUN#K for the K-th best rule of a search; "
-        "'?base=2' or '?alpha=2&beta=0.8' after one set arguments of its constructor, @cosine and the like the decay "
-        "of its learning rate",
+        "optimizers to compare: names of nos-optimizers, formulas, or run:RUN#K for the K-th best rule of a search; "
+        "append '?base=2' or '?alpha=2&beta=0.8' to set constructor arguments, and @cosine or the like to set the "
+        "learning-rate decay",
         nargs="+",
         metavar="NAME",
         default_text="the paper's",
@@ -63,13 +63,13 @@ class Config:
     )
     data_dir: Optional[pathlib.Path] = flag(
         None,
-        "where the data sets are; lm also takes a text of your own there, {train,valid,test}.txt, at any scale, and "
-        "nmt sentences of your own, {train,validation,test}.SUFFIX in two languages, a line each",
+        "directory of the data sets; at any scale, it may hold your own text for lm, {train,valid,test}.txt, and "
+        "your own sentences for nmt, {train,validation,test}.SUFFIX in two languages, one per line",
         parse=path,
     )
     languages: Optional[tuple[str, str]] = flag(
         None,
-        "of nmt: from which language to which it translates, as the suffixes of the files, such as fr en",
+        "for nmt: the source and the target language, as suffixes of the files, such as fr en",
         parse=_suffix,
         nargs="+",
         metavar="SUFFIX",
@@ -89,18 +89,18 @@ class Config:
 
 
 def run_experiments(names: Sequence[str], config: Config) -> dict[str, Any]:
-    """Runs one experiment after the other.
+    """Runs experiments one after another.
 
     Args:
       names: Names of `EXPERIMENTS`.
       config: The flags.
 
     Returns:
-      The scale, and name -> figures of each experiment.
+      A dict with the scale, and the figures of each experiment by name.
 
     Raises:
-      ValueError: If an optimizer is not known, an experiment lacks the scale, the records are of another setting, or
-        none of them translates.
+      ValueError: If an optimizer is unknown, an experiment lacks the scale, the records have another setting, or
+        languages are given although no experiment translates.
       FileNotFoundError: If the data are missing.
     """
     if config.languages and NMT not in names:
@@ -142,7 +142,7 @@ def _choose_data(experiment: Any, config: Config) -> tuple[Any, str]:
 
 
 def _list_options(experiment, setting, contenders, name):
-    """What the experiment tunes of a contender, without what its name says already."""
+    """The options that the experiment tunes for a contender, without those that its name already sets."""
     contender = contenders[name]
     said = dict(contender.arguments)
     options = experiment.list_options(setting, str(contender._replace(arguments=())))

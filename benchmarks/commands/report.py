@@ -1,11 +1,11 @@
-"""Tables and pictures of the papers' experiments, made of the records that they keep.
+"""Tables and plots of the papers' experiments, made from their records.
 
     python -m benchmarks.run report --out benchmarks/results
 
-prints a table for each experiment, writes its pictures, and renews the part of OUT/README.md between its two markers.
+prints a table for each experiment, writes its plots, and updates the part of OUT/README.md between two markers.
 """
 
-# `flag` makes a dataclass field.
+# `flag` creates a dataclass field.
 
 import os
 import pathlib
@@ -32,7 +32,7 @@ BEGIN, END = f"<!-- begin: {COMMAND} report -->", f"<!-- end: {COMMAND} report -
 class Config:
     """The flags of the report."""
 
-    out: pathlib.Path = flag(OUT, "directory of the results, the same as of the experiments", parse=path)
+    out: pathlib.Path = flag(OUT, "directory with the results of the experiments", parse=path)
 
 
 def run(config: Config) -> dict[str, Any]:
@@ -53,12 +53,12 @@ def run(config: Config) -> dict[str, Any]:
 
 
 class Source(NamedTuple):
-    """What a file of records is of.
+    """The experiment that a file of records belongs to.
 
     Attributes:
       name: A name of `EXPERIMENTS`.
-      scale: One of `experiment.SCALES`.
-      stem: The file's name without its suffix.
+      scale: One of `SCALES`.
+      stem: Name of the file without its suffix.
     """
 
     name: str
@@ -67,23 +67,23 @@ class Source(NamedTuple):
 
     @property
     def data(self) -> str:
-        """Which data of one's own; "" if they are the scale's."""
+        """Name of the user's own data; "" for the scale's data."""
         return self.stem.removeprefix(f"{self.name}-{self.scale}").removeprefix("-")
 
 
 def find_records(out: pathlib.Path) -> Iterator[tuple[Source, Records]]:
-    """What each file of records in a directory is of, and its records."""
+    """Yields the source and the records of each file of records in a directory."""
     for name in EXPERIMENTS:
         for scale in SCALES:
             for stem in sorted(file.stem for file in out.glob(f"{name}-{scale}*.jsonl")):
                 source = Source(name, scale, stem)
-                # The setting for data of one's own is in their records alone.
+                # Only the records know the setting for the user's own data.
                 setting = None if source.data else load_experiment(name).SETTINGS[scale]
                 yield source, Records(out / f"{stem}.jsonl", setting)
 
 
 def make_section(source: Source, records: Records, out: pathlib.Path) -> tuple[str, dict[str, Any]]:
-    """The Markdown about an experiment, whose pictures it writes, and its figures."""
+    """Writes the plots of an experiment; returns its section in Markdown, and its figures."""
     experiment, stem = load_experiment(source.name), source.stem
     figures = summarize(experiment, records, records.contenders)
     plot = pictures.Plot(experiment, records, figures, pictures.choose_styles(records.contenders))
@@ -94,8 +94,8 @@ def make_section(source: Source, records: Records, out: pathlib.Path) -> tuple[s
         f"```sh\n{_write_command(source, records.setting)}\n```",
         _describe_scale(experiment, source),
         make_table(experiment, figures),
-        f"{len(records)} trainings of {seconds / len(records):.0f} s each in the mean, {seconds / 60:.0f} minutes of "
-        f"training in all. Each training: [`{stem}.jsonl`]({stem}.jsonl).",
+        f"{len(records)} trainings of {seconds / len(records):.0f} s each on average, {seconds / 60:.0f} minutes of "
+        f"training in total. Each training: [`{stem}.jsonl`]({stem}.jsonl).",
         *(f"![{title}]({path.name})" for title, path in paths.items()),
     ]
     return "\n\n".join(part for part in parts if part), figures
@@ -114,7 +114,7 @@ def _write_command(source, setting):
 
 
 def renew(path: pathlib.Path, text: str) -> None:
-    """Replaces what stands between the markers of a file; a file without them gets them at its end.
+    """Replaces the text between the markers of a file; a file without markers gets them at its end.
 
     Raises:
       ValueError: If it is not a text file, or has only one of the markers, so that the part to replace is unknown.
@@ -123,6 +123,6 @@ def renew(path: pathlib.Path, text: str) -> None:
     head, begin, rest = before.partition(BEGIN)
     _, end, tail = rest.partition(END)
     if bool(begin) != bool(end) or (not begin and END in before):
-        raise ValueError(f"argument --out: {path} must have the line {BEGIN} with {END} after it, or none of both.")
+        raise ValueError(f"argument --out: {path} must have the line {BEGIN} with {END} after it, or neither.")
     new = f"{head.rstrip()}\n\n{BEGIN}\n\n{text}\n\n{END}\n{tail.lstrip()}"
     write_whole(os.path.realpath(path), lambda unfinished: unfinished.write_text(new, encoding="utf-8"))

@@ -1,1 +1,1 @@
-"""The data of the experiments, one file for each kind, and made-up data of the same form."""
+"""The data of the experiments, one file per kind, and synthetic data of the same form."""

@@ -1,4 +1,4 @@
-"""CIFAR-10: standardized images to train, to validate and to test, and batches that shift and mirror them."""
+"""CIFAR-10: standardized training, validation and test images, and augmented training batches."""
 
 import functools
 import pathlib
@@ -13,7 +13,7 @@ from neural_optimizer_search.tasks.image_task import Examples
 
 CLASSES = 10
 SIDE = 32  # pixels
-SPLIT_SEED = 0  # sets which training images validate
+SPLIT_SEED = 0  # determines which training images are used for validation
 
 Labelled = tuple[np.ndarray, np.ndarray]  # images and labels
 
@@ -22,16 +22,17 @@ Labelled = tuple[np.ndarray, np.ndarray]  # images and labels
 def load(
     side: int, validation_examples: int, made_up: bool, data_dir: Optional[pathlib.Path]
 ) -> tuple[Labelled, Labelled, Labelled]:
-    """Images and labels to train, to validate and to test.
+    """Loads the training, validation and test images with their labels.
 
     Args:
-      side: Images are averaged down to this many pixels, a divisor of 32.
-      validation_examples: Number of training images that validate and are not trained on.
-      made_up: Random images in place of CIFAR-10; half of them validate.
-      data_dir: A TFDS directory; None: TFDS's own.
+      side: Side of the images in pixels, a divisor of 32; larger images are averaged down.
+      validation_examples: Number of training images held out for validation.
+      made_up: Whether to use random images instead of CIFAR-10; half of them are held out.
+      data_dir: A TFDS directory; None for TFDS's default.
 
     Returns:
-      Three pairs (images, labels); images are standardized by the colours of those that are trained on.
+      Three pairs (images, labels). Images are standardized per colour channel by the mean and standard deviation of
+      the training images.
 
     Raises:
       FileNotFoundError: If the directory does not hold CIFAR-10.
@@ -65,12 +66,12 @@ def _read(made_up, data_dir):
 
 
 def make_training_batches(examples: Labelled, batch_size: int, augment: bool, seed: int) -> tf.data.Dataset:
-    """Batches without end, in an order that the seed sets.
+    """Endless training batches, in an order determined by the seed.
 
     Args:
       examples: Images and labels.
-      batch_size: Images of a batch.
-      augment: Whether images are shifted by up to an eighth and mirrored at random.
+      batch_size: Images per batch.
+      augment: Whether images are randomly shifted by up to an eighth of their side and mirrored.
       seed: Seed of the order and of the augmentation.
     """
     data = tf.data.Dataset.from_tensor_slices(examples)
@@ -82,7 +83,7 @@ def make_training_batches(examples: Labelled, batch_size: int, augment: bool, se
 
 
 def _augment(images, seed):
-    """Each image shifted by up to an eighth of its side, what comes in being 0 (the mean), and mirrored or not."""
+    """Shifts each image by up to an eighth of its side, padding with 0 (the mean), and mirrors it, both at random."""
     count, side = images.shape[0], images.shape[1]
     reach = side // 8
     images = tf.pad(images, [[0, 0], [reach, reach], [reach, reach], [0, 0]])

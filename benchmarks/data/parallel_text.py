@@ -1,4 +1,4 @@
-"""Sentences in two languages, in text files or in TFDS."""
+"""Parallel sentences in two languages, from text files or TFDS."""
 
 import pathlib
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ import tensorflow_datasets as tfds
 from benchmarks.data.text_files import hash_files, read_lines
 from benchmarks.data.tfds_directory import tfds_directory
 
-LANGUAGES = ("en", "de")  # of the paper: from which, and to which
+LANGUAGES = ("en", "de")  # source and target language in the paper
 SPLITS = ("train", "validation", "test")
 
 
 class Pairs(NamedTuple):
-    """Sentences and their translations, each a list of text, or a ragged tensor of subwords."""
+    """Sentences and their translations, as lists of strings or as ragged tensors of subwords."""
 
     source: Any
     target: Any
@@ -23,15 +23,15 @@ class Pairs(NamedTuple):
 
 @dataclass(frozen=True)
 class Corpus:
-    """Where sentences and their translations are.
+    """The location of sentences and their translations.
 
     Args:
-      directory: In the data directory, with a file STEM.en and STEM.de for each split, a sentence a line; of other
-        languages, with their suffixes.
+      directory: Subdirectory of the data directory, with the files STEM.en and STEM.de for each split, one sentence
+        per line. Other languages have other suffixes.
       stems: Stems of the splits train, validation and test.
-      tfds: Name of a data set of TFDS, all of whose pairs have English; it is read if there is no such directory.
-      obtain: What a message says of the size, and of how to get it into the data directory, DATA_DIR; SUFFIXES stand
-        for the suffixes of both languages, and PAIR for what TFDS calls them.
+      tfds: Name of a TFDS data set whose language pairs all include English; read if there is no such directory.
+      obtain: Text for error messages: the size, and how to get the files into the data directory, DATA_DIR. SUFFIXES
+        stands for the suffixes of both languages, PAIR for the name of the pair in TFDS.
     """
 
     directory: str
@@ -40,21 +40,21 @@ class Corpus:
     obtain: str = ""
 
     def names(self, split: str, languages: Sequence[str]) -> list[str]:
-        """The files of a split, as they are called in the data directory."""
+        """The file names of a split, relative to the data directory."""
         stem = pathlib.PurePath(self.directory, self.stems[SPLITS.index(split)])
         return [f"{stem}.{language}" for language in languages]
 
     def read(self, split: str, data_dir: Optional[pathlib.Path], languages: Sequence[str] = LANGUAGES) -> Pairs:
-        """The `Pairs` of a split.
+        """Reads the `Pairs` of a split.
 
         Args:
           split: One of `SPLITS`.
-          data_dir: The data directory; None is an error that says what to download.
-          languages: From which, and to which.
+          data_dir: The data directory; None raises an error that says what to download.
+          languages: The source and the target language.
 
         Raises:
-          FileNotFoundError: If the data directory does not hold them, or is None.
-          ValueError: If a line has no translation, or is no text.
+          FileNotFoundError: If the data directory is None or lacks the files.
+          ValueError: If a line has no translation, is empty, or is not UTF-8.
         """
         if data_dir and self.tfds and not (data_dir / self.directory).is_dir():
             return self._read_tfds(split, data_dir, languages)
@@ -68,15 +68,15 @@ class Corpus:
         name = f"{self.tfds}/{_name_pair(languages)}"
         try:
             data = tfds.load(name, split=split, data_dir=directory, download=False)
-        except (AssertionError, ValueError):  # so TFDS says that a set, or these languages of it, are not there
+        except (AssertionError, ValueError):  # raised by TFDS if it lacks the data set or these languages
             raise self._missing_data(data_dir, name, languages) from None
         pairs = ([row[language].decode() for language in languages] for row in tfds.as_numpy(data))
         return Pairs(*zip(*(pair for pair in pairs if all(text.strip() for text in pair))))
 
     def find_languages(self, data_dir: pathlib.Path) -> list[str]:
-        """The suffixes of the training sentences that a data directory has."""
+        """The suffixes of the files with training sentences in a data directory."""
         found = (data_dir / self.directory).glob(f"{self.stems[0]}.*")
-        return sorted({path.suffix[1:] for path in found} - {"txt"})  # which is a text for language models
+        return sorted({path.suffix[1:] for path in found} - {"txt"})  # texts for language models
 
     def _missing_data(self, data_dir, what, languages):
         there = self.find_languages(data_dir) if data_dir else []
@@ -94,7 +94,7 @@ class Corpus:
 
 
 def _name_pair(languages):
-    """What TFDS calls two languages: English comes last."""
+    """The name of a language pair in TFDS, in which English comes last."""
     return "-".join(sorted(languages, key=lambda language: language == "en"))
 
 
@@ -141,13 +141,13 @@ def _read_lines(path):
 
 
 def find_corpus(name: str, data_dir: Optional[pathlib.Path]) -> str:
-    """The corpus of a data directory: the named one, or one's own if the directory has that and not the named one."""
+    """The corpus to read: the user's own if the directory has it and lacks the named one, else the named one."""
     if data_dir is None or (data_dir / CORPORA[name].directory).is_dir():
         return name
     return OWN if len(CORPORA[OWN].find_languages(data_dir)) > 1 else name
 
 
 def hash_own(data_dir: pathlib.Path, languages: Sequence[str]) -> str:
-    """16 hexadecimal digits that tell one's own sentences from others, as far as they are there."""
+    """A digest of 16 hexadecimal digits that identifies the user's own sentences; missing files are skipped."""
     paths = [data_dir / name for split in SPLITS for name in CORPORA[OWN].names(split, languages)]
     return hash_files(path for path in paths if path.is_file())

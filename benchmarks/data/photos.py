@@ -1,6 +1,6 @@
-"""Photographs of TensorFlow Datasets in batches: random crops, mirrored or not, to train; central ones to evaluate.
+"""Batches of photographs from TensorFlow Datasets: random mirrored crops to train, central crops to evaluate.
 
-Pixels are from -1 to 1. Nothing depends on threads, because each image has its own random numbers.
+Pixels range from -1 to 1. Results do not depend on threads, because each image has its own random numbers.
 """
 
 import pathlib
@@ -10,16 +10,16 @@ import tensorflow as tf
 
 from benchmarks.data.tfds_directory import tfds_directory
 
-CENTRAL = 0.875  # the part of the shorter side that an evaluation looks at, as is customary for ImageNet
+CENTRAL = 0.875  # side of the central crop relative to the shorter side, as is customary for ImageNet
 AREA, ASPECT = (0.08, 1.0), (3 / 4, 4 / 3)  # of a random crop (Szegedy et al., 2015)
 
 
 class PhotoSource(NamedTuple):
-    """Where a data set comes from.
+    """The origin of a data set.
 
     Attributes:
       size: Size of the download.
-      advice: How to get it.
+      advice: How to obtain it.
     """
 
     size: str
@@ -38,15 +38,15 @@ SOURCES = {
 
 
 def open_builder(name: str, data_dir: Optional[pathlib.Path] = None) -> Any:
-    """A TFDS builder whose files are there.
+    """Opens a TFDS builder whose files are available.
 
     Args:
       name: A name of `SOURCES`.
-      data_dir: A TFDS directory, or one that has a TFDS directory named "tfds". None: TFDS's own, to which it also
-        downloads.
+      data_dir: A TFDS directory, or one that contains a TFDS directory named "tfds". None for TFDS's default, to
+        which missing data are downloaded.
 
     Raises:
-      FileNotFoundError: If the data set is not there and cannot be downloaded.
+      FileNotFoundError: If the data set is missing and cannot be downloaded.
     """
     import tensorflow_datasets as tfds
 
@@ -54,7 +54,7 @@ def open_builder(name: str, data_dir: Optional[pathlib.Path] = None) -> Any:
         found = tfds.builder(name)
         try:
             found.download_and_prepare()
-        except AssertionError:  # TFDS's words for files that must be downloaded by hand
+        except AssertionError:  # raised by TFDS for files that must be downloaded by hand
             raise _missing_data(name, data_dir) from None
         return found
     directory = tfds_directory(data_dir)
@@ -74,15 +74,15 @@ def _missing_data(name, data_dir):
 def make_training_batches(
     builder: Any, split: str, pixels: int, batch_size: int, seed: int, buffer: int = 10_000
 ) -> tf.data.Dataset:
-    """Batches of (images, labels) without end; a random crop of each image, mirrored or not.
+    """Endless batches of (images, labels), with random crops and mirroring.
 
     Args:
-      builder: What `open_builder` returns.
-      split: As TFDS names it, such as "train[10%:]".
+      builder: The result of `open_builder`.
+      split: A split in TFDS's notation, such as "train[10%:]".
       pixels: Side of the square images.
-      batch_size: Images of a batch.
-      seed: Seed of the order, the crops and the mirroring; TensorFlow mixes its own global seed into the order.
-      buffer: Number of images that the order is drawn among.
+      batch_size: Images per batch.
+      seed: Seed of the order, the crops and the mirroring; the order also depends on TensorFlow's global seed.
+      buffer: Size of the shuffle buffer, in images.
     """
     data = _read_encoded(builder, split, seed).shuffle(buffer, seed=seed).repeat()
 
@@ -96,7 +96,7 @@ def make_training_batches(
 
 
 def make_evaluation_batches(builder: Any, split: str, pixels: int, batch_size: int) -> tf.data.Dataset:
-    """Batches of (images, labels), in the order of the files; the central part of each image."""
+    """Batches of (images, labels) in file order, with central crops."""
 
     def prepare(example):
         return central_crop(_decode(builder, example), pixels), example["label"]
@@ -111,7 +111,7 @@ def _read_encoded(builder, split, shuffle_seed=None):
     return builder.as_dataset(
         split=split,
         shuffle_files=shuffle_seed is not None,
-        # Decoded images would fill the memory while they are shuffled.
+        # A shuffle buffer of decoded images would fill the memory.
         decoders={"image": tfds.decode.SkipDecoding()},
         read_config=tfds.ReadConfig(shuffle_seed=shuffle_seed),
     )
@@ -122,7 +122,7 @@ def _decode(builder, example):
 
 
 def random_crop(image: tf.Tensor, pixels: int, seed: tf.Tensor) -> tf.Tensor:
-    """A part of random size, shape and place, as a square image."""
+    """Crops a part of random size, aspect ratio and position, and resizes it to a square."""
     whole = tf.constant([[[0.0, 0.0, 1.0, 1.0]]])
     begin, size, _ = tf.image.stateless_sample_distorted_bounding_box(
         tf.shape(image), whole, seed, aspect_ratio_range=ASPECT, area_range=AREA
@@ -131,7 +131,7 @@ def random_crop(image: tf.Tensor, pixels: int, seed: tf.Tensor) -> tf.Tensor:
 
 
 def central_crop(image: tf.Tensor, pixels: int) -> tf.Tensor:
-    """The central square, as a square image."""
+    """Crops the central square and resizes it."""
     shape = tf.shape(image)[:2]
     side = tf.cast(CENTRAL * tf.cast(tf.reduce_min(shape), tf.float32), tf.int32)
     top, left = tf.unstack((shape - side) // 2)

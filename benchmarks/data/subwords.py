@@ -1,4 +1,4 @@
-"""Subwords of two languages together, by sentencepiece, and batches of them."""
+"""A joint subword vocabulary of two languages by sentencepiece, and batches of subwords."""
 
 import hashlib
 import io
@@ -17,11 +17,11 @@ from benchmarks.data.parallel_text import Pairs
 
 PAD, UNKNOWN, START, END = 0, 1, 2, 3
 SPECIAL = {"pad_id": PAD, "unk_id": UNKNOWN, "bos_id": START, "eos_id": END}
-VOCABULARY_SENTENCES = 2_000_000  # at most, of both languages: more change few subwords and cost hours
-ENCODED = 100_000  # sentences at a time: Python's numbers take many times the memory of NumPy's
-SHUFFLED = 1_000_000  # pairs that wait to be drawn
+VOCABULARY_SENTENCES = 2_000_000  # most sentences, of both languages; more would change few subwords and take hours
+ENCODED = 100_000  # sentences at a time, because Python's integers take many times the memory of NumPy's
+SHUFFLED = 1_000_000  # largest shuffle buffer, in pairs
 BUCKETS = 6
-# What sentencepiece says of sentences that do not fit, beside a line of C++ -> what a person can do about it.
+# Pattern of sentencepiece's error for unsuitable sentences -> the problem, and what to do about it.
 _MISFITS = {
     r"value <= (\d+)": "give {} at most. Take more sentences",
     r"required_chars\. \d+ vs (\d+)": "have {} different characters alone. Take a larger --scale",
@@ -32,17 +32,17 @@ _MISFITS = {
 def make_vocabulary(
     pairs: Pairs, size: int, directory: Optional[pathlib.Path] = None
 ) -> sentencepiece.SentencePieceProcessor:
-    """The subwords of both languages by byte-pair encoding, as a `SentencePieceProcessor`.
+    """Learns the subwords of both languages by byte-pair encoding.
 
-    They follow from the sentences and the size alone; the model is kept in a file and found again by these.
+    They depend only on the sentences and the size; the model is cached in a file whose name is a digest of these.
 
     Args:
       pairs: The training sentences.
-      size: Number of subwords, with four special ones.
-      directory: Where the file is; None: the system's directory of temporary files.
+      size: Number of subwords, including four special ones.
+      directory: Directory of the file; None for the system's temporary directory.
 
     Raises:
-      ValueError: If the sentences have too few subwords, or the file is not what it should be.
+      ValueError: If the sentences are unsuitable for this size, or the file does not hold such a model.
     """
     sentences = [*pairs.source, *pairs.target]
     sentences = sentences[:: -(-len(sentences) // VOCABULARY_SENTENCES)]
@@ -79,7 +79,7 @@ def _train(sentences, size):
 
 
 def _write(path, content):
-    # Renamed when it is whole: other trainings may look for it meanwhile.
+    # Written under another name and renamed, because other trainings may open it at any time.
     handle, name = tempfile.mkstemp(dir=path.parent)
     with open(handle, "wb") as file:
         file.write(content)
@@ -90,18 +90,18 @@ def _load(path, size):
     try:
         model = sentencepiece.SentencePieceProcessor(model_file=str(path))
     except RuntimeError:
-        raise ValueError(f"{path} must be a model of sentencepiece; delete it, and it is made again") from None
+        raise ValueError(f"{path} must be a model of sentencepiece; delete it, and it will be recreated") from None
     special = {name: getattr(model, name)() for name in SPECIAL}
     if (len(model), special) != (size, SPECIAL):
         raise ValueError(
-            f"{path} must hold {size} subwords, of these {SPECIAL}; delete it, and it is made again. "
+            f"{path} must hold {size} subwords, among them {SPECIAL}; delete it, and it will be recreated. "
             f"Received: {len(model)} subwords, {special}"
         )
     return model
 
 
 def encode(pairs: Pairs, subwords: sentencepiece.SentencePieceProcessor) -> Pairs:
-    """`Pairs` of ragged tensors: the sentences as numbers of subwords, each with the end."""
+    """Encodes sentences as `Pairs` of ragged tensors of subword ids, each sentence with `END`."""
     return Pairs(*(_encode(sentences, subwords) for sentences in pairs))
 
 
@@ -115,12 +115,12 @@ def _encode(sentences, subwords):
 
 
 def make_training_batches(pairs: Pairs, size: int, longest: int, seed: int) -> tf.data.Dataset:
-    """Batches ((source, target so far), target) without end, each of sentences of like length, in a random order.
+    """Endless batches ((source, target so far), target) in random order, bucketed by length.
 
     Args:
       pairs: Sentences as subwords.
-      size: Pairs of a batch.
-      longest: Pairs with a sentence of more subwords are left out.
+      size: Pairs per batch.
+      longest: Length limit in subwords; pairs with a longer sentence are left out.
       seed: Seed of the order.
 
     Raises:
@@ -141,7 +141,7 @@ def make_training_batches(pairs: Pairs, size: int, longest: int, seed: int) -> t
 
 
 def make_batches(pairs: Pairs, size: int) -> tf.data.Dataset:
-    """All pairs of subwords once, the short ones first, in batches."""
+    """Batches of all pairs, once each, the shortest targets first."""
     order = tf.argsort(pairs.target.row_lengths(), stable=True)
     return _make_examples(Pairs(*(tf.gather(sentences, order) for sentences in pairs))).padded_batch(size)
 

@@ -1,7 +1,7 @@
-"""Text for language models, word by word: the Penn Treebank, WikiText-2 or one's own, in parallel streams.
+"""Text for word-level language models: the Penn Treebank, WikiText-2 or the user's own, in parallel streams.
 
-A text is its words, split at white space, with a token at the end of each line. The vocabulary is that of the
-training file. A perplexity says how many words of the vocabulary a model is undecided among, so perplexities with
+A text is split into words at white space, and each line ends with a special token. The vocabulary is that of the
+training file. A perplexity is the number of words that a model is effectively undecided among, so perplexities with
 different vocabularies are not comparable.
 """
 
@@ -20,12 +20,12 @@ END, UNKNOWN = "<eos>", "<unk>"
 
 
 class TextSource(NamedTuple):
-    """Where a text is.
+    """The location of a text.
 
     Attributes:
-      file: A part's file in the data directory, DATA_DIR.
-      obtain: What a message says of the size, and of how to get the files into DATA_DIR.
-      closed: Whether every word is in the training file; else the others become "<unk>".
+      file: Path of a part in the data directory, DATA_DIR.
+      obtain: Text for error messages: the size, and how to get the files into DATA_DIR.
+      closed: Whether the training file contains every word; if not, other words become "<unk>".
     """
 
     file: str
@@ -55,7 +55,7 @@ TEXTS = {
 
 
 class TokenizedText(NamedTuple):
-    """The three parts of a text as int32 arrays of tokens, numbers less than `vocabulary`."""
+    """The three parts of a text as int32 arrays of tokens less than `vocabulary`."""
 
     vocabulary: int
     train: np.ndarray
@@ -64,13 +64,13 @@ class TokenizedText(NamedTuple):
 
 
 def find_text(name: str, data_dir: Optional[pathlib.Path]) -> Optional[str]:
-    """The name of the text that a directory has: the given one, else one's own, else any of `TEXTS`, else None."""
+    """The name of the text in a directory: the given one, else the user's own, else any of `TEXTS`, else None."""
     order = (name, OWN, *TEXTS) if data_dir else ()
     return next((one for one in order if TEXTS[one].path("train", data_dir).is_file()), None)
 
 
 def hash_text(name: str, data_dir: pathlib.Path) -> str:
-    """16 hexadecimal digits that tell this text from others."""
+    """A digest of 16 hexadecimal digits that identifies a text."""
     return hash_files(_find(name, data_dir, part) for part in PARTS)
 
 
@@ -79,12 +79,12 @@ def load(name: str, data_dir: Optional[pathlib.Path], vocabulary: Optional[int] 
 
     Args:
       name: A name of `TEXTS`.
-      data_dir: The directory; None is an error that says what to download.
-      vocabulary: The number of words that are kept, the most frequent ones; the others become "<unk>". None: all.
+      data_dir: The data directory; None raises an error that says what to download.
+      vocabulary: Number of most frequent words to keep; other words become "<unk>". None keeps all.
 
     Raises:
       FileNotFoundError: If a file is missing.
-      ValueError: If a file is not UTF-8, is empty, or has a word that a vocabulary of all words lacks.
+      ValueError: If a file is not UTF-8, has no words, or has a word outside a closed vocabulary.
     """
     paths = {part: _find(name, data_dir, part) for part in PARTS}
     lines = {part: _read(path) for part, path in paths.items()}
@@ -114,7 +114,7 @@ def _read(path):
 
 
 def _number_words(lines, vocabulary):
-    """Word -> its number; the most frequent words come first, those of one frequency in the order of the text."""
+    """Numbers the words by descending frequency; equally frequent words by their order in the text."""
     words = [word for word, _ in collections.Counter(itertools.chain.from_iterable(lines)).most_common()]
     if vocabulary is not None:
         words = [UNKNOWN, *(word for word in words if word != UNKNOWN)][:vocabulary]
@@ -127,28 +127,28 @@ def _encode(lines, index, unknown, path):
         found = [index.get(word, unknown) for word in words]
         if None in found:
             raise ValueError(
-                f"{path}, line {number}: must have the training file's words alone. "
-                f"Received: {words[found.index(None)]!r}. The files are of different texts; download them again"
+                f"{path}, line {number}: must have only words of the training file. "
+                f"Received: {words[found.index(None)]!r}. The files belong to different texts; download them again"
             )
         tokens += found
     return np.array(tokens, np.int32)
 
 
 def make_batches(tokens: np.ndarray, streams: int, steps: int, endless: bool = False) -> tf.data.Dataset:
-    """A text in parallel streams, for truncated backpropagation through time.
+    """Batches of a text in parallel streams, for truncated backpropagation through time.
 
-    The text is cut into as many equal streams as a batch has rows: a row goes on where the same row of the batch
-    before ended. The remainder at the text's end, fewer tokens than there are streams, is left out.
+    The text is cut into as many equal streams as a batch has rows; each row continues the same row of the previous
+    batch. The remainder at the end of the text, fewer tokens than streams, is dropped.
 
     Args:
       tokens: Int array [number of tokens].
       streams: Rows of a batch.
-      steps: Columns of a batch. The last batch has fewer, so that every token counts; but `endless` leaves it out.
-      endless: After the end the text begins again.
+      steps: Columns of a batch. The last batch may have fewer, so that every token counts; `endless` drops it.
+      endless: Whether the text starts again after its end.
 
     Returns:
-      A `tf.data.Dataset` of ((words, continued), targets): int32 [streams, steps]; float32 [streams], 0 where the
-      text begins, else 1; and the words that follow, int32 [streams, steps].
+      A `tf.data.Dataset` of ((words, continued), targets): words, int32 [streams, steps]; continued, float32
+      [streams], 0 at the start of the text, else 1; targets, the next words, int32 [streams, steps].
 
     Raises:
       ValueError: If the text is too short.
@@ -160,7 +160,7 @@ def make_batches(tokens: np.ndarray, streams: int, steps: int, endless: bool = F
             "longer text, or a smaller --scale"
         )
     rows = tf.constant(tokens[: streams * length].reshape(streams, length))
-    last = length - 1  # it has no word to predict
+    last = length - 1  # the last word has no next word to predict
 
     def cut(start):
         end = tf.minimum(start + steps, last)

@@ -1,4 +1,4 @@
-"""Text files from any system: with or without a byte order mark, with any line ends."""
+"""Text files from any system, with or without a byte order mark, with any line endings."""
 
 import codecs
 import hashlib
@@ -7,15 +7,15 @@ from collections.abc import Iterable
 
 
 def read_lines(path: pathlib.Path) -> list[str]:
-    """The lines of a UTF-8 file, without its byte order mark and without what ends each line.
+    """Reads the lines of a UTF-8 file, without byte order mark and line endings.
 
-    A line ends with LF or CR LF; in a file that has no LF, with CR.
+    Lines end with LF or CR LF, or with CR in a file without LF.
 
     Raises:
       ValueError: If a line is not UTF-8.
     """
     content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
-    # Not `splitlines`: text on the web has the other ends, a lone CR among them, within sentences.
+    # Not `splitlines`: in text from the web, other line separators, such as a lone CR, occur within sentences.
     end = b"\n" if b"\n" in content or b"\r" not in content else b"\r"
     return [_decode(line, number, path) for number, line in enumerate(content.removesuffix(end).split(end), start=1)]
 
@@ -30,7 +30,7 @@ def _decode(line, number, path):
 
 
 def hash_files(paths: Iterable[pathlib.Path]) -> str:
-    """16 hexadecimal digits that tell these files from others."""
+    """A digest of 16 hexadecimal digits that identifies the contents of files."""
     digest = hashlib.sha256()
     for path in paths:
         digest.update(hashlib.sha256(path.read_bytes()).digest())

@@ -1,8 +1,8 @@
-"""What the flag --data_dir means to TensorFlow Datasets."""
+"""The meaning of the flag --data_dir for TensorFlow Datasets."""
 
 import pathlib
 
 
 def tfds_directory(data_dir: pathlib.Path) -> pathlib.Path:
-    """DATA_DIR/tfds if that is there, else DATA_DIR itself."""
+    """DATA_DIR/tfds if it exists, else DATA_DIR itself."""
     return data_dir / "tfds" if (data_dir / "tfds").is_dir() else data_dir

@@ -10,5 +10,5 @@ EXPERIMENTS = (
 
 
 def load_experiment(name: str) -> Experiment:
-    """The module of an experiment; imported when it is needed, for each has libraries of its own."""
+    """Imports the module of an experiment only when it is needed, because each needs other libraries."""
     return importlib.import_module(f"benchmarks.experiments.{name}")

@@ -1,4 +1,4 @@
-"""The search's own child network, trained for long on all of CIFAR-10 (ICML paper, Figure 5)."""
+"""The search's child network, trained for many epochs on all of CIFAR-10 (ICML paper, Figure 5)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ __all__ = ["list_options", "run_trial"]
 TITLE = "Two-layer ConvNet on CIFAR-10 (v1 Figure 5)"
 METRIC = Metric("validation accuracy", larger_is_better=True, format=".1%")
 SCALED_DOWN = (
-    "Scaled down: 500 updates, 1.1 epochs, in place of 100 epochs, on images of 16x16 pixels, with 16 filters in "
-    "place of 32. The images are those of CIFAR-10 stored anew as JPEG of quality 75, so that accuracies are not "
-    "comparable with published ones."
+    "Scaled down: 500 updates (1.1 epochs) instead of 100 epochs, images of 16x16 pixels, and 16 filters instead of "
+    "32. The images are CIFAR-10 re-encoded as JPEG at quality 75, so accuracies are not comparable with published "
+    "ones."
 )
 COLUMNS = {"test": ("best test", ".1%"), "test_final": ("final test", ".1%")}
-# The figure has no numbers; in words: the found ones slightly above Momentum and SGD, far above RMSProp and Adam.
+# The figure has no numbers; the found optimizers are slightly above Momentum and SGD, far above RMSProp and Adam.
 PAPER = {}
 PICTURES = TEST_CURVES
 # The last two are the figure's "Optimizer 1" and "Optimizer 2".
@@ -31,7 +31,7 @@ CONTENDERS = (
 
 @dataclass(frozen=True)
 class ChildNetwork(ConvNet):
-    """The child, which has no weight decay."""
+    """The child network, which ignores the weight decay."""
 
     def __call__(self, input_shape: Sequence[int], classes: int, weight_decay: float) -> tf.keras.Model:
         return super().__call__(input_shape, classes)

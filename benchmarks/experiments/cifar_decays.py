@@ -1,8 +1,8 @@
-"""Decays of the learning rate on the Wide ResNet, each with the same optimizers (arXiv v2, sections 5.2 and 6.2).
+"""Learning-rate decays on the Wide ResNet, each with the same optimizers (arXiv v2, sections 5.2 and 6.2).
 
-The paper compares linear cosine with cosine on its own optimizers alone, and says that both of its decays allow a
-higher rate at first and converge faster. Every optimizer here has every decay, so that what a decay does can be told
-from what an optimizer does.
+The paper compares linear cosine with cosine only on its own optimizers, and says that both of its decays allow a
+higher initial rate and converge faster. Here, every optimizer is combined with every decay, to separate the effects
+of the two.
 """
 
 from benchmarks.experiments import cifar_wrn

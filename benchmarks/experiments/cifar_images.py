@@ -1,4 +1,4 @@
-"""What the experiments on CIFAR-10 share: their sizes, what is tuned, and one trial."""
+"""The common parts of the experiments on CIFAR-10: sizes, tuned options, and one trial."""
 
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
@@ -24,14 +24,14 @@ class Setting:
       sweep: The `Sweep`.
       model: (input shape, classes, weight decay) -> Keras model.
       steps: Weight updates of a training.
-      evaluations: How often the validation data are measured.
-      batch_size: 128 in Zagoruyko & Komodakis (2016), 100 for the search's child.
-      side: Images are averaged down to this many pixels; 32 leaves them.
-      augment: Whether training images are shifted by up to an eighth and mirrored at random.
-      validation_examples: How many of the 50,000 training images validate and are not trained on; 5,000 in the paper.
-      weight_decays: What the weight decay of the common optimizers is tuned over; the found ones have none.
-      made_up: Random images in place of CIFAR-10.
-      training_examples: How many of the other training images are trained on, the first ones; None: all.
+      evaluations: Number of evaluations on the validation data.
+      batch_size: Images per batch; 128 in Zagoruyko & Komodakis (2016), 100 for the search's child.
+      side: Side of the images in pixels, to which they are averaged down; 32 keeps them.
+      augment: Whether training images are randomly shifted by up to an eighth of their side and mirrored.
+      validation_examples: Number of the 50,000 training images held out for validation; 5,000 in the paper.
+      weight_decays: Values among which the weight decay of the common optimizers is tuned; found ones have none.
+      made_up: Whether to use random images instead of CIFAR-10.
+      training_examples: Number of the remaining training images to train on, from the first; None for all.
     """
 
     sweep: Sweep
@@ -50,12 +50,12 @@ class Setting:
 def compare_others(
     settings: Mapping[str, Setting], contenders: Sequence[str], quick: Sequence[str]
 ) -> dict[str, Setting]:
-    """The settings of an experiment with other contenders.
+    """Replaces the contenders in the settings of an experiment.
 
     Args:
       settings: `SETTINGS` of the experiment.
-      contenders: The contenders at scale `small` and `paper`.
-      quick: Those at scale `smoke`.
+      contenders: The contenders at scales `small` and `paper`.
+      quick: The contenders at scale `smoke`.
     """
     sweeps = {
         "smoke": Sweep(tuple(quick), (1e-2,), seeds=1),
@@ -66,7 +66,7 @@ def compare_others(
 
 
 def list_options(setting: Setting, name: str) -> tuple[dict[str, float], ...]:
-    """The weight decays that an optimizer is tried with."""
+    """The weight decays to try with an optimizer."""
     decays = setting.weight_decays if name.partition("@")[0] in COMMON else (0.0,)
     return tuple({"weight_decay": decay} for decay in decays)
 
@@ -96,5 +96,5 @@ def run_trial(
         larger_is_better=True,
         test_curve=True,  # Figures 5 and 7 of the ICML paper
     )
-    # The weight decay is the model's, as a part of its loss.
+    # The weight decay is part of the model's loss, not of the optimizer.
     return training.train(work, contender, trial._replace(options=()), strategy)

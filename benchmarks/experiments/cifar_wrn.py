@@ -10,17 +10,16 @@ __all__ = ["list_options", "run_trial"]
 TITLE = "Wide ResNet on CIFAR-10 (v2 Tables 1 and 2, Figures 6 and 7)"
 METRIC = Metric("validation accuracy", larger_is_better=True, format=".1%")
 SCALED_DOWN = (
-    "Scaled down: WRN-10-1 (78,000 parameters) on images of 16x16 pixels for 250 updates, in place of WRN-40-4 "
+    "Scaled down: WRN-10-1 (78,000 parameters) on images of 16x16 pixels for 250 updates, instead of WRN-40-4 "
     "(9 million) for 300 epochs; 12 of the 30 rows; the weight decay of the common optimizers is 0, not tuned. The "
-    "images are those of CIFAR-10 stored anew as JPEG of quality 75, so that accuracies are not comparable with "
-    "published ones."
+    "images are CIFAR-10 re-encoded as JPEG at quality 75, so accuracies are not comparable with published ones."
 )
 COLUMNS = {"test": ("best test", ".1%"), "test_final": ("final test", ".1%")}
 PICTURES = TEST_CURVES
 
 
 def _rows(text):
-    """ "name best final" a line, in percent."""
+    """Parses lines of "name best final", in percent."""
     words = [line.split() for line in text.strip().splitlines()]
     return {name: {"test": float(best) / 100, "test_final": float(final) / 100} for name, best, final in words}
 

@@ -1,9 +1,9 @@
 """ImageNet with the mobile NASNet-A (arXiv v2, section 6.3, Table 3).
 
-The network is Keras's own. For the rest of the training Bello et al. refer to Zoph et al. (2017). Of that there are
-the crops, the label smoothing and their RMSProp. There is no auxiliary classifier, drop path or dropout before the
-last layer, which Keras's network does not have, and no distortion of colours, weight decay, moving average of the
-weights or clipping of gradients: less regularization, for all optimizers the same. PAPERS.md has a row for each.
+The network is Keras's own. For the rest of the training, Bello et al. refer to Zoph et al. (2017). This experiment
+has their crops, label smoothing and RMSProp. It has no auxiliary classifier, drop path or dropout before the last
+layer, which Keras's network lacks, and no colour distortion, weight decay, moving average of the weights or gradient
+clipping. All optimizers thus have equally less regularization. PAPERS.md has a row for each difference.
 """
 
 import pathlib
@@ -22,9 +22,9 @@ from benchmarks.trials.trials import Metric, Sweep, Trial
 TITLE = "NASNet-A mobile on ImageNet (v2 Table 3)"
 METRIC = Metric("validation accuracy", larger_is_better=True, format=".1%")
 SCALED_DOWN = (
-    "Scaled down: Imagenette, ten of the 1,000 classes: 1,700 images to train, 300 to validate and 500 to test, of "
-    "48x48 pixels in place of 224x224; a network of 76,628 parameters in place of 5.3 million; 200 updates with 32 "
-    "images each, 3.8 epochs, in place of 250,000 with 1,600."
+    "Scaled down: Imagenette, ten of the 1,000 classes, with 1,700 training, 300 validation and 500 test images of "
+    "48x48 pixels instead of 224x224; a network with 76,628 parameters instead of 5.3 million; 200 updates with 32 "
+    "images each (3.8 epochs) instead of 250,000 with 1,600."
 )
 COLUMNS = {"test": ("top-1", ".1%"), "test_top5": ("top-5", ".1%"), "test_final": ("final top-1", ".1%")}
 PAPER = {
@@ -33,7 +33,7 @@ PAPER = {
     "addsign-ld@cosine": {"test": 0.738, "test_top5": 0.916},
 }
 PICTURES = {}
-# What RMSProp is tried with: Keras's defaults, and what Zoph et al. trained with.
+# The options to try with RMSProp: Keras's defaults, and those of Zoph et al.
 RMSPROP = ({}, {"rho": 0.9, "momentum": 0.9, "epsilon": 1.0})
 
 
@@ -46,14 +46,15 @@ class Setting:
       model: A `NASNetA`.
       dataset: A name of `photos.SOURCES`.
       classes: Number of classes of the data set.
-      validation: Number of training images that are not trained on but validate: the first ones, which are a random
-        sample, because TFDS stores images in a fixed random order. The data set's own validation images test.
-      pixels: Side of the images. 224 in the paper.
-      batch_size: Images of a batch of all replicas together; in the paper 50 replicas with 32 images each.
-      steps: Weight updates of a training. 250,000 in the paper.
-      evaluations: How often the validation data are measured.
-      label_smoothing: Part of the target that is spread over all classes.
-      made_up: Random images in place of the data set.
+      validation: Number of training images held out for validation. They are the first ones, which are a random
+        sample, because TFDS stores images in a fixed random order. The data set's own validation images are the test
+        data.
+      pixels: Side of the images; 224 in the paper.
+      batch_size: Images per batch of all replicas together; in the paper, 50 replicas with 32 images each.
+      steps: Weight updates of a training; 250,000 in the paper.
+      evaluations: Number of evaluations on the validation data.
+      label_smoothing: Fraction of the target that is spread over all classes.
+      made_up: Whether to use random images instead of the data set.
     """
 
     sweep: Sweep
@@ -101,7 +102,7 @@ SETTINGS = {
 
 
 def list_options(setting: Setting, name: str) -> tuple[dict[str, float], ...]:
-    """What RMSProp is tuned over; the others have the learning rate alone."""
+    """The options to tune for RMSProp; the others have only the learning rate."""
     return RMSPROP if name.startswith("rmsprop@") else ({},)
 
 
@@ -122,7 +123,7 @@ def run_trial(
 
 
 def _run_trial(setting, trial, contender, data_dir, strategy):
-    # Before the data are made: TensorFlow mixes the global seed into their order.
+    # The order of the data depends on TensorFlow's global seed, which the caller has set.
     builder = photos.open_builder(setting.dataset, data_dir)
     held_out, pixels, batch = setting.validation, setting.pixels, setting.batch_size
     test = photos.make_evaluation_batches(builder, "validation", pixels, batch)
@@ -146,7 +147,7 @@ def _run_trial(setting, trial, contender, data_dir, strategy):
 
 
 def make_accuracies() -> list[tf.keras.metrics.Metric]:
-    """The metrics: top 1 and top 5."""
+    """Top-1 and top-5 accuracy."""
     return [
         tf.keras.metrics.SparseCategoricalAccuracy(name="top1"),
         tf.keras.metrics.SparseTopKCategoricalAccuracy(k=5, name="top5"),
@@ -154,7 +155,7 @@ def make_accuracies() -> list[tf.keras.metrics.Metric]:
 
 
 def smoothed_cross_entropy(classes: int, smoothing: float) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """Keras smooths only targets that are no class numbers."""
+    """Cross-entropy with label smoothing for integer labels, which Keras does not offer."""
 
     def loss(labels, logits):
         targets = tf.one_hot(tf.reshape(labels, [-1]), classes)

@@ -1,9 +1,9 @@
 """Language modelling on the Penn Treebank (arXiv v2, section 6.5, Table 5).
 
-The loss is summed over the steps of backpropagation and averaged over the streams, as is customary for this task; a
-gradient norm of 5 and learning rates are meant so. Validation and test begin with a state of zero, carry it to the
-end of the text, and average over the words, without dropout; they leave the state of the training as it is. Weight
-decay, which the paper tuned to values that it does not tell, is left out.
+The loss is summed over the steps of backpropagation and averaged over the streams, as is customary for this task;
+the gradient norm of 5 and the learning rates refer to this loss. Validation and test start from a zero state, carry
+it to the end of the text, and average over the words, without dropout; they do not change the training's state.
+Weight decay is left out: the paper tuned it but does not report the values.
 """
 
 import functools
@@ -25,9 +25,10 @@ from benchmarks.trials.trials import Metric, Sweep, Trial
 TITLE = "LSTM language model (v2 Table 5)"
 METRIC = Metric("validation perplexity", larger_is_better=False, format=".1f")
 SCALED_DOWN = (
-    "Scaled down: WikiText-2 cut to its 5,000 most frequent words in place of the Penn Treebank, so perplexities "
-    "are others; 128 units (0.8 million parameters) in place of 650 (10 million), batches of 20 x 20 words in place "
-    "of 64 x 35, 400 updates (8% of the text) in place of 150,000; the first 10,000 words of validation and test."
+    "Scaled down: WikiText-2 with its 5,000 most frequent words instead of the Penn Treebank, so perplexities are "
+    "not comparable; 128 units (0.8 million parameters) instead of 650 (10 million), batches of 20 x 20 words "
+    "instead of 64 x 35, 400 updates (8% of the text) instead of 150,000; the first 10,000 words of the validation "
+    "and test texts."
 )
 COLUMNS = {"best": ("validation", ".1f"), "test": ("test", ".1f")}
 PAPER = {
@@ -37,7 +38,7 @@ PAPER = {
     "addsign@cosine": {"best": 68.8, "test": 65.2},
 }
 PICTURES = {}
-# Each worker would read other batches than those that follow each other.
+# With these, each worker would read batches that are not consecutive.
 SEVERAL_READERS = (tf.distribute.MultiWorkerMirroredStrategy, tf.distribute.ParameterServerStrategy)
 CONTENDERS = ("adam", "sgd", "powersign", "addsign")
 
@@ -49,16 +50,16 @@ class Setting:
     Args:
       sweep: The `Sweep`.
       model: A `LSTMLanguageModel`.
-      text: A name of `text.TEXTS`. "ptb" in the paper.
+      text: A name of `text.TEXTS`; "ptb" in the paper.
       digest: A digest that identifies the user's own text; else "".
-      vocabulary: Number of the most frequent words that are kept; None: all.
-      streams: Rows of a batch. 64 in the paper.
-      truncation: Steps that gradients go back, the columns of a batch. 35 in the paper.
-      steps: Weight updates of a training. 150,000 in the paper.
-      evaluations: How often the validation data are measured.
-      evaluated: Words of the validation and of the test text that are used, the first ones; None: all.
-      clipnorm: The most that the norm of the gradient may be. 5 in the paper.
-      made_up: A made-up text in the form of `text`.
+      vocabulary: Number of most frequent words to keep; None for all.
+      streams: Rows of a batch; 64 in the paper.
+      truncation: Steps of backpropagation, the columns of a batch; 35 in the paper.
+      steps: Weight updates of a training; 150,000 in the paper.
+      evaluations: Number of evaluations on the validation data.
+      evaluated: Number of words of the validation and test texts to use, from the first; None for all.
+      clipnorm: Largest norm of the gradient; 5 in the paper.
+      made_up: Whether to use a synthetic text in the format of `text`.
     """
 
     sweep: Sweep
@@ -118,7 +119,7 @@ SETTINGS = {
 def choose_data(
     setting: Setting, data_dir: Optional[pathlib.Path], languages: Optional[tuple[str, str]]
 ) -> tuple[Setting, str]:
-    """The setting for the text that a directory has, and the text's name if it is not the scale's own."""
+    """The setting for the text in a directory, and the text's name; "" for the scale's own text."""
     found = text.find_text(setting.text, data_dir)
     if found is None or (found == setting.text and not setting.made_up):
         return setting, ""
@@ -127,7 +128,7 @@ def choose_data(
 
 
 def list_options(setting: Setting, name: str) -> tuple[dict[str, float], ...]:
-    """Nothing is tuned beside the learning rate."""
+    """No options: only the learning rate is tuned."""
     return ({},)
 
 
@@ -162,34 +163,35 @@ def run_trial(
 
 
 def count_rows(setting: Setting, strategy: tf.distribute.Strategy) -> int:
-    """The rows of a batch that each replica has.
+    """The number of rows of a batch per replica.
 
     Raises:
-      ValueError: If they cannot be divided so that a stream stays with its replica.
+      ValueError: If the rows cannot be divided so that each stream stays on one replica.
     """
     replicas = strategy.num_replicas_in_sync
     if isinstance(strategy, SEVERAL_READERS) or setting.streams % replicas:
         raise ValueError(
             "argument --strategy: must be default or mirrored, and the number of replicas must divide "
-            f"{setting.streams}, for a stream stays with its replica. Received: {type(strategy).__name__}, {replicas}"
+            f"{setting.streams}, because a stream stays on one replica. Received: {type(strategy).__name__}, "
+            f"{replicas}"
         )
     return setting.streams // replicas
 
 
 def summed_cross_entropy(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """The loss of each stream; Keras takes the mean."""
+    """The loss of each stream, summed over its steps; Keras averages over the streams."""
     nats = tf.keras.losses.sparse_categorical_crossentropy(targets, logits, from_logits=True)
     return tf.reduce_sum(nats, axis=1)
 
 
 def make_nats_per_word() -> list[tf.keras.metrics.Metric]:
-    """What perplexity is made of; the loss that `evaluate` tells is the mean over batches, which differ in length."""
+    """The metric behind perplexity; the loss of `evaluate` is a mean over batches, which differ in length."""
     return [tf.keras.metrics.SparseCategoricalCrossentropy(from_logits=True, name="nats")]
 
 
 @functools.lru_cache(maxsize=1)
 def load(name: str, vocabulary: Optional[int], made_up: bool, data_dir: Optional[pathlib.Path]) -> text.TokenizedText:
-    """The text of a name, or one made up in its form."""
+    """Loads a text by name, or a synthetic one in its format."""
     if not made_up:
         return text.load(name, data_dir, vocabulary)
     with tempfile.TemporaryDirectory() as directory:
@@ -198,7 +200,7 @@ def load(name: str, vocabulary: Optional[int], made_up: bool, data_dir: Optional
 
 
 def write_made_up(name: str, data_dir: pathlib.Path, lines: int = 40, words: int = 25) -> None:
-    """Files in the form of a text, in which each word nearly tells the next."""
+    """Writes files in the format of a text, in which each word nearly determines the next."""
     random = np.random.default_rng(0)
     for part in text.PARTS:
         jumps = random.integers(1, 3, size=(lines, 12))

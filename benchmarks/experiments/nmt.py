@@ -1,12 +1,12 @@
-"""Translation from English to German by GNMT (arXiv v2, section 6.4, Table 4).
+"""Translation from English to German with GNMT (arXiv v2, section 6.4, Table 4).
 
-The loss is the mean cross-entropy over the subwords of a batch, and the perplexity the exponential of the mean over
-all subwords of a set; padding counts in neither. The perplexity on the training data is without dropout, on as many
-of their sentences as there are for validation.
+The loss is the mean cross-entropy over the subwords of a batch; the perplexity is the exponential of the mean over
+all subwords of a set. Padding is ignored in both. The training perplexity is measured without dropout, on as many
+training sentences as there are validation sentences.
 
-BLEU is of beam search. Trainings that test have it on the validation data too, whenever these are measured: at its
-peak, in the mean near its peak, and on the test data with the weights of its peak. The learning rate is chosen by
-perplexity.
+The learning rate is chosen by perplexity. BLEU is measured with beam search. Trainings that test also measure BLEU at
+each evaluation on the validation data, and report it at its peak, as a mean near the peak, and on the test data with
+the weights of the peak.
 """
 
 import functools
@@ -31,9 +31,9 @@ from benchmarks.trials.trials import Metric, Sweep, Trial
 TITLE = "English to German by GNMT (v2 Table 4)"
 METRIC = Metric("validation perplexity", larger_is_better=False, format=".2f")
 SCALED_DOWN = (
-    "Scaled down: Multi30k (captions, 29,000 pairs) in place of WMT 2014; 2,000 subwords in place of 32,000; 2+2 "
-    "layers of 64 units (0.6 million weights), no dropout, in place of 8+8 of 1024 (277 million); 700 updates of 32 "
-    "sentences, less than one pass over the data. At so low a BLEU the perplexity tells more of the optimizers."
+    "Scaled down: Multi30k (captions, 29,000 pairs) instead of WMT 2014; 2,000 subwords instead of 32,000; 2+2 "
+    "layers of 64 units (0.6 million weights) without dropout instead of 8+8 of 1024 (277 million); 700 updates of "
+    "32 sentences, less than one pass over the data. With BLEU this low, perplexity says more about the optimizers."
 )
 COLUMNS = {
     "train_perplexity": ("train perplexity", ".2f"),
@@ -64,14 +64,14 @@ class Setting:
       sweep: The `Sweep`.
       network: A `GNMT`; its defaults are the paper's.
       beam: A `Beam`.
-      corpus: A name of `CORPORA`. "wmt14" in the paper.
-      languages: The source and the target language, as the corpus calls them.
+      corpus: A name of `CORPORA`; "wmt14" in the paper.
+      languages: The source and the target language, by their names in the corpus.
       digest: A digest that identifies the user's own sentences; else "".
-      batch_size: Sentences per update. 128 in the paper, from each of 12 workers by itself.
-      longest: Number of subwords of the longest training sentence.
-      steps: Weight updates. The paper has no number; 340,000 is a usual one for this network and data.
-      evaluations: How often the validation data are measured.
-      clipnorm: The most that the norm of the gradient may be. 5 in Wu et al. (2016).
+      batch_size: Sentences per update; 128 in the paper, where each of 12 workers updates on its own.
+      longest: Largest length of a training sentence, in subwords.
+      steps: Weight updates; the paper gives no number, and 340,000 is usual for this network and data.
+      evaluations: Number of evaluations on the validation data.
+      clipnorm: Largest norm of the gradient; 5 in Wu et al. (2016).
     """
 
     sweep: Sweep
@@ -116,7 +116,7 @@ SETTINGS = {
 def choose_data(
     setting: Setting, data_dir: Optional[pathlib.Path], languages: Optional[tuple[str, str]]
 ) -> tuple[Setting, str]:
-    """The setting for the sentences that a directory has, and their name if they are not the scale's own."""
+    """The setting for the sentences in a directory, and their name; "" for the scale's own sentences."""
     languages = languages or setting.languages
     corpus = setting.corpus if setting.corpus == MADE_UP else find_corpus(setting.corpus, data_dir)
     if (corpus, languages) == (setting.corpus, setting.languages):
@@ -126,7 +126,7 @@ def choose_data(
 
 
 def list_options(setting: Setting, name: str) -> tuple[dict[str, float], ...]:
-    """Nothing is tuned beside the learning rate."""
+    """No options: only the learning rate is tuned."""
     return ({},)
 
 
@@ -155,7 +155,7 @@ def run_trial(
     work = training.Work(
         model=setting.network,
         loss=tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=PAD),
-        # Averages over the subwords, where the loss that `evaluate` tells averages over the batches.
+        # A mean over the subwords; the loss of `evaluate` is a mean over the batches.
         metrics=lambda: [
             tf.keras.metrics.SparseCategoricalCrossentropy(from_logits=True, ignore_class=PAD, name="nats")
         ],
@@ -172,11 +172,11 @@ def run_trial(
 
 
 def read_perplexity(logs: dict[str, float]) -> float:
-    """The perplexity of what `evaluate` tells."""
+    """The perplexity from the logs of `evaluate`."""
     return training.perplexity(logs["nats"])
 
 
 def _thin_out(pairs, count):
-    """So many pairs, from all over the text."""
+    """Picks `count` pairs, evenly spaced over the text."""
     every = max(1, int(pairs.source.nrows()) // count)
     return Pairs(*(sentences[::every][:count] for sentences in pairs))

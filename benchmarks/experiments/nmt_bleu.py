@@ -1,4 +1,4 @@
-"""BLEU in the translation experiment, in the course of a training and at its peak."""
+"""BLEU in the translation experiment, during training and at its peak."""
 
 from typing import Any
 
@@ -14,8 +14,8 @@ class Bleu:
     """BLEU of a model's translations; the search for them is traced once.
 
     Args:
-      beam: How translations are looked for.
-      batch_size: Sentences at a time.
+      beam: The settings of beam search.
+      batch_size: Number of sentences at a time.
       data: The `Data`.
     """
 
@@ -23,18 +23,18 @@ class Bleu:
         self._beam, self._batch_size, self._data, self._search = beam, batch_size, data, None
 
     def __call__(self, model: tf.keras.Model, split: str) -> dict[str, Any]:
-        """What `measure_bleu` says of a split's translations."""
+        """The result of `measure_bleu` for the translations of a split."""
         self._search = self._search or make_search(model, self._beam)
         found = translate(self._search, getattr(self._data, split).source, self._batch_size)
         return measure_bleu(self._data.subwords.decode(found), self._data.references[split])
 
     def at_peak(self, model: tf.keras.Model, peak: PeakWatch, tested: float) -> dict[str, Any]:
-        """What is kept of the validation's BLEU; the model gets the weights of its peak.
+        """The results at the peak of validation BLEU; sets the model to the weights of the peak.
 
         Args:
-          model: With the weights of the best perplexity.
-          peak: What has watched the training.
-          tested: The test BLEU of the model; often that step is the peak of both.
+          model: The model with the weights of the best perplexity.
+          peak: The callback that watched the training.
+          tested: The model's test BLEU, which is reused if the peak is at the same step, as it often is.
         """
         if not all(map(np.array_equal, model.get_weights(), peak.weights)):
             model.set_weights(peak.weights)

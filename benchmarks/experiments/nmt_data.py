@@ -1,4 +1,4 @@
-"""The sentences of the translation experiment as subwords, and made-up ones."""
+"""The sentences of the translation experiment as subwords, and synthetic ones."""
 
 import functools
 import pathlib
@@ -18,7 +18,7 @@ DIGITS = {
 
 
 class Data(NamedTuple):
-    """The `Pairs` of subwords of each split, the subwords, and what to compare the translations of a split with."""
+    """The `Pairs` of subwords of each split, the subword model, and the reference translations of each split."""
 
     train: Pairs
     validation: Pairs
@@ -29,7 +29,7 @@ class Data(NamedTuple):
 
 @functools.lru_cache(maxsize=1)
 def load(corpus: str, size: int, data_dir: Optional[pathlib.Path], languages: tuple[str, str] = LANGUAGES) -> Data:
-    """The sentences of a corpus, as so many subwords."""
+    """Loads the sentences of a corpus, with a vocabulary of `size` subwords."""
     with tempfile.TemporaryDirectory() as made_up:
         if corpus == MADE_UP:
             data_dir = pathlib.Path(made_up)
@@ -41,7 +41,7 @@ def load(corpus: str, size: int, data_dir: Optional[pathlib.Path], languages: tu
 
 
 def write_made_up(data_dir: pathlib.Path, languages: tuple[str, str] = LANGUAGES, sentences: int = 40) -> None:
-    """Numbers, digit by digit, in the files of the corpus "made_up"."""
+    """Writes the files of the corpus "made_up": numbers spelled digit by digit."""
     random = np.random.default_rng(0)
     (data_dir / MADE_UP).mkdir()
     for split in SPLITS:

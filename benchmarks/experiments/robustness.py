@@ -1,8 +1,8 @@
-"""PowerSign and AddSign with other constants (arXiv v2, section 5.1), on the search's own child.
+"""PowerSign and AddSign with other constants (arXiv v2, section 5.1), on the search's child network.
 
-The paper says in words that both are robust to slight changes of their constants, the decay rate of the moving
-average among them, and that a larger base of PowerSign converges faster at a minor loss in the end. One constant at a
-time is another than the default; the rate is tuned for each.
+The paper states, without numbers, that both are robust to slight changes of their constants, including the decay
+rate of the moving average, and that PowerSign with a larger base converges faster at a small cost in the final
+result. Each contender changes at most one constant; the learning rate is tuned for each.
 """
 
 from benchmarks.experiments import cifar_convnet
@@ -13,12 +13,14 @@ __all__ = ["list_options", "run_trial"]
 
 TITLE = "PowerSign and AddSign with other constants (v2 section 5.1)"
 METRIC = Metric("validation accuracy", larger_is_better=True, format=".1%")
-SCALED_DOWN = f"The section names no task: this is the child of cifar_convnet. {cifar_convnet.SCALED_DOWN}"
+SCALED_DOWN = (
+    f"The section names no task, so this uses the child network of cifar_convnet. {cifar_convnet.SCALED_DOWN}"
+)
 COLUMNS = cifar_convnet.COLUMNS
 PAPER = {}
 PICTURES = cifar_convnet.PICTURES
 
-BETAS = (0.5, 0.8, 0.95, 0.99)  # beside 0.9
+BETAS = (0.5, 0.8, 0.95, 0.99)  # in addition to the default, 0.9
 CONTENDERS = (
     "sgd", "adam",
     "powersign?base=2", "powersign", "powersign?base=10", *(f"powersign?beta={beta}" for beta in BETAS),

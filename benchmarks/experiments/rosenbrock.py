@@ -1,6 +1,6 @@
 """The Rosenbrock function (arXiv v2, section 6.1, Figure 5): a valley to follow, with exact gradients.
 
-A "seed" is a starting point: the customary one for tuning, others around it for the trials that count.
+A "seed" selects a starting point: the customary one for tuning, and points around it for the final trials.
 """
 
 import math
@@ -20,9 +20,9 @@ from neural_optimizer_search.objectives import LANDSCAPES
 
 TITLE = "Rosenbrock function (v2 Figure 5)"
 METRIC = Metric("value", larger_is_better=False, format=".2e")
-SCALED_DOWN = "Nothing is scaled down; twenty starting points around the customary one in place of that one alone."
+SCALED_DOWN = "Not scaled down; twenty starting points around the customary one instead of only that one."
 COLUMNS = {"final": ("value at the end", ".2e")}
-# The figure has no numbers; in words: PowerSign is better than Adam, RMSProp and SGD, and close to Momentum.
+# The figure has no numbers; PowerSign is better than Adam, RMSProp and SGD, and close to Momentum.
 PAPER = {}
 CONTENDERS = ("sgd", "momentum", "rmsprop", "adam", "powersign", "addsign")
 START_DEVIATION = 0.3
@@ -34,9 +34,9 @@ class Setting:
 
     Args:
       sweep: The `Sweep`.
-      iterations: Updates of each trial; 4,000 in the paper.
-      epsilons: What Adam's δ is tuned over; 10^-3 to 10^-8 in the paper.
-      points: Values that are kept of each trial, at equal distances.
+      iterations: Updates per trial; 4,000 in the paper.
+      epsilons: Values among which Adam's δ is tuned; 10^-3 to 10^-8 in the paper.
+      points: Number of values recorded per trial, at equal intervals.
     """
 
     sweep: Sweep
@@ -54,7 +54,7 @@ SETTINGS = {
 
 
 def list_options(setting: Setting, name: str) -> tuple[dict[str, float], ...]:
-    """What Adam's δ is tuned over; the others have the learning rate alone."""
+    """The values of δ to try with Adam; the others have only the learning rate."""
     if name.startswith("adam@"):
         return tuple({"epsilon": epsilon} for epsilon in setting.epsilons)
     return ({},)
@@ -67,7 +67,7 @@ def run_trial(
     data_dir: Optional[pathlib.Path],
     strategy: tf.distribute.Strategy,
 ) -> dict[str, Any]:
-    """Follows the function from one start; it needs neither data nor strategy."""
+    """Minimizes the function from one starting point; ignores `data_dir` and `strategy`."""
     started = time.perf_counter()
     optimizer = contender.make(trial.learning_rate, setting.iterations, **dict(trial.options))
     every = setting.iterations // setting.points
@@ -89,7 +89,7 @@ def run_trial(
 
 
 def choose_start(seed: int) -> np.ndarray:
-    """The customary start for tuning, and one around it for every other seed."""
+    """The customary starting point for tuning; a random one around it for every other seed."""
     customary = np.array(LANDSCAPES["rosenbrock"].start)
     if seed == TUNING_SEED:
         return customary
@@ -103,7 +103,7 @@ def minimize(
     points: int,
     every: int,
 ) -> list[np.ndarray]:
-    """The trajectory: `points` + 1 places, `every` updates apart."""
+    """The trajectory: `points` + 1 iterates, `every` updates apart; shorter if it diverges."""
     x = tf.Variable(at, dtype=tf.float32)
     optimizer.build([x])
 
@@ -124,7 +124,7 @@ def minimize(
 
 
 def plot_trajectories(axes: Any, plot: Plot) -> None:
-    """The way from the customary start at each contender's chosen rate, over contours of the function."""
+    """Plots each contender's trajectory from the customary start at its chosen rate, over contour lines."""
     x, y = np.meshgrid(np.linspace(-1.6, 1.6, 200), np.linspace(-0.6, 1.8, 200))
     values = LANDSCAPES["rosenbrock"].value(tf.constant(np.stack([x, y], axis=-1))).numpy()
     axes.contour(x, y, np.log10(values + 1e-3), levels=12, colors="gray", linewidths=0.5)

@@ -1,8 +1,8 @@
-"""The rules of Table 6 on the Wide ResNet (arXiv v2, section 8.2): the best of seven rates, none of them decayed.
+"""The rules of Table 6 on the Wide ResNet (arXiv v2, section 8.2): the best of seven constant learning rates.
 
-"Best" is at the epoch with the best validation, of all epochs; "final" at the last one. The table prints two of its
-32 rows as `sign(m) * sqrt(|g|)`, with two results: it has one row here, and the numbers of the second one, in this
-order, are 91.7, 91.1, 92.3 and 91.6.
+"Best" is the result at the epoch with the best validation, "final" the result at the last epoch. Two of the 32 rows
+of the table are printed as `sign(m) * sqrt(|g|)`, with different results. Here there is one such row; the numbers of
+the other, in the order of `COLUMNS`, are 91.7, 91.1, 92.3 and 91.6.
 """
 
 from benchmarks.experiments.cifar_images import RATES, Setting, list_options, run_trial
@@ -14,9 +14,9 @@ __all__ = ["METRIC", "list_options", "run_trial"]
 
 TITLE = "The rules of Table 6 on the Wide ResNet (v2 section 8.2)"
 SCALED_DOWN = (
-    "Scaled down: WRN-10-1 (78,000 parameters) on images of 8x8 pixels, 2,000 of them in 6 epochs, in place of "
-    "WRN-40-4 (9 million) on 45,000 in 300 epochs. The images are those of CIFAR-10 stored anew as JPEG of quality "
-    "75, so that accuracies are not comparable with published ones."
+    "Scaled down: WRN-10-1 (78,000 parameters) on 2,000 images of 8x8 pixels for 6 epochs, instead of WRN-40-4 "
+    "(9 million) on 45,000 for 300 epochs. The images are CIFAR-10 re-encoded as JPEG at quality 75, so accuracies "
+    "are not comparable with published ones."
 )
 COLUMNS = {
     "final": ("final validation", ".1%"),
@@ -28,7 +28,7 @@ PICTURES = {}
 
 
 def _rows(text):
-    """ "name" and the numbers of `COLUMNS`, in percent, a line."""
+    """Parses lines of a name and the numbers of `COLUMNS`, in percent."""
     words = [line.split() for line in text.strip().splitlines()]
     return {f"{name}@constant": {key: float(x) / 100 for key, x in zip(COLUMNS, numbers)} for name, *numbers in words}
 

@@ -1,1 +1,1 @@
-"""Networks of the papers' experiments, and how one of them translates."""
+"""The networks of the papers' experiments, and translation by beam search."""

@@ -1,4 +1,4 @@
-"""An LSTM layer by TensorFlow's fused kernel."""
+"""An LSTM layer on TensorFlow's fused kernel."""
 
 from typing import Any
 
@@ -6,14 +6,14 @@ import tensorflow as tf
 
 
 class FusedLSTM(tf.keras.layers.Layer):
-    """The numbers of `tf.keras.layers.LSTM`, whose loop over the steps takes longer to trace than short trainings do.
+    """An LSTM equal to `tf.keras.layers.LSTM`, whose loop over steps takes longer to trace than a short training.
 
     Called with inputs [batch, length, n] and a state [h, c], each [batch, units]; returns the outputs
-    [batch, length, units] and the state after them. There is a kernel for CPUs and one for GPUs.
+    [batch, length, units] and the final state. The kernel exists for CPUs and GPUs.
 
     Args:
       units: Width of the state.
-      initializer: Initializer of the kernel; biases are 0, and 1 for the forget gate.
+      initializer: Initializer of the kernel; biases start at 1 for the forget gate and at 0 for the others.
     """
 
     def __init__(self, units: int, initializer: Any):
@@ -21,7 +21,7 @@ class FusedLSTM(tf.keras.layers.Layer):
         self.units, self._initializer = units, initializer
 
     def build(self, shape: tf.TensorShape) -> None:
-        # The kernel's order of gates: input, candidate, forget, output. In Keras the forget gate is the second.
+        # The kernel orders the gates as input, candidate, forget, output; in Keras, the forget gate is second.
         inputs, gates = shape[-1], 4 * self.units
         self.kernel = self.add_weight("kernel", [inputs + self.units, gates], initializer=self._initializer)
         self.bias = self.add_weight("bias", [gates], initializer=self._initial_bias)
@@ -33,8 +33,8 @@ class FusedLSTM(tf.keras.layers.Layer):
     def call(self, inputs: tf.Tensor, state: list) -> tuple[tf.Tensor, list]:
         h, c = state
         by_step = tf.transpose(inputs, [1, 0, 2])
-        unused = tf.zeros([self.units], inputs.dtype)  # of peepholes
-        # Not BlockLSTMV2: the gradient that TensorFlow 2.15 has for it takes the gates in the wrong order.
+        unused = tf.zeros([self.units], inputs.dtype)  # peephole weights
+        # Not BlockLSTMV2: in TensorFlow 2.15 its gradient has the gates in the wrong order.
         fused = tf.raw_ops.BlockLSTM(
             seq_len_max=tf.shape(by_step, tf.int64)[0],
             x=by_step,
@@ -45,7 +45,7 @@ class FusedLSTM(tf.keras.layers.Layer):
             wcf=unused,
             wco=unused,
             b=self.bias,
-            forget_bias=0.0,  # `bias` has it
+            forget_bias=0.0,  # included in `bias`
             cell_clip=-1.0,
         )
         return tf.transpose(fused.h, [1, 0, 2]), [fused.h[-1], fused.cs[-1]]

@@ -1,13 +1,13 @@
 """GNMT, Google's neural machine translation network (Wu et al., 2016): deep LSTMs with attention between them.
 
-Encoder: a bidirectional layer, whose two outputs are joined, and one-directional layers above it. Decoder: the bottom
-layer reads the target words alone; its outputs are the queries of a one-layer (additive) attention over the encoder's
-top layer; the context that it finds goes into all layers above. From the third layer on, in both, a layer's input is
-added to its output.
+Encoder: a bidirectional layer, whose two outputs are concatenated, and unidirectional layers above it. Decoder: the
+bottom layer reads only the target words; its outputs are the queries of a one-layer (additive) attention over the
+encoder's top layer, and all layers above also read the resulting context. In both, layers from the third on have
+residual connections.
 
-A query is the bottom layer's output at the same step and that layer does not see the context, as in "GNMT v2" of
-later implementations; in Wu et al. it is the output of the step before. So while training no layer waits for the step
-before in another layer, and each runs over the whole sequence at once.
+A query is the bottom layer's output at the same step, and that layer does not see the context, as in "GNMT v2" of
+later implementations; in Wu et al. the query is the output of the previous step. In training, no layer therefore
+waits for another layer's previous step, and each runs over the whole sequence at once.
 """
 
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ from benchmarks.networks.fused_lstm import FusedLSTM
 
 @dataclass(frozen=True)
 class GNMT:
-    """The sizes; the defaults are Wu et al.'s.
+    """The sizes of the network; the defaults are those of Wu et al.
 
     Args:
-      vocabulary: Number of subwords, which both languages share; number 0 is padding.
-      layers: Number of layers of the encoder, and of the decoder.
+      vocabulary: Number of subwords, which both languages share; subword 0 is padding.
+      layers: Number of layers in the encoder, and in the decoder.
       units: Width of each layer, of the embeddings and of the attention.
-      dropout: Part of each layer's inputs that is dropped while training.
-      initial: Weights start uniformly between -initial and initial, biases at 0, those of forget gates at 1.
+      dropout: Dropout rate of each layer's inputs in training.
+      initial: Weights are initialized uniformly in [-initial, initial]; biases are 0, those of forget gates 1.
     """
 
     vocabulary: int = 32_000
@@ -42,9 +42,9 @@ class GNMT:
             raise ValueError(f"Argument `layers` must be at least 2. Received: {self.layers}.")
 
     def __call__(self) -> "Translator":
-        """A Keras model with fresh weights."""
+        """Creates a Keras model with new weights."""
         model = Translator(self)
-        model((tf.ones([1, 1], tf.int32), tf.ones([1, 1], tf.int32)))  # makes the weights
+        model((tf.ones([1, 1], tf.int32), tf.ones([1, 1], tf.int32)))  # creates the weights
         return model
 
     def parameters(self) -> int:
@@ -61,7 +61,7 @@ class GNMT:
 
 
 class Memory(NamedTuple):
-    """What the decoder attends to: the encoder's outputs, their keys, and where there is a word and no padding."""
+    """The input of the attention: the encoder's outputs, their keys, and a mask that is False at padding."""
 
     values: Any
     keys: Any
@@ -69,9 +69,9 @@ class Memory(NamedTuple):
 
 
 class Translator(tf.keras.Model):
-    """(source, target so far), both [batch, length], -> logits of the next subword, [batch, length, vocabulary].
+    """(source, target so far), both [batch, length] -> logits of the next subword, [batch, length, vocabulary].
 
-    Padding comes after the sentence, so that layers which read forwards need no mask.
+    Padding comes after the sentence, so forward layers need no mask.
     """
 
     def __init__(self, sizes: GNMT):
@@ -102,7 +102,7 @@ class Translator(tf.keras.Model):
         return self.decode(target, self.encode(source), self.no_states(tf.shape(source)[0]))[0]
 
     def encode(self, source: tf.Tensor) -> Memory:
-        """The `Memory` of sentences."""
+        """Encodes source sentences as a `Memory`."""
         present = source != PAD
         lengths = tf.reduce_sum(tf.cast(present, tf.int32), axis=1)
         (nothing, *_) = self.no_states(tf.shape(source)[0])
@@ -116,7 +116,7 @@ class Translator(tf.keras.Model):
         return Memory(x, self._key(x), present)
 
     def decode(self, target: tf.Tensor, memory: Memory, states: list) -> tuple[tf.Tensor, list]:
-        """The logits that follow each subword of the target, and the layers' states after the last."""
+        """The logits of the next subword at each position of the target, and the layers' final states."""
         bottom, *above = self._decoder
         x, state = bottom(self._dropout(self._target(target)), states[0])
         context = self._attention([self._query(x), memory.values, memory.keys], mask=[None, memory.present])
@@ -128,7 +128,7 @@ class Translator(tf.keras.Model):
         return self._logits(x), after
 
     def no_states(self, sentences: Any) -> list:
-        """The states of the decoder's layers before a sentence."""
+        """The initial states of the decoder's layers."""
         zeros = tf.zeros([sentences, self.sizes.units])
         return [[zeros, zeros]] * self.sizes.layers
 

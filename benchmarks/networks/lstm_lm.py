@@ -1,4 +1,4 @@
-"""A word-level language model of one LSTM layer (cf. Melis et al., 2017, and Gal & Ghahramani, 2016)."""
+"""A word-level language model with one LSTM layer (cf. Melis et al., 2017, and Gal & Ghahramani, 2016)."""
 
 from dataclasses import dataclass
 
@@ -9,16 +9,16 @@ import tensorflow as tf
 class LSTMLanguageModel:
     """Embedding -> LSTM -> softmax by the transposed embedding (weight tying), with variational dropout.
 
-    The embedding is as wide as the layer, so that no projection stands between layer and softmax. The paper tuned
-    that ratio, the dropout rates and the state's reset with a black-box tuner, and does not tell the values; these
-    are customary ones.
+    The embedding is as wide as the layer, so no projection is needed between layer and softmax. The paper tuned that
+    ratio, the dropout rates and the state reset with a black-box tuner but does not report the values; these defaults
+    are customary.
 
     Args:
-      units: Width of the LSTM and of the embedding. 650 with the 10,000 words of the Penn Treebank have 9.9 million
-        parameters; the paper has 10 million.
-      embedding_dropout, state_dropout, output_dropout: Rates at which units of the LSTM's input, of its state from
-        step to step, and of its output are dropped: the same units at all steps of a batch, others for each row.
-      state_reset: Probability that a row's state starts from zero at a batch of the training.
+      units: Width of the LSTM and of the embedding. 650 units with the 10,000 words of the Penn Treebank give 9.9
+        million parameters; the paper has 10 million.
+      embedding_dropout, state_dropout, output_dropout: Dropout rates of the LSTM's input, recurrent state and output.
+        Each row of a batch has its own mask, the same at all steps.
+      state_reset: Probability that a row's state is reset to zero at a training batch.
     """
 
     units: int = 650
@@ -33,17 +33,17 @@ class LSTMLanguageModel:
         return vocabulary * (self.units + 1) + gates
 
     def __call__(self, vocabulary: int, streams: int) -> tf.keras.Model:
-        """A Keras model: ((words, continued), as `text.make_batches` has them) -> logits of the words that follow.
+        """Creates a Keras model: (words, continued), as in `text.make_batches` -> logits of the next words.
 
         Args:
           vocabulary: Number of words.
-          streams: Rows of a batch; with a `tf.distribute.Strategy` those of one replica.
+          streams: Rows of a batch; with a `tf.distribute.Strategy`, rows per replica.
         """
         return _Network(self, vocabulary, streams)
 
 
 class _Network(tf.keras.Model):
-    """The state goes from batch to batch, once for training and once for evaluation: neither disturbs the other."""
+    """Carries its state from batch to batch, separately for training and evaluation."""
 
     def __init__(self, config, vocabulary, streams):
         super().__init__()
@@ -72,14 +72,14 @@ class _Network(tf.keras.Model):
         for state, value in zip(carried, after):
             state.assign(value)
         x = self.output_dropout(x, training=training)
-        # As a matrix: the gradient of a product with a batch of matrices would be one matrix for each row.
+        # Flattened to a matrix: a batched product would compute a gradient matrix for each row.
         flat = tf.reshape(x, [-1, x.shape[-1]])
         logits = tf.matmul(flat, self.embedding.embeddings, transpose_b=True) + self.bias
         return tf.reshape(logits, [tf.shape(words)[0], tf.shape(words)[1], logits.shape[-1]])
 
 
 def _make_state(streams, units):
-    # Each replica has its own, because it has its own rows of the batch.
+    # Each replica has its own state, because it has its own rows of the batch.
     return tf.Variable(
         tf.zeros([streams, units]),
         trainable=False,

@@ -3,19 +3,19 @@
 from dataclasses import dataclass
 
 import tensorflow as tf
-from keras.src.applications.nasnet import NASNet  # tf.keras exports two sizes of it alone
+from keras.src.applications.nasnet import NASNet  # tf.keras exports only two sizes of it
 
 
 @dataclass(frozen=True)
 class NASNetA:
-    """Keras's NASNet-A; the defaults are the mobile one of 5.3 million parameters.
+    """Keras's NASNet-A; the defaults give the mobile variant with 5.3 million parameters.
 
     Args:
-      penultimate_filters: Filters of the last cell; a multiple of 96.
+      penultimate_filters: Number of filters of the last cell; a multiple of 96.
       blocks: N, the number of normal cells between reductions.
-      stem_filters: Filters of the first convolution.
-      batch_norm_momentum: 0.9997 in Zoph et al., which takes 10,000 steps until the moving averages of batch
-        normalization, used in evaluation, are those of the data; a short training needs less.
+      stem_filters: Number of filters of the first convolution.
+      batch_norm_momentum: Momentum of batch normalization; 0.9997 in Zoph et al. With it, the moving averages that
+        evaluation uses take 10,000 steps to converge; a short training needs a smaller one.
     """
 
     penultimate_filters: int = 1056
@@ -24,7 +24,7 @@ class NASNetA:
     batch_norm_momentum: float = 0.9997
 
     def __call__(self, pixels: int, classes: int) -> tf.keras.Model:
-        """A Keras model that returns logits."""
+        """Creates a Keras model that returns logits."""
         model = NASNet(
             input_shape=(pixels, pixels, 3),
             penultimate_filters=self.penultimate_filters,

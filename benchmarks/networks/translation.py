@@ -15,12 +15,12 @@ IMPOSSIBLE = -float("inf")
 
 @dataclass(frozen=True)
 class Beam:
-    """How translations are looked for.
+    """The settings of beam search.
 
     Args:
-      width: Hypotheses that are kept of each sentence.
+      width: Number of hypotheses kept per sentence.
       alpha: Exponent of the length normalization; 0.2 in Wu et al. (2016). Their coverage penalty is left out.
-      stretch: A translation has at most so many times the subwords of its source.
+      stretch: Largest length of a translation, as a multiple of the length of its source in subwords.
     """
 
     width: int = 4
@@ -28,12 +28,12 @@ class Beam:
     stretch: int = 2
 
     def penalty(self, length: Any) -> tf.Tensor:
-        """What the log-probability of a sequence is divided by, so that long ones stand a chance."""
+        """The divisor of a sequence's log-probability, which keeps long sequences competitive."""
         return ((5.0 + tf.cast(length, tf.float32)) / 6.0) ** self.alpha
 
 
 class Hypotheses(NamedTuple):
-    """The beams of all sentences, best first: [sentences, width] each; `subwords` [sentences, width, longest]."""
+    """The beams of all sentences, best first: [sentences, width]; `subwords` are [sentences, width, longest]."""
 
     log_probability: tf.Tensor
     length: tf.Tensor
@@ -44,18 +44,18 @@ class Hypotheses(NamedTuple):
 def beam_search(
     step: Callable, states: Any, sentences: Union[int, tf.Tensor], longest: tf.Tensor, beam: Beam
 ) -> Hypotheses:
-    """The sequences that score best by log P / penalty(length), found by beam search; `Hypotheses`.
+    """Finds the `Hypotheses` with the highest log P / penalty(length) by beam search.
 
     Args:
-      step: (last subwords [N], states) -> (log-probabilities of the next [N, vocabulary], states), with
+      step: (last subwords [N], states) -> (log-probabilities of the next subword [N, vocabulary], states), with
         N = sentences * beam.width.
-      states: Nest of tensors [N, ...], before the first subword.
-      sentences: Number of them.
-      longest: Numbers of subwords at which a sequence is cut off, [sentences].
+      states: Nest of tensors [N, ...], the states before the first subword.
+      sentences: Number of sentences.
+      longest: Lengths at which sequences are cut off, in subwords, [sentences].
       beam: A `Beam`.
     """
     width = beam.width
-    first = tf.tile([[0.0] + [IMPOSSIBLE] * (width - 1)], [sentences, 1])  # else all would be the same
+    first = tf.tile([[0.0] + [IMPOSSIBLE] * (width - 1)], [sentences, 1])  # otherwise all hypotheses would be equal
     hypotheses = Hypotheses(
         log_probability=first,
         length=tf.zeros([sentences, width], tf.int32),
@@ -75,12 +75,12 @@ def beam_search(
 
 
 def _extend(hypotheses, log_probabilities, at, longest, beam):
-    """The best hypotheses that are one subword longer, or had ended; and the place that each had before."""
+    """Extends unfinished hypotheses by a subword; returns the best ones and the position of each one's parent."""
     sentences, width, places = tf.unstack(tf.shape(hypotheses.subwords))
     vocabulary = tf.shape(log_probabilities)[-1]
     log_probabilities = tf.reshape(log_probabilities, [sentences, width, vocabulary])
     is_pad = tf.range(vocabulary) == PAD
-    # A sequence that has ended goes on with padding, for nothing; no other has padding.
+    # A finished sequence continues with padding at no cost; no other sequence may have padding.
     log_probabilities = tf.where(
         hypotheses.ended[..., tf.newaxis],
         tf.where(is_pad, 0.0, IMPOSSIBLE),
@@ -107,7 +107,7 @@ def _extend(hypotheses, log_probabilities, at, longest, beam):
 
 
 def _is_decided(hypotheses, longest, beam):
-    """Whether in each sentence a sequence that has ended scores as well as any other still can."""
+    """Whether, for each sentence, a finished sequence scores at least as well as any unfinished one still can."""
     score = hypotheses.log_probability / beam.penalty(hypotheses.length)
     bound = hypotheses.log_probability / beam.penalty(longest)[:, tf.newaxis]
     ended = tf.reduce_max(tf.where(hypotheses.ended, score, IMPOSSIBLE), axis=1)
@@ -119,9 +119,10 @@ Search = Callable[[tf.Tensor], tf.Tensor]
 
 
 def make_search(model: Translator, beam: Beam) -> Search:
-    """The best translations of sources, [sentences, longest] of subwords each, with the end and padding after it.
+    """A function from sources to their best translations, both subwords [sentences, longest].
 
-    It is traced once, with the weights that the model has whenever it is called.
+    Translations include `END`, with padding after it. The function is traced once and uses the model's current
+    weights.
     """
 
     @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)])
@@ -141,10 +142,10 @@ def make_search(model: Translator, beam: Beam) -> Search:
 
 
 def translate(search: Search, sources: tf.RaggedTensor, batch_size: int) -> list[list[int]]:
-    """The subwords of the best translation of each source, as lists, with the end and padding after it.
+    """Translates each source; returns lists of subwords, with `END` and padding after it.
 
     Args:
-      search: What `make_search` gives.
+      search: The result of `make_search`.
       sources: Ragged tensor of subwords.
       batch_size: Number of sources at a time.
     """
@@ -158,7 +159,7 @@ def translate(search: Search, sources: tf.RaggedTensor, batch_size: int) -> list
 
 
 def measure_bleu(translations: list[str], references: list[str]) -> dict[str, Any]:
-    """BLEU by sacrebleu, and the signature that says how it was computed."""
+    """BLEU by sacrebleu, and the signature of its settings."""
     metric = sacrebleu.metrics.BLEU()
     score = metric.corpus_score(translations, [references]).score
     return dict(bleu=score, bleu_signature=str(metric.get_signature()))

@@ -1,1 +1,1 @@
-"""How optimizers are compared: trials, training, selection, records, tables and pictures."""
+"""Comparison of optimizers: trials, training, selection, records, tables and plots."""

@@ -1,4 +1,4 @@
-"""Arguments of an optimizer's constructor, written after its name: `powersign?base=2`, `addsign?alpha=2&beta=0.8`."""
+"""Constructor arguments after an optimizer's name, as in `powersign?base=2` or `addsign?alpha=2&beta=0.8`."""
 
 import inspect
 import math
@@ -10,38 +10,38 @@ Value = Union[bool, int, float, str]
 Arguments = tuple[tuple[str, Value], ...]
 
 BEGIN, BETWEEN = "?", "&"
-# Of these the trial, the setting or another part of the name decides.
+# Arguments that cannot be given here: the trial, the setting or another part of the name determines them.
 NOT_GIVEN = (
     "rule", "learning_rate", "decay_steps", "weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "use_ema",
     "ema_momentum", "ema_overwrite_frequency", "jit_compile", "name", "kwargs",
 )  # fmt: skip
-TEXTS = ("decay",)  # whose values are words
-# Keras's own optimizers take any number of these without a word.
+TEXTS = ("decay",)  # arguments whose values are words
+# Keras's own optimizers do not check the range of these.
 SHARES = ("beta_1", "beta_2", "rho", "momentum")
 _WORDS = {"true": True, "false": False}
 
 
 def list_arguments(make: Callable[..., Any], taken: Sequence[str] = ()) -> dict[str, Any]:
-    """The arguments that may be given, with their defaults.
+    """The allowed arguments and their defaults.
 
     Args:
-      make: A class, or a function that makes an object of one.
-      taken: Arguments that the optimizer's name says already.
+      make: A class, or a function that creates an instance of one.
+      taken: Arguments that the optimizer's name already sets.
     """
     parameters = inspect.signature(make).parameters.values()
     return {one.name: one.default for one in parameters if one.name not in (*NOT_GIVEN, *taken)}
 
 
 def read_arguments(text: str, optimizer: str, allowed: dict[str, Any]) -> Arguments:
-    """Reads NAME=VALUE&NAME=VALUE.
+    """Parses NAME=VALUE&NAME=VALUE.
 
     Args:
-      text: What stands after the "?".
-      optimizer: Whose arguments they are, for messages.
-      allowed: What `list_arguments` gives.
+      text: The part after the "?".
+      optimizer: Name of the optimizer, for error messages.
+      allowed: The result of `list_arguments`.
 
     Raises:
-      ValueError: If an argument is not allowed, comes twice, or has a value that it cannot have.
+      ValueError: If an argument is not allowed, is repeated, or has an invalid value.
     """
     found = {}
     for pair in text.split(BETWEEN):
@@ -57,13 +57,13 @@ def read_arguments(text: str, optimizer: str, allowed: dict[str, Any]) -> Argume
 
 
 def write_arguments(arguments: Arguments) -> str:
-    """The text that `read_arguments` reads, with its "?"; "" without arguments."""
+    """Formats arguments for `read_arguments`, with the leading "?"; "" if there are none."""
     pairs = (f"{name}={_write_value(value)}" for name, value in arguments)
     return BEGIN + BETWEEN.join(pairs) if arguments else ""
 
 
 def plain_name(contender: str) -> str:
-    """The optimizer's name or formula in the name of a contender, without arguments and schedule.
+    """The optimizer's name or formula in a contender's name, without its arguments and schedule.
 
     Example:
       >>> from benchmarks.trials.arguments import plain_name
@@ -100,5 +100,5 @@ def _read_number(text, is_valid):
 def _write_value(value):
     if isinstance(value, bool):
         return str(value).lower()
-    # So that 2 and 2.0 are one contender.
+    # 2 and 2.0 must give the same contender.
     return str(int(value)) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else str(value)

@@ -1,8 +1,8 @@
-"""How optimizers are compared: the same trials for each, selection on validation data, the test data once.
+"""Comparison of optimizers: the same trials for each, selection on validation data, the test data used once.
 
-Each contender is tried at every learning rate of one grid, the same for all, with one seed; then at the two rates
-around its best one. The rate that is best on the validation data is trained again with fresh seeds, and these
-trainings alone are measured on the test data.
+Each contender is tried with one seed at every learning rate of a common grid, then at the two rates around its best
+one. The rate that is best on the validation data is trained again with fresh seeds; only these trainings are measured
+on the test data.
 """
 
 import math
@@ -23,15 +23,15 @@ def compare(
     records: Records,
     measure: Callable[[list[Trial]], None],
 ) -> None:
-    """Makes all trials of a comparison, one wave after the other.
+    """Runs all trials of a comparison, wave by wave.
 
     Args:
       sweep: Learning rates and seeds.
-      contenders: Names.
-      list_options: Contender -> tuple of dicts, the options to try it with.
-      metric: What the validation is measured by.
-      records: What is there is not done again.
-      measure: Called with the list of trials to make; adds each record as it comes.
+      contenders: Names of the contenders.
+      list_options: Function from a contender's name to a tuple of dicts, the options to try it with.
+      metric: The validation metric.
+      records: The finished trials, which are not repeated.
+      measure: Function that runs a list of trials and adds each record as it arrives.
     """
 
     def make_wave(trials):
@@ -55,13 +55,13 @@ def compare(
 
 
 def count_trials(sweep: Sweep, contenders: Sequence[str], list_options: ListOptions) -> int:
-    """The number of trials that `compare` makes."""
+    """The number of trials that `compare` runs."""
     tuned = sum(len(list_options(name)) for name in contenders) * len(sweep.learning_rates)
     return tuned + len(contenders) * ((2 if sweep.refine else 0) + sweep.seeds)
 
 
 def choose(records: Records, contender: str, metric: Metric, rates: Optional[Sequence[float]] = None) -> Trial:
-    """The tuning trial of a contender, at one of these rates, with the best validation; a diverged one if all did."""
+    """A contender's tuning trial with the best validation among these rates; a diverged one if all diverged."""
     tuned = [r for r in records.of(contender) if r["seed"] == TUNING_SEED]
     if rates:
         tuned = [r for r in tuned if r["learning_rate"] in rates]
@@ -69,12 +69,12 @@ def choose(records: Records, contender: str, metric: Metric, rates: Optional[Seq
 
 
 class Choice(NamedTuple):
-    """What was chosen for a contender, and the records that say so.
+    """The choice for a contender, and the records that it rests on.
 
     Attributes:
       best: The tuning trial with the best validation.
-      tuned: Records of the tuning.
-      final: Records of the trials at the chosen rate with fresh seeds.
+      tuned: Records of the tuning trials.
+      final: Records of the trials with fresh seeds at the chosen rate.
     """
 
     best: Trial
@@ -91,7 +91,7 @@ def find_choice(records: Records, contender: str, metric: Metric) -> Choice:
 
 
 def merit(record: Record, metric: Metric, key: str = "best") -> float:
-    """A result of a training, such that more is better; of one that diverged, the worst there is."""
+    """A training's result with its sign set so that larger is better; -inf if the training diverged."""
     if record["diverged"] or record.get(key) is None:
         return -math.inf
     return record[key] if metric.larger_is_better else -record[key]

@@ -1,4 +1,4 @@
-"""Who takes part in a comparison: names on the command line, and the Keras optimizers that they stand for."""
+"""The contenders of a comparison: their names on the command line, and the Keras optimizers that they stand for."""
 
 import functools
 import math
@@ -19,7 +19,7 @@ from benchmarks.trials.arguments import (
 from neural_optimizer_search import LinearCosineDecay, NoisyLinearCosineDecay, Rule, WarmUp, optimizers
 from neural_optimizer_search.search.ranking import read_found_rules
 
-STEPS_DOWN, FACTOR = (0.3, 0.6, 0.8), 0.2  # of Zagoruyko & Komodakis (2016): at 60, 120 and 160 of 200 epochs
+STEPS_DOWN, FACTOR = (0.3, 0.6, 0.8), 0.2  # Zagoruyko & Komodakis (2016): at 60, 120 and 160 of 200 epochs
 RESTARTED = 7  # 1 + 2 + 4: three periods, each twice as long as the one before (Loshchilov & Hutter, 2017)
 
 
@@ -30,7 +30,7 @@ def _make_stepwise(rate, steps):
 
 
 def _make_restarts(rate, steps):
-    # Rounded up: else a fourth period would begin in the last steps, at the full rate.
+    # Rounded up: otherwise a fourth period would begin in the last steps, at the full rate.
     return tf.keras.optimizers.schedules.CosineDecayRestarts(rate, -(-steps // RESTARTED))
 
 
@@ -43,7 +43,7 @@ SCHEDULES = {
     "stepwise": _make_stepwise,
     "restarts": _make_restarts,
 }
-# What people have today, as they have it: Keras's own.
+# Keras's own optimizers, which people already use.
 KERAS = {
     "sgd": tf.keras.optimizers.SGD,
     "momentum": functools.partial(tf.keras.optimizers.SGD, momentum=0.9),
@@ -52,19 +52,19 @@ KERAS = {
     "rmsprop": tf.keras.optimizers.RMSprop,
 }
 RUN = "run:"
-# What may follow a schedule: the field of a `Contender` -> its words, and what it is less than.
+# What may follow a schedule: field of a `Contender` -> (its text, the bound that its value must stay below).
 AFTER = {"warmup": (", warm-up ", 1.0), "weight_decay": (", weight decay ", math.inf)}
 
 
 class Contender(NamedTuple):
-    """An optimizer and a decay of its learning rate.
+    """An optimizer and its learning-rate decay.
 
     Attributes:
       optimizer: A name of `KERAS` or of the catalogue, or a formula.
       schedule: A name of `SCHEDULES`.
-      warmup: Share of the steps at the beginning in which the rate rises.
+      warmup: Fraction of the steps, at the beginning, during which the rate rises.
       weight_decay: Decoupled weight decay, relative to the rate. None for the optimizer's own.
-      arguments: Arguments of the constructor, as pairs of a name and a value.
+      arguments: Constructor arguments, as (name, value) pairs.
     """
 
     optimizer: str
@@ -79,7 +79,7 @@ class Contender(NamedTuple):
         return "".join([f"{self.optimizer}{write_arguments(self.arguments)}@{self.schedule}", *told])
 
     def make(self, learning_rate: float, steps: int, **arguments: Any) -> tf.keras.optimizers.Optimizer:
-        """A Keras optimizer for a training of so many steps; the arguments are its class's, beside its own."""
+        """Creates the Keras optimizer for a training of `steps` steps, with further constructor arguments."""
         arguments.update(self.arguments)
         rising = min(round(self.warmup * steps), steps - 1)
         rate = SCHEDULES[self.schedule](learning_rate, steps - rising)
@@ -94,21 +94,21 @@ class Contender(NamedTuple):
 
     @property
     def rule(self) -> Rule:
-        """What it computes, as a `Rule` of the search's language."""
+        """Its update rule, as a `Rule` of the search's language."""
         name = optimizers.catalogue.normalize_name(self.optimizer)
         return optimizers.CATALOGUE[name].rule if name in optimizers.CATALOGUE else _read_rule(self.optimizer)
 
 
 def read_contender(text: str, schedule: str = "constant") -> Contender:
-    """Reads OPTIMIZER or OPTIMIZER@SCHEDULE, after which may be: ", warm-up SHARE" and ", weight decay SHARE".
+    """Parses OPTIMIZER or OPTIMIZER@SCHEDULE, optionally followed by ", warm-up SHARE" and ", weight decay SHARE".
 
     Args:
-      text: The optimizer is a name of the catalogue (`nos-optimizers` lists them), a formula, or `run:RUN#K`, the
-        K-th best rule of a search; after it may be arguments of its constructor, `?NAME=VALUE&NAME=VALUE`.
-      schedule: The decay if the text names none.
+      text: The contender. Its optimizer is a name of the catalogue (`nos-optimizers` lists them), a formula, or
+        `run:RUN#K`, the K-th best rule of a search; constructor arguments may follow it, `?NAME=VALUE&NAME=VALUE`.
+      schedule: The decay to use if the text names none.
 
     Raises:
-      ValueError: If there is no such optimizer, argument or schedule, or an argument cannot have such a value.
+      ValueError: If there is no such optimizer, argument or schedule, or an argument has an invalid value.
     """
     name, _, after = text.rpartition("@") if "@" in text else (text, "", schedule)
     given = {}
@@ -133,7 +133,7 @@ def _add_arguments(contender, text):
     try:
         found.make(learning_rate=0.1, steps=1)
     except ValueError as error:
-        raise ValueError(f"{name}{BEGIN}{text} cannot be: {error}") from None
+        raise ValueError(f"{name}{BEGIN}{text} is invalid: {error}") from None
     return found
 
 
@@ -153,7 +153,7 @@ def _read_optimizer(name):
 
 
 def _read_rule(formula):
-    # Not `parse_formula`: its error would not name the names that are like it.
+    # Not `parse_formula`: its error would not suggest similar names.
     return optimizers.get(formula, decay_steps=1).rule
 
 

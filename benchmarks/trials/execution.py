@@ -1,4 +1,4 @@
-"""Where the trials of an experiment are made: in this process, or in several."""
+"""Runs the trials of an experiment in this process or in several."""
 
 import concurrent.futures
 import contextlib
@@ -28,14 +28,14 @@ RunTrials = Callable[[Jobs], Iterator[tuple[Trial, dict[str, Any]]]]
 def trial_runner(
     module: str, setting: Setting, data_dir: Optional[pathlib.Path], strategy: str, workers: int
 ) -> Iterator[RunTrials]:
-    """A context that gives a callable: (trial, contender) pairs -> (trial, result) pairs as they come.
+    """Context manager for a callable: (trial, contender) pairs -> (trial, result) pairs as they finish.
 
     Args:
       module: Name of the experiment's module; each process imports it.
       setting: One of its settings.
-      data_dir: Where the data are.
+      data_dir: The data directory.
       strategy: A name of `STRATEGIES`.
-      workers: Trainings at once; each of several is a process with one thread.
+      workers: Number of concurrent trainings; if more than one, each is a process with one thread.
     """
     run_one = functools.partial(_run_trial, module, setting, data_dir)
     if workers == 1:
@@ -54,7 +54,7 @@ def trial_runner(
         try:
             yield run_in_processes
         finally:
-            # After Ctrl-C nothing waits for trainings whose result nobody will read.
+            # After Ctrl-C, do not wait for trainings whose results nobody will read.
             for process in (pool._processes or {}).values():
                 process.terminate()
 
@@ -62,17 +62,17 @@ def trial_runner(
 def measure_trials(
     contenders: Mapping[str, Contender], records: Records, run_trials: RunTrials, bar: Any
 ) -> Callable[[list[Trial]], None]:
-    """What `compare` calls with trials: makes them, keeps each record as it comes, and moves a bar of tqdm.
+    """The `measure` argument of `compare`: runs trials, stores each record as it arrives, and advances a tqdm bar.
 
     Args:
-      contenders: By the names that the trials have.
-      records: Where results are kept.
-      run_trials: What `trial_runner` gives.
-      bar: Its total is that of `count_trials`.
+      contenders: The contenders, by their names in the trials.
+      records: Where to store the results.
+      run_trials: The callable from `trial_runner`.
+      bar: The tqdm bar, with the result of `count_trials` as its total.
     """
 
     def measure(trials: list[Trial]) -> None:
-        bar.update(len(records) - bar.n)  # what an earlier call has done
+        bar.update(len(records) - bar.n)  # trials of earlier calls
         for trial, result in run_trials([(trial, contenders[trial.contender]) for trial in trials]):
             records.add(trial, result)
             bar.set_postfix_str(f"{trial.contender} {trial.learning_rate:.2g}: {result['best']}", refresh=False)

@@ -1,4 +1,4 @@
-"""What an experiment is: a module with all that this says. The trials, selection, tables and pictures do the rest."""
+"""The interface of an experiment, which is a module; trials, selection, tables and plots are shared."""
 
 import pathlib
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ SCALES = ("smoke", "small", "medium", "paper")
 
 
 class Setting(Protocol):
-    """All sizes of an experiment at one scale: a frozen dataclass. Records of another setting are not resumed."""
+    """All sizes of an experiment at one scale, as a frozen dataclass. Records of another setting are not resumed."""
 
     sweep: Sweep
 
@@ -23,13 +23,13 @@ class Experiment(Protocol):
     """One of the papers' transfer experiments.
 
     Attributes:
-      TITLE: What it is and where it is printed.
-      METRIC: What the validation is measured by.
+      TITLE: Its name, and the table or figure of the paper.
+      METRIC: The validation metric.
       SETTINGS: Scale -> `Setting`, for each of `SCALES`; "medium" may be missing.
-      SCALED_DOWN: A sentence: what scale "small" has less of than the paper.
+      SCALED_DOWN: A sentence that says how scale "small" is smaller than the paper's.
       COLUMNS: Key of a result -> (heading, format), for the table.
       PAPER: Contender -> key of a result -> the paper's number.
-      PICTURES: Title -> (word for the file's name, function that plots), beside the two that every experiment has.
+      PICTURES: Title -> (word for the file name, plotting function), in addition to the two of every experiment.
     """
 
     TITLE: str
@@ -41,7 +41,7 @@ class Experiment(Protocol):
     PICTURES: Mapping[str, tuple[str, Callable[..., None]]]
 
     def list_options(self, setting: Setting, name: str) -> tuple[dict[str, Any], ...]:
-        """What is tuned beside the learning rate of a contender: the options to try, `({},)` if there are none."""
+        """The options to tune for a contender in addition to the learning rate; `({},)` if there are none."""
 
     def run_trial(
         self,
@@ -51,14 +51,14 @@ class Experiment(Protocol):
         data_dir: Optional[pathlib.Path],
         strategy: tf.distribute.Strategy,
     ) -> dict[str, Any]:
-        """Trains once; returns what `training.train` does."""
+        """Trains once; returns the same as `training.train`."""
 
 
 @runtime_checkable
 class TakesOwnData(Protocol):
-    """An experiment that also trains on other data than a scale's own."""
+    """An experiment that can also train on data other than the scale's own."""
 
     def choose_data(
         self, setting: Any, data_dir: Optional[pathlib.Path], languages: Optional[tuple[str, str]]
     ) -> tuple[Any, str]:
-        """The setting for the data that are there, and their name; of the scale's own data, the setting and ""."""
+        """The setting for the available data, and their name; the setting itself and "" for the scale's own data."""

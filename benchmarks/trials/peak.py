@@ -1,4 +1,4 @@
-"""A second measure of the validation data in the course of a training, and the weights at its peak."""
+"""A second validation metric, measured during training, and the weights at its peak."""
 
 import math
 import statistics
@@ -7,19 +7,20 @@ from typing import Any, Optional
 
 import tensorflow as tf
 
-NEAR = 5  # evaluations around the peak, whose mean v2 section 6.4 compares
+NEAR = 5  # evaluations around the peak; v2 section 6.4 compares their mean
 
 
 class PeakWatch(tf.keras.callbacks.Callback):
-    """Measures a model after each epoch of `fit`, and keeps its weights where the measure is largest.
+    """Measures a model after each epoch of `fit`, and keeps the weights of the epoch with the largest value.
 
     Args:
-      measure: Called with the model; returns a number, a larger one for a better model.
-      steps: Weight updates of an epoch.
+      measure: Function from the model to a number; larger is better.
+      steps: Weight updates per epoch.
 
     Attributes:
-      curve: [[step, value], ...].
-      best, best_step, weights: The largest value, its step, and the model's weights there; None before the first.
+      curve: The values so far, [[step, value], ...].
+      best, best_step, weights: The largest value, its step, and the model's weights there; None before the first
+        value.
     """
 
     def __init__(self, measure: Callable[[Any], float], steps: int):
@@ -39,7 +40,7 @@ class PeakWatch(tf.keras.callbacks.Callback):
             self.best, self.best_step, self.weights = value, step, self.model.get_weights()
 
     def near_peak(self) -> Optional[float]:
-        """The mean of the `NEAR` values nearest to the peak, but of at most half of all, rounded up; None of none."""
+        """The mean of the `NEAR` values nearest to the peak, at most half of all (rounded up); None without any."""
         if self.best_step is None:
             return None
         nearest = sorted(self.curve, key=lambda point: abs(point[0] - self.best_step))

@@ -1,4 +1,4 @@
-"""Pictures of an experiment, made of its records."""
+"""Plots of an experiment, drawn from its records."""
 
 import functools
 import pathlib
@@ -13,17 +13,17 @@ from benchmarks.trials.comparison import find_choice
 from benchmarks.trials.experiment import Experiment
 from benchmarks.trials.records import Records
 
-BANDS = 8  # with more of them in one picture none can be told from another
+BANDS = 8  # more bands in one plot could not be told apart
 
 
 @dataclass(frozen=True)
 class Plot:
-    """What a function that plots is given beside the axes.
+    """The data that a plotting function gets in addition to the axes.
 
     Attributes:
       experiment: The experiment.
       records: Its records.
-      figures: Contender -> what `summarize` says of it.
+      figures: Contender -> its figures from `summarize`.
       styles: Contender -> line style and colour.
     """
 
@@ -34,9 +34,9 @@ class Plot:
 
 
 def draw(plot: Plot, stem: pathlib.Path) -> dict[str, pathlib.Path]:
-    """Writes the pictures of an experiment to STEM-WORD.png; returns title -> path.
+    """Writes the plots of an experiment to STEM-WORD.png; returns title -> path.
 
-    A picture of what the records do not have, because they are older than it, is left out.
+    Plots of data that older records lack are left out.
     """
     pictures: dict[str, tuple[str, Callable]] = {
         "Validation during training": ("curves", plot_curves),
@@ -63,20 +63,20 @@ def choose_styles(contenders: Sequence[str]) -> dict[str, dict[str, str]]:
 
 
 def plot_curves(axes: Any, plot: Plot) -> None:
-    """The validation of the trials at the chosen rate."""
+    """Plots the validation curves of the trials at the chosen rate."""
     plot_means(axes, plot, "curve", plot.experiment.METRIC.name)
     if not plot.experiment.METRIC.larger_is_better:
         axes.set_yscale("log")
 
 
 def plot_means(axes: Any, plot: Plot, key: str, what: str) -> None:
-    """Means over the trials at the chosen rate; the bands go from the lowest to the highest of them.
+    """Plots means over the trials at the chosen rate; the bands range from the lowest to the highest trial.
 
     Args:
       axes: Matplotlib axes.
-      plot: What to draw.
-      key: Key of a curve in the records, [[step, value], ...]; those that lack it are left out.
-      what: The name of the values.
+      plot: The data.
+      key: Key of a curve in the records, [[step, value], ...]; records without it are left out.
+      what: Name of the values.
     """
     for name, style in plot.styles.items():
         final = find_choice(plot.records, name, plot.experiment.METRIC).final
@@ -92,14 +92,14 @@ def plot_means(axes: Any, plot: Plot, key: str, what: str) -> None:
     axes.set(xlabel="weight updates", ylabel=what)
 
 
-# For the `PICTURES` of an experiment whose paper shows test curves.
+# For the `PICTURES` of experiments for which the paper shows test curves.
 TEST_CURVES = {
     "Test during training": ("test", functools.partial(plot_means, key="test_curve", what="test accuracy"))
 }
 
 
 def plot_sensitivity(axes: Any, plot: Plot) -> None:
-    """Best validation of each tuning trial over its learning rate; a rate that diverged has no point."""
+    """Plots the best validation of the tuning trials against the learning rate; diverged trials have no point."""
     metric, shown = plot.experiment.METRIC, []
     for name, style in plot.styles.items():
         by_rate = {}
@@ -113,5 +113,5 @@ def plot_sensitivity(axes: Any, plot: Plot) -> None:
     axes.set(xscale="log", xlabel="learning rate", ylabel=f"best {metric.name}, one seed")
     if not metric.larger_is_better:
         axes.set_yscale("log")
-        # A perplexity of 10^24 would squeeze the others together.
+        # A perplexity of 10^24 would squash all other curves.
         axes.set_ylim(0.5 * min(shown), min(2 * max(shown), 10 * np.quantile(shown, 0.75)))

@@ -1,4 +1,4 @@
-"""The finished trials of a comparison, kept in a file, so that none is made twice."""
+"""The finished trials of a comparison, stored in a file so that none is repeated."""
 
 import dataclasses
 import json
@@ -11,18 +11,19 @@ Record = dict[str, Any]  # the fields of a trial, its result, and its setting
 
 
 class OtherSetting(ValueError):
-    """Records that were made with another setting than this one."""
+    """The records were made with another setting."""
 
 
 class Records:
-    """The finished trials of one comparison: a file of JSON lines, a line each, written as they come.
+    """The finished trials of one comparison: a JSON Lines file with one line per trial, written as trials finish.
 
     Args:
-      path: The file; made with the first record.
-      setting: A frozen dataclass with all that a result depends on beside the trial; None, to read a file: its own.
+      path: The file, which is created with the first record.
+      setting: A frozen dataclass with everything that a result depends on besides the trial. None takes the setting
+        from the file, for reading only.
 
     Attributes:
-      setting: The setting without its sweep, as JSON has it.
+      setting: The setting without its sweep, in JSON types.
 
     Raises:
       OtherSetting: If the file's records were made with another setting.
@@ -36,7 +37,7 @@ class Records:
 
     def _read(self, setting):
         *lines, torn = self._path.read_text().split("\n")
-        if torn:  # a line without an end was cut off by a kill: that trial is done again
+        if torn:  # the process was killed while it wrote this line, so the trial is repeated
             self._path.write_text("".join(f"{line}\n" for line in lines))
         for line in lines:
             record = json.loads(line)
@@ -58,11 +59,11 @@ class Records:
         return len(self._records)
 
     def add(self, trial: Trial, result: dict[str, Any]) -> None:
-        """Keeps the result of a trial."""
+        """Stores the result of a trial."""
         record = {**trial._asdict(), **result, "setting": self.setting}
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with open(self._path, "a") as file:
-            # One write: a kill leaves a whole line, or a torn one at the end.
+            # A single write: if the process is killed, only the last line can be incomplete.
             file.write(json.dumps(record) + "\n")
         self._records[trial] = json.loads(json.dumps(record))
 
@@ -77,18 +78,18 @@ class Records:
 
 
 def trial_of(record: Record) -> Trial:
-    """The trial that a record is about."""
+    """The trial of a record."""
     options = tuple(tuple(pair) for pair in record["options"])
     return Trial(record["contender"], record["learning_rate"], options, record["seed"])
 
 
 def _without_sweep(setting):
-    """What a result depends on, as JSON: the other contenders, and the number of trials, are not part of it."""
+    """The part of the setting that a result depends on, in JSON types: not the contenders or the number of trials."""
     return {name: value for name, value in _as_json(setting).items() if name != "sweep"}
 
 
 def _with_newer_fields(recorded, setting):
-    """A recorded setting with the defaults of fields that are newer than the record: they change nothing old."""
+    """Adds the defaults of fields newer than the record to its setting; the defaults keep the old behaviour."""
     complete = dict(recorded)
     for field in dataclasses.fields(setting):
         value = getattr(setting, field.name)

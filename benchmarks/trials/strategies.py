@@ -1,10 +1,10 @@
-"""Where a training runs: `tf.distribute` strategies by name."""
+"""The `tf.distribute` strategies by name."""
 
 import tensorflow as tf
 
 
 def _make_parameter_server():
-    # Servers and workers take their part from TF_CONFIG; the coordinator trains.
+    # TF_CONFIG says whether this process is a server, a worker or the coordinator, which trains.
     resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
     if resolver.task_type in ("worker", "ps"):
         server = tf.distribute.Server(

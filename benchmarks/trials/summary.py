@@ -1,4 +1,4 @@
-"""What the trials of an experiment say, as figures that JSON can hold and as a table."""
+"""Summarizes the trials of an experiment as JSON-serializable figures and as a table."""
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,12 +10,12 @@ from benchmarks.trials.experiment import Experiment
 from benchmarks.trials.records import Record, Records
 from benchmarks.trials.trials import Metric
 
-REFERENCE = "adam"  # what speed-ups are counted against
+REFERENCE = "adam"  # the optimizer that speed-ups are relative to
 Figures = Mapping[str, Mapping[str, Any]]
 
 
 def summarize(experiment: Experiment, records: Records, contenders: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Contender -> what its trials say: figures that JSON can hold."""
+    """Contender -> the summary of its trials, as JSON-serializable figures."""
     choices = {name: find_choice(records, name, experiment.METRIC) for name in contenders}
     adam = find_reference(
         experiment.METRIC, [choice.final for name, choice in choices.items() if plain_name(name) == REFERENCE]
@@ -37,7 +37,7 @@ def summarize(experiment: Experiment, records: Records, contenders: Sequence[str
 
 
 def mean_and_deviation(values: Iterable[Optional[float]]) -> Optional[list[float]]:
-    """[mean, standard deviation] of what is there; None without."""
+    """[mean, standard deviation] of the values that are not None; None if there are none."""
     values = [value for value in values if value is not None]
     if not values:
         return None
@@ -45,13 +45,13 @@ def mean_and_deviation(values: Iterable[Optional[float]]) -> Optional[list[float
 
 
 def find_reference(metric: Metric, candidates: Iterable[list[Record]]) -> list[Record]:
-    """Of the lists of records, each at a tuned Adam's rate, the one with the best mean validation; [] of none."""
+    """The records of the tuned Adam with the best mean validation, of those without a diverged run; [] if none."""
     sound = [records for records in candidates if not any(r["diverged"] for r in records)]
     return max(sound, default=[], key=lambda records: statistics.fmean(merit(r, metric) for r in records))
 
 
 def compare_steps(metric: Metric, final: list[Record], adam: list[Record]) -> dict[str, Any]:
-    """How many updates it takes to where every Adam came, and how many times faster that is than Adam."""
+    """The number of updates until the value that every run of Adam reached, and the speed-up relative to Adam."""
     if not adam:
         return dict(reached=None, steps=None, speed_up=None)
     target = min(adam, key=lambda r: merit(r, metric))["best"]
@@ -62,7 +62,7 @@ def compare_steps(metric: Metric, final: list[Record], adam: list[Record]) -> di
 
 
 def find_first_steps(metric: Metric, target: float, records: list[Record]) -> list[Optional[int]]:
-    """The first step of each training at which its validation is as good as the target; None if there is none."""
+    """The first step of each training whose validation is at least as good as the target; None if there is none."""
     return [
         next((step for step, value in record["curve"] if metric.is_reached(value, target)), None)
         for record in records
@@ -70,7 +70,7 @@ def find_first_steps(metric: Metric, target: float, records: list[Record]) -> li
 
 
 def make_table(experiment: Experiment, figures: Figures) -> str:
-    """A Markdown table that is also readable as it is."""
+    """A Markdown table whose source is readable too."""
     columns = experiment.COLUMNS
     known = {key for row in experiment.PAPER.values() for key in row}
     paper = [key for key in columns if key in known]

@@ -1,4 +1,4 @@
-"""One training by `model.compile` and `model.fit`, measured now and then on the validation data."""
+"""One training with `model.compile` and `model.fit`, evaluated periodically on the validation data."""
 
 import math
 import sys
@@ -15,20 +15,20 @@ from benchmarks.trials.trials import Trial
 
 @dataclass(frozen=True)
 class Work:
-    """What is to be trained, and on what.
+    """What to train, and on which data.
 
     Args:
-      model: Called within the strategy's scope; returns a Keras model.
-      loss: As `compile` takes it.
-      train: A `tf.data.Dataset` of batches without end.
+      model: Function that returns a Keras model; called within the strategy's scope.
+      loss: The loss, as `compile` takes it.
+      train: An endless `tf.data.Dataset` of batches.
       validation, test: Datasets of batches.
       steps: Number of weight updates.
-      evaluations: How often, at equal distances, the validation data are measured; divides `steps`.
-      measure: Logs of `evaluate` (such as {"loss": 1.2, "accuracy": 0.5}) -> the number that is reported.
+      evaluations: Number of evaluations on the validation data, at equal intervals; divides `steps`.
+      measure: Function from the logs of `evaluate`, such as {"loss": 1.2, "accuracy": 0.5}, to the reported number.
       larger_is_better: Whether a larger number is better.
-      metrics: Called within the scope; returns what `compile` takes.
-      clipnorm: Gradients are scaled so that their common norm is at most this; None: not.
-      test_curve: Whether the test data are measured as often as the validation data, by trials that test.
+      metrics: Function that returns the metrics for `compile`; called within the scope.
+      clipnorm: Largest global norm of the gradients; None for no clipping.
+      test_curve: Whether trials that test evaluate the test data as often as the validation data.
     """
 
     model: Callable
@@ -57,29 +57,29 @@ def train(
     finish: Callable[[tf.keras.Model], dict[str, Any]] = lambda model: {},
     callbacks: Sequence[tf.keras.callbacks.Callback] = (),
 ) -> dict[str, Any]:
-    """Trains and measures; returns what is worth keeping.
+    """Trains and evaluates a model.
 
     Args:
-      work: What is trained, and on what.
+      work: What to train, and on which data.
       contender: The optimizer.
       trial: Its learning rate, options and seed.
-      strategy: Where it is trained.
-      finish: Called with the model of the best step, of a trial that tests; returns what else is to be kept.
-      callbacks: What else `fit` is to call, of a trial that tests; an epoch ends after each validation.
+      strategy: The strategy to train with.
+      finish: Function from the model with the weights of the best step to further results; only for trials that test.
+      callbacks: Further callbacks of `fit`, only for trials that test; an epoch ends after each validation.
 
     Returns:
-      curve: [[step, validation], ...]; best, final: of these; best_step; diverged: whether the loss left the finite
-      numbers, which ends the training; seconds; and of a trial that tests, test (of the weights of the best step),
-      test_final and, if the work says so, test_curve.
+      A dict with `curve`, [[step, validation], ...]; `best` and `final`, its best and last values; `best_step`;
+      `diverged`, whether the loss became non-finite, which ends the training; and `seconds`. For trials that test,
+      also `test`, with the weights of the best step, `test_final` and, if `work.test_curve` is set, `test_curve`.
     """
     started = time.perf_counter()
     tf.keras.utils.set_random_seed(trial.seed)
     asynchronous = isinstance(strategy, tf.distribute.ParameterServerStrategy)
     model = _compile(work, contender, trial, strategy)
     watch = Watch(work, asynchronous, trial.tests)
-    # Workers that do not wait for each other do not tell the losses of single batches.
+    # Asynchronous workers do not report the losses of individual batches.
     ends = [] if asynchronous else [tf.keras.callbacks.TerminateOnNaN()]
-    tf.keras.utils.disable_interactive_logging()  # that callback would print where it stops
+    tf.keras.utils.disable_interactive_logging()  # otherwise that callback prints where it stops
     model.fit(
         _shard(work.train),
         epochs=work.evaluations,
@@ -101,7 +101,7 @@ def train(
 
 
 def _test(work, watch, finish, diverged):
-    """What a trial that tests keeps beside its validation."""
+    """The test results, for a trial that tests."""
     result = dict(test=None, test_final=None, **(dict(test_curve=watch.test_curve) if work.test_curve else {}))
     if not watch.weights or diverged:
         return result
@@ -113,25 +113,24 @@ def _test(work, watch, finish, diverged):
 
 
 def _compile(work, contender, trial, strategy):
-    """The compiled model."""
+    """Creates and compiles the model."""
     with strategy.scope():
         model = work.model()
         clip = {} if work.clipnorm is None else {"global_clipnorm": work.clipnorm}
         optimizer = contender.make(trial.learning_rate, work.steps, **clip, **dict(trial.options))
         model.compile(optimizer=optimizer, loss=work.loss, metrics=work.metrics())
-        # Else Keras makes the slots within the first step, and traces that twice.
+        # Otherwise Keras creates the slots within the first step and traces it twice.
         optimizer.build(model.trainable_variables)
     return model
 
 
 class Watch(tf.keras.callbacks.Callback):
-    """Measures the validation data after each epoch of `fit`, keeps the best weights, stops what has diverged.
+    """Evaluates after each epoch of `fit`, keeps the best weights, and stops a training that diverged.
 
     Args:
-      work: What is trained, and on what.
-      asynchronous: Whether workers evaluate that do not wait for each other. They may see some batches twice and
-        others not.
-      keep: Whether the weights of the best step are kept, and the test data measured if the work says so.
+      work: What to train, and on which data.
+      asynchronous: Whether asynchronous workers evaluate; they may see some batches twice and others never.
+      keep: Whether to keep the weights of the best step, and to evaluate the test data if `work.test_curve` is set.
     """
 
     def __init__(self, work: Work, asynchronous: bool, keep: bool):
@@ -141,10 +140,10 @@ class Watch(tf.keras.callbacks.Callback):
         self.test_curve = []
 
     def measure(self, data: tf.data.Dataset) -> Optional[float]:
-        """The reported number; None if it, or the loss, is no finite number."""
+        """The reported number; None if it or the loss is not finite."""
         data, steps = _shard(data), None
         if self._asynchronous:
-            data, steps = data.repeat(), sum(1 for _ in data)  # they cannot tell when the data end
+            data, steps = data.repeat(), sum(1 for _ in data)  # they cannot tell where the data end
         logs = self.model.evaluate(data, steps=steps, verbose=0, return_dict=True)
         value = self._work.measure(logs) if math.isfinite(logs["loss"]) else math.nan
         return float(value) if math.isfinite(value) else None
@@ -165,12 +164,12 @@ class Watch(tf.keras.callbacks.Callback):
 
 
 def perplexity(nats: float) -> float:
-    """exp(nats), or infinity where that is no float."""
+    """exp(nats), or infinity if that exceeds the range of floats."""
     return math.exp(nats) if nats < math.log(sys.float_info.max) else math.inf
 
 
 def _shard(data):
-    """The data, divided among the workers of a strategy by batches: they are in too few files to divide these."""
+    """Shards the data among workers by batch, because there are too few files to shard by file."""
     policy = tf.data.Options()
     policy.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return data.with_options(policy)

@@ -1,4 +1,4 @@
-"""What a comparison of optimizers is made of: a sweep, its trials, and the metric that they are measured by."""
+"""The parts of a comparison of optimizers: a sweep, its trials, and their metric."""
 
 import dataclasses
 import math
@@ -13,11 +13,11 @@ class Sweep:
     """The trials of one comparison.
 
     Args:
-      contenders: Who takes part if nobody says otherwise, as `read_contender` reads them.
-      learning_rates: The grid.
-      refine: Factor; the best rate times and divided by it are tried too. None: they are not.
+      contenders: The default contenders, as text for `read_contender`.
+      learning_rates: The grid of learning rates.
+      refine: Factor by which the best rate is multiplied and divided to try two more rates; None for no refinement.
       seeds: Number of trainings at the chosen rate.
-      schedule: The decay of a contender's learning rate that names none.
+      schedule: Learning-rate decay of contenders that name none.
     """
 
     contenders: tuple[str, ...]
@@ -28,7 +28,7 @@ class Sweep:
 
 
 class Trial(NamedTuple):
-    """One training. `options` are pairs of what is tuned beside the learning rate, such as ("epsilon", 1e-3)."""
+    """One training. `options` are the other tuned hyperparameters, as pairs such as ("epsilon", 1e-3)."""
 
     contender: str
     learning_rate: float
@@ -37,17 +37,17 @@ class Trial(NamedTuple):
 
     @property
     def tests(self) -> bool:
-        """Whether it is measured on the test data: tuning is not."""
+        """Whether the trial is measured on the test data; tuning trials are not."""
         return self.seed != TUNING_SEED
 
 
 class Metric(NamedTuple):
-    """What a comparison measures.
+    """The metric of a comparison.
 
     Attributes:
-      name: What it is called in tables.
-      larger_is_better: Or smaller.
-      format: Format of a number in a table.
+      name: Its name in tables.
+      larger_is_better: Whether larger values are better.
+      format: Format of its values in tables.
     """
 
     name: str
@@ -55,10 +55,10 @@ class Metric(NamedTuple):
     format: str = ".4f"
 
     def best(self, values: Iterable[float]) -> float:
-        """The best of the values; of none, the worst there is."""
+        """The best of the values; the worst possible value if there are none."""
         worst = -math.inf if self.larger_is_better else math.inf
         return (max if self.larger_is_better else min)(values, default=worst)
 
     def is_reached(self, value: float, target: float) -> bool:
-        """Whether a value is as good as the target."""
+        """Whether a value is at least as good as the target."""
         return value >= target if self.larger_is_better else value <= target

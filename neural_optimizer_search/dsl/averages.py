@@ -1,4 +1,4 @@
-"""What is kept beside the weights from step to step: one row for each kind of array.
+"""The arrays that are kept from step to step in addition to the weights: one row per kind of array.
 
     kept <- β·kept + (1-β)·value
 

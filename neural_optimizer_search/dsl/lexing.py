@@ -6,7 +6,7 @@ from typing import NamedTuple, NoReturn
 
 from neural_optimizer_search.dsl import spelling
 
-# An error message shows so many characters before and after its position.
+# Number of characters that an error message shows before and after its position.
 SHOWN = 100
 
 _SAME_LENGTH = str.maketrans("·×−", "**-")

@@ -120,7 +120,7 @@ def text(expression: Expression) -> str:
 # -- LaTeX -----------------------------------------------------------------------------------------
 
 _GROUP = re.compile(r"\{[^{}]*\}|\\left\|.*?\\right\||\\left\(.*\\right\)|\([^()]*\)")
-# The exponent of a fraction, or of a function of |x|, would seem to apply to its last part only.
+# The exponent of a fraction, or of a function of |x|, would seem to apply only to its last part.
 _OPEN = re.compile(r"\\frac\b|\\[a-z]+\\left\|")
 # What occurs outside of all groups -> how tightly the whole binds; the first one found counts.
 _OUTSIDE = (

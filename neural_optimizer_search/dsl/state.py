@@ -1,4 +1,4 @@
-"""What a word may read at one step, for one weight tensor."""
+"""The values that a word may read at one step, for one weight tensor."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping

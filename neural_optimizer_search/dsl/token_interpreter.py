@@ -128,7 +128,7 @@ class _TracedState(_SplitState):
 
 @functools.lru_cache(maxsize=None)
 class _TracedWords:
-    """The words as functions, one of which a token chooses.
+    """The words as functions, of which a token selects one.
 
     With `tf.switch_case`, the graph of a step would contain all words at each place of an iteration, and TensorFlow
     would also visit those that are not chosen: that took as long as the step of a small child. Each place that

@@ -39,7 +39,7 @@ class ArrayFile:
             raise ValueError(f"{others[0]!r} is not expected.")
 
     def shape(self, name: str, rank: int) -> tuple[int, ...]:
-        """The declared shape of an array with so many dimensions, after a check that it has the bytes for it."""
+        """The declared shape of an array with `rank` dimensions, after a check that it has the bytes for it."""
         shape, _ = self._read_header(name)
         if len(shape) != rank:
             raise ValueError(f"{name!r} has the shape {list(shape)}, where {rank} dimensions were expected.")

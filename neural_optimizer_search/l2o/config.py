@@ -82,7 +82,7 @@ class GuidedPolicySearchConfig:
     Args:
       functions: Number of functions to learn on; 90 for logistic regression, 120 for robust regression, 80 for the
         classifier.
-      anew: Whether each iteration draws its own functions, as many.
+      anew: Whether each iteration draws new functions, as many as `functions`.
       runs: Number of trajectories per function and iteration.
       horizon: Number of steps of a trajectory.
       history: The number H of past steps that the policy sees.

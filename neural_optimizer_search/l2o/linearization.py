@@ -32,7 +32,7 @@ def last_state(trajectories: Trajectories, history: int = HISTORY) -> np.ndarray
 
 
 def observation_matrix(t: int, dimension: int, history: int = HISTORY) -> np.ndarray:
-    """What is seen at time t, as a linear function of the state: `[H + H d, d + H (1 + d)]`."""
+    """The observation at time t, as a linear function of the state: `[H + H d, d + H (1 + d)]`."""
     size = 1 + dimension
     matrix = np.zeros([history * size, dimension + history * size])
     for i in range(min(t, history)):

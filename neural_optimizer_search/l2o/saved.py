@@ -56,12 +56,12 @@ class Recorded(NamedTuple):
 
 
 def describe(training: Training, config: GuidedPolicySearchConfig) -> dict[str, Any]:
-    """What a training is, as JSON can hold it."""
+    """The description of a training, in JSON types."""
     return {**record(training), **dataclasses.asdict(config)}
 
 
 def save_config(directory: pathlib.Path, training: Training, config: GuidedPolicySearchConfig) -> None:
-    """Writes what the training is, and that it was made here."""
+    """Writes the description of a training, and that it was made here."""
     text = json.dumps(dict(describe(training, config), origin=find_origin(directory)), indent=2)
     write_whole(directory / CONFIG, lambda unfinished: unfinished.write_text(f"{text}\n"))
 

@@ -1,4 +1,4 @@
-"""The policy: one hidden layer of 50 softplus units between what is seen and the step (Li & Malik, section 5)."""
+"""The policy: one hidden layer of 50 softplus units between the observation and the step (Li & Malik, section 5)."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Optional, Union
@@ -28,7 +28,7 @@ class StepPolicy(NamedTuple):
       second: W₂ transposed `[50, d]`.
       second_bias: b₂ `[d]`. None: it is -W₂ softplus(b₁).
       limit: (multiple, rate, decay): a step is at most that multiple of momentum's step. None for no limit. It
-        applies where the policy is followed; the Jacobian is that of the network alone.
+        applies where the policy is followed; the Jacobian is only that of the network.
     """
 
     scale: Optional[np.ndarray]

@@ -1,4 +1,4 @@
-"""What the policy imitates: gradient descent with momentum, then improving targets (Li & Malik, section 3.3)."""
+"""The targets of imitation: gradient descent with momentum, then improving targets (Li & Malik, section 3.3)."""
 
 from collections.abc import Callable
 from typing import NamedTuple, Optional
@@ -23,7 +23,7 @@ from neural_optimizer_search.objectives import Objectives
 
 
 class Batch(NamedTuple):
-    """What the policy is fitted to: where runs went, and what the target does there.
+    """The data that the policy is fitted to: trajectories, and the actions of the target on them.
 
     Attributes:
       trajectories: `Trajectories` of `[F, S]` runs.

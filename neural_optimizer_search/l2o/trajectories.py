@@ -14,7 +14,7 @@ HORIZON = 40  # T, while learning
 CAP = 1e3  # larger values and NaN count as this: a diverged run must not hide all others
 
 
-# What is seen, `[F, S, H + H d]` -> steps `[F, S, d]`.
+# Observations `[F, S, H + H d]` -> steps `[F, S, d]`.
 Policy = Callable[[np.ndarray], np.ndarray]
 
 
@@ -47,7 +47,7 @@ class Trajectories(NamedTuple):
 
 
 def observe(values: np.ndarray, gradients: np.ndarray, history: int = HISTORY) -> np.ndarray:
-    """What a policy sees after some iterates.
+    """The observation of a policy after some iterates.
 
     Args:
       values: `[..., t+1]`, values of the objective at all iterates so far, the current one last.
@@ -73,7 +73,7 @@ def observe(values: np.ndarray, gradients: np.ndarray, history: int = HISTORY) -
 
 
 def observe_all(trajectories: Trajectories, history: int = HISTORY) -> np.ndarray:
-    """What a policy saw before each step: `[F, S, T, H + H d]`."""
+    """The observations of a policy before each step: `[F, S, T, H + H d]`."""
     values, gradients = trajectories.values, trajectories.gradients
     steps = values.shape[-1] - 1
     return np.stack(
@@ -93,7 +93,7 @@ def run(
 
     Args:
       objectives: `Objectives`, F functions.
-      policy: What is seen, `[F, S, H + H d]` -> steps `[F, S, d]`.
+      policy: Function from observations `[F, S, H + H d]` to steps `[F, S, d]`.
       start: Float `[F, S, d]`, S starting points for each function.
       steps: T.
       noise: Float `[F, S, T, d]`, added to the steps; none by default.

@@ -1,4 +1,4 @@
-"""Families of objective functions, many of which are computed at once."""
+"""Families of objective functions, computed many at once."""
 
 import functools
 from collections.abc import Sequence
@@ -128,7 +128,7 @@ def _trace(family):
                 inner.watch(x)
                 values = family.values(data, x)
             gradients = inner.gradient(values, x)
-            # A point's gradient depends on that point alone, so the sum over points keeps them apart.
+            # A point's gradient depends only on that point, so the sum over points keeps them apart.
             parts = [gradients[..., i] for i in range(family.dimension)]
         rows = [outer.gradient(part, x, unconnected_gradients=tf.UnconnectedGradients.ZERO) for part in parts]
         return tf.stack(rows, axis=-2)

@@ -60,7 +60,7 @@ class DirectionOptimizer(keras.optimizers.Optimizer):
 
     @property
     def averages(self) -> tuple[str, ...]:
-        """What the equation reads of all that can be kept beside the weights: rows and members of `AVERAGES`."""
+        """The kept arrays that the equation reads, as names of rows and members of `AVERAGES`."""
         return ()
 
     @property

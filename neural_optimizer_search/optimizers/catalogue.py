@@ -1,7 +1,7 @@
 """Every published update rule as one row of a table, and optimizers by name; see also `later_papers` and `found`.
 
-v2 is arXiv:1709.07417v2, v1 the ICML 2017 paper. What v2 (section 8.1) says about usage: for PowerSign and AddSign
-the learning rate that suits SGD is usually a good first choice, and a larger one where it is to decay.
+v2 is arXiv:1709.07417v2, v1 the ICML 2017 paper. On usage, v2 (section 8.1) says that for PowerSign and AddSign, the
+learning rate that suits SGD is usually a good first choice, and a larger one with a decay.
 """
 
 import difflib

@@ -1,4 +1,4 @@
-"""What PowerSign and AddSign share (arXiv v2, section 5.1)."""
+"""The common base of PowerSign and AddSign (arXiv v2, section 5.1)."""
 
 import functools
 from collections.abc import Callable

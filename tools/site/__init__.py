@@ -1,1 +1,1 @@
-"""The documentation site: pages made from the code, and documents that lie elsewhere in the repository."""
+"""The documentation site: pages generated from the code, and documents from elsewhere in the repository."""

@@ -1,4 +1,4 @@
-"""Builds the documentation into site/: `make docs`."""
+"""Builds the documentation in site/: `make docs`."""
 
 import sys
 
@@ -11,5 +11,5 @@ SOURCES, SITE = docs.ROOT / "build" / "site", docs.ROOT / "site"
 
 put_together(SOURCES)
 code = main(["--fail-on-warning", "--keep-going", "--quiet", "-b", "html", str(SOURCES), str(SITE)])
-print(f"The documentation is in {SITE / 'index.html'}" if code == 0 else "The documentation has the faults above.")
+print(f"The documentation is in {SITE / 'index.html'}" if code == 0 else "The documentation has the errors above.")
 sys.exit(code)

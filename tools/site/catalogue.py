@@ -1,4 +1,4 @@
-"""What each rule of the catalogue does, in pictures: with a gradient, and on two functions."""
+"""Plots of each rule of the catalogue: its response to a gradient, and its trajectories on two functions."""
 
 import functools
 from collections.abc import Iterable, Mapping
@@ -12,30 +12,30 @@ from neural_optimizer_search.report.trajectories import LEVELS, RATES, SHOWN, ST
 from tools.site.figures import COLOR, GRAY, make_figure, write_svg
 
 RULES = "assets/rules"
-# A line and its style: the rule, and Adam behind it.
+# Line styles of Adam, which is drawn first, and of the rule on top of it.
 _STYLES = (dict(color=GRAY, linewidth=1.0, linestyle="--"), dict(color=COLOR, linewidth=1.3))
 _TEXT = f"""## What they do
 
 Left: the update of each rule for one gradient after twenty gradients of 1, relative to its update for another 1.
 Middle and right: {STEPS} steps with exact gradients on the Rosenbrock and the Beale function, from the customary
 start, with the best of {len(RATES)} learning rates; the cross is the minimum. The dashed line is Adam. A panel has no
-solid line if the rule has no such update, or diverges with every rate.
+solid line if the rule has no such update or diverges at every rate.
 
 """
 
 
 def rules_section(pictures: Mapping[str, str]) -> str:
-    """The section with the pictures, as Markdown.
+    """The section with the plots, in Markdown.
 
     Args:
-      pictures: Name -> picture of each rule; it is in `RULES`.
+      pictures: Name of a rule -> its plot, which is in the directory `RULES`.
     """
     rows = [f"| `{name}` | ![What {name} does](../{RULES}/{name}.svg) |" for name in pictures]
     return _TEXT + "\n".join(["| name | picture |", "|---|---|", *rows])
 
 
 def draw_rules(names: Iterable[str] = CATALOGUE) -> Mapping[str, str]:
-    """The pictures of rules of the catalogue in SVG, by name."""
+    """Draws rules of the catalogue; returns name -> SVG."""
     return {name: _draw(CATALOGUE[name].rule) for name in names}
 
 
@@ -60,6 +60,6 @@ def _draw(rule):
     return write_svg(figure)
 
 
-@functools.lru_cache(2 * len(SHOWN))  # Adam is behind every rule
+@functools.lru_cache(2 * len(SHOWN))  # every plot needs Adam
 def _follow(rule, name):
     return follow(rule, LANDSCAPES[name])

@@ -1,4 +1,4 @@
-"""Figures of matplotlib as small SVG pictures, which look right on light and dark pages."""
+"""Matplotlib figures as small SVG images for light and dark pages."""
 
 import io
 
@@ -10,12 +10,12 @@ COLOR, GRAY = "#3f6fd8", "#808080"
 
 
 def make_figure(panels: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    """A figure without a background, and its panels, side by side.
+    """Creates a figure with a transparent background and panels side by side.
 
     Args:
-      panels: How many it has.
-      width: Its width in inches.
-      height: Its height in inches.
+      panels: Number of panels.
+      width: Width in inches.
+      height: Height in inches.
     """
     figure = Figure(figsize=(width, height), layout="constrained")
     figure.patch.set_alpha(0.0)
@@ -27,7 +27,7 @@ def make_figure(panels: int, width: float, height: float) -> tuple[Figure, list[
 
 
 def write_svg(figure: Figure) -> str:
-    """The text of its SVG file, which is always the same for the same figure."""
+    """Returns the figure as SVG text, which is always the same for the same figure."""
     file = io.StringIO()
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "figures"}):
         figure.savefig(file, format="svg", metadata={"Date": None})

@@ -1,4 +1,4 @@
-"""Every word of the language with its formula, and pictures of the functions and the decays."""
+"""Tables of the words of the language with their formulas, and plots of functions and decays."""
 
 from collections.abc import Iterable, Mapping
 
@@ -14,7 +14,7 @@ from tools.site.figures import COLOR, GRAY, make_figure, write_svg
 PLOTS = "assets/words"
 TABLES = {"Operands": OPERANDS, "Functions of one value": UNARIES, "Functions of two values": BINARIES}
 _X, _T = np.linspace(-2.0, 2.0, 401), np.linspace(0.0, 1.0, 401)
-_CONSTANT = 0.5  # of the member of a family that is drawn
+_CONSTANT = 0.5  # the member that is drawn for a family
 _DECAYS = {
     "ld": decays.linear(on_numpy, _T, 1.0),
     "cd": decays.cyclical(on_numpy, _T, 1.0),
@@ -25,10 +25,10 @@ _DECAYS = {
 
 
 def words_tables(pictures: Iterable[str]) -> str:
-    """All words, as Markdown.
+    """Tables of all words, in Markdown.
 
     Args:
-      pictures: The words that have one, in `PLOTS`.
+      pictures: The words that have a plot in the directory `PLOTS`.
     """
     return "\n\n".join(
         f"### {title}\n\n{_write_table(table.values(), set(pictures))}" for title, table in TABLES.items()
@@ -36,7 +36,7 @@ def words_tables(pictures: Iterable[str]) -> str:
 
 
 def draw_words() -> Mapping[str, str]:
-    """The words that are functions of one number, or of t/T, as pictures in SVG, by name."""
+    """Draws the words that are functions of one number or of t/T; returns name -> SVG."""
     with np.errstate(divide="ignore"):
         functions = {
             name: (_X, _compute(word)) for name, word in UNARIES.items() if not (word.random or word.per_tensor)

@@ -1,4 +1,4 @@
-"""Links between documents, which lead to files of the repository there and to pages here."""
+"""Rewrites links between documents: from files of the repository to pages of the site."""
 
 import posixpath
 import re
@@ -10,17 +10,17 @@ _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
 def rewrite_links(markdown: str, source: str, page: str, pages: Mapping[str, str], root: Path) -> str:
-    """The text of a page with links that lead to other pages.
+    """Rewrites the links of a document so that they lead to pages of the site.
 
-    A link to a file that has no page becomes its text, because the site must work without the repository. A link to a
-    missing file stays, so that MkDocs complains about it.
+    A link to a file without a page becomes plain text, because the site must work without the repository. A link to a
+    missing file stays, so that the build reports it.
 
     Args:
-      markdown: The text.
-      source: The file that it is from, as a path in the repository.
+      markdown: The text of the document.
+      source: Its file, as a path in the repository.
       page: Its page, as a path in the site's sources.
-      pages: The page, or the picture, of each file that has one; likewise.
-      root: The repository.
+      pages: File in the repository -> its page or image in the site's sources.
+      root: The root of the repository.
 
     Example:
       >>> import pathlib

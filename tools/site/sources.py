@@ -1,4 +1,4 @@
-"""Puts the sources of the site together: the documents, wherever they lie, and their pictures."""
+"""Collects the sources of the site: documents from all over the repository, and their images."""
 
 import json
 import shutil
@@ -10,7 +10,7 @@ from tools.site.language import PLOTS, draw_words, words_tables
 from tools.site.links import rewrite_links
 
 RESULTS = "benchmarks/results"
-# Documents that lie elsewhere in the repository, and their pages.
+# Documents outside docs/, and their pages.
 ELSEWHERE = {
     "README.md": "index.md",
     "CONTRIBUTING.md": "contributing.md",
@@ -19,7 +19,7 @@ ELSEWHERE = {
     f"{RESULTS}/README.md": "measured/index.md",
 }
 LANGUAGE, CATALOGUE = "reference/language.md", "reference/catalogue.md"
-# The parts of the site, and their pages in order.
+# The parts of the site, each with its pages in order.
 PARTS = {
     "Tutorials": (
         "notebooks/powersign-in-your-model", "notebooks/find-a-rule-for-your-model", "notebooks/learn-an-optimizer",
@@ -41,7 +41,7 @@ def put_together(target: Path) -> None:
     """Writes the sources of the site.
 
     Args:
-      target: A directory, which is made anew.
+      target: The output directory; existing contents are deleted.
     """
     shutil.rmtree(target, ignore_errors=True)
     pages = find_pages()
@@ -65,7 +65,7 @@ def put_together(target: Path) -> None:
 
 
 def find_pages() -> dict[str, str]:
-    """The page, or the picture, of each file that the site shows."""
+    """File in the repository -> its page or image, for every file on the site."""
     files = sorted(path for path in (docs.ROOT / "docs").rglob("*") if path.is_file())
     ours = {str(path.relative_to(docs.ROOT)): str(path.relative_to(docs.ROOT / "docs")) for path in files}
     pictures = {f"{RESULTS}/{path.name}": f"measured/{path.name}" for path in (docs.ROOT / RESULTS).glob("*.png")}

@@ -13,7 +13,7 @@ def log_beta(export: Export) -> Sequence[str]:
     return only(
         "_log" in export.equation.needs,
         "def _log(beta):",
-        '    """Of 0, which has none, that of a number so small that beta ** (t + 1) is 0 beside 1 as well."""',
+        '    """log(beta), with 1e-30 in place of 0; 1 - beta ** (t + 1) still rounds to 1."""',
         "    return math.log(beta or 1e-30)",
     )
 

@@ -83,7 +83,7 @@ def _update_step(export):
         *indent(_STORAGE.before(equation.kept)),
         *only(
             "seed" in equation.reads,
-            "    # Random numbers depend on this and on their place in the rule, hence a resumed run repeats them.",
+            "    # Random numbers depend only on this and their place in the rule, so a resumed run repeats them.",
             "    seed = (self.seed, i, ops.convert_to_tensor(self.iterations))",
         ),
         f"    direction = self.direction({', '.join(inputs)})",
@@ -144,7 +144,7 @@ def _draw(name):
 def _draw_of_backend():
     return [
         "def _draw(kind, like, seed, i, t, place):",
-        '    """Depends on these numbers alone; what `keras.random` draws depends on what was drawn before."""',
+        '    """Depends only on these numbers; draws of `keras.random` depend on earlier draws."""',
         '    if keras.backend.backend() == "tensorflow":',
         "        import tensorflow as tf",
         "",

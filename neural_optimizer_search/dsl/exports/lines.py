@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from neural_optimizer_search.dsl.exports.code import Code
 from neural_optimizer_search.dsl.precedence import Binding
 
-# An indent, a name and an expression of so many characters fit into a line.
+# Largest total length of an indent, a name and an expression that fit on one line.
 LONGEST = 84
-# So many characters fit after an indent; a comment that does not fit is left out.
+# Number of characters that fit after an indent; a comment that does not fit is left out.
 _WIDTH = 100
 
 

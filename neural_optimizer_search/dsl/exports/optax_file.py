@@ -51,7 +51,7 @@ def _state(export):
 def _leaf(export):
     return [
         "class _Leaf(NamedTuple):",
-        '    """What becomes of one parameter."""',
+        '    """The results for one parameter."""',
         "",
         "    direction: jax.Array",
         *(f"    {name}: jax.Array" for name in export.equation.averages),
@@ -83,7 +83,7 @@ def _scale(export):
     averages = [f"{name}=jax.tree.map(jnp.zeros_like, params)," for name in export.equation.averages]
     return [
         f"def scale_by_{make_function_name(export.name)}({own}):",
-        '    """The direction alone, for a chain of your own: clipping comes before it, weight decay after it."""',
+        '    """Only the direction, for a chain of your own: clip before it, and decay weights after it."""',
         *indent(text.check_arguments(export, allow="isinstance($x, jax.Array)")),
         "",
         "    def init(params):",
@@ -155,7 +155,7 @@ def _log(export):
     return only(
         "_log" in export.equation.needs,
         "def _log(beta):",
-        '    """Of 0, which has none, that of a number so small that beta ** (t + 1) is 0 beside 1 as well."""',
+        '    """log(beta), with 1e-30 in place of 0; 1 - beta ** (t + 1) still rounds to 1."""',
         "    if isinstance(beta, jax.Array):  # less exact",
         "        return jnp.log(jnp.maximum(beta, 1e-30))",
         "    return math.log(beta or 1e-30)",
@@ -177,7 +177,7 @@ _HELPERS = {
     ],
     "seeds": [
         "def _seeds(seed, count, updates):",
-        '    """A key for each leaf, which depends on these numbers alone, hence a resumed run repeats them."""',
+        '    """A key for each leaf that depends only on these numbers, so that a resumed run repeats it."""',
         "    leaves, tree = jax.tree.flatten(updates, is_leaf=_is_none)",
         "    key = jax.random.fold_in(jax.random.key(seed), count)",
         "    return jax.tree.unflatten(tree, [jax.random.fold_in(key, place) for place in range(len(leaves))])",

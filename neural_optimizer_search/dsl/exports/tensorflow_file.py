@@ -103,7 +103,7 @@ def _update_step(export):
         *indent(_STORAGE.before(equation.kept)),
         *only(
             seed,
-            "    # Random numbers depend on this and on their place in the rule, hence a resumed run repeats them.",
+            "    # Random numbers depend only on this and their place in the rule, so a resumed run repeats them.",
             "    seed = tf.stack([(self.seed << 32) + i, tf.cast(self.iterations, tf.int64) * 2**16])",
         ),
         f"    direction = self.direction({', '.join(inputs)})",

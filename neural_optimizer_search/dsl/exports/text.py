@@ -1,4 +1,4 @@
-"""What the files of all frameworks have in common: docstrings, the equation as a function, checks of arguments."""
+"""The common parts of the files of all frameworks: docstrings, the equation as a function, checks of arguments."""
 
 import textwrap
 from collections.abc import Iterable, Sequence

@@ -76,7 +76,7 @@ def _step(export):
     return [
         "@torch.no_grad()",
         "def step(self, closure=None):",
-        '    """One update; `closure`, if there is one, computes the loss anew."""',
+        '    """Performs one update; `closure`, if given, recomputes the loss."""',
         "    loss = None",
         "    if closure is not None:",
         "        with torch.enable_grad():",
@@ -114,7 +114,7 @@ def _update(export: Export) -> list[str]:
         *indent(_STORAGE.before(equation.kept)),
         *only(
             seed,
-            "    # Random numbers depend on this and on their place in the rule, hence a resumed run repeats them.",
+            "    # Random numbers depend only on this and their place in the rule, so a resumed run repeats them.",
             "    seed = f\"{group['seed']} {place} {t}\"",
         ),
         '    if group["weight_decay"]:',
@@ -135,7 +135,7 @@ def _keep(export):
     yield only(
         kept,
         "def _replace(kept, value):",
-        "    kept.copy_(value)  # itself where an average has the dtype of the equation",
+        "    kept.copy_(value)  # a copy onto itself for averages in the equation's dtype",
         "    return value",
     )
 
@@ -143,7 +143,7 @@ def _keep(export):
 def _sign():
     return [
         "def _sign(x):",
-        '    """-1, 0 or 1, and NaN of NaN, of which PyTorch\'s own is 0."""',
+        '    """-1, 0 or 1, and NaN for NaN, where PyTorch\'s own gives 0."""',
         "    return torch.sign(x) + torch.clamp(x, 0.0, 0.0)  # 0 or NaN",
     ]
 

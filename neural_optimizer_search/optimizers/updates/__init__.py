@@ -1,4 +1,4 @@
-"""What an update does with gradients and variables: one namespace of functions per array library."""
+"""Operations on gradients and variables for updates: one namespace of functions per array library."""
 
 from typing import cast
 

@@ -1,4 +1,4 @@
-"""The functions that the modules beside this one have."""
+"""The interface of the other modules of this package."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -8,7 +8,7 @@ from neural_optimizer_search.dsl.constants import Beta
 
 
 class Updates(Protocol):
-    """What an update does with gradients and variables."""
+    """The operations on gradients and variables that an update needs."""
 
     def make_dense(self, gradient: Any, variable: Any, /) -> Any:
         """A sparse gradient as an array of the variable's shape, in which rows with the same index are summed."""
