@@ -1,4 +1,4 @@
-"""Our own studies of the search, its rules and its speed, one per module, each a `Study`."""
+"""Studies of the search, its rules and its speed: one `Study` per module."""
 
 import importlib
 from typing import Any, Protocol, runtime_checkable
@@ -34,15 +34,15 @@ STUDIES = (
 
 
 class StudyFailed(Exception):
-    """A study cannot go on; the message is one sentence for the person who started it."""
+    """Raised when a study cannot go on; the message is one sentence for the user."""
 
 
 @runtime_checkable
 class Study(Protocol):
-    """What a study is: a module with all that this says.
+    """The interface of a study module.
 
     Attributes:
-      TITLE: One line, such as the question that it answers.
+      TITLE: One line, such as the question that the study answers.
       Config: A frozen dataclass whose fields are flags (`neural_optimizer_search.flags.flag`).
     """
 
@@ -50,7 +50,7 @@ class Study(Protocol):
     Config: type
 
     def run(self, config: Any) -> dict[str, Any]:
-        """Measures, prints a table that can be read, and returns the figures, which JSON can hold.
+        """Measures, prints a readable table, and returns the figures as JSON-serializable values.
 
         Args:
           config: A `Config`.
@@ -58,11 +58,11 @@ class Study(Protocol):
         Raises:
           ValueError: If a flag has a value that is not allowed; the message is a line that begins with
             "argument --FLAG: ".
-          FileNotFoundError: If something that it reads is missing.
-          StudyFailed: If it cannot go on for another reason.
+          FileNotFoundError: If an input of the study is missing.
+          StudyFailed: If the study cannot go on for another reason.
         """
 
 
 def load_study(name: str) -> Study:
-    """The module of a study; imported when it is needed, for each has libraries of its own."""
+    """Imports the module of a study, only when it is needed: each study needs different libraries."""
     return importlib.import_module(f"benchmarks.studies.{name}")

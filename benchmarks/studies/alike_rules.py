@@ -1,14 +1,14 @@
-"""From which cosines on do rules behave alike, and what is lost by measuring one of them for all?
+"""At which cosine do rules behave alike, and what is lost by measuring only one of them?
 
-Rules that were measured in full are gone through in the order in which they were proposed, known optimizers first:
-one that is alike an earlier behaviour takes its reward. How far is that from its own? Noise is the standard error of
-the difference of two rules on common seeds. Three witnesses say who is alike: the screen's probe, the first gradients
-of the task's own child, and both; "search" is both with the cosines that a search has. There is noise in the choice
-of a rule's learning rate, too: the rows of the highest cosine, of rules that are the same but for it, tell how much.
+Fully measured rules are visited in the order in which they were proposed, known optimizers first. A rule that behaves
+like an earlier one takes its reward. How far is that reward from the rule's own? Noise is the standard error of the
+difference between two rules on common seeds. Three witnesses decide which rules are alike: the screen's probe, the
+first gradients of the task's child, and both. "search" is both with the cosines that a search uses. The choice of a
+rule's learning rate is noisy, too: the rows of the highest cosine, which join otherwise equal rules, show how much.
 
     python -m benchmarks.run alike_rules --data_dir DATA
 
-The rules of `digits` of depth 1 are those of the shipped table, in random order.
+For `digits`, the rules of depth 1 in the shipped table are compared as well, in random order.
 """
 
 import dataclasses
@@ -32,11 +32,11 @@ from neural_optimizer_search.measuring.probe import Probe
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.tasks import TASKS
 
-TITLE = "from which cosines on do rules behave alike, and what is lost by measuring one for all?"
+TITLE = "at which cosine do rules behave alike, and what is lost by measuring only one of them?"
 COSINES = (0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 0.9999)
-SAME = 0.99999  # so near are rules whose difference is that of their noise
+SAME = 0.99999  # the cosine of rules that differ by no more than their noise
 TABLE = "table of depth 1"
-NEIGHBOURS = 40  # rules of about the same reward, which have about the same noise
+NEIGHBOURS = 40  # rules with about the same reward, and so about the same noise
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,19 +44,19 @@ class Config:
     """The flags of this study."""
 
     tasks: Sequence[str] = flag(
-        ("digits", "images", "table"), "what rules are measured on", choices=(*TASKS, *OWN_TASKS), nargs="+"
+        ("digits", "images", "table"), "tasks to measure rules on", choices=(*TASKS, *OWN_TASKS), nargs="+"
     )
-    rules: int = flag(300, "rules to measure on each", parse=whole_number(0, 1_000_000))
-    table_rules: int = flag(20_000, "rules of the table of depth 1 to look at, at most", parse=whole_number(0))
+    rules: int = flag(300, "rules to measure on each task", parse=whole_number(0, 1_000_000))
+    table_rules: int = flag(20_000, "maximum number of rules from the table of depth 1", parse=whole_number(0))
     depth: int = depth_flag(2)
-    seed: int = flag(0, "sets the rules", parse=whole_number(0))
+    seed: int = flag(0, "seed for drawing the rules", parse=whole_number(0))
     workers: Optional[int] = workers_flag()
     runs: pathlib.Path = runs_flag("full_measurements")
     data_dir: Optional[str] = own_data_flag()
 
 
 def run(config: Config) -> dict[str, Any]:
-    """Measures rules and joins those that are alike; returns the figures of each task, witness and cosine."""
+    """Measures rules and joins those that are alike; returns the figures by task, witness and cosine."""
     set_data_directory(config.data_dir)
     screen, figures = Screen().probe, {}
     for name in config.tasks:
@@ -70,7 +70,7 @@ def run(config: Config) -> dict[str, Any]:
 
 
 def shuffle_table(count: int, seed: int) -> tuple[list[Rule], np.ndarray]:
-    """(rules of the table of depth 1, their rewards `[rules, seeds]`) in random order, `count` at most."""
+    """At most `count` rules of the table of depth 1 in random order, and their rewards `[rules, seeds]`."""
     table = list(read_table().values())
     chosen = [table[i] for i in np.random.default_rng(seed).permutation(len(table))[:count]]
     seeds = max(len(one.rewards) for one in chosen)
@@ -104,7 +104,7 @@ def _compare_with(behaviours, witness, cosine, rules, rewards, noise):
 
 
 def join(rules: Sequence[Rule], behaviours: Behaviours) -> np.ndarray:
-    """For each rule the number of the one whose reward it takes; its own, if it is a new behaviour."""
+    """The index of the rule whose reward each rule takes: its own index if its behaviour is new."""
     taken_from = []
     for i, rule in enumerate(rules):
         found = behaviours.find(rule)
@@ -115,17 +115,17 @@ def join(rules: Sequence[Rule], behaviours: Behaviours) -> np.ndarray:
 
 
 def estimate_noise(rewards: np.ndarray) -> np.ndarray:
-    """The standard error of each rule's mean reward, without what its seeds do to all rules.
+    """The standard error of each rule's mean reward, without the effect that the seeds have on all rules.
 
     Args:
       rewards: `[rules, seeds]`.
 
     Returns:
-      `[rules]`: each pooled over the rules that are nearest in reward, for a few seeds alone say little.
+      `[rules]`: each pooled over the rules nearest in reward, because a few seeds alone say little.
     """
     means = rewards.mean(axis=1)
     rest = rewards - means[:, None]
-    rest = rest - rest[means >= np.median(means)].mean(axis=0)  # of bad rules seeds do something else
+    rest = rest - rest[means >= np.median(means)].mean(axis=0)  # seeds affect bad rules differently
     squares = (rest**2).sum(axis=1) / (rewards.shape[1] - 1) / rewards.shape[1]
     order, noise = np.argsort(means), np.empty(len(means))
     for place, rule in enumerate(order):
@@ -138,13 +138,14 @@ def summarize(taken_from: np.ndarray, rewards: np.ndarray, noise: np.ndarray) ->
     """The effect of joining.
 
     Args:
-      taken_from: What `join` returns.
+      taken_from: The result of `join`.
       rewards, noise: The mean reward of each rule, and its standard error, `[rules]`.
 
     Returns:
-      "joined", "behaviours": numbers of rules; "deviation" of rewards within a behaviour; of the differences of a
-      rule's reward and the one that it took: "beyond_noise" the share of more than twice their standard error,
-      "median", "p90" and "largest"; "best_lost": of the best reward.
+      A dict with "joined" and "behaviours", the numbers of joined rules and of distinct behaviours; "deviation", the
+      standard deviation of rewards within a behaviour; "beyond_noise", the share of joined rules whose reward differs
+      from the one they took by more than twice the standard error; "median", "p90" and "largest", quantiles of these
+      differences; and "best_lost", the loss of the best reward.
     """
     rules = np.arange(len(rewards))
     joined = np.flatnonzero(taken_from != rules)

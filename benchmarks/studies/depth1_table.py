@@ -1,4 +1,4 @@
-r"""The reward of every distinct rule of depth 1, as a file on which search algorithms are compared without training.
+r"""A table of the reward of every distinct rule of depth 1, to compare search algorithms without training.
 
     nos-search --algorithm exhaustive --unconstrained --space arxiv2017_no_decay --depth 1 \
         --seeds_per_rule 3 --alike off --racing off --out RUN
@@ -46,7 +46,7 @@ class Config:
     run: Optional[pathlib.Path] = flag(
         None, "directory of the exhaustive search", parse=path, positional=True, metavar="RUN"
     )
-    table: pathlib.Path = flag(TABLE, "file to write", parse=path, default_text="that of benchmarks/results")
+    table: pathlib.Path = flag(TABLE, "file to write", parse=path, default_text="the one in benchmarks/results")
 
 
 def run(config: Config) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def write_table(ledger: Ledger, path: pathlib.Path = TABLE) -> int:
 
 
 def _require_replaceable(path):
-    """Checks that what is at the place is a table of this study, if anything is."""
+    """Checks that the file at this path, if any, is a table of this study."""
     if not os.path.lexists(path):
         return
     require_regular(path)
@@ -84,7 +84,7 @@ def _require_replaceable(path):
 
 
 def _write_rows(path, header, evaluations):
-    # No name and no time in the header of the archive: the same table is the same file.
+    # The archive has no name and no time in its header, so that the same table gives the same file.
     with (
         open(path, "wb") as file,
         gzip.GzipFile("", "wb", fileobj=file, mtime=0) as archive,
@@ -101,7 +101,7 @@ def _write_rows(path, header, evaluations):
 
 
 def read_space(path: pathlib.Path = TABLE) -> SearchSpace:
-    """The `SearchSpace` whose rules the table holds."""
+    """The `SearchSpace` of the table's rules."""
     with gzip.open(path, "rt") as file:
         config = json.loads(file.readline().removeprefix("# "))["config"]
     found = search_space(config["space"], config["depth"])
@@ -110,7 +110,7 @@ def read_space(path: pathlib.Path = TABLE) -> SearchSpace:
 
 @functools.lru_cache(maxsize=1)  # a process replays many searches on one table
 def read_table(path: pathlib.Path = TABLE) -> dict[str, Evaluation]:
-    """key -> `Evaluation`."""
+    """Reads the table: key -> `Evaluation`."""
     with gzip.open(path, "rt") as file:
         rows = csv.DictReader(line for line in file if not line.startswith("#"))
         return {row["key"]: _read_evaluation(row) for row in rows}

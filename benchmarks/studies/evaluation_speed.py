@@ -1,7 +1,7 @@
 """How much faster is one traced training function than `model.compile` + `fit` for every learning rate?
 
 Both ways train the same child on the same data with the same numbers of steps and validations, for one rule and one
-seed: the way of this package on one thread after its trace, the usual way on all cores.
+seed. This package's way runs on one thread, after its trace; the usual way runs on all cores.
 
     python -m benchmarks.run evaluation_speed --task digits --repeats 3
 """
@@ -25,7 +25,7 @@ from neural_optimizer_search.workers.config import WorkerConfig
 
 TITLE = "how much faster is one traced training than model.compile for every learning rate?"
 RULES = ("Adam", "PowerSign", "AddSign", "RMSProp")
-# The quick way is measured more often: a fifth of a second alone would measure how the machine woke up.
+# The quick way is measured more often: a single fifth of a second would mostly measure how the machine wakes up.
 TRACED_PER_NAIVE = 7
 
 
@@ -40,16 +40,16 @@ class Config:
 
 
 def run(config: Config) -> dict[str, Any]:
-    """Trains each rule both ways, in turns; returns the medians of the seconds and their ratios."""
-    tf.get_logger().setLevel("ERROR")  # it warns of the retracing that is measured here
+    """Trains each rule both ways, in turns; returns the median seconds and their ratios."""
+    tf.get_logger().setLevel("ERROR")  # it warns about the retracing that is measured here
     task = TASKS[config.task]
     protocol = find_protocol(task, config.protocol, seeds=(0,), racing=None)
     rows, start_up, first_seconds = _measure(task, protocol, config)
     ratio = _print_table(rows)
     every = sorted(naive / traced for _, traced, naive in rows)
     print(
-        f"\nRatio of medians over rules: {ratio:.1f}; single pairs {every[0]:.1f} to "
-        f"{every[-1]:.1f}.\nStarting the worker took {start_up:.1f} s, its first rule with the trace "
+        f"\nMedian ratio over rules: {ratio:.1f}; single pairs {every[0]:.1f} to "
+        f"{every[-1]:.1f}.\nStarting the worker took {start_up:.1f} s, and its first rule, with the trace, "
         f"{first_seconds:.1f} s; both are paid once."
     )
     return dict(
@@ -67,7 +67,7 @@ def run(config: Config) -> dict[str, Any]:
 
 
 def _measure(task, protocol, config):
-    """[(rule, seconds traced, seconds naive)], the seconds of the worker's start, and those of its first rule."""
+    """Rows (rule, seconds traced, seconds naive), the seconds of the worker's start, and those of its first rule."""
     splits = task.splits(protocol, config.data_dir)
     rules = [KNOWN_OPTIMIZERS[name] for name in RULES]
     with WorkerConfig(workers=1).open_executor(task, protocol, config.data_dir) as executor:
@@ -75,7 +75,7 @@ def _measure(task, protocol, config):
         first = next(executor(rules[:1]))
         start_up = time.perf_counter() - started - first.seconds
         rows = []
-        for repeat in range(config.repeats):  # interleaved: the noise of the machine meets both
+        for repeat in range(config.repeats):  # interleaved, so that the machine's noise affects both
             for name, rule in zip(RULES, rules):
                 traced = [next(executor([rule])) for _ in range(TRACED_PER_NAIVE)]
                 rates = [rate for rate, _ in traced[0].sweep]
@@ -88,7 +88,7 @@ def _measure(task, protocol, config):
 def measure_naive_seconds(
     task: Any, protocol: Any, splits: Any, rule: Rule, learning_rates: Sequence[float]
 ) -> float:
-    """Seconds of the sweep and the final run with a Keras model compiled for each."""
+    """The seconds of the sweep and the final run, with a newly compiled Keras model for each training."""
 
     def fit(learning_rate, steps, validations):
         tf.keras.utils.set_random_seed(protocol.seeds[0])

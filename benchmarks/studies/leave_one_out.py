@@ -1,12 +1,12 @@
-"""Does a search arrive sooner that starts from what was found on other tasks?
+"""Does a search that starts from rules found on other tasks arrive sooner?
 
-For each task an archive is made of the searches on the other tasks alone, and the same algorithm searches twice with
-each seed: cold, and from that archive. How many trained rules, and gradient steps, does either need to the best
-reward that the cold search reached with its whole budget? Neither tunes constants.
+For each task, an archive is made from the searches on the other tasks only. The same algorithm then searches twice
+with each seed: cold, and from that archive. How many trained rules and gradient steps does each search need to reach
+the best reward of the cold search's whole budget? Neither tunes constants.
 
     python -m benchmarks.run leave_one_out --searches runs/*-guided-* --seeds 3 --rules 300 --data_dir DATA
 
-Searches that were stopped go on, and those that are done are not repeated; measurements are shared with `archive`.
+Stopped searches resume, and finished ones are not repeated; measurements are shared with `archive`.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ from neural_optimizer_search.records.run_directory import LEDGER
 from neural_optimizer_search.search.archive import write_archive
 from neural_optimizer_search.search.registry import algorithm_names, default_algorithm
 
-TITLE = "does a search arrive sooner that starts from what was found on other tasks?"
+TITLE = "does a search that starts from rules found on other tasks arrive sooner?"
 COLD, STARTED = "cold", "started"
 
 
@@ -48,44 +48,46 @@ class Config:
     keep: int = keep_flag()
     apart: float = apart_flag()
     only: Sequence[str] = flag((), "tasks to leave out, one by one", nargs="+", metavar="TASK", default_text="each")
-    algorithm: Optional[str] = flag(None, "what searches", choices=algorithm_names, default_text="as of nos-search")
+    algorithm: Optional[str] = flag(
+        None, "search algorithm", choices=algorithm_names, default_text="that of nos-search"
+    )
     seeds: int = flag(3, "pairs of searches on each task", parse=whole_number(1, 1_000))
     first_seed: int = flag(100, "seed of the first pair", parse=whole_number(0))
-    rules: int = flag(300, "rules that a search trains", parse=whole_number(1, 1_000_000))
+    rules: int = flag(300, "rules that each search trains", parse=whole_number(1, 1_000_000))
     space: Optional[str] = flag(
-        None, "which rules may be proposed", choices=(*PRESETS, COMPOSED), default_text="as of nos-search"
+        None, "which rules may be proposed", choices=(*PRESETS, COMPOSED), default_text="that of nos-search"
     )
     depth: Optional[int] = flag(
         None,
         "iterations of the language",
         parse=whole_number(1, MAX_DEPTH),
         choices=range(1, MAX_DEPTH + 1),
-        default_text="as of nos-search",
+        default_text="that of nos-search",
     )
     workers: Optional[int] = workers_flag()
     runs: pathlib.Path = runs_flag("leave_one_out")
     measurements: pathlib.Path = flag(
-        pathlib.Path("runs", "archive"), "directory of what the study archive measured", parse=path
+        pathlib.Path("runs", "archive"), "directory of the measurements of the study archive", parse=path
     )
     data_dir: Optional[str] = own_data_flag()
 
 
 class Needed(NamedTuple):
-    """What a search needed to a level: trained rules, and gradient steps on them; None if it did not get there."""
+    """The cost of reaching a level: trained rules, and gradient steps on them; None if it was not reached."""
 
     rules: Optional[int]
     steps: Optional[int]
 
 
 class Trained(NamedTuple):
-    """A rule as a search measured it: its reward, 0 if it has none, and the gradient steps that it cost."""
+    """A rule as a search measured it: its reward (0 if it has none) and its cost in gradient steps."""
 
     reward: float
     steps: int
 
 
 def run(config: Config) -> dict[str, Any]:
-    """Searches in pairs; returns what either needed on each task."""
+    """Searches in pairs; returns the costs of both searches on each task."""
     set_data_directory(config.data_dir)
     searches = read_searches(config.searches, config.top)
     tasks = list(dict.fromkeys(search.task for search in searches))
@@ -100,7 +102,7 @@ def run(config: Config) -> dict[str, Any]:
         figures[task] = summarize(pairs, config.rules)
         _print(shorten_name(task), figures[task])
     ratios = {what: summarize_ratios(figures.values(), what) for what in ("rules", "steps")}
-    print("\nOf a started search for one of a cold one, geometric means over tasks (95 % intervals):")
+    print("\nRatios of started to cold searches, geometric means over tasks (95 % intervals):")
     for what, (mean, low, high) in ratios.items():
         print(f"{what}: {mean:.2f} ({low:.2f} to {high:.2f})")
     return dict(algorithm=_algorithm(config), seeds=config.seeds, rules=config.rules, tasks=figures, ratios=ratios)
@@ -115,12 +117,12 @@ def _algorithm(config):
 
 
 def _search_twice(task: str, seed: int, searches: Sequence[Searched], config) -> dict[str, list[Trained]]:
-    """What the cold and the started search trained, in order."""
+    """The rules that the cold and the started search trained, in order."""
     others = [search for search in searches if search.task != task]
     protocol = next(search.protocol for search in searches if search.task == task)
     name = shorten_name(task)
     archive = config.runs / f"without-{name}.json"
-    if not archive.exists():  # a search that goes on keeps the start that it began with
+    if not archive.exists():  # a resumed search keeps its original start
         words = f"python -m benchmarks.run leave_one_out, without {name}"
         write_archive(archive, make_archive(others, config, config.measurements, words))
     found = {}
@@ -137,13 +139,13 @@ def _read(directory) -> list[Trained]:
     with contextlib.closing(Ledger(directory / LEDGER, read_only=True)) as ledger:
         measured = {e.key: e for e in ledger.evaluations("search")}
         keys = [key for key in ledger.sampled_keys() if key in measured]
-        # The last step of a search that reached its budget within one is not among its samples.
+        # A step in which a search reached its budget is not among its samples.
         keys += [key for key in measured if key not in set(keys)]
     return [Trained(e.reward if e.status == "ok" else 0.0, e.steps) for e in map(measured.__getitem__, keys)]
 
 
 def find_needed(trained: Sequence[Trained], level: float) -> Needed:
-    """What a search needed to its first rule with at least this reward."""
+    """The cost of a search up to its first rule with at least this reward."""
     place = next((i for i, one in enumerate(trained) if one.reward >= level), None)
     if place is None:
         return Needed(None, None)
@@ -153,11 +155,11 @@ def find_needed(trained: Sequence[Trained], level: float) -> Needed:
 def summarize(pairs: Sequence[dict[str, list[Trained]]], budget: int) -> dict[str, Any]:
     """The figures of a task.
 
-    A started search that did not get there counts as if it had just then: what it needs is more.
+    A started search that missed the level counts as if it had reached it at its end; its true cost is higher.
 
     Args:
-      pairs: What either search trained, for each seed.
-      budget: Rules that each may train.
+      pairs: The rules that each search trained, for each seed.
+      budget: Rules that each search may train.
     """
     rows = []
     for pair in pairs:
@@ -178,10 +180,10 @@ def summarize(pairs: Sequence[dict[str, list[Trained]]], budget: int) -> dict[st
 
 
 def summarize_ratios(tasks: Iterable[dict[str, Any]], what: str) -> tuple[float, float, float]:
-    """The geometric mean of a ratio over tasks with as many pairs each, and its 95 % interval over all pairs.
+    """The geometric mean of a ratio over tasks with equally many pairs, and its 95 % interval over all pairs.
 
     Args:
-      tasks: What `summarize` gives of each.
+      tasks: The figures of each task, from `summarize`.
       what: "rules" or "steps".
     """
     logarithms = [math.log(row["ratios"][what]) for figures in tasks for row in figures["pairs"]]
@@ -192,7 +194,7 @@ def summarize_ratios(tasks: Iterable[dict[str, Any]], what: str) -> tuple[float,
 def _print(name, figures):
     medians, arrived, ratios = figures["median_rules"], figures["arrived"], figures["ratios"]
     print(
-        f"{name}: to the best of a cold search, {medians[COLD]:.0f} rules cold and {medians[STARTED]:.0f} started "
+        f"{name}: rules to the cold search's best reward: {medians[COLD]:.0f} cold, {medians[STARTED]:.0f} started "
         f"(medians; {arrived} of {len(figures['pairs'])} arrived); ratios of rules {ratios['rules']:.2f}, of steps "
         f"{ratios['steps']:.2f}",
         flush=True,

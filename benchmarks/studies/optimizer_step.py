@@ -1,7 +1,7 @@
 """What does a step of each optimizer cost in time and memory?
 
-All optimizers update the same 9 million parameters in 20 variables, in turns, so that the machine's noise meets all
-of them; the median of each one's steps is given, and its ratio to that of Keras's Adam.
+All optimizers update the same 9 million parameters in 20 variables, in turns, so that the machine's noise affects all
+of them. The table shows each one's median step and its ratio to that of Keras's Adam.
 
     python -m benchmarks.run optimizer_step --rounds 40
 """
@@ -63,17 +63,17 @@ class TracedOptimizer:
             optimizer.apply_gradients(zip(gradients, self.variables))
 
         self.step = step
-        self.step()  # the trace
+        self.step()  # traces it
 
     def measure_seconds(self) -> float:
-        """The seconds of one step, as the mean of a turn."""
+        """The mean seconds of a step in one turn."""
         started = time.perf_counter()
         for _ in range(STEPS_PER_TURN):
             self.step()
         return (time.perf_counter() - started) / STEPS_PER_TURN
 
     def count_bytes_per_parameter(self) -> float:
-        """The size of the optimizer's state."""
+        """The size of the optimizer's state, in bytes per parameter."""
         sizes = [
             np.prod(variable.shape) * tf.as_dtype(variable.dtype).size
             for variable in self.optimizer.variables
@@ -84,7 +84,7 @@ class TracedOptimizer:
 
 def run(config: Config) -> dict[str, Any]:
     """Takes steps with all optimizers in turns; returns each one's time and memory."""
-    tf.get_logger().setLevel("ERROR")  # it takes one function an optimizer for a retracing
+    tf.get_logger().setLevel("ERROR")  # it mistakes one function per optimizer for retracing
     rng = np.random.default_rng(0)
     gradients = [tf.constant(rng.normal(size=SHAPE), tf.float32) for _ in range(VARIABLES)]
     traced = {name: TracedOptimizer(make(), gradients) for name, make in OPTIMIZERS.items()}
@@ -93,14 +93,14 @@ def run(config: Config) -> dict[str, Any]:
         for name, one in traced.items():
             seconds[name].append(one.measure_seconds())
     print(f"TensorFlow {tf.__version__}, Keras {version('keras')}, Python {platform.python_version()}")
-    print(f"\n{'optimizer':28s} {'ms a step':>9s} {'of Adam':>8s}  {'middle half':>13s} {'bytes a parameter':>18s}")
+    print(f"\n{'optimizer':28s} {'ms a step':>9s} {'/ Adam':>8s}  {'middle half':>13s} {'bytes a parameter':>18s}")
     figures = {name: _summarize(name, one, seconds) for name, one in traced.items()}
     return dict(tensorflow=tf.__version__, rounds=config.rounds, optimizers=figures)
 
 
 def _summarize(name: str, one: TracedOptimizer, seconds: Mapping[str, Sequence[float]]) -> dict[str, float]:
     """Prints the row of an optimizer and returns its figures."""
-    # Each turn against the Adam beside it: what slows the machine for a while slows both.
+    # Each turn is compared with Adam's in the same round, because a slow machine slows both.
     ratios = [mine / adam for mine, adam in zip(seconds[name], seconds[ADAM])]
     low, ratio, high = np.percentile(ratios, (25, 50, 75))
     row = dict(

@@ -1,13 +1,13 @@
 """Which algorithm, space and start find more with the same gradient steps?
 
 Each arm is a set of flags of `nos-search`, named by rows of `ARMS` joined with "+", such as local+composed. Every arm
-searches each task with each seed, with as many gradient steps. What is the rule worth that it ranked first, with
-seeds that it never saw, beside the best known optimizer and tuned Adam?
+searches each task with each seed and the same number of gradient steps. How good is the rule that it ranks first, on
+seeds that it never saw, compared with the best known optimizer and tuned Adam?
 
     python -m benchmarks.run proposals --tasks digits --arms default local guided ppo evolution random --steps 130000
     python -m benchmarks.run proposals --tasks table --arms local+composed local+modern --seeds 5 --steps 100000
 
-Searches that were stopped go on, and those that are done are not repeated.
+Stopped searches resume, and finished ones are not repeated.
 """
 
 import argparse
@@ -36,7 +36,7 @@ from neural_optimizer_search.search.verdict import least_probability
 from neural_optimizer_search.tasks import TASKS
 
 TITLE = "which algorithm, space and start find more with the same gradient steps?"
-# Name -> flags beside the defaults.
+# Name -> flags that differ from the defaults.
 ARMS: dict[str, dict[str, Any]] = {
     "default": {},
     **{name: dict(algorithm=name) for name in algorithm_names()},
@@ -52,7 +52,7 @@ ARMS: dict[str, dict[str, Any]] = {
 
 
 def parse_arm(text: str) -> str:
-    """The `type` of --arms: names of rows that do not contradict each other."""
+    """The `type` of --arms: names of rows, no two of which set the same flag."""
     rows = text.split("+")
     unknown = [row for row in rows if row not in ARMS]
     given = [name for row in rows if row in ARMS for name in ARMS[row]]
@@ -72,37 +72,37 @@ def flags_of(arm: str) -> dict[str, Any]:
 class Config:
     """The flags of this study."""
 
-    tasks: Sequence[str] = flag(("digits",), "what is searched on", choices=(*TASKS, *OWN_TASKS), nargs="+")
+    tasks: Sequence[str] = flag(("digits",), "tasks to search on", choices=(*TASKS, *OWN_TASKS), nargs="+")
     protocol: str = flag("default", "how children are trained, such as default or reduced")
     arms: Sequence[str] = flag(
         ("default", "evolution", "random"),
-        f"sets of flags, the first is what others are compared with; each joined with + of {', '.join(ARMS)}",
+        f"sets of flags, compared with the first; each is joined with + from {', '.join(ARMS)}",
         parse=parse_arm,
         nargs="+",
         metavar="ARM",
     )
     seeds: int = flag(5, "searches of each arm on each task", parse=whole_number(1, 1_000))
-    first_seed: int = flag(0, "seed of the first", parse=whole_number(0))
+    first_seed: int = flag(0, "seed of the first search", parse=whole_number(0))
     steps: int = flag(130_000, "gradient steps of a search, known optimizers included", parse=whole_number(1))
-    fresh_seeds: int = flag(20, "trainings of the best rules at the end", parse=whole_number(2, 1_000))
+    fresh_seeds: int = flag(20, "trainings of each of the best rules at the end", parse=whole_number(2, 1_000))
     workers: Optional[int] = workers_flag()
     runs: pathlib.Path = runs_flag("proposals")
     data_dir: Optional[str] = own_data_flag()
 
 
 class Found(NamedTuple):
-    """What a search found.
+    """The result of a search.
 
     Attributes:
-      steps: Gradient steps that it spent, without fresh seeds.
-      rules: Rules that were trained.
+      steps: Gradient steps spent, without those of fresh seeds.
+      rules: Number of trained rules.
       seconds: Time that its workers spent on rules and known optimizers.
-      first: What the rule that it ranked first gets with fresh seeds: nothing was chosen by them.
-      best: What the best of the ten rules with fresh seeds gets with these.
-      gain: `best`, less what the best known optimizer gets, which is chosen alike.
-      gain_over_adam: `first`, less what tuned Adam gets.
-      beats_adam, beats_all: Whether one of the ten beats Adam, or the best known optimizer, as a verdict counts it.
-      rule: The formula of the best.
+      first: Reward with fresh seeds of the rule ranked first; no choice was based on these seeds.
+      best: Best reward with fresh seeds among the ten rules that were trained with them.
+      gain: `best` minus the reward of the best known optimizer, which is chosen in the same way.
+      gain_over_adam: `first` minus the reward of tuned Adam.
+      beats_adam, beats_all: Whether one of the ten beats Adam, or the best known optimizer, as in a verdict.
+      rule: The formula of the best rule.
     """
 
     steps: int
@@ -122,7 +122,7 @@ INTERVALS = ("first", "best", "gain", "gain_over_adam")
 
 
 def run(config: Config) -> dict[str, Any]:
-    """Searches with every arm; returns what each found on each task."""
+    """Searches with every arm; returns the results by task."""
     set_data_directory(config.data_dir)
     tasks = {task: _compare(task, config) for task in config.tasks}
     return dict(seeds=config.seeds, first_seed=config.first_seed, steps=config.steps, tasks=tasks)
@@ -131,7 +131,7 @@ def run(config: Config) -> dict[str, Any]:
 def _compare(task, config):
     found: dict[str, list[Found]] = {arm: [] for arm in config.arms}
     for seed in range(config.first_seed, config.first_seed + config.seeds):
-        for arm in config.arms:  # seed by seed, so that what there is can be compared at any time
+        for arm in config.arms:  # seed by seed, so that partial results can be compared at any time
             found[arm].append(_search(task, arm, seed, config))
     return summarize(f"{task}, {config.steps:,} gradient steps", found)
 
@@ -146,7 +146,7 @@ def _search(task, arm, seed, config):
 
 
 def read_found(ledger: Ledger) -> Found:
-    """What a search with fresh seeds found."""
+    """The result of a search that trained with fresh seeds."""
     ranking, steps = read_ranking(ledger), ledger.count_steps()
     compared = [one for one in ranking.found if one.fresh is not None]
     first = min(compared, key=lambda one: one.place)
@@ -178,10 +178,10 @@ def _probability(one, other):
 
 
 def summarize(title: str, found: Mapping[str, Sequence[Found]]) -> dict[str, Any]:
-    """Prints the table of a task; returns its figures by arm, the first of which is the one of comparison."""
+    """Prints the table of a task, which compares all arms with the first; returns its figures by arm."""
     rng = np.random.default_rng(0)
     reference, *_ = found.values()
-    what = "in pairs: first, less that of the first arm"
+    what = 'in pairs: "first" minus that of the first arm'
     print(f"\n{title}: means of {len(reference)} searches (95 % intervals); {what}\n")
     print(f"{'arm':24s}{'steps':>9s}{'rules':>7s}{'first':>30s}{'gain':>30s}{'in pairs':>30s}{'beats Adam':>12s}")
     figures: dict[str, Any] = {}

@@ -1,12 +1,12 @@
 """What does racing save, and does it stop any of the best rules?
 
-On each task the known optimizers and random rules are measured to their end, with all rates and seeds. Then the rules
-are measured once more, in a race: ten at a time, against the best of what was measured to its end before, the known
-optimizers first. A run that was done before is not done again, and counted again.
+On each task, the known optimizers and random rules are measured in full, with all rates and seeds. Then the rules are
+measured again in a race: ten at a time, against the best of those that have finished, at first the known optimizers.
+Runs that were already made are not repeated, but their steps count again.
 
     python -m benchmarks.run racing --tasks digits images table --data_dir DATA
 
-Full measurements are kept, and never repeated; `alike_rules` reads the same files.
+Full measurements are stored and never repeated; `alike_rules` reads the same files.
 """
 
 import dataclasses
@@ -45,21 +45,21 @@ class Config:
 
     tasks: Sequence[str] = flag(
         ("digits", "images", "table"),
-        "what rules are measured on: shipped tasks and own models",
+        "tasks to measure rules on: shipped tasks and own models",
         choices=(*TASKS, *OWN_TASKS),
         nargs="+",
         metavar="NAME",
     )
     rules: int = flag(300, "random rules", parse=whole_number(1, 1_000_000))
     depth: int = depth_flag(2)
-    seed: int = flag(0, "sets the rules", parse=whole_number(0))
+    seed: int = flag(0, "seed for drawing the rules", parse=whole_number(0))
     workers: Optional[int] = workers_flag()
     runs: pathlib.Path = runs_flag("full_measurements")
     data_dir: Optional[str] = own_data_flag()
 
 
 class Raced(NamedTuple):
-    """A rule, measured to its end and in a race, and what it had to reach there; None: nothing."""
+    """A rule measured in full and in a race, and the bar that it had to reach there (None if there was none)."""
 
     full: Evaluation
     raced: Evaluation
@@ -67,7 +67,7 @@ class Raced(NamedTuple):
 
 
 def run(config: Config) -> dict[str, Any]:
-    """Races random rules on each task; returns the share of steps it takes, and how many of the best it keeps."""
+    """Races random rules on each task; returns the share of steps taken, and how many of the best rules are kept."""
     set_data_directory(config.data_dir)
     measured = {name: _race(name, config) for name in config.tasks}
     print("task        rules  steps a rule  raced  share  stopped after  best kept  stopped wrongly")
@@ -85,7 +85,7 @@ def run(config: Config) -> dict[str, Any]:
 
 
 def _race(name, config) -> list[Raced]:
-    """The known optimizers and all rules, in order; what was measured to its end before is read."""
+    """The known optimizers and all rules, in order; stored full measurements are read."""
     rules = draw_distinct_rules(config.seed, (config.depth,))
     measured = measure_in_full(name, rules, config.rules, config.runs / f"{name}.jsonl", config.workers)
     task = find_task(name if name in TASKS else full_name(name))
@@ -101,10 +101,10 @@ def _race(name, config) -> list[Raced]:
 
 
 class RememberedTraining:
-    """In place of a `ChildTraining`: what was trained before is looked up.
+    """Replaces a `ChildTraining`, and looks up runs that were already made.
 
     Args:
-      train: The `ChildTraining`, for what was not.
+      train: The `ChildTraining` for all other runs.
 
     Attributes:
       runs: The training runs of the rule that is measured.
@@ -136,7 +136,7 @@ def _summarize(name, measured):
         steps_share=round(float(raced_steps / steps), 4),
         stopped={("sweep" if runs == 0 else str(runs)): stages[runs] for runs in sorted(stages)},
         top10_kept=sum(one.raced.status != "stopped" for one in best),
-        # Of these the reward, measured to the end, is not below what was needed.
+        # Rules whose full reward would have reached the bar.
         stopped_wrongly=sum(one.bar is not None and one.full.reward >= one.bar.reward for one in stopped),
     )
     stages_text = ", ".join(f"{stage}: {count}" for stage, count in row["stopped"].items())

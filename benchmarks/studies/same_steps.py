@@ -1,13 +1,13 @@
 """What do the same gradient steps find with and without joining alike rules and racing?
 
-The same algorithm searches twice with each seed: once measuring every rule to its end, until so many rules have had
-all their trainings, and once as `nos-search` does by default, with as many gradient steps. How many distinct
-behaviours did either judge, and what is the rule worth that it ranked first, with seeds that it never saw?
+The same algorithm searches twice with each seed: once measuring a given number of rules in full, and once as
+`nos-search` does by default, with the same number of gradient steps. How many distinct behaviours does each search
+judge, and how good is the rule that it ranks first, on seeds that it never saw?
 
     python -m benchmarks.run same_steps --tasks digits --seeds 5 --rules 300
     python -m benchmarks.run same_steps --tasks images table --seeds 3 --rules 60 --data_dir DATA
 
-Searches that were stopped go on, and those that are done are not repeated.
+Stopped searches resume, and finished ones are not repeated.
 """
 
 import contextlib
@@ -46,12 +46,14 @@ class Config:
     """The flags of this study."""
 
     tasks: Sequence[str] = flag(
-        ("digits", "images", "table"), "what is searched on", choices=(*TASKS, *OWN_TASKS), nargs="+"
+        ("digits", "images", "table"), "tasks to search on", choices=(*TASKS, *OWN_TASKS), nargs="+"
     )
-    algorithms: Sequence[str] = flag(("ppo",), "what searches", choices=algorithm_names, nargs="+", metavar="NAME")
+    algorithms: Sequence[str] = flag(
+        ("ppo",), "search algorithms", choices=algorithm_names, nargs="+", metavar="NAME"
+    )
     seeds: int = flag(5, "pairs of searches of each algorithm on each task", parse=whole_number(1, 1_000))
-    rules: int = flag(300, "rules that a search measures in full", parse=whole_number(1, 1_000_000))
-    fresh_seeds: int = flag(20, "trainings of the best rules at the end", parse=whole_number(2, 1_000))
+    rules: int = flag(300, "rules that each search measures in full", parse=whole_number(1, 1_000_000))
+    fresh_seeds: int = flag(20, "trainings of each of the best rules at the end", parse=whole_number(2, 1_000))
     space: str = space_flag()
     depth: int = depth_flag(2)
     workers: Optional[int] = workers_flag()
@@ -60,14 +62,14 @@ class Config:
 
 
 class Searched(NamedTuple):
-    """What a search gave.
+    """The result of a search.
 
     Attributes:
-      steps: Gradient steps that it spent, without fresh seeds.
-      judged: Rules that were trained.
-      behaviours: Distinct behaviours among these that are no known optimizer's.
-      best: What the rule that it ranked first gets with fresh seeds.
-      gain: That, less what the best known optimizer gets with the same seeds.
+      steps: Gradient steps spent, without those of fresh seeds.
+      judged: Number of trained rules.
+      behaviours: Number of distinct behaviours among them, apart from those of known optimizers.
+      best: Reward with fresh seeds of the rule ranked first.
+      gain: `best` minus the reward of the best known optimizer with the same seeds.
     """
 
     steps: int
@@ -78,7 +80,7 @@ class Searched(NamedTuple):
 
 
 def run(config: Config) -> dict[str, Any]:
-    """Searches in pairs; returns what either arm found on each task."""
+    """Searches in pairs; returns the results of both arms on each task."""
     set_data_directory(config.data_dir)
     figures: dict[str, Any] = {}
     for task in config.tasks:
@@ -90,7 +92,7 @@ def run(config: Config) -> dict[str, Any]:
 
 
 def _search_twice(task, algorithm, seed, config) -> dict[str, Searched]:
-    """The arm in full sets the budget of steps of the other."""
+    """Runs both arms; the full one sets the step budget of the other."""
     pair, budget = {}, dict(budget=config.rules)
     for arm, flags in ARMS.items():
         directory = config.runs / f"{task}-{algorithm}-{seed}-{arm.replace(' ', '_')}"
@@ -106,7 +108,7 @@ def _search_twice(task, algorithm, seed, config) -> dict[str, Searched]:
         run_search(directory, given, dict(budget, fresh_seeds=config.fresh_seeds, workers=config.workers))
         pair[arm] = directory
         budget = dict(steps=_count_steps(directory))
-    # Both are told apart by the gradients that one of them recorded: it is the same child.
+    # Behaviours of both arms are compared on the gradients that one arm recorded, because the child is the same.
     descent = _read_descent(pair[SPARING])
     return {arm: _read(directory, descent) for arm, directory in pair.items()}
 
@@ -138,7 +140,7 @@ def _read(directory, descent) -> Searched:
 
 
 def count_behaviours(found: Sequence[Evaluation], known: Sequence[Evaluation], probes: Sequence[Probe]) -> int:
-    """How many behaviours there are among the rules that were found, beside those of known optimizers."""
+    """The number of distinct behaviours among the found rules, apart from those of known optimizers."""
     behaviours, keys = Behaviours(probes), {evaluation.key for evaluation in known}
     for evaluation in (*known, *found):
         if evaluation.key in keys or behaviours.find(evaluation.rule) is None:

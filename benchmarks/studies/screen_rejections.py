@@ -1,8 +1,8 @@
 """What does the screen reject, and how much of it would have been worth training?
 
-At each depth: the shares of uniform samples that are rejected and flipped, and the time a look takes. Then children
-are trained with a random sample of the rejected rules. A rejection is false if the rule gets at least the reward of
-the worst of the six known optimizers.
+At each depth, the study measures the shares of uniform samples that are rejected and flipped, and the time per rule.
+Then it trains children with a random sample of the rejected rules. A rejection is false if the rule's reward is at
+least that of the worst of the six known optimizers.
 
     python -m benchmarks.run screen_rejections --rules 200
 """
@@ -34,9 +34,9 @@ class Config:
     """The flags of this study."""
 
     task: str = task_flag()
-    rules: int = flag(200, "rejected rules to train, of each depth", parse=whole_number(1, 1_000_000))
+    rules: int = flag(200, "rejected rules to train at each depth", parse=whole_number(1, 1_000_000))
     seeds_per_rule: int = flag(3, "trainings of each rule", parse=whole_number(1, 1_000))
-    seed: int = flag(0, "sets the rules", parse=whole_number(0))
+    seed: int = flag(0, "seed for drawing the rules", parse=whole_number(0))
     data_dir: Optional[str] = data_dir_flag()
 
 
@@ -45,7 +45,7 @@ def run(config: Config) -> dict[str, Any]:
     task = TASKS[config.task]
     protocol = find_protocol(task, "default", seeds=tuple(range(config.seeds_per_rule)))
     print(f"{LOOKS} uniform samples at each depth; {config.rules} of the rejected rules are trained\n")
-    print("depth  rejected  flipped  ms a look  false rejections  best rejected")
+    print("depth  rejected  flipped  ms a rule  false rejections  best rejected")
     with WorkerConfig().open_executor(task, protocol, config.data_dir) as executor:
         known = {e.rule: e.reward for e in executor(KNOWN_OPTIMIZERS.values())}
         worst = min(known.values())
@@ -72,7 +72,7 @@ def _measure_depth(depth, executor, worst, config):
 
 
 def look(depth: int, seed: int) -> tuple[dict[str, float], dict[str, Rule]]:
-    """(figures of the screen, canonical form -> rejected rule in the order in which they were drawn)."""
+    """(figures of the screen, rejected rules by canonical form in the order in which they were drawn)."""
     space, screen = search_space("arxiv2017_no_decay", depth), Screen()
     rules = [space.decode(tokens) for tokens in space.sample(np.random.default_rng(seed), LOOKS)]
     started = time.perf_counter()

@@ -1,11 +1,11 @@
-"""How many rules does a search train in an hour, what do two workers gain, and what does all else cost?
+"""How many rules does a search train per hour, what do more workers gain, and what does everything else cost?
 
-A search is run with one worker and with several in turn, so that the noise of the machine meets both. "No worker
-works" is the share of the time in which all wait: for the controller, the screen or the ledger. Their processor time
-is "its own": workers lack it where there is no core to spare, and it hardly depends on what else the machine does.
+A search is run with one worker and with several in turn, so that the machine's noise affects both. "No worker works"
+is the share of the time in which all workers wait for the controller, the screen or the ledger. The processor time of
+these three is "its own": workers lack it if there is no spare core, and the machine's other load hardly changes it.
 
     python -m benchmarks.run search_throughput --repeats 5
-    python -m benchmarks.run search_throughput --repeats 5 --pipeline 0     # each batch waits for the last one
+    python -m benchmarks.run search_throughput --repeats 5 --pipeline 0     # each batch waits for the previous one
 """
 
 import concurrent.futures
@@ -36,7 +36,7 @@ from neural_optimizer_search.workers.config import WorkerConfig
 from neural_optimizer_search.workers.executor import MEASURE, Ask, Executor
 from tf_agents_env.controllers import CONTROLLERS, Controller
 
-TITLE = "how many rules does a search train in an hour, and what does all but their training cost?"
+TITLE = "how many rules does a search train per hour, and what does everything but their training cost?"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,11 +52,11 @@ class Config:
     )
     pipeline: int = flag(
         1,
-        "batches that are measured beside the one that is learned from",
+        "batches measured ahead of the one that is learned from",
         parse=whole_number(0, 8),
     )
-    budget: int = flag(150, "rules a measurement", parse=whole_number(1, 1_000_000))
-    repeats: int = flag(5, "measurements", parse=whole_number(1, 1_000))
+    budget: int = flag(150, "rules per measurement", parse=whole_number(1, 1_000_000))
+    repeats: int = flag(5, "measurements of each number of workers", parse=whole_number(1, 1_000))
 
 
 def run(config: Config) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def run(config: Config) -> dict[str, Any]:
     print("\nworkers  rules an hour (lowest-highest)  no worker works  workers busy  its own ms a rule   (medians)")
     figures = {workers: _summarize(workers, rows) for workers in counts}
     gains = _find_gains(rows, counts)
-    print(f"\n{counts[-1]} workers train {statistics.median(gains):.2f} times the rules of {counts[0]}.")
+    print(f"\n{counts[-1]} workers train {statistics.median(gains):.2f} times as many rules as {counts[0]}.")
     return dict(
         task=config.task,
         seeds_per_rule=config.seeds_per_rule,
@@ -94,7 +94,7 @@ def run(config: Config) -> dict[str, Any]:
 
 
 def _measure(executor, out, seed, config):
-    """What one search took: rules an hour, and shares of its time."""
+    """The figures of one search: rules per hour, shares of its time, and its own milliseconds per rule."""
     out.mkdir()
     ledger = Ledger(out / "ledger.sqlite", config={})
     watched = Watched(executor)
@@ -119,7 +119,7 @@ def _measure(executor, out, seed, config):
 
 
 class Watched(Executor):
-    """Another executor; notes when its workers began each rule, and ended."""
+    """Wraps an executor, and records when its workers began and ended each rule."""
 
     def __init__(self, executor: Executor):
         self._executor, self.workers, self.worked = executor, executor.workers, []
@@ -164,7 +164,7 @@ def _summarize(workers, rows):
 
 
 def _find_gains(rows, counts):
-    """How many times more rules the most workers train than the fewest, in each repeat."""
+    """The ratio of the rules trained by the most workers to those by the fewest, in each repeat."""
     return [
         many["rules_per_hour"] / one["rules_per_hour"]
         for one in rows

@@ -1,7 +1,7 @@
-"""What does a sweep of two stages save, and what does it lose? Against the sweep of all rates with all seeds.
+"""What does a two-stage sweep save and lose, compared with a sweep of all rates with all seeds?
 
-Each rule is evaluated with every number of finalists, on the same training runs. A choice is as good if it is the
-same learning rate, or if the reward differs by no more than one deviation of a seed.
+Each rule is evaluated with every number of finalists, on the same training runs. A choice counts as equally good if
+it is the same learning rate, or if the reward differs by at most one standard deviation over seeds.
 
     python -m benchmarks.run staged_sweep --rules 200
 """
@@ -22,7 +22,7 @@ from neural_optimizer_search.flags import flag
 from neural_optimizer_search.measuring.evaluator import Evaluator
 from neural_optimizer_search.tasks import TASKS
 
-TITLE = "what does a sweep of two stages save, and what does it lose?"
+TITLE = "what does a two-stage sweep save, and what does it lose?"
 DEPTHS = (1, 2, 3)
 
 
@@ -32,11 +32,11 @@ class Config:
 
     task: str = task_flag()
     rules: int = flag(200, "rules to evaluate", parse=whole_number(1, 1_000_000))
-    seed: int = flag(0, "sets the rules", parse=whole_number(0))
+    seed: int = flag(0, "seed for drawing the rules", parse=whole_number(0))
 
 
 def run(config: Config) -> dict[str, Any]:
-    """Evaluates random rules with every number of finalists; returns what each number of them costs and changes."""
+    """Evaluates random rules with every number of finalists; returns the cost and effect of each number."""
     task = TASKS[config.task]
     protocol = find_protocol(task, "default", racing=None)
     evaluate = Evaluator(task, protocol)
@@ -60,7 +60,7 @@ def run(config: Config) -> dict[str, Any]:
 
 
 class CountedTraining:
-    """A `ChildTraining` that does no run twice, and counts the steps of each kind of run as if it did."""
+    """A `ChildTraining` that repeats no run, but counts its steps again, by length of run."""
 
     def __init__(self, train: Any):
         self._train = functools.lru_cache(maxsize=1000)(train)
@@ -73,7 +73,7 @@ class CountedTraining:
 
 
 def _summarize(finalists, staged, full):
-    """Prints the row of a number of finalists, against the full sweep, and returns its figures."""
+    """Prints the row of a number of finalists, compared with the full sweep, and returns its figures."""
     same = [s.learning_rate == f.learning_rate for (s, _, _), (f, _, _) in zip(staged, full)]
     difference = np.array([s.reward - f.reward for (s, _, _), (f, _, _) in zip(staged, full)])
     noise = np.array([np.std(f.rewards, ddof=1) for f, _, _ in full])

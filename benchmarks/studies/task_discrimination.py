@@ -1,8 +1,8 @@
 """Does a task tell good rules from better ones? Six baselines and ten rules of Table 6, on fresh seeds.
 
-Each repeat measures every rule with other seeds. A task discriminates when the healthy rules' mean rewards span many
-deviations of one measurement. In a search every rule has the same seeds, so what a choice of seeds does to all rules
-alike confuses no comparison; the deviation is given with that part taken out, and with it left in.
+Each repeat measures every rule with different seeds. A task discriminates when the healthy rules' mean rewards span
+many deviations of one measurement. In a search, all rules share the same seeds, so the effect of the seeds that is
+common to all rules disturbs no comparison. The deviation is given without this shared part, and with it.
 
     python -m benchmarks.run task_discrimination --task digits --repeats 5
 """
@@ -44,7 +44,7 @@ class Config:
 
     task: str = task_flag()
     protocol: str = protocol_flag()
-    repeats: int = flag(5, "measurements of each rule, with other seeds each", parse=whole_number(2, 1_000))
+    repeats: int = flag(5, "measurements of each rule, each with different seeds", parse=whole_number(2, 1_000))
     data_dir: Optional[str] = data_dir_flag()
     workers: Optional[int] = flag(None, "worker processes", parse=whole_number(1, 1_000), default_text="one per core")
 
@@ -97,7 +97,7 @@ def _find_deviations(table):
     means = table.mean(axis=1)
     healthy = means >= HEALTHY * means.max()
     raw = table - means[:, None]
-    shared = raw[healthy].mean(axis=0)  # what a repeat's seeds do to all healthy rules alike
+    shared = raw[healthy].mean(axis=0)  # the effect of a repeat's seeds that all healthy rules share
     own = raw - shared
     freedom = table.shape[1] - 1
     deviations = np.sqrt((own**2).sum(axis=1) / freedom)

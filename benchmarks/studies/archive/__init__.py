@@ -1,12 +1,12 @@
 """Which rules do searches on several tasks have in common? Makes the archive that `--start archive` reads.
 
-The best distinct rules of the searches that are given are measured in full on every task that was searched on, ranked
-on each, and ordered by their mean rank; a rule that fails or diverges on a task is left out.
+The best distinct rules of the given searches are measured in full on every task of these searches, ranked on each,
+and ordered by mean rank. A rule that fails or diverges on any task is left out.
 
     python -m benchmarks.run archive --searches runs/digits-0 runs/images-0 --data_dir DATA
     python -m benchmarks.run archive --searches runs/*-guided-* --out neural_optimizer_search/search/archive.json
 
-Measurements are kept, and never repeated.
+Measurements are stored and never repeated.
 """
 
 import datetime
@@ -30,24 +30,22 @@ TITLE = "which rules do searches on several tasks have in common? (makes the shi
 
 def searches_flag() -> Any:
     """The field `searches`."""
-    return flag((), "directories of searches, one or several a task", parse=path, nargs="+", metavar="RUN")
+    return flag((), "directories of searches, one or more per task", parse=path, nargs="+", metavar="RUN")
 
 
 def top_flag() -> Any:
     """The field `top`."""
-    return flag(10, "rules of each search that are compared", parse=whole_number(1, 1_000))
+    return flag(10, "rules of each search to compare", parse=whole_number(1, 1_000))
 
 
 def keep_flag() -> Any:
     """The field `keep`."""
-    return flag(20, "rules of an archive", parse=whole_number(1, 1_000))
+    return flag(20, "rules to keep in an archive", parse=whole_number(1, 1_000))
 
 
 def apart_flag() -> Any:
     """The field `apart`."""
-    return flag(
-        0.97, "cosine of two behaviours from which an archive has the better rule only", parse=number(0.0, 1.0)
-    )
+    return flag(0.97, "cosine at or above which only the better of two rules is kept", parse=number(0.0, 1.0))
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ class Config:
 
 
 def run(config: Config) -> dict[str, Any]:
-    """Measures, ranks and writes; returns what the archive holds."""
+    """Measures and ranks rules, and writes the archive; returns its contents."""
     set_data_directory(config.data_dir)
     searches = read_searches(config.searches, config.top)
     flags = f"--top {config.top} --keep {config.keep} --apart {config.apart:g}"
@@ -79,13 +77,13 @@ def run(config: Config) -> dict[str, Any]:
 
 
 def make_archive(searches: Sequence[Searched], config: Any, runs: pathlib.Path, command: str) -> Archive:
-    """The archive of what searches found, on the tasks of these searches.
+    """The archive of the rules that searches found, measured on the tasks of these searches.
 
     Args:
-      searches: As `read_searches` gives them.
+      searches: The searches, from `read_searches`.
       config: Has `keep`, `apart` and `workers`.
-      runs: Where measurements are kept.
-      command: How it is made, for the reader of the file.
+      runs: Directory of the measurements.
+      command: The command that makes it, for readers of the file.
     """
     candidates = choose_candidates(searches)
     protocols = {search.task: search.protocol for search in searches}

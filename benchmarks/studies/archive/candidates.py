@@ -17,7 +17,7 @@ from neural_optimizer_search.search.archive import ArchivedRule
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.search.ranking import read_found_rules
 
-# Rules of several tasks are told apart by the screen's probe alone: its gradients are those of no task.
+# Rules of several tasks are compared only by the screen's probe, because its gradients are those of no task.
 LIKENESS = Likeness(probe=0.995)
 _ABOUT = ("algorithm", "preset", "seed", "space", "depth", "budget", "start")
 
@@ -27,9 +27,9 @@ class Searched(NamedTuple):
 
     Attributes:
       name: Name of its directory.
-      task, protocol: What it searched on.
+      task, protocol: Names of its task and protocol.
       rules: Distinct `Rule`s, best first.
-      about: What else an archive says of it.
+      about: Everything else that an archive records about it.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Searched(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """A rule, and the name of the search that found it, on the task."""
+    """A rule, and the name of the search that found it."""
 
     rule: Rule
     search: str
@@ -50,7 +50,7 @@ def read_searches(directories: Sequence[pathlib.Path], top: int) -> list[Searche
     """Reads the best `top` rules of each search.
 
     Raises:
-      ValueError: If one is no search, or they differ in what an archive must have of one kind.
+      ValueError: If there are none, one is not a search, two have the same name, or a task has several protocols.
     """
     if not directories:
         raise ValueError("argument --searches: must name directories of searches. Received none.")
@@ -76,16 +76,16 @@ def _read(directory, top):
         task, *others = task
         if others:
             raise ValueError(f"{directory} searched on several tasks.")
-    # What was tuned, was tuned for one task: other tasks begin with the form.
+    # Constants were tuned for one task, so other tasks start from the form without them.
     rules = [forms.get(one.evaluation.form, one.rule) for one in read_found_rules(directory)[:top]]
     about = dict(task=task, protocol=config["protocol"], steps=steps, **{name: config.get(name) for name in _ABOUT})
     return Searched(directory.name, task, config["protocol"], rules, about)
 
 
 def choose_candidates(searches: Sequence[Searched]) -> list[Candidate]:
-    """Their rules, each behaviour once, and none of the known optimizers; the first of all searches come first.
+    """The rules of searches, one per behaviour, without known optimizers; the best of each search come first.
 
-    A rule is spelled as short as behaves alike, so that many spaces have it.
+    Each rule is shortened as far as its behaviour allows, so that many spaces contain it.
     """
     screen = Screen()
     behaviours = Behaviours([screen.probe], LIKENESS)
@@ -102,7 +102,7 @@ def choose_candidates(searches: Sequence[Searched]) -> list[Candidate]:
 
 
 def keep_different(ordered: Sequence[ArchivedRule], cosine: float) -> list[ArchivedRule]:
-    """The rules whose behaviours have a smaller cosine than this with all better ones."""
+    """The rules whose behaviours have a smaller cosine than this with those of all better kept rules."""
     behaviours, kept = Behaviours([Screen().probe], Likeness(probe=cosine)), []
     for one in ordered:
         if behaviours.find(one.rule) is None:
@@ -112,7 +112,7 @@ def keep_different(ordered: Sequence[ArchivedRule], cosine: float) -> list[Archi
 
 
 def shorten(rule: Rule, screen: Screen) -> Rule:
-    """The shortest rule that behaves as this one does on the screen's probe, and descends there."""
+    """The shortest rule that behaves like this one on the screen's probe, and descends there."""
 
     def is_alike(other):
         return are_alike([screen.probe], LIKENESS, rule, other) and screen(other).rule == other

@@ -18,21 +18,21 @@ _SHORT = {full_name(name): name for name in NAMES}
 
 
 class MeasuredTask(NamedTuple):
-    """What rules are worth on a task: the candidates, None if they failed, and the known optimizers by name."""
+    """Rewards on a task: of the candidates (None if they failed), and of the known optimizers by name."""
 
     rewards: list[Optional[float]]
     known: dict[str, float]
 
 
 def shorten_name(task: str) -> str:
-    """An own task's short name, as studies have it; what names a file."""
+    """The short name of a task, for tables and file names."""
     return _SHORT.get(task, task).replace(":", ".")
 
 
 def measure_candidates(
     task: str, protocol: str, candidates: Sequence[Candidate], runs: pathlib.Path, workers: Optional[int]
 ) -> MeasuredTask:
-    """Measures candidates on a task, in full; what a file in `runs` has is not measured again."""
+    """Measures candidates on a task in full; measurements stored in `runs` are not repeated."""
     kept = runs / f"{shorten_name(task)}{'' if protocol == 'default' else f'-{protocol}'}.jsonl"
     rules = [*KNOWN_OPTIMIZERS.values(), *(candidate.rule for candidate in candidates)]
     print(f"{shorten_name(task)}: {len(rules)} rules, known optimizers included", flush=True)
@@ -49,7 +49,7 @@ def order(candidates: Sequence[Candidate], rewards: Mapping[str, Sequence[Option
       rewards: Rewards of each, by task; None if it failed there.
 
     Raises:
-      StudyFailed: If all fail somewhere.
+      StudyFailed: If every candidate fails on some task.
     """
     whole = [i for i in range(len(candidates)) if all(of_task[i] is not None for of_task in rewards.values())]
     if not whole:

@@ -1,10 +1,10 @@
-"""Do the optimizers compute the same on every backend of Keras, and what does a step cost there?
+"""Do the optimizers compute the same on every Keras backend, and what does a step cost there?
 
 Each backend runs in a process of its own, which needs NumPy, Keras and that backend. First every rule of the
 catalogue that draws no random numbers takes 50 steps on given gradients, and the weights are compared. Then Keras's
-Adam, PowerSign, AddSign and the `RuleOptimizer` of PowerSign's formula update as many parameters in 20 variables, in
-turns, so that the machine's noise meets all: by a `tf.function` on TensorFlow, by a jitted `stateless_apply` whose
-buffers are donated on JAX, by `apply` on PyTorch.
+Adam, PowerSign, AddSign and the `RuleOptimizer` of PowerSign's formula update the same number of parameters in 20
+variables, in turns, so that the machine's noise affects all: with a `tf.function` on TensorFlow, a jitted
+`stateless_apply` with donated buffers on JAX, and `apply` on PyTorch.
 
     python -m benchmarks.run backends
     python -m benchmarks.run backends --backends jax torch --python jax=.venv-keras3/bin/python --parameters 90000000
@@ -27,9 +27,9 @@ from benchmarks.studies.backends.process import GIVEN, REQUEST, Measured, run_pr
 from neural_optimizer_search.command_line import whole_number
 from neural_optimizer_search.flags import flag
 
-TITLE = "do the optimizers compute the same on every backend of Keras, and what does a step cost?"
+TITLE = "do the optimizers compute the same on every Keras backend, and what does a step cost?"
 
-# A step must read and write at least so many arrays: Adam g, m, v, w and m, v, w; the others have no v.
+# Shares of the arrays that a step must move: Adam reads g, m, v, w and writes m, v, w; the others have no v.
 MEMORY_TRAFFIC = {"powersign_over_adam": 5 / 7, "addsign_over_adam": 5 / 7, "rule_over_adam": 5 / 7}
 
 
@@ -37,25 +37,25 @@ MEMORY_TRAFFIC = {"powersign_over_adam": 5 / 7, "addsign_over_adam": 5 / 7, "rul
 class Config:
     """The flags of this study."""
 
-    backends: Sequence[str] = flag(BACKENDS, "what to measure on", choices=BACKENDS, nargs="+", metavar="BACKEND")
+    backends: Sequence[str] = flag(BACKENDS, "backends to measure", choices=BACKENDS, nargs="+", metavar="BACKEND")
     python: Sequence[Interpreter] = flag(
         (),
         "the Python that runs a backend",
         parse=parse_interpreter,
-        default_text="this one if it has the backend, else that of .venv-keras3 or .venv-torch",
+        default_text="this Python if it has the backend, else that of .venv-keras3 or .venv-torch",
         nargs="+",
         metavar="BACKEND=PATH",
     )
     rules: Sequence[str] = flag(
-        RULES, "what is compared", choices=RULES, default_text="all without random words", nargs="+", metavar="NAME"
+        RULES, "rules to compare", choices=RULES, default_text="all without random words", nargs="+", metavar="NAME"
     )
-    parameters: int = flag(9_000_000, "how many are updated", parse=whole_number(1000))
+    parameters: int = flag(9_000_000, "number of parameters to update", parse=whole_number(1000))
     rounds: int = flag(40, "turns of each optimizer", parse=whole_number(1, 100_000))
-    threads: int = flag(1, "threads of the processor", parse=whole_number(1, 1_000))
+    threads: int = flag(1, "processor threads", parse=whole_number(1, 1_000))
 
 
 def run(config: Config) -> dict[str, Any]:
-    """Measures one backend after the other; returns the figures of each, None of one that no Python has.
+    """Measures one backend after the other; returns the figures of each, or None for one that no Python has.
 
     Raises:
       StudyFailed: If the process of a backend fails.
@@ -70,23 +70,21 @@ def run(config: Config) -> dict[str, Any]:
         for backend in config.backends:
             python = find_interpreter(backend, config.python)
             if python is None:
-                print(
-                    f"{backend:11s}is absent: no Python asked has it and Keras; to name one: --python {backend}=PATH"
-                )
+                print(f"{backend:11s}is absent: no Python tried has it and Keras; set --python {backend}=PATH")
                 continue
             measured[backend] = run_process(python, backend, directory, config.threads)
             _print_ratios(backend, measured[backend])
     print(f"{'by memory traffic alone':27s}" + "".join(f"{share:28.2f}" for share in MEMORY_TRAFFIC.values()))
     differences = find_differences({backend: one.weights for backend, one in measured.items()})
     print(
-        f"\n{'':11s}largest difference to another backend's weights, after {STEPS} steps of {len(config.rules)} rules"
+        f"\n{'':11s}largest weight difference from another backend, after {STEPS} steps of {len(config.rules)} rules"
     )
     figures: dict[str, Any] = dict.fromkeys(config.backends)
     for backend, of_rules in differences.items():
         largest = max(of_rules, key=of_rules.__getitem__) if len(measured) > 1 else None
         figures[backend] = dict(max_difference=largest and of_rules[largest], differs_most=largest)
         figures[backend].update(_figures(measured[backend]))
-        print(f"{backend:11s}" + (f"{of_rules[largest]:.1e}, of {largest}" if largest else "there is no other"))
+        print(f"{backend:11s}" + (f"{of_rules[largest]:.1e}, of {largest}" if largest else "no other backend"))
     settings = dict(parameters=config.parameters, rounds=config.rounds, threads=config.threads)
     return dict(settings, memory_traffic=MEMORY_TRAFFIC, backends=figures)
 
@@ -98,7 +96,7 @@ def _spell(ratio):
 
 
 def _ratios(measured: Measured) -> dict[str, np.ndarray]:
-    """The quartiles of the ratios of two turns side by side: what slows the machine for a while slows both."""
+    """The quartiles of the ratios of turns in the same round, because a slow machine slows both."""
     seconds = {name: np.array(turns) for name, turns in measured.seconds.items()}
     quotients = {ratio: np.divide(*(seconds[name] for name in ratio.split("_over_"))) for ratio in MEMORY_TRAFFIC}
     return {ratio: np.percentile(found, (25, 50, 75)) for ratio, found in quotients.items()}

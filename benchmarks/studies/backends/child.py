@@ -1,6 +1,6 @@
-"""The process of one backend, which `process.py` starts with the directory of what is asked.
+"""The process of one backend, which `process.py` starts with the directory of the request.
 
-It imports nothing that needs another backend than its own.
+It imports nothing that needs a different backend.
 """
 
 import importlib.metadata
@@ -23,7 +23,7 @@ from neural_optimizer_search import AddSign, PowerSign, RuleOptimizer
 from neural_optimizer_search.keras_versions import BACKEND, VERSION, keras
 from neural_optimizer_search.workers.end_with_parent import ask_kernel
 
-# In turns, in this order; a ratio is that of two turns side by side.
+# Measured in turns, in this order; a ratio compares turns of the same round.
 OPTIMIZERS = {
     "adam": lambda: keras.optimizers.Adam(1e-6),
     "powersign": lambda: PowerSign(1e-6),
@@ -31,14 +31,14 @@ OPTIMIZERS = {
     "rule": lambda: RuleOptimizer("exp(sign(g) * sign(m)) * g", 1e-6),
 }
 VARIABLES = 20
-SECONDS_OF_A_TURN = 0.1  # of Adam: a clock is too coarse for one step, and so is a queue of a GPU
+SECONDS_OF_A_TURN = 0.1  # for Adam; a single step is too short for the clock and for the queue of a GPU
 
 
 def main(directory: pathlib.Path) -> None:
-    """Reads what is asked, and writes the figures and the weights beside it."""
+    """Reads the request, and writes the figures and the weights to its directory."""
     ask_kernel()
     request = json.loads((directory / REQUEST).read_text())
-    if os.getppid() != request["parent"]:  # it ended before the kernel was asked
+    if os.getppid() != request["parent"]:  # the parent ended before the kernel was asked
         sys.exit("The study has ended.")
     np.savez(directory / WEIGHTS, **take_given_steps(directory / GIVEN, request["rules"]))
     figures = dict(
@@ -54,7 +54,7 @@ def main(directory: pathlib.Path) -> None:
 
 
 def take_given_steps(given: pathlib.Path, rules: Sequence[str]) -> dict[str, np.ndarray]:
-    """Rule -> all its weights, in a row, after the given steps."""
+    """Rule -> all its weights after the given steps, concatenated."""
     weights, gradients = read_given(given)
     gradients, found = [to_tensors(one) for one in gradients], {}
     for rule in rules:
@@ -73,7 +73,7 @@ def measure_seconds(parameters: int, rounds: int) -> dict[str, list[float]]:
     gradients = to_tensors([rng.normal(size=shape).astype(np.float32) for _ in range(VARIABLES)])
     every = {name: make_steps(make(), weights) for name, make in OPTIMIZERS.items()}
     for steps in every.values():
-        _measure(steps, gradients, 2)  # traces, and what the first step sets up
+        _measure(steps, gradients, 2)  # tracing, and what the first step sets up
     count = math.ceil(SECONDS_OF_A_TURN / _measure(every["adam"], gradients, 3))
     seconds = {name: [] for name in every}
     for _ in range(rounds):
@@ -83,7 +83,7 @@ def measure_seconds(parameters: int, rounds: int) -> dict[str, list[float]]:
 
 
 def _measure(steps: Steps, gradients: Sequence[Any], count: int) -> float:
-    """The seconds of a step, as the mean of so many."""
+    """The mean seconds of a step over `count` steps."""
     steps.wait()
     started = time.perf_counter()
     for _ in range(count):

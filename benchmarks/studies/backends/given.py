@@ -1,4 +1,4 @@
-"""The rules that are compared, the weights and gradients that they are given, and how far the results differ."""
+"""The compared rules, their given weights and gradients, and the differences between the results."""
 
 import itertools
 import pathlib
@@ -16,7 +16,7 @@ SHAPES = ((), (1,), (7,), (3, 5), (2, 3, 4), (64, 33))
 
 _WORDS = {**OPERANDS, **UNARIES}
 
-# Rules of the catalogue without random words: two backends draw different numbers.
+# Rules of the catalogue without random words, because backends draw different numbers.
 RULES = tuple(
     name
     for name, row in CATALOGUE.items()
@@ -31,18 +31,18 @@ def make_optimizer(name: str) -> Any:
 
 
 def write_given(path: pathlib.Path) -> None:
-    """Draws weights, and gradients of `STEPS` steps with zeros among them, into a file, for all backends alike."""
+    """Writes random weights, and gradients of `STEPS` steps with some zeros, to a file for all backends."""
     rng = np.random.default_rng(0)
     arrays = {}
     for i, shape in enumerate(SHAPES):
         arrays[f"weights{i}"] = rng.normal(size=shape)
-        # Small, since two rules have the exponential of their square.
+        # Small, because two rules take the exponential of their square.
         arrays[f"gradients{i}"] = 0.3 * rng.normal(size=(STEPS, *shape)) * (rng.random((STEPS, *shape)) < 0.9)
     np.savez(path, **{name: np.asarray(array, np.float32) for name, array in arrays.items()})
 
 
 def read_given(path: pathlib.Path) -> tuple[list[np.ndarray], list[list[np.ndarray]]]:
-    """(weights, the gradients of each step) of a file that `write_given` wrote."""
+    """Reads (weights, gradients of each step) from a file that `write_given` wrote."""
     with np.load(path) as arrays:
         weights = [arrays[f"weights{i}"] for i in range(len(SHAPES))]
         gradients = [arrays[f"gradients{i}"] for i in range(len(SHAPES))]
@@ -50,7 +50,7 @@ def read_given(path: pathlib.Path) -> tuple[list[np.ndarray], list[list[np.ndarr
 
 
 def find_differences(weights: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, dict[str, float]]:
-    """The largest difference of a weight to that of any other backend: backend -> rule -> difference.
+    """Backend -> rule -> the largest difference of a weight from that of any other backend.
 
     Args:
       weights: Backend -> rule -> all its weights.

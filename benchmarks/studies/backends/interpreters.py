@@ -1,4 +1,4 @@
-"""Which Python has which backend of Keras."""
+"""A search for Python interpreters that have a Keras backend."""
 
 import argparse
 import functools
@@ -19,7 +19,7 @@ ROOT = pathlib.Path(__file__).parents[3]
 # Where the Makefile installs Keras 3.
 _ENVIRONMENTS = tuple(str(ROOT / name / "bin" / "python") for name in (".venv-keras3", ".venv-torch"))
 
-# Nothing is imported but to see what is there. Keras 2 runs on TensorFlow alone.
+# It imports no backend, and only looks for them. Keras 2 runs only on TensorFlow.
 _PROBE = """
 import importlib.metadata, importlib.util, json, sys
 has = lambda name: importlib.util.find_spec(name) is not None
@@ -29,7 +29,7 @@ print(json.dumps([b for b in sys.argv[1:] if has("keras") and has(b) and (keras_
 
 
 class Interpreter(NamedTuple):
-    """A Python that a person named for a backend."""
+    """A Python that the user named for a backend."""
 
     backend: str
     path: str
@@ -51,10 +51,10 @@ def find_interpreter(backend: str, named: Sequence[Interpreter] = ()) -> Optiona
 
     Args:
       backend: One of `BACKENDS`.
-      named: Those that a person named; one for this backend is the only one that is asked.
+      named: Interpreters that the user named; if any is for this backend, no other is tried.
 
     Raises:
-      ValueError: If one that is named is no program.
+      ValueError: If a named interpreter is not a program.
     """
     asked = [_find_program(one) for one in named if one.backend == backend] or [sys.executable, *_ENVIRONMENTS]
     return next((path for path in asked if backend in _backends_of(path)), None)
@@ -66,7 +66,7 @@ def _find_program(one):
         raise ValueError(
             f"argument --python: {one.backend}=PATH must name a Python that runs. Received: {shorten(one.path)!r}."
         )
-    return os.path.abspath(found)  # not resolved: that of a virtual environment is a link
+    return os.path.abspath(found)  # not resolved, because the Python of a virtual environment is a link
 
 
 @functools.cache

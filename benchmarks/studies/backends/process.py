@@ -1,4 +1,4 @@
-"""The process of one backend, seen from the study."""
+"""Starts the process of one backend, and reads its results."""
 
 import json
 import os
@@ -15,22 +15,22 @@ from benchmarks.studies.backends.interpreters import ROOT
 from neural_optimizer_search.command_line import quote
 
 _CHILD = "benchmarks.studies.backends.child"
-# As TensorFlow, PyTorch and XLA call the number of threads.
+# The names that TensorFlow, PyTorch and XLA have for the number of threads.
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "NPROC")
-# Else memory that is free goes back to Linux now and then, and which optimizer pays for new pages is luck: on PyTorch
-# PowerSign took from 0.2 to 1.5 times as long as Adam.
+# Otherwise, free memory goes back to Linux now and then, and it is luck which optimizer pays for new pages: on
+# PyTorch, PowerSign took from 0.2 to 1.5 times as long as Adam.
 _SETTINGS = {"MALLOC_TRIM_THRESHOLD_": str(2**30), "MALLOC_MMAP_THRESHOLD_": str(2**30)}
 GIVEN, REQUEST, FIGURES, WEIGHTS = "given.npz", "request.json", "figures.json", "weights.npz"
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What the process of a backend gives back.
+    """The results of the process of a backend.
 
     Attributes:
       seconds: Optimizer -> the seconds of a step in each turn; "adam" is Keras's.
       weights: Rule -> all its weights after the last step.
-      device: What it computed on.
+      device: The device that it computed on.
       versions: Library -> version.
     """
 
@@ -46,8 +46,8 @@ def run_process(python: str, backend: str, directory: pathlib.Path, threads: int
     Args:
       python: The path of its Python.
       backend: The backend.
-      directory: Where `GIVEN` and `REQUEST` are; what the process writes comes beside them.
-      threads: How many the process may compute with.
+      directory: The directory of `GIVEN`, `REQUEST`, and the files that the process writes.
+      threads: Number of threads that the process may use.
 
     Raises:
       StudyFailed: If the process fails; what it wrote to standard error is shown first.

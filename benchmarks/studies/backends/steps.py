@@ -1,4 +1,4 @@
-"""How an optimizer takes a step on each backend. Only the library that is there is imported."""
+"""Steps of an optimizer on each backend. Only the library of the current backend is imported."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -9,16 +9,16 @@ from neural_optimizer_search.keras_versions import BACKEND, keras
 
 
 class Steps(Protocol):
-    """Weights of its own that an optimizer updates."""
+    """An optimizer and its own weights, which it updates."""
 
     def take(self, gradients: Sequence[Any]) -> None:
-        """Begins one step; it may still be at it when this returns."""
+        """Starts one step, which may still be running when this returns."""
 
     def wait(self) -> None:
-        """Returns when all steps are done."""
+        """Waits until all steps are done."""
 
     def weights(self) -> list[np.ndarray]:
-        """What the weights are now."""
+        """The current weights."""
         ...
 
 
@@ -48,14 +48,14 @@ class TensorFlowSteps:
 
 
 class JaxSteps:
-    """`stateless_apply`, jitted, in place: the buffers are donated."""
+    """A jitted `stateless_apply`, in place: the buffers are donated."""
 
     def __init__(self, optimizer: Any, weights: Sequence[np.ndarray]) -> None:
         import jax
 
         variables = [keras.Variable(one) for one in weights]
         optimizer.build(variables)
-        # Copies: the trace reads the variables, and what is donated is gone.
+        # Copies, because the trace reads the variables and donated buffers are gone.
         self._weights = [jax.numpy.array(one.value) for one in variables]
         self._state = [jax.numpy.array(one.value) for one in optimizer.variables]
 
@@ -76,7 +76,7 @@ class JaxSteps:
 
 
 class TorchSteps:
-    """`apply`, which works at once."""
+    """`apply`, which runs eagerly."""
 
     def __init__(self, optimizer: Any, weights: Sequence[np.ndarray]) -> None:
         import torch
@@ -101,12 +101,12 @@ _STEPS = {"tensorflow": TensorFlowSteps, "jax": JaxSteps, "torch": TorchSteps}
 
 
 def make_steps(optimizer: Any, weights: Sequence[np.ndarray]) -> Steps:
-    """The `Steps` of the backend that is there, which begin with these weights."""
+    """The `Steps` of the current backend, starting from these weights."""
     return _STEPS[BACKEND](optimizer, weights)
 
 
 def to_tensors(arrays: Sequence[np.ndarray]) -> list[Any]:
-    """Arrays as tensors of the backend that is there, on its device."""
+    """Arrays as tensors of the current backend, on its device."""
     if BACKEND == "tensorflow":
         import tensorflow as tf
 
@@ -115,7 +115,7 @@ def to_tensors(arrays: Sequence[np.ndarray]) -> list[Any]:
 
 
 def describe_device() -> str:
-    """What the backend that is there computes on, such as "cpu" or "NVIDIA H100 80GB HBM3"."""
+    """The device of the current backend, such as "cpu" or "NVIDIA H100 80GB HBM3"."""
     if BACKEND == "jax":
         import jax
 

@@ -1,6 +1,6 @@
-"""What several studies share."""
+"""Code shared by several studies."""
 
 import pathlib
 
-# Studies whose tables stand in documents keep their curves and pictures here.
+# The curves and pictures of studies whose tables appear in the documents.
 RESULTS = pathlib.Path(__file__).parents[2] / "results"

@@ -1,4 +1,4 @@
-"""Means and medians of few searches, with the uncertainty that so few leave."""
+"""Means and medians of a few searches, with bootstrap intervals."""
 
 from typing import Any
 
@@ -22,5 +22,5 @@ def median_interval(values: Any, rng: np.random.Generator) -> tuple[float, float
 
 
 def _median(values):
-    # NumPy's interpolates, and inf - inf is no number.
+    # NumPy's median interpolates, and inf - inf is NaN.
     return float(np.sort(values)[len(values) // 2])

@@ -41,7 +41,7 @@ def plot_searches(
     for name, level in levels.items():
         axes.axhline(level, color="gray", linewidth=0.7, linestyle="--")
         axes.annotate(name, (1, level), fontsize=8, va="bottom", color="gray")
-    # The first tenth may run below the frame: what comes after is what one wants to see.
+    # The first tenth may fall below the frame, because the later part matters.
     early = [
         np.mean([best_so_far(curve, max(1, length // 10))[-1] for curve in searches]) for searches in curves.values()
     ]

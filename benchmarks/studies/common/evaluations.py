@@ -1,4 +1,4 @@
-"""Rules fully measured on a task, without racing, kept in a file and never measured twice."""
+"""Full measurements of rules on a task, without racing, stored in a file and never repeated."""
 
 import concurrent.futures
 import pathlib
@@ -25,8 +25,8 @@ def evaluate_rules(
       name: Name of the task, as for --task.
       protocol: The name of one of its protocols.
       rules: `Rule`s.
-      path: The file that keeps what is measured.
-      workers: How many rules to measure at a time; None for one per core.
+      path: The file that stores the measurements.
+      workers: Number of rules to measure at a time; None for one per core.
     """
     task, kept = find_task(name), Kept(path)
     chosen = find_protocol(task, protocol, racing=None)

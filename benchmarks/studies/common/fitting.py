@@ -1,4 +1,4 @@
-"""What a careful user writes: `compile` and `fit` of one of `own_tasks`, with a Keras optimizer."""
+"""A careful user's code: `compile` and `fit` for one of `own_tasks`, with a Keras optimizer."""
 
 import functools
 import importlib
@@ -29,14 +29,14 @@ def fit(
     on_test: bool = False,
     report: Callable[[int, float], Any] = lambda validation, score: None,
 ) -> Fitted:
-    """Compiles the task's model and fits it, with as many steps, examples per batch and validations as a child.
+    """Compiles and fits the task's model with the steps, batch size and validations of a child.
 
     Args:
       task: "module:task".
-      optimizer: An optimizer, with the rate of each step.
+      optimizer: An optimizer that knows the rate of each step.
       seed: Seed of the weights, and of the order of the examples.
-      on_test: Whether the validations are on the test data.
-      report: Called with the number and the score of each validation; what it raises ends the training.
+      on_test: Whether to validate on the test data.
+      report: Called with the number and the score of each validation; an exception from it ends the training.
     """
     found = find_task(task, on_test)
     p = found.protocols["default"]
@@ -63,7 +63,7 @@ def fit(
 
 @functools.lru_cache(maxsize=2)
 def _load(task, on_test):
-    """The examples, and from the metric to the score as of the child; read once."""
+    """The training and validation examples, and the child's function from metric to score; read once."""
     found = find_task(task, on_test)
     train, validation = map(tf.data.Dataset.from_tensor_slices, (found.train(), found.validation()))
     validation = validation.batch(found.protocols["default"].validation_batch_size)

@@ -1,6 +1,6 @@
-"""Rules measured in full, with every training run of each: studies replay on them what a search would have done.
+"""Full measurements of rules, with every training run; on them, studies replay what a search would have done.
 
-Measurements are kept in a file and never repeated, and several studies may share the file.
+Measurements are stored in a file and never repeated, and several studies may share the file.
 """
 
 import concurrent.futures
@@ -32,7 +32,7 @@ from neural_optimizer_search.workers.executor import Ask
 
 
 class Run(NamedTuple):
-    """What a training run was of: arguments of a `ChildTraining`, the schedule as text."""
+    """The arguments of a training run, as for a `ChildTraining`; the schedule is text."""
 
     learning_rate: float
     seed: int
@@ -43,7 +43,7 @@ class Run(NamedTuple):
 
 
 class FullMeasurement(NamedTuple):
-    """A rule that was measured to its end.
+    """The full measurement of a rule.
 
     Attributes:
       evaluation: Its `Evaluation`.
@@ -55,7 +55,7 @@ class FullMeasurement(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """What is known of a task.
+    """All full measurements on a task.
 
     Attributes:
       known: Known optimizers, by name.
@@ -70,7 +70,7 @@ class Measured(NamedTuple):
 
 @dataclass(frozen=True)
 class AskForRuns(Ask):
-    """Asks a worker for the evaluation of a rule, and for all runs that it is made of."""
+    """Asks a worker for the evaluation of a rule and all its training runs."""
 
     def answer(self, evaluator: Any, rule: Rule) -> dict[str, Any]:
         evaluator.train, train = (recorded := _RecordedTraining(evaluator.train)), evaluator.train
@@ -81,7 +81,7 @@ class AskForRuns(Ask):
 
 
 class _RecordedTraining:
-    """A `ChildTraining` that notes its runs, as what JSON can hold."""
+    """A `ChildTraining` that records its runs as JSON-serializable values."""
 
     def __init__(self, train):
         self._train = train
@@ -103,7 +103,7 @@ def measure_in_full(
     workers: Optional[int] = None,
     data_dir: Optional[str] = None,
 ) -> Measured:
-    """Measures the known optimizers and rules to their end, under the task's default protocol without racing.
+    """Measures the known optimizers and rules in full, with the task's default protocol and without racing.
 
     Args:
       name: Name of a shipped task, or of one of `own_tasks`.
@@ -133,7 +133,7 @@ def measure_in_full(
     return Measured(dict(zip(known, every)), every[len(known) :], make_descent(descent))
 
 
-_DESCENT, _RUNS = Ask("record_descent"), AskForRuns("measure_in_full")  # what is kept is kept under these names
+_DESCENT, _RUNS = Ask("record_descent"), AskForRuns("measure_in_full")  # the names under which results are stored
 
 
 def _require(answer):

@@ -1,4 +1,4 @@
-"""What a study has measured, kept in a file as it comes, so that nothing is measured twice."""
+"""A study's results, stored in a file as they arrive, so that nothing is measured twice."""
 
 import json
 import pathlib
@@ -7,10 +7,10 @@ from typing import Any
 
 
 class Kept:
-    """Results by what they are results of: a file of JSON lines, a line each.
+    """A JSON-lines file of results, each under a key that describes what was measured.
 
     Args:
-      path: The file; made with the first result.
+      path: The file; created with the first result.
 
     Example:
       >>> import pathlib, tempfile
@@ -25,7 +25,7 @@ class Kept:
     def __init__(self, path: pathlib.Path):
         self._path = path
         *lines, torn = path.read_text().split("\n") if path.exists() else [""]
-        if torn:  # a line without an end was cut off by a kill: that is measured again
+        if torn:  # a kill cut this line off; its result is measured again
             path.write_text("".join(f"{line}\n" for line in lines))
         records = map(json.loads, lines)
         self._results = {_text(record["of"]): record["result"] for record in records}
@@ -37,11 +37,11 @@ class Kept:
         return self._results[_text(of)]
 
     def items(self) -> Iterator[tuple[Any, Any]]:
-        """What was measured, and its results."""
+        """Yields each key with its result."""
         return ((json.loads(of), result) for of, result in self._results.items())
 
     def add(self, of: Any, result: Any) -> None:
-        """Keeps a result; both are what JSON can hold."""
+        """Stores a result under its key; both must be JSON-serializable."""
         line = json.dumps(dict(of=of, result=result))
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with open(self._path, "a") as file:

@@ -6,12 +6,12 @@ from typing import Optional
 
 
 def standard_error(values: Sequence[float]) -> float:
-    """Of the mean; 0 of one value."""
+    """The standard error of the mean; 0 for a single value."""
     return statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else 0.0
 
 
 def show_mean(values: Sequence[Optional[float]], digits: int = 4) -> str:
-    """The mean and its standard error, of those that did not diverge (None), and how many did.
+    """The mean and standard error of the values that did not diverge (None), and how many did.
 
     Example:
       >>> from benchmarks.studies.common.means import show_mean

@@ -11,7 +11,7 @@ from neural_optimizer_search.measuring.screen import Screen
 
 
 def draw_distinct_rules(seed: int, depths: Sequence[int]) -> Iterator[Rule]:
-    """Random rules that the screen lets pass, of each depth in turn."""
+    """Yields distinct random rules that pass the screen, of each depth in turn."""
     rng, screen, seen = np.random.default_rng(seed), Screen(), set()
     for depth in itertools.cycle(depths):
         space = search_space("arxiv2017_no_decay", depth)

@@ -1,4 +1,4 @@
-"""Searches by `nos-search`, each in its own directory, that resume where they were stopped."""
+"""Searches by `nos-search`, each in its own directory, which resume where they stopped."""
 
 import pathlib
 from collections.abc import Mapping
@@ -9,15 +9,15 @@ from neural_optimizer_search.search import command
 
 
 def run_search(directory: pathlib.Path, given: Mapping[str, Any], changeable: Mapping[str, Any]) -> None:
-    """Makes a search, or goes on with it to its end.
+    """Starts or resumes a search, and runs it to its end.
 
     Args:
-      directory: Where it is kept.
-      given: Flags of a new search, by name; of several values, a tuple.
-      changeable: Flags of a new search and of one that goes on; what is None is not given.
+      directory: The directory of the search.
+      given: Flags of a new search, by name; a tuple gives a flag several values.
+      changeable: Flags of a new or resumed search; a flag that is None is left out.
 
     Raises:
-      StudyFailed: If it cannot go on; `nos-search` has said why.
+      StudyFailed: If the search fails; `nos-search` has printed the reason.
     """
     place = dict(resume=directory) if directory.exists() else dict(given, out=directory)
     words = []

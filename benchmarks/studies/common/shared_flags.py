@@ -1,4 +1,4 @@
-"""Flags that several studies have, and the checks that belong to them. Each call makes the field of a dataclass."""
+"""Flags shared by several studies, and their checks. Each `*_flag` function makes a dataclass field."""
 
 import dataclasses
 import pathlib
@@ -15,7 +15,7 @@ from neural_optimizer_search.tasks import TASKS
 
 def task_flag() -> Any:
     """The field `task`."""
-    return flag("digits", "what rules are measured on", choices=TASKS)
+    return flag("digits", "task to measure rules on", choices=TASKS)
 
 
 def protocol_flag() -> Any:
@@ -46,10 +46,10 @@ def results_flag() -> Any:
 
 
 def find_protocol(task: Any, name: str, **changes: Any) -> Any:
-    """A task's protocol of a name, with changes.
+    """A task's protocol by name, with changes.
 
     Raises:
-      ValueError: If the task has none of this name.
+      ValueError: If the task has no protocol of this name.
     """
     if name not in task.protocols:
         raise ValueError(f"argument --protocol: must be one of {', '.join(task.protocols)}. Received: {name!r}.")
@@ -57,23 +57,23 @@ def find_protocol(task: Any, name: str, **changes: Any) -> Any:
 
 
 def own_tasks_flag() -> Any:
-    """The field `tasks`, of those of `own_tasks`."""
-    return flag(THREE, "which of the own models", choices=OWN_TASKS, nargs="+", metavar="NAME")
+    """The field `tasks`, for the models of `own_tasks`."""
+    return flag(THREE, "which own models", choices=OWN_TASKS, nargs="+", metavar="NAME")
 
 
 def own_data_flag() -> Any:
-    """The field `data_dir`, of the own models."""
+    """The field `data_dir`, for the own models."""
     return flag(
         None,
-        "directory with wikitext2/ and multi30k/, and with cifar10/ of tensorflow_datasets or tfds/ that has it",
+        "directory with wikitext2/, multi30k/, and cifar10/ of tensorflow_datasets, which may be in tfds/",
         parse=path_text,
-        default_text=f"what the environment variable {VARIABLE} says",
+        default_text=f"the environment variable {VARIABLE}",
     )
 
 
 def runs_flag(study: str) -> Any:
     """The field `runs`."""
-    return flag(pathlib.Path("runs", study), "directory of what is measured; kept, and never done twice", parse=path)
+    return flag(pathlib.Path("runs", study), "directory of the measurements, which are never repeated", parse=path)
 
 
 def workers_flag() -> Any:

@@ -1,4 +1,4 @@
-"""Trainings of children, several at a time, each kept in a file and done once."""
+"""Trainings of children, several at a time, stored in a file and never repeated."""
 
 import concurrent.futures
 import contextlib
@@ -23,21 +23,21 @@ from neural_optimizer_search.tasks.named_task import load
 from neural_optimizer_search.workers.placement import ONE_THREAD
 from neural_optimizer_search.workers.process_workers import begin_worker
 
-FRESH_SEED = 1000  # the first of the seeds that nothing is tuned with
+FRESH_SEED = 1000  # the first of the seeds that no tuning uses
 
 
 class Training(NamedTuple):
-    """A training of a child, all its final steps long.
+    """A training of a child over all its final steps.
 
     Attributes:
-      task: A shipped task, or "module:task" beside which the module has `test`.
+      task: A shipped task, or "module:task" of a module that also has `test`.
       rule: A formula, with its constants.
       rate: The learning rate, which the schedule multiplies by a factor in each step.
       seed: Seed of the training.
       schedule: Text of a schedule, such as "cosine, warm-up 0.1".
       weight_decay: Weight decay, relative to the rate.
       protocol: Protocol of the task.
-      on_test: Whether it is measured on the test data, in place of the validation data.
+      on_test: Whether to measure on the test data instead of the validation data.
     """
 
     task: str
@@ -55,8 +55,8 @@ class Trained(NamedTuple):
 
     Attributes:
       score: Mean of the last third of the scores, higher is better; 0 if it diverged.
-      metric, loss: Mean of the last third of these; None if it diverged.
-      steps: Number of steps done: fewer than all if it diverged.
+      metric, loss: Means of their last thirds; None if it diverged.
+      steps: Number of steps taken; fewer than all if it diverged.
       seconds: Processor time.
       curve: The score at each validation.
     """
@@ -99,13 +99,13 @@ def trainings(path: pathlib.Path, workers: int, data_dir: Optional[str] = None) 
         try:
             yield train
         finally:
-            # After Ctrl-C nothing waits for trainings whose result nobody will read.
+            # After Ctrl-C, do not wait for trainings whose results nobody will read.
             for process in (pool._processes or {}).values():
                 process.terminate()
 
 
 def train_once(training: Training, data_dir: Optional[str] = None, seeds: Sequence[int] = ()) -> Trained:
-    """Trains a child; `seeds` are what other trainings will soon have."""
+    """Trains a child; `seeds` are those of trainings that will soon follow."""
     protocol = find_task(training.task).protocols[training.protocol]
     child_training = _trace(training.task, training.protocol, training.on_test, data_dir)
     child_training.prepare(seeds)
@@ -127,7 +127,7 @@ def train_once(training: Training, data_dir: Optional[str] = None, seeds: Sequen
 
 
 def average_end(values: Any) -> float:
-    """The mean of the last third of the validations, at least of one: what the reward `end_accuracy` is."""
+    """The mean of the last third of the validations, at least one, as for the reward `end_accuracy`."""
     return float(np.mean(values[-max(1, len(values) // 3) :]))
 
 

@@ -2,9 +2,10 @@
 
     python -m benchmarks.run learned_optimizers --workers 2
 
-learns a policy for each family and seed with `nos-learn`, tunes every baseline on the training functions of seed 0,
-and follows all of them for 100 iterations on 100 held-out functions. Trainings are kept in OUT and not repeated.
-With `--presets steady paper` there is a policy of each preset, beside the same hand-made optimizers.
+The command learns a policy for each family and seed with `nos-learn`, tunes every baseline on the training functions
+of seed 0, and runs all of them for 100 iterations on 100 held-out functions. Trainings are stored in OUT and not
+repeated. With `--presets steady paper`, it learns policies with both presets and compares them with the same
+hand-made optimizers.
 """
 
 # `flag` makes a dataclass field.
@@ -50,8 +51,8 @@ OTHERS = tuple(name for name in BASELINES if name not in FIXED)
 # Name in this study -> name for `nos-learn`.
 NAMES = {**{name: name for name in FAMILIES}, **digits.NAMES}
 GAUSSIANS = (5, 6, 8, 12)
-PICTURED = "logistic_2d"  # one training is enough for a picture of where it goes
-PROBLEMS = 4  # in that picture
+PICTURED = "logistic_2d"  # one training is enough for a picture of its trajectories
+PROBLEMS = 4  # functions in that picture
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,13 +68,13 @@ class Config:
         metavar="FAMILY",
     )
     presets: Sequence[str] = flag(
-        (USUAL,), "settings of nos-learn, side by side", choices=PRESETS, nargs="+", metavar="PRESET"
+        (USUAL,), "presets of nos-learn to compare", choices=PRESETS, nargs="+", metavar="PRESET"
     )
     seeds: int = flag(3, "trainings of each family", parse=whole_number(1, 1_000))
     workers: int = flag(1, "trainings at once", parse=whole_number(1, 1_000))
     baselines: Sequence[str] = flag(
         OTHERS,
-        f"hand-made ones beside those with fixed steps, of {', '.join(OTHERS)}",
+        f"hand-made optimizers besides those with fixed steps, from {', '.join(OTHERS)}",
         choices=OTHERS,
         nargs="*",
         metavar="NAME",
@@ -84,7 +85,7 @@ class Config:
 
 
 def run(config: Config) -> dict[str, Any]:
-    """Learns, tunes and compares; returns what each optimizer does on each family."""
+    """Learns, tunes and compares; returns the results of each optimizer on each family."""
     files = learn_all(list_jobs(config), config.out, config.workers)
     figures, comparisons = {}, []
     for name in config.families:
@@ -127,7 +128,7 @@ def _show(title, comparisons, figures):
 
 
 def list_kinds(name: str, family: Any) -> dict[str, Any]:
-    """What a policy of a family is tried on: the classifier's also on data of more Gaussians (appendix 8.1)."""
+    """The families that test a policy; for the classifier, also data of more Gaussians (appendix 8.1)."""
     if name != "classifier":
         return {name: family}
     more = {f"{name}, {n} Gaussians": dataclasses.replace(family, gaussians=n) for n in GAUSSIANS}
@@ -135,11 +136,11 @@ def list_kinds(name: str, family: Any) -> dict[str, Any]:
 
 
 def find_ways(policies: Mapping[str, Any], settings: Settings) -> tuple[Any, Mapping[str, trajectories.Trajectories]]:
-    """Held-out functions of two numbers, and where each optimizer goes on them.
+    """Held-out functions of two variables, and each optimizer's trajectories on them.
 
     Args:
       policies: Preset -> a policy.
-      settings: What the baselines were tuned to.
+      settings: The tuned settings of the baselines.
     """
     functions = FAMILIES[PICTURED].sample(PROBLEMS, [0, TEST])
     start = trajectories.starts(PROBLEMS, 1, 2, [0, TEST, STARTS])

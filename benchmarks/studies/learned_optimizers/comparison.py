@@ -1,4 +1,4 @@
-"""What learned optimizers and hand-made ones do on held-out functions, and what is said of it."""
+"""Runs of learned and hand-made optimizers on held-out functions, and their summary."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -15,13 +15,13 @@ from neural_optimizer_search.l2o.trajectories import cap, run, starts
 
 USUAL = Training.preset
 LEARNED = "predicted step descent"
-# The paper's four have no line search; the other set has all.
+# The paper's four, without line search; the other set has all baselines.
 FIXED = ("gradient descent", "momentum", "conjugate gradient", "l-bfgs")
 ITERATIONS = 100
 HELD_OUT = 100
-TEST = 99  # its stream of random numbers; those of a training are `TRAINING`, `VALIDATION`, ...
+TEST = 99  # random stream of the held-out functions; those of a training are `TRAINING`, `VALIDATION`, ...
 SHOWN = (1, 5, 40, 100)
-Settings = Mapping[str, Mapping[str, Any]]  # baseline -> what it was tuned to
+Settings = Mapping[str, Mapping[str, Any]]  # baseline -> its tuned setting
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,10 +29,10 @@ class Comparison:
     """Values of every optimizer on the held-out functions of a family.
 
     Args:
-      name: Name of the family, with the number of Gaussians if it is another than in training.
-      values: Optimizer -> `[F, ITERATIONS + 1]`; the learned one has a row of these for each seed, `[seeds, F, ..]`.
-      evaluations: Optimizer -> computations of value and gradient an iteration, in the mean.
-      preset: That of `nos-learn` which the learned one has.
+      name: Name of the family, with the number of Gaussians if it differs from that in training.
+      values: Optimizer -> `[F, ITERATIONS + 1]`; the learned one has an array for each seed, `[seeds, F, ..]`.
+      evaluations: Optimizer -> mean number of computations of value and gradient per iteration.
+      preset: The `nos-learn` preset of the learned optimizer.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Comparison:
 
 
 class HandMade(NamedTuple):
-    """What the hand-made optimizers do on the held-out functions: `values` and `evaluations` of a `Comparison`."""
+    """The `values` and `evaluations` of the hand-made optimizers, for a `Comparison`."""
 
     values: Mapping[str, np.ndarray]
     evaluations: Mapping[str, float]
@@ -73,7 +73,7 @@ def run_baselines(family: Any, settings: Settings) -> HandMade:
 def compare_on_family(
     name: str, family: Any, policies: Sequence[Any], hand_made: HandMade, preset: str = USUAL
 ) -> Comparison:
-    """A `Comparison` of some policies of one preset with what `run_baselines` gave for the same family."""
+    """A `Comparison` of policies of one preset with the result of `run_baselines` for the same family."""
     functions, start = _hold_out(family)
     learned = [run(functions, policy, start, ITERATIONS, history=policy.history) for policy in policies]
     values = np.stack([one.values[:, 0] for one in learned])
@@ -81,12 +81,12 @@ def compare_on_family(
 
 
 def _hold_out(family):
-    """Functions that neither a training nor the tuning has seen, and where to begin on them."""
+    """Functions that neither a training nor the tuning has seen, and their starting points."""
     return family.sample(HELD_OUT, [0, TEST]), starts(HELD_OUT, 1, family.dimension, [0, TEST, STARTS])
 
 
 def summarize_comparison(comparison: Comparison, settings: Settings) -> dict[str, dict[str, Any]]:
-    """Optimizer -> what the table shows, for JSON."""
+    """Optimizer -> the figures of the table, JSON-serializable."""
     fixed, every = comparison.margins(FIXED), comparison.margins(list(settings))
     ours, rng = comparison.values[LEARNED], np.random.default_rng(0)
     found = {}
@@ -103,7 +103,7 @@ def summarize_comparison(comparison: Comparison, settings: Settings) -> dict[str
             row["share"] = [share_ahead(*pair) for pair in zip(among[LEARNED], among[name])]
             lead = cap(values)[:, -1] - cap(ours)[..., -1].mean(axis=0)
             row["lead"] = list(map(float, mean_interval(lead, rng)))
-            # Where gradient descent stays, does the learned one?
+            # Runs in which only the learned optimizer diverges.
             row["only_learned_diverged"] = int((has_diverged(ours) & ~has_diverged(values)).sum())
         found[name] = row
     return found

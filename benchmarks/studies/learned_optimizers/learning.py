@@ -1,4 +1,4 @@
-"""The trainings by `nos-learn` and the tuning of the baselines, each kept and not repeated."""
+"""Trainings by `nos-learn` and tuning of the baselines, each stored and not repeated."""
 
 import concurrent.futures
 import json
@@ -22,7 +22,7 @@ from neural_optimizer_search.workers.placement import ONE_THREAD
 
 
 class Job(NamedTuple):
-    """A training: what `nos-learn` is told."""
+    """One training by `nos-learn`."""
 
     family: str
     preset: str
@@ -30,19 +30,19 @@ class Job(NamedTuple):
 
     @property
     def name(self) -> str:
-        """That of its directory."""
+        """The name of its directory."""
         kind = self.family if self.preset == USUAL else f"{self.family}-{self.preset}"
         return f"{kind}-seed{self.seed}"
 
     @property
     def flags(self) -> list[str]:
-        """Those of the command."""
+        """The flags of the command."""
         family = digits.NAMES.get(self.family, self.family)
         return ["--family", family, "--preset", self.preset, "--seed", str(self.seed)]
 
 
 def learn_policy(job: Job, out: pathlib.Path, running: list[subprocess.Popen]) -> pathlib.Path:
-    """Learns with `nos-learn`, or goes on; its messages are in a file beside. Returns the policy's file.
+    """Starts or resumes `nos-learn`, with its messages in a log file; returns the policy's file.
 
     Args:
       job: What to learn.
@@ -54,7 +54,7 @@ def learn_policy(job: Job, out: pathlib.Path, running: list[subprocess.Popen]) -
         return directory / saved.POLICY
     begun = (directory / saved.CONFIG).exists()
     flags = ["--resume", str(directory)] if begun else [*job.flags, "--out", str(directory)]
-    environment = {**ONE_THREAD.environment, **os.environ}  # a thread for each training
+    environment = {**ONE_THREAD.environment, **os.environ}  # one thread for each training
     command = [sys.executable, "-m", "neural_optimizer_search.l2o.training", *flags]
     with open(out / f"{job.name}.log", "a") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
@@ -65,7 +65,7 @@ def learn_policy(job: Job, out: pathlib.Path, running: list[subprocess.Popen]) -
 
 
 def learn_all(jobs: Sequence[Job], out: pathlib.Path, workers: int) -> dict[Job, pathlib.Path]:
-    """`Job` -> the policy's file, for each of these.
+    """Runs all trainings; returns `Job` -> the policy's file.
 
     Raises:
       StudyFailed: If a training fails.
@@ -77,7 +77,7 @@ def learn_all(jobs: Sequence[Job], out: pathlib.Path, workers: int) -> dict[Job,
         try:
             for _ in concurrent.futures.as_completed(futures):
                 bar.update()
-        except BaseException:  # if this is stopped, it stops them; each keeps what is finished
+        except BaseException:  # if stopped, stops all trainings; each keeps what it has finished
             pool.shutdown(wait=False, cancel_futures=True)
             for process in running:
                 process.terminate()
@@ -86,7 +86,7 @@ def learn_all(jobs: Sequence[Job], out: pathlib.Path, workers: int) -> dict[Job,
         return {job: future.result() for future, job in futures.items()}
     except subprocess.CalledProcessError as error:
         raise StudyFailed(
-            f"a training failed, and says why in {out}/*.log; the others are kept. It was: {error}"
+            f"a training failed; the reason is in {out}/*.log, and the other trainings are kept: {error}"
         ) from None
 
 
@@ -95,7 +95,7 @@ def tune_baselines(
 ) -> dict[str, Any]:
     """Baseline -> its setting with the least mean value over `ITERATIONS` on the training functions of seed 0.
 
-    Each is kept in the JSON file `path`, and not tuned again.
+    Each result is stored in the JSON file `path` and not tuned again.
     """
     functions = family.sample(count, [0, TRAINING])
     start = starts(count, 1, family.dimension, [0, 0, STARTS])

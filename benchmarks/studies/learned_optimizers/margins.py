@@ -1,4 +1,4 @@
-"""The margin of victory: how much lower an optimizer is than the best of the others (Li & Malik, section 6.1)."""
+"""The margin of victory: how far an optimizer is below the best of the others (Li & Malik, section 6.1)."""
 
 from collections.abc import Mapping
 
@@ -28,5 +28,5 @@ def share_ahead(ours: np.ndarray, theirs: np.ndarray) -> float:
 
 
 def has_diverged(values: np.ndarray) -> np.ndarray:
-    """Whether each run left the finite numbers or ended higher than it began: `[..., T + 1]` -> bool `[...]`."""
+    """Whether each run became non-finite or ended higher than it began: `[..., T + 1]` -> bool `[...]`."""
     return ~np.isfinite(values).all(axis=-1) | ~(values[..., -1] <= values[..., 0])

@@ -1,4 +1,4 @@
-"""Pictures of learned optimizers beside hand-made ones, as in Figures 1 to 5 of Li & Malik (2017)."""
+"""Pictures of learned and hand-made optimizers, as in Figures 1 to 5 of Li & Malik (2017)."""
 
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ def draw_comparisons(
     """Writes a picture for each comparison: mean margins with fixed steps, with all, and two functions.
 
     Args:
-      comparisons: What optimizers did on each family.
+      comparisons: The comparisons, one per family.
       learned: Name of the learned optimizer.
       fixed: Names of those with fixed steps.
       directory: Where the pictures go.
@@ -70,7 +70,7 @@ def _plot_mean(axis, values, name, style):
 
 
 def draw_ways(objectives: Any, ways: Mapping[str, Trajectories], directory: pathlib.Path) -> None:
-    """Writes what optimizers do on functions of two numbers (Figure 4).
+    """Writes a picture of the trajectories on functions of two variables (Figure 4).
 
     Each function has a pair of axes: its values at each iteration, and the iterates over its contours.
 
@@ -118,7 +118,7 @@ def _plot_ways(axis, objectives, number, ways, styles):
 
 
 def _frame(lowest, first):
-    """From a little below the lowest value to a little above the first."""
+    """Axis limits: from a little below the lowest value to a little above the first."""
     return 0.95 * lowest, 1.1 * first
 
 

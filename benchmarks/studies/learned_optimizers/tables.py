@@ -1,4 +1,4 @@
-"""What the comparisons say, as tables and as CSV."""
+"""Tables of the comparisons, in Markdown and CSV."""
 
 import csv
 import pathlib
@@ -35,7 +35,7 @@ def make_comparison_table(title: str, figures: Mapping[str, Mapping[str, Any]]) 
 
 
 def make_preset_table(title: str, figures: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
-    """The learned optimizers of several presets beside each other: preset -> what `summarize_comparison` gives."""
+    """A title and a Markdown table of the learned optimizers: preset -> figures of `summarize_comparison`."""
     head = ["preset", *(f"value at {t}" for t in SHOWN), "diverged", *(f"ahead of {name} in" for name in FIXED)]
     lines = [head, ["---"] * len(head)]
     for preset, rows in figures.items():
@@ -75,7 +75,7 @@ def read_curves(path: pathlib.Path) -> dict[str, dict[str, np.ndarray]]:
 
 
 def write_comparisons(path: pathlib.Path, comparisons: Sequence[Comparison]) -> None:
-    """Mean value and mean margin of each optimizer at each iteration, as CSV."""
+    """Writes the mean value and mean margin of each optimizer at each iteration as CSV."""
     with open(path, "w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(

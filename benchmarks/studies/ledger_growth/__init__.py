@@ -1,9 +1,9 @@
-"""Does a step of a search cost more when the search has trained many rules, and what do its report and resuming cost?
+"""Does a step of a search cost more after many trained rules, and what do the report and resuming cost?
 
-Ledgers of searches that nobody ran are made. On each, steps of the real loop are taken with an executor that trains
-nothing; and PPO, where it is installed, learns after as many rules. The largest one is resumed and reported by the
-real commands, each in a process of its own, with the import of TensorFlow, which is also given alone. All times are
-of the processor.
+The study makes ledgers of searches that never ran. On each, the real loop takes steps with an executor that trains
+nothing, and PPO, where it is installed, learns after as many rules. The real commands resume and report the largest
+ledger, each in a process of its own. Their times include the import of TensorFlow, which is also given alone. All
+times are processor times.
 
     python -m benchmarks.run ledger_growth --evaluations 1000 100000
 """
@@ -32,12 +32,12 @@ from neural_optimizer_search.search.loop import search
 from neural_optimizer_search.search.random_search import BATCH, RandomSearch
 from neural_optimizer_search.search.recorder import EvaluationRecorder
 
-TITLE = "what do a step, resuming and the report cost when a search has trained many rules?"
-SEED = 1  # of what is proposed; the ledgers have other rules
-WARM_UP = 2  # steps that are not measured: the first ones trace
+TITLE = "what do a step, resuming and the report cost after many trained rules?"
+SEED = 1  # of the proposals; the ledgers have other rules
+WARM_UP = 2  # steps that are not measured, because the first ones trace
 
-# A process of its own, which ends by saying what it took. Its peak is the kernel's `VmHWM`: `ru_maxrss` would count
-# what this process, from which it is forked, had in memory.
+# A process of its own, which prints its cost at the end. Its peak is the kernel's `VmHWM`, because `ru_maxrss` would
+# count the memory of this process, from which it is forked.
 _CHILD = """
 import json, re, resource, runpy, sys
 try:
@@ -56,9 +56,9 @@ class Config:
     """The flags of this study."""
 
     evaluations: Sequence[int] = flag(
-        (1000, 100_000), "rules that the searches have trained", parse=whole_number(1), nargs="+"
+        (1000, 100_000), "numbers of rules that the searches have trained", parse=whole_number(1), nargs="+"
     )
-    steps: int = flag(21, "steps of each search that are measured", parse=whole_number(1))
+    steps: int = flag(21, "steps of each search to measure", parse=whole_number(1))
 
 
 def run(config: Config) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def run(config: Config) -> dict[str, Any]:
             cells = [f"{row[name]:.2f}" if name in row else "-" for name in ("step_ms", "ppo_step_ms", "ppo_save_ms")]
             print(f"{size:13,d}    {cells[0]:>9s}    {cells[1]:>16s}    {cells[2]:>13s}", flush=True)
     largest = _label(sizes[-1])
-    print(f"\nWith {sizes[-1]:,} rules:\n               seconds    MB at most")
+    print(f"\nWith {sizes[-1]:,} rules:\n               seconds       peak MB")
     for name in ("import", "resume", "report"):
         seconds, megabytes = figures[f"{name}_s_{largest}"], figures[f"{name}_mb_{largest}"]
         print(f"{name:12s} {seconds:9.1f} {megabytes:13.0f}")
@@ -86,7 +86,7 @@ def run(config: Config) -> dict[str, Any]:
 
 
 def _label(size):
-    """1e5 for 100000; what is no power of ten stays as it is."""
+    """1e5 for 100000; a number that is not a power of ten stays as it is."""
     zeros = len(str(size)) - 1
     return f"1e{zeros}" if size == 10**zeros else str(size)
 
@@ -95,27 +95,27 @@ def _label(size):
 
 
 def _measure_steps(directory, count):
-    """Milliseconds of a step of random search, the median."""
+    """Median milliseconds of a step of random search."""
     with contextlib.closing(Ledger(directory / LEDGER)) as ledger:
         algorithm = RandomSearch(make_config(1).make_space(), BATCH, SEED, ledger.steps)
         steps = search(algorithm, EvaluationRecorder(made_up_executor, ledger), ledger, Limits())
 
         def step():
             next(steps)
-            ledger.counts()  # for the bar
+            ledger.counts()  # for the progress bar
 
         return _find_median(step, count)
 
 
 def _measure_ppo(size, count):
-    """Milliseconds of a step of PPO, and of saving it, after so many rules; none where it cannot run."""
+    """Milliseconds of a step of PPO, and of saving it, after `size` rules; empty where PPO cannot run."""
     if not is_installed("tf_agents"):
         return {}
     from tf_agents_env.controllers import CONTROLLERS, Controller
 
     with tempfile.TemporaryDirectory() as scratch:
         controller = Controller(make_config(1).make_space(), CONTROLLERS["ppo"]["fast"], SEED, scratch)
-        # To let it emit them takes hours.
+        # Letting it emit them would take hours.
         controller._emitted.add([f"{number:024x}" for number in range(size)], [n / size for n in range(size)])
 
         def step():
@@ -129,7 +129,7 @@ def _measure_ppo(size, count):
 
 
 def _find_median(do, count):
-    """Milliseconds of the processor that this takes."""
+    """Median milliseconds of processor time of a call."""
     seconds = []
     for _ in range(WARM_UP + count):
         started = time.process_time()

@@ -1,4 +1,4 @@
-"""Ledgers of searches that nobody ran: as many rules as one wants, with made-up rewards."""
+"""Ledgers of searches that never ran, with any number of rules and made-up rewards."""
 
 import contextlib
 from collections.abc import Iterator
@@ -16,15 +16,15 @@ from neural_optimizer_search.search.config import NO_CACHE, SearchConfig
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.workers.in_process import InProcess
 
-# Of each step, as in a search by PPO that has found its way: as many repeats and rules that the screen stops.
+# New rules per step, with as many repeats and screened rules, as in an advanced search by PPO.
 NEW = 10
 RATES = tuple(10.0**k for k in range(-5, 2))
 SEEDS = (0, 1, 2)
-DIVERGED = 0.05  # the share of the rules
+DIVERGED = 0.05  # share of the rules
 
 
 def make_config(evaluations: int) -> SearchConfig:
-    """What the searches record; without a screen, so that the key of a rule is its canonical form.
+    """The recorded configuration of the searches; without a screen, the key of a rule is its canonical form.
 
     Without fresh seeds, resuming trains nothing.
     """
@@ -36,15 +36,15 @@ def make_run(directory: Path, evaluations: int) -> None:
     """Writes the ledger of a search.
 
     Args:
-      directory: Where; made anew.
-      evaluations: How many rules it has trained.
+      directory: The directory to create.
+      evaluations: Number of rules that the search has trained.
     """
     directory.mkdir(parents=True)
     config = make_config(evaluations)
     rng = np.random.default_rng(0)
     rules = _draw_new(config.make_space(), rng)
     with contextlib.closing(Ledger(directory / LEDGER, record(config))) as ledger:
-        ledger._db.execute("PRAGMA synchronous = OFF")  # to wait for the disk at each row takes half an hour
+        ledger._db.execute("PRAGMA synchronous = OFF")  # waiting for the disk at each row would take half an hour
         for rule in KNOWN_OPTIMIZERS.values():
             ledger.add_evaluation(make_evaluation(rule), "baseline")
         found: list[Evaluation] = []
@@ -61,7 +61,7 @@ def make_run(directory: Path, evaluations: int) -> None:
 
 
 def make_evaluation(rule: Rule) -> Evaluation:
-    """A made-up evaluation, which depends on what the rule computes and on nothing else."""
+    """A made-up evaluation, which depends only on what the rule computes."""
     key = rule.canonical()
     rng = np.random.default_rng(list(key.encode()))
     diverged = rng.random() < DIVERGED
@@ -84,7 +84,7 @@ def make_evaluation(rule: Rule) -> Evaluation:
 
 
 def _draw_new(space: SearchSpace, rng: np.random.Generator) -> Iterator[Rule]:
-    """Rules of a space, none of which computes what an earlier one does."""
+    """Yields rules of a space, none of which computes the same as an earlier one or a known optimizer."""
     seen = {rule.canonical() for rule in KNOWN_OPTIMIZERS.values()}
     while True:
         for tokens in space.sample(rng, 1000):

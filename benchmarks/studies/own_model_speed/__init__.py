@@ -1,9 +1,9 @@
-"""How much faster is a trial of ours than what a careful person writes: `compile` once, then `fit` for each trial?
+"""How much faster is our trial than a careful user's code: `compile` once, then `fit` for each trial?
 
-A trial trains fresh weights with one learning rate and validates at the end. With Keras: one compiled model, whose
-weights and optimizer are set back and whose rate is set before each `fit`. Ours: the traced training that a search
-runs, with the tokens of Adam. Same model, data, batch size, numbers of steps and of validations; processor time, in
-alternating pairs, after a first trial of each that makes the traces.
+A trial trains fresh weights with one learning rate and validates at the end. The Keras trial uses one compiled model;
+before each `fit`, its weights and optimizer are reset and its rate is set. Our trial is the traced training of a
+search, with the tokens of Adam. Model, data, batch size, and numbers of steps and validations are the same. Processor
+time is measured in alternating pairs, after a first trial of each that makes the traces.
 
     python -m benchmarks.run own_model_speed
 """
@@ -25,7 +25,7 @@ from neural_optimizer_search.flags import flag
 from neural_optimizer_search.measuring.training import ChildTraining
 from neural_optimizer_search.tasks import KerasTask
 
-TITLE = "how much faster is a trial on an own model than compile once and fit?"
+TITLE = "how much faster is a trial on your own model than compiling once and calling fit?"
 RATES = (1e-3, 3e-3, 1e-2)
 
 
@@ -33,7 +33,7 @@ RATES = (1e-3, 3e-3, 1e-2)
 class Config:
     """The flags of this study."""
 
-    models: str = flag(",".join(TASKS), f"which of {', '.join(TASKS)}, with commas", parse=str)
+    models: str = flag(",".join(TASKS), f"comma-separated models, from {', '.join(TASKS)}", parse=str)
     repeats: int = flag(15, "pairs of trials of each model", parse=whole_number(1, 1_000))
 
 
@@ -41,7 +41,7 @@ def run(config: Config) -> dict[str, Any]:
     """Measures each model; returns the medians of the ratios.
 
     Raises:
-      ValueError: If there is no such model.
+      ValueError: If a model is unknown.
     """
     names = config.models.split(",")
     if not TASKS.keys() >= set(names):
@@ -59,7 +59,7 @@ def run(config: Config) -> dict[str, Any]:
 
 
 def measure_pairs(task: KerasTask, repeats: int) -> list[tuple[float, float]]:
-    """[(processor seconds of a trial with `fit`, of one of ours)], in turns."""
+    """Pairs (processor seconds of a trial with `fit`, of one of ours), measured in turns."""
     fit, train = _make_fit(task), _make_training(task)
     fit(RATES[0])
     train(RATES[0])

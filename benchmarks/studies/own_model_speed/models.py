@@ -1,4 +1,4 @@
-"""Five Keras models of a user's own, compiled, with data that need no download."""
+"""Five compiled Keras models such as a user may have, with data that need no download."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ STEPS = 60
 
 
 def build_mlp() -> tf.keras.Model:
-    """A regression from a table."""
+    """A regression model for a table."""
     layers = tf.keras.layers
     model = tf.keras.Sequential(
         [tf.keras.Input((20,)), layers.Dense(32, "relu"), layers.Dense(16, "relu"), layers.Dense(1)]
@@ -38,7 +38,7 @@ def build_cnn() -> tf.keras.Model:
 
 
 def build_residual() -> tf.keras.Model:
-    """Residual blocks with batch normalization."""
+    """A classifier with residual blocks and batch normalization."""
     layers = tf.keras.layers
     images = tf.keras.Input((16, 16, 1))
     hidden = layers.Conv2D(16, 3, padding="same")(images)
@@ -50,7 +50,7 @@ def build_residual() -> tf.keras.Model:
 
 
 def build_gru() -> tf.keras.Model:
-    """A classifier of sequences, which are padded."""
+    """A classifier of padded sequences."""
     layers = tf.keras.layers
     return _classifier(
         tf.keras.Sequential(
@@ -65,7 +65,7 @@ def build_gru() -> tf.keras.Model:
 
 
 def build_transformer() -> tf.keras.Model:
-    """One block of attention."""
+    """A classifier with one block of attention."""
     layers = tf.keras.layers
     ids = tf.keras.Input((20,), dtype="int32")
     hidden = layers.Embedding(50, 32)(ids)

@@ -1,14 +1,14 @@
 """Does a search on your own model beat tuning, at the same compute?
 
-Eight Keras models, two of them held out while the search was made, and six ways to find an optimizer for each with as
-many gradient steps, everything counted: `nos-search`; Optuna and KerasTuner's Hyperband over the optimizers that
-people use; the catalogue, its best then tuned; random rules; AdamW alone, tuned. The winner of each is trained with
-fresh seeds, and measured once on test data.
+Six methods find an optimizer for each of eight Keras models, two of which were held out while the search was
+developed. All have the same number of gradient steps, everything counted: `nos-search`; Optuna and KerasTuner's
+Hyperband over the optimizers that people use; the catalogue, whose best rule is then tuned; random rules; and tuned
+AdamW alone. Each winner is trained with fresh seeds and measured once on test data.
 
     python -m benchmarks.run own_models --data_dir DATA --workers 2
     python -m benchmarks.run own_models --data_dir DATA --tasks table --trainings 160 480 1600 --seeds 3
 
-Measurements are kept; the same command continues.
+Measurements are stored; the same command continues where it stopped.
 """
 
 import concurrent.futures
@@ -34,7 +34,7 @@ from neural_optimizer_search.flags import flag
 from neural_optimizer_search.workers.process_workers import begin_worker
 
 TITLE = "does a search on your own model beat tuning, at the same compute?"
-MANY_SEEDS = ("search", "optuna")  # whose outer seeds are `seeds`
+MANY_SEEDS = ("search", "optuna")  # the arms whose number of outer seeds is `seeds`
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Config:
 
 
 def run(config: Config) -> dict[str, Any]:
-    """Measures what is missing; returns what each arm found, and what that is worth."""
+    """Makes the missing measurements; returns the winners of each arm and their results."""
     set_data_directory(config.data_dir)
     outcomes = _measure(list_pieces(config), config)
     budgets = {str(trainings): summarize(outcomes, trainings) for trainings in config.trainings}
@@ -80,7 +80,7 @@ def run(config: Config) -> dict[str, Any]:
 
 
 def list_pieces(config: Config) -> list[Piece]:
-    """What is to be measured, seed by seed, so that what there is can be compared at any time."""
+    """The pieces to measure, seed by seed, so that partial results can be compared at any time."""
     pieces = []
     for number, trainings in itertools.product(range(config.seeds), config.trainings):
         for task, arm in itertools.product(config.tasks, config.arms):
@@ -100,7 +100,7 @@ def _measure(pieces: Sequence[Piece], config: Config) -> dict[Piece, Outcome]:
             for future in tqdm(done, total=len(missing), unit="winner", disable=None if missing else True):
                 kept.add(_name(futures[future], config), write_outcome(future.result()))
         except BaseException:
-            # After Ctrl-C nothing waits for what nobody will read; a search goes on where it was.
+            # After Ctrl-C, do not wait for results that nobody will read; a stopped search resumes later.
             for process in (pool._processes or {}).values():
                 process.terminate()
             raise

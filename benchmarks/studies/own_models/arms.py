@@ -1,4 +1,4 @@
-"""The arms that are compared: each finds a winner within a budget of gradient steps, in a process with one thread."""
+"""The compared arms: each finds a winner within a budget of gradient steps, in a process with one thread."""
 
 import contextlib
 import functools
@@ -26,7 +26,7 @@ ARMS: dict[str, Callable[[Piece, pathlib.Path], Winner]] = {
 
 
 def measure(piece: Piece, directory: pathlib.Path, fresh_seeds: int) -> Outcome:
-    """Lets the arm find a winner, and trains with it: each fresh seed once on test data.
+    """Lets the arm find a winner, trains with it, and measures each fresh seed once on test data.
 
     Args:
       piece: The `Piece`.

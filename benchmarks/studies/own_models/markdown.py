@@ -1,4 +1,4 @@
-"""The results as documents show them: a table and a sentence."""
+"""The results for documents: a table and a sentence."""
 
 import pathlib
 
@@ -22,7 +22,7 @@ TITLES = {
 
 
 def read_outcomes(path: pathlib.Path) -> Outcomes:
-    """The outcomes of a file that the study kept."""
+    """The outcomes that the study stored in a file."""
     return {Piece(*(of[name] for name in Piece._fields)): read_outcome(one) for of, one in Kept(path).items()}
 
 
@@ -55,7 +55,7 @@ def _write_gain(by_task):
 
 
 def write_result(outcomes: Outcomes, trainings: int, arm: str = "optuna") -> str:
-    """A sentence: on how many models the search's winner is better, level and worse than an arm's."""
+    """A sentence with the numbers of models on which the search is better than an arm, level with it, and worse."""
     compared = {task: compare(outcomes, task, arm, trainings) for task in EIGHT}
     wins, losses, level = map(len, judge({task: one.probability for task, one in compared.items()}))
     splits = sorted({one.splits for one in compared.values() if one.splits})

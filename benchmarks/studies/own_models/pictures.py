@@ -1,4 +1,4 @@
-"""Performance profiles, and scores by budget."""
+"""Pictures of performance profiles."""
 
 import pathlib
 from collections.abc import Mapping, Sequence

@@ -1,17 +1,17 @@
-"""The pieces that are measured: one arm on one task with one budget and one outer seed, and its result."""
+"""The pieces to measure, each one arm on one task with one budget and one outer seed, and their results."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 
 class Piece(NamedTuple):
-    """What is measured in one go.
+    """One piece of the measurements.
 
     Attributes:
       task: The name of one of `own_tasks`.
       arm: A row of `ARMS`.
-      trainings: The budget, in trainings: all gradient steps together are so many times those of one training.
-      seed: The outer seed: of the split of the data, of the weights, and of what proposes.
+      trainings: The budget: the total of gradient steps, as a multiple of those of one training.
+      seed: The outer seed, for the split of the data, the weights and the proposals.
     """
 
     task: str
@@ -21,16 +21,16 @@ class Piece(NamedTuple):
 
 
 class Winner(NamedTuple):
-    """What an arm would have a person train with.
+    """The setting that an arm recommends.
 
     Attributes:
       rule: A formula, with its constants.
-      rate: The learning rate, of which the schedule takes its part in each step.
-      schedule: Such as "cosine, warm-up 0.1".
-      weight_decay: As a share of the rate.
-      score: What the arm saw of it on validation data; optimistic, for it chose by that.
-      steps: Gradient steps that were spent.
-      tried: Settings, or rules, that were tried.
+      rate: The learning rate, which the schedule multiplies by a factor in each step.
+      schedule: Text of a schedule, such as "cosine, warm-up 0.1".
+      weight_decay: Weight decay, relative to the rate.
+      score: Its score on validation data; optimistic, because the arm chose by it.
+      steps: Gradient steps spent.
+      tried: Number of settings or rules tried.
     """
 
     rule: str
@@ -50,8 +50,8 @@ class Outcome(NamedTuple):
       scores: Score at the end of each training, higher is better; 0 for one that diverged.
       metrics: The task's own metric at the end of each; None for one that diverged.
       curve: Mean scores at the validations.
-      seconds: Processor time of finding the winner.
-      wall: Time that it took.
+      seconds: Processor time of finding the winner, in seconds.
+      wall: Elapsed time of finding the winner, in seconds.
     """
 
     winner: Winner
@@ -63,10 +63,10 @@ class Outcome(NamedTuple):
 
 
 def read_outcome(kept: dict[str, Any]) -> Outcome:
-    """An `Outcome` as JSON holds it."""
+    """Reads an `Outcome` from its JSON form."""
     return Outcome(**{**kept, "winner": Winner(**kept["winner"])})
 
 
 def write_outcome(outcome: Outcome) -> dict[str, Any]:
-    """An `Outcome` for JSON."""
+    """The JSON form of an `Outcome`."""
     return dict(outcome._asdict(), winner=outcome.winner._asdict())

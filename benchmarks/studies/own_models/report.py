@@ -12,18 +12,18 @@ from benchmarks.studies.own_models.statistics import bootstrap_tasks, find_impro
 from benchmarks.studies.own_tasks import HELD_OUT
 
 SEARCH, REFERENCE = "search", "adamw"
-WIN, LOSS = 0.75, 0.25  # from which on, and up to which, a probability of improvement counts
+WIN, LOSS = 0.75, 0.25  # the least probability of improvement that is a win, and the greatest that is a loss
 
 Outcomes = Mapping[Piece, Outcome]
 
 
 class Comparison(NamedTuple):
-    """The search beside another arm on a task, on the splits that both have.
+    """A comparison of the search with another arm on a task, over the splits that both have.
 
     Attributes:
-      probability: That a training with the search's winner ends better, the mean over splits.
+      probability: Probability that a training with the search's winner ends better, the mean over splits.
       low, high: Its 95 % interval over splits.
-      splits: How many both have.
+      splits: Number of splits that both have.
     """
 
     probability: float
@@ -33,7 +33,7 @@ class Comparison(NamedTuple):
 
 
 def compare(outcomes: Outcomes, task: str, arm: str, trainings: int) -> Comparison:
-    """The `Comparison` of the search and an arm on a task; each split counts alike."""
+    """The `Comparison` of the search and an arm on a task; each split has the same weight."""
     others = _pick(outcomes, task, arm, trainings)
     both = ((outcomes.get(piece._replace(arm=SEARCH)), outcomes[piece]) for piece in others)
     each = [find_improvement(own.scores, other.scores) for own, other in both if own]
@@ -43,7 +43,7 @@ def compare(outcomes: Outcomes, task: str, arm: str, trainings: int) -> Comparis
 
 
 def judge(chances: Mapping[str, float]) -> tuple[list[str], list[str], list[str]]:
-    """Which probabilities of improvement, by name, are wins, losses and neither; NaN counts as none of these."""
+    """Which probabilities of improvement, by name, are wins, losses and neither; NaN is in none of the lists."""
     wins = [name for name, chance in chances.items() if chance >= WIN]
     losses = [name for name, chance in chances.items() if chance <= LOSS]
     return wins, losses, [name for name, chance in chances.items() if LOSS < chance < WIN]
@@ -53,7 +53,7 @@ def summarize(outcomes: Outcomes, trainings: int) -> dict[str, Any]:
     """Prints the tables of a budget; returns its figures.
 
     Args:
-      outcomes: By their pieces.
+      outcomes: The outcomes, by piece.
       trainings: The budget.
     """
     tasks = _order(piece.task for piece in outcomes if piece.trainings == trainings)
@@ -94,14 +94,14 @@ def _describe(outcomes, task, arm, trainings) -> dict[str, Any]:
 
 
 def _find_ratios(outcomes, task, arm, trainings):
-    """Of AdamW's steps, split by split."""
+    """The ratio of AdamW's steps to those of the arm, on each split."""
     own = _pick(outcomes, task, arm, trainings)
     both = [(outcomes[one], outcomes.get(one._replace(arm=REFERENCE))) for one in own]
     return [find_step_ratio(mine.curve, adamw.curve) for mine, adamw in both if adamw]
 
 
 def geometric_mean(values: Sequence[float]) -> float:
-    """Of positive numbers; NaN of none."""
+    """The geometric mean of positive numbers; NaN if there are none."""
     return float(np.exp(np.mean(np.log(values)))) if len(values) else math.nan
 
 
@@ -121,9 +121,10 @@ def _print_row(arm, row):
 
 
 def find_gains(outcomes: Outcomes, trainings: int) -> dict[str, dict[str, list[float]]]:
-    """Arm -> task -> of each split the part of tuned AdamW's error that is gone, (s - a) / (1 - a) of scores s and a.
+    """Arm -> task -> for each split, the share of tuned AdamW's error that the arm removes.
 
-    AdamW's own is that of its searches on that split; a split without one is left out.
+    This is (s - a) / (1 - a), for the mean scores s of the arm and a of tuned AdamW on the same split; splits without
+    AdamW are left out.
     """
     gains: dict[str, dict[str, list[float]]] = {}
     for piece, outcome in outcomes.items():
@@ -136,7 +137,7 @@ def find_gains(outcomes: Outcomes, trainings: int) -> dict[str, dict[str, list[f
 
 
 def summarize_tasks(outcomes: Outcomes, trainings: int) -> dict[str, Any]:
-    """Prints what the tasks have in common; returns the figures that the last line has."""
+    """Prints the figures over all tasks; returns those for the last line of the output."""
     tasks = _order(piece.task for piece in outcomes if piece.trainings == trainings)
     others = [arm for arm in _order(piece.arm for piece in outcomes) if arm not in (SEARCH, REFERENCE)]
     gains = find_gains(outcomes, trainings)
@@ -161,7 +162,7 @@ def summarize_tasks(outcomes: Outcomes, trainings: int) -> dict[str, Any]:
 
 
 def summarize_budgets(outcomes: Outcomes, task: str) -> dict[str, Any]:
-    """Prints what each arm gets on a task by budget; returns that, and from which budget on the search pays."""
+    """Prints the scores of each arm on a task by budget; returns them and the budget from which the search pays."""
     budgets = sorted({piece.trainings for piece in outcomes if piece.task == task})
     arms = _order(piece.arm for piece in outcomes if piece.task == task)
     means = {

@@ -1,4 +1,4 @@
-"""The arms that search: `nos-search` as a person would run it, with its defaults, and with random rules."""
+"""The arms that search: `nos-search` with its defaults, as a user would run it, and with random rules."""
 
 import contextlib
 import pathlib
@@ -19,22 +19,22 @@ from neural_optimizer_search.search.ranking import SHOWN, Ranking, read_ranking
 from neural_optimizer_search.tasks import find_task
 from neural_optimizer_search.trials.setting import Setting
 
-# A task -> that of the archive's searches which has the same data: what was found there is no start for it.
+# Task -> the task of the archive's searches that has the same data, whose rules must not start its search.
 SAME_DATA = {
     **dict.fromkeys(("images", "resnet", "separable", "autoencoder"), "images"),
     **dict.fromkeys(("text", "transformer"), "text"),
     "table": "table",
 }
-# A part of the budget, a tenth, is for fresh seeds: of the ten best rules and the known optimizers.
+# A tenth of the budget is for fresh seeds, of the ten best rules and the known optimizers.
 TRAININGS_PER_FRESH_SEED = 160
 CONTENDERS = SHOWN + len(find_known_optimizers(THE_FIVE))
-# What is in work when the steps end is finished: of a search for settings at most four trials with three seeds. A
-# search whose rules are swept may go further beyond.
+# Trials in progress when the steps run out are finished: in a search for settings, at most four with three seeds. A
+# search that sweeps its rules may exceed the budget by more.
 LAST_TRIALS = 12
 
 
 def search(piece: Piece, directory: pathlib.Path, **flags: Any) -> Winner:
-    """Runs `nos-search` with so many gradient steps, those with fresh seeds included; its best is the winner."""
+    """Runs `nos-search` within the budget, fresh seeds included; its best rule is the winner."""
     task, run = name_split(piece.task, piece.seed), directory / "run"
     fresh = max(1, piece.trainings // TRAININGS_PER_FRESH_SEED)
     steps = (piece.trainings - CONTENDERS * fresh - LAST_TRIALS) * find_task(task).protocols["default"].final_steps
@@ -51,7 +51,7 @@ def search(piece: Piece, directory: pathlib.Path, **flags: Any) -> Winner:
 
 
 def _choose_start(task, directory):
-    """What a search starts with by default, without rules of the archive that were found on the same data."""
+    """The default start of a search, without rules of the archive that were found on the same data."""
     archive, found_on = read_archive(), full_name(SAME_DATA.get(task, task))
     rules = [one.rule.formula() for one in archive.rules if archive.searches[one.search]["task"] != found_on]
     path = directory / "start.txt"
@@ -61,7 +61,7 @@ def _choose_start(task, directory):
 
 
 def _choose_winner(ranking: Ranking, steps: int, tried: int) -> Winner:
-    """The best by the seeds of the search and the fresh ones together, known optimizers included."""
+    """The best rule by the seeds of the search and the fresh ones together, known optimizers included."""
     compared = [one for one in (*ranking.known, *ranking.found) if one.fresh is not None]
     score, best = max(((_mean(one), one) for one in compared), key=lambda pair: pair[0])
     e = best.evaluation

@@ -1,7 +1,7 @@
 """Statistics of outcomes: probabilities of improvement, steps to a level, interquartile means, performance profiles.
 
-Source: Agarwal et al. (2021), Deep Reinforcement Learning at the Edge of the Statistical Precipice, arXiv:2108.13264,
-of all but the ratio of steps.
+Source of all but the ratio of steps: Agarwal et al. (2021), Deep Reinforcement Learning at the Edge of the
+Statistical Precipice, arXiv:2108.13264.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,12 +25,12 @@ def find_improvement(own: Sequence[float], other: Sequence[float]) -> float:
 
 
 def find_step_ratio(own: Sequence[float], other: Sequence[float]) -> float:
-    """How many times as many steps the other needs to one level: its own last value, or that of `own` if it is less.
+    """The ratio of the steps of the other to those of `own`, up to the lower of their last values.
 
-    Between validations the curves are straight lines, from 0 at the start.
+    The curves are interpolated linearly between validations, from 0 at the start.
 
     Args:
-      own, other: Scores at equally distant validations, the last ones at the end of the training.
+      own, other: Scores at equally spaced validations, the last ones at the end of the training.
 
     Example:
       >>> from benchmarks.studies.own_models.statistics import find_step_ratio
@@ -43,11 +43,11 @@ def find_step_ratio(own: Sequence[float], other: Sequence[float]) -> float:
 
 
 def _find_step(curve, level):
-    """Where a curve first has a level, in validations."""
+    """The point at which a curve first reaches a level, in validations."""
     values = [0.0, *curve]
     after = next(i for i, value in enumerate(values) if value >= level)
     if after == 0:
-        return 1.0  # of a curve that never rose
+        return 1.0  # the curve never rose
     before = values[after - 1]
     return after - 1 + (level - before) / (values[after] - before)
 

@@ -1,4 +1,4 @@
-"""Stock optimizers as a tuner sees them: kinds, and what is tuned of each, as `stock_optimizers` has it, and Muon."""
+"""Stock optimizers for a tuner: the kinds and tuned parameters of `stock_optimizers`, and Muon."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from neural_optimizer_search.trials.setting import Setting
 
 
 def _muon(c: Mapping[str, Any]) -> str:
-    """With Adam for vectors, at a rate that is tuned beside that of the matrices."""
+    """Muon for matrices, and Adam for vectors, at a rate of its own that is tuned as well."""
     momentum = f"g + {write_number(float(format(c['beta_1'] / (1 - c['beta_1']), '.5g')))} * ema_{c['beta_1']}"
     return f"on_matrices(orthogonalize({momentum}), {write_number(c['adam_rate'])} * Adam)"
 
@@ -41,7 +41,7 @@ class Suggest(NamedTuple):
 
 
 def suggest_setting(kind: str, suggest: Suggest) -> Setting:
-    """The `Setting` of an optimizer of a kind, everything of which a tuner chooses."""
+    """The `Setting` of an optimizer of a kind, with all values chosen by a tuner."""
     tuned = {**STOCK[kind].tuned, **SHARED}
     c = {name: _suggest_value(f"{kind} {name}", one, suggest) for name, one in tuned.items()}
     rule = parse_formula(STOCK[kind].formula(c))

@@ -1,4 +1,4 @@
-"""Trainings within a budget of gradient steps, and the choice of a winner among what was tried."""
+"""Trainings within a budget of gradient steps, and the choice of a winner among the tried settings."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,7 +11,7 @@ from neural_optimizer_search.tasks import find_task
 from neural_optimizer_search.trials.objective import Objective, Progress
 from neural_optimizer_search.trials.setting import Setting
 
-FINALISTS, SHARE = 5, 0.1  # the best settings, and the part of the budget that measures them with more seeds
+FINALISTS, SHARE = 5, 0.1  # the best settings, and the share of the budget that measures them with more seeds
 
 
 class Trials:
@@ -22,9 +22,9 @@ class Trials:
 
     Attributes:
       evaluator: The `Evaluator` whose child is trained.
-      objective: The `Objective` of it.
-      total: Gradient steps that there are.
-      steps: Those that were spent.
+      objective: The `Objective` of its trainings.
+      total: Gradient steps in the budget.
+      steps: Gradient steps spent so far.
     """
 
     def __init__(self, piece: Piece):
@@ -38,7 +38,7 @@ class Trials:
 
     @property
     def has_more(self) -> bool:
-        """Whether there are steps for another whole training, beside those of the finalists."""
+        """Whether the steps suffice for another whole training, besides those of the finalists."""
         kept = FINALISTS * self._per_finalist * self.objective.steps
         return self.steps + self.objective.steps <= self.total - kept
 
@@ -48,11 +48,11 @@ class Trials:
         return len(self._tried)
 
     def train(self, setting: Setting, begun: int = 0) -> Iterator[Progress]:
-        """Trains with the first seed, validation by validation; what was whole is remembered.
+        """Trains with the first seed, validation by validation; whole trainings are recorded.
 
         Args:
           setting: The `Setting`.
-          begun: Steps that were counted before, of a training that goes on.
+          begun: Steps that were already counted, for a training that is continued.
         """
         before = begun
         for progress in self.objective.train(setting, self._seed):
@@ -63,7 +63,7 @@ class Trials:
             yield progress
 
     def choose_winner(self, tried: int) -> Winner:
-        """The best by more seeds of the best by one; `tried` is what the `Winner` tells."""
+        """The best setting, by more seeds, of those that are best with one seed; `tried` is for the `Winner`."""
         best = sorted(self._tried, key=lambda pair: -pair[0])[:FINALISTS]
         seeds = [self._seed + 100_000 + number for number in range(self._per_finalist)]
         self.objective.prepare(seeds)

@@ -20,15 +20,15 @@ from neural_optimizer_search.trials.setting import Setting
 from neural_optimizer_search.trials.study import Study, make_sampler, quiet_optuna
 from neural_optimizer_search.trials.tunables import find_tunables
 
-STARTUP_TRIALS = 10  # of the pruner: Optuna's own default for the sampler
-USUAL_RATE = 1e-3  # Keras's, where the catalogue names none
+STARTUP_TRIALS = 10  # for the pruner: Optuna's own default for the sampler
+USUAL_RATE = 1e-3  # Keras's default, where the catalogue names none
 
 
 def tune_with_optuna(piece: Piece, directory: pathlib.Path, kinds: Sequence[str] = tuple(STOCK)) -> Winner:
-    """Optuna's TPE, which knows that each kind has parameters of its own, with its median pruner."""
+    """Optuna's TPE with separate parameters for each kind, and its median pruner."""
     quiet_optuna()
     trials = Trials(piece)
-    first = trials.objective.steps // 3  # until then a run says little of its end
+    first = trials.objective.steps // 3  # before that, a run says little about its end
     sampler = make_sampler(optuna.samplers.TPESampler, seed=piece.seed, multivariate=True, group=True)
     pruner = optuna.pruners.MedianPruner(STARTUP_TRIALS, n_warmup_steps=first)
     study = optuna.create_study(direction="maximize", sampler=sampler, pruner=pruner)
@@ -46,7 +46,7 @@ def tune_with_optuna(piece: Piece, directory: pathlib.Path, kinds: Sequence[str]
 
 
 def tune_with_hyperband(piece: Piece, directory: pathlib.Path) -> Winner:
-    """KerasTuner's Hyperband, whose epochs are the validations; a trial goes on where it was stopped."""
+    """KerasTuner's Hyperband, whose epochs are the validations; a continued trial counts only its new steps."""
     import keras_tuner
 
     trials = Trials(piece)
@@ -80,7 +80,7 @@ def _read_value(values):
 
 
 def _describe_space(space):
-    """All that a kind has, under the condition that it is the kind."""
+    """All parameters of each kind, conditional on that kind."""
     space.Choice("kind", list(STOCK))
     for kind in STOCK:
         with space.conditional_scope("kind", [kind]):
@@ -90,7 +90,7 @@ def _describe_space(space):
     return space
 
 
-# KerasTuner gives None for what is of another kind than the first.
+# KerasTuner gives None for parameters of any kind but the first.
 
 
 def _add_choice(space, name, values):
@@ -102,7 +102,7 @@ def _add_number(space, name, low, high):
 
 
 def tune_catalogue(piece: Piece, directory: pathlib.Path) -> Winner:
-    """All rules of the catalogue with their recommended rates; then the best, as `nos-tune` tunes a rule."""
+    """Trains all rules of the catalogue with their recommended rates, then tunes the best as `nos-tune` does."""
     quiet_optuna()
     trials = Trials(piece)
     found = {}
@@ -121,25 +121,25 @@ def tune_catalogue(piece: Piece, directory: pathlib.Path) -> Winner:
 
 
 class Counted:
-    """The `Objective` of a `Study`, all of whose steps count among those of `Trials`."""
+    """An `Objective` for a `Study`, whose steps all count in the budget of `Trials`."""
 
     def __init__(self, trials: Trials):
         self._trials, self._objective = trials, trials.objective
         self.steps, self.probe_steps, self.seeds = trials.objective.steps, trials.objective.probe_steps, (0,)
 
     def prepare(self, seeds: Sequence[int]) -> None:
-        """As of an `Objective`."""
+        """See `Objective`."""
         self._objective.prepare(seeds)
 
     def find_scale(self, rule: Rule) -> Optional[float]:
-        """As of an `Objective`."""
+        """See `Objective`."""
         self._trials.steps += self.probe_steps
         return self._objective.find_scale(rule)
 
     def train(self, setting: Setting, seed: int) -> Iterator[Progress]:
-        """Trains with the first seed of the task, whichever is asked for."""
+        """Trains with the first seed of the task, whatever `seed` is."""
         return self._trials.train(setting)
 
     def train_whole(self, setting: Setting, seed: int) -> float:
-        """As of an `Objective`; a `Study` never asks for it."""
+        """See `Objective`; a `Study` never calls this."""
         return self._objective.train_whole(setting, seed)

@@ -1,4 +1,4 @@
-"""A convolutional tagger that says which words of a German caption (Multi30k) have a capital letter."""
+"""A convolutional tagger that predicts which words of a German caption (Multi30k) have a capital letter."""
 
 import collections
 import dataclasses
@@ -10,7 +10,7 @@ import tensorflow as tf
 from benchmarks.studies.own_tasks.captions import read_captions
 from neural_optimizer_search.tasks import KerasTask
 
-WORDS, LENGTH = 500, 12  # commonest words, and words of a caption from the second one on, whose capital tells nothing
+WORDS, LENGTH = 500, 12  # most common words; words of a caption without the first, whose capital tells nothing
 layers = tf.keras.layers
 
 

@@ -1,4 +1,4 @@
-"""Captions of Multi30k, which two of the tasks read."""
+"""Captions of Multi30k, for two of the tasks."""
 
 import functools
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from benchmarks.studies.own_tasks.captions import read_captions
 from neural_optimizer_search.tasks import KerasTask
 
-ALPHABET, LENGTH = "\n abcdefghijklmnopqrstuvwxyz.,-'", 24  # what is not in it is an apostrophe
+ALPHABET, LENGTH = "\n abcdefghijklmnopqrstuvwxyz.,-'", 24  # any other character becomes an apostrophe
 layers = tf.keras.layers
 
 

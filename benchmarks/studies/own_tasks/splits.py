@@ -1,7 +1,7 @@
-"""The own tasks with another split of their data: `task_images_3` has the split 3, `test_images_3` tests with it.
+"""The own tasks with other splits of their data: `task_images_3` has split 3, and `test_images_3` tests with it.
 
-The examples that train and those that validate are put together, shuffled with the number of the split as seed, and
-parted anew; the seeds of the weights are others too. Test data stay the same.
+The training and validation examples are combined, shuffled with the number of the split as seed, and split again; the
+seeds of the weights differ, too. Test data stay the same.
 """
 
 import dataclasses
@@ -16,11 +16,11 @@ import tensorflow as tf
 from benchmarks.studies.own_tasks import NAMES
 from neural_optimizer_search.tasks import KerasTask
 
-SEEDS = 3  # of a protocol
+SEEDS = 3  # per protocol
 
 
 def name_split(task: str, split: int) -> str:
-    """The name of a task with a split, as `find_task` and --task have it."""
+    """The name of a task with a split, for `find_task` and --task."""
     return f"{__name__}:task_{task}_{split}"
 
 

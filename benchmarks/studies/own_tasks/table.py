@@ -1,7 +1,7 @@
-"""An MLP that tells how many different words a paragraph of WikiText-2 has, from how often the 40 commonest occur.
+"""An MLP that predicts the number of distinct words in a paragraph of WikiText-2 from counts of the 40 most common.
 
-The tables that come with scikit-learn have at most 569 rows, too few for three splits. These are real and have heavy
-tails; ridge regression explains 80 % of the variance, boosted trees 92 %.
+The tables that come with scikit-learn have at most 569 rows, too few for three splits. These data are real and have
+heavy tails; ridge regression explains 80 % of the variance, boosted trees 92 %.
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ COLUMNS = 40
 
 
 def read(part: str) -> tuple[np.ndarray, np.ndarray]:
-    words = getattr(read_text(None), part)  # numbered by frequency; the last one ends a line, as of a paragraph
+    words = getattr(read_text(None), part)  # numbered by frequency; the last one ends a line, and so a paragraph
     paragraphs = [p for p in np.split(words, np.flatnonzero(words == words[-1])) if len(p) > 20]
     counts = [np.bincount(p[p < COLUMNS], minlength=COLUMNS) for p in paragraphs]
     return np.array(counts, np.float32) / 4, np.log([len(set(p)) for p in paragraphs]).astype(np.float32) - 4

@@ -1,4 +1,4 @@
-"""A GRU that predicts the next word of WikiText-2, of the 500 commonest ones, in passages of 16 words."""
+"""A GRU that predicts the next of the 500 most common words of WikiText-2, in passages of 16 words."""
 
 import dataclasses
 import functools

@@ -1,13 +1,13 @@
-"""Real searches by several algorithms, and what the best found rules are worth on data that no search saw.
+"""Real searches by several algorithms, and tests of their best rules on data that no search saw.
 
-Each algorithm runs with each seed as `nos-search` would. Then the best rules of each algorithm, over its seeds, the
-best of each search, and the known optimizers are trained with fresh seeds: the learning rate is chosen on the
-validation split with the fresh seeds and all rates, for known optimizers as for found ones, and the child is measured
-once on the test split.
+Each algorithm runs with each seed as `nos-search` would. Then the best rules of each algorithm over its seeds, the
+best rule of each search, and the known optimizers are trained with fresh seeds. For found and known rules alike, the
+learning rate is chosen among all rates on the validation split with the fresh seeds, and the child is measured once
+on the test split.
 
     python -m benchmarks.run real_search --algorithms ppo random evolution --seeds 5 --budget 300 --depth 2
 
-Searches that were stopped go on, and those that are done are not repeated.
+Stopped searches resume, and finished ones are not repeated.
 """
 
 # `flag` makes a dataclass field.
@@ -41,7 +41,7 @@ from neural_optimizer_search.tasks import TASKS
 
 TITLE = "real searches by several algorithms, and their best rules on data that no search saw"
 COUNTS = ("sampled", "screened", "repeated", "diverged")
-EARLY = 100  # trained rules after which the searches are compared too
+EARLY = 100  # the searches are also compared after this many trained rules
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Config:
     protocol: str = protocol_flag()
     algorithms: Sequence[str] = flag(
         ("ppo", "random", "evolution"),
-        "what searches",
+        "search algorithms",
         choices=algorithm_names,
         nargs="+",
         metavar="NAME",
@@ -60,17 +60,17 @@ class Config:
     seeds: int = flag(5, "searches of each algorithm", parse=whole_number(1, 1_000))
     space: str = space_flag()
     depth: int = depth_flag(2)
-    budget: int = flag(300, "rules that a search trains", parse=whole_number(1, 1_000_000))
+    budget: int = flag(300, "rules that each search trains", parse=whole_number(1, 1_000_000))
     top: int = flag(5, "rules of each algorithm to train again", parse=whole_number(1, 100_000))
-    fresh_seeds: int = flag(20, "trainings of each of them", parse=whole_number(2, 1_000))
+    fresh_seeds: int = flag(20, "trainings of each of these rules", parse=whole_number(2, 1_000))
     data_dir: Optional[str] = data_dir_flag()
     runs: pathlib.Path = flag(pathlib.Path("runs", "real_search"), "directory of the searches", parse=path)
     results: pathlib.Path = results_flag()
 
 
 def run(config: Config) -> dict[str, Any]:
-    """Searches, and tests the best rules; returns what the searches found and what their rules are worth."""
-    find_protocol(TASKS[config.task], config.protocol)  # so that what is wrong shows now
+    """Runs the searches and tests their best rules; returns the figures of both."""
+    find_protocol(TASKS[config.task], config.protocol)  # fails early if the protocol is unknown
     found = {name: [] for name in config.algorithms}
     for seed in range(config.seeds):
         for name in config.algorithms:
@@ -83,7 +83,7 @@ def run(config: Config) -> dict[str, Any]:
 
 
 def write_curves(found: dict[str, list[Searched]], path: pathlib.Path) -> None:
-    """Keeps what the ledgers say: counts, and the rewards of the trained rules in order."""
+    """Writes a CSV file of the ledgers' counts and the rewards of the trained rules in order."""
     with open(path, "w", newline="") as file:
         table = csv.writer(file)
         table.writerow(["algorithm", "seed", *next(iter(found.values()))[0].counts, "rewards"])
@@ -98,7 +98,7 @@ def _summarize(found: dict[str, list[Searched]], config: Config) -> dict[str, An
     rng = np.random.default_rng(0)
     rewards = {name: [[e.reward for e in one.trained] for one in searches] for name, searches in found.items()}
     marks = sorted({min(config.budget, EARLY), config.budget})
-    print(f"\nBest reward after so many trained rules, mean of {config.seeds} searches (95 % interval)\n")
+    print(f"\nBest reward by number of trained rules, mean of {config.seeds} searches (95 % interval)\n")
     print(f"{'algorithm':10s}" + "".join(f"{mark:>25d}" for mark in marks) + "   sampled screened repeated diverged")
     figures = {}
     for name, searches in found.items():

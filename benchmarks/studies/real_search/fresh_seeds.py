@@ -15,11 +15,11 @@ from neural_optimizer_search.records.run_directory import rank
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.tasks import TASKS
 
-FRESH_SEED = 1000  # the first of the seeds that no search trained with
+FRESH_SEED = 1000  # the first seed that no search trained with
 
 
 def measure_best_rules(found: dict[str, list[Searched]], config: Any) -> list[dict[str, Any]]:
-    """Trains the best rules and the known optimizers with fresh seeds; prints and returns what they get.
+    """Trains the best rules and the known optimizers with fresh seeds; prints and returns their rewards.
 
     The best rules are those of each algorithm over its seeds, and the best of each of its searches.
     """
@@ -33,7 +33,7 @@ def measure_best_rules(found: dict[str, list[Searched]], config: Any) -> list[di
     validate = Evaluator(task, protocol, config.data_dir)
     test = Evaluator(dataclasses.replace(task, on_test=True), protocol, config.data_dir)
     print(
-        f"\nWith {len(seeds)} fresh seeds: mean reward (deviation of a seed) on the validation and the test split\n\n"
+        f"\nWith {len(seeds)} fresh seeds: mean reward (deviation over seeds) on the validation and test splits\n\n"
         f"{'found by':10s} {'search':>7s}  {'validation':>15s}  {'test':>15s}  {'accuracy':>8s}  update rule"
     )
     figures = [
@@ -47,7 +47,7 @@ def measure_best_rules(found: dict[str, list[Searched]], config: Any) -> list[di
 
 
 def count_better(found: dict[str, list[Searched]], figures: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
-    """Of how many searches of each algorithm the best rule is better than each known optimizer: test, fresh seeds."""
+    """The number of searches of each algorithm whose best rule beats each known optimizer on the test split."""
     test = {row["rule"]: row["test"] for row in figures}
     counts = {
         name: {
@@ -63,15 +63,15 @@ def count_better(found: dict[str, list[Searched]], figures: list[dict[str, Any]]
 
 
 def find_best(searched: Searched) -> Evaluation:
-    """The best that a search trained."""
+    """The evaluation of the best rule that a search trained."""
     return rank(searched.trained)[0]
 
 
 def _measure(rule, validate, test, protocol):
     validated = validate(rule)
-    tested = validated  # if it diverges: its reward is 0
+    tested = validated  # if it diverges, its reward is 0
     if validated.learning_rate is not None:
-        # One rate, as it is: there is nothing left to choose.
+        # A single, uncentred rate: there is nothing left to choose.
         test.protocol = dataclasses.replace(protocol, learning_rates=(validated.learning_rate,), centred=False)
         tested = test(rule)
     row = dict(learning_rate=validated.learning_rate)

@@ -1,4 +1,4 @@
-"""The searches themselves, each in its own directory, by `nos-search`."""
+"""The searches by `nos-search`, each in its own directory."""
 
 import pathlib
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 
 
 class Searched(NamedTuple):
-    """What a search's ledger says.
+    """The contents of a search's ledger.
 
     Attributes:
       counts: Number of rules sampled, screened, and so on.
@@ -30,13 +30,13 @@ def search_directory(name: str, seed: int, config: Any) -> pathlib.Path:
 
 
 def search_with(name: str, seed: int, config: Any) -> None:
-    """One search, from where it stopped.
+    """Runs one search, from where it stopped.
 
     Raises:
-      StudyFailed: If it cannot go on; `nos-search` has said why.
+      StudyFailed: If the search fails; `nos-search` has printed the reason.
     """
-    # No cache: an algorithm would be given what another one has trained. And every rule is measured to its end, so
-    # that a number of rules means the same for each; `same_steps` compares that with the rest.
+    # Without a cache, so that no algorithm receives what another has trained. Every rule is measured in full, so that
+    # a number of rules means the same for all algorithms; `same_steps` compares that with the defaults.
     given = dict(
         task=config.task,
         protocol=config.protocol,
@@ -56,7 +56,7 @@ def search_with(name: str, seed: int, config: Any) -> None:
 
 
 def read_search(directory: pathlib.Path, budget: int) -> Searched:
-    """What the ledger of a search says of its first rules, as many as the budget."""
+    """Reads a search's ledger, with its trained rules up to the budget."""
     ledger = Ledger(directory / LEDGER, read_only=True)
     rewards = {e.rule: e.reward for e in ledger.evaluations("baseline")}
     known = {name: rewards[rule] for name, rule in KNOWN_OPTIMIZERS.items()}

@@ -3,11 +3,11 @@
     python -m benchmarks.run scaling --workers 1 4 16 64
     python -m benchmarks.run scaling --workers --simulated 256 1000 --modes "asynchronous, batch 10"
 
-The real search (PPO, ledger, Ray) with children replaced by sleeps, as long as the evaluations of a real search on
-CIFAR-10 took. The efficiency is the time that workers sleep over their number times the time that the search takes;
-the workers' start is left out. Beside it stands the limit: what it would be if nothing but the wait for the slowest
-child of a batch took time. With more workers than fit on a machine, the search is still the real one, but in virtual
-time, in which nobody sleeps (see `simulation`).
+The search is real (PPO, ledger, Ray), but its children are replaced by sleeps as long as the evaluations of a real
+search on CIFAR-10. The efficiency is the workers' total time asleep, divided by their number and by the duration of
+the search, without the workers' start. The limit is the efficiency if nothing but the wait for the slowest child of a
+batch took time. More workers than fit on a machine are simulated: the search is still real, but runs in virtual time,
+in which nobody sleeps (see `simulation`).
 """
 
 import csv
@@ -38,31 +38,32 @@ COLUMNS = ("rules_per_hour", "algorithm_ms_per_rule", "other_ms_per_rule", "stal
 class Config:
     """The flags of this study."""
 
-    workers: Sequence[int] = flag(
-        (1, 4, 16, 64), "numbers of workers, real ones", parse=whole_number(1, 1_000), nargs="*"
-    )
+    workers: Sequence[int] = flag((1, 4, 16, 64), "numbers of real workers", parse=whole_number(1, 1_000), nargs="*")
     simulated: Sequence[int] = flag((), "numbers of workers to simulate", parse=whole_number(1, 10_000), nargs="*")
     modes: Sequence[str] = flag(
         tuple(MODES),
-        f"how the search waits, of {', '.join(map(repr, MODES))}",
+        f"how the search waits, from {', '.join(map(repr, MODES))}",
         choices=MODES,
         nargs="+",
         metavar="MODE",
         default_text="all of these",
     )
-    seconds: int = flag(60, "seconds of a measurement, at least", parse=whole_number(1, 100_000))
+    seconds: int = flag(60, "minimum seconds of a measurement", parse=whole_number(1, 100_000))
     quicker: float = flag(1.0, "divides the children's durations", parse=number(1e-3, 1e6))
     repeats: int = flag(1, "measurements of each mode with each number of workers", parse=whole_number(1, 1_000))
 
 
 def run(config: Config) -> dict[str, Any]:
-    """Measures and simulates every mode; returns the rows, and how much both differ with as many workers."""
-    tf.get_logger().setLevel("ERROR")  # it warns of each search's own trace
+    """Measures and simulates every mode; returns the rows, and how far both differ at the same number of workers."""
+    tf.get_logger().setLevel("ERROR")  # it warns about the trace of each search
     slept = [duration / config.quicker for duration in read_durations()]
     found = list(_find_all(slept, config))
     mean, deviation = statistics.mean(slept), statistics.stdev(slept)
     print(f"\nChildren: {mean:.1f} ± {deviation:.1f} s. {os.cpu_count()} cores.\n")
-    print("| workers | mode | | efficiency | limit | rules an hour | the algorithm, a rule | the rest | staleness |")
+    print(
+        "| workers | mode | | efficiency | limit | rules an hour | the algorithm, per rule | the rest, per rule "
+        "| staleness |"
+    )
     print("|---|---|---|---|---|---|---|---|---|")
     for (workers, mode), rows in _group(found, "workers", "mode"):
         limit = compute_limit(slept, workers, mode)
@@ -72,16 +73,16 @@ def run(config: Config) -> dict[str, Any]:
 
 
 def read_durations() -> list[float]:
-    """Seconds that evaluations took in the search of section 8 of the results."""
+    """The seconds of the evaluations in the search of section 8 of the results."""
     with open(SECONDS, newline="") as file:
         return [float(row["seconds"]) for row in csv.DictReader(file)]
 
 
 def find_differences(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """By how much the mean efficiency of simulations lies above that of measurements of as many workers.
+    """How far the mean efficiency of simulations exceeds that of measurements with as many workers.
 
     Args:
-      rows: With `workers`, `mode`, `by` and `efficiency`.
+      rows: Rows with `workers`, `mode`, `by` and `efficiency`.
     """
     differences = []
     for (workers, mode), those in _group(rows, "workers", "mode"):
@@ -106,7 +107,7 @@ def _find_all(slept, config):
 
 
 def _group(rows, *names):
-    """(values of these names, the rows that have them) in the order of the values."""
+    """Pairs (values of these names, the rows that have them), in the order of the values."""
 
     def find_values(row):
         return tuple(row[name] for name in names)

@@ -1,4 +1,4 @@
-"""One search whose children sleep: how much of their time its workers sleep, and what it costs the parent."""
+"""One search whose children sleep: the efficiency of its workers, and its cost in the parent."""
 
 import concurrent.futures
 import contextlib
@@ -24,16 +24,16 @@ from neural_optimizer_search.workers.executor import MEASURE, Ask
 from tf_agents_env.controllers import CONTROLLERS, Controller
 
 SPACE = search_space("arxiv2017_no_decay", 2)
-_A_RULE = Rule((("g", "1", "identity", "identity", "left"),))  # an evaluation has one
+_A_RULE = Rule((("g", "1", "identity", "identity", "left"),))  # an evaluation needs one
 
 
 def write_sleep(began: float, ended: float) -> Evaluation:
-    """A sleep as what a worker answers: when it began and when it ended stand where the rewards do."""
+    """A sleep as the answer of a worker, with the times of its begin and end in place of the rewards."""
     return Evaluation(_A_RULE, 0.0, "ok", "Slept.", None, 0.0, (began, ended), (), 0.0)
 
 
 class Asked(NamedTuple):
-    """Which search is measured.
+    """The search to measure.
 
     Attributes:
       workers: Number of its workers.
@@ -47,14 +47,14 @@ class Asked(NamedTuple):
 
 
 class Sleeper:
-    """An executor: each rule takes a time drawn from the measured ones, the same whenever it is asked for.
+    """An executor: each rule takes a time drawn from measured ones, which is always the same for a rule.
 
     Args:
       pool: Has `submit(seconds) -> concurrent.futures.Future` of what `write_sleep` gives.
-      durations: Seconds, which rules draw from.
+      durations: Seconds from which the times of rules are drawn.
 
     Attributes:
-      slept: (when it began, when it ended) of each sleep.
+      slept: (begin, end) of each sleep.
     """
 
     def __init__(self, pool: Any, durations: Sequence[float]):
@@ -80,11 +80,11 @@ class Sleeper:
 
 
 class Timed(Algorithm):
-    """Another algorithm, and the processor time that it takes.
+    """Wraps an algorithm, and measures its processor time.
 
     Args:
       algorithm: The `Algorithm`.
-      read_clock: Gives the processor time so far.
+      read_clock: Returns the processor time so far.
 
     Attributes:
       spent: Seconds of `propose`, `learn` and `save` together.
@@ -124,15 +124,15 @@ def time_search(
     make_recorder: Callable[..., EvaluationRecorder] = EvaluationRecorder,
     clock: Any = time,
 ) -> dict[str, float]:
-    """What one search took with workers that are started, in steps of at least so many seconds together.
+    """The figures of one search with started workers, over steps that take at least `seconds` together.
 
     Args:
       sleeper: The executor.
-      asked: Which search.
+      asked: The search to measure.
       longest: Seconds of the longest sleep.
-      seconds: Seconds of the measurement, at least.
-      make_recorder: Makes an `EvaluationRecorder` of an executor and a ledger.
-      clock: Has `time`, `sleep` and `process_time`, as the module `time`.
+      seconds: Minimum seconds of the measurement.
+      make_recorder: Makes an `EvaluationRecorder` from an executor and a ledger.
+      clock: Has `time`, `sleep` and `process_time`, like the module `time`.
     """
     batch, ahead, pipeline = MODES[asked.mode](asked.workers)
     config = dataclasses.replace(CONTROLLERS["ppo"]["fast"], batch_size=batch)
@@ -142,7 +142,7 @@ def time_search(
         algorithm = Timed(Controller(SPACE, config, asked.repeat, scratch / "controller"), clock.process_time)
         recorder = make_recorder(sleeper, ledger)
         steps = search(algorithm, recorder, ledger, Limits(), ahead, pipeline=pipeline)
-        # While the first step traces the controller, workers may run out of rules: what was proposed since counts.
+        # Workers may run out of rules while the first step traces the controller, so only later proposals count.
         first = last = next(step for step in steps if not ahead or step.number > step.staleness)
         before, staleness = _read(clock, algorithm), []
         while clock.time() < before[0] + seconds or not staleness:
@@ -150,7 +150,7 @@ def time_search(
             staleness.append(last.staleness)
         after = _read(clock, algorithm)
         if ahead or pipeline:
-            clock.sleep(longest)  # those in work have slept a part of it
+            clock.sleep(longest)  # lets the sleeps in progress end, a part of which counts
     rules = last.trained - first.trained
     taken, processor, of_algorithm = (end - begin for begin, end in zip(before, after))
     return dict(
@@ -168,5 +168,5 @@ def _read(clock, algorithm):
 
 
 def count_seconds(slept: Iterable[tuple[float, float]], began: float, ended: float) -> float:
-    """The seconds of all sleeps together that lie between two times."""
+    """The total seconds of all sleeps between two times."""
     return sum(max(0.0, min(end, ended) - max(start, began)) for start, end in slept)

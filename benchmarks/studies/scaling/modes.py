@@ -1,4 +1,4 @@
-"""How a search may wait for its workers, and how busy they can be at most."""
+"""The ways in which a search can wait for its workers, and how busy each way can keep them."""
 
 import heapq
 from collections.abc import Callable, Mapping, Sequence
@@ -14,9 +14,9 @@ class Mode(NamedTuple):
     """How a search waits.
 
     Attributes:
-      batch: Rules a proposal.
-      ahead: Rules to keep in work or waiting, whatever order they finish in; 0 to learn in order.
-      pipeline: Proposals in work beside the oldest.
+      batch: Rules per proposal.
+      ahead: Rules to keep in progress or waiting, in whatever order they finish; 0 to learn in order.
+      pipeline: Proposals in progress besides the oldest.
     """
 
     batch: int
@@ -34,12 +34,12 @@ MODES: Mapping[str, Callable[[int], Mode]] = {
 
 
 def compute_limit(durations: Sequence[float], workers: int, mode: str, batches: int = 100) -> float:
-    """The efficiency if a free worker had the next rule at once, and a batch the next batch."""
+    """The efficiency if the next rule and the next batch were always there without delay."""
     batch, ahead, pipeline = MODES[mode](workers)
     if ahead:
         return 1.0
     rng, busy = np.random.default_rng(0), 0.0
-    free, ends = [0.0] * workers, [0.0]  # when each worker is free; when all of the first so many batches are done
+    free, ends = [0.0] * workers, [0.0]  # when each worker is free; when the first 0, 1, ... batches are done
     for number in range(batches):
         in_work = pipeline if number % STEPS_PER_SAVE else 0
         proposed, ended = ends[max(0, number - in_work)], ends[-1]

@@ -1,4 +1,4 @@
-"""Searches with real workers that sleep: Ray's actors, each a process of its own."""
+"""Searches with real workers that sleep: Ray actors, each in a process of its own."""
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
@@ -11,11 +11,11 @@ from neural_optimizer_search.workers.pool import WorkerPool
 from neural_optimizer_search.workers.ray_workers import RayWorker, start_ray
 from neural_optimizer_search.workers.worker import Answer, Failed, Measured, Ready, StartAnswer
 
-_NOTHING: Any = None  # is asked: to unpickle an `Ask`, an actor would import this package
+_NOTHING: Any = None  # in place of an `Ask`: to unpickle one, an actor would import this package
 
 
 class RaySleeper(RayWorker):
-    """Puts into answers what an actor says that knows nothing of this package."""
+    """Makes answers from the results of an actor that does not import this package."""
 
     def start(self, seconds: Optional[float] = None) -> StartAnswer:
         return super().start(seconds) or Ready()
@@ -28,17 +28,17 @@ class RaySleeper(RayWorker):
 def measure_with_ray(
     asked: Sequence[Asked], durations: Sequence[float], seconds: float
 ) -> Iterator[tuple[Asked, dict[str, float]]]:
-    """Yields what was asked with what each search took.
+    """Yields each search with its figures.
 
     Args:
-      asked: What is measured; of none, Ray does not start.
+      asked: The searches to measure; if there are none, Ray does not start.
       durations: Seconds that children take.
-      seconds: Seconds of a measurement, at least.
+      seconds: Minimum seconds of a measurement.
     """
     if not asked:
         return
     with start_ray(cpus=max(one.workers for one in asked)) as ray:
-        # Else each worker imports this package, and with it TensorFlow: half a gigabyte and seven seconds.
+        # Otherwise, each worker imports this package, and with it TensorFlow: half a gigabyte and seven seconds.
         ray.cloudpickle.register_pickle_by_value(sleeping)
         make_worker = functools.partial(RaySleeper, ray, sleeping.Sleeping, environment={})
         for one in asked:
@@ -48,13 +48,13 @@ def measure_with_ray(
 def measure(
     make_worker: Callable[[], Any], asked: Asked, durations: Sequence[float], seconds: float
 ) -> dict[str, float]:
-    """What one search took.
+    """The figures of one search.
 
     Args:
       make_worker: Makes a `Worker` that sleeps.
-      asked: What is measured.
+      asked: The search to measure.
       durations: Seconds that children take.
-      seconds: Seconds of the measurement, at least.
+      seconds: Minimum seconds of the measurement.
     """
     with WorkerPool([make_worker() for _ in range(asked.workers)]) as pool:
         list(pool([0.01] * 20 * asked.workers))  # starts every worker

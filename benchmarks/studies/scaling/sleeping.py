@@ -1,14 +1,14 @@
-"""A worker that sleeps in place of training a child; apart from all else, so that hundreds fit in a small memory."""
+"""A worker that sleeps instead of training a child, in a module of its own so that hundreds fit in little memory."""
 
 import time
 from typing import Any
 
 
 class Sleeping:
-    """Stands where `MeasuringWorker` does: seconds -> (when it began, when it ended), by the clock."""
+    """Takes the place of a `MeasuringWorker`: sleeps, and returns when it began and when it ended, by the clock."""
 
     def prepare(self) -> None:
-        """Nothing to do."""
+        """Does nothing."""
 
     def measure(self, seconds: float, ask: Any = None) -> list[float]:
         began = time.time()
@@ -16,4 +16,4 @@ class Sleeping:
         return [began, time.time()]
 
     def progress(self) -> None:
-        """Nobody waits for it."""
+        """Does nothing: nobody waits for it."""

@@ -1,9 +1,9 @@
 """What do a schedule of the learning rate and other constants add to a rule, at the end of a run?
 
-Each rule with each schedule; with a linear schedule and one constant changed; and with the best schedule and the
-best of each constant together. Each has its rate swept anew, over two decades around the best constant rate: one
-seed for every rate, two more for the best two. What it is worth is measured with fresh seeds: 1 - (mean validation
-cross-entropy in the last third of the run) / log(classes), and the accuracy.
+Each rule is measured with each schedule, with a linear schedule and one constant changed, and with the best schedule
+and the best value of each constant together. The rate of each setting is swept again, over two decades around the
+best constant rate: one seed for every rate, two more for the best two. Fresh seeds then give the results: 1 - (mean
+validation cross-entropy in the last third of the run) / log(classes), and the accuracy.
 
     python -m benchmarks.run schedules_and_constants --workers 2
     python -m benchmarks.run schedules_and_constants --workers 2 --task cifar10 --protocol reduced --data_dir DATA
@@ -32,7 +32,7 @@ from neural_optimizer_search.command_line import whole_number
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.tasks import TASKS
 
-TITLE = "what do schedules and constants add to known and to found rules?"
+TITLE = "what do schedules and constants add to known and found rules?"
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Config:
 
     task: str = task_flag()
     protocol: str = protocol_flag()
-    rules: Sequence[str] = flag(tuple(RULES), "which of the rules", choices=RULES, nargs="+", metavar="NAME")
+    rules: Sequence[str] = flag(tuple(RULES), "rules to measure", choices=RULES, nargs="+", metavar="NAME")
     fresh_seeds: int = flag(10, "trainings at each chosen rate", parse=whole_number(2, 1_000))
     workers: int = flag(1, "trainings at once, each a process with one thread", parse=whole_number(1, 1_000))
     data_dir: Optional[str] = data_dir_flag()
@@ -51,7 +51,7 @@ class Config:
 
 def run(config: Config) -> dict[str, Any]:
     """Measures every setting; returns the rewards."""
-    find_protocol(TASKS[config.task], config.protocol)  # so that what is wrong shows now
+    find_protocol(TASKS[config.task], config.protocol)  # fails early if the protocol is unknown
     with trainings(config.runs / f"{config.task}-{config.protocol}.jsonl", config.workers, config.data_dir) as train:
         measurement = Measurement(config, train)
         swept = measurement.sweep({Setting(name): RATES for name in config.rules})

@@ -1,4 +1,4 @@
-"""Measures settings: their rates are swept, and they are then measured with fresh seeds."""
+"""Measures settings: sweeps their rates, then trains them with fresh seeds."""
 
 import math
 import statistics
@@ -9,12 +9,12 @@ from benchmarks.studies.common.trainings import FRESH_SEED, Train, Trained, Trai
 from benchmarks.studies.schedules_and_constants.settings import Setting
 
 RATES = tuple(10.0 ** (i / 2) for i in range(-9, 5))
-NEAR = tuple(10.0 ** (i / 2) for i in range(-2, 3))  # times the best constant rate of a rule
+NEAR = tuple(10.0 ** (i / 2) for i in range(-2, 3))  # factors of the best constant rate of a rule
 FIRST_SEED, OTHER_SEEDS, FINALISTS = 0, (1, 2), 2
 
 
 class Measured(NamedTuple):
-    """What a setting is worth.
+    """The result of a setting.
 
     Attributes:
       rate: The chosen learning rate.
@@ -28,7 +28,7 @@ class Measured(NamedTuple):
 
     @property
     def rewards(self) -> list[float]:
-        """1 - cross-entropy / log(classes) of each fresh seed, at least 0; 0 if it diverged. Of ten classes."""
+        """1 - cross-entropy / log(10) for each fresh seed, for ten classes: at least 0, and 0 if it diverged."""
         worst = math.log(10)
         return [max(0.0, 1.0 - (worst if one.loss is None else one.loss) / worst) for one in self.fresh]
 
@@ -38,14 +38,14 @@ class Measurement:
 
     Args:
       config: The flags.
-      train: Trains.
+      train: The callable that trains, from `trainings`.
     """
 
     def __init__(self, config: Any, train: Train):
         self._config, self._train = config, train
 
     def sweep(self, rates: Mapping[Setting, Sequence[float]]) -> dict[Setting, tuple[float, float]]:
-        """Setting -> (the best of its rates, that rate's mean loss)."""
+        """Setting -> (its best rate, that rate's mean loss)."""
         first = self._losses([(setting, rate) for setting in rates for rate in rates[setting]], (FIRST_SEED,))
         finalists = {s: sorted(rates[s], key=lambda rate, s=s: first[s, rate])[:FINALISTS] for s in rates}
         pairs = [(setting, rate) for setting in finalists for rate in finalists[setting]]

@@ -9,8 +9,8 @@ RULES = {
     "Nadam": "nesterov / sqrt(v)",
     "PowerSign": "exp(sign(g) * sign(m)) * g",
     "AddSign": "(1 + sign(g) * sign(m)) * g",
-    # Found on `digits`, the last one on `cifar10`: sections 7 and 8 of benchmarks/results/README.md.
-    # The best one there divides by 0 + δ and needs rates of 1e-10, far from all others; these follow.
+    # Found on `digits`, the last one on `cifar10`: see sections 7 and 8 of benchmarks/results/README.md.
+    # The best one there is left out, because it divides by 0 + δ and needs rates of 1e-10, far from all others.
     "evolution 1": "drop(Adam, 0.1) * exp(sign(m) * sign(g))",
     "evolution 2": "drop(Adam, 0.1) * exp(drop(sign(m), 0.5) * sign(g))",
     "PPO 1": "Adam - drop(-RMSProp, 0.3)",
@@ -19,7 +19,7 @@ RULES = {
 }
 DECAYS = ("constant", "linear", "cosine", "linear_cosine")
 WARM_UPS = ("", ", warm-up 0.1")
-DECAYED = "linear"  # with which constants are changed
+DECAYED = "linear"  # the schedule with which constants are changed
 CONSTANTS = tuple(
     f"{name}={value}"
     for name, values in dict(beta_1=("0.5", "0.8", "0.95"), beta_2=("0.9", "0.99"), epsilon=("1e-5", "1e-3")).items()
@@ -32,7 +32,7 @@ class Setting(NamedTuple):
 
     Attributes:
       name: Name of the rule, a key of `RULES`.
-      schedule: As `parse_schedule` reads it.
+      schedule: Text of a schedule, for `parse_schedule`.
       constants: Constants that differ from the papers', such as ("beta_1=0.8",).
     """
 
@@ -42,12 +42,12 @@ class Setting(NamedTuple):
 
     @property
     def formula(self) -> str:
-        """The rule with its constants."""
+        """The formula of the rule, with its constants."""
         return ", ".join([RULES[self.name], *self.constants])
 
 
 def list_settings(name: str) -> list[Setting]:
-    """Every schedule with the papers' constants, and every other constant that the rule has with one schedule."""
+    """Every schedule with the papers' constants, and every changed constant of the rule with one schedule."""
     schedules = [Setting(name, decay + warm_up) for warm_up in WARM_UPS for decay in DECAYS]
     return schedules + [Setting(name, DECAYED, (text,)) for text in CONSTANTS if _has(name, text.partition("=")[0])]
 

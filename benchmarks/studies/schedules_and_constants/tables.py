@@ -1,4 +1,4 @@
-"""The figures as tables: to read, and as a file."""
+"""Tables of the figures: printed, and in a CSV file."""
 
 import csv
 import pathlib
@@ -13,7 +13,7 @@ COLUMNS = ("rule", "formula", "schedule", "rate", "reward", "standard_error", "a
 
 
 def print_tables(measured: dict[Setting, Measured]) -> None:
-    """Prints the result of each setting, and for each rule the best setting beside the rule as it was."""
+    """Prints the result of each setting, and for each rule the best setting next to the rule as it was."""
     names = list(dict.fromkeys(setting.name for setting in measured))
 
     def show(setting):
@@ -24,7 +24,7 @@ def print_tables(measured: dict[Setting, Measured]) -> None:
         _print_table(names, [d + warm_up for d in DECAYS], lambda name, text: show(Setting(name, text)))
     constants = [f"{DECAYED}, {text}" for text in CONSTANTS]
     _print_table(names, constants, lambda name, text: show(Setting(name, DECAYED, (text.partition(", ")[2],))))
-    print("\nAs it was, and with the setting of the least loss while rates were chosen\n")
+    print("\nThe rule as it was, and with the setting of least loss in the choice of rates\n")
     for name in names:
         best = min((one for one in measured if one.name == name), key=lambda one: measured[one].loss)
         what = ", ".join([best.schedule, *best.constants])
@@ -38,7 +38,7 @@ def _print_table(names: Sequence[str], columns: Sequence[str], show: Callable[[s
 
 
 def write_table(measured: dict[Setting, Measured], path: pathlib.Path) -> None:
-    """Keeps all figures."""
+    """Writes all figures to a CSV file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w", newline="") as file:
         table = csv.writer(file)

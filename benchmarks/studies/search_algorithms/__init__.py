@@ -1,10 +1,10 @@
 """How many rules must each algorithm train to find a good one? Replayed on a table of all rules of depth 1.
 
-The table (`benchmarks/studies/depth1_table.py`) holds the reward of every distinct rule, so that a search costs
-seconds and can be repeated with many seeds. All algorithms have the same screen and the same cache: only new
-functions count. "random, no screen" and "ppo, paper" count every string that is not spelled as an earlier one;
-"..., alike" trains one of all rules that behave alike, as nos-search does, and "..., known" begins from the known
-optimizers, which count too; "..., ahead" proposes a batch before the last one is learned from: workers need not wait.
+The table (`benchmarks/studies/depth1_table.py`) holds the reward of every distinct rule, so a search takes seconds
+and can be repeated with many seeds. All algorithms have the same screen and cache: only new functions count. "random,
+no screen" and "ppo, paper" count every new string. "..., alike" trains only one of the rules that behave alike, as
+nos-search does. "..., known" also starts from the known optimizers, which count too. "..., ahead" proposes a batch
+before it learns from the previous one, so that workers need not wait.
 
     python -m benchmarks.run search_algorithms --algorithms "random, alike" "guided, alike" --seeds 100 --budget 200
 
@@ -34,11 +34,11 @@ from neural_optimizer_search.command_line import whole_number
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.workers.process_workers import begin_worker
 
-TITLE = "how many rules must each algorithm train to find a good one? On the table of depth1_table"
+TITLE = "how many rules must each algorithm train to find a good one? Replayed on the table of depth1_table"
 TOPS = (0.01, 0.001)
 # Seeds below this one were used to choose the algorithms' settings; the reported ones start here.
 FIRST_SEED = 100
-ROUNDING = 5e-5  # the kept rewards have four digits
+ROUNDING = 5e-5  # the stored rewards have four digits
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Config:
 
     algorithms: Sequence[str] = flag(
         tuple(ALGORITHMS),
-        f"who searches, of {', '.join(map(repr, ALGORITHMS))}",
+        f"search algorithms, from {', '.join(map(repr, ALGORITHMS))}",
         choices=ALGORITHMS,
         nargs="+",
         metavar="NAME",
@@ -60,7 +60,7 @@ class Config:
 
 
 def run(config: Config) -> dict[str, Any]:
-    """Replays the searches that are missing; returns how many rules each algorithm needs."""
+    """Replays the missing searches; returns how many rules each algorithm needs."""
     seeds = range(FIRST_SEED, FIRST_SEED + config.seeds)
     path = config.results / FILE
     _replay_missing([(name, seed) for name in config.algorithms for seed in seeds], path, config)
@@ -111,5 +111,5 @@ def _summarize(name: str, found: list[Replayed], thresholds: dict[float, float],
 
 
 def first_within(curve: Sequence[float], threshold: float) -> float:
-    """The number of rules trained when the first one of at least this reward was; inf if none was."""
+    """The number of rules trained up to the first one with at least this reward; inf if there is none."""
     return next((i for i, reward in enumerate(curve, 1) if reward >= threshold), math.inf)

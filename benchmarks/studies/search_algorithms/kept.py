@@ -1,4 +1,4 @@
-"""The finished searches, in a CSV file."""
+"""A CSV file of the finished searches."""
 
 import csv
 import pathlib
@@ -9,11 +9,11 @@ FILE = "search_algorithms.csv"
 
 
 class Replayed(NamedTuple):
-    """What a search gave.
+    """The result of a replayed search.
 
     Attributes:
       sampled: Number of rules sampled.
-      curve: Rewards of the new ones, in order.
+      curve: Rewards of the new rules, in order.
     """
 
     sampled: int
@@ -23,13 +23,13 @@ class Replayed(NamedTuple):
 def append_search(
     path: pathlib.Path, name: str, seed: int, budget: int, sampled: int, curve: Sequence[float]
 ) -> None:
-    """Keeps a search."""
+    """Appends a finished search."""
     with open(path, "a", newline="") as file:
         csv.writer(file).writerow([name, seed, budget, sampled, " ".join(f"{reward:.4f}" for reward in curve)])
 
 
 def read_searches(path: pathlib.Path, budget: int) -> dict[tuple[str, int], Replayed]:
-    """(algorithm, seed) -> what the finished searches of this budget gave."""
+    """(algorithm, seed) -> the result, for the finished searches with this budget."""
     if not path.exists():
         return {}
     with open(path, newline="") as file:

@@ -1,4 +1,4 @@
-"""One search on the table, by any algorithm: it looks rewards up and trains nothing."""
+"""Replays of one search by any algorithm: rewards are looked up in the table, and nothing is trained."""
 
 import dataclasses
 import functools
@@ -32,7 +32,7 @@ from neural_optimizer_search.tasks import TASKS
 from neural_optimizer_search.workers.in_process import InProcess
 
 BATCH = 5
-# In memory, where there is such a place: a ledger is written to disk a hundred times a second, and thrown away.
+# In memory where possible: a ledger is written a hundred times a second, and then thrown away.
 SCRATCH = next((place for place in ("/dev/shm",) if os.access(place, os.W_OK)), None)
 
 
@@ -63,21 +63,21 @@ ALGORITHMS: dict[str, Callable[..., Algorithm]] = {
     "reinforce": _make_controller("reinforce", "fast"),
     "trpo": _make_controller("trpo", "fast"),
 }
-UNSCREENED = {"random, no screen", "ppo, paper"}  # as the paper's: every string that is new is trained
-# The same algorithms, where of rules that behave alike one is trained.
+UNSCREENED = {"random, no screen", "ppo, paper"}  # as in the paper, every new string is trained
+# The same algorithms, training only one of the rules that behave alike.
 ALIKE = {f"{name}, alike": name for name in ("random", "evolution", "local", "guided", "ppo")}
-# The same with the known optimizers that the space can spell, which are trained first, and counted.
+# The same, starting from the known optimizers that the space contains: they are trained first, and count.
 FROM_KNOWN = {f"{name}, alike, known": name for name in ("local", "guided")}
 ALGORITHMS.update({title: ALGORITHMS[name] for title, name in {**ALIKE, **FROM_KNOWN}.items()})
-# The same, where a batch is proposed before the last one is learned from, for workers not to wait.
+# The same, proposing a batch before learning from the previous one, so that workers need not wait.
 PIPELINED = {f"{name}, ahead": name for name in ALIKE}
 ALGORITHMS.update({title: ALGORITHMS[name] for title, name in PIPELINED.items()})
-# What nos-search runs if nothing else is asked for.
+# The default of nos-search.
 DEFAULT = f"{PREFERRED}, alike"
 
 
 def replay(name: str, seed: int, budget: int, table: pathlib.Path = TABLE) -> Replayed:
-    """One search by an algorithm, with a budget of rules to train."""
+    """Replays one search by an algorithm, with a budget of rules to train."""
     look_up, title = LookUp(read_table(table)), name
     name = PIPELINED.get(title, title)
     space, curve = read_space(table), []
@@ -102,16 +102,16 @@ def replay(name: str, seed: int, budget: int, table: pathlib.Path = TABLE) -> Re
 
 @functools.lru_cache(1)  # a process replays many searches
 def make_probes() -> tuple[Probe, ...]:
-    """The screen's probe, and the first gradients of the task that the table is of."""
+    """The screen's probe, and a probe of the first gradients of the table's task."""
     task = TASKS["digits"]
     evaluator = Evaluator(task, task.protocols["default"])
     return Screen().probe, Probe(make_descent(evaluator.record_descent(CATALOGUE["adam"].rule)))
 
 
 class LookUp:
-    """Trains nothing: rule -> its evaluation in the table.
+    """Looks the evaluation of a rule up in the table, and trains nothing.
 
-    What the screen rejects is not in the table, and gets the reward 0; most of it would get little more.
+    Rules that the screen rejects are not in the table and get the reward 0; most would get little more.
     """
 
     def __init__(self, table: Mapping[str, Evaluation]):
@@ -120,7 +120,7 @@ class LookUp:
 
     def __call__(self, rule: Rule) -> Evaluation:
         screening = self.screen(rule)
-        # Nothing has flipped a rule that is here and ascends.
+        # A rule that still ascends here has passed no screen that would have flipped it.
         descends = screening.rule and not screening.flipped
         found = self._table[screening.key] if descends else without_reward(rule, "screened", screening.reason)
         return dataclasses.replace(found, rule=rule)

@@ -1,9 +1,8 @@
-"""How well do the optimizers that come with Keras train when everything of them is tuned?
+"""How well do Keras's own optimizers train when all their settings are tuned?
 
-Random search with refinement over the kind, rate, decay rates, ε, weight decay and schedule, by validation data.
-Its trainings are those of children, with the rules that these optimizers are: at equal steps they end as
-`fit` does, which the last column shows. The winner of each search is trained with fresh seeds and measured once on
-test data.
+Random search with refinement chooses the kind, rate, decay rates, ε, weight decay and schedule by validation data. It
+trains children with the rules that equal these optimizers. At equal steps, they reach the same results as `fit`, as
+the column "fit" shows. The winner of each search is trained with fresh seeds and measured once on test data.
 
     python -m benchmarks.run stock_optimizers --data_dir DATA --workers 2
     python -m benchmarks.run stock_optimizers --data_dir DATA --tasks table --budget 30 --searches 1 --fresh_seeds 3
@@ -27,7 +26,7 @@ from benchmarks.studies.stock_optimizers.random_search import make_training, sea
 from neural_optimizer_search.command_line import whole_number
 from neural_optimizer_search.flags import flag
 
-TITLE = "how well do stock optimizers train when everything of them is tuned?"
+TITLE = "how well do stock optimizers train when all their settings are tuned?"
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class Config:
 
 
 def run(config: Config) -> dict[str, Any]:
-    """Searches on each task; returns what the winners are, and are worth."""
+    """Searches on each task; returns the winners and their results."""
     set_data_directory(config.data_dir)
     figures = {}
     fitted = Kept(config.runs / "fits.jsonl")

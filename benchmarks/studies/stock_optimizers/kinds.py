@@ -1,10 +1,10 @@
-"""The optimizers that come with Keras 2.15 and people tune: what of each is tuned, as a rule and as Keras has it.
+"""The optimizers of Keras 2.15 that people tune: their tuned parameters, as a rule and as a Keras optimizer.
 
-As a rule an optimizer is the same up to this. Keras adds Adam's ε before the bias of v is corrected, and RMSprop's
-under the root. Its RMSprop does not correct the bias of v; the rates make up for it here, also in its weight decay.
-Its Nadam, as PyTorch's, looks ahead by half of β₁ at first and by more in thousands of steps: the rule has one
-share, and does not correct the bias of the first two steps. The velocity of its SGD holds the rates of past steps,
-as they were.
+The rules equal Keras's optimizers, with these exceptions. Keras adds Adam's ε before it corrects the bias of v, and
+RMSprop's ε under the root. Its RMSprop does not correct the bias of v; here the rates make up for this, also in its
+weight decay. Its Nadam, like PyTorch's, looks ahead by half of β₁ at first and by more over thousands of steps; the
+rule looks ahead by a fixed share, and does not correct the bias of the first two steps. The velocity of its SGD
+contains the rates of past steps as they were.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ import tensorflow as tf
 from neural_optimizer_search.dsl.numbers import write_number
 from neural_optimizer_search.schedule_shape import parse_schedule
 
-Configuration = dict[str, Any]  # "kind", and a value of each of its parameters
+Configuration = dict[str, Any]  # "kind", and a value for each of its parameters
 
 
 class Number(NamedTuple):
@@ -24,7 +24,7 @@ class Number(NamedTuple):
 
     Attributes:
       low, high: The range.
-      complement: Whether it is 1 - β that is drawn, for a decay rate β.
+      complement: Whether 1 - β is drawn, for a decay rate β.
       off: The share of the draws that are 0.
     """
 
@@ -38,7 +38,7 @@ class Number(NamedTuple):
         return 0.0 if rng.random() < self.off else self._value(rng.uniform(*np.log([self.low, self.high])))
 
     def change(self, value: float, rng: np.random.Generator) -> float:
-        """A value nearby: a tenth of the range away, or one that is 0 or 0 no more."""
+        """A nearby value, about a tenth of the range away; it may also become 0, or stop being 0."""
         if value == 0.0 or rng.random() < self.off / 5:
             return self.draw(rng)
         at, (low, high) = np.log(1.0 - value if self.complement else value), np.log([self.low, self.high])
@@ -63,7 +63,7 @@ class Choice(NamedTuple):
         return self.values[rng.integers(len(self.values))]
 
     def change(self, value: Any, rng: np.random.Generator) -> Any:
-        """The value, or in a fifth of the cases any."""
+        """The value, or a random one in a fifth of the cases."""
         return self.draw(rng) if rng.random() < 0.2 else value
 
 
@@ -71,10 +71,10 @@ class Kind(NamedTuple):
     """An optimizer.
 
     Attributes:
-      formula: From a configuration to the rule.
-      keras: From (the schedule of rates, a configuration) to Keras's optimizer.
-      tuned: What is tuned beside what all have.
-      factor: From (step, a configuration) to what Keras's rate of the step is multiplied by.
+      formula: Configuration -> formula of the rule.
+      keras: (schedule of rates, configuration) -> Keras's optimizer.
+      tuned: The tuned parameters, besides those that all kinds share.
+      factor: (step, configuration) -> factor of Keras's rate at the step.
     """
 
     formula: Callable[[Configuration], str]
@@ -108,7 +108,7 @@ def _round(number):
 
 
 def _look_ahead(beta):
-    """Keras's Nadam multiplies β by 1 - 0.96^(t / 250) / 2; here it is that of step 100."""
+    """Keras's Nadam multiplies β by 1 - 0.96^(t / 250) / 2; here the factor is that of step 100."""
     share = beta * (1.0 - 0.5 * 0.96**0.4)
     return f"({_round(share)} * ema_{write_number(beta)} + {_round(1.0 - share)} * g)"
 
@@ -140,7 +140,7 @@ KINDS: dict[str, Kind] = {
         dict(rate=Number(1e-4, 0.1), beta_2=BETA_2, epsilon=EPSILON, **DECAY),
         lambda t, c: np.sqrt(1.0 - c["beta_2"] ** (t + 1.0)),
     ),
-    # Its velocity is a sum, the average times 1 / (1 - β).
+    # Its velocity is a sum: the average times 1 / (1 - β).
     "SGD": Kind(
         lambda c: f"g + {_round(c['beta_1'] / (1.0 - c['beta_1']))} * ema_{write_number(c['beta_1'])}",
         lambda rate, c: tf.keras.optimizers.SGD(rate, c["beta_1"], nesterov=True, weight_decay=_decay(c)),
@@ -150,7 +150,7 @@ KINDS: dict[str, Kind] = {
 
 
 def parameters(kind: str) -> dict[str, Any]:
-    """What is tuned of a kind: name -> `Number` or `Choice`."""
+    """The tuned parameters of a kind: name -> `Number` or `Choice`."""
     return {**KINDS[kind].tuned, **SHARED}
 
 
@@ -161,27 +161,27 @@ def draw(rng: np.random.Generator, kinds: tuple[str, ...] = tuple(KINDS)) -> Con
 
 
 def change(configuration: Configuration, rng: np.random.Generator) -> Configuration:
-    """One nearby, of the same kind; each parameter is changed in half of the cases."""
+    """A nearby configuration of the same kind; each parameter is changed in half of the cases."""
     tuned = parameters(configuration["kind"])
     changed = {name: one.change(configuration[name], rng) for name, one in tuned.items() if rng.random() < 0.5}
     return {**configuration, **changed}
 
 
 def schedule(configuration: Configuration) -> str:
-    """The schedule, as `parse_schedule` reads it."""
+    """The text of the schedule, for `parse_schedule`."""
     warmup = configuration["warmup"]
     return configuration["decay"] + (f", warm-up {warmup!r}" if warmup else "")
 
 
 def describe(configuration: Configuration) -> str:
-    """A line for a table."""
+    """A one-line description for a table."""
     c = configuration
     named = ("rate", "beta_1", "beta_2", "epsilon", "weight_decay")
     return f"{c['kind']}, {schedule(c)}" + "".join(f", {name} {c[name]:g}" for name in named if c.get(name))
 
 
 def make_optimizer(configuration: Configuration, steps: int) -> tf.keras.optimizers.Optimizer:
-    """Keras's optimizer, for so many steps."""
+    """Keras's optimizer, for a run of this many steps."""
     kind = KINDS[configuration["kind"]]
     rates = configuration["rate"] * parse_schedule(schedule(configuration)).factors(steps)
     rates = rates * kind.factor(np.arange(steps), configuration)

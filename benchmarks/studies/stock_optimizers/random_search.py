@@ -1,4 +1,4 @@
-"""Random search with refinement: half of the trainings at random, then near the best; at last more seeds of these."""
+"""Random search with refinement: half at random, then near the best; at the end more seeds for the best."""
 
 from typing import NamedTuple
 
@@ -8,11 +8,11 @@ from benchmarks.studies.common.trainings import Train, Training
 from benchmarks.studies.stock_optimizers.kinds import KINDS, Configuration, change, draw, schedule
 
 PARENTS = 5  # configurations near which others are drawn, and which get more seeds
-GENERATION = 10  # trainings, after which the best are chosen anew
+GENERATION = 10  # trainings between two choices of the best
 
 
 class Found(NamedTuple):
-    """What a search found.
+    """The result of a search.
 
     Attributes:
       configuration: The best, by the mean over its trainings.
@@ -28,12 +28,12 @@ class Found(NamedTuple):
 
 
 def search(task: str, budget: int, seed: int, train: Train, kinds: tuple[str, ...] = tuple(KINDS)) -> Found:
-    """Searches by validation data.
+    """Searches for the best configuration by validation data.
 
     Args:
       task: See `Training`.
       budget: Number of trainings.
-      seed: Seed of the draws. All trainings have the task's seed 0, those at the end the seeds after it.
+      seed: Seed of the draws. All trainings use seed 0 of the task, and those at the end the seeds after it.
       train: The function that trains.
       kinds: The kinds to draw from.
     """

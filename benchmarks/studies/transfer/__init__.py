@@ -1,12 +1,12 @@
-"""Does a rule that one search found on four small models do well on other models, all with one setting?
+"""Does a rule that one search found on four small models do well on other models with the same setting?
 
 `nos-search --algorithm settings` looks for one rule, with one rate, schedule and weight decay, for the four models of
-`tasks`. Its best rule trains the papers' experiments with exactly that setting; AdamW is tuned on each of them: its
-rate, schedule and weight decay. Both are trained with fresh seeds, and measured on test data.
+`tasks`. Its best rule trains the papers' experiments with exactly that setting, while AdamW's rate, schedule and
+weight decay are tuned on each of them. Both are trained with fresh seeds and measured on test data.
 
     python -m benchmarks.run transfer --data_dir DATA --workers 2
 
-The search goes on where it was stopped, and no training is made twice.
+A stopped search resumes, and no training is repeated.
 """
 
 import contextlib
@@ -44,10 +44,10 @@ from neural_optimizer_search.search.config import MUONS
 from neural_optimizer_search.search.known_optimizers import THE_FIVE
 from neural_optimizer_search.search.ranking import read_ranking
 
-TITLE = "does a rule that one search found do well on other models, all with one setting?"
+TITLE = "does a rule that one search found do well on other models with the same setting?"
 RULE, ADAMW = "rule", "adamw"
 EXPERIMENTS = ("rosenbrock", "cifar_convnet", "cifar_wrn", "imagenet", "nmt", "lm")  # one for each model
-SCHEDULES, WEIGHT_DECAYS = ("constant", "cosine"), (0.0, 0.1)  # of AdamW, what is tuned beside the rate
+SCHEDULES, WEIGHT_DECAYS = ("constant", "cosine"), (0.0, 0.1)  # tuned for AdamW, besides the rate
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,23 +57,23 @@ class Config:
     trials: int = flag(3000, "trials of the search", parse=whole_number(20, 10_000_000))
     seed: int = flag(0, "seed of the search", parse=whole_number(0))
     experiments: Sequence[str] = flag(
-        EXPERIMENTS, "on which the rule is tried", choices=EXPERIMENTS, nargs="+", metavar="NAME"
+        EXPERIMENTS, "experiments to try the rule on", choices=EXPERIMENTS, nargs="+", metavar="NAME"
     )
-    scale: str = flag("small", "of the experiments", choices=[scale for scale in SCALES if scale != "medium"])
-    seeds: int = flag(5, "fresh trainings of either on each", parse=whole_number(2, 1_000))
+    scale: str = flag("small", "scale of the experiments", choices=[scale for scale in SCALES if scale != "medium"])
+    seeds: int = flag(5, "fresh trainings of the rule and of AdamW on each experiment", parse=whole_number(2, 1_000))
     data_dir: Optional[str] = own_data_flag()
     runs: pathlib.Path = runs_flag("transfer")
     workers: int = flag(1, "processes, each with one thread", parse=whole_number(1, 1_000))
 
 
 class Found(NamedTuple):
-    """What a search found.
+    """The result of a search.
 
     Attributes:
       rule: A formula, with its constants.
-      learning_rate, schedule, weight_decay: With which it was trained on all tasks.
+      learning_rate, schedule, weight_decay: The setting with which it was trained on all tasks.
       fresh: Its mean score over the tasks with fresh seeds.
-      known: That of each known optimizer, by its name.
+      known: The same score of each known optimizer, by name.
     """
 
     rule: str
@@ -85,14 +85,14 @@ class Found(NamedTuple):
 
 
 def run(config: Config) -> dict[str, Any]:
-    """Searches, and trains what is missing; returns on which experiments the rule is better."""
+    """Searches, and makes the missing trainings; returns the experiments on which the rule is better or worse."""
     set_data_directory(config.data_dir)
     kept = Kept(config.runs / "found.jsonl")
     found = Found(
         **kept.get(dict(tasks=TASKS, trials=config.trials, seed=config.seed), lambda: search(config)._asdict())
     )
     contender = _make_contender(found)
-    print(f"\nOn all: {contender}, learning rate {found.learning_rate:g}\n")
+    print(f"\nOn all experiments: {contender}, learning rate {found.learning_rate:g}\n")
     rows = {name: _try(name, contender, found, config) for name in config.experiments}
     _print(rows)
     better, worse, _ = judge({name: row["probability"] for name, row in rows.items()})
@@ -105,7 +105,7 @@ def run(config: Config) -> dict[str, Any]:
 
 
 def search(config: Config) -> Found:
-    """The best rule of the search that is no known optimizer, by the seeds of the search and the fresh ones."""
+    """The best found rule, without known optimizers, by the seeds of the search and the fresh ones together."""
     directory = config.runs / f"search-{config.trials}-{config.seed}"
     given = dict(task=TASKS, algorithm="settings", seed=config.seed, cache="none", baselines=THE_FIVE)
     given.update(start=("archive", *MUONS))
@@ -125,7 +125,7 @@ def _make_contender(found):
 
 
 def _try(name, contender, found, config):
-    """Trains what is missing on an experiment; what it says of the rule and of the tuned AdamW."""
+    """Makes the missing trainings on an experiment; returns the results of the rule and of tuned AdamW."""
     experiment = load_experiment(name)
     setting, metric, mine = experiment.SETTINGS[config.scale], experiment.METRIC, str(contender)
     records = Records(config.runs / f"{name}-{config.scale}.jsonl", setting)
@@ -151,7 +151,7 @@ def _try(name, contender, found, config):
 
 
 def describe(metric: Metric, rule: Choice, adamw: Choice) -> dict[str, Any]:
-    """What final trainings on an experiment say; of an experiment without test data their last values."""
+    """The results of final trainings on an experiment: on test data, or their last values if there are none."""
     key = "test" if any("test" in record for record in (*rule.final, *adamw.final)) else "final"
     own, other = ([merit(record, metric, key) for record in choice.final] for choice in (rule, adamw))
     shown = {name: [record.get(key) for record in choice.final] for name, choice in ((RULE, rule), (ADAMW, adamw))}

@@ -1,8 +1,8 @@
-"""Four small Keras models, on which a rule is searched that is to do well on other models.
+"""Four small Keras models, on which to search for a rule that does well on other models.
 
-They differ in what an optimizer finds hard: sigmoids in a row, an embedding with an LSTM, convolutions, and residual
-branches with BatchNormalization. Photographs have 16x16 and 8x8 pixels, digits 8x8. None of these data is what the
-own models of `own_tasks` are trained on, so that what is found here may be tried there.
+Each is hard for an optimizer in another way: stacked sigmoids, an embedding with an LSTM, convolutions, and residual
+branches with BatchNormalization. Photographs have 16x16 and 8x8 pixels, digits 8x8. The models of `own_tasks` are
+trained on other data, so rules that are found here may be tried there.
 """
 
 import functools
@@ -16,19 +16,19 @@ from benchmarks.studies.own_tasks import data_directory, images, resnet
 from neural_optimizer_search.tasks import KerasTask, digits
 
 SEEDS, STEPS, TRAIN = (0, 1), 200, 1200
-LEVELS, LENGTH = 17, 16  # of grey; pixels of a passage: two rows
+LEVELS, LENGTH = 17, 16  # levels of grey; pixels of a passage, which are two rows
 layers = tf.keras.layers
 
 
 def read_pixels(which: slice) -> tuple[np.ndarray, np.ndarray]:
-    """Passages of digits, pixel by pixel, and the pixel after each; before the first is one of its own."""
+    """Passages of the pixels of digits, and the next pixel of each; a special value precedes the first pixel."""
     levels = np.rint(digits.load().images[which] * (LEVELS - 1)).astype(np.int32).reshape(-1, 64)
     before = np.pad(levels[:, :-1], ((0, 0), (1, 0)), constant_values=LEVELS)
     return before.reshape(-1, LENGTH), levels.reshape(-1, LENGTH)
 
 
 def make_lstm(optimizer: Any = "adam") -> tf.keras.Model:
-    """Predicts the next pixel."""
+    """A model that predicts the next pixel."""
     hidden = [
         layers.Embedding(LEVELS + 1, 16, input_length=LENGTH),
         layers.LSTM(32, return_sequences=True, unroll=True),
@@ -39,13 +39,13 @@ def make_lstm(optimizer: Any = "adam") -> tf.keras.Model:
 
 
 def read_digits(which: slice) -> tuple[np.ndarray, np.ndarray]:
-    """Digits and what they are."""
+    """Digits and their labels."""
     examples = digits.load()
     return examples.images[which].reshape(-1, 64) - 0.5, examples.labels[which]
 
 
 def make_mlp(optimizer: Any = "adam") -> tf.keras.Model:
-    """Says which digit it is."""
+    """A classifier of digits."""
     made = tf.keras.Sequential([layers.Dense(32, "sigmoid"), layers.Dense(32, "sigmoid"), layers.Dense(10)])
     made.build((None, 64))
     made.compile(optimizer, tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True))
@@ -54,14 +54,14 @@ def make_mlp(optimizer: Any = "adam") -> tf.keras.Model:
 
 @functools.cache
 def read_photos(split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Photographs of Imagenette, averaged to 16x16 pixels, and which of ten classes they are of."""
+    """Photographs of Imagenette, averaged to 16x16 pixels, and their labels, of ten classes."""
     import tensorflow_datasets as tfds
 
     builder = open_builder("imagenette/320px-v2", data_directory())
     encoded = builder.as_dataset(split=split, decoders={"image": tfds.decode.SkipDecoding()})
 
     def shrink(example):
-        # An eighth is what a JPEG decoder is quick at.
+        # A JPEG decoder is fast at an eighth of the size.
         pixels = tf.cast(tf.image.decode_jpeg(example["image"], channels=3, ratio=8), tf.float32)
         return tf.image.resize(pixels, (16, 16), method="area") / 64 - 2, example["label"]
 
@@ -70,7 +70,7 @@ def read_photos(split: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def read_small_photos(split: str) -> tuple[np.ndarray, np.ndarray]:
-    """The same, averaged to 8x8 pixels."""
+    """The same photographs, averaged to 8x8 pixels."""
     pixels, labels = read_photos(split)
     return pixels.reshape(-1, 8, 2, 8, 2, 3).mean((2, 4)), labels
 
@@ -85,8 +85,9 @@ def _of_digits(model, read):
 
 
 def _of_photos(model, read, worst):
-    """On photographs Adam is no better than SGD, and scores are shares of a reward: with accuracies from `worst` on
-    they vary as much as those of digits.
+    """A task on photographs, whose scores count accuracies from `worst` on.
+
+    Adam is no better than SGD there, and scores are shares of a reward; this way, they vary as much as on digits.
     """
     return _make_task(model, lambda: read("train"), lambda: read("validation"), "accuracy", worst)
 

@@ -1,9 +1,9 @@
-"""What is tuning with `nos-tune` worth? Against plain Optuna over `compile` and `fit`, and against random search.
+"""How does `nos-tune` compare with plain Optuna over `compile` and `fit`, and with random search?
 
-First one optimizer is tuned in one space, by the same number of trials of the same tuner, with `nos-tune` and over
-`compile` and `fit`: trials an hour, and what is found. Then the catalogue's best with all its constants, against
-random search over the optimizers that come with Keras, at equal gradient steps. All that is found is trained with
-fresh seeds and measured once on test data.
+First, one optimizer is tuned in one space by the same tuner and number of trials, with `nos-tune` and over `compile`
+and `fit`, to compare trials per hour and results. Then the best of the catalogue, with all its constants tuned, is
+compared with random search over Keras's own optimizers at equal gradient steps. Every result is trained with fresh
+seeds and measured once on test data.
 
     python -m benchmarks.run tuning --data_dir DATA --workers 2
     python -m benchmarks.run tuning --data_dir DATA --tasks table --fit_tasks table --trials 20 --budget 40 --seeds 1
@@ -26,7 +26,7 @@ from neural_optimizer_search.flags import flag
 from neural_optimizer_search.optimizers import CATALOGUE
 from neural_optimizer_search.workers.placement import ONE_THREAD
 
-TITLE = "what is nos-tune worth, against Optuna over fit and against random search?"
+TITLE = "how does nos-tune compare with Optuna over fit, and with random search?"
 RULES = ("adam", "nadam", "sgd-nesterov", "lion", "cautious-adam", "muon")
 
 
@@ -36,13 +36,13 @@ class Config:
 
     tasks: Sequence[str] = own_tasks_flag()
     fit_tasks: Sequence[str] = flag(
-        ("text", "images"), "on which of them to compare with fit", choices=NAMES, nargs="+", metavar="NAME"
+        ("text", "images"), "own models for the comparison with fit", choices=NAMES, nargs="+", metavar="NAME"
     )
     trials: int = flag(100, "trials of each tuner in the comparison with fit", parse=whole_number(1, 100_000))
     budget: int = flag(
-        500, "trainings in the comparison with random search, in gradient steps", parse=whole_number(2, 1_000_000)
+        500, "budget of the comparison with random search, in trainings", parse=whole_number(2, 1_000_000)
     )
-    rules: Sequence[str] = flag(RULES, "what of the catalogue to tune", choices=CATALOGUE, nargs="+", metavar="NAME")
+    rules: Sequence[str] = flag(RULES, "rules of the catalogue to tune", choices=CATALOGUE, nargs="+", metavar="NAME")
     seeds: int = flag(3, "tuners of each kind, with seeds from 0", parse=whole_number(1, 1_000))
     fresh_seeds: int = flag(10, "trainings of each winner", parse=whole_number(2, 1_000))
     workers: int = flag(1, "trainings at once, each a process with one thread", parse=whole_number(1, 1_000))
@@ -51,7 +51,7 @@ class Config:
 
 
 def run(config: Config) -> dict[str, Any]:
-    """Tunes; returns what each tuner takes, and what it finds is worth."""
+    """Tunes; returns the cost and the results of each tuner."""
     set_data_directory(config.data_dir)
     ONE_THREAD.take()
     kept = Kept(config.runs / "tuners.jsonl")

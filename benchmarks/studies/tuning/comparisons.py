@@ -1,4 +1,4 @@
-"""What two tuners find on a task, and what that is worth on test data with fresh seeds."""
+"""Comparisons of two tuners on a task, by test data and fresh seeds."""
 
 import statistics
 from typing import Any
@@ -14,7 +14,7 @@ from benchmarks.studies.tuning.with_nos_tune import tune_rules, tune_trials
 
 
 def compare_with_fit(config: Any, train: Train, kept: Kept) -> dict[str, Any]:
-    """AdamW by both, in turns: trials an hour, and what is found."""
+    """Tunes AdamW with both tuners, in turns; returns trials per hour and the results."""
     tuners = {"fit": tune_by_fit, "nos-tune": lambda task, *arguments: tune_trials(task, "adam", *arguments)}
 
     def find(tuner, task, seed):
@@ -22,7 +22,7 @@ def compare_with_fit(config: Any, train: Train, kept: Kept) -> dict[str, Any]:
         return Tuned(**kept.get(of, lambda: tuners[tuner](task, config.trials, seed)._asdict()))
 
     print(
-        f"\n{config.trials} trials of AdamW by {config.seeds} tuners; trials in an hour of processor time\n{HEADING}"
+        f"\n{config.trials} trials of AdamW by {config.seeds} tuners of each kind; hours of processor time\n{HEADING}"
     )
     figures = {}
     for name in config.fit_tasks:
@@ -34,7 +34,7 @@ def compare_with_fit(config: Any, train: Train, kept: Kept) -> dict[str, Any]:
 
 
 def compare_with_stock(config: Any, train: Train, kept: Kept) -> dict[str, Any]:
-    """The catalogue's best by `nos-tune`, and the best stock optimizer by random search, at equal gradient steps."""
+    """Compares `nos-tune` over the catalogue with random search over stock optimizers, at equal gradient steps."""
 
     def find(tuner, task, seed):
         if tuner == "random":
@@ -43,7 +43,7 @@ def compare_with_stock(config: Any, train: Train, kept: Kept) -> dict[str, Any]:
         of = dict(tuner=tuner, task=task, rules=list(config.rules), steps=steps, seed=seed)
         return Tuned(**kept.get(of, lambda: tune_rules(task, config.rules, steps, seed)._asdict()))
 
-    print(f"\nThe gradient steps of {config.budget} trainings, for {config.seeds} tuners each\n{HEADING}")
+    print(f"\nGradient steps of {config.budget} trainings for each of {config.seeds} tuners of each kind\n{HEADING}")
     return {name: _compare(name, ["random", "nos-tune"], find, config, train) for name in config.tasks}
 
 
@@ -80,7 +80,7 @@ def _print(name, tuner, seed, one, tested):
 
 
 def _summarize(name, tuner, rows):
-    """Over the seeds of the tuner."""
+    """Prints and returns the figures over the seeds of the tuner."""
     hourly = 3600 * sum(row["trials"] for row in rows) / sum(row["seconds"] for row in rows)
     means = [None if None in row["test"] else statistics.fmean(row["test"]) for row in rows]
     score = show_mean([row["score"] for row in rows])

@@ -1,4 +1,4 @@
-"""What a tuner found, whichever it is."""
+"""The result of any tuner."""
 
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ class Tuned(NamedTuple):
       score: Score on the validation data, as the tuner saw it.
       trials, pruned: Number of trials, and of those that were stopped early.
       steps: Gradient steps of all of them.
-      seconds: Processor time of all of them, and of what the tuner itself needs.
+      seconds: Processor time of all of them and of the tuner itself.
     """
 
     rule: str
@@ -29,9 +29,9 @@ class Tuned(NamedTuple):
 
     @classmethod
     def of(cls, training: Training, score: float, **counts: Any) -> "Tuned":
-        """What was found, as a training, and what it took."""
+        """Makes the result from the best training and the cost of finding it."""
         return cls(training.rule, training.rate, training.schedule, training.weight_decay, score, **counts)
 
     def training(self, task: str, seed: int, on_test: bool) -> Training:
-        """The training of a child with it."""
+        """The training of a child with these settings."""
         return Training(task, self.rule, self.rate, seed, self.schedule, self.weight_decay, on_test=on_test)

@@ -1,7 +1,7 @@
-"""Plain Optuna: a trial compiles the model with AdamW of Keras and fits it; trials that promise little end early.
+"""Plain Optuna: each trial compiles the model with Keras's AdamW and fits it; unpromising trials are pruned.
 
-Space, sampler, pruner and seeds are those of `nos-tune`; the first trials are of Adam's own constants, at all rates
-of the protocol.
+Space, sampler, pruner and seeds are those of `nos-tune`; the first trials use Adam's own constants, at all rates of
+the protocol.
 """
 
 import functools
@@ -20,7 +20,7 @@ from neural_optimizer_search.trials.first_trials import RANDOM_TRIALS, choose_se
 from neural_optimizer_search.trials.study import make_distribution, quiet_optuna
 from neural_optimizer_search.trials.tunables import Tunable, find_own_values, find_tunables
 
-ADAM = CATALOGUE["adam"].rule  # with the weight decay that is tuned beside it: AdamW
+ADAM = CATALOGUE["adam"].rule  # AdamW, because weight decay is tuned as well
 
 
 def tune_by_fit(task: str, trials: int, seed: int) -> Tuned:
@@ -29,7 +29,7 @@ def tune_by_fit(task: str, trials: int, seed: int) -> Tuned:
     Args:
       task: "module:task", of `own_tasks`.
       trials: Number of trials.
-      seed: Seed of the tuner. Trials take the protocol's seeds like those of `nos-tune`.
+      seed: Seed of the tuner. Trials take the protocol's seeds as in `nos-tune`.
     """
     started = time.process_time()
     protocol = find_protocol(task, centred=False)

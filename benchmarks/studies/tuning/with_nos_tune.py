@@ -1,4 +1,4 @@
-"""The tuner of `nos-tune`, in this process: its trials are trainings of a child that is traced once."""
+"""The tuner of `nos-tune` in this process; its trials train a child that is traced once."""
 
 import dataclasses
 import functools
@@ -17,13 +17,13 @@ from neural_optimizer_search.trials.tunables import find_tunables
 from neural_optimizer_search.tuning.objective import TaskObjective
 from neural_optimizer_search.tuning.plan import REWARD, find_fresh_seeds
 
-FIRST_SHARE = 0.45  # of the steps: for all rules alike; as much again for the best, the rest for other seeds
+FIRST_SHARE = 0.45  # of the steps, split evenly among the rules; as many again for the best, the rest for other seeds
 RULES_THAT_GO_ON = 2
-BEST, MORE_SEEDS = 5, 0.1  # settings that get other seeds, and the share of the steps that these take
+BEST, MORE_SEEDS = 5, 0.1  # settings trained with other seeds, and the share of the steps for them
 
 
 def tune_trials(task: str, name: str, trials: int, seed: int) -> Tuned:
-    """Tunes one rule of the catalogue by a number of trials, with rates that are not centred.
+    """Tunes one rule of the catalogue with a number of trials and uncentred rates.
 
     Args:
       task: "module:task".
@@ -42,14 +42,14 @@ def tune_trials(task: str, name: str, trials: int, seed: int) -> Tuned:
 
 
 def tune_rules(task: str, names: Sequence[str], budget: int, seed: int) -> Tuned:
-    """Tunes several rules of the catalogue together: first all alike, then the best two.
+    """Tunes several rules of the catalogue together: first all equally, then the best two.
 
     Args:
       task: "module:task".
       names: Names of the rules.
       budget: Gradient steps of all rules together.
       seed: Seed of the tuner. Trials take the protocol's seeds as in `tune_trials`; the best settings are trained
-        with others, and the one with the best mean is the result.
+        with other seeds, and the one with the best mean is the result.
     """
     started = time.process_time()
     protocol = find_protocol(task)
@@ -69,13 +69,13 @@ def tune_rules(task: str, names: Sequence[str], budget: int, seed: int) -> Tuned
 
 
 def find_protocol(task: str, centred: bool = True) -> Protocol:
-    """How a child of `own_tasks` is tuned."""
+    """The protocol for tuning a child of `own_tasks`."""
     return dataclasses.replace(find_task(task).protocols["default"], centred=centred)
 
 
 @functools.lru_cache(maxsize=4)
 def _find_objective(task, protocol):
-    """The traced child."""
+    """The objective of the traced child."""
     return TaskObjective(find_task(task), protocol, REWARD)
 
 
@@ -92,7 +92,7 @@ def _run_until(steps, studies: Iterable[Study]):
 
 def _find_setting(study, trial) -> Setting:
     setting = study.find_setting(trial)
-    assert setting is not None  # of a trial that got to its end
+    assert setting is not None  # the trial ran to its end
     return setting
 
 

@@ -1,11 +1,10 @@
-"""How much memory does a worker take, beside a `fit` of the same model?
+"""How much memory does a worker take, compared with `fit` on the same model?
 
     python -m benchmarks.run worker_memory --data_dir DATA
 
-A model and its data are trained for some steps, once by Keras's `fit` with Adam, and by as many workers as are wanted
-at the same time, which measure a rule. Each is a process of its own with one thread. It says how much memory it had
-at most, and, while the others are there too, what is its alone, and its part of what several have: the kernel's
-`VmHWM`, private pages and `Pss`.
+A model is trained for some steps: once by Keras's `fit` with Adam, and by several workers at the same time, each of
+which measures a rule. Each is a process of its own with one thread. It reports its peak memory and, while the others
+still run, its private memory and its proportional share of all memory: the kernel's `VmHWM`, private pages and `Pss`.
 """
 
 import contextlib
@@ -22,7 +21,7 @@ from benchmarks.studies.worker_memory.models import MODELS
 from neural_optimizer_search.command_line import whole_number
 from neural_optimizer_search.flags import flag
 
-TITLE = "how much memory does a worker take, beside a fit of the same model?"
+TITLE = "how much memory does a worker take, compared with fit on the same model?"
 KINDS = ("fit", "worker")
 
 
@@ -31,16 +30,16 @@ class Config:
     """The flags of this study."""
 
     models: tuple[str, ...] = flag(
-        tuple(MODELS), f"which of {', '.join(MODELS)}", choices=MODELS, nargs="+", metavar="MODEL"
+        tuple(MODELS), f"models to measure, from {', '.join(MODELS)}", choices=MODELS, nargs="+", metavar="MODEL"
     )
-    workers: int = flag(3, "workers at the same time", parse=whole_number(1, 100))
+    workers: int = flag(3, "workers that run at the same time", parse=whole_number(1, 100))
     steps: int = flag(20, "steps of a training", parse=whole_number(1, 100_000))
     data_dir: Optional[str] = data_dir_flag()
 
 
 def run(config: Config) -> dict[str, Any]:
     """Measures each model; returns megabytes by model and kind, and the ratios to `fit`."""
-    print(f"{'model':14s} {'process':10s} {'peak MB':>8s} {'private MB':>11s} {'its part MB':>12s}", flush=True)
+    print(f"{'model':14s} {'process':10s} {'peak MB':>8s} {'private MB':>11s} {'share MB':>12s}", flush=True)
     found: dict[str, dict[str, list[dict[str, float]]]] = {}
     for model in config.models:
         found[model] = {}
@@ -51,18 +50,18 @@ def run(config: Config) -> dict[str, Any]:
                 print(f"{model:14s} {kind:10s} {one['peak']:8.0f} {one['private']:11.0f} {one['part']:12.0f}")
     ratios = {model: compare(rows) for model, rows in found.items()}
     for model, ratio in ratios.items():
-        print(f"{model}: a worker's peak is {ratio['peak']:.2f} of fit's, its part at the end {ratio['part']:.2f}")
+        print(f"{model}: a worker's peak is {ratio['peak']:.2f} of fit's, its share at the end {ratio['part']:.2f}")
     return dict(workers=config.workers, steps=config.steps, megabytes=found, ratios=ratios)
 
 
 def compare(rows: dict[str, list[dict[str, float]]]) -> dict[str, float]:
-    """The largest of the workers over `fit`, for what both are measured by."""
+    """The ratios of the largest worker to `fit`, for the peak and for the proportional share."""
     (fit,) = rows["fit"]
     return {name: max(one[name] for one in rows["worker"]) / fit[name] for name in ("peak", "part")}
 
 
 def measure(kind: str, model: str, count: int, config: Config) -> list[dict[str, float]]:
-    """Megabytes of each of so many processes, which are there at the same time.
+    """Megabytes of each of `count` processes that run at the same time.
 
     Raises:
       StudyFailed: If one of them ends before it has trained.

@@ -1,4 +1,4 @@
-"""What is trained: a model that a task has, and a large one, on the same images."""
+"""The models to train: those of two tasks, and a large one on the images of CIFAR-10."""
 
 import dataclasses
 
@@ -29,5 +29,5 @@ def _large():
     return dataclasses.replace(task, settings=(TaskSetting(protocol, LargeMLP()),)), protocol
 
 
-# Name -> (task, protocol), made where they are needed.
+# Name -> (task, protocol), made only when needed.
 MODELS = {"cifar10": lambda: _paper("cifar10"), "10m_weights": _large, "digits": lambda: _paper("digits")}

@@ -1,4 +1,4 @@
-"""A process that trains a model, says so, and says on demand how much memory it has."""
+"""A process that trains a model, says when it is done, and reports its memory on demand."""
 
 import dataclasses
 import json
@@ -17,7 +17,7 @@ from neural_optimizer_search.workers.placement import ONE_THREAD
 
 
 def main(kind: str, model: str, steps: int, data_dir: str) -> None:
-    """Trains, and answers each line of standard input with what the process has then."""
+    """Trains, then answers each line of standard input with the current memory of the process."""
     task, protocol = MODELS[model]()
     half = max(1, steps // 2)
     sizes = dict(sweep_steps=half, final_steps=2 * half, validate_every=half)
@@ -27,11 +27,11 @@ def main(kind: str, model: str, steps: int, data_dir: str) -> None:
     print("trained", flush=True)
     for _ in sys.stdin:
         print(json.dumps(read_megabytes()), flush=True)
-    del kept  # which a person who trains, and a worker, would still have
+    del kept  # kept until here, as a user or a worker would keep it
 
 
 def fit(task: ImageTask, protocol: Protocol, data_dir: Optional[str]) -> Any:
-    """As a person trains the model."""
+    """Trains the model as a user would."""
     ONE_THREAD.take()
     train, validation = task.splits(protocol, data_dir)
     model = task.networks[protocol.name](train.images.shape[1:], task.classes)
@@ -42,14 +42,14 @@ def fit(task: ImageTask, protocol: Protocol, data_dir: Optional[str]) -> Any:
 
 
 def measure(task: ImageTask, protocol: Protocol, data_dir: Optional[str]) -> Any:
-    """As a worker measures a rule."""
+    """Measures a rule as a worker would."""
     evaluate = make_evaluator(task, protocol, data_dir)
     assert evaluate(parse_formula("Adam")).status == "ok"
     return evaluate
 
 
 def read_megabytes() -> dict[str, float]:
-    """Of this process: the peak, what is its alone, and its part of what several processes have."""
+    """The peak, the private memory and the proportional share of this process."""
     status, now = (_read(name) for name in ("status", "smaps_rollup"))
     private = now["Private_Clean"] + now["Private_Dirty"]
     return {"peak": status["VmHWM"] / 1024, "private": private / 1024, "part": now["Pss"] / 1024}
