@@ -1,5 +1,6 @@
 """The trajectories of the best rules on two functions of two weights, beside known optimizers."""
 
+import functools
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Optional
 
@@ -77,6 +78,7 @@ def _say(path):
     return (f"{path.value:.2g}", wording.rate(path.rate)) if path else ("diverged at every rate", "")
 
 
+@functools.lru_cache(64)  # the same known optimizers are on every page of a process
 def follow(rule: Rule, landscape: Landscape, steps: int = STEPS) -> Optional[Trajectory]:
     """Minimizes a function from its customary start with each of `RATES`; None if it diverges with all of them.
 

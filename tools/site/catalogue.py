@@ -1,6 +1,5 @@
 """Plots of each rule of the catalogue: its response to a gradient, and its trajectories on two functions."""
 
-import functools
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -52,14 +51,9 @@ def _draw(rule):
         values = landscape.value(np.stack([x, y], axis=-1))
         axes.contour(x, y, values, LEVELS[::2], colors=GRAY, linewidths=0.5, alpha=0.5)
         for one, style in zip((ADAM, rule), _STYLES):
-            if path := _follow(one, name):
+            if path := follow(one, landscape):
                 axes.plot(*path.points.T, **style)
         axes.plot(*landscape.minimum, "+", color=COLOR)
         axes.set(xlim=of_x, ylim=of_y)
         axes.set_title(name.title(), fontsize=7, color=GRAY)
     return write_svg(figure)
-
-
-@functools.lru_cache(2 * len(SHOWN))  # every plot needs Adam
-def _follow(rule, name):
-    return follow(rule, LANDSCAPES[name])
