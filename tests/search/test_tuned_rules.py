@@ -78,7 +78,7 @@ def test_what_was_tuned_is_found_again_elsewhere(run, capfd):
     assert steps["constants"] == sum(one.steps for one in tunings) > 0
     assert report.main([str(run)]) == 0
     page = (run / "report.html").read_text()
-    assert "tuned" in page and "constants that were tuned" in page
+    assert "tuned" in page and "tuning of constants" in page
     assert read(run).ranking.found[0].evaluation == best.evaluation
 
 
