@@ -1,4 +1,4 @@
-"""How far each promoted rule got, and how the search ranked it."""
+"""The table of a promotion: how far each rule got, and how the search ranked it."""
 
 from collections.abc import Mapping, Sequence
 
@@ -37,7 +37,7 @@ def promotion_table(
       rungs: The `Rung`s so far.
       candidates: The `Candidate`s.
       in_all: Number of rungs of the promotion.
-      words: The name of the number beside the reward.
+      words: The name and the explanation of the score in the column next to the reward.
       known: The known optimizers, by name.
     """
     header = ROW.format(
