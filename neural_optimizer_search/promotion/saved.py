@@ -129,7 +129,7 @@ def make_trainings(out: Path) -> Path:
     """
     directory = out.resolve() / TRAININGS
     if os.path.lexists(directory) and not directory.is_dir():
-        raise Damaged(f"{directory} is no directory, where trainings are to be kept. Remove it.")
+        raise Damaged(f"{directory} is not a directory, so that trainings cannot be kept there. Remove it.")
     directory.mkdir(exist_ok=True)
     return directory
 

@@ -100,7 +100,7 @@ def _open_new(p: Parser, given) -> OpenTuning:
     _find_plan(p, config)
     out = given.get("out", Path("runs"))
     if os.path.lexists(out) and not out.is_dir():
-        p.error(f"argument --out: {out} is no directory. Give another one.")
+        p.error(f"argument --out: {out} is not a directory. Give another one.")
     is_new = "out" not in given or not out.exists()
     try:
         out = given.get("out") or make_directory(f"tune-{config.task.replace(':', '.')}-seed{config.seed}")

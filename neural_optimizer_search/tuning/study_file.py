@@ -182,7 +182,7 @@ def _require_study(path):
         schema = sqlite_files.read_schema(db)
     kinds, names = {kind for kind, *_ in schema}, {name for _, name, *_ in schema}
     if not {"studies", "trials", "alembic_version"} <= names or not kinds <= {"table", "index"}:
-        raise Damaged(f"{path} is no study of nos-tune.")
+        raise Damaged(f"{path} is not a study of nos-tune.")
 
 
 @contextlib.contextmanager
