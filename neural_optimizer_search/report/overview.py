@@ -1,4 +1,4 @@
-"""The head of a page: what was searched, the results in a few figures, and how to repeat the search."""
+"""The head of a page: a description of the search, its key figures, and the command that reproduces it."""
 
 from collections.abc import Mapping
 from typing import Any

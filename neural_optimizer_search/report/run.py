@@ -94,7 +94,7 @@ class RecordedSearch:
 
     @property
     def score_words(self) -> ScoreWords:
-        """The name of the number beside the reward."""
+        """The name and the explanation of the score that is shown next to the reward."""
         task = flags.tell(self.config.get("task", ""))
         return choose_words(task, self.anchors, self.fingerprint, self.task_changes)
 

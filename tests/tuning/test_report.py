@@ -87,7 +87,7 @@ def test_the_table():
             "Tuning adds 0.2500 to the rule as it was given, at its best rate.",
         ),
         ([measured(is_own=True), measured()], "No setting that was tried is better than the rule as it was given"),
-        ([measured()], "the rule never trained to its end"),
+        ([measured()], "The rule as it was given did not train to its end at any of the rates."),
     ],
 )
 def test_what_it_is_worth(finalists, said):
