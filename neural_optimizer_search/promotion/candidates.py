@@ -1,4 +1,4 @@
-"""Which rules of a search are promoted."""
+"""The choice of the rules that are promoted."""
 
 import itertools
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from neural_optimizer_search.search.ranking import Contender
 
 
 class Candidate(NamedTuple):
-    """A rule that a search found, its rank in the search's leaderboard, and the reward there."""
+    """A rule that a search found, with its rank and its reward in the search's leaderboard."""
 
     rule: Rule
     rank: int
@@ -21,10 +21,10 @@ class Candidate(NamedTuple):
 def choose_candidates(
     found: Sequence[Contender], top: int, known: Iterable[Rule] = KNOWN_OPTIMIZERS.values()
 ) -> list[Candidate]:
-    """Chooses the best `top` rules that trained to the end, except known optimizers of the promotion.
+    """Chooses the `top` best rules that trained to the end, except known optimizers of the promotion.
 
     Args:
-      found: What a search found, in the order of its leaderboard: different behaviours.
+      found: The rules that a search found, in the order of its leaderboard, with different behaviours.
       top: Number of rules.
       known: The rules of the known optimizers.
     """
@@ -39,5 +39,5 @@ def choose_candidates(
 
 
 def _names(rule, screen):
-    """A key that identifies the spellings of one function: a search without a screen trains several of them."""
+    """Keys that all spellings of a function share: a search without a screen trains several spellings."""
     return {rule.canonical(), screen(rule).key} - {""}

@@ -132,7 +132,7 @@ def _show(name, value, out):
 
 
 def _read_found(p: Parser, run) -> list[Contender]:
-    """What a search found, in the order of its leaderboard."""
+    """The rules that a search found, in the order of its leaderboard."""
     try:
         return read_found_rules(run)
     except FileNotFoundError as error:
@@ -154,16 +154,16 @@ def _promote(promotion, run, out):
     prepared = prepare_task("nos-promote", task, protocol, config.make_describer(), config.data_dir, out / TRACEBACKS)
     words = score_words(config.task, prepared.fingerprint)
     _print_first_lines(config, protocol, run, out, counts, ends)
-    # In training steps, which take equally long: a rule of the last rung counts as many of the first.
+    # Counted in training steps, which all take equally long: a rule of a later rung takes more of them.
     steps = [end - start for start, end in zip((0, *ends), ends)]
     done = sum(s * count for s, count in zip(steps, saved.count_evaluations(out, promotion)))
     total = sum(s * (count + len(known)) for s, count in zip(steps, counts))
     rungs, table = [], ""
     with contextlib.ExitStack() as stack:
-        stack.enter_context(contextlib.closing(FileLock(out / PROMOTION_FILE)))  # through all rungs
+        stack.enter_context(contextlib.closing(FileLock(out / PROMOTION_FILE)))  # held through all rungs
         bar = stack.enter_context(ProgressBar(total, unit=None, done=done))
         executor = stack.enter_context(config.open_executor(prepared.task, protocol, config.data_dir))
-        if config.executor != "local":  # the first line knew no number
+        if config.executor != "local":  # their number was unknown when the first line was printed
             write_above_bar(f"Trained by {executor.title}.")
         measurer = _Measurer(promotion, out, prepared.fingerprint, ends, steps, executor, bar, executor.timeout)
         for rung in climb([c.rule for c in chosen], halving, measurer.measure):
@@ -178,7 +178,7 @@ def _promote(promotion, run, out):
 
 
 class _Measurer(NamedTuple):
-    """Measures the rules of each rung; `ends` and `steps` are those of the rungs, `timeout` is the first rule's."""
+    """Measures the rules of each rung; `ends` and `steps` have a value per rung, `timeout` is for the first rule."""
 
     promotion: saved.Promotion
     out: Path
@@ -205,7 +205,7 @@ class _Measurer(NamedTuple):
             )
             with keep_tracebacks(self.executor, tracebacks, ledger.require_in_place):
                 rung = _measure_rung(number, rules, recorder, config)
-            ledger.require_in_place()  # else the leaderboard would be written to where the promotion was
+            ledger.require_in_place()  # otherwise the leaderboard would be written to the old place
         return rung
 
     def _show(self, steps, evaluation):
@@ -219,7 +219,7 @@ def _print_first_lines(config, protocol, run, out, counts, ends):
         f"{count_of(counts[0], 'rule')} of {run} and {known}, "
         f"{config.task}/{config.protocol}, {count_of(len(protocol.seeds), 'seed')}, "
         f"rungs of {', '.join(map(str, counts))} rules, {config.describe_workers()} -> {out}\n"
-        f"Of {rates} learning rates the best at step {min(protocol.sweep_steps, ends[0]):,} trains on; "
+        f"Of {rates} learning rates, the best at step {min(protocol.sweep_steps, ends[0]):,} is trained further; "
         f"rungs end at step {', '.join(f'{end:,}' for end in ends)}.",
         flush=True,
     )

@@ -15,7 +15,7 @@ from neural_optimizer_search.workers.config import WorkerConfig
 
 def _share(text):
     with contextlib.suppress(ValueError, ZeroDivisionError):
-        # Floats, because a Fraction of 1e-999999999 takes all memory.
+        # Floats, because a Fraction of 1e-999999999 would use up all memory.
         over, slash, under = text.partition("/")
         share = float(over) / float(under) if slash else float(over)
         if 0 < share < 1:
@@ -27,7 +27,7 @@ def _share(text):
 
 @dataclass(frozen=True)
 class PromotionConfig(BaselineConfig, WorkerConfig, TaskConfig):
-    """What defines a promotion; recorded in its directory.
+    """The flags that define a promotion; recorded in its directory.
 
     The search is recorded relative to that directory, so that both may be moved together.
     """

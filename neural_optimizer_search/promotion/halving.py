@@ -1,4 +1,4 @@
-"""Successive halving (Jamieson & Talwalkar, 2016): many rules for a short time, the best of them for longer."""
+"""Successive halving (Jamieson & Talwalkar, 2016): trains many rules briefly, and the best of them for longer."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +11,7 @@ from neural_optimizer_search.records.run_directory import rank
 
 
 class Rung(NamedTuple):
-    """The result of one round: its number, from 1, and the evaluations of found rules and of known optimizers."""
+    """The result of one round: its number, from 1, and the evaluations of found rules and known optimizers."""
 
     number: int
     found: list[Evaluation]
@@ -20,7 +20,7 @@ class Rung(NamedTuple):
 
 @dataclass(frozen=True)
 class Halving:
-    """How many rules are trained, and for how long.
+    """The number of rules in each rung, and how long they are trained.
 
     Args:
       rungs: Number of rounds; the last one ends where the protocol's training ends.
@@ -43,7 +43,7 @@ class Halving:
             raise ValueError(f"Argument `keep` must be more than 0 and less than 1. Received: {self.keep}.")
 
     def count_kept(self, count: int) -> int:
-        """The number of rules that go on, of so many: at least one."""
+        """The number of rules out of `count` that go on: at least one."""
         return max(1, math.ceil(count * self.keep - 1e-9))  # 0.1 * 30 is a little more than 3
 
     def choose(self, rung: Rung) -> list[Rule]:
@@ -63,7 +63,7 @@ class Halving:
 
         Args:
           steps: Steps after which the last one ends.
-          least: The fewest steps of the first one; if it is higher, the ends are closer together.
+          least: Minimum steps of the first one; a higher minimum moves the ends closer together.
 
         Raises:
           ValueError: If there are more rungs than steps.
@@ -76,7 +76,7 @@ class Halving:
             share = max(share, (min(least, steps) / steps) ** (1 / (self.rungs - 1)))
         ends = [steps]
         for rung in range(self.rungs - 1, 0, -1):
-            # Each has a step of its own, whatever is rounded.
+            # Rounding must not give two rungs the same end.
             ends.insert(0, max(rung, min(ends[0] - 1, round(steps * share ** (self.rungs - rung)))))
         return ends
 
@@ -90,7 +90,7 @@ def climb(rules: Sequence[Rule], halving: Halving, measure: Callable[[int, Seque
       measure: (number of a rung, rules) -> `Rung`.
 
     Yields:
-      Each `Rung`. It ends early if no rule of a rung was trained to its end.
+      Each `Rung`. Stops early if no rule of a rung trained to its end.
     """
     for number in range(1, halving.rungs + 1):
         rung = measure(number, rules)

@@ -1,4 +1,4 @@
-"""A promotion on disk: what it is, which rules take part, and a ledger for each rung."""
+"""A promotion on disk: its definition, the rules that take part, and a ledger for each rung."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ from neural_optimizer_search.records.ledger import PROMOTION, Ledger
 from neural_optimizer_search.records.rows import read_rule
 from neural_optimizer_search.records.run_directory import LEDGER, PROMOTION_FILE
 
-# Where workers keep their trainings, while they may go on.
+# The directory in which workers keep trainings that may be continued.
 TRAININGS = "trainings"
 # Version of the file's format. In the first release, each rung trained from scratch.
 _VERSION = 2
@@ -41,7 +41,7 @@ class Promotion(NamedTuple):
 
 
 def save(out: Path, config: PromotionConfig, candidates: Sequence[Candidate]) -> Promotion:
-    """Writes the definition of a new promotion, atomically; raises a FileExistsError if there is one."""
+    """Writes the definition of a new promotion atomically; raises a FileExistsError if there already is one."""
     run_id = uuid.uuid4().hex
     rows = list(map(_write_candidate, candidates))
     text = json.dumps(dict(version=_VERSION, id=run_id, config=record(config), candidates=rows), indent=1)
@@ -54,7 +54,7 @@ def load(out: Path) -> Optional[Promotion]:
 
     Raises:
       OSError: If it cannot be read.
-      Damaged: If the file is not one that `save` wrote, or of an earlier release.
+      Damaged: If `save` did not write the file, or an earlier release did.
     """
     try:
         found = json.loads(read_text(out / PROMOTION_FILE))
@@ -93,7 +93,7 @@ def _read_candidate(row):
 
 
 def open_ledger(out: Path, promotion: Promotion, number: int) -> Ledger:
-    """The `Ledger` of a rung, which is made if there is none; that of the last rung is the promotion's result.
+    """Opens or creates the `Ledger` of a rung; the ledger of the last rung is the promotion's result.
 
     Raises:
       NotThisRun: If there is a ledger of something else in its place.
@@ -107,7 +107,7 @@ def open_ledger(out: Path, promotion: Promotion, number: int) -> Ledger:
 
 
 def count_evaluations(out: Path, promotion: Promotion) -> list[int]:
-    """The number of evaluations that each rung has so far; raises as `open_ledger`."""
+    """The number of evaluations that each rung has so far; raises the same errors as `open_ledger`."""
     counts = []
     for number in range(1, promotion.config.rungs + 1):
         path = _place(out, promotion, number)
@@ -121,7 +121,7 @@ def count_evaluations(out: Path, promotion: Promotion) -> list[int]:
 
 
 def make_trainings(out: Path) -> Path:
-    """The directory of the trainings, or where a link of its name leads; it is made if there is none.
+    """Returns the directory of the trainings, or the target of a link with its name; creates it if necessary.
 
     Raises:
       Damaged: If something else has its name.
@@ -129,13 +129,13 @@ def make_trainings(out: Path) -> Path:
     """
     directory = out.resolve() / TRAININGS
     if os.path.lexists(directory) and not directory.is_dir():
-        raise Damaged(f"{directory} is no directory, where trainings are to be kept. Remove it.")
+        raise Damaged(f"{directory} is not a directory, so that trainings cannot be kept there. Remove it.")
     directory.mkdir(exist_ok=True)
     return directory
 
 
 def clear_trainings(out: Path, but: Iterable[Rule] = ()) -> None:
-    """Removes the trainings that do not go on, and nothing else that was put there.
+    """Removes the trainings that are not continued, and nothing else in their directory.
 
     Args:
       out: Directory of the promotion.

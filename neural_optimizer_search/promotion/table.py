@@ -1,4 +1,4 @@
-"""How far each promoted rule got, and how the search ranked it."""
+"""The table of a promotion: how far each rule got, and how the search ranked it."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,9 +12,10 @@ from neural_optimizer_search.search.score_words import ScoreWords
 
 ROW = "{now:>4s}  {search:>6s}  {rung:>5s}  {reward:>15s}  {score:>8s}  {rate:>9s}  {formula}"
 NOTE = (
-    "now, search: rank here and among all rules of the search. rung: how far it got; a rung has longer trainings\n"
-    "than the one before, and rewards of different rungs do not compare. All is measured on the validation data\n"
-    "that chose the rules and rates, so the best are optimistically biased. The test set was not touched."
+    "now, search: rank here and among all rules of the search. rung: how far it got. Each rung has longer\n"
+    "trainings than the one before, so rewards of different rungs cannot be compared. All are measured on the\n"
+    "validation data that chose the rules and rates, so the best are optimistically biased.\n"
+    "The test set was not touched."
 )
 
 
@@ -37,7 +38,7 @@ def promotion_table(
       rungs: The `Rung`s so far.
       candidates: The `Candidate`s.
       in_all: Number of rungs of the promotion.
-      words: The name of the number beside the reward.
+      words: The name and the explanation of the score in the column next to the reward.
       known: The known optimizers, by name.
     """
     header = ROW.format(
@@ -59,7 +60,7 @@ def promotion_table(
     beside = [_row("", "", f"{last.number}/{in_all}", e, text) for e, text in describe_known(named)]
     zeros = explain_zeros([*((e.rule.formula(), e) for _, e in rank_rules(rungs)), *named])
     return "\n".join(
-        [header, *found, "", "The same trainings, known optimizers:", *beside, "", NOTE, words.note, *zeros]
+        [header, *found, "", "The same trainings with known optimizers:", *beside, "", NOTE, words.note, *zeros]
     )
 
 

@@ -1,1 +1,1 @@
-"""What is kept of a search: its ledger, its directory, and the cache that searches share."""
+"""The records of a search: its ledger, its directory, and the cache that searches share."""

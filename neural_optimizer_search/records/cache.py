@@ -1,8 +1,7 @@
-"""What earlier searches have measured: an SQLite file that the searches of a machine share.
+"""The evaluations of earlier searches: an SQLite file that the searches on a machine share.
 
 A reward depends only on the function, the task, the protocol and the code that trains; these are the key of an entry.
-Nothing is kept in a cache alone: a search whose cache is damaged, locked or cannot be written says so once, and goes
-on.
+No result is stored only in the cache: if it is damaged, locked or read-only, a search says so once and goes on.
 """
 
 import contextlib
@@ -22,20 +21,20 @@ from neural_optimizer_search.records.progress import write_above_bar
 from neural_optimizer_search.records.rows import COLUMNS, check_parts, from_row, to_row
 from neural_optimizer_search.records.sqlite_files import connect, copy, read_rows, read_schema
 
-TABLE = "evaluations_5"  # another number when `COLUMNS` change: a file may hold the tables of several releases
+TABLE = "evaluations_5"  # increment when `COLUMNS` change: a file may hold the tables of several releases
 
 
 class EvaluationCache:
-    """Opens or makes the cache file.
+    """The cache of evaluations, in a file that is created if necessary.
 
     Args:
-      path: The file; several searches may use it at a time.
+      path: The file; several searches may use it at the same time.
       identity: What is searched on, from `Task.identity`.
       find_key: Rule -> its key, which reveals a row with another rule's evaluation; None if keys are unknown.
       notify: Called with a sentence for the user.
 
     Raises:
-      NotACache: If there is a file that is not a cache; it is left as it is.
+      NotACache: If the file exists and is not a cache; it is left as it is.
     """
 
     def __init__(
@@ -62,14 +61,14 @@ class EvaluationCache:
             if not self._wrong:
                 reason = str(error).rstrip(".")
                 self._notify(
-                    f"the cache {self._path} has rows that no search wrote, such as one of which this is to be said: "
-                    f"{reason}. They are ignored, and their rules measured anew."
+                    f"the cache {self._path} has rows that no search wrote, for example: {reason}. "
+                    "They are ignored, and their rules measured again."
                 )
             self._wrong.add(key)
             return None
 
     def put(self, evaluation: Evaluation) -> None:
-        """Keeps an `Evaluation` under its key; the first one stays."""
+        """Stores an `Evaluation` under its key, unless the key already has a valid one."""
         if self._is_writable:
             self._attempt(self._write, evaluation)
 
@@ -90,7 +89,7 @@ class EvaluationCache:
     def _checked(self, evaluation, key):
         if evaluation.status not in MEASURED:
             raise Damaged(f"an evaluation has the status {evaluation.status!r:.60}")
-        # Scores on several tasks, which rewards are then made of, may be above 1, and with a seed below 0.
+        # Rewards on several tasks are means of scores, which may be above 1 and, for single seeds, below 0.
         rewards = evaluation.rewards if not evaluation.parts else [r for p in evaluation.parts for r in p.rewards]
         for value in (evaluation.accuracy, *rewards, *([] if evaluation.parts else [evaluation.reward])):
             if not is_reward(value):
@@ -111,14 +110,14 @@ class EvaluationCache:
         except sqlite3.OperationalError as error:
             self._is_writable = False
             self._notify(
-                f"the cache {self._path} cannot be written: {_explain(error)}. The search goes on, and only its "
-                "ledger has what it measures."
+                f"the cache {self._path} cannot be written: {_explain(error)}. The search goes on and records its "
+                "measurements only in its ledger."
             )
 
     # -- A cache that cannot be used ---------------------------------------------------------------
 
     def _attempt(self, work, *arguments):
-        """What the work gives; None if the file cannot be used."""
+        """The result of the work; None if the file cannot be used."""
         if self._db is None:
             return None
         try:
@@ -133,7 +132,7 @@ class EvaluationCache:
     def _open(self, open_file, *errors):
         try:
             self._db = db = open_file()
-            db.text_factory = bytes.decode  # text that is not UTF-8 is a ValueError, as all that is wrong
+            db.text_factory = bytes.decode  # text that is not UTF-8 raises a ValueError, like any other wrong content
         except errors as error:
             self._give_up(error)
 
@@ -147,7 +146,7 @@ def _explain(error):
 
 
 def read_rewards(path: Path, identity: str) -> dict[str, float]:
-    """The rewards that a cache has of one task, by key. The file is read and nothing else is done to it.
+    """Reads the rewards that a cache has for one task, by key, without changing the file.
 
     Args:
       path: The file.

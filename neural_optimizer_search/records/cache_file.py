@@ -1,15 +1,15 @@
 """The file of a cache: created, opened, or set aside if it is damaged, and left alone if it is not a cache.
 
-A file where the cache should be is ours, so that it may be written to and moved aside, if
+A file at the path of the cache is ours, so that it may be written to and moved aside, if
 
-- it is an SQLite file with our `application_id`, which a cache has before it is in its place; or
-- it is an SQLite file with no `application_id` that defines tables of evaluations and nothing else, as a cache of an
-  earlier release does; or
+- it is an SQLite file with our `application_id`, which is set before a new cache is moved to its path; or
+- it is an SQLite file without an `application_id` that defines only tables of evaluations, like the caches of earlier
+  releases; or
 - it is empty; or
-- what it defines cannot be read, and it has the name of the default cache.
+- its definitions cannot be read, and it has the name of the default cache.
 
-Whatever else is there is `NotACache`: a text, a database of another program, a search's ledger, a pipe. It is neither
-moved nor written to.
+Anything else raises `NotACache`, such as a text, a database of another program, a search's ledger or a pipe. It is
+neither moved nor written to.
 """
 
 import contextlib
@@ -26,23 +26,23 @@ from neural_optimizer_search.files import Damaged, require_own, write_whole
 from neural_optimizer_search.records.sqlite_files import JOURNALS, connect, make_schema, read_schema
 
 NAME = "cache.sqlite"
-BUSY_SECONDS = 60  # to wait for another process
+BUSY_SECONDS = 60  # time to wait for another process
 APPLICATION_ID = 0x4E4F5343  # "NOSC"
 _MAGIC, _HEADER, _ID_PLACE = b"SQLite format 3\0", 100, slice(68, 72)
 _TABLES = re.compile(r"evaluations_\d+")
 
 
 class NotACache(ValueError):
-    """The file in the place of the cache is not ours; the message says what it is."""
+    """The file at the path of the cache is not ours; the message says what it is."""
 
 
 def is_there(path: Path) -> bool:
-    """Whether there is a file at the place of a cache, which then is ours.
+    """Whether there is a file at the path of a cache; raises an error if it is not ours.
 
     Raises:
-      NotACache: If what is there is not ours.
-      Damaged: If it is ours, and SQLite need not even try to read it.
-      OSError, sqlite3.OperationalError: If it cannot be looked at.
+      NotACache: If the file is not ours.
+      Damaged: If it is ours, but evidently not readable by SQLite.
+      OSError, sqlite3.OperationalError: If it cannot be examined.
     """
     real = _follow(path)
     parts = [part for part in _with_journals(real) if os.path.lexists(part)]
@@ -51,17 +51,17 @@ def is_there(path: Path) -> bool:
             require_own(part)
         except Damaged as error:
             raise NotACache(str(error)) from None
-        except FileNotFoundError:  # SQLite removes what is beside a file when the last process closes it
+        except FileNotFoundError:  # SQLite removes the journals when the last process closes the file
             continue
     if parts and real not in parts:
-        raise Damaged("the file itself is gone")  # SQLite would put what was left beside it into a new one
+        raise Damaged("the file itself is gone")  # SQLite would apply the remaining journals to a new one
     if parts and not _is_ours(real):
         raise NotACache(f"{path} is not a cache of nos-search, so it is left as it is. Give another file.")
     return bool(parts)
 
 
 def refuse_other_files(path: Path) -> None:
-    """Raises `NotACache` if what is at the place of a cache is not ours; all else is for `CacheFile`."""
+    """Raises `NotACache` if the file at the path of a cache is not ours; `CacheFile` handles all other errors."""
     with contextlib.suppress(Damaged, OSError, sqlite3.Error):
         is_there(path)
 
@@ -72,7 +72,7 @@ def _is_ours(path):
     if not head.startswith(_MAGIC) or len(head) < _HEADER:
         if head and path.name != NAME:
             return False
-        raise Damaged("it is no SQLite file" if head else "it is empty")
+        raise Damaged("it is not an SQLite file" if head else "it is empty")
     application_id = int.from_bytes(head[_ID_PLACE], "big")
     if application_id:
         return application_id == APPLICATION_ID
@@ -93,12 +93,12 @@ def _with_journals(path):
 
 
 class CacheFile:
-    """A file with one table, which several processes may open, make and find damaged at once.
+    """A file with one table, which several processes may open, create and find damaged at the same time.
 
     Args:
       path: The file.
       table: Name of the table.
-      columns: The text in the brackets of its CREATE TABLE.
+      columns: The text inside the brackets of its CREATE TABLE.
       notify: Called with a sentence for the user.
     """
 
@@ -109,16 +109,16 @@ class CacheFile:
         self._opened = None
 
     def open(self) -> sqlite3.Connection:
-        """Opens the file; one that is not there is made, and a damaged one set aside before.
+        """Opens the file; creates it if it is missing, and sets a damaged one aside first.
 
         Raises:
-          NotACache: If what is there is not ours.
+          NotACache: If the file is not ours.
           OSError, sqlite3.OperationalError: If it cannot be used.
         """
         return self._open(lambda: None)
 
     def open_another(self, reason: Exception) -> sqlite3.Connection:
-        """As `open`, after the file that was opened proved to be damaged."""
+        """Like `open`, after the opened file proved to be damaged."""
         return self._open(lambda: self._condemn(reason))
 
     def _open(self, condemn):
@@ -162,7 +162,7 @@ class CacheFile:
             except sqlite3.OperationalError as error:
                 if "locked" in str(error):
                     raise
-                # SQLite needs a file beside it, and may make none there.
+                # SQLite needs a journal next to the file, and may not be allowed to create one there.
                 db = stack.enter_context(contextlib.closing(_connect_to_look(self._real)))
                 schema = read_schema(db)
             self._check(schema)
@@ -174,7 +174,7 @@ class CacheFile:
 
     def _check(self, schema):
         if not all(kind in ("table", "index") and _TABLES.fullmatch(table) for kind, _, table, _ in schema):
-            raise Damaged("it defines what no cache has")
+            raise Damaged("it has definitions that no cache has")
         ours = [row for row in schema if row[2] == self._table]
         if ours and ours != make_schema(self._definition):
             raise Damaged(f"its table {self._table} has other columns")
@@ -186,7 +186,7 @@ class CacheFile:
         number = 1
         while any(os.path.lexists(self._aside(number, suffix)) for suffix in ("", *JOURNALS)):
             number += 1
-        # The file itself last: what SQLite left beside it would else be put into a new one.
+        # The file itself is moved last: otherwise SQLite would apply the old journals to a new file.
         for part, suffix in reversed(parts.items()):
             os.rename(part, self._aside(number, suffix))
         reason = str(error).removeprefix("it is damaged: ").rstrip(".")
@@ -203,14 +203,14 @@ class CacheFile:
 
 
 def _connect_to_look(path):
-    """A connection that writes nothing, and nothing beside the file unless another process has it open."""
+    """Opens a read-only connection, which creates no journals unless another process has the file open."""
     journals = any(path.with_name(path.name + suffix).exists() for suffix in JOURNALS)
     return sqlite3.connect(f"{path.absolute().as_uri()}?{'mode=ro' if journals else 'immutable=1'}", uri=True)
 
 
 @contextlib.contextmanager
 def _hold(directory: Path) -> Iterator[None]:
-    """One process at a time makes, moves or opens a cache in a directory. Nothing is left there."""
+    """Lets one process at a time create, move or open a cache in a directory; leaves no lock file."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
     try:
         end = time.monotonic() + BUSY_SECONDS

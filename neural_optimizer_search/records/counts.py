@@ -1,6 +1,6 @@
-"""The number of rules that a search has sampled, and what became of them: counted once, and then kept up to date.
+"""The number of rules that a search has sampled, by outcome: counted once, then kept up to date.
 
-Counting again at each step would cost a quarter of a second at 10^5 rules.
+Recounting at each step would take a quarter of a second at 10^5 rules.
 """
 
 import sqlite3
@@ -34,12 +34,12 @@ class Counts:
       db: The ledger's connection.
 
     Attributes:
-      sampled, screened, alike: Samples but those of tuned rules, those that the screen stopped, and those that
-        took the evaluation of another function, which behaves alike.
+      sampled, screened, alike: Number of samples without tuned rules, of those that the screen stopped, and of those
+        that took the evaluation of another function, which behaves alike.
       cached, trained: Evaluations of the search that came from the cache, and those that did not.
-      diverged, stopped, failed: Those of the trained that did, or were.
-      trained_for_samples, cached_for_samples: Those of them whose rule is among the samples. The others are of a step
-        that is not recorded: the search was stopped in it, or is at work.
+      diverged, stopped, failed: Trained rules with this outcome.
+      trained_for_samples, cached_for_samples: Those of them whose rule is among the samples. The others belong to a
+        step that is not recorded: the search was interrupted in it, or is still running.
     """
 
     def __init__(self, db: sqlite3.Connection):
@@ -49,7 +49,7 @@ class Counts:
         self.trained_for_samples, self.cached_for_samples = self._count(_FOR_SAMPLES)
 
     def add_evaluation(self, evaluation: Evaluation, role: str) -> None:
-        """An evaluation was recorded."""
+        """Updates the counts for an evaluation that was recorded."""
         if role != "search":
             return
         self.cached += evaluation.cached
@@ -62,7 +62,7 @@ class Counts:
             self.cached_for_samples += evaluation.cached
 
     def add_samples(self, evaluations: Sequence[Evaluation]) -> None:
-        """Samples that were proposed are to be recorded; called before they are."""
+        """Updates the counts for proposed samples; call it before they are recorded."""
         self.sampled += len(evaluations)
         self.screened += sum(not e.key for e in evaluations)
         self.alike += sum(e.alike for e in evaluations)
@@ -73,15 +73,14 @@ class Counts:
                 self.cached_for_samples += cached
 
     def as_dict(self) -> dict[str, int]:
-        """What `Ledger.counts` gives: `sampled` is the sum of screened, repeated, alike, cached and
-        trained.
+        """The counts by name; `sampled` is the sum of screened, repeated, alike, cached and trained.
 
-        Of a step that is not recorded, such as the last one if the budget ended within it, those rules count as
-        sampled that have an evaluation. What the screen stopped in it, and what it repeated, is not recorded.
+        In a step that is not recorded, such as the last one if the budget ended within it, only the rules that have
+        an evaluation count as sampled: its screened and repeated rules are not recorded.
         """
         names = ("screened", "alike", "cached", "trained", "diverged", "stopped", "failed")
         counts = {name: getattr(self, name) for name in names}
-        # A rule that took its evaluation of another may be the only one of that evaluation's key in the samples.
+        # A rule that took the evaluation of another may be the only sample with that evaluation's key.
         repeated = self.sampled - self.screened - self.alike - self.cached_for_samples - self.trained_for_samples
         sampled = self.screened + repeated + self.alike + self.cached + self.trained
         return {"sampled": sampled, **counts, "repeated": repeated}
@@ -94,7 +93,7 @@ class Counts:
 
 
 def count_steps(db: sqlite3.Connection, query: str) -> int:
-    """What a query of `STEPS_OF` gives."""
+    """The result of a query of `STEPS_OF`."""
     return _read_counts(db, query)[0]
 
 
@@ -103,4 +102,4 @@ def _read_counts(db, query, values=()):
     try:
         return [int(value) for value in row]
     except (OverflowError, ValueError) as error:  # the counted values may be anything
-        raise Damaged(f"what it has cannot be counted: {error}.") from error
+        raise Damaged(f"its rows cannot be counted: {error}.") from error

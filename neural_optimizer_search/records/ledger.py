@@ -41,32 +41,32 @@ from neural_optimizer_search.records.rows import (
 )
 from neural_optimizer_search.records.stored import StoredRows
 
-LAST_RULES = 4096  # that are not read anew when they come again
-# What a ledger may be of.
+LAST_RULES = 4096  # number of recent rules that are kept, because many samples repeat a rule
+# The kinds of ledgers.
 SEARCH, PROMOTION = "search", "promotion"
 
 
 class NotThisRun(ValueError):
-    """The ledger is of another run, or of something else than a search or a promotion was expected."""
+    """The ledger belongs to another run, or is not of the expected kind."""
 
 
 class Ledger:
-    """Opens a ledger, or makes one.
+    """Opens a ledger, or creates one.
 
     Args:
       path: The file.
-      config: A JSON-able dict that describes the run; given to make a new ledger, left out to open one.
-      read_only: Read the ledger as it is now. Another process may go on writing it; no right to write is needed.
-      kind: "search" or "promotion": what the ledger records. If given, a ledger that is opened must be of this kind.
-      run_id: The unique name of the run; by default a new one is made. If given, a ledger that is opened must have
-        it.
-      start: The `Start`s of a search to make.
+      config: A JSON-able dict that describes the run to create a ledger; None to open one.
+      read_only: Whether to read the ledger as it is now. This needs no write permission, and another process may go
+        on writing it.
+      kind: "search" or "promotion": what the ledger records. If given, an opened ledger must be of this kind.
+      run_id: The unique name of the run; a new one by default. If given, an opened ledger must have it.
+      start: The `Start`s of a new search.
 
     Raises:
-      FileExistsError, FileNotFoundError: If a ledger to make is there, or one to open is not.
-      InUse: If another process has it open and may write.
-      Damaged: If the file is not a ledger, is damaged, or is of another version. A row is checked when it is read.
-      NotThisRun: If it is of another kind or of another run than required.
+      FileExistsError, FileNotFoundError: If a ledger to create exists, or one to open does not.
+      InUse: If another process has it open for writing.
+      Damaged: If the file is not a ledger, is damaged, or has another version. Rows are checked when they are read.
+      NotThisRun: If it is of another kind or another run than required.
     """
 
     def __init__(
@@ -122,25 +122,25 @@ class Ledger:
 
     @property
     def run_id(self) -> str:
-        """The name of the run, which no other run has."""
+        """The unique name of the run."""
         return self._about("id", str)
 
     @property
     def origin(self) -> dict[str, str]:
-        """Who made the run, and where: see `find_origin`."""
+        """The user, machine and path that created the run: see `find_origin`."""
         return self._about("origin", dict)
 
     @property
     def versions(self) -> list[dict[str, str]]:
-        """The versions with which the run was computed, one dict for each change."""
+        """The software versions that the run used, one dict for each change."""
         found = self._about("versions", list)
         if not all(isinstance(table, dict) for table in found):
-            raise Damaged(f"{self._path}: its versions are no tables of names and values.")
+            raise Damaged(f"{self._path}: its versions are not tables of names and values.")
         return found
 
     @property
     def start(self) -> list[Start]:
-        """The rules that the search proposes first, as they were found when it was made."""
+        """The rules that the search proposes first, as they were when it was created."""
         if not self._has("start"):
             return []
         with self._naming():
@@ -148,15 +148,15 @@ class Ledger:
 
     @property
     def fingerprint(self) -> Optional[Fingerprint]:
-        """Fingerprint of the user's own task that was measured; None for a shipped task, or if none was recorded."""
+        """The fingerprint of the user's own task; None for a shipped task, or if none was recorded."""
         return self._read_fingerprint(self._about("fingerprint", dict)) if self._has("fingerprint") else None
 
     @property
     def task_changes(self) -> list[str]:
-        """What changed in the user's own task during the run, in words, the oldest first."""
+        """The changes of the user's own task during the run, in words, oldest first."""
         found = self._about("task_changes", list) if self._has("task_changes") else []
         if not all(isinstance(change, str) for change in found):
-            raise Damaged(f"{self._path}: its changes of the task are no texts.")
+            raise Damaged(f"{self._path}: its changes of the task are not texts.")
         return found
 
     def set_fingerprint(self, fingerprint: Fingerprint, change: str = "") -> None:
@@ -164,7 +164,7 @@ class Ledger:
 
         Args:
           fingerprint: Fingerprint of the task.
-          change: What has changed, in words; "" if nothing has.
+          change: The change of the task, in words; "" for none.
         """
         self._set_about(fingerprint=fingerprint.as_dict(), task_changes=self._with_change(change))
 
@@ -175,7 +175,7 @@ class Ledger:
         return {task: self._read_fingerprint(one) for task, one in recorded.items()}
 
     def set_fingerprint_of(self, task: str, fingerprint: Fingerprint, change: str = "") -> None:
-        """Records one of these, as `set_fingerprint` does in a run of one task."""
+        """Records the fingerprint of one of several tasks, as `set_fingerprint` does for a single task."""
         all_of_them = {**self.fingerprints, task: fingerprint}
         recorded = {name: one.as_dict() for name, one in all_of_them.items()}
         self._set_about(fingerprints=recorded, task_changes=self._with_change(change))
@@ -191,29 +191,29 @@ class Ledger:
 
     @property
     def proposed(self) -> int:
-        """The most proposals of which the ledger ever had all samples; a search that goes on forgets some of them."""
+        """The largest number of complete proposals that the ledger ever had; a resumed search drops some of them."""
         forgotten = self._about("proposed", int) if self._has("proposed") else 0
         return max(forgotten, self.steps - len(self.find_tuned_steps()))
 
     @property
     def earlier_batch_sizes(self) -> tuple[tuple[int, Optional[int]], ...]:
-        """Earlier sizes: (number, size) of the proposals below the number, as in `BatchSizes`."""
+        """Earlier batch sizes as (number, size) pairs for the proposals below the number; see `BatchSizes`."""
         rows = self._about("batch_sizes", list) if self._has("batch_sizes") else []
         with self._naming():
             return tuple(map(read_batch_size, rows))
 
     def change_batch_size(self, before: Optional[int], ahead: int) -> None:
-        """Records that the proposals have another size from the first that was not begun.
+        """Records that the batch size changes with the first proposal that has not begun.
 
         Args:
-          before: Their earlier size.
-          ahead: Number of proposals that may have begun besides the one to be learned from next.
+          before: The earlier size.
+          ahead: Number of proposals that may have begun in addition to the one to be learned from next.
         """
         self._set_about(batch_sizes=[*self.earlier_batch_sizes, (self.proposed + 1 + ahead, before)])
 
     @property
     def anchors(self) -> list[Evaluation]:
-        """What defines the scores on several tasks: the evaluations of tuned SGD and tuned Adam; else none."""
+        """The evaluations of tuned SGD and tuned Adam, which define the scores on several tasks; else empty."""
         if not self._has("anchors"):
             return []
         rows = self._about("anchors", list)
@@ -223,11 +223,11 @@ class Ledger:
             except (KeyError, TypeError, ValueError) as error:
                 raise Damaged(f"its anchors are damaged: {error!s:.200}") from error
             if len(found) != 2 or not found[0].parts or len({tuple(map(_name_scale, e.parts)) for e in found}) != 1:
-                raise Damaged("its anchors are no two evaluations on the same tasks.")
+                raise Damaged("its anchors are not two evaluations on the same tasks.")
             return found
 
     def set_anchors(self, anchors: Sequence[Evaluation]) -> None:
-        """Records what defines the scores on several tasks."""
+        """Records the evaluations that define the scores on several tasks."""
         self._set_about(anchors=[to_row(evaluation) for evaluation in anchors])
 
     @property
@@ -239,16 +239,16 @@ class Ledger:
             return read_descent(self._about("descent", dict))
 
     def set_descent(self, recorded: Mapping[str, Any]) -> None:
-        """Records the first gradients of the task's child, as `Evaluator.record_descent` gives them."""
+        """Records the first gradients of the task's child, as `Evaluator.record_descent` returns them."""
         self._set_about(descent=recorded)
 
     @property
     def end(self) -> dict[str, Any]:
-        """What a search was asked for that has done it all; nothing of one that may have something left to do."""
+        """The settings with which the search finished; empty if it may have work left."""
         return self._about("end", dict) if self._has("end") else {}
 
     def set_end(self, asked: Mapping[str, Any]) -> None:
-        """Records it."""
+        """Records the settings with which the search finished."""
         self._set_about(end=asked)
 
     def set_config(self, config: Mapping[str, Any]) -> None:
@@ -256,7 +256,7 @@ class Ledger:
         self._set_about(config=config, origin=find_origin(self._path.parent))
 
     def add_versions(self, versions: Mapping[str, str]) -> None:
-        """Records the versions with which the run is computed from now on, by name."""
+        """Records the software versions that the run uses from now on, by name."""
         known = self.versions
         if known[-1:] != [versions]:
             self._set_about(versions=[*known, versions])
@@ -275,7 +275,7 @@ class Ledger:
             except (TypeError, ValueError, RecursionError) as error:
                 raise Damaged(f"its {key} is damaged: {error!s:.100}.") from error
             if not isinstance(value, kind):
-                raise Damaged(f"its {key} is no {_WORDS[kind]}.")
+                raise Damaged(f"its {key} is not a {_WORDS[kind]}.")
             return value
 
     def _set_about(self, **values):
@@ -293,12 +293,12 @@ class Ledger:
             self._counts.add_evaluation(evaluation, role)
 
     def evaluations(self, role: Optional[str] = None) -> list[Evaluation]:
-        """The evaluations of a role, or all, in the order in which they were recorded."""
+        """The evaluations of a role, or all of them, in the order in which they were recorded."""
         with self._naming():
             return list(self.evaluation_rows(role))
 
     def evaluation_rows(self, role: Optional[str] = None) -> StoredRows[Evaluation]:
-        """As `evaluations`, but each is read when it is asked for."""
+        """Like `evaluations`, but each row is read on access."""
 
         def make(*row):
             return from_row(dict(zip(COLUMNS, row)))
@@ -335,11 +335,11 @@ class Ledger:
     # -- Rounds of tuning ------------------------------------------------------------------------------
 
     def add_tuning(self, tuning: Tuning, found: Optional[Evaluation]) -> None:
-        """Records a round of tuning, and what it found, under its key; or the round once more.
+        """Records a round of tuning and its result; a round that was recorded before is replaced.
 
         Args:
           tuning: The `Tuning`.
-          found: Its result, which replaces an earlier one; None for nothing new.
+          found: Its result, which replaces an earlier one with its key; None for no new result.
         """
         row = dict(zip(Tuning._fields, tuning), trials=json.dumps(tuning.trials))
         with self._writing() as db:
@@ -362,7 +362,7 @@ class Ledger:
             return next((read_rule(text) for (text,) in sqlite_files.read_rows(self._db, query, [key])), None)
 
     def find_tuned_steps(self) -> set[int]:
-        """The numbers of the steps with tuned rules, which no algorithm proposed."""
+        """The numbers of the steps that contain tuned rules, which no algorithm proposed."""
         with self._naming():
             query = "SELECT DISTINCT step FROM samples WHERE tuned"
             return {step for (step,) in sqlite_files.read_rows(self._db, query)}
@@ -372,7 +372,7 @@ class Ledger:
     def add_samples(
         self, step: int, evaluations: Sequence[Evaluation], staleness: int = 0, tuned: bool = False
     ) -> None:
-        """Records what an algorithm proposed in one step, repeats included, in order; or what a round `tuned`."""
+        """Records the rules proposed in one step, in order, repeats included; or those that a round `tuned`."""
         if self._counts and not tuned:
             self._counts.add_samples(evaluations)
         with self._writing() as db:
@@ -382,7 +382,7 @@ class Ledger:
             )
 
     def drop_samples(self, step: int) -> None:
-        """Forgets the samples of this step and later ones; their evaluations stay."""
+        """Deletes the samples of this and later steps; their evaluations stay."""
         self._counts = None
         if step < self.steps:
             self._set_about(proposed=self.proposed)
@@ -395,7 +395,7 @@ class Ledger:
             return list(self.sample_rows())
 
     def sample_rows(self, only_proposed: bool = False) -> StoredRows[Sample]:
-        """As `samples`, but each is read when it is asked for; without those of tuned rules if so wished."""
+        """Like `samples`, but each row is read on access; `only_proposed` leaves out tuned rules."""
         read = functools.lru_cache(LAST_RULES)(read_rule)  # many samples repeat an earlier one
 
         def make(step, text, *rest):
@@ -406,24 +406,24 @@ class Ledger:
         return StoredRows(self._db, query, "NOT tuned" if only_proposed else "TRUE", [], make)
 
     def sampled_keys(self) -> list[str]:
-        """The keys of the evaluations that samples have, in the order of their first samples."""
+        """The keys of the samples' evaluations, in the order of their first samples."""
         query = "SELECT key FROM samples WHERE key != '' GROUP BY key ORDER BY MIN(position)"
         with self._naming():
             return [key for (key,) in sqlite_files.read_rows(self._db, query)]
 
     def count_alike(self) -> dict[str, int]:
-        """How many different rules, as they are spelled, were found to be alike each evaluated one, by its key."""
+        """The number of differently spelled rules that behave like each evaluated rule, by its key."""
         query = "SELECT key, COUNT(DISTINCT rule) FROM samples WHERE alike GROUP BY key"
         with self._naming():
             return dict(sqlite_files.read_rows(self._db, query))
 
     def count_steps(self) -> dict[str, int]:
-        """Gradient steps spent on each part of the search, by its name; runs of before 0.1 did not count them."""
+        """Gradient steps spent on each part of the search, by its name; versions before 0.1 did not count them."""
         with self._naming():
             return {name: count_steps(self._db, query) for name, query in STEPS_OF.items()}
 
     def unfinished_rows(self) -> StoredRows[Sample]:
-        """Measurements of steps that are not recorded, as samples of one more step, in order."""
+        """The evaluations of unrecorded steps as samples of one more step, in order."""
         step = self.steps
 
         def make(text, *rest):
@@ -433,7 +433,7 @@ class Ledger:
         return StoredRows(self._db, "SELECT rule, reward, key FROM evaluations", where, [], make)
 
     def check_pages(self) -> None:
-        """Makes SQLite check the whole file, which takes as long as reading it.
+        """Has SQLite check the whole file, which takes as long as reading it.
 
         Raises:
           Damaged: If something is wrong.
@@ -443,7 +443,7 @@ class Ledger:
 
     @property
     def steps(self) -> int:
-        """The number of whole steps recorded."""
+        """The number of complete steps recorded."""
         with self._naming():
             query = "SELECT step FROM samples ORDER BY position DESC LIMIT 1"
             last = list(sqlite_files.read_rows(self._db, query))
@@ -451,11 +451,11 @@ class Ledger:
 
     @property
     def trained(self) -> int:
-        """The number of rules that were trained, by and for the search, because of the samples recorded."""
+        """The number of rules that this search trained for its recorded samples."""
         return self._count().trained_for_samples
 
     def counts(self) -> dict[str, int]:
-        """How many rules were sampled and what became of them, by name."""
+        """The number of sampled rules, and of those with each outcome, by name."""
         return self._count().as_dict()
 
     def _count(self):
@@ -467,12 +467,12 @@ class Ledger:
     # -- The file --------------------------------------------------------------------------------------
 
     def require_in_place(self) -> None:
-        """Raises `Moved` if the ledger is not where it was opened, with the run's directory or without."""
+        """Raises `Moved` if the ledger, or the run's directory, is no longer where it was opened."""
         if self._lock is not None:
             try:
                 self._lock.require_in_place()
             except Moved:
-                # The journal may have been left behind; the open files know what it holds.
+                # The journal may have been left behind, but it is still open here and can be merged.
                 with contextlib.suppress(sqlite3.Error):
                     self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 raise
@@ -488,7 +488,7 @@ class Ledger:
 
     @contextlib.contextmanager
     def _naming(self) -> Iterator[None]:
-        """Has `Damaged` name the file."""
+        """Adds the name of the file to any `Damaged` error."""
         try:
             yield
         except Damaged as error:

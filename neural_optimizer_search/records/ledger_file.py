@@ -1,4 +1,4 @@
-"""The file of a ledger: its tables, how it is made and opened, and what must be true of all rows together."""
+"""The file of a ledger: its tables, its creation and opening, and the constraints between rows."""
 
 import contextlib
 import json
@@ -13,10 +13,10 @@ from neural_optimizer_search.measuring.evaluation import MEASURED
 from neural_optimizer_search.records import sqlite_files
 
 SCHEMA_VERSION = 8
-KEY_OF_ROUND = "form || ' #' || round"  # in SQL: the key of the evaluation of what a round of tuning found
-APPLICATION_ID = 0x4E4F534C  # "NOSL": what tells a ledger from other SQLite files, such as a cache
-# What version 4 has, and what makes each later one of the one before: a new file is made by all of them, so that an
-# old one becomes the same.
+KEY_OF_ROUND = "form || ' #' || round"  # in SQL: the key of the evaluation that a round of tuning found
+APPLICATION_ID = 0x4E4F534C  # "NOSL": tells a ledger from other SQLite files, such as a cache
+# The schema of version 4, and the upgrade from each version to the next. A new file is created by running all of
+# them, so that an upgraded file has the same schema.
 SCHEMA_4 = """
 CREATE TABLE run (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE evaluations (
@@ -67,22 +67,22 @@ ALTER TABLE fresh ADD COLUMN curves TEXT NOT NULL DEFAULT '[]';
 
 
 def _write_schema(version):
-    """The SQL that makes an empty ledger of a version."""
+    """The SQL that creates an empty ledger of a version."""
     return f"{SCHEMA_4} {_upgrade_from(4, version)}"
 
 
 def _upgrade_from(version, to=SCHEMA_VERSION):
-    """The SQL that makes a ledger of a later version of one."""
+    """The SQL that upgrades a ledger from one version to a later one."""
     steps = [f"{UPGRADES[before]} PRAGMA user_version={before + 1};" for before in range(version, to)]
     return " ".join(steps)
 
 
 def make_ledger_file(path: Path, about: Mapping[str, Any]) -> None:
-    """Makes the file of an empty ledger, whole or not at all; a FileExistsError if there is one.
+    """Creates the file of an empty ledger atomically; raises a FileExistsError if the file exists.
 
     Args:
       path: The file.
-      about: What it says of the run: JSON-able values by name.
+      about: The description of the run: JSON-able values by name.
     """
 
     def write(new):
@@ -96,27 +96,27 @@ def make_ledger_file(path: Path, about: Mapping[str, Any]) -> None:
 
 
 def open_to_write(path: Path) -> sqlite3.Connection:
-    """Opens the file of a ledger to write it.
+    """Opens the file of a ledger for writing.
 
     Raises:
       OSError, sqlite3.OperationalError: If it cannot be opened now.
-      Damaged: If it is no SQLite file.
+      Damaged: If it is not an SQLite file.
     """
     return _connect(path, "PRAGMA journal_mode = WAL")
 
 
 def open_to_read(path: Path, stack: contextlib.ExitStack) -> sqlite3.Connection:
-    """Opens a copy of the file as it is now; the copy is gone when the stack is closed. Raises as `open_to_write`."""
+    """Opens a copy of the file, which closing the stack deletes; raises the same errors as `open_to_write`."""
     copy = Path(stack.enter_context(tempfile.TemporaryDirectory()), path.name)
     sqlite_files.copy(path, copy)
     return _connect(copy, "PRAGMA query_only = 1")
 
 
 def check_version(db: sqlite3.Connection) -> None:
-    """Checks that an open file is a ledger of this release or of one from version 4 on, and nothing but that.
+    """Checks that an open file is a ledger of a supported version (4 or later), and nothing else.
 
     Raises:
-      Damaged: If another version wrote it, or it has other tables, or views or triggers.
+      Damaged: If its version is not supported, or it has other tables, or views or triggers.
     """
     ((version,),) = sqlite_files.read_rows(db, "PRAGMA user_version")
     if version not in _SCHEMAS:
@@ -126,11 +126,11 @@ def check_version(db: sqlite3.Connection) -> None:
             f"{SCHEMA_VERSION}. Use the release that wrote it."
         )
     if sqlite_files.read_schema(db) != _SCHEMAS[version]:
-        raise Damaged("it has other tables than a ledger.")
+        raise Damaged("its tables are not those of a ledger.")
 
 
 def upgrade(db: sqlite3.Connection) -> None:
-    """Makes a checked ledger of an earlier version one of this release, or leaves it; a copy to read remains one.
+    """Upgrades a checked ledger to the current version if necessary; a read-only copy stays read-only.
 
     Raises:
       sqlite3.Error: If it cannot be written.
@@ -149,7 +149,7 @@ def check_pages(db: sqlite3.Connection) -> None:
 
 
 def check_rows(db: sqlite3.Connection) -> None:
-    """Checks the rows together, such as that no sample is missing, and each is one of an evaluation.
+    """Checks constraints between rows, such as that no sample is missing and each has an evaluation.
 
     Raises:
       Damaged: If no search writes such rows.
@@ -174,14 +174,14 @@ def _connect(path, pragma):
     return db
 
 
-# Of the versions that are read.
+# Version -> its schema, for the versions that can be read.
 _SCHEMAS = {version: sqlite_files.make_schema(_write_schema(version)) for version in range(4, SCHEMA_VERSION + 1)}
-# From which version on -> what is counted must be 0.
+# First version with the checks -> fault -> query that counts the rows with it.
 _ROW_CHECKS: Mapping[int, Mapping[str, str]] = {
     4: {
-        "evaluations are of no known role": "SELECT COUNT(*) FROM evaluations WHERE "
+        "evaluations have an unknown role": "SELECT COUNT(*) FROM evaluations WHERE "
         "role NOT IN ('search', 'baseline', 'tuned')",
-        "samples are of no type that a search writes": "SELECT COUNT(*) FROM samples WHERE typeof(step) != 'integer' "
+        "samples have types that no search writes": "SELECT COUNT(*) FROM samples WHERE typeof(step) != 'integer' "
         "OR step < 0 OR typeof(key) != 'text' OR typeof(rule) != 'text' OR typeof(reward) != 'real' "
         "OR typeof(staleness) != 'integer'",
         "samples are out of order": "SELECT COUNT(*) FROM samples JOIN samples AS later "
@@ -189,7 +189,7 @@ _ROW_CHECKS: Mapping[int, Mapping[str, str]] = {
         "samples are missing": "SELECT COALESCE(MAX(position), 0) - COUNT(*) FROM samples",
         "samples have no evaluation": "SELECT COUNT(*) FROM samples WHERE key != '' "
         "AND key NOT IN (SELECT key FROM evaluations)",
-        "samples have another reward than their evaluation": "SELECT COUNT(*) FROM samples "
+        "samples have a reward that differs from their evaluation's": "SELECT COUNT(*) FROM samples "
         "JOIN evaluations USING (key) WHERE samples.reward != evaluations.reward",
     },
     6: {
@@ -198,19 +198,19 @@ _ROW_CHECKS: Mapping[int, Mapping[str, str]] = {
     7: {
         "samples do not say whether they are tuned": "SELECT COUNT(*) FROM samples LEFT JOIN evaluations USING (key) "
         "WHERE tuned NOT IN (0, 1) OR tuned != COALESCE(role = 'tuned', 0)",
-        "tuned rules are of no form": "SELECT COUNT(*) FROM evaluations AS tuned "
+        "tuned rules have no form": "SELECT COUNT(*) FROM evaluations AS tuned "
         "WHERE (role = 'tuned' AND form = '') OR (role = 'baseline' AND form != '') "
         "OR (form != '' AND form NOT IN (SELECT key FROM evaluations WHERE form = ''))",
         "tuned rules were not measured": "SELECT COUNT(*) FROM evaluations WHERE role = 'tuned' "
         f"AND (status NOT IN ({', '.join(map(repr, MEASURED))}) OR learning_rate IS NULL)",
-        "rounds of tuning are of no type that a search writes": "SELECT COUNT(*) FROM tunings "
+        "rounds of tuning have types that no search writes": "SELECT COUNT(*) FROM tunings "
         "WHERE typeof(form) != 'text' OR typeof(round) != 'integer' OR typeof(step) != 'integer' OR step < 0 "
         "OR typeof(steps) != 'integer' OR steps < 0 OR typeof(trials) != 'text'",
-        "rounds of tuning are of no form": "SELECT COUNT(*) FROM tunings "
+        "rounds of tuning have no form": "SELECT COUNT(*) FROM tunings "
         "WHERE form NOT IN (SELECT key FROM evaluations WHERE role != 'tuned')",
         "forms lack a round of tuning": "SELECT COUNT(*) FROM "
         "(SELECT form FROM tunings GROUP BY form HAVING MIN(round) != 0 OR MAX(round) != COUNT(*) - 1)",
-        "tuned rules are of no round": "SELECT COUNT(*) FROM evaluations WHERE form != '' "
+        "tuned rules belong to no round": "SELECT COUNT(*) FROM evaluations WHERE form != '' "
         f"AND (role = 'tuned') != (key IN (SELECT {KEY_OF_ROUND} FROM tunings))",
     },
 }

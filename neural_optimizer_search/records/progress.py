@@ -6,7 +6,7 @@ from typing import Any, Optional, TypeVar
 
 
 def write_above_bar(text: str) -> None:
-    """Prints a line on standard error; an existing bar is redrawn below it."""
+    """Prints a line to standard error; a progress bar is redrawn below it."""
     from tqdm import tqdm
 
     tqdm.write(text, file=sys.stderr)
@@ -17,14 +17,14 @@ _Bar = TypeVar("_Bar", bound="ProgressBar")
 
 
 class ProgressBar:
-    """Shows what is done, how long it took, how long it will take, and a note.
+    """Shows progress, elapsed time, remaining time and a note.
 
     Args:
-      total: How much there is to do; None if unknown.
-      unit: What is counted, such as "rules"; None shows a percentage, for what means nothing to a reader.
-      done: How much was done before.
+      total: The amount of work; None if unknown.
+      unit: The unit of work, such as "rules"; None shows a percentage, for units that mean nothing to a reader.
+      done: The amount of work done before.
 
-    A terminal redraws the bar; a file gets a line now and then. Use it as a context manager.
+    A terminal redraws the bar; a file gets a line at most every 15 seconds. Use it as a context manager.
     """
 
     def __init__(self, total: Optional[int], unit: Optional[str], done: int = 0):
@@ -39,7 +39,7 @@ class ProgressBar:
             initial=done,
             mininterval=0.2 if sys.stderr.isatty() else 15,
             bar_format=self._format,
-            # With nothing to do it is shown once, at the end.
+            # If there is nothing to do, the bar is shown once, at the end.
             delay=1e-6 if total is not None and done >= total else 0,
         )
 
@@ -52,30 +52,30 @@ class ProgressBar:
 
     @property
     def done(self) -> int:
-        """How much is done."""
+        """The amount of work done."""
         return self._bar.n
 
     @property
     def speed(self) -> Optional[float]:
-        """How much is done per second; None if not known yet."""
+        """The work done per second; None if unknown."""
         return self._bar.format_dict["rate"]
 
     def expect(self, total: Optional[int]) -> None:
-        """Sets how much there is to do."""
+        """Sets the total amount of work."""
         self._bar.total = total
 
     def end_by(self, began: float, seconds: Optional[float]) -> None:
-        """Shows what is left of a time limit, in place of what is left to do at the speed so far.
+        """Shows the time left until a limit instead of an estimate from the speed.
 
         Args:
-          began: When the time began, as of `time.monotonic`.
-          seconds: The limit; None for the speed again.
+          began: The beginning of the time, from `time.monotonic`.
+          seconds: The limit; None to return to the estimate.
         """
         self._time_limit = None if seconds is None else (began, seconds)
         self._show_time_left()
 
     def _show(self):
-        """Called before the bar is drawn."""
+        """Updates the format of the bar; called before it is drawn."""
         self._bar.delay = 0
         self._show_time_left()
 
@@ -90,26 +90,26 @@ class ProgressBar:
         self._bar.bar_format = f"{{desc}}{{n_fmt}} {self._unit} |{bar}| {{elapsed}}, {clock} left{{postfix}}"
 
     def advance(self, count: int = 1) -> None:
-        """So much more is done. More than there was to do moves the end."""
+        """Adds to the work done; raises the total if it is exceeded."""
         self._show()
         if self._bar.total is not None:
             self._bar.total = max(self._bar.total, self._bar.n + count)
         self._bar.update(count)
 
     def note(self, text: str) -> None:
-        """The text after the bar."""
+        """Sets the text after the bar."""
         self._note, self._waiting = text, False
         self._bar.set_postfix_str(text, refresh=False)
 
     def wait_for(self, text: str) -> None:
-        """What keeps the bar where it is, which stands behind the note; "" if nothing does."""
-        # Nothing is done that would redraw the bar.
+        """Shows, after the note, what the bar is waiting for; "" for nothing."""
+        # While waiting, nothing else redraws the bar.
         if (text or self._waiting or self._time_limit) and time.monotonic() >= self._told + self._bar.mininterval:
             self._waiting, self._told = bool(text), time.monotonic()
             self._show()
             self._bar.set_postfix_str(", ".join(filter(None, (self._note, text))))
 
     def title(self, text: str) -> None:
-        """The text before the bar."""
+        """Sets the text before the bar."""
         self._show()
         self._bar.set_description_str(text + "  " if text else "")

@@ -1,6 +1,6 @@
 """Evaluations and samples as rows of SQLite, which takes any value in any column.
 
-Anything that no search writes raises `Damaged`: a ledger may come from a stranger, and a file may rot.
+Values that no search writes raise `Damaged`: a ledger may come from a stranger, and files may be corrupted.
 """
 
 import contextlib
@@ -22,25 +22,25 @@ _FIELDS = (
     "key", "reward", "status", "message", "learning_rate", "accuracy", "seconds", "worker", "flipped", "cached",
     "schedule", "weight_decay", "steps", "sweep_reward", "form", "rewards", "sweep", "seeds", "parts"
 )  # fmt: skip
-COLUMNS = ("rule", *_FIELDS)  # of an evaluation
-FRESH_COLUMNS = (*COLUMNS, "curves")  # of one with fresh seeds
+COLUMNS = ("rule", *_FIELDS)  # columns of an evaluation
+FRESH_COLUMNS = (*COLUMNS, "curves")  # columns of an evaluation with fresh seeds
 
-# A rule that no search proposed could be a tree of 2^1000 words.
+# Limits on rules, because a rule that no search proposed could be a tree of 2^1000 words.
 MAX_ITERATIONS = 64
 MAX_WORDS = 1000
 
 
 class Sample(NamedTuple):
-    """What an algorithm proposed.
+    """A rule that an algorithm proposed, or whose constants were tuned.
 
     Attributes:
       step: The number of the batch, in the order in which the algorithm learned from them.
       rule: The `Rule` as it was spelled.
       reward: Its reward.
-      key: The key of its evaluation; empty if the screen let it not pass.
-      staleness: How many batches the algorithm had learned from between proposing this one and learning from it.
-      alike: Whether that evaluation is of another function, which behaves alike.
-      tuned: Whether no algorithm proposed it: its constants were tuned, and the reward is for these.
+      key: The key of its evaluation; "" if the screen stopped it.
+      staleness: Number of batches from which the algorithm learned between proposing this one and learning from it.
+      alike: Whether its evaluation is that of another function, which behaves alike.
+      tuned: Whether its constants were tuned, so that no algorithm proposed it; the reward is for these constants.
     """
 
     step: int
@@ -53,7 +53,7 @@ class Sample(NamedTuple):
 
     @property
     def screened(self) -> bool:
-        """Whether the screen saw that no child needs to be trained."""
+        """Whether the screen stopped it, so that no child was trained."""
         return not self.key
 
 
@@ -62,7 +62,7 @@ class Start(NamedTuple):
 
     Attributes:
       rule: The `Rule`.
-      tuned: Learning rate, schedule and weight decay with which another run found or tuned it; None if none did.
+      tuned: Learning rate, schedule and weight decay with which another run found or tuned it; None without one.
     """
 
     rule: Rule
@@ -75,9 +75,9 @@ class Tuning(NamedTuple):
     Attributes:
       form: The key of the evaluation of the rule as it was proposed.
       round: Its number among the rounds of this rule, from 0.
-      step: The step of the search in which its results were learned from, or would have been.
+      step: The step of the search in which its results were used for learning, or would have been.
       steps: Gradient steps that it took.
-      trials: Its trials, as `write_trial` gives them; empty if it failed, or measured what another run tuned.
+      trials: Its trials, as `write_trial` returns them; empty if it failed, or measured a setting from another run.
     """
 
     form: str
@@ -88,7 +88,7 @@ class Tuning(NamedTuple):
 
     @property
     def key(self) -> str:
-        """Of the evaluation of what it found, if it found something."""
+        """The key of the evaluation of its result, if it has one."""
         return f"{self.form} #{self.round}"
 
 
@@ -101,14 +101,14 @@ def to_tuning(form: str, number: int, step: int, steps: int, trials: str) -> Tun
     try:
         found = json.loads(trials)
     except (ValueError, RecursionError) as error:
-        raise Damaged(f"what was tried of {form:.100} is no list: {error!s:.100}.") from error
+        raise Damaged(f"the trials of {form:.100} are not a list: {error!s:.100}.") from error
     if not (isinstance(found, list) and all(isinstance(one, dict) for one in found)):
-        raise Damaged(f"what was tried of {form:.100} is no list of trials.")
+        raise Damaged(f"the trials of {form:.100} are not a list of trials.")
     return Tuning(form, number, step, steps, tuple(found))
 
 
 def to_row(evaluation: Evaluation, columns: Sequence[str] = COLUMNS) -> dict[str, Any]:
-    """An `Evaluation` as values that SQLite holds, by column."""
+    """An `Evaluation` as values that SQLite can store, by column."""
     row = {**vars(evaluation), "rule": write_rule(evaluation.rule)}
     row["parts"] = [part._asdict() for part in evaluation.parts]
     row.update({field: json.dumps(row[field]) for field in _JSON_FIELDS})
@@ -116,7 +116,7 @@ def to_row(evaluation: Evaluation, columns: Sequence[str] = COLUMNS) -> dict[str
 
 
 def from_row(row: Mapping[str, Any]) -> Evaluation:
-    """Undoes `to_row`.
+    """The inverse of `to_row`.
 
     Raises:
       Damaged: If no search writes such a row.
@@ -127,7 +127,7 @@ def from_row(row: Mapping[str, Any]) -> Evaluation:
         row["sweep"] = tuple((rate, loss) for rate, loss in row["sweep"])
         row["curves"] = tuple(map(tuple, row.get("curves", ())))
     except (TypeError, ValueError, RecursionError) as error:
-        raise Damaged(f"the evaluation of {rule.formula():.100} is no evaluation: {error!s:.100}.") from error
+        raise Damaged(f"the evaluation of {rule.formula():.100} is invalid: {error!s:.100}.") from error
     what = f"the evaluation of {rule.formula():.100}"
     _check_fields(row, _EVALUATION, lambda: what)
     row["parts"] = tuple(_read_part(part, what) for part in row["parts"])
@@ -147,9 +147,9 @@ def _read_part(fields, what):
 
 
 def check_parts(evaluation: Evaluation) -> Evaluation:
-    """The evaluation, if its reward is what its parts are worth; else `Damaged`. What was stopped has an estimate."""
+    """Returns the evaluation if its reward matches its parts; else raises `Damaged`. Stopped rules have estimates."""
     parts = evaluation.parts
-    # What diverges on the first task has no reward.
+    # A rule that diverges on the first task has no reward.
     if parts and evaluation.status in MEASURED and evaluation.reward:
         worth = sum(part.score for part in parts) / len(parts)
         if not math.isclose(evaluation.reward, worth, rel_tol=1e-9, abs_tol=1e-12):
@@ -158,19 +158,19 @@ def check_parts(evaluation: Evaluation) -> Evaluation:
 
 
 def check_sample(sample: Sample) -> Sample:
-    """The sample, if a search can have written it; else `Damaged`."""
+    """Returns the sample if a search can have written it; else raises `Damaged`."""
     _check_fields(sample._asdict(), _SAMPLE, lambda: "a sample")
     return sample
 
 
 def write_rule(rule: Rule) -> str:
-    """A `Rule` as text: its iterations and, where they are not the papers', its constants."""
+    """A `Rule` as text: its iterations and, where they differ from the papers', its constants."""
     constants = rule.constants.changes()
     return json.dumps({"iterations": rule.iterations, "constants": constants} if constants else rule.iterations)
 
 
 def read_rule(text: Any) -> Rule:
-    """Undoes `write_rule`.
+    """The inverse of `write_rule`.
 
     Raises:
       Damaged: If the text is not a rule, or one that no search proposes.
@@ -178,34 +178,34 @@ def read_rule(text: Any) -> Rule:
     try:
         rule = _make_rule(json.loads(text))
     except (TypeError, ValueError, RecursionError) as error:
-        raise Damaged(f"it has what is no rule: {error!s:.300}") from error
+        raise Damaged(f"it has an invalid rule: {error!s:.300}") from error
     if rule.depth > MAX_ITERATIONS or _count_words(rule) > MAX_WORDS:
         raise Damaged(f"it has a rule of more than {MAX_WORDS} words or {MAX_ITERATIONS} iterations.")
     return rule
 
 
 def write_start(start: Start) -> Any:
-    """A `Start` as plain values, which JSON can hold."""
+    """A `Start` as plain values, which can be written to JSON."""
     rule = write_rule(start.rule)
     return rule if start.tuned is None else [rule, *start.tuned]
 
 
 def read_start(written: Any) -> Start:
-    """Undoes `write_start`.
+    """The inverse of `write_start`.
 
     Raises:
-      Damaged: If it is none.
+      Damaged: If the values are not a `Start`.
     """
     if not isinstance(written, list):
         return Start(read_rule(written))
     kinds = (_is_text, _is_number, _is_schedule, is_weight_decay)
     if len(written) != len(kinds) or not all(is_kind(x) for is_kind, x in zip(kinds, written)):
-        raise Damaged(f"it starts with what is no setting: {written!r:.100}")
+        raise Damaged(f"it starts with an invalid setting: {written!r:.100}")
     return Start(read_rule(written[0]), tuple(written[1:]))
 
 
 def read_descent(recorded: Mapping[str, Any]) -> Descent:
-    """The `Descent` that a search recorded; raises `Damaged` if it is none."""
+    """The `Descent` that a search recorded; raises `Damaged` if it is invalid."""
     try:
         return make_descent(recorded)
     except ValueError as error:
@@ -213,10 +213,10 @@ def read_descent(recorded: Mapping[str, Any]) -> Descent:
 
 
 def read_batch_size(row: Any) -> tuple[int, Optional[int]]:
-    """A row of `Ledger.earlier_batch_sizes`; raises `Damaged` if it is none."""
+    """A row of `Ledger.earlier_batch_sizes`; raises `Damaged` if it is invalid."""
     is_pair = isinstance(row, list) and len(row) == 2 and type(row[0]) is int
     if not is_pair or not (row[1] is None or (type(row[1]) is int and row[1] > 0)):
-        raise Damaged("its batch sizes are no pairs of the number of a proposal and a size.")
+        raise Damaged("its batch sizes are not pairs of the number of a proposal and a size.")
     return row[0], row[1]
 
 
@@ -225,19 +225,21 @@ def _make_rule(content):
         return Rule(content)
     rule = Rule(content.pop("iterations", None), Constants.from_changes(content.pop("constants", {})))
     if content or not rule.constants.changes():
-        raise ValueError("beside iterations must stand constants that are not the papers', and nothing else.")
+        raise ValueError(
+            "apart from iterations, it must have constants that differ from the papers', and nothing else."
+        )
     return rule
 
 
 def _count_words(rule):
-    """The words of the rule as a tree, in which an output stands as often as it is read."""
+    """Counts the words of the rule as a tree, which repeats an output each time it is read."""
     counts = []
     for op1, op2, *_ in rule.iterations:
         counts.append(3 + sum(counts[op] if isinstance(op, int) else 1 for op in (op1, op2)))
     return counts[-1]
 
 
-# -- What each field may hold ----------------------------------------------------------------------
+# -- Allowed values of each field ------------------------------------------------------------------
 
 
 def _check_fields(record, allowed, what):
@@ -251,7 +253,7 @@ def _is_text(value):
 
 
 def _is_number(value):
-    # JSON has whole numbers of any length, which cannot become a float.
+    # JSON has integers of any length, and large ones do not fit a float.
     return math.isfinite(value) if isinstance(value, float) else isinstance(value, int) and abs(value) < 2**63
 
 
@@ -290,7 +292,7 @@ def _is_sweep(pairs):
 
 
 def _are_curves(curves):
-    """Numbers for each seed, equally many."""
+    """Whether there are numbers for each seed, equally many."""
     return len(set(map(len, curves))) <= 1 and all(map(_are_numbers, curves))
 
 

@@ -14,14 +14,14 @@ from neural_optimizer_search.measuring.evaluation import Evaluation
 LEDGER = "ledger.sqlite"
 LEADERBOARD = "leaderboard.txt"
 CONTROLLER = "controller"  # checkpoints of an algorithm
-TRACEBACKS = "tracebacks.txt"  # of rules that failed
+TRACEBACKS = "tracebacks.txt"  # tracebacks of rules that failed
 TENSORBOARD = "tensorboard"
 REPORT = "report.html"
 PROMOTION_FILE = "promotion.json"
 STUDY, TUNED = "study.sqlite", "tuned.txt"
 TRAINING_CONFIG, TRAINING_LOCK, TRAINING_STATE = "config.json", "training.lock", "state.npz"
 
-# What a directory belongs to that has all these files.
+# The files of a directory -> its owner.
 _OWNERS = {
     (PROMOTION_FILE,): "a promotion",
     (STUDY,): "a tuning of nos-tune",
@@ -32,7 +32,7 @@ _OWNERS = {
 
 
 def make_directory(what: str) -> Path:
-    """A new directory under runs, named after what is run and the time. Two that begin at once get two."""
+    """Makes a directory under runs with a unique name from the work and the time."""
     now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     Path("runs").mkdir(exist_ok=True)
     for suffix in itertools.chain([""], (f"-{number}" for number in itertools.count(2))):
@@ -44,24 +44,24 @@ def make_directory(what: str) -> Path:
 
 
 def find_owner(directory: Path) -> Optional[str]:
-    """What a directory belongs to, such as "a search"; None if it is free for anything. A directory has one owner."""
+    """The owner of a directory, such as "a search"; None if it has none. A directory has at most one owner."""
     owners = (owner for names, owner in _OWNERS.items() if all(os.path.lexists(directory / name) for name in names))
     return next(owners, None)
 
 
 def find_other_file(directory: Path, names: Iterable[str]) -> Optional[str]:
-    """The first of these names that something in a directory has, of which no run made it; None if they are free."""
+    """The first of these names that already exists in a directory without an owner; None if all of them are free."""
     return next((name for name in names if os.path.lexists(directory / name)), None)
 
 
 def remove_unbegun(directory: Path, name: str) -> None:
-    """Removes a run that could not begin, so that the corrected command may be given again.
+    """Removes a run that could not begin, so that the corrected command can be run again.
 
-    One that has written tracebacks stays: they say why it could not.
+    A run with tracebacks stays, because they explain the failure.
 
     Args:
-      directory: The run's directory, which stays if anything else is in it.
-      name: Its file that makes the directory a run's.
+      directory: The run's directory, which stays if it contains anything else.
+      name: The file that marks the directory as a run's.
     """
     if not os.path.lexists(directory / TRACEBACKS):
         (directory / name).unlink()
@@ -70,10 +70,10 @@ def remove_unbegun(directory: Path, name: str) -> None:
 
 
 def require_own_files(directory: Path) -> None:
-    """Checks that what a run writes beside its ledger is not, by a link, somewhere else.
+    """Checks that no file that a run writes in addition to its ledger is a link to somewhere else.
 
     Raises:
-      Damaged: If a file or directory of it is a link, or a file has another name too.
+      Damaged: If one of its files or directories is a symbolic link, or a file has further hard links.
     """
     for name in (CONTROLLER, TENSORBOARD):
         place = directory / name
@@ -85,5 +85,5 @@ def require_own_files(directory: Path) -> None:
 
 
 def rank(evaluations: Iterable[Evaluation]) -> list[Evaluation]:
-    """The evaluations by reward, the best first; of equal ones, the one found first."""
+    """The evaluations by reward, best first; ties stay in the order in which they were found."""
     return sorted(evaluations, key=lambda e: -e.reward)

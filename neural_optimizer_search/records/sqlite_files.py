@@ -1,4 +1,4 @@
-"""SQLite files of unknown origin: nothing in them runs, nothing hangs, and reading leaves no trace."""
+"""Safe access to SQLite files of unknown origin: nothing in them runs, nothing hangs, and reading leaves no trace."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ from typing import Any
 
 from neural_optimizer_search.files import Damaged, require_own, require_regular
 
-# What SQLite writes beside a file.
+# Suffixes of the files that SQLite writes next to a database.
 JOURNALS = ("-wal", "-shm", "-journal")
 
 
@@ -19,25 +19,25 @@ def connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
 
     Args:
       path: The file.
-      mode: SQLite's: "rw", or "ro" to read.
+      mode: SQLite's mode: "rw", or "ro" for reading.
 
     Raises:
       FileNotFoundError, sqlite3.Error: If it cannot be opened.
-      Damaged: If it, or what lies beside it, is a pipe or the like, for which SQLite would wait forever.
+      Damaged: If it, or a file next to it, is a pipe or the like, on which SQLite would wait forever.
     """
     require_plain(path)
     return _connect(path, f"mode={mode}")
 
 
 def require_plain(path: Path) -> None:
-    """Checks that a file is regular and not empty, and that what SQLite would use beside it belongs to it alone.
+    """Checks that a file is regular and not empty, and that its journals belong to it alone.
 
     Raises:
-      FileNotFoundError: If the file is not there.
-      Damaged: If that is not so.
+      FileNotFoundError: If the file does not exist.
+      Damaged: If a check fails.
     """
     require_regular(path)
-    real = Path(os.path.realpath(path))  # SQLite looks beside what a link leads to
+    real = Path(os.path.realpath(path))  # SQLite looks for journals next to the target of a link
     for journal in JOURNALS:
         with contextlib.suppress(FileNotFoundError):
             require_own(real.with_name(real.name + journal))
@@ -46,11 +46,11 @@ def require_plain(path: Path) -> None:
 
 
 def copy(path: Path, target: Path) -> None:
-    """Copies a file as it is now, with what its writer has not yet merged into it; leaves nothing beside it.
+    """Copies a file as it is now, including changes in its journal; leaves nothing next to it.
 
     Args:
-      path: The file; it may be being written, and its directory may be read-only.
-      target: Where the copy is made; another directory.
+      path: The file; another process may be writing it, and its directory may be read-only.
+      target: The path of the copy, in another directory.
 
     Raises:
       FileNotFoundError, OSError, sqlite3.Error: If it cannot be read, or there is no space for the copy.
@@ -59,7 +59,7 @@ def copy(path: Path, target: Path) -> None:
     require_plain(path)
     real = Path(os.path.realpath(path))
     journals = [real.with_name(real.name + journal) for journal in JOURNALS]
-    # Without a journal beside it, no process writes, and then SQLite need not leave files there, or be able to.
+    # Without a journal, no process is writing, so SQLite need not create files in the directory.
     is_written = any(journal.exists() for journal in journals if not journal.name.endswith("-shm"))
     mode = "mode=ro" if is_written else "immutable=1"
     try:
@@ -71,7 +71,7 @@ def copy(path: Path, target: Path) -> None:
             raise OSError(f"there is no space for a copy of {path} in {where}") from error
         if not any(words in str(error) for words in ("unable to open", "readonly database", "disk I/O error")):
             raise
-        # SQLite may not, or has no space to, make the index of a journal or undo one: its writer is gone.
+        # The writer is gone, and SQLite has no permission or no space to index its journal or roll it back.
         for file in (real, *filter(Path.exists, journals)):
             shutil.copyfile(file, target.with_name(file.name.replace(real.name, target.name, 1)))
     except sqlite3.DatabaseError as error:
@@ -87,7 +87,7 @@ def read_rows(db: sqlite3.Connection, query: str, values: Sequence[Any] = ()) ->
     """
     try:
         cursor = db.execute(query, values)
-        while row := cursor.fetchone():  # `yield from` would use the cursor when the file may be closed
+        while row := cursor.fetchone():  # `yield from` would use the cursor when the file may already be closed
             yield row
     except sqlite3.OperationalError as error:
         if "decode" not in str(error):  # SQLite's word for text that is not UTF-8
@@ -98,12 +98,12 @@ def read_rows(db: sqlite3.Connection, query: str, values: Sequence[Any] = ()) ->
 
 
 def read_schema(db: sqlite3.Connection) -> list[tuple]:
-    """Everything that a file defines: tables, indices, views and triggers."""
+    """The schema of a file: its tables, indices, views and triggers."""
     return sorted(read_rows(db, "SELECT type, name, tbl_name, COALESCE(sql, '') FROM sqlite_master"))
 
 
 def make_schema(statements: str) -> list[tuple]:
-    """What `read_schema` reads of a file that was made with these statements."""
+    """The result of `read_schema` for a file that was created with these statements."""
     with contextlib.closing(sqlite3.connect(":memory:")) as db:
         db.executescript(statements)
         return read_schema(db)

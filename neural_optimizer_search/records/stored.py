@@ -1,4 +1,4 @@
-"""Rows of a ledger as a sequence that stays in its file: a long search has more than memory should hold."""
+"""Rows of a ledger as a sequence that stays in its file, because a long search has too many to keep in memory."""
 
 import sqlite3
 from array import array
@@ -11,7 +11,7 @@ _Row = TypeVar("_Row")
 
 
 class Joined(Sequence[_Row]):
-    """Two sequences, one after the other."""
+    """The concatenation of two sequences."""
 
     def __init__(self, first: Sequence[_Row], second: Sequence[_Row]):
         self._first, self._second = first, second
@@ -38,13 +38,13 @@ class Joined(Sequence[_Row]):
 
 
 class StoredRows(Sequence[_Row]):
-    """Rows of a table in the order of their numbers; each is read, and checked, when it is asked for.
+    """Rows of a table in the order of their numbers; each is read and checked on access.
 
-    The ledger must stay open, and these rows as they are.
+    The ledger must stay open, and these rows must not change.
 
     Args:
       db: The ledger's connection.
-      query: SELECT of the columns FROM the table.
+      query: The query `SELECT columns FROM table`.
       where: A condition in SQL that selects rows.
       values: Values for the "?" in the condition.
       make: Makes a row from the values of its columns.

@@ -1,1 +1,1 @@
-"""A search as a page to read: `nos-report`."""
+"""The HTML report of a search: `nos-report`."""

@@ -1,4 +1,4 @@
-"""The results of a search for other programs: `nos-report --json`."""
+"""The results of a search as JSON, for `nos-report --json`."""
 
 import json
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from neural_optimizer_search.search.ranking import SHOWN, Contender, Ranking
 
 
 def write_json(runs: Sequence[RecordedSearch]) -> str:
-    """One object with a list of runs, each with its flags, its counts and its leaderboard."""
+    """A JSON object with a list of runs, each with its flags, counts and leaderboard."""
     return json.dumps({"runs": [_describe(run) for run in runs]}, indent=1, allow_nan=False) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""Scales, ticks and frames of charts: from values to places in an SVG."""
+"""Scales, ticks and frames of charts, which map values to SVG coordinates."""
 
 import math
 from collections.abc import Sequence
@@ -10,19 +10,19 @@ from neural_optimizer_search.report.markup import Element, element
 if TYPE_CHECKING:  # Python 3.9 has it elsewhere
     from typing_extensions import TypeGuard
 
-# Margins around the plot, for the ticks' labels and the axes' titles.
+# Margins around the plot, for tick labels and axis titles.
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 26, 42
-DIGIT = 7  # width of a tick's digit, in the font of style.css
+DIGIT = 7  # width of a digit in a tick label, in the font of style.css
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Places values on an axis. A value outside it goes to the nearer end.
+    """Maps values to pixels on an axis; values outside it are clipped to the nearer end.
 
     Attributes:
-      low: The value at `start`; its logarithm, if `log`.
-      high: The value at `end`; its logarithm, if `log`.
+      low: The value at `start`, or its base-10 logarithm if `log`.
+      high: The value at `end`, or its base-10 logarithm if `log`.
       start: The pixel where the axis begins.
       end: The pixel where the axis ends.
       log: Whether the axis is logarithmic.
@@ -56,40 +56,40 @@ class Scale:
 
 
 def is_plottable(value: Optional[float]) -> "TypeGuard[float]":
-    """Whether a number has a place on an axis: differences of larger ones are not finite."""
+    """Whether a number is finite and below 1e100, so that arithmetic on an axis stays finite."""
     return value is not None and math.isfinite(value) and abs(value) < 1e100
 
 
 def linear_scale(values: Sequence[float], start: float, end: float, floor: Optional[float] = None) -> Scale:
-    """A linear `Scale` that holds all values.
+    """A linear `Scale` that covers all values.
 
     Args:
-      values: The values; there may be none.
+      values: The values; may be empty.
       start: The pixel where the axis begins.
       end: The pixel where the axis ends.
-      floor: Where the axis begins, if no value is below it.
+      floor: The start of the axis, unless a value is below it.
     """
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
     if floor is not None and low >= floor:
         low = floor
-    if high - low <= 1e-9 * max(abs(low), abs(high), 1e-9):  # equal, or not to be told apart on an axis
+    if high - low <= 1e-9 * max(abs(low), abs(high), 1e-9):  # equal, or indistinguishable on an axis
         high = low + max(abs(low), 1.0)
     step = _round_step((high - low) / 5)
     return Scale(low if low == floor else math.floor(low / step) * step, math.ceil(high / step) * step, start, end)
 
 
 def counting_scale(last: int, start: float, end: float) -> Scale:
-    """A `Scale` of the numbers 1 to `last`, which begins at 0."""
+    """A `Scale` from 0 to `last` with ticks at whole numbers."""
     return Scale(0.0, float(max(last, 1)), start, end, whole=True)
 
 
 def count_decades(values: Sequence[float]) -> float:
-    """How many powers of ten lie between the least and the largest of values above 0; at least one."""
+    """The number of decades between the smallest and the largest of positive values; at least one."""
     return max(math.log10(max(values)) - math.log10(min(values)), 1.0) if values else 1.0
 
 
 def logarithmic_scale(values: Sequence[float], start: float, end: float, span: float) -> Scale:
-    """A logarithmic `Scale` of `span` powers of ten and a margin, with values above 0 in its middle."""
+    """A logarithmic `Scale` of `span` decades plus a margin, centred on positive values."""
     middle = (math.log10(max(values)) + math.log10(min(values))) / 2 if values else 0.0
     return Scale(middle - 0.54 * span, middle + 0.54 * span, start, end, log=True, whole=True)
 
@@ -102,7 +102,7 @@ def frame(x: Scale, y: Scale, x_title: str, y_title: str, ticks: tuple[int, int]
       y: The vertical scale.
       x_title: What the horizontal axis shows.
       y_title: What the vertical axis shows.
-      ticks: About how many ticks each axis has.
+      ticks: Approximate numbers of ticks on the horizontal and the vertical axis.
 
     Returns:
       A `g` element.
@@ -125,7 +125,7 @@ def frame(x: Scale, y: Scale, x_title: str, y_title: str, ticks: tuple[int, int]
 
 
 def _label_below(label, at, edge, y):
-    """A label under its tick; one that would be cut off ends at the picture's edge."""
+    """A label centred under its tick; one that would be cut off ends at the chart's edge instead."""
     fits = at + DIGIT * len(label) / 2 <= edge
     return element("text", label, x=at if fits else edge, y=y, class_=f"tick {'middle' if fits else 'end'}")
 

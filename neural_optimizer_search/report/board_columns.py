@@ -1,4 +1,4 @@
-"""The columns of the leaderboard, for a search whose best rules were measured with fresh seeds, and for any other."""
+"""The columns of the leaderboard, with and without fresh seeds."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from neural_optimizer_search.report.run import RecordedSearch
 from neural_optimizer_search.report.statistics import deviation
 from neural_optimizer_search.search.ranking import Contender
 
-WITHIN = 0.75  # the share of the rows, the best, for which pictures of intervals have room
+WITHIN = 0.75  # share of the rows, best first, whose intervals set the range of the charts
 
 
 class Column(NamedTuple):
@@ -23,7 +23,7 @@ class Column(NamedTuple):
 
     Attributes:
       title: Its title.
-      cell: Makes the cell of a `Contender`.
+      cell: Function that makes the cell of a `Contender`.
       is_number: Whether it holds numbers.
       is_rule: Whether it holds the rules.
     """
@@ -35,11 +35,11 @@ class Column(NamedTuple):
 
 
 def search_columns(run: RecordedSearch, shown: Sequence[Contender]) -> list[Column]:
-    """The columns of rewards that the search saw, and the rules'.
+    """The leaderboard columns with the rewards that the search saw.
 
     Args:
       run: The search.
-      shown: Those of its ranking that have rows.
+      shown: The contenders that have rows.
     """
     ends, title = _find_ends([one.evaluation for one in shown]), run.score_words.reward
     if ends:
@@ -58,7 +58,7 @@ def search_columns(run: RecordedSearch, shown: Sequence[Contender]) -> list[Colu
 
 
 def _score_columns(run, choose):
-    """The score on each of several tasks, or the number beside the reward on one."""
+    """One column per task with its score; with a single task, one with the score at the end of the final run."""
     if not run.ranking.tasks:
         return [Column(run.score_words.title, lambda one: wording.score(choose(one).accuracy), True)]
 
@@ -78,7 +78,7 @@ def _name_rates(run):
 
 
 def say_rates(evaluation: Evaluation) -> str:
-    """The learning rate, or those of several tasks in their order."""
+    """The learning rate; with several tasks, one per task in their order."""
     return ", ".join(wording.rate(one.learning_rate) for one in evaluation.parts or [evaluation])
 
 
@@ -87,7 +87,7 @@ def _draw_seeds(evaluation, ends):
 
 
 def fresh_columns(run: RecordedSearch, shown: Sequence[Contender]) -> list[Column]:
-    """The columns of rewards with fresh seeds, and the rules'; as for `search_columns`."""
+    """The leaderboard columns with rewards over fresh seeds; see `search_columns` for the arguments."""
     intervals = {id(one): one.interval for one in shown if one.interval}
     low, high = _find_room(list(intervals.values()))
     reference = run.ranking.reference
@@ -111,7 +111,7 @@ def fresh_columns(run: RecordedSearch, shown: Sequence[Contender]) -> list[Colum
 
 
 def rule_cell(run: RecordedSearch, one: Contender, numbers: str = "") -> Element:
-    """A rule under its shortest formula, and as it was found; how many others are like it; and what else is said."""
+    """The cell of a rule: its shortest formula, its status, the formula that was trained, and notes."""
     e, is_known = one.evaluation, one.place == 0
     status = [" ", element("span", e.status, class_="status")] if e.status != "ok" else None
     setting = (
@@ -125,14 +125,14 @@ def rule_cell(run: RecordedSearch, one: Contender, numbers: str = "") -> Element
 
 
 def _say_found(shortest, rule):
-    """What was trained; where that differs in the constants only, these."""
+    """The formula that was trained; only its constants if nothing else differs."""
     if rule.constants != PAPER and is_spelled_alike(shortest, rule):
         return "found with ", element("code", rule.constants.text().lstrip(", "))
     return "found as ", element("code", rule.formula())
 
 
 def is_spelled_alike(one: Rule, other: Rule) -> bool:
-    """Whether two rules differ in their constants only."""
+    """Whether two rules are the same apart from their constants."""
     return (
         dataclasses.replace(one, constants=PAPER).canonical()
         == dataclasses.replace(other, constants=PAPER).canonical()
@@ -146,12 +146,12 @@ def _say_numbers(run, one):
 
 
 def is_shorter(shortest: Rule, found: Rule) -> bool:
-    """Whether a rule's shortest formula says something else than the one under which it was found."""
+    """Whether a rule's shortest formula differs from the one that was found."""
     return shortest.canonical() != found.canonical()
 
 
 def say_alike(one: Contender) -> str:
-    """How many rules are like one, in words; "" if none is."""
+    """The number of rules that behave like this one, in words; "" if there are none."""
     if not one.alike:
         return ""
     behave = "behaves" if one.alike == 1 else "behave"
@@ -163,15 +163,15 @@ def _spread(one):
 
 
 def _find_ends(evaluations):
-    """(least, largest) reward for the picture of the seeds; None if it would show nothing."""
+    """(smallest, largest) reward for the charts of the seeds; None if these would show nothing."""
     rewards = [reward for e in evaluations for reward in (*e.rewards, e.reward) if is_plottable(reward)]
-    # Of one seed there is nothing to see that the number does not say.
+    # The chart of a single seed shows nothing that the number does not.
     has_seeds = max(len(e.rewards) for e in evaluations) > 1
     return (min(rewards), max(rewards)) if has_seeds and rewards else None
 
 
 def _find_room(intervals):
-    """(least, largest) reward for the pictures of intervals: the worst rows would press the others together."""
+    """(smallest, largest) reward for the charts of intervals, without the worst rows, which would squeeze them."""
     best = sorted(intervals, key=lambda interval: -interval.mean)[: max(2, round(WITHIN * len(intervals)))]
     ends = [(mean - (half or 0.0), mean + (half or 0.0)) for mean, half in best]
     return min((low for low, _ in ends), default=0.0), max((high for _, high in ends), default=1.0)

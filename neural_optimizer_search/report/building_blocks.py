@@ -11,21 +11,21 @@ from neural_optimizer_search.report.mathml import math, mathml
 from neural_optimizer_search.report.page import scroll_box, section, table
 from neural_optimizer_search.report.run import RecordedSearch
 
-MOST_RULES = 20_000  # sampled rules that are taken apart
-LEAST_TOP, MOST_TOP = 10, 1_000  # rules that count as the best; of a search between, a tenth
+MOST_RULES = 20_000  # maximum number of sampled rules that are decomposed
+LEAST_TOP, MOST_TOP = 10, 1_000  # limits on the number of best rules, otherwise a tenth of those found
 MOST_RANKS = 8
-ROOM = 50  # letters of a part in the table
+ROOM = 50  # maximum length of a formula in the table, in letters
 
 _AGREEMENT = parse_formula("sign(g) * sign(m)")
 
 
 def building_blocks(run: RecordedSearch) -> Optional[Element]:
-    """The section about the sub-expressions that the best rules have; None if too few rules work."""
+    """The section about sub-expressions of the best rules; None if too few rules work."""
     found = run.ranking.found
     count = min(len(found), max(LEAST_TOP, min(len(found) // 10, MOST_TOP)))
     if count < 2:
         return None
-    # Rule after rule: all of them at a time would fill memory.
+    # Read rule by rule: all of them at once would fill memory.
     places = statistics.thin_out(range(len(run.samples)), MOST_RULES)
     blocks, top, sampled = statistics.find_building_blocks(
         (one.rule for one in found[:count]), (run.samples[place].rule for place in places)
@@ -39,12 +39,12 @@ def building_blocks(run: RecordedSearch) -> Optional[Element]:
         for block in blocks
     ]
     intro = (
-        f"Parts that at least two of the best {top.rules} rules have, first those that are more frequent there than "
-        f"among the {sampled.rules:,} sampled rules."
+        f"Sub-expressions that occur in at least two of the best {top.rules} rules, sorted by how much more frequent "
+        f"they are there than among the {sampled.rules:,} sampled rules."
     )
-    head = ("part", f"of the best {top.rules}", "", f"of {sampled.rules:,} sampled", "")
+    head = ("sub-expression", f"in the best {top.rules}", "", f"in {sampled.rules:,} sampled", "")
     return section(
-        "What the best rules are made of",
+        "Building blocks of the best rules",
         element("p", intro, class_="note"),
         _verdict(top, sampled),
         scroll_box(table(head, rows, numbers=(1, 3)), "Building blocks"),
@@ -63,14 +63,14 @@ def _shares(share, whole, class_):
 
 
 def _verdict(top, sampled):
-    """How many rules have the part that the paper names."""
+    """Says how many rules contain the sub-expression that the paper highlights."""
     ranks, in_sampled = [str(rank) for rank in top.agreeing], len(sampled.agreeing)
     listed = ", ".join(ranks[:MOST_RANKS]) + (" …" if len(ranks) > MOST_RANKS else "")
-    where = f"{len(ranks)} of them (rank {listed})" if ranks else "none of them"
+    where = f"{len(ranks)} of the best rules (rank {listed})" if ranks else "none of the best rules"
     return element(
         "p",
         math(_AGREEMENT),
-        f", the part that the paper found again and again, is in {where}, and in {in_sampled:,} of the "
+        f", the sub-expression that the paper found repeatedly, is in {where} and in {in_sampled:,} of the "
         f"{sampled.rules:,} sampled rules ({wording.share(in_sampled, sampled.rules)}).",
         class_="verdict",
     )

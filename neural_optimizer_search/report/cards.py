@@ -1,4 +1,4 @@
-"""The best rules of a search one by one, and the learning rates of all rules shown."""
+"""A card for each of the best rules of a search, and the learning-rate sweeps of the known optimizers."""
 
 from typing import Optional
 
@@ -19,14 +19,14 @@ from neural_optimizer_search.report.statistics import deviation
 from neural_optimizer_search.report.sweeps import share_axes, sweep_chart
 from neural_optimizer_search.report.tree import tree
 
-# Of a sweep; with the tuned constants there was none.
+# Note on a learning-rate sweep: none is made with tuned constants.
 BEFORE = "Measured before the constants were tuned."
 _RESPONSE_NOTE = (
-    "The last picture of a rule shows its update for one gradient after twenty gradients of 1, relative to its "
-    "update for another 1. To the right of 0 the gradient agrees with the average, to the left it turns against it. "
-    "The dashed line is Adam. For a rule with noise, the picture shows the mean."
+    "The last chart of a rule shows its update for one gradient after twenty gradients of 1, relative to its update "
+    "for one more gradient of 1. Right of 0, the gradient has the sign of the average; left of 0, the opposite sign. "
+    "The dashed line is Adam. For a rule with noise, the chart shows the mean."
 )
-# Framework -> its name, and what the file is.
+# Framework -> (its name, a description of the source).
 _FILES = {
     "keras": ("Keras", "a Keras 3 optimizer for every backend"),
     "tensorflow": ("TensorFlow", "a Keras optimizer for TensorFlow, with Keras 2 or 3"),
@@ -36,18 +36,18 @@ _FILES = {
 
 
 def cards(run: RecordedSearch) -> Optional[Element]:
-    """The section with each of the best rules: formula, tree, learning rates, and the rule to copy."""
+    """The section with the best rules: formula, tree, learning rates and text to copy; None if there are none."""
     top = best_rules(run)
     if not top:
         return None
     shared = _sweep_axes(run)
     note = (
-        "For each rule its expression tree, and the validation loss after a short training at each learning rate: "
-        "the filled dot is the rate of the final run, a cross is a rate that diverged, a triangle one whose loss "
-        "lies above the axis. All plots use one scale; only the range of learning rates differs."
+        "Each rule is shown with its expression tree and the validation loss after a short training at each learning "
+        "rate: the filled dot is the rate of the final run, a cross is a rate that diverged, and a triangle is a "
+        "loss above the axis. All charts use one scale; only the range of learning rates differs."
     )
     if run.ranking.tasks:
-        note = "For each rule its expression tree. Of several tasks the loss at each learning rate is not kept."
+        note = "Each rule is shown with its expression tree. Learning-rate sweeps on several tasks are not recorded."
     return section(
         "The best rules, one by one",
         element("p", f"{note} {_RESPONSE_NOTE}", class_="note"),
@@ -57,7 +57,7 @@ def cards(run: RecordedSearch) -> Optional[Element]:
 
 
 def baseline_sweeps(run: RecordedSearch) -> Optional[Element]:
-    """The section about how the known optimizers depend on the learning rate, on the axes of the rules."""
+    """The section with the sweeps of the known optimizers, on the axes of the rules; None if there are none."""
     if not run.baselines or run.ranking.tasks:
         return None
     shared = _sweep_axes(run)
@@ -68,7 +68,7 @@ def baseline_sweeps(run: RecordedSearch) -> Optional[Element]:
     ]
     return section(
         "Learning rates of the known optimizers",
-        element("p", f"To the scale of the rules above.{tuned}", class_="note"),
+        element("p", f"Drawn to the same scale as the rules above.{tuned}", class_="note"),
         element("div", charts, class_="small"),
         id_="known",
     )
@@ -112,14 +112,14 @@ def _card(rank, one, shared, run):
 
 def _response(rank, rule):
     chart = response_chart(rule, f"rule {rank}")
-    return element("div", element("h4", "What it does with a gradient"), chart) if chart else None
+    return element("div", element("h4", "Response to a gradient"), chart) if chart else None
 
 
 def _sensitivity(rank, evaluation, form, shared):
-    """How a rule depends on the learning rate; for one with tuned constants, how it did before tuning."""
+    """The learning-rate sweep of a rule; with tuned constants, the sweep before tuning."""
     title = element("h4", "Sensitivity to the learning rate")
     if form is None:
-        return element("div", title, element("p", "With these constants no other rate was tried.", class_="note"))
+        return element("div", title, element("p", "No other rate was tried with these constants.", class_="note"))
     note = element("p", BEFORE, class_="note") if form is not evaluation else None
     return element("div", title, sweep_chart(form.sweep, form.learning_rate, shared, f"rule {rank}"), note)
 
@@ -140,7 +140,7 @@ def _numbers(one, words):
 
 
 def _cost(rule):
-    """What a rule keeps, and which of its words take more time than others."""
+    """Describes the state that a rule keeps, and names its slow words."""
     kept, slow = rule.averages, rule.per_tensor
     numbers = f"{len(kept)} numbers" if len(kept) != 1 else "1 number"
     state = f"Keeps {numbers} for each weight: {', '.join(kept)}." if kept else "Keeps nothing but the weights."
@@ -161,7 +161,7 @@ def _tree(rule):
 
 
 def _forms(rank, rule, shortest):
-    """The rule as text for other programs, each with its button."""
+    """The rule as formula, tokens and source code, each with a copy button."""
     words = " ".join(f"{field}={word}" for row in rule.iterations for field, word in zip(Iteration._fields, row))
     tokens = _line(f"tokens-{rank}", _write_tokens(rule), f"Rule.from_tokens(…) reads them: {words}")
     parts = (
@@ -172,13 +172,13 @@ def _forms(rank, rule, shortest):
                     "Shortest",
                     "shortest",
                     "shortest formula",
-                    _line(f"shortest-{rank}", shortest.formula(), "Behaves like it, and was not trained itself"),
+                    _line(f"shortest-{rank}", shortest.formula(), "Behaves like the rule, but was not trained"),
                 )
             ]
             if is_shorter(shortest, rule)
             else []
         ),
-        # No tokens say what constants a rule has.
+        # Tokens do not contain a rule's constants.
         *([("Tokens", "tokens", "tokens", tokens)] if rule.constants == PAPER else []),
         *(
             (title, framework, f"source for {title}", _source(rank, rule, framework))
@@ -196,7 +196,7 @@ def _forms(rank, rule, shortest):
 
 
 def _write_tokens(rule):
-    """The arguments of `Rule.from_tokens`: the ids and, if it has words with numbers in their names, the numbers."""
+    """The arguments of `Rule.from_tokens`: the ids and, for words with numbers in their names, the numbers."""
     ids = f"[{', '.join(map(str, rule.to_tokens()))}]"
     return f"{ids}, numbers=[{', '.join(map(write_number, rule.numbers))}]" if rule.has_numbers else ids
 

@@ -1,4 +1,4 @@
-"""Charts of whole searches: the contents of pictures, whose marks have hover titles."""
+"""Charts of whole searches, whose marks have hover titles."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Optional
@@ -11,18 +11,18 @@ from neural_optimizer_search.report.pictures import WIDE, Size, color, line
 from neural_optimizer_search.report.points import draw_point
 from neural_optimizer_search.report.statistics import improvements, moving_mean, thin_out
 
-# What is drawn first lies under the others.
+# Drawing order: later kinds lie on top.
 _ORDER = {AGAIN: 0, STOPPED: 1, ALIKE: 2, NEW: 3}
 
 
 class Reference(NamedTuple):
-    """A known optimizer, which is drawn as a line across a chart.
+    """A known optimizer, drawn as a line across a chart.
 
     Attributes:
       name: Its name.
-      reward: Its reward; with tuned constants, if that is higher.
-      key: Key of its evaluation as it was proposed.
-      is_tuned: Whether the reward is that with tuned constants.
+      reward: Its reward, with tuned constants if that is higher.
+      key: Key of its evaluation before tuning.
+      is_tuned: Whether the reward was measured with tuned constants.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Reference(NamedTuple):
 
     @property
     def title(self) -> str:
-        """Its name, and whether its constants were tuned."""
+        """Its name, marked if its constants were tuned."""
         return f"{self.name} (tuned)" if self.is_tuned else self.name
 
 
@@ -53,7 +53,7 @@ class Curve(NamedTuple):
 
 
 def find_reward_range(history: History, known: Sequence[Reference]) -> tuple[float, float]:
-    """(lowest, highest) reward on the axis, which begins where the known optimizers are.
+    """Finds the (lowest, highest) reward of the axis, which begins just below the known optimizers.
 
     Without known optimizers it begins at 0. The best rule is always on it.
 
@@ -79,9 +79,9 @@ def draw_rewards(
 
     Args:
       history: The rules that were measured.
-      sampled: How many rules were sampled, with those that have no point.
+      sampled: Number of sampled rules, including those without a point.
       known: The known optimizers, the best first.
-      window: How many points a moving mean is over; None for no line.
+      window: Number of points in the moving mean; None for no line.
       size: The size of the picture.
     """
     low, high = find_reward_range(history, known)
@@ -104,11 +104,11 @@ def draw_rewards(
 
 
 def draw_best_of_runs(curves: Iterable[Curve], known: Optional[Reference], size: Size) -> Iterator[Content]:
-    """Draws the best reward so far against trained rules, one line for each search.
+    """Draws the best reward so far against the number of trained rules, one line per search.
 
     Args:
       curves: The searches.
-      known: The best known optimizer.
+      known: The best known optimizer; None for no line.
       size: The size of the picture.
     """
     bests = [(label, improvements(points)) for label, points in curves]
@@ -123,12 +123,12 @@ def draw_best_of_runs(curves: Iterable[Curve], known: Optional[Reference], size:
 
 
 def _values(rewards, known):
-    """What must be on the axis of the rewards."""
+    """All rewards that the axis must cover."""
     return [*rewards, *([known.reward] if known else [])]
 
 
 def _known_lines(known, x, y):
-    """The best one on top of the others; those below the axis have no line."""
+    """The lines of the known optimizers, the best on top; those below the axis have none."""
     shown = [reference for reference in known if reference.reward >= y.low]
     return [
         _known_line(reference, x, y, "known" if reference is known[0] else "known other") for reference in shown[::-1]
@@ -141,7 +141,7 @@ def _known_line(known, x, y, class_):
 
 
 def _known_names(known, x, y):
-    """The names beside the lines, one under the other."""
+    """The names next to the lines, moved apart so that they do not overlap."""
     shown = [reference for reference in known if reference.reward >= y.low]
     at = spread([y(reference.reward) for reference in shown], NAME_HEIGHT, y.start)
     return [
@@ -154,7 +154,7 @@ def _known_names(known, x, y):
 
 
 def spread(places: Sequence[float], gap: float, end: float) -> list[float]:
-    """Places in rising order, moved apart until there is a gap between each two, and none is beyond the end.
+    """Moves ascending positions until neighbours are at least `gap` apart and none is beyond `end`.
 
     Example:
       >>> from neural_optimizer_search.report.charts import spread
@@ -170,7 +170,7 @@ def spread(places: Sequence[float], gap: float, end: float) -> list[float]:
 
 
 def _parts_above(points, low):
-    """The parts of a line that are on the axis."""
+    """Yields the parts of a line that are on the axis."""
     part = []
     for point in points:
         if point[1] >= low:

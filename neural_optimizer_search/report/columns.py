@@ -1,4 +1,4 @@
-"""What a page says about all evaluations and samples, gathered in one pass: a long search has too many for memory."""
+"""Figures about all evaluations and samples, gathered in one pass: a long search has too many to keep in memory."""
 
 import heapq
 from array import array
@@ -14,22 +14,22 @@ from neural_optimizer_search.report.statistics import improvements
 
 
 class Measured:
-    """What became of the proposed rules.
+    """The outcomes of the proposed rules.
 
     Args:
       found: The `Evaluation`s in order; each is read once.
 
     Attributes:
-      rewards: Rewards of all of them, in order.
-      seconds: Duration of those that were trained, in order; those from the cache were not trained.
-      working: The places of the rules that work.
-      statuses: How many of those that were trained have each status.
-      failures: How many of them could not be trained to the end, by (status, message).
-      stopped: The keys of those that were stopped because they could not reach the best.
-      stages: How many were stopped after how many seeds; 0 is after the sweep.
-      tasks: How many were stopped after how many tasks.
-      steps: Gradient steps spent on those that were trained, by status.
-      uncounted: How many were trained when no steps were recorded, and did not fail before the first.
+      rewards: Rewards of all evaluations, in order.
+      seconds: Durations of the trainings, in order; rules from the cache were not trained.
+      working: Indices of the rules that work.
+      statuses: Number of trained rules with each status.
+      failures: Number of trained rules that did not train to the end, by (status, message).
+      stopped: Keys of the rules that were stopped because they could not reach the best.
+      stages: Number of stopped rules by the number of seeds they had completed; 0 is after the sweep.
+      tasks: Number of stopped rules by the number of tasks they had completed.
+      steps: Gradient steps spent on the trained rules, by status.
+      uncounted: Number of trained rules without recorded steps, except failed ones.
     """
 
     def __init__(self, found: Iterable[Evaluation]):
@@ -59,11 +59,11 @@ class Measured:
 
 
 class Ranked(Sequence[Evaluation]):
-    """Some of the evaluations by reward, the best first; of equal ones, the one found first.
+    """A selection of the evaluations by reward, best first; ties stay in the order in which they were found.
 
     Args:
-      found: All evaluations; only those that are asked for are read.
-      places: Which of them are ranked.
+      found: All evaluations; each is read only when it is accessed.
+      places: Indices of the evaluations to rank.
       rewards: Rewards of all evaluations.
     """
 
@@ -87,17 +87,18 @@ class Ranked(Sequence[Evaluation]):
         return list(self) == (list(other) if isinstance(other, Ranked) else other)
 
 
-# What a sampled rule that passed the screen is: measured now; one that behaves like one before; proposed before, or a
-# known optimizer; or stopped because it could not reach the best. What was tuned was not sampled, and stands beside.
+# Kinds of points. A sampled rule that passed the screen is new, behaves like an earlier rule (ALIKE), was proposed
+# before or is a known optimizer (AGAIN), or was stopped because it could not reach the best. Rules with tuned
+# constants were not sampled.
 NEW, ALIKE, AGAIN, STOPPED, TUNED = range(5)
 
 
 class Point(NamedTuple):
-    """One sampled rule that was measured.
+    """A measured rule: a sample, or a rule with tuned constants.
 
     Attributes:
-      number: Its place among the samples, from 1 on; of what was tuned, how many there were before.
-      rule: The `Rule` as it was sampled.
+      number: Its position among the samples, from 1; for tuned constants, the number of samples before them.
+      rule: The `Rule` as it was sampled or tuned.
       reward: Its reward; an estimate if it was stopped.
       kind: One of `NEW`, `ALIKE`, `AGAIN`, `STOPPED` and `TUNED`.
       key: Key of its evaluation.
@@ -111,21 +112,21 @@ class Point(NamedTuple):
 
 
 class History:
-    """The samples that passed the screen and have a reward that can be drawn; each is looked at once.
+    """The samples that passed the screen and have a drawable reward; each is read once.
 
     Args:
       samples: The `Sample`s in order.
-      stopped: The keys of evaluations that were stopped.
-      known: The keys of known optimizers, which were measured before.
-      tuned: (step in which it was learned from, `Evaluation`) of rules with tuned constants.
+      stopped: Keys of the evaluations that were stopped.
+      known: Keys of the known optimizers, which were measured first.
+      tuned: (step in which the search learned from it, `Evaluation`) of each rule with tuned constants.
 
     Attributes:
-      numbers: The places of those samples, from 1 on.
+      numbers: Their positions among all samples, from 1.
       rewards: Their rewards.
-      kinds: What each is: `NEW`, `ALIKE`, `AGAIN` or `STOPPED`.
-      full: Whether each has the reward of a rule that the search found and measured to its end.
-      screened: The places of the samples that the screen stopped, from 0 on.
-      tuned: (a `Point`, how many rules had been measured before) of each rule with tuned constants, in order.
+      kinds: Their kinds: `NEW`, `ALIKE`, `AGAIN` or `STOPPED`.
+      full: Whether each is a rule that the search found and measured in full.
+      screened: Indices of the samples that the screen stopped.
+      tuned: (a `Point`, the number of rules measured before it) for each rule with tuned constants, in order.
     """
 
     def __init__(
@@ -169,22 +170,22 @@ class History:
 
     @property
     def best_so_far(self) -> list[tuple[int, float]]:
-        """(Number, best reward so far of a rule that was measured to its end), wherever it rises and at the end."""
+        """(number, best reward so far) wherever it rises and at the end, among rules measured in full."""
         sampled = ((self.numbers[k], self.rewards[k]) for k in range(len(self)) if self.full[k])
         tuned = [(point.number, point.reward) for point, _ in self.tuned]
-        # A sample and what was tuned after it have one number.
+        # A rule tuned after a sample has the same number as the sample.
         best = improvements(heapq.merge(sampled, tuned, key=lambda point: point[0]))
         return [*best, (self.numbers[-1], best[-1][1])] if best and best[-1][0] < self.numbers[-1] else best
 
     @property
     def best_places(self) -> list[int]:
-        """The places here of the samples that were the best of all before."""
+        """Indices of the points that set a new best reward, and of the last one that was measured in full."""
         best = improvements((k, self.rewards[k]) for k in range(len(self)) if self.full[k])
         return [place for place, _ in best]
 
 
 def _order(tuned, known):
-    """What can be drawn of rules that the search found, the last step first."""
+    """The drawable tuned rules that the search itself found, last step first."""
     found = (
         one for one in tuned if one[1].form not in known and one[1].status == "ok" and is_plottable(one[1].reward)
     )

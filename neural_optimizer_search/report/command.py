@@ -1,9 +1,9 @@
-"""`nos-report`: writes what a search found as one HTML file, which needs no network.
+"""`nos-report`: writes the results of a search as one HTML file that works offline.
 
 examples:
   nos-report runs/first                                   writes runs/first/report.html
   nos-report --compare runs/first runs/second
-  nos-report runs/first --json                            the leaderboard, for other programs
+  nos-report runs/first --json                            prints the leaderboard as JSON
 """
 
 import sys
@@ -30,13 +30,13 @@ class ReportConfig:
     """The flags of `nos-report`."""
 
     runs: Sequence[Path] = flag(
-        (), "directory of a search, which may be at work", parse=path, metavar="RUN", positional=True, nargs="+"
+        (), "directory of a search, which may still be running", parse=path, metavar="RUN", positional=True, nargs="+"
     )
-    compare: bool = flag(False, "lay several runs over one another")
-    as_json: bool = flag(False, "print the leaderboards of the runs as JSON, and write no page", option="--json")
+    compare: bool = flag(False, "compare several runs on one page")
+    as_json: bool = flag(False, "print the leaderboards as JSON instead of writing a page", option="--json")
     out: Optional[Path] = flag(
         None,
-        "where to write",
+        "file to write",
         parse=path,
         metavar="FILE",
         default_text=f"{REPORT} in RUN, or {COMPARISON} here with --compare",

@@ -1,4 +1,4 @@
-"""Several searches on one page."""
+"""The page that compares several searches."""
 
 from collections.abc import Sequence
 
@@ -13,15 +13,15 @@ from neural_optimizer_search.report.run import RecordedSearch, reproduction
 from neural_optimizer_search.report.statistics import improvements
 
 MIXED = (
-    "Where the table says so, rewards are means with seeds that the search never saw, ± half of the 95 % interval; "
-    "the others are those of the data and seeds that chose the rules, so the best are optimistically biased."
+    "Where the table says so, rewards are means over seeds that the search never saw, ± half the 95 % interval. The "
+    "others come from the data and seeds that chose the rules, so the best are optimistically biased."
 )
-# Rewards of runs that differ in one of these measure different things.
+# Settings that determine what a reward measures.
 _MEASURE = ("task", "protocol", "seeds_per_rule")
 
 
 def comparison_page(runs: Sequence[RecordedSearch]) -> str:
-    """Makes the text of a page that compares several searches.
+    """Returns the HTML of a page that compares several searches.
 
     Args:
       runs: The searches, at least one.
@@ -61,7 +61,7 @@ def _say_which(fresh):
 
 
 def _differ(runs):
-    """The settings in which the runs differ and that make their rewards incomparable."""
+    """The differing settings that make the rewards of the runs incomparable."""
     return [name for name in _MEASURE if len({wording.setting(run.config.get(name)) for run in runs}) > 1]
 
 
@@ -74,13 +74,13 @@ def _curves(names, runs):
     )
     drawn = both_widths(
         lambda size: charts.draw_best_of_runs(curves, known, size),
-        f"Best reward so far against trained rules. At the end it is {ends}.",
+        f"Best reward so far against the number of trained rules. At the end it is {ends}.",
     )
     rows = [LegendRow("line", color(k), name) for k, name in enumerate(names)]
     rows += [LegendRow("line", "known", f"{known.title}, {BEST_KNOWN}")] if known else []
     caption = (
-        "Rewards as the search saw them, of rules that were measured in full, tuned ones included. Rules from the "
-        "cache count as trained here, so that runs with and without one can be compared."
+        "Rewards as the search saw them, of rules measured in full, including those with tuned constants. Rules from "
+        "the cache count as trained here, so that runs with and without a cache can be compared."
     )
     return section(
         "Best reward so far", element("figure", drawn, legend(rows), element("figcaption", caption)), id_="curves"
@@ -88,7 +88,7 @@ def _curves(names, runs):
 
 
 def _full_rewards(run):
-    """(number, reward) of all that work and were measured to their end, and of tuned ones; last the number of all."""
+    """(number, reward) of the rules measured in full and of tuned ones; the last pair marks the end of the run."""
     rewards = run.measured.rewards
     points = [(place + 1, rewards[place]) for place in run.measured.working]
     tuned = [(min(measured, len(rewards)), point.reward) for point, measured in run.history.tuned]
@@ -98,11 +98,13 @@ def _full_rewards(run):
 
 def _bests(names, runs):
     head = (
-        "run", "reward", "measured with", "its rule", "search saw", "P(> best known)", "learning rate",
+        "run", "reward", "measured with", "update rule", "search saw", "P(> best known)", "learning rate",
         "rules trained", "best known",
     )  # fmt: skip
     rows = [_best(name, run) for name, run in zip(names, runs)]
-    return section("Bests", scroll_box(table(head, rows, numbers=(1, 4, 5, 6, 7)), "Best of each run"), id_="bests")
+    return section(
+        "Best rules", scroll_box(table(head, rows, numbers=(1, 4, 5, 6, 7)), "Best rule of each run"), id_="bests"
+    )
 
 
 def _best(name, run):
@@ -137,7 +139,7 @@ def _settings(names, runs):
         rows.append([setting, *(element("strong", value) if differ else value for value in values)])
     return section(
         "Settings",
-        element("p", "Those that are not the same for all are bold.", class_="note"),
+        element("p", "Settings that differ between runs are in bold.", class_="note"),
         scroll_box(table(("setting", *names), rows), "Settings of each run"),
         id_="settings",
     )
@@ -148,4 +150,4 @@ def _commands(names, runs):
         (element("h3", name), element("pre", reproduction(run.config), class_="command", tabindex=0))
         for name, run in zip(names, runs)
     ]
-    return section("The commands that make them again", blocks, id_="commands")
+    return section("Commands that reproduce the runs", blocks, id_="commands")

@@ -1,29 +1,29 @@
-"""Formulas that fit where they stand: no browser breaks a line within `math`, so a long formula is several."""
+"""Formulas that fit their place: browsers break no line within `math`, so a long formula is split into several."""
 
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.report.markup import Content, Element, element
 from neural_optimizer_search.report.mathml import APPLICATION, math
 
-# Letters of a line for which there is room in the cell of a table, in a narrow window and in a wide one.
+# Letters per line that fit in a table cell, in a narrow window and in a wide one.
 NARROW, WIDE = 26, 64
 
 _OPERATORS, _OPEN, _CLOSED = ("+", "−", "·"), ("(", "["), (")", "]")
-# How long scripts are, beside what they stand at.
+# Width of subscripts and superscripts relative to normal letters.
 _SCRIPT = 0.7
 
 
 def formula(rule: Rule) -> Content:
-    """A rule, simplified, for a cell or a line of text: as formulas between which lines break; else as text."""
+    """A simplified rule for a table cell or a line of text: formulas with line breaks between them, or text."""
     return fit(math(rule), rule.formula())
 
 
 def fit(made: Element, text: str, room: int = WIDE) -> Content:
-    """A formula for a cell or a line of text.
+    """A formula for a table cell or a line of text.
 
     Args:
       made: The `math` element.
-      text: The same as text, which stands where the window is too narrow for a part of it that has no break.
-      room: Letters of a line for which there is room in a wide window.
+      text: The formula as text, shown where the window is too narrow for an unbreakable part.
+      room: Letters per line that fit in a wide window.
     """
     pieces = split(made)
     most = max(map(count_letters, pieces))
@@ -36,19 +36,19 @@ def fit(made: Element, text: str, room: int = WIDE) -> Content:
 
 
 def broken_lines(rule: Rule) -> Element:
-    """A rule, simplified, as formulas between which lines break."""
+    """A simplified rule as formulas with line breaks between them."""
     return join(split(math(rule)), rule.formula())
 
 
 def join(pieces: list[Element], text: str) -> Element:
-    """The pieces of a formula with breaks between them; of one piece, that."""
+    """Joins the pieces of a formula so that lines can break between them; a single piece is returned as it is."""
     if len(pieces) == 1:
         return pieces[0]
     return element("span", _separate(pieces), role="math", aria_label=text)
 
 
 def _separate(pieces):
-    """With a space after a comma; before an operator a line may break without one."""
+    """Yields the pieces with a space after each comma; before an operator, a line can break without one."""
     for piece in pieces:
         yield piece
         if _is_comma(piece[-1][-1]):
@@ -56,7 +56,7 @@ def _separate(pieces):
 
 
 def split(made: Element) -> list[Element]:
-    """The parts of a long `math` element that begin with an operator outside of brackets, or follow a comma there.
+    """Splits a long `math` element before operators and after commas that are outside brackets.
 
     Example:
       >>> from neural_optimizer_search import parse_formula
@@ -80,7 +80,7 @@ def split(made: Element) -> list[Element]:
 
 
 def _flatten(node):
-    """What stands in a row one after the other, with what is in brackets as one."""
+    """Yields the elements of a row in order, with a bracketed group as one element."""
     for child in node:
         is_closed = child.tag != "mrow" or any(part.tag == "mo" and part.text in (*_OPEN, "|") for part in child)
         yield from [child] if is_closed else _flatten(child)
@@ -98,15 +98,15 @@ def _is_comma(node):
 
 def _make(nodes, whole):
     first = nodes[0]
-    if first.tag == "mo" and first.text in _OPERATORS:  # else it would stand close to what follows, as a sign does
+    if first.tag == "mo" and first.text in _OPERATORS:  # otherwise it would be spaced like a sign
         nodes = [element("mo", first.text, form="infix"), *nodes[1:]]
-    if first.tag == "mspace":  # behind a comma, where the break is
+    if first.tag == "mspace":  # after a comma, where the line breaks
         nodes = nodes[1:]
     return element("math", element("mrow", nodes), displaystyle=whole.get("displaystyle"))
 
 
 def count_letters(node: Element) -> float:
-    """About how long a formula is, in letters."""
+    """The approximate length of a formula, in letters."""
     below = [count_letters(child) for child in node]
     if node.tag == "mfrac":
         return max(below)

@@ -1,4 +1,4 @@
-"""The best rules of a search in a table, each behaviour once, beside the known optimizers."""
+"""The leaderboard of a search: its best rules, each behaviour once, and the known optimizers."""
 
 from neural_optimizer_search.report import wording
 from neural_optimizer_search.report.board_columns import fresh_columns, is_shorter, search_columns
@@ -10,8 +10,8 @@ from neural_optimizer_search.search.ranking import Contender
 from neural_optimizer_search.search.verdict import least_probability
 
 TOP = 10  # rules that are shown one by one
-# The row of a table without rules.
-NOTHING = "No proposed rule has been measured with success."
+# The only row of a table without rules.
+NOTHING = "No proposed rule has been measured successfully."
 
 
 def best_rules(run: RecordedSearch) -> list[Contender]:
@@ -31,7 +31,7 @@ def leaderboard(run: RecordedSearch) -> Element:
     rows = table(
         ("", *(column.title for column in columns)),
         found_rows or [["", *(NOTHING if column.is_rule else "" for column in columns)]],
-        ["Known optimizers, by the same protocol", *known_rows] if known else [],
+        ["Known optimizers, under the same protocol", *known_rows] if known else [],
         numbers=(0, *(k for k, column in enumerate(columns, 1) if column.is_number)),
     )
     named = [
@@ -55,13 +55,13 @@ def leaderboard(run: RecordedSearch) -> Element:
 
 
 def _describe_rewards(run, shown):
-    """What the numbers are, paragraph by paragraph."""
+    """Explains the numbers, one paragraph at a time."""
     reference = run.ranking.reference
     if reference is None:
         seen = _seeds([one.evaluation for one in shown], wording.begin_sentence(run.score_words.reward))
         yield (
-            f"{seen} All on the validation data that chose the rules and their "
-            "learning rates, so the best are optimistically biased; known optimizers had the same learning rates "
+            f"{seen} All rewards come from the validation data that chose the rules and their "
+            "learning rates, so the best are optimistically biased. The known optimizers had the same learning rates "
             "to choose from. "
             f"{wording.begin_sentence(run.score_words.note)}"
         )
@@ -70,10 +70,11 @@ def _describe_rewards(run, shown):
     mean = "mean reward" if run.score_words.reward == "reward" else run.score_words.reward
     yield (
         f"Fresh seeds: the {mean} of {wording.several(count, 'training')} with seeds that the search never saw, "
-        "with its 95 % interval, on the same validation data. The dot and the whisker show both, the ring what the "
-        f"search saw, and the dashed line the mean of {reference.name}, the best known optimizer; an arrow points at "
-        f"a mean that lies beyond the picture. P(> {reference.name}) is the probability that the rule is better than "
-        f"{reference.name}, from the paired differences over the fresh seeds.{_correct(run.ranking.compared)} "
+        "with its 95 % interval, on the same validation data. The dot is the mean, the whisker the interval, the "
+        f"ring the reward that the search saw, and the dashed line the mean of {reference.name}, the best known "
+        f"optimizer. An arrow points to a mean outside the chart. P(> {reference.name}) is the probability that the "
+        f"rule beats {reference.name}, from the paired differences over the fresh seeds."
+        f"{_correct(run.ranking.compared)} "
         f"{wording.begin_sentence(run.score_words.note)}"
     )
 
@@ -82,8 +83,8 @@ def _shortened(run, top):
     if not any(is_shorter(run.shorten(one), one.rule) for one in top):
         return None
     return (
-        " A rule is shown by its shortest formula that behaves alike on the recorded gradients; “found as” or “found "
-        "with” is what was trained, and what the copy buttons copy."
+        " Each rule is shown as the shortest formula that behaves alike on the recorded gradients; the rule that was "
+        "trained, which the copy buttons copy, follows “found as” or “found with”."
     )
 
 
@@ -91,8 +92,8 @@ def _correct(compared):
     if compared < 2:
         return ""
     return (
-        f" The best of {compared} is partly luck, so a rule counts as better only from "
-        f"{least_probability(compared):.3g} on (Bonferroni's correction)."
+        f" The best of {compared} is partly luck, so a rule counts as better only if this probability is at least "
+        f"{least_probability(compared):.3g} (Bonferroni correction)."
     )
 
 

@@ -1,4 +1,4 @@
-"""Small pictures in the cells of tables."""
+"""Small charts in table cells."""
 
 from collections.abc import Sequence
 from typing import Optional
@@ -10,10 +10,10 @@ from neural_optimizer_search.report.pictures import picture
 
 
 def seeds(rewards: Sequence[float], mean: float, low: float, high: float) -> Element:
-    """The reward of each seed as a dot, and their mean as a stroke.
+    """Draws the reward of each seed as a dot, and their mean as a stroke.
 
     Args:
-      rewards: One per seed.
+      rewards: The rewards, one per seed.
       mean: Their mean.
       low: The reward at the left end, the same in all rows of a table.
       high: The reward at the right end.
@@ -35,14 +35,14 @@ def seeds(rewards: Sequence[float], mean: float, low: float, high: float) -> Ele
 def whisker(
     mean: float, half: Optional[float], seen: float, reference: Optional[float], low: float, high: float
 ) -> Element:
-    """A mean as a dot with its interval, and as a ring what the search saw.
+    """Draws a mean as a dot with its interval, and the reward that the search saw as a ring.
 
     Args:
       mean: The mean with fresh seeds.
-      half: How far its interval reaches to either side; None for no interval.
-      seen: What the search saw.
-      reference: Where a line is drawn that all rows have; None for none.
-      low: The reward at the left end, the same in all rows of a table; what lies below is an arrow there.
+      half: Half the width of its interval; None for no interval.
+      seen: The reward that the search saw.
+      reference: Reward of the line that all rows share; None for no line.
+      low: The reward at the left end, the same in all rows of a table; a mean below it is drawn as an arrow.
       high: The reward at the right end.
     """
     width, height = 170, 24
@@ -80,7 +80,7 @@ def _dot_or_arrow(mean, x, y):
 
 
 def bar(share: float, class_: str) -> Element:
-    """A share in [0, 1] as a bar; the number stands beside it."""
+    """Draws a share in [0, 1] as a bar, hidden from screen readers because the number is next to it."""
     width = max(0.0, min(share, 1.0)) * 120
     return element(
         "svg",

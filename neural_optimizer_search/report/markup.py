@@ -1,4 +1,4 @@
-"""Elements of a page. What a ledger says gets into it as text or as an attribute's value, and so is never markup."""
+"""Elements of a page. Strings from a ledger only become text or attribute values, never markup."""
 
 import unicodedata
 import xml.etree.ElementTree as ET
@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from typing import Any, Union
 from xml.etree.ElementTree import Element
 
-# What may stand in an element: nothing, a text, a number, an element, or a list of these.
+# The content of an element: nothing, text, a number, an element, or an iterable of these.
 Content = Union[None, str, float, Element, Iterable[Any]]
 
-# They hide what a text says, or turn it round: line and tab are layout, U+2061 is MathML's application of a function.
+# Categories of characters that can hide or reorder text. Newlines and tabs are layout, and U+2061 is MathML's
+# function application.
 _UNSEEN = {"Cc", "Cf", "Cs"}
 _ALLOWED = "\n\t\u2061"
 
@@ -18,9 +19,9 @@ def element(tag: str, *children: Content, **attributes: Union[str, float, None])
     """Makes an element.
 
     Args:
-      tag: Its name.
-      *children: What stands in it.
-      **attributes: Its attributes. `class_` is class, `aria_label` is aria-label, and one that is None is left out.
+      tag: Its tag name.
+      *children: Its content.
+      **attributes: Its attributes. `class_` becomes class, `aria_label` becomes aria-label, and None is left out.
 
     Returns:
       The element.
@@ -39,12 +40,12 @@ def element(tag: str, *children: Content, **attributes: Union[str, float, None])
 
 
 def html(node: Element) -> str:
-    """An element as the text of a page."""
+    """An element as HTML."""
     return ET.tostring(node, encoding="unicode", method="html")
 
 
 def reveal(text: str) -> str:
-    r"""The text with invisible characters written out.
+    r"""The text with invisible characters escaped.
 
     Example:
       >>> from neural_optimizer_search.report.markup import reveal

@@ -1,4 +1,4 @@
-"""Expressions as MathML: a notation beside text and LaTeX, in which each word looks as the LaTeX of its row says."""
+"""Expressions as MathML: a third notation besides text and LaTeX, converted word by word from the LaTeX templates."""
 
 import functools
 import html
@@ -11,7 +11,7 @@ from neural_optimizer_search.report.markup import Element, element
 
 
 def math(rule: Rule, display: str = "inline") -> Element:
-    """A rule, simplified, as a `math` element.
+    """A simplified rule as a `math` element.
 
     Args:
       rule: The rule.
@@ -31,19 +31,19 @@ def math(rule: Rule, display: str = "inline") -> Element:
 
 
 def mathml(expression: Expression) -> Element:
-    """An expression as an element to stand in `math`."""
+    """An expression as an element to put inside `math`."""
     return write(expression, _MATHML)
 
 
 # -- Templates -------------------------------------------------------------------------------------
 
-# Characters that have no meaning, which the converter takes for names.
+# Private-use characters, which the converter treats as names.
 _PLACES = {"$x": "\ue000", "$y": "\ue001"}
 APPLICATION = "\u2061"
 
 
 def _fill(template: str, *pieces: Element) -> Element:
-    # Each word is converted once and alone: no formula is too deep, and brackets grow with what stands in them only.
+    # Each word is converted once, on its own, so no formula is too deep and brackets grow only with their content.
     return _copy(_convert(template), dict(zip(_PLACES.values(), pieces)))
 
 
@@ -57,11 +57,11 @@ def _copy(node, pieces):
 
 @functools.lru_cache(KNOWN_FORMS)
 def _convert(template):
-    """The element of a template, with a character of `_PLACES` where each argument stands."""
-    # Here, for `nos-report` to say how to install it where it is not.
+    """The element of a template, with a character of `_PLACES` for each argument."""
+    # Imported here, so that `nos-report` can say how to install it if it is missing.
     from latex2mathml.converter import convert_to_element
 
-    # As names of one element; the converter would make one of each letter, or an operator.
+    # Names as single elements; the converter would otherwise make an element of each letter, or an operator.
     source = re.sub(r"\\(?:mathrm|operatorname)\{([^{}]*)\}", r"\\text{\1}", template)
     source = re.sub(r"(?<!\\left)\(", r"\\left(", re.sub(r"(?<!\\right)\)", r"\\right)", source))
     for place, character in _PLACES.items():
@@ -70,7 +70,7 @@ def _convert(template):
 
 
 def _tidy(node):
-    """What the converter made, with names as identifiers and without rows of one."""
+    """The converter's output with names as identifiers and without rows of a single element."""
     children = [_tidy(child) for child in node]
     if node.tag == "mrow" and len(children) == 1:
         return children[0]

@@ -10,16 +10,16 @@ from neural_optimizer_search.report.page import scroll_box, section, table
 from neural_optimizer_search.report.run import RecordedSearch
 from neural_optimizer_search.report.steps import steps
 
-MOST_SCREENED = 5_000  # rules that are screened again, to say why they were stopped
+MOST_SCREENED = 5_000  # maximum number of rules that are screened again to say why they were stopped
 MOST_MESSAGES = 10
 
 
 class Outcome(NamedTuple):
-    """What became of some rules.
+    """An outcome of proposed rules.
 
     Attributes:
-      name: What became of them, in words.
-      count: How many rules it happened to.
+      name: The outcome, in words.
+      count: The number of rules with this outcome.
     """
 
     name: str
@@ -27,7 +27,7 @@ class Outcome(NamedTuple):
 
 
 def outcomes(run: RecordedSearch) -> Element:
-    """The section about where the sampled rules went, and the time."""
+    """The section about the outcomes of the sampled rules and the training time."""
     sampled, trained = run.counts["sampled"], run.counts["trained"]
     rows = table(
         ("", "rules", "share", ""),
@@ -36,7 +36,7 @@ def outcomes(run: RecordedSearch) -> Element:
         numbers=(1, 2),
     )
     return section(
-        "What became of the proposals",
+        "Outcomes of the proposals",
         scroll_box(rows, "Outcomes"),
         element("p", _time(run), class_="note"),
         _failures(run),
@@ -46,7 +46,7 @@ def outcomes(run: RecordedSearch) -> Element:
 
 
 def sampled_outcomes(run: RecordedSearch) -> list[Outcome]:
-    """What became of all samples. The counts add up to them, unless a search is writing or was resumed just now."""
+    """The outcomes of all samples, which the counts add up to unless the search is running or was just resumed."""
     counts = run.counts
     screened = run.history.screened
     few = len(screened) <= MOST_SCREENED
@@ -58,14 +58,14 @@ def sampled_outcomes(run: RecordedSearch) -> list[Outcome]:
         *sorted(stopped, key=lambda outcome: -outcome.count),
         *([Outcome("screened out", rest)] if rest or not stopped else []),
         Outcome("repeated", max(counts["repeated"], 0)),
-        *([Outcome("alike one that was measured, and not trained", alike)] if alike else []),
+        *([Outcome("not trained, because a measured rule behaves alike", alike)] if alike else []),
         Outcome("taken from the cache", counts["cached"]),
         Outcome("trained", counts["trained"]),
     ]
 
 
 def trained_outcomes(run: RecordedSearch) -> list[Outcome]:
-    """What became of the rules that were trained, by status; of those that were stopped also when."""
+    """The outcomes of the trained rules by status; stopped rules are split by when they were stopped."""
     statuses = {"ok": 0, "diverged": 0, **run.measured.statuses}
     statuses.pop("stopped", None)
     stopped = [Outcome(_describe_stage(seeds), n) for seeds, n in sorted(run.measured.stages.items())]
@@ -89,7 +89,7 @@ def failure_messages(run: RecordedSearch) -> list[tuple[tuple[str, str], int]]:
 
 
 def _count_reasons(rules):
-    """Why the screen stopped rules: a ledger does not say it, and looking again costs little."""
+    """Counts why the screen stopped rules: a ledger does not record it, and screening again is cheap."""
     if not rules:
         return Counter()
     screen = Screen()
@@ -110,8 +110,8 @@ def _time(run):
     if not times:
         return "No time was spent on training proposed rules."
     return (
-        f"Training the proposed rules took {wording.duration(sum(times))} in all, summed over workers; a rule "
-        f"{wording.duration(times[len(times) // 2])} (median), at most {wording.duration(times[-1])}."
+        f"Training the proposed rules took {wording.duration(sum(times))} in total, summed over workers; the median "
+        f"per rule was {wording.duration(times[len(times) // 2])}, the maximum {wording.duration(times[-1])}."
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from neural_optimizer_search.files import Damaged, require_regular, write_whole
 from neural_optimizer_search.report.page import is_page
 
-_BEGINNING = 4096  # bytes of a page in which it says that it is one of ours
+_BEGINNING = 4096  # bytes at the start of a file that tell whether it is a report
 
 
 class NotAReport(ValueError):
@@ -15,14 +15,14 @@ class NotAReport(ValueError):
 
 
 def write_page(place: Path, text: str) -> None:
-    """Writes a page, as a whole or not at all.
+    """Writes a page completely or not at all.
 
     Args:
-      place: The file. A link to a report stays a link, and the report it leads to is written over.
+      place: The file. A link to a report stays a link, and the report that it points to is overwritten.
       text: The page.
 
     Raises:
-      NotAReport: If something else than a report is there.
+      NotAReport: If something other than a report is there.
       OSError: If nothing can be written there.
     """
     if is_stdout(place):
@@ -51,7 +51,7 @@ def _require_replaceable(place):
 
 
 def is_stdout(place: Path) -> bool:
-    """Whether this is where the command prints, such as /dev/stdout, whatever that is: a pipe, a file, a terminal."""
+    """Whether a path is the standard output, such as /dev/stdout, be it a pipe, a file or a terminal."""
     try:
         return os.path.samestat(os.stat(place), os.fstat(sys.stdout.fileno()))
     except (OSError, ValueError):  # not there; or standard output is not a file

@@ -1,4 +1,4 @@
-"""The head of a page: what was searched, the results in a few figures, and how to repeat the search."""
+"""The head of a page: a description of the search, its key figures, and the command that reproduces it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,9 +14,8 @@ from neural_optimizer_search.search.verdict import find_verdict
 
 BIASED = NO_FRESH_SEEDS
 FRESH = (
-    "Rewards here are means with seeds that the search never saw, ± half of the 95 % interval. Only the seeds are "
-    "fresh: the validation data is the one that chose the rules and rates, so check the winner on data that no "
-    "search saw."
+    "Rewards here are means over seeds that the search never saw, ± half the 95 % interval. Only the seeds are "
+    "fresh: the validation data is what chose the rules and rates, so check the winner on data that no search saw."
 )
 
 
@@ -24,14 +23,14 @@ FRESH = (
 
 
 def summary(run: RecordedSearch) -> Element:
-    """Heading, one paragraph, the figures that matter."""
+    """The heading, a short description and the key figures."""
     best, known = (next(iter(those), None) for those in (run.ranking.found, run.ranking.known))
     seconds = sum([*run.measured.seconds, *(e.seconds for _, e in run.baselines if not e.cached)])
     tiles = [
         ("Best rule", *_reward(best, best and run.shorten(best).formula())),
         ("Best known optimizer", *_reward(known, known and known.name)),
         ("Rules trained", f"{run.counts['trained']:,}", f"of {run.counts['sampled']:,} sampled"),
-        ("Training time", wording.duration(seconds), "known optimizers too, summed over workers"),
+        ("Training time", wording.duration(seconds), "including known optimizers, summed over workers"),
     ]
     return element(
         "header",
@@ -45,7 +44,7 @@ def summary(run: RecordedSearch) -> Element:
 
 
 def describe(config: Mapping[str, Any]) -> str:
-    """What was searched, where and how, in a line.
+    """Describes the search in one line.
 
     Example:
       >>> from neural_optimizer_search.report.overview import describe
@@ -69,14 +68,14 @@ def _state(run):
     if run.is_finished is False:
         of = f" of {run.config['budget']:,}" if isinstance(run.config.get("budget"), int) else ""
         return (
-            f"Not at its end: {run.counts['trained']:,}{of} rules are trained. "
-            "nos-report again brings this page up to date."
+            f"Not finished: {run.counts['trained']:,}{of} rules have been trained. "
+            "Run nos-report again to update this page."
         )
     return BIASED if run.ranking.reference is None else FRESH
 
 
 def _verdict(run):
-    """Whether a rule beats the best known optimizer, as the search's own leaderboard says it."""
+    """The verdict of the search's leaderboard: whether a rule beats the best known optimizer."""
     if run.ranking.reference is None:
         return None
     verdict = find_verdict(run.ranking, run.final_steps)
@@ -91,7 +90,7 @@ def _reward(one, name):
 
 
 def describe_reward(one: Contender) -> str:
-    """The mean with fresh seeds ± its interval's half; without these, the search's reward ± standard deviation."""
+    """The mean over fresh seeds ± half its interval; without any, the search's reward ± its standard deviation."""
     if one.fresh is not None:
         return wording.interval(one.interval)
     return wording.score_with_deviation(one.evaluation.reward, deviation(one.evaluation.rewards))
@@ -105,12 +104,12 @@ def _tile(title, figure, note):
 
 
 def settings(run: RecordedSearch) -> Element:
-    """The section with what was recorded about the run, and the command that repeats it."""
+    """The section with the recorded settings of the run and the command that reproduces it."""
     rows = [[name, wording.setting(value)] for name, value in run.config.items()]
     rows += [["computed with", wording.setting(versions)] for versions in run.versions]
     return section(
         "Settings",
-        element("p", "The command that makes this run again:"),
+        element("p", "The command that reproduces this run:"),
         element("pre", reproduction(run.config), id="command", class_="command", tabindex=0),
         copy_button("command", "command"),
         _sizes_note(run.earlier_batch_sizes),
@@ -124,7 +123,7 @@ def _sizes_note(sizes):
     if not sizes:
         return None
     earlier = ", ".join(f"{size or 'its own size'} before batch {number + 1}" for number, size in sizes)
-    note = f"The batch size was another earlier ({earlier}), which this command does not repeat."
+    note = f"The batch size was different earlier ({earlier}), which this command does not reproduce."
     return element("p", note, class_="note")
 
 
@@ -132,7 +131,7 @@ def _cache_note(cached):
     if not cached:
         return None
     note = (
-        f"{wording.several(cached, 'evaluation')} came from that cache; without it these rules are trained "
-        "again, and count as such."
+        f"{wording.several(cached, 'evaluation')} came from the cache; without it, these rules are trained "
+        "again and count as trained."
     )
     return element("p", note, class_="note")

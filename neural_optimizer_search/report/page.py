@@ -1,4 +1,4 @@
-"""The page: one file that loads nothing, and runs and shows nothing but what this package wrote."""
+"""The page: one file that loads nothing and allows no script or style but this package's own."""
 
 import base64
 import hashlib
@@ -10,18 +10,18 @@ from typing import Union
 from neural_optimizer_search.report.markup import Content, Element, element, html
 
 _GENERATOR = "nos-report"
-# A row of a table: its cells, or a text for a heading of the rows below. A cell that is a `td` stays as it is.
+# A row of a table: its cells, or a string as a heading for the rows below. A cell that is a `td` is used as it is.
 Row = Union[str, Sequence[Content]]
 
 _STYLE, _SCRIPT = (Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("style.css", "copy.js"))
 
 
 def page(title: str, *sections: Content) -> str:
-    """Makes the text of a page.
+    """Returns the HTML of a page.
 
     Args:
       title: The title in the browser's tab.
-      *sections: What is on the page, in order; None for nothing.
+      *sections: The contents of the page, in order; None is skipped.
 
     Example:
       >>> from neural_optimizer_search.report.markup import element
@@ -44,11 +44,11 @@ def page(title: str, *sections: Content) -> str:
 
 
 def is_page(beginning: str) -> bool:
-    """Whether a file that begins so is a page that `page` made."""
+    """Whether the beginning of a file is that of a page made by `page`."""
     return _BEGINNING.match(beginning) is not None
 
 
-# A page of before has no generator, but our policy in its place.
+# Pages of earlier releases have our security policy in place of a generator.
 _BEGINNING = re.compile(
     rf'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><meta (name="generator" content="{_GENERATOR}"|'
     r"http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-)"
@@ -60,14 +60,14 @@ def section(title: str, *children: Content, id_: str) -> Element:
 
     Args:
       title: Its heading.
-      *children: What is under the heading.
-      id_: The id of the heading, which is unique on the page.
+      *children: The content under the heading.
+      id_: The id of the heading, unique on the page.
     """
     return element("section", element("h2", title, id=id_), children, aria_labelledby=id_)
 
 
 def scroll_box(table: Element, label: str) -> Element:
-    """A table in a box of its own, so that a wide one does not widen the page; the keyboard scrolls it too."""
+    """Puts a table in a scrollable box, so that a wide one does not widen the page; the keyboard scrolls it too."""
     return element("div", table, class_="scroll", role="region", aria_label=label, tabindex=0)
 
 
@@ -76,8 +76,8 @@ def table(head: Sequence[str], *bodies: Sequence[Row], numbers: Collection[int] 
 
     Args:
       head: The titles of the columns.
-      *bodies: Lists of rows, each a `tbody`. One that begins with a heading is set apart from what is above.
-      numbers: The columns that hold numbers, from 0 on.
+      *bodies: Lists of rows, one per `tbody`. A list that begins with a heading is set apart from the one above.
+      numbers: Indices of the columns that hold numbers, from 0.
     """
     classes = ["number" if k in numbers else None for k in range(len(head))]
     titles = [element("th", title, scope="col", class_=class_) for title, class_ in zip(head, classes)]
@@ -100,11 +100,11 @@ def _cell(content, class_):
 
 
 def copy_button(of: str, what: str) -> Element:
-    """Makes a button that copies a text; the script shows it.
+    """Makes a button that copies a text; it is hidden unless the script runs.
 
     Args:
       of: The id of the element with the text.
-      what: The name of the text, for those who cannot see it.
+      what: The name of the text, for screen readers.
     """
     return element("button", "Copy", type="button", data_copy=of, aria_label=f"Copy {what}", hidden="hidden")
 

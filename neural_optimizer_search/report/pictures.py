@@ -1,4 +1,4 @@
-"""What pictures are made of: an SVG with its sentence for readers who cannot see it, lines, and a legend."""
+"""Building blocks of charts: an SVG with its text alternative, lines, and a legend."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Optional
@@ -7,17 +7,17 @@ from neural_optimizer_search.report.axes import Scale
 from neural_optimizer_search.report.markup import Content, Element, element
 from neural_optimizer_search.report.points import SHAPES
 
-COLORS = 6  # in style.css: .c0 to .c5; then they begin again, with dashes
+COLORS = 6  # in style.css: .c0 to .c5; further lines reuse them with dashes
 
 
 class Size(NamedTuple):
-    """The size of a picture, and how much is drawn in it.
+    """The size of a chart and how much is drawn in it.
 
     Attributes:
       width: Its width in pixels.
       height: Its height in pixels.
-      marks: How many marks it may have.
-      ticks: About how many ticks its axes have, horizontal and vertical.
+      marks: Maximum number of marks.
+      ticks: Approximate numbers of ticks on the horizontal and the vertical axis.
     """
 
     width: int
@@ -26,7 +26,7 @@ class Size(NamedTuple):
     ticks: tuple[int, int]
 
 
-# Text in a wide picture that is made narrow is too small to read: a phone gets its own.
+# The text of a wide chart is too small to read on a phone, which gets its own chart.
 WIDE = Size(960, 380, 1500, (10, 5))
 NARROW = Size(360, 300, 300, (4, 5))
 
@@ -46,24 +46,24 @@ class LegendRow(NamedTuple):
 
 
 def picture(width: float, height: float, *children: Content, label: str, class_: Optional[str] = None) -> Element:
-    """An `svg` element that fills the width there is.
+    """Makes an `svg` element that fills the available width.
 
     Args:
-      width: The width of its coordinates.
-      height: The height of its coordinates.
+      width: Width in its own coordinates.
+      height: Height in its own coordinates.
       *children: What is drawn.
-      label: The sentence that stands for it where it cannot be seen.
+      label: Its text alternative, one sentence.
       class_: Its class in style.css.
     """
     return element("svg", *children, viewBox=f"0 0 {width:g} {height:g}", role="img", aria_label=label, class_=class_)
 
 
 def both_widths(draw: Callable[[Size], Iterable[Content]], label: str) -> list[Element]:
-    """One picture for wide windows and one for narrow ones.
+    """Draws a chart twice, for wide and for narrow windows.
 
     Args:
-      draw: Makes the marks for a `Size`.
-      label: The sentence that stands for the picture.
+      draw: Function that makes the marks for a `Size`.
+      label: The text alternative of the chart, one sentence.
     """
     return [
         picture(size.width, size.height, *draw(size), label=label, class_=name)
@@ -72,7 +72,7 @@ def both_widths(draw: Callable[[Size], Iterable[Content]], label: str) -> list[E
 
 
 def color(k: int) -> str:
-    """The class of the k-th of several lines."""
+    """The class of the k-th line of a chart, from 0."""
     return f"c{k % COLORS}" + (" dashed" if k // COLORS % 2 else "")
 
 
@@ -84,15 +84,15 @@ def line(
     steps: bool = False,
     title: Optional[str] = None,
 ) -> Optional[Element]:
-    """A line through points, or None if there are none.
+    """Draws a line through points; None if there are none.
 
     Args:
       pairs: The points.
       x: The horizontal scale.
       y: The vertical scale.
       class_: Its class in style.css.
-      steps: Whether the value stays until the next point.
-      title: What is shown when the pointer is on it.
+      steps: Whether the value stays constant until the next point.
+      title: Its hover title.
     """
     if not pairs:
         return None

@@ -1,4 +1,4 @@
-"""The marks of sampled rules in the picture of rewards: told apart by their shapes, so that no colour is needed."""
+"""The marks of sampled rules in the chart of rewards, which differ in shape and not only in colour."""
 
 from collections.abc import Mapping
 
@@ -7,16 +7,16 @@ from neural_optimizer_search.report.axes import Scale
 from neural_optimizer_search.report.columns import AGAIN, ALIKE, NEW, STOPPED, TUNED, Point
 from neural_optimizer_search.report.markup import Element, element
 
-# Kind of a point -> its mark, which is its class in style.css too.
+# Kind of a point -> its mark, which is also its class in style.css.
 MARKS = {NEW: "new", ALIKE: "alike", AGAIN: "again", STOPPED: "stopped", TUNED: "tuned"}
 
 
 def draw_point(point: Point, names: Mapping[str, str], x: Scale, y: Scale) -> Element:
-    """Draws a sampled rule; one whose reward is below the axis as a triangle at its foot.
+    """Draws a sampled rule; a reward below the axis becomes a triangle at the bottom.
 
     Args:
       point: The rule.
-      names: What known optimizers are called, by the keys of their evaluations.
+      names: Names of the known optimizers by the keys of their evaluations.
       x: The horizontal scale.
       y: The vertical scale.
     """
@@ -44,11 +44,11 @@ def _circle(radius, class_):
 
 
 def _path(steps, class_):
-    """A shape that begins above its middle."""
+    """A shape whose path begins above its centre."""
     return lambda x, y: element("path", d=f"M{x:.1f} {y - steps[0]:.1f} {steps[1]}", class_=class_)
 
 
-# Mark -> what draws it around a place.
+# Mark -> function that draws it at a position.
 SHAPES = {
     "new": _circle(3.5, "new"),
     "again": _circle(1.8, "again"),

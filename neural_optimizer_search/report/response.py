@@ -11,20 +11,20 @@ from neural_optimizer_search.report import axes
 from neural_optimizer_search.report.axes import BOTTOM, LEFT, RIGHT, TOP
 from neural_optimizer_search.report.markup import Element
 from neural_optimizer_search.report.pictures import line, picture
-from neural_optimizer_search.report.sweeps import HEIGHT, TICKS, WIDTH  # it stands below a chart of these
+from neural_optimizer_search.report.sweeps import HEIGHT, TICKS, WIDTH  # drawn below a chart of this size
 
 BEFORE = 20  # steps with the gradient 1
 GRADIENTS = np.linspace(-2.0, 2.0, 41)
-DRAWS = 400  # of a rule with noise, whose mean is shown
-LARGEST = 100.0  # beyond it there is nothing to see of the rest
+DRAWS = 400  # samples of a rule with noise, whose mean is shown
+LARGEST = 100.0  # with a larger response, the rest of the chart would look flat
 ADAM = parse_formula("Adam")
 
 
 def response_chart(rule: Rule, label: str) -> Optional[Element]:
-    """Draws the update for a gradient g after many of 1, as a share of the update for one more of 1.
+    """Draws the update for a gradient g after many gradients of 1, relative to the update for one more gradient of 1.
 
-    To the right of 0 g has the sign of the average, to the left it turns against it. None if a rule has no such
-    update, or one that is not finite, or so large that nothing else is seen.
+    Right of 0, g has the sign of the average; left of 0, the opposite sign. None if the response is not finite, or so
+    large that the rest of the chart would look flat.
 
     Args:
       rule: The rule.
@@ -46,9 +46,9 @@ def response_chart(rule: Rule, label: str) -> Optional[Element]:
 
 
 def find_response(rule: Rule) -> Optional[np.ndarray]:
-    """The updates for `GRADIENTS`, over that for 1; None if there are none.
+    """The updates for `GRADIENTS`, divided by the update for 1; None if they cannot be drawn.
 
-    All weights are 1, halfway through a training, and those with one gradient are one weight tensor.
+    All weights are 1, the step is halfway through a training, and weights with the same gradient form one tensor.
 
     Example:
       >>> from neural_optimizer_search import parse_formula

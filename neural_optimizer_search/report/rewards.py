@@ -1,4 +1,4 @@
-"""How the rewards of a search rose."""
+"""The rewards over the course of a search."""
 
 from neural_optimizer_search.report import charts, wording
 from neural_optimizer_search.report.axes import is_plottable
@@ -11,18 +11,18 @@ from neural_optimizer_search.report.points import MARKS
 from neural_optimizer_search.report.run import RecordedSearch
 from neural_optimizer_search.report.statistics import moving_mean
 
-# Fresh seeds may make another one the best.
+# With fresh seeds, another one may be the best.
 BEST_KNOWN = "the best known optimizer by the search's rewards"
-LONGEST_WINDOW, LEAST_WINDOW = 50, 5  # rules in a moving mean, but of very many
+LONGEST_WINDOW, LEAST_WINDOW = 50, 5  # limits on the rules in a moving mean; very long searches exceed the first
 
 
 def rewards(run: RecordedSearch) -> Element:
     """The section with the paper's Figure 4."""
     points = run.history
     if not len(points):
-        return section("Rewards", element("p", "No rule that was sampled has been measured yet."), id_="rewards")
+        return section("Rewards", element("p", "No sampled rule has been measured yet."), id_="rewards")
     known = find_references(run)
-    # So long that each rule counts in one of the means that are drawn.
+    # Long enough that each rule counts in one of the means that are drawn.
     window = max(min(LONGEST_WINDOW, len(points) // 4), len(points) // WIDE.marks)
     window = window if window >= LEAST_WINDOW and _is_seen(points, window, known) else None
     best = points.best_so_far
@@ -39,24 +39,24 @@ def rewards(run: RecordedSearch) -> Element:
 
 
 def _is_seen(points, window, known):
-    """Whether most of a line of means is on the axis: a part of it here and there would say nothing."""
+    """Whether most of a line of means is on the axis; isolated parts of it would be uninformative."""
     low, _ = charts.find_reward_range(points, known)
     means = moving_mean(points.numbers, points.rewards, window, WIDE.marks)
     return 2 * sum(mean >= low for _, mean in means) >= len(means)
 
 
 def find_references(run: RecordedSearch) -> list[Reference]:
-    """The known optimizers that have a reward that can be drawn, the best first, with what tuning made of them."""
+    """The known optimizers with a drawable reward, best first, with tuned constants where these are better."""
     known = [(one.name, one.evaluation) for one in run.ranking.known]
     drawn = [Reference(name, e.reward, e.form or e.key, bool(e.form)) for name, e in known if is_plottable(e.reward)]
     return sorted(drawn, key=lambda reference: -reference.reward)
 
 
 _MEANINGS = {
-    NEW: "a rule, the first time",
-    ALIKE: "a rule that behaves like one before (≈)",
+    NEW: "a new rule",
+    ALIKE: "a rule that behaves like an earlier one (≈)",
     AGAIN: "a rule proposed again",
-    STOPPED: "a rule that was stopped, at its estimate",
+    STOPPED: "a rule that was stopped, at its estimated reward",
     TUNED: "a rule with tuned constants",
 }
 
@@ -68,7 +68,7 @@ def _legend(known, window, kinds, below):
         LegendRow("line", "mean", f"mean of the last {window:,}{' where it is on the axis' if below else ''}")
         if window
         else None,
-        LegendRow("line", "best", "best so far, of those measured in full"),
+        LegendRow("line", "best", "best so far, among rules measured in full"),
         LegendRow("line", "known", f"{known[0].title}, {BEST_KNOWN}") if known else None,
         LegendRow("line", "known other", "other known optimizers") if len(known) > 1 else None,
     ]
@@ -79,11 +79,11 @@ def _caption(screened, dots, below, tuned):
     yield "The reward of each sampled rule, as in the paper's Figure 4. "
     if below:
         lie = f"{wording.several(below, 'sampled rule')} {'lies' if below == 1 else 'lie'} below"
-        yield f"The axis begins where the known optimizers are: {lie}. "
+        yield f"The axis begins just below the known optimizers; {lie} it. "
     if screened:
         have = "has" if screened == 1 else "have"
         yield f"The {wording.several(screened, 'rule')} that the screen stopped {have} no mark. "
     if tuned:
-        yield "A rule with tuned constants stands where the search had it, and was not sampled. "
+        yield "Rules with tuned constants were not sampled; they are drawn where the search learned from them. "
     if dots > WIDE.marks:
-        yield f"Of {dots:,} marks some {WIDE.marks:,} are drawn, and all that were the best."
+        yield f"Of {dots:,} marks, about {WIDE.marks:,} are drawn, including every new best."

@@ -1,4 +1,4 @@
-"""A search as recorded in its ledger: all of it is checked, and what pages do not show stays in a copy of it."""
+"""A search as recorded in its ledger. Every row is checked; rows that pages do not show stay in a copy of it."""
 
 import contextlib
 import dataclasses
@@ -35,11 +35,11 @@ from neural_optimizer_search.search.score_words import ScoreWords, choose_words
 
 
 class NotARun(ValueError):
-    """There is no search where one was said to be, or it is damaged; the message says what and where."""
+    """There is no search in the given directory, or it is damaged; the message names the place and the cause."""
 
 
 class KnownOptimizer(NamedTuple):
-    """A known optimizer, measured as the rules of the search were.
+    """A known optimizer, measured like the rules of the search.
 
     Attributes:
       name: Its name, such as "Adam".
@@ -52,7 +52,7 @@ class KnownOptimizer(NamedTuple):
 
 @dataclass(frozen=True)
 class RecordedSearch:
-    """A search, or what there is of it so far.
+    """A search, finished or not.
 
     Attributes:
       place: The directory, as it was given.
@@ -60,18 +60,18 @@ class RecordedSearch:
       config: What `nos-search` recorded about the search.
       found: The `Evaluation`s of proposed rules, in order.
       baselines: The known optimizers, the best first.
-      samples: Everything that was proposed, in order; for an unfinished step, what was measured.
-      counts: How many samples there are and what became of them, as `Ledger.counts()` gives it.
-      versions: What the search was computed with, one dict for each time that it changed.
+      samples: All proposals, in order; for an unfinished step, only the measured ones.
+      counts: Number of samples and their outcomes, as `Ledger.counts()` gives them.
+      versions: Software versions that the search used, one dict for each change.
       fingerprint: Fingerprint of a user's own task, if it was recorded.
-      task_changes: What changed in it during the run.
-      earlier_batch_sizes: Batch sizes of proposals from before a change, as in the ledger.
+      task_changes: Changes of that task during the run, in words.
+      earlier_batch_sizes: Batch sizes before each change: see `Ledger.earlier_batch_sizes`.
       fresh: Evaluations of rules and known optimizers with seeds that the search never saw, by their keys.
-      alike: Number of different rules that took the evaluation of another one, which behaves alike, by its key.
+      alike: Number of rules that share the evaluation of another rule, which behaves alike, by its key.
       probes: The recorded descents that distinguish rules.
       anchors: What defines the scores on several tasks: the evaluations of tuned SGD and of tuned Adam.
       tuned: The `Evaluation`s of rules with tuned constants.
-      tunings: The rounds in which these were found.
+      tunings: The rounds of tuning that found these.
     """
 
     place: Path
@@ -94,23 +94,23 @@ class RecordedSearch:
 
     @property
     def score_words(self) -> ScoreWords:
-        """The name of the number beside the reward."""
+        """The name and the explanation of the score that is shown next to the reward."""
         task = flags.tell(self.config.get("task", ""))
         return choose_words(task, self.anchors, self.fingerprint, self.task_changes)
 
     @property
     def final_steps(self) -> int:
-        """Gradient steps of a training with a fresh seed; those that diverged had less. 1 if there is none."""
+        """Gradient steps of a training with a fresh seed that did not diverge; 1 if there is none."""
         return max((e.steps // len(e.rewards) for e in self.fresh.values()), default=0) or 1
 
     @functools.cached_property
     def measured(self) -> Measured:
-        """What became of all that was found."""
+        """The outcomes of all proposed rules."""
         return Measured(self.found)
 
     @functools.cached_property
     def history(self) -> History:
-        """The samples that were measured, and what was tuned."""
+        """The measured samples and the rules with tuned constants."""
         steps = {tuning.key: tuning.step for tuning in self.tunings}
         tuned = [(steps[e.key], e) for e in self.tuned if e.key in steps]
         return History(self.samples, self.measured.stopped, {e.key for _, e in self.baselines}, tuned)
@@ -128,7 +128,7 @@ class RecordedSearch:
         return make_ranking(self.top[:LOOKS], optimizers, known, self.probes, self.fresh, self.alike, self.tuned)
 
     def find_form(self, e: Evaluation) -> Optional[Evaluation]:
-        """Of a rule of the ranking its evaluation as it was proposed; None if that is not among the best."""
+        """The evaluation of a ranked rule as it was proposed, before tuning; None if that is not among the best."""
         return self._forms.get(e.form) if e.form else e
 
     @functools.cached_property
@@ -138,7 +138,7 @@ class RecordedSearch:
         return {e.key: e for e in (*best, *(e for _, e in self.baselines)) if e.key in wanted}
 
     def shorten(self, one: Contender) -> Rule:
-        """The shortest rule that behaves as one of the ranking does; it is looked for once."""
+        """The shortest rule that behaves like one of the ranking; the result is cached."""
         key = one.evaluation.key
         if key not in self._shortest:
             self._shortest[key] = self.ranking.shorten(one)
@@ -149,15 +149,15 @@ class RecordedSearch:
         return {}
 
     def look_at_all(self) -> None:
-        """Reads every row once, which checks it: what is damaged is seen before there is a page."""
+        """Reads and so checks every row once, to find damage before a page is written."""
         for name in ("measured", "history"):
             getattr(self, name)
 
     @property
     def is_finished(self) -> Optional[bool]:
-        """Whether a budget is spent, of rules or of gradient steps; None if nobody can tell.
+        """Whether a budget of rules or of gradient steps is spent; None if this cannot be told.
 
-        What `--minutes` and `--patience` have ended is not over for good.
+        A search that `--minutes` or `--patience` ended may still be continued.
         """
         others = sum(e.steps for _, e in self.baselines if not e.cached) + sum(one.steps for one in self.tunings)
         spent = {"budget": self.counts["trained"], "steps": sum(self.measured.steps.values(), others)}
@@ -177,7 +177,7 @@ def read(place: Union[str, Path]) -> RecordedSearch:
       The `RecordedSearch`.
 
     Raises:
-      NotARun: If there is none, or its ledger is of another release or damaged.
+      NotARun: If there is no search, or its ledger is damaged or from another release.
     """
     place = Path(place)
     ledger_path = place / LEDGER
@@ -215,7 +215,7 @@ def read(place: Union[str, Path]) -> RecordedSearch:
 
 
 def _keep_drawable(fresh):
-    """Those with numbers that have a place on an axis: a foreign ledger may say anything."""
+    """Keeps the evaluations whose numbers can be drawn: a foreign ledger may contain anything."""
     drawn = {key: [*e.rewards, *itertools.chain(*e.curves)] for key, e in fresh.items() if e.rewards}
     return {key: fresh[key] for key, numbers in drawn.items() if all(map(is_plottable, numbers))}
 
@@ -223,16 +223,16 @@ def _keep_drawable(fresh):
 def _name_baselines(evaluations, config):
     try:
         known = find_known_optimizers(str(complete(BaselineConfig, config)["baselines"]))
-    except ValueError:  # a foreign ledger may say anything
+    except ValueError:  # a foreign ledger may contain anything
         known = {}
     return [KnownOptimizer(name_known_optimizer(e.rule, known), e) for e in rank(evaluations)]
 
 
-# -- The command that repeats it -------------------------------------------------------------------
+# -- The command that reproduces it ----------------------------------------------------------------
 
 
 def reproduction(config: Mapping[str, Any]) -> str:
-    """The command that makes the run again, from what was recorded of it.
+    """The command that reproduces the run, from its recorded configuration.
 
     Example:
       >>> from neural_optimizer_search.report.run import reproduction

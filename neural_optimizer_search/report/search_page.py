@@ -1,4 +1,4 @@
-"""One search on one page."""
+"""The page about one search."""
 
 from collections.abc import Callable
 from typing import Optional
@@ -15,10 +15,10 @@ from neural_optimizer_search.report.run import RecordedSearch
 from neural_optimizer_search.report.training_curves import training_curves
 from neural_optimizer_search.report.trajectories import trajectories
 
-# A section makes its part of the page of any search that can be read, or None if there is nothing to show.
+# A section makes its part of the page for any readable search, or returns None if there is nothing to show.
 Section = Callable[[RecordedSearch], Optional[Element]]
 
-# In the order of the page. A new section is one function and one row.
+# In page order. A new section takes one function and one row here.
 SECTIONS: tuple[Section, ...] = (
     summary,
     rewards,
@@ -34,7 +34,7 @@ SECTIONS: tuple[Section, ...] = (
 
 
 def search_page(run: RecordedSearch) -> str:
-    """Makes the text of a page about a search.
+    """Returns the HTML of a page about a search.
 
     Args:
       run: The search.

@@ -1,4 +1,4 @@
-"""Statistics over all rules of a search: how rewards rose, and what good rules are made of."""
+"""Statistics over all rules of a search: the course of the rewards, and the building blocks of good rules."""
 
 import statistics
 from array import array
@@ -16,12 +16,12 @@ _SIGNS = {"sign(g)", "sign(m)"}
 
 
 class Parts(NamedTuple):
-    """The parts of some rules.
+    """The sub-expressions of several rules.
 
     Attributes:
-      counts: How many of the rules have each part.
-      rules: How many rules there are.
-      agreeing: The places, from 1 on, of those that have sign(g) * sign(m): see `agrees`.
+      counts: Number of rules that contain each part.
+      rules: Number of rules.
+      agreeing: Positions, from 1, of the rules that contain sign(g) * sign(m): see `agrees`.
     """
 
     counts: "Counter[ex.Expression]"
@@ -30,7 +30,7 @@ class Parts(NamedTuple):
 
 
 class Block(NamedTuple):
-    """A sub-expression, and how frequent it is.
+    """A sub-expression and its frequency.
 
     Attributes:
       expression: The sub-expression.
@@ -68,14 +68,14 @@ def improvements(points: Iterable[tuple[int, float]]) -> list[tuple[int, float]]
 
 
 def moving_mean(numbers: Sequence[int], rewards: Sequence[float], window: int, most: int) -> list[tuple[int, float]]:
-    """(number, mean of the last `window` rewards), at most so many, from the first full window on."""
+    """At most `most` (number, mean of the last `window` rewards) pairs, beginning with the first full window."""
     sums = array("d", accumulate(rewards, initial=0.0))
     ends = thin_out(range(window, len(rewards) + 1), most)
     return [(numbers[i - 1], (sums[i] - sums[i - window]) / window) for i in ends]
 
 
 def thin_out(values: Sequence, most: int) -> Sequence:
-    """At most `most` of the values, from all over the sequence."""
+    """At most `most` of the values, spread evenly over the sequence."""
     return values if len(values) <= most else [values[i * len(values) // most] for i in range(most)]
 
 
@@ -83,22 +83,22 @@ def thin_out(values: Sequence, most: int) -> Sequence:
 
 
 def sub_expressions(rule: Rule) -> set[ex.Expression]:
-    """The words and sub-expressions that a rule is made of, the sides of + and * in a fixed order."""
+    """All sub-expressions of a rule, single words included, with the operands of + and * in a fixed order."""
     parts, left = set(), [ex.canonical(rule.expression())]
     while left:
         part = left.pop()
         if part not in parts:
             parts.add(part)
             left += ex.children(part)
-    # The canonical a - b is a + -b: what is negated is there, and the sign is no part of its own.
+    # The canonical form of a - b is a + -b; the negated part is kept, but the negation is not a part of its own.
     return {part for part in parts if part.name != "neg"}
 
 
 def count_parts(rules: Iterable[Rule], among: Optional[Container[ex.Expression]] = None) -> Parts:
-    """Takes rules apart.
+    """Counts the sub-expressions of rules.
 
     Args:
-      rules: The rules; each is looked at once.
+      rules: The rules; each is read once.
       among: The parts to count; all by default.
     """
     counts, agreeing, number = Counter(), [], 0
@@ -117,12 +117,12 @@ def find_building_blocks(
 
     Args:
       top: The best rules.
-      sampled: All sampled rules, or some from all over the search.
-      count: The most `Block`s to return.
+      sampled: All sampled rules, or a subset spread over the search.
+      count: Maximum number of `Block`s to return.
 
     Returns:
-      The `Block`s that are in at least two top rules, those with the largest difference of shares first; the parts of
-      the top rules; and the sampled rules' share of these.
+      The `Block`s that occur in at least two top rules, those with the largest difference of shares first; the parts
+      of the top rules; and, of those that at least two top rules contain, the parts of the sampled rules.
     """
     in_top = count_parts(top)
     shared = {part: n for part, n in in_top.counts.items() if n > 1}
@@ -136,7 +136,7 @@ def find_building_blocks(
 
 
 def agrees(rule: Rule) -> bool:
-    """Whether a rule has sign(g) * sign(m): as factors of one product or quotient, or as the sign of one.
+    """Whether a rule contains sign(g) * sign(m), as factors of a product or quotient or as the sign of one.
 
     Example:
       >>> from neural_optimizer_search import parse_formula

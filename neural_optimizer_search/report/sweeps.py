@@ -1,4 +1,4 @@
-"""How a rule depends on the learning rate, as a small chart."""
+"""A small chart of a rule's sensitivity to the learning rate."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -17,11 +17,11 @@ Sweep = Sequence[tuple[float, Optional[float]]]
 
 
 class SweepAxes(NamedTuple):
-    """What several sweeps share, so that they can be compared.
+    """The axes that several sweeps share, so that they can be compared.
 
     Attributes:
       y: The `Scale` of the losses; those above it are drawn at its edge.
-      span: How many powers of ten are on the axis of the learning rates, which begins where each sweep needs it.
+      span: Number of decades on the learning-rate axis, whose start differs between sweeps.
     """
 
     y: Scale
@@ -29,7 +29,7 @@ class SweepAxes(NamedTuple):
 
 
 def share_axes(sweeps: Iterable[Sweep]) -> SweepAxes:
-    """The axes for all of these sweeps. Four in five losses are on them, the lowest."""
+    """Finds axes for several sweeps, which cover the lowest four fifths of the losses."""
     sweeps = list(sweeps)
     losses = sorted(loss for sweep in sweeps for _, loss in sweep if is_plottable(loss))
     within = losses[: (4 * len(losses)) // 5 + 1]  # a rate that is too large can give any loss
@@ -41,10 +41,10 @@ def sweep_chart(sweep: Sweep, chosen: Optional[float], shared: SweepAxes, label:
     """Draws the loss after a short training at each learning rate.
 
     Args:
-      sweep: The learning rates that were tried.
+      sweep: The learning rates that were tried, with their losses.
       chosen: The learning rate of the final run, or None.
-      shared: The axes of all charts beside it.
-      label: The name of what was trained with.
+      shared: The axes that it shares with other charts.
+      label: The name of the rule or optimizer.
     """
     x, y = axes.logarithmic_scale(_rates(sweep), LEFT, WIDTH - RIGHT, shared.span), shared.y
     points = sorted(((rate, loss) for rate, loss in sweep if _is_on_log_axis(rate)), key=lambda point: point[0])

@@ -1,4 +1,4 @@
-"""How the best rules trained with fresh seeds, step by step, beside known optimizers."""
+"""Training curves with fresh seeds: the best rules and known optimizers."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Optional
@@ -14,12 +14,12 @@ from neural_optimizer_search.search.intervals import Interval, find_interval
 
 
 class Curve(NamedTuple):
-    """The validations of the trainings with one rule.
+    """The validation curve of one rule.
 
     Attributes:
-      leader: The rule, and its line.
-      steps: The gradient steps before each validation.
-      intervals: The mean over the seeds at each, and its interval.
+      leader: The rule and its line.
+      steps: Number of gradient steps before each validation.
+      intervals: Mean over the seeds at each validation, with its interval.
     """
 
     leader: Leader
@@ -28,7 +28,7 @@ class Curve(NamedTuple):
 
 
 def training_curves(run: RecordedSearch) -> Optional[Element]:
-    """The section with the curves; None if there are no fresh seeds, or no curves of them."""
+    """The section with the curves; None if none were recorded with fresh seeds."""
     curves = [curve for leader in choose_leaders(run) if (curve := find_curve(leader, run.final_steps))]
     if not curves:
         return None
@@ -40,8 +40,8 @@ def training_curves(run: RecordedSearch) -> Optional[Element]:
     )
     rows = legend(LegendRow("line", curve.leader.class_, curve.leader.title) for curve in curves)
     caption = (
-        f"Validation {title} during the trainings with fresh seeds: the mean, and a band for its 95 % interval. A "
-        "training that diverged counts 0 from there on."
+        f"Validation {title} during the trainings with fresh seeds: the mean, with a band for its 95 % interval. A "
+        "training that diverged counts as 0 from then on."
     )
     return section("Training curves", element("figure", drawn, rows, element("figcaption", caption)), id_="training")
 
@@ -51,7 +51,7 @@ def find_curve(leader: Leader, final_steps: int) -> Optional[Curve]:
 
     Args:
       leader: The rule.
-      final_steps: Gradient steps of a whole training.
+      final_steps: Gradient steps of a full training.
     """
     fresh = leader.contender.fresh
     if fresh is None or not any(fresh.curves):

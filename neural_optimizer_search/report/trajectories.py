@@ -1,4 +1,4 @@
-"""The trajectories of the best rules on two functions of two weights, beside known optimizers."""
+"""Trajectories of the best rules and known optimizers on two functions of two weights."""
 
 import functools
 from collections.abc import Iterator, Sequence
@@ -21,21 +21,21 @@ from neural_optimizer_search.report.pictures import LegendRow, legend, line, pic
 from neural_optimizer_search.report.run import RecordedSearch
 
 STEPS = 300
-RATES = 10.0 ** np.linspace(-6.0, 1.0, 22)  # three per power of ten
+RATES = 10.0 ** np.linspace(-6.0, 1.0, 22)  # three per decade
 # Function -> the ranges of x and y that are drawn.
 SHOWN = {"rosenbrock": ((-2.0, 2.0), (-1.0, 3.0)), "beale": ((-0.5, 4.5), (-1.0, 1.5))}
 WIDTH, HEIGHT, TICKS = 480, 400, (5, 5)
-GRID = (120, 100)  # fields of the background
-LEVELS = 10.0 ** np.arange(-1.5, 3.1, 0.5)  # values that bound its shades
+GRID = (120, 100)  # cells of the background, horizontally and vertically
+LEVELS = 10.0 ** np.arange(-1.5, 3.1, 0.5)  # function values at which its shade changes
 
 
 class Trajectory(NamedTuple):
-    """The points that a rule passes from the customary start on.
+    """The path of a rule from the customary start.
 
     Attributes:
-      rate: Its learning rate: of `RATES` the one with the lowest value at the end.
+      rate: Its learning rate: the one of `RATES` with the lowest final value.
       points: Float64 `[steps + 1, 2]`.
-      value: The value at the end.
+      value: The final value of the function.
     """
 
     rate: float
@@ -54,22 +54,22 @@ def trajectories(run: RecordedSearch) -> Optional[Element]:
         for name, those in paths.items()
     ]
     note = (
-        f"Not the task of the search, but two functions of two weights: {STEPS} steps with exact gradients from the "
-        f"customary start (ring) to the minimum (cross), each with the best of {len(RATES)} learning rates. The "
-        "stronger the colour, the lower the value. What leaves the picture runs along its edge."
+        f"Two test functions of two weights, not the task of the search: {STEPS} steps with exact gradients from the "
+        f"customary start (ring) towards the minimum (cross), each with the best of {len(RATES)} learning rates. The "
+        "stronger the colour, the lower the value. Trajectories that leave the chart run along its edge."
     )
     return section(
-        "Two functions to look at",
+        "Trajectories on two test functions",
         element("p", note, class_="note"),
         element("div", charts, class_="two"),
         legend(LegendRow("line", one.class_, one.title) for one in leaders),
-        scroll_box(_tabulate(leaders, paths), "Values at the end"),
+        scroll_box(_tabulate(leaders, paths), "Final values"),
         id_="trajectories",
     )
 
 
 def _tabulate(leaders, paths):
-    head = ["", *(text for name in paths for text in (f"{name.title()}: value at the end", "learning rate"))]
+    head = ["", *(text for name in paths for text in (f"{name.title()}: final value", "learning rate"))]
     said = [[text for path in of_leader for text in _say(path)] for of_leader in zip(*paths.values())]
     return table(head, [[one.title, *texts] for one, texts in zip(leaders, said)], numbers=range(1, len(head)))
 
@@ -80,12 +80,12 @@ def _say(path):
 
 @functools.lru_cache(64)  # the same known optimizers are on every page of a process
 def follow(rule: Rule, landscape: Landscape, steps: int = STEPS) -> Optional[Trajectory]:
-    """Minimizes a function from its customary start with each of `RATES`; None if it diverges with all of them.
+    """Minimizes a function from its customary start with the best of `RATES`; None if all of them diverge.
 
     Args:
       rule: The rule.
       landscape: The function.
-      steps: Number of steps; also where the rule's decays end.
+      steps: Number of steps, over which the rule's decays also run.
 
     Example:
       >>> from neural_optimizer_search import parse_formula
@@ -113,17 +113,17 @@ def follow(rule: Rule, landscape: Landscape, steps: int = STEPS) -> Optional[Tra
 
 
 class _Rows(State):
-    """A state in which each row, with a learning rate of its own, is one weight tensor."""
+    """A state in which each row is a weight tensor with its own learning rate."""
 
     def each_tensor(self, function, *arrays):
         return np.stack([function(*rows) for rows in zip(*arrays)])
 
 
 def trajectory_chart(name: str, lines: Sequence[tuple[str, str]], paths: Sequence[Optional[Trajectory]]) -> Element:
-    """Draws trajectories over the function, whose colour is the stronger the lower its value is.
+    """Draws trajectories over a function, whose colour is stronger where its value is lower.
 
     Args:
-      name: A row of `SHOWN`.
+      name: A key of `SHOWN`.
       lines: (title, class in style.css) of each trajectory.
       paths: The trajectories; None for one that diverged.
     """
@@ -143,12 +143,12 @@ def trajectory_chart(name: str, lines: Sequence[tuple[str, str]], paths: Sequenc
         ],
         element("circle", element("title", "start"), cx=x(a), cy=y(b), r=5, class_="tried"),
         element("path", element("title", "minimum"), d=f"M{x(c) - 5:.1f} {y(d):.1f}h10m-5 -5v10", class_="minimum"),
-        label=f"Trajectories on the {name.title()} function. Values at the end: {says}.",
+        label=f"Trajectories on the {name.title()} function. Final values: {says}.",
     )
 
 
 def _draw_levels(landscape: Landscape, x: Scale, y: Scale) -> Iterator[str]:
-    """For each level the fields that lie below it, as the runs of each row."""
+    """Yields, for each level, a path of the cells below it, with adjacent cells of a row merged."""
     columns, rows = GRID
     left, top = np.linspace(x.start, x.end, columns + 1), np.linspace(y.end, y.start, rows + 1)
     across = x.low + (x.high - x.low) * (np.arange(columns) + 0.5) / columns

@@ -1,4 +1,4 @@
-"""An expression tree as SVG: functions above what they are applied to."""
+"""An expression tree as SVG, with functions above their arguments."""
 
 from typing import NamedTuple, Optional
 
@@ -12,7 +12,7 @@ MARGIN = 4
 LETTER = 8.2  # width of a letter in pixels, in the font of style.css
 MOST_LEAVES = 64
 
-# Other words are written by their names.
+# Other words are shown by their names.
 _SYMBOLS = {
     "add": "+", "sub": "−", "mul": "×", "div": "÷", "pow": "^", "neg": "negate", "log": "log |·|", "sqrt": "√|·|",
 }  # fmt: skip
@@ -26,7 +26,7 @@ class _Node(NamedTuple):
 
 
 def tree(rule: Rule) -> Optional[Element]:
-    """The simplified expression of a `Rule` as an `svg` element; None if it is too large to look at."""
+    """The simplified expression of a `Rule` as an `svg` element; None if it is too large to draw."""
     expression = ex.simplify(rule.expression())
     if _leaves(expression) > MOST_LEAVES:
         return None
@@ -48,7 +48,7 @@ def tree(rule: Rule) -> Optional[Element]:
 
 
 def _place(expression, row, left, nodes, edges):
-    """Appends the nodes of an expression that stands from `left` on, its own node last."""
+    """Appends the nodes of an expression whose left edge is at `left`, its own node last."""
     label, children, width = _label(expression), ex.children(expression), _width(expression)
     at = left + (width - _children_width(children)) / 2
     below = []

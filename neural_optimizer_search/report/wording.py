@@ -1,4 +1,4 @@
-"""Numbers and recorded values as a reader wants them."""
+"""Numbers and recorded values, formatted for readers."""
 
 import json
 import math
@@ -35,7 +35,7 @@ def score_with_deviation(value: Optional[float], deviation: Optional[float]) -> 
 
 
 def interval(value: Optional[tuple[float, Optional[float]]]) -> str:
-    """A mean and how far its interval reaches to either side.
+    """A mean ± half the width of its interval.
 
     Example:
       >>> from neural_optimizer_search.report.wording import interval
@@ -46,7 +46,7 @@ def interval(value: Optional[tuple[float, Optional[float]]]) -> str:
 
 
 def probability(value: Optional[float]) -> str:
-    """A probability; one that is rounded to 0 or 1 is not called certain.
+    """A probability, never rounded to 0 or 1.
 
     Example:
       >>> from neural_optimizer_search.report.wording import probability
@@ -105,7 +105,7 @@ def several(count: int, noun: str, plural: Optional[str] = None) -> str:
 
 
 def shorten(text: str, length: int = 300) -> str:
-    """A text that does not fill the page.
+    """The text, cut to at most `length` characters.
 
     Example:
       >>> from neural_optimizer_search.report.wording import shorten
@@ -121,7 +121,7 @@ def begin_sentence(text: str) -> str:
 
 
 def setting(value: Any) -> str:
-    """A recorded value.
+    """A recorded value as text.
 
     Example:
       >>> from neural_optimizer_search.report.wording import setting

@@ -1,4 +1,4 @@
-"""Checks trials that were read from a file, which anybody may have changed."""
+"""Checks of trials that were read from a file, which anybody may have changed."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -18,11 +18,11 @@ def check_trials(trials: Sequence[FrozenTrial], tunables: Sequence[Tunable], ste
 
     Args:
       trials: The trials, in order.
-      tunables: What the study tunes.
+      tunables: The `Tunable`s of the study.
       steps: Gradient steps of a whole trial.
 
     Raises:
-      Damaged: If they come from a study that tunes other things, or in other ranges, or from no study.
+      Damaged: If they come from a study with other tunables or other ranges, or from no study.
     """
     expected = {one.name: make_distribution(one) for one in tunables}
     for number, trial in enumerate(trials):
@@ -30,17 +30,17 @@ def check_trials(trials: Sequence[FrozenTrial], tunables: Sequence[Tunable], ste
             raise Damaged(f"trial {trial.number} {fault}.")
     try:
         optuna.create_study(direction="maximize").add_trials(trials)
-    except (ValueError, TypeError) as error:  # whatever else Optuna requires of trials
-        raise Damaged(f"Optuna takes no such trials: {error!s:.200}") from error
+    except (ValueError, TypeError) as error:  # anything else that Optuna requires of trials
+        raise Damaged(f"Optuna does not accept its trials: {error!s:.200}") from error
 
 
 def _find_fault(number: int, trial: FrozenTrial, expected: Mapping[str, BaseDistribution], steps: int) -> str:
-    """What is wrong with a trial; empty if nothing is."""
+    """Describes what is wrong with a trial; "" if nothing is."""
     scale = trial.user_attrs.get(SCALE)
     if trial.number != number or trial.state not in (TrialState.COMPLETE, TrialState.PRUNED):
         return "is not finished, or not in its place"
     if trial.distributions != expected:
-        return "tries other things than this version tunes"
+        return "has other parameters than this version tunes"
     for name, distribution in expected.items():
         if not distribution._contains(distribution.to_internal_repr(trial.params[name])):
             return f"has a value of {name} that is not in its range: {trial.params[name]!r:.40}"
@@ -51,7 +51,7 @@ def _find_fault(number: int, trial: FrozenTrial, expected: Mapping[str, BaseDist
         return f"must have a finite scale above 0. Received: {scale!r:.40}"
     values = [*(trial.values if is_complete(trial) and trial.values else []), *trial.intermediate_values.values()]
     if is_complete(trial) and len(trial.values or ()) != 1:
-        return "got to its end, and has no reward"
+        return "trained to its end, but has no reward"
     wrong = [value for value in values if not _is_between(value, 0.0, 1.0)]
     return f"must have rewards from 0 to 1. Received: {wrong[0]!r:.40}" if wrong else ""
 

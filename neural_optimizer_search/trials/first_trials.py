@@ -1,4 +1,4 @@
-"""The trials of a rule before a sampler has enough to learn from."""
+"""The first trials of a rule, before the sampler has enough to learn from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from neural_optimizer_search.tasks.protocol import Protocol
 TIMES = (
     1.0,
     3.0,
-)  # of the best rate with the rule's own schedule: a rate that falls further during a run may begin higher
-RANDOM_TRIALS = 10  # before the sampler has enough to learn from
+)  # factors of the best rate with the rule's own schedule: a rate that falls further during a run may begin higher
+RANDOM_TRIALS = 10  # number of random trials before the sampler learns
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class FirstTrials:
     """The trials of a `Study` before its sampler learns.
 
     Attributes:
-      rates: Rates at which the rule is tried as it was given.
-      schedules: Other schedules with which it is also tried: (name, factor of the best of those rates).
+      rates: Learning rates at which the rule is tried as it was given.
+      schedules: Other schedules to try it with: (name, factor of the best of those rates).
       random: Number of random trials that follow.
     """
 
@@ -34,41 +34,41 @@ class FirstTrials:
 
 
 def choose_first_trials(protocol: Protocol) -> FirstTrials:
-    """The first trials of a rule about which nothing is known."""
+    """Chooses the first trials of a rule about which nothing is known."""
     return FirstTrials(find_own_rates(protocol), find_other_schedules(protocol.schedules[0].decay))
 
 
 def choose_seed(seeds: tuple[int, ...], number: int, fixed: int) -> int:
-    """The seed of a trial: the first for the `fixed` ones, which are compared one by one; then all in turn.
+    """The seed of a trial: the first for the `fixed` trials, which are compared directly; then each in turn.
 
-    With one seed for all, the best setting would only suit that seed.
+    With a single seed, the best setting would suit only that seed.
     """
     return seeds[0] if number < fixed else seeds[number % len(seeds)]
 
 
 def find_own_rates(protocol: Protocol) -> tuple[float, ...]:
-    """Those that a rule is tried with as it was given; the middle ones first, which are the likeliest."""
+    """The learning rates at which a rule is tried as it was given, beginning with the middle, likeliest ones."""
     rates = sorted(protocol.learning_rates)
     middle = (len(rates) - 1) / 2
     return tuple(rate for _, rate in sorted(enumerate(rates), key=lambda pair: abs(pair[0] - middle)))
 
 
 def find_other_schedules(own: str) -> tuple[tuple[str, float], ...]:
-    """The schedules other than the own one, which the rule is tried with too: (schedule, times the best own rate)."""
+    """The other schedules with which a rule is tried: (schedule, factor of the best rate with its own schedule)."""
     return tuple((name, times) for name in DECAYS if name != own for times in TIMES)
 
 
 def count_first_trials(protocol: Protocol) -> int:
-    """The trials before the sampler learns: of the rule's own constants, and random ones."""
+    """The number of trials before the sampler learns: those with the rule's own constants, and random ones."""
     first = choose_first_trials(protocol)
     return first.fixed + first.random
 
 
 def find_trial_steps(protocol: Protocol) -> int:
-    """The gradient steps of a trial that is not pruned."""
+    """The number of gradient steps of a trial that is not pruned."""
     return protocol.final_steps + count_probe_steps(protocol)
 
 
 def count_probe_steps(protocol: Protocol) -> int:
-    """The steps that the scale of a rule's updates takes."""
+    """The number of gradient steps that measure the scale of a rule's updates."""
     return protocol.probe_steps if protocol.centred else 0

@@ -1,4 +1,4 @@
-"""The constants of a rule that may be tuned: those that all its words share, and the numbers inside its formula."""
+"""The numbers inside a rule's formula, which may be tuned in addition to the constants that all its words share."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +12,7 @@ from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.dsl.vocabulary import OPERANDS, UNARIES
 
 FACTOR_OF_W = "c*w"  # the family of the old words such as "1e-4*w"
-# Of on_matrices(x, y): what y is multiplied by, where it has no number. Vectors want another rate than matrices.
+# The factor of y in on_matrices(x, y), where y has none of its own: vectors need another rate than matrices.
 SHARE = "share"
 _FACTOR = re.compile(rf"(?P<number>{NUMBER})\*w")
 
@@ -21,8 +21,8 @@ class Number(NamedTuple):
     """A number inside a formula.
 
     Attributes:
-      name: Its name, such as "clip"; among several of a kind, with the value, "clip 0.1"; among equal ones, "clip 0.1
-        (2)".
+      name: Its name, such as "clip"; "clip 0.1", with its value, if there are several of the kind; "clip 0.1 (2)" if
+        there are equal ones.
       family: The row of the language whose member it belongs to, such as "clip_c"; or `FACTOR_OF_W`.
       value: Its value.
     """
@@ -54,7 +54,7 @@ def find_numbers(rule: Rule) -> list[Number]:
 
 
 def replace_numbers(rule: Rule, numbers: Sequence[float], constants: Mapping[str, float]) -> Rule:
-    """The rule with other numbers inside its formula, in the order of `find_numbers`, and with other constants."""
+    """Replaces the numbers inside a rule's formula, in the order of `find_numbers`, and its constants by name."""
     left = iter(numbers)
 
     def take(family, value):
@@ -71,7 +71,7 @@ _NAMES = {"c": "number", FACTOR_OF_W: "factor of w", SHARE: "share of vectors"}
 
 
 def _rebuild(node: ex.Expression, number: Callable[[str, float], Optional[float]]) -> ex.Expression:
-    """The expression in which each number, of (family, value), is what `number` gives; None leaves the word."""
+    """Replaces each number in an expression with `number(family, value)`; None leaves the word as it is."""
     if isinstance(node, ex.Operand):
         if (match := _FACTOR.fullmatch(node.name)) is not None:
             new = number(FACTOR_OF_W, float(match["number"]))
@@ -92,7 +92,7 @@ def _has_factor(node):
 
 
 def _rename(name, table, number):
-    """The name of the member with the new number; also of a word that is as a member, such as clip_1e-3."""
+    """The name of the family member with the new number; also for a word that equals a member, such as clip_1e-3."""
     family, value = split_member(name) or ("", 0.0)
     if family not in set(table):
         return name

@@ -1,4 +1,4 @@
-"""The reward of a setting: one training of a child that was traced once, for all settings."""
+"""The reward of a setting, from one training of a child that is traced once for all settings."""
 
 import typing
 from collections.abc import Iterator, Sequence
@@ -29,7 +29,7 @@ class Progress(NamedTuple):
 
 
 class AnyObjective(typing.Protocol):
-    """What a `Study` asks of an objective; see `Objective`."""
+    """The interface that a `Study` needs of an objective; see `Objective`."""
 
     steps: int
     probe_steps: int
@@ -45,15 +45,15 @@ class Objective:
     """Trains a child with settings of rules.
 
     Args:
-      train: A `ChildTraining`, with the weights of the protocol's seeds.
+      train: A `ChildTraining` with the weights of the protocol's seeds.
       protocol: The `Protocol`.
-      reward: A row of `REWARDS`, which scores a training.
+      reward: A key of `REWARDS`, which sets how a training is scored.
       uniform_loss: The child's `uniform_loss`.
 
     Attributes:
       steps: Gradient steps of a training.
       probe_steps: Number of gradient steps that `find_scale` takes.
-      seeds: Seeds of the trainings by which settings are chosen.
+      seeds: Seeds of the trainings that choose settings.
     """
 
     def __init__(self, train: ChildTraining, protocol: Protocol, reward: str, uniform_loss: Optional[float]):
@@ -69,7 +69,7 @@ class Objective:
     def find_scale(self, rule: Rule) -> Optional[float]:
         """The root mean square of a rule's updates at the initial weights; None if it is not finite.
 
-        With a protocol that does not centre its rates it is 1.
+        It is 1 if the protocol does not centre its rates.
         """
         if not self.probe_steps:
             return 1.0

@@ -1,4 +1,4 @@
-"""A round of trials: the work of a worker that is asked to tune a rule further."""
+"""A round of trials, in which a worker tunes a rule further."""
 
 import dataclasses
 import math
@@ -15,18 +15,18 @@ from neural_optimizer_search.trials.study import Study, count_steps, find_value
 from neural_optimizer_search.trials.tunables import WEIGHT_DECAY, find_tunables, round_off
 from neural_optimizer_search.trials.written import Written, read_trials, write_trial
 
-NEAR = (1.0, 1 / 3, 3.0)  # the first rates, of the one that the sweep chose after fewer steps than a trial has
-RANDOM_TRIALS = 0  # what the first trials have in common is better than chance
+NEAR = (1.0, 1 / 3, 3.0)  # first rates, as factors of the one that the sweep chose after fewer steps than a trial has
+RANDOM_TRIALS = 0  # proposals that follow from the first trials are better than random ones
 
 
 class Round(NamedTuple):
     """The result of a round.
 
     Attributes:
-      trials: Trials of the round, as `write_trial` gives them.
+      trials: Trials of the round, as `write_trial` returns them.
       evaluation: Evaluation of the best setting of all trials that was not measured before, trained with the
         protocol's seeds; None if there is none.
-      steps: Gradient steps of all this, including what was begun before.
+      steps: Gradient steps of the whole round, including its part before an interruption.
     """
 
     trials: list[Written]
@@ -43,16 +43,16 @@ def carry_on(
     seed: int,
     begun: Sequence[Written] = (),
 ) -> Round:
-    """Tries more settings of a rule, and measures the best that was not measured yet as a search measures rules.
+    """Tries more settings of a rule, then measures the best unmeasured one as a search measures rules.
 
     Args:
       evaluator: The worker's evaluator.
       rule: The `Rule`, as it was measured.
-      measured: The setting of its measurement, followed by the results of earlier rounds, with tuned constants.
+      measured: The setting of its measurement, followed by the tuned settings from earlier rounds.
       trials: Trials of earlier rounds, in order.
       count: Number of trials of this round.
       seed: Seed of the trials.
-      begun: The first trials of this round, if it was broken off before.
+      begun: The first trials of this round, if it was interrupted before.
     """
     p = evaluator.protocol
     objective = Objective(evaluator.train, p, p.reward, evaluator.uniform_loss)
@@ -72,7 +72,7 @@ def carry_on(
 
 
 def _find_tunables(rule, protocol, measured, scale):
-    """What is tuned: schedule and weight decay of a rule are those with which it was measured."""
+    """The tunables of a rule, whose own schedule and weight decay are those with which it was measured."""
     decay = measured.weight_decay / scale
     return [
         one._replace(scale=WEIGHT_DECAY.around(decay), own=decay) if one.name == "weight decay" else one
@@ -81,7 +81,7 @@ def _find_tunables(rule, protocol, measured, scale):
 
 
 def _choose_first_trials(protocol, measured, scale):
-    """Rates near the one that the sweep chose, and schedules that were not tried."""
+    """Chooses rates near the one that the sweep chose, and schedules that were not tried."""
     rate = measured.learning_rate * scale
     middle = min(protocol.learning_rates, key=lambda one: abs(math.log(one / rate)))
     tried = {schedule.decay for schedule in protocol.schedules}
@@ -90,11 +90,11 @@ def _choose_first_trials(protocol, measured, scale):
 
 
 def _find_best(study, measured):
-    """The best setting that was not measured; None if no trial with another one got to its end with a reward."""
+    """The best setting that was not measured; None if no trial with one trained to its end with a reward."""
     ranked = sorted((trial for trial in study.trials if find_value(trial) > 0.0), key=find_value, reverse=True)
     return next((one for one in map(study.find_setting, ranked) if one not in measured), None)
 
 
 def _round(setting):
-    """As trials are rounded."""
+    """Rounds a setting in the same way as trials."""
     return Setting(setting.rule, round_off(setting.learning_rate), setting.schedule, round_off(setting.weight_decay))

@@ -1,4 +1,4 @@
-"""The setting with which a child is trained: a rule with its constants, and how it is used."""
+"""The setting with which a child is trained: a rule with its constants, rate, schedule and weight decay."""
 
 import math
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ class Setting:
 
 
 def set_constants(rule: Rule, values: Mapping[str, Any]) -> Rule:
-    """The rule with constants by the names of its `Tunable`s; other entries of `values` are ignored."""
+    """Sets a rule's constants by the names of its `Tunable`s; other entries of `values` are ignored."""
     own = {number.name: number.value for number in find_numbers(rule)}
     numbers = {name: values.get(name, number) for name, number in own.items()}
     constants = {name: values.get(name, number) for name, number in find_constants(rule).items()}
@@ -41,12 +41,12 @@ def set_constants(rule: Rule, values: Mapping[str, Any]) -> Rule:
 
 
 def make_setting(rule: Rule, values: Mapping[str, Any], scale: float) -> Setting:
-    """What values mean for a rule with these constants.
+    """Makes a `Setting` from the values of a trial.
 
     Args:
       rule: The `Rule`, with the constants that `values` has.
       values: Values by the names of its `Tunable`s.
-      scale: The root mean square of its updates: rate and weight decay are for updates where that is 1.
+      scale: The root mean square of its updates; the rate and the weight decay in `values` are for a scale of 1.
     """
     return Setting(
         rule,

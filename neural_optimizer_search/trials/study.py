@@ -16,8 +16,8 @@ from neural_optimizer_search.trials.objective import AnyObjective
 from neural_optimizer_search.trials.setting import Setting, make_setting, set_constants
 from neural_optimizer_search.trials.tunables import Scale, Tunable, find_own_values, is_own
 
-TRIALS_FOR_IMPORTANCES = 30  # free and complete ones, of which three are the best tenth
-STEPS, SCALE = "steps", "scale"  # what a trial keeps beside Optuna's own: its steps, the scale of its updates
+TRIALS_FOR_IMPORTANCES = 30  # minimum number of free, complete trials; three of them are the best tenth
+STEPS, SCALE = "steps", "scale"  # user attributes of a trial: its steps and the scale of its updates
 
 
 class Study:
@@ -45,7 +45,7 @@ class Study:
         self._objective, self._rule, self._tunables, self._seed = objective, rule, tunables, seed
         self._rates, self._others = first.rates, first.schedules
         self._fixed, self._first = first.fixed, first.fixed + first.random
-        # The first third of a run says little of its end, where the schedules differ.
+        # The first third of a run says little about its end if schedules differ.
         pruner = optuna.pruners.MedianPruner(n_startup_trials=self._first, n_warmup_steps=objective.steps // 3)
         self._study = optuna.create_study(direction="maximize", pruner=pruner)
         self._study.add_trials(trials)
@@ -90,16 +90,16 @@ class Study:
         return self._study.tell(trial, progress.value)
 
     def find_setting(self, trial: Any) -> Setting:
-        """What a trial tries, or tried; one whose update was not finite at the initial weights has none."""
+        """The setting of a trial; a trial whose update was not finite at the initial weights has none."""
         values = self._read_values(trial)
         return make_setting(self._find_rule(values), values, trial.user_attrs[SCALE])
 
     def is_own(self, trial: FrozenTrial) -> bool:
-        """Whether a trial is of the rule as it was given, with the own schedule and weight decay, at some rate."""
+        """Whether a trial tried the rule as it was given, with its own schedule and weight decay, at some rate."""
         return is_own(self._tunables, self._read_values(trial))
 
     def find_values(self, trial: FrozenTrial) -> dict[str, Any]:
-        """The values that a complete trial tried, by the names of what is tuned."""
+        """The values that a complete trial tried, by the names of the tunables."""
         setting = self.find_setting(trial)
         return {**self._read_values(trial), "rate": setting.learning_rate, "weight decay": setting.weight_decay}
 
@@ -119,9 +119,10 @@ class Study:
         return make_sampler(optuna.samplers.PartialFixedSampler, fixed, sampler)
 
     def _find_first_values(self, number):
-        """The rule as it was given at each rate, then at the best of these with the other schedules; then none.
+        """The values of a fixed trial; {} for the others.
 
-        Else a few random trials would decide between the schedules, whose best rates differ.
+        The rule is tried as it was given at each rate, then with the other schedules at multiples of the best rate.
+        Otherwise a few random trials would decide between the schedules, whose best rates differ.
         """
         if number < len(self._rates):
             return find_own_values(self._tunables, self._rates[number])
@@ -135,19 +136,19 @@ class Study:
 
 
 def quiet_optuna() -> None:
-    """Leaves of what Optuna says only what is amiss."""
+    """Silences Optuna's messages below the level of warnings."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
 def make_sampler(kind: Callable[..., BaseSampler], *arguments: Any, **named: Any) -> BaseSampler:
-    """A sampler of Optuna's, some of whose arguments Optuna calls experimental each time; our versions are pinned."""
+    """Makes an Optuna sampler without warnings about experimental arguments: our versions of Optuna are pinned."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         return kind(*arguments, **named)
 
 
 def count_steps(trials: Sequence[FrozenTrial]) -> int:
-    """Gradient steps of trials."""
+    """The total gradient steps of trials."""
     return sum(trial.user_attrs[STEPS] for trial in trials)
 
 
@@ -162,15 +163,15 @@ def find_value(trial: FrozenTrial) -> float:
 
 
 def find_importances(trials: Sequence[FrozenTrial]) -> dict[str, float]:
-    """How much each thing that was tuned decides whether a trial is among the best tenth: shares that sum to 1.
+    """Computes how much each tunable decides whether a trial is among the best tenth, as shares that sum to 1.
 
     Args:
       trials: Trials in which the sampler chose everything: values fixed in the first trials would count as good.
 
     Returns:
-      A share for each thing that varied among those that trained to their end; empty if these are too few to say.
+      A share for each tunable that varied among the complete trials; empty if these are too few.
 
-    Source: Watanabe, Bansal and Hutter (2023), arXiv:2304.10255 (PED-ANOVA), as Optuna has it.
+    Source: Watanabe, Bansal and Hutter (2023), arXiv:2304.10255 (PED-ANOVA), as implemented in Optuna.
     """
     complete = [trial for trial in trials if is_complete(trial)]
     if len(complete) < TRIALS_FOR_IMPORTANCES:
@@ -183,11 +184,11 @@ def find_importances(trials: Sequence[FrozenTrial]) -> dict[str, float]:
         return optuna.importance.get_param_importances(study, params=varied)
 
 
-# -- A thing that is tuned, as Optuna sees it ------------------------------------------------------
+# -- Tunables as Optuna's distributions ------------------------------------------------------------
 
 
 def make_distribution(tunable: Tunable) -> BaseDistribution:
-    """What Optuna samples from."""
+    """The distribution from which Optuna samples a tunable."""
     if isinstance(tunable.scale, tuple):
         return CategoricalDistribution(tunable.scale)
     return FloatDistribution(tunable.scale.low, tunable.scale.high, log=tunable.scale.is_log)

@@ -1,4 +1,4 @@
-"""What is tuned, and in which range: a table of scales, and those that a rule has."""
+"""The hyperparameters that are tuned for a rule, and their ranges."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from neural_optimizer_search.schedule_shape import DECAYS
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.trials.numbers_in_rule import FACTOR_OF_W, SHARE, find_numbers
 
-DIGITS = 3  # significant ones of all that is tried, so that what is printed is what was measured
+DIGITS = 3  # significant digits of all values, so that the printed values are those that were measured
 
 
 @dataclass(frozen=True)
@@ -20,10 +20,10 @@ class Scale:
     """A range and how it is divided.
 
     Attributes:
-      low, high: Its ends, as the sampler sees them: of x; of 1 - x where `of_complement`.
-      is_log: Whether equal factors are equally far apart.
-      of_complement: Whether 1 - x is meant, as for decay rates, where 0.9 and 0.99 differ as 0.99 and 0.999.
-      zero_below: What lies below means 0, which no logarithmic range has; 0 for a range that has it or needs none.
+      low, high: Its ends, as the sampler sees them: of x, or of 1 - x if `of_complement`.
+      is_log: Whether it is logarithmic.
+      of_complement: Whether the sampler sees 1 - x, as for decay rates: 0.9 is as far from 0.99 as 0.99 from 0.999.
+      zero_below: Values below it mean 0, which a logarithmic range lacks; 0 if the range needs no such threshold.
     """
 
     low: float
@@ -39,17 +39,17 @@ class Scale:
         return 0.0 if x < self.zero_below else round_off(x)
 
     def write(self, value: float) -> float:
-        """The sampler's number for a value: undoes `read`."""
+        """The sampler's number for a value: the inverse of `read`."""
         return max(self.low, round(1.0 - value, 12) if self.of_complement else value)
 
     def move(self, x: float, part: float) -> float:
-        """The sampler's number that is so large a part of the range away, or the end of the range before that."""
+        """Moves the sampler's number by a part of the range, at most to the end of the range."""
         if not self.is_log:
             return min(max(x + part * (self.high - self.low), self.low), self.high)
         return min(max(max(x, self.low) * (self.high / self.low) ** part, self.low), self.high)
 
     def around(self, value: float) -> "Scale":
-        """The range, made wider where the value is outside."""
+        """The range, widened if necessary to contain a value."""
         if value <= 0.0 and not self.of_complement:
             return self
         x = round(1.0 - value, 12) if self.of_complement else value
@@ -61,9 +61,9 @@ def round_off(x: float) -> float:
     return float(f"{x:.{DIGITS}g}")
 
 
-# Decay rates of averages, also of those with a number of their own. 1 - β = 1 is no average at all.
+# Decay rates of averages, also of those with a number of their own. With 1 - β = 1, there is no averaging.
 _BETA = Scale(3e-4, 1.0, of_complement=True)
-_FACTOR = 30.0  # a number inside a formula is tried from its thirtieth to thirty times as much
+_FACTOR = 30.0  # a number inside a formula is tried from a thirtieth to thirty times its value
 SHARED: Mapping[str, Scale] = {
     "beta_1": Scale(3e-3, 1.0, of_complement=True),
     "beta_2": _BETA,
@@ -74,7 +74,7 @@ FAMILIES: Mapping[str, Optional[Scale]] = {
     "drop_c": Scale(0.01, 0.9),
     **dict.fromkeys(("m_c", "v_c", "ema_c", "change_c", "n_c"), _BETA),
     "lion_c": Scale(3e-4, 0.9, of_complement=True),  # it divides by β
-    # As far from its own value as `_FACTOR` says.
+    # The range is relative to the own value: see `_FACTOR`.
     **dict.fromkeys(("c", "clip_c", FACTOR_OF_W, SHARE)),
 }
 RANGES = {
@@ -82,18 +82,18 @@ RANGES = {
     FACTOR_OF_W: ANY_NUMBER,
     SHARE: ANY_NUMBER,
 }
-SMALLEST, LARGEST = 1e-30, 1e30  # of what is tried; float32 has little more
+SMALLEST, LARGEST = 1e-30, 1e30  # limits of tried values; float32's range is little wider
 WARMUP = Scale(0.0, 0.4, is_log=False)
-# Of an update whose root mean square is 1; from 1e-4 on so that a third of a decade and more of all trials have none.
+# For updates whose root mean square is 1. The lowest of its five decades means no weight decay.
 WEIGHT_DECAY = Scale(1e-4, 10.0, zero_below=1e-3)
-BEYOND = 3.0  # so many times below and above the protocol's rates
+BEYOND = 3.0  # factor by which the range of rates exceeds the protocol's on either side
 
 
 class Tunable(NamedTuple):
-    """One thing that is tuned.
+    """A hyperparameter that is tuned.
 
     Attributes:
-      name: Its name, unique among those of a rule.
+      name: Its name, unique among the tunables of a rule.
       scale: Its `Scale`, or the texts to choose from.
       own: The rule's own value, or the protocol's; None for the rate, which has none.
     """
@@ -103,19 +103,19 @@ class Tunable(NamedTuple):
     own: Any = None
 
     def read(self, x: Any) -> Any:
-        """The value that the sampler's number, or text, stands for: the own one where it is nearest to that."""
+        """The value that the sampler's number or text stands for; the exact own value if both round to the same."""
         if isinstance(self.scale, tuple):
             return x
         value = self.scale.read(x)
         return self.own if self.own is not None and value == self.scale.read(self.scale.write(self.own)) else value
 
     def write(self, value: Any) -> Any:
-        """What the sampler has for a value: undoes `read`."""
+        """The sampler's number or text for a value: the inverse of `read`."""
         return value if isinstance(self.scale, tuple) else self.scale.write(value)
 
 
 def find_tunables(rule: Rule, protocol: Protocol) -> tuple[Tunable, ...]:
-    """Everything that is tuned: first the measurement, then the constants that the rule reads, then its numbers."""
+    """The tunables of a rule: rate, schedule, warm-up and decay; its constants; and the numbers in its formula."""
     rates, schedule = protocol.learning_rates, protocol.schedules[0]
     rate = Scale(min(rates) / BEYOND, max(rates) * BEYOND)
     shared = find_constants(rule)
@@ -143,16 +143,16 @@ def _find_scale(family, value):
 
 
 def _fits(scale, allowed):
-    """Whether all of a range can be tried: a constant for which it cannot stays as it is."""
+    """Whether a whole range can be tried; otherwise, its constant is not tuned."""
     ends = scale.low, scale.high
     return all(SMALLEST <= x <= LARGEST and allowed.has(scale.read(x)) for x in ends)
 
 
 def find_own_values(tunables: Sequence[Tunable], rate: float) -> dict[str, Any]:
-    """The values with which a rule is as it was given, at this rate, with the protocol's first schedule."""
+    """The values of a rule as it was given, at this rate and with the protocol's first schedule."""
     return {**{one.name: one.own for one in tunables}, "rate": rate}
 
 
 def is_own(tunables: Sequence[Tunable], values: Mapping[str, Any]) -> bool:
-    """Whether a rule is as it was given with these values, at some rate."""
+    """Whether these values are those of a rule as it was given, at some rate."""
     return dict(values) == find_own_values(tunables, values["rate"])

@@ -1,4 +1,4 @@
-"""Trials as plain values, which JSON, a ledger and a pipe can hold."""
+"""Trials as plain values, which can be written to JSON, a ledger or a pipe."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,8 +10,8 @@ from neural_optimizer_search.trials.check_trials import check_trials
 from neural_optimizer_search.trials.study import SCALE, STEPS, is_complete, make_distribution, quiet_optuna
 from neural_optimizer_search.trials.tunables import Tunable
 
-# Of a trial: what was tried, by the names of what is tuned; what it was worth, None if it ended early; what it would
-# have been worth after so many steps; how many steps it took; the scale of its updates, None if it was not finite.
+# A trial: its parameters by name; its reward, None if it ended early; the (step, reward) pairs of its course; its
+# number of steps; and the scale of its updates, None if that was not finite.
 Written = Mapping[str, Any]
 
 
@@ -27,22 +27,22 @@ def write_trial(trial: FrozenTrial) -> dict[str, Any]:
 
 
 def read_trials(written: Sequence[Written], tunables: Sequence[Tunable], steps: int) -> list[FrozenTrial]:
-    """Undoes `write_trial`.
+    """The inverse of `write_trial`.
 
     Args:
       written: Trials, in order.
-      tunables: What the study tunes.
-      steps: The most gradient steps of a trial.
+      tunables: The `Tunable`s of the study.
+      steps: Maximum number of gradient steps of a trial.
 
     Raises:
-      Damaged: If no study of these tunables has such trials.
+      Damaged: If a study of these tunables cannot have such trials.
     """
     quiet_optuna()
     distributions = {one.name: make_distribution(one) for one in tunables}
     try:
         trials = [_read_trial(one, distributions) for one in written]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Damaged(f"a trial is none: {type(error).__name__}: {error!s:.100}") from error
+        raise Damaged(f"a trial is invalid: {type(error).__name__}: {error!s:.100}") from error
     for number, trial in enumerate(trials):
         trial.number = number
     check_trials(trials, tunables, steps)

@@ -55,7 +55,7 @@ from neural_optimizer_search.workers.executor import TaskFailed
 
 
 class OpenTuning(NamedTuple):
-    """A tuning that may be written: its `TuneConfig`, its directory and its file."""
+    """A tuning that is open for writing: its `TuneConfig`, its directory and its file."""
 
     config: TuneConfig
     out: Path
@@ -100,7 +100,7 @@ def _open_new(p: Parser, given) -> OpenTuning:
     _find_plan(p, config)
     out = given.get("out", Path("runs"))
     if os.path.lexists(out) and not out.is_dir():
-        p.error(f"argument --out: {out} is no directory. Give another one.")
+        p.error(f"argument --out: {out} is not a directory. Give another one.")
     is_new = "out" not in given or not out.exists()
     try:
         out = given.get("out") or make_directory(f"tune-{config.task.replace(':', '.')}-seed{config.seed}")
@@ -194,7 +194,7 @@ def _tune(p, config, out, file):
             bar.advance(max(0, steps - bar.done))
 
         result = carry_out(objective, file.rule, protocol, plan, file, watch)
-    file.require_in_place()  # else the result would be written to where the tuning was
+    file.require_in_place()  # otherwise the result would be written to the old place
     text = format_result(result, what, protocol.final_steps)
     write_whole(out / TUNED, lambda unfinished: unfinished.write_text(f"{text}\n"))
     print(f"\n{text}\n\nKept in {out}")

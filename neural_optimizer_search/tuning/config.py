@@ -13,9 +13,9 @@ from neural_optimizer_search.tuning.plan import REWARD, SEEDS, TRAININGS
 
 @dataclass(frozen=True)
 class TuneConfig(TaskConfig):
-    """What defines a tuning; recorded in its directory."""
+    """The flags that define a tuning; recorded in its directory."""
 
-    # A trial is one training; `seeds` says how many trainings there are at the end.
+    # A trial is one training; `seeds` is the number of trainings of each finalist.
     seeds_per_rule: Optional[int] = None
     GROUPS: ClassVar[dict[str, str]] = {"rule": "what is tuned, and how"}
 

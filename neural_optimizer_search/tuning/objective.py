@@ -1,4 +1,4 @@
-"""The objective of a tuning: its task is loaded when needed, and what the task raises is reported in words."""
+"""The objective of a tuning, which loads its task when needed and explains the errors that the task raises."""
 
 import contextlib
 import functools
@@ -17,7 +17,7 @@ from neural_optimizer_search.workers.measuring_worker import explain
 
 
 class TaskObjective:
-    """The `Objective` of a task under a protocol, which is traced once per process, because tracing takes seconds.
+    """The `Objective` of a task under a protocol. It is traced once per process, because tracing takes seconds.
 
     Args:
       task, protocol, data_dir: See `Evaluator`.
@@ -36,7 +36,7 @@ class TaskObjective:
         self.probe_steps = count_probe_steps(protocol)
 
     def prepare(self, seeds: Sequence[int]) -> None:
-        """Traces the training, if that was not done yet, and makes the weights of these seeds in addition to its own.
+        """Traces the training if necessary, and makes the weights of these seeds in addition to the protocol's.
 
         Raises:
           TaskFailed: If that fails.
@@ -68,7 +68,7 @@ class TaskObjective:
 
     @contextlib.contextmanager
     def _telling(self):
-        """Reports in words whatever a task raises, of any class."""
+        """Turns any exception of the task into a `TaskFailed` with an explanation."""
         try:
             yield
         except Exception as error:  # the task may be the user's code

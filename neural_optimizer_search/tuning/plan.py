@@ -1,20 +1,20 @@
-"""How much a tuning tries: its budget, and how the trials and the fresh seeds share it."""
+"""The plan of a tuning: its budget, and how the trials and the fresh seeds share it."""
 
 from dataclasses import dataclass
 
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.trials.first_trials import count_first_trials, find_trial_steps
 
-TRAININGS = 200  # that the default budget allows
+TRAININGS = 200  # number of trainings that the default budget allows
 SEEDS = 5  # number of fresh seeds
-FINALISTS = 3  # in addition to the rule as it was given
-OWN_FINALISTS = 2  # of the rule as given, at its two best rates: a single training does not tell which is better
+FINALISTS = 3  # number of tuned settings
+OWN_FINALISTS = 2  # the rule as given, at its two best rates: a single training does not tell which is better
 REWARD = "end_accuracy"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is tried.
+    """The budget and the seeds of a tuning.
 
     Attributes:
       steps: Gradient steps that all trainings together may take.
@@ -39,7 +39,7 @@ def find_fresh_seeds(protocol: Protocol, count: int) -> tuple[int, ...]:
 
 
 def check_steps(protocol: Protocol, plan: Plan) -> None:
-    """Raises a ValueError that says how many steps are needed, if there are fewer."""
+    """Raises a ValueError that names the steps needed if the plan has fewer."""
     reserved, each = find_reserve(protocol, plan), find_trial_steps(protocol)
     trials = count_first_trials(protocol)
     least = reserved + trials * each

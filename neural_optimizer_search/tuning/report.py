@@ -1,4 +1,4 @@
-"""The text that a tuning prints at its end."""
+"""The result of a tuning as text."""
 
 import math
 from typing import Any
@@ -65,11 +65,11 @@ def _finalist(one: Measured):
 def _compare(result):
     best, own = result.best, result.own
     if own is None:
-        return "As it was given, the rule never trained to its end, at none of the rates."
+        return "The rule as it was given did not train to its end at any of the rates."
     if best.is_own:
-        return "Nothing that was tried is better than the rule as it was given, at its best rate."
+        return "No setting that was tried is better than the rule as it was given, at its best rate."
     gain = best.mean - own.mean
-    # The seeds are the same, so the spread of the differences counts, not the two spreads.
+    # The seeds are the same, so the standard error is that of the paired differences.
     differences = [one - other for one, other in zip(best.rewards, own.rewards)]
     if len(differences) == 1:
         return f"Tuning adds {gain:.4f} to the rule as it was given, at its best rate."
@@ -83,8 +83,8 @@ def _compare(result):
 def _explain_importances(result):
     if any(one.importance is not None for one in result.tuned):
         return "how much a value decides whether a trial that the sampler chose freely is among the best tenth"
-    fewer = f"fewer than {TRIALS_FOR_IMPORTANCES} of the trials that the sampler chose freely got to their end"
-    return f"not known: {fewer}"
+    fewer = f"fewer than {TRIALS_FOR_IMPORTANCES} of the trials that the sampler chose freely trained to the end"
+    return f"unknown, because {fewer}"
 
 
 def _tuned(one):

@@ -11,15 +11,15 @@ from neural_optimizer_search.trials.setting import Setting
 
 @dataclass(frozen=True)
 class Measured:
-    """A setting that was trained with fresh seeds, which played no part in any choice before.
+    """A setting that was trained with fresh seeds, which played no part in any earlier choice.
 
     Attributes:
       setting: The `Setting`.
-      values: The same, by the names of what is tuned.
+      values: The values of the setting, by the names of its `Tunable`s.
       chosen_by: Reward of its trial; optimistically biased, because it is the best of many.
-      rewards: Reward of a training with each of the fresh seeds.
-      is_own: Whether it is the rule with the constants that it was given, the protocol's first schedule and no weight
-        decay, at some rate.
+      rewards: Rewards of the trainings with the fresh seeds, one per seed.
+      is_own: Whether it is the rule with its original constants, the protocol's first schedule and no weight decay,
+        at some rate.
     """
 
     setting: Setting
@@ -46,14 +46,14 @@ class Measured:
 
 @dataclass(frozen=True)
 class Tuned:
-    """One thing that was tuned.
+    """A hyperparameter that was tuned, and its result.
 
     Attributes:
       name: Its name, such as "beta_1".
       importance: Its share in deciding whether a trial is among the best tenth of those that the sampler chose
         freely; None if there are too few of them to tell.
       own: The rule's own value; None for the rate, which has none.
-      best: The value in the best setting.
+      best: Its value in the best setting.
       among_best: The smallest and the largest value among the best tenth of the trials; for the schedule, all values.
     """
 
@@ -73,7 +73,7 @@ class TuningResult:
       own: The rule as it was given, at its best rate: the `Measured` with `is_own` that has the highest mean; None if
         it never trained to its end.
       finalists: All settings that were trained with fresh seeds, the best first.
-      tuned: A `Tuned` for each thing that was tuned, the most important first.
+      tuned: A `Tuned` for each hyperparameter, the most important first.
       trials, pruned: The number of trials, and how many of them ended early.
       steps: Gradient steps of all trainings.
       seeds: The fresh seeds.

@@ -1,7 +1,6 @@
-"""What a tuning has measured, on disk: an Optuna study in SQLite, which Optuna's own tools also read.
+"""The measurements of a tuning on disk: an Optuna study in SQLite, which Optuna's own tools can also read.
 
-A trial is written once, when it is over: as a whole or not at all, so that no trial is ever left in the state
-"running".
+A trial is written atomically when it is over, so that no trial is ever left in the state "running".
 """
 
 import contextlib
@@ -28,7 +27,7 @@ _FRESH = "fresh"  # a key is "fresh TRIAL SEED"
 
 
 def create(path: Path, config: Mapping[str, Any], rule: Rule) -> None:
-    """Creates the file of a new tuning, as a whole or not at all.
+    """Creates the file of a new tuning atomically.
 
     Args:
       path: The file, in a directory that exists.
@@ -44,7 +43,7 @@ def create(path: Path, config: Mapping[str, Any], rule: Rule) -> None:
 
     def write(unfinished):
         with _plain_errors(path):
-            storage = _open_storage(unfinished)  # with a journal that is gone when the file is complete
+            storage = _open_storage(unfinished)  # its journal is gone when the file is complete
             try:
                 study = optuna.create_study(storage=storage, study_name=NAME, direction="maximize")
                 for key, value in about.items():
@@ -58,21 +57,21 @@ def create(path: Path, config: Mapping[str, Any], rule: Rule) -> None:
 
 
 class StudyFile:
-    """The file, locked until it is closed: a `Memory`, and what it records of the tuning.
+    """The file of a tuning, locked until it is closed: a `Memory` and the tuning's configuration.
 
     Args:
       path: The file.
 
     Attributes:
       config: The flags that were recorded.
-      origin: Who created it, on which machine and where.
+      origin: The user, the machine and the place that created it.
       rule: The rule that is tuned.
       trials, fresh: See `Memory`.
 
     Raises:
       InUse: If another process holds it.
       FileNotFoundError, OSError, sqlite3.Error: If it cannot be opened.
-      Damaged: If it is incomplete, or not such a file.
+      Damaged: If it is incomplete, or not the file of a tuning.
     """
 
     def __init__(self, path: Path):
@@ -119,7 +118,7 @@ class StudyFile:
         return self._fingerprint
 
     def set_fingerprint(self, fingerprint: Fingerprint, change: str = "") -> None:
-        """Records which user's task the trials belong to."""
+        """Records the user's own task that the trials belong to."""
         self._set("fingerprint", fingerprint.as_dict())
         self._fingerprint = fingerprint
 
@@ -167,7 +166,7 @@ def _open_storage(path):
 
 
 def _write_ahead(path):
-    """Gives the file a write-ahead log, with which a trial waits for the disk only once."""
+    """Gives the file a write-ahead log, so that a trial waits for the disk only once."""
     with contextlib.closing(sqlite_files.connect(path)) as db:
         db.execute("PRAGMA journal_mode = WAL")
 
@@ -178,17 +177,17 @@ def _close_storage(storage):
 
 
 def _require_study(path):
-    """Checks that the file has an Optuna study's tables: Optuna would create them in any file, and runs triggers."""
+    """Checks that the file has a study's tables and no triggers: Optuna adds tables to any file and runs triggers."""
     with contextlib.closing(sqlite_files.connect(path)) as db:
         schema = sqlite_files.read_schema(db)
     kinds, names = {kind for kind, *_ in schema}, {name for _, name, *_ in schema}
     if not {"studies", "trials", "alembic_version"} <= names or not kinds <= {"table", "index"}:
-        raise Damaged(f"{path} is no study of nos-tune.")
+        raise Damaged(f"{path} is not a study of nos-tune.")
 
 
 @contextlib.contextmanager
 def _plain_errors(path) -> Iterator[None]:
-    """Turns what SQLAlchemy and Optuna raise into SQLite's own errors, or into `Damaged` for an incomplete file."""
+    """Turns errors of SQLAlchemy and Optuna into SQLite's own errors, or into `Damaged` for a damaged file."""
     try:
         yield
     except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
@@ -202,7 +201,7 @@ def _plain_errors(path) -> Iterator[None]:
         ValueError,
         RuntimeError,
         AssertionError,
-    ) as error:  # Optuna's, on foreign rows
+    ) as error:  # raised by Optuna on foreign rows
         raise Damaged(
             f"{path} is damaged, or of another version of Optuna: {str(error) or type(error).__name__:.200}"
         ) from error

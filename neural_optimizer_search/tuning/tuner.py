@@ -1,4 +1,4 @@
-"""Tuning a rule: trials within a budget of gradient steps, then the best ones again with fresh seeds."""
+"""Tunes a rule: runs trials within a budget of gradient steps, then repeats the best ones with fresh seeds."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -37,7 +37,7 @@ class NothingTrained(RuntimeError):
 
 
 class Memory(Protocol):
-    """What was measured so far. The command keeps it in a file."""
+    """The measurements so far, which the command keeps in a file."""
 
     trials: list[FrozenTrial]
     fresh: dict[tuple[int, int], float]  # (number of a trial, fresh seed) -> reward of that training
@@ -79,7 +79,7 @@ def tune(
     reward: str = REWARD,
     data_dir: Optional[str] = None,
 ) -> TuningResult:
-    """Tunes rate, schedule, warm-up, weight decay and all constants of a rule on a task.
+    """Tunes the learning rate, schedule, warm-up, weight decay and all constants of a rule on a task.
 
     Args:
       task: A `Task` such as a `KerasTask`, or a name for `find_task`.
@@ -87,9 +87,9 @@ def tune(
       steps: Gradient steps that all trainings together may take; None for 200 trainings.
       seed: Seed of the proposals. The same arguments give the same result.
       seeds: Number of fresh seeds with which the best settings are trained at the end.
-      protocol: The name of one of the task's protocols, which says how long a training is.
-      reward: A row of `REWARDS`: how a training is scored. By default it is the quality at its end, the mean of the
-        last third of the validations.
+      protocol: The name of one of the task's protocols, which sets the length of a training.
+      reward: A key of `REWARDS`, which sets how a training is scored. The default is the quality at its end: the mean
+        of the last third of the validations.
       data_dir: Where the task finds its data; see the task.
 
     Returns:
@@ -136,7 +136,7 @@ def carry_out(
     memory: Memory,
     watch: Watch = lambda steps, note: None,
 ) -> TuningResult:
-    """Continues from what is in a memory to the result.
+    """Continues a tuning from the measurements in a memory to the result.
 
     Args:
       objective: The objective of the protocol.
@@ -167,9 +167,9 @@ def carry_out(
 
 
 def choose_finalists(study: Study) -> list[FrozenTrial]:
-    """The trials that are measured again: the best ones of the rule as it was given, and the best of the others.
+    """Chooses the trials to measure again: the best of the rule as it was given, and the best of the others.
 
-    Of several with the same setting, only the best one counts.
+    Only the best of several trials with the same setting counts.
     """
     ranked = sorted((t for t in study.trials if find_value(t) > 0.0), key=lambda t: (-find_value(t), t.number))
     different: dict[Setting, FrozenTrial] = {}

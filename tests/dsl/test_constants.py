@@ -76,7 +76,7 @@ DAMAGED = {
 
 @pytest.mark.parametrize("kind", DAMAGED)
 def test_damaged_rows(kind):
-    with pytest.raises(Damaged, match="it has what is no rule"):
+    with pytest.raises(Damaged, match="it has an invalid rule"):
         read_rule(json.dumps(DAMAGED[kind]))
 
 

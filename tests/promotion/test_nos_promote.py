@@ -246,7 +246,10 @@ def test_a_file_in_place_of_the_trainings_is_named(run, stopped_promotion, capfd
     trainings.write_text("mine")
     with pytest.raises(SystemExit):
         promote(run)
-    assert f"{trainings} is no directory, where trainings are to be kept. Remove it." in capfd.readouterr().err
+    assert (
+        f"{trainings} is not a directory, so that trainings cannot be kept there. Remove it."
+        in capfd.readouterr().err
+    )
 
 
 def test_two_at_once(run, stopped_promotion, capfd):

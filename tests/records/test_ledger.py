@@ -69,7 +69,7 @@ def test_what_was_proposed_is_known_when_its_samples_are_forgotten(path):
 def test_batch_sizes_that_are_none(path, row):
     ledger = Ledger(path, {})
     ledger._set_about(batch_sizes=[[3, 4], row])
-    with pytest.raises(Damaged, match="its batch sizes are no pairs of the number of a proposal and a size"):
+    with pytest.raises(Damaged, match="its batch sizes are not pairs of the number of a proposal and a size"):
         _ = ledger.earlier_batch_sizes
 
 
@@ -203,7 +203,7 @@ def test_an_old_file_that_is_no_ledger_stays_as_it_is(path, change, version):
     with sqlite3.connect(path) as db:
         db.execute(change)
     for read_only in (True, False):
-        with pytest.raises(Damaged, match="it has other tables than a ledger"):
+        with pytest.raises(Damaged, match="its tables are not those of a ledger"):
             Ledger(path, read_only=read_only)
     with contextlib.closing(sqlite3.connect(path)) as db:
         assert db.execute("PRAGMA user_version").fetchone() == (version,)

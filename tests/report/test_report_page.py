@@ -38,9 +38,9 @@ def test_everything_is_on_the_page(page_of):
         "AddSign, the best known optimizer by the search's rewards",
         "0.7000 ± 0.0158",
         "mean ± standard deviation over 5 training seeds",
-        "Known optimizers, by the same protocol",
+        "Known optimizers, under the same protocol",
         "Expression tree",
-        "is in 2 of them (rank 2, 3), and in 4 of the 19 sampled rules (21.1 %)",
+        "is in 2 of the best rules (rank 2, 3) and in 4 of the 19 sampled rules (21.1 %)",
         "19 sampled screened out: the update does not descend 3 15.8 %",
         "8 trained ok 8 100.0 %",
         "nos-search --task digits --protocol default",
@@ -61,14 +61,14 @@ def test_runs_of_every_kind(page_of, name):
 
 def test_what_failed_is_counted_and_said(page_of):
     page = page_of("only failed")
-    assert "No proposed rule has been measured with success." in page.text
+    assert "No proposed rule has been measured successfully." in page.text
     for status in ledgers.FAILED:
         assert f"{status} It {status}. 1" in page.text
     assert "out of memory 1 20.0 %" in page.text
 
 
 def test_a_search_at_work_is_called_so(page_of):
-    assert "Not at its end: 3 of 8 rules are trained." in page_of("at work").text
+    assert "Not finished: 3 of 8 rules have been trained." in page_of("at work").text
 
 
 def test_recorded_versions_are_shown(recorded):
@@ -80,9 +80,9 @@ def test_recorded_versions_are_shown(recorded):
 
 def test_earlier_batch_sizes_are_beside_the_command(recorded):
     run = dataclasses.replace(recorded("nothing"), earlier_batch_sizes=((12, None), (20, 8)))
-    said = "The batch size was another earlier (its own size before batch 13, 8 before batch 21), which this command"
+    said = "The batch size was different earlier (its own size before batch 13, 8 before batch 21), which this"
     assert said in Page(search_page(run)).text
-    assert "The batch size was another" not in Page(search_page(recorded("nothing"))).text
+    assert "The batch size was different" not in Page(search_page(recorded("nothing"))).text
 
 
 def test_no_seeds_column_where_there_is_one_seed(page_of):
@@ -97,22 +97,22 @@ def test_the_page_of_a_search_that_raced_and_joined(page_of):
     page = page_of("raced")
     for words in (
         "AddSign, the best known optimizer by the search's rewards",
-        "best so far, of those measured in full",
-        "Rewards here are means with seeds that the search never saw",
+        "best so far, among rules measured in full",
+        "Rewards here are means over seeds that the search never saw",
         "fresh seeds, 95 % interval P(> AddSign) update rule search saw",
         "Fresh seeds: the mean reward of 4 trainings with seeds that the search never saw",
         "2 more rules behave like it",
         "1 more rule behaves like Adam",
         "0.6925 with fresh seeds, 95 % interval 0.6773 to 0.7077; the search saw reward 0.7000 ± 0.0158",
-        "alike one that was measured, and not trained 3",
+        "not trained, because a measured rule behaves alike 3",
         "10 trained ok 8 80.0 % stopped after the sweep with the first seed 1 10.0 % stopped after 2 final runs 1",
         "4,300 gradient steps",
         "known optimizers 6 1,200 200 27.9 %",
         "rules measured in full 8 1,600 200 37.2 %",
         "rules that were stopped 2 100 50 2.3 %",
         "fresh seeds at the end 14 1,400 100 32.6 %",
-        "At that price the 2 rules that were stopped would have taken 300 more.",
-        "The 3 samples that took the evaluation of a rule which behaves alike cost nothing.",
+        "At that cost, the 2 rules that were stopped would have taken 300 more.",
+        "The 3 samples that reused the evaluation of a rule that behaves alike took no steps.",
     ):
         assert words in page.text, words
     assert "diverged or failed" not in page.text  # what was stopped is neither
@@ -198,9 +198,9 @@ def test_comparison(tmp_path):
 def test_a_comparison_says_which_rewards_it_has(recorded):
     raced, whole = recorded("raced"), recorded("whole")
     text = Page(comparison_page([raced, whole])).text
-    assert "Where the table says so, rewards are means with seeds that the search never saw" in text
+    assert "Where the table says so, rewards are means over seeds that the search never saw" in text
     assert "4 fresh seeds" in text and "the search's seeds" in text
-    assert "Rewards here are means with seeds that the search never saw" in Page(comparison_page([raced] * 2)).text
+    assert "Rewards here are means over seeds that the search never saw" in Page(comparison_page([raced] * 2)).text
     assert "No fresh seeds: these rewards are optimistically biased." in Page(comparison_page([whole] * 2)).text
     # An estimate is not the best: 0.9 was estimated, and 0.7 measured.
     assert "At the end it is 0.7000 in" in comparison_page([raced])

@@ -184,7 +184,7 @@ def test_a_ledger_without_its_tables(tmp_path):
     ledgers.write(tmp_path)
     with sqlite3.connect(tmp_path / "ledger.sqlite") as db:
         db.execute("DROP TABLE samples")
-    with pytest.raises(NotARun, match="it has other tables than a ledger"):
+    with pytest.raises(NotARun, match="its tables are not those of a ledger"):
         read(tmp_path)
 
 

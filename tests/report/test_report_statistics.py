@@ -111,7 +111,7 @@ def test_steps_that_nobody_recorded_are_not_counted(tmp_path):
     run = read(ledgers.write(tmp_path / "both", [*before, *now, *ledgers.stopped()]))
     assert count_steps(run) == [Spent("rules measured in full", 4, 400), Spent("rules that were stopped", 2, 100)]
     _, _, said = steps(run)
-    assert [p.text for p in said] == ["Not among them: 2 rules that were trained before steps were recorded."]
+    assert [p.text for p in said] == ["Not included: 2 rules that were trained before steps were recorded."]
 
 
 def test_what_was_measured_of_an_unfinished_step_is_among_the_samples(tmp_path):

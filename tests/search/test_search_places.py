@@ -52,7 +52,9 @@ def test_a_damaged_default_cache(tmp_path, monkeypatch, capfd, trains_nothing):
     first, second = found(tmp_path / "first"), found(tmp_path / "second")
     assert second[: len(first)] == first and len(second) > len(first)  # what is cached is free
     errors = capfd.readouterr().err
-    assert errors.count("nos-search: the cache runs/cache.sqlite is damaged (it is no SQLite file). It is now ") == 1
+    assert (
+        errors.count("nos-search: the cache runs/cache.sqlite is damaged (it is not an SQLite file). It is now ") == 1
+    )
     assert "runs/cache.sqlite.damaged-1, and a new one begins." in errors
 
 

@@ -78,7 +78,7 @@ def test_what_was_tuned_is_found_again_elsewhere(run, capfd):
     assert steps["constants"] == sum(one.steps for one in tunings) > 0
     assert report.main([str(run)]) == 0
     page = (run / "report.html").read_text()
-    assert "tuned" in page and "constants that were tuned" in page
+    assert "tuned" in page and "tuning of constants" in page
     assert read(run).ranking.found[0].evaluation == best.evaluation
 
 
@@ -142,23 +142,23 @@ TUNED = "(SELECT key FROM evaluations WHERE role = 'tuned' LIMIT 1)"
 @pytest.mark.parametrize(
     ("statement", "message"),
     [
-        (f"UPDATE evaluations SET form = '' WHERE key = {TUNED}", "tuned rules are of no form"),
-        (f"UPDATE evaluations SET form = 'x' WHERE key = {TUNED}", "tuned rules are of no form"),
-        (f"UPDATE evaluations SET role = 'search' WHERE key = {TUNED}", "tuned rules are of no round"),
-        ("UPDATE evaluations SET role = 'another' WHERE role = 'tuned'", "evaluations are of no known role"),
+        (f"UPDATE evaluations SET form = '' WHERE key = {TUNED}", "tuned rules have no form"),
+        (f"UPDATE evaluations SET form = 'x' WHERE key = {TUNED}", "tuned rules have no form"),
+        (f"UPDATE evaluations SET role = 'search' WHERE key = {TUNED}", "tuned rules belong to no round"),
+        ("UPDATE evaluations SET role = 'another' WHERE role = 'tuned'", "evaluations have an unknown role"),
         ("UPDATE samples SET tuned = 'x' WHERE position = 1", "do not say whether they are tuned"),
         ("UPDATE samples SET tuned = 0", "do not say whether they are tuned"),
-        ("UPDATE tunings SET steps = 'many'", "rounds of tuning are of no type"),
-        ("UPDATE tunings SET step = -1", "rounds of tuning are of no type"),
-        ("UPDATE tunings SET form = 'x' || form", "rounds of tuning are of no form"),
+        ("UPDATE tunings SET steps = 'many'", "rounds of tuning have types"),
+        ("UPDATE tunings SET step = -1", "rounds of tuning have types"),
+        ("UPDATE tunings SET form = 'x' || form", "rounds of tuning have no form"),
         ("DELETE FROM tunings WHERE round = 0", "forms lack a round of tuning"),
-        ("DELETE FROM tunings", "tuned rules are of no round"),
+        ("DELETE FROM tunings", "tuned rules belong to no round"),
         (f"UPDATE evaluations SET learning_rate = NULL WHERE key = {TUNED}", "tuned rules were not measured"),
         (f"UPDATE evaluations SET status = 'failed' WHERE key = {TUNED}", "tuned rules were not measured"),
         (f"UPDATE evaluations SET learning_rate = 0.0 WHERE key = {TUNED}", "no search writes the learning_rate 0.0"),
         ("UPDATE evaluations SET learning_rate = -3.0", "no search writes the learning_rate -3.0"),
-        ("UPDATE tunings SET trials = '['", "is no list"),
-        ("UPDATE tunings SET trials = '[1]'", "is no list of trials"),
+        ("UPDATE tunings SET trials = '['", "are not a list"),
+        ("UPDATE tunings SET trials = '[1]'", "are not a list of trials"),
         (f"UPDATE evaluations SET reward = 0.0 WHERE key = {TUNED}", " reward"),
     ],
 )
@@ -175,7 +175,7 @@ def test_trials_that_no_study_has(run, trials, capfd):
         db.execute("UPDATE tunings SET trials = ?", [trials])
     with pytest.raises(SystemExit):  # a worker that is another process tells it as a failure
         command.main(["--resume", str(run), "--budget", "40"])
-    assert "run is damaged: a trial is none: " in capfd.readouterr().err
+    assert "run is damaged: a trial is invalid: " in capfd.readouterr().err
 
 
 def test_a_trial_whose_steps_are_none(run, capfd):

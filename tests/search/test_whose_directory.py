@@ -235,7 +235,7 @@ def test_an_origin_that_is_none(run, origin, capfd):
     if origin.startswith("{"):
         assert command.main(["--resume", str(run)]) == 0
     else:
-        assert "its origin is no table" in refused(command.main, ["--resume", run], capfd)
+        assert "its origin is not a table" in refused(command.main, ["--resume", run], capfd)
 
 
 # -- What a damaged configuration says -------------------------------------------------------------
@@ -244,7 +244,7 @@ def test_an_origin_that_is_none(run, origin, capfd):
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ("null", "its config is no table"),
+        ("null", "its config is not a table"),
         ("[" * 100_000, "its config is damaged"),
         ('{"depth": "two"}', "has two for --depth"),
         ('{"depth": 10000000000}', "has 10000000000 for --depth"),
@@ -289,11 +289,14 @@ def test_a_whole_run(run, capfd):
             "UPDATE evaluations SET reward = reward / 2 WHERE key NOT IN (SELECT key FROM samples)",
             "is not the mean of its seeds' rewards",
         ),
-        ("UPDATE samples SET reward = reward / 2 WHERE position = 1", "another reward than their evaluation"),
+        ("UPDATE samples SET reward = reward / 2 WHERE position = 1", "a reward that differs from their evaluation"),
         ("DELETE FROM samples WHERE position = 2", "1 of its samples are missing"),
         ("DELETE FROM evaluations WHERE key = (SELECT key FROM samples WHERE key != '')", "have no evaluation"),
-        ("DROP INDEX samples_by_key", "other tables than a ledger"),
-        ("CREATE TRIGGER t AFTER INSERT ON samples BEGIN DELETE FROM samples; END", "other tables than a ledger"),
+        ("DROP INDEX samples_by_key", "its tables are not those of a ledger"),
+        (
+            "CREATE TRIGGER t AFTER INSERT ON samples BEGIN DELETE FROM samples; END",
+            "its tables are not those of a ledger",
+        ),
         ("UPDATE samples SET alike = 'x' WHERE position = 1", "1 of its samples do not say whether they are alike"),
         ("UPDATE run SET value = '{}' WHERE key = 'descent'", "the recorded gradients are damaged"),
         ("UPDATE evaluations SET learning_rate = NULL WHERE role = 'search'", "is of another training than it had"),

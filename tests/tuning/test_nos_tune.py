@@ -163,7 +163,7 @@ def test_a_task_of_your_own(tmp_path, monkeypatch, capsys):
         (["moun"], "as a formula, it has an unknown word 'moun' at position 0. Names like it: muon"),
         (["#1"], "argument RULE: must be RUN#K, where RUN is the directory of a run. Received: '#1'."),
         (["/"], "argument RULE: must be RUN#K. For the best rule of this run: /#1"),
-        (["adam", "--out", "/dev/null"], "argument --out: /dev/null is no directory. Give another one."),
+        (["adam", "--out", "/dev/null"], "argument --out: /dev/null is not a directory. Give another one."),
         (["nowhere#1"], "nowhere is not a run of nos-search"),
         (["adam", "--budget", "100"], "argument --budget: must be at least "),
         (["adam", "--budget", "x"], "argument --budget: must be a whole number"),
@@ -296,7 +296,7 @@ def test_another_database_is_left_alone(tmp_path, capsys):
     with contextlib.closing(sqlite3.connect(tmp_path / STUDY)) as db:
         db.execute("CREATE TABLE mine (x)")
     before = (tmp_path / STUDY).read_bytes()
-    assert "is no study of nos-tune" in refuse(capsys, "--resume", tmp_path)
+    assert "is not a study of nos-tune" in refuse(capsys, "--resume", tmp_path)
     assert (tmp_path / STUDY).read_bytes() == before
 
 

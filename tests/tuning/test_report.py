@@ -27,7 +27,8 @@ def test_it_says_why_there_are_no_importances():
         dataclasses.replace(result(one), tuned=(Tuned("rate", None, None, 0.25, (0.1, 0.5)),)), "x", 24
     )
     assert (
-        "importance: not known: fewer than 30 of the trials that the sampler chose freely got to their end." in text
+        "importance: unknown, because fewer than 30 of the trials that the sampler chose freely trained to the end."
+        in text
     )
 
 
@@ -85,8 +86,8 @@ def test_the_table():
             [measured(rewards=(0.5,)), measured(rewards=(0.25,), is_own=True)],
             "Tuning adds 0.2500 to the rule as it was given, at its best rate.",
         ),
-        ([measured(is_own=True), measured()], "Nothing that was tried is better than the rule as it was given"),
-        ([measured()], "the rule never trained to its end"),
+        ([measured(is_own=True), measured()], "No setting that was tried is better than the rule as it was given"),
+        ([measured()], "The rule as it was given did not train to its end at any of the rates."),
     ],
 )
 def test_what_it_is_worth(finalists, said):
