@@ -129,20 +129,20 @@ def command(name: str) -> Callable[[Main], Main]:
     return decorate
 
 
-def goes_on(stopped: str, mended: str) -> None:
+def goes_on(stopped: str, fixed: str) -> None:
     """Sets what the running command says from now on about how to continue it.
 
     Args:
       stopped: One or more sentences for a user who stopped it.
-      mended: Sentences for a user who has fixed what ended it, such as a full disk.
+      fixed: Sentences for a user who has fixed what ended it, such as a full disk.
     """
     if _running:
-        _running[-1].stopped, _running[-1].mended = stopped, mended
+        _running[-1].stopped, _running[-1].fixed = stopped, fixed
 
 
 class _Command:
     def __init__(self, name):
-        self.name, self.stopped, self.mended = name, "", ""
+        self.name, self.stopped, self.fixed = name, "", ""
         self._outermost = not _running
         self._stopping = Stopping(self._say_stopped) if self._outermost else _running[0]._stopping
 
@@ -168,7 +168,7 @@ class _Command:
             try:
                 code = work(argv)
             except (OSError, sqlite3.Error, Damaged) as error:
-                self._say(f"cannot go on: {str(error).rstrip('.')}. {self.mended}".rstrip())
+                self._say(f"cannot go on: {str(error).rstrip('.')}. {self.fixed}".rstrip())
                 code = 1
             self._stopping.over = self._outermost
             return code

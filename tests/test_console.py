@@ -277,11 +277,11 @@ def test_what_a_disk_refuses_is_one_sentence(row, kind, place, work, capsys):
 def test_a_damaged_file_is_one_sentence(capsys):
     @console.command("nos-test")
     def main(argv=None):
-        console.goes_on("", "When that is mended: again.")
+        console.goes_on("", "When that is fixed: again.")
         raise Damaged("The file is empty.")
 
     assert main() == 1
-    assert capsys.readouterr().err == "nos-test: cannot go on: The file is empty. When that is mended: again.\n"
+    assert capsys.readouterr().err == "nos-test: cannot go on: The file is empty. When that is fixed: again.\n"
 
 
 # -- What a command may do to be hard to stop ------------------------------------------------------

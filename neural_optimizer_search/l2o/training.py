@@ -57,7 +57,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     with contextlib.ExitStack() as stack:
         work = (_resume if "resume" in given else _begin)(p, given, stack)
         again = f"nos-learn --resume {quote(work.out)}"
-        console.goes_on(f"Finished iterations are kept. Go on with: {again}", f"When that is mended: {again}")
+        console.goes_on(f"Finished iterations are kept. Go on with: {again}", f"When that is fixed: {again}")
         try:
             _learn(work)
         except (OSError, MemoryError, Moved, tf.errors.OpError) as error:
@@ -201,7 +201,7 @@ def _explain(error, work):
         error = moved  # whatever else resulted from it
     if not isinstance(error, Moved):
         what = shorten(" ".join(str(error).split()), 300) or "there is not enough memory"
-        return f"{what}. When that is mended: nos-learn --resume {quote(work.out)}"
+        return f"{what}. When that is fixed: nos-learn --resume {quote(work.out)}"
     if error.place is None:
         return f"{error} If it was moved, go on where it is now: nos-learn --resume DIRECTORY"
     return f"{error} Go on where it is now: nos-learn --resume {quote(error.place.parent)}"

@@ -57,7 +57,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     out = given.get("out") or run / f"promoted-{asked.task.replace(':', '.')}"
     promotion = _begin(p, asked, run, out, given)
     again = flags.command("nos-promote", PromotionConfig, given) + (f" --out {quote(out)}" if "out" in given else "")
-    console.goes_on(f"What was measured is kept. Go on with: {again}", f"When that is mended: {again}")
+    console.goes_on(f"What was measured is kept. Go on with: {again}", f"When that is fixed: {again}")
     try:
         _promote(promotion, run, out)
     except (TaskFailed, UnknownTask, MissingPackage, NoCluster, Misplaced) as error:

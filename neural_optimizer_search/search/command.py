@@ -102,7 +102,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     require(p, "search", "tqdm", "tensorboard", "scipy")
     config, out, ledger = open_old(p, given) if "resume" in given else open_new(p, given)
     again = f"nos-search --resume {quote(out)}"
-    console.goes_on(f"What was measured is kept. Go on with: {again}", f"When that is mended: {again}")
+    console.goes_on(f"What was measured is kept. Go on with: {again}", f"When that is fixed: {again}")
     try:
         _run(config, out, ledger, may_change="changed_task" in given, recipe=RECIPES.get(given.get("recipe", "")))
     except (TaskFailed, UnknownTask, MissingPackage, NoCluster, Misplaced) as error:

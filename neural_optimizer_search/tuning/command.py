@@ -70,7 +70,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     require(p, "tune", "tqdm")
     config, out, file = _open_old(p, given) if "resume" in given else _open_new(p, given)
     again = f"nos-tune --resume {quote(out)}"
-    console.goes_on(f"What was measured is kept. Go on with: {again}", f"When that is mended: {again}")
+    console.goes_on(f"What was measured is kept. Go on with: {again}", f"When that is fixed: {again}")
     try:
         _tune(p, config, out, file)
     except (TaskFailed, NothingTrained, UnknownTask, MissingPackage) as error:

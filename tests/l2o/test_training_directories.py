@@ -243,7 +243,7 @@ def test_a_full_disk_keeps_what_was_there(fill, capsys, tmp_path, monkeypatch):
         full.setattr(sys, "unraisablehook", ignored.append)
         said = stopped(capsys, "--resume", directory)
         gc.collect()
-    assert f"When that is mended: nos-learn --resume {directory}" in said and not ignored
+    assert f"When that is fixed: nos-learn --resume {directory}" in said and not ignored
     assert {path.name: path.read_bytes() for path in directory.iterdir()} == {**before, saved.LOCK: b""}
     assert training.main(["--resume", str(directory)]) == 0 and saved.is_finished(directory)
 
@@ -255,7 +255,7 @@ def test_memory_that_does_not_suffice(capsys, tmp_path, stand_in):
         raise MemoryError
 
     stand_in["then"] = fail
-    assert "there is not enough memory. When that is mended: nos-learn --resume run" in stopped(
+    assert "there is not enough memory. When that is fixed: nos-learn --resume run" in stopped(
         capsys, "--resume", "run"
     )
 
