@@ -15,7 +15,7 @@ import numpy as np
 from neural_optimizer_search.command_line import shorten
 from neural_optimizer_search.files import Damaged, require_regular
 
-# What `zipfile` and NumPy raise for bytes that they did not write, except for MemoryError.
+# The exceptions of `zipfile` and NumPy for malformed files, except for MemoryError.
 _UNREADABLE = (
     ValueError, TypeError, LookupError, SyntaxError, EOFError, OSError, OverflowError, RuntimeError,
     zipfile.BadZipFile, zlib.error, struct.error, tokenize.TokenError
@@ -33,13 +33,13 @@ class ArrayFile:
         return f"{name}.npy" in self._archive.namelist()
 
     def require_only(self, *names: str) -> None:
-        """Raises a ValueError if it has other arrays: an optional array could be there under a damaged name."""
+        """Raises a ValueError if there are other arrays: one could be an optional array whose name is damaged."""
         others = sorted(set(self._archive.namelist()) - {f"{name}.npy" for name in names})
         if others:
             raise ValueError(f"{others[0]!r} is not expected.")
 
     def shape(self, name: str, rank: int) -> tuple[int, ...]:
-        """The declared shape of an array with `rank` dimensions, after a check that it has the bytes for it."""
+        """Returns the declared shape of an array with `rank` dimensions, after checking its size in bytes."""
         shape, _ = self._read_header(name)
         if len(shape) != rank:
             raise ValueError(f"{name!r} has the shape {list(shape)}, where {rank} dimensions were expected.")
@@ -51,10 +51,10 @@ class ArrayFile:
         """Reads an array.
 
         Args:
-          name: Its name.
-          shape: The shape that it must have.
-          dtypes: The dtypes that it may have.
-          finite: Whether all its numbers must be finite.
+          name: The name of the array.
+          shape: The required shape.
+          dtypes: The allowed dtypes.
+          finite: Whether all numbers must be finite.
         """
         found, dtype = self._read_header(name)
         if found != tuple(shape):
@@ -67,7 +67,7 @@ class ArrayFile:
         return array
 
     def read_text(self, name: str) -> str:
-        """A text that `np.savez` was given."""
+        """Reads a string that was saved as an array."""
         shape, dtype = self._read_header(name)
         if shape or not dtype.str.startswith("<U"):
             raise ValueError(f"{name!r} is no text.")
@@ -100,16 +100,16 @@ class ArrayFile:
 
 @contextlib.contextmanager
 def open_arrays(path: Union[str, os.PathLike], what: str, most: Optional[int] = None) -> Iterator[ArrayFile]:
-    """Opens a file that `np.savez` or `np.savez_compressed` wrote, as a context in which everything must be read.
+    """Opens a file written by `np.savez` or `np.savez_compressed`; a context manager, within which it must be read.
 
     Args:
-      path: The file.
-      what: What it should hold, for the message, such as "policy".
-      most: The most bytes that the file may have, and that its arrays may have when unpacked.
+      path: Path of the file.
+      what: What the file should hold, for the error message, such as "policy".
+      most: The maximum size in bytes, both of the file and of its unpacked arrays; None for no limit.
 
     Raises:
       FileNotFoundError, OSError: If it is missing or cannot be opened.
-      Damaged: If it is not such a file, or its contents are not as expected.
+      Damaged: If it is not such a file, or has unexpected contents.
     """
     require_regular(path)
     with open(path, "rb") as file:
@@ -125,9 +125,9 @@ def open_arrays(path: Union[str, os.PathLike], what: str, most: Optional[int] = 
 
 
 def write_arrays(file: IO[bytes], arrays: Mapping[str, Any], packed: bool = False) -> None:
-    """Writes the same bytes as `np.savez`, or with `packed` as `np.savez_compressed`.
+    """Writes the same bytes as `np.savez`, or as `np.savez_compressed` if `packed` is True.
 
-    Those leave a `ZipFile` open when the disk is full, which prints its own traceback when it is garbage-collected.
+    NumPy's functions leave a `ZipFile` open if the disk is full, and it prints a traceback when garbage-collected.
     """
     compression = zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED
     with zipfile.ZipFile(file, "w", compression) as archive:

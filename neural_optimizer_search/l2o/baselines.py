@@ -1,6 +1,7 @@
 """The hand-designed optimizers that a learned one is compared with (Li & Malik 2017, Table 1 and section 6).
 
-A direction is a function of the past, the `Trajectories` so far; a fixed step or a line search makes it an optimizer.
+A direction is a function of the past, the `Trajectories` so far; a fixed step or a line search turns it into an
+optimizer.
 """
 
 import itertools
@@ -15,8 +16,8 @@ from neural_optimizer_search.l2o.trajectories import Differentiable, Trajectorie
 from neural_optimizer_search.objectives import Objectives
 from neural_optimizer_search.optimizers import AddSign, PowerSign
 
-TRIALS = 20  # The most points that a line search tries.
-LEAST_SLOPE = 1e-14  # Relative to the value; with less, rounding decides whether a point is lower.
+TRIALS = 20  # Maximum number of points that a line search tries.
+LEAST_SLOPE = 1e-14  # Relative to the value; below this, rounding decides whether a point is lower.
 LEAST_CURVATURE = 1e-10  # s·y / y·y of the pairs that L-BFGS keeps.
 
 # (the past, setting) -> directions `[F, S, d]`.
@@ -99,14 +100,14 @@ def line_search(
 def _search(objectives, x, values, gradients, towards, first, decrease, curvature):
     """Points x + t · towards with f <= f₀ + decrease · t f₀' and |f'| <= curvature · |f₀'|, their f and gradients.
 
-    These are the strong Wolfe conditions, or Armijo's if the curvature is infinite. t doubles until some t in a known
-    interval must meet them; then this is halved. After the last trial, the result is the last t that met the first
-    condition, or 0.
+    These are the strong Wolfe conditions, or Armijo's if the curvature is infinite. t is doubled until an interval is
+    known to contain a solution; then the interval is halved. After the last trial, the result is the last t that met
+    the first condition, or 0.
     """
     slopes = _dot(gradients, towards)[..., 0]
     low, high, t = (np.full(values.shape, bound) for bound in (0.0, np.inf, float(first)))
     found = x.copy(), values.copy(), gradients.copy()
-    at = np.nonzero(-slopes > LEAST_SLOPE * np.abs(values))  # The runs that still search: functions, starts.
+    at = np.nonzero(-slopes > LEAST_SLOPE * np.abs(values))  # Runs that are still searching: functions, starts.
     for _ in range(TRIALS):
         if not len(at[0]):
             break
@@ -131,7 +132,7 @@ def keras_rule(
     steps: int,
     **setting: Any,
 ) -> Trajectories:
-    """The steps of a Keras optimizer. Its rule is elementwise, so one variable `[F, S, d]` does for F·S of them."""
+    """Runs a Keras optimizer. Its rule is elementwise, so one variable `[F, S, d]` stands for F·S variables."""
     stepper, variable = optimizer(**setting), tf.Variable(tf.constant(start, tf.float64))
 
     def move(past):
@@ -147,7 +148,7 @@ class Baseline(NamedTuple):
 
     Attributes:
       run: (objectives, start `[F, S, d]`, steps, **setting) -> `Trajectories`; runs that diverge continue with NaN.
-      grid: The names of the setting -> their values; about 40 settings each.
+      grid: Argument name -> values to try; about 40 settings per baseline.
     """
 
     run: Callable[..., Trajectories]
@@ -174,7 +175,7 @@ BASELINES = {name: Baseline(partial(form, rule), grid) for name, form, rule, gri
 
 
 def tune(name: str, objectives: Objectives, start: np.ndarray, steps: int) -> dict[str, Any]:
-    """Finds the setting of a baseline with the least `mean_value`, out of its grid.
+    """Finds the setting with the lowest `mean_value` in a baseline's grid.
 
     Args:
       name: One of the `BASELINES`.
@@ -188,7 +189,7 @@ def tune(name: str, objectives: Objectives, start: np.ndarray, steps: int) -> di
 
 
 class Counted:
-    """`Objectives` that count in `evaluations` the points at which they are computed; slices add to the same count.
+    """`Objectives` that count the points at which they are evaluated in `evaluations`; slices share the count.
 
     Example:
       >>> from neural_optimizer_search.objectives import FAMILIES

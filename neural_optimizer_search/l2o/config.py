@@ -13,7 +13,7 @@ from neural_optimizer_search.l2o.presets import CHOICES, PRESETS
 from neural_optimizer_search.l2o.trajectories import HISTORY, HORIZON
 from neural_optimizer_search.objectives import FAMILIES
 
-# The smallest and the largest value of each number; integers where the smallest value is an integer.
+# The smallest and the largest value of each number. A number is an integer if its smallest value is one.
 RANGES = {
     "functions": (1, 100_000),
     "runs": (1, 10_000),
@@ -34,7 +34,7 @@ LIMITS = (0.01, 1000.0)
 
 
 def family_name(text: str) -> str:
-    """The `type` of `--family`."""
+    """Parses the value of `--family`."""
     if not text.isprintable() or not 0 < len(text) <= LONGEST_NAME:
         raise argparse.ArgumentTypeError(
             f"must be one of {', '.join(FAMILIES)}, or module:attribute of at most {LONGEST_NAME} characters. "
@@ -75,9 +75,9 @@ class Training:
 class GuidedPolicySearchConfig:
     """Settings of a training, by default those of the preset "steady".
 
-    `functions`, `runs`, `horizon` and `history` are those of the paper. So are the settings in `PRESETS`, in its row
-    "paper": "steady" has others, each for a reason that the README of the measurements gives. The paper does not
-    state the rest.
+    `functions`, `runs`, `horizon` and `history` are the paper's, and so are the settings in the row "paper" of
+    `PRESETS`. The row "steady" has other settings, for the reasons in the README of the measurements. The paper does
+    not specify the rest.
 
     Args:
       functions: Number of functions to learn on; 90 for logistic regression, 120 for robust regression, 80 for the
@@ -87,13 +87,13 @@ class GuidedPolicySearchConfig:
       horizon: Number of steps of a trajectory.
       history: The number H of past steps that the policy sees.
       iterations: Rounds of improving targets and imitating them, after one that imitates momentum.
-      momentum: "shared", one tuned setting for all functions, or "each", one for each function: no single policy can
-        imitate those.
-      near: What a new target must stay near, and what runs follow: "policy", with noise and from fresh starting
-        points, or "target", the last target of each function, from one starting point of the function.
+      momentum: "shared" tunes one setting for all functions; "each" tunes one for each function, which no single
+        policy can imitate.
+      near: What new targets must stay near, and what runs follow: "policy", with noise and from fresh starting
+        points, or "target", the last target of each function, from one fixed starting point per function.
       bound: Largest divergence of a target from what it must stay near, in nats per step.
-      noise: Standard deviation of the sampled steps, relative to their median size; for targets, that of the first
-        ones.
+      noise: Standard deviation of the sampled steps, relative to their median size; with `near` "target", that of
+        the first targets.
       least_noise: The smallest standard deviation.
       kept: Number of batches of targets that the policy is fitted to.
       updates: Number of updates of the policy's weights in each fit.
@@ -102,8 +102,8 @@ class GuidedPolicySearchConfig:
       chosen: The policy that is kept for use: "best" on the validation functions, or "last".
       validation: Number of functions on which the policy is chosen.
       validation_steps: Number of steps on them.
-      limit: The longest step of the chosen policy, as a multiple of a step of momentum that is tuned for all
-        functions; None for no limit. It affects training only through the choice on the validation functions.
+      limit: The longest step of the chosen policy, as a multiple of the step of momentum tuned for all functions;
+        None for no limit. It affects training only through the choice on the validation functions.
       seed: Seed of everything random.
 
     Raises:

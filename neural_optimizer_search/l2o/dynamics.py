@@ -1,7 +1,7 @@
 """How the next gradient follows from a step: time-varying linear-Gaussian models with a Gaussian mixture as prior.
 
-Levine & Abbeel (2014), section 3.1; Li & Malik (2017), section 5: ten Gaussians. Only what is unknown is modelled,
-namely y' = (f(x') - f(x), ∇f(x')) of (x, y, a): the next iterate x + a and the shift of the history are known.
+Levine & Abbeel (2014), section 3.1; Li & Malik (2017), section 5: ten Gaussians. Only the unknown part is modelled:
+y' = (f(x') - f(x), ∇f(x')) given (x, y, a). The next iterate x + a and the shift of the history are known.
 """
 
 import warnings
@@ -14,27 +14,27 @@ from neural_optimizer_search.l2o.lqg import Dynamics
 from neural_optimizer_search.l2o.trajectories import Trajectories
 
 COMPONENTS = 10
-# The mixture is only a prior: that many draws suffice, and the time to fit it grows with them.
+# The mixture is only a prior: this many samples suffice, and fitting takes longer with more.
 MIXTURE_SAMPLES = 10_000
 JITTER = 1e-6
 
 
 def transitions(trajectories: Trajectories) -> np.ndarray:
-    """(x, y, a, y') of each step: `[F, S, T, 2 d + 2 q]` with q = 1 + d; y of the first step has a change of 0."""
+    """(x, y, a, y') of each step: `[F, S, T, 2 d + 2 q]` with q = 1 + d; the first y has a change of 0."""
     y = increments(trajectories)
     x, a = trajectories.iterates[..., :-1, :], trajectories.steps
     return np.concatenate([x, y[..., :-1, :], a, y[..., 1:, :]], axis=-1)
 
 
 def fit_prior(samples: np.ndarray, seed: int, components: int = COMPONENTS) -> Any:
-    """A scikit-learn `GaussianMixture` of the transitions of all functions and times.
+    """Fits a scikit-learn `GaussianMixture` to the transitions of all functions and times.
 
     Args:
-      samples: Float `[..., p]`.
-      seed: int.
+      samples: Transitions, float `[..., p]`.
+      seed: Random seed, an int.
       components: Number of Gaussians.
     """
-    # Imported here, so that `nos-learn --help` works without scikit-learn.
+    # Imported here so that `nos-learn --help` works without scikit-learn.
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
 
@@ -49,16 +49,16 @@ def fit_prior(samples: np.ndarray, seed: int, components: int = COMPONENTS) -> A
 
 
 def fit_dynamics(samples: np.ndarray, prior: Any, outputs: int) -> Dynamics:
-    """The `Dynamics` of one function: at each time the conditional of the last `outputs` numbers given the others.
+    """Fits the `Dynamics` of one function: for each time, the last `outputs` numbers conditional on the others.
 
-    The joint Gaussian is the mean of its posterior under a normal-inverse-Wishart prior, whose mean and covariance
-    are those of the mixture's Gaussians, weighted by their responsibility for the samples. It counts like one sample
-    for the mean and like `outputs` samples for the covariance.
+    The joint Gaussian is the posterior mean under a normal-inverse-Wishart prior, whose mean and covariance are those
+    of the mixture's Gaussians, weighted by their responsibility for the samples. The prior counts as one sample for
+    the mean and as `outputs` samples for the covariance.
 
     Args:
       samples: Transitions of S runs, float `[S, T, p]`.
       prior: The result of `fit_prior`.
-      outputs: q.
+      outputs: The number of outputs q.
     """
     count, steps, size = samples.shape
     weights = prior.predict_proba(samples.reshape(-1, size)).reshape(count, steps, -1).mean(axis=0)

@@ -3,8 +3,8 @@
 Each iteration follows the policy with noise on every function, models what happens, finds a better target near the
 policy for each function, and fits the policy to the targets. The trajectories are the policy's own, so targets must
 stay near the policy: the dual variable of the bound is also the weight of the penalty on their divergence. In the
-paper, and in its preset, the last targets are followed instead, and the next ones stay near them; the policies of a
-prototype of that diverged late in training.
+paper, and in preset "paper", runs follow the last targets instead, and new targets stay near those; in a prototype of
+this, policies diverged late in training.
 """
 
 from collections.abc import Callable, Iterator
@@ -61,9 +61,9 @@ def learn(
     """Learns to minimize the functions of a family.
 
     Args:
-      config: `GuidedPolicySearchConfig`.
-      family: `Family`.
-      last: The `TrainingState` to continue from; a resumed training does what an uninterrupted one does.
+      config: The settings.
+      family: The family of functions.
+      last: The `TrainingState` to continue from; a resumed training gives the same result as an uninterrupted one.
       advance: Called after each function of an iteration.
 
     Yields:
@@ -100,7 +100,7 @@ def _find_limit(config, functions):
 
 
 def _fit_policy(config, batches, policy, seed):
-    """The policy that imitates the targets of some batches: the given one fitted further, or a new one."""
+    """Fits a policy to the targets of some batches: the given policy, or a new one if it is None."""
     dimension = batches[0].steps.shape[-1]
     seen = _stack([observe_all(batch.trajectories, config.history) for batch in batches], 1)
     steps = _stack([batch.steps for batch in batches], 1)
@@ -112,11 +112,11 @@ def _fit_policy(config, batches, policy, seed):
     if policy is None:
         kind = dict(compressed=config.compressed, output_bias=config.output_bias)
         policy = new_policy(seen, dimension, seed, config.history, **kind)
-    # Only the proportions of the precisions matter; with the mean 1 one learning rate suits all families.
+    # Only the ratios of the precisions matter; with a mean of 1, one learning rate suits all families.
     precisions /= np.einsum("nii->n", precisions).mean() / dimension
     return fit(policy, seen, steps, precisions, config.updates, int(np.random.default_rng(seed).integers(2**31)))
 
 
 def _stack(arrays, kept):
-    """Stacks arrays with any leading dimensions, and keeps the last ones."""
+    """Concatenates arrays, with all but their last `kept` dimensions flattened."""
     return np.concatenate([array.reshape(-1, *array.shape[array.ndim - kept :]) for array in arrays])

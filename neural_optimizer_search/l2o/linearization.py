@@ -1,4 +1,4 @@
-"""Maps what a policy sees to the coordinates of `lqg`, in which the history is a pure shift, and a policy to them."""
+"""Converts observations and policies to the coordinates of `lqg`, in which the history is a pure shift."""
 
 import numpy as np
 
@@ -45,15 +45,15 @@ def observation_matrix(t: int, dimension: int, history: int = HISTORY) -> np.nda
 
 
 def linearize(policy: StepPolicy, seen: np.ndarray, deviations: np.ndarray) -> LinearController:
-    """The linear controller that approximates a policy near what it sees.
+    """Approximates a policy by a linear controller near its observations.
 
     Args:
-      policy: `StepPolicy`.
-      seen: Float `[T, H + H d]`, what the policy sees at each time.
+      policy: The `StepPolicy`.
+      seen: Float `[T, H + H d]`, the policy's observation at each time.
       deviations: Float `[T]`, standard deviations of its steps.
 
     Returns:
-      `LinearController`.
+      A `LinearController`.
     """
     jacobian = policy.jacobian(seen)
     matrices = [observation_matrix(t, policy.dimension, policy.history) for t in range(len(seen))]

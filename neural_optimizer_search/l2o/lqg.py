@@ -1,9 +1,9 @@
 """The linear-quadratic-Gaussian regulator with a bound on the divergence from given controllers (section 3.3).
 
-The coordinates here are those in which the history is a pure shift: a state is s = (x, yₜ, yₜ₋₁, .., yₜ₋ᴴ₊₁) with yₜ
+In these coordinates, the history is a pure shift: a state is s = (x, yₜ, yₜ₋₁, .., yₜ₋ᴴ₊₁) with yₜ
 = (f(xₜ) - f(xₜ₋₁), ∇f(xₜ)), so that s' = (x + a, y', yₜ, .., yₜ₋ᴴ₊₂), and only y' has to be modelled. Both passes use
-that: of a matrix over (s, a), only the rows of x and y' are multiplied, the rest is shifted. With 337 numbers in a
-state, as for the two-layer classifier, a step back (`_before`) costs a fifth of one with full matrices.
+this: they multiply only the rows of x and y' of a matrix over (s, a), and shift the rest. With 337 numbers in a
+state, as for the two-layer classifier, a backward step (`_before`) costs a fifth of one with full matrices.
 """
 
 import functools
@@ -85,13 +85,13 @@ def solve(dynamics: Dynamics, cost: Cost, previous: LinearController, weight: fl
     """The controller ψ with the lowest Σ E[cost] + weight · Σ E[KL(ψ ‖ previous)], by dynamic programming.
 
     Args:
-      dynamics: `Dynamics`.
-      cost: `Cost`.
-      previous: `LinearController`.
-      weight: Float > 0.
+      dynamics: The model, a `Dynamics`.
+      cost: The `Cost` of the iterates.
+      previous: The `LinearController` to stay near.
+      weight: Weight of the divergence, a float > 0.
 
     Returns:
-      `LinearController`.
+      A `LinearController`.
     """
     steps, d, n = previous.gain.shape
     at = _Layout(dynamics, n)
@@ -113,7 +113,7 @@ def solve(dynamics: Dynamics, cost: Cost, previous: LinearController, weight: fl
 
 
 def _before(at, matrix, offset, value, slope):
-    """The quadratic in (s, a) that is the value of s'."""
+    """The value of s' as a quadratic in (s, a)."""
     size = at.n + at.d
     q_matrix, q_slope = np.zeros([size, size]), np.zeros(size)
     both = np.ix_(at.inputs, at.inputs)
@@ -128,7 +128,7 @@ def _before(at, matrix, offset, value, slope):
 
 
 def _add_penalty(q_matrix, q_slope, weight, previous, t):
-    """-w log previous(a | s) up to constants: w/2 (a - gain · s - offset)ᵀ covariance⁻¹ (the same)."""
+    """Adds -w log previous(a | s) up to constants: w/2 (a - gain · s - offset)ᵀ covariance⁻¹ (the same)."""
     precision = weight * np.linalg.inv(previous.covariance[t])
     rows = np.concatenate([-previous.gain[t], np.eye(len(precision))], axis=1)
     scaled = precision @ rows
@@ -174,25 +174,25 @@ def _after(at, dynamics, t, mean, covariance, controller):
 def solve_constrained(
     dynamics: Dynamics, cost: Cost, start: np.ndarray, previous: LinearController, bound: float, guess: float = 1.0
 ) -> tuple[LinearController, float]:
-    """The controller ψ with the lowest Σ E[cost] under Σ E[KL(ψ ‖ previous)] <= bound.
+    """The controller ψ with the lowest Σ E[cost] subject to Σ E[KL(ψ ‖ previous)] <= bound.
 
-    The dual variable η is the weight of the divergence. A larger weight gives less divergence: η is where the two
-    sides are equal within a few percent, found by bracketing and SciPy's root finder.
+    The dual variable η is the weight of the divergence. A larger weight gives less divergence. Bracketing and SciPy's
+    root finder find the η at which the two sides are equal to within a few percent.
 
     Args:
       dynamics, cost: See `solve`.
       start: The state s₀, float `[n]`.
-      previous: `LinearController`.
-      bound: Largest sum of the divergence over the steps, in nats; > 0.
-      guess: Initial guess of η: the last iteration's η of the same function is close.
+      previous: The `LinearController` to stay near.
+      bound: Largest divergence, summed over the steps, in nats; > 0.
+      guess: Initial guess of η; the η of the same function in the last iteration is close.
 
     Returns:
       (`LinearController`, η).
 
     Raises:
-      UnstableModel: If the model is too unstable for an answer.
+      UnstableModel: If the model is too unstable to compute the divergence.
     """
-    from scipy.optimize import brentq  # imported here, so that `nos-learn --help` works without it
+    from scipy.optimize import brentq  # imported here so that `nos-learn --help` works without it
 
     within = {}
 
@@ -201,7 +201,7 @@ def solve_constrained(
         with np.errstate(all="ignore"):
             found = solve(dynamics, cost, previous, np.exp(log_weight))
             nats = divergence(dynamics, start, found, previous)
-        # It cannot be negative, nor large if it has all the weight.
+        # The divergence cannot be negative, nor large if it has all the weight.
         if not nats > -1e-3 * bound or (log_weight > MOST_LOG_WEIGHT and nats > bound):
             raise UnstableModel(f"The divergence comes out as {nats:.3g}: the model's states explode.")
         if nats <= bound:
@@ -213,7 +213,8 @@ def solve_constrained(
         high += BRACKET
     low = high - BRACKET
     while excess(low) <= 0 and low > LEAST_LOG_WEIGHT:
-        # Kept, not recomputed: low + BRACKET is not bit for bit high, and the divergence may jump there.
+        # `low` becomes `high`, because low - BRACKET + BRACKET may differ in the last bits, and the divergence may
+        # jump there.
         low, high = low - BRACKET, low
     if excess(low) > 0:
         brentq(excess, low, high, xtol=0.05)

@@ -1,4 +1,4 @@
-"""Gradient descent with momentum as a policy: what a learned one imitates first (Li & Malik 2017, section 5)."""
+"""Gradient descent with momentum as a policy, which learned policies imitate first (Li & Malik 2017, section 5)."""
 
 import itertools
 from typing import Union
@@ -15,10 +15,10 @@ DECAYS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95)
 def momentum_policy(
     rates: Union[float, np.ndarray], decays: Union[float, np.ndarray], history: int = HISTORY
 ) -> Policy:
-    """-rate Σⱼ decayʲ ∇f(x⁽ᵗ⁻ʲ⁾) over the gradients that are seen (Table 1).
+    """-rate Σⱼ decayʲ ∇f(x⁽ᵗ⁻ʲ⁾) over the observed gradients (Table 1).
 
     Args:
-      rates, decays: Floats, or `[F]` with a setting for each function.
+      rates, decays: Floats, or arrays `[F]` with a value for each function.
       history: H.
 
     Returns:
@@ -44,7 +44,7 @@ def momentum_gain(
       history: H.
     """
     coefficients = _coefficients(rates, decays, history)
-    # A row has the iterate, then H times a change and a gradient, the newest first.
+    # A row consists of the iterate, then H pairs of a change and a gradient, the newest first.
     gradients = np.zeros([len(coefficients), dimension, history, 1 + dimension])
     for i in range(dimension):
         gradients[:, i, :, 1 + i] = coefficients
@@ -56,9 +56,9 @@ def limit_steps(steps: np.ndarray, seen: np.ndarray, multiple: float, rate: floa
     """Shortens steps to at most a multiple of momentum's length, keeping their directions.
 
     Args:
-      steps: `[..., d]`.
-      seen: `[..., H + H d]`.
-      multiple: The multiple.
+      steps: The steps, `[..., d]`.
+      seen: The observations, `[..., H + H d]`.
+      multiple: The longest step, as a multiple of momentum's.
       rate, decay: Learning rate and decay of momentum.
     """
     dimension = steps.shape[-1]
@@ -68,7 +68,7 @@ def limit_steps(steps: np.ndarray, seen: np.ndarray, multiple: float, rate: floa
         np.einsum("h,...hd->...d", _coefficients(rate, decay, history)[0], gradients), axis=-1
     )
     lengths = np.linalg.norm(steps, axis=-1)
-    # Steps that are short enough are not divided, because a step may be 0.
+    # Only steps that are too long are divided by their lengths, because a length may be 0.
     factors = np.divide(most, lengths, out=np.ones_like(lengths), where=lengths > most)
     return steps * factors[..., None]
 

@@ -1,4 +1,4 @@
-"""A family of functions by its name: one of this package's, or one in the user's own module."""
+"""Finds a family of functions by name: one of this package's, or one in the user's own module."""
 
 import traceback
 
@@ -42,7 +42,7 @@ def find_family(name: str) -> Family:
 def _try(name, family):
     """Raises `UnknownFamily` if a few functions at a few points cannot be computed.
 
-    It does not use `Objectives`, which keeps its trace: the first shapes may decide how later ones are computed.
+    It does not use `Objectives`, which keeps its trace: the first shapes may affect how later ones are computed.
     """
     try:
         dimension = family.dimension
@@ -60,7 +60,7 @@ def _try(name, family):
 
 
 def _tell(error):
-    """An exception in one line, with the place it came from."""
+    """Formats an exception on one line, with its file and line number."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     what = " ".join(str(error).split())
     return f"{type(error).__name__}: {shorten(what, 200)} ({frame.filename}, line {frame.lineno})"

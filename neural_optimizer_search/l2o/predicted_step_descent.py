@@ -14,7 +14,7 @@ from neural_optimizer_search.l2o.step_policy import StepPolicy, policy_shapes
 from neural_optimizer_search.l2o.trajectories import run
 
 SHIPPED = pathlib.Path(__file__).parent / "policies"
-LARGEST = 2**26  # bytes of a policy's file and of its arrays; a policy for dimension 10,000 has fewer
+LARGEST = 2**26  # maximum bytes of a policy's file, and of its arrays; a policy for dimension 10,000 has fewer
 
 
 class NoPolicy(FileNotFoundError, ValueError):
@@ -40,12 +40,12 @@ class Minimum(NamedTuple):
 class PredictedStepDescent:
     """Descends by steps that a network predicts from the last 25 gradients and changes of the objective.
 
-    The network was trained on one family of functions. It needs no learning rate or any other setting, but it is not
-    made for functions whose gradients or minima have another scale than those of its family.
+    The network was trained on one family of functions. It needs no learning rate or other setting, but it does not
+    suit functions whose gradients or minima are on a different scale from those of its family.
 
     Args:
       policy: A `StepPolicy`.
-      about: How it was learned, as a dict that JSON can hold.
+      about: How it was learned, as a JSON-serializable dict.
 
     Example:
       >>> import tensorflow as tf
@@ -70,13 +70,13 @@ class PredictedStepDescent:
 
     @classmethod
     def load(cls, name: Union[str, os.PathLike]) -> "PredictedStepDescent":
-        """Loads a shipped policy, or one that `nos-learn` has written.
+        """Loads a shipped policy, or one that `nos-learn` wrote.
 
         Args:
           name: "logistic", "robust", "classifier", or the path of a file.
 
         Raises:
-          NoPolicy: If it is neither; this is both a FileNotFoundError and a ValueError.
+          NoPolicy: If there is no such policy; this is both a FileNotFoundError and a ValueError.
           Damaged: If the file does not hold a policy; a ValueError.
           OSError: If the file cannot be read.
         """
@@ -92,12 +92,12 @@ class PredictedStepDescent:
             ) from None
 
     def save(self, path: Union[str, os.PathLike]) -> None:
-        """Writes a file for `load`, the weights in float32."""
+        """Saves the policy to a file for `load`, with weights in float32."""
         with open(path, "wb") as file:
             self.write(file)
 
     def write(self, file: IO[bytes]) -> None:
-        """Writes the same as `save`, to an open file."""
+        """Like `save`, but writes to an open file."""
         arrays = {name: array.astype(np.float32) for name, array in self.policy.arrays().items()}
         write_arrays(file, dict(about=json.dumps(self.about), **arrays), packed=True)
 
@@ -135,7 +135,7 @@ class PredictedStepDescent:
 
 
 class _One:
-    """One objective, for `run`."""
+    """Adapts a single objective to `run`."""
 
     def __init__(self, objective):
         self._objective = objective
@@ -158,7 +158,7 @@ class _One:
 
 
 def _read(file):
-    """(the `StepPolicy`, how it was learned) of an `ArrayFile`."""
+    """Reads the `StepPolicy`, and how it was learned, from an `ArrayFile`."""
     hidden, dimension = file.shape("second", rank=2)
     seen, _ = file.shape("first", rank=2)
     history = seen // (1 + dimension)

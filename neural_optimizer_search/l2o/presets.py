@@ -2,13 +2,13 @@
 
 from typing import Any
 
-# The values of each setting that is one of a few words.
+# The allowed values of each setting that takes one of a few words.
 CHOICES = {
     "momentum": ("shared", "each"),
     "near": ("policy", "target"),
     "chosen": ("best", "last"),
 }
-# "steady" keeps policies from diverging; "paper" is what section 5 of the paper says.
+# "steady" keeps policies from diverging; "paper" follows section 5 of the paper.
 PRESETS = {
     "steady": dict(kept=4, momentum="shared", near="policy", compressed=True, output_bias=False, chosen="best"),
     "paper": dict(kept=1, momentum="each", near="target", compressed=False, output_bias=True, chosen="last"),

@@ -1,4 +1,4 @@
-"""The runs from which new targets are found: of the policy, or of the last targets (Li & Malik 2017, section 5)."""
+"""Runs of the policy or of the last targets, from which new targets are found (Li & Malik 2017, section 5)."""
 
 from collections.abc import Callable
 from typing import NamedTuple, Union
@@ -13,12 +13,12 @@ from neural_optimizer_search.l2o.step_policy import StepPolicy
 from neural_optimizer_search.l2o.trajectories import Policy, Trajectories, cap, follow, observe_all, run, starts
 from neural_optimizer_search.objectives import Objectives
 
-# The uses of random numbers; with the seed and the iteration, each has its own stream.
+# The uses of random numbers; together with the seed and the iteration, each selects its own stream.
 TRAINING, VALIDATION, SAMPLES, STARTS, WEIGHTS, FUNCTIONS = range(6)
 
 
 class Followed(NamedTuple):
-    """Runs with noise, and what they followed: a new target must stay near that.
+    """Noisy runs, and the controllers that they followed, which new targets must stay near.
 
     Attributes:
       trajectories: `Trajectories` of `[F, S]` runs.
@@ -32,13 +32,13 @@ class Followed(NamedTuple):
 def follow_policy(
     config: GuidedPolicySearchConfig, functions: Objectives, number: int, policy: StepPolicy
 ) -> Followed:
-    """Runs of a policy; the controllers approximate the policy near what it saw.
+    """Runs a policy with noise; the controllers approximate it near its observations.
 
     Args:
-      config: `GuidedPolicySearchConfig`.
+      config: The settings.
       functions: F functions.
       number: The iteration.
-      policy: `StepPolicy`.
+      policy: The `StepPolicy`.
     """
     trajectories, deviations = run_with_noise(config, functions, number, policy)
     seen = observe_all(trajectories, config.history).mean(axis=1)
@@ -48,7 +48,7 @@ def follow_policy(
 def follow_targets(
     config: GuidedPolicySearchConfig, functions: Objectives, number: int, targets: LinearController
 ) -> Followed:
-    """Runs of a target for each function, always from the same point: a target is valid only near its own runs.
+    """Runs the target of each function, always from the same point: a target is valid only near its own runs.
 
     Args:
       config, functions, number: See `follow_policy`.
@@ -72,7 +72,7 @@ def follow_targets(
 def run_with_noise(
     config: GuidedPolicySearchConfig, functions: Objectives, number: int, policy: Policy
 ) -> tuple[Trajectories, np.ndarray]:
-    """Runs from one fresh starting point for each function, and the noise's deviations `[T]`."""
+    """Runs a policy from a fresh starting point per function; also returns the noise's standard deviations `[T]`."""
     rng = np.random.default_rng([config.seed, number, SAMPLES])
     start = starts(len(functions), 1, functions.dimension, rng)
     deviations = _find_deviations(config, functions, policy, start)
@@ -95,7 +95,7 @@ def momentum_targets(
     covariance = np.eye(d) * deviations[:, None, None] ** 2
     gain = np.broadcast_to(gain, [count, steps, *gain.shape[2:]])
     covariance = np.broadcast_to(covariance, [count, *covariance.shape])
-    # Copies, as they are in a file: products with a broadcast array differ in the last bits.
+    # Copies, like arrays read from a file: products with a broadcast array differ in the last bits.
     targets = LinearController(*map(np.ascontiguousarray, (gain, np.zeros([count, steps, d]), covariance)))
     return targets, deviations
 

@@ -61,7 +61,7 @@ def describe(training: Training, config: GuidedPolicySearchConfig) -> dict[str, 
 
 
 def save_config(directory: pathlib.Path, training: Training, config: GuidedPolicySearchConfig) -> None:
-    """Writes the description of a training, and that it was made here."""
+    """Writes the description of a training, and records that it was made here."""
     text = json.dumps(dict(describe(training, config), origin=find_origin(directory)), indent=2)
     write_whole(directory / CONFIG, lambda unfinished: unfinished.write_text(f"{text}\n"))
 
@@ -92,7 +92,7 @@ def load_config(directory: pathlib.Path) -> Recorded:
 
 
 def _complete(about):
-    """Adds what trainings from before the presets do not record."""
+    """Adds the settings that trainings older than the presets do not record."""
     return about if "preset" in about else {**EARLIER, **complete(Training, about)}
 
 
@@ -104,7 +104,7 @@ def _fields():
 
 
 def save_state(directory: pathlib.Path, state: TrainingState, about: Mapping[str, Any]) -> None:
-    """Writes a `TrainingState`, after the chosen policy: so an interruption never leaves a policy behind its state.
+    """Writes the chosen policy and then the `TrainingState`, so that the policy is never older than the state.
 
     Args:
       directory: Directory of the training.
@@ -117,7 +117,7 @@ def save_state(directory: pathlib.Path, state: TrainingState, about: Mapping[str
 
 
 def restore_policy(directory: pathlib.Path, state: TrainingState, about: Mapping[str, Any]) -> None:
-    """Writes the chosen policy of a state if the file holds another one, or none."""
+    """Rewrites the policy's file if it does not hold the chosen policy of a state."""
     expected = io.BytesIO()
     _chosen(state, about).write(expected)
     try:
@@ -129,7 +129,7 @@ def restore_policy(directory: pathlib.Path, state: TrainingState, about: Mapping
 
 
 def load_state(directory: pathlib.Path, dimension: int) -> Optional[TrainingState]:
-    """Reads the last `TrainingState`, or None before the first.
+    """Reads the last `TrainingState`; returns None if there is none yet.
 
     Args:
       directory: Directory of the training.
@@ -137,7 +137,7 @@ def load_state(directory: pathlib.Path, dimension: int) -> Optional[TrainingStat
 
     Raises:
       OSError: If it cannot be read.
-      Damaged: If this training did not write the file, or others in the directory.
+      Damaged: If this or another file in the directory was not written by this training.
     """
     training, config, _ = load_config(directory)
     path = directory / STATE
@@ -166,9 +166,9 @@ def _chosen(state, about):
 
 
 def _check_about(file, about):
-    """States of earlier releases do not record which training they belong to."""
+    """Raises a ValueError if a state belongs to another training; states of earlier releases do not say."""
     if "about" in file and _identify(json.loads(file.read_text("about"))) != _identify(about):
-        raise ValueError("it is of a training with another family or other settings.")
+        raise ValueError("it belongs to a training with another family or other settings.")
 
 
 def _identify(about):

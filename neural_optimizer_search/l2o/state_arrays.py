@@ -1,4 +1,4 @@
-"""A `TrainingState` as named arrays, and back."""
+"""Converts a `TrainingState` to named arrays and back."""
 
 import math
 from typing import Any
@@ -15,7 +15,7 @@ from neural_optimizer_search.l2o.trajectories import Trajectories
 
 
 def to_arrays(state: TrainingState) -> dict[str, Any]:
-    """The arrays that `np.savez` writes for a state, by name."""
+    """The arrays to save for a state, by name."""
     arrays: dict[str, Any] = dict(number=state.number, merit=state.merit, best_merit=state.best_merit)
     arrays.update(weights=state.weights, kept=len(state.batches))
     for name in ("policy", "best"):
@@ -62,7 +62,7 @@ def read_state(file: ArrayFile, config: GuidedPolicySearchConfig, dimension: int
 
 
 def most_bytes(config: GuidedPolicySearchConfig, dimension: int) -> int:
-    """The most bytes that a state's file may have: float64 numbers, and NumPy's and zip's headers of each array."""
+    """The maximum size of a state's file in bytes: float64 numbers, and each array's NumPy and zip headers."""
     shapes = _policy_shapes, _batch_shapes, _target_shapes
     policy, batch, targets = (sum(map(math.prod, of(config, dimension).values())) for of in shapes)
     numbers = config.functions + 2 * policy + config.kept * batch + targets + 3

@@ -10,25 +10,25 @@ from neural_optimizer_search.l2o.momentum import limit_steps
 from neural_optimizer_search.l2o.trajectories import HISTORY
 
 HIDDEN = 50
-LINEAR = 3.0  # times the usual size, below which inputs are hardly compressed
+LINEAR = 3.0  # inputs below this multiple of the usual size are hardly compressed
 
 
 class StepPolicy(NamedTuple):
     """step = W₂ (softplus(W₁ s + b₁) - softplus(b₁)), s = LINEAR · arsinh(scale · seen / LINEAR).
 
-    That is the mean of the policy, whose covariance is fixed. Two things are not in the paper, where the step is W₂
-    softplus(W₁ seen + b₁) + b₂. Where the input is 0, no gradient and no change, the step is 0: with a free b₂, small
-    steps would go on forever. And large inputs are compressed: on the few functions that are much steeper than the
-    rest, policies without that diverged for good.
+    This is the mean of the policy; its covariance is fixed. It differs in two ways from the paper, where the step is
+    W₂ softplus(W₁ seen + b₁) + b₂. First, the step is 0 if the input is 0 (no gradient and no change): with a free
+    b₂, small steps would continue forever. Second, large inputs are compressed: without this, policies diverged for
+    good on the few functions that are much steeper than the rest.
 
     Attributes:
-      scale: `[H + H d]`; one number for all changes and one for all gradients. None: the network's input is what is
-        seen.
+      scale: `[H + H d]`, one number for all changes and one for all gradients; None if the network's input is the
+        observation itself.
       first, first_bias: W₁ transposed `[H + H d, 50]`, b₁ `[50]`.
       second: W₂ transposed `[50, d]`.
-      second_bias: b₂ `[d]`. None: it is -W₂ softplus(b₁).
-      limit: (multiple, rate, decay): a step is at most that multiple of momentum's step. None for no limit. It
-        applies where the policy is followed; the Jacobian is only that of the network.
+      second_bias: b₂ `[d]`; None for -W₂ softplus(b₁).
+      limit: (multiple, rate, decay): a step is at most this multiple of the step of momentum with this rate and
+        decay; None for no limit. Calling the policy applies the limit; the Jacobian is that of the network alone.
     """
 
     scale: Optional[np.ndarray]
@@ -40,12 +40,12 @@ class StepPolicy(NamedTuple):
 
     @property
     def dimension(self) -> int:
-        """d."""
+        """The dimension d of a step."""
         return self.second.shape[1]
 
     @property
     def history(self) -> int:
-        """H."""
+        """The number H of past steps that it sees."""
         return len(self.first) // (1 + self.dimension)
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -152,11 +152,11 @@ def fit(
 
     Args:
       policy: The initial `StepPolicy`.
-      seen: Float `[N, H + H d]`.
+      seen: Observations, float `[N, H + H d]`.
       steps: Float `[N, d]`, the means of the target's actions.
       precisions: Float `[N, d, d]`, the inverse covariances of the target.
-      updates: Updates of the weights; the learning rate falls to 0 along a cosine.
-      seed: Seed of the choice of examples for each update, an int.
+      updates: Number of updates of the weights; the learning rate falls to 0 along a cosine.
+      seed: Seed of the random minibatches, an int.
 
     Returns:
       A `StepPolicy`.

@@ -1,4 +1,4 @@
-"""The targets of imitation: gradient descent with momentum, then improving targets (Li & Malik, section 3.3)."""
+"""The targets that policies imitate: gradient descent with momentum, then improved ones (Li & Malik, section 3.3)."""
 
 from collections.abc import Callable
 from typing import NamedTuple, Optional
@@ -23,7 +23,7 @@ from neural_optimizer_search.objectives import Objectives
 
 
 class Batch(NamedTuple):
-    """The data that the policy is fitted to: trajectories, and the actions of the target on them.
+    """The data that the policy is fitted to: trajectories, and the target's actions on them.
 
     Attributes:
       trajectories: `Trajectories` of `[F, S]` runs.
@@ -43,8 +43,8 @@ class Targets(NamedTuple):
     Attributes:
       batch: The `Batch`.
       weights: `[F]`, the dual variables.
-      controllers: The targets themselves, a `LinearController` whose arrays have the functions as leading dimension;
-        None unless the next targets must stay near them.
+      controllers: The targets themselves, a `LinearController` whose arrays have a leading dimension for the
+        functions; None unless the next targets must stay near them.
     """
 
     batch: Batch
@@ -53,10 +53,10 @@ class Targets(NamedTuple):
 
 
 def imitate_momentum(config: GuidedPolicySearchConfig, functions: Objectives) -> Targets:
-    """`Targets` that are gradient descent with momentum.
+    """The first `Targets`: gradient descent with momentum.
 
     Args:
-      config: `GuidedPolicySearchConfig`.
+      config: The settings.
       functions: F functions.
     """
     setting = tune_momentum(functions, first_points(config, functions), config.horizon, config.momentum)
@@ -82,10 +82,10 @@ def improve_targets(
     controllers: Optional[LinearController] = None,
     advance: Callable[[], object] = lambda: None,
 ) -> Targets:
-    """`Targets` that are better than what was followed and near it.
+    """Finds `Targets` that are near the followed policy or targets, and better.
 
     Args:
-      config: `GuidedPolicySearchConfig`.
+      config: The settings.
       functions: F functions.
       number: The iteration.
       policy: The last `StepPolicy`.
@@ -93,7 +93,7 @@ def improve_targets(
       advance: Called after each function.
 
     Raises:
-      FloatingPointError: If no run stays finite.
+      FloatingPointError: If every function has a run that becomes non-finite.
     """
     if controllers is None:
         followed = follow_policy(config, functions, number, policy)
@@ -116,7 +116,7 @@ def improve_targets(
 
 
 def _prepare(config, functions, number, followed, start):
-    """A function that finds the target of a function near what was followed."""
+    """Returns a callable that finds the target of a function, near what was followed."""
     trajectories = followed.trajectories
     samples = dynamics.transitions(trajectories)
     finite = np.isfinite(samples).all(axis=(1, 2, 3))
@@ -143,7 +143,7 @@ def _prepare(config, functions, number, followed, start):
             np.linalg.cholesky(found[0].covariance)  # its noise is drawn with this factor
             return found
         except (lqg.UnstableModel, np.linalg.LinAlgError):
-            return None  # this time; with logistic regression that is rare
+            return None  # in this iteration; rare with logistic regression
 
     return find_target
 
@@ -155,7 +155,7 @@ def _empty_batch(trajectories):
 
 
 def _approximate_cost(function, iterates):
-    """The quadratic of a function at iterates `[T, d]`, a `Cost`; concave directions count as flat."""
+    """Quadratic approximations of a function at iterates `[T, d]`, as a `Cost`; concave directions count as flat."""
     gradient = function.values_and_gradients(iterates[None])[1][0]
     eigenvalues, vectors = np.linalg.eigh(function.hessians(iterates[None])[0])
     hessian = (vectors * np.maximum(eigenvalues, 0.0)[:, None]) @ np.swapaxes(vectors, -1, -2)

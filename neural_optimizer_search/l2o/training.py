@@ -33,7 +33,7 @@ from neural_optimizer_search.recorded_flags import changed_on_resume, record
 from neural_optimizer_search.records.progress import ProgressBar
 from neural_optimizer_search.records.run_directory import find_other_file, find_owner
 
-# As many as in the paper; your own family gets the default.
+# As in the paper; your own family gets the default.
 FUNCTIONS = {"logistic": 90, "robust": 120, "classifier": 80, "logistic_2d": 90}
 
 
@@ -147,7 +147,7 @@ def _find_family(p: Parser, name: str) -> Family:
 
 
 def _hold(p: Parser, word: str, out: pathlib.Path, stack: contextlib.ExitStack) -> FileLock:
-    """The lock of a directory, until the stack is closed."""
+    """Locks a directory until the stack is closed."""
     try:
         return stack.enter_context(contextlib.closing(saved.lock(out)))
     except InUse:
@@ -194,11 +194,11 @@ def _learn(work):
 
 
 def _explain(error, work):
-    """Reports what ended the work, and what to do."""
+    """The message about what ended the work, and what to do."""
     try:
         work.lock.require_in_place()
     except Moved as moved:
-        error = moved  # whatever else resulted from it
+        error = moved  # the cause of the other error
     if not isinstance(error, Moved):
         what = shorten(" ".join(str(error).split()), 300) or "there is not enough memory"
         return f"{what}. When that is fixed: nos-learn --resume {quote(work.out)}"

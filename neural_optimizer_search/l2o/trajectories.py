@@ -1,7 +1,8 @@
-"""The Markov decision process of Li & Malik (2017, section 5): what a policy sees, and runs of many policies' steps.
+"""The Markov decision process of Li & Malik (2017, section 5): its observations, and runs on many functions at once.
 
-A state is the iterate, the changes of the objective and the gradients over the last H steps, zeros where there is no
-past yet; an action is the step; the cost of a state is the objective's value. The policy sees all but the iterate.
+A state is the iterate, and the changes of the objective and the gradients over the last H steps, with zeros where
+there is no past yet; an action is the step; the cost of a state is the objective's value. The policy sees all but the
+iterate.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ import numpy as np
 
 HISTORY = 25  # H
 HORIZON = 40  # T, while learning
-CAP = 1e3  # larger values and NaN count as this: a diverged run must not hide all others
+CAP = 1e3  # larger values and NaN count as this, so that one diverged run does not hide all others
 
 
 # Observations `[F, S, H + H d]` -> steps `[F, S, d]`.
@@ -41,7 +42,7 @@ class Trajectories(NamedTuple):
 
     @property
     def steps(self) -> np.ndarray:
-        """`[F, S, T, d]`."""
+        """The differences of successive iterates, `[F, S, T, d]`."""
         with np.errstate(invalid="ignore"):  # inf - inf, in a run that diverged
             return np.diff(self.iterates, axis=-2)
 
@@ -95,7 +96,7 @@ def run(
       objectives: `Objectives`, F functions.
       policy: Function from observations `[F, S, H + H d]` to steps `[F, S, d]`.
       start: Float `[F, S, d]`, S starting points for each function.
-      steps: T.
+      steps: The number of steps T.
       noise: Float `[F, S, T, d]`, added to the steps; none by default.
       history: H.
 
@@ -118,7 +119,7 @@ def follow(
     start: np.ndarray,
     steps: int,
 ) -> Trajectories:
-    """`Trajectories` in which move(the `Trajectories` so far) gives the next iterates, their values and gradients."""
+    """Builds `Trajectories`: `move` maps those so far to the next iterates, their values and gradients."""
     shape = [*start.shape[:2], steps + 1, start.shape[2]]
     whole = Trajectories(np.empty(shape), np.empty(shape[:-1]), np.empty(shape))
     with np.errstate(all="ignore"):
@@ -136,8 +137,8 @@ def starts(
     """Standard normal starting points `[functions, points, dimension]`; the paper only says that they are random.
 
     Args:
-      seed: An int, a sequence of ints or a Generator. Not the seed that the functions were drawn with: that would
-        give the same numbers as their data.
+      seed: An int, a sequence of ints or a Generator. It must not be the seed of the functions, which would give the
+        same numbers as their data.
     """
     return np.random.default_rng(seed).normal(size=(functions, points, dimension))
 
