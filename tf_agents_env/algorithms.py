@@ -1,4 +1,4 @@
-"""The algorithms that need TF-Agents, as rows of the registry; TF-Agents is not imported before one is created."""
+"""The algorithms that need TF-Agents, as rows of the registry; TF-Agents is not imported until one is created."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Checkpoints that are safe: one that is half-written, damaged later, or from another run does no harm."""
+"""Safe checkpoints: one that is half-written, damaged later, or from another run does no harm."""
 
 import os
 import pathlib
@@ -15,7 +15,7 @@ from neural_optimizer_search.files import Damaged, require_regular, write_whole
 from neural_optimizer_search.search.algorithm import StateLost
 
 KEPT = 2
-# The directory for checkpoints of later steps than the ledger has.
+# The directory for checkpoints that are newer than the ledger.
 PASSED_OVER = "passed_over"
 _INDEX = re.compile(r"ckpt-(\d{1,18})\.index")
 _VALUE = "{}/.ATTRIBUTES/VARIABLE_VALUE"  # TensorFlow's name for a variable in a checkpoint
@@ -25,7 +25,7 @@ class SavedCheckpoint(NamedTuple):
     """A checkpoint that can be read in full.
 
     Attributes:
-      prefix: The path of its files, without what follows the number.
+      prefix: The path of its files up to and including the number.
       run_id: The run that saved it; None if it does not say.
       number: The number under which it was saved.
     """
@@ -36,7 +36,7 @@ class SavedCheckpoint(NamedTuple):
 
 
 class Checkpoints:
-    """The newest two states of some trackable objects, in their own directory.
+    """Keeps the newest two states of some trackable objects in a directory of their own.
 
     Args:
       directory: Their directory; created when the first one is saved.
@@ -54,8 +54,8 @@ class Checkpoints:
         """Saves the items as checkpoint `number`, an int or a variable.
 
         Raises:
-          ValueError: If the directory holds checkpoints and `restore` was not called: they may be
-            another run's.
+          ValueError: If the directory holds checkpoints and `restore` was not called: they may belong to
+            another run.
         """
         if self._checkpointer is None:
             if find_prefixes(self._directory):
@@ -71,17 +71,17 @@ class Checkpoints:
         """Restores the newest checkpoint that can be read in full; returns whether there is one.
 
         Args:
-          latest: Later ones are skipped and set aside: what they learned from no longer exists.
+          latest: Later checkpoints are skipped and set aside: what they learned from no longer exists.
 
         Raises:
-          StateLost: If it lacks one of the items, or a part of one, or is another run's.
+          StateLost: If the checkpoint lacks an item or a part of one, or belongs to another run.
         """
         usable = self._find_usable(latest)
         self._point_to(usable)
         try:
             checkpointer = self._checkpointer = self._open()
             if usable:
-                # TensorFlow silently leaves an item that is not in the checkpoint as it is.
+                # TensorFlow silently skips items that are not in the checkpoint.
                 checkpointer.initialize_or_restore().assert_existing_objects_matched()
         # An item is missing or has another shape, or the saved state of a Python object does not fit.
         except (AssertionError, ValueError, TypeError, RecursionError) as error:
@@ -142,7 +142,7 @@ class Checkpoints:
 
 
 def find_prefixes(directory: Union[str, os.PathLike]) -> list[str]:
-    """The path prefixes of the checkpoints in a directory, oldest first, known to its state file or not."""
+    """The path prefixes of all checkpoints in a directory, oldest first, whether or not its state file lists them."""
     files = [path.name for path in pathlib.Path(directory).glob("ckpt-*.index")]
     numbers = sorted(int(name[1]) for name in map(_INDEX.fullmatch, files) if name)
     return [os.path.join(directory, f"ckpt-{number}") for number in numbers]
@@ -166,10 +166,10 @@ def read_checkpoint(prefix: str) -> Optional[SavedCheckpoint]:
 
 
 def check_checkpoints(directory: Union[str, os.PathLike], run_id: str, steps: int) -> str:
-    """Says in a few words which checkpoints there are.
+    """Describes the checkpoints in a directory in a few words.
 
     Args:
-      directory: Where they are.
+      directory: The directory.
       run_id: The run that they must belong to.
       steps: The number of steps in the ledger.
 

@@ -46,8 +46,8 @@ class ControllerConfig:
       repeat_share: The factor by which each repeat of a rule reduces its pay; 1 pays repeats in full.
       rank_power: p; above 0, a rule is paid by its rank among the rules so far (`pay_by_rank`), not by its
         reward. Not in the paper.
-      risk: ε; below 1, only rules that pay more than the (1 - ε)-quantile of their batch are learned from, and the
-        quantile is their baseline (Petersen et al., 2021). Not in the paper.
+      risk: ε; below 1, the controller only learns from rules whose pay exceeds the (1 - ε)-quantile of their batch,
+        and the quantile is their baseline (Petersen et al., 2021). Not in the paper.
       queue_size: k; above 0, each step also imitates the k best rules so far (`PriorityQueue`). Not in the paper.
       queue_learning_rate: Learning rate of Adam for the imitation.
       start_imitations: Imitation steps after each batch of start rules, before the controller's own first batch;
@@ -76,9 +76,10 @@ class ControllerConfig:
         check_fields(self, "in (0, 1]", "risk")
 
 
-# The paper's learning rate makes PPO and REINFORCE learn nothing visible in 1,000 rules. PPO's "fast" was chosen on
-# the table of `benchmarks.run search_algorithms`, with other seeds than it reports, as was evolution's population:
-# paying ranks and a short queue made it the surest to arrive. The other two have the same, untuned.
+# With the paper's learning rate, PPO and REINFORCE learn nothing visible in 1,000 rules. PPO's "fast" was chosen on
+# the table of `benchmarks.run search_algorithms`, with seeds other than those that it reports, as was evolution's
+# population: with pay by rank and a short queue, it reached the best rules most reliably. The other two have the same
+# settings, untuned.
 _fast = functools.partial(
     ControllerConfig,
     batch_size=10,
@@ -161,7 +162,8 @@ class Controller(Algorithm):
         weights.
       directory: Where `save` keeps the two newest checkpoints; with None it does nothing.
       run_id: The run that it proposes for; a checkpoint of another run is not restored.
-      latest: The number of proposals whose evaluations are known; later checkpoints are not restored. None for any.
+      latest: The number of proposals whose evaluations are known; later checkpoints are not restored. None restores
+        any.
       sizes: Sizes of proposals that differ from the configuration's. Checkpoints do not depend on them.
 
     Attributes:
@@ -252,12 +254,12 @@ class Controller(Algorithm):
         evaluations: Sequence[Evaluation],
         population: Optional[Sequence[Parent]] = None,
     ) -> None:
-        """Learns from the rewards of a batch; other batches may have been learned from since it was drawn.
+        """Learns from the rewards of a batch; it may have learned from other batches since this one was drawn.
 
         Args:
           proposal: From `propose`.
           evaluations: Evaluations of its rules, in their order, each with a float `reward`.
-          population: What to imitate, best first; None for the best of what it has learned from.
+          population: The rules to imitate, best first; None for the best rules that it has learned from.
 
         Raises:
           ValueError: If a reward is not finite; the controller then stays as it was.
@@ -322,7 +324,7 @@ class Controller(Algorithm):
     def restore(self) -> int:
         """Restores the newest complete checkpoint, including `emitted`.
 
-        With the arguments of the run that saved it, the next steps are that run's, bit for bit.
+        With the arguments of the run that saved it, the next steps equal that run's, bit for bit.
 
         Returns:
           The number of proposals learned from; 0 if there is no checkpoint.
@@ -341,7 +343,7 @@ class Controller(Algorithm):
     def _learn(self, experience, pays):
         """Trains on a batch; returns the metrics of the last epoch."""
         weights = self._choose(pays)
-        # Equal to one `train` of this many epochs. A single call would save 3 ms of 45, but trace a second longer.
+        # Equal to one `train` with this many epochs, which would save 3 ms of 45, but take a second longer to trace.
         for _ in range(self.config.algorithm.epochs):
             loss = self._train(experience, weights)
         if self.config.risk == 1:
@@ -360,7 +362,7 @@ class Controller(Algorithm):
 
 
 def _entropy_and_kl(before, after):
-    """The entropy that rules were drawn with, and KL(before || after) of the training, from the logits of both."""
+    """The mean entropy per rule before a training step, and the mean KL(before || after), from the logits of both."""
     before, after = (tfp.distributions.Categorical(logits=logits[:, :-1]) for logits in (before, after))
 
     def per_rule(values):

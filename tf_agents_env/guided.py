@@ -1,7 +1,7 @@
 """Guided PPO: a controller and local search share each batch, and each learns from the other's finds.
 
-The model is neural-guided genetic programming (Mundhenk et al., 2021, arXiv:2111.00053): what the controller draws
-joins the population, and the controller imitates the best of the population.
+The method follows neural-guided genetic programming (Mundhenk et al., 2021, arXiv:2111.00053): what the controller
+draws joins the population, and the controller imitates the best of the population.
 """
 
 import dataclasses
@@ -48,7 +48,7 @@ class Guided(Algorithm):
         return Proposal([*self._local.propose(number).rules, *own.rules], own.drawn)
 
     def learn(self, proposal: Proposal, evaluations: Sequence[Evaluation]) -> None:
-        """Local search learns from all rules; the controller from its own, and it imitates the best of all."""
+        """Teaches local search all rules, and the controller its own; the controller also imitates the best rules."""
         self._local.learn(proposal, evaluations)
         first = 0 if proposal.drawn is None else len(proposal.rules) - proposal.drawn.count
         own = Proposal(proposal.rules[first:], proposal.drawn)
@@ -75,12 +75,12 @@ def make_guided(
     ledger: Optional[Ledger] = None,
     sizes: BatchSizes = OWN,
 ) -> Guided:
-    """A `Guided` with the settings of PPO's preset.
+    """Creates a `Guided` with the settings of PPO's preset.
 
     Args:
       space: A `Space`.
       preset: "fast" or "paper".
-      seed: Seed of the rules of both.
+      seed: Seed of local search and of the controller.
       known: Evaluations of the known optimizers.
       directory: Directory of the controller's checkpoints; None for none.
       ledger: The `Ledger` of the run to continue, if there is one.

@@ -29,7 +29,7 @@ class ControllerNetwork(network.Network):
 
     Call:
       observation: `{prev, pos, mask}` with outer dimensions `[B]` (one step) or `[B, T]`. At each time `pos` is the
-        same in all rows, so that one layer does for them.
+        same in all rows, so that one layer serves them all.
       step_type: Int32 of the outer dimensions; None if no episode starts within.
       network_state: Two float32 `[B, units]`, or () at the start.
 
@@ -90,7 +90,7 @@ def _find_starts(step_type, single):
 
 
 class BaselineNetwork(network.Network):
-    """A value network of one number, the moving average of past rewards (arXiv v2, section 3.2).
+    """A value network that is a single number: the moving average of past rewards (arXiv v2, section 3.2).
 
       b <- decay·b + (1 - decay)·mean(rewards)
 
@@ -119,5 +119,5 @@ class BaselineNetwork(network.Network):
         self.baseline.assign(np.mean(rewards))
 
     def update(self, rewards: Any, decay: float) -> None:
-        """Updates b with the float `[batch]` pays of a batch, after the training on them."""
+        """Updates b with the pay of a batch, float `[batch]`, after training on it."""
         self.baseline.assign(decay * self.baseline + (1.0 - decay) * np.mean(rewards))

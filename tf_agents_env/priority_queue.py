@@ -22,7 +22,7 @@ class PriorityQueue(tf.Module):
 
     Args:
       space: The `Space` of the rules.
-      size: k.
+      size: The number of rules k.
       actor: A `ControllerNetwork` over the space.
       learning_rate: Learning rate of its own Adam.
     """
@@ -36,11 +36,11 @@ class PriorityQueue(tf.Module):
 
     @property
     def best(self) -> list[list[Any]]:
-        """(reward, tokens) of the rules, best first; of equal ones, the older first."""
+        """(reward, tokens) of the rules, best first; among equal ones, the oldest first."""
         return self._best.rows
 
     def add(self, tokens: Union[tf.Tensor, np.ndarray], rewards: Sequence[float]) -> None:
-        """Adds a batch, except for rules with a reward of 0 and further spellings of the same rule.
+        """Adds a batch, except for rules with a reward of 0 and other spellings of a rule.
 
         Args:
           tokens: Int `[batch, 5n]`.
@@ -57,10 +57,10 @@ class PriorityQueue(tf.Module):
         self._best.rows = [[float(reward), list(tokens)] for reward, tokens in rows][: self._size]
 
     def imitate(self) -> float:
-        """One gradient step; returns its loss, 0 if the queue is empty."""
+        """Takes one gradient step; returns its loss, or 0 if the queue is empty."""
         if not self.best:
             return 0.0
-        # Always k rows, with weight 0 for empty ones, because another shape would be traced again.
+        # Always k rows, with weight 0 for empty ones, because each new shape would be traced again.
         rows = [tokens for _, tokens in self.best]
         tokens = np.array(rows + rows[:1] * (self._size - len(rows)), np.int32)
         weights = np.arange(self._size) < len(rows)

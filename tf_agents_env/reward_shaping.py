@@ -13,18 +13,18 @@ def pay(
 
     Args:
       keys: The keys of the rules of a batch, in order; rules with equal keys are the same function.
-      rewards: Their rewards; at least 0, because a smaller share of a negative reward would be a better pay.
+      rewards: Their rewards; at least 0, because a smaller share of a negative reward would be higher pay.
       emitted: The number of times each key was emitted before this batch; not modified.
       repeat_share: The factor by which each repeat reduces the pay, in [0, 1].
 
     Returns:
-      The pays, as a list of floats. A rule's second emission within the batch is a repeat too.
+      The pay of each rule, as a list of floats. A rule's second emission within the batch is a repeat too.
 
     Example:
       >>> pay(["m * g", "m", "m * g"], [0.8, 0.6, 0.8], {}, 0.5)
       [0.8, 0.6, 0.4]
     """
-    # Only for these keys, because a long run has emitted very many.
+    # Only these keys, because a long run has emitted very many.
     counts, pays = {key: emitted.get(key, 0) for key in keys}, []
     for key, reward in zip(keys, rewards):
         pays.append(reward * repeat_share ** counts[key])
@@ -38,16 +38,16 @@ def pay_by_rank(
     """Pays each rule (the share of the known rules that it beats)^power.
 
     The rewards of useful rules are close together: a policy gradient that is paid in rewards soon tells useful rules
-    from useless ones, and hardly sees which is better. Ranks are as far apart at the top as anywhere.
+    from useless ones, but hardly distinguishes good from better. Ranks are as far apart at the top as anywhere.
 
     Args:
       rewards: At least 0; a reward of 0 pays 0.
       known: The rewards above 0 of all distinct rules so far, sorted.
       power: p, above 0; a larger one concentrates the pay on the best rules.
-      new: Further rewards that `known` lacks, in any order: those of this batch, which then need not be sorted in.
+      new: Further rewards that `known` lacks, in any order: those of this batch, which need not be inserted first.
 
     Returns:
-      The pays, as a list of floats: ((r - 1/2) / n)^p for the r-th of n known rules, counted from the worst.
+      The pay of each rule, a list of floats: ((r - 1/2) / n)^p for the r-th of n known rules, counted from the worst.
 
     Example:
       >>> pay_by_rank([0.8, 0.0, 0.9], [0.5, 0.7, 0.8, 0.9], 1.0)

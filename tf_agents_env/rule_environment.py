@@ -1,4 +1,4 @@
-"""The controller's environment: update rules are spelled token by token, and the last token is paid."""
+"""The controller's environment: update rules are spelled token by token, and the last token earns the reward."""
 
 import typing
 from collections.abc import Callable, Iterable, Sequence
@@ -31,13 +31,13 @@ class RuleEnvironment(py_environment.PyEnvironment):
       pos:  int32 `[batch]`, the position of the next token, 0 .. 5n-1;
       mask: int32 `[batch, V]`, 1 where a token is legal (the constraints of section 4.1),
 
-    where V is the space's largest vocabulary. Rewards are 0 except for the last step. After it `pos`
-    stays in range and `mask` is that of a first token, so that a policy can act, without effect.
+    where V is the space's largest vocabulary. Rewards are 0 except for the last step. After that step,
+    `pos` stays in range and `mask` is that of a first token, so that a policy can act, without effect.
 
     Args:
       space: A `Space`.
       score: Called once per batch of episodes, on the last step, with the list of `Rule`s in batch
-        order; returns their evaluations, each with a float `reward`. With `pay_nothing` the rules are paid later.
+        order; returns their evaluations, each with a float `reward`. With `pay_nothing`, the rules are paid later.
       batch_size: Rules per batch.
 
     Attributes:
@@ -133,7 +133,7 @@ class _Unpaid(NamedTuple):
 
 
 def pay_nothing(rules: Sequence[Rule]) -> list[Worth]:
-    """A `score` for `RuleEnvironment` if the rewards come only after the episodes."""
+    """A `score` for `RuleEnvironment` when rewards are only known after the episodes."""
     return [_Unpaid() for _ in rules]
 
 

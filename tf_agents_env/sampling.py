@@ -12,7 +12,7 @@ from tf_agents_env.rule_environment import RuleEnvironment
 
 
 class StatelessPolicy(tf_policy.TFPolicy):
-    """Draws another policy's tokens as a function of its distribution and (seed, iteration, pos).
+    """Draws tokens from another policy's distribution; its random numbers depend only on (seed, iteration, pos).
 
     Args:
       policy: A policy over the observations of a `RuleEnvironment`; its info is passed on.
@@ -48,7 +48,7 @@ class StatelessPolicy(tf_policy.TFPolicy):
 
 
 class BatchCollector:
-    """Plays one batch of episodes in a `RuleEnvironment`, in one call of TensorFlow.
+    """Plays one batch of episodes in a `RuleEnvironment`, in a single TensorFlow call.
 
     Args:
       environment: The `RuleEnvironment`.
@@ -70,7 +70,7 @@ class BatchCollector:
         return self._play()
 
     def _play_episodes(self):
-        # TF-Agents declares for neither that it returns a `TimeStep`.
+        # TF-Agents does not declare that `reset` and `step` return a `TimeStep`.
         step: Any = self._environment.reset()
         frames, state = [], self._policy.get_initial_state(self._environment.batch_size)
         for _ in range(self._length + 1):

@@ -26,15 +26,15 @@ class StepEnvironment(py_environment.PyEnvironment):
 
     with zeros where there is no past yet.
 
-    Agents see finite numbers only: one NaN makes every weight of an agent NaN, for good. Objective, gradients and
-    iterate are cut off at ±`CAP` (1000), in observations as in rewards; a NaN is 1000 as an objective, else 0. So a
-    run that diverges costs 1000 per step. Its episode goes on, because an early end would save the costs of later
-    steps. The run itself is not cut off and may come back.
+    Agents see only finite numbers: one NaN makes every weight of an agent NaN, for good. Objective, gradients and
+    iterate are clipped to ±`CAP` (1000), in observations and in rewards; a NaN becomes 1000 as an objective, else 0.
+    A run that diverges therefore costs 1000 per step. Its episode continues, because an early end would save the
+    costs of later steps. The run itself is not clipped and may recover.
 
     Args:
       objectives: `Objectives`, F functions; F is the batch.
-      horizon: T, steps of an episode.
-      history: H, steps that an observation goes back.
+      horizon: T, the number of steps of an episode.
+      history: H, the number of past steps in an observation.
       seed: Int of at least 0, or a sequence of them. The starting points of episode k depend only on (seed, k);
         those of the first are `trajectories.starts(F, 1, d, seed)`. With the seed of the functions, they would be
         the same random numbers as the functions' data.

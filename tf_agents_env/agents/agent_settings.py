@@ -21,12 +21,12 @@ class AgentSettings(typing.Protocol):
     def agent(
         self, time_step_spec: TimeStep, action_spec: Any, actor: Network, baseline: BaselineNetwork, entropy: float
     ) -> TFAgent:
-        """An agent over the given networks.
+        """Creates an agent over the given networks.
 
-        Its `train(experience, weights)` is given whole episodes, `[batch, 5n+1]`, of which the last frame is the
-        boundary, and a weight for each, `[batch]`. It uses A = R - b as the advantage of every token of an episode,
+        Its `train(experience, weights)` receives whole episodes, `[batch, 5n+1]`, whose last frame is the boundary,
+        and a weight for each episode, `[batch]`. It uses A = R - b as the advantage of every token of an episode,
         where R is the reward of the episode and b is `baseline.baseline`. Its `LossInfo.extra` is a dict of scalars
-        to show.
+        to display.
 
         Args:
           time_step_spec, action_spec: Specs of a `RuleEnvironment`, as tensor specs.

@@ -37,7 +37,7 @@ class PPO:
     def agent(
         self, time_step_spec: TimeStep, action_spec: Any, actor: Network, baseline: BaselineNetwork, entropy: float
     ) -> "PPOAgent":
-        """Makes the agent; see `AgentSettings`."""
+        """Creates the agent; see `AgentSettings`."""
         return PPOAgent(time_step_spec, action_spec, actor, baseline, entropy, self)
 
 
@@ -49,14 +49,14 @@ class PPOAgent(ppo_clip_agent.PPOClipAgent):
     TF-Agents divides by 5n + 1 positions, because the episode's boundary counts with a weight of 0, so the loss shown
     is 5n/(5n + 1) times this.
 
-    One gradient step per `train`; calling it again with the same experience is the next epoch.
+    Each call of `train` takes one gradient step; calling it again with the same experience is the next epoch.
 
     Args:
       time_step_spec, action_spec: Specs of a `RuleEnvironment`, as tensor specs.
       actor: A `ControllerNetwork`.
       baseline: A `BaselineNetwork`, which holds b; no gradient reaches it.
-      entropy: c.
-      settings: A `PPO`.
+      entropy: The coefficient c.
+      settings: The settings, a `PPO`.
     """
 
     def __init__(
@@ -99,6 +99,6 @@ class PPOAgent(ppo_clip_agent.PPOClipAgent):
         return super().get_loss(time_steps, actions, act_log_probs, returns, advantages, *rest, **named)
 
     def _train(self, experience, weights):
-        # TF-Agents multiplies them into [batch, 5n+1].
+        # TF-Agents multiplies the weights with an array `[batch, 5n+1]`.
         loss = super()._train(experience, weights[:, None])
         return loss._replace(extra={"clip_fraction": loss.extra.clip_fraction})

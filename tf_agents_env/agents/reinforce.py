@@ -1,4 +1,4 @@
-"""REINFORCE with a moving average of past rewards as its baseline, with which the paper compares."""
+"""REINFORCE with a moving average of past rewards as its baseline, to which the paper compares PPO."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -32,13 +32,13 @@ class Reinforce:
 
     @property
     def epochs(self) -> int:
-        """1, because the gradient is that of the policy that drew the batch, hence valid for the first step only."""
+        """1, because the gradient is only valid at the weights that drew the batch."""
         return 1
 
     def agent(
         self, time_step_spec: TimeStep, action_spec: Any, actor: Network, baseline: BaselineNetwork, entropy: float
     ) -> EpisodeAgent:
-        """Makes the agent; see `AgentSettings`."""
+        """Creates the agent; see `AgentSettings`."""
         return EpisodeAgent(time_step_spec, action_spec, actor, baseline, _GradientStep(actor, entropy, self))
 
 
@@ -47,8 +47,8 @@ class _GradientStep(tf.Module):
 
       loss = -mean((R - b)·log p(rule) + c·entropy(rule))
 
-    where log p and the entropy of a rule are sums over its tokens. TF-Agents' agent of this name sums the first and
-    averages the second, so that c would mean something else at each depth and in PPO.
+    where log p and the entropy of a rule are sums over its tokens. TF-Agents' own REINFORCE agent sums the former and
+    averages the latter, so c would have a different meaning at each depth and in PPO.
     """
 
     def __init__(self, actor, entropy, settings):

@@ -28,7 +28,7 @@ class TRPO:
     Args:
       kl_radius: δ, the largest mean KL divergence of a token's distribution from the old one, in nats.
       damping: λ, added to the diagonal of the Fisher matrix.
-      cg_iterations: The most iterations of conjugate gradient.
+      cg_iterations: Maximum number of iterations of conjugate gradient.
 
     Raises:
       ValueError: If a value is out of range.
@@ -50,7 +50,7 @@ class TRPO:
     def agent(
         self, time_step_spec: TimeStep, action_spec: Any, actor: Network, baseline: BaselineNetwork, entropy: float
     ) -> EpisodeAgent:
-        """Makes the agent; see `AgentSettings`."""
+        """Creates the agent; see `AgentSettings`."""
         return EpisodeAgent(time_step_spec, action_spec, actor, baseline, _TrustRegionStep(actor, entropy, self))
 
 
@@ -63,7 +63,7 @@ class _TrustRegionStep(tf.Module):
       θ = θ_old + s·sqrt(2δ / x·Fx)·x
 
     where means are over the tokens of all rules, derivatives are taken at θ_old, and s is the first of 1, 0.8, 0.8²,
-    ... with D(θ) <= δ and L(θ) > L(θ_old). If there is none, θ stays.
+    ... with D(θ) <= δ and L(θ) > L(θ_old). If there is none, θ does not change.
     """
 
     def __init__(self, actor, entropy, settings):
@@ -75,7 +75,7 @@ class _TrustRegionStep(tf.Module):
         old = tfp.distributions.Categorical(logits=self._token(episodes).logits)
 
         def outcome():
-            """L and D of the weights as they are."""
+            """L and D at the current weights."""
             token = self._token(episodes)
             ratios = tf.exp(token.log_prob(episodes.action) - old.log_prob(episodes.action))
             gains = ratios * advantages[:, None] + self._entropy * token.entropy()
@@ -95,20 +95,20 @@ class _TrustRegionStep(tf.Module):
         return self._actor(episodes.observation, episodes.step_type)[0]
 
     def _natural_step(self, outcome):
-        """L, and the flat sqrt(2δ / x·Fx)·x, which would take D to δ if D were quadratic."""
+        """L, and the flat step sqrt(2δ / x·Fx)·x, which would take D to δ if D were quadratic."""
         variables = self._actor.trainable_variables
         with tf.GradientTape() as tape:
             surrogate, _ = outcome()
         gradient = flat(tape.gradient(surrogate, variables))
         radius, damping = self._settings.kl_radius, self._settings.damping
-        # Traced once, for both places.
+        # Traced once for both uses.
         fisher = common.function(lambda v: hessian_product(lambda: outcome()[1], variables, v))
         x = solve_by_conjugate_gradient(lambda v: fisher(v) + damping * v, gradient, self._settings.cg_iterations)
         length = tf.math.divide_no_nan(2 * radius, dot(x, fisher(x)))
         return surrogate, tf.sqrt(length) * x
 
     def _line_search(self, step, is_accepted):
-        """Moves the weights by the largest share of the step that is accepted; returns it, 0 if there is none."""
+        """Moves the weights by the largest accepted share of the step; returns the share, 0 if none is accepted."""
         variables = self._actor.trainable_variables
         start = flat(variables)
 
@@ -119,13 +119,13 @@ class _TrustRegionStep(tf.Module):
         share, done = tf.while_loop(
             lambda share, done: ~done, attempt, (1 / SHRINK, tf.constant(False)), maximum_iterations=TRIES
         )
-        # Not by a share of 0, because that would keep a non-finite step.
+        # Not `start + 0 * step`, because that is NaN if the step is not finite.
         assign(variables, tf.where(done, start + share * step, start))
         return tf.where(done, share, 0.0)
 
 
 def hessian_product(function: Callable[[], tf.Tensor], variables: Sequence[tf.Variable], v: tf.Tensor) -> tf.Tensor:
-    """(∇∇ function)·v of a function () -> scalar of the variables; v and the result are flat."""
+    """(∇∇ function)·v, for a function () -> scalar that reads the variables; v and the result are flat."""
     with tf.GradientTape() as outer:
         with tf.GradientTape() as inner:
             value = function()
@@ -136,13 +136,13 @@ def hessian_product(function: Callable[[], tf.Tensor], variables: Sequence[tf.Va
 def solve_by_conjugate_gradient(
     product: Callable[[tf.Tensor], tf.Tensor], b: tf.Tensor, iterations: int, tolerance: float = 1e-10
 ) -> tf.Tensor:
-    """Solves F·x = b, where F is symmetric, positive definite, and known by its products.
+    """Solves F·x = b, where F is symmetric, positive definite, and given by its products.
 
     Args:
       product: Flat v -> F·v.
-      b: Flat.
-      iterations: The most iterations.
-      tolerance: Ends when |b - F·x|² is at most this fraction of |b|².
+      b: The right-hand side, flat.
+      iterations: Maximum number of iterations.
+      tolerance: The iteration stops when |b - F·x|² is at most this fraction of |b|².
     """
 
     def improve(x, r, p, rr):
