@@ -15,13 +15,13 @@ from neural_optimizer_search.dsl.families import FROM_0_TO_1, Range, Table
 
 @dataclass(frozen=True)
 class Average:
-    """One row.
+    """A row of `AVERAGES`.
 
     Attributes:
       name: Unique in the table.
-      value: Computes what it averages from a namespace of operations and the `State`; for a family, from its constant
-        too. The rows in `needs` are updated first.
-      beta: The name of the constant that is its β; "" if that is the family's own constant.
+      value: Computes the averaged quantity from a namespace of operations and the `State`, and for a family also from
+        its constant. The rows in `needs` are updated first.
+      beta: The name of the constant that is its β; "" if β is the family's own constant.
       needs: Other rows that `value` reads.
       join: (ops, kept, value) -> the new array, for rows that are not averages.
       family, constant: For a member of a family, the name of its row and its number.
@@ -64,7 +64,7 @@ AVERAGES = Table(
     # Adan (Xie et al., 2022).
     Average("change_c", lambda ops, s, c: _change(ops, s), needs=("previous",)),
     Average("n_c", lambda ops, s, c: (s.g + c * _change(ops, s)) ** 2, "beta_3", needs=("previous",)),
-    # The last row, because all others must read the gradient of the step before.
+    # This row comes last, because all others must read the gradient of the previous step.
     Average("previous", lambda ops, s: s.g, join=lambda ops, kept, value: value),
 )
 

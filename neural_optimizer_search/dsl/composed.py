@@ -1,8 +1,8 @@
-"""The space of composed forms: a string picks one row from each of a few tables, which makes a rule of the language.
+"""The space of composed forms: a string picks one row from each of a few tables; together they make a rule.
 
 A direction is normalized, thinned out by noise, scaled by how its sign agrees with the gradient's, scaled by the
-weights, and something is added to it. Each table holds what the field has tried for its part, so that most published
-optimizers are strings, and so are their crosses. To add a form, add a row.
+weights, and something is added to it. Each table holds what the field has tried for its part, so most published
+optimizers, and combinations of them, are strings of this space. To add a form, add a row.
 """
 
 import dataclasses
@@ -127,7 +127,7 @@ class ComposedSpace(Space):
 
     @property
     def size(self) -> int:
-        """The exact number of strings; no two of them are spelled as one rule."""
+        """The exact number of strings; no two of them spell the same rule."""
         return math.prod(self.sizes)
 
     def legal_tokens(self, prefixes: np.ndarray) -> np.ndarray:
@@ -149,7 +149,7 @@ class ComposedSpace(Space):
         return Rule.from_expression(ex.simplify(_replace(whole, _WORDS)), Constants.from_changes(changes))
 
     def encode(self, rule: Rule) -> tuple[int, ...]:
-        """`Rule` that was decoded here -> tokens of this space; raises a ValueError if it is of another space."""
+        """`Rule` decoded by this space -> its tokens; raises a ValueError if it is from another space."""
         tokens = self.embed(rule)
         if tokens is None:
             raise ValueError(f"The rule `{rule}` is none of the composed forms.")
@@ -160,11 +160,11 @@ class ComposedSpace(Space):
         return _find_string(rule)
 
     def embed_form(self, rule: Rule) -> Optional[tuple[int, ...]]:
-        """The string that is equivalent except for constants that words share; None if there is none."""
+        """Like `embed`, but ignores constants that words share if no string is equivalent otherwise."""
         return _find_string(rule) or _find_string(rule, with_constants=False)
 
 
-@functools.lru_cache(4096)  # a search asks for its best rules again and again
+@functools.lru_cache(4096)  # a search looks up its best rules again and again
 def _find_string(rule, with_constants=True):
     space, whole = ComposedSpace(), _spell_out(rule)
     meaning = ex.canonical(whole)
@@ -187,8 +187,8 @@ class _Row(NamedTuple):
     constants: Constants
 
 
-_X = ex.Operand("gamma")  # stands for x: no row has this word
-# Words that abbreviate forms of others. They are written out where forms are composed and decomposed.
+_X = ex.Operand("gamma")  # stands for x; no row uses this word
+# Words that abbreviate expressions in other words. They are written out when forms are composed and decomposed.
 _FORMS: dict[ex.Expression, ex.Expression] = {
     ex.Operand("sign(g)"): ex.Unary("sign", ex.Operand("g")),
     ex.Operand("sign(m)"): ex.Unary("sign", ex.Operand("m")),
@@ -221,7 +221,7 @@ def _read_tables() -> tuple[tuple[_Row, ...], ...]:
 
 
 def _take_apart(whole: ex.Expression, last: int) -> Iterator[tuple[int, ...]]:
-    """Tokens up to the table number `last` that may spell an expression."""
+    """Yields the tokens, for the tables up to number `last`, that may spell an expression."""
     for token, row in enumerate(_read_tables()[last]):
         if last:
             for inner in _match(row.expression, whole):
@@ -231,7 +231,7 @@ def _take_apart(whole: ex.Expression, last: int) -> Iterator[tuple[int, ...]]:
 
 
 def _match(template: ex.Expression, whole: ex.Expression) -> Iterator[Any]:
-    """What x may be for the template to equal an expression; None where the template has no x."""
+    """Yields each x for which the template equals an expression, or None if the template has no x."""
     if template == _X:
         yield whole
     elif type(template) is type(whole) and template.name == whole.name:
@@ -241,7 +241,7 @@ def _match(template: ex.Expression, whole: ex.Expression) -> Iterator[Any]:
 
 
 def _join(found):
-    """The x on which both sides of a function agree."""
+    """Yields each x on which both sides of a function agree."""
     for one in itertools.product(*found):
         different = {x for x in one if x is not None}
         if len(different) <= 1:

@@ -69,13 +69,13 @@ class Constants:
 
 _LATEX = {"epsilon": r"\delta", **{f"beta_{i}": rf"\beta_{{{i}}}" for i in (1, 2, 3)}}
 NAMES = tuple(field.name for field in dataclasses.fields(Constants))
-# Name -> the values that it may have.
+# Name -> its allowed values.
 RANGES = {name: POSITIVE if name == "epsilon" else FROM_0_TO_1 for name in NAMES}
 PAPER = Constants()
 
 
 class Beta(NamedTuple):
-    """A decay rate β as an average needs it.
+    """A decay rate β in the form that an average needs.
 
     Attributes:
       complement: 1 - β.
@@ -87,6 +87,6 @@ class Beta(NamedTuple):
 
     @classmethod
     def of(cls, beta: Any, log: Any = math.log) -> "Beta":
-        """Creates it from a number, or from what stands for one; `log` computes its logarithm."""
+        """Creates a `Beta` from a number, or from an object that stands for one; `log` computes its logarithm."""
         # 0 has no logarithm; β^(t+1) is then 0 as well.
         return cls(1.0 - beta, -math.inf if isinstance(beta, float) and beta == 0.0 else log(beta))

@@ -1,4 +1,4 @@
-"""Which of the constants that words share a rule reads."""
+"""Finds which of the constants that words share a rule reads."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from neural_optimizer_search.operations import on_numpy
 
 
 def find_constants(rule: Rule) -> dict[str, float]:
-    """The decay rates of averages, and δ, that a rule reads, by name: `Constants` that it does not read are left out.
+    """The `Constants` that a rule reads, by name: decay rates of averages, and δ.
 
     Example:
       >>> from neural_optimizer_search import parse_formula

@@ -21,12 +21,12 @@ _IDLE = Iteration("g", "g", "identity", "identity", "left")
 class EncodedRule(NamedTuple):
     """A rule of n iterations that keeps k extra arrays, as arrays or tensors.
 
-    All logarithms and differences are computed in float64, whatever dtype their user has.
+    All logarithms and differences are computed in float64, whatever dtype they are used in.
 
     Attributes:
       tokens: Int32 `[5n]`, the ids of `vocabulary.FULL`.
       numbers: Float32 `[7 + 5n]`: 1 - β and log β of β_1, β_2 and β_3; δ; then `Rule.numbers`.
-      reads: Int32 `[5n]`, the extra array that the word at each place reads; 0 if none.
+      reads: Int32 `[5n]`, the index of the extra array that the word at each place reads; 0 if none.
       kinds: Int32 `[k]`, the row of `EXTRAS` of each extra array.
       extra_numbers: Float32 `[k, 3]`: the number c of each extra array, 1 - β and log β.
     """
@@ -67,7 +67,7 @@ def is_plain(rule: Rule) -> bool:
 
 
 def _find_read(word, extras):
-    """The extra array that a word reads."""
+    """The index of the extra array that a word reads."""
     reads = OPERANDS[word].averages if isinstance(word, str) and word in OPERANDS else ()
     return next((extras.index(name) for name in reads if name in extras), 0)
 

@@ -50,13 +50,13 @@ def operands(expression: Expression) -> set[str]:
     return set().union(*map(operands, children(expression)))
 
 
-# An operand with the name of a function of another operand is that function of it, such as sign(g).
+# An operand that is named after a function of another operand, such as sign(g), equals that function.
 _FUNCTION_OF_OPERAND = {
     (match[1], Operand(match[2])): Operand(name)
     for name in OPERANDS
     if (match := re.fullmatch(r"(\w+)\((.+)\)", name)) and match[1] in UNARIES
 }
-# Pairs of words with equal values: the first one equals the second one.
+# (function, argument) -> a simpler expression with the same value.
 _SIMPLER_UNARY: dict[tuple[str, Expression], Expression] = {
     **_FUNCTION_OF_OPERAND,
     ("sign", Operand("g^3")): Operand("sign(g)"),
@@ -68,7 +68,7 @@ _NEUTRAL_RIGHT = {("mul", ONE), ("div", ONE), ("pow", ONE)}
 _OPPOSITE = {"add": "sub", "sub": "add"}
 COMMUTATIVE = {"add", "mul", "min", "max"}
 _OF_SIZES = {"abs", "log", "sqrt"}  # functions of |x|
-# A number times w, in either order, that has a word.
+# Products of a number and w, in either order, for which there is a word.
 _SCALED_WEIGHTS = {
     pair: Operand(name)
     for name in OPERANDS
@@ -76,7 +76,7 @@ _SCALED_WEIGHTS = {
     for number in [Operand(write_number(float(match[1])))]
     for pair in ((number, Operand("w")), (Operand("w"), number))
 }
-# Powers that have a word. The power of g and the word 2 stays as it is, because keys in old ledgers contain it.
+# Powers for which there is a word. The word 2 as the power of g stays as it is: keys in old ledgers contain it.
 _POWERS: dict[tuple[Expression, Expression], Expression] = {
     (Operand(match[1]), Operand(match[2])): Operand(name)
     for name in OPERANDS
@@ -85,7 +85,7 @@ _POWERS: dict[tuple[Expression, Expression], Expression] = {
 
 
 def simplify(expression: Expression) -> Expression:
-    """An expression of equal value without redundant words (division by 1+δ counts as by 1)."""
+    """An expression of equal value without redundant words (division by 1+δ counts as division by 1)."""
     if isinstance(expression, Operand):
         return expression
     if isinstance(expression, Unary):

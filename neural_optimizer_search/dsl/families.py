@@ -1,4 +1,4 @@
-"""Tables of rows with names, some of which stand for a family: one row for all numbers, such as `clip_c`."""
+"""Tables of named rows, some of which stand for a family: one row for all numbers, such as `clip_c`."""
 
 import functools
 import math
@@ -30,11 +30,11 @@ FROM_0_TO_1 = Range("a number from 0 to below 1", lambda c: 0.0 <= c < 1.0)
 
 
 class Table(dict):
-    """Rows by name. A row whose name is "c", or ends in "_c", is a family: it has a `range` and a function `member`.
+    """Rows by name. A row whose name is "c", or ends in "_c", is a family: it has a `range` and a method `member`.
 
-    Iterating gives the rows. Looking up also finds members: `table["clip_0.02"]` is the row "clip_c", but its
-    functions have the number, and `family` and `constant` say which member it is. A member that has a row of its own,
-    such as "clip_1e-3", is that row.
+    Iteration visits only the rows; lookup also finds members: `table["clip_0.02"]` is the row "clip_c", but with the
+    number bound to its functions, and `family` and `constant` say which member it is. A member that has a row of its
+    own, such as "clip_1e-3", is that row.
     """
 
     def __init__(self, *rows: Any) -> None:

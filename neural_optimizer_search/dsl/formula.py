@@ -8,7 +8,7 @@
     atom    := number | operand | function "(" arguments ")" | "(" sum ")" | "|" sum "|"
 
 `log(x)` and `sqrt(x)` mean log|x| and sqrt|x| and may be written with the bars; `e^x` is `exp(x)`;
-a division adds δ to the divisor, as in the paper. A constant that is not named is the paper's.
+a division adds δ to the divisor, as in the paper. Constants that are not given are the paper's.
 """
 
 import inspect
@@ -30,7 +30,7 @@ MAX_OPERATORS = 100
 
 
 class _Loose(NamedTuple):
-    """A number or `e` that may be a word together with its neighbour, as in g^3 or e^g."""
+    """A number or `e` that may form a word with its neighbour, as in g^3 or e^g."""
 
     value: Union[float, str]
     position: int
@@ -162,7 +162,7 @@ class _Parser:
             self._expect({"(": ")", "|": "|"}[token.text])
             return result if token.text == "(" else Unary("abs", result)
         what = f"{token.text!r:.50}" if token.text else "its end"
-        self._fail(f"{what} where an operand must stand", token.position, spelling.LEGEND)
+        self._fail(f"{what} where an operand is expected", token.position, spelling.LEGEND)
 
     # -- Words -----------------------------------------------------------------------------------------
 
@@ -218,7 +218,7 @@ class _Parser:
         name, allowed = spelling.CONSTANTS.get(token.text), ", ".join(f"{name}=c" for name in RANGES)
         if not name:
             what = f"{token.text!r:.50}" if token.text else "its end"
-            self._fail(f"{what} where a constant must stand", token.position, f"{allowed}.")
+            self._fail(f"{what} where a constant is expected", token.position, f"{allowed}.")
         if name in known:
             self._fail(f"the constant {name} twice", token.position, f"each of {allowed} once.")
         self._expect("=")

@@ -1,4 +1,4 @@
-"""A formula as tokens, and the error that points at a place in it."""
+"""Splits formulas into tokens, and points at errors in them."""
 
 import re
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ class Token(NamedTuple):
 
 
 def tokenize(formula: str) -> Iterator[Token]:
-    """The tokens of a formula, the last one of kind "end"; raises a `FormulaError` at anything else."""
+    """The tokens of a formula, the last one of kind "end"; raises a `FormulaError` at an unexpected character."""
     text = formula.translate(_SAME_LENGTH)
     position, end = 0, len(text.rstrip())
     while position < end:

@@ -2,7 +2,7 @@
 
 import re
 
-# Nothing after a digit is ambiguous, so that no text takes long to reject.
+# Nothing after a digit is ambiguous, so no text takes long to reject.
 NUMBER = r"\d+(?:\.\d*)?(?:e-?\d+)?"
 
 
@@ -21,7 +21,7 @@ def write_number(x: float) -> str:
 
 
 def write_latex(x: float) -> str:
-    r"""The same in LaTeX.
+    r"""Like `write_number`, in LaTeX.
 
     Example:
       >>> from neural_optimizer_search.dsl.numbers import write_latex

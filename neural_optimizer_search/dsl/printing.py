@@ -16,7 +16,7 @@ class Form(NamedTuple):
     """How a word is written.
 
     Attributes:
-      template: Text with `$x` and `$y` where the arguments stand.
+      template: Text with `$x` and `$y` in place of the arguments.
       own: How tightly the whole binds; None if it is written like its argument x.
       needs: How tightly each argument must bind; one that binds less tightly gets brackets.
     """
@@ -73,7 +73,7 @@ def _fill_text(template, x="", y=""):
 
 # -- Text ------------------------------------------------------------------------------------------
 
-# The grammar would take x ^ -y, which is hard to read.
+# The grammar also accepts x ^ -y, but this is hard to read.
 _SIDES_IN_TEXT = {"pow": (Binding.ATOM, Binding.POWER)}
 _CONSTANT = re.compile(rf"(\w+)_({NUMBER}|c)")
 _BARS = r"\left|$x\right|"
@@ -122,7 +122,7 @@ def text(expression: Expression) -> str:
 _GROUP = re.compile(r"\{[^{}]*\}|\\left\|.*?\\right\||\\left\(.*\\right\)|\([^()]*\)")
 # The exponent of a fraction, or of a function of |x|, would seem to apply only to its last part.
 _OPEN = re.compile(r"\\frac\b|\\[a-z]+\\left\|")
-# What occurs outside of all groups -> how tightly the whole binds; the first one found counts.
+# What occurs outside of all groups -> how tightly the whole binds; the first match counts.
 _OUTSIDE = (
     (re.compile(r".[+-]"), Binding.SUM),
     (re.compile(r"\\cdot|\^\s*[\w\\$]|\w\s*\$"), Binding.PRODUCT),
@@ -134,7 +134,7 @@ _SIDES = {Operand: "", Unary: "x", Binary: "xy"}
 
 @functools.lru_cache(KNOWN_FORMS)
 def latex_form(kind: type, word: Word) -> Form:
-    """How a word is written in LaTeX: as its row says; how tightly it binds is read off there."""
+    """How a word is written in LaTeX, as its row says; the LaTeX also determines how tightly it binds."""
     source = word.latex
     if source == "$x":
         return _AS_ITS_ARGUMENT

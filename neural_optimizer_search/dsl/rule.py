@@ -30,7 +30,7 @@ class Iteration(NamedTuple):
 TOKENS_PER_ITERATION = len(Iteration._fields)
 _TABLES = (OPERANDS, OPERANDS, UNARIES, UNARIES, BINARIES)  # the words of each place of an iteration
 # Limits of a rule as a tree, far beyond any useful one: the height that Python's stack can hold, and the size that
-# prints in a second. A tree has an output as often as it is read, so that forty iterations could spell 2^40 words.
+# prints in a second. A tree repeats an output each time it is read, so forty iterations could spell 2^40 words.
 MAX_HEIGHT = 400
 MAX_WORDS = 2**14
 MAX_TOKENS = 2**16  # noise depends on the position of a token, which has 16 bits of a seed
@@ -88,12 +88,12 @@ class Rule:
     def from_tokens(
         cls, tokens: Iterable[int], vocabulary: Vocabulary = FULL, numbers: Optional[Sequence[float]] = None
     ) -> "Rule":
-        """The rule that `5n` token ids spell; an operand id past the table is an earlier output.
+        """The rule that `5n` token ids spell; an operand id beyond the table refers to an earlier output.
 
         Args:
           tokens: The ids.
           vocabulary: The vocabulary that they index.
-          numbers: For each id, the number of its word if that is a family; needed if any is.
+          numbers: A number for each id, which is read if its word is a family; required if any word is.
 
         Raises:
           ValueError: If the number of tokens or a token is not allowed; the message says at which position.
@@ -185,7 +185,7 @@ class Rule:
         return cls(iterations, constants)
 
     def to_source(self, name: str, framework: str = "tensorflow") -> str:
-        """The text of a Python file that needs one framework and not this package: this rule as an optimizer.
+        """The text of a Python file with this rule as an optimizer, which needs one framework but not this package.
 
         The optimizer trains as `RuleOptimizer(rule, ...)` does. It takes `decay_steps` only if the rule reads t/T,
         `seed` only if it draws random numbers, and only those of `beta_1`, `beta_2`, `beta_3` and `epsilon` that the
@@ -198,8 +198,8 @@ class Rule:
             `optax.GradientTransformation`. "torch": a `torch.optim.Optimizer`.
 
         Raises:
-          ValueError: If the framework is unknown, the name is not a Python identifier, or a file itself needs the
-            name.
+          ValueError: If the framework is unknown, the name is not a Python identifier, or the files use the name
+            themselves.
 
         Example:
           >>> from neural_optimizer_search import parse_formula
@@ -280,7 +280,7 @@ class Rule:
 
     @property
     def averages(self) -> tuple[str, ...]:
-        """What the rule keeps from step to step: rows and members of `dsl.averages.AVERAGES`, in order of update."""
+        """The arrays kept from step to step: rows and members of `dsl.averages.AVERAGES`, in the order of updates."""
         return with_needs({name for word in ex.operands(self.expression()) for name in OPERANDS[word].averages})
 
     @property
@@ -290,7 +290,7 @@ class Rule:
 
     @property
     def per_tensor(self) -> tuple[str, ...]:
-        """Its words that are functions of whole weight tensors, such as norms; they take more time."""
+        """Its words that are functions of whole weight tensors, such as norms; they are slower."""
         return tuple(sorted({word.name for word in self._live_words() if word.per_tensor}))
 
     @property
@@ -318,7 +318,7 @@ class Rule:
         return self.formula()
 
     def __getstate__(self) -> dict[str, Any]:
-        # A pickled or copied rule consists of its iterations; cached values stay behind.
+        # Cached values are not pickled or copied.
         return {"iterations": self.iterations, "constants": self.constants}
 
 

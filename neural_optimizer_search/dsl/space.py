@@ -19,7 +19,7 @@ OP1, OP2, U1, U2, B = range(TOKENS_PER_ITERATION)
 
 
 class Space(abc.ABC):
-    """Strings of tokens, each of which means an update rule. An algorithm knows nothing else of what it searches.
+    """Strings of tokens that stand for update rules. An algorithm knows nothing else about what it searches.
 
     Every implementation passes `tests/contracts/test_space_contract.py`.
 
@@ -66,14 +66,14 @@ class Space(abc.ABC):
 
     @abc.abstractmethod
     def encode(self, rule: Rule) -> tuple[int, ...]:
-        """`Rule` that was decoded here -> tokens of this space; raises a ValueError if it is of another space."""
+        """`Rule` decoded by this space -> its tokens; raises a ValueError if it is from another space."""
 
     @abc.abstractmethod
     def embed(self, rule: Rule) -> Optional[tuple[int, ...]]:
         """A legal string that is equivalent to any given rule, such as a known optimizer; None if there is none."""
 
     def embed_form(self, rule: Rule) -> Optional[tuple[int, ...]]:
-        """As `embed`, for a rule whose constants may differ from the space's, if the space has constants."""
+        """Like `embed`, but for a rule whose constants may differ from the space's, if the space has constants."""
         return self.embed(rule)
 
     def is_legal(self, tokens: Iterable[int]) -> bool:
@@ -105,9 +105,9 @@ class SearchSpace(Space):
       operands, unaries, binaries: Names from the tables of `dsl.vocabulary`; token k is the k-th of them.
         In iteration i the operand ids from `len(operands)` on are the i earlier outputs.
       depth: Iterations n; strings have 5n tokens. 1 to 4.
-      distinct_operands: op1 and op2 of an iteration differ.
-      no_final_addition: The last binary function is not +.
-      reuse_outputs: From the second iteration on, at least one operand is an earlier output.
+      distinct_operands: Whether op1 and op2 of an iteration must differ.
+      no_final_addition: Whether the last binary function must not be +.
+      reuse_outputs: Whether, from the second iteration on, at least one operand must be an earlier output.
 
     Raises:
       ValueError: If a word is unknown or repeated, the depth is out of range, or no string is legal.

@@ -35,7 +35,7 @@ POWERS: dict[tuple[str, Union[float, str]], str] = {
 
 # Function -> its constants -> the word. A function without constants has the row None; a family has the row "c".
 FUNCTIONS: dict[str, dict[Union[float, str, None], str]] = {}
-# Functions of |x|, which may be written with the bars and without.
+# Functions of |x|, which may be written with or without the bars.
 OF_SIZES = set()
 
 
@@ -64,5 +64,5 @@ _calls = [f"{name}(x, c)" if None not in words else name for name, words in FUNC
 LEGEND = (
     f"numbers; operands {', '.join(name for name in OPERANDS if name != 'c')}; "
     f"functions {', '.join([*_calls, *(f'{n}(x, y)' for n in BINARY_FUNCTIONS)])}, with c a number, as in m_0.99; "
-    f"operators + - * / ^, |x| and brackets; behind commas {', '.join(f'{name}=c' for name in CONSTANT_NAMES)}."
+    f"operators + - * / ^, |x| and brackets; after commas {', '.join(f'{name}=c' for name in CONSTANT_NAMES)}."
 )

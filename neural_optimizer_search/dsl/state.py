@@ -29,7 +29,7 @@ class State:
       iterations: Int scalar, the 0-based number of weight updates so far.
       decay_steps: Int scalar, the number of steps; read by the decay operands only.
       seed: Signed 64-bit int. Noise depends only on it, on `iterations` and on `place`.
-      place: The position in the rule's string of the word that reads; below 2^16.
+      place: The position in the rule's string of the word that is being computed; below 2^16.
       constants: The `Constants` of the rule.
     """
 
@@ -129,7 +129,7 @@ class State:
 
 
 def advance(state: State, kept: Mapping[str, Any], names: Iterable[str]) -> State:
-    """The state at the next gradient: the kept arrays are updated with `state.g`, by the rows of `AVERAGES`.
+    """Updates the kept arrays with `state.g`, by the rows of `AVERAGES`; returns the state with them.
 
     Args:
       state: The state with the gradient; its averages are not read.

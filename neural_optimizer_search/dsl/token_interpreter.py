@@ -22,11 +22,11 @@ Shapes = tuple[tuple[int, ...], ...]
 
 
 def update_from_tokens(rule: EncodedRule, state: State) -> tf.Tensor:
-    """The update direction of a rule of any n that `is_plain` and is given as tensors.
+    """The update direction of a plain rule (see `is_plain`) of any n, given as tensors.
 
-    All of m, v and gamma must be in `state.averages`.
+    `state.averages` must contain m, v and gamma.
     """
-    if tf.executing_eagerly():  # in which TensorFlow hangs when a function chooses a function
+    if tf.executing_eagerly():  # where TensorFlow hangs if a function chooses a function
         return _step_eagerly(rule, state, tf.zeros([0, 1]), None)[0]
     return _TracedWords(state.g.dtype, tuple(state.g.shape)).update(rule.tokens, *_inputs(rule, state))
 
@@ -36,9 +36,9 @@ def step_from_tokens(rule: EncodedRule, state: State, extras: Any, shapes: Shape
 
     Args:
       rule: The `EncodedRule`, of any n and k.
-      state: Its averages are m, v and gamma, already updated.
+      state: The `State`, whose averages are m, v and gamma, already updated.
       extras: `[k, size]`, the extra arrays after the previous step; zeros before the first.
-      shapes: The shapes of the weight tensors that the gradient, a vector, consists of.
+      shapes: The shapes of the weight tensors that are concatenated in the gradient, a vector.
 
     Returns:
       The update direction, in the gradient's shape, and the extra arrays after this step.
@@ -78,7 +78,7 @@ def _fields(state):
 
 @dataclass(frozen=True)
 class _SplitState(State):
-    """A state whose arrays are vectors of all weight tensors.
+    """A state whose arrays are vectors, each the concatenation of all weight tensors.
 
     Attributes:
       shapes: The shapes of the tensors.
@@ -128,11 +128,11 @@ class _TracedState(_SplitState):
 
 @functools.lru_cache(maxsize=None)
 class _TracedWords:
-    """The words as functions, of which a token selects one.
+    """The words as functions, one of which a token selects.
 
     With `tf.switch_case`, the graph of a step would contain all words at each place of an iteration, and TensorFlow
-    would also visit those that are not chosen: that took as long as the step of a small child. Each place that
-    chooses adds to the time that TensorFlow needs to prepare the graph, so there are few of them.
+    would also visit those that are not chosen: this took as long as the step of a small child. Each choice adds to
+    the time that TensorFlow needs to prepare the graph, so there are few of them.
     """
 
     def __init__(self, dtype, shape, shapes=None):
@@ -275,7 +275,7 @@ def _traced(function, signature):
 
 
 def _choose(functions: Sequence[Any], index: Any, *arguments: Any) -> tf.Tensor:
-    """The result of one of the functions. Unlike with `tf.switch_case`, TensorFlow does not visit the others."""
+    """Calls one of the functions. Unlike with `tf.switch_case`, TensorFlow does not visit the others."""
     for function in functions:
         function.add_to_graph(tf.compat.v1.get_default_graph())
     result = functions[0].outputs[0]

@@ -5,7 +5,7 @@ derived from the row: what a child, an optimizer and the screen compute, how for
 code.
 
 A new row goes to the end of its table, because a token is the index of a word in it, and checkpoints and reports
-contain tokens. It does not enter a search space by itself: those list their words (`space.py`).
+contain tokens. It is not added to any search space: spaces list their words (`space.py`).
 
 A row whose name ends in "_c" is a family, a word for each number: `drop_c` has the members `drop_0.2`, `drop_0.25`...
 """
@@ -36,8 +36,8 @@ class Word:
     Attributes:
       name: The word in tables and formulas; unique within its table.
       latex: LaTeX; `$x` and `$y` stand for a function's arguments, `$c` for the number of a family.
-      value: What it computes from a namespace of operations (`operations/`), the `State` (`state.py`), for a function
-        its arguments, and for a family, last, its number. All arrays have the shape of the gradient.
+      value: Computes the word from a namespace of operations (`operations/`), the `State` (`state.py`), the arguments
+        of a function, and finally the number of a family. All arrays have the shape of the gradient.
       averages: The rows of `dsl/averages.py` that it reads, such as "m", the running average of g.
       random: Whether it draws random numbers.
       decays: Whether it is a function of t/T, so that T must be known.

@@ -159,7 +159,7 @@ def test_a_task_of_your_own(tmp_path, monkeypatch, capsys):
     [
         ([], "argument RULE: is needed, unless there is --resume RUN."),
         (["adamm"], "Names like it: adam"),
-        (["g *"], "; as a formula, it has its end where an operand must stand at position 3."),
+        (["g *"], "; as a formula, it has its end where an operand is expected at position 3."),
         (["moun"], "as a formula, it has an unknown word 'moun' at position 0. Names like it: muon"),
         (["#1"], "argument RULE: must be RUN#K, where RUN is the directory of a run. Received: '#1'."),
         (["/"], "argument RULE: must be RUN#K. For the best rule of this run: /#1"),

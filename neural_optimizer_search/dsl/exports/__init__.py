@@ -1,6 +1,6 @@
 """A rule as a Python file that needs one framework, but not this package.
 
-The words' own values (`dsl/vocabulary.py`) print the equation, in a namespace whose arrays are pieces of code.
+The words' own functions (`dsl/vocabulary.py`) write the equation: they compute with arrays that are pieces of code.
 """
 
 import importlib
@@ -42,10 +42,10 @@ def write_source(
 
     Args:
       name: The name of the optimizer.
-      expression: What it computes, in words with `mark_place`.
+      expression: The update direction, in words marked by `mark_place`.
       formula, latex: The same for human readers.
       framework: One of `FRAMEWORKS`.
-      constants: The defaults of the file's constants.
+      constants: Default values of the file's constants.
 
     Raises:
       ValueError: If the framework is unknown, or an optimizer cannot have this name.

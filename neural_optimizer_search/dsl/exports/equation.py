@@ -12,7 +12,7 @@ from neural_optimizer_search.dsl.exports.written_state import ARRAYS, SCALARS, W
 from neural_optimizer_search.dsl.families import make_identifier
 from neural_optimizer_search.dsl.vocabulary import BINARIES, OPERANDS, UNARIES
 
-# A part whose code is longer gets its own line; two such parts fit into one.
+# A part whose code is longer gets its own line; two parts of this length fit on one.
 LONG = 44
 
 
@@ -69,7 +69,7 @@ def write_equation(expression: ex.Expression, functions: Functions) -> Equation:
     """Writes the equation for an array library.
 
     Args:
-      expression: What it computes, in words with `mark_place`.
+      expression: The update direction, in words marked by `mark_place`.
       functions: How the library spells its functions.
     """
     writer = _Writer(ex.simplify(expression), functions)
@@ -100,7 +100,7 @@ class _Writer:
 
     def _operand(self, node):
         name, code = make_identifier(_word(node)).lower(), self._evaluate(OPERANDS, node)
-        # Whatever has a name in formulas has the same name in code.
+        # Values that have a name in formulas have the same name in code.
         if name.isidentifier() and not code.text.isidentifier():
             return self.ops.lines.add(name, code)
         return code

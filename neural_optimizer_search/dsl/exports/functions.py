@@ -15,7 +15,7 @@ class Functions:
       scalars: Function -> its name for scalar arguments, in a library whose functions do not take Python numbers; a
         function that is missing gets tensors. None if the library takes numbers.
       limits: Function of two arguments -> a template with `{x}` and `{y}` for a tensor x and a number y, for a
-        library whose function takes no number.
+        library whose function does not take a number.
     """
 
     module: str

@@ -1,4 +1,4 @@
-"""Helper functions in exported files that are alike in all frameworks."""
+"""Helper functions in exported files that are the same in all frameworks."""
 
 from collections.abc import Sequence
 

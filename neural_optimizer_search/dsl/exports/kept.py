@@ -18,8 +18,8 @@ class Kept:
 
     Attributes:
       name: Its name in the file.
-      lines: Python lines without indent that compute what `value` reads, as far as no earlier array needed them.
-      value: What it averages; for an array that is not an average, its new value.
+      lines: Python lines without indent that compute what `value` reads, except those that an earlier array needed.
+      value: The value that it averages; for an array that is not an average, its new value.
       beta: The β of an average; else "".
       reads: What all of this needs from its file, as in `Equation.reads`.
     """
@@ -38,7 +38,7 @@ class Storage:
     Attributes:
       read: Reads the stored array, in the equation's dtype; "" if it has already been read.
       average: Updates an average and evaluates to its new value.
-      replace: Replaces the stored array by a value and evaluates to this value.
+      replace: Replaces the stored array with a value and evaluates to this value.
     """
 
     read: str
@@ -46,7 +46,7 @@ class Storage:
     replace: str
 
     def before(self, kept: Iterable[Kept]) -> list[str]:
-        """The lines before the equation: updates all arrays with the gradient, except for "previous"."""
+        """The lines before the equation, which update all arrays with the gradient, except for "previous"."""
         read = [row for row in kept if not row.beta and self.read]
         lines = [f"{row.name} = {_fill(self.read, row)}" for row in read]
         for row in kept:

@@ -25,7 +25,7 @@ def wrap(line: str) -> list[str]:
     pieces = [line[i:j].lstrip(", ") for i, j in zip([start + 1, *commas], [*commas, end - 1])]
     whole = f"{margin}{INDENT}{', '.join(pieces)}"
     is_call = line[start] == "(" and line[start - 1].isidentifier()
-    if not (is_call and len(whole) <= WIDTH):  # unlike in a call, each piece gets a line at once
+    if not (is_call and len(whole) <= WIDTH):  # except in a call, each piece gets its own line
         body = [part for piece in pieces for part in wrap(f"{margin}{INDENT}{piece},")]
     else:
         body = [whole]

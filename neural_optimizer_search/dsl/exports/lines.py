@@ -16,7 +16,7 @@ _WIDTH = 100
 
 @dataclass
 class Lines:
-    """Assignments in the order in which they are made, each after those that it reads.
+    """Assignments in order, each after those that it reads.
 
     Attributes:
       taken: Names that no line may assign.
@@ -27,7 +27,7 @@ class Lines:
     _comments: dict[str, str] = field(default_factory=dict)
 
     def add(self, name: str, value: Code, comment: str = "") -> Code:
-        """Gives a value a name, or a similar one if that is taken; returns the name as code."""
+        """Assigns a value to a name, or to a similar one if that is taken; returns the name as code."""
         free, number = name, 1
         while self._is_taken(free, value):
             number += 1
@@ -38,7 +38,7 @@ class Lines:
         return Code(free, value.ops, Binding.ATOM, value.kind, value.wide, value.reads)
 
     def number(self, value: Code) -> Code:
-        """Gives a value a numbered name: x1, x2, ..."""
+        """Assigns a value to a numbered name: x1, x2, ..."""
         number = 1
         while self._is_taken(f"x{number}", value):
             number += 1

@@ -1,10 +1,10 @@
-"""Which names an exported optimizer can have."""
+"""Names of exported optimizers: which are valid, and in which style they are written."""
 
 import builtins
 import keyword
 import re
 
-# What any file defines or imports; one list for all files, so that a name that fits one fits all of them.
+# All names that any file defines or imports. There is one list, so that a name that is valid in one file is in all.
 RESERVED = (
     "KERAS_3", "NamedTuple", "direction", "jax", "jnp", "keras", "math", "numbers", "ops", "optax", "random", "tf",
     "torch",

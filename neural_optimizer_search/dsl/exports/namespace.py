@@ -32,7 +32,7 @@ class CodeOperations:
 
     Args:
       functions: The array library.
-      lines: Receives the lines of whatever needs a line of its own.
+      lines: Receives the code that needs a line of its own.
     """
 
     exp, expm1, log, abs, sqrt, square = map(_function, ["exp", "expm1", "log", "abs", "sqrt", "square"])
@@ -55,7 +55,7 @@ class CodeOperations:
         return self.infix("mod", x, y)
 
     def ones_like(self, x: Any) -> Code:
-        """The number 1, in the size of x."""
+        """The number 1, which stands for an array if x does."""
         return Code("1", self, kind=Kind.NUMBER, wide=self.read(x).wide)
 
     def zeros_like(self, x: Any) -> Code:
@@ -70,7 +70,7 @@ class CodeOperations:
         return self.read(x)
 
     def cast_like(self, x: Any, like: Any) -> Code:
-        """x itself: all that the equation reads has one dtype in the file, and only a comparison has another."""
+        """x itself, unless it is a comparison: all else that the equation reads has one dtype in the file."""
         x = self.read(x)
         if not x.is_comparison:
             return x
@@ -94,7 +94,7 @@ class CodeOperations:
         return self.needing(beta.derive(f"_log({beta.text})", beta), "_log")
 
     def normal(self, like: Code, seed: Code, t: Any, place: int) -> Code:
-        """A call of the file's `_normal`; there the step is part of the seed."""
+        """A call of the file's `_normal`, where the step is part of the seed."""
         return self._draw("_normal", like, seed, place)
 
     def uniform(self, like: Code, seed: Code, t: Any, place: int) -> Code:

@@ -1,4 +1,4 @@
-"""The file for TensorFlow: an optimizer of Keras 2.15, of tf_keras and of Keras 3 on TensorFlow."""
+"""The file for TensorFlow: an optimizer for Keras 2.15, tf_keras and Keras 3 on TensorFlow."""
 
 from neural_optimizer_search.dsl.exports import helpers, text
 from neural_optimizer_search.dsl.exports.functions import Functions

@@ -12,7 +12,7 @@ from neural_optimizer_search.dsl.exports.layout import INDENT, WIDTH, wrap
 
 @dataclass(frozen=True)
 class Export:
-    """What an exported file is written from.
+    """The input from which a file is written.
 
     Attributes:
       name: The name of the optimizer.
@@ -41,7 +41,7 @@ def only(condition: object, *lines: str) -> Sequence[str]:
 
 
 def indent(lines: Iterable[str], levels: int = 1) -> list[str]:
-    """The lines further to the right; empty ones stay empty."""
+    """The indented lines; empty ones stay empty."""
     return [INDENT * levels + line if line else line for line in lines]
 
 
@@ -111,7 +111,7 @@ def check_arguments(export: Export, allow: str = "") -> list[str]:
     """Writes checks of the number of steps and of the ranges of constants.
 
     Args:
-      export: What the file is written from.
+      export: The input from which the file is written.
       allow: A condition on `$x` under which a constant may be anything.
     """
     return [line for name in export.arguments if name != "seed" for line in _check(name, allow)]

@@ -1,4 +1,4 @@
-"""What words read, as pieces of code: the arguments of a function in the file."""
+"""The values that words read, as pieces of code: the arguments of a function in the file."""
 
 from collections.abc import Iterable
 from types import SimpleNamespace
@@ -67,7 +67,7 @@ class WrittenState(State):
         return function(*map(self._name_array, arrays))
 
     def _name_array(self, x):
-        """A whole array that can be read more than once."""
+        """Names a whole array, so that it can be read more than once."""
         x = self.ops.full(x)
         return x if x.text.isidentifier() else self.ops.lines.number(x)
 
