@@ -22,15 +22,15 @@ _INDEX_BITS = 32
 
 
 class DirectionOptimizer(keras.optimizers.Optimizer):
-    """w <- w - learning_rate * direction, where a subclass states the direction.
+    """w <- w - learning_rate * direction, where a subclass defines the direction.
 
     A subclass defines `averages` and `update_direction`, and `constants` if they are not the paper's. One whose
     update has a native kernel also defines `find_kernel`.
 
     Args:
       learning_rate: A number or a `LearningRateSchedule`.
-      name: The optimizer's name; the default is the class's.
-      weight_decay: None or 0 is off.
+      name: The optimizer's name; by default, the name of the class.
+      weight_decay: The weight decay; None or 0 turns it off.
       **kwargs: The other arguments of every Keras optimizer: `clipnorm`, `clipvalue`, `global_clipnorm`,
         `use_ema`, `ema_momentum`, `ema_overwrite_frequency`; with Keras 2 also `jit_compile` (off
         without a GPU), with Keras 3 also `loss_scale_factor` and `gradient_accumulation_steps`.
@@ -39,7 +39,7 @@ class DirectionOptimizer(keras.optimizers.Optimizer):
       RuntimeError: If Keras runs on a backend on which it does not train.
     """
 
-    # How the equation's `State` calls them.
+    # Named as in the equation's `State`.
     decay_steps: Optional[int] = None
     seed: int = 0
 
@@ -125,7 +125,7 @@ class DirectionOptimizer(keras.optimizers.Optimizer):
                 return
             state, own = self._advance(step), updates.of_backend()
             own.step_down(self, variable, rate, self.update_direction(state))
-            if PREVIOUS in step.averages:  # now that nothing reads the one before
+            if PREVIOUS in step.averages:  # now that nothing reads the last one
                 own.replace(self, step.averages[PREVIOUS], state.g)
 
     def _read(self, gradient, variable):
@@ -143,7 +143,7 @@ class DirectionOptimizer(keras.optimizers.Optimizer):
         )
 
     def _advance(self, step):
-        """The same state with arrays, where the averages already include the gradient."""
+        """The same state with arrays, in which the averages already include the gradient."""
         own = updates.of_backend()
         averages = {name: own.widen(own.read(step.averages[name])) for name in step.averages if name == PREVIOUS}
         # Half precision is too coarse for the language: in float16 its δ = 1e-8 is 0, and a zero gradient 0/0.
@@ -155,7 +155,7 @@ class DirectionOptimizer(keras.optimizers.Optimizer):
         return state
 
     def _next(self, name, variable, state):
-        """The value to store under a name after this step, as it will be in the variable."""
+        """Updates the variable of a kept array, and returns its new value."""
         row, own = AVERAGES[name], updates.of_backend()
         value = row.value(state.ops, state)
         if row.join is None:
@@ -169,13 +169,13 @@ class DirectionOptimizer(keras.optimizers.Optimizer):
     def from_config(
         cls, config: Mapping[str, Any], custom_objects: Optional[Mapping[str, Any]] = None
     ) -> "DirectionOptimizer":
-        """Creates an optimizer from a config, also from one that the other version of Keras wrote."""
+        """Creates an optimizer from a config, even if the other version of Keras wrote it."""
         check_config(cls, config)
         return super().from_config(keras_versions.drop_foreign(config), custom_objects)
 
 
 def _check_real(variable):
-    # In the rules sign(g)·sign(m) is 1 where g and m agree; for complex ones it is -1 where both are i.
+    # In the rules, sign(g)·sign(m) is 1 where g and m agree; for complex numbers, it is -1 where both are i.
     dtype = getattr(variable.dtype, "name", variable.dtype)
     if "complex" in str(dtype):
         raise ValueError(

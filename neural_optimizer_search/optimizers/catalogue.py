@@ -29,13 +29,12 @@ class PublishedRule:
     Attributes:
       name: Lower case, words joined by "-".
       formula: Text that `parse_formula` reads.
-      source: Where it is printed; also, what else goes by this name elsewhere, if that is another rule.
+      source: Where it is published, and how it differs from another rule that is known by this name, if there is one.
       optimizer: The class that computes it.
-      arguments: What the class needs besides the formula to compute this row, such as {"decay": "ld"}.
+      arguments: Arguments that the class needs in addition to compute this row, such as {"decay": "ld"}.
       learning_rate: The usual one; None for the class's own default.
       schedule: Learning-rate schedule that the rule was found with, as text that `parse_schedule` reads; "" for none.
-      weight_decay: Decoupled weight decay that the rule was found with, as a share of the learning rate; None for
-        none.
+      weight_decay: Decoupled weight decay that the rule was found with, as a share of the learning rate; 0 for none.
 
     Example:
       >>> from neural_optimizer_search.optimizers import CATALOGUE
@@ -69,9 +68,9 @@ class PublishedRule:
         return _RECOMMENDED_DECAYS.get(self.optimizer)
 
     def make(self, **arguments: Any) -> Any:
-        """An optimizer of this rule; the arguments are the class's, such as `learning_rate`.
+        """Creates an optimizer of this rule; the arguments are those of the class, such as `learning_rate`.
 
-        Arguments that are not given are the row's own. The row's schedule takes `decay_steps` steps.
+        Arguments that are not given default to the row's own. The row's schedule takes `decay_steps` steps.
         """
         rule = {"rule": self.rule} if self.optimizer is RuleOptimizer else {}
         if self.learning_rate is not None:
@@ -110,7 +109,7 @@ CATALOGUE = _table(
     ("addsign-rd10", "(1 + rd_10 * sign(g) * sign(m)) * g", "v2 Table 1", AddSign, {"decay": "rd_10"}),
     ("addsign-rd20", "(1 + rd_20 * sign(g) * sign(m)) * g", "v2 Table 1", AddSign, {"decay": "rd_20"}),
     ("addsign2", "(2 + sign(g) * sign(m)) * g", "v2 sec. 5.1", AddSign, {"alpha": 2.0}),
-    # From here on as in Table 6, in its order.
+    # From here on, the rows are those of Table 6, in its order.
     ("noisy-m-sigmoid-w", "m * (1 + eps) * sigmoid(1e-4*w)", "v2 Table 6"),
     ("sign-m-sqrt-g", "sign(m) * sqrt(|g|)", "v2 Table 6"),
     ("sign-g-abs-m", "sign(g) * sign(m) * m", "v2 Table 6"),
@@ -151,9 +150,9 @@ def get(identifier: Any, **arguments: Any) -> Any:
 
     Args:
       identifier: A name of the `CATALOGUE`, in upper or lower case, with "-" or "_"; else a formula, as
-        `parse_formula` reads it; or a config that `serialize` gave; or an optimizer, which is returned as it is.
+        `parse_formula` reads it; or a config from `serialize`; or an optimizer, which is returned unchanged.
       **arguments: With a name or a formula, the arguments of `PowerSign`, `AddSign` or `RuleOptimizer`, such as
-        `learning_rate`; names with a decay in them need `decay_steps`.
+        `learning_rate`; names that contain a decay require `decay_steps`.
 
     Raises:
       ValueError: If the text is neither a name nor a formula, the identifier has none of these types, arguments are
@@ -209,7 +208,7 @@ def _from_text(text, arguments):
 
 
 def serialize(optimizer: Any) -> dict[str, Any]:
-    """The config of an optimizer, from which `deserialize` makes an equal one.
+    """The config of an optimizer, from which `deserialize` creates an equal one.
 
     Example:
       >>> from neural_optimizer_search import optimizers
@@ -224,8 +223,8 @@ def deserialize(config: dict[str, Any]) -> Any:
     """The optimizer that a config describes.
 
     Args:
-      config: What `serialize` gave, or {"class_name": "PowerSign", "config": {"learning_rate": 0.1}}; Keras's own
-        optimizers are read too.
+      config: A config from `serialize`, or {"class_name": "PowerSign", "config": {"learning_rate": 0.1}}; configs of
+        Keras's own optimizers also work.
 
     Raises:
       ValueError: If the config is not of this form, or Keras does not know its class.

@@ -12,28 +12,28 @@ from neural_optimizer_search.optimizers.sign_optimizer import SignOptimizer
 
 @serializable
 class PowerSign(SignOptimizer):
-    """Larger steps where the gradient and its running average agree in sign, smaller elsewhere.
+    """Takes larger steps where the gradient and its running average agree in sign, smaller ones elsewhere.
 
         m <- beta * m + (1 - beta) * g
         w <- w - learning_rate * base^(f(t) * sign(g) * sign(m)) * g
 
-    m starts at 0 and has the current gradient in it when its sign is taken. t counts the weight
-    updates from 0. f = 1 without `decay`; as f goes to 0 the update becomes that of SGD.
+    m starts at 0 and includes the current gradient when its sign is taken. t counts the weight
+    updates from 0. f = 1 without `decay`; as f goes to 0, the update becomes that of SGD.
 
     With Keras 3's `gradient_accumulation_steps`, an update sees the mean of the accumulated
     gradients, and t counts the updates; a `LearningRateSchedule`, however, counts every gradient.
 
     Args:
-      learning_rate: A number or a `LearningRateSchedule`. Defaults to 0.1; what suits SGD is
-        usually a good first choice.
+      learning_rate: A number or a `LearningRateSchedule`. Defaults to 0.1; a rate that suits SGD
+        is usually a good first choice.
       base: The paper's α, a number > 0. Defaults to e.
       beta: Decay rate of m, 0 <= beta < 1. Defaults to 0.9.
       decay: The internal decay f: None, "ld", "cd" (the authors' advice for PowerSign), "cd_n",
         "rd_n" with a number n > 0, or a `Decay`. Past T, ld and rd_n are 0 and cd_n keeps its
         last value.
-      decay_steps: The number of training steps T, an int > 0. Needed with `decay`, forbidden
-        without.
-      **kwargs: What every Keras optimizer takes, such as `weight_decay` or `clipnorm`.
+      decay_steps: The number of training steps T, an int > 0. Required with `decay`, and not
+        allowed without it.
+      **kwargs: Arguments of every Keras optimizer, such as `weight_decay` or `clipnorm`.
 
     Raises:
       ValueError: If an argument is out of range, or only one of `decay` and `decay_steps` is given.

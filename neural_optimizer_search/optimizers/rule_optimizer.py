@@ -18,11 +18,11 @@ class RuleOptimizer(DirectionOptimizer):
     """w <- w - learning_rate * rule(g, w, averages, t), for a rule of the search's language.
 
     The optimizer keeps only what the rule reads, such as the running averages m, v and gamma of g,
-    g^2 and g^3, with decay rates 0.9, 0.999 and 0.999 unless told otherwise. They start at 0, have
-    the current gradient in them when they are read, and are read bias-corrected. Random words draw
-    numbers that depend only on `seed`, the step, the weight tensor and the place in the rule, so
-    that a resumed run repeats them. Each backend of Keras draws different numbers, and so do
-    TensorFlow with XLA (`jit_compile`) and PyTorch on a GPU.
+    g^2 and g^3, by default with decay rates 0.9, 0.999 and 0.999. They start at 0, include the
+    current gradient when they are read, and are read bias-corrected. Random words draw numbers that
+    depend only on `seed`, the step, the weight tensor and the place in the rule, so that a resumed
+    run repeats them. Each backend of Keras draws different numbers, and so do TensorFlow with XLA
+    (`jit_compile`) and PyTorch on a GPU.
 
     t counts the weight updates from 0. With Keras 3's `gradient_accumulation_steps`, an update sees
     the mean of the accumulated gradients, and t counts the updates; a `LearningRateSchedule`,
@@ -31,15 +31,15 @@ class RuleOptimizer(DirectionOptimizer):
     Args:
       rule: A `Rule`, or its formula as text; see `parse_formula` for the words.
       learning_rate: A number or a `LearningRateSchedule`. Defaults to 0.01.
-      decay_steps: The number of training steps T, an int > 0. Needed if the rule reads ld, cd,
-        cd_1, rd_10 or rd_20, else unused. Past T, ld and rd are 0 and cd keeps its last value.
+      decay_steps: The number of training steps T, an int > 0. Required if the rule reads ld, cd,
+        cd_1, rd_10 or rd_20, otherwise unused. Past T, ld and rd are 0 and cd keeps its last value.
       seed: Seed of the random words, a signed 32-bit integer. Defaults to 0.
-      beta_1, beta_2, beta_3: Decay rates of the averages of g, g^2 and g^3, in [0, 1), in place of
-        the rule's own. None, the default, keeps those; a formula that names none has 0.9, 0.999
+      beta_1, beta_2, beta_3: Decay rates of the averages of g, g^2 and g^3, in [0, 1), which replace
+        the rule's own. None, the default, keeps the rule's; a formula without them has 0.9, 0.999
         and 0.999.
-      epsilon: What is added to divisors, a number > 0, in place of the rule's own. None, the
-        default, keeps that; a formula that names none has 1e-8.
-      **kwargs: What every Keras optimizer takes, such as `weight_decay` or `clipnorm`.
+      epsilon: The number > 0 that is added to divisors, which replaces the rule's own. None, the
+        default, keeps the rule's; a formula without it has 1e-8.
+      **kwargs: Arguments of every Keras optimizer, such as `weight_decay` or `clipnorm`.
 
     Raises:
       ValueError: If an argument is out of range, or the rule reads t/T and `decay_steps` is not
@@ -105,7 +105,7 @@ class RuleOptimizer(DirectionOptimizer):
 
 
 def _replace_constants(rule, given):
-    """The rule with the given constants, those that are not None, in place of its own."""
+    """The rule, with its constants replaced by the given ones that are not None."""
     given = {name: check_number(name, value) for name, value in given.items() if value is not None}
     return dataclasses.replace(rule, constants=dataclasses.replace(rule.constants, **given))
 

@@ -16,7 +16,7 @@ _EQUATION = ("averages", "constants", "update_direction", "factor", "f")
 
 
 class SignOptimizer(DirectionOptimizer):
-    """w <- w - learning_rate * factor(f(t) * sign(g) * sign(m)) * g, where a subclass states the factor.
+    """w <- w - learning_rate * factor(f(t) * sign(g) * sign(m)) * g, where a subclass defines the factor.
 
     A subclass has one argument of its own. It defines `own_argument`, `factor`, `kernel` and `kernel_arguments`.
 
@@ -25,7 +25,7 @@ class SignOptimizer(DirectionOptimizer):
       beta: Decay rate of m, 0 <= beta < 1.
       decay: The internal decay f: None, its name, or a `Decay`.
       decay_steps: The number of training steps T; None without `decay`.
-      **kwargs: What every Keras optimizer takes.
+      **kwargs: Arguments of every Keras optimizer.
     """
 
     # The name of the argument that only the subclass has.

@@ -57,8 +57,8 @@ def without_gradients() -> AbstractContextManager:
 
 
 def of_signs(function: Callable[[Any], Any], x: Any, signs: Any) -> Any:
-    """`function` of x times signs, each of which is -1, 0 or 1."""
-    # Computed for three numbers, not for each weight: for XLA a power takes six times as long as all the rest of
+    """`function`(x * signs), where each sign is -1, 0 or 1."""
+    # Computed for three numbers, not for each weight: with XLA, a power takes six times as long as all the rest of
     # PowerSign.
     minus, zero, plus = (_ops.cast(function(each), signs.dtype) for each in (-x, 0.0 * x, x))
     return _ops.where(signs > 0, plus, _ops.where(signs < 0, minus, zero))

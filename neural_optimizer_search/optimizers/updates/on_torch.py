@@ -63,5 +63,5 @@ def without_gradients() -> AbstractContextManager:
 
 
 def of_signs(function: Callable[[Any], Any], x: Any, signs: torch.Tensor) -> torch.Tensor:
-    """`function` of x times signs, each of which is -1, 0 or 1."""
+    """`function`(x * signs), where each sign is -1, 0 or 1."""
     return function(x * signs)

@@ -51,5 +51,5 @@ class Updates(Protocol):
         ...
 
     def of_signs(self, function: Callable[[Any], Any], x: Any, signs: Any, /) -> Any:
-        """`function` of x times signs, an array of -1, 0 and 1."""
+        """`function`(x * signs), where `signs` is an array of -1, 0 and 1."""
         ...
