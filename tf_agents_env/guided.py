@@ -48,7 +48,7 @@ class Guided(Algorithm):
         return Proposal([*self._local.propose(number).rules, *own.rules], own.drawn)
 
     def learn(self, proposal: Proposal, evaluations: Sequence[Evaluation]) -> None:
-        """Teaches local search all rules, and the controller its own; the controller also imitates the best rules."""
+        """Updates local search with all rules. The controller learns from its own, and imitates the best of all."""
         self._local.learn(proposal, evaluations)
         first = 0 if proposal.drawn is None else len(proposal.rules) - proposal.drawn.count
         own = Proposal(proposal.rules[first:], proposal.drawn)

@@ -100,7 +100,7 @@ class ArrayFile:
 
 @contextlib.contextmanager
 def open_arrays(path: Union[str, os.PathLike], what: str, most: Optional[int] = None) -> Iterator[ArrayFile]:
-    """Opens a file written by `np.savez` or `np.savez_compressed`; a context manager, within which it must be read.
+    """Opens a file written by `np.savez` or `np.savez_compressed`, for reading within a `with` statement.
 
     Args:
       path: Path of the file.

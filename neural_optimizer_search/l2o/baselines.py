@@ -189,7 +189,7 @@ def tune(name: str, objectives: Objectives, start: np.ndarray, steps: int) -> di
 
 
 class Counted:
-    """`Objectives` that count the points at which they are evaluated in `evaluations`; slices share the count.
+    """`Objectives` that count, in `evaluations`, the points at which they are evaluated; slices share the count.
 
     Example:
       >>> from neural_optimizer_search.objectives import FAMILIES

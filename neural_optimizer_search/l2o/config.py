@@ -13,7 +13,7 @@ from neural_optimizer_search.l2o.presets import CHOICES, PRESETS
 from neural_optimizer_search.l2o.trajectories import HISTORY, HORIZON
 from neural_optimizer_search.objectives import FAMILIES
 
-# The smallest and the largest value of each number. A number is an integer if its smallest value is one.
+# The smallest and the largest value of each number. A number must be an integer if its smallest value is an int.
 RANGES = {
     "functions": (1, 100_000),
     "runs": (1, 10_000),

@@ -125,7 +125,7 @@ class DirectionOptimizer(keras.optimizers.Optimizer):
                 return
             state, own = self._advance(step), updates.of_backend()
             own.step_down(self, variable, rate, self.update_direction(state))
-            if PREVIOUS in step.averages:  # now that nothing reads the last one
+            if PREVIOUS in step.averages:  # now that nothing reads the previous gradient
                 own.replace(self, step.averages[PREVIOUS], state.g)
 
     def _read(self, gradient, variable):

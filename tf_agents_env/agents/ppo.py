@@ -99,6 +99,6 @@ class PPOAgent(ppo_clip_agent.PPOClipAgent):
         return super().get_loss(time_steps, actions, act_log_probs, returns, advantages, *rest, **named)
 
     def _train(self, experience, weights):
-        # TF-Agents multiplies the weights with an array `[batch, 5n+1]`.
+        # TF-Agents multiplies the weights by an array `[batch, 5n+1]`.
         loss = super()._train(experience, weights[:, None])
         return loss._replace(extra={"clip_fraction": loss.extra.clip_fraction})

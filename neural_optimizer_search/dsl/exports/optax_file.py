@@ -140,7 +140,7 @@ def _of_leaf(equation):
 
 
 def _new_values(equation):
-    """The kept arrays after the step; "previous" does not hold this gradient yet, as words read the last one."""
+    """The kept arrays after the step; "previous" does not hold this gradient yet: words read the previous one."""
     return [row.value if row.name == PREVIOUS else row.name for row in equation.kept]
 
 
