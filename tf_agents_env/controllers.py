@@ -196,8 +196,8 @@ class Controller(Algorithm):
         self._space, self._batches = space, {}
         self._emitted = _Emitted()
         self._iteration = tf.Variable(tf.constant(0, tf.int64), trainable=False)
-        # The rewards of the rules are unknown when they are drawn.
         self._drawn = tf.Variable(tf.constant(0, tf.int64), trainable=False)
+        # The rewards of the rules are unknown when they are drawn.
         environment = RuleEnvironment(space, pay_nothing, config.batch_size)
         observation_spec, action_spec, time_step_spec = spec_utils.get_tensor_specs(environment)
         self._actor = ControllerNetwork(observation_spec, config.units, seed)
