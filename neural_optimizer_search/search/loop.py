@@ -160,7 +160,7 @@ def search(
 
     while True:
         outcome = None
-        # With a pipeline, a round runs while nothing else is in progress, because it must not exceed the steps left.
+        # With a pipeline, a round waits until nothing else is in progress: it must not exceed the steps left.
         while not outcome and (ahead or not in_flight) and is_round_due():
             outcome = _carry_out(rounds, number, None if limits.steps is None else limits.steps - recorder.steps)
         # In order, and only when nothing more may be proposed: the evaluations that a proposal depends on must not
