@@ -13,7 +13,7 @@ class Trial(NamedTuple):
 
     Attributes:
       learning_rate, schedule, weight_decay, least, centred: See `Evaluator.measure_setting`.
-      form: The key of the known optimizer of which this rule has other constants; "" if there is none.
+      form: The key of the known optimizer that this rule is, up to constants; "" if it is none.
     """
 
     learning_rate: float
@@ -32,10 +32,10 @@ class Proposal(NamedTuple):
     """A batch of rules.
 
     Attributes:
-      rules: `Rule`s; empty if none of those considered is legal.
+      rules: `Rule`s; empty if no candidate is legal.
       trials: The setting of each training; None to measure the rules by the protocol.
-      drawn: What the algorithm needs to know about them when it learns from their evaluations.
-      is_given: Whether the user gave them: if none of them is new, new rules may still be left.
+      drawn: Data that the algorithm needs when it learns from their evaluations.
+      is_given: Whether the user gave them; if none of them is new, the algorithm may still find new ones.
     """
 
     rules: Sequence[Rule]
@@ -54,15 +54,15 @@ class Algorithm(abc.ABC):
     Every implementation passes `tests/contracts/test_algorithm_contract.py`.
 
     The loop calls `restore` first, and then `propose` and `learn`, with increasing numbers. It trains each rule once,
-    records everything, and knows nothing else of an algorithm. A search is repeatable: what is proposed depends only
-    on the seed, on the number, and on what was learned from.
+    records everything, and uses nothing else of an algorithm. Searches are repeatable: a proposal depends only on the
+    seed, its number, and the evaluations learned from.
 
-    An algorithm also learns from rules that it did not propose, such as those that a search starts with: their
-    proposal has `drawn` None, and they need not be of its space.
+    An algorithm also learns from rules that it did not propose, such as those that a search starts with. Their
+    proposal has `drawn` None, and they may lie outside its space.
 
     Attributes:
-      metrics: Metrics of the last `learn` to show, by name.
-      share: The share of its proposals made so far; None for an algorithm that could go on forever.
+      metrics: Metrics of the last `learn`, by name, for display.
+      share: The share of its proposals made so far; None for an algorithm that never runs out of them.
     """
 
     metrics: Mapping[str, float] = {}
@@ -72,8 +72,8 @@ class Algorithm(abc.ABC):
     def propose(self, number: int) -> Optional[Proposal]:
         """The proposal with this number; None if there is nothing left to propose.
 
-        It must not change anything that `learn` or `save` see, because an interrupted search proposes again. There
-        may be several proposals before the first is learned from: a search with `--async` never lets a worker wait.
+        It must not change any state that `learn` or `save` reads, because an interrupted search proposes again.
+        Several proposals may be made before the first is learned from: with `--async`, no worker ever waits.
         """
 
     @abc.abstractmethod
@@ -81,10 +81,10 @@ class Algorithm(abc.ABC):
         """Learns from a proposal.
 
         Args:
-          proposal: One that `propose` made, or another one with `drawn` None; others may have been learned from
-            since.
-          evaluations: The evaluations of its rules, in their order. Those that the screen stopped are among them,
-            with `screened` set.
+          proposal: A proposal from `propose`, or another one with `drawn` None; others may have been learned from in
+            the meantime.
+          evaluations: The evaluations of its rules, in their order, including those of rules that the screen stopped,
+            which have `screened` set.
         """
 
     @abc.abstractmethod
@@ -92,12 +92,12 @@ class Algorithm(abc.ABC):
         """Restores the saved state; called once, before anything else.
 
         Returns:
-          The number of proposals it has learned from; 0 if it was never saved. The loop repeats the later ones.
+          The number of proposals that it has learned from; 0 if it was never saved. The loop repeats the later ones.
 
         Raises:
           StateLost: If it was saved with other settings, or by another version.
         """
 
     def save(self) -> None:
-        """Saves what `restore` needs besides the ledger. By default nothing: the ledger has all that was learned."""
+        """Saves the state that `restore` needs; none by default, because the ledger has all that was learned."""
         return None

@@ -15,17 +15,17 @@ from neural_optimizer_search.workers.executor import Ask, Executor, TaskFailed
 def open_behaviours(
     executor: Executor, ledger: Ledger, on_wait: Callable[[str], None] = lambda work: None
 ) -> Optional[Behaviours]:
-    """`Behaviours` on the screen's probe and on the first gradients of the task's child.
+    """The `Behaviours` on the screen's probe and on the first gradients of the task's child.
 
-    A worker records these once, and the ledger keeps them, so that a resumed search distinguishes rules as before.
+    A worker records the gradients once, and the ledger keeps them, so a resumed search distinguishes rules as before.
 
     Args:
-      executor: Its workers have the task.
+      executor: An `Executor` whose workers have the task.
       ledger: The `Ledger` of the run.
       on_wait: See `wait_for_any`.
 
     Returns:
-      The `Behaviours`; None if the very first gradients are not finite, because then nothing is known of the task.
+      The `Behaviours`; None if the very first gradients are not finite, so that nothing is known about the task.
 
     Raises:
       TaskFailed: If no worker can record them.

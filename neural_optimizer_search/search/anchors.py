@@ -12,10 +12,10 @@ from neural_optimizer_search.search.intervals import CONFIDENCE, find_probabilit
 from neural_optimizer_search.search.waiting import wait_for_any
 from neural_optimizer_search.workers.executor import Ask, Executor, TaskFailed
 
-# A task comes before those named earlier if they take more than so many times as long: smaller factors may be timing
-# noise, by which two searches with the same seed must not differ.
+# A task moves ahead of those named earlier if they take more than this many times as long. Smaller factors may be
+# timing noise, which must not make two searches with the same seed differ.
 CHEAPER = 2.0
-# How much better Adam must be than SGD at least, as a share of its reward: with less, scores would be noise.
+# The minimum lead of Adam over SGD, as a share of Adam's reward; with less, scores would be noise.
 LEAST_SHARE = 0.005
 
 
@@ -23,7 +23,7 @@ class Anchors(NamedTuple):
     """The two optimizers that define the scores, as evaluations on all tasks.
 
     Attributes:
-      sgd, adam: The evaluations; their parts are in the order in which rules are measured.
+      sgd, adam: The evaluations, whose parts are in the order in which rules are measured on the tasks.
     """
 
     sgd: Evaluation
@@ -41,14 +41,14 @@ def open_anchors(
     """The `Anchors` of a search; they are measured if the ledger has none yet.
 
     Args:
-      executor: Its workers have several tasks.
+      executor: An `Executor` whose workers have the tasks.
       ledger: The `Ledger` of the run.
       tasks: The names of the tasks.
       on_wait: See `wait_for_any`.
 
     Raises:
       TaskFailed: If they cannot be measured, or neither has a reward on some task.
-      Damaged: If what the ledger has are not anchors.
+      Damaged: If the ledger's anchors are of other tasks.
     """
     if not ledger.anchors:
         asked = [executor.submit(CATALOGUE[name].rule, Ask("measure_each")) for name in ("sgd", "adam")]
@@ -73,10 +73,10 @@ def _require_measured(found):
 
 
 def choose_order(seconds: Mapping[str, float]) -> list[str]:
-    """The tasks in the order given, but a task that is far cheaper than those before it moves ahead of them.
+    """The tasks in the given order, except that a task far cheaper than those before it moves ahead of them.
 
     Args:
-      seconds: Duration on each task, in the order given.
+      seconds: Duration on each task, in the given order.
 
     Example:
       >>> from neural_optimizer_search.search.anchors import choose_order
@@ -94,8 +94,8 @@ def choose_order(seconds: Mapping[str, float]) -> list[str]:
 def choose_scale(task: str, sgd: Evaluation, adam: Evaluation) -> tuple[float, float]:
     """The rewards that have the scores 0 and 1 on a task: those of tuned SGD and of tuned Adam.
 
-    Where Adam is not better than SGD beyond the noise of the seeds, their difference cannot be the unit: there the
-    score is the reward as a share of the better one's, with 0 for no reward.
+    If Adam is not better than SGD beyond the noise of the seeds, their difference cannot be the unit. The score is
+    then the reward divided by the better of the two rewards.
 
     Args:
       task: The task's name.
@@ -134,5 +134,5 @@ def _describe_scale(sgd: Part, adam: Part):
 
 
 def is_share(part: Part) -> bool:
-    """Whether scores on a task are shares of the better reward, because Adam is no better there than SGD."""
+    """Whether scores on a task are shares of the better reward, because Adam is no better than SGD on it."""
     return part.zero == 0.0

@@ -1,6 +1,6 @@
 """The shipped archive: the best distinct rules of searches on several tasks, and where each comes from.
 
-`benchmarks.run archive` makes it. Searches on other tasks can start with its rules: see `--start`.
+`benchmarks.run archive` creates it. Searches on other tasks can start with its rules: see `--start`.
 """
 
 import json
@@ -23,7 +23,7 @@ class ArchivedRule(NamedTuple):
       rule: The `Rule`.
       search: The name of the search that found it.
       rewards: Its reward on each task, by the task's name.
-      ranks: Its rank there among all rules that were compared, from 1; for equal rules, the mean of their ranks.
+      ranks: Its rank on each task among all compared rules, starting at 1; ties share the mean of their ranks.
     """
 
     rule: Rule
@@ -33,18 +33,18 @@ class ArchivedRule(NamedTuple):
 
     @property
     def mean_rank(self) -> float:
-        """The mean over the tasks."""
+        """The mean rank over the tasks."""
         return sum(self.ranks.values()) / len(self.ranks)
 
 
 class Archive(NamedTuple):
-    """Rules that several tasks have in common.
+    """Rules, ranked on several tasks.
 
     Attributes:
-      rules: The best by mean rank first.
-      tasks: What is known of each task, by name: its protocol, and the rewards of the known optimizers there.
-      searches: What each search was, by name, such as its algorithm, seed and space.
-      about: The file's origin: when, with which versions and by which command it was made.
+      rules: The rules, best mean rank first.
+      tasks: The protocol of each task and the rewards of the known optimizers on it, by the task's name.
+      searches: Properties of each search, such as its algorithm, seed and space, by the search's name.
+      about: The file's origin: date, versions and command.
     """
 
     rules: Sequence[ArchivedRule]
@@ -81,12 +81,12 @@ def read_archive(path: Path = SHIPPED) -> Archive:
         version, tasks, searches = content.pop("version"), content.pop("tasks"), content.pop("searches")
         rules = [_from_json(entry) for entry in content.pop("rules")]
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
-        raise Damaged(f"{path} is no archive of rules: {error!r:.200}.") from error
+        raise Damaged(f"{path} is not an archive of rules: {error!r:.200}.") from error
     if version != VERSION:
         raise Damaged(f"{path} is an archive of version {version!r:.20}, and this release reads version {VERSION}.")
     archive = Archive(rules, tasks, searches, content)
     if wrong := _find_wrong(archive):
-        raise Damaged(f"{path} is no archive of rules: {wrong}.")
+        raise Damaged(f"{path} is not an archive of rules: {wrong}.")
     return archive
 
 
@@ -103,20 +103,20 @@ def _from_json(entry):
 
 
 def _find_wrong(archive):
-    """What is wrong with an archive, in words; "" if nothing is."""
+    """The first defect of an archive, in words; "" if it is valid."""
     if not archive.rules:
         return "it has no rules"
     if not isinstance(archive.tasks, dict) or not isinstance(archive.searches, dict):
-        return "its tasks or its searches are no tables by name"
+        return "its tasks or its searches are not tables by name"
     for one in archive.rules:
         values = [*one.rewards.values(), *one.ranks.values()]
         if not all(isinstance(value, (int, float)) and math.isfinite(value) for value in values):
-            return f"{one.rule} has what is no number"
+            return f"{one.rule} has a value that is not a number"
         if not set(one.rewards) == set(one.ranks) == set(archive.tasks):
-            return f"{one.rule} is not of the archive's tasks"
+            return f"{one.rule} does not have the archive's tasks"
         if one.search not in archive.searches:
-            return f"{one.rule} is of no search that it names"
+            return f"{one.rule} is from a search that it does not list"
     if len({one.rule.canonical() for one in archive.rules}) < len(archive.rules):
-        return "a rule is there twice"
+        return "it has a rule twice"
     means = [one.mean_rank for one in archive.rules]
     return "" if means == sorted(means) else "its rules are not in the order of their mean ranks"

@@ -1,4 +1,4 @@
-"""How many rules each proposal of a search has: the number may change when a run is resumed."""
+"""The number of rules in each proposal of a search, which may change when a run is resumed."""
 
 from collections.abc import Callable
 from typing import NamedTuple, Optional
@@ -7,11 +7,11 @@ from typing import NamedTuple, Optional
 class BatchSizes(NamedTuple):
     """The size of each proposal, by its number.
 
-    A resumed search repeats some of its proposals. They keep their earlier sizes, so that they are the same.
+    A resumed search repeats some of its proposals; these keep their earlier sizes, so that they stay the same.
 
     Attributes:
       size: Rules per proposal; None for the algorithm's own number.
-      earlier: (number, size): proposals below the number had this size. The first pair that fits counts.
+      earlier: Pairs (number, size): proposals below the number had this size. The first matching pair applies.
 
     Example:
       >>> from neural_optimizer_search.search.batch_sizes import BatchSizes
@@ -27,18 +27,18 @@ class BatchSizes(NamedTuple):
         """The size of a proposal.
 
         Args:
-          number: The proposal's.
+          number: The proposal's number.
           own: The algorithm's own size.
         """
         size = next((size for end, size in self.earlier if number < end), self.size)
         return own if size is None else size
 
     def after(self, count: int) -> "BatchSizes":
-        """The sizes of proposals that are numbered from 0 again, after so many others."""
+        """The sizes of the proposals after the first `count`, numbered from 0 again."""
         return self._replace(earlier=tuple((end - count, size) for end, size in self.earlier))
 
     def part(self, find_part: Callable[[int], int]) -> "BatchSizes":
-        """The sizes of a part of each proposal, from how many of so many rules it has."""
+        """The sizes of a part of each proposal; `find_part` maps the size of a proposal to that of its part."""
 
         def of(size):
             return None if size is None else find_part(size)

@@ -1,4 +1,4 @@
-"""The best rule that a search has found, and how long it waits for a better one."""
+"""The best rule that a search has found so far, and the number of rules trained since then."""
 
 from typing import Optional
 
@@ -7,13 +7,13 @@ from neural_optimizer_search.search.intervals import CONFIDENCE, find_probabilit
 
 
 class BestSoFar:
-    """The last rule that was better than the best before it beyond the noise of its seeds.
+    """The best rule so far: the last one that beat the previous best beyond the noise of its seeds.
 
-    Rules are compared seed by seed; with a single seed, from which the noise is unknown, a higher reward is enough.
+    Rules are compared seed by seed; with a single seed, which does not show the noise, a higher reward is enough.
     Many small gains count once they add up to a large one, because a rule within the noise does not become the best.
 
     Attributes:
-      waited: Rules trained since it was found.
+      waited: Number of rules trained since it was found.
     """
 
     def __init__(self):
@@ -21,7 +21,7 @@ class BestSoFar:
         self._best: Optional[Evaluation] = None
 
     def learn(self, evaluation: Evaluation) -> None:
-        """Notes an evaluation that the search has learned from; each only once."""
+        """Records an evaluation that the search has learned from; call it once for each."""
         self.waited += not (evaluation.cached or evaluation.form)
         if evaluation.status == "ok" and (self._best is None or _is_better(evaluation, self._best)):
             self._best, self.waited = evaluation, 0

@@ -1,4 +1,4 @@
-"""Checks that the files of a search are complete and belong together. It writes and runs nothing."""
+"""Checks that the files of a search are complete and belong together, without writing or running anything."""
 
 import contextlib
 import math
@@ -23,7 +23,7 @@ from neural_optimizer_search.search.prepared import join_identities
 from neural_optimizer_search.search.registry import UnknownAlgorithm, find_algorithm
 from neural_optimizer_search.tasks import UnknownTask
 
-# What a rule keeps when it is trained with fresh seeds.
+# The fields that a training with fresh seeds takes over from the search.
 _KEPT = ("rule", "form", "learning_rate", "schedule", "weight_decay")
 
 
@@ -40,10 +40,10 @@ class Verdict(NamedTuple):
 
 
 def check_run(out: Path) -> Verdict:
-    """Checks the ledger, the algorithm's own files, and what the cache says of the same rules.
+    """Checks the ledger, the algorithm's own files, and the cached rewards of the same rules.
 
     Args:
-      out: The directory of a search, which may be at work.
+      out: The directory of a search, which may be running.
     """
     try:
         require_own_files(out)
@@ -55,7 +55,7 @@ def check_run(out: Path) -> Verdict:
         return Verdict(False, f"{out} cannot be checked now: {error}")
     except (ValueError, sqlite3.Error) as error:
         return Verdict(False, f"{out} is damaged, or no search: {error}")
-    return Verdict(True, f"{out} is whole: {', '.join(filter(None, found))}.")
+    return Verdict(True, f"{out} is intact: {', '.join(filter(None, found))}.")
 
 
 def _check_ledger(ledger):
@@ -72,7 +72,7 @@ def _check_ledger(ledger):
     tuned = sum(bool(e.form) for e in evaluations)
     proposed = sum(not sample.tuned for sample in samples)
     found = f"{len(evaluations) - tuned} rules measured, known optimizers included"
-    found += f", {tuned} times more with tuned constants" if tuned else ""
+    found += f", {tuned} more measurements with tuned constants" if tuned else ""
     return f"{found}, and {proposed} proposed in {ledger.steps} step{'' if ledger.steps == 1 else 's'}"
 
 
@@ -88,7 +88,7 @@ def _check_parts(evaluations: Sequence[Evaluation], anchors: Sequence[Evaluation
 
 
 def _check_rewards(evaluations: Sequence[Evaluation]):
-    """Checks that rules that were trained to the end have a reward with each seed, and the mean as their reward."""
+    """Checks that each rule trained to the end has one reward per seed, and their mean as its reward."""
     for e in evaluations:
         if e.status in MEASURED and len(e.rewards) != len(e.seeds):
             raise Damaged(f"{e.rule.formula():.100} has {len(e.rewards)} rewards with {len(e.seeds)} seeds.")
@@ -105,7 +105,7 @@ def _check_fresh(fresh, seen):
     for key, e in fresh.items():
         as_seen = [getattr(seen.get(key), name, None) == getattr(e, name) for name in _KEPT]
         if not all(as_seen) or e.status in ("screened", "stopped") or not e.seeds:
-            raise Damaged(f"what {e.rule.formula():.100} got with fresh seeds is of another training than it had.")
+            raise Damaged(f"{e.rule.formula():.100} was trained with fresh seeds, but not as the search trained it.")
 
 
 def _check_state(out, ledger):
@@ -113,11 +113,11 @@ def _check_state(out, ledger):
     try:
         entry = find_algorithm(name)
     except UnknownAlgorithm:
-        return f"what {name} keeps cannot be checked, for it is not installed"
+        return f"the files of {name} cannot be checked, because it is not installed"
     if entry.check_state is None:
         return ""
     if entry.missing:
-        return f"what {name} keeps cannot be checked: {entry.missing}"
+        return f"the files of {name} cannot be checked: {entry.missing}"
     return entry.check_state(out / CONTROLLER, ledger.run_id, ledger.steps)
 
 

@@ -4,18 +4,18 @@ import itertools
 import textwrap
 from collections.abc import Sequence
 
-WIDTH = 118  # letters
-LEAST = 40  # of the last column, at least
+WIDTH = 118  # characters
+LEAST = 40  # minimum width of the last column
 GAP = "  "
 
 
 def format_columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Formats each row of a table, as one line or more.
+    """Formats each row of a table as one or more lines.
 
     All columns but the last are as narrow as possible and right-aligned.
 
     Args:
-      rows: The cells of each row, the same number in each. Line breaks in a last cell are kept.
+      rows: The cells of each row; all rows have the same number. Line breaks in the last cell are kept.
 
     Example:
       >>> from neural_optimizer_search.search.columns import format_columns
@@ -40,5 +40,5 @@ def _starts(first, others):
 
 
 def _wrap(text, width):
-    """Wraps a text to lines; continuation lines are indented."""
+    """Wraps a text into lines; continuation lines are indented."""
     return textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False) or [""]

@@ -77,9 +77,9 @@ from neural_optimizer_search.workers.executor import TaskFailed
 from neural_optimizer_search.workers.placement import Misplaced, place_here
 from neural_optimizer_search.workers.ray_workers import NoCluster
 
-A_RUN = "--resume RUN"  # in a table, which does not know where its run is kept
-CHANGED_TASK = "begin a new run; --changed_task goes on nevertheless, and keeps the rewards from before"
-# With --async: one in progress and one that waits, so that no worker ever waits.
+A_RUN = "--resume RUN"  # in a table, which does not know the directory of its run
+CHANGED_TASK = "begin a new run; --changed_task continues anyway, and keeps the earlier rewards"
+# With --async: one in progress and one in the queue, so that no worker is ever idle.
 RULES_PER_WORKER = 2
 
 
@@ -176,7 +176,7 @@ def _run(config, out, ledger, may_change, recipe):
         cache = _open_cache(config, prepared.identity(anchors), screen, stack)
         behaviours = _open_behaviours(executor, ledger) if config.joins_alike else None
         if config.joins_alike and behaviours is None:
-            _say("the first gradients of the task are not finite, so no rules are taken for one that behave alike.")
+            _say("the first gradients of the task are not finite, so rules that behave alike do not count as one.")
         standing = Standing(behaviours, protocol.racing, make_joint_bar if anchors else make_bar)
         recorder = EvaluationRecorder(executor, ledger, screen, cache, standing=standing)
         known = _measure_known_optimizers(config.known_optimizers, recorder, ledger)
@@ -197,7 +197,7 @@ def _run(config, out, ledger, may_change, recipe):
 
 
 def _announce(config, out, start, screen, executor):
-    """One line on what is searched, and with which algorithm."""
+    """Prints what is searched, with which algorithm, and from which rules."""
     space, who = config.make_space(), title_of(config.algorithm, config.preset)
     print(
         f"{who} over {space.title} ({_count(space.size)} strings), {' + '.join(config.task)}/"
@@ -214,11 +214,11 @@ def _announce(config, out, start, screen, executor):
 
 
 def _tell_cost(config, workers, start, recipe):
-    print("Trains for a few steps, to say what the search will cost.", flush=True)
+    print("Trains for a few steps to estimate the cost of the search.", flush=True)
     try:
         print(describe_cost(config, workers, start, recipe.cost), flush=True)
     except TaskFailed as error:  # the workers of a cluster may have data that are not here
-        _say(f"nobody knows what it will cost, for the task cannot be trained here: {error}")
+        _say(f"the cost is unknown, because the task cannot be trained here: {error}")
 
 
 def _count(size):
@@ -226,7 +226,7 @@ def _count(size):
 
 
 def _open_anchors(executor, ledger, tasks):
-    """The `Anchors`, printed as one line each."""
+    """Returns the `Anchors`, and prints one line per task."""
     if not ledger.anchors:
         print("Several tasks: tuned SGD and tuned Adam come first, for the scores 0 and 1 on each.", flush=True)
     with _starting_bar(executor, not ledger.anchors) as on_wait:
@@ -242,7 +242,7 @@ def _open_behaviours(executor, ledger):
 
 @contextlib.contextmanager
 def _starting_bar(executor, is_needed):
-    """A bar for the workers' first requests, for which they have to start; yields its `on_wait`."""
+    """Shows a bar while the workers start for their first request; yields its `on_wait`."""
     if not is_needed:
         yield lambda work: None
         return
@@ -263,14 +263,12 @@ def _measure_known_optimizers(optimizers, recorder, ledger):
 
 
 def _describe_time(config, known, workers):
-    """Prints what comes on top of the minutes, before they begin."""
+    """The work that comes on top of the minutes, in a sentence."""
     steps = sum(protocol.final_steps for _, protocol in config.find_each())
     fresh = guess_fresh_seconds(known, steps, config.fresh_seeds, workers)
     about = f", about {describe_duration(fresh)}" if fresh else ""
     more = f" and the trainings with fresh seeds{about}" if config.fresh_seeds else ""
-    return (
-        f"The minutes ({config.minutes:g}) begin now. On top of them come the rules that are then in training{more}."
-    )
+    return f"The minutes ({config.minutes:g}) begin now. Not included: rules in training when they end{more}."
 
 
 def _make_algorithm(config, out, ledger, known, protocol):
@@ -284,7 +282,7 @@ def _make_algorithm(config, out, ledger, known, protocol):
 
 
 def _search(config, out, algorithm, recorder, ledger, rounds):
-    """Whether nothing is left to do, however much time remains."""
+    """Runs the search; returns whether nothing would be left to do with more time."""
     ahead = RULES_PER_WORKER * recorder.executor.workers if config.asynchronous else 0
     writer = tf.summary.create_file_writer(str(out / TENSORBOARD))
     with RuleBar(config.budget, "rules", recorder.trained, recorder.best) as bar:
@@ -328,7 +326,7 @@ def _say(sentence):
 
 
 def _report(out, ledger, config):
-    ledger.require_in_place()  # else the leaderboard would be written to where the run was
+    ledger.require_in_place()  # otherwise the leaderboard would be written to the run's former place
     words = choose_words(flags.tell(config.task), ledger.anchors, ledger.fingerprint, ledger.task_changes)
     if not ledger.anchors:
         words = words._replace(note=f"{words.note}\n{describe_reward(config.find()[1].reward)}")
@@ -344,7 +342,7 @@ def _report(out, ledger, config):
 
 
 def _find_final_steps(config, ranking):
-    """Steps of a training on the task, or on the first one measured of several."""
+    """Steps of a training on the task; of several tasks, on the one measured first."""
     steps = {task.name: protocol.final_steps for task, protocol in config.find_each()}
     return next((steps[task] for task in (*ranking.tasks, *steps) if task in steps), 1)
 

@@ -35,17 +35,17 @@ from neural_optimizer_search.tasks.protocol import Protocol, Racing
 from neural_optimizer_search.workers.config import WorkerConfig
 
 HYPERPARAMETERS = ("paper", "fast")
-# Muon as Keras 3 has it, whose vectors have Adam with a tenth of the rate, and as Liu et al. (2025, Moonlight), whose
-# matrices are updated to the scale of Adam's. The archive's searches knew neither.
+# Muon as in Keras 3, where vectors use Adam at a tenth of the rate, and as in Liu et al. (2025, Moonlight), where the
+# updates of matrices have the scale of Adam's. The archive's searches knew neither.
 MUONS = (
     "on_matrices(orthogonalize(g + 9 * ema_0.9), 0.1 * Adam), beta_2=0.95, epsilon=1e-10",
     "on_matrices(normalize(orthogonalize(nesterov)), Adam)",
 )
 FOUND_NAMES = tuple(name for name, *_ in FOUND)
-# What a search on the user's own task starts with, in addition to the archive.
+# The rules that a search on the user's own task starts with, in addition to the archive.
 BESIDE_ARCHIVE = (*MUONS, *FOUND_NAMES)
 NO_CACHE = "none"
-MOST_RULES = 10_000  # in a proposal, at most
+MOST_RULES = 10_000  # maximum in a proposal
 # The share of gradient steps that tune constants: the default on the user's own task, and the maximum.
 OWN_CONSTANTS, MOST_CONSTANTS = 0.4, 0.9
 
@@ -58,10 +58,10 @@ def _parse_start(text):
 
 @dataclass(frozen=True)
 class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
-    """What defines a search; recorded in its ledger."""
+    """The flags that define a search; its ledger records them."""
 
     GROUPS: ClassVar[dict[str, str]] = {
-        "space": "what is proposed, and by what",
+        "space": "what is proposed, and by which algorithm",
         "budget": "when the search ends",
         "seed": "where it begins",
         "unconstrained": "what is trained, and for how long",
@@ -91,7 +91,7 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
     )
     algorithm: str = flag(
         PREFERRED,
-        "what proposes",
+        "which algorithm proposes rules",
         choices=algorithm_names,
         default_text=f"{PREFERRED}; without TF-Agents {FALLBACK}; for a task of your own {OF_OWN_TASK}; in preset "
         f"paper {OF_PAPER}",
@@ -135,9 +135,9 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
     seed: int = flag(0, "random seed of the search", parse=whole_number(0))
     start: Optional[tuple[str, ...]] = flag(
         None,
-        "what to measure first and to learn from: formulas, names of nos-optimizers, files with a formula a line, "
-        f"{RUN}RUN#K, {RUN}RUN for its ten best, {PUBLISHED} for all published rules, {ARCHIVE} for the best of "
-        f"searches on other tasks, or {NONE}",
+        "what to measure first and to learn from: formulas, names of nos-optimizers, files with one formula per "
+        f"line, {RUN}RUN#K, {RUN}RUN for its ten best, {PUBLISHED} for all published rules, {ARCHIVE} for the best "
+        f"of searches on other tasks, or {NONE}",
         parse=_parse_start,
         metavar="RULES",
         nargs="+",
@@ -148,13 +148,13 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
     unconstrained: bool = flag(False, "also propose what the paper's three constraints forbid")
     screen: Optional[str] = flag(
         None,
-        "look at a rule before training it, and train each function once",
+        "screen each rule before training it, and train each function only once",
         choices=("on", "off"),
         default_text="on; in preset paper off",
     )
     alike: Optional[str] = flag(
         None,
-        "train one of all rules that behave alike; the others have its reward, and cost nothing",
+        "train only one of several rules that behave alike; the others get its reward, and cost nothing",
         choices=("on", "off"),
         default_text="on; in preset paper off",
         earlier="off",
@@ -186,7 +186,7 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
     )
     cache: str = flag(
         os.path.join("runs", NAME),
-        f"what other searches have measured; {NO_CACHE}: measure everything again",
+        f"file with the measurements of other searches; {NO_CACHE}: measure everything again",
         parse=path_text,
         metavar="FILE",
         changeable=True,
@@ -199,13 +199,13 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         parse=whole_number(1, MOST_RULES),
         metavar="RULES",
         default_text="settings 4, evolution 5, local 8, guided 10, random 20; ppo, reinforce and trpo 10, in preset "
-        "paper 5; guided takes 2 or more; exhaustive has none, for it goes through 1000 strings at a time",
+        "paper 5; guided takes 2 or more; exhaustive has none: it goes through 1000 strings at a time",
         changeable=True,
     )
     pipeline: Optional[int] = flag(
         None,
-        "how many batches of rules are measured beside the one that is learned from next, so that workers need not "
-        "wait; 0: learn from each batch before the next is proposed",
+        "how many batches of rules are measured in addition to the one that is learned from next, so that workers "
+        "need not wait; 0: learn from each batch before the next is proposed",
         parse=whole_number(0, 8),
         default_text="1 for settings, random and exhaustive search; else 0",
         earlier=0,
@@ -218,7 +218,7 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
 
     @property
     def batches_ahead(self) -> int:
-        """How many batches are measured beside the one that is learned from next, in order."""
+        """The number of batches measured in addition to the one that is learned from next, in order."""
         return 0 if self.asynchronous else self.pipeline or 0
 
     @property
@@ -245,7 +245,7 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         return self.alike == "on" or (self.alike is None and self.preset != "paper")
 
     def choose_racing(self, protocol: Protocol) -> Optional[Racing]:
-        """When rules are stopped: by the protocol, unless the flags say otherwise."""
+        """The `Racing` that stops rules early: the protocol's, unless the flags say otherwise; None for none."""
         if self.racing == "on":
             return protocol.racing or Racing()
         return None if self.racing == "off" or self.preset == "paper" else protocol.racing
@@ -315,7 +315,7 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
             p.error(f"argument --baselines: must name {missing[0]}, for scores on several tasks are made of it.")
 
     def check(self, p: Parser, advice: str = "") -> None:
-        """Ends the command with one line if the flags do not go together.
+        """Ends the command with one line if the flags contradict each other.
 
         Args:
           p: The command's parser.
@@ -333,7 +333,7 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
 
 
 def choose_defaults(given: Mapping[str, Any], entry: AlgorithmEntry) -> dict[str, Any]:
-    """Defaults in place of `SearchConfig`'s, depending on what was given."""
+    """The defaults that replace those of `SearchConfig`, depending on the given flags."""
     another_limit = given.keys() & {"steps", "minutes", "patience"}
     of_iterations = given.keys() & {"depth", "unconstrained"} or given.get("preset") == "paper"
     is_composed = given.get("space") == COMPOSED or ("space" not in given and not of_iterations)
@@ -346,7 +346,7 @@ def choose_defaults(given: Mapping[str, Any], entry: AlgorithmEntry) -> dict[str
 
 @dataclass(frozen=True)
 class RunConfig:
-    """The directory of a search, and what its command line abbreviates."""
+    """The flags that a search does not record, such as its directory."""
 
     GROUPS: ClassVar[dict[str, str]] = {"recipe": "the run"}
 
@@ -362,7 +362,7 @@ class RunConfig:
     resume: Optional[Path] = flag(None, "directory of a run to continue", parse=path, metavar="RUN", recorded=False)
     check: Optional[Path] = flag(
         None,
-        "only say whether the files of a run are whole and belong together",
+        "only check whether the files of a run are intact and belong together",
         parse=path,
         metavar="RUN",
         recorded=False,
@@ -372,6 +372,6 @@ class RunConfig:
     )
     changed_task: bool = flag(
         False,
-        "resume although your own task has changed; the earlier rewards stay beside new ones",
+        "resume although your own task has changed; the earlier rewards are kept alongside new ones",
         recorded=False,
     )

@@ -1,12 +1,12 @@
 """Rounds in which a search tunes the constants, rate, schedule and weight decay of the best rules, found and known.
 
-The quality of a form shows only with suitable constants. So a share of the gradient steps goes to the best few forms,
-and as many trials each to the best known optimizers, with which a verdict compares them. The algorithm learns the
-result of a round as the form's reward. Which rounds there are depends only on what was learned from: if the steps of
-a search end within a round, it has as many trials of each rule as fit, nothing is learned from it, and the search
-ends there. With more steps, it continues from these trials.
+A form shows its quality only with suitable constants. A share of the gradient steps therefore goes to the best few
+forms, and the best known optimizers, with which a verdict compares them, get as many trials each. The algorithm
+learns the result of a round as the form's reward. The rounds depend only on what was learned from. If a search runs
+out of steps within a round, each rule gets as many trials as fit, nothing is learned from the round, and the search
+ends. With more steps, it continues from these trials.
 
-Rules that another run tuned come before all rounds: they are measured as they were there.
+Rules that another run tuned come before all rounds; they are measured with the settings of that run.
 """
 
 import dataclasses
@@ -30,14 +30,14 @@ from neural_optimizer_search.workers.executor import LONGEST_TIMEOUT, Ask
 
 @dataclasses.dataclass(frozen=True)
 class ConstantsConfig:
-    """How constants are tuned in the course of a search.
+    """How constants are tuned during a search.
 
     Args:
       share: Share of all gradient steps that goes to rounds; in [0, 1), and 0 for none.
-      forms: Number of found rules in a round. Half of them are the best with tuned constants, whose tuning goes on;
-        the others are the best untuned ones, because otherwise the rules tuned first would stay ahead of all.
+      forms: Number of found rules in a round. Half of them are the best tuned ones, whose tuning continues; the
+        others are the best untuned ones, because otherwise the rules tuned first would always stay ahead.
       known: Number of known optimizers in a round, chosen in the same way.
-      trials: Number of trials of each of these in a round.
+      trials: Number of trials of each of these rules in a round.
 
     Raises:
       ValueError: If a value is out of range.
@@ -54,7 +54,7 @@ class ConstantsConfig:
 
 
 def find_round_cost(config: ConstantsConfig, protocol: Protocol) -> int:
-    """The most gradient steps that a round takes: trials, and for each rule a final measurement with all seeds."""
+    """The maximum number of gradient steps in a round: each rule's trials, and its measurement with all seeds."""
     rules = config.forms + config.known
     return rules * (config.trials * find_trial_steps(protocol) + _count_other_steps(protocol))
 
@@ -64,17 +64,17 @@ def _count_other_steps(protocol):
 
 
 def find_steps_before(config: ConstantsConfig, protocol: Protocol) -> int:
-    """The gradient steps that a search spends on other things before each round, so that the share is kept."""
+    """The gradient steps that a search spends on other work before each round, to keep to the share."""
     return math.ceil(find_round_cost(config, protocol) * (1.0 - config.share) / config.share)
 
 
 def describe_no_round(config: ConstantsConfig, protocol: Protocol, steps: Mapping[str, int]) -> str:
-    """Why nothing was tuned, in a line; "" if something was, or if nothing should be.
+    """Explains in a line why nothing was tuned; "" if something was, or if tuning is off.
 
     Args:
       config: A `ConstantsConfig`.
       protocol: The `Protocol`.
-      steps: What `Ledger.count_steps` returns.
+      steps: The result of `Ledger.count_steps`.
     """
     if not config.share or steps.get("constants"):
         return ""
@@ -94,12 +94,12 @@ class Rounds:
     Args:
       config: A `ConstantsConfig`.
       protocol: The `Protocol`.
-      recorder: The `EvaluationRecorder` of the search, whose workers are asked.
+      recorder: The `EvaluationRecorder` of the search, whose workers run the trials.
       standing: Its `Standing`.
-      ledger: The `Ledger`; what it has of a round is not repeated.
+      ledger: The `Ledger`; the trials in it are not repeated.
       known: Evaluations of the known optimizers.
       seed: Seed of the trials.
-      given: What other runs tuned, by the key of the form.
+      given: The rules that other runs tuned, by the key of the form.
 
     Attributes:
       is_over: Whether the remaining steps did not suffice for a whole round.
@@ -121,7 +121,7 @@ class Rounds:
         )  # fmt: skip
         self._given = dict(given or {}) if config.share else {}
         self._known = {e.key for e in known}
-        # The most that a trial takes, and what else a round takes per rule.
+        # The maximum steps of a trial, and the other steps of a round per rule.
         self._trial_steps, self._other_steps = find_trial_steps(protocol), _count_other_steps(protocol)
         self._seeds, self._final_steps = protocol.seeds, len(protocol.seeds) * protocol.final_steps
         self._cost = find_round_cost(config, protocol)
@@ -139,7 +139,7 @@ class Rounds:
 
     @property
     def is_due(self) -> bool:
-        """Whether another round fits into the share now, and there is something to tune, or something given."""
+        """Whether there are given rules to measure, or rules to tune and room for another round in the share."""
         if self._choose_given():
             return True
         total = self._standing.steps + self._cost
@@ -151,10 +151,10 @@ class Rounds:
         Args:
           step: The number of the step in which it is learned from.
           left: Gradient steps that it may take; None for any number. If they are too few, `is_over` is set, and as
-            many trials are done as fit.
+            many trials run as fit.
 
         Returns:
-          What is to be learned: an evaluation of each form that improved, whose rule is the form as it was spelled.
+          The evaluations to learn from: one for each form that improved, whose rule is spelled as it was proposed.
         """
         if given := self._choose_given():
             self.is_over = left is not None and left < len(given) * self._final_steps
@@ -178,7 +178,7 @@ class Rounds:
         return learned
 
     def _count_trials(self, left, rules):
-        """The number of trials that each of so many rules gets."""
+        """The number of trials of each rule, given the number of rules."""
         if left is None:
             return self._config.trials
         return max(0, min(self._config.trials, (left // rules - self._other_steps) // self._trial_steps))
@@ -200,7 +200,7 @@ class Rounds:
         return self._choose(known, self._config.known)
 
     def _choose(self, evaluations: Iterable[Evaluation], count: int) -> list[Evaluation]:
-        """Half of those that were tuned, half of the others, the best of each; more of one if there are too few."""
+        """Chooses half from the best tuned ones and half from the best others; more if one kind has too few."""
         able = [e for e in evaluations if _can(e) and self._may_go_on(e)]
         best = sorted(able, key=self._find_worth, reverse=True)
         tuned, new = ([e for e in best if (e.key in self._trials) == is_tuned] for is_tuned in (True, False))
@@ -224,7 +224,7 @@ class Rounds:
     # -- The work --------------------------------------------------------------------------------------
 
     def _measure(self, forms: Sequence[Evaluation], step: int, trials: int) -> dict[str, Tuning]:
-        """The rounds of so many trials of forms, by their keys; each is recorded as soon as it is finished."""
+        """Runs the trials of each form; returns `Tuning`s by key, each recorded as soon as it is finished."""
         executor, done, pending = self._recorder.executor, {}, {}
         limit = executor.timeout
         for form in forms:
@@ -254,7 +254,7 @@ class Rounds:
         if not count:
             names = ("learning_rate", "schedule", "weight_decay", "seeds")
             return Ask("measure_again", dict(zip(names, (*(self._given[form.key].tuned or ()), self._seeds))))
-        from neural_optimizer_search.trials.rounds import carry_on  # needs Optuna, which not every search does
+        from neural_optimizer_search.trials.rounds import carry_on  # needs Optuna, which other searches do not
 
         measured = [_read_setting(e) for e in (form, *self._tuned.get(form.key, ()))]
         trials = [trial for tuning in self._trials.get(form.key, ()) for trial in tuning.trials]
@@ -285,7 +285,7 @@ class Rounds:
 
 
 def _can(evaluation):
-    """Whether there is a rate from which to continue."""
+    """Whether it has a rate from which tuning can start."""
     return evaluation.status == "ok" and evaluation.learning_rate is not None
 
 

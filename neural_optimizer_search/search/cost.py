@@ -1,4 +1,4 @@
-"""What a search will cost on this machine, from a few steps with Adam."""
+"""The cost of a search on this machine, estimated from a few steps with Adam."""
 
 import dataclasses
 import math
@@ -11,18 +11,18 @@ from neural_optimizer_search.search.registry import AlgorithmEntry, find_algorit
 from neural_optimizer_search.tasks.named_task import NamedTask
 from neural_optimizer_search.tasks.protocol import Protocol
 
-# Steps of the longer timed run: in fewer, the first moments of a training would count too much.
+# Minimum steps of the longer timed run: with fewer, the beginning of a training would weigh too much.
 LEAST_STEPS = 40
 
 
 def describe_cost(config: SearchConfig, workers: int, start: int, published: str) -> str:
-    """What a search will cost, in rows. Where a training takes minutes, finding that out takes seconds.
+    """The cost of a search, as a table. Estimating it takes seconds, even if a training takes minutes.
 
     Args:
       config: Flags of the search.
       workers: Number of workers that measure rules.
       start: Number of rules that it starts with.
-      published: What others report of the cost of such a search.
+      published: The cost of such a search as others report it.
 
     Raises:
       TaskFailed: If a task cannot be trained.
@@ -30,7 +30,7 @@ def describe_cost(config: SearchConfig, workers: int, start: int, published: str
     describe, began = config.make_describer(), time.monotonic()
     described, trained = [], 0.0
     for task, protocol in config.find_each():
-        # Only for a shipped task is it known that a short run has the same steps.
+        # Only shipped tasks are known to take the same steps in a short run.
         by = 1 if isinstance(task, NamedTask) else find_divisor(protocol)
         found = describe(task, protocol if by == 1 else shorten(protocol, by), config.data_dir)
         trained += found.seconds
@@ -54,7 +54,7 @@ def make_plan(config: SearchConfig, entry: AlgorithmEntry, workers: int, start: 
 
 
 def find_divisor(protocol: Protocol) -> int:
-    """By how much all runs of a protocol can be shortened alike, so that the final one keeps `LEAST_STEPS`.
+    """The largest factor by which all runs of a protocol can be shortened while the final one keeps `LEAST_STEPS`.
 
     Example:
       >>> from neural_optimizer_search.tasks import TASKS
@@ -69,8 +69,8 @@ def find_divisor(protocol: Protocol) -> int:
 def shorten(protocol: Protocol, by: int) -> Protocol:
     """A protocol with the same runs, each with a fraction of the steps.
 
-    It validates on one batch: in so short a run, the whole validation would take most of the time, but in a whole
-    training it takes little.
+    It validates on one batch: full validation would take most of the time of such a short run, but takes little of a
+    full training.
     """
     steps = protocol.final_steps // by
     return dataclasses.replace(

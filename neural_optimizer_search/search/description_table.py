@@ -1,4 +1,4 @@
-"""A task's description for people: two lines before a search, its cost, and the table of `nos-search --describe`."""
+"""Formats a task's description: two lines before a search, its cost, and the table of `nos-search --describe`."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,7 +13,7 @@ _BYTES = ("B", "kB", "MB", "GB", "TB")
 
 
 def format_lines(name: str, found: Description) -> str:
-    """What will be trained, in two lines."""
+    """Describes in two lines what will be trained."""
     return (
         f"{name}: {found.trainable:,} weights, {found.train_examples:,} examples in batches of {found.batch_size}, "
         f"{found.validation_examples:,} to validate; at most {found.steps:,} steps and about "
@@ -31,11 +31,11 @@ class Described(NamedTuple):
 
 
 def format_tables(described: Sequence[Described], plan: Plan) -> str:
-    """Everything that is known before the first rule, task by task, and what the whole search takes.
+    """Everything known before the first rule, task by task, and the cost of the whole search.
 
     Args:
       described: The tasks.
-      plan: What the search will do.
+      plan: The `Plan` of the search.
     """
     whole = _describe_whole(described, plan)
     if len(described) == 1:
@@ -49,12 +49,12 @@ def format_tables(described: Sequence[Described], plan: Plan) -> str:
 
 
 def format_cost(described: Sequence[Described], plan: Plan, published: str) -> str:
-    """What a search takes, as rows of `format_tables`.
+    """The cost of a search, as rows like those of `format_tables`.
 
     Args:
       described: The tasks.
-      plan: What the search will do.
-      published: What others report of the cost of such a search.
+      plan: The `Plan` of the search.
+      published: The cost of such a search as others report it.
     """
     steps, seconds = (sum(getattr(one.found, name) for one in described) for name in ("steps", "seconds"))
     rule = f"at most {steps:,} steps, about {describe_duration(seconds)} with Adam on one core"
@@ -88,7 +88,7 @@ def _format(rows, notes=()):
 def _describe_whole(described, plan):
     times = estimate(plan, [(found, protocol) for _, found, protocol in described])
     start = {"start": f"{plan.start} rules, measured first; they count among the budget"} if plan.start else {}
-    whole = f"{_span(times.whole)} with {_crew(plan.workers)}" if times.whole else "nobody knows, with such a budget"
+    whole = f"{_span(times.whole)} with {_crew(plan.workers)}" if times.whole else "unknown, with such a budget"
     return {
         "start-up": f"{_span(times.starts)}, until the workers have TensorFlow and the data",
         "known": f"{plan.known} known optimizers: {_span(times.known)}",
@@ -137,14 +137,14 @@ def _crew(workers):
 
 
 def describe_duration(seconds: float) -> str:
-    """Seconds in words: "5 min"."""
+    """A duration in words, such as "5 min"."""
     if seconds < 100:
         return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 def _span(times):
-    """A range in words: "2 to 5 min"."""
+    """A range in words, such as "2 to 5 min"."""
     low, high = (describe_duration(seconds) for seconds in (times.low, times.high))
     if low == high:
         return f"about {low}"

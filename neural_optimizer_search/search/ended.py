@@ -1,4 +1,4 @@
-"""Whether a resumed search has anything left to do, known without its task, which takes longest to load."""
+"""Tells whether a resumed search has anything left to do, without loading its task, which takes longest."""
 
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.config import SearchConfig
@@ -34,7 +34,7 @@ def _describe(config):
 
 
 def describe_end(limits: Limits, reached: str, is_idle: bool) -> str:
-    """Says in a sentence what ended a search.
+    """Describes in a sentence what ended a search.
 
     Args:
       limits: Its `Limits`.

@@ -1,4 +1,4 @@
-"""How long a search will take, from the duration of a training of its task: a range, because rules differ a lot."""
+"""Estimates the duration of a search from that of a training: a range, because rules differ a lot."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -12,18 +12,18 @@ from neural_optimizer_search.search.limits import Limits
 from neural_optimizer_search.search.ranking import SHOWN
 from neural_optimizer_search.tasks.protocol import Protocol
 
-# As seen in searches on digits and on tables. As a share of the most steps that a rule takes: the average for known
-# optimizers, for rules that may be stopped, and for other rules.
+# Observed in searches on digits and on tables: the average steps of known optimizers, of rules that may be stopped,
+# and of other rules, each as a share of the maximum steps of a rule.
 KNOWN_STEPS, RACED_STEPS, WHOLE_STEPS = (0.7, 1.0), (0.2, 0.9), (0.7, 1.0)
-TRIAL_STEPS = (0.6, 2.0)  # in a search for settings, in trainings
-# The duration of a step, relative to one with Adam on a quiet core. The duration of the workers' starts and of the
-# first trainings with fresh seeds, relative to describing the task, without its trainings.
+TRIAL_STEPS = (0.6, 2.0)  # of a rule in a search for settings, as a multiple of one training
+# The duration of a step, relative to one with Adam on a quiet core. The duration of the workers' starts, and of
+# tracing for fresh seeds, relative to describing the task without its trainings.
 STEP_SECONDS, STARTS, TRACES = (0.7, 2.5), (1.0, 3.0), (0.1, 0.5)
 
 
 @dataclass(frozen=True)
 class Range:
-    """Two numbers between which a number will be."""
+    """The lower and the upper end of an estimate."""
 
     low: float
     high: float
@@ -38,17 +38,17 @@ class Range:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a search will do.
+    """The plan of a search.
 
     Attributes:
-      limits: What ends it.
+      limits: The limits that end it.
       workers: Number of workers that measure rules.
-      known: Number of known optimizers that are measured before.
-      start: Number of rules that are measured first, which count among the others.
-      fresh_seeds: How often each of the known optimizers and of the best rules is trained at the end.
+      known: Number of known optimizers that are measured before the rules.
+      start: Number of start rules, which are measured first and count towards the budget.
+      fresh_seeds: Number of trainings of each known optimizer and each of the best rules at the end.
       tuning: How constants are tuned.
-      start_seconds: Seconds to start a process that has each of the tasks.
-      tries_settings: Whether a rule is measured with one setting, and not by a sweep.
+      start_seconds: Seconds to start a process that has all tasks.
+      tries_settings: Whether a rule is measured with one setting instead of a sweep.
     """
 
     limits: Limits
@@ -63,7 +63,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Seconds of each part of a search, and rounds of tuning.
+    """The duration of each part of a search in seconds, and the number of rounds of tuning.
 
     Attributes:
       starts, known, fresh: Duration of the workers' starts, the known optimizers and the fresh seeds.
@@ -101,13 +101,13 @@ def estimate(plan: Plan, described: Sequence[tuple[Description, Protocol]]) -> E
     fresh = Range(plan.known, plan.known + SHOWN).times(trainings)
     steps, rounds = _find_steps(plan, described, most, known)
     search = _limit_time(plan.limits, steps and take(steps), seconds.high * most * plan.workers)
-    # New seeds are traced anew, once in each worker.
+    # New seeds are traced again, once in each worker.
     again = Range(*TRACES).times(plan.start_seconds if plan.fresh_seeds else 0.0)
     return Estimate(Range(*STARTS).times(plan.start_seconds), take(known), rounds, search, take(fresh) + again)
 
 
 def _find_steps(plan, described, most, known):
-    """The gradient steps of the search without the known optimizers, and its rounds; None for what is unknown."""
+    """The gradient steps of the search without the known optimizers, and its rounds; None where unknown."""
     limits, protocol = plan.limits, described[0][1]
     ends = []
     if limits.rules is not None:
@@ -126,13 +126,13 @@ def _find_steps(plan, described, most, known):
     if not plan.tuning.share:
         return steps, Range(0, 0)
     share, cost = plan.tuning.share, find_round_cost(plan.tuning, protocol)
-    # Minutes may end it before the first.
+    # A limit of minutes may end the search before the first round.
     least = 0 if limits.minutes is not None else share * (steps + known).low // cost
     return steps, Range(least, share * (steps + known).high // cost)
 
 
 def _tune(tuning, protocol, others):
-    """The steps of the rounds in addition to so many other steps."""
+    """The steps of the rounds, given those of everything else."""
     if not tuning.share:
         return Range(0, 0)
     cost, before = find_round_cost(tuning, protocol), find_steps_before(tuning, protocol)
@@ -149,13 +149,13 @@ def _limit_time(limits, search, rule):
 
 
 def guess_fresh_seconds(known: Iterable[Evaluation], final_steps: int, seeds: int, workers: int) -> float:
-    """About how many seconds the trainings with fresh seeds take; 0 if unknown.
+    """Estimates the duration of the trainings with fresh seeds, in seconds; 0 if unknown.
 
     Args:
       known: The evaluations of the known optimizers.
       final_steps: Gradient steps of a training, on all tasks.
-      seeds: How many fresh seeds there are.
-      workers: How many workers there are.
+      seeds: Number of fresh seeds.
+      workers: Number of workers.
     """
     seen = [e for e in known if e.steps > 0 and 0 < e.seconds < math.inf]
     steps = sum(e.steps for e in seen)

@@ -32,16 +32,16 @@ class EvolutionConfig:
 
 
 class Evolution(Algorithm):
-    """Proposes mutated strings of good rules: one token of the parent is another legal one.
+    """Proposes mutations of good rules: one token of the parent is replaced by another legal one.
 
-    Only rules that the screen lets pass join the population. Proposal k draws from (seed, k) and the population.
+    Only rules that pass the screen join the population. Proposal k draws from (seed, k) and the population.
 
     Args:
       space: A `Space`.
       config: An `EvolutionConfig`.
       seed: Seed of the rules.
-      samples: The `Sample`s of earlier steps, which are its whole state; if there are many, the last ones, with at
-        least a population that passed the screen.
+      samples: The `Sample`s of earlier steps, which are its whole state. The last ones suffice if as many as the
+        population holds passed the screen.
       sizes: Sizes of proposals that differ from the configuration's.
     """
 
@@ -66,12 +66,12 @@ class Evolution(Algorithm):
         return Proposal([self._space.decode(string) for string in strings])
 
     def learn(self, proposal: Proposal, evaluations: Sequence[Evaluation]) -> None:
-        """The proposed rules join the population; as many of the oldest die."""
+        """Adds the proposed rules to the population; as many of the oldest die."""
         self._population.extend(self._find_members(e for e in evaluations if not e.screened))
         self.metrics = {"population/mean": float(np.mean([reward for _, reward in self._population] or [0.0]))}
 
     def _find_members(self, measured):
-        """The rules that are in the space: a search may start with others."""
+        """The rules that are in the space, as (string, reward); a search may start with others."""
         found = ((self._space.embed(one.rule), one.reward) for one in measured)
         return ((string, reward) for string, reward in found if string)
 

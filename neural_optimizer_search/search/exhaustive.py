@@ -10,8 +10,8 @@ from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
 from neural_optimizer_search.search.registry import AlgorithmEntry
 
-# Strings per proposal, few of which are legal. It must not change: a proposal's strings follow from its number, and
-# how many of them are rules is unknown beforehand.
+# Strings per proposal, few of which are legal. This must not change: a proposal's strings follow from its number, and
+# the number of rules among them is unknown beforehand.
 BATCH = 1000
 
 
@@ -38,7 +38,7 @@ class Exhaustive(Algorithm):
         return Proposal([self._space.decode(string) for string in self._find_legal(first, last)], last)
 
     def learn(self, proposal: Proposal, evaluations: Sequence[Evaluation]) -> None:
-        """Notes the search's progress."""
+        """Updates the share of the strings proposed so far."""
         if proposal.drawn is not None:
             share = proposal.drawn / self._strings_in_all
             self.share, self.metrics = share, {"share_proposed": share}
@@ -47,7 +47,7 @@ class Exhaustive(Algorithm):
         tokens = np.stack(np.unravel_index(np.arange(first, last), self._space.sizes), axis=1)
         legal = np.ones(len(tokens), bool)
         for position in range(self._space.length):
-            # What follows an illegal prefix does not matter.
+            # Tokens after an illegal prefix do not matter.
             allowed = self._space.legal_tokens(tokens[:, :position])
             legal &= allowed[np.arange(len(tokens)), tokens[:, position]]
         return tokens[legal]

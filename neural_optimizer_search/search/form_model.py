@@ -1,4 +1,4 @@
-"""What the trials of a form tell about its constants: the next ones are drawn where good ones are dense."""
+"""A model of the constants of a form, fitted to its trials: it draws new values where good ones are dense."""
 
 import collections
 from collections.abc import Mapping, Sequence
@@ -61,7 +61,7 @@ def _write(tunable, value):
 def _is_whole(evaluation):
     """Whether the first training reached its end; on several tasks, whether it was trained on all.
 
-    One that ended early only has its reward until then.
+    A training that ended early only has its reward up to that point.
     """
     if evaluation.parts:
         return evaluation.status == "ok"

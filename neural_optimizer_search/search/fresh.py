@@ -1,7 +1,7 @@
 """Measures the best rules and the known optimizers once more, with seeds that the search never saw.
 
-The best of many is also the luckiest: the reward by which a rule was chosen is optimistically biased. The search's
-reward does not rank the best ten, either. Rates and schedules stay as they were.
+The best of many rules is also a lucky one, so the reward by which it was chosen is optimistically biased. Nor can the
+search's rewards rank the ten best. Rates and schedules stay the same.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ FIRST_SEED = 1000
 
 
 def choose_seeds(count: int, used: Collection[int]) -> tuple[int, ...]:
-    """The first unused seeds from `FIRST_SEED` on.
+    """The first unused seeds, starting at `FIRST_SEED`.
 
     Example:
       >>> from neural_optimizer_search.search.fresh import choose_seeds
@@ -30,9 +30,9 @@ def choose_seeds(count: int, used: Collection[int]) -> tuple[int, ...]:
 
 
 def choose_contenders(ranking: Ranking) -> list[Evaluation]:
-    """What is measured with fresh seeds: known optimizers, and the best rules that were trained to their end.
+    """The evaluations to repeat with fresh seeds: known optimizers, and the best rules that trained to the end.
 
-    A rule that diverged everywhere has no rate to be trained with.
+    Rules that diverged at every rate are left out, because they have no rate to train with.
     """
     best = [one for one in ranking.found if one.place <= SHOWN and one.evaluation.status == "ok"]
     best = sorted(best, key=lambda one: one.place)
@@ -44,13 +44,13 @@ class FreshSeeds:
 
     Args:
       executor: An `Executor`.
-      ledger: The `Ledger` of the search; what it has with these seeds is not repeated.
+      ledger: The `Ledger` of the search; trainings with these seeds that it has are not repeated.
       evaluations: The search's evaluations of the rules.
       seeds: The seeds.
 
     Attributes:
       done: Number of rules that already had all seeds.
-      best: The highest reward among these; 0 if there are none.
+      best: The highest reward of these rules; 0 if there are none.
     """
 
     def __init__(self, executor: Executor, ledger: Ledger, evaluations: Iterable[Evaluation], seeds: Sequence[int]):
@@ -75,7 +75,7 @@ class FreshSeeds:
 
         Args:
           on_evaluation: Called with each evaluation as it is recorded.
-          on_wait: Called every few seconds of waiting, with what takes long, in words; with "" if nothing does.
+          on_wait: Called every few seconds while waiting, with the work that takes long, in words; "" if none does.
 
         Raises:
           TaskFailed: If no rule can be measured.
@@ -108,7 +108,7 @@ def _ask(evaluation, seeds):
 
 
 def _complete(fresh, evaluation, seeds):
-    """The measurement under the rule's key; a rule that could not be measured gets 0 with each seed."""
+    """Adds the rule's key and setting; a rule that could not be measured gets the reward 0 with each seed."""
     rewards = (0.0,) * len(seeds) if fresh.status in FAILURES else fresh.rewards
     names = ("key", "form", "learning_rate", "schedule", "weight_decay")
     kept = {name: getattr(evaluation, name) for name in names}

@@ -1,6 +1,6 @@
-"""The mean of rewards with several seeds: its interval, and the probability that it is above another's.
+"""Statistics of rewards over several seeds: the interval of a mean, and the probability that it exceeds another.
 
-Both suppose that rewards, or their differences, are drawn from a normal distribution with unknown parameters.
+Both assume that rewards, or their differences, are normally distributed with unknown parameters.
 """
 
 import math
@@ -52,7 +52,8 @@ def find_probability(differences: Sequence[float]) -> Optional[float]:
         P(μ > 0) = T(d · √n / s)
 
     where d is the mean of the differences, s their standard deviation with n - 1 degrees of freedom, and T Student's
-    distribution function with as many: the posterior of μ with a flat prior on μ and log σ.
+    distribution function with as many degrees of freedom. This is the posterior of μ under a flat prior on μ and
+    log σ.
 
     Args:
       differences: Differences between the rewards of two rules with the same seeds.
@@ -78,9 +79,9 @@ def find_probability(differences: Sequence[float]) -> Optional[float]:
 
 
 def say_probability(probability: float) -> str:
-    """A probability in words; one that would be rounded to 0 or 1 is not called certain.
+    """Formats a probability; one that would be rounded to 0 or 1 is written as a bound.
 
-    From `NEAR` on it has three digits, because the best of ten rules needs 0.995.
+    From `NEAR` on, it has three digits, because the best of ten rules needs 0.995.
 
     Args:
       probability: In [0, 1].

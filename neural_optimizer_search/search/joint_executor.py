@@ -1,4 +1,4 @@
-"""An executor for several tasks: it tells the workers what defines the scores."""
+"""An executor for several tasks, which sends the scales of the scores to the workers."""
 
 import concurrent.futures
 import dataclasses
@@ -13,10 +13,10 @@ SCORED = (MEASURE.method, "measure_setting")  # the requests whose rewards are s
 
 
 class JointExecutor(Executor):
-    """Makes an executor measure rules on several tasks; tuned SGD and tuned Adam are measured already.
+    """Makes an executor measure rules on several tasks; tuned SGD and tuned Adam are not measured again.
 
     Args:
-      executor: An `Executor` whose workers have a `JointEvaluator`; its opener closes it.
+      executor: An `Executor` whose workers have a `JointEvaluator`; whoever opened it closes it.
       anchors: The `Anchors`.
     """
 

@@ -1,4 +1,4 @@
-"""The optimizers with which found rules are compared, as rules of the same language."""
+"""The known optimizers with which found rules are compared, as rules of the same language."""
 
 import argparse
 import difflib
@@ -15,8 +15,7 @@ from neural_optimizer_search.measuring.evaluation import FAILURES, Evaluation
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE, normalize_name
 from neural_optimizer_search.workers.executor import TaskFailed
 
-# Names of the catalogue's rows in tables; any other row keeps its name in the catalogue. The first six are the
-# paper's.
+# The names of catalogue rows in tables; any other row keeps its catalogue name. The first six are the paper's.
 TITLES = {
     "sgd": "SGD",
     "momentum": "Momentum",
@@ -34,24 +33,24 @@ THE_SIX, THE_TEN = ",".join(list(TITLES)[:6]), ",".join(list(TITLES)[:10])
 # A search for settings measures these: sweeps and fresh seeds of five more would take a tenth of its steps.
 THE_FIVE = "sgd,adam,adamw,lion,muon"
 
-# Between names: not in brackets, and not before a constant, as in "Adam, beta_1=0.8".
+# A comma that may separate names: not one before a constant, as in "Adam, beta_1=0.8".
 _COMMA = re.compile(r",(?!\s*\w+\s*=)")
 
-# What to check if no known optimizer has a reward, by their statuses.
+# What to check if no known optimizer has a reward, by status.
 _ADVICE = {
     "diverged": "Look for NaN and infinity in the data, and at what the loss computes",
     "ok": "Look at the metric: 1 must be the best value and 0 worth nothing, or lower values must be better and fall "
     "below that of the untrained model",
-    **dict.fromkeys(FAILURES, "Mend what failed"),
+    **dict.fromkeys(FAILURES, "Fix what failed"),
     "timeout": "Give a longer --timeout",
 }
 
 
 def find_known_optimizers(names: str) -> dict[str, Rule]:
-    """The rules that a text names, by their names in tables, in its order.
+    """The rules that a text names, by their names in tables, in the order of the text.
 
     Args:
-      names: Names of the catalogue, in upper or lower case, or formulas, with commas between them.
+      names: Names from the catalogue, in upper or lower case, or formulas, separated by commas.
 
     Raises:
       ValueError: If one is neither, or one is given twice.
@@ -111,7 +110,7 @@ def _check_names(text):
 
 @dataclass(frozen=True)
 class BaselineConfig:
-    """Which known optimizers are measured besides the rules that are found."""
+    """The known optimizers to measure for comparison with the found rules."""
 
     GROUPS: ClassVar[dict[str, str]] = {"baselines": "what they are compared with"}
 
@@ -140,13 +139,13 @@ def name_known_optimizer(rule: Rule, known: Mapping[str, Rule]) -> str:
 
 
 def require_reward(known: Mapping[str, Evaluation]) -> None:
-    """Checks that at least one known optimizer has a reward: else the task is at fault, and no rule has one.
+    """Checks that at least one known optimizer has a reward; otherwise the task is at fault, and no rule has one.
 
     Args:
       known: Evaluations of the known optimizers, by name.
 
     Raises:
-      TaskFailed: If none has one; the message says what was seen, and what to check.
+      TaskFailed: If none has one; the message says what happened, and what to check.
     """
     if any(evaluation.reward > 0.0 for evaluation in known.values()):
         return

@@ -1,4 +1,4 @@
-"""The leaderboard: the best rules of a search beside the known optimizers."""
+"""The leaderboard: the best rules of a search, and the known optimizers for comparison."""
 
 from collections.abc import Iterable, Sequence
 from typing import Optional
@@ -16,15 +16,15 @@ from neural_optimizer_search.search.verdict import find_verdict, least_probabili
 
 FORMULA = "update rule (w <- w - rate * rule)"
 FOUND_AS = "found as: "
-LETTERS = 20  # of a task's name above its column
+LETTERS = 20  # maximum length of a task's name above its column
 
 
 def format_leaderboard(ranking: Ranking, words: ScoreWords, steps: int, count: int = SHOWN) -> str:
-    """A table as text. With fresh seeds its first line is the verdict.
+    """Formats the leaderboard as text. With fresh seeds, its first line is the verdict.
 
     Args:
       ranking: A `Ranking`.
-      words: The name of the number beside the reward.
+      words: The `ScoreWords` of the table.
       steps: Gradient steps of a training.
       count: Number of rules to show.
     """
@@ -35,7 +35,7 @@ def format_leaderboard(ranking: Ranking, words: ScoreWords, steps: int, count: i
         [
             *(_begin(ranking, steps) if is_fresh else []),
             header,
-            *(rows[: len(shown)] or ["      No rule was found that is no known optimizer."]),
+            *(rows[: len(shown)] or ["      No rule was found other than known optimizers."]),
             "",
             "The same protocol, known optimizers:",
             *rows[len(shown) :],
@@ -64,8 +64,8 @@ SHORTENED = (
     '"found as" is what was trained, with the rate beside it, and what code here uses.'
 )
 TUNED = (
-    "tuned: with the constants, the rate, the schedule and the weight decay that were best among many; of the known\n"
-    "optimizers those that did best were tuned likewise."
+    "tuned: with the constants, the rate, the schedule and the weight decay that were best among many; the best\n"
+    "known optimizers were tuned in the same way."
 )
 SETTINGS = "In brackets: the schedule of the rate and the weight decay, if any."
 OPTIMISM = {
@@ -118,7 +118,7 @@ def _numbers(ranking, evaluation, one):
 
 
 def format_rate(rate: Optional[float]) -> str:
-    """A learning rate; "-" if all of them diverged."""
+    """A learning rate as text; "-" if every rate diverged."""
     return "-" if rate is None else f"{rate:.3g}"
 
 
@@ -135,7 +135,7 @@ def _describe(ranking, one):
 
 
 def name_known(known: Sequence[tuple[str, Evaluation]]) -> list[str]:
-    """The text before the rule of each known optimizer: its name, if it has one, and spaces.
+    """The text before the rule of each known optimizer: its name, padded with spaces; "" if it has none.
 
     Args:
       known: The (name, evaluation) of each.
@@ -146,7 +146,7 @@ def name_known(known: Sequence[tuple[str, Evaluation]]) -> list[str]:
 
 
 def describe_known(known: Sequence[tuple[str, Evaluation]]) -> list[tuple[Evaluation, str]]:
-    """Known optimizers, the best first, each with its name, if it has one, and its rule as a row shows them.
+    """The known optimizers, best first, each with the text of its row: its name, if it has one, and its rule.
 
     Args:
       known: The (name, evaluation) of each.

@@ -1,4 +1,4 @@
-"""When a search ends: after so many rules, gradient steps, minutes, or rules without improvement."""
+"""The limits of a search: on rules, gradient steps, minutes, and rules without improvement."""
 
 import dataclasses
 import math
@@ -15,8 +15,8 @@ class Spent(NamedTuple):
 
     Attributes:
       rules: Number of rules trained.
-      steps: Gradient steps of the rules learned from, including known optimizers.
-      patience: Number of rules trained since the last best one.
+      steps: Number of gradient steps of the rules learned from, including known optimizers.
+      patience: Number of rules trained since the best one was found.
       minutes: Minutes of this command; a resumed search starts again from 0.
     """
 
@@ -28,17 +28,17 @@ class Spent(NamedTuple):
 
 @dataclass(frozen=True)
 class Limits:
-    """What ends a search: the limit that is reached first. None sets no limit.
+    """The limits of a search, which ends when the first of them is reached; None sets no limit.
 
-    After `steps`, `patience` or `minutes` nothing more is proposed, and what is in progress is finished; `rules` is
-    met exactly, and no round of tuning goes beyond `steps`. All limits but `minutes` depend only on what was learned
-    from, not on the number of workers or on where a search was stopped.
+    After `steps`, `patience` or `minutes`, nothing more is proposed, and work in progress is finished. `rules` is met
+    exactly, and no round of tuning exceeds `steps`. All limits except `minutes` depend only on what was learned from,
+    not on the number of workers or on where a search was stopped.
 
     Args:
       rules: Number of rules to train; those that were screened out, repeated or cached do not count.
       steps: Number of gradient steps to spend.
       patience: Number of rules to train without a new best one that beats the last beyond the noise of its seeds.
-      minutes: Wall-clock time.
+      minutes: Minutes of wall-clock time.
 
     Example:
       >>> from neural_optimizer_search.search.limits import Limits, Spent
@@ -56,7 +56,7 @@ class Limits:
 
     @property
     def given(self) -> Mapping[str, float]:
-        """The limits that there are, by name."""
+        """The limits that are set, by name."""
         return {name: limit for name, limit in dataclasses.asdict(self).items() if limit is not None}
 
     def find_reached(self, spent: Spent) -> Optional[str]:
@@ -69,14 +69,14 @@ class Limits:
         return _WORDS[name].format(limit, s="" if limit == 1 else "s")
 
     def find_left(self, spent: Spent, before: int) -> dict[str, float]:
-        """The number of rules until each limit, if they cost as much as those before; the nearest limit first.
+        """The number of rules until each limit, if they cost as much as the earlier ones; the nearest limit first.
 
         Args:
-          spent: What was spent.
-          before: Number of its rules that an earlier command has trained.
+          spent: What was spent so far.
+          before: Number of these rules that earlier commands trained.
 
         Returns:
-          Rules by the names of limits; inf for a limit that is never reached.
+          The number of rules by the limit's name; inf for a limit that is never reached.
         """
         here, rules = max(spent.rules - before, 1), max(spent.rules, 1)
         costs = {"rules": 1.0, "steps": spent.steps / rules, "patience": 1.0, "minutes": spent.minutes / here}
@@ -85,7 +85,7 @@ class Limits:
         return dict(sorted(left.items(), key=lambda item: item[1]))
 
     def describe_shares(self, spent: Spent, before: int) -> str:
-        """How far each limit is, in words; the first one will end the search. "" if rules are the only limit."""
+        """The used share of each limit in words, the nearest limit first; "" if rules are the only limit."""
         if not set(self.given) - {"rules"}:
             return ""
         names = self.find_left(spent, before)
@@ -95,7 +95,7 @@ class Limits:
 
 
 def find_spent(recorder: EvaluationRecorder, began: float) -> Spent:
-    """What a search has spent since it began, at a time of `time.monotonic`."""
+    """What a search has spent; `began` is the `time.monotonic` at which its minutes began."""
     return Spent(recorder.trained, recorder.steps, recorder.waited, (time.monotonic() - began) / 60)
 
 

@@ -1,7 +1,7 @@
 """Local search: strings near those of the few best behaviours, from which a model chooses the most promising.
 
-The parents have different behaviours: of five spellings of the same one, four would have children in vain. Children
-cost nothing before they are measured, so many are made and few are proposed.
+The parents have different behaviours, because several spellings of one behaviour would have redundant children.
+Children cost nothing until they are measured, so many are generated and few are proposed.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,7 +20,7 @@ from neural_optimizer_search.search.registry import AlgorithmEntry
 from neural_optimizer_search.search.string_model import StringModelConfig, score_strings
 from neural_optimizer_search.search.variation import MUTATION_TRIES, cross, draw_string, mutate
 
-TRIES = 5  # for each string that is to be found
+TRIES = 5  # per string to find
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,14 @@ class LocalConfig:
 
     Args:
       batch_size: Strings per proposal.
-      candidates: Number of strings that these are chosen from; for a proposal of another size, in proportion.
+      candidates: Number of strings from which they are chosen, in proportion for a proposal of another size.
       parents: The number of best distinct behaviours that have children; with fewer known, strings are random.
       random_share: Share of the candidates that are random, so that a search does not stay where it began.
       crossover_share: Share of the other candidates that take a span of tokens from another parent.
       twice_share: Share of the candidates without crossover in which two tokens change.
-      patience: Number of strings in a row that were nothing new, after which children are proposed in the order in
-        which they are made: the most promising one may be a known one in another spelling.
-      model: A `StringModelConfig`; None proposes children in the order in which they are made.
+      patience: Number of consecutive strings without anything new, after which children are proposed in the order in
+        which they are generated, because the most promising one may be a known one in another spelling.
+      model: A `StringModelConfig`; None proposes children in the order in which they are generated.
 
     Raises:
       ValueError: If a value is out of range.
@@ -57,7 +57,7 @@ class LocalConfig:
 
 
 class Parent(NamedTuple):
-    """A string, its reward, and the key of its evaluation, which is that of its behaviour."""
+    """A string, its reward, and the key of its evaluation, which identifies its behaviour."""
 
     reward: float
     key: str
@@ -67,7 +67,8 @@ class Parent(NamedTuple):
 class Local(Algorithm):
     """Proposes neighbours of the best strings; proposal k draws from (seed, k) and from what was learned.
 
-    No string is proposed that was learned from before. Rules that the space cannot spell are skipped.
+    Strings learned from are not proposed again while new ones can be found. Rules that the space cannot spell are
+    skipped.
 
     Args:
       space: A `Space`.
@@ -117,7 +118,7 @@ class Local(Algorithm):
         return Proposal([self._space.decode(string) for string in strings])
 
     def learn(self, proposal: Proposal, evaluations: Sequence[Evaluation]) -> None:
-        """Makes the best of the rules parents, no matter which algorithm proposed them."""
+        """Turns the best of the rules into parents, no matter which algorithm proposed them."""
         for evaluation in evaluations:
             self._add(evaluation)
         self.metrics = {"parents/mean": float(np.mean([parent.reward for parent in self.best] or [0.0]))}
@@ -139,7 +140,7 @@ class Local(Algorithm):
             self._add_parent(measured, string)
 
     def _add_parent(self, measured, string):
-        # Only the best of each behaviour, and of each string whose constants were tuned.
+        # Keep only the best of each behaviour, and of each string, because tuning constants gives a string several.
         rivals = [one for one in self.best if one.key == measured.key or one.string == string]
         if all(measured.reward > one.reward for one in rivals):
             others = [one for one in self.best if one not in rivals]
@@ -151,7 +152,7 @@ class Local(Algorithm):
         return len(self.best) < self._config.parents
 
     def _find_new(self, count, rng):
-        """So many distinct new strings, filled up with any others if there are not enough."""
+        """At most `count` distinct new strings; if none can be found, `count` random ones."""
         strings: dict[tuple[int, ...], None] = {}
         for _ in range(MUTATION_TRIES + TRIES * count):
             string = self._vary(rng)

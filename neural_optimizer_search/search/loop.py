@@ -1,4 +1,4 @@
-"""The search loop: an algorithm proposes rules, each new one is trained once, everything is recorded."""
+"""The search loop: an algorithm proposes rules, each new one is trained once, and everything is recorded."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,10 +11,10 @@ from neural_optimizer_search.search.constants import Rounds
 from neural_optimizer_search.search.limits import Limits, find_spent
 from neural_optimizer_search.search.recorder import EvaluationRecorder, Screened
 
-# Number of steps without a new rule after which a search is over: its algorithm only proposes what it has seen.
+# A search ends after this many steps without a new rule, because its algorithm only proposes what it has seen.
 IDLE_STEPS = 200
-# Saving a controller costs as much as its step; redoing ten steps, whose rules the ledger knows, costs a second.
-# A pipeline runs empty every so many proposals: only there can a search resume as if it had not stopped.
+# Saving a controller costs as much as its step; repeating ten steps, whose rules the ledger knows, costs a second.
+# After this many proposals, a pipeline runs empty: only there can a search resume as if it had never stopped.
 STEPS_PER_SAVE = 10
 
 
@@ -24,8 +24,8 @@ class SearchStep(NamedTuple):
     Attributes:
       number: Its number, from 0.
       evaluations: The evaluations learned from.
-      trained: Number of rules trained by then.
-      best: The best reward by then.
+      trained: Number of rules trained so far.
+      best: The best reward so far.
       staleness: Number of steps between the proposal and this step, which learned from it.
     """
 
@@ -39,8 +39,9 @@ class SearchStep(NamedTuple):
 class _InFlight(NamedTuple):
     """A proposal whose rules are being measured; `number` steps were done when it was made.
 
-    `claimed` is the number of rules that nothing before it has measured, or will. `unmeasured` has the keys of its
-    rules except those already seen to be measured: checking these again in hundreds of proposals doubles the time.
+    `claimed` is the number of its rules that nothing earlier has measured, or will measure. `unmeasured` has the keys
+    of its rules that are not known to be measured: checking the others again in hundreds of proposals would double
+    the time.
     """
 
     number: int
@@ -51,7 +52,7 @@ class _InFlight(NamedTuple):
 
 
 class _Outcome(NamedTuple):
-    """What is learned from in a step; for a proposal, also the batch that counts as known from then on."""
+    """The evaluations that a step learns from; for a proposal, also its batch, which then counts as known."""
 
     proposal: Proposal
     evaluations: Sequence[Evaluation]
@@ -73,9 +74,9 @@ def step(
 
 
 def rewind(ledger: Ledger) -> None:
-    """Makes a search with a pipeline resume where nothing was in progress, before its algorithm reads the ledger.
+    """Rewinds a search with a pipeline to its last step at which nothing was in progress.
 
-    The ledger forgets the later steps, but keeps what was measured in them.
+    Call it before the algorithm reads the ledger. The ledger forgets the later steps, but keeps their evaluations.
     """
     tuned, number = ledger.find_tuned_steps(), ledger.steps
     late = (number - len(tuned)) % STEPS_PER_SAVE
@@ -96,24 +97,24 @@ def search(
 ) -> Iterator[SearchStep]:
     """Runs an algorithm until a limit is reached or it has nothing left to propose.
 
-    If `limits.rules` is reached within a proposal, its other rules are left, and it is neither learned from nor
-    recorded as a step: as if the search had been interrupted there. With a larger budget the algorithm proposes it
-    again. A round that does not fit into the rest of `limits.steps` is broken off in the same way.
+    If `limits.rules` is reached within a proposal, its other rules are not trained, and it is neither learned from
+    nor recorded as a step, as if the search had been interrupted there. With a larger budget, the algorithm proposes
+    it again. A round that does not fit into the rest of `limits.steps` is cut short in the same way.
 
-    A search whose ledger holds earlier steps continues after the last one that the algorithm has saved; what it
-    proposes again on its way to where it was, the ledger knows.
+    A search whose ledger has earlier steps continues after the last one that the algorithm saved. The rules that it
+    proposes again are in the ledger, and are not trained again.
 
     Args:
       algorithm: An `Algorithm`.
       recorder: An `EvaluationRecorder`.
       ledger: The `Ledger` of the run.
       limits: The `Limits`; their minutes begin with the first step.
-      ahead: With 0, the algorithm learns from its proposals in their order, and a search is repeatable. Otherwise it
-        makes more while fewer rules than this are being measured, and learns from whichever is finished first, so
-        that no worker ever waits.
-      rounds: `Rounds` of tuning; the result of each is learned in a separate step. None for none.
-      pipeline: Number of proposals that may be in progress besides the oldest: while workers measure them, the
-        algorithm learns from the oldest, and makes the next. With 0 it learns from each before it makes the next.
+      ahead: With 0, the algorithm learns from its proposals in order, and a search is repeatable. Otherwise it makes
+        more while fewer rules than this are being measured, and learns from whichever is finished first, so that no
+        worker ever waits.
+      rounds: The `Rounds` of tuning; the result of each is learned in a separate step. None for none.
+      pipeline: Number of proposals that may be in progress in addition to the oldest: while workers measure them, the
+        algorithm learns from the oldest, and makes the next. With 0, it learns from each before it makes the next.
 
     Yields:
       A `SearchStep` after each step. It ends early after `IDLE_STEPS` steps without a new rule.
@@ -129,14 +130,13 @@ def search(
     in_flight: list[_InFlight] = []
 
     def is_round_due():
-        # It does not matter whether the last of the allowed rules was trained: with a larger budget, this round also
-        # runs.
+        # The limit on rules does not matter: with a larger budget, this round would run as well.
         spent = find_spent(recorder, began)._replace(rules=0)
         return rounds and not rounds.is_over and rounds.is_due and limits.find_reached(spent) is None
 
     def may_propose():
-        # Rules that were trained before an interruption are proposed again, and all of a step is learned from.
-        # Near the limit of steps, nothing is proposed besides others: what is in progress may take all that is left.
+        # Rules that were trained before an interruption are proposed again, so that a whole step is learned from.
+        # Near the limit on steps, nothing is proposed while rules are in progress: they may take all that is left.
         spent, in_work = find_spent(recorder, began), sum(one.claimed for one in in_flight)
         spent = spent._replace(rules=trained, steps=spent.steps + in_work * recorder.most_steps)
         if exhausted or idle >= IDLE_STEPS or (rounds and rounds.is_over) or limits.find_reached(spent):
@@ -148,11 +148,11 @@ def search(
         return recorder.pending_count < ahead or (len(in_flight) <= pipeline and proposed % STEPS_PER_SAVE > 0)
 
     def may_begin_here():
-        """Whether a search that resumes from here proposes what this one does."""
+        """Whether a search that resumes from here makes the same proposals."""
         return ahead or not pipeline or (proposed - len(in_flight)) % STEPS_PER_SAVE == 0
 
     def save_if_due():
-        # Not before more is proposed, which changes nothing that is saved: workers have something to do meanwhile.
+        # Called after the next proposals, which change nothing that is saved, so that workers are busy meanwhile.
         nonlocal saved
         if number - saved >= STEPS_PER_SAVE and may_begin_here():
             algorithm.save()
@@ -160,11 +160,11 @@ def search(
 
     while True:
         outcome = None
-        # With a pipeline, nothing else is in progress then: a round must not go beyond the steps that are left.
+        # With a pipeline, a round waits until nothing else is in progress: it must not exceed the steps left.
         while not outcome and (ahead or not in_flight) and is_round_due():
             outcome = _carry_out(rounds, number, None if limits.steps is None else limits.steps - recorder.steps)
-        # In order, and not before everything is proposed that may be: what a proposal knows must not depend on
-        # timing.
+        # In order, and only when nothing more may be proposed: the evaluations that a proposal depends on must not
+        # depend on timing.
         if ahead or not may_propose():
             outcome = outcome or _finish(in_flight if ahead else in_flight[:1], recorder, number)
         if outcome:
@@ -174,7 +174,7 @@ def search(
                 in_flight.remove(outcome.source)
             algorithm.learn(outcome.proposal, evaluations)
             recorder.settle(outcome.batch)
-            # In this order: a step whose samples are recorded but whose state is not is repeated.
+            # In this order, because a step whose samples are recorded, but not its state, is repeated.
             ledger.add_samples(number, evaluations, outcome.staleness, tuned=not outcome.batch)
             number += 1
             before, trained = trained, ledger.trained

@@ -21,7 +21,7 @@ ARCHIVE, PUBLISHED, NONE = "archive", "catalogue", "none"
 
 
 def find_rule(text: str) -> Rule:
-    """Finds the rule that a text names: RUN#K is that of rank K in the leaderboard of the run in a directory.
+    """Finds the rule that a text names; RUN#K is the rule of rank K in the leaderboard of the run in directory RUN.
 
     Raises:
       ValueError: If there is no such rule; the message says why.
@@ -44,10 +44,10 @@ def find_rules(texts: Sequence[str]) -> list[Rule]:
     """Finds the rules that texts name, each once, in their order.
 
     Args:
-      texts: Formulas, names of the catalogue and what `find_rule` takes; names of files: text files with a formula, a
-        name or a `Rule.to_json` per line and comments after "#", or JSON files with a list of rules; "run:RUN", the
-        best rules of a run; "catalogue", the published rules; "archive", the shipped best of other searches. Or
-        "none", alone.
+      texts: Formulas, names from the catalogue and other texts that `find_rule` accepts; names of files: text files
+        with a formula, a name or a `Rule.to_json` per line and comments after "#", or JSON files with a list of
+        rules; "run:RUN", the best rules of a run; "catalogue", the published rules; "archive", the shipped best rules
+        of other searches. Or "none" alone.
 
     Raises:
       ValueError: If a text names no rule; the message says which, and why.
@@ -89,7 +89,7 @@ def read_starts(path: Path) -> list[Start]:
     text = read_text(path)
     found = _read_json(text, path) if path.suffix == ".json" else list(_read_lines(text, path))
     if not found:
-        raise Damaged(f"{path} has no rule: a formula a line was expected.")
+        raise Damaged(f"{path} has no rule: one formula per line was expected.")
     return found
 
 
@@ -105,14 +105,14 @@ def _find_some(text: str) -> Iterable[Start]:
 
 
 def _make_start(contender):
-    """A rule of a run, with its setting, unless a sweep found that for the rule as it is."""
+    """The `Start` of a rule of a run, with its setting unless a sweep found that setting."""
     e = contender.evaluation
     is_tuned = e.has_one_setting and not e.sweep
     return Start(e.rule, (e.learning_rate, e.schedule, e.weight_decay) if is_tuned else None)
 
 
 def _make_named_start(row):
-    """A row of the catalogue, with its setting, if it was found with one."""
+    """The `Start` of a row of the catalogue, with its setting if it was found with one."""
     return Start(row.rule, (row.learning_rate, row.schedule, row.weight_decay) if row.schedule else None)
 
 
@@ -143,7 +143,7 @@ def _has_place(text):
 
 
 def _parse(text):
-    """The rule of a name or a formula; raises a ValueError whose message begins with what was received."""
+    """The `Start` of a name or a formula; raises a ValueError whose message begins with what was received."""
     name = normalize_name(text)
     if name in CATALOGUE:
         return _make_named_start(CATALOGUE[name])
@@ -158,7 +158,7 @@ def _parse(text):
 
 
 def _require_recordable(rule):
-    """Checks a rule: a run records its rules, and cannot read one that a search would not propose."""
+    """Returns the rule as a run would read it back; raises a ValueError if a run cannot record it."""
     try:
         return read_rule(write_rule(rule))
     except Damaged as error:
@@ -179,8 +179,8 @@ def _find_in_run(text):
     found = _read_run(run)
     if place > len(found):
         raise ValueError(
-            f"must be RUN#K with K at most {len(found)}: so many rules of {run} trained to the end and are no known "
-            f"optimizer. Received: {place}."
+            f"must be RUN#K with K at most {len(found)}, the number of rules of {run} that trained to the end, "
+            f"without known optimizers. Received: {place}."
         )
     return found[place - 1]
 
@@ -190,7 +190,7 @@ def _find_best(run):
         raise ValueError(f"must be {RUN}RUN, where RUN is the directory of a run. Received: {RUN!r}.")
     found = _read_run(run)
     if not found:
-        raise ValueError(f"must be rules, and none of {run} trained to the end that is no known optimizer.")
+        raise ValueError(f"must be rules, and none of {run} trained to the end, apart from known optimizers.")
     return found[:SHOWN]
 
 
@@ -217,7 +217,7 @@ def _read_json(text, path) -> list[Start]:
     try:
         content: Any = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise Damaged(f"{path} is no JSON: {error!s:.100}.") from None
+        raise Damaged(f"{path} is not JSON: {error!s:.100}.") from None
     if isinstance(content, dict) and "rules" in content:
         content = content["rules"]
     entries = content if isinstance(content, list) else [content]
@@ -226,5 +226,5 @@ def _read_json(text, path) -> list[Start]:
         try:
             found.append(Start(Rule.from_json(json.dumps(entry))))
         except (ValueError, RecursionError):
-            raise Damaged(f"entry {number} of {path} is no rule as Rule.to_json writes it.") from None
+            raise Damaged(f"entry {number} of {path} is not a rule as Rule.to_json writes it.") from None
     return found

@@ -1,4 +1,4 @@
-"""Which search a command line means: a new one in its own directory, or one to resume."""
+"""Opens the search that a command line means: a new one in its own directory, or one to resume."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -37,17 +37,17 @@ from neural_optimizer_search.search.registry import (
     title_of,
 )
 
-# Letters of tasks in the name of a run's directory; a single name may be longer.
+# Maximum length of several tasks in the name of a run's directory; a single task may be longer.
 LONGEST_TASKS = 80
 
 
 class OpenSearch(NamedTuple):
-    """A search that may be written.
+    """A search that is open for writing.
 
     Attributes:
       config: Its `SearchConfig`.
       out: Its directory.
-      ledger: Its `Ledger`, which no other process can open for writing now.
+      ledger: Its `Ledger`, which no other process can open for writing meanwhile.
     """
 
     config: SearchConfig
@@ -56,9 +56,9 @@ class OpenSearch(NamedTuple):
 
 
 def follow_recipe(p: Parser, given: Mapping[str, Any]) -> dict[str, Any]:
-    """What was given on the command line, with the flags that its recipe stands for, which it prints.
+    """Adds the flags that the recipe stands for to those on the command line, and prints them.
 
-    Ends the command if it resumes a run, which has its own flags.
+    Ends the command if it resumes a run, which keeps its own flags.
     """
     if "recipe" not in given:
         return dict(given)
@@ -72,9 +72,9 @@ def follow_recipe(p: Parser, given: Mapping[str, Any]) -> dict[str, Any]:
     ]
     print(f"{recipe.paper}: {flags.command('nos-search', SearchConfig, recipe.flags)}")
     if others:
-        print(f"Given beside it: {'; '.join(others)}.")
-    print(f"The paper leaves open, and this is chosen here: {recipe.chosen}.")
-    print(f"No flag turns off: {ALWAYS}.", flush=True)
+        print(f"Overridden by your flags: {'; '.join(others)}.")
+    print(f"Chosen here, because the paper leaves it open: {recipe.chosen}.")
+    print(f"Differences that no flag turns off: {ALWAYS}.", flush=True)
     # Composed forms have no depth.
     unused = {"depth"} if given.get("space") == COMPOSED else set()
     return {**{name: value for name, value in recipe.flags.items() if name not in unused}, **given}
@@ -131,7 +131,7 @@ def open_old(p: Parser, given: Mapping[str, Any]) -> OpenSearch:
     except FileNotFoundError as error:
         p.error(f"argument --resume: {out} is not a run: {error}")
     except (OSError, sqlite3.OperationalError) as error:
-        p.error(f"argument --resume: {out} cannot be opened now: {error}. Mend that, and try again.")
+        p.error(f"argument --resume: {out} cannot be opened now: {error}. Fix that, and try again.")
     except (ValueError, sqlite3.Error) as error:
         p.error(f"argument --resume: {out} is not a run: {error}")
     try:
@@ -143,7 +143,7 @@ def open_old(p: Parser, given: Mapping[str, Any]) -> OpenSearch:
         p.error(f"argument --resume: {error}")
     except sqlite3.OperationalError as error:
         ledger.close()
-        p.error(f"argument --resume: {out} cannot be written now: {error}. It is whole; mend that, and try again.")
+        p.error(f"argument --resume: {out} cannot be written now: {error}. It is intact; fix that, and try again.")
     except BaseException:  # however the command ends, it releases the ledger at once
         ledger.close()
         raise
@@ -169,7 +169,7 @@ def _read_config(p, given, out, ledger):
 
 
 def _note_batch_size(p, before, config, out, ledger):
-    """Keeps the earlier size of proposals that may be partly measured: they are proposed again."""
+    """Keeps the earlier size of proposals that may be partly measured, because they are proposed again."""
     try:
         if config.batch_size != before:
             ledger.change_batch_size(before, config.batches_ahead)
@@ -178,7 +178,7 @@ def _note_batch_size(p, before, config, out, ledger):
 
 
 def _check_fresh_seeds(p, count, out, ledger):
-    """Does not allow fewer fresh seeds: measurements stay, so some rules would have more seeds than others."""
+    """Refuses fewer fresh seeds: earlier measurements are kept, so some rules would have more seeds than others."""
     try:
         measured = max((len(e.seeds) for e in ledger.fresh_evaluations().values()), default=0)
     except Damaged as error:
@@ -190,9 +190,9 @@ def _check_fresh_seeds(p, count, out, ledger):
 
 
 def find_start(p: Parser, config: SearchConfig) -> list[Start]:
-    """The rules to start with, as they are now: a run keeps them, whatever happens to their files.
+    """Finds the rules to start with; a run keeps them, whatever happens to their files later.
 
-    Ends the command with one line if the flag names none.
+    Ends the command with one line if the flag does not name rules.
     """
     try:
         return find_starts(config.starts_with)

@@ -1,4 +1,4 @@
-"""What a command does with the user's own task before the first rule; a shipped task passes unchanged."""
+"""Describes and checks the user's own task before the first rule; a shipped task passes unchanged."""
 
 import dataclasses
 import sys
@@ -20,8 +20,8 @@ class PreparedTask(NamedTuple):
     """A task whose rewards will be meaningful, as far as can be seen beforehand.
 
     Attributes:
-      task: The `Task` for the workers. A user's own task knows what its data must be.
-      identity: What `Task.identity` gives; for a user's own task, that of its fingerprint.
+      task: The `Task` for the workers. A user's own task knows which data it must have.
+      identity: The result of `Task.identity`; for a user's own task, that of its fingerprint.
       fingerprint: Fingerprint of a user's own task; None for a shipped one.
     """
 
@@ -33,7 +33,7 @@ class PreparedTask(NamedTuple):
 def recall_task(task: Task, protocol: Protocol, recorded: Optional[Fingerprint]) -> Optional[PreparedTask]:
     """A task as it was described before, if its code is the same; None if it has to be described again.
 
-    In that case, only the workers can notice other data, if any start.
+    The data are not compared: only workers, if any start, can notice that they have changed.
 
     Args:
       task: The `Task`.
@@ -51,20 +51,20 @@ def _prepare(task, protocol, fingerprint):
 
 
 class TaskRecord(Contract):
-    """Where a run, such as its `Ledger`, records the user's own task with which it continues."""
+    """The part of a run, such as its `Ledger`, that records the user's own task with which it continues."""
 
     @property
     def fingerprint(self) -> Optional[Fingerprint]:
-        """What was recorded; None if nothing was."""
+        """The recorded fingerprint; None if there is none."""
         ...
 
     def set_fingerprint(self, fingerprint: Fingerprint, change: str = "") -> None:
-        """Records it, and in words what has changed."""
+        """Records a fingerprint, and what has changed, in words."""
         ...
 
 
 class ChangedTask(ValueError):
-    """A run is resumed with another task than it began with; the message says what differs."""
+    """A run was resumed with a task that differs from the one it began with; the message says how."""
 
 
 def prepare_task(

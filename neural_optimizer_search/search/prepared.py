@@ -1,4 +1,4 @@
-"""What a search measures rules on, from its flags: one task or several."""
+"""Prepares the task, or the several tasks, on which a search measures rules."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from neural_optimizer_search.tasks.task import Task
 
 
 class PreparedSearch(NamedTuple):
-    """What the workers of a search get, and what its rewards depend on.
+    """The task and the protocol for the workers of a search, and the identities that its rewards depend on.
 
     Attributes:
       task: The `Task`; for several, a `JointTask`.
@@ -46,11 +46,11 @@ class PreparedSearch(NamedTuple):
 
 
 def join_identities(identities: Sequence[Optional[str]], anchors: Optional[Anchors] = None) -> Optional[str]:
-    """A text that differs whenever a joint reward on some tasks may differ; None if one of them has no identity.
+    """A text that changes whenever a joint reward on the tasks may change; None if one of them has no identity.
 
     Args:
       identities: The `Task.identity` of each task.
-      anchors: What defines the scores on several tasks.
+      anchors: The `Anchors`, which define the scores on several tasks.
     """
     known = [identity for identity in identities if identity is not None]
     if len(known) < len(identities):
@@ -61,7 +61,7 @@ def join_identities(identities: Sequence[Optional[str]], anchors: Optional[Ancho
 def prepare_search(
     config: SearchConfig, ledger: Ledger, tracebacks: Path, way_on: str, may_change: bool = False
 ) -> PreparedSearch:
-    """Describes and checks each of the user's own tasks, and records which one it is.
+    """Describes and checks each of the user's own tasks, and records its fingerprint.
 
     If a search has nothing left to do, only the code of the task is examined.
 
@@ -77,7 +77,7 @@ def prepare_search(
       Damaged: If the ledger's fingerprint or end is invalid.
     """
     describe, in_place = config.make_describer(), ledger.require_in_place
-    # Nothing will be measured: what the task was is enough.
+    # Nothing will be measured, so the recorded description is enough.
     recalls = has_ended(config, ledger) and not may_change
     found = config.find_each()
 
@@ -109,7 +109,7 @@ def _record_one(ledger, prepared, way_on, may_change):
 
 
 class _OneOfSeveral(NamedTuple):
-    """Where a run of several tasks records one of them: a `TaskRecord`."""
+    """The `TaskRecord` of one task in a run on several."""
 
     name: str
     ledger: Ledger

@@ -1,4 +1,4 @@
-"""What a search shows while it runs: a progress bar, and TensorBoard."""
+"""Shows the progress of a search: a progress bar, and scalars for TensorBoard."""
 
 import math
 import time
@@ -20,8 +20,8 @@ class RuleBar(ProgressBar):
       total: Number of rules to train; None if unknown.
       unit: The name of the unit.
       done: Number of rules that were trained before.
-      best: The highest reward before.
-      counts_cached: Whether rules count that another search has measured, which are not trained.
+      best: The highest reward so far.
+      counts_cached: Whether to count rules from the cache, which are not trained.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class RuleBar(ProgressBar):
             self.advance()
 
     def count(self, counts: Mapping[str, int]) -> None:
-        """Shows what became of the rules: `Ledger.counts`."""
+        """Shows the outcomes of the rules, given `Ledger.counts`."""
         passed = counts["sampled"] - counts["screened"]
         shares = {"passed the screen": passed, "alike": counts["alike"], "cached": counts["cached"]}
         shown = [f", {count / counts['sampled']:.0%} {name}" for name, count in shares.items() if count]
@@ -49,13 +49,13 @@ class RuleBar(ProgressBar):
         self._write_note(self.done)
 
     def approach(self, limits: Limits, spent: Spent, before: int, share: Optional[float]) -> None:
-        """Shows what will end the search, and when, if the rest goes on as before.
+        """Shows what will end the search, and when, if it continues at the same pace.
 
         Args:
           limits: Its `Limits`.
-          spent: What it has spent of them.
-          before: Number of rules that an earlier command has trained.
-          share: The share of all proposals made so far; None if they could go on forever.
+          spent: How much of them it has spent.
+          before: Number of rules that earlier commands trained.
+          share: The share of all proposals made so far; None if they never run out.
         """
         left = limits.find_left(spent, before)
         if share:
@@ -84,7 +84,7 @@ class RuleBar(ProgressBar):
 
 
 def describe_counts(counts: Mapping[str, int]) -> str:
-    """What became of all proposed rules, in a sentence: `Ledger.counts`."""
+    """The outcomes of all proposed rules in a sentence, given `Ledger.counts`."""
     before = ", ".join(
         f"{counts[name]} {words}"
         for name, words in (
@@ -102,12 +102,12 @@ def describe_counts(counts: Mapping[str, int]) -> str:
 
 
 def describe_cached(known: int) -> str:
-    """How many known optimizers came from the cache, in a sentence; "" for none."""
+    """The number of known optimizers from the cache, in a sentence; "" for none."""
     return f" {known} known optimizer{' was' if known == 1 else 's were'} cached." if known else ""
 
 
 def describe_steps(steps: Mapping[str, int]) -> str:
-    """How many gradient steps were spent on what, in a line: `Ledger.count_steps`; "" if that is unknown."""
+    """The gradient steps by purpose in a line, given `Ledger.count_steps`; "" if they are unknown."""
     parts = [f"{count:,} on {name}" for name, count in steps.items() if count]
     return f"\n{sum(steps.values()):,} gradient steps: {', '.join(parts)}." if parts else ""
 

@@ -10,7 +10,7 @@ from neural_optimizer_search.search.algorithm import Algorithm, Proposal
 from neural_optimizer_search.search.batch_sizes import OWN, BatchSizes
 from neural_optimizer_search.search.registry import AlgorithmEntry
 
-BATCH = 20  # the screen passes some of them, which together keep the workers busy
+BATCH = 20  # enough of them pass the screen to keep the workers busy
 
 
 class RandomSearch(Algorithm):
@@ -35,7 +35,7 @@ class RandomSearch(Algorithm):
         return Proposal([self._space.decode(string) for string in tokens])
 
     def learn(self, proposal: Proposal, evaluations: Sequence[Evaluation]) -> None:
-        """Does nothing: that is what makes it the control."""
+        """Does nothing, which makes it the control."""
 
     def restore(self) -> int:
         return self._completed

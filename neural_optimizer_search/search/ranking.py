@@ -1,4 +1,4 @@
-"""The rules that a search found, each behaviour once and the best first, and the known optimizers beside them."""
+"""Ranks the rules that a search found, each behaviour once and best first, and the known optimizers."""
 
 import collections
 import contextlib
@@ -25,13 +25,13 @@ from neural_optimizer_search.search.known_optimizers import (
 )
 
 SHOWN = 10  # rules that are measured with fresh seeds, and that tables show
-FRESH_SEEDS = 10  # with which they are measured, by default
+FRESH_SEEDS = 10  # number per rule, by default
 NO_FRESH_SEEDS = (
     "No fresh seeds: these rewards are optimistically biased. "
     f"For a verdict: nos-search --resume RUN --fresh_seeds {FRESH_SEEDS}"
 )
-# Shown rules behave less alike than this: the last finds of a search are neighbours of its best rules, and ten of
-# these are all the same to a user. Next to a known optimizer, only rules that behave like it are left out.
+# No two shown rules behave as much alike as this: the last finds of a search are neighbours of its best rules, and
+# ten of these are all the same to a user. Rules near a known optimizer are left out only if they behave like it.
 DIFFERENT = Likeness(probe=0.95, task=0.95)
 LOOKS = 2000  # number of best rules that are distinguished by their behaviours: a millisecond each
 
@@ -41,7 +41,7 @@ class Contender:
     """A rule of a ranking.
 
     Attributes:
-      name: Its name in tables: a known optimizer's name; for another rule its formula.
+      name: Its name in tables: that of a known optimizer, or the formula of another rule.
       evaluation: The search's evaluation; with tuned constants, if these give a higher reward.
       fresh: Its evaluation with seeds that the search never saw; None if there is none.
       alike: Number of found rules that behave like it.
@@ -66,9 +66,9 @@ class Contender:
 
     @property
     def interval(self) -> Optional[Interval]:
-        """The mean with fresh seeds and its 95 % interval; None without any; only the mean if it diverged.
+        """The mean with fresh seeds and its 95 % interval; None without fresh seeds; only the mean if it diverged.
 
-        Rewards of 0 for some seeds do not come from a normal distribution.
+        Rewards are not normally distributed if some of them are 0.
         """
         if self.fresh is None:
             return None
@@ -91,12 +91,12 @@ def _count_zeros(rewards):
 
 @dataclass(frozen=True)
 class Ranking:
-    """What a search found, in the order of its leaderboard.
+    """The results of a search, in the order of its leaderboard.
 
     Attributes:
       found: Rules that behave differently from each other and from the known optimizers. The first `SHOWN` by the
         search's reward come first, by their rewards with fresh seeds if there are any; the others follow by the
-        search's reward; what could not be trained to its end is last.
+        search's reward; rules that did not train to the end are last.
       known: The known optimizers, in the same order.
       probes: The recorded descents that distinguish rules.
     """
@@ -135,7 +135,7 @@ class Ranking:
         own.add("", contender.rule)
 
         def is_alike(rule):
-            # Just by rounding, a constant may behave like such a rule, although it trains nothing.
+            # By rounding alone, a constant may behave like such a rule, although it trains nothing.
             return own.find(rule) is not None and screen(rule).rule is not None
 
         return simplify(contender.rule, is_alike)
@@ -155,7 +155,7 @@ def make_ranking(
     alike: Optional[Mapping[str, int]] = None,
     tuned: Iterable[Evaluation] = (),
 ) -> Ranking:
-    """Makes the `Ranking` of evaluations.
+    """Creates the `Ranking` of evaluations.
 
     Args:
       found: Evaluations of rules that were proposed; those that were stopped have only estimates, and no rank. Those
@@ -164,9 +164,9 @@ def make_ranking(
       names: The rules of the known optimizers, by name.
       probes: Recorded descents that distinguish rules; if there are none, all rules count as different.
       fresh: Evaluations with fresh seeds, by key.
-      alike: Number of rules that took the evaluation with a key because they behave alike.
-      tuned: Evaluations of these rules with tuned constants. A rule counts as good as its best evaluation, and has
-        the behaviour of its form.
+      alike: Number of rules that took over an evaluation because they behave alike, by its key.
+      tuned: Evaluations of these rules with tuned constants. A rule is ranked by its best evaluation, and has the
+        behaviour of its form.
     """
     found = list(found)
     fresh, best = fresh or {}, _find_best_tuned([*tuned, *(e for e in found if e.form)])
@@ -179,7 +179,7 @@ def make_ranking(
 
     def make(form, name="", place=0):
         evaluation = choose(form)
-        # A search with a smaller budget may have measured others.
+        # The search may have had a smaller budget when it measured fresh seeds, and then other rules were the best.
         of_fresh = fresh.get(evaluation.key) if place <= SHOWN else None
         return Contender(name or evaluation.rule.formula(), evaluation, of_fresh, counts[form.key], place)
 
@@ -202,7 +202,7 @@ def _find_best_tuned(tuned):
 
 
 def _group(found, known, probes, alike, choose):
-    """The first of each behaviour that is not a known optimizer's, best first; how many are like each, by key."""
+    """The best rule of each behaviour, without known optimizers, best first; how many rules are like each, by key."""
     of_known, shown, leaders = Behaviours(probes), Behaviours(probes, DIFFERENT), []
     counts = collections.Counter({e.key: alike.get(e.key, 0) for e in known})
     for evaluation in known:
@@ -249,15 +249,15 @@ def read_probes(ledger: Ledger) -> list[Probe]:
 
 
 def name_baselines(ledger: Ledger) -> dict[str, Rule]:
-    """The rules of the known optimizers that a run began with, by name; none if it names unknown ones."""
+    """The rules of the known optimizers that a run began with, by name; empty if it names unknown ones."""
     try:
         return find_known_optimizers(str(complete(BaselineConfig, ledger.config)["baselines"]))
-    except ValueError:  # a foreign ledger may say anything
+    except ValueError:  # a ledger from somebody else may hold anything
         return {}
 
 
 def read_found_rules(directory: Path) -> list[Contender]:
-    """The rules of a run that trained to the end: the K-th, from 1, has rank K in its table.
+    """The rules of a run that trained to the end; the K-th, counted from 1, has rank K in its table.
 
     Every RUN#K is resolved here.
 

@@ -10,10 +10,10 @@ class Recipe:
     """A search that a paper describes.
 
     Args:
-      paper: Which paper, in words.
+      paper: The paper, in words.
       flags: The values of the flags, by the field of `SearchConfig`.
-      chosen: What the paper leaves open, and how it is chosen here.
-      cost: What the authors report of the time that it took.
+      chosen: The choices made here where the paper leaves something open.
+      cost: The time that it took according to the authors.
     """
 
     paper: str
@@ -22,7 +22,8 @@ class Recipe:
     cost: str
 
 
-# What neither version of the paper does. Preset paper also turns most of it off; a recipe does so with any preset.
+# Features that neither version of the paper has. Preset paper also turns most of them off; a recipe does so with any
+# preset.
 _NOT_IN_THE_PAPER: dict[str, Any] = dict(
     start=("none",),
     screen="off",
@@ -32,13 +33,13 @@ _NOT_IN_THE_PAPER: dict[str, Any] = dict(
     fresh_seeds=0,
     cache="none",
 )
-# Sections of both versions.
+# The numbers below are sections of both versions.
 _OF_BOTH_VERSIONS: dict[str, Any] = dict(
     task=("cifar10",),  # 4.2: a small ConvNet on CIFAR-10
     protocol="paper",  # 4.2: rates 10^-5 to 10 for an epoch of 10,000 images, the best for five epochs
     baselines="sgd,momentum,rmsprop,adam",  # 1: the optimizers that rules are compared with
-    # 4.1: 1 to 4, in the first version 1 to 3, and subsets of the words that make 10^6 to 10^11 rules. All words make
-    # so many at this depth alone.
+    # 4.1: 1 to 4, in the first version 1 to 3, and subsets of the words that give 10^6 to 10^11 rules. All words give
+    # that many only at this depth.
     depth=2,
     preset="paper",  # 4.2: the controller
     pipeline=0,  # 3.3: the controller learns from a batch before it samples the next

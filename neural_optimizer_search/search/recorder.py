@@ -24,7 +24,7 @@ OF_SETTING = (
     "weight_decay",
     "least",
     "centred",
-)  # of a trial, for a worker
+)  # the fields of a `Trial` that a worker needs
 
 
 class Screened(NamedTuple):
@@ -56,24 +56,23 @@ def pass_every_rule(rule: Rule) -> Screening:
 class EvaluationRecorder:
     """Measures rules with an executor, and records their evaluations.
 
-    Called with rules, it waits for their evaluations; `start`, `wait`, `is_finished` and `evaluations` are its parts.
+    A call with rules waits for their evaluations; `start`, `wait`, `is_finished` and `evaluations` are its parts.
 
     Args:
       executor: An `Executor`.
-      ledger: A `Ledger`; what it already holds is not measured again.
+      ledger: A `Ledger`; rules whose evaluations it has are not measured again.
       screen: Rule -> `Screening`.
-      cache: An `EvaluationCache`, or None to measure again what other searches have measured.
+      cache: An `EvaluationCache`, or None to ignore the measurements of other searches.
       standing: A `Standing`, which says which rules are alike, and what a rule must reach.
       measure: The request for a rule that has no bar to reach.
       on_evaluation: Called with each new evaluation.
-      on_wait: Called every few seconds of waiting, with what takes long, in words; with "" if nothing does.
+      on_wait: Called every few seconds while waiting, with the work that takes long, in words; "" if none does.
 
     Attributes:
       executor, on_evaluation, on_wait: As given; the functions may be set later.
-      trained: Number of rules measured by and for the search: without known optimizers, and without those from the
-        cache.
+      trained: Number of rules that the search itself measured, without known optimizers and rules from the cache.
       claimed: Number of these rules, and of those in progress, that were proposed. A resumed search has measured
-        rules that it is yet to propose again.
+        rules that it has yet to propose again.
       best: The highest reward found; 0 while there is none.
     """
 
@@ -133,7 +132,7 @@ class EvaluationRecorder:
 
     @property
     def waited(self) -> int:
-        """The number of rules learned from since the last best one."""
+        """The number of rules learned from since the best one."""
         return self._standing.waited
 
     @property
@@ -153,9 +152,9 @@ class EvaluationRecorder:
         Args:
           rules: `Rule`s.
           role: The role in which they are recorded.
-          most: How many more rules may be claimed. Further ones, and all rules after them, are left: this call never
-            measures them, and what it returns then never finishes.
-          trials: The setting of each training. Such a rule is alike only itself with the same trial.
+          most: Maximum number of rules to claim. The first rule beyond it and all later ones are left out: this call
+            never measures them, so the batch that it returns never finishes.
+          trials: The setting of each training. Such a rule is alike only to itself with the same trial.
         """
         batch: list[Screened] = []
         before, is_full = self.claimed, False
@@ -171,7 +170,7 @@ class EvaluationRecorder:
             is_new = key not in self._known and key not in self._measured
             cached = self._cache.get(key) if is_new and self._cache and not trial else None
             if cached:
-                # Another search may have spelled it differently, and what is known holds for that spelling.
+                # Another search may have measured another spelling, so the evaluation takes over this one.
                 kept = dict(rule=screening.rule, flipped=screening.flipped, cached=True)
                 self._record(dataclasses.replace(cached, **kept), role)
             elif is_new or (key in self._trained and key not in self._claimed):
@@ -190,32 +189,32 @@ class EvaluationRecorder:
         return batch
 
     def _find_ask(self, role, trial):
-        """Starts to measure known optimizers, in full."""
+        """The request for a rule: with its trial, or else with the bar, except that known optimizers have none."""
         if trial:
             return Ask("measure_setting", {name: getattr(trial, name) for name in OF_SETTING})
         bar = None if role == BASELINE else self._standing.bar
         return self._ask if bar is None else Ask(arguments={"bar": bar})
 
     def _find_key(self, screening, role):
-        """The key of the evaluation that a rule has; a known optimizer has its own."""
+        """The key of the evaluation that a rule has; known optimizers have their own."""
         if screening.rule is None or role == BASELINE:
             return screening.key
         return self._standing.find_key(screening)
 
     def settle(self, batch: Iterable[Screened], role: str = "search") -> None:
-        """Takes note that these rules are finished and learned from: from now on they count as known."""
+        """Records that these rules are finished and learned from; from now on, they count as known."""
         for screened in batch:
             if screened.key:
                 self._standing.settle(self._known[screened.key], role == BASELINE)
 
     def recall(self, is_repeatable: bool = True) -> None:
-        """Settles what the ledger has from an earlier part of the search: known optimizers, and all its samples.
+        """Settles the known optimizers and all samples that the ledger has from an earlier part of the search.
 
         Args:
-          is_repeatable: Whether the search will propose again what was measured but is not yet a sample.
+          is_repeatable: Whether the search will propose again the rules that were measured but are not samples yet.
 
         Raises:
-          Damaged: If rules were trained with different seeds, so that they cannot be compared.
+          Damaged: If rules differ in their number of seeds or in their tasks, so that they cannot be compared.
         """
         whole = [e for e in self._known.values() if e.status == "ok"]
         if len({len(e.rewards) for e in whole}) > 1:

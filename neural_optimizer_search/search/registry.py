@@ -1,6 +1,6 @@
-"""The available algorithms: a row for each of this package's, and the entry points of all that are installed.
+"""The available algorithms: a row for each one of this package, and the entry points of all installed packages.
 
-Your own package adds one with an entry point of the group `neural_optimizer_search.algorithms`, which names an
+Your own package adds one with an entry point in the group `neural_optimizer_search.algorithms`, which names an
 `AlgorithmEntry`:
 
     [options.entry_points]
@@ -36,9 +36,9 @@ _SHIPPED = {
         "settings": "settings",
     }.items()
 }
-# What runs by default, what runs by default in preset paper, and what runs where these cannot.
+# The default algorithm, the default in preset paper, and the fallback where these cannot run.
 PREFERRED, OF_PAPER, FALLBACK = "guided", "ppo", "local"
-OF_OWN_TASK = "settings"  # what runs on a single task of the user's own
+OF_OWN_TASK = "settings"  # the default on a single task of the user's own
 
 
 class UnknownAlgorithm(ValueError):
@@ -46,17 +46,17 @@ class UnknownAlgorithm(ValueError):
 
 
 class SearchSetting(NamedTuple):
-    """What an algorithm is created from.
+    """The search for which an algorithm is created.
 
     Attributes:
-      space: The `Space` that its rules are of.
+      space: The `Space` of its rules.
       preset: "fast", or "paper" for the paper's hyperparameters; for algorithms that have both.
       seed: Seed of everything random in it.
-      directory: Where it may store what the ledger does not have; not created yet.
-      ledger: The `Ledger` of the run, to read: `steps` and `samples()` give what was learned from before.
+      directory: The directory for state that the ledger does not have; not created yet.
+      ledger: The `Ledger` of the run, to read: `steps` and `samples()` show what was learned from before.
       known: The evaluations of the known optimizers, which are measured before anything is proposed.
       protocol: The `Protocol` by which rules are measured; on several tasks, that of the first.
-      start: The rules to begin with, for an algorithm that `tries_settings`; others have them measured before.
+      start: The rules to begin with, for an algorithm that `tries_settings`; for others, they are measured before.
       batch_sizes: The number of rules of each proposal, for an algorithm with a `smallest_batch`.
     """
 
@@ -80,12 +80,12 @@ class AlgorithmEntry:
       make: Creates the algorithm from a `SearchSetting`.
       has_presets: Whether presets affect it.
       needs: What must be installed: name of a module -> how to install it.
-      defaults: Its own defaults of other flags, by the field of `SearchConfig`.
+      defaults: Its own defaults for other flags, by the field of `SearchConfig`.
       tries_settings: Whether its proposals have `trials`; then it tries the start rules itself.
       smallest_batch: The fewest rules that it can be asked to propose at a time; None if it does not read
         `SearchSetting.batch_sizes`, and `--batch_size` is an error.
-      check_state: Checks what it stores in `SearchSetting.directory`: given that, the run's id and the number of
-        steps in the ledger, it returns a few words on what is there, or raises `Damaged`. None if it stores nothing.
+      check_state: Checks the files in `SearchSetting.directory`. It takes the directory, the run's id and the number
+        of steps in the ledger, and returns a few words on the files, or raises `Damaged`. None if there are none.
     """
 
     title: str
@@ -123,7 +123,7 @@ def find_algorithm(name: str) -> AlgorithmEntry:
     except Exception as error:  # whatever another package raises when it is imported
         raise UnknownAlgorithm(f"{name} cannot be loaded from {place}: {type(error).__name__}: {error}.") from error
     if not isinstance(entry, AlgorithmEntry):
-        raise UnknownAlgorithm(f"{name} is no AlgorithmEntry at {place}: {entry!r}.")
+        raise UnknownAlgorithm(f"{name} at {place} is not an AlgorithmEntry: {entry!r}.")
     return entry
 
 
@@ -137,13 +137,13 @@ def find_usable_algorithm(name: str) -> AlgorithmEntry:
     if entry.missing:
         usable = [other for other in algorithm_names() if _is_usable(other)]
         raise UnknownAlgorithm(
-            f"{name} needs what is not installed: {entry.missing}. What can run here: {', '.join(usable)}."
+            f"{name} needs a package that is not installed: {entry.missing}. Usable here: {', '.join(usable)}."
         )
     return entry
 
 
 def preferred_algorithm(preset: str = "fast", tasks: Sequence[str] = ()) -> str:
-    """The name of the algorithm that runs on these tasks by default, if it can."""
+    """The name of the algorithm that runs on these tasks by default, provided that it can run."""
     if preset == "paper":
         return OF_PAPER
     return OF_OWN_TASK if len(tasks) == 1 and ":" in tasks[0] else PREFERRED
@@ -183,5 +183,5 @@ def _places():
     # Before Python 3.10, this is a dict of lists.
     entries = found.select(group=GROUP) if hasattr(found, "select") else found.get(GROUP, ())
     others = {entry.name: entry.value.partition("[")[0].strip() for entry in entries}
-    # No other package can change what a name of this one means.
+    # Another package cannot redefine a name of this one.
     return {**_SHIPPED, **{name: place for name, place in others.items() if name not in _SHIPPED}}

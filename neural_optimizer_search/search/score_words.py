@@ -1,4 +1,4 @@
-"""The names in tables of the reward and of the number beside it: an accuracy, or the score of the user's own task."""
+"""Words in tables for the reward and for the number next to it: an accuracy, or the score of the user's own task."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Optional
@@ -14,7 +14,7 @@ class ScoreWords(NamedTuple):
 
     Attributes:
       title: The title of the column.
-      note: Sentences on what is in it.
+      note: Sentences that explain it.
       reward: The name of the reward.
     """
 
@@ -24,15 +24,15 @@ class ScoreWords(NamedTuple):
 
 
 def joint_words(anchors: Anchors, changes: Sequence[str] = ()) -> ScoreWords:
-    """The `ScoreWords` of several tasks, whose scores are the numbers beside the reward.
+    """The `ScoreWords` of several tasks, whose scores are the numbers next to the reward.
 
     Args:
-      anchors: What defines the scores.
+      anchors: The `Anchors`, which define the scores.
       changes: See `score_words`.
     """
     lines = [
         "mean score: over the tasks. On each, tuned SGD has the score 0 and tuned Adam 1, with the seeds of the "
-        "search;\nwith fresh seeds Adam may get another. Less than 0 counts 0.",
+        "search;\nwith fresh seeds, Adam may have another score. Scores below 0 count as 0.",
         *describe_scales(anchors),
     ]
     return ScoreWords("score", "\n".join(lines) + _warn(changes), "mean score")
@@ -85,11 +85,11 @@ _PAID = {
 
 
 def describe_reward(reward: str) -> str:
-    """What the reward of a training is, in a sentence, by its row in `REWARDS`."""
+    """Explains the reward of a training in a sentence, given its row in `REWARDS`."""
     return f"reward of a training: {_PAID[reward]}."
 
 
 def _warn(changes):
-    """A note that earlier measurements are kept, on the user's own responsibility."""
+    """A note that some rewards were measured before the task changed; "" if it did not change."""
     told = "; ".join(shorten(change, 300) for change in changes)
-    return f" Some rewards are of another task: the run went on after changes ({told})." if changes else ""
+    return f" Some rewards are of an earlier task: the run continued after changes ({told})." if changes else ""

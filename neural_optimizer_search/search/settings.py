@@ -1,12 +1,12 @@
 """Search for settings: a form, its constants, and the rate, schedule and weight decay with which it is trained.
 
-The quality of a form shows only with suitable constants. So each trial is of both together: it is one training, which
-ends early if it is not promising, and settings as good as the best are trained with each seed. The next trials are
-near the best: with another form, other constants, or both. Some are near the best known optimizers, whose constants
-are tuned in the same way, for comparison.
+A form shows its quality only with suitable constants, so each trial tests both together. A trial is one training,
+which ends early if it is not promising; settings as good as the best are trained with every seed. The next trials are
+near the best ones: with another form, other constants, or both. For comparison, some are near the best known
+optimizers, whose constants are tuned in the same way.
 
-On several tasks a trial has one setting for all of them, and is one training with each seed on each; settings that
-are not promising on the first tasks are not trained on the others.
+On several tasks, a trial has one setting for all of them, and one training per task and seed; settings that are not
+promising on the first tasks are not trained on the others.
 """
 
 import collections
@@ -42,23 +42,23 @@ class SettingsConfig:
     Args:
       batch_size: Trials per proposal.
       parents: The number of best settings that have children; better ones have more.
-      per_form: The most parents with the same form: otherwise only the form tuned first would be tuned.
+      per_form: Maximum number of parents with the same form; otherwise, only the form tuned first would be tuned.
       known_parents: The number of parents among known optimizers.
       known_share: Share of the trials that are children of known optimizers.
       rates: The lowest and the highest rate at which a form is tried first, for updates whose root mean square is 1.
       draws: Number of further trials of a start rule, with random constants and random rates in this range, after one
-        trial as it is at the middle rate. No single setting shows how good a form is.
-      form_share: Share of the children that have another form: of these, a share of `cross_share` have parts of
-        another parent's, a tenth has a random one, and the others differ in one part.
+        trial with its own constants at the middle rate. No single setting shows how good a form is.
+      form_share: Share of the children that have another form. Of these, a share of `cross_share` takes parts of
+        another parent's form, a tenth has a random form, and the others differ in one part.
       cross_share: See `form_share`.
       model_share: Share of the children with their parent's form whose constants a `FormModel` draws from all trials
         of the form, once there are enough. The others have the parent's constants, some of them changed.
       change_share: Share of the constants of such a child that differ from the parent's.
       largest_step: Largest standard deviation of such a change, as a fraction of the range, on a logarithmic scale
-        where the range has one; a child's own is between a tenth of this and this.
+        where the range has one. The standard deviation for a child is between a tenth of this and this.
       enough: Number of trials after which others may end early.
-      memory: Number of last trials that are compared: a share of `early_share` of them had a lower reward a third of
-        the way than one that goes on.
+      memory: Number of recent trials to compare with: a trial continues if its reward after a third of its training
+        is higher than that of a share of `early_share` of them.
       early_share: See `memory`. On several tasks, it applies in the same way after each task but the last.
 
     Raises:
@@ -102,10 +102,10 @@ class Individual(NamedTuple):
     """A setting to try.
 
     Attributes:
-      form: A rule, whose constants the values replace.
-      string: Its tokens in the space; None if it has none there.
-      values: Values by the names of what is tuned.
-      known: The key of the known optimizer that the form is; "" if it is another.
+      form: A rule; the values replace its constants.
+      string: Its tokens in the space; None if the space does not have it.
+      values: The values of its tunables, by name.
+      known: The key of the known optimizer that the form is; "" if it is none.
       centred: Whether rate and weight decay are for updates whose root mean square is 1, as for parents.
     """
 
@@ -131,9 +131,9 @@ class Settings(Algorithm):
       space: The `Space` of the forms.
       protocol: The `Protocol`; of several tasks, that of the first.
       config: A `SettingsConfig`.
-      seed: Seed of what is proposed.
+      seed: Seed of the proposals.
       known: Evaluations of the known optimizers.
-      start: What is tried first, besides the best known optimizers.
+      start: The rules to try first, in addition to the best known optimizers.
       sizes: Sizes of proposals that differ from the configuration's.
     """
 
@@ -149,11 +149,11 @@ class Settings(Algorithm):
     ):
         self._sizes = sizes
         self._space, self._protocol, self._config, self._seed = space, protocol, config, seed
-        self._best: dict[bool, list[Tried]] = {False: [], True: []}  # the best so many, of known optimizers or not
+        self._best: dict[bool, list[Tried]] = {False: [], True: []}  # parents, by whether they are known optimizers
         tasks = len(name_tasks(known))
         self._is_joint = tasks > 1
-        # Rewards of the last trials at each look, a third of the way or after each task but the last, of known
-        # optimizers or not.
+        # The rewards of the last trials at each look: a third of the way, or after each task but the last. By whether
+        # they are of known optimizers.
         self._looks = {
             is_known: [collections.deque[float](maxlen=config.memory) for _ in range(max(1, tasks - 1))]
             for is_known in (False, True)
@@ -181,7 +181,7 @@ class Settings(Algorithm):
         return Proposal(rules, individuals, trials=[self._make_trial(one) for one in individuals])
 
     def learn(self, proposal: Proposal, evaluations: Sequence[Evaluation]) -> None:
-        """Makes parents of good settings that were trained with each seed."""
+        """Turns good settings that were trained with every seed into parents."""
         for individual, evaluation in zip(proposal.drawn or (), evaluations):
             if evaluation.screened:
                 continue
@@ -195,7 +195,7 @@ class Settings(Algorithm):
         self.metrics = {"parents/mean": float(np.mean([one.reward for one in self._best[False]] or [0.0]))}
 
     def restore(self) -> int:
-        """Repeats all proposals, from what the ledger has: they take no time compared with the trainings."""
+        """Lets the loop repeat all proposals from the ledger, which takes no time compared with the trainings."""
         return 0
 
     def _find_size(self, number):
@@ -204,8 +204,8 @@ class Settings(Algorithm):
     def _learn_scale(self, individual, evaluation):
         """Learns the scale of a form's updates.
 
-        With it, a known optimizer becomes a parent with the setting of its measurement before the search; on several
-        tasks, it had a setting for each.
+        With the scale, a known optimizer becomes a parent with the setting of its measurement before the search,
+        except on several tasks, where it had one setting per task.
         """
         form = individual.form.canonical()
         if individual.centred and evaluation.learning_rate and form not in self._scales:
@@ -216,7 +216,7 @@ class Settings(Algorithm):
                 self._add(self._place(known.rule, *setting)._replace(centred=False), known)
 
     def _add(self, individual, evaluation):
-        """Adds a parent, if it is one of the best."""
+        """Adds an individual to the parents if it is one of the best."""
         scale = 1.0 if individual.centred else self._scales.get(individual.form.canonical())
         if evaluation.status != "ok" or scale is None:
             return
@@ -235,9 +235,9 @@ class Settings(Algorithm):
     # -- What is tried ---------------------------------------------------------------------------------
 
     def _plan(self, first, scattered):
-        """What is tried that is not a child, by the number of the proposal.
+        """Plans the trials that are not children; returns them by the number of the proposal.
 
-        These are spread over every other proposal, so that a small budget also has children.
+        The scattered ones are spread over every other proposal, so that a small budget also has children.
         """
         planned, number = {}, 0
         for left, stride in ((first, 1), (scattered, 2)):
@@ -253,13 +253,13 @@ class Settings(Algorithm):
         return self._make(rule, self._space.embed_form(rule), values)
 
     def _scatter(self, rule, rng):
-        """A rule with other constants, at any rate."""
+        """A rule with changed constants, at a random rate."""
         one = self._begin(rule)
         values = self._change_values(find_tunables(rule, self._protocol), one.values, self._config.largest_step, rng)
         return one._replace(values=dict(values, rate=round_off(math.exp(rng.uniform(*np.log(self._config.rates))))))
 
     def _place(self, rule, rate, schedule, weight_decay):
-        """A rule as it was trained."""
+        """A rule with the setting with which it was trained."""
         given = parse_schedule(schedule)
         values = {"schedule": given.decay, "warm-up": given.warmup, "weight decay": weight_decay}
         one = self._begin(rule)
@@ -277,9 +277,9 @@ class Settings(Algorithm):
         return Trial(values["rate"], schedule, values["weight decay"], least, individual.centred, individual.known)
 
     def _find_least(self, is_known):
-        """The reward that a trial needs to go on: at each look that of most, and then that of the middle parent.
+        """The rewards that a trial needs to continue: a quantile at each look, and then that of the middle parent.
 
-        A seed affects all rewards alike, so the first seeds need that much more, or less.
+        A seed affects all rewards alike, so the required reward after the first seeds is higher or lower by as much.
         """
         c, best = self._config, self._best[is_known]
         seen = [last if len(last) >= c.enough else [0.0] for last in self._looks[is_known]]
@@ -335,7 +335,7 @@ class Settings(Algorithm):
 
 
 def _find_looks(evaluation):
-    """The reward of a trial at each look that it had."""
+    """The reward of a trial at each of its looks."""
     if not evaluation.parts:
         return [evaluation.sweep_reward]
     return [mean_score(evaluation.parts[:count]) for count in range(1, len(evaluation.parts) + 1)]

@@ -1,4 +1,4 @@
-"""Writes Python code with which a rule trains as it was measured."""
+"""Writes Python code that trains with a rule as it was measured."""
 
 from typing import Optional, Protocol, Union
 
@@ -21,7 +21,7 @@ class Trained(Protocol):
 
 
 def write_snippet(setting: Trained, steps: int) -> str:
-    """Python code that makes an optimizer for a training of so many steps."""
+    """Python code that creates an optimizer for a training of `steps` steps."""
     if setting.learning_rate is None:
         raise ValueError("Argument `setting` must have a learning rate. Received: None.")
     rate, schedule = write_number(setting.learning_rate), parse_schedule(setting.schedule)

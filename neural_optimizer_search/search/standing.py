@@ -1,7 +1,7 @@
-"""What a search knows when it proposes: how the measured rules behave, and how good the best are.
+"""The knowledge that a search proposes from: how the measured rules behave, and how good the best are.
 
-Rules are added when they are proposed, and evaluations when they are learned from, in the order of the proposals. So
-what a search knows does not depend on the number of workers or on where it was stopped.
+Rules are added when they are proposed, and evaluations when they are learned from, in the order of the proposals. The
+knowledge therefore does not depend on the number of workers or on where the search was stopped.
 """
 
 import bisect
@@ -18,7 +18,7 @@ from neural_optimizer_search.tasks.protocol import Racing
 
 
 class Standing:
-    """What a search knows.
+    """The knowledge of a search.
 
     Attributes:
       steps: Gradient steps of everything that was learned from and not measured by another search.
@@ -26,9 +26,9 @@ class Standing:
       settled: The evaluations that were learned from, by key, in the order of the proposals.
 
     Args:
-      behaviours: `Behaviours` that hold the rules; None if a rule is alike only itself.
-      racing: When a rule is stopped; None if all are fully measured.
-      make_bar: Makes what a rule must reach from the best evaluations and `racing`.
+      behaviours: The `Behaviours` to which rules are added; None if a rule is alike only to itself.
+      racing: The `Racing` that stops rules; None if all are fully measured.
+      make_bar: Creates the bar that a rule must reach, from the best evaluations and `racing`.
     """
 
     def __init__(
@@ -50,18 +50,18 @@ class Standing:
 
     @property
     def waited(self) -> int:
-        """Rules trained since the last best one; known optimizers do not count."""
+        """The number of rules trained since the best one; known optimizers do not count."""
         return self._best_so_far.waited
 
     @property
     def bar(self) -> Union[Bar, JointBar, None]:
-        """What a rule that is proposed now must reach; None if there is no bar."""
+        """The bar that a rule proposed now must reach; None if there is none."""
         if self._bar is None:
             self._bar = self._make_bar([evaluation for *_, evaluation in self._best], self._racing)
         return self._bar
 
     def find_key(self, screening: Screening) -> str:
-        """The key of the evaluation that a screened rule has: its own, or that of a rule which behaves alike."""
+        """The key of the evaluation that a screened rule has: its own, or that of a rule that behaves alike."""
         assert screening.rule is not None
         if self._behaviours is None or screening.key in self._proposed:
             return screening.key
@@ -69,7 +69,7 @@ class Standing:
         return screening.key if key is None or key in self._failed else key
 
     def add_rule(self, screening: Screening) -> None:
-        """Notes a rule that has an evaluation of its own, or will have one."""
+        """Adds a rule that has an evaluation of its own, or will have one."""
         if screening.key not in self._proposed:
             self._proposed.add(screening.key)
             if self._behaviours is not None:
@@ -77,7 +77,7 @@ class Standing:
                 self._behaviours.add(screening.key, screening.rule)
 
     def settle(self, evaluation: Evaluation, is_known: bool = False) -> None:
-        """Notes an evaluation that was learned from, or is a known optimizer's."""
+        """Adds an evaluation that was learned from, or that of a known optimizer."""
         if evaluation.key in self.settled:
             return
         self.settled[evaluation.key] = evaluation
@@ -96,10 +96,10 @@ class Standing:
             self._bar = None
 
     def settle_tuned(self, evaluation: Evaluation) -> None:
-        """Notes an evaluation of a rule with tuned constants that was learned from; others need not reach it."""
+        """Adds an evaluation with tuned constants that was learned from; it does not raise the bar for others."""
         if evaluation.form not in self._known:
             self._best_so_far.learn(evaluation)
 
     def spend(self, steps: int) -> None:
-        """Notes gradient steps of something other than a proposed rule."""
+        """Adds gradient steps that were not spent on a proposed rule."""
         self.steps += steps

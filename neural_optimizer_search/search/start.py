@@ -1,4 +1,4 @@
-"""A search that starts where others ended: the rules that they found are measured first, and learned from."""
+"""Starts a search where others ended: the rules that they found are measured first, and learned from."""
 
 from collections.abc import Callable, Sequence
 from typing import Optional
@@ -11,8 +11,8 @@ from neural_optimizer_search.measuring.screen import Screening
 from neural_optimizer_search.records.rows import Start
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
 
-BATCH = 5  # rules per proposal: a race is against rules that were learned from before
-NAMED = 3  # of the rules that are screened out, at most
+BATCH = 5  # rules per proposal: a rule races only against rules that were learned from before
+NAMED = 3  # maximum number of screened-out rules to name
 
 
 class Started(Algorithm):
@@ -48,17 +48,17 @@ class Started(Algorithm):
 
 
 def count_batches(rules: Sequence[Rule]) -> int:
-    """How many proposals `Started` makes before the first of its algorithm."""
+    """The number of proposals that `Started` makes before the first of its algorithm."""
     return -(-len(rules) // BATCH)
 
 
 def describe_start(starts: Sequence[Start], space: Space, screen: Callable[[Rule], Screening], tunes: bool) -> str:
-    """What a search starts from, and which of these rules its screen stops, and why, one line each.
+    """Describes in lines what a search starts from, which of these rules its screen stops, and why.
 
     Args:
       starts: The `Start`s.
       space: The `Space` that is searched.
-      screen: Says which rules are trained.
+      screen: The screen, which decides which rules are trained.
       tunes: Whether the search tunes constants.
     """
     rules = [one.rule for one in starts]

@@ -1,4 +1,4 @@
-"""Which rules of a table take notably longer for a step than Adam."""
+"""Names the rules of a table whose steps take notably longer than Adam's."""
 
 from collections.abc import Sequence
 
@@ -19,4 +19,4 @@ def describe_costs(shown: Sequence[Contender]) -> list[str]:
     if not places:
         return []
     who = f"Rule {places[0]} uses" if len(places) == 1 else f"Rules {', '.join(places)} use"
-    return [f"{who} {SLOW}, with which a step takes several times as long as one of Adam."]
+    return [f"{who} {SLOW}, so a step takes several times as long as with Adam."]

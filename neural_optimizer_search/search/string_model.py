@@ -20,7 +20,7 @@ class StringModelConfig:
       noise: Noise variance of a reward, as a share of the variance of all rewards; it includes what tokens cannot
         explain.
       boldness: Number of standard deviations by which a score lies above the expected value.
-      memory: Number of strings that are considered, the last ones learned from.
+      memory: Number of strings to consider: the last ones learned from.
 
     Raises:
       ValueError: If a value is out of range.
@@ -48,7 +48,7 @@ def score_strings(
 
     Args:
       candidates: Strings, int `[m, length]`.
-      strings: Those that were measured, int `[n, length]`, n of at least 1.
+      strings: The measured strings, int `[n, length]`, n at least 1.
       rewards: Their rewards, float `[n]`.
       config: A `StringModelConfig`.
 
@@ -64,7 +64,7 @@ def score_strings(
     of = np.asarray(strings)[-config.memory :]
     ranks = _rank(np.asarray(rewards)[-config.memory :])
     factor = np.linalg.cholesky(_correlate(of, of, config.reach) + config.noise * np.eye(len(of)))
-    # Solving for one right-hand side after the other would give the same: half for the mean, half for the variance.
+    # One solution for all right-hand sides serves both the mean and the variance.
     solved = np.linalg.solve(factor, np.column_stack([ranks, _correlate(of, np.asarray(candidates), config.reach)]))
     expected = solved[:, 1:].T @ solved[:, 0]
     variance = np.maximum(1.0 - np.sum(solved[:, 1:] ** 2, axis=0), 0.0)

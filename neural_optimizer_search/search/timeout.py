@@ -1,4 +1,4 @@
-"""How long a rule may take."""
+"""The time limit of a rule."""
 
 from collections.abc import Iterable
 
@@ -10,11 +10,11 @@ TIMES_SLOWEST = 10
 
 
 def find_timeout(known: Iterable[Evaluation]) -> float:
-    """Seconds for a rule, from the time of the known optimizers, which depends on the task and the machine.
+    """The time limit of a rule in seconds, from the durations of the known optimizers on this task and machine.
 
     Args:
       known: Evaluations of the known optimizers.
     """
-    # A foreign ledger may say anything.
+    # A ledger from somebody else may hold anything.
     likely = (e.seconds for e in known if 0 <= e.seconds <= LONGEST_TIMEOUT)
     return min(LONGEST_TIMEOUT, max(LEAST_SECONDS, TIMES_SLOWEST * max(likely, default=0.0)))

@@ -1,4 +1,4 @@
-"""Errors in a task, as a file in the run's directory: a message has one line, but a traceback has many."""
+"""Keeps the tracebacks of errors in a task in a file of the run's directory, because a message has only one line."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ MOST_BYTES = 2**20  # a task that fails for one rule in ten shows nothing new af
 
 @contextlib.contextmanager
 def keep_tracebacks(executor: Any, path: Path, require_in_place: Callable[[], None]) -> Iterator[None]:
-    """A context in which the tracebacks of failures are appended to a file, if they can be.
+    """A context in which the tracebacks of failures are appended to a file, if that is possible.
 
     Args:
       executor: The object that calls its `on_failure` with a `Failure`: an `Executor`, or the `Describer` of its

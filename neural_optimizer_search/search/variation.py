@@ -1,4 +1,4 @@
-"""Makes new strings from others: the operators of evolution and of local search, on any space."""
+"""Creates new strings from others: the operators of evolution and of local search, on any space."""
 
 from collections.abc import Sequence
 
@@ -21,9 +21,9 @@ def mutate(tokens: Sequence[int], space: Space, rng: np.random.Generator) -> tup
 
 
 def cross(tokens: Sequence[int], other: Sequence[int], space: Space, rng: np.random.Generator) -> tuple[int, ...]:
-    """A legal string with a span of tokens of another one, which is neither of them.
+    """A legal string with a span of tokens from another one, and equal to neither.
 
-    For strings that differ in one place, and after many failed attempts, a mutation.
+    If the strings differ in fewer than two places, or after many failed attempts, it is a mutation.
     """
     places = [place for place, (one, another) in enumerate(zip(tokens, other)) if one != another]
     for _ in range(MUTATION_TRIES if len(places) > 1 else 0):

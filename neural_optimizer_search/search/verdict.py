@@ -13,7 +13,7 @@ from neural_optimizer_search.search.intervals import CONFIDENCE, say_probability
 from neural_optimizer_search.search.ranking import Contender, Ranking
 from neural_optimizer_search.search.snippet import write_snippet
 
-LETTERS = 60  # of a formula within a sentence; longer ones are named by their rank in the table
+LETTERS = 60  # maximum length of a formula in a sentence; rules with longer ones are named by their rank in the table
 
 
 class Verdict(NamedTuple):
@@ -21,7 +21,7 @@ class Verdict(NamedTuple):
 
     Attributes:
       sentence: Whether a rule beats the best known optimizer.
-      code: Python code that makes the better of the two; code for both if the rule is only probably better.
+      code: Python code that creates the better of the two; code for both if the rule is only probably better.
     """
 
     sentence: str
@@ -34,14 +34,14 @@ def correct(probability: float, compared: int) -> float:
     Bonferroni's correction, after which no rule counts as better in more than 5 % of all searches that found none.
 
     Args:
-      probability: The best rule's own, P.
+      probability: The probability P of the best rule.
       compared: Number of rules that were compared.
     """
     return max(0.0, 1.0 - compared * (1.0 - probability))
 
 
 def least_probability(compared: int) -> float:
-    """The probability from which a rule counts as better, if so many are compared."""
+    """The probability from which a rule counts as better, given the number of compared rules."""
     return 1.0 - (1.0 - CONFIDENCE) / max(1, compared)
 
 
@@ -87,7 +87,7 @@ def _say_none(ranking):
     reference, best = ranking.reference, ranking.found[0] if ranking.compared else None
     if best is None:
         return (
-            "No rule was found that trains to its end and is no known optimizer. "
+            "No rule was found that trains to the end, other than known optimizers. "
             "More may be found with a larger --budget or another --seed."
         )
     probability, name = ranking.find_probability(best), _call(ranking, best)
@@ -104,7 +104,7 @@ def _say_none(ranking):
 
 
 def _say_too_little(ranking, probability):
-    """A probability in words, such that too little is not rounded to enough."""
+    """Formats a probability that is too low, without rounding it up to the required one."""
     return say_probability(min(probability, round(least_probability(ranking.compared), 3) - 1e-3))
 
 
@@ -127,7 +127,7 @@ def _capitalize(name):
 
 
 def _describe(evaluation: Evaluation) -> str:
-    """What it is trained with, in words."""
+    """The setting and the constants of an evaluation, in words."""
     constants = [f"{name} {write_number(value)}" for name, value in find_constants(evaluation.rule).items()]
     if not evaluation.has_one_setting:
         short = _shorten(evaluation.parts)
@@ -147,7 +147,7 @@ def _describe_training(evaluation: Union[Evaluation, Part], constants: Sequence[
 
 
 def _write_code(contender: Contender, steps: int) -> str:
-    """Python code that makes the optimizer; with several tasks, for the first."""
+    """Python code that creates the optimizer; of several tasks, for the first."""
     parts = contender.last.parts
     short = _shorten(parts)
     others = "".join(f"; on {short[part.task]}: {_describe_training(part)}" for part in parts[1:])

@@ -1,4 +1,4 @@
-"""Waits for workers, and reports meanwhile what takes long."""
+"""Waits for workers, and meanwhile reports the work that takes long."""
 
 import concurrent.futures
 import itertools
@@ -8,7 +8,7 @@ from typing import Any
 
 from neural_optimizer_search.workers.executor import Executor
 
-# During a wait, what takes long is reported at this interval, from this duration on. A start is reported at once,
+# The interval of reports during a wait, and the duration from which work is reported. A start is reported at once,
 # because until then there is nothing else to see.
 TELL_SECONDS, LONG_SECONDS = 5.0, 15.0
 
@@ -21,14 +21,14 @@ def wait_for_any(
     Args:
       executor: The `Executor`.
       futures: The futures to wait for.
-      on_wait: Called every few seconds, with what takes long, in words; with "" if nothing does.
+      on_wait: Called every few seconds, with the work that takes long, in words; "" if none does.
     """
     while futures and not concurrent.futures.wait(futures, TELL_SECONDS, concurrent.futures.FIRST_COMPLETED).done:
         _tell(executor, on_wait)
 
 
 class Finished:
-    """Knows which futures are done without checking the others: for 2,000, that takes milliseconds each time."""
+    """Tracks which futures are done without checking all of them, which takes milliseconds for 2,000 futures."""
 
     def __init__(self) -> None:
         self._numbers = itertools.count()
@@ -44,7 +44,7 @@ class Finished:
         """Waits until there is something to take.
 
         Args:
-          executor: The `Executor` whose futures were added, of which at least one was not taken.
+          executor: The `Executor` whose futures were added, at least one of which was not taken yet.
           on_wait: See `wait_for_any`.
         """
         while not self._taken:

@@ -1,1 +1,1 @@
-"""Where rules are measured: executors, and the workers that they run."""
+"""The executors that measure rules, and the workers that they run."""

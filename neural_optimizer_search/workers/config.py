@@ -1,4 +1,4 @@
-"""The flags for what runs the workers, and the single way to an executor for all commands."""
+"""The flags of the workers, and the executor that all commands open with them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -18,7 +18,7 @@ from neural_optimizer_search.workers.ray_workers import ray_executor
 
 @dataclass(frozen=True)
 class WorkerConfig:
-    """What runs the workers; `nos-search` and `nos-promote` share these flags."""
+    """The flags of the workers, which `nos-search` and `nos-promote` share."""
 
     GROUPS: ClassVar[dict[str, str]] = {"workers": "what measures them"}
 
@@ -94,7 +94,7 @@ class WorkerConfig:
         return Wanted(self.workers, self.threads_per_worker, self.gpus, self.workers_per_gpu)
 
     def describe_workers(self) -> str:
-        """What the workers are, in words; a Ray cluster reports their number only later."""
+        """The workers, in words; a Ray cluster reports their number only later."""
         return str(place_here(self.wanted)) if self.executor == "local" else "workers run by Ray"
 
     def make_describer(self) -> Describer:
@@ -105,9 +105,9 @@ class WorkerConfig:
         return describer
 
     def check_workers(self, p: Parser) -> None:
-        """Ends the command with one line if two flags exclude each other; from then on this process uses no GPU.
+        """Ends the command with one line if two flags exclude each other; from then on, this process uses no GPU.
 
-        It comes before a task's module is imported, which may use one.
+        Call it before a task's module is imported, which may use one.
         """
         leave_gpus()
         if self.ray_address and self.executor != "ray":
@@ -120,7 +120,7 @@ class WorkerConfig:
 
 
 OpenExecutor = Callable[[WorkerConfig, Task, Protocol, Optional[str]], AbstractContextManager[Executor]]
-# What `--executor` may name; an executor is one row here.
+# The values of `--executor`: one row per executor.
 EXECUTORS: dict[str, OpenExecutor] = {
     "local": lambda config, task, protocol, data_dir: process_executor(task, protocol, data_dir, config.wanted),
     "ray": lambda config, task, protocol, data_dir: ray_executor(

@@ -1,4 +1,4 @@
-"""Describes a task as a worker would see it, in a process with one thread, whose memory is freed with it."""
+"""Describes a task as a worker would see it, in a process with one thread, whose end frees the memory."""
 
 import contextlib
 import functools
@@ -21,7 +21,7 @@ class Describer:
     """Describes tasks, each in a separate process.
 
     Attributes:
-      timeout: Seconds that it may take; it may be set at any time.
+      timeout: Seconds that a description may take; it may be set at any time.
       on_failure: Called with the `Failure` of a task that cannot be described; it must not raise anything. It may
         also be set at any time.
     """
@@ -36,7 +36,7 @@ class Describer:
           task, protocol, data_dir: See `describe_task`; the task and the protocol must pickle.
 
         Raises:
-          TaskFailed: If there is none; the message says why, such as everything that `describe_task` found wrong.
+          TaskFailed: If the task cannot be described; the message says why, such as all that `describe_task` found.
         """
         describe = functools.partial(describe_task, task, protocol, data_dir)
         worker = ProcessWorker(describe, _serve, Share(gpu=HIDDEN))
@@ -47,7 +47,7 @@ class Describer:
         if isinstance(answer, Ready) and answer.description:
             return answer.description
         if isinstance(answer, Failed) and answer.status == "timeout":
-            what = f"To read the task's data and to train it a little took longer than {self.timeout:.0f} s"
+            what = f"Reading the task's data and training it for a few steps took longer than {self.timeout:.0f} s"
             raise TaskFailed(f"{what}. Give a longer --timeout.")
         if isinstance(answer, (Failed, Unmeasurable)):
             self.on_failure(Failure("", answer.message, answer.traceback))

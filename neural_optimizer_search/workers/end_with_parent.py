@@ -1,7 +1,7 @@
 """Ends a worker process when its parent ends, whatever ended the parent and whatever the worker is doing.
 
-On Linux the kernel kills the worker when the thread that started it ends, also if the worker is stopped or holds
-Python's lock. Elsewhere, and if the parent ended before, a thread of the worker waits for the parent's end.
+On Linux, the kernel kills the worker when the thread that started it ends, even if the worker is stopped or holds
+Python's lock. Elsewhere, and if the parent ended earlier, a thread of the worker waits for the parent's end.
 """
 
 import ctypes
@@ -19,8 +19,8 @@ _SET_PARENT_DEATH_SIGNAL = 1
 class BindingName(str):
     """The name of a process, which binds it to its parent as its first action.
 
-    `multiprocessing` sends the name before it has the process import anything. The main module imports TensorFlow,
-    which may take longer than the parent lives; so the name is unpickled by a call that needs no module of ours.
+    `multiprocessing` sends the name before the process imports anything. The main module imports TensorFlow, which
+    may take longer than the parent lives, so unpickling the name binds the process without a module of this package.
     """
 
     def __reduce__(self) -> tuple[Callable[[str], str], tuple[str]]:
@@ -31,7 +31,7 @@ class BindingName(str):
 
 
 def end_with_parent() -> None:
-    """Called in a worker process that the `multiprocessing` of its parent started."""
+    """Binds this process to its parent, which started it with `multiprocessing`."""
     ask_kernel()
     threading.Thread(target=_wait_and_end, daemon=True).start()
 

@@ -10,10 +10,10 @@ from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.progress import Progress
 
-# Seconds for a worker to import TensorFlow, read data and trace, and seconds without a sign that a training goes on:
-# a noisy machine or a large download takes its time.
+# Seconds for a worker to import TensorFlow, read data and trace, and seconds for which a training may report no
+# progress: a noisy machine or a large download takes its time.
 FIRST_TIMEOUT = LONGEST_SILENCE = 3600
-# The most seconds that may be set: `poll`, which waits for a worker, takes less than 2^31 milliseconds.
+# The maximum time limit in seconds: `poll`, which waits for a worker, takes less than 2^31 milliseconds.
 LONGEST_TIMEOUT = 1_000_000
 # The minimum for a start if a rule's limit is lower: importing TensorFlow alone takes seconds.
 LEAST_START_TIMEOUT = 60
@@ -28,7 +28,7 @@ class Ask:
     A method gets the rule and these arguments; a function gets the evaluator first.
 
     Attributes:
-      method: The method's name; `__call__` measures the rule. Or a function of a module, which pickles by its name.
+      method: The method's name, where `__call__` measures the rule; or a function of a module, which pickles by name.
       arguments: Keyword arguments. They must pickle.
     """
 
@@ -49,7 +49,7 @@ class TaskFailed(Exception):
     """No rule can be measured; the message says why.
 
     Attributes:
-      traceback: Traceback of the error that says why, if there was one.
+      traceback: Traceback of the error that caused it, if there was one.
     """
 
     def __init__(self, message: str, traceback: str = ""):
@@ -102,9 +102,9 @@ class Executor(abc.ABC):
 
     Attributes:
       workers: Number of rules that it measures at a time.
-      title: What measures them, in words.
-      timeout: Seconds that a rule may take; it may be set at any time, for rules that have not begun. Whatever it is,
-        a worker that reports nothing for `LONGEST_SILENCE` seconds has failed.
+      title: The workers, in words.
+      timeout: Seconds that a rule may take; it may be set at any time, for rules that have not begun. Regardless of
+        it, a worker that reports nothing for `LONGEST_SILENCE` seconds has failed.
       start_timeout: Seconds that a worker's start may take; None if there is no limit. It may also be set at any
         time.
       on_failure: Called with each `Failure` of a worker, by one thread at a time; it must not raise anything. It may
@@ -133,9 +133,9 @@ class Executor(abc.ABC):
           ask: The request about it; by default its evaluation.
 
         Returns:
-          A future of its `Evaluation`, or of what else was asked for. A rule that cannot be measured also has an
-          evaluation, with the status of the failure and a reward of 0. The future raises `TaskFailed` if no rule can
-          be measured, or if the workers were stopped.
+          A future of its `Evaluation`, or of the answer to another request. A rule that cannot be measured also has
+          an evaluation, with the status of the failure and a reward of 0. The future raises `TaskFailed` if no rule
+          can be measured, or if the workers were stopped.
         """
 
     def close(self) -> None:

@@ -13,14 +13,14 @@ class InProcess(Executor):
     """Measures each rule at once, in this process: nothing can stop it, and errors are raised by the future.
 
     Args:
-      evaluate: Rule -> `Evaluation`, such as an `Evaluator`; it has the methods that are asked for.
+      evaluate: Rule -> `Evaluation`, such as an `Evaluator`; it needs the methods that requests name.
     """
 
     def __init__(self, evaluate: Callable[[Rule], Evaluation]):
         self._evaluate = evaluate
 
     def submit(self, rule: Rule, ask: Ask = MEASURE) -> "concurrent.futures.Future[Any]":
-        """A future that is done."""
+        """Answers the request; returns a future that is done."""
         future: concurrent.futures.Future[Any] = concurrent.futures.Future()
         try:
             future.set_result(ask.answer(self._evaluate, rule))

@@ -1,4 +1,4 @@
-"""What a worker does, wherever it runs: it prepares an evaluator, and measures rules with it."""
+"""The work of a worker, wherever it runs: it prepares an evaluator, and measures rules with it."""
 
 import dataclasses
 import os
@@ -23,7 +23,7 @@ from neural_optimizer_search.workers.executor import MEASURE, Ask
 from neural_optimizer_search.workers.placement import ONE_THREAD, Misplaced, Share
 from neural_optimizer_search.workers.worker import Answer, Failed, Measured, Ready, StartAnswer, Unmeasurable
 
-# Whatever a task raises: it may be the user's code, and may also call `sys.exit`.
+# Everything that a task may raise: it may be the user's code, which may even call `sys.exit`.
 THEIRS = BaseException
 
 
@@ -46,7 +46,7 @@ class MeasuringWorker:
         self._name = f"{socket.gethostname()}:{os.getpid()}"
 
     def prepare(self) -> StartAnswer:
-        """Prepares for rules."""
+        """Makes the evaluator."""
         try:
             self._evaluate = self._make()
         except THEIRS as error:
@@ -81,7 +81,7 @@ class MeasuringWorker:
 def make_evaluator(
     task: Union[Task, JointTask], protocol: Protocol, data_dir: Optional[str], share: Share = ONE_THREAD
 ) -> Union[Evaluator, JointEvaluator]:
-    """An `Evaluator` with a `Share`; for several tasks, each with its protocol, a `JointEvaluator`."""
+    """Takes a `Share` and creates an `Evaluator`; for several tasks with their protocols, a `JointEvaluator`."""
     share.take()
     if isinstance(task, JointTask):
         return JointEvaluator({one.name: Evaluator(one, its, data_dir) for one, its in task.parts})
@@ -89,13 +89,13 @@ def make_evaluator(
 
 
 def explain(error: BaseException) -> Unmeasurable:
-    """Why no rule can be measured, given an error that was raised before the first."""
+    """The answer that no rule can be measured, given an error that was raised before the first."""
     return Unmeasurable(str(error)) if _says_all(error) else Unmeasurable(*_describe(error))
 
 
 def _says_all(error):
-    """Whether its text was written for the user of the command."""
-    if isinstance(error, OSError) and error.errno is not None:  # the system's words, which name no place
+    """Whether the error's text was written for the user of the command."""
+    if isinstance(error, OSError) and error.errno is not None:  # the system's words, which do not say where
         return False
     return isinstance(error, (UnknownTask, MissingPackage, Misplaced)) or (
         isinstance(error, (ValueError, FileNotFoundError)) and is_of_this_package(error)

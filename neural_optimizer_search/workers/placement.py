@@ -1,6 +1,6 @@
 """The resources of a worker: its threads, and a GPU or a part of one.
 
-A GPU has the name that `CUDA_VISIBLE_DEVICES` uses. A worker sees only its own, and the parent, whose controller is
+GPUs are named as in `CUDA_VISIBLE_DEVICES`. A worker sees only its own GPU, and the parent, whose controller is
 small, sees none, because TensorFlow takes all the memory of the GPUs that it sees.
 """
 
@@ -20,7 +20,7 @@ _ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1", "CUDA
 
 
 class Misplaced(Exception):
-    """The workers cannot have what was requested; the message says how to change which argument."""
+    """The workers cannot have what was requested; the message says which argument to change, and how."""
 
 
 class Share(NamedTuple):
@@ -86,7 +86,7 @@ class Placement(NamedTuple):
 
 
 def find_gpus() -> tuple[str, ...]:
-    """The names of the GPUs that TensorFlow sees in this process; it takes no memory of them."""
+    """The names of the GPUs that TensorFlow sees in this process, without taking their memory."""
     count = int(os.environ.get(PRETENDED, 0)) or len(tf.config.list_physical_devices("GPU"))
     named = os.environ.get(VISIBLE)
     names = named.split(",") if named else map(str, range(count))
@@ -94,7 +94,7 @@ def find_gpus() -> tuple[str, ...]:
 
 
 def leave_gpus() -> None:
-    """Keeps TensorFlow from using GPUs in this process, which it must not have begun to use."""
+    """Keeps TensorFlow from using GPUs in this process; call it before TensorFlow uses any."""
     if tf.config.list_physical_devices("GPU"):
         tf.config.set_visible_devices([], "GPU")
 
@@ -103,7 +103,7 @@ def read_memory(gpu: str) -> int:
     """The memory of a GPU, in MiB; TensorFlow only reports how much of it is in use.
 
     Raises:
-      Misplaced: If that cannot be found out.
+      Misplaced: If nvidia-smi does not report it.
     """
     query = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits", f"--id={gpu}"]
     try:
@@ -181,5 +181,5 @@ def place_here(wanted: Wanted) -> Placement:
 
 
 def count_of(number: int, what: str) -> str:
-    """Such as "1 worker" and "2 workers"."""
+    """A count in words, such as "1 worker" or "2 workers"."""
     return f"{number} {what}{'' if number == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""An executor of workers that may fail: the queue, the retries and the time limits."""
+"""An executor whose workers may fail: the queue, the retries and the time limits."""
 
 import concurrent.futures
 import contextlib
@@ -17,9 +17,9 @@ from neural_optimizer_search.workers.executor import MEASURE, Ask, Executor, Fai
 from neural_optimizer_search.workers.placement import count_of
 from neural_optimizer_search.workers.worker import Failed, Measured, Ready, Unmeasurable, Worker
 
-# After so many failed rules and none measured, the task is at fault.
+# After this many failed rules without a measured one, the task is at fault.
 HOPELESS = 3
-# A worker that fails to start so often in a row is given up.
+# A worker that fails to start this many times in a row is given up.
 STARTS = 3
 # What a worker is doing until it can measure a rule.
 STARTING = "a worker has been starting"
@@ -35,13 +35,13 @@ class _Job(NamedTuple):
 class WorkerPool(Executor):
     """Measures rules with workers that may fail.
 
-    A rule with which a worker fails is tried once more, by whichever worker is free; then its evaluation has the
-    failure's status and the reward 0. A worker that did worse than raise an error is restarted. If a worker does not
-    start, no rule is at fault: after `STARTS` failed starts, the others go on without it.
+    If a worker fails on a rule, the rule is tried once more, by whichever worker is free. If that fails too, its
+    evaluation has the failure's status and the reward 0. A worker that did worse than raise an error is restarted. If
+    a worker does not start, no rule is at fault: after `STARTS` failed starts, the others continue without it.
 
     Args:
       crew: The `Worker`s. They start with the first rules.
-      title: What they are, in words.
+      title: The workers, in words; by default their number.
     """
 
     def __init__(self, crew: Sequence[Worker], title: str = ""):
@@ -50,7 +50,7 @@ class WorkerPool(Executor):
         self._jobs: queue.SimpleQueue = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._any_measured, self._failures, self._end = False, [], None
-        self._under_way = {}  # worker's number -> (worker, what, when it began, limit)
+        self._under_way = {}  # id of a worker -> (worker, what, when it began, limit)
         self._serving, self._last_vain_start = len(crew), ""
         # A thread for each worker waits for it.
         self._threads = [threading.Thread(target=self._serve, args=[worker], daemon=True) for worker in self._crew]
@@ -77,7 +77,7 @@ class WorkerPool(Executor):
         return job.future
 
     def close(self) -> None:
-        """Ends the workers. Nothing waits for children whose result nobody will read."""
+        """Ends the workers, without waiting for trainings whose results nobody will read."""
         self._end = TaskFailed("The workers were stopped.")
         for _ in self._crew:
             self._jobs.put(None)
@@ -98,7 +98,7 @@ class WorkerPool(Executor):
                 elif worker.started:
                     self._measure(worker, job)
                 else:
-                    # Others may do it meanwhile: a worker may wait long for a place on a cluster.
+                    # Others may do the job meanwhile: this worker may wait long for a place on a cluster.
                     self._jobs.put(job)
                     job = None
                     vain_starts = 0 if self._start(worker) else vain_starts + 1
@@ -111,7 +111,7 @@ class WorkerPool(Executor):
         worker.stop()
 
     def _start(self, worker):
-        """Whether the worker starts."""
+        """Starts a worker; returns whether it has started."""
         limit = self.start_timeout
         with self._timed(worker, STARTING, limit):
             answer = worker.start(limit)
@@ -128,7 +128,7 @@ class WorkerPool(Executor):
         return False
 
     def _others_serve(self):
-        """Whether other workers go on; if this is the last one, it stays to tell the rules that wait."""
+        """Whether other workers continue; if this is the last one, it stays to fail the rules that wait."""
         with self._lock:
             if self._serving > 1:
                 self._serving -= 1
@@ -154,7 +154,7 @@ class WorkerPool(Executor):
         self._give_back(job, answer)
 
     def _give_back(self, job, failure: Failed):
-        """The rule goes back into the queue, or is given up."""
+        """Puts the rule back into the queue, or gives it up."""
         self._tell_failure(job.rule.formula(), failure)
         job.failures.append(failure)
         if len(job.failures) == 1 and not self._end:
@@ -191,10 +191,10 @@ def _advise(message, failure):
 
 
 def _check(answer, ask):
-    """The answer to a rule, or what is wrong with it, because a worker runs the user's code."""
+    """The answer to a rule if it is valid, otherwise a failure: a worker runs the user's code."""
     is_measured = isinstance(answer, Measured)
     if is_measured and ask.method != MEASURE.method and not isinstance(answer.evaluation, Evaluation):
-        return answer  # something else was asked
+        return answer  # to another request
     if is_measured:
         reward = answer.evaluation.reward
         if isinstance(reward, numbers.Real) and math.isfinite(reward):
@@ -205,4 +205,4 @@ def _check(answer, ask):
 
 
 def _no_answer(answer):
-    return Failed("killed", f"The worker answered what is no answer: {type(answer).__name__}.")
+    return Failed("killed", f"The worker's answer is invalid: {type(answer).__name__}.")

@@ -1,4 +1,4 @@
-"""Workers that are processes of this machine."""
+"""Workers that are processes on this machine."""
 
 import contextlib
 import functools
@@ -33,7 +33,7 @@ class ProcessWorker:
 
     Args:
       make: See `MeasuringWorker`; it must pickle.
-      serve: What the process does, given its end of the pipe and `make`.
+      serve: The function that the process runs, given its end of the pipe and `make`.
       share: The process's `Share`.
     """
 
@@ -64,7 +64,7 @@ class ProcessWorker:
         return self._answer(seconds, "Its start")
 
     def measure(self, rule: Rule, seconds: float, ask: Ask = MEASURE) -> Answer:
-        with contextlib.suppress(OSError):  # the process ended; so says the answer
+        with contextlib.suppress(OSError):  # the process ended, which the answer will say
             self._pipe.send((rule, ask))
         return self._answer(seconds, silence=LONGEST_SILENCE)
 
@@ -89,7 +89,7 @@ class ProcessWorker:
         finally:
             self._progress = None
         if end is None or time.monotonic() < end:
-            return Failed("timeout", f"{what} said nothing of its progress for {silence} s.")
+            return Failed("timeout", f"{what} reported no progress for {silence} s.")
         return Failed("timeout", f"{what} took longer than the limit of {seconds:.0f} s.")
 
     def _new_process(self):
@@ -107,14 +107,14 @@ class ProcessWorker:
 def process_executor(
     task: Task, protocol: Protocol, data_dir: Optional[str] = None, wanted: Wanted = ALL
 ) -> WorkerPool:
-    """An `Executor` whose workers are processes of this machine.
+    """An `Executor` whose workers are processes on this machine.
 
     Args:
       task, protocol, data_dir: See `Evaluator`; the task and the protocol must pickle.
       wanted: Resources of the processes; by default, there is one process per GPU, or per core.
 
     Raises:
-      Misplaced: If they cannot have it.
+      Misplaced: If they cannot have these resources.
     """
     make = functools.partial(make_evaluator, task, protocol, data_dir)
     placed = place_here(wanted)
@@ -123,7 +123,7 @@ def process_executor(
 
 
 def begin_worker() -> None:
-    """Called first in a process with one thread that leaves Ctrl-C to its parent, and ends when that ends."""
+    """Makes a process leave Ctrl-C to its parent, end with it, and use one thread; call it there first."""
     _begin()
     ONE_THREAD.take()
 
@@ -142,7 +142,7 @@ def _without_interrupts():
         return
     from multiprocessing import resource_tracker
 
-    # Otherwise started with the first process, and then it lets interrupts through again.
+    # Otherwise, it starts with the first process, and then lets interrupts through again.
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
@@ -153,7 +153,7 @@ def _without_interrupts():
 
 @contextlib.contextmanager
 def _environment(share):
-    """What a process reads that is started here; what a person set already stays, but for the GPU."""
+    """A context with the environment of the processes started in it; the user's values stay, except for the GPU."""
     with _environments:
         before = dict(os.environ)
         os.environ.update({name: value for name, value in share.environment.items() if name not in before})
@@ -170,7 +170,7 @@ def _environment(share):
 
 
 def _find_wait(end, silence):
-    """Seconds until one of the two limits; None if there is none."""
+    """Seconds until the earlier of the two limits; None if there is none."""
     left = None if end is None else max(0.0, end - time.monotonic())
     return left if silence is None else silence if left is None else min(left, silence)
 

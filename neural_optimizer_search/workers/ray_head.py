@@ -1,6 +1,6 @@
-"""Whether the head of a Ray cluster still answers.
+"""Checks whether the head of a Ray cluster still answers.
 
-Ray itself waits a minute for it, and then ends the process with its own message and without telling Python.
+Ray itself waits a minute for it, and then ends the process with a message of its own, without telling Python.
 """
 
 import functools
@@ -10,15 +10,15 @@ import time
 from typing import Any, Optional
 
 LOOK_SECONDS = 5.0  # between two checks
-ANSWER_SECONDS = 5.0  # that a check may take
-VAIN_LOOKS = 4  # after so many failures in a row it is lost; a network may be busy
+ANSWER_SECONDS = 5.0  # time limit of a check
+VAIN_LOOKS = 4  # failed checks in a row after which the head is lost; a network may be busy
 
 
 class Head:
-    """The head of a cluster; many threads may ask for it.
+    """The head of a cluster; many threads may use it.
 
     Args:
-      address: Its host and port; None for a cluster behind a proxy, which is never taken for lost.
+      address: Its host and port; None for a cluster behind a proxy, which never counts as lost.
     """
 
     def __init__(self, address: Optional[str]):
@@ -38,7 +38,7 @@ class Head:
 
 
 def head_of(ray: Any) -> Head:
-    """The head of the cluster that the module `ray` is connected with."""
+    """The head of the cluster that the module `ray` is connected to."""
     return _heads(getattr(ray.get_runtime_context(), "gcs_address", None))
 
 

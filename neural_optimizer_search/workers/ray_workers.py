@@ -33,13 +33,13 @@ from neural_optimizer_search.workers.pool import WorkerPool
 from neural_optimizer_search.workers.ray_head import LOOK_SECONDS, answers, head_of
 from neural_optimizer_search.workers.worker import Answer, Failed, StartAnswer, Unmeasurable
 
-# Ray's own switch, which it reads when it is imported: without clusters it has no need for another address.
+# Ray reads this switch when it is imported: without clusters, it needs no other address.
 LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
-# Likewise: what is visible to actors without a GPU is left to us; Ray warns whoever does not say.
+# Likewise: it leaves the GPUs that actors without a GPU see to us. If this is not set, Ray warns.
 NO_OVERRIDE = "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"
 # Likewise: how often it tries to reach a cluster, and for how many seconds each time; its own defaults are 20 and 30.
 PATIENCE = {"RAY_NUM_REDIS_GET_RETRIES": "1", "RAY_py_gcs_connect_timeout_s": "10"}
-# The thread of an actor that says how far its training is, and how often it is asked.
+# The thread of an actor that reports the progress of its training, and the interval at which it is asked.
 PROGRESS, PROGRESS_SECONDS = "progress", 20.0
 
 
@@ -51,10 +51,11 @@ class RayWorker:
     """A `Worker` that is a Ray actor with its own CPUs, and a GPU or a part of one.
 
     Args:
-      ray: The module, connected.
-      actor: A class like `MeasuringWorker`, and its arguments.
+      ray: The module `ray`, connected to a cluster.
+      actor: A class like `MeasuringWorker`.
+      *arguments: The arguments of the class.
       share: Its `Share`.
-      environment: More environment variables of its process.
+      environment: Further environment variables of its process.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class RayWorker:
         hidden = {} if share.of_gpu else {VISIBLE: HIDDEN}
         given = {"env_vars": {**share.environment, **hidden, **(environment or {})}}
         wanted = dict(num_cpus=share.threads, num_gpus=share.of_gpu, runtime_env=given)
-        # A second thread reports the progress of the other meanwhile.
+        # A second thread reports the progress of the first.
         self._remote = ray.remote(concurrency_groups={PROGRESS: 1}, **wanted)(actor)
         self._progress: Optional[Progress] = None
 
@@ -111,10 +112,10 @@ class RayWorker:
                 if actor is not None and now >= looked + PROGRESS_SECONDS:
                     looked, heard = now, now if self._look(actor) else heard
                     if now >= heard + LONGEST_SILENCE:
-                        return Failed("timeout", f"{what} said nothing of its progress for {LONGEST_SILENCE} s.")
+                        return Failed("timeout", f"{what} reported no progress for {LONGEST_SILENCE} s.")
             return Unmeasurable(f"The Ray cluster at {self._head.address} does not answer any more.")
         except ray.exceptions.OutOfMemoryError:
-            return Failed("out of memory", "Ray ended its process for want of memory.")
+            return Failed("out of memory", "Ray ended its process because memory ran out.")
         except ray.exceptions.RayActorError as error:
             return Failed("killed", f"Its process or its node ended: {_lines(error)[-1]}")
         except ray.exceptions.RayError as error:
@@ -136,13 +137,13 @@ def _is_host_and_port(address):
 
 
 def _lines(error):
-    """The lines of its text, or its class if it has none."""
+    """The lines of an error's text, or the name of its class if it has none."""
     return [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
 
 
 @contextlib.contextmanager
 def start_ray(cpus: Optional[int] = None, address: Optional[str] = None, gpus: int = 0) -> Iterator[Any]:
-    """Connects to Ray and returns the module `ray`.
+    """Connects to Ray and yields the module `ray`.
 
     Args:
       cpus: Number of CPUs if Ray is started here; by default the machine's.
@@ -161,12 +162,12 @@ def start_ray(cpus: Optional[int] = None, address: Optional[str] = None, gpus: i
         raise NoCluster(
             f"argument --ray_address: nothing answers at {address}. Start a cluster there: ray start --head"
         )
-    # Without an address Ray would join whatever cluster was started last on this machine.
+    # Without an address, Ray would join whichever cluster was started last on this machine.
     here = dict(address="local", num_cpus=cpus, num_gpus=gpus, include_dashboard=False)
     handler = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(logging_level="ERROR", log_to_driver=False, **(dict(address=address) if address else here))
-    except Exception as error:  # of many classes, by what is wrong with an address or a machine
+    except Exception as error:  # its class depends on what is wrong with the address or the machine
         said = _lines(error)[0].rstrip(".")
         raise NoCluster(
             f"argument --ray_address: Ray does not connect to {address}: {said}. Is a cluster running there? If it "
@@ -175,7 +176,7 @@ def start_ray(cpus: Optional[int] = None, address: Optional[str] = None, gpus: i
             else f"Ray does not start here: {said}."
         ) from error
     if signal.getsignal(signal.SIGTERM) is not handler:
-        signal.signal(signal.SIGTERM, handler)  # Ray's own would end the command, without a word
+        signal.signal(signal.SIGTERM, handler)  # Ray's own handler would end the command silently
     head = head_of(ray)
     try:
         yield ray
@@ -185,7 +186,7 @@ def start_ray(cpus: Optional[int] = None, address: Optional[str] = None, gpus: i
 
 
 def _make_evaluator(task, protocol, data_dir, share):
-    # A worker sees by itself that Ray ended, unless it was stopped.
+    # A worker notices by itself that Ray has ended, unless it is stopped.
     ask_kernel()
     return make_evaluator(task, protocol, data_dir, share)
 
@@ -207,12 +208,12 @@ def ray_executor(
       address: See `start_ray`, which may raise.
 
     Raises:
-      Misplaced: When it is entered, if the workers cannot have it.
+      Misplaced: When it is entered, if the workers cannot have these resources.
     """
     # A node elsewhere has another file system.
     paths = {} if address else {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     make = functools.partial(_make_evaluator, task, protocol, data_dir)
-    # Ray starts here with as many CPUs as the workers have threads, of which the machine may have fewer.
+    # Ray starts here with as many CPUs as the workers have threads, although the machine may have fewer.
     here = [] if address else place_here(wanted).shares
     gpus = 0 if address else len(find_gpus())
     with start_ray(sum(share.threads for share in here) or None, address, gpus) as ray:
@@ -223,5 +224,5 @@ def ray_executor(
             for share in placed.shares
         ]
         with WorkerPool(crew, f"{placed}, run by Ray") as pool:
-            pool.start_timeout = None  # others may have the cluster's places for long
+            pool.start_timeout = None  # others may occupy the cluster for long
             yield pool

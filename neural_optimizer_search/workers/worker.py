@@ -23,14 +23,14 @@ class Measured(NamedTuple):
     """A rule was measured.
 
     Attributes:
-      evaluation: Its `Evaluation`, or what else was asked for.
+      evaluation: Its `Evaluation`, or the answer to another request.
     """
 
     evaluation: Any
 
 
 class Failed(NamedTuple):
-    """The worker could not measure a rule, or not start.
+    """The worker could not measure a rule, or could not start.
 
     Attributes:
       status: One of `evaluation.FAILURES`. After any but "failed", the worker's state is unknown.
@@ -76,13 +76,13 @@ class Worker(typing.Protocol):
         ...
 
     def start(self, seconds: Optional[float] = None) -> StartAnswer:
-        """Waits until it can measure rules, for at most so many seconds. After `stop` it can start anew."""
+        """Waits at most `seconds` until the worker can measure rules. After `stop`, it can start again."""
         ...
 
     def measure(self, rule: Rule, seconds: float, ask: Ask = MEASURE) -> Answer:
-        """Measures a rule, or answers another request about it, in at most so many seconds.
+        """Measures a rule, or answers another request about it, in at most `seconds`.
 
-        It may report no progress for at most `LONGEST_SILENCE` of them.
+        It may go without reporting progress for at most `LONGEST_SILENCE` seconds.
         """
         ...
 

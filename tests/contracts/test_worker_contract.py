@@ -162,7 +162,7 @@ def test_a_long_silence_is_a_failure(worker):
     assert answer == Measured(None)  # it says something
     answer = worker.measure(parse_formula("-m"), SECONDS)
     assert isinstance(answer, Failed) and answer.status == "timeout"
-    assert answer.message == "It said nothing of its progress for 1.5 s."
+    assert answer.message == "It reported no progress for 1.5 s."
     worker.stop()
     assert worker.start() == Ready()
 

@@ -48,8 +48,8 @@ DAMAGE = [
     (lambda content: content["rules"][0].update(search="b"), "no search that it names"),
     (lambda content: content["rules"][0].update(iterations=[["g"]]), "ValueError"),
     (lambda content: content["rules"][0]["rewards"].update(x="much"), "no number"),
-    (lambda content: content["rules"][0]["ranks"].pop("x"), "not of the archive's tasks"),
-    (lambda content: content.update(tasks=["x", "y"]), "no tables by name"),
+    (lambda content: content["rules"][0]["ranks"].pop("x"), "does not have the archive's tasks"),
+    (lambda content: content.update(tasks=["x", "y"]), "not tables by name"),
 ]
 
 
@@ -67,5 +67,5 @@ def test_what_is_no_archive(tmp_path, damage, message):
 @pytest.mark.parametrize("text", ["", "[]", "3", "[" * 100_000, "\0"])
 def test_what_is_no_table(tmp_path, text):
     (tmp_path / "archive.json").write_text(text)
-    with pytest.raises(Damaged, match="is no archive of rules"):
+    with pytest.raises(Damaged, match="is not an archive of rules"):
         read_archive(tmp_path / "archive.json")

@@ -109,7 +109,7 @@ def test_a_disguise_is_counted_and_not_shown():
 
 
 def test_without_a_rule_there_are_the_known_optimizers():
-    assert "No rule was found that is no known optimizer." in show([])
+    assert "No rule was found other than known optimizers." in show([])
 
 
 # -- With fresh seeds ------------------------------------------------------------------------------

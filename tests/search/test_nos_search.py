@@ -133,8 +133,9 @@ def test_without_tf_agents(tmp_path, capfd, monkeypatch, trains_nothing):
         command.main(["--algorithm", "ppo", "--out", str(tmp_path / "none")])
     assert stopped.value.code == 2
     error = capfd.readouterr().err
-    assert error.startswith("nos-search: argument --algorithm: ppo needs what is not installed: pip install ")
-    assert "What can run here: random, evolution, local, exhaustive" in error and error.count("\n") == 1
+    missing = "ppo needs a package that is not installed: pip install "
+    assert error.startswith(f"nos-search: argument --algorithm: {missing}")
+    assert "Usable here: random, evolution, local, exhaustive" in error and error.count("\n") == 1
     assert not (tmp_path / "none").exists()
     out = tmp_path / "run"
     assert command.main([*TINY, "--task", "digits_mlp", "--budget", "2", "--out", str(out)]) == 0

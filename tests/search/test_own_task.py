@@ -125,7 +125,8 @@ def test_a_run_goes_on_with_its_own_task_only(mine, capfd, looks):
     assert len(found(Path("run"))) > len(before)
     assert len(looks) == 3
     told = " ".join((Path("run") / "leaderboard.txt").read_text().split())
-    assert f"Some rewards are of another task: the run went on after changes (the code of {mine.module}.py)." in told
+    changes = f"the run continued after changes (the code of {mine.module}.py)."
+    assert f"Some rewards are of an earlier task: {changes}" in told
     # From now on that is its task.
     assert command.main(["--resume", "run"]) == 0
     mine.write(MODULE)

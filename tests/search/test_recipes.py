@@ -133,8 +133,8 @@ def test_it_runs_and_goes_on_without_the_recipe(name, tmp_path, capfd):
     # The line that is printed first is the recipe.
     words = shlex.split(printed.splitlines()[0].removeprefix(f"{RECIPES[name].paper}: "))
     assert vars(flags.build_parser(words[0], None, SearchConfig).parse_args(words[1:])) == RECIPES[name].flags
-    assert "Given beside it" not in printed
-    for told in ("leaves open, and this is chosen here: depth 2 ", "No flag turns off: known optimizers "):
+    assert "Overridden by your flags" not in printed
+    for told in ("the paper leaves it open: depth 2 ", "Differences that no flag turns off: known optimizers "):
         assert told in printed
 
 
@@ -142,7 +142,7 @@ def test_what_is_given_beside_it_counts(name, tmp_path, capfd):
     recipe, others = RECIPES[name], dict(algorithm="evolution", depth=1, screen="on", fresh_seeds=2)
     given = [word for field, value in others.items() for word in (f"--{field}", value)]
     assert search("--recipe", name, *given, "--preset", "paper", "--out", tmp_path / "run") == 0
-    (line,) = re.findall(r"^Given beside it: (.*)\.$", capfd.readouterr().out, re.MULTILINE)
+    (line,) = re.findall(r"^Overridden by your flags: (.*)\.$", capfd.readouterr().out, re.MULTILINE)
     expected = [f"--{field} {value} in place of {recipe.flags[field]}" for field, value in others.items()]
     assert sorted(line.split("; ")) == sorted(expected)
     recorded = read_config(tmp_path / "run")
@@ -198,7 +198,7 @@ def test_where_the_cost_cannot_be_known_workers_may_still_measure(tmp_path, capf
 
     monkeypatch.setattr(Describer, "__call__", fail)
     assert search("--recipe", "icml2017", "--algorithm", "random", "--out", tmp_path / "run") == 0
-    assert "nobody knows what it will cost, for the task cannot be trained here: no such" in capfd.readouterr().err
+    assert "the cost is unknown, because the task cannot be trained here: no such" in capfd.readouterr().err
 
 
 def read_evaluations(out):

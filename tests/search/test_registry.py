@@ -93,9 +93,10 @@ def test_without_tf_agents(monkeypatch):
     monkeypatch.setitem(sys.modules, "tf_agents", None)
     if "ppo" not in registry.algorithm_names():
         pytest.skip("The entry points of this package are not installed.")
-    with pytest.raises(UnknownAlgorithm, match=r"ppo needs what is not installed: pip install .*\[tf-agents\]"):
+    missing = r"ppo needs a package that is not installed: pip install .*\[tf-agents\]"
+    with pytest.raises(UnknownAlgorithm, match=missing):
         find_usable_algorithm("ppo")
-    with pytest.raises(UnknownAlgorithm, match="What can run here: random, evolution, local, exhaustive"):
+    with pytest.raises(UnknownAlgorithm, match="Usable here: random, evolution, local, exhaustive"):
         find_usable_algorithm("ppo")
     assert registry.default_algorithm() == registry.default_algorithm("paper") == "local"
     assert title_of("ppo", "fast") == "PPO (fast)"

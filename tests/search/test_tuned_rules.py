@@ -67,7 +67,7 @@ def test_the_leaderboard_shows_what_tuning_made_of_a_rule(whole, capfd):
 
 def test_what_was_tuned_is_found_again_elsewhere(run, capfd):
     assert command.main(["--check", str(run)]) == 0
-    assert "times more with tuned constants" in capfd.readouterr().out
+    assert "more measurements with tuned constants" in capfd.readouterr().out
     with contextlib.closing(Ledger(run / "ledger.sqlite", read_only=True)) as ledger:
         best = read_ranking(ledger).found[0]
         steps, tunings = ledger.count_steps(), ledger.tunings()

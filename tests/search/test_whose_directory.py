@@ -278,7 +278,7 @@ def check(run, capfd):
 def test_a_whole_run(run, capfd):
     before = content(run)
     code, line = check(run, capfd)
-    assert code == 0 and "run is whole: " in line and "rules measured" in line
+    assert code == 0 and "run is intact: " in line and "rules measured" in line
     assert content(run) == before
 
 
@@ -299,9 +299,9 @@ def test_a_whole_run(run, capfd):
         ),
         ("UPDATE samples SET alike = 'x' WHERE position = 1", "1 of its samples do not say whether they are alike"),
         ("UPDATE run SET value = '{}' WHERE key = 'descent'", "the recorded gradients are damaged"),
-        ("UPDATE evaluations SET learning_rate = NULL WHERE role = 'search'", "is of another training than it had"),
-        ("UPDATE fresh SET key = key || '2' WHERE rowid = 1", "is of another training than it had"),
-        ("UPDATE fresh SET status = 'stopped' WHERE rowid = 1", "is of another training than it had"),
+        ("UPDATE evaluations SET learning_rate = NULL WHERE role = 'search'", "but not as the search trained it"),
+        ("UPDATE fresh SET key = key || '2' WHERE rowid = 1", "but not as the search trained it"),
+        ("UPDATE fresh SET status = 'stopped' WHERE rowid = 1", "but not as the search trained it"),
         ("UPDATE fresh SET reward = 0.0 WHERE rowid = 1", "is not the mean of its seeds' rewards"),
         ("UPDATE fresh SET rewards = '[]' WHERE rowid = 1", "Adam has 0 rewards with "),
         ("UPDATE fresh SET seeds = '[5]' WHERE rowid = 1", " rewards with 1 seeds"),

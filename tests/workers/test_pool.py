@@ -204,10 +204,10 @@ class Says(Worker):
 
 
 NONSENSE = {
-    "nothing": (None, "The worker answered what is no answer: NoneType."),
-    "a text": ("ok", "The worker answered what is no answer: str."),
-    "ready": (Ready(), "The worker answered what is no answer: Ready."),
-    "of no known status": (Failed("bored", "No."), "The worker answered what is no answer: Failed."),
+    "nothing": (None, "The worker's answer is invalid: NoneType."),
+    "a text": ("ok", "The worker's answer is invalid: str."),
+    "ready": (Ready(), "The worker's answer is invalid: Ready."),
+    "of no known status": (Failed("bored", "No."), "The worker's answer is invalid: Failed."),
     **{
         f"the reward {reward!r}": (
             Measured(dataclasses.replace(fakes.fake_evaluation(RULES[0]), reward=reward)),
@@ -229,7 +229,7 @@ def test_an_answer_that_is_none_is_a_failure(name):
 def test_a_start_that_is_answered_with_nonsense_is_vain():
     with WorkerPool([Says("hello", at_start=True)]) as pool:
         future = pool.submit(RULES[0])
-        with pytest.raises(TaskFailed, match=r"The last one: The worker answered what is no answer: str\.$"):
+        with pytest.raises(TaskFailed, match=r"The last one: The worker's answer is invalid: str\.$"):
             future.result(timeout=60)
 
 
