@@ -135,7 +135,7 @@ def _open_old(p: Parser, given) -> OpenTuning:
     except FileNotFoundError as error:
         p.error(f"argument --resume: {out} is not a tuning: {error}")
     except (OSError, sqlite3.OperationalError) as error:
-        p.error(f"argument --resume: {out} cannot be opened now: {error}. Mend that, and try again.")
+        p.error(f"argument --resume: {out} cannot be opened now: {error}. Fix that, and try again.")
     except (ValueError, sqlite3.Error) as error:
         p.error(f"argument --resume: {out} is not a tuning: {error}")
     try:
