@@ -103,5 +103,5 @@ def _bytes_of(array) -> Any:
 
 
 def _join(values):
-    """Joins byte strings so that it remains clear where each of them ends."""
+    """Joins byte strings, each with its length, so that different strings give different results."""
     return b"".join(b"%d:" % len(value) + bytes(value) for value in values)
