@@ -80,7 +80,7 @@ def _draw_places(count, seed):
 
 
 class Behaviours:
-    """An index of rules by key that finds rules which behave alike.
+    """An index of rules, by key, that finds those that behave alike.
 
     Args:
       probes: The screen's probe and, if it was recorded, the task's own.
@@ -179,7 +179,7 @@ class _Vectors:
         k = len(self._directions)
         here = np.zeros(DIRECTIONS, np.float32)
         here[:k] = self._directions.reshape(-1, len(vector)) @ vector
-        # |x - y|^2 = 2 - 2 cos for unit vectors, and no less than in a few directions. 1e-5 allows for rounding.
+        # |x - y|^2 = 2 - 2 cos for unit vectors, at least its part in a few directions. 1e-5 allows for rounding.
         squares = self._squares[: self._count] - 2.0 * (self._coordinates[: self._count] @ here) + here @ here
         return np.flatnonzero(squares <= 2.0 * (1.0 - cosine) + 1e-5)
 

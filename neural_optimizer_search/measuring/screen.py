@@ -87,7 +87,7 @@ class Screen:
 
 
 def flip(rule: Rule) -> Rule:
-    """The rule with its sign flipped; flipping again gives the rule."""
+    """The rule with its sign flipped; flipping twice returns the original rule."""
     if rule.iterations[-1] == Iteration(rule.depth - 2, "1", "neg", "identity", "left"):
         return Rule(rule.iterations[:-1], rule.constants)
     return Rule((*rule.iterations, Iteration(rule.depth - 1, "1", "neg", "identity", "left")), rule.constants)

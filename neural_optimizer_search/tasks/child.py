@@ -55,7 +55,7 @@ class Child(NamedTuple):
       scale: The values of the metric that have the scores 0 and 1.
       untrained_loss: Validation loss of a fresh model with the protocol's first seed, which is the same in each
         process; None if unknown.
-      notes: Sentences about what is treated differently than in `fit` in a user's own model or data.
+      notes: Sentences about differences from `fit` in the treatment of a user's own model or data.
       is_plain: Whether the score is computed from targets and predictions, not by the user's own step.
     """
 
