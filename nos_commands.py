@@ -1,6 +1,6 @@
-"""Where the commands begin: what stops one while it imports TensorFlow, for seconds, ends it without a traceback.
+"""The entry points of the commands. A signal ends them without a traceback even during TensorFlow's slow import.
 
-This module lies beside the package, because importing anything in the package imports Keras and its backend.
+This module is outside of the package, because importing anything in the package imports Keras and its backend.
 """
 
 import importlib
@@ -12,7 +12,7 @@ from typing import NamedTuple, Optional
 
 
 class Command(NamedTuple):
-    """Where a command is, which extra has all that it needs, and what it does."""
+    """The module of a command, the extra that installs all it needs, and its purpose."""
 
     module: str
     extra: str
@@ -29,12 +29,12 @@ COMMANDS = {
         "neural_optimizer_search.l2o.training", "l2o", "learns an optimizer for a family of functions"
     ),
 }
-# As in `neural_optimizer_search.stopping`, which takes over when everything is imported.
+# Those of `neural_optimizer_search.stopping`, which takes over when everything is imported.
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 def _stop(number: int, frame: Optional[FrameType]) -> None:
-    # Whatever is half imported would make another error of an exception.
+    # A half-imported module would turn an exception into another error.
     os.write(2, b"\nStopped.\n")
     os._exit(128 + number)
 
@@ -42,16 +42,17 @@ def _stop(number: int, frame: Optional[FrameType]) -> None:
 def _run(name: str) -> int:
     command = COMMANDS[name]
     for each in _SIGNALS:
-        number = getattr(signal, each, None)  # not every system has all
+        number = getattr(signal, each, None)  # not every system has all of them
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _stop)
     try:
         main = importlib.import_module(command.module).main
     except ImportError as error:
-        # As Python, `neural_optimizer_search.keras_versions` and `neural_optimizer_search.tuning` raise it.
+        # Errors with these names come from Python, `neural_optimizer_search.keras_versions` and
+        # `neural_optimizer_search.tuning`.
         if error.name not in ("tensorflow", "keras", "optuna"):
             raise
-        # Its own advice is about any backend, which does not help here.
+        # The error's own advice covers any backend, which does not help here.
         package = f"neural-optimizer-search[{command.extra}]"
         needed = f"needs Keras on TensorFlow: install {package}, and leave KERAS_BACKEND unset."
         print(f"{name}: {needed if command.extra and error.name != 'optuna' else error}", file=sys.stderr)

@@ -2,7 +2,7 @@
 
 import os
 
-# TensorFlow writes pages of notices about CUDA and oneDNN when it is imported; a value that is set stays.
+# TensorFlow writes pages of notices about CUDA and oneDNN when it is imported; a value that is already set is kept.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from neural_optimizer_search.dsl.formula import FormulaError

@@ -1,4 +1,4 @@
-"""Checks of arguments: each error says what is allowed, and what was received."""
+"""Checks arguments: each error says what is allowed, and what was received."""
 
 import inspect
 import math
@@ -15,7 +15,7 @@ def check_number(
     allowed: str = "a finite number",
     is_valid: Callable[[Any], bool] = lambda value: True,
 ) -> float:
-    """The value as a float, if it is a finite number and valid; else a ValueError."""
+    """Returns the value as a float; raises a ValueError unless it is finite and valid."""
     number: Any = _of_python(value)
     if not (_is(numbers.Real, number) and math.isfinite(number) and is_valid(number)):
         raise ValueError(f"Argument `{argument}` must be {allowed}. Received: {value!r}.")
@@ -23,7 +23,7 @@ def check_number(
 
 
 def check_int(argument: str, value: Any, allowed: str, is_valid: Callable[[Any], bool]) -> int:
-    """The value as an int, if it is one and valid; else a ValueError."""
+    """Returns the value as an int; raises a ValueError unless it is a valid one."""
     number: Any = _of_python(value)
     if not (_is(numbers.Integral, number) and is_valid(number)):
         raise ValueError(f"Argument `{argument}` must be {allowed}. Received: {value!r}.")
@@ -31,18 +31,18 @@ def check_int(argument: str, value: Any, allowed: str, is_valid: Callable[[Any],
 
 
 def _is(kind, number):
-    """Whether it is a number of a kind; True and False are numbers in Python, but mistakes here."""
+    """Whether a value is a number of a kind; Booleans are numbers in Python, but mistakes here."""
     return isinstance(number, kind) and not isinstance(number, bool)
 
 
 def check_step_count(decay_steps: Any, reader: str) -> int:
-    """`decay_steps` as an int, if it is one > 0; else a ValueError that names its `reader`."""
+    """Returns `decay_steps` as an int; raises a ValueError that names its `reader` unless it is an int > 0."""
     allowed = f"the number of training steps, an int > 0, for {reader}"
     return check_int("decay_steps", decay_steps, allowed, lambda steps: steps > 0)
 
 
 def check_config(cls: type, config: Mapping[str, Any]) -> None:
-    """Raises a ValueError unless a config has everything that is needed to make an object."""
+    """Raises a ValueError unless a config has all required arguments of a class."""
     parameters = inspect.signature(cls).parameters.values()
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     needed = [p.name for p in parameters if p.kind in kinds and p.default is inspect.Parameter.empty]

@@ -1,4 +1,4 @@
-"""A hash of code, for results computed by it: comments do not affect it."""
+"""Hashes the code that computes results; comments do not affect a hash."""
 
 import ast
 import hashlib
@@ -35,10 +35,11 @@ def hash_code(*modules: str) -> str:
 
 
 def hash_files(module: str) -> dict[str, str]:
-    """A hash of the code of a module, and of each module that it imports from beside itself, by file.
+    """Hashes, by file, the code of a module and of the neighbouring modules that it imports.
 
-    Beside it are the modules in the directory of its top package, or of the module itself; for an installed module,
-    those in its own package. Nothing is imported. This package and what is written in another language are left out.
+    Its neighbours are the modules in the directory of its top-level package, or of the module itself; for an
+    installed module, those in its own package. Nothing is imported. This package and modules in other languages are
+    left out.
 
     Args:
       module: The module's name as in an import statement; it has been imported.
@@ -71,7 +72,7 @@ def _is_installed(directory):
 
 
 def _files_beside(top, name) -> Iterator[pathlib.Path]:
-    """The files of a module and of the packages around it, below a directory, as far as there are such files."""
+    """The existing files of a module and of its parent packages, relative to a directory."""
     parts = name.split(".")
     if parts[0] == _THIS_PACKAGE:
         return
@@ -84,7 +85,7 @@ def _files_beside(top, name) -> Iterator[pathlib.Path]:
 
 
 def _imported(text, file) -> Iterator[str]:
-    """The names of what a module's text imports, and of what may be modules among that."""
+    """The dotted names that a module's text imports; the last part may be a module or an attribute."""
     package = file.parent.parts
     try:
         tree = ast.parse(text)
@@ -100,7 +101,7 @@ def _imported(text, file) -> Iterator[str]:
 
 
 def _read(file):
-    with tokenize.open(file) as opened:  # a module may say which encoding it has
+    with tokenize.open(file) as opened:  # respects a module's declared encoding
         return opened.read()
 
 
@@ -112,7 +113,7 @@ def _find(name):
 
 
 def _code(text):
-    """What Python runs of a module's text; the text itself if this Python cannot parse it."""
+    """The part of a module's text that Python runs; the whole text if this Python cannot parse it."""
     try:
         with _PARSING:
             tree = ast.parse(text)
@@ -121,7 +122,7 @@ def _code(text):
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list):
-            # Texts that stand alone do nothing.
+            # Strings that stand alone, such as docstrings, do nothing.
             body[:] = [line for line in body if not (isinstance(line, ast.Expr) and _is_text(line.value))]
     return ast.dump(tree)
 

@@ -1,4 +1,4 @@
-"""How the commands report a user's mistakes."""
+"""Parses the commands' arguments, and reports a user's mistakes."""
 
 import argparse
 import importlib
@@ -16,14 +16,14 @@ _INSTALLED_AS = {"sklearn": "scikit-learn"}
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line, and the exit code 2."""
+    """A parser that reports an error in one line, with the exit code 2."""
 
     def error(self, message: str) -> NoReturn:
-        """Ends the command."""
+        """Ends the command with a message."""
         self.exit(2, f"{self.prog}: {one_line(drop_error_numbers(message))}\n")
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As that of `argparse`, with a sentence of ours about an argument that the command does not have."""
+        """Like that of `argparse`, with our own message for an unknown argument."""
         found, rest = self.parse_known_args(args, namespace)
         if rest:
             what = "there is no such flag" if rest[0].startswith("-") else "it is one argument too many"
@@ -31,9 +31,9 @@ class Parser(argparse.ArgumentParser):
         return found
 
 
-# What a 32-bit number holds: TensorFlow, NumPy and SQLite take no larger one everywhere.
+# The largest signed 32-bit integer: TensorFlow, NumPy and SQLite do not accept larger ones everywhere.
 LARGEST = 2**31 - 1
-# What the file systems of today take, with room for the names of the files in a directory.
+# Limits of current file systems, in bytes, with room for the names of the files in a directory.
 LONGEST_NAME, LONGEST_PATH = 255, 3500
 
 
@@ -60,7 +60,7 @@ def path(text: str) -> pathlib.Path:
         raise argparse.ArgumentTypeError(f"must be the name of a file or a directory. Received: {shorten(text)!r}.")
     try:
         text.encode()
-    except UnicodeEncodeError:  # TensorFlow writes no file of such a name
+    except UnicodeEncodeError:  # TensorFlow cannot write a file with such a name
         raise argparse.ArgumentTypeError(f"must be a name of UTF-8 text. Received: {shorten(repr(text))}.") from None
     named = pathlib.Path(text)
     longest = max((len(os.fsencode(part)) for part in named.parts), default=0)
@@ -72,7 +72,7 @@ def path(text: str) -> pathlib.Path:
 
 
 def one_of(choices: Iterable, parse: Callable[[str], Any] = str) -> Callable[[str], Any]:
-    """The `type` of a flag that takes one of some values, each as `parse` makes it of its text."""
+    """The `type` of a flag that takes one of several values, which `parse` reads from text."""
     allowed = list(choices)
 
     def parse_choice(text):
@@ -104,13 +104,13 @@ def number(least: float, most: float) -> Callable[[str], float]:
 
 
 def path_text(text: str) -> str:
-    """As `path`, but an address that is not on this machine, such as gs://bucket, stays as it is."""
+    """Like `path`, but returns the text unchanged, because it may be a remote address such as gs://bucket."""
     path(text)
     return text
 
 
 def quote(place: Union[str, pathlib.Path]) -> str:
-    """A path as a word that can be pasted into a shell, where a leading dash does not make it a flag.
+    """Quotes a path so that it can be pasted into a shell, and a leading dash does not make it a flag.
 
     Example:
       >>> from neural_optimizer_search.command_line import quote
@@ -122,28 +122,28 @@ def quote(place: Union[str, pathlib.Path]) -> str:
 
 
 def shorten(text: str, most: int = 60) -> str:
-    """The text, or its beginning if it is longer than a message should be, with its control characters spelled."""
+    """The text, or the beginning of a text too long for a message, with escaped control characters."""
     shown = one_line(text[:most])
     return shown if len(text) <= most else f"{shown}... ({len(text)} characters)"
 
 
 def one_line(text: str) -> str:
-    """The text with its control characters spelled, so that it is one line and moves no cursor."""
+    """The text with escaped control characters, so that it is one line and moves no cursor."""
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
 def drop_error_numbers(text: str) -> str:
-    """The text without the numbers that Python puts before what an operating system says: "[Errno 2] "."""
+    """The text without the numbers that Python puts before operating system errors, such as "[Errno 2] "."""
     return _ERROR_NUMBER.sub("", text)
 
 
 def require(p: argparse.ArgumentParser, extra: str, *modules: str) -> None:
-    """Ends a command whose packages are not all installed, and says in one line how to install them.
+    """Ends the command if a package is missing, and says in one line how to install it.
 
     Args:
       p: The command's parser.
-      extra: Which of our package's extras brings them.
-      *modules: What the command imports, such as "sklearn".
+      extra: The extra of this package that installs them.
+      *modules: The modules that the command imports, such as "sklearn".
     """
     missing = [name for name in modules if not is_installed(name)]
     if missing:
@@ -159,15 +159,15 @@ def is_installed(module: str) -> bool:
 
 
 class MissingPackage(ImportError):
-    """What was asked for needs a package that is not installed; the message says how to install it."""
+    """A required package is not installed; the message says how to install it."""
 
 
 def import_package(module: str, extra: str, purpose: str) -> Any:
-    """Imports what a part of this package needs, and the rest does not.
+    """Imports an optional dependency of this package.
 
     Args:
       module: The module, such as "sklearn.datasets".
-      extra: Which of our package's extras brings it.
+      extra: The extra of this package that installs it.
       purpose: What needs it, for the message.
 
     Raises:
@@ -180,11 +180,11 @@ def import_package(module: str, extra: str, purpose: str) -> Any:
 
 
 class NotFound(ValueError):
-    """There is nothing with this name."""
+    """Nothing has this name."""
 
 
 def import_named(name: str) -> Any:
-    """Imports what the user named by "module:attribute"; modules in the current directory count.
+    """Imports an object that the user named as "module:attribute"; the current directory is searched, too.
 
     Raises:
       NotFound: If there is no such module or attribute. An error that the module itself raises passes through.

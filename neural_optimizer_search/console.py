@@ -1,4 +1,4 @@
-"""How every command runs: its output may be closed, signals end it, and one sentence says what ended it."""
+"""Runs the commands: their output may be closed, signals end them, and an error becomes one sentence."""
 
 import contextlib
 import functools
@@ -18,7 +18,7 @@ Main = Callable[..., int]
 
 
 class Output:
-    """A text stream that may end: after its first error it drops what is written.
+    """A text stream that drops everything written after its first error.
 
     Characters that its encoding lacks are replaced.
 
@@ -37,7 +37,7 @@ class Output:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        """Writes it if possible."""
+        """Writes a text if possible."""
         try:
             self._attempt(self._stream.write, text)
         except UnicodeEncodeError:
@@ -46,7 +46,7 @@ class Output:
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
-        """Writes them if possible."""
+        """Writes lines if possible."""
         for line in lines:
             self.write(line)
 
@@ -63,7 +63,7 @@ class Output:
             raise
         except (OSError, ValueError) as error:  # ValueError: it was closed
             self.error = error
-            # Python would try the rest again when it exits, and complain.
+            # Otherwise, Python would try to write the rest when it exits, and complain.
             with contextlib.suppress(OSError, ValueError):
                 _lead_nowhere(self._stream.fileno())
 
@@ -77,9 +77,9 @@ def _lead_nowhere(descriptor):
 
 
 def guard_output() -> tuple[Output, Output]:
-    """Makes an `Output` of `sys.stdout` and of `sys.stderr`, for good, and returns them."""
+    """Replaces `sys.stdout` and `sys.stderr` with an `Output` of each, and returns them."""
     for descriptor in (0, 1, 2):
-        # Else the next file that is opened, such as a database, would get what is written to standard error.
+        # Otherwise, the next file that is opened, such as a database, would receive the writes to standard error.
         try:
             os.fstat(descriptor)
         except OSError:
@@ -94,16 +94,15 @@ def _guard(stream) -> Any:
     return stream if isinstance(stream, Output) else Output(stream)
 
 
-# The command that is being run; a benchmark runs others within it.
+# The running commands, the innermost last: a benchmark runs other commands.
 _running: "list[_Command]" = []
 
 
 def command(name: str) -> Callable[[Main], Main]:
     """Turns the work of a command into its `main`.
 
-    Standard output and standard error may end meanwhile: the command goes on without them. Signals stop it (see
-    `Stopping`). What a disk or a database refuses, and a damaged file, end it with
-    one sentence.
+    If standard output or standard error is closed, the command continues without it. Signals stop it (see
+    `Stopping`). An error of a disk or a database, or a damaged file, ends it with one sentence.
 
     Args:
       name: The name by which users call it.
@@ -130,7 +129,7 @@ def command(name: str) -> Callable[[Main], Main]:
 
 
 def goes_on(stopped: str, fixed: str) -> None:
-    """Sets what the running command says from now on about how to continue it.
+    """Sets the messages that say how to continue the running command.
 
     Args:
       stopped: One or more sentences for a user who stopped it.
@@ -175,7 +174,7 @@ class _Command:
         except SystemExit:
             raise
         except BaseException as error:
-            # TensorFlow may make another error of the interrupt.
+            # TensorFlow may turn the interrupt into another error.
             if self._stopping.number is None and not isinstance(error, KeyboardInterrupt):
                 raise
             self._stopping.over = self._outermost
@@ -183,7 +182,7 @@ class _Command:
             return self._stopping.exit_code
 
     def _settle(self, output, errors, code):
-        """The exit code, when all that was said is written."""
+        """Writes all output, and returns the exit code."""
         output.flush()
         lost = output.error
         if self._outermost and lost is not None and not isinstance(lost, BrokenPipeError):
@@ -194,7 +193,7 @@ class _Command:
         return code
 
     def _format_warning(self, otherwise, message, category, *where):
-        """What a person should know is a sentence; to those who write code Python also says where it comes from."""
+        """One sentence for a `UserWarning`; other warnings, for developers, keep Python's format with their place."""
         if category is UserWarning:
             return f"{self.name}: {one_line(str(message))}\n"
         return otherwise(message, category, *where)

@@ -29,7 +29,7 @@ def restart(ops: Operations, t: Any, T: Any, n: float) -> Any:
 
 
 def annealed_noise_stddev(t: Any, variance_decay: float = 0.55) -> Any:
-    """Standard deviation of ε_t ~ N(0, 1/(1+t)^0.55), whose variance is the 1/(1+t)^0.55."""
+    """Standard deviation of ε_t ~ N(0, 1/(1+t)^0.55), where 1/(1+t)^0.55 is the variance."""
     return (1.0 + t) ** (-variance_decay / 2)
 
 

@@ -1,8 +1,8 @@
 """Describes an error in the user's code in one line: the error, and its place in the user's file.
 
-TensorFlow and Keras wrap the errors of what they call. What is raised while a function is traced stands in a text
-that begins with "in user code:", what is raised in a `tf.py_function` or a generator in the error of an op,
-and Keras puts the arguments of a layer around it.
+TensorFlow and Keras wrap the errors of the code that they call. An error that is raised while a function is traced
+becomes part of a text that begins with "in user code:". One that is raised in a `tf.py_function` or a generator
+becomes part of an op's error. Keras adds the arguments of a layer.
 """
 
 import os
@@ -24,14 +24,14 @@ _KERAS = re.compile(
     r"Exception encountered when calling .*?\n\n(.*?)(?:\n\n(?:Call a|A)rguments received by .*|$)", re.S
 )
 _COLOURS = re.compile(r"\x1b\[\d*m")
-# What an op's error begins and ends with: where TensorFlow keeps the op.
+# The beginning and the end of an op's error, which describe the op in TensorFlow.
 _OP = re.compile(r"^(?:\{\{function_node .*?\}\} ?|Graph execution error:\s*)+|\s*\[\[\{+node.*|\s*\[Op:.*", re.S)
 _RAISED = re.compile(r"(?:[A-Za-z_][\w.<>]*\.)?([A-Za-z_]\w*)(?:: *(.*))?")
-# What a traceback of Python within a text begins with.
+# The beginnings of Python tracebacks within a text.
 _PYTHON = ("Traceback (most recent call last):", "in user code:")
-# And the frames in which an op of a graph was made.
+# The line before the frames in which an op of a graph was created.
 _GRAPH = "defined at (most recent call last):"
-# Lines behind a frame that are neither its code nor what was raised.
+# The beginnings of lines after a frame that are neither its code nor the error.
 _NO_ERROR = ("[Previous line repeated", "Node: ")
 MOST_CHARACTERS, MOST_OF_TRACEBACK = 500, 20_000
 
@@ -51,10 +51,10 @@ class _Told(NamedTuple):
 
 
 def describe_error(error: BaseException) -> str:
-    """One line: what was raised, and where, namely in the innermost file that belongs to the task's author.
+    """Describes an error in one line, with its place in the innermost file that belongs to the task's author.
 
     Args:
-      error: As it was caught.
+      error: The caught error.
 
     Example:
       >>> from neural_optimizer_search.describe_error import describe_error
@@ -65,18 +65,18 @@ def describe_error(error: BaseException) -> str:
     place = _find_place([*_places(error), *told.places])
     text = shorten(drop_error_numbers(told.text), MOST_CHARACTERS)
     line = f"{told.name}{': ' if text else ''}{text}{place}"
-    # A path in it may have bytes that are no text, which neither a ledger nor a file takes.
+    # A path in it may have bytes that are not text, which neither a ledger nor a file accepts.
     return line.encode(errors="backslashreplace").decode()
 
 
 def is_of_this_package(error: BaseException) -> bool:
-    """Whether this package raised the error without anybody's code in between, so that its text says all."""
+    """Whether this package raised the error with no other code in between, so that its text is sufficient."""
     places = _places(error)
     return bool(places) and places[-1].file.startswith(_THIS_PACKAGE) and not any(_is_theirs(p.file) for p in places)
 
 
 def format_traceback(error: BaseException) -> str:
-    """The whole traceback of an error, but for what makes it too long for a pipe or a person."""
+    """The traceback of an error, without its middle if it is too long for a pipe or a person."""
     text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     if len(text) > MOST_OF_TRACEBACK:
         half = MOST_OF_TRACEBACK // 2
@@ -100,13 +100,13 @@ def _text(error):
 
 
 def _unwrap(text):
-    """The text without what Keras and TensorFlow put around it."""
+    """The text of an error without the additions of Keras and TensorFlow."""
     keras = _KERAS.match(text)
     return _OP.sub("", _COLOURS.sub("", keras[1] if keras else text))
 
 
 def _read_traceback(name, text) -> Optional[_Told]:
-    """What the last traceback within the text of an error of a class tells, if there is one."""
+    """Reads the last traceback within the text of an error; None if there is none."""
     if not any(beginning in text for beginning in (*_PYTHON, _GRAPH)):
         return None
     lines = text.splitlines()
@@ -114,7 +114,7 @@ def _read_traceback(name, text) -> Optional[_Told]:
     if not frames:
         return None
     last, frame = frames[-1]
-    # Behind the last frame stands its line of code, indented more, and then what was raised.
+    # The last frame is followed by its line of code, indented further, and then by the error.
     rest = [line for line in lines[last + 1 :] if line.strip() and not line.lstrip().startswith(_NO_ERROR)]
     while rest and _indentation(rest[0]) > len(frame[1]):
         rest.pop(0)
@@ -122,7 +122,7 @@ def _read_traceback(name, text) -> Optional[_Told]:
         return None
     places = [_Place(frame[2], int(frame[3]), frame[4] or "") for _, frame in frames]
     raised = _RAISED.fullmatch(rest[0].strip())
-    # An op that fails by itself is of the class that the error has.
+    # If an op fails by itself, the class is that of the caught error.
     if raised and any(beginning in text for beginning in _PYTHON):
         name, rest[0] = raised[1], raised[2] or ""
     return _Told(name, _first_line(_unwrap("\n".join(rest))), places)
@@ -152,7 +152,7 @@ def _find_place(places):
     if not places:
         return ""
     place = (theirs or places)[-1]
-    is_named = place.function and not place.function.startswith("<")  # no module and no lambda
+    is_named = place.function and not place.function.startswith("<")  # neither a module nor a lambda
     function = f", in {place.function}" if is_named else ""
     return f" ({os.path.basename(place.file)}:{place.line}{function})"
 

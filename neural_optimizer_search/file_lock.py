@@ -5,13 +5,13 @@ import os
 from pathlib import Path
 from typing import Union
 
-# (device, number) of the files that this process holds. To open and close such a file once more would end the locks
-# that SQLite has on it: POSIX gives them up when a process closes any descriptor of the file.
+# (device, inode) of the files that this process holds. Opening and closing such a file again would release SQLite's
+# locks on it, because POSIX releases them when a process closes any descriptor of the file.
 _held: set[tuple[int, int]] = set()
 
 
 class InUse(RuntimeError):
-    """Another process writes the file, or another part of this one."""
+    """Another process, or another part of this one, is writing the file."""
 
 
 class Moved(RuntimeError):
@@ -27,14 +27,14 @@ class Moved(RuntimeError):
 
 
 class FileLock:
-    """Holds a file until it is closed, or the process ends, however that may be.
+    """Holds a file until it is closed or the process ends, for whatever reason.
 
     Args:
       path: The file, which must exist.
 
     Raises:
       InUse: If it is held by another process, or by this one.
-      OSError: If it cannot be opened to be written.
+      OSError: If it cannot be opened for writing.
     """
 
     def __init__(self, path: Union[str, os.PathLike]):
@@ -50,13 +50,13 @@ class FileLock:
             if isinstance(error, BlockingIOError):
                 raise InUse(_message(path)) from None
             raise
-        # What was opened counts: the path may have become another file's since.
+        # The opened file counts, because the path may lead to another one by now.
         self._file = _identify(os.fstat(self._descriptor))
         _held.add(self._file)
         self._is_open = True
 
     def require_in_place(self) -> None:
-        """Raises `Moved` if the path leads to another file now, or to none."""
+        """Raises `Moved` if the path now leads to another file, or to none."""
         try:
             if _identify(os.stat(self._path)) == self._file:
                 return

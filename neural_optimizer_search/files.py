@@ -10,20 +10,19 @@ from typing import Any, Union
 
 
 class Damaged(ValueError):
-    """A file does not hold what its name promises; the message says which file, and what is wrong with it."""
+    """A file does not have the expected contents; the message says which file, and what is wrong with it."""
 
 
 def write_whole(path: Union[str, os.PathLike], write: Callable[[pathlib.Path], Any], replace: bool = True) -> None:
-    """Writes a file beside its final place, and moves it there when it is complete.
+    """Writes a file next to its final path, and moves it there when it is complete.
 
-    If the writing ends early, by an error or the end of the process, the earlier file stays. Several writers wait for
-    each other.
+    If writing fails or the process ends, the earlier file is kept. Several writers wait for each other.
 
     Args:
       path: The file.
-      write: Writes the unfinished file at the path that it is given. An error of its own passes through, and the
-        unfinished file goes.
-      replace: Whether there may be a file.
+      write: Called with the path of the unfinished file, which it writes. Its errors pass through, and the unfinished
+        file is removed.
+      replace: Whether to replace an existing file.
 
     Raises:
       FileExistsError: If there is a file that may not be replaced.
@@ -45,7 +44,7 @@ def write_whole(path: Union[str, os.PathLike], write: Callable[[pathlib.Path], A
             if not replace and os.path.lexists(path):
                 raise FileExistsError(f"{path} exists.")
             write(unfinished)
-            os.fsync(descriptor)  # else a crash of the machine may leave an empty file in place of either
+            os.fsync(descriptor)  # a crash of the machine could otherwise leave an empty file
             os.replace(unfinished, path)
         except BaseException:  # Ctrl-C, too
             unfinished.unlink(missing_ok=True)
@@ -54,16 +53,16 @@ def write_whole(path: Union[str, os.PathLike], write: Callable[[pathlib.Path], A
 
 @contextlib.contextmanager
 def _hold_new(path):
-    """An empty file that this process alone writes, as its descriptor."""
+    """Yields the descriptor of an empty file that only this process writes."""
     while True:
         found = _look(path)
         if found and not (stat.S_ISREG(found.st_mode) and found.st_nlink == 1):
-            path.unlink(missing_ok=True)  # a link or a pipe would lead what is written somewhere else
+            path.unlink(missing_ok=True)  # a link or a pipe would redirect the writes
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             found = _look(path)
-            # Whoever held it may have moved it to its place, or removed it.
+            # Its previous holder may have moved it to its final place, or removed it.
             if found and os.path.samestat(os.fstat(descriptor), found):
                 os.ftruncate(descriptor, 0)
                 yield descriptor
@@ -73,7 +72,7 @@ def _hold_new(path):
 
 
 def _look(path):
-    """What is at the path itself, not where it leads; None if nothing is."""
+    """The status of the path itself, without following links; None if nothing is there."""
     try:
         return os.lstat(path)
     except FileNotFoundError:
@@ -81,11 +80,11 @@ def _look(path):
 
 
 def read_bytes(path: Union[str, os.PathLike], most: int = 2**30) -> bytes:
-    """Reads a file. A pipe or a device, which may never end, is not read.
+    """Reads a file; rejects pipes and devices, which may never end.
 
     Args:
       path: The file.
-      most: The most bytes that it may have.
+      most: Maximum size in bytes.
 
     Raises:
       FileNotFoundError, OSError: If it is not there or cannot be read.
@@ -99,7 +98,7 @@ def read_bytes(path: Union[str, os.PathLike], most: int = 2**30) -> bytes:
 
 
 def read_text(path: Union[str, os.PathLike], most: int = 2**24) -> str:
-    """Reads a file of UTF-8 text; as `read_bytes`, and also raises `Damaged` if it is not such text."""
+    """Reads a UTF-8 text file like `read_bytes`; also raises `Damaged` if it is not UTF-8."""
     try:
         return read_bytes(path, most).decode()
     except UnicodeDecodeError as error:
@@ -107,7 +106,7 @@ def read_text(path: Union[str, os.PathLike], most: int = 2**24) -> str:
 
 
 def require_regular(path: Union[str, os.PathLike]) -> None:
-    """Checks that there is a file with contents of its own, at the path or where its links lead.
+    """Checks that there is a regular file at the path, or where its links lead.
 
     Raises:
       FileNotFoundError, OSError: If nothing is there, or access is denied.
@@ -119,7 +118,7 @@ def require_regular(path: Union[str, os.PathLike]) -> None:
 
 
 def require_own(path: Union[str, os.PathLike]) -> None:
-    """Checks that there is a file that nothing else leads to: what is written to it would be written there, too.
+    """Checks that a file has no other names, so that writing to it changes no other file.
 
     Raises:
       FileNotFoundError, OSError: If nothing is there, or access is denied.

@@ -4,7 +4,7 @@ One field holds everything about a flag: its name, type, default, help, and whet
 resumed. The parser, the record of a run, the command that repeats it, and the tables in documents are derived from
 it.
 
-A dataclass may have a `GROUPS`, which says with which of its flags a group of the help begins, and its title.
+A dataclass may have `GROUPS`, a dict from the first flag of each group in the help to the group's title.
 """
 
 import argparse
@@ -27,18 +27,18 @@ class Flag:
 
     Attributes:
       help: One sentence without its default.
-      parse: Makes a value of the text that was given; raises `argparse.ArgumentTypeError`.
-      choices: The values allowed, or a function that gives them; None if `parse` decides.
-      default_text: The default in words, where the value does not tell it.
+      parse: Converts the given text to a value; raises `argparse.ArgumentTypeError`.
+      choices: The allowed values, or a function that returns them; None if `parse` decides.
+      default_text: The default in words, if the value itself does not explain it.
       metavar: The name of the value in the help.
       option: The flag as it is typed, if not "--" and the field's name.
       positional: Whether it is typed without its name.
-      nargs: See `argparse`. With "+" or "*", the value is a tuple of what `parse` makes of each word.
+      nargs: See `argparse`. With "+" or "*", the value is a tuple, and `parse` converts each word.
       changeable: Whether a resumed run may be given another value.
-      recorded: Whether it is a part of what a run records of itself.
-      is_local: Tells of a value whether it names something of one machine, such as a file, an address or a module of
-        the user's own. From a run that was made elsewhere, such a value is used only if the user confirms it.
-      may_be_none: Whether a run may record None for it although that is not the default, such as no budget.
+      recorded: Whether a run records it.
+      is_local: Called with a value; returns whether it names something on one machine, such as a file, an address or
+        a user's own module. Such a value of a run that was made elsewhere is used only if the user confirms it.
+      may_be_none: Whether a run may record None although that is not the default, as for no budget.
       earlier: The value for a run that did not record it, because its release lacked this flag; None for the default.
     """
 
@@ -58,7 +58,7 @@ class Flag:
 
     @property
     def is_tuple(self) -> bool:
-        """Whether its value is a tuple: it takes several words."""
+        """Whether the flag takes several words, so that its value is a tuple."""
         return self.nargs in ("+", "*")
 
 
@@ -84,13 +84,13 @@ def flag(default: Any, help: str, **more: Any) -> Any:
 
 
 def with_default(config: type, name: str, default: Any) -> Any:
-    """The field of another configuration as a field of this one, with another default."""
+    """A copy of another configuration's field with a different default."""
     (field,) = (field for field in dataclasses.fields(config) if field.name == name)
     return dataclasses.field(default=default, metadata=field.metadata)
 
 
 def flags_of(*configs: type) -> dict[str, tuple[Flag, Any]]:
-    """(its `Flag`, its default) of each flag of the dataclasses, by the field's name."""
+    """The (`Flag`, default) of each flag in the dataclasses, by the field's name."""
     return {
         field.name: (field.metadata[_KEY], field.default)
         for config in configs
@@ -109,7 +109,7 @@ def build_parser(prog: str, description: Optional[str], *configs: type) -> Parse
 
     Args:
       prog: The command.
-      description: What it does, and examples behind an empty line; a command's docstring, which begins with its name.
+      description: The command's docstring, which begins with its name; examples follow an empty line.
       *configs: The dataclasses.
     """
     text, _, examples = (description or "").removeprefix(f"`{prog}`: ").partition("\n\n")
@@ -138,18 +138,18 @@ def _groups_of(config):
 
 
 def configure(config: type[Config], given: Mapping[str, Any], **defaults: Any) -> Config:
-    """A configuration of what was given on the command line; flags of other configurations are left aside.
+    """Creates a configuration from the command line; flags of other configurations are ignored.
 
     Args:
       config: The dataclass.
       given: Values by the field's name.
-      **defaults: Values of fields that were not given, in place of their defaults.
+      **defaults: Values of fields that were not given, instead of their defaults.
     """
     return config(**{name: value for name, value in {**defaults, **given}.items() if name in _field_names(config)})
 
 
 def command(prog: str, config: type, recorded: Mapping[str, Any]) -> str:
-    """The command line that gives a configuration, from what was recorded of it, which may be anything."""
+    """The command line that reproduces a recorded configuration; the record may be anything."""
     words = [prog]
     for name, (one, _) in flags_of(config).items():
         value, word = recorded.get(name), _spell(name, one)
@@ -166,7 +166,7 @@ def command(prog: str, config: type, recorded: Mapping[str, Any]) -> str:
 
 
 def _write_tuple(word, one, values):
-    """The words of a flag that takes several."""
+    """The words for a flag that takes several."""
     texts = [str(value) for value in values if isinstance(value, (str, int, float))]
     if len(texts) == 1 and not one.positional and texts[0].startswith("-"):
         return [f"{word}={texts[0]}"]
@@ -176,7 +176,7 @@ def _write_tuple(word, one, values):
 
 
 def markdown_table(*configs: type) -> str:
-    """The flags as a table for a document: flag, what it is, default."""
+    """The flags as a table for a document: flag, meaning, default."""
     rows = [_row(name, one, default) for name, (one, default) in flags_of(*configs).items()]
     return "\n".join(["| flag | what | default |", "|---|---|---|", *rows])
 
@@ -200,20 +200,20 @@ def choices_of(one: Flag) -> Optional[list]:
 
 
 def _arguments(name: str, one: Flag, default: Any) -> dict[str, Any]:
-    """What `add_argument` takes beside the name and the help."""
+    """The arguments of `add_argument` besides the name and the help."""
     dest = {} if one.positional else {"dest": name}
     if default is False:
         return {**dest, "action": "store_true"}
     choices, parse, metavar = choices_of(one), one.parse, one.metavar
     if choices is not None:
-        # Not as the `choices` of argparse, whose messages are no sentences.
+        # Not the `choices` of argparse, whose messages are not sentences.
         parse, metavar = one_of(choices, one.parse), metavar or f"{{{','.join(map(str, choices))}}}"
     more = {"metavar": metavar, "nargs": one.nargs, "action": _StoreTuple if one.is_tuple else None}
     return {**dest, "type": parse, **{key: value for key, value in more.items() if value is not None}}
 
 
 class _StoreTuple(argparse.Action):
-    """As the default of `argparse`, which gives a list: that would make no hashable configuration."""
+    """Stores a tuple in place of argparse's list, so that a configuration is hashable."""
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
         setattr(namespace, self.dest, tuple(values))

@@ -1,4 +1,4 @@
-"""The only file that knows which Keras is installed, on which backend, and how optimizers of Keras 2 and 3 differ."""
+"""The only module that knows the installed Keras, its backend, and how optimizers of Keras 2 and 3 differ."""
 
 import importlib
 import importlib.metadata
@@ -12,7 +12,7 @@ _EXTRAS = "neural-optimizer-search[tensorflow], neural-optimizer-search[jax] or 
 
 
 def _find_keras():
-    """`tf.keras` where that is Keras 2, else the package `keras`, which is Keras 3."""
+    """`tf.keras` if that is Keras 2, else the package `keras`, which is Keras 3."""
     try:
         if _is_keras_2():
             import tensorflow as tf
@@ -49,21 +49,21 @@ def _advise(reason):
     )
 
 
-# Typed as anything: the types of Keras 2 and of Keras 3 differ.
+# `Any`, because the types of Keras 2 and Keras 3 differ.
 keras: Any = _find_keras()
 
-# False for Keras 2.15 and for tf_keras, which stands behind `tf.keras` if TF_USE_LEGACY_KERAS=1.
+# False for Keras 2.15 and for tf_keras, which is `tf.keras` if TF_USE_LEGACY_KERAS=1.
 KERAS_3 = hasattr(keras.optimizers.Optimizer, "add_optimizer_variables")
 
 BACKEND: str = keras.config.backend() if KERAS_3 else "tensorflow"
 
-# Those on which Keras trains.
+# The backends on which Keras trains.
 _BACKENDS = ("tensorflow", "jax", "torch")
 
-# What Keras itself asks whether an optimizer is built.
+# The attribute by which Keras itself knows whether an optimizer is built.
 BUILT = "built" if KERAS_3 else "_built"
 
-# That of the package behind `keras`; `tf.keras` has none.
+# The version of the package behind `keras`; `tf.keras` itself has none.
 VERSION: str = sys.modules[keras.Model.__module__.partition(".")[0]].__version__
 
 
@@ -77,7 +77,7 @@ def check_backend() -> None:
 
 
 def module_of_backend(package: str) -> Any:
-    """The module of a package that is written for the backend, else the one that is for any, by `keras.ops`."""
+    """A package's module for the backend, else its module for any backend, which uses `keras.ops`."""
     own = f"{package}.on_{BACKEND}"
     return importlib.import_module(own if importlib.util.find_spec(own) else f"{package}.on_keras")
 
@@ -86,7 +86,7 @@ def require_tensorflow(what: str) -> None:
     """Raises an ImportError that says what to do, unless Keras runs on TensorFlow.
 
     Args:
-      what: What needs it, as the beginning of the sentence.
+      what: What needs TensorFlow, as the beginning of the message.
     """
     if BACKEND != "tensorflow":
         raise ImportError(
@@ -97,7 +97,7 @@ def require_tensorflow(what: str) -> None:
 
 
 def is_tensor(value: Any) -> bool:
-    """Whether it is a tensor of the backend."""
+    """Whether a value is a tensor of the backend."""
     if KERAS_3:
         return keras.ops.is_tensor(value)
     import tensorflow as tf
@@ -106,7 +106,7 @@ def is_tensor(value: Any) -> bool:
 
 
 def initialize(optimizer: Any, learning_rate: Any, **kwargs: Any) -> None:
-    """Keras's own constructor; that of Keras 2 takes no learning rate."""
+    """Calls the constructor of Keras's `Optimizer`; that of Keras 2 takes no learning rate."""
     construct: Any = keras.optimizers.Optimizer.__init__  # its type is Keras 2's
     if KERAS_3:
         construct(optimizer, learning_rate, **kwargs)
@@ -123,12 +123,12 @@ def complete_config(optimizer: Any, config: Mapping[str, Any]) -> dict[str, Any]
 
 
 def drop_foreign(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A config without the arguments that only the other Keras has and no training depends on."""
+    """A config without arguments that only the other version of Keras has and that do not affect training."""
     return {key: value for key, value in config.items() if not _is_foreign(key, value)}
 
 
 def variable_index(optimizer: Any, variable: Any) -> int:
-    """The place of a variable among those that the optimizer was built for."""
+    """The index of a variable among those for which the optimizer was built."""
     if KERAS_3:
         return optimizer._get_variable_index(variable)
     return optimizer._index_dict[optimizer._var_key(variable)]

@@ -1,4 +1,4 @@
-"""Who made a run, on which machine and where. Another user's run is not trusted about this machine."""
+"""Who made a run, on which machine and where. What another user's run says about this machine is not trusted."""
 
 import getpass
 import os
@@ -7,7 +7,7 @@ from typing import Any, Union
 
 
 def find_origin(directory: Union[str, os.PathLike]) -> dict[str, str]:
-    """Who makes a run in this directory: a JSON-able dict of "user", "host" and "path".
+    """The origin of a run in this directory: a JSON-able dict of "user", "host" and "path".
 
     Args:
       directory: The run's directory.
@@ -16,11 +16,11 @@ def find_origin(directory: Union[str, os.PathLike]) -> dict[str, str]:
 
 
 def is_made_here(recorded: Any, directory: Union[str, os.PathLike]) -> bool:
-    """Whether a run was made by this user, on this machine, where it is now.
+    """Whether a run was made by this user, on this machine, in its current directory.
 
     Args:
-      recorded: What the run says of its origin, which may be anything.
-      directory: Where it is.
+      recorded: The origin that the run recorded; it may be anything.
+      directory: The run's current directory.
     """
     return recorded == find_origin(directory)
 
@@ -28,5 +28,5 @@ def is_made_here(recorded: Any, directory: Union[str, os.PathLike]) -> bool:
 def _find_user():
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a container may run a user who has no name
+    except (KeyError, OSError):  # the user of a container may have no name
         return str(os.getuid())

@@ -1,4 +1,4 @@
-"""What a run records of its flags, and which of these records count when it is resumed."""
+"""Records the flags of a run, and decides which of them apply when it is resumed."""
 
 import argparse
 import dataclasses
@@ -14,15 +14,15 @@ Config = TypeVar("Config")
 
 
 def record(config: Any) -> dict[str, Any]:
-    """What a run records of its configuration: a JSON-able dict."""
+    """The part of a configuration that a run records, as a JSON-able dict."""
     kept = {name for name, (one, _) in flags.flags_of(type(config)).items() if one.recorded}
     return {name: value for name, value in dataclasses.asdict(config).items() if name in kept}
 
 
 def complete(config: type, recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """What a run recorded, with what it means of flags that its release did not have; it may be anything.
+    """Completes a run's record with values for the flags that its release lacked; the record may be anything.
 
-    JSON has lists for tuples, and one value is of a release in which a flag of several words took one.
+    Converts JSON's lists to tuples, and also single values from releases in which a flag did not take several words.
     """
     known = flags.flags_of(config)
     earlier = {name: one.earlier for name, (one, _) in known.items() if one.earlier is not None}
@@ -39,15 +39,15 @@ def _as_tuple(value):
 def changed_on_resume(
     p: Parser, config: type[Config], given: Mapping[str, Any], recorded: Mapping[str, Any], made_here: bool = True
 ) -> Config:
-    """The recorded configuration with what was given anew.
+    """The recorded configuration, updated with the flags given now.
 
-    Ends the command if a flag may not change, or if what the run names on this machine has to be confirmed.
+    Ends the command if a flag may not change, or if the run names something on this machine that must be confirmed.
 
     Args:
       p: The command's parser.
       config: The dataclass.
-      given: What was given now, by the field's name.
-      recorded: What the run recorded, checked by `check_recorded`.
+      given: The values given now, by the field's name.
+      recorded: The run's record, checked by `check_recorded`.
       made_here: Whether the run was made here: see `origin.is_made_here`.
     """
     known, recorded = flags.flags_of(config), complete(config, recorded)
@@ -70,7 +70,7 @@ def _refuse_change(p, config, name, recorded):
 
 
 def _without_local(p, config, given, recorded):
-    """What a run that was made elsewhere recorded, without the names of what is on this machine."""
+    """The record of a run that was made elsewhere, without values that name something on this machine."""
     believed = dict(recorded)
     for name, (one, default) in flags.flags_of(config).items():
         value, word = recorded.get(name, default), flags.spell(config, name)
@@ -91,14 +91,14 @@ def _without_local(p, config, given, recorded):
 
 
 def check_recorded(config: type, recorded: Any) -> None:
-    """Checks that a command can have recorded this of its flags.
+    """Checks that a command with these flags can have made a record.
 
     Args:
       config: The dataclass.
-      recorded: What a file says of its fields, which may be anything.
+      recorded: The record from a file; it may be anything.
 
     Raises:
-      Damaged: If it cannot; the message says what is wrong.
+      Damaged: If the command cannot have made it; the message says what is wrong.
     """
     known = flags.flags_of(config)
     if not isinstance(recorded, dict):
@@ -112,7 +112,7 @@ def check_recorded(config: type, recorded: Any) -> None:
 
 
 def _is_allowed(one, default, value):
-    """Whether the command line, or the default, gives this value."""
+    """Whether this value can come from the command line or the default."""
     if isinstance(value, bool) or isinstance(default, bool):
         return isinstance(value, bool) and isinstance(default, bool)
     if value is None:
@@ -123,7 +123,7 @@ def _is_allowed(one, default, value):
 
 
 def _is_allowed_word(one, value):
-    """Whether a word of the command line gives this value, or one of the values of a tuple."""
+    """Whether this value, or this element of a tuple, can come from a word on the command line."""
     try:
         parsed = one.parse(str(value))
     except (argparse.ArgumentTypeError, ValueError, TypeError):

@@ -25,7 +25,7 @@ _WARMUP = ", warm-up "
 class Schedule:
     """The shape of the learning rate over a run, independent of its length and of the rate.
 
-    In the first W = round(warmup · steps) steps the rate rises, as (t + 1) / W of it; the decay covers the rest.
+    In the first W = round(warmup · steps) steps, the rate rises by the factor (t + 1) / W; the decay covers the rest.
 
     Args:
       decay: "constant", "linear" (1 - t/T, towards 0), "cosine" (half a period of the cosine, towards 0) or
@@ -43,7 +43,7 @@ class Schedule:
       >>> schedule.factors(5).tolist()
       [0.5, 1.0, 1.0, 0.6666666865348816, 0.3333333432674408]
 
-    Source: Bello et al. (2017), arXiv:1709.07417v2, sections 4.1 and 5.2, of the decays.
+    Source: the decays are from Bello et al. (2017), arXiv:1709.07417v2, sections 4.1 and 5.2.
     """
 
     decay: str = "constant"
@@ -70,7 +70,7 @@ class Schedule:
           steps: Number of steps, at least 1.
 
         Returns:
-          float32 `[steps]`. A constant without a warm-up is exactly 1.
+          float32 `[steps]`; exactly 1 for a constant rate without a warm-up.
         """
         rising = self.count_rising(steps)
         rise = (np.arange(rising) + 1.0) / max(rising, 1)
@@ -82,7 +82,7 @@ CONSTANT = Schedule()
 
 
 def parse_schedule(schedule: Union[Schedule, str]) -> Schedule:
-    """The `Schedule` of a text such as "cosine" or "cosine, warm-up 0.1"; a `Schedule` is returned as it is.
+    """The `Schedule` for a text such as "cosine" or "cosine, warm-up 0.1"; a `Schedule` is returned unchanged.
 
     Raises:
       ValueError: If it is neither.

@@ -1,4 +1,4 @@
-"""Learning-rate schedules that the search found (arXiv v2, section 5.2), and the warm-up of any schedule."""
+"""Learning-rate schedules that the search found (arXiv v2, section 5.2), and a warm-up for any schedule."""
 
 import math
 from collections.abc import Mapping
@@ -29,8 +29,8 @@ class LinearCosineDecay(_Schedule):
 
         learning_rate(t) = initial_learning_rate * ((alpha + ld) * cd_n + beta)
 
-    with ld = 1 - t/T, cd_n = (1 + cos(2πn·t/T)) / 2, T = `decay_steps` and n = `num_periods`. The
-    paper's is ld * cd, which is `beta=0`. Past T the value is that at T: with the default n,
+    with ld = 1 - t/T, cd_n = (1 + cos(2πn·t/T)) / 2, T = `decay_steps` and n = `num_periods`. The paper's schedule is
+    ld * cd, that is, `beta=0`. Past T, the rate keeps its value at T: with the default n,
     `initial_learning_rate * beta`. It equals `tf.compat.v1.train.linear_cosine_decay`.
 
     Args:
@@ -49,7 +49,7 @@ class LinearCosineDecay(_Schedule):
       >>> [round(float(schedule(t)), 3) for t in (0, 50, 100, 150)]
       [2.0, 0.5, 0.0, 0.0]
 
-    Source: Bello et al. (2017), arXiv:1709.07417v2, section 5.2 and 8.1.
+    Source: Bello et al. (2017), arXiv:1709.07417v2, sections 5.2 and 8.1.
     """
 
     def __init__(
@@ -91,16 +91,16 @@ class NoisyLinearCosineDecay(_Schedule):
         ε_t ~ N(0, initial_variance / (1 + t)^variance_decay)
 
     with ld, cd_n, T and n as in `LinearCosineDecay`. It has the distribution of
-    `tf.compat.v1.train.noisy_linear_cosine_decay`, but the noise depends on `seed` and the step
-    alone: the learning rate of a step is the same however often it is read, and a resumed run repeats it. Each
-    backend of Keras draws different noise, and so does TensorFlow with XLA (`jit_compile`).
+    `tf.compat.v1.train.noisy_linear_cosine_decay`, but the noise depends only on `seed` and the step: the learning
+    rate of a step is the same however often it is read, and a resumed run repeats it. Each backend of Keras draws
+    different noise, and so does TensorFlow with XLA (`jit_compile`).
 
-    The learning rate can be negative: with the defaults for 16 % of the seeds at t = 0, and often again towards T,
+    The learning rate can be negative: with the defaults, for 16 % of the seeds at t = 0, and often again towards T,
     where the noise outweighs ld but cd_n makes both small. Neither the original nor this class prevents this: such a
     step goes uphill.
 
-    Past T, ld and cd_n keep their values at T, ε_t has the variance of step T, and the noise goes
-    on. With the default n, cd_n is 0 there, which leaves `initial_learning_rate * beta`.
+    Past T, ld and cd_n keep their values at T, and the noise continues with the variance of step T. With the default
+    n, cd_n is 0 there, which leaves `initial_learning_rate * beta`.
 
     Args:
       initial_learning_rate: A number > 0.
@@ -158,7 +158,7 @@ class NoisyLinearCosineDecay(_Schedule):
         return math.sqrt(self.initial_variance) * annealed_noise_stddev(t, self.variance_decay)
 
     def _normal(self, ops, t, step):
-        # The step and the place of a word in a rule, from which `ops` draws: the step alone, in two parts.
+        # `ops` draws from a step and the place of a word in a rule; here, the step fills both, in two parts.
         return ops.normal(t, self.seed, step // 2**16, step % 2**16)
 
     def get_config(self) -> dict[str, Union[float, int]]:
@@ -238,8 +238,8 @@ def make_schedule(shape: Union[Schedule, str], learning_rate: float, steps: int)
     """Makes the `learning_rate` of an optimizer that follows this schedule over a training run.
 
     Args:
-      shape: Text such as "linear" or "cosine, warm-up 0.1", as `parse_schedule` reads it: the rate decays to 0 in
-        this way, after rising during that share of the steps. Or a `Schedule`.
+      shape: A `Schedule`, or its text as `parse_schedule` reads it, such as "linear" or "cosine, warm-up 0.1": the
+        rate decays to 0 in this way, after rising during this share of the steps.
       learning_rate: The highest rate, a number > 0.
       steps: Length of the training, an int > 0: epochs times batches per epoch.
 

@@ -12,10 +12,10 @@ from typing import Any, Optional
 
 # Ctrl-C, `kill` and `timeout`, and a terminal that is closed.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-# What a shell calls the exit code of Ctrl-C.
+# The exit code of Ctrl-C in a shell.
 STOPPED = 128 + signal.SIGINT
-# Seconds after which a command that is still tidying up ends anyway. What was measured is on disk by then, and worker
-# processes end with their parent.
+# Seconds after which a command that is still cleaning up ends anyway. Its measurements are on disk by then, and
+# worker processes end with their parent.
 PATIENCE = 8.0
 # Seconds between two checks whether the command has reacted.
 _INTERVAL = 0.5
@@ -26,17 +26,17 @@ class Stop(KeyboardInterrupt):
 
 
 class Stopping:
-    """While it is entered, signals raise `Stop` in the main thread, until the command has heard.
+    """A context in which signals raise `Stop` in the main thread until the command reacts.
 
-    An exception can be lost where it is raised: Python drops one from a finalizer or a callback, and TensorFlow some
-    while it traces a function. So a timer looks whether `Stop` is on its way out, and raises it again if not. A
-    command that does not end within `PATIENCE` seconds ends anyway.
+    An exception can be lost where it is raised: Python drops exceptions in finalizers and callbacks, and TensorFlow
+    drops some while it traces a function. So a timer checks whether `Stop` is being handled, and raises it again if
+    not. A command that does not end within `PATIENCE` seconds is ended anyway.
 
-    A signal that is ignored already, as SIGHUP is under `nohup`, stays ignored. Outside the main thread, to which
-    signals go, nothing is changed.
+    A signal that is already ignored, such as SIGHUP under `nohup`, stays ignored. In threads other than the main one,
+    which do not receive signals, nothing changes.
 
     Args:
-      say: Called before a command ends that ran out of patience.
+      say: Called before a command that takes too long is ended.
     """
 
     def __init__(self, say: Callable[[], None]):
@@ -58,7 +58,7 @@ class Stopping:
         self.over = True
         if self.number is not None:
             signal.setitimer(signal.ITIMER_REAL, 0)
-            # Else Python looks at all of TensorFlow's objects before it exits, for a second and more.
+            # Otherwise, Python examines all of TensorFlow's objects before it exits, for a second or more.
             gc.freeze()
         for number, handler in self._before.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
@@ -66,7 +66,7 @@ class Stopping:
 
     @property
     def exit_code(self) -> int:
-        """128 and the number of the signal, as a shell has it."""
+        """128 plus the number of the signal, as in a shell."""
         return STOPPED if self.number is None else 128 + self.number
 
     def _hear(self, number: int, frame: Optional[FrameType]) -> None:
@@ -89,13 +89,13 @@ class Stopping:
         os._exit(self.exit_code)
 
     def _drop(self, unraisable: Any) -> None:
-        """Python tells of an exception that it drops; a `Stop` is not lost by that."""
+        """Omits Python's message about a dropped `Stop`, which the timer raises again."""
         if not isinstance(unraisable.exc_value, Stop):
             self._unraisable(unraisable)
 
 
 def _is_on_its_way():
-    """Whether a `Stop` is being handled: `finally` and `with` tidy up before it goes on."""
+    """Whether a `Stop` is being handled: `finally` and `with` clean up before it propagates."""
     error, seen = sys.exc_info()[1], set()
     while error is not None and id(error) not in seen:
         if isinstance(error, Stop):

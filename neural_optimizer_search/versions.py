@@ -6,18 +6,18 @@ from typing import Optional
 
 from neural_optimizer_search.keras_versions import BACKEND
 
-# What a reward, or what is proposed, may depend on.
+# The packages on which rewards or proposed rules may depend.
 _RECORDED = ("neural-optimizer-search", "tensorflow", "tf-agents", "keras", "numpy")
 _OTHERS = ("jax", "torch", "ray", "optuna")
 
 
 def find_versions() -> dict[str, str]:
-    """What a run is computed with, by name; without the packages that are not installed."""
+    """The versions that affect a run, by name, without packages that are not installed."""
     return {"python": platform.python_version(), **_find(_RECORDED)}
 
 
 def describe_versions() -> str:
-    """What a bug report needs, in a sentence."""
+    """All versions that a bug report needs, in one line."""
     versions = {**find_versions(), **_find(_OTHERS)}
     packages = ", ".join(f"{name} {version}" for name, version in versions.items())
     return f"{packages}; Keras on {BACKEND}; {platform.platform()}"

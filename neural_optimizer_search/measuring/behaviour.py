@@ -1,7 +1,7 @@
-"""Which rules behave alike: their updates on recorded descents point in the same direction, at all steps together.
+"""Finds rules that behave alike: their updates on recorded descents point in the same direction.
 
-A rule's behaviour is what it computes there, each descent divided by its norm: a unit vector. If two rules have
-behaviours with a cosine near 1, training the second one tells no more than noise would.
+A rule's behaviour is a unit vector: its updates at all steps, each descent divided by its norm. If the behaviours of
+two rules have a cosine near 1, training the second one tells no more than noise would.
 """
 
 import functools
@@ -14,22 +14,22 @@ import numpy as np
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.probe import DRAWS, Probe
 
-# Vectors near one another are near in each direction, so few directions distinguish most: searching 10^5 vectors
-# takes 0.5 ms instead of 16 ms of processor time.
+# Vectors that are close are close along every direction, so a few directions rule out most candidates: searching 10^5
+# vectors takes 0.5 ms of processor time instead of 16 ms.
 DIRECTIONS = 16
-# Numbers of a behaviour: enough for 1 - cosine to be accurate to 6 %, and for 10^5 behaviours to take 0.2 GB.
+# Length of a behaviour vector: 1 - cosine is accurate to 6 %, and 10^5 behaviours take 0.2 GB.
 NUMBERS = 512
-# Behaviours that are cached: a rule that is like no other is first looked up, and then added.
+# Cache size: a new rule's behaviour is needed twice, for the lookup and when the rule is added.
 KEPT = 16
 
 
 @dataclass(frozen=True)
 class Likeness:
-    """The cosines from which two rules are alike: both must be reached.
+    """The minimum cosines of two rules that count as alike; both must be reached.
 
     Args:
-      probe: Cosine on the screen's probe.
-      task: Cosine on the first gradients of the task's own child.
+      probe: Minimum cosine on the screen's probe.
+      task: Minimum cosine on the first gradients of the task's own child.
     """
 
     probe: float = 0.99
@@ -39,19 +39,19 @@ class Likeness:
 def find_behaviour(probe: Probe, rule: Rule) -> np.ndarray:
     """A rule's behaviour on a recorded descent: float32 `[NUMBERS]` of norm 1; NaN if the update is not finite.
 
-    The update and its root, sign(u)·sqrt(|u|), each divided by its norm, side by side: in the first alone, a few huge
-    numbers, such as from x/0, would hide all others. The root of an update is as finite as it is.
+    It combines the update u and its signed root, sign(u)·sqrt(|u|), each divided by its norm: in the update alone, a
+    few huge numbers, such as those of x/0, would hide all others. The root is finite wherever the update is.
 
-    For a rule with noise, it is the mean update and its standard deviation, because a rule stays the same whatever
-    numbers are drawn.
+    For a rule with noise, u consists of the mean update and its standard deviation, because a rule is the same
+    whatever numbers are drawn.
     """
     descent = probe.descent
     with np.errstate(all="ignore"):
         moments = _find_moments(probe, rule)
         views = np.stack([moments, np.sign(moments) * np.sqrt(np.abs(moments))]) * descent.shares
-        # Mean and deviation of a descent have one norm, so that a vector says how large the noise is.
+        # Mean and deviation of a descent share one norm, so that the vector keeps the relative size of the noise.
         views = views.reshape(2, len(moments), descent.descents, -1).swapaxes(1, 2).reshape(2, descent.descents, -1)
-        # First divided by the largest, because the squares of small updates would be 0.
+        # Divide by the largest value first, because the squares of small updates would underflow to 0.
         views = views / np.abs(views).max(axis=2, keepdims=True)
         views = views / np.linalg.norm(views, axis=2, keepdims=True)
         parts = views.reshape(2, descent.descents, len(moments), -1)
@@ -68,7 +68,7 @@ def _find_moments(probe, rule):
 
 
 def _fold(numbers, seed):
-    """Sums of the numbers with random signs, `NUMBERS` of them, which preserve cosines."""
+    """Projects to `NUMBERS` sums of the numbers with random signs, which preserves cosines."""
     places, signs = _draw_places(len(numbers), seed)
     return np.bincount(places, numbers * signs, NUMBERS)
 
@@ -80,7 +80,7 @@ def _draw_places(count, seed):
 
 
 class Behaviours:
-    """Behaviours of rules, each under a key, in which alike rules can be found.
+    """An index of rules, by key, that finds those that behave alike.
 
     Args:
       probes: The screen's probe and, if it was recorded, the task's own.
@@ -113,13 +113,13 @@ class Behaviours:
             vectors.add(self._find_behaviour(probe, rule))
 
     def find(self, rule: Rule) -> Optional[str]:
-        """The key of the rule that behaves like this one, the nearest if there are several; None if there is none."""
+        """The key of the nearest rule that behaves like this one; None if there is none."""
         if not self._keys:
             return None
         places, cosines = np.arange(len(self)), np.ones(len(self))
         for number, (vectors, probe, threshold) in enumerate(zip(self._vectors, self._probes, self._thresholds)):
             behaviour = self._find_behaviour(probe, rule)
-            if number == 0:  # of all rules, few are left for the exact comparison
+            if number == 0:  # leaves few rules for the exact comparison
                 places = vectors.find_near(behaviour, threshold)
                 cosines = np.ones(len(places))
             of_probe = vectors.cosines(behaviour, places)
@@ -143,14 +143,14 @@ def are_alike(probes: Sequence[Probe], likeness: Likeness, one: Rule, other: Rul
 
 
 class _Vectors:
-    """Vectors of norm 1 in the order in which they were added, and which are near another one."""
+    """Unit vectors in the order they were added, with a fast search for those near another vector."""
 
     def __init__(self):
         self._count = 0
         self._rows = np.zeros((0, 0), np.float32)
         self._directions = np.zeros((0, 0), np.float32)
         self._coordinates = np.zeros((0, DIRECTIONS), np.float32)
-        self._squares = np.zeros(0, np.float32)  # of the coordinates, summed
+        self._squares = np.zeros(0, np.float32)  # sums of the squared coordinates
 
     def add(self, vector):
         if self._count == len(self._rows):
@@ -165,7 +165,7 @@ class _Vectors:
         self._squares[last] = np.sum(self._coordinates[last] ** 2)
 
     def _add_direction(self, vector):
-        """Adds the new part of a vector as a direction, if it is large."""
+        """Adds a vector's component orthogonal to all directions as a new direction, if it is large."""
         directions = self._directions.reshape(-1, len(vector))
         new = vector - (directions @ vector) @ directions
         length = np.linalg.norm(new)
@@ -175,11 +175,11 @@ class _Vectors:
             self._squares[: self._count] = np.sum(self._coordinates[: self._count] ** 2, axis=1)
 
     def find_near(self, vector, cosine):
-        """The indices of all vectors whose cosine with this one can be at least so much."""
+        """The indices of all vectors whose cosine with this one may be at least `cosine`."""
         k = len(self._directions)
         here = np.zeros(DIRECTIONS, np.float32)
         here[:k] = self._directions.reshape(-1, len(vector)) @ vector
-        # |x - y|^2 = 2 - 2 cos of two unit vectors, and no less in all directions than in some. Some for rounding.
+        # |x - y|^2 = 2 - 2 cos for unit vectors, at least its part in a few directions. 1e-5 allows for rounding.
         squares = self._squares[: self._count] - 2.0 * (self._coordinates[: self._count] @ here) + here @ here
         return np.flatnonzero(squares <= 2.0 * (1.0 - cosine) + 1e-5)
 
@@ -188,5 +188,5 @@ class _Vectors:
 
 
 def _lengthen(rows):
-    """Rows with as many again, so that adding one by one copies each a few times only."""
+    """At least doubles the number of rows, so that adding rows one by one copies each only a few times."""
     return np.concatenate([rows, np.zeros((max(64, len(rows)), *rows.shape[1:]), rows.dtype)])

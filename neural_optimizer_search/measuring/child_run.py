@@ -1,4 +1,4 @@
-"""One training run of a child, which can stop at any step and continue, also in another process."""
+"""One training run of a child, which can stop at any step and continue later, even in another process."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -7,9 +7,9 @@ from typing import Any, NamedTuple, Optional
 import numpy as np
 import tensorflow as tf
 
-# A piece is one call of the graph. In between, a worker reports its progress, and may save it.
+# A piece is one call of the graph. Between pieces, a worker reports its progress, and may save it.
 PIECE_SECONDS = 10.0
-FIRST_PIECE = 10  # steps, while the duration of one is unknown
+FIRST_PIECE = 10  # steps, while the duration of a step is unknown
 
 
 class TrainingRun(NamedTuple):
@@ -33,7 +33,7 @@ class TrainingRun(NamedTuple):
     def scale(self) -> Optional[float]:
         """The divisor of rates that gives updates a root mean square of 1; None if it is not finite.
 
-        This is `update_rms`, but 1 for a rule that never moves, which is harmless at any rate.
+        This is `update_rms`, or 1 for a rule that never moves, which is harmless at any rate.
         """
         return (self.update_rms or 1.0) if self.finite and np.isfinite(self.update_rms) else None
 
@@ -45,7 +45,7 @@ def make_run(finite: bool, steps: int, curves: np.ndarray, update_rms: float) ->
 
 
 def find_curves(run: TrainingRun) -> np.ndarray:
-    """Its scores, losses and metrics as the columns of an array."""
+    """The run's scores, losses and metrics as the columns of an array."""
     return np.stack([run.scores, run.losses, run.metrics], axis=1)
 
 
@@ -69,26 +69,26 @@ class Pace:
 
     @property
     def steps(self) -> int:
-        """Steps of the next piece."""
+        """The number of steps in the next piece."""
         return FIRST_PIECE if self._seconds is None else max(1, int(min(PIECE_SECONDS / self._seconds, 1e9)))
 
     def learn(self, steps: int, seconds: float) -> None:
-        """Notes the duration of a piece."""
+        """Records the duration of a piece."""
         self._seconds = max(seconds, 1e-9) / max(1, steps)
 
 
 class ChildRun:
-    """A run of a child. Only one can exist at a time, because all use the same variables.
+    """A run of a child. Only one can be active at a time, because all runs use the same variables.
 
     Args:
       train: (start, end) -> (finite, steps done, curves, root mean square of the updates): trains from the step
-        `start` to the step `end`, or to the first that is not finite.
-      variables: Everything that a run changes.
-      validate: Returns [score, loss, metric] of the child as it is.
+        `start` to the step `end`, or to the first step that is not finite.
+      variables: All variables that a run changes.
+      validate: Returns [score, loss, metric] of the child in its current state.
       pace: The `Pace` of the child's runs.
       tell: Called before each piece with the number of steps done.
       require_turn: Raises an error if another run has begun.
-      start: The state from which the run continues; None to begin it.
+      start: The state from which to continue; None to start at step 0.
 
     Raises:
       ValueError: If `start` does not fit these variables.
@@ -111,11 +111,11 @@ class ChildRun:
             self._run = start.run
             _check_values(variables, start.values)
             for variable, value in zip(variables, start.values):
-                # NumPy's files do not support bfloat16, and return its bytes.
+                # NumPy's files do not support bfloat16: they return raw bytes.
                 variable.assign(value.view(variable.dtype.as_numpy_dtype) if value.dtype.kind == "V" else value)
 
     def advance(self, end: int) -> TrainingRun:
-        """Trains until so many steps are done in all, and returns the `TrainingRun` so far.
+        """Trains up to the step `end`, and returns the `TrainingRun` so far.
 
         Raises:
           RuntimeError: If another run has begun since.
@@ -125,7 +125,7 @@ class ChildRun:
         return run
 
     def advance_a_piece(self, end: int) -> TrainingRun:
-        """As `advance`, but it may stop earlier, after some seconds."""
+        """Like `advance`, but stops earlier after about `PIECE_SECONDS`."""
         self._require_turn()
         run = self._run
         start = run.steps if run else 0
@@ -133,19 +133,19 @@ class ChildRun:
             self._tell(start)
             began = time.perf_counter()
             finite, done, curves, rms = self._train(start, min(end, start + self._pace.steps))
-            # A piece has 0 where another piece validated.
+            # The curves of a piece are 0 where another piece validated, so they can be added.
             curves = curves.numpy() + (find_curves(run) if run else 0.0)
             self._run = run = make_run(bool(finite), int(done), curves, float(rms))
             self._pace.learn(run.steps - start, time.perf_counter() - began)
         return run
 
     def validate(self) -> np.ndarray:
-        """What `Child.validate` gives of the child as it is now: float32 [score, loss, metric]."""
+        """The result of `Child.validate` for the child in its current state: float32 [score, loss, metric]."""
         self._require_turn()
         return self._validate()
 
     def save(self) -> Snapshot:
-        """The run as it is now."""
+        """The current state of the run."""
         self._require_turn()
         assert self._run is not None
         return Snapshot(self._run, [variable.numpy() for variable in self._variables])

@@ -5,8 +5,8 @@ import tensorflow as tf
 from neural_optimizer_search import keras_versions
 from neural_optimizer_search.code_hash import hash_code
 
-# The modules that the reward of any task depends on; those of one task are in its `identity`. The screen makes the
-# keys of evaluations.
+# The modules on which the rewards of all tasks depend; a task's own modules count in its `identity`. The screen is
+# included because it computes the keys of evaluations.
 MODULES = (
     "decays", "flat_weights", "dsl.averages", "dsl.constants", "dsl.encoding", "dsl.families", "dsl.interpreter",
     "dsl.numbers", "dsl.rule", "dsl.state", "dsl.token_interpreter", "dsl.vocabulary",
@@ -19,6 +19,6 @@ MODULES = (
 
 
 def code_version() -> str:
-    """Changes with TensorFlow, with Keras and with the code of every module of `MODULES`."""
+    """A text that changes with the versions of TensorFlow and Keras, and with the code of any module in `MODULES`."""
     code = hash_code(*(f"neural_optimizer_search.{name}" for name in MODULES))
     return f"{tf.__version__} {keras_versions.VERSION} {code}"

@@ -1,4 +1,4 @@
-"""Facts about what will be trained, before the first rule."""
+"""Describes and checks a task before the first rule is measured on it."""
 
 import resource
 import sys
@@ -36,22 +36,22 @@ ADAM_RATE = 1e-3
 
 @dataclass(frozen=True)
 class Description:
-    """What rules will train, and what it costs.
+    """A task's model and data, and the cost of measuring a rule on it.
 
     Attributes:
-      trainable, frozen: Numbers of weights that training changes, and that it leaves unchanged.
+      trainable, frozen: Numbers of weights that training changes, and of those that it leaves unchanged.
       train_examples, validation_examples: Numbers of examples.
       batch_size: Examples per step.
       validation_batch_size: Examples per validation batch; None if the task does not say.
-      steps: The most training steps a rule takes; rules that are stopped early take fewer.
-      seconds: Their duration with Adam in one thread, from two timed runs.
+      steps: Maximum number of training steps per rule; rules that are stopped early take fewer.
+      seconds: Duration of these steps with Adam in one thread, estimated from two timed runs.
       data_bytes: Memory of the data in each process.
-      peak_bytes: The most memory that this process has taken.
+      peak_bytes: Peak memory of this process.
       metric_name: The metric from which the score is computed.
       scale: The values of the metric that have the scores 0 and 1.
       metric, score, loss: Values for the untrained model with the protocol's first seed.
       notes: Warnings, as sentences.
-      fingerprint: Fingerprint of a user's own task; None for a shipped task.
+      fingerprint: The `Fingerprint` of a user's own task; None for a shipped task.
     """
 
     trainable: int
@@ -74,13 +74,13 @@ class Description:
 
 
 def describe_task(task: Task, protocol: Protocol, data_dir: Optional[str] = None) -> Description:
-    """Trains with Adam to find out what a task is, and whether its rewards will be meaningful.
+    """Trains with Adam to describe a task, and to check that its rewards will be meaningful.
 
     Args:
       task, protocol, data_dir: See `Evaluator`.
 
     Raises:
-      UnsuitableTask: If they will not be, with all reasons. A shipped task is not checked.
+      UnsuitableTask: If they will not be; the message has all reasons. Shipped tasks are not checked.
     """
     is_own = task.identity(protocol) is None
     once = task.child(protocol, data_dir) if is_own else None
@@ -122,13 +122,14 @@ def describe_task(task: Task, protocol: Protocol, data_dir: Optional[str] = None
 
 
 def _find_other_model(task, protocol, data_dir, once, child) -> Iterator[str]:
-    # The first model also builds layers outside of the factory, after which the factory draws other weights.
+    # The first model may also build layers that live outside of the factory, after which the factory draws other
+    # weights. So if the first two models differ, the second is compared with a third.
     if not is_same_loss(once.untrained_loss, child.untrained_loss):
         yield from describe_other_model(child, task.child(protocol, data_dir))
 
 
 def _take_fingerprint(task, protocol, child, hashes, trial):
-    """The results of the child that was created first, as in a worker."""
+    """The fingerprint, with the untrained loss of the child that was created first, as in a worker."""
     untrained = float("nan") if child.untrained_loss is None else child.untrained_loss
     trained = float(trial.repeated.first.losses[-1])
     worst, best = child.scale
@@ -150,14 +151,14 @@ class _Trial(NamedTuple):
 
 
 def _try_adam(training, protocol) -> _Trial:
-    """Two final runs of one seed; between them another seed, whose runs are the sweep's."""
+    """Trains two final runs with one seed, and between them another seed in runs of the sweep."""
     adam = parse_formula("Adam")
     seed = protocol.seeds[0]
     other = seed + 1
     outside = training.find_foreign_variables()
     before = [variable.numpy() for variable in outside]
     first = training(adam, ADAM_RATE, seed, protocol.final_steps, protocol.validate_every)
-    training(adam, ADAM_RATE, other, 1, 1)  # makes the seed's weights, once for all rules
+    training(adam, ADAM_RATE, other, 1, 1)  # creates the seed's weights, which happens once for all rules
     _, sweep_seconds = _time(training, adam, ADAM_RATE, other, protocol.sweep_steps, protocol.sweep_steps)
     again, final_seconds = _time(training, adam, ADAM_RATE, seed, protocol.final_steps, protocol.validate_every)
     changed = [
@@ -179,16 +180,16 @@ def _count_steps(protocol):
 
 
 def _count_sweeps(protocol):
-    """The most runs of a sweep: all rates with the first seed, and the finalists with the others."""
+    """The maximum number of runs in a sweep: all rates with the first seed, and the finalists with the others."""
     rates = len(protocol.learning_rates)
     finalists = rates if protocol.finalists is None else min(protocol.finalists, rates)
     return rates + finalists * (len(protocol.seeds) - 1)
 
 
 def _count_final_runs(protocol):
-    """Each schedule with each weight decay and the first seed, and one of these pairs with the other seeds."""
+    """The number of final runs: all pairs of schedule and weight decay with the first seed, one with the others."""
     pairs = len(protocol.schedules) * len(protocol.weight_decays)
-    # In a race the first seed trains with the rate that it chose, before the other seeds may choose another.
+    # With racing, the first seed trains with its own best rate before the other seeds may choose another one.
     return pairs * (2 if protocol.racing else 1) + len(protocol.seeds) - 1
 
 

@@ -1,4 +1,4 @@
-"""The measurement of one rule."""
+"""The result of measuring one rule."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ class Part(NamedTuple):
 
     Attributes:
       task: The name of the task.
-      zero, one: The rewards there that have the scores 0 and 1; `one` is the larger.
+      zero, one: The rewards on this task that correspond to the scores 0 and 1; `one` is the larger.
       rewards: One per seed.
-      accuracy, status, learning_rate, schedule, weight_decay, steps: Those of an `Evaluation` on this task alone; the
-        status is "ok" or "diverged".
+      accuracy, status, learning_rate, schedule, weight_decay, steps: Fields of the `Evaluation` on this task alone;
+        the status is "ok" or "diverged".
 
     Example:
       >>> from neural_optimizer_search.measuring.evaluation import Part
@@ -52,7 +52,7 @@ class Part(NamedTuple):
 
     @property
     def scores(self) -> tuple[float, ...]:
-        """The score of each reward, so that their mean is `score`: below 0 where a good rule's reward is that bad."""
+        """The scores of the rewards, whose mean is `score`; a single one may be below 0 unless `score` is 0."""
         if self.score == 0.0:
             return (0.0,) * len(self.rewards)
         return tuple((reward - self.zero) / (self.one - self.zero) for reward in self.rewards)
@@ -65,36 +65,34 @@ class Evaluation:
     Attributes:
       rule: The `Rule`.
       reward: The reward for a controller: the mean of `rewards`; 0 if the rule diverged with every seed. For a rule
-        that was stopped, an estimate of it. At least 0, and at most 1 except for a rule that was measured on several
-        tasks.
-      status: "ok"; "diverged" if a final run, or every run of the sweep, stopped being finite; "screened" if the
-        screen found that no child needs to be trained; "stopped" if it could not reach the best known rules, and was
-        not fully measured; or one of `FAILURES`: it could not be measured, in two attempts.
+        that was stopped, an estimate. At least 0, and at most 1 unless the rule was measured on several tasks.
+      status: "ok"; "diverged" if a final run, or every run of the sweep, became non-finite; "screened" if the screen
+        found that no child needs to be trained; "stopped" if the rule could not reach the best known rules, and was
+        not fully measured; or one of `FAILURES` if two attempts to measure it failed.
       message: One sentence that says what happened.
       learning_rate: The chosen learning rate; None if every rate diverged.
       accuracy: Mean over seeds of the score at the end of the final run: for a shipped task, the validation accuracy.
-      rewards: One per seed; for a rule that was stopped, one per seed that it was trained with.
+      rewards: One per seed; for a rule that was stopped, one per seed it was trained with.
       sweep: (learning rate, mean validation cross-entropy over the seeds it was tried with, or None if it diverged),
         one per rate that was tried.
-      seconds: The time that it took.
-      seeds: Seeds of the trainings.
+      seconds: Duration of the measurement.
+      seeds: Seeds of the training runs.
       worker: Where it was measured: the name of the machine and the process id.
       key: Equal for rules that are the same function to the search, and so share one evaluation.
-      flipped: Whether `rule` is the sign flip of what was proposed.
+      flipped: Whether `rule` is the sign flip of the proposed rule.
       cached: Whether another search measured it.
-      schedule: Learning-rate schedule of the final runs: the text of a `Schedule`, the best of the protocol's.
-        "constant" if it has none.
+      schedule: Learning-rate schedule of the final runs: the best of the protocol's schedules, as the text of a
+        `Schedule`; "constant" if the protocol has none.
       weight_decay: Weight decay of the final runs, chosen in the same way.
-      steps: Gradient steps spent on it, including those of the probe and of runs that diverged.
+      steps: Gradient steps of the whole measurement, including the probe and runs that diverged.
       sweep_reward: Reward that the best run of the sweep with the first seed would have; 0 if every rate diverged.
-      alike: Whether it is the evaluation of another function, which behaves alike.
-      form: The key of the evaluation whose rule this is with tuned constants, schedule and decay; "" if there is
-        none.
-      parts: Its parts if it was measured on several tasks, in their order: a `Part` for each, or for those before it
-        was stopped. Then the reward is the mean of their scores, and `learning_rate`, `schedule` and `weight_decay`
-        are those of the first part.
-      curves: Of a measurement with given seeds on one task, for each seed the score at each validation of its
-        training, at equal distances; 0 from where it diverged. Otherwise there are none.
+      alike: Whether the evaluation was taken over from another function that behaves alike.
+      form: For a rule with tuned constants, schedule and decay, the key of the evaluation of its original; else "".
+      parts: For a rule measured on several tasks, a `Part` for each task in order, or for those before it was
+        stopped. The reward is then the mean of their scores, and `learning_rate`, `schedule` and `weight_decay` are
+        those of the first part.
+      curves: For a measurement with given seeds on one task, the scores at the validations of each seed's training,
+        at equal intervals; 0 after divergence. Otherwise empty.
     """
 
     rule: Rule
@@ -127,9 +125,9 @@ class Evaluation:
 
     @property
     def training_setting(self) -> str:
-        """Schedule and weight decay of the final runs, in words, and whether all that was tuned.
+        """The schedule and weight decay of the final runs in words, and whether the rule was tuned.
 
-        "" for a constant rate without a weight decay.
+        "" for an untuned rule with a constant rate and no weight decay.
         """
         if len(set(map(_describe_setting, self.parts))) > 1:
             short = shorten_tasks([part.task for part in self.parts])
@@ -158,31 +156,31 @@ def _describe_setting(trained):
     return ", ".join(filter(None, words))
 
 
-# The task raised an error; the worker's time was up; its process ended; its memory was not enough.
+# The task raised an error; the worker ran out of time; its process ended; it ran out of memory.
 FAILURES = ("failed", "timeout", "killed", "out of memory")
-# Statuses of rules that were fully measured, so that their reward is the one that every search would find.
+# Statuses of fully measured rules, whose reward would be the same in every search.
 MEASURED = ("ok", "diverged")
 STATUSES = (*MEASURED, "screened", "stopped", *FAILURES)
 
-# How far rounding may take a score out of [0, 1].
+# Tolerance for scores that rounding moves out of [0, 1].
 _ROUNDING = 1e-6
 
 
 def is_reward(value: float) -> bool:
-    """Whether a number can be a reward, or a score that one is made of: it is in [0, 1], up to rounding."""
+    """Whether a number can be a reward or a score: it is in [0, 1], up to rounding."""
     return -_ROUNDING <= value <= 1.0 + _ROUNDING
 
 
 def name_tasks(evaluations: Iterable[Evaluation]) -> list[str]:
-    """The tasks of the parts of evaluations on several tasks, in order; none for a single task.
+    """The names of the tasks in evaluations on several tasks, in order; empty for a single task.
 
-    Evaluations that were stopped do not have them all.
+    They are those of the evaluation with the most parts, because stopped evaluations lack some.
     """
     return [part.task for part in max((e.parts for e in evaluations), key=len, default=())]
 
 
 def shorten_tasks(tasks: Sequence[str]) -> dict[str, str]:
-    """Names of tasks -> their names in tables: for `module:attribute`, the part in which they differ.
+    """Maps task names to short names for tables: for `module:attribute`, the part in which they differ.
 
     Example:
       >>> from neural_optimizer_search.measuring.evaluation import shorten_tasks
@@ -196,5 +194,5 @@ def shorten_tasks(tasks: Sequence[str]) -> dict[str, str]:
 
 
 def without_reward(rule: Rule, status: str, message: str) -> Evaluation:
-    """The evaluation of a rule that no child was trained with to its end: "screened", or a failure."""
+    """The evaluation of a rule without a completed training: "screened", or a failure."""
     return Evaluation(rule, 0.0, status, message, learning_rate=None, accuracy=0.0, rewards=(), sweep=(), seconds=0.0)

@@ -1,4 +1,4 @@
-"""From a rule to its reward: probe, learning-rate sweep, final runs (section 4.2)."""
+"""Computes the reward of a rule: probe, learning-rate sweep, final runs (section 4.2)."""
 
 import itertools
 import time
@@ -25,7 +25,7 @@ LARGEST_RATE = float(np.finfo(np.float32).max)
 
 
 class _Finals(NamedTuple):
-    """The final runs of a rule so far, one for each seed, what they were trained with, and until which step."""
+    """The final runs of a rule so far, one per seed, with their setting and number of steps."""
 
     rate: float
     schedule: Schedule
@@ -35,12 +35,12 @@ class _Finals(NamedTuple):
 
 
 class Evaluator:
-    """Measures rules on one task under one protocol; everything is traced once, at its creation.
+    """Measures rules on one task under one protocol; the training is traced only once, at creation.
 
     Args:
       task: A `Task`.
       protocol: A `Protocol`.
-      data_dir: Where the task finds its data; see the task.
+      data_dir: The directory of the task's data; see the task.
 
     Example:
       >>> from neural_optimizer_search import parse_formula
@@ -64,8 +64,8 @@ class Evaluator:
 
         Args:
           rule: The `Rule`.
-          bar: What it must reach under a protocol with `racing`; None to measure it fully. The evaluation of a
-            rule that is not stopped does not depend on it.
+          bar: The `Bar` that the rule must reach under a protocol with `racing`; None to measure it fully. It does
+            not affect the evaluation of a rule that is not stopped.
         """
         started = time.perf_counter()
         train = RuleRuns(self.train, rule)
@@ -78,12 +78,12 @@ class Evaluator:
     def measure_again(
         self, rule: Rule, learning_rate: float, schedule: str, weight_decay: float, seeds: Sequence[int]
     ) -> Evaluation:
-        """Runs the final runs of a rule with other seeds, with the settings of an earlier evaluation.
+        """Repeats the final runs of a rule with other seeds and the setting of an earlier evaluation.
 
         Args:
           rule: The `Rule`.
-          learning_rate, schedule, weight_decay: Those of that `Evaluation`.
-          seeds: The seeds, in place of the protocol's.
+          learning_rate, schedule, weight_decay: The setting of that `Evaluation`.
+          seeds: The seeds to use instead of the protocol's.
 
         Returns:
           An `Evaluation` without a sweep; the reward of a run that diverged is 0.
@@ -99,20 +99,20 @@ class Evaluator:
         return Evaluation(rule=rule, sweep=(), seeds=tuple(seeds), curves=curves, **counts, **outcome)
 
     def measure_until(self, rule: Rule, end: int, directory: str) -> Evaluation:
-        """Measures a rule after a part of its final runs; when called again, they continue from where they were.
+        """Measures a rule after part of its final runs; the next call continues them.
 
-        The first steps of the final runs are the sweep, and those with the rate that it chose go on.
+        The first steps of the final runs serve as the sweep, and the runs with the chosen rate continue.
 
         Args:
           rule: The `Rule`.
-          end: Where the final runs stop; so does the sweep, if it is longer.
-          directory: Where the runs of all rules are kept; it must exist.
+          end: The step at which the final runs stop, and the sweep, too, if it is longer.
+          directory: An existing directory for the runs of all rules.
 
         Returns:
-          The `Evaluation`, whose seconds and steps are those of all parts so far.
+          The `Evaluation`; its seconds and steps are totals of all calls so far.
 
         Raises:
-          CannotKeep: If runs cannot be written there, or cannot be read again.
+          CannotKeep: If runs cannot be written to the directory, or read from it.
         """
         p = self.protocol
         train = KeptRuns(self.train, rule, Path(directory), end, p.final_steps, p.validate_every)
@@ -132,21 +132,21 @@ class Evaluator:
         least: Optional[Sequence[float]] = None,
         centred: bool = True,
     ) -> Evaluation:
-        """Runs the final runs of a rule with one setting, without a sweep; unpromising ones end early.
+        """Trains the final runs of a rule with one setting, without a sweep; unpromising rules stop early.
 
         Args:
           rule: The `Rule`.
           learning_rate: The rate.
           schedule: The text of a `Schedule`.
           weight_decay: Weight decay, relative to the rate.
-          least: The reward that the rule needs to go on: after a third of the run with the first seed, and then as
-            the mean of the first 1, 2, ... seeds, for each seed but the last. None to measure it fully.
-          centred: Whether rate and weight decay are for updates whose root mean square is 1: that of the rule's
-            updates at the initial weights divides the rate, and multiplies the weight decay. With a protocol that
-            does not centre its rates nothing does.
+          least: The rewards that the rule needs to continue: first after a third of the run with the first seed, then
+            as the mean over the first 1, 2, ... seeds, for each seed but the last. None to measure it fully.
+          centred: Whether rate and weight decay are given for updates with a root mean square of 1. If so, the root
+            mean square of the rule's updates at the initial weights divides the rate and multiplies the weight decay.
+            No effect under a protocol that does not centre its rates.
 
         Returns:
-          An `Evaluation` without a sweep; its `sweep_reward` is what the first run was paid after a third.
+          An `Evaluation` without a sweep; its `sweep_reward` is the reward of the first run after a third of it.
         """
         started = time.perf_counter()
         p, train = self.protocol, RuleRuns(self.train, rule)
@@ -162,7 +162,7 @@ class Evaluator:
         return Evaluation(rule=rule, sweep=(), seconds=seconds, seeds=p.seeds, steps=steps, **outcome)
 
     def _measure_final_runs(self, rule, finals, train, least):
-        """The outcome, and the steps of the run with the first seed."""
+        """The outcome, and the number of steps of the run with the first seed."""
         p, how = self.protocol, (finals.schedule, finals.weight_decay)
         sizes, seeds = (p.final_steps, p.validate_every), p.seeds
         look = max(p.validate_every, p.final_steps // 3 // p.validate_every * p.validate_every)
@@ -186,7 +186,7 @@ class Evaluator:
                 break
             finals.runs.append(train(finals.rate, seed, *sizes, *how))
         outcome = self._describe_finals(finals)
-        rewards = (*outcome["rewards"], *[0.0] * (len(seeds) - len(finals.runs)))  # of what was not worth a run
+        rewards = (*outcome["rewards"], *[0.0] * (len(seeds) - len(finals.runs)))  # 0 for seeds not worth a run
         return dict(outcome, rewards=rewards, reward=sum(rewards) / len(rewards), sweep_reward=early), run.steps
 
     def _pay_part(self, run):
@@ -197,13 +197,13 @@ class Evaluator:
         return self._pay(run._replace(scores=run.scores[:seen], losses=run.losses[:seen]))
 
     def record_descent(self, rule: Rule, steps: int = STEPS) -> dict[str, Any]:
-        """What `make_descent` needs of the first steps of a child that a rule trains at the middle rate."""
+        """Records the first steps of a child that a rule trains at the middle rate, for `make_descent`."""
         rates = self._learning_rates(RuleRuns(self.train, rule))
         rate = rates[len(rates) // 2] if rates else 0.0
         return self.train.record(rule, rate, self.protocol.seeds[0], steps)
 
     def _learning_rates(self, train):
-        """The protocol's rates, centred on the rule's scale; none if the update itself is not finite."""
+        """The protocol's rates, centred on the rule's scale; empty if the update itself is not finite."""
         p = self.protocol
         if not p.centred:
             return p.learning_rates
@@ -227,7 +227,7 @@ class Evaluator:
         sweep_reward = self._pay(sweep.train(best, p.seeds[0]))
         finals, stop = _Finals(best, p.schedules[0], p.weight_decays[0], 0, []), bar and bar.judge_sweep(sweep_reward)
         if p.racing and not stop:
-            # Here, because the sweep with the other seeds costs more than this run, which is mostly needed anyway.
+            # Trained first, because the sweep with the other seeds costs more than this run, usually needed anyway.
             finals, stop = self._train_finals(train, best, p.seeds[:1], bar and bar.judge_first)
         if not stop:
             chosen = sweep.choose()
@@ -250,7 +250,7 @@ class Evaluator:
         )
 
     def _train_finals(self, train, rate, seeds, judge):
-        """The `_Finals` of these seeds, with the schedule and weight decay of the lowest loss; a `Stop` or None."""
+        """The `_Finals` of these seeds, with the lowest-loss schedule and weight decay, and a `Stop` or None."""
         p = self.protocol
 
         def train_final(seed, pair):
@@ -311,9 +311,9 @@ class Evaluator:
 
 
 def describe_wrong_scores(scores: Sequence[float]) -> str:
-    """What is wrong with scores, as a sentence; "" if nothing is.
+    """A sentence if scores are out of range; else "".
 
-    A score in another range cannot be a reward: the choice of the best rule would be chance.
+    Such scores cannot be rewards: the best rule would be chosen by chance.
     """
     if all(map(is_reward, scores)):
         return ""

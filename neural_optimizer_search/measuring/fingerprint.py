@@ -1,4 +1,4 @@
-"""How a change of the user's own task is recognized: by its code, its data and its metric."""
+"""Recognizes changes of a user's own task by its code, its data and its metric."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -10,7 +10,7 @@ from neural_optimizer_search.tasks.named_task import is_same_loss
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
 
-# What rewards of such tasks depend on, besides `code_version.MODULES`.
+# The modules on which rewards of such tasks depend, besides `code_version.MODULES`.
 MODULES = (
     "batch_store", "class_weights", "fit_batches", "in_memory", "keras_child", "keras_task", "metric_scale",
     "user_arrays",
@@ -31,11 +31,11 @@ class Fingerprint:
       code: A hash of each module of the task, by file; see `hash_files`. Empty for a task that is not in a module.
       data: A hash of each part of the data: "train" and "validation".
       untrained: The loss of the untrained model, to 6 digits.
-      trained: Its loss after a run with Adam, to 6 digits: this shows what changes only the training, such as a
+      trained: Its loss after a run with Adam, to 6 digits. It reveals changes that affect only training, such as of a
         dropout rate that the module reads from a file.
       metric: The name of the metric from which the score is computed.
       worst, best: The values of the metric that have the scores 0 and 1, to 6 digits.
-      schedules: The texts of the schedules with which rules are measured, which the task may leave to this package.
+      schedules: The texts of the schedules with which rules are measured; a task may use this package's default.
     """
 
     code: Mapping[str, str]
@@ -48,38 +48,38 @@ class Fingerprint:
     schedules: str = str(CONSTANT)
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON takes it."""
+        """The fingerprint as a JSON-able dict."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, recorded: Any) -> "Fingerprint":
-        """The fingerprint that `as_dict` gave.
+        """Restores a fingerprint from the result of `as_dict`.
 
         Raises:
-          ValueError: If `as_dict` cannot have returned it.
+          ValueError: If `as_dict` cannot have returned this.
         """
         names = [field.name for field in fields(cls)]
-        # Before rules were measured with schedules, fingerprints had none.
+        # Fingerprints from before schedules were introduced lack them.
         recorded = {"schedules": cls.schedules, **recorded} if isinstance(recorded, dict) else recorded
         if not (isinstance(recorded, dict) and recorded.keys() == set(names)):
             raise ValueError(f"its fingerprint of the task has other parts than {', '.join(names)}.")
         texts = [recorded["code"], recorded["data"]]
         if not all(isinstance(one, dict) and all(isinstance(text, str) for text in one.values()) for one in texts):
-            raise ValueError("its fingerprint of the task has hashes that are no texts.")
+            raise ValueError("its fingerprint of the task has hashes that are not texts.")
         for name in ("metric", "schedules"):
             if not isinstance(recorded[name], str):
-                raise ValueError(f"its fingerprint of the task has for {name} what is no text.")
+                raise ValueError(f"its fingerprint of the task has no text for {name}.")
         for name in _NUMBERS:
             if type(recorded[name]) not in (int, float):
                 raise ValueError(f"its fingerprint of the task has no number for {name}.")
         return cls(**recorded)
 
     def is_of_code(self, module: str) -> bool:
-        """Whether a module that has been imported, and what it imports from beside itself, has this code."""
+        """Whether an imported module, with the neighbouring modules that it imports, has this code."""
         return self.code == hash_files(module)
 
     def describe_change(self, now: "Fingerprint") -> str:
-        """What has changed in the task since, in words; "" if nothing has."""
+        """The changes of the task since this fingerprint, in words; "" if there are none."""
         changes = [f"the code of {name}" for name in _changed(self.code, now.code)]
         changes += [f"the data of `{name}`" for name in _changed(self.data, now.data)]
         if self.metric != now.metric:
@@ -94,7 +94,7 @@ class Fingerprint:
 
     def identity(self, task: Task, protocol: Protocol) -> str:
         """A text that differs whenever a reward may differ, like `Task.identity` of a shipped task."""
-        # Rounded, so that machines may share it.
+        # Rounded, so that different machines get the same text.
         numbers = " ".join(f"{number:.4g}" for number in (getattr(self, name) for name in _NUMBERS))
         package = hash_code(*(f"neural_optimizer_search.tasks.{name}" for name in MODULES))
         return " ".join(

@@ -14,21 +14,21 @@ from neural_optimizer_search.measuring.racing import Bar, Stop, make_bar, say_ne
 from neural_optimizer_search.measuring.recording import STEPS
 from neural_optimizer_search.tasks.protocol import Racing
 
-# Task -> the rewards with the scores 0 and 1 there, in the order in which the tasks are measured.
+# Task -> its rewards with the scores 0 and 1, in the order in which the tasks are measured.
 Scales = Mapping[str, tuple[float, float]]
 
 
 class JointBar(NamedTuple):
-    """What a rule must reach on the tasks so far to be trained on the next one; it goes to worker processes.
+    """The scores that a rule needs on the tasks so far to be trained on the next one; sent to worker processes.
 
     Attributes:
-      bar: A `Bar` with the scores of tasks in place of rewards with seeds; None if only the first task is a hurdle.
+      bar: A `Bar` with scores of tasks in place of rewards of seeds; None if only the first task can stop a rule.
     """
 
     bar: Optional[Bar] = None
 
     def judge(self, parts: Sequence[Part]) -> Optional[Stop]:
-        """A `Stop` if the rule scores 0 on the first task, or cannot reach the best known ones."""
+        """A `Stop` if the rule scores 0 on the first task, or cannot reach the best known rules."""
         (first, *others) = parts
         if not others and first.status == "diverged":
             return Stop(0.0, "It was not trained on the other tasks.")
@@ -38,12 +38,12 @@ class JointBar(NamedTuple):
 
 
 def describe_worthless(part: Part) -> str:
-    """The message of a part with a score of 0."""
+    """The message for a part with a score of 0."""
     return f"On {part.task} it is no better than tuned SGD" if part.zero else f"On {part.task} it has the reward 0"
 
 
 def make_joint_bar(best: Sequence[Evaluation], racing: Optional[Racing]) -> JointBar:
-    """The `JointBar` of the best known rules; as for `make_bar`, but without `racing`, the hurdle remains."""
+    """Like `make_bar`, for several tasks; without `racing`, a score of 0 on the first task still stops a rule."""
     if racing is None:
         return JointBar()
     by_task = [dataclasses.replace(e, rewards=tuple(part.score for part in e.parts)) for e in best if e.parts]
@@ -55,7 +55,7 @@ class JointEvaluator:
     """Measures rules on several tasks.
 
     Args:
-      evaluators: An `Evaluator` for each task, by its name; all train with the same seeds.
+      evaluators: An `Evaluator` for each task, by the task's name; all train with the same seeds.
     """
 
     def __init__(self, evaluators: Mapping[str, Evaluator]):
@@ -68,7 +68,7 @@ class JointEvaluator:
 
         Args:
           rule: The `Rule`.
-          bar: What it must reach to be measured on the next task; None to measure it on all.
+          bar: The `JointBar` that the rule must reach to be measured on the next task; None to measure it on all.
           scales: The `Scales`.
         """
         scales = _require_scales(scales)
@@ -95,7 +95,7 @@ class JointEvaluator:
         Args:
           rule: The `Rule`.
           learning_rate, schedule, weight_decay: See `Evaluator.measure_setting`.
-          least: The mean score that the rule must have to go on: on the first 1, 2, ... tasks, for each task but the
+          least: The mean scores over the first 1, 2, ... tasks that the rule needs to continue, for each task but the
             last. None to measure it on all.
           centred: See `Evaluator.measure_setting`; it applies to the first task, and the others are trained with the
             same rate and weight decay.
@@ -115,7 +115,7 @@ class JointEvaluator:
             stop = _judge_setting(parts, at_least) if len(found) < len(scales) else None
             if stop:
                 return dataclasses.replace(_stop(rule, found, scales, stop), sweep_reward=parts[0].score)
-            # As it was on the first task.
+            # The rate and weight decay stay those of the first task.
             learning_rate, weight_decay, centred = e.learning_rate or learning_rate, e.weight_decay, False
         return dataclasses.replace(join(rule, found, scales), sweep_reward=parts[0].score)
 
@@ -124,7 +124,7 @@ class JointEvaluator:
         return {task: evaluate(rule) for task, evaluate in self._evaluators.items()}
 
     def measure_again(self, rule: Rule, parts: Sequence[Part], seeds: Sequence[int]) -> Evaluation:
-        """Runs the final runs of a rule with other seeds, on each task with the settings of an earlier part."""
+        """Repeats the final runs of a rule with other seeds, on each task with the setting of its earlier `Part`."""
         found = {
             part.task: self._evaluators[part.task].measure_again(
                 rule, part.learning_rate, part.schedule, part.weight_decay, seeds
@@ -136,7 +136,7 @@ class JointEvaluator:
         return join(rule, found, {part.task: (part.zero, part.one) for part in parts})
 
     def record_descent(self, rule: Rule, steps: int = STEPS) -> dict[str, Any]:
-        """Does the same as an `Evaluator`, on the first task."""
+        """Like `Evaluator.record_descent`, on the first task."""
         return next(iter(self._evaluators.values())).record_descent(rule, steps)
 
 
@@ -158,7 +158,7 @@ def _judge_setting(parts, needed):
 
 
 def _diverged_again(rule, seeds):
-    """A rule that diverges at every learning rate is not trained again."""
+    """The evaluation of a rule that diverged at every learning rate, without training it again."""
     zeros = (0.0,) * len(seeds)
     return Evaluation(
         rule,
@@ -175,7 +175,7 @@ def _diverged_again(rule, seeds):
 
 
 def join(rule: Rule, found: Mapping[str, Evaluation], scales: Scales) -> Evaluation:
-    """Joins the evaluations on each task to one on several tasks.
+    """Joins evaluations on single tasks to one evaluation on several tasks.
 
     Args:
       rule: The `Rule`.
@@ -194,7 +194,7 @@ def join_rewards(parts: Sequence[Part]) -> tuple[float, ...]:
 
 
 def join_seeds(before: Sequence[Part], later: Sequence[Part]) -> tuple[Part, ...]:
-    """Joins the parts of trainings with some seeds and with others."""
+    """Joins the parts of two measurements with different seeds."""
     return tuple(_join_seeds(one, other) for one, other in zip(before, later))
 
 
@@ -209,13 +209,13 @@ def _join_seeds(one, other):
 
 
 def mean_score(parts: Sequence[Part]) -> float:
-    """The result for a rule that was measured on all tasks."""
+    """The mean score over all parts: the reward of a rule that was measured on all tasks."""
     return sum(part.score for part in parts) / len(parts)
 
 
 def _stop(rule, found, scales, stop):
     parts = _make_parts(found, scales)
-    # What diverges on the first task says so.
+    # Only a rule that diverges on the first task has the status "diverged".
     status = "diverged" if parts[-1].status == "diverged" and len(parts) == 1 else "stopped"
     message = " ".join(filter(None, [_describe(parts, found) if status == "diverged" else "", stop.message]))
     e = _put_together(rule, found, parts, status, message)
@@ -253,7 +253,7 @@ def _make_part(task, scale, e):
 
 
 def _describe(parts, found):
-    """Messages on tasks on which the rule diverged, or scores 0."""
+    """The messages about the tasks on which the rule diverged or scores 0."""
     diverged = [f"On {part.task}: {found[part.task].message}" for part in parts if part.status != "ok"]
     worthless = [f"{describe_worthless(part)}." for part in parts if part.status == "ok" and part.score == 0.0]
     return " ".join([*diverged, *worthless])

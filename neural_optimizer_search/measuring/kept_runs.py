@@ -1,4 +1,4 @@
-"""The training runs of one rule, kept on disk: each continues from where it was, in whichever process."""
+"""The training runs of one rule, kept on disk so that any process can continue them."""
 
 import hashlib
 import json
@@ -18,33 +18,33 @@ from neural_optimizer_search.measuring.child_run import ChildRun, Snapshot, Trai
 from neural_optimizer_search.measuring.training import ChildTraining
 from neural_optimizer_search.schedule_shape import CONSTANT, Schedule
 
-# What a training may lose if its process is killed.
+# Maximum training time that is lost if the process is killed.
 SAVE_SECONDS = 60.0
 _HASH = re.compile("[0-9a-f]{16}")
 
 
 class CannotKeep(Exception):
-    """A run cannot be written, or read again; the message says why, and what to do."""
+    """A run cannot be written or read; the message says why, and what to do."""
 
 
 def find_directory(directory: Path, rule: Rule) -> Path:
-    """Where the runs of a rule are, in the directory that has those of all."""
+    """The directory of a rule's runs, in the directory for the runs of all rules."""
     return directory / _hash(rule.canonical())
 
 
 def is_of_rule(place: Path) -> bool:
-    """Whether it is a directory that has the name of one that `find_directory` gives."""
+    """Whether a path is a directory, and named like those of `find_directory`."""
     return bool(_HASH.fullmatch(place.name)) and place.is_dir() and not place.is_symlink()
 
 
 class _Kept(NamedTuple):
-    """A run in its file.
+    """A run as it is stored in its file.
 
     Attributes:
-      run: The `TrainingRun` so far; its values are [validations of the whole run].
-      marks: Step between two validations -> [score, loss, metric] there.
-      seconds: The time that it took so far.
-      values: Values of the variables; None if the run is not to continue.
+      run: The `TrainingRun` so far; its curves have a value for each validation of the whole run.
+      marks: Step between two validations -> [score, loss, metric] after that step.
+      seconds: Duration so far.
+      values: Values of the variables; None if the run will not continue.
     """
 
     run: TrainingRun
@@ -54,21 +54,21 @@ class _Kept(NamedTuple):
 
 
 class KeptRuns:
-    """Trains children with one rule as `RuleRuns` does, each as the beginning of a whole run.
+    """Trains children with one rule like `RuleRuns`, but each run is the beginning of a whole one.
 
     The result of a run does not depend on where it was stopped, or on which process continued it.
 
     Args:
       train: A `ChildTraining`.
       rule: A `Rule`.
-      directory: Where the runs of all rules are kept, in a directory for each rule.
-      end: Where runs stop.
-      steps: Steps of the whole run, of which theirs are the beginning: T of decay operands and schedules.
+      directory: The directory for the runs of all rules; each rule has a subdirectory.
+      end: The step at which runs stop.
+      steps: Steps of a whole run: T of decay operands and schedules.
       validate_every: Steps between validations.
-      save_seconds: Seconds after which a run is saved that has not stopped.
+      save_seconds: Seconds between two saves of a run in progress.
 
     Raises:
-      CannotKeep: If the directory is not on this machine.
+      CannotKeep: If the directory is not on this machine, or cannot be written.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class KeptRuns:
         schedule: Schedule = CONSTANT,
         weight_decay: float = 0.0,
     ) -> TrainingRun:
-        """The `TrainingRun` of the first steps, with its last values at its end; see `ChildTraining`.
+        """The `TrainingRun` of the first steps, with a validation at its end; see `ChildTraining`.
 
         Args:
           steps: Number of steps, unless `end` comes first.
@@ -114,24 +114,24 @@ class KeptRuns:
         return self._cut(kept, end)
 
     def until(self, steps: int) -> int:
-        """Where a run of so many steps stops."""
+        """The step at which a run of this many steps stops."""
         return min(steps, self._end)
 
     @property
     def steps(self) -> int:
-        """Steps done so far in all the runs that were asked for."""
+        """Steps done so far in all requested runs."""
         return sum(kept.run.steps for kept in self._found.values())
 
     @property
     def seconds(self) -> float:
-        """The time that they took so far, in all processes."""
+        """Duration of these runs so far, in all processes."""
         return sum(kept.seconds for kept in self._found.values())
 
     def give_up(self, goes_on: Callable[[float, Schedule, float], bool]) -> None:
-        """Keeps only the results of some runs, not their weights.
+        """Drops the weights of runs that will not continue, and keeps their results.
 
         Args:
-          goes_on: (learning rate, schedule, weight decay) -> whether its runs go on.
+          goes_on: (learning rate, schedule, weight decay) -> whether the runs with this setting will continue.
         """
         for setting, kept in self._found.items():
             learning_rate, _, schedule, weight_decay = setting
@@ -170,7 +170,7 @@ class KeptRuns:
         return kept.run.steps >= end and (end % self._every == 0 or end in kept.marks)
 
     def _cut(self, kept, end):
-        """The run as it was after so many steps."""
+        """The run as it was at the step `end`."""
         run = kept.run
         if not run.finite and run.steps <= end:
             return run
@@ -202,7 +202,7 @@ class KeptRuns:
         path, key = self._place(setting)
 
         def write(unfinished):
-            with open(unfinished, "wb") as file:  # else NumPy appends an extension to the name
+            with open(unfinished, "wb") as file:  # NumPy would append an extension to a name
                 np.savez(file, **_arrays(kept, key))
 
         self._try_to_write(lambda: write_whole(path, write))
@@ -212,7 +212,8 @@ class KeptRuns:
             write()
         except OSError as error:
             raise CannotKeep(
-                f"A training cannot be kept in {self._directory}: {error.strerror or error}. Make room, or mend it."
+                f"A training cannot be kept in {self._directory}: {error.strerror or error}. Make room, or fix "
+                "the cause."
             ) from error
 
 
@@ -222,7 +223,7 @@ def _hash(text):
 
 def _damaged(path, error):
     what = f"{path} is damaged, or of another release ({str(error).rstrip('.')})."
-    return CannotKeep(f"{what} Remove it: its training then begins anew.")
+    return CannotKeep(f"{what} Remove it: its training then starts again.")
 
 
 def _keep(child: ChildRun, marks, seconds):

@@ -1,4 +1,4 @@
-"""What a rule computes on a recorded descent: gradients, weights, and what is kept of them, at all steps at once."""
+"""Computes rules on a recorded descent, with its gradients, weights and averages, at all steps at once."""
 
 import dataclasses
 import functools
@@ -16,9 +16,10 @@ from neural_optimizer_search.dsl.state import State, next_kept
 from neural_optimizer_search.dsl.vocabulary import OPERANDS
 from neural_optimizer_search.operations import on_numpy
 
-# The most constants, and arrays of what is kept with them, that are not recorded anew when they come again.
+# Cache sizes: sets of constants, and arrays that are kept from step to step with them.
 CONSTANTS, KEPT = 32, 256
-# Together they have the mean and the deviation of what is drawn: of a mask that zeroes 10, 30 or 50 %, exactly.
+# Number of draws that together have the mean and deviation of their distribution, exactly so for a mask that zeroes
+# 10, 30 or 50 %.
 DRAWS = 10
 
 
@@ -28,10 +29,10 @@ class Descent:
 
     Attributes:
       g, w: Gradients and weights of each step, float64 `[descents * steps, weights]`.
-      steps: Steps of each descent. Kept arrays start at 0 in each of them.
-      tensors: The places in 0 .. weights-1 of each weight tensor, as an array of the tensor's shape.
-      shares: What each weight's part in a behaviour is multiplied by, `[weights]` or a number: for a weight that
-        stands for n of its tensor, the root of n.
+      steps: Steps of each descent. Kept arrays start at 0 in each descent.
+      tensors: For each weight tensor, an array of its shape with the indices of its weights in 0 .. weights-1.
+      shares: The factor of each weight in a behaviour, `[weights]` or a number: the square root of n for a weight
+        that represents n weights of its tensor.
     """
 
     g: np.ndarray
@@ -42,7 +43,7 @@ class Descent:
 
     @property
     def descents(self) -> int:
-        """How many there are."""
+        """The number of descents."""
         return len(self.g) // self.steps
 
 
@@ -51,7 +52,7 @@ class Probe:
 
     Args:
       descent: A `Descent`.
-      seed: Seed of the draws of rules with noise.
+      seed: Seed of the noise.
     """
 
     def __init__(self, descent: Descent, seed: int = 0):
@@ -63,7 +64,7 @@ class Probe:
         self._kept = functools.lru_cache(KEPT)(self._record_kept)
 
     def update(self, rule: Rule, draw: Optional[int] = None) -> np.ndarray:
-        """What the rule computes: float64 `[descents * steps, weights]`.
+        """The updates of a rule: float64 `[descents * steps, weights]`.
 
         Args:
           rule: The `Rule`.
@@ -84,14 +85,14 @@ class Probe:
         )
 
     def _record_operands(self, constants):
-        """The values of the words that every child knows, except for numbers."""
+        """The values of the operands that every child has, except for numbers."""
         averages = {name: self._kept(name, constants) for name in ALWAYS}
         state = dataclasses.replace(self._state, averages=averages, constants=constants)
         words = (word for word in OPERANDS.values() if not (word.random or is_family(word.name)))
         return {word.name: state.operand(word.name) for word in words if set(word.averages) <= set(ALWAYS)}
 
     def _record_kept(self, name, constants):
-        """What is kept under a name after each step of each descent, from 0; "previous" is before the step."""
+        """The array kept under a name after each step of each descent, starting from 0; "previous" is before it."""
         needs = {need: self._kept(need, constants) for need in AVERAGES[name].needs}
         g, steps = self.descent.g, self.descent.steps
         kept, before = np.zeros_like(g), np.zeros(g.shape[1])
@@ -113,7 +114,7 @@ class Probe:
 
 @dataclass(frozen=True)
 class _Recorded(State):
-    """All steps at once, for one rule: its operands are known, and its draws are numbered."""
+    """The state of all steps at once for one rule, with cached operands and numbered draws."""
 
     tensors: tuple[np.ndarray, ...] = ()
     operands: dict[str, np.ndarray] = field(default_factory=dict)
@@ -141,8 +142,8 @@ class _Recorded(State):
         return self._draw("uniform")
 
     def _draw(self, kind):
-        # The i-th draw of a rule is the same whatever its place, so that `drop(g, 0.1) * m` and `m * drop(g, 0.1)`
-        # are one function; two draws of a rule differ, so that `eps - eps` is not 0.
+        # The i-th draw of a rule is the same wherever it occurs, so that `drop(g, 0.1) * m` and `m * drop(g, 0.1)`
+        # are the same function. Two draws of a rule differ, so that `eps - eps` is not 0.
         self.drawn.append(kind)
         i = len(self.drawn)
         if (kind, i) not in self.draws:
@@ -157,7 +158,7 @@ class _Recorded(State):
 
 @functools.lru_cache(16)
 def _shuffle(seed, i, shape):
-    """An order of the draws for each place: int8 `[DRAWS, *shape]`."""
+    """A random order of the draws for each element: int8 `[DRAWS, *shape]`."""
     rng = np.random.default_rng([seed, i, 2])
     return rng.random((DRAWS, *shape)).argsort(axis=0).astype(np.int8)
 

@@ -1,4 +1,4 @@
-"""The progress of a training, for code that waits for it, however deep in a measurement it runs."""
+"""Reports the progress of a training to the code that waits for it, however deeply the training is nested."""
 
 import contextlib
 import contextvars
@@ -11,7 +11,7 @@ class Progress(NamedTuple):
 
     Attributes:
       done: Number of steps done.
-      steps: Steps of the whole training, of which a rule's measurement has several.
+      steps: Steps of the whole training; the measurement of a rule has several trainings.
     """
 
     done: int

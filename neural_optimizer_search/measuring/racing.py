@@ -29,18 +29,18 @@ def say_needed(reward: float, needed: float) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Bar:
-    """What a rule must reach; small, and goes to worker processes.
+    """The reward that a rule must be able to reach; small, because it is sent to worker processes.
 
-    Seeds are the same for all rules, so a rule is compared with what the best known ones have on the same seeds.
+    All rules are trained with the same seeds, so a rule is compared with the best known ones on the same seeds.
 
     Attributes:
       reward: The lowest reward of the best known rules.
       gain: The mean increase of their reward from the sweep with the first seed to the end.
-      effects: The effect of each seed on all their rewards: its mean minus that of all seeds.
+      effects: The effect of each seed on their rewards: the mean with this seed minus the mean over all seeds.
       sweep_margin: How far below `reward` an estimate after that sweep must be for a rule to stop.
       first_margin: The same margin after the first final run, if another learning rate may still be chosen.
       margins: The same margins after 1, 2, ... final runs with the chosen rate.
-      unit: What it is measured with one after the other: "seeds", or "tasks" in their place.
+      unit: The name of the stages of a measurement: "seeds" or "tasks".
     """
 
     reward: float
@@ -60,7 +60,7 @@ class Bar:
         return self._judge_seeds(rewards, (self.first_margin,))
 
     def judge(self, rewards: Sequence[float]) -> Optional[Stop]:
-        """A `Stop` if the rewards of the first seeds are too low; None if there are those of all seeds."""
+        """A `Stop` if the rewards of the first seeds are too low; always None for all seeds."""
         return self._judge_seeds(rewards, self.margins)
 
     def _judge_seeds(self, rewards, margins):
@@ -101,7 +101,7 @@ def make_bar(best: Sequence[Evaluation], racing: Optional[Racing]) -> Optional[B
     rules, seeds = rewards.shape
     residuals = rewards - rewards.mean(axis=1, keepdims=True) - effects
     deviation = np.sqrt(np.sum(residuals**2) / max(1, (rules - 1) * (seeds - 1)))
-    # Of the mean over the first seeds, about that over all seeds.
+    # Deviations of the mean over the first seeds from the mean over all seeds.
     seen = np.arange(1, seeds)
     margins = racing.deviations * deviation * np.sqrt(1 / seen - 1 / seeds)
     return Bar(

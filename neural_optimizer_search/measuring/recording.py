@@ -1,4 +1,4 @@
-"""A child's own descent as a `Descent`: for a large child, a block of each of its weight tensors."""
+"""Records a child's own descent as a `Descent`; for a large child, only a block of each weight tensor."""
 
 import itertools
 import math
@@ -10,7 +10,7 @@ import numpy as np
 from neural_optimizer_search.measuring.probe import Descent
 
 STEPS = 20  # number of recorded steps
-# About as many weights are kept, of at most so many that are looked at; of a small child, all.
+# Approximate numbers of recorded weights, and of candidates for them; a small child's weights are all recorded.
 WEIGHTS, CANDIDATES = 512, 2**14
 
 
@@ -23,10 +23,10 @@ class Recording:
         self._sizes: list[int] = []
 
     def add(self, g: Any, w: Any, variables: Sequence[Any]) -> None:
-        """Notes an update.
+        """Records an update.
 
         Args:
-          g, w: Gradients and weights before it, `[all weights]`.
+          g, w: Gradients, and weights before the update, `[all weights]`.
           variables: The weight tensors, in the order of the vectors.
         """
         if not self._blocks:
@@ -52,13 +52,16 @@ class Recording:
 
 
 def choose_candidates(shapes: Sequence[tuple[int, ...]], most: int = CANDIDATES) -> list[np.ndarray]:
-    """Random rows and columns of each tensor: places in the vector of all weights, as a matrix or a vector.
+    """Chooses random rows and columns of each tensor.
 
-    The matrix of a tensor `[..., outputs]` has its outputs as columns, as words of whole tensors have it.
+    A tensor `[..., outputs]` becomes a matrix with outputs as columns, as in words that apply to a whole tensor.
 
     Args:
       shapes: The shapes of the tensors, in order.
-      most: How many weights to choose in all, about.
+      most: Approximate number of weights to choose in total.
+
+    Returns:
+      For each tensor, a matrix or a vector of indices into the vector of all weights.
     """
     rng = np.random.default_rng(0)
     matrices = [shape if len(shape) < 2 else (math.prod(shape[:-1]), shape[-1]) for shape in shapes]
@@ -68,14 +71,17 @@ def choose_candidates(shapes: Sequence[tuple[int, ...]], most: int = CANDIDATES)
 
 
 def choose_weights(least: np.ndarray, shapes: Sequence[tuple[int, ...]], most: int = WEIGHTS) -> list[np.ndarray]:
-    """Rows and columns of blocks, evenly from all in the order of their least gradient; places as above.
+    """Chooses rows and columns of blocks, evenly spaced in the order of their smallest gradient.
 
     Rules often differ at gradients that are 0, such as those of dead units, so these must be included.
 
     Args:
       least: The smallest absolute gradient of each weight, `[weights]`.
       shapes: Shapes of the blocks.
-      most: How many weights to choose in all, about.
+      most: Approximate number of weights to choose in total.
+
+    Returns:
+      Indices, as from `choose_candidates`.
     """
     ends = np.cumsum(list(map(math.prod, shapes)))
     blocks = [part.reshape(shape) for part, shape in zip(np.split(least, ends[:-1]), shapes)]
@@ -90,7 +96,7 @@ def choose_weights(least: np.ndarray, shapes: Sequence[tuple[int, ...]], most: i
 
 
 def _choose_blocks(shapes, most, choose: Callable[[int, int, int, int], np.ndarray]) -> list[np.ndarray]:
-    """Of each tensor about its share of places: `choose(tensor, axis, size, count)` gives those on an axis."""
+    """Chooses about its share from each tensor: `choose(tensor, axis, size, count)` returns indices on an axis."""
     sizes = [math.prod(shape) for shape in shapes]
     cap, start, chosen = _find_cap(sizes, most), 0, []
     for tensor, (shape, size) in enumerate(zip(shapes, sizes)):
@@ -105,7 +111,7 @@ def _choose_blocks(shapes, most, choose: Callable[[int, int, int, int], np.ndarr
 
 
 def _find_counts(shape, cap):
-    """How many rows and columns a block has: as square as it can be."""
+    """The numbers of rows and columns of a block, as square as possible."""
     if len(shape) < 2:
         return tuple(min(length, cap) for length in shape)
     rows, columns = shape
@@ -114,7 +120,7 @@ def _find_counts(shape, cap):
 
 
 def _find_cap(sizes, most):
-    """The most weights of one tensor, so that small tensors are whole and large ones share what is left."""
+    """The maximum number of weights per tensor, so that small tensors are whole and large ones share the rest."""
     left = most
     for i, size in enumerate(sorted(sizes)):
         share = left // (len(sizes) - i)
@@ -125,20 +131,20 @@ def _find_cap(sizes, most):
 
 
 def make_descent(recorded: Any) -> Descent:
-    """The `Descent` of what was recorded.
+    """The `Descent` of a recording.
 
     Args:
       recorded: From `Recording.as_dict`: "gradients" and "weights", `[steps, weights]`; "shapes" of the blocks and
         "sizes" of the tensors.
 
     Raises:
-      ValueError: If that is not a recording.
+      ValueError: If `recorded` is not a recording.
     """
     try:
         g, w = (np.asarray(recorded[name], np.float64) for name in ("gradients", "weights"))
         shapes, sizes = recorded["shapes"], recorded["sizes"]
         counts = [math.prod(shape) for shape in shapes]
-        # Before any array is made of them, which could be of any size.
+        # Checked before arrays of these sizes are allocated.
         whole = (
             (g.ndim == 2 and g.shape == w.shape and g.size and np.isfinite([g, w]).all())
             and (len(sizes) == len(counts) and sum(counts) == g.shape[1])

@@ -11,7 +11,7 @@ from neural_optimizer_search.schedule_shape import CONSTANT, Schedule
 
 
 class Runs(typing.Protocol):
-    """Trains children with one rule; `RuleRuns` and `KeptRuns` do."""
+    """The interface of `RuleRuns` and `KeptRuns`, which train children with one rule."""
 
     def __call__(
         self,
@@ -26,7 +26,7 @@ class Runs(typing.Protocol):
         ...
 
     def until(self, steps: int) -> int:
-        """Where a run of so many steps stops."""
+        """The step at which a run of this many steps stops."""
         ...
 
     @property
@@ -36,7 +36,7 @@ class Runs(typing.Protocol):
 
 
 class RuleRuns:
-    """Trains children with one rule: each run is done once, and the steps of all are counted.
+    """Trains children with one rule; each run is done only once, and all steps are counted.
 
     Args:
       train: A `ChildTraining`.
@@ -64,7 +64,7 @@ class RuleRuns:
         return self._runs[setting]
 
     def until(self, steps: int) -> int:
-        """Where a run of so many steps stops: at its end."""
+        """The step at which a run of this many steps stops: its end."""
         return steps
 
     @property
@@ -74,5 +74,5 @@ class RuleRuns:
 
 
 def is_finite(run: TrainingRun) -> bool:
-    """Whether loss and weights stayed finite, and every validation was."""
+    """Whether loss, weights and all validation losses stayed finite."""
     return run.finite and bool(np.isfinite(run.losses).all())

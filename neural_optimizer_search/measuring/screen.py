@@ -1,9 +1,9 @@
-"""Examines a rule before a child is trained with it: what does it compute on a recorded descent?
+"""Screens a rule by its updates on a recorded descent, before a child is trained with it.
 
-The probe is 30 noisy gradients of 32 weights at two scales, with the averages, decays and t that a run would have. It
-is recorded once, and a rule sees all its steps at once: this costs a thousandth of a training. Every weight has a
-twin with the same value and the opposite gradients, so that a rule that ignores the gradient's sign cannot seem to
-descend on both.
+The probe has 30 noisy gradients of 32 weights at two scales, with the averages, decays and t of a real run. It is
+recorded once, and a rule is computed at all its steps at once, which costs a thousandth of a training. Every weight
+has a twin with the same value and the opposite gradients, so that a rule that ignores the gradient's sign cannot seem
+to descend on both.
 
 Most strings of the language are not optimizers: they are not finite, do not depend on the gradient, or do not go
 downhill. Many of the others are the same function up to a positive factor, which the learning rate absorbs.
@@ -19,19 +19,19 @@ from neural_optimizer_search.measuring.probe import Descent, Probe
 
 STEPS = 30
 PAIRS = 16
-SCALES = (0.3, 3e-3)  # with one, clipped forms and powers that differ would look alike
+SCALES = (0.3, 3e-3)  # with only one, different clipped forms and powers would look alike
 NOISE = 0.5  # standard deviation of a gradient whose mean is at most 1
-DESCENT = 0.35  # the least cosine of update and gradient; the published rules have 0.53 and more
-# For words that are functions of a whole weight tensor the weights are a matrix and a vector. Either has twins.
+DESCENT = 0.35  # minimum cosine of update and gradient; the published rules have 0.53 or more
+# The weights form a matrix and a vector, for words that are functions of a whole weight tensor. Both have twins.
 PAIRS_IN_MATRIX, MATRIX = 12, (4, 6)
-DIGITS = 6  # of a fingerprint; the spellings of one function differ from the 12th on
+DIGITS = 6  # of a fingerprint; spellings of the same function differ from the 12th digit on
 
 
 class Screening(NamedTuple):
     """The screen's result for a rule.
 
     Attributes:
-      rule: The `Rule` to train: the one that was given or, if that ascends, its sign flip. None if neither descends.
+      rule: The `Rule` to train: the given one or, if that ascends, its sign flip. None if neither descends.
       flipped: Whether it is the sign flip.
       key: Equal for rules that compute the same function up to a positive factor.
       reason: Why there is no rule to train, as a sentence; empty if there is one.
@@ -66,7 +66,7 @@ class Screen:
 
     @property
     def probe(self) -> Probe:
-        """The descent on which rules are computed."""
+        """The `Probe` on which rules are computed."""
         return self._recording.probe
 
     def __call__(self, rule: Rule) -> Screening:
@@ -87,7 +87,7 @@ class Screen:
 
 
 def flip(rule: Rule) -> Rule:
-    """The rule with its sign flipped; flipping again gives the rule."""
+    """The rule with its sign flipped; flipping twice returns the original rule."""
     if rule.iterations[-1] == Iteration(rule.depth - 2, "1", "neg", "identity", "left"):
         return Rule(rule.iterations[:-1], rule.constants)
     return Rule((*rule.iterations, Iteration(rule.depth - 1, "1", "neg", "identity", "left")), rule.constants)
@@ -100,7 +100,7 @@ def fingerprint(update: np.ndarray) -> str:
 
 
 class _Recording:
-    """The screen's probe, a recorded descent at each of two scales, and how well rules descend on it."""
+    """The screen's probe, a recorded descent at each of two scales, and the cosines of updates with its gradients."""
 
     def __init__(self, seed):
         rng = np.random.default_rng(seed)
@@ -118,7 +118,7 @@ class _Recording:
 
 
 def split() -> tuple[np.ndarray, np.ndarray]:
-    """The places of the weights of each weight tensor: a matrix and a vector."""
+    """The indices of the weights of each weight tensor: a matrix and a vector."""
     twins = np.arange(2 * PAIRS).reshape(2, PAIRS)
     return twins[:, :PAIRS_IN_MATRIX].reshape(MATRIX), twins[:, PAIRS_IN_MATRIX:].reshape(-1)
 

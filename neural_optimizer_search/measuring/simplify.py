@@ -1,7 +1,7 @@
-"""Finds the shortest formula of a rule's behaviour: its tree without the parts that change nothing.
+"""Finds a short formula for a rule's behaviour by removing the parts of its tree that change nothing.
 
 A search finds `Adam - clip(clip(v, 1e-3), 1e-3)` more often than `Adam`. The caller decides which rules are alike,
-for example by a cosine of their updates; a tree is pruned as long as the rule stays alike to the one it began as.
+for example by a cosine of their updates; a tree is pruned as long as the rule stays like the original.
 """
 
 import dataclasses
@@ -11,17 +11,16 @@ from neural_optimizer_search.dsl import expression as ex
 from neural_optimizer_search.dsl.constants import PAPER
 from neural_optimizer_search.dsl.rule import Rule
 
-LOOKS = 300  # at most, for one rule; sampled rules of depth 2 and 4 took at most 40 and 110
-WORDS = 64  # a larger tree has too many parts to try each
+LOOKS = 300  # maximum comparisons for one rule; sampled rules of depth 2 and 4 took at most 40 and 110
+WORDS = 64  # maximum size; a larger tree has too many parts to try each
 
 
 def simplify(rule: Rule, is_alike: Callable[[Rule], bool], known: Iterable[Rule] = ()) -> Rule:
-    """Finds a short rule that is alike.
+    """Finds a short rule that behaves like a given one.
 
-    Functions are replaced by what they are functions of, and by 1; sums, products and the like by one of their sides.
-    Two minus
-    signs may go together. The shortest of such trees that is alike goes on, until none is. Constants become the
-    papers' where that is alike.
+    Functions are replaced by their argument or by 1; sums, products and the like by one of their sides. Two minus
+    signs may be removed together. The shortest such tree that is alike is shortened again, until none is alike.
+    Constants return to the papers' values where the rule stays alike.
 
     Args:
       rule: The `Rule`.
@@ -29,7 +28,7 @@ def simplify(rule: Rule, is_alike: Callable[[Rule], bool], known: Iterable[Rule]
       known: Rules that are preferred to all others, the shortest first, if they are alike and not longer.
 
     Returns:
-      A `Rule` that is alike, with no more words than `rule`; `rule` itself if there is no other.
+      A `Rule` that behaves like `rule`, with no more words; `rule` itself if there is no other.
 
     Example:
       >>> from neural_optimizer_search import parse_formula
@@ -42,20 +41,20 @@ def simplify(rule: Rule, is_alike: Callable[[Rule], bool], known: Iterable[Rule]
     if _count_words(rule) > WORDS:
         return rule
     ask, length = _Asking(is_alike), _length(rule)
-    # A known optimizer keeps its name beside a shorter one that is like it.
+    # A known optimizer keeps its name even if a shorter one is like it.
     candidates = sorted(known, key=lambda one: (one.canonical() != rule.canonical(), _length(one)))
     found = next((one for one in candidates if _length(one) <= length and ask(one)), None)
     return found or _restore_constants(_shorten(_respell(rule, ask), ask), ask)
 
 
 def _respell(rule, ask):
-    """The rule without what is redundant in its string, if rounding lets that be alike."""
+    """The rule without the redundant parts of its string, unless rounding then makes it differ."""
     respelled = Rule.from_expression(ex.simplify(rule.expression()), rule.constants)
     return respelled if ask(respelled) else rule
 
 
 def _shorten(rule, ask):
-    """Goes to the shortest rule that is alike, from there to the next one, until there is none."""
+    """Replaces the rule by the shortest one that is alike until there is none."""
     while shorter := next(filter(ask, _shorter_rules(rule)), None):
         rule = shorter
     return rule
@@ -70,7 +69,7 @@ def _restore_constants(rule, ask):
 
 
 class _Asking:
-    """Asks about each rule once, and says no when there were enough questions."""
+    """Caches the answers of `is_alike`, and answers no after `LOOKS` different rules."""
 
     def __init__(self, is_alike):
         self._is_alike = is_alike
@@ -84,7 +83,7 @@ class _Asking:
 
 
 def _shorter_rules(rule: Rule) -> Iterator[Rule]:
-    """The rules with one part less, the shortest first."""
+    """The rules with one part removed, shortest first."""
     tree = ex.simplify(rule.expression())
     unsigned = (both for one in _without_a_sign(tree) for both in _without_a_sign(one))
     trees = dict.fromkeys(map(ex.simplify, (*_shorter_trees(tree), *unsigned)))
@@ -93,7 +92,7 @@ def _shorter_rules(rule: Rule) -> Iterator[Rule]:
 
 
 def _shorter_trees(tree: ex.Expression) -> Iterator[ex.Expression]:
-    """The trees in which one node is replaced by one of those below it, or by 1."""
+    """The trees in which one node is replaced by one of its descendants, or by 1."""
     if isinstance(tree, ex.Operand):
         return
     yield from _below(tree)
@@ -106,7 +105,7 @@ def _shorter_trees(tree: ex.Expression) -> Iterator[ex.Expression]:
 
 
 def _without_a_sign(tree: ex.Expression) -> Iterator[ex.Expression]:
-    """The trees in which one minus sign is gone: a part that has two of them may need neither."""
+    """The trees with one minus sign removed: a part with two signs may need neither."""
     if isinstance(tree, ex.Unary) and tree.name == "neg":
         yield tree.x
     for side, child in zip("xy", ex.children(tree)):
@@ -115,7 +114,7 @@ def _without_a_sign(tree: ex.Expression) -> Iterator[ex.Expression]:
 
 
 def _below(tree):
-    """The parts of a tree; what is subtracted with its sign."""
+    """The descendants of a tree, and subtracted ones also with their sign."""
     for child in ex.children(tree):
         yield child
         yield from _below(child)
@@ -124,7 +123,7 @@ def _below(tree):
 
 
 def _length(rule):
-    """Words first, then letters."""
+    """The sort key of a rule: its number of words, then of characters."""
     return _count_words(rule), len(rule.formula())
 
 

@@ -13,13 +13,13 @@ from neural_optimizer_search.tasks.protocol import Protocol
 def find_next_rate(losses: Mapping[int, float], rates: int, middle: Optional[int]) -> Optional[int]:
     """The position of the learning rate to try next, or None if enough were tried.
 
-    From the middle outwards: further while the best rate lies at the edge of those that were tried, for beyond it
-    might be a better one. If all diverged, first to the lower rates, then to the higher ones.
+    The search starts in the middle and moves outwards while the best rate is at the edge of those tried, because a
+    better one may lie beyond it. If all diverged, it tries the lower rates first, then the higher ones.
 
     Args:
-      losses: Position -> loss of those that were tried, inf if it diverged.
-      rates: Number of the rates, in increasing order.
-      middle: How many are tried first, or None to try all, in their order.
+      losses: Position -> loss of each rate tried, inf if it diverged.
+      rates: Number of rates, which are in increasing order.
+      middle: Number of rates to try first; None to try all in order.
 
     Example:
       >>> from neural_optimizer_search.measuring.sweep import find_next_rate
@@ -44,7 +44,7 @@ def find_next_rate(losses: Mapping[int, float], rates: int, middle: Optional[int
 class Sweep:
     """Tries learning rates with the first seed, then the best few with the other seeds.
 
-    With `racing` from the middle outwards, and the other seeds only while a rate may still be the best.
+    With `racing`, it tries rates from the middle outwards, and other seeds only while a rate may still be the best.
 
     Args:
       train: The `Runs` of the rule.
@@ -67,19 +67,19 @@ class Sweep:
         return None if best is None or self._mean(best) == np.inf else self.rates[best]
 
     def choose(self) -> Optional[float]:
-        """The rate with the lowest loss over all seeds, after `try_rates`; None if none is finite with each seed."""
+        """The rate with the lowest loss over all seeds, after `try_rates`; None if none is finite with all seeds."""
         while not (complete := self._try_other_seeds()) and self._find_next() is not None:
             self.try_rates()
         return min(complete)[1] if complete else None
 
     def train(self, rate: float, seed: int) -> TrainingRun:
-        """The run of the sweep with a rate and a seed."""
+        """The sweep's run with a rate and a seed."""
         p = self._protocol
         return self._train(rate, seed, p.sweep_steps, p.sweep_steps, p.schedules[0], p.weight_decays[0])
 
     @property
     def losses(self) -> tuple[tuple[float, Optional[float]], ...]:
-        """(Rate, mean loss over the seeds that it was tried with, or None if it diverged), of each that was tried."""
+        """(rate, mean loss over the seeds it was tried with, or None if it diverged) for each rate tried."""
         means = {position: self._mean(position) for position in sorted(self._losses)}
         return tuple((self.rates[position], mean if np.isfinite(mean) else None) for position, mean in means.items())
 
@@ -99,13 +99,13 @@ class Sweep:
                 if losses[-1] < np.inf and not self._is_beaten(losses, best):
                     losses.append(self._measure(position, seed))
             if losses[-1] < np.inf and len(losses) < len(self._protocol.seeds):
-                break  # beaten: those behind it did worse with the first seed
+                break  # beaten, and the rates after it were worse with the first seed
             if losses[-1] < np.inf:
                 complete.append((self._mean(position), self.rates[position], position))
         return complete
 
     def _is_beaten(self, losses, best):
-        """Whether a rate was worse than the best one with all seeds so far, and they are most; only in a race."""
+        """Whether a rate was worse than the best one with each of most seeds; only with `racing`."""
         are_most = len(losses) > len(self._protocol.seeds) / 2
         return self._protocol.racing and best and are_most and all(loss > least for loss, least in zip(losses, best))
 

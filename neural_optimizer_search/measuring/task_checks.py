@@ -1,4 +1,4 @@
-"""What is wrong with a task before any rule is measured on it: each finding is a sentence that says what to do."""
+"""Finds problems of a task before any rule is measured on it; each finding is a sentence that says what to do."""
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, Optional
@@ -18,11 +18,11 @@ class UnsuitableTask(ValueError):
 
 
 class Repeated(NamedTuple):
-    """Two runs with one rule, rate and seed, and another seed's run between them.
+    """Two runs with the same rule, rate and seed, with another seed's runs between them.
 
     Attributes:
       first, again: The two `TrainingRun`s.
-      changed: Names of the variables outside of the child that hold other values than before them.
+      changed: Names of the variables outside of the child whose values changed meanwhile.
     """
 
     first: TrainingRun
@@ -31,7 +31,7 @@ class Repeated(NamedTuple):
 
 
 def find_single_class(child: Child) -> Iterator[str]:
-    """A sentence if all validation targets are of one class, for a metric of which higher values are better."""
+    """A sentence if all validation targets are of one class, for a metric where higher is better."""
     worst, best = child.scale
     _, targets, _ = split_data(child.validation)
     targets = [] if targets is None else tf.nest.flatten(targets)
@@ -45,7 +45,7 @@ def find_single_class(child: Child) -> Iterator[str]:
 
 
 def find_wrong_scores(child: Child, untrained: np.ndarray, repeated: Repeated) -> Iterator[str]:
-    """A sentence if scores leave their range, or if there is nothing to be learned."""
+    """A sentence if scores are NaN or out of range, or if the untrained model already has the best score."""
     score, _, metric = map(float, untrained)
     if np.isnan([metric, *repeated.first.metrics]).all():
         yield (
@@ -89,7 +89,7 @@ def find_standstill(repeated: Repeated) -> Iterator[str]:
 
 
 def describe_other_data(hashes: Mapping[str, str], again: Mapping[str, str]) -> Iterator[str]:
-    """A sentence for each part of the data that differs when it is made again."""
+    """A sentence for each part of the data that differs when it is read again."""
     for argument in hashes:
         if hashes[argument] != again[argument]:
             yield (
@@ -100,7 +100,7 @@ def describe_other_data(hashes: Mapping[str, str], again: Mapping[str, str]) -> 
 
 
 def describe_other_model(child: Child, again: Child) -> Iterator[str]:
-    """A sentence if the model differs when it is made again with the same seed."""
+    """A sentence if the model differs when it is created again with the same seed."""
     if not is_same_loss(child.untrained_loss, again.untrained_loss):
         yield (
             "Argument `model` must make the same model each time that Keras's seed is the same, else rewards cannot "
@@ -114,8 +114,8 @@ def describe_shared(child: Child) -> Iterator[str]:
     shared = count_shared(child.train, child.validation)
     if shared:
         yield (
-            f"{shared} of {length(child.validation)} examples of `validation` are also in `train`: if that is no "
-            "accident of simple data, split them anew, for a rule that learns them by heart is paid for it."
+            f"{shared} of {length(child.validation)} examples of `validation` are also in `train`: unless simple "
+            "data repeat by chance, split them again, because a rule that memorizes them is rewarded for it."
         )
 
 

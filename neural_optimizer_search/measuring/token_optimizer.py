@@ -1,4 +1,4 @@
-"""The optimizer of a child: any update rule, given by its tokens, on all weights at once."""
+"""The optimizer of a child: applies any update rule, given by its tokens, to all weights at once."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Optional
@@ -19,22 +19,23 @@ GRADIENT_DESCENT = encode(Rule((Iteration("g", "1", "identity", "identity", "lef
 
 
 class TokenOptimizer(tf.keras.optimizers.Optimizer):
-    """w <- w * (1 - rate * decay) - rate * rule, where tensors give the rate, the weight decay and the rule.
+    """w <- w * (1 - rate * decay) - rate * rule, where the rate, the weight decay and the rule are tensors.
 
     A model's `train_step` calls it like any Keras optimizer. The weights are one vector, so that the rule is
-    evaluated once per step, not once per layer. What defines a run is in variables, so that one trace of `train_step`
-    serves all rules, rates and seeds, whatever functions it is nested in.
+    evaluated once per step, not once per layer. Variables hold everything that defines a run, so that one trace of
+    `train_step` serves all rules, rates and seeds, whatever functions it is nested in.
 
     Args:
       **clipping: Keras's `clipnorm`, `clipvalue` or `global_clipnorm`, for the gradients.
 
     Attributes:
-      runs_plain_rules: Whether it is traced for rules that are plain (`dsl.encoding.is_plain`), or for all rules,
+      runs_plain_rules: Whether to trace the update for plain rules only (`dsl.encoding.is_plain`), or for all rules,
         which takes longer to trace and to run.
-      watch: Called before each update with the gradients and the weights, flat, and their variables; or None.
-      calls: Number of calls in Python; a traced function calls it once.
-      size: Number of weights that it updates.
-      weights_sum: Float32 variable, the sum of all weights after the last update: not finite if a weight is not.
+      watch: None, or a function called before each update with the flat gradients, the flat weights, and the
+        variables of the weights.
+      calls: Number of calls in Python: one in each trace of a function.
+      size: Number of updated weights.
+      weights_sum: Float32 variable, the sum of all weights after the last update; not finite if any weight is not.
       squares: Float64 variable, the sum of the squares of all updates since `begin`, before the learning rate.
     """
 
@@ -54,13 +55,13 @@ class TokenOptimizer(tf.keras.optimizers.Optimizer):
         self.calls = 0
 
     def begin(self, rule: EncodedRule, seed: tf.Tensor, steps: tf.Tensor, weight_decay: tf.Tensor) -> None:
-        """Sets the next run; all variables hold their initial values.
+        """Sets up the next run; all variables hold their initial values.
 
         Args:
           rule: The rule, as tensors.
           seed: Int64 scalar, seed of the rule's noise.
           steps: Int64 scalar, T of the decay operands.
-          weight_decay: Float32 scalar, a share of the rate.
+          weight_decay: Float32 scalar, relative to the rate.
         """
         for variable, tensor in zip(self._rule, rule):
             variable.assign(tensor)
@@ -76,7 +77,7 @@ class TokenOptimizer(tf.keras.optimizers.Optimizer):
 
     @tf.autograph.experimental.do_not_convert
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Any]], *args: Any, **kwargs: Any) -> Any:
-        """Updates the weights that have a gradient; Keras 2's other arguments are for several replicas."""
+        """Updates the weights that have a gradient; ignores Keras 2's other arguments, for several replicas."""
         gradients, weights = zip(*grads_and_vars)
         self.apply(gradients, weights)
         return self.iterations
@@ -121,12 +122,12 @@ class TokenOptimizer(tf.keras.optimizers.Optimizer):
             update, after = step_from_tokens(rule, state, extras.read_value(), shapes)
             extras.assign(after)
         rate = tf.convert_to_tensor(self._learning_rate)
-        w = w * (1.0 - rate * self._decay) - rate * update  # without a decay w * 1, which is w bit for bit
+        w = w * (1.0 - rate * self._decay) - rate * update  # without a decay, w * 1 is exactly w
         assign(variables, w)
         self.weights_sum.assign(tf.reduce_sum(w))
         self.squares.assign_add(tf.reduce_sum(tf.cast(update, tf.float64) ** 2))
 
 
 def _make_variable(array):
-    """A variable that may get an array of another length."""
+    """A variable that accepts arrays of other lengths."""
     return tf.Variable(array, shape=[None, *array.shape[1:]], trainable=False)

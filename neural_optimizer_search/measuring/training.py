@@ -1,4 +1,4 @@
-"""Training a child with a rule, with one trace for all rules.
+"""Trains a child with a rule, with one trace for all rules.
 
 Compiling a Keras model for each rule and learning rate costs seconds; here the rule, the rate of each step, the
 weight decay, the seed and the step counts are tensors, so that one traced function trains them all (the study
@@ -26,13 +26,14 @@ from neural_optimizer_search.tasks.child import Child, eager_functions, gather, 
 from neural_optimizer_search.tasks.keras_steps import clipping_of, replace_optimizer, tensorflow_variable
 from neural_optimizer_search.tasks.shared_data import is_large, share
 
-# Loss scaling leaves out the first updates until its scale, 2^15 at first, suits; gradients may be accumulated.
+# Loss scaling skips updates until its scale, initially 2^15, is small enough; gradients may also be accumulated.
 MOST_WITHOUT_UPDATE = 16
 
-LEAST_FOUND = 2**16  # bytes of initial values that are worth to be kept once
+LEAST_FOUND = 2**16  # bytes from which equal initial values are worth keeping only once
 
-# Without it oneDNN, with batches of more than 32, sets up each convolution again at each step, to save memory that a
-# child does not need: a tenth of a step of `digits`. TensorFlow reads it at the first convolution of a process.
+# By default, oneDNN sets up each convolution again at each step with batches of more than 32, to save memory that a
+# child does not need: this takes a tenth of a step of `digits`. TensorFlow reads the variable at the first
+# convolution of a process.
 os.environ.setdefault("TF_MKL_OPTIMIZE_PRIMITIVE_MEMUSE", "false")
 
 
@@ -53,12 +54,12 @@ class ChildTraining:
         self._pace = Pace()
         self._train_data = _tensors(child.train)
         self._validation_data = _tensors(child.validation)
-        self._child = child._replace(train=None, validation=None)  # of large data one copy is enough
+        self._child = child._replace(train=None, validation=None)  # one copy of large data is enough
         self._initial: dict[int, list[tf.Tensor]] = {}
-        self._large: dict[str, tf.Tensor] = {}  # of those the large ones, by their values
-        self._runs = 0  # begun so far; all use the same variables
+        self._large: dict[str, tf.Tensor] = {}  # the large ones of these, by a hash of their values
+        self._runs = 0  # number begun so far; all use the same variables
         self._model, self._optimizer, self._generator, self._variables = self._make(seed=0)
-        # Whether rules are plain -> the graph that runs them. Few are not; theirs is traced for the first of them.
+        # Whether rules are plain -> the graph that runs them. Few are not, so their graph is traced on first use.
         self._functions: dict[bool, Any] = {}
         self._graphs: dict[bool, Any] = {}
         self._train = self._find_graph(are_plain=True)
@@ -108,7 +109,7 @@ class ChildTraining:
           steps: Number of steps; T of the decay operands and of the schedule.
           validate_every: Steps between validations; divides `steps`.
           schedule: The learning-rate schedule of the run.
-          weight_decay: At least 0, a share of the rate.
+          weight_decay: Weight decay relative to the rate, at least 0.
 
         Returns:
           A `TrainingRun`.
@@ -126,11 +127,11 @@ class ChildTraining:
         weight_decay: float = 0.0,
         start: Optional[Snapshot] = None,
     ) -> ChildRun:
-        """A run that trains like a call, but only as far as it is advanced; it may be abandoned at any step.
+        """Begins a run that trains only as far as it is advanced, and may be abandoned at any step.
 
         Args:
           rule, learning_rate, seed, steps, validate_every, schedule, weight_decay: See `__call__`.
-          start: The run as it was saved; None to begin it.
+          start: The saved state from which to continue; None to start at step 0.
         """
         self._runs += 1
         number, graph = self._runs, self._find_graph(is_plain(rule))
@@ -163,11 +164,11 @@ class ChildTraining:
         )
 
     def record(self, rule: Rule, learning_rate: float, seed: int, steps: int) -> dict[str, Any]:
-        """What `make_descent` needs of the first steps of a fresh child; it runs as Python, without a trace.
+        """Records the first steps of a fresh child for `make_descent`; runs eagerly, without a trace.
 
         Args:
           rule, learning_rate, seed: See `__call__`.
-          steps: The most steps. The recording ends before gradients or weights that are not finite.
+          steps: Maximum number of steps. The recording ends before gradients or weights that are not finite.
         """
         self._runs += 1
         recording = Recording()
@@ -193,43 +194,43 @@ class ChildTraining:
         return sum(function.experimental_get_tracing_count() for function in self._functions.values())
 
     def prepare(self, seeds: Iterable[int]) -> None:
-        """Makes the weights of these seeds now.
+        """Creates the initial weights of these seeds.
 
-        After a seed's weights are made, TensorFlow sets up the graph again at the next run, which takes as long as
-        many runs, so this is done once for all seeds.
+        After new weights are created, TensorFlow sets up the graph again in the next run, which takes as long as many
+        runs. So this is done once for all seeds.
         """
         for seed in seeds:
             self._initial_values(seed)
 
     def measure_untrained(self, seed: int) -> np.ndarray:
-        """What `Child.validate` gives of a fresh child: float32 [score, loss, metric]."""
+        """The result of `Child.validate` for a fresh child: float32 [score, loss, metric]."""
         for variable, value in zip(self._variables, self._initial_values(seed)):
             variable.assign(value)
         return self._validation().numpy()
 
     def count_weights(self) -> tuple[int, int]:
-        """The numbers of the child's weights that training changes, and of those that it leaves."""
+        """The numbers of trainable and non-trainable weights of the child."""
         kinds = self._model.trainable_weights, self._model.non_trainable_weights
         trainable, frozen = (sum(int(tf.size(weight)) for weight in weights) for weights in kinds)
         return trainable, frozen
 
     def find_foreign_variables(self) -> list[tf.Variable]:
-        """The variables that a training reads or writes, and that came with no child: runs share what they hold."""
+        """The variables that training uses but no child owns, so that runs share their values."""
         own = {id(variable.handle) for variable in self._variables}
         return [variable for variable in self._train.variables if id(variable.handle) not in own]
 
     def _initial_values(self, seed):
-        """What the variables of a fresh child hold."""
+        """The values of a fresh child's variables."""
         if seed not in self._initial:
             self._make(seed)
         return self._initial[seed]
 
     def _make(self, seed):
-        """A fresh model, its optimizer, what it draws from, and all their variables; keeps what these hold at first.
+        """Creates a model, its optimizer, its random generator and all variables, and keeps their initial values.
 
-        Keras creates some variables late, at a model's first steps, but none may be created while a function is
-        traced, so the first steps are done here. No model lists all its variables, such as the state of a random
-        generator.
+        Keras creates some variables late, in a model's first steps, but none may be created while a function is
+        traced, so the first steps are done here. The variables are collected on creation because a model does not
+        list all of them: it omits, for example, the state of a random generator.
         """
         # Keras initializers draw their own seeds from the global generators.
         tf.keras.utils.set_random_seed(seed)
@@ -239,7 +240,7 @@ class ChildTraining:
             generator = tf.random.Generator.from_seed(seed)
             values = [tf.identity(variable) for variable, _ in made]
             with eager_functions(), repeatable_draws(generator):
-                # Layers that are called for the first time make weights and may set them, as to pretrained ones.
+                # In their first call, layers create weights and may set them, for example to pretrained values.
                 self._child.validate(model, rows(self._validation_data, 0, batch_size))
                 model.reset_metrics()
                 values += [_first_value(*late) for late in made[len(values) :]]
@@ -256,7 +257,7 @@ class ChildTraining:
         return model, optimizer, generator, [variable for variable, _ in made]
 
     def _find_same(self, value):
-        """A tensor that is kept already, if it has the same values: zeros as large as a model are needed once."""
+        """A kept tensor with the same values, if there is one: zeros as large as a model are needed only once."""
         array = value.numpy()
         if array.nbytes < LEAST_FOUND:
             return value
@@ -277,17 +278,17 @@ class ChildTraining:
                 variable.assign(value)
             self._optimizer.begin(rule, seed, steps, weight_decay)
 
-        # Later parts of a run go on with what the variables hold.
+        # Later parts of a run continue with the variables' current values.
         tf.cond(tf.equal(start, 0), begin, lambda: None)
 
         def train_step(step, finite):
-            # `gather`, because an index in brackets becomes five operations, which a step of a small child notices.
+            # `gather`, because an index in brackets becomes five operations, noticeable in a small child's step.
             self._optimizer.set_rate(tf.gather(rates, step))
             loss = self._child.train_step(self._model, gather(self._train_data, tf.gather(batches, step)))
             finite = tf.math.is_finite(loss) & tf.math.is_finite(self._optimizer.weights_sum)
             return step + 1, finite
 
-        # The validation stands outside of this loop: a `tf.cond` in it would cost a step half of its time.
+        # The validation is outside of this loop, because a `tf.cond` in it would cost half of a step's time.
         def train_and_validate(state):
             stop = tf.minimum((state.step // validate_every + 1) * validate_every, end)
             step, finite = tf.while_loop(
@@ -333,13 +334,13 @@ class ChildTraining:
 
 
 def _first_value(variable, made_with):
-    """What a variable of the first validation holds before it: draws have moved on the states of generators."""
+    """The initial value of a variable from the first validation, in which draws advance the states of generators."""
     return tf.identity(variable) if variable.dtype.is_floating else made_with
 
 
 @contextlib.contextmanager
 def _new_variables() -> Iterator[list[tuple[tf.Variable, tf.Tensor]]]:
-    """Gives a list of every variable that is made here, with what it holds when it is made."""
+    """Yields a list that collects every variable created in this context, with its initial value."""
     made: list[tuple[tf.Variable, tf.Tensor]] = []
 
     def keep(create: Any, **arguments: Any) -> tf.Variable:
@@ -352,7 +353,7 @@ def _new_variables() -> Iterator[list[tuple[tf.Variable, tf.Tensor]]]:
 
 
 def _check_calls(calls):
-    """All weights are one vector, updated once a step."""
+    """Raises an error unless the weights, which are one vector, are updated exactly once a step."""
     if calls != 1:
         raise ValueError(
             "The model's `train_step` must have `self.optimizer` apply gradients once a step, or once in at most "
@@ -361,7 +362,7 @@ def _check_calls(calls):
 
 
 def _check_weights(model, made):
-    """What was not made with the model would go on from run to run."""
+    """Raises an error if a weight was not created with the model: its value would carry over from run to run."""
     own = {id(variable.handle) for variable, _ in made}  # mixed precision wraps the variables themselves
     outside = [w.name for w in model.trainable_variables if id(tensorflow_variable(w).handle) not in own]
     if outside:

@@ -1,10 +1,10 @@
-"""Muon's operation on matrices (Jordan et al., 2024): brings them near one with orthogonal rows or columns."""
+"""Muon's orthogonalization (Jordan et al., 2024): brings a matrix near one with orthogonal rows or columns."""
 
 import math
 from typing import Any
 
 STEPS = 5
-# Of the odd polynomial that brings singular values near 1 in so few steps: to between 0.7 and 1.2.
+# Coefficients of an odd polynomial that brings singular values near 1 in so few steps: to between 0.7 and 1.2.
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 SMALL = 1e-7  # added to a norm that may be 0
 
@@ -15,7 +15,7 @@ def on_matrices(x: Any, y: Any) -> Any:
 
 
 def orthogonalize(ops: Any, x: Any) -> Any:
-    """Of a kernel `[..., inputs, outputs]`, reshaped to a matrix; what has fewer than two axes stays as it is.
+    """Orthogonalizes a kernel `[..., inputs, outputs]` as a matrix; x with fewer than two axes is unchanged.
 
     The singular values become about 1, times sqrt(outputs / inputs) if there are more outputs than inputs.
     """

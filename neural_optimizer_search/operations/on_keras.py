@@ -17,22 +17,22 @@ zeros_like, ones_like = _ops.zeros_like, _ops.ones_like
 
 
 def cos(x: Any) -> Any:
-    """In the dtype of x; Keras's own makes float32 of float64 on JAX."""
+    """Cosine in the dtype of x; on JAX, Keras's own returns float32 for float64."""
     return cast_like(_ops.cos(x), x)
 
 
 def scalar(x: Any) -> Any:
-    """In float32."""
+    """Converts a number to float32."""
     return _ops.cast(x, "float32")
 
 
 def cast_like(x: Any, like: Any) -> Any:
-    """The same in the dtype of another tensor."""
+    """Casts x to the dtype of another tensor."""
     return _ops.cast(x, like.dtype)
 
 
 def orthogonalize(x: Any) -> Any:
-    """Muon's, of a weight tensor; see `newton_schulz.py`."""
+    """Muon's orthogonalization of a weight tensor; see `newton_schulz.py`."""
     return newton_schulz.orthogonalize(sys.modules[__name__], x)
 
 
@@ -42,12 +42,12 @@ def normal(like: Any, seed: int, t: Any, place: Any) -> Any:
 
 
 def uniform(like: Any, seed: int, t: Any, place: Any) -> Any:
-    """In [0, 1), in float32, so that weights of any dtype are dropped alike."""
+    """Uniform noise in [0, 1), in float32, so that weights of any dtype are dropped alike."""
     return _draw("uniform", like.shape, scalar(0).dtype, (seed, t, place))
 
 
 def _draw(kind, shape, dtype, numbers):
-    # `keras.random` takes one number or a generator with a state of its own, and neither depends on the step.
+    # `keras.random` takes a number or a stateful generator as its seed, and neither depends on the step.
     import jax  # pyright: ignore[reportMissingImports]  The types are checked without it.
 
     seed, t, place = numbers

@@ -1,4 +1,4 @@
-"""Operations on TensorFlow's tensors: the children of a search, and optimizers wherever TensorFlow is the backend."""
+"""Operations on TensorFlow tensors, for the children of a search and for optimizers on the TensorFlow backend."""
 
 import math as math
 import sys
@@ -17,18 +17,18 @@ zeros_like, ones_like = tf.zeros_like, tf.ones_like
 
 
 def scalar(x: Any) -> tf.Tensor:
-    """In float32."""
+    """Converts a number to float32."""
     return tf.cast(x, tf.float32)
 
 
 def cast_like(x: Any, like: tf.Tensor) -> tf.Tensor:
-    """The same in the dtype of another tensor."""
-    # TensorFlow would make a float32 of Python's number first.
+    """Casts x to the dtype of another tensor."""
+    # `tf.cast` would convert a Python number to float32 first.
     return tf.constant(x, like.dtype) if isinstance(x, (int, float)) else tf.cast(x, like.dtype)
 
 
 def orthogonalize(x: tf.Tensor) -> tf.Tensor:
-    """Muon's, of a weight tensor; see `newton_schulz.py`."""
+    """Muon's orthogonalization of a weight tensor; see `newton_schulz.py`."""
     return newton_schulz.orthogonalize(sys.modules[__name__], x)
 
 
@@ -38,7 +38,7 @@ def normal(like: tf.Tensor, seed: Any, t: Any, place: Any) -> tf.Tensor:
 
 
 def uniform(like: tf.Tensor, seed: Any, t: Any, place: Any) -> tf.Tensor:
-    """Float32 in [0, 1)."""
+    """Uniform noise in [0, 1), in float32."""
     return tf.random.stateless_uniform(tf.shape(like), _seed(seed, t, place), dtype=tf.float32)
 
 

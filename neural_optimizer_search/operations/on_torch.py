@@ -1,4 +1,4 @@
-"""Operations on PyTorch's tensors: `keras.ops` takes longer to call them than small tensors take to compute."""
+"""Operations on PyTorch tensors, because calls through `keras.ops` take longer than computing with small tensors."""
 
 import math as math
 import sys
@@ -24,27 +24,27 @@ def sign(x: torch.Tensor) -> torch.Tensor:
 
 
 def minimum(x: torch.Tensor, y: Any) -> torch.Tensor:
-    """The smaller one; y is a tensor or a number."""
+    """Elementwise minimum; y is a tensor or a number."""
     return torch.minimum(x, y) if torch.is_tensor(y) else torch.clamp(x, max=y)
 
 
 def maximum(x: torch.Tensor, y: Any) -> torch.Tensor:
-    """The larger one; y is a tensor or a number."""
+    """Elementwise maximum; y is a tensor or a number."""
     return torch.maximum(x, y) if torch.is_tensor(y) else torch.clamp(x, min=y)
 
 
 def scalar(x: Any) -> torch.Tensor:
-    """In float32."""
+    """Converts a number to float32."""
     return x.float() if torch.is_tensor(x) else keras.ops.convert_to_tensor(x, "float32")
 
 
 def cast_like(x: Any, like: torch.Tensor) -> Any:
-    """The same in the dtype of another tensor; a Python number stays one."""
+    """Casts x to the dtype of another tensor; a Python number stays one."""
     return x.to(like.dtype) if torch.is_tensor(x) else x
 
 
 def orthogonalize(x: torch.Tensor) -> torch.Tensor:
-    """Muon's, of a weight tensor; see `newton_schulz.py`."""
+    """Muon's orthogonalization of a weight tensor; see `newton_schulz.py`."""
     return newton_schulz.orthogonalize(sys.modules[__name__], x)
 
 
@@ -54,7 +54,7 @@ def normal(like: torch.Tensor, seed: int, t: Any, place: Any) -> torch.Tensor:
 
 
 def uniform(like: torch.Tensor, seed: int, t: Any, place: Any) -> torch.Tensor:
-    """In [0, 1), in float32, so that weights of any dtype are dropped alike."""
+    """Uniform noise in [0, 1), in float32, so that weights of any dtype are dropped alike."""
     return _draw("uniform", like, torch.float32, (seed, t, place))
 
 
@@ -63,5 +63,5 @@ def _draw(kind, like, dtype, numbers):
     seed, t, place = numbers
     mixed = np.random.SeedSequence([seed % 2**64, int(t), int(place)]).generate_state(1, np.uint64)[0]
     generator = torch.Generator(like.device).manual_seed(int(mixed >> 1))
-    # Not `empty_like`: the numbers of a transposed gradient would lie otherwise.
+    # Not `empty_like`, with which the numbers of a transposed gradient would be in another order.
     return getattr(torch.empty(like.shape, dtype=dtype, device=like.device), f"{kind}_")(generator=generator)

@@ -6,16 +6,16 @@ from typing import Any, Protocol
 class Operations(Protocol):
     """Functions of arrays, or of objects that stand for arrays.
 
-    Arithmetic is written with Python's operators. An array is of the library that the namespace is made for; a word
-    sees arrays of one shape, that of the gradient, and scalars.
+    Arithmetic uses Python's operators. Arrays are those of the namespace's library; a word sees arrays of the
+    gradient's shape, and scalars.
 
     Attributes:
-      math: Constants and functions of Python numbers: `math.pi`, `math.log`.
+      math: Constants and functions for Python numbers, such as `math.pi` and `math.log`.
     """
 
     math: Any
 
-    # Of each element.
+    # Elementwise functions.
     def exp(self, x: Any, /) -> Any: ...
     def expm1(self, x: Any, /) -> Any: ...
     def log(self, x: Any, /) -> Any: ...
@@ -32,7 +32,7 @@ class Operations(Protocol):
     def clip(self, x: Any, low: float, high: float, /) -> Any: ...
     def where(self, condition: Any, x: Any, y: Any, /) -> Any: ...
 
-    # Of a whole weight tensor.
+    # Functions of a whole weight tensor.
     def mean(self, x: Any, /) -> Any: ...
     def reshape(self, x: Any, shape: tuple[int, ...], /) -> Any: ...
     def transpose(self, x: Any, /) -> Any: ...
@@ -44,14 +44,14 @@ class Operations(Protocol):
     def ones_like(self, x: Any, /) -> Any: ...
 
     def scalar(self, x: Any, /) -> Any:
-        """A number, such as a step, in the float dtype that decays and corrections are computed in."""
+        """Converts a number, such as a step, to the float dtype of decays and corrections."""
         ...
 
     def cast_like(self, x: Any, like: Any, /) -> Any:
-        """The same in the dtype of another array."""
+        """Casts x to the dtype of another array."""
         ...
 
-    # Random numbers of the shape of `like`, which depend on nothing but the three numbers: `seed`, of 64 bits with
-    # sign, the step `t` and the `place`, below 2^16, of the token that draws.
+    # Random numbers of the shape of `like`, which depend only on three numbers: `seed`, a signed 64-bit integer, the
+    # step `t`, and `place`, the place of the token that draws, below 2^16.
     def normal(self, like: Any, seed: Any, t: Any, place: Any, /) -> Any: ...
     def uniform(self, like: Any, seed: Any, t: Any, place: Any, /) -> Any: ...

@@ -1,4 +1,4 @@
-"""Batches in memory: how many may be kept, and how they become one nest of tensors."""
+"""Collects batches in memory, within limits, and joins them to one nest of tensors."""
 
 import math
 import sys
@@ -13,9 +13,9 @@ from neural_optimizer_search.tasks.shared_data import is_large, leave_pool, shar
 from neural_optimizer_search.tasks.user_arrays import check_examples, drop_none
 
 ALL = sys.maxsize  # as a number of examples
-ENDLESS = 2**15  # batches after which data of unknown length count as endless: a minute or so
+ENDLESS = 2**15  # batches after which data of unknown length count as endless: about a minute
 LEAST_KEPT = 2**16  # bytes from which a part of a batch is worth a copy outside of TensorFlow's memory
-STRING_BYTES = 24  # the size of a string object that is short
+STRING_BYTES = 24  # the size of a short string object
 STEPS = {"train": "steps_per_epoch", "validation": "validation_steps"}
 
 
@@ -25,10 +25,10 @@ class BatchStore:
     Args:
       argument: The name of the data, for messages.
       kind: What kind of data they are, such as "a generator".
-      has_end: Whether it is known that they end.
+      has_end: Whether the data are known to end.
       limit: Number of examples to keep.
       max_batches: Number of batches to keep; None for all.
-      max_bytes: The most memory that they may take.
+      max_bytes: Maximum memory of the examples.
       advance: Called with the number of examples of each batch.
     """
 
@@ -53,7 +53,7 @@ class BatchStore:
         self.batches = []
 
     def take(self, batch: Any) -> bool:
-        """Keeps a batch; returns whether there are enough.
+        """Keeps a batch; returns whether no more are needed.
 
         Raises:
           ValueError: If it is not a batch of examples, or there are too many.
@@ -103,7 +103,7 @@ class BatchStore:
 
 
 def advise(argument: str) -> str:
-    """How to read fewer examples."""
+    """Advice on how to read fewer examples."""
     return (
         f"Read fewer with sizes=dict({argument}_examples=...), with {STEPS[argument]}=..., or with `take` of a "
         "tf.data.Dataset"

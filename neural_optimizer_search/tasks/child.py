@@ -1,4 +1,4 @@
-"""A child: a small model and its data. A rule trains it, and the outcome measures the rule."""
+"""A child: a small model and its data. A rule is measured by how well it trains the child."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ import tensorflow as tf
 from neural_optimizer_search.tasks.data_hash import hash_examples
 
 VALIDATION_BATCH = 500
-VALIDATION_BATCHES = 20  # at most: each is a copy of the model in the graph
+VALIDATION_BATCHES = 20  # maximum; each is a copy of the model in the graph
 
 
 def cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
@@ -39,23 +39,23 @@ def measure_accuracy(model: tf.keras.Model, data: Any) -> tf.Tensor:
 
 
 class Child(NamedTuple):
-    """The model that is trained, and its data, which are nests of tensors or arrays whose first axis counts examples.
+    """A model to train, and its data, which are nests of tensors or arrays whose first axis counts examples.
 
     Attributes:
-      make_model: Makes the Keras model, with fresh weights. It gets its optimizer afterwards.
+      make_model: Creates the Keras model with fresh weights. Its optimizer is set afterwards.
       train, validation: Data, such as (inputs, targets).
       batch_size: Examples per step; an epoch is a new random order of all whole batches.
       train_step: (model, batch) -> loss, a scalar. Makes `model.optimizer` update the weights once.
-      validate: (model, data) -> float32 [score, loss, metric] on these validation data. A reward is computed from the
-        scores, of which higher is better; the learning rate with the lowest loss is chosen; the metric is what the
-        score is computed from, for people to read.
+      validate: (model, data) -> float32 [score, loss, metric] on these validation data. Rewards are computed from the
+        scores, where higher is better. The learning rate with the lowest loss is chosen. The score is computed from
+        the metric, which is reported to users.
       uniform_loss: Loss of a uniform guess, for which the reward "mean_cross_entropy" is 0; None if there is no
         such loss.
       metric_name: The name of the metric.
       scale: The values of the metric that have the scores 0 and 1.
       untrained_loss: Validation loss of a fresh model with the protocol's first seed, which is the same in each
-        process; None if it is not known.
-      notes: Sentences on what of a user's own model or data is treated differently than in `fit`.
+        process; None if unknown.
+      notes: Sentences about differences from `fit` in the treatment of a user's own model or data.
       is_plain: Whether the score is computed from targets and predictions, not by the user's own step.
     """
 
@@ -103,7 +103,7 @@ def rows(data: Any, start: int, stop: int) -> Any:
 
 @contextlib.contextmanager
 def eager_functions() -> Iterator[None]:
-    """Runs the Python code that a `tf.function` wraps: a trace takes seconds, and would keep this step's numbers."""
+    """Runs `tf.function`s eagerly: a trace takes seconds, and would freeze this step's numbers."""
     before = tf.config.functions_run_eagerly()
     tf.config.run_functions_eagerly(True)
     try:

@@ -52,7 +52,7 @@ CIFAR10 = ImageTask(
     load_test=load_test,
     settings=(
         TaskSetting(PAPER, ConvNet()),
-        # About a tenth of the paper's steps, for a search overnight on a few cores.
+        # About a tenth of the paper's steps, for an overnight search on a few cores.
         TaskSetting(
             Protocol(
                 name="default",

@@ -13,8 +13,8 @@ def weigh_classes(data: Any, class_weight: Mapping[int, float], argument: str) -
     """Converts data to (x, y, sample_weight), where each example has the weight of its class.
 
     Args:
-      data: (x, y) or (x, y, sample_weight); weights that are already there are multiplied. y is one tensor: of class
-        indices, or, if its last axis is longer than 1, of vectors whose largest element marks the class.
+      data: (x, y) or (x, y, sample_weight); existing weights are multiplied. y is one tensor of class indices, or, if
+        its last axis is longer than 1, of vectors whose largest element marks the class.
       class_weight: The weight of each class. A missing class has weight 1 in Keras 3, and is an error in Keras 2.
       argument: The name of the data, for messages.
 

@@ -1,4 +1,4 @@
-"""The flags that say what rules are measured on."""
+"""The flags that choose the task on which rules are measured."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from neural_optimizer_search.tasks.task import Task
 
 @dataclass(frozen=True)
 class TaskConfig:
-    """What rules are measured on; `nos-search`, `nos-promote` and `nos-tune` share these flags."""
+    """The task, protocol and data of a command; `nos-search`, `nos-promote` and `nos-tune` share these flags."""
 
     GROUPS: ClassVar[dict[str, str]] = {"task": "what rules are measured on"}
 
@@ -65,7 +65,7 @@ class TaskConfig:
         ]
 
     def choose_racing(self, protocol: Protocol) -> Optional[Racing]:
-        """When rules are stopped before they are fully measured: never, where few are compared."""
+        """When to stop rules before they are fully measured; here never, because few rules are compared."""
         return None
 
     def check_task(self, p: Parser, advice: str = "") -> None:

@@ -46,7 +46,7 @@ def count_shared(train: Any, validation: Any) -> int:
 
 
 def split_data(data: Any) -> tuple[Any, Any, Any]:
-    """(inputs, targets, sample weights), with None for what is missing; other elements of a tuple are ignored."""
+    """(inputs, targets, sample weights), with None for missing ones; other elements of a tuple are ignored."""
     x, y, weights, *_ = (*(data if isinstance(data, tuple) else (data,)), None, None)
     return x, y, weights
 
@@ -103,5 +103,5 @@ def _bytes_of(array) -> Any:
 
 
 def _join(values):
-    """Joins byte strings so that it remains clear where each of them ends."""
+    """Joins byte strings, each with its length, so that different strings give different results."""
     return b"".join(b"%d:" % len(value) + bytes(value) for value in values)

@@ -23,18 +23,19 @@ measurement):
     exp(g) - exp(m)                             0.2354  0.0790
 
 The fifteen healthy rules (at least half of the best one's reward) span 10.0 deviations. In a search all rules have
-the same seeds, so the deviation leaves out the part by which a choice of seeds affects all rules alike; with that
-part included, the span is 7.1. The estimate itself is uncertain by about a tenth.
+the same seeds, so the deviation excludes the effect of the seeds that is common to all rules; with that effect
+included, the span is 7.1. The estimate itself is uncertain by about a tenth.
 
-What else was tried: on the same 12 x 5 seeds, a second stage of the sweep for the best four rates or for all, 10.9
-(7.5), for the best two, 9.7 (7.2); with the best three, a rule costs 69 % (`python -m benchmarks.run staged_sweep`).
-With the seeds 0 to 29 and all rates in full: the protocol as it is, 10.7 (8.5); "same" padding in both convolutions,
-10.3 (7.8), and a third slower; "valid" in both, 4.9; first stride 3, 11.2 and a little slower. With three seeds, all
-rates in full, and "same" padding in both: 9.2 and 11.6 in two measurements; the mean accuracy as the reward, 7.8; the
-same with 8 filters, 9.2; sweep and final run of 9 and 24 steps, 9.0; a sweep of 8 steps, 7.7. With 2x2 max-pooling in
-place of strides, which makes a rule cost half as much again, the mean accuracy gave 10.5, and with rates half a
-decade apart 9.6 (6.9); moving statistics of momentum 0.9, with which validation lags behind the weights, brought the
-latter down to 3.5.
+Alternatives, with their spans, and in parentheses the spans that include the common effect. On the same 12 x 5 seeds:
+a second stage of the sweep for the best four rates or for all, 10.9 (7.5), for the best two, 9.7 (7.2); with the best
+three, a rule costs 69 % of what it costs with all (`python -m benchmarks.run staged_sweep`). With the seeds 0 to 29
+and all rates in full: the protocol as it is, 10.7 (8.5); "same" padding in both convolutions, 10.3 (7.8), and a third
+slower; "valid" in both, 4.9; first stride 3, 11.2 and a little slower. With three seeds, all rates in full, and
+"same" padding in both: 9.2 and 11.6 in two measurements; the mean accuracy as the reward, 7.8; the same with 8
+filters, 9.2; sweep and final run of 9 and 24 steps, 9.0; a sweep of 8 steps, 7.7. With 2x2 max-pooling instead of
+strides, which makes a rule cost half as much again, the mean accuracy gave 10.5, and with rates half a decade apart
+9.6 (6.9). A momentum of 0.9 for the moving statistics, with which validation lags behind the weights, reduced the
+latter to 3.5.
 """
 
 from typing import Optional

@@ -1,6 +1,6 @@
 """The batches that Keras's `fit` makes of data and passes to a model's `train_step`.
 
-`fit` itself makes them, so that types, structure and what is allowed are those of the installed Keras.
+`fit` itself makes them, so that their types and structure, and the data it accepts, are those of the installed Keras.
 """
 
 import re
@@ -17,7 +17,7 @@ _END = object()  # marks the end of an iterator
 
 
 def count_batches(sequence: tf.keras.utils.Sequence) -> int:
-    """The batches of a Keras `Sequence`; in Keras 3, it may be endless."""
+    """The number of batches of a Keras `Sequence`, which may be endless in Keras 3."""
     return len(sequence) if hasattr(sequence, "__len__") else sequence.num_batches or sys.maxsize
 
 
@@ -39,16 +39,16 @@ def give_batches(take: Callable[[Any], bool], data: Any, argument: str, batch_si
     raised = []
 
     def note(function):
-        """A function whose exceptions are recorded, because TensorFlow reports those of data as its own errors.
+        """Wraps a function to record its exceptions, because TensorFlow reports those of data as its own errors.
 
-        Exceptions from batches that are made ahead and not needed are not failures of `fit`.
+        They count only if `fit` fails: batches may also be prefetched and never needed.
         """
 
         def call(*arguments):
             try:
                 return function(*arguments)
             except Exception as error:  # of any kind: it is re-raised below
-                raised.append((error, error.__traceback__))  # before TensorFlow's frames are in it
+                raised.append((error, error.__traceback__))  # before TensorFlow adds its frames
                 raise
 
         return call
@@ -90,7 +90,7 @@ def _next_batch(batches, argument):
 
 
 class _Model(tf.keras.Model):
-    """Passes on what its `train_step` gets."""
+    """Passes on the batches that its `train_step` receives."""
 
     def __init__(self, take):
         super().__init__()
@@ -98,7 +98,7 @@ class _Model(tf.keras.Model):
         self.built = True
 
     def train_step(self, data):
-        self.stop_training = self.take(data)  # which `fit` checks after each step
+        self.stop_training = self.take(data)  # checked by `fit` after each step
         return {"loss": 0.0}
 
 
@@ -122,7 +122,7 @@ class _Sequence(tf.keras.utils.Sequence):
         return self.get(index)
 
     def on_epoch_begin(self):
-        getattr(self.users, "on_epoch_begin", lambda: None)()  # which Keras 2 lacks
+        getattr(self.users, "on_epoch_begin", lambda: None)()  # Keras 2 has no such method
 
 
 def _generate(get) -> Iterator[Any]:

@@ -22,7 +22,7 @@ class Examples(NamedTuple):
 
 
 class Splits(NamedTuple):
-    """The examples that a child is trained with, and those that it is measured on."""
+    """The examples that train a child, and those on which it is measured."""
 
     train: Examples
     measured: Examples
@@ -50,9 +50,9 @@ class ImageTask:
       load: Called with a data directory (or None), returns the `Examples` that protocols cut into training and
         validation. A test split is never among them.
       settings: The `TaskSetting`s, one per protocol.
-      load_test: As `load`, for the test split. None if there is none.
-      on_test: Measure on the test split instead of the validation split. Not for a search, but to evaluate once what
-        it found.
+      load_test: Like `load`, for the test split. None if there is none.
+      on_test: Whether to measure on the test split instead of the validation split. This is not for a search, but for
+        a single evaluation of its results.
 
     Example:
       >>> import dataclasses
@@ -81,11 +81,11 @@ class ImageTask:
 
     @property
     def networks(self) -> dict[str, Callable[[tuple[int, ...], int], tf.keras.Model]]:
-        """The function that makes the network, by the protocol's name."""
+        """The functions that make the networks, by the protocol's name."""
         return {setting.protocol.name: setting.network for setting in self.settings}
 
     def child(self, protocol: Protocol, data_dir: Optional[str] = None) -> Child:
-        """The `Child` that rules are measured on."""
+        """The `Child` on which rules are measured."""
         if protocol.batch_size is None:
             raise ValueError("Argument `protocol` must have a batch_size, for the images are in no batches.")
         splits = self.splits(protocol, data_dir)
@@ -98,7 +98,7 @@ class ImageTask:
         )
 
     def identity(self, protocol: Protocol) -> Optional[str]:
-        """Its name, split, protocol and network, and a hash of the code that loads the images and makes the network.
+        """The task's name, split, protocol and network, and a hash of the code for the images and the network.
 
         None if `load` is not a function, or any of that code is not in a file.
         """

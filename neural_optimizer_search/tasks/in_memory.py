@@ -1,7 +1,7 @@
 """A user's data as tensors in memory, from which a traced training can gather any batch.
 
-Data yield their batches once, in one order; a child is trained hundreds of times a minute, each time in the order
-that its seed gives. So each process reads the data once.
+Data yield their batches once, in one order, but a child is trained hundreds of times a minute, each time in the order
+of its seed. So each process reads the data into memory once.
 """
 
 import gc
@@ -29,11 +29,11 @@ KINDS = (
 
 
 class InMemory(NamedTuple):
-    """Data that were read.
+    """Data in memory.
 
     Attributes:
-      data: The data whose batches a `train_step` gets: x, (x,), (x, y) or (x, y, sample_weight), which are nests of
-        dense or ragged tensors whose first axis counts examples.
+      data: The data from which `train_step` gets batches: x, (x,), (x, y) or (x, y, sample_weight), which are nests
+        of dense or ragged tensors whose first axis counts examples.
       batch_size: Number of examples in the first batch; None for arrays.
       padding: A sentence if batches were padded to one shape; else "".
     """
@@ -58,16 +58,17 @@ def read_into_memory(
     end with 0, "" or False. Ragged tensors stay ragged.
 
     Args:
-      data: A tuple (x,), (x, y) or (x, y, sample_weight) of arrays, or x alone if it is an array or a dict: of NumPy
-        arrays, tensors, pandas frames, or lists of numbers or strings, in tuples, lists and dicts. Or batches: a
-        `tf.data.Dataset`, a Keras `Sequence` or `PyDataset`, or an iterator, which can be read once. Or a function
-        without arguments that returns one of these. It is called after `tf.keras.utils.set_random_seed(0)`, so that
-        whatever it draws or shuffles without its own seed is the same in each process.
+      data: Arrays: a tuple (x,), (x, y) or (x, y, sample_weight), or x alone if it is an array or a dict. Each part
+        is a NumPy array, a tensor, a pandas frame, a list of numbers or strings, or a nest of these in tuples, lists
+        and dicts. Or batches: a `tf.data.Dataset`, a Keras `Sequence` or `PyDataset`, or an iterator, which can be
+        read only once. Or a function without arguments that returns one of these. It is called after
+        `tf.keras.utils.set_random_seed(0)`, so that anything it draws or shuffles without its own seed is the same in
+        each process.
       argument: "train" or "validation", for messages.
-      limit: The largest number of examples.
-      max_bytes: The most memory that they may take. Strings and ragged tensors count by their contents.
+      limit: Maximum number of examples.
+      max_bytes: Maximum memory of the examples. Strings and ragged tensors count by their contents.
       batches: Number of batches to read from data that come in batches, like `steps_per_epoch` of `fit`.
-      class_weight: Weights of classes, which become weights of examples; see `fit`.
+      class_weight: Weights of classes, which are converted to weights of examples; see `fit`.
 
     Raises:
       ValueError: If the data have another form, are empty, endless or too large.
@@ -102,7 +103,7 @@ def read_into_memory(
 
 def _read(data, argument, store, limit):
     if isinstance(data, tf.data.Dataset):
-        any(map(store.take, data))  # `fit` passes such batches on as they are
+        any(map(store.take, data))  # `fit` passes such batches on unchanged
     elif isinstance(data, tuple):
         examples, size = min(length(data), limit), _find_size(data)
         for start in range(0, examples, size):
@@ -117,7 +118,7 @@ def _read(data, argument, store, limit):
 
 
 def _find_size(arrays):
-    """How many examples are read at a time."""
+    """The number of examples to read at a time."""
     size = sum(part.nbytes for part in tf.nest.flatten(arrays) if isinstance(part, np.ndarray))
     return max(1, length(arrays) * PART_BYTES // max(PART_BYTES, size))
 
@@ -155,7 +156,7 @@ def _check_counts(argument, limit, batches):
 
 
 def _check_arrays(data, argument):
-    """(x,), (x, y) or (x, y, sample_weight), arrays with the same examples."""
+    """Checks arrays; returns them as (x,), (x, y) or (x, y, sample_weight)."""
     parts = drop_none(data) if isinstance(data, tuple) else (data,)
     if not 1 <= len(parts) <= 3 or not (isinstance(data, (tuple, dict)) or hasattr(data, "shape")):
         received = f"a tuple of {len(data)} parts" if isinstance(data, tuple) else type(data).__name__

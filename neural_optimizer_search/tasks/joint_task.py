@@ -1,4 +1,4 @@
-"""Several tasks in place of one."""
+"""Several tasks combined into one."""
 
 from dataclasses import dataclass
 
@@ -8,10 +8,10 @@ from neural_optimizer_search.tasks.task import Task
 
 @dataclass(frozen=True)
 class JointTask:
-    """Tasks that rules are measured on one after the other; workers get this in place of a `Task`.
+    """Tasks on which rules are measured one after the other; workers receive this in place of a `Task`.
 
     Attributes:
-      parts: Each task with its protocol. The seeds of all protocols are the same.
+      parts: Each task with its protocol. All protocols have the same seeds.
     """
 
     parts: tuple[tuple[Task, Protocol], ...]

@@ -23,7 +23,7 @@ class CompiledModel:
     Args:
       factory: Function without arguments that makes a model, compiled or not.
       loss, loss_weights: See `compile`. With both None, the factory's model is used as it was compiled.
-      metric: The metric that counts, as `KerasTask` describes it.
+      metric: The metric for the score; see `KerasTask`.
     """
 
     factory: Callable[[], tf.keras.Model]
@@ -70,7 +70,7 @@ class CompiledModel:
 
 
 def _require_known(argument, name, find):
-    """Keras 2 reports a wrong name only in the first step, in a message that does not contain it."""
+    """Rejects an unknown name, which Keras 2 reports only in the first step, without naming it."""
     found: Any = None
     with contextlib.suppress(ValueError, TypeError):  # Keras 3 raises one of these, Keras 2 may return the name
         found = find(name) if isinstance(name, str) else len
@@ -93,9 +93,9 @@ class Validation:
     """Validates as Keras's `evaluate` does: (model, data) -> float32 [score, loss, metric].
 
     Args:
-      metric: The metric that counts, as `KerasTask` describes it.
+      metric: The metric for the score; see `KerasTask`.
       batch_size: Examples per batch; the last batch has the remaining ones.
-      scale: From the metric's value to the score.
+      scale: Maps the metric's value to the score.
       is_only: Whether the model is compiled with this metric only.
     """
 
@@ -123,7 +123,7 @@ class Validation:
         return tf.stack([self.scale(metric), loss, metric])
 
     def _read(self, logs):
-        """[loss, metric] of what `test_step` returned: the values of all batches so far."""
+        """[loss, metric] over all batches so far, from the result of `test_step`."""
         if not isinstance(logs, Mapping):
             raise ValueError(
                 f"The model's `test_step` must return a dict of metrics by name, as Keras's does. Received: {logs!r}."
@@ -147,7 +147,7 @@ class Validation:
 
 
 def _as_in_evaluate(batch):
-    """A batch whose size is unknown from its shapes: Keras 3 weighs batches differently where it is known."""
+    """Hides a batch's size from its static shapes, because Keras 3 weights batches differently if it is known."""
 
     def forget(part):
         if tf.executing_eagerly() or isinstance(part, tf.RaggedTensor):
@@ -161,8 +161,8 @@ def find_name(logs: Mapping[str, Any], metric: Any, is_only: bool) -> str:
     """The name under which Keras reports a metric.
 
     Args:
-      logs: What `test_step` returned.
-      metric: As `KerasTask` describes it.
+      logs: The result of `test_step`.
+      metric: See `KerasTask`.
       is_only: Whether it is the only metric that the model is compiled with, whatever its name in Keras.
 
     Raises:
@@ -185,7 +185,7 @@ def find_name(logs: Mapping[str, Any], metric: Any, is_only: bool) -> str:
 
 
 def find_unused(model: tf.keras.Model) -> Iterator[str]:
-    """Yields a sentence for each setting of a compiled model that trainings here do not use."""
+    """Yields a sentence about each kind of setting of a compiled model that is not used here."""
     names = ("fit", "evaluate", "make_train_function", "make_test_function")
     own = [name for name in names if getattr(type(model), name) is not getattr(tf.keras.Model, name)]
     if own:
@@ -197,7 +197,7 @@ def find_unused(model: tf.keras.Model) -> Iterator[str]:
 
 
 def fixed_batch_size(model: tf.keras.Model) -> Optional[int]:
-    """The number of examples that the model's inputs are fixed to; None if any number is accepted."""
+    """The batch size to which the model's inputs are fixed; None if they accept any."""
     try:
         inputs = tf.nest.flatten(model.inputs or [])
     except (AttributeError, ValueError):  # a model that is not built yet has no inputs

@@ -10,12 +10,12 @@ from neural_optimizer_search.keras_versions import KERAS_3
 
 
 def tensorflow_variable(weight: Any) -> tf.Variable:
-    """The TensorFlow variable that a weight of a model is, or, with Keras 3, wraps."""
+    """The TensorFlow variable of a model's weight: the weight itself, or, in Keras 3, the variable it wraps."""
     return weight.value if KERAS_3 else weight
 
 
 def clipping_of(model: tf.keras.Model) -> dict[str, Any]:
-    """Keras's arguments for how the model's optimizer, if there is one, clips gradients."""
+    """The gradient-clipping arguments of the model's optimizer; None for each one that is not set."""
     optimizer = getattr(model, "optimizer", None)
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     return {name: getattr(optimizer, name, None) for name in ("clipnorm", "clipvalue", "global_clipnorm")}

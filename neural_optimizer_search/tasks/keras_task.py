@@ -1,4 +1,4 @@
-"""`KerasTask`: your own Keras model as a task that update rules are measured on."""
+"""`KerasTask`: your own Keras model as a task on which update rules are measured."""
 
 import dataclasses
 import math
@@ -24,12 +24,12 @@ from neural_optimizer_search.tasks.metric_scale import MetricScale, higher_is_be
 from neural_optimizer_search.tasks.protocol import DECADES, Protocol, Racing
 
 SIZES = {field.name for field in fields(Protocol)} - {"name", "final_steps"}
-# Rewards from scores; cross-entropy is one metric among others. The first is the default: the quality at the end of
-# training. The mean over the whole run would penalize every decay of the rate, because most of the gain comes after
-# it.
+# Rewards computed from scores; cross-entropy is just one possible metric. The first is the default: the quality at
+# the end of training. The mean over the whole run would penalize every decay of the rate, because most of the gain
+# comes after the decay.
 REWARDS = ("end_accuracy", "mean_accuracy", "final_accuracy")
 SCHEDULES = (Schedule("linear"),)  # used unless `sizes` says otherwise
-VALIDATIONS = 6  # at most, in a final run
+VALIDATIONS = 6  # maximum number in a final run
 BATCH_SIZE = 32  # for data without batches, as in Keras's `fit`
 
 
@@ -39,58 +39,59 @@ class KerasTask:
 
     A step is the model's `train_step`, with the rule as its optimizer; a validation runs its `test_step` over the
     validation data. So losses, masks, weights, constraints, regularizers, several outputs, mixed precision and the
-    model's own steps work as in Keras's `compile`, `fit` and `evaluate`. Of the optimizer that the model is compiled
-    with, only `clipnorm`, `clipvalue` and `global_clipnorm` are kept.
+    model's own steps work as in Keras's `compile`, `fit` and `evaluate`. The optimizer that the model is compiled
+    with is replaced, except for its `clipnorm`, `clipvalue` and `global_clipnorm`.
 
-    Each validation during the final run gives a value x of the metric, and x a score
+    Each validation during the final run gives a value x of the metric, whose score is
 
         (x - worst) / (best - worst), or 0 if that is less or x is not finite,
 
-    where best = 1 and worst = 0 for a metric where higher is better: an accuracy is its own score. If
-    lower values are better, best = 0 and worst is x of the untrained model with the protocol's first seed: the score
-    is the part of the untrained model's error that training removes, whatever the unit of the error. The reward is
-    the mean of the last third of the scores of the final run, at its end, averaged over seeds; a rule that diverges
-    scores 0, as does one that leaves the model as bad as it was.
+    where best = 1 and worst = 0 for a metric where higher is better: an accuracy is its own score. If lower values
+    are better, best = 0 and worst is the value for the untrained model with the protocol's first seed: the score is
+    the fraction of the untrained model's error that training removes, whatever the unit of the error. The reward is
+    the mean of the last third of the final run's scores, averaged over seeds. A rule that diverges scores 0, as does
+    one that leaves the model no better than untrained.
 
-    The learning rate falls linearly to 0 in each run, in the sweep and in the final run, as it would in a serious
-    training. The protocol `paper` is the paper's: a constant rate, and the last score.
+    The learning rate falls linearly to 0 in each run, in the sweep and in the final run, as in a full-length
+    training. The protocol `paper` follows the paper: a constant rate, and the last score.
 
-    Training differs from `fit` in three ways: each epoch has the whole batches of a new random order, and leaves out
-    the remaining examples; training metrics are not reset between epochs; there are no callbacks.
+    Training differs from `fit` in three ways: each epoch has the full batches of a new random order, and drops the
+    remaining examples; training metrics are not reset between epochs; there are no callbacks.
 
     Give batch normalization a momentum below Keras's 0.99, because with 0.99 the moving statistics lag behind in runs
     of a few hundred steps. Random numbers must come from Keras's layers or seed generators, or from TensorFlow's
     normal, truncated_normal, uniform, shuffle, categorical or dropout.
 
     Args:
-      model: Function without arguments that makes a Keras model with fresh weights of float32: compiled, or for this
-        class to compile with `loss`. Its `train_step` must make the optimizer apply gradients once.
+      model: Function without arguments that returns a Keras model with fresh float32 weights: compiled, or not
+        compiled if `loss` is given. Its `train_step` must make the optimizer apply gradients once.
       train, validation: Data as for `fit`: a tuple (x, y) or (x, y, sample_weight) of arrays, tensors or pandas
-        frames, of which x and y may be tuples or dicts; a `tf.data.Dataset` of batches; a Keras `Sequence` or
-        `PyDataset`; a generator. Or, best, a function without arguments that returns one of these. They are read into
-        memory once; batches of different lengths are padded to one length. The examples must be the same each time.
+        frames, where x and y may be tuples or dicts; a `tf.data.Dataset` of batches; a Keras `Sequence` or
+        `PyDataset`; a generator; or, preferably, a function without arguments that returns one of these. They are
+        read into memory once; batches of different lengths are padded to one length. The examples must be the same
+        each time.
       loss: See `compile`. None if the model is compiled.
       metric: "loss", or the name under which Keras reports one of the metrics that the model is compiled with. With
         `loss`, anything that `compile` takes as one metric: a name, a function of (targets, predictions), an object,
-        or a dict of an output's name and its metric.
+        or a dict from an output's name to its metric.
       loss_weights: See `compile`; only with `loss`.
       higher_is_better: Whether higher values of `metric` are better; required if its name does not tell.
-      worst: Value of `metric` that scores 0, in place of the default above.
+      worst: Value of `metric` that scores 0, instead of the default above.
       class_weight: A dict from a class to the weight of its training examples; see `fit`.
       steps: Steps of the final run in the protocol `default`.
       steps_per_epoch, validation_steps: Number of batches to read from endless data; see `fit`.
-      sizes: Fields of that `Protocol` in place of its defaults: batch_size (that of the data's own batches, or 32 for
-        arrays, as in `fit`), validation_batch_size (that of the data's own batches, or batch_size), sweep_steps=steps
-        / 3, validate_every for up to 6 validations, nine learning_rates from 1e-4 to 1 (centred), finalists=3,
-        seeds=(0, 1, 2), reward="end_accuracy" (or "mean_accuracy", of all scores of the final run, or
-        "final_accuracy", the last one), schedules=("linear",) (texts or `Schedule`s, such as "cosine, warm-up 0.1"),
-        weight_decays=(0.0,) (relative to the rate, as in AdamW). With several schedules and weight decays, a rule
-        gets the pair that suits it best, and each pair costs one more final run. racing=Racing() (of
-        `tasks.protocol`; None to measure every rule to its end, with all rates). train_examples and
-        validation_examples limit data that are too large to keep to their first examples. The other protocols derive
-        from `default`: `reduced` is a third of it with one seed and every other rate, `paper` has the paper's rates,
-        reward and constant rate.
-      max_bytes: The most memory that the examples of either may take in each process.
+      sizes: Fields of that `Protocol` that replace its defaults: batch_size (that of the data's own batches, or 32
+        for arrays, as in `fit`), validation_batch_size (that of the data's own batches, or batch_size),
+        sweep_steps=steps / 3, validate_every for up to 6 validations, nine learning_rates from 1e-4 to 1 (centred),
+        finalists=3, seeds=(0, 1, 2), reward="end_accuracy" (or "mean_accuracy", the mean of all scores of the final
+        run, or "final_accuracy", the last score), schedules=("linear",) (texts or `Schedule`s, such as "cosine,
+        warm-up 0.1"), weight_decays=(0.0,) (relative to the rate, as in AdamW), racing=Racing() (from
+        `tasks.protocol`; None to measure every rule fully, with all rates). With several schedules or weight decays,
+        each rule uses its best pair, and each pair costs one more final run. train_examples and validation_examples
+        limit data that are too large for memory to their first examples. The other protocols derive from `default`:
+        `reduced` is a third of it with one seed and every other rate; `paper` has the paper's rates, reward and
+        constant rate.
+      max_bytes: Maximum memory of the examples in each process, for `train` and `validation` separately.
       name: The name for messages.
 
     Example:
@@ -179,7 +180,7 @@ class KerasTask:
         return None
 
     def child(self, protocol: Protocol, data_dir: Optional[str] = None) -> Child:
-        """The `Child` that rules are measured on; `data_dir` is not used."""
+        """The `Child` on which rules are measured; `data_dir` is not used."""
         train = read_into_memory(
             self.train, "train", protocol.train_examples, self.max_bytes, self.steps_per_epoch, self.class_weight
         )
@@ -214,7 +215,7 @@ class KerasTask:
         )
 
     def _batch_size(self, protocol, train, fixed):
-        """The first that is given: the protocol's, the model's, that of the data's own batches, or Keras's."""
+        """The first given one of the protocol's, the model's, the data's own and Keras's batch size."""
         examples = length(train.data)
         given = protocol.batch_size
         if given is not None and given > examples:
@@ -250,7 +251,7 @@ class KerasTask:
 
 
 def _protocols(steps, sizes):
-    """The three protocols of a task by name; `sizes` are fields of the first."""
+    """The three protocols of a task by name; `sizes` replace fields of the first."""
     defaults = dict(
         name="default",
         batch_size=None,
@@ -310,12 +311,12 @@ def _part(steps, parts):
 
 
 def _validate_every(steps):
-    """The steps between validations, as many as are allowed, of which the last is at the run's end."""
+    """The steps between validations: as many validations as allowed, with the last one at the end of the run."""
     return steps // max(count for count in range(1, VALIDATIONS + 1) if steps % count == 0)
 
 
 def describe_metric(metric: Any) -> str:
-    """The name of a metric for people."""
+    """The name of a metric for messages."""
     if isinstance(metric, dict):
         return ", ".join(f"{describe_metric(value)} of {name}" for name, value in metric.items())
     if isinstance(metric, str):
@@ -325,7 +326,7 @@ def describe_metric(metric: Any) -> str:
 
 
 def _check_batches(model, validation, batch_size):
-    """Checks that a batch size that the model fixes suits how it is trained and validated."""
+    """Checks that a model with a fixed batch size or a state suits these batches."""
     fixed = fixed_batch_size(model)
     if fixed is not None and (batch_size != fixed or length(validation) % fixed):
         raise ValueError(

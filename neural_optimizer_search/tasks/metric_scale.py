@@ -1,4 +1,4 @@
-"""From the value of a metric to a score: which values are good, and how good."""
+"""Maps the values of a metric to scores, and tells whether higher values are better."""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any, Optional
 
 import tensorflow as tf
 
-# The ends of metrics' names, in lower case, letters and digits only.
+# Endings of metric names, in lower case, with only letters and digits.
 HIGHER_IS_BETTER = (
     "accuracy", "acc", "auc", "precision", "recall", "sensitivity", "specificity", "f1score", "fbetascore", "iou",
     "r2score",

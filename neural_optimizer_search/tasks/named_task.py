@@ -1,4 +1,4 @@
-"""A user's own task, by the name of its module."""
+"""A user's own task, by the name of its module and attribute."""
 
 import functools
 import math
@@ -20,13 +20,13 @@ class UnknownTask(ValueError):
 
 @dataclass(frozen=True)
 class NamedTask:
-    """Represents a task in a module. Worker processes get the name and import the task, which need not pickle.
+    """A task in a module. Worker processes receive its name and import it, so that it need not be picklable.
 
     Args:
       name: "module:attribute"; the module is found in the current directory too.
-      data: What `find_data` returned where the task was described; a `child` with other data is rejected. None if
+      data: The result of `find_data` where the task was described; a `child` with other data is rejected. None if
         unknown.
-      untrained_loss: The untrained loss of its child there; a `child` with another is rejected, too. None if unknown.
+      untrained_loss: The child's untrained loss there; a `child` with another loss is rejected, too. None if unknown.
     """
 
     name: str
@@ -39,7 +39,7 @@ class NamedTask:
         return load(self.name).protocols
 
     def child(self, protocol: Protocol, data_dir: Optional[str] = None) -> Child:
-        """The `Child` that rules are measured on."""
+        """The `Child` on which rules are measured."""
         child = load(self.name).child(protocol, data_dir)
         if self.data not in (None, find_data(child)):
             raise ValueError(
@@ -60,7 +60,7 @@ class NamedTask:
 
 
 def is_same_loss(one: Optional[float], other: Optional[float]) -> bool:
-    """Whether two untrained losses can be those of one model; also True if one is unknown or not a number."""
+    """Whether two untrained losses can be those of the same model; also True if either is unknown or NaN."""
     if one is None or other is None or math.isnan(one + other):
         return True
     return one == other or math.isclose(one, other, rel_tol=TOLERANCE)
@@ -78,7 +78,7 @@ def load(name: str) -> Task:
         task = import_named(name)
     except NotFound as error:
         raise UnknownTask(str(error)) from None
-    # A class has the attributes of its instances.
+    # A class has the attributes of its instances, so `isinstance` would accept it.
     if isinstance(task, type) or not isinstance(task, Task):
         raise UnknownTask(f"{name!r} must be a KerasTask, or another Task. Received: {shorten(repr(task))}.")
     protocols = task.protocols

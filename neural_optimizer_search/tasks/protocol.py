@@ -1,4 +1,4 @@
-"""How rules are measured: a schedule of trainings, all sizes of which are fields of `Protocol`."""
+"""How rules are measured: a series of training runs, whose sizes are fields of `Protocol`."""
 
 import math
 from collections.abc import Callable
@@ -36,7 +36,7 @@ class Racing:
       best: A rule must be able to reach the lowest reward of this many best rules measured so far; until there are
         that many, no rule is stopped. Raise it if you want more than the ten best rules to be measured in full. At
         least 2.
-      middle_rates: The sweep first tries this many learning rates in the middle of the list, and goes on to their
+      middle_rates: The sweep first tries this many learning rates in the middle of the list, and then their
         neighbours as long as the best rate is at the edge of those tried. Raise it if the loss has several minima
         along the rates, and the middle one may not be the lowest. At least 1.
       sweep_deviations: After the sweep with the first seed, the final reward is estimated, and the rule stops if the
@@ -84,7 +84,7 @@ class Racing:
 
 @dataclass(frozen=True)
 class Protocol:
-    """The schedule by which one update rule is measured on one task.
+    """The procedure that measures one update rule on one task.
 
     For each learning rate and seed the child is trained for `sweep_steps`; the rate with the lowest mean
     validation cross-entropy trains it for `final_steps`; the reward is the mean over seeds. With `finalists`, the
@@ -92,14 +92,14 @@ class Protocol:
     are tried only where the best one may be, and a rule stops when it cannot reach the best known ones.
 
     The sweep uses the first schedule and the first weight decay. With several, the child is trained for `final_steps`
-    with each pair of them and the first seed; the pair with the lowest validation cross-entropy at the end goes on
-    with the other seeds.
+    with each pair of them and the first seed; the pair with the lowest validation cross-entropy at the end is also
+    used with the other seeds.
 
     Args:
       name: The name for `--protocol`.
       train_examples, validation_examples: Sizes of the fixed split; the remaining examples are the test split.
       batch_size: Examples per step; None for the size of the data's own batches, if they come in batches.
-      validation_batch_size: Examples per validation batch, where it matters; for None see the task.
+      validation_batch_size: Examples per validation batch, where it matters; None for the task's own size.
       learning_rates: The rates of the sweep.
       centred: Divide the rates by the root mean square of the rule's updates, measured in `probe_steps` steps at
         the initial weights, so that a positive factor in a rule has no effect. Off in the paper.

@@ -1,4 +1,4 @@
-"""The progress bar while data are read."""
+"""A progress bar for reading data."""
 
 import contextlib
 import multiprocessing
@@ -11,16 +11,16 @@ _state = {"shown": multiprocessing.parent_process() is None}
 
 
 def show_reading() -> None:
-    """Shows the bars of this process, which is the only one that reads now, although another one started it."""
+    """Enables the bars in a worker process that is the only one reading now."""
     _state["shown"] = True
 
 
 @contextlib.contextmanager
 def reading_bar(argument: str) -> Iterator[Callable[[int], Any]]:
-    """A function that is told the number of examples read; reading is shown if it takes longer than two seconds.
+    """Yields a function to call with the number of examples read; a bar appears if reading takes over two seconds.
 
-    A worker process shows nothing, because several read at once, unless `show_reading` was called. Nothing is shown
-    without tqdm, either.
+    Several worker processes read at once, so they show no bar unless `show_reading` was called. Without tqdm, there
+    is no bar either.
     """
     tqdm = _find_tqdm() if _state["shown"] else None
     if tqdm is None:

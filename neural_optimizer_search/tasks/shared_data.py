@@ -1,8 +1,8 @@
 """Keeps large data in the memory of a machine only once, however many workers train on it.
 
-The first worker writes an array to a file, and all map it: the system keeps the pages of a file once. The file's name
-is a hash of its contents, which is checked before use. A file that no process maps any more is removed by the next
-worker that shares data, and when workers end.
+The first worker writes an array to a file, which all workers map: the system keeps the pages of a file only once. The
+file's name is a hash of its contents, which is checked before use. A file that no process maps any more is removed
+when the next worker shares data, and when workers end.
 """
 
 import contextlib
@@ -22,18 +22,18 @@ import tensorflow as tf
 
 LEAST_BYTES = 2**24  # smaller data are not worth a file
 LONGEST_WAIT = 60.0  # seconds that another process may take to write its data
-ALIGNMENT = 64  # bytes, for TensorFlow not to copy a tensor
+ALIGNMENT = 64  # bytes; TensorFlow copies tensors that are aligned less
 _NUMBERS = (np.float16, np.float32, np.float64, np.uint8, np.int8, np.int16, np.int32, np.int64)
-# Descriptors of the files that this process maps: while one is open, its lock says that the file is in use.
+# Descriptors of the files that this process maps: while one is open, its lock marks the file as in use.
 _mapped: dict[str, int] = {}
 
 
 def is_large(parts: Sequence[Any], least: Optional[int] = None) -> bool:
-    """Whether arrays or dense tensors are numeric, in the machine's memory, and have at least so many bytes together.
+    """Whether arrays or dense tensors are numeric, in host memory, and large enough together.
 
     Args:
       parts: Arrays or tensors.
-      least: Number of bytes; by default as many as are worth a file.
+      least: Minimum total number of bytes; by default, the size that is worth a file.
     """
     if any(isinstance(part, tf.RaggedTensor) or not hasattr(part, "dtype") for part in parts):
         return False
@@ -48,9 +48,9 @@ def is_large(parts: Sequence[Any], least: Optional[int] = None) -> bool:
 
 
 def share(arrays: Sequence[Any]) -> tf.Tensor:
-    """Concatenates several parts to one tensor, in memory that all processes of this user share.
+    """Concatenates parts to one tensor in memory that all processes of this user share.
 
-    If that cannot be written, the tensor is private to the process.
+    If the file cannot be written, the tensor is private to the process.
 
     Args:
       arrays: Arrays or tensors of numbers.
@@ -71,7 +71,7 @@ def share(arrays: Sequence[Any]) -> tf.Tensor:
 
 
 def leave_pool(part: Any) -> tf.Tensor:
-    """The same tensor in memory that returns to the system when it is freed: TensorFlow keeps its own memory."""
+    """Copies a tensor to memory that returns to the system when it is freed; TensorFlow would keep its own memory."""
     array = np.asarray(part)
     room = np.empty(array.nbytes + ALIGNMENT, np.uint8)
     start = -room.ctypes.data % ALIGNMENT
@@ -97,8 +97,10 @@ def find_directory() -> pathlib.Path:
 
 @contextlib.contextmanager
 def _hold_directory(seconds) -> Iterator[pathlib.Path]:
-    """The directory, in which no other process writes or removes anything meanwhile; an OSError after so many seconds
-    in which another one holds it.
+    """Locks the directory, so that no other process writes or removes anything in it.
+
+    Raises:
+      OSError: If another process still holds it after `seconds`, or if it is not this user's alone.
     """
     directory, end = find_directory(), time.monotonic() + seconds
     directory.mkdir(mode=0o700, exist_ok=True)
@@ -140,7 +142,7 @@ def _map(path, array):
             return None
     except FileNotFoundError:
         return None
-    # NumPy does not give TensorFlow read-only arrays; what is written to this one stays in the process.
+    # NumPy does not pass read-only arrays to TensorFlow; changes to this copy-on-write one stay in the process.
     mapped = np.memmap(path, array.dtype, "c", shape=array.shape)
     if _name(mapped) != path.name:
         return None

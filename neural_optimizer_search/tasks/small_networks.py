@@ -1,4 +1,4 @@
-"""Child networks: frozen sizes that make a Keras model."""
+"""Child networks: frozen dataclasses of sizes that create Keras models."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ class ConvNet:
         with 2x2 max-pooling.
       padding: Padding of each convolution; both "same" in the paper. "valid" in the first leaves fewer positions to
         normalize.
-      batch_norm_momentum: Keras's default of 0.99 leaves the moving statistics, and so the validation
-        accuracy, at chance in runs of 100 to 300 steps.
+      batch_norm_momentum: Momentum of the moving statistics. With Keras's default of 0.99 they lag behind, so that
+        the validation accuracy stays at chance in runs of 100 to 300 steps.
     """
 
     filters: int = 32

@@ -1,4 +1,4 @@
-"""The interface of a task, which is what update rules are measured on."""
+"""The interface of a task, on which update rules are measured."""
 
 import typing
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from neural_optimizer_search.tasks.protocol import Protocol
 
 @typing.runtime_checkable
 class Task(typing.Protocol):
-    """Names its protocols, and makes the child that rules are measured on under one of them.
+    """Names its protocols, and creates the child on which rules are measured under one of them.
 
     Every implementation passes `tests/contracts/test_task_contract.py`.
     """
@@ -30,7 +30,7 @@ class Task(typing.Protocol):
 
         Args:
           protocol: One of `protocols`, or a copy with other sizes or seeds.
-          data_dir: Where the task finds its data; see the task.
+          data_dir: The directory of the task's data; see the task.
 
         Raises:
           FileNotFoundError: If the data are missing.
@@ -39,9 +39,9 @@ class Task(typing.Protocol):
         ...
 
     def identity(self, protocol: Protocol) -> Optional[str]:
-        """A text that differs whenever a reward may differ, except through the measuring code; None if there is none.
+        """A text that changes whenever rewards may change, except through the measuring code; None if there is none.
 
-        Searches share the rewards of tasks with one `identity`. What a user's own module computes may change between
-        two searches, so such a task has none.
+        Searches share the rewards of tasks with the same `identity`. A user's own module may change between two
+        searches, so its task has none.
         """
         ...
