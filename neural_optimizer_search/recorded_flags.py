@@ -102,7 +102,7 @@ def check_recorded(config: type, recorded: Any) -> None:
     """
     known = flags.flags_of(config)
     if not isinstance(recorded, dict):
-        raise Damaged("its configuration is no table of names and values.")
+        raise Damaged("its configuration is not a table of names and values.")
     unknown = sorted(set(recorded) - set(known))
     if unknown:
         raise Damaged(f"its configuration has {shorten(unknown[0])!r}, which is none of this command's flags.")

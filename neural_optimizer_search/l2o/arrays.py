@@ -70,7 +70,7 @@ class ArrayFile:
         """Reads a string that was saved as an array."""
         shape, dtype = self._read_header(name)
         if shape or not dtype.str.startswith("<U"):
-            raise ValueError(f"{name!r} is no text.")
+            raise ValueError(f"{name!r} is not a text.")
         return self._read(name).tobytes().decode("utf-32-le").rstrip("\0")
 
     def _read(self, name):

@@ -173,5 +173,5 @@ def _read(file):
     policy = StepPolicy(**{"scale": None, **arrays})
     about = json.loads(file.read_text("about"))
     if not isinstance(about, dict):
-        raise ValueError("'about' is no table of names and values.")
+        raise ValueError("'about' is not a table of names and values.")
     return policy, about

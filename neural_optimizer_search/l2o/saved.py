@@ -78,7 +78,7 @@ def load_config(directory: pathlib.Path) -> Recorded:
     try:
         found = json.loads(text)
         if not isinstance(found, dict):
-            raise Damaged("it is no table of names and values.")
+            raise Damaged("it is not a table of names and values.")
         origin = found.pop("origin", None)
         found = _complete(found)
         missing = sorted({"family", *_fields()} - set(found))

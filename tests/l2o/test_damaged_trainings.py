@@ -238,8 +238,8 @@ def test_mutants_of_a_policy(made, limit, record_property):
     [
         (b"", "config.json is damaged: Expecting value"),
         (b"no JSON", "config.json is damaged: Expecting value"),
-        (b"null", "it is no table of names and values"),
-        (b"[1]", "it is no table of names and values"),
+        (b"null", "it is not a table of names and values"),
+        (b"[1]", "it is not a table of names and values"),
         (b"{}", "it does not say"),
         (b"[" * 200_000, "config.json is damaged"),
         (b"\xff\xfe{}", "config.json is not UTF-8 text"),
@@ -428,7 +428,7 @@ POLICIES = {
     "whole numbers": (dict(first=np.zeros([9, 50], int)), "dtype int64"),
     "a claim": (dict(second=trainings.header((50, CLAIM))), "do not make"),
     "about nothing": (dict(about=np.array("null")), "'about' is no table"),
-    "about numbers": (dict(about=np.zeros(3)), "'about' is no text"),
+    "about numbers": (dict(about=np.zeros(3)), "'about' is not a text"),
     "nested": (dict(about=np.array("[" * 100_000)), "holds no policy"),
     "no characters": (dict(about=trainings.header((), "<U1") + b"\xff" * 4), "codec can't decode"),
 }
