@@ -92,8 +92,8 @@ def follow(rule: Rule, landscape: Landscape, steps: int = STEPS) -> Optional[Tra
       >>> from neural_optimizer_search.objectives import LANDSCAPES
       >>> from neural_optimizer_search.report.trajectories import follow
       >>> path = follow(parse_formula("g"), LANDSCAPES["quadratic"], steps=100)
-      >>> f"{path.rate:.2g}", path.points[[0, 1]].round(2).tolist()
-      ('0.01', [[1.0, 1.0], [0.99, 0.0]])
+      >>> f"{path.rate:.2g}", path.points.shape, f"{path.value:.3f}"
+      ('0.01', (101, 2), '0.067')
     """
     x = np.tile(landscape.start, (len(RATES), 1))
     kept, points = {name: np.zeros_like(x) for name in rule.averages}, [x]

@@ -45,9 +45,9 @@ DAMAGE = [
     (lambda content: content.update(rules=3), "TypeError"),
     (lambda content: content["rules"].reverse(), "not in the order"),
     (lambda content: content["rules"].append(content["rules"][0]), "twice"),
-    (lambda content: content["rules"][0].update(search="b"), "no search that it names"),
+    (lambda content: content["rules"][0].update(search="b"), "from a search that it does not list"),
     (lambda content: content["rules"][0].update(iterations=[["g"]]), "ValueError"),
-    (lambda content: content["rules"][0]["rewards"].update(x="much"), "no number"),
+    (lambda content: content["rules"][0]["rewards"].update(x="much"), "a value that is not a number"),
     (lambda content: content["rules"][0]["ranks"].pop("x"), "does not have the archive's tasks"),
     (lambda content: content.update(tasks=["x", "y"]), "not tables by name"),
 ]

@@ -91,7 +91,7 @@ def test_a_rule_of_a_run(fake, tmp_path, capsys):
     ledger.close()
     assert run(f"{tmp_path}#1", *SMALL, "--out", tmp_path / "run") == 0
     assert capsys.readouterr().out.startswith("Tuning drop(g, 0.3) on ")
-    assert "K at most 2: so many rules" in refuse(capsys, f"{tmp_path}#3", *SMALL)
+    assert "K at most 2, the number of rules" in refuse(capsys, f"{tmp_path}#3", *SMALL)
     assert "K at least 1" in refuse(capsys, f"{tmp_path}#0", *SMALL)
 
 
