@@ -278,6 +278,16 @@ class Rule:
                 live |= {op for op in ((op1,) if b == "left" else (op1, op2)) if isinstance(op, int)}
         return frozenset(live)
 
+    @functools.cached_property
+    def noisy(self) -> frozenset[int]:
+        """The numbers of the iterations whose outputs depend on random numbers."""
+        noisy: set[int] = set()
+        for k, (op1, op2, u1, u2, b) in enumerate(self.iterations):
+            for op, u in ((op1, u1),) if b == "left" else ((op1, u1), (op2, u2)):
+                if UNARIES[u].random or (op in noisy if isinstance(op, int) else OPERANDS[op].random):
+                    noisy.add(k)
+        return frozenset(noisy)
+
     @property
     def averages(self) -> tuple[str, ...]:
         """The arrays kept from step to step: rows and members of `dsl.averages.AVERAGES`, in the order of updates."""
@@ -296,7 +306,7 @@ class Rule:
     @property
     def random(self) -> bool:
         """Whether it draws random numbers."""
-        return any(word.random for word in self._live_words())
+        return self.depth - 1 in self.noisy
 
     def _live_words(self):
         for iteration in map(self.iterations.__getitem__, self.live):

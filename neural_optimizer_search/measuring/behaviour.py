@@ -19,8 +19,9 @@ from neural_optimizer_search.measuring.probe import DRAWS, Probe
 DIRECTIONS = 16
 # Length of a behaviour vector: 1 - cosine is accurate to 6 %, and 10^5 behaviours take 0.2 GB.
 NUMBERS = 512
-# Cache size: a new rule's behaviour is needed twice, for the lookup and when the rule is added.
-KEPT = 16
+# Behaviours that each probe keeps, 2 KB each. A search needs that of a new rule twice, and that of each of its best
+# rules once for each of its rankings, where one takes up to 20 ms.
+KEPT = 4096
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,15 @@ def find_behaviour(probe: Probe, rule: Rule) -> np.ndarray:
         parts = views.reshape(2, descent.descents, len(moments), -1)
         folded = sum(_fold(parts[:, :, i].reshape(-1), i) for i in range(len(moments)))
         return np.asarray(folded / np.linalg.norm(folded), np.float32)
+
+
+def _recall_behaviour(probe, rule):
+    kept = probe.behaviours
+    if rule not in kept:
+        if len(kept) >= KEPT:
+            del kept[next(iter(kept))]  # the oldest
+        kept[rule] = find_behaviour(probe, rule)
+    return kept[rule]
 
 
 def _find_moments(probe, rule):
@@ -100,7 +110,6 @@ class Behaviours:
         self._probes = probes
         self._thresholds = (likeness.probe, likeness.task)[: len(probes)]
         self._keys: list[str] = []
-        self._find_behaviour = functools.lru_cache(KEPT)(find_behaviour)
         self._vectors = [_Vectors() for _ in probes]
 
     def __len__(self) -> int:
@@ -110,7 +119,7 @@ class Behaviours:
         """Stores a rule's behaviour under a key."""
         self._keys.append(key)
         for vectors, probe in zip(self._vectors, self._probes):
-            vectors.add(self._find_behaviour(probe, rule))
+            vectors.add(_recall_behaviour(probe, rule))
 
     def find(self, rule: Rule) -> Optional[str]:
         """The key of the nearest rule that behaves like this one; None if there is none."""
@@ -118,7 +127,7 @@ class Behaviours:
             return None
         places, cosines = np.arange(len(self)), np.ones(len(self))
         for number, (vectors, probe, threshold) in enumerate(zip(self._vectors, self._probes, self._thresholds)):
-            behaviour = self._find_behaviour(probe, rule)
+            behaviour = _recall_behaviour(probe, rule)
             if number == 0:  # leaves few rules for the exact comparison
                 places = vectors.find_near(behaviour, threshold)
                 cosines = np.ones(len(places))

@@ -53,13 +53,17 @@ class Probe:
     Args:
       descent: A `Descent`.
       seed: Seed of the noise.
+
+    Attributes:
+      behaviours: The behaviours of rules on the descent, as far as they are kept; see `behaviour.py`.
     """
 
     def __init__(self, descent: Descent, seed: int = 0):
-        self.descent = descent
+        self.descent, self.behaviours = descent, dict[Rule, np.ndarray]()
         t = np.tile(np.arange(descent.steps)[:, None], (descent.descents, 1))
         self._state = State(on_numpy, descent.g, descent.w, {}, t, descent.steps, seed)
         self._draws: dict[Optional[int], dict[tuple[str, int], np.ndarray]] = {}
+        self._same_for_draws = functools.lru_cache(1)(lambda rule: {})
         self._known = functools.lru_cache(CONSTANTS)(self._record_operands)
         self._kept = functools.lru_cache(KEPT)(self._record_kept)
 
@@ -73,6 +77,8 @@ class Probe:
         averages = {name: self._kept(name, rule.constants) for name in rule.averages}
         operands = self._known(rule.constants)
         inputs = {**vars(self._state), "averages": averages, "constants": rule.constants}
+        # Draws differ only in their noise; orthogonalizing anew for each takes most of the time of such a rule.
+        same = None if draw is None else self._same_for_draws(rule)
         return update(
             rule,
             _Recorded(
@@ -82,6 +88,7 @@ class Probe:
                 draws=self._draws.setdefault(draw, {}),
                 draw=draw,
             ),
+            same,
         )
 
     def _record_operands(self, constants):

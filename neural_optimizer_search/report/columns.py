@@ -26,6 +26,7 @@ class Measured:
       statuses: Number of trained rules with each status.
       failures: Number of trained rules that did not train to the end, by (status, message).
       stopped: Keys of the rules that were stopped because they could not reach the best.
+      halted: Indices of these rules.
       stages: Number of stopped rules by the number of seeds they had completed; 0 is after the sweep.
       tasks: Number of stopped rules by the number of tasks they had completed.
       steps: Gradient steps spent on the trained rules, by status.
@@ -33,7 +34,8 @@ class Measured:
     """
 
     def __init__(self, found: Iterable[Evaluation]):
-        self.rewards, self.seconds, self.working = array("d"), array("d"), array("q")
+        self.rewards, self.seconds = array("d"), array("d")
+        self.working, self.halted = array("q"), array("q")
         self.statuses: Counter[str] = Counter()
         self.failures: Counter[tuple[str, str]] = Counter()
         self.stopped: set[str] = set()
@@ -54,6 +56,7 @@ class Measured:
                     self.failures[e.status, e.message] += 1
             if e.status == "stopped":
                 self.stopped.add(e.key)
+                self.halted.append(place)
                 stages, stage = (self.tasks, e.parts) if e.parts else (self.stages, e.rewards)
                 stages[len(stage)] += 1
 

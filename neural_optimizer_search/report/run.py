@@ -125,7 +125,11 @@ class RecordedSearch:
         """The distinct rules among the best, and the known optimizers, in the order of the leaderboard."""
         known = {name: e.rule for name, e in self.baselines}
         optimizers = [e for _, e in self.baselines]
-        return make_ranking(self.top[:LOOKS], optimizers, known, self.probes, self.fresh, self.alike, self.tuned)
+        best = self.top[:LOOKS]
+        # Stopped rules have no rank, but count among those that behave like a better one.
+        stopped = Ranked(self.found, self.measured.halted, self.measured.rewards)[: LOOKS - len(best)]
+        found = [*best, *stopped]
+        return make_ranking(found, optimizers, known, self.probes, self.fresh, self.alike, self.tuned)
 
     def find_form(self, e: Evaluation) -> Optional[Evaluation]:
         """The evaluation of a ranked rule as it was proposed, before tuning; None if that is not among the best."""

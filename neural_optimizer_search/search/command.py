@@ -55,7 +55,7 @@ from neural_optimizer_search.search.progress import (
     describe_steps,
     write_scalars,
 )
-from neural_optimizer_search.search.ranking import read_ranking
+from neural_optimizer_search.search.ranking import read_probes, read_ranking
 from neural_optimizer_search.search.recipes import RECIPES
 from neural_optimizer_search.search.recorder import EvaluationRecorder, pass_every_rule
 from neural_optimizer_search.search.registry import (
@@ -190,10 +190,11 @@ def _run(config, out, ledger, may_change, recipe):
         rounds = Rounds(config.tuning, protocol, recorder, standing, ledger, known, config.seed, given)
         forget_end(ledger)
         is_whole = _search(config, out, algorithm, recorder, ledger, rounds)
-        _measure_fresh(config.fresh_seeds, protocol, executor, ledger)
+        probes = read_probes(ledger)
+        _measure_fresh(config.fresh_seeds, protocol, executor, ledger, probes)
         if is_whole:
             note_end(config, ledger)
-    _report(out, ledger, config)
+    _report(out, ledger, config, probes)
 
 
 def _announce(config, out, start, screen, executor):
@@ -305,10 +306,10 @@ def _search(config, out, algorithm, recorder, ledger, rounds):
     return reached not in (None, "minutes") and not rounds.is_due
 
 
-def _measure_fresh(count, protocol, executor, ledger):
+def _measure_fresh(count, protocol, executor, ledger, probes):
     if not count:
         return
-    contenders = choose_contenders(read_ranking(ledger))
+    contenders = choose_contenders(read_ranking(ledger, probes))
     fresh = FreshSeeds(executor, ledger, contenders, choose_seeds(count, protocol.seeds))
     with RuleBar(len(contenders), "rules with fresh seeds", fresh.done, fresh.best) as bar:
         fresh.measure(bar.show, bar.wait_for)
@@ -325,12 +326,12 @@ def _say(sentence):
     write_above_bar(f"nos-search: {sentence}")
 
 
-def _report(out, ledger, config):
+def _report(out, ledger, config, probes):
     ledger.require_in_place()  # otherwise the leaderboard would be written to the run's former place
     words = choose_words(flags.tell(config.task), ledger.anchors, ledger.fingerprint, ledger.task_changes)
     if not ledger.anchors:
         words = words._replace(note=f"{words.note}\n{describe_reward(config.find()[1].reward)}")
-    ranking = read_ranking(ledger)
+    ranking = read_ranking(ledger, probes)
     table = format_leaderboard(ranking, words, _find_final_steps(config, ranking))
     write_whole(out / LEADERBOARD, lambda unfinished: unfinished.write_text(f"{table}\n"))
     counts, steps = ledger.counts(), ledger.count_steps()

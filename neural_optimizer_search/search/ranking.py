@@ -220,8 +220,12 @@ def _group(found, known, probes, alike, choose):
     return leaders, counts
 
 
-def read_ranking(ledger: Ledger) -> Ranking:
+def read_ranking(ledger: Ledger, probes: Optional[Sequence[Probe]] = None) -> Ranking:
     """The `Ranking` of what a search has recorded so far, or of a promotion, whose rules have all been chosen.
+
+    Args:
+      ledger: The ledger.
+      probes: What `read_probes` returned for it before, so that no behaviour is computed twice.
 
     Raises:
       Damaged: If a row is damaged.
@@ -237,7 +241,7 @@ def read_ranking(ledger: Ledger) -> Ranking:
     )
     fresh, alike = ledger.fresh_evaluations(), ledger.count_alike()
     tuned = ledger.evaluations("tuned")
-    return make_ranking(found, known, names, read_probes(ledger), fresh, alike, tuned)
+    return make_ranking(found, known, names, read_probes(ledger) if probes is None else probes, fresh, alike, tuned)
 
 
 def read_probes(ledger: Ledger) -> list[Probe]:

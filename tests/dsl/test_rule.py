@@ -27,6 +27,26 @@ def test_tokens_are_ids_with_earlier_outputs_after_the_operands():
     assert Rule.from_tokens([6, 7, 0, 0, 2, 0, N_OPERANDS, 0, 2, 2]) == rule
 
 
+@pytest.mark.parametrize(
+    ("formula", "noisy"),
+    [
+        ("Adam", []),
+        ("drop(g, 0.3) * m + g", [0, 1]),
+        ("exp(m * g) * drop(g, 0.3)", [1]),
+        ("m * g + eps * 0 + g", None),
+    ],
+)
+def test_iterations_with_noise(formula, noisy):
+    rule = parse_formula(formula)
+    assert noisy is None or sorted(rule.noisy) == noisy
+    assert rule.random == bool(rule.noisy) == any(word in formula for word in ("drop", "eps"))
+
+
+def test_noise_that_nothing_reads_is_none():
+    rule = Rule((("eps", "1", "identity", "identity", "left"), ADAM))
+    assert rule.noisy == {0} and not rule.random
+
+
 def test_tokens_follow_the_vocabulary():
     rule = Rule((("g", "m", "sign", "identity", "mul"), (0, "1", "identity", "identity", "left")))
     assert rule.to_tokens(SMALL) == (2, 0, 1, 0, 0, 3, 1, 0, 0, 1)

@@ -37,11 +37,37 @@ def find(behaviours, formula):
 def test_a_rule_that_is_looked_for_and_then_added_is_computed_once(monkeypatch):
     seen = []
     monkeypatch.setattr(module, "find_behaviour", lambda *given: seen.append(given) or find_behaviour(*given))
-    behaviours = make()
+    behaviours = make(probes=[small_gradients()])
     for formula in ("g", "m", "g * m"):
         find(behaviours, formula)
         behaviours.add(formula, parse_formula(formula))
     assert len(seen) == 3
+
+
+def test_two_indices_of_one_probe_share_what_is_computed(monkeypatch):
+    probe, seen = small_gradients(), []
+    monkeypatch.setattr(module, "find_behaviour", lambda *given: seen.append(given) or find_behaviour(*given))
+    for _ in range(2):
+        behaviours = make("g", "m", probes=[probe])
+        assert find(behaviours, "m") == "m"
+    assert len(seen) == 2
+
+
+def test_a_probe_keeps_so_many_behaviours_and_no_more(monkeypatch):
+    monkeypatch.setattr(module, "KEPT", 2)
+    probe = small_gradients()
+    make("g", "m", "g * m", probes=[probe])
+    assert list(probe.behaviours) == [parse_formula("m"), parse_formula("g * m")]
+
+
+@pytest.mark.parametrize(
+    "formula", ["drop(orthogonalize(m) + 2 * g, 0.3) * g", "(m + eps) * sign(g)", "drop(g, 0.5) + drop(m, 0.1)"]
+)
+def test_draws_of_one_rule_are_those_of_a_new_probe(formula):
+    """What has no noise in it is computed for the first draw alone."""
+    rule, probe = parse_formula(formula), small_gradients()
+    for draw in (0, 3, 9, 3):
+        np.testing.assert_array_equal(probe.update(rule, draw), small_gradients().update(rule, draw))
 
 
 def test_what_is_empty_has_nothing_alike():
