@@ -4,6 +4,7 @@ This module is outside of the package, because importing anything in the package
 """
 
 import importlib
+import importlib.metadata
 import os
 import signal
 import sys
@@ -91,9 +92,13 @@ def optimizers() -> int:
 
 
 def list_commands() -> int:
-    """`nos`: lists the commands; it takes no arguments."""
-    if sys.argv[1:]:
-        print(f"nos: it takes no arguments. Received: {' '.join(sys.argv[1:])}.", file=sys.stderr)
+    """`nos`: lists the commands, as `nos --help` does; `nos --version` prints the version of the package."""
+    given = sys.argv[1:]
+    if given == ["--version"]:
+        print(f"neural-optimizer-search {importlib.metadata.version('neural-optimizer-search')}")
+        return 0
+    if given and given not in (["--help"], ["-h"]):
+        print(f"nos: it takes --help and --version alone. Received: {' '.join(given)}.", file=sys.stderr)
         return 2
     width = max(map(len, COMMANDS))
     lines = [f"  {name:{width}}  {one.purpose}" for name, one in COMMANDS.items()]

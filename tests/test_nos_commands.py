@@ -3,6 +3,7 @@
 import configparser
 import importlib
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -64,7 +65,12 @@ def test_nos_lists_them(monkeypatch, capsys):
     assert all(f"  {name} " in told for name in nos_commands.COMMANDS)
     monkeypatch.setattr(sys, "argv", ["nos", "search"])
     assert nos_commands.list_commands() == 2
-    assert capsys.readouterr().err == "nos: it takes no arguments. Received: search.\n"
+    assert capsys.readouterr().err == "nos: it takes --help and --version alone. Received: search.\n"
+    monkeypatch.setattr(sys, "argv", ["nos", "--help"])
+    assert nos_commands.list_commands() == 0 and capsys.readouterr().out == told
+    monkeypatch.setattr(sys, "argv", ["nos", "--version"])
+    assert nos_commands.list_commands() == 0
+    assert re.fullmatch(r"neural-optimizer-search \d+\.\d+.*\n", capsys.readouterr().out)
 
 
 def main():

@@ -1,4 +1,9 @@
-"""`nos-promote`: trains the best rules of a search for longer, on a larger model, and drops the worst on the way."""
+"""`nos-promote`: trains the best rules of a search for longer, on a larger model, and drops the worst on the way.
+
+examples:
+  nos-promote runs/first --task digits
+  nos-promote runs/first --protocol paper --out runs/promoted      the same command continues
+"""
 
 import contextlib
 import dataclasses

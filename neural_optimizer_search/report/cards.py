@@ -129,7 +129,8 @@ def _numbers(one, words):
     setting = f" ({e.training_setting})" if e.training_setting else ""
     saw = f"{words.reward} {wording.score_with_deviation(e.reward, deviation(e.rewards))}"
     if one.fresh:
-        saw = f"{describe_interval(one.interval)}; the search saw {saw}"
+        own = "" if one.last.parts else f", {words.title} {wording.score(one.fresh.accuracy)}"
+        saw = f"{describe_interval(one.interval)}{own}; the search saw {saw}"
     short = shorten_tasks([part.task for part in one.last.parts])
     beside = [f"on {short[part.task]} {wording.score(part.score)}" for part in one.last.parts]
     beside = beside or [f"{words.title} {wording.score(e.accuracy)}"]

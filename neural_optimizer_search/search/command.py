@@ -1,4 +1,11 @@
-"""`nos-search`: searches for update rules by training small networks with them."""
+"""`nos-search`: searches for update rules by training small networks with them.
+
+examples:
+  nos-search --budget 300                                on the shipped task `digits`
+  nos-search --task my_module:my_task --describe         what a search of your own model would cost
+  nos-search --task my_module:my_task --minutes 60
+  nos-search --resume runs/first                         continues
+"""
 
 import contextlib
 import sys
