@@ -103,7 +103,7 @@ def test_the_page_of_a_search_that_raced_and_joined(page_of):
         "Fresh seeds: the mean reward of 4 trainings with seeds that the search never saw",
         "2 more rules behave like it",
         "1 more rule behaves like Adam",
-        "0.6925 with fresh seeds, 95 % interval 0.6773 to 0.7077, accuracy 0.7000; the search saw reward 0.7000 ± 0.01",
+        "0.6925 with fresh seeds, 95 % interval 0.6773 to 0.7077, accuracy 0.7000; the search saw reward 0.7000",
         "not trained, because a measured rule behaves alike 3",
         "10 trained ok 8 80.0 % stopped after the sweep with the first seed 1 10.0 % stopped after 2 final runs 1",
         "4,300 gradient steps",
