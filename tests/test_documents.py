@@ -8,6 +8,7 @@ import string
 import pytest
 
 import nos_commands
+from benchmarks.commands import experiment
 from neural_optimizer_search import flags, l2o, optimizers, schedules, tasks
 from tools import docs
 
@@ -166,9 +167,9 @@ def test_no_table_of_flags_is_written_by_hand():
 
 def test_the_changelog_names_what_exists_now():
     text = (ROOT / "CHANGELOG.md").read_text()
-    configs = [config for configs in COMMANDS.values() for config in configs]
+    configs = [*(config for configs in COMMANDS.values() for config in configs), experiment.Config]
     known = {flags.spell(config, name) for config in configs for name in flags.flags_of(config)}
-    assert set(find(r"`(--\w+)", text)) <= known | {"--help", "--optimizers", "--version"}
+    assert set(find(r"`(--\w+)", text)) <= known | {"--help", "--version"}
     assert set(find(r"`(nos-\w+)", text)) == set(COMMANDS)
     assert set(find(r'optimizers\.get\("([^"]+)"', text)) <= set(optimizers.CATALOGUE)
     public = {name for module in (optimizers, schedules, tasks, l2o) for name in dir(module)}
