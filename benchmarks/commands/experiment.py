@@ -18,7 +18,7 @@ from typing import Any, Optional
 
 from tqdm import tqdm
 
-from benchmarks.experiments import load_experiment
+from benchmarks.experiments import find_setting, load_experiment
 from benchmarks.trials.comparison import compare, count_trials
 from benchmarks.trials.contenders import Contender, read_contender
 from benchmarks.trials.execution import measure_trials, trial_runner
@@ -106,10 +106,7 @@ def run_experiments(names: Sequence[str], config: Config) -> dict[str, Any]:
     if config.languages and NMT not in names:
         raise ValueError(f"argument --languages: only {NMT} translates. Leave it out for {', '.join(names)}")
     for name in names:
-        if config.scale not in (scales := load_experiment(name).SETTINGS):
-            raise ValueError(
-                f"argument --scale: must be one of {', '.join(scales)} for {name}. Received: {config.scale}"
-            )
+        find_setting(name, config.scale)  # before the first one runs for hours
     return dict(scale=config.scale, experiments={name: _run_experiment(name, config) for name in names})
 
 

@@ -2,11 +2,23 @@
 
 import importlib
 
-from benchmarks.trials.experiment import Experiment
+from benchmarks.trials.experiment import Experiment, Setting
 
 EXPERIMENTS = (
     "rosenbrock", "cifar_convnet", "cifar_wrn", "imagenet", "nmt", "lm", "robustness", "table6", "cifar_decays",
 )  # fmt: skip
+
+
+def find_setting(name: str, scale: str) -> Setting:
+    """The setting of an experiment at a scale.
+
+    Raises:
+      ValueError: If the experiment lacks the scale.
+    """
+    settings = load_experiment(name).SETTINGS
+    if scale not in settings:
+        raise ValueError(f"argument --scale: must be one of {', '.join(settings)} for {name}. Received: {scale}")
+    return settings[scale]
 
 
 def load_experiment(name: str) -> Experiment:

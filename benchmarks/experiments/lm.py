@@ -77,6 +77,17 @@ class Setting:
 
 
 _RATES = tuple(10.0**power for power in range(-3, 1))
+_SMALL = Setting(
+    Sweep(CONTENDERS, _RATES, refine=10**0.5, schedule="cosine"),
+    LSTMLanguageModel(units=128, embedding_dropout=0.1, state_dropout=0.1, output_dropout=0.1),
+    text="wikitext2",
+    vocabulary=5_000,
+    streams=20,
+    truncation=20,
+    steps=400,
+    evaluations=5,
+    evaluated=10_000,
+)
 SETTINGS = {
     "smoke": Setting(
         Sweep(("adam", "powersign"), (1e-1,), seeds=1, schedule="cosine"),
@@ -90,28 +101,8 @@ SETTINGS = {
         evaluated=1_000,
         made_up=True,
     ),
-    "small": Setting(
-        Sweep(CONTENDERS, _RATES, refine=10**0.5, schedule="cosine"),
-        LSTMLanguageModel(units=128, embedding_dropout=0.1, state_dropout=0.1, output_dropout=0.1),
-        text="wikitext2",
-        vocabulary=5_000,
-        streams=20,
-        truncation=20,
-        steps=400,
-        evaluations=5,
-        evaluated=10_000,
-    ),
-    "medium": Setting(
-        Sweep(CONTENDERS, _RATES, refine=10**0.5, seeds=3, schedule="cosine"),
-        LSTMLanguageModel(units=128, embedding_dropout=0.1, state_dropout=0.1, output_dropout=0.1),
-        text="wikitext2",
-        vocabulary=5_000,
-        streams=20,
-        truncation=20,
-        steps=4_000,
-        evaluations=10,
-        evaluated=10_000,
-    ),
+    "small": _SMALL,
+    "medium": replace(_SMALL, sweep=replace(_SMALL.sweep, seeds=3), steps=10 * _SMALL.steps, evaluations=10),
     "paper": Setting(Sweep(CONTENDERS, (*_RATES, 10.0), refine=10**0.5, schedule="cosine"), LSTMLanguageModel()),
 }
 

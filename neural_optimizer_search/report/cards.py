@@ -13,7 +13,7 @@ from neural_optimizer_search.report.leaderboard import best_rules
 from neural_optimizer_search.report.marks import describe_interval
 from neural_optimizer_search.report.markup import Element, element
 from neural_optimizer_search.report.page import copy_button, section
-from neural_optimizer_search.report.response import response_chart
+from neural_optimizer_search.report.response import STEPS_BEFORE, response_chart
 from neural_optimizer_search.report.run import RecordedSearch
 from neural_optimizer_search.report.statistics import deviation
 from neural_optimizer_search.report.sweeps import share_axes, sweep_chart
@@ -22,9 +22,9 @@ from neural_optimizer_search.report.tree import tree
 # Note on a learning-rate sweep: none is made with tuned constants.
 BEFORE = "Measured before the constants were tuned."
 _RESPONSE_NOTE = (
-    "The last chart of a rule shows its update for one gradient after twenty gradients of 1, relative to its update "
-    "for one more gradient of 1. Right of 0, the gradient has the sign of the average; left of 0, the opposite sign. "
-    "The dashed line is Adam. For a rule with noise, the chart shows the mean."
+    f"The last chart of a rule shows its update for one gradient after {STEPS_BEFORE} gradients of 1, relative to "
+    "its update for one more gradient of 1. Right of 0, the gradient has the sign of the average; left of 0, the "
+    "opposite sign. The dashed line is Adam. For a rule with noise, the chart shows the mean."
 )
 # Framework -> (its name, a description of the source).
 _FILES = {

@@ -13,7 +13,7 @@ from neural_optimizer_search.report.markup import Element
 from neural_optimizer_search.report.pictures import line, picture
 from neural_optimizer_search.report.sweeps import HEIGHT, TICKS, WIDTH  # drawn below a chart of this size
 
-BEFORE = 20  # steps with the gradient 1
+STEPS_BEFORE = 20  # with the gradient 1
 GRADIENTS = np.linspace(-2.0, 2.0, 41)
 DRAWS = 400  # samples of a rule with noise, whose mean is shown
 LARGEST = 100.0  # with a larger response, the rest of the chart would look flat
@@ -57,12 +57,12 @@ def find_response(rule: Rule) -> Optional[np.ndarray]:
       [0.0, 0.0, 1.0, 2.0]
     """
     gradients = np.repeat(np.append(GRADIENTS, 1.0), DRAWS if rule.random else 1)
-    before, after = np.ones((BEFORE, gradients.size)), np.zeros((BEFORE - 1, gradients.size))
+    before, after = np.ones((STEPS_BEFORE, gradients.size)), np.zeros((STEPS_BEFORE - 1, gradients.size))
     g = np.concatenate([before, gradients[None], after])
     tensors = tuple(np.arange(gradients.size).reshape(GRADIENTS.size + 1, -1))
     descent = Descent(g, np.ones_like(g), len(g), tensors)
     with np.errstate(all="ignore"):
-        updates = Probe(descent).update(rule)[BEFORE].reshape(GRADIENTS.size + 1, -1).mean(1)
+        updates = Probe(descent).update(rule)[STEPS_BEFORE].reshape(GRADIENTS.size + 1, -1).mean(1)
         response = updates[:-1] / updates[-1]
         is_drawable = np.isfinite(response).all() and np.abs(response).max() < LARGEST
     return response if is_drawable else None

@@ -45,9 +45,9 @@ class Trajectory(NamedTuple):
 
 def trajectories(run: RecordedSearch) -> Optional[Element]:
     """The section with the trajectories; None if no rule was found."""
-    leaders = choose_leaders(run)
     if not run.ranking.found:
         return None
+    leaders = choose_leaders(run)
     paths = {name: [follow(one.contender.rule, LANDSCAPES[name]) for one in leaders] for name in SHOWN}
     charts = [
         element("div", element("h3", name.title()), trajectory_chart(name, [one[:2] for one in leaders], those))

@@ -6,7 +6,7 @@ import numpy as np
 
 from neural_optimizer_search.objectives import LANDSCAPES
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE
-from neural_optimizer_search.report.response import ADAM, GRADIENTS, find_response
+from neural_optimizer_search.report.response import ADAM, GRADIENTS, STEPS_BEFORE, find_response
 from neural_optimizer_search.report.trajectories import LEVELS, RATES, SHOWN, STEPS, follow
 from tools.site.figures import COLOR, GRAY, make_figure, write_svg
 
@@ -15,10 +15,10 @@ RULES = "assets/rules"
 _STYLES = (dict(color=GRAY, linewidth=1.0, linestyle="--"), dict(color=COLOR, linewidth=1.3))
 _TEXT = f"""## What they do
 
-Left: the update of each rule for one gradient after twenty gradients of 1, relative to its update for another 1.
-Middle and right: {STEPS} steps with exact gradients on the Rosenbrock and the Beale function, from the customary
-start, with the best of {len(RATES)} learning rates; the cross is the minimum. The dashed line is Adam. A panel has no
-solid line if the rule has no such update or diverges at every rate.
+Left: the update of each rule for one gradient after {STEPS_BEFORE} gradients of 1, relative to its update for
+another 1. Middle and right: {STEPS} steps with exact gradients on the Rosenbrock and the Beale function, from the
+customary start, with the best of {len(RATES)} learning rates; the cross is the minimum. The dashed line is Adam. A
+panel has no solid line if the rule has no such update or diverges at every rate.
 
 """
 

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, Optional
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks.experiments import load_experiment
+from benchmarks.experiments import find_setting, load_experiment
 from benchmarks.studies.common.kept import Kept
 from benchmarks.studies.common.searches import run_search
 from benchmarks.studies.common.shared_flags import own_data_flag, runs_flag
@@ -59,7 +59,7 @@ class Config:
     experiments: Sequence[str] = flag(
         EXPERIMENTS, "experiments to try the rule on", choices=EXPERIMENTS, nargs="+", metavar="NAME"
     )
-    scale: str = flag("small", "scale of the experiments", choices=[scale for scale in SCALES if scale != "medium"])
+    scale: str = flag("small", "scale of the experiments", choices=SCALES)
     seeds: int = flag(5, "fresh trainings of the rule and of AdamW on each experiment", parse=whole_number(2, 1_000))
     data_dir: Optional[str] = own_data_flag()
     runs: pathlib.Path = runs_flag("transfer")
@@ -86,6 +86,7 @@ class Found(NamedTuple):
 
 def run(config: Config) -> dict[str, Any]:
     """Searches, and makes the missing trainings; returns the experiments on which the rule is better or worse."""
+    settings = {name: find_setting(name, config.scale) for name in config.experiments}
     set_data_directory(config.data_dir)
     kept = Kept(config.runs / "found.jsonl")
     found = Found(
@@ -93,7 +94,7 @@ def run(config: Config) -> dict[str, Any]:
     )
     contender = _make_contender(found)
     print(f"\nOn all experiments: {contender}, learning rate {found.learning_rate:g}\n")
-    rows = {name: _try(name, contender, found, config) for name in config.experiments}
+    rows = {name: _try(name, setting, contender, found, config) for name, setting in settings.items()}
     _print(rows)
     better, worse, _ = judge({name: row["probability"] for name, row in rows.items()})
     return dict(
@@ -124,10 +125,10 @@ def _make_contender(found):
     return Contender(found.rule, schedule.decay, schedule.warmup, found.weight_decay)
 
 
-def _try(name, contender, found, config):
+def _try(name, setting, contender, found, config):
     """Makes the missing trainings on an experiment; returns the results of the rule and of tuned AdamW."""
     experiment = load_experiment(name)
-    setting, metric, mine = experiment.SETTINGS[config.scale], experiment.METRIC, str(contender)
+    metric, mine = experiment.METRIC, str(contender)
     records = Records(config.runs / f"{name}-{config.scale}.jsonl", setting)
     final = dataclasses.replace(setting.sweep, seeds=config.seeds)
     tuning, fixed = (
