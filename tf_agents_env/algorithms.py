@@ -30,12 +30,12 @@ def _entry(name: str, title: str) -> AlgorithmEntry:
         place = setting.directory, ledger.run_id, ledger.steps
         return Controller(setting.space, config, setting.seed, *place, sizes=setting.batch_sizes)
 
-    return AlgorithmEntry(title, make, smallest_batch=1, **_OF_ALL)
+    return AlgorithmEntry(title, make, batch=10, paper_batch=5, smallest_batch=1, **_OF_ALL)
 
 
 _OF_ALL: Any = dict(has_presets=True, needs=_NEEDS, check_state=_check_state)
 # A batch of two, so that local search and the controller have a rule each.
-GUIDED = AlgorithmEntry("Guided PPO", _make_guided, smallest_batch=2, **_OF_ALL)
+GUIDED = AlgorithmEntry("Guided PPO", _make_guided, batch=10, smallest_batch=2, **_OF_ALL)
 PPO = _entry("ppo", "PPO")
 REINFORCE = _entry("reinforce", "REINFORCE")
 TRPO = _entry("trpo", "TRPO")

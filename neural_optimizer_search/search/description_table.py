@@ -88,7 +88,7 @@ def _format(rows, notes=()):
 def _describe_whole(described, plan):
     times = estimate(plan, [(found, protocol) for _, found, protocol in described])
     start = {"start": f"{plan.start} rules, measured first; they count among the budget"} if plan.start else {}
-    whole = f"{_span(times.whole)} with {_crew(plan.workers)}" if times.whole else "unknown, with such a budget"
+    whole = f"{_span(times.whole)} with {_crew(plan)}" if times.whole else "unknown, with such a budget"
     return {
         "start-up": f"{_span(times.starts)}, until the workers have TensorFlow and the data",
         "known": f"{plan.known} known optimizers: {_span(times.known)}",
@@ -132,8 +132,11 @@ def _describe_fresh(described, rules, seeds, times):
     )
 
 
-def _crew(workers):
-    return f"{workers} worker{'' if workers == 1 else 's'}"
+def _crew(plan):
+    workers = f"{plan.workers} worker{'' if plan.workers == 1 else 's'}"
+    if plan.most_rules is None or plan.most_rules >= plan.workers:
+        return workers
+    return f"{workers}, of which batches of rules keep {plan.most_rules} busy (see --batch_size, --pipeline, --async)"
 
 
 def describe_duration(seconds: float) -> str:

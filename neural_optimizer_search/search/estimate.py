@@ -49,6 +49,7 @@ class Plan:
       tuning: How constants are tuned.
       start_seconds: Seconds to start a process that has all tasks.
       tries_settings: Whether a rule is measured with one setting instead of a sweep.
+      most_rules: The most rules that are measured at the same time; None for as many as there are workers.
     """
 
     limits: Limits
@@ -59,6 +60,7 @@ class Plan:
     tuning: ConstantsConfig
     start_seconds: float
     tries_settings: bool = False
+    most_rules: Optional[int] = None
 
 
 @dataclass(frozen=True)
@@ -91,19 +93,22 @@ def estimate(plan: Plan, described: Sequence[tuple[Description, Protocol]]) -> E
       described: Each task's description, with its protocol.
     """
     most = sum(found.steps for found, _ in described)
-    seconds = Range(*STEP_SECONDS).times(sum(found.seconds for found, _ in described) / most / plan.workers)
+    seconds = Range(*STEP_SECONDS).times(sum(found.seconds for found, _ in described) / most)
 
-    def take(steps):
-        return steps.times(seconds.low, seconds.high)
+    def take(steps, rules):
+        busy = min(plan.workers, rules)  # one worker measures a rule
+        return steps.times(seconds.low / busy, seconds.high / busy)
 
     known = Range(*KNOWN_STEPS).times(plan.known * most)
     trainings = plan.fresh_seeds * sum(protocol.final_steps for _, protocol in described)
     fresh = Range(plan.known, plan.known + SHOWN).times(trainings)
     steps, rounds = _find_steps(plan, described, most, known)
-    search = _limit_time(plan.limits, steps and take(steps), seconds.high * most * plan.workers)
+    search = steps and take(steps, plan.workers if plan.most_rules is None else plan.most_rules)
+    search = _limit_time(plan.limits, search, seconds.high * most)
     # New seeds are traced again, once in each worker.
     again = Range(*TRACES).times(plan.start_seconds if plan.fresh_seeds else 0.0)
-    return Estimate(Range(*STARTS).times(plan.start_seconds), take(known), rounds, search, take(fresh) + again)
+    starts = Range(*STARTS).times(plan.start_seconds)
+    return Estimate(starts, take(known, max(1, plan.known)), rounds, search, take(fresh, plan.known + SHOWN) + again)
 
 
 def _find_steps(plan, described, most, known):
@@ -161,4 +166,5 @@ def guess_fresh_seconds(known: Iterable[Evaluation], final_steps: int, seeds: in
     steps = sum(e.steps for e in seen)
     if not steps:
         return 0.0
-    return sum(e.seconds for e in seen) / steps * final_steps * seeds * (len(seen) + SHOWN) / workers
+    rules = len(seen) + SHOWN
+    return sum(e.seconds for e in seen) / steps * final_steps * seeds * rules / min(workers, rules)

@@ -91,5 +91,6 @@ ENTRY = AlgorithmEntry(
     lambda setting: Evolution(
         setting.space, EvolutionConfig(), setting.seed, setting.ledger.sample_rows(), setting.batch_sizes
     ),
+    batch=EvolutionConfig.batch_size,
     smallest_batch=1,
 )

@@ -185,5 +185,6 @@ ENTRY = AlgorithmEntry(
         setting.ledger.sample_rows(),
         setting.batch_sizes,
     ),
+    batch=LocalConfig.batch_size,
     smallest_batch=1,
 )

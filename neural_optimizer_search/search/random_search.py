@@ -45,5 +45,6 @@ ENTRY = AlgorithmEntry(
     "Random search",
     lambda setting: RandomSearch(setting.space, BATCH, setting.seed, setting.ledger.steps, setting.batch_sizes),
     defaults={"pipeline": 1},
+    batch=BATCH,
     smallest_batch=1,
 )

@@ -82,6 +82,8 @@ class AlgorithmEntry:
       needs: What must be installed: name of a module -> how to install it.
       defaults: Its own defaults for other flags, by the field of `SearchConfig`.
       tries_settings: Whether its proposals have `trials`; then it tries the start rules itself.
+      batch, paper_batch: The number of rules in each of its proposals, and in preset paper if that differs; None if
+        it is unknown. It is needed only to estimate how many workers are kept busy.
       smallest_batch: The fewest rules that it can be asked to propose at a time; None if it does not read
         `SearchSetting.batch_sizes`, and `--batch_size` is an error.
       check_state: Checks the files in `SearchSetting.directory`. It takes the directory, the run's id and the number
@@ -94,8 +96,14 @@ class AlgorithmEntry:
     needs: Mapping[str, str] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
     tries_settings: bool = False
+    batch: Optional[int] = None
+    paper_batch: Optional[int] = None
     smallest_batch: Optional[int] = None
     check_state: Optional[Callable[[Path, str, int], str]] = None
+
+    def find_batch(self, preset: str) -> Optional[int]:
+        """The number of rules in each of its proposals in a preset; None if it is unknown."""
+        return self.paper_batch or self.batch if preset == "paper" else self.batch
 
     @property
     def missing(self) -> Optional[str]:

@@ -351,6 +351,7 @@ ENTRY = AlgorithmEntry(
     "Search for settings",
     _make,
     tries_settings=True,
+    batch=SettingsConfig.batch_size,
     smallest_batch=1,
     defaults={"pipeline": 1, "budget": 500, "constants": 0.0, "baselines": THE_FIVE},
 )

@@ -145,7 +145,7 @@ def test_the_help_has_the_size_of_its_own_batches(name, tmp_path):
     algorithm = entry.make(setting(tmp_path))
     algorithm.restore()
     told = re.search(rf"\b{name}\b\D*(\d+)", flags_of(SearchConfig)["batch_size"][0].default_text)
-    assert int(told[1]) == len(algorithm.propose(0).rules)
+    assert int(told[1]) == len(algorithm.propose(0).rules) == entry.find_batch("fast")
 
 
 def skip_but_one_controller(entry):

@@ -6,14 +6,18 @@ import fakes
 import pytest
 
 from neural_optimizer_search import parse_formula
+from neural_optimizer_search.search.config import SearchConfig
 from neural_optimizer_search.search.constants import (
     ConstantsConfig,
     describe_no_round,
     find_round_cost,
     find_steps_before,
 )
+from neural_optimizer_search.search.cost import make_plan
+from neural_optimizer_search.search.description_table import Described, format_tables
 from neural_optimizer_search.search.estimate import Plan, Range, estimate, guess_fresh_seconds
 from neural_optimizer_search.search.limits import Limits
+from neural_optimizer_search.search.registry import find_algorithm
 from neural_optimizer_search.tasks.protocol import Racing
 
 TUNES = ConstantsConfig(0.4)
@@ -34,6 +38,38 @@ def test_what_is_longer_takes_longer():
         assert other.whole.low > base.whole.low and other.whole.high > base.whole.high, more
     raced = find(dict(rules=100), dataclasses.replace(fakes.TINY, racing=Racing()))
     assert raced.search.low < base.search.low and raced.search.high <= base.search.high
+
+
+def test_workers_without_a_rule_save_no_time():
+    few, many = (find(dict(rules=100), workers=workers, fresh_seeds=10) for workers in (16, 64))
+    assert many.search.high == few.search.high / 4 and many.known == few.known and many.fresh == few.fresh
+    few, many = (find(dict(rules=100), workers=workers, most_rules=10) for workers in (10, 64))
+    assert many.search == few.search
+
+
+@pytest.mark.parametrize(
+    "flags, most",
+    [
+        (dict(algorithm="evolution"), 5),
+        (dict(algorithm="evolution", batch_size=20, pipeline=1), 40),
+        (dict(algorithm="ppo", preset="paper"), 5),
+        (dict(algorithm="guided"), 10),
+        (dict(algorithm="evolution", asynchronous=True), None),
+        (dict(algorithm="exhaustive"), None),
+    ],
+)
+def test_a_search_measures_as_many_rules_at_once_as_its_batches_have(flags, most):
+    config = SearchConfig(**flags)
+    assert make_plan(config, find_algorithm(config.algorithm), 64, 0, 1.0).most_rules == most
+
+
+def test_the_table_tells_how_many_workers_have_a_rule():
+    def tell(**changes):
+        plan = dataclasses.replace(Plan(Limits(rules=9), 64, 6, 0, 0, ConstantsConfig(), 1.0), **changes)
+        return format_tables([Described("blobs", FOUND, fakes.TINY)], plan).splitlines()[-2]
+
+    assert tell().endswith("with 64 workers") and tell(workers=1, most_rules=10).endswith("with 1 worker")
+    assert "64 workers, of which batches of rules keep 10 busy" in tell(most_rules=10)
 
 
 def test_a_tighter_limit_counts():
