@@ -82,12 +82,12 @@ def make(path, version=4):
 def write_as_before(path, version):
     """Writes a ledger anew as the earlier release would have; of what it says of the run, later flags go."""
     with contextlib.closing(Ledger(path)) as ledger:
-        config = ledger.config
+        config = ledger.run.config
         for name in (name for before, names in LATER_FLAGS.items() if before >= version for name in names):
             config.pop(name, None)
         if version <= 6:
             config = {EARLIER_NAMES.get(name, name): value for name, value in config.items()}
-        ledger.set_config(config)
+        ledger.run.set_config(config)
     path.rename(path.with_name("new.sqlite"))
     with contextlib.closing(sqlite3.connect(path)) as db, db:
         db.executescript(SCHEMAS[version])

@@ -140,7 +140,7 @@ def run(directory, algorithm, executor, batch_size=None, changes_size=False, **l
         if pipeline:
             loop.rewind(ledger)
         place = SearchSetting(SPACE, "fast", 3, directory / "controller", ledger)
-        sizes = BatchSizes(batch_size, ledger.earlier_batch_sizes)
+        sizes = BatchSizes(batch_size, ledger.run.earlier_batch_sizes)
         made = find_algorithm(name).make(place._replace(batch_sizes=sizes))
         made = Started(made, [one.rule for one in STARTS]) if config.share else made
         stack.enter_context(unittest.mock.patch.object(constants, "wait_for_any", _wait))
@@ -177,5 +177,5 @@ def read(directory):
             samples=ledger.samples(),
             counts=ledger.counts(),
             steps=ledger.count_steps(),
-            descent=[array.tolist() for array in (ledger.descent.g, ledger.descent.w)],
+            descent=[array.tolist() for array in (ledger.run.descent.g, ledger.run.descent.w)],
         )

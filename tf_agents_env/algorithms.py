@@ -27,7 +27,7 @@ def _entry(name: str, title: str) -> AlgorithmEntry:
         from tf_agents_env.controllers import CONTROLLERS, Controller
 
         config, ledger = CONTROLLERS[name][setting.preset], setting.ledger
-        place = setting.directory, ledger.run_id, ledger.steps
+        place = setting.directory, ledger.run.id, ledger.steps
         return Controller(setting.space, config, setting.seed, *place, sizes=setting.batch_sizes)
 
     return AlgorithmEntry(title, make, batch=10, paper_batch=5, smallest_batch=1, **_OF_ALL)

@@ -87,7 +87,7 @@ def make_guided(
       sizes: Sizes of proposals that differ from `OWN_SIZE`; at least 2.
     """
     config = dataclasses.replace(CONTROLLERS["ppo"][preset], batch_size=DRAWN_RULES, queue_size=IMITATED)
-    run_id, steps, samples = (ledger.run_id, ledger.steps, ledger.sample_rows()) if ledger else ("", None, ())
+    run_id, steps, samples = (ledger.run.id, ledger.steps, ledger.sample_rows()) if ledger else ("", None, ())
     controller = Controller(space, config, seed, directory, run_id, steps, sizes.part(_count_drawn))
     others = sizes.part(lambda size: size - _count_drawn(size))
     return Guided(controller, functools.partial(Local, space, LocalConfig(), seed, known, sizes=others), samples)

@@ -65,7 +65,7 @@ def run(config: Config) -> dict[str, Any]:
 def write_table(ledger: Ledger, path: pathlib.Path = TABLE) -> int:
     """Writes the evaluations of a ledger, baselines included, best first; returns their number."""
     evaluations = sorted(ledger.evaluations(), key=lambda e: (-e.reward, e.key))
-    config = {key: value for key, value in ledger.config.items() if key not in ("workers", "data_dir", "cache")}
+    config = {key: value for key, value in ledger.run.config.items() if key not in ("workers", "data_dir", "cache")}
     header = json.dumps({"config": config, "tensorflow": tf.__version__})
     _require_replaceable(path)
     write_whole(path, lambda unfinished: _write_rows(unfinished, header, evaluations))

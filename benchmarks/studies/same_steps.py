@@ -121,8 +121,8 @@ def _count_steps(directory):
 
 def _read_descent(directory):
     with contextlib.closing(Ledger(directory / LEDGER, read_only=True)) as ledger:
-        assert ledger.descent is not None
-        return ledger.descent
+        assert ledger.run.descent is not None
+        return ledger.run.descent
 
 
 def _read(directory, descent) -> Searched:

@@ -200,7 +200,7 @@ class _Measurer(NamedTuple):
         self.bar.title(f"rung {number}/{config.rungs}")
         self.executor.timeout = self.timeout
         with contextlib.closing(saved.open_ledger(self.out, self.promotion, number)) as ledger:
-            record_fingerprint(ledger, self.fingerprint, "give another --out")
+            record_fingerprint(ledger.run, self.fingerprint, "give another --out")
             recorder = EvaluationRecorder(
                 self.executor,
                 ledger,

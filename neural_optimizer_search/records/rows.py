@@ -213,7 +213,7 @@ def read_descent(recorded: Mapping[str, Any]) -> Descent:
 
 
 def read_batch_size(row: Any) -> tuple[int, Optional[int]]:
-    """A row of `Ledger.earlier_batch_sizes`; raises `Damaged` if it is invalid."""
+    """A row of `RunTable.earlier_batch_sizes`; raises `Damaged` if it is invalid."""
     is_pair = isinstance(row, list) and len(row) == 2 and type(row[0]) is int
     if not is_pair or not (row[1] is None or (type(row[1]) is int and row[1] > 0)):
         raise Damaged("its batch sizes are not pairs of the number of a proposal and a size.")

@@ -65,7 +65,7 @@ class RecordedSearch:
       versions: Software versions that the search used, one dict for each change.
       fingerprint: Fingerprint of a user's own task, if it was recorded.
       task_changes: Changes of that task during the run, in words.
-      earlier_batch_sizes: Batch sizes before each change: see `Ledger.earlier_batch_sizes`.
+      earlier_batch_sizes: Batch sizes before each change: see `RunTable.earlier_batch_sizes`.
       fresh: Evaluations of rules and known optimizers with seeds that the search never saw, by their keys.
       alike: Number of rules that share the evaluation of another rule, which behaves alike, by its key.
       probes: The recorded descents that distinguish rules.
@@ -191,19 +191,19 @@ def read(place: Union[str, Path]) -> RecordedSearch:
             run = RecordedSearch(
                 place=place,
                 name=os.path.basename(os.path.realpath(place)),
-                config=ledger.config,
+                config=ledger.run.config,
                 found=ledger.evaluation_rows("search"),
-                baselines=_name_baselines(ledger.evaluations("baseline"), ledger.config),
+                baselines=_name_baselines(ledger.evaluations("baseline"), ledger.run.config),
                 samples=Joined(ledger.sample_rows(only_proposed=True), ledger.unfinished_rows()),
                 counts=ledger.counts(),
-                versions=tuple(ledger.versions),
-                fingerprint=ledger.fingerprint,
-                task_changes=tuple(ledger.task_changes),
-                earlier_batch_sizes=ledger.earlier_batch_sizes,
+                versions=tuple(ledger.run.versions),
+                fingerprint=ledger.run.fingerprint,
+                task_changes=tuple(ledger.run.task_changes),
+                earlier_batch_sizes=ledger.run.earlier_batch_sizes,
                 fresh=_keep_drawable(ledger.fresh_evaluations()),
                 alike=ledger.count_alike(),
                 probes=read_probes(ledger),
-                anchors=ledger.anchors,
+                anchors=ledger.run.anchors,
                 tuned=ledger.evaluations("tuned"),
                 tunings=ledger.tunings(),
             )

@@ -30,7 +30,7 @@ def open_behaviours(
     Raises:
       TaskFailed: If no worker can record them.
     """
-    if ledger.descent is None:
+    if ledger.run.descent is None:
         asked = executor.submit(CATALOGUE["adam"].rule, Ask("record_descent"))
         while not asked.done():
             wait_for_any(executor, [asked], on_wait)
@@ -39,5 +39,5 @@ def open_behaviours(
             raise TaskFailed(f"the first gradients of the task cannot be recorded: {recorded.message}")
         if not recorded["gradients"]:
             return None
-        ledger.set_descent(recorded)
+        ledger.run.set_descent(recorded)
     return Behaviours(read_probes(ledger))

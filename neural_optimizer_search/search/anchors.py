@@ -50,7 +50,7 @@ def open_anchors(
       TaskFailed: If they cannot be measured, or neither has a reward on some task.
       Damaged: If the ledger's anchors are of other tasks.
     """
-    if not ledger.anchors:
+    if not ledger.run.anchors:
         asked = [executor.submit(CATALOGUE[name].rule, Ask("measure_each")) for name in ("sgd", "adam")]
         for future in asked:
             while not future.done():
@@ -59,8 +59,8 @@ def open_anchors(
         seconds = {task: sgd[task].seconds + adam[task].seconds for task in sgd}
         scales = {task: choose_scale(task, sgd[task], adam[task]) for task in choose_order(seconds)}
         both = (join(CATALOGUE[name].rule, found, scales) for name, found in (("sgd", sgd), ("adam", adam)))
-        ledger.set_anchors(list(both))
-    anchors = Anchors(*ledger.anchors)
+        ledger.run.set_anchors(list(both))
+    anchors = Anchors(*ledger.run.anchors)
     if sorted(anchors.scales) != sorted(tasks):
         raise Damaged("its anchors are of other tasks than its own.")
     return anchors

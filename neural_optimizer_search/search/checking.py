@@ -60,14 +60,21 @@ def check_run(out: Path) -> Verdict:
 
 def _check_ledger(ledger):
     ledger.check_pages()
-    check_recorded(SearchConfig, ledger.config)
+    check_recorded(SearchConfig, ledger.run.config)
     evaluations, samples = ledger.evaluations(), ledger.samples()
     # Reading a row checks it.
-    _ = ledger.fingerprint, ledger.fingerprints, ledger.descent, ledger.start, ledger.end, ledger.tunings()
-    _ = ledger.proposed, ledger.earlier_batch_sizes
+    _ = (
+        ledger.run.fingerprint,
+        ledger.run.fingerprints,
+        ledger.run.descent,
+        ledger.run.start,
+        ledger.run.end,
+        ledger.tunings(),
+    )
+    _ = ledger.proposed, ledger.run.earlier_batch_sizes
     fresh = ledger.fresh_evaluations()
     _check_rewards([*evaluations, *fresh.values()])
-    _check_parts([*evaluations, *fresh.values()], ledger.anchors)
+    _check_parts([*evaluations, *fresh.values()], ledger.run.anchors)
     _check_fresh(fresh, {e.key: e for e in evaluations})
     tuned = sum(bool(e.form) for e in evaluations)
     proposed = sum(not sample.tuned for sample in samples)
@@ -109,7 +116,7 @@ def _check_fresh(fresh, seen):
 
 
 def _check_state(out, ledger):
-    name = ledger.config["algorithm"]
+    name = ledger.run.config["algorithm"]
     try:
         entry = find_algorithm(name)
     except UnknownAlgorithm:
@@ -118,24 +125,24 @@ def _check_state(out, ledger):
         return ""
     if entry.missing:
         return f"the files of {name} cannot be checked: {entry.missing}"
-    return entry.check_state(out / CONTROLLER, ledger.run_id, ledger.steps)
+    return entry.check_state(out / CONTROLLER, ledger.run.id, ledger.steps)
 
 
 def _check_cache(out, ledger):
     """Checks that the cache has the same rewards as the run for rules that the run measured to the end."""
-    config = flags.configure(SearchConfig, complete(SearchConfig, ledger.config))
+    config = flags.configure(SearchConfig, complete(SearchConfig, ledger.run.config))
     if config.cache == NO_CACHE:
         return "no cache"
     if ":" in flags.tell(config.task):
         return "the cache was not checked, because that would run your task's module"
-    if not is_made_here(ledger.origin, out):
+    if not is_made_here(ledger.run.origin, out):
         return "the cache is where the run was made"
     try:
         identities = [task.identity(protocol) for task, protocol in config.find_each()]
     except (UnknownTask, KeyError):
         named = f"{shorten(flags.tell(config.task))} with the protocol {shorten(config.protocol)}"
         raise Damaged(f"there is no task {named}.") from None
-    identity = join_identities(identities, Anchors(*ledger.anchors) if ledger.anchors else None)
+    identity = join_identities(identities, Anchors(*ledger.run.anchors) if ledger.run.anchors else None)
     assert identity is not None  # a task of this package has one
     try:
         kept = read_rewards(Path(config.cache), identity)

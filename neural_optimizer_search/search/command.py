@@ -171,9 +171,9 @@ def _run(config, out, ledger, may_change, recipe):
     protocol = prepared.protocol
     with contextlib.ExitStack() as stack:
         executor = stack.enter_context(config.open_executor(prepared.task, protocol, config.data_dir))
-        ledger.add_versions(find_versions())
+        ledger.run.add_versions(find_versions())
         screen = Screen() if config.screens else pass_every_rule
-        start = ledger.start
+        start = ledger.run.start
         _announce(config, out, start, screen, executor)
         if recipe:
             _tell_cost(config, executor.workers, len(start), recipe)
@@ -235,16 +235,16 @@ def _count(size):
 
 def _open_anchors(executor, ledger, tasks):
     """Returns the `Anchors`, and prints one line per task."""
-    if not ledger.anchors:
+    if not ledger.run.anchors:
         print("Several tasks: tuned SGD and tuned Adam come first, for the scores 0 and 1 on each.", flush=True)
-    with _starting_bar(executor, not ledger.anchors) as on_wait:
+    with _starting_bar(executor, not ledger.run.anchors) as on_wait:
         anchors = open_anchors(executor, ledger, tasks, on_wait)
     print("\n".join(describe_scales(anchors)), flush=True)
     return anchors
 
 
 def _open_behaviours(executor, ledger):
-    with _starting_bar(executor, ledger.descent is None) as on_wait:
+    with _starting_bar(executor, ledger.run.descent is None) as on_wait:
         return open_behaviours(executor, ledger, on_wait)
 
 
@@ -281,9 +281,9 @@ def _describe_time(config, known, workers):
 
 def _make_algorithm(config, out, ledger, known, protocol):
     """The algorithm, wrapped to begin with the start rules unless it does so itself."""
-    entry, start = find_algorithm(config.algorithm), ledger.start
+    entry, start = find_algorithm(config.algorithm), ledger.run.start
     given = [] if entry.tries_settings else [one.rule for one in start]
-    sizes = BatchSizes(config.batch_size, ledger.earlier_batch_sizes).after(count_batches(given))
+    sizes = BatchSizes(config.batch_size, ledger.run.earlier_batch_sizes).after(count_batches(given))
     place = config.make_space(), config.preset, config.seed, out / CONTROLLER
     algorithm = entry.make(SearchSetting(*place, ledger, known, protocol, start, sizes))
     return Started(algorithm, given) if given else algorithm
@@ -335,8 +335,8 @@ def _say(sentence):
 
 def _report(out, ledger, config, probes):
     ledger.require_in_place()  # otherwise the leaderboard would be written to the run's former place
-    words = choose_words(flags.tell(config.task), ledger.anchors, ledger.fingerprint, ledger.task_changes)
-    if not ledger.anchors:
+    words = choose_words(flags.tell(config.task), ledger.run.anchors, ledger.run.fingerprint, ledger.run.task_changes)
+    if not ledger.run.anchors:
         words = words._replace(note=f"{words.note}\n{describe_reward(config.find()[1].reward)}")
     ranking = read_ranking(ledger, probes)
     table = format_leaderboard(ranking, words, _find_final_steps(config, ranking))

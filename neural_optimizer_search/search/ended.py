@@ -10,13 +10,13 @@ _FLAGS = {"rules": "--budget", "steps": "--steps", "patience": "--patience"}
 
 def note_end(config: SearchConfig, ledger: Ledger) -> None:
     """Records that a search has done everything that its flags ask for."""
-    ledger.set_end(_describe(config))
+    ledger.run.set_end(_describe(config))
 
 
 def forget_end(ledger: Ledger) -> None:
     """Records that a search continues."""
-    if ledger.end:
-        ledger.set_end({})
+    if ledger.run.end:
+        ledger.run.set_end({})
 
 
 def has_ended(config: SearchConfig, ledger: Ledger) -> bool:
@@ -25,7 +25,7 @@ def has_ended(config: SearchConfig, ledger: Ledger) -> bool:
     Raises:
       Damaged: If the ledger's record of it is invalid.
     """
-    return ledger.end == _describe(config)
+    return ledger.run.end == _describe(config)
 
 
 def _describe(config):

@@ -136,7 +136,7 @@ def open_old(p: Parser, given: Mapping[str, Any]) -> OpenSearch:
         p.error(f"argument --resume: {out} is not a run: {error}")
     try:
         config = _read_config(p, given, out, ledger)
-        ledger.set_config(record(config))
+        ledger.run.set_config(record(config))
         return OpenSearch(config, out, ledger)
     except Moved as error:
         ledger.close()
@@ -152,7 +152,7 @@ def open_old(p: Parser, given: Mapping[str, Any]) -> OpenSearch:
 def _read_config(p, given, out, ledger):
     """The configuration in the ledger, updated with the flags that were given."""
     try:
-        recorded, origin = ledger.config, ledger.origin
+        recorded, origin = ledger.run.config, ledger.run.origin
         if isinstance(recorded.get("algorithm"), str):
             find_usable_algorithm(recorded["algorithm"])
         check_recorded(SearchConfig, recorded)

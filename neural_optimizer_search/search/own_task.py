@@ -51,7 +51,7 @@ def _prepare(task, protocol, fingerprint):
 
 
 class TaskRecord(Contract):
-    """The part of a run, such as its `Ledger`, that records the user's own task with which it continues."""
+    """The part of a run, such as a `RunTable`, that records the user's own task with which it continues."""
 
     @property
     def fingerprint(self) -> Optional[Fingerprint]:
@@ -101,11 +101,11 @@ def prepare_task(
     return _prepare(task, protocol, fingerprint)
 
 
-def record_fingerprint(ledger: TaskRecord, now: Optional[Fingerprint], way_on: str, may_change: bool = False) -> None:
+def record_fingerprint(kept: TaskRecord, now: Optional[Fingerprint], way_on: str, may_change: bool = False) -> None:
     """Records the user's own task with which a run continues.
 
     Args:
-      ledger: The ledger of the run.
+      kept: What the run keeps of its task: `Ledger.run`, or the file of a tuning.
       now: The task's fingerprint; None for a shipped task.
       way_on: An alternative to undoing the change, in words.
       may_change: Whether it may differ from the one before.
@@ -116,7 +116,7 @@ def record_fingerprint(ledger: TaskRecord, now: Optional[Fingerprint], way_on: s
     """
     if now is None:
         return
-    before = ledger.fingerprint
+    before = kept.fingerprint
     change = before.describe_change(now) if before else ""
     if change and not may_change:
         raise ChangedTask(
@@ -124,4 +124,4 @@ def record_fingerprint(ledger: TaskRecord, now: Optional[Fingerprint], way_on: s
             f"Undo that, or {way_on}."
         )
     if change or before is None:
-        ledger.set_fingerprint(now, change)
+        kept.set_fingerprint(now, change)

@@ -82,14 +82,14 @@ def prepare_search(
     found = config.find_each()
 
     def prepare(task: Task, protocol: Protocol) -> PreparedTask:
-        recorded = ledger.fingerprint if len(found) == 1 else ledger.fingerprints.get(task.name)
+        recorded = ledger.run.fingerprint if len(found) == 1 else ledger.run.fingerprints.get(task.name)
         recalled = recall_task(task, protocol, recorded) if recalls else None
         return recalled or prepare_task("nos-search", task, protocol, describe, config.data_dir, tracebacks, in_place)
 
     if len(found) == 1:
         ((task, protocol),) = found
         task, identity, fingerprint = prepare(task, protocol)
-        record_fingerprint(ledger, fingerprint, way_on, may_change)
+        record_fingerprint(ledger.run, fingerprint, way_on, may_change)
         return PreparedSearch(task, protocol, (identity,))
     prepared = [prepare(*one) for one in found]
     for one in prepared:
@@ -116,7 +116,7 @@ class _OneOfSeveral(NamedTuple):
 
     @property
     def fingerprint(self) -> Optional[Fingerprint]:
-        return self.ledger.fingerprints.get(self.name)
+        return self.ledger.run.fingerprints.get(self.name)
 
     def set_fingerprint(self, fingerprint: Fingerprint, change: str = "") -> None:
-        self.ledger.set_fingerprint_of(self.name, fingerprint, change and f"{self.name}: {change}")
+        self.ledger.run.set_fingerprint_of(self.name, fingerprint, change and f"{self.name}: {change}")

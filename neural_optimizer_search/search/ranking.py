@@ -246,16 +246,16 @@ def read_ranking(ledger: Ledger, probes: Optional[Sequence[Probe]] = None) -> Ra
 
 def read_probes(ledger: Ledger) -> list[Probe]:
     """The recorded descents that distinguish the rules of a run; none for a promotion."""
-    if ledger.kind != SEARCH:
+    if ledger.run.kind != SEARCH:
         return []
-    descent = ledger.descent
+    descent = ledger.run.descent
     return [Screen().probe, *([Probe(descent)] if descent else [])]
 
 
 def name_baselines(ledger: Ledger) -> dict[str, Rule]:
     """The rules of the known optimizers that a run began with, by name; empty if it names unknown ones."""
     try:
-        return find_known_optimizers(str(complete(BaselineConfig, ledger.config)["baselines"]))
+        return find_known_optimizers(str(complete(BaselineConfig, ledger.run.config)["baselines"]))
     except ValueError:  # a ledger from somebody else may hold anything
         return {}
 

@@ -182,7 +182,7 @@ def test_with_another_batch_size_it_goes_on_as_if_it_had_had_both_from_the_start
     run(entry, tmp_path / "run", budget=13)
     ledger = setting(tmp_path / "run").ledger
     ledger.change_batch_size(None, 0)
-    sizes = BatchSizes(3, ledger.earlier_batch_sizes)
+    sizes = BatchSizes(3, ledger.run.earlier_batch_sizes)
     ledger.close()
     found = run(entry, tmp_path / "run", sizes=sizes)
     assert found == run(entry, tmp_path / "whole", sizes=sizes)

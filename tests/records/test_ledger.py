@@ -36,7 +36,7 @@ def test_evaluations_come_back_as_they_were(path):
     read = Ledger(path)
     assert read.evaluations() == written
     assert read.evaluations("search") == written[1:]
-    assert read.config == {"task": "blobs"}
+    assert read.run.config == {"task": "blobs"}
 
 
 def test_samples(path):
@@ -59,18 +59,18 @@ def test_what_was_proposed_is_known_when_its_samples_are_forgotten(path):
     for step in (2, 0):
         ledger.drop_samples(step)
         assert ledger.proposed == 3
-    assert ledger.earlier_batch_sizes == ()
+    assert ledger.run.earlier_batch_sizes == ()
     ledger.change_batch_size(None, ahead=1)
     ledger.change_batch_size(8, ahead=1)
-    assert ledger.earlier_batch_sizes == ((5, None), (5, 8))
+    assert ledger.run.earlier_batch_sizes == ((5, None), (5, 8))
 
 
 @pytest.mark.parametrize("row", [1, [3], [3, 0], ["3", 4], [3, 4.0], [3, True], [None, 4]])
 def test_batch_sizes_that_are_none(path, row):
     ledger = Ledger(path, {})
-    ledger._set_about(batch_sizes=[[3, 4], row])
+    ledger.run.set_values(batch_sizes=[[3, 4], row])
     with pytest.raises(Damaged, match="its batch sizes are not pairs of the number of a proposal and a size"):
-        _ = ledger.earlier_batch_sizes
+        _ = ledger.run.earlier_batch_sizes
 
 
 def test_another_process_reads_while_one_writes(path):
@@ -129,10 +129,10 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 def test_versions_are_noted_when_they_change(path):
     ledger = Ledger(path, {})
-    assert ledger.versions == []
+    assert ledger.run.versions == []
     for versions in ({"numpy": "1"}, {"numpy": "1"}, {"numpy": "2"}):
-        ledger.add_versions(versions)
-    assert ledger.versions == [{"numpy": "1"}, {"numpy": "2"}]
+        ledger.run.add_versions(versions)
+    assert ledger.run.versions == [{"numpy": "1"}, {"numpy": "2"}]
 
 
 def test_failures_are_counted(path):
@@ -166,7 +166,7 @@ def test_an_old_ledger_is_read_as_it_is(path, version):
         assert (evaluation.schedule, evaluation.weight_decay, evaluation.training_setting) == ("constant", 0.0, "")
         assert (evaluation.steps, evaluation.sweep_reward, evaluation.alike) == (0, 0.0, False)
         assert [(sample.reward, sample.alike) for sample in ledger.samples()] == [(0.5, False)]
-        assert (ledger.fresh_evaluations(), ledger.descent, ledger.count_alike()) == ({}, None, {})
+        assert (ledger.fresh_evaluations(), ledger.run.descent, ledger.count_alike()) == ({}, None, {})
         assert ledger.counts()["trained"] == 1 and ledger.count_steps()["the search"] == 0
         ledger.check_pages()
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
@@ -185,13 +185,13 @@ def test_an_old_ledger_goes_on_as_a_new_one(path, version):
         ledger.add_evaluation(new, "search")
         ledger.add_samples(1, [new, dataclasses.replace(new, rule=RULES[2], alike=True)])
         ledger.add_fresh(dataclasses.replace(new, curves=CURVES))
-        ledger.set_descent(fakes.FakeEvaluator().record_descent(RULES[0]))
+        ledger.run.set_descent(fakes.FakeEvaluator().record_descent(RULES[0]))
     for read_only in (True, False):
         with contextlib.closing(Ledger(path, read_only=read_only)) as ledger:
             assert ledger.evaluations() == [*before, new]
             assert ledger.steps == 2 and ledger.counts()["alike"] == 1
             assert ledger.fresh_evaluations() == {new.key: dataclasses.replace(new, curves=CURVES)}
-            assert ledger.descent.steps == 5
+            assert ledger.run.descent.steps == 5
     with contextlib.closing(sqlite3.connect(path)) as db:
         assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
 

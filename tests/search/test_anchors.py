@@ -110,7 +110,7 @@ def test_they_may_fail(ledger):
 
     with pytest.raises(TaskFailed, match="cannot be measured on all tasks: OSError: the cable fell out"):
         open_anchors(InProcess(Failing("a")), ledger, ["a"])
-    assert ledger.anchors == []
+    assert ledger.run.anchors == []
 
 
 def test_those_of_other_tasks_are_none(ledger):
@@ -142,4 +142,4 @@ def test_damaged_anchors(ledger, change):
     with ledger._db as db:
         set_anchors(db, change)
     with pytest.raises(Damaged, match=r"anchors|evaluation of"):
-        _ = ledger.anchors
+        _ = ledger.run.anchors

@@ -28,7 +28,7 @@ def test_it_is_searched_and_goes_on(tmp_path, trains_nothing, monkeypatch, capsy
     assert "over composed forms (32,400 strings)" in capsys.readouterr().out
     assert command.main(["--resume", str(out), "--budget", "35"]) == 0
     with contextlib.closing(Ledger(out / "ledger.sqlite", read_only=True)) as ledger:
-        assert ledger.counts()["trained"] == 35 and ledger.config["depth"] is None
+        assert ledger.counts()["trained"] == 35 and ledger.run.config["depth"] is None
         assert all(ComposedSpace().embed(sample.rule) for sample in ledger.samples())
     assert command.main(["--check", str(out)]) == 0
     assert "over composed, task" in overview.describe(run.read(out).config)

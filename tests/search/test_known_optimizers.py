@@ -30,7 +30,7 @@ def start(out, *flags):
 
 def measured(out):
     with contextlib.closing(Ledger(out / "ledger.sqlite", read_only=True)) as ledger:
-        return [e.rule.formula() for e in ledger.evaluations("baseline")], ledger.config.get("baselines")
+        return [e.rule.formula() for e in ledger.evaluations("baseline")], ledger.run.config.get("baselines")
 
 
 def names_shown(out):

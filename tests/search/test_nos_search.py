@@ -35,7 +35,7 @@ def test_a_search_from_beginning_to_end(run, capfd):
     ledger = Ledger(run / "ledger.sqlite", read_only=True)
     assert len(ledger.evaluations("search")) == 12
     assert len(ledger.evaluations("baseline")) == len(KNOWN_OPTIMIZERS) >= 6
-    assert ledger.config["algorithm"] == "evolution"
+    assert ledger.run.config["algorithm"] == "evolution"
     fresh = ledger.fresh_evaluations()
     assert len(fresh) > len(KNOWN_OPTIMIZERS) and {e.seeds for e in fresh.values()} == {(1000, 1001)}
     assert ledger.count_steps()["fresh seeds"] == sum(e.steps for e in fresh.values()) > 0
@@ -52,7 +52,7 @@ def test_fresh_seeds_do_not_become_fewer(run, capfd):
     told = "argument --fresh_seeds: must be at least 2, with which "
     assert told in capfd.readouterr().err
     with contextlib.closing(Ledger(run / "ledger.sqlite", read_only=True)) as ledger:
-        assert ledger.config["fresh_seeds"] == 2
+        assert ledger.run.config["fresh_seeds"] == 2
 
 
 @ONCE
@@ -77,7 +77,7 @@ def test_a_whole_space_needs_no_budget(tmp_path, capfd, trains_nothing):
     out = tmp_path / "run"
     assert command.main([*TINY, "--algorithm", "exhaustive", "--out", str(out)]) == 0
     ledger = Ledger(out / "ledger.sqlite", read_only=True)
-    assert ledger.config["budget"] is None
+    assert ledger.run.config["budget"] is None
     assert ledger.counts()["sampled"] == search_space("signs", 1).size
     captured = capfd.readouterr()
     assert captured.out.startswith("Exhaustive search over signs")
@@ -142,7 +142,7 @@ def test_without_tf_agents(tmp_path, capfd, monkeypatch, trains_nothing):
     first, second, *_ = capfd.readouterr().out.splitlines()
     assert first.startswith("Local search, because guided needs TF-Agents: pip install ")
     assert second.startswith("Local search over signs")
-    assert Ledger(out / "ledger.sqlite", read_only=True).config["algorithm"] == "local"
+    assert Ledger(out / "ledger.sqlite", read_only=True).run.config["algorithm"] == "local"
 
 
 @ONCE

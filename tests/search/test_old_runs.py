@@ -135,5 +135,5 @@ def test_a_run_without_a_budget_of_rules_goes_on(tmp_path, trains_nothing, monke
     begin = ["--task", "digits", "--space", "signs", "--depth", "1", "--algorithm", "random", "--cache", "none"]
     assert command.main([*begin, *more, "--out", str(tmp_path / "run")]) == 0
     with contextlib.closing(Ledger(tmp_path / "run" / "ledger.sqlite")) as ledger:
-        ledger.set_config({**ledger.config, "budget": None})
+        ledger.run.set_config({**ledger.run.config, "budget": None})
     assert command.main(["--resume", str(tmp_path / "run"), "--fresh_seeds", "10"]) == 0

@@ -103,7 +103,7 @@ def test_a_shipped_task_is_not_looked_at(tmp_path, monkeypatch):
     monkeypatch.setattr(Describer, "__call__", None)
     assert command.main([*FLAGS, "--cache", "none", "--out", str(tmp_path / "run")]) == 0
     with contextlib.closing(Ledger(tmp_path / "run" / "ledger.sqlite", read_only=True)) as ledger:
-        assert ledger.fingerprint is None
+        assert ledger.run.fingerprint is None
 
 
 def test_a_run_goes_on_with_its_own_task_only(mine, capfd, looks):
@@ -140,7 +140,7 @@ def test_a_run_without_a_fingerprint(mine):
     mine.write(MODULE.replace("Dense(1)", "Dense(1, use_bias=False)"))
     assert command.main(["--resume", "run"]) == 0
     with contextlib.closing(Ledger(Path("run") / "ledger.sqlite", read_only=True)) as ledger:
-        assert ledger.fingerprint is not None
+        assert ledger.run.fingerprint is not None
 
 
 @pytest.mark.parametrize("text", ["{}", "[]", "{", '{"code": 1, "data": {}, "untrained": 1}'])

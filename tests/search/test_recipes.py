@@ -53,7 +53,7 @@ def refused(capfd, *words):
 
 def read_config(out):
     with contextlib.closing(Ledger(out / "ledger.sqlite", read_only=True)) as ledger:
-        return ledger.config
+        return ledger.run.config
 
 
 def _as_given(value):

@@ -58,8 +58,8 @@ def out(tmp_path, tmp_path_factory):
 def test_what_is_recorded(out, capfd):
     with ledger_of(out) as ledger:
         found, known = ledger.evaluations("search"), ledger.evaluations("baseline")
-        assert ledger.config["task"] == ["digits", "digits_mlp"]
-        sgd, adam = ledger.anchors
+        assert ledger.run.config["task"] == ["digits", "digits_mlp"]
+        sgd, adam = ledger.run.anchors
         fresh = ledger.fresh_evaluations()
     assert {e.rule.formula(): e.reward for e in known if e.rule.formula() in ("g", "Adam")} == {"g": 0.0, "Adam": 1.0}
     assert [len(e.parts) for e in known] == [2, 2, 2, 2] and max(e.reward for e in found) > 1.0
@@ -112,7 +112,7 @@ def test_what_is_resumed_is_as_if_never_stopped(tmp_path, out):
     assert search(tmp_path / "short", "--budget", "5", "--fresh_seeds", "0") == 0
     assert command.main(["--resume", str(tmp_path / "short"), "--budget", "8", "--fresh_seeds", "2"]) == 0
     with ledger_of(out) as one, ledger_of(tmp_path / "short") as other:
-        assert one.samples() == other.samples() and one.anchors == other.anchors
+        assert one.samples() == other.samples() and one.run.anchors == other.run.anchors
         assert one.evaluations() == other.evaluations() and one.fresh_evaluations() == other.fresh_evaluations()
 
 
@@ -139,7 +139,7 @@ def test_another_search_takes_them_from_the_cache(tmp_path):
 def test_the_order_of_names_is_that_of_the_columns_unless_one_is_cheaper(tmp_path):
     assert search(tmp_path / "run", tasks=["--task", "digits_mlp", "digits"]) == 0
     with ledger_of(tmp_path / "run") as ledger:
-        assert [part.task for part in ledger.anchors[0].parts] == ["digits_mlp", "digits"]
+        assert [part.task for part in ledger.run.anchors[0].parts] == ["digits_mlp", "digits"]
 
 
 def test_a_directory_is_named_after_all_tasks(tmp_path, monkeypatch):
@@ -168,7 +168,7 @@ def test_flags_that_do_not_go_together(flags, message, tmp_path, capfd):
 def test_a_single_task_needs_no_sgd(tmp_path):
     assert search(tmp_path / "run", "--baselines", "lion", tasks=["--task", "digits"]) == 0
     with ledger_of(tmp_path / "run") as ledger:
-        assert ledger.anchors == [] and not any(e.parts for e in ledger.evaluations())
+        assert ledger.run.anchors == [] and not any(e.parts for e in ledger.evaluations())
 
 
 def test_all_are_described(capfd):

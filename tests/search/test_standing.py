@@ -172,7 +172,7 @@ class Failing(fakes.FakeEvaluator):
 
 
 def test_a_task_whose_first_gradients_tell_nothing(ledger):
-    assert open_behaviours(InProcess(NothingFinite()), ledger) is None and ledger.descent is None
+    assert open_behaviours(InProcess(NothingFinite()), ledger) is None and ledger.run.descent is None
 
 
 def test_a_task_whose_gradients_cannot_be_recorded(ledger):

@@ -101,7 +101,7 @@ def there(tmp_path, monkeypatch, trains_nothing):
 
 def starts(out):
     with contextlib.closing(Ledger(out / "ledger.sqlite", read_only=True)) as ledger:
-        return ledger.start
+        return ledger.run.start
 
 
 def test_a_run_keeps_its_start_whatever_becomes_of_the_file(there, capfd):
@@ -129,9 +129,9 @@ def test_a_run_that_knows_no_start_has_none(there):
     assert command.main([*FLAGS, "--start", "none", "--out", "run"]) == 0
     before = found(there / "run")
     with contextlib.closing(Ledger(there / "run" / "ledger.sqlite")) as ledger:
-        assert ledger.start == []
-        recorded = {name: value for name, value in ledger.config.items() if name != "start"}
-        ledger.set_config({**recorded, "budget": 6})
+        assert ledger.run.start == []
+        recorded = {name: value for name, value in ledger.run.config.items() if name != "start"}
+        ledger.run.set_config({**recorded, "budget": 6})
     assert complete(SearchConfig, recorded)["start"] == ("none",)
     assert command.main(["--resume", "run", "--budget", "12"]) == 0
     assert found(there / "run") == before
@@ -141,7 +141,7 @@ def test_a_run_that_knows_no_start_has_none(there):
 def test_a_start_that_is_damaged(there, start, capfd):
     assert command.main([*FLAGS, "--start", "m", "--out", "run", "--budget", "1"]) == 0
     with contextlib.closing(Ledger(there / "run" / "ledger.sqlite")) as ledger:
-        ledger._set_about(start=start)
+        ledger.run.set_values(start=start)
     assert command.main(["--check", "run"]) == 1
     with pytest.raises(SystemExit):
         command.main(["--resume", "run", "--budget", "2"])

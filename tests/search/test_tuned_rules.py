@@ -94,7 +94,7 @@ def test_a_search_that_starts_from_it_begins_with_what_was_tuned(run, tmp_path, 
     with contextlib.closing(Ledger(tmp_path / "next" / "ledger.sqlite", read_only=True)) as ledger:
         first = ledger.tunings()[0]
         again = next(e for e in ledger.evaluations("tuned") if e.key == first.key)
-        assert ledger.start == starts and not first.trials
+        assert ledger.run.start == starts and not first.trials
     assert (again.rule, again.learning_rate, again.schedule) == (best.rule, best.learning_rate, best.schedule)
     assert command.main([*flags, "--constants", "0", "--out", str(tmp_path / "untuned")]) == 0
     with contextlib.closing(Ledger(tmp_path / "untuned" / "ledger.sqlite", read_only=True)) as ledger:

@@ -218,7 +218,7 @@ def test_a_task_that_is_not_here_is_told_with_what_to_do(received, tmp_path, mon
 def test_its_cache_is_not_opened(run, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     with ledger_of(run) as ledger:
-        ledger.set_config({**ledger.config, "cache": "their_cache.sqlite"})
+        ledger.run.set_config({**ledger.run.config, "cache": "their_cache.sqlite"})
     run.rename(tmp_path / "mine")
     assert command.main(["--resume", "mine"]) == 0
     assert "--cache is runs/cache.sqlite, not their_cache.sqlite as recorded" in capfd.readouterr().err

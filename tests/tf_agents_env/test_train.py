@@ -16,14 +16,14 @@ def test_guided_ppo_is_the_default(tmp_path, trains_nothing):
     """In tests/test_readme.py its rules are trained, by a worker."""
     out = tmp_path / "run"
     assert train.main([*TINY, "--budget", "25", "--out", str(out)]) == 0
-    assert Ledger(out / "ledger.sqlite", read_only=True).config["algorithm"] == "guided"
+    assert Ledger(out / "ledger.sqlite", read_only=True).run.config["algorithm"] == "guided"
     assert list((out / "controller").glob("ckpt-*.index"))
 
 
 def test_the_papers_controller_is_the_default_of_the_papers_preset(tmp_path, capfd, trains_nothing):
     out = tmp_path / "run"
     assert train.main([*TINY, "--preset", "paper", "--budget", "5", "--out", str(out)]) == 0
-    assert Ledger(out / "ledger.sqlite", read_only=True).config["algorithm"] == "ppo"
+    assert Ledger(out / "ledger.sqlite", read_only=True).run.config["algorithm"] == "ppo"
     assert capfd.readouterr().out.startswith("PPO (paper) over signs")
 
 

@@ -102,6 +102,6 @@ def test_asynchronous(tmp_path, trains_nothing):
     flags = [*TINY, "--task", "digits_mlp", "--depth", "2", "--async", "--budget", "30", "--out", str(out)]
     assert command.main(flags) == 0
     ledger = Ledger(out / "ledger.sqlite", read_only=True)
-    assert ledger.config["asynchronous"] and ledger.counts()["trained"] == 30
-    assert ledger.versions[0]["python"]
+    assert ledger.run.config["asynchronous"] and ledger.counts()["trained"] == 30
+    assert ledger.run.versions[0]["python"]
     assert {e.status for e in ledger.evaluations()} == {"ok"}

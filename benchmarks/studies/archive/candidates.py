@@ -69,7 +69,7 @@ def read_searches(directories: Sequence[pathlib.Path], top: int) -> list[Searche
 
 def _read(directory, top):
     with contextlib.closing(Ledger(directory / LEDGER, read_only=True, kind=SEARCH)) as ledger:
-        config, steps = ledger.config, sum(ledger.count_steps().values())
+        config, steps = ledger.run.config, sum(ledger.count_steps().values())
         forms = {e.key: e.rule for e in ledger.evaluations("search")}
     task = config["task"]
     if not isinstance(task, str):
