@@ -3,6 +3,7 @@
 This module is outside of the package, because importing anything in the package imports Keras and its backend.
 """
 
+import contextlib
 import importlib
 import importlib.metadata
 import os
@@ -102,5 +103,8 @@ def list_commands() -> int:
         return 2
     width = max(map(len, COMMANDS))
     lines = [f"  {name:{width}}  {one.purpose}" for name, one in COMMANDS.items()]
-    print("\n".join([*lines, "", "More on each: nos-search --help"]))
+    with contextlib.suppress(BrokenPipeError):  # whoever reads may stop early, as `head` does
+        print("\n".join([*lines, "", "More on each: nos-search --help"]), flush=True)
+        return 0
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes it again at its end
     return 0

@@ -70,7 +70,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     try:
         command = load_command(name)
     except ImportError as error:
-        Parser(f"{PROG} {name}").error(f'{error}. To install what it needs: pip install -e ".[search,benchmarks]"')
+        Parser(f"{PROG} {name}").error(f'{error}. To install what it needs: pip install -e ".[tf-agents,benchmarks]"')
     p = build_parser(f"{PROG} {name}", command.title, command.config)
     given = vars(p.parse_args(words))
     kept = "Finished work is kept"

@@ -25,6 +25,11 @@ class Moved(RuntimeError):
         super().__init__(message)
         self.place = place
 
+    @property
+    def kept(self) -> str:
+        """A sentence on what is left of the measurements."""
+        return f"What was measured is kept {'there' if self.place else 'in it, if it was moved'}."
+
 
 class FileLock:
     """Holds a file until it is closed or the process ends, for whatever reason.

@@ -58,6 +58,9 @@ def test_another_process_holds_it_until_it_is_killed(file, names):
     FileLock(file).close()
 
 
+MAYBE = "in it, if it was moved"
+
+
 def test_what_is_moved_is_found(file, tmp_path):
     lock = FileLock(file)
     lock.require_in_place()
@@ -66,6 +69,7 @@ def test_what_is_moved_is_found(file, tmp_path):
         with pytest.raises(Moved, match="file was moved") as moved:
             lock.require_in_place()
         assert moved.value.place in (tmp_path / "elsewhere", None)  # None where nobody can say
+        assert moved.value.kept == f"What was measured is kept {'there' if moved.value.place else MAYBE}."
         file.write_text("another")
     file.unlink()
     (tmp_path / "elsewhere").rename(file)
@@ -73,7 +77,7 @@ def test_what_is_moved_is_found(file, tmp_path):
     file.unlink()
     with pytest.raises(Moved, match="was moved or deleted") as moved:
         lock.require_in_place()
-    assert moved.value.place is None
+    assert moved.value.place is None and moved.value.kept == f"What was measured is kept {MAYBE}."
     lock.close()
 
 

@@ -2,6 +2,7 @@
 
 import configparser
 import importlib
+import os
 import pathlib
 import re
 import signal
@@ -71,6 +72,15 @@ def test_nos_lists_them(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["nos", "--version"])
     assert nos_commands.list_commands() == 0
     assert re.fullmatch(r"neural-optimizer-search \d+\.\d+.*\n", capsys.readouterr().out)
+
+
+def test_a_reader_of_nos_may_stop_early():
+    reading, writing = os.pipe()
+    os.close(reading)
+    words = [sys.executable, "-c", "import nos_commands as it, sys; sys.exit(it.list_commands())"]
+    done = subprocess.run(words, cwd=ROOT, stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def main():

@@ -151,5 +151,6 @@ def _read_contenders(texts: Sequence[str], schedule: str) -> dict[str, Contender
     try:
         found = [read_contender(text, schedule) for text in texts]
     except ValueError as error:
-        raise ValueError(f"argument --optimizers: {error}") from None
+        # The lines after the first one point at a place in a formula; a command's error is one line.
+        raise ValueError(f"argument --optimizers: {str(error).splitlines()[0]}") from None
     return {str(one): one for one in found}

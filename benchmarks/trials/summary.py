@@ -77,7 +77,10 @@ def make_table(experiment: Experiment, figures: Figures) -> str:
     head = ["optimizer", "rate", *(heading for heading, _ in columns.values())]
     head += [f"paper: {columns[key][0]}" for key in paper]
     head += ["steps to Adam's worst", "speed-up", "diverged"]
-    rows = [_make_row(experiment, name, row, paper) for name, row in figures.items()]
+    rows = [
+        [cell.replace("|", r"\|") for cell in _make_row(experiment, name, row, paper)]  # a formula may have |v|
+        for name, row in figures.items()
+    ]
     widths = [max(len(line[i]) for line in (head, *rows)) for i in range(len(head))]
     lines = [head, ["-" * width for width in widths], *rows]
     return "\n".join("| " + " | ".join(x.ljust(w) for x, w in zip(line, widths)) + " |" for line in lines)

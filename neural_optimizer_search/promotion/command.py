@@ -59,6 +59,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     asked.check_task(p)
     _check_rungs(p, asked)
     run = Path(asked.run)
+    if run.is_file():
+        p.error(f"argument RUN: must be the directory of a run. Received: {quote(run)}, which is a file.")
     out = given.get("out") or run / f"promoted-{asked.task.replace(':', '.')}"
     promotion = _begin(p, asked, run, out, given)
     again = flags.command("nos-promote", PromotionConfig, given) + (f" --out {quote(out)}" if "out" in given else "")
@@ -76,7 +78,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     except ChangedTask as error:
         p.error(f"argument --task: {error}")
     except Moved as error:
-        print(f"\nnos-promote: {error} What was measured is kept there.", file=sys.stderr)
+        print(f"\nnos-promote: {error} {error.kept}", file=sys.stderr)
         return 1
     return 0
 

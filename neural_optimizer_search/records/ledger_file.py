@@ -145,7 +145,8 @@ def check_pages(db: sqlite3.Connection) -> None:
     """Has SQLite check the whole file, which takes as long as reading it; raises `Damaged`."""
     ((found,), *_) = sqlite_files.read_rows(db, "PRAGMA integrity_check")
     if found != "ok":
-        raise Damaged(f"it is damaged: {found.splitlines()[0]:.200}.")
+        told = [line for line in found.splitlines() if not line.startswith("***")] or [found]
+        raise Damaged(f"SQLite finds damage in it: {told[0]:.200}.")
 
 
 def check_rows(db: sqlite3.Connection) -> None:

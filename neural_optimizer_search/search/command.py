@@ -40,7 +40,7 @@ from neural_optimizer_search.search.alike import open_behaviours
 from neural_optimizer_search.search.anchors import describe_scales, open_anchors
 from neural_optimizer_search.search.batch_sizes import BatchSizes
 from neural_optimizer_search.search.checking import check_run
-from neural_optimizer_search.search.config import NO_CACHE, RunConfig, SearchConfig, choose_defaults
+from neural_optimizer_search.search.config import NO_CACHE, RunConfig, SearchConfig, check_given, choose_defaults
 from neural_optimizer_search.search.constants import Rounds, describe_no_round
 from neural_optimizer_search.search.cost import describe_cost, make_plan
 from neural_optimizer_search.search.description_table import Described, describe_duration, format_tables
@@ -101,6 +101,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         whole, sentence = check_run(given["check"])
         print(sentence)
         return 0 if whole else 1
+    check_given(p, given)
     given = follow_recipe(p, given)
     if given.get("describe"):
         return _describe(p, given)
@@ -125,7 +126,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         p.error(f"argument --resume: {out} is damaged: {error}")
     except Moved as error:
         where = f" Go on with: nos-search --resume {quote(error.place.parent)}" if error.place else ""
-        print(f"nos-search: {error} What was measured is kept there.{where}", file=sys.stderr)
+        print(f"nos-search: {error} {error.kept}{where}", file=sys.stderr)
         return 1
     except tf.errors.OpError as error:  # from a file, such as TensorBoard's
         raise OSError(describe_error(error)) from error

@@ -332,6 +332,15 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         self._check_space(p)
 
 
+def check_given(p: Parser, given: Mapping[str, Any]) -> None:
+    """Ends the command if one given flag makes another meaningless, which the defaults of both would hide."""
+    if given.get("asynchronous") and "pipeline" in given:
+        p.error(
+            "argument --pipeline: not allowed with --async, which learns from whichever batch is finished first. "
+            f"Received: {given['pipeline']}. Leave one of them out."
+        )
+
+
 def choose_defaults(given: Mapping[str, Any], entry: AlgorithmEntry) -> dict[str, Any]:
     """The defaults that replace those of `SearchConfig`, depending on the given flags."""
     another_limit = given.keys() & {"steps", "minutes", "patience"}
@@ -368,7 +377,9 @@ class RunConfig:
         recorded=False,
     )
     describe: bool = flag(
-        False, "only say what would be trained, and how long it would take; nothing is written", recorded=False
+        False,
+        "only say what would be trained, and how long it would take; nothing is written but data that are downloaded",
+        recorded=False,
     )
     changed_task: bool = flag(
         False,

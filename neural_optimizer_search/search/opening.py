@@ -135,12 +135,16 @@ def open_old(p: Parser, given: Mapping[str, Any]) -> OpenSearch:
     except (ValueError, sqlite3.Error) as error:
         p.error(f"argument --resume: {out} is not a run: {error}")
     try:
+        ledger.check_pages()  # before anything is written to it
         config = _read_config(p, given, out, ledger)
         ledger.run.set_config(record(config))
         return OpenSearch(config, out, ledger)
     except Moved as error:
         ledger.close()
         p.error(f"argument --resume: {error}")
+    except Damaged as error:
+        ledger.close()
+        p.error(f"argument --resume: {out} is damaged: {error}")
     except sqlite3.OperationalError as error:
         ledger.close()
         p.error(f"argument --resume: {out} cannot be written now: {error}. It is intact; fix that, and try again.")

@@ -1,5 +1,6 @@
 """`cifar10`: the paper's task, the images of CIFAR-10 through `tensorflow_datasets`."""
 
+import glob
 import os
 from typing import Optional
 
@@ -11,19 +12,33 @@ from neural_optimizer_search.tasks.protocol import DECADES, Protocol, Racing
 from neural_optimizer_search.tasks.small_networks import ConvNet
 
 
+def is_held_by(data_dir: str) -> bool:
+    """Whether a `tensorflow_datasets` directory has CIFAR-10. A download that was stopped leaves a part of it."""
+    return bool(glob.glob(os.path.join(glob.escape(data_dir), "cifar10", "*", "dataset_info.json")))
+
+
 def load(data_dir: Optional[str] = None, split: str = "train") -> Examples:
     """Reads CIFAR-10 from a `tensorflow_datasets` directory; without one, downloads it (162 MiB) to the default.
 
     Raises:
       FileNotFoundError: If `data_dir` is given and does not contain CIFAR-10.
+      OSError: If it cannot be downloaded.
     """
-    if data_dir is not None and not os.path.isdir(os.path.join(data_dir, "cifar10")):
+    if data_dir is not None and not is_held_by(data_dir):
         raise FileNotFoundError(
             f"--data_dir must be a tensorflow_datasets directory that holds cifar10. Received: {data_dir!r}, "
             "which does not. Leave the flag out to download CIFAR-10 (162 MiB) to ~/tensorflow_datasets."
         )
     tfds = import_package("tensorflow_datasets", "datasets", "the task cifar10")
-    part = tfds.load("cifar10", split=split, data_dir=data_dir, batch_size=-1, download=data_dir is None)
+    try:
+        part = tfds.load("cifar10", split=split, data_dir=data_dir, batch_size=-1, download=data_dir is None)
+    except OSError as error:  # of a download, those of requests are among them
+        if data_dir is not None:
+            raise
+        raise OSError(
+            f"CIFAR-10 is not in ~/tensorflow_datasets and cannot be downloaded ({type(error).__name__}). Give "
+            "--data_dir DIR, a tensorflow_datasets directory that holds cifar10."
+        ) from error
     return Examples(np.asarray(part["image"]), np.asarray(part["label"], np.int32))
 
 

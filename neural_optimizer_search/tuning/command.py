@@ -81,7 +81,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     except ChangedTask as error:
         p.error(f"argument --resume: {error}")
     except Moved as error:
-        print(f"nos-tune: {error} What was measured is kept there.", file=sys.stderr)
+        print(f"nos-tune: {error} {error.kept}", file=sys.stderr)
         return 1
     finally:
         file.close()

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
 from neural_optimizer_search.command_line import import_package
@@ -23,6 +23,7 @@ from neural_optimizer_search.workers.placement import (
     HIDDEN,
     ONE_THREAD,
     VISIBLE,
+    Misplaced,
     Share,
     Wanted,
     find_gpus,
@@ -191,6 +192,30 @@ def _make_evaluator(task, protocol, data_dir, share):
     return make_evaluator(task, protocol, data_dir, share)
 
 
+def count_places(cpus: Sequence[int], wanted: Wanted) -> int:
+    """The number of workers that fit on the nodes of a cluster at the same time.
+
+    Args:
+      cpus: The CPUs of each node.
+      wanted: Resources of the workers.
+
+    Raises:
+      Misplaced: If no node can ever hold a worker.
+    """
+    most = max(cpus, default=0)
+    if not most:
+        raise Misplaced(
+            "argument --ray_address: must be a cluster with CPUs. No node there has any. Wait until its nodes have "
+            "joined, or start one: ray start --address ..."
+        )
+    if wanted.threads > most:
+        raise Misplaced(
+            f"argument --threads_per_worker: must be at most {most}, the CPUs of the cluster's largest node. "
+            f"Received: {wanted.threads}."
+        )
+    return sum(count // wanted.threads for count in cpus)
+
+
 @contextlib.contextmanager
 def ray_executor(
     task: Task,
@@ -218,11 +243,14 @@ def ray_executor(
     gpus = 0 if address else len(find_gpus())
     with start_ray(sum(share.threads for share in here) or None, address, gpus) as ray:
         has = ray.cluster_resources()
-        placed = place(wanted, int(has["CPU"]), [None] * int(has.get("GPU", 0)))
+        cpus = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
+        room = count_places(cpus, wanted)
+        placed = place(wanted, sum(cpus), [None] * int(has.get("GPU", 0)))
         crew = [
             RayWorker(ray, MeasuringWorker, functools.partial(make, share), share=share, environment=paths)
             for share in placed.shares
         ]
-        with WorkerPool(crew, f"{placed}, run by Ray") as pool:
+        told = "" if room >= len(crew) else f"; its nodes have CPUs for {room} of them, and the others wait"
+        with WorkerPool(crew, f"{placed}, run by Ray{told}") as pool:
             pool.start_timeout = None  # others may occupy the cluster for long
             yield pool

@@ -167,7 +167,7 @@ def test_documents_show_what_was_measured(outcomes, tmp_path):
     assert chances == [
         f"{report.compare(outcomes, task, 'optuna', 480).probability:.2f}" for task in ("images", "table", "capitals")
     ]
-    assert gains.startswith("| AdamW's error that is gone | +") and gains.endswith("|  |")
+    assert gains.startswith("| part of AdamW's error that it removes | +") and gains.endswith("|  |")
     said = markdown.write_result(read, 480)
     assert "better on 1 of 3 models, level on 1, and worse on 1 (3 outer seeds" in said
 

@@ -140,6 +140,8 @@ def test_the_table_says_what_the_trials_gave(tmp_path):
     assert (sgd["reached"], sgd["steps"], sgd["speed_up"]) == (2, 10, 1.0)
     assert "| `g@constant`    | 0.1  " in make_table(Experiment, found)
     assert "0.98 ± 0.01 | 0.50 " in make_table(Experiment, found)
+    named = {"g / |v|@constant": next(iter(found.values()))}
+    assert r"| `g / \|v\|@constant` |" in make_table(Experiment, named)  # a cell of Markdown ends at a plain |
 
 
 def test_a_picture_of_what_the_records_lack_is_left_out(tmp_path):

@@ -65,6 +65,11 @@ def test_no_such_run(tmp_path, capfd):
     assert not (tmp_path / "none").exists()
 
 
+def test_a_file_of_a_run(run, capfd):
+    message = "argument RUN: must be the directory of a run. Received: .*ledger.sqlite, which is a file."
+    assert_refused([str(run / LEDGER), *SMALL], message, capfd)
+
+
 def test_a_run_that_is_no_database(run, capfd):
     (run / LEDGER).write_text("not a database at all, " * 100)
     assert_refused(

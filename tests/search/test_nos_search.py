@@ -106,6 +106,10 @@ def test_a_whole_space_needs_no_budget(tmp_path, capfd, trains_nothing):
             ["--algorithm", "exhaustive", "--batch_size", "5"],
             "argument --batch_size: not allowed with --algorithm exhaustive, whose batches have a size of their own.",
         ),
+        (
+            ["--async", "--pipeline", "2"],
+            "argument --pipeline: not allowed with --async, which learns from whichever batch is finished first. ",
+        ),
         (["--seed", "-1"], "argument --seed: must be a whole number from 0 to 2147483647. Received: -1."),
         (["--ray_address", "auto"], "argument --ray_address: needs --executor ray"),
         (["--nonsense"], "argument --nonsense: there is no such flag. To see all arguments: nos-search --help"),

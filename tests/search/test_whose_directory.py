@@ -315,6 +315,21 @@ def test_a_run_that_is_not_whole(run, statement, message, capfd):
     assert code == 1 and message in line
 
 
+def test_a_run_with_damaged_pages_is_refused_before_it_goes_on(run, capfd):
+    ledger = run / "ledger.sqlite"
+    whole = ledger.read_bytes()
+    page = int.from_bytes(whole[16:18], "big")  # its size: SQLite's file format, section 1.3
+    ledger.write_bytes(whole[:-page] + b"\xff" * page)
+    kept = ledger.read_bytes()
+    with pytest.raises(SystemExit):
+        command.main(["--resume", str(run), "--budget", "100"])
+    shown = capfd.readouterr()
+    assert "is damaged: " in shown.err and "\n" not in shown.err.strip() and shown.out == ""
+    assert ledger.read_bytes() == kept
+    code, line = check(run, capfd)
+    assert code == 1 and "***" not in line
+
+
 def test_rules_of_other_seeds_are_not_compared(run, capfd):
     with sqlite3.connect(run / "ledger.sqlite") as db:
         db.execute("UPDATE evaluations SET rewards = '[0.1, 0.2]' WHERE rowid = 1")

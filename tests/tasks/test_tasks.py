@@ -94,7 +94,7 @@ def test_mlp():
 
 
 @pytest.mark.skipif(
-    not os.path.isdir(os.path.join(CIFAR10_DIR, "cifar10")),
+    not cifar10.is_held_by(CIFAR10_DIR),
     reason="no CIFAR-10: set NOS_DATA_DIR to a tensorflow_datasets directory",
 )
 def test_cifar10_reads_real_images():
@@ -115,6 +115,20 @@ def test_cifar10_without_data(tmp_path):
     pytest.importorskip("tensorflow_datasets")
     with pytest.raises(FileNotFoundError, match=r"--data_dir must be .* holds cifar10\. Received: .*162 MiB"):
         cifar10.load(str(tmp_path))
+    (tmp_path / "cifar10" / "3.0.2").mkdir(parents=True)  # what a download leaves that was stopped
+    with pytest.raises(FileNotFoundError, match="--data_dir must be"):
+        cifar10.load(str(tmp_path))
+
+
+def test_cifar10_that_cannot_be_downloaded(monkeypatch):
+    tfds = pytest.importorskip("tensorflow_datasets")
+
+    def fail(*arguments, **named):
+        raise ConnectionError("no route to the host")
+
+    monkeypatch.setattr(tfds, "load", fail)
+    with pytest.raises(OSError, match=r"cannot be downloaded \(ConnectionError\)\. Give --data_dir DIR, "):
+        cifar10.load()
 
 
 def test_the_wide_resnet_is_measured_on_the_images_of_cifar10():

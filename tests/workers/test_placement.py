@@ -26,7 +26,7 @@ from neural_optimizer_search.workers.placement import (
     place,
 )
 from neural_optimizer_search.workers.process_workers import ProcessWorker, process_executor
-from neural_optimizer_search.workers.ray_workers import ray_executor
+from neural_optimizer_search.workers.ray_workers import count_places, ray_executor
 
 pytestmark = pytest.mark.once
 
@@ -226,3 +226,12 @@ def test_what_a_process_was_started_with_stays_its_own(monkeypatch):
     expected = [dict(gpu=gpu or before.get(VISIBLE), openmp="3", threads=0) for gpu in gpus]
     assert reports == expected  # this worker takes no share, and TensorFlow says 0 for as many threads as it likes
     assert dict(os.environ) == before
+
+
+def test_what_the_nodes_of_a_cluster_have_room_for():
+    assert count_places([2, 3], Wanted(threads=1)) == 5 and count_places([2, 3, 0], Wanted(threads=2)) == 2
+    with pytest.raises(Misplaced, match=r"argument --threads_per_worker: must be at most 3, .* Received: 4\."):
+        count_places([2, 3], Wanted(threads=4))
+    for nothing in ([], [0]):
+        with pytest.raises(Misplaced, match="argument --ray_address: must be a cluster with CPUs"):
+            count_places(nothing, Wanted())

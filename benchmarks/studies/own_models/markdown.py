@@ -37,7 +37,7 @@ def write_table(outcomes: Outcomes, trainings: int) -> str:
     gains = find_gains(outcomes, trainings)
     means = [_write_gain(gains.get(arm)) for arm in arms]
     if any(means):
-        rows.append(["AdamW's error that is gone", *means])
+        rows.append(["part of AdamW's error that it removes", *means])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 

@@ -28,7 +28,9 @@ def _draw_profile(gains, trainings, path):
         axes.plot(levels, find_profile(values, levels), label=arm, linewidth=2 if arm == "search" else 1.2)
     axes.axvline(0.0, color="gray", linewidth=0.7, linestyle="--")
     axes.annotate("tuned AdamW", (0.0, 0.02), fontsize=8, color="gray")
-    axes.set(xlabel="part of tuned AdamW's error that is gone", ylabel="share of runs that reach it", ylim=(0, 1.02))
+    axes.set(
+        xlabel="part of tuned AdamW's error that is removed", ylabel="share of runs that reach it", ylim=(0, 1.02)
+    )
     axes.set_title(f"Winners of {trainings} trainings on {len(next(iter(gains.values())))} models", fontsize=10)
     axes.legend(fontsize=8)
     save_figure(figure, path)

@@ -141,7 +141,7 @@ def summarize_tasks(outcomes: Outcomes, trainings: int) -> dict[str, Any]:
     tasks = _order(piece.task for piece in outcomes if piece.trainings == trainings)
     others = [arm for arm in _order(piece.arm for piece in outcomes) if arm not in (SEARCH, REFERENCE)]
     gains = find_gains(outcomes, trainings)
-    print(f"\nOver {len(tasks)} tasks, {trainings} trainings: the part of tuned AdamW's error that is gone")
+    print(f"\nOver {len(tasks)} tasks, {trainings} trainings: the part of tuned AdamW's error that is removed")
     print(f"{'':10s}{'interquartile mean':>28s}")
     iqm = {}
     for arm, by_task in gains.items():
