@@ -9,6 +9,7 @@ prints a table for each experiment, writes its plots, and updates the part of OU
 
 import os
 import pathlib
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 from benchmarks.commands.experiment import OUT
 from benchmarks.experiments import EXPERIMENTS, load_experiment
 from benchmarks.trials import pictures
+from benchmarks.trials.contenders import read_contender
 from benchmarks.trials.experiment import SCALES
 from benchmarks.trials.records import Records
 from benchmarks.trials.summary import make_table, summarize
@@ -91,7 +93,7 @@ def make_section(source: Source, records: Records, out: pathlib.Path) -> tuple[s
     seconds = sum(row["seconds"] for row in figures.values())
     parts = [
         f"### {experiment.TITLE}, scale `{source.scale}`" + (source.data and f", data `{source.data}`"),
-        f"```sh\n{_write_command(source, records.setting)}\n```",
+        f"```sh\n{write_command(source, records)}\n```",
         _describe_scale(experiment, source),
         make_table(experiment, figures),
         f"{len(records)} trainings of {seconds / len(records):.0f} s each on average, {seconds / 60:.0f} minutes of "
@@ -106,10 +108,16 @@ def _describe_scale(experiment, source):
     return told.get(source.scale, "") if not source.data else ""
 
 
-def _write_command(source, setting):
+def write_command(source: Source, records: Records) -> str:
+    """The command that makes the records; the contenders are among its words unless they are the scale's own."""
     words = [f"{COMMAND} {source.name} --scale {source.scale}"]
     if source.data:
-        words += ["--data_dir DATA", *(["--languages", *setting["languages"]] if "languages" in setting else ())]
+        languages = records.setting.get("languages", ())
+        words += ["--data_dir DATA", *(["--languages", *languages] if languages else ())]
+    sweep = load_experiment(source.name).SETTINGS[source.scale].sweep
+    own = {str(read_contender(text, sweep.schedule)) for text in sweep.contenders}
+    if set(records.contenders) != own:
+        words += ["--optimizers", *map(shlex.quote, records.contenders)]
     return " ".join(words)
 
 
