@@ -158,10 +158,10 @@ def _find_place(places):
 
 
 def _is_theirs(file):
-    if file.startswith(("<frozen ", "<__array_function__")) or "__autograph_generated_file" in file:
+    if file.startswith(("<frozen ", "<__array_function__", _THIS_PACKAGE)) or "__autograph_generated_file" in file:
         return False
     directories = os.path.normpath(file).split(os.sep)
     for before, package in zip(directories, directories[1:]):
         if before in _INSTALLED:
             return package not in _NOT_THEIRS
-    return not file.startswith((*_STANDARD_LIBRARY, _THIS_PACKAGE))
+    return not file.startswith(_STANDARD_LIBRARY)

@@ -1,5 +1,7 @@
 """What is told of an error in somebody's code: their words and line, whatever TensorFlow and Keras put around."""
 
+import importlib
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -156,3 +158,13 @@ def test_whose_error_it_is():
     below = caught.value.with_traceback(caught.value.__traceback__.tb_next)
     assert is_of_this_package(below)
     assert not is_of_this_package(ValueError("never raised"))
+
+
+def test_this_package_is_no_code_of_the_users_where_it_is_installed(monkeypatch):
+    place = "/environment/site-packages/neural_optimizer_search/"
+    monkeypatch.setattr(importlib.import_module(describe_error.__module__), "_THIS_PACKAGE", place)
+    scope = {}
+    exec(compile("def load():\n    raise FileNotFoundError('no data')", f"{place}tasks/cifar10.py", "exec"), scope)
+    with pytest.raises(FileNotFoundError) as caught:
+        scope["load"]()
+    assert is_of_this_package(caught.value.with_traceback(caught.value.__traceback__.tb_next))
