@@ -28,7 +28,7 @@ class Moved(RuntimeError):
     @property
     def kept(self) -> str:
         """A sentence on what is left of the measurements."""
-        return f"What was measured is kept {'there' if self.place else 'in it, if it was moved'}."
+        return f"{'What' if self.place else 'If it was moved, what'} was measured is kept there."
 
 
 class FileLock:

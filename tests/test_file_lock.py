@@ -58,7 +58,7 @@ def test_another_process_holds_it_until_it_is_killed(file, names):
     FileLock(file).close()
 
 
-MAYBE = "in it, if it was moved"
+KEPT, MAYBE = "What was measured is kept there.", "If it was moved, what was measured is kept there."
 
 
 def test_what_is_moved_is_found(file, tmp_path):
@@ -69,7 +69,7 @@ def test_what_is_moved_is_found(file, tmp_path):
         with pytest.raises(Moved, match="file was moved") as moved:
             lock.require_in_place()
         assert moved.value.place in (tmp_path / "elsewhere", None)  # None where nobody can say
-        assert moved.value.kept == f"What was measured is kept {'there' if moved.value.place else MAYBE}."
+        assert moved.value.kept == (KEPT if moved.value.place else MAYBE)
         file.write_text("another")
     file.unlink()
     (tmp_path / "elsewhere").rename(file)
@@ -77,7 +77,7 @@ def test_what_is_moved_is_found(file, tmp_path):
     file.unlink()
     with pytest.raises(Moved, match="was moved or deleted") as moved:
         lock.require_in_place()
-    assert moved.value.place is None and moved.value.kept == f"What was measured is kept {MAYBE}."
+    assert moved.value.place is None and moved.value.kept == MAYBE
     lock.close()
 
 

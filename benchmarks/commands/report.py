@@ -112,8 +112,8 @@ def write_command(source: Source, records: Records) -> str:
     """The command that makes the records; the contenders are among its words unless they are the scale's own."""
     words = [f"{COMMAND} {source.name} --scale {source.scale}"]
     if source.data:
-        languages = records.setting.get("languages", ())
-        words += ["--data_dir DATA", *(["--languages", *languages] if languages else ())]
+        setting = records.setting
+        words += ["--data_dir DATA", *(["--languages", *setting["languages"]] if "languages" in setting else ())]
     sweep = load_experiment(source.name).SETTINGS[source.scale].sweep
     own = {str(read_contender(text, sweep.schedule)) for text in sweep.contenders}
     if set(records.contenders) != own:

@@ -173,6 +173,12 @@ class RunTable:
         if known[-1:] != [versions]:
             self.set_values(versions=[*known, versions])
 
+    def set_values(self, **values: Any) -> None:
+        """Records entries of the table."""
+        with self._connection.writing() as db:
+            rows = [(key, json.dumps(value)) for key, value in values.items()]
+            db.executemany("INSERT OR REPLACE INTO run VALUES (?, ?)", rows)
+
     def _has(self, key):
         """Whether an optional entry is recorded."""
         return bool(self._connection.read("SELECT 1 FROM run WHERE key = ?", [key]))
@@ -188,12 +194,6 @@ class RunTable:
             if not isinstance(value, kind):
                 raise Damaged(f"its {key} is not a {_WORDS[kind]}.")
             return value
-
-    def set_values(self, **values: Any) -> None:
-        """Records entries of the table."""
-        with self._connection.writing() as db:
-            rows = [(key, json.dumps(value)) for key, value in values.items()]
-            db.executemany("INSERT OR REPLACE INTO run VALUES (?, ?)", rows)
 
 
 def _name_scale(part):

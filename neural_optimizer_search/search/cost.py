@@ -49,10 +49,9 @@ def make_plan(config: SearchConfig, entry: AlgorithmEntry, workers: int, start: 
       entry: The `AlgorithmEntry` of its algorithm.
       workers, start, start_seconds: See `Plan`.
     """
-    known, tries, most = len(config.known_optimizers), entry.tries_settings, None
-    batch = config.batch_size or entry.find_batch(config.preset)
-    if batch is not None and not config.asynchronous:
-        most = batch * (1 + config.batches_ahead)
+    known, tries = len(config.known_optimizers), entry.tries_settings
+    batch = None if config.asynchronous else config.batch_size or entry.find_batch(config.preset)
+    most = batch and batch * (1 + config.batches_ahead)
     return Plan(config.limits, workers, known, start, config.fresh_seeds, config.tuning, start_seconds, tries, most)
 
 

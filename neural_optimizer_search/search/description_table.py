@@ -8,6 +8,7 @@ from neural_optimizer_search.search.constants import find_round_cost, find_steps
 from neural_optimizer_search.search.estimate import Plan, estimate
 from neural_optimizer_search.search.ranking import SHOWN
 from neural_optimizer_search.tasks.protocol import Protocol
+from neural_optimizer_search.workers.placement import count_of
 
 _BYTES = ("B", "kB", "MB", "GB", "TB")
 
@@ -133,10 +134,10 @@ def _describe_fresh(described, rules, seeds, times):
 
 
 def _crew(plan):
-    workers = f"{plan.workers} worker{'' if plan.workers == 1 else 's'}"
-    if plan.most_rules is None or plan.most_rules >= plan.workers:
+    workers = count_of(plan.workers, "worker")
+    if plan.busy == plan.workers:
         return workers
-    return f"{workers}, of which batches of rules keep {plan.most_rules} busy (see --batch_size, --pipeline, --async)"
+    return f"{workers}, of which batches of rules keep {plan.busy} busy (see --batch_size, --pipeline, --async)"
 
 
 def describe_duration(seconds: float) -> str:

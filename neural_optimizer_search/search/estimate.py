@@ -62,6 +62,11 @@ class Plan:
     tries_settings: bool = False
     most_rules: Optional[int] = None
 
+    @property
+    def busy(self) -> int:
+        """The number of workers that have a rule to measure at the same time."""
+        return min(self.workers, self.most_rules or self.workers)
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -103,8 +108,7 @@ def estimate(plan: Plan, described: Sequence[tuple[Description, Protocol]]) -> E
     trainings = plan.fresh_seeds * sum(protocol.final_steps for _, protocol in described)
     fresh = Range(plan.known, plan.known + SHOWN).times(trainings)
     steps, rounds = _find_steps(plan, described, most, known)
-    search = steps and take(steps, plan.workers if plan.most_rules is None else plan.most_rules)
-    search = _limit_time(plan.limits, search, seconds.high * most)
+    search = _limit_time(plan.limits, steps and take(steps, plan.busy), seconds.high * most)
     # New seeds are traced again, once in each worker.
     again = Range(*TRACES).times(plan.start_seconds if plan.fresh_seeds else 0.0)
     starts = Range(*STARTS).times(plan.start_seconds)

@@ -103,7 +103,7 @@ class AlgorithmEntry:
 
     def find_batch(self, preset: str) -> Optional[int]:
         """The number of rules in each of its proposals in a preset; None if it is unknown."""
-        return self.paper_batch or self.batch if preset == "paper" else self.batch
+        return self.paper_batch if self.paper_batch and preset == "paper" else self.batch
 
     @property
     def missing(self) -> Optional[str]:

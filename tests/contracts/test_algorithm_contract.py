@@ -148,6 +148,16 @@ def test_the_help_has_the_size_of_its_own_batches(name, tmp_path):
     assert int(told[1]) == len(algorithm.propose(0).rules) == entry.find_batch("fast")
 
 
+@pytest.mark.parametrize("name", registry.algorithm_names())
+def test_the_size_of_its_batches_in_preset_paper_is_known(name, tmp_path):
+    entry = registry.find_algorithm(name)
+    if entry.missing or not entry.has_presets:
+        pytest.skip("It has no presets, or cannot run here.")
+    algorithm = entry.make(setting(tmp_path, preset="paper"))
+    algorithm.restore()
+    assert entry.find_batch("paper") == len(algorithm.propose(0).rules)
+
+
 def skip_but_one_controller(entry):
     if entry.title in ("PPO", "TRPO", "REINFORCE") and not os.environ.get("NOS_LONG"):
         pytest.skip("Kept as guided PPO is; test_agents.py restores it. make test-long has it.")
