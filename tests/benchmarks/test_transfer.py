@@ -1,4 +1,4 @@
-"""A rule of one search on other models: its setting is kept, AdamW is tuned, and losses are told."""
+"""A rule of one search on other models: its setting is kept, AdamW and Muon are tuned, and losses are told."""
 
 import json
 import math
@@ -17,7 +17,7 @@ from neural_optimizer_search.tasks.named_task import load
 pytestmark = [pytest.mark.once, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 
-def test_the_rule_is_trained_with_its_setting_and_adamw_is_tuned(tmp_path, monkeypatch, capfd):
+def test_the_rule_is_trained_with_its_setting_and_the_others_are_tuned(tmp_path, monkeypatch, capfd):
     found = transfer.Found("sign(m)", 3e-3, "linear, warm-up 0.1", 0.02, 1.3, {"Adam": 1.0})
     searched = []
     monkeypatch.setattr(transfer, "search", lambda config: searched.append(config) or found)
@@ -33,15 +33,17 @@ def test_the_rule_is_trained_with_its_setting_and_adamw_is_tuned(tmp_path, monke
     assert len({trial_of(r)._replace(seed=0) for r in adamw if r["seed"]}) == 1 and len(adamw) == 8 + 3
     # Weight decay changes what is trained.
     assert len({r["final"] for r in adamw if r["seed"] == 0}) == 8
+    # The same of both forms of Muon.
+    muon = [record for record in records if record["contender"].startswith(("muon@", "on_matrices"))]
+    assert len({trial_of(r) for r in muon if r["seed"] == 0}) == 2 * 2 * 2 * 2 and len(muon) == 16 + 3
     said = capfd.readouterr().out
     last = json.loads(said.splitlines()[-1])
     row = last["experiments"]["rosenbrock"]
-    assert len(row["rule"]) == len(row["adamw"]) == 3 and row["trials"] == 8
-    assert "rosenbrock" in said and (last["better"], last["worse"]) in (
-        (["rosenbrock"], []),
-        ([], ["rosenbrock"]),
-        ([], []),
-    )
+    assert len(row["rule"]) == 3 and "rosenbrock" in said
+    for name, trials in (("AdamW", 8), ("Muon", 16)):
+        assert len(row[name]["values"]) == 3 and row[name]["trials"] == trials and f"tuned {name}" in said
+        verdict = last["better"][name], last["worse"][name]
+        assert verdict in ((["rosenbrock"], []), ([], ["rosenbrock"]), ([], []))
     before = (tmp_path / "rosenbrock-smoke.jsonl").read_text()
     assert main(words) == 0 and (tmp_path / "rosenbrock-smoke.jsonl").read_text() == before
     assert len(searched) == 1 and last["rule"] == "sign(m)" and last["known"] == {"Adam": 1.0}
@@ -57,9 +59,9 @@ def make_choice(values, **also):
 def test_what_diverged_is_worse_than_all(is_larger, chance):
     metric = Metric("validation accuracy", larger_is_better=is_larger)
     row = transfer.describe(metric, make_choice([0.9, None]), make_choice([0.8, 0.5]))
-    assert row["probability"] == (0.5 if is_larger else 0.0) and row["metric"] == "test accuracy"
+    assert row["probability"] == (0.5 if is_larger else 0.0) and row["values"] == [0.8, 0.5]
     assert (
-        transfer._write(row["rule"]) == "diverged" and transfer._write([0.9, 0.7, None]) == "0.8 ± 0.14, 1 diverged"
+        transfer._write([0.9, None]) == "diverged" and transfer._write([0.9, 0.7, None]) == "0.8 ± 0.14, 1 diverged"
     )
 
 

@@ -1,8 +1,8 @@
 """Does a rule that one search found on four small models do well on other models with the same setting?
 
 `nos-search --algorithm settings` looks for one rule, with one rate, schedule and weight decay, for the four models of
-`tasks`. Its best rule trains the papers' experiments with exactly that setting, while AdamW's rate, schedule and
-weight decay are tuned on each of them. Both are trained with fresh seeds and measured on test data.
+`tasks`. Its best rule trains the papers' experiments with exactly that setting, while the rate, schedule and weight
+decay of AdamW and Muon are tuned on each of them. All are trained with fresh seeds and measured on test data.
 
     python -m benchmarks.run transfer --data_dir DATA --workers 2
 
@@ -45,9 +45,15 @@ from neural_optimizer_search.search.known_optimizers import THE_FIVE
 from neural_optimizer_search.search.ranking import read_ranking
 
 TITLE = "does a rule that one search found do well on other models with the same setting?"
-RULE, ADAMW = "rule", "adamw"
+RULE = "rule"
+# Name -> the forms among which the tuning chooses, besides the rate, the schedule and the weight decay. Muon also
+# with a tenth of the rate for vectors, which suits most networks better than one rate for all.
+TUNED = {
+    "AdamW": ("adamw",),
+    "Muon": ("muon", "on_matrices(orthogonalize(g + 19 * ema_0.95), 0.1 * Adam), beta_2=0.95, epsilon=1e-10"),
+}
 EXPERIMENTS = ("rosenbrock", "cifar_convnet", "cifar_wrn", "imagenet", "nmt", "lm")  # one for each model
-SCHEDULES, WEIGHT_DECAYS = ("constant", "cosine"), (0.0, 0.1)  # tuned for AdamW, besides the rate
+SCHEDULES, WEIGHT_DECAYS = ("constant", "cosine"), (0.0, 0.1)  # what is tuned besides the rate
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +66,9 @@ class Config:
         EXPERIMENTS, "experiments to try the rule on", choices=EXPERIMENTS, nargs="+", metavar="NAME"
     )
     scale: str = flag("small", "scale of the experiments", choices=SCALES)
-    seeds: int = flag(5, "fresh trainings of the rule and of AdamW on each experiment", parse=whole_number(2, 1_000))
+    seeds: int = flag(
+        5, "fresh trainings of the rule and of each tuned optimizer on each experiment", parse=whole_number(2, 1_000)
+    )
     data_dir: Optional[str] = own_data_flag()
     runs: pathlib.Path = runs_flag("transfer")
     workers: int = flag(1, "processes, each with one thread", parse=whole_number(1, 1_000))
@@ -85,7 +93,7 @@ class Found(NamedTuple):
 
 
 def run(config: Config) -> dict[str, Any]:
-    """Searches, and makes the missing trainings; returns the experiments on which the rule is better or worse."""
+    """Searches, makes the missing trainings, and returns on which experiments the rule is better, and worse."""
     settings = {name: find_setting(name, config.scale) for name in config.experiments}
     set_data_directory(config.data_dir)
     kept = Kept(config.runs / "found.jsonl")
@@ -96,13 +104,9 @@ def run(config: Config) -> dict[str, Any]:
     print(f"\nOn all experiments: {contender}, learning rate {found.learning_rate:g}\n")
     rows = {name: _try(name, setting, contender, found, config) for name, setting in settings.items()}
     _print(rows)
-    better, worse, _ = judge({name: row["probability"] for name, row in rows.items()})
-    return dict(
-        found._asdict(),
-        better=better,
-        worse=worse,
-        experiments=rows,
-    )
+    verdicts = {one: judge({name: row[one]["probability"] for name, row in rows.items()}) for one in TUNED}
+    better, worse = ({one: verdict[i] for one, verdict in verdicts.items()} for i in (0, 1))
+    return dict(found._asdict(), better=better, worse=worse, experiments=rows)
 
 
 def search(config: Config) -> Found:
@@ -126,7 +130,7 @@ def _make_contender(found):
 
 
 def _try(name, setting, contender, found, config):
-    """Makes the missing trainings on an experiment; returns the results of the rule and of tuned AdamW."""
+    """Makes the missing trainings on an experiment; returns the results of the rule and of the tuned optimizers."""
     experiment = load_experiment(name)
     metric, mine = experiment.METRIC, str(contender)
     records = Records(config.runs / f"{name}-{config.scale}.jsonl", setting)
@@ -135,40 +139,67 @@ def _try(name, setting, contender, found, config):
         dataclasses.replace(final, seeds=0),
         dataclasses.replace(final, learning_rates=(found.learning_rate,), refine=None),
     )
-    tried = itertools.product(SCHEDULES, [0.0], WEIGHT_DECAYS)  # [0.0]: without a warm-up
-    adamws = {str(one): one for one in itertools.starmap(functools.partial(Contender, ADAMW), tried)}
+    tried = {one: _list_contenders(forms) for one, forms in TUNED.items()}
+    others = {text: one for contenders in tried.values() for text, one in contenders.items()}
     options = functools.partial(experiment.list_options, setting)
     data = config.data_dir or os.environ.get(VARIABLE)
     place = experiment.__name__, setting, data and pathlib.Path(data), "default", config.workers
-    total = count_trials(fixed, [mine], options) + count_trials(tuning, list(adamws), options)
-    with tqdm(total=total + config.seeds, unit="training", desc=name) as bar, trial_runner(*place) as run_trials:
-        measure = measure_trials({mine: contender, **adamws}, records, run_trials, bar)
+    total = count_trials(fixed, [mine], options) + count_trials(tuning, list(others), options)
+    with (
+        tqdm(total=total + len(TUNED) * config.seeds, unit="training", desc=name) as bar,
+        trial_runner(*place) as run,
+    ):
+        measure = measure_trials({mine: contender, **others}, records, run, bar)
         compare(fixed, [mine], options, metric, records, measure)
-        compare(tuning, list(adamws), options, metric, records, measure)
-        best = max(adamws, key=lambda one: max(merit(r, metric) for r in find_choice(records, one, metric).tuned))
-        compare(final, [best], options, metric, records, measure)
-    both = (find_choice(records, one, metric) for one in (mine, best))
-    return dict(describe(metric, *both), trials=sum(len(find_choice(records, a, metric).tuned) for a in adamws))
+        compare(tuning, list(others), options, metric, records, measure)
+        best = {
+            one: max(texts, key=lambda text: max(merit(r, metric) for r in find_choice(records, text, metric).tuned))
+            for one, texts in tried.items()
+        }
+        compare(final, list(best.values()), options, metric, records, measure)
+    rule = find_choice(records, mine, metric)
+    compared = {one: describe(metric, rule, find_choice(records, text, metric)) for one, text in best.items()}
+    for one, texts in tried.items():
+        compared[one]["trials"] = sum(len(find_choice(records, text, metric).tuned) for text in texts)
+    key = _choose_key([rule])
+    return dict(metric=metric.name.replace("validation", key), rule=_read_values(rule, key), **compared)
 
 
-def describe(metric: Metric, rule: Choice, adamw: Choice) -> dict[str, Any]:
-    """The results of final trainings on an experiment: on test data, or their last values if there are none."""
-    key = "test" if any("test" in record for record in (*rule.final, *adamw.final)) else "final"
-    own, other = ([merit(record, metric, key) for record in choice.final] for choice in (rule, adamw))
-    shown = {name: [record.get(key) for record in choice.final] for name, choice in ((RULE, rule), (ADAMW, adamw))}
+def _list_contenders(forms):
+    """Text -> `Contender`, of all combinations of form, schedule and weight decay, without a warm-up."""
+    made = itertools.starmap(Contender, itertools.product(forms, SCHEDULES, [0.0], WEIGHT_DECAYS))
+    return {str(one): one for one in made}
+
+
+def describe(metric: Metric, rule: Choice, tuned: Choice) -> dict[str, Any]:
+    """The final trainings of a tuned optimizer, and the probability that one of the rule ends better."""
+    key = _choose_key([rule, tuned])
+    own, other = ([merit(record, metric, key) for record in choice.final] for choice in (rule, tuned))
     return dict(
-        metric=metric.name.replace("validation", key),
+        values=_read_values(tuned, key),
         probability=find_improvement(own, other),
-        **shown,
-        tuned=f"{adamw.best.contender}, learning rate {adamw.best.learning_rate:.3g}",
+        setting=f"{tuned.best.contender}, learning rate {tuned.best.learning_rate:.3g}",
     )
 
 
+def _choose_key(choices):
+    """Test data, or the last value where there are none."""
+    return "test" if any("test" in record for choice in choices for record in choice.final) else "final"
+
+
+def _read_values(choice, key):
+    return [record.get(key) for record in choice.final]
+
+
 def _print(rows):
-    print(f"{'':15s}{'':22s}{'the rule':>24s}{'tuned AdamW':>24s}{'P(rule better)':>16s}  AdamW's setting")
+    heads = "".join(f"{f'tuned {name}':>24s}{'P(rule better)':>16s}" for name in TUNED)
+    print(f"{'':15s}{'':22s}{'the rule':>24s}{heads}")
     for name, row in rows.items():
-        both = "".join(f"{_write(row[one]):>24s}" for one in (RULE, ADAMW))
-        print(f"{name:15s}{row['metric']:22s}{both}{row['probability']:16.2f}  {row['tuned']}")
+        cells = "".join(f"{_write(row[one]['values']):>24s}{row[one]['probability']:16.2f}" for one in TUNED)
+        print(f"{name:15s}{row['metric']:22s}{_write(row[RULE]):>24s}{cells}")
+    print()
+    for name, row in rows.items():
+        print(f"{name}: " + "; ".join(row[one]["setting"] for one in TUNED))
 
 
 def _write(values):
