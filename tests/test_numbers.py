@@ -10,7 +10,8 @@ from neural_optimizer_search.flags import build_parser, flags_of, spell
 from neural_optimizer_search.l2o.config import GuidedPolicySearchConfig
 from neural_optimizer_search.promotion.config import OutConfig, PromotionConfig
 from neural_optimizer_search.report.command import ReportConfig
-from neural_optimizer_search.search.config import RunConfig, SearchConfig
+from neural_optimizer_search.search.config import SearchConfig
+from neural_optimizer_search.search.run_config import RunConfig
 
 pytestmark = pytest.mark.once
 

@@ -19,8 +19,9 @@ from neural_optimizer_search.optimizers.later_papers import NO_FORMULA
 from neural_optimizer_search.optimizers.listing import Listing, format_table
 from neural_optimizer_search.promotion.config import OutConfig, PromotionConfig
 from neural_optimizer_search.report.command import ReportConfig
-from neural_optimizer_search.search.config import RunConfig, SearchConfig
+from neural_optimizer_search.search.config import SearchConfig
 from neural_optimizer_search.search.registry import algorithm_names, find_algorithm
+from neural_optimizer_search.search.run_config import RunConfig
 from neural_optimizer_search.tasks import TASKS
 from neural_optimizer_search.tuning.config import PlaceConfig, TuneConfig
 

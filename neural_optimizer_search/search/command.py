@@ -40,8 +40,9 @@ from neural_optimizer_search.search.alike import open_behaviours
 from neural_optimizer_search.search.anchors import describe_scales, open_anchors
 from neural_optimizer_search.search.batch_sizes import BatchSizes
 from neural_optimizer_search.search.checking import check_run
-from neural_optimizer_search.search.config import NO_CACHE, RunConfig, SearchConfig, check_given, choose_defaults
+from neural_optimizer_search.search.config import NO_CACHE, SearchConfig, choose_defaults
 from neural_optimizer_search.search.constants import Rounds, describe_no_round
+from neural_optimizer_search.search.contradictions import check, check_given
 from neural_optimizer_search.search.cost import describe_cost, make_plan
 from neural_optimizer_search.search.description_table import Described, describe_duration, format_tables
 from neural_optimizer_search.search.ended import describe_end, forget_end, note_end
@@ -73,6 +74,7 @@ from neural_optimizer_search.search.registry import (
     preferred_algorithm,
     title_of,
 )
+from neural_optimizer_search.search.run_config import RunConfig
 from neural_optimizer_search.search.score_words import choose_words, describe_reward
 from neural_optimizer_search.search.standing import Standing
 from neural_optimizer_search.search.start import Started, count_batches, describe_start
@@ -150,7 +152,7 @@ def _describe(p, given):
         entry = find_algorithm(FALLBACK)
         given["algorithm"] = FALLBACK
     config = flags.configure(SearchConfig, given, **choose_defaults(given, entry))
-    config.check(p)
+    check(config, p)
     start = find_start(p, config)
     began = time.monotonic()
     try:

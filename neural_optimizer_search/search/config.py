@@ -1,25 +1,22 @@
-"""The flags of `nos-search`."""
+"""The flags that define a search, and their defaults."""
 
 import argparse
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar, Optional
 
-from neural_optimizer_search.command_line import Parser, number, path, path_text, require, shorten, whole_number
+from neural_optimizer_search.command_line import number, path_text, whole_number
 from neural_optimizer_search.dsl.composed import COMPOSED, ComposedSpace
 from neural_optimizer_search.dsl.space import MAX_DEPTH, PRESETS, Space, search_space
 from neural_optimizer_search.flags import flag
-from neural_optimizer_search.optimizers.catalogue import CATALOGUE
-from neural_optimizer_search.optimizers.found import FOUND
-from neural_optimizer_search.records.cache_file import NAME, NotACache, refuse_other_files
+from neural_optimizer_search.records.cache_file import NAME
+from neural_optimizer_search.search.archive import BESIDE_ARCHIVE, FOUND_NAMES
 from neural_optimizer_search.search.constants import ConstantsConfig
 from neural_optimizer_search.search.known_optimizers import BaselineConfig
 from neural_optimizer_search.search.limits import Limits
 from neural_optimizer_search.search.named_rules import ARCHIVE, NONE, PUBLISHED, RUN
 from neural_optimizer_search.search.ranking import FRESH_SEEDS
-from neural_optimizer_search.search.recipes import RECIPES
 from neural_optimizer_search.search.registry import (
     FALLBACK,
     OF_OWN_TASK,
@@ -27,7 +24,6 @@ from neural_optimizer_search.search.registry import (
     PREFERRED,
     AlgorithmEntry,
     algorithm_names,
-    find_algorithm,
 )
 from neural_optimizer_search.tasks import TASKS
 from neural_optimizer_search.tasks.config import TaskConfig
@@ -35,15 +31,6 @@ from neural_optimizer_search.tasks.protocol import Protocol, Racing
 from neural_optimizer_search.workers.config import WorkerConfig
 
 HYPERPARAMETERS = ("paper", "fast")
-# Muon as in Keras 3, where vectors use Adam at a tenth of the rate, and as in Liu et al. (2025, Moonlight), where the
-# updates of matrices have the scale of Adam's. The archive's searches knew neither.
-MUONS = (
-    "on_matrices(orthogonalize(g + 9 * ema_0.9), 0.1 * Adam), beta_2=0.95, epsilon=1e-10",
-    "on_matrices(normalize(orthogonalize(nesterov)), Adam)",
-)
-FOUND_NAMES = tuple(name for name, *_ in FOUND)
-# The rules that a search on the user's own task starts with, in addition to the archive.
-BESIDE_ARCHIVE = (*MUONS, *FOUND_NAMES)
 NO_CACHE = "none"
 MOST_RULES = 10_000  # maximum in a proposal
 # The share of gradient steps that tune constants: the default on the user's own task, and the maximum.
@@ -205,7 +192,7 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
     pipeline: Optional[int] = flag(
         None,
         "how many batches of rules are measured in addition to the one that is learned from next, so that workers "
-        "need not wait; 0: learn from each batch before the next is proposed",
+        "need not wait; 0: learn from each batch before the next is proposed. Not with --async, which keeps no order",
         parse=whole_number(0, 8),
         default_text="1 for settings, random and exhaustive search; else 0",
         earlier=0,
@@ -272,74 +259,6 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         """What ends the search."""
         return Limits(self.budget, self.steps, self.patience, self.minutes)
 
-    def _check_limits(self, p):
-        if self.budget and self.patience and self.patience >= self.budget:
-            p.error(
-                f"argument --patience: must be less than --budget, which is {self.budget}, to end anything. "
-                f"Received: {self.patience}."
-            )
-
-    def _check_batch_size(self, p):
-        if self.batch_size is None:
-            return
-        smallest, of = find_algorithm(self.algorithm).smallest_batch, f"with --algorithm {self.algorithm}"
-        if smallest is None:
-            p.error(f"argument --batch_size: not allowed {of}, whose batches have a size of their own.")
-        elif self.batch_size < smallest:
-            p.error(f"argument --batch_size: must be at least {smallest} {of}. Received: {self.batch_size}.")
-
-    def _check_cache(self, p):
-        try:
-            if self.cache != NO_CACHE:
-                refuse_other_files(Path(self.cache))
-        except NotACache as error:
-            p.error(f"argument --cache: {error}")
-
-    def _check_space(self, p):
-        for name in ("depth", "unconstrained") if self.space == COMPOSED else ():
-            if getattr(self, name):
-                p.error(f"argument --{name}: not allowed with --space {COMPOSED}, whose strings have no iterations.")
-        try:
-            self.make_space()
-        except ValueError as error:
-            p.error(f"argument --depth: {error}")
-
-    def _check_several(self, p):
-        if len(set(self.task)) < len(self.task):
-            p.error(f"argument --task: must name each task once. Received: {shorten(' '.join(self.task))}.")
-        known = {rule.canonical() for rule in self.known_optimizers.values()}
-        if len(self.task) > 1 and self.constants:
-            p.error(f"argument --constants: must be 0 with several tasks. Received: {self.constants:g}.")
-        missing = [name for name in ("sgd", "adam") if CATALOGUE[name].rule.canonical() not in known]
-        if len(self.task) > 1 and missing:
-            p.error(f"argument --baselines: must name {missing[0]}, for scores on several tasks are made of it.")
-
-    def check(self, p: Parser, advice: str = "") -> None:
-        """Ends the command with one line if the flags contradict each other.
-
-        Args:
-          p: The command's parser.
-          advice: A sentence on what to do if there is no such task.
-        """
-        self.check_workers(p)
-        self.check_task(p, advice)
-        if self.tuning.share:
-            require(p, "search", "optuna")
-        self._check_several(p)
-        self._check_cache(p)
-        self._check_limits(p)
-        self._check_batch_size(p)
-        self._check_space(p)
-
-
-def check_given(p: Parser, given: Mapping[str, Any]) -> None:
-    """Ends the command if one given flag makes another meaningless, which the defaults of both would hide."""
-    if given.get("asynchronous") and "pipeline" in given:
-        p.error(
-            "argument --pipeline: not allowed with --async, which learns from whichever batch is finished first. "
-            f"Received: {given['pipeline']}. Leave one of them out."
-        )
-
 
 def choose_defaults(given: Mapping[str, Any], entry: AlgorithmEntry) -> dict[str, Any]:
     """The defaults that replace those of `SearchConfig`, depending on the given flags."""
@@ -351,38 +270,3 @@ def choose_defaults(given: Mapping[str, Any], entry: AlgorithmEntry) -> dict[str
         **({"budget": None} if another_limit else {}),
         **({"space": COMPOSED, "depth": None} if is_composed else {}),
     }
-
-
-@dataclass(frozen=True)
-class RunConfig:
-    """The flags that a search does not record, such as its directory."""
-
-    GROUPS: ClassVar[dict[str, str]] = {"recipe": "the run"}
-
-    recipe: Optional[str] = flag(
-        None,
-        "a search as a paper describes it: stands for flags, which it prints; flags that are given take precedence",
-        choices=RECIPES,
-        recorded=False,
-    )
-    out: Optional[Path] = flag(
-        None, "directory of the run", parse=path, default_text="a new one under runs", recorded=False
-    )
-    resume: Optional[Path] = flag(None, "directory of a run to continue", parse=path, metavar="RUN", recorded=False)
-    check: Optional[Path] = flag(
-        None,
-        "only check whether the files of a run are intact and belong together",
-        parse=path,
-        metavar="RUN",
-        recorded=False,
-    )
-    describe: bool = flag(
-        False,
-        "only say what would be trained, and how long it would take; nothing is written but data that are downloaded",
-        recorded=False,
-    )
-    changed_task: bool = flag(
-        False,
-        "resume although your own task has changed; the earlier rewards are kept alongside new ones",
-        recorded=False,
-    )

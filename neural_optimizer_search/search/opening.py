@@ -26,6 +26,7 @@ from neural_optimizer_search.records.run_directory import (
     require_own_files,
 )
 from neural_optimizer_search.search.config import SearchConfig, choose_defaults
+from neural_optimizer_search.search.contradictions import check
 from neural_optimizer_search.search.named_rules import find_starts
 from neural_optimizer_search.search.recipes import ALWAYS, RECIPES
 from neural_optimizer_search.search.registry import (
@@ -92,7 +93,7 @@ def open_new(p: Parser, given: dict[str, Any]) -> OpenSearch:
     except UnknownAlgorithm as error:
         p.error(f"argument --algorithm: {error}")
     config = flags.configure(SearchConfig, given, **defaults)
-    config.check(p)
+    check(config, p)
     start = find_start(p, config)
     out = given.get("out", Path("runs"))
     try:
@@ -167,7 +168,7 @@ def _read_config(p, given, out, ledger):
     config = changed_on_resume(p, SearchConfig, given, recorded, is_made_here(origin, out))
     if "fresh_seeds" in given:
         _check_fresh_seeds(p, config.fresh_seeds, out, ledger)
-    config.check(p, "Go on where its module is." if ":" in " ".join(config.task) else "")
+    check(config, p, "Go on where its module is." if ":" in " ".join(config.task) else "")
     _note_batch_size(p, recorded.get("batch_size"), config, out, ledger)
     return config
 

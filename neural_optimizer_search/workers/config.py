@@ -1,11 +1,13 @@
 """The flags of the workers, and the executor that all commands open with them."""
 
+import argparse
+import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import ClassVar, Optional
 
-from neural_optimizer_search.command_line import Parser, whole_number
+from neural_optimizer_search.command_line import Parser, shorten, whole_number
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
@@ -14,6 +16,16 @@ from neural_optimizer_search.workers.executor import FIRST_TIMEOUT, LEAST_START_
 from neural_optimizer_search.workers.placement import Misplaced, Wanted, leave_gpus, place_here
 from neural_optimizer_search.workers.process_workers import process_executor
 from neural_optimizer_search.workers.ray_workers import ray_executor
+
+
+def _parse_address(text):
+    """An address that Ray can connect to: `auto`, for the cluster of this machine, or one with a port."""
+    address = text.strip()
+    if address != "auto" and not re.fullmatch(r"(ray://)?[^\s/]+:\d+", address):
+        raise argparse.ArgumentTypeError(
+            f"must be auto, for the cluster that runs on this machine, or HOST:PORT. Received: {shorten(text)!r}."
+        )
+    return address
 
 
 @dataclass(frozen=True)
@@ -54,7 +66,8 @@ class WorkerConfig:
     )
     ray_address: Optional[str] = flag(
         None,
-        "address of a running Ray cluster, such as auto or host:6379",
+        "address of a running Ray cluster: auto for that of this machine, or HOST:PORT",
+        parse=_parse_address,
         metavar="ADDRESS",
         default_text="Ray on this machine alone",
         changeable=True,

@@ -10,7 +10,8 @@ import pytest
 from benchmarks import run
 from benchmarks.studies import proposals
 from neural_optimizer_search import flags
-from neural_optimizer_search.search.config import RunConfig, SearchConfig
+from neural_optimizer_search.search.config import SearchConfig
+from neural_optimizer_search.search.run_config import RunConfig
 from neural_optimizer_search.workers.config import EXECUTORS
 
 

@@ -112,6 +112,10 @@ def test_a_whole_space_needs_no_budget(tmp_path, capfd, trains_nothing):
         ),
         (["--seed", "-1"], "argument --seed: must be a whole number from 0 to 2147483647. Received: -1."),
         (["--ray_address", "auto"], "argument --ray_address: needs --executor ray"),
+        (
+            ["--executor", "ray", "--ray_address", "nonsense"],
+            "argument --ray_address: must be auto, for the cluster that runs on this machine, or HOST:PORT. ",
+        ),
         (["--nonsense"], "argument --nonsense: there is no such flag. To see all arguments: nos-search --help"),
         (["--resume", "nowhere", "--out", "here"], "argument --out: not allowed with --resume: a resumed run stays"),
         (["--resume", "nowhere"], "argument --resume: nowhere is not a run: "),

@@ -12,8 +12,8 @@ from neural_optimizer_search.recorded_flags import complete
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.rows import Start
 from neural_optimizer_search.search import command, loop
-from neural_optimizer_search.search.archive import read_archive
-from neural_optimizer_search.search.config import BESIDE_ARCHIVE, SearchConfig
+from neural_optimizer_search.search.archive import BESIDE_ARCHIVE, read_archive
+from neural_optimizer_search.search.config import SearchConfig
 from neural_optimizer_search.search.evolution import Evolution, EvolutionConfig
 from neural_optimizer_search.search.exhaustive import Exhaustive
 from neural_optimizer_search.search.limits import Limits

@@ -74,7 +74,7 @@ class Config:
     workers: int = flag(1, "trainings at once", parse=whole_number(1, 1_000))
     baselines: Sequence[str] = flag(
         OTHERS,
-        f"hand-made optimizers besides those with fixed steps, from {', '.join(OTHERS)}",
+        f"hand-made optimizers besides those with fixed steps: {', '.join(f'{name!r}' for name in OTHERS)}",
         choices=OTHERS,
         nargs="*",
         metavar="NAME",

@@ -12,8 +12,7 @@ from benchmarks.studies.own_tasks.splits import name_split
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.run_directory import LEDGER
 from neural_optimizer_search.schedule_shape import parse_schedule
-from neural_optimizer_search.search.archive import read_archive
-from neural_optimizer_search.search.config import BESIDE_ARCHIVE
+from neural_optimizer_search.search.archive import BESIDE_ARCHIVE, read_archive
 from neural_optimizer_search.search.known_optimizers import THE_FIVE, find_known_optimizers
 from neural_optimizer_search.search.ranking import SHOWN, Ranking, read_ranking
 from neural_optimizer_search.tasks import find_task

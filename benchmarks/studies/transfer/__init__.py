@@ -40,7 +40,7 @@ from neural_optimizer_search.flags import flag
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.run_directory import LEDGER
 from neural_optimizer_search.schedule_shape import parse_schedule
-from neural_optimizer_search.search.config import MUONS
+from neural_optimizer_search.search.archive import MUONS
 from neural_optimizer_search.search.known_optimizers import THE_FIVE
 from neural_optimizer_search.search.ranking import read_ranking
 
