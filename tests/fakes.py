@@ -68,11 +68,11 @@ class FakeTraining:
     def __init__(self, evaluate):
         self._evaluate = evaluate
 
-    def __call__(self, rule, learning_rate, seed, steps, validate_every, **setting):
-        return self.begin(rule, learning_rate, seed, steps, validate_every).advance(steps)
+    def __call__(self, rule, plan):
+        return self.begin(rule, plan).advance(plan.steps)
 
-    def begin(self, rule, learning_rate, seed, steps, validate_every, *setting):
-        return FakeRun(np.full(steps // validate_every, self._evaluate(rule).reward))
+    def begin(self, rule, plan):
+        return FakeRun(np.full(plan.steps // plan.validate_every, self._evaluate(rule).reward))
 
 
 @dataclasses.dataclass

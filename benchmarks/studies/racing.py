@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Optional
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks.studies.common.full_measurements import Run, measure_in_full
+from benchmarks.studies.common.full_measurements import measure_in_full
 from benchmarks.studies.common.sampled_rules import draw_distinct_rules
 from benchmarks.studies.common.shared_flags import depth_flag, find_protocol, own_data_flag, runs_flag, workers_flag
 from benchmarks.studies.own_tasks import NAMES as OWN_TASKS
@@ -30,6 +30,7 @@ from neural_optimizer_search.measuring.child_run import TrainingRun
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.evaluator import Evaluator
 from neural_optimizer_search.measuring.racing import Bar, make_bar
+from neural_optimizer_search.measuring.run_plan import RunPlan
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.tasks import TASKS, find_task
 from neural_optimizer_search.tasks.protocol import Racing
@@ -112,14 +113,12 @@ class RememberedTraining:
 
     def __init__(self, train: Any):
         self._train = train
-        self.runs: dict[Run, TrainingRun] = {}
+        self.runs: dict[RunPlan, TrainingRun] = {}
 
-    def __call__(self, rule: Rule, *run: Any) -> TrainingRun:
-        of = Run(*run)
-        of = of._replace(schedule=str(of.schedule))
-        if of not in self.runs:
-            self.runs[of] = self._train(rule, *run)
-        return self.runs[of]
+    def __call__(self, rule: Rule, plan: RunPlan) -> TrainingRun:
+        if plan not in self.runs:
+            self.runs[plan] = self._train(rule, plan)
+        return self.runs[plan]
 
 
 def _summarize(name, measured):

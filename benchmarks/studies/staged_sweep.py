@@ -20,6 +20,7 @@ from neural_optimizer_search import Rule
 from neural_optimizer_search.command_line import whole_number
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.measuring.evaluator import Evaluator
+from neural_optimizer_search.measuring.run_plan import RunPlan
 from neural_optimizer_search.tasks import TASKS
 
 TITLE = "what does a two-stage sweep save, and what does it lose?"
@@ -66,9 +67,9 @@ class CountedTraining:
         self._train = functools.lru_cache(maxsize=1000)(train)
         self.steps = {}
 
-    def __call__(self, rule: Rule, rate: float, seed: int, steps: int, *more: Any) -> Any:
-        trained = self._train(rule, rate, seed, steps, *more)
-        self.steps[steps] = self.steps.get(steps, 0) + trained.steps
+    def __call__(self, rule: Rule, plan: RunPlan) -> Any:
+        trained = self._train(rule, plan)
+        self.steps[plan.steps] = self.steps.get(plan.steps, 0) + trained.steps
         return trained
 
 

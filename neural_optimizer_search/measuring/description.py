@@ -13,6 +13,7 @@ import tensorflow as tf
 from neural_optimizer_search.code_hash import hash_files
 from neural_optimizer_search.dsl.formula import parse_formula
 from neural_optimizer_search.measuring.fingerprint import Fingerprint
+from neural_optimizer_search.measuring.run_plan import RunPlan
 from neural_optimizer_search.measuring.task_checks import (
     Repeated,
     UnsuitableTask,
@@ -157,10 +158,11 @@ def _try_adam(training, protocol) -> _Trial:
     other = seed + 1
     outside = training.find_foreign_variables()
     before = [variable.numpy() for variable in outside]
-    first = training(adam, ADAM_RATE, seed, protocol.final_steps, protocol.validate_every)
-    training(adam, ADAM_RATE, other, 1, 1)  # creates the seed's weights, which happens once for all rules
-    _, sweep_seconds = _time(training, adam, ADAM_RATE, other, protocol.sweep_steps, protocol.sweep_steps)
-    again, final_seconds = _time(training, adam, ADAM_RATE, seed, protocol.final_steps, protocol.validate_every)
+    final = RunPlan(ADAM_RATE, seed, protocol.final_steps, protocol.validate_every)
+    first = training(adam, final)
+    training(adam, RunPlan(ADAM_RATE, other, 1, 1))  # creates the seed's weights, which happens once for all rules
+    _, sweep_seconds = _time(training, adam, RunPlan(ADAM_RATE, other, protocol.sweep_steps, protocol.sweep_steps))
+    again, final_seconds = _time(training, adam, final)
     changed = [
         variable.name for variable, value in zip(outside, before) if variable.numpy().tobytes() != value.tobytes()
     ]

@@ -15,6 +15,7 @@ from neural_optimizer_search.measuring.kept_runs import KeptRuns
 from neural_optimizer_search.measuring.racing import Bar, Stop, say_needed
 from neural_optimizer_search.measuring.recording import STEPS
 from neural_optimizer_search.measuring.rule_runs import RuleRuns, is_finite
+from neural_optimizer_search.measuring.run_plan import RunPlan
 from neural_optimizer_search.measuring.sweep import Sweep
 from neural_optimizer_search.measuring.training import ChildTraining
 from neural_optimizer_search.schedule_shape import Schedule, parse_schedule
@@ -92,7 +93,7 @@ class Evaluator:
         p, train = self.protocol, RuleRuns(self.train, rule)
         self.train.prepare(seeds)
         setting = parse_schedule(schedule), weight_decay
-        runs = [train(learning_rate, seed, p.final_steps, p.validate_every, *setting) for seed in seeds]
+        runs = [train(RunPlan(learning_rate, seed, p.final_steps, p.validate_every, *setting)) for seed in seeds]
         outcome = self._describe_finals(_Finals(learning_rate, *setting, p.final_steps, runs))
         curves = tuple(tuple(np.where(np.isfinite(run.scores), run.scores, 0.0).tolist()) for run in runs)
         counts = dict(seconds=time.perf_counter() - started, steps=train.steps)
@@ -119,7 +120,7 @@ class Evaluator:
         sweep = Sweep(train, self._learning_rates(RuleRuns(self.train, rule)), p)
         outcome = self._measure(train, sweep, None)
         chosen = (outcome["learning_rate"], outcome.get("schedule"), outcome.get("weight_decay"))
-        train.give_up(lambda rate, schedule, decay: (rate, str(schedule), float(decay)) == chosen)
+        train.give_up(lambda plan: (plan.learning_rate, str(plan.schedule), float(plan.weight_decay)) == chosen)
         losses, counts = sweep.losses, dict(seconds=train.seconds, steps=train.steps)
         return Evaluation(rule=rule, sweep=losses, seeds=p.seeds, **counts, **outcome)
 
@@ -163,11 +164,11 @@ class Evaluator:
 
     def _measure_final_runs(self, rule, finals, train, least):
         """The outcome, and the number of steps of the run with the first seed."""
-        p, how = self.protocol, (finals.schedule, finals.weight_decay)
-        sizes, seeds = (p.final_steps, p.validate_every), p.seeds
+        p, seeds = self.protocol, self.protocol.seeds
+        how = p.final_steps, p.validate_every, finals.schedule, finals.weight_decay
         look = max(p.validate_every, p.final_steps // 3 // p.validate_every * p.validate_every)
         needed, *margins = least or (0.0,)
-        training = self.train.begin(rule, finals.rate, seeds[0], *sizes, *how)
+        training = self.train.begin(rule, RunPlan(finals.rate, seeds[0], *how))
         run = training.advance(look)
         early = self._pay_part(run)
         if run.finite and early < needed:
@@ -176,7 +177,7 @@ class Evaluator:
             return stopped, run.steps
         run = training.advance(p.final_steps)
         finals.runs.append(run)
-        for seed, margin in itertools.zip_longest(seeds[1:], margins, fillvalue=0.0):
+        for seed, margin in itertools.zip_longest(seeds[1:], margins, fillvalue=0):
             reward = float(np.mean([self._pay(one) for one in finals.runs]))
             if reward < margin:
                 seen = f"{len(finals.runs)} of {len(seeds)} seeds"
@@ -184,7 +185,7 @@ class Evaluator:
                 return dict(self._describe_stop(finals, stop), sweep_reward=early), run.steps
             if not is_finite(run):
                 break
-            finals.runs.append(train(finals.rate, seed, *sizes, *how))
+            finals.runs.append(train(RunPlan(finals.rate, seed, *how)))
         outcome = self._describe_finals(finals)
         rewards = (*outcome["rewards"], *[0.0] * (len(seeds) - len(finals.runs)))  # 0 for seeds not worth a run
         return dict(outcome, rewards=rewards, reward=sum(rewards) / len(rewards), sweep_reward=early), run.steps
@@ -216,7 +217,7 @@ class Evaluator:
         At rate 0 the weights stay as they are: this measures the rule on the child's own gradients.
         """
         p = self.protocol
-        return train(0.0, p.seeds[0], p.probe_steps, p.probe_steps).scale
+        return train(RunPlan(0.0, p.seeds[0], p.probe_steps, p.probe_steps)).scale
 
     def _measure(self, train, sweep, bar) -> dict[str, Any]:
         """Measures in stages, until everything is measured or the rule cannot reach the bar."""
@@ -254,7 +255,7 @@ class Evaluator:
         p = self.protocol
 
         def train_final(seed, pair):
-            return train(rate, seed, p.final_steps, p.validate_every, *pair)
+            return train(RunPlan(rate, seed, p.final_steps, p.validate_every, *pair))
 
         pairs = {pair: train_final(seeds[0], pair) for pair in itertools.product(p.schedules, p.weight_decays)}
         best = min(pairs, key=lambda pair: pairs[pair].losses[-1] if is_finite(pairs[pair]) else np.inf)

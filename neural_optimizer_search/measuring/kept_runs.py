@@ -15,8 +15,8 @@ import numpy as np
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.files import Damaged, require_regular, write_whole
 from neural_optimizer_search.measuring.child_run import ChildRun, Snapshot, TrainingRun, find_curves, make_run
+from neural_optimizer_search.measuring.run_plan import RunPlan
 from neural_optimizer_search.measuring.training import ChildTraining
-from neural_optimizer_search.schedule_shape import CONSTANT, Schedule
 
 # Maximum training time that is lost if the process is killed.
 SAVE_SECONDS = 60.0
@@ -84,7 +84,7 @@ class KeptRuns:
         self._train, self._rule, self._directory = train, rule, find_directory(directory, rule)
         self._end, self._steps, self._every = end, steps, validate_every
         self._save_seconds = save_seconds
-        self._found: dict[tuple, _Kept] = {}
+        self._found: dict[RunPlan, _Kept] = {}
         if not directory.is_dir():
             raise CannotKeep(
                 f"{directory} is not on {socket.gethostname()}: trainings are kept there, so that they can go "
@@ -92,25 +92,18 @@ class KeptRuns:
             )
         self._try_to_write(lambda: self._directory.mkdir(exist_ok=True))
 
-    def __call__(
-        self,
-        learning_rate: float,
-        seed: int,
-        steps: int,
-        validate_every: int,
-        schedule: Schedule = CONSTANT,
-        weight_decay: float = 0.0,
-    ) -> TrainingRun:
-        """The `TrainingRun` of the first steps, with a validation at its end; see `ChildTraining`.
+    def __call__(self, plan: RunPlan) -> TrainingRun:
+        """The results of the first steps of a run, with a validation at its end.
 
         Args:
-          steps: Number of steps, unless `end` comes first.
+          plan: The run. It ends after its `steps`, unless `end` comes first; T and the validations are those of a
+            whole run.
         """
-        setting, end = (learning_rate, seed, schedule, weight_decay), self.until(steps)
-        kept = self._read(setting)
+        whole, end = plan._replace(steps=self._steps, validate_every=self._every), self.until(plan.steps)
+        kept = self._read(whole)
         if kept is None or not self._is_known(kept, end):
-            kept = self._go_on(setting, kept, end)
-        self._found[setting] = kept
+            kept = self._go_on(whole, kept, end)
+        self._found[whole] = kept
         return self._cut(kept, end)
 
     def until(self, steps: int) -> int:
@@ -127,41 +120,38 @@ class KeptRuns:
         """Duration of these runs so far, in all processes."""
         return sum(kept.seconds for kept in self._found.values())
 
-    def give_up(self, goes_on: Callable[[float, Schedule, float], bool]) -> None:
+    def give_up(self, goes_on: Callable[[RunPlan], bool]) -> None:
         """Drops the weights of runs that will not continue, and keeps their results.
 
         Args:
-          goes_on: (learning rate, schedule, weight decay) -> whether the runs with this setting will continue.
+          goes_on: Whether a run, with its steps in all, will continue.
         """
-        for setting, kept in self._found.items():
-            learning_rate, _, schedule, weight_decay = setting
-            if kept.values is not None and not goes_on(learning_rate, schedule, weight_decay):
-                self._write(setting, kept._replace(values=None))
+        for plan, kept in self._found.items():
+            if kept.values is not None and not goes_on(plan):
+                self._write(plan, kept._replace(values=None))
 
     # -- Training --------------------------------------------------------------------------------------
 
-    def _go_on(self, setting, kept, end):
-        learning_rate, seed, schedule, weight_decay = setting
+    def _go_on(self, plan, kept, end):
         start = None
         if kept and kept.values is not None and kept.run.steps <= end:
             start = Snapshot(kept.run, kept.values)
-        sizes = (self._steps, self._every, schedule, weight_decay)
         try:
-            child = self._train.begin(self._rule, learning_rate, seed, *sizes, start=start)
+            child = self._train.begin(self._rule, plan, start)
         except ValueError as error:
             if start is None:
                 raise
-            raise _damaged(self._place(setting)[0], error) from error
+            raise _damaged(self._place(plan)[0], error) from error
         marks, seconds = (kept.marks, kept.seconds) if kept else ({}, 0.0)
         began = saved = time.monotonic()
         while (run := child.advance_a_piece(end)).finite and run.steps < end:
             if time.monotonic() >= saved + self._save_seconds:
-                self._write(setting, _keep(child, marks, seconds + time.monotonic() - began))
+                self._write(plan, _keep(child, marks, seconds + time.monotonic() - began))
                 saved = time.monotonic()
         if run.finite and end % self._every:
             marks = {**marks, end: child.validate()}
         kept = _keep(child, marks, seconds + time.monotonic() - began)
-        self._write(setting, kept)
+        self._write(plan, kept)
         return kept
 
     def _is_known(self, kept, end):
@@ -181,14 +171,14 @@ class KeptRuns:
 
     # -- Files -----------------------------------------------------------------------------------------
 
-    def _place(self, setting):
-        learning_rate, seed, schedule, weight_decay = setting
-        whole = [self._rule.canonical(), learning_rate, seed, str(schedule), weight_decay, self._steps, self._every]
+    def _place(self, plan):
+        rate, seed, steps, every, schedule, decay = plan
+        whole = [self._rule.canonical(), rate, seed, str(schedule), decay, steps, every]
         key = json.dumps(whole)
         return self._directory / f"{_hash(key)}.npz", key
 
-    def _read(self, setting):
-        path, key = self._place(setting)
+    def _read(self, plan):
+        path, key = self._place(plan)
         try:
             require_regular(path)
             with np.load(path, allow_pickle=False) as file:
@@ -198,8 +188,8 @@ class KeptRuns:
         except (Damaged, OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise _damaged(path, error) from error
 
-    def _write(self, setting, kept):
-        path, key = self._place(setting)
+    def _write(self, plan, kept):
+        path, key = self._place(plan)
 
         def write(unfinished):
             with open(unfinished, "wb") as file:  # NumPy would append an extension to a name

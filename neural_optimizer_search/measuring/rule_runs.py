@@ -6,23 +6,15 @@ import numpy as np
 
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.child_run import TrainingRun
+from neural_optimizer_search.measuring.run_plan import RunPlan
 from neural_optimizer_search.measuring.training import ChildTraining
-from neural_optimizer_search.schedule_shape import CONSTANT, Schedule
 
 
 class Runs(typing.Protocol):
     """The interface of `RuleRuns` and `KeptRuns`, which train children with one rule."""
 
-    def __call__(
-        self,
-        learning_rate: float,
-        seed: int,
-        steps: int,
-        validate_every: int,
-        schedule: Schedule = CONSTANT,
-        weight_decay: float = 0.0,
-    ) -> TrainingRun:
-        """The `TrainingRun` of a rate and seed; see `ChildTraining` for the arguments."""
+    def __call__(self, plan: RunPlan) -> TrainingRun:
+        """The results of a run."""
         ...
 
     def until(self, steps: int) -> int:
@@ -46,22 +38,13 @@ class RuleRuns:
     def __init__(self, train: ChildTraining, rule: Rule):
         self._train = train
         self._rule = rule
-        self._runs: dict[tuple, TrainingRun] = {}
+        self._runs: dict[RunPlan, TrainingRun] = {}
 
-    def __call__(
-        self,
-        learning_rate: float,
-        seed: int,
-        steps: int,
-        validate_every: int,
-        schedule: Schedule = CONSTANT,
-        weight_decay: float = 0.0,
-    ) -> TrainingRun:
-        """The `TrainingRun` of a rate and seed; see `ChildTraining` for the arguments."""
-        setting = (learning_rate, seed, steps, validate_every, schedule, weight_decay)
-        if setting not in self._runs:
-            self._runs[setting] = self._train(self._rule, *setting)
-        return self._runs[setting]
+    def __call__(self, plan: RunPlan) -> TrainingRun:
+        """The results of a run."""
+        if plan not in self._runs:
+            self._runs[plan] = self._train(self._rule, plan)
+        return self._runs[plan]
 
     def until(self, steps: int) -> int:
         """The step at which a run of this many steps stops: its end."""

@@ -7,6 +7,7 @@ import numpy as np
 
 from neural_optimizer_search.measuring.child_run import TrainingRun
 from neural_optimizer_search.measuring.rule_runs import Runs, is_finite
+from neural_optimizer_search.measuring.run_plan import RunPlan
 from neural_optimizer_search.tasks.protocol import Protocol
 
 
@@ -75,7 +76,8 @@ class Sweep:
     def train(self, rate: float, seed: int) -> TrainingRun:
         """The sweep's run with a rate and a seed."""
         p = self._protocol
-        return self._train(rate, seed, p.sweep_steps, p.sweep_steps, p.schedules[0], p.weight_decays[0])
+        how = p.sweep_steps, p.sweep_steps, p.schedules[0], p.weight_decays[0]
+        return self._train(RunPlan(rate, seed, *how))
 
     @property
     def losses(self) -> tuple[tuple[float, Optional[float]], ...]:

@@ -20,8 +20,8 @@ from neural_optimizer_search.measuring.child_run import ChildRun, Pace, Snapshot
 from neural_optimizer_search.measuring.progress import tell
 from neural_optimizer_search.measuring.random_draws import repeatable_draws
 from neural_optimizer_search.measuring.recording import Recording
+from neural_optimizer_search.measuring.run_plan import RunPlan
 from neural_optimizer_search.measuring.token_optimizer import GRADIENT_DESCENT, TokenOptimizer
-from neural_optimizer_search.schedule_shape import CONSTANT, Schedule
 from neural_optimizer_search.tasks.child import Child, eager_functions, gather, length, rows
 from neural_optimizer_search.tasks.keras_steps import clipping_of, replace_optimizer, tensorflow_variable
 from neural_optimizer_search.tasks.shared_data import is_large, share
@@ -90,47 +90,16 @@ class ChildTraining:
             _check_calls(self._optimizer.calls)
         return self._graphs[are_plain]
 
-    def __call__(
-        self,
-        rule: Rule,
-        learning_rate: float,
-        seed: int,
-        steps: int,
-        validate_every: int,
-        schedule: Schedule = CONSTANT,
-        weight_decay: float = 0.0,
-    ) -> TrainingRun:
-        """Trains a fresh child.
+    def __call__(self, rule: Rule, plan: RunPlan) -> TrainingRun:
+        """Trains a fresh child with a `Rule`; returns the results of the run."""
+        return self.begin(rule, plan).advance(plan.steps)
 
-        Args:
-          rule: The `Rule`.
-          learning_rate: λ in w <- w·(1 - λ_t·decay) - λ_t·update, where λ_t is λ times the schedule's factor of t.
-          seed: Sets the initial weights, the batches and the rule's noise.
-          steps: Number of steps; T of the decay operands and of the schedule.
-          validate_every: Steps between validations; divides `steps`.
-          schedule: The learning-rate schedule of the run.
-          weight_decay: Weight decay relative to the rate, at least 0.
-
-        Returns:
-          A `TrainingRun`.
-        """
-        return self.begin(rule, learning_rate, seed, steps, validate_every, schedule, weight_decay).advance(steps)
-
-    def begin(
-        self,
-        rule: Rule,
-        learning_rate: float,
-        seed: int,
-        steps: int,
-        validate_every: int,
-        schedule: Schedule = CONSTANT,
-        weight_decay: float = 0.0,
-        start: Optional[Snapshot] = None,
-    ) -> ChildRun:
+    def begin(self, rule: Rule, plan: RunPlan, start: Optional[Snapshot] = None) -> ChildRun:
         """Begins a run that trains only as far as it is advanced, and may be abandoned at any step.
 
         Args:
-          rule, learning_rate, seed, steps, validate_every, schedule, weight_decay: See `__call__`.
+          rule: The `Rule`.
+          plan: The run.
           start: The saved state from which to continue; None to start at step 0.
         """
         self._runs += 1
@@ -140,15 +109,15 @@ class ChildTraining:
             if number != self._runs:
                 raise RuntimeError("Another run of this ChildTraining has begun; they use the same variables.")
 
-        scalars = [tf.constant(x, tf.int64) for x in (seed, steps, validate_every)]
+        scalars = [tf.constant(x, tf.int64) for x in (plan.seed, plan.steps, plan.validate_every)]
         inputs = (
             EncodedRule(*map(tf.constant, encode(rule))),
-            tf.constant(np.float32(learning_rate) * schedule.factors(steps)),
-            tf.constant(weight_decay, tf.float32),
+            tf.constant(np.float32(plan.learning_rate) * plan.schedule.factors(plan.steps)),
+            tf.constant(plan.weight_decay, tf.float32),
             self._order(*scalars[:2]),
             *scalars,
         )
-        initial = self._initial_values(seed)
+        initial = self._initial_values(plan.seed)
 
         def train(first, last):
             return graph(*inputs, tf.constant(first, tf.int64), tf.constant(last, tf.int64), initial)
@@ -158,7 +127,7 @@ class ChildTraining:
             self._variables,
             lambda: self._validation().numpy(),
             self._pace,
-            lambda done: tell(done, steps),
+            lambda done: tell(done, plan.steps),
             require_turn,
             start,
         )
@@ -167,7 +136,8 @@ class ChildTraining:
         """Records the first steps of a fresh child for `make_descent`; runs eagerly, without a trace.
 
         Args:
-          rule, learning_rate, seed: See `__call__`.
+          rule: The `Rule`.
+          learning_rate, seed: See `RunPlan`.
           steps: Maximum number of steps. The recording ends before gradients or weights that are not finite.
         """
         self._runs += 1

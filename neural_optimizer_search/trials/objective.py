@@ -8,6 +8,7 @@ import numpy as np
 
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluator import describe_wrong_scores
+from neural_optimizer_search.measuring.run_plan import RunPlan
 from neural_optimizer_search.measuring.training import ChildTraining
 from neural_optimizer_search.tasks.protocol import REWARDS, Protocol
 from neural_optimizer_search.trials.first_trials import count_probe_steps
@@ -73,7 +74,7 @@ class Objective:
         """
         if not self.probe_steps:
             return 1.0
-        return self._train(rule, 0.0, self.seeds[0], self.probe_steps, self.probe_steps).scale
+        return self._train(rule, RunPlan(0.0, self.seeds[0], self.probe_steps, self.probe_steps)).scale
 
     def train(self, setting: Setting, seed: int) -> Iterator[Progress]:
         """Trains, and yields its progress at each validation."""
@@ -85,8 +86,9 @@ class Objective:
         return last.value
 
     def _train_in_parts(self, setting, seed, ends):
-        every, how = self._every, (setting.schedule, setting.weight_decay)
-        training = self._train.begin(setting.rule, setting.learning_rate, seed, self.steps, every, *how)
+        every = self._every
+        plan = RunPlan(setting.learning_rate, seed, self.steps, every, setting.schedule, setting.weight_decay)
+        training = self._train.begin(setting.rule, plan)
         for end in ends:
             run = training.advance(end)
             seen = run.steps // every

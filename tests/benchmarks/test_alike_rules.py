@@ -11,12 +11,13 @@ import pytest
 from benchmarks import run
 from benchmarks.studies import StudyFailed, alike_rules
 from benchmarks.studies.common import full_measurements
-from benchmarks.studies.common.full_measurements import Run, measure_in_full
+from benchmarks.studies.common.full_measurements import measure_in_full
 from benchmarks.studies.common.sampled_rules import draw_distinct_rules
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.measuring.behaviour import Behaviours
 from neural_optimizer_search.measuring.child_run import TrainingRun
 from neural_optimizer_search.measuring.evaluation import without_reward
+from neural_optimizer_search.measuring.run_plan import RunPlan
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.workers.config import WorkerConfig
 from neural_optimizer_search.workers.in_process import InProcess
@@ -30,12 +31,12 @@ class MadeUp:
     def __init__(self):
         self.asked = []
         scores, losses, metrics = np.array([[0.5, 0.75], [1.0, np.nan], [0.0, 0.0]], np.float32)
-        self.train = lambda rule, rate, seed, *more: TrainingRun(True, 8, scores, losses, metrics, 1.0)
+        self.train = lambda rule, plan: TrainingRun(True, 8, scores, losses, metrics, 1.0)
 
     def __call__(self, rule):
         self.asked.append(rule)
         for seed in (0, 1):
-            self.train(rule, 0.1, seed, 8, 4)
+            self.train(rule, RunPlan(0.1, seed, 8, 4))
         evaluation = fakes.fake_evaluation(rule)
         return dataclasses.replace(evaluation, rewards=(evaluation.reward, evaluation.reward / 2))
 
@@ -86,8 +87,8 @@ def test_every_run_is_kept(evaluator, tmp_path):
     assert measured.known["Adam"].evaluation.rule == parse_formula("Adam")
     assert measured.descent.g.shape == (4, 8)
     for one in (*measured.known.values(), *measured.found):
-        assert list(one.runs) == [Run(0.1, 0, 8, 4), Run(0.1, 1, 8, 4)]
-        trained = one.runs[Run(0.1, 0, 8, 4)]
+        assert list(one.runs) == [RunPlan(0.1, 0, 8, 4), RunPlan(0.1, 1, 8, 4)]
+        trained = one.runs[RunPlan(0.1, 0, 8, 4)]
         assert trained.finite and trained.scores.tolist() == [0.5, 0.75] and np.isnan(trained.losses[1])
 
 

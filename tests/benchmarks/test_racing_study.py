@@ -50,7 +50,7 @@ def test_it_races_and_does_nothing_twice(argv, capsys, monkeypatch):
     def make_counting(*arguments):
         evaluate = Evaluator(*arguments)
         train = evaluate.train
-        evaluate.train = lambda rule, *setting: calls.append((rule, setting)) or train(rule, *setting)
+        evaluate.train = lambda rule, plan: calls.append((rule, plan)) or train(rule, plan)
         return evaluate
 
     monkeypatch.setattr(racing, "Evaluator", make_counting)

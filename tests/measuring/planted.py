@@ -5,7 +5,6 @@ import copy
 import numpy as np
 
 from neural_optimizer_search.measuring.child_run import TrainingRun
-from neural_optimizer_search.schedule_shape import CONSTANT
 
 
 class Planted:
@@ -18,7 +17,8 @@ class Planted:
         self._loss = loss
         self.calls, self.steps = [], 0
 
-    def __call__(self, rule, rate, seed, steps, validate_every, schedule=CONSTANT, weight_decay=0.0):
+    def __call__(self, rule, plan):
+        rate, seed, steps, validate_every, *_ = plan
         self.calls.append((rate, seed, steps))
         loss = self._loss(rate, seed, steps)
         finite = bool(np.isfinite(loss))

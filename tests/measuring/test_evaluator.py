@@ -8,6 +8,7 @@ import pytest
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.measuring.description import describe_task
 from neural_optimizer_search.measuring.evaluator import Evaluator
+from neural_optimizer_search.measuring.run_plan import RunPlan
 from neural_optimizer_search.schedule_shape import CONSTANT, Schedule, parse_schedule
 from neural_optimizer_search.tasks import TASKS
 
@@ -38,7 +39,7 @@ def test_a_good_rule(evaluate):
 
 
 def test_rates_are_centred_on_the_updates(evaluate):
-    rms = evaluate.train(parse_formula("g"), 0.0, 0, 3, 3).update_rms
+    rms = evaluate.train(parse_formula("g"), RunPlan(0.0, 0, 3, 3)).update_rms
     rates = [rate for rate, _ in evaluate(parse_formula("g")).sweep]
     assert rates == pytest.approx([1e-2 / rms, 1e-1 / rms])
 
@@ -153,9 +154,9 @@ class Watched:
     def __init__(self, train):
         self._train, self.calls = train, []
 
-    def __call__(self, rule, rate, seed, steps, validate_every, schedule=CONSTANT, weight_decay=0.0):
-        self.calls.append((seed, steps, str(schedule), weight_decay, rate))
-        return self._train(rule, rate, seed, steps, validate_every, schedule, weight_decay)
+    def __call__(self, rule, plan):
+        self.calls.append((plan.seed, plan.steps, str(plan.schedule), plan.weight_decay, plan.learning_rate))
+        return self._train(rule, plan)
 
 
 SEVERAL = dataclasses.replace(
@@ -181,7 +182,7 @@ def test_the_best_pair_goes_on_with_the_other_seeds_and_none_is_trained_twice(ev
     assert [call[0] for call in final] == [0, 0, 0, 0, 1]
     losses = {}
     for text, decay in pairs:
-        run = evaluate.train(result.rule, result.learning_rate, 0, 8, 4, parse_schedule(text), decay)
+        run = evaluate.train(result.rule, RunPlan(result.learning_rate, 0, 8, 4, parse_schedule(text), decay))
         losses[text, decay] = run.losses[-1]
     best = min(losses, key=losses.get)
     assert (result.schedule, result.weight_decay) == best == final[-1][2:4]
@@ -193,7 +194,7 @@ def test_one_pair_is_what_was_measured_before_there_were_several(evaluate):
     result = plain(parse_formula("m"))
     assert result.rewards == evaluate(parse_formula("m")).rewards
     assert (result.schedule, result.weight_decay, result.training_setting) == ("constant", 0.0, "")
-    runs = [evaluate.train(result.rule, result.learning_rate, seed, 8, 4) for seed in (0, 1)]
+    runs = [evaluate.train(result.rule, RunPlan(result.learning_rate, seed, 8, 4)) for seed in (0, 1)]
     assert result.rewards == pytest.approx([np.mean(run.scores) for run in runs])
     assert len([call for call in calls if call[1] == 8]) == 2
 

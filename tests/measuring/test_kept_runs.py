@@ -15,6 +15,7 @@ from neural_optimizer_search.measuring.child_run import Pace
 from neural_optimizer_search.measuring.evaluator import Evaluator
 from neural_optimizer_search.measuring.kept_runs import CannotKeep, KeptRuns
 from neural_optimizer_search.measuring.progress import told_to
+from neural_optimizer_search.measuring.run_plan import RunPlan
 from neural_optimizer_search.measuring.training import ChildTraining
 from neural_optimizer_search.schedule_shape import parse_schedule
 from neural_optimizer_search.tasks.protocol import Racing
@@ -34,7 +35,7 @@ def keep(training, directory, end, formula="drop(Adam, 0.3) + eps * m", **more):
     return KeptRuns(training, parse_formula(formula), directory, end, 12, 4, **more)
 
 
-SETTING = (0.1, 0, 12, 4, parse_schedule("cosine, warm-up 0.3"), 0.1)
+PLAN = RunPlan(0.1, 0, 12, 4, parse_schedule("cosine, warm-up 0.3"), 0.1)
 
 
 def assert_same(one, other):
@@ -45,10 +46,10 @@ def assert_same(one, other):
 @pytest.mark.parametrize("formula", ["drop(Adam, 0.3) + eps * m", "ld * ema_0.7", "on_matrices(orthogonalize(m), g)"])
 @pytest.mark.parametrize("ends", [(4, 8, 12), (3, 5, 12), (1, 12)])
 def test_parts_are_the_whole_run(training, tmp_path, formula, ends):
-    whole = training(parse_formula(formula), *SETTING)
+    whole = training(parse_formula(formula), PLAN)
     for end in ends:
-        training(parse_formula("g"), 0.1, 1, 4, 2)  # so that nothing is left in the variables
-        part = keep(training, tmp_path, end, formula)(*SETTING)
+        training(parse_formula("g"), RunPlan(0.1, 1, 4, 2))  # so that nothing is left in the variables
+        part = keep(training, tmp_path, end, formula)(PLAN)
         assert part.finite and part.steps == end
         seen = end // 4
         np.testing.assert_array_equal(part.losses[:seen], whole.losses[:seen])
@@ -57,43 +58,43 @@ def test_parts_are_the_whole_run(training, tmp_path, formula, ends):
 
 
 def test_a_part_between_validations_ends_with_one(training, tmp_path):
-    part = keep(training, tmp_path, 6)(*SETTING)
-    exact = training(parse_formula("drop(Adam, 0.3) + eps * m"), *SETTING[:3], 2, *SETTING[4:])
+    part = keep(training, tmp_path, 6)(PLAN)
+    exact = training(parse_formula("drop(Adam, 0.3) + eps * m"), PLAN._replace(validate_every=2))
     assert part.losses[-1] == exact.losses[2]
 
 
 def test_what_was_asked_before_is_read(training, tmp_path, monkeypatch):
-    first = [keep(training, tmp_path, end)(*SETTING) for end in (3, 8, 12)]
+    first = [keep(training, tmp_path, end)(PLAN) for end in (3, 8, 12)]
     monkeypatch.setattr(training, "begin", None)
     for part, end in zip(first, (3, 8, 12)):
-        assert_same(part[:-1], keep(training, tmp_path, end)(*SETTING)[:-1])
+        assert_same(part[:-1], keep(training, tmp_path, end)(PLAN)[:-1])
 
 
 def test_the_sweep_stops_before_the_end(training, tmp_path):
     runs = keep(training, tmp_path, 8)
-    assert runs(0.1, 0, 3, 3).steps == runs.until(3) == 3
+    assert runs(RunPlan(0.1, 0, 3, 3)).steps == runs.until(3) == 3
     assert runs.steps == 3
-    assert runs(*SETTING).steps == runs.until(12) == 8
+    assert runs(PLAN).steps == runs.until(12) == 8
     assert runs.steps == 11
 
 
 def test_a_run_that_diverged_stays_so(training, tmp_path):
-    first = keep(training, tmp_path, 8, DIVERGING)(*SETTING)
+    first = keep(training, tmp_path, 8, DIVERGING)(PLAN)
     assert not first.finite
-    again = keep(training, tmp_path, 12, DIVERGING)(*SETTING)
+    again = keep(training, tmp_path, 12, DIVERGING)(PLAN)
     assert (again.finite, again.steps) == (False, first.steps)
 
 
 def test_what_a_run_was_before_it_diverged(training, tmp_path):
-    steps = keep(training, tmp_path, 12, DIVERGING)(*SETTING).steps
-    assert keep(training, tmp_path, steps - 1, DIVERGING)(*SETTING).finite
+    steps = keep(training, tmp_path, 12, DIVERGING)(PLAN).steps
+    assert keep(training, tmp_path, steps - 1, DIVERGING)(PLAN).finite
 
 
 def test_an_earlier_end_that_was_not_asked_for(training, tmp_path):
-    keep(training, tmp_path, 12)(*SETTING)
-    part = keep(training, tmp_path, 6)(*SETTING)
+    keep(training, tmp_path, 12)(PLAN)
+    part = keep(training, tmp_path, 6)(PLAN)
     (other := tmp_path / "other").mkdir()
-    assert_same(part, keep(training, other, 6)(*SETTING))
+    assert_same(part, keep(training, other, 6)(PLAN))
 
 
 class OneStep(Pace):
@@ -101,7 +102,7 @@ class OneStep(Pace):
 
 
 def test_a_killed_run_loses_no_more_than_was_not_saved(training, tmp_path, monkeypatch):
-    whole = keep(training, tmp_path, 12)(*SETTING)
+    whole = keep(training, tmp_path, 12)(PLAN)
     other = tmp_path / "other"
     other.mkdir()
     done = []
@@ -114,30 +115,30 @@ def test_a_killed_run_loses_no_more_than_was_not_saved(training, tmp_path, monke
     monkeypatch.setattr(training, "_pace", OneStep())
     with told_to(interrupt):
         with pytest.raises(KeyboardInterrupt):
-            keep(training, other, 12, save_seconds=0.0)(*SETTING)
-        again = keep(training, other, 12, save_seconds=0.0)(*SETTING)
+            keep(training, other, 12, save_seconds=0.0)(PLAN)
+        again = keep(training, other, 12, save_seconds=0.0)(PLAN)
     assert done == [*range(7), *range(6, 12)]  # the seventh step was not made
     assert_same(again, whole)
 
 
 def test_weights_that_are_given_up_go_and_what_they_gave_stays(training, tmp_path):
     runs = keep(training, tmp_path, 3)
-    first = [runs(rate, 0, 3, 3) for rate in (0.1, 0.2)]
+    first = [runs(RunPlan(rate, 0, 3, 3)) for rate in (0.1, 0.2)]
     sizes = {path.name: path.stat().st_size for path in tmp_path.glob("*/*.npz")}
-    runs.give_up(lambda rate, schedule, decay: rate == 0.1)
+    runs.give_up(lambda plan: plan.learning_rate == 0.1)
     after = {path.name: path.stat().st_size for path in tmp_path.glob("*/*.npz")}
     assert sorted(after[name] < size for name, size in sizes.items()) == [False, True]
     again = keep(training, tmp_path, 3)
     for rate, one in zip((0.1, 0.2), first):
-        assert_same(again(rate, 0, 3, 3)[:-1], one[:-1])
+        assert_same(again(RunPlan(rate, 0, 3, 3))[:-1], one[:-1])
 
 
 def test_a_damaged_file_is_named(training, tmp_path):
-    keep(training, tmp_path, 8)(*SETTING)
+    keep(training, tmp_path, 8)(PLAN)
     (path,) = tmp_path.glob("*/*.npz")
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(CannotKeep, match=f"{path} is damaged, or of another release .*. Remove it"):
-        keep(training, tmp_path, 12)(*SETTING)
+        keep(training, tmp_path, 12)(PLAN)
 
 
 def change(path, **changes):
@@ -155,11 +156,11 @@ def change(path, **changes):
     ],
 )
 def test_a_file_with_something_else_is_named(training, tmp_path, name, value, message):
-    keep(training, tmp_path, 8)(*SETTING)
+    keep(training, tmp_path, 8)(PLAN)
     (path,) = tmp_path.glob("*/*.npz")
     change(path, **{name: value})
     with pytest.raises(CannotKeep, match=rf"{path} is damaged.*{message}.*\)\. Remove it"):
-        keep(training, tmp_path, 12)(*SETTING)
+        keep(training, tmp_path, 12)(PLAN)
 
 
 def test_a_full_disk_is_no_fault_of_the_rule(training, tmp_path, monkeypatch):
@@ -169,7 +170,7 @@ def test_a_full_disk_is_no_fault_of_the_rule(training, tmp_path, monkeypatch):
     runs = keep(training, tmp_path, 8)
     monkeypatch.setattr(kept_runs, "write_whole", fail)
     with pytest.raises(CannotKeep, match=r"cannot be kept in .*: No space left on device. Make room"):
-        runs(*SETTING)
+        runs(PLAN)
 
 
 def test_a_directory_that_is_not_here_is_named(training, tmp_path):
@@ -209,7 +210,7 @@ def test_the_last_part_is_paid_as_the_protocol_says(tmp_path, racing):
     assert [part.message for part in parts] == [f"Trained {end} steps with 2 seeds." for end in (2, 5, 12)]
     rate = parts[-1].learning_rate
     assert {part.learning_rate for part in parts[1:]} == {rate}
-    expected = [evaluate.train(rule, rate, seed, 12, 4).scores.mean() for seed in protocol.seeds]
+    expected = [evaluate.train(rule, RunPlan(rate, seed, 12, 4)).scores.mean() for seed in protocol.seeds]
     np.testing.assert_allclose(parts[-1].rewards, expected, rtol=1e-6)
     assert parts[0].steps < parts[1].steps < parts[2].steps
 

@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 from neural_optimizer_search import RuleOptimizer, parse_formula
+from neural_optimizer_search.measuring.run_plan import RunPlan
 from neural_optimizer_search.measuring.training import ChildTraining
 from neural_optimizer_search.optimizers import CATALOGUE
 from neural_optimizer_search.schedule_shape import parse_schedule
@@ -21,7 +22,7 @@ def training():
 
 
 def run(training, formula, learning_rate=0.1, seed=0, steps=8, validate_every=4, **more):
-    return training(parse_formula(formula), learning_rate, seed, steps, validate_every, **more)
+    return training(parse_formula(formula), RunPlan(learning_rate, seed, steps, validate_every, **more))
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,7 @@ def test_learns(training):
 
 def in_parts(training, formula, ends, learning_rate=0.1, **more):
     """Yields what there is at each end, until the run is not finite."""
-    run = training.begin(parse_formula(formula), learning_rate, 0, 8, 2, **more)
+    run = training.begin(parse_formula(formula), RunPlan(learning_rate, 0, 8, 2, **more))
     for end in ends:
         yield (part := run.advance(end))
         if not part.finite:

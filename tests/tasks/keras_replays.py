@@ -13,6 +13,7 @@ from marks import only_long
 
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.keras_versions import KERAS_3
+from neural_optimizer_search.measuring.run_plan import RunPlan
 from neural_optimizer_search.measuring.training import ChildTraining
 from neural_optimizer_search.optimizers import RuleOptimizer
 from neural_optimizer_search.tasks import KerasTask
@@ -124,7 +125,7 @@ def check(replay: Replay, seed: int = 0) -> None:
 
 def run(training: ChildTraining, replay: Replay, seed: int = 0, rule: str = "") -> Any:
     """A `TrainingRun` with the replay's rule, or another."""
-    return training(parse_formula(rule or replay.rule), replay.rate, seed, STEPS, VALIDATE_EVERY)
+    return training(parse_formula(rule or replay.rule), RunPlan(replay.rate, seed, STEPS, VALIDATE_EVERY))
 
 
 def batches(training: ChildTraining, seed: int) -> np.ndarray:

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.measuring.evaluator import Evaluator
+from neural_optimizer_search.measuring.run_plan import RunPlan
 from neural_optimizer_search.schedule_shape import CONSTANT, Schedule
 from neural_optimizer_search.tasks import KerasTask, UnknownTask, find_task
 from neural_optimizer_search.tasks.digits import DIGITS
@@ -388,7 +389,8 @@ def test_a_named_task_here_and_in_a_worker(module):
     adam, still = parse_formula("Adam"), parse_formula("g - g")
     here = evaluate(adam)
     (schedule,) = protocol.schedules
-    run = evaluate.train(adam, here.learning_rate, 0, protocol.final_steps, protocol.validate_every, schedule)
+    plan = RunPlan(here.learning_rate, 0, protocol.final_steps, protocol.validate_every, schedule)
+    run = evaluate.train(adam, plan)
     assert here.reward == pytest.approx(np.mean(run.scores[-(len(run.scores) // 3) :]))
     assert here.accuracy == pytest.approx(run.scores[-1])
     assert here.accuracy > 0.5  # of the untrained model's error is gone

@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 from neural_optimizer_search import parse_formula
+from neural_optimizer_search.measuring.run_plan import RunPlan
 from neural_optimizer_search.measuring.training import ChildTraining
 from neural_optimizer_search.tasks import batch_store, in_memory, shared_data
 from neural_optimizer_search.tasks.in_memory import read_into_memory
@@ -177,7 +178,7 @@ def test_data_read_in_parts_are_the_data(data, limit, directory):
 
 def test_a_training_is_the_same(monkeypatch):
     child = fakes.BLOBS.child(fakes.TINY)
-    how = (parse_formula("drop(Adam, 0.2)"), 0.1, 0, 8, 4)
+    how = parse_formula("drop(Adam, 0.2)"), RunPlan(0.1, 0, 8, 4)
     shared = ChildTraining(child)(*how)
     monkeypatch.setattr(shared_data, "LEAST_BYTES", 2**24)
     np.testing.assert_array_equal(shared.losses, ChildTraining(child)(*how).losses)

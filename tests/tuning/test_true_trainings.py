@@ -7,6 +7,7 @@ import fakes
 import pytest
 
 from neural_optimizer_search import parse_formula
+from neural_optimizer_search.measuring.run_plan import RunPlan
 from neural_optimizer_search.trials.setting import Setting
 from neural_optimizer_search.tuning import tune
 from neural_optimizer_search.tuning.objective import TaskObjective
@@ -30,7 +31,7 @@ def test_one_trace_serves_all_trials(objective):
 
 def test_a_training_is_worth_its_end(objective):
     setting = Setting(parse_formula("Adam"), 0.03)
-    run = objective._objective._train(setting.rule, 0.03, 0, 8, 4)
+    run = objective._objective._train(setting.rule, RunPlan(0.03, 0, 8, 4))
     progress = list(objective.train(setting, 0))
     assert [one.steps for one in progress] == [4, 8]
     assert [one.value for one in progress] == pytest.approx(run.scores.tolist())

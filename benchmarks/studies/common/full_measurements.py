@@ -23,23 +23,14 @@ from neural_optimizer_search.measuring.child_run import TrainingRun
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.probe import Descent
 from neural_optimizer_search.measuring.recording import make_descent
+from neural_optimizer_search.measuring.run_plan import RunPlan
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.records.rows import from_row, to_row, write_rule
+from neural_optimizer_search.schedule_shape import parse_schedule
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.tasks import find_task
 from neural_optimizer_search.workers.config import WorkerConfig
 from neural_optimizer_search.workers.executor import Ask
-
-
-class Run(NamedTuple):
-    """The arguments of a training run, as for a `ChildTraining`; the schedule is text."""
-
-    learning_rate: float
-    seed: int
-    steps: int
-    validate_every: int
-    schedule: str = "constant"
-    weight_decay: float = 0.0
 
 
 class FullMeasurement(NamedTuple):
@@ -51,7 +42,7 @@ class FullMeasurement(NamedTuple):
     """
 
     evaluation: Evaluation
-    runs: dict[Run, TrainingRun]
+    runs: dict[RunPlan, TrainingRun]
 
 
 class Measured(NamedTuple):
@@ -87,11 +78,10 @@ class _RecordedTraining:
         self._train = train
         self.runs = []
 
-    def __call__(self, rule, *run):
-        trained = self._train(rule, *run)
-        names = Run(*run)
+    def __call__(self, rule, plan):
+        trained = self._train(rule, plan)
         values = (value.tolist() if isinstance(value, np.ndarray) else value for value in trained)
-        self.runs.append([names._replace(schedule=str(names.schedule)), list(values)])
+        self.runs.append([plan._replace(schedule=str(plan.schedule)), list(values)])
         return trained
 
 
@@ -143,8 +133,12 @@ def _require(answer):
 
 
 def _read(one):
-    runs = {Run(*run): TrainingRun(*map(_to_array, trained)) for run, trained in one["runs"]}
+    runs = {_read_plan(*plan): TrainingRun(*map(_to_array, trained)) for plan, trained in one["runs"]}
     return FullMeasurement(from_row(one["evaluation"]), runs)
+
+
+def _read_plan(rate, seed, steps, validate_every, schedule, weight_decay):
+    return RunPlan(rate, seed, steps, validate_every, parse_schedule(schedule), weight_decay)
 
 
 def _to_array(value) -> Any:

@@ -22,6 +22,7 @@ from benchmarks.studies.own_model_speed.models import STEPS, TASKS
 from neural_optimizer_search.command_line import whole_number
 from neural_optimizer_search.dsl.formula import parse_formula
 from neural_optimizer_search.flags import flag
+from neural_optimizer_search.measuring.run_plan import RunPlan
 from neural_optimizer_search.measuring.training import ChildTraining
 from neural_optimizer_search.tasks import KerasTask
 
@@ -81,7 +82,7 @@ def _make_training(task):
     rule = parse_formula("Adam")
 
     def train(rate):
-        run = training(rule, rate, 0, STEPS, STEPS)
+        run = training(rule, RunPlan(rate, 0, STEPS, STEPS))
         assert run.finite and run.steps == STEPS
 
     return train
