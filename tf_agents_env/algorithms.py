@@ -24,7 +24,8 @@ def _make_guided(setting: SearchSetting) -> Algorithm:
 
 def _entry(name: str, title: str) -> AlgorithmEntry:
     def make(setting: SearchSetting) -> Algorithm:
-        from tf_agents_env.controllers import CONTROLLERS, Controller
+        from tf_agents_env.controller_config import CONTROLLERS
+        from tf_agents_env.controllers import Controller
 
         config, ledger = CONTROLLERS[name][setting.preset], setting.ledger
         place = setting.directory, ledger.run.id, ledger.steps

@@ -1,12 +1,8 @@
 """The controller: policy gradients over strings of tokens, driven by the rewards (arXiv v2, section 3.2)."""
 
-import bisect
 import collections
-import functools
-import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Optional, Union
 
 import numpy as np
@@ -15,129 +11,19 @@ import tensorflow_probability as tfp
 from tf_agents.train.utils import spec_utils
 from tf_agents.utils import common
 
-from neural_optimizer_search.arguments import check_fields
 from neural_optimizer_search.dsl.space import Space
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
 from neural_optimizer_search.search.batch_sizes import OWN, BatchSizes
 from neural_optimizer_search.search.local import Parent
-from tf_agents_env.agents.agent_settings import AgentSettings
-from tf_agents_env.agents.ppo import PPO
-from tf_agents_env.agents.reinforce import Reinforce
-from tf_agents_env.agents.trpo import TRPO
 from tf_agents_env.checkpoints import Checkpoints
+from tf_agents_env.controller_config import ControllerConfig
+from tf_agents_env.emitted import Emitted
 from tf_agents_env.networks import BaselineNetwork, ControllerNetwork
 from tf_agents_env.priority_queue import PriorityQueue
 from tf_agents_env.reward_shaping import pay, pay_by_rank
 from tf_agents_env.rule_environment import RuleEnvironment, pay_nothing, require_finite
 from tf_agents_env.sampling import BatchCollector, StatelessPolicy
-
-
-@dataclass(frozen=True)
-class ControllerConfig:
-    """The controller's hyperparameters; by default those of arXiv v2, section 4.2, where it gives them.
-
-    Args:
-      algorithm: `PPO`, `Reinforce` or `TRPO` settings (see `tf_agents_env.agents`).
-      batch_size: Rules per iteration; 5.
-      entropy: Coefficient of the entropy bonus; 0.0015.
-      baseline_decay: Decay rate of the moving average of rewards, per batch; 0.95, not in the paper.
-      units: Size of the LSTM's hidden state; 150.
-      repeat_share: The factor by which each repeat of a rule reduces its pay; 1 pays repeats in full.
-      rank_power: p; above 0, a rule is paid by its rank among the rules so far (`pay_by_rank`), not by its
-        reward. Not in the paper.
-      risk: ε; below 1, the controller only learns from rules whose pay exceeds the (1 - ε)-quantile of their batch,
-        and the quantile is their baseline (Petersen et al., 2021). Not in the paper.
-      queue_size: k; above 0, each step also imitates the k best rules so far (`PriorityQueue`). Not in the paper.
-      queue_learning_rate: Learning rate of Adam for the imitation.
-      start_imitations: Imitation steps after each batch of start rules, before the controller's own first batch;
-        later batches have one step each.
-
-    Raises:
-      ValueError: If a value is out of range.
-    """
-
-    algorithm: AgentSettings = field(default_factory=PPO)
-    batch_size: int = 5
-    entropy: float = 0.0015
-    baseline_decay: float = 0.95
-    units: int = 150
-    repeat_share: float = 1.0
-    rank_power: float = 0.0
-    risk: float = 1.0
-    queue_size: int = 0
-    queue_learning_rate: float = 1e-3
-    start_imitations: int = 1
-
-    def __post_init__(self) -> None:
-        check_fields(self, "above 0", "batch_size", "units", "queue_learning_rate", "start_imitations")
-        check_fields(self, "at least 0", "queue_size", "rank_power")
-        check_fields(self, "in [0, 1]", "entropy", "baseline_decay", "repeat_share")
-        check_fields(self, "in (0, 1]", "risk")
-
-
-# With the paper's learning rate, PPO and REINFORCE learn nothing visible in 1,000 rules. PPO's "fast" was chosen on
-# the table of `benchmarks.run search_algorithms`, with seeds other than those that it reports, as was evolution's
-# population: with pay by rank and a short queue, it reached the best rules most reliably. The other two have the same
-# settings, untuned.
-_fast = functools.partial(
-    ControllerConfig,
-    batch_size=10,
-    entropy=0.01,
-    baseline_decay=0.5,
-    repeat_share=0.5,
-    rank_power=2.0,
-    queue_size=5,
-    queue_learning_rate=3e-4,
-    # After a start of 20 rules, a string differs from the nearest of the best five in 9 of its ten words with 1 step
-    # per batch, in 5 with 20 steps, and in 2 with 50; with 100 steps, half of the strings are spelled twice.
-    start_imitations=20,
-)
-CONTROLLERS = {
-    "ppo": {
-        "paper": ControllerConfig(PPO()),
-        "fast": _fast(PPO(learning_rate=1e-3)),
-    },
-    "reinforce": {
-        "paper": ControllerConfig(Reinforce()),
-        "fast": _fast(Reinforce(learning_rate=5e-3)),
-    },
-    "trpo": {
-        "paper": ControllerConfig(TRPO()),
-        "fast": _fast(TRPO(kl_radius=0.02)),
-    },
-}
-
-
-class _Emitted(tf.train.experimental.PythonState):
-    """The rules learned from, as part of the checkpoint.
-
-    Attributes:
-      counts: Number of times that each key was emitted.
-      rewards: The sorted rewards above 0 of all keys.
-      has_own: Whether any were the controller's own.
-    """
-
-    def __init__(self):
-        self.counts, self.rewards, self.has_own = collections.Counter(), [], False
-
-    def find_new(self, keys, rewards):
-        """The rewards above 0 of the keys that were not emitted before, each once."""
-        new = {key: reward for key, reward in zip(keys, rewards) if reward > 0 and key not in self.counts}
-        return list(new.values())
-
-    def add(self, keys, rewards):
-        for reward in self.find_new(keys, rewards):
-            bisect.insort(self.rewards, reward)
-        self.counts.update(keys)
-
-    def serialize(self):
-        return json.dumps([self.counts, self.rewards, self.has_own])
-
-    def deserialize(self, string_value):
-        # Older checkpoints lack `has_own`: searches had no start rules, so all rules were the controller's own.
-        counts, self.rewards, *has_own = json.loads(string_value)
-        self.counts, self.has_own = collections.Counter(counts), has_own != [False]
 
 
 class Drawn(NamedTuple):
@@ -174,6 +60,7 @@ class Controller(Algorithm):
     Example:
       >>> from collections import namedtuple
       >>> from neural_optimizer_search import search_space
+      >>> from tf_agents_env.controller_config import CONTROLLERS
       >>> Evaluation = namedtuple("Evaluation", "reward")
       >>> controller = Controller(search_space("signs", depth=1), CONTROLLERS["ppo"]["fast"], seed=0)
       >>> proposal = controller.propose(0)
@@ -194,7 +81,7 @@ class Controller(Algorithm):
     ):
         self.config, self.metrics, self._latest, self._sizes = config, {}, latest, sizes
         self._space, self._batches = space, {}
-        self._emitted = _Emitted()
+        self._emitted = Emitted()
         self._iteration = tf.Variable(tf.constant(0, tf.int64), trainable=False)
         self._drawn = tf.Variable(tf.constant(0, tf.int64), trainable=False)
         # The rewards of the rules are unknown when they are drawn.

@@ -17,7 +17,8 @@ from neural_optimizer_search.records.ledger import Ledger, Sample
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
 from neural_optimizer_search.search.batch_sizes import OWN, BatchSizes
 from neural_optimizer_search.search.local import Local, LocalConfig
-from tf_agents_env.controllers import CONTROLLERS, Controller
+from tf_agents_env.controller_config import CONTROLLERS
+from tf_agents_env.controllers import Controller
 
 # Rules per batch that the controller draws, in addition to those of `LocalConfig`. Batches of another size have the
 # same share of them, rounded down, but at least one.

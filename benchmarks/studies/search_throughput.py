@@ -34,7 +34,8 @@ from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.tasks import TASKS
 from neural_optimizer_search.workers.config import WorkerConfig
 from neural_optimizer_search.workers.executor import MEASURE, Ask, Executor
-from tf_agents_env.controllers import CONTROLLERS, Controller
+from tf_agents_env.controller_config import CONTROLLERS
+from tf_agents_env.controllers import Controller
 
 TITLE = "how many rules does a search train per hour, and what does everything but their training cost?"
 

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, Optional, Union
+from typing import NamedTuple, Optional
 
 from neural_optimizer_search.measuring.fingerprint import Fingerprint
 from neural_optimizer_search.records.ledger import Ledger
@@ -17,7 +17,7 @@ from neural_optimizer_search.search.own_task import (
     recall_task,
     record_fingerprint,
 )
-from neural_optimizer_search.tasks.joint_task import JointTask
+from neural_optimizer_search.tasks.joint_task import JointTask, Measurable
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
 
@@ -31,7 +31,7 @@ class PreparedSearch(NamedTuple):
       identities: The `Task.identity` of each task.
     """
 
-    task: Union[Task, JointTask]
+    task: Measurable
     protocol: Protocol
     identities: tuple[Optional[str], ...]
 

@@ -1,6 +1,7 @@
 """Several tasks combined into one."""
 
 from dataclasses import dataclass
+from typing import Union
 
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
@@ -20,3 +21,6 @@ class JointTask:
     def name(self) -> str:
         """The names of the tasks."""
         return " ".join(task.name for task, _ in self.parts)
+
+
+Measurable = Union[Task, JointTask]

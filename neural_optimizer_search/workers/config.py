@@ -9,8 +9,8 @@ from typing import ClassVar, Optional
 
 from neural_optimizer_search.command_line import Parser, shorten, whole_number
 from neural_optimizer_search.flags import flag
+from neural_optimizer_search.tasks.joint_task import Measurable
 from neural_optimizer_search.tasks.protocol import Protocol
-from neural_optimizer_search.tasks.task import Task
 from neural_optimizer_search.workers.describing import Describer
 from neural_optimizer_search.workers.executor import FIRST_TIMEOUT, LEAST_START_TIMEOUT, LONGEST_TIMEOUT, Executor
 from neural_optimizer_search.workers.placement import Misplaced, Wanted, leave_gpus, place_here
@@ -84,7 +84,9 @@ class WorkerConfig:
     )
 
     @contextmanager
-    def open_executor(self, task: Task, protocol: Protocol, data_dir: Optional[str] = None) -> Iterator[Executor]:
+    def open_executor(
+        self, task: Measurable, protocol: Protocol, data_dir: Optional[str] = None
+    ) -> Iterator[Executor]:
         """A context manager for the `Executor`, with the time limits of the flags.
 
         Args:
@@ -132,7 +134,7 @@ class WorkerConfig:
                 p.error(str(error))
 
 
-OpenExecutor = Callable[[WorkerConfig, Task, Protocol, Optional[str]], AbstractContextManager[Executor]]
+OpenExecutor = Callable[[WorkerConfig, Measurable, Protocol, Optional[str]], AbstractContextManager[Executor]]
 # The values of `--executor`: one row per executor.
 EXECUTORS: dict[str, OpenExecutor] = {
     "local": lambda config, task, protocol, data_dir: process_executor(task, protocol, data_dir, config.wanted),

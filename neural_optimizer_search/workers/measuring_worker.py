@@ -16,8 +16,8 @@ from neural_optimizer_search.measuring.evaluator import Evaluator
 from neural_optimizer_search.measuring.joint import JointEvaluator
 from neural_optimizer_search.measuring.kept_runs import CannotKeep
 from neural_optimizer_search.measuring.progress import Progress, told_to
-from neural_optimizer_search.tasks import Task, UnknownTask
-from neural_optimizer_search.tasks.joint_task import JointTask
+from neural_optimizer_search.tasks import UnknownTask
+from neural_optimizer_search.tasks.joint_task import JointTask, Measurable
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.workers.executor import MEASURE, Ask
 from neural_optimizer_search.workers.placement import ONE_THREAD, Misplaced, Share
@@ -79,7 +79,7 @@ class MeasuringWorker:
 
 
 def make_evaluator(
-    task: Union[Task, JointTask], protocol: Protocol, data_dir: Optional[str], share: Share = ONE_THREAD
+    task: Measurable, protocol: Protocol, data_dir: Optional[str], share: Share = ONE_THREAD
 ) -> Union[Evaluator, JointEvaluator]:
     """Takes a `Share` and creates an `Evaluator`; for several tasks with their protocols, a `JointEvaluator`."""
     share.take()

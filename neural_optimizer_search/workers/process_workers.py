@@ -16,8 +16,8 @@ from neural_optimizer_search.console import guard_output
 from neural_optimizer_search.describe_error import describe_error
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.progress import Progress
+from neural_optimizer_search.tasks.joint_task import Measurable
 from neural_optimizer_search.tasks.protocol import Protocol
-from neural_optimizer_search.tasks.task import Task
 from neural_optimizer_search.workers.end_with_parent import BindingName, end_with_parent
 from neural_optimizer_search.workers.executor import LONGEST_SILENCE, MEASURE, Ask
 from neural_optimizer_search.workers.measuring_worker import MeasuringWorker, make_evaluator
@@ -105,7 +105,7 @@ class ProcessWorker:
 
 
 def process_executor(
-    task: Task, protocol: Protocol, data_dir: Optional[str] = None, wanted: Wanted = ALL
+    task: Measurable, protocol: Protocol, data_dir: Optional[str] = None, wanted: Wanted = ALL
 ) -> WorkerPool:
     """An `Executor` whose workers are processes on this machine.
 

@@ -13,8 +13,8 @@ from typing import Any, Optional
 from neural_optimizer_search.command_line import import_package
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.progress import Progress
+from neural_optimizer_search.tasks.joint_task import Measurable
 from neural_optimizer_search.tasks.protocol import Protocol
-from neural_optimizer_search.tasks.task import Task
 from neural_optimizer_search.workers.end_with_parent import ask_kernel
 from neural_optimizer_search.workers.executor import LONGEST_SILENCE, MEASURE, Ask
 from neural_optimizer_search.workers.measuring_worker import MeasuringWorker, make_evaluator
@@ -218,7 +218,7 @@ def count_places(cpus: Sequence[int], wanted: Wanted) -> int:
 
 @contextlib.contextmanager
 def ray_executor(
-    task: Task,
+    task: Measurable,
     protocol: Protocol,
     data_dir: Optional[str] = None,
     wanted: Wanted = ALL,

@@ -84,7 +84,7 @@ def test_children_are_trained_as_in_section_4_2(config):
 
 def test_the_controller_is_that_of_section_4_2(config):
     pytest.importorskip("tf_agents")
-    from tf_agents_env.controllers import CONTROLLERS
+    from tf_agents_env.controller_config import CONTROLLERS
 
     controller = CONTROLLERS[config.algorithm][config.preset]
     assert (controller.units, controller.batch_size, controller.entropy) == (150, 5, 0.0015)

@@ -12,7 +12,8 @@ from toys import FAMILY, QUICK, SPACE, by, constant, divisions, is_hit, random_h
 from tf_agents_env.agents import trpo
 from tf_agents_env.agents.reinforce import Reinforce
 from tf_agents_env.agents.trpo import TRPO
-from tf_agents_env.controllers import CONTROLLERS, Controller
+from tf_agents_env.controller_config import CONTROLLERS
+from tf_agents_env.controllers import Controller
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from neural_optimizer_search import SearchSpace, search_space
 from tf_agents_env.agents.ppo import PPO
 from tf_agents_env.agents.reinforce import Reinforce
 from tf_agents_env.agents.trpo import TRPO
-from tf_agents_env.controllers import CONTROLLERS, Controller, ControllerConfig
+from tf_agents_env.controller_config import CONTROLLERS, ControllerConfig
+from tf_agents_env.controllers import Controller
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from neural_optimizer_search.search import command
 from neural_optimizer_search.search.algorithm import Proposal
 from neural_optimizer_search.search.batch_sizes import BatchSizes
 from neural_optimizer_search.search.local import Local, LocalConfig
-from tf_agents_env.controllers import CONTROLLERS, Controller
+from tf_agents_env.controller_config import CONTROLLERS
+from tf_agents_env.controllers import Controller
 from tf_agents_env.guided import DRAWN_RULES, IMITATED, Guided, make_guided
 
 pytestmark = pytest.mark.usefixtures("graphs_as_traced")

@@ -8,7 +8,8 @@ from toys import QUICK, SPACE, constant, step
 
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.search.algorithm import Proposal
-from tf_agents_env.controllers import Controller, _Emitted
+from tf_agents_env.controllers import Controller
+from tf_agents_env.emitted import Emitted
 from tf_agents_env.priority_queue import PriorityQueue
 
 
@@ -91,10 +92,10 @@ def test_the_baseline_starts_with_the_first_rules_of_its_own(controller):
 
 
 def test_a_checkpoint_of_before_there_were_starts_has_rules_of_its_own():
-    emitted = _Emitted()
+    emitted = Emitted()
     emitted.deserialize('[{"g": 2}, [0.5]]')
     assert emitted.has_own and emitted.counts == {"g": 2}
     emitted.has_own = False
-    again = _Emitted()
+    again = Emitted()
     again.deserialize(emitted.serialize())
     assert (again.has_own, again.counts, again.rewards) == (False, emitted.counts, [0.5])

@@ -7,7 +7,7 @@ from tiny_searches import TINY, found
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.config import HYPERPARAMETERS
 from tf_agents_env import algorithms, train
-from tf_agents_env.controllers import CONTROLLERS
+from tf_agents_env.controller_config import CONTROLLERS
 
 pytestmark = pytest.mark.slow
 

@@ -17,7 +17,7 @@ from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search import command
 from neural_optimizer_search.search.known_optimizers import THE_SIX
 from neural_optimizer_search.stopping import STOPPED
-from tf_agents_env.controllers import CONTROLLERS
+from tf_agents_env.controller_config import CONTROLLERS
 
 pytestmark = [pytest.mark.long, pytest.mark.slow]
 

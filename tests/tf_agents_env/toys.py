@@ -8,7 +8,7 @@ import numpy as np
 from neural_optimizer_search import SearchSpace, search_space
 from neural_optimizer_search.search import loop
 from tf_agents_env.agents.ppo import PPO
-from tf_agents_env.controllers import ControllerConfig
+from tf_agents_env.controller_config import ControllerConfig
 
 Evaluation = collections.namedtuple("Evaluation", "reward rule")
 SPACE = search_space("signs", depth=1)

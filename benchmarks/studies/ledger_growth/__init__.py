@@ -111,7 +111,8 @@ def _measure_ppo(size, count):
     """Milliseconds of a step of PPO, and of saving it, after `size` rules; empty where PPO cannot run."""
     if not is_installed("tf_agents"):
         return {}
-    from tf_agents_env.controllers import CONTROLLERS, Controller
+    from tf_agents_env.controller_config import CONTROLLERS
+    from tf_agents_env.controllers import Controller
 
     with tempfile.TemporaryDirectory() as scratch:
         controller = Controller(make_config(1).make_space(), CONTROLLERS["ppo"]["fast"], SEED, scratch)

@@ -21,7 +21,8 @@ from neural_optimizer_search.search.limits import Limits
 from neural_optimizer_search.search.loop import search
 from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.workers.executor import MEASURE, Ask
-from tf_agents_env.controllers import CONTROLLERS, Controller
+from tf_agents_env.controller_config import CONTROLLERS
+from tf_agents_env.controllers import Controller
 
 SPACE = search_space("arxiv2017_no_decay", 2)
 _A_RULE = Rule((("g", "1", "identity", "identity", "left"),))  # an evaluation needs one

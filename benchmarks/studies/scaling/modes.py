@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neural_optimizer_search.search.command import RULES_PER_WORKER
 from neural_optimizer_search.search.loop import STEPS_PER_SAVE
+from neural_optimizer_search.search.running import RULES_PER_WORKER
 
 
 class Mode(NamedTuple):

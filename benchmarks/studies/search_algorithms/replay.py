@@ -38,7 +38,8 @@ SCRATCH = next((place for place in ("/dev/shm",) if os.access(place, os.W_OK)), 
 
 def _make_controller(algorithm: str, preset: str) -> Callable[..., Algorithm]:
     def make(space, seed, known):
-        from tf_agents_env.controllers import CONTROLLERS, Controller
+        from tf_agents_env.controller_config import CONTROLLERS
+        from tf_agents_env.controllers import Controller
 
         return Controller(space, CONTROLLERS[algorithm][preset], seed)
 
