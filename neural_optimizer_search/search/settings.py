@@ -9,119 +9,27 @@ On several tasks, a trial has one setting for all of them, and one training per 
 promising on the first tasks are not trained on the others.
 """
 
-import collections
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Optional
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from neural_optimizer_search.arguments import check_fields
-from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.dsl.space import Space
 from neural_optimizer_search.measuring.evaluation import Evaluation, name_tasks
-from neural_optimizer_search.measuring.joint import mean_score
 from neural_optimizer_search.records.rows import Start
 from neural_optimizer_search.schedule_shape import parse_schedule
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal, Trial
 from neural_optimizer_search.search.batch_sizes import OWN, BatchSizes
 from neural_optimizer_search.search.form_model import FormModel
 from neural_optimizer_search.search.known_optimizers import THE_FIVE
+from neural_optimizer_search.search.parents import Individual, Parents, Tried
 from neural_optimizer_search.search.registry import AlgorithmEntry, SearchSetting
+from neural_optimizer_search.search.settings_config import SettingsConfig
 from neural_optimizer_search.search.variation import cross, draw_string, mutate
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.trials.setting import set_constants
 from neural_optimizer_search.trials.tunables import Scale, Tunable, find_own_values, find_tunables, round_off
-
-
-@dataclass(frozen=True)
-class SettingsConfig:
-    """The settings of the search for settings.
-
-    Args:
-      batch_size: Trials per proposal.
-      parents: The number of best settings that have children; better ones have more.
-      per_form: Maximum number of parents with the same form; otherwise, only the form tuned first would be tuned.
-      known_parents: The number of parents among known optimizers.
-      known_share: Share of the trials that are children of known optimizers.
-      rates: The lowest and the highest rate at which a form is tried first, for updates whose root mean square is 1.
-      draws: Number of further trials of a start rule, with random constants and random rates in this range, after one
-        trial with its own constants at the middle rate. No single setting shows how good a form is.
-      form_share: Share of the children that have another form. Of these, a share of `cross_share` takes parts of
-        another parent's form, a tenth has a random form, and the others differ in one part.
-      cross_share: See `form_share`.
-      model_share: Share of the children with their parent's form whose constants a `FormModel` draws from all trials
-        of the form, once there are enough. The others have the parent's constants, some of them changed.
-      change_share: Share of the constants of such a child that differ from the parent's.
-      largest_step: Largest standard deviation of such a change, as a fraction of the range, on a logarithmic scale
-        where the range has one. The standard deviation for a child is between a tenth of this and this.
-      enough: Number of trials after which others may end early.
-      memory: Number of recent trials to compare with: a trial continues if its reward after a third of its training
-        is higher than that of a share of `early_share` of them.
-      early_share: See `memory`. On several tasks, it applies in the same way after each task but the last.
-
-    Raises:
-      ValueError: If a value is out of range.
-    """
-
-    batch_size: int = 4
-    parents: int = 6
-    per_form: int = 2
-    known_parents: int = 2
-    known_share: float = 0.15
-    rates: tuple[float, float] = (0.004, 0.4)
-    draws: int = 6
-    form_share: float = 0.35
-    cross_share: float = 0.3
-    model_share: float = 0.5
-    change_share: float = 0.4
-    largest_step: float = 0.25
-    enough: int = 10
-    memory: int = 100
-    early_share: float = 0.5
-
-    def __post_init__(self) -> None:
-        check_fields(
-            self, "above 0", "batch_size", "parents", "per_form", "known_parents", "largest_step", "enough", "memory"
-        )
-        check_fields(self, "at least 0", "draws")
-        check_fields(
-            self,
-            "in [0, 1]",
-            "known_share",
-            "form_share",
-            "cross_share",
-            "model_share",
-            "change_share",
-            "early_share",
-        )
-
-
-class Individual(NamedTuple):
-    """A setting to try.
-
-    Attributes:
-      form: A rule; the values replace its constants.
-      string: Its tokens in the space; None if the space does not have it.
-      values: The values of its tunables, by name.
-      known: The key of the known optimizer that the form is; "" if it is none.
-      centred: Whether rate and weight decay are for updates whose root mean square is 1, as for parents.
-    """
-
-    form: Rule
-    string: Optional[tuple[int, ...]]
-    values: Mapping[str, Any]
-    known: str = ""
-    centred: bool = True
-
-
-class Tried(NamedTuple):
-    """An `Individual`, and its rewards: one per seed, and their mean."""
-
-    individual: Individual
-    rewards: tuple[float, ...]
-    reward: float
 
 
 class Settings(Algorithm):
@@ -149,14 +57,10 @@ class Settings(Algorithm):
     ):
         self._sizes = sizes
         self._space, self._protocol, self._config, self._seed = space, protocol, config, seed
-        self._best: dict[bool, list[Tried]] = {False: [], True: []}  # parents, by whether they are known optimizers
-        tasks = len(name_tasks(known))
-        self._is_joint = tasks > 1
-        # The rewards of the last trials at each look: a third of the way, or after each task but the last. By whether
-        # they are of known optimizers.
-        self._looks = {
-            is_known: [collections.deque[float](maxlen=config.memory) for _ in range(max(1, tasks - 1))]
-            for is_known in (False, True)
+        sizes_of = len(name_tasks(known)), len(protocol.seeds)
+        self._parents = {  # by whether they are known optimizers
+            False: Parents(config, config.parents, *sizes_of),
+            True: Parents(config, config.known_parents, *sizes_of),
         }
         self._model = FormModel()
         self._known = {e.rule.canonical(): e for e in known}
@@ -185,14 +89,13 @@ class Settings(Algorithm):
         for individual, evaluation in zip(proposal.drawn or (), evaluations):
             if evaluation.screened:
                 continue
-            for last, worth in zip(self._looks[bool(individual.known)], _find_looks(evaluation)):
-                last.append(worth)
+            self._parents[bool(individual.known)].see(evaluation)
             if individual.centred:
                 tunables = find_tunables(individual.form, self._protocol)
                 self._model.add(individual.form, tunables, individual.values, evaluation)
             self._learn_scale(individual, evaluation)
             self._add(individual, evaluation)
-        self.metrics = {"parents/mean": float(np.mean([one.reward for one in self._best[False]] or [0.0]))}
+        self.metrics = {"parents/mean": float(np.mean([one.reward for one in self._parents[False].best] or [0.0]))}
 
     def restore(self) -> int:
         """Lets the loop repeat all proposals from the ledger, which takes no time compared with the trainings."""
@@ -222,15 +125,8 @@ class Settings(Algorithm):
             return
         values = individual.values
         centred = {**values, "rate": values["rate"] * scale, "weight decay": values["weight decay"] / scale}
-        is_known = bool(individual.known)
-        count = self._config.known_parents if is_known else self._config.parents
         parent = Tried(individual._replace(values=centred, centred=True), evaluation.rewards, evaluation.reward)
-        ranked, forms = sorted([*self._best[is_known], parent], key=lambda one: -one.reward), collections.Counter()
-        self._best[is_known] = best = []
-        for one in ranked:
-            forms[one.individual.form] += 1
-            if forms[one.individual.form] <= self._config.per_form and len(best) < count:
-                best.append(one)
+        self._parents[bool(individual.known)].add(parent)
 
     # -- What is tried ---------------------------------------------------------------------------------
 
@@ -273,28 +169,13 @@ class Settings(Algorithm):
     def _make_trial(self, individual):
         values = individual.values
         schedule = f"{values['schedule']}, warm-up {values['warm-up']!r}" if values["warm-up"] else values["schedule"]
-        least = self._find_least(bool(individual.known))
+        least = self._parents[bool(individual.known)].find_least()
         return Trial(values["rate"], schedule, values["weight decay"], least, individual.centred, individual.known)
-
-    def _find_least(self, is_known):
-        """The rewards that a trial needs to continue: a quantile at each look, and then that of the middle parent.
-
-        A seed affects all rewards alike, so the required reward after the first seeds is higher or lower by as much.
-        """
-        c, best = self._config, self._best[is_known]
-        seen = [last if len(last) >= c.enough else [0.0] for last in self._looks[is_known]]
-        least = [float(np.quantile(last, c.early_share)) for last in seen]
-        if self._is_joint:
-            return tuple(least)
-        if len(best) < (c.known_parents if is_known else c.parents):
-            return *least, *[0.0] * (len(self._protocol.seeds) - 1)
-        effects = np.mean([np.subtract(one.rewards, one.reward) for one in best], axis=0)
-        means = np.cumsum(effects)[:-1] / np.arange(1, len(effects))
-        return *least, *(best[len(best) // 2].reward + means).tolist()
 
     def _vary(self, rng):
         """A child of one of the best."""
-        parents = self._best[bool(rng.random() < self._config.known_share)] or self._best[False] or self._best[True]
+        found, stock = self._parents[False].best, self._parents[True].best
+        parents = (stock if rng.random() < self._config.known_share else found) or found or stock
         if not parents:
             return self._draw(rng)
         chances = np.arange(len(parents), 0, -1.0)
@@ -311,7 +192,7 @@ class Settings(Algorithm):
         return self._make(form, string, self._change_values(tunables, values, step, rng))
 
     def _vary_string(self, string, rng):
-        others = [one.individual.string for one in self._best[False]]
+        others = [one.individual.string for one in self._parents[False].best]
         others = [other for other in others if other not in (None, string)]
         chance = rng.random()
         if others and chance < self._config.cross_share:
@@ -332,13 +213,6 @@ class Settings(Algorithm):
             near = scale.move(tunable.write(value), step * rng.normal())
             return tunable.read(near) if chance < self._config.change_share else value
         return scale[rng.integers(len(scale))] if chance < self._config.change_share / 5 else value
-
-
-def _find_looks(evaluation):
-    """The reward of a trial at each of its looks."""
-    if not evaluation.parts:
-        return [evaluation.sweep_reward]
-    return [mean_score(evaluation.parts[:count]) for count in range(1, len(evaluation.parts) + 1)]
 
 
 def _make(setting: SearchSetting) -> Settings:

@@ -20,7 +20,8 @@ from neural_optimizer_search.search.config import SearchConfig, choose_defaults
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.search.ranking import read_ranking
 from neural_optimizer_search.search.registry import default_algorithm, find_algorithm, preferred_algorithm
-from neural_optimizer_search.search.settings import Settings, SettingsConfig
+from neural_optimizer_search.search.settings import Settings
+from neural_optimizer_search.search.settings_config import SettingsConfig
 from neural_optimizer_search.workers.config import EXECUTORS
 
 pytestmark = pytest.mark.once
@@ -53,7 +54,7 @@ def measure(algorithm, proposal, scale=0.5, worth=lambda individual: 0.6):
 
 
 def parents(algorithm, is_known=False):
-    return [one.individual for one in algorithm._best[is_known]]
+    return [one.individual for one in algorithm._parents[is_known].best]
 
 
 def test_forms_are_tried_as_they_are_first():

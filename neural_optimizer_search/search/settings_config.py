@@ -1,0 +1,68 @@
+"""The hyperparameters of the search for settings."""
+
+from dataclasses import dataclass
+
+from neural_optimizer_search.arguments import check_fields
+
+
+@dataclass(frozen=True)
+class SettingsConfig:
+    """The settings of the search for settings.
+
+    Args:
+      batch_size: Trials per proposal.
+      parents: The number of best settings that have children; better ones have more.
+      per_form: Maximum number of parents with the same form; otherwise, only the form tuned first would be tuned.
+      known_parents: The number of parents among known optimizers.
+      known_share: Share of the trials that are children of known optimizers.
+      rates: The lowest and the highest rate at which a form is tried first, for updates whose root mean square is 1.
+      draws: Number of further trials of a start rule, with random constants and random rates in this range, after one
+        trial with its own constants at the middle rate. No single setting shows how good a form is.
+      form_share: Share of the children that have another form. Of these, a share of `cross_share` takes parts of
+        another parent's form, a tenth has a random form, and the others differ in one part.
+      cross_share: See `form_share`.
+      model_share: Share of the children with their parent's form whose constants a `FormModel` draws from all trials
+        of the form, once there are enough. The others have the parent's constants, some of them changed.
+      change_share: Share of the constants of such a child that differ from the parent's.
+      largest_step: Largest standard deviation of such a change, as a fraction of the range, on a logarithmic scale
+        where the range has one. The standard deviation for a child is between a tenth of this and this.
+      enough: Number of trials after which others may end early.
+      memory: Number of recent trials to compare with: a trial continues if its reward after a third of its training
+        is higher than that of a share of `early_share` of them.
+      early_share: See `memory`. On several tasks, it applies in the same way after each task but the last.
+
+    Raises:
+      ValueError: If a value is out of range.
+    """
+
+    batch_size: int = 4
+    parents: int = 6
+    per_form: int = 2
+    known_parents: int = 2
+    known_share: float = 0.15
+    rates: tuple[float, float] = (0.004, 0.4)
+    draws: int = 6
+    form_share: float = 0.35
+    cross_share: float = 0.3
+    model_share: float = 0.5
+    change_share: float = 0.4
+    largest_step: float = 0.25
+    enough: int = 10
+    memory: int = 100
+    early_share: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_fields(
+            self, "above 0", "batch_size", "parents", "per_form", "known_parents", "largest_step", "enough", "memory"
+        )
+        check_fields(self, "at least 0", "draws")
+        check_fields(
+            self,
+            "in [0, 1]",
+            "known_share",
+            "form_share",
+            "cross_share",
+            "model_share",
+            "change_share",
+            "early_share",
+        )
