@@ -1,7 +1,7 @@
 """The best settings of a search for settings, and what a trial must reach to be trained on."""
 
 import collections
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional
 
 import numpy as np
@@ -71,7 +71,7 @@ class Parents:
             if forms[one.individual.form] <= self._config.per_form and len(self.best) < self._count:
                 self.best.append(one)
 
-    def find_least(self) -> Sequence[float]:
+    def find_least(self) -> tuple[float, ...]:
         """The rewards that a trial needs to continue: a quantile at each look, and then that of the middle parent.
 
         A seed affects all rewards alike, so the required reward after the first seeds is higher or lower by as much.
