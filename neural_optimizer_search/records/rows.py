@@ -3,7 +3,6 @@
 Values that no search writes raise `Damaged`: a ledger may come from a stranger, and files may be corrupted.
 """
 
-import contextlib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -12,10 +11,19 @@ from typing import Any, NamedTuple, Optional
 from neural_optimizer_search.dsl.constants import Constants
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.files import Damaged
-from neural_optimizer_search.measuring.evaluation import MEASURED, STATUSES, Evaluation, Part
+from neural_optimizer_search.measuring.evaluation import MEASURED, Evaluation, Part
 from neural_optimizer_search.measuring.probe import Descent
 from neural_optimizer_search.measuring.recording import make_descent
-from neural_optimizer_search.schedule_shape import is_weight_decay, parse_schedule
+from neural_optimizer_search.records.allowed_values import (
+    EVALUATION,
+    PART,
+    SAMPLE,
+    is_number,
+    is_schedule,
+    is_text,
+    require_allowed,
+)
+from neural_optimizer_search.schedule_shape import is_weight_decay
 
 _JSON_FIELDS = ("rewards", "sweep", "seeds", "parts", "curves")
 _FIELDS = (
@@ -129,7 +137,7 @@ def from_row(row: Mapping[str, Any]) -> Evaluation:
     except (TypeError, ValueError, RecursionError) as error:
         raise Damaged(f"the evaluation of {rule.formula():.100} is invalid: {error!s:.100}.") from error
     what = f"the evaluation of {rule.formula():.100}"
-    _check_fields(row, _EVALUATION, lambda: what)
+    require_allowed(row, EVALUATION, lambda: what)
     row["parts"] = tuple(_read_part(part, what) for part in row["parts"])
     row.update(rule=rule, flipped=bool(row["flipped"]), cached=bool(row["cached"]))
     return Evaluation(**row)
@@ -139,9 +147,9 @@ def _read_part(fields, what):
     """A `Part` from the result of its `_asdict`; raises `Damaged` if it is invalid."""
     if not isinstance(fields, dict) or fields.keys() != set(Part._fields):
         raise Damaged(f"{what}: a part has other names than {', '.join(Part._fields)}.")
-    _check_fields(fields, _PART, lambda: f"{what}, a part")
+    require_allowed(fields, PART, lambda: f"{what}, a part")
     part = Part(**{**fields, "rewards": tuple(fields["rewards"])})
-    if not (part.zero < part.one and _is_number(part.score)):
+    if not (part.zero < part.one and is_number(part.score)):
         raise Damaged(f"{what}: a part has the scores 0 and 1 at {part.zero:.6g} and {part.one:.6g}.")
     return part
 
@@ -159,7 +167,7 @@ def check_parts(evaluation: Evaluation) -> Evaluation:
 
 def check_sample(sample: Sample) -> Sample:
     """Returns the sample if a search can have written it; else raises `Damaged`."""
-    _check_fields(sample._asdict(), _SAMPLE, lambda: "a sample")
+    require_allowed(sample._asdict(), SAMPLE, lambda: "a sample")
     return sample
 
 
@@ -198,7 +206,7 @@ def read_start(written: Any) -> Start:
     """
     if not isinstance(written, list):
         return Start(read_rule(written))
-    kinds = (_is_text, _is_number, _is_schedule, is_weight_decay)
+    kinds = (is_text, is_number, is_schedule, is_weight_decay)
     if len(written) != len(kinds) or not all(is_kind(x) for is_kind, x in zip(kinds, written)):
         raise Damaged(f"it starts with an invalid setting: {written!r:.100}")
     return Start(read_rule(written[0]), tuple(written[1:]))
@@ -237,99 +245,3 @@ def _count_words(rule):
     for op1, op2, *_ in rule.iterations:
         counts.append(3 + sum(counts[op] if isinstance(op, int) else 1 for op in (op1, op2)))
     return counts[-1]
-
-
-# -- Allowed values of each field ------------------------------------------------------------------
-
-
-def _check_fields(record, allowed, what):
-    for field, is_allowed in allowed.items():
-        if not is_allowed(record[field]):
-            raise Damaged(f"{what()}: no search writes the {field} {record[field]!r:.60}.")
-
-
-def _is_text(value):
-    return isinstance(value, str)
-
-
-def _is_number(value):
-    # JSON has integers of any length, and large ones do not fit a float.
-    return math.isfinite(value) if isinstance(value, float) else isinstance(value, int) and abs(value) < 2**63
-
-
-def _is_number_or_none(value):
-    return value is None or _is_number(value)
-
-
-def _is_rate_or_none(value):
-    return value is None or (_is_number(value) and value > 0)
-
-
-def _is_count(value):
-    return isinstance(value, int) and 0 <= value < 2**63
-
-
-def _is_flag(value):
-    return value in (0, 1)
-
-
-def _is_schedule(value):
-    with contextlib.suppress(ValueError):
-        return str(parse_schedule(value)) == value
-    return False
-
-
-def _are_numbers(values):
-    return all(map(_is_number, values))
-
-
-def _are_counts(values):
-    return all(map(_is_count, values))
-
-
-def _is_sweep(pairs):
-    return all(_is_number(rate) and _is_number_or_none(loss) for rate, loss in pairs)
-
-
-def _are_curves(curves):
-    """Whether there are numbers for each seed, equally many."""
-    return len(set(map(len, curves))) <= 1 and all(map(_are_numbers, curves))
-
-
-_EVALUATION = {
-    "key": _is_text,
-    "reward": _is_number,
-    "status": lambda value: value in STATUSES,
-    "message": _is_text,
-    "learning_rate": _is_rate_or_none,
-    "accuracy": _is_number,
-    "seconds": _is_number,
-    "worker": _is_text,
-    "flipped": _is_flag,
-    "cached": _is_flag,
-    "schedule": _is_schedule,
-    "weight_decay": is_weight_decay,
-    "steps": _is_count,
-    "sweep_reward": _is_number,
-    "rewards": _are_numbers,
-    "sweep": _is_sweep,
-    "seeds": _are_counts,
-    "form": _is_text,
-    "curves": _are_curves,
-}
-_PART = {
-    "task": _is_text,
-    "zero": _is_number,
-    "one": _is_number,
-    "rewards": lambda values: isinstance(values, list) and bool(values) and _are_numbers(values),
-    **{name: _EVALUATION[name] for name in ("accuracy", "learning_rate", "schedule", "weight_decay", "steps")},
-    "status": lambda value: value in MEASURED,
-}
-_SAMPLE = {
-    "step": _is_count,
-    "reward": _is_number,
-    "key": _is_text,
-    "staleness": _is_count,
-    "alike": _is_flag,
-    "tuned": _is_flag,
-}

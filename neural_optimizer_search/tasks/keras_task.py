@@ -2,16 +2,15 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Optional
 
 import tensorflow as tf
 
-from neural_optimizer_search.schedule_shape import CONSTANT, Schedule, parse_schedule
 from neural_optimizer_search.tasks.child import Child, eager_functions, length, rows
 from neural_optimizer_search.tasks.finite_data import find_numbers_not_finite
-from neural_optimizer_search.tasks.in_memory import ALL, read_into_memory
+from neural_optimizer_search.tasks.in_memory import read_into_memory
 from neural_optimizer_search.tasks.keras_child import (
     CompiledModel,
     Validation,
@@ -20,16 +19,10 @@ from neural_optimizer_search.tasks.keras_child import (
     is_stateful,
     train_step,
 )
+from neural_optimizer_search.tasks.keras_protocols import REWARDS, SIZES, make_protocols
 from neural_optimizer_search.tasks.metric_scale import MetricScale, higher_is_better
-from neural_optimizer_search.tasks.protocol import DECADES, Protocol, Racing
+from neural_optimizer_search.tasks.protocol import Protocol
 
-SIZES = {field.name for field in fields(Protocol)} - {"name", "final_steps"}
-# Rewards computed from scores; cross-entropy is just one possible metric. The first is the default: the quality at
-# the end of training. The mean over the whole run would penalize every decay of the rate, because most of the gain
-# comes after the decay.
-REWARDS = ("end_accuracy", "mean_accuracy", "final_accuracy")
-SCHEDULES = (Schedule("linear"),)  # used unless `sizes` says otherwise
-VALIDATIONS = 6  # maximum number in a final run
 BATCH_SIZE = 32  # for data without batches, as in Keras's `fit`
 
 
@@ -164,7 +157,7 @@ class KerasTask:
                 f"Argument `higher_is_better` must be True or False for a metric whose name does not say it: "
                 f"{self.metric!r}. Received: None."
             )
-        object.__setattr__(self, "protocols", _protocols(self.steps, self.sizes))
+        object.__setattr__(self, "protocols", make_protocols(self.steps, self.sizes))
 
     def __getstate__(self) -> dict[str, Any]:
         for argument in ("train", "validation"):
@@ -248,71 +241,6 @@ class KerasTask:
                 "to 1."
             )
         return MetricScale(best, worst)
-
-
-def _protocols(steps, sizes):
-    """The three protocols of a task by name; `sizes` replace fields of the first."""
-    defaults = dict(
-        name="default",
-        batch_size=None,
-        train_examples=ALL,
-        validation_examples=ALL,
-        learning_rates=tuple(10.0 ** (i / 2) for i in range(-8, 1)),
-        sweep_steps=_part(steps, 3),
-        final_steps=steps,
-        validate_every=_validate_every(steps),
-        finalists=3,
-        reward=REWARDS[0],
-        schedules=SCHEDULES,
-        racing=Racing(),
-    )
-    default = Protocol(**{**defaults, **_parse_schedules(sizes)})
-    reduced = replace(
-        default,
-        name="reduced",
-        learning_rates=default.learning_rates[::2],
-        sweep_steps=_part(default.sweep_steps, 3),
-        final_steps=_part(steps, 3),
-        validate_every=_validate_every(_part(steps, 3)),
-        seeds=default.seeds[:1],
-    )
-    paper = replace(
-        default,
-        name="paper",
-        learning_rates=DECADES,
-        sweep_steps=_part(steps, 5),  # one epoch and five in the paper
-        validate_every=steps,
-        centred=False,
-        finalists=None,
-        reward="final_accuracy",
-        seeds=default.seeds[:1],
-        schedules=(CONSTANT,),
-        weight_decays=(0.0,),
-        racing=None,
-    )
-    return {protocol.name: protocol for protocol in (default, reduced, paper)}
-
-
-def _parse_schedules(sizes):
-    """The `sizes` with `Schedule`s in place of their texts."""
-    if "schedules" not in sizes:
-        return sizes
-    schedules = sizes["schedules"]
-    if isinstance(schedules, (str, Schedule)) or not isinstance(schedules, Sequence):
-        raise ValueError(
-            'Argument `sizes` must have a tuple of schedules, such as ("constant", "cosine, warm-up 0.1"). '
-            f"Received: {schedules!r}."
-        )
-    return {**sizes, "schedules": tuple(map(parse_schedule, schedules))}
-
-
-def _part(steps, parts):
-    return max(1, steps // parts)
-
-
-def _validate_every(steps):
-    """The steps between validations: as many validations as allowed, with the last one at the end of the run."""
-    return steps // max(count for count in range(1, VALIDATIONS + 1) if steps % count == 0)
 
 
 def describe_metric(metric: Any) -> str:

@@ -14,7 +14,7 @@ from neural_optimizer_search.measuring.run_plan import RunPlan
 from neural_optimizer_search.schedule_shape import CONSTANT, Schedule
 from neural_optimizer_search.tasks import KerasTask, UnknownTask, find_task
 from neural_optimizer_search.tasks.digits import DIGITS
-from neural_optimizer_search.tasks.keras_task import SCHEDULES
+from neural_optimizer_search.tasks.keras_protocols import SCHEDULES
 from neural_optimizer_search.workers.placement import Wanted
 from neural_optimizer_search.workers.process_workers import process_executor
 
