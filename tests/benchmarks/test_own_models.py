@@ -11,7 +11,8 @@ import pytest
 
 from benchmarks.run import main
 from benchmarks.studies import own_models
-from benchmarks.studies.own_models import arms, markdown, report, searches, stock, trials
+from benchmarks.studies.common.trainings import FRESH_SEED
+from benchmarks.studies.own_models import arms, markdown, report, searches, stock, trials, tuners
 from benchmarks.studies.own_models.pieces import Outcome, Piece, Winner, read_outcome, write_outcome
 from benchmarks.studies.own_models.statistics import bootstrap_tasks, find_profile, find_step_ratio
 from benchmarks.studies.own_tasks import EIGHT, HELD_OUT, splits
@@ -20,6 +21,8 @@ from benchmarks.studies.stock_optimizers.kinds import draw
 from neural_optimizer_search.measuring.evaluator import Evaluator
 from neural_optimizer_search.search.archive import read_archive
 from neural_optimizer_search.search.config import SearchConfig
+from neural_optimizer_search.search.fresh import choose_seeds
+from neural_optimizer_search.tasks import find_task
 from neural_optimizer_search.workers.config import EXECUTORS
 from neural_optimizer_search.workers.in_process import InProcess
 
@@ -98,7 +101,7 @@ def outcomes():
     """The search is better on one task, worse on another, and level on a third."""
     found = {}
     for task, gain in (("images", 0.1), ("table", -0.1), ("capitals", 0.0)):
-        for seed in range(3):
+        for seed in range(3) if task != "images" else range(1, 4):  # its seed 0 was seen by the defaults
             base = 0.6 + 0.01 * seed
             for arm, score in (("search", base + gain), ("optuna", base), ("adamw", base - 0.05)):
                 found[Piece(task, arm, 480, seed)] = outcome(score, seed=len(found))
@@ -144,7 +147,7 @@ def test_profiles_and_means():
 def test_what_was_measured_is_reported_and_not_measured_again(outcomes, tmp_path, monkeypatch, capsys):
     kept = own_models.Kept(tmp_path / "outcomes.jsonl")
     for piece, one in outcomes.items():
-        kept.add(dict(piece._asdict(), fresh_seeds=20), write_outcome(one))
+        kept.add(dict(piece._asdict(), fresh_seeds=20, first_fresh_seed=FRESH_SEED), write_outcome(one))
     flags = ["--tasks", "images", "table", "capitals", "--arms", "search", "optuna", "adamw", "--seeds", "3"]
     places = ["--runs", str(tmp_path), "--pictures", str(tmp_path)]
     assert main(["own_models", *flags, *places]) == 0
@@ -157,7 +160,7 @@ def test_documents_show_what_was_measured(outcomes, tmp_path):
     """Losses too, and what is not there is left out."""
     kept = own_models.Kept(tmp_path / "outcomes.jsonl")
     for piece, one in outcomes.items():
-        kept.add(dict(piece._asdict(), fresh_seeds=20), write_outcome(one))
+        kept.add(dict(piece._asdict(), fresh_seeds=20, first_fresh_seed=FRESH_SEED), write_outcome(one))
     read = markdown.read_outcomes(tmp_path / "outcomes.jsonl")
     assert read == outcomes
     head, _, *rows, gains = markdown.write_table(read, 480).splitlines()
@@ -170,6 +173,42 @@ def test_documents_show_what_was_measured(outcomes, tmp_path):
     assert gains.startswith("| part of AdamW's error that it removes | +") and gains.endswith("|  |")
     said = markdown.write_result(read, 480)
     assert "better on 1 of 3 models, level on 1, and worse on 1 (3 outer seeds" in said
+    assert said.endswith("by which nothing was chosen, it was better on 0, worse on 0 and level on 1.")
+
+
+def test_no_winner_is_reported_with_a_seed_by_which_it_was_chosen(monkeypatch):
+    asked = []
+    monkeypatch.setattr(arms, "train_once", lambda one, seeds: asked.append(one) or one)
+    winner = Winner("g", 0.1, "linear", 0.0, 0.5, 1, 1)
+    arms.train_winner(Piece("table", "search", 10**6, 3), winner, 20)
+    reported = {one.seed for one in asked}
+    assert len(reported) == 20 and all(one.on_test for one in asked)
+    # With the most fresh seeds that a search measures its best rules with.
+    assert reported.isdisjoint(choose_seeds(1000, used=range(9, 12)))
+    assert max(reported) < trials.FIRST_SEED and max(reported) > max(
+        find_task(asked[0].task).protocols["default"].seeds
+    )
+
+
+def test_an_outer_seed_by_which_the_defaults_were_chosen_is_not_reported():
+    pieces = own_models.list_pieces(own_models.Config())
+    seeds = {task: {p.seed for p in pieces if (p.task, p.arm) == (task, "search")} for task in EIGHT}
+    assert seeds["images"] == seeds["resnet"] == seeds["separable"] == {1, 2, 3, 4, 5}
+    assert seeds["table"] == seeds["capitals"] == {0, 1, 2, 3, 4}
+    assert {p.seed for p in pieces if (p.task, p.arm) == ("images", "random")} == {1, 2, 3}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_outer_seeds_of_hyperband_propose_other_settings(tmp_path):
+    """And the same again with the same one, even 0."""
+
+    def draw_settings(seed, name):
+        oracle = tuners.make_oracle(Piece("table", "hyperband", 60, seed), 6, str(tmp_path / name))
+        trials = [oracle.create_trial(f"tuner {i}") for i in range(20)]
+        return [json.dumps(trial.hyperparameters.values, sort_keys=True) for trial in trials]
+
+    first, again, second, third = map(draw_settings, (0, 0, 1, 2), "abcd")
+    assert first == again and len({*first, *second, *third}) == 3 * len(set(first)) > 30
 
 
 def test_splits_have_names():

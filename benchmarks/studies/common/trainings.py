@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from benchmarks.studies.common.kept import Kept
 from neural_optimizer_search.dsl.formula import parse_formula
+from neural_optimizer_search.measuring.run_plan import RunPlan
 from neural_optimizer_search.measuring.training import ChildTraining
 from neural_optimizer_search.schedule_shape import parse_schedule
 from neural_optimizer_search.tasks import TASKS
@@ -23,7 +24,9 @@ from neural_optimizer_search.tasks.named_task import load
 from neural_optimizer_search.workers.placement import ONE_THREAD
 from neural_optimizer_search.workers.process_workers import begin_worker
 
-FRESH_SEED = 1000  # the first of the seeds that no tuning uses
+# The first seed of reported trainings. A winner must not be reported with a seed by which it was chosen, and searches
+# and tunings choose theirs with seeds from 1000 on, or from 100,000 on.
+FRESH_SEED = 2000
 
 
 class Training(NamedTuple):
@@ -107,18 +110,11 @@ def trainings(path: pathlib.Path, workers: int, data_dir: Optional[str] = None) 
 def train_once(training: Training, data_dir: Optional[str] = None, seeds: Sequence[int] = ()) -> Trained:
     """Trains a child; `seeds` are those of trainings that will soon follow."""
     protocol = find_task(training.task).protocols[training.protocol]
+    how = protocol.final_steps, protocol.validate_every, parse_schedule(training.schedule), training.weight_decay
     child_training = _trace(training.task, training.protocol, training.on_test, data_dir)
     child_training.prepare(seeds)
     started = time.process_time()
-    run = child_training(
-        parse_formula(training.rule),
-        training.rate,
-        training.seed,
-        protocol.final_steps,
-        protocol.validate_every,
-        parse_schedule(training.schedule),
-        training.weight_decay,
-    )
+    run = child_training(parse_formula(training.rule), RunPlan(training.rate, training.seed, *how))
     seconds = round(time.process_time() - started, 3)
     ok = run.finite and bool(np.isfinite(run.losses).all())
     ends = [average_end(values) for values in (run.scores, run.metrics, run.losses)]

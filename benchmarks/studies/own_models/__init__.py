@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 from benchmarks.studies.common.kept import Kept
 from benchmarks.studies.common.shared_flags import own_data_flag, runs_flag
+from benchmarks.studies.common.trainings import FRESH_SEED
 from benchmarks.studies.own_models.arms import ARMS, measure
 from benchmarks.studies.own_models.pictures import draw
 from benchmarks.studies.own_models.pieces import Outcome, Piece, read_outcome, write_outcome
@@ -35,6 +36,8 @@ from neural_optimizer_search.workers.process_workers import begin_worker
 
 TITLE = "does a search on your own model beat tuning, at the same compute?"
 MANY_SEEDS = ("search", "optuna")  # the arms whose number of outer seeds is `seeds`
+# Outer seed 0 of these models was used while the defaults of the search were chosen, so theirs begin with 1.
+SEEN = ("images", "resnet", "separable")
 
 
 @dataclass(frozen=True)
@@ -46,9 +49,9 @@ class Config:
     trainings: Sequence[int] = flag(
         (480,), "budgets, in trainings: gradient steps", parse=whole_number(60, 1_000_000), nargs="+"
     )
-    seeds: int = flag(5, "outer seeds of search and optuna, from 0", parse=whole_number(1, 1_000))
+    seeds: int = flag(5, "outer seeds of search and optuna", parse=whole_number(1, 1_000))
     other_seeds: int = flag(3, "outer seeds of the other arms, at most --seeds", parse=whole_number(1, 1_000))
-    first_seed: int = flag(0, "the first outer seed", parse=whole_number(0))
+    first_seed: int = flag(0, f"the first outer seed; one more for {', '.join(SEEN)}", parse=whole_number(0))
     fresh_seeds: int = flag(20, "trainings of each winner", parse=whole_number(2, 1_000))
     workers: int = flag(1, "winners to find at once, each with one thread", parse=whole_number(1, 1_000))
     data_dir: Optional[str] = own_data_flag()
@@ -85,7 +88,7 @@ def list_pieces(config: Config) -> list[Piece]:
     for number, trainings in itertools.product(range(config.seeds), config.trainings):
         for task, arm in itertools.product(config.tasks, config.arms):
             if arm in MANY_SEEDS or number < config.other_seeds:
-                pieces.append(Piece(task, arm, trainings, config.first_seed + number))
+                pieces.append(Piece(task, arm, trainings, config.first_seed + (task in SEEN) + number))
     return pieces
 
 
@@ -108,7 +111,7 @@ def _measure(pieces: Sequence[Piece], config: Config) -> dict[Piece, Outcome]:
 
 
 def _name(piece, config):
-    return dict(piece._asdict(), fresh_seeds=config.fresh_seeds)
+    return dict(piece._asdict(), fresh_seeds=config.fresh_seeds, first_fresh_seed=FRESH_SEED)
 
 
 def _find_directory(piece, config):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks.studies.common.trainings import FRESH_SEED, Training, train_once
+from benchmarks.studies.common.trainings import FRESH_SEED, Trained, Training, train_once
 from benchmarks.studies.own_models.pieces import Outcome, Piece, Winner
 from benchmarks.studies.own_models.searches import search
 from benchmarks.studies.own_models.tuners import tune_catalogue, tune_with_hyperband, tune_with_optuna
@@ -38,20 +38,18 @@ def measure(piece: Piece, directory: pathlib.Path, fresh_seeds: int) -> Outcome:
     with open(directory / "output.txt", "a") as output, contextlib.redirect_stdout(output):
         winner = ARMS[piece.arm](piece, directory)
     wall, seconds = time.perf_counter() - began, _processor_seconds() - before
-    seeds = range(FRESH_SEED, FRESH_SEED + fresh_seeds)
-    task = name_split(piece.task, piece.seed)
+    trained = train_winner(piece, winner, fresh_seeds)
+    scores, metrics = [one.score for one in trained], [one.metric for one in trained]
+    curve = np.mean([one.curve for one in trained], axis=0).tolist()
+    return Outcome(winner, scores, metrics, curve, round(seconds, 1), round(wall, 1))
+
+
+def train_winner(piece: Piece, winner: Winner, fresh_seeds: int) -> list[Trained]:
+    """Trains with the winner of a piece and fresh seeds, on test data."""
+    task, seeds = name_split(piece.task, piece.seed), range(FRESH_SEED, FRESH_SEED + fresh_seeds)
     how = winner.rule, winner.rate
     wanted = [Training(task, *how, s, winner.schedule, winner.weight_decay, on_test=True) for s in seeds]
-    trained = [train_once(one, seeds=seeds) for one in wanted]
-    curve = np.mean([one.curve for one in trained], axis=0)
-    return Outcome(
-        winner,
-        [one.score for one in trained],
-        [one.metric for one in trained],
-        curve.tolist(),
-        round(seconds, 1),
-        round(wall, 1),
-    )
+    return [train_once(one, seeds=seeds) for one in wanted]
 
 
 def _processor_seconds():

@@ -58,6 +58,7 @@ def write_result(outcomes: Outcomes, trainings: int, arm: str = "optuna") -> str
     """A sentence with the numbers of models on which the search is better than an arm, level with it, and worse."""
     compared = {task: compare(outcomes, task, arm, trainings) for task in EIGHT}
     wins, losses, level = map(len, judge({task: one.probability for task, one in compared.items()}))
+    unseen = map(len, judge({task: compared[task].probability for task in HELD_OUT}))
     splits = sorted({one.splits for one in compared.values() if one.splits})
     fresh = max(len(outcome.scores) for outcome in outcomes.values())
     seeds = (
@@ -69,5 +70,6 @@ def write_result(outcomes: Outcomes, trainings: int, arm: str = "optuna") -> str
         f"At the same number of gradient steps as Optuna over stock optimizers and Muon ({trainings} trainings), "
         f"what `nos-search` found was better on {wins} of {wins + losses + level} models, "
         f"level on {level}, and worse on {losses} ({seeds}; {fresh} fresh "
-        "trainings of each winner, on test data)."
+        "trainings of each winner, on test data). On the held-out models, by which nothing was chosen, it was "
+        "better on {}, worse on {} and level on {}.".format(*unseen)
     )

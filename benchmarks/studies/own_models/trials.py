@@ -11,6 +11,7 @@ from neural_optimizer_search.tasks import find_task
 from neural_optimizer_search.trials.objective import Objective, Progress
 from neural_optimizer_search.trials.setting import Setting
 
+FIRST_SEED = 100_000  # the finalists' seeds are this plus the task's first seed, and the next
 FINALISTS, SHARE = 5, 0.1  # the best settings, and the share of the budget that measures them with more seeds
 
 
@@ -65,7 +66,7 @@ class Trials:
     def choose_winner(self, tried: int) -> Winner:
         """The best setting, by more seeds, of those that are best with one seed; `tried` is for the `Winner`."""
         best = sorted(self._tried, key=lambda pair: -pair[0])[:FINALISTS]
-        seeds = [self._seed + 100_000 + number for number in range(self._per_finalist)]
+        seeds = [FIRST_SEED + self._seed + number for number in range(self._per_finalist)]
         self.objective.prepare(seeds)
         means = [np.mean([score, *self._measure(setting, seeds)]) for score, setting in best]
         mean, (_, setting) = max(zip(means, best), key=lambda pair: pair[0])

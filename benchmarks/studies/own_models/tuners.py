@@ -4,7 +4,7 @@ import functools
 import pathlib
 import tempfile
 from collections.abc import Iterator, Sequence
-from typing import Optional
+from typing import Any, Optional
 
 import optuna
 
@@ -47,19 +47,10 @@ def tune_with_optuna(piece: Piece, directory: pathlib.Path, kinds: Sequence[str]
 
 def tune_with_hyperband(piece: Piece, directory: pathlib.Path) -> Winner:
     """KerasTuner's Hyperband, whose epochs are the validations; a continued trial counts only its new steps."""
-    import keras_tuner
-
     trials = Trials(piece)
     per_epoch = trials.evaluator.protocol.validate_every
-    oracle = keras_tuner.oracles.HyperbandOracle(
-        keras_tuner.Objective("score", "max"),
-        max_epochs=trials.objective.steps // per_epoch,
-        hyperband_iterations=piece.trainings,  # as many as the budget allows
-        seed=piece.seed,
-        hyperparameters=_describe_space(keras_tuner.HyperParameters()),
-    )
     with tempfile.TemporaryDirectory(dir=directory) as scratch:
-        oracle._set_project_dir(scratch, "hyperband")
+        oracle = make_oracle(piece, trials.objective.steps // per_epoch, scratch)
         while trials.has_more:
             trial = oracle.create_trial("own_models")
             values = trial.hyperparameters.values
@@ -73,6 +64,23 @@ def tune_with_hyperband(piece: Piece, directory: pathlib.Path) -> Winner:
             oracle.end_trial(trial)
         count = len(oracle.trials)
     return trials.choose_winner(count)
+
+
+def make_oracle(piece: Piece, epochs: int, scratch: str) -> Any:
+    """KerasTuner's oracle of Hyperband for a piece, which keeps its files in the directory `scratch`."""
+    import keras_tuner
+
+    oracle = keras_tuner.oracles.HyperbandOracle(
+        keras_tuner.Objective("score", "max"),
+        max_epochs=epochs,
+        hyperband_iterations=piece.trainings,  # as many as the budget allows
+        # KerasTuner adds 1 to its seed with each drawn value, so neighbouring seeds would propose the same settings.
+        # It replaces the seed 0 by a random one.
+        seed=1_000_000 * (piece.seed + 1),
+        hyperparameters=_describe_space(keras_tuner.HyperParameters()),
+    )
+    oracle._set_project_dir(scratch, "hyperband")
+    return oracle
 
 
 def _read_value(values):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.studies.common.shared_flags import find_protocol
+from benchmarks.studies.common.trainings import FRESH_SEED
 from benchmarks.studies.real_search.searches import Searched
 from neural_optimizer_search import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation
@@ -14,8 +15,6 @@ from neural_optimizer_search.measuring.evaluator import Evaluator
 from neural_optimizer_search.records.run_directory import rank
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.tasks import TASKS
-
-FRESH_SEED = 1000  # the first seed that no search trained with
 
 
 def measure_best_rules(found: dict[str, list[Searched]], config: Any) -> list[dict[str, Any]]:
