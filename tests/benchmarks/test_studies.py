@@ -98,6 +98,7 @@ def test_a_name_is_needed(words, capsys):
 ROOT = pathlib.Path(__file__).parents[2]
 DOCUMENTS = (
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "benchmarks/results/README.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / "benchmarks").rglob("*.py")),
     *sorted((ROOT / "neural_optimizer_search" / "tasks").glob("*.py")),
 )

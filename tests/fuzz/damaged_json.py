@@ -2,7 +2,7 @@
 
 import json
 
-NAN, INFINITE = float("nan"), float("inf")
+NAN = float("nan")
 # As text, because no object gives some of them.
 JUNK = {
     "null": "null",

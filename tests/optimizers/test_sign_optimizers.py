@@ -30,7 +30,6 @@ DECAYS = {
 }
 # A few roundings of one number. f(t) is computed in float32: without it, float64 is as exact as NumPy.
 TOLERANCES = {"float16": 3e-3, "bfloat16": 2e-2, "float32": 1e-5, "float64": 1e-5}
-EXACT = {**TOLERANCES, "float32": 1e-6, "float64": 1e-13}
 
 
 def numpy_loop(optimizer_class, gradients=GRADIENTS, decay=None, base=math.e, alpha=1.0, beta=0.9):

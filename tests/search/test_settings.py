@@ -28,7 +28,6 @@ pytestmark = pytest.mark.once
 
 SPACE, PROTOCOL = ComposedSpace(), fakes.TINY
 ADAM, ROOT = KNOWN_OPTIMIZERS["Adam"], parse_formula("sqrt(|w|) * Adam, beta_2=0.99")
-EVALUATOR = fakes.FakeEvaluator()
 
 
 def known(reward=0.5):
