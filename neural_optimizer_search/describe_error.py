@@ -158,7 +158,11 @@ def _find_place(places):
 
 
 def _is_theirs(file):
-    if file.startswith(("<frozen ", "<__array_function__", _THIS_PACKAGE)) or "__autograph_generated_file" in file:
+    # "<string>" is the `__init__` of a dataclass, such as a `KerasTask`.
+    if (
+        file.startswith(("<frozen ", "<string>", "<__array_function__", _THIS_PACKAGE))
+        or "__autograph_generated_file" in file
+    ):
         return False
     directories = os.path.normpath(file).split(os.sep)
     for before, package in zip(directories, directories[1:]):

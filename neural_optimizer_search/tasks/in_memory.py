@@ -73,7 +73,7 @@ def read_into_memory(
     Raises:
       ValueError: If the data have another form, are empty, endless or too large.
     """
-    _check_counts(argument, limit, batches)
+    _check_batches(argument, batches)
     if callable(data) and not isinstance(data, (*_BATCHES, tf.keras.Model)):
         tf.keras.utils.set_random_seed(0)
         data = data()
@@ -144,11 +144,7 @@ def _has_end(data):
     return True if isinstance(data, tuple) else None
 
 
-def _check_counts(argument, limit, batches):
-    if limit < 1:
-        raise ValueError(
-            f"Argument `{argument}` must have examples. Received: sizes=dict({argument}_examples={limit})."
-        )
+def _check_batches(argument, batches):
     if batches is not None and (not isinstance(batches, int) or batches < 1):
         raise ValueError(
             f"Argument `{STEPS[argument]}` must be a whole number of at least 1, or None. Received: {batches!r}."

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Optional
 
+from neural_optimizer_search.arguments import check_int
 from neural_optimizer_search.schedule_shape import CONSTANT, Schedule, is_weight_decay
 
 DECADES = tuple(10.0**i for i in range(-5, 2))  # section 4.2: 10^i with i from -5 to 1
@@ -100,7 +101,7 @@ class Protocol:
       train_examples, validation_examples: Sizes of the fixed split; the remaining examples are the test split.
       batch_size: Examples per step; None for the size of the data's own batches, if they come in batches.
       validation_batch_size: Examples per validation batch, where it matters; None for the task's own size.
-      learning_rates: The rates of the sweep.
+      learning_rates: The rates of the sweep, in increasing order.
       centred: Divide the rates by the root mean square of the rule's updates, measured in `probe_steps` steps at
         the initial weights, so that a positive factor in a rule has no effect. Off in the paper.
       probe_steps: See `centred`.
@@ -134,6 +135,8 @@ class Protocol:
     racing: Optional[Racing] = None
 
     def __post_init__(self) -> None:
+        for name in ("train_examples", "validation_examples", "sweep_steps", "final_steps", "probe_steps"):
+            check_int(name, getattr(self, name), "an int > 0", lambda value: value > 0)
         if self.reward not in REWARDS:
             raise ValueError(f"Argument `reward` must be one of: {', '.join(REWARDS)}. Received: {self.reward!r}.")
         if self.validate_every < 1 or self.final_steps % self.validate_every:
@@ -155,13 +158,19 @@ class Protocol:
             raise ValueError(f"Argument `finalists` must be None or at least 1. Received: {self.finalists}.")
         if not (self.racing is None or isinstance(self.racing, Racing)):
             raise ValueError(f"Argument `racing` must be a Racing or None. Received: {self.racing!r}.")
-        if not self.learning_rates or not self.seeds:
-            raise ValueError("Arguments `learning_rates` and `seeds` must not be empty.")
+        if not self.seeds:
+            raise ValueError("Argument `seeds` must not be empty.")
+        rates = "finite numbers above 0 in increasing order"
+        _check_options("learning_rates", self.learning_rates, rates, _is_rate, is_increasing=True)
         _check_options("schedules", self.schedules, "Schedules", lambda value: isinstance(value, Schedule))
         _check_options("weight_decays", self.weight_decays, "finite numbers of at least 0", is_weight_decay)
 
 
-def _check_options(argument, values, what, is_one):
-    is_whole = isinstance(values, tuple) and values and all(map(is_one, values))
-    if not (is_whole and len(set(values)) == len(values)):
+def _is_rate(value):
+    return not isinstance(value, bool) and isinstance(value, (int, float)) and 0 < value < math.inf
+
+
+def _check_options(argument, values, what, is_one, is_increasing=False):
+    is_whole = isinstance(values, tuple) and values and all(map(is_one, values)) and len(set(values)) == len(values)
+    if not is_whole or (is_increasing and list(values) != sorted(values)):
         raise ValueError(f"Argument `{argument}` must be a tuple of different {what}. Received: {values!r}.")

@@ -55,7 +55,8 @@ TASKS = {
     ),
     "no validation data wanted": (
         "KerasTask(model, **{**data, 'sizes': dict(batch_size=10, validation_examples=0)}, loss='mse')",
-        "Argument `validation` must have examples. Received: sizes=dict(validation_examples=0).",
+        "argument --task: module '{module}' raises ValueError: Argument `validation_examples` must be an int > 0. "
+        "Received: 0. ({module}.py:18). For the whole traceback: python -c 'import {module}'",
     ),
     "no file": (
         "KerasTask(model, **{**data, 'train': lambda: open('/there/is/none')}, loss='mse')",

@@ -377,7 +377,6 @@ def test_bad_data(name):
 BAD_ARGUMENTS = {
     "no batches": (dict(batches=0), "`validation_steps` must be a whole number of at least 1, or None. Received: 0"),
     "half a batch": (dict(batches=0.5), "`validation_steps` must be .* Received: 0.5"),
-    "no examples": (dict(limit=0), r"Received: sizes=dict\(validation_examples=0\)"),
     "a list of weights": (dict(class_weight=[1, 2]), r"`class_weight` must be a dict .* Received: \[1, 2\]"),
     "names of classes": (dict(class_weight={"a": 2}), r"`class_weight` must be a dict .* Received: \{'a': 2\}"),
 }

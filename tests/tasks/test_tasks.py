@@ -36,7 +36,22 @@ def test_more_examples_than_there_are():
         (dict(validate_every=3), "`validate_every` must divide final_steps=8. Received: 3"),
         (dict(batch_size=41), "`batch_size` must be 1 to train_examples=40. Received: 41"),
         (dict(seeds=()), "must not be empty"),
-        (dict(learning_rates=()), "must not be empty"),
+        (dict(learning_rates=()), r"above 0 in increasing order. Received: \(\)"),
+        (
+            dict(learning_rates=(0.1, 0.01)),
+            r"Argument `learning_rates` must be a tuple of different finite numbers above 0 in increasing order. "
+            r"Received: \(0.1, 0.01\)",
+        ),
+        (dict(learning_rates=(0.1, 0.1)), r"in increasing order. Received: \(0.1, 0.1\)"),
+        (dict(learning_rates=(0.0, 0.1)), r"in increasing order. Received: \(0.0, 0.1\)"),
+        (dict(learning_rates=(0.1, float("inf"))), r"in increasing order. Received: \(0.1, inf\)"),
+        (dict(learning_rates=(float("nan"),)), r"in increasing order. Received: \(nan,\)"),
+        (dict(learning_rates=[0.01, 0.1]), r"must be a tuple of .* Received: \[0.01, 0.1\]"),
+        (dict(train_examples=0), "Argument `train_examples` must be an int > 0. Received: 0"),
+        (dict(validation_examples=-1), "Argument `validation_examples` must be an int > 0. Received: -1"),
+        (dict(sweep_steps=0), "Argument `sweep_steps` must be an int > 0. Received: 0"),
+        (dict(final_steps=0), "Argument `final_steps` must be an int > 0. Received: 0"),
+        (dict(probe_steps=2.5), "Argument `probe_steps` must be an int > 0. Received: 2.5"),
     ],
 )
 def test_protocol_checks(change, message):
