@@ -100,8 +100,12 @@ class RecordedSearch:
 
     @property
     def final_steps(self) -> int:
-        """Gradient steps of a training with a fresh seed that did not diverge; 1 if there is none."""
-        return max((e.steps // len(e.rewards) for e in self.fresh.values()), default=0) or 1
+        """Gradient steps of a training with a fresh seed that did not diverge; 1 if there is none.
+
+        Of several tasks, on the one measured first.
+        """
+        trained = [e.parts[0] if e.parts else e for e in self.fresh.values()]
+        return max((one.steps // max(1, len(one.rewards)) for one in trained), default=0) or 1
 
     @functools.cached_property
     def measured(self) -> Measured:

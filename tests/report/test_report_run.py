@@ -11,6 +11,7 @@ import ledgers
 import pytest
 
 from neural_optimizer_search import flags
+from neural_optimizer_search.measuring.evaluation import Part
 from neural_optimizer_search.recorded_flags import record
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.rows import MAX_ITERATIONS
@@ -72,6 +73,13 @@ def test_nobody_knows_whether_minutes_and_patience_were_the_end(tmp_path):
     for name, config in {"over": dict(budget=8, minutes=1.0), "open": dict(budget=9, patience=3)}.items():
         run = read(ledgers.write(tmp_path / name, ledgers.found(), config={**ledgers.CONFIG, **config}))
         assert run.is_finished is {"over": True, "open": None}[name]
+
+
+def test_the_steps_of_a_training_on_several_tasks_are_those_on_the_first(tmp_path):
+    first = Part("a", 0.0, 1.0, (0.5, 0.6, 0.7, 0.8), 0.5, "ok", 0.1, steps=100)
+    parts = (first, first._replace(task="b", steps=400))
+    fresh = [dataclasses.replace(e, parts=parts, steps=500) for e in ledgers.with_fresh_seeds(ledgers.found()[:1])]
+    assert read(ledgers.write(tmp_path, ledgers.found(), ledgers.known(), fresh=fresh)).final_steps == 25
 
 
 # -- What is no run --------------------------------------------------------------------------------
