@@ -16,6 +16,7 @@ from optuna.trial import FrozenTrial
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.file_lock import FileLock
 from neural_optimizer_search.files import Damaged, require_own, write_whole
+from neural_optimizer_search.measuring.evaluation import is_reward
 from neural_optimizer_search.measuring.fingerprint import Fingerprint
 from neural_optimizer_search.origin import find_origin
 from neural_optimizer_search.records import sqlite_files
@@ -109,7 +110,7 @@ class StudyFile:
             raise Damaged(
                 f"{self._path} is damaged: what it records of the tuning is wrong: {error!s:.200}"
             ) from error
-        if wrong := [value for value in self.fresh.values() if not 0.0 <= value <= 1.0]:
+        if wrong := [value for value in self.fresh.values() if not is_reward(value)]:
             raise Damaged(f"{self._path} is damaged: rewards must be from 0 to 1. Received: {wrong[0]}.")
 
     @property

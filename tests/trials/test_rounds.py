@@ -75,3 +75,10 @@ def test_trials_that_no_study_has(evaluator, change):
     assert list(map(write_trial, read_trials(written, tunables, 11))) == written
     with pytest.raises(Damaged):
         read_trials([written[0], {**written[1], **change}], tunables, 11)
+
+
+def test_a_reward_that_rounding_moved_above_1_is_one(evaluator):
+    tunables = find_tunables(RULE, dataclasses.replace(PROTOCOL, schedules=(GIVEN.schedule,)))
+    written = carry_on(evaluator, RULE, [dataclasses.replace(GIVEN, weight_decay=0.0)], [], 3, seed=0).trials
+    rounded = [{**written[0], "value": 1.0 + 1e-7}, *written[1:]]
+    assert list(map(write_trial, read_trials(rounded, tunables, 11))) == rounded

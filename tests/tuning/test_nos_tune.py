@@ -260,6 +260,12 @@ def test_a_damaged_file_is_one_sentence(damage, fake, copy, capsys):
     assert "has no Argument" not in said and "has no could" not in said and not said.endswith(": \n")
 
 
+def test_a_fresh_reward_that_rounding_moved_above_1_is_one(copy):
+    use("UPDATE study_user_attributes SET value_json = '1.0000001' WHERE key LIKE 'fresh%'")(copy / STUDY)
+    with contextlib.closing(StudyFile(copy / STUDY)) as study:
+        assert set(study.fresh.values()) == {1.0000001}
+
+
 def test_a_whole_file_has_no_journal_beside_it(tuned):
     """What was written ahead is in the file when it is closed."""
     assert sorted(path.name for path in tuned.iterdir() if "sqlite" in path.name) == [STUDY]
