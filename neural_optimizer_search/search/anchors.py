@@ -122,7 +122,9 @@ def describe_scales(anchors: Anchors) -> list[str]:
 
 
 def _describe_scale(sgd: Part, adam: Part):
-    if is_share(adam):
+    # If the score 0 is the reward 0 of SGD, this is both: what SGD has, and a share of Adam's reward.
+    is_share = adam.zero == 0.0 and sgd.reward > 0.0
+    if is_share:
         return (
             f"{sgd.task}: tuned Adam ({adam.reward:.4f}) is no better than tuned SGD ({sgd.reward:.4f}) beyond seed "
             f"noise: the score there is reward / {adam.one:.4f}."
@@ -131,8 +133,3 @@ def _describe_scale(sgd: Part, adam: Part):
         f"{sgd.task}: the reward {sgd.reward:.4f} of tuned SGD has the score 0, and {adam.reward:.4f} of tuned Adam "
         "the score 1."
     )
-
-
-def is_share(part: Part) -> bool:
-    """Whether scores on a task are shares of the better reward, because Adam is no better than SGD on it."""
-    return part.zero == 0.0

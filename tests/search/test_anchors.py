@@ -9,10 +9,10 @@ import pytest
 
 from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.measuring.evaluation import without_reward
-from neural_optimizer_search.measuring.joint import JointEvaluator
+from neural_optimizer_search.measuring.joint import JointEvaluator, join
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.records.ledger import Ledger
-from neural_optimizer_search.search.anchors import choose_order, choose_scale, describe_scales, open_anchors
+from neural_optimizer_search.search.anchors import Anchors, choose_order, choose_scale, describe_scales, open_anchors
 from neural_optimizer_search.search.joint_executor import JointExecutor
 from neural_optimizer_search.workers.executor import Ask, TaskFailed
 from neural_optimizer_search.workers.in_process import InProcess
@@ -100,6 +100,14 @@ def test_they_are_told(ledger):
         "a: the reward 0.2000 of tuned SGD has the score 0, and 0.6000 of tuned Adam the score 1.",
         "tie: tuned Adam (0.2000) is no better than tuned SGD (0.2000) beyond seed noise: the score there is "
         "reward / 0.2000.",
+    ]
+
+
+def test_an_sgd_without_a_reward_is_worse_than_adam():
+    scales = {"a": choose_scale("a", of(SGD, 0.0), of(ADAM, 0.5))}
+    anchors = Anchors(*(join(e.rule, {"a": e}, scales) for e in (of(SGD, 0.0), of(ADAM, 0.5))))
+    assert describe_scales(anchors) == [
+        "a: the reward 0.0000 of tuned SGD has the score 0, and 0.5000 of tuned Adam the score 1."
     ]
 
 
