@@ -25,7 +25,7 @@ from neural_optimizer_search.search.waiting import wait_for_any
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.trials.first_trials import find_trial_steps
 from neural_optimizer_search.trials.setting import Setting
-from neural_optimizer_search.workers.executor import LONGEST_TIMEOUT, Ask
+from neural_optimizer_search.workers.executor import Ask
 
 
 @dataclasses.dataclass(frozen=True)
@@ -226,15 +226,12 @@ class Rounds:
     def _measure(self, forms: Sequence[Evaluation], step: int, trials: int) -> dict[str, Tuning]:
         """Runs the trials of each form; returns `Tuning`s by key, each recorded as soon as it is finished."""
         executor, done, pending = self._recorder.executor, {}, {}
-        limit = executor.timeout
         for form in forms:
             number = len(self._trials.get(form.key, ()))
             kept = self._kept.get((form.key, number))
             if kept is not None and not 0 < len(kept.trials) < trials:
                 done[form.key] = self._keep(kept._replace(step=step), None) if kept.step != step else kept
                 continue
-            share = (trials * self._trial_steps + self._other_steps) / max(1, form.steps)
-            executor.timeout = min(LONGEST_TIMEOUT, limit * max(1.0, share))
             ask = self._make_ask(form, kept.trials if kept else (), trials)
             rule = form.rule if trials else self._given[form.key].rule  # its rate is for its own spelling
             pending[executor.submit(rule, ask)] = form, number
@@ -246,7 +243,6 @@ class Rounds:
                 form, number = pending.pop(future)
                 record = self._record if trials else self._record_given
                 done[form.key] = record(form, number, step, future.result())
-        executor.timeout = limit
         self._recorder.on_wait("")
         return done
 
@@ -259,7 +255,9 @@ class Rounds:
         measured = [_read_setting(e) for e in (form, *self._tuned.get(form.key, ()))]
         trials = [trial for tuning in self._trials.get(form.key, ()) for trial in tuning.trials]
         arguments: dict[str, Any] = dict(measured=measured, trials=trials, begun=begun)
-        return Ask(carry_on, dict(arguments, count=count, seed=self._seed))
+        steps = count * self._trial_steps + self._other_steps
+        patience = max(1.0, steps / max(1, form.steps))
+        return Ask(carry_on, dict(arguments, count=count, seed=self._seed), patience)
 
     def _record(self, form, number, step, answer):
         if isinstance(answer, Evaluation):  # after a failure: there was no answer

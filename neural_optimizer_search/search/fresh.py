@@ -13,7 +13,7 @@ from neural_optimizer_search.measuring.joint import join_rewards, join_seeds
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.ranking import SHOWN, Ranking
 from neural_optimizer_search.search.waiting import wait_for_any
-from neural_optimizer_search.workers.executor import LONGEST_TIMEOUT, Ask, Executor
+from neural_optimizer_search.workers.executor import Ask, Executor
 
 FIRST_SEED = 1000
 
@@ -80,17 +80,13 @@ class FreshSeeds:
         Raises:
           TaskFailed: If no rule can be measured.
         """
-        limit, pending = self._executor.timeout, {}
+        pending = {}
         for evaluation, seeds in self._work:
-            # Many seeds may take longer than a rule did in the search.
-            share = len(seeds) / max(1, len(evaluation.rewards))
-            self._executor.timeout = min(LONGEST_TIMEOUT, limit * max(1.0, share))
             pending[self._executor.submit(evaluation.rule, _ask(evaluation, seeds))] = evaluation, seeds
             self._record(pending, on_evaluation)
         while pending:
             wait_for_any(self._executor, pending, on_wait)
             self._record(pending, on_evaluation)
-        self._executor.timeout = limit
 
     def _record(self, pending, on_evaluation):
         for future in [future for future in pending if future.done()]:
@@ -104,7 +100,9 @@ class FreshSeeds:
 
 def _ask(evaluation, seeds):
     names = ("parts",) if evaluation.parts else ("learning_rate", "schedule", "weight_decay")
-    return Ask("measure_again", {**{name: getattr(evaluation, name) for name in names}, "seeds": seeds})
+    arguments = {**{name: getattr(evaluation, name) for name in names}, "seeds": seeds}
+    # Many seeds may take longer than a rule did in the search.
+    return Ask("measure_again", arguments, patience=max(1.0, len(seeds) / max(1, len(evaluation.rewards))))
 
 
 def _complete(fresh, evaluation, seeds):

@@ -32,7 +32,7 @@ class JointExecutor(Executor):
             future.set_result(dataclasses.replace(measured, rule=rule))
             return future
         if ask.method in SCORED:
-            ask = Ask(ask.method, {**ask.arguments, "scales": self._scales})
+            ask = dataclasses.replace(ask, arguments={**ask.arguments, "scales": self._scales})
         return self._executor.submit(rule, ask)
 
     @property

@@ -30,10 +30,12 @@ class Ask:
     Attributes:
       method: The method's name, where `__call__` measures the rule; or a function of a module, which pickles by name.
       arguments: Keyword arguments. They must pickle.
+      patience: How many times the executor's time limit of a rule the request may take.
     """
 
     method: Union[str, Callable[..., Any]] = "__call__"
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    patience: float = 1.0
 
     def answer(self, evaluator: Any, rule: Rule) -> Any:
         """The answer of the evaluator, or of the function."""
@@ -103,8 +105,9 @@ class Executor(abc.ABC):
     Attributes:
       workers: Number of rules that it measures at a time.
       title: The workers, in words.
-      timeout: Seconds that a rule may take; it may be set at any time, for rules that have not begun. Regardless of
-        it, a worker that reports nothing for `LONGEST_SILENCE` seconds has failed.
+      timeout: Seconds that a rule may take, and a request with more `patience` so many times longer, up to
+        `LONGEST_TIMEOUT`; it may be set at any time, for rules that have not begun. Regardless of it, a worker that
+        reports nothing for `LONGEST_SILENCE` seconds has failed.
       start_timeout: Seconds that a worker's start may take; None if there is no limit. It may also be set at any
         time.
       on_failure: Called with each `Failure` of a worker, by one thread at a time; it must not raise anything. It may

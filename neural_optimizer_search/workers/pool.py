@@ -13,7 +13,15 @@ from typing import Any, NamedTuple, Optional
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import FAILURES, Evaluation, without_reward
 from neural_optimizer_search.tasks.shared_data import remove_unused
-from neural_optimizer_search.workers.executor import MEASURE, Ask, Executor, Failure, TaskFailed, Work
+from neural_optimizer_search.workers.executor import (
+    LONGEST_TIMEOUT,
+    MEASURE,
+    Ask,
+    Executor,
+    Failure,
+    TaskFailed,
+    Work,
+)
 from neural_optimizer_search.workers.placement import count_of
 from neural_optimizer_search.workers.worker import Failed, Measured, Ready, Unmeasurable, Worker
 
@@ -137,7 +145,7 @@ class WorkerPool(Executor):
         return False
 
     def _measure(self, worker, job):
-        limit = self.timeout
+        limit = min(LONGEST_TIMEOUT, self.timeout * job.ask.patience)
         with self._timed(worker, "one rule has been running", limit):
             answer = _check(worker.measure(job.rule, limit, job.ask), job.ask)
         if isinstance(answer, Measured):

@@ -14,7 +14,7 @@ from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.anchors import Anchors, choose_order, choose_scale, describe_scales, open_anchors
 from neural_optimizer_search.search.joint_executor import JointExecutor
-from neural_optimizer_search.workers.executor import Ask, TaskFailed
+from neural_optimizer_search.workers.executor import MEASURE, Ask, TaskFailed
 from neural_optimizer_search.workers.in_process import InProcess
 
 SGD, ADAM = CATALOGUE["sgd"].rule, CATALOGUE["adam"].rule
@@ -92,6 +92,20 @@ def test_they_are_measured_once_and_kept(ledger):
     assert [part.task for part in found.parts] == ["a", "tie"] and len(evaluator.asked) == 3
     again = Ask("measure_again", {"parts": found.parts, "seeds": (7, 8)})
     assert executor.submit(CATALOGUE["lion"].rule, again).result().seeds == (7, 8)
+
+
+def test_scales_are_all_that_is_added_to_a_request(ledger):
+    asked = []
+
+    class Noting(InProcess):
+        def submit(self, rule, ask=MEASURE):
+            asked.append(ask)
+            return super().submit(rule, ask)
+
+    executor = Noting(Counting("a", "b"))
+    anchors = open_anchors(executor, ledger, ["a", "b"])
+    JointExecutor(executor, anchors).submit(CATALOGUE["lion"].rule, Ask(arguments={"bar": None}, patience=3.0))
+    assert asked[-1] == Ask(arguments={"bar": None, "scales": anchors.scales}, patience=3.0)
 
 
 def test_they_are_told(ledger):

@@ -7,6 +7,8 @@ import pytest
 from same_searches import LOCK_STEP, PROTOCOL, STARTS, WITH_ROUNDS, Measured, Workers, broken, read, run
 
 from neural_optimizer_search.search.local import LocalConfig
+from neural_optimizer_search.trials.first_trials import find_trial_steps
+from neural_optimizer_search.workers.executor import MEASURE
 
 pytestmark = [pytest.mark.once, pytest.mark.usefixtures("graphs_as_traced")]
 (SEARCH,) = WITH_ROUNDS
@@ -56,6 +58,28 @@ def test_rounds_fit_into_their_share(whole):
     share = WITH_ROUNDS[SEARCH][1].share
     total = sum(spent for name, spent in steps.items() if name != "fresh seeds")
     assert 0.6 * share < steps["constants"] / total <= share
+
+
+def test_trials_may_take_longer_than_their_rule_did(evaluator, tmp_path):
+    """As many times longer as they may have more gradient steps."""
+    asked = []
+
+    class Noting(Workers):
+        def submit(self, rule, ask=MEASURE):
+            asked.append((rule, ask))
+            return super().submit(rule, ask)
+
+    run(tmp_path / "run", SEARCH, Noting(evaluator, 2))
+    found = read(tmp_path / "run")
+    steps = {e.rule: e.steps for e in (*found["baseline"].values(), *found["search"].values())}
+    others = len(PROTOCOL.seeds) * PROTOCOL.final_steps + PROTOCOL.probe_steps
+    tuned = {rule: ask for rule, ask in asked if callable(ask.method)}
+    assert tuned and all(
+        ask.patience == max(1.0, (ask.arguments["count"] * find_trial_steps(PROTOCOL) + others) / steps[rule])
+        for rule, ask in tuned.items()
+    )
+    assert max(ask.patience for ask in tuned.values()) > 1.0
+    assert {ask.patience for _, ask in asked if ask.method == MEASURE.method} == {1.0}
 
 
 @pytest.mark.parametrize("workers", [2, 4])

@@ -9,7 +9,7 @@ import pytest
 
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.measuring.progress import Progress
-from neural_optimizer_search.workers.executor import MEASURE, Failure, TaskFailed
+from neural_optimizer_search.workers.executor import LONGEST_TIMEOUT, MEASURE, Ask, Failure, TaskFailed
 from neural_optimizer_search.workers.pool import STARTS, WorkerPool
 from neural_optimizer_search.workers.worker import Failed, Measured, Ready, Unmeasurable
 
@@ -180,6 +180,8 @@ def test_what_is_under_way_is_told_with_its_limit():
         pool.submit(RULES[0]).result(timeout=60)
         pool.timeout = 9.0
         pool.submit(RULES[1]).result(timeout=60)
+        pool.submit(RULES[0], Ask(patience=3.0)).result(timeout=60)
+        pool.submit(RULES[1], Ask(patience=1e9)).result(timeout=60)
         assert go_on.acquire(timeout=60)
     assert {work.progress for work, _ in seen} == {Worker.progress}
     assert str(seen[1][0]).endswith("(limit 7 s), step 12 of 5,000 of a training")
@@ -187,8 +189,31 @@ def test_what_is_under_way_is_told_with_its_limit():
         ("a worker has been starting", 60.0, 60.0),
         ("one rule has been running", 7.0, 7.0),
         ("one rule has been running", 9.0, 9.0),
+        ("one rule has been running", 27.0, 27.0),
+        ("one rule has been running", LONGEST_TIMEOUT, LONGEST_TIMEOUT),
     ]
     assert all(0 <= work.seconds < 60 for work, _ in seen)
+
+
+def test_a_request_that_waits_has_its_own_limit():
+    """All are in the queue before the first one begins."""
+    limits, begin = {}, threading.Event()
+
+    class Waiting(Worker):
+        def start(self, seconds=None):
+            assert begin.wait(60)
+            return super().start()
+
+        def measure(self, rule, seconds, ask=MEASURE):
+            limits[ask.patience] = seconds
+            return super().measure(rule, seconds, ask)
+
+    with WorkerPool([Waiting()]) as pool:
+        pool.timeout = 10.0
+        futures = [pool.submit(RULES[0], Ask(patience=patience)) for patience in (2.0, 1.0, 5.0)]
+        begin.set()
+        concurrent.futures.wait(futures, timeout=60)
+    assert limits == {2.0: 20.0, 1.0: 10.0, 5.0: 50.0}
     assert pool.longest_work is None
 
 
