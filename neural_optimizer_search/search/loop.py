@@ -188,7 +188,7 @@ def search(
             if proposal is not None:
                 proposed += 1
                 claimed = recorder.claimed
-                most = None if limits.rules is None else limits.rules - claimed
+                most = None if limits.rules is None else max(0, limits.rules - claimed)
                 batch = recorder.start(proposal.rules, most=most, trials=proposal.trials)
                 unmeasured = [screened.key for screened in batch if screened.key]
                 in_flight.append(_InFlight(number, proposal, batch, recorder.claimed - claimed, unmeasured))

@@ -112,6 +112,14 @@ def test_a_budget_is_met_exactly_and_may_grow(tmp_path, budget, ahead, pipeline)
         assert grown.samples() == whole.samples()
 
 
+def test_a_smaller_budget_than_was_measured_trains_nothing(ledger):
+    """With `ahead`, rules that were measured, but not learned from, are not proposed again."""
+    EvaluationRecorder(fakes.fake_executor, ledger)([parse_formula(text) for text in ("g", "m", "v", "g * m")])
+    algorithm, recorder = RandomSearch(SPACE, batch_size=5, seed=0), EvaluationRecorder(fakes.fake_executor, ledger)
+    list(search(algorithm, recorder, ledger, Limits(2), ahead=12))
+    assert recorder.trained == len(ledger.evaluations("search")) == 4
+
+
 class InThread(Executor):
     """Measures one rule after the other, in a thread."""
 
