@@ -71,8 +71,12 @@ _RANGES: dict[str, Callable[[Any], bool]] = {
 
 
 def check_fields(settings: Any, allowed: str, *fields: str) -> None:
-    """Raises a ValueError unless these fields of a settings object are `allowed`, as in "above 0"."""
+    """Raises a ValueError unless these fields of a settings object are numbers that are `allowed`, as in "above 0".
+
+    A field whose default is an int must be a whole number, and the others must be finite.
+    """
+    parameters = inspect.signature(type(settings)).parameters
     for field in fields:
-        value = getattr(settings, field)
-        if not _RANGES[allowed](value):
-            raise ValueError(f"Argument `{field}` must be {allowed}. Received: {value}.")
+        is_whole = isinstance(parameters[field].default, int)
+        check, kind = (check_int, "a whole number") if is_whole else (check_number, "a finite number")
+        check(field, getattr(settings, field), f"{kind} {allowed}", _RANGES[allowed])

@@ -187,7 +187,7 @@ def test_what_is_paid_is_cut_off_but_the_run_is_not():
 
 @pytest.mark.parametrize("name", ["horizon", "history", "bound"])
 def test_wrong_settings_raise(name):
-    with pytest.raises(ValueError, match=f"Argument `{name}` must be above 0. Received: 0"):
+    with pytest.raises(ValueError, match=f"Argument `{name}` must be a .* number above 0. Received: 0"):
         StepEnvironment(OBJECTIVES, **{name: 0})
 
 
