@@ -158,6 +158,16 @@ class FakeEvaluator:
 fake_executor = InProcess(FakeEvaluator())
 
 
+def step(algorithm, evaluate, number):
+    """Lets an algorithm propose once and learn from it; returns the evaluations, or None if there is nothing left."""
+    proposal = algorithm.propose(number)
+    if proposal is None:
+        return None
+    evaluations = evaluate(proposal.rules)
+    algorithm.learn(proposal, evaluations)
+    return evaluations
+
+
 def open_fake(evaluate=fake_evaluation):
     """A row of `EXECUTORS`, whose workers are a `FakeEvaluator` in this process."""
 

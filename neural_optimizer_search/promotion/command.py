@@ -62,7 +62,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     if run.is_file():
         p.error(f"argument RUN: must be the directory of a run. Received: {quote(run)}, which is a file.")
     out = given.get("out") or run / f"promoted-{asked.task.replace(':', '.')}"
-    promotion = _begin(p, asked, run, out, given)
+    promotion = _begin(p, asked, run, out)
     again = flags.command("nos-promote", PromotionConfig, given) + (f" --out {quote(out)}" if "out" in given else "")
     console.goes_on(f"What was measured is kept. Go on with: {again}", f"When that is fixed: {again}")
     try:
@@ -86,7 +86,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 # -- Which promotion -------------------------------------------------------------------------------
 
 
-def _begin(p: Parser, asked, run, out, given) -> saved.Promotion:
+def _begin(p: Parser, asked, run, out) -> saved.Promotion:
     """A new promotion, or the one that the same arguments began."""
     config = dataclasses.replace(asked, run=os.path.relpath(os.path.realpath(run), os.path.realpath(out)))
     try:

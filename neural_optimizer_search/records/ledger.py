@@ -145,13 +145,6 @@ class Ledger:
         query = f"SELECT {', '.join(COLUMNS)} FROM evaluations"
         return StoredRows(self._db, query, "? IS NULL OR role = ?", [role, role], make)
 
-    def best_evaluations(self, role: str, count: int) -> list[Evaluation]:
-        """The evaluations of a role with the highest rewards, best first; among equal ones, the first recorded."""
-        query = f"SELECT {', '.join(COLUMNS)} FROM evaluations WHERE role = ? ORDER BY reward DESC, rowid LIMIT ?"
-        rows = self._connection.read(query, [role, count])
-        with self._connection.naming():
-            return [from_row(dict(zip(COLUMNS, row))) for row in rows]
-
     # -- Fresh seeds -----------------------------------------------------------------------------------
 
     def add_fresh(self, evaluation: Evaluation) -> None:

@@ -21,7 +21,8 @@ class Parts(NamedTuple):
     Attributes:
       counts: Number of rules that contain each part.
       rules: Number of rules.
-      agreeing: Positions, from 1, of the rules that contain sign(g) * sign(m): see `agrees`.
+      agreeing: Positions, from 1, of the rules that contain sign(g) * sign(m), as factors of a product or quotient or
+        as the sign of one.
     """
 
     counts: "Counter[ex.Expression]"
@@ -133,18 +134,6 @@ def find_building_blocks(
     ]
     blocks.sort(key=lambda block: (block.sampled - block.top, -block.top, text(block.expression)))
     return blocks[:count], in_top, in_sampled
-
-
-def agrees(rule: Rule) -> bool:
-    """Whether a rule contains sign(g) * sign(m), as factors of a product or quotient or as the sign of one.
-
-    Example:
-      >>> from neural_optimizer_search import parse_formula
-      >>> from neural_optimizer_search.report.statistics import agrees
-      >>> [agrees(parse_formula(text)) for text in ("ld * sign(g) * -sign(m)", "sign(g * m)", "sign(g) + sign(m)")]
-      [True, True, False]
-    """
-    return _agree(sub_expressions(rule))
 
 
 def _agree(parts):

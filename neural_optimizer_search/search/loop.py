@@ -1,7 +1,7 @@
 """The search loop: an algorithm proposes rules, each new one is trained once, and everything is recorded."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Optional
 
 from neural_optimizer_search.measuring.evaluation import Evaluation
@@ -59,18 +59,6 @@ class _Outcome(NamedTuple):
     batch: Sequence[Screened] = ()
     staleness: int = 0
     source: Optional[_InFlight] = None
-
-
-def step(
-    algorithm: Algorithm, evaluate: Callable[[Sequence], Sequence[Evaluation]], number: int
-) -> Optional[Sequence[Evaluation]]:
-    """Lets an algorithm propose once and learn from it; returns the evaluations, or None if there is nothing left."""
-    proposal = algorithm.propose(number)
-    if proposal is None:
-        return None
-    evaluations = evaluate(proposal.rules)
-    algorithm.learn(proposal, evaluations)
-    return evaluations
 
 
 def rewind(ledger: Ledger) -> None:

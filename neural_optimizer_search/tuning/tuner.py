@@ -162,8 +162,8 @@ def carry_out(
         if best == 0.0 and len(study.trials) >= least:
             break  # a trial that fails at once costs nothing, so the loop would never end
         watch(study.steps, f"best {best:.4f}")
-    finalists = _measure_again(objective, study, tunables, plan, memory, watch)
-    return _conclude(finalists, study, tunables, protocol, plan, memory)
+    finalists = _measure_again(objective, study, plan, memory, watch)
+    return _conclude(finalists, study, tunables, protocol, plan)
 
 
 def choose_finalists(study: Study) -> list[FrozenTrial]:
@@ -180,7 +180,7 @@ def choose_finalists(study: Study) -> list[FrozenTrial]:
     return [*own[:OWN_FINALISTS], *others[:FINALISTS]]
 
 
-def _measure_again(objective, study, tunables, plan, memory, watch):
+def _measure_again(objective, study, plan, memory, watch):
     chosen = choose_finalists(study)
     if not chosen:
         raise NothingTrained("no setting trained to its end with a reward above 0.")
@@ -205,7 +205,7 @@ def _measure_again(objective, study, tunables, plan, memory, watch):
     return sorted(finalists, key=lambda one: -one.mean)
 
 
-def _conclude(finalists, study, tunables, protocol, plan, memory):
+def _conclude(finalists, study, tunables, protocol, plan):
     trials = study.trials
     return TuningResult(
         best=finalists[0],

@@ -8,7 +8,6 @@ import pytest
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.measuring.evaluation import without_reward
 from neural_optimizer_search.records.ledger import Ledger
-from neural_optimizer_search.records.run_directory import rank
 
 FORMULAS = ("g", "m", "sign(g)", "g * m", "exp(g)", "Adam")
 
@@ -41,8 +40,3 @@ def test_samples(ledger):
     rows, whole = ledger.sample_rows(), ledger.samples()
     assert len(whole) == 7 + 6
     assert rows == whole and rows[-1] == whole[-1] and rows[::2] == whole[::2]
-
-
-@pytest.mark.parametrize("count", [0, 2, 100])
-def test_the_best(ledger, count):
-    assert ledger.best_evaluations("search", count) == rank(ledger.evaluations("search"))[:count]

@@ -12,7 +12,7 @@ from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.evolution import Evolution, EvolutionConfig
 from neural_optimizer_search.search.exhaustive import Exhaustive
 from neural_optimizer_search.search.limits import Limits
-from neural_optimizer_search.search.loop import search, step
+from neural_optimizer_search.search.loop import search
 from neural_optimizer_search.search.random_search import RandomSearch
 from neural_optimizer_search.search.recorder import EvaluationRecorder
 
@@ -28,7 +28,7 @@ def short_is_good(rules):
 
 
 def mean_reward(algorithm, steps=60, last=20):
-    return np.mean([e.reward for k in range(steps) for e in step(algorithm, short_is_good, k)][-4 * last :])
+    return np.mean([e.reward for k in range(steps) for e in fakes.step(algorithm, short_is_good, k)][-4 * last :])
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -39,7 +39,7 @@ def test_evolution_climbs(seed):
 def test_what_the_screen_rejects_does_not_join_the_population():
     evolution = Evolution(SPACE, SMALL, 0)
     for k in range(5):
-        step(evolution, lambda rules: [without_reward(rule, "screened", "No.") for rule in rules], k)
+        fakes.step(evolution, lambda rules: [without_reward(rule, "screened", "No.") for rule in rules], k)
     assert not evolution._population
 
 
@@ -83,7 +83,7 @@ def test_the_last_samples_are_enough_for_a_population(tmp_path):
 def test_exhaustive_proposes_every_legal_string_once(space):
     exhaustive, seen = Exhaustive(space, batch_size=97), []
     for k in itertools.count():
-        if (evaluations := step(exhaustive, short_is_good, k)) is None:
+        if (evaluations := fakes.step(exhaustive, short_is_good, k)) is None:
             break
         seen += [e.rule for e in evaluations]
     assert len(seen) == len(set(seen)) == space.size
