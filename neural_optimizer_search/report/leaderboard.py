@@ -6,17 +6,16 @@ from neural_optimizer_search.report.markup import Element, element
 from neural_optimizer_search.report.page import scroll_box, section, table
 from neural_optimizer_search.report.run import RecordedSearch
 from neural_optimizer_search.search.leaderboard import TUNED, explain_zeros
-from neural_optimizer_search.search.ranking import Contender
+from neural_optimizer_search.search.ranking import SHOWN, Contender
 from neural_optimizer_search.search.verdict import least_probability
 
-TOP = 10  # rules that are shown one by one
 # The only row of a table without rules.
 NOTHING = "No proposed rule has been measured successfully."
 
 
 def best_rules(run: RecordedSearch) -> list[Contender]:
     """The rules that a page shows one by one, the best first; no two of them behave alike."""
-    return list(run.ranking.found[:TOP])
+    return list(run.ranking.found[:SHOWN])
 
 
 def leaderboard(run: RecordedSearch) -> Element:

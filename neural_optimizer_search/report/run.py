@@ -25,12 +25,15 @@ from neural_optimizer_search.records.stored import Joined
 from neural_optimizer_search.report.axes import is_plottable
 from neural_optimizer_search.report.columns import History, Measured, Ranked
 from neural_optimizer_search.search.config import SearchConfig
-from neural_optimizer_search.search.known_optimizers import (
-    BaselineConfig,
-    find_known_optimizers,
-    name_known_optimizer,
+from neural_optimizer_search.search.known_optimizers import name_known_optimizer
+from neural_optimizer_search.search.ranking import (
+    LOOKS,
+    Contender,
+    Ranking,
+    make_ranking,
+    name_baselines,
+    read_probes,
 )
-from neural_optimizer_search.search.ranking import LOOKS, Contender, Ranking, make_ranking, read_probes
 from neural_optimizer_search.search.score_words import ScoreWords, choose_words
 
 
@@ -197,7 +200,7 @@ def read(place: Union[str, Path]) -> RecordedSearch:
                 name=os.path.basename(os.path.realpath(place)),
                 config=ledger.run.config,
                 found=ledger.evaluation_rows("search"),
-                baselines=_name_baselines(ledger.evaluations("baseline"), ledger.run.config),
+                baselines=_read_baselines(ledger),
                 samples=Joined(ledger.sample_rows(only_proposed=True), ledger.unfinished_rows()),
                 counts=ledger.counts(),
                 versions=tuple(ledger.run.versions),
@@ -228,12 +231,9 @@ def _keep_drawable(fresh):
     return {key: fresh[key] for key, numbers in drawn.items() if all(map(is_plottable, numbers))}
 
 
-def _name_baselines(evaluations, config):
-    try:
-        known = find_known_optimizers(str(complete(BaselineConfig, config)["baselines"]))
-    except ValueError:  # a foreign ledger may contain anything
-        known = {}
-    return [KnownOptimizer(name_known_optimizer(e.rule, known), e) for e in rank(evaluations)]
+def _read_baselines(ledger):
+    known = name_baselines(ledger)
+    return [KnownOptimizer(name_known_optimizer(e.rule, known), e) for e in rank(ledger.evaluations("baseline"))]
 
 
 # -- The command that reproduces it ----------------------------------------------------------------
