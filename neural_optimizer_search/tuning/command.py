@@ -31,6 +31,7 @@ from neural_optimizer_search.records.run_directory import (
     remove_unbegun,
     require_own_files,
 )
+from neural_optimizer_search.search.fresh import choose_seeds
 from neural_optimizer_search.search.named_rules import find_rule
 from neural_optimizer_search.search.own_task import ChangedTask, prepare_task, record_fingerprint
 from neural_optimizer_search.search.tracebacks import keep_tracebacks
@@ -45,7 +46,6 @@ from neural_optimizer_search.tuning.plan import (
     Plan,
     check_steps,
     find_default_steps,
-    find_fresh_seeds,
 )
 from neural_optimizer_search.tuning.report import format_result
 from neural_optimizer_search.tuning.study_file import StudyFile, create
@@ -164,7 +164,7 @@ def _find_rule(p: Parser, config) -> Rule:
 def _find_plan(p: Parser, config) -> Plan:
     _, protocol = config.find()
     steps = config.budget or find_default_steps(protocol)
-    plan = Plan(steps, config.seed, find_fresh_seeds(protocol, config.seeds))
+    plan = Plan(steps, config.seed, choose_seeds(config.seeds, protocol.seeds))
     try:
         check_steps(protocol, plan)
     except ValueError as error:

@@ -32,12 +32,6 @@ def find_default_steps(protocol: Protocol) -> int:
     return TRAININGS * protocol.final_steps
 
 
-def find_fresh_seeds(protocol: Protocol, count: int) -> tuple[int, ...]:
-    """Seeds that no search under this protocol trains with."""
-    first = max(protocol.seeds) + 1
-    return tuple(range(first, first + count))
-
-
 def check_steps(protocol: Protocol, plan: Plan) -> None:
     """Raises a ValueError that names the steps needed if the plan has fewer."""
     reserved, each = find_reserve(protocol, plan), find_trial_steps(protocol)

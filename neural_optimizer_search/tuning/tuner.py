@@ -8,6 +8,7 @@ from optuna.trial import FrozenTrial
 
 from neural_optimizer_search.arguments import check_int
 from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.search.fresh import choose_seeds
 from neural_optimizer_search.search.named_rules import find_rule
 from neural_optimizer_search.tasks import find_task
 from neural_optimizer_search.tasks import protocol as task_protocol
@@ -26,7 +27,6 @@ from neural_optimizer_search.tuning.plan import (
     Plan,
     check_steps,
     find_default_steps,
-    find_fresh_seeds,
     find_reserve,
 )
 from neural_optimizer_search.tuning.result import Measured, Tuned, TuningResult
@@ -119,7 +119,7 @@ def tune(
     plan = Plan(
         steps,
         check_int("seed", seed, "an int >= 0", lambda number: number >= 0),
-        find_fresh_seeds(chosen, check_int("seeds", seeds, "an int > 0", lambda count: count > 0)),
+        choose_seeds(check_int("seeds", seeds, "an int > 0", lambda count: count > 0), chosen.seeds),
     )
     check_steps(chosen, plan)
     return carry_out(TaskObjective(task, chosen, reward, data_dir), rule, chosen, plan, InMemory())

@@ -260,6 +260,12 @@ def test_a_damaged_file_is_one_sentence(damage, fake, copy, capsys):
     assert "has no Argument" not in said and "has no could" not in said and not said.endswith(": \n")
 
 
+def test_fresh_seeds_are_those_of_no_search(copy):
+    """With more `--seeds_per_rule`, a search of the same protocol trains with the seeds after the protocol's own."""
+    with contextlib.closing(StudyFile(copy / STUDY)) as study:
+        assert {seed for _, seed in study.fresh} == {1000, 1001}
+
+
 def test_a_fresh_reward_that_rounding_moved_above_1_is_one(copy):
     use("UPDATE study_user_attributes SET value_json = '1.0000001' WHERE key LIKE 'fresh%'")(copy / STUDY)
     with contextlib.closing(StudyFile(copy / STUDY)) as study:

@@ -29,6 +29,10 @@ def test_one_trace_serves_all_trials(objective):
     assert objective._objective._train.traces == 1
 
 
+def test_fresh_seeds_are_those_of_no_search():
+    assert tune(fakes.BLOBS, "adam", steps=STEPS, seeds=2, protocol="tiny").seeds == (1000, 1001)
+
+
 def test_a_training_is_worth_its_end(objective):
     setting = Setting(parse_formula("Adam"), 0.03)
     run = objective._objective._train(setting.rule, RunPlan(0.03, 0, 8, 4))

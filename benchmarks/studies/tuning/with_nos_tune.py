@@ -15,7 +15,7 @@ from neural_optimizer_search.trials.setting import Setting
 from neural_optimizer_search.trials.study import Study, find_value, is_complete
 from neural_optimizer_search.trials.tunables import find_tunables
 from neural_optimizer_search.tuning.objective import TaskObjective
-from neural_optimizer_search.tuning.plan import REWARD, find_fresh_seeds
+from neural_optimizer_search.tuning.plan import REWARD
 
 FIRST_SHARE = 0.45  # of the steps, split evenly among the rules; as many again for the best, the rest for other seeds
 RULES_THAT_GO_ON = 2
@@ -61,7 +61,9 @@ def tune_rules(task: str, names: Sequence[str], budget: int, seed: int) -> Tuned
     found = [(find_value(trial), trial, study) for study in studies.values() for trial in study.trials]
     best = sorted(found, key=lambda one: -one[0])[:BEST]
     finalists = [_find_setting(study, trial) for _, trial, study in best]
-    more = find_fresh_seeds(protocol, max(1, int(MORE_SEEDS * budget / BEST / objective.steps)))
+    # Not those of `nos-tune`, which begin at `FRESH_SEED`: the study measures the result with these.
+    first = max(protocol.seeds) + 1
+    more = range(first, first + max(1, int(MORE_SEEDS * budget / BEST / objective.steps)))
     values = [[objective.train_whole(setting, one) for one in more] for setting in finalists]
     steps = sum(study.steps for study in studies.values()) + len(finalists) * len(more) * objective.steps
     mean, setting = max(zip(map(statistics.fmean, values), finalists), key=lambda pair: pair[0])
