@@ -48,7 +48,8 @@ def _find_fault(number: int, trial: FrozenTrial, expected: Mapping[str, BaseDist
     for taken in (trial.user_attrs.get(STEPS), *trial.intermediate_values):
         if type(taken) is not int or not 0 <= taken <= steps:
             return f"must have from 0 to {steps} steps. Received: {taken!r:.40}"
-    if not (_is_number(scale) and scale > 0.0) and (is_complete(trial) or scale is not None):
+    is_scale = scale is not None and _is_number(scale) and scale > 0.0
+    if not is_scale and (is_complete(trial) or scale is not None):
         return f"must have a finite scale above 0. Received: {scale!r:.40}"
     values = [*(trial.values if is_complete(trial) and trial.values else []), *trial.intermediate_values.values()]
     if is_complete(trial) and len(trial.values or ()) != 1:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from benchmarks.studies.common.trainings import Training, find_task
 from benchmarks.studies.tuning.tuned import Tuned
 from neural_optimizer_search.optimizers import CATALOGUE
+from neural_optimizer_search.search.fresh import choose_seeds
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.trials.first_trials import choose_first_trials
 from neural_optimizer_search.trials.setting import Setting
@@ -61,9 +62,7 @@ def tune_rules(task: str, names: Sequence[str], budget: int, seed: int) -> Tuned
     found = [(find_value(trial), trial, study) for study in studies.values() for trial in study.trials]
     best = sorted(found, key=lambda one: -one[0])[:BEST]
     finalists = [_find_setting(study, trial) for _, trial, study in best]
-    # Not those of `nos-tune`, which begin at `FRESH_SEED`: the study measures the result with these.
-    first = max(protocol.seeds) + 1
-    more = range(first, first + max(1, int(MORE_SEEDS * budget / BEST / objective.steps)))
+    more = choose_seeds(max(1, int(MORE_SEEDS * budget / BEST / objective.steps)), protocol.seeds)
     values = [[objective.train_whole(setting, one) for one in more] for setting in finalists]
     steps = sum(study.steps for study in studies.values()) + len(finalists) * len(more) * objective.steps
     mean, setting = max(zip(map(statistics.fmean, values), finalists), key=lambda pair: pair[0])
