@@ -107,86 +107,117 @@ def search(
     Yields:
       A `SearchStep` after each step. It ends early after `IDLE_STEPS` steps without a new rule.
     """
-    began = time.monotonic()
-    number = saved = algorithm.restore()
-    ledger.drop_samples(number)
-    proposed = number - len(ledger.find_tuned_steps())
-    recorder.recall(is_repeatable=not ahead)
-    if rounds:
-        rounds.recall(number)
-    trained, idle, exhausted = ledger.trained, 0, False
-    in_flight: list[_InFlight] = []
+    yield from _Search(algorithm, recorder, ledger, limits, ahead, rounds, pipeline).run()
 
-    def is_round_due():
-        # The limit on rules does not matter: with a larger budget, this round would run as well.
-        spent = find_spent(recorder, began)._replace(rules=0)
-        return rounds and not rounds.is_over and rounds.is_due and limits.find_reached(spent) is None
 
-    def may_propose():
-        # Rules that were trained before an interruption are proposed again, so that a whole step is learned from.
-        # Near the limit on steps, nothing is proposed while rules are in progress: they may take all that is left.
-        spent, in_work = find_spent(recorder, began), sum(one.claimed for one in in_flight)
-        spent = spent._replace(rules=trained, steps=spent.steps + in_work * recorder.most_steps)
-        if exhausted or idle >= IDLE_STEPS or (rounds and rounds.is_over) or limits.find_reached(spent):
-            return False
-        if not in_flight:
-            return True
-        if (limits.rules is not None and recorder.claimed >= limits.rules) or (pipeline and is_round_due()):
-            return False
-        return recorder.pending_count < ahead or (len(in_flight) <= pipeline and proposed % STEPS_PER_SAVE > 0)
+class _Search:
+    """A running search: what is in progress, and what was learned so far; see `search` for the arguments."""
 
-    def may_begin_here():
-        """Whether a search that resumes from here makes the same proposals."""
-        return ahead or not pipeline or (proposed - len(in_flight)) % STEPS_PER_SAVE == 0
+    def __init__(self, algorithm, recorder, ledger, limits, ahead, rounds, pipeline):
+        self._algorithm, self._recorder, self._ledger, self._limits = algorithm, recorder, ledger, limits
+        self._ahead, self._rounds, self._pipeline = ahead, rounds, pipeline
+        self._began = time.monotonic()
+        self._number = self._saved = algorithm.restore()
+        ledger.drop_samples(self._number)
+        self._proposed = self._number - len(ledger.find_tuned_steps())
+        recorder.recall(is_repeatable=not ahead)
+        if rounds:
+            rounds.recall(self._number)
+        self._trained, self._idle, self._is_exhausted = ledger.trained, 0, False
+        self._in_flight: list[_InFlight] = []
 
-    def save_if_due():
-        # Called after the next proposals, which change nothing that is saved, so that workers are busy meanwhile.
-        nonlocal saved
-        if number - saved >= STEPS_PER_SAVE and may_begin_here():
-            algorithm.save()
-            saved = number
+    def run(self) -> Iterator[SearchStep]:
+        """Yields the steps."""
+        while True:
+            if outcome := self._find_outcome():
+                self._save_if_due()
+                step = self._learn(outcome)
+                if step.evaluations:
+                    yield step
+            elif self._may_propose():
+                self._propose()
+            elif self._recorder.pending_count:
+                self._save_if_due()
+                self._recorder.wait()
+            else:
+                break
+        if self._number > self._saved and self._may_begin_here():
+            self._algorithm.save()
 
-    while True:
-        outcome = None
+    def _find_outcome(self):
+        """The `_Outcome` to learn from next; None if there is none yet."""
         # With a pipeline, a round waits until nothing else is in progress: it must not exceed the steps left.
-        while not outcome and (ahead or not in_flight) and is_round_due():
-            outcome = _carry_out(rounds, number, None if limits.steps is None else limits.steps - recorder.steps)
+        while (self._ahead or not self._in_flight) and self._is_round_due():
+            left = None if self._limits.steps is None else self._limits.steps - self._recorder.steps
+            if outcome := _carry_out(self._rounds, self._number, left):
+                return outcome
         # In order, and only when nothing more may be proposed: the evaluations that a proposal depends on must not
         # depend on timing.
-        if ahead or not may_propose():
-            outcome = outcome or _finish(in_flight if ahead else in_flight[:1], recorder, number)
-        if outcome:
-            save_if_due()
-            evaluations = outcome.evaluations
-            if outcome.source:
-                in_flight.remove(outcome.source)
-            algorithm.learn(outcome.proposal, evaluations)
-            recorder.settle(outcome.batch)
-            # In this order, because a step whose samples are recorded, but not its state, is repeated.
-            ledger.add_samples(number, evaluations, outcome.staleness, tuned=not outcome.batch)
-            number += 1
-            before, trained = trained, ledger.trained
-            is_idle = outcome.batch and trained == before and not outcome.proposal.is_given
-            idle = idle + 1 if is_idle else 0
-            if evaluations:
-                yield SearchStep(number - 1, evaluations, trained, recorder.best, outcome.staleness)
-        elif may_propose():
-            proposal = algorithm.propose(proposed)
-            exhausted = proposal is None
-            if proposal is not None:
-                proposed += 1
-                claimed = recorder.claimed
-                most = None if limits.rules is None else max(0, limits.rules - claimed)
-                batch = recorder.start(proposal.rules, most=most, trials=proposal.trials)
-                unmeasured = [screened.key for screened in batch if screened.key]
-                in_flight.append(_InFlight(number, proposal, batch, recorder.claimed - claimed, unmeasured))
-        elif recorder.pending_count:
-            save_if_due()
-            recorder.wait()
-        else:
-            break
-    if number > saved and may_begin_here():
-        algorithm.save()
+        if self._ahead or not self._may_propose():
+            return _finish(self._in_flight if self._ahead else self._in_flight[:1], self._recorder, self._number)
+        return None
+
+    def _learn(self, outcome):
+        if outcome.source:
+            self._in_flight.remove(outcome.source)
+        self._algorithm.learn(outcome.proposal, outcome.evaluations)
+        self._recorder.settle(outcome.batch)
+        # In this order, because a step whose samples are recorded, but not its state, is repeated.
+        self._ledger.add_samples(self._number, outcome.evaluations, outcome.staleness, tuned=not outcome.batch)
+        self._number += 1
+        before, self._trained = self._trained, self._ledger.trained
+        is_idle = outcome.batch and self._trained == before and not outcome.proposal.is_given
+        self._idle = self._idle + 1 if is_idle else 0
+        best, staleness = self._recorder.best, outcome.staleness
+        return SearchStep(self._number - 1, outcome.evaluations, self._trained, best, staleness)
+
+    def _propose(self):
+        proposal = self._algorithm.propose(self._proposed)
+        if proposal is None:
+            self._is_exhausted = True
+            return
+        self._proposed += 1
+        claimed = self._recorder.claimed
+        most = None if self._limits.rules is None else max(0, self._limits.rules - claimed)
+        batch = self._recorder.start(proposal.rules, most=most, trials=proposal.trials)
+        unmeasured = [screened.key for screened in batch if screened.key]
+        new = self._recorder.claimed - claimed
+        self._in_flight.append(_InFlight(self._number, proposal, batch, new, unmeasured))
+
+    def _is_round_due(self):
+        # The limit on rules does not matter: with a larger budget, this round would run as well.
+        spent = find_spent(self._recorder, self._began)._replace(rules=0)
+        rounds = self._rounds
+        return rounds and not rounds.is_over and rounds.is_due and self._limits.find_reached(spent) is None
+
+    def _may_propose(self):
+        # Rules that were trained before an interruption are proposed again, so that a whole step is learned from.
+        # Near the limit on steps, nothing is proposed while rules are in progress: they may take all that is left.
+        recorder, limits = self._recorder, self._limits
+        spent, in_work = find_spent(recorder, self._began), sum(one.claimed for one in self._in_flight)
+        spent = spent._replace(rules=self._trained, steps=spent.steps + in_work * recorder.most_steps)
+        is_over = self._is_exhausted or self._idle >= IDLE_STEPS or (self._rounds and self._rounds.is_over)
+        if is_over or limits.find_reached(spent):
+            return False
+        if not self._in_flight:
+            return True
+        is_claimed = limits.rules is not None and recorder.claimed >= limits.rules
+        if is_claimed or (self._pipeline and self._is_round_due()):
+            return False
+        if recorder.pending_count < self._ahead:
+            return True
+        return len(self._in_flight) <= self._pipeline and self._proposed % STEPS_PER_SAVE > 0
+
+    def _may_begin_here(self):
+        """Whether a search that resumes from here makes the same proposals."""
+        done = self._proposed - len(self._in_flight)
+        return self._ahead or not self._pipeline or done % STEPS_PER_SAVE == 0
+
+    def _save_if_due(self):
+        # Called after the next proposals, which change nothing that is saved, so that workers are busy meanwhile.
+        if self._number - self._saved >= STEPS_PER_SAVE and self._may_begin_here():
+            self._algorithm.save()
+            self._saved = self._number
 
 
 def _finish(in_flight, recorder, number):

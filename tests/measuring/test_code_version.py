@@ -27,6 +27,7 @@ WITHOUT_INFLUENCE = {
     **{f"dsl.exports.{name}": "likewise" for name in ("code", "equation", "lines", "names", "namespace", "text")},
     "dsl.space": "what may be proposed",
     "files": "writes files whole",
+    "arguments": "refuses values, and changes none",
     "measuring": "a name",
     "measuring.kept_runs": "parts of trainings of promotions, which are not cached",
     "measuring.progress": "says how far a training is",
