@@ -17,7 +17,7 @@ from neural_optimizer_search.objectives import FAMILIES
 RANGES = {
     "functions": (1, 100_000),
     "runs": (1, 10_000),
-    "horizon": (1, 10_000),
+    "horizon": (2, 10_000),  # with one step, no change of the objective is known, by which inputs are scaled
     "history": (1, 1000),
     "iterations": (0, 100_000),
     "bound": (1e-6, 1e6),

@@ -96,7 +96,8 @@ def learn(
 
 
 def _find_limit(config, functions):
-    return np.array([config.limit, *tune_momentum(functions, first_points(config, functions), config.horizon)])
+    start = first_points(config, functions)
+    return np.array([config.limit, *tune_momentum(functions, start, config.horizon, history=config.history)])
 
 
 def _fit_policy(config, batches, policy, seed):

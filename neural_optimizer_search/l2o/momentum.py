@@ -79,7 +79,7 @@ def _coefficients(rates, decays, history):
 
 
 def tune_momentum(
-    objectives: Objectives, start: np.ndarray, steps: int, choice: str = "shared"
+    objectives: Objectives, start: np.ndarray, steps: int, choice: str = "shared", history: int = HISTORY
 ) -> tuple[Union[float, np.ndarray], Union[float, np.ndarray]]:
     """Finds the rates and decays of a grid with the lowest mean value over the steps.
 
@@ -88,11 +88,13 @@ def tune_momentum(
       start: Float `[F, S, d]`.
       steps: Steps of each run, without noise.
       choice: "shared": one setting for all functions; "each": one for each.
+      history: H; momentum sums the last H gradients.
 
     Returns:
       (rates, decays): floats, or `[F]` each.
     """
     grid = np.array(list(itertools.product(RATES, DECAYS)))
-    values = np.stack([run(objectives, momentum_policy(*setting), start, steps).values[..., 1:] for setting in grid])
+    runs = [run(objectives, momentum_policy(*one, history), start, steps, history=history) for one in grid]
+    values = np.stack([one.values[..., 1:] for one in runs])
     means = cap(values).mean(axis=(2, 3))
     return tuple((grid[means.mean(axis=1).argmin()] if choice == "shared" else grid[means.argmin(axis=0)]).T)

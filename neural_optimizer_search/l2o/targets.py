@@ -59,7 +59,8 @@ def imitate_momentum(config: GuidedPolicySearchConfig, functions: Objectives) ->
       config: The settings.
       functions: F functions.
     """
-    setting = tune_momentum(functions, first_points(config, functions), config.horizon, config.momentum)
+    start = first_points(config, functions)
+    setting = tune_momentum(functions, start, config.horizon, config.momentum, config.history)
     policy, controllers = momentum_policy(*setting, config.history), None
     if config.near == "policy":
         trajectories, deviations = run_with_noise(config, functions, 0, policy)

@@ -115,6 +115,10 @@ def test_momentum_for_each_function():
     values = [mean_value(run(functions, momentum_policy(*setting), start, 8)) for setting in (shared, each)]
     assert np.shape(each) == (2, 6)
     assert values[1] <= values[0]
+    # With a history of one gradient, momentum is gradient descent, whatever its decay.
+    (rate, _), of_one = tune_momentum(functions, start, 8, history=1), momentum_policy(*shared, 1)
+    best = mean_value(run(functions, momentum_policy(rate, 0.0), start, 8))
+    assert best <= mean_value(run(functions, of_one, start, 8, history=1))
     found = targets.imitate_momentum(dataclasses.replace(TINY, functions=6, momentum="each"), functions)
     assert np.isfinite(found.batch.steps).all()
 

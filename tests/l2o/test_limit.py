@@ -59,7 +59,8 @@ def test_a_policy_keeps_its_limit_in_a_file(tmp_path):
 
 def test_the_limit_is_the_tuned_momentum(states):
     functions = BOWLS.sample(8, [0, TRAINING])
-    expected = tune_momentum(functions, first_points(LIMITED, functions), LIMITED.horizon)
+    start = first_points(LIMITED, functions)
+    expected = tune_momentum(functions, start, LIMITED.horizon, history=LIMITED.history)
     for without, limited in states:
         assert without.limit is None and list(limited.limit) == [0.5, *expected]
 
