@@ -1,5 +1,6 @@
 """Summarizes the trials of an experiment as JSON-serializable figures and as a table."""
 
+import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional
@@ -29,6 +30,7 @@ def summarize(experiment: Experiment, records: Records, contenders: Sequence[str
             diverged=sum(r["diverged"] for r in final),
             seeds=len(final),
             **{key: mean_and_deviation([r.get(key) for r in final]) for key in ("best", *experiment.COLUMNS)},
+            median=find_median(experiment.METRIC, final, next(iter(experiment.COLUMNS))),
             **compare_steps(experiment.METRIC, final, adam),
             seconds=round(sum(r["seconds"] for r in (*tuned, *final))),
         )
@@ -42,6 +44,14 @@ def mean_and_deviation(values: Iterable[Optional[float]]) -> Optional[list[float
     if not values:
         return None
     return [statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else 0.0]
+
+
+def find_median(metric: Metric, records: list[Record], key: str) -> Optional[float]:
+    """The median of a result over all trainings, where one that diverged is the worst; None if that is the median."""
+    median = statistics.median([merit(r, metric, key) for r in records] or [-math.inf])
+    if math.isinf(median):
+        return None
+    return median if metric.larger_is_better else -median
 
 
 def find_reference(metric: Metric, candidates: Iterable[list[Record]]) -> list[Record]:
@@ -70,15 +80,22 @@ def find_first_steps(metric: Metric, target: float, records: list[Record]) -> li
 
 
 def make_table(experiment: Experiment, figures: Figures) -> str:
-    """A Markdown table whose source is readable too."""
+    """A Markdown table whose source is readable too.
+
+    Means are those of the trainings that did not diverge. If a training with fresh seeds diverged, the table also has
+    the medians of the first column over all trainings.
+    """
     columns = experiment.COLUMNS
     known = {key for row in experiment.PAPER.values() for key in row}
     paper = [key for key in columns if key in known]
     head = ["optimizer", "rate", *(heading for heading, _ in columns.values())]
     head += [f"paper: {columns[key][0]}" for key in paper]
+    has_median = any(row["diverged"] for row in figures.values())
+    head += ["median of all"] * has_median
     head += ["steps to Adam's worst", "speed-up", "diverged"]
     rows = [
-        [cell.replace("|", r"\|") for cell in _make_row(experiment, name, row, paper)]  # a formula may have |v|
+        # A formula may have |v|.
+        [cell.replace("|", r"\|") for cell in _make_row(experiment, name, row, paper, has_median)]
         for name, row in figures.items()
     ]
     widths = [max(len(line[i]) for line in (head, *rows)) for i in range(len(head))]
@@ -86,12 +103,15 @@ def make_table(experiment: Experiment, figures: Figures) -> str:
     return "\n".join("| " + " | ".join(x.ljust(w) for x, w in zip(line, widths)) + " |" for line in lines)
 
 
-def _make_row(experiment, name, row, paper):
+def _make_row(experiment, name, row, paper, has_median):
     columns, published = experiment.COLUMNS, experiment.PAPER.get(name, {})
     options = "".join(f", {key} {value:.0e}" for key, value in row["options"].items() if value)
     cells = [f"`{name}`", f"{row['learning_rate']:.2g}{options}"]
     cells += [_make_cell(row[key], form) for key, (_, form) in columns.items()]
     cells += [format(published[key], columns[key][1]) if key in published else "" for key in paper]
+    if has_median:
+        median, (_, form) = row["median"], next(iter(columns.values()))
+        cells.append(_make_cell(None if median is None else [median], form))
     steps = "–" if row["reached"] is None else f"{row['reached']} of {row['seeds']} reach it"
     if row["steps"] is not None:
         steps = f"{row['steps']:.0f}"

@@ -12,7 +12,7 @@ from benchmarks.trials.arguments import plain_name
 from benchmarks.trials.comparison import choose, compare, count_trials, find_choice
 from benchmarks.trials.contenders import SCHEDULES, Contender, read_contender
 from benchmarks.trials.records import OtherSetting, Records
-from benchmarks.trials.summary import compare_steps, make_table, summarize
+from benchmarks.trials.summary import compare_steps, find_median, make_table, summarize
 from benchmarks.trials.trials import Metric, Sweep, Trial
 
 ACCURACY = Metric("accuracy", larger_is_better=True)
@@ -142,6 +142,27 @@ def test_the_table_says_what_the_trials_gave(tmp_path):
     assert "0.98 ± 0.01 | 0.50 " in make_table(Experiment, found)
     named = {"g / |v|@constant": next(iter(found.values()))}
     assert r"| `g / \|v\|@constant` |" in make_table(Experiment, named)  # a cell of Markdown ends at a plain |
+
+
+@pytest.mark.parametrize("metric, expected", [(LOSS, 5.0), (ACCURACY, 3.0)])
+def test_the_median_counts_what_diverged_as_the_worst(metric, expected):
+    records = [dict(diverged=False, final=value) for value in (1.0, 3.0, 5.0, 100.0)]
+    diverged = [dict(diverged=True, final=None)]
+    assert find_median(metric, records + diverged, "final") == expected
+    assert find_median(metric, records + 4 * diverged, "final") is None and find_median(metric, [], "final") is None
+
+
+def test_the_table_has_medians_where_a_training_diverged(tmp_path):
+    records, _ = compared(tmp_path / "records.jsonl")
+    found = summarize(Experiment, records, SWEEP.contenders)
+    assert "median of all" not in make_table(Experiment, found)
+    chosen = find_choice(records, "g@constant", ACCURACY).best
+    records.add(chosen._replace(seed=3), dict(made_up(chosen), test=None, diverged=True))
+    table = make_table(Experiment, summarize(Experiment, records, SWEEP.contenders))
+    head, _, *rows = [[cell.strip() for cell in line.split("|")] for line in table.splitlines()]
+    (row,) = [row for row in rows if row[1] == "`g@constant`"]
+    # 0.99 and 0.98 and what diverged.
+    assert row[head.index("median of all")] == "0.98" and row[head.index("diverged")] == "0 of 5, 1 of 3"
 
 
 def test_a_picture_of_what_the_records_lack_is_left_out(tmp_path):
