@@ -65,6 +65,24 @@ def test_a_policy_that_stays_loses(comparison):
     json.dumps(found)
 
 
+def test_the_deviation_over_seeds_has_n_minus_1_and_one_seed_has_none(comparison):
+    at_end = np.array([0.5, 0.7])
+    two = dataclasses.replace(
+        comparison,
+        values={**comparison.values, comparing.LEARNED: np.broadcast_to(at_end[:, None, None], (2, 6, 101))},
+    )
+    one = dataclasses.replace(two, values={**two.values, comparing.LEARNED: two.values[comparing.LEARNED][:1]})
+    cells = []
+    for each in (two, one):
+        figures = comparing.summarize_comparison(each, SETTINGS)
+        json.dumps(figures)
+        (row,) = [
+            line for line in tables.make_comparison_table("", figures).splitlines() if comparing.LEARNED in line
+        ]
+        cells.append(row.split(" | ")[5])
+    assert cells == ["0.6000 ± 0.1414", "0.5000"]
+
+
 def test_the_table_has_a_row_each(comparison):
     text = tables.make_comparison_table("logistic", comparing.summarize_comparison(comparison, SETTINGS))
     rows = [line for line in text.splitlines() if line.startswith("|")]

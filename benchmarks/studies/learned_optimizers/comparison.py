@@ -94,7 +94,7 @@ def summarize_comparison(comparison: Comparison, settings: Settings) -> dict[str
         by_seed = values if name == LEARNED else values[None]
         means = cap(by_seed).mean(axis=1)
         row: dict[str, Any] = dict(setting=settings.get(name, {}), evaluations=comparison.evaluations[name])
-        row["values"] = {t: [float(means[:, t].mean()), float(means[:, t].std())] for t in SHOWN}
+        row["values"] = {t: _find_mean_and_deviation(means[:, t]) for t in SHOWN}
         row["diverged"] = int(has_diverged(by_seed).sum())
         if name == LEARNED:
             row["preset"] = comparison.preset
@@ -107,3 +107,8 @@ def summarize_comparison(comparison: Comparison, settings: Settings) -> dict[str
             row["only_learned_diverged"] = int((has_diverged(ours) & ~has_diverged(values)).sum())
         found[name] = row
     return found
+
+
+def _find_mean_and_deviation(by_seed):
+    """[mean, standard deviation over seeds]; the deviation is None if there is one seed."""
+    return [float(by_seed.mean()), float(by_seed.std(ddof=1)) if len(by_seed) > 1 else None]

@@ -46,7 +46,10 @@ def make_preset_table(title: str, figures: Mapping[str, Mapping[str, Mapping[str
 
 
 def _write_values(row):
-    return [f"{mean:.4f} ± {deviation:.4f}" for mean, deviation in row["values"].values()]
+    return [
+        f"{mean:.4f}" if deviation is None else f"{mean:.4f} ± {deviation:.4f}"
+        for mean, deviation in row["values"].values()
+    ]
 
 
 def _write_shares(row):
