@@ -171,6 +171,8 @@ def test_documents_show_what_was_measured(outcomes, tmp_path):
         f"{report.compare(outcomes, task, 'optuna', 480).probability:.2f}" for task in ("images", "table", "capitals")
     ]
     assert gains.startswith("| part of AdamW's error that it removes | +") and gains.endswith("|  |")
+    some = {piece: one for piece, one in read.items() if (piece.task, piece.arm) != ("table", "optuna")}
+    assert markdown.write_table(some, 480).splitlines()[-1].endswith("% |  |  |")  # Optuna lacks a model
     said = markdown.write_result(read, 480)
     assert "better on 1 of 3 models, level on 1, and worse on 1 (3 outer seeds" in said
     assert said.endswith("by which nothing was chosen, it was better on 0, worse on 0 and level on 1.")
