@@ -64,6 +64,8 @@ KEPT = {
     "belief": lambda old, k: average(k.constants.beta_2, old, (k.g - k.new["m"]) ** 2),
     # AMSGrad, of the corrected v.
     "v_max": lambda old, k: np.maximum(old, k.new["v"] / (1 - k.constants.beta_2 ** (k.t + 1))),
+    # NorMuon's v, with one number for each output of a kernel [..., in, out].
+    "v_muon": lambda old, k: average(k.constants.beta_2, old, mean_of_inputs(orthogonalize(k.new["m"]) ** 2)),
     "previous": lambda old, k: k.g,
     "m_c": lambda old, k, c: average(float(c), old, k.g),
     "v_c": lambda old, k, c: average(float(c), old, k.g**2),
@@ -71,8 +73,8 @@ KEPT = {
     "change_c": lambda old, k, c: average(float(c), old, k.change),
     "n_c": lambda old, k, c: average(k.constants.beta_3, old, (k.g + float(c) * k.change) ** 2),
 }
-ALWAYS = ("m", "v", "gamma", "belief", "v_max", "previous")
-NEVER_NEGATIVE = ("v", "belief", "v_max", "v_c", "n_c")
+ALWAYS = ("m", "v", "gamma", "belief", "v_max", "v_muon", "previous")
+NEVER_NEGATIVE = ("v", "belief", "v_max", "v_muon", "v_c", "n_c")
 
 
 def next_averages(kept, g, t=0, constants=PAPER):
@@ -111,6 +113,7 @@ OPERANDS = {
     "nesterov": nesterov,
     "belief": lambda s, place: corrected(s, "belief", s.constants.beta_2),
     "v_max": lambda s, place: s.averages["v_max"],
+    "v_muon": lambda s, place: corrected(s, "v_muon", s.constants.beta_2),
     "c": lambda s, place, c: s.full(float(c)),
     "m_c": lambda s, place, c: corrected(s, f"m_{c}", float(c)),
     "ema_c": lambda s, place, c: s.averages[f"m_{c}"],
@@ -158,6 +161,11 @@ def orthogonalize(x, s=None, place=None):
         y = a * y + (b * square + c * square @ square) @ y
     y = y.T if rows > columns else y
     return np.reshape(y * np.sqrt(max(1, columns / rows)), np.shape(x))
+
+
+def mean_of_inputs(x):
+    axes = tuple(range(np.ndim(x) - 1))
+    return np.broadcast_to(np.mean(x, axes, keepdims=True), np.shape(x))
 
 
 UNARIES = {

@@ -119,6 +119,19 @@ def muon(g, w, t, s):
     return np.reshape(np.sqrt(max(1, out / into)) * update.T, g.shape)
 
 
+def normuon(g, w, t, s):
+    """Li et al. (2025), algorithm 1, whose matrices are [out, in]; Adam with the paper's constants for the rest."""
+    if np.ndim(g) < 2:
+        return adam(g, w, t, s, b2=0.95)
+    m = np.reshape(_average(s, "m", g, 0.95), (-1, g.shape[-1])).T
+    out, into = m.shape
+    o = _newton_schulz(m) if out <= into else _newton_schulz(m.T).T
+    v = _average(s, "v", np.mean(o**2, axis=1, keepdims=True), 0.95)
+    update = o / (np.sqrt(v) + 1e-8)
+    update = 0.2 * np.sqrt(out * into) / _norm(update) * update
+    return np.reshape(update.T, g.shape)
+
+
 def _cautious(update, g):
     mask = update * g > 0
     return update * mask / max(mask.mean(), 1e-3)
@@ -152,6 +165,7 @@ STEPS = {
     "lamb": lamb,
     "lars": lars,
     "muon": muon,
+    "normuon": normuon,
     "cautious-adam": cautious_adam,
     "cautious-lion": cautious_lion,
     "grams": grams,

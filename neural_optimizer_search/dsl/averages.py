@@ -50,6 +50,15 @@ def _change(ops, s):
     return ops.where(s.is_first, ops.zeros_like(s.g), s.g - s.kept("previous"))
 
 
+def _square_muon(ops, s):
+    """The mean square of Muon's update over the inputs of each output; each element of a vector is an output."""
+
+    def square(m):
+        return ops.mean_inputs(ops.square(ops.orthogonalize(m))) * ops.ones_like(m)
+
+    return s.each_tensor(square, s.kept("m"))
+
+
 AVERAGES = Table(
     Average("m", lambda ops, s: s.g, "beta_1"),
     Average("v", lambda ops, s: s.g**2, "beta_2"),
@@ -64,6 +73,8 @@ AVERAGES = Table(
     # Adan (Xie et al., 2022).
     Average("change_c", lambda ops, s, c: _change(ops, s), needs=("previous",)),
     Average("n_c", lambda ops, s, c: (s.g + c * _change(ops, s)) ** 2, "beta_3", needs=("previous",)),
+    # NorMuon (Li et al., 2025).
+    Average("v_muon", _square_muon, "beta_2", needs=("m",)),
     # This row comes last, because all others must read the gradient of the previous step.
     Average("previous", lambda ops, s: s.g, join=lambda ops, kept, value: value),
 )

@@ -69,6 +69,11 @@ NORMALIZATIONS = (
         "orthogonal matrices", "on_matrices(orthogonalize(x), m / sqrt(|v|)), beta_2=0.95, epsilon=1e-10",
         "Jordan et al., 2024 (Muon)",
     ),
+    Part(
+        "orthogonal matrices, over the root of their outputs' squares",
+        "on_matrices(orthogonalize(x) / sqrt(|v_muon|), m / sqrt(|v|)), beta_2=0.95, epsilon=1e-10",
+        "Li et al., 2025 (NorMuon)",
+    ),
 )  # fmt: skip
 NOISES = (
     Part("none", "x", ""),

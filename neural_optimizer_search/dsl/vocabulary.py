@@ -186,6 +186,10 @@ OPERANDS = Table(
         "n_c", r"\hat{n}_{$c}", lambda ops, s, c: s.correct(s.kept("n_c", c), s.beta("beta_3")),
         averages=("n_c",), range=FROM_0_TO_1,
     ),
+    Word(
+        "v_muon", r"\hat{v}_{\mathrm{Muon}}", lambda ops, s: s.correct(s.kept("v_muon"), s.beta("beta_2")),
+        averages=("v_muon",), per_tensor=True,
+    ),
 )  # fmt: skip
 
 UNARIES = Table(

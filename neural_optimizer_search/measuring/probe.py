@@ -105,18 +105,39 @@ class Probe:
         kept, before = np.zeros_like(g), np.zeros(g.shape[1])
         for i in range(len(kept)):
             before = before * (i % steps != 0)
-            state = dataclasses.replace(
-                self._state,
-                g=g[i],
-                w=self.descent.w[i],
-                averages={need: of_all[i] for need, of_all in needs.items()},
-                iterations=i % steps,
-                constants=constants,
+            state = _OneStep(
+                **{
+                    **vars(self._state),
+                    "g": g[i],
+                    "w": self.descent.w[i],
+                    "averages": {need: of_all[i] for need, of_all in needs.items()},
+                    "iterations": i % steps,
+                    "constants": constants,
+                },
+                tensors=self.descent.tensors,
             )
             after = next_kept(name, before, state)
             kept[i] = before if name == PREVIOUS else after
             before = after
         return kept
+
+
+def _fill_tensors(result, tensors, function, arrays):
+    """Applies a function to each weight tensor of arrays `[weights]`; the results are written to `result`."""
+    for places in tensors:
+        result[places] = function(*(array[places] for array in arrays))
+
+
+@dataclass(frozen=True)
+class _OneStep(State):
+    """The state of one step."""
+
+    tensors: tuple[np.ndarray, ...] = ()
+
+    def each_tensor(self, function, *arrays):
+        result = np.empty_like(self.g)
+        _fill_tensors(result, self.tensors, function, arrays)
+        return result
 
 
 @dataclass(frozen=True)
@@ -137,9 +158,8 @@ class _Recorded(State):
 
     def each_tensor(self, function, *arrays):
         result = np.empty_like(self.g)
-        for step, of_step in enumerate(zip(*arrays)):
-            for places in self.tensors:
-                result[step, places] = function(*(array[places] for array in of_step))
+        for of_step in zip(result, *arrays):
+            _fill_tensors(of_step[0], self.tensors, function, of_step[1:])
         return result
 
     def normal(self):

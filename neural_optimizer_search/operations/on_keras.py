@@ -36,6 +36,11 @@ def orthogonalize(x: Any) -> Any:
     return newton_schulz.orthogonalize(sys.modules[__name__], x)
 
 
+def mean_inputs(x: Any) -> Any:
+    """The mean over all axes but the last, which are kept with size 1."""
+    return _ops.mean(x, axis=tuple(range(len(x.shape) - 1)), keepdims=True)
+
+
 def normal(like: Any, seed: int, t: Any, place: Any) -> Any:
     """Standard Gaussian noise in the dtype of `like`."""
     return _draw("normal", like.shape, like.dtype, (seed, t, place))

@@ -36,6 +36,11 @@ def orthogonalize(x: np.ndarray) -> np.ndarray:
     return newton_schulz.orthogonalize(sys.modules[__name__], x)
 
 
+def mean_inputs(x: np.ndarray) -> np.ndarray:
+    """The mean over all axes but the last, which are kept with size 1."""
+    return np.mean(x, axis=tuple(range(x.ndim - 1)), keepdims=True)
+
+
 def normal(like: Any, seed: int, t: int, place: int) -> np.ndarray:
     """Standard Gaussian noise."""
     return _generator(seed, t, place).normal(size=np.shape(like))

@@ -32,6 +32,11 @@ def orthogonalize(x: tf.Tensor) -> tf.Tensor:
     return newton_schulz.orthogonalize(sys.modules[__name__], x)
 
 
+def mean_inputs(x: tf.Tensor) -> tf.Tensor:
+    """The mean over all axes but the last, which are kept with size 1."""
+    return tf.reduce_mean(x, list(range(len(x.shape) - 1)), keepdims=True)
+
+
 def normal(like: tf.Tensor, seed: Any, t: Any, place: Any) -> tf.Tensor:
     """Standard Gaussian noise in the dtype of `like`."""
     return tf.random.stateless_normal(tf.shape(like), _seed(seed, t, place), dtype=like.dtype)

@@ -48,6 +48,12 @@ def orthogonalize(x: torch.Tensor) -> torch.Tensor:
     return newton_schulz.orthogonalize(sys.modules[__name__], x)
 
 
+def mean_inputs(x: torch.Tensor) -> torch.Tensor:
+    """The mean over all axes but the last, which are kept with size 1."""
+    axes = tuple(range(x.ndim - 1))
+    return torch.mean(x, axes, keepdim=True) if axes else x  # PyTorch takes no axes for all of them
+
+
 def normal(like: torch.Tensor, seed: int, t: Any, place: Any) -> torch.Tensor:
     """Standard Gaussian noise in the dtype of `like`."""
     return _draw("normal", like, like.dtype, (seed, t, place))

@@ -15,11 +15,13 @@ from neural_optimizer_search.optimizers.found import FOUND
 
 SHIPPED = Path(__file__).with_name("archive.json")
 VERSION = 1
-# Muon as in Keras 3, where vectors use Adam at a tenth of the rate, and as in Liu et al. (2025, Moonlight), where the
-# updates of matrices have the scale of Adam's. The archive's searches knew neither.
+# Muon as in Keras 3, where vectors use Adam at a tenth of the rate; as in Liu et al. (2025, Moonlight), where the
+# update of a matrix has the scale of Adam's; and as in Li et al. (2025, NorMuon), where that of each output has it.
+# The archive's searches knew none of them.
 MUONS = (
     "on_matrices(orthogonalize(g + 9 * ema_0.9), 0.1 * Adam), beta_2=0.95, epsilon=1e-10",
     "on_matrices(normalize(orthogonalize(nesterov)), Adam)",
+    "on_matrices(orthogonalize(nesterov) / sqrt(|v_muon|), Adam), beta_2=0.95, epsilon=1e-10",
 )
 FOUND_NAMES = tuple(name for name, *_ in FOUND)
 # The rules that a search on the user's own task starts with, in addition to the archive.

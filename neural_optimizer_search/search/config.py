@@ -128,7 +128,7 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         parse=_parse_start,
         metavar="RULES",
         nargs="+",
-        default_text=f"{ARCHIVE}, two forms of Muon and {', '.join(FOUND_NAMES)} for a task of your own; {NONE} for "
+        default_text=f"{ARCHIVE}, 3 forms of Muon and {', '.join(FOUND_NAMES)} for a task of your own; {NONE} for "
         "a shipped one, and in preset paper",
         earlier=(NONE,),
     )

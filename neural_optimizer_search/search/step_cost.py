@@ -7,6 +7,7 @@ from neural_optimizer_search.search.ranking import Contender
 # Five matrix products per weight matrix. Rules are recognized by their words, not by timing: a search trains for less
 # than a second, and two equal searches would report different times.
 SLOW = "orthogonalize"
+WITH_SLOW = {SLOW, "v_muon"}  # the words that compute it
 
 
 def describe_costs(shown: Sequence[Contender]) -> list[str]:
@@ -15,7 +16,7 @@ def describe_costs(shown: Sequence[Contender]) -> list[str]:
     Args:
       shown: The rules of the table, in its order.
     """
-    places = [str(place) for place, one in enumerate(shown, 1) if SLOW in one.rule.per_tensor]
+    places = [str(place) for place, one in enumerate(shown, 1) if WITH_SLOW & {*one.rule.per_tensor}]
     if not places:
         return []
     who = f"Rule {places[0]} uses" if len(places) == 1 else f"Rules {', '.join(places)} use"

@@ -81,7 +81,7 @@ def test_each_row_alone_and_each_pair_is_found_again():
         assert SPACE.encode(SPACE.decode(string)) == string
 
 
-@marks.only_long("It makes all 32,400 rules.")
+@marks.only_long("It makes all 36,000 rules.")
 def test_no_two_strings_are_one_rule():
     strings = itertools.product(*map(range, SPACE.sizes))
     counts = collections.Counter(SPACE.decode(string).canonical() for string in strings)

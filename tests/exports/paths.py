@@ -18,7 +18,7 @@ from neural_optimizer_search.dsl import vocabulary
 from neural_optimizer_search.keras_versions import BACKEND, KERAS_3, keras
 
 STEPS = 50 if os.environ.get("NOS_LONG") else 6
-SHAPES = ((13,), (2, 3), ())
+SHAPES = ((13,), (2, 3), (), (2, 2, 3))
 ARGUMENTS = dict(learning_rate=0.02, decay_steps=32, seed=-7)  # t / 32 is exact however it is computed
 _RNG = np.random.default_rng(0)
 
@@ -173,16 +173,26 @@ def optax_path(optimizer, gradients=GRADIENTS, weights=WEIGHTS):
 
 
 def torch_path(make_optimizer, gradients=GRADIENTS, weights=WEIGHTS):
-    """That of a `torch.optim.Optimizer`, which `make_optimizer` gives for parameters."""
+    """That of a `torch.optim.Optimizer`, which `make_optimizer` gives for parameters.
+
+    The first axis of PyTorch's kernels is that of the outputs, which is the last of the given arrays and of the path.
+    """
     import torch
 
-    parameters = [torch.nn.Parameter(torch.tensor(w)) for w in weights]
+    def to_torch(x):
+        return torch.tensor(np.ascontiguousarray(np.moveaxis(x, -1, 0) if np.ndim(x) > 1 else x))
+
+    def from_torch(w):
+        x = w.detach().numpy().copy()
+        return np.moveaxis(x, 0, -1) if x.ndim > 1 else x
+
+    parameters = [torch.nn.Parameter(to_torch(w)) for w in weights]
     optimizer, path = make_optimizer(parameters), []
     for step in range(len(gradients[0])):
         for w, g in zip(parameters, gradients):
-            w.grad = torch.tensor(g[step])
+            w.grad = to_torch(g[step])
         optimizer.step()
-        path.append([w.detach().numpy().copy() for w in parameters])
+        path.append([from_torch(w) for w in parameters])
     return [np.array(one) for one in zip(*path)]
 
 

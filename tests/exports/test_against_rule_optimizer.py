@@ -42,6 +42,7 @@ LATER = [
     "normalize(min(m, 2)) * normalize(ld)",
     "trust(Adam) - trust(w) + trust(1), beta_1=0.8",
     "on_matrices(orthogonalize(g + 19 * ema_0.95), RMSProp), beta_2=0.95",
+    "on_matrices(orthogonalize(nesterov) / sqrt(v_muon), Adam), beta_2=0.95, epsilon=1e-3",
     "on_matrices(g, drop(m, 0.2)) + drop(ld, 0.2) ^ 0.5",
 ]
 LATER = list(map(parse_formula, LATER))

@@ -48,7 +48,15 @@ def test_every_row_is_aligned_and_fits(capsys):
 
 def test_rows_that_take_more_time():
     marked = {name for name, row in CATALOGUE.items() if row.rule.per_tensor}
-    assert marked == {"lars", "lamb", "cautious-adam", "cautious-lion", "muon", *(name for name, *_ in FOUND)}
+    assert marked == {
+        "lars",
+        "lamb",
+        "cautious-adam",
+        "cautious-lion",
+        "muon",
+        "normuon",
+        *(name for name, *_ in FOUND),
+    }
 
 
 def test_optimizers_without_a_formula_are_listed_with_the_reason(capsys):

@@ -19,4 +19,5 @@ def test_rules_that_take_longer_are_named_by_their_places():
     end = "orthogonalize, so a step takes several times as long as with Adam."
     assert describe_costs(make(quick, slow)) == [f"Rule 2 uses {end}"]
     assert describe_costs(make(slow, quick, slow)) == [f"Rules 1, 3 use {end}"]
+    assert describe_costs(make("g / sqrt(v_muon)")) == [f"Rule 1 uses {end}"]
     assert describe_costs(make(quick, "m")) == describe_costs([]) == []

@@ -35,6 +35,7 @@ def write(export: Export) -> str:
         _densify(),
         helpers.log_beta(export),
         helpers.orthogonalize(export, FUNCTIONS),
+        helpers.mean_inputs(export, FUNCTIONS),
         *(_draw(name) for name in ("_normal", "_uniform") if name in export.equation.reads),
         _draw_of_backend() if "seed" in export.arguments else [],
     )

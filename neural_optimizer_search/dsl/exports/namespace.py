@@ -84,6 +84,10 @@ class CodeOperations:
         """A call of the file's `_orthogonalize`."""
         return self.needing(x.derive(f"_orthogonalize({x.text})", x), "_orthogonalize")
 
+    def mean_inputs(self, x: Code) -> Code:
+        """A call of the file's `_mean_inputs`."""
+        return self.needing(x.derive(f"_mean_inputs({x.text})", x), "_mean_inputs")
+
     def on_matrices(self, x: Code, y: Code) -> Code:
         """A choice by the gradient's number of axes, which is that of the weights."""
         choice = f"{x.enclosed(Binding.COMPARISON)} if len(g.shape) > 1 else {y.enclosed(Binding.COMPARISON)}"

@@ -34,6 +34,7 @@ def write(export: Export) -> str:
         *(helper for name, helper in _HELPERS.items() if _is_needed(name, export)),
         _log(export),
         helpers.orthogonalize(export, FUNCTIONS),
+        helpers.mean_inputs(export, FUNCTIONS),
         *_draws(export),
     )
 

@@ -44,6 +44,7 @@ def write(export: Export) -> str:
         *_keep(export),
         helpers.log_beta(export),
         helpers.orthogonalize(export, FUNCTIONS),
+        helpers.mean_inputs(export, FUNCTIONS),
         *_draws(export),
     )
 

@@ -16,6 +16,7 @@ FUNCTIONS = Functions(
         "maximum": "max",
     },
     limits={"minimum": "torch.clamp({x}, max={y})", "maximum": "torch.clamp({x}, min={y})"},
+    outputs_first=True,
 )
 _STORAGE = Storage(
     read='state["$name"].to(dtype)',
@@ -38,6 +39,7 @@ def write(export: Export) -> str:
         *_keep(export),
         helpers.log_beta(export),
         helpers.orthogonalize(export, FUNCTIONS),
+        helpers.mean_inputs(export, FUNCTIONS),
         _sign() if "_sign" in export.equation.reads else [],
     )
 
