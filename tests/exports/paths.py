@@ -180,7 +180,7 @@ def torch_path(make_optimizer, gradients=GRADIENTS, weights=WEIGHTS):
     import torch
 
     def to_torch(x):
-        return torch.tensor(np.ascontiguousarray(np.moveaxis(x, -1, 0) if np.ndim(x) > 1 else x))
+        return torch.tensor(np.moveaxis(x, -1, 0) if np.ndim(x) > 1 else x)
 
     def from_torch(w):
         x = w.detach().numpy().copy()
