@@ -27,8 +27,8 @@ _HEADER = ("name", "formula", "slots", "rate", "decay", "source")
 FORMULA_WIDTH = 44
 _NOTE = """\
 w <- w - learning_rate * formula. slots: numbers kept per parameter, such as running averages; *: takes more time than
-the others, because its words are functions of whole weight tensors. Steps on a CPU, where Adam's is 1: muon 32, adan
-2.0, lamb 1.7, most others 0.2 to 1.5 (benchmarks/results, section 17). rate: the default learning rate of
+the others, because its words are functions of whole weight tensors. Steps on a CPU, where Adam's is 1: normuon 30,
+muon 15, adan 1.8, most others 0.2 to 1.4 (benchmarks/results, section 17). rate: the default learning rate of
 optimizers.get(name), as in its paper or the usual code; -: 0.01, or 0.1 for PowerSign and AddSign. decay: the
 internal decay with which PowerSign and AddSign work best, according to v2 (section 8.1). v2 is arXiv:1709.07417v2, v1
 the ICML paper. debiased: its average is bias-corrected, as in the language; that of Keras's optimizer of this name is
