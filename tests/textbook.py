@@ -120,7 +120,7 @@ def muon(g, w, t, s):
 
 
 def normuon(g, w, t, s):
-    """Li et al. (2025), algorithm 1, whose matrices are [out, in]; Adam with the paper's constants for the rest."""
+    """Li et al. (2025), whose matrices are [out, in]; Adam with their β_2 for the rest."""
     if np.ndim(g) < 2:
         return adam(g, w, t, s, b2=0.95)
     m = np.reshape(_average(s, "m", g, 0.95), (-1, g.shape[-1])).T

@@ -36,7 +36,7 @@ LATER_PAPERS = (
         "Jordan et al. 2024",
         0.02,  # for matrices; the authors use another rate for the rest, here one rate serves all
     ),
-    # As the paper, section 3: the factor 0.2 gives matrices the scale of Adam's updates, so that one rate serves all.
+    # The paper's factor 0.2 gives matrices the scale of Adam's updates, so that one rate serves all.
     (
         "normuon",
         "on_matrices(0.2 * normalize(orthogonalize(m) / sqrt(|v_muon|)), m_0.9 / sqrt(|v|)), beta_1=0.95, "

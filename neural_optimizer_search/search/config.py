@@ -11,7 +11,7 @@ from neural_optimizer_search.dsl.composed import COMPOSED, ComposedSpace
 from neural_optimizer_search.dsl.space import MAX_DEPTH, PRESETS, Space, search_space
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.records.cache_file import NAME
-from neural_optimizer_search.search.archive import BESIDE_ARCHIVE, FOUND_NAMES
+from neural_optimizer_search.search.archive import BESIDE_ARCHIVE, FOUND_NAMES, MUONS
 from neural_optimizer_search.search.constants import ConstantsConfig
 from neural_optimizer_search.search.known_optimizers import BaselineConfig
 from neural_optimizer_search.search.limits import Limits
@@ -128,8 +128,8 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         parse=_parse_start,
         metavar="RULES",
         nargs="+",
-        default_text=f"{ARCHIVE}, 3 forms of Muon and {', '.join(FOUND_NAMES)} for a task of your own; {NONE} for "
-        "a shipped one, and in preset paper",
+        default_text=f"{ARCHIVE}, {len(MUONS)} forms of Muon and {', '.join(FOUND_NAMES)} for a task of your own; "
+        f"{NONE} for a shipped one, and in preset paper",
         earlier=(NONE,),
     )
     unconstrained: bool = flag(False, "also propose what the paper's three constraints forbid")
