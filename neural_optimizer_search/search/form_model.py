@@ -30,13 +30,13 @@ class FormModel:
         """Adds a trial. One that ended early, or diverged, counts as worse than all others."""
         params = {one.name: _write(one, values.get(one.name, one.own)) for one in tunables}
         distributions = {one.name: make_distribution(one) for one in tunables}
-        is_whole = _is_whole(evaluation)
+        whole = is_whole(evaluation)
         made = create_trial(
-            state=TrialState.COMPLETE if is_whole else TrialState.PRUNED,
+            state=TrialState.COMPLETE if whole else TrialState.PRUNED,
             params=params,
             distributions=distributions,
-            value=float(np.mean(evaluation.rewards)) if is_whole else None,
-            intermediate_values={} if is_whole else {1: evaluation.sweep_reward},
+            value=float(np.mean(evaluation.rewards)) if whole else None,
+            intermediate_values={} if whole else {1: evaluation.sweep_reward},
         )
         self._trials[form].append(made)
 
@@ -58,7 +58,7 @@ def _write(tunable, value):
     return min(max(written, scale.low), scale.high) if isinstance(scale, Scale) else written
 
 
-def _is_whole(evaluation):
+def is_whole(evaluation):
     """Whether the first training reached its end; on several tasks, whether it was trained on all.
 
     A training that ended early only has its reward up to that point.

@@ -1,6 +1,7 @@
 """The best settings of a search for settings, and what a trial must reach to be trained on."""
 
 import collections
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional
 
@@ -31,19 +32,23 @@ class Individual(NamedTuple):
 
 
 class Tried(NamedTuple):
-    """An `Individual`, and its rewards: one per seed, and their mean."""
+    """An `Individual` whose trial reached its end, and its rewards, one for each seed that it was trained with."""
 
     individual: Individual
     rewards: tuple[float, ...]
-    reward: float
+
+    @property
+    def reward(self) -> float:
+        """The mean of the rewards."""
+        return sum(self.rewards) / len(self.rewards)
 
 
 class Parents:
-    """The best settings, which have children; known optimizers and other forms have separate ones.
+    """The best trials, which have children; known optimizers and other forms have separate ones.
 
     Args:
       config: A `SettingsConfig`.
-      count: Maximum number of parents.
+      count: The least number of parents, once there are as many trials; see `SettingsConfig.parents`.
       tasks: Number of tasks.
       seeds: Number of seeds of a task.
 
@@ -54,25 +59,46 @@ class Parents:
     def __init__(self, config: SettingsConfig, count: int, tasks: int, seeds: int):
         self._config, self._count, self._is_joint, self._seeds = config, count, tasks > 1, seeds
         self.best: list[Tried] = []
+        self._ranked: list[Tried] = []  # the best trials, as many as may become parents
+        self._whole: list[Tried] = []  # the best that were trained with every seed
+        self._trials: collections.Counter[Rule] = collections.Counter()  # of each form
         # The rewards of the last trials at each look: a third of the way, or after each task but the last.
         self._looks = [collections.deque[float](maxlen=config.memory) for _ in range(max(1, tasks - 1))]
 
-    def see(self, evaluation: Evaluation) -> None:
-        """Takes note of the rewards of a trial at its looks."""
+    def see(self, form: Rule, evaluation: Evaluation) -> None:
+        """Takes note of a trial of a form, and of its rewards at its looks."""
+        self._trials[form] += 1
         for last, worth in zip(self._looks, _find_looks(evaluation)):
             last.append(worth)
 
-    def add(self, parent: Tried) -> None:
-        """Adds a setting if it is among the best, and among the best `per_form` of its form."""
-        ranked, forms = sorted([*self.best, parent], key=lambda one: -one.reward), collections.Counter()
-        self.best = []
-        for one in ranked:
-            forms[one.individual.form] += 1
-            if forms[one.individual.form] <= self._config.per_form and len(self.best) < self._count:
-                self.best.append(one)
+    def add(self, tried: Tried) -> None:
+        """Adds a trial that reached its end; it becomes a parent if it is among the best."""
+        c = self._config
+        self._ranked = _rank([*self._ranked, tried])[: c.most_parents]
+        self.best = self._ranked[: max(self._count, math.ceil(c.parent_share * self._trials.total()))]
+        if len(tried.rewards) == self._seeds:
+            self._whole = _rank([*self._whole, tried])[: self._count]
+
+    def choose(self, rng: np.random.Generator) -> Individual:
+        """Draws a parent: first a form, by the share of its trials that are parents, and then one of these.
+
+        Thompson sampling: the form with the highest draw from Beta(1 + its parents, 1 + its other trials). So a form
+        that was tried seldom still has a chance, and one with many parents because of many trials has no advantage.
+
+        Source: Chapelle and Li (2011), "An Empirical Evaluation of Thompson Sampling", Algorithm 2.
+        """
+        parents = collections.Counter(one.individual.form for one in self.best)
+        # A known optimizer's measurement before the search may be a parent, and is no trial.
+        others = {form: max(0, self._trials[form] - count) for form, count in parents.items()}
+        drawn = {form: rng.beta(1 + count, 1 + others[form]) for form, count in parents.items()}
+        chosen = max(drawn, key=lambda form: drawn[form])
+        own = [one.individual for one in self.best if one.individual.form == chosen]
+        chances = np.arange(len(own), 0, -1.0)
+        return own[rng.choice(len(own), p=chances / chances.sum())]
 
     def find_least(self) -> tuple[float, ...]:
-        """The rewards that a trial needs to continue: a quantile at each look, and then that of the middle parent.
+        """The rewards that a trial needs to continue: a quantile at each look, and then that of the middle one of
+        the best settings that were trained with every seed.
 
         A seed affects all rewards alike, so the required reward after the first seeds is higher or lower by as much.
         """
@@ -81,11 +107,11 @@ class Parents:
         least = [float(np.quantile(last, c.early_share)) for last in seen]
         if self._is_joint:
             return tuple(least)
-        if len(self.best) < self._count:
+        if len(self._whole) < self._count:
             return *least, *[0.0] * (self._seeds - 1)
-        effects = np.mean([np.subtract(one.rewards, one.reward) for one in self.best], axis=0)
+        effects = np.mean([np.subtract(one.rewards, one.reward) for one in self._whole], axis=0)
         means = np.cumsum(effects)[:-1] / np.arange(1, len(effects))
-        return *least, *(self.best[len(self.best) // 2].reward + means).tolist()
+        return *least, *(self._whole[len(self._whole) // 2].reward + means).tolist()
 
 
 def _find_looks(evaluation):
@@ -93,3 +119,7 @@ def _find_looks(evaluation):
     if not evaluation.parts:
         return [evaluation.sweep_reward]
     return [mean_score(evaluation.parts[:count]) for count in range(1, len(evaluation.parts) + 1)]
+
+
+def _rank(trials):
+    return sorted(trials, key=lambda one: -one.reward)

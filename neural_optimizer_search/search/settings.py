@@ -21,11 +21,12 @@ from neural_optimizer_search.records.rows import Start
 from neural_optimizer_search.schedule_shape import parse_schedule
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal, Trial
 from neural_optimizer_search.search.batch_sizes import OWN, BatchSizes
-from neural_optimizer_search.search.form_model import FormModel
+from neural_optimizer_search.search.form_model import FormModel, is_whole
 from neural_optimizer_search.search.known_optimizers import THE_FIVE
 from neural_optimizer_search.search.parents import Individual, Parents, Tried
 from neural_optimizer_search.search.registry import AlgorithmEntry, SearchSetting
 from neural_optimizer_search.search.settings_config import SettingsConfig
+from neural_optimizer_search.search.start_draws import StartDraws
 from neural_optimizer_search.search.variation import cross, draw_string, mutate
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.trials.setting import set_constants
@@ -67,29 +68,35 @@ class Settings(Algorithm):
         self._of_string = {space.embed_form(e.rule): e.key for e in known}
         self._scales: dict[str, float] = {}  # the root mean square of a form's updates, as seen in trials
         best = sorted((e for e in known if e.status == "ok"), key=lambda e: -e.reward)[: config.known_parents + 1]
-        rules, rng = [one.rule for one in start], np.random.default_rng(seed)
+        rules = [one.rule for one in start]
         first = [
             *(self._begin(rule) for rule in [*rules, *(e.rule for e in best)]),
             *(self._place(one.rule, *one.tuned)._replace(centred=False) for one in start if one.tuned),
         ]
-        scattered = [self._scatter(rule, rng) for _ in range(config.draws) for rule in rules]
-        self._planned = self._plan(first, scattered)
+        self._starts = StartDraws(rules, config.draws)
+        self._first = self._plan(first, 0, 1)
+        # In every other proposal, so that a small budget also has children.
+        self._draws = self._plan(self._starts.draws, len(self._first), 2)
 
     def propose(self, number: int) -> Proposal:
         """The `Proposal` with this number."""
-        individuals = self._planned.get(number)
-        if individuals is None:
-            rng = np.random.default_rng([self._seed, number])
+        rng = np.random.default_rng([self._seed, number])
+        if number in self._first:
+            individuals = self._first[number]
+        elif number in self._draws:
+            individuals = [self._scatter(self._starts.choose(draw), rng) for draw in self._draws[number]]
+        else:
             individuals = [self._vary(rng) for _ in range(self._find_size(number))]
         rules = [set_constants(one.form, one.values) for one in individuals]
         return Proposal(rules, individuals, trials=[self._make_trial(one) for one in individuals])
 
     def learn(self, proposal: Proposal, evaluations: Sequence[Evaluation]) -> None:
-        """Turns good settings that were trained with every seed into parents."""
+        """Turns good settings into parents."""
         for individual, evaluation in zip(proposal.drawn or (), evaluations):
             if evaluation.screened:
                 continue
-            self._parents[bool(individual.known)].see(evaluation)
+            self._parents[bool(individual.known)].see(individual.form, evaluation)
+            self._starts.see(individual.form, evaluation.reward)
             if individual.centred:
                 tunables = find_tunables(individual.form, self._protocol)
                 self._model.add(individual.form, tunables, individual.values, evaluation)
@@ -119,28 +126,24 @@ class Settings(Algorithm):
                 self._add(self._place(known.rule, *setting)._replace(centred=False), known)
 
     def _add(self, individual, evaluation):
-        """Adds an individual to the parents if it is one of the best."""
+        """Adds a trial that reached its end to the parents."""
         scale = 1.0 if individual.centred else self._scales.get(individual.form.canonical())
-        if evaluation.status != "ok" or scale is None:
+        if not is_whole(evaluation) or scale is None:
             return
         values = individual.values
         centred = {**values, "rate": values["rate"] * scale, "weight decay": values["weight decay"] / scale}
-        parent = Tried(individual._replace(values=centred, centred=True), evaluation.rewards, evaluation.reward)
-        self._parents[bool(individual.known)].add(parent)
+        tried = Tried(individual._replace(values=centred, centred=True), evaluation.rewards)
+        self._parents[bool(individual.known)].add(tried)
 
     # -- What is tried ---------------------------------------------------------------------------------
 
-    def _plan(self, first, scattered):
-        """Plans the trials that are not children; returns them by the number of the proposal.
-
-        The scattered ones are spread over every other proposal, so that a small budget also has children.
-        """
-        planned, number = {}, 0
-        for left, stride in ((first, 1), (scattered, 2)):
-            while left:
-                size = self._find_size(number)
-                planned[number], left = left[:size], left[size:]
-                number += stride
+    def _plan(self, left, number, stride):
+        """Divides trials among every `stride`-th proposal from this number on; the result maps numbers to trials."""
+        planned = {}
+        while left:
+            size = self._find_size(number)
+            planned[number], left = left[:size], left[size:]
+            number += stride
         return planned
 
     def _begin(self, rule):
@@ -174,12 +177,12 @@ class Settings(Algorithm):
 
     def _vary(self, rng):
         """A child of one of the best."""
-        found, stock = self._parents[False].best, self._parents[True].best
-        parents = (stock if rng.random() < self._config.known_share else found) or found or stock
-        if not parents:
+        found, stock = self._parents[False], self._parents[True]
+        wanted = stock if rng.random() < self._config.known_share else found
+        parents = next((one for one in (wanted, found, stock) if one.best), None)
+        if parents is None:
             return self._draw(rng)
-        chances = np.arange(len(parents), 0, -1.0)
-        form, string, values, known, _ = parents[rng.choice(len(parents), p=chances / chances.sum())].individual
+        form, string, values, known, _ = parents.choose(rng)
         if string is not None and not known and rng.random() < self._config.form_share:
             string = self._vary_string(string, rng)
             form = self._space.decode(string)

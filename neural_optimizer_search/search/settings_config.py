@@ -11,13 +11,16 @@ class SettingsConfig:
 
     Args:
       batch_size: Trials per proposal.
-      parents: The number of best settings that have children; better ones have more.
-      per_form: Maximum number of parents with the same form; otherwise, only the form tuned first would be tuned.
-      known_parents: The number of parents among known optimizers.
+      parents: The least number of best trials that have children, once there are as many. A trial is trained with a
+        further seed if it is as good as the middle one of this many best settings.
+      parent_share: Share of the trials that have children, if this is more than `parents`. A form has children in
+        proportion to the share of its trials that are among them; see `Parents.choose`.
+      most_parents: Maximum number of trials that have children.
+      known_parents: Like `parents`, among known optimizers.
       known_share: Share of the trials that are children of known optimizers.
       rates: The lowest and the highest rate at which a form is tried first, for updates whose root mean square is 1.
-      draws: Number of further trials of a start rule, with random constants and random rates in this range, after one
-        trial with its own constants at the middle rate. No single setting shows how good a form is.
+      draws: Number of rounds of further trials of the start rules, with random constants and random rates in this
+        range, after one trial of each with its own constants at the middle rate; see `StartDraws`.
       form_share: Share of the children that have another form. Of these, a share of `cross_share` takes parts of
         another parent's form, a tenth has a random form, and the others differ in one part.
       cross_share: See `form_share`.
@@ -37,14 +40,15 @@ class SettingsConfig:
 
     batch_size: int = 4
     parents: int = 6
-    per_form: int = 2
+    parent_share: float = 0.1
+    most_parents: int = 25
     known_parents: int = 2
     known_share: float = 0.15
     rates: tuple[float, float] = (0.004, 0.4)
     draws: int = 6
-    form_share: float = 0.35
+    form_share: float = 0.25
     cross_share: float = 0.3
-    model_share: float = 0.5
+    model_share: float = 0.8
     change_share: float = 0.4
     largest_step: float = 0.25
     enough: int = 10
@@ -53,12 +57,21 @@ class SettingsConfig:
 
     def __post_init__(self) -> None:
         check_fields(
-            self, "above 0", "batch_size", "parents", "per_form", "known_parents", "largest_step", "enough", "memory"
+            self,
+            "above 0",
+            "batch_size",
+            "parents",
+            "most_parents",
+            "known_parents",
+            "largest_step",
+            "enough",
+            "memory",
         )
         check_fields(self, "at least 0", "draws")
         check_fields(
             self,
             "in [0, 1]",
+            "parent_share",
             "known_share",
             "form_share",
             "cross_share",

@@ -84,6 +84,18 @@ def test_children_come_between_what_starts_are_tried_with():
     assert is_child == [False, True, False, True, True]
 
 
+def test_better_starts_are_tried_with_more_constants():
+    worth = {ROOT: 0.3, parse_formula("sign(m)"): 0.4, parse_formula("g"): 0.5}
+    algorithm = make(*map(Start, worth), draws=6, batch_size=3)
+    drawn = collections.Counter[str]()
+    for number in range(12):
+        proposal = algorithm.propose(number)
+        measure(algorithm, proposal, worth=lambda one: worth.get(one.form, 0.1))
+        if number in algorithm._draws:
+            drawn.update(one.form.formula() for one in proposal.drawn)
+    assert [drawn[rule.formula()] for rule in worth] == [1, 2, 6]
+
+
 def test_a_known_optimizer_is_a_parent_as_it_was_measured():
     """A trial tells the scale of its updates; by that its rate is one as those of other forms are."""
     algorithm = make()
@@ -242,7 +254,7 @@ def test_several_tasks_have_one_setting(trains_nothing, tmp_path, capfd):
     assert command.main([*FLAGS, *several, "--out", str(whole)]) == 0
     said = capfd.readouterr().out
     found, _, counts, ranking = read(whole)
-    assert counts["trained"] == 60 and counts["stopped"] > 10
+    assert counts["trained"] == 60 and counts["stopped"] >= 10
     assert {len(e.parts) for e in found if e.status == "stopped"} == {1}
     assert all(e.has_one_setting for e in found) and {len(e.parts) for e in found} == {1, 2}
     best = ranking.found[0].last
