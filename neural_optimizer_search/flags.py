@@ -83,10 +83,12 @@ def flag(default: Any, help: str, **more: Any) -> Any:
     return dataclasses.field(default=default, metadata={_KEY: Flag(help, **more)})
 
 
-def with_default(config: type, name: str, default: Any) -> Any:
-    """A copy of another configuration's field with a different default."""
+def with_default(config: type, name: str, default: Any, text: Optional[str] = None) -> Any:
+    """A copy of another configuration's field with a different default, or a different `default_text`."""
     (field,) = (field for field in dataclasses.fields(config) if field.name == name)
-    return dataclasses.field(default=default, metadata=field.metadata)
+    row = field.metadata[_KEY]
+    described = dataclasses.replace(row, default_text=text) if text else row
+    return dataclasses.field(default=default, metadata={_KEY: described})
 
 
 def flags_of(*configs: type) -> dict[str, tuple[Flag, Any]]:

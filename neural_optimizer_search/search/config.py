@@ -9,11 +9,11 @@ from typing import Any, ClassVar, Optional
 from neural_optimizer_search.command_line import number, path_text, whole_number
 from neural_optimizer_search.dsl.composed import COMPOSED, ComposedSpace
 from neural_optimizer_search.dsl.space import MAX_DEPTH, PRESETS, Space, search_space
-from neural_optimizer_search.flags import flag
+from neural_optimizer_search.flags import flag, with_default
 from neural_optimizer_search.records.cache_file import NAME
 from neural_optimizer_search.search.archive import BESIDE_ARCHIVE, FOUND_NAMES, MUONS
 from neural_optimizer_search.search.constants import ConstantsConfig
-from neural_optimizer_search.search.known_optimizers import BaselineConfig
+from neural_optimizer_search.search.known_optimizers import THE_FIVE, THE_TEN, BaselineConfig
 from neural_optimizer_search.search.limits import Limits
 from neural_optimizer_search.search.named_rules import ARCHIVE, NONE, PUBLISHED, RUN
 from neural_optimizer_search.search.ranking import FRESH_SEEDS
@@ -55,6 +55,9 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         "batch_size": "how workers are kept busy",
     }
 
+    baselines: str = with_default(
+        BaselineConfig, "baselines", THE_TEN, f"{THE_TEN}; settings {THE_FIVE}".replace(",", ", ")
+    )
     task: tuple[str, ...] = flag(
         ("digits",),
         f"what rules are measured on: {', '.join(TASKS)}, or module:attribute of your own; of several tasks, the "

@@ -119,7 +119,7 @@ class BaselineConfig:
         "known optimizers to measure as well, a comma-separated list of nos-optimizers names or formulas",
         parse=_check_names,
         metavar="NAMES",
-        default_text=f"{THE_TEN}; settings {THE_FIVE}".replace(",", ", "),
+        default_text=THE_TEN.replace(",", ", "),
         earlier=THE_SIX,
     )
 

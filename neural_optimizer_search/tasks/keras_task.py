@@ -48,8 +48,9 @@ class KerasTask:
     The learning rate falls linearly to 0 in each run, in the sweep and in the final run, as in a full-length
     training. The protocol `paper` follows the paper: a constant rate, and the last score.
 
-    Training differs from `fit` in three ways: each epoch has the full batches of a new random order, and drops the
-    remaining examples; training metrics are not reset between epochs; there are no callbacks.
+    Training differs from `fit` in four ways: the data are read into memory once; each epoch has the full batches of a
+    new random order, and drops the remaining examples; training metrics are not reset between epochs; there are no
+    callbacks.
 
     Give batch normalization a momentum below Keras's 0.99, because with 0.99 the moving statistics lag behind in runs
     of a few hundred steps. Random numbers must come from Keras's layers or seed generators, or from TensorFlow's

@@ -75,7 +75,7 @@ class WorkerConfig:
     )
     timeout: Optional[int] = flag(
         None,
-        f"seconds that a rule may take; a worker's start may take as many, and at least {LEAST_START_TIMEOUT}",
+        f"time limit for a rule in seconds; the start of a worker has it too, but at least {LEAST_START_TIMEOUT}",
         parse=whole_number(1, LONGEST_TIMEOUT),
         metavar="SECONDS",
         default_text="ten times what the slowest known optimizer took, at least a minute; known optimizers have no "

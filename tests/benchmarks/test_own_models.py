@@ -163,19 +163,30 @@ def test_documents_show_what_was_measured(outcomes, tmp_path):
         kept.add(dict(piece._asdict(), fresh_seeds=20, first_fresh_seed=FRESH_SEED), write_outcome(one))
     read = markdown.read_outcomes(tmp_path / "outcomes.jsonl")
     assert read == outcomes
-    head, _, *rows, gains = markdown.write_table(read, 480).splitlines()
+    head, _, *rows, gains, times = markdown.write_table(read, 480).splitlines()
     assert head == "| model | `nos-search` | Optuna | AdamW alone |"
     assert [row.split()[1] for row in rows] == ["images", "table", "capitals"] and "capitals (held out)" in rows[-1]
-    chances = [re.search(r"P (\d\.\d\d)", row)[1] for row in rows]
-    assert chances == [
-        f"{report.compare(outcomes, task, 'optuna', 480).probability:.2f}" for task in ("images", "table", "capitals")
-    ]
+    compared = [report.compare(outcomes, task, "optuna", 480) for task in ("images", "table", "capitals")]
+    shown = [f"{one.difference:+.4f}, P {one.probability:.2f}" for one in compared]
+    assert [re.search(r"[+-]\d\.\d{4}, P \d\.\d\d", row)[0] for row in rows] == shown
     assert gains.startswith("| part of AdamW's error that it removes | +") and gains.endswith("|  |")
     some = {piece: one for piece, one in read.items() if (piece.task, piece.arm) != ("table", "optuna")}
-    assert markdown.write_table(some, 480).splitlines()[-1].endswith("% |  |  |")  # Optuna lacks a model
+    assert markdown.write_table(some, 480).splitlines()[-2].endswith("% |  |  |")  # Optuna lacks a model
+    assert times == "| processor time of `nos-search`, as a multiple |  | 1.00 | 1.00 |"
     said = markdown.write_result(read, 480)
-    assert "better on 1 of 3 models, level on 1, and worse on 1 (3 outer seeds" in said
-    assert said.endswith("by which nothing was chosen, it was better on 0, worse on 0 and level on 1.")
+    assert "better (P ≥ 0.75) on 1 of 3 models, level on 1, and worse (P ≤ 0.25) on 1 (3 outer seeds" in said
+    assert said.endswith("on which no choice was based, it was better on 0, worse on 0 and level on 1.")
+
+
+def test_arms_are_compared_on_the_outer_seeds_that_both_have(outcomes):
+    """The level of a score depends on the outer seed, so the other seeds of an arm must not count."""
+    piece = Piece("table", "search", 480, 0)
+    slow = outcomes[piece]._replace(seconds=240.0)
+    compared = report.compare(
+        {**outcomes, piece: slow, piece._replace(seed=7): outcome(0.99)}, "table", "optuna", 480
+    )
+    assert compared.splits == 3 and compared.difference == pytest.approx(-0.1, abs=0.01)
+    assert compared.time == pytest.approx(4 ** (1 / 3))
 
 
 def test_no_winner_is_reported_with_a_seed_by_which_it_was_chosen(monkeypatch):

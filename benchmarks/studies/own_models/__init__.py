@@ -1,4 +1,4 @@
-"""Does a search on your own model beat tuning, at the same compute?
+"""Does a search on your own model beat tuning, with as many gradient steps?
 
 Six methods find an optimizer for each of eight Keras models, two of which were held out while the search was
 developed. All have the same number of gradient steps, everything counted: `nos-search`; Optuna and KerasTuner's
@@ -34,7 +34,7 @@ from neural_optimizer_search.command_line import whole_number
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.workers.process_workers import begin_worker
 
-TITLE = "does a search on your own model beat tuning, at the same compute?"
+TITLE = "does a search on your own model beat tuning, with as many gradient steps?"
 MANY_SEEDS = ("search", "optuna")  # the arms whose number of outer seeds is `seeds`
 # Outer seed 0 of these models was used while the defaults of the search were chosen, so theirs begin with 1.
 SEEN = ("images", "resnet", "separable")

@@ -7,7 +7,7 @@ import numpy as np
 from benchmarks.studies.common.kept import Kept
 from benchmarks.studies.own_models.arms import ARMS
 from benchmarks.studies.own_models.pieces import Piece, read_outcome
-from benchmarks.studies.own_models.report import SEARCH, Outcomes, compare, find_gains, judge
+from benchmarks.studies.own_models.report import SEARCH, Outcomes, compare, find_gains, geometric_mean, judge
 from benchmarks.studies.own_models.statistics import interquartile_mean
 from benchmarks.studies.own_tasks import EIGHT, HELD_OUT
 
@@ -27,7 +27,7 @@ def read_outcomes(path: pathlib.Path) -> Outcomes:
 
 
 def write_table(outcomes: Outcomes, trainings: int) -> str:
-    """A row for each task: mean scores, and the probability that a training with the search's winner ends better."""
+    """A row for each task: mean scores, and how the search compares with each other arm on the same splits."""
     arms = [arm for arm in ARMS if any((p.arm, p.trainings) == (arm, trainings) for p in outcomes)]
     rows = [["model", *(TITLES[arm] for arm in arms)], ["---"] * (len(arms) + 1)]
     for task in EIGHT:
@@ -40,6 +40,9 @@ def write_table(outcomes: Outcomes, trainings: int) -> str:
     means = [_write_gain(gains[arm]) if arm in gains and gains[arm].keys() >= whole else "" for arm in arms]
     if any(means):
         rows.append(["part of AdamW's error that it removes", *means])
+    times = [_write_time(outcomes, arm, trainings) for arm in arms]
+    if any(times):
+        rows.append(["processor time of `nos-search`, as a multiple", *times])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
@@ -48,8 +51,16 @@ def _write_cell(outcomes, task, arm, trainings):
     if not scores:
         return ""
     chance = compare(outcomes, task, arm, trainings)
-    beside = "" if arm == SEARCH or not chance.splits else f", P {chance.probability:.2f}"
+    known = arm != SEARCH and chance.splits
+    beside = f", {chance.difference:+.4f}, P {chance.probability:.2f}" if known else ""
     return f"{np.mean(scores):.4f} ({len(scores)}{beside})"
+
+
+def _write_time(outcomes, arm, trainings):
+    """The geometric mean over the tasks."""
+    compared = [compare(outcomes, task, arm, trainings) for task in EIGHT if arm != SEARCH]
+    ratios = [one.time for one in compared if one.splits]
+    return f"{geometric_mean(ratios):.2f}" if ratios else ""
 
 
 def _write_gain(by_task):
@@ -70,8 +81,8 @@ def write_result(outcomes: Outcomes, trainings: int, arm: str = "optuna") -> str
     )
     return (
         f"At the same number of gradient steps as Optuna over stock optimizers and Muon ({trainings} trainings), "
-        f"what `nos-search` found was better on {wins} of {wins + losses + level} models, "
-        f"level on {level}, and worse on {losses} ({seeds}; {fresh} fresh "
-        "trainings of each winner, on test data). On the held-out models, by which nothing was chosen, it was "
+        f"what `nos-search` found was better (P ≥ 0.75) on {wins} of {wins + losses + level} models, "
+        f"level on {level}, and worse (P ≤ 0.25) on {losses} ({seeds}; {fresh} fresh "
+        "trainings of each winner, on test data). On the two held-out models, on which no choice was based, it was "
         "better on {}, worse on {} and level on {}.".format(*unseen)
     )

@@ -23,23 +23,31 @@ class Comparison(NamedTuple):
     Attributes:
       probability: Probability that a training with the search's winner ends better, the mean over splits.
       low, high: Its 95 % interval over splits.
+      difference: How much higher the score of the search's winner is, the mean over splits.
+      time: How many times the processor time of the arm the search took, the geometric mean over splits.
       splits: Number of splits that both have.
     """
 
     probability: float
     low: float
     high: float
+    difference: float
+    time: float
     splits: int
 
 
 def compare(outcomes: Outcomes, task: str, arm: str, trainings: int) -> Comparison:
     """The `Comparison` of the search and an arm on a task; each split has the same weight."""
     others = _pick(outcomes, task, arm, trainings)
-    both = ((outcomes.get(piece._replace(arm=SEARCH)), outcomes[piece]) for piece in others)
-    each = [find_improvement(own.scores, other.scores) for own, other in both if own]
-    if not each:
-        return Comparison(math.nan, math.nan, math.nan, 0)
-    return Comparison(*map(float, mean_interval(each, np.random.default_rng(0))), len(each))
+    beside = ((outcomes.get(piece._replace(arm=SEARCH)), outcomes[piece]) for piece in others)
+    both = [(own, other) for own, other in beside if own]
+    if not both:
+        return Comparison(*[math.nan] * 5, splits=0)
+    chances = [find_improvement(own.scores, other.scores) for own, other in both]
+    difference = float(np.mean([np.mean(own.scores) - np.mean(other.scores) for own, other in both]))
+    time = geometric_mean([own.seconds / other.seconds for own, other in both])
+    interval = map(float, mean_interval(chances, np.random.default_rng(0)))
+    return Comparison(*interval, difference, time, len(both))
 
 
 def judge(chances: Mapping[str, float]) -> tuple[list[str], list[str], list[str]]:
