@@ -134,12 +134,14 @@ class FakeEvaluator:
         return dataclasses.replace(made, curves=tuple((0.5 * reward, reward) for reward in made.rewards))
 
     def measure_setting(self, rule, learning_rate, schedule, weight_decay, least=None, centred=True):
-        """Likewise, and a rate of 0.02 is best; what is worth less than is needed of the first seed is stopped."""
+        """Likewise, and a rate of 0.02 is best; what is worth less than is needed is stopped."""
         reward = max(0.0, self._evaluate(rule).reward - 0.01 * abs(np.log(learning_rate / 0.02)))
         made = self._measure(rule, reward, learning_rate, schedule, weight_decay, self.protocol.seeds)
         made = dataclasses.replace(made, sweep_reward=reward, steps=self.protocol.final_steps)
-        if least and made.rewards[0] < max(least[:2]):
-            return dataclasses.replace(made, status="stopped", rewards=made.rewards[:1], reward=made.rewards[0])
+        for seen, needed in enumerate(least or ()):
+            so_far = sum(made.rewards[:seen]) / seen if seen else reward
+            if so_far < needed:
+                return dataclasses.replace(made, status="stopped", rewards=made.rewards[:seen], reward=so_far)
         return made
 
     def _measure(self, rule, reward, learning_rate, schedule, weight_decay, seeds):

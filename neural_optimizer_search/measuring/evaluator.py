@@ -147,7 +147,8 @@ class Evaluator:
             No effect under a protocol that does not centre its rates.
 
         Returns:
-          An `Evaluation` without a sweep; its `sweep_reward` is the reward of the first run after a third of it.
+          An `Evaluation` without a sweep; its `sweep_reward` is the reward of the first run after a third of it. If
+          the rule was stopped there, it has no `rewards`.
         """
         started = time.perf_counter()
         p, train = self.protocol, RuleRuns(self.train, rule)
@@ -173,18 +174,17 @@ class Evaluator:
         early = self._pay_part(run)
         if run.finite and early < needed:
             stop = Stop(early, f"Stopped at step {run.steps} of {p.final_steps}: {say_needed(early, needed)}.")
-            stopped = dict(self._describe_stop(finals, stop), rewards=(early,), sweep_reward=early)
-            return stopped, run.steps
+            return dict(self._describe_stop(finals, stop), sweep_reward=early), run.steps
         run = training.advance(p.final_steps)
         finals.runs.append(run)
         for seed, margin in itertools.zip_longest(seeds[1:], margins, fillvalue=0):
+            if not is_finite(finals.runs[-1]):
+                break
             reward = float(np.mean([self._pay(one) for one in finals.runs]))
             if reward < margin:
                 seen = f"{len(finals.runs)} of {len(seeds)} seeds"
                 stop = Stop(reward, f"Stopped after {seen}: {say_needed(reward, margin)}.")
                 return dict(self._describe_stop(finals, stop), sweep_reward=early), run.steps
-            if not is_finite(run):
-                break
             finals.runs.append(train(RunPlan(finals.rate, seed, *how)))
         outcome = self._describe_finals(finals)
         rewards = (*outcome["rewards"], *[0.0] * (len(seeds) - len(finals.runs)))  # 0 for seeds not worth a run

@@ -25,7 +25,8 @@ class Trial(NamedTuple):
 
     def name(self, key: str) -> str:
         """The key of the evaluation, given the key of the rule."""
-        return f"{key} {self.learning_rate!r} {self.schedule} {self.weight_decay!r}"
+        as_given = "" if self.centred else " not centred"
+        return f"{key} {self.learning_rate!r} {self.schedule} {self.weight_decay!r}{as_given}"
 
 
 class Proposal(NamedTuple):

@@ -2,54 +2,69 @@
 
 import collections
 from collections.abc import Mapping, Sequence
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
-import numpy as np
 import optuna
+from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.search.seed_effects import SeedEffects
 from neural_optimizer_search.trials.study import make_distribution, make_sampler, quiet_optuna
 from neural_optimizer_search.trials.tunables import Scale, Tunable
 
 ENOUGH = 10  # trials of a form: Optuna's own default
 
 
+class _Trial(NamedTuple):
+    params: Mapping[str, Any]
+    distributions: Mapping[str, BaseDistribution]
+    evaluation: Evaluation
+
+
 class FormModel:
     """Optuna's tree-structured Parzen estimator, form by form.
+
+    Args:
+      effects: The `SeedEffects`, by which trials with different numbers of seeds are compared.
 
     Source: Bergstra, Bardenet, Bengio and Kegl (2011), "Algorithms for Hyper-Parameter Optimization", section 4.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, effects: SeedEffects) -> None:
         quiet_optuna()
-        self._trials: dict[Rule, list[FrozenTrial]] = collections.defaultdict(list)
+        self._effects = effects
+        self._trials: dict[Rule, list[_Trial]] = collections.defaultdict(list)
 
     def add(self, form: Rule, tunables: Sequence[Tunable], values: Mapping[str, Any], evaluation: Evaluation) -> None:
         """Adds a trial. One that ended early, or diverged, counts as worse than all others."""
         params = {one.name: _write(one, values.get(one.name, one.own)) for one in tunables}
         distributions = {one.name: make_distribution(one) for one in tunables}
-        whole = is_whole(evaluation)
-        made = create_trial(
-            state=TrialState.COMPLETE if whole else TrialState.PRUNED,
-            params=params,
-            distributions=distributions,
-            value=float(np.mean(evaluation.rewards)) if whole else None,
-            intermediate_values={} if whole else {1: evaluation.sweep_reward},
-        )
-        self._trials[form].append(made)
+        self._trials[form].append(_Trial(params, distributions, evaluation))
 
     def suggest(self, form: Rule, tunables: Sequence[Tunable], seed: int) -> Optional[dict[str, Any]]:
         """Values for the next trial of a form; None after too few trials."""
-        if len(self._trials[form]) < ENOUGH:
+        trials = self._trials.get(form, ())
+        if len(trials) < ENOUGH:
             return None
         how = dict(seed=seed, multivariate=True, n_startup_trials=ENOUGH)
         sampler = make_sampler(optuna.samplers.TPESampler, **how)
         study = optuna.create_study(direction="maximize", sampler=sampler)
-        study.add_trials(self._trials[form])
+        study.add_trials([self._freeze(one) for one in trials])
         params = study.ask({one.name: make_distribution(one) for one in tunables}).params
         return {one.name: one.read(params[one.name]) for one in tunables}
+
+    def _freeze(self, one) -> FrozenTrial:
+        """A trial for Optuna, with the present estimate of the seeds' effects."""
+        is_whole = reached_end(one.evaluation)
+        return create_trial(
+            state=TrialState.COMPLETE if is_whole else TrialState.PRUNED,
+            params=one.params,
+            distributions=one.distributions,
+            value=self._effects.correct(one.evaluation.rewards) if is_whole else None,
+            intermediate_values={} if is_whole else {1: one.evaluation.sweep_reward},
+        )
 
 
 def _write(tunable, value):
@@ -58,12 +73,11 @@ def _write(tunable, value):
     return min(max(written, scale.low), scale.high) if isinstance(scale, Scale) else written
 
 
-def is_whole(evaluation):
-    """Whether the first training reached its end; on several tasks, whether it was trained on all.
+def reached_end(evaluation: Evaluation) -> bool:
+    """Whether the training with the first seed reached its end; on several tasks, whether a rule was trained on all.
 
-    A training that ended early only has its reward up to that point.
+    A training that ended early only has its reward up to that point, in `sweep_reward`.
     """
     if evaluation.parts:
         return evaluation.status == "ok"
-    ended_early = evaluation.status == "stopped" and evaluation.rewards == (evaluation.sweep_reward,)
-    return evaluation.status in ("ok", "stopped") and not ended_early
+    return evaluation.status in ("ok", "stopped") and len(evaluation.rewards) > 0

@@ -75,7 +75,9 @@ def find_starts(texts: Sequence[str]) -> list[Start]:
     found: dict[str, Start] = {}
     for text in texts:
         for start in _find_some(text):
-            found.setdefault(start.rule.canonical(), start._replace(rule=_require_recordable(start.rule)))
+            key = start.rule.canonical()
+            if key not in found or (start.tuned and not found[key].tuned):
+                found[key] = start._replace(rule=_require_recordable(start.rule))
     return list(found.values())
 
 
@@ -202,7 +204,7 @@ def _read_run(run):
 
 
 def _read_lines(text, path):
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(map(str.strip, text.splitlines()), 1):
         is_json = line.startswith("{")
         formula = line if is_json else line.partition("#")[0].strip()
         if formula:

@@ -10,6 +10,7 @@ import numpy as np
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.joint import mean_score
+from neural_optimizer_search.search.seed_effects import SeedEffects
 from neural_optimizer_search.search.settings_config import SettingsConfig
 
 
@@ -37,11 +38,6 @@ class Tried(NamedTuple):
     individual: Individual
     rewards: tuple[float, ...]
 
-    @property
-    def reward(self) -> float:
-        """The mean of the rewards."""
-        return sum(self.rewards) / len(self.rewards)
-
 
 class Parents:
     """The best trials, which have children; known optimizers and other forms have separate ones.
@@ -49,18 +45,17 @@ class Parents:
     Args:
       config: A `SettingsConfig`.
       count: The least number of parents, once there are as many trials; see `SettingsConfig.parents`.
-      tasks: Number of tasks.
-      seeds: Number of seeds of a task.
+      tasks: Number of tasks; 0 or 1 for a search on a single one.
+      effects: The `SeedEffects`, by which trials with different numbers of seeds are compared.
 
     Attributes:
       best: The parents, best first.
     """
 
-    def __init__(self, config: SettingsConfig, count: int, tasks: int, seeds: int):
-        self._config, self._count, self._is_joint, self._seeds = config, count, tasks > 1, seeds
+    def __init__(self, config: SettingsConfig, count: int, tasks: int, effects: SeedEffects):
+        self._config, self._count, self._is_joint, self._effects = config, count, tasks > 1, effects
         self.best: list[Tried] = []
-        self._ranked: list[Tried] = []  # the best trials, as many as may become parents
-        self._whole: list[Tried] = []  # the best that were trained with every seed
+        self._tried: list[Tried] = []  # all that reached their end, best first
         self._trials: collections.Counter[Rule] = collections.Counter()  # of each form
         # The rewards of the last trials at each look: a third of the way, or after each task but the last.
         self._looks = [collections.deque[float](maxlen=config.memory) for _ in range(max(1, tasks - 1))]
@@ -73,11 +68,10 @@ class Parents:
 
     def add(self, tried: Tried) -> None:
         """Adds a trial that reached its end; it becomes a parent if it is among the best."""
-        c = self._config
-        self._ranked = _rank([*self._ranked, tried])[: c.most_parents]
-        self.best = self._ranked[: max(self._count, math.ceil(c.parent_share * self._trials.total()))]
-        if len(tried.rewards) == self._seeds:
-            self._whole = _rank([*self._whole, tried])[: self._count]
+        self._tried.append(tried)
+        self._tried.sort(key=lambda one: -self._effects.correct(one.rewards))
+        share = math.ceil(self._config.parent_share * self._trials.total())
+        self.best = self._tried[: min(max(self._count, share), max(self._count, self._config.most_parents))]
 
     def choose(self, rng: np.random.Generator) -> Individual:
         """Draws a parent: first a form, by the share of its trials that are parents, and then one of these.
@@ -96,22 +90,25 @@ class Parents:
         chances = np.arange(len(own), 0, -1.0)
         return own[rng.choice(len(own), p=chances / chances.sum())]
 
-    def find_least(self) -> tuple[float, ...]:
-        """The rewards that a trial needs to continue: a quantile at each look, and then that of the middle one of
-        the best settings that were trained with every seed.
+    def find_least(self, seeds: int) -> tuple[float, ...]:
+        """The rewards that a trial needs to continue.
 
-        A seed affects all rewards alike, so the required reward after the first seeds is higher or lower by as much.
+        Args:
+          seeds: Number of seeds.
+
+        Returns:
+          A quantile at each look. On a single task, then the means over the first 1, 2, ... seeds that correspond to
+          the reward of the middle one of the best settings that were trained with every seed.
         """
         c = self._config
         seen = [last if len(last) >= c.enough else [0.0] for last in self._looks]
         least = [float(np.quantile(last, c.early_share)) for last in seen]
         if self._is_joint:
             return tuple(least)
-        if len(self._whole) < self._count:
-            return *least, *[0.0] * (self._seeds - 1)
-        effects = np.mean([np.subtract(one.rewards, one.reward) for one in self._whole], axis=0)
-        means = np.cumsum(effects)[:-1] / np.arange(1, len(effects))
-        return *least, *(self._whole[len(self._whole) // 2].reward + means).tolist()
+        whole = [one for one in self._tried if len(one.rewards) == seeds][: self._count]
+        if len(whole) < self._count:
+            return *least, *[0.0] * (seeds - 1)
+        return *least, *self._effects.find_needed(self._effects.correct(whole[len(whole) // 2].rewards))
 
 
 def _find_looks(evaluation):
@@ -119,7 +116,3 @@ def _find_looks(evaluation):
     if not evaluation.parts:
         return [evaluation.sweep_reward]
     return [mean_score(evaluation.parts[:count]) for count in range(1, len(evaluation.parts) + 1)]
-
-
-def _rank(trials):
-    return sorted(trials, key=lambda one: -one.reward)

@@ -21,16 +21,19 @@ from neural_optimizer_search.records.rows import Start
 from neural_optimizer_search.schedule_shape import parse_schedule
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal, Trial
 from neural_optimizer_search.search.batch_sizes import OWN, BatchSizes
-from neural_optimizer_search.search.form_model import FormModel, is_whole
+from neural_optimizer_search.search.form_model import FormModel, reached_end
 from neural_optimizer_search.search.known_optimizers import THE_FIVE
 from neural_optimizer_search.search.parents import Individual, Parents, Tried
 from neural_optimizer_search.search.registry import AlgorithmEntry, SearchSetting
+from neural_optimizer_search.search.seed_effects import SeedEffects
 from neural_optimizer_search.search.settings_config import SettingsConfig
 from neural_optimizer_search.search.start_draws import StartDraws
 from neural_optimizer_search.search.variation import cross, draw_string, mutate
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.trials.setting import set_constants
 from neural_optimizer_search.trials.tunables import Scale, Tunable, find_own_values, find_tunables, round_off
+
+TRIES = 10  # attempts at a child that was not tried yet
 
 
 class Settings(Algorithm):
@@ -57,18 +60,25 @@ class Settings(Algorithm):
         sizes: BatchSizes = OWN,
     ):
         self._sizes = sizes
-        self._space, self._protocol, self._config, self._seed = space, protocol, config, seed
-        sizes_of = len(name_tasks(known)), len(protocol.seeds)
+        rules = [one.rule for one in start]
+        # A rule that the space lacks becomes a part of it, so that it can be varied as a whole.
+        self._space = space.with_rules(rule for rule in rules if space.embed_form(rule) is None)
+        self._protocol, self._config, self._seed = protocol, config, seed
+        self._effects, tasks = SeedEffects(len(protocol.seeds)), len(name_tasks(known))
         self._parents = {  # by whether they are known optimizers
-            False: Parents(config, config.parents, *sizes_of),
-            True: Parents(config, config.known_parents, *sizes_of),
+            False: Parents(config, config.parents, tasks, self._effects),
+            True: Parents(config, config.known_parents, tasks, self._effects),
         }
-        self._model = FormModel()
+        self._model = FormModel(self._effects)
         self._known = {e.rule.canonical(): e for e in known}
         self._of_string = {space.embed_form(e.rule): e.key for e in known}
         self._scales: dict[str, float] = {}  # the root mean square of a form's updates, as seen in trials
-        best = sorted((e for e in known if e.status == "ok"), key=lambda e: -e.reward)[: config.known_parents + 1]
-        rules = [one.rule for one in start]
+        self._unscaled: list[tuple[Individual, Evaluation]] = []  # trials of forms whose scale is not known yet
+        self._learned: set[str] = set()  # the names of all trials
+        whole = [e for e in known if e.status == "ok"]
+        for e in whole:
+            self._effects.add(e.rewards)
+        best = sorted(whole, key=lambda e: -e.reward)[: config.known_parents + 1]
         first = [
             *(self._begin(rule) for rule in [*rules, *(e.rule for e in best)]),
             *(self._place(one.rule, *one.tuned)._replace(centred=False) for one in start if one.tuned),
@@ -84,25 +94,31 @@ class Settings(Algorithm):
         if number in self._first:
             individuals = self._first[number]
         elif number in self._draws:
-            individuals = [self._scatter(self._starts.choose(draw), rng) for draw in self._draws[number]]
+            individuals = [self._scatter(rule, rng) for rule in self._starts.choose(self._draws[number])]
         else:
-            individuals = [self._vary(rng) for _ in range(self._find_size(number))]
+            individuals = [self._vary_anew(rng) for _ in range(self._find_size(number))]
         rules = [set_constants(one.form, one.values) for one in individuals]
         return Proposal(rules, individuals, trials=[self._make_trial(one) for one in individuals])
 
     def learn(self, proposal: Proposal, evaluations: Sequence[Evaluation]) -> None:
         """Turns good settings into parents."""
-        for individual, evaluation in zip(proposal.drawn or (), evaluations):
-            if evaluation.screened:
+        for individual, trial, evaluation in zip(proposal.drawn or (), proposal.trials or (), evaluations):
+            name = self._name(individual)
+            if evaluation.screened or name in self._learned:
                 continue
+            self._learned.add(name)
             self._parents[bool(individual.known)].see(individual.form, evaluation)
-            self._starts.see(individual.form, evaluation.reward)
+            self._starts.see(individual.form, len(evaluation.parts) or reached_end(evaluation), evaluation.reward)
+            # What had to reach a reward with the first seeds would make them look kind.
+            if evaluation.status == "ok" and not any((trial.least or ())[1:]):
+                self._effects.add(evaluation.rewards)
             if individual.centred:
                 tunables = find_tunables(individual.form, self._protocol)
                 self._model.add(individual.form, tunables, individual.values, evaluation)
             self._learn_scale(individual, evaluation)
             self._add(individual, evaluation)
-        self.metrics = {"parents/mean": float(np.mean([one.reward for one in self._parents[False].best] or [0.0]))}
+        best = [self._effects.correct(one.rewards) for one in self._parents[False].best]
+        self.metrics = {"parents/mean": float(np.mean(best or [0.0]))}
 
     def restore(self) -> int:
         """Lets the loop repeat all proposals from the ledger, which takes no time compared with the trainings."""
@@ -124,11 +140,17 @@ class Settings(Algorithm):
             if known is not None and known.learning_rate is not None and not known.parts:
                 setting = known.learning_rate, known.schedule, known.weight_decay
                 self._add(self._place(known.rule, *setting)._replace(centred=False), known)
+            waiting, self._unscaled = self._unscaled, []
+            for one in waiting:
+                self._add(*one)
 
     def _add(self, individual, evaluation):
         """Adds a trial that reached its end to the parents."""
+        if not reached_end(evaluation):
+            return
         scale = 1.0 if individual.centred else self._scales.get(individual.form.canonical())
-        if not is_whole(evaluation) or scale is None:
+        if scale is None:
+            self._unscaled.append((individual, evaluation))
             return
         values = individual.values
         centred = {**values, "rate": values["rate"] * scale, "weight decay": values["weight decay"] / scale}
@@ -172,8 +194,20 @@ class Settings(Algorithm):
     def _make_trial(self, individual):
         values = individual.values
         schedule = f"{values['schedule']}, warm-up {values['warm-up']!r}" if values["warm-up"] else values["schedule"]
-        least = self._parents[bool(individual.known)].find_least()
+        least = self._parents[bool(individual.known)].find_least(len(self._protocol.seeds))
         return Trial(values["rate"], schedule, values["weight decay"], least, individual.centred, individual.known)
+
+    def _name(self, individual):
+        """The name of its trial, which is the same for the same training."""
+        return self._make_trial(individual).name(set_constants(individual.form, individual.values).canonical())
+
+    def _vary_anew(self, rng):
+        """A child of one of the best that was not tried yet; after many failed attempts, any."""
+        for _ in range(TRIES):
+            child = self._vary(rng)
+            if self._name(child) not in self._learned:
+                break
+        return child
 
     def _vary(self, rng):
         """A child of one of the best."""

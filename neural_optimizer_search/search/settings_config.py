@@ -13,9 +13,9 @@ class SettingsConfig:
       batch_size: Trials per proposal.
       parents: The least number of best trials that have children, once there are as many. A trial is trained with a
         further seed if it is as good as the middle one of this many best settings.
-      parent_share: Share of the trials that have children, if this is more than `parents`. A form has children in
-        proportion to the share of its trials that are among them; see `Parents.choose`.
-      most_parents: Maximum number of trials that have children.
+      parent_share: Share of the trials that have children, if this is more than `parents`. The larger the share of a
+        form's trials that are among them, the more children it has; see `Parents.choose`.
+      most_parents: Maximum number of trials that have children; at least `parents`.
       known_parents: Like `parents`, among known optimizers.
       known_share: Share of the trials that are children of known optimizers.
       rates: The lowest and the highest rate at which a form is tried first, for updates whose root mean square is 1.
@@ -24,14 +24,14 @@ class SettingsConfig:
       form_share: Share of the children that have another form. Of these, a share of `cross_share` takes parts of
         another parent's form, a tenth has a random form, and the others differ in one part.
       cross_share: See `form_share`.
-      model_share: Share of the children with their parent's form whose constants a `FormModel` draws from all trials
-        of the form, once there are enough. The others have the parent's constants, some of them changed.
+      model_share: Share of the children whose constants a `FormModel` draws from all trials of their form, once there
+        are enough. The others have the parent's constants, some of them changed.
       change_share: Share of the constants of such a child that differ from the parent's.
       largest_step: Largest standard deviation of such a change, as a fraction of the range, on a logarithmic scale
         where the range has one. The standard deviation for a child is between a tenth of this and this.
       enough: Number of trials after which others may end early.
       memory: Number of recent trials to compare with: a trial continues if its reward after a third of its training
-        is higher than that of a share of `early_share` of them.
+        is at least as high as that of a share of `early_share` of them.
       early_share: See `memory`. On several tasks, it applies in the same way after each task but the last.
 
     Raises:
@@ -79,3 +79,11 @@ class SettingsConfig:
             "change_share",
             "early_share",
         )
+        if not 0.0 < self.rates[0] <= self.rates[1]:
+            raise ValueError(
+                f"Argument `rates` must be the lowest and the highest rate, above 0. Received: {self.rates}."
+            )
+        if self.most_parents < self.parents:
+            raise ValueError(
+                f"Argument `most_parents` must be at least parents={self.parents}. Received: {self.most_parents}."
+            )

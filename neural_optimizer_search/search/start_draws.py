@@ -1,20 +1,13 @@
 """Which of its start rules a search for settings tries again, with other constants."""
 
+import collections
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from neural_optimizer_search.dsl.rule import Rule
 
 
-class Draw(NamedTuple):
-    """A further trial of a start rule: in round k, of the rule with this rank, where 0 is the best."""
-
-    round: int
-    rank: int
-
-
 class StartDraws:
-    """The further trials of start rules, in rounds: in round k, the best n / k of n rules are tried once more.
+    """The further trials of start rules, in rounds: each trial of round k is of one of the best n / k of n rules.
 
     A few settings show little of a form, so all rules have one further trial, and the promising ones have several.
 
@@ -23,22 +16,35 @@ class StartDraws:
       rounds: The number of rounds.
 
     Attributes:
-      draws: All further trials, in order.
+      draws: The number of the round, from 1, for each further trial. Round k has as many as it has rules.
     """
 
     def __init__(self, rules: Sequence[Rule], rounds: int):
-        self._best = dict.fromkeys(rules, 0.0)  # the best reward so far
-        sizes = {k: -(-len(self._best) // k) for k in range(1, rounds + 1)}
-        self.draws = [Draw(k, rank) for k, size in sizes.items() for rank in range(size)]
+        # How far the best trial came, and its reward there.
+        self._best: dict[Rule, tuple[int, float]] = dict.fromkeys(rules, (0, 0.0))
+        self._trials: collections.Counter[Rule] = collections.Counter()
+        self.draws = [k for k in range(1, rounds + 1) for _ in range(self._count(k))]
 
-    def see(self, rule: Rule, reward: float) -> None:
-        """Takes note of the reward of a trial; rules that are no start rules do not matter."""
+    def see(self, rule: Rule, looks: int, reward: float) -> None:
+        """Takes note of a trial; of rules that are no start rules, none.
+
+        Args:
+          rule: The rule.
+          looks: How far its training came; a reward after more of it counts more than any after less.
+          reward: The reward there.
+        """
         if rule in self._best:
-            self._best[rule] = max(self._best[rule], reward)
+            self._trials[rule] += 1
+            self._best[rule] = max(self._best[rule], (looks, reward))
 
-    def choose(self, draw: Draw) -> Rule:
-        """The rule to try. In round 1, it does not depend on the rewards, so that every rule is tried."""
-        rules = list(self._best)
-        if draw.round > 1:
-            rules.sort(key=lambda rule: -self._best[rule])
-        return rules[draw.rank]
+    def choose(self, rounds: Sequence[int]) -> list[Rule]:
+        """The rules of the next trials: each is the one with the fewest trials among the best of its round."""
+        ranked = sorted(self._best, key=lambda rule: self._best[rule], reverse=True)
+        trials, chosen = self._trials.copy(), []
+        for k in rounds:
+            chosen.append(min(ranked[: self._count(k)], key=lambda rule: trials[rule]))
+            trials[chosen[-1]] += 1
+        return chosen
+
+    def _count(self, k):
+        return -(-len(self._best) // k)

@@ -49,7 +49,7 @@ def test_rate_and_decay_as_they_are(evaluator):
 def test_it_ends_a_third_of_the_way(evaluator, whole):
     found = evaluator.measure_setting(RULE, **SETTING, least=(1.1, 0.0, 0.0))
     assert found.status == "stopped" and found.steps == 4 + PROTOCOL.probe_steps
-    assert found.reward == found.sweep_reward == whole.sweep_reward and found.rewards == (found.reward,)
+    assert found.reward == found.sweep_reward == whole.sweep_reward and found.rewards == ()
     assert found.message.startswith("Stopped at step 4 of 12: it was worth")
 
 
@@ -71,6 +71,25 @@ def test_what_diverges_is_worth_nothing(evaluator):
     found = evaluator.measure_setting(parse_formula("m"), 3e38, "constant", 0.0, centred=False)
     assert found.status == "diverged" and found.reward == 0.0 and found.rewards == (0.0,) * 3
     assert found.steps < 2 * PROTOCOL.final_steps
+
+
+class _DivergesLate:
+    """A training that is finite until a third of its end."""
+
+    def __init__(self, training):
+        self._training = training
+
+    def advance(self, step):
+        run = self._training.advance(step)
+        return run if step < PROTOCOL.final_steps else run._replace(finite=False)
+
+
+def test_what_diverges_late_did_not_reach_its_end(evaluator, monkeypatch):
+    """Its reward of 0 with the first seed is not enough either, but it is said to have diverged."""
+    begin = evaluator.train.begin
+    monkeypatch.setattr(evaluator.train, "begin", lambda *args: _DivergesLate(begin(*args)))
+    found = evaluator.measure_setting(RULE, **SETTING, least=(0.0, 0.5, 0.5))
+    assert found.status == "diverged" and found.rewards == (0.0,) * 3
 
 
 def test_an_update_that_is_not_finite(evaluator):

@@ -8,6 +8,7 @@ import pytest
 
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.search.form_model import ENOUGH, FormModel
+from neural_optimizer_search.search.seed_effects import SeedEffects
 from neural_optimizer_search.trials.tunables import find_own_values, find_tunables
 
 pytestmark = pytest.mark.once
@@ -25,7 +26,7 @@ def add(model, rate, reward, status="ok", rewards=None, early=0.0):
 
 def make(count=40, how=lambda reward, rate: {}):
     """The nearer a rate is to 0.1, the better."""
-    model, rng = FormModel(), np.random.default_rng(0)
+    model, rng = FormModel(SeedEffects(1)), np.random.default_rng(0)
     for rate in np.exp(rng.uniform(np.log(1e-3), np.log(1.0), count)):
         reward = 0.9 - 0.1 * abs(np.log10(rate) + 1)
         add(model, rate, reward, **how(reward, rate))
@@ -44,7 +45,7 @@ def test_what_is_drawn_is_near_the_best():
 @pytest.mark.parametrize(
     "how",
     [
-        lambda reward: dict(status="stopped", early=reward),
+        lambda reward: dict(status="stopped", rewards=(), early=reward),
         lambda reward: dict(status="diverged", rewards=(reward, 0.0), early=reward),
         lambda reward: dict(status="failed", rewards=()),
     ],

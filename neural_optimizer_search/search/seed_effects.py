@@ -1,0 +1,37 @@
+"""How the seeds of a protocol differ, so that rewards with different seeds can be compared."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+class SeedEffects:
+    """How much higher the rewards with each seed are than the mean over all seeds.
+
+    They are estimated from trainings that did not depend on the reward with any seed. Of others, those with a high
+    reward by chance would make the first seed look kind.
+
+    Args:
+      seeds: Number of seeds.
+    """
+
+    def __init__(self, seeds: int):
+        self._effects = np.zeros((0, seeds))
+
+    def add(self, rewards: Sequence[float]) -> None:
+        """Adds the rewards of one setting; those that lack a seed tell nothing."""
+        if len(rewards) == self._effects.shape[1]:
+            self._effects = np.vstack([self._effects, np.subtract(rewards, np.mean(rewards))])
+
+    @property
+    def _mean(self):
+        return self._effects.mean(axis=0) if len(self._effects) else np.zeros(self._effects.shape[1])
+
+    def correct(self, rewards: Sequence[float]) -> float:
+        """The mean of rewards with the first seeds, as it would be over all seeds."""
+        return float(np.mean(np.subtract(rewards, self._mean[: len(rewards)])))
+
+    def find_needed(self, reward: float) -> list[float]:
+        """The means over the first 1, 2, ... seeds, all but the last, that correspond to a mean over all seeds."""
+        counts = np.arange(1, len(self._mean))
+        return (reward + np.cumsum(self._mean)[:-1] / counts).tolist()
