@@ -90,13 +90,18 @@ def _find(text: str) -> tuple[str, Rule]:
     try:
         rule = parse_formula(text)
     except FormulaError as error:
-        close = ", ".join(difflib.get_close_matches(normalize_name(text), CATALOGUE))
-        reason = str(error).splitlines()[0].replace("Argument `formula`", "it", 1).rstrip(":.")
         raise ValueError(
             "must be names of the catalogue, which nos-optimizers lists, or formulas, with commas between them. "
-            f"Received: {shorten(text)!r}; as a formula, {reason}.{close and f' Names like it: {close}.'}"
+            f"{describe_unknown(text, error)}"
         ) from None
     return rule.formula(), rule
+
+
+def describe_unknown(text: str, error: FormulaError) -> str:
+    """What a text was that is neither a name of the catalogue nor, for this reason, a formula."""
+    close = ", ".join(difflib.get_close_matches(normalize_name(text), CATALOGUE))
+    reason = str(error).splitlines()[0].replace("Argument `formula`", "it", 1).rstrip(":.")
+    return f"Received: {shorten(text)!r}; as a formula, {reason}.{close and f' Names like it: {close}.'}"
 
 
 def _check_names(text):

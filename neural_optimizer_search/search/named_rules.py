@@ -1,6 +1,5 @@
 """The rules that a user names: from a run, from the catalogue, by their formulas, or in a file."""
 
-import difflib
 import json
 import os
 from collections.abc import Iterable, Sequence
@@ -14,6 +13,7 @@ from neural_optimizer_search.files import Damaged, read_text
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE, normalize_name
 from neural_optimizer_search.records.rows import Start, read_rule, write_rule
 from neural_optimizer_search.search.archive import read_archive
+from neural_optimizer_search.search.known_optimizers import describe_unknown
 from neural_optimizer_search.search.ranking import SHOWN, read_found_rules
 
 RUN = "run:"
@@ -152,11 +152,7 @@ def _parse(text):
     try:
         return Start(parse_formula(text))
     except FormulaError as error:
-        close = ", ".join(difflib.get_close_matches(name, CATALOGUE))
-        reason = str(error).splitlines()[0].replace("Argument `formula`", "it", 1).rstrip(":.")
-        raise ValueError(
-            f"Received: {shorten(text)!r}; as a formula, {reason}.{close and f' Names like it: {close}.'}"
-        ) from None
+        raise ValueError(describe_unknown(text, error)) from None
 
 
 def _require_recordable(rule):

@@ -135,7 +135,12 @@ def test_budgets(outcomes, capsys):
 
 def test_a_curve_that_never_rose():
     assert find_step_ratio([0.0, 0.0], [0.5, 0.6]) == 0.5
-    assert find_step_ratio([0.3, 0.3], [0.3, 0.3]) == 2.0
+    assert find_step_ratio([0.5, 0.6], [0.0, 0.0]) == 2.0
+
+
+@pytest.mark.parametrize("curve", [[0.3, 0.3], [0.5, 0.6, 0.55], [0.1, 0.2], [0.0, 0.0]])
+def test_equal_curves_need_as_many_steps(curve):
+    assert find_step_ratio(curve, curve) == 1.0
 
 
 def test_profiles_and_means():

@@ -55,11 +55,11 @@ def make_choice(values, **also):
     return Choice(trial_of(tuned[0]), tuned, records)
 
 
-@pytest.mark.parametrize(("is_larger", "chance"), [(True, 2 / 4), (False, 1 / 4)])
+@pytest.mark.parametrize(("is_larger", "chance"), [(True, 0.5), (False, 0.0)])
 def test_what_diverged_is_worse_than_all(is_larger, chance):
     metric = Metric("validation accuracy", larger_is_better=is_larger)
-    row = transfer.describe(metric, make_choice([0.9, None]), make_choice([0.8, 0.5]))
-    assert row["probability"] == (0.5 if is_larger else 0.0) and row["values"] == [0.8, 0.5]
+    row = transfer.describe(metric, "test", make_choice([0.9, None]), make_choice([0.8, 0.5]))
+    assert row["probability"] == chance and row["values"] == [0.8, 0.5]
     assert (
         transfer._write([0.9, None]) == "diverged" and transfer._write([0.9, 0.7, None]) == "0.8 ± 0.14, 1 diverged"
     )

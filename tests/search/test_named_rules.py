@@ -61,6 +61,13 @@ def test_what_was_found_with_a_setting_starts_with_it(run):
     assert Start(found.rule, setting) in find_starts(["catalogue"])
 
 
+def test_a_setting_counts_whatever_names_the_rule_first():
+    formula = CATALOGUE["muon-drop0.1"].rule.formula()
+    for texts in ([formula, "muon-drop0.1"], ["muon-drop0.1", formula]):
+        (start,) = find_starts(texts)
+        assert start.tuned is not None
+
+
 def test_nothing_the_published_rules_and_the_archive():
     assert find_rules(["none"]) == []
     published = find_rules(["catalogue"])

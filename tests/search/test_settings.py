@@ -115,6 +115,12 @@ def test_what_another_run_tuned_is_tried_as_it_was():
     assert (values["rate"], values["weight decay"]) == (0.15, 0.04) and parents(algorithm)[0].centred
 
 
+def test_the_same_numbers_are_two_trials_if_one_is_for_updates_of_size_1():
+    algorithm = make(Start(ROOT, (0.04, "constant", 0.0)))
+    names = [algorithm._name(one) for one in algorithm.propose(0).drawn]
+    assert len(set(names)) == len(names) == 3
+
+
 def test_children_are_near_the_best():
     algorithm = make(known_share=0.0, form_share=0.0, change_share=1.0)
     measure(algorithm, algorithm.propose(0), worth=lambda one: 0.9 - 10 * abs(one.values["rate"] - 0.04))

@@ -36,6 +36,7 @@ from neural_optimizer_search.workers.process_workers import begin_worker
 
 TITLE = "does a search on your own model beat tuning, with as many gradient steps?"
 MANY_SEEDS = ("search", "optuna")  # the arms whose number of outer seeds is `seeds`
+MOST_SEEDS = 300  # an outer seed has three seeds for weights, which must not come near `FRESH_SEED`
 # Outer seed 0 of these models was used while the defaults of the search were chosen, so theirs begin with 1.
 SEEN = ("images", "resnet", "separable")
 
@@ -47,11 +48,13 @@ class Config:
     tasks: Sequence[str] = flag(EIGHT, "which own models", choices=OWN_TASKS, nargs="+", metavar="NAME")
     arms: Sequence[str] = flag(tuple(ARMS), "what finds an optimizer", choices=ARMS, nargs="+", metavar="ARM")
     trainings: Sequence[int] = flag(
-        (480,), "budgets, in trainings: gradient steps", parse=whole_number(60, 1_000_000), nargs="+"
+        (480,), "budgets, in trainings: gradient steps", parse=whole_number(100, 1_000_000), nargs="+"
     )
-    seeds: int = flag(5, "outer seeds of search and optuna", parse=whole_number(1, 1_000))
-    other_seeds: int = flag(3, "outer seeds of the other arms, at most --seeds", parse=whole_number(1, 1_000))
-    first_seed: int = flag(0, f"the first outer seed; one more for {', '.join(SEEN)}", parse=whole_number(0))
+    seeds: int = flag(5, "outer seeds of search and optuna", parse=whole_number(1, MOST_SEEDS))
+    other_seeds: int = flag(3, "outer seeds of the other arms, at most --seeds", parse=whole_number(1, MOST_SEEDS))
+    first_seed: int = flag(
+        0, f"the first outer seed; one more for {', '.join(SEEN)}", parse=whole_number(0, MOST_SEEDS)
+    )
     fresh_seeds: int = flag(20, "trainings of each winner", parse=whole_number(2, 1_000))
     workers: int = flag(1, "winners to find at once, each with one thread", parse=whole_number(1, 1_000))
     data_dir: Optional[str] = own_data_flag()

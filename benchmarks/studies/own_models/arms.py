@@ -33,6 +33,7 @@ def measure(piece: Piece, directory: pathlib.Path, fresh_seeds: int) -> Outcome:
       directory: The piece's own directory; a search that is stored there is resumed.
       fresh_seeds: Number of trainings.
     """
+    is_continued = (directory / "run").exists()
     directory.mkdir(parents=True, exist_ok=True)
     began, before = time.perf_counter(), _processor_seconds()
     with open(directory / "output.txt", "a") as output, contextlib.redirect_stdout(output):
@@ -41,7 +42,8 @@ def measure(piece: Piece, directory: pathlib.Path, fresh_seeds: int) -> Outcome:
     trained = train_winner(piece, winner, fresh_seeds)
     scores, metrics = [one.score for one in trained], [one.metric for one in trained]
     curve = np.mean([one.curve for one in trained], axis=0).tolist()
-    return Outcome(winner, scores, metrics, curve, round(seconds, 1), round(wall, 1))
+    times = (None, None) if is_continued else (round(seconds, 1), round(wall, 1))
+    return Outcome(winner, scores, metrics, curve, *times)
 
 
 def train_winner(piece: Piece, winner: Winner, fresh_seeds: int) -> list[Trained]:

@@ -1,7 +1,7 @@
 """The pieces to measure, each one arm on one task with one budget and one outer seed, and their results."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Optional
 
 
 class Piece(NamedTuple):
@@ -47,19 +47,20 @@ class Outcome(NamedTuple):
 
     Attributes:
       winner: The `Winner`.
-      scores: Score at the end of each training, higher is better; 0 for one that diverged.
-      metrics: The task's own metric at the end of each; None for one that diverged.
+      scores: Score of each training, the mean of the last third of its validations, higher is better; 0 for one that
+        diverged.
+      metrics: The task's own metric, likewise; None for one that diverged.
       curve: Mean scores at the validations.
-      seconds: Processor time of finding the winner, in seconds.
-      wall: Elapsed time of finding the winner, in seconds.
+      seconds: Processor time of finding the winner, in seconds; None if it was stopped and continued in between.
+      wall: Elapsed time of finding the winner, likewise.
     """
 
     winner: Winner
     scores: Sequence[float]
     metrics: Sequence[Any]
     curve: Sequence[float]
-    seconds: float
-    wall: float
+    seconds: Optional[float]
+    wall: Optional[float]
 
 
 def read_outcome(kept: dict[str, Any]) -> Outcome:

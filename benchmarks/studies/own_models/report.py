@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.studies.common.bootstrap import mean_interval
 from benchmarks.studies.own_models.pieces import Outcome, Piece
 from benchmarks.studies.own_models.statistics import bootstrap_tasks, find_improvement, find_step_ratio
 from benchmarks.studies.own_tasks import HELD_OUT
@@ -22,7 +21,7 @@ class Comparison(NamedTuple):
 
     Attributes:
       probability: Probability that a training with the search's winner ends better, the mean over splits.
-      low, high: Its 95 % interval over splits.
+      low, high: The lowest and the highest of a split; there are too few splits for an interval.
       difference: How much higher the score of the search's winner is, the mean over splits.
       time: How many times the processor time of the arm the search took, the geometric mean over splits.
       splits: Number of splits that both have.
@@ -45,9 +44,14 @@ def compare(outcomes: Outcomes, task: str, arm: str, trainings: int) -> Comparis
         return Comparison(*[math.nan] * 5, splits=0)
     chances = [find_improvement(own.scores, other.scores) for own, other in both]
     difference = float(np.mean([np.mean(own.scores) - np.mean(other.scores) for own, other in both]))
-    time = geometric_mean([own.seconds / other.seconds for own, other in both])
-    interval = map(float, mean_interval(chances, np.random.default_rng(0)))
-    return Comparison(*interval, difference, time, len(both))
+    measured = [(own.seconds, other.seconds) for own, other in both if own.seconds and other.seconds]
+    time = geometric_mean([own / other for own, other in measured])
+    return Comparison(*mean_and_range(chances), difference, time, len(both))
+
+
+def mean_and_range(values: Sequence[float]) -> tuple[float, float, float]:
+    """The mean, the lowest and the highest value."""
+    return float(np.mean(values)), float(min(values)), float(max(values))
 
 
 def judge(chances: Mapping[str, float]) -> tuple[list[str], list[str], list[str]]:
@@ -68,10 +72,10 @@ def summarize(outcomes: Outcomes, trainings: int) -> dict[str, Any]:
     arms = _order(piece.arm for piece in outcomes if piece.trainings == trainings)
     figures: dict[str, Any] = {}
     print(
-        f"\n{trainings} trainings: score on test data at the end (95 % interval over splits); the probability that a"
+        f"\n{trainings} trainings: score on test data at the end (range over splits); the probability that a training"
     )
-    print("training with the search's winner ends better; times as many steps as AdamW needs; minutes of processor")
-    print("time, and minutes that it took beside what else ran")
+    print("with the search's winner ends better (range over splits); times as many steps as AdamW needs; minutes of")
+    print("processor time, and minutes that it took beside what else ran")
     for task in tasks:
         print(f"\n{task}{' (held out)' if task in HELD_OUT else ''}")
         titles = f"{'splits':>7s}{'score':>28s}{'P(search better)':>26s}{'steps':>8s}{'minutes':>9s}{'took':>7s}"
@@ -88,17 +92,20 @@ def _describe(outcomes, task, arm, trainings) -> dict[str, Any]:
     if not found:
         return {}
     means = [float(np.mean(one.scores)) for one in found]
-    row = dict(scores=means, mean=tuple(map(float, mean_interval(means, np.random.default_rng(0)))))
+    row = dict(scores=means, mean=mean_and_range(means))
     row |= dict(diverged=sum(metric is None for one in found for metric in one.metrics))
-    row |= dict(
-        zip(("minutes", "took"), np.mean([(one.seconds / 60, one.wall / 60) for one in found], axis=0).tolist())
-    )
+    row |= dict(minutes=_mean_minutes(one.seconds for one in found), took=_mean_minutes(one.wall for one in found))
     row |= dict(winners=[one.winner for one in found])
     if arm != SEARCH:
         row |= dict(improvement=compare(outcomes, task, arm, trainings)._asdict())
     if ratios := _find_ratios(outcomes, task, arm, trainings):
         row |= dict(step_ratio=geometric_mean(ratios))
     return row
+
+
+def _mean_minutes(seconds):
+    known = [value for value in seconds if value is not None]
+    return float(np.mean(known)) / 60 if known else math.nan
 
 
 def _find_ratios(outcomes, task, arm, trainings):
@@ -132,15 +139,16 @@ def find_gains(outcomes: Outcomes, trainings: int) -> dict[str, dict[str, list[f
     """Arm -> task -> for each split, the share of tuned AdamW's error that the arm removes.
 
     This is (s - a) / (1 - a), for the mean scores s of the arm and a of tuned AdamW on the same split; splits without
-    AdamW are left out.
+    AdamW, or where it leaves no error, are left out.
     """
     gains: dict[str, dict[str, list[float]]] = {}
     for piece, outcome in outcomes.items():
         adamw = outcomes.get(piece._replace(arm=REFERENCE))
         if piece.trainings == trainings and adamw and piece.arm != REFERENCE:
             reference = float(np.mean(adamw.scores))
-            gain = (float(np.mean(outcome.scores)) - reference) / (1.0 - reference)
-            gains.setdefault(piece.arm, {}).setdefault(piece.task, []).append(gain)
+            if reference < 1.0:
+                gain = (float(np.mean(outcome.scores)) - reference) / (1.0 - reference)
+                gains.setdefault(piece.arm, {}).setdefault(piece.task, []).append(gain)
     return gains
 
 
@@ -173,15 +181,16 @@ def summarize_budgets(outcomes: Outcomes, task: str) -> dict[str, Any]:
     """Prints the scores of each arm on a task by budget; returns them and the budget from which the search pays."""
     budgets = sorted({piece.trainings for piece in outcomes if piece.task == task})
     arms = _order(piece.arm for piece in outcomes if piece.task == task)
-    means = {
-        arm: {
-            budget: float(np.mean([np.mean(outcomes[piece].scores) for piece in pieces]))
-            for budget in budgets
-            if (pieces := _pick(outcomes, task, arm, budget))
-        }
-        for arm in arms
-    }
-    print(f"\n{task}: score on test data by budget, in trainings")
+    means: dict[str, dict[int, float]] = {arm: {} for arm in arms}
+    for budget in budgets:
+        own = {arm: _pick(outcomes, task, arm, budget) for arm in arms}
+        # The level of the scores differs between splits, so they are those that all arms with this budget have.
+        shared = set.intersection(*({piece.seed for piece in pieces} for pieces in own.values() if pieces))
+        for arm, pieces in own.items():
+            scores = [np.mean(outcomes[piece].scores) for piece in pieces if piece.seed in shared]
+            if scores:
+                means[arm][budget] = float(np.mean(scores))
+    print(f"\n{task}: score on test data by budget, in trainings, on the splits that all have")
     print(f"{'':10s}" + "".join(f"{budget:>10,d}" for budget in budgets))
     for arm, by_budget in means.items():
         print(f"{arm:10s}" + "".join(f"{by_budget.get(budget, math.nan):10.4f}" for budget in budgets))

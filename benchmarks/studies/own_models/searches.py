@@ -62,6 +62,8 @@ def _choose_start(task, directory):
 def _choose_winner(ranking: Ranking, steps: int, tried: int) -> Winner:
     """The best rule by the seeds of the search and the fresh ones together, known optimizers included."""
     compared = [one for one in (*ranking.known, *ranking.found) if one.fresh is not None]
+    if not compared:
+        raise ValueError("The search trained no rule to its end; a larger budget may help.")
     score, best = max(((_mean(one), one) for one in compared), key=lambda pair: pair[0])
     e = best.evaluation
     assert e.learning_rate is not None

@@ -25,9 +25,10 @@ def find_improvement(own: Sequence[float], other: Sequence[float]) -> float:
 
 
 def find_step_ratio(own: Sequence[float], other: Sequence[float]) -> float:
-    """The ratio of the steps of the other to those of `own`, up to the lower of their last values.
+    """The ratio of the steps in which the other first reaches a level to those of `own`.
 
-    The curves are interpolated linearly between validations, from 0 at the start.
+    The level is the lower of their last values. The curves are interpolated linearly between validations, from 0 at
+    the start.
 
     Args:
       own, other: Scores at equally spaced validations, the last ones at the end of the training.
@@ -37,17 +38,16 @@ def find_step_ratio(own: Sequence[float], other: Sequence[float]) -> float:
       >>> find_step_ratio([0.5, 0.6], [0.25, 0.5]), find_step_ratio([0.25, 0.5], [0.5, 0.6])
       (2.0, 0.5)
     """
-    if own[-1] >= other[-1]:
-        return len(other) / _find_step(own, other[-1])
-    return _find_step(other, own[-1]) / len(own)
+    level = min(own[-1], other[-1])
+    return _find_step(other, level) / _find_step(own, level)
 
 
 def _find_step(curve, level):
     """The point at which a curve first reaches a level, in validations."""
+    if level <= 0.0:  # one of the curves never rose
+        return 1.0 if curve[-1] > 0.0 else float(len(curve))
     values = [0.0, *curve]
     after = next(i for i, value in enumerate(values) if value >= level)
-    if after == 0:
-        return 1.0  # the curve never rose
     before = values[after - 1]
     return after - 1 + (level - before) / (values[after] - before)
 
@@ -59,6 +59,8 @@ def interquartile_mean(values: Any) -> float:
 
 def bootstrap_tasks(scores: Mapping[str, Sequence[float]], rng: np.random.Generator) -> tuple[float, float, float]:
     """The interquartile mean over tasks and runs, and its 95 % interval by resampling the runs within each task.
+
+    With few runs per task the interval is too narrow; with three, by about a fifth.
 
     Args:
       scores: Task -> a score for each run.

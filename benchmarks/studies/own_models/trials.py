@@ -43,11 +43,6 @@ class Trials:
         kept = FINALISTS * self._per_finalist * self.objective.steps
         return self.steps + self.objective.steps <= self.total - kept
 
-    @property
-    def tried(self) -> int:
-        """The number of settings that were trained to their end."""
-        return len(self._tried)
-
     def train(self, setting: Setting, begun: int = 0) -> Iterator[Progress]:
         """Trains with the first seed, validation by validation; whole trainings are recorded.
 
@@ -65,6 +60,8 @@ class Trials:
 
     def choose_winner(self, tried: int) -> Winner:
         """The best setting, by more seeds, of those that are best with one seed; `tried` is for the `Winner`."""
+        if not self._tried:
+            raise ValueError("No setting was trained to its end; a larger budget may help.")
         best = sorted(self._tried, key=lambda pair: -pair[0])[:FINALISTS]
         seeds = [FIRST_SEED + self._seed + number for number in range(self._per_finalist)]
         self.objective.prepare(seeds)

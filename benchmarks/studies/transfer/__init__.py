@@ -158,10 +158,11 @@ def _try(name, setting, contender, found, config):
         }
         compare(final, list(best.values()), options, metric, records, measure)
     rule = find_choice(records, mine, metric)
-    compared = {one: describe(metric, rule, find_choice(records, text, metric)) for one, text in best.items()}
+    tuned = {one: find_choice(records, text, metric) for one, text in best.items()}
+    key = _choose_key([rule, *tuned.values()])
+    compared = {one: describe(metric, key, rule, choice) for one, choice in tuned.items()}
     for one, texts in tried.items():
         compared[one]["trials"] = sum(len(find_choice(records, text, metric).tuned) for text in texts)
-    key = _choose_key([rule])
     return dict(metric=metric.name.replace("validation", key), rule=_read_values(rule, key), **compared)
 
 
@@ -171,9 +172,8 @@ def _list_contenders(forms):
     return {str(one): one for one in made}
 
 
-def describe(metric: Metric, rule: Choice, tuned: Choice) -> dict[str, Any]:
+def describe(metric: Metric, key: str, rule: Choice, tuned: Choice) -> dict[str, Any]:
     """The final trainings of a tuned optimizer, and the probability that one of the rule ends better."""
-    key = _choose_key([rule, tuned])
     own, other = ([merit(record, metric, key) for record in choice.final] for choice in (rule, tuned))
     return dict(
         values=_read_values(tuned, key),
