@@ -108,10 +108,6 @@ TABLES = (DIRECTIONS, NORMALIZATIONS, NOISES, AGREEMENTS, SCALES, ADDITIONS)
 class ComposedSpace(Space):
     """Strings of six tokens: direction, normalization, noise, agreement, scale, addition. Every string is legal.
 
-    Args:
-      name: The name under which a run records it.
-      rules: Further directions: rules that may be normalized, thinned out and so on as a whole.
-
     Example:
       >>> from neural_optimizer_search import parse_formula
       >>> from neural_optimizer_search.dsl.composed import ComposedSpace
@@ -123,7 +119,6 @@ class ComposedSpace(Space):
     """
 
     name: str = COMPOSED
-    rules: tuple[Rule, ...] = ()
 
     @property
     def title(self) -> str:
@@ -133,11 +128,11 @@ class ComposedSpace(Space):
     @property
     def sizes(self) -> tuple[int, ...]:
         """The number of rows of each table."""
-        return tuple(map(len, _read_tables(self.rules)))
+        return tuple(map(len, TABLES))
 
     @property
     def size(self) -> int:
-        """The exact number of strings; no two of them spell the same rule, unless `rules` do."""
+        """The exact number of strings; no two of them spell the same rule."""
         return math.prod(self.sizes)
 
     def legal_tokens(self, prefixes: np.ndarray) -> np.ndarray:
@@ -153,7 +148,7 @@ class ComposedSpace(Space):
                 f"Argument `tokens` must hold {self.length} ids, below {self.sizes} each. Received: {tokens!r:.200}."
             )
         whole, changes = _X, {}
-        for row in (rows[token] for rows, token in zip(_read_tables(self.rules), tokens)):
+        for row in (rows[token] for rows, token in zip(_read_tables(), tokens)):
             whole = _replace(row.expression, {_X: whole})
             changes.update(row.constants.changes())
         return Rule.from_expression(ex.simplify(_replace(whole, _WORDS)), Constants.from_changes(changes))
@@ -167,20 +162,16 @@ class ComposedSpace(Space):
 
     def embed(self, rule: Rule) -> Optional[tuple[int, ...]]:
         """The string that is equivalent to any given rule; None if there is none."""
-        return _find_string(self, rule)
+        return _find_string(rule)
 
     def embed_form(self, rule: Rule) -> Optional[tuple[int, ...]]:
         """Like `embed`, but ignores constants that words share if no string is equivalent otherwise."""
-        return _find_string(self, rule) or _find_string(self, rule, with_constants=False)
-
-    def with_rules(self, rules: Iterable[Rule]) -> "ComposedSpace":
-        """A space with further directions; see `rules`."""
-        return dataclasses.replace(self, rules=(*self.rules, *rules))
+        return _find_string(rule) or _find_string(rule, with_constants=False)
 
 
 @functools.lru_cache(4096)  # a search looks up its best rules again and again
-def _find_string(space, rule, with_constants=True):
-    whole = _spell_out(rule)
+def _find_string(rule, with_constants=True):
+    space, whole = ComposedSpace(), _spell_out(rule)
     meaning = ex.canonical(whole)
 
     def means_the_same(tokens):
@@ -188,7 +179,7 @@ def _find_string(space, rule, with_constants=True):
         is_alike = rule.constants == other.constants or not with_constants
         return is_alike and ex.canonical(_spell_out(other)) == meaning
 
-    return next(filter(means_the_same, _take_apart(whole, _read_tables(space.rules))), None)
+    return next(filter(means_the_same, _take_apart(whole, len(TABLES) - 1)), None)
 
 
 # -- Forms as trees ------------------------------------------------------------------------------------
@@ -225,27 +216,21 @@ def _spell_out(rule):
     return _replace(ex.simplify(rule.expression()), _FORMS)
 
 
-@functools.lru_cache(16)
-def _read_tables(rules: tuple[Rule, ...] = ()) -> tuple[tuple[_Row, ...], ...]:
-    """The rows of each table; `rules` are further directions."""
-
+@functools.cache
+def _read_tables() -> tuple[tuple[_Row, ...], ...]:
     def read(part):
-        return read_rule(parse_formula(re.sub(r"\bx\b", _X.name, part.formula)))
-
-    def read_rule(rule):
+        rule = parse_formula(re.sub(r"\bx\b", _X.name, part.formula))
         return _Row(_spell_out(rule), rule.constants)
 
-    directions, *others = (tuple(map(read, table)) for table in TABLES)
-    return (*directions, *map(read_rule, rules)), *others
+    return tuple(tuple(map(read, table)) for table in TABLES)
 
 
-def _take_apart(whole: ex.Expression, tables: tuple[tuple[_Row, ...], ...]) -> Iterator[tuple[int, ...]]:
-    """Yields the tokens that may spell an expression with the rows of these tables."""
-    *inner_tables, last = tables
-    for token, row in enumerate(last):
-        if inner_tables:
+def _take_apart(whole: ex.Expression, last: int) -> Iterator[tuple[int, ...]]:
+    """Yields the tokens, for the tables up to number `last`, that may spell an expression."""
+    for token, row in enumerate(_read_tables()[last]):
+        if last:
             for inner in _match(row.expression, whole):
-                yield from ((*tokens, token) for tokens in _take_apart(inner, tuple(inner_tables)))
+                yield from ((*tokens, token) for tokens in _take_apart(inner, last - 1))
         elif ex.canonical(row.expression) == ex.canonical(whole):
             yield (token,)
 

@@ -76,10 +76,6 @@ class Space(abc.ABC):
         """Like `embed`, but for a rule whose constants may differ from the space's, if the space has constants."""
         return self.embed(rule)
 
-    def with_rules(self, rules: Iterable[Rule]) -> "Space":
-        """A space that also has strings for these rules and for variations of them, or this one if that cannot be."""
-        return self
-
     def is_legal(self, tokens: Iterable[int]) -> bool:
         """Whether tokens obey sizes and constraints."""
         tokens = np.asarray(tokens)

@@ -73,20 +73,32 @@ class Parents:
         share = math.ceil(self._config.parent_share * self._trials.total())
         self.best = self._tried[: min(max(self._count, share), max(self._count, self._config.most_parents))]
 
-    def choose(self, rng: np.random.Generator) -> Individual:
+    def choose(self, rng: np.random.Generator, in_space: bool = False) -> Optional[Individual]:
         """Draws a parent: first a form, by the share of its trials that are parents, and then one of these.
+
+        Args:
+          rng: Generator of the draw.
+          in_space: Whether only forms that the space has count; then, their best trials take the parents' place.
+
+        Returns:
+          The parent; None if there is none.
 
         Thompson sampling: the form with the highest draw from Beta(1 + its parents, 1 + its other trials). So a form
         that was tried seldom still has a chance, and one with many parents because of many trials has no advantage.
 
         Source: Chapelle and Li (2011), "An Empirical Evaluation of Thompson Sampling", Algorithm 2.
         """
-        parents = collections.Counter(one.individual.form for one in self.best)
+        best = self.best
+        if in_space:
+            best = [one for one in self._tried if one.individual.string is not None][: len(best)]
+        if not best:
+            return None
+        parents = collections.Counter(one.individual.form for one in best)
         # A known optimizer's measurement before the search may be a parent, and is no trial.
         others = {form: max(0, self._trials[form] - count) for form, count in parents.items()}
         drawn = {form: rng.beta(1 + count, 1 + others[form]) for form, count in parents.items()}
         chosen = max(drawn, key=lambda form: drawn[form])
-        own = [one.individual for one in self.best if one.individual.form == chosen]
+        own = [one.individual for one in best if one.individual.form == chosen]
         chances = np.arange(len(own), 0, -1.0)
         return own[rng.choice(len(own), p=chances / chances.sum())]
 

@@ -126,9 +126,8 @@ def _announce(config, out, start, screen, executor):
         flush=True,
     )
     if start:
-        tries_settings = find_algorithm(config.algorithm).tries_settings
-        tunes = tries_settings or bool(config.tuning.share)
-        print(describe_start(start, space, screen, tunes, tries_settings), flush=True)
+        tunes = find_algorithm(config.algorithm).tries_settings or bool(config.tuning.share)
+        print(describe_start(start, space, screen, tunes), flush=True)
         if config.start is None:
             default = " ".join(map(quote, config.starts_with))
             print(f"That is --start {default}, the default for a task of your own. For none: --start none")

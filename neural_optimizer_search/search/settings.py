@@ -33,6 +33,7 @@ from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.trials.setting import set_constants
 from neural_optimizer_search.trials.tunables import Scale, Tunable, find_own_values, find_tunables, round_off
 
+TRAINING = ("rate", "schedule", "warm-up", "weight decay")  # the tunables that all forms have
 TRIES = 10  # attempts at a child that was not tried yet
 
 
@@ -60,10 +61,8 @@ class Settings(Algorithm):
         sizes: BatchSizes = OWN,
     ):
         self._sizes = sizes
+        self._space, self._protocol, self._config, self._seed = space, protocol, config, seed
         rules = [one.rule for one in start]
-        # A rule that the space lacks becomes a part of it, so that it can be varied as a whole.
-        self._space = space.with_rules(rule for rule in rules if space.embed_form(rule) is None)
-        self._protocol, self._config, self._seed = protocol, config, seed
         self._effects, tasks = SeedEffects(len(protocol.seeds)), len(name_tasks(known))
         self._parents = {  # by whether they are known optimizers
             False: Parents(config, config.parents, tasks, self._effects),
@@ -174,10 +173,17 @@ class Settings(Algorithm):
         return self._make(rule, self._space.embed_form(rule), values)
 
     def _scatter(self, rule, rng):
-        """A rule with changed constants, at a random rate."""
-        one = self._begin(rule)
-        values = self._change_values(find_tunables(rule, self._protocol), one.values, self._config.largest_step, rng)
-        return one._replace(values=dict(values, rate=round_off(math.exp(rng.uniform(*np.log(self._config.rates))))))
+        """A rule with changed constants; at a random rate, or with a rate and schedule near those of a parent.
+
+        Updates whose root mean square is 1 need similar rates, whatever their form.
+        """
+        one, tunables, step = self._begin(rule), find_tunables(rule, self._protocol), self._config.largest_step
+        parent = self._parents[False].choose(rng)
+        if parent is not None and rng.random() < 0.5:
+            near = {**one.values, **{name: parent.values[name] for name in TRAINING}}
+            return one._replace(values=self._change_values(tunables, near, step * 10 ** -rng.random(), rng))
+        rate = round_off(math.exp(rng.uniform(*np.log(self._config.rates))))
+        return one._replace(values={**self._change_values(tunables, one.values, step, rng), "rate": rate})
 
     def _place(self, rule, rate, schedule, weight_decay):
         """A rule with the setting with which it was trained."""
@@ -216,8 +222,12 @@ class Settings(Algorithm):
         parents = next((one for one in (wanted, found, stock) if one.best), None)
         if parents is None:
             return self._draw(rng)
-        form, string, values, known, _ = parents.choose(rng)
-        if string is not None and not known and rng.random() < self._config.form_share:
+        is_other = parents is found and rng.random() < self._config.form_share
+        parent = parents.choose(rng, in_space=is_other)
+        if parent is None:
+            return self._draw(rng)
+        form, string, values, *_ = parent
+        if is_other:
             string = self._vary_string(string, rng)
             form = self._space.decode(string)
         tunables = find_tunables(form, self._protocol)

@@ -52,9 +52,7 @@ def count_batches(rules: Sequence[Rule]) -> int:
     return -(-len(rules) // BATCH)
 
 
-def describe_start(
-    starts: Sequence[Start], space: Space, screen: Callable[[Rule], Screening], tunes: bool, includes: bool = False
-) -> str:
+def describe_start(starts: Sequence[Start], space: Space, screen: Callable[[Rule], Screening], tunes: bool) -> str:
     """Describes in lines what a search starts from, which of these rules its screen stops, and why.
 
     Args:
@@ -62,12 +60,11 @@ def describe_start(
       space: The `Space` that is searched.
       screen: The screen, which decides which rules are trained.
       tunes: Whether the search tunes constants.
-      includes: Whether it adds rules to its space: see `Space.with_rules`.
     """
     rules = [one.rule for one in starts]
     reasons = {rule.formula(): screening.reason for rule in rules if (screening := screen(rule)).rule is None}
     tuned = sum(one.tuned is not None for one in starts)
-    lines = [_describe_foreign(rules, space, includes), _describe_tuned(tuned, tunes), _describe_screened(reasons)]
+    lines = [_describe_foreign(rules, space), _describe_tuned(tuned, tunes), _describe_screened(reasons)]
     return "\n".join(filter(None, lines))
 
 
@@ -75,14 +72,13 @@ def _count(number):
     return f"{number} rule{'' if number == 1 else 's'}"
 
 
-def _describe_foreign(rules, space, includes):
-    foreign = [rule for rule in rules if space.embed_form(rule) is None]
+def _describe_foreign(rules, space):
+    foreign = sum(space.embed_form(rule) is None for rule in rules)
     if not foreign:
         return f"Starts from {_count(len(rules))}."
-    is_varied = includes and space.with_rules(foreign) != space
     return (
-        f"Starts from {_count(len(rules))}, {len(foreign)} of them outside the space {space.title}: "
-        f"measured, {'and varied as a whole' if is_varied else 'but their forms are not varied'}."
+        f"Starts from {_count(len(rules))}, {foreign} of them outside the space {space.title}: "
+        "measured, but their forms are not varied."
     )
 
 

@@ -100,16 +100,3 @@ def test_a_rule_is_kept_as_any_other():
         rule = SPACE.decode(string)
         again = Rule.from_json(rule.to_json())
         assert again == rule and parse_formula(rule.formula()).canonical() == rule.canonical()
-
-
-def test_a_rule_outside_the_space_becomes_a_direction():
-    outside = parse_formula("sqrt(|m|) * sign(g) + 0.5 * v, beta_1=0.7")
-    space = ComposedSpace().with_rules([outside])
-    assert ComposedSpace().embed(outside) is None and space != ComposedSpace()
-    tokens = space.embed(outside)
-    assert tokens == (len(TABLES[0]), 0, 0, 0, 0, 0) and space.decode(tokens) == outside
-    varied = space.decode([*tokens[:3], 4, 0, 0])
-    assert varied.formula() == "cautious(sqrt(|m|) * sign(g) + 0.5 * v), beta_1=0.7"
-    assert space.embed(varied) == (*tokens[:3], 4, 0, 0)
-    assert space.embed(parse_formula("Adam")) == ComposedSpace().embed(parse_formula("Adam"))
-    assert space.size == ComposedSpace().size // len(TABLES[0]) * (len(TABLES[0]) + 1)

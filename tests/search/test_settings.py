@@ -190,15 +190,18 @@ def test_children_are_new():
     assert not algorithm._learned.intersection(names)
 
 
-def test_a_start_outside_the_space_is_varied_as_a_whole():
+@pytest.mark.parametrize("more", [(), (Start(ROOT),)])
+def test_forms_vary_although_the_best_one_is_outside_the_space(more):
     outside = parse_formula("0.3 * sign(g) + 0.7 * sqrt(|m|)")
     assert SPACE.embed_form(outside) is None
-    algorithm = make(Start(outside), known_share=0.0, form_share=0.5, draws=0)
+    algorithm = make(Start(outside), *more, known_share=0.0, form_share=0.5, draws=0, parents=1)
     measure(algorithm, algorithm.propose(0), worth=lambda one: 0.9 if one.form == outside else 0.1)
+    assert {one.form for one in parents(algorithm)} == {outside}
     children = [one for number in range(1, 40) for one in algorithm.propose(number).drawn]
-    other = [one.form.formula() for one in children if one.form != outside]
-    assert 0.3 < len(other) / len(children) < 0.7
-    assert sum("sqrt(|m|)" in formula for formula in other) > len(other) / 2
+    other = [one for one in children if one.form != outside]
+    assert 0.3 < len(other) / len(children) < 0.7 and all(one.string for one in other)
+    near = [sum(a != b for a, b in zip(one.string, SPACE.embed_form(ROOT))) for one in other]
+    assert not more or np.median(near) == 1
 
 
 def test_a_tuned_start_becomes_a_parent_as_soon_as_its_scale_is_known():

@@ -7,7 +7,6 @@ import pytest
 from tiny_searches import TINY, found
 
 from neural_optimizer_search import parse_formula, search_space
-from neural_optimizer_search.dsl.composed import ComposedSpace
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.recorded_flags import complete
 from neural_optimizer_search.records.ledger import Ledger
@@ -70,9 +69,6 @@ def test_what_is_said_of_the_rules():
     assert describe_start(starts[3:4], SPACE, screen, 0.0) == "Starts from 1 rule."
     assert describe_start(starts, SPACE, pass_every_rule, 0.4) == (
         f"Starts from 6 rules, 2 of them outside the space {SPACE.title}: measured, but their forms are not varied."
-    )
-    assert describe_start(starts, ComposedSpace(), pass_every_rule, True, includes=True).endswith(
-        "outside the space composed forms: measured, and varied as a whole."
     )
     stopped = [Start(parse_formula(text)) for text in ("g^2", "g - g", "w", "eps")]
     last = describe_start([starts[3], *stopped], SPACE, screen, 0.4).splitlines()[-5:]
