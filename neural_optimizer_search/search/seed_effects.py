@@ -8,8 +8,9 @@ import numpy as np
 class SeedEffects:
     """How much higher the rewards with each seed are than the mean over all seeds.
 
-    They are estimated from trainings that did not depend on the reward with any seed. Of others, those with a high
-    reward by chance would make the first seed look kind.
+    They are estimated from settings that were trained whatever their reward with any seed: of others, those with a
+    high reward by chance would make the first seed look kind. The estimate is a median, because the rewards of bad
+    settings vary much more.
 
     Args:
       seeds: Number of seeds.
@@ -24,14 +25,17 @@ class SeedEffects:
             self._effects = np.vstack([self._effects, np.subtract(rewards, np.mean(rewards))])
 
     @property
-    def _mean(self):
-        return self._effects.mean(axis=0) if len(self._effects) else np.zeros(self._effects.shape[1])
+    def _typical(self):
+        if not len(self._effects):
+            return np.zeros(self._effects.shape[1])
+        median = np.median(self._effects, axis=0)
+        return median - median.mean()
 
     def correct(self, rewards: Sequence[float]) -> float:
         """The mean of rewards with the first seeds, as it would be over all seeds."""
-        return float(np.mean(np.subtract(rewards, self._mean[: len(rewards)])))
+        return float(np.mean(np.subtract(rewards, self._typical[: len(rewards)])))
 
     def find_needed(self, reward: float) -> list[float]:
         """The means over the first 1, 2, ... seeds, all but the last, that correspond to a mean over all seeds."""
-        counts = np.arange(1, len(self._mean))
-        return (reward + np.cumsum(self._mean)[:-1] / counts).tolist()
+        counts = np.arange(1, len(self._typical))
+        return (reward + np.cumsum(self._typical)[:-1] / counts).tolist()

@@ -74,10 +74,7 @@ class Settings(Algorithm):
         self._scales: dict[str, float] = {}  # the root mean square of a form's updates, as seen in trials
         self._unscaled: list[tuple[Individual, Evaluation]] = []  # trials of forms whose scale is not known yet
         self._learned: set[str] = set()  # the names of all trials
-        whole = [e for e in known if e.status == "ok"]
-        for e in whole:
-            self._effects.add(e.rewards)
-        best = sorted(whole, key=lambda e: -e.reward)[: config.known_parents + 1]
+        best = sorted((e for e in known if e.status == "ok"), key=lambda e: -e.reward)[: config.known_parents + 1]
         first = [
             *(self._begin(rule) for rule in [*rules, *(e.rule for e in best)]),
             *(self._place(one.rule, *one.tuned)._replace(centred=False) for one in start if one.tuned),
