@@ -170,17 +170,19 @@ class Settings(Algorithm):
         return self._make(rule, self._space.embed_form(rule), values)
 
     def _scatter(self, rule, rng):
-        """A rule with changed constants; at a random rate, or with a rate and schedule near those of a parent.
+        """A rule with changed constants, and a rate and schedule near those of a parent; at a random rate if none.
 
         Updates whose root mean square is 1 need similar rates, whatever their form.
         """
-        one, tunables, step = self._begin(rule), find_tunables(rule, self._protocol), self._config.largest_step
-        parent = self._parents[False].choose(rng)
-        if parent is not None and rng.random() < 0.5:
-            near = {**one.values, **{name: parent.values[name] for name in TRAINING}}
-            return one._replace(values=self._change_values(tunables, near, step * 10 ** -rng.random(), rng))
-        rate = round_off(math.exp(rng.uniform(*np.log(self._config.rates))))
-        return one._replace(values={**self._change_values(tunables, one.values, step, rng), "rate": rate})
+        one, tunables = self._begin(rule), find_tunables(rule, self._protocol)
+        values = self._change_values(tunables, one.values, self._config.largest_step, rng)
+        if parent := self._parents[False].choose(rng):
+            near = {name: parent.values[name] for name in TRAINING}
+            changed = self._change_values(tunables, near, self._draw_step(rng), rng)
+            values |= {name: changed[name] for name in TRAINING}
+        else:
+            values["rate"] = round_off(math.exp(rng.uniform(*np.log(self._config.rates))))
+        return one._replace(values=values)
 
     def _place(self, rule, rate, schedule, weight_decay):
         """A rule with the setting with which it was trained."""
@@ -232,8 +234,10 @@ class Settings(Algorithm):
             modelled = self._model.suggest(form, tunables, int(rng.integers(2**31)))
             if modelled:
                 return self._make(form, string, modelled)
-        step = self._config.largest_step * 10 ** -rng.random()
-        return self._make(form, string, self._change_values(tunables, values, step, rng))
+        return self._make(form, string, self._change_values(tunables, values, self._draw_step(rng), rng))
+
+    def _draw_step(self, rng):
+        return self._config.largest_step * 10 ** -rng.random()
 
     def _vary_string(self, string, rng):
         others = [one.individual.string for one in self._parents[False].best]

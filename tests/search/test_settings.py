@@ -78,10 +78,22 @@ def test_forms_are_tried_with_other_constants_next():
 
 def test_children_come_between_what_starts_are_tried_with():
     """So that a small budget has some; when all starts were tried there are children alone."""
-    algorithm = make(draws=8, batch_size=4, known_share=0.0, form_share=0.0, model_share=0.0, change_share=0.0)
+    algorithm = make(draws=8, batch_size=4, known_share=0.0, form_share=1.0)
     measure(algorithm, algorithm.propose(0), worth=lambda one: 0.9)
-    is_child = [{one.values["rate"] for one in algorithm.propose(n).drawn} == {0.04} for n in range(1, 6)]
-    assert is_child == [False, True, False, True, True]
+    is_draw = [{one.form for one in algorithm.propose(n).drawn} == {ROOT} for n in range(1, 6)]
+    assert is_draw == [True, False, True, False, False]
+
+
+def test_a_start_is_tried_with_the_rate_and_schedule_of_what_is_best():
+    other = parse_formula("sign(m)")
+    setting = 0.02, "cosine, warm-up 0.3", 0.5
+    algorithm = make(Start(ROOT, setting), Start(other), draws=30, batch_size=10)
+    measure(algorithm, algorithm.propose(0), scale=1.0, worth=lambda one: 0.3 if one.centred else 0.9)
+    drawn = [one for n in (1, 3, 5) for one in algorithm.propose(n).drawn if one.form == other]
+    rates = [one.values["rate"] for one in drawn]
+    assert (
+        0.01 < np.median(rates) < 0.04 and sum(one.values["schedule"] == "cosine" for one in drawn) > len(drawn) / 3
+    )
 
 
 def test_better_starts_are_tried_with_more_constants():
