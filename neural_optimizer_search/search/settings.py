@@ -9,6 +9,7 @@ On several tasks, a trial has one setting for all of them, and one training per 
 promising on the first tasks are not trained on the others.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -34,7 +35,7 @@ from neural_optimizer_search.trials.setting import set_constants
 from neural_optimizer_search.trials.tunables import Scale, Tunable, find_own_values, find_tunables, round_off
 
 TRAINING = ("rate", "schedule", "warm-up", "weight decay")  # the tunables that all forms have
-TRIES = 10  # attempts at a child that was not tried yet
+TRIES = 10  # attempts at a trial that is new
 
 
 class Settings(Algorithm):
@@ -90,9 +91,10 @@ class Settings(Algorithm):
         if number in self._first:
             individuals = self._first[number]
         elif number in self._draws:
-            individuals = [self._scatter(rule, rng) for rule in self._starts.choose(self._draws[number])]
+            rules = self._starts.choose(self._draws[number])
+            individuals = [self._find_new(functools.partial(self._scatter, rule, rng)) for rule in rules]
         else:
-            individuals = [self._vary_anew(rng) for _ in range(self._find_size(number))]
+            individuals = [self._find_new(functools.partial(self._vary, rng)) for _ in range(self._find_size(number))]
         rules = [set_constants(one.form, one.values) for one in individuals]
         return Proposal(rules, individuals, trials=[self._make_trial(one) for one in individuals])
 
@@ -176,13 +178,14 @@ class Settings(Algorithm):
         """
         one, tunables = self._begin(rule), find_tunables(rule, self._protocol)
         values = self._change_values(tunables, one.values, self._config.largest_step, rng)
-        if parent := self._parents[False].choose(rng):
-            near = {name: parent.values[name] for name in TRAINING}
-            changed = self._change_values(tunables, near, self._draw_step(rng), rng)
-            values |= {name: changed[name] for name in TRAINING}
-        else:
-            values["rate"] = round_off(math.exp(rng.uniform(*np.log(self._config.rates))))
-        return one._replace(values=values)
+        parent = self._parents[False].choose(rng)
+        if parent is None:
+            rate = round_off(math.exp(rng.uniform(*np.log(self._config.rates))))
+            return one._replace(values={**values, "rate": rate})
+        step = self._draw_step(rng)
+        near = self._change_values(tunables, parent.values, step, rng)
+        near["rate"] = _move(next(t for t in tunables if t.name == "rate"), parent.values["rate"], step, rng)
+        return one._replace(values={**values, **{name: near[name] for name in TRAINING}})
 
     def _place(self, rule, rate, schedule, weight_decay):
         """A rule with the setting with which it was trained."""
@@ -206,13 +209,13 @@ class Settings(Algorithm):
         """The name of its trial, which is the same for the same training."""
         return self._make_trial(individual).name(set_constants(individual.form, individual.values).canonical())
 
-    def _vary_anew(self, rng):
-        """A child of one of the best that was not tried yet; after many failed attempts, any."""
+    def _find_new(self, make):
+        """What `make` returns, made again if it was tried before; after many failed attempts, any."""
         for _ in range(TRIES):
-            child = self._vary(rng)
-            if self._name(child) not in self._learned:
+            made = make()
+            if self._name(made) not in self._learned:
                 break
-        return child
+        return made
 
     def _vary(self, rng):
         """A child of one of the best."""
@@ -256,11 +259,16 @@ class Settings(Algorithm):
 
     def _change(self, tunable: Tunable, value: Any, step: float, rng: np.random.Generator) -> Any:
         """The value of a child: its parent's, or one nearby; for a choice, rarely another one."""
-        scale, chance = tunable.scale, rng.random()
-        if isinstance(scale, Scale):
-            near = scale.move(tunable.write(value), step * rng.normal())
-            return tunable.read(near) if chance < self._config.change_share else value
-        return scale[rng.integers(len(scale))] if chance < self._config.change_share / 5 else value
+        chance = rng.random()
+        if isinstance(tunable.scale, Scale):
+            near = _move(tunable, value, step, rng)
+            return near if chance < self._config.change_share else value
+        return tunable.scale[rng.integers(len(tunable.scale))] if chance < self._config.change_share / 5 else value
+
+
+def _move(tunable, value, step, rng):
+    """A value nearby."""
+    return tunable.read(tunable.scale.move(tunable.write(value), step * rng.normal()))
 
 
 def _make(setting: SearchSetting) -> Settings:

@@ -18,9 +18,10 @@ class SettingsConfig:
       most_parents: Maximum number of trials that have children; at least `parents`.
       known_parents: Like `parents`, among known optimizers.
       known_share: Share of the trials that are children of known optimizers.
-      rates: The lowest and the highest rate at which a form is tried first, for updates whose root mean square is 1.
-      draws: Number of rounds of further trials of the start rules, with random constants and random rates in this
-        range, after one trial of each with its own constants at the middle rate; see `StartDraws`.
+      rates: The lowest and the highest rate at which a form is tried while there are no parents, for updates whose
+        root mean square is 1.
+      draws: Number of rounds of further trials of the start rules, with random constants and a rate and schedule near
+        those of a parent, after one trial of each with its own constants at the middle rate; see `StartDraws`.
       form_share: Share of the children that have another form. Of these, a share of `cross_share` takes parts of
         another parent's form, a tenth has a random form, and the others differ in one part.
       cross_share: See `form_share`.
@@ -44,7 +45,7 @@ class SettingsConfig:
     most_parents: int = 25
     known_parents: int = 2
     known_share: float = 0.15
-    rates: tuple[float, float] = (0.004, 0.4)
+    rates: tuple[float, float] = (0.002, 0.2)
     draws: int = 6
     form_share: float = 0.25
     cross_share: float = 0.3
