@@ -122,3 +122,9 @@ def skeleton(text):
     text = re.sub(r"\bN workers?\b", "N workers", text)
     lines = [re.sub(r" +", " ", line).strip() for line in text.strip().splitlines()]
     return [line for line, before in zip(lines, [None, *lines]) if line != before]
+
+
+def test_the_steps_of_fresh_seeds_are_those_of_the_sample():
+    page = (HOW_TO / "search.md").read_text()
+    whole, fresh = re.search(r"^([\d,]+) gradient steps: .* ([\d,]+) on fresh seeds\.$", page, re.MULTILINE).groups()
+    assert f"this took {fresh} of {whole} gradient steps" in page

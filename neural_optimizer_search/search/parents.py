@@ -102,21 +102,18 @@ class Parents:
         chances = np.arange(len(own), 0, -1.0)
         return own[rng.choice(len(own), p=chances / chances.sum())]
 
-    def find_least(self, seeds: int) -> tuple[float, ...]:
+    def find_least(self) -> tuple[float, ...]:
         """The rewards that a trial needs to continue.
 
-        Args:
-          seeds: Number of seeds.
-
-        Returns:
-          A quantile at each look. On a single task, then the means over the first 1, 2, ... seeds that correspond to
-          the reward of the middle one of the best settings that were trained with every seed.
+        A quantile at each look. On a single task, then the means over the first 1, 2, ... seeds that correspond to
+        the reward of the middle one of the best settings that were trained with every seed.
         """
         c = self._config
         seen = [last if len(last) >= c.enough else [0.0] for last in self._looks]
         least = [float(np.quantile(last, c.early_share)) for last in seen]
         if self._is_joint:
             return tuple(least)
+        seeds = self._effects.seeds
         whole = [one for one in self._tried if len(one.rewards) == seeds][: self._count]
         if len(whole) < self._count:
             return *least, *[0.0] * (seeds - 1)

@@ -14,28 +14,29 @@ class SeedEffects:
 
     Args:
       seeds: Number of seeds.
+
+    Attributes:
+      seeds: As given.
     """
 
     def __init__(self, seeds: int):
-        self._effects = np.zeros((0, seeds))
+        self.seeds = seeds
+        self._seen = np.zeros((0, seeds))
+        self._effects = [0.0] * seeds
 
     def add(self, rewards: Sequence[float]) -> None:
         """Adds the rewards of one setting; those that lack a seed tell nothing."""
-        if len(rewards) == self._effects.shape[1]:
-            self._effects = np.vstack([self._effects, np.subtract(rewards, np.mean(rewards))])
-
-    @property
-    def _typical(self):
-        if not len(self._effects):
-            return np.zeros(self._effects.shape[1])
-        median = np.median(self._effects, axis=0)
-        return median - median.mean()
+        if len(rewards) < self.seeds:
+            return
+        self._seen = np.vstack([self._seen, np.subtract(rewards, np.mean(rewards))])
+        median = np.median(self._seen, axis=0)
+        self._effects = (median - median.mean()).tolist()
 
     def correct(self, rewards: Sequence[float]) -> float:
         """The mean of rewards with the first seeds, as it would be over all seeds."""
-        return float(np.mean(np.subtract(rewards, self._typical[: len(rewards)])))
+        # Without NumPy, because each new trial compares hundreds of others again.
+        return sum(reward - effect for reward, effect in zip(rewards, self._effects)) / len(rewards)
 
     def find_needed(self, reward: float) -> list[float]:
         """The means over the first 1, 2, ... seeds, all but the last, that correspond to a mean over all seeds."""
-        counts = np.arange(1, len(self._typical))
-        return (reward + np.cumsum(self._typical)[:-1] / counts).tolist()
+        return [reward + sum(self._effects[:count]) / count for count in range(1, self.seeds)]

@@ -96,12 +96,14 @@ class Settings(Algorithm):
         else:
             individuals = [self._find_new(functools.partial(self._vary, rng)) for _ in range(self._find_size(number))]
         rules = [set_constants(one.form, one.values) for one in individuals]
-        return Proposal(rules, individuals, trials=[self._make_trial(one) for one in individuals])
+        trials = [_make_trial(one)._replace(least=self._parents[bool(one.known)].find_least()) for one in individuals]
+        return Proposal(rules, individuals, trials=trials)
 
     def learn(self, proposal: Proposal, evaluations: Sequence[Evaluation]) -> None:
         """Turns good settings into parents."""
-        for individual, trial, evaluation in zip(proposal.drawn or (), proposal.trials or (), evaluations):
-            name = self._name(individual)
+        tried = zip(proposal.rules, proposal.drawn or (), proposal.trials or (), evaluations)
+        for rule, individual, trial, evaluation in tried:
+            name = trial.name(rule.canonical())
             if evaluation.screened or name in self._learned:
                 continue
             self._learned.add(name)
@@ -199,21 +201,11 @@ class Settings(Algorithm):
         key = known.key if known else self._of_string.get(string, "") if string else ""
         return Individual(form, string, values, key)
 
-    def _make_trial(self, individual):
-        values = individual.values
-        schedule = f"{values['schedule']}, warm-up {values['warm-up']!r}" if values["warm-up"] else values["schedule"]
-        least = self._parents[bool(individual.known)].find_least(len(self._protocol.seeds))
-        return Trial(values["rate"], schedule, values["weight decay"], least, individual.centred, individual.known)
-
-    def _name(self, individual):
-        """The name of its trial, which is the same for the same training."""
-        return self._make_trial(individual).name(set_constants(individual.form, individual.values).canonical())
-
     def _find_new(self, make):
         """What `make` returns, made again if it was tried before; after many failed attempts, any."""
         for _ in range(TRIES):
             made = make()
-            if self._name(made) not in self._learned:
+            if name_trial(made) not in self._learned:
                 break
         return made
 
@@ -264,6 +256,19 @@ class Settings(Algorithm):
             near = _move(tunable, value, step, rng)
             return near if chance < self._config.change_share else value
         return tunable.scale[rng.integers(len(tunable.scale))] if chance < self._config.change_share / 5 else value
+
+
+def _make_trial(individual):
+    """The `Trial` of an individual that needs to reach nothing."""
+    values = individual.values
+    schedule = f"{values['schedule']}, warm-up {values['warm-up']!r}" if values["warm-up"] else values["schedule"]
+    centred, known = individual.centred, individual.known
+    return Trial(values["rate"], schedule, values["weight decay"], centred=centred, form=known)
+
+
+def name_trial(individual: Individual) -> str:
+    """The name of the trial of an individual, which is the same for the same training."""
+    return _make_trial(individual).name(set_constants(individual.form, individual.values).canonical())
 
 
 def _move(tunable, value, step, rng):

@@ -183,6 +183,16 @@ def test_documents_show_what_was_measured(outcomes, tmp_path):
     assert said.endswith("on which no choice was based, it was better on 0, worse on 0 and level on 1.")
 
 
+def test_a_search_that_was_continued_has_no_time(outcomes, capsys):
+    without = {p: one._replace(seconds=None, wall=None) if p.arm == "search" else one for p, one in outcomes.items()}
+    assert np.isnan(report.compare(without, "table", "optuna", 480).time)
+    assert "processor time" not in markdown.write_table(without, 480)
+    assert np.isnan(report.summarize(without, 480)["table"]["search"]["minutes"])
+    (slow,) = (p for p in outcomes if p[:2] == ("table", "search") and p.seed == 0)
+    one_known = {**without, slow: outcomes[slow]}
+    assert markdown.write_table(one_known, 480).splitlines()[-1].endswith("|  | 1.00 | 1.00 |")
+
+
 def test_arms_are_compared_on_the_outer_seeds_that_both_have(outcomes):
     """The level of a score depends on the outer seed, so the other seeds of an arm must not count."""
     piece = Piece("table", "search", 480, 0)

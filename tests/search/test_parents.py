@@ -25,7 +25,7 @@ def add(parents, form, reward, rewards=None, tag=0.1):
 
 
 def find_needed(parents):
-    return parents.find_least(seeds=2)[1:]
+    return parents.find_least()[1:]
 
 
 def make(count=6, effects=None, **config):

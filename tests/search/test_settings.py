@@ -20,7 +20,7 @@ from neural_optimizer_search.search.config import SearchConfig, choose_defaults
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.search.ranking import read_ranking
 from neural_optimizer_search.search.registry import default_algorithm, find_algorithm, preferred_algorithm
-from neural_optimizer_search.search.settings import Settings
+from neural_optimizer_search.search.settings import Settings, name_trial
 from neural_optimizer_search.search.settings_config import SettingsConfig
 from neural_optimizer_search.workers.config import EXECUTORS
 
@@ -129,7 +129,7 @@ def test_what_another_run_tuned_is_tried_as_it_was():
 
 def test_the_same_numbers_are_two_trials_if_one_is_for_updates_of_size_1():
     algorithm = make(Start(ROOT, (0.02, "constant", 0.0)))
-    names = [algorithm._name(one) for one in algorithm.propose(0).drawn]
+    names = [name_trial(one) for one in algorithm.propose(0).drawn]
     assert len(set(names)) == len(names) == 3
 
 
@@ -196,7 +196,7 @@ def test_children_are_new():
     algorithm = make(known_share=0.0, form_share=0.0, model_share=0.0, change_share=0.3, draws=0)
     for number in range(30):
         measure(algorithm, algorithm.propose(number))
-    names = [algorithm._name(one) for number in range(30, 60) for one in algorithm.propose(number).drawn]
+    names = [name_trial(one) for number in range(30, 60) for one in algorithm.propose(number).drawn]
     assert not algorithm._learned.intersection(names)
 
 

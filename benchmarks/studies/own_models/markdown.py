@@ -7,7 +7,16 @@ import numpy as np
 from benchmarks.studies.common.kept import Kept
 from benchmarks.studies.own_models.arms import ARMS
 from benchmarks.studies.own_models.pieces import Piece, read_outcome
-from benchmarks.studies.own_models.report import SEARCH, Outcomes, compare, find_gains, geometric_mean, judge
+from benchmarks.studies.own_models.report import (
+    LOSS,
+    SEARCH,
+    WIN,
+    Outcomes,
+    compare,
+    find_gains,
+    geometric_mean,
+    judge,
+)
 from benchmarks.studies.own_models.statistics import interquartile_mean
 from benchmarks.studies.own_tasks import EIGHT, HELD_OUT
 
@@ -59,7 +68,7 @@ def _write_cell(outcomes, task, arm, trainings):
 def _write_time(outcomes, arm, trainings):
     """The geometric mean over the tasks."""
     compared = [compare(outcomes, task, arm, trainings) for task in EIGHT if arm != SEARCH]
-    ratios = [one.time for one in compared if one.splits]
+    ratios = [one.time for one in compared if one.time > 0]  # NaN where none is known
     return f"{geometric_mean(ratios):.2f}" if ratios else ""
 
 
@@ -81,8 +90,8 @@ def write_result(outcomes: Outcomes, trainings: int, arm: str = "optuna") -> str
     )
     return (
         f"At the same number of gradient steps as Optuna over stock optimizers and Muon ({trainings} trainings), "
-        f"what `nos-search` found was better (P ≥ 0.75) on {wins} of {wins + losses + level} models, "
-        f"level on {level}, and worse (P ≤ 0.25) on {losses} ({seeds}; {fresh} fresh "
-        "trainings of each winner, on test data). On the two held-out models, on which no choice was based, it was "
+        f"what `nos-search` found was better (P ≥ {WIN}) on {wins} of {wins + losses + level} models, "
+        f"level on {level}, and worse (P ≤ {LOSS}) on {losses} ({seeds}; {fresh} fresh "
+        "trainings of each winner, on test data). On the held-out models, on which no choice was based, it was "
         "better on {}, worse on {} and level on {}.".format(*unseen)
     )
