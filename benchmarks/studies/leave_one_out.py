@@ -1,8 +1,9 @@
-"""Does a search that starts from rules found on other tasks arrive sooner?
+"""Does a search that starts from rules found on other data arrive sooner?
 
-For each task, an archive is made from the searches on the other tasks only. The same algorithm then searches twice
-with each seed: cold, and from that archive. How many trained rules and gradient steps does each search need to reach
-the best reward of the cold search's whole budget? Neither tunes constants.
+For each task, an archive is made from the searches on other data only: `digits_mlp` has the images of `digits`, so
+neither is in the archive of the other. The same algorithm then searches twice with each seed: cold, and from that
+archive. How many trained rules and gradient steps does each search need to reach the best reward of the cold search's
+whole budget? Neither tunes constants.
 
     python -m benchmarks.run leave_one_out --searches runs/*-guided-* --seeds 3 --rules 300 --data_dir DATA
 
@@ -25,7 +26,7 @@ from benchmarks.studies.archive.ranks import shorten_name
 from benchmarks.studies.common.bootstrap import mean_interval
 from benchmarks.studies.common.searches import run_search
 from benchmarks.studies.common.shared_flags import own_data_flag, runs_flag, workers_flag
-from benchmarks.studies.own_tasks import set_data_directory
+from benchmarks.studies.own_tasks import name_data, set_data_directory
 from neural_optimizer_search.command_line import path, whole_number
 from neural_optimizer_search.dsl.composed import COMPOSED
 from neural_optimizer_search.dsl.space import MAX_DEPTH, PRESETS
@@ -35,7 +36,7 @@ from neural_optimizer_search.records.run_directory import LEDGER
 from neural_optimizer_search.search.archive import write_archive
 from neural_optimizer_search.search.registry import algorithm_names, default_algorithm
 
-TITLE = "does a search that starts from rules found on other tasks arrive sooner?"
+TITLE = "does a search that starts from rules found on other data arrive sooner?"
 COLD, STARTED = "cold", "started"
 
 
@@ -91,8 +92,10 @@ def run(config: Config) -> dict[str, Any]:
     set_data_directory(config.data_dir)
     searches = read_searches(config.searches, config.top)
     tasks = list(dict.fromkeys(search.task for search in searches))
-    if len(tasks) < 2:
-        raise ValueError(f"argument --searches: must be on two tasks or more. Received: {', '.join(tasks)}.")
+    if len({name_data(task) for task in tasks}) < 2:
+        raise ValueError(
+            f"argument --searches: must be on the data of two tasks or more. Received: {', '.join(tasks)}."
+        )
     names = {shorten_name(task): task for task in tasks}
     if unknown := [name for name in config.only if name not in names]:
         raise ValueError(f"argument --only: must be of {', '.join(names)}. Received: {', '.join(unknown)}.")
@@ -118,7 +121,7 @@ def _algorithm(config):
 
 def _search_twice(task: str, seed: int, searches: Sequence[Searched], config) -> dict[str, list[Trained]]:
     """The rules that the cold and the started search trained, in order."""
-    others = [search for search in searches if search.task != task]
+    others = [search for search in searches if name_data(search.task) != name_data(task)]
     protocol = next(search.protocol for search in searches if search.task == task)
     name = shorten_name(task)
     archive = config.runs / f"without-{name}.json"

@@ -19,7 +19,7 @@ class TrainingRun(NamedTuple):
       finite: Whether loss and weights stayed finite; if not, the run stopped at once.
       steps: Number of steps done.
       scores, losses, metrics: Results of `Child.validate` every `validate_every` steps; 0 beyond the end of the run.
-      update_rms: Root mean square of all updates, before the learning rate.
+      update_rms: Root mean square of all updates, before the learning rate; NaN if no step updated the weights.
     """
 
     finite: bool
@@ -34,7 +34,15 @@ class TrainingRun(NamedTuple):
         """The divisor of rates that gives updates a root mean square of 1; None if it is not finite.
 
         This is `update_rms`, or 1 for a rule that never moves, which is harmless at any rate.
+
+        Raises:
+          ValueError: If no step updated the weights.
         """
+        if self.finite and np.isnan(self.update_rms):
+            raise ValueError(
+                f"The model's `train_step` applied no gradients in {self.steps} steps, so that the scale of updates "
+                "is unknown. Give `sizes` more `probe_steps` than there are steps without an update."
+            )
         return (self.update_rms or 1.0) if self.finite and np.isfinite(self.update_rms) else None
 
 

@@ -19,7 +19,7 @@ from neural_optimizer_search.measuring.run_plan import RunPlan
 from neural_optimizer_search.measuring.sweep import Sweep
 from neural_optimizer_search.measuring.training import ChildTraining
 from neural_optimizer_search.schedule_shape import Schedule, parse_schedule
-from neural_optimizer_search.tasks.protocol import REWARDS, Protocol
+from neural_optimizer_search.tasks.protocol import Protocol, make_reward
 from neural_optimizer_search.tasks.task import Task
 
 LARGEST_RATE = float(np.finfo(np.float32).max)
@@ -55,7 +55,7 @@ class Evaluator:
     def __init__(self, task: Task, protocol: Protocol, data_dir: Optional[str] = None):
         self.protocol = protocol
         child = task.child(protocol, data_dir)
-        self.uniform_loss = child.uniform_loss
+        self.uniform_loss, self._reward = child.uniform_loss, make_reward(protocol.reward, child.uniform_loss)
         self._metric_name, (self._worst, _) = child.metric_name, child.scale
         self.train = ChildTraining(child)
         self.train.prepare(protocol.seeds)
@@ -110,18 +110,20 @@ class Evaluator:
           directory: An existing directory for the runs of all rules.
 
         Returns:
-          The `Evaluation`; its seconds and steps are totals of all calls so far.
+          The `Evaluation`; its seconds and steps are totals of all calls so far. The probe, which each call repeats,
+          counts once in the steps, and not in the seconds.
 
         Raises:
           CannotKeep: If runs cannot be written to the directory, or read from it.
         """
         p = self.protocol
         train = KeptRuns(self.train, rule, Path(directory), end, p.final_steps, p.validate_every)
-        sweep = Sweep(train, self._learning_rates(RuleRuns(self.train, rule)), p)
+        probe = RuleRuns(self.train, rule)
+        sweep = Sweep(train, self._learning_rates(probe), p)
         outcome = self._measure(train, sweep, None)
         chosen = (outcome["learning_rate"], outcome.get("schedule"), outcome.get("weight_decay"))
         train.give_up(lambda plan: (plan.learning_rate, str(plan.schedule), float(plan.weight_decay)) == chosen)
-        losses, counts = sweep.losses, dict(seconds=train.seconds, steps=train.steps)
+        losses, counts = sweep.losses, dict(seconds=train.seconds, steps=train.steps + probe.steps)
         return Evaluation(rule=rule, sweep=losses, seeds=p.seeds, **counts, **outcome)
 
     def measure_setting(
@@ -166,6 +168,8 @@ class Evaluator:
     def _measure_final_runs(self, rule, finals, train, least):
         """The outcome, and the number of steps of the run with the first seed."""
         p, seeds = self.protocol, self.protocol.seeds
+        if least and len(least) > len(seeds):
+            raise ValueError(f"Argument `least` must have at most {len(seeds)} rewards. Received: {len(least)}.")
         how = p.final_steps, p.validate_every, finals.schedule, finals.weight_decay
         look = max(p.validate_every, p.final_steps // 3 // p.validate_every * p.validate_every)
         needed, *margins = least or (0.0,)
@@ -186,9 +190,11 @@ class Evaluator:
                 stop = Stop(reward, f"Stopped after {seen}: {say_needed(reward, margin)}.")
                 return dict(self._describe_stop(finals, stop), sweep_reward=early), run.steps
             finals.runs.append(train(RunPlan(finals.rate, seed, *how)))
-        outcome = self._describe_finals(finals)
-        rewards = (*outcome["rewards"], *[0.0] * (len(seeds) - len(finals.runs)))  # 0 for seeds not worth a run
-        return dict(outcome, rewards=rewards, reward=sum(rewards) / len(rewards), sweep_reward=early), run.steps
+        outcome, done = self._describe_finals(finals), len(finals.runs) / len(seeds)
+        # Seeds that were not worth a run count as 0.
+        rewards = (*outcome["rewards"], *[0.0] * (len(seeds) - len(finals.runs)))
+        means = dict(reward=sum(rewards) / len(rewards), accuracy=done * outcome["accuracy"])
+        return {**outcome, **means, "rewards": rewards, "sweep_reward": early}, run.steps
 
     def _pay_part(self, run):
         """The reward of a run so far."""
@@ -268,8 +274,7 @@ class Evaluator:
 
     def _pay(self, run):
         """The reward of one run; 0 if it diverged."""
-        pay = REWARDS[self.protocol.reward]
-        return float(pay(run.scores, run.losses, self.uniform_loss)) if is_finite(run) else 0.0
+        return float(self._reward(run.scores, run.losses)) if is_finite(run) else 0.0
 
     def _describe_stop(self, finals, stop) -> dict[str, Any]:
         return dict(reward=stop.estimate, status="stopped", message=stop.message, **self._describe_runs(finals))

@@ -281,7 +281,8 @@ class ChildTraining:
             (_State(start, tf.constant(True), curves),),
             parallel_iterations=1,
         )
-        updates = tf.cast(state.step, tf.float64) * self._optimizer.size
+        # A step need not update the weights: loss scaling skips some, and gradients may be accumulated.
+        updates = tf.cast(self._optimizer.iterations, tf.float64) * self._optimizer.size
         return state.finite, state.step, state.curves.stack(), tf.sqrt(self._optimizer.squares / updates)
 
     def _batches(self, seed, steps):

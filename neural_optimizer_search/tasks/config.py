@@ -1,6 +1,7 @@
 """The flags that choose the task on which rules are measured."""
 
 import dataclasses
+import itertools
 from dataclasses import dataclass
 from typing import ClassVar, Optional
 
@@ -58,7 +59,8 @@ class TaskConfig:
         protocols = [task.protocols[self.protocol] for task in tasks]
         seeds = max((protocol.seeds for protocol in protocols), key=len)
         if self.seeds_per_rule is not None:
-            seeds = tuple(range(self.seeds_per_rule))
+            others = (seed for seed in itertools.count() if seed not in seeds)
+            seeds = tuple(itertools.islice(itertools.chain(seeds, others), self.seeds_per_rule))
         return [
             (task, dataclasses.replace(protocol, racing=self.choose_racing(protocol), seeds=seeds))
             for task, protocol in zip(tasks, protocols)

@@ -58,7 +58,8 @@ class KerasTask:
 
     Args:
       model: Function without arguments that returns a Keras model with fresh float32 weights: compiled, or not
-        compiled if `loss` is given. Its `train_step` must make the optimizer apply gradients once.
+        compiled if `loss` is given. Its `train_step` must make the optimizer apply gradients once. It may do so in
+        some steps only, to accumulate gradients; t counts these updates, but T counts steps.
       train, validation: Data as for `fit`: a tuple (x, y) or (x, y, sample_weight) of arrays, tensors or pandas
         frames, where x and y may be tuples or dicts; a `tf.data.Dataset` of batches; a Keras `Sequence` or
         `PyDataset`; a generator; or, preferably, a function without arguments that returns one of these. They are

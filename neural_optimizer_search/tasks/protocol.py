@@ -1,7 +1,8 @@
 """How rules are measured: a series of training runs, whose sizes are fields of `Protocol`."""
 
+import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
@@ -24,6 +25,25 @@ REWARDS: dict[str, Callable[..., float]] = {
 
 def _mean(values):
     return sum(values) / len(values)
+
+
+def make_reward(name: str, uniform_loss: Optional[float]) -> Callable[[Sequence[float], Sequence[float]], float]:
+    """The function of a final run's scores and losses that gives its reward.
+
+    Args:
+      name: A row of `REWARDS`.
+      uniform_loss: The cross-entropy of a uniform guess; None if the task's loss has none.
+
+    Raises:
+      ValueError: If the reward needs the loss of a uniform guess, and there is none.
+    """
+    if name == "mean_cross_entropy" and uniform_loss is None:
+        others = ", ".join(other for other in REWARDS if other != name)
+        raise ValueError(
+            f"Argument `reward` must be one of: {others}, because this task's loss has no value for a uniform guess. "
+            f"Received: {name!r}."
+        )
+    return functools.partial(REWARDS[name], uniform_loss=uniform_loss)
 
 
 @dataclass(frozen=True)
@@ -98,7 +118,7 @@ class Protocol:
 
     Args:
       name: The name for `--protocol`.
-      train_examples, validation_examples: Sizes of the fixed split; the remaining examples are the test split.
+      train_examples, validation_examples: Sizes of the fixed split; the remaining examples are not used.
       batch_size: Examples per step; None for the size of the data's own batches, if they come in batches.
       validation_batch_size: Examples per validation batch, where it matters; None for the task's own size.
       learning_rates: The rates of the sweep, in increasing order.
@@ -109,7 +129,8 @@ class Protocol:
       sweep_steps, final_steps: Steps of a run; T of the decay operands is the number of steps of that run.
       validate_every: Steps between validations in the final run.
       reward: A row of `REWARDS`.
-      seeds: Each rule is trained with the same seeds; a seed sets initial weights, batches and noise.
+      seeds: Different ints of at least 0. Each rule is trained with the same seeds; a seed sets initial weights,
+        batches and noise.
       schedules: The learning-rate schedules to try, each a `Schedule`.
       weight_decays: Decoupled weight decays to try, numbers >= 0, each relative to the rate:
         w <- w * (1 - rate * decay) - rate * update.
@@ -158,8 +179,7 @@ class Protocol:
             raise ValueError(f"Argument `finalists` must be None or at least 1. Received: {self.finalists}.")
         if not (self.racing is None or isinstance(self.racing, Racing)):
             raise ValueError(f"Argument `racing` must be a Racing or None. Received: {self.racing!r}.")
-        if not self.seeds:
-            raise ValueError("Argument `seeds` must not be empty.")
+        _check_options("seeds", self.seeds, "ints of at least 0", lambda value: type(value) is int and value >= 0)
         rates = "finite numbers above 0 in increasing order"
         _check_options("learning_rates", self.learning_rates, rates, _is_rate, is_increasing=True)
         _check_options("schedules", self.schedules, "Schedules", lambda value: isinstance(value, Schedule))

@@ -10,7 +10,7 @@ from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluator import describe_wrong_scores
 from neural_optimizer_search.measuring.run_plan import RunPlan
 from neural_optimizer_search.measuring.training import ChildTraining
-from neural_optimizer_search.tasks.protocol import REWARDS, Protocol
+from neural_optimizer_search.tasks.protocol import Protocol, make_reward
 from neural_optimizer_search.trials.first_trials import count_probe_steps
 from neural_optimizer_search.trials.setting import Setting
 
@@ -58,8 +58,8 @@ class Objective:
     """
 
     def __init__(self, train: ChildTraining, protocol: Protocol, reward: str, uniform_loss: Optional[float]):
-        self._train, self._every, self._uniform_loss = train, protocol.validate_every, uniform_loss
-        self._pay = REWARDS[reward]
+        self._train, self._every = train, protocol.validate_every
+        self._pay = make_reward(reward, uniform_loss)
         self.steps, self.seeds = protocol.final_steps, protocol.seeds
         self.probe_steps = count_probe_steps(protocol)
 
@@ -96,6 +96,6 @@ class Objective:
             finite = run.finite and bool(np.isfinite(losses).all())
             if finite and (wrong := describe_wrong_scores(scores)):
                 raise ValueError(wrong)
-            yield Progress(run.steps, float(self._pay(scores, losses, self._uniform_loss)) if finite else 0.0, finite)
+            yield Progress(run.steps, float(self._pay(scores, losses)) if finite else 0.0, finite)
             if not finite:
                 return

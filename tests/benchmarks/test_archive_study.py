@@ -11,7 +11,7 @@ from tiny_searches import TINY, found
 from benchmarks import run
 from benchmarks.studies import StudyFailed
 from benchmarks.studies.archive.candidates import Candidate, Searched, choose_candidates, keep_different
-from benchmarks.studies.archive.ranks import order
+from benchmarks.studies.archive.ranks import order, shorten_name
 from benchmarks.studies.common.kept import Kept
 from benchmarks.studies.leave_one_out import (
     COLD,
@@ -22,6 +22,7 @@ from benchmarks.studies.leave_one_out import (
     summarize,
     summarize_ratios,
 )
+from benchmarks.studies.own_tasks import full_name
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.search import command
 from neural_optimizer_search.search.archive import ArchivedRule, read_archive
@@ -87,9 +88,9 @@ def searches(tmp_path, monkeypatch, trains_nothing):
     monkeypatch.chdir(tmp_path)
     of_ten_steps = fakes.open_fake(lambda rule: dataclasses.replace(fakes.fake_evaluation(rule), steps=10))
     monkeypatch.setitem(EXECUTORS, "local", of_ten_steps)
-    for task in ("digits", "digits_mlp"):
-        flags = [*TINY, "--algorithm", "random", "--budget", "5", "--task", task, "--out", task]
-        assert command.main(flags) == 0
+    for task in ("digits", "digits_mlp", full_name("table")):
+        flags = ["--algorithm", "random", "--budget", "5", "--task", task, "--out", shorten_name(task)]
+        assert command.main([*TINY, "--protocol", "default", *flags]) == 0
     return tmp_path
 
 
@@ -111,15 +112,16 @@ def test_an_archive_of_two_searches(searches, capsys, monkeypatch):
     assert {str(s.rule) for s in found(searches / "started")[:3]} <= {str(one.rule) for one in archive.rules}
 
 
-def test_one_task_is_left_out(searches, capsys):
+def test_the_data_of_a_task_are_left_out(searches, capsys):
+    """`digits_mlp` has the same images as `digits`, so the archive without `digits` has none of its rules."""
     flags = ["--seeds", "1", "--rules", "6", "--space", "signs", "--depth", "1", "--algorithm", "evolution"]
-    argv = ["leave_one_out", "--searches", "digits", "digits_mlp", *flags]
+    argv = ["leave_one_out", "--searches", "digits", "digits_mlp", "table", "--only", "digits", *flags]
     assert run.main(argv) == 0
     out = capsys.readouterr().out
     figures = json.loads(out.splitlines()[-1])
-    assert set(figures["tasks"]) == {"digits", "digits_mlp"} and figures["ratios"]["rules"][0] > 0
+    assert set(figures["tasks"]) == {"digits"} and figures["ratios"]["rules"][0] > 0
     without = read_archive(searches / "runs" / "leave_one_out" / "without-digits.json")
-    assert list(without.tasks) == ["digits_mlp"] and list(without.searches) == ["digits_mlp"]
+    assert list(without.tasks) == [full_name("table")] and list(without.searches) == ["table"]
     started = found(searches / "runs" / "leave_one_out" / "digits-evolution-100-started")
     cold = found(searches / "runs" / "leave_one_out" / "digits-evolution-100-cold")
     assert started[0].rule == without.rules[0].rule != cold[0].rule
@@ -138,9 +140,10 @@ def test_searches_that_cannot_be_compared(searches, capsys):
             with pytest.raises(SystemExit, match="2"):
                 run.main([name, *words])
             assert message in capsys.readouterr().err
+    for alike in (["digits"], ["digits", "digits_mlp"]):
+        with pytest.raises(SystemExit, match="2"):
+            run.main(["leave_one_out", "--searches", *alike])
+        assert f"must be on the data of two tasks or more. Received: {', '.join(alike)}." in capsys.readouterr().err
     with pytest.raises(SystemExit, match="2"):
-        run.main(["leave_one_out", "--searches", "digits"])
-    assert "must be on two tasks or more. Received: digits." in capsys.readouterr().err
-    with pytest.raises(SystemExit, match="2"):
-        run.main(["leave_one_out", "--searches", "digits", "digits_mlp", "--only", "table"])
-    assert "argument --only: must be of digits, digits_mlp. Received: table." in capsys.readouterr().err
+        run.main(["leave_one_out", "--searches", "digits", "table", "--only", "images"])
+    assert "argument --only: must be of digits, table. Received: images." in capsys.readouterr().err

@@ -4,6 +4,7 @@ import json
 import operator
 import pathlib
 import re
+from types import SimpleNamespace
 
 import marks
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from benchmarks.run import main
 from benchmarks.studies import own_models
+from benchmarks.studies.archive.ranks import shorten_name
 from benchmarks.studies.common.trainings import FRESH_SEED
 from benchmarks.studies.own_models import arms, markdown, report, searches, stock, trials, tuners
 from benchmarks.studies.own_models.pieces import Outcome, Piece, Winner, read_outcome, write_outcome
@@ -19,6 +21,7 @@ from benchmarks.studies.own_tasks import EIGHT, HELD_OUT, splits
 from benchmarks.studies.own_tasks.splits import name_split
 from benchmarks.studies.stock_optimizers.kinds import draw
 from neural_optimizer_search.measuring.evaluator import Evaluator
+from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.search.archive import read_archive
 from neural_optimizer_search.search.config import SearchConfig
 from neural_optimizer_search.search.fresh import choose_seeds
@@ -75,16 +78,29 @@ def test_a_kind_as_tuners_see_it(kind):
         assert draw(rng, (kind,)).keys() - {"kind"} >= {"rate", "decay", "warmup"}
 
 
+@pytest.mark.parametrize(
+    ("name", "rate"), [("lion", 1e-4), ("powersign", 0.04 / 0.5), ("normuon", 0.04 / 0.5), ("muon-drop0.1", 0.172)]
+)
+def test_a_catalogue_row_without_a_usual_rate_gets_one_for_the_scale_of_its_updates(name, rate):
+    objective = SimpleNamespace(find_scale=lambda rule: 0.5)
+    setting = tuners.recommend_setting(CATALOGUE[name], objective, centred_rate=0.04)
+    assert setting.learning_rate == pytest.approx(rate) and str(setting.schedule) == "linear"
+    objective = SimpleNamespace(find_scale=lambda rule: None)
+    failed = tuners.recommend_setting(CATALOGUE[name], objective, centred_rate=0.04)
+    assert (failed is None) == (CATALOGUE[name].learning_rate is None)
+
+
 @pytest.mark.parametrize("task", EIGHT)
 def test_no_search_starts_with_what_was_found_on_its_data(tmp_path, task):
     path, *others = searches._choose_start(task, tmp_path)
     rules = pathlib.Path(path).read_text().splitlines()
     assert ("archive", *others) == SearchConfig(task=(searches.full_name(task),)).starts_with
     archive = read_archive()
-    own = searches.full_name(searches.SAME_DATA.get(task, task))
-    of = {one.rule.formula(): archive.searches[one.search]["task"] for one in archive.rules}
-    assert rules and all(of[rule] != own for rule in rules)
-    assert len(rules) == len(of) or task not in ("capitals", "characters")
+    of = {one.rule.formula(): shorten_name(archive.searches[one.search]["task"]) for one in archive.rules}
+    same = dict.fromkeys(("images", "resnet", "separable", "autoencoder"), "images")
+    same.update(transformer="text", table="table")
+    assert set(rules) == {rule for rule, found_on in of.items() if found_on != same.get(task)}
+    assert (len(rules) == len(of)) == (task in ("capitals", "characters"))
 
 
 # -- What is said of outcomes ----------------------------------------------------------------------

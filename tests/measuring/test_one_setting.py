@@ -92,6 +92,34 @@ def test_what_diverges_late_did_not_reach_its_end(evaluator, monkeypatch):
     assert found.status == "diverged" and found.rewards == (0.0,) * 3
 
 
+def test_the_score_counts_all_seeds_as_the_reward_does(evaluator, monkeypatch, whole):
+    """The second of three seeds diverges, so the third is not trained."""
+    monkeypatch.setattr(evaluator, "train", _DivergesWithSeed(evaluator.train, 1))
+    found = evaluator.measure_setting(RULE, **SETTING)
+    assert found.status == "diverged" and found.rewards == (whole.rewards[0], 0.0, 0.0)
+    (first,) = evaluator.measure_again(RULE, whole.learning_rate, "cosine", whole.weight_decay, [0]).curves
+    assert found.accuracy == pytest.approx(first[-1] / 3) and first[-1] > 0
+
+
+class _DivergesWithSeed:
+    """A `ChildTraining` in which the runs with one seed diverge."""
+
+    def __init__(self, training, seed):
+        self._training, self._seed = training, seed
+
+    def __call__(self, rule, plan):
+        run = self._training(rule, plan)
+        return run._replace(finite=False) if plan.steps > PROTOCOL.probe_steps and plan.seed == self._seed else run
+
+    def __getattr__(self, name):
+        return getattr(self._training, name)
+
+
+def test_more_is_needed_than_there_are_seeds(evaluator):
+    with pytest.raises(ValueError, match=r"`least` must have at most 3 rewards. Received: 4"):
+        evaluator.measure_setting(RULE, **SETTING, least=(0.0,) * 4)
+
+
 def test_an_update_that_is_not_finite(evaluator):
     found = evaluator.measure_setting(parse_formula("log(g - g) * g"), **SETTING)
     assert (found.status, found.learning_rate, found.rewards) == ("diverged", None, (0.0,) * 3)

@@ -8,6 +8,7 @@ from neural_optimizer_search.measuring.run_plan import RunPlan
 from neural_optimizer_search.measuring.training import ChildTraining
 from neural_optimizer_search.optimizers import CATALOGUE
 from neural_optimizer_search.schedule_shape import parse_schedule
+from neural_optimizer_search.tasks import KerasTask
 from neural_optimizer_search.tasks.child import Child
 from neural_optimizer_search.tasks.keras_child import generators_with_state
 
@@ -143,6 +144,44 @@ def test_update_rms(training):
     assert run(training, "1 - 1", learning_rate=0.0).update_rms == 0.0
     one, half = (run(training, f, learning_rate=0.0).update_rms for f in ("g", "g / 2"))
     assert half == pytest.approx(one / 2, rel=1e-4)
+
+
+@pytest.mark.parametrize("every", [2, 4])
+def test_the_rms_is_of_the_updates_where_a_model_accumulates_gradients(every):
+    x = np.random.default_rng(0).normal(size=(60, 2)).astype(np.float32)
+    task = KerasTask(lambda: Accumulating(every), (x, x[:, :1]), (x, x[:, :1]), metric="loss", worst=2.0, steps=8)
+    training = ChildTraining(task.child(task.protocols["default"]))
+    assert run(training, "sign(g)", learning_rate=0.0).update_rms == pytest.approx(1.0)
+    with pytest.raises(ValueError, match=r"applied no gradients in 1 steps.* more `probe_steps`"):
+        _ = run(training, "sign(g)", learning_rate=0.0, steps=1, validate_every=1).scale
+
+
+class Accumulating(tf.keras.Model):
+    """A linear model that updates its weights in every k-th step."""
+
+    def __init__(self, every):
+        super().__init__()
+        self.every, self.linear = every, tf.keras.layers.Dense(1)
+        self.linear.build((None, 2))
+        self.seen = tf.Variable(0, trainable=False)
+        self.compile("sgd", "mse")
+
+    def call(self, x):
+        return self.linear(x)
+
+    def train_step(self, data):
+        x, y = data
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((self(x) - y) ** 2)
+        gradients = tape.gradient(loss, self.trainable_variables)
+        self.seen.assign_add(1)
+
+        def update():
+            self.optimizer.apply_gradients(zip(gradients, self.trainable_variables))
+            return 0
+
+        tf.cond(self.seen % self.every == 0, update, lambda: 0)
+        return {"loss": loss}
 
 
 def test_tiny_updates_have_an_rms():

@@ -1,12 +1,15 @@
 import dataclasses
 import functools
 import os
+from types import SimpleNamespace
 
 import fakes
 import numpy as np
 import pytest
 
 from neural_optimizer_search.tasks import TASKS, cifar10, digits
+from neural_optimizer_search.tasks.config import TaskConfig
+from neural_optimizer_search.tasks.protocol import make_reward
 from neural_optimizer_search.tasks.small_networks import MLP, ConvNet
 from neural_optimizer_search.tasks.wide_resnet import WideResNet
 
@@ -35,7 +38,10 @@ def test_more_examples_than_there_are():
         (dict(reward="best"), "`reward` must be one of: final_accuracy, .* Received: 'best'"),
         (dict(validate_every=3), "`validate_every` must divide final_steps=8. Received: 3"),
         (dict(batch_size=41), "`batch_size` must be 1 to train_examples=40. Received: 41"),
-        (dict(seeds=()), "must not be empty"),
+        (dict(seeds=()), r"Argument `seeds` must be a tuple of different ints of at least 0. Received: \(\)"),
+        (dict(seeds=(0, 0, 1)), r"different ints of at least 0. Received: \(0, 0, 1\)"),
+        (dict(seeds=(-1, 2)), r"different ints of at least 0. Received: \(-1, 2\)"),
+        (dict(seeds=(0, 2.5)), r"different ints of at least 0. Received: \(0, 2.5\)"),
         (dict(learning_rates=()), r"above 0 in increasing order. Received: \(\)"),
         (
             dict(learning_rates=(0.1, 0.01)),
@@ -57,6 +63,25 @@ def test_more_examples_than_there_are():
 def test_protocol_checks(change, message):
     with pytest.raises(ValueError, match=message):
         dataclasses.replace(fakes.TINY, **change)
+
+
+@pytest.mark.parametrize(
+    ("own", "count", "used"),
+    [((0, 1, 2), 2, (0, 1)), ((0, 1, 2), 5, (0, 1, 2, 3, 4)), ((10, 1), 1, (10,)), ((10, 1), 4, (10, 1, 0, 2))],
+)
+def test_seeds_per_rule_begin_with_the_own_ones(monkeypatch, own, count, used):
+    protocol = dataclasses.replace(fakes.TINY, name="default", seeds=own)
+    monkeypatch.setitem(TASKS, "blobs", SimpleNamespace(protocols={"default": protocol}))
+    ((_, found),) = TaskConfig(task="blobs", seeds_per_rule=count).find_each()
+    assert found.seeds == used
+
+
+def test_a_reward_that_the_loss_does_not_allow():
+    with pytest.raises(
+        ValueError, match=r"`reward` must be one of: final_accuracy, .* Received: 'mean_cross_entropy'"
+    ):
+        make_reward("mean_cross_entropy", None)
+    assert make_reward("mean_cross_entropy", 2.0)([0.1], [0.5]) == make_reward("mean_accuracy", None)([0.75], [9.0])
 
 
 def test_digits_are_the_digits_without_the_test_split():

@@ -7,7 +7,7 @@ from typing import Any
 from benchmarks.studies.common.searches import run_search
 from benchmarks.studies.own_models.pieces import Piece, Winner
 from benchmarks.studies.own_models.trials import make_winner
-from benchmarks.studies.own_tasks import full_name
+from benchmarks.studies.own_tasks import full_name, name_data
 from benchmarks.studies.own_tasks.splits import name_split
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.run_directory import LEDGER
@@ -18,12 +18,6 @@ from neural_optimizer_search.search.ranking import SHOWN, Ranking, read_ranking
 from neural_optimizer_search.tasks import find_task
 from neural_optimizer_search.trials.setting import Setting
 
-# Task -> the task of the archive's searches that has the same data, whose rules must not start its search.
-SAME_DATA = {
-    **dict.fromkeys(("images", "resnet", "separable", "autoencoder"), "images"),
-    **dict.fromkeys(("text", "transformer"), "text"),
-    "table": "table",
-}
 # A tenth of the budget is for fresh seeds, of the ten best rules and the known optimizers.
 TRAININGS_PER_FRESH_SEED = 160
 CONTENDERS = SHOWN + len(find_known_optimizers(THE_FIVE))
@@ -51,8 +45,8 @@ def search(piece: Piece, directory: pathlib.Path, **flags: Any) -> Winner:
 
 def _choose_start(task, directory):
     """The default start of a search, without rules of the archive that were found on the same data."""
-    archive, found_on = read_archive(), full_name(SAME_DATA.get(task, task))
-    rules = [one.rule.formula() for one in archive.rules if archive.searches[one.search]["task"] != found_on]
+    archive, data = read_archive(), name_data(full_name(task))
+    rules = [one.rule.formula() for one in archive.rules if name_data(archive.searches[one.search]["task"]) != data]
     path = directory / "start.txt"
     if not path.exists():
         path.write_text("\n".join(rules) + "\n")

@@ -12,16 +12,15 @@ from benchmarks.studies.own_models.pieces import Piece, Winner
 from benchmarks.studies.own_models.stock import STOCK, Suggest, suggest_setting
 from benchmarks.studies.own_models.trials import Trials
 from neural_optimizer_search.dsl.rule import Rule
-from neural_optimizer_search.optimizers.catalogue import CATALOGUE
+from neural_optimizer_search.optimizers.catalogue import CATALOGUE, PublishedRule
 from neural_optimizer_search.schedule_shape import parse_schedule
-from neural_optimizer_search.trials.first_trials import choose_first_trials
-from neural_optimizer_search.trials.objective import Progress
+from neural_optimizer_search.trials.first_trials import choose_first_trials, find_own_rates
+from neural_optimizer_search.trials.objective import AnyObjective, Progress
 from neural_optimizer_search.trials.setting import Setting
 from neural_optimizer_search.trials.study import Study, make_sampler, quiet_optuna
-from neural_optimizer_search.trials.tunables import find_tunables
+from neural_optimizer_search.trials.tunables import find_tunables, round_off
 
 STARTUP_TRIALS = 10  # for the pruner: Optuna's own default for the sampler
-USUAL_RATE = 1e-3  # Keras's default, where the catalogue names none
 
 
 def tune_with_optuna(piece: Piece, directory: pathlib.Path, kinds: Sequence[str] = tuple(STOCK)) -> Winner:
@@ -110,22 +109,39 @@ def _add_number(space, name, low, high):
 
 
 def tune_catalogue(piece: Piece, directory: pathlib.Path) -> Winner:
-    """Trains all rules of the catalogue with their recommended rates, then tunes the best as `nos-tune` does."""
+    """Trains all rules of the catalogue with their recommended rates, then tunes the best as `nos-tune` does.
+
+    A rule without a usual rate is trained with the rate in the middle of the protocol's, for updates of its size.
+    """
     quiet_optuna()
     trials = Trials(piece)
+    counted, protocol = Counted(trials), trials.evaluator.protocol
     found = {}
     for name, row in CATALOGUE.items():
-        setting = Setting(
-            row.rule, row.learning_rate or USUAL_RATE, parse_schedule(row.schedule or "linear"), row.weight_decay
-        )
-        *_, progress = trials.train(setting)
-        found[name] = progress.value
-    rule, protocol = CATALOGUE[max(found, key=lambda name: found[name])].rule, trials.evaluator.protocol
-    tunables = find_tunables(rule, protocol)
-    study = Study(Counted(trials), rule, tunables, choose_first_trials(protocol), piece.seed)
+        setting = recommend_setting(row, counted, find_own_rates(protocol)[0])
+        if setting is not None:
+            *_, progress = trials.train(setting)
+            found[name] = progress.value
+    rule = CATALOGUE[max(found, key=lambda name: found[name])].rule
+    study = Study(counted, rule, find_tunables(rule, protocol), choose_first_trials(protocol), piece.seed)
     while trials.has_more:
         study.run_trial()
     return trials.choose_winner(len(found) + len(study.trials))
+
+
+def recommend_setting(row: PublishedRule, objective: AnyObjective, centred_rate: float) -> Optional[Setting]:
+    """The setting that the catalogue recommends; None if the row has no rate, and its first updates are not finite.
+
+    Args:
+      row: The row of the catalogue.
+      objective: Measures the scale of the updates of a rule without a usual rate.
+      centred_rate: The rate of such a rule if its updates had the scale 1.
+    """
+    schedule = parse_schedule(row.schedule or "linear")
+    if row.learning_rate is not None:
+        return Setting(row.rule, row.learning_rate, schedule, row.weight_decay)
+    scale = objective.find_scale(row.rule)
+    return None if scale is None else Setting(row.rule, round_off(centred_rate / scale), schedule, row.weight_decay)
 
 
 class Counted:

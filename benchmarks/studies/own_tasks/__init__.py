@@ -29,3 +29,16 @@ def set_data_directory(data_dir: Optional[str]) -> None:
 def full_name(name: str) -> str:
     """The full name of a task, for `find_task` and --task."""
     return f"{__name__}.{name}:task"
+
+
+_DATA = {
+    **dict.fromkeys(map(full_name, ("images", "resnet", "separable", "autoencoder")), "cifar10"),
+    **dict.fromkeys(("cifar10", "cifar10_wrn"), "cifar10"),
+    **dict.fromkeys(map(full_name, ("text", "transformer")), "wikitext2"),
+    **dict.fromkeys(("digits", "digits_mlp"), "digits"),
+}
+
+
+def name_data(task: str) -> str:
+    """The name of a task's data, which is the same for tasks that share examples; `task` is its full name."""
+    return _DATA.get(task, task)
