@@ -1,4 +1,4 @@
-"""The TF-Agents training binary: `python -m tf_agents_env.train` is `nos-search`; its default here is guided PPO."""
+"""The TF-Agents training binary: `python -m tf_agents_env.train` is the command `nos-search`."""
 
 import sys
 

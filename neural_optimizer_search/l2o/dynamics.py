@@ -51,9 +51,9 @@ def fit_prior(samples: np.ndarray, seed: int, components: int = COMPONENTS) -> A
 def fit_dynamics(samples: np.ndarray, prior: Any, outputs: int) -> Dynamics:
     """Fits the `Dynamics` of one function: for each time, the last `outputs` numbers conditional on the others.
 
-    The joint Gaussian is the posterior mean under a normal-inverse-Wishart prior, whose mean and covariance are those
-    of the mixture's Gaussians, weighted by their responsibility for the samples. The prior counts as one sample for
-    the mean and as `outputs` samples for the covariance.
+    The covariance is the posterior mean under a normal-inverse-Wishart prior, whose mean and covariance are those of
+    the mixture's Gaussians, weighted by their responsibility for the samples. The prior counts as `outputs` samples
+    for the covariance, and its mean as one sample there. The mean is that of the samples.
 
     Args:
       samples: Transitions of S runs, float `[S, T, p]`.

@@ -191,7 +191,13 @@ def find_unused(model: tf.keras.Model) -> Iterator[str]:
     if own:
         yield f"The model has its own {', '.join(own)}, without use here: what counts is train_step and test_step."
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
-    settings = [name for name in ("weight_decay", "use_ema") if getattr(optimizer, name, None)]
+    names = (
+        "weight_decay",
+        "use_ema",
+        "gradient_accumulation_steps",
+        "loss_scale_factor",
+    )  # the last two are Keras 3's
+    settings = [name for name in names if getattr(optimizer, name, None)]
     if settings:
         yield f"The {', '.join(settings)} of the model's optimizer is left out: rules are in its place."
 

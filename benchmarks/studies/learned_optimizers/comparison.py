@@ -81,7 +81,7 @@ def compare_on_family(
 
 
 def _hold_out(family):
-    """Functions that neither a training nor the tuning has seen, and their starting points."""
+    """Functions drawn with a seed that neither a training nor the tuning uses, and their starting points."""
     return family.sample(HELD_OUT, [0, TEST]), starts(HELD_OUT, 1, family.dimension, [0, TEST, STARTS])
 
 

@@ -14,6 +14,7 @@ class DigitRegression(LogisticRegression):
 
     Each function has two digits and some of their images, all drawn at random. An image is given by its first
     principal components, divided by their common standard deviation, so that their variances differ as in the data.
+    All functions draw from the same images, so a held-out function has images that others have, too.
 
     Args:
       features: Number of principal components.

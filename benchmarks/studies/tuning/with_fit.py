@@ -1,7 +1,7 @@
 """Plain Optuna: each trial compiles the model with Keras's AdamW and fits it; unpromising trials are pruned.
 
-Space, sampler, pruner and seeds are those of `nos-tune`; the first trials use Adam's own constants, at all rates of
-the protocol.
+Space, sampler and pruner are those of `nos-tune`. The first trials use Adam's own constants at all rates of the
+protocol; `nos-tune` then also tries the other schedules, and so begins later with random trials and with more seeds.
 """
 
 import functools
