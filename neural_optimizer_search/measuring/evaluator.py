@@ -4,35 +4,25 @@ import itertools
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
 import numpy as np
 
 from neural_optimizer_search.dsl.rule import Rule
-from neural_optimizer_search.measuring.child_run import TrainingRun
-from neural_optimizer_search.measuring.evaluation import Evaluation, is_reward
+from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.kept_runs import KeptRuns
+from neural_optimizer_search.measuring.outcome import Finals, Outcomes
 from neural_optimizer_search.measuring.racing import Bar, Stop, say_needed
 from neural_optimizer_search.measuring.recording import STEPS
 from neural_optimizer_search.measuring.rule_runs import RuleRuns, is_finite
 from neural_optimizer_search.measuring.run_plan import RunPlan
 from neural_optimizer_search.measuring.sweep import Sweep
 from neural_optimizer_search.measuring.training import ChildTraining
-from neural_optimizer_search.schedule_shape import Schedule, parse_schedule
-from neural_optimizer_search.tasks.protocol import Protocol, make_reward
+from neural_optimizer_search.schedule_shape import parse_schedule
+from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
 
 LARGEST_RATE = float(np.finfo(np.float32).max)
-
-
-class _Finals(NamedTuple):
-    """The final runs of a rule so far, one per seed, with their setting and number of steps."""
-
-    rate: float
-    schedule: Schedule
-    weight_decay: float
-    steps: int
-    runs: list[TrainingRun]
 
 
 class Evaluator:
@@ -55,8 +45,7 @@ class Evaluator:
     def __init__(self, task: Task, protocol: Protocol, data_dir: Optional[str] = None):
         self.protocol = protocol
         child = task.child(protocol, data_dir)
-        self.uniform_loss, self._reward = child.uniform_loss, make_reward(protocol.reward, child.uniform_loss)
-        self._metric_name, (self._worst, _) = child.metric_name, child.scale
+        self.uniform_loss, self._outcomes = child.uniform_loss, Outcomes(protocol, child)
         self.train = ChildTraining(child)
         self.train.prepare(protocol.seeds)
 
@@ -94,7 +83,7 @@ class Evaluator:
         self.train.prepare(seeds)
         setting = parse_schedule(schedule), weight_decay
         runs = [train(RunPlan(learning_rate, seed, p.final_steps, p.validate_every, *setting)) for seed in seeds]
-        outcome = self._describe_finals(_Finals(learning_rate, *setting, p.final_steps, runs))
+        outcome = self._outcomes.describe_finals(Finals(learning_rate, *setting, p.final_steps, runs))
         curves = tuple(tuple(np.where(np.isfinite(run.scores), run.scores, 0.0).tolist()) for run in runs)
         counts = dict(seconds=time.perf_counter() - started, steps=train.steps)
         return Evaluation(rule=rule, sweep=(), seeds=tuple(seeds), curves=curves, **counts, **outcome)
@@ -156,11 +145,11 @@ class Evaluator:
         p, train = self.protocol, RuleRuns(self.train, rule)
         scale = self._find_scale(train) if p.centred and centred else 1.0
         if scale is None:
-            outcome, steps = self._describe_divergence(()), 0
+            outcome, steps = self._outcomes.describe_divergence(()), 0
         else:
             rate = min(learning_rate / scale, LARGEST_RATE)
             decay = min(weight_decay * scale, LARGEST_RATE)
-            finals = _Finals(rate, parse_schedule(schedule), decay, p.final_steps, [])
+            finals = Finals(rate, parse_schedule(schedule), decay, p.final_steps, [])
             outcome, steps = self._measure_final_runs(rule, finals, train, least)
         seconds, steps = time.perf_counter() - started, steps + train.steps
         return Evaluation(rule=rule, sweep=(), seconds=seconds, seeds=p.seeds, steps=steps, **outcome)
@@ -175,33 +164,23 @@ class Evaluator:
         needed, *margins = least or (0.0,)
         training = self.train.begin(rule, RunPlan(finals.rate, seeds[0], *how))
         run = training.advance(look)
-        early = self._pay_part(run)
+        early = self._outcomes.pay_part(run)
         if run.finite and early < needed:
             stop = Stop(early, f"Stopped at step {run.steps} of {p.final_steps}: {say_needed(early, needed)}.")
-            return dict(self._describe_stop(finals, stop), sweep_reward=early), run.steps
+            return dict(self._outcomes.describe_stop(finals, stop), sweep_reward=early), run.steps
         run = training.advance(p.final_steps)
         finals.runs.append(run)
         for seed, margin in itertools.zip_longest(seeds[1:], margins, fillvalue=0):
             if not is_finite(finals.runs[-1]):
                 break
-            reward = float(np.mean([self._pay(one) for one in finals.runs]))
+            reward = float(np.mean([self._outcomes.pay(one) for one in finals.runs]))
             if reward < margin:
                 seen = f"{len(finals.runs)} of {len(seeds)} seeds"
                 stop = Stop(reward, f"Stopped after {seen}: {say_needed(reward, margin)}.")
-                return dict(self._describe_stop(finals, stop), sweep_reward=early), run.steps
+                return dict(self._outcomes.describe_stop(finals, stop), sweep_reward=early), run.steps
             finals.runs.append(train(RunPlan(finals.rate, seed, *how)))
-        outcome, done = self._describe_finals(finals), len(finals.runs) / len(seeds)
-        # Seeds that were not worth a run count as 0.
-        rewards = (*outcome["rewards"], *[0.0] * (len(seeds) - len(finals.runs)))
-        means = dict(reward=sum(rewards) / len(rewards), accuracy=done * outcome["accuracy"])
-        return {**outcome, **means, "rewards": rewards, "sweep_reward": early}, run.steps
-
-    def _pay_part(self, run):
-        """The reward of a run so far."""
-        seen = run.steps // self.protocol.validate_every
-        if not (run.finite and seen and np.isfinite(run.losses[:seen]).all()):
-            return 0.0
-        return self._pay(run._replace(scores=run.scores[:seen], losses=run.losses[:seen]))
+        outcome = self._outcomes.describe_finals(finals, len(seeds) - len(finals.runs))
+        return dict(outcome, sweep_reward=early), run.steps
 
     def record_descent(self, rule: Rule, steps: int = STEPS) -> dict[str, Any]:
         """Records the first steps of a child that a rule trains at the middle rate, for `make_descent`."""
@@ -230,34 +209,22 @@ class Evaluator:
         p = self.protocol
         best = sweep.try_rates()
         if best is None:
-            return self._describe_divergence(sweep.rates)
-        sweep_reward = self._pay(sweep.train(best, p.seeds[0]))
-        finals, stop = _Finals(best, p.schedules[0], p.weight_decays[0], 0, []), bar and bar.judge_sweep(sweep_reward)
+            return self._outcomes.describe_divergence(sweep.rates)
+        sweep_reward = self._outcomes.pay(sweep.train(best, p.seeds[0]))
+        finals, stop = Finals(best, p.schedules[0], p.weight_decays[0], 0, []), bar and bar.judge_sweep(sweep_reward)
         if p.racing and not stop:
             # Trained first, because the sweep with the other seeds costs more than this run, usually needed anyway.
             finals, stop = self._train_finals(train, best, p.seeds[:1], bar and bar.judge_first)
         if not stop:
             chosen = sweep.choose()
             if chosen is None:
-                return self._describe_divergence(sweep.rates)
+                return self._outcomes.describe_divergence(sweep.rates)
             finals, stop = self._train_finals(train, chosen, p.seeds, bar and bar.judge)
-        outcome = self._describe_stop(finals, stop) if stop else self._describe_finals(finals)
+        outcome = self._outcomes.describe_stop(finals, stop) if stop else self._outcomes.describe_finals(finals)
         return dict(sweep_reward=sweep_reward, **outcome)
 
-    def _describe_divergence(self, rates) -> dict[str, Any]:
-        return dict(
-            reward=0.0,
-            status="diverged",
-            message=f"Diverged in the sweep at every learning rate from {min(rates):.3g} to {max(rates):.3g}."
-            if rates
-            else "The update is not finite.",
-            learning_rate=None,
-            accuracy=0.0,
-            rewards=(0.0,) * len(self.protocol.seeds),
-        )
-
     def _train_finals(self, train, rate, seeds, judge):
-        """The `_Finals` of these seeds, with the lowest-loss schedule and weight decay, and a `Stop` or None."""
+        """The `Finals` of these seeds, with the lowest-loss schedule and weight decay, and a `Stop` or None."""
         p = self.protocol
 
         def train_final(seed, pair):
@@ -265,65 +232,9 @@ class Evaluator:
 
         pairs = {pair: train_final(seeds[0], pair) for pair in itertools.product(p.schedules, p.weight_decays)}
         best = min(pairs, key=lambda pair: pairs[pair].losses[-1] if is_finite(pairs[pair]) else np.inf)
-        finals, stop = _Finals(rate, *best, train.until(p.final_steps), []), None
+        finals, stop = Finals(rate, *best, train.until(p.final_steps), []), None
         for seed in seeds:
             finals.runs.append(train_final(seed, best))
-            if stop := judge and judge([self._pay(run) for run in finals.runs]):
+            if stop := judge and judge([self._outcomes.pay(run) for run in finals.runs]):
                 break
         return finals, stop
-
-    def _pay(self, run):
-        """The reward of one run; 0 if it diverged."""
-        return float(self._reward(run.scores, run.losses)) if is_finite(run) else 0.0
-
-    def _describe_stop(self, finals, stop) -> dict[str, Any]:
-        return dict(reward=stop.estimate, status="stopped", message=stop.message, **self._describe_runs(finals))
-
-    def _describe_finals(self, finals) -> dict[str, Any]:
-        runs, described = finals.runs, self._describe_runs(finals)
-        rewards, finite = described["rewards"], [run for run in runs if is_finite(run)]
-        if wrong := describe_wrong_scores([*rewards, *(score for run in finite for score in run.scores)]):
-            metrics = np.concatenate([run.metrics for run in finite])
-            raise ValueError(f"{wrong} The {self._metric_name} went from {metrics.min():.4g} to {metrics.max():.4g}.")
-        diverged = len(runs) - len(finite)
-        first = min(run.steps for run in runs)
-        message = (
-            f"Diverged in {diverged} of {len(runs)} final runs, first at step {first} of {finals.steps}."
-            if diverged
-            else f"Trained {finals.steps} steps with {len(runs)} seed{'' if len(runs) == 1 else 's'}."
-        )
-        if not (diverged or any(rewards)):
-            message += f" {self._describe_end(runs)}"
-        status = "diverged" if diverged else "ok"
-        return dict(reward=sum(rewards) / len(rewards), status=status, message=message, **described)
-
-    def _describe_runs(self, finals) -> dict[str, Any]:
-        accuracies = [float(run.scores[-1]) if is_finite(run) else 0.0 for run in finals.runs]
-        return dict(
-            learning_rate=finals.rate,
-            accuracy=sum(accuracies) / max(1, len(accuracies)),
-            rewards=tuple(map(self._pay, finals.runs)),
-            schedule=str(finals.schedule),
-            weight_decay=float(finals.weight_decay),
-        )
-
-    def _describe_end(self, runs):
-        """Why runs that did not diverge have a reward of 0."""
-        if self.protocol.reward == "mean_cross_entropy":
-            name, values, worst = "cross-entropy", [run.losses[-1] for run in runs], self.uniform_loss
-        else:
-            name, values, worst = self._metric_name, [run.metrics[-1] for run in runs], self._worst
-        return f"The {name} is {np.mean(values):.4g} at the end, and {worst:.4g} is paid nothing."
-
-
-def describe_wrong_scores(scores: Sequence[float]) -> str:
-    """A sentence if scores are out of range; else "".
-
-    Such scores cannot be rewards: the best rule would be chosen by chance.
-    """
-    if all(map(is_reward, scores)):
-        return ""
-    return (
-        "A task must have scores in [0, 1], where 1 is the best: map its metric to that range. "
-        f"Received scores from {min(scores):.4g} to {max(scores):.4g}."
-    )

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from neural_optimizer_search.measuring.child_run import TrainingRun
-from neural_optimizer_search.measuring.evaluator import describe_wrong_scores
+from neural_optimizer_search.measuring.outcome import describe_wrong_scores
 from neural_optimizer_search.tasks.child import Child, length
 from neural_optimizer_search.tasks.data_hash import count_shared, split_data
 from neural_optimizer_search.tasks.named_task import is_same_loss

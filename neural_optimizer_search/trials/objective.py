@@ -7,7 +7,7 @@ from typing import NamedTuple, Optional
 import numpy as np
 
 from neural_optimizer_search.dsl.rule import Rule
-from neural_optimizer_search.measuring.evaluator import describe_wrong_scores
+from neural_optimizer_search.measuring.outcome import describe_wrong_scores
 from neural_optimizer_search.measuring.run_plan import RunPlan
 from neural_optimizer_search.measuring.training import ChildTraining
 from neural_optimizer_search.tasks.protocol import Protocol, make_reward
