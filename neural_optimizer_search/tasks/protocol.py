@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Optional
 
@@ -27,7 +27,7 @@ def _mean(values):
     return sum(values) / len(values)
 
 
-def make_reward(name: str, uniform_loss: Optional[float]) -> Callable[[Sequence[float], Sequence[float]], float]:
+def make_reward(name: str, uniform_loss: Optional[float]) -> Callable[..., float]:
     """The function of a final run's scores and losses that gives its reward.
 
     Args:
