@@ -22,6 +22,7 @@ from benchmarks.experiments import EXPERIMENTS, load_experiment
 from benchmarks.studies import STUDIES, StudyFailed, load_study
 from neural_optimizer_search import console
 from neural_optimizer_search.command_line import Parser, one_of
+from neural_optimizer_search.file_lock import InUse
 from neural_optimizer_search.flags import build_parser, configure
 from neural_optimizer_search.workers.executor import TaskFailed
 
@@ -79,7 +80,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     )
     try:
         figures = command.run(configure(command.config, given))
-    except (ValueError, FileNotFoundError, StudyFailed, TaskFailed) as error:
+    except (ValueError, FileNotFoundError, StudyFailed, TaskFailed, InUse) as error:
         p.error(str(error))
     except BrokenProcessPool:
         print(f"{p.prog}: a worker died (out of memory?). Try fewer --workers; it will continue.", file=sys.stderr)

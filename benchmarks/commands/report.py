@@ -74,14 +74,15 @@ class Source(NamedTuple):
 
 
 def find_records(out: pathlib.Path) -> Iterator[tuple[Source, Records]]:
-    """Yields the source and the records of each file of records in a directory."""
+    """Yields the source and the records of each file of records in a directory, except files without any."""
     for name in EXPERIMENTS:
         for scale in SCALES:
             for stem in sorted(file.stem for file in out.glob(f"{name}-{scale}*.jsonl")):
                 source = Source(name, scale, stem)
                 # Only the records know the setting for the user's own data.
                 setting = None if source.data else load_experiment(name).SETTINGS[scale]
-                yield source, Records(out / f"{stem}.jsonl", setting)
+                if records := Records(out / f"{stem}.jsonl", setting, reads_only=True):
+                    yield source, records
 
 
 def make_section(source: Source, records: Records, out: pathlib.Path) -> tuple[str, dict[str, Any]]:

@@ -111,7 +111,7 @@ def plot_sensitivity(axes: Any, plot: Plot) -> None:
             axes.plot(*zip(*points), label=name, marker="o", markersize=3, **style)
             shown += [value for _, value in points]
     axes.set(xscale="log", xlabel="learning rate", ylabel=f"best {metric.name}, one seed")
-    if not metric.larger_is_better:
+    if shown and not metric.larger_is_better:
         axes.set_yscale("log")
         # A perplexity of 10^24 would squash all other curves.
         axes.set_ylim(0.5 * min(shown), min(2 * max(shown), 10 * np.quantile(shown, 0.75)))

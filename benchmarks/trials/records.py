@@ -5,9 +5,11 @@ import json
 import pathlib
 from typing import Any
 
+from benchmarks.trials.json_lines import JsonLines
 from benchmarks.trials.trials import Trial
 
 Record = dict[str, Any]  # the fields of a trial, its result, and its setting
+RESULTS = ("curve", "best", "diverged", "seconds")  # what each result has
 
 
 class OtherSetting(ValueError):
@@ -21,36 +23,38 @@ class Records:
       path: The file, which is created with the first record.
       setting: A frozen dataclass with everything that a result depends on besides the trial. None takes the setting
         from the file, for reading only.
+      reads_only: Whether no trial will be added, so that another process may be adding some.
 
     Attributes:
       setting: The setting without its sweep, in JSON types.
 
     Raises:
       OtherSetting: If the file's records were made with another setting.
+      Damaged: If a line is damaged; see `JsonLines`.
+      InUse: If another process adds trials to the file.
     """
 
-    def __init__(self, path: pathlib.Path, setting: Any):
-        self._path, self.setting = path, {} if setting is None else _without_sweep(setting)
-        self._records = {}
-        if path.exists():
-            self._read(setting)
+    def __init__(self, path: pathlib.Path, setting: Any, reads_only: bool = False):
+        self._path, self._file = path, JsonLines(path)
+        if not reads_only:
+            self._file.hold()
+        self._records = dict(self._file.read(_check))
+        if setting is None:
+            self.setting = next((record["setting"] for record in self._records.values()), {})
+        else:
+            self.setting = _without_sweep(setting)
+        for record in self._records.values():
+            known = record["setting"]
+            self._require_same(known if setting is None else _with_newer_fields(known, setting))
 
-    def _read(self, setting):
-        *lines, torn = self._path.read_text().split("\n")
-        if torn:  # the process was killed while it wrote this line, so the trial is repeated
-            self._path.write_text("".join(f"{line}\n" for line in lines))
-        for line in lines:
-            record = json.loads(line)
-            if setting is None:
-                self.setting = record["setting"]
-            recorded = record["setting"] if setting is None else _with_newer_fields(record["setting"], setting)
-            if recorded != self.setting:
-                other = {k for k, v in recorded.items() if self.setting.get(k) != v}
-                raise OtherSetting(
-                    f"{self._path} holds results of another setting ({', '.join(sorted(other))}). Delete it, or "
-                    "choose another directory with --out"
-                )
-            self._records[trial_of(record)] = record
+    def _require_same(self, recorded):
+        other = [name for name in {**recorded, **self.setting} if recorded.get(name) != self.setting.get(name)]
+        if other:
+            raise OtherSetting(
+                f"{self._path} holds results of another setting: its {other[0]} is {recorded.get(other[0])!r:.100}, "
+                f"and not {self.setting.get(other[0])!r:.100}. Choose another directory, or delete the file to train "
+                "anew"
+            )
 
     def __contains__(self, trial: Trial) -> bool:
         return trial in self._records
@@ -61,10 +65,7 @@ class Records:
     def add(self, trial: Trial, result: dict[str, Any]) -> None:
         """Stores the result of a trial."""
         record = {**trial._asdict(), **result, "setting": self.setting}
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with open(self._path, "a") as file:
-            # A single write: if the process is killed, only the last line can be incomplete.
-            file.write(json.dumps(record) + "\n")
+        self._file.add(record)
         self._records[trial] = json.loads(json.dumps(record))
 
     def of(self, contender: str) -> list[Record]:
@@ -75,6 +76,13 @@ class Records:
     def contenders(self) -> list[str]:
         """Names of all contenders, in the order of the trials."""
         return list(dict.fromkeys(trial.contender for trial in self._records))
+
+
+def _check(record):
+    """The trial of a record, and the record."""
+    if missing := [name for name in ("setting", *RESULTS) if name not in record]:
+        raise KeyError(missing[0])
+    return trial_of(record), record
 
 
 def trial_of(record: Record) -> Trial:

@@ -56,7 +56,7 @@ def find_median(metric: Metric, records: list[Record], key: str) -> Optional[flo
 
 def find_reference(metric: Metric, candidates: Iterable[list[Record]]) -> list[Record]:
     """The records of the tuned Adam with the best mean validation, of those without a diverged run; [] if none."""
-    sound = [records for records in candidates if not any(r["diverged"] for r in records)]
+    sound = [records for records in candidates if records and not any(r["diverged"] for r in records)]
     return max(sound, default=[], key=lambda records: statistics.fmean(merit(r, metric) for r in records))
 
 

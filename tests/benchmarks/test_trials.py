@@ -7,6 +7,7 @@ import math
 import pytest
 
 from benchmarks.commands import report
+from benchmarks.experiments import EXPERIMENTS
 from benchmarks.trials import pictures
 from benchmarks.trials.arguments import plain_name
 from benchmarks.trials.comparison import choose, compare, count_trials, find_choice
@@ -14,6 +15,7 @@ from benchmarks.trials.contenders import SCHEDULES, Contender, read_contender
 from benchmarks.trials.records import OtherSetting, Records
 from benchmarks.trials.summary import compare_steps, find_median, make_table, summarize
 from benchmarks.trials.trials import Metric, Sweep, Trial
+from neural_optimizer_search.files import Damaged
 
 ACCURACY = Metric("accuracy", larger_is_better=True)
 LOSS = Metric("loss", larger_is_better=False)
@@ -90,8 +92,11 @@ def test_a_comparison_goes_on_where_it_stopped(tmp_path, stop_after):
 def test_records_of_another_setting_are_refused_and_other_contenders_are_not(tmp_path):
     compared(tmp_path / "records.jsonl")
     assert len(Records(tmp_path / "records.jsonl", Setting(sweep=Sweep((), ())))) == 14
-    with pytest.raises(OtherSetting, match=r"another setting \(steps\)"):
+    with pytest.raises(OtherSetting, match=r"another setting: its steps is 10, and not 11\. Choose"):
         Records(tmp_path / "records.jsonl", Setting(steps=11))
+
+
+RESULT = dict(curve=[[10, 0.1]], best=0.1, diverged=False, seconds=1.0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,18 +115,30 @@ class WithNetwork:
 
 def test_a_field_newer_than_the_records_had_its_default(tmp_path):
     path = tmp_path / "records.jsonl"
-    record = dict(contender="g@constant", learning_rate=0.1, options=[], seed=0, best=0.1, diverged=False)
+    record = dict(contender="g@constant", learning_rate=0.1, options=[], seed=0, **RESULT)
     path.write_text(json.dumps(dict(record, setting=dict(network=dict(size=3), steps=10))) + "\n")
     assert len(Records(path, WithNetwork())) == 1
     for other, word in ((WithNetwork(Pooled(pool=2)), "network"), (WithNetwork(clip=0.5), "clip")):
-        with pytest.raises(OtherSetting, match=rf"another setting \({word}\)"):
+        with pytest.raises(OtherSetting, match=f"another setting: its {word} is "):
             Records(path, other)
+
+
+@pytest.mark.parametrize("missing", ["setting", "options", "seconds", "curve"])
+def test_a_damaged_record_is_named(tmp_path, missing):
+    path = tmp_path / "records.jsonl"
+    compared(path)
+    lines = path.read_text().splitlines()
+    second = json.loads(lines[1])
+    del second[missing]
+    path.write_text("\n".join([lines[0], json.dumps(second), *lines[2:]]) + "\n")
+    with pytest.raises(Damaged, match=rf"records.jsonl, line 2 is damaged: it has no '{missing}'. Delete this line"):
+        Records(path, Setting())
 
 
 def test_what_diverged_is_never_chosen(tmp_path):
     records = Records(tmp_path / "records.jsonl", Setting())
     for rate, best, diverged in ((0.1, 0.9, True), (0.2, 0.1, False), (0.3, None, True)):
-        records.add(Trial("g@constant", rate, (), 0), dict(best=best, diverged=diverged))
+        records.add(Trial("g@constant", rate, (), 0), dict(RESULT, best=best, diverged=diverged))
     assert choose(records, "g@constant", ACCURACY).learning_rate == 0.2
     assert choose(records, "g@constant", LOSS).learning_rate == 0.2
 
@@ -163,6 +180,24 @@ def test_the_table_has_medians_where_a_training_diverged(tmp_path):
     (row,) = [row for row in rows if row[1] == "`g@constant`"]
     # 0.99 and 0.98 and what diverged.
     assert row[head.index("median of all")] == "0.98" and row[head.index("diverged")] == "0 of 5, 1 of 3"
+
+
+@pytest.mark.parametrize("done", [1, 6, 9, 11, 13])
+def test_a_comparison_that_is_still_running_has_a_table_and_pictures(tmp_path, done):
+    with pytest.raises(KeyboardInterrupt):
+        compared(tmp_path / "records.jsonl", stop_after=done)
+    records = Records(tmp_path / "records.jsonl", Setting(), reads_only=True)
+    found = summarize(Experiment, records, records.contenders)
+    table = make_table(Experiment, found)
+    assert all(f"`{name}`" in table for name in records.contenders) and len(records) == done
+    plot = pictures.Plot(Experiment, records, found, pictures.choose_styles(records.contenders))
+    assert all(path.exists() for path in pictures.draw(plot, tmp_path / "made").values())
+
+
+def test_a_file_without_records_is_not_reported(tmp_path):
+    name = next(iter(EXPERIMENTS))
+    (tmp_path / f"{name}-small.jsonl").write_text("")
+    assert list(report.find_records(tmp_path)) == []
 
 
 def test_a_picture_of_what_the_records_lack_is_left_out(tmp_path):
