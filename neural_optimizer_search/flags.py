@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Optional, TypeVar, Union
 
-from neural_optimizer_search.command_line import Parser, one_of
+from neural_optimizer_search.command_line import Parser, one_of, shorten
 from neural_optimizer_search.versions import describe_versions
 
 _KEY = "flag"
@@ -218,6 +218,9 @@ class _StoreTuple(argparse.Action):
     """Stores a tuple in place of argparse's list, so that a configuration is hashable."""
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
+        twice = [value for i, value in enumerate(values) if value in values[:i]]
+        if twice:
+            raise argparse.ArgumentError(self, f"must name each once. Received twice: {shorten(str(twice[0]))}.")
         setattr(namespace, self.dest, tuple(values))
 
 

@@ -126,6 +126,15 @@ def test_a_flag_of_several_words_is_a_tuple_and_is_recorded_as_a_list():
     assert flags.command("x", Several, recorded) == "x --tasks a 'b c' --depths 2 1"
 
 
+def test_of_several_words_none_is_repeated(capsys):
+    p = flags.build_parser("nos-example", None, Several)
+    for words in (["--tasks", "a", "b", "a"], ["--depths", "2", "02"]):
+        with pytest.raises(SystemExit):
+            p.parse_args(words)
+        (twice,) = {"a", "2"} & set(words)
+        assert f"argument {words[0]}: must name each once. Received twice: {twice}." in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("recorded", [{"tasks": []}, {"tasks": [None]}, {"depths": [2, "1"]}, {"depths": [[1]]}])
 def test_no_command_line_gives_such_a_tuple(recorded):
     with pytest.raises(Damaged, match=r"its configuration has .* for --"):

@@ -17,9 +17,11 @@ from neural_optimizer_search.measuring.run_plan import RunPlan
 from neural_optimizer_search.measuring.task_checks import (
     Repeated,
     UnsuitableTask,
+    describe_few,
     describe_other_data,
     describe_other_model,
     describe_shared,
+    find_first_step_not_finite,
     find_single_class,
     find_standstill,
     find_state_outside,
@@ -201,11 +203,13 @@ def _find_problems(child, untrained, repeated) -> Iterator[str]:
     yield from find_wrong_scores(child, untrained, repeated)
     yield from find_state_outside(repeated)
     yield from find_standstill(repeated)
+    yield from find_first_step_not_finite(repeated)
 
 
 def _find_notes(child, trial) -> Iterator[str]:
     yield from child.notes
     yield from describe_shared(child)
+    yield from describe_few(child)
     run = trial.repeated.first
     if not run.finite:
         yield f"Adam with the learning rate {ADAM_RATE:g} diverged at step {run.steps}."

@@ -12,6 +12,8 @@ from neural_optimizer_search.tasks.child import Child, length
 from neural_optimizer_search.tasks.data_hash import count_shared, split_data
 from neural_optimizer_search.tasks.named_task import is_same_loss
 
+FEW = 10  # validation examples
+
 
 class UnsuitableTask(ValueError):
     """The task's rewards would be meaningless; the message has a sentence for each reason."""
@@ -86,6 +88,22 @@ def find_standstill(repeated: Repeated) -> Iterator[str]:
             "A training with Adam changes no weight: the gradient is 0. Look at the loss, at the sample weights of "
             "`train`, and at which layers are trainable."
         )
+
+
+def find_first_step_not_finite(repeated: Repeated) -> Iterator[str]:
+    """A sentence if the first step of a training already diverges, as it would with any rule."""
+    if not repeated.first.finite and repeated.first.steps == 1:
+        yield (
+            "The loss or its gradient is not finite in the first step of a training, so that no rule can train the "
+            "model. Look at what the model and the loss compute in training."
+        )
+
+
+def describe_few(child: Child) -> Iterator[str]:
+    """A sentence if there are too few validation examples to tell rules apart."""
+    count = length(child.validation)
+    if count < FEW:
+        yield f"Rewards rest on {count} validation example{'' if count == 1 else 's'}: differences are mostly chance."
 
 
 def describe_other_data(hashes: Mapping[str, str], again: Mapping[str, str]) -> Iterator[str]:

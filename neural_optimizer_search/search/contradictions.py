@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from neural_optimizer_search.command_line import Parser, require, shorten
+from neural_optimizer_search.command_line import Parser, require
 from neural_optimizer_search.dsl.composed import COMPOSED
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.records.cache_file import NotACache, refuse_other_files
@@ -74,8 +74,6 @@ def _check_space(config, p):
 
 
 def _check_several(config, p):
-    if len(set(config.task)) < len(config.task):
-        p.error(f"argument --task: must name each task once. Received: {shorten(' '.join(config.task))}.")
     known = {rule.canonical() for rule in config.known_optimizers.values()}
     if len(config.task) > 1 and config.constants:
         p.error(f"argument --constants: must be 0 with several tasks. Received: {config.constants:g}.")

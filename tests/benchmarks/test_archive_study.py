@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import shutil
 
 import fakes
 import pytest
@@ -130,11 +131,13 @@ def test_the_data_of_a_task_are_left_out(searches, capsys):
 
 
 def test_searches_that_cannot_be_compared(searches, capsys):
+    shutil.copytree(searches / "digits", searches / "of" / "digits")
     wrong = "argument --searches: "
     for words, message in {
         (): f"{wrong}must name directories of searches. Received none.",
         ("--searches", "nowhere"): wrong,
-        ("--searches", "digits", "./digits"): f"{wrong}must have different names. Received twice: digits.",
+        ("--searches", "digits", "./digits"): f"{wrong}must name each once. Received twice: digits.",
+        ("--searches", "digits", "of/digits"): f"{wrong}must have different names. Received twice: digits.",
     }.items():
         for name in ("archive", "leave_one_out"):
             with pytest.raises(SystemExit, match="2"):

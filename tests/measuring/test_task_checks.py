@@ -7,7 +7,9 @@ import tensorflow as tf
 from neural_optimizer_search.measuring.child_run import TrainingRun
 from neural_optimizer_search.measuring.task_checks import (
     Repeated,
+    describe_few,
     describe_shared,
+    find_first_step_not_finite,
     find_single_class,
     find_standstill,
     find_state_outside,
@@ -101,6 +103,20 @@ def test_standstill():
     (told,) = find_standstill(Repeated(run(0.5)._replace(update_rms=0.0), run(0.5), []))
     assert told.startswith("A training with Adam changes no weight: the gradient is 0.")
     assert not list(find_standstill(Repeated(run(0.5), run(0.5), [])))
+
+
+def test_what_diverges_at_once_is_no_task():
+    at_once, later = (run(0.5)._replace(finite=False, steps=steps) for steps in (1, 2))
+    (told,) = find_first_step_not_finite(Repeated(at_once, at_once, []))
+    assert told.startswith("The loss or its gradient is not finite in the first step of a training, so that no rule")
+    assert not list(find_first_step_not_finite(Repeated(later, later, [])))
+
+
+@pytest.mark.parametrize(("count", "told"), [(1, "1 validation example:"), (9, "9 validation examples:"), (10, None)])
+def test_few_examples(count, told):
+    notes = list(describe_few(child()._replace(validation=(np.ones(count), np.ones(count)))))
+    assert len(notes) == (told is not None)
+    assert not notes or notes[0].startswith(f"Rewards rest on {told}")
 
 
 def test_shared_examples():

@@ -203,7 +203,7 @@ def test_describe_writes_nothing(mine, tmp_path, capfd):
 
 def test_describe_tells_of_a_wrong_task_or_start(mine, capfd):
     told = refused(capfd, command.main, "--describe", "--task", "digits", "digits")
-    assert "argument --task: must name each task once." in told  # as the run would be
+    assert "argument --task: must name each once." in told  # as the run would be
     told = refused(capfd, command.main, "--describe", "--start", "nonsense(")
     assert "argument --start: must be formulas, names of the catalogue" in told
     mine.write("raise ValueError('mine')")

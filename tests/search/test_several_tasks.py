@@ -152,7 +152,7 @@ def test_a_directory_is_named_after_all_tasks(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--task", "digits", "digits"], "argument --task: must name each task once. Received: digits digits."),
+        (["--task", "digits", "digits"], "argument --task: must name each once. Received twice: digits."),
         (["--task", "digits", "dogs"], "argument --task: must be one of: digits, "),
         ([*TASKS, "--baselines", "adam,lion"], "argument --baselines: must name sgd, for scores on several tasks"),
         (

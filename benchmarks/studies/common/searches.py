@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.studies import StudyFailed
+from neural_optimizer_search.records.run_directory import LEDGER
 from neural_optimizer_search.search import command
 
 
@@ -19,13 +20,19 @@ def run_search(directory: pathlib.Path, given: Mapping[str, Any], changeable: Ma
     Raises:
       StudyFailed: If the search fails; `nos-search` has printed the reason.
     """
-    place = dict(resume=directory) if directory.exists() else dict(given, out=directory)
+    ledger = directory / LEDGER
+    if ledger.exists() and not ledger.stat().st_size:
+        ledger.unlink()  # as a kill may leave it
+    place = dict(resume=directory) if ledger.exists() else dict(given, out=directory)
     words = []
     for name, value in {**place, **changeable}.items():
         if value is not None:
             words += [f"--{name}", *map(str, value)] if isinstance(value, tuple) else [f"--{name}={value}"]
-    code = command.main(words)
-    if code >= 128:  # a signal stopped it
+    try:
+        code = command.main(words)
+    except SystemExit as error:  # a flag is wrong, or the run is in use
+        code = error.code
+    if isinstance(code, int) and code >= 128:  # a signal stopped it
         raise KeyboardInterrupt
     if code:
         raise StudyFailed(f"the search in {directory} failed with exit code {code}")

@@ -30,7 +30,7 @@ from benchmarks.studies.own_models.pieces import Outcome, Piece, read_outcome, w
 from benchmarks.studies.own_models.report import summarize, summarize_budgets, summarize_tasks
 from benchmarks.studies.own_tasks import EIGHT, set_data_directory
 from benchmarks.studies.own_tasks import NAMES as OWN_TASKS
-from neural_optimizer_search.command_line import whole_number
+from neural_optimizer_search.command_line import path, whole_number
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.workers.process_workers import begin_worker
 
@@ -59,9 +59,7 @@ class Config:
     workers: int = flag(1, "winners to find at once, each with one thread", parse=whole_number(1, 1_000))
     data_dir: Optional[str] = own_data_flag()
     runs: pathlib.Path = runs_flag("own_models")
-    pictures: Optional[pathlib.Path] = flag(
-        None, "directory of the pictures", parse=pathlib.Path, default_text="none"
-    )
+    pictures: Optional[pathlib.Path] = flag(None, "directory of the pictures", parse=path, default_text="none")
 
 
 def run(config: Config) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from benchmarks.studies.own_models.pieces import Piece, Winner
 from benchmarks.studies.own_models.trials import make_winner
 from benchmarks.studies.own_tasks import full_name, name_data
 from benchmarks.studies.own_tasks.splits import name_split
+from neural_optimizer_search.files import write_whole
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.run_directory import LEDGER
 from neural_optimizer_search.schedule_shape import parse_schedule
@@ -48,8 +49,7 @@ def _choose_start(task, directory):
     archive, data = read_archive(), name_data(full_name(task))
     rules = [one.rule.formula() for one in archive.rules if name_data(archive.searches[one.search]["task"]) != data]
     path = directory / "start.txt"
-    if not path.exists():
-        path.write_text("\n".join(rules) + "\n")
+    write_whole(path, lambda unfinished: unfinished.write_text("\n".join(rules) + "\n"))
     return (str(path), *BESIDE_ARCHIVE)
 
 
