@@ -1,0 +1,39 @@
+"""Searches of studies: they resume whatever a kill left, and what refuses one is the study's reason, too."""
+
+import fakes
+import pytest
+from tiny_searches import trained
+
+from benchmarks.studies import StudyFailed
+from benchmarks.studies.common.searches import run_search
+from neural_optimizer_search.records.run_directory import LEDGER
+from neural_optimizer_search.workers.config import EXECUTORS
+
+pytestmark = pytest.mark.once
+
+GIVEN = dict(task="digits", protocol="reduced", space="signs", depth=1, algorithm="random", cache="none", start="none")
+BUDGET = dict(budget=3, workers=1, fresh_seeds=0)
+
+
+@pytest.fixture
+def trains_fakes(monkeypatch, trains_nothing):
+    monkeypatch.setitem(EXECUTORS, "local", fakes.open_fake(fakes.fake_evaluation))
+
+
+@pytest.mark.parametrize("left", [None, "directory", "empty ledger"])
+def test_a_search_begins_where_a_kill_left_nothing_of_use(trains_fakes, tmp_path, left):
+    run = tmp_path / "run"
+    if left:
+        run.mkdir()
+    if left == "empty ledger":
+        (run / LEDGER).touch()
+    run_search(run, GIVEN, BUDGET)
+    assert trained(run) == 3
+    run_search(run, GIVEN, dict(BUDGET, budget=5))
+    assert trained(run) == 5
+
+
+def test_a_search_that_is_refused(trains_fakes, tmp_path, capsys):
+    with pytest.raises(StudyFailed, match=r"the search in .*run failed with exit code 2"):
+        run_search(tmp_path / "run", dict(GIVEN, depth=0), BUDGET)
+    assert "argument --depth" in capsys.readouterr().err
