@@ -4,8 +4,6 @@ import concurrent.futures
 import contextlib
 import functools
 import importlib
-import multiprocessing
-import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Optional
@@ -14,11 +12,10 @@ import tensorflow as tf
 
 from benchmarks.trials.contenders import Contender
 from benchmarks.trials.experiment import Setting
+from benchmarks.trials.processes import process_pool, set_environment
 from benchmarks.trials.records import Records
 from benchmarks.trials.strategies import STRATEGIES
 from benchmarks.trials.trials import Trial
-from neural_optimizer_search.workers.placement import ONE_THREAD
-from neural_optimizer_search.workers.process_workers import begin_worker
 
 Jobs = Iterable[tuple[Trial, Contender]]
 RunTrials = Callable[[Jobs], Iterator[tuple[Trial, dict[str, Any]]]]
@@ -42,21 +39,15 @@ def trial_runner(
         here = STRATEGIES[strategy]()
         yield lambda jobs: ((job[0], run_one(*job, here)) for job in jobs)
         return
-    os.environ.update({k: v for k, v in ONE_THREAD.environment.items() if k not in os.environ})
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(workers, context, begin_worker) as pool:
+    set_environment()
+    with process_pool(workers) as pool:
 
         def run_in_processes(jobs):
             futures = {pool.submit(run_one, *job): job[0] for job in jobs}
             for future in concurrent.futures.as_completed(futures):
                 yield futures[future], future.result()
 
-        try:
-            yield run_in_processes
-        finally:
-            # After Ctrl-C, do not wait for trainings whose results nobody will read.
-            for process in (pool._processes or {}).values():
-                process.terminate()
+        yield run_in_processes
 
 
 def measure_trials(

@@ -1,5 +1,6 @@
 """The studies of tuning, with trainings that are made up."""
 
+import concurrent.futures
 import contextlib
 import json
 import math
@@ -67,6 +68,22 @@ def test_what_is_kept_is_not_measured_again_and_a_torn_line_is(tmp_path):
     assert again.get(dict(seed=1, rate=0.1), pytest.fail) == dict(score=1)
     assert again.get(dict(seed=2, rate=0.1), lambda: dict(score=5)) == dict(score=5)
     assert len(path.read_text().splitlines()) == 3 and Kept(path)[dict(seed=2, rate=0.1)] == dict(score=5)
+
+
+def test_what_finished_before_an_error_is_kept(tmp_path):
+    path, keys = tmp_path / "kept.jsonl", [dict(seed=seed) for seed in (0, 1, 0, 2)]
+    kept = Kept(path)
+    assert kept.find_missing(keys) == [0, 1, 3]
+    finished, failing = concurrent.futures.Future(), concurrent.futures.Future()
+    finished.set_result(5)
+
+    def write(result):
+        failing.set_exception(KeyboardInterrupt())
+        return result + 1
+
+    with pytest.raises(KeyboardInterrupt):
+        kept.add_finished({failing: keys[3], finished: keys[1]}, "rule", write)
+    assert Kept(path).find_missing(keys) == [0, 3] and Kept(path)[dict(seed=1)] == 6
 
 
 # -- Stock optimizers ------------------------------------------------------------------------------

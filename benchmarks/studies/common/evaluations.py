@@ -1,11 +1,8 @@
 """Full measurements of rules on a task, without racing, stored in a file and never repeated."""
 
-import concurrent.futures
 import pathlib
 from collections.abc import Sequence
 from typing import Optional
-
-from tqdm import tqdm
 
 from benchmarks.studies.common.kept import Kept
 from benchmarks.studies.common.shared_flags import find_protocol
@@ -31,11 +28,7 @@ def evaluate_rules(
     task, kept = find_task(name), Kept(path)
     chosen = find_protocol(task, protocol, racing=None)
     of = [dict(task=name, protocol=protocol, rule=write_rule(rule)) for rule in rules]
-    missing = [i for i, one in enumerate(of) if one not in kept]
-    if missing:
+    if missing := kept.find_missing(of):
         with WorkerConfig(workers=workers).open_executor(task, chosen, None) as executor:
-            futures = {executor.submit(rules[i]): i for i in missing}
-            done = concurrent.futures.as_completed(futures)
-            for future in tqdm(done, total=len(missing), unit="rule", disable=None, leave=False):
-                kept.add(of[futures[future]], to_row(future.result()))
+            kept.add_finished({executor.submit(rules[i]): of[i] for i in missing}, "rule", to_row)
     return [from_row(kept[one]) for one in of]

@@ -3,7 +3,6 @@
 Measurements are stored in a file and never repeated, and several studies may share the file.
 """
 
-import concurrent.futures
 import itertools
 import pathlib
 from collections.abc import Iterator, Sequence
@@ -11,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Optional
 
 import numpy as np
-from tqdm import tqdm
 
 from benchmarks.studies import StudyFailed
 from benchmarks.studies.common.kept import Kept
@@ -111,13 +109,9 @@ def measure_in_full(
     known, found = KNOWN_OPTIMIZERS, list(itertools.islice(rules, count))
     questions = [(CATALOGUE["adam"].rule, _DESCENT), *((rule, _RUNS) for rule in (*known.values(), *found))]
     of = [dict(task=name, ask=ask.method, rule=write_rule(rule)) for rule, ask in questions]
-    missing = [i for i, one in enumerate(of) if one not in kept]
-    if missing:
+    if missing := kept.find_missing(of):
         with WorkerConfig(workers=workers).open_executor(task, protocol, data_dir) as executor:
-            futures = {executor.submit(*questions[i]): i for i in missing}
-            done = concurrent.futures.as_completed(futures)
-            for future in tqdm(done, total=len(missing), unit="rule", disable=None, leave=False):
-                kept.add(of[futures[future]], _require(future.result()))
+            kept.add_finished({executor.submit(*questions[i]): of[i] for i in missing}, "rule", _require)
     descent, *measured = (kept[one] for one in of)
     every = [_read(one) for one in measured]
     return Measured(dict(zip(known, every)), every[len(known) :], make_descent(descent))

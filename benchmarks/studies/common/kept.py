@@ -1,9 +1,12 @@
 """A study's results, stored in a file as they arrive, so that nothing is measured twice."""
 
+import concurrent.futures
 import json
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+
+from tqdm import tqdm
 
 
 class Kept:
@@ -47,6 +50,33 @@ class Kept:
         with open(self._path, "a") as file:
             file.write(f"{line}\n")  # one write: a kill leaves a whole line, or a torn one at the end
         self._results[_text(of)] = json.loads(line)["result"]
+
+    def find_missing(self, keys: Sequence[Any]) -> list[int]:
+        """The positions of the keys that have no result yet; of equal keys, only the first."""
+        positions: dict[str, int] = {}
+        for position, of in enumerate(keys):
+            positions.setdefault(_text(of), position)
+        return [position for text, position in positions.items() if text not in self._results]
+
+    def add_finished(
+        self,
+        running: Mapping[concurrent.futures.Future, Any],
+        unit: str,
+        write: Callable[[Any], Any] = lambda result: result,
+    ) -> None:
+        """Stores results as they arrive, and shows a progress bar.
+
+        Args:
+          running: Each future with the key of its result.
+          unit: The word for one result in the progress bar.
+          write: Converts a result to the one to store.
+
+        Raises:
+          Exception: If a future or `write` does; results that arrived earlier are stored.
+        """
+        finished, disable = concurrent.futures.as_completed(running), None if running else True
+        for future in tqdm(finished, total=len(running), unit=unit, disable=disable, leave=False):
+            self.add(running[future], write(future.result()))
 
     def get(self, of: Any, measure: Callable[[], Any]) -> Any:
         """The result, which is measured and stored if there is none yet."""

@@ -1,28 +1,23 @@
 """Trainings of children, several at a time, stored in a file and never repeated."""
 
-import concurrent.futures
 import contextlib
 import dataclasses
 import functools
-import multiprocessing
-import os
 import pathlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Optional
 
 import numpy as np
-from tqdm import tqdm
 
 from benchmarks.studies.common.kept import Kept
+from benchmarks.trials.processes import process_pool, set_environment
 from neural_optimizer_search.dsl.formula import parse_formula
 from neural_optimizer_search.measuring.run_plan import RunPlan
 from neural_optimizer_search.measuring.training import ChildTraining
 from neural_optimizer_search.schedule_shape import parse_schedule
 from neural_optimizer_search.tasks import TASKS
 from neural_optimizer_search.tasks.named_task import load
-from neural_optimizer_search.workers.placement import ONE_THREAD
-from neural_optimizer_search.workers.process_workers import begin_worker
 
 # The first seed of reported trainings. A winner must not be reported with a seed by which it was chosen, and searches
 # and tunings choose theirs with seeds from 1000 on, or from 100,000 on.
@@ -84,27 +79,19 @@ def trainings(path: pathlib.Path, workers: int, data_dir: Optional[str] = None) 
       workers: Number of trainings at once, each in a process with one thread.
       data_dir: The `tensorflow_datasets` directory for shipped tasks.
     """
-    os.environ.update({k: v for k, v in ONE_THREAD.environment.items() if k not in os.environ})
+    set_environment()
     kept = Kept(path)
-    with concurrent.futures.ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), begin_worker) as pool:
+    with process_pool(workers) as pool:
 
         def train(wanted):
-            missing = [one for one in dict.fromkeys(wanted) if one._asdict() not in kept]
-            seeds = tuple(dict.fromkeys(one.seed for one in missing))
-            futures = {pool.submit(train_once, one, data_dir, seeds): one for one in missing}
-            done = concurrent.futures.as_completed(futures)
-            for future in tqdm(
-                done, total=len(futures), unit="training", disable=None if missing else True, leave=False
-            ):
-                kept.add(futures[future]._asdict(), future.result()._asdict())
-            return [Trained(**kept[one._asdict()]) for one in wanted]
+            of = [one._asdict() for one in wanted]
+            missing = kept.find_missing(of)
+            seeds = tuple(dict.fromkeys(wanted[i].seed for i in missing))
+            running = {pool.submit(train_once, wanted[i], data_dir, seeds): of[i] for i in missing}
+            kept.add_finished(running, "training", Trained._asdict)
+            return [Trained(**kept[one]) for one in of]
 
-        try:
-            yield train
-        finally:
-            # After Ctrl-C, do not wait for trainings whose results nobody will read.
-            for process in (pool._processes or {}).values():
-                process.terminate()
+        yield train
 
 
 def train_once(training: Training, data_dir: Optional[str] = None, seeds: Sequence[int] = ()) -> Trained:

@@ -11,15 +11,11 @@ AdamW alone. Each winner is trained with fresh seeds and measured once on test d
 Measurements are stored; the same command continues where it stopped.
 """
 
-import concurrent.futures
 import itertools
-import multiprocessing
 import pathlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
-
-from tqdm import tqdm
 
 from benchmarks.studies.common.kept import Kept
 from benchmarks.studies.common.shared_flags import own_data_flag, runs_flag
@@ -30,9 +26,9 @@ from benchmarks.studies.own_models.pieces import Outcome, Piece, read_outcome, w
 from benchmarks.studies.own_models.report import summarize, summarize_budgets, summarize_tasks
 from benchmarks.studies.own_tasks import EIGHT, set_data_directory
 from benchmarks.studies.own_tasks import NAMES as OWN_TASKS
+from benchmarks.trials.processes import process_pool
 from neural_optimizer_search.command_line import path, whole_number
 from neural_optimizer_search.flags import flag
-from neural_optimizer_search.workers.process_workers import begin_worker
 
 TITLE = "does a search on your own model beat tuning, with as many gradient steps?"
 MANY_SEEDS = ("search", "optuna")  # the arms whose number of outer seeds is `seeds`
@@ -95,20 +91,15 @@ def list_pieces(config: Config) -> list[Piece]:
 
 def _measure(pieces: Sequence[Piece], config: Config) -> dict[Piece, Outcome]:
     kept = Kept(config.runs / "outcomes.jsonl")
-    missing = [piece for piece in pieces if _name(piece, config) not in kept]
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(config.workers, context, begin_worker) as pool:
-        try:
-            futures = {pool.submit(measure, p, _find_directory(p, config), config.fresh_seeds): p for p in missing}
-            done = concurrent.futures.as_completed(futures)
-            for future in tqdm(done, total=len(missing), unit="winner", disable=None if missing else True):
-                kept.add(_name(futures[future], config), write_outcome(future.result()))
-        except BaseException:
-            # After Ctrl-C, do not wait for results that nobody will read; a stopped search resumes later.
-            for process in (pool._processes or {}).values():
-                process.terminate()
-            raise
-    return {piece: read_outcome(kept[_name(piece, config)]) for piece in pieces}
+    of = [_name(piece, config) for piece in pieces]
+    if missing := [(pieces[i], of[i]) for i in kept.find_missing(of)]:
+        with process_pool(config.workers) as pool:  # a search that Ctrl-C stops resumes later
+            running = {
+                pool.submit(measure, piece, _find_directory(piece, config), config.fresh_seeds): key
+                for piece, key in missing
+            }
+            kept.add_finished(running, "winner", write_outcome)
+    return {piece: read_outcome(kept[key]) for piece, key in zip(pieces, of)}
 
 
 def _name(piece, config):

@@ -15,7 +15,6 @@ Finished searches are kept in RESULTS/search_algorithms.csv and not repeated.
 
 import concurrent.futures
 import math
-import multiprocessing
 import pathlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,9 +29,9 @@ from benchmarks.studies.common.shared_flags import results_flag
 from benchmarks.studies.depth1_table import read_table
 from benchmarks.studies.search_algorithms.kept import FILE, Replayed, append_search, read_searches
 from benchmarks.studies.search_algorithms.replay import ALGORITHMS, DEFAULT, replay
+from benchmarks.trials.processes import process_pool
 from neural_optimizer_search.command_line import whole_number
 from neural_optimizer_search.flags import flag
-from neural_optimizer_search.workers.process_workers import begin_worker
 
 TITLE = "how many rules must each algorithm train to find a good one? Replayed on the table of depth1_table"
 TOPS = (0.01, 0.001)
@@ -88,8 +87,7 @@ def run(config: Config) -> dict[str, Any]:
 def _replay_missing(jobs, path, config):
     done = read_searches(path, config.budget)
     missing = [job for job in jobs if job not in done]
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(config.workers, context, begin_worker) as pool:
+    with process_pool(config.workers) as pool:
         futures = {pool.submit(replay, *job, config.budget): job for job in missing}
         for future in tqdm(concurrent.futures.as_completed(futures), total=len(futures), unit="search"):
             append_search(path, *futures[future], config.budget, *future.result())
