@@ -18,7 +18,7 @@ DECAYS: dict[str, Callable[[Any, Any], Any]] = {
     "cosine": lambda t, T: cyclical(on_numpy, t, T),
     "linear_cosine": lambda t, T: linear(on_numpy, t, T) * cyclical(on_numpy, t, T),
 }
-_WARMUP = ", warm-up "
+WARM_UP = ", warm-up "  # between the decay and the share of the steps in the text of a `Schedule`
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Schedule:
         object.__setattr__(self, "warmup", float(self.warmup))
 
     def __str__(self) -> str:
-        return f"{self.decay}{_WARMUP}{self.warmup!r}" if self.warmup else self.decay
+        return f"{self.decay}{WARM_UP}{self.warmup!r}" if self.warmup else self.decay
 
     def count_rising(self, steps: int) -> int:
         """W, the number of steps in which the rate rises."""
@@ -90,7 +90,7 @@ def parse_schedule(schedule: Union[Schedule, str]) -> Schedule:
     if isinstance(schedule, Schedule):
         return schedule
     with contextlib.suppress(ValueError, AttributeError):
-        decay, comma, warmup = schedule.strip().partition(_WARMUP)
+        decay, comma, warmup = schedule.strip().partition(WARM_UP)
         return Schedule(decay, float(warmup) if comma else 0.0)
     raise ValueError(
         f"Argument `schedule` must be one of: {', '.join(DECAYS)}, each alone or with a share of the steps in [0, 1) "

@@ -1,7 +1,7 @@
 """Learning-rate schedules that the search found (arXiv v2, section 5.2), and a warm-up for any schedule."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Union
 
 from neural_optimizer_search.arguments import check_config, check_int, check_number
@@ -225,8 +225,8 @@ class WarmUp(_Schedule):
         return {"schedule": schedule, "warmup_steps": self.warmup_steps}
 
 
-# The names of the decays in a `Schedule`.
-_MAKE = {
+# The name of a decay in a `Schedule` -> (rate, steps) -> the `learning_rate` of an optimizer.
+MAKE_DECAY: dict[str, Callable[[float, int], Any]] = {
     "constant": lambda rate, steps: rate,
     "linear": lambda rate, steps: keras.optimizers.schedules.PolynomialDecay(rate, steps, end_learning_rate=0.0),
     "cosine": keras.optimizers.schedules.CosineDecay,
@@ -258,7 +258,7 @@ def make_schedule(shape: Union[Schedule, str], learning_rate: float, steps: int)
     shape, steps = parse_schedule(shape), _int("steps", steps, "> 0")
     rate = _number("learning_rate", learning_rate, "> 0")
     rising = shape.count_rising(steps)
-    decayed = _MAKE[shape.decay](rate, steps - rising)
+    decayed = MAKE_DECAY[shape.decay](rate, steps - rising)
     return WarmUp(decayed, rising) if rising else decayed
 
 

@@ -84,7 +84,7 @@ MAY_IMPORT["benchmarks.data"] = {f"{CORE}.tasks"}
 MAY_IMPORT["benchmarks.networks"] = {"benchmarks.data"}
 MAY_IMPORT["benchmarks.trials"] = {
     "benchmarks.plotting", f"{CORE}.records", f"{CORE}.search", f"{CORE}.workers", f"{CORE}.optimizers",
-    f"{CORE}.schedule_shape", f"{CORE}.file_lock", f"{CORE}.files"
+    f"{CORE}.schedule_shape", f"{CORE}.schedules", f"{CORE}.file_lock", f"{CORE}.files"
 }  # fmt: skip
 MAY_IMPORT["benchmarks.experiments"] = {
     "benchmarks.trials", "benchmarks.networks", "benchmarks.data", f"{CORE}.tasks", f"{CORE}.objectives"

@@ -16,7 +16,9 @@ from benchmarks.trials.arguments import (
     read_arguments,
     write_arguments,
 )
-from neural_optimizer_search import LinearCosineDecay, NoisyLinearCosineDecay, Rule, WarmUp, optimizers
+from neural_optimizer_search import NoisyLinearCosineDecay, Rule, WarmUp, optimizers
+from neural_optimizer_search.schedule_shape import WARM_UP, Schedule
+from neural_optimizer_search.schedules import MAKE_DECAY
 from neural_optimizer_search.search.ranking import read_found_rules
 
 STEPS_DOWN, FACTOR = (0.3, 0.6, 0.8), 0.2  # Zagoruyko & Komodakis (2016): at 60, 120 and 160 of 200 epochs
@@ -35,10 +37,7 @@ def _make_restarts(rate, steps):
 
 
 SCHEDULES = {
-    "constant": lambda rate, steps: rate,
-    "linear": functools.partial(tf.keras.optimizers.schedules.PolynomialDecay, end_learning_rate=0.0),
-    "cosine": tf.keras.optimizers.schedules.CosineDecay,
-    "linear_cosine": functools.partial(LinearCosineDecay, beta=0.0),  # the paper's ld * cd
+    **MAKE_DECAY,
     "noisy_linear_cosine": NoisyLinearCosineDecay,
     "stepwise": _make_stepwise,
     "restarts": _make_restarts,
@@ -53,7 +52,7 @@ KERAS = {
 }
 RUN = "run:"
 # What may follow a schedule: field of a `Contender` -> (its text, the bound that its value must stay below).
-AFTER = {"warmup": (", warm-up ", 1.0), "weight_decay": (", weight decay ", math.inf)}
+AFTER = {"warmup": (WARM_UP, 1.0), "weight_decay": (", weight decay ", math.inf)}
 
 
 class Contender(NamedTuple):
@@ -81,7 +80,7 @@ class Contender(NamedTuple):
     def make(self, learning_rate: float, steps: int, **arguments: Any) -> tf.keras.optimizers.Optimizer:
         """Creates the Keras optimizer for a training of `steps` steps, with further constructor arguments."""
         arguments.update(self.arguments)
-        rising = min(round(self.warmup * steps), steps - 1)
+        rising = Schedule(warmup=self.warmup).count_rising(steps)
         rate = SCHEDULES[self.schedule](learning_rate, steps - rising)
         rate = WarmUp(rate, rising) if rising else rate
         if self.weight_decay is not None:

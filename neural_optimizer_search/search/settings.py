@@ -19,7 +19,7 @@ import numpy as np
 from neural_optimizer_search.dsl.space import Space
 from neural_optimizer_search.measuring.evaluation import Evaluation, name_tasks
 from neural_optimizer_search.records.rows import Start
-from neural_optimizer_search.schedule_shape import parse_schedule
+from neural_optimizer_search.schedule_shape import Schedule, parse_schedule
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal, Trial
 from neural_optimizer_search.search.batch_sizes import OWN, BatchSizes
 from neural_optimizer_search.search.form_model import FormModel, reached_end
@@ -261,7 +261,7 @@ class Settings(Algorithm):
 def _make_trial(individual):
     """The `Trial` of an individual that needs to reach nothing."""
     values = individual.values
-    schedule = f"{values['schedule']}, warm-up {values['warm-up']!r}" if values["warm-up"] else values["schedule"]
+    schedule = str(Schedule(values["schedule"], values["warm-up"]))
     centred, known = individual.centred, individual.known
     return Trial(values["rate"], schedule, values["weight decay"], centred=centred, form=known)
 

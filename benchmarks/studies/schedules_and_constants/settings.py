@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from neural_optimizer_search.dsl.formula import parse_formula
+from neural_optimizer_search.schedule_shape import CONSTANT, DECAYS, Schedule
 
 RULES = {
     "Adam": "Adam",
@@ -17,8 +18,7 @@ RULES = {
     "PPO 2": "Adam - drop(-sign(g), 0.5)",
     "PPO 3": "drop(Adam, 0.5)",
 }
-DECAYS = ("constant", "linear", "cosine", "linear_cosine")
-WARM_UPS = ("", ", warm-up 0.1")
+WARM_UPS = (0.0, 0.1)
 DECAYED = "linear"  # the schedule with which constants are changed
 CONSTANTS = tuple(
     f"{name}={value}"
@@ -37,7 +37,7 @@ class Setting(NamedTuple):
     """
 
     name: str
-    schedule: str = DECAYS[0]
+    schedule: str = str(CONSTANT)
     constants: tuple[str, ...] = ()
 
     @property
@@ -46,9 +46,14 @@ class Setting(NamedTuple):
         return ", ".join([RULES[self.name], *self.constants])
 
 
+def list_schedules(warm_up: float) -> list[str]:
+    """Every decay with this warm-up, as the texts of schedules."""
+    return [str(Schedule(decay, warm_up)) for decay in DECAYS]
+
+
 def list_settings(name: str) -> list[Setting]:
     """Every schedule with the papers' constants, and every changed constant of the rule with one schedule."""
-    schedules = [Setting(name, decay + warm_up) for warm_up in WARM_UPS for decay in DECAYS]
+    schedules = [Setting(name, schedule) for warm_up in WARM_UPS for schedule in list_schedules(warm_up)]
     return schedules + [Setting(name, DECAYED, (text,)) for text in CONSTANTS if _has(name, text.partition("=")[0])]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from benchmarks.studies.common.means import show_mean, standard_error
 from benchmarks.studies.schedules_and_constants.measurement import Measured
-from benchmarks.studies.schedules_and_constants.settings import CONSTANTS, DECAYED, DECAYS, WARM_UPS, Setting
+from benchmarks.studies.schedules_and_constants.settings import CONSTANTS, DECAYED, WARM_UPS, Setting, list_schedules
 
 COLUMNS = ("rule", "formula", "schedule", "rate", "reward", "standard_error", "accuracy", "diverged")
 
@@ -21,7 +21,7 @@ def print_tables(measured: dict[Setting, Measured]) -> None:
 
     print("\nReward at the end of the run: mean and standard error over fresh seeds")
     for warm_up in WARM_UPS:
-        _print_table(names, [d + warm_up for d in DECAYS], lambda name, text: show(Setting(name, text)))
+        _print_table(names, list_schedules(warm_up), lambda name, text: show(Setting(name, text)))
     constants = [f"{DECAYED}, {text}" for text in CONSTANTS]
     _print_table(names, constants, lambda name, text: show(Setting(name, DECAYED, (text.partition(", ")[2],))))
     print("\nThe rule as it was, and with the setting of least loss in the choice of rates\n")

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from neural_optimizer_search.dsl.numbers import write_number
-from neural_optimizer_search.schedule_shape import parse_schedule
+from neural_optimizer_search.schedule_shape import Schedule, parse_schedule
 
 Configuration = dict[str, Any]  # "kind", and a value for each of its parameters
 
@@ -169,8 +169,7 @@ def change(configuration: Configuration, rng: np.random.Generator) -> Configurat
 
 def schedule(configuration: Configuration) -> str:
     """The text of the schedule, for `parse_schedule`."""
-    warmup = configuration["warmup"]
-    return configuration["decay"] + (f", warm-up {warmup!r}" if warmup else "")
+    return str(Schedule(configuration["decay"], configuration["warmup"]))
 
 
 def describe(configuration: Configuration) -> str:
