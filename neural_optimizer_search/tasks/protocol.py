@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
@@ -11,20 +11,31 @@ from neural_optimizer_search.schedule_shape import CONSTANT, Schedule, is_weight
 
 DECADES = tuple(10.0**i for i in range(-5, 2))  # section 4.2: 10^i with i from -5 to 1
 
-# The score of a final run, given its validation accuracies and cross-entropies (in nats) and the cross-entropy of a
-# uniform guess. Each is in [0, 1], and a run that diverged scores 0.
-REWARDS: dict[str, Callable[..., float]] = {
-    "final_accuracy": lambda accuracies, losses, uniform_loss: accuracies[-1],
-    # The quality at the end, with less noise: the mean of the last third of the validations.
-    "end_accuracy": lambda accuracies, losses, uniform_loss: _mean(accuracies[-max(1, len(accuracies) // 3) :]),
-    "mean_accuracy": lambda accuracies, losses, uniform_loss: _mean(accuracies),
-    # 1 - H/log(classes): 0 for a uniform guess, 1 for certainty.
-    "mean_cross_entropy": lambda accuracies, losses, uniform_loss: max(0.0, 1.0 - _mean(losses) / uniform_loss),
-}
+
+def mean_of_end(values: Sequence[float]) -> float:
+    """The mean of the last third of the validations, at least one: the quality at the end, with less noise.
+
+    Example:
+      >>> from neural_optimizer_search.tasks.protocol import mean_of_end
+      >>> mean_of_end([0.5, 0.5, 0.5, 0.5, 0.6, 0.8]), mean_of_end([0.5, 0.7])
+      (0.7, 0.7)
+    """
+    return _mean(values[-max(1, len(values) // 3) :])
 
 
 def _mean(values):
     return sum(values) / len(values)
+
+
+# The score of a final run, given its validation accuracies and cross-entropies (in nats) and the cross-entropy of a
+# uniform guess. Each is in [0, 1], and a run that diverged scores 0.
+REWARDS: dict[str, Callable[..., float]] = {
+    "final_accuracy": lambda accuracies, losses, uniform_loss: accuracies[-1],
+    "end_accuracy": lambda accuracies, losses, uniform_loss: mean_of_end(accuracies),
+    "mean_accuracy": lambda accuracies, losses, uniform_loss: _mean(accuracies),
+    # 1 - H/log(classes): 0 for a uniform guess, 1 for certainty.
+    "mean_cross_entropy": lambda accuracies, losses, uniform_loss: max(0.0, 1.0 - _mean(losses) / uniform_loss),
+}
 
 
 def make_reward(name: str, uniform_loss: Optional[float]) -> Callable[..., float]:

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from benchmarks.studies.common.trainings import average_end, find_task
+from benchmarks.studies.common.trainings import find_task
+from neural_optimizer_search.tasks.protocol import mean_of_end
 
 
 class Fitted(NamedTuple):
@@ -58,7 +59,7 @@ def fit(
         callbacks=[tf.keras.callbacks.LambdaCallback(on_epoch_end=measure)],
         verbose=0,
     )
-    return Fitted(average_end(scores), average_end(metrics))
+    return Fitted(mean_of_end(scores), mean_of_end(metrics))
 
 
 @functools.lru_cache(maxsize=2)

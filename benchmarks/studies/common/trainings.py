@@ -18,6 +18,7 @@ from neural_optimizer_search.measuring.training import ChildTraining
 from neural_optimizer_search.schedule_shape import parse_schedule
 from neural_optimizer_search.tasks import TASKS
 from neural_optimizer_search.tasks.named_task import load
+from neural_optimizer_search.tasks.protocol import mean_of_end
 
 # The first seed of reported trainings. A winner must not be reported with a seed by which it was chosen, and searches
 # and tunings choose theirs with seeds from 1000 on, or from 100,000 on.
@@ -104,14 +105,9 @@ def train_once(training: Training, data_dir: Optional[str] = None, seeds: Sequen
     run = child_training(parse_formula(training.rule), RunPlan(training.rate, training.seed, *how))
     seconds = round(time.process_time() - started, 3)
     ok = run.finite and bool(np.isfinite(run.losses).all())
-    ends = [average_end(values) for values in (run.scores, run.metrics, run.losses)]
+    ends = [float(mean_of_end(values)) for values in (run.scores, run.metrics, run.losses)]
     curve = tuple(map(float, run.scores))
     return Trained(*(ends if ok else (0.0, None, None)), run.steps, seconds, curve)
-
-
-def average_end(values: Any) -> float:
-    """The mean of the last third of the validations, at least one, as for the reward `end_accuracy`."""
-    return float(np.mean(values[-max(1, len(values) // 3) :]))
 
 
 def find_task(name: str, on_test: bool = False) -> Any:

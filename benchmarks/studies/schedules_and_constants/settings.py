@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from neural_optimizer_search.dsl.constants_read import find_constants
 from neural_optimizer_search.dsl.formula import parse_formula
 from neural_optimizer_search.schedule_shape import CONSTANT, DECAYS, Schedule
 
@@ -53,15 +54,9 @@ def list_schedules(warm_up: float) -> list[str]:
 
 def list_settings(name: str) -> list[Setting]:
     """Every schedule with the papers' constants, and every changed constant of the rule with one schedule."""
+    read = find_constants(parse_formula(RULES[name]))
     schedules = [Setting(name, schedule) for warm_up in WARM_UPS for schedule in list_schedules(warm_up)]
-    return schedules + [Setting(name, DECAYED, (text,)) for text in CONSTANTS if _has(name, text.partition("=")[0])]
-
-
-def _has(name, constant):
-    """Whether a rule's values depend on a constant."""
-    if constant == "epsilon":
-        return any(word in RULES[name] for word in ("/", "Adam", "RMSProp"))
-    return {"beta_1": "m", "beta_2": "v"}[constant] in parse_formula(RULES[name]).averages
+    return schedules + [Setting(name, DECAYED, (text,)) for text in CONSTANTS if text.partition("=")[0] in read]
 
 
 def put_together(name: str, losses: dict[Setting, float]) -> Setting:
