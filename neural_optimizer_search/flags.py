@@ -197,6 +197,7 @@ def _spell(name: str, one: Flag) -> str:
 
 
 def choices_of(one: Flag) -> Optional[list]:
+    """The allowed values of a flag; None if its `parse` decides."""
     choices = one.choices() if callable(one.choices) else one.choices
     return None if choices is None else list(choices)
 

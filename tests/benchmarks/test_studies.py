@@ -72,9 +72,9 @@ def test_an_unknown_protocol_is_one_line(name, capsys):
 
 def test_an_unknown_model_is_one_line(capsys):
     with pytest.raises(SystemExit) as stopped:
-        run.main(["own_model_speed", "--models", "mlp,nothing"])
+        run.main(["own_model_speed", "--models", "mlp", "nothing"])
     assert stopped.value.code == 2
-    assert "argument --models: must be among: mlp, cnn, " in capsys.readouterr().err
+    assert "argument --models: must be one of: mlp, cnn, " in capsys.readouterr().err
 
 
 def test_a_missing_run_is_one_line(tmp_path, capsys):
