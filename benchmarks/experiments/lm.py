@@ -19,6 +19,7 @@ from benchmarks.data import text
 from benchmarks.networks.lstm_lm import LSTMLanguageModel
 from benchmarks.trials import training
 from benchmarks.trials.contenders import Contender
+from benchmarks.trials.experiment import list_no_options
 from benchmarks.trials.training import perplexity
 from benchmarks.trials.trials import Metric, Sweep, Trial
 
@@ -38,6 +39,7 @@ PAPER = {
     "addsign@cosine": {"best": 68.8, "test": 65.2},
 }
 PICTURES = {}
+list_options = list_no_options
 # With these, each worker would read batches that are not consecutive.
 SEVERAL_READERS = (tf.distribute.MultiWorkerMirroredStrategy, tf.distribute.ParameterServerStrategy)
 CONTENDERS = ("adam", "sgd", "powersign", "addsign")
@@ -116,11 +118,6 @@ def choose_data(
         return setting, ""
     digest = text.hash_text(found, data_dir) if found == text.OWN else ""
     return replace(setting, text=found, digest=digest, made_up=False), found
-
-
-def list_options(setting: Setting, name: str) -> tuple[dict[str, float], ...]:
-    """No options: only the learning rate is tuned."""
-    return ({},)
 
 
 def run_trial(

@@ -24,6 +24,7 @@ from benchmarks.networks.gnmt import GNMT
 from benchmarks.networks.translation import Beam
 from benchmarks.trials import training
 from benchmarks.trials.contenders import Contender
+from benchmarks.trials.experiment import list_no_options
 from benchmarks.trials.peak import PeakWatch
 from benchmarks.trials.pictures import plot_means
 from benchmarks.trials.trials import Metric, Sweep, Trial
@@ -54,6 +55,7 @@ PICTURES = {
         functools.partial(plot_means, key="bleu_curve", what="validation BLEU"),
     )
 }
+list_options = list_no_options
 
 
 @dataclass(frozen=True)
@@ -123,11 +125,6 @@ def choose_data(
         return setting, ""
     digest = hash_own(data_dir, languages) if corpus == OWN else ""
     return replace(setting, corpus=corpus, languages=languages, digest=digest), "-".join((corpus, *languages))
-
-
-def list_options(setting: Setting, name: str) -> tuple[dict[str, float], ...]:
-    """No options: only the learning rate is tuned."""
-    return ({},)
 
 
 def run_trial(

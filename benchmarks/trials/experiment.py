@@ -18,6 +18,11 @@ class Setting(Protocol):
     sweep: Sweep
 
 
+def list_no_options(setting: Setting, name: str) -> tuple[dict[str, Any], ...]:
+    """The `list_options` of an experiment that tunes only the learning rate."""
+    return ({},)
+
+
 @runtime_checkable
 class Experiment(Protocol):
     """One of the papers' transfer experiments.
@@ -41,7 +46,7 @@ class Experiment(Protocol):
     PICTURES: Mapping[str, tuple[str, Callable[..., None]]]
 
     def list_options(self, setting: Setting, name: str) -> tuple[dict[str, Any], ...]:
-        """The options to tune for a contender in addition to the learning rate; `({},)` if there are none."""
+        """The options to tune for a contender in addition to the learning rate, or `list_no_options`."""
 
     def run_trial(
         self,
