@@ -17,7 +17,7 @@ COMMANDS = {
     f"{CORE}.{name}"
     for name in (
         "arguments", "command_line", "console", "describe_error", "file_lock", "files", "flags", "origin",
-        "recorded_flags", "stopping", "versions",
+        "plurals", "recorded_flags", "stopping", "versions",
     )
 }  # fmt: skip
 
@@ -35,10 +35,11 @@ MAY_IMPORT = {
     f"{CORE}.code_hash": set(),
     f"{CORE}.command_line": set(),
     f"{CORE}.origin": set(),
+    f"{CORE}.plurals": set(),
     f"{CORE}.stopping": set(),
     f"{CORE}.console": {f"{CORE}.command_line", f"{CORE}.files", f"{CORE}.stopping"},
     f"{CORE}.file_lock": set(),
-    f"{CORE}.describe_error": {f"{CORE}.command_line"},
+    f"{CORE}.describe_error": {f"{CORE}.code_hash", f"{CORE}.command_line"},
     f"{CORE}.versions": {f"{CORE}.keras_versions"},
     f"{CORE}.flags": {f"{CORE}.command_line", f"{CORE}.versions"},
     f"{CORE}.recorded_flags": {f"{CORE}.command_line", f"{CORE}.files", f"{CORE}.flags"},
@@ -57,7 +58,7 @@ MAY_IMPORT = {
     },
     f"{CORE}.measuring": {
         f"{CORE}.schedule_shape", f"{CORE}.code_hash", f"{CORE}.files", f"{CORE}.tasks", f"{CORE}.flat_weights",
-        *KERAS, DSL
+        f"{CORE}.plurals", *KERAS, DSL
     },
     f"{CORE}.workers": {f"{CORE}.measuring", f"{CORE}.tasks", *COMMANDS, DSL},
     f"{CORE}.records": {f"{CORE}.measuring", f"{CORE}.schedule_shape", *COMMANDS, DSL},

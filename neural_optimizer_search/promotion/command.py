@@ -20,6 +20,7 @@ from neural_optimizer_search.command_line import MissingPackage, Parser, quote, 
 from neural_optimizer_search.file_lock import FileLock, InUse, Moved
 from neural_optimizer_search.files import Damaged, write_whole
 from neural_optimizer_search.measuring.fingerprint import Fingerprint
+from neural_optimizer_search.plurals import count_of
 from neural_optimizer_search.promotion import saved
 from neural_optimizer_search.promotion.candidates import choose_candidates
 from neural_optimizer_search.promotion.config import OutConfig, PromotionConfig
@@ -44,7 +45,7 @@ from neural_optimizer_search.search.timeout import find_timeout
 from neural_optimizer_search.search.tracebacks import keep_tracebacks
 from neural_optimizer_search.tasks import UnknownTask
 from neural_optimizer_search.workers.executor import Ask, Executor, TaskFailed
-from neural_optimizer_search.workers.placement import Misplaced, count_of
+from neural_optimizer_search.workers.placement import Misplaced
 from neural_optimizer_search.workers.ray_workers import NoCluster
 
 

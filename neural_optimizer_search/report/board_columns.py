@@ -7,6 +7,7 @@ from typing import NamedTuple
 from neural_optimizer_search.dsl.constants import PAPER
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation, shorten_tasks
+from neural_optimizer_search.plurals import count_of
 from neural_optimizer_search.report import marks, wording
 from neural_optimizer_search.report.axes import is_plottable
 from neural_optimizer_search.report.formulas import formula
@@ -155,7 +156,7 @@ def say_alike(one: Contender) -> str:
     if not one.alike:
         return ""
     behave = "behaves" if one.alike == 1 else "behave"
-    return f"{wording.several(one.alike, 'more rule')} {behave} like {'it' if one.place else one.name}"
+    return f"{count_of(one.alike, 'more rule')} {behave} like {'it' if one.place else one.name}"
 
 
 def _spread(one):

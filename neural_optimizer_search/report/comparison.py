@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from neural_optimizer_search.plurals import count_of
 from neural_optimizer_search.report import charts, wording
 from neural_optimizer_search.report.formulas import formula
 from neural_optimizer_search.report.markup import element
@@ -29,7 +30,7 @@ def comparison_page(runs: Sequence[RecordedSearch]) -> str:
     names = [run.name for run in runs]
     if len(set(names)) < len(names):
         names = [str(run.place) for run in runs]
-    searches = wording.several(len(runs), "search", "searches")
+    searches = count_of(len(runs), "search", "searches")
     return page(
         searches,
         element(
@@ -128,7 +129,7 @@ def _best(name, run):
 def _say_seeds(one):
     if one.fresh is None:
         return "the search's seeds"
-    return wording.several(len(one.fresh.rewards), "fresh seed")
+    return count_of(len(one.fresh.rewards), "fresh seed")
 
 
 def _settings(names, runs):

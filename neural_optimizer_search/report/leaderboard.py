@@ -1,5 +1,6 @@
 """The leaderboard of a search: its best rules, each behaviour once, and the known optimizers."""
 
+from neural_optimizer_search.plurals import count_of
 from neural_optimizer_search.report import wording
 from neural_optimizer_search.report.board_columns import fresh_columns, is_shorter, search_columns
 from neural_optimizer_search.report.markup import Element, element
@@ -68,7 +69,7 @@ def _describe_rewards(run, shown):
     count = max(len(one.fresh.rewards) for one in shown if one.fresh)
     mean = "mean reward" if run.score_words.reward == "reward" else run.score_words.reward
     yield (
-        f"Fresh seeds: the {mean} of {wording.several(count, 'training')} with seeds that the search never saw, "
+        f"Fresh seeds: the {mean} of {count_of(count, 'training')} with seeds that the search never saw, "
         "with its 95 % interval, on the same validation data. The dot is the mean, the whisker the interval, the "
         f"ring the reward that the search saw, and the dashed line the mean of {reference.name}, the best known "
         f"optimizer. An arrow points to a mean outside the chart. P(> {reference.name}) is the probability that the "

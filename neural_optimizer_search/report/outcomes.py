@@ -4,6 +4,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from neural_optimizer_search.measuring.screen import Screen
+from neural_optimizer_search.plurals import count_of
 from neural_optimizer_search.report import marks, wording
 from neural_optimizer_search.report.markup import Element, element
 from neural_optimizer_search.report.page import scroll_box, section, table
@@ -70,8 +71,7 @@ def trained_outcomes(run: RecordedSearch) -> list[Outcome]:
     statuses.pop("stopped", None)
     stopped = [Outcome(_describe_stage(seeds), n) for seeds, n in sorted(run.measured.stages.items())]
     stopped += [
-        Outcome(f"stopped after {wording.several(tasks, 'task')}", n)
-        for tasks, n in sorted(run.measured.tasks.items())
+        Outcome(f"stopped after {count_of(tasks, 'task')}", n) for tasks, n in sorted(run.measured.tasks.items())
     ]
     ok, *others = [Outcome(status, n) for status, n in statuses.items()]
     return [ok, *stopped, *others]
@@ -80,7 +80,7 @@ def trained_outcomes(run: RecordedSearch) -> list[Outcome]:
 def _describe_stage(seeds):
     if not seeds:
         return "stopped after the sweep with the first seed"
-    return f"stopped after {wording.several(seeds, 'final run')}"
+    return f"stopped after {count_of(seeds, 'final run')}"
 
 
 def failure_messages(run: RecordedSearch) -> list[tuple[tuple[str, str], int]]:

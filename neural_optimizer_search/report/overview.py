@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from neural_optimizer_search.plurals import count_of
 from neural_optimizer_search.report import wording
 from neural_optimizer_search.report.markup import Element, element
 from neural_optimizer_search.report.page import copy_button, scroll_box, section, table
@@ -131,7 +132,7 @@ def _cache_note(cached):
     if not cached:
         return None
     note = (
-        f"{wording.several(cached, 'evaluation')} came from the cache; without it, these rules are trained "
+        f"{count_of(cached, 'evaluation')} came from the cache; without it, these rules are trained "
         "again and count as trained."
     )
     return element("p", note, class_="note")

@@ -1,5 +1,6 @@
 """The rewards over the course of a search."""
 
+from neural_optimizer_search.plurals import count_of
 from neural_optimizer_search.report import charts, wording
 from neural_optimizer_search.report.axes import is_plottable
 from neural_optimizer_search.report.charts import Reference
@@ -26,7 +27,7 @@ def rewards(run: RecordedSearch) -> Element:
     window = max(min(LONGEST_WINDOW, len(points) // 4), len(points) // WIDE.marks)
     window = window if window >= LEAST_WINDOW and _is_seen(points, window, known) else None
     best = points.best_so_far
-    label = f"Reward of {wording.several(len(points), 'sampled rule')}" + (
+    label = f"Reward of {count_of(len(points), 'sampled rule')}" + (
         f"; the best has {wording.score(best[-1][1])}." if best else "."
     )
     drawn = both_widths(lambda size: charts.draw_rewards(points, len(run.samples), known, window, size), label)
@@ -78,11 +79,11 @@ def _legend(known, window, kinds, below):
 def _caption(screened, dots, below, tuned):
     yield "The reward of each sampled rule, as in the paper's Figure 4. "
     if below:
-        lie = f"{wording.several(below, 'sampled rule')} {'lies' if below == 1 else 'lie'} below"
+        lie = f"{count_of(below, 'sampled rule')} {'lies' if below == 1 else 'lie'} below"
         yield f"The axis begins just below the known optimizers; {lie} it. "
     if screened:
         have = "has" if screened == 1 else "have"
-        yield f"The {wording.several(screened, 'rule')} that the screen stopped {have} no mark. "
+        yield f"The {count_of(screened, 'rule')} that the screen stopped {have} no mark. "
     if tuned:
         yield "Rules with tuned constants were not sampled; they are drawn where the search learned from them. "
     if dots > WIDE.marks:

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple, Optional
 
+from neural_optimizer_search.plurals import count_of
 from neural_optimizer_search.report import marks, wording
 from neural_optimizer_search.report.markup import Content, element
 from neural_optimizer_search.report.page import scroll_box, table
@@ -75,8 +76,7 @@ def _compare(run):
     if measured.uncounted:
         were = "was" if measured.uncounted == 1 else "were"
         yield (
-            f"Not included: {wording.several(measured.uncounted, 'rule')} that {were} trained before steps were "
-            "recorded."
+            f"Not included: {count_of(measured.uncounted, 'rule')} that {were} trained before steps were recorded."
         )
     full, stopped, alike = measured.statuses["ok"], measured.statuses["stopped"], run.counts.get("alike", 0)
     if not (full and stopped + alike and measured.steps["ok"]) or measured.uncounted:
@@ -86,11 +86,10 @@ def _compare(run):
     if stopped and saved > 0:
         yield (
             f"A rule that was measured in full took {each:,.0f} steps on average. At that cost, the "
-            f"{wording.several(stopped, 'rule')} that {'was' if stopped == 1 else 'were'} stopped would have taken "
+            f"{count_of(stopped, 'rule')} that {'was' if stopped == 1 else 'were'} stopped would have taken "
             f"{saved:,.0f} more."
         )
     if alike:
         yield (
-            f"The {wording.several(alike, 'sample')} that reused the evaluation of a rule that behaves alike took "
-            "no steps."
+            f"The {count_of(alike, 'sample')} that reused the evaluation of a rule that behaves alike took no steps."
         )

@@ -88,22 +88,6 @@ def duration(seconds: float) -> str:
     return " ".join(parts[:2])
 
 
-def several(count: int, noun: str, plural: Optional[str] = None) -> str:
-    """A count with its noun.
-
-    Args:
-      count: The count.
-      noun: The noun for one.
-      plural: The noun for several; by default with an s.
-
-    Example:
-      >>> from neural_optimizer_search.report.wording import several
-      >>> several(1, "rule"), several(1200, "rule"), several(2, "search", "searches")
-      ('1 rule', '1,200 rules', '2 searches')
-    """
-    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
-
-
 def shorten(text: str, length: int = 300) -> str:
     """The text, cut to at most `length` characters.
 

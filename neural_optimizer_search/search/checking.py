@@ -12,6 +12,7 @@ from neural_optimizer_search.command_line import shorten
 from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.measuring.evaluation import FAILURES, MEASURED, Evaluation
 from neural_optimizer_search.origin import is_made_here
+from neural_optimizer_search.plurals import count_of
 from neural_optimizer_search.recorded_flags import check_recorded, complete
 from neural_optimizer_search.records.cache import read_rewards
 from neural_optimizer_search.records.ledger import SEARCH, Ledger
@@ -80,7 +81,7 @@ def _check_ledger(ledger):
     proposed = sum(not sample.tuned for sample in samples)
     found = f"{len(evaluations) - tuned} rules measured, known optimizers included"
     found += f", {tuned} more measurements with tuned constants" if tuned else ""
-    return f"{found}, and {proposed} proposed in {ledger.steps} step{'' if ledger.steps == 1 else 's'}"
+    return f"{found}, and {proposed} proposed in {count_of(ledger.steps, 'step')}"
 
 
 def _check_parts(evaluations: Sequence[Evaluation], anchors: Sequence[Evaluation]):

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from neural_optimizer_search.measuring.description import Description
+from neural_optimizer_search.plurals import count_of
 from neural_optimizer_search.search.constants import find_round_cost, find_steps_before
 from neural_optimizer_search.search.estimate import Plan, estimate
 from neural_optimizer_search.search.ranking import SHOWN
 from neural_optimizer_search.tasks.protocol import Protocol
-from neural_optimizer_search.workers.placement import count_of
 
 _BYTES = ("B", "kB", "MB", "GB", "TB")
 

@@ -13,6 +13,7 @@ from neural_optimizer_search.files import write_whole
 from neural_optimizer_search.measuring.joint import make_joint_bar
 from neural_optimizer_search.measuring.racing import make_bar
 from neural_optimizer_search.measuring.screen import Screen
+from neural_optimizer_search.plurals import count_of
 from neural_optimizer_search.records.cache import EvaluationCache
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.progress import ProgressBar, write_above_bar
@@ -166,7 +167,7 @@ def _starting_bar(executor, is_needed):
     if not is_needed:
         yield lambda work: None
         return
-    with ProgressBar(1, f"start of {executor.workers} worker{'' if executor.workers == 1 else 's'}") as bar:
+    with ProgressBar(1, f"start of {count_of(executor.workers, 'worker')}") as bar:
         yield bar.wait_for
         bar.note("")
         bar.advance()

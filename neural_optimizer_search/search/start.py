@@ -8,6 +8,7 @@ from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.dsl.space import Space
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.screen import Screening
+from neural_optimizer_search.plurals import count_of
 from neural_optimizer_search.records.rows import Start
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
 
@@ -68,16 +69,12 @@ def describe_start(starts: Sequence[Start], space: Space, screen: Callable[[Rule
     return "\n".join(filter(None, lines))
 
 
-def _count(number):
-    return f"{number} rule{'' if number == 1 else 's'}"
-
-
 def _describe_foreign(rules, space):
     foreign = sum(space.embed_form(rule) is None for rule in rules)
     if not foreign:
-        return f"Starts from {_count(len(rules))}."
+        return f"Starts from {count_of(len(rules), 'rule')}."
     return (
-        f"Starts from {_count(len(rules))}, {foreign} of them outside the space {space.title}: "
+        f"Starts from {count_of(len(rules), 'rule')}, {foreign} of them outside the space {space.title}: "
         "measured, but their forms are not varied."
     )
 
@@ -85,10 +82,11 @@ def _describe_foreign(rules, space):
 def _describe_tuned(tuned, tunes):
     if not tuned:
         return ""
+    rules = count_of(tuned, "rule")
     be, come, it = ("is", "comes", "it was") if tuned == 1 else ("are", "come", "they were")
     if not tunes:
-        return f"{_count(tuned)} {come} with a tuned rate and schedule, which are not used because --constants is 0."
-    return f"{_count(tuned)} {be} also measured with the rate, schedule and weight decay to which {it} tuned."
+        return f"{rules} {come} with a tuned rate and schedule, which are not used because --constants is 0."
+    return f"{rules} {be} also measured with the rate, schedule and weight decay to which {it} tuned."
 
 
 def _describe_screened(reasons):
@@ -96,4 +94,4 @@ def _describe_screened(reasons):
         return ""
     lines = [f"  {shorten(formula)}: {reason}" for formula, reason in list(reasons.items())[:NAMED]]
     more = [f"  and {len(reasons) - NAMED} more"] if len(reasons) > NAMED else []
-    return "\n".join([f"{_count(len(reasons))} screened out, not measured:", *lines, *more])
+    return "\n".join([f"{count_of(len(reasons), 'rule')} screened out, not measured:", *lines, *more])

@@ -11,6 +11,8 @@ from typing import NamedTuple, Optional
 
 import tensorflow as tf
 
+from neural_optimizer_search.plurals import count_of
+
 VISIBLE, HIDDEN = "CUDA_VISIBLE_DEVICES", "-1"
 # The number of pretended GPUs, for tests on machines without any: workers are placed on them, but compute on the CPU.
 PRETENDED = "NOS_PRETENDED_GPUS"
@@ -178,8 +180,3 @@ def place(wanted: Wanted, cores: int, visible: Sequence[Optional[str]]) -> Place
 def place_here(wanted: Wanted) -> Placement:
     """Places workers on this machine."""
     return place(wanted, os.cpu_count() or 1, find_gpus())
-
-
-def count_of(number: int, what: str) -> str:
-    """A count in words, such as "1 worker" or "2 workers"."""
-    return f"{number} {what}{'' if number == 1 else 's'}"

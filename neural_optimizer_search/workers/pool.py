@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Optional
 
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import FAILURES, Evaluation, without_reward
+from neural_optimizer_search.plurals import count_of
 from neural_optimizer_search.tasks.shared_data import remove_unused
 from neural_optimizer_search.workers.executor import (
     LONGEST_TIMEOUT,
@@ -22,7 +23,6 @@ from neural_optimizer_search.workers.executor import (
     TaskFailed,
     Work,
 )
-from neural_optimizer_search.workers.placement import count_of
 from neural_optimizer_search.workers.worker import Failed, Measured, Ready, Unmeasurable, Worker
 
 # After this many failed rules without a measured one, the task is at fault.

@@ -19,6 +19,7 @@ from benchmarks.studies.own_models.report import (
 )
 from benchmarks.studies.own_models.statistics import interquartile_mean
 from benchmarks.studies.own_tasks import EIGHT, HELD_OUT
+from neural_optimizer_search.plurals import count_of
 
 TITLES = {
     SEARCH: "`nos-search`",
@@ -83,11 +84,7 @@ def write_result(outcomes: Outcomes, trainings: int, arm: str = "optuna") -> str
     unseen = map(len, judge({task: compared[task].probability for task in HELD_OUT}))
     splits = sorted({one.splits for one in compared.values() if one.splits})
     fresh = max(len(outcome.scores) for outcome in outcomes.values())
-    seeds = (
-        f"{splits[0]} to {splits[-1]} outer seeds"
-        if len(splits) > 1
-        else f"{splits[0]} outer seed{'' if splits == [1] else 's'}"
-    )
+    seeds = f"{splits[0]} to {splits[-1]} outer seeds" if len(splits) > 1 else count_of(splits[0], "outer seed")
     return (
         f"At the same number of gradient steps as Optuna over stock optimizers and Muon ({trainings} trainings), "
         f"what `nos-search` found was better (P ≥ {WIN}) on {wins} of {wins + losses + level} models, "
