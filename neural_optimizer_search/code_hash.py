@@ -8,7 +8,7 @@ import threading
 import tokenize
 from collections.abc import Iterator
 
-_INSTALLED = {"site-packages", "dist-packages"}
+INSTALLED = {"site-packages", "dist-packages"}  # directories of installed packages
 # In several threads at once, `ast.parse` of Python 3.11 can end with a SystemError.
 _PARSING = threading.Lock()
 _THIS_PACKAGE = __name__.partition(".")[0]
@@ -68,7 +68,7 @@ def hash_files(module: str) -> dict[str, str]:
 
 def _is_installed(directory):
     standard_library = pathlib.Path(ast.__file__).parent
-    return directory == standard_library or not _INSTALLED.isdisjoint(directory.parts)
+    return directory == standard_library or not INSTALLED.isdisjoint(directory.parts)
 
 
 def _files_beside(top, name) -> Iterator[pathlib.Path]:

@@ -11,11 +11,11 @@ import sysconfig
 import traceback
 from typing import NamedTuple, Optional
 
+from neural_optimizer_search.code_hash import INSTALLED
 from neural_optimizer_search.command_line import drop_error_numbers, shorten
 
 # Packages whose frames are not the user's code.
 _NOT_THEIRS = {"tensorflow", "keras", "tf_keras", "numpy", "tf_agents"}
-_INSTALLED = {"site-packages", "dist-packages"}
 _STANDARD_LIBRARY = tuple({os.path.join(sysconfig.get_path(name), "") for name in ("stdlib", "platstdlib")})
 _THIS_PACKAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
 
@@ -166,6 +166,6 @@ def _is_theirs(file):
         return False
     directories = os.path.normpath(file).split(os.sep)
     for before, package in zip(directories, directories[1:]):
-        if before in _INSTALLED:
+        if before in INSTALLED:
             return package not in _NOT_THEIRS
     return not file.startswith(_STANDARD_LIBRARY)

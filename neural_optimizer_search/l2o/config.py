@@ -9,7 +9,7 @@ from typing import Any, Optional
 
 from neural_optimizer_search.command_line import LARGEST, LONGEST_NAME, number, path, shorten, whole_number
 from neural_optimizer_search.flags import flag
-from neural_optimizer_search.l2o.presets import CHOICES, PRESETS
+from neural_optimizer_search.l2o.presets import CHOICES, FUNCTIONS, PRESETS
 from neural_optimizer_search.l2o.trajectories import HISTORY, HORIZON
 from neural_optimizer_search.objectives import FAMILIES
 
@@ -80,8 +80,8 @@ class GuidedPolicySearchConfig:
     not specify the rest.
 
     Args:
-      functions: Number of functions to learn on; 90 for logistic regression, 120 for robust regression, 80 for the
-        classifier.
+      functions: Number of functions to learn on, by default as many as in the paper for logistic regression;
+        `FUNCTIONS` has the number for each family.
       anew: Whether each iteration draws new functions, as many as `functions`.
       runs: Number of trajectories per function and iteration.
       horizon: Number of steps of a trajectory.
@@ -111,7 +111,7 @@ class GuidedPolicySearchConfig:
     """
 
     functions: int = flag(
-        90,
+        FUNCTIONS["logistic"],
         "functions to learn on",
         parse=whole_number(*RANGES["functions"]),
         default_text="as many as in the paper",

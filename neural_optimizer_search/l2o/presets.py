@@ -8,6 +8,8 @@ CHOICES = {
     "near": ("policy", "target"),
     "chosen": ("best", "last"),
 }
+# Family -> number of functions to learn on, as in the paper; your own family gets the default.
+FUNCTIONS = {"logistic": 90, "robust": 120, "classifier": 80, "logistic_2d": 90}
 # "steady" keeps policies from diverging; "paper" follows section 5 of the paper.
 PRESETS = {
     "steady": dict(kept=4, momentum="shared", near="policy", compressed=True, output_bias=False, chosen="best"),

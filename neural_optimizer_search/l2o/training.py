@@ -26,15 +26,12 @@ from neural_optimizer_search.l2o import saved
 from neural_optimizer_search.l2o.config import GuidedPolicySearchConfig, Training
 from neural_optimizer_search.l2o.guided_policy_search import TrainingState, learn
 from neural_optimizer_search.l2o.named_family import UnknownFamily, find_family
-from neural_optimizer_search.l2o.presets import PRESETS
+from neural_optimizer_search.l2o.presets import FUNCTIONS, PRESETS
 from neural_optimizer_search.objectives import Family
 from neural_optimizer_search.origin import is_made_here
 from neural_optimizer_search.recorded_flags import changed_on_resume, record
 from neural_optimizer_search.records.progress import ProgressBar
 from neural_optimizer_search.records.run_directory import find_other_file, find_owner
-
-# As in the paper; your own family gets the default.
-FUNCTIONS = {"logistic": 90, "robust": 120, "classifier": 80, "logistic_2d": 90}
 
 
 class _Work(NamedTuple):

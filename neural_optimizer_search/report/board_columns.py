@@ -160,7 +160,7 @@ def say_alike(one: Contender) -> str:
 
 
 def _spread(one):
-    return deviation(one.evaluation.rewards)
+    return deviation(one.evaluation)
 
 
 def _find_ends(evaluations):

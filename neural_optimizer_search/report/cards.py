@@ -127,7 +127,7 @@ def _sensitivity(rank, evaluation, form, shared):
 def _numbers(one, words):
     e = one.evaluation
     setting = f" ({e.training_setting})" if e.training_setting else ""
-    saw = f"{words.reward} {wording.score_with_deviation(e.reward, deviation(e.rewards))}"
+    saw = f"{words.reward} {wording.score_with_deviation(e.reward, deviation(e))}"
     if one.fresh:
         own = "" if one.last.parts else f", {words.title} {wording.score(one.fresh.accuracy)}"
         saw = f"{describe_interval(one.interval)}{own}; the search saw {saw}"

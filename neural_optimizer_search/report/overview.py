@@ -94,7 +94,7 @@ def describe_reward(one: Contender) -> str:
     """The mean over fresh seeds ± half its interval; without any, the search's reward ± its standard deviation."""
     if one.fresh is not None:
         return wording.interval(one.interval)
-    return wording.score_with_deviation(one.evaluation.reward, deviation(one.evaluation.rewards))
+    return wording.score_with_deviation(one.evaluation.reward, deviation(one.evaluation))
 
 
 def _tile(title, figure, note):

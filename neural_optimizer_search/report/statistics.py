@@ -1,6 +1,5 @@
 """Statistics over all rules of a search: the course of the rewards, and the building blocks of good rules."""
 
-import statistics
 from array import array
 from collections import Counter
 from collections.abc import Container, Iterable, Sequence
@@ -10,6 +9,7 @@ from typing import NamedTuple, Optional
 from neural_optimizer_search.dsl import expression as ex
 from neural_optimizer_search.dsl.printing import text
 from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.report.axes import is_plottable
 
 _SIGNS = {"sign(g)", "sign(m)"}
@@ -44,9 +44,9 @@ class Block(NamedTuple):
     sampled: float
 
 
-def deviation(rewards: Sequence[float]) -> Optional[float]:
+def deviation(evaluation: Evaluation) -> Optional[float]:
     """The standard deviation over seeds; None unless there are at least two rewards, all of them finite."""
-    return statistics.stdev(rewards) if len(rewards) > 1 and all(map(is_plottable, rewards)) else None
+    return evaluation.deviation if all(map(is_plottable, evaluation.rewards)) else None
 
 
 def improvements(points: Iterable[tuple[int, float]]) -> list[tuple[int, float]]:

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Optional, Union
 
+from neural_optimizer_search.dsl import constants
 from neural_optimizer_search.dsl.constants_read import find_constants
-from neural_optimizer_search.dsl.families import ANY_NUMBER, FROM_0_TO_1, POSITIVE
+from neural_optimizer_search.dsl.families import ANY_NUMBER
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.dsl.vocabulary import BINARIES, OPERANDS, UNARIES
 from neural_optimizer_search.schedule_shape import DECAYS
@@ -127,7 +128,7 @@ def find_tunables(rule: Rule, protocol: Protocol) -> tuple[Tunable, ...]:
         *(
             Tunable(name, scale, value)
             for name, value in shared.items()
-            if _fits(scale := SHARED[name].around(value), POSITIVE if name == "epsilon" else FROM_0_TO_1)
+            if _fits(scale := SHARED[name].around(value), constants.RANGES[name])
         ),
         *(
             Tunable(number.name, scale, number.value)

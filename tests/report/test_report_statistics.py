@@ -17,9 +17,12 @@ def rules(*formulas):
 
 
 def test_deviation():
-    assert stats.deviation((0.5,)) is None
-    assert stats.deviation((1.0, 3.0)) == pytest.approx(2**0.5)
-    assert stats.deviation((1.0, float("nan"))) is None
+    def deviation(*rewards):
+        return stats.deviation(dataclasses.replace(ledgers.found()[0], rewards=rewards))
+
+    assert deviation(0.5) is None
+    assert deviation(1.0, 3.0) == pytest.approx(2**0.5)
+    assert deviation(1.0, float("nan")) is None
 
 
 def test_history_knows_what_was_proposed_before(tmp_path):
