@@ -11,7 +11,9 @@ from neural_optimizer_search.workers.config import EXECUTORS
 
 pytestmark = pytest.mark.once
 
-GIVEN = dict(task="digits", protocol="reduced", space="signs", depth=1, algorithm="random", cache="none", start="none")
+GIVEN = dict(
+    task="digits", protocol="reduced", space="signs", depth=1, algorithm="random", cache="none", start="none"
+)
 BUDGET = dict(budget=3, workers=1, fresh_seeds=0)
 
 

@@ -1,6 +1,7 @@
 """The study of own models: each arm at tiny size, and what is said of outcomes."""
 
 import json
+import math
 import operator
 import pathlib
 import re
@@ -20,6 +21,7 @@ from benchmarks.studies.own_models.statistics import bootstrap_tasks, find_profi
 from benchmarks.studies.own_tasks import EIGHT, HELD_OUT, splits
 from benchmarks.studies.own_tasks.splits import name_split
 from benchmarks.studies.stock_optimizers.kinds import draw
+from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.measuring.evaluator import Evaluator
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.search.archive import read_archive
@@ -175,6 +177,31 @@ def test_what_was_measured_is_reported_and_not_measured_again(outcomes, tmp_path
     last = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert (last["wins_vs_optuna"], last["losses_vs_optuna"], last["tasks"]) == (1, 1, 3)
     assert last["step_ratio_geomean"] > 1 and (tmp_path / "own_models-480.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda result: result.update(scores=[math.nan, 0.5]), "its scores and its rate must be finite"),
+        (lambda result: result["winner"].update(rate=math.inf), "its scores and its rate must be finite"),
+        (lambda result: result.update(walls=3), "unexpected keyword argument 'walls'"),
+        (lambda result: result.pop("winner"), "it has no 'winner'"),
+        (lambda result: result.update(scores=["a"]), "must be real number"),
+    ],
+)
+def test_damaged_results_are_named(outcomes, tmp_path, change, told, capsys):
+    lines = []
+    for piece, one in list(outcomes.items())[:2]:
+        result = json.loads(json.dumps(write_outcome(one)))
+        lines.append(dict(of=dict(piece._asdict(), fresh_seeds=20, first_fresh_seed=FRESH_SEED), result=result))
+    change(lines[1]["result"])
+    path = tmp_path / "outcomes.jsonl"
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    with pytest.raises(Damaged, match=f"line 2 is damaged: .*{told}"):
+        markdown.read_outcomes(path)
+    with pytest.raises(SystemExit, match="2"):
+        main(["own_models", "--runs", str(tmp_path)])
+    assert "outcomes.jsonl, line 2 is damaged" in capsys.readouterr().err
 
 
 def test_documents_show_what_was_measured(outcomes, tmp_path):

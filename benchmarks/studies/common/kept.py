@@ -8,12 +8,21 @@ from typing import Any
 
 from tqdm import tqdm
 
+from benchmarks.trials.json_lines import JsonLines
+
 
 class Kept:
-    """A JSON-lines file of results, each under a key that describes what was measured.
+    """A JSON-lines file of results, each under a key that describes what was measured; see `JsonLines`.
 
     Args:
-      path: The file; created with the first result.
+      path: The file; only this process may add to it until the process ends.
+      read: Converts a stored result to the one to return. If it raises a KeyError, TypeError or ValueError, the line
+        is damaged.
+      reads_only: Whether nothing will be added, so that another process may be adding results.
+
+    Raises:
+      Damaged: If a line is damaged.
+      InUse: If another process adds results to the file.
 
     Example:
       >>> import pathlib, tempfile
@@ -25,13 +34,16 @@ class Kept:
       {'score': 0.5}
     """
 
-    def __init__(self, path: pathlib.Path):
-        self._path = path
-        *lines, torn = path.read_text().split("\n") if path.exists() else [""]
-        if torn:  # a kill cut this line off; its result is measured again
-            path.write_text("".join(f"{line}\n" for line in lines))
-        records = map(json.loads, lines)
-        self._results = {_text(record["of"]): record["result"] for record in records}
+    def __init__(
+        self, path: pathlib.Path, read: Callable[[Any], Any] = lambda result: result, reads_only: bool = False
+    ):
+        self._file, self._read_result = JsonLines(path), read
+        if not reads_only:
+            self._file.hold()
+        self._results = dict(self._file.read(self._read))
+
+    def _read(self, record):
+        return _text(record["of"]), self._read_result(record["result"])
 
     def __contains__(self, of: Any) -> bool:
         return _text(of) in self._results
@@ -45,11 +57,9 @@ class Kept:
 
     def add(self, of: Any, result: Any) -> None:
         """Stores a result under its key; both must be JSON-serializable."""
-        line = json.dumps(dict(of=of, result=result))
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with open(self._path, "a") as file:
-            file.write(f"{line}\n")  # one write: a kill leaves a whole line, or a torn one at the end
-        self._results[_text(of)] = json.loads(line)["result"]
+        record = dict(of=of, result=result)
+        self._file.add(record)
+        self._results.update([self._read(json.loads(json.dumps(record)))])
 
     def find_missing(self, keys: Sequence[Any]) -> list[int]:
         """The positions of the keys that have no result yet; of equal keys, only the first."""

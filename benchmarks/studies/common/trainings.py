@@ -81,7 +81,7 @@ def trainings(path: pathlib.Path, workers: int, data_dir: Optional[str] = None) 
       data_dir: The `tensorflow_datasets` directory for shipped tasks.
     """
     set_environment()
-    kept = Kept(path)
+    kept = Kept(path, lambda stored: Trained(**stored))
     with process_pool(workers) as pool:
 
         def train(wanted):
@@ -90,7 +90,7 @@ def trainings(path: pathlib.Path, workers: int, data_dir: Optional[str] = None) 
             seeds = tuple(dict.fromkeys(wanted[i].seed for i in missing))
             running = {pool.submit(train_once, wanted[i], data_dir, seeds): of[i] for i in missing}
             kept.add_finished(running, "training", Trained._asdict)
-            return [Trained(**kept[one]) for one in of]
+            return [kept[one] for one in of]
 
         yield train
 

@@ -90,7 +90,7 @@ def list_pieces(config: Config) -> list[Piece]:
 
 
 def _measure(pieces: Sequence[Piece], config: Config) -> dict[Piece, Outcome]:
-    kept = Kept(config.runs / "outcomes.jsonl")
+    kept = Kept(config.runs / "outcomes.jsonl", read_outcome)
     of = [_name(piece, config) for piece in pieces]
     if missing := [(pieces[i], of[i]) for i in kept.find_missing(of)]:
         with process_pool(config.workers) as pool:  # a search that Ctrl-C stops resumes later
@@ -99,7 +99,7 @@ def _measure(pieces: Sequence[Piece], config: Config) -> dict[Piece, Outcome]:
                 for piece, key in missing
             }
             kept.add_finished(running, "winner", write_outcome)
-    return {piece: read_outcome(kept[key]) for piece, key in zip(pieces, of)}
+    return {piece: kept[key] for piece, key in zip(pieces, of)}
 
 
 def _name(piece, config):

@@ -33,7 +33,8 @@ TITLES = {
 
 def read_outcomes(path: pathlib.Path) -> Outcomes:
     """The outcomes that the study stored in a file."""
-    return {Piece(*(of[name] for name in Piece._fields)): read_outcome(one) for of, one in Kept(path).items()}
+    kept = Kept(path, read_outcome, reads_only=True)
+    return {Piece(*(of[name] for name in Piece._fields)): outcome for of, outcome in kept.items()}
 
 
 def write_table(outcomes: Outcomes, trainings: int) -> str:

@@ -1,5 +1,6 @@
 """The pieces to measure, each one arm on one task with one budget and one outer seed, and their results."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Optional
 
@@ -64,8 +65,16 @@ class Outcome(NamedTuple):
 
 
 def read_outcome(kept: dict[str, Any]) -> Outcome:
-    """Reads an `Outcome` from its JSON form."""
-    return Outcome(**{**kept, "winner": Winner(**kept["winner"])})
+    """Reads an `Outcome` from its JSON form.
+
+    Raises:
+      TypeError: If it has other fields.
+      ValueError: If a score is not finite.
+    """
+    outcome = Outcome(**{**kept, "winner": Winner(**kept["winner"])})
+    if not all(map(math.isfinite, [*outcome.scores, *outcome.curve, outcome.winner.rate])):
+        raise ValueError("its scores and its rate must be finite")
+    return outcome
 
 
 def write_outcome(outcome: Outcome) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import contextlib
 import dataclasses
 import functools
 import itertools
+import math
 import os
 import pathlib
 from collections.abc import Sequence
@@ -92,14 +93,26 @@ class Found(NamedTuple):
     known: dict[str, float]
 
 
+def read_found(kept: dict[str, Any]) -> Found:
+    """Reads a `Found` from its JSON form.
+
+    Raises:
+      TypeError: If it has other fields.
+      ValueError: If it is no rule, or a number is not finite.
+    """
+    found = Found(**kept)
+    _make_contender(found)
+    if not all(map(math.isfinite, (found.learning_rate, found.weight_decay, found.fresh))):
+        raise ValueError("its rate, weight decay and reward must be finite")
+    return found
+
+
 def run(config: Config) -> dict[str, Any]:
     """Searches, makes the missing trainings, and returns on which experiments the rule is better, and worse."""
     settings = {name: find_setting(name, config.scale) for name in config.experiments}
     set_data_directory(config.data_dir)
-    kept = Kept(config.runs / "found.jsonl")
-    found = Found(
-        **kept.get(dict(tasks=TASKS, trials=config.trials, seed=config.seed), lambda: search(config)._asdict())
-    )
+    kept = Kept(config.runs / "found.jsonl", read_found)
+    found = kept.get(dict(tasks=TASKS, trials=config.trials, seed=config.seed), lambda: search(config)._asdict())
     contender = _make_contender(found)
     print(f"\nOn all experiments: {contender}, learning rate {found.learning_rate:g}\n")
     rows = {name: _try(name, setting, contender, found, config) for name, setting in settings.items()}

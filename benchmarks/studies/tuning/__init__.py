@@ -21,6 +21,7 @@ from benchmarks.studies.common.shared_flags import own_data_flag, own_tasks_flag
 from benchmarks.studies.common.trainings import trainings
 from benchmarks.studies.own_tasks import NAMES, set_data_directory
 from benchmarks.studies.tuning.comparisons import compare_with_fit, compare_with_stock
+from benchmarks.studies.tuning.tuned import Tuned
 from neural_optimizer_search.command_line import whole_number
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.optimizers import CATALOGUE
@@ -54,6 +55,6 @@ def run(config: Config) -> dict[str, Any]:
     """Tunes; returns the cost and the results of each tuner."""
     set_data_directory(config.data_dir)
     ONE_THREAD.take()
-    kept = Kept(config.runs / "tuners.jsonl")
+    kept = Kept(config.runs / "tuners.jsonl", lambda stored: Tuned(**stored))
     with trainings(config.runs / "trainings.jsonl", config.workers) as train:
         return dict(fit=compare_with_fit(config, train, kept), stock=compare_with_stock(config, train, kept))

@@ -19,7 +19,7 @@ def compare_with_fit(config: Any, train: Train, kept: Kept) -> dict[str, Any]:
 
     def find(tuner, task, seed):
         of = dict(tuner=tuner, task=task, trials=config.trials, seed=seed)
-        return Tuned(**kept.get(of, lambda: tuners[tuner](task, config.trials, seed)._asdict()))
+        return kept.get(of, lambda: tuners[tuner](task, config.trials, seed)._asdict())
 
     print(
         f"\n{config.trials} trials of AdamW by {config.seeds} tuners of each kind; hours of processor time\n{HEADING}"
@@ -41,7 +41,7 @@ def compare_with_stock(config: Any, train: Train, kept: Kept) -> dict[str, Any]:
             return find_stock(task, config.budget, seed, train)
         steps = config.budget * find_task(task).protocols["default"].final_steps
         of = dict(tuner=tuner, task=task, rules=list(config.rules), steps=steps, seed=seed)
-        return Tuned(**kept.get(of, lambda: tune_rules(task, config.rules, steps, seed)._asdict()))
+        return kept.get(of, lambda: tune_rules(task, config.rules, steps, seed)._asdict())
 
     print(f"\nGradient steps of {config.budget} trainings for each of {config.seeds} tuners of each kind\n{HEADING}")
     return {name: _compare(name, ["random", "nos-tune"], find, config, train) for name in config.tasks}
