@@ -23,6 +23,7 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks.experiments import find_setting, load_experiment
+from benchmarks.studies import StudyFailed
 from benchmarks.studies.common.kept import Kept
 from benchmarks.studies.common.searches import run_search
 from benchmarks.studies.common.shared_flags import own_data_flag, runs_flag
@@ -131,6 +132,8 @@ def search(config: Config) -> Found:
     with contextlib.closing(Ledger(directory / LEDGER, read_only=True)) as ledger:
         ranking = read_ranking(ledger)
     compared = [one for one in ranking.found if one.fresh is not None]
+    if not compared:
+        raise StudyFailed(f"the search in {directory} trained no rule to its end; more --trials may help")
     best = max(compared, key=lambda one: np.mean([*one.evaluation.rewards, *one.fresh.rewards]))
     e, fresh = best.evaluation, {one.name: one.fresh.reward for one in ranking.known if one.fresh}
     assert e.learning_rate is not None
